@@ -1,0 +1,127 @@
+// What crosses between the API thread and the engine thread: token ids and settings down, parts of a stream up.
+// Plain structured-cloneable data; knows no text and no HTTP.
+import type { ConstraintSpec } from '../constraints/constraint.ts';
+
+export interface SamplingSettings {
+  /** 0 is greedy. */
+  temperature: number;
+  /** Keep the smallest set of tokens whose probability reaches this; 1 keeps all. */
+  topP: number;
+  /** Keep this many of the likeliest tokens; 0 keeps all. */
+  topK: number;
+  /** Drop tokens less likely than this share of the likeliest one's probability; 0 keeps all. */
+  minP: number;
+  /** Subtracted once from the logit of a token that the answer already holds. */
+  presencePenalty: number;
+  /** Subtracted for each time the answer already holds the token. */
+  frequencyPenalty: number;
+  /** Divides positive (multiplies negative) logits of tokens seen in prompt or answer; 1 is off (CTRL, arXiv 1909.05858). */
+  repetitionPenalty: number;
+  /** Added to the logits of these ids. */
+  logitBias: readonly (readonly [id: number, bias: number])[];
+  /** 64-bit seed in decimal or any safe integer; the caller's or one drawn for the request. */
+  seed: number;
+  /** Which of a request's choices this is; parts the random numbers of choices with one seed. */
+  choice: number;
+}
+
+export interface GenerationRequest {
+  /** Made by the API thread; unique among open generations. */
+  id: string;
+  prompt: Int32Array;
+  /** At least 1. */
+  maxTokens: number;
+  sampling: SamplingSettings;
+  /** Ids that end the answer (they are not part of it and not counted in its text). */
+  stopIds: readonly number[];
+  /** How many alternatives to report with each token; undefined: no log-probabilities at all. 0: the chosen one's only. */
+  logprobs?: number;
+  constraint?: ConstraintSpec;
+  /** Report a hash of each step's logits row: equal hashes mean equal bits. */
+  digests?: boolean;
+  traceId?: string;
+}
+
+export interface TokenLogprob {
+  id: number;
+  logprob: number;
+}
+
+export type FinishReason = 'stop' | 'length';
+
+/** Why a generation failed; the API maps `code` to a status in one place. */
+export interface GenerationError {
+  code:
+    | 'invalid_request'
+    | 'context_length_exceeded'
+    | 'queue_full'
+    | 'shard_unavailable'
+    | 'deadline_exceeded'
+    | 'shutting_down'
+    | 'internal';
+  message: string;
+  retryable: boolean;
+  retryAfterMs?: number;
+}
+
+/** A stream of parts: any number of tokens, then exactly one finish or error. */
+export type GenerationPart =
+  | {
+      type: 'token';
+      id: number;
+      /** Of the model's own distribution (before penalties, bias and temperature). */
+      logprob?: number;
+      top?: TokenLogprob[];
+      digest?: string;
+    }
+  | {
+      type: 'finish';
+      reason: FinishReason;
+      /** The stop id that ended it, where one did. It is counted as a generated token but not sent as a token part. */
+      stopId?: number;
+      promptTokens: number;
+      /** Tokens generated, the stop id included. */
+      completionTokens: number;
+      cachedTokens: number;
+    }
+  | { type: 'error'; error: GenerationError };
+
+export interface MissingUnits {
+  layer: number;
+  /** Experts of the layer that no connected shard holds, as ranges "0-23,40". */
+  experts: string;
+}
+
+export interface EngineStatus {
+  ready: boolean;
+  missing: MissingUnits[];
+  running: number;
+  waiting: number;
+  kvBytesReserved: number;
+  kvBytesLimit: number;
+  shards: { address: string; connected: boolean; units: number; numericsClass: string | undefined }[];
+  /** Names the numerics of the whole (`system_fingerprint`). */
+  fingerprint: string;
+  /** Monotonic counters since start; names as in /metrics. */
+  counters: Record<string, number>;
+}
+
+export interface EngineInfo {
+  identity: string;
+  vocab: number;
+  /** Most positions a sequence may have: prompt and answer together. */
+  context: number;
+}
+
+/** The engine as the API sees it: in another thread in production, in the same one in tests. */
+export interface EngineClient {
+  readonly info: EngineInfo;
+  /**
+   * Starts a generation and yields its parts; the last is a finish or an error. Aborting the signal, or leaving the
+   * loop, stops the work within one step (an aborted stream ends without a further part).
+   */
+  generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart>;
+  status(): Promise<EngineStatus>;
+  /** Takes no new generations, lets running ones end for at most `graceMs`, then fails them with `shutting_down`. */
+  close(graceMs: number): Promise<void>;
+}

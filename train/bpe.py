@@ -1,0 +1,140 @@
+# A byte-level BPE tokenizer: learns its merges, encodes, decodes, and writes Hugging Face's tokenizer.json: bpe.py WORKDIR
+import json
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import regex
+
+VOCABULARY = 4096
+SPECIALS = ["<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
+WORDS = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")  # GPT-2's
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def byte_symbols():
+    """GPT-2's printable stand-in for each of the 256 bytes."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [b for b in range(256) if b not in printable]
+    return {**{b: chr(b) for b in printable}, **{b: chr(256 + i) for i, b in enumerate(hidden)}}
+
+
+SYMBOLS = byte_symbols()
+BYTES = {symbol: byte for byte, symbol in SYMBOLS.items()}
+
+
+def merge_pair(word, pair):
+    """The word's symbols with every occurrence of the pair joined, left to right."""
+    out, i = [], 0
+    while i < len(word):
+        if i + 1 < len(word) and (word[i], word[i + 1]) == pair:
+            out.append(word[i] + word[i + 1])
+            i += 2
+        else:
+            out.append(word[i])
+            i += 1
+    return out
+
+
+def learn(counts, merges_wanted):
+    """Merges, most frequent pair first. Only the words that hold the chosen pair are looked at again."""
+    words = [[SYMBOLS[b] for b in word.encode()] for word in counts]
+    weights, totals, where, merges = list(counts.values()), Counter(), defaultdict(set), []
+    for i, word in enumerate(words):
+        for pair in zip(word, word[1:]):
+            totals[pair] += weights[i]
+            where[pair].add(i)
+    while len(merges) < merges_wanted:
+        best = max(totals, key=lambda pair: (totals[pair], pair))
+        merges.append(best)
+        for i in where.pop(best):
+            for pair in zip(words[i], words[i][1:]):
+                totals[pair] -= weights[i]
+            words[i] = merge_pair(words[i], best)
+            for pair in zip(words[i], words[i][1:]):
+                totals[pair] += weights[i]
+                where[pair].add(i)
+        del totals[best]
+    return merges
+
+
+class Tokenizer:
+    def __init__(self, merges):
+        self.ranks = {tuple(pair): rank for rank, pair in enumerate(merges)}
+        symbols = [SYMBOLS[b] for b in sorted(SYMBOLS)] + [a + b for a, b in merges]
+        self.vocab = {symbol: i for i, symbol in enumerate(symbols)}
+        self.specials = {name: len(symbols) + i for i, name in enumerate(SPECIALS)}
+        self.bytes = [bytes(BYTES[c] for c in symbol) for symbol in symbols] + [b""] * len(SPECIALS)
+        self.cache = {}
+
+    @classmethod
+    def load(cls, path):
+        return cls([tuple(m) for m in json.loads(Path(path).read_text())["model"]["merges"]])
+
+    def encode_word(self, text):
+        if text not in self.cache:
+            word = [SYMBOLS[b] for b in text.encode()]
+            while len(word) > 1:
+                best = min(zip(word, word[1:]), key=lambda pair: self.ranks.get(pair, len(self.ranks)))
+                if best not in self.ranks:
+                    break
+                word = merge_pair(word, best)
+            self.cache[text] = [self.vocab[symbol] for symbol in word]
+        return self.cache[text]
+
+    def encode(self, text):
+        """Ids of the text; the special tokens' names count as special tokens."""
+        ids = []
+        for part in regex.split("(" + "|".join(map(regex.escape, SPECIALS)) + ")", text):
+            if part in self.specials:
+                ids.append(self.specials[part])
+            else:
+                for word in WORDS.findall(part):
+                    ids += self.encode_word(word)
+        return ids
+
+    def decode(self, ids):
+        return b"".join(self.bytes[i] for i in ids).decode(errors="replace")
+
+    def save(self, folder):
+        byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+        added = [
+            {"id": i, "content": name, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+            for name, i in self.specials.items()
+        ]
+        tokenizer = {
+            "version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None,
+            "pre_tokenizer": byte_level, "post_processor": None, "decoder": byte_level,
+            "model": {
+                "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+                "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
+                "vocab": {**self.vocab, **self.specials}, "merges": [list(pair) for pair in self.ranks],
+            },
+        }
+        config = {
+            "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 2048, "clean_up_tokenization_spaces": False,
+            "bos_token": SPECIALS[0], "eos_token": SPECIALS[0], "pad_token": SPECIALS[0], "unk_token": None,
+            "additional_special_tokens": SPECIALS[1:], "chat_template": CHAT_TEMPLATE,
+            "added_tokens_decoder": {str(a["id"]): {k: v for k, v in a.items() if k != "id"} for a in added},
+        }
+        for name, content in (("tokenizer.json", tokenizer), ("tokenizer_config.json", config)):
+            (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1))
+
+
+def main(work):
+    corpus = json.loads((work / "corpus.json").read_text())
+    counts = Counter()
+    for source in corpus.values():
+        for document in source["train"] if isinstance(source, dict) else []:
+            counts.update(WORDS.findall(document))
+    tokenizer = Tokenizer(learn(counts, VOCABULARY - 256 - len(SPECIALS)))
+    tokenizer.save(work)
+    print(f"{len(counts)} distinct words, {len(tokenizer.vocab) + len(SPECIALS)} tokens")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
