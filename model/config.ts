@@ -1,4 +1,7 @@
 // A checkpoint's shape and rules, read from its own config.json. Knows no files but that one's contents, no tensors.
+import { type Fields, readFields, show } from './config-fields.ts';
+import { parseRope } from './config-rope.ts';
+import { refuseUnsupported, refuseWindow } from './config-unsupported.ts';
 
 /** How the router's scores become weights; a property of the checkpoint (facts in docs/models.md). */
 export interface RoutingConfig {
@@ -49,4 +52,138 @@ export interface ModelConfig {
   rope: { base: number; scaling: RopeScaling };
   tiedEmbeddings: boolean;
   routing: RoutingConfig;
+}
+
+type Layout = ModelConfig['layout'];
+
+/** More would be a lie that costs memory before the first tensor could prove it one. */
+const MOST_LAYERS = 4096;
+
+/** What Hugging Face's configuration classes assume for fields a file leaves out, and where they look for the rest. */
+const LAYOUTS = {
+  qwen3_moe: {
+    kvHeads: 4,
+    context: 32_768,
+    normEps: 1e-6,
+    ropeBase: 10_000,
+    qkNorm: 'head',
+    experts: ['num_experts', 'num_local_experts'],
+    inner: 'moe_intermediate_size',
+  },
+  mixtral: {
+    kvHeads: 8,
+    context: 131_072,
+    normEps: 1e-5,
+    ropeBase: 1_000_000,
+    qkNorm: 'none',
+    experts: ['num_local_experts', 'num_experts'],
+    inner: 'intermediate_size',
+  },
+  olmoe: {
+    kvHeads: undefined, // as many as query heads
+    context: 4096,
+    normEps: 1e-5,
+    ropeBase: 10_000,
+    qkNorm: 'projection',
+    experts: ['num_experts', 'num_local_experts'],
+    inner: 'intermediate_size',
+  },
+} as const;
+
+/**
+ * The model that a config.json describes. `file` names it in errors: every field that is missing, lies or asks for
+ * something unsupported throws an InputError naming file and field. `qkNorm` is the layout's usual one; the tensors'
+ * shapes have the last word (`withNormShapes`).
+ */
+export function parseConfig(json: unknown, file: string): ModelConfig {
+  const fields = readFields(json, file);
+  const layout = parseLayout(fields);
+  const defaults = LAYOUTS[layout];
+  refuseUnsupported(fields);
+  const hidden = fields.count('hidden_size');
+  const layers = fields.count('num_hidden_layers');
+  if (layers > MOST_LAYERS)
+    fields.refuse('num_hidden_layers', `is ${layers}; at most ${MOST_LAYERS} are supported`);
+  const context = fields.count('max_position_embeddings', defaults.context);
+  refuseWindow(fields, layout, context);
+  const { heads, kvHeads, headDim } = parseHeads(fields, hidden, defaults.kvHeads);
+  const experts = parseExperts(fields, defaults.experts);
+  return {
+    layout,
+    hidden,
+    layers,
+    heads,
+    kvHeads,
+    headDim,
+    experts,
+    expertsPerToken: parseExpertsPerToken(fields, layers, experts),
+    inner: fields.count(defaults.inner),
+    vocab: fields.count('vocab_size'),
+    context,
+    normEps: fields.positive('rms_norm_eps', defaults.normEps),
+    qkNorm: defaults.qkNorm,
+    rope: parseRope(fields, context, defaults.ropeBase),
+    tiedEmbeddings: fields.flag('tie_word_embeddings', false),
+    routing: parseRouting(fields, layout),
+  };
+}
+
+function parseLayout(fields: Fields): Layout {
+  const type = fields.text('model_type');
+  for (const layout of ['qwen3_moe', 'mixtral', 'olmoe'] as const) if (layout === type) return layout;
+  return fields.refuse('model_type', `"${type}" is not supported (qwen3_moe, mixtral and olmoe are)`);
+}
+
+function parseHeads(fields: Fields, hidden: number, defaultKvHeads: number | undefined) {
+  const heads = fields.count('num_attention_heads');
+  const kvHeads = fields.count('num_key_value_heads', defaultKvHeads ?? heads);
+  if (heads % kvHeads !== 0) {
+    fields.refuse('num_key_value_heads', `is ${kvHeads}, which does not divide the ${heads} attention heads`);
+  }
+  if (!fields.has('head_dim') && hidden % heads !== 0) {
+    fields.refuse('head_dim', `is missing, and hidden_size ${hidden} is not a multiple of ${heads} heads`);
+  }
+  const headDim = fields.count('head_dim', hidden / heads);
+  if (headDim % 2 !== 0) fields.refuse('head_dim', `is ${headDim}; rotary positions need an even one`);
+  return { heads, kvHeads, headDim };
+}
+
+function parseExperts(fields: Fields, [name, alias]: readonly [string, string]): number {
+  if (!fields.has(name) && fields.has(alias)) return fields.count(alias);
+  const experts = fields.count(name);
+  if (fields.has(alias) && fields.count(alias) !== experts)
+    fields.refuse(alias, `contradicts ${name} ${experts}`);
+  return experts;
+}
+
+function parseExpertsPerToken(fields: Fields, layers: number, experts: number): readonly number[] {
+  const name = 'num_experts_per_tok';
+  const value = fields.raw(name);
+  const list: readonly unknown[] = Array.isArray(value) ? value : new Array(layers).fill(fields.count(name));
+  if (list.length !== layers) fields.refuse(name, `lists ${list.length} entries for ${layers} layers`);
+  return list.map((k) => {
+    if (typeof k === 'number' && Number.isInteger(k) && k >= 1 && k <= experts) return k;
+    return fields.refuse(name, `${show(k)} is not a whole number from 1 to the ${experts} experts`);
+  });
+}
+
+function parseRouting(fields: Fields, layout: Layout): RoutingConfig {
+  const score = fields.text('scoring_func', 'softmax');
+  const scale = fields.positive('routed_scaling_factor', 1);
+  if (score === 'sigmoid' && layout === 'qwen3_moe') {
+    const method = fields.text('topk_method', 'noaux_tc');
+    if (method !== 'noaux_tc' && method !== 'greedy')
+      fields.refuse('topk_method', `"${method}" is not supported`);
+    const renormalise = fields.flag('norm_topk_prob', true);
+    return { score, renormalise, selectionBias: method === 'noaux_tc', scale };
+  }
+  if (score !== 'softmax')
+    fields.refuse('scoring_func', `"${score}" is not supported in the ${layout} layout`);
+  if (fields.text('topk_method', 'greedy') !== 'greedy') {
+    fields.refuse('topk_method', `${show(fields.raw('topk_method'))} is not supported with softmax scores`);
+  }
+  const renormalise = fields.flag('norm_topk_prob', layout === 'mixtral');
+  if (layout === 'mixtral' && !renormalise)
+    fields.refuse('norm_topk_prob', 'is false, but Mixtral always renormalises');
+  return { score, renormalise, selectionBias: false, scale };
 }

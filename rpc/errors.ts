@@ -1,27 +1,35 @@
 // Errors that cross the wire or come from losing it: code, retryable, retry-after. Knows no experts, no HTTP.
 
-export type RpcErrorCode =
+const codes = [
   /** The connection was lost or never made. */
-  | 'unavailable'
+  'unavailable',
   /** The deadline passed before an answer came. */
-  | 'deadline'
+  'deadline',
   /** The caller gave up. */
-  | 'cancelled'
+  'cancelled',
   /** The peer's queue is full; try again after `retryAfterMs` or elsewhere. */
-  | 'busy'
+  'busy',
   /** The peer is leaving service. */
-  | 'draining'
+  'draining',
   /** The peer does not hold what was asked for. */
-  | 'not_held'
+  'not_held',
   /** The request is malformed or breaks a limit; sending it again will not help. */
-  | 'invalid'
-  | 'unknown_method'
+  'invalid',
+  'unknown_method',
   /** Versions or model identities differ. */
-  | 'incompatible'
-  | 'internal';
+  'incompatible',
+  'internal',
+] as const;
+
+export type RpcErrorCode = (typeof codes)[number];
+
+export function isRpcErrorCode(value: unknown): value is RpcErrorCode {
+  return codes.some((code) => code === value);
+}
 
 export class RpcError extends Error {
   readonly code: RpcErrorCode;
+  /** Sent again, to this peer later or to another one now, the call may succeed. */
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
 
@@ -32,4 +40,10 @@ export class RpcError extends Error {
     this.retryable = code === 'unavailable' || code === 'deadline' || code === 'busy' || code === 'draining';
     this.retryAfterMs = options.retryAfterMs;
   }
+}
+
+/** Any thrown value as an RpcError; what is not one already was unforeseen, so it is `internal`. */
+export function toRpcError(error: unknown): RpcError {
+  if (error instanceof RpcError) return error;
+  return new RpcError('internal', error instanceof Error ? error.message : String(error), { cause: error });
 }

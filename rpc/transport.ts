@@ -1,8 +1,12 @@
-// The seam of a transport: one caller's way to one shard, by socket or in the same process. Knows no experts.
+// The seam of a transport: one caller's way to one peer, by socket or in the same process. Knows no experts.
 //
 // Worked example: a call that must be answered within 200 ms and is given up when its request is:
-//   const answer = await transport.call('expert.run', params, { deadlineMs: 200, signal })
+//   const answer = await transport.call('expert.run', { layer: 3, rows }, { deadlineMs: 200, signal })
 //   // a lost connection, a passed deadline or an error answer rejects with RpcError
+//
+// Ownership: what is passed to `call` or returned by a handler is given away. Neither side changes it afterwards,
+// because in one process both sides hold the same memory.
+import type { RpcError } from './errors.ts';
 
 export interface CallOptions {
   /** Milliseconds from now after which the answer is no longer wanted. */
@@ -12,15 +16,38 @@ export interface CallOptions {
   bulk?: boolean;
 }
 
-/** A decoded MessagePack value. */
+/** A decoded MessagePack value. Floats travel as bytes (rows.ts), never as a typed array of their own. */
 export type Value = null | boolean | number | string | Uint8Array | Value[] | { [key: string]: Value };
 
+/** The parameters of a call: always a map. `deadlineMs` is put in by the transport. */
+export type Params = { [key: string]: Value };
+
 export interface Transport {
-  call(method: string, params: Value, options: CallOptions): Promise<Value>;
+  /** The peer's answer to hello. */
+  readonly greeting: Value;
+  call(method: string, params: Params, options: CallOptions): Promise<Value>;
   /** One-way; lost without a word when the connection is. */
-  notify(method: string, params: Value): void;
+  notify(method: string, params: Params): void;
+  /** Rejects what is pending; `onClose` is not called for it. */
   close(): void;
 }
 
-/** A method's implementation on the serving side. `signal` aborts when the caller cancels or goes away. */
-export type Handler = (params: Value, context: { signal: AbortSignal; deadlineAt: number }) => Promise<Value>;
+/** What a transport tells its owner unasked. */
+export interface TransportEvents {
+  onNotification?: (method: string, params: Params) => void;
+  /** The peer or the way to it is lost; called at most once, after all pending calls were rejected. */
+  onClose?: (error: RpcError) => void;
+}
+
+export interface HandlerContext {
+  /** Aborts when the caller cancels or goes away. */
+  signal: AbortSignal;
+  /** When the answer is no longer wanted, on the clock of `performance.now()`. */
+  deadlineAt: number;
+}
+
+/** A method's implementation on the serving side. */
+export type Handler = (params: Params, context: HandlerContext) => Promise<Value>;
+
+/** The methods of a server. `hello` must be among them; `ping` and `cancel` are the session's own. */
+export type Handlers = { [method: string]: Handler };

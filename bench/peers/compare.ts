@@ -1,0 +1,142 @@
+// Runs llama.cpp on exported tiny checkpoints and writes its logits to test/golden, where the project's own devices
+// and reference are held against them. Knows nothing of either.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getLlama, type Llama, type Token } from 'node-llama-cpp';
+import { type CheckpointOptions, writeCheckpoint } from '../../test/support/checkpoint.ts';
+import { seedOf, uniform } from '../../test/support/random.ts';
+import { exportGguf } from './gguf.ts';
+
+interface Case {
+  name: string;
+  checkpoint: CheckpointOptions;
+}
+
+// Shapes that tell mistakes apart: heads wider than hidden / heads, grouped queries, several experts a token.
+// llama.cpp's olmoe has one key/value head for each query head and no head of its own width.
+const cases: readonly Case[] = [
+  {
+    name: 'qwen3moe',
+    checkpoint: {
+      layout: 'qwen3_moe',
+      seed: 11,
+      hidden: 96,
+      layers: 3,
+      heads: 4,
+      kvHeads: 2,
+      headDim: 32,
+      experts: 12,
+      k: 2,
+      inner: 64,
+      score: 'softmax-renormalised',
+      ropeBase: 10_000,
+    },
+  },
+  {
+    name: 'olmoe',
+    checkpoint: {
+      layout: 'olmoe',
+      seed: 12,
+      hidden: 128,
+      layers: 3,
+      heads: 4,
+      kvHeads: 4,
+      experts: 12,
+      k: 2,
+      inner: 64,
+      score: 'softmax',
+      ropeBase: 5_000,
+      normEps: 1e-5,
+    },
+  },
+];
+
+const yarnFactor = 4;
+const qwen3moe = cases[0]?.checkpoint;
+const scaled: readonly Case[] = [
+  {
+    name: 'qwen3moe-yarn',
+    checkpoint: {
+      ...qwen3moe,
+      seed: 13,
+      context: 256,
+      tied: true,
+      ropeScaling: {
+        type: 'yarn',
+        factor: yarnFactor,
+        originalContext: 64,
+        betaFast: 32,
+        betaSlow: 1,
+        attentionFactor: 0.1 * Math.log(yarnFactor) + 1,
+        truncate: true,
+      },
+    },
+  },
+  {
+    name: 'qwen3moe-linear',
+    checkpoint: { ...qwen3moe, seed: 14, k: 1, ropeScaling: { type: 'linear', factor: 8 } },
+  },
+];
+
+const promptLength = 40;
+const positions = [0, 1, 2, 7, 20, 39];
+const golden = new URL('../../test/golden/', import.meta.url);
+
+const llama = await getLlama({ gpu: false, build: 'never' });
+for (const { name, checkpoint } of [...cases, ...scaled]) {
+  const dir = await mkdtemp(join(tmpdir(), 'expertgrid-peers-'));
+  try {
+    const { config } = await writeCheckpoint(dir, checkpoint);
+    const gguf = join(dir, 'model.gguf');
+    await exportGguf({ from: dir, to: gguf });
+    const next = uniform(seedOf(checkpoint.seed ?? 1, 'prompt'));
+    const ids = Array.from({ length: promptLength }, () => Math.floor(next() * config.vocab));
+    const logits = await logitsOf(llama, gguf, ids);
+    const result = {
+      source: `llama.cpp ${llama.llamaCppRelease.release} (node-llama-cpp 3.22.1), CPU, float32 weights and KV cache`,
+      checkpoint,
+      ids,
+      positions: positions.map((position) => ({ position, logits: logits[position] })),
+    };
+    const json = JSON.stringify(result, (_, value) => (Number.isInteger(value) ? value : shortened(value)));
+    await writeFile(new URL(`llama-cpp-${name}.json`, golden), `${json}\n`);
+    console.log(`llama-cpp-${name}.json: ${positions.length} positions of ${config.vocab} logits`);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+await llama.dispose();
+
+/** Seven significant digits hold a float32 to a few parts in ten million, far below what is compared. */
+function shortened(value: unknown): unknown {
+  return typeof value === 'number' ? Number(value.toPrecision(7)) : value;
+}
+
+/** `[positions][vocab]`, raw. */
+async function logitsOf(engine: Llama, modelPath: string, ids: readonly number[]): Promise<number[][]> {
+  const model = await engine.loadModel({ modelPath, useMmap: false });
+  const context = await model.createContext({
+    contextSize: 256,
+    batchSize: 64,
+    flashAttention: false,
+    threads: 1,
+    experimentalKvCacheKeyType: 'F32',
+    experimentalKvCacheValueType: 'F32',
+  });
+  const outputs = await context
+    .getSequence()
+    .controlledEvaluate(ids.map((id) => [id as Token, { generateNext: { logits: true } }]));
+  const rows = outputs.map((output, position) => {
+    const logits = output?.next.logits;
+    if (!logits) throw new Error(`llama.cpp gave no logits at position ${position}`);
+    return Array.from({ length: logits.size }, (_, id) => {
+      const logit = logits.get(id as Token);
+      if (logit === undefined) throw new Error(`llama.cpp gave no logit for token ${id}`);
+      return logit;
+    });
+  });
+  await context.dispose();
+  await model.dispose();
+  return rows;
+}

@@ -1,0 +1,61 @@
+// Reads float32 tensors of a Hugging Face directory by name. Knows no names. (The peers stand on their own: they
+// check model/'s reader, so they do not use it.)
+import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface StoredTensor {
+  shape: number[];
+  /** Little-endian float32. */
+  read: () => Promise<Uint8Array>;
+}
+
+interface HeaderEntry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+/** Every tensor of every *.safetensors file; other types than F32 and BF16 are refused by name. */
+export async function readTensors(dir: string): Promise<Map<string, StoredTensor>> {
+  const tensors = new Map<string, StoredTensor>();
+  for (const name of (await readdir(dir)).filter((file) => file.endsWith('.safetensors')).sort()) {
+    const path = join(dir, name);
+    const { header, start } = await readHeader(path);
+    for (const [tensor, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
+      if (tensor === '__metadata__') continue;
+      if (dtype !== 'F32' && dtype !== 'BF16')
+        throw new Error(`${name}: ${tensor} is ${dtype}, not F32 or BF16`);
+      const read = async () => {
+        const bytes = await readRange(path, start + offsets[0], offsets[1] - offsets[0]);
+        return dtype === 'F32' ? bytes : widen(bytes);
+      };
+      tensors.set(tensor, { shape, read });
+    }
+  }
+  return tensors;
+}
+
+async function readHeader(path: string): Promise<{ header: Record<string, HeaderEntry>; start: number }> {
+  const length = Number((await readRange(path, 0, 8)).readBigUInt64LE());
+  const header: Record<string, HeaderEntry> = JSON.parse((await readRange(path, 8, length)).toString());
+  return { header, start: 8 + length };
+}
+
+async function readRange(path: string, position: number, length: number): Promise<Buffer> {
+  const file: FileHandle = await open(path);
+  try {
+    const buffer = Buffer.alloc(length);
+    const { bytesRead } = await file.read(buffer, 0, length, position);
+    if (bytesRead !== length) throw new Error(`${path}: ends ${length - bytesRead} bytes early`);
+    return buffer;
+  } finally {
+    await file.close();
+  }
+}
+
+/** bfloat16 is the upper half of a float32. */
+function widen(halves: Buffer): Buffer {
+  const wide = Buffer.alloc(halves.length * 2);
+  for (let i = 0; i < halves.length; i += 2) wide.writeUInt16LE(halves.readUInt16LE(i), i * 2 + 2);
+  return wide;
+}

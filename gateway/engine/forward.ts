@@ -1,0 +1,66 @@
+// One step through all layers: dense device, selection, dispatch, combine. Knows rows and spans; no sampling, no text.
+import type { DenseDevice, Rows, Span } from '../../model/devices/dense.ts';
+import type { RpcError } from '../../rpc/errors.ts';
+import { combine } from '../../router/combine.ts';
+import { dispatch } from '../../router/dispatch.ts';
+import type { Fleet } from '../../router/fleet.ts';
+import { type RoutingRule, select } from '../../router/selection.ts';
+
+export interface ForwardModel {
+  dense: DenseDevice;
+  fleet: Fleet;
+  identity: string;
+  hidden: number;
+  experts: number;
+  /** Of each layer. */
+  rules: readonly RoutingRule[];
+}
+
+export interface StepInput {
+  /** Ids of the step's rows, span after span. */
+  ids: Int32Array;
+  spans: readonly Span[];
+  /** `[rows]`, 1 where the row belongs to a prompt: it travels apart from decode rows. */
+  bulk: Uint8Array;
+  /** `[rows]`, 1 while the row's answer is wanted; may be cleared while the step runs. */
+  wanted: Uint8Array;
+  /** Each call to a shard must be answered within this. */
+  deadlineMs: number;
+  /** Aborted when no row is wanted any more. */
+  signal: AbortSignal;
+  trace: string;
+}
+
+/**
+ * The last layer's residual stream, `[rows, hidden]`. `onFailed` hears of rows that an expert could not answer; they
+ * are taken out of `wanted` by the caller, and the others go on.
+ */
+export async function forward(
+  { dense, fleet, identity, hidden, experts, rules }: ForwardModel,
+  { ids, spans, bulk, wanted, deadlineMs, signal, trace }: StepInput,
+  onFailed: (row: number, error: RpcError) => void,
+): Promise<Rows> {
+  let stream = dense.embed(ids);
+  for (const [layer, rule] of rules.entries()) {
+    const { residual, x, scores } = await dense.layer(layer, stream, spans);
+    const assignment = select(scores, experts, rule);
+    const { answers, failed } = await dispatch({
+      fleet,
+      model: identity,
+      layer,
+      x,
+      hidden,
+      assignment,
+      mask: wanted,
+      bulk,
+      deadlineMs,
+      signal,
+      trace,
+    });
+    for (const [row, error] of failed) onFailed(row, error);
+    if (signal.aborted) return residual;
+    combine(residual, answers, assignment, hidden, wanted);
+    stream = residual;
+  }
+  return stream;
+}

@@ -1,0 +1,87 @@
+// One running answer: its ids, how far they are computed, what the sampler must remember. Knows no device.
+import { type Constraint, compileConstraint } from '../constraints/constraint.ts';
+import type { GenerationPart, GenerationRequest } from './messages.ts';
+import type { Sampled } from './sampler.ts';
+
+export class Sequence {
+  /** The name under which the dense device keeps its KV. */
+  readonly name: number;
+  readonly request: GenerationRequest;
+  readonly constraint: Constraint | undefined;
+  /** Prompt and answer. */
+  readonly ids: number[];
+  readonly generated = new Map<number, number>();
+  readonly seen: Set<number>;
+  /** Positions whose K and V are in the cache. */
+  computed = 0;
+  /** Set when nobody wants the answer any more, or it failed. */
+  ended = false;
+  readonly #emit: (part: GenerationPart) => void;
+
+  constructor(name: number, request: GenerationRequest, emit: (part: GenerationPart) => void) {
+    this.name = name;
+    this.request = request;
+    this.constraint = request.constraint && compileConstraint(request.constraint);
+    this.ids = Array.from(request.prompt);
+    this.seen = new Set(request.prompt);
+    this.#emit = emit;
+  }
+
+  get sequence(): number {
+    return this.name;
+  }
+
+  get promptLength(): number {
+    return this.request.prompt.length;
+  }
+
+  get length(): number {
+    return this.ids.length;
+  }
+
+  get answerLength(): number {
+    return this.ids.length - this.promptLength;
+  }
+
+  /** Positions it may grow to. */
+  get reach(): number {
+    return this.promptLength + this.request.maxTokens;
+  }
+
+  /** Takes a sampled token: tells it, and ends the answer where it must end. */
+  take({ id, logprob, top }: Sampled, digest?: string): void {
+    this.constraint?.advance(id);
+    this.ids.push(id);
+    this.seen.add(id);
+    this.generated.set(id, (this.generated.get(id) ?? 0) + 1);
+    if (this.request.stopIds.includes(id)) {
+      this.#finish('stop', id);
+      return;
+    }
+    this.#emit({
+      type: 'token',
+      id,
+      ...(logprob !== undefined && { logprob, top }),
+      ...(digest !== undefined && { digest }),
+    });
+    if (this.answerLength >= this.request.maxTokens) this.#finish('length');
+  }
+
+  fail(error: (GenerationPart & { type: 'error' })['error']): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#emit({ type: 'error', error });
+  }
+
+  #finish(reason: 'stop' | 'length', stopId?: number): void {
+    this.ended = true;
+    this.#emit({
+      type: 'finish',
+      reason,
+      ...(stopId !== undefined && { stopId }),
+      promptTokens: this.promptLength,
+      completionTokens: this.answerLength,
+      cachedTokens: 0,
+    });
+  }
+}

@@ -1,0 +1,96 @@
+// Rotary position embedding: inverse frequencies by scaling rule, cosines and sines by position. Knows no tensors.
+// Sources: RoFormer (arXiv 2104.09864); YaRN (arXiv 2309.00071); "llama3" as in Llama 3.1's published configuration.
+import type { ModelConfig, RopeScaling } from './config.ts';
+
+/** Radians a position turns each pair of a head, `[headDim / 2]`, and the factor on cosines and sines. */
+export function rotations(
+  headDim: number,
+  base: number,
+  scaling: RopeScaling,
+): { frequencies: Float64Array; factor: number } {
+  const frequencies = Float64Array.from({ length: headDim / 2 }, (_, i) => base ** ((-2 * i) / headDim));
+  switch (scaling.type) {
+    case 'default':
+      return { frequencies, factor: 1 };
+    case 'linear':
+      return { frequencies: frequencies.map((f) => f / scaling.factor), factor: 1 };
+    case 'llama3':
+      return { frequencies: frequencies.map((f) => llama3(f, scaling)), factor: 1 };
+    case 'yarn':
+      return { frequencies: yarn(frequencies, headDim, base, scaling), factor: scaling.attentionFactor };
+  }
+}
+
+/** Long wavelengths are stretched by the factor, short ones kept, those between blended. */
+function llama3(frequency: number, scaling: RopeScaling & { type: 'llama3' }): number {
+  const { factor, lowFreqFactor, highFreqFactor, originalContext } = scaling;
+  const turns = (originalContext * frequency) / (2 * Math.PI);
+  if (turns < lowFreqFactor) return frequency / factor;
+  if (turns > highFreqFactor) return frequency;
+  const kept = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
+  return (1 - kept) * (frequency / factor) + kept * frequency;
+}
+
+/** Pairs that turn more than `betaFast` times in the original context are kept, fewer than `betaSlow` interpolated. */
+function yarn(
+  frequencies: Float64Array,
+  headDim: number,
+  base: number,
+  scaling: RopeScaling & { type: 'yarn' },
+): Float64Array {
+  const { factor, originalContext, betaFast, betaSlow, truncate } = scaling;
+  const pairThatTurns = (times: number) =>
+    (headDim * Math.log(originalContext / (times * 2 * Math.PI))) / (2 * Math.log(base));
+  const round = (value: number, to: (value: number) => number) => (truncate ? to(value) : value);
+  const low = Math.max(round(pairThatTurns(betaFast), Math.floor), 0);
+  const high = Math.min(round(pairThatTurns(betaSlow), Math.ceil), headDim - 1);
+  const width = low === high ? 0.001 : high - low;
+  return frequencies.map((frequency, pair) => {
+    const interpolated = Math.min(Math.max((pair - low) / width, 0), 1);
+    return (frequency / factor) * interpolated + frequency * (1 - interpolated);
+  });
+}
+
+/** Cosines and sines of positions, computed once each and kept. */
+export class RotationTable {
+  readonly #half: number;
+  readonly #frequencies: Float64Array;
+  readonly #factor: number;
+  #cos = new Float32Array(0);
+  #sin = new Float32Array(0);
+
+  constructor({ headDim, rope }: Pick<ModelConfig, 'headDim' | 'rope'>) {
+    const { frequencies, factor } = rotations(headDim, rope.base, rope.scaling);
+    this.#half = headDim / 2;
+    this.#frequencies = frequencies;
+    this.#factor = factor;
+  }
+
+  /** Writes the rotations of `count` positions from `start` into rows `[…, headDim / 2]`, beginning at row `row`. */
+  fill(cos: Float32Array, sin: Float32Array, row: number, start: number, count: number): void {
+    this.#reach(start + count);
+    const from = start * this.#half;
+    const to = (start + count) * this.#half;
+    cos.set(this.#cos.subarray(from, to), row * this.#half);
+    sin.set(this.#sin.subarray(from, to), row * this.#half);
+  }
+
+  #reach(positions: number): void {
+    const known = this.#cos.length / this.#half;
+    if (positions <= known) return;
+    const size = Math.max(positions, 2 * known, 256);
+    const cos = new Float32Array(size * this.#half);
+    const sin = new Float32Array(size * this.#half);
+    cos.set(this.#cos);
+    sin.set(this.#sin);
+    for (let position = known; position < size; position++) {
+      for (let pair = 0; pair < this.#half; pair++) {
+        const angle = this.#frequencies[pair]! * position;
+        cos[position * this.#half + pair] = Math.cos(angle) * this.#factor;
+        sin[position * this.#half + pair] = Math.sin(angle) * this.#factor;
+      }
+    }
+    this.#cos = cos;
+    this.#sin = sin;
+  }
+}

@@ -1,0 +1,180 @@
+// The safetensors format: a header of names, types, shapes and offsets, then the tensors' bytes. Parses and lays out
+// headers; knows no model. Format: github.com/huggingface/safetensors, "Format".
+import { type FileHandle, open } from 'node:fs/promises';
+import { InputError, tensorError } from './errors.ts';
+
+/** Bytes of one element of each type that the format names. */
+const DTYPE_BYTES: Readonly<Record<string, number>> = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  F8_E8M0: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  I64: 8,
+  U64: 8,
+  F64: 8,
+  C64: 8,
+};
+
+/** The largest header that is read; the reference implementation's own bound. */
+export const MAX_HEADER_BYTES = 100_000_000;
+
+/** Headers are padded so that the first tensor starts on a cache line. */
+const ALIGNMENT = 64;
+
+export interface TensorSpec {
+  name: string;
+  /** As the format spells it: `F32`, `BF16`, `U8`, … */
+  dtype: string;
+  shape: readonly number[];
+}
+
+/** Where a tensor lies: `bytes` of the file from `start`. */
+export interface TensorEntry extends TensorSpec {
+  start: number;
+  bytes: number;
+}
+
+/** Entries of one file by name, in the order of their bytes. */
+export type TensorMap = ReadonlyMap<string, TensorEntry>;
+
+export function tensorBytes({ dtype, shape }: Pick<TensorSpec, 'dtype' | 'shape'>): number {
+  const width = DTYPE_BYTES[dtype];
+  if (width === undefined) throw new RangeError(`unknown dtype ${dtype}`);
+  return shape.reduce((product, length) => product * length, width);
+}
+
+/** Reads and checks a file's header. Throws an InputError naming file and tensor. */
+export async function readTensorMap(handle: FileHandle, file: string): Promise<TensorMap> {
+  const { size } = await handle.stat();
+  if (size < 8) throw new InputError(`${file}: has ${size} bytes, too few for a safetensors file`);
+  const prefix = Buffer.alloc(8);
+  await handle.read(prefix, 0, 8, 0);
+  const length = prefix.readBigUInt64LE();
+  if (length > BigInt(Math.min(size - 8, MAX_HEADER_BYTES))) {
+    throw new InputError(
+      `${file}: its header claims ${length} bytes; the file has ${size} and headers at most ${MAX_HEADER_BYTES}: truncated, or not a safetensors file`,
+    );
+  }
+  const header = Buffer.alloc(Number(length));
+  await handle.read(header, 0, header.length, 8);
+  return parseHeader(header, size, file);
+}
+
+/** As `readTensorMap`, of a path. */
+export async function loadTensorMap(path: string, file: string): Promise<TensorMap> {
+  const handle = await open(path);
+  try {
+    return await readTensorMap(handle, file);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Parses the JSON part of a header of a file with `fileBytes` bytes; pure. The tensors must fill the rest exactly. */
+export function parseHeader(header: Uint8Array, fileBytes: number, file: string): TensorMap {
+  const body = 8 + header.length;
+  const entries = Object.entries(parseObject(header, file))
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, value]) => parseEntry(name, value, body, fileBytes, file))
+    .sort((a, b) => a.start - b.start || a.bytes - b.bytes);
+  let end = body;
+  let previous: TensorEntry | undefined;
+  for (const entry of entries) {
+    if (entry.start < end) {
+      throw tensorError(file, entry.name, `overlaps tensor ${previous?.name ?? 'the header'}`);
+    }
+    if (entry.start > end) {
+      throw tensorError(
+        file,
+        entry.name,
+        `starts ${entry.start - end} bytes after the tensor before it ends`,
+      );
+    }
+    end = entry.start + entry.bytes;
+    previous = entry;
+  }
+  if (end !== fileBytes)
+    throw new InputError(`${file}: has ${fileBytes - end} bytes that belong to no tensor`);
+  return new Map(entries.map((entry) => [entry.name, entry]));
+}
+
+function parseObject(header: Uint8Array, file: string): object {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(header));
+  } catch (cause) {
+    throw new InputError(`${file}: its header is not JSON: not a safetensors file, or a damaged one`, {
+      cause,
+    });
+  }
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json;
+  throw new InputError(`${file}: its header is not a JSON object`);
+}
+
+const isLength = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
+function parseEntry(
+  name: string,
+  value: unknown,
+  body: number,
+  fileBytes: number,
+  file: string,
+): TensorEntry {
+  if (typeof value !== 'object' || value === null)
+    throw tensorError(file, name, 'its entry is not an object');
+  const { dtype, shape, data_offsets: offsets }: Record<string, unknown> = { ...value };
+  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype)) {
+    throw tensorError(file, name, `has the unknown dtype ${JSON.stringify(dtype)}`);
+  }
+  if (!Array.isArray(shape) || !shape.every(isLength))
+    throw tensorError(file, name, 'its shape is not a list of sizes');
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isLength)) {
+    throw tensorError(file, name, 'its data_offsets are not two byte offsets');
+  }
+  const [start, end] = offsets;
+  const bytes = tensorBytes({ dtype, shape });
+  if (end < start || end - start !== bytes) {
+    throw tensorError(
+      file,
+      name,
+      `${dtype} [${shape}] takes ${bytes} bytes, its data_offsets span ${end - start}`,
+    );
+  }
+  if (body + end > fileBytes) {
+    throw tensorError(
+      file,
+      name,
+      `ends at byte ${body + end} of a file with ${fileBytes}: the file is truncated`,
+    );
+  }
+  return { name, dtype, shape, start: body + start, bytes };
+}
+
+/** Lays tensors out in the given order: the bytes before them, where each lies, and the file's size. */
+export function layOut(
+  specs: readonly TensorSpec[],
+  metadata: Readonly<Record<string, string>> = {},
+): { header: Uint8Array; tensors: TensorMap; bytes: number } {
+  let offset = 0;
+  const fields = specs.map((spec): [string, object] => {
+    const start = offset;
+    offset += tensorBytes(spec);
+    return [spec.name, { dtype: spec.dtype, shape: spec.shape, data_offsets: [start, offset] }];
+  });
+  const json = Buffer.from(JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(fields) }));
+  const body = Math.ceil((8 + json.length) / ALIGNMENT) * ALIGNMENT;
+  const header = Buffer.alloc(body, ' ');
+  header.writeBigUInt64LE(BigInt(body - 8));
+  json.copy(header, 8);
+  const bytes = body + offset;
+  return { header, tensors: parseHeader(header.subarray(8), bytes, 'layout'), bytes };
+}

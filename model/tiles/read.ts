@@ -1,0 +1,94 @@
+// Stored matrices back to floats. Knows the layout, no names and no files.
+import { halfToNumber, widenBrain, widenHalf } from '../floats.ts';
+import type { Matrix } from '../tensor.ts';
+import {
+  checkedData,
+  FLOAT_BYTES,
+  GROUP,
+  isTiled,
+  TILE_BYTES,
+  TILE_ROWS,
+  type TileEncoding,
+} from './layout.ts';
+
+/** Writes row `row` of the matrix as floats to `out[offset .. offset + cols)`. */
+export function readRow(matrix: Matrix, row: number, out: Float32Array, offset: number): void {
+  if (!(row >= 0 && row < matrix.rows)) throw new RangeError(`row ${row} of a matrix with ${matrix.rows}`);
+  const data = checkedData(matrix);
+  const { encoding, cols } = matrix;
+  if (isTiled(encoding)) readTiledRow(data, encoding, cols, row, out, offset);
+  else readFloatRow(data, encoding, cols, row, out, offset);
+}
+
+/** All values, row-major `[rows, cols]`. */
+export function dequantize(matrix: Matrix): Float32Array {
+  const out = new Float32Array(matrix.rows * matrix.cols);
+  for (let row = 0; row < matrix.rows; row++) readRow(matrix, row, out, row * matrix.cols);
+  return out;
+}
+
+function readFloatRow(
+  data: Uint8Array,
+  encoding: 'f32' | 'f16' | 'bf16',
+  cols: number,
+  row: number,
+  out: Float32Array,
+  offset: number,
+): void {
+  const width = FLOAT_BYTES[encoding] * cols;
+  const target = out.subarray(offset, offset + cols);
+  // Copied first: `data` may lie at an odd address of a larger buffer, where a wider view is refused.
+  const bytes = data.slice(row * width, (row + 1) * width);
+  if (encoding === 'f32') target.set(new Float32Array(bytes.buffer));
+  else if (encoding === 'f16') widenHalf(new Uint16Array(bytes.buffer), target);
+  else widenBrain(new Uint16Array(bytes.buffer), target);
+}
+
+function readTiledRow(
+  data: Uint8Array,
+  encoding: TileEncoding,
+  cols: number,
+  row: number,
+  out: Float32Array,
+  offset: number,
+): void {
+  const tileBytes = TILE_BYTES[encoding];
+  const colBlocks = Math.ceil(cols / GROUP);
+  const lane = row % TILE_ROWS;
+  const group = new Float32Array(GROUP);
+  for (let block = 0; block < colBlocks; block++) {
+    const tile = (Math.floor(row / TILE_ROWS) * colBlocks + block) * tileBytes;
+    const scale = tileScale(data, tile + tileBytes, lane);
+    readLane(data, tile, encoding, lane, group);
+    const width = Math.min(GROUP, cols - block * GROUP);
+    for (let i = 0; i < width; i++) out[offset + block * GROUP + i] = group[i]! * scale;
+  }
+}
+
+/** Scale of row `lane` of the tile that ends at `end`. */
+export function tileScale(data: Uint8Array, end: number, lane: number): number {
+  const at = end - 2 * TILE_ROWS + 2 * lane;
+  return halfToNumber(data[at]! | (data[at + 1]! << 8));
+}
+
+/** The 32 signed weights of one row of one tile, before scaling. */
+function readLane(
+  data: Uint8Array,
+  tile: number,
+  encoding: TileEncoding,
+  lane: number,
+  out: Float32Array,
+): void {
+  const first = tile + lane * 4;
+  if (encoding === 'q8') {
+    for (let i = 0; i < GROUP; i++) out[i] = data[first + (i >> 2) * 64 + (i & 3)]! - 128;
+    return;
+  }
+  for (let v = 0; v < 4; v++) {
+    for (let j = 0; j < 4; j++) {
+      const byte = data[first + v * 64 + j]!;
+      out[8 * v + j] = (byte & 15) - 8;
+      out[8 * v + 4 + j] = (byte >> 4) - 8;
+    }
+  }
+}

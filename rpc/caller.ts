@@ -1,0 +1,108 @@
+// The calling side of one connection: which calls are pending, and how each ends. Knows no sockets and no bytes.
+import { afterSockets } from './deadline.ts';
+import { RpcError } from './errors.ts';
+import type { Message } from './messages.ts';
+import type { CallOptions, Params, Value } from './transport.ts';
+
+interface Pending {
+  method: string;
+  deadlineMs: number;
+  /** On the clock of `performance.now()`. */
+  deadlineAt: number;
+  resolve: (result: Value) => void;
+  reject: (error: RpcError) => void;
+  /** Stops listening to the caller's signal. */
+  release: () => void;
+}
+
+export class Caller {
+  readonly #send: (message: Message) => void;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+  #lost: RpcError | undefined;
+  /** When the one timer for all pending calls next fires; deadlines mostly come in order, so it is seldom moved. */
+  #judgeAt = Number.POSITIVE_INFINITY;
+  #callOffJudgement: () => void = () => {};
+
+  constructor(send: (message: Message) => void) {
+    this.#send = send;
+  }
+
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  call(method: string, params: Params, { deadlineMs, signal }: CallOptions): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      if (this.#lost !== undefined) return reject(this.#lost);
+      if (signal?.aborted)
+        return reject(new RpcError('cancelled', `${method} was cancelled before it was sent`));
+      if (!(deadlineMs > 0)) {
+        return reject(new RpcError('deadline', `${method} had no time left when it was to be sent`));
+      }
+      const id = this.#freeId();
+      const onAbort = () =>
+        this.#giveUp(id, new RpcError('cancelled', `${method} was cancelled by its caller`));
+      this.#send({ type: 'request', id, method, params: { ...params, deadlineMs: Math.ceil(deadlineMs) } });
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const release = () => signal?.removeEventListener('abort', onAbort);
+      const deadlineAt = performance.now() + deadlineMs;
+      this.#pending.set(id, { method, deadlineMs, deadlineAt, resolve, reject, release });
+      this.#judgeBy(deadlineAt);
+    });
+  }
+
+  /** Takes an answer. One to a call that was given up is dropped: the peer had answered before it heard. */
+  settle({ id, error, result }: Extract<Message, { type: 'response' }>): void {
+    const pending = this.#take(id);
+    if (pending === undefined) return;
+    if (error === undefined) pending.resolve(result);
+    else pending.reject(error);
+  }
+
+  /** The connection is lost: rejects all that is pending and all that is called from now on. */
+  fail(error: RpcError): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = error;
+    this.#callOffJudgement();
+    for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(error);
+  }
+
+  #freeId(): number {
+    do this.#lastId = (this.#lastId + 1) >>> 0;
+    while (this.#pending.has(this.#lastId));
+    return this.#lastId;
+  }
+
+  #take(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    pending?.release();
+    return pending;
+  }
+
+  #giveUp(id: number, error: RpcError): void {
+    const pending = this.#take(id);
+    if (pending === undefined) return;
+    pending.reject(error);
+    this.#send({ type: 'notification', method: 'cancel', params: { id } });
+  }
+
+  #judgeBy(at: number): void {
+    if (at >= this.#judgeAt) return;
+    this.#callOffJudgement();
+    this.#judgeAt = at;
+    this.#callOffJudgement = afterSockets(at - performance.now(), () => this.#judge());
+  }
+
+  #judge(): void {
+    this.#judgeAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [id, { method, deadlineMs, deadlineAt }] of this.#pending) {
+      if (deadlineAt > now) next = Math.min(next, deadlineAt);
+      else this.#giveUp(id, new RpcError('deadline', `${method} was not answered within ${deadlineMs} ms`));
+    }
+    if (next !== Number.POSITIVE_INFINITY) this.#judgeBy(next);
+  }
+}

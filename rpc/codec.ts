@@ -1,0 +1,40 @@
+// Messages to MessagePack bytes and back. The only importer of msgpackr; knows no frames and no sockets.
+import { Packr } from 'msgpackr';
+import { RpcError } from './errors.ts';
+import { inspectMessagePack } from './inspect.ts';
+import { type Message, messageToValue, parseMessage } from './messages.ts';
+import type { Value } from './transport.ts';
+
+// Plain MessagePack: no records (an extension of msgpackr's own), shortest map headers, 64-bit integers as numbers.
+const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
+
+export function encodeMessage(message: Message): Uint8Array {
+  const value = messageToValue(message);
+  assertPlain(value);
+  return packr.pack(value);
+}
+
+/** Binary values of the result are views of `bytes`. Throws `invalid` on anything but one well-formed message. */
+export function decodeMessage(bytes: Uint8Array): Message {
+  inspectMessagePack(bytes);
+  let value: unknown;
+  try {
+    value = packr.unpack(bytes);
+  } catch (cause) {
+    throw new RpcError('invalid', 'malformed message: it cannot be decoded', { cause });
+  }
+  return parseMessage(value as Value); // what passed the inspection decodes to a Value and nothing else
+}
+
+/** Hazard: msgpackr silently corrupts a Float32Array and turns `undefined` into an extension type. */
+function assertPlain(value: unknown): void {
+  if (value === null || typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean')
+    return;
+  if (value instanceof Uint8Array) return;
+  if (typeof value === 'object' && !ArrayBuffer.isView(value)) {
+    for (const part of Object.values(value)) assertPlain(part);
+    return;
+  }
+  const what = ArrayBuffer.isView(value) ? value.constructor.name : typeof value;
+  throw new RpcError('invalid', `a message cannot hold a value of type ${what}`);
+}

@@ -1,0 +1,62 @@
+// Cuts a byte stream into frames: a 4-byte big-endian length, then that many bytes. Pure; knows nothing of what is in them.
+import { RpcError } from './errors.ts';
+
+export const headerBytes = 4;
+export const defaultFrameBytes = 32 * 1024 * 1024;
+
+/** The length that goes before a payload; throws if the peer would refuse it. */
+export function frameHeader(payloadBytes: number, maxBytes: number = defaultFrameBytes): Uint8Array {
+  if (payloadBytes > maxBytes) {
+    throw new RpcError('invalid', `a frame of ${payloadBytes} bytes exceeds the limit of ${maxBytes}`);
+  }
+  const header = new Uint8Array(headerBytes);
+  new DataView(header.buffer).setUint32(0, payloadBytes);
+  return header;
+}
+
+/**
+ * Takes the stream in chunks of any size. A frame that lies whole in one chunk is a view of it; only one that spans
+ * chunks is copied, once. Memory follows the bytes received, never the length announced.
+ */
+export class FrameSplitter {
+  readonly #maxBytes: number;
+  #chunks: Uint8Array[] = [];
+  /** Bytes in `#chunks`. */
+  #held = 0;
+  /** Bytes needed before the next cut can be made: a header, or a header and its payload. */
+  #needed = headerBytes;
+
+  constructor(maxBytes: number = defaultFrameBytes) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Frames that `chunk` completes, in order. Throws on a length over the limit; the stream is then beyond repair. */
+  push(chunk: Uint8Array): Uint8Array[] {
+    this.#chunks.push(chunk);
+    this.#held += chunk.length;
+    if (this.#held < this.#needed) return [];
+    const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#held);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const frames: Uint8Array[] = [];
+    let at = 0;
+    this.#needed = headerBytes;
+    while (bytes.length - at >= headerBytes) {
+      const length = view.getUint32(at);
+      if (length === 0 || length > this.#maxBytes) {
+        throw new RpcError(
+          'invalid',
+          `a frame announces ${length} bytes; 1 to ${this.#maxBytes} are allowed`,
+        );
+      }
+      if (bytes.length - at - headerBytes < length) {
+        this.#needed = headerBytes + length;
+        break;
+      }
+      frames.push(bytes.subarray(at + headerBytes, at + headerBytes + length));
+      at += headerBytes + length;
+    }
+    this.#chunks = at === bytes.length ? [] : [bytes.subarray(at)];
+    this.#held = bytes.length - at;
+    return frames;
+  }
+}

@@ -1,0 +1,42 @@
+// Rows of float32 and pairs of uint16 as little-endian bytes. Knows no messages.
+import { endianness } from 'node:os';
+import { RpcError } from './errors.ts';
+
+// Views are handed out without swapping bytes; every platform that Node supports for us is little-endian.
+if (endianness() !== 'LE') throw new Error('expertgrid needs a little-endian machine');
+
+/** The same memory as bytes, not a copy. */
+export function rowsToBytes(rows: Float32Array): Uint8Array {
+  return new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
+}
+
+/** `[count, width]` floats; a view where the bytes are aligned, else a copy. Throws `invalid` on another length. */
+export function bytesToRows(bytes: Uint8Array, count: number, width: number): Float32Array {
+  const expected = count * width * Float32Array.BYTES_PER_ELEMENT;
+  if (bytes.byteLength !== expected) {
+    throw new RpcError(
+      'invalid',
+      `rows have ${bytes.byteLength} bytes; ${count} rows of ${width} floats need ${expected}`,
+    );
+  }
+  const { buffer, byteOffset } = aligned(bytes, Float32Array.BYTES_PER_ELEMENT);
+  return new Float32Array(buffer, byteOffset, count * width);
+}
+
+export function uint16ToBytes(values: Uint16Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** A view where the bytes are aligned, else a copy. Throws `invalid` on an odd number of bytes. */
+export function bytesToUint16(bytes: Uint8Array): Uint16Array {
+  if (bytes.byteLength % Uint16Array.BYTES_PER_ELEMENT !== 0) {
+    throw new RpcError('invalid', `16-bit values cannot fill ${bytes.byteLength} bytes`);
+  }
+  const { buffer, byteOffset } = aligned(bytes, Uint16Array.BYTES_PER_ELEMENT);
+  return new Uint16Array(buffer, byteOffset, bytes.byteLength / Uint16Array.BYTES_PER_ELEMENT);
+}
+
+/** Binary values decode as views at any offset of their message: odd ones must be copied before a typed view. */
+function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
+  return bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes);
+}

@@ -1,0 +1,127 @@
+// Listens, gives each connection a session, and drains before it closes. Knows no experts.
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Address } from './address.ts';
+import { afterSockets } from './deadline.ts';
+import { RpcError } from './errors.ts';
+import { Session } from './session.ts';
+import { MessageSocket } from './socket.ts';
+import type { Handlers, Params } from './transport.ts';
+
+export interface ServerOptions {
+  handlers: Handlers;
+  host?: string;
+  /** 0 takes a free one; `address` tells which. */
+  port?: number;
+  maxConnections?: number;
+  maxFrameBytes?: number;
+  /** Unanswered calls a connection may have; one more is answered `busy`. */
+  maxRunning?: number;
+  /** A connection must say hello within this time. */
+  helloMs?: number;
+  /** A connection without a byte for so long is cut: callers ping far more often. */
+  idleMs?: number;
+  onError?: (error: RpcError, method: string) => void;
+}
+
+export interface RpcServer {
+  readonly address: Address;
+  /** Connections that have said hello. */
+  readonly peers: number;
+  /** Tells every peer. */
+  broadcast(method: string, params: Params): void;
+  /** Takes no more calls, lets running ones end for at most `graceMs`, then closes every connection. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+interface Peer {
+  session: Session;
+  socket: MessageSocket;
+}
+
+export async function listen({
+  handlers,
+  host = '127.0.0.1',
+  port = 0,
+  maxConnections = 256,
+  maxFrameBytes,
+  maxRunning,
+  helloMs = 5_000,
+  idleMs = 30_000,
+  onError,
+}: ServerOptions): Promise<RpcServer> {
+  const peers = new Set<Peer>();
+  const server = createServer((socket) => accept(socket));
+  server.maxConnections = maxConnections;
+
+  function accept(socket: Socket): void {
+    const carrier = new MessageSocket(socket, {
+      ...(maxFrameBytes === undefined ? {} : { maxFrameBytes }),
+      onMessage: (message) => session.receive(message),
+      onClose: (error) => {
+        callOffHello();
+        peers.delete(peer);
+        session.abandon(error);
+      },
+    });
+    const session = new Session({
+      handlers,
+      send: (message) => carrier.send(message),
+      refuse: (error) => carrier.end(error),
+      ...(maxRunning === undefined ? {} : { maxRunning }),
+      ...(onError === undefined ? {} : { onError }),
+    });
+    const peer = { session, socket: carrier };
+    peers.add(peer);
+    const callOffHello = afterSockets(helloMs, () => {
+      if (!session.open) carrier.end(new RpcError('invalid', `no hello within ${helloMs} ms`));
+    });
+    socket.setTimeout(idleMs, () => carrier.destroy(new RpcError('unavailable', `silent for ${idleMs} ms`)));
+  }
+
+  function broadcast(method: string, params: Params): void {
+    for (const { session, socket } of peers) {
+      if (session.open) socket.send({ type: 'notification', method, params });
+    }
+  }
+
+  let closing: Promise<void> | undefined;
+  async function drain(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    broadcast('draining', {});
+    for (const { session } of peers) session.drain();
+    const allIdle = Promise.all([...peers].map(({ session }) => session.idle()));
+    await Promise.race([allIdle, new Promise<void>((resolve) => afterSockets(graceMs, resolve))]);
+    const reason = new RpcError('unavailable', 'the peer has left service');
+    for (const { session, socket } of peers) {
+      session.abandon(reason); // what outlasted the grace
+      socket.end(reason);
+    }
+    await closed;
+  }
+
+  await bind(server, host, port);
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string')
+    throw new Error('the server is not bound to a TCP address');
+  return {
+    address: { host, port: bound.port },
+    get peers() {
+      return [...peers].filter(({ session }) => session.open).length;
+    },
+    broadcast,
+    close({ graceMs = 10_000 } = {}) {
+      closing ??= drain(graceMs);
+      return closing;
+    },
+  };
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const reason = cause.code === 'EADDRINUSE' ? 'the port is in use' : cause.message;
+      reject(new Error(`cannot listen on ${host}:${port}: ${reason}`, { cause }));
+    });
+    server.listen({ host, port }, resolve);
+  });
+}

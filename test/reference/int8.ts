@@ -1,0 +1,43 @@
+// Rounds activation rows to int8 by block of 32, as ONNX Runtime's MatMulNBits does at accuracy_level 4.
+// Knows no matrices.
+//
+// MLAS, QuantizeARow_CompInt8 (onnxruntime/core/mlas/lib/sqnbitgemm_kernel_avx512.cpp and _avx2.cpp), float32
+// throughout: scale = max|a| / 127, inverse = 127 / max|a|, q = round half to even (a * inverse).
+//
+// A device's a differs from the float64 one in its last bits, so where a * inverse lies next to a half the two may
+// round apart, by one whole step. Such near ties are reported, and a caller may ask for the other way of any.
+
+const blockLength = 32;
+
+/** How far from a half, in steps, a float32 device can still round the other way. */
+export const tieDistance = 2e-4;
+
+export interface RoundedRow {
+  /** What is multiplied: q * scale. */
+  values: Float64Array;
+  /** Indices that lie within `tieDistance` of a half. */
+  nearTies: number[];
+}
+
+/** `flipped` are indices that go the other way than to the nearest. */
+export function roundToInt8(row: Float64Array, flipped: ReadonlySet<number> = new Set()): RoundedRow {
+  const values = new Float64Array(row.length);
+  const nearTies: number[] = [];
+  for (let start = 0; start < row.length; start += blockLength) {
+    const end = Math.min(start + blockLength, row.length);
+    let largest = 0;
+    for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(Math.fround(row[i] as number)));
+    if (largest === 0) continue;
+    const scale = Math.fround(largest / 127);
+    const inverse = Math.fround(127 / largest);
+    for (let i = start; i < end; i++) {
+      const exact = Math.fround(Math.fround(row[i] as number) * inverse);
+      const below = Math.floor(exact);
+      const fraction = exact - below;
+      const up = fraction === 0.5 ? below % 2 !== 0 : fraction > 0.5;
+      if (Math.abs(fraction - 0.5) < tieDistance) nearTies.push(i);
+      values[i] = (up === flipped.has(i) ? below : below + 1) * scale;
+    }
+  }
+  return { values, nearTies };
+}

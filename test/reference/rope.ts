@@ -1,0 +1,63 @@
+// Rotary position angles in float64, by the rules of Hugging Face's modeling_rope_utils. Knows one head at a time.
+import type { ModelConfig } from '../../model/config.ts';
+
+export interface Rope {
+  /** Radians a position, `headDim / 2` of them. */
+  frequencies: number[];
+  /** Multiplies cosine and sine (yarn); 1 otherwise. */
+  amplitude: number;
+}
+
+/** The frequencies after scaling. */
+export function ropeOf({ headDim, rope: { base, scaling } }: ModelConfig): Rope {
+  const plain = Array.from({ length: headDim / 2 }, (_, i) => base ** ((-2 * i) / headDim));
+  switch (scaling.type) {
+    case 'default':
+      return { frequencies: plain, amplitude: 1 };
+    case 'linear':
+      return { frequencies: plain.map((f) => f / scaling.factor), amplitude: 1 };
+    case 'llama3': {
+      const { factor, lowFreqFactor, highFreqFactor, originalContext } = scaling;
+      const frequencies = plain.map((f) => {
+        const turns = (originalContext * f) / (2 * Math.PI);
+        if (turns > highFreqFactor) return f;
+        if (turns < lowFreqFactor) return f / factor;
+        const smooth = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
+        return (1 - smooth) * (f / factor) + smooth * f;
+      });
+      return { frequencies, amplitude: 1 };
+    }
+    case 'yarn': {
+      const { factor, originalContext, betaFast, betaSlow, attentionFactor, truncate } = scaling;
+      // The index whose frequency turns `turns` times over the original context.
+      const indexOf = (turns: number) =>
+        (headDim * Math.log(originalContext / (turns * 2 * Math.PI))) / (2 * Math.log(base));
+      const first = truncate ? Math.floor(indexOf(betaFast)) : indexOf(betaFast);
+      const last = truncate ? Math.ceil(indexOf(betaSlow)) : indexOf(betaSlow);
+      const from = Math.max(first, 0);
+      const to = Math.min(last, headDim - 1);
+      const width = from === to ? 0.001 : to - from;
+      const frequencies = plain.map((f, i) => {
+        const interpolated = Math.min(1, Math.max(0, (i - from) / width));
+        return interpolated * (f / factor) + (1 - interpolated) * f;
+      });
+      return { frequencies, amplitude: attentionFactor };
+    }
+  }
+}
+
+/** Rotates one head: element i with element i + headDim / 2. */
+export function rotate(head: Float64Array, position: number, { frequencies, amplitude }: Rope): Float64Array {
+  const half = head.length / 2;
+  const rotated = new Float64Array(head.length);
+  for (let i = 0; i < half; i++) {
+    const angle = position * (frequencies[i] as number);
+    const cosine = amplitude * Math.cos(angle);
+    const sine = amplitude * Math.sin(angle);
+    const a = head[i] as number;
+    const b = head[i + half] as number;
+    rotated[i] = a * cosine - b * sine;
+    rotated[i + half] = b * cosine + a * sine;
+  }
+  return rotated;
+}

@@ -1,0 +1,49 @@
+// Chooses experts and weights from one row of scores, by the checkpoint's rule, in float64. Knows no layers.
+import type { RoutingConfig } from '../../model/config.ts';
+
+export interface Choice {
+  /** Best first. */
+  experts: number[];
+  /** What each answer is multiplied by. */
+  weights: number[];
+  /** Gap between the last chosen and the first not chosen; Infinity where all are chosen. */
+  margin: number;
+}
+
+/**
+ * `forced` replaces the choosing, not the weighing. The margin is in the unit that is compared: raw scores under
+ * softmax (which keeps their order), sigmoid plus bias under sigmoid.
+ */
+export function choose(
+  scores: Float64Array,
+  k: number,
+  { score, renormalise, scale }: RoutingConfig,
+  selectionBias?: Float64Array,
+  forced?: readonly number[],
+): Choice {
+  const probabilities = score === 'softmax' ? softmax(scores) : scores.map((z) => 1 / (1 + Math.exp(-z)));
+  const compared = score === 'softmax' ? scores : probabilities.map((p, e) => p + (selectionBias?.[e] ?? 0));
+  const order = Array.from(compared.keys()).sort(
+    (a, b) => (compared[b] as number) - (compared[a] as number) || a - b,
+  );
+  const next = order[k];
+  const last = order[k - 1];
+  if (last === undefined) throw new Error(`k = ${k} of ${scores.length} experts`);
+  const experts = forced ? [...forced] : order.slice(0, k);
+  const raw = experts.map((e) => probabilities[e] as number);
+  const sum = raw.reduce((a, b) => a + b, 0);
+  const divisor = renormalise && (score === 'softmax' || k > 1) ? sum : 1;
+  return {
+    experts,
+    weights: raw.map((p) => (p / divisor) * scale),
+    margin:
+      next === undefined ? Number.POSITIVE_INFINITY : (compared[last] as number) - (compared[next] as number),
+  };
+}
+
+export function softmax(scores: Float64Array): Float64Array {
+  const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = scores.map((z) => Math.exp(z - largest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((p) => p / sum);
+}

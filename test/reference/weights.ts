@@ -1,0 +1,95 @@
+// The weights a reference forward pass takes, and where they come from in a checkpoint. Knows no arithmetic.
+import type { ModelConfig } from '../../model/config.ts';
+import type { FloatTensor } from '../support/safetensors-writer.ts';
+
+/** `y = x Wᵀ`, row-major `[rows, cols]`. */
+export interface ReferenceMatrix {
+  rows: number;
+  cols: number;
+  data: Float64Array;
+  /** A device multiplies it with activations rounded to int8 (8- and 4-bit weights). */
+  quantised: boolean;
+}
+
+export interface ReferenceExpert {
+  /** `[inner, hidden]` */
+  gate: ReferenceMatrix;
+  /** `[inner, hidden]` */
+  up: ReferenceMatrix;
+  /** `[hidden, inner]` */
+  down: ReferenceMatrix;
+}
+
+export interface ReferenceLayer {
+  inputNorm: Float64Array;
+  q: ReferenceMatrix;
+  k: ReferenceMatrix;
+  v: ReferenceMatrix;
+  o: ReferenceMatrix;
+  /** Present unless the checkpoint has no QK-norm. */
+  qNorm?: Float64Array;
+  kNorm?: Float64Array;
+  postNorm: Float64Array;
+  router: ReferenceMatrix;
+  selectionBias?: Float64Array;
+  experts: ReferenceExpert[];
+}
+
+export interface ReferenceWeights {
+  embedding: ReferenceMatrix;
+  layers: ReferenceLayer[];
+  finalNorm: Float64Array;
+  /** The embedding itself where they are tied. */
+  head: ReferenceMatrix;
+}
+
+/** A checkpoint's own floats, by its layout's names. */
+export function weightsOfCheckpoint(
+  config: ModelConfig,
+  tensors: ReadonlyMap<string, FloatTensor>,
+): ReferenceWeights {
+  const vector = (name: string): Float64Array => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new Error(`the checkpoint has no tensor ${name}`);
+    return Float64Array.from(tensor.data);
+  };
+  const matrix = (name: string): ReferenceMatrix => {
+    const [rows = 0, cols = 0] = tensors.get(name)?.shape ?? [];
+    return { rows, cols, data: vector(name), quantised: false };
+  };
+  const mixtral = config.layout === 'mixtral';
+  const block = mixtral ? 'block_sparse_moe' : 'mlp';
+  const [gate, up, down] = mixtral ? ['w1', 'w3', 'w2'] : ['gate_proj', 'up_proj', 'down_proj'];
+
+  const layers = Array.from({ length: config.layers }, (_, l): ReferenceLayer => {
+    const layer = `model.layers.${l}`;
+    const attention = `${layer}.self_attn`;
+    return {
+      inputNorm: vector(`${layer}.input_layernorm.weight`),
+      q: matrix(`${attention}.q_proj.weight`),
+      k: matrix(`${attention}.k_proj.weight`),
+      v: matrix(`${attention}.v_proj.weight`),
+      o: matrix(`${attention}.o_proj.weight`),
+      ...(config.qkNorm === 'none'
+        ? {}
+        : { qNorm: vector(`${attention}.q_norm.weight`), kNorm: vector(`${attention}.k_norm.weight`) }),
+      postNorm: vector(`${layer}.post_attention_layernorm.weight`),
+      router: matrix(`${layer}.${block}.gate.weight`),
+      ...(config.routing.selectionBias
+        ? { selectionBias: vector(`${layer}.${block}.gate.e_score_correction_bias`) }
+        : {}),
+      experts: Array.from({ length: config.experts }, (_, e) => ({
+        gate: matrix(`${layer}.${block}.experts.${e}.${gate}.weight`),
+        up: matrix(`${layer}.${block}.experts.${e}.${up}.weight`),
+        down: matrix(`${layer}.${block}.experts.${e}.${down}.weight`),
+      })),
+    };
+  });
+  const embedding = matrix('model.embed_tokens.weight');
+  return {
+    embedding,
+    layers,
+    finalNorm: vector('model.norm.weight'),
+    head: config.tiedEmbeddings ? embedding : matrix('lm_head.weight'),
+  };
+}

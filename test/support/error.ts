@@ -1,0 +1,13 @@
+// How far one row of logits is from another. Knows no models.
+
+/** `max |a - b| / max |b|`; NaN anywhere gives NaN, which no bound admits. */
+export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) throw new Error(`${a.length} logits against ${b.length}`);
+  let difference = 0;
+  let largest = 0;
+  for (let i = 0; i < b.length; i++) {
+    difference = Math.max(difference, Math.abs((a[i] as number) - (b[i] as number)));
+    largest = Math.max(largest, Math.abs(b[i] as number));
+  }
+  return difference / largest;
+}

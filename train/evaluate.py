@@ -1,0 +1,74 @@
+# Held-out bits per byte, expert load and samples of a checkpoint: evaluate.py WORKDIR --name moe [--load] [--sample PROMPT ...] [--chat TEXT ...]
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from bpe import Tokenizer
+from data import PROSE
+from model import Config, Model
+
+WINDOW = 512
+
+
+def held(work, name, limit):
+    """[windows, WINDOW + 1] ids of one source's held-out slice, each window beginning with the last id of the one before."""
+    ids = np.fromfile(work / "data" / f"{name}.held.bin", dtype=np.uint16)[:limit].astype(np.int64)
+    windows = (len(ids) - 1) // WINDOW
+    return torch.from_numpy(np.stack([ids[i * WINDOW : i * WINDOW + WINDOW + 1] for i in range(windows)]))
+
+
+@torch.no_grad()
+def bits_per_byte(model, tokenizer, work, limit=None, precision=torch.bfloat16):
+    """Bits the model needs for each byte of the held-out text, by source and over all of it."""
+    model.eval()
+    sizes = torch.tensor([len(b) for b in tokenizer.bytes])
+    bits, size = {}, {}
+    for name in PROSE:
+        bits[name], size[name] = 0.0, 0
+        for window in held(work, name, limit).split(16):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision is torch.bfloat16):
+                logits = model(window[:, :-1])
+            loss = F.cross_entropy(logits.float().flatten(0, 1), window[:, 1:].flatten(), reduction="sum")
+            bits[name] += loss.item() / math.log(2)
+            size[name] += sizes[window[:, 1:]].sum().item()
+    model.train()
+    return {**{n: round(bits[n] / size[n], 4) for n in PROSE}, "all": round(sum(bits.values()) / sum(size.values()), 4)}
+
+
+@torch.no_grad()
+def expert_load(model, work):
+    """Rows each expert took of the held-out text: [layers, E], 1 = its uniform share."""
+    model.eval()
+    load = sum(0 * m.load if m.load is not None else 0 for m in model.mixtures()) + torch.zeros(len(model.mixtures()), model.config.experts)
+    for name in PROSE:
+        for window in held(work, name, None).split(16):
+            model(window[:, :-1])
+            load += torch.stack([m.load for m in model.mixtures()])
+    return load / load.mean(-1, keepdim=True)
+
+
+@torch.no_grad()
+def generate(model, tokenizer, prompt, temperature, tokens, seed=1):
+    model.eval()
+    ids, start, random = tokenizer.encode(prompt), len(tokenizer.encode(prompt)), torch.Generator().manual_seed(seed)
+    stop = (tokenizer.specials["<|endoftext|>"], tokenizer.specials["<|end|>"])
+    while len(ids) < start + tokens:
+        logits = model(torch.tensor([ids]))[0, -1]
+        if temperature == 0:
+            ids.append(int(logits.argmax()))
+        else:
+            ids.append(int(torch.multinomial((logits / temperature).softmax(-1), 1, generator=random)))
+        if ids[-1] in stop:
+            return tokenizer.decode(ids[start:-1]), "stop"
+    return tokenizer.decode(ids[start:]), "length"
+
+
+def load_checkpoint(work, name):
+    saved = torch.load(work / f"{name}.pt")
+    model = Model(Config(**saved["config"]))
+    model.load_state_dict(saved["model"])
+    return model, saved
