@@ -2,6 +2,7 @@
 // headers; knows no model. Format: github.com/huggingface/safetensors, "Format".
 import { type FileHandle, open } from 'node:fs/promises';
 import { InputError, tensorError } from './errors.ts';
+import { readExactly } from './read-exactly.ts';
 
 /** Bytes of one element of each type that the format names. */
 const DTYPE_BYTES: Readonly<Record<string, number>> = {
@@ -57,7 +58,7 @@ export async function readTensorMap(handle: FileHandle, file: string): Promise<T
   const { size } = await handle.stat();
   if (size < 8) throw new InputError(`${file}: has ${size} bytes, too few for a safetensors file`);
   const prefix = Buffer.alloc(8);
-  await handle.read(prefix, 0, 8, 0);
+  await readExactly(handle, prefix, 0, file);
   const length = prefix.readBigUInt64LE();
   if (length > BigInt(Math.min(size - 8, MAX_HEADER_BYTES))) {
     throw new InputError(
@@ -65,7 +66,7 @@ export async function readTensorMap(handle: FileHandle, file: string): Promise<T
     );
   }
   const header = Buffer.alloc(Number(length));
-  await handle.read(header, 0, header.length, 8);
+  await readExactly(handle, header, 8, file);
   return parseHeader(header, size, file);
 }
 

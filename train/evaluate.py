@@ -72,3 +72,32 @@ def load_checkpoint(work, name):
     model = Model(Config(**saved["config"]))
     model.load_state_dict(saved["model"])
     return model, saved
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--name", default="moe")
+    parser.add_argument("--load", action="store_true", help="per layer, the hottest and the coldest expert's share of the held-out text")
+    parser.add_argument("--sample", nargs="*", default=[], metavar="PROMPT")
+    parser.add_argument("--chat", nargs="*", default=[], metavar="TEXT")
+    parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--tokens", type=int, default=80)
+    args = parser.parse_args()
+    torch.set_num_threads(2)
+    tokenizer = Tokenizer.load(args.work / "tokenizer.json")
+    model, saved = load_checkpoint(args.work, args.name)
+    print(f"{args.name}: step {saved['step']}, {saved['seconds'] / 60:.1f} minutes, {sum(p.numel() for p in model.parameters())} parameters")
+    prompts = args.sample + [f"<|endoftext|><|user|>{text}<|end|><|assistant|>" for text in args.chat]
+    for prompt in prompts:
+        text, reason = generate(model, tokenizer, prompt, args.temperature, args.tokens)
+        print(f"{prompt}[{text}] ({reason})")
+    if args.load:
+        for layer, load in enumerate(expert_load(model, args.work)):
+            print(f"layer {layer}: hottest {load.max():.2f}, coldest {load.min():.2f} of the uniform share")
+    if not prompts and not args.load:
+        print("held-out bits per byte:", bits_per_byte(model, tokenizer, args.work, precision=torch.float32))
+
+
+if __name__ == "__main__":
+    main()

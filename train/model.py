@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 BLOCK = 64  # rows that one product of an expert takes
+IDLE = 0.1  # of the uniform share
 
 
 @dataclass
@@ -96,6 +97,7 @@ class Experts(nn.Module):
         self.gate_up = nn.Parameter(torch.empty(c.experts, c.hidden, 2 * c.inner))  # [E, d, 2f], the gate half first
         self.down = nn.Parameter(torch.empty(c.experts, c.inner, c.hidden))  # [E, f, d]
         self.register_buffer("mean", torch.zeros(c.hidden))  # running mean of the rows
+        self.register_buffer("share", torch.ones(c.experts))  # running load by expert, 1 = uniform
         self.load, self.balance = None, None  # of the last batch: rows by expert, and the balancing loss
 
     def forward(self, x):  # [B, T, d]
@@ -109,6 +111,8 @@ class Experts(nn.Module):
                 soft_load = (scores / self.c.temperature).softmax(-1).mean(0)
                 self.balance = E * soft_load.square().sum() / scores.softmax(-1).max(-1)[0].mean()
         self.load = torch.bincount(chosen, minlength=E)
+        if self.training:
+            self.share.lerp_(self.load * (E / len(rows)), 0.05)
         order = chosen.argsort()  # [N]: the rows, expert by expert
         blocks = (self.load + BLOCK - 1) // BLOCK  # [E]: an expert with many rows takes several blocks, none is dropped
         owner = torch.repeat_interleave(torch.arange(E), blocks)
@@ -125,6 +129,17 @@ class Experts(nn.Module):
         """Takes from the router what all rows have in common: it can only prefer one expert for every row."""
         direction = F.normalize(self.mean, dim=0)
         self.router -= torch.outer(self.router @ direction, direction)
+
+    @torch.no_grad()
+    def split(self):
+        """An expert that next to no row takes gets no gradient: it becomes a copy of the busiest, and the two share its rows."""
+        for idle in (self.share < IDLE).nonzero().flatten().tolist():
+            busy = int(self.share.argmax())
+            self.gate_up[idle], self.down[idle] = self.gate_up[busy], self.down[busy]
+            apart = 0.25 * self.router[busy].std() * torch.randn_like(self.router[busy])
+            self.router[idle] = self.router[busy] - apart
+            self.router[busy] += apart
+            self.share[[busy, idle]] = self.share[busy] / 2
 
 
 class Dense(nn.Module):

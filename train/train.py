@@ -9,11 +9,12 @@ import torch
 from bpe import Tokenizer
 from data import Batches
 from evaluate import bits_per_byte
-from model import Config, Model
+from model import IDLE, Config, Model
 from muon import Muon
 
 ROWS, LENGTH, LONG_EVERY = 24, 256, 16  # every 16th step takes the same number of tokens in windows of the full context
 SAVE_SECONDS, EVAL_STEPS = 120, 250
+SPLIT_EVERY, SPLIT_UNTIL = 25, 0.6  # steps; share of the run
 BLOCK = 1024  # rows of the head's product at a time: 4096 float32 logits a row stay in the cache
 
 
@@ -65,7 +66,7 @@ def main():
     parser.add_argument("--lr", type=float, default=0.003, help="of Muon")
     parser.add_argument("--adam", type=float, default=0.0015, help="of AdamW")
     parser.add_argument("--router", type=float, default=0.005, help="of AdamW for the routers")
-    parser.add_argument("--balance", type=float, default=0.02, help="weight of the balancing loss")
+    parser.add_argument("--balance", type=float, default=0.05, help="weight of the balancing loss")
     args = parser.parse_args()
 
     torch.set_num_threads(2)
@@ -108,15 +109,17 @@ def main():
             o.step()
         for mixture in mixtures:
             mixture.center()
+            if step % SPLIT_EVERY == SPLIT_EVERY - 1 and progress < SPLIT_UNTIL:
+                mixture.split()
         step, tokens = step + 1, tokens + window.shape[0] * length
         now = time.time()
         spent, mark = spent + now - mark, now
         done = step >= args.steps if args.steps else spent >= 60 * args.minutes
-        if step % 10 == 0 or done:
+        if step % 25 == 0 or done:
             load = [m.load.float() / m.load.float().mean() for m in mixtures]
             line = {"step": step, "seconds": round(spent, 1), "loss": round(loss.item(), 4), "rate": round(factor(progress), 4)}
             if mixtures:
-                line |= {"hottest": [round(l.max().item(), 2) for l in load], "coldest": [round(l.min().item(), 2) for l in load]}
+                line |= {"hottest": [round(l.max().item(), 2) for l in load], "idle": [int((m.share < IDLE).sum()) for m in mixtures]}
                 line |= {"balance": [round(m.balance.item(), 2) for m in mixtures]}
             print(json.dumps(line | {"tokens_per_second": round(tokens / (now - printed))}), flush=True)
             tokens, printed = 0, now

@@ -4,87 +4,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getLlama, type Llama, type Token } from 'node-llama-cpp';
-import { type CheckpointOptions, writeCheckpoint } from '../../test/support/checkpoint.ts';
+import { writeCheckpoint } from '../../test/support/checkpoint.ts';
 import { seedOf, uniform } from '../../test/support/random.ts';
+import { cases } from './cases.ts';
 import { exportGguf } from './gguf.ts';
-
-interface Case {
-  name: string;
-  checkpoint: CheckpointOptions;
-}
-
-// Shapes that tell mistakes apart: heads wider than hidden / heads, grouped queries, several experts a token.
-// llama.cpp's olmoe has one key/value head for each query head and no head of its own width.
-const cases: readonly Case[] = [
-  {
-    name: 'qwen3moe',
-    checkpoint: {
-      layout: 'qwen3_moe',
-      seed: 11,
-      hidden: 96,
-      layers: 3,
-      heads: 4,
-      kvHeads: 2,
-      headDim: 32,
-      experts: 12,
-      k: 2,
-      inner: 64,
-      score: 'softmax-renormalised',
-      ropeBase: 10_000,
-    },
-  },
-  {
-    name: 'olmoe',
-    checkpoint: {
-      layout: 'olmoe',
-      seed: 12,
-      hidden: 128,
-      layers: 3,
-      heads: 4,
-      kvHeads: 4,
-      experts: 12,
-      k: 2,
-      inner: 64,
-      score: 'softmax',
-      ropeBase: 5_000,
-      normEps: 1e-5,
-    },
-  },
-];
-
-const yarnFactor = 4;
-const qwen3moe = cases[0]?.checkpoint;
-const scaled: readonly Case[] = [
-  {
-    name: 'qwen3moe-yarn',
-    checkpoint: {
-      ...qwen3moe,
-      seed: 13,
-      context: 256,
-      tied: true,
-      ropeScaling: {
-        type: 'yarn',
-        factor: yarnFactor,
-        originalContext: 64,
-        betaFast: 32,
-        betaSlow: 1,
-        attentionFactor: 0.1 * Math.log(yarnFactor) + 1,
-        truncate: true,
-      },
-    },
-  },
-  {
-    name: 'qwen3moe-linear',
-    checkpoint: { ...qwen3moe, seed: 14, k: 1, ropeScaling: { type: 'linear', factor: 8 } },
-  },
-];
 
 const promptLength = 40;
 const positions = [0, 1, 2, 7, 20, 39];
 const golden = new URL('../../test/golden/', import.meta.url);
 
 const llama = await getLlama({ gpu: false, build: 'never' });
-for (const { name, checkpoint } of [...cases, ...scaled]) {
+for (const { name, checkpoint } of cases) {
   const dir = await mkdtemp(join(tmpdir(), 'expertgrid-peers-'));
   try {
     const { config } = await writeCheckpoint(dir, checkpoint);

@@ -113,7 +113,8 @@ function modelMetadata(architecture: string, config: SourceConfig): Record<strin
 function ropeMetadata(architecture: string, scaling: RopeScaling | null): Record<string, GgufValue> {
   if (scaling === null) return {};
   const { rope_type: type, factor, original_max_position_embeddings: original } = scaling;
-  if (type !== 'linear' && type !== 'yarn') throw new Error(`config.json: rope_scaling ${type} is not exported`);
+  if (type !== 'linear' && type !== 'yarn')
+    throw new Error(`config.json: rope_scaling ${type} is not exported`);
   if ((scaling.beta_fast ?? 32) !== 32 || (scaling.beta_slow ?? 1) !== 1) {
     throw new Error('config.json: rope_scaling betas other than 32 and 1 are not exported');
   }
@@ -121,7 +122,9 @@ function ropeMetadata(architecture: string, scaling: RopeScaling | null): Record
   return {
     [`${prefix}.type`]: { type: 'string', value: type },
     [`${prefix}.factor`]: { type: 'f32', value: factor },
-    ...(original === undefined ? {} : { [`${prefix}.original_context_length`]: { type: 'u32', value: original } }),
+    ...(original === undefined
+      ? {}
+      : { [`${prefix}.original_context_length`]: { type: 'u32', value: original } }),
   };
 }
 

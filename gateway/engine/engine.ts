@@ -1,13 +1,19 @@
 // Continuous batching: sequences enter and leave at any step; one step computes the rows that the scheduler names.
 // Knows token ids and devices; no text, no HTTP.
 import { createHash } from 'node:crypto';
-import type { DenseDevice, Rows, Span } from '../../model/devices/dense.ts';
 import type { ModelConfig } from '../../model/config.ts';
+import type { DenseDevice, Rows, Span } from '../../model/devices/dense.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import type { RoutingRule } from '../../router/selection.ts';
 import { callFailed, fault, notReady } from './faults.ts';
 import { type ForwardModel, forward } from './forward.ts';
-import type { EngineClient, EngineInfo, EngineStatus, GenerationPart, GenerationRequest } from './messages.ts';
+import type {
+  EngineClient,
+  EngineInfo,
+  EngineStatus,
+  GenerationPart,
+  GenerationRequest,
+} from './messages.ts';
 import { PartQueue } from './part-queue.ts';
 import { sample } from './sampler.ts';
 import { admits, planStep } from './scheduler.ts';
@@ -43,7 +49,14 @@ export class Engine implements EngineClient {
   readonly #options: Required<Omit<EngineOptions, 'dense' | 'fleet' | 'rules' | 'config'>>;
   readonly #waiting: Sequence[] = [];
   readonly #running: Sequence[] = [];
-  readonly #counters = { steps: 0, rows: 0, prompt_tokens: 0, generated_tokens: 0, failed_sequences: 0, aborted_sequences: 0 };
+  readonly #counters = {
+    steps: 0,
+    step_rows: 0,
+    prompt_tokens: 0,
+    generated_tokens: 0,
+    failed_sequences: 0,
+    aborted_sequences: 0,
+  };
   #reserved = 0;
   #names = 0;
   #closing = false;
@@ -101,7 +114,9 @@ export class Engine implements EngineClient {
     const shards = fleet.status();
     const { identity, content, kvMemory } = this.#options;
     const classes = [...new Set(shards.flatMap((shard) => shard.numericsClass ?? []))].sort();
-    const named = createHash('sha256').update(JSON.stringify([identity, content, dense.numericsClass, classes]));
+    const named = createHash('sha256').update(
+      JSON.stringify([identity, content, dense.numericsClass, classes]),
+    );
     return {
       ready: fleet.ready && !this.#closing,
       missing: fleet.missing(),
@@ -111,7 +126,7 @@ export class Engine implements EngineClient {
       kvBytesLimit: kvMemory,
       shards,
       fingerprint: `fp_${named.digest('hex').slice(0, 12)}`,
-      counters: { ...this.#counters, ...fleet.counters },
+      counters: { ...this.#counters, ...fleetCounters(fleet) },
     };
   }
 
@@ -147,7 +162,10 @@ export class Engine implements EngineClient {
       return fault('context_length_exceeded', `${asked} are more than the context of ${context}`);
     }
     if (dense.kvBytes(reach) > kvMemory) {
-      return fault('context_length_exceeded', `${reach} tokens need more KV memory than the ${kvMemory} bytes allowed`);
+      return fault(
+        'context_length_exceeded',
+        `${reach} tokens need more KV memory than the ${kvMemory} bytes allowed`,
+      );
     }
     if (!fleet.ready) return notReady(fleet.missing());
     if (this.#waiting.length >= maxWaiting) {
@@ -219,7 +237,9 @@ export class Engine implements EngineClient {
     const rows = await forward(
       this.#model,
       {
-        ids: Int32Array.from(spans.flatMap(({ start, count }, i) => sequences[i]!.ids.slice(start, start + count))),
+        ids: Int32Array.from(
+          spans.flatMap(({ start, count }, i) => sequences[i]!.ids.slice(start, start + count)),
+        ),
         spans,
         bulk: Uint8Array.from(spans.flatMap((span, i) => isPrefill(span, sequences[i]!))),
         wanted,
@@ -230,7 +250,7 @@ export class Engine implements EngineClient {
       (row, error) => this.#fail(owners[row]!, callFailed(error)),
     );
     this.#counters.steps++;
-    this.#counters.rows += owners.length;
+    this.#counters.step_rows += owners.length;
     if (abort.signal.aborted) return;
 
     // Logits are needed where a span reaches the last known id.
@@ -246,7 +266,8 @@ export class Engine implements EngineClient {
     if (due.length === 0) return;
     const logits = await dense.head(gather(rows, hidden, due));
     for (const [index, { sequence }] of due.entries()) {
-      if (!sequence.ended) this.#sample(sequence, logits.subarray(index * this.info.vocab, (index + 1) * this.info.vocab));
+      if (!sequence.ended)
+        this.#sample(sequence, logits.subarray(index * this.info.vocab, (index + 1) * this.info.vocab));
     }
   }
 
@@ -285,13 +306,26 @@ export class Engine implements EngineClient {
   }
 }
 
+/** In the names that /metrics gives them. */
+function fleetCounters({ counters }: Fleet): Record<string, number> {
+  return {
+    expert_calls: counters.calls,
+    expert_rows: counters.rows,
+    expert_call_failures: counters.failures,
+    expert_bytes_sent: counters.bytesSent,
+    expert_bytes_received: counters.bytesReceived,
+    shard_reconnects: counters.reconnects,
+  };
+}
+
 function isPrefill({ start, count }: Span, { promptLength }: Sequence): number[] {
   return new Array<number>(count).fill(start < promptLength ? 1 : 0);
 }
 
 function gather(rows: Rows, width: number, due: readonly { row: number }[]): Rows {
   const out = new Float32Array(due.length * width);
-  for (const [index, { row }] of due.entries()) out.set(rows.subarray(row * width, (row + 1) * width), index * width);
+  for (const [index, { row }] of due.entries())
+    out.set(rows.subarray(row * width, (row + 1) * width), index * width);
   return out;
 }
 
@@ -307,4 +341,3 @@ function remove<T>(list: T[], matches: (item: T) => boolean): T[] {
   if (removed.length > 0) list.splice(0, list.length, ...list.filter((item) => !matches(item)));
   return removed;
 }
-

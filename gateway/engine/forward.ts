@@ -1,10 +1,10 @@
 // One step through all layers: dense device, selection, dispatch, combine. Knows rows and spans; no sampling, no text.
 import type { DenseDevice, Rows, Span } from '../../model/devices/dense.ts';
-import type { RpcError } from '../../rpc/errors.ts';
 import { combine } from '../../router/combine.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import { type RoutingRule, select } from '../../router/selection.ts';
+import type { RpcError } from '../../rpc/errors.ts';
 
 export interface ForwardModel {
   dense: DenseDevice;

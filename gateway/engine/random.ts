@@ -8,7 +8,10 @@ const WEYL_1 = 0xbb67ae85;
 
 /** Uniform in [0, 1), 53 bits. `seed` is any safe integer, `choice` and `position` are below 2^32. */
 export function uniform(seed: number, choice: number, position: number): number {
-  const [high, low] = philox([position >>> 0, choice >>> 0, 0, 0], [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0]);
+  const [high, low] = philox(
+    [position >>> 0, choice >>> 0, 0, 0],
+    [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0],
+  );
   return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
 }
 

@@ -1,7 +1,13 @@
 // The engine across a message port: one side serves an engine, the other is an EngineClient. Knows no engine inside.
-import type { MessagePort, Worker } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { fault } from './faults.ts';
-import type { EngineClient, EngineInfo, EngineStatus, GenerationPart, GenerationRequest } from './messages.ts';
+import type {
+  EngineClient,
+  EngineInfo,
+  EngineStatus,
+  GenerationPart,
+  GenerationRequest,
+} from './messages.ts';
 import { PartQueue } from './part-queue.ts';
 
 type Down =
@@ -23,7 +29,8 @@ export async function serveEngine(port: MessagePort, engine: EngineClient): Prom
   const generate = async (request: GenerationRequest) => {
     const abort = new AbortController();
     aborts.set(request.id, abort);
-    for await (const part of engine.generate(request, abort.signal)) up({ type: 'part', id: request.id, part });
+    for await (const part of engine.generate(request, abort.signal))
+      up({ type: 'part', id: request.id, part });
     aborts.delete(request.id);
   };
   const closed = new Promise<void>((resolve, reject) => {
@@ -50,46 +57,55 @@ export async function serveEngine(port: MessagePort, engine: EngineClient): Prom
   up({ type: 'closed' });
 }
 
-/** Waits for the engine in `worker`; rejects if the worker ends before it serves. */
-export async function connectEngine(worker: Worker): Promise<EngineClient> {
-  const client = new RemoteEngine(worker);
+/**
+ * The engine that is served at the other end of `port`, once it serves. `lost` tells that its thread has ended: what is
+ * open then fails, and so does a connection that was never made.
+ */
+export async function connectEngine(port: MessagePort, lost: Promise<Error>): Promise<EngineClient> {
+  const client = new RemoteEngine(port, lost);
   await client.started;
   return client;
 }
 
 class RemoteEngine implements EngineClient {
   readonly started: Promise<void>;
-  readonly #worker: Worker;
+  readonly #port: MessagePort;
   readonly #generations = new Map<string, PartQueue>();
-  readonly #statuses = new Map<number, { resolve: (status: EngineStatus) => void; reject: (error: Error) => void }>();
+  readonly #statuses = new Map<
+    number,
+    { resolve: (status: EngineStatus) => void; reject: (error: Error) => void }
+  >();
   readonly #closed: Promise<void>;
   #calls = 0;
   #info: EngineInfo | undefined;
   #lost: Error | undefined;
 
-  constructor(worker: Worker) {
-    this.#worker = worker;
-    let onStarted: () => void = () => {};
-    let onFailed: (error: Error) => void = () => {};
-    let onClosed: () => void = () => {};
-    this.started = new Promise((resolve, reject) => {
-      onStarted = resolve;
-      onFailed = reject;
-    });
-    this.#closed = new Promise((resolve) => (onClosed = resolve));
-    const lose = (error: Error) => {
+  constructor(port: MessagePort, lost: Promise<Error>) {
+    this.#port = port;
+    const started = Promise.withResolvers<void>();
+    const closed = Promise.withResolvers<void>();
+    this.started = started.promise;
+    this.#closed = closed.promise;
+    void lost.then((error) => {
       this.#lose(error);
-      onFailed(error);
-      onClosed();
-    };
-    worker.on('error', lose);
-    worker.on('exit', (code) => lose(new Error(`the engine thread ended with code ${code}`)));
-    worker.on('message', (message: Up) => {
-      if (message.type === 'info') {
-        this.#info = message.info;
-        onStarted();
-      } else if (message.type === 'closed') onClosed();
-      else this.#receive(message);
+      started.reject(error);
+      closed.resolve();
+    });
+    port.on('message', (message: Up) => {
+      switch (message.type) {
+        case 'info':
+          this.#info = message.info;
+          return started.resolve();
+        case 'part':
+          return this.#generations.get(message.id)?.push(message.part);
+        case 'status':
+          this.#statuses.get(message.call)?.resolve(message.status);
+          return void this.#statuses.delete(message.call);
+        case 'closed':
+          return closed.resolve();
+        default:
+          throw new Error(`unknown message ${JSON.stringify(message)} from the engine`);
+      }
     });
   }
 
@@ -141,16 +157,7 @@ class RemoteEngine implements EngineClient {
   }
 
   #post(message: Down): void {
-    this.#worker.postMessage(message);
-  }
-
-  #receive(message: Up & { type: 'part' | 'status' }): void {
-    if (message.type === 'part') {
-      this.#generations.get(message.id)?.push(message.part);
-      return;
-    }
-    this.#statuses.get(message.call)?.resolve(message.status);
-    this.#statuses.delete(message.call);
+    this.#port.postMessage(message);
   }
 
   #lose(error: Error): void {

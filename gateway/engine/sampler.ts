@@ -128,7 +128,10 @@ function pick(weights: Float64Array, order: readonly number[] | undefined, targe
   return last; // rounding left the target a hair above the sum
 }
 
-function describe(logits: Float32Array, count: number): { logprobOf(id: number): number; top: TokenLogprob[] } {
+function describe(
+  logits: Float32Array,
+  count: number,
+): { logprobOf(id: number): number; top: TokenLogprob[] } {
   let highest = Number.NEGATIVE_INFINITY;
   for (const logit of logits) if (logit > highest) highest = logit;
   let sum = 0;

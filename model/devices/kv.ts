@@ -21,7 +21,12 @@ export class KvCache {
     this.#heads = kvHeads;
     this.#headDim = headDim;
     const empty = new Float32Array(0);
-    this.#layers = Array.from({ length: layers }, () => ({ keys: empty, values: empty, capacity: 0, length: 0 }));
+    this.#layers = Array.from({ length: layers }, () => ({
+      keys: empty,
+      values: empty,
+      capacity: 0,
+      length: 0,
+    }));
   }
 
   /** What attention reads. */
@@ -33,7 +38,9 @@ export class KvCache {
   append(layer: number, start: number, keys: Rows, values: Rows, first: number, count: number): void {
     const cache = this.#layers[layer]!;
     if (start !== cache.length) {
-      throw new Error(`position ${start} of layer ${layer} does not follow the ${cache.length} in the KV cache`);
+      throw new Error(
+        `position ${start} of layer ${layer} does not follow the ${cache.length} in the KV cache`,
+      );
     }
     if (start + count > cache.capacity) this.#grow(layer, capacityFor(start + count));
     const width = this.#headDim;

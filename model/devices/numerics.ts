@@ -3,11 +3,10 @@ import { readFileSync } from 'node:fs';
 import { RUNTIME_VERSION } from '../onnx/runtime.ts';
 
 /** The widest vector instructions that ONNX Runtime's CPU kernels choose between. */
-export function instructionSet(
-  arch: string = process.arch,
-  flags: ReadonlySet<string> = cpuFlags(),
-): string {
-  const widest = ['avx512_vnni', 'avx512bw', 'avx_vnni', 'avx2', 'avx', 'i8mm', 'asimddp'].find((flag) => flags.has(flag));
+export function instructionSet(arch: string = process.arch, flags: ReadonlySet<string> = cpuFlags()): string {
+  const widest = ['avx512_vnni', 'avx512bw', 'avx_vnni', 'avx2', 'avx', 'i8mm', 'asimddp'].find((flag) =>
+    flags.has(flag),
+  );
   return widest === undefined ? arch : `${arch}-${widest}`;
 }
 

@@ -51,7 +51,9 @@ class OrtExperts implements ExpertDevice {
     for (const { expert, rows } of groups) {
       const session = this.#sessions.get(this.#key({ layer, expert }));
       if (session === undefined) throw new Error(`expert ${expert} of layer ${layer} is not loaded`);
-      const [y] = (await session.run({ x: { data: rows, shape: [rows.length / hidden, hidden] } }, ['y'])) as [Rows];
+      const [y] = (await session.run({ x: { data: rows, shape: [rows.length / hidden, hidden] } }, [
+        'y',
+      ])) as [Rows];
       answers.push(y);
     }
     return answers;

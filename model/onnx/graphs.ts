@@ -99,7 +99,12 @@ export function attentionInput(config: ModelConfig, weights: AttentionInputWeigh
  * fetched: fetching copies the whole cache.
  */
 export function attention({ heads, kvHeads, headDim }: ModelConfig): Graph {
-  const none = { name: 'none', type: 'float', shape: [1, 0, kvHeads * headDim], data: new Uint8Array(0) } as const;
+  const none = {
+    name: 'none',
+    type: 'float',
+    shape: [1, 0, kvHeads * headDim],
+    data: new Uint8Array(0),
+  } as const;
   return {
     name: 'attention',
     inputs: [

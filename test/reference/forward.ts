@@ -14,14 +14,17 @@ export interface ForwardOptions {
   activations?: 'float' | 'int8';
   /** Experts of `[layer][position]`, where the choosing is not to be the reference's own. */
   forcedExperts?: readonly (readonly (readonly number[] | undefined)[])[];
-  /** Near ties, by `tieName`, that round the other way. */
+  /** Near ties, by their names, that round the other way. */
   flips?: ReadonlySet<string>;
 }
 
 /** A place where a float32 device may round an activation to the other int8. */
 export interface NearTie {
+  /** `layer/input/position/index`; the same in every run. */
   name: string;
   position: number;
+  /** From the half, in steps of the int8. */
+  distance: number;
 }
 
 export interface ForwardResult {
@@ -49,8 +52,8 @@ export function forward({
     const prefix = `${place}/${position}/`;
     const flipped = new Set<number>();
     for (const name of flips) if (name.startsWith(prefix)) flipped.add(Number(name.slice(prefix.length)));
-    const { values, nearTies: indices } = roundToInt8(row, flipped);
-    for (const index of indices) nearTies.push({ name: prefix + index, position });
+    const { values, nearTies: ties } = roundToInt8(row, flipped);
+    for (const { index, distance } of ties) nearTies.push({ name: prefix + index, position, distance });
     return values;
   };
 

@@ -10,19 +10,19 @@
 const blockLength = 32;
 
 /** How far from a half, in steps, a float32 device can still round the other way. */
-export const tieDistance = 2e-4;
+export const tieDistance = 1e-4;
 
 export interface RoundedRow {
   /** What is multiplied: q * scale. */
   values: Float64Array;
-  /** Indices that lie within `tieDistance` of a half. */
-  nearTies: number[];
+  /** Values that lie within `tieDistance` of a half, and how far from it, in steps. */
+  nearTies: { index: number; distance: number }[];
 }
 
 /** `flipped` are indices that go the other way than to the nearest. */
 export function roundToInt8(row: Float64Array, flipped: ReadonlySet<number> = new Set()): RoundedRow {
   const values = new Float64Array(row.length);
-  const nearTies: number[] = [];
+  const nearTies: RoundedRow['nearTies'] = [];
   for (let start = 0; start < row.length; start += blockLength) {
     const end = Math.min(start + blockLength, row.length);
     let largest = 0;
@@ -35,7 +35,8 @@ export function roundToInt8(row: Float64Array, flipped: ReadonlySet<number> = ne
       const below = Math.floor(exact);
       const fraction = exact - below;
       const up = fraction === 0.5 ? below % 2 !== 0 : fraction > 0.5;
-      if (Math.abs(fraction - 0.5) < tieDistance) nearTies.push(i);
+      const distance = Math.abs(fraction - 0.5);
+      if (distance < tieDistance) nearTies.push({ index: i, distance });
       values[i] = (up === flipped.has(i) ? below : below + 1) * scale;
     }
   }

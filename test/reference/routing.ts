@@ -8,6 +8,8 @@ export interface Choice {
   weights: number[];
   /** Gap between the last chosen and the first not chosen; Infinity where all are chosen. */
   margin: number;
+  /** How far the worst expert that was forced lies below the last that would have been chosen; 0 where none was. */
+  regret: number;
 }
 
 /**
@@ -26,10 +28,10 @@ export function choose(
   const order = Array.from(compared.keys()).sort(
     (a, b) => (compared[b] as number) - (compared[a] as number) || a - b,
   );
-  const next = order[k];
-  const last = order[k - 1];
+  const [last, next] = [order[k - 1], order[k]];
   if (last === undefined) throw new Error(`k = ${k} of ${scores.length} experts`);
   const experts = forced ? [...forced] : order.slice(0, k);
+  const worst = Math.min(...experts.map((e) => compared[e] as number));
   const raw = experts.map((e) => probabilities[e] as number);
   const sum = raw.reduce((a, b) => a + b, 0);
   const divisor = renormalise && (score === 'softmax' || k > 1) ? sum : 1;
@@ -38,6 +40,7 @@ export function choose(
     weights: raw.map((p) => (p / divisor) * scale),
     margin:
       next === undefined ? Number.POSITIVE_INFINITY : (compared[last] as number) - (compared[next] as number),
+    regret: (compared[last] as number) - worst,
   };
 }
 

@@ -1,0 +1,64 @@
+// The tiny checkpoints that llama.cpp is asked about. Knows no engine.
+import type { CheckpointOptions } from '../../test/support/checkpoint.ts';
+
+export interface Case {
+  name: string;
+  checkpoint: CheckpointOptions;
+}
+
+// Shapes that tell mistakes apart: heads wider than hidden / heads, grouped queries, several experts a token.
+const qwen3moe: CheckpointOptions = {
+  layout: 'qwen3_moe',
+  seed: 11,
+  hidden: 96,
+  layers: 3,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 32,
+  experts: 12,
+  k: 2,
+  inner: 64,
+  score: 'softmax-renormalised',
+};
+
+// llama.cpp's olmoe has a key/value head for each query head and no head width of its own.
+const olmoe: CheckpointOptions = {
+  layout: 'olmoe',
+  seed: 12,
+  hidden: 128,
+  layers: 3,
+  heads: 4,
+  kvHeads: 4,
+  experts: 12,
+  k: 2,
+  inner: 64,
+  score: 'softmax',
+  ropeBase: 5_000,
+  normEps: 1e-5,
+};
+
+export const cases: readonly Case[] = [
+  { name: 'qwen3moe', checkpoint: qwen3moe },
+  { name: 'olmoe', checkpoint: olmoe },
+  {
+    name: 'qwen3moe-yarn',
+    checkpoint: {
+      ...qwen3moe,
+      seed: 13,
+      tied: true,
+      ropeScaling: {
+        type: 'yarn',
+        factor: 4,
+        originalContext: 64,
+        betaFast: 32,
+        betaSlow: 1,
+        attentionFactor: 0.1 * Math.log(4) + 1,
+        truncate: true,
+      },
+    },
+  },
+  {
+    name: 'qwen3moe-linear',
+    checkpoint: { ...qwen3moe, seed: 14, k: 1, ropeScaling: { type: 'linear', factor: 8 } },
+  },
+];

@@ -1,0 +1,38 @@
+// `expertgrid convert`: a Hugging Face checkpoint to a bundle.
+import { Command, InvalidArgumentError } from 'commander';
+import type { Bits } from '../model/bundle/tensors.ts';
+import { convert } from '../model/convert/convert.ts';
+import { flag } from './flags.ts';
+import { bitsFlag, runWriter } from './write-bundle.ts';
+
+interface ConvertFlags {
+  from: string;
+  to: string;
+  bits: Bits;
+}
+
+function parseGroupSize(text: string): number {
+  if (text === '32') return 32;
+  throw new InvalidArgumentError(
+    'Only groups of 32 inputs are supported: larger ones are not exact in any batch.',
+  );
+}
+
+export function convertCommand(): Command {
+  return new Command('convert')
+    .description('Turn a Hugging Face checkpoint (Qwen3-MoE, Mixtral or OLMoE layout) into a bundle.')
+    .addOption(
+      flag('--from <dir>', 'directory with config.json and safetensors weights').makeOptionMandatory(),
+    )
+    .addOption(
+      flag('--to <dir>', 'directory of the bundle; must not exist or be empty').makeOptionMandatory(),
+    )
+    .addOption(bitsFlag())
+    .addOption(flag('--group-size <n>', 'inputs that share a scale').argParser(parseGroupSize).default(32))
+    .action(async ({ from, to, bits }: ConvertFlags) => {
+      const written = await runWriter('converting', (options) => convert({ from, to, bits, ...options }));
+      if (written?.hasTokenizer === false) {
+        process.stderr.write(`${from} has no tokenizer.json: this bundle can be served token ids, no text\n`);
+      }
+    });
+}

@@ -1,0 +1,14 @@
+// Where our own files are: the model that comes with the package, modules that other threads and processes start from.
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { packageRoot } from './version.ts';
+
+/** A bundle's directory; `nano` is the embedded model unless a directory of that name is here. */
+export function modelDirectory(name: string): string {
+  return name === 'nano' && !existsSync('nano') ? join(packageRoot, 'models', 'nano') : resolve(name);
+}
+
+/** A sibling module's URL: `.ts` in a checkout, `.js` where compiled. */
+export function sibling(name: string): URL {
+  return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+}

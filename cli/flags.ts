@@ -1,0 +1,33 @@
+// Flags with environment twins, and the parsers of their values. Knows no verb.
+import { InvalidArgumentError, Option } from 'commander';
+
+/** `--kv-memory <size>` gets the twin EXPERTGRID_KV_MEMORY. */
+export function flag(flags: string, description: string): Option {
+  const name = /--([\w-]+)/.exec(flags)?.[1];
+  if (name === undefined) throw new Error(`no long flag in ${flags}`);
+  return new Option(flags, description).env(`EXPERTGRID_${name.toUpperCase().replaceAll('-', '_')}`);
+}
+
+/** A whole number within bounds. */
+export function integer({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: number; max?: number } = {}) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    const bounds = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+    throw new InvalidArgumentError(`It must be a whole number ${bounds}.`);
+  };
+}
+
+const UNITS: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** Bytes: `512m`, `2GiB`, `1073741824`. */
+export function bytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim());
+  const unit = UNITS[match?.[2]?.toLowerCase() ?? ''];
+  if (match === null || unit === undefined) {
+    throw new InvalidArgumentError('It must be a size such as 512MiB or 2GiB.');
+  }
+  return Math.floor(Number(match[1]) * unit);
+}
+
+export const port = integer({ min: 0, max: 65_535 });

@@ -1,0 +1,67 @@
+// The flags that `up` and `gateway` share, and what they become.
+import type { Command } from 'commander';
+import type { EngineThreadData } from './engine-thread.ts';
+import { bytes, flag, integer, port } from './flags.ts';
+import { LOG_LEVELS } from './log.ts';
+
+export interface GatewayFlags {
+  host: string;
+  port: number;
+  context?: number;
+  maxSequences: number;
+  maxWaiting: number;
+  kvMemory: number;
+  prefillRows: number;
+  callDeadline: number;
+  logLevel: string;
+}
+
+export function addGatewayFlags(command: Command): Command {
+  const atLeastOne = integer({ min: 1 });
+  return command
+    .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
+    .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(8080))
+    .addOption(
+      flag(
+        '--context <tokens>',
+        "most tokens of prompt and answer together (default: the model's)",
+      ).argParser(atLeastOne),
+    )
+    .addOption(flag('--max-sequences <n>', 'answers generated at once').argParser(atLeastOne).default(64))
+    .addOption(
+      flag('--max-waiting <n>', 'requests that may wait; more are refused with 429')
+        .argParser(integer())
+        .default(256),
+    )
+    .addOption(
+      flag('--kv-memory <size>', 'memory for keys and values')
+        .argParser(bytes)
+        .default(2 ** 31, '2GiB'),
+    )
+    .addOption(
+      flag(
+        '--prefill-rows <n>',
+        'prompt tokens computed in one step: more is faster for prompts, fewer smoother for others',
+      )
+        .argParser(integer({ min: 4 }))
+        .default(256),
+    )
+    .addOption(
+      flag('--call-deadline <ms>', 'an expert call must be answered within this')
+        .argParser(atLeastOne)
+        .default(10_000),
+    )
+    .addOption(flag('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'));
+}
+
+export function engineOptions(flags: GatewayFlags): EngineThreadData['engine'] {
+  const { context, maxSequences, maxWaiting, kvMemory, prefillRows, callDeadline } = flags;
+  return {
+    ...(context !== undefined && { context }),
+    maxSequences,
+    maxWaiting,
+    kvMemory,
+    prefillRows,
+    callDeadlineMs: callDeadline,
+  };
+}

@@ -1,0 +1,35 @@
+// `expertgrid gateway`: the API and the engine, over shards that run elsewhere.
+import { Command } from 'commander';
+import { modelDirectory } from './files.ts';
+import { flag } from './flags.ts';
+import { addGatewayFlags, engineOptions, type GatewayFlags } from './gateway-flags.ts';
+import { createLogger } from './log.ts';
+import { serveGateway } from './serve-gateway.ts';
+
+interface Flags extends GatewayFlags {
+  model: string;
+  shards: string[];
+}
+
+export function gatewayCommand(): Command {
+  const command = new Command('gateway')
+    .description('Serve the completion API over expert shards that run elsewhere.')
+    .addOption(flag('--model <dir>', 'bundle; its dense part is read').default('nano'))
+    .addOption(
+      flag('--shards <host:port,…>', 'addresses of the expert shards')
+        .argParser((text) => text.split(',').map((address) => address.trim()))
+        .makeOptionMandatory(),
+    );
+  return addGatewayFlags(command).action(async (flags: Flags) => {
+    await serveGateway({
+      name: 'gateway',
+      model: modelDirectory(flags.model),
+      shards: async () => ({ addresses: flags.shards }),
+      flags,
+      engine: engineOptions(flags),
+      log: createLogger(flags.logLevel),
+      stopShards: async () => {},
+      killShards: () => {},
+    });
+  });
+}

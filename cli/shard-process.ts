@@ -1,0 +1,100 @@
+// One expert shard as a child process: started, watched, started again on its port when it dies, asked to leave.
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Logger } from 'pino';
+import { sibling } from './files.ts';
+import type { ShardMessage } from './shard.ts';
+
+/** Milliseconds before a dead shard is started again; doubles while it dies young. */
+const FIRST_WAIT = 200;
+const LONGEST_WAIT = 5_000;
+/** A shard that served so long was healthy. */
+const HEALTHY = 10_000;
+
+export interface ShardProcessOptions {
+  /** Directory of the bundle. */
+  model: string;
+  /** Shorthand, such as 0-23. */
+  experts: string;
+  logLevel: string;
+  log: Logger;
+}
+
+export class ShardProcess {
+  readonly #options: ShardProcessOptions;
+  #child: ChildProcess | undefined;
+  #port = 0;
+  #wait = FIRST_WAIT;
+  #restart: NodeJS.Timeout | undefined;
+  #stopping = false;
+
+  constructor(options: ShardProcessOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with its address once it serves; rejects if it dies first. */
+  start(onLoading: (done: number, total: number) => void = () => {}): Promise<string> {
+    const { model, experts, logLevel } = this.#options;
+    const flags = [
+      '--model',
+      model,
+      '--experts',
+      experts,
+      '--port',
+      String(this.#port),
+      '--log-level',
+      logLevel,
+    ];
+    // A process group of its own: a terminal's Ctrl-C reaches only the parent, which asks it to leave when it is time.
+    const child = spawn(process.execPath, [sibling('main').pathname, 'shard', ...flags], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      detached: true,
+    });
+    this.#child = child;
+    const startedAt = performance.now();
+    return new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('message', (message: ShardMessage) => {
+        if (message.type === 'loading') onLoading(message.done, message.total);
+        else {
+          this.#port = message.port;
+          resolve(message.address);
+        }
+      });
+      child.on('exit', (code, signal) => {
+        const how = signal === null ? `exited with ${code}` : `was ended by ${signal}`;
+        reject(new Error(`the shard of experts ${experts} ${how} before it served`));
+        if (this.#port !== 0) this.#onDeath(how, performance.now() - startedAt);
+      });
+    });
+  }
+
+  /** Asks it to drain; kills it if it has not ended after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    this.#child?.kill('SIGKILL');
+  }
+
+  #onDeath(how: string, servedMs: number): void {
+    if (this.#stopping) return;
+    const { experts, log } = this.#options;
+    this.#wait = servedMs > HEALTHY ? FIRST_WAIT : Math.min(2 * this.#wait, LONGEST_WAIT);
+    log.warn({ experts, port: this.#port, restartMs: this.#wait }, `shard ${how}; starting it again`);
+    this.#restart = setTimeout(() => {
+      this.start().catch((error: Error) => log.error({ experts }, error.message));
+    }, this.#wait);
+  }
+}

@@ -1,0 +1,135 @@
+// `expertgrid shard`: one process that holds experts and runs rows on them until it is asked to leave.
+import { Command } from 'commander';
+import { formatHoldings, parseHoldings } from '../experts/holdings.ts';
+import { createShardMetrics } from '../experts/metrics.ts';
+import { serveMetrics } from '../experts/metrics-server.ts';
+import { createShardService } from '../experts/service.ts';
+import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
+import type { Unit } from '../model/devices/expert.ts';
+import { openExpertDevice } from '../model/devices/open.ts';
+import { formatAddress, isLoopback } from '../rpc/address.ts';
+import { listen } from '../rpc/server.ts';
+import { modelDirectory } from './files.ts';
+import { flag, port } from './flags.ts';
+import { createLogger, LOG_LEVELS } from './log.ts';
+import { modelOffer } from './offer.ts';
+import { onSignals } from './signals.ts';
+import { version } from './version.ts';
+
+/** Calls in flight get this long to end. */
+const DRAIN_MS = 10_000;
+
+interface ShardFlags {
+  model: string;
+  experts: string;
+  host: string;
+  port: number;
+  metricsPort?: number;
+  logLevel: string;
+}
+
+/** What it tells a parent that started it with an IPC channel. */
+export type ShardMessage =
+  | { type: 'loading'; done: number; total: number }
+  | { type: 'ready'; address: string; port: number };
+
+export function shardCommand(): Command {
+  const command = new Command('shard')
+    .description('Hold experts of a model and run rows on them for gateways.')
+    .addOption(flag('--model <dir>', "the bundle's directory").makeOptionMandatory())
+    .addOption(
+      flag('--experts <list>', '0-23 of every layer; 3:17,5:0-11 as layer:experts').makeOptionMandatory(),
+    )
+    .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
+    .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(7001))
+    .addOption(flag('--device <name>', 'what computes').choices(['cpu']).default('cpu'))
+    .addOption(flag('--metrics-port <number>', 'serve /metrics and /health on this port').argParser(port))
+    .addOption(flag('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'));
+  return command.action((flags: ShardFlags) => run(flags, (message) => command.error(`error: ${message}`)));
+}
+
+async function run(flags: ShardFlags, refuse: (message: string) => never): Promise<void> {
+  const { host } = flags;
+  if (!isLoopback(host)) {
+    refuse(
+      `--host ${host}: connections are neither encrypted nor proven yet, so only 127.0.0.1 or ::1 is allowed`,
+    );
+  }
+  const log = createLogger(flags.logLevel);
+  const leaving = new AbortController();
+  onSignals({ drain: () => leaving.abort(), halt: () => process.exit(130) });
+  process.once('disconnect', () => process.exit(0)); // the parent has died; nobody else calls this shard
+
+  const startedAt = performance.now();
+  const bundle = await openBundle(modelDirectory(flags.model));
+  const units = readUnits(flags.experts, bundle.config, refuse);
+  const device = openExpertDevice({ bundle });
+  try {
+    await device.load(units, {
+      signal: leaving.signal,
+      onLoaded: (_, done, total) => tell({ type: 'loading', done, total }),
+    });
+  } catch (error) {
+    if (leaving.signal.aborted) process.exit(0);
+    throw error;
+  }
+
+  const metrics = createShardMetrics();
+  const service = createShardService({ device, model: modelOffer(bundle), units, version, metrics });
+  const server = await listen({
+    handlers: service.handlers,
+    host,
+    port: flags.port,
+    onError: (error, method) => log.error({ method, err: error.cause ?? error }, error.message),
+  });
+  const { metricsPort } = flags;
+  const state = () => service.state;
+  const scrape =
+    metricsPort === undefined
+      ? undefined
+      : await serveMetrics({ registry: metrics.registry, state, host, port: metricsPort });
+
+  const address = formatAddress(server.address);
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+  const megabytes = units.reduce((sum, { layer, expert }) => sum + sizeOf(bundle, layer, expert), 0) / 1e6;
+  const held = `experts ${formatHoldings(units, bundle.config)} of ${bundle.config.layers} layers`;
+  const size = `${units.length} units, ${megabytes.toFixed(1)} MB`;
+  process.stdout.write(`shard ready on ${address}: ${held} (${size}) in ${seconds} s\n`);
+  tell({ type: 'ready', address, port: server.address.port });
+
+  await aborted(leaving.signal);
+  service.drain();
+  await server.close({ graceMs: DRAIN_MS });
+  await scrape?.close();
+  await device.dispose();
+  await bundle.close();
+  process.exit(0); // a parent's IPC channel would hold the process
+}
+
+/** Bytes of a unit's weights in the bundle. */
+function sizeOf({ manifest }: Bundle, layer: number, expert: number): number {
+  return manifest.experts[layer]?.[expert]?.length ?? 0;
+}
+
+function readUnits(
+  experts: string,
+  shape: { layers: number; experts: number },
+  refuse: (message: string) => never,
+): Unit[] {
+  try {
+    return parseHoldings(experts, shape);
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function tell(message: ShardMessage): void {
+  process.send?.(message);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,28 @@
+// Ctrl-C and SIGTERM: the first asks for a clean end, a second Ctrl-C for one at once. Knows nothing that runs.
+
+/** A terminal and npm may both pass on one Ctrl-C; two signals closer than this are one. Milliseconds. */
+const SAME = 250;
+
+export interface SignalActions {
+  /** Called once. */
+  drain: (signal: NodeJS.Signals) => void;
+  /** Called once, only after `drain`. */
+  halt: () => void;
+}
+
+export function onSignals({ drain, halt }: SignalActions): void {
+  let first: number | undefined;
+  let halted = false;
+  const receive = (signal: NodeJS.Signals) => {
+    const now = performance.now();
+    if (first === undefined) {
+      first = now;
+      drain(signal);
+    } else if (signal === 'SIGINT' && !halted && now - first > SAME) {
+      halted = true;
+      halt();
+    }
+  };
+  process.on('SIGINT', receive);
+  process.on('SIGTERM', receive);
+}

@@ -1,0 +1,54 @@
+// Starts the engine's thread, and ends it without ever cutting a run short.
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import type { EngineClient } from '../gateway/engine/messages.ts';
+import { connectEngine } from '../gateway/engine/remote.ts';
+import type { EngineThreadData, HaltMessage, ThreadMessage } from './engine-thread.ts';
+import { sibling } from './files.ts';
+
+export interface StartEngineOptions extends Omit<EngineThreadData, 'port'> {
+  log: Logger;
+  onLoading: (done: number, total: number) => void;
+}
+
+export interface EngineThread {
+  /** Resolves when the engine serves; rejects with what kept it from it. */
+  engine: Promise<EngineClient>;
+  /** Lets generations end for at most `graceMs`, then ends the thread. */
+  close(graceMs: number): Promise<void>;
+  /** Ends the thread between two runs, whatever is under way. */
+  halt(): Promise<void>;
+}
+
+export function startEngine({ log, onLoading, ...options }: StartEngineOptions): EngineThread {
+  const { port1, port2 } = new MessageChannel();
+  const workerData: EngineThreadData = { ...options, port: port2 };
+  const worker = new Worker(sibling('engine-thread'), { workerData, transferList: [port2] });
+  const ended = new Promise<Error>((resolve) => {
+    let reason: string | undefined;
+    worker.on('message', (message: ThreadMessage) => {
+      if (message.type === 'loading') onLoading(message.done, message.total);
+      else if (message.type === 'log') log[message.level](message.message);
+      else reason = message.message;
+    });
+    worker.on('error', (error) => {
+      reason = error instanceof Error ? error.message : String(error);
+    });
+    worker.on('exit', () => resolve(new Error(reason ?? 'the engine thread has ended')));
+  });
+  const engine = connectEngine(port1, ended);
+  return {
+    engine,
+    async close(graceMs) {
+      await (await engine).close(graceMs);
+      await ended;
+      port1.close();
+    },
+    async halt() {
+      engine.catch(() => {}); // whoever waits for it hears of it; the halt itself is no failure
+      worker.postMessage({ type: 'halt' } satisfies HaltMessage);
+      await ended;
+      port1.close();
+    },
+  };
+}

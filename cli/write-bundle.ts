@@ -1,0 +1,45 @@
+// What the verbs that write bundles share: their flags, progress, Ctrl-C and the last line. Knows no weights.
+import { InvalidArgumentError, type Option } from 'commander';
+import type { Bits } from '../model/bundle/tensors.ts';
+import type { WriteOptions, WrittenBundle } from '../model/convert/write-bundle.ts';
+import { flag } from './flags.ts';
+import { formatBytes, formatSeconds, progressBar } from './progress.ts';
+import { onSignals } from './signals.ts';
+
+export function bitsFlag(): Option {
+  return flag('--bits <n>', 'bits a weight: 4, 8, 16 or 32').argParser(parseBits).default(4);
+}
+
+function parseBits(text: string): Bits {
+  for (const bits of [4, 8, 16, 32] as const) if (text === String(bits)) return bits;
+  throw new InvalidArgumentError('It must be 4, 8, 16 or 32.');
+}
+
+/** Runs `write` with a bar and signals; undefined after Ctrl-C, when the exit code is set and the user told. */
+export async function runWriter<T extends WrittenBundle>(
+  label: string,
+  write: (options: Pick<WriteOptions, 'signal' | 'onProgress'>) => Promise<T>,
+): Promise<T | undefined> {
+  const interrupted = new AbortController();
+  onSignals({ drain: () => interrupted.abort(), halt: () => process.exit(130) });
+  const bar = progressBar({ label });
+  const started = performance.now();
+  try {
+    const written = await write({
+      signal: interrupted.signal,
+      onProgress: ({ done, total }) => bar.update(done, total),
+    });
+    bar.end();
+    const seconds = formatSeconds((performance.now() - started) / 1000);
+    process.stdout.write(
+      `${written.dir}: ${formatBytes(written.bytes)} in ${seconds}, ${written.identity}\n`,
+    );
+    return written;
+  } catch (error) {
+    bar.end();
+    if (!interrupted.signal.aborted) throw error;
+    process.stderr.write('stopped; run the same command to resume\n');
+    process.exitCode = 130;
+    return undefined;
+  }
+}

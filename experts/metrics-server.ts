@@ -1,0 +1,55 @@
+// A shard's small HTTP listener: GET /metrics for Prometheus and GET /health. Knows no experts.
+import { createServer } from 'node:http';
+import type { Registry } from 'prom-client';
+
+export interface MetricsServerOptions {
+  registry: Registry;
+  /** What /health answers; a shard that is leaving says so with 503. */
+  state: () => 'available' | 'draining';
+  host: string;
+  port: number;
+}
+
+export interface MetricsServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export async function serveMetrics({
+  registry,
+  state,
+  host,
+  port,
+}: MetricsServerOptions): Promise<MetricsServer> {
+  const server = createServer(async (request, response) => {
+    const path = request.url?.split('?')[0];
+    if (request.method !== 'GET') {
+      response.writeHead(405, { allow: 'GET' }).end();
+    } else if (path === '/health') {
+      const body = JSON.stringify({ status: state() });
+      response
+        .writeHead(state() === 'available' ? 200 : 503, { 'content-type': 'application/json' })
+        .end(body);
+    } else if (path === '/metrics') {
+      const body = await registry.metrics();
+      response.writeHead(200, { 'content-type': registry.contentType }).end(body);
+    } else {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(new Error(`cannot listen on ${host}:${port} for metrics: ${cause.message}`, { cause }));
+    });
+    server.listen({ host, port }, resolve);
+  });
+  const bound = server.address();
+  return {
+    port: bound !== null && typeof bound === 'object' ? bound.port : port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

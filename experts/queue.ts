@@ -1,0 +1,72 @@
+// What waits at a shard, by layer, and what is taken next. Pure: no clock, no promises; knows no weights.
+export interface Job {
+  layer: number;
+  /** `[m, 2]`: (row, expert) */
+  asks: Uint16Array;
+  priority: 0 | 1;
+  signal: AbortSignal;
+  /** On the clock that `take` is given. */
+  deadlineAt: number;
+}
+
+export interface Batch<J> {
+  layer: number;
+  /** Of that layer, rows of generated tokens before bulk rows, each oldest first. */
+  jobs: J[];
+}
+
+export class LayerQueue<J extends Job> {
+  /** All that waits, oldest first. */
+  #jobs: J[] = [];
+  #asks = 0;
+
+  get calls(): number {
+    return this.#jobs.length;
+  }
+
+  /** (row, expert) pairs that wait. */
+  get asks(): number {
+    return this.#asks;
+  }
+
+  push(job: J): void {
+    this.#jobs.push(job);
+    this.#asks += job.asks.length / 2;
+  }
+
+  /** Removes and returns what nobody waits for any more: cancelled, or past its deadline at `now`. */
+  takeDead(now: number): J[] {
+    const isDead = (job: J) => job.signal.aborted || job.deadlineAt <= now;
+    const dead = this.#jobs.filter(isDead);
+    if (dead.length > 0) this.#remove(new Set(dead));
+    return dead;
+  }
+
+  /**
+   * Removes and returns what runs next: the layer of the oldest job of the highest priority, and with it whatever else
+   * waits for that layer, up to `maxAsks` pairs (a single job may exceed it).
+   */
+  take(maxAsks: number): Batch<J> | undefined {
+    const next = this.#jobs.find(({ priority }) => priority === 0) ?? this.#jobs[0];
+    if (next === undefined) return undefined;
+    const candidates = this.#jobs.filter(({ layer }) => layer === next.layer);
+    const ordered = [
+      ...candidates.filter(({ priority }) => priority === 0),
+      ...candidates.filter(({ priority }) => priority === 1),
+    ];
+    const jobs: J[] = [];
+    let asks = 0;
+    for (const job of ordered) {
+      asks += job.asks.length / 2;
+      if (jobs.length > 0 && asks > maxAsks) break;
+      jobs.push(job);
+    }
+    this.#remove(new Set(jobs));
+    return { layer: next.layer, jobs };
+  }
+
+  #remove(taken: ReadonlySet<J>): void {
+    this.#jobs = this.#jobs.filter((job) => !taken.has(job));
+    for (const { asks } of taken) this.#asks -= asks.length / 2;
+  }
+}

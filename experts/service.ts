@@ -1,0 +1,199 @@
+// The shard service: answers hello and expert.run; joins what is queued for one layer and runs each expert once. Knows
+// rows of floats; no sockets, no routing, no weights of its own.
+import { randomUUID } from 'node:crypto';
+import { setImmediate as socketsRead } from 'node:timers/promises';
+import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
+import { RpcError, toRpcError } from '../rpc/errors.ts';
+import type { Handlers, Value } from '../rpc/transport.ts';
+import { joinAsks, splitAnswers } from './batch.ts';
+import { Holdings } from './holdings.ts';
+import { createShardMetrics, type ShardMetrics } from './metrics.ts';
+import { type Batch, type Job, LayerQueue } from './queue.ts';
+import {
+  defaultLimits,
+  type FrameLimits,
+  firstNonFinite,
+  helloAnswerToValue,
+  type ModelOffer,
+  parseHelloParams,
+  parseRunRequest,
+  protocolVersion,
+  runAnswerToValue,
+} from './wire.ts';
+
+export interface ShardServiceOptions {
+  /** Has loaded the units. */
+  device: ExpertDevice;
+  model: Omit<ModelOffer, 'numericsClass' | 'holdings'>;
+  units: readonly Unit[];
+  version: string;
+  metrics?: ShardMetrics;
+  limits?: FrameLimits;
+  /** Pairs (row, expert) of one run. Bounds how long the thread is away from its sockets. */
+  maxBatchAsks?: number;
+  /** Pairs that may wait; one call more is answered `busy`. */
+  maxQueuedAsks?: number;
+}
+
+export interface ShardService {
+  handlers: Handlers;
+  readonly state: 'available' | 'draining';
+  /** From now on hello says `draining`. Refusing calls is the server's part. */
+  drain(): void;
+}
+
+interface RunJob extends Job {
+  /** `[n, hidden]` */
+  rows: Float32Array;
+  /** On the clock of `performance.now()`. */
+  queuedAt: number;
+  resolve: (answer: Value) => void;
+  reject: (error: RpcError) => void;
+}
+
+const busyRetryMs = 100;
+
+export function createShardService({
+  device,
+  model,
+  units,
+  version,
+  metrics = createShardMetrics(),
+  limits = defaultLimits,
+  maxBatchAsks = 512,
+  maxQueuedAsks = 16_384,
+}: ShardServiceOptions): ShardService {
+  const holdings = Holdings.of(units, model);
+  const { hidden } = model;
+  const instance = randomUUID();
+  const fit = rowsThatFit(limits.frameBytes, hidden);
+  const fitting = { ...limits, rows: Math.min(limits.rows, fit), asks: Math.min(limits.asks, fit) };
+  const queue = new LayerQueue<RunJob>();
+  let state: ShardService['state'] = 'available';
+  let pumping = false;
+  metrics.unitsHeld.set(holdings.size);
+
+  const handlers: Handlers = {
+    async hello(params) {
+      const { protocol } = parseHelloParams(params);
+      if (protocol !== protocolVersion) {
+        throw new RpcError('incompatible', `this shard speaks protocol ${protocolVersion}, not ${protocol}`);
+      }
+      const offer = { ...model, numericsClass: device.numericsClass, holdings: holdings.ranges() };
+      const answer = { protocol, version, instance, state, models: [offer], limits: fitting, epoch: 0 };
+      return helloAnswerToValue(answer);
+    },
+
+    async 'expert.run'(params, { signal, deadlineAt }) {
+      try {
+        const { layer, priority, rows, asks } = parseRunRequest(params, model, fitting);
+        requireHeld(layer, asks);
+        if (queue.asks + asks.length / 2 > maxQueuedAsks) {
+          const message = `${queue.asks} rows wait, of ${maxQueuedAsks} that may`;
+          throw new RpcError('busy', message, { retryAfterMs: busyRetryMs });
+        }
+        const answer = await new Promise<Value>((resolve, reject) => {
+          const queuedAt = performance.now();
+          queue.push({ layer, priority, rows, asks, signal, deadlineAt, queuedAt, resolve, reject });
+          if (!pumping) void pump();
+        });
+        metrics.calls.inc({ outcome: 'ok' });
+        return answer;
+      } catch (cause) {
+        const error = toRpcError(cause);
+        metrics.calls.inc({ outcome: error.code });
+        throw error;
+      }
+    },
+  };
+
+  function requireHeld(layer: number, asks: Uint16Array): void {
+    for (let i = 1; i < asks.length; i += 2) {
+      if (!holdings.has(layer, asks[i]!)) {
+        throw new RpcError('not_held', `expert ${asks[i]} of layer ${layer} is not held by this shard`);
+      }
+    }
+  }
+
+  /** Runs while anything waits. Each turn first lets the sockets be read: what came for a layer is joined to it. */
+  async function pump(): Promise<void> {
+    pumping = true;
+    while (queue.calls > 0) {
+      await socketsRead();
+      for (const job of queue.takeDead(performance.now())) job.reject(whyDead(job));
+      const batch = queue.take(maxBatchAsks);
+      metrics.queuedCalls.set(queue.calls);
+      if (batch !== undefined) await run(batch);
+    }
+    pumping = false;
+  }
+
+  /** Settles every job of the batch, whatever the device does. */
+  async function run({ layer, jobs }: Batch<RunJob>): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      const groups = joinAsks(jobs, hidden);
+      const outputs = await device.run(layer, groups);
+      const runMs = performance.now() - startedAt;
+      count(jobs, groups.length, startedAt, runMs);
+      const answers = splitAnswers(jobs, groups, outputs, hidden);
+      jobs.forEach((job, i) => {
+        settle(job, layer, answers[i]!, runMs, startedAt - job.queuedAt);
+      });
+    } catch (cause) {
+      const { message } = toRpcError(cause);
+      const error = new RpcError('internal', `layer ${layer} failed on its device: ${message}`, { cause });
+      for (const job of jobs) job.reject(error);
+    }
+  }
+
+  function settle(job: RunJob, layer: number, rows: Float32Array, runMs: number, queueMs: number): void {
+    const bad = firstNonFinite(rows);
+    if (job.signal.aborted) {
+      job.reject(whyDead(job));
+    } else if (bad !== undefined) {
+      // A number that is none counts as a fault of the hardware or the weights: it must not travel on as a row.
+      const expert = job.asks[2 * Math.floor(bad / hidden) + 1];
+      job.reject(
+        new RpcError('internal', `expert ${expert} of layer ${layer} gave a number that is not finite`),
+      );
+    } else {
+      job.resolve(runAnswerToValue({ rows, runMs, queueMs }));
+    }
+  }
+
+  function count(jobs: readonly RunJob[], experts: number, startedAt: number, runMs: number): void {
+    let asks = 0;
+    for (const job of jobs) {
+      asks += job.asks.length / 2;
+      metrics.rows.inc({ priority: job.priority === 0 ? 'decode' : 'bulk' }, job.asks.length / 2);
+      metrics.queueSeconds.observe((startedAt - job.queuedAt) / 1_000);
+    }
+    metrics.expertRuns.inc(experts);
+    metrics.batchCalls.observe(jobs.length);
+    metrics.batchRows.observe(asks);
+    metrics.runSeconds.observe(runMs / 1_000);
+  }
+
+  return {
+    handlers,
+    get state() {
+      return state;
+    },
+    drain() {
+      state = 'draining';
+    },
+  };
+}
+
+/** Rows that a frame can carry, with room for a message's few other fields. */
+function rowsThatFit(frameBytes: number, hidden: number): number {
+  const rows = Math.floor((frameBytes - 4_096) / (hidden * Float32Array.BYTES_PER_ELEMENT));
+  if (rows < 1) throw new Error(`a frame of ${frameBytes} bytes cannot hold a row of ${hidden} floats`);
+  return rows;
+}
+
+function whyDead({ signal }: Job): RpcError {
+  if (signal.aborted) return toRpcError(signal.reason);
+  return new RpcError('deadline', 'the deadline passed while the call waited');
+}

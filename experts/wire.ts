@@ -1,0 +1,275 @@
+// What crosses between a gateway and an expert shard: the methods' parameters and answers, as types and their parsers at
+// the door. Knows no sockets and no devices. docs/protocol.md is its specification.
+//
+// Worked example: rows 0 and 1 of a frame, row 0 for experts 3 and 17, row 1 for expert 3 of layer 2:
+//   asks   = Uint16Array [0, 3,  0, 17,  1, 3]      // pairs (row, expert)
+//   answer = rows [3 * hidden], one for each ask, in the order of the asks
+import { RpcError } from '../rpc/errors.ts';
+import { isMap } from '../rpc/messages.ts';
+import { bytesToRows, bytesToUint16, rowsToBytes, uint16ToBytes } from '../rpc/rows.ts';
+import type { Params, Value } from '../rpc/transport.ts';
+
+export const protocolVersion = 1;
+
+/** What one frame may hold. */
+export interface FrameLimits {
+  /** Rows of one `expert.run`. */
+  rows: number;
+  /** (row, expert) pairs of one `expert.run`, so rows of its answer. */
+  asks: number;
+  frameBytes: number;
+}
+
+export const defaultLimits: FrameLimits = { rows: 64, asks: 512, frameBytes: 32 * 1024 * 1024 };
+
+/** Experts `first` to `last`, both included, of one layer. */
+export type HoldingRange = readonly [layer: number, first: number, last: number];
+
+/** One model as a shard offers it. Replicas are interchangeable without a word within one numerics class. */
+export interface ModelOffer {
+  /** Hash of the checkpoint's source, the same at every precision. */
+  identity: string;
+  /** Hash of the bundle's content. */
+  content: string;
+  /** Names all that decides the bits of an answer. */
+  numericsClass: string;
+  bits: number;
+  /** Inputs that share a scale. */
+  group: number;
+  layers: number;
+  /** Experts of each layer. */
+  experts: number;
+  /** Width of a row. */
+  hidden: number;
+  holdings: readonly HoldingRange[];
+}
+
+export interface HelloParams {
+  protocol: number;
+  role: 'gateway' | 'admin';
+  /** Release of the caller, for logs. */
+  version: string;
+}
+
+export interface HelloAnswer {
+  protocol: number;
+  version: string;
+  /** Drawn when the process starts: two connections with one instance reach the same process. */
+  instance: string;
+  state: 'available' | 'draining';
+  models: readonly ModelOffer[];
+  limits: FrameLimits;
+  /** Placement epoch. */
+  epoch: number;
+}
+
+export interface RunRequest {
+  /** Identity. */
+  model: string;
+  layer: number;
+  /** 0: rows of tokens being generated; 1: bulk rows, which may wait for them. */
+  priority: 0 | 1;
+  trace: string;
+  epoch: number;
+  /** `[n, hidden]` */
+  rows: Float32Array;
+  /** `[m, 2]`: (row, expert) */
+  asks: Uint16Array;
+}
+
+export interface RunAnswer {
+  /** `[m, hidden]`, in the order of the asks; not weighted. */
+  rows: Float32Array;
+  /** Time on the device, shared with whatever was joined. */
+  runMs: number;
+  queueMs: number;
+}
+
+/** What a shard must know of a model to check a request. */
+export type ModelShape = Pick<ModelOffer, 'identity' | 'layers' | 'experts' | 'hidden'>;
+
+export function helloParams({ protocol, role, version }: HelloParams): Params {
+  return { protocol, role, version };
+}
+
+export function parseHelloParams(params: Params): HelloParams {
+  const role = string(params, 'role');
+  if (role !== 'gateway' && role !== 'admin')
+    refuse(`role must be gateway or admin, not ${JSON.stringify(role)}`);
+  return { protocol: integer(params, 'protocol'), role, version: string(params, 'version') };
+}
+
+export function helloAnswerToValue({ models, limits, ...rest }: HelloAnswer): Value {
+  const offers = models.map((model) => ({ ...model, holdings: model.holdings.map((range) => [...range]) }));
+  return { ...rest, models: offers, limits: { ...limits } };
+}
+
+export function parseHelloAnswer(value: Value): HelloAnswer {
+  const answer = map(value, 'the answer to hello');
+  const state = string(answer, 'state');
+  if (state !== 'available' && state !== 'draining') {
+    refuse(`state must be available or draining, not ${JSON.stringify(state)}`);
+  }
+  const limits = map(answer.limits, 'limits');
+  return {
+    protocol: integer(answer, 'protocol'),
+    version: string(answer, 'version'),
+    instance: string(answer, 'instance'),
+    state,
+    models: array(answer, 'models').map(parseModelOffer),
+    limits: {
+      rows: integer(limits, 'rows', 1),
+      asks: integer(limits, 'asks', 1),
+      frameBytes: integer(limits, 'frameBytes', 1),
+    },
+    epoch: integer(answer, 'epoch'),
+  };
+}
+
+function parseModelOffer(value: Value): ModelOffer {
+  const offer = map(value, 'an entry of models');
+  const layers = integer(offer, 'layers', 1);
+  const experts = integer(offer, 'experts', 1, 0x10000);
+  return {
+    identity: string(offer, 'identity'),
+    content: string(offer, 'content'),
+    numericsClass: string(offer, 'numericsClass'),
+    bits: integer(offer, 'bits', 1),
+    group: integer(offer, 'group'),
+    layers,
+    experts,
+    hidden: integer(offer, 'hidden', 1),
+    holdings: parseHoldingRanges(offer, { layers, experts }),
+  };
+}
+
+/** The field `holdings`: triples (layer, first expert, last expert) within the model's shape. */
+export function parseHoldingRanges(
+  params: Params,
+  { layers, experts }: { layers: number; experts: number },
+): HoldingRange[] {
+  return array(params, 'holdings').map((range) => {
+    const [layer, first, last, ...more] = Array.isArray(range) ? range : [];
+    if (!isIndex(layer, layers) || !isIndex(first, experts) || !isIndex(last, experts) || more.length > 0) {
+      refuse(
+        `holdings must be triples [layer < ${layers}, first, last < ${experts}]: ${JSON.stringify(range)}`,
+      );
+    }
+    if (first > last) refuse(`holdings name experts ${first}-${last} of layer ${layer} backwards`);
+    return [layer, first, last];
+  });
+}
+
+export function runRequestToParams({ rows, asks, ...rest }: RunRequest): Params {
+  return { ...rest, dtype: 'f32', rows: rowsToBytes(rows), asks: uint16ToBytes(asks) };
+}
+
+/** Checks everything but whether the experts are held. */
+export function parseRunRequest(params: Params, model: ModelShape, limits: FrameLimits): RunRequest {
+  const identity = string(params, 'model');
+  if (identity !== model.identity) {
+    throw new RpcError('incompatible', `this shard serves model ${model.identity}, not ${identity}`);
+  }
+  if (params.dtype !== 'f32') refuse(`dtype must be f32, not ${JSON.stringify(params.dtype)}`);
+  const layer = integer(params, 'layer', 0, model.layers - 1);
+  const priority = integer(params, 'priority', 0, 1) === 0 ? 0 : 1;
+  const bytes = binary(params, 'rows');
+  const count = bytes.byteLength / (model.hidden * Float32Array.BYTES_PER_ELEMENT);
+  if (!Number.isInteger(count) || count < 1 || count > limits.rows) {
+    refuse(
+      `rows must be 1 to ${limits.rows} of ${model.hidden} floats; ${bytes.byteLength} bytes are ${count}`,
+    );
+  }
+  const asks = bytesToUint16(binary(params, 'asks'));
+  const pairs = asks.length / 2;
+  if (!Number.isInteger(pairs) || pairs < 1 || pairs > limits.asks) {
+    refuse(`asks must be 1 to ${limits.asks} pairs of 16-bit numbers, not ${pairs}`);
+  }
+  for (let i = 0; i < asks.length; i += 2) {
+    if (asks[i]! >= count) refuse(`ask ${i / 2} names row ${asks[i]} of ${count}`);
+    if (asks[i + 1]! >= model.experts) refuse(`ask ${i / 2} names expert ${asks[i + 1]} of ${model.experts}`);
+  }
+  const rows = bytesToRows(bytes, count, model.hidden);
+  const bad = firstNonFinite(rows);
+  if (bad !== undefined) refuse(`row ${Math.floor(bad / model.hidden)} is not finite`);
+  const trace = params.trace === undefined ? '' : string(params, 'trace');
+  return { model: identity, layer, priority, trace, epoch: integer(params, 'epoch'), rows, asks };
+}
+
+export function runAnswerToValue({ rows, runMs, queueMs }: RunAnswer): Value {
+  return { rows: rowsToBytes(rows), runMs, queueMs };
+}
+
+/** An answer to `asks` pairs of a model `hidden` wide. */
+export function parseRunAnswer(value: Value, asks: number, hidden: number): RunAnswer {
+  const answer = map(value, 'the answer to expert.run');
+  return {
+    rows: bytesToRows(binary(answer, 'rows'), asks, hidden),
+    runMs: number(answer, 'runMs'),
+    queueMs: number(answer, 'queueMs'),
+  };
+}
+
+/** Index of the first NaN or infinity, or undefined. */
+export function firstNonFinite(values: Float32Array, start = 0, end = values.length): number | undefined {
+  for (let i = start; i < end; i++) if (!Number.isFinite(values[i])) return i;
+  return undefined;
+}
+
+/** Ascending numbers as runs of consecutive ones: `[0,1,2,5] → [[0,2],[5,5]]`. */
+export function toRuns(ascending: Iterable<number>): [first: number, last: number][] {
+  const runs: [number, number][] = [];
+  for (const value of ascending) {
+    const run = runs.at(-1);
+    if (run !== undefined && value === run[1] + 1) run[1] = value;
+    else runs.push([value, value]);
+  }
+  return runs;
+}
+
+/** Ascending numbers as people write them: `0-23,40`. */
+export function formatRuns(ascending: Iterable<number>): string {
+  return toRuns(ascending)
+    .map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
+    .join(',');
+}
+
+function refuse(message: string): never {
+  throw new RpcError('invalid', message);
+}
+
+function map(value: Value | undefined, what: string): Params {
+  return isMap(value) ? value : refuse(`${what} must be a map`);
+}
+
+function array(params: Params, name: string): Value[] {
+  const value = params[name];
+  return Array.isArray(value) ? value : refuse(`${name} must be an array`);
+}
+
+function string(params: Params, name: string): string {
+  const value = params[name];
+  if (typeof value !== 'string' || value.length > 512)
+    refuse(`${name} must be a string of at most 512 characters`);
+  return value;
+}
+
+function number(params: Params, name: string): number {
+  const value = params[name];
+  return typeof value === 'number' ? value : refuse(`${name} must be a number`);
+}
+
+function integer(params: Params, name: string, least = 0, most = Number.MAX_SAFE_INTEGER): number {
+  const value = params[name];
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+  return refuse(`${name} must be an integer from ${least} to ${most}, not ${JSON.stringify(value)}`);
+}
+
+function isIndex(value: Value | undefined, count: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < count;
+}
+
+function binary(params: Params, name: string): Uint8Array {
+  const value = params[name];
+  return value instanceof Uint8Array ? value : refuse(`${name} must be binary`);
+}

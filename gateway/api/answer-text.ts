@@ -1,0 +1,88 @@
+// One choice's tokens become its text: bytes to characters, stop strings cut out, and each token released together with
+// the text that it carries. Knows no engine and no wire format.
+import type { TokenLogprob } from '../engine/messages.ts';
+import { StopBuffer } from './stops.ts';
+import type { Tokenizer } from './tokenizer.ts';
+import { Utf8Stream } from './utf8.ts';
+
+export interface AnswerToken {
+  id: number;
+  logprob?: number;
+  top?: TokenLogprob[];
+  digest?: string;
+  /** Code points of the answer's text before the token's first character. */
+  offset: number;
+}
+
+export interface Released {
+  text: string;
+  /** In order; every token whose text is now out, or was cut into by a stop string. */
+  tokens: AnswerToken[];
+  /** A stop string ended the text: nothing more may be pushed. */
+  stopped: boolean;
+}
+
+type HeldToken = AnswerToken & {
+  /** Code units of the decoded text before this token and up to its end. */
+  start: number;
+  end: number;
+};
+
+export class AnswerText {
+  readonly #tokenizer: Tokenizer;
+  readonly #utf8 = new Utf8Stream();
+  readonly #stops: StopBuffer;
+  /** Code units decoded, and of those let out. */
+  #decoded = 0;
+  #released = 0;
+  #codePoints = 0;
+  #held: HeldToken[] = [];
+
+  constructor(tokenizer: Tokenizer, stops: readonly string[]) {
+    this.#tokenizer = tokenizer;
+    this.#stops = new StopBuffer(stops);
+  }
+
+  push(token: Omit<AnswerToken, 'offset'>): Released {
+    const start = this.#decoded;
+    const offset = this.#codePoints;
+    const text = this.#utf8.push(this.#tokenizer.bytes(token.id));
+    this.#count(text);
+    // A character begun and not complete will take at least one code unit: the token waits for that one.
+    const end = this.#decoded + (this.#utf8.pending ? 1 : 0);
+    this.#held.push({ ...token, offset, start, end });
+    const out = this.#stops.push(text);
+    return this.#release(out.text, out.stopped);
+  }
+
+  /** The answer ended by itself: what was held back comes out. */
+  end(): Released {
+    const rest = this.#utf8.end();
+    this.#count(rest);
+    const before = this.#stops.push(rest);
+    const after = before.stopped ? { text: '', stopped: true } : this.#stops.end();
+    const released = this.#release(before.text + after.text, after.stopped);
+    if (!released.stopped) released.tokens.push(...this.#take(() => true));
+    return released;
+  }
+
+  #count(text: string): void {
+    this.#decoded += text.length;
+    for (const _ of text) this.#codePoints++;
+  }
+
+  #release(text: string, stopped: boolean): Released {
+    this.#released += text.length;
+    const out = this.#released;
+    // At a stop, tokens that carry at least one character of what came out; the stop string's own tokens are dropped.
+    const tokens = this.#take((token) => (stopped ? token.start < out : token.end <= out));
+    if (stopped) this.#held = [];
+    return { text, tokens, stopped };
+  }
+
+  #take(belongs: (token: HeldToken) => boolean): AnswerToken[] {
+    const first = this.#held.findIndex((token) => !belongs(token));
+    const count = first < 0 ? this.#held.length : first;
+    return this.#held.splice(0, count).map(({ start: _start, end: _end, ...token }) => token);
+  }
+}

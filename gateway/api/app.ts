@@ -1,0 +1,126 @@
+// The room's front door: routes, request ids, body limit, errors. Each route's work is in its own file.
+import { type Context, type Handler, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+import type { EngineClient } from '../engine/messages.ts';
+import { parseFields, parseJson } from './body.ts';
+import { planChat } from './chat.ts';
+import { planCompletion } from './completions.ts';
+import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
+import { ApiError, badRequest, toApiError } from './errors.ts';
+import { createFingerprint } from './fingerprint.ts';
+import { health, healthReady, metricsPage } from './health.ts';
+import { createMetrics } from './metrics.ts';
+import { listModels, requireServed, showModel } from './models.ts';
+import { RequestRecord } from './request-record.ts';
+import { type Plan, respond } from './respond.ts';
+import { chatSchema, completionSchema } from './schema.ts';
+import type { CommonRequest } from './schema-fields.ts';
+import type { TextSide } from './text-side.ts';
+
+type Env = { Variables: { record: RequestRecord } };
+
+export interface ApiOptions extends TextSide {
+  engine: EngineClient;
+  model: ServedModel;
+  limits?: Partial<Limits>;
+  logger: Logger;
+}
+
+/** The HTTP application. Every path answers with and without `/v1` before it and a slash behind it. */
+export function createApi({ engine, model, limits, logger, ...text }: ApiOptions): Hono<Env> {
+  const metrics = createMetrics();
+  const fingerprint = createFingerprint(engine, logger);
+  const context: ApiContext = {
+    ...text,
+    engine,
+    model,
+    logger,
+    metrics,
+    fingerprint,
+    limits: { ...defaultLimits, ...limits },
+  };
+  const app = new Hono<Env>({ strict: false });
+  app.use(async (c, next) => {
+    const { method, path, raw } = c.req;
+    const givenId = c.req.header('x-request-id');
+    const record = new RequestRecord({ method, path, givenId, signal: raw.signal, logger, metrics });
+    c.set('record', record);
+    c.header('x-request-id', record.id);
+    await next();
+    c.header('openai-processing-ms', String(Math.round(record.elapsedMs)));
+    if (!record.streaming)
+      record.settle(c.res.status, c.error === undefined ? undefined : toApiError(c.error));
+  });
+  app.use(
+    bodyLimit({ maxSize: context.limits.bodyBytes, onError: () => refuseBody(context.limits.bodyBytes) }),
+  );
+
+  route(app, 'POST', '/completions', completionHandler(completionSchema, planCompletion, context));
+  route(app, 'POST', '/chat/completions', completionHandler(chatSchema, planChat, context));
+  route(app, 'GET', '/models', (c) => listModels(c, model));
+  route(app, 'GET', '/models/:id{.+}', (c) => showModel(c, model));
+  route(app, 'GET', '/health', health);
+  route(app, 'GET', '/health/ready', (c) => healthReady(c, context));
+  route(app, 'GET', '/metrics', (c) => metricsPage(c, context));
+
+  app.notFound((c) => {
+    throw new ApiError({
+      status: 404,
+      message: `Invalid URL (${c.req.method} ${c.req.path})`,
+      code: 'unknown_url',
+    });
+  });
+  app.onError((thrown, c) => {
+    const error = toApiError(thrown);
+    return Response.json(error.envelope, {
+      status: error.status,
+      headers: { 'x-request-id': c.get('record').id, ...error.headers },
+    });
+  });
+  return app;
+}
+
+/** Serves `path` for one method and refuses the others by 405. Probes are named without /v1, the rest with it, in logs and metrics. */
+function route(app: Hono<Env>, method: 'GET' | 'POST', path: string, handler: Handler<Env>): void {
+  const probe = path.startsWith('/health') || path === '/metrics';
+  const endpoint = probe ? path : `/v1${path.replace(':id{.+}', '{id}')}`;
+  const noted: Handler<Env> = (c, next) => {
+    c.get('record').endpoint = endpoint;
+    return handler(c, next);
+  };
+  for (const full of [path, `/v1${path}`]) {
+    app.on(method, full, noted);
+    app.all(full, (c) => refuseMethod(c, method));
+  }
+}
+
+/** JSON, model, fields, plan, answer: the same for both endpoints. The content type is not asked: the body must parse. */
+function completionHandler<Schema extends z.ZodType<CommonRequest>>(
+  schema: Schema,
+  plan: (request: z.infer<Schema>, context: ApiContext) => Plan,
+  context: ApiContext,
+): Handler<Env> {
+  return async (c) => {
+    const fields = parseJson(await c.req.text());
+    requireServed(fields.model, context.model);
+    const request = parseFields(schema, fields);
+    if (request.stream !== true && request.stream_options) {
+      const message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
+      throw badRequest(message, { param: 'stream_options', code: 'invalid_parameter_combination' });
+    }
+    return await respond(c, context, c.get('record'), plan(request, context));
+  };
+}
+
+function refuseMethod(c: Context, allowed: 'GET' | 'POST'): never {
+  const allow = allowed === 'GET' ? 'GET, HEAD' : allowed;
+  const message = `Not allowed to ${c.req.method} on ${c.req.path}: it takes ${allow}.`;
+  throw new ApiError({ status: 405, message, code: 'method_not_allowed', headers: { allow } });
+}
+
+function refuseBody(bytes: number): never {
+  const message = `The body of your request is larger than the ${bytes} bytes that this server takes.`;
+  throw new ApiError({ status: 413, message, code: 'request_too_large' });
+}

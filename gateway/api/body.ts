@@ -1,0 +1,65 @@
+// From a request's bytes to a checked body: JSON, then the schema, then OpenAI's words for what is wrong. Knows no endpoint.
+import type { z } from 'zod';
+import { badRequest } from './errors.ts';
+import { issueError, unsupported } from './issues.ts';
+import { unsupportedFields } from './schema.ts';
+
+/** Values outside `prompt` that a request may hold; keeps the cost of checking one bounded. */
+const MOST_VALUES = 50_000;
+
+/** The body's fields, `null` ones left out. Throws an ApiError. */
+export function parseJson(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw badRequest(`We could not parse the JSON body of your request: ${why}`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw badRequest('The body of your request must be a JSON object.');
+  }
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
+}
+
+/** The fields as `schema` has them; a field that is unknown, unsupported, of another type or out of range is a 400 naming it. */
+export function parseFields<Schema extends z.ZodType>(
+  schema: Schema,
+  fields: Record<string, unknown>,
+): z.infer<Schema> {
+  const { prompt: _, ...small } = fields;
+  if (countValues(small, MOST_VALUES) > MOST_VALUES) {
+    throw badRequest(`Your request holds more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
+  }
+  const supported = Object.fromEntries(
+    Object.entries(fields).filter(([name, value]) => isSupported(name, value)),
+  );
+  const parsed = schema.safeParse(supported);
+  if (!parsed.success) throw issueError(parsed.error.issues[0], supported);
+  return parsed.data;
+}
+
+/** False for a known but unsupported field that asks for nothing; throws where it asks for something. */
+function isSupported(name: string, value: unknown): boolean {
+  if (!Object.hasOwn(unsupportedFields, name)) return true;
+  const neutral = unsupportedFields[name];
+  // Only what is small can be neutral; JSON.stringify fails on what is deep.
+  const small = typeof value !== 'object' || value === null || countValues(value, 2) <= 2;
+  if (small && neutral.includes(JSON.stringify(value))) return false;
+  const { message, code } = unsupported(name);
+  const only = neutral.length > 0 ? ` Only ${neutral.join(', ')} is.` : '';
+  throw badRequest(message + only, { param: name, code });
+}
+
+/** Counts without recursion, so that depth costs nothing, and stops past `most`. */
+function countValues(root: object, most: number): number {
+  const open: object[] = [root];
+  let count = 0;
+  for (let next = open.pop(); next !== undefined && count <= most; next = open.pop()) {
+    for (const value of Object.values(next)) {
+      count++;
+      if (typeof value === 'object' && value !== null) open.push(value);
+    }
+  }
+  return count;
+}

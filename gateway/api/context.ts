@@ -1,0 +1,43 @@
+// What every endpoint of this room is given. Knows no endpoint.
+import type { Logger } from 'pino';
+import type { EngineClient } from '../engine/messages.ts';
+import type { Fingerprint } from './fingerprint.ts';
+import type { Metrics } from './metrics.ts';
+import type { TextSide } from './text-side.ts';
+
+export interface Limits {
+  /** Largest request body, in bytes; more is a 413. */
+  bodyBytes: number;
+  /** Most prompts in one completions request. */
+  prompts: number;
+  /** How long a stream's headers wait for the engine's verdict; see admission.ts. */
+  admissionMs: number;
+  /** How long a stream's reader may take nothing before its generation is stopped. */
+  stallMs: number;
+  /** How long an answer that needs the engine's status waits for it. */
+  statusMs: number;
+}
+
+export const defaultLimits: Limits = {
+  bodyBytes: 10 * 1024 * 1024,
+  prompts: 128,
+  admissionMs: 500,
+  stallMs: 60_000,
+  statusMs: 2_000,
+};
+
+export interface ServedModel {
+  /** The only `model` that requests may name. */
+  id: string;
+  /** Unix seconds. */
+  created: number;
+}
+
+export interface ApiContext extends TextSide {
+  engine: EngineClient;
+  model: ServedModel;
+  limits: Limits;
+  logger: Logger;
+  metrics: Metrics;
+  fingerprint: Fingerprint;
+}

@@ -1,0 +1,95 @@
+// The one place where failures become HTTP: status, OpenAI's error envelope, headers. Knows no engine internals.
+import type { GenerationError } from '../engine/messages.ts';
+
+export type ErrorType = 'invalid_request_error' | 'rate_limit_error' | 'server_error';
+
+export interface ErrorEnvelope {
+  error: { message: string; type: ErrorType; param: string | null; code: string | null };
+}
+
+interface ErrorOptions {
+  status: number;
+  message: string;
+  type?: ErrorType;
+  param?: string | undefined;
+  code?: string | undefined;
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+/** A failure with its place in HTTP already decided. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly type: ErrorType;
+  readonly param: string | undefined;
+  readonly code: string | undefined;
+  readonly headers: Record<string, string>;
+
+  constructor({
+    status,
+    message,
+    type = 'invalid_request_error',
+    param,
+    code,
+    headers = {},
+    cause,
+  }: ErrorOptions) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'ApiError';
+    this.status = status;
+    this.type = type;
+    this.param = param;
+    this.code = code;
+    this.headers = headers;
+  }
+
+  /** All four keys, always: clients read them without looking. */
+  get envelope(): ErrorEnvelope {
+    const { message, type, param = null, code = null } = this;
+    return { error: { message, type, param, code } };
+  }
+}
+
+/** The request is at fault, in the field `param`. */
+export function badRequest(
+  message: string,
+  { param, code }: { param?: string; code?: string } = {},
+): ApiError {
+  return new ApiError({ status: 400, message, param, code });
+}
+
+const generationStatus: Record<GenerationError['code'], { status: number; type: ErrorType }> = {
+  invalid_request: { status: 400, type: 'invalid_request_error' },
+  context_length_exceeded: { status: 400, type: 'invalid_request_error' },
+  queue_full: { status: 429, type: 'rate_limit_error' },
+  shard_unavailable: { status: 503, type: 'server_error' },
+  deadline_exceeded: { status: 504, type: 'server_error' },
+  shutting_down: { status: 503, type: 'server_error' },
+  internal: { status: 500, type: 'server_error' },
+};
+
+/** Retrying sooner than this is of no use where the engine does not say when. */
+const RETRY_AFTER_MS = 1000;
+
+/** The engine's failure as an answer. `x-should-retry` is what OpenAI's clients go by. */
+export function fromGeneration({ code, message, retryable, retryAfterMs }: GenerationError): ApiError {
+  const { status, type } = generationStatus[code];
+  const headers: Record<string, string> = { 'x-should-retry': String(retryable) };
+  if (retryable) headers['retry-after'] = String(Math.ceil((retryAfterMs ?? RETRY_AFTER_MS) / 1000));
+  return new ApiError({ status, message, type, code, headers });
+}
+
+/** Anything thrown, as an answer. What was not foreseen tells the caller nothing; the log has it. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const message = 'The server had an error while processing your request.';
+  return new ApiError({ status: 500, message, type: 'server_error', code: 'internal', cause: error });
+}
+
+/** The caller went away; nobody reads the answer. 499 as nginx logs it. */
+export class ClientGone extends ApiError {
+  constructor() {
+    super({ status: 499, message: 'The client closed the connection.', code: 'client_closed' });
+    this.name = 'ClientGone';
+  }
+}

@@ -1,0 +1,155 @@
+// From zod's issues to OpenAI's words for them: the message, the parameter's name, the code. Knows no endpoint.
+import type { z } from 'zod';
+import { type ApiError, badRequest } from './errors.ts';
+import { parameterName } from './schema.ts';
+
+type Issue = z.core.$ZodIssue;
+interface Fault {
+  message: string;
+  code: string;
+  param?: string;
+}
+
+/** Only the first issue is told, as OpenAI does. `body` is what was parsed. */
+export function issueError(issue: Issue, body: unknown): ApiError {
+  const { message, ...rest } = describe(issue, body, []);
+  return badRequest(message, { param: parameterName(issue.path), ...rest });
+}
+
+function describe(issue: Issue, body: unknown, above: readonly PropertyKey[]): Fault {
+  const path = [...above, ...issue.path];
+  const name = parameterName(path);
+  const value = valueAt(body, path);
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const param = parameterName([...path, issue.keys[0]]);
+      return { message: `Unknown parameter: '${param}'.`, code: 'unknown_parameter', param };
+    }
+    case 'invalid_type':
+      return { ...typeFault(issue.expected, name, value), param: name };
+    case 'invalid_value': {
+      const message = `Invalid value for '${name}': ${show(value)}. Supported values are: ${issue.values.map(show).join(', ')}.`;
+      return value === undefined
+        ? { ...missing(name), param: name }
+        : { message, code: 'invalid_value', param: name };
+    }
+    case 'too_big':
+      return { ...rangeFault(name, value, 'above', issue.maximum, issue.message), param: name };
+    case 'too_small':
+      return { ...rangeFault(name, value, 'below', issue.minimum, issue.message), param: name };
+    case 'invalid_union':
+      return unionFault(issue, body, path);
+    case 'invalid_key':
+      return {
+        message: `Invalid key in '${parameterName(path.slice(0, -1))}': ${show(path.at(-1))}. Keys are token ids.`,
+        code: 'invalid_key',
+        param: parameterName(path.slice(0, -1)),
+      };
+    case 'custom':
+      return { message: issue.message, code: String(issue.params?.code ?? 'invalid_value'), param: name };
+    default:
+      return { message: `Invalid '${name}': ${issue.message}.`, code: 'invalid_value', param: name };
+  }
+}
+
+/** Of a union's branches, the one that the value's own type fits tells what is wrong inside it. */
+function unionFault(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  body: unknown,
+  path: PropertyKey[],
+): Fault {
+  const name = parameterName(path);
+  const value = valueAt(body, path);
+  const fitting = issue.errors.find(
+    (branch) => branch[0].path.length > 0 || branch[0].code !== 'invalid_type',
+  );
+  if (fitting !== undefined) return describe(fitting[0], body, path);
+  const expected = issue.errors.flatMap((branch) =>
+    branch[0].code === 'invalid_type' ? [branch[0].expected] : [],
+  );
+  if (value === undefined) return { ...missing(name), param: name };
+  const message = `Invalid type for '${name}': expected ${expected.map(kind).join(' or ')}, but got ${kindOf(value)} instead.`;
+  return { message, code: 'invalid_type', param: name };
+}
+
+function typeFault(expected: string, name: string, value: unknown): Fault {
+  if (value === undefined) return missing(name);
+  if (expected === 'null') return unsupported(name);
+  const message = `Invalid type for '${name}': expected ${kind(expected)}, but got ${kindOf(value)} instead.`;
+  return { message, code: 'invalid_type' };
+}
+
+function missing(name: string): Fault {
+  return { message: `Missing required parameter: '${name}'.`, code: 'missing_required_parameter' };
+}
+
+/** A field that exists elsewhere and would change the answer here. */
+export function unsupported(name: string): Fault {
+  return {
+    message: `Unsupported parameter: '${name}' is not supported by this server.`,
+    code: 'unsupported_parameter',
+  };
+}
+
+function rangeFault(
+  name: string,
+  value: unknown,
+  side: 'above' | 'below',
+  limit: number | bigint,
+  noun: string,
+): Fault {
+  const bound = side === 'above' ? 'maximum' : 'minimum';
+  if (typeof value === 'number') {
+    // zod words its own check for safe integers; that is the only one without our noun.
+    const code = noun === 'decimal' ? 'decimal' : 'integer';
+    const sign = side === 'above' ? '<=' : '>=';
+    const message = `Invalid '${name}': ${code} ${side} ${bound} value. Expected a value ${sign} ${limit}, but got ${value} instead.`;
+    return { message, code: `${code}_${side}_${side === 'above' ? 'max' : 'min'}_value` };
+  }
+  const length = typeof value === 'string' || Array.isArray(value) ? value.length : 0;
+  const [what, code] = typeof value === 'string' ? ['a string', 'string'] : ['an array', 'array'];
+  if (length === 0) {
+    const message = `Invalid '${name}': empty ${code}. Expected ${what} with minimum length ${limit}, but got an empty ${code} instead.`;
+    return { message, code: `empty_${code}` };
+  }
+  const message = `Invalid '${name}': ${code} too ${side === 'above' ? 'long' : 'short'}. Expected ${what} with ${bound} length ${limit}, but got ${what} with length ${length} instead.`;
+  return { message, code: `${code}_${side}_${side === 'above' ? 'max' : 'min'}_length` };
+}
+
+const kinds: Record<string, string> = {
+  string: 'a string',
+  number: 'a decimal',
+  int: 'an integer',
+  boolean: 'a boolean',
+  array: 'an array',
+  object: 'an object',
+  record: 'an object',
+};
+
+function kind(expected: string): string {
+  return kinds[expected] ?? expected;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'an integer' : 'a decimal number';
+  return kind(typeof value);
+}
+
+function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
+  let value = body;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = Reflect.get(value, key);
+  }
+  return value;
+}
+
+const LONGEST_SHOWN = 100;
+
+function show(value: unknown): string {
+  if (typeof value === 'string')
+    return `'${value.length > LONGEST_SHOWN ? `${value.slice(0, LONGEST_SHOWN)}…` : value}'`;
+  return typeof value === 'object' && value !== null ? kindOf(value) : String(value);
+}

@@ -1,0 +1,65 @@
+// Log-probabilities in OpenAI's two shapes: completions' parallel arrays and chat's list of entries. Knows no engine.
+import type { AnswerToken } from './answer-text.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+export interface CompletionLogprobs {
+  tokens: string[];
+  token_logprobs: number[];
+  top_logprobs: Record<string, number>[];
+  /** Code points of `text` before each token. */
+  text_offset: number[];
+}
+
+export interface ChatLogprob {
+  token: string;
+  logprob: number;
+  /** Null for special tokens, which stand for no text. */
+  bytes: number[] | null;
+}
+
+export type ChatLogprobEntry = ChatLogprob & { top_logprobs: ChatLogprob[] };
+
+/** The chosen token is among the top ones even where it was not one of them, as OpenAI has it. */
+export function completionLogprobs(tokens: readonly AnswerToken[], tokenizer: Tokenizer): CompletionLogprobs {
+  const name = (id: number) => tokenName(id, tokenizer, 'bytes:');
+  return {
+    tokens: tokens.map(({ id }) => name(id)),
+    token_logprobs: tokens.map(({ logprob }) => finite(logprob)),
+    top_logprobs: tokens.map(({ id, logprob, top = [] }) => {
+      // Two ids may have one name; ascending order lets the likelier one stay, and the chosen one stands in any case.
+      const ascending = [...top].sort((a, b) => a.logprob - b.logprob);
+      const entries = [...ascending, { id, logprob: finite(logprob) }];
+      return Object.fromEntries(entries.map((entry) => [name(entry.id), finite(entry.logprob)]));
+    }),
+    text_offset: tokens.map(({ offset }) => offset),
+  };
+}
+
+export function chatLogprobs(tokens: readonly AnswerToken[], tokenizer: Tokenizer): ChatLogprobEntry[] {
+  const entry = (id: number, logprob: number | undefined): ChatLogprob => ({
+    token: tokenName(id, tokenizer, ''),
+    logprob: finite(logprob),
+    bytes: tokenizer.specialName(id) === undefined ? [...tokenizer.bytes(id)] : null,
+  });
+  return tokens.map(({ id, logprob, top = [] }) => ({
+    ...entry(id, logprob),
+    top_logprobs: top.map((other) => entry(other.id, other.logprob)),
+  }));
+}
+
+/** A token's text; one that is only part of a character is written byte by byte (`\xe2\x82`), as OpenAI does. */
+function tokenName(id: number, tokenizer: Tokenizer, bytesPrefix: string): string {
+  const special = tokenizer.specialName(id);
+  if (special !== undefined) return special;
+  const bytes = tokenizer.bytes(id);
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+  if (!text.includes('\ufffd')) return text;
+  return bytesPrefix + [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+}
+
+/** JSON has no -Infinity; OpenAI writes what cannot come as -9999. */
+const IMPOSSIBLE = -9999;
+
+function finite(logprob: number | undefined): number {
+  return logprob !== undefined && Number.isFinite(logprob) ? logprob : IMPOSSIBLE;
+}

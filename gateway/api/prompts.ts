@@ -1,0 +1,65 @@
+// From the fields of a request to prompts in token ids that fit the context, and how much may be generated after each.
+// Knows no wire format.
+import type { EngineInfo } from '../engine/messages.ts';
+import { badRequest } from './errors.ts';
+import type { Prompt } from './schema.ts';
+import type { TextSide } from './text-side.ts';
+
+/** Ids of a completions prompt; an empty text counts as the token that begins a text. `param` names it in errors. */
+export function encodePrompt(
+  prompt: Prompt,
+  param: string,
+  { tokenizer, bos, info }: Pick<TextSide, 'tokenizer' | 'bos'> & { info: EngineInfo },
+): number[] {
+  if (typeof prompt !== 'string') {
+    const outside = prompt.find((id) => id >= info.vocab);
+    if (outside === undefined) return prompt;
+    const message = `Invalid '${param}': token id ${outside} is outside the vocabulary of ${info.vocab} tokens.`;
+    throw badRequest(message, { param, code: 'invalid_token_id' });
+  }
+  refuseHopeless(prompt, 'prompt', { longestToken: tokenizer.longestToken, info });
+  const ids = tokenizer.encode(prompt);
+  if (ids.length > 0) return ids;
+  if (bos !== undefined) return [bos];
+  throw badRequest(`Invalid '${param}': the prompt has no tokens.`, { param, code: 'empty_string' });
+}
+
+/** Refuses a text that cannot fit whatever its tokens are, before the time is spent to find them. */
+export function refuseHopeless(
+  text: string,
+  param: 'prompt' | 'messages',
+  { longestToken, info }: { longestToken: number; info: EngineInfo },
+): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= info.context * longestToken) return;
+  throw tooLong(`your ${param} of ${bytes} bytes cannot fit in it`, param, info);
+}
+
+/**
+ * How many tokens may be generated. `asked` is the caller's own limit, `fallback` what holds without one. Throws
+ * OpenAI's context_length_exceeded where prompt and asked tokens do not fit together.
+ */
+export function allowance(
+  promptTokens: number,
+  param: 'prompt' | 'messages',
+  { asked, fallback, info }: { asked: number | undefined; fallback: number; info: EngineInfo },
+): number {
+  const rest = info.context - promptTokens;
+  if (rest < 1) throw tooLong(`your ${param} resulted in ${promptTokens} tokens`, param, info);
+  if (asked !== undefined && asked > rest) {
+    const total = promptTokens + asked;
+    throw tooLong(
+      `you requested ${total} tokens (${promptTokens} in the ${param}, ${asked} in the completion)`,
+      param,
+      info,
+    );
+  }
+  return asked ?? Math.min(fallback, rest);
+}
+
+function tooLong(what: string, param: string, { context }: EngineInfo) {
+  return badRequest(
+    `This model's maximum context length is ${context} tokens. However, ${what}. Please reduce the length of the ${param} or the completion.`,
+    { param, code: 'context_length_exceeded' },
+  );
+}

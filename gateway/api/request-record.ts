@@ -1,0 +1,91 @@
+// What is noted of one request while it runs: for its log line, its metrics and its headers. Holds no text.
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { ApiError } from './errors.ts';
+import type { Metrics } from './metrics.ts';
+
+/** A caller's id is taken where it is safe in a header and in a log. */
+const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** Asked for every few seconds by machines: not worth a line while all is well. */
+const PROBES = new Set(['/health', '/health/ready', '/metrics']);
+
+export interface RequestRecordOptions {
+  method: string;
+  path: string;
+  givenId: string | undefined;
+  /** Aborted when the caller goes away. */
+  signal: AbortSignal;
+  logger: Logger;
+  metrics: Metrics;
+}
+
+export class RequestRecord {
+  readonly id: string;
+  readonly signal: AbortSignal;
+  /** The route, once it is known. */
+  endpoint = 'unmatched';
+  /** The answer goes on after the handler has returned; its end settles the record. */
+  streaming = false;
+  promptTokens = 0;
+  completionTokens = 0;
+  finish: string | undefined;
+  readonly #options: RequestRecordOptions;
+  readonly #startedAt = performance.now();
+  readonly #lastTokenAt = new Map<number, number>();
+  #firstTokenMs: number | undefined;
+
+  constructor(options: RequestRecordOptions) {
+    const { givenId, signal } = options;
+    this.id =
+      givenId !== undefined && SAFE_ID.test(givenId) ? givenId : `req_${randomUUID().replaceAll('-', '')}`;
+    this.signal = signal;
+    this.#options = options;
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  /** A token of the choice `index` came from the engine. */
+  token(index: number): void {
+    const { metrics } = this.#options;
+    const now = this.elapsedMs;
+    this.completionTokens++;
+    if (this.#firstTokenMs === undefined) {
+      this.#firstTokenMs = now;
+      metrics.firstToken(this.endpoint, now / 1000);
+    }
+    const last = this.#lastTokenAt.get(index);
+    if (last !== undefined) metrics.nextToken(this.endpoint, (now - last) / 1000);
+    this.#lastTokenAt.set(index, now);
+  }
+
+  /** The request is over: one log line, and the metrics. */
+  settle(status: number, error: ApiError | undefined): void {
+    const { method, path, logger, metrics } = this.#options;
+    const durationMs = this.elapsedMs;
+    metrics.requestEnded(this.endpoint, status, durationMs / 1000);
+    metrics.tokens(this.promptTokens, this.completionTokens);
+    const line = {
+      requestId: this.id,
+      method,
+      path,
+      status,
+      promptTokens: this.promptTokens,
+      completionTokens: this.completionTokens,
+      ttftMs: rounded(this.#firstTokenMs),
+      durationMs: rounded(durationMs),
+      finish: this.finish,
+      error: error?.code ?? error?.type,
+      err: error?.cause,
+    };
+    if (status >= 500) logger.error(line, 'request');
+    else if (PROBES.has(this.endpoint) && status < 400) logger.debug(line, 'request');
+    else logger.info(line, 'request');
+  }
+}
+
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 10) / 10;
+}

@@ -1,0 +1,57 @@
+// From checked request fields to what the engine is told: OpenAI's defaults, stop ids, seed. Knows no text and no HTTP.
+import { randomInt } from 'node:crypto';
+import type { EngineInfo, SamplingSettings } from '../engine/messages.ts';
+import { badRequest } from './errors.ts';
+import type { CommonRequest } from './schema-fields.ts';
+import { wellFormed } from './tokenizer.ts';
+
+/** Below this top_p keeps the likeliest token only; 0, which OpenAI allows, would keep none. */
+const LEAST_TOP_P = 1e-9;
+
+/** 53 random bits: every request has a seed, so that any answer can be had again. */
+export function drawSeed(): number {
+  return randomInt(2 ** 5) * 2 ** 48 + randomInt(2 ** 48 - 1);
+}
+
+export function samplingSettings(request: CommonRequest, seed: number, info: EngineInfo): SamplingSettings {
+  return {
+    temperature: request.temperature ?? 1,
+    topP: Math.max(request.top_p ?? 1, LEAST_TOP_P),
+    topK: Math.max(request.top_k ?? 0, 0),
+    minP: request.min_p ?? 0,
+    presencePenalty: request.presence_penalty ?? 0,
+    frequencyPenalty: request.frequency_penalty ?? 0,
+    repetitionPenalty: request.repetition_penalty ?? 1,
+    logitBias: logitBias(request.logit_bias ?? {}, info),
+    seed,
+    // Each prompt has one choice, its first: its text must not depend on its place among other prompts.
+    choice: 0,
+  };
+}
+
+/** Ids that end the answer: the model's own unless refused, and the caller's. */
+export function stopIdsOf(request: CommonRequest, modelStops: readonly number[], info: EngineInfo): number[] {
+  const own = request.stop_token_ids ?? [];
+  own.forEach((id, i) => {
+    requireToken(id, `stop_token_ids[${i}]`, info);
+  });
+  return [...new Set([...(request.ignore_eos === true ? [] : modelStops), ...own])];
+}
+
+/** Half a surrogate pair is no text and must not match half of a character. */
+export function stopStringsOf({ stop }: CommonRequest): string[] {
+  return (typeof stop === 'string' ? [stop] : (stop ?? [])).map(wellFormed);
+}
+
+function logitBias(bias: Record<string, number>, info: EngineInfo): [number, number][] {
+  return Object.entries(bias).map(([key, value]) => {
+    requireToken(Number(key), `logit_bias.${key}`, info);
+    return [Number(key), value];
+  });
+}
+
+function requireToken(id: number, param: string, { vocab }: EngineInfo): void {
+  if (id < vocab) return;
+  const message = `Invalid '${param}': token id ${id} is outside the vocabulary of ${vocab} tokens.`;
+  throw badRequest(message, { param, code: 'invalid_token_id' });
+}

@@ -1,0 +1,160 @@
+// What the two completion endpoints accept, as zod schemas, and the fields of OpenAI's and vLLM's that are refused by
+// name. Knows no defaults and no engine.
+import { z } from 'zod';
+import { commonFields, integer, LARGEST_INT32 } from './schema-fields.ts';
+
+/** One prompt each: text, or the token ids themselves. */
+export type Prompt = string | number[];
+
+const promptForms = {
+  anyOf: [
+    { type: 'string' },
+    { type: 'array', minItems: 1, items: { type: 'string' } },
+    { type: 'array', minItems: 1, items: { type: 'integer', minimum: 0 } },
+    {
+      type: 'array',
+      minItems: 1,
+      items: { type: 'array', minItems: 1, items: { type: 'integer', minimum: 0 } },
+    },
+  ],
+};
+
+/** Walked by hand, to the first fault only: a union would collect one issue for each of a million ids. */
+const prompt = z
+  .unknown()
+  .transform((value, context): Prompt[] => {
+    const fault = promptFault(value);
+    if (fault === undefined) return typeof value === 'string' || isIds(value) ? [value] : (value as Prompt[]);
+    context.issues.push({ code: 'custom', input: value, ...fault });
+    return z.NEVER;
+  })
+  .meta(promptForms);
+
+export const completionSchema = z.strictObject({
+  ...commonFields,
+  prompt,
+  logprobs: integer(0, 20).nullish(),
+});
+export type CompletionRequest = z.infer<typeof completionSchema>;
+
+const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
+
+const message = z.strictObject({
+  role: z.enum(['system', 'developer', 'user', 'assistant']),
+  content: z.union([z.string(), z.array(textPart).min(1)]),
+  /** Allowed as null, which is how an answer's message that is sent back writes them. */
+  name: z.null().optional(),
+  refusal: z.null().optional(),
+  audio: z.null().optional(),
+  function_call: z.null().optional(),
+  tool_calls: z.null().optional(),
+  tool_call_id: z.null().optional(),
+});
+
+export const chatSchema = z.strictObject({
+  ...commonFields,
+  messages: z.array(message).min(1),
+  max_completion_tokens: integer(1, LARGEST_INT32).nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: integer(0, 20).nullish(),
+});
+export type ChatRequest = z.infer<typeof chatSchema>;
+
+/** Known fields that are not supported yet, each with the values that ask for nothing (JSON text). */
+export const unsupportedFields: Record<string, readonly string[]> = {
+  n: ['1'],
+  best_of: ['1'],
+  echo: ['false'],
+  suffix: ['""'],
+  response_format: ['{"type":"text"}'],
+  tools: [],
+  tool_choice: ['"none"'],
+  parallel_tool_calls: [],
+  functions: [],
+  function_call: ['"none"'],
+  modalities: ['["text"]'],
+  audio: [],
+  prediction: [],
+  reasoning_effort: [],
+  web_search_options: [],
+  prompt_cache_retention: [],
+  min_tokens: ['0'],
+  use_beam_search: ['false'],
+  length_penalty: [],
+  early_stopping: [],
+  bad_words: ['[]'],
+  include_stop_str_in_output: ['false'],
+  skip_special_tokens: ['true'],
+  spaces_between_special_tokens: [],
+  truncate_prompt_tokens: [],
+  prompt_logprobs: [],
+  allowed_token_ids: [],
+  add_special_tokens: [],
+  add_generation_prompt: ['true'],
+  continue_final_message: ['false'],
+  chat_template: [],
+  chat_template_kwargs: [],
+  structured_outputs: [],
+  guided_json: [],
+  guided_regex: [],
+  guided_choice: [],
+  guided_grammar: [],
+  logits_processors: [],
+  priority: ['0'],
+  return_token_ids: ['false'],
+};
+
+interface PromptFault {
+  message: string;
+  path: (string | number)[];
+  params: { code: string };
+}
+
+function promptFault(value: unknown): PromptFault | undefined {
+  if (typeof value === 'string') return undefined;
+  if (value === undefined || value === null) return fault([], 'missing_required_parameter');
+  if (!Array.isArray(value)) return fault([], 'invalid_type');
+  if (value.length === 0) return fault([], 'empty_array');
+  if (typeof value[0] === 'number') return idsFault(value, []);
+  if (typeof value[0] === 'string') {
+    const at = value.findIndex((item) => typeof item !== 'string');
+    return at < 0 ? undefined : fault([at], 'invalid_type');
+  }
+  for (const [i, item] of value.entries()) {
+    if (!Array.isArray(item)) return fault([i], 'invalid_type');
+    const found = item.length === 0 ? fault([i], 'empty_array') : idsFault(item, [i]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function idsFault(ids: readonly unknown[], path: number[]): PromptFault | undefined {
+  const at = ids.findIndex(
+    (id) => typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > LARGEST_INT32,
+  );
+  return at < 0 ? undefined : fault([...path, at], 'invalid_type');
+}
+
+function fault(
+  path: number[],
+  code: 'missing_required_parameter' | 'invalid_type' | 'empty_array',
+): PromptFault {
+  const name = parameterName(['prompt', ...path]);
+  const message = {
+    missing_required_parameter: `Missing required parameter: '${name}'.`,
+    invalid_type: `Invalid type for '${name}': expected a string, an array of strings, an array of token ids, or an array of arrays of token ids.`,
+    empty_array: `Invalid '${name}': empty array. Expected an array with minimum length 1, but got an empty array instead.`,
+  }[code];
+  return { message, path, params: { code } };
+}
+
+function isIds(value: unknown): value is number[] {
+  return Array.isArray(value) && typeof value[0] === 'number';
+}
+
+/** A path as OpenAI writes it: messages[0].content[1].type */
+export function parameterName(path: readonly PropertyKey[]): string {
+  return path
+    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))
+    .join('');
+}

@@ -1,0 +1,57 @@
+// Finds stop strings in text that arrives in pieces and never lets a part of one out. Knows no tokens and no HTTP.
+
+export interface StopOutput {
+  /** Text that is certain to be part of the answer. */
+  text: string;
+  /** A stop string was found; the answer ends with `text`. */
+  stopped: boolean;
+}
+
+/**
+ * Cuts at the match that starts earliest (the whole text's smallest `indexOf`), whatever the pieces were. A complete
+ * match waits while a longer stop string that began before it may still come true ("bcd" and "c" after "abc").
+ */
+export class StopBuffer {
+  readonly #stops: readonly string[];
+  #held = '';
+
+  constructor(stops: readonly string[]) {
+    this.#stops = stops;
+  }
+
+  push(text: string): StopOutput {
+    this.#held += text;
+    const match = this.#earliestMatch();
+    const open = this.#earliestOpening();
+    if (match !== undefined && match <= open) return this.#release(match, true);
+    return this.#release(open, false);
+  }
+
+  /** No more text comes: openings that stayed unfinished were ordinary text. */
+  end(): StopOutput {
+    const match = this.#earliestMatch();
+    return match === undefined ? this.#release(this.#held.length, false) : this.#release(match, true);
+  }
+
+  #release(length: number, stopped: boolean): StopOutput {
+    const text = this.#held.slice(0, length);
+    this.#held = stopped ? '' : this.#held.slice(length);
+    return { text, stopped };
+  }
+
+  #earliestMatch(): number | undefined {
+    const found = this.#stops.map((stop) => this.#held.indexOf(stop)).filter((at) => at >= 0);
+    return found.length === 0 ? undefined : Math.min(...found);
+  }
+
+  /** The first place from which the held text is the unfinished beginning of a stop string; its length if nowhere. */
+  #earliestOpening(): number {
+    const held = this.#held;
+    const longest = Math.max(0, ...this.#stops.map((stop) => stop.length));
+    for (let at = Math.max(0, held.length - longest + 1); at < held.length; at++) {
+      const rest = held.slice(at);
+      if (this.#stops.some((stop) => stop.startsWith(rest))) return at;
+    }
+    return held.length;
+  }
+}

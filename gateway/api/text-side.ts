@@ -1,0 +1,57 @@
+// Loads all that turns text into ids and back from a checkpoint's directory. Knows no weights and no HTTP.
+import path from 'node:path';
+import { readJsonObject } from './json-file.ts';
+import { type ChatTemplate, loadTemplate } from './template.ts';
+import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
+
+export interface TextSide {
+  tokenizer: Tokenizer;
+  /** Undefined where the checkpoint has no chat template. */
+  template: ChatTemplate | undefined;
+  /** Ids that end an answer. */
+  stopIds: number[];
+  /** The id that begins a text, where the checkpoint names one; stands in for an empty prompt. */
+  bos: number | undefined;
+}
+
+/** Reads tokenizer.json, tokenizer_config.json, chat_template.jinja, generation_config.json and config.json; all but the first may be missing. */
+export async function loadTextSide(dir: string): Promise<TextSide> {
+  const read = (name: string) => readJsonObject(path.join(dir, name), { absent: {} });
+  const [config, generation, checkpoint] = await Promise.all([
+    read('tokenizer_config.json'),
+    read('generation_config.json'),
+    read('config.json'),
+  ]);
+  const listed =
+    idList(generation.eos_token_id, 'generation_config.json') ??
+    idList(checkpoint.eos_token_id, 'config.json');
+  const tokenizer = await loadTokenizer(dir, { reserved: listed });
+  const bos = tokenName(config.bos_token);
+  const eos = tokenName(config.eos_token);
+  const named = (name: string | undefined) => (name === undefined ? undefined : tokenizer.idOf(name));
+  return {
+    tokenizer,
+    template: await loadTemplate(dir, config, { bos, eos }),
+    stopIds: listed ?? idList(named(eos), 'tokenizer_config.json') ?? [],
+    bos:
+      named(bos) ??
+      idList(generation.bos_token_id ?? checkpoint.bos_token_id, 'config.json', 'bos_token_id')?.[0],
+  };
+}
+
+/** tokenizer_config.json writes a token as its name or as an object with `content`. */
+function tokenName(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  const { content } = (value ?? {}) as { content?: unknown };
+  return typeof content === 'string' ? content : undefined;
+}
+
+function idList(value: unknown, file: string, field = 'eos_token_id'): number[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  const ids: unknown[] = Array.isArray(value) ? value : [value];
+  return ids.map((id) => {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
+      throw new Error(`${file}: ${field} holds ${JSON.stringify(id)}, not a token id`);
+    return id;
+  });
+}

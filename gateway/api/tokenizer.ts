@@ -1,0 +1,137 @@
+// Text to token ids and token ids to bytes, by the checkpoint's own tokenizer.json. The only importer of the tokenizer
+// library; knows no chat template and no HTTP.
+import path from 'node:path';
+import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
+import { readJsonObject } from './json-file.ts';
+import { spellingOf, tokenBytes } from './token-bytes.ts';
+
+export interface AddedToken {
+  id: number;
+  content: string;
+  /** Left out of text; a caller's text never becomes one in a chat. */
+  special: boolean;
+  /** Takes the white space before (after) it. */
+  lstrip: boolean;
+  rstrip: boolean;
+}
+
+export interface Tokenizer {
+  readonly added: readonly AddedToken[];
+  /** Bytes of the longest token: a text of more than `context * longestToken` bytes cannot fit. */
+  readonly longestToken: number;
+  /** Ids of a text as Hugging Face gives them: names of special tokens become those tokens, and what the post-processor adds (bos) is added. */
+  encode(text: string): number[];
+  /** Ids of a text in which names of special tokens are ordinary text; `first`: no token stands before it. */
+  encodePlain(text: string, options: { first: boolean }): number[];
+  /** The bytes a generated token adds to the answer; none for special tokens and ids without a token. */
+  bytes(id: number): Uint8Array;
+  /** A special token's name. */
+  specialName(id: number): string | undefined;
+  idOf(token: string): number | undefined;
+}
+
+/** The part of the library that we use: its own declarations do not resolve under `nodenext`. */
+interface Library {
+  encode(
+    text: string,
+    options: { add_special_tokens: boolean },
+  ): { ids: (number | undefined)[]; tokens: string[] };
+  id_to_token(id: number): string | undefined;
+  token_to_id(token: string): number | undefined;
+}
+
+export interface TokenizerOptions {
+  /** Ids that end an answer: special even where tokenizer.json does not call them so. */
+  reserved?: readonly number[];
+}
+
+/** An added token that no well-formed text can hold. Text after it is not the first piece, which SentencePiece-style tokenizers treat apart. */
+const LEAD = '\ud800';
+
+/** Reads tokenizer.json and, if there is one, tokenizer_config.json from `dir`. Throws, naming file and field, for kinds that are not supported. */
+export async function loadTokenizer(
+  dir: string,
+  { reserved = [] }: TokenizerOptions = {},
+): Promise<Tokenizer> {
+  const json = await readJsonObject(path.join(dir, 'tokenizer.json'));
+  const config = await readJsonObject(path.join(dir, 'tokenizer_config.json'), { absent: {} });
+  return createTokenizer(json, config, { reserved });
+}
+
+/** `json` and `config` are the contents of tokenizer.json and tokenizer_config.json. */
+export function createTokenizer(
+  json: Record<string, unknown>,
+  config: Record<string, unknown> = {},
+  { reserved = [] }: TokenizerOptions = {},
+): Tokenizer {
+  const model = (json.model ?? {}) as { type?: unknown; merges?: unknown; vocab?: Record<string, number> };
+  if (model.type !== 'BPE' && !(model.type === undefined && Array.isArray(model.merges))) {
+    throw new Error(`tokenizer.json: model.type ${JSON.stringify(model.type)} is not supported; BPE is`);
+  }
+  const spelling = spellingOf(json.decoder);
+  const added = readAdded(json.added_tokens, reserved);
+  const addedById = new Map(added.map((token) => [token.id, token]));
+  const whole: Library = new LibraryTokenizer({ ...json, added_tokens: json.added_tokens ?? [] }, config);
+  const plain: Library = new LibraryTokenizer(plainJson(json, added), config);
+  const encoder = new TextEncoder();
+
+  function bytes(id: number): Uint8Array {
+    const own = addedById.get(id);
+    if (own !== undefined) return own.special ? new Uint8Array(0) : encoder.encode(own.content);
+    const token = whole.id_to_token(id);
+    return token === undefined ? new Uint8Array(0) : tokenBytes(token, spelling);
+  }
+
+  return {
+    added,
+    longestToken: longest([...Object.keys(model.vocab ?? {}), ...added.map((token) => token.content)]),
+    encode: (text) => ids(whole, wellFormed(text), true),
+    encodePlain: (text, { first }) =>
+      first ? ids(plain, wellFormed(text), false) : ids(plain, LEAD + wellFormed(text), false).slice(1),
+    bytes,
+    specialName: (id) => {
+      const own = addedById.get(id);
+      return own?.special === true ? own.content : undefined;
+    },
+    idOf: (token) => whole.token_to_id(token),
+  };
+}
+
+/** The same tokenizer without its special tokens, and with LEAD. */
+function plainJson(json: Record<string, unknown>, added: readonly AddedToken[]): Record<string, unknown> {
+  const lead = { id: -1, content: LEAD, special: true, normalized: false };
+  const kept = Array.isArray(json.added_tokens) ? json.added_tokens.filter((_, i) => !added[i].special) : [];
+  return { ...json, post_processor: null, added_tokens: [lead, ...kept] };
+}
+
+function ids(library: Library, text: string, addSpecial: boolean): number[] {
+  if (text.length === 0 && !addSpecial) return [];
+  const encoded = library.encode(text, { add_special_tokens: addSpecial });
+  return encoded.ids.map((id, i) => {
+    if (id === undefined)
+      throw new Error(`tokenizer.json: no id for the piece ${JSON.stringify(encoded.tokens[i])}`);
+    return id;
+  });
+}
+
+function readAdded(value: unknown, reserved: readonly number[]): AddedToken[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw new Error('tokenizer.json: added_tokens is not an array');
+  return value.map((token: Partial<AddedToken>, i) => {
+    if (typeof token.content !== 'string' || !Number.isInteger(token.id)) {
+      throw new Error(`tokenizer.json: added_tokens[${i}] has no content or no id`);
+    }
+    const { id = 0, content, special = false, lstrip = false, rstrip = false } = token;
+    return { id, content, special: special || reserved.includes(id), lstrip, rstrip };
+  });
+}
+
+/** In bytes of the spelling, which is never shorter than what it stands for. */
+function longest(tokens: readonly string[]): number {
+  return tokens.reduce((most, token) => Math.max(most, Buffer.byteLength(token)), 1);
+}
+
+/** Lone surrogates cannot be written as UTF-8: each becomes U+FFFD, as it would in an encoder. */
+export function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\ufffd');
+}

@@ -1,0 +1,111 @@
+// What the two completion endpoints' answers have in common, and the seam for what differs. Knows no engine.
+import type { AnswerEvent, ChoiceUsage } from './answer.ts';
+import type { AnswerToken } from './answer-text.ts';
+
+export interface WholeChoice {
+  index: number;
+  text: string;
+  tokens: AnswerToken[];
+  reason: 'stop' | 'length';
+  usage: ChoiceUsage;
+}
+
+/** One endpoint's shapes. Each method gives an entry of `choices`. */
+export interface WireFormat {
+  idPrefix: string;
+  /** `object` of a whole answer and of a chunk. */
+  object: string;
+  chunkObject: string;
+  whole(choice: WholeChoice): object;
+  /** What a stream's first chunk holds before there is text, where the format has such a chunk. */
+  opening: object | undefined;
+  piece(event: Extract<AnswerEvent, { type: 'text' }>): object;
+  finish(event: Extract<AnswerEvent, { type: 'finish' }>): object;
+}
+
+/** What stands in an answer, or in each of its chunks. */
+export interface Frame {
+  id: string;
+  /** Unix seconds. */
+  created: number;
+  model: string;
+  fingerprint: string;
+  seed: number;
+  /** Report digests of the logits beside the tokens. */
+  digests: boolean;
+}
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  /** Left out where a choice ended before the engine told. */
+  prompt_tokens_details?: { cached_tokens: number };
+}
+
+export function totalUsage(choices: readonly ChoiceUsage[]): Usage {
+  const prompt = sum(choices.map((choice) => choice.promptTokens));
+  const completion = sum(choices.map((choice) => choice.completionTokens));
+  const cached = choices.map((choice) => choice.cachedTokens).filter((count) => count !== undefined);
+  const usage = { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+  if (cached.length < choices.length) return usage;
+  return { ...usage, prompt_tokens_details: { cached_tokens: sum(cached) } };
+}
+
+export function wholeBody(choices: readonly WholeChoice[], format: WireFormat, frame: Frame): object {
+  const { id, created, model, fingerprint, seed } = frame;
+  const digests = choices.map(({ tokens }) => digestsOf(tokens));
+  return {
+    id,
+    object: format.object,
+    created,
+    model,
+    choices: choices.map((choice) => format.whole(choice)),
+    usage: totalUsage(choices.map((choice) => choice.usage)),
+    system_fingerprint: fingerprint,
+    expertgrid: frame.digests ? { seed, digests } : { seed },
+  };
+}
+
+/** The values of a stream, in order: opening, pieces, finishes, and usage where asked for. */
+export async function* chunks(
+  events: AsyncIterable<AnswerEvent>,
+  { format, frame, includeUsage }: { format: WireFormat; frame: Frame; includeUsage: boolean },
+): AsyncGenerator<object, void, undefined> {
+  const { id, created, model, fingerprint } = frame;
+  const usages: ChoiceUsage[] = [];
+  let seedTold = false;
+  function chunk(choices: object[], tokens: readonly AnswerToken[] = []): object {
+    const digests = frame.digests && tokens.length > 0 ? { digests: digestsOf(tokens) } : {};
+    const own = seedTold ? digests : { seed: frame.seed, ...digests };
+    seedTold = true;
+    return {
+      id,
+      object: format.chunkObject,
+      created,
+      model,
+      choices,
+      system_fingerprint: fingerprint,
+      ...(includeUsage ? { usage: null } : {}),
+      ...(Object.keys(own).length > 0 ? { expertgrid: own } : {}),
+    };
+  }
+  if (format.opening !== undefined) yield chunk([format.opening]);
+  for await (const event of events) {
+    if (event.type === 'text') {
+      yield chunk([format.piece(event)], event.tokens);
+    } else {
+      usages.push(event.usage);
+      yield chunk([format.finish(event)]);
+    }
+  }
+  if (includeUsage) yield { ...chunk([]), usage: totalUsage(usages) };
+}
+
+function digestsOf(tokens: readonly AnswerToken[]): string[] {
+  return tokens.map(({ digest = '' }) => digest);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,28 @@
+// The hashes of a bundle. Knows no files.
+import { createHash } from 'node:crypto';
+
+/** The first 128 bits of SHA-256 in hex: what names the bytes of a tensor, an expert or a file. */
+export function shortHash(...parts: Uint8Array[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return shorten(hash.digest('hex'));
+}
+
+export function shorten(hex: string): string {
+  return hex.slice(0, 32);
+}
+
+/** SHA-256 over lines of text, each ended by a newline: what names a source or a bundle as a whole. */
+export function hashLines(lines: Iterable<string>): string {
+  const hash = createHash('sha256');
+  for (const line of lines) hash.update(`${line}\n`);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+/** JSON with the keys of every object in order of their code units, and no spaces. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

@@ -1,0 +1,136 @@
+// A Hugging Face checkpoint on disk: its config, the files to copy, and where each tensor lies. Reads headers only;
+// knows no bundle.
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { withNormShapes } from '../bundle/tensors.ts';
+import { type ModelConfig, parseConfig } from '../config.ts';
+import { InputError, tensorError } from '../errors.ts';
+import { loadTensorMap, type TensorEntry } from '../safetensors.ts';
+import { sourceName } from './layouts.ts';
+
+/** Copied into the bundle as they are, where the checkpoint has them. */
+const COPIED_FILES = [
+  'config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'generation_config.json',
+  'chat_template.jinja',
+] as const;
+
+const WHOLE = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+
+export interface SourceTensor extends TensorEntry {
+  path: string;
+}
+
+export interface Checkpoint {
+  config: ModelConfig;
+  copies: ReadonlyMap<string, Uint8Array>;
+  /** The file that lists the tensors: the weights themselves, or the index of many. */
+  list: string;
+  /** By the checkpoint's own names. */
+  tensors: ReadonlyMap<string, SourceTensor>;
+  /** Name, size and time of each weight file: what a resumed conversion must find unchanged. */
+  stamps: readonly string[];
+}
+
+/** Reads config, index and headers of the checkpoint in `dir`; throws an InputError naming file and tensor or field. */
+export async function openCheckpoint(dir: string): Promise<Checkpoint> {
+  const copies = await readCopies(dir);
+  const configPath = join(dir, 'config.json');
+  const configBytes = copies.get('config.json');
+  if (configBytes === undefined)
+    throw new InputError(`${configPath}: is missing: ${dir} is not a checkpoint`);
+  const plain = parseConfig(parseJson(configBytes, configPath), configPath);
+  const { list, tensors } = await readTensors(dir);
+  const config = withNormShapes(plain, (name) => tensors.get(sourceName(plain.layout, name))?.shape);
+  const paths = [...new Set([...tensors.values()].map(({ path }) => path))].sort();
+  const stamps = await Promise.all(
+    paths.map(async (path) => {
+      const { size, mtimeMs } = await stat(path);
+      return `${path.slice(dir.length)} ${size} ${mtimeMs}`;
+    }),
+  );
+  return { config, copies, list, tensors, stamps };
+}
+
+/** The small files that a bundle copies, as far as `dir` has them; `configFile` may stand in for its config.json. */
+export async function readCopies(dir: string, configFile?: string): Promise<Map<string, Uint8Array>> {
+  const copies = new Map<string, Uint8Array>();
+  for (const name of COPIED_FILES) {
+    const path = name === 'config.json' && configFile !== undefined ? configFile : join(dir, name);
+    const data = await readOptional(path);
+    if (data !== undefined) copies.set(name, data);
+  }
+  return copies;
+}
+
+async function readOptional(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw new InputError(`${path}: cannot be read: ${String(error)}`, { cause: error });
+  }
+}
+
+export function parseJson(bytes: Uint8Array, path: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new InputError(`${path}: is not JSON`, { cause });
+  }
+}
+
+async function readTensors(
+  dir: string,
+): Promise<Pick<Checkpoint, 'list'> & { tensors: Map<string, SourceTensor> }> {
+  const index = await readOptional(join(dir, INDEX));
+  const tensors = new Map<string, SourceTensor>();
+  if (index === undefined) {
+    const path = join(dir, WHOLE);
+    await requireFile(path, `nor is there ${INDEX}; only safetensors weights are read`);
+    for (const entry of (await loadTensorMap(path, path)).values())
+      tensors.set(entry.name, { ...entry, path });
+    return { list: path, tensors };
+  }
+  const indexPath = join(dir, INDEX);
+  const listed = parseIndex(parseJson(index, indexPath), indexPath);
+  for (const file of [...new Set(listed.values())].sort()) {
+    const path = join(dir, file);
+    await requireFile(path, `though ${INDEX} lists it`);
+    for (const entry of (await loadTensorMap(path, path)).values()) {
+      if (listed.get(entry.name) !== file) {
+        throw tensorError(
+          path,
+          entry.name,
+          `is not where ${INDEX} says: ${listed.get(entry.name) ?? 'nowhere'}`,
+        );
+      }
+      tensors.set(entry.name, { ...entry, path });
+    }
+  }
+  for (const [name, file] of listed) {
+    if (!tensors.has(name)) throw tensorError(join(dir, file), name, `is missing, though ${INDEX} lists it`);
+  }
+  return { list: indexPath, tensors };
+}
+
+async function requireFile(path: string, otherwise: string): Promise<void> {
+  await stat(path).catch((cause: unknown) => {
+    throw new InputError(`${path}: is missing, ${otherwise}`, { cause });
+  });
+}
+
+/** Tensor name to file name; files lie beside the index, never elsewhere. */
+function parseIndex(json: unknown, path: string): Map<string, string> {
+  const map = typeof json === 'object' && json !== null && 'weight_map' in json ? json.weight_map : undefined;
+  if (typeof map !== 'object' || map === null) throw new InputError(`${path}: field weight_map: is missing`);
+  return new Map(
+    Object.entries(map).map(([name, file]): [string, string] => {
+      if (typeof file === 'string' && /^[\w][\w.-]*$/.test(file)) return [name, file];
+      throw tensorError(path, name, `${JSON.stringify(file)} is not the name of a file beside the index`);
+    }),
+  );
+}

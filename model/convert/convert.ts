@@ -1,0 +1,96 @@
+// Turns a Hugging Face checkpoint into a bundle. Knows what belongs to the model and what does not; the bytes are
+// made and written by the plan's tasks.
+import { resolve } from 'node:path';
+import { canonicalJson, hashLines } from '../bundle/hash.ts';
+import { type Bits, type CanonicalTensor, denseTensors, expertTensors } from '../bundle/tensors.ts';
+import type { ModelConfig } from '../config.ts';
+import { tensorError } from '../errors.ts';
+import { type Checkpoint, openCheckpoint, type SourceTensor } from './checkpoint.ts';
+import type { JournalEntry } from './journal.ts';
+import { isHarmless, sourceName } from './layouts.ts';
+import { type BundlePlan, planBundle, type TensorSource } from './plan.ts';
+import type { FloatDtype } from './task.ts';
+import { sameBytes } from './tied.ts';
+import { type WriteOptions, type WrittenBundle, writeBundle } from './write-bundle.ts';
+
+export interface ConvertOptions extends WriteOptions {
+  /** A directory with config.json and safetensors weights. */
+  from: string;
+  bits: Bits;
+}
+
+export interface Converted extends WrittenBundle {
+  config: ModelConfig;
+  /** Whether the checkpoint had a tokenizer.json; without one a bundle serves token ids only. */
+  hasTokenizer: boolean;
+}
+
+/**
+ * Converts the checkpoint in `from` to a bundle in `to`, which must not exist or be empty. The work grows in
+ * `to.partial`; stopped by the signal or by force, the same call resumes it, and gives the same bytes. What is wrong
+ * with the checkpoint throws an InputError, one line that names file and tensor or field.
+ */
+export async function convert({ from, bits, ...options }: ConvertOptions): Promise<Converted> {
+  const checkpoint = await openCheckpoint(resolve(from));
+  const { config, copies, stamps } = checkpoint;
+  await refuseExtra(checkpoint);
+  const sourceOf = (tensor: CanonicalTensor) => requireTensor(checkpoint, tensor);
+  const written = await writeBundle(
+    { plan: (dir) => planBundle({ config, bits, dir, sourceOf }), copies, stamps, identity: sourceIdentity },
+    options,
+  );
+  return { ...written, config, hasTokenizer: copies.has('tokenizer.json') };
+}
+
+function requireTensor({ config, list, tensors }: Checkpoint, tensor: CanonicalTensor): TensorSource {
+  const name = sourceName(config.layout, tensor.name);
+  const found = tensors.get(name);
+  if (found === undefined) throw tensorError(list, name, 'is missing, though config.json describes it');
+  const { path, start, shape } = found;
+  if (String(shape) !== String(tensor.shape)) {
+    throw tensorError(path, name, `has shape [${shape}]; config.json describes [${tensor.shape}]`);
+  }
+  const dtype = floatDtype(found);
+  return { sourceName: name, source: { kind: 'file', path, start, dtype }, dtype };
+}
+
+function floatDtype({ dtype, path, name }: SourceTensor): FloatDtype {
+  if (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') return dtype;
+  throw tensorError(path, name, `has dtype ${dtype}; F32, F16 and BF16 are read`);
+}
+
+/** Tensors beyond those that the config describes mean that it describes another model. */
+async function refuseExtra({ config, list, tensors }: Checkpoint): Promise<void> {
+  const known = new Set<string>();
+  for (const tensor of modelTensors(config)) {
+    const name = sourceName(config.layout, tensor.name);
+    if (!tensors.has(name)) throw tensorError(list, name, 'is missing, though config.json describes it');
+    known.add(name);
+  }
+  for (const extra of tensors.values()) {
+    if (known.has(extra.name) || isHarmless(extra.name)) continue;
+    const embedding = tensors.get('model.embed_tokens.weight');
+    if (extra.name === 'lm_head.weight' && embedding !== undefined) {
+      if (await sameBytes(extra, embedding)) continue;
+      throw tensorError(extra.path, extra.name, 'differs from the embedding, though config.json ties them');
+    }
+    throw tensorError(extra.path, extra.name, 'is not part of the model that config.json describes');
+  }
+}
+
+function* modelTensors(config: ModelConfig): Generator<CanonicalTensor> {
+  yield* denseTensors(config);
+  for (let layer = 0; layer < config.layers; layer++) {
+    for (let expert = 0; expert < config.experts; expert++) yield* expertTensors(config, { layer, expert });
+  }
+}
+
+/** Names the source: what is computed with, not how it was packed, so that it is one at every precision. */
+function sourceIdentity({ config, tasks }: BundlePlan, results: readonly JournalEntry[]): string {
+  const lines = tasks.flatMap(({ id, tensors, dtypes }) =>
+    tensors.map(
+      ({ name, shape }, i) => `tensor ${name} ${dtypes[i]} ${shape} ${results[id]?.sourceHashes[i]}`,
+    ),
+  );
+  return hashLines(['expertgrid source 1', `config ${canonicalJson(config)}`, ...lines.sort()]);
+}

@@ -1,0 +1,48 @@
+// Source bytes to floats, floats to the bytes a bundle stores. Knows no files; little-endian hosts only, as Node's.
+import { firstNonFinite, narrowHalf, widenBrain, widenHalf } from '../floats.ts';
+import type { Encoding } from '../tensor.ts';
+import { isTiled, matrixBytes, quantizeInto } from '../tiles.ts';
+import type { FloatDtype } from './task.ts';
+
+export const DTYPE_WIDTH: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
+
+/** Widens little-endian source bytes (aligned to their type) into `out`. Throws a RangeError on NaN and infinity. */
+export function decode(bytes: Uint8Array, dtype: FloatDtype, out: Float32Array): void {
+  if (dtype === 'F32') out.set(new Float32Array(bytes.buffer, bytes.byteOffset, out.length));
+  else {
+    const words = new Uint16Array(bytes.buffer, bytes.byteOffset, out.length);
+    if (dtype === 'F16') widenHalf(words, out);
+    else widenBrain(words, out);
+  }
+  const bad = firstNonFinite(out);
+  if (bad !== undefined) throw new RangeError(`holds ${out[bad]} at element ${bad} of a slice`);
+}
+
+/** The bytes of whole rows `[rows, cols]` in `encoding`, into `out`, which has exactly their length. */
+export function encode(
+  values: Float32Array,
+  rows: number,
+  cols: number,
+  encoding: Encoding,
+  out: Uint8Array,
+): void {
+  if (out.length !== matrixBytes(encoding, rows, cols))
+    throw new RangeError('the output has the wrong length');
+  if (isTiled(encoding)) quantizeInto(values, rows, cols, encoding, out);
+  else if (encoding === 'f32') out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  else encodeHalves(values, encoding, out);
+}
+
+function encodeHalves(values: Float32Array, encoding: 'f16' | 'bf16', out: Uint8Array): void {
+  const words = new Uint16Array(out.buffer, out.byteOffset, values.length);
+  if (encoding === 'bf16') {
+    // Only ever a bfloat16 source's own values: the upper half of their float32 is they themselves.
+    const halves = new Uint16Array(values.buffer, values.byteOffset, values.length * 2);
+    for (let i = 0; i < words.length; i++) words[i] = halves[2 * i + 1]!;
+    return;
+  }
+  narrowHalf(values, words);
+  const overflow = words.findIndex((word) => (word & 0x7c00) === 0x7c00);
+  if (overflow !== -1)
+    throw new RangeError(`holds ${values[overflow]}, which float16 cannot: convert at 32, 8 or 4 bits`);
+}

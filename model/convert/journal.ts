@@ -1,0 +1,66 @@
+// The record of a bundle in the making: which tasks are done, with what hashes. A run that was stopped reads it back.
+// Knows no tensors.
+import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError } from '../errors.ts';
+
+export const JOURNAL_FILE = 'journal.jsonl';
+
+export interface JournalEntry {
+  id: number;
+  hash: string;
+  sourceHashes: string[];
+}
+
+/** Entries of an earlier run of the same plan, by task, and a file open for more. */
+export interface Journal {
+  entries: ReadonlyMap<number, JournalEntry>;
+  append(entry: JournalEntry): void;
+  close(): void;
+}
+
+/**
+ * Opens the journal of `dir`. Its first line names the plan; a journal of another plan (another source or precision)
+ * is refused, for its work cannot be used and may be wanted. A last line cut short by a kill is dropped. Lines are not
+ * flushed to disk one by one: after a power loss an entry may name work that is gone, which its hash will tell.
+ */
+export function openJournal(dir: string, plan: string): Journal {
+  const path = join(dir, JOURNAL_FILE);
+  const descriptor = openSync(path, 'a+');
+  const text = readFileSync(path, 'utf8');
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
+  const [first, ...lines] = whole.split('\n').slice(0, -1);
+  if (first === undefined) writeSync(descriptor, `${JSON.stringify({ plan })}\n`);
+  else if (first !== JSON.stringify({ plan })) {
+    closeSync(descriptor);
+    throw new InputError(
+      `${dir}: was begun from another source or with other settings: delete it to start afresh`,
+    );
+  }
+  const entries = new Map<number, JournalEntry>();
+  for (const line of lines) {
+    const entry = parseEntry(line);
+    if (entry !== undefined) entries.set(entry.id, entry);
+  }
+  return {
+    entries,
+    append: (entry) => void writeSync(descriptor, `${JSON.stringify(entry)}\n`),
+    close: () => closeSync(descriptor),
+  };
+}
+
+/** A line that a crash garbled stands for no work: its task is done again. */
+function parseEntry(line: string): JournalEntry | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+  if (typeof json !== 'object' || json === null) return undefined;
+  const { id, hash, sourceHashes }: Record<string, unknown> = { ...json };
+  if (typeof id !== 'number' || typeof hash !== 'string' || !Array.isArray(sourceHashes)) return undefined;
+  return { id, hash, sourceHashes: sourceHashes.map(String) };
+}

@@ -1,0 +1,113 @@
+// Decides what a bundle's files will hold, byte for byte, and cuts the work into tasks. Pure; knows sources only by
+// description.
+import { join } from 'node:path';
+import { DENSE_FILE, expertsFile } from '../bundle/manifest.ts';
+import {
+  type Bits,
+  type CanonicalTensor,
+  denseTensors,
+  encodingOf,
+  expertTensors,
+  storedSpec,
+} from '../bundle/tensors.ts';
+import type { ModelConfig } from '../config.ts';
+import { layOut, type TensorMap } from '../safetensors.ts';
+import { DTYPE_WIDTH } from './encode.ts';
+import type { FloatDtype, Part, Source, Task } from './task.ts';
+
+/** What a canonical tensor is made from. */
+export interface TensorSource {
+  sourceName: string;
+  source: Source;
+  dtype: FloatDtype;
+}
+
+export interface PlannedFile {
+  name: string;
+  header: Uint8Array;
+  bytes: number;
+}
+
+/** A task with what it writes in canonical terms; results are found by the same index. */
+export type PlannedTask = Task & { tensors: readonly CanonicalTensor[]; dtypes: readonly FloatDtype[] } & (
+    | { kind: 'dense'; name: string }
+    | { kind: 'expert'; layer: number; expert: number; file: string }
+  );
+
+export interface BundlePlan {
+  config: ModelConfig;
+  bits: Bits;
+  files: readonly PlannedFile[];
+  tasks: readonly PlannedTask[];
+}
+
+export interface PlanOptions {
+  config: ModelConfig;
+  bits: Bits;
+  /** Where the bundle's files are written. */
+  dir: string;
+  sourceOf: (tensor: CanonicalTensor) => TensorSource;
+}
+
+/** Tiles before wide floats before narrow ones: every tensor then starts at a multiple of its element's size. */
+const RANK: Readonly<Record<string, number>> = { U8: 0, F32: 1, F16: 2, BF16: 2 };
+
+export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): BundlePlan {
+  const tasks: PlannedTask[] = [];
+  const specOf = (tensor: CanonicalTensor) => storedSpec(tensor, bits, sourceOf(tensor).dtype);
+  const taskOf = (tensors: readonly CanonicalTensor[], stored: TensorMap, path: string) => {
+    const sources = tensors.map(sourceOf);
+    const entries = tensors.map(({ name }) => entryOf(stored, name));
+    return {
+      id: tasks.length,
+      path,
+      offset: entries[0]?.start ?? 0,
+      bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0),
+      sourceBytes: tensors.reduce((sum, { shape }, i) => sum + elements(shape) * widthOf(sources[i]), 0),
+      parts: tensors.map((tensor, i): Part => {
+        const { sourceName, source } = sourceOf(tensor);
+        const encoding = encodingOf(entries[i]?.dtype ?? '', bits);
+        const [rows, cols] = tensor.kind === 'matrix' ? tensor.shape : [1, elements(tensor.shape)];
+        return { sourceName, source, rows, cols, encoding };
+      }),
+      tensors,
+      dtypes: sources.map(({ dtype }) => dtype),
+    };
+  };
+
+  const dense = [...denseTensors(config)];
+  const denseSpecs = dense.map(specOf).sort((a, b) => (RANK[a.dtype] ?? 0) - (RANK[b.dtype] ?? 0));
+  const denseLayout = layOut(denseSpecs);
+  const files: PlannedFile[] = [{ name: DENSE_FILE, header: denseLayout.header, bytes: denseLayout.bytes }];
+  // The largest first: the embedding and the head are the longest tasks, and must not be what is waited for last.
+  for (const tensor of dense.toSorted((a, b) => elements(b.shape) - elements(a.shape))) {
+    const task = taskOf([tensor], denseLayout.tensors, join(dir, DENSE_FILE));
+    tasks.push({ ...task, kind: 'dense', name: tensor.name });
+  }
+  for (let layer = 0; layer < config.layers; layer++) {
+    const units = Array.from({ length: config.experts }, (_, expert) =>
+      expertTensors(config, { layer, expert }),
+    );
+    const { header, tensors, bytes } = layOut(units.flat().map(specOf));
+    const file = expertsFile(layer);
+    files.push({ name: file, header, bytes });
+    for (const [expert, unit] of units.entries()) {
+      tasks.push({ ...taskOf(unit, tensors, join(dir, file)), kind: 'expert', layer, expert, file });
+    }
+  }
+  return { config, bits, files, tasks };
+}
+
+function entryOf(stored: TensorMap, name: string) {
+  const entry = stored.get(name);
+  if (entry === undefined) throw new Error(`tensor ${name} was not laid out`);
+  return entry;
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
+function widthOf(source: TensorSource | undefined): number {
+  return source === undefined ? 0 : DTYPE_WIDTH[source.dtype];
+}

@@ -1,0 +1,78 @@
+// Hands tasks to worker threads, one each at a time, and gathers their results. Knows nothing of what they do.
+
+import { setImmediate } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { InputError } from '../errors.ts';
+import { createTaskRunner } from './run-task.ts';
+import type { Task, TaskResult, WorkerMessage } from './task.ts';
+
+export interface RunTasksOptions {
+  tasks: readonly Task[];
+  workers: number;
+  signal?: AbortSignal;
+  onBytes?: (sourceBytes: number) => void;
+  /** In order of completion. */
+  onResult: (result: TaskResult) => void;
+}
+
+/** Below so much source a thread takes longer to start than the work takes. */
+const SMALL_BYTES = 16 << 20;
+
+/** Compiled, this file is JavaScript and so is its neighbour. */
+const workerFile = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+/** Resolves when all are done; rejects with the first failure or the signal's reason, after every thread has ended. */
+export async function runTasks({
+  tasks,
+  workers,
+  signal,
+  onBytes,
+  onResult,
+}: RunTasksOptions): Promise<void> {
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const queue = tasks.values();
+  const failures: unknown[] = [];
+  const fail = (reason: unknown): void => {
+    failures.push(reason);
+    Atomics.store(stop, 0, 1);
+  };
+  const abort = (): void => fail(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort);
+
+  const runOne = (): Promise<void> =>
+    new Promise((resolve) => {
+      const worker = new Worker(workerFile, { workerData: { stop } });
+      const next = (): void => {
+        const task = failures.length > 0 ? undefined : queue.next().value;
+        worker.postMessage(task ?? 'end');
+      };
+      worker.on('message', (message: WorkerMessage) => {
+        if (message.kind === 'progress') return onBytes?.(message.bytes);
+        try {
+          if (message.kind === 'done') onResult(message.result);
+        } catch (error) {
+          fail(error);
+        }
+        if (message.kind === 'failed') fail(failureOf(message));
+        next();
+      });
+      worker.on('error', fail);
+      worker.on('exit', () => resolve());
+      next();
+    });
+
+  try {
+    await Promise.all(Array.from({ length: Math.min(workers, tasks.length) }, runOne));
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+function failureOf({ message, input, stack }: WorkerMessage & { kind: 'failed' }): Error {
+  if (input) return new InputError(message);
+  const error = new Error(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,32 @@
+// The thread that does tasks: one at a time as they are posted, until told to stop. Knows only task.ts.
+import { parentPort, workerData } from 'node:worker_threads';
+import { InputError } from '../errors.ts';
+import { createTaskRunner, Stopped } from './run-task.ts';
+import type { Task, WorkerMessage } from './task.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('this file runs as a worker thread');
+const { stop }: { stop: Int32Array<SharedArrayBuffer> } = workerData;
+const send = (message: WorkerMessage): void => port.postMessage(message);
+
+const runner = createTaskRunner({
+  isStopped: () => Atomics.load(stop, 0) !== 0,
+  onBytes: (bytes) => send({ kind: 'progress', bytes }),
+});
+
+port.on('message', (task: Task | 'end') => {
+  if (task === 'end') {
+    runner.close();
+    port.close();
+    return;
+  }
+  try {
+    send({ kind: 'done', result: runner.task(task) });
+  } catch (error) {
+    if (error instanceof Stopped) return send({ kind: 'stopped' });
+    const known = error instanceof Error ? error : new Error(String(error));
+    // A full disk or an unreadable file is the user's to mend, like a broken checkpoint: one line, no stack.
+    const input = known instanceof InputError || 'syscall' in known;
+    send({ kind: 'failed', message: known.message, input, stack: known.stack });
+  }
+});

@@ -1,0 +1,63 @@
+// Bundles of random weights at any shape, for load and speed: no text comes out of them. Knows no checkpoint; the
+// writing is the converter's.
+import { dirname, resolve } from 'node:path';
+import { canonicalJson, hashLines } from './bundle/hash.ts';
+import type { Bits, CanonicalTensor } from './bundle/tensors.ts';
+import { type ModelConfig, parseConfig } from './config.ts';
+import { parseJson, readCopies } from './convert/checkpoint.ts';
+import { planBundle, type TensorSource } from './convert/plan.ts';
+import { streamKey } from './convert/random.ts';
+import { type WriteOptions, type WrittenBundle, writeBundle } from './convert/write-bundle.ts';
+import { InputError } from './errors.ts';
+import { sigmaMoeTinyFiles } from './synth/sigma-moe-tiny.ts';
+
+export interface SynthOptions extends WriteOptions {
+  /** `sigma-moe-tiny`, or the path of a config.json; tokenizer files beside it are copied. */
+  shape: string;
+  bits: Bits;
+  /** Whole number; same seed and shape, same values at every precision. */
+  seed: number;
+}
+
+/** Writes a bundle of random weights to `to`; resumes like `convert`. */
+export async function synth({ shape, bits, seed, ...options }: SynthOptions): Promise<WrittenBundle> {
+  const copies =
+    shape === 'sigma-moe-tiny' ? sigmaMoeTinyFiles() : await readCopies(dirname(resolve(shape)), shape);
+  const bytes = copies.get('config.json');
+  if (bytes === undefined)
+    throw new InputError(`${shape}: is missing: give sigma-moe-tiny or the path of a config.json`);
+  const config = parseConfig(parseJson(bytes, shape), shape);
+  const sourceOf = (tensor: CanonicalTensor): TensorSource => {
+    const key = streamKey(seed, tensor.name);
+    return {
+      sourceName: tensor.name,
+      source: { kind: 'random', key, ...distribution(tensor, config) },
+      dtype: 'F32',
+    };
+  };
+  const identity = (): string =>
+    hashLines(['expertgrid synth 1', `config ${canonicalJson(config)}`, `seed ${seed}`]);
+  return writeBundle(
+    {
+      plan: (dir) => planBundle({ config, bits, dir, sourceOf }),
+      copies,
+      stamps: [`seed ${seed}`],
+      identity,
+    },
+    options,
+  );
+}
+
+/** Scales that keep activations near 1 in every layer, and router scores far enough apart to spread the rows. */
+function distribution(
+  { kind, name, shape }: CanonicalTensor,
+  { hidden, tiedEmbeddings }: ModelConfig,
+): { mean: number; deviation: number } {
+  if (kind === 'matrix') {
+    const wide = name === 'model.embed_tokens.weight' && !tiedEmbeddings;
+    return { mean: 0, deviation: wide ? 1 : 1 / Math.sqrt(shape[1]) };
+  }
+  if (name.endsWith('.mlp.gate.weight')) return { mean: 0, deviation: 1.5 / Math.sqrt(hidden) };
+  if (name.endsWith('.e_score_correction_bias')) return { mean: 0, deviation: 0.01 };
+  return { mean: 1, deviation: 0.1 };
+}

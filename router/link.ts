@@ -1,0 +1,102 @@
+// One connection to a shard, from a hello that fits to its loss. Knows no retries.
+import {
+  type FrameLimits,
+  type HelloAnswer,
+  type HoldingRange,
+  helloParams,
+  type ModelOffer,
+  type ModelShape,
+  parseHelloAnswer,
+  parseHoldingRanges,
+  protocolVersion,
+} from '../experts/wire.ts';
+import { RpcError, toRpcError } from '../rpc/errors.ts';
+import type { Params, Transport } from '../rpc/transport.ts';
+import type { Member } from './member.ts';
+
+export interface LinkOptions {
+  member: Member;
+  model: ModelShape;
+  /** Release of this gateway, for the shard's logs. */
+  version: string;
+  signal: AbortSignal;
+  /** Holdings have changed, or the shard is leaving. */
+  onChange: () => void;
+}
+
+export interface Link {
+  readonly transport: Transport;
+  readonly offer: ModelOffer;
+  readonly limits: FrameLimits;
+  /** Resolves, never rejects, to what ended the connection. */
+  readonly lost: Promise<RpcError>;
+  holdings: readonly HoldingRange[];
+  /** Calls in flight are still answered; no more are taken. */
+  draining: boolean;
+}
+
+/** Rejects with `incompatible` where the shard was reached but does not fit; then trying again soon is no use. */
+export async function openLink({ member, model, version, signal, onChange }: LinkOptions): Promise<Link> {
+  let tellLost: (error: RpcError) => void = () => {};
+  const lost = new Promise<RpcError>((resolve) => {
+    tellLost = resolve;
+  });
+  let link: Link | undefined;
+
+  function onNotification(method: string, params: Params): void {
+    if (link === undefined) return;
+    if (method === 'draining') link.draining = true;
+    else if (method === 'holdings' && params.model === model.identity) {
+      try {
+        link.holdings = parseHoldingRanges(params, model);
+      } catch (cause) {
+        // What it holds is unknown from here on; the next hello will tell.
+        link.transport.close();
+        tellLost(toRpcError(cause));
+        return;
+      }
+    } else return;
+    onChange();
+  }
+
+  const hello = helloParams({ protocol: protocolVersion, role: 'gateway', version });
+  const transport = await member.connect({ hello, signal, onNotification, onClose: tellLost });
+  try {
+    const answer = parseGreeting(transport);
+    const offer = checkOffer(answer, model);
+    link = { transport, offer, limits: answer.limits, lost, holdings: offer.holdings, draining: false };
+    return link;
+  } catch (error) {
+    transport.close();
+    throw error;
+  }
+}
+
+function parseGreeting({ greeting }: Transport): HelloAnswer {
+  try {
+    return parseHelloAnswer(greeting);
+  } catch (cause) {
+    const { message } = toRpcError(cause);
+    throw new RpcError('incompatible', `its answer to hello is malformed: ${message}`, { cause });
+  }
+}
+
+/** The offer of the wanted model, or an error that says what differs. */
+export function checkOffer(answer: HelloAnswer, model: ModelShape): ModelOffer {
+  if (answer.protocol !== protocolVersion) {
+    throw new RpcError('incompatible', `it speaks protocol ${answer.protocol}, not ${protocolVersion}`);
+  }
+  if (answer.state === 'draining') throw new RpcError('draining', 'it is leaving service');
+  const offer = answer.models.find(({ identity }) => identity === model.identity);
+  if (offer === undefined) {
+    const offered = answer.models.map(({ identity }) => identity).join(', ') || 'no model';
+    throw new RpcError('incompatible', `it serves ${offered}; this gateway serves ${model.identity}`);
+  }
+  for (const dimension of ['layers', 'experts', 'hidden'] as const) {
+    if (offer[dimension] !== model[dimension]) {
+      const message = `its ${dimension} is ${offer[dimension]}, that of this gateway's model ${model[dimension]}`;
+      throw new RpcError('incompatible', message);
+    }
+  }
+  return offer;
+}

@@ -1,0 +1,96 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative, sep } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const rooms = [
+  'gateway/api',
+  'gateway/engine',
+  'gateway/constraints',
+  'router',
+  'rpc',
+  'experts',
+  'model',
+  'infra/edge',
+  'infra',
+  'cli',
+];
+
+/** Room → rooms (or single files) it may import; ARCHITECTURE.md shows the same table. */
+const arrows: Record<string, readonly string[]> = {
+  'gateway/api': ['gateway/engine/messages.ts', 'gateway/constraints/constraint.ts'],
+  'gateway/engine': ['gateway/constraints', 'router', 'model', 'rpc/errors.ts'],
+  'gateway/constraints': [],
+  router: ['rpc', 'experts/wire.ts'],
+  rpc: [],
+  experts: ['rpc', 'model'],
+  model: [],
+  'infra/edge': [],
+  infra: [],
+  cli: ['gateway/api', 'gateway/engine', 'gateway/constraints', 'router', 'rpc', 'experts', 'model'],
+};
+
+const importers: Record<string, string> = {
+  'onnxruntime-node': 'model/onnx/runtime.ts',
+  msgpackr: 'rpc/codec.ts',
+  '@huggingface/tokenizers': 'gateway/api/tokenizer.ts',
+  '@huggingface/jinja': 'gateway/api/template.ts',
+};
+
+interface Import {
+  file: string;
+  target: string;
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name).split(sep).join('/'));
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)'([^']+)'/gm);
+  return Array.from(found, ([, name]) => {
+    if (!name!.startsWith('.')) return { file, target: name! };
+    return {
+      file,
+      target: relative(root, normalize(join(root, dirname(file), name!)))
+        .split(sep)
+        .join('/'),
+    };
+  });
+}
+
+const roomOf = (file: string) => rooms.find((room) => file.startsWith(`${room}/`));
+const all = ['gateway', 'router', 'rpc', 'experts', 'model', 'infra', 'cli']
+  .flatMap(sources)
+  .flatMap(importsOf);
+
+describe('the arrow table', () => {
+  it('reads every import', () => {
+    expect(all.length).toBeGreaterThan(100);
+  });
+
+  it('is kept by every import between rooms', () => {
+    const broken = all.filter(({ file, target }) => {
+      const from = roomOf(file)!;
+      const to = roomOf(target);
+      if (to === undefined || to === from) return false;
+      return !arrows[from]!.some((allowed) => target === allowed || target.startsWith(`${allowed}/`));
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it('has no file of a room that imports from outside the rooms', () => {
+    const strays = all.filter(({ target }) => /\.(ts|js|json)$/.test(target) && roomOf(target) === undefined);
+    expect(strays.filter(({ target }) => target !== 'package.json')).toEqual([]);
+  });
+
+  for (const [library, only] of Object.entries(importers)) {
+    it(`lets only ${only} import ${library}`, () => {
+      const who = all.filter(({ target }) => target === library || target.startsWith(`${library}/`));
+      expect(new Set(who.map(({ file }) => file))).toEqual(new Set([only]));
+    });
+  }
+});

@@ -1,0 +1,301 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createShardService } from '../../../experts/service.ts';
+import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
+import type { GenerationPart, GenerationRequest } from '../../../gateway/engine/messages.ts';
+import type { ModelConfig } from '../../../model/config.ts';
+import type { ExpertDevice, ExpertGroup } from '../../../model/devices/expert.ts';
+import { Fleet } from '../../../router/fleet.ts';
+import { localMember } from '../../../router/member.ts';
+import { type CountingDense, countingHidden, createCountingDense } from '../../support/counting-dense.ts';
+
+const vocab = 50;
+const layers = 2;
+const experts = 6;
+const config = { hidden: countingHidden, layers, experts, vocab, context: 100 } as ModelConfig;
+
+/** Adds 1 to the second number of each row; `before` may delay or fail a run. */
+function addingDevice(
+  before: (layer: number, groups: readonly ExpertGroup[]) => Promise<void>,
+): ExpertDevice {
+  return {
+    numericsClass: 'adding',
+    async load() {},
+    async unload() {},
+    async run(layer, groups) {
+      await before(layer, groups);
+      return groups.map(({ rows }) => Float32Array.from(rows, (_, i) => (i % countingHidden === 1 ? 1 : 0)));
+    },
+    async dispose() {},
+  };
+}
+
+interface Bench {
+  engine: Engine;
+  dense: CountingDense;
+  generate(request: Partial<GenerationRequest>, signal?: AbortSignal): AsyncGenerator<GenerationPart>;
+}
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+async function start(
+  options: Partial<EngineOptions> = {},
+  {
+    minPrefillRows = 1,
+    before = async () => {},
+    lastExpert = experts - 1,
+  }: { minPrefillRows?: number; before?: Parameters<typeof addingDevice>[0]; lastExpert?: number } = {},
+): Promise<Bench> {
+  const model = { identity: 'sha256:counting', layers, experts, hidden: countingHidden };
+  const units = Array.from({ length: layers * (lastExpert + 1) }, (_, i) => ({
+    layer: Math.floor(i / (lastExpert + 1)),
+    expert: i % (lastExpert + 1),
+  }));
+  const { handlers } = createShardService({
+    device: addingDevice(before),
+    model: { ...model, content: 'sha256:content', bits: 32, group: 32 },
+    units,
+    version: 'test',
+  });
+  const fleet = new Fleet({ members: [localMember('local', handlers)], model });
+  await fleet.whenReady(lastExpert === experts - 1 ? 1000 : 50);
+  const dense = createCountingDense({ vocab, layers, experts, minPrefillRows });
+  const rules = Array.from({ length: layers }, () => ({
+    score: 'softmax' as const,
+    renormalise: true,
+    scale: 1,
+    k: 1,
+  }));
+  const engine = new Engine({
+    config,
+    identity: model.identity,
+    content: 'c',
+    dense,
+    fleet,
+    rules,
+    ...options,
+  });
+  closers.push(async () => {
+    await engine.close(0);
+    fleet.close();
+  });
+  let ids = 0;
+  return {
+    engine,
+    dense,
+    generate: (request, signal = new AbortController().signal) =>
+      engine.generate(
+        {
+          id: `g${ids++}`,
+          prompt: Int32Array.of(1, 2, 3),
+          maxTokens: 4,
+          stopIds: [],
+          sampling: {
+            temperature: 0,
+            topP: 1,
+            topK: 0,
+            minP: 0,
+            presencePenalty: 0,
+            frequencyPenalty: 0,
+            repetitionPenalty: 1,
+            logitBias: [],
+            seed: 1,
+            choice: 0,
+          },
+          ...request,
+        },
+        signal,
+      ),
+  };
+}
+
+async function collect(
+  parts: AsyncIterable<GenerationPart>,
+): Promise<{ ids: number[]; last: GenerationPart }> {
+  const ids: number[] = [];
+  let last: GenerationPart | undefined;
+  for await (const part of parts) {
+    if (part.type === 'token') ids.push(part.id);
+    last = part;
+  }
+  return { ids, last: last! };
+}
+
+const until = async (condition: () => boolean) => {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+};
+
+describe('the engine', () => {
+  it('generates up to max_tokens and says how many tokens went in and out', async () => {
+    const { generate } = await start();
+    const { ids, last } = await collect(generate({ maxTokens: 5 }));
+    expect(ids).toEqual([4, 5, 6, 7, 8]);
+    expect(last).toEqual({
+      type: 'finish',
+      reason: 'length',
+      promptTokens: 3,
+      completionTokens: 5,
+      cachedTokens: 0,
+    });
+  });
+
+  it('ends at a stop id, counts it, and does not send it', async () => {
+    const { generate } = await start();
+    const { ids, last } = await collect(generate({ maxTokens: 9, stopIds: [6, 20] }));
+    expect(ids).toEqual([4, 5]);
+    expect(last).toMatchObject({ type: 'finish', reason: 'stop', stopId: 6, completionTokens: 3 });
+  });
+
+  it('lets sequences enter and leave at any step, each with the answer it has alone', async () => {
+    const { generate, dense } = await start({ prefillRows: 6 }, { minPrefillRows: 2 });
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, async (_, n) => {
+        for (let wait = 0; wait < n; wait++) await new Promise((resolve) => setTimeout(resolve, 1));
+        const prompt = Int32Array.from({ length: 1 + ((n * 5) % 17) }, (_, i) => (n + i) % vocab);
+        const { ids } = await collect(generate({ prompt, maxTokens: 1 + (n % 7) }));
+        return { ids, from: prompt.at(-1)!, count: 1 + (n % 7) };
+      }),
+    );
+    for (const { ids, from, count } of answers) {
+      expect(ids).toEqual(Array.from({ length: count }, (_, i) => (from + 1 + i) % vocab));
+    }
+    expect(dense.steps.some((spans) => spans.length > 1)).toBe(true);
+    await until(() => dense.open_.size === 0);
+  });
+
+  it('runs at most max_sequences at once and counts what a sequence may grow to against the KV memory', async () => {
+    const byNumber = await start({ maxSequences: 2 });
+    await Promise.all(Array.from({ length: 6 }, () => collect(byNumber.generate({}))));
+    expect(Math.max(...byNumber.dense.steps.map((spans) => spans.length))).toBe(2);
+
+    const byMemory = await start({ kvMemory: 22 }); // 3 + 4 positions of 1 byte each: three fit
+    await Promise.all(Array.from({ length: 6 }, () => collect(byMemory.generate({}))));
+    expect(Math.max(...byMemory.dense.steps.map((spans) => spans.length))).toBe(3);
+    await until(() => byMemory.dense.open_.size === 0);
+    expect((await byMemory.engine.status()).kvBytesReserved).toBe(0);
+  });
+
+  it('refuses what can never run, naming why, before any work', async () => {
+    const { generate, dense } = await start({ context: 10, kvMemory: 8 });
+    const error = async (request: Partial<GenerationRequest>) => (await collect(generate(request))).last;
+    expect(await error({ prompt: new Int32Array(0) })).toMatchObject({ error: { code: 'invalid_request' } });
+    expect(await error({ prompt: Int32Array.of(vocab) })).toMatchObject({
+      error: { code: 'invalid_request', message: 'token id 50 is outside the vocabulary of 50' },
+    });
+    expect(await error({ maxTokens: 8 })).toMatchObject({ error: { code: 'context_length_exceeded' } });
+    expect(await error({ maxTokens: 6 })).toMatchObject({
+      error: { message: expect.stringContaining('KV memory') },
+    });
+    expect(dense.steps).toEqual([]);
+  });
+
+  it('refuses one more than may wait', async () => {
+    const { generate } = await start({ maxSequences: 1, maxWaiting: 2 });
+    const parts = await Promise.all(Array.from({ length: 8 }, () => collect(generate({}))));
+    const refused = parts.filter(({ last }) => last.type === 'error');
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused[0]!.last).toMatchObject({
+      error: { code: 'queue_full', retryable: true, retryAfterMs: 1000 },
+    });
+    expect(parts.filter(({ last }) => last.type === 'finish').length).toBe(8 - refused.length);
+  });
+
+  it('names the missing experts instead of starting', async () => {
+    const { generate, engine } = await start({}, { lastExpert: 3 });
+    expect(await engine.status()).toMatchObject({
+      ready: false,
+      missing: [{ layer: 0, experts: '4-5' }, { layer: 1 }],
+    });
+    const { last } = await collect(generate({}));
+    expect(last).toMatchObject({
+      error: {
+        code: 'shard_unavailable',
+        message: expect.stringContaining('experts 4-5 of layer 0'),
+        retryable: true,
+      },
+    });
+  });
+
+  it('fails only the sequences whose expert failed; the others go on', async () => {
+    const { generate } = await start(
+      {},
+      {
+        before: async (_, groups) => {
+          if (groups.some(({ expert }) => expert === 5)) throw new Error('broken expert');
+        },
+      },
+    );
+    // Ids 12… meet expert 12 % 6 = 0 first and expert 5 at id 17; ids 0… meet it at id 5, one step earlier than they end.
+    const [hit, spared] = await Promise.all([
+      collect(generate({ prompt: Int32Array.of(2), maxTokens: 10 })),
+      collect(generate({ prompt: Int32Array.of(12), maxTokens: 3 })),
+    ]);
+    expect(hit.ids).toEqual([3, 4, 5]);
+    expect(hit.last).toMatchObject({ type: 'error', error: { code: 'internal', message: expect.stringContaining('broken expert') } });
+    expect(spared).toMatchObject({ ids: [13, 14, 15], last: { type: 'finish' } });
+  });
+
+  it('fails a sequence whose shard is too slow, and nothing hangs', async () => {
+    const { generate } = await start({ callDeadlineMs: 30 }, { before: () => new Promise(() => {}) });
+    const { last } = await collect(generate({}));
+    expect(last).toMatchObject({ type: 'error', error: { code: 'deadline_exceeded', retryable: true } });
+  });
+
+  it('stops within a step when the caller goes away, and frees the KV', async () => {
+    const { generate, dense, engine } = await start(
+      {},
+      { before: () => new Promise((go) => setTimeout(go, 2)) },
+    );
+    const abort = new AbortController();
+    let seen = 0;
+    for await (const _ of generate({ maxTokens: 90 }, abort.signal)) {
+      if (++seen === 3) abort.abort();
+    }
+    expect(seen).toBe(3);
+    await until(() => dense.open_.size === 0);
+    const steps = dense.steps.length;
+    expect(steps).toBeLessThanOrEqual(5);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(dense.steps.length).toBe(steps);
+    expect((await engine.status()).counters.aborted_sequences).toBe(1);
+  });
+
+  it('lets running generations end when it closes, refuses new ones, and cuts them when the grace is over', async () => {
+    const slow = { before: () => new Promise<void>((go) => setTimeout(go, 2)) };
+    const graceful = await start({}, slow);
+    const running = collect(graceful.generate({ maxTokens: 10 }));
+    await until(() => graceful.dense.steps.length > 1);
+    const closed = graceful.engine.close(5000);
+    expect((await collect(graceful.generate({}))).last).toMatchObject({ error: { code: 'shutting_down' } });
+    expect((await running).last).toMatchObject({ type: 'finish', completionTokens: 10 });
+    await closed;
+
+    const cut = await start({}, slow);
+    const long = collect(cut.generate({ maxTokens: 97 }));
+    await until(() => cut.dense.steps.length > 1);
+    await cut.engine.close(10);
+    expect((await long).last).toMatchObject({ type: 'error', error: { code: 'shutting_down' } });
+  });
+
+  it('obeys a constraint from the first token on', async () => {
+    const { generate } = await start();
+    const { ids } = await collect(generate({ maxTokens: 3, constraint: { type: 'ids', ids: [9] } }));
+    expect(ids).toEqual([9, 9, 9]);
+  });
+
+  it('reports digests that are equal exactly when the logits are', async () => {
+    const { generate } = await start();
+    const digests = async (prompt: number[]) => {
+      const found: (string | undefined)[] = [];
+      for await (const part of generate({ prompt: Int32Array.from(prompt), digests: true })) {
+        if (part.type === 'token') found.push(part.digest);
+      }
+      return found;
+    };
+    expect(await digests([1, 2, 3])).toEqual(await digests([3]));
+    expect(await digests([1, 2, 3])).not.toEqual(await digests([4]));
+    expect((await digests([3]))[0]).toMatch(/^[0-9a-f]{16}$/);
+  });
+});

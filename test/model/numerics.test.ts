@@ -1,0 +1,22 @@
+// The devices against the reference, on random tiny checkpoints of every layout and score rule.
+// What is allowed and why: test/reference/agreement.ts.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { checkpointDraw } from '../support/draws.ts';
+import { bound, type Measurement, measure, routingMargin, summary } from '../support/measure.ts';
+
+const draws = 9;
+
+test.each([32, 8, 4] as const)('%i bits: every position agrees with the reference to 1e-4', async (bits) => {
+  const all: Measurement[] = [];
+  for (let index = 0; index < draws; index++) {
+    // Each precision sees other combinations of rule, k and rope first.
+    const [options] = fc.sample(checkpointDraw(index + bits), { seed: 1000 * bits + index, numRuns: 1 });
+    if (!options) throw new Error('fast-check drew nothing');
+    const measured = await measure(options, bits);
+    expect(measured.worst, JSON.stringify(options)).toBeLessThanOrEqual(bound);
+    expect(measured.regret, JSON.stringify(options)).toBeLessThanOrEqual(routingMargin(bits));
+    all.push(measured);
+  }
+  console.log(summary(`${bits} bits`, all));
+});

@@ -1,0 +1,25 @@
+import { listen, type RpcServer } from '../../rpc/server.ts';
+import { openSocketTransport } from '../../rpc/socket-transport.ts';
+import type { Transport } from '../../rpc/transport.ts';
+import { describeTransport } from './transport.cases.ts';
+
+const servers: RpcServer[] = [];
+const opened: Transport[] = [];
+
+describeTransport('over sockets', {
+  async open(handlers, { hello = {}, maxRunning, onError, ...events } = {}) {
+    const server = await listen({
+      handlers,
+      ...(maxRunning === undefined ? {} : { maxRunning }),
+      ...(onError === undefined ? {} : { onError }),
+    });
+    servers.push(server);
+    const transport = await openSocketTransport(server.address, { hello, ...events });
+    opened.push(transport);
+    return transport;
+  },
+  async close() {
+    for (const transport of opened.splice(0)) transport.close();
+    await Promise.all(servers.splice(0).map((server) => server.close({ graceMs: 100 })));
+  },
+});

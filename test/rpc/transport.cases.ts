@@ -1,0 +1,290 @@
+// What every transport must do, whatever carries it. Run by socket-transport.test.ts and local-transport.test.ts.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { RpcError } from '../../rpc/errors.ts';
+import type {
+  HandlerContext,
+  Handlers,
+  Params,
+  Transport,
+  TransportEvents,
+  Value,
+} from '../../rpc/transport.ts';
+
+export interface OpenOptions extends TransportEvents {
+  hello?: Params;
+  maxRunning?: number;
+  /** Errors that a handler did not foresee. */
+  onError?: (error: RpcError, method: string) => void;
+}
+
+/** Opens a transport to a peer with these handlers; what it opens is closed by `close`. */
+export interface TransportUnderTest {
+  open(handlers: Handlers, options?: OpenOptions): Promise<Transport>;
+  close(): Promise<void>;
+}
+
+const soon = { deadlineMs: 5_000 };
+
+export function describeTransport(name: string, { open, close }: TransportUnderTest): void {
+  describe(`a transport ${name}`, () => {
+    afterEach(close);
+
+    test('gives the answer to hello, and the peer saw its parameters', async () => {
+      const seen: Params[] = [];
+      const hello = async (params: Params) => {
+        seen.push(params);
+        return { instance: 'a' };
+      };
+      const transport = await open({ hello }, { hello: { protocol: 1 } });
+      expect(transport.greeting).toEqual({ instance: 'a' });
+      expect(seen[0]).toMatchObject({ protocol: 1 });
+    });
+
+    test('rejects to open with the error that refused hello', async () => {
+      const hello = async () => {
+        throw new RpcError('incompatible', 'protocol 1, not 2');
+      };
+      await expect(open({ hello })).rejects.toMatchObject({
+        code: 'incompatible',
+        message: 'protocol 1, not 2',
+      });
+    });
+
+    test('brings values there and back, bytes included', async () => {
+      const transport = await open({ hello, echo });
+      const params = { text: 'ä', list: [1, null, true], bytes: new Uint8Array([0, 255, 7]) };
+      const answer = await transport.call('echo', params, soon);
+      expect(JSON.stringify(answer)).toContain('"text":"ä","list":[1,null,true]');
+      expect(answer).toMatchObject({ bytes: expect.objectContaining({ length: 3, 1: 255 }) });
+    });
+
+    test('works on both of its ways', async () => {
+      const transport = await open({ hello, echo });
+      const answers = [true, false].map((bulk) => transport.call('echo', { bulk }, { ...soon, bulk }));
+      expect(await Promise.all(answers)).toMatchObject([{ bulk: true }, { bulk: false }]);
+    });
+
+    test('brings each answer to its own call, whatever the order they come in', async () => {
+      const late = async (params: Params) => {
+        for (let turn = 0; turn < Number(params.turns); turn++) await nextTurn();
+        return params.call ?? null;
+      };
+      const transport = await open({ hello, late });
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.nat(20), { minLength: 1, maxLength: 30 }), async (turns) => {
+          const calls = turns.map((count, call) => transport.call('late', { turns: count, call }, soon));
+          expect(await Promise.all(calls)).toEqual(turns.map((_, call) => call));
+        }),
+        { seed: 3, numRuns: 20 },
+      );
+    });
+
+    test('brings an error with its code and retry-after', async () => {
+      const transport = await open({
+        hello,
+        async full() {
+          throw new RpcError('busy', 'later', { retryAfterMs: 30 });
+        },
+      });
+      await expect(transport.call('full', {}, soon)).rejects.toMatchObject({
+        code: 'busy',
+        message: 'later',
+        retryable: true,
+        retryAfterMs: 30,
+      });
+    });
+
+    test('turns an unforeseen error of a handler into internal and tells the serving side', async () => {
+      const told: string[] = [];
+      const transport = await open(
+        {
+          hello,
+          async broken() {
+            throw new TypeError('oops');
+          },
+        },
+        { onError: (error, method) => told.push(`${method}: ${error.message}`) },
+      );
+      await expect(transport.call('broken', {}, soon)).rejects.toMatchObject({
+        code: 'internal',
+        message: 'oops',
+      });
+      expect(told).toEqual(['broken: oops']);
+    });
+
+    test.each(['missing', 'toString', '__proto__'])('refuses the unknown method %s', async (method) => {
+      const transport = await open({ hello });
+      await expect(transport.call(method, {}, soon)).rejects.toMatchObject({ code: 'unknown_method' });
+    });
+
+    test('answers ping by itself', async () => {
+      const transport = await open({ hello });
+      expect(await transport.call('ping', {}, soon)).toEqual({});
+    });
+
+    test('tells the handler when the answer is no longer wanted', async () => {
+      const leftMs = async (_: Params, { deadlineAt }: HandlerContext) => deadlineAt - performance.now();
+      const transport = await open({ hello, leftMs });
+      const left = Number(await transport.call('leftMs', {}, { deadlineMs: 5_000 }));
+      expect(left).toBeGreaterThan(3_000);
+      expect(left).toBeLessThanOrEqual(5_000);
+    });
+
+    test('rejects at the deadline and aborts the work', async () => {
+      const stuck = new Stuck();
+      const transport = await open({ hello, stuck: stuck.handler });
+      await expect(transport.call('stuck', {}, { deadlineMs: 20 })).rejects.toMatchObject({
+        code: 'deadline',
+        message: 'stuck was not answered within 20 ms',
+      });
+      expect(await stuck.aborted).toMatchObject({ code: 'cancelled' });
+    });
+
+    test('judges each call by its own deadline', async () => {
+      const transport = await open({ hello, stuck: new Stuck().handler });
+      const order: number[] = [];
+      const calls = [90, 30, 60].map((deadlineMs) =>
+        transport.call('stuck', {}, { deadlineMs }).catch(() => order.push(deadlineMs)),
+      );
+      await Promise.all(calls);
+      expect(order).toEqual([30, 60, 90]);
+    });
+
+    test('does not even start a call without time left', async () => {
+      let started = 0;
+      const transport = await open({
+        hello,
+        async count() {
+          return ++started;
+        },
+      });
+      await expect(transport.call('count', {}, { deadlineMs: 0 })).rejects.toMatchObject({
+        code: 'deadline',
+      });
+      expect(await transport.call('count', {}, soon)).toBe(1);
+    });
+
+    test('rejects at once when the caller gives up, and aborts the work', async () => {
+      const stuck = new Stuck();
+      const transport = await open({ hello, stuck: stuck.handler });
+      const controller = new AbortController();
+      const call = transport.call('stuck', {}, { ...soon, signal: controller.signal });
+      await stuck.started;
+      controller.abort();
+      await expect(call).rejects.toMatchObject({ code: 'cancelled' });
+      expect(await stuck.aborted).toMatchObject({ code: 'cancelled' });
+    });
+
+    test('does not start a call that was given up before', async () => {
+      const transport = await open({ hello, echo });
+      const call = transport.call('echo', {}, { ...soon, signal: AbortSignal.abort() });
+      await expect(call).rejects.toMatchObject({ code: 'cancelled' });
+    });
+
+    test('leaves no listener on the signal of a call that ended', async () => {
+      const transport = await open({ hello, echo });
+      const { signal } = new AbortController();
+      let listeners = 0;
+      const counted = Object.assign(signal, {
+        addEventListener: () => void listeners++,
+        removeEventListener: () => void listeners--,
+      });
+      await transport.call('echo', {}, { ...soon, signal: counted });
+      expect(listeners).toBe(0);
+    });
+
+    test('gives no false timeout to a thread that was blocked while the answer was ready', async () => {
+      const transport = await open({
+        hello,
+        async late() {
+          await nextTurn();
+          return 'in time';
+        },
+      });
+      const call = transport.call('late', {}, { deadlineMs: 20 });
+      await nextTurn(); // the request is out
+      block(60);
+      expect(await call).toBe('in time');
+    });
+
+    test('answers busy past the limit of unanswered calls, and the others all the same', async () => {
+      const stuck = new Stuck();
+      const transport = await open({ hello, echo, stuck: stuck.handler }, { maxRunning: 1 });
+      const controller = new AbortController();
+      const first = transport.call('stuck', {}, { ...soon, signal: controller.signal });
+      await stuck.started;
+      await expect(transport.call('echo', {}, soon)).rejects.toMatchObject({
+        code: 'busy',
+        retryAfterMs: 50,
+      });
+      controller.abort();
+      await expect(first).rejects.toMatchObject({ code: 'cancelled' });
+      await stuck.aborted;
+      expect(await transport.call('echo', { a: 1 }, soon)).toMatchObject({ a: 1 });
+    });
+
+    test('when closed, rejects what is pending and what comes after, aborts the work, and is silent about it', async () => {
+      const closes: RpcError[] = [];
+      const stuck = new Stuck();
+      const transport = await open(
+        { hello, stuck: stuck.handler },
+        { onClose: (error) => closes.push(error) },
+      );
+      const pending = transport.call('stuck', {}, soon);
+      await stuck.started;
+      transport.close();
+      await expect(pending).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+      await expect(transport.call('stuck', {}, soon)).rejects.toMatchObject({ code: 'unavailable' });
+      await stuck.aborted;
+      expect(closes).toEqual([]);
+    });
+
+    test('takes a notification of a later version without a word', async () => {
+      const transport = await open({ hello, echo });
+      transport.notify('from-the-future', {});
+      expect(await transport.call('echo', { a: 1 }, soon)).toMatchObject({ a: 1 });
+    });
+  });
+}
+
+export async function hello(): Promise<Value> {
+  return { instance: 'test' };
+}
+
+export async function echo(params: Params): Promise<Value> {
+  return params;
+}
+
+/** A handler that ends only when it is aborted. */
+export class Stuck {
+  readonly started: Promise<void>;
+  readonly aborted: Promise<unknown>;
+  readonly handler: Handlers[string];
+
+  constructor() {
+    let tellStarted: () => void;
+    let tellAborted: (reason: unknown) => void;
+    this.started = new Promise((resolve) => {
+      tellStarted = resolve;
+    });
+    this.aborted = new Promise((resolve) => {
+      tellAborted = resolve;
+    });
+    this.handler = (_, { signal }) =>
+      new Promise((_resolve, reject) => {
+        tellStarted();
+        signal.addEventListener('abort', () => {
+          tellAborted(signal.reason);
+          reject(signal.reason);
+        });
+      });
+  }
+}
+
+/** Keeps the thread busy, so that neither timers nor sockets are served. */
+export function block(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}

@@ -1,0 +1,79 @@
+// fast-check draws of tiny checkpoints: layouts, score rules, norms, rope kinds, and shapes off every round number.
+// Knows no device.
+import fc from 'fast-check';
+import type { RopeScaling } from '../../model/config.ts';
+import type { CheckpointOptions, ScoreRule } from './checkpoint.ts';
+
+/** What each layout can say. */
+const rules: readonly { layout: NonNullable<CheckpointOptions['layout']>; score: ScoreRule }[] = [
+  { layout: 'qwen3_moe', score: 'softmax' },
+  { layout: 'qwen3_moe', score: 'softmax-renormalised' },
+  { layout: 'qwen3_moe', score: 'sigmoid' },
+  { layout: 'mixtral', score: 'softmax-renormalised' },
+  { layout: 'olmoe', score: 'softmax' },
+  { layout: 'olmoe', score: 'softmax-renormalised' },
+];
+
+const ropes: readonly RopeScaling[] = [
+  { type: 'default' },
+  { type: 'linear', factor: 4 },
+  { type: 'llama3', factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalContext: 64 },
+  {
+    type: 'yarn',
+    factor: 4,
+    originalContext: 32,
+    betaFast: 8,
+    betaSlow: 1,
+    attentionFactor: 1.1386,
+    truncate: true,
+  },
+  {
+    type: 'yarn',
+    factor: 2.5,
+    originalContext: 64,
+    betaFast: 32,
+    betaSlow: 2,
+    attentionFactor: 1,
+    truncate: false,
+  },
+];
+
+/** Every (layout, score rule, rope kind, k) of a list in turn, so that few draws see all of them. */
+export function checkpointDraw(index: number): fc.Arbitrary<CheckpointOptions> {
+  const rule = rules[index % rules.length];
+  const ropeScaling = ropes[index % ropes.length];
+  const k = 1 + (Math.floor(index / rules.length) % 3);
+  const layers = 2;
+  return fc
+    .record({
+      seed: fc.nat(),
+      dtype: fc.constantFrom<'f32' | 'f16' | 'bf16'>('f32', 'f16', 'bf16'),
+      // ONNX Runtime's GroupQueryAttention wants a multiple of 8.
+      headDim: fc.constantFrom(8, 16, 24, 40),
+      kvHeads: fc.integer({ min: 1, max: 2 }),
+      queriesPerKey: fc.integer({ min: 1, max: 3 }),
+      hidden: fc.integer({ min: 20, max: 100 }),
+      inner: fc.integer({ min: 9, max: 80 }),
+      experts: fc.integer({ min: 4, max: 9 }),
+      mixedK: fc.boolean(),
+      tied: fc.boolean(),
+      routedScale: fc.constantFrom(1, 2.5),
+      normEps: fc.constantFrom(1e-6, 1e-5),
+      ropeBase: fc.constantFrom(10_000, 1_000_000),
+      qkNorm: fc.constantFrom<CheckpointOptions['qkNorm']>('none', 'head', 'projection', undefined),
+    })
+    .map(({ queriesPerKey, mixedK, qkNorm, routedScale, ...drawn }) => {
+      const heads = drawn.kvHeads * queriesPerKey;
+      return {
+        ...drawn,
+        ...rule,
+        heads,
+        layers,
+        ropeScaling,
+        hidden: rule?.layout === 'olmoe' ? heads * drawn.headDim : drawn.hidden,
+        k: mixedK ? [k, 1] : k,
+        ...(qkNorm === undefined ? {} : { qkNorm }),
+        ...(rule?.score === 'sigmoid' ? { routedScale } : {}),
+      };
+    });
+}

@@ -1,0 +1,104 @@
+// Runs one sequence through a dense and an expert device layer by layer, as the engine does: chunks of prompt, then
+// one position at a time. Knows no scheduler, batch or network.
+import type { ModelConfig } from '../../model/config.ts';
+import type { DenseDevice, Rows } from '../../model/devices/dense.ts';
+import type { ExpertDevice } from '../../model/devices/expert.ts';
+import { combine } from '../../router/combine.ts';
+import { type Assignment, select } from '../../router/selection.ts';
+import { choose } from '../reference/routing.ts';
+
+export interface DriveOptions {
+  config: ModelConfig;
+  dense: DenseDevice;
+  /** With every unit loaded. */
+  experts: ExpertDevice;
+  /** Of each layer, where the checkpoint has one. */
+  selectionBias: readonly (Float32Array | undefined)[];
+  ids: readonly number[];
+  /** Rows of each step, in order; they add up to `ids`. */
+  steps: readonly number[];
+  /** Experts of `[layer][position]` that replace the device's own choice; it still weighs them. */
+  forced?: readonly (readonly (readonly number[] | undefined)[])[];
+}
+
+export interface DriveResult {
+  /** `[positions][vocab]` */
+  logits: Float32Array[];
+  /** Experts of `[layer][position]`, best first. */
+  experts: number[][][];
+}
+
+export async function drive(options: DriveOptions): Promise<DriveResult> {
+  const { config, dense, ids, steps } = options;
+  const sequence = 1;
+  const logits: Float32Array[] = [];
+  const chosen: number[][][] = Array.from({ length: config.layers }, () => []);
+  dense.open(sequence);
+  let start = 0;
+  for (const count of steps) {
+    let hidden = dense.embed(Int32Array.from(ids.slice(start, start + count)));
+    for (let layer = 0; layer < config.layers; layer++) {
+      const { residual, x, scores } = await dense.layer(layer, hidden, [{ sequence, start, count }]);
+      const assignment = assign(options, layer, start, scores);
+      for (let row = 0; row < count; row++) chosen[layer]?.push(expertsOf(assignment, row));
+      const answers = await runExperts(options.experts, layer, x, assignment, config.hidden);
+      hidden = residual.slice();
+      combine(hidden, answers, assignment, config.hidden);
+    }
+    const rows = await dense.head(hidden);
+    for (let row = 0; row < count; row++) {
+      logits.push(rows.slice(row * config.vocab, (row + 1) * config.vocab));
+    }
+    start += count;
+  }
+  dense.close(sequence);
+  return { logits, experts: chosen };
+}
+
+/** The router's assignment, with the forced rows put in its place. */
+function assign({ config, selectionBias, forced }: DriveOptions, layer: number, start: number, scores: Rows) {
+  const k = config.expertsPerToken[layer] ?? 1;
+  const { score, renormalise, scale } = config.routing;
+  const bias = selectionBias[layer];
+  const assignment = select(scores, config.experts, { score, renormalise, scale, k, ...(bias && { bias }) });
+  for (let row = 0; row * k < assignment.experts.length; row++) {
+    const experts = forced?.[layer]?.[start + row];
+    if (!experts) continue;
+    const ofRow = Float64Array.from(scores.subarray(row * config.experts, (row + 1) * config.experts));
+    const { weights } = choose(ofRow, k, config.routing, bias && Float64Array.from(bias), experts);
+    assignment.experts.set(experts, row * k);
+    assignment.weights.set(weights, row * k);
+  }
+  return assignment;
+}
+
+/** Each expert once over all its rows; answers `[rows, k, hidden]`. */
+async function runExperts(
+  device: ExpertDevice,
+  layer: number,
+  x: Rows,
+  { k, experts }: Assignment,
+  hidden: number,
+): Promise<Rows> {
+  const slots = new Map<number, number[]>();
+  for (const [slot, expert] of experts.entries()) slots.set(expert, [...(slots.get(expert) ?? []), slot]);
+  const groups = [...slots].map(([expert, owned]) => {
+    const rows = new Float32Array(owned.length * hidden);
+    for (const [i, slot] of owned.entries()) {
+      const row = Math.floor(slot / k);
+      rows.set(x.subarray(row * hidden, (row + 1) * hidden), i * hidden);
+    }
+    return { expert, rows };
+  });
+  const answers = new Float32Array(experts.length * hidden);
+  for (const [g, rows] of (await device.run(layer, groups)).entries()) {
+    for (const [i, slot] of (slots.get(groups[g]?.expert ?? -1) ?? []).entries()) {
+      answers.set(rows.subarray(i * hidden, (i + 1) * hidden), slot * hidden);
+    }
+  }
+  return answers;
+}
+
+function expertsOf({ k, experts }: Assignment, row: number): number[] {
+  return [...experts.subarray(row * k, (row + 1) * k)];
+}

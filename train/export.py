@@ -1,0 +1,82 @@
+# Writes a checkpoint as a Hugging Face directory in the Qwen3-MoE layout, float16: export.py WORKDIR OUT --name moe
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from bpe import SPECIALS, Tokenizer
+from evaluate import load_checkpoint
+
+
+def tensors(model):
+    """Hugging Face's names, in file order, with float16 arrays [out, in]."""
+    c, state = model.config, {n: p.detach().numpy().astype(np.float16) for n, p in model.named_parameters()}
+    yield "model.embed_tokens.weight", state["embed.weight"]
+    for layer in range(c.layers):
+        ours, theirs = f"blocks.{layer}.", f"model.layers.{layer}."
+        yield theirs + "input_layernorm.weight", state[ours + "input_layernorm.weight"]
+        for part in ("q_proj", "k_proj", "v_proj", "o_proj", "q_norm", "k_norm"):
+            yield f"{theirs}self_attn.{part}.weight", state[f"{ours}attention.{part}.weight"]
+        yield theirs + "post_attention_layernorm.weight", state[ours + "post_attention_layernorm.weight"]
+        yield theirs + "mlp.gate.weight", state[ours + "mlp.router"]
+        for expert in range(c.experts):
+            gate_up, down = state[ours + "mlp.gate_up"][expert], state[ours + "mlp.down"][expert]  # [d, 2f], [f, d]
+            yield f"{theirs}mlp.experts.{expert}.gate_proj.weight", gate_up[:, : c.inner].T
+            yield f"{theirs}mlp.experts.{expert}.up_proj.weight", gate_up[:, c.inner :].T
+            yield f"{theirs}mlp.experts.{expert}.down_proj.weight", down.T
+    yield "model.norm.weight", state["norm.weight"]
+
+
+def write_safetensors(path, named):
+    """Eight bytes of header length, the header as JSON, then the tensors' bytes one after another."""
+    header, offset = {"__metadata__": {"format": "pt"}}, 0
+    for name, array in named:
+        header[name] = {"dtype": "F16", "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
+        offset += array.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for _, array in named:
+            file.write(array.tobytes())
+
+
+def config_json(c, end):
+    return {
+        "architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "torch_dtype": "float16",
+        "vocab_size": c.vocab, "hidden_size": c.hidden, "num_hidden_layers": c.layers,
+        "num_attention_heads": c.heads, "num_key_value_heads": c.kv_heads, "head_dim": c.head_dim,
+        "num_experts": c.experts, "num_experts_per_tok": 1, "norm_topk_prob": False, "router_aux_loss_coef": 0.0,
+        "moe_intermediate_size": c.inner, "intermediate_size": c.inner, "decoder_sparse_step": 1, "mlp_only_layers": [],
+        "hidden_act": "silu", "attention_bias": False, "attention_dropout": 0.0, "initializer_range": 0.02,
+        "max_position_embeddings": c.context, "rope_theta": c.rope_base, "rope_scaling": None,
+        "sliding_window": None, "use_sliding_window": False, "use_cache": True,
+        "rms_norm_eps": c.eps, "tie_word_embeddings": True,
+        "bos_token_id": end, "eos_token_id": end, "pad_token_id": end,
+    }  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("work", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--name", default="moe")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    model, saved = load_checkpoint(args.work, args.name)
+    specials = Tokenizer.load(args.work / "tokenizer.json").specials
+    end = specials[SPECIALS[0]]
+    write_safetensors(args.out / "model.safetensors", list(tensors(model)))
+    generation = {"bos_token_id": end, "eos_token_id": [end, specials["<|end|>"]], "pad_token_id": end, "do_sample": True, "temperature": 0.8}
+    for name, content in (("config.json", config_json(model.config, end)), ("generation_config.json", generation)):
+        (args.out / name).write_text(json.dumps(content, indent=2) + "\n")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(args.work / name, args.out / name)
+    total = sum(p.stat().st_size for p in args.out.iterdir())
+    print(f"{args.out}: step {saved['step']}, {total} bytes in all")
+
+
+if __name__ == "__main__":
+    main()
