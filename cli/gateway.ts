@@ -21,15 +21,17 @@ export function gatewayCommand(): Command {
         .makeOptionMandatory(),
     );
   return addGatewayFlags(command).action(async (flags: Flags) => {
+    const { host, port, logLevel, shards } = flags;
     await serveGateway({
-      name: 'gateway',
       model: modelDirectory(flags.model),
-      shards: async () => ({ addresses: flags.shards }),
-      flags,
+      host,
+      port,
       engine: engineOptions(flags),
-      log: createLogger(flags.logLevel),
+      log: createLogger(logLevel),
+      startShards: async () => ({ addresses: shards }),
       stopShards: async () => {},
       killShards: () => {},
+      awaitExperts: false,
     });
   });
 }

@@ -35,39 +35,42 @@ async function up(flags: Flags): Promise<void> {
   const log = createLogger(flags.logLevel);
   const model = modelDirectory(flags.model);
   const bundle = await openBundle(model);
-  const ranges = split(bundle.config.experts, flags.shards);
+  const { layers, experts } = bundle.config;
+  const ranges = split(experts, flags.shards);
+  const units = layers * experts;
   await bundle.close();
 
   const processes = flags.inProcess
     ? []
-    : ranges.map((experts) => new ShardProcess({ model, experts, logLevel: flags.logLevel, log }));
+    : ranges.map((range) => new ShardProcess({ model, experts: range, logLevel: flags.logLevel, log }));
   await serveGateway({
-    name: 'up',
     model,
-    shards: async (onLoading) => {
+    host: flags.host,
+    port: flags.port,
+    engine: engineOptions(flags),
+    log,
+    startShards: async (onLoading) => {
       if (flags.inProcess) return { holdings: ranges };
-      const loaded = new Array<[done: number, total: number]>(processes.length).fill([0, 0]);
+      const loaded = new Array<number>(processes.length).fill(0);
       const addresses = await Promise.all(
         processes.map((shard, index) =>
-          shard.start((done, total) => {
-            loaded[index] = [done, total];
+          shard.start((done) => {
+            loaded[index] = done;
             onLoading(
-              loaded.reduce((sum, [each]) => sum + each, 0),
-              loaded.reduce((sum, [, each]) => sum + each, 0),
+              loaded.reduce((sum, each) => sum + each, 0),
+              units,
             );
           }),
         ),
       );
       return { addresses };
     },
-    flags,
-    engine: engineOptions(flags),
-    log,
     stopShards: async () => {
       await Promise.all(processes.map((shard) => shard.stop(SHARD_GRACE)));
     },
     killShards: () => {
       for (const shard of processes) shard.kill();
     },
+    awaitExperts: true,
   });
 }

@@ -92,15 +92,14 @@ export class Caller {
     if (at >= this.#judgeAt) return;
     this.#callOffJudgement();
     this.#judgeAt = at;
-    this.#callOffJudgement = afterSockets(at - performance.now(), () => this.#judge());
+    this.#callOffJudgement = afterSockets(at - performance.now(), (firedAt) => this.#judge(firedAt));
   }
 
-  #judge(): void {
+  #judge(firedAt: number): void {
     this.#judgeAt = Number.POSITIVE_INFINITY;
-    const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [id, { method, deadlineMs, deadlineAt }] of this.#pending) {
-      if (deadlineAt > now) next = Math.min(next, deadlineAt);
+      if (deadlineAt > firedAt) next = Math.min(next, deadlineAt);
       else this.#giveUp(id, new RpcError('deadline', `${method} was not answered within ${deadlineMs} ms`));
     }
     if (next !== Number.POSITIVE_INFINITY) this.#judgeBy(next);

@@ -7,14 +7,15 @@
 const longestTimerMs = 0x7fff_ffff;
 
 /**
- * Calls `judge` when `ms` have passed and the sockets have been read since. Returns a function that calls it off.
- * The wait by itself does not keep the process alive.
+ * Calls `judge` when `ms` have passed and the sockets have been read since. `firedAt`, on the clock of
+ * `performance.now()`, is a moment before that reading: only what was due by then may be judged. Returns a function
+ * that calls it off. The wait by itself does not keep the process alive.
  */
-export function afterSockets(ms: number, judge: () => void): () => void {
+export function afterSockets(ms: number, judge: (firedAt: number) => void): () => void {
   let immediate: NodeJS.Immediate | undefined;
   const timer = setTimeout(
     () => {
-      immediate = setImmediate(judge);
+      immediate = setImmediate(judge, performance.now());
     },
     Math.min(Math.max(ms, 0), longestTimerMs),
   );

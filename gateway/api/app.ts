@@ -1,10 +1,9 @@
 // The room's front door: routes, request ids, body limit, errors. Each route's work is in its own file.
 import { type Context, type Handler, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { EngineClient } from '../engine/messages.ts';
-import { parseFields, parseJson } from './body.ts';
+import { parseFields, parseJson, readBody } from './body.ts';
 import { planChat } from './chat.ts';
 import { planCompletion } from './completions.ts';
 import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
@@ -53,9 +52,6 @@ export function createApi({ engine, model, limits, logger, ...text }: ApiOptions
     if (!record.streaming)
       record.settle(c.res.status, c.error === undefined ? undefined : toApiError(c.error));
   });
-  app.use(
-    bodyLimit({ maxSize: context.limits.bodyBytes, onError: () => refuseBody(context.limits.bodyBytes) }),
-  );
 
   route(app, 'POST', '/completions', completionHandler(completionSchema, planCompletion, context));
   route(app, 'POST', '/chat/completions', completionHandler(chatSchema, planChat, context));
@@ -103,7 +99,7 @@ function completionHandler<Schema extends z.ZodType<CommonRequest>>(
   context: ApiContext,
 ): Handler<Env> {
   return async (c) => {
-    const fields = parseJson(await c.req.text());
+    const fields = parseJson(await readBody(c.req.raw, context.limits.bodyBytes));
     requireServed(fields.model, context.model);
     const request = parseFields(schema, fields);
     if (request.stream !== true && request.stream_options) {
@@ -118,9 +114,4 @@ function refuseMethod(c: Context, allowed: 'GET' | 'POST'): never {
   const allow = allowed === 'GET' ? 'GET, HEAD' : allowed;
   const message = `Not allowed to ${c.req.method} on ${c.req.path}: it takes ${allow}.`;
   throw new ApiError({ status: 405, message, code: 'method_not_allowed', headers: { allow } });
-}
-
-function refuseBody(bytes: number): never {
-  const message = `The body of your request is larger than the ${bytes} bytes that this server takes.`;
-  throw new ApiError({ status: 413, message, code: 'request_too_large' });
 }

@@ -1,11 +1,34 @@
-// From a request's bytes to a checked body: JSON, then the schema, then OpenAI's words for what is wrong. Knows no endpoint.
+// From a request's bytes to checked fields: JSON, then the schema, then OpenAI's words for what is wrong. Knows no endpoint.
 import type { z } from 'zod';
-import { badRequest } from './errors.ts';
+import { ApiError, badRequest, ClientGone } from './errors.ts';
 import { issueError, unsupported } from './issues.ts';
 import { unsupportedFields } from './schema.ts';
 
 /** Values outside `prompt` that a request may hold; keeps the cost of checking one bounded. */
 const MOST_VALUES = 50_000;
+
+/** The body as text, of at most `most` bytes; a body that says it is larger is not read at all. */
+export async function readBody(request: Request, most: number): Promise<string> {
+  if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLarge(most);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length;
+      if (size > most) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw new ClientGone({ cause: error });
+  }
+  if (size > most) throw tooLarge(most);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function tooLarge(most: number): ApiError {
+  const message = `The body of your request is larger than the ${most} bytes that this server takes.`;
+  return new ApiError({ status: 413, message, code: 'request_too_large' });
+}
 
 /** The body's fields, `null` ones left out. Throws an ApiError. */
 export function parseJson(text: string): Record<string, unknown> {

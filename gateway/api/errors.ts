@@ -88,8 +88,8 @@ export function toApiError(error: unknown): ApiError {
 
 /** The caller went away; nobody reads the answer. 499 as nginx logs it. */
 export class ClientGone extends ApiError {
-  constructor() {
-    super({ status: 499, message: 'The client closed the connection.', code: 'client_closed' });
+  constructor({ cause }: { cause?: unknown } = {}) {
+    super({ status: 499, message: 'The client closed the connection.', code: 'client_closed', cause });
     this.name = 'ClientGone';
   }
 }

@@ -70,7 +70,7 @@ export async function respond(
 
 /** All choices' events as they come. They end together: one failure, or the caller's leaving, stops every generation. */
 function generations(
-  { engine, tokenizer, stopIds, ...context }: ApiContext,
+  { engine, tokenizer, stopIds }: ApiContext,
   record: RequestRecord,
   { request, prompts, logprobs }: Plan,
   seed: number,
@@ -93,10 +93,6 @@ function generations(
       traceId: record.id,
     };
     const onToken = (choice: number) => record.token(choice);
-    context.logger.debug(
-      { requestId: record.id, generation: generation.id, promptTokens: prompt.length },
-      'generate',
-    );
     return answer({ engine, tokenizer, request: generation, index, stops, signal, onToken });
   });
   return merge(sources, () => cancel.abort());

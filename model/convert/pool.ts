@@ -22,13 +22,25 @@ const SMALL_BYTES = 16 << 20;
 const workerFile = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
 /** Resolves when all are done; rejects with the first failure or the signal's reason, after every thread has ended. */
-export async function runTasks({
-  tasks,
-  workers,
-  signal,
-  onBytes,
-  onResult,
-}: RunTasksOptions): Promise<void> {
+export async function runTasks(options: RunTasksOptions): Promise<void> {
+  const bytes = options.tasks.reduce((sum, { sourceBytes }) => sum + sourceBytes, 0);
+  await (bytes < SMALL_BYTES ? runHere(options) : runInThreads(options));
+}
+
+async function runHere({ tasks, signal, onBytes, onResult }: RunTasksOptions): Promise<void> {
+  const runner = createTaskRunner({ isStopped: () => false, onBytes: (count) => onBytes?.(count) });
+  try {
+    for (const task of tasks) {
+      signal?.throwIfAborted();
+      onResult(runner.task(task));
+      await setImmediate(); // lets an abort in
+    }
+  } finally {
+    runner.close();
+  }
+}
+
+async function runInThreads({ tasks, workers, signal, onBytes, onResult }: RunTasksOptions): Promise<void> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const queue = tasks.values();
   const failures: unknown[] = [];

@@ -175,14 +175,14 @@ class Message {
   }
 }
 
-/** Base-128 varint of a non-negative safe integer. */
+/** Base-128 varint of a safe integer; negative ones as 64 bits of two's complement. */
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 128) {
-    bytes.push((rest % 128) + 128);
-    rest = Math.floor(rest / 128);
+  let rest = BigInt.asUintN(64, BigInt(value));
+  while (rest >= 128n) {
+    bytes.push(Number(rest & 127n) + 128);
+    rest >>= 7n;
   }
-  bytes.push(rest);
+  bytes.push(Number(rest));
   return Uint8Array.from(bytes);
 }

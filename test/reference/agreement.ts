@@ -11,13 +11,18 @@
 import { relativeError } from '../support/error.ts';
 import { type ForwardOptions, type ForwardResult, forward } from './forward.ts';
 
-/** Two near ties of one position are rarely turned at once; more have not been seen. */
-const deepestSearch = 2;
+/**
+ * Near ties of one position that may turn at once. One is the rule; but a 4-bit embedding times a 16-bit norm weight
+ * is a product of short numbers, and layer 0 then has several exact ties in a row (three have been seen to turn).
+ */
+const deepestSearch = 4;
+
+type Turns = ReadonlyMap<string, number>;
 
 export interface Resolved {
   result: ForwardResult;
   /** Near ties that the device rounded the other way, with their distances. */
-  turned: Map<string, number>;
+  turned: Turns;
   /** Of each position. */
   errors: number[];
 }
@@ -28,43 +33,42 @@ export function resolve(
   device: readonly ArrayLike<number>[],
   bound: number,
 ): Resolved {
-  const turned = new Map<string, number>();
-  const run = (flips: ReadonlyMap<string, number>, positions: number) => {
-    return forward({ ...options, ids: options.ids.slice(0, positions), flips: new Set(flips.keys()) });
+  const run = (turns: Turns, positions: number) => {
+    return forward({ ...options, ids: options.ids.slice(0, positions), flips: new Set(turns.keys()) });
   };
   const errorsOf = (result: ForwardResult) => {
     return result.logits.map((row, p) => relativeError(device[p] ?? [], row));
   };
 
-  /** Near ties beyond `flips` that bring positions 0..last under the bound; undefined where none do. */
-  const search = (
-    flips: ReadonlyMap<string, number>,
-    last: number,
-    depth: number,
-  ): Map<string, number> | undefined => {
-    const result = run(flips, last + 1);
-    if (errorsOf(result).every((error) => error <= bound)) return new Map(flips);
+  /** Adds up to `depth` near ties that bring positions 0..last under the bound; undefined where none do. */
+  const search = (turns: Turns, last: number, depth: number, seen: Set<string>): Turns | undefined => {
+    const key = [...turns.keys()].sort().join();
+    if (seen.has(key)) return undefined;
+    seen.add(key);
+    const result = run(turns, last + 1);
+    if (errorsOf(result).every((error) => error <= bound)) return turns;
     if (depth === 0) return undefined;
     const candidates = result.nearTies
-      .filter(({ name }) => !flips.has(name))
+      .filter(({ name, position }) => !turns.has(name) && (depth === 1 || position === last))
       .sort((a, b) => b.position - a.position || a.distance - b.distance);
     for (const { name, distance } of candidates) {
-      const found = search(new Map(flips).set(name, distance), last, depth - 1);
+      const found = search(new Map(turns).set(name, distance), last, depth - 1, seen);
       if (found) return found;
     }
     return undefined;
   };
 
+  let turned: Turns = new Map();
   let result = run(turned, options.ids.length);
   let errors = errorsOf(result);
   for (let position = 0; position < errors.length; position++) {
     if ((errors[position] as number) <= bound) continue;
-    const found = [1, 2].reduce<Map<string, number> | undefined>(
-      (earlier, depth) => earlier ?? (depth <= deepestSearch ? search(turned, position, depth) : undefined),
-      undefined,
-    );
+    let found: Turns | undefined;
+    for (let depth = 1; depth <= deepestSearch && !found; depth++) {
+      found = search(turned, position, depth, new Set());
+    }
     if (!found) break;
-    for (const [name, distance] of found) turned.set(name, distance);
+    turned = found;
     result = run(turned, options.ids.length);
     errors = errorsOf(result);
   }

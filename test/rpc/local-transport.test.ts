@@ -1,6 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
 import { openLocalTransport } from '../../rpc/local.ts';
 import type { Transport } from '../../rpc/transport.ts';
-import { describeTransport } from './transport.cases.ts';
+import { block, describeTransport, hello } from './transport.cases.ts';
 
 const opened: Transport[] = [];
 
@@ -13,4 +15,15 @@ describeTransport('within one process', {
   async close() {
     for (const transport of opened.splice(0)) transport.close();
   },
+});
+
+test('a thread blocked past the deadline gives no false timeout in one process', async () => {
+  const late = async () => {
+    await nextTurn();
+    return 'in time';
+  };
+  const transport = await openLocalTransport({ hello, late }, { hello: {} });
+  const call = transport.call('late', {}, { deadlineMs: 20 });
+  block(60);
+  expect(await call).toBe('in time');
 });

@@ -26,7 +26,7 @@ export interface Measurement {
   /** Choices of experts, positions times layers, and how many of them were forced. */
   choices: number;
   forced: number;
-  /** By how much the device's choice missed the reference's best, at worst; more than the margin is a fault. */
+  /** By how much a choice that was the device's own missed the reference's best, at worst. */
   regret: number;
   /** Distances from the half of the int8 ties that were turned. */
   turned: number[];
@@ -65,7 +65,11 @@ export async function measure(options: CheckpointOptions, bits: 4 | 8 | 32): Pro
         positions: length,
         choices: length * config.layers,
         forced: forced.flat().filter((choice) => choice !== undefined).length,
-        regret: Math.max(...result.routing.flat().map((choice) => choice.regret)),
+        regret: Math.max(
+          ...result.routing.flatMap((layer, l) => {
+            return layer.map(({ regret }, position) => (forced[l]?.[position] ? 0 : regret));
+          }),
+        ),
         turned: [...turned.values()],
         floatDistance: Math.max(...float.logits.map((row, p) => relativeError(logits[p] ?? [], row))),
       };
@@ -77,22 +81,27 @@ export async function measure(options: CheckpointOptions, bits: 4 | 8 | 32): Pro
   }
 }
 
-/** One line of what was seen over several measurements, exceptions counted. */
+/** What was seen over several measurements, exceptions counted. */
 export function summary(title: string, all: readonly Measurement[]): string {
   const sum = (of: (one: Measurement) => number) => all.reduce((total, one) => total + of(one), 0);
-  const most = (of: (one: Measurement) => number) => Math.max(0, ...all.map(of)).toExponential(1);
+  const sorted = (of: (one: Measurement) => number[]) => all.flatMap(of).sort((a, b) => a - b);
   const share = (part: number, whole: number) =>
     `${part} of ${whole} (${((100 * part) / whole).toFixed(1)} %)`;
+  const distances = sorted((one) => [one.floatDistance]);
+  const farthestTurn = sorted((one) => one.turned).at(-1) ?? 0;
   return [
-    `${title}: ${all.length} checkpoints, worst error ${most((one) => one.worst)}`,
-    `routing forced ${share(
+    `${title}: ${all.length} checkpoints, worst error ${sorted((one) => [one.worst])
+      .at(-1)
+      ?.toExponential(1)}`,
+    `routing forced at ${share(
       sum((one) => one.forced),
       sum((one) => one.choices),
-    )}`,
-    `int8 ties turned ${share(
+    )} choices`,
+    `int8 ties turned at ${share(
       sum((one) => one.turned.length),
       sum((one) => one.positions),
-    )} of positions, ` + `at most ${most((one) => Math.max(0, ...one.turned))} of a step from the half`,
-    `distance to the float reference on the same weights ${most((one) => one.floatDistance)}`,
-  ].join('; ');
+    )} positions, within ${farthestTurn.toExponential(1)} of a step from the half`,
+    `distance to the float reference on the same weights: median ${distances[distances.length >> 1]?.toExponential(1)}, ` +
+      `largest ${distances.at(-1)?.toExponential(1)}`,
+  ].join('\n  ');
 }

@@ -233,7 +233,10 @@ describe('the engine', () => {
       collect(generate({ prompt: Int32Array.of(12), maxTokens: 3 })),
     ]);
     expect(hit.ids).toEqual([3, 4, 5]);
-    expect(hit.last).toMatchObject({ type: 'error', error: { code: 'internal', message: expect.stringContaining('broken expert') } });
+    expect(hit.last).toMatchObject({
+      type: 'error',
+      error: { code: 'internal', message: expect.stringContaining('broken expert') },
+    });
     expect(spared).toMatchObject({ ids: [13, 14, 15], last: { type: 'finish' } });
   });
 

@@ -1,0 +1,115 @@
+// The room behind a real port, over a fake engine: what the tests of its front door share.
+import OpenAI from 'openai';
+import pino from 'pino';
+import { onTestFinished } from 'vitest';
+import { createApi } from '../../../gateway/api/app.ts';
+import type { Limits } from '../../../gateway/api/context.ts';
+import type { ErrorEnvelope } from '../../../gateway/api/errors.ts';
+import type { ChatLogprobEntry, CompletionLogprobs } from '../../../gateway/api/logprobs.ts';
+import { type ApiServer, serve } from '../../../gateway/api/serve.ts';
+import { compileTemplate } from '../../../gateway/api/template.ts';
+import { createTokenizer } from '../../../gateway/api/tokenizer.ts';
+import type { Usage } from '../../../gateway/api/wire.ts';
+import { FakeEngine, type FakeEngineOptions } from '../../support/fake-engine.ts';
+import { byteLevelTokenizer, CHAT_TEMPLATE, SPECIALS } from '../../support/tokenizer.ts';
+
+export const tokenizer = createTokenizer(byteLevelTokenizer());
+export const idOf = (token: string): number => tokenizer.idOf(token) ?? Number.NaN;
+export const VOCAB = idOf('<|end|>') + 1;
+export const MODEL = 'fake-moe';
+
+/** The ids whose bytes are this text. */
+export const say = (text: string): number[] => tokenizer.encodePlain(text, { first: true });
+
+/** The fields of an answer, a chunk or an error that tests look at. */
+export interface AnswerBody {
+  id: string;
+  object: string;
+  created: number;
+  model: string;
+  system_fingerprint: string;
+  choices: {
+    index: number;
+    text: string;
+    message: { role: string; content: string };
+    delta: { role?: string; content?: string };
+    finish_reason: string | null;
+    logprobs: { content: ChatLogprobEntry[] } & CompletionLogprobs;
+  }[];
+  usage: Usage | null;
+  expertgrid: { seed: number; digests: unknown[] };
+  error: ErrorEnvelope['error'];
+}
+
+export interface Room {
+  url: string;
+  engine: FakeEngine;
+  client: OpenAI;
+  server: ApiServer;
+  /** Log lines so far. */
+  logs: Record<string, unknown>[];
+  /** POST of a body, parsed answer beside. */
+  post(
+    path: string,
+    body: unknown,
+    init?: RequestInit,
+  ): Promise<{ status: number; body: AnswerBody; headers: Headers }>;
+}
+
+export interface RoomOptions extends Partial<FakeEngineOptions> {
+  limits?: Partial<Limits>;
+  chat?: string | null;
+}
+
+export async function openRoom({
+  limits,
+  chat = CHAT_TEMPLATE,
+  ...options
+}: RoomOptions = {}): Promise<Room> {
+  const engine = new FakeEngine({ vocab: VOCAB, reply: () => say('hello world'), ...options });
+  const logs: Record<string, unknown>[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line: string) => logs.push(JSON.parse(line)) });
+  const app = createApi({
+    engine,
+    tokenizer,
+    template: chat === null ? undefined : compileTemplate(chat, { bos: SPECIALS[0], eos: SPECIALS[0] }),
+    stopIds: [idOf('<|endoftext|>'), idOf('<|end|>')],
+    bos: idOf('<|endoftext|>'),
+    model: { id: MODEL, created: 1_700_000_000 },
+    limits,
+    logger,
+  });
+  const server = await serve({ app, port: 0 });
+  const url = `http://127.0.0.1:${server.port}`;
+  onTestFinished(async () => {
+    await server.close(0);
+  });
+  const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+  const post: Room['post'] = async (path, body, init = {}) => {
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    const response = await fetch(url + path, { method: 'POST', body: text, ...init });
+    const answer: AnswerBody = JSON.parse(await response.text());
+    return { status: response.status, body: answer, headers: response.headers };
+  };
+  return { url, engine, client, server, logs, post };
+}
+
+/** The `data:` values of a stream, and whether it ended with `[DONE]`. */
+export async function readEvents(response: Response): Promise<{ values: AnswerBody[]; done: boolean }> {
+  const text = await response.text();
+  const data = text
+    .split('\n\n')
+    .filter((block) => block.length > 0)
+    .map((block) => block.replace(/^data: /, ''));
+  const values = data.filter((value) => value !== '[DONE]').map((value): AnswerBody => JSON.parse(value));
+  return { values, done: data.at(-1) === '[DONE]' };
+}
+
+/** Waits until `condition` holds; fails after `ms`. */
+export async function until(condition: () => boolean, ms = 3000): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

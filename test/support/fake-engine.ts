@@ -1,0 +1,126 @@
+// A small real engine without a model: it says what it is told to, one id a step, and keeps the engine's contract
+// (stop ids, limits, aborts, one finish or error). For tests of the rooms above it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  EngineClient,
+  EngineStatus,
+  GenerationError,
+  GenerationPart,
+  GenerationRequest,
+} from '../../gateway/engine/messages.ts';
+
+export interface FakeEngineOptions {
+  vocab: number;
+  context?: number;
+  /** The ids that the model says to a request; it repeats them for ever unless `once`. */
+  reply?: (request: GenerationRequest) => readonly number[];
+  once?: boolean;
+  /** Before each token, and before the first one. */
+  stepMs?: number;
+  prefillMs?: number;
+  /** Ends the generation with this error instead of the token at `after`. */
+  fail?: { after: number; error: GenerationError };
+  status?: Partial<EngineStatus>;
+  /** How long `status()` takes. */
+  statusMs?: number;
+}
+
+export class FakeEngine implements EngineClient {
+  readonly info;
+  readonly requests: GenerationRequest[] = [];
+  /** Generations begun and not ended; those that an abort or a leaving reader ended; tokens given. */
+  open = 0;
+  cancelled = 0;
+  produced = 0;
+  options: FakeEngineOptions;
+
+  constructor(options: FakeEngineOptions) {
+    this.options = options;
+    this.info = { identity: 'fake', vocab: options.vocab, context: options.context ?? 2048 };
+  }
+
+  async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationPart> {
+    const { reply = () => [1, 2, 3], once = false, stepMs = 0, prefillMs = 0, fail } = this.options;
+    this.requests.push(request);
+    this.open++;
+    let ended = false;
+    const finish = (reason: 'stop' | 'length', completionTokens: number, stopId?: number): GenerationPart => {
+      ended = true;
+      const promptTokens = request.prompt.length;
+      return { type: 'finish', reason, stopId, promptTokens, completionTokens, cachedTokens: 0 };
+    };
+    try {
+      await pause(prefillMs, signal);
+      const said = reply(request);
+      for (let count = 0; ; count++) {
+        await pause(stepMs, signal);
+        if (signal.aborted) return;
+        if (fail !== undefined && count === fail.after) {
+          ended = true;
+          yield { type: 'error', error: fail.error };
+          return;
+        }
+        if (count === request.maxTokens || (once && count === said.length)) {
+          yield finish(count === request.maxTokens ? 'length' : 'stop', count);
+          return;
+        }
+        const id = said[count % said.length];
+        if (request.stopIds.includes(id)) {
+          yield finish('stop', count + 1, id);
+          return;
+        }
+        this.produced++;
+        yield tokenPart(request, id, count, this.info.vocab);
+      }
+    } finally {
+      this.open--;
+      if (!ended) this.cancelled++;
+    }
+  }
+
+  async status(): Promise<EngineStatus> {
+    await sleep(this.options.statusMs ?? 0);
+    return {
+      ready: true,
+      missing: [],
+      running: this.open,
+      waiting: 0,
+      kvBytesReserved: 0,
+      kvBytesLimit: 1024,
+      shards: [],
+      fingerprint: 'fp_fake',
+      counters: { expertgrid_engine_steps_total: this.produced },
+      ...this.options.status,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.options = { ...this.options, fail: { after: 0, error: shuttingDown } };
+  }
+}
+
+const shuttingDown: GenerationError = {
+  code: 'shutting_down',
+  message: 'the engine is closing',
+  retryable: true,
+};
+
+function tokenPart(request: GenerationRequest, id: number, position: number, vocab: number): GenerationPart {
+  const part: GenerationPart = { type: 'token', id };
+  if (request.digests === true) part.digest = `digest-${position}-${id}`;
+  if (request.logprobs === undefined) return part;
+  part.logprob = -0.5;
+  part.top = Array.from({ length: request.logprobs }, (_, rank) => ({
+    id: (id + rank) % vocab,
+    logprob: -0.5 - rank,
+  }));
+  return part;
+}
+
+/** Yields to the event loop even for 0 ms, as a real engine's step does. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await sleep(ms, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}
