@@ -1,5 +1,6 @@
 // One expert shard as a child process: started, watched, started again on its port when it dies, asked to leave.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { sibling } from './files.ts';
 import type { ShardMessage } from './shard.ts';
@@ -45,7 +46,7 @@ export class ShardProcess {
       logLevel,
     ];
     // A process group of its own: a terminal's Ctrl-C reaches only the parent, which asks it to leave when it is time.
-    const child = spawn(process.execPath, [sibling('main').pathname, 'shard', ...flags], {
+    const child = spawn(process.execPath, [fileURLToPath(sibling('main')), 'shard', ...flags], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,
     });

@@ -17,7 +17,6 @@ import {
   type ModelOffer,
   parseHelloParams,
   parseRunRequest,
-  protocolVersion,
   runAnswerToValue,
 } from './wire.ts';
 
@@ -76,9 +75,6 @@ export function createShardService({
   const handlers: Handlers = {
     async hello(params) {
       const { protocol } = parseHelloParams(params);
-      if (protocol !== protocolVersion) {
-        throw new RpcError('incompatible', `this shard speaks protocol ${protocolVersion}, not ${protocol}`);
-      }
       const offer = { ...model, numericsClass: device.numericsClass, holdings: holdings.ranges() };
       const answer = { protocol, version, instance, state, models: [offer], limits: fitting, epoch: 0 };
       return helloAnswerToValue(answer);

@@ -92,11 +92,13 @@ export function helloParams({ protocol, role, version }: HelloParams): Params {
   return { protocol, role, version };
 }
 
+/** The version comes first: what follows it may look different in another one. */
 export function parseHelloParams(params: Params): HelloParams {
+  const protocol = sameProtocol(params);
   const role = string(params, 'role');
   if (role !== 'gateway' && role !== 'admin')
     refuse(`role must be gateway or admin, not ${JSON.stringify(role)}`);
-  return { protocol: integer(params, 'protocol'), role, version: string(params, 'version') };
+  return { protocol, role, version: string(params, 'version') };
 }
 
 export function helloAnswerToValue({ models, limits, ...rest }: HelloAnswer): Value {
@@ -106,13 +108,14 @@ export function helloAnswerToValue({ models, limits, ...rest }: HelloAnswer): Va
 
 export function parseHelloAnswer(value: Value): HelloAnswer {
   const answer = map(value, 'the answer to hello');
+  const protocol = sameProtocol(answer);
   const state = string(answer, 'state');
   if (state !== 'available' && state !== 'draining') {
     refuse(`state must be available or draining, not ${JSON.stringify(state)}`);
   }
   const limits = map(answer.limits, 'limits');
   return {
-    protocol: integer(answer, 'protocol'),
+    protocol,
     version: string(answer, 'version'),
     instance: string(answer, 'instance'),
     state,
@@ -124,6 +127,12 @@ export function parseHelloAnswer(value: Value): HelloAnswer {
     },
     epoch: integer(answer, 'epoch'),
   };
+}
+
+function sameProtocol(params: Params): number {
+  const protocol = integer(params, 'protocol');
+  if (protocol === protocolVersion) return protocol;
+  throw new RpcError('incompatible', `the peer speaks protocol ${protocol}, this side ${protocolVersion}`);
 }
 
 function parseModelOffer(value: Value): ModelOffer {

@@ -23,9 +23,9 @@ export interface Fields {
 }
 
 export function readFields(json: unknown, file: string, prefix = ''): Fields {
-  const describe = prefix === '' ? '' : ` field ${prefix.slice(0, -1)}:`;
+  const where = prefix === '' ? '' : ` field ${prefix.slice(0, -1)}:`;
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new InputError(`${file}:${describe} is not a JSON object`);
+    throw new InputError(`${file}:${where} is not a JSON object`);
   }
   const values = new Map<string, unknown>(Object.entries(json));
   const raw = (name: string): unknown => values.get(name) ?? undefined;

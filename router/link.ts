@@ -76,16 +76,14 @@ function parseGreeting({ greeting }: Transport): HelloAnswer {
   try {
     return parseHelloAnswer(greeting);
   } catch (cause) {
-    const { message } = toRpcError(cause);
+    const { code, message } = toRpcError(cause);
+    if (code === 'incompatible') throw cause;
     throw new RpcError('incompatible', `its answer to hello is malformed: ${message}`, { cause });
   }
 }
 
 /** The offer of the wanted model, or an error that says what differs. */
 export function checkOffer(answer: HelloAnswer, model: ModelShape): ModelOffer {
-  if (answer.protocol !== protocolVersion) {
-    throw new RpcError('incompatible', `it speaks protocol ${answer.protocol}, not ${protocolVersion}`);
-  }
   if (answer.state === 'draining') throw new RpcError('draining', 'it is leaving service');
   const offer = answer.models.find(({ identity }) => identity === model.identity);
   if (offer === undefined) {

@@ -90,7 +90,7 @@ export async function listen({
     broadcast('draining', {});
     for (const { session } of peers) session.drain();
     const allIdle = Promise.all([...peers].map(({ session }) => session.idle()));
-    await Promise.race([allIdle, new Promise<void>((resolve) => afterSockets(graceMs, resolve))]);
+    await Promise.race([allIdle, new Promise<void>((resolve) => afterSockets(graceMs, () => resolve()))]);
     const reason = new RpcError('unavailable', 'the peer has left service');
     for (const { session, socket } of peers) {
       session.abandon(reason); // what outlasted the grace

@@ -5,9 +5,10 @@ import { type AddedToken, type Tokenizer, wellFormed } from './tokenizer.ts';
 
 /**
  * Put into callers' text wherever it could read as a special token, and taken out again once the template's own special
- * tokens were found. A lone surrogate: well-formed text cannot hold it, so no caller can write or cancel one.
+ * tokens were found. Two low surrogates: well-formed text cannot hold them (one alone is the second half of a
+ * character), so no caller can write or cancel a break.
  */
-const BREAK = '\udfff';
+const BREAK = '\udfff\udfff';
 
 /**
  * Only special tokens are broken up and the text is tokenized in the pieces that special tokens leave, so every other

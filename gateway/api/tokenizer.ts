@@ -45,8 +45,11 @@ export interface TokenizerOptions {
   reserved?: readonly number[];
 }
 
-/** An added token that no well-formed text can hold. Text after it is not the first piece, which SentencePiece-style tokenizers treat apart. */
-const LEAD = '\ud800';
+/**
+ * An added token that no well-formed text can hold: two high surrogates (one alone is the first half of a character).
+ * Text after it is not the first piece, which SentencePiece-style tokenizers treat apart.
+ */
+const LEAD = '\ud800\ud800';
 
 /** Reads tokenizer.json and, if there is one, tokenizer_config.json from `dir`. Throws, naming file and field, for kinds that are not supported. */
 export async function loadTokenizer(

@@ -17,6 +17,9 @@ export interface OpenDenseOptions {
 /** Reads the dense part of the bundle, hash-checked, and readies it. */
 export async function openDenseDevice({ bundle, signal, onLoaded }: OpenDenseOptions): Promise<DenseDevice> {
   const { config } = bundle;
+  if (config.headDim % 8 !== 0) {
+    throw new Error(`${bundle.dir}: heads of ${config.headDim}: ONNX Runtime's attention takes multiples of 8`);
+  }
   const numericsClass = ortNumericsClass(bundle);
   const layers = [];
   for (let layer = 0; layer < config.layers; layer++) {

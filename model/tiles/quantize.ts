@@ -12,7 +12,7 @@ export function quantize(values: Float32Array, rows: number, cols: number, encod
   return { encoding, rows, cols, data };
 }
 
-/** As `quantize`, into `out`, which holds exactly the matrix's bytes. */
+/** As `quantize`, into `out`, which holds exactly the matrix's bytes and starts at a multiple of 4. */
 export function quantizeInto(
   values: Float32Array,
   rows: number,
@@ -25,108 +25,120 @@ export function quantizeInto(
   const tileBytes = TILE_BYTES[encoding];
   if (out.length !== rowBlocks * colBlocks * tileBytes)
     throw new RangeError('the output has the wrong length');
-  const groupInto = encoding === 'q4' ? groupTo4 : groupTo8;
-  const zero = encoding === 'q4' ? 0x88 : 0x80;
+  const roundGroup = encoding === 'q4' ? roundTo4 : roundTo8;
+  const zeros = encoding === 'q4' ? 0x88 : 0x80;
+  const words = new Int32Array(out.buffer, out.byteOffset, out.length / 4);
+  const bits = bitsOf(values);
   const edge = new Float32Array(GROUP);
+  const edgeBits = bitsOf(edge);
   for (let tile = 0; tile < rowBlocks * colBlocks; tile++) {
     const at = tile * tileBytes;
+    const scales = at + tileBytes - 2 * TILE_ROWS;
     const firstRow = Math.floor(tile / colBlocks) * TILE_ROWS;
     const firstCol = (tile % colBlocks) * GROUP;
     const lanes = Math.min(TILE_ROWS, rows - firstRow);
     const width = Math.min(GROUP, cols - firstCol);
-    if (lanes < TILE_ROWS) {
-      out.fill(zero, at, at + tileBytes - 2 * TILE_ROWS); // rows past the edge: zero weights, zero scales
-      out.fill(0, at + tileBytes - 2 * TILE_ROWS, at + tileBytes);
-    }
+    if (lanes < TILE_ROWS) out.fill(zeros, at, scales).fill(0, scales, at + tileBytes);
     for (let lane = 0; lane < lanes; lane++) {
       const from = (firstRow + lane) * cols + firstCol;
-      let scale: number;
-      if (width === GROUP) {
-        scale = groupInto(values, from, out, at + lane * 4);
-      } else {
-        edge.fill(0).set(values.subarray(from, from + width));
-        scale = groupInto(edge, 0, out, at + lane * 4);
-      }
-      const scaleAt = at + tileBytes - 2 * TILE_ROWS + 2 * lane;
-      out[scaleAt] = scale & 255;
-      out[scaleAt + 1] = scale >> 8;
+      const whole = width === GROUP;
+      if (!whole) edge.fill(0).set(values.subarray(from, from + width));
+      const scale = whole
+        ? roundGroup(values, bits, from, words, at / 4 + lane)
+        : roundGroup(edge, edgeBits, 0, words, at / 4 + lane);
+      out[scales + 2 * lane] = scale & 255;
+      out[scales + 2 * lane + 1] = scale >> 8;
     }
   }
 }
 
-function refuse(values: Float32Array, from: number): never {
-  const bad = values.subarray(from, from + GROUP).find((value) => !Number.isFinite(value));
-  if (bad !== undefined) throw new RangeError(`holds ${bad}`);
-  throw new RangeError('holds values too large for a float16 scale');
+function bitsOf(values: Float32Array): Int32Array {
+  return new Int32Array(values.buffer, values.byteOffset, values.length);
 }
 
+/** Index of the value farthest from zero: the largest of the bit patterns without their signs. Refuses NaN, infinity. */
+function farthest(values: Float32Array, bits: Int32Array, from: number): number {
+  let at = from;
+  let largest = 0;
+  for (let i = from; i < from + GROUP; i++) {
+    const magnitude = bits[i]! & 0x7fffffff;
+    if (magnitude > largest) {
+      largest = magnitude;
+      at = i;
+    }
+  }
+  if (largest >= 0x7f800000) throw new RangeError(`holds ${values[at]}`);
+  return at;
+}
+
+/** A scale as float16 holds it, with its bits. */
+function halfScale(scale: number): { half: number; inverse: number } {
+  const half = numberToHalf(scale);
+  const rounded = halfToNumber(half);
+  if (rounded - rounded !== 0) throw new RangeError('holds values too large for a float16 scale');
+  return { half, inverse: rounded === 0 ? 0 : 1 / rounded };
+}
+
+/** Adding and taking away 1.5 * 2^52 rounds a double to a whole number: faster than Math.round, ties to even. */
+const ROUNDER = 6_755_399_441_055_744;
+
 /**
- * 32 values to the nibbles of one row of a tile; returns the float16 bits of their scale.
+ * 32 values to the nibbles of one row of a tile, four words `16` apart; returns the float16 bits of their scale.
  *
  * The value farthest from zero is laid on -8 (the scale takes its sign), which uses all 16 steps; then the scale is
  * set to the least-squares best for those steps and everything is rounded once more to that scale as float16 holds
- * it. Each step can only lower the squared error.
+ * it. Each step can only lower the squared error, but for the scale's own rounding.
  */
-function groupTo4(values: Float32Array, from: number, out: Uint8Array, to: number): number {
-  let largest = 0;
-  let extreme = 0;
-  for (let i = from; i < from + GROUP; i++) {
-    const value = values[i]!;
-    const magnitude = value < 0 ? -value : value;
-    if (magnitude > largest) {
-      largest = magnitude;
-      extreme = value;
-    }
-  }
-  const steps = largest === 0 ? 0 : -8 / extreme;
+function roundTo4(values: Float32Array, bits: Int32Array, from: number, out: Int32Array, to: number): number {
+  const extreme = values[farthest(values, bits, from)]!;
+  const steps = extreme === 0 ? 0 : -8 / extreme;
   let products = 0;
   let squares = 0;
-  for (let i = from; i < from + GROUP; i++) {
-    const value = values[i]!;
-    let q = ((value * steps + 8.5) | 0) - 8;
-    if (q > 7) q = 7;
-    products += value * q;
-    squares += q * q;
+  for (let i = from; i < from + GROUP; i += 2) {
+    const a = values[i]!;
+    const b = values[i + 1]!;
+    const qa = Math.min(a * steps + ROUNDER - ROUNDER, 7);
+    const qb = Math.min(b * steps + ROUNDER - ROUNDER, 7);
+    products += a * qa + b * qb;
+    squares += qa * qa + qb * qb;
   }
-  // A NaN makes `products` NaN; an infinity does the same through infinity * 0 steps.
-  if (!(products - products === 0)) refuse(values, from);
-  const half = squares === 0 ? 0 : numberToHalf(products / squares);
-  const scale = halfToNumber(half);
-  if (scale - scale !== 0) refuse(values, from);
-  const inverse = scale === 0 ? 0 : 1 / scale;
+  const { half, inverse } = halfScale(squares === 0 ? 0 : products / squares);
   for (let v = 0; v < 4; v++) {
-    for (let j = 0; j < 4; j++) {
-      const at = from + 8 * v + j;
-      out[to + 64 * v + j] = nibble(values[at]! * inverse) | (nibble(values[at + 4]! * inverse) << 4);
-    }
+    const at = from + 8 * v;
+    out[to + 16 * v] =
+      nibble(values[at]! * inverse) |
+      (nibble(values[at + 4]! * inverse) << 4) |
+      (nibble(values[at + 1]! * inverse) << 8) |
+      (nibble(values[at + 5]! * inverse) << 12) |
+      (nibble(values[at + 2]! * inverse) << 16) |
+      (nibble(values[at + 6]! * inverse) << 20) |
+      (nibble(values[at + 3]! * inverse) << 24) |
+      (nibble(values[at + 7]! * inverse) << 28);
   }
   return half;
 }
 
-/** The nearest of -8..7, plus 8. */
+/** The nearest of -8..7, plus 8. Truncation is floor here: all that is below 0.5 is clamped to 0 anyway. */
 function nibble(value: number): number {
-  const q = (value + 8.5) | 0; // truncation is floor here: all below 0.5 clamps to 0
-  return q > 15 ? 15 : Math.max(q, 0);
+  return Math.max(Math.min((value + 8.5) | 0, 15), 0);
 }
 
-/** 32 values to the bytes of one row of a tile, symmetric around 128; returns the float16 bits of their scale. */
-function groupTo8(values: Float32Array, from: number, out: Uint8Array, to: number): number {
-  let largest = 0;
-  let sum = 0;
-  for (let i = from; i < from + GROUP; i++) {
-    const value = values[i]!;
-    const magnitude = value < 0 ? -value : value;
-    if (magnitude > largest) largest = magnitude;
-    sum += value;
-  }
-  if (!(sum - sum === 0)) refuse(values, from);
-  const half = numberToHalf(largest / 127);
-  const scale = halfToNumber(half);
-  if (scale - scale !== 0) refuse(values, from);
-  const inverse = scale === 0 ? 0 : 1 / scale;
-  for (let i = 0; i < GROUP; i++) {
-    const q = (values[from + i]! * inverse + 128.5) | 0;
-    out[to + (i >> 2) * 64 + (i & 3)] = q > 255 ? 255 : Math.max(q, 1);
+/** 32 values to the bytes of one row of a tile, symmetric around 128, eight words `16` apart; returns the scale's bits. */
+function roundTo8(values: Float32Array, bits: Int32Array, from: number, out: Int32Array, to: number): number {
+  const extreme = values[farthest(values, bits, from)]!;
+  const { half, inverse } = halfScale(Math.abs(extreme) / 127);
+  for (let v = 0; v < 8; v++) {
+    const at = from + 4 * v;
+    out[to + 16 * v] =
+      byte(values[at]! * inverse) |
+      (byte(values[at + 1]! * inverse) << 8) |
+      (byte(values[at + 2]! * inverse) << 16) |
+      (byte(values[at + 3]! * inverse) << 24);
   }
   return half;
+}
+
+/** The nearest of -127..127, plus 128. */
+function byte(value: number): number {
+  return Math.max(Math.min((value + 128.5) | 0, 255), 1);
 }

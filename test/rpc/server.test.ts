@@ -124,6 +124,17 @@ test('an answer too large for a frame becomes an error of that call alone', asyn
   expect(await transport.call('echo', { a: 1 }, { deadlineMs: 2_000 })).toMatchObject({ a: 1 });
 });
 
+test.each([
+  ['text', 'soon', 'invalid'],
+  ['not a number', Number.NaN, 'invalid'],
+  ['over', -1, 'deadline'],
+])('a deadline that is %s is refused without work', async (_name, deadlineMs, code) => {
+  const { address } = await serve();
+  const peer = await greeted(address);
+  peer.send({ type: 'request', id: 3, method: 'echo', params: { deadlineMs } });
+  expect(await peer.next()).toMatchObject({ id: 3, error: { code } });
+});
+
 describe('draining', () => {
   test('lets running calls end, refuses new ones, tells every peer, then closes', async () => {
     const { promise, resolve } = gate();
@@ -176,9 +187,9 @@ describe('the calling end', () => {
     const { address } = await worker();
     const transport = await openSocketTransport(address, { hello: {} });
     closers.push(() => transport.close());
-    for (let round = 0; round < 5; round++) {
-      const call = transport.call('after', { ms: 0, round }, { deadlineMs: 30 });
-      block(100);
+    for (let round = 0; round < 4; round++) {
+      const call = transport.call('after', { ms: 0, round }, { deadlineMs: 40 });
+      block(200);
       expect(await call).toMatchObject({ round });
     }
   });

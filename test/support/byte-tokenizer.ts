@@ -1,29 +1,16 @@
-// A byte-level BPE tokenizer without merges: id = byte, then Sigma's five specials. Knows no model.
+// Tokenizer files of tiny checkpoints: no merges, id = byte, then the five specials. Knows no model.
+import { byteSymbols, CHAT_TEMPLATE, SPECIALS } from './tokenizer.ts';
 
 /** 256 bytes and five specials. */
-export const byteTokenizerVocab = 261;
-
-const names = ['<|endoftext|>', '<|system|>', '<|user|>', '<|assistant|>', '<|end|>'] as const;
+export const byteTokenizerVocab = 256 + SPECIALS.length;
 
 /** Ids of the specials that begin and end a text. */
 export const specials = { bos: 256, eos: [256, 260] } as const;
 
-/** bos, `<|role|>content<|end|>` for each message, then the assistant's turn. */
-const chatTemplate =
-  "{{ bos_token }}{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}" +
-  "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
-
-/** GPT-2's printable stand-in for each byte: itself where printable, else 256 and up in order. */
-export function byteAlphabet(): string[] {
-  const printable = (b: number) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-  let next = 256;
-  return Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : next++));
-}
-
 /** File name → JSON of tokenizer.json and tokenizer_config.json. */
 export function byteTokenizerFiles(): Record<string, unknown> {
-  const vocab = Object.fromEntries(byteAlphabet().map((symbol, id) => [symbol, id]));
-  const addedTokens = names.map((content, i) => ({
+  const vocab = Object.fromEntries(byteSymbols().map((symbol, id) => [symbol, id]));
+  const addedTokens = SPECIALS.map((content, i) => ({
     id: 256 + i,
     content,
     single_word: false,
@@ -65,7 +52,7 @@ export function byteTokenizerFiles(): Record<string, unknown> {
       add_bos_token: false,
       clean_up_tokenization_spaces: false,
       model_max_length: 1_000_000,
-      chat_template: chatTemplate,
+      chat_template: CHAT_TEMPLATE,
     },
   };
 }

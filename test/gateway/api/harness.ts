@@ -61,7 +61,17 @@ export interface RoomOptions extends Partial<FakeEngineOptions> {
   chat?: string | null;
 }
 
-export async function openRoom({
+/** A room for one test, closed after it. */
+export async function openRoom(options: RoomOptions = {}): Promise<Room> {
+  const room = await startRoom(options);
+  onTestFinished(async () => {
+    await room.server.close(0);
+  });
+  return room;
+}
+
+/** A room that its caller closes. */
+export async function startRoom({
   limits,
   chat = CHAT_TEMPLATE,
   ...options
@@ -81,9 +91,6 @@ export async function openRoom({
   });
   const server = await serve({ app, port: 0 });
   const url = `http://127.0.0.1:${server.port}`;
-  onTestFinished(async () => {
-    await server.close(0);
-  });
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
   const post: Room['post'] = async (path, body, init = {}) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);

@@ -1,0 +1,108 @@
+// A running gateway as its callers see it: starts one, asks it for completions, reads its streams. Knows no engine.
+import { type Running, startCli } from '../support/process.ts';
+
+export interface Gateway {
+  process: Running;
+  url: string;
+  port: number;
+  /** Name of the model that it serves. */
+  model: string;
+}
+
+export interface Completion {
+  choices: { text: string; finish_reason: string; logprobs: unknown }[];
+  usage: { prompt_tokens: number; completion_tokens: number };
+  expertgrid: { seed: number; /** `[choices][tokens]` */ digests?: string[][] };
+}
+
+/** One event of a stream, or the error that ended it. */
+export interface StreamEvent {
+  choices?: { text: string; finish_reason: string | null }[];
+  expertgrid?: { digests?: string[] };
+  error?: { message: string; type: string; param: string | null; code: string | null };
+  /** When it was read, on the clock of `performance.now()`. */
+  at: number;
+}
+
+const ready = /ready in ([\d.]+) s: (\S+) at (http:\S+?:(\d+)), (\d+) of (\d+) shards connected/;
+
+/** `expertgrid up`; resolves at its ready line. */
+export function startUp(model: string, flags: readonly string[] = []): Promise<Gateway> {
+  return started(startCli(['up', '--model', model, '--port', '0', '--log-level', 'warn', ...flags]));
+}
+
+/** `expertgrid gateway` over shards that run elsewhere. */
+export function startGateway(model: string, shards: readonly string[]): Promise<Gateway> {
+  const flags = ['--model', model, '--shards', shards.join(','), '--port', '0', '--log-level', 'warn'];
+  return started(startCli(['gateway', ...flags]));
+}
+
+async function started(process: Running): Promise<Gateway> {
+  const [, , model = '', url = '', port] = await process.says(ready);
+  return { process, url, port: Number(port), model };
+}
+
+export function post(
+  { url, model }: Gateway,
+  body: Record<string, unknown>,
+  signal?: AbortSignal,
+): Promise<Response> {
+  return fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model, ignore_eos: true, ...body }),
+    ...(signal !== undefined && { signal }),
+  });
+}
+
+/** A whole answer; throws where it is an error. */
+export async function complete(gateway: Gateway, body: Record<string, unknown>): Promise<Completion> {
+  const response = await post(gateway, body);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${response.status} ${text}`);
+  return JSON.parse(text) as Completion;
+}
+
+/** The events of a stream as they come; `[DONE]` is not among them, and `done` is told it. */
+export async function* stream(
+  gateway: Gateway,
+  body: Record<string, unknown>,
+  { signal, done = () => {} }: { signal?: AbortSignal; done?: () => void } = {},
+): AsyncGenerator<StreamEvent, void, undefined> {
+  const response = await post(gateway, { ...body, stream: true }, signal);
+  if (!response.ok || response.body === null)
+    throw new Error(`${response.status} ${await response.text()}`);
+  let held = '';
+  for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+    const events = (held + piece).split('\n\n');
+    held = events.pop() ?? '';
+    for (const event of events) {
+      const data = event.replace(/^data: /, '');
+      if (data === '[DONE]') done();
+      else yield { ...(JSON.parse(data) as Omit<StreamEvent, 'at'>), at: performance.now() };
+    }
+  }
+}
+
+export async function readiness({ url }: Gateway): Promise<{
+  status: number;
+  missing: { layer: number; experts: string }[];
+}> {
+  const response = await fetch(`${url}/health/ready`);
+  const { missing } = (await response.json()) as { missing: { layer: number; experts: string }[] };
+  return { status: response.status, missing };
+}
+
+/** Samples of a Prometheus page, by name with labels: `expertgrid_shard_rows_total{priority="bulk"}`. */
+export async function scrape(url: string): Promise<Map<string, number>> {
+  const page = await (await fetch(`${url}/metrics`)).text();
+  const samples = page.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(samples.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+}
+
+/** Sum of all samples of one name, whatever their labels. */
+export function total(samples: ReadonlyMap<string, number>, name: string): number {
+  let sum = 0;
+  for (const [key, value] of samples) if (key === name || key.startsWith(`${name}{`)) sum += value;
+  return sum;
+}

@@ -1,0 +1,5 @@
+// Sharding and batching change no bit: at the precision of the CPU's integer products, and at float32.
+import { identityCases } from './identity.cases.ts';
+
+identityCases({ bits: 4, k: [1, 1, 1] });
+identityCases({ bits: 32, k: [2, 1, 4] });

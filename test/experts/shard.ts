@@ -1,0 +1,53 @@
+// A shard for tests: the real service over the plain device, and a model small enough to compute by hand.
+
+import { createShardMetrics, type ShardMetrics } from '../../experts/metrics.ts';
+import { createShardService, type ShardService, type ShardServiceOptions } from '../../experts/service.ts';
+import type { Unit } from '../../model/devices/expert.ts';
+import { createPlainExpertDevice, type PlainExpertDevice } from '../support/plain-expert-device.ts';
+
+export const model = {
+  identity: 'test-model',
+  content: 'test-content',
+  bits: 32,
+  group: 0,
+  layers: 2,
+  experts: 6,
+  hidden: 8,
+};
+
+export interface TestShard {
+  service: ShardService;
+  device: PlainExpertDevice;
+  metrics: ShardMetrics;
+}
+
+export function allUnits(): Unit[] {
+  return Array.from({ length: model.layers * model.experts }, (_, i) => ({
+    layer: Math.floor(i / model.experts),
+    expert: i % model.experts,
+  }));
+}
+
+export async function createTestShard(options: Partial<ShardServiceOptions> = {}): Promise<TestShard> {
+  const device = createPlainExpertDevice({ hidden: model.hidden, inner: 5 });
+  const units = options.units ?? allUnits();
+  await device.load(units);
+  const metrics = createShardMetrics();
+  const service = createShardService({ device, model, units, version: 'test', metrics, ...options });
+  return { service, device, metrics };
+}
+
+/** The value of a counter (or of a histogram's count), summed over its labels unless some are named. */
+export async function counted(
+  { registry }: ShardMetrics,
+  name: string,
+  labels: Record<string, string> = {},
+): Promise<number> {
+  const metric = (await registry.getMetricsAsJSON()).find((each) => name.startsWith(each.name));
+  if (metric === undefined) throw new Error(`no metric ${name}`);
+  const values: { value: number; metricName?: string; labels: Record<string, unknown> }[] = metric.values;
+  return values
+    .filter((each) => (each.metricName ?? name) === name)
+    .filter((each) => Object.entries(labels).every(([key, value]) => each.labels[key] === value))
+    .reduce((sum, { value }) => sum + value, 0);
+}

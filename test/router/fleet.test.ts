@@ -1,0 +1,224 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { ShardServiceOptions } from '../../experts/service.ts';
+import { dispatch } from '../../router/dispatch.ts';
+import { Fleet } from '../../router/fleet.ts';
+import { localMember, type Member, socketMember } from '../../router/member.ts';
+import { openLocalTransport } from '../../rpc/local.ts';
+import { listen, type RpcServer } from '../../rpc/server.ts';
+import { createTestShard, model } from '../experts/shard.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+function fleetOf(members: Member[], log: string[] = []): Fleet {
+  const fleet = new Fleet({ members, model, log: (level, message) => log.push(`${level} ${message}`) });
+  closers.push(() => fleet.close());
+  return fleet;
+}
+
+async function serve(options: Partial<ShardServiceOptions> = {}, port = 0): Promise<RpcServer> {
+  const { service } = await createTestShard(options);
+  const server = await listen({ handlers: service.handlers, port });
+  closers.push(() => server.close({ graceMs: 100 }));
+  return server;
+}
+
+function units(layers: number[], experts: number[]) {
+  return layers.flatMap((layer) => experts.map((expert) => ({ layer, expert })));
+}
+
+const everyExpert = [0, 1, 2, 3, 4, 5];
+const oneRow = {
+  model: model.identity,
+  layer: 0,
+  x: new Float32Array(model.hidden).fill(1),
+  hidden: model.hidden,
+  assignment: { k: 1, experts: Uint16Array.of(0), weights: Float32Array.of(1) },
+  deadlineMs: 5_000,
+};
+
+test('before any shard is there everything is missing, by layer', () => {
+  const fleet = fleetOf([]);
+  expect(fleet.ready).toBe(false);
+  expect(fleet.missing()).toEqual([
+    { layer: 0, experts: '0-5' },
+    { layer: 1, experts: '0-5' },
+  ]);
+});
+
+test('what several shards hold adds up; what nobody holds is named', async () => {
+  const first = await createTestShard({ units: units([0, 1], [0, 1, 2]) });
+  const second = await createTestShard({ units: [...units([0], [3, 4, 5]), ...units([1], [2, 4])] });
+  const fleet = fleetOf([
+    localMember('a', first.service.handlers),
+    localMember('b', second.service.handlers),
+  ]);
+  expect(await fleet.whenReady(50)).toBe(false);
+  expect(fleet.missing()).toEqual([{ layer: 1, experts: '3,5' }]);
+  expect(fleet.status()).toEqual([
+    { address: 'a', connected: true, units: 6, numericsClass: 'plain-f32' },
+    { address: 'b', connected: true, units: 5, numericsClass: 'plain-f32' },
+  ]);
+  expect(fleet.numericsClasses).toEqual(['plain-f32']);
+});
+
+test('of two holders the one with fewer calls in flight is asked', async () => {
+  const waiting = {
+    ...(await createTestShard()).service.handlers,
+    'expert.run': () => new Promise<null>(() => {}),
+  };
+  const fleet = fleetOf([localMember('a', waiting), localMember('b', waiting)]);
+  await expect
+    .poll(() => fleet.numericsClasses.length && fleet.status().every(({ connected }) => connected))
+    .toBe(true);
+  const asked: (string | undefined)[] = [];
+  for (let i = 0; i < 4; i++) {
+    asked.push(fleet.lookup(0, 0)?.address);
+    void dispatch({ fleet, ...oneRow });
+  }
+  expect(asked).toEqual(['a', 'b', 'a', 'b']);
+});
+
+describe('a shard that does not fit is not used, and the log says why', () => {
+  const offer = { ...model, content: 'c', bits: 4, group: 32 };
+  const cases: [string, Partial<ShardServiceOptions>, string][] = [
+    [
+      'another model',
+      { model: { ...offer, identity: 'other' } },
+      'it serves other; this gateway serves test-model',
+    ],
+    ['another width', { model: { ...offer, hidden: 16 } }, 'its hidden is 16'],
+    ['more experts', { model: { ...offer, experts: 7 } }, 'its experts is 7'],
+    ['more layers', { model: { ...offer, layers: 3 } }, 'its layers is 3'],
+  ];
+  test.each(cases)('%s', async (_name, options, reason) => {
+    const log: string[] = [];
+    const { service } = await createTestShard(options);
+    const fleet = fleetOf([localMember('odd', service.handlers)], log);
+    await expect.poll(() => log).toHaveLength(1);
+    expect(log[0]).toContain(`warn shard odd is not used: ${reason}`);
+    expect(fleet.status()).toMatchObject([{ connected: false, units: 0 }]);
+  });
+
+  test('a greeting that is none', async () => {
+    const log: string[] = [];
+    fleetOf([localMember('odd', { hello: async () => ({ protocol: 'one' }) })], log);
+    await expect
+      .poll(() => log.join())
+      .toContain('its answer to hello is malformed: protocol must be an integer');
+  });
+
+  test('a protocol of the future', async () => {
+    const log: string[] = [];
+    const { service } = await createTestShard();
+    const hello = async (...args: Parameters<(typeof service.handlers)[string]>) => {
+      const answer = await service.handlers.hello!(...args);
+      return Object.assign({}, answer, { protocol: 2 });
+    };
+    fleetOf([localMember('odd', { hello })], log);
+    await expect.poll(() => log.join()).toContain('the peer speaks protocol 2, this side 1');
+  });
+});
+
+test('a shard that comes late is found, and one that dies and returns serves again', async () => {
+  const log: string[] = [];
+  const first = await serve();
+  const { port } = first.address;
+  const fleet = fleetOf([socketMember(first.address)], log);
+  expect(await fleet.whenReady(5_000)).toBe(true);
+  expect((await dispatch({ fleet, ...oneRow })).failed.size).toBe(0);
+
+  await first.close({ graceMs: 100 });
+  await expect.poll(() => fleet.ready).toBe(false);
+  const { failed } = await dispatch({ fleet, ...oneRow });
+  expect(failed.get(0)).toMatchObject({ code: 'unavailable', retryable: true });
+
+  await expect.poll(() => log.some((line) => line.includes('is away'))).toBe(true);
+  await serve({}, port);
+  expect(await fleet.whenReady(5_000)).toBe(true);
+  expect((await dispatch({ fleet, ...oneRow })).failed.size).toBe(0);
+  expect(fleet.counters.reconnects).toBe(1);
+  expect(log.filter((line) => line.includes('is away'))).toHaveLength(1);
+});
+
+test('a shard that drains gets no new rows but answers those in flight', async () => {
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { service } = await createTestShard();
+  const run = service.handlers['expert.run']!;
+  const slow = async (...args: Parameters<typeof run>) => gate.then(() => run(...args));
+  const server = await listen({ handlers: { ...service.handlers, 'expert.run': slow } });
+  const fleet = fleetOf([socketMember(server.address)]);
+  await fleet.whenReady(5_000);
+  const inFlight = dispatch({ fleet, ...oneRow });
+  await expect.poll(() => fleet.lookup(0, 0)?.inFlight).toBe(1);
+  const { host, port } = server.address;
+  const closed = delayed(20).then(() => server.close());
+  await expect.poll(() => fleet.ready).toBe(false);
+  expect(fleet.status()).toMatchObject([{ address: `${host}:${port}`, connected: true, units: 0 }]);
+  release();
+  expect((await inFlight).failed.size).toBe(0);
+  await closed;
+});
+
+test('holdings that change are taken over as they are told', async () => {
+  const server = await serve({ units: units([0, 1], everyExpert) });
+  const fleet = fleetOf([socketMember(server.address)]);
+  await fleet.whenReady(5_000);
+  let changes = 0;
+  fleet.onChange(() => changes++);
+  server.broadcast('holdings', {
+    model: model.identity,
+    holdings: [
+      [0, 0, 5],
+      [1, 0, 3],
+    ],
+  });
+  await expect.poll(() => changes).toBe(1);
+  expect(fleet.missing()).toEqual([{ layer: 1, experts: '4-5' }]);
+});
+
+test('malformed holdings end the connection; the next hello tells what is held', async () => {
+  const log: string[] = [];
+  const server = await serve();
+  const fleet = fleetOf([socketMember(server.address)], log);
+  await fleet.whenReady(5_000);
+  server.broadcast('holdings', { model: model.identity, holdings: [[0, 0, 99]] });
+  await expect.poll(() => fleet.counters.reconnects).toBe(1);
+  expect(log.join()).toContain('holdings must be triples');
+  expect(fleet.ready).toBe(true);
+});
+
+test('closing while a shard is still being reached ends everything', async () => {
+  let opened = false;
+  let closed = false;
+  const { service } = await createTestShard();
+  const member: Member = {
+    address: 'slow',
+    async connect(options) {
+      await delayed(30);
+      opened = true;
+      const transport = await openLocalTransport(service.handlers, options);
+      const { close } = transport;
+      return Object.assign(transport, {
+        close() {
+          closed = true;
+          close();
+        },
+      });
+    },
+  };
+  const fleet = fleetOf([member]);
+  fleet.close();
+  await expect.poll(() => closed).toBe(true);
+  expect(opened).toBe(true);
+  expect(fleet.ready).toBe(false);
+});
+
+function delayed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

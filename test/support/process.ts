@@ -1,0 +1,138 @@
+// The command line as a real child process: started, read, signalled, and never left behind. Knows no HTTP.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll } from 'vitest';
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface Running {
+  readonly pid: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exit: Promise<Exit>;
+  signal(signal: NodeJS.Signals): void;
+  /** The first match on standard output; rejects where the process ends, or `withinMs` pass, before it. */
+  says(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray>;
+}
+
+export interface ProcessRow {
+  pid: number;
+  parent: number;
+  command: string;
+}
+
+const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
+const running = new Set<Running>();
+
+afterAll(async () => {
+  for (const process of running) process.signal('SIGKILL');
+  await Promise.all([...running].map(({ exit }) => exit));
+});
+
+/** `expertgrid …args`, under the Node that runs the tests. */
+export function startCli(args: readonly string[]): Running {
+  return startProcess(process.execPath, [main, ...args]);
+}
+
+export function startProcess(
+  file: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Running {
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const exit = once(child, 'close').then(([code, signal]): Exit => ({ code, signal }));
+  let ended = false;
+  const self: Running = {
+    pid: child.pid ?? Number.NaN,
+    get stdout() {
+      return stdout;
+    },
+    get stderr() {
+      return stderr;
+    },
+    exit,
+    signal: (signal) => void child.kill(signal),
+    async says(pattern, withinMs = 60_000) {
+      const match = await eventually(() => pattern.exec(stdout) ?? (ended ? 'ended' : undefined), withinMs);
+      if (typeof match !== 'string') return match;
+      throw new Error(`${args.join(' ')} ended before it said ${pattern}: ${stdout}${stderr}`);
+    },
+  };
+  running.add(self);
+  void exit.then(() => {
+    ended = true;
+    running.delete(self);
+  });
+  return self;
+}
+
+/** Every process of the machine, as `ps` shows it. */
+export function processes(): ProcessRow[] {
+  const table = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
+  return table.split('\n').flatMap((line) => {
+    const [, pid, parent, command] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+    return command === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), command }];
+  });
+}
+
+export function childrenOf(pid: number): ProcessRow[] {
+  return processes().filter(({ parent, command }) => parent === pid && !command.startsWith('ps '));
+}
+
+export function isAlive(pid: number): boolean {
+  return processes().some((row) => row.pid === pid && !row.command.includes('<defunct>'));
+}
+
+/** Whether a server could listen there now. */
+export async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false;
+    throw error;
+  } finally {
+    server.close();
+  }
+}
+
+/** A port that was free a moment ago, for a server whose address must be known before it starts. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
+  return address.port;
+}
+
+/** The first value of `look` that is neither undefined nor false; rejects after `withinMs`. */
+export async function eventually<T>(
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  withinMs = 15_000,
+): Promise<T> {
+  const until = performance.now() + withinMs;
+  for (;;) {
+    const value = await look();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > until) throw new Error(`not within ${withinMs} ms: ${look}`);
+    await delay(10);
+  }
+}
