@@ -26,7 +26,7 @@ export interface EngineThreadData {
 /** What the thread tells its parent. */
 export type ThreadMessage =
   | { type: 'loading'; done: number; total: number }
-  | { type: 'log'; level: 'info' | 'warn'; message: string }
+  | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string }
   | { type: 'failed'; message: string };
 
 /** What its parent may ask at any time. */
@@ -70,10 +70,12 @@ async function serve({ port, model, shards, engine }: EngineThreadData): Promise
   });
   if ('holdings' in shards) await fleet.whenReady(10_000);
   const rules = await routingRules(bundle);
-  await serveEngine(
-    port,
-    new Engine({ config, identity, content: contentHash, dense, fleet, rules, ...engine }),
-  );
+  const onFault = (cause: unknown) => {
+    const message = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    tell({ type: 'log', level: 'error', message: `a step failed: ${message}` });
+  };
+  const options = { config, identity, content: contentHash, dense, fleet, rules, onFault, ...engine };
+  await serveEngine(port, new Engine(options));
   port.close();
   fleet.close();
   await dispose();

@@ -101,9 +101,10 @@ export function parseHelloParams(params: Params): HelloParams {
   return { protocol, role, version: string(params, 'version') };
 }
 
-export function helloAnswerToValue({ models, limits, ...rest }: HelloAnswer): Value {
+export function helloAnswerToValue(answer: HelloAnswer): Value {
+  const { protocol, version, instance, state, models, limits, epoch } = answer;
   const offers = models.map((model) => ({ ...model, holdings: model.holdings.map((range) => [...range]) }));
-  return { ...rest, models: offers, limits: { ...limits } };
+  return { protocol, version, instance, state, models: offers, limits: { ...limits }, epoch };
 }
 
 export function parseHelloAnswer(value: Value): HelloAnswer {

@@ -41,6 +41,8 @@ export interface EngineOptions {
   prefillRows?: number;
   /** Each call to a shard must be answered within this. */
   callDeadlineMs?: number;
+  /** Hears of a step that threw; its sequences have been failed. */
+  onFault?: (cause: unknown) => void;
 }
 
 export class Engine implements EngineClient {
@@ -73,6 +75,7 @@ export class Engine implements EngineClient {
       kvMemory: 2 ** 31,
       prefillRows: 256,
       callDeadlineMs: 10_000,
+      onFault: () => {},
       ...rest,
     };
     const { identity, context } = this.#options;
@@ -216,6 +219,7 @@ export class Engine implements EngineClient {
     try {
       await this.#runStep();
     } catch (cause) {
+      this.#options.onFault(cause);
       const message = cause instanceof Error ? cause.message : String(cause);
       for (const sequence of this.#running) this.#fail(sequence, fault('internal', message));
     } finally {

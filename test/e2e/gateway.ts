@@ -12,7 +12,7 @@ export interface Gateway {
 export interface Completion {
   choices: { text: string; finish_reason: string; logprobs: unknown }[];
   usage: { prompt_tokens: number; completion_tokens: number };
-  expertgrid: { seed: number; /** `[choices][tokens]` */ digests?: string[][] };
+  expertgrid: { seed: number /** `[choices][tokens]` */; digests?: string[][] };
 }
 
 /** One event of a stream, or the error that ended it. */
@@ -70,8 +70,7 @@ export async function* stream(
   { signal, done = () => {} }: { signal?: AbortSignal; done?: () => void } = {},
 ): AsyncGenerator<StreamEvent, void, undefined> {
   const response = await post(gateway, { ...body, stream: true }, signal);
-  if (!response.ok || response.body === null)
-    throw new Error(`${response.status} ${await response.text()}`);
+  if (!response.ok || response.body === null) throw new Error(`${response.status} ${await response.text()}`);
   let held = '';
   for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
     const events = (held + piece).split('\n\n');
@@ -97,7 +96,9 @@ export async function readiness({ url }: Gateway): Promise<{
 export async function scrape(url: string): Promise<Map<string, number>> {
   const page = await (await fetch(`${url}/metrics`)).text();
   const samples = page.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return new Map(samples.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+  return new Map(
+    samples.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
+  );
 }
 
 /** Sum of all samples of one name, whatever their labels. */

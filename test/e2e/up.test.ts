@@ -71,7 +71,12 @@ describe('up', () => {
 
   it('stops the work when the openai client aborts a stream', async () => {
     const before = await scrape(up.url);
-    const events = await client.completions.create({ model: up.model, ...words, max_tokens: 480, stream: true });
+    const events = await client.completions.create({
+      model: up.model,
+      ...words,
+      max_tokens: 480,
+      stream: true,
+    });
     for await (const _ of events) break;
     await eventually(async () => {
       const aborted = total(await scrape(up.url), 'expertgrid_engine_aborted_sequences');

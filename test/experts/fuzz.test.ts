@@ -56,7 +56,7 @@ test(`a shard lives through ${frames} broken frames and answers honest calls rig
   expect(cut).toBeLessThan(frames); // … others are only refused
   transport.close();
   await server.close({ graceMs: 1_000 });
-}, 60_000);
+}, 120_000);
 
 async function answerOf(transport: Transport): Promise<Value | undefined> {
   const answer = await transport.call('expert.run', { ...asked }, { deadlineMs });

@@ -222,10 +222,10 @@ const cases: Broken[] = [
     named: [index, 'tensor w', 'not the name of a file'],
   },
   {
-    what: 'an index that names a tensor twice over',
+    what: 'an index that points to the wrong part',
     options: { shards: 2 },
-    breakIt: edit(index, `"${norm}": "model-00002`, `"${norm}": "model-00001`),
-    named: [`tensor ${norm}`, 'is not where', 'model-00002-of-00002.safetensors'],
+    breakIt: edit(index, `"${norm}": "model-00001`, `"${norm}": "model-00002`),
+    named: [`tensor ${norm}`, 'is not where', 'model-00001-of-00002.safetensors'],
   },
 ];
 

@@ -3,7 +3,7 @@ import { MODEL, openRoom, type Room, startRoom, VOCAB } from './harness.ts';
 
 let room: Room;
 beforeAll(async () => {
-  room = await startRoom({ context: 64, limits: { bodyBytes: 100_000, prompts: 3 } });
+  room = await startRoom({ context: 64, limits: { bodyBytes: 200_000, prompts: 3 } });
 });
 
 afterAll(() => room.server.close(0));
@@ -213,7 +213,7 @@ describe.each([
   });
 
   test('a body over the limit is a 413, whether or not it says its length', async () => {
-    const large = JSON.stringify({ ...base, user: 'x'.repeat(100_000) });
+    const large = JSON.stringify({ ...base, user: 'x'.repeat(200_000) });
     const told = await room.post(path, large);
     const stream = new ReadableStream({
       start(controller) {

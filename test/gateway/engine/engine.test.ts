@@ -1,131 +1,33 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createShardService } from '../../../experts/service.ts';
-import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
 import type { GenerationPart, GenerationRequest } from '../../../gateway/engine/messages.ts';
-import type { ModelConfig } from '../../../model/config.ts';
-import type { ExpertDevice, ExpertGroup } from '../../../model/devices/expert.ts';
-import { Fleet } from '../../../router/fleet.ts';
-import { localMember } from '../../../router/member.ts';
-import { type CountingDense, countingHidden, createCountingDense } from '../../support/counting-dense.ts';
-
-const vocab = 50;
-const layers = 2;
-const experts = 6;
-const config = { hidden: countingHidden, layers, experts, vocab, context: 100 } as ModelConfig;
-
-/** Adds 1 to the second number of each row; `before` may delay or fail a run. */
-function addingDevice(
-  before: (layer: number, groups: readonly ExpertGroup[]) => Promise<void>,
-): ExpertDevice {
-  return {
-    numericsClass: 'adding',
-    async load() {},
-    async unload() {},
-    async run(layer, groups) {
-      await before(layer, groups);
-      return groups.map(({ rows }) => Float32Array.from(rows, (_, i) => (i % countingHidden === 1 ? 1 : 0)));
-    },
-    async dispose() {},
-  };
-}
-
-interface Bench {
-  engine: Engine;
-  dense: CountingDense;
-  generate(request: Partial<GenerationRequest>, signal?: AbortSignal): AsyncGenerator<GenerationPart>;
-}
+import {
+  type CountingEngine,
+  type CountingEngineOptions,
+  collect,
+  countingRequest,
+  startCountingEngine,
+  until,
+  vocab,
+} from '../../support/counting-engine.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-async function start(
-  options: Partial<EngineOptions> = {},
-  {
-    minPrefillRows = 1,
-    before = async () => {},
-    lastExpert = experts - 1,
-  }: { minPrefillRows?: number; before?: Parameters<typeof addingDevice>[0]; lastExpert?: number } = {},
-): Promise<Bench> {
-  const model = { identity: 'sha256:counting', layers, experts, hidden: countingHidden };
-  const units = Array.from({ length: layers * (lastExpert + 1) }, (_, i) => ({
-    layer: Math.floor(i / (lastExpert + 1)),
-    expert: i % (lastExpert + 1),
-  }));
-  const { handlers } = createShardService({
-    device: addingDevice(before),
-    model: { ...model, content: 'sha256:content', bits: 32, group: 32 },
-    units,
-    version: 'test',
-  });
-  const fleet = new Fleet({ members: [localMember('local', handlers)], model });
-  await fleet.whenReady(lastExpert === experts - 1 ? 1000 : 50);
-  const dense = createCountingDense({ vocab, layers, experts, minPrefillRows });
-  const rules = Array.from({ length: layers }, () => ({
-    score: 'softmax' as const,
-    renormalise: true,
-    scale: 1,
-    k: 1,
-  }));
-  const engine = new Engine({
-    config,
-    identity: model.identity,
-    content: 'c',
-    dense,
-    fleet,
-    rules,
-    ...options,
-  });
-  closers.push(async () => {
-    await engine.close(0);
-    fleet.close();
-  });
-  let ids = 0;
+interface Bench extends CountingEngine {
+  generate(request: Partial<GenerationRequest>, signal?: AbortSignal): AsyncGenerator<GenerationPart>;
+}
+
+async function start(options: CountingEngineOptions = {}): Promise<Bench> {
+  const started = await startCountingEngine(options);
+  closers.push(started.close);
   return {
-    engine,
-    dense,
+    ...started,
     generate: (request, signal = new AbortController().signal) =>
-      engine.generate(
-        {
-          id: `g${ids++}`,
-          prompt: Int32Array.of(1, 2, 3),
-          maxTokens: 4,
-          stopIds: [],
-          sampling: {
-            temperature: 0,
-            topP: 1,
-            topK: 0,
-            minP: 0,
-            presencePenalty: 0,
-            frequencyPenalty: 0,
-            repetitionPenalty: 1,
-            logitBias: [],
-            seed: 1,
-            choice: 0,
-          },
-          ...request,
-        },
-        signal,
-      ),
+      started.engine.generate(countingRequest(request), signal),
   };
 }
-
-async function collect(
-  parts: AsyncIterable<GenerationPart>,
-): Promise<{ ids: number[]; last: GenerationPart }> {
-  const ids: number[] = [];
-  let last: GenerationPart | undefined;
-  for await (const part of parts) {
-    if (part.type === 'token') ids.push(part.id);
-    last = part;
-  }
-  return { ids, last: last! };
-}
-
-const until = async (condition: () => boolean) => {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-};
 
 describe('the engine', () => {
   it('generates up to max_tokens and says how many tokens went in and out', async () => {
@@ -149,7 +51,7 @@ describe('the engine', () => {
   });
 
   it('lets sequences enter and leave at any step, each with the answer it has alone', async () => {
-    const { generate, dense } = await start({ prefillRows: 6 }, { minPrefillRows: 2 });
+    const { generate, dense } = await start({ prefillRows: 6, minPrefillRows: 2 });
     const answers = await Promise.all(
       Array.from({ length: 12 }, async (_, n) => {
         for (let wait = 0; wait < n; wait++) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -203,7 +105,7 @@ describe('the engine', () => {
   });
 
   it('names the missing experts instead of starting', async () => {
-    const { generate, engine } = await start({}, { lastExpert: 3 });
+    const { generate, engine } = await start({ lastExpert: 3 });
     expect(await engine.status()).toMatchObject({
       ready: false,
       missing: [{ layer: 0, experts: '4-5' }, { layer: 1 }],
@@ -219,14 +121,11 @@ describe('the engine', () => {
   });
 
   it('fails only the sequences whose expert failed; the others go on', async () => {
-    const { generate } = await start(
-      {},
-      {
-        before: async (_, groups) => {
-          if (groups.some(({ expert }) => expert === 5)) throw new Error('broken expert');
-        },
+    const { generate } = await start({
+      before: async (_, groups) => {
+        if (groups.some(({ expert }) => expert === 5)) throw new Error('broken expert');
       },
-    );
+    });
     // Ids 12… meet expert 12 % 6 = 0 first and expert 5 at id 17; ids 0… meet it at id 5, one step earlier than they end.
     const [hit, spared] = await Promise.all([
       collect(generate({ prompt: Int32Array.of(2), maxTokens: 10 })),
@@ -241,16 +140,13 @@ describe('the engine', () => {
   });
 
   it('fails a sequence whose shard is too slow, and nothing hangs', async () => {
-    const { generate } = await start({ callDeadlineMs: 30 }, { before: () => new Promise(() => {}) });
+    const { generate } = await start({ callDeadlineMs: 30, before: () => new Promise(() => {}) });
     const { last } = await collect(generate({}));
     expect(last).toMatchObject({ type: 'error', error: { code: 'deadline_exceeded', retryable: true } });
   });
 
   it('stops within a step when the caller goes away, and frees the KV', async () => {
-    const { generate, dense, engine } = await start(
-      {},
-      { before: () => new Promise((go) => setTimeout(go, 2)) },
-    );
+    const { generate, dense, engine } = await start({ before: () => new Promise((go) => setTimeout(go, 2)) });
     const abort = new AbortController();
     let seen = 0;
     for await (const _ of generate({ maxTokens: 90 }, abort.signal)) {
@@ -267,7 +163,7 @@ describe('the engine', () => {
 
   it('lets running generations end when it closes, refuses new ones, and cuts them when the grace is over', async () => {
     const slow = { before: () => new Promise<void>((go) => setTimeout(go, 2)) };
-    const graceful = await start({}, slow);
+    const graceful = await start(slow);
     const running = collect(graceful.generate({ maxTokens: 10 }));
     await until(() => graceful.dense.steps.length > 1);
     const closed = graceful.engine.close(5000);
@@ -275,7 +171,7 @@ describe('the engine', () => {
     expect((await running).last).toMatchObject({ type: 'finish', completionTokens: 10 });
     await closed;
 
-    const cut = await start({}, slow);
+    const cut = await start(slow);
     const long = collect(cut.generate({ maxTokens: 97 }));
     await until(() => cut.dense.steps.length > 1);
     await cut.engine.close(10);

@@ -1,0 +1,90 @@
+import { connect, type Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { MODEL, openRoom, type Room, until } from './harness.ts';
+
+/** Sends a request on a socket of its own, which reads nothing until it is told to. */
+function send(room: Room, fields: object): Socket {
+  const body = JSON.stringify({ model: MODEL, prompt: 'hello', max_tokens: 2000, ...fields });
+  const socket = connect(room.server.port, '127.0.0.1');
+  socket.on('error', () => socket.destroy());
+  socket.pause();
+  socket.write(
+    `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  return socket;
+}
+
+test.each([
+  ['streamed', { stream: true }],
+  ['plain', {}],
+])('a client that leaves a %s answer ends the generation at once', async (_, fields) => {
+  const room = await openRoom({ stepMs: 5 });
+  const socket = send(room, fields);
+  socket.resume();
+  await until(() => room.engine.produced > 3);
+  const produced = room.engine.produced;
+  socket.destroy();
+  await until(() => room.engine.open === 0);
+  expect(room.engine.cancelled).toBe(1);
+  expect(room.engine.produced - produced).toBeLessThan(40);
+  await until(() => room.logs.some(({ status, error }) => status === 499 && error === 'client_closed'));
+});
+
+test('a client that leaves during a long prefill ends the generation', async () => {
+  const room = await openRoom({ prefillMs: 10_000 });
+  const socket = send(room, { stream: true });
+  await until(() => room.engine.open === 1);
+  socket.destroy();
+  await until(() => room.engine.open === 0);
+  expect(room.engine.cancelled).toBe(1);
+});
+
+/** Chunks so large that the sockets' buffers fill after a few: 20 alternatives a token, in a context without end. */
+const large = { stream: true, logprobs: 20, max_tokens: 1_000_000 };
+
+async function stalled(room: Room): Promise<Socket> {
+  const socket = send(room, large);
+  let before = -1;
+  await until(() => room.engine.produced > 100, 10_000);
+  // Wait until the engine stands still: the reader takes nothing, so nothing more is pulled.
+  for (let still = 0; still < 5; ) {
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    still = room.engine.produced === before ? still + 1 : 0;
+    before = room.engine.produced;
+  }
+  return socket;
+}
+
+test('a reader that takes nothing holds its generation back, and is noticed when it goes', async () => {
+  const room = await openRoom({ context: 2_000_000 });
+  const socket = await stalled(room);
+  expect(room.engine.open).toBe(1);
+  socket.destroy();
+  await until(() => room.engine.open === 0);
+  expect(room.engine.cancelled).toBe(1);
+});
+
+test('a reader that takes nothing for too long loses its generation', async () => {
+  const room = await openRoom({ context: 2_000_000, limits: { stallMs: 300 } });
+  const socket = send(room, large);
+  await until(() => room.logs.some(({ error }) => error === 'reader_stalled'), 15_000);
+  await until(() => room.engine.open === 0);
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk.toString();
+  });
+  socket.resume();
+  await until(() => text.includes('reader_stalled'));
+  expect(text).not.toContain('[DONE]');
+  socket.destroy();
+});
+
+test('a client that leaves in the middle of its body is logged, not an error of ours', async () => {
+  const room = await openRoom();
+  const socket = connect(room.server.port, '127.0.0.1');
+  socket.write('POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"model"');
+  await until(() => room.server.open === 1);
+  socket.destroy();
+  await until(() => room.logs.some(({ status }) => status === 499));
+  expect(room.engine.requests).toEqual([]);
+});

@@ -1,0 +1,101 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { EngineClient } from '../../../gateway/engine/messages.ts';
+import { connectEngine, serveEngine } from '../../../gateway/engine/remote.ts';
+import {
+  type CountingEngine,
+  type CountingEngineOptions,
+  collect,
+  countingRequest,
+  startCountingEngine,
+  until,
+} from '../../support/counting-engine.ts';
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.close();
+});
+
+interface Connected {
+  client: EngineClient;
+  local: CountingEngine;
+  served: Promise<void>;
+  lose: (error: Error) => void;
+  port: MessagePort;
+}
+
+async function connect(options: CountingEngineOptions = {}): Promise<Connected> {
+  const local = await startCountingEngine(options);
+  const { port1, port2 } = new MessageChannel();
+  const lost = Promise.withResolvers<Error>();
+  const served = serveEngine(port2, local.engine);
+  const client = await connectEngine(port1, lost.promise);
+  open.push(local, port1);
+  return { client, local, served, lose: lost.resolve, port: port1 };
+}
+
+const forever = () => new AbortController().signal;
+const slow = { before: () => new Promise<void>((go) => setTimeout(go, 2)) };
+
+describe('an engine behind a message port', () => {
+  it('gives the same parts as the engine itself, for many generations at once', async () => {
+    const { client, local } = await connect();
+    expect(client.info).toEqual(local.engine.info);
+    const request = { maxTokens: 6, logprobs: 2, digests: true };
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, (_, n) =>
+        collect(client.generate(countingRequest({ ...request, prompt: Int32Array.of(n) }), forever())),
+      ),
+    );
+    for (const [n, { ids, last }] of answers.entries()) {
+      expect(ids).toEqual([1, 2, 3, 4, 5, 6].map((i) => n + i));
+      expect(last).toMatchObject({ type: 'finish', completionTokens: 6 });
+    }
+    expect(await client.status()).toEqual(await local.engine.status());
+  });
+
+  it('passes on a refusal', async () => {
+    const { client } = await connect();
+    const { last } = await collect(client.generate(countingRequest({ maxTokens: 1000 }), forever()));
+    expect(last).toMatchObject({ type: 'error', error: { code: 'context_length_exceeded' } });
+  });
+
+  it('stops the work when the caller aborts or leaves the loop', async () => {
+    const { client, local } = await connect(slow);
+    const abort = new AbortController();
+    for await (const _ of client.generate(countingRequest({ maxTokens: 90 }), abort.signal)) abort.abort();
+    for await (const _ of client.generate(countingRequest({ maxTokens: 90 }), forever())) break;
+    await until(() => local.dense.open_.size === 0);
+    expect((await client.status()).counters.aborted_sequences).toBe(2);
+  });
+
+  it('closes: running generations end, then the serving side is done', async () => {
+    const { client, served } = await connect(slow);
+    const running = collect(client.generate(countingRequest({ maxTokens: 10 }), forever()));
+    await client.close(5000);
+    await served;
+    expect((await running).last).toMatchObject({ type: 'finish', completionTokens: 10 });
+  });
+
+  it('fails what is open, and what comes later, when its thread is lost', async () => {
+    const { client, lose } = await connect(slow);
+    const running = collect(client.generate(countingRequest({ maxTokens: 90 }), forever()));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    lose(new Error('the engine thread has ended'));
+    const error = { code: 'internal', message: 'the engine thread has ended' };
+    expect((await running).last).toMatchObject({ type: 'error', error });
+    expect((await collect(client.generate(countingRequest(), forever()))).last).toMatchObject({
+      type: 'error',
+      error,
+    });
+    await expect(client.status()).rejects.toThrow('the engine thread has ended');
+  });
+
+  it('fails to connect when the thread ends before it serves', async () => {
+    const { port1 } = new MessageChannel();
+    open.push(port1);
+    await expect(connectEngine(port1, Promise.resolve(new Error('no such bundle')))).rejects.toThrow(
+      'no such bundle',
+    );
+  });
+});

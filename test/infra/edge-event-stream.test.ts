@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { relayEvents } from '../../infra/edge/event-stream.ts';
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** A body that gives the pieces one by one and then ends, or breaks with `failure`. */
+function bodyOf(pieces: readonly Uint8Array[], failure?: Error): ReadableStream<Uint8Array> {
+  const left = pieces.values();
+  return new ReadableStream({
+    pull(controller) {
+      const { done, value } = left.next();
+      if (done !== true) controller.enqueue(value);
+      else if (failure !== undefined) controller.error(failure);
+      else controller.close();
+    },
+  });
+}
+
+async function read(stream: ReadableStream<Uint8Array>): Promise<{ text: string; error?: unknown }> {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  let text = '';
+  try {
+    for await (const chunk of stream) text += decoder.decode(chunk, { stream: true });
+    return { text };
+  } catch (error) {
+    return { text, error };
+  }
+}
+
+/** The text cut into pieces at the given byte positions. */
+function cutAt(text: string, places: readonly number[]): Uint8Array[] {
+  const bytes = encode(text);
+  const cuts = places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b);
+  return [0, ...cuts].map((from, i) => bytes.subarray(from, cuts[i] ?? bytes.length));
+}
+
+/** The data of each event that a client would act on: closed by a blank line. */
+const dataOf = (text: string) => Array.from(text.matchAll(/^data: (.*)\n\n/gm), ([, data]) => data!);
+
+const token = fc.string({ unit: 'grapheme' }).map((text) => `data: ${JSON.stringify({ text })}\n\n`);
+const tokens = fc.array(token, { maxLength: 6 }).map((events) => events.join(''));
+const places = fc.array(fc.nat(), { maxLength: 8 });
+const endings = [
+  'data: [DONE]\n\n',
+  'data:[DONE]\r\n\r\n',
+  'data: [DONE]',
+  'data: {"error":{"message":"x"}}\n\n',
+];
+
+describe('a relayed event stream', () => {
+  it('is the same bytes, in whatever pieces they come, where the stream ends by [DONE] or an error', async () => {
+    await fc.assert(
+      fc.asyncProperty(tokens, fc.constantFrom(...endings), places, async (text, ending, cuts) => {
+        expect(await read(relayEvents(bodyOf(cutAt(text + ending, cuts))))).toEqual({ text: text + ending });
+      }),
+      { seed: 11 },
+    );
+  });
+
+  it('cut at any byte gives the whole events and then an error event', async () => {
+    await fc.assert(
+      fc.asyncProperty(tokens, fc.nat(), places, async (text, length, cuts) => {
+        const bytes = encode(text);
+        const kept = new TextDecoder().decode(bytes.subarray(0, length % (bytes.length + 1)));
+        const { text: seen, error } = await read(relayEvents(bodyOf(cutAt(kept, cuts))));
+        expect(error).toBeUndefined();
+        const events = dataOf(seen).map((data) => JSON.parse(data));
+        const complete = kept.split('\n').filter((line) => line.endsWith('"}'));
+        expect(events.slice(0, -1).map((event) => `data: ${JSON.stringify(event)}`)).toEqual(complete);
+        expect(events.at(-1)).toMatchObject({
+          error: { type: 'server_error', param: null, code: 'stream_cut' },
+        });
+      }),
+      { seed: 12 },
+    );
+  });
+
+  it('broken upstream gives the error event and then breaks too', async () => {
+    const broken = new Error('connection reset');
+    const { text, error } = await read(relayEvents(bodyOf([encode('data: {"n":1}\n\n')], broken)));
+    expect(dataOf(text).map((data) => JSON.parse(data))).toMatchObject([
+      { n: 1 },
+      { error: { code: 'stream_cut' } },
+    ]);
+    expect(error).toBe(broken);
+  });
+
+  it('broken after its end says nothing more', async () => {
+    const stream = relayEvents(bodyOf([encode('data: [DONE]\n\n')], new Error('connection reset')));
+    expect((await read(stream)).text).toBe('data: [DONE]\n\n');
+  });
+
+  it('takes text that speaks of endings for text', async () => {
+    const sly = 'data: {"text":"data: [DONE]"}\n\ndata: {"text":{"error":{}}}\n\n';
+    expect((await read(relayEvents(bodyOf([encode(sly)])))).text).toContain('"code":"stream_cut"');
+  });
+
+  it('reads nothing before it is read, and cancels its source when cancelled', async () => {
+    let pulls = 0;
+    let cancelled: unknown;
+    const source = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => controller.enqueue(encode(`data: ${pulls++}\n\n`)),
+        cancel: (reason) => {
+          cancelled = reason;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const reader = relayEvents(source).getReader();
+    expect(pulls).toBe(0);
+    await reader.read();
+    expect(pulls).toBe(1);
+    await reader.cancel('gone');
+    expect(cancelled).toBe('gone');
+  });
+});
