@@ -95,6 +95,9 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
   const held = `experts ${formatHoldings(units, bundle.config)} of ${bundle.config.layers} layers`;
   const size = `${units.length} units, ${megabytes.toFixed(1)} MB`;
   process.stdout.write(`shard ready on ${address}: ${held} (${size}) in ${seconds} s\n`);
+  if (scrape !== undefined) {
+    process.stdout.write(`metrics at http://${formatAddress({ host, port: scrape.port })}/metrics\n`);
+  }
   tell({ type: 'ready', address, port: server.address.port });
 
   await aborted(leaving.signal);

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, type Option } from 'commander';
 import type { Bits } from '../model/bundle/tensors.ts';
 import type { WriteOptions, WrittenBundle } from '../model/convert/write-bundle.ts';
+import { recordGoldens } from '../model/goldens.ts';
 import { flag } from './flags.ts';
 import { formatBytes, formatSeconds, progressBar } from './progress.ts';
 import { onSignals } from './signals.ts';
@@ -15,19 +16,25 @@ function parseBits(text: string): Bits {
   throw new InvalidArgumentError('It must be 4, 8, 16 or 32.');
 }
 
-/** Runs `write` with a bar and signals; undefined after Ctrl-C, when the exit code is set and the user told. */
+/** Runs `write`, and records golden answers of what it wrote, with a bar and signals; undefined after Ctrl-C, when the exit code is set and the user told. */
 export async function runWriter<T extends WrittenBundle>(
   label: string,
-  write: (options: Pick<WriteOptions, 'signal' | 'onProgress'>) => Promise<T>,
+  write: (options: Pick<WriteOptions, 'signal' | 'onProgress' | 'beforeFinish'>) => Promise<T>,
 ): Promise<T | undefined> {
   const interrupted = new AbortController();
   onSignals({ drain: () => interrupted.abort(), halt: () => process.exit(130) });
-  const bar = progressBar({ label });
+  const { signal } = interrupted;
+  let bar = progressBar({ label });
   const started = performance.now();
   try {
     const written = await write({
-      signal: interrupted.signal,
+      signal,
       onProgress: ({ done, total }) => bar.update(done, total),
+      beforeFinish: async (dir) => {
+        bar.end();
+        bar = progressBar({ label: 'golden answers', format: (experts) => `${Math.round(experts)} experts` });
+        await recordGoldens(dir, { signal, onProgress: ({ done, total }) => bar.update(done, total) });
+      },
     });
     bar.end();
     const seconds = formatSeconds((performance.now() - started) / 1000);
@@ -37,7 +44,7 @@ export async function runWriter<T extends WrittenBundle>(
     return written;
   } catch (error) {
     bar.end();
-    if (!interrupted.signal.aborted) throw error;
+    if (!signal.aborted) throw error;
     process.stderr.write('stopped; run the same command to resume\n');
     process.exitCode = 130;
     return undefined;

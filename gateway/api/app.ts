@@ -7,6 +7,7 @@ import { parseFields, parseJson, readBody } from './body.ts';
 import { planChat } from './chat.ts';
 import { planCompletion } from './completions.ts';
 import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
+import { statusInTime } from './engine-status.ts';
 import { ApiError, badRequest, toApiError } from './errors.ts';
 import { createFingerprint } from './fingerprint.ts';
 import { health, healthReady, metricsPage } from './health.ts';
@@ -28,18 +29,12 @@ export interface ApiOptions extends TextSide {
 }
 
 /** The HTTP application. Every path answers with and without `/v1` before it and a slash behind it. */
-export function createApi({ engine, model, limits, logger, ...text }: ApiOptions): Hono<Env> {
+export function createApi({ engine, model, limits: given, logger, ...text }: ApiOptions): Hono<Env> {
   const metrics = createMetrics();
-  const fingerprint = createFingerprint(engine, logger);
-  const context: ApiContext = {
-    ...text,
-    engine,
-    model,
-    logger,
-    metrics,
-    fingerprint,
-    limits: { ...defaultLimits, ...limits },
-  };
+  const limits = { ...defaultLimits, ...given };
+  const status = () => statusInTime(engine, { waitMs: limits.statusMs, logger });
+  const fingerprint = createFingerprint(async () => (await status())?.fingerprint);
+  const context: ApiContext = { ...text, engine, model, limits, logger, metrics, fingerprint };
   const app = new Hono<Env>({ strict: false });
   app.use(async (c, next) => {
     const { method, path, raw } = c.req;
@@ -49,8 +44,7 @@ export function createApi({ engine, model, limits, logger, ...text }: ApiOptions
     c.header('x-request-id', record.id);
     await next();
     c.header('openai-processing-ms', String(Math.round(record.elapsedMs)));
-    if (!record.streaming)
-      record.settle(c.res.status, c.error === undefined ? undefined : toApiError(c.error));
+    if (!record.streaming) record.settle(c.res.status);
   });
 
   route(app, 'POST', '/completions', completionHandler(completionSchema, planCompletion, context));
@@ -62,19 +56,10 @@ export function createApi({ engine, model, limits, logger, ...text }: ApiOptions
   route(app, 'GET', '/metrics', (c) => metricsPage(c, context));
 
   app.notFound((c) => {
-    throw new ApiError({
-      status: 404,
-      message: `Invalid URL (${c.req.method} ${c.req.path})`,
-      code: 'unknown_url',
-    });
+    const message = `Invalid URL (${c.req.method} ${c.req.path})`;
+    return refuse(c, new ApiError({ status: 404, message, code: 'unknown_url' }));
   });
-  app.onError((thrown, c) => {
-    const error = toApiError(thrown);
-    return Response.json(error.envelope, {
-      status: error.status,
-      headers: { 'x-request-id': c.get('record').id, ...error.headers },
-    });
-  });
+  app.onError((thrown, c) => refuse(c, thrown));
   return app;
 }
 
@@ -108,6 +93,16 @@ function completionHandler<Schema extends z.ZodType<CommonRequest>>(
     }
     return await respond(c, context, c.get('record'), plan(request, context));
   };
+}
+
+function refuse(c: Context<Env>, thrown: unknown): Response {
+  const error = toApiError(thrown);
+  const record = c.get('record');
+  record.error = error;
+  return Response.json(error.envelope, {
+    status: error.status,
+    headers: { 'x-request-id': record.id, ...error.headers },
+  });
 }
 
 function refuseMethod(c: Context, allowed: 'GET' | 'POST'): never {

@@ -37,7 +37,7 @@ function specialTokens(tokenizer: Tokenizer): AddedToken[] {
 }
 
 /** Breaks every special token's name in a caller's text, and any that its edges could complete with the text around it. */
-export function guard(content: string, specials: readonly AddedToken[]): string {
+function guard(content: string, specials: readonly AddedToken[]): string {
   const text = wellFormed(content);
   const breaks = new Set<number>();
   for (const { content: name } of specials) {

@@ -70,7 +70,7 @@ function logprobsOf({ logprobs, top_logprobs }: ChatRequest): number | undefined
   throw badRequest(message, { param: 'top_logprobs', code: 'invalid_parameter_combination' });
 }
 
-export function chatFormat(tokenizer: Tokenizer, logprobs: boolean): WireFormat {
+function chatFormat(tokenizer: Tokenizer, logprobs: boolean): WireFormat {
   return {
     idPrefix: 'chatcmpl-',
     object: 'chat.completion',

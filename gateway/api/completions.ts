@@ -31,7 +31,7 @@ export function planCompletion(request: CompletionRequest, context: ApiContext):
   return { request, prompts, logprobs, format: completionFormat(tokenizer, logprobs !== undefined) };
 }
 
-export function completionFormat(tokenizer: Tokenizer, logprobs: boolean): WireFormat {
+function completionFormat(tokenizer: Tokenizer, logprobs: boolean): WireFormat {
   return {
     idPrefix: 'cmpl-',
     object: 'text_completion',

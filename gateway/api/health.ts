@@ -1,7 +1,7 @@
 // GET /health, /health/ready and /metrics: whether the process lives, whether it can answer, what it has counted.
 import type { Context } from 'hono';
-import type { EngineStatus } from '../engine/messages.ts';
 import type { ApiContext } from './context.ts';
+import { statusInTime } from './engine-status.ts';
 
 /** Asks the engine nothing: it is alive while it computes. */
 export function health(c: Context): Response {
@@ -23,23 +23,7 @@ export async function healthReady(c: Context, context: ApiContext): Promise<Resp
 }
 
 export async function metricsPage(c: Context, context: ApiContext): Promise<Response> {
-  const { metrics } = context;
-  const page = await metrics.render(await statusInTime(context));
+  const { engine, limits, logger, metrics } = context;
+  const page = await metrics.render(await statusInTime(engine, { waitMs: limits.statusMs, logger }));
   return c.text(page, 200, { 'content-type': metrics.contentType });
-}
-
-/** Undefined where the engine is too busy, or too broken, to say; the latter is logged. */
-async function statusInTime({ engine, limits, logger }: ApiContext): Promise<EngineStatus | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, limits.statusMs, undefined);
-  });
-  try {
-    return await Promise.race([engine.status(), late]);
-  } catch (error) {
-    logger.warn({ err: error }, 'the engine did not tell its status');
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
 }

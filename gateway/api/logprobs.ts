@@ -26,10 +26,13 @@ export function completionLogprobs(tokens: readonly AnswerToken[], tokenizer: To
     tokens: tokens.map(({ id }) => name(id)),
     token_logprobs: tokens.map(({ logprob }) => finite(logprob)),
     top_logprobs: tokens.map(({ id, logprob, top = [] }) => {
-      // Two ids may have one name; ascending order lets the likelier one stay, and the chosen one stands in any case.
-      const ascending = [...top].sort((a, b) => a.logprob - b.logprob);
-      const entries = [...ascending, { id, logprob: finite(logprob) }];
-      return Object.fromEntries(entries.map((entry) => [name(entry.id), finite(entry.logprob)]));
+      // Likeliest first. Two ids may have one name: the likelier one stays, and the chosen one in any case.
+      const entries = new Map<string, number>();
+      for (const other of top) {
+        if (!entries.has(name(other.id))) entries.set(name(other.id), finite(other.logprob));
+      }
+      entries.set(name(id), finite(logprob));
+      return Object.fromEntries(entries);
     }),
     text_offset: tokens.map(({ offset }) => offset),
   };

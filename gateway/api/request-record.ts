@@ -30,6 +30,8 @@ export class RequestRecord {
   promptTokens = 0;
   completionTokens = 0;
   finish: string | undefined;
+  /** What ended the request, where something went wrong. */
+  error: ApiError | undefined;
   readonly #options: RequestRecordOptions;
   readonly #startedAt = performance.now();
   readonly #lastTokenAt = new Map<number, number>();
@@ -62,7 +64,7 @@ export class RequestRecord {
   }
 
   /** The request is over: one log line, and the metrics. */
-  settle(status: number, error: ApiError | undefined): void {
+  settle(status: number): void {
     const { method, path, logger, metrics } = this.#options;
     const durationMs = this.elapsedMs;
     metrics.requestEnded(this.endpoint, status, durationMs / 1000);
@@ -77,8 +79,8 @@ export class RequestRecord {
       ttftMs: rounded(this.#firstTokenMs),
       durationMs: rounded(durationMs),
       finish: this.finish,
-      error: error?.code ?? error?.type,
-      err: error?.cause,
+      error: this.error?.code ?? this.error?.type,
+      err: this.error?.cause,
     };
     if (status >= 500) logger.error(line, 'request');
     else if (PROBES.has(this.endpoint) && status < 400) logger.debug(line, 'request');

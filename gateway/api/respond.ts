@@ -58,7 +58,8 @@ export async function respond(
     stallMs: context.limits.stallMs,
     onEnd: (error) => {
       cancel.abort();
-      record.settle(error === undefined ? 200 : error.status, error);
+      record.error = error;
+      record.settle(error === undefined ? 200 : error.status);
     },
   });
   return c.body(body, 200, {

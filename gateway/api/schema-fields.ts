@@ -3,7 +3,7 @@
 import { z } from 'zod';
 
 /** zod's message carries the noun that OpenAI's error codes use for a number. */
-export const decimal = (least: number, most: number) => z.number().min(least, 'decimal').max(most, 'decimal');
+const decimal = (least: number, most: number) => z.number().min(least, 'decimal').max(most, 'decimal');
 export const integer = (least: number, most: number) =>
   z.int('integer').min(least, 'integer').max(most, 'integer');
 
@@ -11,7 +11,7 @@ export const LARGEST_INT32 = 2 ** 31 - 1;
 const tokenId = integer(0, LARGEST_INT32);
 const stopString = z.string().min(1).max(512);
 
-export const samplingFields = {
+const samplingFields = {
   temperature: decimal(0, 2).nullish(),
   top_p: decimal(0, 1).nullish(),
   /** 0 and -1 both keep all. */

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
+import { badRequest, toApiError } from './errors.ts';
 
 export interface ServeOptions {
   app: { fetch: (request: Request) => Response | Promise<Response> };
@@ -29,7 +30,10 @@ export async function serve({ app, port, host = '127.0.0.1' }: ServeOptions): Pr
   let open = 0;
   let closing: Promise<number> | undefined;
 
-  const listener = getRequestListener((request) => app.fetch(request), { overrideGlobalObjects: false });
+  const listener = getRequestListener((request) => app.fetch(request), {
+    overrideGlobalObjects: false,
+    errorHandler: refuse,
+  });
   const server = createServer((incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { socket } = incoming;
     open++;
@@ -78,4 +82,10 @@ export async function serve({ app, port, host = '127.0.0.1' }: ServeOptions): Pr
       return closing;
     },
   };
+}
+
+/** For requests that no application could be given: a Host or a target that makes no URL. */
+function refuse(thrown: unknown): Response {
+  const error = thrown instanceof RequestError ? badRequest(thrown.message) : toApiError(thrown);
+  return Response.json(error.envelope, { status: error.status });
 }

@@ -29,7 +29,8 @@ export interface Frame {
   /** Unix seconds. */
   created: number;
   model: string;
-  fingerprint: string;
+  /** Null where the engine has not told it yet. */
+  fingerprint: string | null;
   seed: number;
   /** Report digests of the logits beside the tokens. */
   digests: boolean;

@@ -1,16 +1,14 @@
 // Reads a bundle: checks its files against bundle.json and config.json, then hands out weights, each hash-checked.
 // Knows no device. docs/bundle.md is the specification.
-import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ModelConfig, parseConfig } from '../config.ts';
 import type { Unit } from '../devices/expert.ts';
 import { InputError, tensorError } from '../errors.ts';
-import { readExactly } from '../read-exactly.ts';
-import { readTensorMap, type TensorMap } from '../safetensors.ts';
+import type { TensorMap } from '../safetensors.ts';
 import type { ExpertWeights, Matrix } from '../tensor.ts';
 import { dequantize } from '../tiles.ts';
 import { checkDense, checkExperts } from './check.ts';
-import { shortHash } from './hash.ts';
+import { type BundleFiles, openFiles } from './files.ts';
 import {
   contentHashOf,
   DENSE_FILE,
@@ -38,6 +36,14 @@ export interface Bundle {
   close(): Promise<void>;
 }
 
+/** What the files' headers say, once they agree with config and manifest. */
+interface Contents {
+  config: ModelConfig;
+  dense: TensorMap;
+  /** By layer. */
+  experts: readonly TensorMap[];
+}
+
 /**
  * Opens a bundle for reading. Everything but the weights' own bytes is checked now, those when they are read; what is
  * wrong throws an InputError naming the file and the tensor or field.
@@ -45,81 +51,44 @@ export interface Bundle {
 export async function openBundle(dir: string): Promise<Bundle> {
   const manifest = await readManifest(dir);
   if (contentHashOf(manifest) !== manifest.contentHash) {
-    throw new InputError(
-      `${join(dir, MANIFEST_FILE)}: field contentHash: does not match the hashes listed: edited or damaged`,
-    );
+    const path = join(dir, MANIFEST_FILE);
+    throw new InputError(`${path}: field contentHash: does not match the hashes listed: edited or damaged`);
   }
-  const files = new Map<string, FileHandle>();
+  const files = await openFiles(dir, manifest.files);
   try {
-    for (const [name, { bytes }] of Object.entries(manifest.files)) {
-      files.set(name, await openSized(join(dir, name), bytes));
-    }
-    return await readBundle(dir, manifest, files);
+    return bundleOver(dir, manifest, files, await readContents(dir, manifest, files));
   } catch (error) {
-    await closeAll(files);
+    await files.close();
     throw error;
   }
 }
 
-async function closeAll(files: ReadonlyMap<string, FileHandle>): Promise<void> {
-  await Promise.all([...files.values()].map((handle) => handle.close()));
-}
-
-async function openSized(path: string, bytes: number): Promise<FileHandle> {
-  const handle = await open(path).catch((cause: unknown) => {
-    throw new InputError(`${path}: cannot be opened, though bundle.json lists it`, { cause });
-  });
-  const { size } = await handle.stat();
-  if (size === bytes) return handle;
-  await handle.close();
-  throw new InputError(`${path}: has ${size} bytes, bundle.json says ${bytes}: truncated or replaced`);
-}
-
-async function readBundle(
-  dir: string,
-  manifest: Manifest,
-  files: ReadonlyMap<string, FileHandle>,
-): Promise<Bundle> {
-  const { bits, group } = manifest;
-
-  /** Bytes that carry a hash, in memory of their own: wider views over them are aligned. */
-  async function read(name: string, start: number, length: number, hash: string | undefined, what: string) {
-    const path = join(dir, name);
-    const handle = files.get(name);
-    if (handle === undefined) throw new InputError(`${path}: is not listed in bundle.json`);
-    const data = new Uint8Array(length);
-    await readExactly(handle, data, start, path);
-    if (shortHash(data) === hash) return data;
-    throw new InputError(
-      `${path}: ${what}: its bytes do not match their hash in bundle.json: damaged or replaced`,
-    );
+async function readContents(dir: string, manifest: Manifest, files: BundleFiles): Promise<Contents> {
+  const copies = new Map<string, Uint8Array>();
+  for (const [name, { bytes, hash }] of Object.entries(manifest.files)) {
+    if (hash === undefined) continue; // weights: hashed tensor by tensor
+    copies.set(name, await files.read({ name, start: 0, length: bytes, hash, what: 'the whole file' }));
   }
-
-  async function headerOf(name: string): Promise<TensorMap> {
-    const handle = files.get(name);
-    if (handle === undefined) throw new InputError(`${join(dir, name)}: is not listed in bundle.json`);
-    return readTensorMap(handle, join(dir, name));
-  }
-
-  const configEntry = manifest.files['config.json'];
   const configPath = join(dir, 'config.json');
-  const configBytes = await read(
-    'config.json',
-    0,
-    configEntry?.bytes ?? 0,
-    configEntry?.hash,
-    'the whole file',
-  );
-  const dense = await headerOf(DENSE_FILE);
-  const plainConfig = parseConfig(parseJson(Buffer.from(configBytes).toString(), configPath), configPath);
-  const config = withNormShapes(plainConfig, (name) => dense.get(name)?.shape);
+  const configBytes = copies.get('config.json');
+  if (configBytes === undefined) throw new InputError(`${configPath}: has no hash in bundle.json`);
+  const plain = parseConfig(parseJson(Buffer.from(configBytes).toString(), configPath), configPath);
+  const dense = await files.header(DENSE_FILE);
+  const config = withNormShapes(plain, (name) => dense.get(name)?.shape);
   checkDense(config, manifest, dense, join(dir, DENSE_FILE));
   const experts: TensorMap[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
-    const stored = await headerOf(expertsFile(layer));
-    checkExperts(config, manifest, layer, stored, join(dir, expertsFile(layer)));
+    const name = expertsFile(layer);
+    const stored = await files.header(name);
+    checkExperts(config, manifest, layer, stored, join(dir, name));
     experts.push(stored);
   }
+  return { config, dense, experts };
+}
+
+function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, contents: Contents): Bundle {
+  const { config, dense, experts } = contents;
+  const { bits, group } = manifest;
   const denseByName = new Map([...denseTensors(config)].map((tensor) => [tensor.name, tensor]));
 
   async function readDense(name: string, kind: 'matrix' | 'small') {
@@ -128,8 +97,15 @@ async function readBundle(
     if (entry === undefined || tensor?.kind !== kind) {
       throw tensorError(join(dir, DENSE_FILE), name, `the model has no ${kind} tensor of this name`);
     }
-    const data = await read(DENSE_FILE, entry.start, entry.bytes, manifest.dense[name], `tensor ${name}`);
-    return { data, shape: tensor.shape, encoding: encodingOf(entry.dtype, bits) };
+    const { start, bytes, dtype } = entry;
+    const stretch = {
+      name: DENSE_FILE,
+      start,
+      length: bytes,
+      hash: manifest.dense[name],
+      what: `tensor ${name}`,
+    };
+    return { data: await files.read(stretch), shape: tensor.shape, encoding: encodingOf(dtype, bits) };
   }
 
   return {
@@ -151,20 +127,26 @@ async function readBundle(
     async readExpert({ layer, expert }) {
       const range = manifest.experts[layer]?.[expert];
       if (range === undefined) throw new RangeError(`the model has no expert ${expert} in layer ${layer}`);
+      const { file, offset, length, hash } = range;
       const what = `expert ${expert} of layer ${layer}`;
-      const data = await read(range.file, range.offset, range.length, range.hash, what);
-      const [gate, up, down] = expertTensors(config, { layer, expert }).map(
-        ({ name, shape: [rows, cols] }) => {
+      const data = await files.read({ name: file, start: offset, length, hash, what });
+      const matrices = expertTensors(config, { layer, expert }).map(
+        ({ name, shape: [rows, cols] }): Matrix => {
           const entry = experts[layer]?.get(name);
-          if (entry === undefined) throw tensorError(join(dir, range.file), name, 'is missing');
-          const start = entry.start - range.offset;
-          const encoding = encodingOf(entry.dtype, bits);
-          return { encoding, rows, cols, data: data.subarray(start, start + entry.bytes) };
+          if (entry === undefined) throw tensorError(join(dir, file), name, 'is missing');
+          const start = entry.start - offset;
+          return {
+            encoding: encodingOf(entry.dtype, bits),
+            rows,
+            cols,
+            data: data.subarray(start, start + entry.bytes),
+          };
         },
       );
+      const [gate, up, down] = matrices;
       if (!gate || !up || !down) throw new Error('an expert has three matrices');
       return { gate, up, down };
     },
-    close: () => closeAll(files),
+    close: () => files.close(),
   };
 }

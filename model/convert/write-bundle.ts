@@ -1,15 +1,15 @@
 // Carries out a plan: files beside the target, tasks over threads, a journal to resume from, and the rename that makes
 // a bundle of it all. Knows no checkpoint.
-import { mkdir, open, readdir, rename, rmdir, stat, statfs, unlink, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { contentHashOf, type Manifest, writeManifest } from '../bundle/manifest.ts';
-import { InputError } from '../errors.ts';
 import { GROUP } from '../tiles.ts';
-import { JOURNAL_FILE, type Journal, type JournalEntry, openJournal } from './journal.ts';
-import type { BundlePlan, PlannedFile } from './plan.ts';
+import { type Journal, type JournalEntry, openJournal } from './journal.ts';
+import type { BundlePlan } from './plan.ts';
 import { runTasks } from './pool.ts';
+import { finish, flush, partialDir, prepareFiles, refuseOccupied, requireSpace } from './staging.ts';
 import type { TaskResult } from './task.ts';
 import { toolVersion } from './tool.ts';
 
@@ -25,6 +25,8 @@ export interface WriteOptions {
   onProgress?: (progress: WriteProgress) => void;
   /** Threads; as many as the machine has cores unless told. The bytes do not depend on it. */
   workers?: number;
+  /** Called with the directory of the complete bundle, before it gets its name; what it throws leaves it resumable. */
+  beforeFinish?: (dir: string) => Promise<void>;
 }
 
 export interface BundleContents {
@@ -48,11 +50,6 @@ export interface WrittenBundle {
   resumed: number;
 }
 
-/** Where a bundle grows until it is whole. */
-export function partialDir(to: string): string {
-  return `${resolve(to)}.partial`;
-}
-
 export async function writeBundle(contents: BundleContents, options: WriteOptions): Promise<WrittenBundle> {
   const { signal, onProgress, workers = availableParallelism() } = options;
   const to = resolve(options.to);
@@ -63,11 +60,12 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
   await requireSpace(dir, plan.files);
   const journal = openJournal(dir, fingerprint(plan, contents));
   try {
-    await prepareFiles(dir, plan, contents.copies);
+    await prepareFiles(dir, plan.files, contents.copies);
     const { results, resumed } = await runPlan({ plan, journal, workers, signal, onProgress });
     const manifest = describe(plan, contents, results);
     for (const { name } of plan.files) await flush(join(dir, name));
     await writeManifest(dir, manifest);
+    await options.beforeFinish?.(dir);
     await finish(dir, to);
     const bytes = Object.values(manifest.files).reduce((sum, file) => sum + file.bytes, 0);
     const { identity, contentHash } = manifest;
@@ -75,27 +73,6 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
   } finally {
     journal.close();
   }
-}
-
-async function refuseOccupied(to: string): Promise<void> {
-  const found = await readdir(to).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw new InputError(`${to}: cannot be written: ${String(error)}`, { cause: error });
-  });
-  if (found.length > 0)
-    throw new InputError(`${to}: exists and is not empty: choose another directory or delete it`);
-}
-
-async function requireSpace(dir: string, files: readonly PlannedFile[]): Promise<void> {
-  const { bavail, bsize } = await statfs(dir);
-  let needed = 0;
-  for (const { name, bytes } of files) {
-    const present = await stat(join(dir, name)).catch(() => ({ blocks: 0 }));
-    needed += Math.max(0, bytes - present.blocks * 512);
-  }
-  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-  if (needed <= bavail * bsize) return;
-  throw new InputError(`${dir}: ${gigabytes(needed)} more are needed, ${gigabytes(bavail * bsize)} are free`);
 }
 
 /** Names everything that decides the bundle's bytes, so that work is never resumed into another bundle. */
@@ -106,26 +83,6 @@ function fingerprint({ config, bits, tasks }: BundlePlan, { copies, stamps }: Bu
     ...[...copies].map(([name, data]) => `${name} ${shortHash(data)}`),
     ...stamps,
   ]);
-}
-
-async function prepareFiles(
-  dir: string,
-  plan: BundlePlan,
-  copies: ReadonlyMap<string, Uint8Array>,
-): Promise<void> {
-  for (const [name, data] of copies) await writeFile(join(dir, name), data);
-  for (const { name, header, bytes } of plan.files) {
-    const file = await open(join(dir, name), 'a+').then(async (created) => {
-      await created.close();
-      return open(join(dir, name), 'r+');
-    });
-    try {
-      await file.truncate(bytes);
-      await file.write(header, 0, header.length, 0);
-    } finally {
-      await file.close();
-    }
-  }
 }
 
 interface RunOptions extends Pick<WriteOptions, 'signal' | 'onProgress'> {
@@ -187,23 +144,4 @@ function describe(plan: BundlePlan, contents: BundleContents, results: readonly 
     golden: {},
   };
   return { ...manifest, contentHash: contentHashOf(manifest) };
-}
-
-async function flush(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** The rename is the moment at which the bundle exists; the journal goes after it, so that a kill between loses nothing. */
-async function finish(dir: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true });
-  await rmdir(to).catch((error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-  });
-  await rename(dir, to);
-  await unlink(join(to, JOURNAL_FILE));
 }

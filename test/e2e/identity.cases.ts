@@ -6,7 +6,9 @@ import { tinyBundle } from '../support/tiny-bundle.ts';
 import { type Completion, complete, type Gateway, startUp } from './gateway.ts';
 
 const MAX_TOKENS = 12;
-const layouts = [['--in-process'], ['--shards', '1'], ['--shards', '4'], ['--shards', '7']];
+
+/** Flags of `up`. */
+export const layouts = [['--in-process'], ['--shards', '1'], ['--shards', '4'], ['--shards', '7']] as const;
 
 /** Token ids, from one to some hundred; half greedy, half seeded. */
 const requests = Array.from({ length: 20 }, (_, i) => ({
@@ -43,12 +45,18 @@ async function together(up: Gateway) {
   return answers.slice(0, requests.length);
 }
 
-/** `k`: experts of a token, for each of the three layers. */
-export function identityCases({ bits, k }: { bits: Bits; k: readonly number[] }): void {
+export interface IdentityOptions {
+  bits: Bits;
+  /** Experts of a token, for each of the three layers. */
+  k: readonly number[];
+  among?: readonly (typeof layouts)[number][];
+}
+
+export function identityCases({ bits, k, among = layouts }: IdentityOptions): void {
   describe(`at ${bits} bits, with ${k.join(', ')} experts a token`, () => {
     let reference: Awaited<ReturnType<typeof alone>> | undefined;
 
-    for (const layout of layouts) {
+    for (const layout of among) {
       it(`up ${layout.join(' ')} answers as the first layout did, alone and among seven others`, async () => {
         const up = await startUp(await tinyBundle({ bits, k, seed: bits }), layout);
         const answers = await alone(up);

@@ -2,4 +2,4 @@
 import { identityCases } from './identity.cases.ts';
 
 identityCases({ bits: 4, k: [1, 1, 1] });
-identityCases({ bits: 32, k: [2, 1, 4] });
+identityCases({ bits: 32, k: [2, 1, 4], among: [['--in-process'], ['--shards', '4']] });

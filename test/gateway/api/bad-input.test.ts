@@ -126,9 +126,7 @@ describe.each([
   { path: '/v1/completions', base: completion, cases: [...common, ...completions], prompt: 'prompt' },
   { path: '/v1/chat/completions', base: chat, cases: [...common, ...chats], prompt: 'messages' },
 ])('$path', ({ path, base, cases, prompt }) => {
-  const named = cases.map(
-    ([fields, ...rest]) => [JSON.stringify(fields).slice(0, 60), fields, ...rest] as const,
-  );
+  const named = cases.map((one): [string, ...Case] => [JSON.stringify(one[0]).slice(0, 60), ...one]);
   test.each(named)('%s is refused by name', async (_, fields, param, code, words = /./) => {
     const { status, body } = await room.post(path, { ...base, ...fields });
     const contextParam = code === 'context_length_exceeded' ? prompt : param;

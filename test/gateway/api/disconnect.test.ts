@@ -39,13 +39,14 @@ test('a client that leaves during a long prefill ends the generation', async () 
   expect(room.engine.cancelled).toBe(1);
 });
 
-/** Chunks so large that the sockets' buffers fill after a few: 20 alternatives a token, in a context without end. */
-const large = { stream: true, logprobs: 20, max_tokens: 1_000_000 };
+/** Many choices with 20 alternatives a token, in a context without end: the sockets' buffers are full soon. */
+const CHOICES = 100;
+const large = { stream: true, logprobs: 20, max_tokens: 1_000_000, prompt: Array(CHOICES).fill('x') };
 
 async function stalled(room: Room): Promise<Socket> {
   const socket = send(room, large);
   let before = -1;
-  await until(() => room.engine.produced > 100, 10_000);
+  await until(() => room.engine.produced > 1000, 10_000);
   // Wait until the engine stands still: the reader takes nothing, so nothing more is pulled.
   for (let still = 0; still < 5; ) {
     await new Promise((resolve) => setTimeout(resolve, 40));
@@ -58,10 +59,10 @@ async function stalled(room: Room): Promise<Socket> {
 test('a reader that takes nothing holds its generation back, and is noticed when it goes', async () => {
   const room = await openRoom({ context: 2_000_000 });
   const socket = await stalled(room);
-  expect(room.engine.open).toBe(1);
+  expect(room.engine.open).toBe(CHOICES);
   socket.destroy();
   await until(() => room.engine.open === 0);
-  expect(room.engine.cancelled).toBe(1);
+  expect(room.engine.cancelled).toBe(CHOICES);
 });
 
 test('a reader that takes nothing for too long loses its generation', async () => {

@@ -125,3 +125,9 @@ test('the fingerprint is asked for once, not by every request', async () => {
   for (let i = 0; i < 3; i++) await post('/v1/completions', base);
   expect(asked).toBe(1);
 });
+
+test('an engine that does not tell its fingerprint holds no request up', async () => {
+  const { post } = await openRoom({ once: true, statusMs: 60_000, limits: { statusMs: 20 } });
+  const { status, body } = await post('/v1/completions', base);
+  expect([status, body.system_fingerprint]).toEqual([200, null]);
+});

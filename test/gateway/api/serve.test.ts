@@ -56,3 +56,16 @@ test('a taken port is an error, not a hang', async () => {
   const app = { fetch: () => new Response('') };
   await expect(serve({ app, port: room.server.port })).rejects.toThrow(/EADDRINUSE/);
 });
+
+test('a request that makes no URL is refused in the envelope', async () => {
+  const room = await openRoom();
+  const socket = connect(room.server.port, '127.0.0.1');
+  socket.write('GET /v1\\models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk.toString();
+  });
+  await once(socket, 'end');
+  expect(text).toMatch(/^HTTP\/1\.1 400 /);
+  expect(text).toContain('"type":"invalid_request_error","param":null,"code":null');
+});

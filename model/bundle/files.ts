@@ -1,0 +1,64 @@
+// The files of a bundle on disk: sizes checked when opened, stretches hash-checked when read. Knows bytes, no tensors.
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '../errors.ts';
+import { readExactly } from '../read-exactly.ts';
+import { readTensorMap, type TensorMap } from '../safetensors.ts';
+import { shortHash } from './hash.ts';
+import type { Manifest } from './manifest.ts';
+
+export interface Stretch {
+  name: string;
+  start: number;
+  length: number;
+  /** The bytes' short hash; nothing is handed out without one. */
+  hash: string | undefined;
+  /** What the bytes are, for the error. */
+  what: string;
+}
+
+export interface BundleFiles {
+  /** Bytes in memory of their own, so that wider views over them are aligned. */
+  read(stretch: Stretch): Promise<Uint8Array<ArrayBuffer>>;
+  header(name: string): Promise<TensorMap>;
+  close(): Promise<void>;
+}
+
+/** Opens every file that bundle.json lists and compares its size. */
+export async function openFiles(dir: string, listed: Manifest['files']): Promise<BundleFiles> {
+  const handles = new Map<string, FileHandle>();
+  const close = async (): Promise<void> => {
+    await Promise.all([...handles.values()].map((handle) => handle.close()));
+  };
+  const find = (name: string): FileHandle => {
+    const handle = handles.get(name);
+    if (handle === undefined) throw new InputError(`${join(dir, name)}: is not listed in bundle.json`);
+    return handle;
+  };
+  try {
+    for (const [name, { bytes }] of Object.entries(listed)) {
+      const path = join(dir, name);
+      const handle = await open(path).catch((cause: unknown) => {
+        throw new InputError(`${path}: cannot be opened, though bundle.json lists it`, { cause });
+      });
+      handles.set(name, handle);
+      const { size } = await handle.stat();
+      if (size === bytes) continue;
+      throw new InputError(`${path}: has ${size} bytes, bundle.json says ${bytes}: truncated or replaced`);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    async read({ name, start, length, hash, what }) {
+      const path = join(dir, name);
+      const data = new Uint8Array(length);
+      await readExactly(find(name), data, start, path);
+      if (shortHash(data) === hash) return data;
+      throw new InputError(`${path}: ${what}: does not match its hash in bundle.json: damaged or replaced`);
+    },
+    header: async (name) => readTensorMap(find(name), join(dir, name)),
+    close,
+  };
+}
