@@ -10,13 +10,11 @@ export function health(c: Context): Response {
 
 /** 503 while an expert is held by no connected shard; says which, layer by layer. */
 export async function healthReady(c: Context, context: ApiContext): Promise<Response> {
-  const status = await statusInTime(context);
+  const { engine, limits, logger } = context;
+  const status = await statusInTime(engine, { waitMs: limits.statusMs, logger });
   if (status === undefined) {
-    const waited = context.limits.statusMs;
-    return c.json(
-      { status: 'unknown', reason: `the engine did not answer within ${waited} ms`, missing: [] },
-      503,
-    );
+    const reason = `the engine did not answer within ${limits.statusMs} ms`;
+    return c.json({ status: 'unknown', reason, missing: [] }, 503);
   }
   const { ready, missing } = status;
   return c.json({ status: ready ? 'ready' : 'not_ready', missing }, ready ? 200 : 503);

@@ -82,21 +82,15 @@ export function createMetrics(): Metrics {
       kvReserved.set(status.kvBytesReserved);
       kvLimit.set(status.kvBytesLimit);
       shards.set(status.shards.filter((shard) => shard.connected).length);
-      return (
-        (await registry.metrics()) + engineCounters(status.counters, (name) => registry.getSingleMetric(name))
-      );
+      return (await registry.metrics()) + engineCounters(status.counters);
     },
   };
 }
 
-/** The engine counts by itself; its numbers are passed on as they are. A name that this room uses already would be a duplicate, so it is left out. */
-function engineCounters(counters: Record<string, number>, taken: (name: string) => unknown): string {
+/** The engine counts by itself: `steps` of its status is expertgrid_engine_steps_total here. */
+function engineCounters(counters: Record<string, number>): string {
   return Object.entries(counters)
-    .map(([name, value]): [string, number] => [
-      name.startsWith('expertgrid_') ? name : `expertgrid_engine_${name}`,
-      value,
-    ])
-    .filter(([name]) => /^[a-z_][a-z0-9_]*$/i.test(name) && taken(name) === undefined)
+    .map(([name, value]) => [`expertgrid_engine_${name}_total`, value])
     .map(([name, value]) => `# TYPE ${name} counter\n${name} ${value}\n`)
     .join('');
 }

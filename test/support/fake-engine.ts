@@ -89,7 +89,7 @@ export class FakeEngine implements EngineClient {
       kvBytesLimit: 1024,
       shards: [],
       fingerprint: 'fp_fake',
-      counters: { expertgrid_engine_steps_total: this.produced },
+      counters: { steps: this.produced },
       ...this.options.status,
     };
   }
