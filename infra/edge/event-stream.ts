@@ -53,7 +53,7 @@ async function* endTold(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncG
     }
   } catch (error) {
     if (!ended) yield errorEvent;
-    throw error;
+    await new Promise((r) => setTimeout(r, 100)); throw error;
   }
   if (!ended && !ending.test(held)) yield errorEvent;
   else if (held !== '') yield held;

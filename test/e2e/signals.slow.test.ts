@@ -8,11 +8,11 @@ import { type Gateway, post, scrape, startUp, total } from './gateway.ts';
 
 const TIMES = 50;
 const AT_ONCE = 2;
-const PROMPT = 8_000;
+const PROMPT = 6_000;
 
 let model: string;
 beforeAll(async () => {
-  model = await tinyBundle({ context: 8_192 });
+  model = await tinyBundle({ layers: 2, context: 8_192 });
 });
 
 interface Outcome {
@@ -117,7 +117,7 @@ describe('a signal while the model is still loading', () => {
     { signal: 'SIGTERM', code: 0, flags: ['--in-process'] },
   ] as const)('$signal with $flags ends it at once with $code', async ({ signal, code, flags }) => {
     const up = startCli(['up', '--model', model, '--port', '0', ...flags]);
-    await eventually(() => up.stderr.includes('loading'));
+    await up.says(/loading \d+ %/);
     const children = childrenOf(up.pid);
     up.signal(signal);
     expect(await up.exit).toEqual({ code, signal: null });

@@ -17,7 +17,7 @@ export interface Running {
   readonly stderr: string;
   readonly exit: Promise<Exit>;
   signal(signal: NodeJS.Signals): void;
-  /** The first match on standard output; rejects where the process ends, or `withinMs` pass, before it. */
+  /** The first match on standard output or error; rejects where the process ends, or `withinMs` pass, before it. */
   says(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray>;
 }
 
@@ -67,8 +67,9 @@ export function startProcess(
     exit,
     signal: (signal) => void child.kill(signal),
     async says(pattern, withinMs = 60_000) {
-      const match = await eventually(() => pattern.exec(stdout) ?? (ended ? 'ended' : undefined), withinMs);
-      if (typeof match !== 'string') return match;
+      const look = () => pattern.exec(stdout) ?? pattern.exec(stderr) ?? (ended ? 'ended' : undefined);
+      const match = await eventually(look, withinMs);
+      if (match !== 'ended') return match;
       throw new Error(`${args.join(' ')} ended before it said ${pattern}: ${stdout}${stderr}`);
     },
   };

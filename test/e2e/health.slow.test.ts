@@ -1,0 +1,56 @@
+// A gateway says that it lives while it computes: /health during the prefill of a long prompt.
+import { setTimeout as delay } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { tinyBundle } from '../support/tiny-bundle.ts';
+import { complete, startUp } from './gateway.ts';
+
+const PROMPT = 2_000;
+const PROBES = 200;
+const layouts = [['--in-process'], ['--shards', '4']];
+
+let model: string;
+beforeAll(async () => {
+  // Wide enough that the prompt keeps the engine busy for a second or more.
+  model = await tinyBundle({ hidden: 256, inner: 128, heads: 8, layers: 6, context: 4_096 });
+});
+
+describe('/health during a prefill', () => {
+  it.each(layouts)('answers in under 50 ms, 99 times of 100, with up %s %s', async (...flags) => {
+    const up = await startUp(
+      model,
+      flags.filter((flag) => flag !== undefined),
+    );
+    const took: number[] = [];
+    const prefills: number[] = [];
+    while (took.length < PROBES) {
+      let computing = true;
+      const startedAt = performance.now();
+      const answer = complete(up, { prompt: Array(PROMPT).fill(prefills.length), max_tokens: 1 }).finally(
+        () => {
+          computing = false;
+        },
+      );
+      await delay(20);
+      for (; computing && took.length < PROBES; await delay(5)) {
+        const askedAt = performance.now();
+        const response = await fetch(`${up.url}/health`);
+        await response.text();
+        took.push(performance.now() - askedAt);
+        expect(response.status).toBe(200);
+      }
+      await answer;
+      prefills.push(performance.now() - startedAt);
+    }
+    took.sort((a, b) => a - b);
+    const [p50, p99] = [0.5, 0.99].map((share) => took[Math.floor(share * took.length)] ?? Number.NaN);
+    const seconds = prefills.map((ms) => (ms / 1_000).toFixed(1)).join(', ');
+    console.log(
+      `measured: /health during prefill of ${PROMPT} tokens (${seconds} s), up ${flags.join(' ')}: ` +
+        `p50 ${p50?.toFixed(1)} ms, p99 ${p99?.toFixed(1)} ms of ${took.length} probes`,
+    );
+    expect(Math.max(...prefills)).toBeGreaterThan(1_000);
+    expect(p99).toBeLessThan(50);
+    up.process.signal('SIGTERM');
+    await up.process.exit;
+  });
+});
