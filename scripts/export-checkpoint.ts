@@ -10,8 +10,10 @@ export async function exportCheckpoint(from: string, to: string): Promise<void> 
   const bundle = await openBundle(from);
   const { bits, config, manifest } = bundle;
   await bundle.close();
-  if (bits < 16) throw new Error(`${from}: has ${bits} bits a weight; the floats it was made of are not in it`);
-  if (config.layout !== 'qwen3_moe') throw new Error(`${from}: its config.json is of the ${config.layout} layout`);
+  if (bits < 16)
+    throw new Error(`${from}: has ${bits} bits a weight; the floats it was made of are not in it`);
+  if (config.layout !== 'qwen3_moe')
+    throw new Error(`${from}: its config.json is of the ${config.layout} layout`);
 
   await mkdir(to, { recursive: true });
   const files: Record<string, string> = {};

@@ -22,21 +22,42 @@ export interface StepLimits {
   minPrefillRows: number;
 }
 
-/** Every decoding sequence gets its row; prompts share what the budget leaves, in order of arrival. */
-export function planStep(running: readonly Progress[], { prefillRows, minPrefillRows }: StepLimits): Span[] {
-  let budget = prefillRows;
+/** Every decoding sequence gets its row; prompts share the budget. In order of arrival. */
+export function planStep(running: readonly Progress[], limits: StepLimits): Span[] {
+  const chunks = planChunks(running.filter(inPrompt), limits);
   const spans: Span[] = [];
-  for (const { sequence, promptLength, length, computed } of running) {
-    if (computed >= promptLength) {
-      spans.push({ sequence, start: computed, count: length - computed });
-      continue;
-    }
-    const count = chunkOf(promptLength - computed, budget, minPrefillRows);
-    if (count === 0) continue;
-    budget -= count;
-    spans.push({ sequence, start: computed, count });
+  for (const progress of running) {
+    const { sequence, length, computed } = progress;
+    const count = inPrompt(progress) ? (chunks.get(progress) ?? 0) : length - computed;
+    if (count > 0) spans.push({ sequence, start: computed, count });
   }
   return spans;
+}
+
+function inPrompt({ computed, promptLength }: Progress): boolean {
+  return computed < promptLength;
+}
+
+/**
+ * Rows of each prompt. The one with the fewest left goes first, so that a short one never waits for a long one; a
+ * quarter of the budget is the oldest's, so that a long one never waits for ever.
+ */
+function planChunks(
+  prompts: readonly Progress[],
+  { prefillRows, minPrefillRows }: StepLimits,
+): Map<Progress, number> {
+  const left = ({ promptLength, computed }: Progress) => promptLength - computed;
+  const chunks = new Map<Progress, number>();
+  const [oldest, ...others] = prompts;
+  if (oldest === undefined) return chunks;
+  const kept = Math.min(left(oldest), Math.max(2 * minPrefillRows, Math.floor(prefillRows / 4)));
+  let budget = prefillRows - kept;
+  for (const prompt of others.sort((a, b) => left(a) - left(b))) {
+    const count = chunkOf(left(prompt), budget, minPrefillRows);
+    budget -= count;
+    chunks.set(prompt, count);
+  }
+  return chunks.set(oldest, chunkOf(left(oldest), kept + budget, minPrefillRows));
 }
 
 /** Rows of a chunk of a prompt with `left` rows to go: never one that is too short, never one that leaves such a one. */

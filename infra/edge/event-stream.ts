@@ -53,7 +53,9 @@ async function* endTold(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncG
     }
   } catch (error) {
     if (!ended) yield errorEvent;
-    await new Promise((r) => setTimeout(r, 100)); throw error;
+    // An error discards what the runtime has not written yet: without this turn workerd never sends the event.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    throw error;
   }
   if (!ended && !ending.test(held)) yield errorEvent;
   else if (held !== '') yield held;

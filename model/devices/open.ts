@@ -18,7 +18,9 @@ export interface OpenDenseOptions {
 export async function openDenseDevice({ bundle, signal, onLoaded }: OpenDenseOptions): Promise<DenseDevice> {
   const { config } = bundle;
   if (config.headDim % 8 !== 0) {
-    throw new Error(`${bundle.dir}: heads of ${config.headDim}: ONNX Runtime's attention takes multiples of 8`);
+    throw new Error(
+      `${bundle.dir}: heads of ${config.headDim}: ONNX Runtime's attention takes multiples of 8`,
+    );
   }
   const numericsClass = ortNumericsClass(bundle);
   const layers = [];

@@ -1,4 +1,5 @@
 // Short and very long contexts in one batch: each answers as it does alone, and the short ones do not wait for the long.
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { seedOf, uniform } from '../support/random.ts';
 import { tinyBundle } from '../support/tiny-bundle.ts';
@@ -17,7 +18,10 @@ interface Answer {
   endedAt: number;
 }
 
-async function ask(up: Gateway, length: number, seed: number): Promise<Answer> {
+async function ask(
+  up: Gateway,
+  { length, seed, onFirst = () => {} }: { length: number; seed: number; onFirst?: () => void },
+): Promise<Answer> {
   const next = uniform(seedOf(seed, 'prompt'));
   const prompt = Array.from({ length }, () => Math.floor(256 * next()));
   const body = { prompt, max_tokens: TOKENS, temperature: 0.8, seed, expertgrid: { digests: true } };
@@ -30,8 +34,11 @@ async function ask(up: Gateway, length: number, seed: number): Promise<Answer> {
     answer.digests.push(...digests);
     answer.text += choices?.[0]?.text ?? '';
     if (digests.length > 0) {
-      if (last === undefined) answer.first = at - startedAt;
-      else answer.gaps.push(at - last);
+      if (last !== undefined) answer.gaps.push(at - last);
+      else {
+        answer.first = at - startedAt;
+        onFirst();
+      }
       last = at;
     }
     answer.endedAt = at;
@@ -50,14 +57,16 @@ beforeAll(async () => {
 
 describe(`contexts of ${SHORT} and ${LONG} tokens in one batch`, () => {
   it('give the answers they give alone, and the short ones are done before the long prompt is', async () => {
-    const alone = [await ask(up, LONG, 0)];
-    for (let seed = 1; seed <= 4; seed++) alone.push(await ask(up, SHORT, seed));
+    const alone = [await ask(up, { length: LONG, seed: 0 })];
+    for (let seed = 1; seed <= 4; seed++) alone.push(await ask(up, { length: SHORT, seed }));
 
-    // One that generates already, the long prompt, and more short ones behind it.
-    const early = ask(up, SHORT, 1);
-    const long = ask(up, LONG, 0);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const late = [2, 3, 4].map((seed) => ask(up, SHORT, seed));
+    // One that generates already, the long prompt, and more short ones that come while it is computed.
+    const generates = Promise.withResolvers<void>();
+    const early = ask(up, { length: SHORT, seed: 1, onFirst: generates.resolve });
+    await generates.promise;
+    const long = ask(up, { length: LONG, seed: 0 });
+    await delay(100);
+    const late = [2, 3, 4].map((seed) => ask(up, { length: SHORT, seed }));
     const [longAnswer, ...shortAnswers] = await Promise.all([long, early, ...late]);
     expect([longAnswer, ...shortAnswers].map(same)).toEqual(alone.map(same));
 

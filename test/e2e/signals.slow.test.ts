@@ -36,7 +36,10 @@ async function endDuringPrefill(
   const children = childrenOf(up.process.pid);
   const request = post(up, { prompt: Array(PROMPT).fill(65), max_tokens: 4 });
   const status = request.then(
-    async (response) => (await response.text(), response.status),
+    async (response) => {
+      await response.text();
+      return response.status;
+    },
     () => undefined,
   );
   await eventually(async () => total(await scrape(up.url), 'expertgrid_engine_step_rows') > 0);

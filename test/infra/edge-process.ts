@@ -33,8 +33,11 @@ export async function startEdge(gatewayUrl: string, { readyMs = 60_000 } = {}): 
 
   let printed = '';
   const ready = new Promise<string>((resolve, reject) => {
-    const fail = (why: string) => reject(new Error(`wrangler dev ${why}:\n${printed}`));
     const timer = setTimeout(fail, readyMs, `was not ready within ${readyMs} ms`);
+    function fail(why: string): void {
+      clearTimeout(timer);
+      reject(new Error(`wrangler dev ${why}:\n${printed}`));
+    }
     child.once('exit', (code) => fail(`exited with ${code}`));
     for (const output of [child.stdout, child.stderr]) {
       output.setEncoding('utf8').on('data', (text: string) => {

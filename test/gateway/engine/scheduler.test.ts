@@ -40,6 +40,24 @@ describe('planning a step', () => {
     ]);
   });
 
+  it('computes a short prompt at once though a long one came before it', () => {
+    expect(planStep([waiting(1, 8_000), waiting(2, 100)], { prefillRows: 256, minPrefillRows: 2 })).toEqual([
+      { sequence: 1, start: 0, count: 156 },
+      { sequence: 2, start: 0, count: 100 },
+    ]);
+  });
+
+  it('gets on with the oldest prompt though shorter ones keep coming', () => {
+    const spans = planStep([waiting(1, 8_000), waiting(2, 300), waiting(3, 200)], {
+      prefillRows: 256,
+      minPrefillRows: 2,
+    });
+    expect(spans).toEqual([
+      { sequence: 1, start: 0, count: 64 },
+      { sequence: 3, start: 0, count: 192 },
+    ]);
+  });
+
   it('computes every position once, in order, in chunks that are never too short, and always gets on', () => {
     const draw = fc.record({
       prompts: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 6 }),
