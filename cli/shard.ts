@@ -5,14 +5,16 @@ import { createShardMetrics } from '../experts/metrics.ts';
 import { serveMetrics } from '../experts/metrics-server.ts';
 import { createShardService } from '../experts/service.ts';
 import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
-import type { Unit } from '../model/devices/expert.ts';
+import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { openExpertDevice } from '../model/devices/open.ts';
 import { formatAddress, isLoopback } from '../rpc/address.ts';
+import type { RpcError } from '../rpc/errors.ts';
 import { listen } from '../rpc/server.ts';
 import { modelDirectory } from './files.ts';
 import { flag, port } from './flags.ts';
 import { createLogger, LOG_LEVELS } from './log.ts';
 import { modelOffer } from './offer.ts';
+import { progressBar } from './progress.ts';
 import { onSignals } from './signals.ts';
 import { version } from './version.ts';
 
@@ -59,35 +61,30 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
   const leaving = new AbortController();
   onSignals({ drain: () => leaving.abort(), halt: () => process.exit(130) });
   process.once('disconnect', () => process.exit(0)); // the parent has died; nobody else calls this shard
+  process.channel?.unref(); // nor does its channel alone keep this process
 
   const startedAt = performance.now();
   const bundle = await openBundle(modelDirectory(flags.model));
   const units = readUnits(flags.experts, bundle.config, refuse);
   const device = openExpertDevice({ bundle });
-  try {
-    await device.load(units, {
-      signal: leaving.signal,
-      onLoaded: (_, done, total) => tell({ type: 'loading', done, total }),
-    });
-  } catch (error) {
-    if (leaving.signal.aborted) process.exit(0);
-    throw error;
-  }
+  await load(device, units, leaving.signal);
 
   const metrics = createShardMetrics();
   const service = createShardService({ device, model: modelOffer(bundle), units, version, metrics });
-  const server = await listen({
-    handlers: service.handlers,
-    host,
-    port: flags.port,
-    onError: (error, method) => log.error({ method, err: error.cause ?? error }, error.message),
-  });
   const { metricsPort } = flags;
   const state = () => service.state;
   const scrape =
     metricsPort === undefined
       ? undefined
       : await serveMetrics({ registry: metrics.registry, state, host, port: metricsPort });
+  const onError = (error: RpcError, method: string) =>
+    log.error({ method, err: error.cause ?? error }, error.message);
+  const server = await listen({ handlers: service.handlers, host, port: flags.port, onError }).catch(
+    async (error) => {
+      await scrape?.close();
+      throw error;
+    },
+  );
 
   const address = formatAddress(server.address);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
@@ -106,7 +103,27 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
   await scrape?.close();
   await device.dispose();
   await bundle.close();
-  process.exit(0); // a parent's IPC channel would hold the process
+  process.exit(0);
+}
+
+/** A signal in the meantime ends the process: there is nothing to drain yet. */
+async function load(device: ExpertDevice, units: readonly Unit[], signal: AbortSignal): Promise<void> {
+  const format = (count: number) => `${Math.round(count)} experts`;
+  const bar = process.send === undefined ? progressBar({ label: 'loading', format }) : undefined;
+  try {
+    await device.load(units, {
+      signal,
+      onLoaded: (_, done, total) => {
+        bar?.update(done, total);
+        tell({ type: 'loading', done, total });
+      },
+    });
+  } catch (error) {
+    if (signal.aborted) process.exit(0);
+    throw error;
+  } finally {
+    bar?.end();
+  }
 }
 
 /** Bytes of a unit's weights in the bundle. */
