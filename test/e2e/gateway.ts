@@ -28,16 +28,17 @@ const ready = /ready in ([\d.]+) s: (\S+) at (http:\S+?:(\d+)), (\d+) of (\d+) s
 
 /** `expertgrid up`; resolves at its ready line. */
 export function startUp(model: string, flags: readonly string[] = []): Promise<Gateway> {
-  return started(startCli(['up', '--model', model, '--port', '0', '--log-level', 'warn', ...flags]));
+  return gatewayOf(startCli(['up', '--model', model, '--port', '0', '--log-level', 'warn', ...flags]));
 }
 
 /** `expertgrid gateway` over shards that run elsewhere. */
 export function startGateway(model: string, shards: readonly string[]): Promise<Gateway> {
   const flags = ['--model', model, '--shards', shards.join(','), '--port', '0', '--log-level', 'warn'];
-  return started(startCli(['gateway', ...flags]));
+  return gatewayOf(startCli(['gateway', ...flags]));
 }
 
-async function started(process: Running): Promise<Gateway> {
+/** Waits for the ready line. */
+export async function gatewayOf(process: Running): Promise<Gateway> {
   const [, , model = '', url = '', port] = await process.says(ready);
   return { process, url, port: Number(port), model };
 }

@@ -103,7 +103,7 @@ function convertTo(to: string, killAt?: string): Promise<Run> {
       const text = data.toString();
       stderr += text;
       // Only while it works: after its last words the process may be gone, and its memory with it.
-      if (text.includes('converting')) peak = Math.max(peak, peakMemory(child));
+      if (text.includes(' %')) peak = Math.max(peak, peakMemory(child));
       if (killAt !== undefined && text.includes(killAt)) child.kill('SIGKILL');
     });
     child.on('close', (code, signal) => {

@@ -31,7 +31,7 @@ const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
 const running = new Set<Running>();
 
 afterAll(async () => {
-  for (const process of running) process.signal('SIGKILL');
+  for (const each of running) each.signal('SIGKILL');
   await Promise.all([...running].map(({ exit }) => exit));
 });
 
@@ -40,12 +40,19 @@ export function startCli(args: readonly string[]): Running {
   return startProcess(process.execPath, [main, ...args]);
 }
 
+export interface StartOptions {
+  cwd?: string;
+  env?: NodeJS.ProcessEnv;
+  /** A process group of its own, which gets every signal whole, as from a terminal. */
+  group?: boolean;
+}
+
 export function startProcess(
   file: string,
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  { group = false, ...options }: StartOptions = {},
 ): Running {
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: group, ...options });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -65,7 +72,10 @@ export function startProcess(
       return stderr;
     },
     exit,
-    signal: (signal) => void child.kill(signal),
+    signal(signal) {
+      if (!group || child.pid === undefined) child.kill(signal);
+      else process.kill(-child.pid, signal);
+    },
     async says(pattern, withinMs = 60_000) {
       const look = () => pattern.exec(stdout) ?? pattern.exec(stderr) ?? (ended ? 'ended' : undefined);
       const match = await eventually(look, withinMs);
