@@ -108,3 +108,10 @@ export function total(samples: ReadonlyMap<string, number>, name: string): numbe
   for (const [key, value] of samples) if (key === name || key.startsWith(`${name}{`)) sum += value;
   return sum;
 }
+
+/** A counter of the engine's, as /metrics gives it; throws where there is none of that name. */
+export async function engineCounter({ url }: Gateway, name: string): Promise<number> {
+  const value = (await scrape(url)).get(`expertgrid_engine_${name}_total`);
+  if (value === undefined) throw new Error(`/metrics has no engine counter ${name}`);
+  return value;
+}

@@ -21,10 +21,10 @@ const start = (cwd: string, file: string, ...args: string[]) =>
 
 /** Its standard output; throws where it fails. */
 async function run(cwd: string, file: string, ...args: string[]): Promise<string> {
-  const { exit, ...output } = start(cwd, file, ...args);
-  const { code } = await exit;
-  if (code !== 0) throw new Error(`${file} ${args.join(' ')} exited with ${code}: ${output.stderr}`);
-  return output.stdout;
+  const started = start(cwd, file, ...args);
+  const { code } = await started.exit;
+  if (code !== 0) throw new Error(`${file} ${args.join(' ')} exited with ${code}: ${started.stderr}`);
+  return started.stdout;
 }
 
 let folder: string;

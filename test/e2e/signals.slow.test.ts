@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { childrenOf, type Exit, eventually, isAlive, isFree, startCli } from '../support/process.ts';
 import { seedOf, uniform } from '../support/random.ts';
 import { tinyBundle } from '../support/tiny-bundle.ts';
-import { type Gateway, post, scrape, startUp, total } from './gateway.ts';
+import { engineCounter, type Gateway, post, startUp } from './gateway.ts';
 
 const TIMES = 50;
 const AT_ONCE = 2;
@@ -42,9 +42,9 @@ async function endDuringPrefill(
     },
     () => undefined,
   );
-  await eventually(async () => total(await scrape(up.url), 'expertgrid_engine_step_rows') > 0);
+  await eventually(async () => (await engineCounter(up, 'step_rows')) > 0);
   await delay(waitMs);
-  const computed = total(await scrape(up.url), 'expertgrid_engine_prompt_tokens');
+  const computed = engineCounter(up, 'prompt_tokens');
   await end(up);
   const endedAt = performance.now();
   const exit = await up.process.exit;

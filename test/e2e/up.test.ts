@@ -3,7 +3,7 @@ import OpenAI from 'openai';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { childrenOf, eventually, isAlive, isFree, startProcess } from '../support/process.ts';
 import { tinyBundle } from '../support/tiny-bundle.ts';
-import { complete, type Gateway, readiness, scrape, startUp, stream, total } from './gateway.ts';
+import { complete, engineCounter, type Gateway, readiness, startUp, stream } from './gateway.ts';
 
 const words = { prompt: 'It was a fine morning, and', max_tokens: 24, temperature: 0 };
 
@@ -70,7 +70,8 @@ describe('up', () => {
   });
 
   it('stops the work when the openai client aborts a stream', async () => {
-    const before = await scrape(up.url);
+    const aborted = await engineCounter(up, 'aborted_sequences');
+    const generated = await engineCounter(up, 'generated_tokens');
     const events = await client.completions.create({
       model: up.model,
       ...words,
@@ -78,12 +79,8 @@ describe('up', () => {
       stream: true,
     });
     for await (const _ of events) break;
-    await eventually(async () => {
-      const aborted = total(await scrape(up.url), 'expertgrid_engine_aborted_sequences');
-      return aborted > total(before, 'expertgrid_engine_aborted_sequences');
-    });
-    const generated = total(await scrape(up.url), 'expertgrid_engine_generated_tokens');
-    expect(generated - total(before, 'expertgrid_engine_generated_tokens')).toBeLessThan(480);
+    await eventually(async () => (await engineCounter(up, 'aborted_sequences')) > aborted);
+    expect((await engineCounter(up, 'generated_tokens')) - generated).toBeLessThan(480);
   });
 
   it('ends with 0 on SIGTERM while idle, and leaves no process and no port behind', async () => {
