@@ -12,7 +12,7 @@ const layouts = [{ flags: ['--in-process'] }, { flags: ['--shards', '4'] }];
 let model: string;
 beforeAll(async () => {
   // Wide enough that the prompt keeps the engine busy for a second or more.
-  model = await tinyBundle({ hidden: 256, inner: 128, heads: 8, layers: 6, context: 4_096 });
+  model = await tinyBundle({ hidden: 256, inner: 128, heads: 8, layers: 10, context: 4_096 });
 });
 
 /** Milliseconds that each of `PROBES` took, sorted, and how long the prefills under them were. */
@@ -54,7 +54,8 @@ describe('/health during a prefill', () => {
           `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms of ${PROBES} probes ` +
           `(a prefill took ${(Math.min(...prefills) / 1_000).toFixed(1)} s)`,
       );
-      expect(Math.max(...prefills)).toBeGreaterThan(1_000);
+      // Ten times what an answer may take: one that waited for the engine would be seen.
+      expect(Math.max(...prefills)).toBeGreaterThan(500);
     }
     // Whatever else the machine does can only add to it; a thread that computes would be late in every round.
     expect(Math.min(...p99s)).toBeLessThan(50);

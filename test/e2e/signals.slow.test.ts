@@ -44,7 +44,7 @@ async function endDuringPrefill(
   );
   await eventually(async () => (await engineCounter(up, 'step_rows')) > 0);
   await delay(waitMs);
-  const computed = engineCounter(up, 'prompt_tokens');
+  const computed = await engineCounter(up, 'prompt_tokens');
   await end(up);
   const endedAt = performance.now();
   const exit = await up.process.exit;

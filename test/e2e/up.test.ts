@@ -99,13 +99,13 @@ describe('the end of up', () => {
     let tokens = 0;
     let done = false;
     let reason: string | null | undefined;
-    const asked = { prompt: 'a', max_tokens: 500, expertgrid: { digests: true } };
+    const asked = { prompt: 'a', max_tokens: 150, expertgrid: { digests: true } };
     for await (const event of stream(up, asked, { done: () => (done = true) })) {
       if (tokens === 0) up.process.signal('SIGINT');
       tokens += event.expertgrid?.digests?.length ?? 0;
       reason = event.choices?.[0]?.finish_reason;
     }
-    expect({ tokens, done, reason }).toEqual({ tokens: 500, done: true, reason: 'length' });
+    expect({ tokens, done, reason }).toEqual({ tokens: 150, done: true, reason: 'length' });
     expect(await up.process.exit).toEqual({ code: 0, signal: null });
     expect(children.filter(({ pid }) => isAlive(pid))).toEqual([]);
   });
