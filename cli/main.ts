@@ -1,24 +1,26 @@
 // The command line: one verb a file. Bad usage exits with 2, a failure with 1 and one line.
 import { Command, CommanderError } from 'commander';
-import { convertCommand } from './convert.ts';
-import { gatewayCommand } from './gateway.ts';
-import { shardCommand } from './shard.ts';
-import { synthCommand } from './synth.ts';
-import { upCommand } from './up.ts';
 import { version } from './version.ts';
+
+/** Each verb is loaded when it is named: a shard need not read what only the gateway runs. */
+const verbs: Record<string, () => Promise<Command>> = {
+  up: async () => (await import('./up.ts')).upCommand(),
+  gateway: async () => (await import('./gateway.ts')).gatewayCommand(),
+  shard: async () => (await import('./shard.ts')).shardCommand(),
+  convert: async () => (await import('./convert.ts')).convertCommand(),
+  synth: async () => (await import('./synth.ts')).synthCommand(),
+};
+
+const named = verbs[process.argv[2] ?? ''];
+const commands = await Promise.all((named ? [named] : Object.values(verbs)).map((load) => load()));
 
 const program = new Command('expertgrid')
   .description('Serve Mixture-of-Experts language models whose experts live on machines of their own.')
   .version(version)
-  .showHelpAfterError('(add --help for what can be given)')
-  .addCommand(upCommand())
-  .addCommand(gatewayCommand())
-  .addCommand(shardCommand())
-  .addCommand(convertCommand())
-  .addCommand(synthCommand())
-  .configureHelp({ showGlobalOptions: true });
+  .showHelpAfterError('(add --help for what can be given)');
 
-for (const command of [program, ...program.commands]) command.exitOverride();
+for (const command of commands) program.addCommand(command.copyInheritedSettings(program).exitOverride());
+program.exitOverride();
 
 try {
   await program.parseAsync();

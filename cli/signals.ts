@@ -25,4 +25,17 @@ export function onSignals({ drain, halt }: SignalActions): void {
   };
   process.on('SIGINT', receive);
   process.on('SIGTERM', receive);
+  onOrphaned(() => receive('SIGTERM'));
+}
+
+/** npm passes a signal on to its shell, and a shell that dies of it tells nobody: our parent is then another. */
+function onOrphaned(act: () => void): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    act();
+  }, 500);
+  timer.unref();
 }

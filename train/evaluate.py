@@ -52,7 +52,7 @@ def expert_load(model, work):
 
 
 @torch.no_grad()
-def generate(model, tokenizer, prompt, temperature, tokens, seed=1):
+def generate(model, tokenizer, prompt, temperature, tokens, seed):
     model.eval()
     ids, start, random = tokenizer.encode(prompt), len(tokenizer.encode(prompt)), torch.Generator().manual_seed(seed)
     stop = (tokenizer.specials["<|endoftext|>"], tokenizer.specials["<|end|>"])
@@ -89,8 +89,8 @@ def main():
     model, saved = load_checkpoint(args.work, args.name)
     print(f"{args.name}: step {saved['step']}, {saved['seconds'] / 60:.1f} minutes, {sum(p.numel() for p in model.parameters())} parameters")
     prompts = args.sample + [f"<|endoftext|><|user|>{text}<|end|><|assistant|>" for text in args.chat]
-    for prompt in prompts:
-        text, reason = generate(model, tokenizer, prompt, args.temperature, args.tokens)
+    for seed, prompt in enumerate(prompts):
+        text, reason = generate(model, tokenizer, prompt, args.temperature, args.tokens, seed)
         print(f"{prompt}[{text}] ({reason})")
     if args.load:
         for layer, load in enumerate(expert_load(model, args.work)):

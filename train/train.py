@@ -53,7 +53,8 @@ def optimizers(model, args):
     routers = [m.router for m in model.mixtures()]
     other = [p for p in model.parameters() if not any(p is q for q in hidden + routers)]
     adam = {"lr": args.adam, "betas": (0.9, 0.95), "weight_decay": 0.0, "foreach": True}
-    return [Muon(hidden, lr=args.lr, weight_decay=0.1), torch.optim.AdamW(other, **adam), torch.optim.AdamW(routers, **{**adam, "lr": args.router})]
+    chosen = [Muon(hidden, lr=args.lr, weight_decay=0.1), torch.optim.AdamW(other, **adam)]
+    return chosen + [torch.optim.AdamW(routers, **{**adam, "lr": args.router})] if routers else chosen
 
 
 def main():
