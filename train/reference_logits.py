@@ -84,11 +84,28 @@ def last_position(reference, ids):
     return {"ids": ids, "top": [{"id": int(i), "logit": round(float(logits[-1, i]), 6)} for i in top], "experts": routes}
 
 
+def compare(reference, folder, work, name):
+    """Largest difference among the ten best logits of the last position, over the golden prompts."""
+    import torch
+
+    from bpe import Tokenizer
+    from evaluate import load_checkpoint
+
+    model, tokenizer = load_checkpoint(work, name)[0].half().float().eval(), Tokenizer.load(folder / "tokenizer.json")
+    for prompt in GOLDEN:
+        ids = tokenizer.encode(prompt)
+        ours, theirs = reference(ids)[0][-1], model(torch.tensor([ids]))[0, -1].detach().numpy()
+        top = np.argsort(-ours)[:10]
+        print(f"{prompt!r}: {np.abs(ours - theirs)[top].max():.1e}, same order: {(np.argsort(-theirs)[:10] == top).all()}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--ids", help="comma-separated token ids: prints every position's logits as JSON")
     parser.add_argument("--golden", type=Path, help="writes the ten best of the last position for three prompts")
+    parser.add_argument("--compare", type=Path, metavar="WORKDIR", help="prints how far PyTorch's model, rounded to float16, is from this one")
+    parser.add_argument("--name", default="moe", help="the checkpoint to compare with")
     parser.add_argument("--float32", action="store_true")
     args = parser.parse_args()
     reference = Reference(args.folder, np.float32 if args.float32 else np.float64)
@@ -101,6 +118,8 @@ def main():
         tokenizer = Tokenizer.load(args.folder / "tokenizer.json")
         golden = [{"prompt": p, **last_position(reference, tokenizer.encode(p))} for p in GOLDEN]
         args.golden.write_text(json.dumps(golden, indent=1) + "\n")
+    if args.compare:
+        compare(reference, args.folder, args.compare, args.name)
 
 
 if __name__ == "__main__":

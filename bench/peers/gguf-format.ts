@@ -1,4 +1,4 @@
-// Writes the GGUF v3 container: typed metadata, then tensors of float32. Knows no models.
+// Writes the GGUF v3 container: typed metadata, then tensors of float32 or Q4_0. Knows no models.
 // Source: docs/gguf.md of ggml-org/ggml.
 import { open } from 'node:fs/promises';
 
@@ -14,12 +14,20 @@ export interface GgufTensor {
   name: string;
   /** Row-major, outermost first, as Hugging Face says it; the file holds them the other way round. */
   shape: readonly number[];
-  /** Little-endian float32. */
+  type?: TensorType;
+  /** Little-endian float32, or blocks of 32 values along the innermost dimension. */
   read: () => Promise<Uint8Array>;
 }
 
+export type TensorType = 'f32' | 'q4_0';
+
 const typeCode = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 } as const;
-const float32Tensor = 0;
+
+/** Code in the file, values and bytes of one block (ggml.h). */
+export const tensorTypes = {
+  f32: { code: 0, values: 1, bytes: 4 },
+  q4_0: { code: 2, values: 32, bytes: 18 },
+} as const;
 const alignment = 32;
 
 /** Writes the file; tensors are read one after another, so that memory holds one at a time. */
@@ -32,26 +40,25 @@ export async function writeGguf(
   const parts = [Buffer.from('GGUF'), u32(3), u64(tensors.length), u64(entries.length)];
   for (const [key, value] of entries) parts.push(text(key), encodeValue(value));
   let offset = 0;
-  for (const { name, shape } of tensors) {
+  for (const { name, shape, type = 'f32' } of tensors) {
     parts.push(
       text(name),
       u32(shape.length),
       ...shape.toReversed().map(u64),
-      u32(float32Tensor),
+      u32(tensorTypes[type].code),
       u64(offset),
     );
-    offset += padded(bytesOf(shape));
+    offset += padded(bytesOf(shape, type));
   }
   const header = Buffer.concat(parts);
   const file = await open(path, 'w');
   try {
     await file.write(header);
     await file.write(Buffer.alloc(padded(header.length) - header.length));
-    for (const { name, shape, read } of tensors) {
+    for (const { name, shape, type = 'f32', read } of tensors) {
       const bytes = await read();
-      if (bytes.length !== bytesOf(shape)) {
-        throw new Error(`${name}: ${bytes.length} bytes for a tensor of ${bytesOf(shape)}`);
-      }
+      const expected = bytesOf(shape, type);
+      if (bytes.length !== expected) throw new Error(`${name}: ${bytes.length} bytes, not ${expected}`);
       await file.write(bytes);
       await file.write(Buffer.alloc(padded(bytes.length) - bytes.length));
     }
@@ -60,8 +67,11 @@ export async function writeGguf(
   }
 }
 
-function bytesOf(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 4);
+function bytesOf(shape: readonly number[], type: TensorType): number {
+  const { values, bytes } = tensorTypes[type];
+  const count = shape.reduce((product, length) => product * length, 1);
+  if ((shape.at(-1) ?? 0) % values !== 0) throw new Error(`[${shape}] has no whole blocks of ${values}`);
+  return (count / values) * bytes;
 }
 
 function padded(length: number): number {

@@ -1,0 +1,41 @@
+// What the benchmark asks of an engine, ours or a peer's: start it, let it generate, look at its processes, end it.
+// All times are milliseconds since the Unix epoch, so that those of two processes can be subtracted.
+
+export interface Task {
+  prompts: number[][];
+  /** To generate after each prompt, whatever they are. */
+  tokens: number;
+  temperature: number;
+  topP: number;
+}
+
+export interface Stream {
+  /** Arrivals, in order. One may bring several tokens where some have no text of their own. */
+  times: number[];
+  /** As the engine counts them. */
+  tokens: number;
+}
+
+export interface Generation {
+  startedAt: number;
+  streams: Stream[];
+}
+
+export interface RunningEngine {
+  /** The parent of all its processes. */
+  pid: number;
+  generate(task: Task): Promise<Generation>;
+  /** Memory held by keys and values after `task`, at least. Bytes. */
+  keyValueBytes(task: Task): number;
+  stop(): Promise<void>;
+}
+
+export interface Engine {
+  name: string;
+  /** Files that it reads its weights from. */
+  files: readonly string[];
+  /** A fresh process, ready for a task. */
+  start(): Promise<RunningEngine>;
+}
+
+export const now = () => performance.timeOrigin + performance.now();

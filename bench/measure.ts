@@ -1,0 +1,127 @@
+// Runs one subject once, in fresh processes: cold start, warm start, memory, every load. A load that fails is noted
+// and the others go on. Knows no table.
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Engine, type Generation, now, type RunningEngine, type Task } from './engine.ts';
+import { evict, warm } from './page-cache.ts';
+import { bytesRead, memoryOf } from './process-tree.ts';
+import { decodeRate, firstTokenSeconds } from './rate.ts';
+import { type Figure, firstLoad, type Load, loads, type Subject, warmUp, warmUps } from './rows.ts';
+import type { Samples } from './samples.ts';
+
+/** A load that takes longer has failed. Milliseconds. */
+const LOAD_LIMIT = 120_000;
+
+export interface Measurement {
+  subject: Subject;
+  engine: Engine;
+  /** What is wanted. */
+  figures: ReadonlySet<Figure>;
+  vocab: number;
+  samples: Samples;
+  /** Its files are not in the page cache, and may be dropped from it. */
+  cold: boolean;
+  log: (line: string) => void;
+  onRunning: (engine: RunningEngine | undefined) => void;
+}
+
+export async function measure(options: Measurement): Promise<void> {
+  const { subject, engine, figures, samples, cold, log } = options;
+  const note = (figure: Figure, value: number) => {
+    if (figures.has(figure)) samples.add(subject, figure, value);
+  };
+  if (cold && (figures.has('start-cold') || figures.has('cold-bytes'))) {
+    log('cold start');
+    await evict(engine.files);
+    await attempt(options, ['start-cold', 'cold-bytes'], () =>
+      withEngine(options, async (running, spawnedAt) => {
+        note('start-cold', await secondsToFirstToken(options, running, spawnedAt));
+        note('cold-bytes', bytesRead(running.pid));
+      }),
+    );
+  }
+  log('reading its files');
+  await warm(engine.files);
+  await attempt(
+    options,
+    [...figures].filter((figure) => !['start-cold', 'cold-bytes'].includes(figure)),
+    () =>
+      withEngine(options, async (running, spawnedAt) => {
+        log('warm start');
+        note('start-warm', await secondsToFirstToken(options, running, spawnedAt));
+        for (let i = 0; i < warmUps; i++) await generate(running, warmUp, options.vocab);
+        if (figures.has('memory')) {
+          const unused = running.keyValueBytes(taskOf(warmUp, options.vocab));
+          await attempt(options, ['memory'], async () => note('memory', memoryOf(running.pid) - unused));
+        }
+        for (const load of loads) {
+          const wanted = [load.decode, load.prefill].filter(
+            (figure) => figure !== undefined && figures.has(figure),
+          );
+          if (wanted.length === 0) continue;
+          log(wanted.join(', '));
+          await attempt(options, wanted, async () => {
+            const generation = await generate(running, load, options.vocab);
+            if (load.prefill)
+              note(load.prefill, (load.streams * load.prompt) / firstTokenSeconds(generation));
+            if (load.decode) note(load.decode, decodeRate(generation));
+          });
+        }
+      }),
+  );
+}
+
+async function withEngine(
+  { engine, onRunning }: Measurement,
+  use: (running: RunningEngine, spawnedAt: number) => Promise<void>,
+): Promise<void> {
+  const spawnedAt = now();
+  const running = await engine.start();
+  onRunning(running);
+  try {
+    await use(running, spawnedAt);
+  } finally {
+    await running.stop();
+    onRunning(undefined);
+  }
+}
+
+async function secondsToFirstToken(
+  { vocab }: Measurement,
+  running: RunningEngine,
+  spawnedAt: number,
+): Promise<number> {
+  return firstTokenSeconds({ ...(await generate(running, firstLoad, vocab)), startedAt: spawnedAt });
+}
+
+async function generate(running: RunningEngine, load: Load, vocab: number): Promise<Generation> {
+  const timer = new AbortController();
+  const late = delay(LOAD_LIMIT, undefined, { signal: timer.signal }).then((): never => {
+    throw new Error(`not done within ${LOAD_LIMIT / 1000} s`);
+  });
+  try {
+    return await Promise.race([running.generate(taskOf(load, vocab)), late]);
+  } finally {
+    late.catch(() => {}); // it is over either way
+    timer.abort();
+  }
+}
+
+/** Fresh random ids: no prefix was ever seen before. */
+function taskOf({ streams, prompt, tokens, temperature, topP }: Load, vocab: number): Task {
+  const ids = () => Array.from({ length: prompt }, () => Math.floor(Math.random() * vocab));
+  return { prompts: Array.from({ length: streams }, ids), tokens, temperature, topP };
+}
+
+async function attempt(
+  { subject, samples, log }: Measurement,
+  figures: readonly (Figure | undefined)[],
+  action: () => Promise<void>,
+): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log(`failed: ${reason}`);
+    for (const figure of figures) if (figure !== undefined) samples.fail(subject, figure, reason);
+  }
+}

@@ -1,0 +1,85 @@
+// The two models of one shape: our bundle and the peer's file, found or written once into the cache directory.
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, stat, statfs, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { progressBar } from '../cli/progress.ts';
+import { type ModelConfig, parseConfig } from '../model/config.ts';
+import { randomGgufBytes, writeRandomGguf } from './peers/random-gguf.ts';
+
+const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+/** Beside what is written. */
+const SPARE_BYTES = 2e9;
+
+export interface Bundle {
+  /** Directory. */
+  model: string;
+  config: ModelConfig;
+  /** Everything in it. */
+  files: string[];
+  bytes: number;
+}
+
+/** `model` if given, else a bundle of random weights of `shape`, written if it is not there yet. */
+export async function findBundle(options: { model?: string; shape: string; cache: string }): Promise<Bundle> {
+  const model =
+    options.model === undefined ? await synthesised(options.shape, options.cache) : resolve(options.model);
+  const path = join(model, 'config.json');
+  const config = parseConfig(JSON.parse(await readFile(path, 'utf8')), path);
+  const files = (await readdir(model)).map((name) => join(model, name));
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  return { model, config, files, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+async function synthesised(shape: string, cache: string): Promise<string> {
+  const named = existsSync(shape) ? shapeHash(await readFile(shape, 'utf8')) : shape;
+  const model = join(cache, `bundle-${named}`);
+  if (existsSync(model)) return model;
+  const args = [main, 'synth', '--shape', shape, '--to', model, '--bits', '4'];
+  const [code] = await once(spawn(process.execPath, args, { stdio: 'inherit' }), 'close');
+  if (code !== 0) throw new Error(`expertgrid synth --shape ${shape} ended with ${code}`);
+  return model;
+}
+
+/** Path of a Q4_0 file of that shape. */
+export async function findGguf(config: ModelConfig, cache: string): Promise<string> {
+  const { hidden, layers, experts, inner, vocab } = config;
+  const name = `${layers}x${experts}x${inner}-${hidden}-${vocab}-${shapeHash(JSON.stringify(config))}.gguf`;
+  const to = join(cache, name);
+  if (existsSync(to)) return to;
+  await requireSpace(cache, randomGgufBytes(config));
+  const bar = progressBar({ label: `writing ${name}`, format: (tensors) => `${tensors} tensors` });
+  await writeRandomGguf(config, { to, onTensor: (done, total) => bar.update(done, total) });
+  bar.end();
+  // What is still being written would disturb what is measured.
+  execFileSync('sync', [to]);
+  return to;
+}
+
+/** A file for the bandwidth probe: larger than any cache. */
+export async function findProbe(cache: string): Promise<string> {
+  const path = join(cache, 'probe.bin');
+  if (!existsSync(path)) await writeFile(path, Buffer.alloc(512 * 2 ** 20, 1));
+  return path;
+}
+
+export async function makeCache(cache: string): Promise<void> {
+  await mkdir(cache, { recursive: true });
+}
+
+async function requireSpace(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  const free = bavail * bsize;
+  if (free >= bytes + SPARE_BYTES) return;
+  const needed = ((bytes + SPARE_BYTES) / 1e9).toFixed(0);
+  throw new Error(
+    `${directory} has ${(free / 1e9).toFixed(0)} GB free and the peer's file needs ${needed}: free some, or name another directory with --cache`,
+  );
+}
+
+function shapeHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
+}

@@ -1,0 +1,171 @@
+// `npm run bench`: ours and llama.cpp side by side on one machine; the rows are in rows.ts, what they mean in
+// docs/benchmarks.md. Prints a table; the last line is JSON.
+import { execFile, execFileSync } from 'node:child_process';
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import type { Bandwidth } from './bandwidth.ts';
+import type { Engine, RunningEngine } from './engine.ts';
+import { positionBytes } from './floor.ts';
+import { measure } from './measure.ts';
+import { findBundle, findGguf, findProbe, makeCache } from './models.ts';
+import { ours } from './ours.ts';
+import { evict, warm } from './page-cache.ts';
+import { peer, peerMissing } from './peer.ts';
+import { median } from './rate.ts';
+import { lineOf, tableOf } from './report.ts';
+import { rows as allRows, figuresOf, rowsNamed, type Subject } from './rows.ts';
+import { Samples } from './samples.ts';
+
+const usage = `npm run bench -- [options]
+  --quick              one round instead of five
+  --rounds N           rounds; each measures every subject once, in fresh processes
+  --only ROW,…         of ${allRows.map(({ name }) => name).join(', ')}
+  --subjects NAME,…    of local, sharded, peer; all unless told
+  --model DIR          our bundle; else one of --shape is written to the cache
+  --shape NAME|FILE    sigma-moe-tiny (the default), or the path of a config.json
+  --device NAME        for expertgrid up; other than cpu is shown without targets
+  --threads N          of either engine; one a core unless told
+  --flash on|off|auto  llama.cpp's flash attention (auto, as it comes)
+  --cache DIR          for the models that are written once (EXPERTGRID_BENCH_CACHE, else a folder in ${tmpdir()})
+`;
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    only: { type: 'string' },
+    subjects: { type: 'string', default: 'local,sharded,peer' },
+    model: { type: 'string' },
+    shape: { type: 'string', default: 'sigma-moe-tiny' },
+    device: { type: 'string' },
+    threads: { type: 'string' },
+    flash: { type: 'string', default: 'auto' },
+    cache: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (flags.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+
+const log = (line: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
+const cache = flags.cache ?? process.env.EXPERTGRID_BENCH_CACHE ?? join(tmpdir(), 'expertgrid-bench');
+const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 5));
+const threads = Number(flags.threads ?? availableParallelism());
+const rows = rowsNamed(flags.only);
+const samples = new Samples();
+const startedAt = performance.now();
+
+await makeCache(cache);
+const bundle = await findBundle({
+  cache,
+  shape: flags.shape,
+  ...(flags.model !== undefined && { model: flags.model }),
+});
+const probe = await findProbe(cache);
+const subjects = await prepare();
+const bandwidths: Bandwidth[] = [];
+const loadAverages: number[] = [];
+
+let running: RunningEngine | undefined;
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, async () => {
+    await running?.stop();
+    process.exit(code);
+  });
+}
+
+let cached: readonly string[] = [];
+for (let round = 0; round < rounds; round++) {
+  loadAverages.push(loadavg()[0] ?? 0);
+  log(`round ${round + 1} of ${rounds}, load ${loadAverages.at(-1)?.toFixed(2)}`);
+  await probeBandwidth();
+  for (const [subject, engine] of round % 2 === 0 ? subjects : subjects.toReversed()) {
+    const cold = cached !== engine.files;
+    if (cold) await evict(cached);
+    cached = engine.files;
+    await measure({
+      subject,
+      engine,
+      cold,
+      figures: figuresOf(rows, subject),
+      vocab: bundle.config.vocab,
+      samples,
+      log: (line) => log(`  ${engine.name}: ${line}`),
+      onRunning: (now) => {
+        running = now;
+      },
+    });
+  }
+}
+
+const bandwidth = median(bandwidths.map(({ bytesPerSecond }) => bytesPerSecond));
+const judged = flags.device === undefined || flags.device === 'cpu';
+const facts = { shape: bundle.config, bandwidth, bundleBytes: bundle.bytes, judged };
+const lines = rows.map((row) => lineOf(row, samples, facts));
+const run = {
+  commit: commit(),
+  machine: `${threads} threads of ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+  node: process.version,
+  device: flags.device ?? 'the default',
+  rounds,
+  bundleBytes: bundle.bytes,
+  bandwidth,
+  bandwidthReader: bandwidths[0]?.reader,
+  loadAverages,
+  seconds: Math.round((performance.now() - startedAt) / 1000),
+};
+console.log(`${run.machine}; commit ${run.commit}; Node ${run.node}; device: ${run.device}`);
+console.log(
+  `bundle ${(bundle.bytes / 1e9).toFixed(2)} GB; memory reads ${((bandwidth ?? 0) / 1e9).toFixed(1)} GB/s (${run.bandwidthReader}); medians of ${rounds}; ${run.seconds} s\n`,
+);
+console.log(`${tableOf(lines)}\n`);
+console.log(JSON.stringify({ ...run, rows: lines }));
+
+async function prepare(): Promise<[Subject, Engine][]> {
+  const { model, files } = bundle;
+  const common = [
+    ...(flags.threads === undefined ? [] : ['--threads', flags.threads]),
+    ...(flags.device === undefined ? [] : ['--device', flags.device]),
+  ];
+  const own = { model, files, positionBytes: positionBytes(bundle.config) };
+  const prepared: [Subject, Engine][] = [
+    ['local', ours({ ...own, name: 'in process', flags: ['--in-process', ...common] })],
+    ['sharded', ours({ ...own, name: '4 shards', flags: ['--shards', '4', ...common] })],
+  ];
+  const named = flags.subjects.split(',');
+  const missing = peerMissing();
+  if (!named.includes('peer')) {
+    log('llama.cpp is left out');
+  } else if (missing === undefined) {
+    const flashAttention = flags.flash === 'auto' ? 'auto' : flags.flash === 'on';
+    const modelPath = await findGguf(bundle.config, cache);
+    prepared.push(['peer', peer({ modelPath, threads, flashAttention })]);
+  } else {
+    log(missing);
+  }
+  return prepared.filter(([subject]) => named.includes(subject) && figuresOf(rows, subject).size > 0);
+}
+
+async function probeBandwidth(): Promise<void> {
+  await warm([probe]);
+  const script = fileURLToPath(new URL('bandwidth.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, probe, String(threads)]);
+  bandwidths.push(JSON.parse(stdout));
+}
+
+function commit(): string {
+  try {
+    const git = (...args: string[]) =>
+      execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim();
+    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') === '' ? '' : ' and changes'}`;
+  } catch {
+    return 'unknown (no git here)';
+  }
+}
