@@ -4,7 +4,7 @@ import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
 import { serveEngine } from '../gateway/engine/remote.ts';
 import { routingRules } from '../gateway/engine/rules.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
-import { openDenseDevice } from '../model/devices/open.ts';
+import { type DeviceName, kernelsMissing, openDenseDevice } from '../model/devices/open.ts';
 import { Fleet } from '../router/fleet.ts';
 import { localMembers, type Members, socketMembers } from './members.ts';
 import { version } from './version.ts';
@@ -15,11 +15,14 @@ export interface EngineThreadData {
   port: MessagePort;
   /** Directory of the bundle. */
   model: string;
+  device: DeviceName;
+  /** Of the CPU kernels. */
+  threads: number;
   /** Shards by address, or the holdings of shards to run in this thread. */
   shards: { addresses: readonly string[] } | { holdings: readonly string[] };
   engine: Pick<
     EngineOptions,
-    'context' | 'maxSequences' | 'maxWaiting' | 'kvMemory' | 'prefillRows' | 'callDeadlineMs'
+    'context' | 'maxSequences' | 'maxWaiting' | 'kvMemory' | 'prefillRows' | 'callDeadlineMs' | 'speculate'
   >;
 }
 
@@ -49,18 +52,26 @@ try {
 }
 parent.close();
 
-async function serve({ port, model, shards, engine }: EngineThreadData): Promise<void> {
+async function serve({ port, model, device, threads, shards, engine }: EngineThreadData): Promise<void> {
   const bundle = await openBundle(model);
   const { config, manifest } = bundle;
   const { identity, contentHash } = manifest;
+  const missing = kernelsMissing(bundle);
+  if (device === 'cpu' && missing !== undefined) {
+    tell({ type: 'log', level: 'info', message: `ONNX Runtime computes: ${missing}` });
+  }
   const dense = await openDenseDevice({
     bundle,
+    device,
+    threads,
     onLoaded: (done, total) => tell({ type: 'loading', done, total }),
   });
   const { members, dispose }: Members =
     'addresses' in shards
       ? socketMembers(shards.addresses)
-      : await localMembers(bundle, shards.holdings, (done, total) => tell({ type: 'loading', done, total }));
+      : await localMembers({ bundle, device, threads }, shards.holdings, (done, total) =>
+          tell({ type: 'loading', done, total }),
+        );
   const { layers, experts, hidden } = config;
   const fleet = new Fleet({
     members,

@@ -1,5 +1,7 @@
 // The flags that `up` and `gateway` share, and what they become.
-import type { Command } from 'commander';
+import { availableParallelism } from 'node:os';
+import type { Command, Option } from 'commander';
+import { DEVICES, type DeviceName } from '../model/devices/open.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import { bytes, flag, integer, port } from './flags.ts';
 import { LOG_LEVELS } from './log.ts';
@@ -13,7 +15,22 @@ export interface GatewayFlags {
   kvMemory: number;
   prefillRows: number;
   callDeadline: number;
+  device: DeviceName;
+  threads: number;
+  speculate: boolean;
   logLevel: string;
+}
+
+export function deviceFlag(): Option {
+  return flag('--device <name>', 'what computes: the best of this machine, or ONNX Runtime in any case')
+    .choices(DEVICES)
+    .default('cpu');
+}
+
+export function threadsFlag(): Option {
+  return flag('--threads <n>', 'threads of the CPU kernels')
+    .argParser(integer({ min: 1, max: 64 }))
+    .default(availableParallelism(), 'one a core');
 }
 
 export function addGatewayFlags(command: Command): Command {
@@ -51,11 +68,16 @@ export function addGatewayFlags(command: Command): Command {
         .argParser(atLeastOne)
         .default(10_000),
     )
+    .addOption(deviceFlag())
+    .addOption(threadsFlag())
+    .addOption(
+      flag('--speculate', 'guess tokens from the text so far and verify several in one step').default(false),
+    )
     .addOption(flag('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'));
 }
 
 export function engineOptions(flags: GatewayFlags): EngineThreadData['engine'] {
-  const { context, maxSequences, maxWaiting, kvMemory, prefillRows, callDeadline } = flags;
+  const { context, maxSequences, maxWaiting, kvMemory, prefillRows, callDeadline, speculate } = flags;
   return {
     ...(context !== undefined && { context }),
     maxSequences,
@@ -63,5 +85,6 @@ export function engineOptions(flags: GatewayFlags): EngineThreadData['engine'] {
     kvMemory,
     prefillRows,
     callDeadlineMs: callDeadline,
+    speculate,
   };
 }

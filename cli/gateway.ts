@@ -21,11 +21,13 @@ export function gatewayCommand(): Command {
         .makeOptionMandatory(),
     );
   return addGatewayFlags(command).action(async (flags: Flags) => {
-    const { host, port, logLevel, shards } = flags;
+    const { host, port, device, threads, logLevel, shards } = flags;
     await serveGateway({
       model: modelDirectory(flags.model),
       host,
       port,
+      device,
+      threads,
       engine: engineOptions(flags),
       log: createLogger(logLevel),
       startShards: async () => ({ addresses: shards }),

@@ -1,8 +1,7 @@
 // The shards of a fleet as members: by address, or run in this very thread.
 import { parseHoldings } from '../experts/holdings.ts';
 import { createShardService } from '../experts/service.ts';
-import type { Bundle } from '../model/bundle/bundle.ts';
-import { openExpertDevice } from '../model/devices/open.ts';
+import { type OpenExpertsOptions, openExpertDevice } from '../model/devices/open.ts';
 import { localMember, type Member, socketMember } from '../router/member.ts';
 import { parseAddress } from '../rpc/address.ts';
 import { modelOffer } from './offer.ts';
@@ -22,11 +21,12 @@ export function socketMembers(addresses: readonly string[]): Members {
 
 /** One device holds all units; each entry of `holdings` is a shard of its own in front of it. */
 export async function localMembers(
-  bundle: Bundle,
+  options: OpenExpertsOptions,
   holdings: readonly string[],
   onLoaded?: (done: number, total: number) => void,
 ): Promise<Members> {
-  const device = openExpertDevice({ bundle });
+  const { bundle } = options;
+  const device = openExpertDevice(options);
   const shards = holdings.map((text) => parseHoldings(text, bundle.config));
   await device.load(shards.flat(), { onLoaded: (_, done, total) => onLoaded?.(done, total) });
   const members = shards.map((units, index) => {

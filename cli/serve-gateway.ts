@@ -20,6 +20,8 @@ export interface GatewayProcess {
   model: string;
   host: string;
   port: number;
+  device: EngineThreadData['device'];
+  threads: number;
   engine: EngineThreadData['engine'];
   log: Logger;
   /** Starts the shards, where they are ours to start. */
@@ -62,6 +64,8 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     const shards = await options.startShards((done, total) => bar.update(done, total));
     thread = startEngine({
       model,
+      device: options.device,
+      threads: options.threads,
       shards,
       engine: options.engine,
       log,

@@ -16,6 +16,8 @@ export interface ShardProcessOptions {
   model: string;
   /** Shorthand, such as 0-23. */
   experts: string;
+  device: string;
+  threads: number;
   logLevel: string;
   log: Logger;
 }
@@ -34,12 +36,16 @@ export class ShardProcess {
 
   /** Resolves with its address once it serves; rejects if it dies first. */
   start(onLoading: (done: number, total: number) => void = () => {}): Promise<string> {
-    const { model, experts, logLevel } = this.#options;
+    const { model, experts, device, threads, logLevel } = this.#options;
     const flags = [
       '--model',
       model,
       '--experts',
       experts,
+      '--device',
+      device,
+      '--threads',
+      String(threads),
       '--port',
       String(this.#port),
       '--log-level',

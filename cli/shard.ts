@@ -6,12 +6,13 @@ import { serveMetrics } from '../experts/metrics-server.ts';
 import { createShardService } from '../experts/service.ts';
 import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
-import { openExpertDevice } from '../model/devices/open.ts';
+import { type DeviceName, openExpertDevice } from '../model/devices/open.ts';
 import { formatAddress, isLoopback } from '../rpc/address.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { listen } from '../rpc/server.ts';
 import { modelDirectory } from './files.ts';
 import { flag, port } from './flags.ts';
+import { deviceFlag, threadsFlag } from './gateway-flags.ts';
 import { createLogger, LOG_LEVELS } from './log.ts';
 import { modelOffer } from './offer.ts';
 import { progressBar } from './progress.ts';
@@ -26,6 +27,8 @@ interface ShardFlags {
   experts: string;
   host: string;
   port: number;
+  device: DeviceName;
+  threads: number;
   metricsPort?: number;
   logLevel: string;
 }
@@ -44,7 +47,8 @@ export function shardCommand(): Command {
     )
     .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(7001))
-    .addOption(flag('--device <name>', 'what computes').choices(['cpu']).default('cpu'))
+    .addOption(deviceFlag())
+    .addOption(threadsFlag())
     .addOption(flag('--metrics-port <number>', 'serve /metrics and /health on this port').argParser(port))
     .addOption(flag('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'));
   return command.action((flags: ShardFlags) => run(flags, (message) => command.error(`error: ${message}`)));
@@ -66,7 +70,7 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
   const startedAt = performance.now();
   const bundle = await openBundle(modelDirectory(flags.model));
   const units = readUnits(flags.experts, bundle.config, refuse);
-  const device = openExpertDevice({ bundle });
+  const device = openExpertDevice({ bundle, device: flags.device, threads: flags.threads });
   await load(device, units, leaving.signal);
 
   const metrics = createShardMetrics();

@@ -42,11 +42,13 @@ async function up(flags: Flags): Promise<void> {
 
   const processes = flags.inProcess
     ? []
-    : ranges.map((range) => new ShardProcess({ model, experts: range, logLevel: flags.logLevel, log }));
+    : ranges.map((range) => new ShardProcess({ ...flags, model, experts: range, log }));
   await serveGateway({
     model,
     host: flags.host,
     port: flags.port,
+    device: flags.device,
+    threads: flags.threads,
     engine: engineOptions(flags),
     log,
     startShards: async (onLoading) => {

@@ -2,11 +2,12 @@
 // Knows token ids and devices; no text, no HTTP.
 import { createHash } from 'node:crypto';
 import type { ModelConfig } from '../../model/config.ts';
-import type { DenseDevice, Rows, Span } from '../../model/devices/dense.ts';
+import type { DenseDevice, Rows } from '../../model/devices/dense.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import type { RoutingRule } from '../../router/selection.ts';
+import { BlockPool } from './blocks.ts';
 import { callFailed, fault, notReady } from './faults.ts';
-import { type ForwardModel, forward } from './forward.ts';
+import type { ForwardModel } from './forward.ts';
 import type {
   EngineClient,
   EngineInfo,
@@ -14,10 +15,12 @@ import type {
   GenerationPart,
   GenerationRequest,
 } from './messages.ts';
+import { cut, MicroBatches } from './micro-batches.ts';
 import { PartQueue } from './part-queue.ts';
 import { sample } from './sampler.ts';
-import { admits, planStep } from './scheduler.ts';
+import { type Planned, planStep } from './scheduler.ts';
 import { Sequence } from './sequence.ts';
+import { type Due, Step } from './step.ts';
 
 export interface EngineOptions {
   config: ModelConfig;
@@ -41,6 +44,8 @@ export interface EngineOptions {
   prefillRows?: number;
   /** Each call to a shard must be answered within this. */
   callDeadlineMs?: number;
+  /** Guess tokens from the text so far and verify several in one step; changes no answer. */
+  speculate?: boolean;
   /** Hears of a step that threw; its sequences have been failed. */
   onFault?: (cause: unknown) => void;
 }
@@ -53,19 +58,25 @@ export class Engine implements EngineClient {
   readonly #running: Sequence[] = [];
   readonly #counters = {
     steps: 0,
+    micro_batches: 0,
     step_rows: 0,
     prompt_tokens: 0,
     generated_tokens: 0,
     failed_sequences: 0,
     aborted_sequences: 0,
+    preempted_sequences: 0,
+    cached_prompt_tokens: 0,
+    guessed_tokens: 0,
+    kept_guesses: 0,
   };
-  #reserved = 0;
+  readonly #pool: BlockPool;
   #names = 0;
   #closing = false;
   #wake: () => void = () => {};
   readonly #loop: Promise<void>;
-  /** The step under way: which rows are still wanted. */
-  #step: { spans: readonly Span[]; wanted: Uint8Array; abort: AbortController } | undefined;
+  readonly #microBatches = new MicroBatches();
+  /** Micro-batches under way. */
+  #steps: readonly Step[] = [];
 
   constructor({ config, dense, fleet, rules, ...rest }: EngineOptions) {
     this.#options = {
@@ -75,6 +86,7 @@ export class Engine implements EngineClient {
       kvMemory: 2 ** 31,
       prefillRows: 256,
       callDeadlineMs: 10_000,
+      speculate: false,
       onFault: () => {},
       ...rest,
     };
@@ -82,6 +94,9 @@ export class Engine implements EngineClient {
     if (context > config.context) {
       throw new Error(`a context of ${context} is more than the checkpoint's ${config.context}`);
     }
+    const { blockSize, blockBytes } = dense.kv;
+    this.#pool = new BlockPool({ count: Math.floor(this.#options.kvMemory / blockBytes), size: blockSize });
+    dense.allocate(this.#pool.count);
     this.#options.prefillRows = Math.max(this.#options.prefillRows, 2 * dense.minPrefillRows);
     this.#model = { dense, fleet, identity, hidden: config.hidden, experts: config.experts, rules };
     this.info = { identity, vocab: config.vocab, context };
@@ -125,7 +140,7 @@ export class Engine implements EngineClient {
       missing: fleet.missing(),
       running: this.#running.length,
       waiting: this.#waiting.length,
-      kvBytesReserved: this.#reserved,
+      kvBytesReserved: (this.#pool.count - this.#pool.available) * dense.kv.blockBytes,
       kvBytesLimit: kvMemory,
       shards,
       fingerprint: `fp_${named.digest('hex').slice(0, 12)}`,
@@ -140,7 +155,7 @@ export class Engine implements EngineClient {
       for (const sequence of [...this.#waiting, ...this.#running]) {
         sequence.fail(fault('shutting_down', 'the server is shutting down'));
       }
-      this.#step?.abort.abort();
+      for (const sequence of this.#running) this.#unwant(sequence);
       this.#wake();
     }, graceMs);
     await this.#loop;
@@ -164,7 +179,7 @@ export class Engine implements EngineClient {
       const asked = `${reach} tokens (${prompt.length} of prompt, ${maxTokens} of answer)`;
       return fault('context_length_exceeded', `${asked} are more than the context of ${context}`);
     }
-    if (dense.kvBytes(reach) > kvMemory) {
+    if (Math.ceil(reach / dense.kv.blockSize) > this.#pool.count) {
       return fault(
         'context_length_exceeded',
         `${reach} tokens need more KV memory than the ${kvMemory} bytes allowed`,
@@ -191,25 +206,34 @@ export class Engine implements EngineClient {
   #leave(): void {
     remove(this.#waiting, (sequence) => sequence.ended);
     for (const sequence of remove(this.#running, (each) => each.ended)) {
+      this.#pool.release(sequence.table);
       this.#model.dense.close(sequence.name);
-      this.#reserved -= this.#model.dense.kvBytes(sequence.reach);
     }
   }
 
+  /** Lets in, in order of arrival, those whose known ids have room. */
   #admit(): void {
     const { dense, fleet } = this.#model;
-    const { maxSequences, kvMemory } = this.#options;
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const bytes = dense.kvBytes(next.reach);
-      const now = { running: this.#running.length, maxSequences, reserved: this.#reserved, kvMemory };
-      if (!admits(bytes, now)) return;
-      this.#waiting.shift();
+      if (this.#running.length >= this.#options.maxSequences) return;
       if (!fleet.ready) {
         next.fail(notReady(fleet.missing()));
+        this.#waiting.shift();
         continue;
       }
+      // The last id is always computed: its logits are wanted. A device that does not share blocks finds none known.
+      const limit = dense.kv.shared ? next.length - 1 : 0;
+      const table = this.#pool.open(next.ids, { limit, salt: next.request.cacheSalt });
+      if (!this.#pool.grow(table, next.length)) {
+        this.#pool.release(table);
+        return;
+      }
+      this.#waiting.shift();
+      next.table = table;
+      next.computed = table.known * this.#pool.size;
+      next.cached ??= next.computed;
+      this.#counters.cached_prompt_tokens += next.computed;
       dense.open(next.name);
-      this.#reserved += bytes;
       this.#running.push(next);
     }
   }
@@ -223,64 +247,102 @@ export class Engine implements EngineClient {
       const message = cause instanceof Error ? cause.message : String(cause);
       for (const sequence of this.#running) this.#fail(sequence, fault('internal', message));
     } finally {
-      this.#step = undefined;
+      this.#steps = [];
     }
   }
 
   async #runStep(): Promise<void> {
-    const { dense, hidden } = this.#model;
-    const limits = { prefillRows: this.#options.prefillRows, minPrefillRows: dense.minPrefillRows };
-    const spans = planStep(this.#running, limits);
-    const byName = new Map(this.#running.map((sequence) => [sequence.name, sequence]));
-    const sequences = spans.map((span) => byName.get(span.sequence)!);
-    const owners = spans.flatMap((span, index) => new Array<Sequence>(span.count).fill(sequences[index]!));
-    const wanted = new Uint8Array(owners.length).fill(1);
-    const abort = new AbortController();
-    this.#step = { spans, wanted, abort };
-
-    const rows = await forward(
-      this.#model,
-      {
-        ids: Int32Array.from(
-          spans.flatMap(({ start, count }, i) => sequences[i]!.ids.slice(start, start + count)),
-        ),
-        spans,
-        bulk: Uint8Array.from(spans.flatMap((span, i) => isPrefill(span, sequences[i]!))),
-        wanted,
-        deadlineMs: this.#options.callDeadlineMs,
-        signal: abort.signal,
-        trace: `step-${this.#counters.steps}`,
-      },
-      (row, error) => this.#fail(owners[row]!, callFailed(error)),
-    );
-    this.#counters.steps++;
-    this.#counters.step_rows += owners.length;
-    if (abort.signal.aborted) return;
-
-    // Logits are needed where a span reaches the last known id.
-    const due: { sequence: Sequence; row: number }[] = [];
-    let row = -1;
-    for (const [index, { start, count }] of spans.entries()) {
-      const sequence = sequences[index]!;
-      row += count;
-      sequence.computed = start + count;
-      if (start < sequence.promptLength) this.#counters.prompt_tokens += count;
-      if (sequence.computed === sequence.length && !sequence.ended) due.push({ sequence, row });
+    const { dense } = this.#model;
+    const { prefillRows } = this.#options;
+    const limits = { prefillRows, minPrefillRows: dense.minPrefillRows };
+    if (this.#options.speculate && dense.minPrefillRows === 1) for (const each of this.#running) each.guess();
+    const { spans, preempted } = planStep(this.#running, this.#pool, limits);
+    this.#preempt(preempted);
+    const due = await this.#compute(spans);
+    for (const { sequence, start, count } of spans) {
+      this.#counters.prompt_tokens += Math.max(0, Math.min(start + count, sequence.promptLength) - start);
+      if (dense.kv.shared) {
+        const { table, ids, computed, request } = sequence;
+        if (!sequence.ended) this.#pool.register(table, ids, computed, request.cacheSalt);
+      }
     }
-    if (due.length === 0) return;
-    const logits = await dense.head(gather(rows, hidden, due));
-    for (const [index, { sequence }] of due.entries()) {
-      if (!sequence.ended)
-        this.#sample(sequence, logits.subarray(index * this.info.vocab, (index + 1) * this.info.vocab));
+    for (const { sequence, logits } of due) this.#sample(sequence, logits);
+  }
+
+  /** The spans as one batch, or as several in flight at once: one computes while others wait for their experts. */
+  async #compute(spans: readonly Planned<Sequence>[]): Promise<Due[]> {
+    const sequences = spans.length;
+    this.#steps = cut(spans, this.#microBatches.choose(sequences)).map((part) => new Step(part));
+    const startedAt = performance.now();
+    const results = await Promise.allSettled(
+      this.#steps.map((step) =>
+        step.run(this.#model, {
+          deadlineMs: this.#options.callDeadlineMs,
+          trace: `step-${this.#counters.steps}`,
+          onFailed: (sequence, error) => this.#fail(sequence, callFailed(error)),
+        }),
+      ),
+    );
+    const due: Due[] = [];
+    let waitMs = 0;
+    for (const result of results) {
+      if (result.status === 'rejected') throw result.reason;
+      due.push(...result.value.due);
+      waitMs += result.value.waitMs / results.length;
+    }
+    const timing = { sequences, batches: results.length, ms: performance.now() - startedAt, waitMs };
+    if (spans.every(({ count }) => count === 1)) this.#microBatches.learn(timing);
+    this.#counters.steps++;
+    this.#counters.micro_batches += results.length;
+    this.#counters.step_rows += this.#steps.reduce((sum, { rows }) => sum + rows, 0);
+    return due;
+  }
+
+  /** They wait again, before all others, and compute their ids once more when they are back. */
+  #preempt(sequences: readonly Sequence[]): void {
+    for (const sequence of sequences) {
+      this.#counters.preempted_sequences++;
+      this.#model.dense.close(sequence.name);
+      this.#running.splice(this.#running.indexOf(sequence), 1);
+      sequence.computed = 0;
+      sequence.drafts = [];
+      this.#waiting.unshift(sequence);
     }
   }
 
+  /** The first row follows the last known id; each further one counts only if the guess before it was right. */
   #sample(sequence: Sequence, logits: Rows): void {
-    const { request, length: position, generated, seen, constraint } = sequence;
+    const { vocab } = this.info;
+    const { picker } = this.#model.dense;
+    const { request, generated, seen, constraint, drafts } = sequence;
     const { sampling: settings, logprobs } = request;
-    const digest = request.digests ? digestOf(logits) : undefined;
-    sequence.take(sample({ logits, settings, position, generated, seen, constraint, logprobs }), digest);
-    this.#counters.generated_tokens++;
+    let kept = 0;
+    for (let row = 0; row * vocab < logits.length && !sequence.ended; row++) {
+      const ofRow = logits.subarray(row * vocab, (row + 1) * vocab);
+      const digest = request.digests ? digestOf(ofRow) : undefined;
+      const position = sequence.length;
+      const sampled = sample({
+        logits: ofRow,
+        settings,
+        position,
+        generated,
+        seen,
+        constraint,
+        picker,
+        logprobs,
+      });
+      sequence.take(sampled, digest);
+      this.#counters.generated_tokens++;
+      if (sampled.id !== drafts[row]) break;
+      kept++;
+    }
+    this.#counters.guessed_tokens += drafts.length;
+    this.#counters.kept_guesses += kept;
+    sequence.settle(kept);
+  }
+
+  #unwant(sequence: Sequence): void {
+    for (const step of this.#steps) step.unwant(sequence);
   }
 
   #fail(sequence: Sequence, error: ReturnType<typeof fault>): void {
@@ -297,17 +359,6 @@ export class Engine implements EngineClient {
     this.#unwant(sequence);
     this.#wake();
   }
-
-  /** No shard works on for the sequence's rows of the step under way; without any wanted row the step ends. */
-  #unwant(sequence: Sequence): void {
-    if (this.#step === undefined) return;
-    let row = 0;
-    for (const span of this.#step.spans) {
-      if (span.sequence === sequence.name) this.#step.wanted.fill(0, row, row + span.count);
-      row += span.count;
-    }
-    if (!this.#step.wanted.includes(1)) this.#step.abort.abort();
-  }
 }
 
 /** In the names that /metrics gives them. */
@@ -320,17 +371,6 @@ function fleetCounters({ counters }: Fleet): Record<string, number> {
     expert_bytes_received: counters.bytesReceived,
     shard_reconnects: counters.reconnects,
   };
-}
-
-function isPrefill({ start, count }: Span, { promptLength }: Sequence): number[] {
-  return new Array<number>(count).fill(start < promptLength ? 1 : 0);
-}
-
-function gather(rows: Rows, width: number, due: readonly { row: number }[]): Rows {
-  const out = new Float32Array(due.length * width);
-  for (const [index, { row }] of due.entries())
-    out.set(rows.subarray(row * width, (row + 1) * width), index * width);
-  return out;
 }
 
 /** 64 bits of SHA-256 over the row's bytes. */

@@ -31,19 +31,28 @@ export interface StepInput {
   trace: string;
 }
 
+export interface Forwarded {
+  /** The last layer's residual stream, `[rows, hidden]`. */
+  stream: Rows;
+  /** Milliseconds spent waiting for experts. */
+  waitMs: number;
+}
+
 /**
- * The last layer's residual stream, `[rows, hidden]`. `onFailed` hears of rows that an expert could not answer; they
- * are taken out of `wanted` by the caller, and the others go on.
+ * Runs the rows through every layer. `onFailed` hears of rows that an expert could not answer; they are taken out of
+ * `wanted` by the caller, and the others go on.
  */
 export async function forward(
   { dense, fleet, identity, hidden, experts, rules }: ForwardModel,
   { ids, spans, bulk, wanted, deadlineMs, signal, trace }: StepInput,
   onFailed: (row: number, error: RpcError) => void,
-): Promise<Rows> {
+): Promise<Forwarded> {
   let stream = dense.embed(ids);
+  let waitMs = 0;
   for (const [layer, rule] of rules.entries()) {
     const { residual, x, scores } = await dense.layer(layer, stream, spans);
     const assignment = select(scores, experts, rule);
+    const sentAt = performance.now();
     const { answers, failed } = await dispatch({
       fleet,
       model: identity,
@@ -57,10 +66,11 @@ export async function forward(
       signal,
       trace,
     });
+    waitMs += performance.now() - sentAt;
     for (const [row, error] of failed) onFailed(row, error);
-    if (signal.aborted) return residual;
+    if (signal.aborted) break;
     combine(residual, answers, assignment, hidden, wanted);
     stream = residual;
   }
-  return stream;
+  return { stream, waitMs };
 }

@@ -40,6 +40,8 @@ export interface GenerationRequest {
   /** Report a hash of each step's logits row: equal hashes mean equal bits. */
   digests?: boolean;
   traceId?: string;
+  /** Cached prefixes are shared only among requests with equal salts. */
+  cacheSalt?: string;
 }
 
 export interface TokenLogprob {

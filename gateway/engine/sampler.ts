@@ -1,5 +1,7 @@
 // From a row of logits to a token: penalties, constraint, temperature, filters, one random number. Pure but for the
 // row, which it changes in place. Knows no text and no batch.
+
+import type { DrawSettings, Picker } from '../../model/devices/dense.ts';
 import type { Constraint } from '../constraints/constraint.ts';
 import type { SamplingSettings, TokenLogprob } from './messages.ts';
 import { uniform } from './random.ts';
@@ -15,6 +17,8 @@ export interface SampleInput {
   /** Ids of prompt and answer. */
   seen: ReadonlySet<number>;
   constraint?: Constraint;
+  /** Picks natively where the device can. */
+  picker?: Picker;
   /** Alternatives to report; undefined: no log-probabilities. */
   logprobs?: number;
 }
@@ -27,14 +31,14 @@ export interface Sampled {
 }
 
 export function sample(input: SampleInput): Sampled {
-  const { logits, settings, position, constraint, logprobs } = input;
+  const { logits, settings, position, constraint, picker = plainPicker, logprobs } = input;
   const model = logprobs === undefined ? undefined : describe(logits, logprobs);
   adjust(input);
   constraint?.allow(logits);
   const id =
     settings.temperature === 0
-      ? likeliest(logits)
-      : draw(logits, settings, uniform(settings.seed, settings.choice, position));
+      ? picker.likeliest(logits)
+      : picker.draw(logits, settings, uniform(settings.seed, settings.choice, position));
   return model === undefined ? { id } : { id, logprob: model.logprobOf(id), top: model.top };
 }
 
@@ -53,6 +57,9 @@ function adjust({ logits, settings, generated, seen }: SampleInput): void {
   for (const [id, bias] of logitBias) logits[id]! += bias;
 }
 
+/** In plain JavaScript; native pickers are held against it. */
+export const plainPicker: Picker = { likeliest, draw };
+
 /** The highest logit's id; of equals the lowest id. NaN never wins. */
 function likeliest(logits: Float32Array): number {
   let best = -1;
@@ -68,10 +75,10 @@ function likeliest(logits: Float32Array): number {
 }
 
 /**
- * Inverse of the cumulative distribution at `u`. Filters: min_p against the likeliest, then top_k, then top_p of what
- * is left (vLLM's order); ties by lower id.
+ * The first id at which the cumulative weight of those that are kept passes `u` of the whole. Filters: min_p against the
+ * likeliest, then top_k, then top_p of what is left (vLLM's order); of equals the lower id is kept.
  */
-function draw(logits: Float32Array, { temperature, topP, topK, minP }: SamplingSettings, u: number): number {
+function draw(logits: Float32Array, { temperature, topP, topK, minP }: DrawSettings, u: number): number {
   const highest = logits[likeliest(logits)]!;
   const weights = new Float64Array(logits.length);
   let total = 0;
@@ -81,11 +88,28 @@ function draw(logits: Float32Array, { temperature, topP, topK, minP }: SamplingS
     weights[id] = weight;
     total += weight;
   }
-  if (topK === 0 && topP === 1) return pick(weights, undefined, u * total);
-  const order = likeliestFirst(weights, total, topK === 0 ? weights.length : topK, topP);
-  let kept = 0;
-  for (const id of order) kept += weights[id]!;
-  return pick(weights, order, u * kept);
+  if (topK > 0 || topP < 1) {
+    const kept = likeliestFirst(weights, total, topK === 0 ? weights.length : topK, topP).sort(
+      (a, b) => a - b,
+    );
+    const all = weights.slice();
+    weights.fill(0);
+    total = 0;
+    for (const id of kept) {
+      weights[id] = all[id]!;
+      total += all[id]!;
+    }
+  }
+  const target = u * total;
+  let sum = 0;
+  let last = -1;
+  for (let id = 0; id < weights.length; id++) {
+    if (weights[id] === 0) continue;
+    sum += weights[id]!;
+    last = id;
+    if (sum > target) return id;
+  }
+  return last; // rounding left the target a hair above the sum
 }
 
 /** Ids of the top_k likeliest, cut where their weight reaches top_p of the k's weight. */
@@ -113,19 +137,6 @@ function likeliestFirst(weights: Float64Array, total: number, topK: number, topP
     return cut < 0 ? ids : ids.slice(0, cut + 1);
   }
   throw new Error('unreachable: the last threshold takes every id');
-}
-
-function pick(weights: Float64Array, order: readonly number[] | undefined, target: number): number {
-  let sum = 0;
-  let last = -1;
-  for (let index = 0; index < (order?.length ?? weights.length); index++) {
-    const id = order === undefined ? index : order[index]!;
-    if (weights[id] === 0) continue;
-    sum += weights[id]!;
-    last = id;
-    if (sum > target) return id;
-  }
-  return last; // rounding left the target a hair above the sum
 }
 
 function describe(

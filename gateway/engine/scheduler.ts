@@ -1,82 +1,109 @@
-// Which rows of which sequences the next step computes, and who may enter. Pure: no clock, no device, no await.
+// Which rows of which sequences the next step computes, and who gives way when KV memory runs out. Pure: no clock, no
+// device, no await.
 //
 // Worked example, budget 4, two rows at least for a prompt's chunk: A decodes (10 known, 9 computed), B has 7 prompt
 // ids and none computed, C decodes. Rows: A 1, B 4 of 7 (3 are left, not 1), C 1:
-//   planStep(…) = [{ sequence: A, start: 9, count: 1 }, { sequence: B, start: 0, count: 4 }, { sequence: C, … }]
-import type { Span } from '../../model/devices/dense.ts';
+//   planStep(…).spans = [{ sequence: A, start: 9, count: 1 }, { sequence: B, start: 0, count: 4 }, { sequence: C, … }]
+import type { BlockPool, BlockTable } from './blocks.ts';
 
 /** What the scheduler knows of a running sequence. */
 export interface Progress {
-  sequence: number;
   promptLength: number;
   /** Ids known: prompt and generated. */
   length: number;
   /** Positions whose K and V are in the cache. */
   computed: number;
+  /** Ids guessed to follow, to be verified in one step with the next. */
+  drafts: readonly number[];
+  table: BlockTable;
+}
+
+/** Rows of a step that belong to one sequence. */
+export interface Planned<T extends Progress> {
+  sequence: T;
+  start: number;
+  count: number;
 }
 
 export interface StepLimits {
-  /** Prompt rows in one step, all sequences together; decode rows come on top. At least `2 * minPrefillRows`. */
+  /**
+   * Rows that catch up (prompts, answers computed again) in one step, all sequences together; decode rows come on top.
+   * At least `2 * minPrefillRows`.
+   */
   prefillRows: number;
   /** The dense device's: a chunk of a prompt is never shorter, unless the whole prompt is. */
   minPrefillRows: number;
 }
 
-/** Every decoding sequence gets its row; prompts share the budget. In order of arrival. */
-export function planStep(running: readonly Progress[], limits: StepLimits): Span[] {
-  const chunks = planChunks(running.filter(inPrompt), limits);
-  const spans: Span[] = [];
-  for (const progress of running) {
-    const { sequence, length, computed } = progress;
-    const count = inPrompt(progress) ? (chunks.get(progress) ?? 0) : length - computed;
-    if (count > 0) spans.push({ sequence, start: computed, count });
-  }
-  return spans;
-}
-
-function inPrompt({ computed, promptLength }: Progress): boolean {
-  return computed < promptLength;
+export interface StepPlan<T extends Progress> {
+  spans: Planned<T>[];
+  /** Sequences whose blocks were taken for others; they start again later. */
+  preempted: T[];
 }
 
 /**
- * Rows of each prompt. The one with the fewest left goes first, so that a short one never waits for a long one; a
- * quarter of the budget is the oldest's, so that a long one never waits for ever.
+ * Every decoding sequence gets its row and its drafts; those that catch up share the budget. In order of arrival; tables
+ * are grown to hold the rows. Where no block is left the latest arrival gives way: the first always gets on.
+ */
+export function planStep<T extends Progress>(
+  running: readonly T[],
+  pool: BlockPool,
+  limits: StepLimits,
+): StepPlan<T> {
+  const chunks = planChunks(running, limits);
+  const spans: Planned<T>[] = [];
+  const preempted: T[] = [];
+  let staying = running.length;
+  for (let at = 0; at < staying; at++) {
+    const sequence = running[at]!;
+    const start = sequence.computed;
+    const count = chunks.get(sequence) ?? 1 + sequence.drafts.length;
+    if (count === 0) continue;
+    while (!pool.grow(sequence.table, start + count) && staying > at) {
+      const victim = running[--staying]!;
+      pool.release(victim.table);
+      preempted.push(victim);
+    }
+    if (staying > at) spans.push({ sequence, start, count });
+  }
+  return { spans, preempted };
+}
+
+/**
+ * Rows of each sequence that catches up. The one with the fewest left goes first, so that a short prompt never waits for
+ * a long one; a quarter of the budget is the oldest's, so that a long one never waits for ever.
  */
 function planChunks(
-  prompts: readonly Progress[],
+  running: readonly Progress[],
   { prefillRows, minPrefillRows }: StepLimits,
 ): Map<Progress, number> {
-  const left = ({ promptLength, computed }: Progress) => promptLength - computed;
+  const left = (progress: Progress) => rowsToCatchUp(progress, minPrefillRows);
   const chunks = new Map<Progress, number>();
-  const [oldest, ...others] = prompts;
+  const [oldest, ...others] = running.filter((progress) => left(progress) > 0);
   if (oldest === undefined) return chunks;
   const kept = Math.min(left(oldest), Math.max(2 * minPrefillRows, Math.floor(prefillRows / 4)));
   let budget = prefillRows - kept;
-  for (const prompt of others.sort((a, b) => left(a) - left(b))) {
-    const count = chunkOf(left(prompt), budget, minPrefillRows);
+  for (const progress of others.sort((a, b) => left(a) - left(b))) {
+    const count = chunkOf(left(progress), budget, minPrefillRows);
     budget -= count;
-    chunks.set(prompt, count);
+    chunks.set(progress, count);
   }
   return chunks.set(oldest, chunkOf(left(oldest), kept + budget, minPrefillRows));
 }
 
-/** Rows of a chunk of a prompt with `left` rows to go: never one that is too short, never one that leaves such a one. */
+/**
+ * Rows before the sequence decodes: of its prompt, and of its answer if it lost its KV memory. A device that computes a
+ * single query otherwise than two gets generated positions one by one, as it did at first.
+ */
+function rowsToCatchUp({ promptLength, length, computed }: Progress, least: number): number {
+  if (computed < promptLength) return (least > 1 ? promptLength : length) - computed;
+  return least === 1 && length - computed > 1 ? length - computed : 0;
+}
+
+/** Rows of a chunk with `left` rows to go: never one that is too short, never one that leaves such a one. */
 function chunkOf(left: number, budget: number, least: number): number {
   if (left <= budget) return left;
   const rest = left - budget;
   const count = rest < least ? left - least : budget;
   return count < least ? 0 : count;
-}
-
-export interface Admission {
-  running: number;
-  maxSequences: number;
-  /** Bytes of KV that running sequences may grow to. */
-  reserved: number;
-  kvMemory: number;
-}
-
-/** May a sequence that can grow to `bytes` of KV start now? */
-export function admits(bytes: number, { running, maxSequences, reserved, kvMemory }: Admission): boolean {
-  return running < maxSequences && reserved + bytes <= kvMemory;
 }

@@ -1,7 +1,9 @@
 // One running answer: its ids, how far they are computed, what the sampler must remember. Knows no device.
 import { type Constraint, compileConstraint } from '../constraints/constraint.ts';
+import type { BlockTable } from './blocks.ts';
 import type { GenerationPart, GenerationRequest } from './messages.ts';
 import type { Sampled } from './sampler.ts';
+import { Speculation } from './speculation.ts';
 
 export class Sequence {
   /** The name under which the dense device keeps its KV. */
@@ -12,10 +14,17 @@ export class Sequence {
   readonly ids: number[];
   readonly generated = new Map<number, number>();
   readonly seen: Set<number>;
+  /** Blocks of KV memory; empty while it waits. */
+  table: BlockTable = { blocks: [], known: 0, prefix: 0 };
   /** Positions whose K and V are in the cache. */
   computed = 0;
+  /** Prompt positions that were in the cache when it first began. */
+  cached: number | undefined;
+  /** Ids guessed to follow; verified and dropped in the next step. */
+  drafts: readonly number[] = [];
   /** Set when nobody wants the answer any more, or it failed. */
   ended = false;
+  readonly #speculation = new Speculation();
   readonly #emit: (part: GenerationPart) => void;
 
   constructor(name: number, request: GenerationRequest, emit: (part: GenerationPart) => void) {
@@ -25,10 +34,6 @@ export class Sequence {
     this.ids = Array.from(request.prompt);
     this.seen = new Set(request.prompt);
     this.#emit = emit;
-  }
-
-  get sequence(): number {
-    return this.name;
   }
 
   get promptLength(): number {
@@ -46,6 +51,19 @@ export class Sequence {
   /** Positions it may grow to. */
   get reach(): number {
     return this.promptLength + this.request.maxTokens;
+  }
+
+  /** Guesses the ids after the next, where the next is all that is left to compute. */
+  guess(): void {
+    if (this.length - this.computed !== 1 || this.computed < this.promptLength) return;
+    this.drafts = this.#speculation.guess(this.ids, this.reach - this.length - 1);
+  }
+
+  /** `kept` drafts were right: their positions are computed. */
+  settle(kept: number): void {
+    this.computed = this.length - 1;
+    this.#speculation.learn(this.drafts.length, kept);
+    this.drafts = [];
   }
 
   /** Takes a sampled token: tells it, and ends the answer where it must end. */
@@ -81,7 +99,7 @@ export class Sequence {
       ...(stopId !== undefined && { stopId }),
       promptTokens: this.promptLength,
       completionTokens: this.answerLength,
-      cachedTokens: 0,
+      cachedTokens: this.cached ?? 0,
     });
   }
 }

@@ -32,8 +32,19 @@ export interface Bundle {
   /** A small tensor widened to float32, row-major: a norm, the router's gate `[experts, hidden]`, its bias. */
   readVector(name: string): Promise<Float32Array>;
   readExpert(unit: Unit): Promise<ExpertWeights>;
+  /** Where a matrix lies, for a device that computes on the mapped file; its hash is not checked. */
+  placeOf(name: string): Place;
+  placesOf(unit: Unit): { gate: Place; up: Place; down: Place };
   /** Closes the files; reads still under way fail. */
   close(): Promise<void>;
+}
+
+/** A matrix in its file. */
+export interface Place extends Pick<Matrix, 'encoding' | 'rows' | 'cols'> {
+  path: string;
+  /** In bytes. */
+  offset: number;
+  bytes: number;
 }
 
 /** What the files' headers say, once they agree with config and manifest. */
@@ -91,21 +102,36 @@ function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, content
   const { bits, group } = manifest;
   const denseByName = new Map([...denseTensors(config)].map((tensor) => [tensor.name, tensor]));
 
-  async function readDense(name: string, kind: 'matrix' | 'small') {
+  function denseEntry(name: string, kind: 'matrix' | 'small') {
     const tensor = denseByName.get(name);
     const entry = dense.get(name);
     if (entry === undefined || tensor?.kind !== kind) {
       throw tensorError(join(dir, DENSE_FILE), name, `the model has no ${kind} tensor of this name`);
     }
-    const { start, bytes, dtype } = entry;
-    const stretch = {
-      name: DENSE_FILE,
-      start,
-      length: bytes,
-      hash: manifest.dense[name],
-      what: `tensor ${name}`,
-    };
-    return { data: await files.read(stretch), shape: tensor.shape, encoding: encodingOf(dtype, bits) };
+    return { ...entry, shape: tensor.shape, encoding: encodingOf(entry.dtype, bits) };
+  }
+
+  function readDense(name: string, { start, bytes }: { start: number; bytes: number }): Promise<Uint8Array> {
+    const hash = manifest.dense[name];
+    return files.read({ name: DENSE_FILE, start, length: bytes, hash, what: `tensor ${name}` });
+  }
+
+  function rangeOf({ layer, expert }: Unit) {
+    const range = manifest.experts[layer]?.[expert];
+    if (range === undefined) throw new RangeError(`the model has no expert ${expert} in layer ${layer}`);
+    return range;
+  }
+
+  function placesOf(unit: Unit): { gate: Place; up: Place; down: Place } {
+    const path = join(dir, rangeOf(unit).file);
+    const [gate, up, down] = expertTensors(config, unit).map(({ name, shape: [rows, cols] }): Place => {
+      const entry = experts[unit.layer]?.get(name);
+      if (entry === undefined) throw tensorError(path, name, 'is missing');
+      const encoding = encodingOf(entry.dtype, bits);
+      return { path, offset: entry.start, bytes: entry.bytes, rows, cols, encoding };
+    });
+    if (!gate || !up || !down) throw new Error('an expert has three matrices');
+    return { gate, up, down };
   }
 
   return {
@@ -115,38 +141,31 @@ function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, content
     bits,
     group,
     async readMatrix(name) {
-      const { data, shape, encoding } = await readDense(name, 'matrix');
+      const { shape, encoding, ...entry } = denseEntry(name, 'matrix');
       const [rows = 1, cols = 1] = shape;
-      return { encoding, rows, cols, data };
+      return { encoding, rows, cols, data: await readDense(name, entry) };
     },
     async readVector(name) {
-      const { data, shape, encoding } = await readDense(name, 'small');
+      const { shape, encoding, ...entry } = denseEntry(name, 'small');
       const cols = shape.reduce((product, length) => product * length, 1);
-      return dequantize({ encoding, rows: 1, cols, data });
+      return dequantize({ encoding, rows: 1, cols, data: await readDense(name, entry) });
     },
-    async readExpert({ layer, expert }) {
-      const range = manifest.experts[layer]?.[expert];
-      if (range === undefined) throw new RangeError(`the model has no expert ${expert} in layer ${layer}`);
-      const { file, offset, length, hash } = range;
-      const what = `expert ${expert} of layer ${layer}`;
+    async readExpert(unit) {
+      const { file, offset, length, hash } = rangeOf(unit);
+      const what = `expert ${unit.expert} of layer ${unit.layer}`;
       const data = await files.read({ name: file, start: offset, length, hash, what });
-      const matrices = expertTensors(config, { layer, expert }).map(
-        ({ name, shape: [rows, cols] }): Matrix => {
-          const entry = experts[layer]?.get(name);
-          if (entry === undefined) throw tensorError(join(dir, file), name, 'is missing');
-          const start = entry.start - offset;
-          return {
-            encoding: encodingOf(entry.dtype, bits),
-            rows,
-            cols,
-            data: data.subarray(start, start + entry.bytes),
-          };
-        },
-      );
-      const [gate, up, down] = matrices;
-      if (!gate || !up || !down) throw new Error('an expert has three matrices');
-      return { gate, up, down };
+      const matrix = ({ encoding, rows, cols, offset: at, bytes }: Place): Matrix => {
+        return { encoding, rows, cols, data: data.subarray(at - offset, at - offset + bytes) };
+      };
+      const { gate, up, down } = placesOf(unit);
+      return { gate: matrix(gate), up: matrix(up), down: matrix(down) };
     },
+    placeOf(name) {
+      const { shape, encoding, start, bytes } = denseEntry(name, 'matrix');
+      const [rows = 1, cols = 1] = shape;
+      return { path: join(dir, DENSE_FILE), offset: start, bytes, rows, cols, encoding };
+    },
+    placesOf,
     close: () => files.close(),
   };
 }

@@ -2,7 +2,7 @@
 // sequences and spans of rows. Knows no tokens' meaning, no sampling, no network.
 //
 // Worked example, one step that prefills 3 prompt positions of sequence 7 and decodes position 12 of sequence 4:
-//   spans = [{ sequence: 7, start: 0, count: 3 }, { sequence: 4, start: 12, count: 1 }]
+//   spans = [{ sequence: 7, start: 0, count: 3, blocks: [5] }, { sequence: 4, start: 12, count: 1, blocks: [0] }]
 //   hidden = embed([id, id, id, id])              // Float32Array [4 * d]
 //   for l: { residual, x, scores } = layer(l, hidden, spans); …experts…; hidden = combine(residual, answers)
 //   logits = head(rows 2 and 3 of hidden)         // Float32Array [2 * vocab]
@@ -17,6 +17,18 @@ export interface Span {
   start: number;
   /** Rows of the step that belong to it, consecutive in the step and in position. */
   count: number;
+  /** Where the sequence's K and V lie: block `i` holds positions from `i * blockSize`. */
+  blocks: readonly number[];
+}
+
+/** KV memory as the engine counts it: in blocks of positions. */
+export interface KvShape {
+  /** Positions. */
+  blockSize: number;
+  /** Bytes that a block costs at most, all layers together. */
+  blockBytes: number;
+  /** Whether sequences may name the same block: a prefix computed once then serves many. */
+  shared: boolean;
 }
 
 export interface LayerOutput {
@@ -28,6 +40,25 @@ export interface LayerOutput {
   scores: Rows;
 }
 
+export interface DrawSettings {
+  /** Above 0. */
+  temperature: number;
+  /** 1 keeps all. */
+  topP: number;
+  /** 0 keeps all. */
+  topK: number;
+  /** 0 keeps all. */
+  minP: number;
+}
+
+/** Picks an id from a row of logits `[vocab]`. */
+export interface Picker {
+  /** Of the highest logit; of equals the lowest id. */
+  likeliest(logits: Float32Array): number;
+  /** By the random number `u` in [0, 1), as gateway/engine/sampler.ts defines it. */
+  draw(logits: Float32Array, settings: DrawSettings, u: number): number;
+}
+
 export interface DenseDevice {
   /** What decides the bits of an answer: device, runtime version, precision, group, instruction set. */
   readonly numericsClass: string;
@@ -36,13 +67,16 @@ export interface DenseDevice {
    * does), so that a position's bits do not depend on how the prompt was cut.
    */
   readonly minPrefillRows: number;
-  /** Bytes of KV memory that a sequence holds once it has grown to `positions`. */
-  kvBytes(positions: number): number;
+  readonly kv: KvShape;
+  /** Makes `blocks` blocks of KV memory; called once, before any sequence is opened. */
+  allocate(blocks: number): void;
   /** Opens an empty sequence; throws if the name is open. */
   open(sequence: number): void;
   /** Frees a sequence's KV memory; unknown names throw. */
   close(sequence: number): void;
   embed(ids: Int32Array): Rows;
+  /** Where the device picks faster than JavaScript reads a row. */
+  readonly picker?: Picker;
   /** One layer's attention, norms and router scores; appends the rows' K and V to their sequences. */
   layer(layer: number, hidden: Rows, spans: readonly Span[]): Promise<LayerOutput>;
   /** Final norm and output projection. `rows [n, hidden] → logits [n, vocab]` */

@@ -2,10 +2,10 @@
 import type { Rows } from './dense.ts';
 
 /** Positions a buffer holds at first. */
-const FIRST = 64;
+export const FIRST = 64;
 
 /** Positions of memory that a sequence holds once it has `positions`. */
-export function capacityFor(positions: number): number {
+function capacityFor(positions: number): number {
   let capacity = FIRST;
   while (capacity < positions) capacity *= 2;
   return capacity;

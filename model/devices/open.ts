@@ -1,63 +1,42 @@
-// Opens a device over a bundle. Knows names of tensors; no graph.
+// Opens a device over a bundle: our own CPU kernels where they can serve it, ONNX Runtime elsewhere.
+import { kernels, missingReason } from '../../kernels/kernels.ts';
 import type { Bundle } from '../bundle/bundle.ts';
-import { attentionInput, attentionOutput, head } from '../onnx/graphs.ts';
-import { openSession } from '../onnx/runtime.ts';
 import type { DenseDevice } from './dense.ts';
 import type { ExpertDevice } from './expert.ts';
-import { ortNumericsClass } from './numerics.ts';
-import { createOrtDense } from './ort-dense.ts';
-import { createOrtExperts } from './ort-expert.ts';
+import { openCpuDense, openCpuExperts } from './open-cpu.ts';
+import { openOrtDense, openOrtExperts } from './open-ort.ts';
 
-export interface OpenDenseOptions {
+/** `cpu` is the best that this machine has; `ort-cpu` is ONNX Runtime in any case. */
+export type DeviceName = 'cpu' | 'ort-cpu';
+
+export const DEVICES: readonly DeviceName[] = ['cpu', 'ort-cpu'];
+
+export interface OpenExpertsOptions {
   bundle: Bundle;
+  device?: DeviceName;
+  /** Of the CPU kernels, the whole process together. */
+  threads?: number;
+}
+
+export interface OpenDenseOptions extends OpenExpertsOptions {
   signal?: AbortSignal;
   onLoaded?: (done: number, total: number) => void;
 }
 
-/** Reads the dense part of the bundle, hash-checked, and readies it. */
-export async function openDenseDevice({ bundle, signal, onLoaded }: OpenDenseOptions): Promise<DenseDevice> {
-  const { config } = bundle;
-  if (config.headDim % 8 !== 0) {
-    throw new Error(
-      `${bundle.dir}: heads of ${config.headDim}: ONNX Runtime's attention takes multiples of 8`,
-    );
-  }
-  const numericsClass = ortNumericsClass(bundle);
-  const layers = [];
-  for (let layer = 0; layer < config.layers; layer++) {
-    signal?.throwIfAborted();
-    const name = `model.layers.${layer}`;
-    const normed = config.qkNorm !== 'none';
-    const input = attentionInput(config, {
-      norm: await bundle.readVector(`${name}.input_layernorm.weight`),
-      q: await bundle.readMatrix(`${name}.self_attn.q_proj.weight`),
-      k: await bundle.readMatrix(`${name}.self_attn.k_proj.weight`),
-      v: await bundle.readMatrix(`${name}.self_attn.v_proj.weight`),
-      ...(normed && {
-        qNorm: await bundle.readVector(`${name}.self_attn.q_norm.weight`),
-        kNorm: await bundle.readVector(`${name}.self_attn.k_norm.weight`),
-      }),
-    });
-    const output = attentionOutput(config, {
-      o: await bundle.readMatrix(`${name}.self_attn.o_proj.weight`),
-      norm: await bundle.readVector(`${name}.post_attention_layernorm.weight`),
-      router: await bundle.readVector(`${name}.mlp.gate.weight`),
-    });
-    layers.push({ input: await openSession(input), output: await openSession(output) });
-    onLoaded?.(layer + 1, config.layers + 1);
-  }
-  const embedding = await bundle.readMatrix('model.embed_tokens.weight');
-  const output = config.tiedEmbeddings ? embedding : await bundle.readMatrix('lm_head.weight');
-  const headSession = await openSession(head(config, await bundle.readVector('model.norm.weight'), output));
-  onLoaded?.(config.layers + 1, config.layers + 1);
-  return createOrtDense({ config, numericsClass, embedding, layers, head: headSession });
+export async function openDenseDevice(options: OpenDenseOptions): Promise<DenseDevice> {
+  return usesKernels(options) ? openCpuDense(kernels!, options) : openOrtDense(options);
 }
 
-/** A device without units; `load` reads those it is asked for. */
-export function openExpertDevice({ bundle }: { bundle: Bundle }): ExpertDevice {
-  return createOrtExperts({
-    config: bundle.config,
-    numericsClass: ortNumericsClass(bundle),
-    readExpert: (unit) => bundle.readExpert(unit),
-  });
+/** A device without units; `load` readies those that it is asked for. */
+export function openExpertDevice(options: OpenExpertsOptions): ExpertDevice {
+  return usesKernels(options) ? openCpuExperts(kernels!, options) : openOrtExperts(options.bundle);
+}
+
+/** Why `cpu` means ONNX Runtime for this bundle here; undefined where it means our own kernels. */
+export function kernelsMissing({ bits }: Pick<Bundle, 'bits'>): string | undefined {
+  return bits > 8 ? `the CPU kernels take bundles of 4 and 8 bits, not ${bits}` : missingReason;
+}
+
+function usesKernels({ bundle, device = 'cpu' }: { bundle: Bundle; device?: DeviceName }): boolean {
+  return device === 'cpu' && kernelsMissing(bundle) === undefined;
 }

@@ -6,8 +6,8 @@ import { openSession, type Session } from '../onnx/runtime.ts';
 import { RotationTable } from '../rope.ts';
 import type { Matrix } from '../tensor.ts';
 import { readRow } from '../tiles.ts';
-import type { DenseDevice, LayerOutput, Rows, Span } from './dense.ts';
-import { capacityFor, KvCache } from './kv.ts';
+import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from './dense.ts';
+import { FIRST, KvCache } from './kv.ts';
 
 export interface OrtDenseParts {
   config: ModelConfig;
@@ -26,6 +26,7 @@ class OrtDense implements DenseDevice {
   readonly numericsClass: string;
   /** Attention gives one query other bits than two or more: prompt positions always come by twos or more. */
   readonly minPrefillRows = 2;
+  readonly kv: KvShape;
   readonly #parts: OrtDenseParts;
   readonly #config: ModelConfig;
   readonly #attention: Session;
@@ -38,12 +39,14 @@ class OrtDense implements DenseDevice {
     this.#config = parts.config;
     this.#attention = attentionSession;
     this.#rotations = new RotationTable(parts.config);
+    const { layers, kvHeads, headDim } = parts.config;
+    const positionBytes = layers * 2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
+    // Buffers grow by doubling, so that up to half of one is unused.
+    this.kv = { blockSize: FIRST, blockBytes: 2 * FIRST * positionBytes, shared: false };
   }
 
-  kvBytes(positions: number): number {
-    const { layers, kvHeads, headDim } = this.#config;
-    return layers * 2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT * capacityFor(positions);
-  }
+  /** Each sequence owns buffers of its own: blocks are only counted. */
+  allocate(): void {}
 
   open(sequence: number): void {
     if (this.#sequences.has(sequence)) throw new Error(`sequence ${sequence} is open already`);

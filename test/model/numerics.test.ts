@@ -8,21 +8,27 @@ import { bound, type Measurement, measure, routingMargin, summary } from '../sup
 /** Every rule with every k. */
 const draws = 18;
 
-test.each([32, 8, 4] as const)(
-  '%i bits: every position agrees with the reference to 1e-4',
+test.each([
+  [32, 'ort-cpu'],
+  [8, 'ort-cpu'],
+  [4, 'ort-cpu'],
+  [8, 'cpu'],
+  [4, 'cpu'],
+] as const)(
+  '%i bits on %s: every position agrees with the reference to 1e-4',
   {
     timeout: 120_000,
   },
-  async (bits) => {
+  async (bits, device) => {
     const all: Measurement[] = [];
     for (let index = 0; index < draws; index++) {
       const [options] = fc.sample(checkpointDraw(index), { seed: 1000 * bits + index, numRuns: 1 });
       if (!options) throw new Error('fast-check drew nothing');
-      const measured = await measure(options, bits);
+      const measured = await measure(options, bits, device);
       expect(measured.worst, JSON.stringify(options)).toBeLessThanOrEqual(bound);
       expect(measured.regret, JSON.stringify(options)).toBeLessThanOrEqual(routingMargin(bits));
       all.push(measured);
     }
-    console.log(summary(`${bits} bits`, all));
+    console.log(summary(`${bits} bits on ${device}`, all));
   },
 );

@@ -1,6 +1,7 @@
 // The whole forward pass of a Mixture-of-Experts language model in float64 and plain loops: a sequence in, logits of
 // every position out. Written to be read against the papers, not to be fast. Knows no devices, caches or batches.
 import type { ModelConfig } from '../../model/config.ts';
+import { roundToFloat16 } from './float16.ts';
 import { roundToInt8 } from './int8.ts';
 import { type Rope, ropeOf, rotate } from './rope.ts';
 import { type Choice, choose, softmax } from './routing.ts';
@@ -12,13 +13,15 @@ export interface ForwardOptions {
   ids: readonly number[];
   /** `int8`: the input rows of quantised matrices are rounded to int8 first (test/reference/int8.ts). */
   activations?: 'float' | 'int8';
+  /** `float16`: keys and values are kept in float16. */
+  keyValues?: 'float' | 'float16';
   /** Experts of `[layer][position]`, where the choosing is not to be the reference's own. */
   forcedExperts?: readonly (readonly (readonly number[] | undefined)[])[];
   /** Near ties, by their names, that round the other way. */
   flips?: ReadonlySet<string>;
 }
 
-/** A place where a float32 device may round an activation to the other int8. */
+/** A place where a float32 device may round an activation to the other int8, a key or value to the other float16. */
 export interface NearTie {
   /** `layer/input/position/index`; the same in every run. */
   name: string;
@@ -38,23 +41,33 @@ export interface ForwardResult {
 /** Gives a row as a matrix's device sees it; `place` names the input, which several matrices may share. */
 type Rounding = (row: Float64Array, place: string, position: number, matrix: ReferenceMatrix) => Float64Array;
 
+/** Gives a key or value as the cache keeps it. */
+type Keeping = (row: Float64Array, place: string, position: number) => Float64Array;
+
 export function forward({
   config,
   weights,
   ids,
   activations = 'float',
+  keyValues = 'float',
   forcedExperts,
   flips = new Set(),
 }: ForwardOptions): ForwardResult {
   const nearTies: NearTie[] = [];
-  const input: Rounding = (row, place, position, matrix) => {
-    if (activations === 'float' || !matrix.quantised) return row;
+  const rounded = (round: typeof roundToInt8, row: Float64Array, place: string, position: number) => {
     const prefix = `${place}/${position}/`;
     const flipped = new Set<number>();
     for (const name of flips) if (name.startsWith(prefix)) flipped.add(Number(name.slice(prefix.length)));
-    const { values, nearTies: ties } = roundToInt8(row, flipped);
+    const { values, nearTies: ties } = round(row, flipped);
     for (const { index, distance } of ties) nearTies.push({ name: prefix + index, position, distance });
     return values;
+  };
+  const input: Rounding = (row, place, position, matrix) => {
+    if (activations === 'float' || !matrix.quantised) return row;
+    return rounded(roundToInt8, row, place, position);
+  };
+  const kept: Keeping = (row, place, position) => {
+    return keyValues === 'float' ? row : rounded(roundToFloat16, row, place, position);
   };
 
   const rope = ropeOf(config);
@@ -62,7 +75,7 @@ export function forward({
   let hidden = ids.map((id) => rowOf(weights.embedding, id));
   weights.layers.forEach((layer, l) => {
     const normed = hidden.map((row) => rmsNorm(row, layer.inputNorm, config.normEps));
-    const attended = attention(normed, layer, config, rope, input, `${l}/attention`);
+    const attended = attention(normed, layer, config, rope, kept, input, `${l}/attention`);
     const residual = hidden.map((row, t) => add(row, attended[t] as Float64Array));
     const choices: Choice[] = [];
     hidden = residual.map((row, t) => {
@@ -93,6 +106,7 @@ function attention(
   layer: ReferenceLayer,
   { heads, kvHeads, headDim, qkNorm, normEps }: ModelConfig,
   rope: Rope,
+  kept: Keeping,
   input: Rounding,
   place: string,
 ): Float64Array[] {
@@ -108,8 +122,10 @@ function attention(
   return rows.map((row, t) => {
     const x = input(row, `${place}/in`, t, layer.q);
     queries.push(headsOf(multiply(layer.q, x), t, layer.qNorm));
-    keys.push(headsOf(multiply(layer.k, x), t, layer.kNorm));
-    values.push(split(multiply(layer.v, x), headDim));
+    keys.push(
+      headsOf(multiply(layer.k, x), t, layer.kNorm).map((row, h) => kept(row, `${place}/key${h}`, t)),
+    );
+    values.push(split(multiply(layer.v, x), headDim).map((row, h) => kept(row, `${place}/value${h}`, t)));
     const mixed = new Float64Array(heads * headDim);
     for (let h = 0; h < heads; h++) {
       const group = Math.floor(h / (heads / kvHeads));

@@ -6,7 +6,12 @@ import type { ModelConfig } from '../../model/config.ts';
 import type { ExpertDevice, ExpertGroup } from '../../model/devices/expert.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember } from '../../router/member.ts';
-import { type CountingDense, countingHidden, createCountingDense } from './counting-dense.ts';
+import {
+  type CountingDense,
+  type CountingOptions,
+  countingHidden,
+  createCountingDense,
+} from './counting-dense.ts';
 
 export const vocab = 50;
 const layers = 2;
@@ -34,15 +39,19 @@ export interface CountingEngine {
   close(): Promise<void>;
 }
 
-export interface CountingEngineOptions extends Partial<EngineOptions> {
-  minPrefillRows?: number;
+export interface CountingEngineOptions
+  extends Partial<EngineOptions>,
+    Pick<CountingOptions, 'minPrefillRows' | 'blockSize' | 'shared' | 'next'> {
   before?: BeforeRun;
   /** Experts after it are held by nobody. */
   lastExpert?: number;
 }
 
 export async function startCountingEngine({
-  minPrefillRows = 1,
+  minPrefillRows,
+  blockSize,
+  shared,
+  next,
   before = async () => {},
   lastExpert = experts - 1,
   ...options
@@ -60,7 +69,7 @@ export async function startCountingEngine({
   });
   const fleet = new Fleet({ members: [localMember('local', handlers)], model });
   await fleet.whenReady(lastExpert === experts - 1 ? 1000 : 50);
-  const dense = createCountingDense({ vocab, layers, experts, minPrefillRows });
+  const dense = createCountingDense({ vocab, layers, experts, minPrefillRows, blockSize, shared, next });
   const rule = { score: 'softmax', renormalise: true, scale: 1, k: 1 } as const;
   const config = { hidden: countingHidden, layers, experts, vocab, context: 100 } as ModelConfig;
   const engine = new Engine({
@@ -70,6 +79,7 @@ export async function startCountingEngine({
     dense,
     fleet,
     rules: [rule, rule],
+    kvMemory: 4096,
     ...options,
   });
   return {

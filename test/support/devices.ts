@@ -1,9 +1,9 @@
-// A tiny checkpoint, converted and opened on ONNX Runtime with every expert loaded. Knows no sequences.
+// A tiny checkpoint, converted and opened with every expert loaded. Knows no sequences.
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
 import { convert } from '../../model/convert/convert.ts';
 import type { DenseDevice } from '../../model/devices/dense.ts';
 import type { ExpertDevice, Unit } from '../../model/devices/expert.ts';
-import { openDenseDevice, openExpertDevice } from '../../model/devices/open.ts';
+import { type DeviceName, openDenseDevice, openExpertDevice } from '../../model/devices/open.ts';
 
 export interface Tiny {
   bundle: Bundle;
@@ -18,14 +18,15 @@ export interface OpenTinyOptions {
   from: string;
   to: string;
   bits: 4 | 8 | 16 | 32;
+  device?: DeviceName;
 }
 
-export async function openTiny({ from, to, bits }: OpenTinyOptions): Promise<Tiny> {
+export async function openTiny({ from, to, bits, device }: OpenTinyOptions): Promise<Tiny> {
   await convert({ from, to, bits, workers: 1 });
   const bundle = await openBundle(to);
   const { config } = bundle;
-  const dense = await openDenseDevice({ bundle });
-  const experts = openExpertDevice({ bundle });
+  const dense = await openDenseDevice({ bundle, device });
+  const experts = openExpertDevice({ bundle, device });
   await experts.load(allUnits(config));
   const selectionBias = await Promise.all(
     Array.from({ length: config.layers }, (_, layer) => {

@@ -33,12 +33,14 @@ export async function drive(options: DriveOptions): Promise<DriveResult> {
   const sequence = 1;
   const logits: Float32Array[] = [];
   const chosen: number[][][] = Array.from({ length: config.layers }, () => []);
+  const blocks = Array.from({ length: Math.ceil(ids.length / dense.kv.blockSize) }, (_, i) => i);
+  dense.allocate(blocks.length);
   dense.open(sequence);
   let start = 0;
   for (const count of steps) {
     let hidden = dense.embed(Int32Array.from(ids.slice(start, start + count)));
     for (let layer = 0; layer < config.layers; layer++) {
-      const { residual, x, scores } = await dense.layer(layer, hidden, [{ sequence, start, count }]);
+      const { residual, x, scores } = await dense.layer(layer, hidden, [{ sequence, start, count, blocks }]);
       const assignment = assign(options, layer, start, scores);
       for (let row = 0; row < count; row++) chosen[layer]?.push(expertsOf(assignment, row));
       const answers = await runExperts(options.experts, layer, x, assignment, config.hidden);

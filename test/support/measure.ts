@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DeviceName } from '../../model/devices/open.ts';
 import { resolve } from '../reference/agreement.ts';
 import { weightsOfBundle } from '../reference/bundle-weights.ts';
 import { forward } from '../reference/forward.ts';
@@ -37,11 +38,15 @@ export interface Measurement {
 /** Prompt in chunks of at least two, then single positions. */
 const steps = [5, 2, 7, 1, 1, 1, 1, 1, 1];
 
-export async function measure(options: CheckpointOptions, bits: 4 | 8 | 32): Promise<Measurement> {
+export async function measure(
+  options: CheckpointOptions,
+  bits: 4 | 8 | 32,
+  device: DeviceName = 'ort-cpu',
+): Promise<Measurement> {
   const dir = await mkdtemp(join(tmpdir(), 'expertgrid-numerics-'));
   try {
     const checkpoint = await writeCheckpoint(join(dir, 'hf'), options);
-    const tiny = await openTiny({ from: checkpoint.dir, to: join(dir, 'bundle'), bits });
+    const tiny = await openTiny({ from: checkpoint.dir, to: join(dir, 'bundle'), bits, device });
     try {
       const { config } = checkpoint;
       // At 32 bits the reference takes the checkpoint's own floats, so that the conversion is held to account too.
@@ -50,7 +55,13 @@ export async function measure(options: CheckpointOptions, bits: 4 | 8 | 32): Pro
       const next = uniform(seedOf(options.seed ?? 1, 'ids'));
       const length = steps.reduce((sum, count) => sum + count, 0);
       const ids = Array.from({ length }, () => Math.floor(next() * config.vocab));
-      const reference = { config, weights, ids, activations: bits === 32 ? 'float' : 'int8' } as const;
+      const reference = {
+        config,
+        weights,
+        ids,
+        activations: bits === 32 ? 'float' : 'int8',
+        keyValues: tiny.dense.kv.shared ? 'float16' : 'float', // pages are float16, ONNX Runtime's buffers float32
+      } as const;
 
       const margin = routingMargin(bits);
       const forced = forward(reference).routing.map((layer) => {
@@ -59,7 +70,7 @@ export async function measure(options: CheckpointOptions, bits: 4 | 8 | 32): Pro
       const { logits, experts } = await drive({ ...tiny, config, ids, steps, forced });
       const used = { ...reference, forcedExperts: experts };
       const { result, turned, errors } = resolve(used, logits, bound);
-      const float = forward({ ...used, activations: 'float' });
+      const float = forward({ ...used, activations: 'float', keyValues: 'float' });
       return {
         worst: Math.max(...errors),
         positions: length,

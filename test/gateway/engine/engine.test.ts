@@ -64,19 +64,90 @@ describe('the engine', () => {
       expect(ids).toEqual(Array.from({ length: count }, (_, i) => (from + 1 + i) % vocab));
     }
     expect(dense.steps.some((spans) => spans.length > 1)).toBe(true);
-    await until(() => dense.open_.size === 0);
+    await until(() => dense.sequences.size === 0);
   });
 
-  it('runs at most max_sequences at once and counts what a sequence may grow to against the KV memory', async () => {
+  it('runs at most max_sequences at once', async () => {
     const byNumber = await start({ maxSequences: 2 });
     await Promise.all(Array.from({ length: 6 }, () => collect(byNumber.generate({}))));
     expect(Math.max(...byNumber.dense.steps.map((spans) => spans.length))).toBe(2);
+  });
 
-    const byMemory = await start({ kvMemory: 22 }); // 3 + 4 positions of 1 byte each: three fit
-    await Promise.all(Array.from({ length: 6 }, () => collect(byMemory.generate({}))));
-    expect(Math.max(...byMemory.dense.steps.map((spans) => spans.length))).toBe(3);
-    await until(() => byMemory.dense.open_.size === 0);
-    expect((await byMemory.engine.status()).kvBytesReserved).toBe(0);
+  it('takes KV memory back when it runs out and gives the same answers all the same', async () => {
+    const mixing = (ids: readonly number[]) => ids.reduce((sum, id, i) => (sum * 3 + id + i) % 9973, 7);
+    const prompts = Array.from({ length: 8 }, (_, n) => Int32Array.from({ length: 3 + n }, (_, i) => n + i));
+    const answers = async (options: CountingEngineOptions) => {
+      const { generate, engine, dense } = await start({ next: mixing, prefillRows: 5, ...options });
+      const ids = await Promise.all(
+        prompts.map(async (prompt) => (await collect(generate({ prompt, maxTokens: 20 }))).ids),
+      );
+      await until(() => dense.sequences.size === 0);
+      return { ids, status: await engine.status() };
+    };
+    const roomy = await answers({});
+    for (const shared of [true, false]) {
+      const tight = await answers({ kvMemory: 64, shared, minPrefillRows: shared ? 1 : 2 });
+      expect(tight.ids).toEqual(roomy.ids);
+      expect(tight.status.counters.preempted_sequences).toBeGreaterThan(0);
+      expect(tight.status.kvBytesReserved).toBe(0);
+    }
+  });
+
+  it('verifies guesses in one step and gives the same answers with fewer steps', async () => {
+    const looping = (ids: readonly number[]) => [3, 1, 4, 1, 5, 9, 2, 6][ids.length % 8]!;
+    const answer = async (
+      speculate: boolean,
+      settings: Partial<GenerationRequest['sampling']>,
+      stopIds: number[],
+    ) => {
+      const { generate, dense, engine } = await start({ next: looping, speculate });
+      const request = countingRequest();
+      const sampling = { ...request.sampling, ...settings };
+      const { ids, last } = await collect(generate({ maxTokens: 60, sampling, stopIds }));
+      const { guessed_tokens, kept_guesses } = (await engine.status()).counters;
+      return { ids, last, steps: dense.steps.length, guessed_tokens, kept_guesses };
+    };
+    for (const settings of [
+      {},
+      { temperature: 6, seed: 4 },
+      { frequencyPenalty: 1 },
+      { temperature: 1, topP: 0.9 },
+    ]) {
+      for (const stopIds of [[], [9]]) {
+        const plain = await answer(false, settings, stopIds);
+        const guessed = await answer(true, settings, stopIds);
+        expect(guessed.ids).toEqual(plain.ids);
+        expect(guessed.last).toEqual(plain.last);
+        expect(guessed.steps).toBeLessThanOrEqual(plain.steps);
+      }
+    }
+    const { steps, guessed_tokens, kept_guesses } = await answer(true, {}, []);
+    expect(steps).toBeLessThan(30);
+    expect(kept_guesses!).toBeGreaterThan(30);
+    expect(guessed_tokens!).toBeGreaterThanOrEqual(kept_guesses!);
+  });
+
+  it('computes a known prefix once, and says how much of a prompt was known', async () => {
+    const { generate, dense } = await start();
+    const prompt = Int32Array.from({ length: 11 }, (_, i) => i);
+    const ask = async (request: Partial<GenerationRequest>) => {
+      const before = dense.steps.length;
+      const { ids, last } = await collect(generate({ prompt, maxTokens: 3, ...request }));
+      const computed = dense.steps[before]?.[0]?.count;
+      return { ids, computed, cached: last.type === 'finish' ? last.cachedTokens : undefined };
+    };
+    expect(await ask({})).toEqual({ ids: [11, 12, 13], computed: 11, cached: 0 });
+    expect(await ask({})).toEqual({ ids: [11, 12, 13], computed: 3, cached: 8 });
+    expect(await ask({ prompt: Int32Array.from([...prompt.slice(0, 8), 30]) })).toMatchObject({
+      computed: 1,
+      cached: 8,
+    });
+    expect(await ask({ prompt: prompt.slice(0, 8) })).toMatchObject({ computed: 4, cached: 4 });
+    expect(await ask({ cacheSalt: 'another caller' })).toMatchObject({ computed: 11, cached: 0 });
+    expect(await ask({ prompt: Int32Array.from([9, ...prompt.slice(1)]) })).toMatchObject({
+      computed: 11,
+      cached: 0,
+    });
   });
 
   it('refuses what can never run, naming why, before any work', async () => {
@@ -153,7 +224,7 @@ describe('the engine', () => {
       if (++seen === 3) abort.abort();
     }
     expect(seen).toBe(3);
-    await until(() => dense.open_.size === 0);
+    await until(() => dense.sequences.size === 0);
     const steps = dense.steps.length;
     expect(steps).toBeLessThanOrEqual(5);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -65,7 +65,7 @@ describe('an engine behind a message port', () => {
     const abort = new AbortController();
     for await (const _ of client.generate(countingRequest({ maxTokens: 90 }), abort.signal)) abort.abort();
     for await (const _ of client.generate(countingRequest({ maxTokens: 90 }), forever())) break;
-    await until(() => local.dense.open_.size === 0);
+    await until(() => local.dense.sequences.size === 0);
     expect((await client.status()).counters.aborted_sequences).toBe(2);
   });
 

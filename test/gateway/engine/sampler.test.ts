@@ -55,7 +55,7 @@ function reference(
       sum += entry.weight;
       if (sum >= topP * total) break;
     }
-    kept = nucleus;
+    kept = nucleus.sort((a, b) => a.id - b.id);
   }
   let target = uniform(seed, choice, position) * kept.reduce((sum, { weight }) => sum + weight, 0);
   for (const { id, weight } of kept) {

@@ -1,61 +1,78 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { admits, type Progress, planStep } from '../../../gateway/engine/scheduler.ts';
+import { BlockPool } from '../../../gateway/engine/blocks.ts';
+import { type Progress, planStep } from '../../../gateway/engine/scheduler.ts';
 
-const decoding = (sequence: number, length: number): Progress => ({
-  sequence,
-  promptLength: length - 1,
-  length,
-  computed: length - 1,
-});
-const waiting = (sequence: number, promptLength: number): Progress => ({
-  sequence,
-  promptLength,
-  length: promptLength,
-  computed: 0,
-});
+interface Named extends Progress {
+  name: string;
+}
+
+const none = () => ({ blocks: [], known: 0, prefix: 0 });
+const roomy = () => new BlockPool({ count: 10_000, size: 4 });
+
+const decoding = (name: string, length: number, drafts: number[] = []): Named => {
+  return { name, promptLength: length - 1, length, computed: length - 1, drafts, table: none() };
+};
+const waiting = (name: string, promptLength: number): Named => {
+  return { name, promptLength, length: promptLength, computed: 0, drafts: [], table: none() };
+};
+
+function plan(running: Named[], prefillRows: number, minPrefillRows: number, pool = roomy()) {
+  const { spans, preempted } = planStep(running, pool, { prefillRows, minPrefillRows });
+  const rows = spans.map(({ sequence, start, count }) => [sequence.name, start, count]);
+  return { rows, preempted: preempted.map(({ name }) => name) };
+}
 
 describe('planning a step', () => {
   it('gives every decoding sequence one row, and prompts what the budget leaves', () => {
-    const spans = planStep([decoding(1, 10), waiting(2, 7), decoding(3, 5)], {
-      prefillRows: 4,
-      minPrefillRows: 2,
-    });
-    expect(spans).toEqual([
-      { sequence: 1, start: 9, count: 1 },
-      { sequence: 2, start: 0, count: 4 },
-      { sequence: 3, start: 4, count: 1 },
+    const { rows } = plan([decoding('A', 10), waiting('B', 7), decoding('C', 5)], 4, 2);
+    expect(rows).toEqual([
+      ['A', 9, 1],
+      ['B', 0, 4],
+      ['C', 4, 1],
     ]);
+  });
+
+  it('gives a decoding sequence rows for its drafts as well', () => {
+    expect(plan([decoding('A', 10, [7, 8])], 4, 1).rows).toEqual([['A', 9, 3]]);
   });
 
   it('never leaves one prompt row alone where two are the least', () => {
-    expect(planStep([waiting(1, 5)], { prefillRows: 4, minPrefillRows: 2 })).toEqual([
-      { sequence: 1, start: 0, count: 3 },
-    ]);
+    expect(plan([waiting('A', 5)], 4, 2).rows).toEqual([['A', 0, 3]]);
   });
 
   it('computes a prompt of one token singly', () => {
-    expect(planStep([waiting(1, 1)], { prefillRows: 4, minPrefillRows: 2 })).toEqual([
-      { sequence: 1, start: 0, count: 1 },
-    ]);
+    expect(plan([waiting('A', 1)], 4, 2).rows).toEqual([['A', 0, 1]]);
   });
 
   it('computes a short prompt at once though a long one came before it', () => {
-    expect(planStep([waiting(1, 8_000), waiting(2, 100)], { prefillRows: 256, minPrefillRows: 2 })).toEqual([
-      { sequence: 1, start: 0, count: 156 },
-      { sequence: 2, start: 0, count: 100 },
+    expect(plan([waiting('A', 8_000), waiting('B', 100)], 256, 2).rows).toEqual([
+      ['A', 0, 156],
+      ['B', 0, 100],
     ]);
   });
 
   it('gets on with the oldest prompt though shorter ones keep coming', () => {
-    const spans = planStep([waiting(1, 8_000), waiting(2, 300), waiting(3, 200)], {
-      prefillRows: 256,
-      minPrefillRows: 2,
-    });
-    expect(spans).toEqual([
-      { sequence: 1, start: 0, count: 64 },
-      { sequence: 3, start: 0, count: 192 },
+    expect(plan([waiting('A', 8_000), waiting('B', 300), waiting('C', 200)], 256, 2).rows).toEqual([
+      ['A', 0, 64],
+      ['C', 0, 192],
     ]);
+  });
+
+  it('computes an answer again in chunks, or one by one where a single query has bits of its own', () => {
+    const again = (): Named => ({ ...waiting('A', 3), length: 9, computed: 3 });
+    expect(plan([again()], 4, 1).rows).toEqual([['A', 3, 4]]);
+    expect(plan([again()], 4, 2).rows).toEqual([['A', 3, 1]]);
+  });
+
+  it('takes blocks from the latest arrivals when they run out, and from nobody who came first', () => {
+    const pool = new BlockPool({ count: 3, size: 4 });
+    const running = [decoding('A', 5), decoding('B', 5), decoding('C', 2)];
+    for (const { table, computed } of running.slice(0, 2)) pool.grow(table, computed);
+    pool.grow(running[2]!.table, 1);
+    expect(plan(running, 4, 1, pool)).toEqual({ rows: [['A', 4, 1]], preempted: ['C', 'B'] });
+    expect(running.map(({ table }) => table.blocks.length)).toEqual([2, 0, 0]);
+    expect(pool.available).toBe(1);
   });
 
   it('computes every position once, in order, in chunks that are never too short, and always gets on', () => {
@@ -67,39 +84,30 @@ describe('planning a step', () => {
     fc.assert(
       fc.property(draw, ({ prompts, least, extra }) => {
         const limits = { prefillRows: 2 * least + extra, minPrefillRows: least };
-        const running = prompts.map((promptLength, sequence) => waiting(sequence, promptLength));
+        const pool = roomy();
+        const running = prompts.map((promptLength, n) => waiting(String(n), promptLength));
         for (let step = 0; running.some(({ computed, promptLength }) => computed < promptLength); step++) {
           expect(step).toBeLessThan(500);
-          const spans = planStep(running, limits);
-          const prefill = spans.filter(({ sequence, start }) => start < running[sequence]!.promptLength);
+          const { spans, preempted } = planStep(running, pool, limits);
+          expect(preempted).toEqual([]);
+          const prefill = spans.filter(({ sequence, start }) => start < sequence.promptLength);
           expect(prefill.reduce((sum, { count }) => sum + count, 0)).toBeLessThanOrEqual(limits.prefillRows);
           expect(prefill.length).toBeGreaterThan(0);
           for (const { sequence, start, count } of spans) {
-            const state = running[sequence]!;
-            expect(start).toBe(state.computed);
-            if (start < state.promptLength)
-              expect(count).toBeGreaterThanOrEqual(Math.min(least, state.promptLength));
-            else expect(count).toBe(1);
-            state.computed += count;
-            expect(state.computed).toBeLessThanOrEqual(state.length);
-            if (state.computed === state.length) state.length++; // a token was sampled
+            expect(start).toBe(sequence.computed);
+            expect(sequence.table.blocks.length).toBe(Math.ceil((start + count) / 4));
+            if (start < sequence.promptLength) {
+              expect(count).toBeGreaterThanOrEqual(Math.min(least, sequence.promptLength));
+            } else {
+              expect(count).toBe(1);
+            }
+            sequence.computed += count;
+            expect(sequence.computed).toBeLessThanOrEqual(sequence.length);
+            if (sequence.computed === sequence.length) sequence.length++; // a token was sampled
           }
         }
       }),
       { seed: 2, numRuns: 300 },
     );
-  });
-});
-
-describe('admission', () => {
-  const now = { running: 1, maxSequences: 2, reserved: 60, kvMemory: 100 };
-
-  it('counts what a sequence may grow to', () => {
-    expect(admits(40, now)).toBe(true);
-    expect(admits(41, now)).toBe(false);
-  });
-
-  it('bounds the number of sequences', () => {
-    expect(admits(1, { ...now, running: 2 })).toBe(false);
   });
 });

@@ -1,0 +1,127 @@
+// KV memory in blocks: which block holds which positions of which sequence, and which prefixes are known already. Pure;
+// knows no device and no bytes.
+//
+// Worked example, blocks of 4: A has computed the prompt 1 2 3 4 5 6 in blocks [0, 1] and released them. Block 0 is full,
+// so it stays known as the prefix 1 2 3 4. B with the prompt 1 2 3 4 9 gets the table [0] and 4 cached positions.
+
+/** Of one sequence: its blocks in order of position. */
+export interface BlockTable {
+  readonly blocks: number[];
+  /** Leading blocks that are known as a prefix: shared, or registered for sharing. */
+  known: number;
+  /** Names the last known block's prefix. */
+  prefix: number;
+}
+
+interface KnownBlock {
+  /** Where it is found: the prefix before it and its ids. */
+  key: string;
+  /** Names the prefix up to and with this block. */
+  prefix: number;
+}
+
+/** The prefix of no ids. */
+const ROOT = 0;
+
+export class BlockPool {
+  readonly count: number;
+  /** Positions of a block. */
+  readonly size: number;
+  /** Blocks from here on were never used. */
+  #fresh = 0;
+  readonly #free: number[] = [];
+  /** Sequences that hold a block, by block. */
+  readonly #holders: number[] = [];
+  readonly #byKey = new Map<string, number>();
+  readonly #known = new Map<number, KnownBlock>();
+  /** Known blocks that nobody holds, the longest unused first: free for the taking. */
+  readonly #idle = new Set<number>();
+  #prefixes = ROOT;
+
+  /** `count` blocks of `size` positions. */
+  constructor({ count, size }: { count: number; size: number }) {
+    this.count = count;
+    this.size = size;
+  }
+
+  /** Blocks that can be had: empty ones and known ones that nobody holds. */
+  get available(): number {
+    return this.count - this.#fresh + this.#free.length + this.#idle.size;
+  }
+
+  /**
+   * A table that begins with the longest known prefix of `ids`, at most `limit` positions of it. `salt` parts those
+   * who must not share.
+   */
+  open(ids: readonly number[], { limit, salt = '' }: { limit: number; salt?: string }): BlockTable {
+    const table: BlockTable = { blocks: [], known: 0, prefix: ROOT };
+    while ((table.known + 1) * this.size <= Math.min(limit, ids.length)) {
+      const block = this.#byKey.get(this.#key(table, ids, salt));
+      if (block === undefined) break;
+      this.#hold(block);
+      table.blocks.push(block);
+      table.known++;
+      table.prefix = this.#known.get(block)!.prefix;
+    }
+    return table;
+  }
+
+  /** Makes room for `positions`; false, and nothing changed, where there are not enough blocks. */
+  grow(table: BlockTable, positions: number): boolean {
+    const wanted = Math.ceil(positions / this.size) - table.blocks.length;
+    if (wanted > this.available) return false;
+    for (let i = 0; i < wanted; i++) {
+      const block = this.#free.pop() ?? (this.#fresh < this.count ? this.#fresh++ : this.#evict());
+      this.#holders[block] = 1;
+      table.blocks.push(block);
+    }
+    return true;
+  }
+
+  /** Registers the blocks that `computed` positions fill, so that others can begin with them. */
+  register(table: BlockTable, ids: readonly number[], computed: number, salt = ''): void {
+    while ((table.known + 1) * this.size <= computed) {
+      const key = this.#key(table, ids, salt);
+      const block = table.blocks[table.known]!;
+      const twin = this.#byKey.get(key);
+      if (twin === undefined) {
+        this.#byKey.set(key, block);
+        this.#known.set(block, { key, prefix: ++this.#prefixes });
+      }
+      table.prefix = this.#known.get(twin ?? block)!.prefix;
+      table.known++;
+    }
+  }
+
+  /** Gives a sequence's blocks back; known ones stay known until their memory is needed. */
+  release(table: BlockTable): void {
+    // The last blocks first: a prefix is worth more the shorter it is.
+    for (const block of table.blocks.splice(0).reverse()) {
+      this.#holders[block]!--;
+      if (this.#holders[block]! > 0) continue;
+      if (this.#known.has(block)) this.#idle.add(block);
+      else this.#free.push(block);
+    }
+    table.known = 0;
+    table.prefix = ROOT;
+  }
+
+  #hold(block: number): void {
+    this.#holders[block]!++;
+    this.#idle.delete(block);
+  }
+
+  #evict(): number {
+    const [block] = this.#idle;
+    if (block === undefined) throw new Error('no block is available');
+    this.#idle.delete(block);
+    this.#byKey.delete(this.#known.get(block)!.key);
+    this.#known.delete(block);
+    return block;
+  }
+
+  #key({ known, prefix }: BlockTable, ids: readonly number[], salt: string): string {
+    const own = ids.slice(known * this.size, (known + 1) * this.size).join(',');
+    return prefix === ROOT ? `${salt}:${own}` : `${prefix}:${own}`;
+  }
+}

@@ -1,0 +1,107 @@
+// One step under way: its rows, who still wants them, and what comes out. Knows sequences and devices; no queue.
+import type { Rows } from '../../model/devices/dense.ts';
+import type { RpcError } from '../../rpc/errors.ts';
+import { type ForwardModel, forward } from './forward.ts';
+import type { Planned } from './scheduler.ts';
+import type { Sequence } from './sequence.ts';
+
+/** Logits of the rows of one sequence from which ids are to be sampled. */
+export interface Due {
+  sequence: Sequence;
+  /** `[count, vocab]`; the first follows the last known id, the others the drafts, one by one. */
+  logits: Rows;
+}
+
+export interface StepResult {
+  due: Due[];
+  /** Milliseconds spent waiting for experts. */
+  waitMs: number;
+}
+
+export interface StepOptions {
+  deadlineMs: number;
+  trace: string;
+  onFailed: (sequence: Sequence, error: RpcError) => void;
+}
+
+export class Step {
+  /** Rows, all spans together. */
+  readonly rows: number;
+  readonly #spans: readonly Planned<Sequence>[];
+  readonly #wanted: Uint8Array;
+  readonly #abort = new AbortController();
+
+  constructor(spans: readonly Planned<Sequence>[]) {
+    this.#spans = spans;
+    this.rows = spans.reduce((sum, { count }) => sum + count, 0);
+    this.#wanted = new Uint8Array(this.rows).fill(1);
+  }
+
+  /** No shard works on for the sequence's rows; without any wanted row the step ends. */
+  unwant(sequence: Sequence): void {
+    let row = 0;
+    for (const span of this.#spans) {
+      if (span.sequence === sequence) this.#wanted.fill(0, row, row + span.count);
+      row += span.count;
+    }
+    if (!this.#wanted.includes(1)) this.#abort.abort();
+  }
+
+  /** Computes the rows and moves the sequences on; nothing is due where nobody wanted the rows in the end. */
+  async run(model: ForwardModel, { deadlineMs, trace, onFailed }: StepOptions): Promise<StepResult> {
+    const owners = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
+    const { stream, waitMs } = await forward(
+      model,
+      {
+        ids: Int32Array.from(this.#spans.flatMap(idsOf)),
+        spans: this.#spans.map(({ sequence, start, count }) => {
+          return { sequence: sequence.name, start, count, blocks: sequence.table.blocks };
+        }),
+        bulk: Uint8Array.from(
+          this.#spans.flatMap(({ count }) => new Array<number>(count).fill(count > 1 ? 1 : 0)),
+        ),
+        wanted: this.#wanted,
+        deadlineMs,
+        signal: this.#abort.signal,
+        trace,
+      },
+      (row, error) => onFailed(owners[row]!, error),
+    );
+    if (this.#abort.signal.aborted) return { due: [], waitMs };
+    for (const { sequence, start, count } of this.#spans) {
+      sequence.computed = Math.min(start + count, sequence.length);
+    }
+    return { due: await this.#logits(model, stream), waitMs };
+  }
+
+  /** Logits are needed from the last known id on. */
+  async #logits({ dense, hidden }: ForwardModel, stream: Rows): Promise<Due[]> {
+    const wanted: { sequence: Sequence; first: number; count: number }[] = [];
+    let row = 0;
+    for (const { sequence, start, count } of this.#spans) {
+      row += count;
+      const due = start + count - sequence.length + 1;
+      if (due > 0 && !sequence.ended) wanted.push({ sequence, first: row - due, count: due });
+    }
+    if (wanted.length === 0) return [];
+    const total = wanted.reduce((sum, { count }) => sum + count, 0);
+    const rows = new Float32Array(total * hidden);
+    let at = 0;
+    for (const { first, count } of wanted) {
+      rows.set(stream.subarray(first * hidden, (first + count) * hidden), at * hidden);
+      at += count;
+    }
+    const logits = await dense.head(rows);
+    const vocab = logits.length / total;
+    at = 0;
+    return wanted.map(({ sequence, count }) => {
+      at += count;
+      return { sequence, logits: logits.subarray((at - count) * vocab, at * vocab) };
+    });
+  }
+}
+
+function idsOf({ sequence: { ids, drafts }, start, count }: Planned<Sequence>): number[] {
+  const known = ids.slice(start, start + count);
+  return known.length === count ? known : [...known, ...drafts.slice(0, count - known.length)];
+}

@@ -1,0 +1,14 @@
+// The groups of entries that make up the addon.
+#pragma once
+#include "arguments.h"
+
+bool add_weight_entries(napi_env env, napi_value exports);
+bool add_product_entries(napi_env env, napi_value exports);
+bool add_row_entries(napi_env env, napi_value exports);
+bool add_attention_entries(napi_env env, napi_value exports);
+bool add_logit_entries(napi_env env, napi_value exports);
+
+// Rows of one call. Together with MOST_WIDTH it keeps every product of sizes far from overflow.
+#define MOST_ROWS ((size_t)1 << 24)
+// Rows or columns of a matrix, values of a row.
+#define MOST_WIDTH ((size_t)1 << 31)

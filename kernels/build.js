@@ -1,0 +1,42 @@
+// Builds the CPU kernels with the node-gyp inside npm, if it can; without them ONNX Runtime serves. Run by npm install.
+// Plain JavaScript: it also runs below node_modules, where Node strips no types.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const prebuilt = join(here, 'prebuilt', `${process.platform}-${process.arch}`, 'kernels.node');
+
+// Headers that lie beside this very Node spare a download; N-API makes any others do as well.
+const beside = dirname(dirname(process.execPath));
+const headers = existsSync(join(beside, 'include/node/node_api.h')) ? [`--nodedir=${beside}`] : [];
+
+function build() {
+  const tool = process.env.npm_config_node_gyp;
+  if (tool === undefined) return 'run this through npm, which brings node-gyp';
+  const { status, error, stderr } = spawnSync(
+    process.execPath,
+    [tool, 'rebuild', '--directory', here, '--jobs', 'max', ...headers],
+    { encoding: 'utf8' },
+  );
+  if (status === 0) return undefined;
+  return error?.message ?? stderr.split('\n').find((line) => /error|ERR! stack/i.test(line)) ?? 'no compiler';
+}
+
+/** The packed build may want a newer C library than this machine has. */
+function packedLoads() {
+  try {
+    createRequire(import.meta.url)(prebuilt);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+if (!(existsSync(prebuilt) && packedLoads())) {
+  const reason = build();
+  if (reason !== undefined)
+    console.error(`CPU kernels not built, ONNX Runtime will serve (${reason.trim()})`);
+}

@@ -1,0 +1,41 @@
+// Sizes and layouts that every file shares: weight tiles, activation panels, cache pages.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+_Static_assert(sizeof(size_t) == 8, "sizes are computed in 64 bits");
+
+enum {
+  BLOCK = 32,        // inputs that share a scale
+  TILE_ROWS = 16,    // outputs of one tile
+  TILE_SCALES = 32,  // bytes of a tile's float16 scales, behind its weights
+  PANEL_ROWS = 16,   // activation rows that one pass over a row of tiles serves at most
+  PAGE = 32,         // positions of a cache page
+  SEGMENT = 512,     // positions whose softmax is computed in one piece: decides bits, never change it lightly
+  LANES = 16,
+};
+
+// A panel: 1..16 rows of activations, block after block, so that a kernel reads one stream. Of each block first the
+// rows' 32 int8 values, then their float32 scales, then -8 * (sum of the 32 values), which cancels the weights' offset.
+enum { PANEL_BYTES = BLOCK + sizeof(float) + sizeof(int32_t) };  // of one row of one block
+
+// Row r of panel p is row panel_start(p) + r: rows are spread evenly, none of the panels is nearly empty.
+static inline size_t panel_count(size_t rows) { return (rows + PANEL_ROWS - 1) / PANEL_ROWS; }
+static inline size_t panel_start(size_t rows, size_t panel) { return rows * panel / panel_count(rows); }
+
+static inline size_t blocks_of(size_t cols) { return (cols + BLOCK - 1) / BLOCK; }
+static inline size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+// A cache page of one layer, one key head after another. Keys lie [headDim][PAGE], so that the lanes of a vector are
+// positions and a score needs no sum across lanes; values lie [PAGE][headDim rounded up to 16], zeros behind.
+//
+// From one page to the next is an odd number of KiB: at a rounder distance all pages of a layer would fall into the same
+// few sets of the second-level cache.
+static inline size_t value_width(size_t head_dim) { return round_up(head_dim, LANES); }
+static inline size_t page_head_halves(size_t head_dim) { return PAGE * (head_dim + value_width(head_dim)); }
+static inline size_t page_bytes_of(size_t layers, size_t kv_heads, size_t head_dim) {
+  const size_t used = layers * kv_heads * page_head_halves(head_dim) * sizeof(uint16_t);
+  return ((used + 1023) / 1024 | 1) * 1024;
+}

@@ -1,0 +1,23 @@
+// Gathers a path's routines. The file that includes it has included lanes and tiles, and defines PATH and PATH_NAME.
+#include "attend.h"
+#include "logits.h"
+#include "path.h"
+
+const struct path PATH = {
+    .name = PATH_NAME,
+    .available = available,
+    .quantise = quantise,
+    .tiles = tiles,
+    .swiglu = swiglu,
+    .rmsnorm = rmsnorm,
+    .add = add,
+    .scores = scores,
+    .rotate = rotate,
+    .halves = halves,
+    .attend_floats = attend_floats,
+    .attend = attend,
+    .sweep = sweep,
+    .argmax = argmax,
+    .topk = topk,
+    .logsumexp = logsumexp,
+};

@@ -1,0 +1,195 @@
+// The process's threads: fork and join by two counters, spinning briefly between jobs, then sleeping. Knows no tensors.
+#include "pool.h"
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+static pthread_mutex_t jobs = PTHREAD_MUTEX_INITIALIZER;
+
+static int wanted = 1, running = 0;  // threads besides the caller's; under `jobs`
+static pthread_t workers[MOST_THREADS];
+static _Atomic long spin_ns = 50000;
+
+static struct {
+  pool_task task;
+  void *context;
+  size_t count, least, threads;
+  _Atomic size_t next;
+} job;
+
+// A worker may touch `job` only while it is counted in `inside` and `open` still is the job it came for: a caller that
+// finishes alone closes the job and leaves without waiting for threads that are only just waking up.
+static _Atomic uint64_t posted;  // number of the last job; grows
+static _Atomic uint64_t open;    // its number while it may be joined, else 0
+static _Atomic int inside;
+static _Atomic bool stopping;
+
+static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t bell = PTHREAD_COND_INITIALIZER;
+static _Atomic int sleepers;
+
+static inline void pause_briefly(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+static int64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void take_ranges(int thread) {
+  for (;;) {
+    size_t from = atomic_load_explicit(&job.next, memory_order_relaxed), to;
+    do {
+      if (from >= job.count) return;
+      // Half of a fair share of what is left: few ranges, and the last ones are short, so that all end together.
+      size_t range = (job.count - from) / (2 * job.threads);
+      if (range < job.least) range = job.least;
+      to = job.count - from < range ? job.count : from + range;
+    } while (!atomic_compare_exchange_weak(&job.next, &from, to));
+    job.task(job.context, from, to, thread);
+  }
+}
+
+// The number of the next job after `seen`.
+static uint64_t await_job(uint64_t seen) {
+  uint64_t number;
+  const int64_t start = now_ns(), limit = atomic_load_explicit(&spin_ns, memory_order_relaxed);
+  for (int64_t waited = 0; waited < limit; waited = now_ns() - start) {
+    for (int i = 0; i < 32; i++) {
+      if ((number = atomic_load(&posted)) != seen) return number;
+      pause_briefly();
+    }
+    // Other processes live on these cores too (a gateway and its shards): whoever can run goes first.
+    if (waited > limit / 4) sched_yield();
+  }
+  pthread_mutex_lock(&door);
+  // Counted before the last look: a caller that posts either is seen here, or sees this sleeper and rings.
+  atomic_fetch_add(&sleepers, 1);
+  while ((number = atomic_load(&posted)) == seen) pthread_cond_wait(&bell, &door);
+  atomic_fetch_sub(&sleepers, 1);
+  pthread_mutex_unlock(&door);
+  return number;
+}
+
+static uint64_t post(void) {
+  const uint64_t number = atomic_load(&posted) + 1;
+  atomic_store(&open, number);
+  atomic_store(&posted, number);
+  if (atomic_load(&sleepers) > 0) {
+    pthread_mutex_lock(&door);
+    pthread_cond_broadcast(&bell);
+    pthread_mutex_unlock(&door);
+  }
+  return number;
+}
+
+static void *work(void *argument) {
+  const int thread = (int)(intptr_t)argument;
+  uint64_t seen = 0;
+  for (;;) {
+    seen = await_job(seen);
+    atomic_fetch_add(&inside, 1);
+    if (atomic_load(&stopping)) {
+      atomic_fetch_sub(&inside, 1);
+      return NULL;
+    }
+    if (atomic_load(&open) == seen) take_ranges(thread);
+    atomic_fetch_sub(&inside, 1);
+  }
+}
+
+// Node unmaps an addon when the last worker thread that loaded it ends; the pool's threads would run on in nothing.
+static void stay_loaded(void) {
+  Dl_info self;
+  if (dladdr(&jobs, &self) != 0) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
+}
+
+static void start_workers(void) {
+  if (running == 0) stay_loaded();
+  // Signals belong to Node's threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  while (running < wanted - 1) {
+    if (pthread_create(&workers[running], NULL, work, (void *)(intptr_t)(running + 1)) != 0) {
+      wanted = running + 1;  // fewer threads give the same results
+      break;
+    }
+    running++;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void pool_lock(void) { pthread_mutex_lock(&jobs); }
+void pool_unlock(void) { pthread_mutex_unlock(&jobs); }
+int pool_threads(void) { return wanted; }
+
+void pool_resize(int threads, int spin_us) {
+  atomic_store(&spin_ns, (long)spin_us * 1000);
+  if (threads < wanted && running > 0) {
+    atomic_store(&stopping, true);
+    post();
+    for (int i = 0; i < running; i++) pthread_join(workers[i], NULL);
+    atomic_store(&open, 0);
+    atomic_store(&stopping, false);
+    running = 0;
+  }
+  wanted = threads;
+}
+
+void pool_run(pool_task task, void *context, size_t count, size_t least) {
+  if (count <= least || wanted == 1) {
+    if (count > 0) task(context, 0, count, 0);
+    return;
+  }
+  if (running < wanted - 1) start_workers();
+  job.task = task;
+  job.context = context;
+  job.count = count;
+  job.least = least;
+  job.threads = (size_t)wanted;
+  atomic_store(&job.next, 0);
+  post();
+  take_ranges(0);
+  atomic_store(&open, 0);
+  for (int turns = 0; atomic_load(&inside) > 0; turns++) {
+    // A thread inside may have lost its core to another process: give it ours.
+    if (turns < 2000) pause_briefly();
+    else sched_yield();
+  }
+}
+
+void *pool_scratch(enum scratch_slot slot, size_t bytes) {
+  static struct {
+    void *memory;
+    size_t bytes;
+  } slots[SCRATCH_SLOTS];
+  if (slots[slot].bytes >= bytes) return slots[slot].memory;
+  free(slots[slot].memory);
+  slots[slot].memory = NULL;
+  slots[slot].bytes = 0;
+  // Large ones in large pages: a panel that lies on scattered small ones does not fit its cache evenly.
+  const size_t large = (size_t)2 << 20;
+  const bool is_large = bytes > large / 2;
+  if (is_large) bytes = (bytes + large - 1) / large * large;
+  void *memory;
+  if (posix_memalign(&memory, is_large ? large : 64, bytes) != 0) return NULL;
+#if defined(MADV_HUGEPAGE)
+  if (is_large) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  slots[slot].memory = memory;
+  slots[slot].bytes = bytes;
+  return memory;
+}

@@ -1,0 +1,35 @@
+// Products of quantised matrices, split over the pool. Knows no JavaScript; sizes are checked by the caller.
+#pragma once
+#include "layout.h"
+#include "map.h"
+#include "path.h"
+
+struct matrix {
+  const uint8_t *data;
+  size_t rows, cols;
+  int bits;         // 4 or 8
+  struct map *map;  // what data points into, or NULL
+  void *owned;      // or memory of its own
+  size_t uses;
+};
+
+static inline size_t tile_bytes(int bits) { return (bits == 4 ? 256 : 512) + TILE_SCALES; }
+static inline size_t row_blocks(const struct matrix *m) { return (m->rows + TILE_ROWS - 1) / TILE_ROWS; }
+// Of one row of tiles.
+static inline size_t row_block_bytes(const struct matrix *m) { return blocks_of(m->cols) * tile_bytes(m->bits); }
+
+static inline size_t panels_bytes(size_t rows, size_t cols) { return rows * blocks_of(cols) * PANEL_BYTES; }
+
+// Panel p of rows that lie in panels one after another.
+static inline const uint8_t *panel_at(const uint8_t *panels, size_t rows, size_t cols, size_t panel) {
+  return panels + panel_start(rows, panel) * blocks_of(cols) * PANEL_BYTES;
+}
+
+// Under the pool's lock, all of these. False: no memory.
+bool product(const float *x, size_t n, const struct matrix *const *matrices, float *const *y, size_t count);
+
+struct expert {
+  struct matrix *gate, *up, *down;
+};
+// Group g is `counts[g]` rows of x and y.
+bool experts(const float *x, const struct expert *const *experts, const int32_t *counts, size_t groups, float *y);

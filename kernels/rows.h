@@ -1,0 +1,171 @@
+// Routines over rows of floats, written once in lanes; each path includes them and so computes the same bits.
+#pragma once
+#include <math.h>
+#include <string.h>
+#include "layout.h"
+
+// Sums and maxima across lanes fold halves: 16, 8, 4, 2, 1.
+static inline float lanes_sum(lanes v) {
+  float s[LANES];
+  lanes_store(s, v);
+  for (int width = LANES / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; i++) s[i] += s[i + width];
+  }
+  return s[0];
+}
+static inline float lanes_top(lanes v) {
+  float s[LANES];
+  lanes_store(s, v);
+  for (int width = LANES / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; i++) s[i] = s[i] > s[i + width] ? s[i] : s[i + width];
+  }
+  return s[0];
+}
+
+// e^x within 2 units of the last place: 2^n * e^r, n = round(x / ln 2), |r| ≤ ln(2) / 2, the series of e^r to r^7.
+// Below -87 the result stays at e^-87 (1.6e-38), above 88 at e^88, so that it is never subnormal nor infinite.
+static inline lanes lanes_exp(lanes x) {
+  const lanes lowest = lanes_set(-87.0f), highest = lanes_set(88.0f);
+  x = lanes_if_less(x, lowest, lowest, x);
+  x = lanes_if_less(highest, x, highest, x);
+  const lanes rounder = lanes_set(0x1.8p23f);
+  const lanes t = lanes_fma(x, lanes_set(0x1.715476p0f), rounder);
+  const lanes n = lanes_sub(t, rounder);
+  lanes r = lanes_fma(n, lanes_set(-0x1.62e4p-1f), x);  // ln 2 in two parts; n times the first is exact
+  r = lanes_fma(n, lanes_set(-0x1.7f7d1cp-20f), r);
+  lanes e = lanes_set(1.0f / 5040);
+  e = lanes_fma(e, r, lanes_set(1.0f / 720));
+  e = lanes_fma(e, r, lanes_set(1.0f / 120));
+  e = lanes_fma(e, r, lanes_set(1.0f / 24));
+  e = lanes_fma(e, r, lanes_set(1.0f / 6));
+  e = lanes_fma(e, r, lanes_set(0.5f));
+  e = lanes_fma(e, r, lanes_set(1.0f));
+  e = lanes_fma(e, r, lanes_set(1.0f));
+  return lanes_power(e, t);
+}
+
+// As MLAS rounds activations for MatMulNBits at accuracy level 4: all in float32, scale = max / 127, q = a * (127 / max)
+// to the nearest, ties to even. Blocks that cannot be scaled: so small that 127 / max is infinite, they are zeros; with
+// an infinity or NaN, their scale is NaN and so is every output.
+static void quantise(const float *x, size_t rows, size_t cols, uint8_t *panel) {
+  const size_t blocks = blocks_of(cols);
+  for (size_t block = 0; block < blocks; block++, panel += rows * PANEL_BYTES) {
+    const size_t width = smaller(cols - block * BLOCK, BLOCK);
+    uint8_t *scales = panel + rows * BLOCK;
+    uint8_t *offsets = scales + rows * sizeof(float);
+    for (size_t r = 0; r < rows; r++) {
+      const float *from = x + r * cols + block * BLOCK;
+      const bool whole = width == BLOCK;
+      const lanes a = whole ? lanes_load(from) : lanes_load_some(from, smaller(width, LANES));
+      const lanes b = whole ? lanes_load(from + LANES)
+                            : lanes_load_some(from + smaller(width, LANES), width > LANES ? width - LANES : 0);
+      const uint32_t bits = lanes_largest_bits(a, b);
+      float largest;
+      memcpy(&largest, &bits, sizeof largest);
+      float scale = largest / 127;
+      float inverse = 127 / largest;
+      int32_t sum = 0;
+      if (bits >= 0x7f800000 || isinf(inverse)) {
+        scale = bits >= 0x7f800000 ? NAN : 0;
+        memset(panel + r * BLOCK, 0, BLOCK);
+      } else {
+        sum += lanes_round(lanes_mul(a, lanes_set(inverse)), panel + r * BLOCK);
+        sum += lanes_round(lanes_mul(b, lanes_set(inverse)), panel + r * BLOCK + LANES);
+      }
+      sum *= -8;
+      memcpy(scales + r * sizeof scale, &scale, sizeof scale);
+      memcpy(offsets + r * sizeof sum, &sum, sizeof sum);
+    }
+  }
+}
+
+static void swiglu(float *gate, const float *up, size_t count) {
+  const lanes zero = lanes_set(0), one = lanes_set(1);
+  for (size_t i = 0; i < count; i += LANES) {
+    const size_t n = smaller(count - i, LANES);
+    const lanes g = lanes_load_some(gate + i, n);
+    const lanes sigmoid = lanes_add(one, lanes_exp(lanes_sub(zero, g)));
+    lanes_store_some(gate + i, lanes_mul(lanes_div(g, sigmoid), lanes_load_some(up + i, n)), n);
+  }
+}
+
+static void rmsnorm(const float *x, const float *weight, float eps, size_t width, float *y) {
+  lanes squares = lanes_set(0);
+  for (size_t i = 0; i < width; i += LANES) {
+    const lanes v = lanes_load_some(x + i, smaller(width - i, LANES));
+    squares = lanes_fma(v, v, squares);
+  }
+  const lanes scale = lanes_set(1 / sqrtf(lanes_sum(squares) / (float)width + eps));
+  for (size_t i = 0; i < width; i += LANES) {
+    const size_t n = smaller(width - i, LANES);
+    const lanes v = lanes_mul(lanes_load_some(x + i, n), scale);
+    lanes_store_some(y + i, lanes_mul(v, lanes_load_some(weight + i, n)), n);
+  }
+}
+
+static void add(const float *a, const float *b, size_t width, float *y) {
+  for (size_t i = 0; i < width; i += LANES) {
+    const size_t n = smaller(width - i, LANES);
+    lanes_store_some(y + i, lanes_add(lanes_load_some(a + i, n), lanes_load_some(b + i, n)), n);
+  }
+}
+
+// Lane j of an output's sum takes inputs j, j + 16, …; then the lanes fold. Four outputs run at once to hide latency.
+static void scores(const float *x, size_t rows, const float *weights, size_t outputs, size_t cols, float *y,
+                   size_t stride) {
+  enum { AT_ONCE = 4 };
+  for (size_t first = 0; first < outputs; first += AT_ONCE) {
+    const size_t count = smaller(outputs - first, AT_ONCE);
+    const float *w[AT_ONCE];
+    for (size_t o = 0; o < AT_ONCE; o++) w[o] = weights + smaller(first + o, outputs - 1) * cols;
+    for (size_t r = 0; r < rows; r++) {
+      const float *row = x + r * cols;
+      lanes sums[AT_ONCE];
+      for (size_t o = 0; o < AT_ONCE; o++) sums[o] = lanes_set(0);
+      size_t i = 0;
+      for (; i + LANES <= cols; i += LANES) {
+        const lanes v = lanes_load(row + i);
+        for (size_t o = 0; o < AT_ONCE; o++) sums[o] = lanes_fma(v, lanes_load(w[o] + i), sums[o]);
+      }
+      if (i < cols) {
+        const lanes v = lanes_load_some(row + i, cols - i);
+        for (size_t o = 0; o < AT_ONCE; o++) sums[o] = lanes_fma(v, lanes_load_some(w[o] + i, cols - i), sums[o]);
+      }
+      for (size_t o = 0; o < count; o++) y[r * stride + first + o] = lanes_sum(sums[o]);
+    }
+  }
+}
+
+static void rotate(float *x, const float *cos, const float *sin, size_t half) {
+  const lanes zero = lanes_set(0);
+  for (size_t i = 0; i < half; i += LANES) {
+    const size_t n = smaller(half - i, LANES);
+    const lanes a = lanes_load_some(x + i, n), b = lanes_load_some(x + half + i, n);
+    const lanes c = lanes_load_some(cos + i, n), s = lanes_load_some(sin + i, n);
+    lanes_store_some(x + i, lanes_fma(a, c, lanes_sub(zero, lanes_mul(b, s))), n);
+    lanes_store_some(x + half + i, lanes_fma(b, c, lanes_mul(a, s)), n);
+  }
+}
+
+static void halves(const float *x, size_t count, uint16_t *y) {
+  for (size_t i = 0; i < count; i += LANES) lanes_store_half(y + i, lanes_load_some(x + i, smaller(count - i, LANES)));
+}
+
+static uint64_t sweep(const uint8_t *bytes, size_t count) {
+  enum { WORDS = 32 };  // of 8 bytes: four lines of cache a turn, in as many registers
+  uint64_t sums[WORDS] = {0}, total = 0;
+  size_t at = 0;
+  for (; at + sizeof sums <= count; at += sizeof sums) {
+    for (size_t line = 0; line < sizeof sums; line += 64) __builtin_prefetch(bytes + at + 2048 + line);
+    uint64_t words[WORDS];
+    memcpy(words, bytes + at, sizeof words);
+    for (int i = 0; i < WORDS; i++) sums[i] ^= words[i];
+  }
+  for (int i = 0; i < WORDS; i++) total ^= sums[i];
+  for (; at + 8 <= count; at += 8) {
+    uint64_t word;
+    memcpy(&word, bytes + at, sizeof word);
+    total ^= word;
+  }
+  return total;
+}

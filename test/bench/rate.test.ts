@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { decodeRate, firstTokenSeconds, median } from '../../bench/rate.ts';
+
+/** `count` arrivals, `gap` ms apart. */
+const arrivals = (first: number, count: number, gap: number) =>
+  Array.from({ length: count }, (_, i) => first + i * gap);
+
+describe('decodeRate', () => {
+  it('leaves the first token, which the prompt made wait, out of a single stream', () => {
+    const times = arrivals(500, 11, 20);
+    expect(decodeRate({ startedAt: 0, streams: [{ times, tokens: 11 }] })).toBeCloseTo(50);
+  });
+
+  it('counts only what arrives while all streams decode', () => {
+    const early = { times: arrivals(0, 11, 10), tokens: 11 };
+    const late = { times: arrivals(50, 11, 10), tokens: 11 };
+    // From 50 to 100 ms: five tokens of each.
+    expect(decodeRate({ startedAt: 0, streams: [early, late] })).toBeCloseTo(200);
+  });
+
+  it('takes the number of tokens from the engine where an arrival brings several', () => {
+    const times = arrivals(0, 11, 20);
+    expect(decodeRate({ startedAt: 0, streams: [{ times, tokens: 22 }] })).toBeCloseTo(100);
+  });
+
+  it('refuses streams that never decoded together, and one without a token', () => {
+    const one = { times: arrivals(0, 5, 10), tokens: 5 };
+    const other = { times: arrivals(1000, 5, 10), tokens: 5 };
+    expect(() => decodeRate({ startedAt: 0, streams: [one, other] })).toThrow('all at once');
+    expect(() => decodeRate({ startedAt: 0, streams: [{ times: [], tokens: 0 }] })).toThrow(
+      'without a token',
+    );
+  });
+});
+
+it('firstTokenSeconds waits for the last of the streams', () => {
+  const streams = [
+    { times: [1250], tokens: 1 },
+    { times: [1750], tokens: 1 },
+  ];
+  expect(firstTokenSeconds({ startedAt: 1000, streams })).toBe(0.75);
+});
+
+it('median takes the middle, or the mean of the two middles', () => {
+  expect(median([9, 1, 5])).toBe(5);
+  expect(median([4, 1, 2, 100])).toBe(3);
+  expect(median([])).toBeUndefined();
+});

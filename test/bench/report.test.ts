@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { lineOf, tableOf } from '../../bench/report.ts';
+import { figuresOf, rowsNamed } from '../../bench/rows.ts';
+import { Samples } from '../../bench/samples.ts';
+
+const shape = {
+  hidden: 64,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 16,
+  experts: 8,
+  expertsPerToken: [1, 1],
+  inner: 32,
+  vocab: 256,
+};
+const facts = { shape, bandwidth: 1e9, bundleBytes: 1000, judged: true };
+
+function lineNamed(name: string, samples: Samples, changes: Partial<typeof facts> = {}) {
+  const [row] = rowsNamed(name);
+  if (!row) throw new Error(name);
+  return lineOf(row, samples, { ...facts, ...changes });
+}
+
+describe('a line', () => {
+  it('holds the ratio of medians against its target', () => {
+    const samples = new Samples();
+    for (const value of [100, 30, 31]) samples.add('local', 'decode-16', value);
+    for (const value of [20, 1, 21]) samples.add('peer', 'decode-16', value);
+    expect(lineNamed('decode-16', samples)).toMatchObject({ ours: 31, peer: 20, ratio: 1.55, met: true });
+    samples.add('peer', 'decode-16', 22);
+    samples.add('peer', 'decode-16', 22);
+    expect(lineNamed('decode-16', samples)).toMatchObject({ peer: 21, met: false });
+  });
+
+  it('compares shards with in process, and the sampled with the greedy', () => {
+    const samples = new Samples();
+    samples.add('local', 'decode-16', 100);
+    samples.add('sharded', 'decode-16', 80);
+    samples.add('local', 'decode-sampled', 95);
+    expect(lineNamed('shards-1', samples)).toMatchObject({
+      share: 0.8,
+      note: '0.80x of in process (aim 0.85x)',
+    });
+    expect(lineNamed('sampled', samples)).toMatchObject({ share: 0.95, met: true });
+  });
+
+  it('is judged by the most it may be where less is better', () => {
+    const samples = new Samples();
+    samples.add('local', 'memory', 1101);
+    samples.add('local', 'start-warm', 2.9);
+    expect(lineNamed('memory', samples).met).toBe(false);
+    expect(lineNamed('memory', samples, { bundleBytes: 1001 }).met).toBe(true);
+    expect(lineNamed('start-warm', samples).met).toBe(true);
+  });
+
+  it('says why a figure is missing, and is not met for that', () => {
+    const samples = new Samples();
+    samples.fail('peer', 'decode-16', 'out of memory');
+    const line = lineNamed('decode-16', samples);
+    expect(line).toMatchObject({ ours: undefined, note: 'failed: out of memory' });
+    expect(line.met).toBeUndefined();
+    expect(tableOf([line])).toContain('| -    | -    |');
+  });
+
+  it('has no target where none was meant', () => {
+    const samples = new Samples();
+    samples.add('local', 'start-warm', 2.9);
+    expect(lineNamed('start-warm', samples, { judged: false })).toMatchObject({
+      target: undefined,
+      met: undefined,
+    });
+  });
+
+  it('works the share of the floor out of a rate', () => {
+    const samples = new Samples();
+    samples.add('local', 'decode-16', 1000);
+    samples.add('local', 'decode-8-streams', 4000);
+    const one = lineNamed('floor-1', samples);
+    expect(one.ours).toBeCloseTo(lineNamed('decode-16', samples).floorShare ?? Number.NaN);
+    // Twice the memory, half the share.
+    expect(lineNamed('floor-1', samples, { bandwidth: 2e9 }).ours).toBeCloseTo((one.ours ?? 0) / 2);
+  });
+});
+
+describe('rows', () => {
+  it('ask of each subject only what they need', () => {
+    const wanted = rowsNamed('shards-8,floor-1');
+    expect([...figuresOf(wanted, 'sharded')]).toEqual(['decode-8-streams']);
+    expect([...figuresOf(wanted, 'local')].sort()).toEqual(['decode-16', 'decode-8-streams']);
+    expect([...figuresOf(wanted, 'peer')].sort()).toEqual(['decode-16', 'decode-8-streams']);
+  });
+
+  it('are refused by name', () => {
+    expect(() => rowsNamed('decode-17')).toThrow('--only: no row decode-17');
+  });
+});

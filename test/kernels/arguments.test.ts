@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import { draw, kernels, matrix } from './support.ts';
+
+const m = matrix(1, 20, 40, 4);
+const other = matrix(2, 20, 50, 4);
+const f = (count: number) => new Float32Array(count);
+const i = (...values: number[]) => Int32Array.from(values);
+const expert = kernels.expert(m.handle, m.handle, matrix(3, 40, 20, 8).handle);
+const wide = kernels.expert(other.handle, other.handle, matrix(4, 50, 20, 4).handle);
+const cache = kernels.cache(4, 2, 2, 8);
+const spans = kernels.spans(cache, i(0, 3), i(0, 2, 30, 5));
+const shared = f(1000);
+
+/** Calls as plain JavaScript could make them: types do not hold there. */
+const call = (name: string, ...values: unknown[]) =>
+  Reflect.apply(Reflect.get(kernels, name) as CallableFunction, kernels, values);
+
+const rotation = () => [spans, 0, f(160), f(80), f(80), f(20), f(20), 4, undefined, undefined, 1e-6];
+const replaced = (values: unknown[], at: number, value: unknown) =>
+  values.map((old, index) => (index === at ? value : old));
+
+describe('a wrong argument is refused by name', () => {
+  it.each<[string, unknown[], string]>([
+    ['setPath', ['sse9'], 'name is "sse9"; paths() lists'],
+    ['setPath', [], 'name must be a string'],
+    ['setThreads', [0], 'count is 0; it must be a whole number from 1 to 64'],
+    ['setThreads', [1.5], 'count is 1.5'],
+    ['setThreads', [Number.NaN], 'count is nan'],
+    ['setThreads', [2, -1], 'spinMicroseconds is -1'],
+    ['map', ['/no/such/file'], 'cannot map /no/such/file: No such file'],
+    ['map', ['/dev/null'], 'cannot map /dev/null'],
+    ['map', [7], 'path must be a string'],
+
+    [
+      'matrixOf',
+      [m.bytes.subarray(1), 20, 40, 4],
+      'bytes has 1151 elements; a 4-bit matrix [20, 40] takes 1152',
+    ],
+    ['matrixOf', [m.bytes, 20, 40, 5], 'bits is 5; it must be 4 or 8'],
+    ['matrixOf', [m.bytes, 0, 40, 4], 'rows is 0'],
+    ['matrixOf', [m.bytes, 20, 2 ** 40, 4], 'cols is 1099511627776'],
+    ['matrixOf', [f(288), 20, 40, 4], 'bytes must be a Uint8Array'],
+    ['matrix', [{}, 0, 20, 40, 4], 'map must be a FileMap'],
+    ['matrix', [m.handle, 0, 20, 40, 4], 'map must be a FileMap'],
+    ['readRows', [m.handle, i(0, 20), f(80)], 'ids[1] is 20; the matrix has 20 rows'],
+    ['readRows', [m.handle, i(-1), f(80)], 'ids[0] is -1'],
+    ['readRows', [m.handle, i(0, 1, 2), f(119)], 'y has 119 elements; 3 x 40 are needed'],
+
+    ['product', [f(39), 1, [m.handle], [f(20)]], 'x has 39 elements; 1 x 40 are needed'],
+    ['product', [f(80), 2, [m.handle], [f(39)]], 'every element of y has 39 elements; 2 x 20 are needed'],
+    ['product', [f(40), 0, [m.handle], [f(20)]], 'n is 0'],
+    ['product', [f(40), 2 ** 31, [m.handle], [f(20)]], 'n is 2147483648'],
+    ['product', [f(40), 1, [], []], 'matrices has 0 elements'],
+    ['product', [f(40), 1, [m.handle], [f(20), f(20)]], 'y has 2 elements, matrices has 1'],
+    [
+      'product',
+      [f(50), 1, [m.handle, other.handle], [f(20), f(20)]],
+      'matrices[1] has 50 cols, the first 40',
+    ],
+    ['product', [f(40), 1, [cache], [f(20)]], 'every element of matrices must be a QuantisedMatrix'],
+    ['product', [f(40), 1, [Object.create(m.handle)], [f(20)]], 'must be a QuantisedMatrix'],
+    ['product', [new Float64Array(40), 1, [m.handle], [f(20)]], 'x must be a Float32Array'],
+    ['product', [shared.subarray(0, 40), 1, [m.handle], [shared.subarray(39)]], 'overlaps x in memory'],
+    [
+      'product',
+      [f(40), 1, [m.handle, m.handle], [shared, shared.subarray(19)]],
+      'overlaps every element of y',
+    ],
+
+    ['expert', [m.handle, other.handle, m.handle], 'up is [20, 50]; gate is [20, 40]'],
+    ['expert', [m.handle, m.handle, m.handle], 'down is [20, 40]; gate is [20, 40]'],
+    ['experts', [f(40), [], i(1), f(40)], 'experts has 0 elements'],
+    ['experts', [f(40), [m.handle], i(1), f(40)], 'every element of experts must be an ExpertMatrices'],
+    ['experts', [f(90), [expert, wide], i(1, 1), f(90)], 'experts[1] is 20 x 50 inside, the first 20 x 40'],
+    ['experts', [f(80), [expert, expert], i(2), f(80)], 'counts has 1 elements; 2 x 1 are needed'],
+    ['experts', [f(80), [expert, expert], i(2, -1), f(80)], 'counts[1] is -1'],
+    ['experts', [f(80), [expert], i(3), f(120)], 'x has 80 elements; 3 x 40 are needed'],
+    ['experts', [f(120), [expert], i(3), f(119)], 'y has 119 elements'],
+
+    ['rmsnorm', [f(40), f(0), 1e-6, f(40), 1], 'weight has 0 elements'],
+    ['rmsnorm', [f(40), f(30), 1e-6, f(60), 2], 'x has 40 elements; 2 x 30 are needed'],
+    ['rmsnorm', [f(40), f(40), -1, f(40), 1], 'eps is -1'],
+    ['rmsnorm', [shared, f(40), 1e-6, shared, 1], 'y overlaps x'],
+    ['addRmsnorm', [f(40), f(39), f(40), 0, f(40), f(40), 1], 'o has 39 elements'],
+    ['addRmsnorm', [shared, f(40), f(40), 0, shared.subarray(1), f(40), 1], 'residual overlaps h'],
+    ['scores', [f(40), f(399), 10, 40, f(10), 1], 'weights has 399 elements; 10 x 40 are needed'],
+    ['scores', [f(40), f(400), 10, 40, f(9), 1], 'y has 9 elements'],
+
+    ['cache', [4, 2, 2, 7], 'headDim is 7; rotation needs an even one'],
+    ['cache', [2 ** 24, 4096, 4096, 1024], 'are more than can be mapped'],
+    ['copyPage', [cache, 0, 4], 'to is 4'],
+    ['spans', [cache, i(0, 3), i(0, 2, 30)], 'spans has 3 elements; four for each span'],
+    ['spans', [cache, i(0, 3), i()], 'spans has 0 elements'],
+    ['spans', [cache, i(0, 4), i(0, 2, 30, 5)], 'pages[1] is 4; the cache has 4 pages'],
+    ['spans', [cache, i(0, 3), i(1, 2, 30, 5)], 'names entries 1 to 3 of pages, which has 2'],
+    ['spans', [cache, i(0, 3), i(0, 2, 60, 5)], 'ends at position 65, its 2 pages hold 64'],
+    ['spans', [cache, i(0, 3), i(0, 2, 30, 0)], 'span 0 has no rows'],
+    ['spans', [cache, i(0, 3), i(0, 2, -1, 1)], 'number 2 of span 0 is negative'],
+    ['rotate', replaced(rotation(), 1, 2), 'layer is 2'],
+    ['rotate', replaced(rotation(), 2, f(159)), 'q has 159 elements; 5 x 32 are needed'],
+    ['rotate', replaced(rotation(), 3, f(79)), 'k has 79 elements'],
+    ['rotate', replaced(rotation(), 4, f(79)), 'v has 79 elements'],
+    ['rotate', replaced(rotation(), 5, f(19)), 'cos has 19 elements; 5 x 4 are needed'],
+    ['rotate', replaced(rotation(), 7, 3), "heads is 3, no multiple of the cache's 2 key heads"],
+    ['rotate', replaced(rotation(), 8, f(9)), 'qNorm has 9 elements; 8 (a head) or 32 (the row) are needed'],
+    ['rotate', replaced(rotation(), 9, f(32)), 'kNorm has 32 elements'],
+    ['rotate', replaced(rotation(), 9, null), 'kNorm must be a Float32Array'],
+    ['attention', [spans, 0, f(160), 4, Number.NaN, f(159)], 'y has 159 elements'],
+    ['attention', [spans, 0, f(159), 4, 1, f(160)], 'q has 159 elements'],
+    ['attention', [cache, 0, f(160), 4, 1, f(160)], 'spans must be a StepSpans'],
+
+    ['argmax', [f(100), 2, 51, i(0, 0), f(2)], 'logits has 100 elements; 2 x 51 are needed'],
+    ['argmax', [f(100), 2, 50, i(0), f(2)], 'ids has 1 elements'],
+    ['topk', [f(100), 1, 100, 101, new Int32Array(101), f(101)], 'k is 101'],
+    ['topk', [f(100), 1, 100, 10, new Int32Array(10), f(9)], 'values has 9 elements'],
+    ['logsumexp', [f(100), 1, 100, 0, new Float64Array(1)], 'temperature is 0; it must be above 0'],
+    ['logsumexp', [f(100), 1, 100, 1, f(1)], 'y must be a Float64Array'],
+  ])('%s %#', (name, values, message) => {
+    expect(() => call(name, ...values)).toThrow(message);
+  });
+
+  it('gives every entry without arguments an error, never a crash', () => {
+    const quiet = new Set(['paths', 'path', 'threads']);
+    for (const name of Object.keys(kernels)) {
+      if (!quiet.has(name)) expect(() => call(name), name).toThrow(/must be/);
+    }
+  });
+
+  it('survives a list whose getter takes the buffers away', () => {
+    const x = f(40);
+    const y = f(20);
+    const matrices = [m.handle];
+    Object.defineProperty(matrices, 0, {
+      get: () => {
+        structuredClone(x.buffer, { transfer: [x.buffer] });
+        return m.handle;
+      },
+    });
+    expect(() => kernels.product(x, 1, matrices, [y])).toThrow('x has 0 elements; 1 x 40 are needed');
+  });
+
+  it('computes after all that', () => {
+    const y = f(20);
+    kernels.product(draw(5, 40), 1, [m.handle], [y]);
+    expect(y.some((value) => value !== 0)).toBe(true);
+  });
+});

@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { relativeError } from '../support/error.ts';
+import { draw, firstDifference, kernels, matrix, multiply, onEveryPath, type TestMatrix } from './support.ts';
+
+afterEach(() => kernels.setThreads(1));
+
+interface TestExpert {
+  gate: TestMatrix;
+  up: TestMatrix;
+  down: TestMatrix;
+}
+
+function expert(seed: number, hidden: number, inner: number, bits: 4 | 8): TestExpert {
+  return {
+    gate: matrix(3 * seed, inner, hidden, bits),
+    up: matrix(3 * seed + 1, inner, hidden, bits),
+    down: matrix(3 * seed + 2, hidden, inner, bits),
+  };
+}
+
+const handle = ({ gate, up, down }: TestExpert) => kernels.expert(gate.handle, up.handle, down.handle);
+
+/** `down(silu(gate x) * up x)` in float64, activations rounded to int8 where a product reads them. */
+function swiglu({ gate, up, down }: TestExpert, x: Float32Array, n: number): Float64Array {
+  const gated = multiply(gate, x, n);
+  const raised = multiply(up, x, n);
+  return multiply(
+    down,
+    Float32Array.from(gated, (g, i) => (g / (1 + Math.exp(-g))) * raised[i]!),
+    n,
+  );
+}
+
+function run(experts: readonly TestExpert[], counts: readonly number[], x: Float32Array): Float32Array {
+  const y = new Float32Array(x.length);
+  kernels.experts(x, experts.map(handle), Int32Array.from(counts), y);
+  return y;
+}
+
+describe('experts', () => {
+  it('equal plain loops, with the same bits on every path', () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          seed: fc.integer({ min: 0, max: 1e6 }),
+          hidden: fc.integer({ min: 1, max: 100 }),
+          inner: fc.integer({ min: 1, max: 80 }),
+          bits: fc.constantFrom<4 | 8>(4, 8),
+          counts: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 }),
+        }),
+        ({ seed, hidden, inner, bits, counts }) => {
+          const experts = counts.map((_, i) => expert(seed + i, hidden, inner, bits));
+          const rows = counts.reduce((a, b) => a + b);
+          const x = draw(seed, rows * hidden, 1 / Math.sqrt(hidden));
+          const y = onEveryPath(() => run(experts, counts, x));
+          let first = 0;
+          for (const [i, count] of counts.entries()) {
+            const from = first * hidden;
+            const to = (first + count) * hidden;
+            const expected = swiglu(experts[i]!, x.subarray(from, to), count);
+            // An inner value that rounds to the other int8 moves an output by up to 1/127 of one product.
+            expect(relativeError(y.subarray(from, to), expected)).toBeLessThan(5e-3);
+            first += count;
+          }
+        },
+      ),
+      { seed: 3, numRuns: 40 },
+    );
+  });
+
+  it('gives a row the same bits alone, in any group, among any groups and with any number of threads', () => {
+    const hidden = 96;
+    const inner = 200;
+    const experts = Array.from({ length: 6 }, (_, i) => expert(i, hidden, inner, i % 2 ? 4 : 8));
+    const counts = [1, 40, 2, 17, 16, 3];
+    const rows = counts.reduce((a, b) => a + b);
+    const x = draw(9, rows * hidden);
+    const alone = new Float32Array(rows * hidden);
+    let row = 0;
+    for (const [i, count] of counts.entries()) {
+      for (let end = row + count; row < end; row++) {
+        alone.set(run([experts[i]!], [1], x.slice(row * hidden, (row + 1) * hidden)), row * hidden);
+      }
+    }
+    for (const threads of [1, 2, 4]) {
+      kernels.setThreads(threads);
+      expect(firstDifference(run(experts, counts, x), alone)).toBeUndefined();
+    }
+  });
+
+  it('computes silu within rounding over its whole range', () => {
+    // One input, gate 1 and up 1: y = silu(x), then rounded by the down product, which has one block.
+    const one = (rows: number, cols: number): TestMatrix => {
+      const m = matrix(1, rows, cols, 8);
+      // Bytes 128 + 127 with a scale of 1/127 (0x2008 is 0.00787…): every weight is 127 * that.
+      m.bytes.fill(255);
+      for (let at = 512; at < m.bytes.length; at += 544) {
+        for (let i = 0; i < 16; i++) m.bytes.set([0x08, 0x20], at + 2 * i);
+      }
+      return { ...m, handle: kernels.matrixOf(m.bytes, rows, cols, 8) };
+    };
+    const gain = 127 * 2 ** -7 * (1 + 8 / 1024);
+    const unit = { gate: one(1, 1), up: one(1, 1), down: one(1, 1) };
+    for (let x = -90; x <= 90; x += 0.37) {
+      const y = onEveryPath(() => run([unit], [1], Float32Array.of(x)));
+      const g = Math.fround(x) * gain;
+      const expected = (g / (1 + Math.exp(-g))) * g * gain;
+      // A last bit of g moves e^-g by g times as much; tiny results are bounded by the floor of the exponential, e^-87.
+      expect(Math.abs(y[0]! - expected)).toBeLessThan(
+        (2e-6 + 1.2e-7 * Math.abs(g)) * Math.abs(expected) + 1e-30,
+      );
+    }
+  });
+});

@@ -1,0 +1,181 @@
+// Calls the addon at random, well and badly: run by sanitize.slow.test.ts on a build with sanitizers, which end the
+// process at the first byte read or written outside. Arguments: addon file, seed, number of calls.
+import { createRequire } from 'node:module';
+import type { ExpertMatrices, Kernels, QuantisedMatrix } from '../../kernels/kernels.ts';
+import { uniform } from '../support/random.ts';
+
+const [file = '', seed = '1', calls = '1000'] = process.argv.slice(2);
+const kernels: Kernels = createRequire(import.meta.url)(file);
+const next = uniform(Number(seed));
+
+const below = (count: number) => Math.floor(next() * count);
+const pick = <T>(values: readonly T[]): T => values[below(values.length)]!;
+const size = (most: number) => 1 + below(most);
+
+/** Exactly as long as given: one byte more is outside. */
+function floats(count: number): Float32Array {
+  const kind = below(20);
+  return Float32Array.from({ length: count }, () => {
+    if (kind === 0) return pick([Number.NaN, Number.POSITIVE_INFINITY, -0, 1e-42, 3e38, -1]);
+    return (next() - 0.5) * 10 ** (below(9) - 4);
+  });
+}
+
+function matrix(rows: number, cols: number, bits: 4 | 8): QuantisedMatrix {
+  const tileBytes = bits === 4 ? 288 : 544;
+  const bytes = new Uint8Array(Math.ceil(rows / 16) * Math.ceil(cols / 32) * tileBytes);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = below(256);
+  return kernels.matrixOf(bytes, rows, cols, bits);
+}
+
+/** A wrong value now and then. */
+const junk = () =>
+  pick<unknown>([
+    undefined,
+    null,
+    -1,
+    0,
+    1.5,
+    2 ** 31,
+    2 ** 53,
+    Number.NaN,
+    'x',
+    {},
+    [],
+    [1],
+    new Float32Array(0),
+    new Int32Array([-1, 2 ** 31 - 1, 0, 5]),
+    new Float64Array(3),
+    new Uint8Array(5),
+    cacheOf(2, 2),
+  ]);
+
+const cacheOf = (kvHeads: number, headDim: number) => kernels.cache(size(8), size(3), kvHeads, headDim);
+
+function product(): unknown[] {
+  const n = size(pick([1, 4, 40]));
+  const cols = size(100);
+  const matrices = Array.from({ length: size(3) }, () => matrix(size(50), cols, pick([4, 8])));
+  return [floats(n * cols), n, matrices, matrices.map(({ rows }) => floats(n * rows))];
+}
+
+function experts(): unknown[] {
+  const [hidden, inner] = [size(60), size(60)];
+  const list: ExpertMatrices[] = Array.from({ length: size(5) }, () =>
+    kernels.expert(
+      matrix(inner, hidden, pick([4, 8])),
+      matrix(inner, hidden, pick([4, 8])),
+      matrix(hidden, inner, pick([4, 8])),
+    ),
+  );
+  const counts = list.map(() => size(20));
+  const rows = counts.reduce((a, b) => a + b);
+  return [floats(rows * hidden), list, Int32Array.from(counts), floats(rows * hidden)];
+}
+
+function step() {
+  const [kvHeads, group, headDim] = [size(2), pick([1, 3, 4, 17]), 2 * size(12)];
+  const cache = cacheOf(kvHeads, headDim);
+  const numbers: number[] = [];
+  const pages: number[] = [];
+  for (let span = size(4); span > 0; span--) {
+    const count = pick([1, 1, size(5), size(40)]);
+    const start = pick([0, below(40), below(600)]);
+    const entries = Math.ceil((start + count) / 32);
+    numbers.push(pages.length, entries, start, count);
+    for (let i = 0; i < entries; i++) pages.push(below(cache.pages));
+  }
+  const spans = kernels.spans(cache, Int32Array.from(pages), Int32Array.from(numbers));
+  return { spans, rows: spans.rows, kvHeads, heads: kvHeads * group, headDim };
+}
+
+function rotate(): unknown[] {
+  const { spans, rows, kvHeads, heads, headDim } = step();
+  const norm = (count: number) => pick([undefined, floats(headDim), floats(count * headDim)]);
+  return [
+    spans,
+    0,
+    floats(rows * heads * headDim),
+    floats(rows * kvHeads * headDim),
+    floats(rows * kvHeads * headDim),
+    floats((rows * headDim) / 2),
+    floats((rows * headDim) / 2),
+    heads,
+    norm(heads),
+    norm(kvHeads),
+    1e-6,
+  ];
+}
+
+function attention(): unknown[] {
+  const { spans, rows, heads, headDim } = step();
+  return [spans, 0, floats(rows * heads * headDim), heads, 0.3, floats(rows * heads * headDim)];
+}
+
+function logits(outputs: (n: number, width: number) => unknown[]): unknown[] {
+  const [n, width] = [size(3), size(3000)];
+  return [floats(n * width), n, width, ...outputs(n, width)];
+}
+
+const makers: Record<string, () => unknown[]> = {
+  product,
+  experts,
+  rotate,
+  attention,
+  rmsnorm: () => {
+    const [n, width] = [size(20), size(100)];
+    return [floats(n * width), floats(width), 1e-6, floats(n * width), n];
+  },
+  addRmsnorm: () => {
+    const [n, width] = [size(20), size(100)];
+    const rows = () => floats(n * width);
+    return [rows(), rows(), floats(width), 1e-6, rows(), rows(), n];
+  },
+  scores: () => {
+    const [n, outputs, cols] = [size(20), size(50), size(100)];
+    return [floats(n * cols), floats(outputs * cols), outputs, cols, floats(n * outputs), n];
+  },
+  argmax: () => logits((n) => [new Int32Array(n), floats(n)]),
+  topk: () =>
+    logits((n, width) => {
+      const k = size(Math.min(width, 4096));
+      return [k, new Int32Array(n * k), floats(n * k)];
+    }),
+  logsumexp: () => logits((n) => [0.1 + next(), new Float64Array(n)]),
+  readRows: () => {
+    const [rows, cols, n] = [size(50), size(100), size(10)];
+    const ids = Int32Array.from({ length: n }, () => below(rows));
+    return [matrix(rows, cols, pick([4, 8])), ids, floats(n * cols)];
+  },
+  matrixOf: () => [new Uint8Array(288 * size(4)), size(40), size(40), 4],
+  spans: () => [
+    cacheOf(2, 4),
+    Int32Array.from({ length: size(9) }, () => below(9) - 1),
+    Int32Array.from({ length: 4 * size(3) }, () => below(70)),
+  ],
+  copyPage: () => [cacheOf(1, 4), below(8), below(8)],
+  setThreads: () => [size(4), below(50)],
+  setPath: () => [pick(kernels.paths())],
+};
+
+const counts = { good: 0, refused: 0 };
+const names = Object.keys(makers);
+for (let call = 0; call < Number(calls); call++) {
+  const name = pick(names);
+  const values = makers[name]!();
+  // Half of the calls are spoiled: a wrong value, or an array a little too short.
+  if (below(2) === 0) {
+    const at = below(values.length);
+    const old = values[at];
+    const shorter = old instanceof Float32Array || old instanceof Int32Array;
+    values[at] = shorter && below(2) === 0 ? old.slice(0, Math.max(0, old.length - size(20))) : junk();
+  }
+  try {
+    Reflect.apply(Reflect.get(kernels, name), kernels, values);
+    counts.good++;
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    counts.refused++;
+  }
+}
+console.log(JSON.stringify(counts));

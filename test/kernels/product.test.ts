@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { halfToNumber } from '../../model/floats.ts';
+import { relativeError } from '../support/error.ts';
+import { draw, firstDifference, kernels, matrix, multiply, onEveryPath, type TestMatrix } from './support.ts';
+
+afterEach(() => kernels.setThreads(1));
+
+const product = (m: TestMatrix, x: Float32Array, n: number) => {
+  const y = new Float32Array(n * m.rows);
+  kernels.product(x, n, [m.handle], [y]);
+  return y;
+};
+
+const shapes = fc.record({
+  seed: fc.integer({ min: 0, max: 1e6 }),
+  rows: fc.integer({ min: 1, max: 70 }),
+  cols: fc.integer({ min: 1, max: 200 }),
+  n: fc.integer({ min: 1, max: 70 }),
+  bits: fc.constantFrom<4 | 8>(4, 8),
+});
+
+describe('product', () => {
+  it('multiplies rows rounded to int8 as the reference rounds them, with the same bits on every path', () => {
+    fc.assert(
+      fc.property(shapes, ({ seed, rows, cols, n, bits }) => {
+        const m = matrix(seed, rows, cols, bits);
+        const x = draw(seed + 1, n * cols, 3);
+        const y = onEveryPath(() => product(m, x, n));
+        expect(relativeError(y, multiply(m, x, n))).toBeLessThan(3e-6);
+      }),
+      { seed: 1, numRuns: 60 },
+    );
+  });
+
+  it.each([4, 8] as const)('rounds exact ties to even (%i bits)', (bits) => {
+    // The largest magnitude is 127, so a step is 1 and every .5 is a tie.
+    const x = Float32Array.from({ length: 64 }, (_, i) =>
+      i % 32 === 0 ? -127 : ((i % 16) + 0.5) * (i % 3 === 0 ? -1 : 1),
+    );
+    const m = matrix(3, 20, 64, bits);
+    const y = onEveryPath(() => product(m, x, 1));
+    expect(relativeError(y, multiply(m, x, 1))).toBeLessThan(3e-6);
+  });
+
+  it('adds blocks in order with one rounding each', () => {
+    // Each block contributes 8 * 1 * w[0]: sums that leave float32's 24 bits show the order and the roundings.
+    const m = matrix(4, 16, 96, 8);
+    const x = new Float32Array(96);
+    x.set([127, ...new Array(31).fill(0), 127e-4, ...new Array(31).fill(0), 127e4]);
+    const y = onEveryPath(() => product(m, x, 1));
+    for (let row = 0; row < 16; row++) {
+      let sum = 0;
+      for (const block of [0, 1, 2]) {
+        const weight = m.weights[row * 96 + 32 * block]!;
+        const stored = Math.fround(x[32 * block]! / 127);
+        // 127 q * (scale * scaleW) is exact in float64, so rounding once to float32 is a fused multiply-add.
+        const groupScale = scaleOf(m, row, block);
+        sum = Math.fround(127 * Math.round(weight / groupScale) * Math.fround(stored * groupScale) + sum);
+      }
+      expect(y[row]).toBe(sum);
+    }
+  });
+
+  it('gives a row the same bits alone, in any batch, with other matrices and with any number of threads', () => {
+    for (const bits of [4, 8] as const) {
+      const cols = 300;
+      const a = matrix(5, 100, cols, bits);
+      const b = matrix(6, 37, cols, bits === 4 ? 8 : 4);
+      const total = 300;
+      const x = draw(7, total * cols);
+      const alone = [a, b].map((m) => {
+        const y = new Float32Array(total * m.rows);
+        for (let i = 0; i < total; i++) {
+          kernels.product(x.subarray(i * cols), 1, [m.handle], [y.subarray(i * m.rows)]);
+        }
+        return y;
+      });
+      for (const threads of [1, 2, 3, 5]) {
+        kernels.setThreads(threads);
+        for (const n of [2, 3, 15, 16, 17, 33, 64, 257, total]) {
+          const y = [new Float32Array(n * a.rows), new Float32Array(n * b.rows)] as const;
+          kernels.product(x, n, [a.handle, b.handle], y);
+          for (const i of [0, 1])
+            expect(firstDifference(y[i]!, alone[i]!.subarray(0, y[i]!.length))).toBeUndefined();
+        }
+      }
+    }
+  });
+
+  it('leaves the rest of a longer output alone', () => {
+    const m = matrix(8, 17, 40, 4);
+    const y = new Float32Array(3 * 17).fill(7);
+    kernels.product(draw(9, 3 * 40), 2, [m.handle], [y]);
+    expect([...y.subarray(34)]).toEqual(new Array(17).fill(7));
+  });
+
+  it('gives zeros for a zero row, NaN for a row with NaN or infinity, and is none the worse for it', () => {
+    const m = matrix(10, 33, 70, 4);
+    const x = draw(11, 4 * 70);
+    x.fill(0, 0, 70);
+    x[70 + 3] = Number.NaN;
+    x[140 + 69] = Number.NEGATIVE_INFINITY;
+    const y = onEveryPath(() => product(m, x, 4));
+    expect(y.subarray(0, 33).every((value) => value === 0)).toBe(true);
+    expect(y.subarray(33, 99).every(Number.isNaN)).toBe(true);
+    expect(relativeError(y.subarray(99), multiply(m, x.subarray(210), 1))).toBeLessThan(3e-6);
+  });
+
+  it('takes a block too small to be scaled for zeros', () => {
+    const m = matrix(12, 16, 64, 4);
+    const x = new Float32Array(64).fill(1e-38, 0, 32);
+    x[40] = 1;
+    const y = onEveryPath(() => product(m, x, 1));
+    expect(relativeError(y, multiply(m, x.fill(0, 0, 32), 1))).toBeLessThan(3e-6);
+  });
+});
+
+describe('readRows', () => {
+  it('dequantises as the tiles say', () => {
+    fc.assert(
+      fc.property(shapes, ({ seed, rows, cols, n, bits }) => {
+        const m = matrix(seed, rows, cols, bits);
+        const ids = Int32Array.from({ length: n }, (_, i) => (i * 7 + seed) % rows);
+        const y = new Float32Array(n * cols);
+        kernels.readRows(m.handle, ids, y);
+        const expected = new Float32Array(n * cols);
+        for (const [i, id] of ids.entries()) {
+          expected.set(m.weights.subarray(id * cols, (id + 1) * cols), i * cols);
+        }
+        expect(firstDifference(y, expected)).toBeUndefined();
+      }),
+      { seed: 2, numRuns: 40 },
+    );
+  });
+});
+
+function scaleOf({ bytes, cols }: TestMatrix, row: number, block: number): number {
+  const tile = (Math.floor(row / 16) * Math.ceil(cols / 32) + block) * 544;
+  const at = tile + 512 + 2 * (row % 16);
+  return halfToNumber(bytes[at]! | (bytes[at + 1]! << 8));
+}

@@ -1,0 +1,14 @@
+// Multiplies the same rows again and again beside other threads and reports whether a bit ever differs.
+import { parentPort, workerData } from 'node:worker_threads';
+import { firstDifference, kernels, matrix } from './support.ts';
+
+const { rounds, x, expected }: { rounds: number; x: Float32Array; expected: Float32Array } = workerData;
+const m = matrix(1, 200, 300, 4);
+let difference: string | undefined;
+for (let round = 0; round < rounds && difference === undefined; round++) {
+  const y = new Float32Array(expected.length);
+  if (round % 50 === 0) kernels.setThreads(1 + (round % 4));
+  kernels.product(x, x.length / 300, [m.handle], [y]);
+  difference = firstDifference(y, expected);
+}
+parentPort?.postMessage(difference ?? 'same');
