@@ -1,5 +1,6 @@
 // Entries over rows of logits, so that a vocabulary of them need not reach JavaScript.
 #include "addon.h"
+#include "draw.h"
 #include "path.h"
 #include "pool.h"
 
@@ -101,11 +102,41 @@ static napi_value logsumexp_entry(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// logits, width, temperature, topP, topK, minP, u
+static napi_value draw_entry(napi_env env, napi_callback_info info) {
+  napi_value arguments[7];
+  struct array logits;
+  size_t width, top_k;
+  double temperature, top_p, min_p, u;
+  if (!read_arguments(env, info, 7, arguments) || !read_floats(env, arguments[0], "logits", &logits) ||
+      !read_count(env, arguments[1], "width", 1, INT32_MAX, &width) || !check_length(env, &logits, 1, width) ||
+      !read_number(env, arguments[2], "temperature", &temperature) || !read_number(env, arguments[3], "topP", &top_p) ||
+      !read_count(env, arguments[4], "topK", 0, INT32_MAX, &top_k) || !read_number(env, arguments[5], "minP", &min_p) ||
+      !read_number(env, arguments[6], "u", &u)) {
+    return NULL;
+  }
+  if (!(temperature > 0) || !(top_p > 0) || !(min_p >= 0) || !(min_p <= 1) || !(u >= 0) || !(u < 1)) {
+    fail_range(env, "temperature %g and topP %g must be above 0, minP %g in 0 ... 1, u %g in 0 ... 1", temperature,
+               top_p, min_p, u);
+    return NULL;
+  }
+  const struct draw_settings settings = {(float)temperature, top_p, top_k, (float)min_p, u};
+  pool_lock();
+  const int64_t id = draw(logits.data, width, &settings);
+  pool_unlock();
+  if (id == -2) fail_memory(env);
+  if (id == -1) fail_range(env, "logits holds no finite value");
+  napi_value value = NULL;
+  if (id >= 0) napi_create_int64(env, id, &value);
+  return value;
+}
+
 bool add_logit_entries(napi_env env, napi_value exports) {
   static const struct entry entries[] = {
       {"argmax", argmax_entry},
       {"topk", topk_entry},
       {"logsumexp", logsumexp_entry},
+      {"draw", draw_entry},
   };
   return add_entries(env, exports, entries, sizeof entries / sizeof *entries);
 }

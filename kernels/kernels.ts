@@ -178,6 +178,19 @@ export interface Kernels {
   ): void;
   /** `log Σ exp(logits / temperature)` of each row to `y [n]`. */
   logsumexp(logits: Float32Array, n: number, width: number, temperature: number, y: Float64Array): void;
+  /**
+   * An id of one row, by the random number `u` in [0, 1), as gateway/engine/sampler.ts defines it (its weights are
+   * float32 here). `topP` 1, `topK` 0 and `minP` 0 keep all. Throws where no logit is finite.
+   */
+  draw(
+    logits: Float32Array,
+    width: number,
+    temperature: number,
+    topP: number,
+    topK: number,
+    minP: number,
+    u: number,
+  ): number;
 }
 
 /** Positions of one page of the cache. */

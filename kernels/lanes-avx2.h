@@ -92,12 +92,15 @@ static inline uint32_t lanes_largest_bits(lanes a, lanes b) {
   return (uint32_t)_mm_cvtsi128_si32(four);
 }
 
-static inline int32_t lanes_round(lanes v, uint8_t *p) {
+static inline __m256i lanes_round_half(lanes v, uint8_t *p) {
   const __m256i low = _mm256_cvtps_epi32(v.low), high = _mm256_cvtps_epi32(v.high);
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
   _mm_storeu_si128((__m128i *)p,
                    _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
-  const __m256i sum = _mm256_add_epi32(low, high);
+  return _mm256_add_epi32(low, high);
+}
+static inline int32_t lanes_round(lanes a, lanes b, uint8_t *p) {
+  const __m256i sum = _mm256_add_epi32(lanes_round_half(a, p), lanes_round_half(b, p + 16));
   __m128i four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));

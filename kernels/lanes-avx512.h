@@ -44,8 +44,9 @@ static inline uint32_t lanes_largest_bits(lanes a, lanes b) {
                                                   _mm512_and_epi32(_mm512_castps_si512(b), magnitude)));
 }
 
-static inline int32_t lanes_round(lanes v, uint8_t *p) {
-  const __m512i rounded = _mm512_cvtps_epi32(v);
-  _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(rounded));
-  return _mm512_reduce_add_epi32(rounded);
+static inline int32_t lanes_round(lanes a, lanes b, uint8_t *p) {
+  const __m512i low = _mm512_cvtps_epi32(a), high = _mm512_cvtps_epi32(b);
+  _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(low));
+  _mm_storeu_si128((__m128i *)(p + 16), _mm512_cvtepi32_epi8(high));
+  return _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
 }

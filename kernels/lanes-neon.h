@@ -95,15 +95,18 @@ static inline uint32_t lanes_largest_bits(lanes a, lanes b) {
   return vmaxvq_u32(largest);
 }
 
-static inline int32_t lanes_round(lanes v, uint8_t *p) {
+static inline int32x4_t lanes_round_half(lanes v, uint8_t *p) {
   int32x4_t sum = vdupq_n_s32(0);
   EACH {
     const int32x4_t rounded = vcvtnq_s32_f32(v.part[i]);
     const int16x4_t words = vmovn_s32(rounded);
     const int8x8_t bytes = vmovn_s16(vcombine_s16(words, words));
-    vst1_lane_u32((uint32_t *)(void *)(p + 4 * i), vreinterpret_u32_s8(bytes), 0);
+    memcpy(p + 4 * i, &bytes, 4);
     sum = vaddq_s32(sum, rounded);
   }
-  return vaddvq_s32(sum);
+  return sum;
+}
+static inline int32_t lanes_round(lanes a, lanes b, uint8_t *p) {
+  return vaddvq_s32(vaddq_s32(lanes_round_half(a, p), lanes_round_half(b, p + LANES)));
 }
 #undef EACH

@@ -94,13 +94,15 @@ static inline uint32_t lanes_largest_bits(lanes a, lanes b) {
   return largest;
 }
 
-// Nearest whole numbers, ties to even, as 16 signed bytes; returns their sum. |v| ≤ 127.
-static inline int32_t lanes_round(lanes v, uint8_t *p) {
+// Nearest whole numbers, ties to even, as 32 signed bytes, those of a first; returns their sum. |a|, |b| ≤ 127.
+static inline int32_t lanes_round(lanes a, lanes b, uint8_t *p) {
   int32_t sum = 0;
   EACH {
-    const int32_t rounded = (int32_t)(v.lane[i] + 0x1.8p23f - 0x1.8p23f);
-    p[i] = (uint8_t)rounded;
-    sum += rounded;
+    const int32_t low = (int32_t)(a.lane[i] + 0x1.8p23f - 0x1.8p23f);
+    const int32_t high = (int32_t)(b.lane[i] + 0x1.8p23f - 0x1.8p23f);
+    p[i] = (uint8_t)low;
+    p[i + LANES] = (uint8_t)high;
+    sum += low + high;
   }
   return sum;
 }

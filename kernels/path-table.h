@@ -2,6 +2,7 @@
 #include "attend.h"
 #include "logits.h"
 #include "path.h"
+#include "pieces.h"
 
 const struct path PATH = {
     .name = PATH_NAME,
@@ -20,4 +21,7 @@ const struct path PATH = {
     .argmax = argmax,
     .topk = topk,
     .logsumexp = logsumexp,
+    .weigh_piece = weigh_piece,
+    .measure_piece = measure_piece,
+    .cut_piece = cut_piece,
 };

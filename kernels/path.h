@@ -49,6 +49,11 @@ struct path {
   // The k largest, largest first; of equals the lowest index. NaN counts as -infinity.
   void (*topk)(const float *x, size_t width, size_t k, int32_t *ids, float *values);
   double (*logsumexp)(const float *x, size_t width, float inverse_temperature);
+
+  // For drawing; see pieces.h.
+  float (*weigh_piece)(const float *x, size_t count, float top, float inverse_temperature, float least, float *w);
+  float (*measure_piece)(const float *w, size_t count, float least, size_t *found);
+  float (*cut_piece)(float *w, size_t count, float least);
 };
 
 // All paths compiled in, best first; NULL ends the list. Those that this CPU lacks are not `available`.

@@ -64,17 +64,16 @@ static void quantise(const float *x, size_t rows, size_t cols, uint8_t *panel) {
       memcpy(&largest, &bits, sizeof largest);
       float scale = largest / 127;
       float inverse = 127 / largest;
-      int32_t sum = 0;
+      int32_t offset = 0;
       if (bits >= 0x7f800000 || isinf(inverse)) {
         scale = bits >= 0x7f800000 ? NAN : 0;
         memset(panel + r * BLOCK, 0, BLOCK);
       } else {
-        sum += lanes_round(lanes_mul(a, lanes_set(inverse)), panel + r * BLOCK);
-        sum += lanes_round(lanes_mul(b, lanes_set(inverse)), panel + r * BLOCK + LANES);
+        const lanes factor = lanes_set(inverse);
+        offset = -8 * lanes_round(lanes_mul(a, factor), lanes_mul(b, factor), panel + r * BLOCK);
       }
-      sum *= -8;
       memcpy(scales + r * sizeof scale, &scale, sizeof scale);
-      memcpy(offsets + r * sizeof sum, &sum, sizeof sum);
+      memcpy(offsets + r * sizeof offset, &offset, sizeof offset);
     }
   }
 }

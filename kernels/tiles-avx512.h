@@ -4,8 +4,9 @@
 #include <string.h>
 #include "layout.h"
 
-// How far ahead of the tile in work its bytes are asked for. One row is limited by memory, not by arithmetic.
-enum { AHEAD = 2048 };
+// How far ahead of the tile in work bytes are asked for, into the second-level cache: up to about four rows memory is
+// the limit, not arithmetic.
+enum { AHEAD = 8192 };
 
 static inline __attribute__((always_inline)) void unpack_tile(int bits, const uint8_t *tile, __m512i w[8]) {
   const __m512i low = _mm512_set1_epi8(15);
@@ -32,7 +33,7 @@ static inline __attribute__((always_inline)) void tile_row(int bits, int rows, c
 
   for (size_t block = 0; block < blocks; block++) {
     // May reach behind the matrix: a prefetch never faults.
-    for (int line = 0; line < tile_bytes; line += 64) _mm_prefetch((const char *)tile + AHEAD + line, _MM_HINT_T0);
+    for (int line = 0; line < tile_bytes; line += 64) _mm_prefetch((const char *)tile + AHEAD + line, _MM_HINT_T1);
     __m512i w[8];
     unpack_tile(bits, tile, w);
     const __m512 tile_scales = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(tile + weight_bytes)));

@@ -1,6 +1,7 @@
-// Compiles the command line for the packed tarball: Node does not run TypeScript below node_modules.
+// Readies the packed tarball: compiles the command line, for Node does not run TypeScript below node_modules, and puts
+// in the CPU kernels built here.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = new URL('../', import.meta.url);
@@ -11,3 +12,11 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.
   stdio: 'inherit',
 });
 process.exitCode = status ?? 1;
+
+const built = new URL('kernels/build/Release/kernels.node', root);
+const platform = `${process.platform}-${process.arch}`;
+if (existsSync(built)) cpSync(built, new URL(`kernels/prebuilt/${platform}/kernels.node`, root));
+else
+  process.stderr.write(
+    'the CPU kernels are not built here: the tarball will build them where it is installed\n',
+  );

@@ -88,7 +88,7 @@ function draw(logits: Float32Array, { temperature, topP, topK, minP }: DrawSetti
     weights[id] = weight;
     total += weight;
   }
-  if (topK > 0 || topP < 1) {
+  if ((topK > 0 && topK < logits.length) || topP < 1) {
     const kept = likeliestFirst(weights, total, topK === 0 ? weights.length : topK, topP).sort(
       (a, b) => a - b,
     );

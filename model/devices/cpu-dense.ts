@@ -9,7 +9,7 @@ import {
 } from '../../kernels/kernels.ts';
 import type { ModelConfig } from '../config.ts';
 import { RotationTable } from '../rope.ts';
-import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from './dense.ts';
+import type { DenseDevice, KvShape, LayerOutput, Picker, Rows, Span } from './dense.ts';
 
 export interface CpuLayer {
   /** `[hidden]` */
@@ -55,11 +55,26 @@ export function createCpuDense(parts: CpuDenseParts): DenseDevice {
   return new CpuDense(parts);
 }
 
+function createPicker(kernels: Kernels): Picker {
+  const id = new Int32Array(1);
+  const logit = new Float32Array(1);
+  return {
+    likeliest(logits) {
+      kernels.argmax(logits, 1, logits.length, id, logit);
+      if (!Number.isFinite(logit[0])) throw new Error('no token has a finite logit');
+      return id[0]!;
+    },
+    draw: (logits, { temperature, topP, topK, minP }, u) =>
+      kernels.draw(logits, logits.length, temperature, topP, Math.min(topK, logits.length), minP, u),
+  };
+}
+
 class CpuDense implements DenseDevice {
   readonly numericsClass: string;
   /** A position's bits depend neither on the chunk nor on the batch that it is computed in. */
   readonly minPrefillRows = 1;
   readonly kv: KvShape;
+  readonly picker: Picker;
   readonly #parts: CpuDenseParts;
   readonly #rotations: RotationTable;
   readonly #steps = new WeakMap<readonly Span[], StepBuffers>();
@@ -71,6 +86,7 @@ class CpuDense implements DenseDevice {
     const blockBytes = layers * 2 * kvHeads * headDim * PAGE_POSITIONS * float16;
     this.numericsClass = parts.numericsClass;
     this.kv = { blockSize: PAGE_POSITIONS, blockBytes, shared: true };
+    this.picker = createPicker(parts.kernels);
     this.#parts = parts;
     this.#rotations = new RotationTable(parts.config);
   }
