@@ -22,6 +22,16 @@ static size_t attend_floats(size_t head_dim) {
   return PANEL_ROWS * (head_dim + SEGMENT + 2 * value_width(head_dim));
 }
 
+// Pages lie apart, so what comes next is asked for by hand, a phase ahead: values while scores are computed (and the
+// next page's keys, for the first segment), the next segment's keys while values are added.
+static inline void to_second_level(const uint16_t *p) { __builtin_prefetch(p, 0, 2); }
+
+// Positions that the tile's last pair sees, and the pages they lie in.
+static inline size_t length_seen(const struct tile_of_queries *t) {
+  return t->start + (t->first + t->count - 1) / t->group + 1;
+}
+static inline size_t pages_seen(const struct tile_of_queries *t) { return (length_seen(t) + PAGE - 1) / PAGE; }
+
 static inline const uint16_t *page_at(const struct tile_of_queries *t, size_t page) {
   return t->pages + (size_t)t->table[page] * t->page_stride;
 }
@@ -29,10 +39,12 @@ static inline const uint16_t *page_at(const struct tile_of_queries *t, size_t pa
 // Scores of `pairs` (a constant here) at the 32 positions of a page. Ones behind the sequence's end are garbage.
 static inline __attribute__((always_inline)) void score_page(int pairs, const float *q, const uint16_t *keys,
                                                              const uint16_t *next, size_t head_dim, float *scores) {
+  const uint16_t *values = keys + PAGE * head_dim;
   lanes low[SCORE_PAIRS], high[SCORE_PAIRS];
   for (int p = 0; p < pairs; p++) low[p] = high[p] = lanes_set(0);
-  for (size_t d = 0; d < head_dim; d++, q += PANEL_ROWS, keys += PAGE, next += PAGE) {
-    __builtin_prefetch(next);
+  for (size_t d = 0; d < head_dim; d++, q += PANEL_ROWS, keys += PAGE, values += PAGE, next += PAGE) {
+    to_second_level(values);
+    to_second_level(next);
     const lanes a = lanes_load_half(keys), b = lanes_load_half(keys + LANES);
 #pragma GCC unroll 8
     for (int p = 0; p < pairs; p++) {
@@ -52,9 +64,7 @@ static void score_segment(const struct tile_of_queries *t, const float *q, size_
                           float *scores) {
   for (size_t page = 0; page < pages; page++) {
     const uint16_t *keys = page_at(t, first_page + page);
-    // The next page's keys are asked for while these are used, during the last the first one's values.
-    const uint16_t *next =
-        page + 1 < pages ? page_at(t, first_page + page + 1) : page_at(t, first_page) + PAGE * t->head_dim;
+    const uint16_t *next = page + 1 < pages ? page_at(t, first_page + page + 1) : keys;
     for (size_t p = 0; p < t->count; p += SCORE_PAIRS) {
       float *to = scores + p * SEGMENT + page * PAGE;
       // A few pairs too many cost less than a loop for every count.
@@ -95,13 +105,13 @@ static inline __attribute__((always_inline)) void weigh(int pairs, int vectors, 
   while (from < to) {
     const size_t page = from / PAGE, end = smaller(to, (page + 1) * PAGE), row = from % PAGE * width + offset;
     const uint16_t *values = page_at(t, first_page + page) + PAGE * t->head_dim + row;
-    // Pages lie apart: the next one's values are asked for while these are used.
-    const uint16_t *next = end < to ? page_at(t, first_page + page + 1) + PAGE * t->head_dim + row : values;
+    const size_t later = first_page + page + SEGMENT / PAGE;
+    const uint16_t *next = later < pages_seen(t) ? page_at(t, later) + row : values;
     for (; from < end; from++, values += width, next += width) {
       lanes value[VALUE_LANES];
 #pragma GCC unroll 8
       for (int v = 0; v < vectors; v++) {
-        if (v % 2 == 0) __builtin_prefetch(next + v * LANES);
+        if (v % 2 == 0) to_second_level(next + v * LANES);
         value[v] = lanes_load_half(values + v * LANES);
       }
 #pragma GCC unroll 8
@@ -199,7 +209,7 @@ static void attend(const struct tile_of_queries *t, float *scratch) {
   pack_queries(t, s.q);
 
   float tops[PANEL_ROWS], totals[PANEL_ROWS];
-  const size_t length = t->start + (t->first + t->count - 1) / t->group + 1;
+  const size_t length = length_seen(t);
   for (size_t start = 0; start < length; start += SEGMENT) {
     const size_t pages = (smaller(length - start, SEGMENT) + PAGE - 1) / PAGE;
     score_segment(t, s.q, start / PAGE, pages, s.scores);

@@ -46,6 +46,8 @@ export interface EngineOptions {
   callDeadlineMs?: number;
   /** Guess tokens from the text so far and verify several in one step; changes no answer. */
   speculate?: boolean;
+  /** Micro-batches of a step; measured where absent. */
+  microBatches?: number;
   /** Hears of a step that threw; its sequences have been failed. */
   onFault?: (cause: unknown) => void;
 }
@@ -53,7 +55,8 @@ export interface EngineOptions {
 export class Engine implements EngineClient {
   readonly info: EngineInfo;
   readonly #model: ForwardModel;
-  readonly #options: Required<Omit<EngineOptions, 'dense' | 'fleet' | 'rules' | 'config'>>;
+  readonly #options: Required<Omit<EngineOptions, 'dense' | 'fleet' | 'rules' | 'config' | 'microBatches'>> &
+    Pick<EngineOptions, 'microBatches'>;
   readonly #waiting: Sequence[] = [];
   readonly #running: Sequence[] = [];
   readonly #counters = {
@@ -272,7 +275,9 @@ export class Engine implements EngineClient {
   /** The spans as one batch, or as several in flight at once: one computes while others wait for their experts. */
   async #compute(spans: readonly Planned<Sequence>[]): Promise<Due[]> {
     const sequences = spans.length;
-    this.#steps = cut(spans, this.#microBatches.choose(sequences)).map((part) => new Step(part));
+    this.#steps = cut(spans, this.#options.microBatches ?? this.#microBatches.choose(sequences)).map(
+      (part) => new Step(part),
+    );
     const startedAt = performance.now();
     const results = await Promise.allSettled(
       this.#steps.map((step) =>

@@ -34,7 +34,8 @@ export function openExpertDevice(options: OpenExpertsOptions): ExpertDevice {
 
 /** Why `cpu` means ONNX Runtime for this bundle here; undefined where it means our own kernels. */
 export function kernelsMissing({ bits }: Pick<Bundle, 'bits'>): string | undefined {
-  return bits > 8 ? `the CPU kernels take bundles of 4 and 8 bits, not ${bits}` : missingReason;
+  if (bits > 8) return `the CPU kernels take bundles of 4 and 8 bits, not ${bits}`;
+  return kernels === undefined ? missingReason : undefined;
 }
 
 function usesKernels({ bundle, device = 'cpu' }: { bundle: Bundle; device?: DeviceName }): boolean {
