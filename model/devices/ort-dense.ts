@@ -22,6 +22,25 @@ export async function createOrtDense(parts: OrtDenseParts): Promise<DenseDevice>
   return new OrtDense(parts, await openSession(attention(parts.config)));
 }
 
+/** Queries of one attention call. */
+const QUERY_TILE = 16;
+
+/**
+ * Cuts a span's queries for attention. The operator tiles them itself (by 2 headDim, or less where the cache of the CPU is
+ * small) and computes a tile of one query by another path, with other bits: so no call may have more queries than any
+ * tile, and none but a span of one row a single query.
+ */
+export function queryTiles(rows: number): { from: number; to: number }[] {
+  const tiles: { from: number; to: number }[] = [];
+  for (let from = 0; from < rows; ) {
+    const left = rows - from;
+    const count = left === QUERY_TILE + 1 ? QUERY_TILE - 1 : Math.min(left, QUERY_TILE);
+    tiles.push({ from, to: from + count });
+    from += count;
+  }
+  return tiles;
+}
+
 class OrtDense implements DenseDevice {
   readonly numericsClass: string;
   /** Attention gives one query other bits than two or more: prompt positions always come by twos or more. */
@@ -86,12 +105,17 @@ class OrtDense implements DenseDevice {
     const queryWidth = heads * headDim;
     const attended = new Float32Array(count * queryWidth);
     let first = 0;
-    for (const span of spans) {
-      const cache = this.#cacheOf(span.sequence);
-      cache.append(layer, span.start, k, v, first, span.count);
-      const queries = q.subarray(first * queryWidth, (first + span.count) * queryWidth);
-      attended.set(await this.#attend(cache, layer, queries, span), first * queryWidth);
-      first += span.count;
+    for (const { sequence, start, count: rows } of spans) {
+      const cache = this.#cacheOf(sequence);
+      cache.append(layer, start, k, v, first, rows);
+      for (const { from, to } of queryTiles(rows)) {
+        const queries = q.subarray((first + from) * queryWidth, (first + to) * queryWidth);
+        attended.set(
+          await this.#attend(cache, layer, queries, start + from, to - from),
+          (first + from) * queryWidth,
+        );
+      }
+      first += rows;
     }
 
     const [residual, x, scores] = (await output.run(
@@ -124,7 +148,7 @@ class OrtDense implements DenseDevice {
     this.#sequences.clear();
   }
 
-  async #attend(cache: KvCache, layer: number, q: Rows, { start, count }: Span): Promise<Rows> {
+  async #attend(cache: KvCache, layer: number, q: Rows, start: number, count: number): Promise<Rows> {
     const { heads, kvHeads, headDim } = this.#config;
     const { keys, values, capacity } = cache.layer(layer);
     const positions = start + count;
