@@ -1,5 +1,6 @@
 // Runs one subject once, in fresh processes: cold start, warm start, memory, every load. A load that fails is noted
 // and the others go on. Knows no table.
+import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Engine, type Generation, now, type RunningEngine, type Task } from './engine.ts';
 import { evict, warm } from './page-cache.ts';
@@ -104,6 +105,10 @@ async function generate(running: RunningEngine, load: Load, vocab: number): Prom
     late.catch(() => {}); // it is over either way
     timer.abort();
   }
+}
+
+async function sizesOf(files: readonly string[]): Promise<Map<string, number>> {
+  return new Map(await Promise.all(files.map(async (file) => [file, (await stat(file)).size] as const)));
 }
 
 /** Fresh random ids: no prefix was ever seen before. */

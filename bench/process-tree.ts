@@ -18,14 +18,27 @@ export function treeOf(pid: number): number[] {
   return tree;
 }
 
-/** Proportional set size of all of them: a page that n processes share counts 1/n in each. Bytes. */
-export function memoryOf(pid: number): number {
-  return sumOf(pid, 'smaps_rollup', /^Pss:\s+(\d+) kB/m) * 1024;
+/**
+ * Bytes that all of them together take once every page of `files` that they map was used: their proportional set
+ * sizes (a page that n processes share counts 1/n in each), with mapped files counted whole, and once.
+ */
+export function memoryOf(pid: number, files: ReadonlyMap<string, number>): number {
+  const mapped = new Map<string, number>();
+  let bytes = 0;
+  for (const { path, size, share } of treeOf(pid).flatMap(mappingsOf)) {
+    if (files.has(path)) mapped.set(path, (mapped.get(path) ?? 0) + size);
+    else bytes += share;
+  }
+  for (const [path, size] of mapped) bytes += Math.min(size, files.get(path) ?? 0);
+  return bytes;
 }
 
 /** From storage, page faults included. Bytes. */
 export function bytesRead(pid: number): number {
-  return sumOf(pid, 'io', /^read_bytes: (\d+)/m);
+  return treeOf(pid).reduce((sum, each) => {
+    const [, bytes = 0] = /^read_bytes: (\d+)/m.exec(readOrGone(`/proc/${each}/io`) ?? '') ?? [];
+    return sum + Number(bytes);
+  }, 0);
 }
 
 /** Asks `pid` to end, and kills what is left of its tree after `graceMs`. */
@@ -39,11 +52,15 @@ export async function endTree(pid: number, ended: Promise<unknown>, graceMs = 15
   await ended;
 }
 
-function sumOf(pid: number, file: string, pattern: RegExp): number {
-  return treeOf(pid).reduce((sum, each) => {
-    const [, amount = 0] = pattern.exec(readOrGone(`/proc/${each}/${file}`) ?? '') ?? [];
-    return sum + Number(amount);
-  }, 0);
+/** Every mapping: the file behind it, its size, and its proportional share of what is in memory. Bytes. */
+function mappingsOf(pid: number): { path: string; size: number; share: number }[] {
+  // A mapping's first line: addresses, rights, offset, device, inode, path.
+  const blocks = (readOrGone(`/proc/${pid}/smaps`) ?? '').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  return blocks.map((block) => ({
+    path: /^(?:\S+ +){5}(\/.*)$/m.exec(block)?.[1] ?? '',
+    size: 1024 * Number(/^Size: +(\d+) kB/m.exec(block)?.[1] ?? 0),
+    share: 1024 * Number(/^Pss: +(\d+) kB/m.exec(block)?.[1] ?? 0),
+  }));
 }
 
 function readOrGone(path: string): string | undefined {

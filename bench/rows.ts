@@ -47,7 +47,7 @@ export const loads: readonly TimedLoad[] = [
 
 /** exec to first token. */
 export const firstLoad: Load = { streams: 1, prompt: 16, tokens: 2, ...greedy };
-/** 1,024 rows a layer: of 96 experts evenly chosen, 5,376 in all, 0.1 stay without an answer. */
+/** Before anything is timed: pages are mapped and buffers made. */
 export const warmUp: Load = { streams: 1, prompt: 256, tokens: 2, ...greedy };
 export const warmUps = 4;
 

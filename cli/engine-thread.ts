@@ -69,8 +69,14 @@ async function serve({ port, model, device, threads, shards, engine }: EngineThr
   const { members, dispose }: Members =
     'addresses' in shards
       ? socketMembers(shards.addresses)
-      : await localMembers({ bundle, device, threads }, shards.holdings, (done, total) =>
-          tell({ type: 'loading', done, total }),
+      : await localMembers(
+          { bundle, device, threads },
+          shards.holdings,
+          (done, total) => tell({ type: 'loading', done, total }),
+          (error) => {
+            tell({ type: 'failed', message: error.message });
+            process.exit(1); // ends this thread; its parent ends the process
+          },
         );
   const { layers, experts, hidden } = config;
   const fleet = new Fleet({

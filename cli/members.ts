@@ -2,6 +2,7 @@
 import { parseHoldings } from '../experts/holdings.ts';
 import { createShardService } from '../experts/service.ts';
 import { type OpenExpertsOptions, openExpertDevice } from '../model/devices/open.ts';
+import { readAhead } from '../model/read-ahead.ts';
 import { localMember, type Member, socketMember } from '../router/member.ts';
 import { parseAddress } from '../rpc/address.ts';
 import { modelOffer } from './offer.ts';
@@ -23,15 +24,24 @@ export function socketMembers(addresses: readonly string[]): Members {
 export async function localMembers(
   options: OpenExpertsOptions,
   holdings: readonly string[],
-  onLoaded?: (done: number, total: number) => void,
+  onLoaded: (done: number, total: number) => void,
+  onDamaged: (error: Error) => void,
 ): Promise<Members> {
   const { bundle } = options;
   const device = openExpertDevice(options);
   const shards = holdings.map((text) => parseHoldings(text, bundle.config));
-  await device.load(shards.flat(), { onLoaded: (_, done, total) => onLoaded?.(done, total) });
+  await device.load(shards.flat(), { onLoaded: (_, done, total) => onLoaded(done, total) });
   const members = shards.map((units, index) => {
     const { handlers } = createShardService({ device, model: modelOffer(bundle), units, version });
     return localMember(`in-process-${index}`, handlers);
   });
-  return { members, dispose: () => device.dispose() };
+  const leaving = new AbortController();
+  if (!device.checksHashes) readAhead(bundle, shards.flat(), { signal: leaving.signal }).catch(onDamaged);
+  return {
+    members,
+    async dispose() {
+      leaving.abort();
+      await device.dispose();
+    },
+  };
 }

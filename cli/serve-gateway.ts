@@ -45,7 +45,9 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     await thread?.halt();
     process.exit(code);
   };
+  let draining = false;
   const drain = async () => {
+    draining = true;
     log.info('draining: requests under way may end; Ctrl-C again ends at once');
     await server?.close(GRACE);
     await thread?.close(0);
@@ -76,6 +78,12 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     if (options.awaitExperts) await allHeld(engine);
     const app = createApi({ engine, ...text, model: servedModel(model), logger: log });
     server = await serve({ app, host, port });
+    // An engine that ends by itself has nothing left to serve with.
+    void thread.ended.then((error) => {
+      if (draining) return;
+      log.error(error.message);
+      void halt(1);
+    });
     const seconds = (performance.now() - startedAt) / 1000;
     process.stdout.write(
       readyText({ host, port: server.port, model, seconds, engine: await engine.status() }),

@@ -7,6 +7,7 @@ import { createShardService } from '../experts/service.ts';
 import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { type DeviceName, openExpertDevice } from '../model/devices/open.ts';
+import { readAhead } from '../model/read-ahead.ts';
 import { formatAddress, isLoopback } from '../rpc/address.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { listen } from '../rpc/server.ts';
@@ -100,6 +101,13 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
     process.stdout.write(`metrics at http://${formatAddress({ host, port: scrape.port })}/metrics\n`);
   }
   tell({ type: 'ready', address, port: server.address.port });
+  if (!device.checksHashes) {
+    readAhead(bundle, units, { signal: leaving.signal }).catch((error: Error) => {
+      log.error(`${error.message}; leaving service`);
+      process.exitCode = 1;
+      leaving.abort();
+    });
+  }
 
   await aborted(leaving.signal);
   service.drain();
@@ -107,7 +115,7 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
   await scrape?.close();
   await device.dispose();
   await bundle.close();
-  process.exit(0);
+  process.exit();
 }
 
 /** A signal in the meantime ends the process: there is nothing to drain yet. */

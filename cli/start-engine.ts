@@ -14,6 +14,8 @@ export interface StartEngineOptions extends Omit<EngineThreadData, 'port'> {
 export interface EngineThread {
   /** Resolves when the engine serves; rejects with what kept it from it. */
   engine: Promise<EngineClient>;
+  /** Resolves when the thread has ended, to why. */
+  ended: Promise<Error>;
   /** Lets generations end for at most `graceMs`, then ends the thread. */
   close(graceMs: number): Promise<void>;
   /** Ends the thread between two runs, whatever is under way. */
@@ -39,6 +41,7 @@ export function startEngine({ log, onLoading, ...options }: StartEngineOptions):
   const engine = connectEngine(port1, ended);
   return {
     engine,
+    ended,
     async close(graceMs) {
       await (await engine).close(graceMs);
       await ended;

@@ -36,19 +36,15 @@ static inline const uint16_t *page_at(const struct tile_of_queries *t, size_t pa
   return t->pages + (size_t)t->table[page] * t->page_stride;
 }
 
-// Scores of `pairs` (a constant here, as `cold`) at the 32 positions of a page. Ones behind the sequence's end are
-// garbage.
-static inline __attribute__((always_inline)) void score_page(int pairs, bool cold, const float *q,
-                                                             const uint16_t *keys, const uint16_t *next_keys,
-                                                             size_t head_dim, float *scores) {
+// Scores of `pairs` (a constant here) at the 32 positions of a page. Ones behind the sequence's end are garbage.
+static inline __attribute__((always_inline)) void score_page(int pairs, const float *q, const uint16_t *keys,
+                                                             const uint16_t *next, size_t head_dim, float *scores) {
   const uint16_t *values = keys + PAGE * head_dim;
   lanes low[SCORE_PAIRS], high[SCORE_PAIRS];
   for (int p = 0; p < pairs; p++) low[p] = high[p] = lanes_set(0);
-  for (size_t d = 0; d < head_dim; d++, q += PANEL_ROWS, keys += PAGE) {
-    if (cold) {
-      to_second_level(values + d * PAGE);
-      to_second_level(next_keys + d * PAGE);
-    }
+  for (size_t d = 0; d < head_dim; d++, q += PANEL_ROWS, keys += PAGE, values += PAGE, next += PAGE) {
+    to_second_level(values);
+    to_second_level(next);
     const lanes a = lanes_load_half(keys), b = lanes_load_half(keys + LANES);
 #pragma GCC unroll 8
     for (int p = 0; p < pairs; p++) {
@@ -68,24 +64,13 @@ static void score_segment(const struct tile_of_queries *t, const float *q, size_
                           float *scores) {
   for (size_t page = 0; page < pages; page++) {
     const uint16_t *keys = page_at(t, first_page + page);
-    // The last page is short or followed by nothing: not worth asking for.
-    const bool cold = t->cold && page + 1 < pages;
-    const uint16_t *next = cold ? page_at(t, first_page + page + 1) : keys;
+    const uint16_t *next = page + 1 < pages ? page_at(t, first_page + page + 1) : keys;
     for (size_t p = 0; p < t->count; p += SCORE_PAIRS) {
       float *to = scores + p * SEGMENT + page * PAGE;
       // A few pairs too many cost less than a loop for every count.
-      const size_t left = t->count - p;
-      switch ((SCORE_PAIRS > 4 && left > 4 ? SCORE_PAIRS : SCORE_PAIRS >= 4 && left > 2 ? 4 : 2) * 2 + cold) {
-#define PAIRS(n)                                                                \
-  case n * 2: score_page(n, false, q + p, keys, keys, t->head_dim, to); break;  \
-  case n * 2 + 1: score_page(n, true, q + p, keys, next, t->head_dim, to); break;
-        PAIRS(2)
-#if SCORE_PAIRS > 4
-        PAIRS(4)
-        PAIRS(SCORE_PAIRS)
-#endif
-#undef PAIRS
-      }
+      if (SCORE_PAIRS > 4 && t->count - p > 4) score_page(SCORE_PAIRS, q + p, keys, next, t->head_dim, to);
+      else if (SCORE_PAIRS >= 4 && t->count - p > 2) score_page(4, q + p, keys, next, t->head_dim, to);
+      else score_page(2, q + p, keys, next, t->head_dim, to);
     }
   }
 }
@@ -121,7 +106,7 @@ static inline __attribute__((always_inline)) void weigh(int pairs, int vectors, 
     const size_t page = from / PAGE, end = smaller(to, (page + 1) * PAGE), row = from % PAGE * width + offset;
     const uint16_t *values = page_at(t, first_page + page) + PAGE * t->head_dim + row;
     const size_t later = first_page + page + SEGMENT / PAGE;
-    const uint16_t *next = t->cold && later < pages_seen(t) ? page_at(t, later) + row : values;
+    const uint16_t *next = later < pages_seen(t) ? page_at(t, later) + row : values;
     for (; from < end; from++, values += width, next += width) {
       lanes value[VALUE_LANES];
 #pragma GCC unroll 8

@@ -144,7 +144,6 @@ static void attend_items(void *context, size_t from, size_t to, int thread) {
         .pages = head_pages(c, job->layer, head), .page_stride = page_halves(c), .table = spans->table + span->first_page,
         .q = job->q + at, .y = job->y + at, .row_stride = stride, .head_dim = c->head_dim, .group = group,
         .first = first, .count = smaller(each, span->count * group - first), .start = span->start, .scale = job->scale,
-        .cold = local % tiles == 0,
     };
     job->path->attend(&tile, job->scratch + (size_t)thread * job->scratch_floats);
   }

@@ -16,7 +16,6 @@ struct tile_of_queries {
   size_t first, count;    // pairs: number p is row p / group, head p % group
   size_t start;           // position of the span's row 0
   float scale;
-  bool cold;              // the first to read its pages: worth asking memory for them early
 };
 
 struct path {

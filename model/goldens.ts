@@ -25,6 +25,7 @@ export async function recordGoldens(
       const ofLayer: string[] = [];
       for (let expert = 0; expert < experts; expert++) {
         const unit = { layer, expert };
+        await bundle.readExpert(unit); // checks its hash; a device may compute on the mapped file unchecked
         await device.load([unit], { signal });
         const [output] = await device.run(layer, [{ expert, rows: goldenInput(layer, expert, hidden) }]);
         await device.unload([unit]);

@@ -19,6 +19,7 @@ export function createCpuExperts(source: CpuExpertSource): ExpertDevice {
 
 class CpuExperts implements ExpertDevice {
   readonly numericsClass: string;
+  readonly checksHashes = false;
   readonly #source: CpuExpertSource;
   readonly #experts = new Map<number, ExpertMatrices>();
 

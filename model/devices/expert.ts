@@ -24,7 +24,12 @@ export interface LoadOptions {
 
 export interface ExpertDevice {
   readonly numericsClass: string;
-  /** Loads units from the bundle, checking sizes and hashes; already loaded ones are left as they are. */
+  /**
+   * Whether `load` checks the weights' hashes. A device on the mapped file loads nothing: its units are read ahead and
+   * checked while it serves (model/read-ahead.ts).
+   */
+  readonly checksHashes: boolean;
+  /** Loads units from the bundle, checking sizes; already loaded ones are left as they are. */
   load(units: readonly Unit[], options?: LoadOptions): Promise<void>;
   unload(units: readonly Unit[]): Promise<void>;
   /** Runs each group's expert once over its rows: `down(silu(gate x) * up x)`, not yet weighted. Same order out. */

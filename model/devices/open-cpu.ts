@@ -20,6 +20,10 @@ export async function openCpuDense(
   const { config } = bundle;
   if (threads !== undefined) kernels.setThreads(threads);
   const mapped = new MappedBundle(kernels, bundle);
+  const matrix = async (name: string) => {
+    await bundle.readMatrix(name); // checks its hash, and reads it ahead
+    return mapped.matrix(name);
+  };
   const layers: CpuLayer[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     signal?.throwIfAborted();
@@ -28,19 +32,19 @@ export async function openCpuDense(
       config.qkNorm === 'none' ? undefined : bundle.readVector(`${name}.self_attn.${which}_norm.weight`);
     layers.push({
       inputNorm: await bundle.readVector(`${name}.input_layernorm.weight`),
-      q: mapped.matrix(`${name}.self_attn.q_proj.weight`),
-      k: mapped.matrix(`${name}.self_attn.k_proj.weight`),
-      v: mapped.matrix(`${name}.self_attn.v_proj.weight`),
+      q: await matrix(`${name}.self_attn.q_proj.weight`),
+      k: await matrix(`${name}.self_attn.k_proj.weight`),
+      v: await matrix(`${name}.self_attn.v_proj.weight`),
       qNorm: await norm('q'),
       kNorm: await norm('k'),
-      o: mapped.matrix(`${name}.self_attn.o_proj.weight`),
+      o: await matrix(`${name}.self_attn.o_proj.weight`),
       outputNorm: await bundle.readVector(`${name}.post_attention_layernorm.weight`),
       router: await bundle.readVector(`${name}.mlp.gate.weight`),
     });
     onLoaded?.(layer + 1, config.layers);
   }
-  const embedding = mapped.matrix('model.embed_tokens.weight');
-  const head = config.tiedEmbeddings ? embedding : mapped.matrix('lm_head.weight');
+  const embedding = await matrix('model.embed_tokens.weight');
+  const head = config.tiedEmbeddings ? embedding : await matrix('lm_head.weight');
   const norm = await bundle.readVector('model.norm.weight');
   return createCpuDense({
     config,

@@ -24,9 +24,13 @@ function bytes(length: number, seed: number): number[] {
   return Array.from({ length }, () => Math.floor(256 * next()));
 }
 
-/** What must be equal: text, ids (as named with their log-probabilities), and the hash of every step's logits. */
+/**
+ * What must be equal: text, ids (as named with their log-probabilities), and the hash of every step's logits. How much of
+ * a prompt was known already is another matter.
+ */
 function essence({ choices, usage, expertgrid }: Completion) {
-  return { choices, usage, digests: expertgrid.digests };
+  const { prompt_tokens, completion_tokens } = usage;
+  return { choices, usage: { prompt_tokens, completion_tokens }, digests: expertgrid.digests };
 }
 
 async function alone(up: Gateway) {

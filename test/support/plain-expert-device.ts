@@ -37,6 +37,7 @@ export function createPlainExpertDevice({
 
   return {
     numericsClass,
+    checksHashes: true,
     runs,
     async load(toLoad, { onLoaded } = {}) {
       toLoad.forEach((unit, i) => {
