@@ -51,8 +51,10 @@ export async function measure(options: Measurement): Promise<void> {
         note('start-warm', await secondsToFirstToken(options, running, spawnedAt));
         for (let i = 0; i < warmUps; i++) await generate(running, warmUp, options.vocab);
         if (figures.has('memory')) {
-          const unused = running.keyValueBytes(taskOf(warmUp, options.vocab));
-          await attempt(options, ['memory'], async () => note('memory', memoryOf(running.pid) - unused));
+          const keyValues = running.keyValueBytes(taskOf(warmUp, options.vocab));
+          await attempt(options, ['memory'], async () => {
+            note('memory', memoryOf(running.pid, await sizesOf(engine.files)) - keyValues);
+          });
         }
         for (const load of loads) {
           const wanted = [load.decode, load.prefill].filter(

@@ -81,6 +81,9 @@ for (const [signal, code] of [
   });
 }
 
+const [before = 0] = loadavg();
+if (before > 0.5) log(`the machine is busy (load ${before.toFixed(1)}): wait, or take the figures for nothing`);
+
 let cached: readonly string[] = [];
 for (let round = 0; round < rounds; round++) {
   loadAverages.push(loadavg()[0] ?? 0);

@@ -1,6 +1,7 @@
 // The shards of a fleet as members: by address, or run in this very thread.
 import { parseHoldings } from '../experts/holdings.ts';
 import { createShardService } from '../experts/service.ts';
+import type { Unit } from '../model/devices/expert.ts';
 import { type OpenExpertsOptions, openExpertDevice } from '../model/devices/open.ts';
 import { readAhead } from '../model/read-ahead.ts';
 import { localMember, type Member, socketMember } from '../router/member.ts';
@@ -36,7 +37,10 @@ export async function localMembers(
     return localMember(`in-process-${index}`, handlers);
   });
   const leaving = new AbortController();
-  if (!device.checksHashes) readAhead(bundle, shards.flat(), { signal: leaving.signal }).catch(onDamaged);
+  if (device.mapIn !== undefined) {
+    const onSound = (unit: Unit) => device.mapIn?.(unit);
+    readAhead(bundle, shards.flat(), { signal: leaving.signal, onSound }).catch(onDamaged);
+  }
   return {
     members,
     async dispose() {

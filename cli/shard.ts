@@ -101,8 +101,9 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
     process.stdout.write(`metrics at http://${formatAddress({ host, port: scrape.port })}/metrics\n`);
   }
   tell({ type: 'ready', address, port: server.address.port });
-  if (!device.checksHashes) {
-    readAhead(bundle, units, { signal: leaving.signal }).catch((error: Error) => {
+  if (device.mapIn !== undefined) {
+    const onSound = (unit: Unit) => device.mapIn?.(unit);
+    readAhead(bundle, units, { signal: leaving.signal, onSound }).catch((error: Error) => {
       log.error(`${error.message}; leaving service`);
       process.exitCode = 1;
       leaving.abort();

@@ -5,6 +5,8 @@ import type { Unit } from './devices/expert.ts';
 
 export interface ReadAheadOptions {
   signal: AbortSignal;
+  /** Called with each unit that is sound. */
+  onSound?: (unit: Unit) => void;
   /** Units read, of all. */
   onProgress?: (done: number, total: number) => void;
   /** Milliseconds between two units, for calls to be answered: hashing one keeps the thread for about a millisecond. */
@@ -15,11 +17,12 @@ export interface ReadAheadOptions {
 export async function readAhead(
   bundle: Bundle,
   units: readonly Unit[],
-  { signal, onProgress, pauseMs = 1 }: ReadAheadOptions,
+  { signal, onSound, onProgress, pauseMs = 10 }: ReadAheadOptions,
 ): Promise<void> {
   for (const [index, unit] of units.entries()) {
     if (signal.aborted) return;
     await bundle.readExpert(unit);
+    onSound?.(unit);
     onProgress?.(index + 1, units.length);
     await delay(pauseMs);
   }

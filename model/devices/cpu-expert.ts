@@ -11,6 +11,7 @@ export interface CpuExpertSource {
   numericsClass: string;
   /** The matrices in the mapped file. */
   expert(unit: Unit): ExpertMatrices;
+  mapIn(unit: Unit): void;
 }
 
 export function createCpuExperts(source: CpuExpertSource): ExpertDevice {
@@ -19,7 +20,6 @@ export function createCpuExperts(source: CpuExpertSource): ExpertDevice {
 
 class CpuExperts implements ExpertDevice {
   readonly numericsClass: string;
-  readonly checksHashes = false;
   readonly #source: CpuExpertSource;
   readonly #experts = new Map<number, ExpertMatrices>();
 
@@ -56,6 +56,10 @@ class CpuExperts implements ExpertDevice {
       at += rows.length;
       return y.subarray(at - rows.length, at);
     });
+  }
+
+  mapIn(unit: Unit): void {
+    this.#source.mapIn(unit);
   }
 
   async dispose(): Promise<void> {

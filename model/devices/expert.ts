@@ -24,15 +24,15 @@ export interface LoadOptions {
 
 export interface ExpertDevice {
   readonly numericsClass: string;
-  /**
-   * Whether `load` checks the weights' hashes. A device on the mapped file loads nothing: its units are read ahead and
-   * checked while it serves (model/read-ahead.ts).
-   */
-  readonly checksHashes: boolean;
   /** Loads units from the bundle, checking sizes; already loaded ones are left as they are. */
   load(units: readonly Unit[], options?: LoadOptions): Promise<void>;
   unload(units: readonly Unit[]): Promise<void>;
   /** Runs each group's expert once over its rows: `down(silu(gate x) * up x)`, not yet weighted. Same order out. */
   run(layer: number, groups: readonly ExpertGroup[]): Promise<Rows[]>;
+  /**
+   * Only of a device that computes on the mapped file, where `load` reads nothing and checks no hash: maps a unit in whose
+   * bytes have been read and checked (model/read-ahead.ts).
+   */
+  mapIn?(unit: Unit): void;
   dispose(): Promise<void>;
 }

@@ -22,13 +22,24 @@ export class MappedBundle {
     return this.#kernels.expert(this.#at(gate), this.#at(up), this.#at(down));
   }
 
+  /** Without this the first run of an expert takes a page fault for every few pages of its weights. */
+  mapIn(unit: Unit): void {
+    for (const { path, offset, bytes } of Object.values(this.#bundle.placesOf(unit))) {
+      this.#kernels.advise(this.#map(path), offset, bytes, 'populate');
+    }
+  }
+
   #at({ path, offset, rows, cols, encoding }: Place): QuantisedMatrix {
     if (encoding !== 'q4' && encoding !== 'q8') throw new Error(`${path}: the CPU kernels take 4 and 8 bits`);
+    return this.#kernels.matrix(this.#map(path), offset, rows, cols, encoding === 'q4' ? 4 : 8);
+  }
+
+  #map(path: string): FileMap {
     let map = this.#maps.get(path);
     if (map === undefined) {
       map = this.#kernels.map(path);
       this.#maps.set(path, map);
     }
-    return this.#kernels.matrix(map, offset, rows, cols, encoding === 'q4' ? 4 : 8);
+    return map;
   }
 }

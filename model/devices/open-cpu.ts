@@ -65,5 +65,6 @@ export function openCpuExperts(kernels: Kernels, { bundle, threads }: OpenExpert
     kernels,
     numericsClass: numericsClass(bundle),
     expert: (unit) => mapped.expert(unit),
+    mapIn: (unit) => mapped.mapIn(unit),
   });
 }

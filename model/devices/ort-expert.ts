@@ -18,7 +18,6 @@ export function createOrtExperts(source: OrtExpertSource): ExpertDevice {
 
 class OrtExperts implements ExpertDevice {
   readonly numericsClass: string;
-  readonly checksHashes = true;
   readonly #source: OrtExpertSource;
   readonly #sessions = new Map<number, Session>();
 

@@ -21,7 +21,6 @@ const experts = 6;
 function addingDevice(before: BeforeRun): ExpertDevice {
   return {
     numericsClass: 'adding',
-    checksHashes: true,
     async load() {},
     async unload() {},
     async run(layer, groups) {

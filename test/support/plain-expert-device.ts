@@ -37,7 +37,6 @@ export function createPlainExpertDevice({
 
   return {
     numericsClass,
-    checksHashes: true,
     runs,
     async load(toLoad, { onLoaded } = {}) {
       toLoad.forEach((unit, i) => {
