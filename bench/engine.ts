@@ -34,6 +34,8 @@ export interface Engine {
   name: string;
   /** Files that it reads its weights from. */
   files: readonly string[];
+  /** Whether it computes on the mapped files as they lie, so that all of them count once every expert was used. */
+  inPlace: boolean;
   /** A fresh process, ready for a task. */
   start(): Promise<RunningEngine>;
 }

@@ -19,7 +19,7 @@ export interface Measurement {
   figures: ReadonlySet<Figure>;
   vocab: number;
   samples: Samples;
-  /** Its files are not in the page cache, and may be dropped from it. */
+  /** Drop its files from the page cache and start it once like that. */
   cold: boolean;
   log: (line: string) => void;
   onRunning: (engine: RunningEngine | undefined) => void;
@@ -53,7 +53,10 @@ export async function measure(options: Measurement): Promise<void> {
         if (figures.has('memory')) {
           const keyValues = running.keyValueBytes(taskOf(warmUp, options.vocab));
           await attempt(options, ['memory'], async () => {
-            note('memory', memoryOf(running.pid, await sizesOf(engine.files)) - keyValues);
+            note(
+              'memory',
+              memoryOf(running.pid, await sizesOf(engine.inPlace ? engine.files : [])) - keyValues,
+            );
           });
         }
         for (const load of loads) {

@@ -22,7 +22,7 @@ export interface OursOptions {
 }
 
 export function ours({ name, model, files, flags, positionBytes }: OursOptions): Engine {
-  return { name, files, start: () => start(model, flags, positionBytes) };
+  return { name, files, inPlace: true, start: () => start(model, flags, positionBytes) };
 }
 
 async function start(model: string, flags: readonly string[], positionBytes: number): Promise<RunningEngine> {

@@ -16,7 +16,7 @@ export function peerMissing(): string | undefined {
 }
 
 export function peer(options: PeerOptions): Engine {
-  return { name: 'llama.cpp', files: [options.modelPath], start: () => start(options) };
+  return { name: 'llama.cpp', files: [options.modelPath], inPlace: false, start: () => start(options) };
 }
 
 async function start(options: PeerOptions): Promise<RunningEngine> {

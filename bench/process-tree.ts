@@ -19,8 +19,8 @@ export function treeOf(pid: number): number[] {
 }
 
 /**
- * Bytes that all of them together take once every page of `files` that they map was used: their proportional set
- * sizes (a page that n processes share counts 1/n in each), with mapped files counted whole, and once.
+ * Bytes that all of them together take: their proportional set sizes (a page that n processes share counts 1/n in
+ * each), but those of `files` (path → size) that they map as if every page had been used, and once.
  */
 export function memoryOf(pid: number, files: ReadonlyMap<string, number>): number {
   const mapped = new Map<string, number>();

@@ -82,17 +82,21 @@ for (const [signal, code] of [
 }
 
 const [before = 0] = loadavg();
-if (before > 0.5) log(`the machine is busy (load ${before.toFixed(1)}): wait, or take the figures for nothing`);
+if (before > 0.5)
+  log(`the machine is busy (load ${before.toFixed(1)}): wait, or take the figures for nothing`);
 
+/** Whose files are in the page cache, and whose have been started from disk: once is enough, disks are slow. */
 let cached: readonly string[] = [];
+const startedCold = new Set<readonly string[]>();
 for (let round = 0; round < rounds; round++) {
   loadAverages.push(loadavg()[0] ?? 0);
   log(`round ${round + 1} of ${rounds}, load ${loadAverages.at(-1)?.toFixed(2)}`);
   await probeBandwidth();
   for (const [subject, engine] of round % 2 === 0 ? subjects : subjects.toReversed()) {
-    const cold = cached !== engine.files;
-    if (cold) await evict(cached);
+    if (cached !== engine.files) await evict(cached);
+    const cold = !startedCold.has(engine.files);
     cached = engine.files;
+    startedCold.add(engine.files);
     await measure({
       subject,
       engine,

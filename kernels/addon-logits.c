@@ -47,7 +47,7 @@ static void sum_rows(void *context, size_t from, size_t to, int thread) {
 static void run(struct picking *job, pool_task task, size_t rows) {
   pool_lock();
   job->path = current_path();
-  pool_run(task, job, rows, 1);
+  pool_run(task, job, rows, 1, COST_EVEN);
   pool_unlock();
 }
 

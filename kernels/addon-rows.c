@@ -38,7 +38,7 @@ static bool read_eps(napi_env env, napi_value value, float *eps) {
 static void run_norm(struct norm *job, size_t rows) {
   pool_lock();
   job->path = current_path();
-  pool_run(norm_rows, job, rows, FEW_ROWS);
+  pool_run(norm_rows, job, rows, FEW_ROWS, COST_EVEN);
   pool_unlock();
 }
 
@@ -132,7 +132,7 @@ static napi_value scores_entry(napi_env env, napi_callback_info info) {
   const size_t items = (outputs + OUTPUTS_AT_ONCE - 1) / OUTPUTS_AT_ONCE;
   // Ranges below about 32 KiB of weights are not worth handing out.
   const size_t least = 1 + 32768 / (OUTPUTS_AT_ONCE * cols * sizeof(float));
-  pool_run(score_outputs, &job, items, least);
+  pool_run(score_outputs, &job, items, least, COST_EVEN);
   pool_unlock();
   return NULL;
 }

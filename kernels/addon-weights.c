@@ -256,7 +256,7 @@ static napi_value sweep_entry(napi_env env, napi_callback_info info) {
   if (!read_arguments(env, info, 3, arguments) || !read_range(env, arguments, &map, &offset, &bytes)) return NULL;
   pool_lock();
   struct sweeping job = {current_path(), map->data + offset, bytes, 0};
-  pool_run(sweep_pieces, &job, (bytes + SWEPT_AT_ONCE - 1) / SWEPT_AT_ONCE, 1);
+  pool_run(sweep_pieces, &job, (bytes + SWEPT_AT_ONCE - 1) / SWEPT_AT_ONCE, 1, COST_EVEN);
   pool_unlock();
   napi_create_bigint_uint64(env, job.total, &value);
   return value;

@@ -102,7 +102,7 @@ bool rotate_and_store(const struct spans *spans, size_t layer, const struct rota
   uint8_t *scratch = pool_scratch(SCRATCH_THREADS, each * (size_t)pool_threads());
   if (scratch == NULL) return false;
   struct storing job = {current_path(), spans, layer, rotation, scratch, each};
-  pool_run(store_rows, &job, spans->rows, 4);
+  pool_run(store_rows, &job, spans->rows, 4, COST_EVEN);
   return true;
 }
 
@@ -161,6 +161,6 @@ bool attend_spans(const struct spans *spans, size_t layer, const float *q, size_
     first_items[s + 1] = first_items[s] + c->kv_heads * tiles_of(spans->list[s].count, heads / c->kv_heads);
   }
   struct attending job = {path, spans, layer, q, y, heads, scale, first_items, scratch, floats};
-  pool_run(attend_items, &job, first_items[spans->count], 1);
+  pool_run(attend_items, &job, first_items[spans->count], 1, COST_UNEVEN);
   return true;
 }

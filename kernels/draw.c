@@ -69,7 +69,7 @@ static double sum_pieces(const struct drawing *job) {
 // Weights of at least `least`.
 static struct range measure(struct drawing *job, float least) {
   job->least = least;
-  pool_run(measure_pieces, job, job->pieces, 16);
+  pool_run(measure_pieces, job, job->pieces, 16, COST_EVEN);
   struct range found = {0, sum_pieces(job)};
   for (size_t piece = 0; piece < job->pieces; piece++) found.count += job->counts[piece];
   return found;
@@ -102,7 +102,7 @@ static void keep_some(struct drawing *job, uint32_t low, uint32_t high, struct r
   // More than a few of one weight: it is low's, and high is next to it.
   const bool equals = high - low == 1;
   job->least = possible;
-  pool_run(cut_pieces, job, job->pieces, 16);
+  pool_run(cut_pieces, job, job->pieces, 16, COST_EVEN);
   for (size_t piece = 0; piece < job->pieces; piece++) {
     size_t from_low, from_high;
     const size_t at = piece * PIECE, length = piece_length(job, piece);
@@ -181,7 +181,7 @@ int64_t draw(const float *logits, size_t width, const struct draw_settings *sett
   struct drawing job = {.path = path, .logits = logits, .width = width, .pieces = pieces, .top = top,
                         .inverse_temperature = 1 / settings->temperature, .min_p = settings->min_p,
                         .weights = weights, .sums = sums, .counts = counts};
-  pool_run(weigh_pieces, &job, pieces, 16);
+  pool_run(weigh_pieces, &job, pieces, 16, COST_EVEN);
   double total = sum_pieces(&job);
   if (settings->top_k > 0 && settings->top_k < width) {
     keep_largest(&job, settings->top_k, INFINITY);

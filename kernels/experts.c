@@ -107,13 +107,14 @@ bool experts(const float *x, const struct expert *const *list, const int32_t *co
       .x = x, .activated = activated, .y = y,
       .x_panels = inputs + groups_bytes, .inner_panels = inner_panels,
   };
-  const size_t wide = larger(1, 16384 / (2 * row_block_bytes(shape)));
-  const size_t narrow = larger(1, 16384 / row_block_bytes(list[0]->down));
+  const size_t wide = blocks_worth_a_range(2 * row_block_bytes(shape));
+  const size_t narrow = blocks_worth_a_range(row_block_bytes(list[0]->down));
+  const enum pool_cost cost = count == 1 ? COST_EVEN : COST_UNEVEN;
   // Rounding a row takes under a microsecond: below a few it is not worth waking anyone.
   const size_t few = 4;
-  pool_run(quantise_inputs, &job, count, few);
-  pool_run(gate_and_up, &job, count * job.inner_blocks, wide);
-  pool_run(quantise_inner, &job, count, few);
-  pool_run(down, &job, count * job.hidden_blocks, narrow);
+  pool_run(quantise_inputs, &job, count, few, COST_UNEVEN);
+  pool_run(gate_and_up, &job, count * job.inner_blocks, wide, cost);
+  pool_run(quantise_inner, &job, count, few, COST_UNEVEN);
+  pool_run(down, &job, count * job.hidden_blocks, narrow, cost);
   return true;
 }

@@ -19,7 +19,8 @@ static _Atomic long spin_ns = 50000;
 static struct {
   pool_task task;
   void *context;
-  size_t count, least, threads;
+  size_t count, least;
+  size_t parts;  // of what is left, one is the next range
   _Atomic size_t next;
 } job;
 
@@ -53,8 +54,8 @@ static void take_ranges(int thread) {
     size_t from = atomic_load_explicit(&job.next, memory_order_relaxed), to;
     do {
       if (from >= job.count) return;
-      // Half of a fair share of what is left: few ranges, and the last ones are short, so that all end together.
-      size_t range = (job.count - from) / (2 * job.threads);
+      // A share of what is left: few ranges, and the last ones are short, so that all end together.
+      size_t range = (job.count - from) / job.parts;
       if (range < job.least) range = job.least;
       to = job.count - from < range ? job.count : from + range;
     } while (!atomic_compare_exchange_weak(&job.next, &from, to));
@@ -149,7 +150,7 @@ void pool_resize(int threads, int spin_us) {
   wanted = threads;
 }
 
-void pool_run(pool_task task, void *context, size_t count, size_t least) {
+void pool_run(pool_task task, void *context, size_t count, size_t least, enum pool_cost cost) {
   if (count <= least || wanted == 1) {
     if (count > 0) task(context, 0, count, 0);
     return;
@@ -159,7 +160,7 @@ void pool_run(pool_task task, void *context, size_t count, size_t least) {
   job.context = context;
   job.count = count;
   job.least = least;
-  job.threads = (size_t)wanted;
+  job.parts = (size_t)wanted * cost;
   atomic_store(&job.next, 0);
   post();
   take_ranges(0);

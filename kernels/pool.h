@@ -16,8 +16,10 @@ int pool_threads(void);
 
 // Under the lock. Splits items 0 … count - 1 into ranges of at least `least` (the last may be shorter), hands them out
 // as threads come for them, large ones first, and returns when all are done. `thread` is below pool_threads().
+// Items that cost alike are split into few ranges: what is left by the number of threads. Others into half of that.
 typedef void (*pool_task)(void *context, size_t from, size_t to, int thread);
-void pool_run(pool_task task, void *context, size_t count, size_t least);
+enum pool_cost { COST_EVEN = 1, COST_UNEVEN = 2 };
+void pool_run(pool_task task, void *context, size_t count, size_t least, enum pool_cost cost);
 
 // Under the lock: memory that stays until it is asked for larger, 64-byte aligned; NULL if there is none. What it held
 // is lost. Each slot is one use.

@@ -56,9 +56,8 @@ bool product(const float *x, size_t n, const struct matrix *const *matrices, flo
     job.items += row_blocks(matrices[i]);
     bytes = larger(bytes, row_block_bytes(matrices[i]));
   }
-  pool_run(quantise_panels, &job, panel_count(n), 1);
+  pool_run(quantise_panels, &job, panel_count(n), 1, COST_EVEN);
   const size_t rounds = (panel_count(n) + RESIDENT_PANELS - 1) / RESIDENT_PANELS;
-  // Ranges below about 16 KiB of weights cost more to hand out than they save.
-  pool_run(multiply, &job, rounds * job.items, larger(1, 16384 / bytes));
+  pool_run(multiply, &job, rounds * job.items, blocks_worth_a_range(bytes), COST_EVEN);
   return true;
 }

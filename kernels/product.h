@@ -18,6 +18,9 @@ static inline size_t row_blocks(const struct matrix *m) { return (m->rows + TILE
 // Of one row of tiles.
 static inline size_t row_block_bytes(const struct matrix *m) { return blocks_of(m->cols) * tile_bytes(m->bits); }
 
+// Rows of tiles of so many bytes that it pays to hand out as one range: a stream of weights starts slowly.
+static inline size_t blocks_worth_a_range(size_t bytes) { return (24576 + bytes - 1) / bytes; }
+
 static inline size_t panels_bytes(size_t rows, size_t cols) { return rows * blocks_of(cols) * PANEL_BYTES; }
 
 // Panel p of rows that lie in panels one after another.

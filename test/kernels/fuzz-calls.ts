@@ -28,6 +28,13 @@ function matrix(rows: number, cols: number, bits: 4 | 8): QuantisedMatrix {
   return kernels.matrixOf(bytes, rows, cols, bits);
 }
 
+/** Somewhere in a mapped file, aligned to nothing. */
+const map = kernels.map(file);
+function mapped(rows: number, cols: number, bits: 4 | 8): QuantisedMatrix {
+  const bytes = Math.ceil(rows / 16) * Math.ceil(cols / 32) * (bits === 4 ? 288 : 544);
+  return kernels.matrix(map, below(map.bytes - bytes + 1), rows, cols, bits);
+}
+
 /** A wrong value now and then. */
 const junk = () =>
   pick<unknown>([
@@ -55,7 +62,9 @@ const cacheOf = (kvHeads: number, headDim: number) => kernels.cache(size(8), siz
 function product(): unknown[] {
   const n = size(pick([1, 4, 40]));
   const cols = size(100);
-  const matrices = Array.from({ length: size(3) }, () => matrix(size(50), cols, pick([4, 8])));
+  const matrices = Array.from({ length: size(3) }, () =>
+    pick([matrix, mapped])(size(50), cols, pick([4, 8])),
+  );
   return [floats(n * cols), n, matrices, matrices.map(({ rows }) => floats(n * rows))];
 }
 
@@ -142,6 +151,14 @@ const makers: Record<string, () => unknown[]> = {
       return [k, new Int32Array(n * k), floats(n * k)];
     }),
   logsumexp: () => logits((n) => [0.1 + next(), new Float64Array(n)]),
+  draw: () => {
+    const width = size(3000);
+    return [floats(width), width, 0.1 + next(), next(), below(100), next() / 2, next()];
+  },
+  matrix: () => [map, below(map.bytes), size(2 ** 12), size(2 ** 12), pick([4, 8])],
+  advise: () => [map, below(map.bytes), size(map.bytes), pick(['willneed', 'populate', 'random', 'normal'])],
+  resident: () => [map, below(map.bytes), size(map.bytes)],
+  sweep: () => [map, below(map.bytes), size(map.bytes)],
   readRows: () => {
     const [rows, cols, n] = [size(50), size(100), size(10)];
     const ids = Int32Array.from({ length: n }, () => below(rows));
