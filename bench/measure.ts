@@ -1,16 +1,17 @@
 // Runs one subject once, in fresh processes: cold start, warm start, memory, every load. A load that fails is noted
 // and the others go on. Knows no table.
 import { stat } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Engine, type Generation, now, type RunningEngine, type Task } from './engine.ts';
 import { evict, warm } from './page-cache.ts';
-import { bytesRead, memoryOf } from './process-tree.ts';
+import { bytesRead, killDescendants, memoryOf } from './process-tree.ts';
 import { decodeRate, firstTokenSeconds } from './rate.ts';
 import { type Figure, firstLoad, type Load, loads, type Subject, warmUp, warmUps } from './rows.ts';
 import type { Samples } from './samples.ts';
 
 /** A load that takes longer has failed. Milliseconds. */
 const LOAD_LIMIT = 120_000;
+/** Slow disks hold 11 GB, and ONNX Runtime wants all of it first. Milliseconds. */
+const START_LIMIT = 300_000;
 
 export interface Measurement {
   subject: Subject;
@@ -22,7 +23,6 @@ export interface Measurement {
   /** Drop its files from the page cache and start it once like that. */
   cold: boolean;
   log: (line: string) => void;
-  onRunning: (engine: RunningEngine | undefined) => void;
 }
 
 export async function measure(options: Measurement): Promise<void> {
@@ -77,17 +77,19 @@ export async function measure(options: Measurement): Promise<void> {
 }
 
 async function withEngine(
-  { engine, onRunning }: Measurement,
+  { engine }: Measurement,
   use: (running: RunningEngine, spawnedAt: number) => Promise<void>,
 ): Promise<void> {
   const spawnedAt = now();
-  const running = await engine.start();
-  onRunning(running);
   try {
-    await use(running, spawnedAt);
+    const running = await within(engine.start(), START_LIMIT);
+    try {
+      await use(running, spawnedAt);
+    } finally {
+      await running.stop();
+    }
   } finally {
-    await running.stop();
-    onRunning(undefined);
+    killDescendants(process.pid); // where it never said that it had started
   }
 }
 
@@ -99,16 +101,19 @@ async function secondsToFirstToken(
   return firstTokenSeconds({ ...(await generate(running, firstLoad, vocab)), startedAt: spawnedAt });
 }
 
-async function generate(running: RunningEngine, load: Load, vocab: number): Promise<Generation> {
-  const timer = new AbortController();
-  const late = delay(LOAD_LIMIT, undefined, { signal: timer.signal }).then((): never => {
-    throw new Error(`not done within ${LOAD_LIMIT / 1000} s`);
+function generate(running: RunningEngine, load: Load, vocab: number): Promise<Generation> {
+  return within(running.generate(taskOf(load, vocab)), LOAD_LIMIT);
+}
+
+async function within<T>(promise: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done within ${limitMs / 1000} s`)), limitMs);
   });
   try {
-    return await Promise.race([running.generate(taskOf(load, vocab)), late]);
+    return await Promise.race([promise, late]);
   } finally {
-    late.catch(() => {}); // it is over either way
-    timer.abort();
+    clearTimeout(timer);
   }
 }
 

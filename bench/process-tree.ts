@@ -52,6 +52,10 @@ export async function endTree(pid: number, ended: Promise<unknown>, graceMs = 15
   await ended;
 }
 
+export function killDescendants(pid: number): void {
+  for (const each of treeOf(pid)) if (each !== pid) signal(each, 'SIGKILL');
+}
+
 /** Every mapping: the file behind it, its size, and its proportional share of what is in memory. Bytes. */
 function mappingsOf(pid: number): { path: string; size: number; share: number }[] {
   // A mapping's first line: addresses, rights, offset, device, inode, path.

@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import type { Bandwidth } from './bandwidth.ts';
-import type { Engine, RunningEngine } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { positionBytes } from './floor.ts';
 import { measure } from './measure.ts';
 import { findBundle, findGguf, findProbe, makeCache } from './models.ts';
 import { ours } from './ours.ts';
 import { evict, warm } from './page-cache.ts';
 import { peer, peerMissing } from './peer.ts';
+import { killDescendants } from './process-tree.ts';
 import { median } from './rate.ts';
 import { lineOf, tableOf } from './report.ts';
 import { rows as allRows, figuresOf, rowsNamed, type Subject } from './rows.ts';
@@ -70,13 +71,12 @@ const subjects = await prepare();
 const bandwidths: Bandwidth[] = [];
 const loadAverages: number[] = [];
 
-let running: RunningEngine | undefined;
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
-  process.once(signal, async () => {
-    await running?.stop();
+  process.once(signal, () => {
+    killDescendants(process.pid);
     process.exit(code);
   });
 }
@@ -105,9 +105,6 @@ for (let round = 0; round < rounds; round++) {
       vocab: bundle.config.vocab,
       samples,
       log: (line) => log(`  ${engine.name}: ${line}`),
-      onRunning: (now) => {
-        running = now;
-      },
     });
   }
 }

@@ -7,6 +7,7 @@ import type { Fleet } from '../../router/fleet.ts';
 import type { RoutingRule } from '../../router/selection.ts';
 import { BlockPool } from './blocks.ts';
 import { callFailed, fault, notReady } from './faults.ts';
+import { fingerprint, fleetCounters } from './fingerprint.ts';
 import type { ForwardModel } from './forward.ts';
 import type {
   EngineClient,
@@ -17,6 +18,7 @@ import type {
 } from './messages.ts';
 import { cut, MicroBatches } from './micro-batches.ts';
 import { PartQueue } from './part-queue.ts';
+import { refusal } from './refusal.ts';
 import { sample } from './sampler.ts';
 import { type Planned, planStep } from './scheduler.ts';
 import { Sequence } from './sequence.ts';
@@ -132,12 +134,7 @@ export class Engine implements EngineClient {
 
   async status(): Promise<EngineStatus> {
     const { fleet, dense } = this.#model;
-    const shards = fleet.status();
     const { identity, content, kvMemory } = this.#options;
-    const classes = [...new Set(shards.flatMap((shard) => shard.numericsClass ?? []))].sort();
-    const named = createHash('sha256').update(
-      JSON.stringify([identity, content, dense.numericsClass, classes]),
-    );
     return {
       ready: fleet.ready && !this.#closing,
       missing: fleet.missing(),
@@ -145,8 +142,13 @@ export class Engine implements EngineClient {
       waiting: this.#waiting.length,
       kvBytesReserved: (this.#pool.count - this.#pool.available) * dense.kv.blockBytes,
       kvBytesLimit: kvMemory,
-      shards,
-      fingerprint: `fp_${named.digest('hex').slice(0, 12)}`,
+      shards: fleet.status(),
+      fingerprint: fingerprint({
+        identity,
+        content,
+        dense: dense.numericsClass,
+        experts: fleet.numericsClasses,
+      }),
       counters: { ...this.#counters, ...fleetCounters(fleet) },
     };
   }
@@ -165,34 +167,18 @@ export class Engine implements EngineClient {
     clearTimeout(cut);
   }
 
-  /** Why a request cannot even wait, if so. */
-  #refusal({ prompt, maxTokens }: GenerationRequest) {
-    const { context, kvMemory, maxWaiting } = this.#options;
-    const { vocab } = this.info;
-    const { dense, fleet } = this.#model;
-    if (this.#closing) return fault('shutting_down', 'the server is shutting down');
-    if (prompt.length === 0) return fault('invalid_request', 'the prompt has no tokens');
-    if (maxTokens < 1) return fault('invalid_request', 'max_tokens must be at least 1');
-    const stranger = prompt.find((id) => id < 0 || id >= vocab);
-    if (stranger !== undefined) {
-      return fault('invalid_request', `token id ${stranger} is outside the vocabulary of ${vocab}`);
-    }
-    const reach = prompt.length + maxTokens;
-    if (reach > context) {
-      const asked = `${reach} tokens (${prompt.length} of prompt, ${maxTokens} of answer)`;
-      return fault('context_length_exceeded', `${asked} are more than the context of ${context}`);
-    }
-    if (Math.ceil(reach / dense.kv.blockSize) > this.#pool.count) {
-      return fault(
-        'context_length_exceeded',
-        `${reach} tokens need more KV memory than the ${kvMemory} bytes allowed`,
-      );
-    }
-    if (!fleet.ready) return notReady(fleet.missing());
-    if (this.#waiting.length >= maxWaiting) {
-      return fault('queue_full', `${maxWaiting} requests are waiting already`, { retryAfterMs: 1000 });
-    }
-    return undefined;
+  #refusal(request: GenerationRequest) {
+    const { context, maxWaiting } = this.#options;
+    const { fleet } = this.#model;
+    return refusal(request, {
+      closing: this.#closing,
+      vocab: this.info.vocab,
+      context,
+      kvPositions: this.#pool.count * this.#pool.size,
+      missing: fleet.ready ? [] : fleet.missing(),
+      waiting: this.#waiting.length,
+      maxWaiting,
+    });
   }
 
   async #run(): Promise<void> {
@@ -364,18 +350,6 @@ export class Engine implements EngineClient {
     this.#unwant(sequence);
     this.#wake();
   }
-}
-
-/** In the names that /metrics gives them. */
-function fleetCounters({ counters }: Fleet): Record<string, number> {
-  return {
-    expert_calls: counters.calls,
-    expert_rows: counters.rows,
-    expert_call_failures: counters.failures,
-    expert_bytes_sent: counters.bytesSent,
-    expert_bytes_received: counters.bytesReceived,
-    shard_reconnects: counters.reconnects,
-  };
 }
 
 /** 64 bits of SHA-256 over the row's bytes. */

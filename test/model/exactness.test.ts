@@ -90,7 +90,7 @@ describe('a row gives the same bits whatever runs beside it', () => {
     });
   }
 
-  it('attention: any chunks of two or more queries, any capacity; single queries among themselves', async () => {
+  it('attention: chunks that leave no last tile of one query, any capacity; single queries among themselves', async () => {
     const config = { heads: 4, kvHeads: 2, headDim: 16 } as Parameters<typeof attention>[0];
     const session = await openSession(attention(config));
     const positions = 50;

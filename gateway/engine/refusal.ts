@@ -1,0 +1,44 @@
+// Why a request cannot even wait, if so. Pure; knows no queue and no device.
+import { fault, notReady } from './faults.ts';
+import type { GenerationError, GenerationRequest, MissingUnits } from './messages.ts';
+
+export interface Capacity {
+  closing: boolean;
+  vocab: number;
+  /** Most positions of a sequence. */
+  context: number;
+  /** Positions that fit the KV memory, all of it given to one sequence. */
+  kvPositions: number;
+  missing: readonly MissingUnits[];
+  waiting: number;
+  maxWaiting: number;
+}
+
+export function refusal(
+  { prompt, maxTokens }: Pick<GenerationRequest, 'prompt' | 'maxTokens'>,
+  { closing, vocab, context, kvPositions, missing, waiting, maxWaiting }: Capacity,
+): GenerationError | undefined {
+  if (closing) return fault('shutting_down', 'the server is shutting down');
+  if (prompt.length === 0) return fault('invalid_request', 'the prompt has no tokens');
+  if (maxTokens < 1) return fault('invalid_request', 'max_tokens must be at least 1');
+  const stranger = prompt.find((id) => id < 0 || id >= vocab);
+  if (stranger !== undefined) {
+    return fault('invalid_request', `token id ${stranger} is outside the vocabulary of ${vocab}`);
+  }
+  const reach = prompt.length + maxTokens;
+  if (reach > context) {
+    const asked = `${reach} tokens (${prompt.length} of prompt, ${maxTokens} of answer)`;
+    return fault('context_length_exceeded', `${asked} are more than the context of ${context}`);
+  }
+  if (reach > kvPositions) {
+    return fault(
+      'context_length_exceeded',
+      `${reach} tokens are more than the ${kvPositions} that the KV memory holds`,
+    );
+  }
+  if (missing.length > 0) return notReady(missing);
+  if (waiting >= maxWaiting) {
+    return fault('queue_full', `${maxWaiting} requests are waiting already`, { retryAfterMs: 1000 });
+  }
+  return undefined;
+}
