@@ -52,7 +52,7 @@ const largest = (values: readonly number[]) => Math.round(Math.max(...values));
 
 let up: Gateway;
 beforeAll(async () => {
-  up = await startUp(await tinyBundle({ context: 8_192 }));
+  up = await startUp(await tinyBundle({ context: 8_192 }), ['--device', 'ort-cpu']);
 });
 
 describe(`contexts of ${SHORT} and ${LONG} tokens in one batch`, () => {
