@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { type Engine, type Generation, now, type RunningEngine, type Task } from './engine.ts';
 import { evict, warm } from './page-cache.ts';
 import { bytesRead, killDescendants, memoryOf } from './process-tree.ts';
+import type { Quiet } from './quiet.ts';
 import { decodeRate, firstTokenSeconds } from './rate.ts';
 import { type Figure, firstLoad, type Load, loads, type Subject, warmUp, warmUps } from './rows.ts';
 import type { Samples } from './samples.ts';
@@ -23,6 +24,7 @@ export interface Measurement {
   /** Drop its files from the page cache and start it once like that. */
   cold: boolean;
   log: (line: string) => void;
+  quiet: Quiet;
 }
 
 export async function measure(options: Measurement): Promise<void> {
@@ -66,7 +68,7 @@ export async function measure(options: Measurement): Promise<void> {
           if (wanted.length === 0) continue;
           log(wanted.join(', '));
           await attempt(options, wanted, async () => {
-            const generation = await generate(running, load, options.vocab);
+            const generation = await options.quiet.measure(() => generate(running, load, options.vocab));
             if (load.prefill)
               note(load.prefill, (load.streams * load.prompt) / firstTokenSeconds(generation));
             if (load.decode) note(load.decode, decodeRate(generation));
@@ -77,9 +79,10 @@ export async function measure(options: Measurement): Promise<void> {
 }
 
 async function withEngine(
-  { engine }: Measurement,
+  { engine, quiet }: Measurement,
   use: (running: RunningEngine, spawnedAt: number) => Promise<void>,
 ): Promise<void> {
+  await quiet.wait();
   const spawnedAt = now();
   try {
     const running = await within(engine.start(), START_LIMIT);

@@ -52,6 +52,19 @@ export async function endTree(pid: number, ended: Promise<unknown>, graceMs = 15
   await ended;
 }
 
+/** Processor time of all of them and of those that have ended, in ticks of /proc/stat. */
+export function processorTicks(pid: number): number {
+  return treeOf(pid).reduce((sum, each) => {
+    const stat = readOrGone(`/proc/${each}/stat`) ?? '';
+    // utime, stime, and those of children that were waited for.
+    const times = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 15);
+    return times.reduce((total, time) => total + Number(time), sum);
+  }, 0);
+}
+
 export function killDescendants(pid: number): void {
   for (const each of treeOf(pid)) if (each !== pid) signal(each, 'SIGKILL');
 }

@@ -1,7 +1,7 @@
 // `npm run bench`: ours and llama.cpp side by side on one machine; the rows are in rows.ts, what they mean in
 // docs/benchmarks.md. Prints a table; the last line is JSON.
 import { execFile, execFileSync } from 'node:child_process';
-import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
+import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
@@ -14,6 +14,7 @@ import { ours } from './ours.ts';
 import { evict, warm } from './page-cache.ts';
 import { peer, peerMissing } from './peer.ts';
 import { killDescendants } from './process-tree.ts';
+import { Quiet } from './quiet.ts';
 import { median } from './rate.ts';
 import { lineOf, tableOf } from './report.ts';
 import { rows as allRows, figuresOf, rowsNamed, type Subject } from './rows.ts';
@@ -29,6 +30,7 @@ const usage = `npm run bench -- [options]
   --device NAME        for expertgrid up; other than cpu is shown without targets
   --threads N          of either engine; one a core unless told
   --flash on|off|auto  llama.cpp's flash attention (auto, as it comes)
+  --patience S         seconds to wait, in all, for other work on the machine to end (240)
   --cache DIR          for the models that are written once (EXPERTGRID_BENCH_CACHE, else a folder in ${tmpdir()})
 `;
 
@@ -44,6 +46,7 @@ const { values: flags } = parseArgs({
     threads: { type: 'string' },
     flash: { type: 'string', default: 'auto' },
     cache: { type: 'string' },
+    patience: { type: 'string', default: '240' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -69,7 +72,7 @@ const bundle = await findBundle({
 const probe = await findProbe(cache);
 const subjects = await prepare();
 const bandwidths: Bandwidth[] = [];
-const loadAverages: number[] = [];
+const quiet = new Quiet({ log: (line) => log(`    ${line}`), patienceMs: Number(flags.patience) * 1000 });
 
 for (const [signal, code] of [
   ['SIGINT', 130],
@@ -81,16 +84,11 @@ for (const [signal, code] of [
   });
 }
 
-const [before = 0] = loadavg();
-if (before > 0.5)
-  log(`the machine is busy (load ${before.toFixed(1)}): wait, or take the figures for nothing`);
-
 /** Whose files are in the page cache, and whose have been started from disk: once is enough, disks are slow. */
 let cached: readonly string[] = [];
 const startedCold = new Set<readonly string[]>();
 for (let round = 0; round < rounds; round++) {
-  loadAverages.push(loadavg()[0] ?? 0);
-  log(`round ${round + 1} of ${rounds}, load ${loadAverages.at(-1)?.toFixed(2)}`);
+  log(`round ${round + 1} of ${rounds}`);
   await probeBandwidth();
   for (const [subject, engine] of round % 2 === 0 ? subjects : subjects.toReversed()) {
     if (cached !== engine.files) await evict(cached);
@@ -104,6 +102,7 @@ for (let round = 0; round < rounds; round++) {
       figures: figuresOf(rows, subject),
       vocab: bundle.config.vocab,
       samples,
+      quiet,
       log: (line) => log(`  ${engine.name}: ${line}`),
     });
   }
@@ -122,7 +121,7 @@ const run = {
   bundleBytes: bundle.bytes,
   bandwidth,
   bandwidthReader: bandwidths[0]?.reader,
-  loadAverages,
+  othersShare: median(quiet.shares),
   seconds: Math.round((performance.now() - startedAt) / 1000),
 };
 console.log(`${run.machine}; commit ${run.commit}; Node ${run.node}; device: ${run.device}`);
@@ -160,7 +159,9 @@ async function prepare(): Promise<[Subject, Engine][]> {
 async function probeBandwidth(): Promise<void> {
   await warm([probe]);
   const script = fileURLToPath(new URL('bandwidth.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [script, probe, String(threads)]);
+  const { stdout } = await quiet.measure(() =>
+    promisify(execFile)(process.execPath, [script, probe, String(threads)]),
+  );
   bandwidths.push(JSON.parse(stdout));
 }
 

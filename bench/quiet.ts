@@ -1,0 +1,72 @@
+// Waits for the machine's other work, and takes a measurement again that it disturbed. Knows nothing of what is measured.
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { processorTicks } from './process-tree.ts';
+
+/** Of all cores, used by processes that are not ours: more than this disturbs. */
+const DISTURBED = 0.08;
+const ATTEMPTS = 4;
+const GLANCE = 400;
+
+interface Ticks {
+  /** All cores: anything but idle; everything. Own: this process and its descendants. */
+  busy: number;
+  total: number;
+  own: number;
+}
+
+export class Quiet {
+  /** What is left of it. */
+  #patience: number;
+  readonly #log: (line: string) => void;
+  /** Of each measurement, the share of the cores that others used. */
+  readonly shares: number[] = [];
+
+  /** Waits for `patienceMs` in all; then figures are taken as they come. */
+  constructor({ log, patienceMs }: { log: (line: string) => void; patienceMs: number }) {
+    this.#log = log;
+    this.#patience = patienceMs;
+  }
+
+  /** The result that others disturbed least. */
+  async measure<T>(action: () => Promise<T>): Promise<T> {
+    let best: { result: T; share: number } | undefined;
+    for (let attempt = 1; best === undefined || (best.share > DISTURBED && attempt <= ATTEMPTS); attempt++) {
+      await this.wait();
+      const before = ticks();
+      const result = await action();
+      const share = othersShare(before, ticks());
+      if (best === undefined || share < best.share) best = { result, share };
+      if (this.#patience <= 0) break;
+    }
+    this.shares.push(best.share);
+    if (best.share > DISTURBED)
+      this.#log(`others used ${Math.round(100 * best.share)} % of the cores meanwhile`);
+    return best.result;
+  }
+
+  /** Returns when others leave the cores alone, or patience is at its end. */
+  async wait(): Promise<void> {
+    while (this.#patience > 0) {
+      const before = ticks();
+      await delay(GLANCE);
+      if (othersShare(before, ticks()) <= DISTURBED) return;
+      this.#patience -= GLANCE;
+    }
+  }
+}
+
+function ticks(): Ticks {
+  const [, user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = (
+    readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? ''
+  )
+    .split(/ +/)
+    .map(Number);
+  const busy = user + nice + system + irq + softirq + steal;
+  return { busy, total: busy + idle + iowait, own: processorTicks(process.pid) };
+}
+
+function othersShare(before: Ticks, after: Ticks): number {
+  const others = after.busy - before.busy - (after.own - before.own);
+  return Math.max(0, others) / Math.max(1, after.total - before.total);
+}
