@@ -52,6 +52,7 @@ export async function measure(options: Measurement): Promise<void> {
         log('warm start');
         note('start-warm', await secondsToFirstToken(options, running, spawnedAt));
         for (let i = 0; i < warmUps; i++) await generate(running, warmUp, options.vocab);
+        await options.quiet.settle();
         if (figures.has('memory')) {
           const keyValues = running.keyValueBytes(taskOf(warmUp, options.vocab));
           await attempt(options, ['memory'], async () => {

@@ -7,6 +7,10 @@ import { processorTicks } from './process-tree.ts';
 const DISTURBED = 0.08;
 const ATTEMPTS = 4;
 const GLANCE = 400;
+/** Of all cores. */
+const AT_REST = 0.02;
+/** Milliseconds. */
+const SETTLE = 120_000;
 
 interface Ticks {
   /** All cores: anything but idle; everything. Own: this process and its descendants. */
@@ -43,6 +47,18 @@ export class Quiet {
     if (best.share > DISTURBED)
       this.#log(`others used ${Math.round(100 * best.share)} % of the cores meanwhile`);
     return best.result;
+  }
+
+  /** Returns when our own processes are at rest: after a start an engine may still be reading ahead. */
+  async settle(limitMs = SETTLE): Promise<void> {
+    const until = performance.now() + limitMs;
+    while (performance.now() < until) {
+      const before = ticks();
+      await delay(2 * GLANCE);
+      const after = ticks();
+      if ((after.own - before.own) / Math.max(1, after.total - before.total) < AT_REST) return;
+    }
+    this.#log(`still busy with itself after ${limitMs / 1000} s`);
   }
 
   /** Returns when others leave the cores alone, or patience is at its end. */
