@@ -104,7 +104,7 @@ export interface EngineStatus {
   shards: { address: string; connected: boolean; units: number; numericsClass: string | undefined }[];
   /** Names the numerics of the whole (`system_fingerprint`). */
   fingerprint: string;
-  /** Monotonic counters since start; names as in /metrics. */
+  /** Monotonic counters since start; /metrics calls each `expertgrid_engine_<name>_total`. */
   counters: Record<string, number>;
 }
 

@@ -4,19 +4,9 @@ import { compileConstraint } from '../../../gateway/constraints/constraint.ts';
 import type { SamplingSettings } from '../../../gateway/engine/messages.ts';
 import { uniform } from '../../../gateway/engine/random.ts';
 import { sample } from '../../../gateway/engine/sampler.ts';
+import { countingRequest } from '../../support/counting-engine.ts';
 
-const greedy: SamplingSettings = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  logitBias: [],
-  seed: 1,
-  choice: 0,
-};
+const greedy: SamplingSettings = countingRequest().sampling;
 
 function pick(
   logits: readonly number[],
