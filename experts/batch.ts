@@ -1,9 +1,8 @@
-// Joins the asks of several callers into one group of rows an expert, and splits the answers again. Pure.
+// Joins the asks of several callers into one run of a layer, and splits the answers again. Pure.
 //
-// Worked example: job A asks row 0 of experts 3 and 17, job B its row 0 of expert 3:
-//   groups = [{ expert: 3, rows: [A0, B0] }, { expert: 17, rows: [A0] }]
+// Worked example: job A asks its row 0 of experts 3 and 17, job B its row 0 of expert 3:
+//   joined = { rows: [A0, B0], asks: [0, 3,  0, 17,  1, 3] }
 //   split  → A: [y3(A0), y17(A0)], B: [y3(B0)]
-import type { ExpertGroup } from '../model/devices/expert.ts';
 
 export interface Asked {
   /** `[n, hidden]` */
@@ -12,55 +11,38 @@ export interface Asked {
   asks: Uint16Array;
 }
 
-/** One group for each expert asked for, in ascending order; its rows in the order of the jobs and their asks. */
-export function joinAsks(jobs: readonly Asked[], hidden: number): ExpertGroup[] {
-  const counts = new Map<number, number>();
-  eachAsk(jobs, (_job, _row, expert) => counts.set(expert, (counts.get(expert) ?? 0) + 1));
-  const groups = new Map<number, ExpertGroup>();
-  for (const expert of [...counts.keys()].sort((a, b) => a - b)) {
-    groups.set(expert, { expert, rows: new Float32Array((counts.get(expert) ?? 0) * hidden) });
+/** All rows one after another, and all asks in order, their rows counted through. One job is taken as it is. */
+export function joinAsks(jobs: readonly Asked[], hidden: number): Asked {
+  if (jobs.length === 1) return jobs[0]!;
+  const rows = new Float32Array(jobs.reduce((sum, job) => sum + job.rows.length, 0));
+  const asks = new Uint16Array(jobs.reduce((sum, job) => sum + job.asks.length, 0));
+  let row = 0;
+  let at = 0;
+  for (const job of jobs) {
+    rows.set(job.rows, row * hidden);
+    for (let i = 0; i < job.asks.length; i += 2) {
+      asks[at++] = row + job.asks[i]!;
+      asks[at++] = job.asks[i + 1]!;
+    }
+    row += job.rows.length / hidden;
   }
-  const filled = new Map<number, number>();
-  eachAsk(jobs, (job, row, expert) => {
-    const at = filled.get(expert) ?? 0;
-    groups.get(expert)?.rows.set(job.rows.subarray(row * hidden, (row + 1) * hidden), at * hidden);
-    filled.set(expert, at + 1);
-  });
-  return [...groups.values()];
+  return { rows, asks };
 }
 
-/** Each job's answer rows `[m, hidden]` in the order of its asks. `outputs` are in the order of `groups`. */
+/** Each job's part of `answers [asks, hidden]`: a view. Throws where a device answered another number of rows. */
 export function splitAnswers(
-  jobs: readonly Asked[],
-  groups: readonly ExpertGroup[],
-  outputs: readonly Float32Array[],
+  jobs: readonly Pick<Asked, 'asks'>[],
+  answers: Float32Array,
   hidden: number,
 ): Float32Array[] {
-  const outputOf = new Map(groups.map(({ expert }, i) => [expert, outputs[i]]));
-  for (const { expert, rows } of groups) {
-    const length = outputOf.get(expert)?.length;
-    if (length !== rows.length) {
-      throw new Error(`the device answered expert ${expert} with ${length} floats for ${rows.length}`);
-    }
+  const wanted = jobs.reduce((sum, { asks }) => sum + (asks.length / 2) * hidden, 0);
+  if (answers.length !== wanted) {
+    throw new Error(`the device answered with ${answers.length} floats for ${wanted}`);
   }
-  const taken = new Map<number, number>();
-  const answers = new Map(jobs.map((job) => [job, new Float32Array((job.asks.length / 2) * hidden)]));
-  eachAsk(jobs, (job, _row, expert, ask) => {
-    const at = taken.get(expert) ?? 0;
-    const answer = outputOf.get(expert)?.subarray(at * hidden, (at + 1) * hidden);
-    if (answer !== undefined) answers.get(job)?.set(answer, ask * hidden);
-    taken.set(expert, at + 1);
+  let end = 0;
+  return jobs.map(({ asks }) => {
+    const length = (asks.length / 2) * hidden;
+    end += length;
+    return answers.subarray(end - length, end);
   });
-  return [...answers.values()];
-}
-
-/** Both directions walk the asks in this one order; that is what brings each answer back to its ask. */
-function eachAsk<J extends Asked>(
-  jobs: readonly J[],
-  visit: (job: J, row: number, expert: number, ask: number) => void,
-): void {
-  for (const job of jobs) {
-    for (let ask = 0; 2 * ask < job.asks.length; ask++)
-      visit(job, job.asks[2 * ask]!, job.asks[2 * ask + 1]!, ask);
-  }
 }

@@ -7,7 +7,7 @@ import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { Handlers, Value } from '../rpc/transport.ts';
 import { joinAsks, splitAnswers } from './batch.ts';
 import { Holdings } from './holdings.ts';
-import { createShardMetrics, type ShardMetrics } from './metrics.ts';
+import type { ShardMetrics } from './metrics.ts';
 import { type Batch, type Job, LayerQueue } from './queue.ts';
 import {
   defaultLimits,
@@ -17,6 +17,8 @@ import {
   type ModelOffer,
   parseHelloParams,
   parseRunRequest,
+  type RunAnswer,
+  type RunRequest,
   runAnswerToValue,
 } from './wire.ts';
 
@@ -26,6 +28,7 @@ export interface ShardServiceOptions {
   model: Omit<ModelOffer, 'numericsClass' | 'holdings'>;
   units: readonly Unit[];
   version: string;
+  /** Absent: nothing is counted. */
   metrics?: ShardMetrics;
   limits?: FrameLimits;
   /** Pairs (row, expert) of one run. Bounds how long the thread is away from its sockets. */
@@ -36,6 +39,11 @@ export interface ShardServiceOptions {
 
 export interface ShardService {
   handlers: Handlers;
+  /**
+   * `expert.run` for a gateway in this very thread: without a message, a limit or a queue, for nothing else can be under
+   * way.
+   */
+  run(request: RunRequest): Promise<RunAnswer>;
   readonly state: 'available' | 'draining';
   /** From now on hello says `draining`. Refusing calls is the server's part. */
   drain(): void;
@@ -57,7 +65,7 @@ export function createShardService({
   model,
   units,
   version,
-  metrics = createShardMetrics(),
+  metrics,
   limits = defaultLimits,
   maxBatchAsks = 512,
   maxQueuedAsks = 16_384,
@@ -70,7 +78,7 @@ export function createShardService({
   const queue = new LayerQueue<RunJob>();
   let state: ShardService['state'] = 'available';
   let pumping = false;
-  metrics.unitsHeld.set(holdings.size);
+  metrics?.unitsHeld.set(holdings.size);
 
   const handlers: Handlers = {
     async hello(params) {
@@ -93,11 +101,11 @@ export function createShardService({
           queue.push({ layer, priority, rows, asks, signal, deadlineAt, queuedAt, resolve, reject });
           if (!pumping) void pump();
         });
-        metrics.calls.inc({ outcome: 'ok' });
+        metrics?.calls.inc({ outcome: 'ok' });
         return answer;
       } catch (cause) {
         const error = toRpcError(cause);
-        metrics.calls.inc({ outcome: error.code });
+        metrics?.calls.inc({ outcome: error.code });
         throw error;
       }
     },
@@ -118,7 +126,7 @@ export function createShardService({
       await socketsRead();
       for (const job of queue.takeDead(performance.now())) job.reject(whyDead(job));
       const batch = queue.take(maxBatchAsks);
-      metrics.queuedCalls.set(queue.calls);
+      metrics?.queuedCalls.set(queue.calls);
       if (batch !== undefined) await run(batch);
     }
     pumping = false;
@@ -128,51 +136,47 @@ export function createShardService({
   async function run({ layer, jobs }: Batch<RunJob>): Promise<void> {
     const startedAt = performance.now();
     try {
-      const groups = joinAsks(jobs, hidden);
-      const outputs = await device.run(layer, groups);
+      const { rows, asks } = joinAsks(jobs, hidden);
+      const answers = await device.run(layer, rows, asks);
       const runMs = performance.now() - startedAt;
-      count(jobs, groups.length, startedAt, runMs);
-      const answers = splitAnswers(jobs, groups, outputs, hidden);
-      jobs.forEach((job, i) => {
-        settle(job, layer, answers[i]!, runMs, startedAt - job.queuedAt);
+      if (metrics !== undefined) count(metrics, jobs, asks, startedAt, runMs);
+      splitAnswers(jobs, answers, hidden).forEach((ofJob, i) => {
+        const job = jobs[i]!;
+        settle(job, layer, { rows: ofJob, runMs, queueMs: startedAt - job.queuedAt });
       });
     } catch (cause) {
-      const { message } = toRpcError(cause);
-      const error = new RpcError('internal', `layer ${layer} failed on its device: ${message}`, { cause });
+      const error = deviceFailed(layer, cause);
       for (const job of jobs) job.reject(error);
     }
   }
 
-  function settle(job: RunJob, layer: number, rows: Float32Array, runMs: number, queueMs: number): void {
-    const bad = firstNonFinite(rows);
-    if (job.signal.aborted) {
-      job.reject(whyDead(job));
-    } else if (bad !== undefined) {
-      // A number that is none counts as a fault of the hardware or the weights: it must not travel on as a row.
-      const expert = job.asks[2 * Math.floor(bad / hidden) + 1];
-      job.reject(
-        new RpcError('internal', `expert ${expert} of layer ${layer} gave a number that is not finite`),
-      );
-    } else {
-      job.resolve(runAnswerToValue({ rows, runMs, queueMs }));
-    }
+  function settle(job: RunJob, layer: number, answer: RunAnswer): void {
+    const fault = faultOf(layer, job.asks, answer.rows);
+    if (job.signal.aborted) job.reject(whyDead(job));
+    else if (fault !== undefined) job.reject(fault);
+    else job.resolve(runAnswerToValue(answer));
   }
 
-  function count(jobs: readonly RunJob[], experts: number, startedAt: number, runMs: number): void {
-    let asks = 0;
-    for (const job of jobs) {
-      asks += job.asks.length / 2;
-      metrics.rows.inc({ priority: job.priority === 0 ? 'decode' : 'bulk' }, job.asks.length / 2);
-      metrics.queueSeconds.observe((startedAt - job.queuedAt) / 1_000);
-    }
-    metrics.expertRuns.inc(experts);
-    metrics.batchCalls.observe(jobs.length);
-    metrics.batchRows.observe(asks);
-    metrics.runSeconds.observe(runMs / 1_000);
+  /** A number that is none counts as a fault of the hardware or the weights: it must not travel on as a row. */
+  function faultOf(layer: number, asks: Uint16Array, rows: Float32Array): RpcError | undefined {
+    const bad = firstNonFinite(rows);
+    if (bad === undefined) return undefined;
+    const expert = asks[2 * Math.floor(bad / hidden) + 1];
+    return new RpcError('internal', `expert ${expert} of layer ${layer} gave a number that is not finite`);
   }
 
   return {
     handlers,
+    async run({ layer, rows, asks }) {
+      requireHeld(layer, asks);
+      const startedAt = performance.now();
+      const answers = await device.run(layer, rows, asks).catch((cause) => {
+        throw deviceFailed(layer, cause);
+      });
+      const fault = faultOf(layer, asks, answers);
+      if (fault !== undefined) throw fault;
+      return { rows: answers, runMs: performance.now() - startedAt, queueMs: 0 };
+    },
     get state() {
       return state;
     },
@@ -180,6 +184,28 @@ export function createShardService({
       state = 'draining';
     },
   };
+}
+
+function deviceFailed(layer: number, cause: unknown): RpcError {
+  const { message } = toRpcError(cause);
+  return new RpcError('internal', `layer ${layer} failed on its device: ${message}`, { cause });
+}
+
+function count(
+  metrics: ShardMetrics,
+  jobs: readonly RunJob[],
+  asks: Uint16Array,
+  startedAt: number,
+  runMs: number,
+): void {
+  for (const job of jobs) {
+    metrics.rows.inc({ priority: job.priority === 0 ? 'decode' : 'bulk' }, job.asks.length / 2);
+    metrics.queueSeconds.observe((startedAt - job.queuedAt) / 1_000);
+  }
+  metrics.expertRuns.inc(new Set(asks.filter((_, i) => i % 2 === 1)).size);
+  metrics.batchCalls.observe(jobs.length);
+  metrics.batchRows.observe(asks.length / 2);
+  metrics.runSeconds.observe(runMs / 1_000);
 }
 
 /** Rows that a frame can carry, with room for a message's few other fields. */

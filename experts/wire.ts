@@ -221,9 +221,19 @@ export function parseRunAnswer(value: Value, asks: number, hidden: number): RunA
 }
 
 /** Index of the first NaN or infinity, or undefined. */
-export function firstNonFinite(values: Float32Array, start = 0, end = values.length): number | undefined {
-  for (let i = start; i < end; i++) if (!Number.isFinite(values[i])) return i;
-  return undefined;
+export function firstNonFinite(values: Float32Array): number | undefined {
+  // What is finite times 0 is 0, all else NaN; four sums, because each addition waits for the one before it.
+  let [a, b, c, d] = [0, 0, 0, 0];
+  let i = 0;
+  for (; i + 3 < values.length; i += 4) {
+    a += values[i]! * 0;
+    b += values[i + 1]! * 0;
+    c += values[i + 2]! * 0;
+    d += values[i + 3]! * 0;
+  }
+  for (; i < values.length; i++) a += values[i]! * 0;
+  if (a + b + c + d === 0) return undefined;
+  return values.findIndex((value) => !Number.isFinite(value));
 }
 
 /** Ascending numbers as runs of consecutive ones: `[0,1,2,5] → [[0,2],[5,5]]`. */

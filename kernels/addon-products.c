@@ -2,6 +2,7 @@
 //
 // Reading an element of a JavaScript array may run JavaScript (a getter), which may detach a buffer: lists are read
 // first, and from the first typed array on nothing runs but this code.
+#include <stdlib.h>
 #include "addon.h"
 #include "pool.h"
 #include "product.h"
@@ -60,15 +61,34 @@ static napi_value product_entry(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// A copy, checked: `places` is `[rows, 2]`, row of x and row of y.
+static bool copy_places(napi_env env, const struct array *places, size_t rows, size_t x_rows, size_t y_rows,
+                        struct place **out) {
+  struct place *copy = malloc(rows * sizeof *copy);
+  if (copy == NULL) return fail_memory(env);
+  const volatile int32_t *from = places->data;
+  for (size_t i = 0; i < rows; i++) {
+    copy[i] = (struct place){from[2 * i], from[2 * i + 1]};
+    const bool inside = copy[i].from >= 0 && (size_t)copy[i].from < x_rows && copy[i].to >= 0 && (size_t)copy[i].to < y_rows;
+    if (inside) continue;
+    fail_range(env, "places[%zu] is row %d of x and %d of y, which have %zu and %zu", i, copy[i].from, copy[i].to, x_rows,
+               y_rows);
+    free(copy);
+    return false;
+  }
+  *out = copy;
+  return true;
+}
+
 static napi_value experts_entry(napi_env env, napi_callback_info info) {
-  napi_value arguments[4], values[MOST_GROUPS];
+  napi_value arguments[5], values[MOST_GROUPS];
   const struct expert *list[MOST_GROUPS];
-  struct array x, counts, y;
+  struct array x, counts, y, places;
   size_t groups, rows = 0;
-  if (!read_arguments(env, info, 4, arguments) || !read_list(env, arguments[1], "experts", MOST_GROUPS, &groups) ||
+  if (!read_arguments(env, info, 5, arguments) || !read_list(env, arguments[1], "experts", MOST_GROUPS, &groups) ||
       !read_elements(env, arguments[1], "experts", groups, values) || !read_floats(env, arguments[0], "x", &x) ||
       !read_integers(env, arguments[2], "counts", &counts) || !read_floats(env, arguments[3], "y", &y) ||
-      !check_length(env, &counts, groups, 1)) {
+      !read_optional_integers(env, arguments[4], "places", &places) || !check_length(env, &counts, groups, 1)) {
     return NULL;
   }
   // A copy: memory shared with another thread may change after it was checked.
@@ -91,12 +111,18 @@ static napi_value experts_entry(napi_env env, napi_callback_info info) {
     rows += (size_t)rows_of[i];
   }
   const size_t hidden = list[0]->gate->cols;
-  if (!check_length(env, &x, rows, hidden) || !check_length(env, &y, rows, hidden) || !check_apart(env, &y, &x)) {
+  if (!check_apart(env, &y, &x)) return NULL;
+  struct place *checked = NULL;
+  if (places.data == NULL) {
+    if (!check_length(env, &x, rows, hidden) || !check_length(env, &y, rows, hidden)) return NULL;
+  } else if (!check_length(env, &places, rows, 2) ||
+             !copy_places(env, &places, rows, x.length / hidden, y.length / hidden, &checked)) {
     return NULL;
   }
   pool_lock();
-  const bool done = experts(x.data, list, rows_of, groups, y.data);
+  const bool done = experts(x.data, list, rows_of, groups, checked, y.data);
   pool_unlock();
+  free(checked);
   if (!done) fail_memory(env);
   return NULL;
 }

@@ -6,6 +6,8 @@
 // Rows that one thread does sooner alone than with help.
 enum { FEW_ROWS = 8 };
 
+enum { MOST_RANKS = 1 << 16 };
+
 struct norm {
   const struct path *path;
   const float *h, *o, *weight;  // o may be NULL: then h itself is normed
@@ -137,11 +139,54 @@ static napi_value scores_entry(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+struct combining {
+  const struct path *path;
+  float *residual;
+  const float *answers, *weights;
+  const uint8_t *mask;  // or NULL: all rows
+  size_t k, width;
+};
+
+static void combine_rows(void *context, size_t from, size_t to, int thread) {
+  (void)thread;
+  const struct combining *job = context;
+  for (size_t row = from; row < to; row++) {
+    if (job->mask != NULL && job->mask[row] == 0) continue;
+    for (size_t slot = row * job->k; slot < (row + 1) * job->k; slot++) {
+      job->path->add_weighted(job->answers + slot * job->width, job->weights[slot], job->width,
+                              job->residual + row * job->width);
+    }
+  }
+}
+
+static napi_value combine_entry(napi_env env, napi_callback_info info) {
+  napi_value arguments[7];
+  struct array residual, answers, weights, mask;
+  size_t k, width, n;
+  if (!read_arguments(env, info, 7, arguments) || !read_count(env, arguments[3], "k", 1, MOST_RANKS, &k) ||
+      !read_count(env, arguments[4], "width", 1, MOST_WIDTH, &width) ||
+      !read_count(env, arguments[5], "n", 1, MOST_ROWS, &n) || !read_floats(env, arguments[0], "residual", &residual) ||
+      !read_floats(env, arguments[1], "answers", &answers) || !read_floats(env, arguments[2], "weights", &weights) ||
+      !read_optional_bytes(env, arguments[6], "mask", &mask) || !check_length(env, &residual, n, width) ||
+      // In this order: n * k is then a number of elements that there are, and its product with width fits.
+      !check_length(env, &weights, n, k) || !check_length(env, &answers, n * k, width) ||
+      (mask.data != NULL && !check_length(env, &mask, n, 1)) || !check_apart(env, &residual, &answers) ||
+      !check_apart(env, &residual, &weights) || (mask.data != NULL && !check_apart(env, &residual, &mask))) {
+    return NULL;
+  }
+  pool_lock();
+  struct combining job = {current_path(), residual.data, answers.data, weights.data, mask.data, k, width};
+  pool_run(combine_rows, &job, n, FEW_ROWS, COST_EVEN);
+  pool_unlock();
+  return NULL;
+}
+
 bool add_row_entries(napi_env env, napi_value exports) {
   static const struct entry entries[] = {
       {"rmsnorm", rmsnorm_entry},
       {"addRmsnorm", add_rmsnorm_entry},
       {"scores", scores_entry},
+      {"combine", combine_entry},
   };
   return add_entries(env, exports, entries, sizeof entries / sizeof *entries);
 }

@@ -99,13 +99,26 @@ bool read_integers(napi_env env, napi_value value, const char *name, struct arra
   return read_array(env, value, napi_int32_array, name, out);
 }
 
-bool read_optional_floats(napi_env env, napi_value value, const char *name, struct array *out) {
-  napi_valuetype type;
-  if (napi_typeof(env, value, &type) == napi_ok && type == napi_undefined) {
+static bool read_optional(napi_env env, napi_value value, napi_typedarray_type type, const char *name,
+                          struct array *out) {
+  napi_valuetype found;
+  if (napi_typeof(env, value, &found) == napi_ok && found == napi_undefined) {
     *out = (struct array){name, NULL, 0, 0};
     return true;
   }
-  return read_floats(env, value, name, out);
+  return read_array(env, value, type, name, out);
+}
+
+bool read_optional_floats(napi_env env, napi_value value, const char *name, struct array *out) {
+  return read_optional(env, value, napi_float32_array, name, out);
+}
+
+bool read_optional_integers(napi_env env, napi_value value, const char *name, struct array *out) {
+  return read_optional(env, value, napi_int32_array, name, out);
+}
+
+bool read_optional_bytes(napi_env env, napi_value value, const char *name, struct array *out) {
+  return read_optional(env, value, napi_uint8_array, name, out);
 }
 
 bool read_list(napi_env env, napi_value value, const char *name, size_t most, size_t *length) {

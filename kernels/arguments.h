@@ -30,8 +30,10 @@ struct array {
 bool read_array(napi_env env, napi_value value, napi_typedarray_type type, const char *name, struct array *out);
 bool read_floats(napi_env env, napi_value value, const char *name, struct array *out);
 bool read_integers(napi_env env, napi_value value, const char *name, struct array *out);
-// As read_floats; undefined gives data NULL.
+// As those for values that must be there; undefined gives data NULL.
 bool read_optional_floats(napi_env env, napi_value value, const char *name, struct array *out);
+bool read_optional_integers(napi_env env, napi_value value, const char *name, struct array *out);
+bool read_optional_bytes(napi_env env, napi_value value, const char *name, struct array *out);
 // An Array (not a typed one) of 1 … most elements.
 bool read_list(napi_env env, napi_value value, const char *name, size_t most, size_t *length);
 

@@ -1,11 +1,12 @@
 // SwiGLU experts over groups of rows: gate and up, silu, rounding, down. Each step is one job over all groups, split
 // over rows of tiles: a single expert keeps every thread busy, and many small ones stream their weights once.
+#include <string.h>
 #include "pool.h"
 #include "product.h"
 
 struct group {
   const struct expert *expert;
-  size_t first, rows;  // rows of x, inner and y
+  size_t first, rows;  // of the places and of inner
 };
 
 struct job {
@@ -14,6 +15,7 @@ struct job {
   size_t count;
   size_t hidden, inner;
   size_t inner_blocks, hidden_blocks;  // rows of tiles of gate and up, and of down
+  const struct place *places;  // or NULL: in order
   const float *x;
   float *activated;  // [rows, inner]
   float *y;
@@ -21,26 +23,33 @@ struct job {
 };
 
 static void quantise_group(const struct job *job, const struct group *group, const float *x, size_t cols,
-                           uint8_t *panels) {
+                           const struct place *places, uint8_t *panels) {
   panels += panels_bytes(group->first, cols);
-  x += group->first * cols;
   for (size_t panel = 0; panel < panel_count(group->rows); panel++) {
-    const size_t first = panel_start(group->rows, panel);
-    job->path->quantise(x + first * cols, panel_start(group->rows, panel + 1) - first, cols,
-                        (uint8_t *)panel_at(panels, group->rows, cols, panel));
+    const size_t first = panel_start(group->rows, panel), rows = panel_start(group->rows, panel + 1) - first;
+    const float *panel_rows[PANEL_ROWS];
+    for (size_t r = 0; r < rows; r++) {
+      const size_t row = group->first + first + r;
+      panel_rows[r] = x + (places == NULL ? row : (size_t)places[row].from) * cols;
+    }
+    job->path->quantise(panel_rows, rows, cols, (uint8_t *)panel_at(panels, group->rows, cols, panel));
   }
 }
 
 static void quantise_inputs(void *context, size_t from, size_t to, int thread) {
   (void)thread;
   const struct job *job = context;
-  for (size_t g = from; g < to; g++) quantise_group(job, &job->groups[g], job->x, job->hidden, job->x_panels);
+  for (size_t g = from; g < to; g++) {
+    quantise_group(job, &job->groups[g], job->x, job->hidden, job->places, job->x_panels);
+  }
 }
 
 static void quantise_inner(void *context, size_t from, size_t to, int thread) {
   (void)thread;
   const struct job *job = context;
-  for (size_t g = from; g < to; g++) quantise_group(job, &job->groups[g], job->activated, job->inner, job->inner_panels);
+  for (size_t g = from; g < to; g++) {
+    quantise_group(job, &job->groups[g], job->activated, job->inner, NULL, job->inner_panels);
+  }
 }
 
 static void gate_and_up(void *context, size_t from, size_t to, int thread) {
@@ -77,15 +86,21 @@ static void down(void *context, size_t from, size_t to, int thread) {
     const uint8_t *panels = job->inner_panels + panels_bytes(group->first, job->inner);
     for (size_t panel = 0; panel < panel_count(group->rows); panel++) {
       const size_t first = panel_start(group->rows, panel), rows = panel_start(group->rows, panel + 1) - first;
+      const size_t outputs = smaller(job->hidden - output, TILE_ROWS);
+      float answers[PANEL_ROWS * TILE_ROWS];
       job->path->tiles(matrix->bits, matrix->data + block * row_block_bytes(matrix), blocks_of(job->inner),
-                       panel_at(panels, group->rows, job->inner, panel), rows,
-                       job->y + (group->first + first) * job->hidden + output, job->hidden,
-                       smaller(job->hidden - output, TILE_ROWS));
+                       panel_at(panels, group->rows, job->inner, panel), rows, answers, TILE_ROWS, outputs);
+      for (size_t r = 0; r < rows; r++) {
+        const size_t row = group->first + first + r;
+        float *y = job->y + (job->places == NULL ? row : (size_t)job->places[row].to) * job->hidden + output;
+        memcpy(y, answers + r * TILE_ROWS, outputs * sizeof *y);
+      }
     }
   }
 }
 
-bool experts(const float *x, const struct expert *const *list, const int32_t *counts, size_t count, float *y) {
+bool experts(const float *x, const struct expert *const *list, const int32_t *counts, size_t count,
+             const struct place *places, float *y) {
   const struct matrix *shape = list[0]->gate;
   const size_t hidden = shape->cols, inner = shape->rows;
   size_t rows = 0;
@@ -104,7 +119,7 @@ bool experts(const float *x, const struct expert *const *list, const int32_t *co
   struct job job = {
       .path = current_path(), .groups = groups, .count = count, .hidden = hidden, .inner = inner,
       .inner_blocks = row_blocks(shape), .hidden_blocks = row_blocks(list[0]->down),
-      .x = x, .activated = activated, .y = y,
+            .places = places, .x = x, .activated = activated, .y = y,
       .x_panels = inputs + groups_bytes, .inner_panels = inner_panels,
   };
   const size_t wide = blocks_worth_a_range(2 * row_block_bytes(shape));

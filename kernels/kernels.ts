@@ -96,10 +96,17 @@ export interface Kernels {
   /** gate and up `[inner, hidden]`, down `[hidden, inner]`. */
   expert(gate: QuantisedMatrix, up: QuantisedMatrix, down: QuantisedMatrix): ExpertMatrices;
   /**
-   * `y = down(silu(gate x) * up x)`, group after group: `counts[i] ≥ 1` consecutive rows of `x` and `y
-   * [sum of counts, hidden]` belong to `experts[i]`. The experts of one call have one shape.
+   * `y = down(silu(gate x) * up x)`, group after group: the next `counts[i] ≥ 1` rows belong to `experts[i]`. `places
+   * [sum of counts, 2]` names each one's row of `x` and of `y` (no two the same of `y`); without it they lie in order in
+   * both, `[sum of counts, hidden]`. The experts of one call have one shape.
    */
-  experts(x: Float32Array, experts: readonly ExpertMatrices[], counts: Int32Array, y: Float32Array): void;
+  experts(
+    x: Float32Array,
+    experts: readonly ExpertMatrices[],
+    counts: Int32Array,
+    y: Float32Array,
+    places?: Int32Array,
+  ): void;
 
   /** `y = x / sqrt(mean(x²) + eps) * weight` over rows of `weight.length`; `x`, `y [n, width]`. */
   rmsnorm(x: Float32Array, weight: Float32Array, eps: number, y: Float32Array, n: number): void;
@@ -121,6 +128,20 @@ export interface Kernels {
     cols: number,
     y: Float32Array,
     n: number,
+  ): void;
+
+  /**
+   * `residual[r] += weights[r, j] * answers[r, j]`, as router/combine.ts defines it, bit for bit: `residual [n, width]`,
+   * `answers [n, k, width]`, `weights [n, k]`; rows whose `mask [n]` is 0 are left as they are.
+   */
+  combine(
+    residual: Float32Array,
+    answers: Float32Array,
+    weights: Float32Array,
+    k: number,
+    width: number,
+    n: number,
+    mask?: Uint8Array,
   ): void;
 
   /** `headDim` is even. */

@@ -12,6 +12,7 @@ const struct path PATH = {
     .swiglu = swiglu,
     .rmsnorm = rmsnorm,
     .add = add,
+    .add_weighted = add_weighted,
     .scores = scores,
     .rotate = rotate,
     .halves = halves,

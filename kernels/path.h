@@ -22,8 +22,8 @@ struct path {
   const char *name;
   bool (*available)(void);
 
-  // Rounds `rows` (1..PANEL_ROWS) of x [rows, cols] into a panel.
-  void (*quantise)(const float *x, size_t rows, size_t cols, uint8_t *panel);
+  // Rounds 1..PANEL_ROWS rows of `cols` values, wherever they lie, into a panel.
+  void (*quantise)(const float *const *x, size_t rows, size_t cols, uint8_t *panel);
   // One row of tiles (16 outputs) times one panel: y[r * stride + lane], lanes < outputs.
   void (*tiles)(int bits, const uint8_t *tiles, size_t blocks, const uint8_t *panel, size_t rows, float *y,
                 size_t stride, size_t outputs);
@@ -31,6 +31,8 @@ struct path {
   void (*swiglu)(float *gate, const float *up, size_t count);
   void (*rmsnorm)(const float *x, const float *weight, float eps, size_t width, float *y);
   void (*add)(const float *a, const float *b, size_t width, float *y);
+  // y += weight * a
+  void (*add_weighted)(const float *a, float weight, size_t width, float *y);
   // y[r * stride + o] for rows x outputs; weights [outputs, cols].
   void (*scores)(const float *x, size_t rows, const float *weights, size_t outputs, size_t cols, float *y,
                  size_t stride);

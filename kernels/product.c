@@ -19,9 +19,10 @@ static void quantise_panels(void *context, size_t from, size_t to, int thread) {
   (void)thread;
   const struct job *job = context;
   for (size_t panel = from; panel < to; panel++) {
-    const size_t first = panel_start(job->n, panel);
-    uint8_t *out = (uint8_t *)panel_at(job->panels, job->n, job->cols, panel);
-    job->path->quantise(job->x + first * job->cols, panel_start(job->n, panel + 1) - first, job->cols, out);
+    const size_t first = panel_start(job->n, panel), rows = panel_start(job->n, panel + 1) - first;
+    const float *x[PANEL_ROWS];
+    for (size_t r = 0; r < rows; r++) x[r] = job->x + (first + r) * job->cols;
+    job->path->quantise(x, rows, job->cols, (uint8_t *)panel_at(job->panels, job->n, job->cols, panel));
   }
 }
 

@@ -34,5 +34,10 @@ bool product(const float *x, size_t n, const struct matrix *const *matrices, flo
 struct expert {
   struct matrix *gate, *up, *down;
 };
-// Group g is `counts[g]` rows of x and y.
-bool experts(const float *x, const struct expert *const *experts, const int32_t *counts, size_t groups, float *y);
+// Where a row is read in x and its answer written in y.
+struct place {
+  int32_t from, to;
+};
+// Group g is the next `counts[g]` places; NULL: rows of x and y one after another.
+bool experts(const float *x, const struct expert *const *experts, const int32_t *counts, size_t groups,
+             const struct place *places, float *y);

@@ -47,14 +47,14 @@ static inline lanes lanes_exp(lanes x) {
 // As MLAS rounds activations for MatMulNBits at accuracy level 4: all in float32, scale = max / 127, q = a * (127 / max)
 // to the nearest, ties to even. Blocks that cannot be scaled: so small that 127 / max is infinite, they are zeros; with
 // an infinity or NaN, their scale is NaN and so is every output.
-static void quantise(const float *x, size_t rows, size_t cols, uint8_t *panel) {
+static void quantise(const float *const *x, size_t rows, size_t cols, uint8_t *panel) {
   const size_t blocks = blocks_of(cols);
   for (size_t block = 0; block < blocks; block++, panel += rows * PANEL_BYTES) {
     const size_t width = smaller(cols - block * BLOCK, BLOCK);
     uint8_t *scales = panel + rows * BLOCK;
     uint8_t *offsets = scales + rows * sizeof(float);
     for (size_t r = 0; r < rows; r++) {
-      const float *from = x + r * cols + block * BLOCK;
+      const float *from = x[r] + block * BLOCK;
       const bool whole = width == BLOCK;
       const lanes a = whole ? lanes_load(from) : lanes_load_some(from, smaller(width, LANES));
       const lanes b = whole ? lanes_load(from + LANES)
@@ -107,6 +107,11 @@ static void add(const float *a, const float *b, size_t width, float *y) {
     const size_t n = smaller(width - i, LANES);
     lanes_store_some(y + i, lanes_add(lanes_load_some(a + i, n), lanes_load_some(b + i, n)), n);
   }
+}
+
+// In double precision, where the product of two floats is exact, and rounded once: as router/combine.ts defines it.
+static void add_weighted(const float *a, float weight, size_t width, float *y) {
+  for (size_t i = 0; i < width; i++) y[i] = (float)((double)y[i] + (double)weight * (double)a[i]);
 }
 
 // Lane j of an output's sum takes inputs j, j + 16, …; then the lanes fold. Four outputs run at once to hide latency.

@@ -27,9 +27,9 @@ export async function recordGoldens(
         const unit = { layer, expert };
         await bundle.readExpert(unit); // checks its hash; a device may compute on the mapped file unchecked
         await device.load([unit], { signal });
-        const [output] = await device.run(layer, [{ expert, rows: goldenInput(layer, expert, hidden) }]);
+        const output = await device.run(layer, goldenInput(layer, expert, hidden), Uint16Array.of(0, expert));
         await device.unload([unit]);
-        if (output === undefined || !output.every(Number.isFinite)) {
+        if (!output.every(Number.isFinite)) {
           throw new Error(`${dir}: expert ${expert} of layer ${layer} gives a number that is not finite`);
         }
         ofLayer.push(goldenDigest(output));

@@ -11,7 +11,7 @@ export interface DispatchOptions {
   /** Identity of the model. */
   model: string;
   layer: number;
-  /** Normed rows, `[rows, hidden]`. */
+  /** Normed rows, `[rows, hidden]`; left alone until the answer is in. */
   x: Float32Array;
   hidden: number;
   assignment: Assignment;
@@ -46,7 +46,8 @@ export async function dispatch({
   trace = '',
 }: DispatchOptions): Promise<Dispatched> {
   const { k } = assignment;
-  const answers = new Float32Array(assignment.experts.length * hidden);
+  const slots = assignment.experts.length;
+  let answers: Float32Array | undefined;
   const failed = new Map<number, RpcError>();
   const owners = new Owners(fleet, layer);
   const { frames, unowned } = group({
@@ -70,22 +71,29 @@ export async function dispatch({
           priority: frame.bulk ? 1 : 0,
           trace,
           epoch: 0,
-          rows: gather(x, frame.rows, hidden),
+          rows: frame.rows.length * hidden === x.length ? x : gather(x, frame.rows, hidden),
           asks: Uint16Array.from(frame.asks),
         },
         { deadlineMs, bulk: frame.bulk, ...(signal === undefined ? {} : { signal }) },
       );
-      frame.slots.forEach((slot, ask) => {
+      // Slots ascend, so a frame with all of them has them in order: its answer is the whole one.
+      if (frame.slots.length === slots) {
+        answers = rows;
+        return;
+      }
+      answers ??= new Float32Array(slots * hidden);
+      for (const [ask, slot] of frame.slots.entries()) {
         answers.set(rows.subarray(ask * hidden, (ask + 1) * hidden), slot * hidden);
-      });
+      }
     } catch (cause) {
       const error = toRpcError(cause);
       for (const slot of frame.slots) failed.set(Math.floor(slot / k), error);
     }
   }
 
-  await Promise.all(frames.map(send));
-  return { answers, failed };
+  if (frames.length === 1) await send(frames[0]!);
+  else await Promise.all(frames.map(send));
+  return { answers: answers ?? new Float32Array(slots * hidden), failed };
 }
 
 /** The shard of each expert, looked up once a dispatch: an expert's rows stay together. */

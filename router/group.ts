@@ -42,15 +42,14 @@ export function group({ assignment, ownerOf, limitsOf, mask, bulk }: GroupOption
   const filling = new Map<number, Frame>();
   for (let row = 0; row * k < experts.length; row++) {
     if (mask !== undefined && mask[row] === 0) continue;
-    const chosen = experts.subarray(row * k, (row + 1) * k);
-    const orphan = chosen.find((expert) => ownerOf(expert) === undefined);
+    const orphan = firstUnowned(assignment, row, ownerOf);
     if (orphan !== undefined) {
       grouping.unowned.push({ row, expert: orphan });
       continue;
     }
     const isBulk = bulk !== undefined && bulk[row] === 1;
-    for (let rank = 0; rank < k; rank++) {
-      const expert = chosen[rank]!;
+    for (let slot = row * k; slot < (row + 1) * k; slot++) {
+      const expert = experts[slot]!;
       const owner = ownerOf(expert)!;
       const key = 2 * owner + (isBulk ? 1 : 0);
       let frame = filling.get(key);
@@ -61,10 +60,21 @@ export function group({ assignment, ownerOf, limitsOf, mask, bulk }: GroupOption
       }
       if (frame.rows.at(-1) !== row) frame.rows.push(row);
       frame.asks.push(frame.rows.length - 1, expert);
-      frame.slots.push(row * k + rank);
+      frame.slots.push(slot);
     }
   }
   return grouping;
+}
+
+function firstUnowned(
+  { k, experts }: Assignment,
+  row: number,
+  ownerOf: GroupOptions['ownerOf'],
+): number | undefined {
+  for (let slot = row * k; slot < (row + 1) * k; slot++) {
+    if (ownerOf(experts[slot]!) === undefined) return experts[slot];
+  }
+  return undefined;
 }
 
 function fits({ rows, slots }: Frame, row: number, limits: { rows: number; asks: number }): boolean {

@@ -8,10 +8,14 @@ import {
   type ModelShape,
   parseHelloAnswer,
   parseHoldingRanges,
+  parseRunAnswer,
   protocolVersion,
+  type RunAnswer,
+  type RunRequest,
+  runRequestToParams,
 } from '../experts/wire.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
-import type { Params, Transport } from '../rpc/transport.ts';
+import type { CallOptions, Params, Transport } from '../rpc/transport.ts';
 import type { Member } from './member.ts';
 
 export interface LinkOptions {
@@ -27,7 +31,8 @@ export interface LinkOptions {
 export interface Link {
   readonly transport: Transport;
   readonly offer: ModelOffer;
-  readonly limits: FrameLimits;
+  readonly limits: Pick<FrameLimits, 'rows' | 'asks'>;
+  run(request: RunRequest, options: CallOptions): Promise<RunAnswer>;
   /** Resolves, never rejects, to what ended the connection. */
   readonly lost: Promise<RpcError>;
   holdings: readonly HoldingRange[];
@@ -64,12 +69,31 @@ export async function openLink({ member, model, version, signal, onChange }: Lin
   try {
     const answer = parseGreeting(transport);
     const offer = checkOffer(answer, model);
-    link = { transport, offer, limits: answer.limits, lost, holdings: offer.holdings, draining: false };
+    link = {
+      transport,
+      offer,
+      // Rows and experts are 16-bit numbers; no frame bounds what stays in memory.
+      limits: member.run === undefined ? answer.limits : { rows: 0xffff, asks: 0xffff },
+      run: member.run ?? ((request, options) => runByCall(transport, request, options, model.hidden)),
+      lost,
+      holdings: offer.holdings,
+      draining: false,
+    };
     return link;
   } catch (error) {
     transport.close();
     throw error;
   }
+}
+
+async function runByCall(
+  transport: Transport,
+  request: RunRequest,
+  options: CallOptions,
+  hidden: number,
+): Promise<RunAnswer> {
+  const value = await transport.call('expert.run', runRequestToParams(request), options);
+  return parseRunAnswer(value, request.asks.length / 2, hidden);
 }
 
 function parseGreeting({ greeting }: Transport): HelloAnswer {

@@ -38,53 +38,75 @@ export function select(scores: Float32Array, experts: number, rule: RoutingRule)
     throw new RangeError(`the selection bias has ${bias.length} entries for ${experts} experts`);
   }
   const assignment = { k, experts: new Uint16Array(rows * k), weights: new Float32Array(rows * k) };
+  // Softmax keeps the order of its scores, so the scores themselves are compared.
+  const sigmoids = rule.score === 'softmax' ? undefined : new Float64Array(experts);
+  const chosen: number[] = new Array(k).fill(0);
   for (let row = 0; row < rows; row++) {
-    const ofRow = scores.subarray(row * experts, (row + 1) * experts);
-    const bad = ofRow.findIndex((score) => !Number.isFinite(score));
-    if (bad >= 0) throw new RangeError(`the router's score of row ${row} for expert ${bad} is ${ofRow[bad]}`);
-    const chosen = assignment.experts.subarray(row * k, (row + 1) * k);
-    choose(ofRow, rule, chosen);
-    weigh(ofRow, rule, chosen, assignment.weights.subarray(row * k, (row + 1) * k));
+    const ofRow = rows === 1 ? scores : scores.subarray(row * experts, (row + 1) * experts);
+    requireFinite(ofRow, row);
+    if (sigmoids !== undefined) {
+      for (let expert = 0; expert < experts; expert++) {
+        sigmoids[expert] = sigmoid(ofRow[expert]!) + (bias?.[expert] ?? 0);
+      }
+    }
+    choose(sigmoids ?? ofRow, chosen);
+    weigh(ofRow, rule, chosen, assignment.weights, row * k);
+    for (let rank = 0; rank < k; rank++) assignment.experts[row * k + rank] = chosen[rank]!;
   }
   return assignment;
 }
 
-/** Fills `chosen` by insertion. Softmax keeps the order of its scores, so the scores themselves are compared. */
-function choose(scores: Float32Array, { score, bias }: RoutingRule, chosen: Uint16Array): void {
-  const keyOf = (expert: number) =>
-    score === 'softmax' ? scores[expert]! : sigmoid(scores[expert]!) + (bias?.[expert] ?? 0);
-  let count = 0;
-  let worst = Number.NEGATIVE_INFINITY;
+function requireFinite(scores: Float32Array, row: number): void {
   for (let expert = 0; expert < scores.length; expert++) {
-    const key = keyOf(expert);
-    if (count === chosen.length && !(key > worst)) continue;
-    let at = count < chosen.length ? count++ : count - 1;
-    for (; at > 0 && key > keyOf(chosen[at - 1]!); at--) chosen[at] = chosen[at - 1]!;
-    chosen[at] = expert;
-    worst = keyOf(chosen[count - 1]!);
+    if (!Number.isFinite(scores[expert])) {
+      throw new RangeError(`the router's score of row ${row} for expert ${expert} is ${scores[expert]}`);
+    }
   }
 }
 
+/** Fills `chosen` with the experts of the highest keys, by insertion. */
+function choose(keys: Float32Array | Float64Array, chosen: number[]): void {
+  const k = chosen.length;
+  let count = 0;
+  let worst = Number.NEGATIVE_INFINITY;
+  for (let expert = 0; expert < keys.length; expert++) {
+    const key = keys[expert]!;
+    if (count === k && !(key > worst)) continue;
+    let at = count < k ? count++ : count - 1;
+    for (; at > 0 && key > keys[chosen[at - 1]!]!; at--) chosen[at] = chosen[at - 1]!;
+    chosen[at] = expert;
+    worst = keys[chosen[count - 1]!]!;
+  }
+}
+
+/** Writes the weights of one row's `chosen` from `weights[at]` on. */
 function weigh(
   scores: Float32Array,
   { score, renormalise, scale }: RoutingRule,
-  chosen: Uint16Array,
+  chosen: readonly number[],
   weights: Float32Array,
+  at: number,
 ): void {
+  const isSoftmax = score === 'softmax';
   // Softmax relative to the largest score, which is the first chosen one's: no exponent overflows.
   const largest = scores[chosen[0]!]!;
-  const raw = (expert: number) =>
-    score === 'softmax' ? Math.exp(scores[expert]! - largest) : sigmoid(scores[expert]!);
   let divisor = 1;
-  if (renormalise && (score === 'softmax' || chosen.length > 1)) {
-    divisor = chosen.reduce((sum, expert) => sum + raw(expert), 0);
-  } else if (score === 'softmax') {
-    divisor = scores.reduce((sum, value) => sum + Math.exp(value - largest), 0);
+  if (renormalise && (isSoftmax || chosen.length > 1)) {
+    divisor = 0;
+    for (const expert of chosen) divisor += rawWeight(isSoftmax, scores[expert]!, largest);
+  } else if (isSoftmax) {
+    divisor = 0;
+    for (let expert = 0; expert < scores.length; expert++) divisor += Math.exp(scores[expert]! - largest);
   }
   // Sigmoids of very low scores may all be 0: then so are the weights.
   for (let rank = 0; rank < chosen.length; rank++) {
-    weights[rank] = divisor === 0 ? 0 : (raw(chosen[rank]!) / divisor) * scale;
+    const raw = rawWeight(isSoftmax, scores[chosen[rank]!]!, largest);
+    weights[at + rank] = divisor === 0 ? 0 : (raw / divisor) * scale;
   }
+}
+
+function rawWeight(isSoftmax: boolean, score: number, largest: number): number {
+  return isSoftmax ? Math.exp(score - largest) : sigmoid(score);
 }
 
 function sigmoid(value: number): number {

@@ -1,14 +1,7 @@
 // One shard as the gateway sees it: kept connected, its calls counted. Knows rows of floats; no sockets, no choice
 // between shards.
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type HoldingRange,
-  type ModelShape,
-  parseRunAnswer,
-  type RunAnswer,
-  type RunRequest,
-  runRequestToParams,
-} from '../experts/wire.ts';
+import type { HoldingRange, ModelShape, RunAnswer, RunRequest } from '../experts/wire.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { CallOptions } from '../rpc/transport.ts';
 import { reconnectDelayMs, refusedDelayMs } from './backoff.ts';
@@ -94,8 +87,7 @@ export class Shard {
     this.#inFlight++;
     try {
       if (this.#link === undefined) throw new RpcError('unavailable', 'not connected');
-      const value = await this.#link.transport.call('expert.run', runRequestToParams(request), options);
-      const answer = parseRunAnswer(value, asks, this.#options.model.hidden);
+      const answer = await this.#link.run(request, options);
       counters.bytesReceived += answer.rows.byteLength;
       return answer;
     } catch (cause) {

@@ -1,6 +1,7 @@
 // Continuous batching: sequences enter and leave at any step; one step computes the rows that the scheduler names.
 // Knows token ids and devices; no text, no HTTP.
 import { createHash } from 'node:crypto';
+import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { ModelConfig } from '../../model/config.ts';
 import type { DenseDevice, Rows } from '../../model/devices/dense.ts';
 import type { Fleet } from '../../router/fleet.ts';
@@ -80,6 +81,7 @@ export class Engine implements EngineClient {
   #wake: () => void = () => {};
   readonly #loop: Promise<void>;
   readonly #microBatches = new MicroBatches();
+  readonly #logits: Rows[] = [];
   /** Micro-batches under way. */
   #steps: readonly Step[] = [];
 
@@ -103,8 +105,9 @@ export class Engine implements EngineClient {
     this.#pool = new BlockPool({ count: Math.floor(this.#options.kvMemory / blockBytes), size: blockSize });
     dense.allocate(this.#pool.count);
     this.#options.prefillRows = Math.max(this.#options.prefillRows, 2 * dense.minPrefillRows);
-    this.#model = { dense, fleet, identity, hidden: config.hidden, experts: config.experts, rules };
-    this.info = { identity, vocab: config.vocab, context };
+    const { hidden, experts, vocab } = config;
+    this.#model = { dense, fleet, identity, hidden, experts, vocab, rules };
+    this.info = { identity, vocab, context };
     this.#loop = this.#run();
   }
 
@@ -185,8 +188,11 @@ export class Engine implements EngineClient {
     for (;;) {
       this.#leave();
       this.#admit();
-      if (this.#running.length > 0) await this.#stepOrFail();
-      else if (this.#closing && this.#waiting.length === 0) return;
+      if (this.#running.length > 0) {
+        await this.#stepOrFail();
+        this.#leave(); // before anyone asks how many run
+        await eventsHandled();
+      } else if (this.#closing && this.#waiting.length === 0) return;
       else await new Promise<void>((wake) => (this.#wake = wake));
     }
   }
@@ -266,8 +272,9 @@ export class Engine implements EngineClient {
     );
     const startedAt = performance.now();
     const results = await Promise.allSettled(
-      this.#steps.map((step) =>
+      this.#steps.map((step, index) =>
         step.run(this.#model, {
+          logits: (length) => this.#logitsOf(index, length),
           deadlineMs: this.#options.callDeadlineMs,
           trace: `step-${this.#counters.steps}`,
           onFailed: (sequence, error) => this.#fail(sequence, callFailed(error)),
@@ -287,6 +294,15 @@ export class Engine implements EngineClient {
     this.#counters.micro_batches += results.length;
     this.#counters.step_rows += this.#steps.reduce((sum, { rows }) => sum + rows, 0);
     return due;
+  }
+
+  /** Of the micro-batch so numbered: made once, for a row of them may be most of a megabyte. */
+  #logitsOf(index: number, length: number): Rows {
+    const known = this.#logits[index];
+    if (known !== undefined && known.length >= length) return known;
+    const made = new Float32Array(length);
+    this.#logits[index] = made;
+    return made;
   }
 
   /** They wait again, before all others, and compute their ids once more when they are back. */

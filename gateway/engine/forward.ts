@@ -1,4 +1,5 @@
 // One step through all layers: dense device, selection, dispatch, combine. Knows rows and spans; no sampling, no text.
+import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { DenseDevice, Rows, Span } from '../../model/devices/dense.ts';
 import { combine } from '../../router/combine.ts';
 import { dispatch } from '../../router/dispatch.ts';
@@ -12,6 +13,7 @@ export interface ForwardModel {
   identity: string;
   hidden: number;
   experts: number;
+  vocab: number;
   /** Of each layer. */
   rules: readonly RoutingRule[];
 }
@@ -31,6 +33,12 @@ export interface StepInput {
   trace: string;
 }
 
+/**
+ * With its experts in process a step never waits. Messages to this thread (a request, an abort, the end) are handled so
+ * many milliseconds apart at most, or a layer.
+ */
+const TURN_MS = 5;
+
 export interface Forwarded {
   /** The last layer's residual stream, `[rows, hidden]`. */
   stream: Rows;
@@ -49,6 +57,7 @@ export async function forward(
 ): Promise<Forwarded> {
   let stream = dense.embed(ids);
   let waitMs = 0;
+  let turnedAt = performance.now();
   for (const [layer, rule] of rules.entries()) {
     const { residual, x, scores } = await dense.layer(layer, stream, spans);
     const assignment = select(scores, experts, rule);
@@ -69,8 +78,13 @@ export async function forward(
     waitMs += performance.now() - sentAt;
     for (const [row, error] of failed) onFailed(row, error);
     if (signal.aborted) break;
-    combine(residual, answers, assignment, hidden, wanted);
+    if (dense.combine !== undefined) dense.combine(residual, answers, assignment, hidden, wanted);
+    else combine(residual, answers, assignment, hidden, wanted);
     stream = residual;
+    if (performance.now() - turnedAt > TURN_MS) {
+      await eventsHandled();
+      turnedAt = performance.now();
+    }
   }
   return { stream, waitMs };
 }

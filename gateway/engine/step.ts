@@ -19,6 +19,8 @@ export interface StepResult {
 }
 
 export interface StepOptions {
+  /** Memory for so many logits, this step's until its results were used. */
+  logits: (length: number) => Rows;
   deadlineMs: number;
   trace: string;
   onFailed: (sequence: Sequence, error: RpcError) => void;
@@ -48,7 +50,7 @@ export class Step {
   }
 
   /** Computes the rows and moves the sequences on; nothing is due where nobody wanted the rows in the end. */
-  async run(model: ForwardModel, { deadlineMs, trace, onFailed }: StepOptions): Promise<StepResult> {
+  async run(model: ForwardModel, { logits, deadlineMs, trace, onFailed }: StepOptions): Promise<StepResult> {
     const owners = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
     const { stream, waitMs } = await forward(
       model,
@@ -71,11 +73,15 @@ export class Step {
     for (const { sequence, start, count } of this.#spans) {
       sequence.computed = Math.min(start + count, sequence.length);
     }
-    return { due: await this.#logits(model, stream), waitMs };
+    return { due: await this.#logits(model, stream, logits), waitMs };
   }
 
   /** Logits are needed from the last known id on. */
-  async #logits({ dense, hidden }: ForwardModel, stream: Rows): Promise<Due[]> {
+  async #logits(
+    { dense, hidden, vocab }: ForwardModel,
+    stream: Rows,
+    memory: StepOptions['logits'],
+  ): Promise<Due[]> {
     const wanted: { sequence: Sequence; first: number; count: number }[] = [];
     let row = 0;
     for (const { sequence, start, count } of this.#spans) {
@@ -91,8 +97,7 @@ export class Step {
       rows.set(stream.subarray(first * hidden, (first + count) * hidden), at * hidden);
       at += count;
     }
-    const logits = await dense.head(rows);
-    const vocab = logits.length / total;
+    const logits = await dense.head(rows, memory(total * vocab));
     at = 0;
     return wanted.map(({ sequence, count }) => {
       at += count;

@@ -138,11 +138,23 @@ class CpuDense implements DenseDevice {
     return { residual: hidden, x, scores };
   }
 
-  async head(rows: Rows): Promise<Rows> {
+  combine(
+    residual: Rows,
+    answers: Rows,
+    { k, weights }: { k: number; weights: Float32Array },
+    hidden: number,
+    mask?: Uint8Array,
+  ): void {
+    this.#parts.kernels.combine(residual, answers, weights, k, hidden, residual.length / hidden, mask);
+  }
+
+  async head(rows: Rows, into?: Rows): Promise<Rows> {
     const { kernels, config, norm, head } = this.#parts;
     const count = rows.length / config.hidden;
     const normed = new Float32Array(rows.length);
-    const logits = new Float32Array(count * config.vocab);
+    const length = count * config.vocab;
+    const fits = into !== undefined && into.length >= length;
+    const logits = fits ? into.subarray(0, length) : new Float32Array(length);
     kernels.rmsnorm(rows, norm, config.normEps, normed, count);
     kernels.product(normed, count, [head], [logits]);
     return logits;

@@ -2,8 +2,9 @@
 // what is touched.
 import type { ExpertMatrices, Kernels } from '../../kernels/kernels.ts';
 import type { ModelConfig } from '../config.ts';
+import { sortAsks } from './by-expert.ts';
 import type { Rows } from './dense.ts';
-import type { ExpertDevice, ExpertGroup, LoadOptions, Unit } from './expert.ts';
+import type { ExpertDevice, LoadOptions, Unit } from './expert.ts';
 
 export interface CpuExpertSource {
   config: ModelConfig;
@@ -40,22 +41,17 @@ class CpuExperts implements ExpertDevice {
     for (const unit of units) this.#experts.delete(this.#key(unit));
   }
 
-  async run(layer: number, groups: readonly ExpertGroup[]): Promise<Rows[]> {
+  async run(layer: number, x: Rows, asks: Uint16Array): Promise<Rows> {
     const { kernels, config } = this.#source;
-    const experts = groups.map(({ expert }) => {
-      const matrices = this.#experts.get(this.#key({ layer, expert }));
-      if (matrices === undefined) throw new Error(`expert ${expert} of layer ${layer} is not loaded`);
-      return matrices;
+    const { experts, counts, places } = sortAsks(asks);
+    const matrices = experts.map((expert) => {
+      const found = this.#experts.get(this.#key({ layer, expert }));
+      if (found === undefined) throw new Error(`expert ${expert} of layer ${layer} is not loaded`);
+      return found;
     });
-    const counts = Int32Array.from(groups, ({ rows }) => rows.length / config.hidden);
-    const x = groups.length === 1 ? groups[0]!.rows : joined(groups);
-    const y = new Float32Array(x.length);
-    kernels.experts(x, experts, counts, y);
-    let at = 0;
-    return groups.map(({ rows }) => {
-      at += rows.length;
-      return y.subarray(at - rows.length, at);
-    });
+    const y = new Float32Array((asks.length / 2) * config.hidden);
+    kernels.experts(x, matrices, counts, y, places);
+    return y;
   }
 
   mapIn(unit: Unit): void {
@@ -69,14 +65,4 @@ class CpuExperts implements ExpertDevice {
   #key({ layer, expert }: Unit): number {
     return layer * this.#source.config.experts + expert;
   }
-}
-
-function joined(groups: readonly ExpertGroup[]): Rows {
-  const x = new Float32Array(groups.reduce((sum, { rows }) => sum + rows.length, 0));
-  let at = 0;
-  for (const { rows } of groups) {
-    x.set(rows, at);
-    at += rows.length;
-  }
-  return x;
 }

@@ -79,7 +79,20 @@ export interface DenseDevice {
   readonly picker?: Picker;
   /** One layer's attention, norms and router scores; appends the rows' K and V to their sequences. */
   layer(layer: number, hidden: Rows, spans: readonly Span[]): Promise<LayerOutput>;
-  /** Final norm and output projection. `rows [n, hidden] → logits [n, vocab]` */
-  head(rows: Rows): Promise<Rows>;
+  /**
+   * Where the device adds the experts' answers faster than JavaScript: router/combine.ts, bit for bit, in its place.
+   */
+  combine?(
+    residual: Rows,
+    answers: Rows,
+    assignment: { k: number; weights: Float32Array },
+    hidden: number,
+    mask?: Uint8Array,
+  ): void;
+  /**
+   * Final norm and output projection. `rows [n, hidden] → logits [n, vocab]`, in `into` if the device can and it is large
+   * enough: a row of logits may be most of a megabyte.
+   */
+  head(rows: Rows, into?: Rows): Promise<Rows>;
   dispose(): Promise<void>;
 }

@@ -1,20 +1,14 @@
 // The seam of an expert device: SwiGLU experts by (layer, expert). Knows rows of floats; no routing, no network.
 //
-// Worked example: experts 3 and 17 of layer 2, one row for the first and two for the second:
+// Worked example: rows 0 and 1 of x [2, d] for expert 3 of layer 2, and row 0 for its expert 17 as well:
 //   await device.load([{ layer: 2, expert: 3 }, { layer: 2, expert: 17 }])
-//   [y3, y17] = await device.run(2, [{ expert: 3, rows: Float32Array [1 * d] }, { expert: 17, rows: [2 * d] }])
+//   y = await device.run(2, x, Uint16Array.of(0, 3,  0, 17,  1, 3))       // [3, d]: y3(x0), y17(x0), y3(x1)
 import type { Rows } from './dense.ts';
 
 /** One expert of one layer: the unit that is placed, loaded and moved. */
 export interface Unit {
   layer: number;
   expert: number;
-}
-
-export interface ExpertGroup {
-  expert: number;
-  /** Normed rows, `[n, hidden]`, n ≥ 1. */
-  rows: Rows;
 }
 
 export interface LoadOptions {
@@ -27,12 +21,17 @@ export interface ExpertDevice {
   /** Loads units from the bundle, checking sizes; already loaded ones are left as they are. */
   load(units: readonly Unit[], options?: LoadOptions): Promise<void>;
   unload(units: readonly Unit[]): Promise<void>;
-  /** Runs each group's expert once over its rows: `down(silu(gate x) * up x)`, not yet weighted. Same order out. */
-  run(layer: number, groups: readonly ExpertGroup[]): Promise<Rows[]>;
+  /**
+   * `down(silu(gate x) * up x)` for each of `asks [m, 2]`, pairs (row of x, expert): `[m, hidden]` in their order, not yet
+   * weighted. `x [n, hidden]` is normed. Each expert runs once, over all of its rows.
+   */
+  run(layer: number, x: Rows, asks: Uint16Array): Promise<Rows>;
   /**
    * Only of a device that computes on the mapped file, where `load` reads nothing and checks no hash: maps a unit in whose
    * bytes have been read and checked (model/read-ahead.ts).
    */
   mapIn?(unit: Unit): void;
+  /** Beside `mapIn`: whether all of a unit's bytes are in memory, so that a run takes none from disk. */
+  isResident?(unit: Unit): boolean;
   dispose(): Promise<void>;
 }

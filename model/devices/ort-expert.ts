@@ -1,14 +1,18 @@
-// The expert device on ONNX Runtime: one session an expert of a layer. Knows rows of floats; no routing, no network.
+// The expert device on ONNX Runtime: one session an expert of a layer, on the CPU or with CUDA. Knows rows of floats; no
+// routing, no network.
 import type { ModelConfig } from '../config.ts';
 import { expert as expertGraph } from '../onnx/graphs.ts';
-import { openSession, type Session } from '../onnx/runtime.ts';
+import { type OpenSessionOptions, openSession, type Session } from '../onnx/runtime.ts';
 import type { ExpertWeights } from '../tensor.ts';
+import { type ExpertGroup, runByExpert } from './by-expert.ts';
 import type { Rows } from './dense.ts';
-import type { ExpertDevice, ExpertGroup, LoadOptions, Unit } from './expert.ts';
+import type { ExpertDevice, LoadOptions, Unit } from './expert.ts';
+import { Slots } from './slots.ts';
 
 export interface OrtExpertSource {
   config: ModelConfig;
   numericsClass: string;
+  sessions?: OpenSessionOptions;
   readExpert(unit: Unit): Promise<ExpertWeights>;
 }
 
@@ -19,7 +23,7 @@ export function createOrtExperts(source: OrtExpertSource): ExpertDevice {
 class OrtExperts implements ExpertDevice {
   readonly numericsClass: string;
   readonly #source: OrtExpertSource;
-  readonly #sessions = new Map<number, Session>();
+  readonly #sessions = new Slots<Session>((session) => session.release());
 
   constructor(source: OrtExpertSource) {
     this.numericsClass = source.numericsClass;
@@ -31,37 +35,39 @@ class OrtExperts implements ExpertDevice {
       signal?.throwIfAborted();
       if (!this.#sessions.has(this.#key(unit))) {
         const weights = await this.#source.readExpert(unit);
-        this.#sessions.set(this.#key(unit), await openSession(expertGraph(this.#source.config, weights)));
+        const { config, sessions } = this.#source;
+        await this.#sessions.put(this.#key(unit), await openSession(expertGraph(config, weights), sessions));
       }
       onLoaded?.(unit, index + 1, units.length);
     }
   }
 
   async unload(units: readonly Unit[]): Promise<void> {
-    for (const unit of units) {
-      const session = this.#sessions.get(this.#key(unit));
-      this.#sessions.delete(this.#key(unit));
-      await session?.release();
-    }
+    for (const unit of units) await this.#sessions.drop(this.#key(unit));
   }
 
-  async run(layer: number, groups: readonly ExpertGroup[]): Promise<Rows[]> {
+  run(layer: number, x: Rows, asks: Uint16Array): Promise<Rows> {
+    return runByExpert(x, asks, this.#source.config.hidden, (groups) => this.#runGroups(layer, groups));
+  }
+
+  async #runGroups(layer: number, groups: readonly ExpertGroup[]): Promise<Rows[]> {
     const { hidden } = this.#source.config;
-    const answers: Rows[] = [];
-    for (const { expert, rows } of groups) {
-      const session = this.#sessions.get(this.#key({ layer, expert }));
-      if (session === undefined) throw new Error(`expert ${expert} of layer ${layer} is not loaded`);
-      const [y] = (await session.run({ x: { data: rows, shape: [rows.length / hidden, hidden] } }, [
-        'y',
-      ])) as [Rows];
-      answers.push(y);
-    }
-    return answers;
+    const keys = groups.map(({ expert }) => this.#key({ layer, expert }));
+    return this.#sessions.using(keys, async (sessions) => {
+      const answers: Rows[] = [];
+      for (const [group, { expert, rows }] of groups.entries()) {
+        const session = sessions[group];
+        if (session === undefined) throw new Error(`expert ${expert} of layer ${layer} is not loaded`);
+        const x = { data: rows, shape: [rows.length / hidden, hidden] };
+        const [y] = (await session.run({ x }, ['y'])) as [Rows];
+        answers.push(y);
+      }
+      return answers;
+    });
   }
 
   async dispose(): Promise<void> {
-    for (const session of this.#sessions.values()) await session.release();
-    this.#sessions.clear();
+    await this.#sessions.clear();
   }
 
   #key({ layer, expert }: Unit): number {

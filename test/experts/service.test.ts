@@ -98,14 +98,12 @@ test('answers one row for each ask, in the order of the asks, as the device comp
   const asked = request([1, 3, 0, 2, 0, 3]);
   const rows = await run(await connect(shard), asked);
   const [first, second] = [asked.rows.slice(0, 8), asked.rows.slice(8)];
-  const [[a], [b], [c]] = (await Promise.all(
-    [
-      { expert: 3, rows: second },
-      { expert: 2, rows: first },
-      { expert: 3, rows: first },
-    ].map((group) => shard.device.run(1, [group])),
-  )) as [[Float32Array], [Float32Array], [Float32Array]];
-  expect([...rows]).toEqual([...a, ...b, ...c]);
+  const alone = await Promise.all([
+    shard.device.run(1, second, Uint16Array.of(0, 3)),
+    shard.device.run(1, first, Uint16Array.of(0, 2)),
+    shard.device.run(1, first, Uint16Array.of(0, 3)),
+  ]);
+  expect([...rows]).toEqual(alone.flatMap((answer) => [...answer]));
 });
 
 test('joins two callers: each expert of a layer runs once, and the answers are those of running alone', async () => {
@@ -178,12 +176,11 @@ test('a full queue answers busy with a time to try again', async () => {
 test('a number that is not finite is an error of the one call, naming the expert, and never a row', async () => {
   const shard = await createTestShard();
   const broken = { ...shard.device };
-  broken.run = async (layer, groups) => {
-    const outputs = await shard.device.run(layer, groups);
-    groups.forEach(({ expert }, i) => {
-      if (expert === 4) outputs[i]?.fill(Number.NaN);
-    });
-    return outputs;
+  broken.run = async (layer, x, asks) => {
+    const answers = await shard.device.run(layer, x, asks);
+    const ask = asks.findIndex((value, i) => i % 2 === 1 && value === 4) >> 1;
+    if (ask >= 0) answers.fill(Number.NaN, ask * model.hidden, (ask + 1) * model.hidden);
+    return answers;
   };
   const transport = await connect(await createTestShard({ device: broken }));
   const [good, bad] = await Promise.allSettled([
@@ -196,13 +193,31 @@ test('a number that is not finite is an error of the one call, naming the expert
   });
 });
 
+test('without a message the answer is the same, and so are its errors', async () => {
+  const { service } = await createTestShard({ units: [1, 2, 3].map((expert) => ({ layer: 1, expert })) });
+  const asked = request([1, 3, 0, 2, 0, 3]);
+  const whole = await createTestShard();
+  const { rows } = await service.run(asked);
+  expect([...rows]).toEqual([...(await run(await connect(whole), asked))]);
+  await expect(service.run(request([0, 4]))).rejects.toMatchObject({
+    code: 'not_held',
+    message: 'expert 4 of layer 1 is not held by this shard',
+  });
+  const broken = { ...whole.device, run: async () => new Float32Array(model.hidden).fill(Number.NaN) };
+  const { service: odd } = await createTestShard({ device: broken });
+  await expect(odd.run(request([0, 4]))).rejects.toMatchObject({
+    code: 'internal',
+    message: 'expert 4 of layer 1 gave a number that is not finite',
+  });
+});
+
 test('a device that fails fails the calls of that run, and the shard goes on', async () => {
   const shard = await createTestShard();
   let failures = 1;
   const failing = { ...shard.device };
-  failing.run = async (layer, groups) => {
+  failing.run = async (layer, x, asks) => {
     if (failures-- > 0) throw new Error('out of memory');
-    return shard.device.run(layer, groups);
+    return shard.device.run(layer, x, asks);
   };
   const transport = await connect(await createTestShard({ device: failing }));
   await expect(run(transport, request([0, 1]))).rejects.toMatchObject({

@@ -76,6 +76,21 @@ describe('a wrong argument is refused by name', () => {
     ['experts', [f(80), [expert, expert], i(2, -1), f(80)], 'counts[1] is -1'],
     ['experts', [f(80), [expert], i(3), f(120)], 'x has 80 elements; 3 x 40 are needed'],
     ['experts', [f(120), [expert], i(3), f(119)], 'y has 119 elements'],
+    ['experts', [f(80), [expert], i(2), f(80), i(0, 0, 1)], 'places has 3 elements; 2 x 2 are needed'],
+    [
+      'experts',
+      [f(80), [expert], i(2), f(80), i(0, 0, 2, 1)],
+      'places[1] is row 2 of x and 1 of y, which have 2 and 2',
+    ],
+    ['experts', [f(80), [expert], i(2), f(80), i(0, -1, 1, 1)], 'places[0] is row 0 of x and -1 of y'],
+    ['experts', [f(80), [expert], i(2), f(80), [0, 0, 1, 1]], 'places must be an Int32Array'],
+
+    ['combine', [f(80), f(80), f(2), 0, 40, 2], 'k is 0'],
+    ['combine', [f(79), f(80), f(2), 1, 40, 2], 'residual has 79 elements; 2 x 40 are needed'],
+    ['combine', [f(80), f(159), f(4), 2, 40, 2], 'answers has 159 elements; 4 x 40 are needed'],
+    ['combine', [f(80), f(80), f(1), 1, 40, 2], 'weights has 1 elements; 2 x 1 are needed'],
+    ['combine', [f(80), f(80), f(2), 1, 40, 2, new Uint8Array(1)], 'mask has 1 elements'],
+    ['combine', [shared, shared, f(2), 1, 40, 2], 'residual overlaps answers'],
 
     ['rmsnorm', [f(40), f(0), 1e-6, f(40), 1], 'weight has 0 elements'],
     ['rmsnorm', [f(40), f(30), 1e-6, f(60), 2], 'x has 40 elements; 2 x 30 are needed'],

@@ -89,6 +89,33 @@ describe('experts', () => {
     }
   });
 
+  it('reads rows from and writes them to the places that it is told', () => {
+    const [hidden, inner] = [70, 40];
+    const list = [expert(1, hidden, inner, 4), expert(2, hidden, inner, 8)];
+    const counts = [19, 3];
+    const x = draw(5, 9 * hidden);
+    const from = Array.from({ length: 22 }, (_, i) => (5 * i) % 9);
+    const to = Array.from({ length: 22 }, (_, i) => (7 * i + 3) % 22);
+    const places = Int32Array.from(from.flatMap((row, i) => [row, to[i]!]));
+    const inOrder = run(
+      list,
+      counts,
+      Float32Array.from(from.flatMap((row) => [...x.subarray(row * hidden, (row + 1) * hidden)])),
+    );
+    for (const threads of [1, 3]) {
+      kernels.setThreads(threads);
+      const y = onEveryPath(() => {
+        const out = new Float32Array(22 * hidden);
+        kernels.experts(x, list.map(handle), Int32Array.from(counts), out, places);
+        return out;
+      });
+      for (const [i, row] of to.entries()) {
+        const answer = y.subarray(row * hidden, (row + 1) * hidden);
+        expect(firstDifference(answer, inOrder.subarray(i * hidden, (i + 1) * hidden))).toBeUndefined();
+      }
+    }
+  });
+
   it('computes silu within rounding over its whole range', () => {
     // One input, gate 1 and up 1: y = silu(x), then rounded by the down product, which has one block.
     const one = (rows: number, cols: number): TestMatrix => {

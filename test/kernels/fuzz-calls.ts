@@ -79,7 +79,9 @@ function experts(): unknown[] {
   );
   const counts = list.map(() => size(20));
   const rows = counts.reduce((a, b) => a + b);
-  return [floats(rows * hidden), list, Int32Array.from(counts), floats(rows * hidden)];
+  const places = Int32Array.from({ length: 2 * rows }, () => below(rows + (below(50) === 0 ? 1 : 0)));
+  const given = pick([undefined, places]);
+  return [floats(rows * hidden), list, Int32Array.from(counts), floats(rows * hidden), given];
 }
 
 function step() {
@@ -143,6 +145,11 @@ const makers: Record<string, () => unknown[]> = {
   scores: () => {
     const [n, outputs, cols] = [size(20), size(50), size(100)];
     return [floats(n * cols), floats(outputs * cols), outputs, cols, floats(n * outputs), n];
+  },
+  combine: () => {
+    const [n, k, width] = [size(20), size(3), size(100)];
+    const mask = pick([undefined, Uint8Array.from({ length: n }, () => below(2))]);
+    return [floats(n * width), floats(n * k * width), floats(n * k), k, width, n, mask];
   },
   argmax: () => logits((n) => [new Int32Array(n), floats(n)]),
   topk: () =>

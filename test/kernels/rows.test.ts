@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { combine } from '../../router/combine.ts';
 import { relativeError } from '../support/error.ts';
 import { draw, firstDifference, kernels, onEveryPath } from './support.ts';
 
@@ -63,6 +64,29 @@ describe('rmsnorm', () => {
       });
       expect(firstDifference(y, expected)).toBeUndefined();
     }
+  });
+});
+
+describe('combine', () => {
+  it('gives the bits of the router’s own, on every path, with any number of threads', () => {
+    fc.assert(
+      fc.property(shapes, fc.integer({ min: 1, max: 3 }), fc.boolean(), ({ seed, width, n }, k, masked) => {
+        const residual = draw(seed, n * width, 100);
+        const answers = draw(seed + 1, n * k * width);
+        const weights = draw(seed + 2, n * k, 0.3);
+        const mask = masked ? Uint8Array.from({ length: n }, (_, row) => (seed >> (row % 8)) & 1) : undefined;
+        const expected = residual.slice();
+        combine(expected, answers, { k, experts: new Uint16Array(n * k), weights }, width, mask);
+        kernels.setThreads(1 + (seed % 3));
+        const sum = onEveryPath(() => {
+          const inPlace = residual.slice();
+          kernels.combine(inPlace, answers, weights, k, width, n, mask);
+          return inPlace;
+        });
+        expect(firstDifference(sum, expected)).toBeUndefined();
+      }),
+      { seed: 6, numRuns: 60 },
+    );
   });
 });
 

@@ -74,7 +74,8 @@ test('each row and rank gets its own expert of its own row, as the device comput
   expect(failed.size).toBe(0);
   for (const [slot, expert] of asked.assignment.experts.entries()) {
     const row = Math.floor(slot / 3);
-    const [alone] = await device.run(1, [{ expert, rows: asked.x.slice(row * hidden, (row + 1) * hidden) }]);
+    const x = asked.x.slice(row * hidden, (row + 1) * hidden);
+    const alone = await device.run(1, x, Uint16Array.of(0, expert));
     expect(answers.slice(slot * hidden, (slot + 1) * hidden)).toEqual(alone);
   }
 });
@@ -85,6 +86,11 @@ test('one shard, three shards and sockets give identical bits', async () => {
   const one = await dispatch({ fleet: await fleetOf(local([await createTestShard()])), ...asked, bulk });
   const three = await dispatch({ fleet: await fleetOf(local(await threeShards())), ...asked, bulk });
   const far = await dispatch({ fleet: await fleetOf(await sockets(await threeShards())), ...asked, bulk });
+  const direct = (await threeShards()).map(({ service }, i) =>
+    localMember(`d${i}`, service.handlers, service.run),
+  );
+  const near = await dispatch({ fleet: await fleetOf(direct), ...asked, bulk });
+  expect(near.answers).toEqual(far.answers);
   expect(three.answers).toEqual(one.answers);
   expect(far.answers).toEqual(one.answers);
   expect(one.answers.some((value) => value !== 0)).toBe(true);

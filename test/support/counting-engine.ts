@@ -3,7 +3,7 @@ import { createShardService } from '../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../gateway/engine/engine.ts';
 import type { GenerationPart, GenerationRequest } from '../../gateway/engine/messages.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import type { ExpertDevice, ExpertGroup } from '../../model/devices/expert.ts';
+import type { ExpertDevice } from '../../model/devices/expert.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember } from '../../router/member.ts';
 import {
@@ -23,15 +23,16 @@ function addingDevice(before: BeforeRun): ExpertDevice {
     numericsClass: 'adding',
     async load() {},
     async unload() {},
-    async run(layer, groups) {
-      await before(layer, groups);
-      return groups.map(({ rows }) => Float32Array.from(rows, (_, i) => (i % countingHidden === 1 ? 1 : 0)));
+    async run(layer, x, asks) {
+      await before(layer, x, asks);
+      const length = (asks.length / 2) * countingHidden;
+      return Float32Array.from({ length }, (_, i) => (i % countingHidden === 1 ? 1 : 0));
     },
     async dispose() {},
   };
 }
 
-export type BeforeRun = (layer: number, groups: readonly ExpertGroup[]) => Promise<void>;
+export type BeforeRun = (...parameters: Parameters<ExpertDevice['run']>) => Promise<void>;
 
 export interface CountingEngine {
   engine: Engine;

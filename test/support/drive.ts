@@ -43,7 +43,7 @@ export async function drive(options: DriveOptions): Promise<DriveResult> {
       const { residual, x, scores } = await dense.layer(layer, hidden, [{ sequence, start, count, blocks }]);
       const assignment = assign(options, layer, start, scores);
       for (let row = 0; row < count; row++) chosen[layer]?.push(expertsOf(assignment, row));
-      const answers = await runExperts(options.experts, layer, x, assignment, config.hidden);
+      const answers = await options.experts.run(layer, x, asksOf(assignment));
       hidden = residual.slice();
       combine(hidden, answers, assignment, config.hidden);
     }
@@ -74,31 +74,11 @@ function assign({ config, selectionBias, forced }: DriveOptions, layer: number, 
   return assignment;
 }
 
-/** Each expert once over all its rows; answers `[rows, k, hidden]`. */
-async function runExperts(
-  device: ExpertDevice,
-  layer: number,
-  x: Rows,
-  { k, experts }: Assignment,
-  hidden: number,
-): Promise<Rows> {
-  const slots = new Map<number, number[]>();
-  for (const [slot, expert] of experts.entries()) slots.set(expert, [...(slots.get(expert) ?? []), slot]);
-  const groups = [...slots].map(([expert, owned]) => {
-    const rows = new Float32Array(owned.length * hidden);
-    for (const [i, slot] of owned.entries()) {
-      const row = Math.floor(slot / k);
-      rows.set(x.subarray(row * hidden, (row + 1) * hidden), i * hidden);
-    }
-    return { expert, rows };
+/** All of them, in order of row and rank. */
+function asksOf({ k, experts }: Assignment): Uint16Array {
+  return Uint16Array.from({ length: 2 * experts.length }, (_, i) => {
+    return i % 2 === 0 ? Math.floor(i / 2 / k) : experts[(i - 1) / 2]!;
   });
-  const answers = new Float32Array(experts.length * hidden);
-  for (const [g, rows] of (await device.run(layer, groups)).entries()) {
-    for (const [i, slot] of (slots.get(groups[g]?.expert ?? -1) ?? []).entries()) {
-      answers.set(rows.subarray(i * hidden, (i + 1) * hidden), slot * hidden);
-    }
-  }
-  return answers;
 }
 
 function expertsOf({ k, experts }: Assignment, row: number): number[] {

@@ -1,6 +1,7 @@
 // A real expert device in plain loops over random weights. Small and slow; a unit's answer depends on nothing but the
 // seed, the unit and the row.
-import type { ExpertDevice, ExpertGroup, Unit } from '../../model/devices/expert.ts';
+import { runByExpert } from '../../model/devices/by-expert.ts';
+import type { ExpertDevice, Unit } from '../../model/devices/expert.ts';
 import { normal, seedOf } from './random.ts';
 
 export interface PlainExpertOptions {
@@ -52,20 +53,22 @@ export function createPlainExpertDevice({
     async unload(toUnload) {
       for (const unit of toUnload) units.delete(nameOf(unit));
     },
-    async run(layer: number, groups: readonly ExpertGroup[]) {
-      runs.push({
-        layer,
-        experts: groups.map(({ expert }) => expert),
-        rows: groups.map(({ rows }) => rows.length / hidden),
-      });
-      return groups.map(({ expert, rows }) => {
-        const weights = units.get(nameOf({ layer, expert }));
-        if (weights === undefined) throw new Error(`expert ${expert} of layer ${layer} is not loaded`);
-        const answer = new Float32Array(rows.length);
-        for (let at = 0; at < rows.length; at += hidden) {
-          answer.set(swiglu(rows.subarray(at, at + hidden), weights, inner), at);
-        }
-        return answer;
+    run(layer, x, asks) {
+      return runByExpert(x, asks, hidden, async (groups) => {
+        runs.push({
+          layer,
+          experts: groups.map(({ expert }) => expert),
+          rows: groups.map(({ rows }) => rows.length / hidden),
+        });
+        return groups.map(({ expert, rows }) => {
+          const weights = units.get(nameOf({ layer, expert }));
+          if (weights === undefined) throw new Error(`expert ${expert} of layer ${layer} is not loaded`);
+          const answer = new Float32Array(rows.length);
+          for (let at = 0; at < rows.length; at += hidden) {
+            answer.set(swiglu(rows.subarray(at, at + hidden), weights, inner), at);
+          }
+          return answer;
+        });
       });
     },
     async dispose() {

@@ -193,8 +193,8 @@ describe('the engine', () => {
 
   it('fails only the sequences whose expert failed; the others go on', async () => {
     const { generate } = await start({
-      before: async (_, groups) => {
-        if (groups.some(({ expert }) => expert === 5)) throw new Error('broken expert');
+      before: async (_layer, _x, asks) => {
+        if (asks.some((value, i) => i % 2 === 1 && value === 5)) throw new Error('broken expert');
       },
     });
     // Ids 12… meet expert 12 % 6 = 0 first and expert 5 at id 17; ids 0… meet it at id 5, one step earlier than they end.
