@@ -11,8 +11,20 @@ export function instructionSet(arch: string = process.arch, flags: ReadonlySet<s
 }
 
 export function ortNumericsClass({ bits, group }: { bits: number; group: number }): string {
-  const precision = bits >= 16 ? `b${bits}` : `b${bits}g${group}`;
-  return `ort-${RUNTIME_VERSION}/cpu/${precision}/${instructionSet()}`;
+  return `ort-${RUNTIME_VERSION}/cpu/${precisionName(bits, group)}/${instructionSet()}`;
+}
+
+/** `print` names the bits that the GPU and its driver compute (model/devices/gpu.ts). */
+export function gpuNumericsClass(
+  { bits, group }: { bits: number; group: number },
+  gpu: string,
+  print: string,
+): string {
+  return `ort-${RUNTIME_VERSION}/${gpu}/${precisionName(bits, group)}/${print}`;
+}
+
+function precisionName(bits: number, group: number): string {
+  return bits >= 16 ? `b${bits}` : `b${bits}g${group}`;
 }
 
 /** Linux tells; where it does not, the architecture alone names the class. */

@@ -1,15 +1,16 @@
-// Opens a device over a bundle: our own CPU kernels where they can serve it, ONNX Runtime elsewhere.
+// Opens a device over a bundle: our own CPU kernels where they can serve it, ONNX Runtime elsewhere and on GPUs.
 import { kernels, missingReason } from '../../kernels/kernels.ts';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { DenseDevice } from './dense.ts';
 import type { ExpertDevice } from './expert.ts';
+import { GPUS, type GpuName, gpuBits, requireGpu } from './gpu.ts';
 import { openCpuDense, openCpuExperts } from './open-cpu.ts';
 import { openOrtDense, openOrtExperts } from './open-ort.ts';
 
-/** `cpu` is the best that this machine has; `ort-cpu` is ONNX Runtime in any case. */
-export type DeviceName = 'cpu' | 'ort-cpu';
+/** `cpu` is the best that this machine's CPU has; `ort-cpu` is ONNX Runtime in any case; docs/devices.md has the GPUs. */
+export type DeviceName = 'cpu' | 'ort-cpu' | GpuName;
 
-export const DEVICES: readonly DeviceName[] = ['cpu', 'ort-cpu'];
+export const DEVICES: readonly DeviceName[] = ['cpu', 'ort-cpu', ...GPUS];
 
 export interface OpenExpertsOptions {
   bundle: Bundle;
@@ -20,16 +21,29 @@ export interface OpenExpertsOptions {
 
 export interface OpenDenseOptions extends OpenExpertsOptions {
   signal?: AbortSignal;
+  /**
+   * Only where the device computes on the mapped file: resolves when another thread has found the matrices sound. Else
+   * opening reads and checks them.
+   */
+  sound?: Promise<void>;
   onLoaded?: (done: number, total: number) => void;
 }
 
 export async function openDenseDevice(options: OpenDenseOptions): Promise<DenseDevice> {
-  return usesKernels(options) ? openCpuDense(kernels!, options) : openOrtDense(options);
+  return usesKernels(options) ? openCpuDense(kernels!, options) : openOrtDense(options, gpuOf(options));
 }
 
-/** A device without units; `load` readies those that it is asked for. */
+/** A device without units; `load` readies those that it is asked for. Throws where the machine has no such device. */
 export function openExpertDevice(options: OpenExpertsOptions): ExpertDevice {
-  return usesKernels(options) ? openCpuExperts(kernels!, options) : openOrtExperts(options.bundle);
+  return usesKernels(options) ? openCpuExperts(kernels!, options) : openOrtExperts(options, gpuOf(options));
+}
+
+/** Throws where this machine has no such device or the device does not take the bundle. */
+export function requireDevice({ bundle, device }: OpenExpertsOptions): void {
+  const gpu = gpuOf({ bundle, device });
+  if (gpu === undefined) return;
+  gpuBits(bundle, gpu);
+  requireGpu(gpu);
 }
 
 /** Why `cpu` means ONNX Runtime for this bundle here; undefined where it means our own kernels. */
@@ -40,4 +54,8 @@ export function kernelsMissing({ bits }: Pick<Bundle, 'bits'>): string | undefin
 
 function usesKernels({ bundle, device = 'cpu' }: { bundle: Bundle; device?: DeviceName }): boolean {
   return device === 'cpu' && kernelsMissing(bundle) === undefined;
+}
+
+function gpuOf({ device }: OpenExpertsOptions): GpuName | undefined {
+  return GPUS.find((gpu) => gpu === device);
 }

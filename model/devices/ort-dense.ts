@@ -1,8 +1,7 @@
 // The dense device on ONNX Runtime: one graph before and one after attention for all rows of a step, attention itself
 // a sequence at a time over a KV cache kept here. Knows no experts but the router's scores.
 import type { ModelConfig } from '../config.ts';
-import { attention } from '../onnx/graphs.ts';
-import { openSession, type Session } from '../onnx/runtime.ts';
+import type { Session } from '../onnx/runtime.ts';
 import { RotationTable } from '../rope.ts';
 import type { Matrix } from '../tensor.ts';
 import { readRow } from '../tiles.ts';
@@ -15,11 +14,13 @@ export interface OrtDenseParts {
   embedding: Matrix;
   /** Of each layer, the sessions of `attentionInput` and `attentionOutput`. */
   layers: readonly { input: Session; output: Session }[];
+  /** The session of `attention`, for all layers. */
+  attention: Session;
   head: Session;
 }
 
-export async function createOrtDense(parts: OrtDenseParts): Promise<DenseDevice> {
-  return new OrtDense(parts, await openSession(attention(parts.config)));
+export function createOrtDense(parts: OrtDenseParts): DenseDevice {
+  return new OrtDense(parts);
 }
 
 /** Queries of one attention call. */
@@ -48,15 +49,13 @@ class OrtDense implements DenseDevice {
   readonly kv: KvShape;
   readonly #parts: OrtDenseParts;
   readonly #config: ModelConfig;
-  readonly #attention: Session;
   readonly #rotations: RotationTable;
   readonly #sequences = new Map<number, KvCache>();
 
-  constructor(parts: OrtDenseParts, attentionSession: Session) {
+  constructor(parts: OrtDenseParts) {
     this.numericsClass = parts.numericsClass;
     this.#parts = parts;
     this.#config = parts.config;
-    this.#attention = attentionSession;
     this.#rotations = new RotationTable(parts.config);
     const { layers, kvHeads, headDim } = parts.config;
     const positionBytes = layers * 2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
@@ -138,13 +137,13 @@ class OrtDense implements DenseDevice {
   }
 
   async dispose(): Promise<void> {
-    const { layers, head } = this.#parts;
+    const { layers, attention, head } = this.#parts;
     for (const { input, output } of layers) {
       await input.release();
       await output.release();
     }
     await head.release();
-    await this.#attention.release();
+    await attention.release();
     this.#sequences.clear();
   }
 
@@ -153,7 +152,7 @@ class OrtDense implements DenseDevice {
     const { keys, values, capacity } = cache.layer(layer);
     const positions = start + count;
     const shape = [1, kvHeads, capacity, headDim];
-    const [out] = (await this.#attention.run(
+    const [out] = (await this.#parts.attention.run(
       {
         q: { data: q, shape: [1, count, heads * headDim] },
         keys: { data: keys, shape },

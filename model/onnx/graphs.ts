@@ -170,7 +170,7 @@ export function head({ hidden, vocab, normEps }: ModelConfig, norm: Float32Array
  * One SwiGLU expert, `x [n, d]` → `y [n, d]`. The inner width is padded to whole vectors: the element-wise operators
  * compute the tail of a buffer by another path, so that without padding a row's bits would depend on where it lies.
  */
-export function expert({ hidden }: ModelConfig, { gate, up, down }: ExpertWeights): Graph {
+export function expert({ hidden }: Pick<ModelConfig, 'hidden'>, { gate, up, down }: ExpertWeights): Graph {
   const vector = 32;
   const gateUp = product('x', 'gate_up', [gate, up], { padRows: vector });
   const output = product('inner', 'y', [down], { padCols: vector });

@@ -1,28 +1,84 @@
-// ONNX Runtime behind a small door: sessions from graphs, runs on typed arrays. The only importer of onnxruntime-node.
+// ONNX Runtime behind a small door: sessions from graphs, runs on typed arrays or on tensors that stay in a GPU's memory.
+// The only importer of onnxruntime-node.
 import * as ort from 'onnxruntime-node';
 import { encodeModel, type Graph } from './proto.ts';
 
 /** Values of one input; their element type follows the array's. */
 export interface Feed {
-  data: Float32Array | Int32Array | BigInt64Array;
+  data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
   shape: readonly number[];
+}
+
+/** Who computes a graph's nodes. What `webgpu` and `cuda` do not implement, ONNX Runtime leaves to `cpu`. */
+export type Provider = 'cpu' | 'webgpu' | 'cuda';
+
+/** A tensor in the GPU's memory, until it is disposed. */
+export class Resident {
+  readonly tensor: ort.Tensor;
+
+  constructor(tensor: ort.Tensor) {
+    this.tensor = tensor;
+  }
+
+  dispose(): void {
+    this.tensor.dispose();
+  }
 }
 
 export interface Session {
   /** Blocks the thread while it computes, and reads the feeds in place. Only the named float outputs are fetched. */
-  run(feeds: Record<string, Feed>, outputs: readonly string[]): Promise<Float32Array[]>;
+  run(feeds: Record<string, Feed | Resident>, outputs: readonly string[]): Promise<Float32Array[]>;
   release(): Promise<void>;
 }
 
+/** A session whose outputs stay in the GPU's memory. */
+export interface ResidentSession {
+  run(feeds: Record<string, Feed | Resident>, outputs: readonly string[]): Promise<Resident[]>;
+  release(): Promise<void>;
+}
+
+export interface OpenSessionOptions {
+  provider?: Provider;
+  /** Refuse a graph of which a node would be left to the CPU, naming the node. */
+  strict?: boolean;
+}
+
 export const RUNTIME_VERSION: string = ort.env.versions.node ?? ort.env.versions.common;
+
+export async function openSession(graph: Graph, options: OpenSessionOptions = {}): Promise<Session> {
+  const session = await create(graph, options);
+  return {
+    async run(feeds, outputs) {
+      const answers = await session.run(tensors(feeds), outputs);
+      return outputs.map((name) => floats(answers[name], name));
+    },
+    release: () => session.release(),
+  };
+}
+
+/** For `webgpu` only: onnxruntime-node has no other GPU's memory to keep outputs in. */
+export async function openResidentSession(graph: Graph): Promise<ResidentSession> {
+  const session = await create(graph, { provider: 'webgpu' }, { preferredOutputLocation: 'gpu-buffer' });
+  return {
+    async run(feeds, outputs) {
+      const answers = await session.run(tensors(feeds), outputs);
+      return outputs.map((name) => new Resident(tensorNamed(answers[name], name)));
+    },
+    release: () => session.release(),
+  };
+}
 
 /**
  * One thread a session: pools of idle sessions would spin on the cores that others need, and sums split over threads
  * would change the bits. Parallelism comes from processes.
  */
-export async function openSession(graph: Graph): Promise<Session> {
-  const session = await ort.InferenceSession.create(encodeModel(graph), {
-    executionProviders: ['cpu'],
+function create(
+  graph: Graph,
+  { provider = 'cpu', strict = false }: OpenSessionOptions,
+  more: ort.InferenceSession.SessionOptions = {},
+): Promise<ort.InferenceSession> {
+  return ort.InferenceSession.create(encodeModel(graph), {
+    executionProviders: [provider],
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     executionMode: 'sequential',
@@ -30,25 +86,33 @@ export async function openSession(graph: Graph): Promise<Session> {
     enableCpuMemArena: false,
     enableMemPattern: false,
     logSeverityLevel: 3,
+    ...(strict && { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
+    ...more,
   });
-  return {
-    async run(feeds, outputs) {
-      const tensors: Record<string, ort.Tensor> = {};
-      for (const name in feeds) tensors[name] = tensor(feeds[name]!);
-      const answers = await session.run(tensors, outputs);
-      return outputs.map((name) => floats(answers[name], name));
-    },
-    release: () => session.release(),
-  };
+}
+
+function tensors(feeds: Record<string, Feed | Resident>): Record<string, ort.Tensor> {
+  const made: Record<string, ort.Tensor> = {};
+  for (const [name, feed] of Object.entries(feeds)) {
+    made[name] = feed instanceof Resident ? feed.tensor : tensor(feed);
+  }
+  return made;
 }
 
 function tensor({ data, shape }: Feed): ort.Tensor {
   if (data instanceof Float32Array) return new ort.Tensor('float32', data, shape);
   if (data instanceof Int32Array) return new ort.Tensor('int32', data, shape);
+  if (data instanceof Uint8Array) return new ort.Tensor('uint8', data, shape);
   return new ort.Tensor('int64', data, shape);
 }
 
 function floats(value: ort.OnnxValue | undefined, name: string): Float32Array {
-  if (value instanceof ort.Tensor && value.data instanceof Float32Array) return value.data;
+  const { data } = tensorNamed(value, name);
+  if (data instanceof Float32Array) return data;
   throw new Error(`ONNX Runtime gave no float32 tensor for output ${name}`);
+}
+
+function tensorNamed(value: ort.OnnxValue | undefined, name: string): ort.Tensor {
+  if (value instanceof ort.Tensor) return value;
+  throw new Error(`ONNX Runtime gave no tensor for output ${name}`);
 }

@@ -17,6 +17,9 @@ import { seedOf, uniform } from './random.ts';
 /** Largest `max |a - b| / max |b|` over a position's logits. */
 export const bound = 1e-4;
 
+/** What rounds activations to int8, and what computes with them as they are. */
+const rounds = (bits: number, device: DeviceName) => bits !== 32 && device !== 'webgpu';
+
 /** Scores nearer than this are a tie that float32 (and int8 activations) may break otherwise. */
 export const routingMargin = (bits: number) => (bits === 32 ? 1e-5 : 1e-2);
 
@@ -59,11 +62,11 @@ export async function measure(
         config,
         weights,
         ids,
-        activations: bits === 32 ? 'float' : 'int8',
+        activations: rounds(bits, device) ? 'int8' : 'float',
         keyValues: tiny.dense.kv.shared ? 'float16' : 'float', // pages are float16, ONNX Runtime's buffers float32
       } as const;
 
-      const margin = routingMargin(bits);
+      const margin = routingMargin(rounds(bits, device) ? bits : 32);
       const forced = forward(reference).routing.map((layer) => {
         return layer.map((choice) => (choice.margin < margin ? choice.experts : undefined));
       });
