@@ -1,5 +1,6 @@
 // The engine's thread: opens the bundle's dense part, connects the shards (or runs them here), serves the engine.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { parseHoldings } from '../experts/holdings.ts';
 import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
 import { serveEngine } from '../gateway/engine/remote.ts';
 import { routingRules } from '../gateway/engine/rules.ts';
@@ -7,6 +8,7 @@ import { openBundle } from '../model/bundle/bundle.ts';
 import { type DeviceName, kernelsMissing, openDenseDevice } from '../model/devices/open.ts';
 import { Fleet } from '../router/fleet.ts';
 import { localMembers, type Members, socketMembers } from './members.ts';
+import { startReadAhead } from './start-read-ahead.ts';
 import { version } from './version.ts';
 
 /** What the thread is started with. */
@@ -22,13 +24,22 @@ export interface EngineThreadData {
   shards: { addresses: readonly string[] } | { holdings: readonly string[] };
   engine: Pick<
     EngineOptions,
-    'context' | 'maxSequences' | 'maxWaiting' | 'kvMemory' | 'prefillRows' | 'callDeadlineMs' | 'speculate'
+    | 'context'
+    | 'maxSequences'
+    | 'maxWaiting'
+    | 'kvMemory'
+    | 'prefillRows'
+    | 'prefillShare'
+    | 'callDeadlineMs'
+    | 'speculate'
   >;
 }
 
 /** What the thread tells its parent. */
 export type ThreadMessage =
   | { type: 'loading'; done: number; total: number }
+  /** Bytes of experts, while it serves. */
+  | { type: 'reading'; done: number; total: number }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string }
   | { type: 'failed'; message: string };
 
@@ -60,24 +71,32 @@ async function serve({ port, model, device, threads, shards, engine }: EngineThr
   if (device === 'cpu' && missing !== undefined) {
     tell({ type: 'log', level: 'info', message: `ONNX Runtime computes: ${missing}` });
   }
+  const onLoading = (done: number, total: number) => tell({ type: 'loading', done, total });
+  const held = 'holdings' in shards ? shards.holdings.map((text) => parseHoldings(text, config)) : [];
+  const mapped = device === 'cpu' && missing === undefined;
+  const reading = mapped
+    ? startReadAhead({
+        bundle,
+        dense: true,
+        onDense: onLoading,
+        units: held.flat(),
+        onUnits: (done, total) => tell({ type: 'reading', done, total }),
+        onDamaged: (error) => {
+          tell({ type: 'failed', message: error.message });
+          process.exit(1); // ends this thread; its parent ends the process
+        },
+      })
+    : undefined;
+  const { members, dispose }: Members =
+    'addresses' in shards
+      ? socketMembers(shards.addresses)
+      : await localMembers({ bundle, device, threads, reading }, held, onLoading);
   const dense = await openDenseDevice({
     bundle,
     device,
     threads,
-    onLoaded: (done, total) => tell({ type: 'loading', done, total }),
+    ...(reading === undefined ? { onLoaded: onLoading } : { sound: reading.dense }),
   });
-  const { members, dispose }: Members =
-    'addresses' in shards
-      ? socketMembers(shards.addresses)
-      : await localMembers(
-          { bundle, device, threads },
-          shards.holdings,
-          (done, total) => tell({ type: 'loading', done, total }),
-          (error) => {
-            tell({ type: 'failed', message: error.message });
-            process.exit(1); // ends this thread; its parent ends the process
-          },
-        );
   const { layers, experts, hidden } = config;
   const fleet = new Fleet({
     members,
@@ -95,6 +114,7 @@ async function serve({ port, model, device, threads, shards, engine }: EngineThr
   await serveEngine(port, new Engine(options));
   port.close();
   fleet.close();
+  await reading?.stop();
   await dispose();
   await dense.dispose();
   await bundle.close();

@@ -19,6 +19,8 @@ export interface ProgressOptions {
 
 export interface ProgressBar {
   update(done: number, total: number): void;
+  /** Takes the bar's line back, for something else to be written there. */
+  hide(): void;
   /** Ends the bar's line; a bar that never drew leaves nothing. */
   end(): void;
 }
@@ -84,6 +86,10 @@ export function progressBar({
       if (reached <= tenths) return;
       tenths = reached;
       stream.write(`${label} ${reached * 10} %  ${format(done)} of ${format(total)}\n`);
+    },
+    hide() {
+      if (drawn) stream.write('\r\x1b[K');
+      drawn = false;
     },
     end() {
       if (drawn) stream.write('\n');

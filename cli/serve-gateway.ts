@@ -9,6 +9,8 @@ import { loadTextSide } from '../gateway/api/text-side.ts';
 import type { EngineClient, EngineStatus } from '../gateway/engine/messages.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import { progressBar } from './progress.ts';
+import { readingReport } from './reading-report.ts';
+import type { ShardProgress } from './shard-process.ts';
 import { onSignals } from './signals.ts';
 import { type EngineThread, startEngine } from './start-engine.ts';
 
@@ -25,7 +27,9 @@ export interface GatewayProcess {
   engine: EngineThreadData['engine'];
   log: Logger;
   /** Starts the shards, where they are ours to start. */
-  startShards: (onLoading: (done: number, total: number) => void) => Promise<EngineThreadData['shards']>;
+  startShards: (progress: Required<ShardProgress>) => Promise<EngineThreadData['shards']>;
+  /** Called once the gateway serves. */
+  onServing?: () => void;
   /** Asks them to leave and waits for it. */
   stopShards: () => Promise<void>;
   /** Ends them at once. */
@@ -63,7 +67,10 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
   try {
     const startedAt = performance.now();
     const bar = progressBar({ label: 'loading', format: (units) => `${Math.round(units)} parts` });
-    const shards = await options.startShards((done, total) => bar.update(done, total));
+    const reading = readingReport({ log });
+    const onLoading = (done: number, total: number) => bar.update(done, total);
+    const onReading = (done: number, total: number) => reading.update(done, total);
+    const shards = await options.startShards({ onLoading, onReading });
     thread = startEngine({
       model,
       device: options.device,
@@ -71,13 +78,15 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
       shards,
       engine: options.engine,
       log,
-      onLoading: (done, total) => bar.update(done, total),
+      onLoading,
+      onReading,
     });
     const [engine, text] = await Promise.all([thread.engine, loadTextSide(model)]);
     bar.end();
     if (options.awaitExperts) await allHeld(engine);
     const app = createApi({ engine, ...text, model: servedModel(model), logger: log });
     server = await serve({ app, host, port });
+    options.onServing?.();
     // An engine that ends by itself has nothing left to serve with.
     void thread.ended.then((error) => {
       if (draining) return;
@@ -85,9 +94,9 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
       void halt(1);
     });
     const seconds = (performance.now() - startedAt) / 1000;
-    process.stdout.write(
-      readyText({ host, port: server.port, model, seconds, engine: await engine.status() }),
-    );
+    const status = await engine.status();
+    reading.hide();
+    process.stdout.write(readyText({ host, port: server.port, model, seconds, engine: status }));
   } catch (error) {
     process.stderr.write(`expertgrid: ${error instanceof Error ? error.message : String(error)}\n`);
     await halt(1);

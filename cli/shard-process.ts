@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { sibling } from './files.ts';
-import type { ShardMessage } from './shard.ts';
+import type { ReadAheadMessage, ShardMessage } from './shard.ts';
 
 /** Milliseconds before a dead shard is started again; doubles while it dies young. */
 const FIRST_WAIT = 200;
@@ -22,6 +22,13 @@ export interface ShardProcessOptions {
   log: Logger;
 }
 
+export interface ShardProgress {
+  /** Units, before it serves. */
+  onLoading?: (done: number, total: number) => void;
+  /** Bytes read ahead, while it serves. */
+  onReading?: (done: number, total: number) => void;
+}
+
 export class ShardProcess {
   readonly #options: ShardProcessOptions;
   #child: ChildProcess | undefined;
@@ -29,13 +36,14 @@ export class ShardProcess {
   #wait = FIRST_WAIT;
   #restart: NodeJS.Timeout | undefined;
   #stopping = false;
+  #readsAhead = false;
 
   constructor(options: ShardProcessOptions) {
     this.#options = options;
   }
 
   /** Resolves with its address once it serves; rejects if it dies first. */
-  start(onLoading: (done: number, total: number) => void = () => {}): Promise<string> {
+  start({ onLoading = () => {}, onReading = () => {} }: ShardProgress = {}): Promise<string> {
     const { model, experts, device, threads, logLevel } = this.#options;
     const flags = [
       '--model',
@@ -62,8 +70,10 @@ export class ShardProcess {
       child.on('error', reject);
       child.on('message', (message: ShardMessage) => {
         if (message.type === 'loading') onLoading(message.done, message.total);
+        else if (message.type === 'reading') onReading(message.done, message.total);
         else {
           this.#port = message.port;
+          if (this.#readsAhead) this.readAhead();
           resolve(message.address);
         }
       });
@@ -73,6 +83,12 @@ export class ShardProcess {
         if (this.#port !== 0) this.#onDeath(how, performance.now() - startedAt);
       });
     });
+  }
+
+  /** Lets it read its experts ahead, now and whenever it is started again. */
+  readAhead(): void {
+    this.#readsAhead = true;
+    if (this.#child?.connected) this.#child.send({ type: 'read-ahead' } satisfies ReadAheadMessage);
   }
 
   /** Asks it to drain; kills it if it has not ended after `graceMs`. */

@@ -7,7 +7,6 @@ import { createShardService } from '../experts/service.ts';
 import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { type DeviceName, openExpertDevice } from '../model/devices/open.ts';
-import { readAhead } from '../model/read-ahead.ts';
 import { formatAddress, isLoopback } from '../rpc/address.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { listen } from '../rpc/server.ts';
@@ -17,7 +16,9 @@ import { deviceFlag, threadsFlag } from './gateway-flags.ts';
 import { createLogger, LOG_LEVELS } from './log.ts';
 import { modelOffer } from './offer.ts';
 import { progressBar } from './progress.ts';
+import { readingReport } from './reading-report.ts';
 import { onSignals } from './signals.ts';
+import { startReadAhead } from './start-read-ahead.ts';
 import { version } from './version.ts';
 
 /** Calls in flight get this long to end. */
@@ -37,7 +38,17 @@ interface ShardFlags {
 /** What it tells a parent that started it with an IPC channel. */
 export type ShardMessage =
   | { type: 'loading'; done: number; total: number }
+  /** Bytes, while it serves. */
+  | { type: 'reading'; done: number; total: number }
   | { type: 'ready'; address: string; port: number };
+
+/** What such a parent tells it, once all that it starts is there: reading ahead takes cores and disk from the others. */
+export interface ReadAheadMessage {
+  type: 'read-ahead';
+}
+
+/** Experts are checked even if the parent never says so. Milliseconds. */
+const LONGEST_UNREAD = 30_000;
 
 export function shardCommand(): Command {
   const command = new Command('shard')
@@ -71,8 +82,27 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
   const startedAt = performance.now();
   const bundle = await openBundle(modelDirectory(flags.model));
   const units = readUnits(flags.experts, bundle.config, refuse);
-  const device = openExpertDevice({ bundle, device: flags.device, threads: flags.threads });
-  await load(device, units, leaving.signal);
+  const opened = openExpertDevice({ bundle, device: flags.device, threads: flags.threads });
+  await load(opened, units, leaving.signal);
+  const report = process.send === undefined ? readingReport({ log }) : undefined;
+  const reading =
+    opened.mapIn === undefined
+      ? undefined
+      : startReadAhead({
+          bundle,
+          units,
+          ...(process.send !== undefined && { after: toldToRead() }),
+          onUnits: (done, total) => {
+            report?.update(done, total);
+            tell({ type: 'reading', done, total });
+          },
+          onDamaged: (error) => {
+            log.error(`${error.message}; leaving service`);
+            process.exitCode = 1;
+            leaving.abort();
+          },
+        });
+  const device = reading?.serve(opened) ?? opened;
 
   const metrics = createShardMetrics();
   const service = createShardService({ device, model: modelOffer(bundle), units, version, metrics });
@@ -101,19 +131,13 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
     process.stdout.write(`metrics at http://${formatAddress({ host, port: scrape.port })}/metrics\n`);
   }
   tell({ type: 'ready', address, port: server.address.port });
-  if (device.mapIn !== undefined) {
-    const onSound = (unit: Unit) => device.mapIn?.(unit);
-    readAhead(bundle, units, { signal: leaving.signal, onSound }).catch((error: Error) => {
-      log.error(`${error.message}; leaving service`);
-      process.exitCode = 1;
-      leaving.abort();
-    });
-  }
 
   await aborted(leaving.signal);
+  const stopped = reading?.stop();
   service.drain();
   await server.close({ graceMs: DRAIN_MS });
   await scrape?.close();
+  await stopped;
   await device.dispose();
   await bundle.close();
   process.exit();
@@ -154,6 +178,13 @@ function readUnits(
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }
+}
+
+function toldToRead(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, LONGEST_UNREAD).unref();
+    process.once('message', (_: ReadAheadMessage) => resolve());
+  });
 }
 
 function tell(message: ShardMessage): void {

@@ -9,6 +9,8 @@ import { sibling } from './files.ts';
 export interface StartEngineOptions extends Omit<EngineThreadData, 'port'> {
   log: Logger;
   onLoading: (done: number, total: number) => void;
+  /** Bytes of experts read ahead. */
+  onReading: (done: number, total: number) => void;
 }
 
 export interface EngineThread {
@@ -22,7 +24,7 @@ export interface EngineThread {
   halt(): Promise<void>;
 }
 
-export function startEngine({ log, onLoading, ...options }: StartEngineOptions): EngineThread {
+export function startEngine({ log, onLoading, onReading, ...options }: StartEngineOptions): EngineThread {
   const { port1, port2 } = new MessageChannel();
   const workerData: EngineThreadData = { ...options, port: port2 };
   const worker = new Worker(sibling('engine-thread'), { workerData, transferList: [port2] });
@@ -30,6 +32,7 @@ export function startEngine({ log, onLoading, ...options }: StartEngineOptions):
     let reason: string | undefined;
     worker.on('message', (message: ThreadMessage) => {
       if (message.type === 'loading') onLoading(message.done, message.total);
+      else if (message.type === 'reading') onReading(message.done, message.total);
       else if (message.type === 'log') log[message.level](message.message);
       else reason = message.message;
     });

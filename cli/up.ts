@@ -1,10 +1,12 @@
 // `expertgrid up`: everything on one machine, a gateway and its expert shards, each shard a process of its own.
 import { Command } from 'commander';
 import { openBundle } from '../model/bundle/bundle.ts';
+import { requireDevice } from '../model/devices/open.ts';
 import { modelDirectory } from './files.ts';
 import { flag, integer } from './flags.ts';
 import { addGatewayFlags, engineOptions, type GatewayFlags } from './gateway-flags.ts';
 import { createLogger } from './log.ts';
+import { addUp } from './reading-report.ts';
 import { serveGateway } from './serve-gateway.ts';
 import { ShardProcess } from './shard-process.ts';
 import { split } from './split.ts';
@@ -35,9 +37,9 @@ async function up(flags: Flags): Promise<void> {
   const log = createLogger(flags.logLevel);
   const model = modelDirectory(flags.model);
   const bundle = await openBundle(model);
-  const { layers, experts } = bundle.config;
+  const { experts } = bundle.config;
   const ranges = split(experts, flags.shards);
-  const units = layers * experts;
+  requireDevice({ bundle, device: flags.device });
   await bundle.close();
 
   const processes = flags.inProcess
@@ -51,21 +53,16 @@ async function up(flags: Flags): Promise<void> {
     threads: flags.threads,
     engine: engineOptions(flags),
     log,
-    startShards: async (onLoading) => {
+    startShards: async ({ onLoading, onReading }) => {
       if (flags.inProcess) return { holdings: ranges };
-      const loaded = new Array<number>(processes.length).fill(0);
+      const [loading, reading] = [onLoading, onReading].map((report) => addUp(processes.length, report));
       const addresses = await Promise.all(
-        processes.map((shard, index) =>
-          shard.start((done) => {
-            loaded[index] = done;
-            onLoading(
-              loaded.reduce((sum, each) => sum + each, 0),
-              units,
-            );
-          }),
-        ),
+        processes.map((shard, i) => shard.start({ onLoading: loading?.[i], onReading: reading?.[i] })),
       );
       return { addresses };
+    },
+    onServing: () => {
+      for (const shard of processes) shard.readAhead();
     },
     stopShards: async () => {
       await Promise.all(processes.map((shard) => shard.stop(SHARD_GRACE)));

@@ -35,6 +35,9 @@ export interface Bundle {
   /** Where a matrix lies, for a device that computes on the mapped file; its hash is not checked. */
   placeOf(name: string): Place;
   placesOf(unit: Unit): { gate: Place; up: Place; down: Place };
+  /** The dense part's matrices in the order of the file, for one who checks them without this bundle's handles. */
+  matrixRanges(): HashedRange[];
+  expertRange(unit: Unit): HashedRange;
   /** Closes the files; reads still under way fail. */
   close(): Promise<void>;
 }
@@ -45,6 +48,18 @@ export interface Place extends Pick<Matrix, 'encoding' | 'rows' | 'cols'> {
   /** In bytes. */
   offset: number;
   bytes: number;
+}
+
+/** Bytes of a file that have one hash. */
+export interface HashedRange {
+  path: string;
+  /** In bytes. */
+  offset: number;
+  bytes: number;
+  /** As `shortHash` gives it. */
+  hash: string;
+  /** What the bytes are, for an error. */
+  what: string;
 }
 
 /** What the files' headers say, once they agree with config and manifest. */
@@ -113,7 +128,15 @@ function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, content
 
   function readDense(name: string, { start, bytes }: { start: number; bytes: number }): Promise<Uint8Array> {
     const hash = manifest.dense[name];
-    return files.read({ name: DENSE_FILE, start, length: bytes, hash, what: `tensor ${name}` });
+    return files.read({ name: DENSE_FILE, start, length: bytes, hash, what: tensorNamed(name) });
+  }
+
+  function matrixRange(name: string): HashedRange {
+    const { start, bytes } = denseEntry(name, 'matrix');
+    const path = join(dir, DENSE_FILE);
+    const hash = manifest.dense[name];
+    if (hash === undefined) throw tensorError(path, name, 'has no hash in bundle.json');
+    return { path, offset: start, bytes, hash, what: tensorNamed(name) };
   }
 
   function rangeOf({ layer, expert }: Unit) {
@@ -152,8 +175,7 @@ function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, content
     },
     async readExpert(unit) {
       const { file, offset, length, hash } = rangeOf(unit);
-      const what = `expert ${unit.expert} of layer ${unit.layer}`;
-      const data = await files.read({ name: file, start: offset, length, hash, what });
+      const data = await files.read({ name: file, start: offset, length, hash, what: expertNamed(unit) });
       const matrix = ({ encoding, rows, cols, offset: at, bytes }: Place): Matrix => {
         return { encoding, rows, cols, data: data.subarray(at - offset, at - offset + bytes) };
       };
@@ -166,6 +188,17 @@ function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, content
       return { path: join(dir, DENSE_FILE), offset: start, bytes, rows, cols, encoding };
     },
     placesOf,
+    matrixRanges() {
+      const matrices = [...denseTensors(config)].filter(({ kind }) => kind === 'matrix');
+      return matrices.map(({ name }) => matrixRange(name)).sort((a, b) => a.offset - b.offset);
+    },
+    expertRange(unit) {
+      const { file, offset, length, hash } = rangeOf(unit);
+      return { path: join(dir, file), offset, bytes: length, hash, what: expertNamed(unit) };
+    },
     close: () => files.close(),
   };
 }
+
+const tensorNamed = (name: string) => `tensor ${name}`;
+const expertNamed = ({ layer, expert }: Unit) => `expert ${expert} of layer ${layer}`;

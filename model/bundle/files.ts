@@ -24,6 +24,11 @@ export interface BundleFiles {
   close(): Promise<void>;
 }
 
+/** The error for bytes that are not those that were hashed. */
+export function damaged(path: string, what: string): InputError {
+  return new InputError(`${path}: ${what}: does not match its hash in bundle.json: damaged or replaced`);
+}
+
 /** Opens every file that bundle.json lists and compares its size. */
 export async function openFiles(dir: string, listed: Manifest['files']): Promise<BundleFiles> {
   const handles = new Map<string, FileHandle>();
@@ -56,7 +61,7 @@ export async function openFiles(dir: string, listed: Manifest['files']): Promise
       const data = new Uint8Array(length);
       await readExactly(find(name), data, start, path);
       if (shortHash(data) === hash) return data;
-      throw new InputError(`${path}: ${what}: does not match its hash in bundle.json: damaged or replaced`);
+      throw damaged(path, what);
     },
     header: async (name) => readTensorMap(find(name), join(dir, name)),
     close,

@@ -24,9 +24,13 @@ export class MappedBundle {
 
   /** Without this the first run of an expert takes a page fault for every few pages of its weights. */
   mapIn(unit: Unit): void {
-    for (const { path, offset, bytes } of Object.values(this.#bundle.placesOf(unit))) {
-      this.#kernels.advise(this.#map(path), offset, bytes, 'populate');
-    }
+    const { path, offset, bytes } = this.#bundle.expertRange(unit);
+    this.#kernels.advise(this.#map(path), offset, bytes, 'populate');
+  }
+
+  isResident(unit: Unit): boolean {
+    const { path, offset, bytes } = this.#bundle.expertRange(unit);
+    return this.#kernels.resident(this.#map(path), offset, bytes) >= bytes;
   }
 
   #at({ path, offset, rows, cols, encoding }: Place): QuantisedMatrix {

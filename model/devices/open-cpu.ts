@@ -4,7 +4,7 @@ import type { Bundle } from '../bundle/bundle.ts';
 import { type CpuLayer, createCpuDense } from './cpu-dense.ts';
 import { createCpuExperts } from './cpu-expert.ts';
 import type { DenseDevice } from './dense.ts';
-import type { ExpertDevice } from './expert.ts';
+import type { ExpertDevice, Unit } from './expert.ts';
 import { MappedBundle } from './mapped.ts';
 import type { OpenDenseOptions, OpenExpertsOptions } from './open.ts';
 
@@ -15,13 +15,13 @@ function numericsClass({ bits, group }: Bundle): string {
 
 export async function openCpuDense(
   kernels: Kernels,
-  { bundle, threads, signal, onLoaded }: OpenDenseOptions,
+  { bundle, threads, signal, onLoaded, sound }: OpenDenseOptions,
 ): Promise<DenseDevice> {
   const { config } = bundle;
   if (threads !== undefined) kernels.setThreads(threads);
   const mapped = new MappedBundle(kernels, bundle);
   const matrix = async (name: string) => {
-    await bundle.readMatrix(name); // checks its hash, and reads it ahead
+    if (sound === undefined) await bundle.readMatrix(name); // checks its hash, and reads it ahead
     return mapped.matrix(name);
   };
   const layers: CpuLayer[] = [];
@@ -46,6 +46,7 @@ export async function openCpuDense(
   const embedding = await matrix('model.embed_tokens.weight');
   const head = config.tiedEmbeddings ? embedding : await matrix('lm_head.weight');
   const norm = await bundle.readVector('model.norm.weight');
+  await sound;
   return createCpuDense({
     config,
     kernels,
@@ -60,11 +61,12 @@ export async function openCpuDense(
 export function openCpuExperts(kernels: Kernels, { bundle, threads }: OpenExpertsOptions): ExpertDevice {
   if (threads !== undefined) kernels.setThreads(threads);
   const mapped = new MappedBundle(kernels, bundle);
-  return createCpuExperts({
+  const device = createCpuExperts({
     config: bundle.config,
     kernels,
     numericsClass: numericsClass(bundle),
     expert: (unit) => mapped.expert(unit),
     mapIn: (unit) => mapped.mapIn(unit),
   });
+  return Object.assign(device, { isResident: (unit: Unit) => mapped.isResident(unit) });
 }

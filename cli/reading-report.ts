@@ -1,0 +1,59 @@
+// Tells how far reading ahead is: a bar on a terminal, a line of the log at every quarter elsewhere, nothing where it is
+// done in no time. Knows bytes, not what reads them.
+import type { Logger } from 'pino';
+import { formatBytes, type ProgressOptions, progressBar } from './progress.ts';
+
+/** What is done sooner is not told. Milliseconds. */
+const QUIET_MS = 2_000;
+const LABEL = 'reading experts ahead';
+
+export interface ReadingReportOptions extends Pick<ProgressOptions, 'stream' | 'now'> {
+  log: Pick<Logger, 'info'>;
+}
+
+export interface ReadingReport {
+  /** Bytes. */
+  update(done: number, total: number): void;
+  /** Takes the bar's line back, for something else to be written; it is drawn again with the next update. */
+  hide(): void;
+}
+
+export function readingReport({
+  log,
+  stream = process.stderr,
+  now = () => performance.now(),
+}: ReadingReportOptions): ReadingReport {
+  const bar = progressBar({ label: LABEL, stream, now });
+  let startedAt: number | undefined;
+  let quarters = 0;
+  return {
+    update(done, total) {
+      startedAt ??= now();
+      if (now() - startedAt < QUIET_MS) return;
+      if (stream.isTTY) {
+        bar.update(done, total);
+        if (done >= total) bar.end();
+        return;
+      }
+      const reached = Math.floor((4 * done) / total);
+      if (reached <= quarters) return;
+      quarters = reached;
+      log.info(`${LABEL}: ${25 * reached} %, ${formatBytes(done)} of ${formatBytes(total)}`);
+    },
+    hide: () => bar.hide(),
+  };
+}
+
+/** For parts that report apart: a reporter for each, and what they add up to goes to `report` once all have begun. */
+export function addUp(parts: number, report: (done: number, total: number) => void) {
+  const each = Array.from({ length: parts }, () => ({ done: 0, total: 0 }));
+  return each.map((part) => (done: number, total: number) => {
+    part.done = done;
+    part.total = total;
+    if (each.some((other) => other.total === 0)) return;
+    report(
+      each.reduce((sum, other) => sum + other.done, 0),
+      each.reduce((sum, other) => sum + other.total, 0),
+    );
+  });
+}

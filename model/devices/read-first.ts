@@ -1,0 +1,117 @@
+// An expert device over a mapped bundle that is still being read ahead: a run waits for those of its experts that are not
+// in memory, read side by side and checked, and for no others. Knows no threads and no sockets.
+import type { Bundle } from '../bundle/bundle.ts';
+import type { ModelConfig } from '../config.ts';
+import type { Serving } from '../traffic.ts';
+import type { Rows } from './dense.ts';
+import type { ExpertDevice, LoadOptions, Unit } from './expert.ts';
+
+/** Disks answer several requests sooner than one after another; each holds an expert's bytes until they are checked. */
+const READS_AT_ONCE = 4;
+
+export interface ReadFirstOptions {
+  bundle: Pick<Bundle, 'readExpert'> & { config: Pick<ModelConfig, 'layers' | 'experts'> };
+  /** Computes on the mapped file. */
+  device: ExpertDevice;
+  /** Which are read ahead. */
+  units: readonly Unit[];
+  /** By index in `units`: 1 once a unit's bytes were found sound, by whichever thread. */
+  sound: Uint8Array<SharedArrayBuffer>;
+  serving: Serving;
+  /** A unit that a run waits for is not what was hashed; that run fails. */
+  onDamaged: (error: Error) => void;
+}
+
+export class ReadFirst implements ExpertDevice {
+  readonly numericsClass: string;
+  readonly #options: ReadFirstOptions;
+  readonly #experts: number;
+  /** By layer * experts + expert: the index in `units` of those that may still lie on disk alone, else -1. */
+  readonly #away: Int32Array;
+  #left: number;
+
+  constructor(options: ReadFirstOptions) {
+    const { device, bundle, units } = options;
+    this.numericsClass = device.numericsClass;
+    this.#options = options;
+    this.#experts = bundle.config.experts;
+    this.#away = new Int32Array(bundle.config.layers * this.#experts).fill(-1);
+    for (const [index, unit] of units.entries()) this.#away[this.#key(unit)] = index;
+    this.#left = units.length;
+  }
+
+  load(units: readonly Unit[], options?: LoadOptions): Promise<void> {
+    return this.#options.device.load(units, options);
+  }
+
+  unload(units: readonly Unit[]): Promise<void> {
+    return this.#options.device.unload(units);
+  }
+
+  run(layer: number, x: Rows, asks: Uint16Array): Promise<Rows> {
+    const { device, serving } = this.#options;
+    if (this.#left === 0) return device.run(layer, x, asks);
+    serving.ran();
+    const missing = this.#missing(layer, asks);
+    if (missing.length === 0) return device.run(layer, x, asks);
+    return this.#read(missing).then(() => device.run(layer, x, asks));
+  }
+
+  /** The unit's bytes are in memory and sound. */
+  mapIn(unit: Unit): void {
+    this.#arrived(unit);
+    this.#options.device.mapIn?.(unit);
+  }
+
+  dispose(): Promise<void> {
+    return this.#options.device.dispose();
+  }
+
+  #missing(layer: number, asks: Uint16Array): Unit[] {
+    const missing = new Map<number, Unit>();
+    for (let i = 1; i < asks.length; i += 2) {
+      const unit = { layer, expert: asks[i]! };
+      const index = this.#away[this.#key(unit)];
+      if (index === undefined || index < 0) continue;
+      if (this.#options.device.isResident?.(unit) ?? true) this.#arrived(unit);
+      else missing.set(index, unit);
+    }
+    return [...missing.values()];
+  }
+
+  async #read(units: readonly Unit[]): Promise<void> {
+    const { serving, onDamaged } = this.#options;
+    const waiting = [...units];
+    const lane = async () => {
+      for (let unit = waiting.shift(); unit !== undefined; unit = waiting.shift()) await this.#readOne(unit);
+    };
+    serving.reads();
+    try {
+      await Promise.all(Array.from({ length: READS_AT_ONCE }, lane));
+    } catch (error) {
+      onDamaged(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    } finally {
+      serving.hasRead();
+    }
+  }
+
+  async #readOne(unit: Unit): Promise<void> {
+    const { bundle, sound } = this.#options;
+    const index = this.#away[this.#key(unit)];
+    await bundle.readExpert(unit);
+    if (index !== undefined && index >= 0) Atomics.store(sound, index, 1);
+    this.#arrived(unit);
+  }
+
+  #arrived(unit: Unit): void {
+    const key = this.#key(unit);
+    if ((this.#away[key] ?? -1) < 0) return;
+    this.#away[key] = -1;
+    this.#left--;
+  }
+
+  #key({ layer, expert }: Unit): number {
+    return layer * this.#experts + expert;
+  }
+}
