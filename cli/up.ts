@@ -13,9 +13,11 @@ import { split } from './split.ts';
 
 interface Flags extends GatewayFlags {
   model: string;
-  shards: number;
+  shards: number | undefined;
   inProcess: boolean;
 }
+
+const DEFAULT_SHARDS = 4;
 
 /** A shard drains for 10 s at most; one that is still there after this is killed. Milliseconds. */
 const SHARD_GRACE = 12_000;
@@ -25,9 +27,9 @@ export function upCommand(): Command {
     .description('Serve a model on this machine: a gateway and its expert shards.')
     .addOption(flag('--model <dir>', 'bundle to serve; nano is the embedded one').default('nano'))
     .addOption(
-      flag('--shards <n>', 'expert shard processes')
-        .argParser(integer({ min: 1 }))
-        .default(4),
+      flag('--shards <n>', `expert shard processes (${DEFAULT_SHARDS}; with --in-process 1)`).argParser(
+        integer({ min: 1 }),
+      ),
     )
     .addOption(flag('--in-process', 'run the experts in the gateway, without sockets').default(false));
   return addGatewayFlags(command).action(up);
@@ -38,13 +40,16 @@ async function up(flags: Flags): Promise<void> {
   const model = modelDirectory(flags.model);
   const bundle = await openBundle(model);
   const { experts } = bundle.config;
-  const ranges = split(experts, flags.shards);
+  const shards = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
+  const ranges = split(experts, shards);
   requireDevice({ bundle, device: flags.device });
   await bundle.close();
 
+  // Shards compute at the same time, on the same cores.
+  const share = Math.max(1, Math.floor(flags.threads / shards));
   const processes = flags.inProcess
     ? []
-    : ranges.map((range) => new ShardProcess({ ...flags, model, experts: range, log }));
+    : ranges.map((range) => new ShardProcess({ ...flags, threads: share, model, experts: range, log }));
   await serveGateway({
     model,
     host: flags.host,

@@ -5,19 +5,34 @@ export interface ShardMetrics {
   registry: Registry;
   /** `expert.run` calls by how they ended: `ok` or the error's code. */
   calls: Counter<'outcome'>;
-  /** (row, expert) pairs taken from the queue, by priority: decode or bulk. */
-  rows: Counter<'priority'>;
-  /** Experts run: once for all rows that a batch brings to one expert. */
-  expertRuns: Counter;
-  /** Calls joined in one run of a layer. */
-  batchCalls: Histogram;
-  /** (row, expert) pairs in one run of a layer. */
-  batchRows: Histogram;
-  runSeconds: Histogram;
-  queueSeconds: Histogram;
   queuedCalls: Gauge;
   unitsHeld: Gauge;
+  /** One call was answered. */
+  answered(): void;
+  /** One run of a layer. Kept, and counted a few dozen at a time or when someone looks: counting one takes longer. */
+  ran(run: Run): void;
 }
+
+export interface Run {
+  jobs: readonly { asks: Uint16Array; priority: 0 | 1; queuedAt: number }[];
+  /** Of all jobs, `[m, 2]`: (row, expert). */
+  asks: Uint16Array;
+  /** On the clock of `performance.now()`. */
+  startedAt: number;
+  runMs: number;
+}
+
+/** What is kept of a run. */
+interface Sample {
+  /** (row, expert) pairs, by priority. */
+  pairs: [decode: number, bulk: number];
+  experts: number;
+  calls: number;
+  queueMs: number[];
+  runMs: number;
+}
+
+const samplesKept = 64;
 
 /** A registry of its own for each shard, so that several can live in one process. */
 export function createShardMetrics(): ShardMetrics {
@@ -25,14 +40,17 @@ export function createShardMetrics(): ShardMetrics {
   const registers = [registry];
   const sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
   const seconds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
-  return {
-    registry,
-    calls: new Counter({
-      name: 'expertgrid_shard_calls_total',
-      help: 'expert.run calls by outcome: ok or an error code',
-      labelNames: ['outcome'],
-      registers,
-    }),
+  let samples: Sample[] = [];
+  let answered = 0;
+  // The first to be asked for when someone looks: then all are up to date.
+  const calls = new Counter({
+    name: 'expertgrid_shard_calls_total',
+    help: 'expert.run calls by outcome: ok or an error code',
+    labelNames: ['outcome'],
+    registers,
+    collect: () => count(),
+  });
+  const of = {
     rows: new Counter({
       name: 'expertgrid_shard_rows_total',
       help: 'Pairs of row and expert that were run, by priority',
@@ -68,6 +86,27 @@ export function createShardMetrics(): ShardMetrics {
       buckets: seconds,
       registers,
     }),
+  };
+
+  function count(): void {
+    const counted = samples;
+    samples = [];
+    calls.inc({ outcome: 'ok' }, answered);
+    answered = 0;
+    for (const { pairs, experts, calls: joined, queueMs, runMs } of counted) {
+      of.rows.inc({ priority: 'decode' }, pairs[0]);
+      of.rows.inc({ priority: 'bulk' }, pairs[1]);
+      of.expertRuns.inc(experts);
+      of.batchCalls.observe(joined);
+      of.batchRows.observe(pairs[0] + pairs[1]);
+      of.runSeconds.observe(runMs / 1_000);
+      for (const ms of queueMs) of.queueSeconds.observe(ms / 1_000);
+    }
+  }
+
+  return {
+    registry,
+    calls,
     queuedCalls: new Gauge({
       name: 'expertgrid_shard_queued_calls',
       help: 'Calls that wait for a run',
@@ -78,5 +117,31 @@ export function createShardMetrics(): ShardMetrics {
       help: 'Units (layer, expert) held',
       registers,
     }),
+    answered() {
+      answered++;
+    },
+    ran(run) {
+      samples.push(sampleOf(run));
+      if (samples.length >= samplesKept) count();
+    },
   };
+}
+
+function sampleOf({ jobs, asks, startedAt, runMs }: Run): Sample {
+  const pairs: [number, number] = [0, 0];
+  for (const { asks: own, priority } of jobs) pairs[priority] += own.length / 2;
+  return {
+    pairs,
+    experts: countExperts(asks),
+    calls: jobs.length,
+    queueMs: jobs.map(({ queuedAt }) => startedAt - queuedAt),
+    runMs,
+  };
+}
+
+function countExperts(asks: Uint16Array): number {
+  if (asks.length === 2) return 1;
+  const experts = new Set<number>();
+  for (let i = 1; i < asks.length; i += 2) experts.add(asks[i]!);
+  return experts.size;
 }

@@ -4,9 +4,8 @@ export interface Job {
   /** `[m, 2]`: (row, expert) */
   asks: Uint16Array;
   priority: 0 | 1;
-  signal: AbortSignal;
-  /** On the clock that `take` is given. */
-  deadlineAt: number;
+  /** Whose answer is wanted, until when (on the clock that `take` is given). */
+  call: { readonly aborted: boolean; readonly deadlineAt: number };
 }
 
 export interface Batch<J> {
@@ -36,7 +35,7 @@ export class LayerQueue<J extends Job> {
 
   /** Removes and returns what nobody waits for any more: cancelled, or past its deadline at `now`. */
   takeDead(now: number): J[] {
-    const isDead = (job: J) => job.signal.aborted || job.deadlineAt <= now;
+    const isDead = ({ call }: J) => call.aborted || call.deadlineAt <= now;
     const dead = this.#jobs.filter(isDead);
     if (dead.length > 0) this.#remove(new Set(dead));
     return dead;

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as socketsRead } from 'node:timers/promises';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
-import type { Handlers, Value } from '../rpc/transport.ts';
+import type { HandlerContext, Handlers, Value } from '../rpc/transport.ts';
 import { joinAsks, splitAnswers } from './batch.ts';
 import { Holdings } from './holdings.ts';
 import type { ShardMetrics } from './metrics.ts';
@@ -50,6 +50,7 @@ export interface ShardService {
 }
 
 interface RunJob extends Job {
+  call: HandlerContext;
   /** `[n, hidden]` */
   rows: Float32Array;
   /** On the clock of `performance.now()`. */
@@ -88,7 +89,7 @@ export function createShardService({
       return helloAnswerToValue(answer);
     },
 
-    async 'expert.run'(params, { signal, deadlineAt }) {
+    async 'expert.run'(params, call) {
       try {
         const { layer, priority, rows, asks } = parseRunRequest(params, model, fitting);
         requireHeld(layer, asks);
@@ -98,10 +99,10 @@ export function createShardService({
         }
         const answer = await new Promise<Value>((resolve, reject) => {
           const queuedAt = performance.now();
-          queue.push({ layer, priority, rows, asks, signal, deadlineAt, queuedAt, resolve, reject });
+          queue.push({ layer, priority, rows, asks, call, queuedAt, resolve, reject });
           if (!pumping) void pump();
         });
-        metrics?.calls.inc({ outcome: 'ok' });
+        metrics?.answered();
         return answer;
       } catch (cause) {
         const error = toRpcError(cause);
@@ -139,7 +140,7 @@ export function createShardService({
       const { rows, asks } = joinAsks(jobs, hidden);
       const answers = await device.run(layer, rows, asks);
       const runMs = performance.now() - startedAt;
-      if (metrics !== undefined) count(metrics, jobs, asks, startedAt, runMs);
+      metrics?.ran({ jobs, asks, startedAt, runMs });
       splitAnswers(jobs, answers, hidden).forEach((ofJob, i) => {
         const job = jobs[i]!;
         settle(job, layer, { rows: ofJob, runMs, queueMs: startedAt - job.queuedAt });
@@ -152,7 +153,7 @@ export function createShardService({
 
   function settle(job: RunJob, layer: number, answer: RunAnswer): void {
     const fault = faultOf(layer, job.asks, answer.rows);
-    if (job.signal.aborted) job.reject(whyDead(job));
+    if (job.call.aborted) job.reject(whyDead(job));
     else if (fault !== undefined) job.reject(fault);
     else job.resolve(runAnswerToValue(answer));
   }
@@ -191,23 +192,6 @@ function deviceFailed(layer: number, cause: unknown): RpcError {
   return new RpcError('internal', `layer ${layer} failed on its device: ${message}`, { cause });
 }
 
-function count(
-  metrics: ShardMetrics,
-  jobs: readonly RunJob[],
-  asks: Uint16Array,
-  startedAt: number,
-  runMs: number,
-): void {
-  for (const job of jobs) {
-    metrics.rows.inc({ priority: job.priority === 0 ? 'decode' : 'bulk' }, job.asks.length / 2);
-    metrics.queueSeconds.observe((startedAt - job.queuedAt) / 1_000);
-  }
-  metrics.expertRuns.inc(new Set(asks.filter((_, i) => i % 2 === 1)).size);
-  metrics.batchCalls.observe(jobs.length);
-  metrics.batchRows.observe(asks.length / 2);
-  metrics.runSeconds.observe(runMs / 1_000);
-}
-
 /** Rows that a frame can carry, with room for a message's few other fields. */
 function rowsThatFit(frameBytes: number, hidden: number): number {
   const rows = Math.floor((frameBytes - 4_096) / (hidden * Float32Array.BYTES_PER_ELEMENT));
@@ -215,7 +199,7 @@ function rowsThatFit(frameBytes: number, hidden: number): number {
   return rows;
 }
 
-function whyDead({ signal }: Job): RpcError {
-  if (signal.aborted) return toRpcError(signal.reason);
+function whyDead({ call }: RunJob): RpcError {
+  if (call.aborted) return toRpcError(call.signal.reason);
   return new RpcError('deadline', 'the deadline passed while the call waited');
 }

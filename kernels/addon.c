@@ -48,23 +48,17 @@ static napi_value threads_entry(napi_env env, napi_callback_info info) {
   return value;
 }
 
-// From 0; what `out` holds stays where the value is undefined.
-static bool read_optional_count(napi_env env, napi_value value, const char *name, size_t most, size_t *out) {
-  napi_valuetype type;
-  if (napi_typeof(env, value, &type) == napi_ok && type == napi_undefined) return true;
-  return read_count(env, value, name, 0, most, out);
-}
-
 static napi_value set_threads_entry(napi_env env, napi_callback_info info) {
-  napi_value arguments[3];
-  size_t count, spin = 50, awake = 2000;
-  if (!read_arguments(env, info, 3, arguments) || !read_count(env, arguments[0], "count", 1, MOST_THREADS, &count) ||
-      !read_optional_count(env, arguments[1], "spinMicroseconds", 1000000, &spin) ||
-      !read_optional_count(env, arguments[2], "awakeMicroseconds", 1000000, &awake)) {
+  napi_value arguments[2];
+  size_t count, spin = 500;
+  napi_valuetype type;
+  if (!read_arguments(env, info, 2, arguments) || !read_count(env, arguments[0], "count", 1, MOST_THREADS, &count) ||
+      napi_typeof(env, arguments[1], &type) != napi_ok) {
     return NULL;
   }
+  if (type != napi_undefined && !read_count(env, arguments[1], "spinMicroseconds", 0, 1000000, &spin)) return NULL;
   pool_lock();
-  pool_resize((int)count, (int)spin, (int)awake);
+  pool_resize((int)count, (int)spin);
   pool_unlock();
   return NULL;
 }

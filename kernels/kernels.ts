@@ -63,11 +63,9 @@ export interface Kernels {
   threads(): number;
   /**
    * Threads of the whole process, the caller's included (1 to 64). Between jobs the others spin for
-   * `spinMicroseconds` (50), giving way to any other runnable thread, then sleep. For `awakeMicroseconds` (2,000) after a
-   * job as many threads of the idle class keep cores from falling asleep, so that an answer from a shard or the next job
-   * need not wake one: Linux only, 0 turns it off.
+   * `spinMicroseconds` (500: an answer from a shard takes as long), giving way to any other runnable thread, then sleep.
    */
-  setThreads(count: number, spinMicroseconds?: number, awakeMicroseconds?: number): void;
+  setThreads(count: number, spinMicroseconds?: number): void;
 
   map(path: string): FileMap;
   /** Blocks only for `populate`; holds no lock, so that another thread may read ahead while one computes. */

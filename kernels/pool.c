@@ -14,7 +14,7 @@ static pthread_mutex_t jobs = PTHREAD_MUTEX_INITIALIZER;
 
 static int wanted = 1, running = 0;  // threads besides the caller's; under `jobs`
 static pthread_t workers[MOST_THREADS];
-static _Atomic long spin_ns = 50000;
+static _Atomic long spin_ns = 500000;
 
 static struct {
   pool_task task;
@@ -35,18 +35,6 @@ static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t bell = PTHREAD_COND_INITIALIZER;
 static _Atomic int sleepers;
 
-// Cores that would fall asleep between two jobs are kept awake: waking one takes tens of microseconds (more in a virtual
-// machine), as often as an answer from a shard arrives. A thread of the idle class does it: it runs only where nothing
-// else can, and gives way to whatever can at once.
-static pthread_t wakers[MOST_THREADS];
-static int watching = 0;  // threads in `wakers`; under `jobs`
-static _Atomic long awake_ns = 2000000;
-static _Atomic int64_t stirred;  // when a job last began or ended
-static _Atomic int drowsy;       // wakers that sleep
-static _Atomic bool retiring;
-static pthread_mutex_t bedside = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t alarm_bell = PTHREAD_COND_INITIALIZER;
-
 static inline void pause_briefly(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -59,40 +47,6 @@ static int64_t now_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static bool is_quiet(void) { return now_ns() - atomic_load(&stirred) > atomic_load(&awake_ns); }
-
-static void rouse(void) {
-  pthread_mutex_lock(&bedside);
-  pthread_cond_broadcast(&alarm_bell);
-  pthread_mutex_unlock(&bedside);
-}
-
-static void stir(void) {
-  atomic_store(&stirred, now_ns());
-  if (atomic_load(&drowsy) > 0) rouse();
-}
-
-static void *keep_awake(void *argument) {
-  (void)argument;
-#if defined(SCHED_IDLE)
-  const struct sched_param none = {0};
-  if (sched_setscheduler(0, SCHED_IDLE, &none) != 0) return NULL;
-  while (!atomic_load(&retiring)) {
-    while (!is_quiet()) {
-      for (int i = 0; i < 64; i++) pause_briefly();
-      sched_yield();  // a thread that gave way to this one is still runnable, and does not wake to take the core back
-    }
-    pthread_mutex_lock(&bedside);
-    // Counted before the last look, as in await_job.
-    atomic_fetch_add(&drowsy, 1);
-    while (is_quiet() && !atomic_load(&retiring)) pthread_cond_wait(&alarm_bell, &bedside);
-    atomic_fetch_sub(&drowsy, 1);
-    pthread_mutex_unlock(&bedside);
-  }
-#endif
-  return NULL;
 }
 
 static void take_ranges(int thread) {
@@ -163,16 +117,12 @@ static void stay_loaded(void) {
   if (dladdr(&jobs, &self) != 0) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
 }
 
-static void start_threads(void) {
-  if (running + watching == 0) stay_loaded();
+static void start_workers(void) {
+  if (running == 0) stay_loaded();
   // Signals belong to Node's threads.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  while (atomic_load(&awake_ns) > 0 && watching < wanted) {
-    if (pthread_create(&wakers[watching], NULL, keep_awake, NULL) != 0) break;  // jobs start later, no more
-    watching++;
-  }
   while (running < wanted - 1) {
     if (pthread_create(&workers[running], NULL, work, (void *)(intptr_t)(running + 1)) != 0) {
       wanted = running + 1;  // fewer threads give the same results
@@ -187,42 +137,25 @@ void pool_lock(void) { pthread_mutex_lock(&jobs); }
 void pool_unlock(void) { pthread_mutex_unlock(&jobs); }
 int pool_threads(void) { return wanted; }
 
-static void end_workers(void) {
-  if (running == 0) return;
-  atomic_store(&stopping, true);
-  post();
-  for (int i = 0; i < running; i++) pthread_join(workers[i], NULL);
-  atomic_store(&open, 0);
-  atomic_store(&stopping, false);
-  running = 0;
-}
-
-static void end_wakers(void) {
-  if (watching == 0) return;
-  atomic_store(&retiring, true);
-  atomic_store(&stirred, 0);
-  rouse();
-  for (int i = 0; i < watching; i++) pthread_join(wakers[i], NULL);
-  atomic_store(&retiring, false);
-  watching = 0;
-}
-
-void pool_resize(int threads, int spin_us, int awake_us) {
+void pool_resize(int threads, int spin_us) {
   atomic_store(&spin_ns, (long)spin_us * 1000);
-  end_wakers();
-  atomic_store(&awake_ns, (long)awake_us * 1000);
-  if (threads < wanted) end_workers();
+  if (threads < wanted && running > 0) {
+    atomic_store(&stopping, true);
+    post();
+    for (int i = 0; i < running; i++) pthread_join(workers[i], NULL);
+    atomic_store(&open, 0);
+    atomic_store(&stopping, false);
+    running = 0;
+  }
   wanted = threads;
 }
 
 void pool_run(pool_task task, void *context, size_t count, size_t least, enum pool_cost cost) {
-  if (count == 0) return;
-  if (running < wanted - 1 || (watching == 0 && atomic_load(&awake_ns) > 0)) start_threads();
-  stir();
   if (count <= least || wanted == 1) {
-    task(context, 0, count, 0);
+    if (count > 0) task(context, 0, count, 0);
     return;
   }
+  if (running < wanted - 1) start_workers();
   job.task = task;
   job.context = context;
   job.count = count;

@@ -10,9 +10,8 @@ enum { MOST_THREADS = 64 };
 void pool_lock(void);
 void pool_unlock(void);
 
-// Under the lock. `spin_us`: how long an idle thread looks for the next job before it sleeps. `awake_us`: for how long
-// after a job cores are kept from falling asleep (0: not at all; only where the system has an idle class).
-void pool_resize(int threads, int spin_us, int awake_us);
+// Under the lock. `spin_us`: how long an idle thread looks for the next job before it sleeps.
+void pool_resize(int threads, int spin_us);
 int pool_threads(void);
 
 // Under the lock. Splits items 0 … count - 1 into ranges of at least `least` (the last may be shorter), hands them out

@@ -1,5 +1,5 @@
 // Messages to MessagePack bytes and back. The only importer of msgpackr; knows no frames and no sockets.
-import { Packr } from 'msgpackr';
+import { Packr, RESERVE_START_SPACE } from 'msgpackr';
 import { RpcError } from './errors.ts';
 import { inspectMessagePack } from './inspect.ts';
 import { type Message, messageToValue, parseMessage } from './messages.ts';
@@ -8,10 +8,11 @@ import type { Value } from './transport.ts';
 // Plain MessagePack: no records (an extension of msgpackr's own), shortest map headers, 64-bit integers as numbers.
 const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
 
-export function encodeMessage(message: Message): Uint8Array {
+/** `reserve` bytes (255 at most) are left before the message, for a frame's header. */
+export function encodeMessage(message: Message, reserve = 0): Buffer {
   const value = messageToValue(message);
   assertPlain(value);
-  return packr.pack(value);
+  return packr.pack(value, RESERVE_START_SPACE + reserve);
 }
 
 /** Binary values of the result are views of `bytes`. Throws `invalid` on anything but one well-formed message. */
@@ -32,7 +33,8 @@ function assertPlain(value: unknown): void {
     return;
   if (value instanceof Uint8Array) return;
   if (typeof value === 'object' && !ArrayBuffer.isView(value)) {
-    for (const part of Object.values(value)) assertPlain(part);
+    if (Array.isArray(value)) for (const part of value) assertPlain(part);
+    else for (const name in value) assertPlain(Reflect.get(value, name));
     return;
   }
   const what = ArrayBuffer.isView(value) ? value.constructor.name : typeof value;

@@ -4,14 +4,13 @@ import { RpcError } from './errors.ts';
 export const headerBytes = 4;
 export const defaultFrameBytes = 32 * 1024 * 1024;
 
-/** The length that goes before a payload; throws if the peer would refuse it. */
-export function frameHeader(payloadBytes: number, maxBytes: number = defaultFrameBytes): Uint8Array {
+/** Writes the length of what follows into the frame's first bytes; throws if the peer would refuse it. */
+export function writeFrameHeader(frame: Buffer, maxBytes: number = defaultFrameBytes): void {
+  const payloadBytes = frame.length - headerBytes;
   if (payloadBytes > maxBytes) {
     throw new RpcError('invalid', `a frame of ${payloadBytes} bytes exceeds the limit of ${maxBytes}`);
   }
-  const header = new Uint8Array(headerBytes);
-  new DataView(header.buffer).setUint32(0, payloadBytes);
-  return header;
+  frame.writeUInt32BE(payloadBytes);
 }
 
 /**

@@ -2,7 +2,7 @@
 // or goes away. Knows no sockets and no bytes, and of methods only `hello`, `ping` and `cancel`.
 import { RpcError, toRpcError } from './errors.ts';
 import type { Message } from './messages.ts';
-import type { Handler, Handlers, Params, Value } from './transport.ts';
+import type { Handler, HandlerContext, Handlers, Params, Value } from './transport.ts';
 
 export interface SessionOptions {
   handlers: Handlers;
@@ -23,7 +23,7 @@ const busyRetryMs = 50;
 export class Session {
   readonly #options: SessionOptions;
   readonly #maxRunning: number;
-  readonly #running = new Map<number, AbortController>();
+  readonly #running = new Map<number, Call>();
   #state: 'new' | 'greeting' | 'open' | 'closed' = 'new';
   #draining = false;
   #onIdle: (() => void)[] = [];
@@ -62,7 +62,7 @@ export class Session {
   /** The caller is gone: aborts all of its calls. */
   abandon(reason: RpcError): void {
     this.#state = 'closed';
-    for (const controller of this.#running.values()) controller.abort(reason);
+    for (const call of this.#running.values()) call.abort(reason);
   }
 
   #request({ id, method, params }: Extract<Message, { type: 'request' }>): void {
@@ -87,13 +87,13 @@ export class Session {
 
   /** Ends in exactly one answer, whatever the handler does. */
   async #run(id: number, method: string, params: Params): Promise<void> {
-    const controller = new AbortController();
-    this.#running.set(id, controller);
+    const call = new Call();
+    this.#running.set(id, call);
     try {
       const deadlineMs = parseDeadline(params);
       if (deadlineMs <= 0) throw new RpcError('deadline', `${method} came with no time left`);
-      const deadlineAt = performance.now() + deadlineMs;
-      const result = await this.#handler(method)(params, { signal: controller.signal, deadlineAt });
+      call.deadlineAt = performance.now() + deadlineMs;
+      const result = await this.#handler(method)(params, call);
       this.#answer(id, result); // throws if the result cannot travel
       if (this.#state === 'greeting') this.#state = 'open';
     } catch (cause) {
@@ -139,6 +139,27 @@ export class Session {
   #end(error: RpcError): void {
     this.abandon(error);
     this.#options.refuse(error);
+  }
+}
+
+class Call implements HandlerContext {
+  deadlineAt = Number.POSITIVE_INFINITY;
+  #controller: AbortController | undefined;
+  #reason: RpcError | undefined;
+
+  get aborted(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  abort(reason: RpcError): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(reason);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { decodeMessage, encodeMessage } from './codec.ts';
 import { afterSockets } from './deadline.ts';
 import { RpcError, toRpcError } from './errors.ts';
-import { defaultFrameBytes, FrameSplitter, frameHeader } from './frame.ts';
+import { defaultFrameBytes, FrameSplitter, headerBytes, writeFrameHeader } from './frame.ts';
 import { errorToValue, type Message, parseError } from './messages.ts';
 
 export interface MessageSocketOptions {
@@ -47,13 +47,10 @@ export class MessageSocket {
 
   /** Throws `invalid` if the message cannot travel; a closed socket takes it without a word. */
   send(message: Message): void {
-    const payload = encodeMessage(message);
-    const header = frameHeader(payload.length, this.#maxFrameBytes);
+    const frame = encodeMessage(message, headerBytes);
+    writeFrameHeader(frame, this.#maxFrameBytes);
     if (this.#ending || !this.#socket.writable) return;
-    this.#socket.cork(); // header and payload leave in one system call
-    this.#socket.write(header);
-    this.#socket.write(payload);
-    this.#socket.uncork();
+    this.#socket.write(frame);
     if (this.#socket.writableLength > maxUnreadFrames * this.#maxFrameBytes) {
       this.destroy(new RpcError('unavailable', 'the peer does not read what it is sent'));
     }

@@ -40,8 +40,9 @@ export interface TransportEvents {
 }
 
 export interface HandlerContext {
-  /** Aborts when the caller cancels or goes away. */
-  signal: AbortSignal;
+  /** Aborts when the caller cancels or goes away. Made when it is first asked for: it costs more than `aborted`. */
+  readonly signal: AbortSignal;
+  readonly aborted: boolean;
   /** When the answer is no longer wanted, on the clock of `performance.now()`. */
   deadlineAt: number;
 }

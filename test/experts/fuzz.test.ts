@@ -3,10 +3,11 @@ import { expect, test } from 'vitest';
 import { runRequestToParams } from '../../experts/wire.ts';
 import type { Address } from '../../rpc/address.ts';
 import { decodeMessage, encodeMessage } from '../../rpc/codec.ts';
-import { FrameSplitter, frameHeader } from '../../rpc/frame.ts';
+import { FrameSplitter } from '../../rpc/frame.ts';
 import { listen } from '../../rpc/server.ts';
 import { openSocketTransport } from '../../rpc/socket-transport.ts';
 import type { Transport, Value } from '../../rpc/transport.ts';
+import { framed } from '../rpc/framed.ts';
 import { uniform } from '../support/random.ts';
 import { createTestShard, model } from './shard.ts';
 
@@ -76,10 +77,6 @@ function brokenFrame(next: () => number): Uint8Array {
   const bytes = framed(payload);
   if (kind > 0.9) bytes[below(4)] = below(256);
   return bytes;
-}
-
-function framed(payload: Uint8Array): Uint8Array {
-  return Buffer.concat([frameHeader(payload.length), payload]);
 }
 
 const pingId = 4_000_000_000;

@@ -13,8 +13,9 @@ import {
 } from '../../experts/wire.ts';
 import { decodeMessage, encodeMessage } from '../../rpc/codec.ts';
 import { RpcError } from '../../rpc/errors.ts';
-import { FrameSplitter, frameHeader } from '../../rpc/frame.ts';
+import { FrameSplitter } from '../../rpc/frame.ts';
 import type { Message } from '../../rpc/messages.ts';
+import { framed } from '../rpc/framed.ts';
 
 const doc = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
 
@@ -71,7 +72,7 @@ const examples: [string, Message][] = [
 
 test.each(examples)('the documented bytes of %s are those that the code sends', (name, message) => {
   const payload = encodeMessage(message);
-  const bytes = Buffer.concat([frameHeader(payload.length), payload]);
+  const bytes = framed(payload);
   expect(documented(name).toString('hex')).toBe(bytes.toString('hex'));
 });
 

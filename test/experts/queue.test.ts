@@ -11,8 +11,7 @@ function job(name: string, layer: number, options: Partial<Job> & { asks?: Uint1
     layer,
     asks: new Uint16Array(2),
     priority: 0,
-    signal: new AbortController().signal,
-    deadlineAt: 1_000,
+    call: { aborted: false, deadlineAt: 1_000 },
     ...options,
   };
 }
@@ -55,8 +54,8 @@ describe('what is taken next', () => {
 });
 
 test('calls cancelled or past their deadline are dead, and nothing else', () => {
-  const gone = { signal: AbortSignal.abort() };
-  const queue = queueOf(job('a', 1, gone), job('b', 1, { deadlineAt: 50 }), job('c', 1, { deadlineAt: 51 }));
+  const until = (deadlineAt: number, aborted = false) => ({ call: { aborted, deadlineAt } });
+  const queue = queueOf(job('a', 1, until(1_000, true)), job('b', 1, until(50)), job('c', 1, until(51)));
   expect(namesOf(queue.takeDead(50))).toEqual(['a', 'b']);
   expect(queue.calls).toBe(1);
   expect(queue.asks).toBe(1);

@@ -157,6 +157,7 @@ test('work whose deadline passed while it waited is never run', async () => {
   const deadlineAt = performance.now() - 1;
   const call = shard.service.handlers['expert.run']?.(runRequestToParams(request([0, 1])), {
     signal: new AbortController().signal,
+    aborted: false,
     deadlineAt,
   });
   await expect(call).rejects.toMatchObject({ code: 'deadline' });
@@ -272,7 +273,8 @@ describe('a request that cannot be meant is refused and says why', () => {
         { layer: 1, expert: 2 },
       ],
     });
-    const context = { signal: new AbortController().signal, deadlineAt: performance.now() + 5_000 };
+    const { signal } = new AbortController();
+    const context = { signal, aborted: false, deadlineAt: performance.now() + 5_000 };
     const call = service.handlers['expert.run']?.(params, context);
     await expect(call).rejects.toMatchObject({ code, message: expect.stringContaining(reason) });
   });

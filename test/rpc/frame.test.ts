@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FrameSplitter, frameHeader } from '../../rpc/frame.ts';
+import { FrameSplitter } from '../../rpc/frame.ts';
+import { framed } from './framed.ts';
 
 function streamOf(payloads: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat(payloads.flatMap((payload) => [frameHeader(payload.length), payload]));
+  return Buffer.concat(payloads.map((payload) => framed(payload)));
 }
 
 test('frames come out as they went in, however the stream is cut', () => {
@@ -46,5 +47,5 @@ test('an empty frame is refused', () => {
 });
 
 test('what is sent is held to the same limit', () => {
-  expect(() => frameHeader(101, 100)).toThrow('a frame of 101 bytes exceeds the limit of 100');
+  expect(() => framed(new Uint8Array(101), 100)).toThrow('a frame of 101 bytes exceeds the limit of 100');
 });

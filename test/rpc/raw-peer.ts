@@ -2,8 +2,9 @@
 import { connect } from 'node:net';
 import type { Address } from '../../rpc/address.ts';
 import { decodeMessage, encodeMessage } from '../../rpc/codec.ts';
-import { FrameSplitter, frameHeader } from '../../rpc/frame.ts';
+import { FrameSplitter } from '../../rpc/frame.ts';
 import type { Message } from '../../rpc/messages.ts';
+import { framed } from './framed.ts';
 
 export interface RawPeer {
   send(message: Message): void;
@@ -59,5 +60,5 @@ export async function openRawPeer({ host, port }: Address): Promise<RawPeer> {
 }
 
 export function frame(payload: Uint8Array): Uint8Array {
-  return Buffer.concat([frameHeader(payload.length), payload]);
+  return framed(payload);
 }
