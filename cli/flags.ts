@@ -18,6 +18,13 @@ export function integer({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: numb
   };
 }
 
+/** Above 0, up to 1. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value > 0 && value <= 1) return value;
+  throw new InvalidArgumentError('It must be a number above 0 and at most 1.');
+}
+
 const UNITS: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 /** Bytes: `512m`, `2GiB`, `1073741824`. */

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Command, Option } from 'commander';
 import { DEVICES, type DeviceName } from '../model/devices/open.ts';
 import type { EngineThreadData } from './engine-thread.ts';
-import { bytes, flag, integer, port } from './flags.ts';
+import { bytes, flag, integer, port, share } from './flags.ts';
 import { LOG_LEVELS } from './log.ts';
 
 export interface GatewayFlags {
@@ -14,6 +14,7 @@ export interface GatewayFlags {
   maxWaiting: number;
   kvMemory: number;
   prefillRows: number;
+  prefillShare: number;
   callDeadline: number;
   device: DeviceName;
   threads: number;
@@ -22,7 +23,10 @@ export interface GatewayFlags {
 }
 
 export function deviceFlag(): Option {
-  return flag('--device <name>', 'what computes: the best of this machine, or ONNX Runtime in any case')
+  return flag(
+    '--device <name>',
+    "what computes: this machine's CPU, ONNX Runtime on it, or a GPU (docs/devices.md)",
+  )
     .choices(DEVICES)
     .default('cpu');
 }
@@ -57,9 +61,14 @@ export function addGatewayFlags(command: Command): Command {
     )
     .addOption(
       flag(
-        '--prefill-rows <n>',
-        'prompt tokens computed in one step: more is faster for prompts, fewer smoother for others',
+        '--prefill-share <share>',
+        'of the time, how much prompts may take while others generate: more is faster for prompts, less smoother for others',
       )
+        .argParser(share)
+        .default(0.7),
+    )
+    .addOption(
+      flag('--prefill-rows <n>', 'prompt tokens computed in one step, at most')
         .argParser(integer({ min: 4 }))
         .default(256),
     )
@@ -77,13 +86,15 @@ export function addGatewayFlags(command: Command): Command {
 }
 
 export function engineOptions(flags: GatewayFlags): EngineThreadData['engine'] {
-  const { context, maxSequences, maxWaiting, kvMemory, prefillRows, callDeadline, speculate } = flags;
+  const { context, maxSequences, maxWaiting, kvMemory, prefillRows, prefillShare, callDeadline, speculate } =
+    flags;
   return {
     ...(context !== undefined && { context }),
     maxSequences,
     maxWaiting,
     kvMemory,
     prefillRows,
+    prefillShare,
     callDeadlineMs: callDeadline,
     speculate,
   };

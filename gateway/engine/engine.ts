@@ -9,6 +9,7 @@ import type { RoutingRule } from '../../router/selection.ts';
 import { BlockPool } from './blocks.ts';
 import { callFailed, fault, notReady } from './faults.ts';
 import { fingerprint, fleetCounters } from './fingerprint.ts';
+import { inTurns } from './floor.ts';
 import type { ForwardModel } from './forward.ts';
 import type {
   EngineClient,
@@ -21,9 +22,10 @@ import { cut, MicroBatches } from './micro-batches.ts';
 import { PartQueue } from './part-queue.ts';
 import { refusal } from './refusal.ts';
 import { sample } from './sampler.ts';
-import { type Planned, planStep } from './scheduler.ts';
+import { generating, type Planned, planStep, type StepLimits } from './scheduler.ts';
 import { Sequence } from './sequence.ts';
 import { type Due, Step } from './step.ts';
+import { StepCosts } from './step-costs.ts';
 
 export interface EngineOptions {
   config: ModelConfig;
@@ -43,8 +45,13 @@ export interface EngineOptions {
   maxWaiting?: number;
   /** Bytes. */
   kvMemory?: number;
-  /** Prompt rows in one step. */
+  /** Prompt rows in one step, at most. */
   prefillRows?: number;
+  /**
+   * Of a step's time, how much prompts may take while others generate, above 0 and up to 1: the others' gaps grow by
+   * 1 / (1 - share), the time to a prompt's first token by 1 / share.
+   */
+  prefillShare?: number;
   /** Each call to a shard must be answered within this. */
   callDeadlineMs?: number;
   /** Guess tokens from the text so far and verify several in one step; changes no answer. */
@@ -55,9 +62,16 @@ export interface EngineOptions {
   onFault?: (cause: unknown) => void;
 }
 
+/** Prompt rows beside others that generate, in any case. */
+const LEAST_PREFILL = 4;
+/** Of the prompt rows that a step may have, while nothing is known of what they cost. */
+const UNKNOWN = 1 / 8;
+
 export class Engine implements EngineClient {
   readonly info: EngineInfo;
   readonly #model: ForwardModel;
+  /** For several micro-batches. */
+  readonly #modelInTurns: ForwardModel;
   readonly #options: Required<Omit<EngineOptions, 'dense' | 'fleet' | 'rules' | 'config' | 'microBatches'>> &
     Pick<EngineOptions, 'microBatches'>;
   readonly #waiting: Sequence[] = [];
@@ -81,6 +95,7 @@ export class Engine implements EngineClient {
   #wake: () => void = () => {};
   readonly #loop: Promise<void>;
   readonly #microBatches = new MicroBatches();
+  readonly #costs = new StepCosts();
   readonly #logits: Rows[] = [];
   /** Micro-batches under way. */
   #steps: readonly Step[] = [];
@@ -92,6 +107,7 @@ export class Engine implements EngineClient {
       maxWaiting: 256,
       kvMemory: 2 ** 31,
       prefillRows: 256,
+      prefillShare: 0.7,
       callDeadlineMs: 10_000,
       speculate: false,
       onFault: () => {},
@@ -107,6 +123,7 @@ export class Engine implements EngineClient {
     this.#options.prefillRows = Math.max(this.#options.prefillRows, 2 * dense.minPrefillRows);
     const { hidden, experts, vocab } = config;
     this.#model = { dense, fleet, identity, hidden, experts, vocab, rules };
+    this.#modelInTurns = { ...this.#model, dense: inTurns(dense) };
     this.info = { identity, vocab, context };
     this.#loop = this.#run();
   }
@@ -248,10 +265,13 @@ export class Engine implements EngineClient {
 
   async #runStep(): Promise<void> {
     const { dense } = this.#model;
-    const { prefillRows } = this.#options;
-    const limits = { prefillRows, minPrefillRows: dense.minPrefillRows };
-    if (this.#options.speculate && dense.minPrefillRows === 1) for (const each of this.#running) each.guess();
-    const { spans, preempted } = planStep(this.#running, this.#pool, limits);
+    const startedAt = performance.now();
+    const others = generating(this.#running, dense.minPrefillRows);
+    if (this.#options.speculate && dense.minPrefillRows === 1) {
+      const price = this.#costs.guessPrice(others.length);
+      for (const each of others) each.guess(price);
+    }
+    const { spans, preempted } = planStep(this.#running, this.#pool, this.#limits(others.length));
     this.#preempt(preempted);
     const due = await this.#compute(spans);
     for (const { sequence, start, count } of spans) {
@@ -262,6 +282,18 @@ export class Engine implements EngineClient {
       }
     }
     for (const { sequence, logits } of due) this.#sample(sequence, logits);
+    this.#costs.learn({ ...rowsOf(spans, others), ms: performance.now() - startedAt });
+  }
+
+  /** While some generate, prompts get as many rows as take their share of the step. */
+  #limits(others: number): StepLimits {
+    const { prefillRows, prefillShare } = this.#options;
+    const { minPrefillRows } = this.#model.dense;
+    const limits = { prefillRows, minPrefillRows };
+    if (others === 0 || prefillShare === 1) return limits;
+    const rows = this.#costs.promptRows(others, prefillShare) ?? prefillRows * UNKNOWN;
+    const least = Math.max(LEAST_PREFILL, 2 * minPrefillRows);
+    return { ...limits, prefillRows: Math.min(prefillRows, Math.max(least, Math.floor(rows))) };
   }
 
   /** The spans as one batch, or as several in flight at once: one computes while others wait for their experts. */
@@ -271,9 +303,11 @@ export class Engine implements EngineClient {
       (part) => new Step(part),
     );
     const startedAt = performance.now();
+    const idle = performance.eventLoopUtilization();
+    const model = this.#steps.length > 1 ? this.#modelInTurns : this.#model;
     const results = await Promise.allSettled(
       this.#steps.map((step, index) =>
-        step.run(this.#model, {
+        step.run(model, {
           logits: (length) => this.#logitsOf(index, length),
           deadlineMs: this.#options.callDeadlineMs,
           trace: `step-${this.#counters.steps}`,
@@ -282,13 +316,12 @@ export class Engine implements EngineClient {
       ),
     );
     const due: Due[] = [];
-    let waitMs = 0;
     for (const result of results) {
       if (result.status === 'rejected') throw result.reason;
       due.push(...result.value.due);
-      waitMs += result.value.waitMs / results.length;
     }
-    const timing = { sequences, batches: results.length, ms: performance.now() - startedAt, waitMs };
+    const idleMs = performance.eventLoopUtilization(idle).idle;
+    const timing = { sequences, batches: results.length, ms: performance.now() - startedAt, idleMs };
     if (spans.every(({ count }) => count === 1)) this.#microBatches.learn(timing);
     this.#counters.steps++;
     this.#counters.micro_batches += results.length;
@@ -345,7 +378,7 @@ export class Engine implements EngineClient {
     }
     this.#counters.guessed_tokens += drafts.length;
     this.#counters.kept_guesses += kept;
-    sequence.settle(kept);
+    sequence.settle();
   }
 
   #unwant(sequence: Sequence): void {
@@ -366,6 +399,13 @@ export class Engine implements EngineClient {
     this.#unwant(sequence);
     this.#wake();
   }
+}
+
+/** How many rows of each kind the spans have; `others` do nothing but generate. */
+function rowsOf(spans: readonly Planned<Sequence>[], others: readonly Sequence[]) {
+  const rows = (of: readonly Planned<Sequence>[]) => of.reduce((sum, { count }) => sum + count, 0);
+  const own = spans.filter(({ sequence }) => others.includes(sequence));
+  return { generating: own.length, guesses: rows(own) - own.length, promptRows: rows(spans) - rows(own) };
 }
 
 /** 64 bits of SHA-256 over the row's bytes. */

@@ -3,25 +3,28 @@
 
 /** Most micro-batches in flight. */
 const MOST = 8;
-/** A step whose waits are a smaller share of it has nothing to hide. */
-const LEAST_WAIT = 0.3;
+/** One micro-batch that is idle for a smaller share of its step has nothing to hide. */
+const LEAST_IDLE = 0.15;
 /** Another number must be faster by this factor to be taken. */
 const WORTH = 0.97;
+/** Steps that are judged by their median. */
+const RECENT = 5;
 /** Steps between two trials of another number; doubles while trials fail. */
-const FIRST_PAUSE = 16;
+const FIRST_PAUSE = RECENT;
 const LONGEST_PAUSE = 1024;
 /** Steps of a trial; the first is not counted. */
-const TRIAL = 3;
+const TRIAL = 4;
 
 interface Tuning {
   best: number;
-  /** Milliseconds of a step with `best`, of late. */
-  ms: number;
+  /** Milliseconds of the last steps with `best`. */
+  recent: number[];
   pause: number;
   /** Steps until the next trial. */
   wait: number;
-  trial: { batches: number; steps: number; ms: number } | undefined;
-  /** Which way the last trial went. */
+  /** Milliseconds of its steps so far. */
+  trial: { batches: number; ms: number[] } | undefined;
+  /** Which way the next trial goes. */
   up: boolean;
 }
 
@@ -30,8 +33,8 @@ export interface StepTiming {
   sequences: number;
   batches: number;
   ms: number;
-  /** Of `ms`, how long nothing was computed here; of one micro-batch, the others apart. */
-  waitMs: number;
+  /** Of `ms`, how long this thread had nothing to do. */
+  idleMs: number;
 }
 
 export class MicroBatches {
@@ -43,23 +46,23 @@ export class MicroBatches {
     return Math.min(trial?.batches ?? best, sequences);
   }
 
-  learn({ sequences, batches, ms, waitMs }: StepTiming): void {
+  learn({ sequences, batches, ms, idleMs }: StepTiming): void {
     const tuning = this.#of(sequences);
     const { trial } = tuning;
     if (trial === undefined) {
-      tuning.ms = tuning.ms === 0 ? ms : tuning.ms + 0.2 * (ms - tuning.ms);
-      const idle = batches === 1 && waitMs < LEAST_WAIT * ms;
-      if (!idle && --tuning.wait <= 0) this.#try(tuning, sequences);
+      tuning.recent = [...tuning.recent.slice(1 - RECENT), ms];
+      const busy = batches === 1 && idleMs < LEAST_IDLE * ms;
+      if (!busy && --tuning.wait <= 0) this.#try(tuning, sequences);
       return;
     }
     if (batches !== trial.batches) return;
-    trial.steps++;
-    if (trial.steps > 1) trial.ms += ms / (TRIAL - 1);
-    if (trial.steps < TRIAL) return;
-    const better = trial.ms < WORTH * tuning.ms;
+    trial.ms.push(ms);
+    if (trial.ms.length < TRIAL) return;
+    const counted = trial.ms.slice(1);
+    const better = median(counted) < WORTH * median(tuning.recent);
     if (better) {
       tuning.best = trial.batches;
-      tuning.ms = trial.ms;
+      tuning.recent = counted;
     } else {
       tuning.up = !tuning.up;
     }
@@ -70,7 +73,7 @@ export class MicroBatches {
 
   #try(tuning: Tuning, sequences: number): void {
     const batches = tuning.up ? tuning.best * 2 : tuning.best / 2;
-    if (batches >= 1 && batches <= Math.min(MOST, sequences)) tuning.trial = { batches, steps: 0, ms: 0 };
+    if (batches >= 1 && batches <= Math.min(MOST, sequences)) tuning.trial = { batches, ms: [] };
     else {
       tuning.up = !tuning.up;
       tuning.wait = tuning.pause;
@@ -81,11 +84,15 @@ export class MicroBatches {
     const size = Math.ceil(Math.log2(Math.max(1, sequences)));
     let tuning = this.#tunings.get(size);
     if (tuning === undefined) {
-      tuning = { best: 1, ms: 0, pause: FIRST_PAUSE, wait: FIRST_PAUSE, trial: undefined, up: true };
+      tuning = { best: 1, recent: [], pause: FIRST_PAUSE, wait: FIRST_PAUSE, trial: undefined, up: true };
       this.#tunings.set(size, tuning);
     }
     return tuning;
   }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 /** Cuts a step's spans into parts of about equal rows, in order. */

@@ -69,6 +69,11 @@ export function planStep<T extends Progress>(
   return { spans, preempted };
 }
 
+/** Those that do nothing but generate: a row each, and their drafts. */
+export function generating<T extends Progress>(running: readonly T[], minPrefillRows: number): T[] {
+  return running.filter((progress) => rowsToCatchUp(progress, minPrefillRows) === 0);
+}
+
 /**
  * Rows of each sequence that catches up. The one with the fewest left goes first, so that a short prompt never waits for
  * a long one; a quarter of the budget is the oldest's, so that a long one never waits for ever.

@@ -53,16 +53,19 @@ export class Sequence {
     return this.promptLength + this.request.maxTokens;
   }
 
-  /** Guesses the ids after the next, where the next is all that is left to compute. */
-  guess(): void {
+  /**
+   * Guesses the ids after the next, where the next is all that is left to compute, as far as they are worth their price
+   * (speculation.ts).
+   */
+  guess(price: number): void {
     if (this.length - this.computed !== 1 || this.computed < this.promptLength) return;
-    this.drafts = this.#speculation.guess(this.ids, this.reach - this.length - 1);
+    this.drafts = this.#speculation.guess(this.ids, this.reach - this.length - 1, price);
   }
 
-  /** `kept` drafts were right: their positions are computed. */
-  settle(kept: number): void {
+  /** The step's ids were taken; what was computed for drafts that are not among them is dropped. */
+  settle(): void {
     this.computed = this.length - 1;
-    this.#speculation.learn(this.drafts.length, kept);
+    this.#speculation.learn(this.ids);
     this.drafts = [];
   }
 

@@ -1,48 +1,62 @@
 // Guesses the next ids from the text so far: what followed when the last few ids stood there before (prompt lookup).
 // Pure; the step that verifies a guess samples as if there had been none, so no guess changes an answer.
+//
+// Every step's guess is scored, made or not: how often a guess holds is known before the first one costs anything.
+import { type Found, Lookup } from './lookup.ts';
 
-/** Ids that must match for a guess; longer matches are looked for first. */
-const LONGEST_MATCH = 4;
-const SHORTEST_MATCH = 2;
+/** Longer matches are taken for as good as this. */
+const LONGEST_MATCH = 8;
 /** Most ids guessed at once. */
-const MOST = 4;
-/** A wrong guess costs another expert's weights in every layer: guesses are made while more than this share holds. */
-const LEAST_KEPT = 0.5;
-/** How fast the share follows the last guesses. */
+const MOST = 7;
+/** How fast the scores follow. */
 const MEMORY = 0.1;
-/** After so many tokens without guesses one is tried again. */
-const PAUSE = 32;
+/** A guess must promise so many times its price. */
+const MARGIN = 1.25;
 
 /** Keeps score of one sequence's guesses. */
 export class Speculation {
-  #kept = 0.6;
-  #silent = 0;
+  readonly #lookup = new Lookup(LONGEST_MATCH);
+  /** How often the next id is as guessed, by the length of the match. */
+  readonly #chances = Array.from({ length: LONGEST_MATCH + 1 }, (_, match) => match / (LONGEST_MATCH + 4));
+  #found: Found | undefined;
+  /** Ids known when it was found. */
+  #known = 0;
 
-  /** Ids guessed to follow `ids`, at most `room`. */
-  guess(ids: readonly number[], room: number): readonly number[] {
-    if (this.#kept < LEAST_KEPT && ++this.#silent < PAUSE) return [];
-    this.#silent = 0;
-    const most = this.#kept < LEAST_KEPT ? 1 : Math.min(MOST, room);
-    return most > 0 ? lookUp(ids, most) : [];
+  /**
+   * Ids guessed to follow `ids`, at most `room`: while the chance that all of them hold is worth `price`, the tokens that
+   * would be generated in the time that one more guess takes.
+   */
+  guess(ids: readonly number[], room: number, price: number): readonly number[] {
+    this.#found = this.#lookup.find(ids);
+    this.#known = ids.length;
+    const drafts: number[] = [];
+    if (this.#found === undefined) return drafts;
+    const { match, next } = this.#found;
+    let chance = 1;
+    for (let ahead = 0; ahead < Math.min(room, MOST); ahead++) {
+      chance *= this.#chances[lengthOf(match + ahead)] ?? 0;
+      if (chance < MARGIN * price) break;
+      const at = next + ahead;
+      drafts.push(ids[at] ?? drafts[at - ids.length]!); // where the place runs into the end, on with the guess
+    }
+    return drafts;
   }
 
-  /** `kept` of `guessed` ids were what the sampler chose. */
-  learn(guessed: number, kept: number): void {
-    for (let i = 0; i < Math.min(kept + 1, guessed); i++) {
-      this.#kept += MEMORY * ((i < kept ? 1 : 0) - this.#kept);
+  /** `ids` have grown by what the sampler chose. */
+  learn(ids: readonly number[]): void {
+    if (this.#found === undefined) return;
+    const { match, next } = this.#found;
+    for (let ahead = 0; ahead < MOST && this.#known + ahead < ids.length; ahead++) {
+      const held = ids[next + ahead] === ids[this.#known + ahead];
+      const length = lengthOf(match + ahead);
+      const chance = this.#chances[length] ?? 0;
+      this.#chances[length] = chance + MEMORY * ((held ? 1 : 0) - chance);
+      if (!held) break;
     }
+    this.#found = undefined;
   }
 }
 
-/** What followed the latest earlier place where the last ids stood, the longest match first. */
-export function lookUp(ids: readonly number[], most: number): readonly number[] {
-  for (let length = LONGEST_MATCH; length >= SHORTEST_MATCH; length--) {
-    const tail = ids.length - length;
-    for (let at = tail - 1; at >= 0; at--) {
-      let same = 0;
-      while (same < length && ids[at + same] === ids[tail + same]) same++;
-      if (same === length) return ids.slice(at + length, at + length + most);
-    }
-  }
-  return [];
+function lengthOf(match: number): number {
+  return Math.min(match, LONGEST_MATCH);
 }

@@ -12,7 +12,7 @@ const layouts = [{ flags: ['--in-process'] }, { flags: ['--shards', '4'] }];
 let model: string;
 beforeAll(async () => {
   // Wide enough that the prompt keeps the engine busy for a second or more.
-  model = await tinyBundle({ hidden: 256, inner: 128, heads: 8, layers: 10, context: 4_096 });
+  model = await tinyBundle({ hidden: 256, inner: 128, heads: 8, layers: 24, context: 4_096 });
 });
 
 /** Milliseconds that each of `PROBES` took, sorted, and how long the prefills under them were. */

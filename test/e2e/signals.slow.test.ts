@@ -17,7 +17,7 @@ const PROMPT = 6_000;
 
 let model: string;
 beforeAll(async () => {
-  model = await tinyBundle({ layers: 2, context: 8_192 });
+  model = await tinyBundle({ layers: 6, context: 8_192 });
 });
 
 interface Outcome {

@@ -6,7 +6,7 @@ import { routingRules } from '../../gateway/engine/rules.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
 import { type DeviceName, openDenseDevice, openExpertDevice } from '../../model/devices/open.ts';
 import { Fleet } from '../../router/fleet.ts';
-import { localMember } from '../../router/member.ts';
+import { localMember, type Member } from '../../router/member.ts';
 
 export interface TinyEngineOptions extends Partial<EngineOptions> {
   /** Directory of the bundle. */
@@ -15,6 +15,8 @@ export interface TinyEngineOptions extends Partial<EngineOptions> {
   threads?: number;
   /** Experts are dealt out to so many. */
   shards?: number;
+  /** Shards that run elsewhere, in their place. */
+  members?: readonly Member[];
 }
 
 export interface TinyEngine {
@@ -27,6 +29,7 @@ export async function startTinyEngine({
   device,
   threads,
   shards = 1,
+  members: elsewhere,
   ...options
 }: TinyEngineOptions): Promise<TinyEngine> {
   const bundle = await openBundle(dir);
@@ -39,7 +42,7 @@ export async function startTinyEngine({
     return { layer: Math.floor(i / experts), expert: i % experts };
   });
   await expert.load(units);
-  const members = Array.from({ length: shards }, (_, shard) => {
+  const here = Array.from({ length: elsewhere === undefined ? shards : 0 }, (_, shard) => {
     const { handlers } = createShardService({
       device: expert,
       model: { ...model, content: manifest.contentHash, bits, group },
@@ -48,7 +51,7 @@ export async function startTinyEngine({
     });
     return localMember(`shard-${shard}`, handlers);
   });
-  const fleet = new Fleet({ members, model });
+  const fleet = new Fleet({ members: elsewhere ?? here, model });
   if (!(await fleet.whenReady(5_000))) throw new Error('the shards are not ready');
   const engine = new Engine({
     config,
