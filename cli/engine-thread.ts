@@ -4,7 +4,7 @@ import { parseHoldings } from '../experts/holdings.ts';
 import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
 import { serveEngine } from '../gateway/engine/remote.ts';
 import { routingRules } from '../gateway/engine/rules.ts';
-import { openBundle } from '../model/bundle/bundle.ts';
+import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
 import { type DeviceName, kernelsMissing, openDenseDevice } from '../model/devices/open.ts';
 import { Fleet } from '../router/fleet.ts';
 import { localMembers, type Members, socketMembers } from './members.ts';
@@ -63,8 +63,19 @@ try {
 }
 parent.close();
 
-async function serve({ port, model, device, threads, shards, engine }: EngineThreadData): Promise<void> {
-  const bundle = await openBundle(model);
+async function serve(data: EngineThreadData): Promise<void> {
+  const bundle = await openBundle(data.model);
+  try {
+    await serveBundle(bundle, data);
+  } finally {
+    await bundle.close();
+  }
+}
+
+async function serveBundle(
+  bundle: Bundle,
+  { port, device, threads, shards, engine }: EngineThreadData,
+): Promise<void> {
   const { config, manifest } = bundle;
   const { identity, contentHash } = manifest;
   const missing = kernelsMissing(bundle);
@@ -117,5 +128,4 @@ async function serve({ port, model, device, threads, shards, engine }: EngineThr
   await reading?.stop();
   await dispose();
   await dense.dispose();
-  await bundle.close();
 }

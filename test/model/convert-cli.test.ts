@@ -95,7 +95,7 @@ describe('expertgrid synth', () => {
       num_hidden_layers: 2,
       num_attention_heads: 8,
       num_key_value_heads: 2,
-      num_experts: 40,
+      num_experts: 100,
       num_experts_per_tok: 1,
       moe_intermediate_size: 512,
       vocab_size: 1000,
