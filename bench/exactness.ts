@@ -36,12 +36,14 @@ interface Case {
   threads?: number;
   shards?: number;
   options?: Partial<EngineOptions>;
+  /** Everything is asked for once before. */
+  again?: boolean;
   /** Must have counted something: the optimisation was at work. */
   counter?: string;
 }
 
 const cases: Case[] = [
-  { name: 'a known prefix', counter: 'cached_prompt_tokens' },
+  { name: 'a known prefix', again: true, counter: 'cached_prompt_tokens' },
   { name: 'one thread', threads: 1 },
   { name: 'five shards', shards: 5 },
   { name: 'chunks of 8 prompt rows', options: { prefillRows: 8 } },
@@ -72,8 +74,12 @@ for (const each of cases) {
 console.log(JSON.stringify({ prompts: prompts.length, tokens: Number(flags.tokens), results }));
 if (Object.values(results).includes(false)) process.exitCode = 1;
 
-async function run({ threads = availableParallelism(), shards = 1, options = {} }: Case, atOnce: boolean) {
+async function run(
+  { threads = availableParallelism(), shards = 1, options = {}, again = false }: Case,
+  atOnce: boolean,
+) {
   const opened = await openEngine({ model, threads, shards, options: { prefillRows: 64, ...options } });
+  if (again) for (const n of prompts.keys()) await answer(opened, n);
   const answers: string[][] = [];
   if (atOnce) answers.push(...(await Promise.all(prompts.map((_, n) => answer(opened, n)))));
   else for (const n of prompts.keys()) answers.push(await answer(opened, n));

@@ -273,15 +273,7 @@ export class Engine implements EngineClient {
     }
     const { spans, preempted } = planStep(this.#running, this.#pool, this.#limits(others.length));
     this.#preempt(preempted);
-    const due = await this.#compute(spans);
-    for (const { sequence, start, count } of spans) {
-      this.#counters.prompt_tokens += Math.max(0, Math.min(start + count, sequence.promptLength) - start);
-      if (dense.kv.shared) {
-        const { table, ids, computed, request } = sequence;
-        if (!sequence.ended) this.#pool.register(table, ids, computed, request.cacheSalt);
-      }
-    }
-    for (const { sequence, logits } of due) this.#sample(sequence, logits);
+    await this.#compute(spans);
     this.#costs.learn({ ...rowsOf(spans, others), ms: performance.now() - startedAt });
   }
 
@@ -297,36 +289,42 @@ export class Engine implements EngineClient {
   }
 
   /** The spans as one batch, or as several in flight at once: one computes while others wait for their experts. */
-  async #compute(spans: readonly Planned<Sequence>[]): Promise<Due[]> {
+  async #compute(spans: readonly Planned<Sequence>[]): Promise<void> {
     const sequences = spans.length;
-    this.#steps = cut(spans, this.#options.microBatches ?? this.#microBatches.choose(sequences)).map(
-      (part) => new Step(part),
-    );
+    const parts = cut(spans, this.#options.microBatches ?? this.#microBatches.choose(sequences));
+    this.#steps = parts.map((part) => new Step(part));
     const startedAt = performance.now();
     const idle = performance.eventLoopUtilization();
     const model = this.#steps.length > 1 ? this.#modelInTurns : this.#model;
     const results = await Promise.allSettled(
-      this.#steps.map((step, index) =>
-        step.run(model, {
+      this.#steps.map(async (step, index) => {
+        const { due } = await step.run(model, {
           logits: (length) => this.#logitsOf(index, length),
           deadlineMs: this.#options.callDeadlineMs,
           trace: `step-${this.#counters.steps}`,
           onFailed: (sequence, error) => this.#fail(sequence, callFailed(error)),
-        }),
-      ),
+        });
+        this.#advance(parts[index]!, due); // while the others wait for their experts
+      }),
     );
-    const due: Due[] = [];
-    for (const result of results) {
-      if (result.status === 'rejected') throw result.reason;
-      due.push(...result.value.due);
-    }
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
     const idleMs = performance.eventLoopUtilization(idle).idle;
     const timing = { sequences, batches: results.length, ms: performance.now() - startedAt, idleMs };
     if (spans.every(({ count }) => count === 1)) this.#microBatches.learn(timing);
     this.#counters.steps++;
     this.#counters.micro_batches += results.length;
     this.#counters.step_rows += this.#steps.reduce((sum, { rows }) => sum + rows, 0);
-    return due;
+  }
+
+  /** Makes known what the spans have computed, and samples what follows. */
+  #advance(spans: readonly Planned<Sequence>[], due: readonly Due[]): void {
+    const { kv } = this.#model.dense;
+    for (const { sequence, start, count } of spans) {
+      const { table, ids, computed, promptLength, request, ended } = sequence;
+      this.#counters.prompt_tokens += Math.max(0, Math.min(start + count, promptLength) - start);
+      if (kv.shared && !ended) this.#pool.register(table, ids, computed, request.cacheSalt);
+    }
+    for (const { sequence, logits } of due) this.#sample(sequence, logits);
   }
 
   /** Of the micro-batch so numbered: made once, for a row of them may be most of a megabyte. */
