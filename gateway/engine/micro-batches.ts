@@ -7,23 +7,25 @@ const MOST = 8;
 const LEAST_IDLE = 0.15;
 /** Another number must be faster by this factor to be taken. */
 const WORTH = 0.97;
-/** Steps that are judged by their median. */
-const RECENT = 5;
+/** Of each number, the last steps are judged by their median, those of earlier trials among them. */
+const RECENT = 12;
 /** Steps between two trials of another number; doubles while trials fail. */
-const FIRST_PAUSE = RECENT;
-const LONGEST_PAUSE = 1024;
+const FIRST_PAUSE = 6;
+const LONGEST_PAUSE = 512;
 /** Steps of a trial; the first is not counted. */
-const TRIAL = 4;
+const TRIAL = 6;
+/** A trial that is slower by this factor ends after so many steps. */
+const HOPELESS = 1.25;
+const GLANCE = 3;
 
 interface Tuning {
   best: number;
-  /** Milliseconds of the last steps with `best`. */
-  recent: number[];
+  /** Milliseconds of the last steps, by the number of micro-batches. */
+  recent: Map<number, number[]>;
   pause: number;
   /** Steps until the next trial. */
   wait: number;
-  /** Milliseconds of its steps so far. */
-  trial: { batches: number; ms: number[] } | undefined;
+  trial: { batches: number; steps: number } | undefined;
   /** Which way the next trial goes. */
   up: boolean;
 }
@@ -49,23 +51,21 @@ export class MicroBatches {
   learn({ sequences, batches, ms, idleMs }: StepTiming): void {
     const tuning = this.#of(sequences);
     const { trial } = tuning;
+    const note = () =>
+      tuning.recent.set(batches, [...(tuning.recent.get(batches) ?? []).slice(1 - RECENT), ms]);
     if (trial === undefined) {
-      tuning.recent = [...tuning.recent.slice(1 - RECENT), ms];
+      note();
       const busy = batches === 1 && idleMs < LEAST_IDLE * ms;
       if (!busy && --tuning.wait <= 0) this.#try(tuning, sequences);
       return;
     }
     if (batches !== trial.batches) return;
-    trial.ms.push(ms);
-    if (trial.ms.length < TRIAL) return;
-    const counted = trial.ms.slice(1);
-    const better = median(counted) < WORTH * median(tuning.recent);
-    if (better) {
-      tuning.best = trial.batches;
-      tuning.recent = counted;
-    } else {
-      tuning.up = !tuning.up;
-    }
+    if (++trial.steps > 1) note();
+    const ratio = median(tuning.recent.get(batches)) / median(tuning.recent.get(tuning.best));
+    if (trial.steps < (ratio > HOPELESS ? GLANCE : TRIAL)) return;
+    const better = ratio < WORTH;
+    if (better) tuning.best = batches;
+    else tuning.up = !tuning.up;
     tuning.pause = better ? FIRST_PAUSE : Math.min(2 * tuning.pause, LONGEST_PAUSE);
     tuning.wait = tuning.pause;
     tuning.trial = undefined;
@@ -73,7 +73,7 @@ export class MicroBatches {
 
   #try(tuning: Tuning, sequences: number): void {
     const batches = tuning.up ? tuning.best * 2 : tuning.best / 2;
-    if (batches >= 1 && batches <= Math.min(MOST, sequences)) tuning.trial = { batches, ms: [] };
+    if (batches >= 1 && batches <= Math.min(MOST, sequences)) tuning.trial = { batches, steps: 0 };
     else {
       tuning.up = !tuning.up;
       tuning.wait = tuning.pause;
@@ -84,14 +84,15 @@ export class MicroBatches {
     const size = Math.ceil(Math.log2(Math.max(1, sequences)));
     let tuning = this.#tunings.get(size);
     if (tuning === undefined) {
-      tuning = { best: 1, recent: [], pause: FIRST_PAUSE, wait: FIRST_PAUSE, trial: undefined, up: true };
+      const pauses = { pause: FIRST_PAUSE, wait: FIRST_PAUSE };
+      tuning = { best: 1, recent: new Map(), ...pauses, trial: undefined, up: true };
       this.#tunings.set(size, tuning);
     }
     return tuning;
   }
 }
 
-function median(values: readonly number[]): number {
+function median(values: readonly number[] = []): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 

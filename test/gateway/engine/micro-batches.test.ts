@@ -1,15 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cut, MicroBatches } from '../../../gateway/engine/micro-batches.ts';
+import { uniform } from '../../support/random.ts';
 
 /** Milliseconds of a step of 16 sequences whose dense part takes `dense` a micro-batch and whose hops take `hop`. */
-function run(steps: number, dense: number, hop: number): { chosen: number[]; ms: number } {
+function run(steps: number, dense: number, hop: number, noise = 0): { chosen: number[]; ms: number } {
+  const random = uniform(3);
   const tuner = new MicroBatches();
   const chosen: number[] = [];
   let total = 0;
   for (let step = 0; step < steps; step++) {
     const batches = tuner.choose(16);
-    const ms = Math.max(batches * dense, dense + hop / batches);
+    const exact = Math.max(batches * dense, dense + hop / batches);
+    const ms = exact * (1 + noise * random());
     tuner.learn({ sequences: 16, batches, ms, idleMs: Math.max(0, ms - batches * dense) });
     chosen.push(batches);
     total += ms;
@@ -26,8 +29,13 @@ describe('the number of micro-batches', () => {
     const { chosen, ms } = run(500, 1, 12);
     expect(chosen[0]).toBe(1);
     expect(chosen.slice(-100).filter((batches) => batches === 4).length).toBeGreaterThan(90);
-    expect(chosen.indexOf(4)).toBeLessThan(20);
+    expect(chosen.indexOf(4)).toBeLessThan(25);
     expect(ms).toBeLessThan(0.4 * (1 + 12));
+  });
+
+  it('finds what is fastest though no two steps take the same time', () => {
+    const { chosen } = run(1_000, 1, 12, 0.6);
+    expect(chosen.slice(-500).filter((batches) => batches === 4).length).toBeGreaterThan(400);
   });
 
   it('loses little by trying where one is best though waits are long', () => {
