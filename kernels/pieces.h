@@ -19,17 +19,26 @@ static float weigh_piece(const float *x, size_t count, float top, float inverse_
   return lanes_sum(sum);
 }
 
-// Number and sum of the weights of at least `least` (above 0).
+// Number and sum of the weights of at least `least` (above 0). Four sums and four counts: each addition waits for the one
+// before it.
 static float measure_piece(const float *w, size_t count, float least, size_t *found) {
   const lanes bound = lanes_set(least), zero = lanes_set(0), one = lanes_set(1);
-  lanes sum = zero, number = zero;
-  for (size_t i = 0; i < count; i += LANES) {
-    const lanes v = lanes_load_some(w + i, smaller(count - i, LANES));
-    sum = lanes_add(sum, lanes_if_less(v, bound, zero, v));
-    number = lanes_add(number, lanes_if_less(v, bound, zero, one));
+  lanes sums[4] = {zero, zero, zero, zero}, numbers[4] = {zero, zero, zero, zero};
+  size_t i = 0;
+  for (; i + 4 * LANES <= count; i += 4 * LANES) {
+    for (size_t part = 0; part < 4; part++) {
+      const lanes v = lanes_load(w + i + part * LANES);
+      sums[part] = lanes_add(sums[part], lanes_if_less(v, bound, zero, v));
+      numbers[part] = lanes_add(numbers[part], lanes_if_less(v, bound, zero, one));
+    }
   }
-  *found = (size_t)lanes_sum(number);
-  return lanes_sum(sum);
+  for (; i < count; i += LANES) {
+    const lanes v = lanes_load_some(w + i, smaller(count - i, LANES));
+    sums[0] = lanes_add(sums[0], lanes_if_less(v, bound, zero, v));
+    numbers[0] = lanes_add(numbers[0], lanes_if_less(v, bound, zero, one));
+  }
+  *found = (size_t)lanes_sum(lanes_add(lanes_add(numbers[0], numbers[1]), lanes_add(numbers[2], numbers[3])));
+  return lanes_sum(lanes_add(lanes_add(sums[0], sums[1]), lanes_add(sums[2], sums[3])));
 }
 
 // Zeroes the weights below `least` (above 0). Returns the sum of the others.
