@@ -1,9 +1,18 @@
-// How long to wait before the next attempt to reach a shard. Pure.
+// How long a shard is left alone after something went wrong with it. Pure.
 
 const firstMs = 50;
 const longestMs = 2_000;
 /** A shard that was reached but does not fit stays so until someone changes it. */
 const refusedMs = 10_000;
+
+/** Losses within this time count as one story. */
+export const steadyMs = 60_000;
+/** So many of them are bad luck; more are a shard to stay away from. */
+const forgivenLosses = 5;
+const longestBanMs = 30_000;
+
+const firstCordonMs = 5_000;
+const longestCordonMs = 30 * 60_000;
 
 /**
  * `failures` attempts in a row have failed (0: a connection that worked was lost). Doubles from 50 ms to 2 s; `random`
@@ -15,6 +24,16 @@ export function reconnectDelayMs(failures: number, random: number): number {
 
 export function refusedDelayMs(random: number): number {
   return spread(refusedMs, random);
+}
+
+/** Of a connection that was lost `losses` times within `steadyMs`; 0: no ban. Doubles from 1 s to 30 s. */
+export function banMs(losses: number): number {
+  return losses <= forgivenLosses ? 0 : Math.min(1_000 * 2 ** (losses - forgivenLosses - 1), longestBanMs);
+}
+
+/** Of a shard that answered wrongly for the `offences`th time. Four times as long each time, from 5 s to half an hour. */
+export function cordonMs(offences: number): number {
+  return Math.min(firstCordonMs * 4 ** (offences - 1), longestCordonMs);
 }
 
 function spread(ms: number, random: number): number {

@@ -1,10 +1,10 @@
 // Sends a step's rows to the shards that hold their experts and gathers the answers. Knows rows of floats; no tokens,
-// no sockets.
-import { RpcError, toRpcError } from '../rpc/errors.ts';
+// no sockets, no second attempts (delivery.ts).
+import type { RpcError } from '../rpc/errors.ts';
+import { Delivery } from './delivery.ts';
 import type { Fleet } from './fleet.ts';
-import { type Frame, group } from './group.ts';
+import { type Rung, rungAt } from './ladder.ts';
 import type { Assignment } from './selection.ts';
-import type { Shard } from './shard.ts';
 
 export interface DispatchOptions {
   fleet: Fleet;
@@ -14,11 +14,16 @@ export interface DispatchOptions {
   /** Normed rows, `[rows, hidden]`; left alone until the answer is in. */
   x: Float32Array;
   hidden: number;
+  /** Changed only where a row's ladder allows another expert or none. */
   assignment: Assignment;
   /** 1 = the row takes part; absent: all do. */
   mask?: Uint8Array;
   /** 1 = a row of a prompt, which may wait behind generated ones; absent: none is. */
   bulk?: Uint8Array;
+  /** Of each row, the lowest rung that may stand in for an expert (ladder.ts `rungLevel`); absent: none may. */
+  ladder?: Uint8Array;
+  /** The row's experts from best to worst; asked for where its ladder reaches the next best expert. */
+  ranked?: (row: number) => { expert: number; weight: number }[];
   deadlineMs: number;
   signal?: AbortSignal;
   trace?: string;
@@ -29,106 +34,33 @@ export interface Dispatched {
   answers: Float32Array;
   /** Rows that have no answer, or only a part of it, and why. */
   failed: Map<number, RpcError>;
+  /** What stood in for an expert: one entry a slot. */
+  degraded: { row: number; rung: Rung }[];
 }
 
 /** Never rejects for a shard's sake: rows fail one by one. All frames are sent before any is awaited. */
-export async function dispatch({
-  fleet,
-  model,
-  layer,
-  x,
-  hidden,
-  assignment,
-  mask,
-  bulk,
-  deadlineMs,
-  signal,
-  trace = '',
-}: DispatchOptions): Promise<Dispatched> {
+export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
+  const { assignment, hidden, signal = never } = options;
   const { k } = assignment;
   const slots = assignment.experts.length;
-  let answers: Float32Array | undefined;
+  const delivery = new Delivery(options);
+  const { pieces, failed: failedSlots } = await delivery.deliver(undefined, new Map(), signal);
+
   const failed = new Map<number, RpcError>();
-  const owners = new Owners(fleet, layer);
-  const { frames, unowned } = group({
-    assignment,
-    ownerOf: (expert) => owners.indexOf(expert),
-    limitsOf: (owner) => owners.at(owner).limits,
-    ...(mask === undefined ? {} : { mask }),
-    ...(bulk === undefined ? {} : { bulk }),
+  for (const [slot, error] of failedSlots) failed.set(Math.floor(slot / k), error);
+  const degraded = [...delivery.degraded].map(([slot, level]) => {
+    return { row: Math.floor(slot / k), rung: rungAt(level) };
   });
-  for (const { row, expert } of unowned) {
-    const message = `no connected shard holds expert ${expert} of layer ${layer}`;
-    failed.set(row, new RpcError('unavailable', message));
-  }
-
-  async function send(frame: Frame): Promise<void> {
-    try {
-      const { rows } = await owners.at(frame.owner).run(
-        {
-          model,
-          layer,
-          priority: frame.bulk ? 1 : 0,
-          trace,
-          epoch: 0,
-          rows: frame.rows.length * hidden === x.length ? x : gather(x, frame.rows, hidden),
-          asks: Uint16Array.from(frame.asks),
-        },
-        { deadlineMs, bulk: frame.bulk, ...(signal === undefined ? {} : { signal }) },
-      );
-      // Slots ascend, so a frame with all of them has them in order: its answer is the whole one.
-      if (frame.slots.length === slots) {
-        answers = rows;
-        return;
-      }
-      answers ??= new Float32Array(slots * hidden);
-      for (const [ask, slot] of frame.slots.entries()) {
-        answers.set(rows.subarray(ask * hidden, (ask + 1) * hidden), slot * hidden);
-      }
-    } catch (cause) {
-      const error = toRpcError(cause);
-      for (const slot of frame.slots) failed.set(Math.floor(slot / k), error);
+  // Slots ascend, so a piece with all of them has them in order: it is the whole answer.
+  const [first] = pieces;
+  if (first !== undefined && first.slots.length === slots) return { answers: first.rows, failed, degraded };
+  const answers = new Float32Array(slots * hidden);
+  for (const { slots: ofPiece, rows } of pieces) {
+    for (const [index, slot] of ofPiece.entries()) {
+      answers.set(rows.subarray(index * hidden, (index + 1) * hidden), slot * hidden);
     }
   }
-
-  if (frames.length === 1) await send(frames[0]!);
-  else await Promise.all(frames.map(send));
-  return { answers: answers ?? new Float32Array(slots * hidden), failed };
+  return { answers, failed, degraded };
 }
 
-/** The shard of each expert, looked up once a dispatch: an expert's rows stay together. */
-class Owners {
-  readonly #fleet: Fleet;
-  readonly #layer: number;
-  readonly #byExpert = new Map<number, number | undefined>();
-  readonly #shards: Shard[] = [];
-
-  constructor(fleet: Fleet, layer: number) {
-    this.#fleet = fleet;
-    this.#layer = layer;
-  }
-
-  indexOf(expert: number): number | undefined {
-    if (this.#byExpert.has(expert)) return this.#byExpert.get(expert);
-    const shard = this.#fleet.lookup(this.#layer, expert);
-    let index: number | undefined;
-    if (shard !== undefined) {
-      const known = this.#shards.indexOf(shard);
-      index = known >= 0 ? known : this.#shards.push(shard) - 1;
-    }
-    this.#byExpert.set(expert, index);
-    return index;
-  }
-
-  at(index: number): Shard {
-    return this.#shards[index]!;
-  }
-}
-
-function gather(x: Float32Array, rows: readonly number[], hidden: number): Float32Array {
-  const gathered = new Float32Array(rows.length * hidden);
-  rows.forEach((row, i) => {
-    gathered.set(x.subarray(row * hidden, (row + 1) * hidden), i * hidden);
-  });
-  return gathered;
-}
+const never = new AbortController().signal;

@@ -1,7 +1,24 @@
-// All the shards of a gateway: who holds an expert, what is missing, how they fare. Knows no rows and no sockets.
+// All the shards of a gateway: who holds a copy of an expert, what is missing, how they fare. Knows no rows and no sockets.
 import { formatRuns, type ModelShape } from '../experts/wire.ts';
+import { Budget } from './budget.ts';
+import { bestCopies, type Copies, rungLevel } from './ladder.ts';
+import { Quantile } from './latency.ts';
 import type { Member } from './member.ts';
-import { type FleetLog, Shard, type ShardCounters } from './shard.ts';
+import { type Proof, unitsIn } from './proof.ts';
+import { type FleetLog, type Latencies, Shard, type ShardCounters } from './shard.ts';
+import type { ShardState } from './states.ts';
+
+/** How much may be spent on a call that is late, and on one that nobody doubts. */
+export interface CallPolicy {
+  /** Of the calls, how many may be sent to a second shard because the first is late. */
+  hedgeBudget: number;
+  /** Of the calls, how many are asked of two shards and compared; 1 asks every call twice. */
+  auditShare: number;
+  /** How long a call waits for an expert that no shard serves at the moment. */
+  patienceMs: number;
+}
+
+export const defaultPolicy: CallPolicy = { hedgeBudget: 0.05, auditShare: 0.001, patienceMs: 3_000 };
 
 export interface FleetOptions {
   members: readonly Member[];
@@ -9,14 +26,26 @@ export interface FleetOptions {
   /** Release of this gateway, told to the shards. */
   version?: string;
   log?: FleetLog;
+  /** Golden rows; absent: shards are taken at their word. */
+  proof?: Proof | undefined;
+  policy?: Partial<CallPolicy>;
+  /** In [0, 1). */
+  random?: () => number;
 }
 
 export interface ShardStatus {
   address: string;
+  state: ShardState;
   connected: boolean;
   /** Units (layer, expert) that it can be called for now. */
   units: number;
   numericsClass: string | undefined;
+  standby: boolean;
+  /** Calls unanswered now. */
+  inFlight: number;
+  /** Milliseconds that a call of generated rows is expected to take. */
+  expectedMs: number;
+  counters: ShardCounters;
 }
 
 export interface MissingUnits {
@@ -25,62 +54,159 @@ export interface MissingUnits {
   experts: string;
 }
 
+/** Of calls, since the start. */
+export interface CallCounters {
+  retried: number;
+  hedged: number;
+  hedgeWins: number;
+  audited: number;
+  mismatches: number;
+}
+
+const nobody: Copies<Shard> = { exact: [], other: [], standby: [] };
+
 export class Fleet {
+  readonly policy: CallPolicy;
+  readonly latencies: Latencies;
+  readonly hedges: Budget;
+  readonly random: () => number;
+  readonly calls: CallCounters = { retried: 0, hedged: 0, hedgeWins: 0, audited: 0, mismatches: 0 };
+  readonly log: FleetLog;
+  readonly proof: Proof | undefined;
+  readonly #options: Omit<FleetOptions, 'members'> & { version: string };
   readonly #model: ModelShape;
-  readonly #shards: readonly Shard[];
+  #shards: Shard[] = [];
+  /** Counters of shards that are members no more. */
+  readonly #past: ShardCounters[] = [];
   readonly #listeners = new Set<() => void>();
-  /** `[layers * experts]`, the shards that hold each unit; made anew after a change. */
-  #holders: Shard[][] | undefined;
+  /** `[layers * experts]`, the copies of each unit; made anew after a change. */
+  #copies: Copies<Shard>[] | undefined;
+  #replicated = false;
+  /** `[layers * experts]`, the numerics class of the exact copies of each unit. */
+  readonly #classes: (string | undefined)[] = [];
+  #closed = false;
 
   /** Starts connecting to every member. */
-  constructor({ members, model, version = 'unknown', log = () => {} }: FleetOptions) {
+  constructor({ members, ...options }: FleetOptions) {
+    const { model, version = 'unknown', log = () => {}, policy, proof, random = Math.random } = options;
+    this.#options = { ...options, version };
     this.#model = model;
-    const onChange = () => {
-      this.#holders = undefined;
-      for (const listener of [...this.#listeners]) listener();
-    };
-    this.#shards = members.map((member) => new Shard({ member, model, version, log, onChange }));
+    this.policy = { ...defaultPolicy, ...policy };
+    this.hedges = new Budget(this.policy.hedgeBudget);
+    const quantiles = () => ({ median: new Quantile(0.5), p95: new Quantile(0.95) });
+    this.latencies = { short: quantiles(), bulk: quantiles() };
+    this.random = random;
+    this.log = log;
+    this.proof = proof;
+    this.setMembers(members);
   }
 
-  /** Of the shards that hold the unit, the one with the fewest calls in flight; undefined if none can be called. */
-  lookup(layer: number, expert: number): Shard | undefined {
-    let best: Shard | undefined;
-    for (const shard of this.#table()[layer * this.#model.experts + expert] ?? []) {
-      if (best === undefined || shard.inFlight < best.inFlight) best = shard;
+  /** Connects to those that are new; those that are gone get no new calls, and are left once theirs have ended. */
+  setMembers(members: readonly Member[]): void {
+    if (this.#closed) return;
+    const wanted = new Set(members.map(({ address }) => address));
+    const gone = this.#shards.filter(({ address }) => !wanted.has(address));
+    const known = new Set(this.#shards.map(({ address }) => address));
+    this.#shards = this.#shards.filter((shard) => !gone.includes(shard));
+    for (const shard of gone) {
+      shard.retire();
+      this.#past.push(shard.counters);
     }
-    return best;
+    for (const member of members) {
+      if (known.has(member.address)) continue;
+      known.add(member.address);
+      this.#shards.push(this.#newShard(member));
+    }
+    if (gone.length > 0) this.#changed();
   }
 
-  /** Every unit has a shard that can be called. */
+  /** The shards that can be called for the unit. */
+  copies(layer: number, expert: number): Copies<Shard> {
+    return this.#table()[layer * this.#model.experts + expert] ?? nobody;
+  }
+
+  /** Some unit has a second exact copy. */
+  get replicated(): boolean {
+    this.#table();
+    return this.#replicated;
+  }
+
+  /** Every unit has an exact copy that can be called. */
   get ready(): boolean {
-    return this.#table().every((holders) => holders.length > 0);
+    return this.#table().every(({ exact }) => exact.length > 0);
   }
 
-  /** Units without one, by layer. */
+  /** Every row can be answered by what `level` of the ladder allows (ladder.ts). */
+  readyFor(level: number): boolean {
+    if (level >= rungLevel('pass_through')) return true;
+    const table = this.#table();
+    const served = (copies: Copies<Shard>) => bestCopies(copies, level, () => true) !== undefined;
+    if (level < rungLevel('next_best')) return table.every(served);
+    const { layers, experts } = this.#model;
+    return Array.from({ length: layers }, (_, layer) => layer * experts).every((first) =>
+      table.slice(first, first + experts).some(served),
+    );
+  }
+
+  /** Units without an exact copy, by layer. */
   missing(): MissingUnits[] {
     const { layers, experts } = this.#model;
     const table = this.#table();
     const missing: MissingUnits[] = [];
     for (let layer = 0; layer < layers; layer++) {
       const ofLayer = Array.from({ length: experts }, (_, expert) => expert).filter(
-        (expert) => table[layer * experts + expert]?.length === 0,
+        (expert) => table[layer * experts + expert]?.exact.length === 0,
       );
       if (ofLayer.length > 0) missing.push({ layer, experts: formatRuns(ofLayer) });
     }
     return missing;
   }
 
+  /**
+   * Where no shard of a unit's numerics class is left, the class of those that are there takes its place. Only while no
+   * sequence is under way: within one, that would be a change of bits without a word.
+   */
+  settleClasses(): void {
+    if (this.ready) return;
+    const { experts } = this.#model;
+    const changed: number[] = [];
+    for (const [unit, { exact, other }] of this.#table().entries()) {
+      if (exact.length > 0 || other.length === 0) continue;
+      this.#classes[unit] = undefined;
+      changed.push(unit);
+    }
+    if (changed.length === 0) return;
+    this.#copies = undefined;
+    const layers = new Set(changed.map((unit) => Math.floor(unit / experts))).size;
+    this.log(
+      'warn',
+      `${changed.length} experts in ${layers} layers are served by another numerics class from now on`,
+    );
+  }
+
   status(): ShardStatus[] {
-    return this.#shards.map(({ address, connected, holdings, numericsClass }) => {
-      const units = holdings.reduce((sum, [, first, last]) => sum + last - first + 1, 0);
-      return { address, connected, units, numericsClass };
+    return this.#shards.map((shard) => {
+      const { address, state, connected, holdings, numericsClass, standby, inFlight, counters } = shard;
+      const expectedMs = shard.cost();
+      const units = unitsIn(holdings);
+      return {
+        address,
+        state,
+        connected,
+        units,
+        numericsClass,
+        standby,
+        inFlight,
+        expectedMs,
+        counters: { ...counters },
+      };
     });
   }
 
-  /** Numerics classes of the connected shards, each once, sorted. */
+  /** Numerics classes of the connected shards but standbys, each once, sorted. */
   get numericsClasses(): string[] {
-    const classes = this.#shards.flatMap(({ numericsClass }) => numericsClass ?? []);
-    return [...new Set(classes)].sort();
+    const proper = this.#shards.filter(({ standby }) => !standby);
+    return [...new Set(proper.flatMap(({ numericsClass }) => numericsClass ?? []))].sort();
   }
 
   /** Sums over all shards, since the start. */
@@ -92,8 +218,11 @@ export class Fleet {
       reconnects: 0,
       bytesSent: 0,
       bytesReceived: 0,
+      proofs: 0,
+      cordons: 0,
+      bans: 0,
     };
-    for (const { counters } of this.#shards) {
+    for (const counters of [...this.#past, ...this.#shards.map((shard) => shard.counters)]) {
       for (const name of Object.keys(sum) as (keyof ShardCounters)[]) sum[name] += counters[name];
     }
     return sum;
@@ -107,41 +236,93 @@ export class Fleet {
 
   /** Resolves to whether every unit has a shard, as soon as that is so, or when `withinMs` have passed. */
   whenReady(withinMs: number): Promise<boolean> {
+    return this.until(() => this.ready, withinMs);
+  }
+
+  /** Resolves to whether `holds`, asked after every change, or when `withinMs` have passed or the signal is aborted. */
+  until(holds: () => boolean, withinMs: number, signal?: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
-      if (this.ready) return resolve(true);
+      if (holds()) return resolve(true);
       const settle = () => {
         stop();
         clearTimeout(timer);
-        resolve(this.ready);
+        signal?.removeEventListener('abort', settle);
+        resolve(holds());
       };
       const timer = setTimeout(settle, withinMs);
+      signal?.addEventListener('abort', settle, { once: true });
       const stop = this.onChange(() => {
-        if (this.ready) settle();
+        if (holds()) settle();
       });
+      if (signal?.aborted) settle();
     });
   }
 
   /** Rejects what is in flight and stops reconnecting. */
   close(): void {
+    this.#closed = true;
     for (const shard of this.#shards) shard.close();
-    this.#holders = undefined;
+    this.#copies = undefined;
   }
 
-  #table(): Shard[][] {
-    this.#holders ??= this.#makeTable();
-    return this.#holders;
+  #newShard(member: Member): Shard {
+    const { model, version } = this.#options;
+    return new Shard({
+      member,
+      model,
+      version,
+      log: this.log,
+      latencies: this.latencies,
+      proof: this.proof,
+      isNeeded: (shard) => this.#isNeeded(shard),
+      onChange: () => this.#changed(),
+    });
   }
 
-  #makeTable(): Shard[][] {
+  #changed(): void {
+    this.#copies = undefined;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #isNeeded({ lastHeld }: Shard): boolean {
+    const table = this.#table();
+    const { experts } = this.#model;
+    for (const [layer, first, last] of lastHeld) {
+      for (let expert = first; expert <= last; expert++) {
+        if (table[layer * experts + expert]?.exact.length === 0) return true;
+      }
+    }
+    return false;
+  }
+
+  #table(): Copies<Shard>[] {
+    this.#copies ??= this.#makeTable();
+    return this.#copies;
+  }
+
+  #makeTable(): Copies<Shard>[] {
     const { layers, experts } = this.#model;
-    const table: Shard[][] = Array.from({ length: layers * experts }, () => []);
-    for (const shard of this.#shards) {
+    const table = Array.from({ length: layers * experts }, () => {
+      return { exact: [] as Shard[], other: [] as Shard[], standby: [] as Shard[] };
+    });
+    // The class that serves most is the first to be taken for a unit without one.
+    const ranked = [...this.#shards].sort((a, b) => unitsIn(b.holdings) - unitsIn(a.holdings));
+    for (const shard of ranked) {
       const held = new Set<number>(); // ranges of one shard may overlap
       for (const [layer, first, last] of shard.holdings) {
         for (let expert = first; expert <= last; expert++) held.add(layer * experts + expert);
       }
-      for (const unit of held) table[unit]?.push(shard);
+      for (const unit of held) {
+        const copies = table[unit];
+        if (copies === undefined) continue;
+        if (shard.standby) copies.standby.push(shard);
+        else {
+          this.#classes[unit] ??= shard.numericsClass;
+          (this.#classes[unit] === shard.numericsClass ? copies.exact : copies.other).push(shard);
+        }
+      }
     }
+    this.#replicated = table.some(({ exact }) => exact.length > 1);
     return table;
   }
 }

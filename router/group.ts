@@ -19,38 +19,41 @@ export interface Frame {
 
 export interface Grouping {
   frames: Frame[];
-  /** Rows with an expert that nobody owns; none of their asks is in a frame. */
-  unowned: { row: number; expert: number }[];
+  /** Rows with an expert that nobody owns, and their slots; none of their asks is in a frame. */
+  unowned: { row: number; expert: number; slots: number[] }[];
 }
 
 export interface GroupOptions {
   assignment: Assignment;
-  /** The owner of an expert, the same at every call, or undefined. */
-  ownerOf: (expert: number) => number | undefined;
+  /** The owner of an expert, the same at every call for the row, or undefined. */
+  ownerOf: (expert: number, row: number) => number | undefined;
   limitsOf: (owner: number) => { rows: number; asks: number };
   /** 1 = the row takes part; absent: all do. */
   mask?: Uint8Array;
   /** 1 = a row of a prompt; absent: none is. */
   bulk?: Uint8Array;
+  /** Slots that are wanted; absent: all are. */
+  only?: ReadonlySet<number>;
 }
 
 /** Every (row, rank) that takes part is in exactly one frame, or its row is unowned. Rows keep their order. */
-export function group({ assignment, ownerOf, limitsOf, mask, bulk }: GroupOptions): Grouping {
+export function group({ assignment, ownerOf, limitsOf, mask, bulk, only }: GroupOptions): Grouping {
   const { k, experts } = assignment;
   const grouping: Grouping = { frames: [], unowned: [] };
   /** The frame being filled, by owner and class of rows. */
   const filling = new Map<number, Frame>();
   for (let row = 0; row * k < experts.length; row++) {
     if (mask !== undefined && mask[row] === 0) continue;
-    const orphan = firstUnowned(assignment, row, ownerOf);
+    const slots = slotsOf(row, k, only);
+    const orphan = slots.find((slot) => ownerOf(experts[slot]!, row) === undefined);
     if (orphan !== undefined) {
-      grouping.unowned.push({ row, expert: orphan });
+      grouping.unowned.push({ row, expert: experts[orphan]!, slots });
       continue;
     }
     const isBulk = bulk !== undefined && bulk[row] === 1;
-    for (let slot = row * k; slot < (row + 1) * k; slot++) {
+    for (const slot of slots) {
       const expert = experts[slot]!;
-      const owner = ownerOf(expert)!;
+      const owner = ownerOf(expert, row)!;
       const key = 2 * owner + (isBulk ? 1 : 0);
       let frame = filling.get(key);
       if (frame === undefined || !fits(frame, row, limitsOf(owner))) {
@@ -66,15 +69,9 @@ export function group({ assignment, ownerOf, limitsOf, mask, bulk }: GroupOption
   return grouping;
 }
 
-function firstUnowned(
-  { k, experts }: Assignment,
-  row: number,
-  ownerOf: GroupOptions['ownerOf'],
-): number | undefined {
-  for (let slot = row * k; slot < (row + 1) * k; slot++) {
-    if (ownerOf(experts[slot]!) === undefined) return experts[slot];
-  }
-  return undefined;
+function slotsOf(row: number, k: number, only: ReadonlySet<number> | undefined): number[] {
+  const slots = Array.from({ length: k }, (_, rank) => row * k + rank);
+  return only === undefined ? slots : slots.filter((slot) => only.has(slot));
 }
 
 function fits({ rows, slots }: Frame, row: number, limits: { rows: number; asks: number }): boolean {

@@ -1,6 +1,7 @@
 // One connection to a shard, from a hello that fits to its loss. Knows no retries.
 import {
   type FrameLimits,
+  firstNonFinite,
   type HelloAnswer,
   type HoldingRange,
   helloParams,
@@ -93,7 +94,12 @@ async function runByCall(
   hidden: number,
 ): Promise<RunAnswer> {
   const value = await transport.call('expert.run', runRequestToParams(request), options);
-  return parseRunAnswer(value, request.asks.length / 2, hidden);
+  const answer = parseRunAnswer(value, request.asks.length / 2, hidden);
+  const bad = firstNonFinite(answer.rows);
+  if (bad === undefined) return answer;
+  const expert = request.asks[2 * Math.floor(bad / hidden) + 1];
+  const message = `expert ${expert} of layer ${request.layer} gave a number that is not finite`;
+  throw new RpcError('internal', message);
 }
 
 function parseGreeting({ greeting }: Transport): HelloAnswer {

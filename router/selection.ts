@@ -56,6 +56,16 @@ export function select(scores: Float32Array, experts: number, rule: RoutingRule)
   return assignment;
 }
 
+/** All experts for one row's scores `[experts]`, best first, each with the weight it would have in place of a chosen one. */
+export function rank(scores: Float32Array, rule: RoutingRule): { expert: number; weight: number }[] {
+  const all = select(scores, scores.length, { ...rule, k: scores.length, renormalise: false });
+  const weights = [...all.weights];
+  const shared = rule.renormalise && (rule.score === 'softmax' || rule.k > 1);
+  const chosen = weights.slice(0, rule.k).reduce((sum, weight) => sum + weight, 0);
+  const divisor = shared && chosen > 0 ? chosen / rule.scale : 1;
+  return weights.map((weight, i) => ({ expert: all.experts[i]!, weight: weight / divisor }));
+}
+
 function requireFinite(scores: Float32Array, row: number): void {
   for (let expert = 0; expert < scores.length; expert++) {
     if (!Number.isFinite(scores[expert])) {

@@ -1,20 +1,34 @@
-// One shard as the gateway sees it: kept connected, its calls counted. Knows rows of floats; no sockets, no choice
-// between shards.
+// One shard as the gateway sees it: kept connected, proven before it is used, its calls counted and timed. Knows rows of
+// floats; no sockets, no choice between shards.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { HoldingRange, ModelShape, RunAnswer, RunRequest } from '../experts/wire.ts';
+import type { HoldingRange, ModelOffer, ModelShape, RunAnswer, RunRequest } from '../experts/wire.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { CallOptions } from '../rpc/transport.ts';
-import { reconnectDelayMs, refusedDelayMs } from './backoff.ts';
+import { banMs, cordonMs, reconnectDelayMs, refusedDelayMs, steadyMs } from './backoff.ts';
+import { MeanLatency, type Quantile } from './latency.ts';
 import { type Link, openLink } from './link.ts';
 import type { Member } from './member.ts';
+import { askGoldens, type Proof, sampleUnits, type Unit, unitAt, unitsIn } from './proof.ts';
+import { type ShardEvent, type ShardState, transition } from './states.ts';
 
 export type FleetLog = (level: 'info' | 'warn', message: string) => void;
+
+/** Milliseconds of the fleet's calls, of generated rows and of bulk ones. */
+export interface Latencies {
+  short: { median: Quantile; p95: Quantile };
+  bulk: { median: Quantile; p95: Quantile };
+}
 
 export interface ShardOptions {
   member: Member;
   model: ModelShape;
   version: string;
   log: FleetLog;
+  latencies: Latencies;
+  /** Absent: shards are taken at their word. */
+  proof?: Proof | undefined;
+  /** Some expert that it held has nobody else: a ban would hurt more than it helps. */
+  isNeeded: (shard: Shard) => boolean;
   /** What it holds, or whether it can be called, has changed. */
   onChange: () => void;
 }
@@ -31,7 +45,24 @@ export interface ShardCounters {
   /** Of rows, without framing. */
   bytesSent: number;
   bytesReceived: number;
+  /** Golden rows asked for. */
+  proofs: number;
+  cordons: number;
+  bans: number;
 }
+
+/** Golden rows before it is used for the first time, and after it has answered wrongly. */
+const firstSample = 8;
+const paroleSample = 64;
+/** Then one after another, so that all of a shard's units have been asked for in an hour. */
+const roundMs = 3_600_000;
+const leastPauseMs = 250;
+/** A golden row that found the shard busy or silent is asked for again. */
+const retryProofMs = 200;
+/** What a first call is thought to take. */
+const unknownMs = 1;
+/** Cost of a shard that said it is busy: any other is better. */
+const busyCostMs = 1e6;
 
 export class Shard {
   readonly address: string;
@@ -42,18 +73,35 @@ export class Shard {
     reconnects: 0,
     bytesSent: 0,
     bytesReceived: 0,
+    proofs: 0,
+    cordons: 0,
+    bans: 0,
   };
   readonly #options: ShardOptions;
   readonly #closing = new AbortController();
+  readonly #short = new MeanLatency();
+  readonly #bulk = new MeanLatency();
+  #state: ShardState = 'away';
   #link: Link | undefined;
+  #lastHeld: readonly HoldingRange[] = [];
   #inFlight = 0;
+  #busyUntil = 0;
+  #lossTimes: number[] = [];
+  #offences = 0;
+  /** Units to prove first: those of wrong answers. */
+  #suspects: Unit[] = [];
   #lastLogged = '';
+  #connections = 0;
 
   /** Connects at once, and again whenever the connection is lost, until it is closed. */
   constructor(options: ShardOptions) {
     this.address = options.member.address;
     this.#options = options;
     void this.#stayConnected();
+  }
+
+  get state(): ShardState {
+    return this.#state;
   }
 
   get connected(): boolean {
@@ -64,13 +112,26 @@ export class Shard {
     return this.#inFlight;
   }
 
+  get offer(): ModelOffer | undefined {
+    return this.#link?.offer;
+  }
+
   get numericsClass(): string | undefined {
     return this.#link?.offer.numericsClass;
   }
 
-  /** What it can be called for now: nothing while it is away or leaving. */
+  get standby(): boolean {
+    return this.#link?.offer.standby === true;
+  }
+
+  /** What it can be called for now: nothing while it is away, leaving or not trusted. */
   get holdings(): readonly HoldingRange[] {
-    return this.#link === undefined || this.#link.draining ? [] : this.#link.holdings;
+    return this.#state === 'available' ? (this.#link?.holdings ?? []) : [];
+  }
+
+  /** What it holds, or held when it was last here. */
+  get lastHeld(): readonly HoldingRange[] {
+    return this.#link?.holdings ?? this.#lastHeld;
   }
 
   /** What one frame to it may hold. */
@@ -78,41 +139,76 @@ export class Shard {
     return this.#link?.limits ?? { rows: 1, asks: 1 };
   }
 
+  /** Milliseconds that one more call is expected to take. */
+  cost(bulk = false): number {
+    const now = performance.now();
+    if (now < this.#busyUntil) return busyCostMs;
+    const { median } = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
+    const mean = bulk ? this.#bulk : this.#short;
+    return mean.at(now, median.value ?? unknownMs) * (1 + this.#inFlight);
+  }
+
   async run(request: RunRequest, options: CallOptions): Promise<RunAnswer> {
     const { counters } = this;
-    const asks = request.asks.length / 2;
     counters.calls++;
-    counters.rows += asks;
+    counters.rows += request.asks.length / 2;
     counters.bytesSent += request.rows.byteLength;
     this.#inFlight++;
+    const startedAt = performance.now();
     try {
       if (this.#link === undefined) throw new RpcError('unavailable', 'not connected');
       const answer = await this.#link.run(request, options);
       counters.bytesReceived += answer.rows.byteLength;
+      this.#learn(startedAt, options.bulk === true);
       return answer;
     } catch (cause) {
-      const { code, message, retryAfterMs } = toRpcError(cause);
-      if (code !== 'cancelled') counters.failures++;
-      const named = `shard ${this.address}: ${message}`;
-      throw new RpcError(code, named, retryAfterMs === undefined ? { cause } : { cause, retryAfterMs });
+      const error = toRpcError(cause);
+      this.#learnFrom(error, startedAt, options.bulk === true);
+      throw named(this.address, error);
     } finally {
       this.#inFlight--;
     }
   }
 
+  /** It has answered wrongly: no more calls until the cordon is over and it is proven again. */
+  accuse(reason: string, suspects: readonly Unit[] = []): void {
+    // In this very process there is no other machine to blame, and nobody to ask instead.
+    if (this.#options.member.run !== undefined || !this.#move('wrong')) return;
+    this.counters.cordons++;
+    this.#offences++;
+    this.#suspects = [...suspects, ...this.#suspects].slice(0, paroleSample);
+    const ms = cordonMs(this.#offences);
+    this.#log('warn', `is cordoned for ${ms / 1_000} s: ${reason}`);
+    void this.#parole(ms);
+  }
+
+  /** Takes no new calls from here on and closes once those in flight have ended. */
+  retire(): void {
+    if (!this.#move('removed')) return;
+    this.#log('info', 'is no longer a member');
+    const timer = setInterval(() => {
+      if (this.#inFlight > 0) return;
+      clearInterval(timer);
+      this.close();
+    }, 20);
+    timer.unref();
+  }
+
+  /** Rejects what is in flight. */
   close(): void {
     this.#closing.abort();
     this.#link?.transport.close();
     this.#link = undefined;
+    this.#move('removed');
   }
 
   async #stayConnected(): Promise<void> {
     const { signal } = this.#closing;
     let failures = 0;
-    while (!signal.aborted) {
+    while (!signal.aborted && this.#state !== 'retired') {
       let waitMs: number;
       try {
-        const link = await openLink({ ...this.#options, signal });
+        const link = await openLink({ ...this.#options, signal, onChange: () => this.#changed() });
         failures = 0;
         this.#use(link);
         const { message } = await link.lost;
@@ -120,30 +216,137 @@ export class Shard {
         waitMs = reconnectDelayMs(0, Math.random());
       } catch (cause) {
         const { code, message } = toRpcError(cause);
-        const refused = code === 'incompatible';
+        const refused = code === 'incompatible' || code === 'unproven';
         this.#log('warn', refused ? `is not used: ${message}` : `is away: ${message}`);
         waitMs = refused ? refusedDelayMs(Math.random()) : reconnectDelayMs(++failures, Math.random());
       }
-      await delay(waitMs, undefined, { signal }).catch(() => signal.aborted); // closing ends the wait
+      await this.#pause(waitMs);
+      await this.#sitOutBan();
     }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.#closing;
+    await delay(ms, undefined, { signal, ref: false }).catch(() => signal.aborted); // closing ends the wait
+  }
+
+  async #sitOutBan(): Promise<void> {
+    const now = performance.now();
+    this.#lossTimes = this.#lossTimes.filter((at) => at > now - steadyMs);
+    const ms = banMs(this.#lossTimes.length);
+    if (ms === 0 || this.#options.isNeeded(this) || !this.#move('unstable')) return;
+    this.counters.bans++;
+    this.#log(
+      'warn',
+      `is left alone for ${ms / 1_000} s: lost ${this.#lossTimes.length} times within a minute`,
+    );
+    const until = now + ms;
+    while (performance.now() < until && !this.#closing.signal.aborted && !this.#options.isNeeded(this)) {
+      await this.#pause(50);
+    }
+    this.#move('paroled');
   }
 
   #use(link: Link): void {
-    if (this.#closing.signal.aborted) {
+    if (this.#closing.signal.aborted || !this.#move('connected')) {
       link.transport.close();
       return;
     }
-    if (this.#lastLogged !== '') this.counters.reconnects++;
+    if (this.#connections++ > 0) this.counters.reconnects++;
     this.#link = link;
-    this.#log('info', `is connected: ${link.offer.numericsClass}`);
-    this.#options.onChange();
+    const { numericsClass, standby } = link.offer;
+    this.#log('info', `is connected${standby === true ? ' as standby' : ''}: ${numericsClass}`);
+    this.#prove(link, firstSample);
+  }
+
+  /** Proves it and, once it is proven, goes on asking for one golden row after another. */
+  #prove(link: Link, sample: number): void {
+    const { proof, member } = this.#options;
+    // What runs in this very process is checked where it is loaded.
+    if (proof === undefined || member.run !== undefined || !proof.speaksFor(link.offer)) {
+      if (this.#move('proven')) this.#options.onChange();
+      return;
+    }
+    void this.#proveByGoldens(link, proof, sample);
+  }
+
+  async #proveByGoldens(link: Link, proof: Proof, sample: number): Promise<void> {
+    const isCurrent = () => this.#link === link && !this.#closing.signal.aborted;
+    const suspects = this.#suspects;
+    let units = [...suspects, ...sampleUnits(link.holdings, sample, Math.random())];
+    let next = Math.floor(Math.random() * 0x10000);
+    while (isCurrent() && (this.#state === 'validating' || this.#state === 'available')) {
+      try {
+        this.counters.proofs += units.length;
+        const run: typeof link.run = (request, options) => link.run(request, options);
+        const { signal } = this.#closing;
+        const fault = await askGoldens({ proof, offer: link.offer, run, units, signal });
+        if (!isCurrent()) return;
+        if (fault !== undefined) return this.accuse(`a golden row was answered wrongly: ${fault}`, units);
+        if (this.#move('proven')) {
+          this.#suspects = [];
+          this.#options.onChange();
+        }
+        await this.#pause(Math.max(leastPauseMs, roundMs / Math.max(1, unitsIn(link.holdings))));
+        const unit = unitAt(link.holdings, next++);
+        units = unit === undefined ? [] : [unit];
+      } catch {
+        // No answer is no wrong answer: what ails the connection shows by itself.
+        await this.#pause(retryProofMs);
+      }
+    }
+  }
+
+  async #parole(ms: number): Promise<void> {
+    const link = this.#link;
+    await this.#pause(ms);
+    if (link === undefined || this.#link !== link || !this.#move('paroled')) return;
+    this.#log('info', 'is validated again after its cordon');
+    this.#prove(link, paroleSample);
   }
 
   #lose(message: string): void {
+    this.#lastHeld = this.#link?.holdings ?? this.#lastHeld;
     this.#link = undefined;
+    this.#lossTimes.push(performance.now());
+    this.#move('lost');
     if (this.#closing.signal.aborted) return;
     this.#log('warn', `is lost: ${message}`);
     this.#options.onChange();
+  }
+
+  #changed(): void {
+    if (this.#link?.draining) this.#move('leaving');
+    this.#options.onChange();
+  }
+
+  #move(event: ShardEvent): boolean {
+    const next = transition(this.#state, event);
+    if (next === undefined) return false;
+    const called = this.#state === 'available';
+    this.#state = next;
+    if (called) this.#options.onChange();
+    return true;
+  }
+
+  #learn(startedAt: number, bulk: boolean): void {
+    const now = performance.now();
+    const ms = now - startedAt;
+    const of = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
+    (bulk ? this.#bulk : this.#short).learn(ms, now);
+    of.median.learn(ms);
+    of.p95.learn(ms);
+  }
+
+  #learnFrom({ code, retryAfterMs = 100 }: RpcError, startedAt: number, bulk: boolean): void {
+    const now = performance.now();
+    if (code !== 'cancelled') this.counters.failures++;
+    if (code === 'busy') this.#busyUntil = now + retryAfterMs;
+    // Given up or timed out: it takes longer than that.
+    if (code !== 'cancelled' && code !== 'deadline') return;
+    const { median } = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
+    const mean = bulk ? this.#bulk : this.#short;
+    mean.learnAtLeast(now - startedAt, now, median.value ?? unknownMs);
   }
 
   /** A state that lasts is told once, not at each attempt. */
@@ -152,4 +355,10 @@ export class Shard {
     this.#lastLogged = message;
     this.#options.log(level, `shard ${this.address} ${message}`);
   }
+}
+
+function named(address: string, cause: RpcError): RpcError {
+  const { code, message, retryAfterMs } = cause;
+  const text = `shard ${address}: ${message}`;
+  return new RpcError(code, text, retryAfterMs === undefined ? { cause } : { cause, retryAfterMs });
 }

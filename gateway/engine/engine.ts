@@ -5,10 +5,12 @@ import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { ModelConfig } from '../../model/config.ts';
 import type { DenseDevice, Rows } from '../../model/devices/dense.ts';
 import type { Fleet } from '../../router/fleet.ts';
+import { Heat } from '../../router/heat.ts';
+import { type Rung, rungLevel } from '../../router/ladder.ts';
 import type { RoutingRule } from '../../router/selection.ts';
 import { BlockPool } from './blocks.ts';
 import { callFailed, fault, notReady } from './faults.ts';
-import { fingerprint, fleetCounters } from './fingerprint.ts';
+import { fingerprint, fleetCounters, hopCounters } from './fingerprint.ts';
 import { inTurns } from './floor.ts';
 import type { ForwardModel } from './forward.ts';
 import type {
@@ -17,6 +19,7 @@ import type {
   EngineStatus,
   GenerationPart,
   GenerationRequest,
+  HeatReport,
 } from './messages.ts';
 import { cut, MicroBatches } from './micro-batches.ts';
 import { PartQueue } from './part-queue.ts';
@@ -56,6 +59,8 @@ export interface EngineOptions {
   callDeadlineMs?: number;
   /** Guess tokens from the text so far and verify several in one step; changes no answer. */
   speculate?: boolean;
+  /** Of the counts of each expert's rows. */
+  heatHalfLifeSeconds?: number;
   /** Micro-batches of a step; measured where absent. */
   microBatches?: number;
   /** Hears of a step that threw; its sequences have been failed. */
@@ -89,6 +94,8 @@ export class Engine implements EngineClient {
     guessed_tokens: 0,
     kept_guesses: 0,
   };
+  /** Times that something stood in for an expert. */
+  readonly #degradedHops: Record<Rung, number> = { class: 0, standby: 0, next_best: 0, pass_through: 0 };
   readonly #pool: BlockPool;
   #names = 0;
   #closing = false;
@@ -97,6 +104,7 @@ export class Engine implements EngineClient {
   readonly #microBatches = new MicroBatches();
   readonly #costs = new StepCosts();
   readonly #logits: Rows[] = [];
+  readonly #heat: Heat;
   /** Micro-batches under way. */
   #steps: readonly Step[] = [];
 
@@ -110,6 +118,7 @@ export class Engine implements EngineClient {
       prefillShare: 0.7,
       callDeadlineMs: 10_000,
       speculate: false,
+      heatHalfLifeSeconds: 600,
       onFault: () => {},
       ...rest,
     };
@@ -121,8 +130,9 @@ export class Engine implements EngineClient {
     this.#pool = new BlockPool({ count: Math.floor(this.#options.kvMemory / blockBytes), size: blockSize });
     dense.allocate(this.#pool.count);
     this.#options.prefillRows = Math.max(this.#options.prefillRows, 2 * dense.minPrefillRows);
-    const { hidden, experts, vocab } = config;
-    this.#model = { dense, fleet, identity, hidden, experts, vocab, rules };
+    const { hidden, layers, experts, vocab } = config;
+    this.#heat = new Heat({ layers, experts, halfLifeSeconds: this.#options.heatHalfLifeSeconds });
+    this.#model = { dense, fleet, identity, hidden, experts, vocab, rules, heat: this.#heat };
     this.#modelInTurns = { ...this.#model, dense: inTurns(dense) };
     this.info = { identity, vocab, context };
     this.#loop = this.#run();
@@ -169,8 +179,12 @@ export class Engine implements EngineClient {
         dense: dense.numericsClass,
         experts: fleet.numericsClasses,
       }),
-      counters: { ...this.#counters, ...fleetCounters(fleet) },
+      counters: { ...this.#counters, ...hopCounters(this.#degradedHops), ...fleetCounters(fleet) },
     };
+  }
+
+  async heat(options: { successors?: boolean } = {}): Promise<HeatReport> {
+    return this.#heat.report(options);
   }
 
   async close(graceMs: number): Promise<void> {
@@ -190,12 +204,13 @@ export class Engine implements EngineClient {
   #refusal(request: GenerationRequest) {
     const { context, maxWaiting } = this.#options;
     const { fleet } = this.#model;
+    if (this.#running.length === 0) fleet.settleClasses();
     return refusal(request, {
       closing: this.#closing,
       vocab: this.info.vocab,
       context,
       kvPositions: this.#pool.count * this.#pool.size,
-      missing: fleet.ready ? [] : fleet.missing(),
+      missing: fleet.readyFor(rungLevel(request.degrade)) ? [] : fleet.missing(),
       waiting: this.#waiting.length,
       maxWaiting,
     });
@@ -226,9 +241,10 @@ export class Engine implements EngineClient {
   /** Lets in, in order of arrival, those whose known ids have room. */
   #admit(): void {
     const { dense, fleet } = this.#model;
+    if (this.#running.length === 0) fleet.settleClasses();
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       if (this.#running.length >= this.#options.maxSequences) return;
-      if (!fleet.ready) {
+      if (!fleet.readyFor(rungLevel(next.request.degrade))) {
         next.fail(notReady(fleet.missing()));
         this.#waiting.shift();
         continue;
@@ -303,6 +319,7 @@ export class Engine implements EngineClient {
           deadlineMs: this.#options.callDeadlineMs,
           trace: `step-${this.#counters.steps}`,
           onFailed: (sequence, error) => this.#fail(sequence, callFailed(error)),
+          onDegraded: (sequence, rung) => this.#degrade(sequence, rung),
         });
         this.#advance(parts[index]!, due); // while the others wait for their experts
       }),
@@ -320,11 +337,13 @@ export class Engine implements EngineClient {
   #advance(spans: readonly Planned<Sequence>[], due: readonly Due[]): void {
     const { kv } = this.#model.dense;
     for (const { sequence, start, count } of spans) {
-      const { table, ids, computed, promptLength, request, ended } = sequence;
+      const { table, ids, computed, promptLength, request, ended, degraded } = sequence;
       this.#counters.prompt_tokens += Math.max(0, Math.min(start + count, promptLength) - start);
-      if (kv.shared && !ended) this.#pool.register(table, ids, computed, request.cacheSalt);
+      // What a stand-in has touched is nobody else's prefix.
+      if (kv.shared && !ended && degraded.size === 0)
+        this.#pool.register(table, ids, computed, request.cacheSalt);
     }
-    for (const { sequence, logits } of due) this.#sample(sequence, logits);
+    for (const each of due) this.#sample(each);
   }
 
   /** Of the micro-batch so numbered: made once, for a row of them may be most of a megabyte. */
@@ -349,7 +368,7 @@ export class Engine implements EngineClient {
   }
 
   /** The first row follows the last known id; each further one counts only if the guess before it was right. */
-  #sample(sequence: Sequence, logits: Rows): void {
+  #sample({ sequence, logits, routes }: Due): void {
     const { vocab } = this.info;
     const { picker } = this.#model.dense;
     const { request, generated, seen, constraint, drafts } = sequence;
@@ -369,7 +388,7 @@ export class Engine implements EngineClient {
         picker,
         logprobs,
       });
-      sequence.take(sampled, digest);
+      sequence.take(sampled, { digest, route: routes?.[row] });
       this.#counters.generated_tokens++;
       if (sampled.id !== drafts[row]) break;
       kept++;
@@ -388,6 +407,11 @@ export class Engine implements EngineClient {
     this.#counters.failed_sequences++;
     sequence.fail(error);
     this.#unwant(sequence);
+  }
+
+  #degrade({ degraded }: Sequence, rung: Rung): void {
+    degraded.set(rung, (degraded.get(rung) ?? 0) + 1);
+    this.#degradedHops[rung]++;
   }
 
   #abort(sequence: Sequence): void {

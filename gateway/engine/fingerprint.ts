@@ -1,6 +1,7 @@
 // Names what decides the bits of an answer (`system_fingerprint`), and counts of the fleet as /metrics has them. Pure.
 import { createHash } from 'node:crypto';
 import type { Fleet } from '../../router/fleet.ts';
+import type { Rung } from '../../router/ladder.ts';
 
 /** Equal where checkpoint, bundle and every numerics class at work are. */
 export function fingerprint(parts: {
@@ -15,7 +16,7 @@ export function fingerprint(parts: {
   return `fp_${createHash('sha256').update(named).digest('hex').slice(0, 12)}`;
 }
 
-export function fleetCounters({ counters }: Fleet): Record<string, number> {
+export function fleetCounters({ counters, calls }: Fleet): Record<string, number> {
   return {
     expert_calls: counters.calls,
     expert_rows: counters.rows,
@@ -23,5 +24,17 @@ export function fleetCounters({ counters }: Fleet): Record<string, number> {
     expert_bytes_sent: counters.bytesSent,
     expert_bytes_received: counters.bytesReceived,
     shard_reconnects: counters.reconnects,
+    retried_calls: calls.retried,
+    hedged_calls: calls.hedged,
+    hedge_wins: calls.hedgeWins,
+    audited_calls: calls.audited,
+    mismatches: calls.mismatches,
+    golden_rows: counters.proofs,
+    cordons: counters.cordons,
+    bans: counters.bans,
   };
+}
+
+export function hopCounters(hops: Readonly<Record<Rung, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(hops).map(([rung, count]) => [`degraded_hops_${rung}`, count]));
 }

@@ -4,7 +4,9 @@ import type { DenseDevice, Rows, Span } from '../../model/devices/dense.ts';
 import { combine } from '../../router/combine.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
-import { type RoutingRule, select } from '../../router/selection.ts';
+import type { Heat } from '../../router/heat.ts';
+import type { Rung } from '../../router/ladder.ts';
+import { type Assignment, type RoutingRule, rank, select } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 
 export interface ForwardModel {
@@ -16,6 +18,8 @@ export interface ForwardModel {
   vocab: number;
   /** Of each layer. */
   rules: readonly RoutingRule[];
+  /** Counts the rows of every expert. */
+  heat?: Heat;
 }
 
 export interface StepInput {
@@ -26,6 +30,8 @@ export interface StepInput {
   bulk: Uint8Array;
   /** `[rows]`, 1 while the row's answer is wanted; may be cleared while the step runs. */
   wanted: Uint8Array;
+  /** `[rows]`, what may stand in for an expert (router/ladder.ts); absent: nothing may. */
+  ladder?: Uint8Array;
   /** Each call to a shard must be answered within this. */
   deadlineMs: number;
   /** Aborted when no row is wanted any more. */
@@ -46,23 +52,31 @@ export interface Forwarded {
   waitMs: number;
 }
 
-/**
- * Runs the rows through every layer. `onFailed` hears of rows that an expert could not answer; they are taken out of
- * `wanted` by the caller, and the others go on.
- */
+export interface ForwardEvents {
+  /** An expert could not answer the row. It is taken out of `wanted` by the caller; the others go on. */
+  onFailed: (row: number, error: RpcError) => void;
+  /** Something stood in for an expert of the row. */
+  onDegraded: (row: number, rung: Rung) => void;
+  /** Once a layer, in order: which experts every row went through, those that stood in for others among them. */
+  onRouted?: ((assignment: Assignment) => void) | undefined;
+}
+
+/** Runs the rows through every layer. */
 export async function forward(
-  { dense, fleet, identity, hidden, experts, rules }: ForwardModel,
-  { ids, spans, bulk, wanted, deadlineMs, signal, trace }: StepInput,
-  onFailed: (row: number, error: RpcError) => void,
+  { dense, fleet, identity, hidden, experts, rules, heat }: ForwardModel,
+  { ids, spans, bulk, wanted, ladder, deadlineMs, signal, trace }: StepInput,
+  { onFailed, onDegraded, onRouted }: ForwardEvents,
 ): Promise<Forwarded> {
   let stream = dense.embed(ids);
   let waitMs = 0;
   let turnedAt = performance.now();
+  const stepHeat = heat?.step();
   for (const [layer, rule] of rules.entries()) {
     const { residual, x, scores } = await dense.layer(layer, stream, spans);
     const assignment = select(scores, experts, rule);
+    stepHeat?.count(layer, assignment, wanted);
     const sentAt = performance.now();
-    const { answers, failed } = await dispatch({
+    const { answers, failed, degraded } = await dispatch({
       fleet,
       model: identity,
       layer,
@@ -71,12 +85,15 @@ export async function forward(
       assignment,
       mask: wanted,
       bulk,
+      ...(ladder !== undefined && { ladder, ranked: ranking(scores, experts, rule) }),
       deadlineMs,
       signal,
       trace,
     });
     waitMs += performance.now() - sentAt;
     for (const [row, error] of failed) onFailed(row, error);
+    for (const { row, rung } of degraded) onDegraded(row, rung);
+    onRouted?.(assignment);
     if (signal.aborted) break;
     if (dense.combine !== undefined) dense.combine(residual, answers, assignment, hidden, wanted);
     else combine(residual, answers, assignment, hidden, wanted);
@@ -87,4 +104,8 @@ export async function forward(
     }
   }
   return { stream, waitMs };
+}
+
+function ranking(scores: Float32Array, experts: number, rule: RoutingRule) {
+  return (row: number) => rank(scores.subarray(row * experts, (row + 1) * experts), rule);
 }

@@ -1,6 +1,12 @@
 // What crosses between the API thread and the engine thread: token ids and settings down, parts of a stream up.
 // Plain structured-cloneable data; knows no text and no HTTP.
+import type { ShardStatus } from '../../router/fleet.ts';
+import type { HeatReport } from '../../router/heat.ts';
+import type { Rung } from '../../router/ladder.ts';
 import type { ConstraintSpec } from '../constraints/constraint.ts';
+
+export type { HeatReport } from '../../router/heat.ts';
+export { type Rung, rungs } from '../../router/ladder.ts';
 
 export interface SamplingSettings {
   /** 0 is greedy. */
@@ -39,15 +45,28 @@ export interface GenerationRequest {
   constraint?: ConstraintSpec;
   /** Report a hash of each step's logits row: equal hashes mean equal bits. */
   digests?: boolean;
+  /** Report each token's route. */
+  routes?: boolean;
   traceId?: string;
   /** Cached prefixes are shared only among requests with equal salts. */
   cacheSalt?: string;
+  /** What may stand in for an expert that nobody serves, and all that is better; absent: nothing may. */
+  degrade?: Rung;
 }
 
 export interface TokenLogprob {
   id: number;
   logprob: number;
 }
+
+/**
+ * `[layers][k]` expert numbers, best first: those that the row went through from whose logits the token was sampled, the
+ * row of the position before it. What stood in for an expert (`next_best`) is told in its place.
+ */
+export type Route = number[][];
+
+/** How often something stood in for an expert of a row, by rung. */
+export type DegradedHops = Partial<Record<Rung, number>>;
 
 export type FinishReason = 'stop' | 'length';
 
@@ -75,6 +94,9 @@ export type GenerationPart =
       logprob?: number;
       top?: TokenLogprob[];
       digest?: string;
+      route?: Route;
+      /** So far; absent: none. */
+      degradedHops?: DegradedHops;
     }
   | {
       type: 'finish';
@@ -85,6 +107,7 @@ export type GenerationPart =
       /** Tokens generated, the stop id included. */
       completionTokens: number;
       cachedTokens: number;
+      degradedHops?: DegradedHops;
     }
   | { type: 'error'; error: GenerationError };
 
@@ -101,7 +124,7 @@ export interface EngineStatus {
   waiting: number;
   kvBytesReserved: number;
   kvBytesLimit: number;
-  shards: { address: string; connected: boolean; units: number; numericsClass: string | undefined }[];
+  shards: ShardStatus[];
   /** Names the numerics of the whole (`system_fingerprint`). */
   fingerprint: string;
   /** Monotonic counters since start; /metrics calls each `expertgrid_engine_<name>_total`. */
@@ -124,6 +147,8 @@ export interface EngineClient {
    */
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart>;
   status(): Promise<EngineStatus>;
+  /** Rows by (layer, expert), decayed; with which expert follows which only where asked for. */
+  heat(options?: { successors?: boolean }): Promise<HeatReport>;
   /** Takes no new generations, lets running ones end for at most `graceMs`, then fails them with `shutting_down`. */
   close(graceMs: number): Promise<void>;
 }

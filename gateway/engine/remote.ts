@@ -7,6 +7,7 @@ import type {
   EngineStatus,
   GenerationPart,
   GenerationRequest,
+  HeatReport,
 } from './messages.ts';
 import { PartQueue } from './part-queue.ts';
 
@@ -14,12 +15,14 @@ type Down =
   | { type: 'generate'; request: GenerationRequest }
   | { type: 'abort'; id: string }
   | { type: 'status'; call: number }
+  | { type: 'heat'; call: number; options: { successors?: boolean } }
   | { type: 'close'; graceMs: number };
 
 type Up =
   | { type: 'info'; info: EngineInfo }
   | { type: 'part'; id: string; part: GenerationPart }
   | { type: 'status'; call: number; status: EngineStatus }
+  | { type: 'heat'; call: number; report: HeatReport }
   | { type: 'closed' };
 
 /** Serves `engine` over `port` until it is closed; resolves then. */
@@ -45,6 +48,11 @@ export async function serveEngine(port: MessagePort, engine: EngineClient): Prom
             .status()
             .then((status) => up({ type: 'status', call: message.call, status }))
             .catch(reject);
+        case 'heat':
+          return void engine
+            .heat(message.options)
+            .then((report) => up({ type: 'heat', call: message.call, report }))
+            .catch(reject);
         case 'close':
           return void engine.close(message.graceMs).then(resolve, reject);
         default:
@@ -67,14 +75,18 @@ export async function connectEngine(port: MessagePort, lost: Promise<Error>): Pr
   return client;
 }
 
+/** Who waits for an answer. */
+interface Asked<Answer> {
+  resolve: (answer: Answer) => void;
+  reject: (error: Error) => void;
+}
+
 class RemoteEngine implements EngineClient {
   readonly started: Promise<void>;
   readonly #port: MessagePort;
   readonly #generations = new Map<string, PartQueue>();
-  readonly #statuses = new Map<
-    number,
-    { resolve: (status: EngineStatus) => void; reject: (error: Error) => void }
-  >();
+  readonly #statuses = new Map<number, Asked<EngineStatus>>();
+  readonly #heats = new Map<number, Asked<HeatReport>>();
   readonly #closed: Promise<void>;
   #calls = 0;
   #info: EngineInfo | undefined;
@@ -101,6 +113,9 @@ class RemoteEngine implements EngineClient {
         case 'status':
           this.#statuses.get(message.call)?.resolve(message.status);
           return void this.#statuses.delete(message.call);
+        case 'heat':
+          this.#heats.get(message.call)?.resolve(message.report);
+          return void this.#heats.delete(message.call);
         case 'closed':
           return closed.resolve();
         default:
@@ -151,6 +166,15 @@ class RemoteEngine implements EngineClient {
     });
   }
 
+  heat(options: { successors?: boolean } = {}): Promise<HeatReport> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
+    const call = this.#calls++;
+    return new Promise((resolve, reject) => {
+      this.#heats.set(call, { resolve, reject });
+      this.#post({ type: 'heat', call, options });
+    });
+  }
+
   async close(graceMs: number): Promise<void> {
     if (this.#lost === undefined) this.#post({ type: 'close', graceMs });
     await this.#closed;
@@ -167,6 +191,8 @@ class RemoteEngine implements EngineClient {
       queue.push({ type: 'error', error: fault('internal', error.message) });
     }
     for (const { reject } of this.#statuses.values()) reject(error);
+    for (const { reject } of this.#heats.values()) reject(error);
     this.#statuses.clear();
+    this.#heats.clear();
   }
 }

@@ -1,9 +1,17 @@
 // One running answer: its ids, how far they are computed, what the sampler must remember. Knows no device.
+import type { Rung } from '../../router/ladder.ts';
 import { type Constraint, compileConstraint } from '../constraints/constraint.ts';
 import type { BlockTable } from './blocks.ts';
-import type { GenerationPart, GenerationRequest } from './messages.ts';
+import type { DegradedHops, GenerationPart, GenerationRequest, Route } from './messages.ts';
 import type { Sampled } from './sampler.ts';
 import { Speculation } from './speculation.ts';
+
+/** Where a token comes from, as far as the request asks. */
+export interface Provenance {
+  /** Of the logits. */
+  digest?: string | undefined;
+  route?: Route | undefined;
+}
 
 export class Sequence {
   /** The name under which the dense device keeps its KV. */
@@ -24,6 +32,8 @@ export class Sequence {
   drafts: readonly number[] = [];
   /** Set when nobody wants the answer any more, or it failed. */
   ended = false;
+  /** Times that something stood in for an expert. */
+  readonly degraded = new Map<Rung, number>();
   readonly #speculation = new Speculation();
   readonly #emit: (part: GenerationPart) => void;
 
@@ -70,7 +80,7 @@ export class Sequence {
   }
 
   /** Takes a sampled token: tells it, and ends the answer where it must end. */
-  take({ id, logprob, top }: Sampled, digest?: string): void {
+  take({ id, logprob, top }: Sampled, { digest, route }: Provenance = {}): void {
     this.constraint?.advance(id);
     this.ids.push(id);
     this.seen.add(id);
@@ -84,6 +94,8 @@ export class Sequence {
       id,
       ...(logprob !== undefined && { logprob, top }),
       ...(digest !== undefined && { digest }),
+      ...(route !== undefined && { route }),
+      ...this.#hops(),
     });
     if (this.answerLength >= this.request.maxTokens) this.#finish('length');
   }
@@ -103,6 +115,11 @@ export class Sequence {
       promptTokens: this.promptLength,
       completionTokens: this.answerLength,
       cachedTokens: this.cached ?? 0,
+      ...this.#hops(),
     });
+  }
+
+  #hops(): { degradedHops?: DegradedHops } {
+    return this.degraded.size === 0 ? {} : { degradedHops: Object.fromEntries(this.degraded) };
   }
 }

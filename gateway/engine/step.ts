@@ -1,7 +1,11 @@
 // One step under way: its rows, who still wants them, and what comes out. Knows sequences and devices; no queue.
 import type { Rows } from '../../model/devices/dense.ts';
+import { type Rung, rungLevel } from '../../router/ladder.ts';
+import type { Assignment } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 import { type ForwardModel, forward } from './forward.ts';
+import type { Route } from './messages.ts';
+import { routeOf } from './route.ts';
 import type { Planned } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -10,6 +14,8 @@ export interface Due {
   sequence: Sequence;
   /** `[count, vocab]`; the first follows the last known id, the others the drafts, one by one. */
   logits: Rows;
+  /** `[count]`, of the rows that gave the logits; absent where the sequence does not ask for it. */
+  routes?: Route[];
 }
 
 export interface StepResult {
@@ -24,6 +30,7 @@ export interface StepOptions {
   deadlineMs: number;
   trace: string;
   onFailed: (sequence: Sequence, error: RpcError) => void;
+  onDegraded: (sequence: Sequence, rung: Rung) => void;
 }
 
 export class Step {
@@ -32,6 +39,8 @@ export class Step {
   readonly #spans: readonly Planned<Sequence>[];
   readonly #wanted: Uint8Array;
   readonly #abort = new AbortController();
+  /** `[layers]`; kept only where a sequence asks for its routes. */
+  readonly #routed: Assignment[] = [];
 
   constructor(spans: readonly Planned<Sequence>[]) {
     this.#spans = spans;
@@ -50,7 +59,10 @@ export class Step {
   }
 
   /** Computes the rows and moves the sequences on; nothing is due where nobody wanted the rows in the end. */
-  async run(model: ForwardModel, { logits, deadlineMs, trace, onFailed }: StepOptions): Promise<StepResult> {
+  async run(
+    model: ForwardModel,
+    { logits, deadlineMs, trace, onFailed, onDegraded }: StepOptions,
+  ): Promise<StepResult> {
     const owners = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
     const { stream, waitMs } = await forward(
       model,
@@ -63,11 +75,18 @@ export class Step {
           this.#spans.flatMap(({ count }) => new Array<number>(count).fill(count > 1 ? 1 : 0)),
         ),
         wanted: this.#wanted,
+        ...ladderOf(owners),
         deadlineMs,
         signal: this.#abort.signal,
         trace,
       },
-      (row, error) => onFailed(owners[row]!, error),
+      {
+        onFailed: (row, error) => onFailed(owners[row]!, error),
+        onDegraded: (row, rung) => onDegraded(owners[row]!, rung),
+        ...(this.#spans.some(({ sequence }) => sequence.request.routes) && {
+          onRouted: (assignment) => this.#routed.push(assignment),
+        }),
+      },
     );
     if (this.#abort.signal.aborted) return { due: [], waitMs };
     for (const { sequence, start, count } of this.#spans) {
@@ -99,11 +118,19 @@ export class Step {
     }
     const logits = await dense.head(rows, memory(total * vocab));
     at = 0;
-    return wanted.map(({ sequence, count }) => {
+    return wanted.map(({ sequence, first, count }) => {
       at += count;
-      return { sequence, logits: logits.subarray((at - count) * vocab, at * vocab) };
+      const due = { sequence, logits: logits.subarray((at - count) * vocab, at * vocab) };
+      if (!sequence.request.routes) return due;
+      return { ...due, routes: Array.from({ length: count }, (_, i) => routeOf(this.#routed, first + i)) };
     });
   }
+}
+
+/** Absent where no row allows anything: the common case costs nothing. */
+function ladderOf(owners: readonly Sequence[]): { ladder?: Uint8Array } {
+  if (owners.every(({ request }) => request.degrade === undefined)) return {};
+  return { ladder: Uint8Array.from(owners, ({ request }) => rungLevel(request.degrade)) };
 }
 
 function idsOf({ sequence: { ids, drafts }, start, count }: Planned<Sequence>): number[] {

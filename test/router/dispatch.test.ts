@@ -29,7 +29,7 @@ async function threeShards(): Promise<TestShard[]> {
 }
 
 async function fleetOf(members: Member[]): Promise<Fleet> {
-  const fleet = new Fleet({ members, model });
+  const fleet = new Fleet({ members, model, policy: { patienceMs: 0 } });
   closers.push(() => fleet.close());
   expect(await fleet.whenReady(5_000)).toBe(true);
   return fleet;
@@ -148,7 +148,7 @@ test('masked rows are not sent and stay zero', async () => {
 describe('a failure is that of its rows alone', () => {
   test('where nobody holds an expert: at once, naming expert and layer', async () => {
     const [first] = await threeShards();
-    const fleet = new Fleet({ members: local([first!]), model });
+    const fleet = new Fleet({ members: local([first!]), model, policy: { patienceMs: 0 } });
     closers.push(() => fleet.close());
     await expect.poll(() => fleet.status()[0]?.connected).toBe(true);
     const asked = step(40, 1);
@@ -162,7 +162,7 @@ describe('a failure is that of its rows alone', () => {
     });
   });
 
-  test('where a call fails: the other rows stand', async () => {
+  test('where a shard stays busy until the deadline: the other rows stand', async () => {
     const shards = await threeShards();
     const members = local(shards);
     members[1] = localMember('bad', {
@@ -173,7 +173,7 @@ describe('a failure is that of its rows alone', () => {
     });
     const fleet = await fleetOf(members);
     const asked = step(30, 1);
-    const { answers, failed } = await dispatch({ fleet, ...asked });
+    const { answers, failed } = await dispatch({ fleet, ...asked, deadlineMs: 12 });
     const good = await dispatch({ fleet: await fleetOf(local(shards)), ...asked });
     asked.assignment.experts.forEach((expert, row) => {
       const ofRow = (from: Float32Array) => from.slice(row * hidden, (row + 1) * hidden);
@@ -184,7 +184,7 @@ describe('a failure is that of its rows alone', () => {
         expect(ofRow(answers)).toEqual(ofRow(good.answers));
       }
     });
-    expect(fleet.counters.failures).toBe(1);
+    expect(fleet.counters.failures).toBeGreaterThan(1);
   });
 
   test('where the caller gives up: promptly, and it counts as nobody’s failure', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type RoutingRule, select } from '../../router/selection.ts';
+import { type RoutingRule, rank, select } from '../../router/selection.ts';
 
 const raw: RoutingRule = { score: 'softmax', renormalise: false, scale: 1, k: 1 };
 
@@ -116,6 +116,63 @@ describe('against sorting everything', () => {
     const sum = divide ? chosen.reduce((all, expert) => all + weightOf(expert), 0) : 1;
     return chosen.map((expert) => ({ expert, weight: (weightOf(expert) / sum) * scale }));
   }
+});
+
+describe('the ranking of one row', () => {
+  const rules = fc.record({
+    score: fc.constantFrom('softmax' as const, 'sigmoid' as const),
+    renormalise: fc.boolean(),
+    scale: fc.constantFrom(1, 2.5),
+    k: fc.integer({ min: 1, max: 9 }),
+  });
+  const score = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.float({ min: -8, max: 8, noNaN: true }));
+  const row = fc.array(score, { minLength: 9, maxLength: 9 }).map((scores) => Float32Array.from(scores));
+
+  test('begins with the experts that are selected, at their weights', () => {
+    fc.assert(
+      fc.property(rules, row, fc.boolean(), (rest, scores, biased) => {
+        const bias = Float32Array.from({ length: 9 }, (_, i) => Math.fround(Math.cos(i)));
+        const rule = biased && rest.score === 'sigmoid' ? { ...rest, bias } : rest;
+        const ranked = rank(scores, rule);
+        const { experts, weights } = select(scores, 9, rule);
+        expect(ranked.slice(0, rule.k).map(({ expert }) => expert)).toEqual([...experts]);
+        for (const [i, weight] of weights.entries()) {
+          expect(Math.abs(ranked[i]!.weight - weight)).toBeLessThanOrEqual(5e-7 * weight);
+        }
+      }),
+      { seed: 8, numRuns: 500 },
+    );
+  });
+
+  test('has every expert once, the better one first', () => {
+    fc.assert(
+      fc.property(rules, row, (rule, scores) => {
+        const ranked = rank(scores, rule);
+        expect(ranked.map(({ expert }) => expert).sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        for (const [i, { expert, weight }] of ranked.entries()) {
+          if (i === 0) continue;
+          const before = ranked[i - 1]!;
+          expect(scores[expert]).toBeLessThanOrEqual(scores[before.expert]!);
+          expect(weight).toBeLessThanOrEqual(before.weight);
+        }
+      }),
+      { seed: 9, numRuns: 300 },
+    );
+  });
+
+  test('weighs the next best expert against the chosen ones, not against all', () => {
+    const ranked = rank(Float32Array.of(Math.log(4), Math.log(3), 0), { ...raw, renormalise: true, k: 2 });
+    expect(ranked.map(({ expert }) => expert)).toEqual([0, 1, 2]);
+    expect(ranked[2]!.weight).toBeCloseTo(1 / 7, 6);
+    const top = rank(Float32Array.of(Math.log(4), Math.log(3), 0), { ...raw, renormalise: true });
+    expect(top[0]!.weight).toBe(1);
+    expect(top[1]!.weight).toBeCloseTo(3 / 4, 6);
+  });
+
+  test('of sigmoids that are all 0 has weights of 0', () => {
+    const rule: RoutingRule = { score: 'sigmoid', renormalise: true, scale: 1, k: 2 };
+    expect(rank(new Float32Array(3).fill(-3e38), rule).map(({ weight }) => weight)).toEqual([0, 0, 0]);
+  });
 });
 
 describe('what cannot be meant is refused', () => {
