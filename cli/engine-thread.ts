@@ -6,8 +6,12 @@ import { serveEngine } from '../gateway/engine/remote.ts';
 import { routingRules } from '../gateway/engine/rules.ts';
 import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
 import { type DeviceName, kernelsMissing, openDenseDevice } from '../model/devices/open.ts';
-import { Fleet } from '../router/fleet.ts';
+import { type CallPolicy, Fleet } from '../router/fleet.ts';
+import { discover } from './discovery.ts';
+import { goldenProof } from './golden-proof.ts';
 import { localMembers, type Members, socketMembers } from './members.ts';
+import { openSecurity, type SecurityPaths } from './security-flags.ts';
+import type { ShardSource } from './shard-source.ts';
 import { startReadAhead } from './start-read-ahead.ts';
 import { version } from './version.ts';
 
@@ -20,8 +24,8 @@ export interface EngineThreadData {
   device: DeviceName;
   /** Of the CPU kernels. */
   threads: number;
-  /** Shards by address, or the holdings of shards to run in this thread. */
-  shards: { addresses: readonly string[] } | { holdings: readonly string[] };
+  /** Where shards are found, or the holdings of shards to run in this thread. */
+  shards: (ShardSource & { security?: SecurityPaths }) | { holdings: readonly string[] };
   engine: Pick<
     EngineOptions,
     | 'context'
@@ -33,6 +37,7 @@ export interface EngineThreadData {
     | 'callDeadlineMs'
     | 'speculate'
   >;
+  policy: CallPolicy;
 }
 
 /** What the thread tells its parent. */
@@ -63,6 +68,16 @@ try {
 }
 parent.close();
 
+function log(level: 'info' | 'warn' | 'error', message: string): void {
+  tell({ type: 'log', level, message });
+}
+
+/** A shard found by a name may prove that name where its address has none. */
+async function security({ security: paths, ...source }: ShardSource & { security?: SecurityPaths }) {
+  const peers = 'dns' in source ? [source.dns.replace(/:\d+$/, '')] : [];
+  return paths && (await openSecurity(paths, { peers, log }));
+}
+
 async function serve(data: EngineThreadData): Promise<void> {
   const bundle = await openBundle(data.model);
   try {
@@ -74,7 +89,7 @@ async function serve(data: EngineThreadData): Promise<void> {
 
 async function serveBundle(
   bundle: Bundle,
-  { port, device, threads, shards, engine }: EngineThreadData,
+  { port, device, threads, shards, engine, policy }: EngineThreadData,
 ): Promise<void> {
   const { config, manifest } = bundle;
   const { identity, contentHash } = manifest;
@@ -98,10 +113,10 @@ async function serveBundle(
         },
       })
     : undefined;
-  const { members, dispose }: Members =
-    'addresses' in shards
-      ? socketMembers(shards.addresses)
-      : await localMembers({ bundle, device, threads, reading }, held, onLoading);
+  const { members, follow, dispose }: Members =
+    'holdings' in shards
+      ? await localMembers({ bundle, device, threads, reading }, held, onLoading)
+      : socketMembers(await discover(shards, { log }), await security(shards));
   const dense = await openDenseDevice({
     bundle,
     device,
@@ -111,10 +126,13 @@ async function serveBundle(
   const { layers, experts, hidden } = config;
   const fleet = new Fleet({
     members,
+    policy,
+    proof: await goldenProof(bundle),
     model: { identity, layers, experts, hidden },
     version,
-    log: (level, message) => tell({ type: 'log', level, message }),
+    log,
   });
+  follow((found) => fleet.setMembers(found));
   if ('holdings' in shards) await fleet.whenReady(10_000);
   const rules = await routingRules(bundle);
   const onFault = (cause: unknown) => {

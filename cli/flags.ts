@@ -25,6 +25,11 @@ export function share(text: string): number {
   throw new InvalidArgumentError('It must be a number above 0 and at most 1.');
 }
 
+/** From 0 to 1. */
+export function shareOrNone(text: string): number {
+  return Number(text) === 0 && text.trim() !== '' ? 0 : share(text);
+}
+
 const UNITS: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 /** Bytes: `512m`, `2GiB`, `1073741824`. */

@@ -2,11 +2,14 @@
 import { availableParallelism } from 'node:os';
 import type { Command, Option } from 'commander';
 import { DEVICES, type DeviceName } from '../model/devices/open.ts';
+import type { CallPolicy } from '../router/fleet.ts';
+import { type Rung, rungs } from '../router/ladder.ts';
 import type { EngineThreadData } from './engine-thread.ts';
-import { bytes, flag, integer, port, share } from './flags.ts';
+import { bytes, flag, integer, port, share, shareOrNone } from './flags.ts';
 import { LOG_LEVELS } from './log.ts';
+import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
-export interface GatewayFlags {
+export interface GatewayFlags extends SecurityFlags {
   host: string;
   port: number;
   context?: number;
@@ -19,6 +22,10 @@ export interface GatewayFlags {
   device: DeviceName;
   threads: number;
   speculate: boolean;
+  hedgeBudget: number;
+  audit: number;
+  patience: number;
+  degrade: Rung | 'none';
   logLevel: string;
 }
 
@@ -39,7 +46,7 @@ export function threadsFlag(): Option {
 
 export function addGatewayFlags(command: Command): Command {
   const atLeastOne = integer({ min: 1 });
-  return command
+  return addSecurityFlags(command)
     .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(8080))
     .addOption(
@@ -82,7 +89,39 @@ export function addGatewayFlags(command: Command): Command {
     .addOption(
       flag('--speculate', 'guess tokens from the text so far and verify several in one step').default(false),
     )
+    .addOption(
+      flag(
+        '--hedge-budget <share>',
+        'of the expert calls, how many may go to a second shard because one is late',
+      )
+        .argParser(shareOrNone)
+        .default(0.05),
+    )
+    .addOption(
+      flag('--audit <share>', 'of the expert calls, how many are asked of two shards and compared')
+        .argParser(shareOrNone)
+        .default(0.001),
+    )
+    .addOption(
+      flag('--patience <ms>', 'how long a call waits for an expert that no shard serves at the moment')
+        .argParser(integer())
+        .default(3_000),
+    )
+    .addOption(
+      flag('--degrade <rung>', 'what may stand in for such an expert, where a request does not say')
+        .choices(['none', ...rungs])
+        .default('none'),
+    )
     .addOption(flag('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'));
+}
+
+/** How calls to experts are made. */
+export function callPolicy({ hedgeBudget, audit, patience }: GatewayFlags): CallPolicy {
+  return { hedgeBudget, auditShare: audit, patienceMs: patience };
+}
+
+export function defaultRung({ degrade }: GatewayFlags): { degrade?: Rung } {
+  return degrade === 'none' ? {} : { degrade };
 }
 
 export function engineOptions(flags: GatewayFlags): EngineThreadData['engine'] {

@@ -9,6 +9,10 @@ const verbs: Record<string, () => Promise<Command>> = {
   shard: async () => (await import('./shard.ts')).shardCommand(),
   convert: async () => (await import('./convert.ts')).convertCommand(),
   synth: async () => (await import('./synth.ts')).synthCommand(),
+  golden: async () => (await import('./golden.ts')).goldenCommand(),
+  drain: async () => (await import('./drain.ts')).drainCommand(),
+  heat: async () => (await import('./heat.ts')).heatCommand(),
+  plan: async () => (await import('./plan.ts')).planCommand(),
 };
 
 const named = verbs[process.argv[2] ?? ''];

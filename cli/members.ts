@@ -4,19 +4,38 @@ import type { Unit } from '../model/devices/expert.ts';
 import { type OpenExpertsOptions, openExpertDevice } from '../model/devices/open.ts';
 import { localMember, type Member, socketMember } from '../router/member.ts';
 import { parseAddress } from '../rpc/address.ts';
+import type { Credentials } from '../rpc/credentials.ts';
+import { openSocketTransport } from '../rpc/socket-transport.ts';
+import type { Discovery } from './discovery.ts';
 import { modelOffer } from './offer.ts';
 import type { ReadAhead } from './start-read-ahead.ts';
 import { version } from './version.ts';
 
 export interface Members {
   members: Member[];
+  /** Calls `set` with all of them, now and whenever they have changed. */
+  follow(set: (members: readonly Member[]) => void): void;
   dispose(): Promise<void>;
 }
 
-export function socketMembers(addresses: readonly string[]): Members {
+/** With `security`, shards must prove themselves, and are proven who calls. Both are closed with the members. */
+export function socketMembers(found: Discovery, security?: Credentials): Members {
+  const toMember = (text: string): Member => {
+    const address = parseAddress(text);
+    const member = socketMember(address);
+    if (security === undefined) return member;
+    return { ...member, connect: (options) => openSocketTransport(address, { ...options, security }) };
+  };
   return {
-    members: addresses.map((address) => socketMember(parseAddress(address))),
-    dispose: async () => {},
+    members: found.addresses.map(toMember),
+    follow(set) {
+      found.follow((addresses) => set(addresses.map(toMember)));
+      set(found.addresses.map(toMember));
+    },
+    dispose: async () => {
+      found.stop();
+      security?.close();
+    },
   };
 }
 
@@ -39,5 +58,5 @@ export async function localMembers(
     const { handlers, run } = createShardService({ device, model: modelOffer(bundle), units, version });
     return localMember(`in-process-${index}`, handlers, run);
   });
-  return { members, dispose: () => device.dispose() };
+  return { members, follow() {}, dispose: () => device.dispose() };
 }

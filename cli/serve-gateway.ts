@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { createApi } from '../gateway/api/app.ts';
 import { type ApiServer, serve } from '../gateway/api/serve.ts';
 import { loadTextSide } from '../gateway/api/text-side.ts';
-import type { EngineClient, EngineStatus } from '../gateway/engine/messages.ts';
+import type { EngineClient, EngineStatus, Rung } from '../gateway/engine/messages.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import { progressBar } from './progress.ts';
 import { readingReport } from './reading-report.ts';
@@ -25,6 +25,9 @@ export interface GatewayProcess {
   device: EngineThreadData['device'];
   threads: number;
   engine: EngineThreadData['engine'];
+  policy: EngineThreadData['policy'];
+  /** What may stand in for an expert where a request does not say; absent: nothing may. */
+  degrade?: Rung;
   log: Logger;
   /** Starts the shards, where they are ours to start. */
   startShards: (progress: Required<ShardProgress>) => Promise<EngineThreadData['shards']>;
@@ -77,6 +80,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
       threads: options.threads,
       shards,
       engine: options.engine,
+      policy: options.policy,
       log,
       onLoading,
       onReading,
@@ -84,7 +88,9 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     const [engine, text] = await Promise.all([thread.engine, loadTextSide(model)]);
     bar.end();
     if (options.awaitExperts) await allHeld(engine);
-    const app = createApi({ engine, ...text, model: servedModel(model), logger: log });
+    const { degrade } = options;
+    const served = { model: servedModel(model), ...(degrade !== undefined && { degrade }) };
+    const app = createApi({ engine, ...text, ...served, logger: log });
     server = await serve({ app, host, port });
     options.onServing?.();
     // An engine that ends by itself has nothing left to serve with.

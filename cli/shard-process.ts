@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { sibling } from './files.ts';
+import { type SecurityPaths, securityArguments } from './security-flags.ts';
 import type { ReadAheadMessage, ShardMessage } from './shard.ts';
 
 /** Milliseconds before a dead shard is started again; doubles while it dies young. */
@@ -19,6 +20,8 @@ export interface ShardProcessOptions {
   device: string;
   threads: number;
   logLevel: string;
+  /** What it and its gateway prove to each other. */
+  security: SecurityPaths | undefined;
   log: Logger;
 }
 
@@ -44,7 +47,7 @@ export class ShardProcess {
 
   /** Resolves with its address once it serves; rejects if it dies first. */
   start({ onLoading = () => {}, onReading = () => {} }: ShardProgress = {}): Promise<string> {
-    const { model, experts, device, threads, logLevel } = this.#options;
+    const { model, experts, device, threads, logLevel, security } = this.#options;
     const flags = [
       '--model',
       model,
@@ -58,6 +61,9 @@ export class ShardProcess {
       String(this.#port),
       '--log-level',
       logLevel,
+      '--host',
+      '127.0.0.1', // EXPERTGRID_HOST is the gateway's
+      ...securityArguments(security),
     ];
     // A process group of its own: a terminal's Ctrl-C reaches only the parent, which asks it to leave when it is time.
     const child = spawn(process.execPath, [fileURLToPath(sibling('main')), 'shard', ...flags], {

@@ -4,9 +4,16 @@ import { openBundle } from '../model/bundle/bundle.ts';
 import { requireDevice } from '../model/devices/open.ts';
 import { modelDirectory } from './files.ts';
 import { flag, integer } from './flags.ts';
-import { addGatewayFlags, engineOptions, type GatewayFlags } from './gateway-flags.ts';
+import {
+  addGatewayFlags,
+  callPolicy,
+  defaultRung,
+  engineOptions,
+  type GatewayFlags,
+} from './gateway-flags.ts';
 import { createLogger } from './log.ts';
 import { addUp } from './reading-report.ts';
+import { securityPaths } from './security-flags.ts';
 import { serveGateway } from './serve-gateway.ts';
 import { ShardProcess } from './shard-process.ts';
 import { split } from './split.ts';
@@ -47,9 +54,12 @@ async function up(flags: Flags): Promise<void> {
 
   // Shards compute at the same time, on the same cores.
   const share = Math.max(1, Math.floor(flags.threads / shards));
+  const security = securityPaths(flags);
   const processes = flags.inProcess
     ? []
-    : ranges.map((range) => new ShardProcess({ ...flags, threads: share, model, experts: range, log }));
+    : ranges.map(
+        (range) => new ShardProcess({ ...flags, threads: share, model, experts: range, security, log }),
+      );
   await serveGateway({
     model,
     host: flags.host,
@@ -57,6 +67,8 @@ async function up(flags: Flags): Promise<void> {
     device: flags.device,
     threads: flags.threads,
     engine: engineOptions(flags),
+    policy: callPolicy(flags),
+    ...defaultRung(flags),
     log,
     startShards: async ({ onLoading, onReading }) => {
       if (flags.inProcess) return { holdings: ranges };
@@ -64,7 +76,7 @@ async function up(flags: Flags): Promise<void> {
       const addresses = await Promise.all(
         processes.map((shard, i) => shard.start({ onLoading: loading?.[i], onReading: reading?.[i] })),
       );
-      return { addresses };
+      return { addresses, ...(security && { security }) };
     },
     onServing: () => {
       for (const shard of processes) shard.readAhead();

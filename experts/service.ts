@@ -5,6 +5,7 @@ import { setImmediate as socketsRead } from 'node:timers/promises';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { HandlerContext, Handlers, Value } from '../rpc/transport.ts';
+import type { CallCounts } from './admin.ts';
 import { joinAsks, splitAnswers } from './batch.ts';
 import { Holdings } from './holdings.ts';
 import type { ShardMetrics } from './metrics.ts';
@@ -45,8 +46,9 @@ export interface ShardService {
    */
   run(request: RunRequest): Promise<RunAnswer>;
   readonly state: 'available' | 'draining';
-  /** From now on hello says `draining`. Refusing calls is the server's part. */
-  drain(): void;
+  readonly counts: CallCounts;
+  /** From now on hello says `draining` and calls are refused; resolves once those in flight have been answered. */
+  drain(): Promise<void>;
 }
 
 interface RunJob extends Job {
@@ -79,6 +81,8 @@ export function createShardService({
   const queue = new LayerQueue<RunJob>();
   let state: ShardService['state'] = 'available';
   let pumping = false;
+  const counts = { answered: 0, inFlight: 0 };
+  const onIdle: (() => void)[] = [];
   metrics?.unitsHeld.set(holdings.size);
 
   const handlers: Handlers = {
@@ -90,7 +94,9 @@ export function createShardService({
     },
 
     async 'expert.run'(params, call) {
+      counts.inFlight++;
       try {
+        if (state === 'draining') throw new RpcError('draining', 'this shard is leaving service');
         const { layer, priority, rows, asks } = parseRunRequest(params, model, fitting);
         requireHeld(layer, asks);
         if (queue.asks + asks.length / 2 > maxQueuedAsks) {
@@ -102,12 +108,16 @@ export function createShardService({
           queue.push({ layer, priority, rows, asks, call, queuedAt, resolve, reject });
           if (!pumping) void pump();
         });
+        counts.answered++;
         metrics?.answered();
         return answer;
       } catch (cause) {
         const error = toRpcError(cause);
         metrics?.calls.inc({ outcome: error.code });
         throw error;
+      } finally {
+        counts.inFlight--;
+        if (counts.inFlight === 0) for (const resolve of onIdle.splice(0)) resolve();
       }
     },
   };
@@ -181,8 +191,15 @@ export function createShardService({
     get state() {
       return state;
     },
+    get counts() {
+      return { ...counts };
+    },
     drain() {
       state = 'draining';
+      return new Promise((resolve) => {
+        if (counts.inFlight === 0) resolve();
+        else onIdle.push(resolve);
+      });
     },
   };
 }

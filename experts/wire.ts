@@ -42,6 +42,8 @@ export interface ModelOffer {
   /** Width of a row. */
   hidden: number;
   holdings: readonly HoldingRange[];
+  /** Copies of lower precision, for when nothing better is left. Absent: no. */
+  standby?: boolean;
 }
 
 export interface HelloParams {
@@ -150,6 +152,7 @@ function parseModelOffer(value: Value): ModelOffer {
     experts,
     hidden: integer(offer, 'hidden', 1),
     holdings: parseHoldingRanges(offer, { layers, experts }),
+    standby: offer.standby === true,
   };
 }
 

@@ -1,45 +1,141 @@
-// Records what every expert of a bundle gives for its golden row on this machine's device, so that a shard elsewhere can
-// prove itself. Knows no precision and no graph.
-import { openBundle } from './bundle/bundle.ts';
+// Records what every expert of a bundle gives for its layer's golden row on this machine's device, so that a shard elsewhere
+// can prove itself. Knows no precision and no graph.
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Bundle, openBundle } from './bundle/bundle.ts';
 import { goldenDigest, goldenInput } from './bundle/golden.ts';
-import { addGoldens } from './bundle/manifest.ts';
-import { openExpertDevice } from './devices/open.ts';
+import { CLASS_KEY, DIGEST_BYTES, goldenEntry, goldenTensors } from './bundle/golden-file.ts';
+import { shortHash } from './bundle/hash.ts';
+import { GOLDEN_FILE, type GoldenRows, publishGoldenRows } from './bundle/manifest.ts';
+import type { ExpertDevice } from './devices/expert.ts';
+import { type DeviceName, openExpertDevice } from './devices/open.ts';
+import { firstNonFinite, narrowBrain } from './floats.ts';
+import { layOut } from './safetensors.ts';
+
+/** Experts that are loaded at a time. */
+const LOADED = 16;
+
+/** Grows here, beside the file that it becomes. */
+const STAGED = `${GOLDEN_FILE}.new`;
 
 export interface RecordGoldensOptions {
+  device?: DeviceName;
+  /** Of the CPU kernels. */
+  threads?: number;
   signal?: AbortSignal;
   /** Experts done, of all. */
   onProgress?: (progress: { done: number; total: number }) => void;
 }
 
-/** Adds the digests of this numerics class to the bundle in `dir`; throws where an answer is not finite. */
+export interface RecordedGoldens {
+  numericsClass: string;
+  /** Of `golden.safetensors`. */
+  bytes: number;
+}
+
+/**
+ * Writes `golden.safetensors` into the bundle in `dir`, in place of an earlier one, and lists it last: stopped by the
+ * signal or by force it leaves the bundle as it was. Every expert's hash is checked on the way; throws where an answer is
+ * not finite.
+ */
 export async function recordGoldens(
   dir: string,
-  { signal, onProgress }: RecordGoldensOptions = {},
-): Promise<void> {
+  { device: name, threads, signal, onProgress }: RecordGoldensOptions = {},
+): Promise<RecordedGoldens> {
   const bundle = await openBundle(dir);
-  const device = openExpertDevice({ bundle });
-  const { layers, experts, hidden } = bundle.config;
-  const digests: string[][] = [];
+  const device = openExpertDevice({ bundle, device: name, threads });
   try {
-    for (let layer = 0; layer < layers; layer++) {
-      const ofLayer: string[] = [];
-      for (let expert = 0; expert < experts; expert++) {
-        const unit = { layer, expert };
-        await bundle.readExpert(unit); // checks its hash; a device may compute on the mapped file unchecked
-        await device.load([unit], { signal });
-        const output = await device.run(layer, goldenInput(layer, expert, hidden), Uint16Array.of(0, expert));
-        await device.unload([unit]);
-        if (!output.every(Number.isFinite)) {
-          throw new Error(`${dir}: expert ${expert} of layer ${layer} gives a number that is not finite`);
-        }
-        ofLayer.push(goldenDigest(output));
-        onProgress?.({ done: layer * experts + expert + 1, total: layers * experts });
-      }
-      digests.push(ofLayer);
-    }
+    const file = await open(join(dir, STAGED), 'w');
+    const { rows, bytes } = await writeRows({ bundle, device, file, signal, onProgress }).finally(() =>
+      file.close(),
+    );
+    await publishGoldenRows(dir, { staged: STAGED, bytes, rows });
+    return { numericsClass: device.numericsClass, bytes };
   } finally {
+    await rm(join(dir, STAGED), { force: true });
     await device.dispose();
     await bundle.close();
   }
-  await addGoldens(dir, device.numericsClass, digests);
+}
+
+interface WriteRows extends Pick<RecordGoldensOptions, 'signal' | 'onProgress'> {
+  bundle: Bundle;
+  device: ExpertDevice;
+  file: FileHandle;
+}
+
+/** One layer's answers are in memory at a time. */
+async function writeRows({ file, ...options }: WriteRows): Promise<{ rows: GoldenRows; bytes: number }> {
+  const { bundle, device, onProgress } = options;
+  const { layers, experts, hidden } = bundle.config;
+  const { numericsClass } = device;
+  const { header, tensors, bytes } = layOut(goldenTensors(bundle.config), { [CLASS_KEY]: numericsClass });
+  const startOf = (name: string) => goldenEntry(tensors, name, GOLDEN_FILE).start;
+  const input = new Float32Array(layers * hidden);
+  const digests = Buffer.alloc(layers * experts * DIGEST_BYTES);
+  const hashes: string[] = [];
+  for (let layer = 0; layer < layers; layer++) {
+    const row = goldenRow(layer, hidden);
+    input.set(row, layer * hidden);
+    const stored = new Uint16Array(experts * hidden);
+    for (let from = 0; from < experts; from += LOADED) {
+      onProgress?.({ done: layer * experts + from, total: layers * experts });
+      const numbers = Array.from({ length: Math.min(LOADED, experts - from) }, (_, i) => from + i);
+      const answers = await answersOf({ ...options, layer, row, experts: numbers });
+      narrowBrain(answers, stored.subarray(from * hidden));
+      for (const [i, expert] of numbers.entries()) {
+        const digest = goldenDigest(answers.subarray(i * hidden, (i + 1) * hidden));
+        digests.write(digest, (layer * experts + expert) * DIGEST_BYTES, 'hex');
+      }
+    }
+    const answers = new Uint8Array(stored.buffer);
+    hashes.push(shortHash(answers));
+    await writeAt(file, answers, startOf('answers') + layer * answers.length);
+  }
+  const rows = new Uint8Array(input.buffer);
+  await writeAt(file, header, 0);
+  await writeAt(file, rows, startOf('input'));
+  await writeAt(file, digests, startOf('digests'));
+  await file.sync();
+  onProgress?.({ done: layers * experts, total: layers * experts });
+  return {
+    bytes,
+    rows: { numericsClass, input: shortHash(rows), digests: shortHash(digests), answers: hashes },
+  };
+}
+
+/** Uniform numbers of variance 1, as after a norm: the largest is 1.7, so that the int8 of an activation is well used. */
+function goldenRow(layer: number, hidden: number): Float32Array {
+  return goldenInput(layer, 0, hidden).map((value) => value * Math.sqrt(3));
+}
+
+interface Asked extends Pick<WriteRows, 'bundle' | 'device' | 'signal'> {
+  layer: number;
+  row: Float32Array;
+  experts: readonly number[];
+}
+
+/** `[experts, hidden]`: each expert's answer to the row. */
+async function answersOf({ bundle, device, signal, layer, row, experts }: Asked): Promise<Float32Array> {
+  const units = experts.map((expert) => ({ layer, expert }));
+  await device.load(units, { signal });
+  if (device.mapIn !== undefined) {
+    for (const unit of units) {
+      await bundle.readExpert(unit); // a device that computes on the mapped file checks no hash
+      device.mapIn(unit);
+    }
+  }
+  const asks = Uint16Array.from(experts.flatMap((expert) => [0, expert]));
+  const answers = await device.run(layer, row, asks);
+  await device.unload(units);
+  const bad = firstNonFinite(answers);
+  if (bad === undefined) return answers;
+  const expert = experts[Math.floor(bad / row.length)];
+  throw new Error(`${bundle.dir}: expert ${expert} of layer ${layer} gives a number that is not finite`);
+}
+
+async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
 }

@@ -55,6 +55,23 @@ export function tensorBytes({ dtype, shape }: Pick<TensorSpec, 'dtype' | 'shape'
 
 /** Reads and checks a file's header. Throws an InputError naming file and tensor. */
 export async function readTensorMap(handle: FileHandle, file: string): Promise<TensorMap> {
+  const { header, size } = await readHeader(handle, file);
+  return parseHeader(header, size, file);
+}
+
+/** The texts of a header's `__metadata__`; none where it has no such field. */
+export async function readMetadata(
+  handle: FileHandle,
+  file: string,
+): Promise<Readonly<Record<string, string>>> {
+  const { header } = await readHeader(handle, file);
+  const { __metadata__: metadata = {} }: { __metadata__?: unknown } = parseObject(header, file);
+  const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === 'string';
+  const entries = typeof metadata === 'object' && metadata !== null ? Object.entries(metadata) : [];
+  return Object.fromEntries(entries.filter(isText));
+}
+
+async function readHeader(handle: FileHandle, file: string): Promise<{ header: Buffer; size: number }> {
   const { size } = await handle.stat();
   if (size < 8) throw new InputError(`${file}: has ${size} bytes, too few for a safetensors file`);
   const prefix = Buffer.alloc(8);
@@ -67,7 +84,7 @@ export async function readTensorMap(handle: FileHandle, file: string): Promise<T
   }
   const header = Buffer.alloc(Number(length));
   await readExactly(handle, header, 8, file);
-  return parseHeader(header, size, file);
+  return { header, size };
 }
 
 /** As `readTensorMap`, of a path. */

@@ -1,15 +1,20 @@
 // The calling end of one socket: connects in bounded time, calls, and notices a peer that has gone silent. Knows no
 // experts and does not say hello.
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { Address } from './address.ts';
 import { Caller } from './caller.ts';
 import { afterSockets } from './deadline.ts';
 import { RpcError, toRpcError } from './errors.ts';
 import { isMap, type Message } from './messages.ts';
 import { MessageSocket } from './socket.ts';
+import { channelOf, clientTlsOptions, lossCode, type TlsIdentity } from './tls.ts';
 import type { CallOptions, Params, TransportEvents, Value } from './transport.ts';
 
 export interface ConnectionOptions extends TransportEvents {
+  /** Encrypts the connection, and proves both ends by certificates. */
+  tls?: TlsIdentity;
+  /** For the handshake of TLS too. */
   connectMs?: number;
   maxFrameBytes?: number;
   /** An idle connection is pinged this often. */
@@ -22,11 +27,12 @@ export interface ConnectionOptions extends TransportEvents {
 
 export function openConnection(
   { host, port }: Address,
-  { connectMs = 2_000, signal, ...options }: ConnectionOptions = {},
+  { tls, connectMs = 2_000, signal, ...options }: ConnectionOptions = {},
 ): Promise<Connection> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new RpcError('cancelled', 'connecting was cancelled'));
-    const socket = connect({ host, port });
+    const socket =
+      tls === undefined ? connect({ host, port }) : connectTls(clientTlsOptions({ host, port }, tls));
     const callOff = afterSockets(connectMs, () => {
       socket.destroy(new Error(`no connection within ${connectMs} ms`));
     });
@@ -38,11 +44,11 @@ export function openConnection(
     const onFailure = (cause: Error) => {
       release();
       const message = `cannot connect to ${host}:${port}: ${cause.message}`;
-      reject(new RpcError('unavailable', message, { cause }));
+      reject(new RpcError(lossCode(cause), message, { cause }));
     };
     signal?.addEventListener('abort', onAbort, { once: true });
     socket.once('error', onFailure);
-    socket.once('connect', () => {
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       release();
       socket.off('error', onFailure);
       const connection = new Connection(socket, options);
@@ -53,6 +59,8 @@ export function openConnection(
 }
 
 export class Connection {
+  /** `[32]`, of the TLS connection; zeros without TLS. */
+  readonly channel: Uint8Array;
   readonly #socket: MessageSocket;
   readonly #caller: Caller;
   readonly #events: TransportEvents;
@@ -64,6 +72,7 @@ export class Connection {
     { maxFrameBytes, pingEveryMs = 1_000, silenceMs = 3_000, ...events }: ConnectionOptions,
   ) {
     this.#events = events;
+    this.channel = channelOf(socket);
     this.#socket = new MessageSocket(socket, {
       ...(maxFrameBytes === undefined ? {} : { maxFrameBytes }),
       onMessage: (message) => this.#receive(message),

@@ -1,6 +1,6 @@
 // Errors that cross the wire or come from losing it: code, retryable, retry-after. Knows no experts, no HTTP.
 
-const codes = [
+export const rpcErrorCodes = [
   /** The connection was lost or never made. */
   'unavailable',
   /** The deadline passed before an answer came. */
@@ -18,13 +18,15 @@ const codes = [
   'unknown_method',
   /** Versions or model identities differ. */
   'incompatible',
+  /** The other side's secret or certificate is missing, wrong or not allowed here. */
+  'unproven',
   'internal',
 ] as const;
 
-export type RpcErrorCode = (typeof codes)[number];
+export type RpcErrorCode = (typeof rpcErrorCodes)[number];
 
 export function isRpcErrorCode(value: unknown): value is RpcErrorCode {
-  return codes.some((code) => code === value);
+  return rpcErrorCodes.some((code) => code === value);
 }
 
 export class RpcError extends Error {

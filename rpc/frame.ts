@@ -18,7 +18,8 @@ export function writeFrameHeader(frame: Buffer, maxBytes: number = defaultFrameB
  * chunks is copied, once. Memory follows the bytes received, never the length announced.
  */
 export class FrameSplitter {
-  readonly #maxBytes: number;
+  /** May be raised while the stream runs: for whoever has proven itself. */
+  maxBytes: number;
   #chunks: Uint8Array[] = [];
   /** Bytes in `#chunks`. */
   #held = 0;
@@ -26,7 +27,7 @@ export class FrameSplitter {
   #needed = headerBytes;
 
   constructor(maxBytes: number = defaultFrameBytes) {
-    this.#maxBytes = maxBytes;
+    this.maxBytes = maxBytes;
   }
 
   /** Frames that `chunk` completes, in order. Throws on a length over the limit; the stream is then beyond repair. */
@@ -41,12 +42,7 @@ export class FrameSplitter {
     this.#needed = headerBytes;
     while (bytes.length - at >= headerBytes) {
       const length = view.getUint32(at);
-      if (length === 0 || length > this.#maxBytes) {
-        throw new RpcError(
-          'invalid',
-          `a frame announces ${length} bytes; 1 to ${this.#maxBytes} are allowed`,
-        );
-      }
+      if (length === 0 || length > this.maxBytes) throw refused(length, this.maxBytes);
       if (bytes.length - at - headerBytes < length) {
         this.#needed = headerBytes + length;
         break;
@@ -58,4 +54,14 @@ export class FrameSplitter {
     this.#held = bytes.length - at;
     return frames;
   }
+}
+
+/** First two bytes of TLS records that greet, or that turn away who does not speak it: content type, major version. */
+const tlsRecords = [0x1603, 0x1503];
+
+function refused(length: number, maxBytes: number): RpcError {
+  if (tlsRecords.includes(length >>> 16)) {
+    return new RpcError('unproven', 'the other side speaks TLS, this side does not: give both certificates');
+  }
+  return new RpcError('invalid', `a frame announces ${length} bytes; 1 to ${maxBytes} are allowed`);
 }

@@ -1,10 +1,14 @@
 // Listens, gives each connection a session, and drains before it closes. Knows no experts.
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Address } from './address.ts';
 import { afterSockets } from './deadline.ts';
 import { RpcError } from './errors.ts';
+import { HelloGate } from './hello-gate.ts';
+import { createListener } from './listener.ts';
+import type { Security } from './security.ts';
 import { Session } from './session.ts';
 import { MessageSocket } from './socket.ts';
+import { channelOf, peerNamesOf } from './tls.ts';
 import type { Handlers, Params } from './transport.ts';
 
 export interface ServerOptions {
@@ -12,8 +16,12 @@ export interface ServerOptions {
   host?: string;
   /** 0 takes a free one; `address` tells which. */
   port?: number;
+  /** Whoever connects must prove what this asks for; without it, anyone is let in. */
+  security?: Security;
   maxConnections?: number;
   maxFrameBytes?: number;
+  /** Of frames that come before hello is answered: a stranger must not make this side hold more. */
+  helloFrameBytes?: number;
   /** Unanswered calls a connection may have; one more is answered `busy`. */
   maxRunning?: number;
   /** A connection must say hello within this time. */
@@ -21,6 +29,8 @@ export interface ServerOptions {
   /** A connection without a byte for so long is cut: callers ping far more often. */
   idleMs?: number;
   onError?: (error: RpcError, method: string) => void;
+  /** Told of callers that are not let in: `unproven` ones, and with `busy` those beyond `maxConnections`. */
+  onRefused?: (error: RpcError, from: string) => void;
 }
 
 export interface RpcServer {
@@ -42,29 +52,50 @@ export async function listen({
   handlers,
   host = '127.0.0.1',
   port = 0,
+  security: { secret, tls } = {},
   maxConnections = 256,
   maxFrameBytes,
+  helloFrameBytes = 64 * 1024,
   maxRunning,
   helloMs = 5_000,
   idleMs = 30_000,
   onError,
+  onRefused = () => {},
 }: ServerOptions): Promise<RpcServer> {
   const peers = new Set<Peer>();
-  const server = createServer((socket) => accept(socket));
+  const { server, cutHandshakes } = createListener({
+    tls,
+    handshakeMs: helloMs,
+    onConnection: accept,
+    onFailure: (error, { remoteAddress }) => onRefused(error, remoteAddress ?? 'unknown'),
+  });
   server.maxConnections = maxConnections;
+  server.on('drop', (dropped) => {
+    const message = `${maxConnections} connections are open, which is the limit`;
+    onRefused(new RpcError('busy', message), dropped?.remoteAddress ?? 'unknown');
+  });
 
-  function accept(socket: Socket): void {
+  function accept(socket: Socket, refusal?: RpcError): void {
+    const from = socket.remoteAddress ?? 'unknown';
     const carrier = new MessageSocket(socket, {
       ...(maxFrameBytes === undefined ? {} : { maxFrameBytes }),
+      untrustedFrameBytes: helloFrameBytes,
       onMessage: (message) => session.receive(message),
       onClose: (error) => {
         callOffHello();
         peers.delete(peer);
         session.abandon(error);
+        if (error.code === 'unproven') onRefused(error, from);
       },
     });
     const session = new Session({
       handlers,
+      gate: new HelloGate({
+        ...(secret && { secret: secret() }),
+        channel: channelOf(socket),
+        names: peerNamesOf(socket),
+      }),
+      onOpen: () => carrier.trust(),
       send: (message) => carrier.send(message),
       refuse: (error) => carrier.end(error),
       ...(maxRunning === undefined ? {} : { maxRunning }),
@@ -76,6 +107,9 @@ export async function listen({
       if (!session.open) carrier.end(new RpcError('invalid', `no hello within ${helloMs} ms`));
     });
     socket.setTimeout(idleMs, () => carrier.destroy(new RpcError('unavailable', `silent for ${idleMs} ms`)));
+    if (refusal === undefined) return;
+    session.abandon(refusal);
+    carrier.end(refusal);
   }
 
   function broadcast(method: string, params: Params): void {
@@ -96,6 +130,7 @@ export async function listen({
       session.abandon(reason); // what outlasted the grace
       socket.end(reason);
     }
+    cutHandshakes();
     await closed;
   }
 

@@ -1,11 +1,16 @@
 // The serving side of one connection: hello first, then calls, each with a signal that aborts when its caller cancels
-// or goes away. Knows no sockets and no bytes, and of methods only `hello`, `ping` and `cancel`.
+// or goes away. Knows no sockets and no bytes, and of methods only `challenge`, `hello`, `ping` and `cancel`.
 import { RpcError, toRpcError } from './errors.ts';
-import type { Message } from './messages.ts';
+import { HelloGate } from './hello-gate.ts';
+import { isMap, type Message } from './messages.ts';
 import type { Handler, HandlerContext, Handlers, Params, Value } from './transport.ts';
 
 export interface SessionOptions {
   handlers: Handlers;
+  /** Who may say hello; anyone, unless given. */
+  gate?: HelloGate;
+  /** Hello has been answered well. */
+  onOpen?: () => void;
   /** Throws where the message cannot travel. */
   send: (message: Message) => void;
   /** The peer broke the protocol, or its hello was refused: close the connection once what was sent is out. */
@@ -22,14 +27,18 @@ const busyRetryMs = 50;
 
 export class Session {
   readonly #options: SessionOptions;
+  readonly #gate: HelloGate;
   readonly #maxRunning: number;
   readonly #running = new Map<number, Call>();
   #state: 'new' | 'greeting' | 'open' | 'closed' = 'new';
   #draining = false;
+  /** What the hello said that was answered well. */
+  #said: Params = {};
   #onIdle: (() => void)[] = [];
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#gate = options.gate ?? new HelloGate();
     this.#maxRunning = options.maxRunning ?? 1024;
   }
 
@@ -41,7 +50,8 @@ export class Session {
   receive(message: Message): void {
     if (this.#state === 'closed') return;
     if (message.type === 'request') this.#request(message);
-    else if (message.type === 'response') this.#refuse('a response came to the side that answers');
+    else if (message.type === 'response')
+      this.#refuse(new RpcError('invalid', 'a response came to the side that answers'));
     else if (message.method === 'cancel') this.#cancel(message.params);
     // Other notifications are for later versions.
   }
@@ -67,12 +77,9 @@ export class Session {
 
   #request({ id, method, params }: Extract<Message, { type: 'request' }>): void {
     if (this.#running.has(id)) {
-      this.#refuse(`request id ${id} is still in use`);
-    } else if (this.#state === 'new' && method === 'hello') {
-      this.#state = 'greeting';
-      void this.#run(id, method, params);
+      this.#refuse(new RpcError('invalid', `request id ${id} is still in use`));
     } else if (this.#state !== 'open') {
-      this.#refuse('hello must be the first message, and its answer be awaited', id);
+      this.#greet(id, method, params);
     } else if (method === 'ping') {
       this.#answer(id, {});
     } else if (this.#draining) {
@@ -85,17 +92,40 @@ export class Session {
     }
   }
 
+  #greet(id: number, method: string, params: Params): void {
+    if (this.#state === 'new' && method === 'hello') {
+      this.#state = 'greeting';
+      void this.#run(id, method, params, (hello, call) => this.#hello(hello, call));
+    } else if (this.#state === 'new' && method === 'challenge') {
+      try {
+        this.#answer(id, this.#gate.challenge(params));
+      } catch (cause) {
+        this.#refuse(toRpcError(cause), id);
+      }
+    } else {
+      this.#refuse(new RpcError('invalid', 'hello must be the first message, and its answer be awaited'), id);
+    }
+  }
+
+  /** An unproven caller does not reach the handler, and nothing is proven to it. */
+  async #hello(params: Params, call: HandlerContext): Promise<Value> {
+    const proof = this.#gate.admit(params);
+    const answer = await this.#handler('hello')(params, call);
+    this.#said = params;
+    return proof !== undefined && isMap(answer) ? { ...answer, proof } : answer;
+  }
+
   /** Ends in exactly one answer, whatever the handler does. */
-  async #run(id: number, method: string, params: Params): Promise<void> {
-    const call = new Call();
+  async #run(id: number, method: string, params: Params, handler?: Handler): Promise<void> {
+    const call = new Call(this.#said);
     this.#running.set(id, call);
     try {
       const deadlineMs = parseDeadline(params);
       if (deadlineMs <= 0) throw new RpcError('deadline', `${method} came with no time left`);
       call.deadlineAt = performance.now() + deadlineMs;
-      const result = await this.#handler(method)(params, call);
+      const result = await (handler ?? this.#handler(method))(params, call);
       this.#answer(id, result); // throws if the result cannot travel
-      if (this.#state === 'greeting') this.#state = 'open';
+      if (this.#state === 'greeting') this.#open();
     } catch (cause) {
       const error = toRpcError(cause);
       if (error.code === 'internal') this.#options.onError?.(error, method);
@@ -104,6 +134,11 @@ export class Session {
     }
     this.#running.delete(id);
     if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #open(): void {
+    this.#state = 'open';
+    this.#options.onOpen?.();
   }
 
   #handler(method: string): Handler {
@@ -125,13 +160,12 @@ export class Session {
   }
 
   #cancel({ id }: Params): void {
-    if (typeof id !== 'number') this.#refuse('cancel must name the id of a request');
+    if (typeof id !== 'number') this.#refuse(new RpcError('invalid', 'cancel must name the id of a request'));
     else this.#running.get(id)?.abort(new RpcError('cancelled', 'cancelled by its caller'));
   }
 
   /** The peer broke the protocol; with `id`, that request is answered first. */
-  #refuse(message: string, id?: number): void {
-    const error = new RpcError('invalid', message);
+  #refuse(error: RpcError, id?: number): void {
     if (id !== undefined) this.#answerError(id, error);
     this.#end(error);
   }
@@ -143,9 +177,14 @@ export class Session {
 }
 
 class Call implements HandlerContext {
+  readonly hello: Params;
   deadlineAt = Number.POSITIVE_INFINITY;
   #controller: AbortController | undefined;
   #reason: RpcError | undefined;
+
+  constructor(hello: Params) {
+    this.hello = hello;
+  }
 
   get aborted(): boolean {
     return this.#reason !== undefined;

@@ -2,20 +2,24 @@
 // only as the first message of each.
 import { type Address, formatAddress } from './address.ts';
 import { type Connection, type ConnectionOptions, openConnection } from './connection.ts';
-import { RpcError } from './errors.ts';
+import { RpcError, toRpcError } from './errors.ts';
+import { greet } from './greet.ts';
 import { isMap } from './messages.ts';
+import type { Security } from './security.ts';
 import type { Params, Transport, Value } from './transport.ts';
 
-export interface SocketTransportOptions extends ConnectionOptions {
+export interface SocketTransportOptions extends Omit<ConnectionOptions, 'tls'> {
   /** Parameters of the hello that opens each connection. */
   hello: Params;
   helloMs?: number;
+  /** The peer must prove what this asks for, and is proven it. */
+  security?: Security;
 }
 
-/** Rejects if either connection cannot be made or either hello is refused. */
+/** Rejects if either connection cannot be made or either hello is refused; with `unproven` where a side is not who it must be. */
 export async function openSocketTransport(
   address: Address,
-  { hello, helloMs = 5_000, onClose, ...options }: SocketTransportOptions,
+  { hello, helloMs = 5_000, security: { secret, tls } = {}, onClose, ...options }: SocketTransportOptions,
 ): Promise<Transport> {
   const connections: Connection[] = [];
   let open = false;
@@ -29,10 +33,18 @@ export async function openSocketTransport(
   }
 
   async function connectOnce(events: Pick<ConnectionOptions, 'onNotification'>) {
-    const connection = await openConnection(address, { ...options, ...events, onClose: end });
+    const connection = await openConnection(address, {
+      ...options,
+      ...events,
+      ...(tls && { tls }),
+      onClose: end,
+    });
     connections.push(connection);
     if (ended !== undefined) connection.close();
-    const greeting = await connection.call('hello', hello, { deadlineMs: helloMs });
+    const greeting = await greet(connection, hello, {
+      deadlineMs: helloMs,
+      ...(secret && { secret: secret() }),
+    });
     return { connection, greeting };
   }
 
@@ -44,9 +56,9 @@ export async function openSocketTransport(
   const [short, bulk] = attempts;
   if (short.status === 'rejected' || bulk.status === 'rejected' || ended !== undefined) {
     const failure = [short, bulk].find((attempt) => attempt.status === 'rejected');
-    const error = ended ?? failure?.reason;
+    const error = toRpcError(ended ?? failure?.reason);
     end(new RpcError('unavailable', 'connecting failed'));
-    throw error;
+    throw tls === undefined && connections.length > 0 ? orTls(error) : error;
   }
   if (instanceOf(short.value.greeting) !== instanceOf(bulk.value.greeting)) {
     end(new RpcError('incompatible', 'two connections reached two processes'));
@@ -69,4 +81,11 @@ export async function openSocketTransport(
 
 function instanceOf(greeting: Value): Value | undefined {
   return isMap(greeting) ? greeting.instance : undefined;
+}
+
+/** A peer that speaks TLS hangs up on one that does not, without a word that this side could read. */
+function orTls(error: RpcError): RpcError {
+  if (error.code !== 'unavailable') return error;
+  const hint = 'before it answered hello; if it asks for TLS, give --tls-cert, --tls-key and --tls-ca';
+  return new RpcError('unavailable', `${error.message} ${hint}`, { cause: error });
 }

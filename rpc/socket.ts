@@ -5,9 +5,12 @@ import { afterSockets } from './deadline.ts';
 import { RpcError, toRpcError } from './errors.ts';
 import { defaultFrameBytes, FrameSplitter, headerBytes, writeFrameHeader } from './frame.ts';
 import { errorToValue, type Message, parseError } from './messages.ts';
+import { lossCode } from './tls.ts';
 
 export interface MessageSocketOptions {
   maxFrameBytes?: number;
+  /** Of frames that come before `trust` is called; as `maxFrameBytes` unless given. */
+  untrustedFrameBytes?: number;
   onMessage: (message: Message) => void;
   /** Called once, whatever ended it. */
   onClose: (error: RpcError) => void;
@@ -30,11 +33,13 @@ export class MessageSocket {
     this.#socket = socket;
     this.#options = options;
     this.#maxFrameBytes = options.maxFrameBytes ?? defaultFrameBytes;
-    this.#splitter = new FrameSplitter(this.#maxFrameBytes);
+    this.#splitter = new FrameSplitter(
+      Math.min(options.untrustedFrameBytes ?? this.#maxFrameBytes, this.#maxFrameBytes),
+    );
     socket.setNoDelay(true);
     socket.on('data', (chunk: Uint8Array) => this.#receive(chunk));
     socket.on('error', (cause) => {
-      this.#reason ??= new RpcError('unavailable', `connection failed: ${cause.message}`, { cause });
+      this.#reason ??= new RpcError(lossCode(cause), `connection failed: ${cause.message}`, { cause });
     });
     socket.on('close', () => {
       options.onClose(this.#reason ?? new RpcError('unavailable', 'the peer closed the connection'));
@@ -43,6 +48,11 @@ export class MessageSocket {
 
   get bytesReceived(): number {
     return this.#socket.bytesRead;
+  }
+
+  /** From now on frames up to `maxFrameBytes` are taken. */
+  trust(): void {
+    this.#splitter.maxBytes = this.#maxFrameBytes;
   }
 
   /** Throws `invalid` if the message cannot travel; a closed socket takes it without a word. */

@@ -45,6 +45,8 @@ export interface HandlerContext {
   readonly aborted: boolean;
   /** When the answer is no longer wanted, on the clock of `performance.now()`. */
   deadlineAt: number;
+  /** What the caller said in the hello that let it in: its role, its version. */
+  readonly hello?: Params;
 }
 
 /** A method's implementation on the serving side. */

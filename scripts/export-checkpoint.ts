@@ -4,6 +4,7 @@ import { copyFile, mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { openBundle } from '../model/bundle/bundle.ts';
+import { GOLDEN_FILE } from '../model/bundle/manifest.ts';
 import { readTensorMap } from '../model/safetensors.ts';
 
 export async function exportCheckpoint(from: string, to: string): Promise<void> {
@@ -19,6 +20,7 @@ export async function exportCheckpoint(from: string, to: string): Promise<void> 
   const files: Record<string, string> = {};
   let bytes = 0;
   for (const name of Object.keys(manifest.files)) {
+    if (name === GOLDEN_FILE) continue; // no part of the model
     await copyFile(join(from, name), join(to, name));
     if (!name.endsWith('.safetensors')) continue;
     const handle = await open(join(to, name));

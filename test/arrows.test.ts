@@ -13,6 +13,7 @@ const rooms = [
   'model',
   'kernels',
   'infra/edge',
+  'infra/placement',
   'infra',
   'cli',
 ];
@@ -28,8 +29,18 @@ const arrows: Record<string, readonly string[]> = {
   model: ['kernels'],
   kernels: [],
   'infra/edge': [],
+  'infra/placement': ['experts/holdings.ts', 'experts/wire.ts'],
   infra: [],
-  cli: ['gateway/api', 'gateway/engine', 'gateway/constraints', 'router', 'rpc', 'experts', 'model'],
+  cli: [
+    'gateway/api',
+    'gateway/engine',
+    'gateway/constraints',
+    'router',
+    'rpc',
+    'experts',
+    'model',
+    'infra/placement',
+  ],
 };
 
 const importers: Record<string, string> = {

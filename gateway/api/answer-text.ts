@@ -1,6 +1,6 @@
 // One choice's tokens become its text: bytes to characters, stop strings cut out, and each token released together with
 // the text that it carries. Knows no engine and no wire format.
-import type { TokenLogprob } from '../engine/messages.ts';
+import type { Route, TokenLogprob } from '../engine/messages.ts';
 import { StopBuffer } from './stops.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { Utf8Stream } from './utf8.ts';
@@ -10,6 +10,7 @@ export interface AnswerToken {
   logprob?: number;
   top?: TokenLogprob[];
   digest?: string;
+  route?: Route;
   /** Code points of the answer's text before the token's first character. */
   offset: number;
 }

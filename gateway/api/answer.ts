@@ -1,6 +1,6 @@
 // Runs one generation and yields its choice as text: engine parts in, pieces of text and exactly one finish out. Knows
 // no wire format.
-import type { EngineClient, FinishReason, GenerationRequest } from '../engine/messages.ts';
+import type { DegradedHops, EngineClient, FinishReason, GenerationRequest } from '../engine/messages.ts';
 import { AnswerText, type AnswerToken } from './answer-text.ts';
 import { ApiError, ClientGone, fromGeneration } from './errors.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -11,6 +11,8 @@ export interface ChoiceUsage {
   completionTokens: number;
   /** Undefined where the answer ended before the engine told. */
   cachedTokens: number | undefined;
+  /** Absent: nothing stood in for an expert. */
+  degradedHops?: DegradedHops;
 }
 
 export type AnswerEvent =
@@ -47,25 +49,35 @@ export async function* answer({
     if (part.type === 'token') {
       completionTokens++;
       onToken(index);
-      const { type: _type, ...token } = part;
+      const { type: _type, degradedHops, ...token } = part;
       const released = text.push(token);
       if (released.stopped) stop.abort();
       if (released.text.length > 0 || released.tokens.length > 0) {
         yield { type: 'text', index, text: released.text, tokens: released.tokens };
       }
       if (!released.stopped) continue;
-      const usage = { promptTokens: request.prompt.length, completionTokens, cachedTokens: undefined };
+      const usage = {
+        promptTokens: request.prompt.length,
+        completionTokens,
+        cachedTokens: undefined,
+        ...hops(degradedHops),
+      };
       yield { type: 'finish', index, reason: 'stop', usage };
       return;
     }
     const { text: rest, tokens, stopped } = text.end();
     if (rest.length > 0 || tokens.length > 0) yield { type: 'text', index, text: rest, tokens };
     const { promptTokens, cachedTokens } = part;
-    const usage = { promptTokens, completionTokens: part.completionTokens, cachedTokens };
+    const { completionTokens: generated, degradedHops } = part;
+    const usage = { promptTokens, completionTokens: generated, cachedTokens, ...hops(degradedHops) };
     yield { type: 'finish', index, reason: stopped ? 'stop' : part.reason, usage };
     return;
   }
   if (signal.aborted) throw new ClientGone();
   const message = 'The generation ended without a finish.';
   throw new ApiError({ status: 500, message, type: 'server_error', code: 'internal' });
+}
+
+function hops(degradedHops: DegradedHops | undefined): { degradedHops?: DegradedHops } {
+  return degradedHops === undefined ? {} : { degradedHops };
 }

@@ -2,7 +2,7 @@
 import { type Context, type Handler, Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
-import type { EngineClient } from '../engine/messages.ts';
+import type { EngineClient, Rung } from '../engine/messages.ts';
 import { parseFields, parseJson, readBody } from './body.ts';
 import { planChat } from './chat.ts';
 import { planCompletion } from './completions.ts';
@@ -11,12 +11,14 @@ import { statusInTime } from './engine-status.ts';
 import { ApiError, badRequest, toApiError } from './errors.ts';
 import { createFingerprint } from './fingerprint.ts';
 import { health, healthReady, metricsPage } from './health.ts';
+import { expertHeat } from './heat.ts';
 import { createMetrics } from './metrics.ts';
 import { listModels, requireServed, showModel } from './models.ts';
 import { RequestRecord } from './request-record.ts';
 import { type Plan, respond } from './respond.ts';
 import { chatSchema, completionSchema } from './schema.ts';
 import type { CommonRequest } from './schema-fields.ts';
+import { listShards } from './shards.ts';
 import type { TextSide } from './text-side.ts';
 
 type Env = { Variables: { record: RequestRecord } };
@@ -25,16 +27,19 @@ export interface ApiOptions extends TextSide {
   engine: EngineClient;
   model: ServedModel;
   limits?: Partial<Limits>;
+  /** What may stand in for an expert where a request does not say. */
+  degrade?: Rung;
   logger: Logger;
 }
 
 /** The HTTP application. Every path answers with and without `/v1` before it and a slash behind it. */
-export function createApi({ engine, model, limits: given, logger, ...text }: ApiOptions): Hono<Env> {
+export function createApi({ engine, model, limits: given, degrade, logger, ...text }: ApiOptions): Hono<Env> {
   const metrics = createMetrics();
   const limits = { ...defaultLimits, ...given };
   const status = () => statusInTime(engine, { waitMs: limits.statusMs, logger });
   const fingerprint = createFingerprint(async () => (await status())?.fingerprint);
-  const context: ApiContext = { ...text, engine, model, limits, logger, metrics, fingerprint };
+  const common = { engine, model, limits, logger, metrics, fingerprint };
+  const context: ApiContext = { ...text, ...common, ...(degrade !== undefined && { degrade }) };
   const app = new Hono<Env>({ strict: false });
   app.use(async (c, next) => {
     const { method, path, raw } = c.req;
@@ -51,6 +56,8 @@ export function createApi({ engine, model, limits: given, logger, ...text }: Api
   route(app, 'POST', '/chat/completions', completionHandler(chatSchema, planChat, context));
   route(app, 'GET', '/models', (c) => listModels(c, model));
   route(app, 'GET', '/models/:id{.+}', (c) => showModel(c, model));
+  route(app, 'GET', '/shards', (c) => listShards(c, context));
+  route(app, 'GET', '/experts/heat', (c) => expertHeat(c, context));
   route(app, 'GET', '/health', health);
   route(app, 'GET', '/health/ready', (c) => healthReady(c, context));
   route(app, 'GET', '/metrics', (c) => metricsPage(c, context));

@@ -1,6 +1,6 @@
 // What every endpoint of this room is given. Knows no endpoint.
 import type { Logger } from 'pino';
-import type { EngineClient } from '../engine/messages.ts';
+import type { EngineClient, Rung } from '../engine/messages.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import type { Metrics } from './metrics.ts';
 import type { TextSide } from './text-side.ts';
@@ -37,6 +37,8 @@ export interface ApiContext extends TextSide {
   engine: EngineClient;
   model: ServedModel;
   limits: Limits;
+  /** What may stand in for an expert where a request does not say; absent: nothing may. */
+  degrade?: Rung;
   logger: Logger;
   metrics: Metrics;
   fingerprint: Fingerprint;

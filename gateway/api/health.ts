@@ -1,7 +1,7 @@
 // GET /health, /health/ready and /metrics: whether the process lives, whether it can answer, what it has counted.
 import type { Context } from 'hono';
 import type { ApiContext } from './context.ts';
-import { statusInTime } from './engine-status.ts';
+import { heatInTime, statusInTime } from './engine-status.ts';
 
 /** Asks the engine nothing: it is alive while it computes. */
 export function health(c: Context): Response {
@@ -22,6 +22,8 @@ export async function healthReady(c: Context, context: ApiContext): Promise<Resp
 
 export async function metricsPage(c: Context, context: ApiContext): Promise<Response> {
   const { engine, limits, logger, metrics } = context;
-  const page = await metrics.render(await statusInTime(engine, { waitMs: limits.statusMs, logger }));
+  const patience = { waitMs: limits.statusMs, logger };
+  const [status, heat] = await Promise.all([statusInTime(engine, patience), heatInTime(engine, patience)]);
+  const page = await metrics.render(status, heat);
   return c.text(page, 200, { 'content-type': metrics.contentType });
 }

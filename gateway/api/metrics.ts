@@ -1,7 +1,8 @@
 // The counters and histograms of this room, and the engine's own numbers beside them, in Prometheus' text format.
 // Knows no request's content.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { EngineStatus } from '../engine/messages.ts';
+import type { EngineStatus, HeatReport } from '../engine/messages.ts';
+import { heatMetrics } from './heat.ts';
 
 export interface Metrics {
   /** A request ended. `endpoint` is the route, never the path as sent: unbounded labels would be a leak. */
@@ -10,8 +11,8 @@ export interface Metrics {
   /** Between two tokens of one choice. */
   nextToken(endpoint: string, seconds: number): void;
   tokens(prompt: number, generated: number): void;
-  /** `status` is undefined where the engine did not answer in time. */
-  render(status: EngineStatus | undefined): Promise<string>;
+  /** Each is undefined where the engine did not answer in time. */
+  render(status: EngineStatus | undefined, heat: HeatReport | undefined): Promise<string>;
   readonly contentType: string;
 }
 
@@ -73,7 +74,7 @@ export function createMetrics(): Metrics {
       prompt.inc(promptTokens);
       generated.inc(generatedTokens);
     },
-    async render(status) {
+    async render(status, heat) {
       up.set(status === undefined ? 0 : 1);
       if (status === undefined) return await registry.metrics();
       ready.set(status.ready ? 1 : 0);
@@ -82,7 +83,8 @@ export function createMetrics(): Metrics {
       kvReserved.set(status.kvBytesReserved);
       kvLimit.set(status.kvBytesLimit);
       shards.set(status.shards.filter((shard) => shard.connected).length);
-      return (await registry.metrics()) + engineCounters(status.counters);
+      const ofHeat = heat === undefined ? '' : heatMetrics(heat);
+      return (await registry.metrics()) + engineCounters(status.counters) + ofHeat;
     },
   };
 }

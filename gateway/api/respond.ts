@@ -1,7 +1,7 @@
 // Runs a request's generations and answers with them, whole or as a stream. Knows neither endpoint's fields.
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
-import type { GenerationRequest } from '../engine/messages.ts';
+import type { GenerationRequest, Rung } from '../engine/messages.ts';
 import { admitted } from './admission.ts';
 import { type AnswerEvent, answer } from './answer.ts';
 import type { ApiContext } from './context.ts';
@@ -42,6 +42,7 @@ export async function respond(
     fingerprint: await context.fingerprint.current(),
     seed,
     digests: request.expertgrid?.digests === true,
+    routes: request.expertgrid?.routes === true,
   };
   const cancel = new AbortController();
   const events = generations(context, record, plan, seed, cancel);
@@ -71,7 +72,7 @@ export async function respond(
 
 /** All choices' events as they come. They end together: one failure, or the caller's leaving, stops every generation. */
 function generations(
-  { engine, tokenizer, stopIds }: ApiContext,
+  { engine, tokenizer, stopIds, degrade }: ApiContext,
   record: RequestRecord,
   { request, prompts, logprobs }: Plan,
   seed: number,
@@ -91,12 +92,20 @@ function generations(
       stopIds: endIds,
       logprobs,
       digests: request.expertgrid?.digests === true,
+      routes: request.expertgrid?.routes === true,
+      ...degradeOf(request, degrade),
       traceId: record.id,
     };
     const onToken = (choice: number) => record.token(choice);
     return answer({ engine, tokenizer, request: generation, index, stops, signal, onToken });
   });
   return merge(sources, () => cancel.abort());
+}
+
+/** What the request allows, or else the gateway. */
+function degradeOf({ expertgrid }: CommonRequest, byDefault: Rung | undefined): { degrade?: Rung } {
+  const rung = expertgrid?.degrade ?? byDefault;
+  return rung === undefined || rung === 'none' ? {} : { degrade: rung };
 }
 
 async function collect(events: AsyncIterable<AnswerEvent>): Promise<WholeChoice[]> {

@@ -1,6 +1,7 @@
 // The request fields that both endpoints share, as zod schemas. Their shapes and ranges live here and nowhere else; an
 // OpenAPI document can be generated from them. `null` means absent throughout.
 import { z } from 'zod';
+import { rungs } from '../engine/messages.ts';
 
 /** zod's message carries the noun that OpenAI's error codes use for a number. */
 const decimal = (least: number, most: number) => z.number().min(least, 'decimal').max(most, 'decimal');
@@ -41,7 +42,15 @@ export const commonFields = {
   safety_identifier: z.string().nullish(),
   prompt_cache_key: z.string().nullish(),
   verbosity: z.enum(['low', 'medium', 'high']).nullish(),
-  expertgrid: z.strictObject({ digests: z.boolean().nullish() }).nullish(),
+  expertgrid: z
+    .strictObject({
+      digests: z.boolean().nullish(),
+      /** Report each token's experts. */
+      routes: z.boolean().nullish(),
+      /** The lowest rung that may stand in for an expert; the gateway's own default where absent. */
+      degrade: z.enum(['none', ...rungs]).nullish(),
+    })
+    .nullish(),
 };
 
 const common = z.strictObject(commonFields);

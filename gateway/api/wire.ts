@@ -1,4 +1,5 @@
 // What the two completion endpoints' answers have in common, and the seam for what differs. Knows no engine.
+import { type DegradedHops, type Route, rungs } from '../engine/messages.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
 
@@ -34,6 +35,8 @@ export interface Frame {
   seed: number;
   /** Report digests of the logits beside the tokens. */
   digests: boolean;
+  /** Report which experts each token went through. */
+  routes: boolean;
 }
 
 export interface Usage {
@@ -42,20 +45,36 @@ export interface Usage {
   total_tokens: number;
   /** Left out where a choice ended before the engine told. */
   prompt_tokens_details?: { cached_tokens: number };
+  /** Times that something stood in for an expert, by rung; left out where nothing did. */
+  degraded_hops?: DegradedHops;
 }
 
 export function totalUsage(choices: readonly ChoiceUsage[]): Usage {
   const prompt = sum(choices.map((choice) => choice.promptTokens));
   const completion = sum(choices.map((choice) => choice.completionTokens));
   const cached = choices.map((choice) => choice.cachedTokens).filter((count) => count !== undefined);
-  const usage = { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+  const degraded = totalHops(choices);
+  const usage = {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    ...(degraded !== undefined && { degraded_hops: degraded }),
+  };
   if (cached.length < choices.length) return usage;
   return { ...usage, prompt_tokens_details: { cached_tokens: sum(cached) } };
 }
 
+function totalHops(choices: readonly ChoiceUsage[]): DegradedHops | undefined {
+  const total: DegradedHops = {};
+  for (const rung of rungs) {
+    const count = sum(choices.map(({ degradedHops }) => degradedHops?.[rung] ?? 0));
+    if (count > 0) total[rung] = count;
+  }
+  return Object.keys(total).length > 0 ? total : undefined;
+}
+
 export function wholeBody(choices: readonly WholeChoice[], format: WireFormat, frame: Frame): object {
   const { id, created, model, fingerprint, seed } = frame;
-  const digests = choices.map(({ tokens }) => digestsOf(tokens));
   return {
     id,
     object: format.object,
@@ -64,7 +83,11 @@ export function wholeBody(choices: readonly WholeChoice[], format: WireFormat, f
     choices: choices.map((choice) => format.whole(choice)),
     usage: totalUsage(choices.map((choice) => choice.usage)),
     system_fingerprint: fingerprint,
-    expertgrid: frame.digests ? { seed, digests } : { seed },
+    expertgrid: {
+      seed,
+      ...(frame.digests && { digests: choices.map(({ tokens }) => digestsOf(tokens)) }),
+      ...(frame.routes && { routes: choices.map(({ tokens }) => routesOf(tokens)) }),
+    },
   };
 }
 
@@ -76,9 +99,13 @@ export async function* chunks(
   const { id, created, model, fingerprint } = frame;
   const usages: ChoiceUsage[] = [];
   let seedTold = false;
-  function chunk(choices: object[], tokens: readonly AnswerToken[] = []): object {
-    const digests = frame.digests && tokens.length > 0 ? { digests: digestsOf(tokens) } : {};
-    const own = seedTold ? digests : { seed: frame.seed, ...digests };
+  function chunk(choices: object[], tokens: readonly AnswerToken[] = [], extra: object = {}): object {
+    const own = {
+      ...(seedTold ? {} : { seed: frame.seed }),
+      ...(frame.digests && tokens.length > 0 && { digests: digestsOf(tokens) }),
+      ...(frame.routes && tokens.length > 0 && { routes: routesOf(tokens) }),
+      ...extra,
+    };
     seedTold = true;
     return {
       id,
@@ -97,7 +124,9 @@ export async function* chunks(
       yield chunk([format.piece(event)], event.tokens);
     } else {
       usages.push(event.usage);
-      yield chunk([format.finish(event)]);
+      const { degradedHops } = event.usage;
+      // Callers who do not ask for usage are told as well.
+      yield chunk([format.finish(event)], [], degradedHops && { degraded_hops: degradedHops });
     }
   }
   if (includeUsage) yield { ...chunk([]), usage: totalUsage(usages) };
@@ -105,6 +134,11 @@ export async function* chunks(
 
 function digestsOf(tokens: readonly AnswerToken[]): string[] {
   return tokens.map(({ digest = '' }) => digest);
+}
+
+/** `[tokens][layers][k]` */
+function routesOf(tokens: readonly AnswerToken[]): Route[] {
+  return tokens.map(({ route = [] }) => route);
 }
 
 function sum(numbers: readonly number[]): number {

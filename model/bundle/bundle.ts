@@ -9,10 +9,12 @@ import type { ExpertWeights, Matrix } from '../tensor.ts';
 import { dequantize } from '../tiles.ts';
 import { checkDense, checkExperts } from './check.ts';
 import { type BundleFiles, openFiles } from './files.ts';
+import { checkGolden, type GoldenSource, goldenSource } from './golden-file.ts';
 import {
   contentHashOf,
   DENSE_FILE,
   expertsFile,
+  GOLDEN_FILE,
   MANIFEST_FILE,
   type Manifest,
   parseJson,
@@ -38,6 +40,8 @@ export interface Bundle {
   /** The dense part's matrices in the order of the file, for one who checks them without this bundle's handles. */
   matrixRanges(): HashedRange[];
   expertRange(unit: Unit): HashedRange;
+  /** Undefined where it has no golden rows; `openGoldens` makes rows of the bytes. */
+  readonly golden: GoldenSource | undefined;
   /** Closes the files; reads still under way fail. */
   close(): Promise<void>;
 }
@@ -68,6 +72,7 @@ interface Contents {
   dense: TensorMap;
   /** By layer. */
   experts: readonly TensorMap[];
+  golden: GoldenSource | undefined;
 }
 
 /**
@@ -109,11 +114,24 @@ async function readContents(dir: string, manifest: Manifest, files: BundleFiles)
     checkExperts(config, manifest, layer, stored, join(dir, name));
     experts.push(stored);
   }
-  return { config, dense, experts };
+  return { config, dense, experts, golden: await readGolden(dir, manifest, files, config) };
+}
+
+async function readGolden(
+  dir: string,
+  { goldenRows }: Manifest,
+  files: BundleFiles,
+  config: ModelConfig,
+): Promise<GoldenSource | undefined> {
+  if (goldenRows === undefined) return undefined;
+  const tensors = await files.header(GOLDEN_FILE);
+  const header = { tensors, metadata: await files.metadata(GOLDEN_FILE) };
+  checkGolden(config, goldenRows, header, join(dir, GOLDEN_FILE));
+  return goldenSource(files, config, goldenRows, tensors);
 }
 
 function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, contents: Contents): Bundle {
-  const { config, dense, experts } = contents;
+  const { config, dense, experts, golden } = contents;
   const { bits, group } = manifest;
   const denseByName = new Map([...denseTensors(config)].map((tensor) => [tensor.name, tensor]));
 
@@ -196,6 +214,7 @@ function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, content
       const { file, offset, length, hash } = rangeOf(unit);
       return { path: join(dir, file), offset, bytes: length, hash, what: expertNamed(unit) };
     },
+    golden,
     close: () => files.close(),
   };
 }

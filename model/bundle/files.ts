@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import { readExactly } from '../read-exactly.ts';
-import { readTensorMap, type TensorMap } from '../safetensors.ts';
+import { readMetadata, readTensorMap, type TensorMap } from '../safetensors.ts';
 import { shortHash } from './hash.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -21,6 +21,8 @@ export interface BundleFiles {
   /** Bytes in memory of their own, so that wider views over them are aligned. */
   read(stretch: Stretch): Promise<Uint8Array<ArrayBuffer>>;
   header(name: string): Promise<TensorMap>;
+  /** The texts that a header holds beside its tensors. */
+  metadata(name: string): Promise<Readonly<Record<string, string>>>;
   close(): Promise<void>;
 }
 
@@ -64,6 +66,7 @@ export async function openFiles(dir: string, listed: Manifest['files']): Promise
       throw damaged(path, what);
     },
     header: async (name) => readTensorMap(find(name), join(dir, name)),
+    metadata: async (name) => readMetadata(find(name), join(dir, name)),
     close,
   };
 }

@@ -1,9 +1,9 @@
-// Golden answers: what a sound expert gives for a row that everyone can make. Knows no device, no files.
+// Rows drawn from nothing but numbers, and the digest that names an answer's bits. Knows no device, no files.
 import { shortHash } from './hash.ts';
 
 /**
- * The golden row of a unit, `[hidden]`: multiples of 2^-23 in [-1, 1), exact in float32, from integer arithmetic
- * modulo 2^32 alone, so that any language makes the same one (docs/bundle.md).
+ * A row for a unit, `[hidden]`: multiples of 2^-23 in [-1, 1), exact in float32, from integer arithmetic modulo 2^32
+ * alone, so that every machine makes the same one.
  */
 export function goldenInput(layer: number, expert: number, hidden: number): Float32Array {
   const unit = scramble(Math.imul(layer, 65_537) + expert + 1);

@@ -8,6 +8,7 @@ import { hashLines } from './hash.ts';
 
 export const MANIFEST_FILE = 'bundle.json';
 export const DENSE_FILE = 'dense.safetensors';
+export const GOLDEN_FILE = 'golden.safetensors';
 
 /** `experts-LLLLL.safetensors`, one file a layer. */
 export function expertsFile(layer: number): string {
@@ -22,6 +23,13 @@ const fileName = z.string().regex(/^[\w][\w.-]*$/);
 
 const unitSchema = z.object({ file: fileName, offset: length, length: length.min(1), hash: shortHash });
 
+const goldenSchema = z.object({
+  numericsClass: z.string().min(1),
+  input: shortHash,
+  digests: shortHash,
+  answers: z.array(shortHash),
+});
+
 const manifestSchema = z.object({
   format: z.literal(1),
   tool: z.string(),
@@ -33,16 +41,19 @@ const manifestSchema = z.object({
   files: z.record(fileName, z.object({ bytes: length, hash: shortHash.optional() })),
   dense: z.record(z.string(), shortHash),
   experts: z.array(z.array(unitSchema)),
-  golden: z.record(z.string(), z.array(z.array(shortHash))),
+  goldenRows: goldenSchema.optional(),
 });
 
 /** One expert of one layer: `length` bytes of `file` from `offset`; gate, up and down one after the other. */
 export type ExpertRange = z.infer<typeof unitSchema>;
 
+/** Hashes of the tensors of `golden.safetensors`, of `answers` one a layer, and the class of the answers. */
+export type GoldenRows = z.infer<typeof goldenSchema>;
+
 /**
  * `identity` names the source at every precision, `contentHash` these very weights. `files` lists every file of the
- * bundle but this one, with a hash for those that are copied whole. `experts[layer][expert]`, and digests of golden
- * answers as `golden[numericsClass][layer][expert]`.
+ * bundle but this one, with a hash for those that are copied whole. `experts[layer][expert]`. A bundle need not have
+ * golden rows.
  */
 export type Manifest = z.infer<typeof manifestSchema>;
 
@@ -53,7 +64,7 @@ export function parseManifest(json: unknown, file: string): Manifest {
   throw new InputError(`${file}: field ${issue?.path.join('.')}: ${issue?.message}`);
 }
 
-/** Names a bundle's weights and files, golden digests apart: two bundles with one content hash are interchangeable. */
+/** Names a bundle's weights and files, golden rows apart: two bundles with one content hash are interchangeable. */
 export function contentHashOf({ bits, group, files, dense, experts }: Omit<Manifest, 'contentHash'>): string {
   const sorted = <T>(record: Record<string, T>) =>
     Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -91,14 +102,18 @@ export async function writeManifest(dir: string, manifest: Manifest): Promise<vo
   await rename(`${path}.new`, path);
 }
 
-/** Adds (or replaces) one numerics class's golden digests, `digests[layer][expert]`. */
-export async function addGoldens(dir: string, numericsClass: string, digests: string[][]): Promise<void> {
-  const manifest = await readManifest(dir);
-  const complete = manifest.experts.every((units, layer) => units.length === digests[layer]?.length);
-  if (!complete || digests.length !== manifest.experts.length) {
-    throw new InputError(
-      `${join(dir, MANIFEST_FILE)}: golden digests of ${numericsClass} do not match its experts`,
-    );
-  }
-  await writeManifest(dir, { ...manifest, golden: { ...manifest.golden, [numericsClass]: digests } });
+/**
+ * Adds or replaces the golden rows: `staged`, a file in `dir`, becomes `golden.safetensors`. Whoever opens the bundle in
+ * between finds it whole, with golden rows or without.
+ */
+export async function publishGoldenRows(
+  dir: string,
+  { staged, bytes, rows }: { staged: string; bytes: number; rows: GoldenRows },
+): Promise<void> {
+  const { goldenRows: earlier, ...manifest } = await readManifest(dir);
+  const { [GOLDEN_FILE]: _, ...files } = manifest.files;
+  if (earlier !== undefined) await writeManifest(dir, { ...manifest, files });
+  await rename(join(dir, staged), join(dir, GOLDEN_FILE));
+  const listed = { ...files, [GOLDEN_FILE]: { bytes } };
+  await writeManifest(dir, { ...manifest, files: listed, goldenRows: rows });
 }

@@ -43,7 +43,7 @@ export interface WrittenBundle {
   dir: string;
   identity: string;
   contentHash: string;
-  /** Of all files but bundle.json. */
+  /** Of all files but bundle.json and what `beforeFinish` adds. */
   bytes: number;
   tasks: number;
   /** Tasks found done by an earlier run. */
@@ -141,7 +141,6 @@ function describe(plan: BundlePlan, contents: BundleContents, results: readonly 
     files: Object.fromEntries([...copies, ...files.map(({ name, bytes }) => [name, { bytes }] as const)]),
     dense: Object.fromEntries(dense.sort(([a], [b]) => (a < b ? -1 : 1))),
     experts,
-    golden: {},
   };
   return { ...manifest, contentHash: contentHashOf(manifest) };
 }

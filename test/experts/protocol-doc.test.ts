@@ -12,7 +12,7 @@ import {
   runRequestToParams,
 } from '../../experts/wire.ts';
 import { decodeMessage, encodeMessage } from '../../rpc/codec.ts';
-import { RpcError } from '../../rpc/errors.ts';
+import { RpcError, rpcErrorCodes } from '../../rpc/errors.ts';
 import { FrameSplitter } from '../../rpc/frame.ts';
 import type { Message } from '../../rpc/messages.ts';
 import { framed } from '../rpc/framed.ts';
@@ -91,6 +91,13 @@ test('the documented bytes are understood as the document says', () => {
   if (answered.type !== 'response') throw new Error('not a response');
   expect(parseRunAnswer(answered.result, 3, 2)).toEqual(ran);
   expect(decoded('run-error')).toMatchObject({ error: { code: 'not_held', message: notHeld.message } });
+});
+
+test('the table of errors has every code, with whether it may be tried again', () => {
+  const [, table = ''] = /### Errors\n([\s\S]*?)\n### /.exec(doc) ?? [];
+  const rows = [...table.matchAll(/^\| `(\w+)` +\| (yes|no) /gm)].map(([, code, again]) => [code, again]);
+  const codes = rpcErrorCodes.map((code) => [code, new RpcError(code, '').retryable ? 'yes' : 'no']);
+  expect(rows).toEqual(codes);
 });
 
 function documented(name: string): Buffer {

@@ -7,6 +7,7 @@ import type {
   GenerationError,
   GenerationPart,
   GenerationRequest,
+  HeatReport,
 } from '../../gateway/engine/messages.ts';
 
 export interface FakeEngineOptions {
@@ -21,7 +22,8 @@ export interface FakeEngineOptions {
   /** Ends the generation with this error instead of the token at `after`. */
   fail?: { after: number; error: GenerationError };
   status?: Partial<EngineStatus>;
-  /** How long `status()` takes. */
+  heat?: HeatReport;
+  /** How long `status()` and `heat()` take. */
   statusMs?: number;
 }
 
@@ -94,10 +96,25 @@ export class FakeEngine implements EngineClient {
     };
   }
 
+  async heat({ successors = false }: { successors?: boolean } = {}): Promise<HeatReport> {
+    await sleep(this.options.statusMs ?? 0);
+    const { successors: known, ...heat } = this.options.heat ?? noHeat;
+    return successors && known !== undefined ? { ...heat, successors: known } : heat;
+  }
+
   async close(): Promise<void> {
     this.options = { ...this.options, fail: { after: 0, error: shuttingDown } };
   }
 }
+
+const noHeat: HeatReport = {
+  layers: 1,
+  experts: 2,
+  halfLifeSeconds: 600,
+  counts: new Float64Array(2),
+  totals: new Float64Array(2),
+  steps: [],
+};
 
 const shuttingDown: GenerationError = {
   code: 'shutting_down',

@@ -3,10 +3,12 @@ import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Address } from '../../rpc/address.ts';
 import { Line } from './line.ts';
 import { eventually } from './process.ts';
 import { uniform } from './random.ts';
 import { type Relay, type RelayOptions, startRelay } from './relay.ts';
+import { startRelayThread } from './relay-thread.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -15,6 +17,12 @@ afterEach(async () => {
 
 /** A server that sends back what it gets, and a relay before it. */
 async function startEcho(options: Omit<RelayOptions, 'to'> = {}): Promise<Relay> {
+  const relay = await startRelay({ to: await listenEcho(), ...options });
+  closers.push(() => relay.close());
+  return relay;
+}
+
+async function listenEcho(): Promise<Address> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
@@ -29,9 +37,7 @@ async function startEcho(options: Omit<RelayOptions, 'to'> = {}): Promise<Relay>
   });
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('a TCP server has no port');
-  const relay = await startRelay({ to: { host: '127.0.0.1', port: bound.port }, ...options });
-  closers.push(() => relay.close());
-  return relay;
+  return { host: '127.0.0.1', port: bound.port };
 }
 
 interface Client {
@@ -41,7 +47,7 @@ interface Client {
   ended: Promise<'end' | 'broken'>;
 }
 
-async function open({ address }: Relay): Promise<Client> {
+async function open({ address }: Pick<Relay, 'address'>): Promise<Client> {
   const socket = connect({ ...address, noDelay: true });
   const chunks: Buffer[] = [];
   socket.on('data', (chunk) => chunks.push(chunk));
@@ -158,6 +164,66 @@ describe('a relay', () => {
     await eventually(() => second.got().toString() === 'y');
     expect(first.got().length).toBe(0);
     expect(first.socket.readyState).toBe('open');
+  });
+
+  it('counts what it has silenced until who connected gives up', async () => {
+    const relay = await startEcho();
+    const first = await open(relay);
+    first.socket.write('x');
+    await eventually(() => first.got().length === 1);
+    relay.silence();
+    await open(relay);
+    await eventually(() => relay.connections === 2);
+    expect(relay.silent).toBe(1);
+    first.socket.end();
+    await eventually(() => relay.silent === 0);
+  });
+
+  it('slips garbage into both directions between what is sent', async () => {
+    const relay = await startEcho();
+    const { socket, got } = await open(relay);
+    socket.write('a');
+    await eventually(() => got().length === 1);
+    relay.garble(Buffer.from('??'));
+    await eventually(() => got().length === 5); // to the client, and from the echo what it got
+    socket.write('b');
+    await eventually(() => got().toString() === 'a????b');
+  });
+
+  it('leads new connections elsewhere once told, from the same address', async () => {
+    const relay = await startEcho();
+    const kept = await open(relay);
+    kept.socket.write('x');
+    await eventually(() => kept.got().length === 1);
+    const [gone, there] = [await listenEcho(), await listenEcho()];
+    relay.retarget(gone);
+    for (const close of closers.splice(-2, 1)) await close();
+    expect(await (await open(relay)).ended).toBe('broken');
+    relay.retarget(there);
+    const moved = await open(relay);
+    moved.socket.write('y');
+    await eventually(() => moved.got().toString() === 'y');
+    kept.socket.write('z');
+    await eventually(() => kept.got().toString() === 'xz');
+  });
+
+  it('does the same from a thread of its own', async () => {
+    const relay = await startRelayThread({ to: await listenEcho() });
+    closers.push(() => relay.close());
+    const first = await open(relay);
+    first.socket.write('x');
+    await eventually(() => first.got().length === 1);
+    relay.silence();
+    expect(await relay.state()).toEqual({ connections: 1, silent: 1 });
+    relay.cut();
+    expect(await first.ended).toBe('broken');
+    await eventually(async () => (await relay.state()).connections === 0);
+    relay.retarget(await listenEcho());
+    const second = await open(relay);
+    second.socket.write('y');
+    await eventually(() => second.got().toString() === 'y');
+    relay.garble(Buffer.of(7));
+    await eventually(() => second.got().length === 3);
   });
 
   it('cuts or silences a connection after a number of bytes that the seed decides', async () => {

@@ -1,5 +1,5 @@
-// A TCP relay with the faults of a network: delay, jitter, a narrow line, connections that break or fall silent. Bytes
-// keep their order; what is random comes from the seed. Knows no frames.
+// A TCP relay with the faults of a network: delay, jitter, a narrow line, connections that break, fall silent or carry
+// what nobody sent. Bytes keep their order; what is random comes from the seed. Knows no frames.
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { Address } from '../../rpc/address.ts';
@@ -18,10 +18,16 @@ export interface Relay {
   readonly address: Address;
   /** Open now. */
   readonly connections: number;
+  /** Of these, fallen silent and not given up yet by who connected. */
+  readonly silent: number;
   /** Breaks every open connection; new ones are taken. */
   cut(): void;
   /** Forwards nothing more of the open connections and closes none: a peer that is gone without a word. */
   silence(): void;
+  /** Slips bytes that nobody sent into both directions of every open connection. */
+  garble(bytes: Uint8Array): void;
+  /** Where new connections lead from now on; the open ones stay. */
+  retarget(to: Address): void;
   close(): Promise<void>;
 }
 
@@ -47,6 +53,7 @@ export async function startRelay({
   ...line
 }: RelayOptions): Promise<Relay> {
   const open = new Set<RelayedConnection>();
+  let target = to;
   let count = 0;
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     const own = seedOf(seed, `connection ${count++}`);
@@ -57,7 +64,7 @@ export async function startRelay({
     };
     const connection = new RelayedConnection({
       near,
-      far: connect({ ...to, allowHalfOpen: true, noDelay: true }),
+      far: connect({ ...target, allowHalfOpen: true, noDelay: true }),
       up: new Line({ ...line, seed: seedOf(own, 'up') }),
       down: new Line({ ...line, seed: seedOf(own, 'down') }),
       cutAfter: limitOf(cutWithin),
@@ -76,11 +83,20 @@ export async function startRelay({
     get connections() {
       return open.size;
     },
+    get silent() {
+      return [...open].filter((connection) => connection.silent).length;
+    },
     cut() {
       for (const connection of open) connection.cut();
     },
     silence() {
       for (const connection of open) connection.silence();
+    },
+    garble(bytes) {
+      for (const connection of open) connection.garble(bytes);
+    },
+    retarget(to) {
+      target = to;
     },
     async close() {
       const closed = once(server, 'close');
@@ -132,6 +148,15 @@ class RelayedConnection {
     this.#silent = true;
   }
 
+  get silent(): boolean {
+    return this.#silent && !this.#options.near.destroyed;
+  }
+
+  garble(bytes: Uint8Array): void {
+    if (this.#silent) return;
+    for (const socket of this.#sockets) if (socket.writable) socket.write(bytes);
+  }
+
   #forward(from: Socket, to: Socket, line: Line): void {
     const travelling: Travelling[] = [];
     let held = 0;
@@ -156,7 +181,11 @@ class RelayedConnection {
       if (callOff === undefined) deliver();
     };
     from.on('data', enter);
-    from.on('end', () => enter(undefined));
+    from.on('end', () => {
+      if (this.#silent)
+        from.destroy(); // nobody is told, and nobody listens there any more
+      else enter(undefined);
+    });
     to.on('close', () => callOff?.());
   }
 

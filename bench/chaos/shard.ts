@@ -1,0 +1,54 @@
+// A shard process that does wrong when its parent tells it over IPC: `shard.ts MODEL EXPERTS`. Service, server and device
+// are those of `expertgrid shard`. Knows no schedule.
+import { modelOffer } from '../../cli/offer.ts';
+import { parseHoldings } from '../../experts/holdings.ts';
+import { createShardService } from '../../experts/service.ts';
+import { openBundle } from '../../model/bundle/bundle.ts';
+import { openExpertDevice } from '../../model/devices/open.ts';
+import { listen } from '../../rpc/server.ts';
+import { type Behaviour, type Counts, Misbehaviour } from './misbehaviour.ts';
+
+export type ShardOrder = { type: 'behave'; behaviour: Behaviour } | { type: 'count' };
+
+/** Every order is answered by the counts so far; those of `behave` are of the behaviour before. */
+export type ShardReport = { type: 'ready'; port: number } | { type: 'counts'; counts: Counts };
+
+/** Calls in flight get this long to end. */
+const DRAIN_MS = 10_000;
+
+const [directory, experts] = process.argv.slice(2);
+if (directory === undefined || experts === undefined) throw new Error('usage: shard.ts MODEL EXPERTS');
+
+process.on('SIGINT', () => {}); // a terminal's Ctrl-C is its parent's to act on
+process.once('disconnect', () => process.exit(0));
+
+const bundle = await openBundle(directory);
+const units = parseHoldings(experts, bundle.config);
+const device = openExpertDevice({ bundle, threads: 1 });
+await device.load(units);
+for (const unit of units) device.mapIn?.(unit);
+
+const misbehaviour = new Misbehaviour();
+const service = createShardService({
+  device: misbehaviour.device(device),
+  model: modelOffer(bundle),
+  units,
+  version: 'chaos',
+});
+const server = await listen({ handlers: misbehaviour.handlers(service.handlers) });
+
+process.on('message', (order: ShardOrder) => {
+  const { counts } = misbehaviour;
+  if (order.type === 'behave') misbehaviour.set(order.behaviour);
+  report({ type: 'counts', counts });
+});
+process.once('SIGTERM', async () => {
+  service.drain();
+  await server.close({ graceMs: DRAIN_MS });
+  process.exit(0);
+});
+report({ type: 'ready', port: server.address.port });
+
+function report(message: ShardReport): void {
+  process.send?.(message);
+}

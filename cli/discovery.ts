@@ -1,0 +1,142 @@
+// Keeps asking where a gateway's shards are: DNS and files are looked at again and again. Knows no shards.
+import { lookup, resolveSrv } from 'node:dns/promises';
+import { readFile } from 'node:fs/promises';
+import { formatAddress, parseAddress } from '../rpc/address.ts';
+import { changesOf, distinct, parseShardsFile, type ShardSource } from './shard-source.ts';
+
+const DNS_EVERY = 2_000;
+/** A file counts when it was found the same twice: it may be read while it is being written. Milliseconds. */
+const FILE_EVERY = 500;
+
+export interface NameService {
+  /** A and AAAA records, as the machine looks them up. */
+  addresses(name: string): Promise<string[]>;
+  /** SRV records. */
+  services(name: string): Promise<{ name: string; port: number }[]>;
+}
+
+export interface DiscoverOptions {
+  log: (level: 'info' | 'warn', message: string) => void;
+  names?: NameService;
+  everyMs?: number;
+}
+
+export interface Discovery {
+  /** Of the shards, the last that were found. */
+  readonly addresses: readonly string[];
+  /** Calls `onChange` after every change from here on. */
+  follow(onChange: (addresses: readonly string[]) => void): void;
+  stop(): void;
+}
+
+const systemNames: NameService = {
+  async addresses(name) {
+    return (await lookup(name, { all: true })).map(({ address }) => address);
+  },
+  services: resolveSrv,
+};
+
+/**
+ * Rejects where a file is malformed or missing at the start. Afterwards, and for a name from the start, what fails leaves
+ * the last answer as it is and is logged once.
+ */
+export async function discover(
+  source: ShardSource,
+  { log, names = systemNames, everyMs }: DiscoverOptions,
+): Promise<Discovery> {
+  if ('addresses' in source) return fixed(source.addresses);
+  if ('file' in source) {
+    const look = settled(() => readFile(source.file, 'utf8'), source.file);
+    const first = parseShardsFile(await readFile(source.file, 'utf8'), source.file);
+    return poll({ first, look, everyMs: everyMs ?? FILE_EVERY, log });
+  }
+  const look = () => lookUp(source.dns, names);
+  const first = await look().catch((error: Error) => {
+    log('warn', `${error.message}; it is asked for again and again`);
+    return [];
+  });
+  return poll({ first, look, everyMs: everyMs ?? DNS_EVERY, log });
+}
+
+function fixed(addresses: readonly string[]): Discovery {
+  return { addresses, follow() {}, stop() {} };
+}
+
+async function lookUp(dns: string, names: NameService): Promise<string[]> {
+  const found = await askFor(dns, names).catch((cause: NodeJS.ErrnoException) => {
+    throw new Error(`looking up ${dns} failed: ${cause.code ?? cause.message}`, { cause });
+  });
+  if (found.length === 0) throw new Error(`looking up ${dns} gave no address`);
+  return distinct(found);
+}
+
+async function askFor(dns: string, names: NameService): Promise<string[]> {
+  if (dns.startsWith('_')) {
+    return (await names.services(dns)).map(({ name, port }) => formatAddress({ host: name, port }));
+  }
+  const { host, port } = parseAddress(dns);
+  return (await names.addresses(host)).map((address) => formatAddress({ host: address, port }));
+}
+
+/** Gives undefined while the text is still changing. */
+function settled(read: () => Promise<string>, name: string): () => Promise<string[] | undefined> {
+  let last: string | undefined;
+  return async () => {
+    const text = await read();
+    const same = text === last;
+    last = text;
+    return same ? parseShardsFile(text, name) : undefined;
+  };
+}
+
+interface PollOptions extends Pick<DiscoverOptions, 'log'> {
+  first: readonly string[];
+  /** Undefined: nothing is known yet. */
+  look: () => Promise<readonly string[] | undefined>;
+  everyMs: number;
+}
+
+function poll({ first, look, everyMs, log }: PollOptions): Discovery {
+  let addresses = first;
+  let onChange: (addresses: readonly string[]) => void = () => {};
+  let failed = '';
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  const again = () => {
+    if (!stopped) timer = setTimeout(() => void turn().finally(again), everyMs);
+    timer?.unref();
+  };
+  async function turn(): Promise<void> {
+    try {
+      const found = await look();
+      if (found === undefined || stopped) return;
+      failed = '';
+      use(found);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== failed) log('warn', `${message}; the shards that are known stay`);
+      failed = message;
+    }
+  }
+  function use(found: readonly string[]): void {
+    const changes = changesOf(addresses, found);
+    if (changes === undefined) return;
+    addresses = found;
+    const told = [...changes.added.map((each) => `+${each}`), ...changes.removed.map((each) => `-${each}`)];
+    log('info', `shards have changed: ${told.join(' ')}`);
+    onChange(found);
+  }
+  again();
+  return {
+    get addresses() {
+      return addresses;
+    },
+    follow(listener) {
+      onChange = listener;
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,37 @@
+// A shard's experts held against the bundle's golden rows: before it serves, and while it does. Knows no sockets.
+import { type Checked, checkInRounds, findFault, sampleUnits } from '../experts/golden-check.ts';
+import type { Bundle } from '../model/bundle/bundle.ts';
+import { openGoldens } from '../model/bundle/goldens.ts';
+import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
+
+/** Units of each layer that are checked before it serves. */
+const CHECKED_FIRST = 2;
+
+export interface GoldenChecks {
+  /** From now on, one unit each time. */
+  goOn(everyMs: number, onFault: (fault: string) => void): void;
+  /** Resolves when none is being checked. */
+  stop(): Promise<void>;
+}
+
+/** Checks a sample at once, and throws where one is wrong. Undefined where the bundle has no golden rows. */
+export async function checkGoldens(
+  bundle: Bundle,
+  device: ExpertDevice,
+  units: readonly Unit[],
+): Promise<GoldenChecks | undefined> {
+  const goldens = await openGoldens(bundle);
+  if (goldens === undefined) return undefined;
+  const checked: Checked = { device, goldens, bits: bundle.bits };
+  const fault = await findFault(checked, sampleUnits(units, CHECKED_FIRST));
+  if (fault !== undefined) throw new Error(`${bundle.dir}: ${fault}; this shard does not serve`);
+  let rounds: ReturnType<typeof checkInRounds> | undefined;
+  return {
+    goOn(everyMs, onFault) {
+      if (everyMs > 0) rounds = checkInRounds({ ...checked, units, everyMs, onFault });
+    },
+    async stop() {
+      await rounds?.stop();
+    },
+  };
+}

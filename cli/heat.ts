@@ -1,0 +1,43 @@
+// `expertgrid heat`: which experts of a running gateway are hot, drawn in the terminal.
+import { setTimeout as delay } from 'node:timers/promises';
+import { Command } from 'commander';
+import { askHeat } from './ask-heat.ts';
+import { flag, integer } from './flags.ts';
+import { heatMap } from './heat-map.ts';
+
+interface HeatFlags {
+  watch: number | boolean;
+}
+
+/** Seconds between two looks, where nothing else is said. */
+const WATCH = 2;
+const CLEAR = '\x1b[H\x1b[2J';
+
+export function heatCommand(): Command {
+  return new Command('heat')
+    .description("Draw a gateway's heat: rows by layer and expert, and who is hottest and coldest.")
+    .argument('<url>', 'address of the gateway, or a file with its answer')
+    .addOption(
+      flag('--watch [seconds]', `draw again and again, every ${WATCH} seconds unless said`)
+        .argParser(integer({ min: 1, max: 3600 }))
+        .default(false),
+    )
+    .action(async (from: string, { watch }: HeatFlags) => {
+      if (watch === false) return void process.stdout.write(await draw(from));
+      const seconds = watch === true ? WATCH : watch;
+      for (;;) {
+        const drawn = await draw(from);
+        process.stdout.write(process.stdout.isTTY ? CLEAR + drawn : `${drawn}\n`);
+        await delay(Number(seconds) * 1000);
+      }
+    });
+}
+
+async function draw(from: string): Promise<string> {
+  const heat = await askHeat(from);
+  const { isTTY, columns = 80 } = process.stdout;
+  const colour = isTTY && (process.env.NO_COLOR ?? '') === '';
+  const rows = Math.round(heat.counts[0]?.reduce((sum, count) => sum + count, 0) ?? 0);
+  const title = `${rows} rows a layer, those of ${heat.halfLifeSeconds / 60} minutes ago counted by half`;
+  return `${title}\n\n${heatMap(heat, isTTY ? { columns, colour } : {})}\n`;
+}

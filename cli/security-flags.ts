@@ -1,0 +1,120 @@
+// The flags that close the expert plane to strangers, and what they become. Files travel between threads and processes
+// as paths; each reads them itself. Knows no verb.
+import type { Command } from 'commander';
+import { isLoopback } from '../rpc/address.ts';
+import type { TlsPaths } from '../rpc/credential-files.ts';
+import { type Credentials, openCredentials } from '../rpc/credentials.ts';
+import { flag } from './flags.ts';
+
+export interface SecurityFlags {
+  tlsCert?: string;
+  tlsKey?: string;
+  tlsCa?: string;
+  tlsPeers?: string[];
+  secretFile?: string;
+}
+
+/** Plain data, all of it paths and names. */
+export interface SecurityPaths {
+  tls?: TlsPaths;
+  /** Names that a peer's certificate may carry. */
+  peers?: readonly string[];
+  secret?: string;
+}
+
+/** Callers whom a shard lets in unless told otherwise: those whose certificate says that they are one of these. */
+export const CALLERS = ['gateway', 'gateway-*', 'gateway.*', 'admin', 'admin-*', 'admin.*'] as const;
+
+export function addSecurityFlags(command: Command): Command {
+  return command
+    .addOption(flag('--tls-cert <file>', "this side's certificate between gateway and shards, PEM"))
+    .addOption(flag('--tls-key <file>', 'its private key, PEM'))
+    .addOption(flag('--tls-ca <file>', 'the authority that both sides must have been certified by, PEM'))
+    .addOption(
+      flag(
+        '--tls-peers <name,…>',
+        `names that the other side's certificate may carry, one * in each for any text (shards let in: ${CALLERS.join(', ')}; gateways take any shard whose certificate names its host)`,
+      ).argParser((text) => text.split(',').map((name) => name.trim())),
+    )
+    .addOption(
+      flag('--secret-file <file>', 'a secret that gateway and shards prove to each other, 16 bytes or more'),
+    )
+    .hook('preAction', (called) => {
+      const reason = misused(called.opts<SecurityFlags>());
+      if (reason !== undefined) called.error(`error: ${reason}`);
+    });
+}
+
+/** What is wrong with the flags together, or undefined. */
+export function misused({ tlsCert, tlsKey, tlsCa, tlsPeers }: SecurityFlags): string | undefined {
+  const files = { '--tls-cert': tlsCert, '--tls-key': tlsKey, '--tls-ca': tlsCa };
+  const missing = Object.entries(files).filter(([, path]) => path === undefined);
+  if (missing.length > 0 && missing.length < 3) {
+    const names = missing.map(([name]) => name).join(' and ');
+    return `--tls-cert, --tls-key and --tls-ca belong together: ${names} ${missing.length > 1 ? 'are' : 'is'} missing`;
+  }
+  if (tlsPeers === undefined) return undefined;
+  if (missing.length > 0)
+    return '--tls-peers names certificates: give --tls-cert, --tls-key and --tls-ca too';
+  const bad = tlsPeers.find((name) => !/^[^\s*]*\*?[^\s*]*$/.test(name) || name === '');
+  return bad === undefined
+    ? undefined
+    : `--tls-peers: ${JSON.stringify(bad)} is no name; it may have one * in it`;
+}
+
+/** Undefined where neither certificates nor a secret are given. */
+export function securityPaths({
+  tlsCert,
+  tlsKey,
+  tlsCa,
+  tlsPeers,
+  secretFile,
+}: SecurityFlags): SecurityPaths | undefined {
+  const tls =
+    tlsCert !== undefined && tlsKey !== undefined && tlsCa !== undefined
+      ? { cert: tlsCert, key: tlsKey, ca: tlsCa }
+      : undefined;
+  if (tls === undefined && secretFile === undefined) return undefined;
+  return {
+    ...(tls && { tls }),
+    ...(tlsPeers && { peers: tlsPeers }),
+    ...(secretFile !== undefined && { secret: secretFile }),
+  };
+}
+
+/** The flags again, for a process that is to have the same. */
+export function securityArguments({ tls, peers, secret }: SecurityPaths = {}): string[] {
+  const flags: [string, string | undefined][] = [
+    ['--tls-cert', tls?.cert],
+    ['--tls-key', tls?.key],
+    ['--tls-ca', tls?.ca],
+    ['--tls-peers', peers?.join(',')],
+    ['--secret-file', secret],
+  ];
+  return flags.flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
+}
+
+export type SecurityLog = (level: 'info' | 'warn' | 'error', message: string) => void;
+
+/** `peers` are allowed where the flags name none. Rejects, naming the file, where one cannot be used. */
+export function openSecurity(
+  { tls, peers: named, secret }: SecurityPaths,
+  { peers = [], log }: { peers?: readonly string[]; log: SecurityLog },
+): Promise<Credentials> {
+  return openCredentials({
+    ...(tls && { tls }),
+    ...(secret !== undefined && { secret }),
+    peers: named ?? peers,
+    log,
+  });
+}
+
+/** Why `host` must not be listened on, or undefined where it may: it is this machine's own, or strangers are kept out. */
+export function exposure(host: string, paths: SecurityPaths | undefined): string | undefined {
+  if (isLoopback(host) || paths !== undefined) return undefined;
+  return (
+    `--host ${host}: connections are open to whoever reaches that address. ` +
+    'Give --tls-cert, --tls-key and --tls-ca, or --secret-file; docs/operations.md says how to make them. ' +
+    'Without them only 127.0.0.1 or ::1 is allowed'
+  );
+}

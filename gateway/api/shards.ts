@@ -1,0 +1,36 @@
+// GET /v1/shards: every shard as this gateway sees it. Knows no calls.
+import type { Context } from 'hono';
+import type { ApiContext } from './context.ts';
+import { statusInTime } from './engine-status.ts';
+import { ApiError } from './errors.ts';
+
+export async function listShards(c: Context, { engine, limits, logger }: ApiContext): Promise<Response> {
+  const status = await statusInTime(engine, { waitMs: limits.statusMs, logger });
+  if (status === undefined) {
+    const message = `The engine did not answer within ${limits.statusMs} ms.`;
+    throw new ApiError({ status: 503, message, type: 'server_error', code: 'engine_busy' });
+  }
+  const data = status.shards.map((shard) => {
+    const { address, state, units, numericsClass, standby, inFlight, expectedMs, counters } = shard;
+    const { calls, rows, failures, reconnects, cordons, bans, proofs, bytesSent, bytesReceived } = counters;
+    return {
+      address,
+      state,
+      standby,
+      units,
+      numerics_class: numericsClass ?? null,
+      in_flight: inFlight,
+      expected_ms: Math.round(expectedMs * 1_000) / 1_000,
+      calls,
+      rows,
+      failures,
+      reconnects,
+      cordons,
+      bans,
+      golden_rows: proofs,
+      bytes_sent: bytesSent,
+      bytes_received: bytesReceived,
+    };
+  });
+  return c.json({ object: 'list', ready: status.ready, data });
+}

@@ -1,0 +1,118 @@
+// What a layout will do under a load: how rows spread over shards, frames a step, time a step. Pure and deterministic:
+// steps are drawn from the heat by a seed.
+import type { Heat } from './heat.ts';
+import { sharesOf } from './heat.ts';
+import { hottestOf, type Layout, loadsOf } from './layout.ts';
+import { layerMicroseconds, type StepCost } from './step-cost.ts';
+import { staying } from './together.ts';
+
+export interface PredictOptions {
+  heat: Heat;
+  shards: number;
+  /** Rows a step. */
+  rows: number;
+  /** Experts a row, of each layer; 1 where absent. */
+  k?: readonly number[];
+  cost: StepCost;
+}
+
+export interface Prediction {
+  /** `[layers][shards]`, of a layer's rows, where replicas share evenly. */
+  loads: number[][];
+  /** Mean over layers of hottest shard / mean shard. */
+  hottest: number;
+  /** Shards that a step's rows go to, summed over layers. */
+  frames: number;
+  /** Of the rows that go from a layer to the next, how many stay on their shard; undefined where no heat tells. */
+  staying: number | undefined;
+  stepMicroseconds: number;
+}
+
+/** Draws for each layer. The mean frames of a layer are then known to about 0.05. */
+const DRAWS = 256;
+const SEED = 20_261_122;
+
+export function predict(layout: Layout, { heat, shards, rows, k = [], cost }: PredictOptions): Prediction {
+  const shares = sharesOf(heat);
+  const loads = layout.map((holders, layer) => loadsOf(holders, shares[layer]!, shards));
+  const random = createRandom(SEED);
+  let frames = 0;
+  let microseconds = 0;
+  for (const [layer, holders] of layout.entries()) {
+    const draw = drawer(shares[layer]!, random);
+    for (let step = 0; step < DRAWS; step++) {
+      const wanted = new Map<number, number>();
+      for (let row = 0; row < rows; row++) {
+        const chosen = new Set<number>();
+        while (chosen.size < (k[layer] ?? 1)) chosen.add(draw());
+        for (const expert of chosen) wanted.set(expert, (wanted.get(expert) ?? 0) + 1);
+      }
+      const sent = send(wanted, holders, shards, random);
+      frames += sent.experts.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
+      microseconds += layerMicroseconds(cost, sent.experts, sent.rows);
+    }
+  }
+  return {
+    loads: loads.map((ofLayer) => [...ofLayer]),
+    hottest: loads.reduce((sum, ofLayer) => sum + hottestOf(ofLayer), 0) / loads.length,
+    frames: frames / DRAWS,
+    staying: heat.successors === undefined ? undefined : staying(layout, heat.successors),
+    stepMicroseconds: microseconds / DRAWS,
+  };
+}
+
+/** Expected frames of a layer whose units have one holder each: no row of a step wants a shard with (1 - load)^rows. */
+export function framesOf(loads: readonly number[], rows: number): number {
+  return loads.reduce((sum, load) => sum + 1 - (1 - load) ** rows, 0);
+}
+
+/** As the router sends them: to a holder that gets a frame anyway, else to one of them at random. */
+function send(
+  wanted: ReadonlyMap<number, number>,
+  holders: Layout[number],
+  shards: number,
+  random: () => number,
+) {
+  const experts = new Array<number>(shards).fill(0);
+  const rows = new Array<number>(shards).fill(0);
+  for (const [expert, count] of wanted) {
+    const open = holders[expert]!;
+    const joined = open.filter((shard) => experts[shard]! > 0);
+    const from = joined.length > 0 ? joined : open;
+    const shard = from[Math.floor(random() * from.length)]!;
+    experts[shard]!++;
+    rows[shard]! += count;
+  }
+  return { experts, rows };
+}
+
+/** Draws experts by their shares. */
+function drawer(shares: Float64Array, random: () => number): () => number {
+  const upTo = new Float64Array(shares.length);
+  let sum = 0;
+  shares.forEach((share, expert) => {
+    sum += share;
+    upTo[expert] = sum;
+  });
+  return () => {
+    const at = random() * sum;
+    let [low, high] = [0, upTo.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (upTo[middle]! > at) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
+}
+
+/** Numbers in [0, 1), the same for a seed: a counter put through a mix of multiplications and shifts (murmur3's end). */
+function createRandom(seed: number): () => number {
+  let count = seed;
+  return () => {
+    count = (count + 0x9e3779b9) | 0;
+    let mixed = Math.imul(count ^ (count >>> 16), 0x85ebca6b);
+    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+    return ((mixed ^ (mixed >>> 16)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,66 @@
+// How many experts of each layer a shard takes before any is held more often than asked for. Pure; knows no heat.
+import { contiguousSizes } from './layout.ts';
+
+export interface SeatOptions {
+  layers: number;
+  /** Experts of each layer. */
+  experts: number;
+  /** `[shards]`, units that fit into each. */
+  room: readonly number[];
+  /** Shards that hold each unit, at least. */
+  replicas: number;
+}
+
+/**
+ * `[layers][shards]`: every layer has `experts * replicas` seats, a shard has no more of them than experts, all its layers
+ * fit into its room, and shards have as many as each other as far as their rooms allow. Throws where there is no room.
+ */
+export function seatsOf({ layers, experts, room, replicas }: SeatOptions): number[][] {
+  const shards = room.length;
+  if (replicas > shards) {
+    throw new RangeError(`${replicas} replicas need as many shards; there are ${shards}`);
+  }
+  const most = room.map((units) => Math.min(units, layers * experts));
+  const wanted = layers * experts * replicas;
+  const there = most.reduce((sum, units) => sum + units, 0);
+  if (there < wanted) {
+    const times = replicas === 1 ? '' : ` ${replicas} times`;
+    throw new RangeError(
+      `the model's ${layers * experts} experts do not fit${times}: the shards have room for ${there} of ${wanted}`,
+    );
+  }
+  const sizes = contiguousSizes(experts, shards);
+  if (replicas === 1 && sizes.every((size, shard) => size * layers <= most[shard]!)) {
+    return Array.from({ length: layers }, () => [...sizes]);
+  }
+  const left = evenly(most, wanted);
+  return Array.from({ length: layers }, (_, layer) => {
+    // What is left of a shard, over the layers left, rounded so that the layer's seats add up.
+    const seats = left.map((units) => Math.floor(units / (layers - layer)));
+    let short = experts * replicas - seats.reduce((sum, count) => sum + count, 0);
+    const rests = left.map((units, shard) => ({ shard, rest: units % (layers - layer) }));
+    for (const { shard } of rests.sort((a, b) => b.rest - a.rest || a.shard - b.shard)) {
+      if (short-- <= 0) break;
+      seats[shard]!++;
+    }
+    seats.forEach((count, shard) => {
+      left[shard]! -= count;
+    });
+    return seats;
+  });
+}
+
+/** `wanted` dealt out one each in turn, nobody getting more than their most. */
+function evenly(most: readonly number[], wanted: number): number[] {
+  const dealt = most.map(() => 0);
+  for (let left = wanted; left > 0; ) {
+    const open = most.flatMap((units, shard) => (dealt[shard]! < units ? [shard] : []));
+    const each = Math.floor(left / open.length);
+    for (const shard of open) {
+      const count = Math.min(Math.max(each, 1), most[shard]! - dealt[shard]!, left);
+      dealt[shard]! += count;
+      left -= count;
+    }
+  }
+  return dealt;
+}

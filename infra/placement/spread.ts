@@ -1,0 +1,53 @@
+// Fills memory that balance does not need with second and further copies of hot experts: a row whose expert is on many
+// shards goes where a frame goes anyway, so a step needs fewer frames. Pure.
+import { countsOf, loadsOf } from './layout.ts';
+import { pack } from './pack.ts';
+import type { PackedLayer } from './replicate.ts';
+
+/**
+ * `spare`: `[shards]`, units that still fit into each, shared out evenly among layers. `bounds`: `[layers]`; a layer of
+ * which a shard's load would grow beyond it stays as it is. Changes the layers' holders.
+ */
+export function spread(
+  layers: readonly PackedLayer[],
+  spare: readonly number[],
+  bounds: readonly number[],
+): void {
+  const free = [...spare];
+  layers.forEach((layer, index) => {
+    const { shares, holders } = layer;
+    const ofLayer = free.map((units) => Math.floor(units / (layers.length - index)));
+    const held = countsOf(holders, free.length);
+    const seats = held.map((units, shard) => Math.min(units + ofLayer[shard]!, shares.length));
+    const more = seats.reduce((sum, units, shard) => sum + units - held[shard]!, 0);
+    const copies = further(shares, holders, more, free.length);
+    const packed = pack({ shares, copies, seats });
+    if (packed === undefined) return;
+    if (loadsOf(packed, shares, free.length).some((load) => load > bounds[index]!)) return;
+    countsOf(packed, free.length).forEach((units, shard) => {
+      free[shard]! -= units - held[shard]!;
+    });
+    layer.holders = packed;
+  });
+}
+
+/** `[experts]`, copies: the hottest of those with fewest copies get one more, until `more` are given. */
+function further(
+  shares: Float64Array,
+  holders: readonly (readonly number[])[],
+  more: number,
+  shards: number,
+): number[] {
+  const copies = holders.map((ofExpert) => ofExpert.length);
+  const byShare = copies.map((_, expert) => expert).sort((a, b) => shares[b]! - shares[a]! || a - b);
+  let left = more;
+  for (let count = 1; count < shards; count++) {
+    for (const expert of byShare) {
+      if (left === 0) return copies;
+      if (copies[expert] !== count) continue;
+      copies[expert]!++;
+      left--;
+    }
+  }
+  return copies;
+}

@@ -1,0 +1,34 @@
+// The names that a certificate carries, whether one of them is allowed, and as what. Pure.
+import type { PeerCertificate } from 'node:tls';
+
+/** Common name first, then DNS names, in lower case. */
+export function certificateNames({
+  subject,
+  subjectaltname = '',
+}: Pick<PeerCertificate, 'subject' | 'subjectaltname'>): string[] {
+  const common = [subject?.CN ?? []].flat();
+  // A name with quotes or commas in it is quoted, and could be taken for several: then none counts.
+  const entries = subjectaltname.includes('"') ? [] : subjectaltname.split(', ');
+  const dns = entries.filter((entry) => entry.startsWith('DNS:')).map((entry) => entry.slice('DNS:'.length));
+  return [...new Set([...common, ...dns].map((name) => name.toLowerCase()))];
+}
+
+/** A pattern is a name, or has one `*` that stands for any text: `gateway-*`, `*.shards.internal`. */
+export function isNameAllowed(name: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => {
+    const [head = '', tail] = pattern.toLowerCase().split('*');
+    if (tail === undefined) return name === head;
+    return name.length >= head.length + tail.length && name.startsWith(head) && name.endsWith(tail);
+  });
+}
+
+const roles = ['gateway', 'admin'];
+
+/**
+ * A name whose first word is a role (`gateway`, `gateway-1`, `admin.example`) holds for that role alone; other names, once
+ * allowed, for any.
+ */
+export function mayTakeRole(names: readonly string[], role: string): boolean {
+  const named = names.map((name) => /^[^.-]*/.exec(name)?.[0] ?? '').filter((word) => roles.includes(word));
+  return named.length === 0 || named.includes(role);
+}

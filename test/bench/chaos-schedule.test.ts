@@ -1,0 +1,90 @@
+// Which faults a schedule draws: the same from a seed, every kind, and never on the last copies of an expert.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { drawRounds, KINDS, leavesCopies } from '../../bench/chaos/schedule.ts';
+
+/** Shard i holds the quarters i and i + 1. */
+const ring = [
+  [0, 1],
+  [1, 2],
+  [2, 3],
+  [3, 0],
+];
+
+/** Any holdings in which every part has at least two holders, so that each shard may be struck. */
+const holdings = fc
+  .record({ shards: fc.integer({ min: 2, max: 6 }), parts: fc.integer({ min: 1, max: 6 }) })
+  .chain(({ shards, parts }) =>
+    fc.tuple(
+      fc.constant(shards),
+      fc.array(fc.subarray([...Array(shards).keys()], { minLength: 2 }), {
+        minLength: parts,
+        maxLength: parts,
+      }),
+    ),
+  )
+  .map(([shards, holders]) =>
+    Array.from({ length: shards }, (_, shard) =>
+      holders.flatMap((of, part) => (of.includes(shard) ? [part] : [])),
+    ),
+  );
+
+describe('a schedule of faults', () => {
+  it('leaves a healthy copy of every part in every round, whoever holds what', () => {
+    fc.assert(
+      fc.property(holdings, fc.nat(), fc.double({ min: 0, max: 1, noNaN: true }), (held, seed, pairs) => {
+        const rounds = drawRounds({ seed, faults: 40, kinds: KINDS, holdings: held, pairs });
+        for (const { faults } of rounds) {
+          const down = faults.map(({ shard }) => shard);
+          expect(new Set(down).size).toBe(down.length);
+          const copies = held.filter((_, shard) => !down.includes(shard)).flat();
+          expect(new Set(copies)).toEqual(new Set(held.flat()));
+        }
+      }),
+      { seed: 11, numRuns: 300 },
+    );
+  });
+
+  it('draws as many faults as asked, the same from the same seed, others from another', () => {
+    const draw = (seed: number) => drawRounds({ seed, faults: 200, kinds: KINDS, holdings: ring });
+    expect(draw(1)).toEqual(draw(1));
+    expect(draw(1)).not.toEqual(draw(2));
+    expect(draw(1).flatMap(({ faults }) => faults)).toHaveLength(200);
+  });
+
+  it('draws every kind equally often, every shard, and some of them two at once', () => {
+    const rounds = drawRounds({ seed: 4, faults: 200, kinds: KINDS, holdings: ring });
+    const faults = rounds.flatMap((round) => round.faults);
+    for (const kind of KINDS) expect(faults.filter((fault) => fault.kind === kind)).toHaveLength(20);
+    for (const shard of ring.keys()) {
+      expect(faults.filter((fault) => fault.shard === shard).length).toBeGreaterThan(20);
+    }
+    const pairs = rounds.filter((round) => round.faults.length === 2);
+    expect(pairs.length).toBeGreaterThan(5);
+    for (const { faults } of pairs) {
+      expect(Math.abs((faults[0]?.shard ?? 0) - (faults[1]?.shard ?? 0))).toBe(2); // the two that share nothing
+    }
+  });
+
+  it('strikes only the shards it is told to', () => {
+    const standby = [...[[0], [1], [2], [3]], [0, 1, 2, 3]];
+    const rounds = drawRounds({
+      seed: 5,
+      faults: 50,
+      kinds: ['cut'],
+      holdings: standby,
+      struck: [0, 1, 2, 3],
+      pairs: 1,
+    });
+    const shards = new Set(rounds.flatMap(({ faults }) => faults.map(({ shard }) => shard)));
+    expect([...shards].sort()).toEqual([0, 1, 2, 3]);
+  });
+
+  it('refuses to strike what has no copy', () => {
+    expect(leavesCopies(ring, [0, 2])).toBe(true);
+    expect(leavesCopies(ring, [0, 1])).toBe(false);
+    expect(() => drawRounds({ seed: 1, faults: 1, kinds: KINDS, holdings: [[0], [1]] })).toThrow(
+      'no shard may be struck',
+    );
+  });
+});

@@ -1,0 +1,86 @@
+// What an admin may ask of a shard, and that a gateway may not.
+import { afterEach, expect, test } from 'vitest';
+import { adminHandlers, type DrainAnswer, parseDrainAnswer } from '../../experts/admin.ts';
+import { runRequestToParams } from '../../experts/wire.ts';
+import { openLocalTransport } from '../../rpc/local.ts';
+import type { Transport } from '../../rpc/transport.ts';
+import { createTestShard, model, type TestShard } from './shard.ts';
+
+const soon = { deadlineMs: 5_000 };
+const opened: Transport[] = [];
+afterEach(() => {
+  for (const transport of opened.splice(0)) transport.close();
+});
+
+function handlersOf({ service }: TestShard) {
+  const report = () => ({ state: service.state, units: 12, ...service.counts });
+  const drain = async (): Promise<DrainAnswer> => {
+    await service.drain();
+    return { safeToDelete: true, ...service.counts };
+  };
+  return { ...service.handlers, ...adminHandlers({ report, drain }) };
+}
+
+async function connect(shard: TestShard, role: string): Promise<Transport> {
+  const hello = { protocol: 1, role, version: 'test' };
+  const transport = await openLocalTransport(handlersOf(shard), { hello });
+  opened.push(transport);
+  return transport;
+}
+
+const request = runRequestToParams({
+  model: model.identity,
+  layer: 1,
+  priority: 0,
+  trace: 't',
+  epoch: 0,
+  rows: new Float32Array(model.hidden).fill(1),
+  asks: Uint16Array.of(0, 3),
+});
+
+test.each(['shard.status', 'shard.drain'])(
+  '%s is refused to a gateway, and changes nothing',
+  async (method) => {
+    const shard = await createTestShard();
+    const gateway = await connect(shard, 'gateway');
+    await expect(gateway.call(method, {}, soon)).rejects.toMatchObject({
+      code: 'unproven',
+      message: 'only a connection whose hello has the role admin may call this',
+    });
+    expect(shard.service.state).toBe('available');
+    await gateway.call('expert.run', request, soon);
+  },
+);
+
+test('an admin is told how the shard fares', async () => {
+  const shard = await createTestShard();
+  const [gateway, admin] = [await connect(shard, 'gateway'), await connect(shard, 'admin')];
+  await gateway.call('expert.run', request, soon);
+  const report = { state: 'available', units: 12, answered: 1, inFlight: 0 };
+  expect(await admin.call('shard.status', {}, soon)).toEqual(report);
+});
+
+test('a drain answers after the calls in flight have, and refuses those that come after it', async () => {
+  const shard = await createTestShard();
+  const [gateway, admin] = [await connect(shard, 'gateway'), await connect(shard, 'admin')];
+  const order: string[] = [];
+  const calls = [1, 2, 3].map(() => gateway.call('expert.run', request, soon).then(() => order.push('call')));
+  await new Promise<void>((resolve) => queueMicrotask(resolve)); // they are taken
+  const drained = admin.call('shard.drain', {}, soon).then((answer) => {
+    order.push('drained');
+    return parseDrainAnswer(answer);
+  });
+  expect(await drained).toEqual({ safeToDelete: true, answered: 3, inFlight: 0 });
+  await Promise.all(calls);
+  expect(order.slice(0, 3)).toEqual(['call', 'call', 'call']);
+  await expect(gateway.call('expert.run', request, soon)).rejects.toMatchObject({
+    code: 'draining',
+    retryable: true,
+  });
+  expect(await admin.call('shard.status', {}, soon)).toMatchObject({ state: 'draining', inFlight: 0 });
+});
+
+test('what is no answer to a drain is refused by name', () => {
+  expect(() => parseDrainAnswer({ safeToDelete: 1 })).toThrow('must hold safeToDelete');
+  expect(() => parseDrainAnswer(null)).toThrow('must hold safeToDelete');
+});
