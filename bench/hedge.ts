@@ -1,5 +1,5 @@
 // What hedging brings: `node bench/hedge.ts [--model DIR] [--streams 4] [--rounds 3] [--slow one|all]`. Four shards with
-// two copies of every expert; one of them (or each) takes 50 times the median call in 1 % of its runs. Time per token
+// two copies of every expert; one of them (or each) answers 1 % of its calls 50 times later than the median. Time per token
 // while all streams generate, with and without hedges by turns, each in a fresh gateway. The last line is JSON; exit
 // code 1 where a target is missed.
 import { mkdtempSync, openSync } from 'node:fs';
@@ -45,8 +45,8 @@ interface Run {
   /** That reached the shards, as they count themselves; and those among them that may be slow. */
   calls: number;
   callsOfSlow: number;
-  /** Runs that were slow. */
-  slowRuns: number;
+  /** That were slow. */
+  slowCalls: number;
   /** Hedges, of the calls that were none; NaN where the gateway does not tell. */
   extra: number;
   /** What a call is expected to take, as the gateway has learnt. Milliseconds. */
@@ -89,12 +89,12 @@ const extra = Math.max(...runs.filter(({ hedging }) => hedging).map((each) => ea
 const met = gain >= LEAST_GAIN && extra <= Number(flags.budget);
 console.log(`median call ${callMs.toFixed(2)} ms, slow ones ${delayMs.toFixed(0)} ms more`);
 console.log(`time per token with none slow: p50 ${quiet.p50.toFixed(1)}, p99 ${quiet.p99.toFixed(1)} ms`);
-const head = ['hedging', 'tokens', 'p50 ms', 'p99', 'max', 'calls', 'of slow shards', 'slow runs', 'extra'];
-const lines = runs.map(({ hedging, gaps, calls, callsOfSlow, slowRuns, extra }) => [
+const head = ['hedging', 'tokens', 'p50 ms', 'p99', 'max', 'calls', 'of slow shards', 'slow calls', 'extra'];
+const lines = runs.map(({ hedging, gaps, calls, callsOfSlow, slowCalls, extra }) => [
   hedging ? 'on' : 'off',
   String(gaps.count),
   ...[gaps.p50, gaps.p99, gaps.max].map((ms) => ms.toFixed(1)),
-  ...[calls, callsOfSlow, slowRuns].map(String),
+  ...[calls, callsOfSlow, slowCalls].map(String),
   `${(100 * extra).toFixed(2)} %`,
 ]);
 console.log(table(head, lines).join('\n'));
@@ -125,7 +125,7 @@ async function run(hedging: boolean, delayMs: number): Promise<Run> {
       gaps: spreadOf(gaps),
       calls: sum(counts.map(({ calls }) => calls)),
       callsOfSlow: sum(slow.map(({ calls }) => calls)),
-      slowRuns: sum(slow.map(({ wrong }) => wrong)),
+      slowCalls: sum(slow.map(({ wrong }) => wrong)),
       extra: told('hedged_calls') / (told('expert_calls') - told('hedged_calls')),
       callMs: median(await gateway.expectedCallMs()) ?? Number.NaN,
     };

@@ -36,9 +36,13 @@ const device: ExpertDevice = {
 
 function service() {
   return createShardService({
-    device,
-    model: { ...model, content: 'sha256:hop', bits: 4, group: 32 },
-    units: Array.from({ length: model.experts }, (_, expert) => ({ layer: 0, expert })),
+    models: [
+      {
+        device,
+        model: { ...model, content: 'sha256:hop', bits: 4, group: 32 },
+        units: Array.from({ length: model.experts }, (_, expert) => ({ layer: 0, expert })),
+      },
+    ],
     version: 'bench',
     metrics: createShardMetrics(),
   });

@@ -43,9 +43,13 @@ export async function openEngine({
   for (const unit of units) device.mapIn?.(unit);
   const members = Array.from({ length: shards }, (_, shard) => {
     const { handlers, run } = createShardService({
-      device,
-      model: { ...model, content, bits, group },
-      units: units.filter(({ expert }) => expert % shards === shard),
+      models: [
+        {
+          device,
+          model: { ...model, content, bits, group },
+          units: units.filter(({ expert }) => expert % shards === shard),
+        },
+      ],
       version: 'bench',
     });
     return localMember(`in-process-${shard}`, handlers, run);

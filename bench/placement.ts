@@ -149,7 +149,7 @@ async function run(
       holders.flatMap((held, expert) => (held.includes(shard) ? [{ layer, expert }] : [])),
     );
     const offered = { ...model, content: manifest.contentHash, bits, group };
-    const service = createShardService({ device, model: offered, units, version: 'bench' });
+    const service = createShardService({ models: [{ device, model: offered, units }], version: 'bench' });
     return localMember(`shard-${shard}`, service.handlers, (request) => {
       const asks = request.asks.length / 2;
       rows[request.layer]![shard]! += asks;

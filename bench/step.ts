@@ -146,17 +146,21 @@ function membersOf({ bits, group }: Bundle) {
   const count = Number(flags.shards);
   return Array.from({ length: count }, (_, shard) => {
     const { handlers, run } = createShardService({
-      device,
-      model: {
-        identity: manifest.identity,
-        content: manifest.contentHash,
-        bits,
-        group,
-        layers,
-        experts,
-        hidden,
-      },
-      units: units.filter(({ expert }) => expert % count === shard),
+      models: [
+        {
+          device,
+          model: {
+            identity: manifest.identity,
+            content: manifest.contentHash,
+            bits,
+            group,
+            layers,
+            experts,
+            hidden,
+          },
+          units: units.filter(({ expert }) => expert % count === shard),
+        },
+      ],
       version: 'bench',
     });
     return localMember(`in-process-${shard}`, handlers, run);

@@ -19,6 +19,8 @@ export interface DiscoverOptions {
   log: (level: 'info' | 'warn', message: string) => void;
   names?: NameService;
   everyMs?: number;
+  /** Who is found, for the log. */
+  what?: 'shards' | 'gateways';
 }
 
 export interface Discovery {
@@ -42,20 +44,20 @@ const systemNames: NameService = {
  */
 export async function discover(
   source: ShardSource,
-  { log, names = systemNames, everyMs }: DiscoverOptions,
+  { log, names = systemNames, everyMs, what = 'shards' }: DiscoverOptions,
 ): Promise<Discovery> {
   if ('addresses' in source) return fixed(source.addresses);
   if ('file' in source) {
     const look = settled(() => readFile(source.file, 'utf8'), source.file);
     const first = parseShardsFile(await readFile(source.file, 'utf8'), source.file);
-    return poll({ first, look, everyMs: everyMs ?? FILE_EVERY, log });
+    return poll({ first, look, everyMs: everyMs ?? FILE_EVERY, log, what });
   }
   const look = () => lookUp(source.dns, names);
   const first = await look().catch((error: Error) => {
     log('warn', `${error.message}; it is asked for again and again`);
     return [];
   });
-  return poll({ first, look, everyMs: everyMs ?? DNS_EVERY, log });
+  return poll({ first, look, everyMs: everyMs ?? DNS_EVERY, log, what });
 }
 
 function fixed(addresses: readonly string[]): Discovery {
@@ -89,14 +91,14 @@ function settled(read: () => Promise<string>, name: string): () => Promise<strin
   };
 }
 
-interface PollOptions extends Pick<DiscoverOptions, 'log'> {
+interface PollOptions extends Required<Pick<DiscoverOptions, 'log' | 'what'>> {
   first: readonly string[];
   /** Undefined: nothing is known yet. */
   look: () => Promise<readonly string[] | undefined>;
   everyMs: number;
 }
 
-function poll({ first, look, everyMs, log }: PollOptions): Discovery {
+function poll({ first, look, everyMs, log, what }: PollOptions): Discovery {
   let addresses = first;
   let onChange: (addresses: readonly string[]) => void = () => {};
   let failed = '';
@@ -114,7 +116,7 @@ function poll({ first, look, everyMs, log }: PollOptions): Discovery {
       use(found);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      if (message !== failed) log('warn', `${message}; the shards that are known stay`);
+      if (message !== failed) log('warn', `${message}; the ${what} that are known stay`);
       failed = message;
     }
   }
@@ -123,7 +125,7 @@ function poll({ first, look, everyMs, log }: PollOptions): Discovery {
     if (changes === undefined) return;
     addresses = found;
     const told = [...changes.added.map((each) => `+${each}`), ...changes.removed.map((each) => `-${each}`)];
-    log('info', `shards have changed: ${told.join(' ')}`);
+    log('info', `${what} have changed: ${told.join(' ')}`);
     onChange(found);
   }
   again();

@@ -21,17 +21,18 @@ export interface EngineThreadData {
   port: MessagePort;
   /** Directory of the bundle. */
   model: string;
+  /** Identities of the gateway's other models, whose engines have threads of their own. */
+  siblings: readonly string[];
   device: DeviceName;
   /** Of the CPU kernels. */
   threads: number;
   /** Where shards are found, or the holdings of shards to run in this thread. */
   shards: (ShardSource & { security?: SecurityPaths }) | { holdings: readonly string[] };
-  engine: Pick<
+  engine: { kvMemory: number } & Pick<
     EngineOptions,
     | 'context'
     | 'maxSequences'
     | 'maxWaiting'
-    | 'kvMemory'
     | 'prefillRows'
     | 'prefillShare'
     | 'callDeadlineMs'
@@ -89,7 +90,7 @@ async function serve(data: EngineThreadData): Promise<void> {
 
 async function serveBundle(
   bundle: Bundle,
-  { port, device, threads, shards, engine, policy }: EngineThreadData,
+  { port, siblings, device, threads, shards, engine, policy }: EngineThreadData,
 ): Promise<void> {
   const { config, manifest } = bundle;
   const { identity, contentHash } = manifest;
@@ -129,6 +130,7 @@ async function serveBundle(
     policy,
     proof: await goldenProof(bundle),
     model: { identity, layers, experts, hidden },
+    siblings,
     version,
     log,
   });

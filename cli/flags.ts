@@ -1,11 +1,26 @@
 // Flags with environment twins, and the parsers of their values. Knows no verb.
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** `--kv-memory <size>` gets the twin EXPERTGRID_KV_MEMORY. */
 export function flag(flags: string, description: string): Option {
   const name = /--([\w-]+)/.exec(flags)?.[1];
   if (name === undefined) throw new Error(`no long flag in ${flags}`);
   return new Option(flags, description).env(`EXPERTGRID_${name.toUpperCase().replaceAll('-', '_')}`);
+}
+
+/** Of a flag that may be given again and again; its twin in the environment has one a line. */
+export function several(text: string, before: readonly string[] = []): string[] {
+  const lines = text.split('\n').map((line) => line.trim());
+  return [...before, ...lines.filter((line) => line !== '')];
+}
+
+/** What `read` gives; where it throws, the flags are wrong. */
+export async function asUsage<T>(command: Command, read: () => T | Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    return command.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** A whole number within bounds. */

@@ -5,11 +5,17 @@ import { DEVICES, type DeviceName } from '../model/devices/open.ts';
 import type { CallPolicy } from '../router/fleet.ts';
 import { type Rung, rungs } from '../router/ladder.ts';
 import type { EngineThreadData } from './engine-thread.ts';
-import { bytes, flag, integer, port, share, shareOrNone } from './flags.ts';
+import { bytes, flag, integer, port, several, share, shareOrNone } from './flags.ts';
 import { LOG_LEVELS } from './log.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
 export interface GatewayFlags extends SecurityFlags {
+  /** Each a bundle's directory, or `NAME=DIR`. */
+  model?: string[];
+  /** Each `NAME=MODEL:WEIGHT,…`. */
+  alias?: string[];
+  /** A file. */
+  aliases?: string;
   host: string;
   port: number;
   context?: number;
@@ -39,7 +45,7 @@ export function deviceFlag(): Option {
 }
 
 export function threadsFlag(): Option {
-  return flag('--threads <n>', 'threads of the CPU kernels')
+  return flag('--threads <n>', 'threads of the CPU kernels, which serve all models together')
     .argParser(integer({ min: 1, max: 64 }))
     .default(availableParallelism(), 'one a core');
 }
@@ -47,6 +53,24 @@ export function threadsFlag(): Option {
 export function addGatewayFlags(command: Command): Command {
   const atLeastOne = integer({ min: 1 });
   return addSecurityFlags(command)
+    .addOption(
+      flag(
+        '--model <dir>',
+        'a bundle to serve, called like its directory, or NAME=DIR; given again, models are served side by side (default: nano, the embedded one)',
+      ).argParser(several),
+    )
+    .addOption(
+      flag(
+        '--alias <name=model:weight,…>',
+        'a name that stands for models, each request drawing one; may be given again',
+      ).argParser(several),
+    )
+    .addOption(
+      flag(
+        '--aliases <file>',
+        'or a JSON file of them, which is watched: {"chat": {"nano": 90, "nano-v2": 10}}',
+      ),
+    )
     .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(8080))
     .addOption(
@@ -55,14 +79,18 @@ export function addGatewayFlags(command: Command): Command {
         "most tokens of prompt and answer together (default: the model's)",
       ).argParser(atLeastOne),
     )
-    .addOption(flag('--max-sequences <n>', 'answers generated at once').argParser(atLeastOne).default(64))
     .addOption(
-      flag('--max-waiting <n>', 'requests that may wait; more are refused with 429')
+      flag('--max-sequences <n>', 'answers generated at once, of each model')
+        .argParser(atLeastOne)
+        .default(64),
+    )
+    .addOption(
+      flag('--max-waiting <n>', 'requests that may wait, of each model; more are refused with 429')
         .argParser(integer())
         .default(256),
     )
     .addOption(
-      flag('--kv-memory <size>', 'memory for keys and values')
+      flag('--kv-memory <size>', 'memory for keys and values, shared out evenly among the models')
         .argParser(bytes)
         .default(2 ** 31, '2GiB'),
     )

@@ -1,7 +1,7 @@
 // `expertgrid gateway`: the API and the engine, over shards that run elsewhere.
 import { Command } from 'commander';
-import { modelDirectory } from './files.ts';
-import { flag } from './flags.ts';
+import { discover } from './discovery.ts';
+import { asUsage, flag } from './flags.ts';
 import {
   addGatewayFlags,
   callPolicy,
@@ -10,33 +10,43 @@ import {
   type GatewayFlags,
 } from './gateway-flags.ts';
 import { createLogger } from './log.ts';
+import { namedModels, openModels } from './models.ts';
 import { securityPaths } from './security-flags.ts';
 import { serveGateway } from './serve-gateway.ts';
-import { type ShardSource, type ShardSourceFlags, shardSource } from './shard-source.ts';
+import { type PeerFlags, peerSource, type ShardSourceFlags, shardSource } from './shard-source.ts';
+import { watchAliases } from './watch-aliases.ts';
 
-interface Flags extends GatewayFlags, ShardSourceFlags {
-  model: string;
-}
+interface Flags extends GatewayFlags, ShardSourceFlags, PeerFlags {}
 
 export function gatewayCommand(): Command {
   const command = new Command('gateway')
     .description('Serve the completion API over expert shards that run elsewhere.')
-    .addOption(flag('--model <dir>', 'bundle; its dense part is read').default('nano'))
-    .addOption(
-      flag('--shards <host:port,…>', 'addresses of the expert shards').argParser((text) =>
-        text.split(',').map((address) => address.trim()),
-      ),
-    )
+    .addOption(flag('--shards <host:port,…>', 'addresses of the expert shards').argParser(list))
     .addOption(
       flag('--shards-dns <name:port>', 'or a name that is looked up every 2 s; an SRV name, _shards._tcp.…'),
     )
-    .addOption(flag('--shards-file <file>', 'or a file with an address a line, which is watched'));
+    .addOption(flag('--shards-file <file>', 'or a file with an address a line, which is watched'))
+    .addOption(
+      flag(
+        '--peers <host:port,…>',
+        'addresses of all gateways over these shards: prompts that begin alike go to the same one',
+      ).argParser(list),
+    )
+    .addOption(flag('--peers-dns <name:port>', 'or a name that is looked up every 2 s'));
   return addGatewayFlags(command).action(async (flags: Flags) => {
     const { host, port, device, threads, logLevel } = flags;
-    const source = readSource(flags, (message) => command.error(`error: ${message}`));
+    const source = await asUsage(command, () => shardSource(flags));
+    const peers = await asUsage(command, () => peerSource(flags));
+    const models = await openModels(await asUsage(command, () => namedModels(flags.model)));
     const security = securityPaths(flags);
+    const log = createLogger(logLevel);
+    const aliases = await asUsage(command, () => watchAliases({ ...flags, models, log }));
+    const found =
+      peers && (await discover(peers, { what: 'gateways', log: (level, message) => log[level](message) }));
     await serveGateway({
-      model: modelDirectory(flags.model),
+      models,
+      ...(found && { peerAddresses: () => found.addresses }),
+      aliases: aliases.current,
       host,
       port,
       device,
@@ -44,8 +54,8 @@ export function gatewayCommand(): Command {
       engine: engineOptions(flags),
       policy: callPolicy(flags),
       ...defaultRung(flags),
-      log: createLogger(logLevel),
-      startShards: async () => ({ ...source, ...(security && { security }) }),
+      log,
+      startShards: async () => () => ({ ...source, ...(security && { security }) }),
       stopShards: async () => {},
       killShards: () => {},
       awaitExperts: false,
@@ -53,10 +63,6 @@ export function gatewayCommand(): Command {
   });
 }
 
-function readSource(flags: ShardSourceFlags, refuse: (message: string) => never): ShardSource {
-  try {
-    return shardSource(flags);
-  } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
-  }
+function list(text: string): string[] {
+  return text.split(',').map((address) => address.trim());
 }

@@ -4,8 +4,8 @@ import type { Bundle } from '../model/bundle/bundle.ts';
 import { openGoldens } from '../model/bundle/goldens.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 
-/** Units of each layer that are checked before it serves. */
-const CHECKED_FIRST = 2;
+/** Units that are checked before it serves, or one a layer where that is more: at full size from a cold disk, 120 MB. */
+const CHECKED_FIRST = 64;
 
 export interface GoldenChecks {
   /** From now on, one unit each time. */
@@ -23,7 +23,8 @@ export async function checkGoldens(
   const goldens = await openGoldens(bundle);
   if (goldens === undefined) return undefined;
   const checked: Checked = { device, goldens, bits: bundle.bits };
-  const fault = await findFault(checked, sampleUnits(units, CHECKED_FIRST));
+  const perLayer = Math.max(1, Math.floor(CHECKED_FIRST / bundle.config.layers));
+  const fault = await findFault(checked, sampleUnits(units, perLayer));
   if (fault !== undefined) throw new Error(`${bundle.dir}: ${fault}; this shard does not serve`);
   let rounds: ReturnType<typeof checkInRounds> | undefined;
   return {

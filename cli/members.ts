@@ -55,7 +55,10 @@ export async function localMembers(
   const device = reading?.serve(opened) ?? opened;
   await device.load(holdings.flat(), { onLoaded: (_, done, total) => onLoaded(done, total) });
   const members = holdings.map((units, index) => {
-    const { handlers, run } = createShardService({ device, model: modelOffer(bundle), units, version });
+    const { handlers, run } = createShardService({
+      models: [{ device, model: modelOffer(bundle), units }],
+      version,
+    });
     return localMember(`in-process-${index}`, handlers, run);
   });
   return { members, follow() {}, dispose: () => device.dispose() };

@@ -1,36 +1,43 @@
-// The life of a gateway process: start shards and engine, serve the API, drain on a signal, end. Knows no verb's flags.
+// The life of a gateway process: start shards and engines, serve the API, drain on a signal, end. Knows no verb's flags.
 import { statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Aliases } from '../gateway/api/aliases.ts';
 import { createApi } from '../gateway/api/app.ts';
 import { type ApiServer, serve } from '../gateway/api/serve.ts';
 import { loadTextSide } from '../gateway/api/text-side.ts';
 import type { EngineClient, EngineStatus, Rung } from '../gateway/engine/messages.ts';
 import type { EngineThreadData } from './engine-thread.ts';
+import type { OpenedModel } from './models.ts';
 import { progressBar } from './progress.ts';
 import { readingReport } from './reading-report.ts';
 import type { ShardProgress } from './shard-process.ts';
 import { onSignals } from './signals.ts';
-import { type EngineThread, startEngine } from './start-engine.ts';
+import { type Engines, startEngines } from './start-engines.ts';
 
 /** What is under way when a signal comes may take so long to end. Milliseconds. */
 const GRACE = 10_000;
 
 export interface GatewayProcess {
-  /** Directory of the bundle. */
-  model: string;
+  models: readonly OpenedModel[];
+  /** Names that stand for some of them, as they are now. */
+  aliases: () => Aliases;
   host: string;
   port: number;
   device: EngineThreadData['device'];
   threads: number;
   engine: EngineThreadData['engine'];
   policy: EngineThreadData['policy'];
+  /** `host:port` of all gateways over these shards, as they are known now; absent: this is the only one. */
+  peerAddresses?: () => readonly string[];
   /** What may stand in for an expert where a request does not say; absent: nothing may. */
   degrade?: Rung;
   log: Logger;
-  /** Starts the shards, where they are ours to start. */
-  startShards: (progress: Required<ShardProgress>) => Promise<EngineThreadData['shards']>;
+  /** Starts the shards, where they are ours to start; gives where those of a model are. */
+  startShards: (
+    progress: Required<ShardProgress>,
+  ) => Promise<(model: OpenedModel) => EngineThreadData['shards']>;
   /** Called once the gateway serves. */
   onServing?: () => void;
   /** Asks them to leave and waits for it. */
@@ -43,13 +50,15 @@ export interface GatewayProcess {
 
 /** Resolves when the gateway serves; the process then lives until a signal ends it. */
 export async function serveGateway(options: GatewayProcess): Promise<void> {
-  const { model, host, port, log, stopShards, killShards } = options;
-  let thread: EngineThread | undefined;
+  const { models, host, port, log, stopShards, killShards } = options;
+  let engines: Engines | undefined;
   let server: ApiServer | undefined;
 
+  let halting = false;
   const halt = async (code: number) => {
+    halting = true;
     killShards();
-    await thread?.halt();
+    await engines?.halt();
     process.exit(code);
   };
   let draining = false;
@@ -57,7 +66,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     draining = true;
     log.info('draining: requests under way may end; Ctrl-C again ends at once');
     await server?.close(GRACE);
-    await thread?.close(0);
+    await engines?.close(0);
     await stopShards();
     process.exit(0);
   };
@@ -73,37 +82,47 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     const reading = readingReport({ log });
     const onLoading = (done: number, total: number) => bar.update(done, total);
     const onReading = (done: number, total: number) => reading.update(done, total);
-    const shards = await options.startShards({ onLoading, onReading });
-    thread = startEngine({
-      model,
+    const shardsOf = await options.startShards({ onLoading, onReading });
+    engines = startEngines({
+      models,
+      shardsOf,
       device: options.device,
       threads: options.threads,
-      shards,
       engine: options.engine,
       policy: options.policy,
       log,
       onLoading,
       onReading,
     });
-    const [engine, text] = await Promise.all([thread.engine, loadTextSide(model)]);
+    const loading = engines.started.map(async ({ model, engine }) => {
+      const [client, text] = await Promise.all([engine, loadTextSide(model.dir)]);
+      return { engine: client, ...text, model: servedModel(model) };
+    });
+    const served = await Promise.all(loading);
     bar.end();
-    if (options.awaitExperts) await allHeld(engine);
-    const { degrade } = options;
-    const served = { model: servedModel(model), ...(degrade !== undefined && { degrade }) };
-    const app = createApi({ engine, ...text, ...served, logger: log });
+    if (options.awaitExperts) await Promise.all(served.map(({ engine }) => allHeld(engine)));
+    const { aliases, degrade, peerAddresses } = options;
+    const app = createApi({
+      models: served,
+      aliases,
+      ...(peerAddresses !== undefined && { peerAddresses }),
+      ...(degrade !== undefined && { degrade }),
+      logger: log,
+    });
     server = await serve({ app, host, port });
     options.onServing?.();
     // An engine that ends by itself has nothing left to serve with.
-    void thread.ended.then((error) => {
+    void engines.ended.then((error) => {
       if (draining) return;
       log.error(error.message);
       void halt(1);
     });
     const seconds = (performance.now() - startedAt) / 1000;
-    const status = await engine.status();
+    const statuses = await Promise.all(served.map(({ engine }) => engine.status()));
     reading.hide();
-    process.stdout.write(readyText({ host, port: server.port, model, seconds, engine: status }));
+    process.stdout.write(readyText({ host, port: server.port, models, seconds, engines: statuses }));
   } catch (error) {
+    if (halting) return; // what fails while threads end needs no word
     process.stderr.write(`expertgrid: ${error instanceof Error ? error.message : String(error)}\n`);
     await halt(1);
   }
@@ -114,27 +133,33 @@ async function allHeld(engine: EngineClient): Promise<void> {
   for (let tries = 0; tries < 200 && !(await engine.status()).ready; tries++) await delay(50);
 }
 
-function servedModel(model: string) {
-  const { mtimeMs } = statSync(join(model, 'bundle.json'));
-  return { id: basename(model), created: Math.floor(mtimeMs / 1000) };
+function servedModel({ id, dir }: OpenedModel) {
+  const { mtimeMs } = statSync(join(dir, 'bundle.json'));
+  return { id, created: Math.floor(mtimeMs / 1000) };
 }
 
 function readyText(facts: {
   host: string;
   port: number;
-  model: string;
+  models: readonly OpenedModel[];
   seconds: number;
-  engine: EngineStatus;
+  /** Of each model. */
+  engines: readonly EngineStatus[];
 }): string {
-  const { host, port, model, seconds, engine } = facts;
+  const { host, port, models, seconds, engines } = facts;
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const id = basename(model);
-  const shards = `${engine.shards.filter((shard) => shard.connected).length} of ${engine.shards.length} shards connected`;
-  const missing = engine.ready ? '' : `; not every expert is held yet, see ${url}/health/ready`;
-  return `ready in ${seconds.toFixed(1)} s: ${id} at ${url}, ${shards}${missing}
+  const ids = models.map(({ id }) => id);
+  // Several models may be over the same shards.
+  const all = engines.flatMap((engine) => engine.shards);
+  const addresses = (of: typeof all) => new Set(of.map(({ address }) => address)).size;
+  const connected = addresses(all.filter((shard) => shard.connected));
+  const shards = `${connected} of ${addresses(all)} shards connected`;
+  const ready = engines.every((engine) => engine.ready);
+  const missing = ready ? '' : `; not every expert is held yet, see ${url}/health/ready`;
+  return `ready in ${seconds.toFixed(1)} s: ${ids.join(', ')} at ${url}, ${shards}${missing}
 
   curl -N ${url}/v1/completions -H 'content-type: application/json' \\
-    -d '{"model": "${id}", "prompt": "It was a fine morning, and", "max_tokens": 60, "stream": true}'
+    -d '{"model": "${ids[0]}", "prompt": "It was a fine morning, and", "max_tokens": 60, "stream": true}'
 
 `;
 }

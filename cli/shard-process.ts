@@ -13,10 +13,8 @@ const LONGEST_WAIT = 5_000;
 const HEALTHY = 10_000;
 
 export interface ShardProcessOptions {
-  /** Directory of the bundle. */
-  model: string;
-  /** Shorthand, such as 0-23. */
-  experts: string;
+  /** Of each model: directory of the bundle, and experts as shorthand, such as 0-23. */
+  holds: readonly { model: string; experts: string }[];
   device: string;
   threads: number;
   logLevel: string;
@@ -47,12 +45,9 @@ export class ShardProcess {
 
   /** Resolves with its address once it serves; rejects if it dies first. */
   start({ onLoading = () => {}, onReading = () => {} }: ShardProgress = {}): Promise<string> {
-    const { model, experts, device, threads, logLevel, security } = this.#options;
+    const { holds, device, threads, logLevel, security } = this.#options;
     const flags = [
-      '--model',
-      model,
-      '--experts',
-      experts,
+      ...holds.flatMap(({ model, experts }) => ['--model', model, '--experts', experts]),
       '--device',
       device,
       '--threads',
@@ -85,7 +80,7 @@ export class ShardProcess {
       });
       child.on('exit', (code, signal) => {
         const how = signal === null ? `exited with ${code}` : `was ended by ${signal}`;
-        reject(new Error(`the shard of experts ${experts} ${how} before it served`));
+        reject(new Error(`the shard of experts ${this.#experts} ${how} before it served`));
         if (this.#port !== 0) this.#onDeath(how, performance.now() - startedAt);
       });
     });
@@ -117,9 +112,15 @@ export class ShardProcess {
     this.#child?.kill('SIGKILL');
   }
 
+  /** For errors and logs: `0-23`, or of several models `0-23, 0-47`. */
+  get #experts(): string {
+    return this.#options.holds.map(({ experts }) => experts).join(', ');
+  }
+
   #onDeath(how: string, servedMs: number): void {
     if (this.#stopping) return;
-    const { experts, log } = this.#options;
+    const { log } = this.#options;
+    const experts = this.#experts;
     this.#wait = servedMs > HEALTHY ? FIRST_WAIT : Math.min(2 * this.#wait, LONGEST_WAIT);
     log.warn({ experts, port: this.#port, restartMs: this.#wait }, `shard ${how}; starting it again`);
     this.#restart = setTimeout(() => {

@@ -15,11 +15,16 @@ export interface ShardSourceFlags {
   shardsFile?: string;
 }
 
+export interface PeerFlags {
+  peers?: readonly string[];
+  peersDns?: string;
+}
+
 /** Throws where not exactly one is given, or it is malformed. */
 export function shardSource({ shards, shardsDns, shardsFile }: ShardSourceFlags): ShardSource {
   const given: ShardSource[] = [];
   if (shards !== undefined) given.push({ addresses: shards.map(normal) });
-  if (shardsDns !== undefined) given.push({ dns: parseDnsName(shardsDns) });
+  if (shardsDns !== undefined) given.push({ dns: parseDnsName(shardsDns, '--shards-dns') });
   if (shardsFile !== undefined) given.push({ file: shardsFile });
   const [source, ...more] = given;
   if (source !== undefined && more.length === 0) return source;
@@ -27,10 +32,18 @@ export function shardSource({ shards, shardsDns, shardsFile }: ShardSourceFlags)
   throw new Error(`--shards, --shards-dns, --shards-file: ${wrong}`);
 }
 
-function parseDnsName(text: string): string {
+/** The other gateways are found as shards are; undefined where none are named. */
+export function peerSource({ peers, peersDns }: PeerFlags): ShardSource | undefined {
+  if (peers !== undefined && peersDns !== undefined)
+    throw new Error('--peers, --peers-dns: they exclude each other');
+  if (peers !== undefined) return { addresses: peers.map(normal) };
+  return peersDns === undefined ? undefined : { dns: parseDnsName(peersDns, '--peers-dns') };
+}
+
+function parseDnsName(text: string, flag: string): string {
   if (/^_[\w.-]+$/.test(text)) return text;
   const { host, port } = parseAddress(text);
-  if (port === 0) throw new Error(`--shards-dns ${text}: port 0 is none that a shard can be called on`);
+  if (port === 0) throw new Error(`${flag} ${text}: port 0 is none that can be called`);
   return `${host}:${port}`;
 }
 

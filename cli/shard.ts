@@ -1,22 +1,29 @@
 // `expertgrid shard`: one process that holds experts and runs rows on them until it is asked to leave.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
+import type { Logger } from 'pino';
 import { adminHandlers, type DrainAnswer } from '../experts/admin.ts';
-import { formatHoldings, parseHoldings } from '../experts/holdings.ts';
+import { parseHoldings } from '../experts/holdings.ts';
 import { createShardMetrics } from '../experts/metrics.ts';
 import { serveMetrics } from '../experts/metrics-server.ts';
 import { createShardService, type ShardService } from '../experts/service.ts';
-import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
-import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
-import { type DeviceName, openExpertDevice } from '../model/devices/open.ts';
+import { openBundle } from '../model/bundle/bundle.ts';
+import type { DeviceName } from '../model/devices/open.ts';
 import { formatAddress, isLoopback } from '../rpc/address.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { listen } from '../rpc/server.ts';
 import { modelDirectory } from './files.ts';
-import { flag, integer, port } from './flags.ts';
+import { asUsage, flag, integer, port, several } from './flags.ts';
 import { deviceFlag, threadsFlag } from './gateway-flags.ts';
-import { checkGoldens } from './golden-checks.ts';
+import {
+  describeHeld,
+  type HeldExperts,
+  type HoldOptions,
+  holdModels,
+  type OpenedExperts,
+} from './hold-models.ts';
 import { createLogger, LOG_LEVELS } from './log.ts';
+import { requireDistinct } from './models.ts';
 import { modelOffer } from './offer.ts';
 import { progressBar } from './progress.ts';
 import { readingReport } from './reading-report.ts';
@@ -30,7 +37,6 @@ import {
   securityPaths,
 } from './security-flags.ts';
 import { onSignals } from './signals.ts';
-import { startReadAhead } from './start-read-ahead.ts';
 import { version } from './version.ts';
 
 /** Calls in flight get this long to end. */
@@ -40,8 +46,9 @@ const DRAIN_MS = 10_000;
 const LAST_WORDS = 1_000;
 
 interface ShardFlags extends SecurityFlags {
-  model: string;
-  experts?: string;
+  model: string[];
+  /** Of each model. */
+  experts?: string[];
   standby: boolean;
   host: string;
   port: number;
@@ -71,10 +78,17 @@ const LONGEST_UNREAD = 30_000;
 
 export function shardCommand(): Command {
   const command = new Command('shard')
-    .description('Hold experts of a model and run rows on them for gateways.')
-    .addOption(flag('--model <dir>', "the bundle's directory").makeOptionMandatory())
+    .description('Hold experts of a model, or of several, and run rows on them for gateways.')
     .addOption(
-      flag('--experts <list>', '0-23 of every layer; 3:17,5:0-11 as layer:experts (with --standby: all)'),
+      flag('--model <dir>', "the bundle's directory; given again, experts of another model are held too")
+        .argParser(several)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      flag(
+        '--experts <list>',
+        '0-23 of every layer; 3:17,5:0-11 as layer:experts (with --standby: all); once for each --model, in their order',
+      ).argParser(several),
     )
     .addOption(
       flag(
@@ -94,7 +108,7 @@ export function shardCommand(): Command {
       ).default('127.0.0.1'),
     )
     .addOption(
-      flag('--max-connections <n>', 'connections at once; a gateway takes two')
+      flag('--max-connections <n>', 'connections at once; a gateway takes two for each of its models')
         .argParser(integer({ min: 2 }))
         .default(256),
     )
@@ -104,16 +118,14 @@ export function shardCommand(): Command {
         .default(1_000),
     )
     .addOption(flag('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'));
-  return addSecurityFlags(command).action((flags: ShardFlags) =>
-    run(flags, (message) => command.error(`error: ${message}`)),
-  );
+  return addSecurityFlags(command).action(run);
 }
 
-async function run(flags: ShardFlags, refuse: (message: string) => never): Promise<void> {
+async function run(flags: ShardFlags, command: Command): Promise<void> {
   const { host } = flags;
   const paths = securityPaths(flags);
   const exposed = exposure(host, paths);
-  if (exposed !== undefined) refuse(exposed);
+  if (exposed !== undefined) command.error(`error: ${exposed}`);
   const log = createLogger(flags.logLevel);
   const security =
     paths && (await openSecurity(paths, { peers: CALLERS, log: (level, message) => log[level](message) }));
@@ -128,38 +140,29 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
   process.channel?.unref(); // nor does its channel alone keep this process
 
   const startedAt = performance.now();
-  const bundle = await openBundle(modelDirectory(flags.model));
-  if (flags.experts === undefined && !flags.standby)
-    refuse('--experts <list> says which it holds: 0-23, say');
-  const units = readUnits(flags.experts ?? `0-${bundle.config.experts - 1}`, bundle.config, refuse);
-  const opened = openExpertDevice({ bundle, device: flags.device, threads: flags.threads });
-  await load(opened, units, leaving.signal);
-  const report = process.send === undefined ? readingReport({ log }) : undefined;
-  const reading =
-    opened.mapIn === undefined
-      ? undefined
-      : startReadAhead({
-          bundle,
-          units,
-          ...(process.send !== undefined && { after: toldToRead() }),
-          onUnits: (done, total) => {
-            report?.update(done, total);
-            tell({ type: 'reading', done, total });
-          },
-          onDamaged: (error) => {
-            log.error(`${error.message}; leaving service`);
-            process.exitCode = 1;
-            leaving.abort();
-          },
-        });
-  const device = reading?.serve(opened) ?? opened;
-  const checks = await checkGoldens(bundle, device, units);
+  const leave = (fault: string) => {
+    log.error(`${fault}; leaving service`);
+    process.exitCode = 1;
+    leaving.abort();
+  };
+  const wanted = await asUsage(command, () => wantedOf(flags));
+  const opened = await Promise.all(
+    wanted.map(async ({ dir, experts }): Promise<OpenedExperts> => {
+      const bundle = await openBundle(dir);
+      const all = `0-${bundle.config.experts - 1}`;
+      return { bundle, units: await asUsage(command, () => parseHoldings(experts ?? all, bundle.config)) };
+    }),
+  );
+  requireDistinct(opened.map(({ bundle }) => ({ dir: bundle.dir, identity: bundle.manifest.identity })));
+  const { device, threads } = flags;
+  const onDamaged = (error: Error) => leave(error.message);
+  const held = await hold(opened, { device, threads, signal: leaving.signal, onDamaged, log });
 
   const metrics = createShardMetrics();
   const service = createShardService({
-    device,
-    model: { ...modelOffer(bundle), standby: flags.standby },
-    units,
+    models: held.map(({ bundle, device, units }) => {
+      return { device, model: { ...modelOffer(bundle), standby: flags.standby }, units };
+    }),
     version,
     metrics,
   });
@@ -175,7 +178,8 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
     left ??= drainService(service, () => server.broadcast('draining', {}));
     return left;
   };
-  const fares = () => ({ state: service.state, units: units.length, ...service.counts });
+  const units = held.reduce((sum, each) => sum + each.units.length, 0);
+  const fares = () => ({ state: service.state, units, ...service.counts });
   const handlers = { ...service.handlers, ...adminHandlers({ report: fares, drain }) };
   const onError = (error: RpcError, method: string) =>
     log.error({ method, err: error.cause ?? error }, error.message);
@@ -194,36 +198,28 @@ async function run(flags: ShardFlags, refuse: (message: string) => never): Promi
 
   const address = formatAddress(server.address);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-  const megabytes = units.reduce((sum, { layer, expert }) => sum + sizeOf(bundle, layer, expert), 0) / 1e6;
-  const held = `experts ${formatHoldings(units, bundle.config)} of ${bundle.config.layers} layers`;
-  const size = `${units.length} units, ${megabytes.toFixed(1)} MB`;
-  process.stdout.write(`shard ready on ${address}: ${held} (${size}) in ${seconds} s\n`);
+  process.stdout.write(`shard ready on ${address}: ${held.map(describeHeld).join('; ')} in ${seconds} s\n`);
   if (scrape !== undefined) {
     process.stdout.write(
       `metrics at http://${formatAddress({ host: metricsHost, port: scrape.port })}/metrics\n`,
     );
   }
-  if (checks === undefined) {
+  for (const { bundle, checks } of held) {
+    if (checks !== undefined) continue;
     process.stdout.write(
       `${bundle.dir} has no golden rows to check experts by: expertgrid golden adds them\n`,
     );
   }
   tell({ type: 'ready', address, port: server.address.port });
-  checks?.goOn(flags.checkEvery, (fault) => {
-    log.error(`${fault}; leaving service`);
-    process.exitCode = 1;
-    leaving.abort();
-  });
+  for (const { checks } of held) checks?.goOn(flags.checkEvery, leave);
 
   await aborted(leaving.signal);
-  const stopped = reading?.stop();
+  const stopped = Promise.all(held.map((each) => each.stopReading()));
   const { safeToDelete, inFlight } = await drain();
   await server.close({ graceMs: LAST_WORDS });
   await scrape?.close();
   await stopped;
-  await checks?.stop();
-  await device.dispose();
-  await bundle.close();
+  await Promise.all(held.map((each) => each.release()));
   if (safeToDelete) process.stdout.write(`safe to delete ${address}\n`);
   else {
     log.error(`${inFlight} calls were not answered within ${DRAIN_MS} ms`);
@@ -240,16 +236,37 @@ async function drainService(service: ShardService, tellGateways: () => void): Pr
   return { safeToDelete: service.counts.inFlight === 0, ...service.counts };
 }
 
+/** Pairs of a model's directory and its experts; without experts all are meant. Throws where they are no pairs. */
+function wantedOf({ model, experts, standby }: ShardFlags): { dir: string; experts?: string | undefined }[] {
+  if (experts === undefined && !standby) throw new Error('--experts <list> says which it holds: 0-23, say');
+  if (experts !== undefined && experts.length !== model.length) {
+    const [models, lists] = [model.length, experts.length];
+    throw new Error(`each --model has its --experts, in their order; ${models} and ${lists} are given`);
+  }
+  return model.map((dir, i) => ({ dir: modelDirectory(dir), experts: experts?.[i] }));
+}
+
 /** A signal in the meantime ends the process: there is nothing to drain yet. */
-async function load(device: ExpertDevice, units: readonly Unit[], signal: AbortSignal): Promise<void> {
+async function hold(
+  opened: readonly OpenedExperts[],
+  options: Pick<HoldOptions, 'device' | 'threads' | 'signal' | 'onDamaged'> & { log: Logger },
+): Promise<HeldExperts[]> {
+  const { signal, log } = options;
+  const child = process.send !== undefined;
   const format = (count: number) => `${Math.round(count)} experts`;
-  const bar = process.send === undefined ? progressBar({ label: 'loading', format }) : undefined;
+  const bar = child ? undefined : progressBar({ label: 'loading', format });
+  const report = child ? undefined : readingReport({ log });
   try {
-    await device.load(units, {
-      signal,
-      onLoaded: (_, done, total) => {
+    return await holdModels(opened, {
+      ...options,
+      ...(child && { readAfter: toldToRead() }),
+      onLoading: (done, total) => {
         bar?.update(done, total);
         tell({ type: 'loading', done, total });
+      },
+      onReading: (done, total) => {
+        report?.update(done, total);
+        tell({ type: 'reading', done, total });
       },
     });
   } catch (error) {
@@ -257,23 +274,6 @@ async function load(device: ExpertDevice, units: readonly Unit[], signal: AbortS
     throw error;
   } finally {
     bar?.end();
-  }
-}
-
-/** Bytes of a unit's weights in the bundle. */
-function sizeOf({ manifest }: Bundle, layer: number, expert: number): number {
-  return manifest.experts[layer]?.[expert]?.length ?? 0;
-}
-
-function readUnits(
-  experts: string,
-  shape: { layers: number; experts: number },
-  refuse: (message: string) => never,
-): Unit[] {
-  try {
-    return parseHoldings(experts, shape);
-  } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
   }
 }
 

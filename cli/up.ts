@@ -1,9 +1,6 @@
 // `expertgrid up`: everything on one machine, a gateway and its expert shards, each shard a process of its own.
 import { Command } from 'commander';
-import { openBundle } from '../model/bundle/bundle.ts';
-import { requireDevice } from '../model/devices/open.ts';
-import { modelDirectory } from './files.ts';
-import { flag, integer } from './flags.ts';
+import { asUsage, flag, integer } from './flags.ts';
 import {
   addGatewayFlags,
   callPolicy,
@@ -12,14 +9,15 @@ import {
   type GatewayFlags,
 } from './gateway-flags.ts';
 import { createLogger } from './log.ts';
+import { namedModels, type OpenedModel, openModels } from './models.ts';
 import { addUp } from './reading-report.ts';
 import { securityPaths } from './security-flags.ts';
 import { serveGateway } from './serve-gateway.ts';
 import { ShardProcess } from './shard-process.ts';
 import { split } from './split.ts';
+import { watchAliases } from './watch-aliases.ts';
 
 interface Flags extends GatewayFlags {
-  model: string;
   shards: number | undefined;
   inProcess: boolean;
 }
@@ -31,8 +29,7 @@ const SHARD_GRACE = 12_000;
 
 export function upCommand(): Command {
   const command = new Command('up')
-    .description('Serve a model on this machine: a gateway and its expert shards.')
-    .addOption(flag('--model <dir>', 'bundle to serve; nano is the embedded one').default('nano'))
+    .description('Serve models on this machine: a gateway and its expert shards.')
     .addOption(
       flag('--shards <n>', `expert shard processes (${DEFAULT_SHARDS}; with --in-process 1)`).argParser(
         integer({ min: 1 }),
@@ -42,26 +39,27 @@ export function upCommand(): Command {
   return addGatewayFlags(command).action(up);
 }
 
-async function up(flags: Flags): Promise<void> {
+async function up(flags: Flags, command: Command): Promise<void> {
   const log = createLogger(flags.logLevel);
-  const model = modelDirectory(flags.model);
-  const bundle = await openBundle(model);
-  const { experts } = bundle.config;
-  const shards = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
-  const ranges = split(experts, shards);
-  requireDevice({ bundle, device: flags.device });
-  await bundle.close();
+  const named = await asUsage(command, () => namedModels(flags.model));
+  const models = await openModels(named, flags);
+  const aliases = await asUsage(command, () => watchAliases({ ...flags, models, log }));
+  const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
+  /** Each shard holds its share of every model. */
+  const ranges = ({ experts }: OpenedModel) => split(experts, count);
+  const shares = Array.from({ length: count }, (_, shard) =>
+    models.map((model) => ({ model: model.dir, experts: ranges(model)[shard]! })),
+  );
 
   // Shards compute at the same time, on the same cores.
-  const share = Math.max(1, Math.floor(flags.threads / shards));
+  const threads = Math.max(1, Math.floor(flags.threads / count));
   const security = securityPaths(flags);
   const processes = flags.inProcess
     ? []
-    : ranges.map(
-        (range) => new ShardProcess({ ...flags, threads: share, model, experts: range, security, log }),
-      );
+    : shares.map((holds) => new ShardProcess({ ...flags, threads, holds, security, log }));
   await serveGateway({
-    model,
+    models,
+    aliases: aliases.current,
     host: flags.host,
     port: flags.port,
     device: flags.device,
@@ -71,12 +69,12 @@ async function up(flags: Flags): Promise<void> {
     ...defaultRung(flags),
     log,
     startShards: async ({ onLoading, onReading }) => {
-      if (flags.inProcess) return { holdings: ranges };
+      if (flags.inProcess) return (model) => ({ holdings: ranges(model) });
       const [loading, reading] = [onLoading, onReading].map((report) => addUp(processes.length, report));
       const addresses = await Promise.all(
         processes.map((shard, i) => shard.start({ onLoading: loading?.[i], onReading: reading?.[i] })),
       );
-      return { addresses, ...(security && { security }) };
+      return () => ({ addresses, ...(security && { security }) });
     },
     onServing: () => {
       for (const shard of processes) shard.readAhead();

@@ -1,5 +1,7 @@
-// What waits at a shard, by layer, and what is taken next. Pure: no clock, no promises; knows no weights.
+// What waits at a shard, by model and layer, and what is taken next. Pure: no clock, no promises; knows no weights.
 export interface Job {
+  /** Identity. */
+  model: string;
   layer: number;
   /** `[m, 2]`: (row, expert) */
   asks: Uint16Array;
@@ -9,8 +11,9 @@ export interface Job {
 }
 
 export interface Batch<J> {
+  model: string;
   layer: number;
-  /** Of that layer, rows of generated tokens before bulk rows, each oldest first. */
+  /** Of that model's layer, rows of generated tokens before bulk rows, each oldest first. */
   jobs: J[];
 }
 
@@ -48,7 +51,8 @@ export class LayerQueue<J extends Job> {
   take(maxAsks: number): Batch<J> | undefined {
     const next = this.#jobs.find(({ priority }) => priority === 0) ?? this.#jobs[0];
     if (next === undefined) return undefined;
-    const candidates = this.#jobs.filter(({ layer }) => layer === next.layer);
+    const { model, layer } = next;
+    const candidates = this.#jobs.filter((job) => job.layer === layer && job.model === model);
     const ordered = [
       ...candidates.filter(({ priority }) => priority === 0),
       ...candidates.filter(({ priority }) => priority === 1),
@@ -61,7 +65,7 @@ export class LayerQueue<J extends Job> {
       jobs.push(job);
     }
     this.#remove(new Set(jobs));
-    return { layer: next.layer, jobs };
+    return { model, layer, jobs };
   }
 
   #remove(taken: ReadonlySet<J>): void {

@@ -1,21 +1,18 @@
-// The shard service: answers hello and expert.run; joins what is queued for one layer and runs each expert once. Knows
-// rows of floats; no sockets, no routing, no weights of its own.
+// The shard service: answers hello and expert.run for every model that it holds experts of; joins what is queued for one
+// layer of one model and runs each expert once. Knows rows of floats; no sockets, no routing, no weights of its own.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as socketsRead } from 'node:timers/promises';
-import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { HandlerContext, Handlers, Value } from '../rpc/transport.ts';
 import type { CallCounts } from './admin.ts';
 import { joinAsks, splitAnswers } from './batch.ts';
-import { Holdings } from './holdings.ts';
+import { deviceFailed, HeldModel, type HeldModelOptions } from './held-model.ts';
 import type { ShardMetrics } from './metrics.ts';
 import { type Batch, type Job, LayerQueue } from './queue.ts';
 import {
   defaultLimits,
   type FrameLimits,
-  firstNonFinite,
   helloAnswerToValue,
-  type ModelOffer,
   parseHelloParams,
   parseRunRequest,
   type RunAnswer,
@@ -24,10 +21,8 @@ import {
 } from './wire.ts';
 
 export interface ShardServiceOptions {
-  /** Has loaded the units. */
-  device: ExpertDevice;
-  model: Omit<ModelOffer, 'numericsClass' | 'holdings'>;
-  units: readonly Unit[];
+  /** Each of another identity: calls name their model by it. */
+  models: readonly HeldModelOptions[];
   version: string;
   /** Absent: nothing is counted. */
   metrics?: ShardMetrics;
@@ -64,32 +59,30 @@ interface RunJob extends Job {
 const busyRetryMs = 100;
 
 export function createShardService({
-  device,
-  model,
-  units,
+  models,
   version,
   metrics,
   limits = defaultLimits,
   maxBatchAsks = 512,
   maxQueuedAsks = 16_384,
 }: ShardServiceOptions): ShardService {
-  const holdings = Holdings.of(units, model);
-  const { hidden } = model;
+  const held = holdEach(models);
   const instance = randomUUID();
-  const fit = rowsThatFit(limits.frameBytes, hidden);
+  const widest = Math.max(...models.map(({ model }) => model.hidden));
+  const fit = rowsThatFit(limits.frameBytes, widest);
   const fitting = { ...limits, rows: Math.min(limits.rows, fit), asks: Math.min(limits.asks, fit) };
   const queue = new LayerQueue<RunJob>();
   let state: ShardService['state'] = 'available';
   let pumping = false;
   const counts = { answered: 0, inFlight: 0 };
   const onIdle: (() => void)[] = [];
-  metrics?.unitsHeld.set(holdings.size);
+  metrics?.unitsHeld.set([...held.values()].reduce((sum, { units }) => sum + units, 0));
 
   const handlers: Handlers = {
     async hello(params) {
       const { protocol } = parseHelloParams(params);
-      const offer = { ...model, numericsClass: device.numericsClass, holdings: holdings.ranges() };
-      const answer = { protocol, version, instance, state, models: [offer], limits: fitting, epoch: 0 };
+      const offers = [...held.values()].map(({ offer }) => offer);
+      const answer = { protocol, version, instance, state, models: offers, limits: fitting, epoch: 0 };
       return helloAnswerToValue(answer);
     },
 
@@ -97,15 +90,15 @@ export function createShardService({
       counts.inFlight++;
       try {
         if (state === 'draining') throw new RpcError('draining', 'this shard is leaving service');
-        const { layer, priority, rows, asks } = parseRunRequest(params, model, fitting);
-        requireHeld(layer, asks);
+        const { model, layer, priority, rows, asks } = parseRunRequest(params, held, fitting);
+        heldOf(model).requireHeld(layer, asks);
         if (queue.asks + asks.length / 2 > maxQueuedAsks) {
           const message = `${queue.asks} rows wait, of ${maxQueuedAsks} that may`;
           throw new RpcError('busy', message, { retryAfterMs: busyRetryMs });
         }
         const answer = await new Promise<Value>((resolve, reject) => {
           const queuedAt = performance.now();
-          queue.push({ layer, priority, rows, asks, call, queuedAt, resolve, reject });
+          queue.push({ model, layer, priority, rows, asks, call, queuedAt, resolve, reject });
           if (!pumping) void pump();
         });
         counts.answered++;
@@ -122,12 +115,10 @@ export function createShardService({
     },
   };
 
-  function requireHeld(layer: number, asks: Uint16Array): void {
-    for (let i = 1; i < asks.length; i += 2) {
-      if (!holdings.has(layer, asks[i]!)) {
-        throw new RpcError('not_held', `expert ${asks[i]} of layer ${layer} is not held by this shard`);
-      }
-    }
+  function heldOf(identity: string): HeldModel {
+    const model = held.get(identity);
+    if (model !== undefined) return model;
+    throw new RpcError('incompatible', `this shard does not serve model ${identity}`);
   }
 
   /** Runs while anything waits. Each turn first lets the sockets be read: what came for a layer is joined to it. */
@@ -144,16 +135,18 @@ export function createShardService({
   }
 
   /** Settles every job of the batch, whatever the device does. */
-  async function run({ layer, jobs }: Batch<RunJob>): Promise<void> {
+  async function run({ model, layer, jobs }: Batch<RunJob>): Promise<void> {
     const startedAt = performance.now();
     try {
+      const experts = heldOf(model);
+      const { hidden } = experts;
       const { rows, asks } = joinAsks(jobs, hidden);
-      const answers = await device.run(layer, rows, asks);
+      const answers = await experts.device.run(layer, rows, asks);
       const runMs = performance.now() - startedAt;
       metrics?.ran({ jobs, asks, startedAt, runMs });
       splitAnswers(jobs, answers, hidden).forEach((ofJob, i) => {
         const job = jobs[i]!;
-        settle(job, layer, { rows: ofJob, runMs, queueMs: startedAt - job.queuedAt });
+        settle(job, experts, { rows: ofJob, runMs, queueMs: startedAt - job.queuedAt });
       });
     } catch (cause) {
       const error = deviceFailed(layer, cause);
@@ -161,30 +154,23 @@ export function createShardService({
     }
   }
 
-  function settle(job: RunJob, layer: number, answer: RunAnswer): void {
-    const fault = faultOf(layer, job.asks, answer.rows);
+  function settle(job: RunJob, experts: HeldModel, answer: RunAnswer): void {
+    const fault = experts.faultOf(job.layer, job.asks, answer.rows);
     if (job.call.aborted) job.reject(whyDead(job));
     else if (fault !== undefined) job.reject(fault);
     else job.resolve(runAnswerToValue(answer));
   }
 
-  /** A number that is none counts as a fault of the hardware or the weights: it must not travel on as a row. */
-  function faultOf(layer: number, asks: Uint16Array, rows: Float32Array): RpcError | undefined {
-    const bad = firstNonFinite(rows);
-    if (bad === undefined) return undefined;
-    const expert = asks[2 * Math.floor(bad / hidden) + 1];
-    return new RpcError('internal', `expert ${expert} of layer ${layer} gave a number that is not finite`);
-  }
-
   return {
     handlers,
-    async run({ layer, rows, asks }) {
-      requireHeld(layer, asks);
+    async run({ model, layer, rows, asks }) {
+      const experts = heldOf(model);
+      experts.requireHeld(layer, asks);
       const startedAt = performance.now();
-      const answers = await device.run(layer, rows, asks).catch((cause) => {
+      const answers = await experts.device.run(layer, rows, asks).catch((cause) => {
         throw deviceFailed(layer, cause);
       });
-      const fault = faultOf(layer, asks, answers);
+      const fault = experts.faultOf(layer, asks, answers);
       if (fault !== undefined) throw fault;
       return { rows: answers, runMs: performance.now() - startedAt, queueMs: 0 };
     },
@@ -204,9 +190,13 @@ export function createShardService({
   };
 }
 
-function deviceFailed(layer: number, cause: unknown): RpcError {
-  const { message } = toRpcError(cause);
-  return new RpcError('internal', `layer ${layer} failed on its device: ${message}`, { cause });
+/** By identity. Throws where two have the same one, which a call could not tell apart. */
+function holdEach(models: readonly HeldModelOptions[]): ReadonlyMap<string, HeldModel> {
+  const held = new Map(models.map((options) => [options.model.identity, new HeldModel(options)]));
+  if (held.size === models.length && held.size > 0) return held;
+  throw new Error(
+    `a shard holds models of different identities, not ${[...held.keys()].join(', ') || 'none'}`,
+  );
 }
 
 /** Rows that a frame can carry, with room for a message's few other fields. */

@@ -152,7 +152,7 @@ function parseModelOffer(value: Value): ModelOffer {
     experts,
     hidden: integer(offer, 'hidden', 1),
     holdings: parseHoldingRanges(offer, { layers, experts }),
-    standby: offer.standby === true,
+    ...(offer.standby === true && { standby: true }),
   };
 }
 
@@ -177,11 +177,17 @@ export function runRequestToParams({ rows, asks, ...rest }: RunRequest): Params 
   return { ...rest, dtype: 'f32', rows: rowsToBytes(rows), asks: uint16ToBytes(asks) };
 }
 
-/** Checks everything but whether the experts are held. */
-export function parseRunRequest(params: Params, model: ModelShape, limits: FrameLimits): RunRequest {
+/** Checks everything but whether the experts are held. `models` are those of the shard, by identity. */
+export function parseRunRequest(
+  params: Params,
+  models: ReadonlyMap<string, ModelShape>,
+  limits: FrameLimits,
+): RunRequest {
   const identity = string(params, 'model');
-  if (identity !== model.identity) {
-    throw new RpcError('incompatible', `this shard serves model ${model.identity}, not ${identity}`);
+  const model = models.get(identity);
+  if (model === undefined) {
+    const served = [...models.keys()].join(', ');
+    throw new RpcError('incompatible', `this shard serves model ${served}, not ${identity}`);
   }
   if (params.dtype !== 'f32') refuse(`dtype must be f32, not ${JSON.stringify(params.dtype)}`);
   const layer = integer(params, 'layer', 0, model.layers - 1);

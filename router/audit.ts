@@ -33,6 +33,8 @@ export interface MismatchOptions {
   difference: Difference;
   /** The answer of a shard to the disputed row, once more; undefined where none came. */
   ask: (shard: Shard) => Promise<Float32Array | undefined>;
+  /** Ends the asking. */
+  signal: AbortSignal;
 }
 
 /**
@@ -79,12 +81,11 @@ function repeated(row: Float32Array, again: Float32Array | undefined): boolean {
   return again === undefined || sameBits(row, again);
 }
 
-async function byGoldens({ fleet, unit, difference }: MismatchOptions): Promise<Shard | undefined> {
+async function byGoldens({ fleet, unit, difference, signal }: MismatchOptions): Promise<Shard | undefined> {
   for (const { shard } of difference.answers) {
     const { proof } = fleet;
     const { offer } = shard;
     if (proof === undefined || offer === undefined || !proof.speaksFor(offer)) continue;
-    const { signal } = new AbortController();
     const run: typeof shard.run = (request, options) => shard.run(request, options);
     const fault = await askGoldens({ proof, offer, run, units: [unit], signal }).catch((cause) => {
       const { message } = toRpcError(cause);

@@ -4,6 +4,8 @@ const firstMs = 50;
 const longestMs = 2_000;
 /** A shard that was reached but does not fit stays so until someone changes it. */
 const refusedMs = 10_000;
+/** A shard of the gateway's other models may be given experts of this one at any time. */
+const siblingMs = 3_000;
 
 /** Losses within this time count as one story. */
 export const steadyMs = 60_000;
@@ -11,7 +13,7 @@ export const steadyMs = 60_000;
 const forgivenLosses = 5;
 const longestBanMs = 30_000;
 
-const firstCordonMs = 5_000;
+export const firstCordonMs = 5_000;
 const longestCordonMs = 30 * 60_000;
 
 /**
@@ -22,8 +24,8 @@ export function reconnectDelayMs(failures: number, random: number): number {
   return spread(Math.min(firstMs * 2 ** failures, longestMs), random);
 }
 
-export function refusedDelayMs(random: number): number {
-  return spread(refusedMs, random);
+export function refusedDelayMs(random: number, { sibling = false } = {}): number {
+  return spread(sibling ? siblingMs : refusedMs, random);
 }
 
 /** Of a connection that was lost `losses` times within `steadyMs`; 0: no ban. Doubles from 1 s to 30 s. */
@@ -31,9 +33,9 @@ export function banMs(losses: number): number {
   return losses <= forgivenLosses ? 0 : Math.min(1_000 * 2 ** (losses - forgivenLosses - 1), longestBanMs);
 }
 
-/** Of a shard that answered wrongly for the `offences`th time. Four times as long each time, from 5 s to half an hour. */
-export function cordonMs(offences: number): number {
-  return Math.min(firstCordonMs * 4 ** (offences - 1), longestCordonMs);
+/** Of a shard that answered wrongly for the `offences`th time. Four times as long each time, from `firstMs` to half an hour. */
+export function cordonMs(offences: number, firstMs = firstCordonMs): number {
+  return Math.min(firstMs * 4 ** (offences - 1), longestCordonMs);
 }
 
 function spread(ms: number, random: number): number {

@@ -5,8 +5,8 @@ import { RpcError, type RpcErrorCode, toRpcError } from '../rpc/errors.ts';
 import { firstDifference, settleMismatch } from './audit.ts';
 import type { DispatchOptions } from './dispatch.ts';
 import { type Frame, group } from './group.ts';
-import { rungLevel } from './ladder.ts';
-import { lateness, wait } from './lateness.ts';
+import { bestCopies, rungLevel } from './ladder.ts';
+import { type Lateness, lateness, wait } from './lateness.ts';
 import { Leash } from './leash.ts';
 import { Owners } from './owners.ts';
 import type { Shard } from './shard.ts';
@@ -25,8 +25,17 @@ export interface Outcome {
   failed: Map<number, RpcError>;
 }
 
-/** Shards that are not to be asked, and what each of them did. */
-type Avoided = ReadonlyMap<Shard, RpcError>;
+/** One way of getting slots answered. */
+interface Attempt {
+  /** Shards that have failed it, and how. */
+  avoided: ReadonlyMap<Shard, RpcError>;
+  /**
+   * Shards that are still at the same slots. Where there are any, an answer may yet come: nothing worse is taken meanwhile,
+   * and the assignment is left alone.
+   */
+  beside: ReadonlySet<Shard>;
+  signal: AbortSignal;
+}
 
 /** After these another copy, or the same one a little later, may do. */
 const passing: ReadonlySet<RpcErrorCode> = new Set(['unavailable', 'draining', 'not_held', 'busy']);
@@ -48,48 +57,55 @@ export class Delivery {
     this.#deadlineAt = performance.now() + options.deadlineMs;
   }
 
-  /** The slots `only`, or all that take part, by other shards than those avoided. Never rejects. */
-  async deliver(
-    only: ReadonlySet<number> | undefined,
-    avoided: Avoided,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    const { fleet, layer, assignment, mask, bulk, ladder } = this.#options;
-    const owners = new Owners({
-      copies: (expert) => fleet.copies(layer, expert),
-      usable: (shard) => !avoided.has(shard),
-      random: fleet.random,
-    });
+  /** All slots that take part. Never rejects. */
+  async deliver(signal: AbortSignal): Promise<Outcome> {
+    return await this.#attempt(undefined, { avoided: new Map(), beside: new Set(), signal });
+  }
+
+  async #attempt(only: ReadonlySet<number> | undefined, attempt: Attempt): Promise<Outcome> {
+    const { assignment, mask, bulk } = this.#options;
+    const owners = this.#ownersFor(attempt);
     const { frames, unowned } = group({
       assignment,
-      ownerOf: (expert, row) => owners.of(expert, ladder?.[row] ?? 0)?.index,
+      ownerOf: (expert, row) => owners.of(expert, this.#allowed(row, attempt))?.index,
       limitsOf: (owner) => owners.at(owner).limits,
       ...(mask !== undefined && { mask }),
       ...(bulk !== undefined && { bulk }),
       ...(only !== undefined && { only }),
     });
-    if (ladder !== undefined) this.#noteLevels(frames, owners, ladder);
-    const parts = frames.map((frame) => this.#send(frame, owners.at(frame.owner), avoided, signal));
+    this.#noteLevels(frames, owners, attempt);
+    const parts = frames.map((frame) => this.#send(frame, owners.at(frame.owner), attempt));
     if (unowned.length > 0) {
-      parts.push(
-        this.#standIn(
-          unowned.flatMap(({ slots }) => slots),
-          avoided,
-          signal,
-        ),
-      );
+      const slots = unowned.flatMap((row) => row.slots);
+      parts.push(this.#standIn(slots, owners, attempt));
     }
     return parts.length === 1 ? await parts[0]! : joined(await Promise.all(parts));
   }
 
-  async #send(frame: Frame, shard: Shard, avoided: Avoided, signal: AbortSignal): Promise<Outcome> {
+  #ownersFor({ avoided, beside }: Attempt): Owners {
+    const { fleet, layer } = this.#options;
+    return new Owners({
+      copies: (expert) => fleet.copies(layer, expert),
+      usable: (shard) => !avoided.has(shard) && !beside.has(shard),
+      random: fleet.random,
+    });
+  }
+
+  /** The level of the ladder that the row allows. */
+  #allowed(row: number, { beside }: Attempt): number {
+    return beside.size > 0 ? 0 : (this.#options.ladder?.[row] ?? 0);
+  }
+
+  async #send(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
     const { fleet } = this.#options;
-    if (!fleet.replicated || !this.#hasOther(frame, shard, avoided)) {
-      return this.#settled(frame, shard, await this.#call(frame, shard, signal), avoided, signal);
+    if (!fleet.replicated || !this.#hasOther(frame, shard, attempt)) {
+      return this.#settled(frame, shard, await this.#call(frame, shard, attempt.signal), attempt);
     }
-    if (fleet.random() < fleet.policy.auditShare) return await this.#audited(frame, shard, avoided, signal);
+    const isFirst = attempt.beside.size === 0;
+    if (isFirst && fleet.random() < fleet.policy.auditShare)
+      return await this.#audited(frame, shard, attempt);
     fleet.hedges.earn();
-    return await this.#hedged(frame, shard, avoided, signal);
+    return await this.#hedged(frame, shard, attempt);
   }
 
   /** Its answer, or what came instead. */
@@ -116,46 +132,57 @@ export class Delivery {
   }
 
   /** What a call's end means: its answer, or another attempt elsewhere. */
-  async #settled(
-    frame: Frame,
-    shard: Shard,
-    result: Piece | RpcError,
-    avoided: Avoided,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    if (!(result instanceof RpcError)) return whole(result);
-    if (signal.aborted || result.code === 'cancelled') return lost(frame.slots, result);
-    const { fleet, layer } = this.#options;
+  async #settled(frame: Frame, shard: Shard, result: Piece | RpcError, attempt: Attempt): Promise<Outcome> {
+    const outcome = this.#judged(frame, shard, result);
+    if (!(result instanceof RpcError)) return outcome;
+    const { avoided, signal } = attempt;
+    const isOver = performance.now() >= this.#deadlineAt;
+    if (isOver || signal.aborted || result.code === 'cancelled') return outcome;
+    this.#options.fleet.calls.retried++;
+    const others = { ...attempt, avoided: new Map([...avoided, [shard, result]]) };
+    return await this.#attempt(new Set(frame.slots), others);
+  }
+
+  /** A shard that failed by its own fault is blamed for it. */
+  #judged(frame: Frame, shard: Shard, result: Piece | RpcError): Outcome {
+    if (!(result instanceof RpcError)) return { pieces: [result], failed: new Map() };
     if (result.code === 'internal') {
-      const units = expertsOf(frame).map((expert) => ({ layer, expert }));
-      shard.accuse(result.message, units);
+      const { layer } = this.#options;
+      shard.accuse(
+        result.message,
+        expertsOf(frame).map((expert) => ({ layer, expert })),
+      );
     }
-    fleet.calls.retried++;
-    return await this.deliver(new Set(frame.slots), new Map([...avoided, [shard, result]]), signal);
+    return { pieces: [], failed: new Map(frame.slots.map((slot) => [slot, result])) };
   }
 
   /** Sent to a second shard where it is late and the budget allows, or where it is very late; the first answer wins. */
-  async #hedged(frame: Frame, shard: Shard, avoided: Avoided, signal: AbortSignal): Promise<Outcome> {
+  async #hedged(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
     const { fleet } = this.#options;
-    const { lateMs, lostMs } = lateness(frame.bulk ? fleet.latencies.bulk : fleet.latencies.short);
-    const first = new Leash(signal);
-    const second = new Leash(signal);
+    const { lateMs, lostMs } = this.#lateness(frame);
+    const first = new Leash(attempt.signal);
+    const second = new Leash(attempt.signal);
     try {
       const call = this.#call(frame, shard, first.signal);
       let result = await Promise.race([call, wait(lateMs, call)]);
-      if (result !== undefined) return await this.#settled(frame, shard, result, avoided, signal);
-      if (fleet.hedges.spend()) fleet.calls.hedged++;
+      if (result !== undefined) return await this.#settled(frame, shard, result, attempt);
+      const isHedge = fleet.hedges.spend();
+      if (isHedge) fleet.calls.hedged++;
       else {
         result = await Promise.race([call, wait(lostMs - lateMs, call)]);
-        if (result !== undefined) return await this.#settled(frame, shard, result, avoided, signal);
+        if (result !== undefined) return await this.#settled(frame, shard, result, attempt);
         fleet.calls.retried++;
       }
-      const late = new RpcError('deadline', `shard ${shard.address}: no answer in ${Math.round(lateMs)} ms`);
-      const slots = new Set(frame.slots);
-      const other = this.deliver(slots, new Map([...avoided, [shard, late]]), second.signal);
-      const own = call.then((ended) => (ended instanceof RpcError ? lost(frame.slots, ended) : whole(ended)));
-      const outcome = await firstWhole(own, other);
-      if (outcome.pieces.every((piece) => piece.shard !== shard)) fleet.calls.hedgeWins++;
+      const other = this.#elsewhere(frame, shard, { ...attempt, signal: second.signal });
+      const outcome = await firstWhole(
+        call.then((ended) => this.#judged(frame, shard, ended)),
+        other,
+      );
+      if (outcome === undefined) {
+        second.cut(); // what it waits for beside this call may be worse than what is allowed now
+        return await this.#settled(frame, shard, await call, attempt);
+      }
+      if (isHedge && outcome.pieces.every((piece) => piece.shard !== shard)) fleet.calls.hedgeWins++;
       return outcome;
     } finally {
       first.cut();
@@ -164,20 +191,22 @@ export class Delivery {
   }
 
   /** Asked of two shards; the answer is used once both agree, or it is known which of them to believe. */
-  async #audited(frame: Frame, shard: Shard, avoided: Avoided, signal: AbortSignal): Promise<Outcome> {
+  async #audited(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
     const { fleet, hidden, layer } = this.#options;
+    const { signal } = attempt;
     fleet.calls.audited++;
     const leash = new Leash(signal);
     try {
       const call = this.#call(frame, shard, leash.signal);
-      const avoiding = new RpcError('unavailable', 'has been asked already');
-      const slots = new Set(frame.slots);
-      const other = this.deliver(slots, new Map([...avoided, [shard, avoiding]]), leash.signal);
-      const own = call.then((ended) => (ended instanceof RpcError ? lost(frame.slots, ended) : whole(ended)));
+      const own = call.then((ended) => this.#judged(frame, shard, ended));
+      const other = this.#elsewhere(frame, shard, { ...attempt, signal: leash.signal });
       const first = await firstWhole(own, other);
-      if (first.failed.size > 0) return first;
+      if (first === undefined) {
+        leash.cut();
+        return await this.#settled(frame, shard, await call, attempt);
+      }
       // Whoever is very late has no say.
-      const { lostMs } = lateness(frame.bulk ? fleet.latencies.bulk : fleet.latencies.short);
+      const { lostMs } = this.#lateness(frame);
       const both = Promise.all([own, other]);
       const pair = await Promise.race([both, wait(lostMs, both)]);
       if (pair === undefined || pair.some(({ failed }) => failed.size > 0)) return first;
@@ -191,12 +220,23 @@ export class Delivery {
         unit: { layer, expert },
         difference,
         ask: (asked) => this.#askAgain(asked, row, expert, difference.slot, signal),
+        signal,
       });
       if (liar === shard) return pair[1];
       return pair[0];
     } finally {
       leash.cut();
     }
+  }
+
+  #lateness({ bulk }: Frame): Lateness {
+    const { latencies } = this.#options.fleet;
+    return lateness(bulk ? latencies.bulk : latencies.short);
+  }
+
+  /** The frame's slots by other shards, while this one is still at them. */
+  #elsewhere(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
+    return this.#attempt(new Set(frame.slots), { ...attempt, beside: new Set([...attempt.beside, shard]) });
   }
 
   async #askAgain(
@@ -211,38 +251,34 @@ export class Delivery {
     return result instanceof RpcError ? undefined : result.rows;
   }
 
-  /** For slots without a copy that may be asked: the next best expert, none, a wait for one to come back, or the end. */
-  async #standIn(slots: readonly number[], avoided: Avoided, signal: AbortSignal): Promise<Outcome> {
-    const { ladder, assignment } = this.#options;
-    const left: number[] = [];
-    const replaced: number[] = [];
+  /** For rows with a slot that no copy may be asked for: the next best expert, none, a wait for a copy, or the end. */
+  async #standIn(slots: readonly number[], owners: Owners, attempt: Attempt): Promise<Outcome> {
+    const { assignment } = this.#options;
+    const waiting: number[] = [];
+    const served = new Set<number>();
     for (const slot of slots) {
-      const allowed = ladder?.[rowOf(slot, assignment.k)] ?? 0;
-      if (allowed >= nextBest && this.#replaceExpert(slot, allowed, avoided)) replaced.push(slot);
+      const allowed = this.#allowed(rowOf(slot, assignment.k), attempt);
+      if (allowed < nextBest) waiting.push(slot);
+      // The other experts of the row are asked as they are.
+      else if (owners.of(assignment.experts[slot]!, allowed) !== undefined) served.add(slot);
+      else if (this.#replaceExpert(slot, owners, allowed)) served.add(slot);
       else if (allowed >= passThrough) this.degraded.set(slot, passThrough);
-      else left.push(slot);
+      else waiting.push(slot);
     }
     const parts: Promise<Outcome>[] = [];
-    if (replaced.length > 0) parts.push(this.deliver(new Set(replaced), avoided, signal));
-    if (left.length > 0) parts.push(this.#waitFor(left, avoided, signal));
+    if (served.size > 0) parts.push(this.#attempt(served, attempt));
+    if (waiting.length > 0) parts.push(this.#waitFor(waiting, attempt));
     return joined(await Promise.all(parts));
   }
 
   /** Gives the slot the best expert that has a copy and that its row does not have yet. */
-  #replaceExpert(slot: number, allowed: number, avoided: Avoided): boolean {
-    const { fleet, layer, assignment, ranked } = this.#options;
-    const { k, experts, weights } = assignment;
+  #replaceExpert(slot: number, owners: Owners, allowed: number): boolean {
+    const { k, experts, weights } = this.#options.assignment;
     const row = rowOf(slot, k);
     const taken = experts.subarray(row * k, (row + 1) * k);
-    const usable = (shard: Shard) => !avoided.has(shard);
-    const owners = new Owners({
-      copies: (expert) => fleet.copies(layer, expert),
-      usable,
-      random: fleet.random,
-    });
-    const next = ranked?.(row).find(
-      ({ expert }) => !taken.includes(expert) && owners.of(expert, allowed) !== undefined,
-    );
+    const next = this.#options
+      .ranked?.(row)
+      .find(({ expert }) => !taken.includes(expert) && owners.of(expert, allowed) !== undefined);
     if (next === undefined) return false;
     experts[slot] = next.expert;
     weights[slot] = next.weight;
@@ -251,52 +287,78 @@ export class Delivery {
   }
 
   /** A shard that is busy will be free, one that is away may come back: waits as long as is worthwhile, then tries again. */
-  async #waitFor(slots: readonly number[], avoided: Avoided, signal: AbortSignal): Promise<Outcome> {
-    const { fleet, layer, assignment } = this.#options;
+  async #waitFor(slots: readonly number[], attempt: Attempt): Promise<Outcome> {
+    const { avoided, signal } = attempt;
     const now = performance.now();
     const errors = [...avoided.values()];
-    const end = () => new Map(slots.map((slot) => [slot, errors.at(-1) ?? this.#nobody(slot)]));
-    if (signal.aborted || errors.some(({ code }) => !passing.has(code))) return { pieces: [], failed: end() };
-
     const busy = errors.filter(({ code }) => code === 'busy');
+    const final = errors.find(({ code }) => !passing.has(code));
+    const end = (): Outcome => {
+      const why = final ?? busy[0];
+      return {
+        pieces: [],
+        failed: new Map(slots.map((slot) => [slot, why ?? this.#nobody(slot, errors.at(-1))])),
+      };
+    };
+    if (signal.aborted || final !== undefined) return end();
+
     if (busy.length > 0) {
       const ms = Math.min(...busy.map(({ retryAfterMs = busyMs }) => retryAfterMs));
-      if (now + ms >= this.#deadlineAt) return { pieces: [], failed: end() };
+      if (now + ms >= this.#deadlineAt) return end();
       await pause(ms, signal);
-      const stillAvoided = new Map([...avoided].filter(([, { code }]) => code !== 'busy'));
-      return await this.deliver(new Set(slots), stillAvoided, signal);
+    } else {
+      const until = this.#patienceEnds(now, attempt);
+      if (now >= until) return end();
+      await pause(Math.min(lookMs, until - now), signal);
+      await this.#untilBack(slots, attempt, until);
     }
-    this.#patienceAt ??= Math.min(now + fleet.policy.patienceMs, this.#deadlineAt);
-    if (now >= this.#patienceAt) return { pieces: [], failed: end() };
-    await pause(Math.min(lookMs, this.#patienceAt - now), signal);
-    const isBack = () =>
-      slots.every((slot) => fleet.copies(layer, assignment.experts[slot]!).exact.length > 0);
-    const left = Math.max(0, this.#patienceAt - performance.now());
-    if (!(await fleet.until(isBack, left, signal)) || signal.aborted) return { pieces: [], failed: end() };
-    return await this.deliver(new Set(slots), new Map(), signal);
+    if (signal.aborted || performance.now() >= this.#deadlineAt) return end();
+    return await this.#attempt(new Set(slots), { ...attempt, avoided: new Map() });
   }
 
-  #nobody(slot: number): RpcError {
+  /** While another shard is at the slots, there is no hurry. */
+  #patienceEnds(now: number, { beside }: Attempt): number {
+    if (beside.size > 0) return this.#deadlineAt;
+    this.#patienceAt ??= Math.min(now + this.#options.fleet.policy.patienceMs, this.#deadlineAt);
+    return this.#patienceAt;
+  }
+
+  /** Until some row could be answered. */
+  async #untilBack(slots: readonly number[], attempt: Attempt, until: number): Promise<void> {
+    const { fleet, layer, assignment } = this.#options;
+    const rows = [...Map.groupBy(slots, (slot) => rowOf(slot, assignment.k))];
+    const isBack = () =>
+      rows.some(([row, ofRow]) =>
+        ofRow.every((slot) => {
+          const copies = fleet.copies(layer, assignment.experts[slot]!);
+          return bestCopies(copies, this.#allowed(row, attempt), (shard) => !attempt.beside.has(shard));
+        }),
+      );
+    await fleet.until(isBack, Math.max(0, until - performance.now()), attempt.signal);
+  }
+
+  #nobody(slot: number, cause: RpcError | undefined): RpcError {
     const { layer, assignment } = this.#options;
-    const expert = assignment.experts[slot];
-    return new RpcError('unavailable', `no connected shard holds expert ${expert} of layer ${layer}`);
+    const message = `no connected shard holds expert ${assignment.experts[slot]} of layer ${layer}`;
+    return new RpcError('unavailable', message, { cause });
   }
 
   /** Every expert of the frame has an exact copy elsewhere. */
-  #hasOther({ asks }: Frame, shard: Shard, avoided: Avoided): boolean {
+  #hasOther({ asks }: Frame, shard: Shard, { avoided, beside }: Attempt): boolean {
     const { fleet, layer } = this.#options;
+    const isOther = (other: Shard) => other !== shard && !avoided.has(other) && !beside.has(other);
     for (let i = 1; i < asks.length; i += 2) {
-      const { exact } = fleet.copies(layer, asks[i]!);
-      if (!exact.some((other) => other !== shard && !avoided.has(other))) return false;
+      if (!fleet.copies(layer, asks[i]!).exact.some(isOther)) return false;
     }
     return true;
   }
 
-  #noteLevels(frames: readonly Frame[], owners: Owners, ladder: Uint8Array): void {
+  #noteLevels(frames: readonly Frame[], owners: Owners, attempt: Attempt): void {
+    if (this.#options.ladder === undefined || attempt.beside.size > 0) return;
     const { k, experts } = this.#options.assignment;
     for (const { slots } of frames) {
       for (const slot of slots) {
-        const level = owners.of(experts[slot]!, ladder[rowOf(slot, k)]!)?.level ?? 0;
+        const level = owners.of(experts[slot]!, this.#allowed(rowOf(slot, k), attempt))?.level ?? 0;
         if (this.degraded.get(slot) === nextBest) continue;
         if (level > 0) this.degraded.set(slot, level);
         else this.degraded.delete(slot);
@@ -313,14 +375,6 @@ function expertsOf({ asks }: Frame): number[] {
   return [...new Set(asks.filter((_, i) => i % 2 === 1))];
 }
 
-function whole(piece: Piece): Outcome {
-  return { pieces: [piece], failed: new Map() };
-}
-
-function lost(slots: readonly number[], error: RpcError): Outcome {
-  return { pieces: [], failed: new Map(slots.map((slot) => [slot, error])) };
-}
-
 function joined(outcomes: readonly Outcome[]): Outcome {
   return {
     pieces: outcomes.flatMap(({ pieces }) => pieces),
@@ -328,12 +382,12 @@ function joined(outcomes: readonly Outcome[]): Outcome {
   };
 }
 
-/** The first that has not failed; where both have, that of `other`, which was tried at more places. */
-async function firstWhole(own: Promise<Outcome>, other: Promise<Outcome>): Promise<Outcome> {
+/** The first that has not failed; undefined as soon as `own` has. */
+async function firstWhole(own: Promise<Outcome>, other: Promise<Outcome>): Promise<Outcome | undefined> {
   const first = await Promise.race([own, other]);
   if (first.failed.size === 0) return first;
   const ended = await own;
-  return ended.failed.size === 0 ? ended : await other;
+  return ended.failed.size === 0 ? ended : undefined;
 }
 
 function gather(x: Float32Array, rows: readonly number[], hidden: number): Float32Array {

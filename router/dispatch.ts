@@ -34,7 +34,7 @@ export interface Dispatched {
   answers: Float32Array;
   /** Rows that have no answer, or only a part of it, and why. */
   failed: Map<number, RpcError>;
-  /** What stood in for an expert: one entry a slot. */
+  /** What stood in for an expert of a row that has not failed: one entry a slot. */
   degraded: { row: number; rung: Rung }[];
 }
 
@@ -44,13 +44,13 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
   const { k } = assignment;
   const slots = assignment.experts.length;
   const delivery = new Delivery(options);
-  const { pieces, failed: failedSlots } = await delivery.deliver(undefined, new Map(), signal);
+  const { pieces, failed: failedSlots } = await delivery.deliver(signal);
 
   const failed = new Map<number, RpcError>();
   for (const [slot, error] of failedSlots) failed.set(Math.floor(slot / k), error);
-  const degraded = [...delivery.degraded].map(([slot, level]) => {
-    return { row: Math.floor(slot / k), rung: rungAt(level) };
-  });
+  const degraded = [...delivery.degraded]
+    .map(([slot, level]) => ({ row: Math.floor(slot / k), rung: rungAt(level) }))
+    .filter(({ row }) => !failed.has(row));
   // Slots ascend, so a piece with all of them has them in order: it is the whole answer.
   const [first] = pieces;
   if (first !== undefined && first.slots.length === slots) return { answers: first.rows, failed, degraded };

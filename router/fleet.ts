@@ -5,7 +5,15 @@ import { bestCopies, type Copies, rungLevel } from './ladder.ts';
 import { Quantile } from './latency.ts';
 import type { Member } from './member.ts';
 import { type Proof, unitsIn } from './proof.ts';
-import { type FleetLog, type Latencies, Shard, type ShardCounters } from './shard.ts';
+import {
+  defaultPace,
+  type FleetLog,
+  type Latencies,
+  noCounters,
+  type Pace,
+  Shard,
+  type ShardCounters,
+} from './shard.ts';
 import type { ShardState } from './states.ts';
 
 /** How much may be spent on a call that is late, and on one that nobody doubts. */
@@ -23,12 +31,15 @@ export const defaultPolicy: CallPolicy = { hedgeBudget: 0.05, auditShare: 0.001,
 export interface FleetOptions {
   members: readonly Member[];
   model: ModelShape;
+  /** Identities of the other models that this gateway serves, over the same members. */
+  siblings?: readonly string[];
   /** Release of this gateway, told to the shards. */
   version?: string;
   log?: FleetLog;
   /** Golden rows; absent: shards are taken at their word. */
   proof?: Proof | undefined;
   policy?: Partial<CallPolicy>;
+  pace?: Partial<Pace>;
   /** In [0, 1). */
   random?: () => number;
 }
@@ -76,8 +87,10 @@ export class Fleet {
   readonly #options: Omit<FleetOptions, 'members'> & { version: string };
   readonly #model: ModelShape;
   #shards: Shard[] = [];
-  /** Counters of shards that are members no more. */
-  readonly #past: ShardCounters[] = [];
+  /** Members no more, with calls in flight. */
+  readonly #leaving = new Set<Shard>();
+  /** Sums over shards that have left. */
+  readonly #past = noCounters();
   readonly #listeners = new Set<() => void>();
   /** `[layers * experts]`, the copies of each unit; made anew after a change. */
   #copies: Copies<Shard>[] | undefined;
@@ -108,10 +121,7 @@ export class Fleet {
     const gone = this.#shards.filter(({ address }) => !wanted.has(address));
     const known = new Set(this.#shards.map(({ address }) => address));
     this.#shards = this.#shards.filter((shard) => !gone.includes(shard));
-    for (const shard of gone) {
-      shard.retire();
-      this.#past.push(shard.counters);
-    }
+    for (const shard of gone) void this.#leave(shard);
     for (const member of members) {
       if (known.has(member.address)) continue;
       known.add(member.address);
@@ -211,20 +221,8 @@ export class Fleet {
 
   /** Sums over all shards, since the start. */
   get counters(): ShardCounters {
-    const sum: ShardCounters = {
-      calls: 0,
-      rows: 0,
-      failures: 0,
-      reconnects: 0,
-      bytesSent: 0,
-      bytesReceived: 0,
-      proofs: 0,
-      cordons: 0,
-      bans: 0,
-    };
-    for (const counters of [...this.#past, ...this.#shards.map((shard) => shard.counters)]) {
-      for (const name of Object.keys(sum) as (keyof ShardCounters)[]) sum[name] += counters[name];
-    }
+    const sum = { ...this.#past };
+    for (const { counters } of [...this.#leaving, ...this.#shards]) add(sum, counters);
     return sum;
   }
 
@@ -261,19 +259,28 @@ export class Fleet {
   /** Rejects what is in flight and stops reconnecting. */
   close(): void {
     this.#closed = true;
-    for (const shard of this.#shards) shard.close();
+    for (const shard of [...this.#shards, ...this.#leaving]) shard.close();
     this.#copies = undefined;
   }
 
+  async #leave(shard: Shard): Promise<void> {
+    this.#leaving.add(shard);
+    await shard.retire();
+    this.#leaving.delete(shard);
+    add(this.#past, shard.counters);
+  }
+
   #newShard(member: Member): Shard {
-    const { model, version } = this.#options;
+    const { model, siblings, version, pace } = this.#options;
     return new Shard({
       member,
       model,
+      siblings,
       version,
       log: this.log,
       latencies: this.latencies,
       proof: this.proof,
+      pace: { ...defaultPace, ...pace },
       isNeeded: (shard) => this.#isNeeded(shard),
       onChange: () => this.#changed(),
     });
@@ -325,4 +332,8 @@ export class Fleet {
     this.#replicated = table.some(({ exact }) => exact.length > 1);
     return table;
   }
+}
+
+function add(sum: ShardCounters, counters: ShardCounters): void {
+  for (const name of Object.keys(sum) as (keyof ShardCounters)[]) sum[name] += counters[name];
 }

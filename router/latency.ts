@@ -10,8 +10,9 @@ export class MeanLatency {
   #ms: number | undefined;
   #at = 0;
 
-  learn(ms: number, now: number): void {
-    this.#ms = this.#ms === undefined ? ms : this.#ms + newest * (ms - this.#ms);
+  learn(ms: number, now: number, typicalMs: number): void {
+    const known = this.#ms === undefined ? ms : this.at(now, typicalMs);
+    this.#ms = known + newest * (ms - known);
     this.#at = now;
   }
 

@@ -16,12 +16,14 @@ import {
   runRequestToParams,
 } from '../experts/wire.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
-import type { CallOptions, Params, Transport } from '../rpc/transport.ts';
+import type { CallOptions, Params, Transport, Value } from '../rpc/transport.ts';
 import type { Member } from './member.ts';
 
 export interface LinkOptions {
   member: Member;
   model: ModelShape;
+  /** Identities of the other models that this gateway serves, over the same shards. */
+  siblings?: readonly string[] | undefined;
   /** Release of this gateway, for the shard's logs. */
   version: string;
   signal: AbortSignal;
@@ -41,16 +43,29 @@ export interface Link {
   draining: boolean;
 }
 
+/** The shard is in order and holds nothing of this model: it is there for others of this gateway's. */
+export class ServesSiblings extends RpcError {
+  constructor() {
+    super('incompatible', "it serves only other models of this gateway's");
+  }
+}
+
 /** Rejects with `incompatible` where the shard was reached but does not fit; then trying again soon is no use. */
-export async function openLink({ member, model, version, signal, onChange }: LinkOptions): Promise<Link> {
+export async function openLink(options: LinkOptions): Promise<Link> {
+  const { member, model, siblings, version, signal, onChange } = options;
   let tellLost: (error: RpcError) => void = () => {};
   const lost = new Promise<RpcError>((resolve) => {
     tellLost = resolve;
   });
   let link: Link | undefined;
+  /** What was told between the answer to hello and the link: as true as later news. */
+  const early: [method: string, params: Params][] = [];
 
   function onNotification(method: string, params: Params): void {
-    if (link === undefined) return;
+    if (link === undefined) {
+      early.push([method, params]);
+      return;
+    }
     if (method === 'draining') link.draining = true;
     else if (method === 'holdings' && params.model === model.identity) {
       try {
@@ -69,7 +84,7 @@ export async function openLink({ member, model, version, signal, onChange }: Lin
   const transport = await member.connect({ hello, signal, onNotification, onClose: tellLost });
   try {
     const answer = parseGreeting(transport);
-    const offer = checkOffer(answer, model);
+    const offer = checkOffer(answer, model, siblings);
     link = {
       transport,
       offer,
@@ -80,6 +95,7 @@ export async function openLink({ member, model, version, signal, onChange }: Lin
       holdings: offer.holdings,
       draining: false,
     };
+    for (const told of early) onNotification(...told);
     return link;
   } catch (error) {
     transport.close();
@@ -94,12 +110,21 @@ async function runByCall(
   hidden: number,
 ): Promise<RunAnswer> {
   const value = await transport.call('expert.run', runRequestToParams(request), options);
-  const answer = parseRunAnswer(value, request.asks.length / 2, hidden);
+  const answer = parseAnswer(value, request.asks.length / 2, hidden);
   const bad = firstNonFinite(answer.rows);
   if (bad === undefined) return answer;
   const expert = request.asks[2 * Math.floor(bad / hidden) + 1];
   const message = `expert ${expert} of layer ${request.layer} gave a number that is not finite`;
   throw new RpcError('internal', message);
+}
+
+/** What is malformed is a fault of the shard's, as a wrong number is. */
+function parseAnswer(value: Value, asks: number, hidden: number): RunAnswer {
+  try {
+    return parseRunAnswer(value, asks, hidden);
+  } catch (cause) {
+    throw new RpcError('internal', `its answer is malformed: ${toRpcError(cause).message}`, { cause });
+  }
 }
 
 function parseGreeting({ greeting }: Transport): HelloAnswer {
@@ -113,10 +138,15 @@ function parseGreeting({ greeting }: Transport): HelloAnswer {
 }
 
 /** The offer of the wanted model, or an error that says what differs. */
-export function checkOffer(answer: HelloAnswer, model: ModelShape): ModelOffer {
+export function checkOffer(
+  answer: HelloAnswer,
+  model: ModelShape,
+  siblings: readonly string[] = [],
+): ModelOffer {
   if (answer.state === 'draining') throw new RpcError('draining', 'it is leaving service');
   const offer = answer.models.find(({ identity }) => identity === model.identity);
   if (offer === undefined) {
+    if (answer.models.some(({ identity }) => siblings.includes(identity))) throw new ServesSiblings();
     const offered = answer.models.map(({ identity }) => identity).join(', ') || 'no model';
     throw new RpcError('incompatible', `it serves ${offered}; this gateway serves ${model.identity}`);
   }

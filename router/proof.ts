@@ -34,7 +34,7 @@ const deadlineMs = 10_000;
 
 /**
  * Asks for the golden rows of `units`, one by one, and gives the first fault, if any. A number that is not finite, or
- * that the shard failed, is one. Rejects where no answer came.
+ * that the shard failed, is one. Rejects where no answer came, or it could not be compared.
  */
 export async function askGoldens({
   proof,
@@ -44,26 +44,22 @@ export async function askGoldens({
   signal,
 }: AskOptions): Promise<string | undefined> {
   for (const { layer, expert } of units) {
-    try {
-      const { rows } = await run(
-        {
-          model: offer.identity,
-          layer,
-          priority: 1,
-          trace: 'golden',
-          epoch: 0,
-          rows: proof.input(layer),
-          asks: Uint16Array.of(0, expert),
-        },
-        { deadlineMs, bulk: true, signal },
-      );
-      const fault = await proof.fault(rows, { layer, expert }, offer.numericsClass);
-      if (fault !== undefined) return `expert ${expert} of layer ${layer}: ${fault}`;
-    } catch (cause) {
-      const error = toRpcError(cause);
-      if (error.code !== 'internal') throw new RpcError(error.code, error.message, { cause });
-      return error.message;
+    const request: RunRequest = {
+      model: offer.identity,
+      layer,
+      priority: 1,
+      trace: 'golden',
+      epoch: 0,
+      rows: proof.input(layer),
+      asks: Uint16Array.of(0, expert),
+    };
+    const answer = await run(request, { deadlineMs, bulk: true, signal }).catch(toRpcError);
+    if (answer instanceof RpcError) {
+      if (answer.code !== 'internal') throw answer;
+      return answer.message;
     }
+    const fault = await proof.fault(answer.rows, { layer, expert }, offer.numericsClass);
+    if (fault !== undefined) return `expert ${expert} of layer ${layer}: ${fault}`;
   }
   return undefined;
 }
@@ -80,6 +76,10 @@ export function unitAt(holdings: readonly HoldingRange[], nth: number): Unit | u
   return undefined;
 }
 
+export function holds(holdings: readonly HoldingRange[], { layer, expert }: Unit): boolean {
+  return holdings.some(([of, first, last]) => of === layer && first <= expert && expert <= last);
+}
+
 export function unitsIn(holdings: readonly HoldingRange[]): number {
   return holdings.reduce((sum, [, first, last]) => sum + last - first + 1, 0);
 }
@@ -88,7 +88,8 @@ export function unitsIn(holdings: readonly HoldingRange[]): number {
 export function sampleUnits(holdings: readonly HoldingRange[], count: number, random: number): Unit[] {
   const all = unitsIn(holdings);
   const from = Math.floor(random * all);
-  return Array.from({ length: Math.min(count, all) }, (_, i) =>
-    unitAt(holdings, from + Math.floor((i * all) / count)),
+  const taken = Math.min(count, all);
+  return Array.from({ length: taken }, (_, i) =>
+    unitAt(holdings, from + Math.floor((i * all) / taken)),
   ).filter((unit) => unit !== undefined);
 }

@@ -4,11 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { HoldingRange, ModelOffer, ModelShape, RunAnswer, RunRequest } from '../experts/wire.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { CallOptions } from '../rpc/transport.ts';
-import { banMs, cordonMs, reconnectDelayMs, refusedDelayMs, steadyMs } from './backoff.ts';
+import { banMs, cordonMs, firstCordonMs, reconnectDelayMs, refusedDelayMs, steadyMs } from './backoff.ts';
 import { MeanLatency, type Quantile } from './latency.ts';
-import { type Link, openLink } from './link.ts';
+import { type Link, openLink, ServesSiblings } from './link.ts';
 import type { Member } from './member.ts';
-import { askGoldens, type Proof, sampleUnits, type Unit, unitAt, unitsIn } from './proof.ts';
+import { askGoldens, holds, type Proof, sampleUnits, type Unit, unitAt, unitsIn } from './proof.ts';
 import { type ShardEvent, type ShardState, transition } from './states.ts';
 
 export type FleetLog = (level: 'info' | 'warn', message: string) => void;
@@ -19,14 +19,29 @@ export interface Latencies {
   bulk: { median: Quantile; p95: Quantile };
 }
 
+/** When a shard is looked at again. Milliseconds. */
+export interface Pace {
+  /** All units of a shard have been asked for once within it. */
+  roundMs: number;
+  /** Between two golden rows at least. */
+  leastPauseMs: number;
+  /** Of the first wrong answer. */
+  firstCordonMs: number;
+}
+
+export const defaultPace: Pace = { roundMs: 3_600_000, leastPauseMs: 250, firstCordonMs };
+
 export interface ShardOptions {
   member: Member;
   model: ModelShape;
+  /** Identities of the gateway's other models: a shard of theirs is no stranger. */
+  siblings?: readonly string[] | undefined;
   version: string;
   log: FleetLog;
   latencies: Latencies;
   /** Absent: shards are taken at their word. */
   proof?: Proof | undefined;
+  pace: Pace;
   /** Some expert that it held has nobody else: a ban would hurt more than it helps. */
   isNeeded: (shard: Shard) => boolean;
   /** What it holds, or whether it can be called, has changed. */
@@ -51,22 +66,8 @@ export interface ShardCounters {
   bans: number;
 }
 
-/** Golden rows before it is used for the first time, and after it has answered wrongly. */
-const firstSample = 8;
-const paroleSample = 64;
-/** Then one after another, so that all of a shard's units have been asked for in an hour. */
-const roundMs = 3_600_000;
-const leastPauseMs = 250;
-/** A golden row that found the shard busy or silent is asked for again. */
-const retryProofMs = 200;
-/** What a first call is thought to take. */
-const unknownMs = 1;
-/** Cost of a shard that said it is busy: any other is better. */
-const busyCostMs = 1e6;
-
-export class Shard {
-  readonly address: string;
-  readonly counters: ShardCounters = {
+export function noCounters(): ShardCounters {
+  return {
     calls: 0,
     rows: 0,
     failures: 0,
@@ -77,6 +78,21 @@ export class Shard {
     cordons: 0,
     bans: 0,
   };
+}
+
+/** Golden rows before it is used for the first time, and after it has answered wrongly. */
+const firstSample = 8;
+const paroleSample = 64;
+/** A golden row that found the shard busy or silent is asked for again. */
+const retryProofMs = 200;
+/** What a first call is thought to take. */
+const unknownMs = 1;
+/** Cost of a shard that said it is busy: any other is better. */
+const busyCostMs = 1e6;
+
+export class Shard {
+  readonly address: string;
+  readonly counters = noCounters();
   readonly #options: ShardOptions;
   readonly #closing = new AbortController();
   readonly #short = new MeanLatency();
@@ -90,6 +106,7 @@ export class Shard {
   #offences = 0;
   /** Units to prove first: those of wrong answers. */
   #suspects: Unit[] = [];
+  #validations = 0;
   #lastLogged = '';
   #connections = 0;
 
@@ -177,21 +194,17 @@ export class Shard {
     this.counters.cordons++;
     this.#offences++;
     this.#suspects = [...suspects, ...this.#suspects].slice(0, paroleSample);
-    const ms = cordonMs(this.#offences);
+    const ms = cordonMs(this.#offences, this.#options.pace.firstCordonMs);
     this.#log('warn', `is cordoned for ${ms / 1_000} s: ${reason}`);
     void this.#parole(ms);
   }
 
-  /** Takes no new calls from here on and closes once those in flight have ended. */
-  retire(): void {
+  /** Takes no new calls from here on; closes, and resolves, once those in flight have ended. */
+  async retire(): Promise<void> {
     if (!this.#move('removed')) return;
     this.#log('info', 'is no longer a member');
-    const timer = setInterval(() => {
-      if (this.#inFlight > 0) return;
-      clearInterval(timer);
-      this.close();
-    }, 20);
-    timer.unref();
+    while (this.#inFlight > 0) await delay(20, undefined, { ref: false });
+    this.close();
   }
 
   /** Rejects what is in flight. */
@@ -217,8 +230,11 @@ export class Shard {
       } catch (cause) {
         const { code, message } = toRpcError(cause);
         const refused = code === 'incompatible' || code === 'unproven';
-        this.#log('warn', refused ? `is not used: ${message}` : `is away: ${message}`);
-        waitMs = refused ? refusedDelayMs(Math.random()) : reconnectDelayMs(++failures, Math.random());
+        const sibling = cause instanceof ServesSiblings;
+        this.#log(sibling ? 'info' : 'warn', refused ? `is not used: ${message}` : `is away: ${message}`);
+        waitMs = refused
+          ? refusedDelayMs(Math.random(), { sibling })
+          : reconnectDelayMs(++failures, Math.random());
       }
       await this.#pause(waitMs);
       await this.#sitOutBan();
@@ -257,6 +273,7 @@ export class Shard {
     const { numericsClass, standby } = link.offer;
     this.#log('info', `is connected${standby === true ? ' as standby' : ''}: ${numericsClass}`);
     this.#prove(link, firstSample);
+    if (link.draining) this.#move('leaving');
   }
 
   /** Proves it and, once it is proven, goes on asking for one golden row after another. */
@@ -271,12 +288,16 @@ export class Shard {
   }
 
   async #proveByGoldens(link: Link, proof: Proof, sample: number): Promise<void> {
-    const isCurrent = () => this.#link === link && !this.#closing.signal.aborted;
-    const suspects = this.#suspects;
-    let units = [...suspects, ...sampleUnits(link.holdings, sample, Math.random())];
+    const { roundMs, leastPauseMs } = this.#options.pace;
+    // One that slept through a cordon is not to go on: with its one unit it would prove what needs a larger sample.
+    const validation = ++this.#validations;
+    const isCurrent = () =>
+      this.#link === link && this.#validations === validation && !this.#closing.signal.aborted;
+    let units = [...this.#suspects, ...sampleUnits(link.holdings, sample, Math.random())];
     let next = Math.floor(Math.random() * 0x10000);
     while (isCurrent() && (this.#state === 'validating' || this.#state === 'available')) {
       try {
+        units = units.filter((unit) => holds(link.holdings, unit)); // it may have been told to let some go
         this.counters.proofs += units.length;
         const run: typeof link.run = (request, options) => link.run(request, options);
         const { signal } = this.#closing;
@@ -290,8 +311,11 @@ export class Shard {
         await this.#pause(Math.max(leastPauseMs, roundMs / Math.max(1, unitsIn(link.holdings))));
         const unit = unitAt(link.holdings, next++);
         units = unit === undefined ? [] : [unit];
-      } catch {
-        // No answer is no wrong answer: what ails the connection shows by itself.
+      } catch (cause) {
+        // No answer is no wrong answer: what ails the connection shows by itself. Nor is it the shard's fault where the
+        // golden rows cannot be read here.
+        const { code, message } = toRpcError(cause);
+        if (code === 'internal') this.#log('warn', `cannot be checked: ${message}`);
         await this.#pause(retryProofMs);
       }
     }
@@ -333,7 +357,7 @@ export class Shard {
     const now = performance.now();
     const ms = now - startedAt;
     const of = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
-    (bulk ? this.#bulk : this.#short).learn(ms, now);
+    (bulk ? this.#bulk : this.#short).learn(ms, now, of.median.value ?? unknownMs);
     of.median.learn(ms);
     of.p95.learn(ms);
   }

@@ -26,9 +26,10 @@ const roles = ['gateway', 'admin'];
 
 /**
  * A name whose first word is a role (`gateway`, `gateway-1`, `admin.example`) holds for that role alone; other names, once
- * allowed, for any.
+ * allowed, for any. What is no role is not judged here.
  */
 export function mayTakeRole(names: readonly string[], role: string): boolean {
+  if (!roles.includes(role)) return true;
   const named = names.map((name) => /^[^.-]*/.exec(name)?.[0] ?? '').filter((word) => roles.includes(word));
   return named.length === 0 || named.includes(role);
 }

@@ -75,6 +75,7 @@ export function clientTlsOptions(
     port,
     ...material(),
     minVersion,
+    rejectUnauthorized: true, // whatever the environment says
     ...(isIP(host) === 0 && { servername: host }), // an address must not be sent as a name
     checkServerIdentity: (_, certificate) => checkServerName(host, certificate, peers),
   };

@@ -1,7 +1,7 @@
 // A gateway process, or any verb that says where it serves; and what a gateway tells of its shards and counters.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hasEnded, spawnKept } from './processes.ts';
+import { end, hasEnded, spawnKept } from './processes.ts';
 
 export interface Verb {
   child: ChildProcess;
@@ -106,12 +106,7 @@ export class Gateway {
     return (JSON.parse(text) as { data: Record<string, unknown>[] }).data;
   }
 
-  async close(): Promise<void> {
-    const child = this.#child;
-    if (hasEnded(child)) return;
-    await new Promise((resolve) => {
-      child.once('exit', resolve);
-      child.kill('SIGKILL');
-    });
+  close(): Promise<void> {
+    return end(this.#child, 'SIGKILL');
   }
 }

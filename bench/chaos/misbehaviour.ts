@@ -4,7 +4,6 @@ import { RpcError } from '../../rpc/errors.ts';
 import { isMap } from '../../rpc/messages.ts';
 import type { Handlers, Value } from '../../rpc/transport.ts';
 import { uniform } from '../../test/support/random.ts';
-import { median } from '../rate.ts';
 
 export type Behaviour =
   | { mode: 'healthy' }
@@ -14,7 +13,7 @@ export type Behaviour =
   | { mode: 'flip'; seed: number; bits: number }
   /** Each run takes so many times as long. */
   | { mode: 'slow'; factor: number }
-  /** A share of runs takes so much longer. Milliseconds. */
+  /** A share of its answers comes so much later; others do not wait for them. Milliseconds. */
   | { mode: 'hiccup'; share: number; delayMs: number; seed: number }
   /** Its queue is full. */
   | { mode: 'busy' };
@@ -23,33 +22,21 @@ export type Behaviour =
 export interface Counts {
   /** Of `expert.run`. */
   calls: number;
-  /** Pairs (row, expert) that its device ran. */
-  asks: number;
-  /** Runs that went wrong or slowly. */
+  /** Runs or answers that went wrong or slowly. */
   wrong: number;
-  /** Median of the last calls, from their coming to their answer; NaN before the first. Milliseconds. */
-  callMs: number;
 }
 
 const busyRetryMs = 100;
-/** Calls whose median is told. */
-const TIMED = 1_000;
 
 export class Misbehaviour {
-  readonly #counts = { calls: 0, asks: 0, wrong: 0 };
-  readonly #times: number[] = [];
+  readonly counts: Counts = { calls: 0, wrong: 0 };
   #behaviour: Behaviour = { mode: 'healthy' };
   #random = uniform(0);
 
   set(behaviour: Behaviour): void {
     this.#behaviour = behaviour;
-    Object.assign(this.#counts, { calls: 0, asks: 0, wrong: 0 });
-    this.#times.length = 0;
+    Object.assign(this.counts, { calls: 0, wrong: 0 });
     if ('seed' in behaviour) this.#random = uniform(behaviour.seed);
-  }
-
-  get counts(): Counts {
-    return { ...this.#counts, callMs: median(this.#times) ?? Number.NaN };
   }
 
   device(device: ExpertDevice): ExpertDevice {
@@ -61,7 +48,6 @@ export class Misbehaviour {
       run: async (layer, x, asks) => {
         const startedAt = performance.now();
         const y = await device.run(layer, x, asks);
-        this.#counts.asks += asks.length / 2;
         return await this.#spoil(y, performance.now() - startedAt);
       },
     };
@@ -73,17 +59,12 @@ export class Misbehaviour {
     return {
       ...handlers,
       'expert.run': async (params, context) => {
-        this.#counts.calls++;
+        this.counts.calls++;
         if (this.#behaviour.mode === 'busy') {
-          this.#counts.wrong++;
+          this.counts.wrong++;
           throw new RpcError('busy', 'told to be', { retryAfterMs: busyRetryMs });
         }
-        const startedAt = performance.now();
-        const answer = await run(params, context);
-        this.#times[(this.#counts.calls - 1) % TIMED] = performance.now() - startedAt;
-        return this.#behaviour.mode === 'nan' && this.#behaviour.where === 'wire'
-          ? this.#withNaN(answer)
-          : answer;
+        return await this.#spoilAnswer(await run(params, context));
       },
     };
   }
@@ -94,37 +75,45 @@ export class Misbehaviour {
     switch (behaviour.mode) {
       case 'nan':
         if (behaviour.where === 'device') {
-          this.#counts.wrong++;
+          this.counts.wrong++;
           y[0] = Number.NaN;
         }
         return y;
       case 'flip':
-        this.#counts.wrong++;
+        this.counts.wrong++;
         flipBit(y, Math.floor(this.#random() * y.length), Math.floor(this.#random() * behaviour.bits));
         return y;
       case 'slow':
-        this.#counts.wrong++;
+        this.counts.wrong++;
         await later((behaviour.factor - 1) * runMs);
         return y;
       case 'hiccup':
-        if (this.#random() < behaviour.share) {
-          this.#counts.wrong++;
-          await later(behaviour.delayMs);
-        }
-        return y;
       case 'busy':
       case 'healthy':
         return y;
     }
   }
 
-  #withNaN(answer: Value): Value {
-    if (!isMap(answer) || !(answer.rows instanceof Uint8Array)) throw new Error('an answer without rows');
-    this.#counts.wrong++;
-    const rows = answer.rows.slice();
-    new DataView(rows.buffer).setFloat32(0, Number.NaN, true);
-    return { ...answer, rows };
+  async #spoilAnswer(answer: Value): Promise<Value> {
+    const behaviour = this.#behaviour;
+    if (behaviour.mode === 'nan' && behaviour.where === 'wire') {
+      this.counts.wrong++;
+      return withNaN(answer);
+    }
+    if (behaviour.mode === 'hiccup' && this.#random() < behaviour.share) {
+      this.counts.wrong++;
+      await later(behaviour.delayMs);
+    }
+    return answer;
   }
+}
+
+/** An answer of `expert.run` whose first float is none. */
+function withNaN(answer: Value): Value {
+  if (!isMap(answer) || !(answer.rows instanceof Uint8Array)) throw new Error('an answer without rows');
+  const rows = answer.rows.slice();
+  new DataView(rows.buffer).setFloat32(0, Number.NaN, true);
+  return { ...answer, rows };
 }
 
 /** Turns bit `bit` of value `at`: below 23, the mantissa, it stays finite. */

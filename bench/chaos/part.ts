@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Endured, endure } from './faults.ts';
 import { Gateway, startVerb } from './gateway.ts';
+import { end } from './processes.ts';
 import type { CompletionBody } from './requests.ts';
 import { drawRounds, type Kind, type Round } from './schedule.ts';
 import { Site } from './site.ts';
@@ -55,18 +56,20 @@ export async function runPart(options: PartOptions): Promise<Seen> {
   const { model, holdings, standby, log, progress, gatewayFlags } = options;
   progress('starting');
   const sites = await Promise.all(holdings.map(({ experts }) => Site.open({ model, experts, log })));
+  const closers: (() => Promise<void>)[] = sites.map((site) => () => site.close());
   try {
-    const flags = ['shard', '--model', model, '--standby', '--port', '0'];
-    const reserve = standby ? [(await startVerb(flags, /^shard ready on ([^\s,]+):/m, log)).found] : [];
-    const shards = [...sites.map(({ address }) => address), ...reserve];
-    const gateway = await Gateway.start({ model, shards, flags: gatewayFlags, log });
-    try {
-      return await observe(options, sites, gateway);
-    } finally {
-      await gateway.close();
+    const shards = sites.map(({ address }) => address);
+    if (standby) {
+      const flags = ['shard', '--model', model, '--standby', '--port', '0'];
+      const { child, found } = await startVerb(flags, /^shard ready on ([^\s,]+):/m, log);
+      closers.push(() => end(child, 'SIGKILL'));
+      shards.push(found);
     }
+    const gateway = await Gateway.start({ model, shards, flags: gatewayFlags, log });
+    closers.push(() => gateway.close());
+    return await observe(options, sites, gateway);
   } finally {
-    await Promise.all(sites.map((site) => site.close()));
+    for (const close of closers.reverse()) await close();
   }
 }
 
@@ -107,7 +110,10 @@ async function observe(options: PartOptions, sites: readonly Site[], gateway: Ga
     goesOn: () => !over && !gateway.hasEnded,
   });
   await delay(SETTLE_MS);
-  const stopped = await disturb(options, sites, gateway, rounds, () => disturbed);
+  const stopped = await disturb(options, sites, gateway, rounds, () => disturbed).catch((error) => {
+    if (gateway.hasEnded) return 'the gateway has ended';
+    throw error;
+  });
   over = true;
   await streams;
   const after = gateway.hasEnded ? before : await gateway.counters();

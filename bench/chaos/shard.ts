@@ -30,15 +30,13 @@ for (const unit of units) device.mapIn?.(unit);
 
 const misbehaviour = new Misbehaviour();
 const service = createShardService({
-  device: misbehaviour.device(device),
-  model: modelOffer(bundle),
-  units,
+  models: [{ device: misbehaviour.device(device), model: modelOffer(bundle), units }],
   version: 'chaos',
 });
 const server = await listen({ handlers: misbehaviour.handlers(service.handlers) });
 
 process.on('message', (order: ShardOrder) => {
-  const { counts } = misbehaviour;
+  const counts = { ...misbehaviour.counts };
   if (order.type === 'behave') misbehaviour.set(order.behaviour);
   report({ type: 'counts', counts });
 });

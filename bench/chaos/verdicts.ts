@@ -96,7 +96,11 @@ export function judge(seen: Seen, { standby }: { standby: boolean }): Judged {
   ];
   return {
     verdicts,
-    stalls: [{ name: 'none (undisturbed)', ...spreadOf(control) }, ...stalls],
+    // Where a standby may serve, what counts is that it does: stalls are told and have no target.
+    stalls: [
+      { name: 'none (undisturbed)', ...spreadOf(control) },
+      ...stalls.map(({ atMost, ...line }) => (standby || atMost === undefined ? line : { ...line, atMost })),
+    ],
     undisturbedGaps: spreadOf(lengths(quiet)),
     tokens: sum(disturbed.map(({ digests }) => digests.length)),
     callsToCordon,

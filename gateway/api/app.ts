@@ -1,11 +1,14 @@
 // The room's front door: routes, request ids, body limit, errors. Each route's work is in its own file.
+import { randomUUID } from 'node:crypto';
 import { type Context, type Handler, Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { EngineClient, Rung } from '../engine/messages.ts';
+import type { Aliases } from './aliases.ts';
 import { parseFields, parseJson, readBody } from './body.ts';
 import { planChat } from './chat.ts';
 import { planCompletion } from './completions.ts';
+import { consoleFile } from './console.ts';
 import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
 import { statusInTime } from './engine-status.ts';
 import { ApiError, badRequest, toApiError } from './errors.ts';
@@ -13,7 +16,8 @@ import { createFingerprint } from './fingerprint.ts';
 import { health, healthReady, metricsPage } from './health.ts';
 import { expertHeat } from './heat.ts';
 import { createMetrics } from './metrics.ts';
-import { listModels, requireServed, showModel } from './models.ts';
+import { chooseModel, listModels, modelOfQuery, requireServed, type Served, showModel } from './models.ts';
+import { Peers, passOn } from './peers.ts';
 import { RequestRecord } from './request-record.ts';
 import { type Plan, respond } from './respond.ts';
 import { chatSchema, completionSchema } from './schema.ts';
@@ -23,23 +27,45 @@ import type { TextSide } from './text-side.ts';
 
 type Env = { Variables: { record: RequestRecord } };
 
-export interface ApiOptions extends TextSide {
+export interface ModelOptions extends TextSide {
   engine: EngineClient;
   model: ServedModel;
+}
+
+export interface ApiOptions {
+  /** Each under an id of its own; the first is meant where a path names none. */
+  models: readonly ModelOptions[];
+  /** Names that stand for some of them, as they are now; each version is one of `models`. */
+  aliases?: () => Aliases;
   limits?: Partial<Limits>;
   /** What may stand in for an expert where a request does not say. */
   degrade?: Rung;
+  /** `host:port` of all gateways over these shards, as they are known now; absent: this is the only one. */
+  peerAddresses?: () => readonly string[];
   logger: Logger;
 }
 
 /** The HTTP application. Every path answers with and without `/v1` before it and a slash behind it. */
-export function createApi({ engine, model, limits: given, degrade, logger, ...text }: ApiOptions): Hono<Env> {
+export function createApi({
+  models,
+  aliases = () => new Map(),
+  limits: given,
+  degrade,
+  peerAddresses,
+  logger,
+}: ApiOptions): Hono<Env> {
   const metrics = createMetrics();
   const limits = { ...defaultLimits, ...given };
-  const status = () => statusInTime(engine, { waitMs: limits.statusMs, logger });
-  const fingerprint = createFingerprint(async () => (await status())?.fingerprint);
-  const common = { engine, model, limits, logger, metrics, fingerprint };
-  const context: ApiContext = { ...text, ...common, ...(degrade !== undefined && { degrade }) };
+  const common = { limits, logger, metrics, ...(degrade !== undefined && { degrade }) };
+  const contexts = models.map(({ engine, ...rest }): [string, ApiContext] => {
+    const status = () => statusInTime(engine, { waitMs: limits.statusMs, logger });
+    const fingerprint = createFingerprint(async () => (await status())?.fingerprint);
+    return [rest.model.id, { ...rest, ...common, engine, fingerprint }];
+  });
+  const served: Served = { contexts: new Map(contexts), aliases };
+  const card = { instance: randomUUID(), models: models.map(({ model }) => model.id) };
+  const log = (message: string) => logger.warn(message);
+  const peers = peerAddresses && new Peers({ card, addresses: peerAddresses, log });
   const app = new Hono<Env>({ strict: false });
   app.use(async (c, next) => {
     const { method, path, raw } = c.req;
@@ -52,15 +78,22 @@ export function createApi({ engine, model, limits: given, degrade, logger, ...te
     if (!record.streaming) record.settle(c.res.status);
   });
 
-  route(app, 'POST', '/completions', completionHandler(completionSchema, planCompletion, context));
-  route(app, 'POST', '/chat/completions', completionHandler(chatSchema, planChat, context));
-  route(app, 'GET', '/models', (c) => listModels(c, model));
-  route(app, 'GET', '/models/:id{.+}', (c) => showModel(c, model));
-  route(app, 'GET', '/shards', (c) => listShards(c, context));
-  route(app, 'GET', '/experts/heat', (c) => expertHeat(c, context));
+  route(
+    app,
+    'POST',
+    '/completions',
+    completionHandler(completionSchema, planCompletion, { served, limits, peers }),
+  );
+  route(app, 'POST', '/chat/completions', completionHandler(chatSchema, planChat, { served, limits, peers }));
+  route(app, 'GET', '/models', (c) => listModels(c, served));
+  route(app, 'GET', '/models/:id{.+}', (c) => showModel(c, served));
+  route(app, 'GET', '/shards', (c) => listShards(c, modelOfQuery(c, served)));
+  route(app, 'GET', '/experts/heat', (c) => expertHeat(c, modelOfQuery(c, served)));
+  route(app, 'GET', '/peer', (c) => c.json(card));
   route(app, 'GET', '/health', health);
-  route(app, 'GET', '/health/ready', (c) => healthReady(c, context));
-  route(app, 'GET', '/metrics', (c) => metricsPage(c, context));
+  route(app, 'GET', '/health/ready', (c) => healthReady(c, served));
+  route(app, 'GET', '/metrics', (c) => metricsPage(c, { served, metrics }));
+  routeConsole(app);
 
   app.notFound((c) => {
     const message = `Invalid URL (${c.req.method} ${c.req.path})`;
@@ -72,7 +105,7 @@ export function createApi({ engine, model, limits: given, degrade, logger, ...te
 
 /** Serves `path` for one method and refuses the others by 405. Probes are named without /v1, the rest with it, in logs and metrics. */
 function route(app: Hono<Env>, method: 'GET' | 'POST', path: string, handler: Handler<Env>): void {
-  const probe = path.startsWith('/health') || path === '/metrics';
+  const probe = path.startsWith('/health') || path === '/metrics' || path === '/peer';
   const endpoint = probe ? path : `/v1${path.replace(':id{.+}', '{id}')}`;
   const noted: Handler<Env> = (c, next) => {
     c.get('record').endpoint = endpoint;
@@ -84,21 +117,37 @@ function route(app: Hono<Env>, method: 'GET' | 'POST', path: string, handler: Ha
   }
 }
 
-/** JSON, model, fields, plan, answer: the same for both endpoints. The content type is not asked: the body must parse. */
+/** Not below /v1: the page names its files, and the API, from where it lies. */
+function routeConsole(app: Hono<Env>): void {
+  for (const path of ['/console', '/console/:file']) {
+    app.get(path, (c) => {
+      c.get('record').endpoint = '/console';
+      return consoleFile(c);
+    });
+    app.all(path, (c) => refuseMethod(c, 'GET'));
+  }
+}
+
+/** JSON, fields, model, plan, answer: the same for both endpoints. The content type is not asked: the body must parse. */
 function completionHandler<Schema extends z.ZodType<CommonRequest>>(
   schema: Schema,
   plan: (request: z.infer<Schema>, context: ApiContext) => Plan,
-  context: ApiContext,
+  { served, limits, peers }: { served: Served; limits: Limits; peers: Peers | undefined },
 ): Handler<Env> {
   return async (c) => {
-    const fields = parseJson(await readBody(c.req.raw, context.limits.bodyBytes));
-    requireServed(fields.model, context.model);
+    const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));
+    requireServed(fields.model, served);
     const request = parseFields(schema, fields);
     if (request.stream !== true && request.stream_options) {
       const message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
       throw badRequest(message, { param: 'stream_options', code: 'invalid_parameter_combination' });
     }
-    return await respond(c, context, c.get('record'), plan(request, context));
+    const record = c.get('record');
+    const context = chooseModel(request.model, request, { served, requestId: record.id });
+    record.model = context.model.id;
+    const planned = plan(request, context);
+    const passed = peers && (await passOn(c.req.raw, peers, { fields, model: context.model.id, planned }));
+    return passed ?? (await respond(c, context, record, planned));
   };
 }
 

@@ -27,12 +27,13 @@ export const defaultLimits: Limits = {
 };
 
 export interface ServedModel {
-  /** The only `model` that requests may name. */
+  /** What requests name it by. */
   id: string;
   /** Unix seconds. */
   created: number;
 }
 
+/** Of one model. */
 export interface ApiContext extends TextSide {
   engine: EngineClient;
   model: ServedModel;

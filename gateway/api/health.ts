@@ -1,29 +1,65 @@
 // GET /health, /health/ready and /metrics: whether the process lives, whether it can answer, what it has counted.
 import type { Context } from 'hono';
+import type { MissingUnits } from '../engine/messages.ts';
 import type { ApiContext } from './context.ts';
 import { heatInTime, statusInTime } from './engine-status.ts';
+import type { Metrics } from './metrics.ts';
+import { modelOfQuery, type Served } from './models.ts';
+
+interface Readiness {
+  status: 'ready' | 'not_ready' | 'unknown';
+  reason?: string;
+  missing: MissingUnits[];
+}
 
 /** Asks the engine nothing: it is alive while it computes. */
 export function health(c: Context): Response {
   return c.json({ status: 'ok' });
 }
 
-/** 503 while an expert is held by no connected shard; says which, layer by layer. */
-export async function healthReady(c: Context, context: ApiContext): Promise<Response> {
-  const { engine, limits, logger } = context;
+/**
+ * 503 while an expert is held by no connected shard; says which, layer by layer. Of several models all must be ready, and
+ * what is missing is told with its model, unless one is named by `?model=`.
+ */
+export async function healthReady(c: Context, served: Served): Promise<Response> {
+  const { contexts } = served;
+  if (contexts.size === 1 || c.req.query('model') !== undefined) {
+    const readiness = await readinessOf(modelOfQuery(c, served));
+    return c.json(readiness, readiness.status === 'ready' ? 200 : 503);
+  }
+  const all = await Promise.all(
+    [...contexts].map(async ([id, context]) => [id, await readinessOf(context)] as const),
+  );
+  const worst = (['not_ready', 'unknown'] as const).find((bad) =>
+    all.some(([, { status }]) => status === bad),
+  );
+  const body = {
+    status: worst ?? 'ready',
+    models: Object.fromEntries(all.map(([id, { missing: _, ...how }]) => [id, how])),
+    missing: all.flatMap(([model, { missing }]) => missing.map((units) => ({ model, ...units }))),
+  };
+  return c.json(body, worst === undefined ? 200 : 503);
+}
+
+async function readinessOf({ engine, limits, logger }: ApiContext): Promise<Readiness> {
   const status = await statusInTime(engine, { waitMs: limits.statusMs, logger });
   if (status === undefined) {
     const reason = `the engine did not answer within ${limits.statusMs} ms`;
-    return c.json({ status: 'unknown', reason, missing: [] }, 503);
+    return { status: 'unknown', reason, missing: [] };
   }
   const { ready, missing } = status;
-  return c.json({ status: ready ? 'ready' : 'not_ready', missing }, ready ? 200 : 503);
+  return { status: ready ? 'ready' : 'not_ready', missing };
 }
 
-export async function metricsPage(c: Context, context: ApiContext): Promise<Response> {
-  const { engine, limits, logger, metrics } = context;
-  const patience = { waitMs: limits.statusMs, logger };
-  const [status, heat] = await Promise.all([statusInTime(engine, patience), heatInTime(engine, patience)]);
-  const page = await metrics.render(status, heat);
+export async function metricsPage(
+  c: Context,
+  { served, metrics }: { served: Served; metrics: Metrics },
+): Promise<Response> {
+  const engines = [...served.contexts].map(async ([model, { engine, limits, logger }]) => {
+    const patience = { waitMs: limits.statusMs, logger };
+    const [status, heat] = await Promise.all([statusInTime(engine, patience), heatInTime(engine, patience)]);
+    return { model, status, heat };
+  });
+  const page = await metrics.render(await Promise.all(engines));
   return c.text(page, 200, { 'content-type': metrics.contentType });
 }

@@ -1,18 +1,27 @@
-// The counters and histograms of this room, and the engine's own numbers beside them, in Prometheus' text format.
-// Knows no request's content.
+// The counters and histograms of this room, and the engines' own numbers beside them, in Prometheus' text format.
+// Knows no request's content. Of several models, what has no label `model` is their sum.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineStatus, HeatReport } from '../engine/messages.ts';
 import { heatMetrics } from './heat.ts';
 
+/** What one model's engine told; undefined where it did not answer in time. */
+export interface EngineState {
+  /** Id. */
+  model: string;
+  status: EngineStatus | undefined;
+  heat: HeatReport | undefined;
+}
+
 export interface Metrics {
   /** A request ended. `endpoint` is the route, never the path as sent: unbounded labels would be a leak. */
   requestEnded(endpoint: string, status: number, seconds: number): void;
+  /** A request ended that the model `id` answered, well or not. */
+  modelAnswered(id: string, status: number): void;
   firstToken(endpoint: string, seconds: number): void;
   /** Between two tokens of one choice. */
   nextToken(endpoint: string, seconds: number): void;
   tokens(prompt: number, generated: number): void;
-  /** Each is undefined where the engine did not answer in time. */
-  render(status: EngineStatus | undefined, heat: HeatReport | undefined): Promise<string>;
+  render(engines: readonly EngineState[]): Promise<string>;
   readonly contentType: string;
 }
 
@@ -26,11 +35,19 @@ export function createMetrics(): Metrics {
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name, help, buckets, labelNames: endpoint, registers });
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const modelGauge = (name: string, help: string) =>
+    new Gauge({ name, help, labelNames: ['model'] as const, registers });
 
   const requests = new Counter({
     name: 'expertgrid_requests_total',
     help: 'Requests ended, by endpoint and HTTP status (499: the client left)',
     labelNames: ['endpoint', 'status'] as const,
+    registers,
+  });
+  const modelRequests = new Counter({
+    name: 'expertgrid_model_requests_total',
+    help: 'Requests ended, by the model that answered and HTTP status (499: the client left)',
+    labelNames: ['model', 'status'] as const,
     registers,
   });
   const duration = histogram('expertgrid_request_duration_seconds', 'From request to the last byte', SECONDS);
@@ -54,8 +71,10 @@ export function createMetrics(): Metrics {
     help: 'Tokens generated',
     registers,
   });
-  const up = gauge('expertgrid_engine_up', 'Whether the engine told its status in time');
-  const ready = gauge('expertgrid_ready', 'Whether every expert is held by a connected shard');
+  const up = gauge('expertgrid_engine_up', 'Whether every engine told its status in time');
+  const ready = gauge('expertgrid_ready', 'Whether every expert of every model is held by a connected shard');
+  const modelReady = modelGauge('expertgrid_model_ready', 'The same, of one model');
+  const modelRunning = modelGauge('expertgrid_model_sequences_running', 'Sequences in its running set');
   const running = gauge('expertgrid_sequences_running', 'Sequences in the running set');
   const waiting = gauge('expertgrid_sequences_waiting', 'Sequences waiting for admission');
   const kvReserved = gauge('expertgrid_kv_reserved_bytes', 'KV memory reserved by sequences');
@@ -68,30 +87,50 @@ export function createMetrics(): Metrics {
       requests.inc({ endpoint, status: String(status) });
       duration.observe({ endpoint }, seconds);
     },
+    modelAnswered: (model, status) => modelRequests.inc({ model, status: String(status) }),
     firstToken: (endpoint, seconds) => firstToken.observe({ endpoint }, seconds),
     nextToken: (endpoint, seconds) => nextToken.observe({ endpoint }, seconds),
     tokens(promptTokens, generatedTokens) {
       prompt.inc(promptTokens);
       generated.inc(generatedTokens);
     },
-    async render(status, heat) {
-      up.set(status === undefined ? 0 : 1);
-      if (status === undefined) return await registry.metrics();
-      ready.set(status.ready ? 1 : 0);
-      running.set(status.running);
-      waiting.set(status.waiting);
-      kvReserved.set(status.kvBytesReserved);
-      kvLimit.set(status.kvBytesLimit);
-      shards.set(status.shards.filter((shard) => shard.connected).length);
-      const ofHeat = heat === undefined ? '' : heatMetrics(heat);
-      return (await registry.metrics()) + engineCounters(status.counters) + ofHeat;
+    async render(engines) {
+      for (const { model, status } of engines) {
+        modelReady.set({ model }, status?.ready ? 1 : 0);
+        if (status !== undefined) modelRunning.set({ model }, status.running);
+      }
+      const told = engines.flatMap(({ status }) => status ?? []);
+      const all = told.length === engines.length;
+      up.set(all ? 1 : 0);
+      // A sum without one of its parts would look like a fall.
+      if (!all) return await registry.metrics();
+      const sum = (of: (status: EngineStatus) => number) => told.reduce((total, each) => total + of(each), 0);
+      ready.set(told.every((status) => status.ready) ? 1 : 0);
+      running.set(sum((status) => status.running));
+      waiting.set(sum((status) => status.waiting));
+      kvReserved.set(sum((status) => status.kvBytesReserved));
+      kvLimit.set(sum((status) => status.kvBytesLimit));
+      shards.set(connectedShards(told).size);
+      const heats = engines.flatMap(({ model, heat }) => (heat === undefined ? [] : { model, heat }));
+      const ofHeat = heatMetrics(heats, { labelled: engines.length > 1 });
+      return (await registry.metrics()) + engineCounters(told) + ofHeat;
     },
   };
 }
 
-/** The engine counts by itself: `steps` of its status is expertgrid_engine_steps_total here. */
-function engineCounters(counters: Record<string, number>): string {
-  return Object.entries(counters)
+/** By address: one shard may serve several models. */
+function connectedShards(told: readonly EngineStatus[]): Set<string> {
+  const connected = told.flatMap(({ shards }) => shards.filter((shard) => shard.connected));
+  return new Set(connected.map(({ address }) => address));
+}
+
+/** The engines count by themselves: `steps` of their status is expertgrid_engine_steps_total here. */
+function engineCounters(told: readonly EngineStatus[]): string {
+  const sums = new Map<string, number>();
+  for (const { counters } of told) {
+    for (const [name, value] of Object.entries(counters)) sums.set(name, (sums.get(name) ?? 0) + value);
+  }
+  return [...sums]
     .map(([name, value]) => [`expertgrid_engine_${name}_total`, value])
     .map(([name, value]) => `# TYPE ${name} counter\n${name} ${value}\n`)
     .join('');

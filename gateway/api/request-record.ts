@@ -25,6 +25,8 @@ export class RequestRecord {
   readonly signal: AbortSignal;
   /** The route, once it is known. */
   endpoint = 'unmatched';
+  /** Id of the one that answers, once it is known. */
+  model: string | undefined;
   /** The answer goes on after the handler has returned; its end settles the record. */
   streaming = false;
   promptTokens = 0;
@@ -68,12 +70,14 @@ export class RequestRecord {
     const { method, path, logger, metrics } = this.#options;
     const durationMs = this.elapsedMs;
     metrics.requestEnded(this.endpoint, status, durationMs / 1000);
+    if (this.model !== undefined) metrics.modelAnswered(this.model, status);
     metrics.tokens(this.promptTokens, this.completionTokens);
     const line = {
       requestId: this.id,
       method,
       path,
       status,
+      model: this.model,
       promptTokens: this.promptTokens,
       completionTokens: this.completionTokens,
       ttftMs: rounded(this.#firstTokenMs),

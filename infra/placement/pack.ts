@@ -52,8 +52,8 @@ function deal(
   return holders;
 }
 
-/** An exchange of experts has to bring the hottest load down by so much to be worth looking for the next. */
-const LEAST_GAIN = 1e-6;
+/** Of the mean load: an exchange that cools the hottest shard by less is not worth looking for. */
+const LEAST_GAIN = 1e-4;
 
 /** Exchanges experts between the hottest shard and others, or moves one where there is a seat, while that makes it cooler. */
 export function level(
@@ -64,19 +64,26 @@ export function level(
   const loads = loadsOf(settled, shares, seats.length);
   const free = [...seats];
   for (const shards of settled) for (const shard of shards) free[shard]!--;
+  const leastGain = LEAST_GAIN / seats.length;
   for (;;) {
     const hottest = loads.indexOf(Math.max(...loads));
     let best: { off: number; on: number | undefined; shard: number; peak: number } | undefined;
     for (let shard = 0; shard < seats.length; shard++) {
       if (shard === hottest) continue;
-      // What takes the place of an expert that leaves: one that only the other shard has, or nothing.
-      const back: (number | undefined)[] = only(settled, shard, hottest);
-      if (free[shard]! > 0) back.push(undefined);
+      const half = (loads[hottest]! - loads[shard]!) / 2;
+      if (loads[hottest]! - half >= (best?.peak ?? loads[hottest]! - leastGain)) continue;
+      // What may take the place of an expert that leaves, by size: one that only the other shard has, or nothing.
+      const back: { expert: number | undefined; size: number }[] = only(settled, shard, hottest)
+        .map((expert) => ({ expert, size: sizeOf(expert) }))
+        .sort((a, b) => a.size - b.size);
+      if (free[shard]! > 0) back.unshift({ expert: undefined, size: 0 });
       for (const off of only(settled, hottest, shard)) {
-        for (const on of back) {
-          const moved = sizeOf(off) - (on === undefined ? 0 : sizeOf(on));
+        // Both are as hot afterwards where half of what parts them moves: the nearest two sizes are tried.
+        const after = firstOfSize(back, sizeOf(off) - half);
+        for (const { expert: on, size } of back.slice(Math.max(0, after - 1), after + 1)) {
+          const moved = sizeOf(off) - size;
           const peak = Math.max(loads[hottest]! - moved, loads[shard]! + moved);
-          if (peak < (best?.peak ?? loads[hottest]! - LEAST_GAIN)) best = { off, on, shard, peak };
+          if (peak < (best?.peak ?? loads[hottest]! - leastGain)) best = { off, on, shard, peak };
         }
       }
     }
@@ -97,6 +104,17 @@ export function level(
     free[from]!++;
     free[to]!--;
   }
+}
+
+/** Index of the first that is at least so large; their number where none is. `sizes` ascend. */
+function firstOfSize(sizes: readonly { size: number }[], least: number): number {
+  let [low, high] = [0, sizes.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sizes[middle]!.size < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Experts that are on one shard and not on another. */

@@ -72,9 +72,8 @@ export function plan({
   const bySize = shards.toSorted((a, b) => b.memoryBytes - a.memoryBytes); // stable: of equal ones the first
   const { successors: _, ...alone } = heat; // who follows whom changes no step's predicted time
   let fewer: Plan['fewer'];
-  for (let count = replicas; count < shards.length; count++) {
+  for (const count of countsToTry(roomOf(bySize, unitBytes), heat, replicas)) {
     const kept = bySize.slice(0, count);
-    if (!holds(roomOf(kept, unitBytes), heat, replicas)) continue;
     const ratio = predicted.stepMicroseconds / best(kept, alone).predicted.stepMicroseconds;
     if (ratio > (fewer?.ratio ?? WORTH_SAYING)) fewer = { shards: kept.map(({ name }) => name), ratio };
   }
@@ -91,6 +90,16 @@ export function plan({
 /** `[shards]`, units that fit into each. */
 function roomOf(shards: readonly PlannedShard[], unitBytes: number): number[] {
   return shards.map(({ memoryBytes }) => Math.floor(memoryBytes / unitBytes));
+}
+
+/** Fewer shards: as few as hold the model, one less than there are, and by halves between. `room` descends. */
+function countsToTry(room: readonly number[], heat: Heat, replicas: number): number[] {
+  const all = room.length;
+  const counts = Array.from({ length: all - 1 }, (_, index) => index + 1).filter(
+    (count) => count >= replicas && holds(room.slice(0, count), heat, replicas),
+  );
+  const halves = Array.from({ length: 12 }, (_, power) => Math.ceil(all / 2 ** (power + 1)));
+  return counts.filter((count, index) => index === 0 || count === all - 1 || halves.includes(count));
 }
 
 function holds(room: readonly number[], { layers, experts }: Heat, replicas: number): boolean {

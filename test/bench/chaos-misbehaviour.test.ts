@@ -26,9 +26,13 @@ const ones: ExpertDevice = {
 function shard(behaviour: Behaviour) {
   const misbehaviour = new Misbehaviour();
   const service = createShardService({
-    device: misbehaviour.device(ones),
-    model,
-    units: [0, 1].map((expert) => ({ layer: 0, expert })),
+    models: [
+      {
+        device: misbehaviour.device(ones),
+        model,
+        units: [0, 1].map((expert) => ({ layer: 0, expert })),
+      },
+    ],
     version: 'test',
   });
   const run = misbehaviour.handlers(service.handlers)['expert.run'];
@@ -52,8 +56,7 @@ describe('a shard that misbehaves', () => {
   it('does nothing wrong while healthy, and counts', async () => {
     const { call, misbehaviour } = shard({ mode: 'healthy' });
     expect(Array.from(await call())).toEqual(Array(8).fill(1));
-    expect(misbehaviour.counts).toMatchObject({ calls: 1, asks: 2, wrong: 0 });
-    expect(misbehaviour.counts.callMs).toBeGreaterThan(0);
+    expect(misbehaviour.counts).toEqual({ calls: 1, wrong: 0 });
   });
 
   it('turns one bit of one finite value in every answer, the same from the same seed', async () => {
@@ -77,7 +80,7 @@ describe('a shard that misbehaves', () => {
     await expect(shard({ mode: 'busy' }).call()).rejects.toMatchObject({ code: 'busy', retryAfterMs: 100 });
   });
 
-  it('is late in its share of runs', async () => {
+  it('is late with its share of answers', async () => {
     const { call, misbehaviour } = shard({ mode: 'hiccup', share: 0.5, delayMs: 20, seed: 1 });
     const times: number[] = [];
     for (let i = 0; i < 12; i++) {

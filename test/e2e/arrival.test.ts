@@ -70,9 +70,13 @@ async function generate(ownerOf: (unit: number) => number, next?: () => number) 
   const arrivals: Arrivals = { called: 0, answered: [] };
   const members = Array.from({ length: SHARDS }, (_, shard) => {
     const { handlers } = createShardService({
-      device: experts,
-      model: { ...model, content: contentHash, bits: bundle.bits, group: bundle.group },
-      units: units.filter((_, unit) => ownerOf(unit) === shard),
+      models: [
+        {
+          device: experts,
+          model: { ...model, content: contentHash, bits: bundle.bits, group: bundle.group },
+          units: units.filter((_, unit) => ownerOf(unit) === shard),
+        },
+      ],
       version: 'test',
     });
     return localMember(`shard-${shard}`, delayed(handlers, arrivals, next));

@@ -1,6 +1,6 @@
 // Shards as processes that prove their experts and leave service: `expertgrid shard`, `drain` and `golden` as an operator
 // meets them.
-import { cp, readFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { recordGoldens } from '../../model/goldens.ts';
@@ -64,7 +64,7 @@ describe('a shard', () => {
   it('finds a wrong expert that its first sample missed, and leaves service', async () => {
     const wrong = await copy(proven);
     await spoilGolden(wrong, { layer: 1, expert: 0 });
-    const shard = startShard(wrong, '--experts', '0-7', '--check-every', '5');
+    const shard = startShard(wrong, '--experts', '0-95', '--check-every', '2');
     await addressOf(shard);
     expect(await shard.exit).toEqual({ code: 1, signal: null });
     expect(shard.stderr).toContain('expert 0 of layer 1 does not give its golden answer');
@@ -117,6 +117,23 @@ describe('expertgrid drain', () => {
     const refused = transport.call('shard.drain', {}, { deadlineMs: 5_000 });
     await expect(refused).rejects.toMatchObject({ code: 'unproven' });
     transport.close();
+  });
+
+  it('of a shard with a secret wants the same secret', async () => {
+    const folder = await tinyFolder();
+    const [ours, other] = [join(folder, 'ours'), join(folder, 'other')];
+    await writeFile(ours, 'a secret of 30 bytes for tests', { mode: 0o600 });
+    await writeFile(other, 'another secret of enough bytes', { mode: 0o600 });
+    const shard = startShard(proven, '--experts', '0-3', '--secret-file', ours);
+    const address = await addressOf(shard);
+    for (const flags of [[], ['--secret-file', other]]) {
+      const refused = startCli(['drain', address, ...flags]);
+      expect(await refused.exit).toEqual({ code: 1, signal: null });
+      expect(refused.stderr).toMatch(/^expertgrid: \S+ is not drained: .*secret.*\n$/);
+    }
+    const drain = startCli(['drain', address, '--secret-file', ours]);
+    expect(await drain.exit).toEqual({ code: 0, signal: null });
+    expect(await shard.exit).toEqual({ code: 0, signal: null });
   });
 
   it('says in one line where nobody answers, and where the address is none', async () => {

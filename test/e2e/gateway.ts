@@ -10,6 +10,7 @@ export interface Gateway {
 }
 
 export interface Completion {
+  model: string;
   choices: { text: string; finish_reason: string; logprobs: unknown }[];
   usage: { prompt_tokens: number; completion_tokens: number };
   expertgrid: { seed: number /** `[choices][tokens]` */; digests?: string[][] };
@@ -17,6 +18,7 @@ export interface Completion {
 
 /** One event of a stream, or the error that ended it. */
 export interface StreamEvent {
+  model?: string;
   choices?: { text: string; finish_reason: string | null }[];
   expertgrid?: { digests?: string[] };
   error?: { message: string; type: string; param: string | null; code: string | null };
@@ -24,7 +26,7 @@ export interface StreamEvent {
   at: number;
 }
 
-const ready = /ready in ([\d.]+) s: (\S+) at (http:\S+?:(\d+)), (\d+) of (\d+) shards connected/;
+const ready = /ready in ([\d.]+) s: (.+?) at (http:\S+?:(\d+)), (\d+) of (\d+) shards connected/;
 
 /** `expertgrid up`; resolves at its ready line. */
 export function startUp(model: string, flags: readonly string[] = []): Promise<Gateway> {

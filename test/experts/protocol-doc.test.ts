@@ -86,7 +86,7 @@ test('the documented bytes are understood as the document says', () => {
   const asked = decoded('run-request');
   if (asked.type !== 'request') throw new Error('not a request');
   expect(asked.params.deadlineMs).toBe(200);
-  expect(parseRunRequest(asked.params, offer, defaultLimits)).toEqual(run);
+  expect(parseRunRequest(asked.params, new Map([[offer.identity, offer]]), defaultLimits)).toEqual(run);
   const answered = decoded('run-response');
   if (answered.type !== 'response') throw new Error('not a response');
   expect(parseRunAnswer(answered.result, 3, 2)).toEqual(ran);

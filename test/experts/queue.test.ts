@@ -8,6 +8,7 @@ interface Named extends Job {
 function job(name: string, layer: number, options: Partial<Job> & { asks?: Uint16Array } = {}): Named {
   return {
     name,
+    model: 'a',
     layer,
     asks: new Uint16Array(2),
     priority: 0,
@@ -32,6 +33,12 @@ describe('what is taken next', () => {
     expect(queue.take(100)).toMatchObject({ layer: 5, jobs: [{ name: 'a' }, { name: 'c' }] });
     expect(queue.take(100)).toMatchObject({ layer: 2, jobs: [{ name: 'b' }] });
     expect(queue.take(100)).toBeUndefined();
+  });
+
+  test('leaves the same layer of another model for later', () => {
+    const queue = queueOf(job('a', 5), job('b', 5, { model: 'b' }), job('c', 5));
+    expect(queue.take(100)).toMatchObject({ model: 'a', layer: 5, jobs: [{ name: 'a' }, { name: 'c' }] });
+    expect(queue.take(100)).toMatchObject({ model: 'b', layer: 5, jobs: [{ name: 'b' }] });
   });
 
   test('prefers generated tokens, and takes bulk rows of the same layer after them', () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -119,6 +119,14 @@ test('a port in use ends it with one line', async () => {
   expect(errors).toBe(`expertgrid: cannot listen on 127.0.0.1:${port}: the port is in use\n`);
 });
 
+test('two bundles of one checkpoint are refused', async () => {
+  const copy = join(folder, 'copy');
+  await cp(bundle, copy, { recursive: true });
+  const { code, errors } = await start('--experts', '0-3', '--model', copy, '--experts', '4-7').ended;
+  expect(code).toBe(1);
+  expect(errors).toContain(`${bundle} and ${copy} are bundles of one checkpoint`);
+});
+
 test.each([
   ['experts that the model does not have', ['--experts', '0-8'], '"0-8" names expert 8; the last is 7'],
   [
@@ -126,7 +134,12 @@ test.each([
     ['--experts', '0', '--host', '0.0.0.0'],
     '--host 0.0.0.0: connections are',
   ],
-  ['no experts at all', [], "required option '--experts <list>' not specified"],
+  ['no experts at all', [], '--experts <list> says which it holds'],
+  [
+    'experts of one model of two',
+    ['--experts', '0-7', '--model', 'another'],
+    'each --model has its --experts, in their order; 2 and 1 are given',
+  ],
 ])('%s: bad usage, exit code 2', async (_name, flags, reason) => {
   const { code, errors } = await start(...flags).ended;
   expect(code).toBe(2);

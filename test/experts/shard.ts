@@ -1,5 +1,6 @@
 // A shard for tests: the real service over the plain device, and a model small enough to compute by hand.
 
+import type { HeldModelOptions } from '../../experts/held-model.ts';
 import { createShardMetrics, type ShardMetrics } from '../../experts/metrics.ts';
 import { createShardService, type ShardService, type ShardServiceOptions } from '../../experts/service.ts';
 import type { Unit } from '../../model/devices/expert.ts';
@@ -28,12 +29,23 @@ export function allUnits(): Unit[] {
   }));
 }
 
-export async function createTestShard(options: Partial<ShardServiceOptions> = {}): Promise<TestShard> {
+export interface TestShardOptions extends Partial<Omit<ShardServiceOptions, 'models'> & HeldModelOptions> {
+  /** Besides the test's own. */
+  others?: readonly HeldModelOptions[];
+}
+
+export async function createTestShard({
+  others = [],
+  units = allUnits(),
+  model: offered = model,
+  device: given,
+  ...options
+}: TestShardOptions = {}): Promise<TestShard> {
   const device = createPlainExpertDevice({ hidden: model.hidden, inner: 5 });
-  const units = options.units ?? allUnits();
   await device.load(units);
   const metrics = createShardMetrics();
-  const service = createShardService({ device, model, units, version: 'test', metrics, ...options });
+  const models = [{ device: given ?? device, model: offered, units }, ...others];
+  const service = createShardService({ models, version: 'test', metrics, ...options });
   return { service, device, metrics };
 }
 

@@ -1,11 +1,12 @@
 // The verbs convert and synth as a user meets them: exit codes, one-line errors, Ctrl-C and resuming.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBundle } from '../../model/bundle/bundle.ts';
+import { openGoldens } from '../../model/bundle/goldens.ts';
 import { writeCheckpoint } from '../support/checkpoint.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
@@ -24,11 +25,15 @@ interface Ended {
   stderr: string;
 }
 
-/** Runs a verb; `interruptAt` sends one Ctrl-C as soon as stderr holds that text. */
-function run(
-  args: string[],
-  { env = {}, interruptAt }: { env?: NodeJS.ProcessEnv; interruptAt?: string } = {},
-) {
+interface RunOptions {
+  env?: NodeJS.ProcessEnv;
+  /** The signal is sent as soon as stderr holds this text. */
+  interruptAt?: string;
+  signal?: NodeJS.Signals;
+}
+
+/** Runs a verb; a Ctrl-C interrupts it unless told otherwise. */
+function run(args: string[], { env = {}, interruptAt, signal = 'SIGINT' }: RunOptions = {}) {
   return new Promise<Ended>((resolve) => {
     const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
     const output = { stdout: '', stderr: '' };
@@ -37,7 +42,7 @@ function run(
       const before = output.stderr;
       output.stderr += data.toString();
       if (interruptAt === undefined || before.includes(interruptAt)) return;
-      if (output.stderr.includes(interruptAt)) child.kill('SIGINT');
+      if (output.stderr.includes(interruptAt)) child.kill(signal);
     });
     child.on('close', (code) => resolve({ code, ...output }));
   });
@@ -57,6 +62,7 @@ describe('expertgrid convert', () => {
     expect(stderr).toContain('has no tokenizer.json');
     const bundle = await openBundle(to);
     expect(bundle.bits).toBe(8);
+    expect(await openGoldens(bundle)).toBeDefined();
     await bundle.close();
   });
 
@@ -84,6 +90,34 @@ describe('expertgrid convert', () => {
     expect(code).toBe(2);
     expect(stderr).toContain('--from');
   });
+});
+
+describe('golden answers of a new bundle', () => {
+  it.each(['SIGINT', 'SIGKILL'] as const)(
+    'are resumed after %s, and are those of one run',
+    async (signal) => {
+      const shape = join(dir, `${signal}.json`);
+      const config = { model_type: 'qwen3_moe', hidden_size: 64, num_hidden_layers: 4, num_experts: 64 };
+      const heads = { num_attention_heads: 4, num_key_value_heads: 2, num_experts_per_tok: 1 };
+      await writeFile(
+        shape,
+        JSON.stringify({ ...config, ...heads, moe_intermediate_size: 32, vocab_size: 50 }),
+      );
+      const argsTo = (to: string) => ['synth', '--shape', shape, '--to', join(dir, to), '--bits', '16'];
+      expect((await run(argsTo(`${signal}-whole`))).code).toBe(0);
+      const stopped = await run(argsTo(signal), { interruptAt: 'golden answers', signal });
+      expect(stopped.code).toBe(signal === 'SIGINT' ? 130 : null);
+      expect(existsSync(join(dir, signal))).toBe(false);
+      expect((await run(argsTo(signal))).code).toBe(0);
+      const files = await Promise.all(
+        [signal, `${signal}-whole`].map((at) => readFile(join(dir, at, 'golden.safetensors'))),
+      );
+      expect(files[0]?.equals(files[1]!)).toBe(true);
+      expect((await readdir(join(dir, signal))).sort()).toEqual(
+        (await readdir(join(dir, `${signal}-whole`))).sort(),
+      );
+    },
+  );
 });
 
 describe('expertgrid synth', () => {

@@ -36,6 +36,7 @@ async function exactAnswer(bundle: Bundle, unit: { layer: number; expert: number
 }
 
 async function nanoAt(bits: Bits): Promise<string> {
+  if (bits === 16) return nano;
   const folder = await tinyFolder();
   await exportCheckpoint(nano, join(folder, 'checkpoint'));
   await convert({ from: join(folder, 'checkpoint'), to: join(folder, 'nano'), bits });
@@ -52,15 +53,15 @@ describe('across numerics classes', () => {
   ] as const)(
     '%i bits, %s experts: ONNX Runtime and unrounded activations agree',
     async (bits, which, worst) => {
-      const shape = { layers: 2, hidden: 256, inner: 128, experts: 24, bits };
+      const shape = { layers: 2, hidden: 256, inner: 128, experts: 12, bits };
       const dir = which === 'nano' ? await nanoAt(bits) : await tinyBundle(shape);
-      await recordGoldens(dir);
+      if (dir !== nano) await recordGoldens(dir);
       const bundle = await openBundle(dir);
       const goldens = (await openGoldens(bundle))!;
       const ort = openExpertDevice({ bundle, device: 'ort-cpu' });
       const far = { ort: 0, exact: 0 };
       for (let layer = 0; layer < 2; layer++) {
-        for (let expert = 0; expert < 24; expert++) {
+        for (let expert = 0; expert < 12; expert++) {
           await ort.load([{ layer, expert }]);
           const golden = await goldens.answer(layer, expert);
           const row = goldens.input(layer);

@@ -1,11 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ShardServiceOptions } from '../../experts/service.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember, type Member, socketMember } from '../../router/member.ts';
 import { openLocalTransport } from '../../rpc/local.ts';
 import { listen, type RpcServer } from '../../rpc/server.ts';
-import { createTestShard, model } from '../experts/shard.ts';
+import { createTestShard, model, type TestShardOptions } from '../experts/shard.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -23,7 +22,7 @@ function fleetOf(members: Member[], log: string[] = []): Fleet {
   return fleet;
 }
 
-async function serve(options: Partial<ShardServiceOptions> = {}, port = 0): Promise<RpcServer> {
+async function serve(options: TestShardOptions = {}, port = 0): Promise<RpcServer> {
   const { service } = await createTestShard(options);
   const server = await listen({ handlers: service.handlers, port });
   closers.push(() => server.close({ graceMs: 100 }));
@@ -87,7 +86,7 @@ test('of two holders the one with fewer calls in flight is asked', async () => {
 
 describe('a shard that does not fit is not used, and the log says why', () => {
   const offer = { ...model, content: 'c', bits: 4, group: 32 };
-  const cases: [string, Partial<ShardServiceOptions>, string][] = [
+  const cases: [string, TestShardOptions, string][] = [
     [
       'another model',
       { model: { ...offer, identity: 'other' } },

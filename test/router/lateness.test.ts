@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Quantile } from '../../router/latency.ts';
@@ -5,7 +6,7 @@ import { lateness, wait } from '../../router/lateness.ts';
 
 function p95Of(ms: number): Quantile {
   const p95 = new Quantile(0.95);
-  for (let i = 0; i < 100; i++) p95.learn(ms);
+  for (let i = 0; i < 3_000; i++) p95.learn(ms);
   return p95;
 }
 
@@ -16,7 +17,7 @@ test('before calls were timed, a call is late after 20 ms and lost after 80', ()
 test('late is half as long again as the 95th percentile, lost eight times as long', () => {
   const { lateMs, lostMs } = lateness({ p95: p95Of(10) });
   expect(lateMs).toBeCloseTo(15, 0);
-  expect(lostMs).toBeCloseTo(80, -1);
+  expect(lostMs / 80).toBeCloseTo(1, 1);
 });
 
 test('of very fast calls none is late before 2 ms, nor lost before 40', () => {
@@ -28,10 +29,10 @@ test('a call is never lost before it is late, and late no sooner where calls tak
     fc.property(fc.double({ min: 0.01, max: 1e5, noNaN: true }), (ms) => {
       const { lateMs, lostMs } = lateness({ p95: p95Of(ms) });
       expect(lostMs).toBeGreaterThanOrEqual(lateMs);
-      expect(lateMs).toBeGreaterThanOrEqual(ms);
+      expect(lateMs).toBeGreaterThan(1.3 * ms);
       expect(lateness({ p95: p95Of(2 * ms) }).lateMs).toBeGreaterThanOrEqual(lateMs);
     }),
-    { seed: 6, numRuns: 100 },
+    { seed: 6, numRuns: 50 },
   );
 });
 
@@ -42,11 +43,16 @@ test('a wait ends after its time', async () => {
 });
 
 test.each([
-  ['answered', Promise.resolve(1)],
-  ['failed', Promise.reject(new Error('failed'))],
+  ['answered', async () => 1],
+  [
+    'failed',
+    async () => {
+      throw new Error('failed');
+    },
+  ],
 ])('a wait for a call that has %s never ends', async (_name, call) => {
   let ended = false;
-  void wait(5, call).then(() => {
+  void wait(5, call()).then(() => {
     ended = true;
   });
   await new Promise((resolve) => setTimeout(resolve, 25));
@@ -55,8 +61,8 @@ test.each([
 
 test('an answer that lies in the socket when a blocked thread wakes is not late', async () => {
   const { port1, port2 } = new MessageChannel();
-  const answer = new Promise<string>((resolve) => {
-    port2.onmessage = ({ data }) => resolve(String(data));
+  const answer = new Promise<unknown>((resolve) => {
+    port2.once('message', resolve);
   });
   const first = Promise.race([answer, wait(5, answer)]);
   port1.postMessage('there');

@@ -152,7 +152,7 @@ describe('the ranking of one row', () => {
         for (const [i, { expert, weight }] of ranked.entries()) {
           if (i === 0) continue;
           const before = ranked[i - 1]!;
-          expect(scores[expert]).toBeLessThanOrEqual(scores[before.expert]!);
+          expect(scores[expert]).toBeLessThanOrEqual(scores[before.expert]! + 1e-6); // a sigmoid may round a tie
           expect(weight).toBeLessThanOrEqual(before.weight);
         }
       }),

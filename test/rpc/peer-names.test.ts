@@ -44,6 +44,7 @@ test.each([
   [['gateway', 'admin.example'], 'admin', true],
   [['gateways'], 'admin', true],
   [['ops-7'], 'admin', true],
+  [['gateway-1'], 'something else', true],
   [[], 'gateway', true],
 ])('%j may take the role %s: %s', (names, role, may) => {
   expect(mayTakeRole(names, role)).toBe(may);

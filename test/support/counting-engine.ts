@@ -63,9 +63,13 @@ export async function startCountingEngine({
     expert: i % (lastExpert + 1),
   }));
   const { handlers } = createShardService({
-    device: addingDevice(before),
-    model: { ...model, content: 'sha256:content', bits: 32, group: 32 },
-    units,
+    models: [
+      {
+        device: addingDevice(before),
+        model: { ...model, content: 'sha256:content', bits: 32, group: 32 },
+        units,
+      },
+    ],
     version: 'test',
   });
   const fleet = new Fleet({ members: [localMember('local', handlers)], model });

@@ -125,6 +125,7 @@ const shuttingDown: GenerationError = {
 function tokenPart(request: GenerationRequest, id: number, position: number, vocab: number): GenerationPart {
   const part: GenerationPart = { type: 'token', id };
   if (request.digests === true) part.digest = `digest-${position}-${id}`;
+  if (request.routes === true) part.route = [[position], [id, id + 1]];
   if (request.logprobs === undefined) return part;
   part.logprob = -0.5;
   part.top = Array.from({ length: request.logprobs }, (_, rank) => ({

@@ -44,9 +44,13 @@ export async function startTinyEngine({
   await expert.load(units);
   const here = Array.from({ length: elsewhere === undefined ? shards : 0 }, (_, shard) => {
     const { handlers } = createShardService({
-      device: expert,
-      model: { ...model, content: manifest.contentHash, bits, group },
-      units: units.filter((unit) => unit.expert % shards === shard),
+      models: [
+        {
+          device: expert,
+          model: { ...model, content: manifest.contentHash, bits, group },
+          units: units.filter((unit) => unit.expert % shards === shard),
+        },
+      ],
       version: 'test',
     });
     return localMember(`shard-${shard}`, handlers);

@@ -159,7 +159,7 @@ describe.each([
     const { status, body } = await room.post(path, { ...base, model: 'gpt-4' });
     expect(status).toBe(404);
     expect(body.error).toEqual({
-      message: "The model 'gpt-4' does not exist or you do not have access to it.",
+      message: "The model 'gpt-4' does not exist or you do not have access to it. Served here: fake-moe.",
       type: 'invalid_request_error',
       param: 'model',
       code: 'model_not_found',

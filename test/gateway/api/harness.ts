@@ -2,6 +2,7 @@
 import OpenAI from 'openai';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
+import type { Aliases } from '../../../gateway/api/aliases.ts';
 import { createApi } from '../../../gateway/api/app.ts';
 import type { Limits } from '../../../gateway/api/context.ts';
 import type { ErrorEnvelope } from '../../../gateway/api/errors.ts';
@@ -37,13 +38,15 @@ export interface AnswerBody {
     logprobs: { content: ChatLogprobEntry[] } & CompletionLogprobs;
   }[];
   usage: Usage | null;
-  expertgrid: { seed: number; digests: unknown[] };
+  expertgrid: { seed: number; digests: unknown[]; routes: unknown[] };
   error: ErrorEnvelope['error'];
 }
 
 export interface Room {
   url: string;
   engine: FakeEngine;
+  /** By the model's id, `engine` among them. */
+  engines: ReadonlyMap<string, FakeEngine>;
   client: OpenAI;
   server: ApiServer;
   /** Log lines so far. */
@@ -59,6 +62,9 @@ export interface Room {
 export interface RoomOptions extends Partial<FakeEngineOptions> {
   limits?: Partial<Limits>;
   chat?: string | null;
+  /** Models beside MODEL, by id. */
+  others?: Record<string, Partial<FakeEngineOptions>>;
+  aliases?: () => Aliases;
 }
 
 /** A room for one test, closed after it. */
@@ -74,21 +80,28 @@ export async function openRoom(options: RoomOptions = {}): Promise<Room> {
 export async function startRoom({
   limits,
   chat = CHAT_TEMPLATE,
+  others = {},
+  aliases,
   ...options
 }: RoomOptions = {}): Promise<Room> {
-  const engine = new FakeEngine({ vocab: VOCAB, reply: () => say('hello world'), ...options });
+  const said = { vocab: VOCAB, reply: () => say('hello world') };
+  const engine = new FakeEngine({ ...said, ...options });
+  const beside = Object.entries(others).map(
+    ([id, its]) => [id, new FakeEngine({ ...said, ...its })] as const,
+  );
+  const engines = new Map([[MODEL, engine], ...beside]);
   const logs: Record<string, unknown>[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => logs.push(JSON.parse(line)) });
-  const app = createApi({
-    engine,
+  const text = {
     tokenizer,
     template: chat === null ? undefined : compileTemplate(chat, { bos: SPECIALS[0], eos: SPECIALS[0] }),
     stopIds: [idOf('<|endoftext|>'), idOf('<|end|>')],
     bos: idOf('<|endoftext|>'),
-    model: { id: MODEL, created: 1_700_000_000 },
-    limits,
-    logger,
+  };
+  const models = [...engines].map(([id, its], i) => {
+    return { ...text, engine: its, model: { id, created: 1_700_000_000 + i } };
   });
+  const app = createApi({ models, limits, logger, ...(aliases && { aliases }) });
   const server = await serve({ app, port: 0 });
   const url = `http://127.0.0.1:${server.port}`;
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
@@ -98,7 +111,7 @@ export async function startRoom({
     const answer: AnswerBody = JSON.parse(await response.text());
     return { status: response.status, body: answer, headers: response.headers };
   };
-  return { url, engine, client, server, logs, post };
+  return { url, engine, engines, client, server, logs, post };
 }
 
 /** The `data:` values of a stream, and whether it ended with `[DONE]`. */

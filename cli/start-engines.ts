@@ -1,0 +1,61 @@
+// An engine for each model of a gateway, each in a thread of its own, started and ended as one. Knows no HTTP.
+import type { Logger } from 'pino';
+import type { EngineClient } from '../gateway/engine/messages.ts';
+import type { EngineThreadData } from './engine-thread.ts';
+import type { OpenedModel } from './models.ts';
+import { addUp } from './reading-report.ts';
+import { type EngineThread, type StartEngineOptions, startEngine } from './start-engine.ts';
+
+export interface StartEnginesOptions
+  extends Omit<StartEngineOptions, 'model' | 'siblings' | 'shards' | 'log'> {
+  models: readonly OpenedModel[];
+  shardsOf: (model: OpenedModel) => EngineThreadData['shards'];
+  log: Logger;
+}
+
+export interface Engines {
+  /** In the order of the models; an engine resolves when it serves, or rejects with what kept it from it. */
+  started: readonly { model: OpenedModel; engine: Promise<EngineClient> }[];
+  /** Resolves when one has ended, to why. */
+  ended: Promise<Error>;
+  /** Lets generations end for at most `graceMs`, then ends the threads. */
+  close(graceMs: number): Promise<void>;
+  /** Ends the threads between two runs, whatever is under way. */
+  halt(): Promise<void>;
+}
+
+/** Memory for keys and values is shared out evenly; the kernels' threads are the process's and serve all. */
+export function startEngines({
+  models,
+  shardsOf,
+  engine,
+  log,
+  onLoading,
+  onReading,
+  ...options
+}: StartEnginesOptions): Engines {
+  const kvMemory = Math.floor(engine.kvMemory / models.length);
+  const [loading, reading] = [onLoading, onReading].map((report) => addUp(models.length, report));
+  const started = models.map((model, i) => {
+    const thread = startEngine({
+      ...options,
+      model: model.dir,
+      siblings: models.filter((other) => other !== model).map(({ identity }) => identity),
+      shards: shardsOf(model),
+      engine: { ...engine, kvMemory },
+      log: models.length === 1 ? log : log.child({ model: model.id }),
+      onLoading: loading?.[i] ?? onLoading,
+      onReading: reading?.[i] ?? onReading,
+    });
+    return { model, thread, engine: thread.engine };
+  });
+  const each = async (act: (thread: EngineThread) => Promise<void>) => {
+    await Promise.all(started.map(({ thread }) => act(thread)));
+  };
+  return {
+    started,
+    ended: Promise.race(started.map(({ thread }) => thread.ended)),
+    close: (graceMs) => each((thread) => thread.close(graceMs)),
+    halt: () => each((thread) => thread.halt()),
+  };
+}

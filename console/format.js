@@ -1,0 +1,46 @@
+// Numbers as people read them. Pure.
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+
+/** @param {number} value */
+export function count(value) {
+  return Math.abs(value) < 100_000 ? whole.format(value) : short.format(value);
+}
+
+/**
+ * Three significant digits at most, as in 0.42, 3.1, 12, 1,240.
+ * @param {number} value
+ */
+export function figure(value) {
+  if (value === 0) return '0';
+  if (value < 1) return value.toFixed(2);
+  return value < 10 ? value.toFixed(1) : count(value);
+}
+
+/**
+ * @param {number} seconds
+ * @returns {{ value: string, unit: string }}
+ */
+export function duration(seconds) {
+  if (seconds >= 1) return { value: figure(seconds), unit: 's' };
+  return { value: figure(seconds * 1000), unit: 'ms' };
+}
+
+/** @param {number} seconds */
+export function durationText(seconds) {
+  const { value, unit } = duration(seconds);
+  return `${value} ${unit}`;
+}
+
+/** @param {number} amount */
+export function bytes(amount) {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = amount < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(amount) / 10));
+  return `${figure(amount / 1024 ** power)} ${units[power]}`;
+}
+
+/** @param {number} share 0 to 1 */
+export function percent(share) {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+}

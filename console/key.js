@@ -1,0 +1,58 @@
+// The caller's API key: asked for in a dialog, kept for as long as the tab lives. Knows no request.
+import { element } from './elements.js';
+
+const STORED = 'expertgrid.key';
+const dialog = element('key-dialog', HTMLDialogElement);
+const form = element('key-form', HTMLFormElement);
+const input = element('key', HTMLInputElement);
+const wrong = element('key-wrong', HTMLElement);
+const button = element('key-button', HTMLButtonElement);
+
+/** @type {Promise<boolean> | undefined} */
+let asking;
+let declined = false;
+
+/** @returns {string | null} */
+export function storedKey() {
+  return sessionStorage.getItem(STORED);
+}
+
+/**
+ * Asks for a key, once however many requests need it; after a refusal to give one, not before the button is pressed.
+ * @returns {Promise<boolean>} whether there is a new key
+ */
+export function askKey() {
+  button.hidden = false;
+  if (declined) return Promise.resolve(false);
+  asking ??= ask().finally(() => {
+    asking = undefined;
+  });
+  return asking;
+}
+
+/** @returns {Promise<boolean>} */
+async function ask() {
+  wrong.hidden = storedKey() === null;
+  form.reset();
+  dialog.returnValue = '';
+  dialog.showModal();
+  await new Promise((closed) => dialog.addEventListener('close', closed, { once: true }));
+  const key = input.value.trim();
+  const given = dialog.returnValue === 'given' && key !== '';
+  form.reset();
+  declined = !given;
+  if (given) sessionStorage.setItem(STORED, key);
+  return given;
+}
+
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  dialog.close('given');
+});
+element('key-cancel', HTMLButtonElement).addEventListener('click', () => dialog.close());
+button.hidden = storedKey() === null;
+button.addEventListener('click', () => {
+  declined = false;
+  sessionStorage.removeItem(STORED);
+  void askKey();
+});

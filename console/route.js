@@ -1,0 +1,84 @@
+// Which token's route is shown: the one pointed at, else the one picked, else the newest. Knows no requests.
+import { element, make, say } from './elements.js';
+import { showRoute } from './heat.js';
+import { markToken, onTokens } from './transcript.js';
+
+/** @typedef {import('./transcript.js').Answer} Answer */
+
+const panel = element('route', HTMLElement);
+const slider = element('route-token', HTMLInputElement);
+const text = element('route-text', HTMLElement);
+const place = element('route-place', HTMLElement);
+const layers = element('route-layers', HTMLOListElement);
+
+/** @type {{ answer: Answer, place: number } | undefined} */
+let picked;
+
+/**
+ * Shows the newest token of an answer that grows.
+ * @param {Answer} answer
+ */
+export function followRoute(answer) {
+  if (answer.tokens.length > 0) pick(answer, answer.tokens.length - 1);
+}
+
+export function clearRoute() {
+  picked = undefined;
+  panel.hidden = true;
+  showRoute(undefined);
+}
+
+/**
+ * @param {Answer} answer
+ * @param {number} at
+ */
+function pick(answer, at) {
+  picked = { answer, place: at };
+  show(answer, at);
+}
+
+/**
+ * @param {Answer} answer
+ * @param {number} at
+ */
+function show(answer, at) {
+  const token = answer.tokens[at];
+  if (token === undefined) return;
+  panel.hidden = false;
+  slider.max = String(answer.tokens.length);
+  slider.value = String(at + 1);
+  slider.setAttribute('aria-valuetext', `${token.text}, token ${at + 1} of ${answer.tokens.length}`);
+  say(text, visible(token.text));
+  say(place, `token ${at + 1} of ${answer.tokens.length}`);
+  const items = token.route.map((experts, layer) => {
+    const label = `layer ${layer}, ${experts.length === 1 ? 'expert' : 'experts'} ${experts.join(', ')}`;
+    return make(
+      'li',
+      { 'aria-label': label },
+      make('span', { class: 'layer' }, String(layer)),
+      make('span', {}, experts.join(' ')),
+    );
+  });
+  layers.replaceChildren(...items);
+  markToken(answer, at);
+  showRoute(token.route);
+}
+
+/**
+ * White space in quotes and as signs, so that it can be seen.
+ * @param {string} token
+ */
+function visible(token) {
+  return `“${token.replaceAll('\n', '↵').replaceAll('\t', '⇥')}”`;
+}
+
+slider.addEventListener('input', () => {
+  if (picked !== undefined) pick(picked.answer, slider.valueAsNumber - 1);
+});
+onTokens({
+  onPoint: show,
+  onLeave: () => {
+    if (picked !== undefined) show(picked.answer, picked.place);
+  },
+  onPick: pick,
+});

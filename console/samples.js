@@ -1,0 +1,69 @@
+// Reads a page of Prometheus' text format: samples by name, histograms added up over their labels. Pure.
+
+/**
+ * @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample
+ * @typedef {{ bounds: number[], counts: number[] }} Histogram upper bounds, ascending; observations up to each
+ */
+
+const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
+const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
+
+/**
+ * Lines that are no samples are passed over.
+ * @param {string} page
+ * @param {(name: string) => boolean} [wanted]
+ * @returns {Map<string, Sample[]>} by name
+ */
+export function parseSamples(page, wanted = () => true) {
+  /** @type {Map<string, Sample[]>} */
+  const samples = new Map();
+  for (const line of page.split('\n')) {
+    const [, name, labels = '', value] = LINE.exec(line) ?? [];
+    if (name === undefined || value === undefined || !wanted(name)) continue;
+    const ofName = samples.get(name) ?? [];
+    ofName.push({ name, labels: labelsOf(labels), value: numberOf(value) });
+    samples.set(name, ofName);
+  }
+  return samples;
+}
+
+/**
+ * The sum over all labels; undefined where the page has no such sample.
+ * @param {ReadonlyMap<string, Sample[]>} samples
+ * @param {string} name
+ */
+export function total(samples, name) {
+  return samples.get(name)?.reduce((sum, { value }) => sum + value, 0);
+}
+
+/**
+ * @param {ReadonlyMap<string, Sample[]>} samples
+ * @param {string} name without `_bucket`
+ * @returns {Histogram}
+ */
+export function histogram(samples, name) {
+  /** @type {Map<number, number>} */
+  const byBound = new Map();
+  for (const { labels, value } of samples.get(`${name}_bucket`) ?? []) {
+    const bound = numberOf(labels.le ?? 'NaN');
+    byBound.set(bound, (byBound.get(bound) ?? 0) + value);
+  }
+  const bounds = [...byBound.keys()].sort((a, b) => a - b);
+  return { bounds, counts: bounds.map((bound) => byBound.get(bound) ?? 0) };
+}
+
+/** @param {string} text */
+function labelsOf(text) {
+  /** @type {Record<string, string>} */
+  const labels = {};
+  for (const [, name = '', value = ''] of text.matchAll(LABEL)) {
+    labels[name] = value.replace(/\\(.)/g, (_, escaped) => (escaped === 'n' ? '\n' : escaped));
+  }
+  return labels;
+}
+
+/** @param {string} text */
+function numberOf(text) {
+  if (text === '+Inf') return Number.POSITIVE_INFINITY;
+  return text === '-Inf' ? Number.NEGATIVE_INFINITY : Number(text);
+}

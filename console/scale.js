@@ -1,0 +1,28 @@
+// A plot's axis: where it ends, and at which round number. Pure.
+
+/**
+ * The least of 1, 2, 3, 5, 10 … times a power of ten that is not below `most`; 1 where there is nothing.
+ * @param {number} most
+ */
+export function roundTop(most) {
+  if (!(most > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(most));
+  const step = [1, 2, 3, 5, 10].find((each) => each * power >= most * 0.999) ?? 10;
+  return step * power;
+}
+
+/**
+ * An SVG path through the values; it breaks off where there is none, and a lone value is a dot.
+ * @param {readonly (readonly [x: number, y: number] | undefined)[]} places
+ */
+export function pathOf(places) {
+  let path = '';
+  places.forEach((place, i) => {
+    if (place === undefined) return;
+    const [x, y] = place.map((value) => Math.round(value * 10) / 10);
+    const begins = places[i - 1] === undefined;
+    const alone = begins && places[i + 1] === undefined;
+    path += `${begins ? 'M' : 'L'}${x} ${y}${alone ? 'h0.1' : ''}`;
+  });
+  return path;
+}

@@ -1,0 +1,67 @@
+// What the engine counts of its own steps, here and behind a message port.
+import { MessageChannel } from 'node:worker_threads';
+import { expect, onTestFinished, test } from 'vitest';
+import { connectEngine, serveEngine } from '../../../gateway/engine/remote.ts';
+import { collect, countingRequest, startCountingEngine } from '../../support/counting-engine.ts';
+
+const forever = () => new AbortController().signal;
+
+async function open(options: Parameters<typeof startCountingEngine>[0] = {}) {
+  const started = await startCountingEngine(options);
+  onTestFinished(() => started.close());
+  return started.engine;
+}
+
+/** Of a layer of six experts. */
+function rowsOf(totals: Float64Array, layer: number): number {
+  return totals.subarray(6 * layer, 6 * layer + 6).reduce((sum, rows) => sum + rows, 0);
+}
+
+test.each([1, 2])('every row is counted once a layer, with %d micro-batches', async (microBatches) => {
+  const engine = await open({ microBatches });
+  await Promise.all(
+    Array.from({ length: 4 }, () => collect(engine.generate(countingRequest({ maxTokens: 5 }), forever()))),
+  );
+  const { counters } = await engine.status();
+  const { layers, experts, totals, counts, successors } = await engine.heat({ successors: true });
+  expect({ layers, experts }).toEqual({ layers: 2, experts: 6 });
+  expect([rowsOf(totals, 0), rowsOf(totals, 1)]).toEqual([counters.step_rows, counters.step_rows]);
+  const followed = successors!.flat(2).reduce((sum, [, rows]) => sum + rows, 0);
+  expect(followed).toBeCloseTo(rowsOf(counts, 0), 0);
+});
+
+test('rows of a sequence that failed at a layer are not counted at the next', async () => {
+  const engine = await open({
+    callDeadlineMs: 200,
+    before: async (layer) => {
+      if (layer === 0) throw new Error('broken');
+    },
+  });
+  const { last } = await collect(engine.generate(countingRequest(), forever()));
+  expect(last.type).toBe('error');
+  const { totals } = await engine.heat();
+  expect(rowsOf(totals, 0)).toBeGreaterThan(0);
+  expect(rowsOf(totals, 1)).toBe(0);
+});
+
+test('the half-life is the one that was asked for', async () => {
+  const engine = await open({ heatHalfLifeSeconds: 30 });
+  expect((await engine.heat()).halfLifeSeconds).toBe(30);
+});
+
+test('behind a message port the same is told, and nothing once the engine is lost', async () => {
+  const engine = await open();
+  await collect(engine.generate(countingRequest(), forever()));
+  const { port1, port2 } = new MessageChannel();
+  const lost = Promise.withResolvers<Error>();
+  void serveEngine(port2, engine);
+  const client = await connectEngine(port1, lost.promise);
+  onTestFinished(() => port1.close());
+  const [near, far] = [await engine.heat(), await client.heat()];
+  expect(far.totals).toEqual(near.totals);
+  expect(far.successors).toBeUndefined();
+  expect((await client.heat({ successors: true })).successors).toHaveLength(1);
+  lost.resolve(new Error('gone'));
+  await lost.promise;
+  await expect(client.heat()).rejects.toThrow('gone');
+});

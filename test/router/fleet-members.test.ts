@@ -1,0 +1,383 @@
+import { describe, expect, test } from 'vitest';
+import { combine } from '../../router/combine.ts';
+import { type DispatchOptions, dispatch } from '../../router/dispatch.ts';
+import { Fleet } from '../../router/fleet.ts';
+import { type Rung, rungLevel } from '../../router/ladder.ts';
+import type { Member } from '../../router/member.ts';
+import { rank, select } from '../../router/selection.ts';
+import { openLocalTransport } from '../../rpc/local.ts';
+import { createPlainExpertDevice } from '../support/plain-expert-device.ts';
+import { normal } from '../support/random.ts';
+import {
+  bits,
+  createTestShard,
+  expectRight,
+  failing,
+  fleetOf,
+  hanging,
+  lying,
+  memberOf,
+  model,
+  rowFor,
+  serve,
+  slow,
+  socketOf,
+  stateOf,
+  step,
+  strict,
+  unitsOf,
+} from './shards.ts';
+
+const { hidden, experts } = model;
+const everyExpert = [0, 1, 2, 3, 4, 5];
+
+/** A shard whose answers are those of another machine: another seed, so that they are told apart. */
+async function shardOf(numericsClass: string, chosen = everyExpert, standby = false) {
+  const device = createPlainExpertDevice({ hidden, inner: 5, seed: standby ? 3 : 2, numericsClass });
+  const units = unitsOf(chosen);
+  await device.load(units);
+  return createTestShard({ device, units, model: { ...model, standby } });
+}
+
+function callsOf(fleet: Fleet): Record<string, number> {
+  return Object.fromEntries(fleet.status().map(({ address, counters }) => [address, counters.calls]));
+}
+
+/** A step whose rows allow `rung`. */
+function allowing(rung: Rung | undefined, rows: number, k: number, seed = 1) {
+  const next = normal(seed);
+  const x = Float32Array.from({ length: rows * hidden }, next);
+  const scores = Float32Array.from({ length: rows * experts }, next);
+  const rule = { score: 'softmax', renormalise: true, scale: 1, k } as const;
+  const asked: Omit<DispatchOptions, 'fleet'> = {
+    model: model.identity,
+    layer: 1,
+    x,
+    hidden,
+    assignment: select(scores, experts, rule),
+    deadlineMs: 10_000,
+    ladder: new Uint8Array(rows).fill(rungLevel(rung)),
+    ranked: (row) => rank(scores.subarray(row * experts, (row + 1) * experts), rule),
+  };
+  return asked;
+}
+
+function chosen({ assignment }: Pick<DispatchOptions, 'assignment'>, row: number): number[] {
+  return [...assignment.experts.subarray(row * assignment.k, (row + 1) * assignment.k)];
+}
+
+describe('members that come and go', () => {
+  test('under load lose no call, and change no bit', async () => {
+    const shards = await Promise.all([0, 1, 2, 3].map(() => createTestShard()));
+    const members = await Promise.all(shards.map(async (shard) => socketOf(await serve(shard, slow(2)))));
+    const fleet = await fleetOf(members.slice(0, 2));
+    let going = true;
+    let calls = 0;
+    const callers = Array.from({ length: 4 }, async (_, caller) => {
+      while (going) {
+        const asked = step(6, 2, 100 * caller + (calls % 7));
+        await expectRight(asked, await dispatch({ fleet, ...asked }));
+        calls++;
+      }
+    });
+    const sets: Member[][] = [
+      [members[1]!, members[2]!],
+      [members[2]!, members[3]!],
+      [members[3]!, members[0]!],
+      [members[0]!, members[1]!, members[2]!, members[3]!],
+      [members[2]!],
+    ];
+    for (const set of sets) {
+      fleet.setMembers(set);
+      const newcomers = () => fleet.status().every(({ state }) => state === 'available');
+      expect(await fleet.until(newcomers, 5_000)).toBe(true);
+      const until = calls + 8;
+      await expect.poll(() => calls, { interval: 2 }).toBeGreaterThan(until);
+    }
+    going = false;
+    await Promise.all(callers);
+    expect(fleet.counters).toMatchObject({ failures: 0, reconnects: 0, bans: 0 });
+    expect(fleet.status().map(({ address }) => address)).toEqual([members[2]!.address]);
+  });
+
+  test('a member that goes answers what it has; then its connection is closed', async () => {
+    const server = await serve(await createTestShard(), slow(80));
+    const fleet = await fleetOf([socketOf(server)]);
+    const pending = dispatch({ fleet, ...rowFor(1) });
+    expect(server.peers).toBe(2);
+    fleet.setMembers([]);
+    expect(fleet.ready).toBe(false);
+    expect(fleet.status()).toEqual([]);
+    await expectRight(rowFor(1), await pending);
+    await expect.poll(() => server.peers).toBe(0);
+    expect(fleet.counters).toMatchObject({ calls: 1, failures: 0 });
+  });
+
+  test('closing the fleet ends the calls of members that have gone, too', async () => {
+    const server = await serve(await createTestShard(), hanging());
+    const fleet = await fleetOf([socketOf(server)]);
+    const pending = dispatch({ fleet, ...rowFor(1), deadlineMs: 60_000 });
+    fleet.setMembers([]);
+    fleet.close();
+    expect((await pending).failed.get(0)).toMatchObject({ code: 'unavailable' });
+    await expect.poll(() => server.peers).toBe(0);
+  });
+
+  test('an address that comes again is a new member; one named twice is one', async () => {
+    const member = socketOf(await serve(await createTestShard()));
+    const fleet = await fleetOf([member, member]);
+    expect(fleet.status()).toHaveLength(1);
+    fleet.setMembers([]);
+    fleet.setMembers([member]);
+    expect(await fleet.whenReady(5_000)).toBe(true);
+    await expectRight(rowFor(1), await dispatch({ fleet, ...rowFor(1) }));
+  });
+
+  test.each([
+    ['holdings', { model: model.identity, holdings: [[0, 1, 2]] }, { state: 'available', units: 2 }],
+    ['draining', {}, { state: 'draining', units: 0 }],
+  ])('what a shard tells of its %s while it is being connected counts', async (method, params, expected) => {
+    const { handlers } = (await createTestShard()).service;
+    const member: Member = {
+      address: 'a',
+      async connect(options) {
+        const transport = await openLocalTransport(handlers, options);
+        options.onNotification?.(method, params);
+        return transport;
+      },
+    };
+    const fleet = new Fleet({ members: [member], model, policy: strict });
+    await expect.poll(() => fleet.status()).toMatchObject([expected]);
+    fleet.close();
+  });
+
+  test('a member that stays keeps its connection and its counters', async () => {
+    const [a, b] = await Promise.all([createTestShard(), createTestShard()]);
+    const members = [memberOf('a', a), memberOf('b', b)];
+    const fleet = await fleetOf([members[0]!]);
+    await dispatch({ fleet, ...rowFor(1) });
+    fleet.setMembers(members);
+    await expect.poll(() => stateOf(fleet, 'b')).toBe('available');
+    expect(callsOf(fleet)).toEqual({ a: 1, b: 0 });
+    expect(fleet.counters.reconnects).toBe(0);
+  });
+});
+
+describe('numerics classes', () => {
+  test('the one that serves a unit goes on serving it, and another is not used without leave', async () => {
+    const two = memberOf('two', await shardOf('two'));
+    const fleet = await fleetOf([memberOf('one', await createTestShard({ units: unitsOf([0, 1]) }))]);
+    fleet.setMembers([memberOf('one', await createTestShard()), two]);
+    await expect.poll(() => fleet.ready).toBe(true);
+    expect(fleet.numericsClasses).toEqual(['plain-f32', 'two']);
+    expect(fleet.replicated).toBe(false);
+    for (let i = 0; i < 6; i++) await expectRight(rowFor(1), await dispatch({ fleet, ...rowFor(1) }));
+    expect(callsOf(fleet)).toEqual({ one: 6, two: 0 });
+  });
+
+  test('are settled anew only when asked to, where the class of a unit is gone', async () => {
+    const log: string[] = [];
+    const one = memberOf('one', await createTestShard());
+    const fleet = await fleetOf([one], { log: (_, line) => log.push(line) });
+    fleet.setMembers([one, memberOf('two', await shardOf('two'))]);
+    await expect.poll(() => stateOf(fleet, 'two')).toBe('available');
+    fleet.settleClasses();
+    expect(fleet.copies(0, 0).exact.map(({ address }) => address)).toEqual(['one']);
+
+    fleet.setMembers([memberOf('two', await shardOf('two'))]);
+    expect(fleet.ready).toBe(false);
+    expect((await dispatch({ fleet, ...rowFor(1) })).failed.get(0)).toMatchObject({ code: 'unavailable' });
+    expect(fleet.readyFor(rungLevel('class'))).toBe(true);
+    fleet.settleClasses();
+    expect(fleet.ready).toBe(true);
+    expect((await dispatch({ fleet, ...rowFor(1) })).failed.size).toBe(0);
+    expect(log).toContain('12 experts in 2 layers are served by another numerics class from now on');
+
+    // The first class comes back, and is the other one now.
+    fleet.setMembers([one, memberOf('two', await shardOf('two'))]);
+    await expect.poll(() => stateOf(fleet, 'one')).toBe('available');
+    expect(fleet.copies(0, 0).exact.map(({ address }) => address)).toEqual(['two']);
+  });
+});
+
+describe('down the ladder', () => {
+  async function lame(): Promise<Fleet> {
+    return fleetOf([
+      memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) })),
+      memberOf('standby', await shardOf('low', everyExpert, true)),
+    ]);
+  }
+
+  test.each([
+    ['nothing', undefined, 0],
+    ['another class', 'class', 0],
+    ['a standby', 'standby', 1],
+  ] as const)('a standby is used only where it is allowed: %s', async (_name, rung, calls) => {
+    const fleet = await lame();
+    const asked = { ...rowFor(4), ladder: Uint8Array.of(rungLevel(rung)) };
+    const { failed, degraded } = await dispatch({ fleet, ...asked });
+    expect(callsOf(fleet)).toEqual({ half: 0, standby: calls });
+    expect(failed.size).toBe(1 - calls);
+    expect(degraded).toEqual(calls === 1 ? [{ row: 0, rung: 'standby' }] : []);
+    if (calls === 0) expect(failed.get(0)).toMatchObject({ code: 'unavailable' });
+  });
+
+  test('never where a proper copy is there', async () => {
+    const fleet = await lame();
+    for (const level of [0, 1, 2, 3, 4]) {
+      const given = await dispatch({ fleet, ...rowFor(2), ladder: Uint8Array.of(level) });
+      await expectRight(rowFor(2), given);
+      expect(given.degraded).toEqual([]);
+    }
+    expect(callsOf(fleet)).toEqual({ half: 5, standby: 0 });
+  });
+
+  test('another class stands in where its own has no copy, before a standby', async () => {
+    const fleet = await fleetOf([
+      memberOf('own', await createTestShard(), failing('unavailable')),
+      memberOf('class', await shardOf('two', [4])),
+      memberOf('standby', await shardOf('low', everyExpert, true)),
+    ]);
+    const at4 = await dispatch({ fleet, ...rowFor(4), ladder: Uint8Array.of(2) });
+    expect(at4.failed.size).toBe(0);
+    expect(at4.degraded).toEqual([{ row: 0, rung: 'class' }]);
+    const at5 = await dispatch({ fleet, ...rowFor(5), ladder: Uint8Array.of(2) });
+    expect(at5.degraded).toEqual([{ row: 0, rung: 'standby' }]);
+    expect(callsOf(fleet)).toMatchObject({ class: 1, standby: 1 });
+  });
+
+  test('each row goes as far as it allows itself', async () => {
+    const fleet = await lame();
+    const asked = allowing(undefined, 3, 1);
+    asked.assignment.experts.fill(4);
+    asked.ladder = Uint8Array.of(0, 2, 4);
+    const { failed, degraded } = await dispatch({ fleet, ...asked });
+    expect([...failed.keys()]).toEqual([0]);
+    expect(degraded).toEqual([
+      { row: 1, rung: 'standby' },
+      { row: 2, rung: 'standby' },
+    ]);
+  });
+
+  test('the next best expert by score takes the place and brings its weight', async () => {
+    const fleet = await fleetOf([memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }))]);
+    const asked = allowing('next_best', 40, 1);
+    const before = [...asked.assignment.experts];
+    const given = await dispatch({ fleet, ...asked });
+    await expectRight(asked, given); // of the experts that are assigned now
+    const replaced = before.flatMap((expert, row) => (expert > 2 ? [row] : []));
+    expect(replaced.length).toBeGreaterThan(5);
+    expect(given.degraded.map(({ row }) => row).sort((a, b) => a - b)).toEqual(replaced);
+    expect(new Set(given.degraded.map(({ rung }) => rung))).toEqual(new Set(['next_best']));
+    for (const [row, expert] of before.entries()) {
+      const best = asked.ranked!(row).find((each) => each.expert <= 2)!;
+      expect(chosen(asked, row)).toEqual([best.expert]);
+      if (expert > 2) expect(asked.assignment.weights[row]).toBeCloseTo(best.weight, 6);
+    }
+  });
+
+  test('of several experts a row keeps those that can be asked, and has none twice', async () => {
+    const fleet = await fleetOf([
+      memberOf('most', await createTestShard({ units: unitsOf([0, 1, 2, 3, 4]) })),
+    ]);
+    const asked = allowing('next_best', 40, 3);
+    const before = asked.assignment.experts.slice();
+    const given = await dispatch({ fleet, ...asked });
+    await expectRight(asked, given);
+    for (let row = 0; row < 40; row++) {
+      const now = chosen(asked, row);
+      expect(new Set(now).size).toBe(3);
+      for (const [at, expert] of now.entries()) {
+        const was = before[row * 3 + at]!;
+        if (was === 5) expect(expert).not.toBe(5);
+        else expect(expert).toBe(was);
+      }
+    }
+    expect(given.degraded).toHaveLength([...before].filter((expert) => expert === 5).length);
+  });
+
+  test('where no expert is left the row passes through unchanged', async () => {
+    const fleet = await fleetOf([memberOf('a', await createTestShard(), failing('unavailable'))]);
+    const asked = allowing('pass_through', 5, 2);
+    const { answers, failed, degraded } = await dispatch({ fleet, ...asked });
+    expect(failed.size).toBe(0);
+    expect(degraded.filter(({ rung }) => rung === 'pass_through')).toHaveLength(10);
+    const residual = Float32Array.from({ length: 5 * hidden }, (_, i) => Math.sin(i));
+    const before = residual.slice();
+    combine(residual, answers, asked.assignment, hidden);
+    expect(bits(residual)).toEqual(bits(before));
+  });
+
+  test('of several experts only the missing one is passed by, where no other may take its place', async () => {
+    const fleet = await fleetOf([
+      memberOf('most', await createTestShard({ units: unitsOf([0, 1, 2, 3, 4]) })),
+    ]);
+    const { ranked: _, ...asked } = allowing('pass_through', 40, 3);
+    const before = asked.assignment.experts.slice();
+    const { answers, failed, degraded } = await dispatch({ fleet, ...asked });
+    expect(failed.size).toBe(0);
+    const missing = [...before].flatMap((expert, slot) => (expert === 5 ? [slot] : []));
+    expect(degraded).toHaveLength(missing.length);
+    for (const slot of before.keys()) {
+      const answer = answers.subarray(slot * hidden, (slot + 1) * hidden);
+      expect(answer.every((value) => value === 0)).toBe(missing.includes(slot));
+    }
+  });
+
+  test('without a rung rows fail, and nothing is counted or changed', async () => {
+    const fleet = await fleetOf([memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }))]);
+    const asked = allowing(undefined, 40, 1);
+    const before = asked.assignment.experts.slice();
+    const { failed, degraded } = await dispatch({ fleet, ...asked });
+    expect(degraded).toEqual([]);
+    expect(asked.assignment.experts).toEqual(before);
+    expect([...failed.keys()].sort((a, b) => a - b)).toEqual(
+      [...before].flatMap((e, row) => (e > 2 ? [row] : [])),
+    );
+  });
+
+  test('what stood in and failed is not counted', async () => {
+    const standby = memberOf('standby', await shardOf('low', everyExpert, true), failing('unavailable'));
+    const fleet = await fleetOf([standby]);
+    const { failed, degraded } = await dispatch({ fleet, ...rowFor(4), ladder: Uint8Array.of(2) });
+    expect(failed.size).toBe(1);
+    expect(degraded).toEqual([]);
+  });
+
+  test('a liar is left for a standby, where that is allowed', async () => {
+    const fleet = await fleetOf([
+      memberOf(
+        'own',
+        await createTestShard(),
+        lying((rows) => rows.fill(Number.NaN)),
+      ),
+      memberOf('standby', await shardOf('low', everyExpert, true)),
+    ]);
+    const given = await dispatch({ fleet, ...rowFor(4), ladder: Uint8Array.of(2) });
+    expect(given.failed.size).toBe(0);
+    expect(given.degraded).toEqual([{ row: 0, rung: 'standby' }]);
+    expect(stateOf(fleet, 'own')).toBe('cordoned');
+  });
+
+  test('a standby that comes while a row waits is used', async () => {
+    const fleet = await fleetOf([memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }))], {
+      policy: { patienceMs: 5_000 },
+    });
+    const pending = dispatch({ fleet, ...rowFor(4), ladder: Uint8Array.of(2) });
+    const standby = memberOf('standby', await shardOf('low', everyExpert, true));
+    fleet.setMembers([memberOf('half', await createTestShard()), standby]);
+    const { failed, degraded } = await pending;
+    expect(failed.size).toBe(0);
+    expect(degraded).toEqual([{ row: 0, rung: 'standby' }]);
+  });
+
+  test('a fleet is ready for what its ladder can serve', async () => {
+    const fleet = await lame();
+    expect([0, 1, 2, 3, 4].map((level) => fleet.readyFor(level))).toEqual([false, false, true, true, true]);
+    const half = await fleetOf([memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }))]);
+    expect([0, 1, 2, 3, 4].map((level) => half.readyFor(level))).toEqual([false, false, false, true, true]);
+    const oneLayer = await createTestShard({ units: unitsOf(everyExpert, [0]) });
+    const flat = await fleetOf([memberOf('one layer', oneLayer)]);
+    expect([3, 4].map((level) => flat.readyFor(level))).toEqual([false, true]);
+  });
+});

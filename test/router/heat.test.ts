@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { Heat } from '../../router/heat.ts';
+import type { Assignment } from '../../router/selection.ts';
+
+const halfLifeSeconds = 10;
+
+/** A clock that the test moves, in milliseconds. */
+function clock() {
+  const self = { ms: 1000, now: () => self.ms };
+  return self;
+}
+
+function chosen(k: number, ...experts: number[]): Assignment {
+  return { k, experts: Uint16Array.from(experts), weights: new Float32Array(experts.length) };
+}
+
+function openHeat({
+  layers = 2,
+  experts = 4,
+  ...options
+}: Partial<ConstructorParameters<typeof Heat>[0]> = {}) {
+  const time = clock();
+  return { time, heat: new Heat({ layers, experts, halfLifeSeconds, now: time.now, ...options }) };
+}
+
+describe('counts', () => {
+  it('are of every row and rank, but of no row that is masked out', () => {
+    const { heat } = openHeat();
+    heat.step().count(0, chosen(2, 0, 1, 2, 3, 0, 2), Uint8Array.of(1, 0, 1));
+    heat.step().count(0, chosen(2, 0, 3));
+    const { counts, totals } = heat.report();
+    expect([...totals]).toEqual([3, 1, 1, 1, 0, 0, 0, 0]);
+    expect([...counts]).toEqual([...totals]);
+  });
+
+  it('halve with every half-life, totals never', () => {
+    const { heat, time } = openHeat();
+    heat.step().count(0, chosen(1, 1, 1));
+    time.ms += 10_000;
+    heat.step().count(0, chosen(1, 1, 2));
+    time.ms += 5_000;
+    const { counts, totals } = heat.report();
+    expect(counts[1]).toBeCloseTo((2 / 2 + 1) * Math.SQRT1_2, 9);
+    expect(counts[2]).toBeCloseTo(Math.SQRT1_2, 9);
+    expect(totals[1]).toBe(3);
+  });
+
+  it('are the same whenever and however often they were looked at', () => {
+    const [often, once] = [openHeat(), openHeat()];
+    for (let second = 0; second < 1000; second++) {
+      for (const { heat, time } of [often, once]) {
+        time.ms += 1000;
+        heat.step().count(0, chosen(1, second % 4));
+      }
+      often.heat.report({ successors: true });
+    }
+    const [a, b] = [often.heat.report().counts, once.heat.report().counts];
+    for (const [unit, count] of a.entries()) expect(count).toBeCloseTo(b[unit]!, 6);
+    // 1 + 2^-0.4 + 2^-0.8 + …
+    expect(a[999 % 4]).toBeCloseTo(1 / (1 - 2 ** -0.4), 6);
+  });
+
+  it('are gone, not broken, after years without a row', () => {
+    const { heat, time } = openHeat();
+    const step = heat.step();
+    step.count(0, chosen(1, 0));
+    time.ms += 3 * 365 * 24 * 3600 * 1000;
+    expect([...heat.report().counts].every((count) => count === 0)).toBe(true);
+    step.count(1, chosen(1, 3));
+    const { counts, totals } = heat.report();
+    expect([counts[7], totals[0]]).toEqual([1, 1]);
+  });
+
+  it('tell how many rows steps had, in powers of two', () => {
+    const { heat } = openHeat();
+    for (const rows of [1, 2, 3, 4, 5]) heat.step().count(0, chosen(1, ...new Array<number>(rows).fill(0)));
+    heat.step().count(0, chosen(1, 0, 0, 0), Uint8Array.of(1, 0, 0));
+    heat.step().count(1, chosen(1, 0));
+    expect(heat.report().steps).toEqual([
+      { rows: 1, count: 2 },
+      { rows: 2, count: 1 },
+      { rows: 4, count: 2 },
+      { rows: 8, count: 1 },
+    ]);
+  });
+});
+
+describe('successors', () => {
+  it('follow each row from layer to layer, where steps overlap too', () => {
+    const { heat } = openHeat();
+    const [a, b] = [heat.step(), heat.step()];
+    a.count(0, chosen(1, 0, 1));
+    b.count(0, chosen(1, 2));
+    b.count(1, chosen(1, 3));
+    a.count(1, chosen(1, 2, 2), Uint8Array.of(1, 0));
+    const { successors } = heat.report({ successors: true });
+    expect(successors).toEqual([[[[2, 1]], [], [[3, 1]], []]]);
+  });
+
+  it('are those of the best expert where a row has several, most first', () => {
+    const { heat } = openHeat();
+    for (const next of [1, 3, 3]) {
+      const step = heat.step();
+      step.count(0, chosen(2, 0, 2));
+      step.count(1, chosen(2, next, 0));
+    }
+    expect(heat.report({ successors: true }).successors?.[0]).toEqual([
+      [
+        [3, 2],
+        [1, 1],
+      ],
+      [],
+      [],
+      [],
+    ]);
+  });
+
+  it('are not reported unasked, and not kept where they would need more memory than allowed', () => {
+    expect(openHeat().heat.report().successors).toBeUndefined();
+    const bytes = 4 * 4 * 4;
+    const kept = openHeat({ successorBytes: bytes }).heat;
+    expect(kept.report({ successors: true }).successors).toHaveLength(1);
+    const { heat } = openHeat({ successorBytes: bytes - 1 });
+    const step = heat.step();
+    step.count(0, chosen(1, 0));
+    step.count(1, chosen(1, 1));
+    expect(heat.report({ successors: true }).successors).toBeUndefined();
+    expect(heat.report().totals[5]).toBe(1);
+  });
+});
+
+it('refuses a half-life that is none', () => {
+  expect(() => openHeat({ halfLifeSeconds: 0 })).toThrow('half-life of 0 s');
+});
