@@ -14,8 +14,9 @@ import { routingRules } from '../gateway/engine/rules.ts';
 import type { Heat } from '../infra/placement/heat.ts';
 import { contiguous, hottestOf, type Layout } from '../infra/placement/layout.ts';
 import { plan } from '../infra/placement/plan.ts';
-import { predict } from '../infra/placement/predict.ts';
+import { type Prediction, predict } from '../infra/placement/predict.ts';
 import { defaultCost } from '../infra/placement/step-cost.ts';
+import { staying } from '../infra/placement/together.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
 import { openDenseDevice, openExpertDevice } from '../model/devices/open.ts';
 import { Fleet } from '../router/fleet.ts';
@@ -90,8 +91,12 @@ const lines = [];
 console.log(
   `heat of ${rowsOf(first.heat)} rows a layer, ${learned.length} prompts; run over ${unseen.length} others, ${streams} streams`,
 );
-console.log('                        | hottest / mean shard | frames a step               | rows    | units');
-console.log('placement               | predicted    counted | predicted  counted one text | staying | held');
+console.log(
+  '                        | hottest / mean shard | frames a step               | rows that stay    | units',
+);
+console.log(
+  'placement               | predicted    counted | predicted  counted one text | predicted counted | held',
+);
 for (const [name, layout] of placements) {
   const predicted = predict(layout, { heat, shards, rows: streams, cost: defaultCost(unitBytes) });
   const counted = await run(layout, unseen);
@@ -99,14 +104,14 @@ for (const [name, layout] of placements) {
   const one = await run(layout, unseen, { concurrent: 1, maxTokens: 1, passes: 1, prefillRows: streams });
   const line = {
     name,
-    ...compare(predicted, counted),
+    ...compare(layout, predicted, counted),
     framesOfOneText: one.frames,
     units: layout.flat(2).length,
   };
   lines.push(line);
   const at = (value: number, width: number, digits = 2) => value.toFixed(digits).padStart(width);
   console.log(
-    `${name.padEnd(23)} | ${at(line.hottestPredicted, 9, 3)} ${at(line.hottest, 10, 3)} | ${at(line.framesPredicted, 9)} ${at(line.frames, 8)} ${at(line.framesOfOneText, 8)} | ${at(100 * line.staying, 5, 0)} % | ${line.units}`,
+    `${name.padEnd(23)} | ${at(line.hottestPredicted, 9, 3)} ${at(line.hottest, 10, 3)} | ${at(line.framesPredicted, 9)} ${at(line.frames, 8)} ${at(line.framesOfOneText, 8)} | ${at(100 * (line.stayingPredicted ?? 1), 7, 0)} % ${at(100 * line.staying, 5, 0)} % | ${line.units}`,
   );
   console.log(
     `  error of the prediction: loads ${(100 * line.loadError).toFixed(1)} % of the mean shard on average, ${(100 * line.worstLoadError).toFixed(1)} % at most; frames ${(100 * (line.framesPredicted / line.frames - 1)).toFixed(1)} %`,
@@ -117,7 +122,7 @@ await dense.dispose();
 await bundle.close();
 console.log(JSON.stringify({ model: flags.model, shards, streams, tokens, seeds, fewer: bare.fewer, lines }));
 
-function compare(predicted: ReturnType<typeof predict>, { rows, frames }: Counted) {
+function compare(layout: Layout, predicted: Prediction, { rows, frames, heat: met }: Counted) {
   const hottest = rows.map((ofLayer) => hottestOf(Float64Array.from(sharesOf(ofLayer))));
   const errors = rows.flatMap((ofLayer, layer) =>
     sharesOf(ofLayer).map((share, shard) => Math.abs(share - predicted.loads[layer]![shard]!) * shards),
@@ -127,7 +132,8 @@ function compare(predicted: ReturnType<typeof predict>, { rows, frames }: Counte
     hottest: mean(hottest),
     framesPredicted: predicted.frames,
     frames,
-    staying: predicted.staying ?? 1,
+    stayingPredicted: predicted.staying,
+    staying: staying(layout, heatOf(met).successors ?? []),
     loadError: mean(errors),
     worstLoadError: Math.max(...errors),
   };

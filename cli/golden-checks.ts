@@ -8,8 +8,10 @@ import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 const CHECKED_FIRST = 64;
 
 export interface GoldenChecks {
-  /** From now on, one unit each time. */
-  goOn(everyMs: number, onFault: (fault: string) => void): void;
+  /** Rejects where the unit, which the device has loaded, is wrong. */
+  check(unit: Unit): Promise<void>;
+  /** From now on, one unit of those that are held each time. */
+  goOn(everyMs: number, units: () => readonly Unit[], onFault: (fault: string) => void): void;
   /** Resolves when none is being checked. */
   stop(): Promise<void>;
 }
@@ -28,7 +30,11 @@ export async function checkGoldens(
   if (fault !== undefined) throw new Error(`${bundle.dir}: ${fault}; this shard does not serve`);
   let rounds: ReturnType<typeof checkInRounds> | undefined;
   return {
-    goOn(everyMs, onFault) {
+    async check(unit) {
+      const wrong = await findFault(checked, [unit]);
+      if (wrong !== undefined) throw new Error(`${bundle.dir}: ${wrong}`);
+    },
+    goOn(everyMs, units, onFault) {
       if (everyMs > 0) rounds = checkInRounds({ ...checked, units, everyMs, onFault });
     },
     async stop() {

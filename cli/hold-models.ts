@@ -54,7 +54,8 @@ export function describeHeld({ bundle, units }: OpenedExperts): string {
   const { config, manifest, dir } = bundle;
   const sizes = units.map(({ layer, expert }) => manifest.experts[layer]?.[expert]?.length ?? 0);
   const megabytes = sizes.reduce((sum, bytes) => sum + bytes, 0) / 1e6;
-  const experts = `experts ${formatHoldings(units, config)} of ${config.layers} layers`;
+  const list = units.length === 0 ? 'none' : formatHoldings(units, config);
+  const experts = `experts ${list} of ${config.layers} layers`;
   return `${experts} of ${basename(dir)} (${units.length} units, ${megabytes.toFixed(1)} MB)`;
 }
 

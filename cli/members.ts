@@ -7,6 +7,7 @@ import { parseAddress } from '../rpc/address.ts';
 import type { Credentials } from '../rpc/credentials.ts';
 import { openSocketTransport } from '../rpc/socket-transport.ts';
 import type { Discovery } from './discovery.ts';
+import { checkGoldens } from './golden-checks.ts';
 import { modelOffer } from './offer.ts';
 import type { ReadAhead } from './start-read-ahead.ts';
 import { version } from './version.ts';
@@ -54,6 +55,7 @@ export async function localMembers(
   const opened = openExpertDevice(options);
   const device = reading?.serve(opened) ?? opened;
   await device.load(holdings.flat(), { onLoaded: (_, done, total) => onLoaded(done, total) });
+  await checkGoldens(bundle, device, holdings.flat());
   const members = holdings.map((units, index) => {
     const { handlers, run } = createShardService({
       models: [{ device, model: modelOffer(bundle), units }],

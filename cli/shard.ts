@@ -6,6 +6,7 @@ import { adminHandlers, type DrainAnswer } from '../experts/admin.ts';
 import { parseHoldings } from '../experts/holdings.ts';
 import { createShardMetrics } from '../experts/metrics.ts';
 import { serveMetrics } from '../experts/metrics-server.ts';
+import { placeHandlers } from '../experts/place.ts';
 import { createShardService, type ShardService } from '../experts/service.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
 import type { DeviceName } from '../model/devices/open.ts';
@@ -13,7 +14,7 @@ import { formatAddress, isLoopback } from '../rpc/address.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { listen } from '../rpc/server.ts';
 import { modelDirectory } from './files.ts';
-import { asUsage, flag, integer, port, several } from './flags.ts';
+import { asUsage, bytes, flag, integer, port, several } from './flags.ts';
 import { deviceFlag, threadsFlag } from './gateway-flags.ts';
 import {
   describeHeld,
@@ -25,6 +26,7 @@ import {
 import { createLogger, LOG_LEVELS } from './log.ts';
 import { requireDistinct } from './models.ts';
 import { modelOffer } from './offer.ts';
+import { placedModels } from './placed-models.ts';
 import { progressBar } from './progress.ts';
 import { readingReport } from './reading-report.ts';
 import { refusalLog } from './refusal-log.ts';
@@ -36,6 +38,7 @@ import {
   type SecurityFlags,
   securityPaths,
 } from './security-flags.ts';
+import { shardState } from './shard-state.ts';
 import { onSignals } from './signals.ts';
 import { version } from './version.ts';
 
@@ -50,6 +53,9 @@ interface ShardFlags extends SecurityFlags {
   /** Of each model. */
   experts?: string[];
   standby: boolean;
+  name?: string;
+  state?: string;
+  memory?: number;
   host: string;
   port: number;
   device: DeviceName;
@@ -96,6 +102,14 @@ export function shardCommand(): Command {
         'its copies, of a bundle of lower precision, are for when nothing better is left',
       ).default(false),
     )
+    .addOption(flag('--name <name>', 'what placements call this shard; host:port unless given'))
+    .addOption(
+      flag(
+        '--state <dir>',
+        'keeps the placement that this shard was given, and begins with it; --experts is then only the first one',
+      ),
+    )
+    .addOption(flag('--memory <size>', 'for experts, told to expertgrid plan --apply').argParser(bytes))
     .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(7001))
     .addOption(deviceFlag())
@@ -146,11 +160,14 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     leaving.abort();
   };
   const wanted = await asUsage(command, () => wantedOf(flags));
+  const state = shardState(flags.state);
   const opened = await Promise.all(
-    wanted.map(async ({ dir, experts }): Promise<OpenedExperts> => {
+    wanted.map(async ({ dir, experts }) => {
       const bundle = await openBundle(dir);
-      const all = `0-${bundle.config.experts - 1}`;
-      return { bundle, units: await asUsage(command, () => parseHoldings(experts ?? all, bundle.config)) };
+      const kept = await state.read(bundle.manifest.identity);
+      const list = kept?.held ?? experts ?? (flags.standby ? `0-${bundle.config.experts - 1}` : '');
+      const units = await asUsage(command, () => (list === '' ? [] : parseHoldings(list, bundle.config)));
+      return { bundle, units, placement: kept?.placement };
     }),
   );
   requireDistinct(opened.map(({ bundle }) => ({ dir: bundle.dir, identity: bundle.manifest.identity })));
@@ -164,23 +181,51 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
       return { device, model: { ...modelOffer(bundle), standby: flags.standby }, units };
     }),
     version,
+    name: () => name,
     metrics,
   });
   const { metricsPort, metricsHost, maxConnections } = flags;
-  const state = () => service.state;
   const scrape =
     metricsPort === undefined
       ? undefined
-      : await serveMetrics({ registry: metrics.registry, state, host: metricsHost, port: metricsPort });
+      : await serveMetrics({
+          registry: metrics.registry,
+          state: () => service.state,
+          host: metricsHost,
+          port: metricsPort,
+        });
   let left: Promise<DrainAnswer> | undefined;
   const drain = () => {
     leaving.abort();
     left ??= drainService(service, () => server.broadcast('draining', {}));
     return left;
   };
-  const units = held.reduce((sum, each) => sum + each.units.length, 0);
-  const fares = () => ({ state: service.state, units, ...service.counts });
-  const handlers = { ...service.handlers, ...adminHandlers({ report: fares, drain }) };
+  let name = flags.name ?? '';
+  const placed = placedModels({
+    held,
+    service,
+    state,
+    name: () => name,
+    broadcast: (method, params) => server.broadcast(method, params),
+    log,
+  });
+  const fares = () => ({
+    state: service.state,
+    units: [...placed.values()].reduce((sum, { units }) => sum + units.length, 0),
+    ...service.counts,
+    name,
+    ...(flags.memory !== undefined && { memoryBytes: flags.memory }),
+    models: [...placed.values()].map(({ report }) => report),
+  });
+  const handlers = {
+    ...service.handlers,
+    ...adminHandlers({ report: fares, drain }),
+    ...placeHandlers({
+      models: placed,
+      ...(security?.secret && { secret: security.secret }),
+      open: paths === undefined,
+    }),
+  };
   const onError = (error: RpcError, method: string) =>
     log.error({ method, err: error.cause ?? error }, error.message);
   const server = await listen({
@@ -197,6 +242,10 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   });
 
   const address = formatAddress(server.address);
+  if (name === '') name = address;
+  for (const { bundle, placement } of opened) {
+    if (placement !== undefined) placed.get(bundle.manifest.identity)?.resume(placement);
+  }
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   process.stdout.write(`shard ready on ${address}: ${held.map(describeHeld).join('; ')} in ${seconds} s\n`);
   if (scrape !== undefined) {
@@ -211,10 +260,15 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     );
   }
   tell({ type: 'ready', address, port: server.address.port });
-  for (const { checks } of held) checks?.goOn(flags.checkEvery, leave);
+  for (const { bundle, checks } of held) {
+    checks?.goOn(flags.checkEvery, () => placed.get(bundle.manifest.identity)?.units ?? [], leave);
+  }
 
   await aborted(leaving.signal);
-  const stopped = Promise.all(held.map((each) => each.stopReading()));
+  const stopped = Promise.all([
+    ...held.map((each) => each.stopReading()),
+    ...[...placed.values()].map((model) => model.stop()),
+  ]);
   const { safeToDelete, inFlight } = await drain();
   await server.close({ graceMs: LAST_WORDS });
   await scrape?.close();
@@ -237,8 +291,17 @@ async function drainService(service: ShardService, tellGateways: () => void): Pr
 }
 
 /** Pairs of a model's directory and its experts; without experts all are meant. Throws where they are no pairs. */
-function wantedOf({ model, experts, standby }: ShardFlags): { dir: string; experts?: string | undefined }[] {
-  if (experts === undefined && !standby) throw new Error('--experts <list> says which it holds: 0-23, say');
+function wantedOf({
+  model,
+  experts,
+  standby,
+  state,
+}: ShardFlags): { dir: string; experts?: string | undefined }[] {
+  if (experts === undefined && !standby && state === undefined) {
+    throw new Error(
+      '--experts <list> says which it holds: 0-23, say; or --state <dir>, where it is placed later',
+    );
+  }
   if (experts !== undefined && experts.length !== model.length) {
     const [models, lists] = [model.length, experts.length];
     throw new Error(`each --model has its --experts, in their order; ${models} and ${lists} are given`);

@@ -22,15 +22,15 @@ export function showCounts(samples) {
   const failed = engine('failed_sequences');
   tile('Sequences', count(of('sequences_running')), `${count(of('sequences_waiting'))} waiting`);
   tile('KV memory', limit > 0 ? percent(reserved / limit) : '–', `${bytes(reserved)} of ${bytes(limit)}`);
-  tile(
-    'Prompt tokens',
-    count(engine('prompt_tokens')),
-    `${count(engine('cached_prompt_tokens'))} more cached`,
-  );
   tile('Calls retried', count(engine('retried_calls')), `${count(engine('hedged_calls'))} hedged`);
   tile('Failed answers', count(failed), `${count(engine('expert_call_failures'))} calls failed`, failed > 0);
   tile('Degraded hops', count(hops), hopsText(degraded), hops > 0);
-  tile('Cordons', count(cordons), `${count(engine('mismatches'))} mismatches`, cordons > 0);
+  tile(
+    'Cordons',
+    count(cordons),
+    `${count(engine('mismatches'))} mismatches, ${count(engine('bans'))} bans`,
+    cordons > 0,
+  );
 }
 
 /** @param {{ rung: string, hops: number }[]} degraded */

@@ -42,5 +42,5 @@ export function bytes(amount) {
 
 /** @param {number} share 0 to 1 */
 export function percent(share) {
-  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+  return `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 }

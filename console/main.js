@@ -78,7 +78,10 @@ function ofModel() {
 }
 
 async function look() {
-  const looks = [lookAtMetrics(), lookAtHeat(), lookAtShards(), lookAtReadiness(), lookAtModels()];
+  const heat = lookAtHeat();
+  // After the heat, which knows how many experts there are.
+  const shards = heat.then(lookAtShards, lookAtShards);
+  const looks = [lookAtMetrics(), heat, shards, lookAtReadiness(), lookAtModels()];
   const results = await Promise.allSettled(looks);
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
   const [failure] = failures;

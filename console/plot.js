@@ -96,6 +96,10 @@ export function createPlot(id, { title, lines, format }) {
       return [`${lines[i + 1]?.name} ${value} ${ofOther}`];
     });
     if (shown !== undefined) beside.push(ago(now - shown.at));
+    note.classList.toggle(
+      'keyed',
+      others.some((other) => other !== undefined),
+    );
     say(note, beside.join(' · '));
   }
 

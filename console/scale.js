@@ -1,13 +1,13 @@
 // A plot's axis: where it ends, and at which round number. Pure.
 
 /**
- * The least of 1, 2, 3, 5, 10 … times a power of ten that is not below `most`; 1 where there is nothing.
+ * The least of 1, 2, 3, 4, 5, 6, 8, 10 times a power of ten that is not below `most`; 1 where there is nothing.
  * @param {number} most
  */
 export function roundTop(most) {
   if (!(most > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(most));
-  const step = [1, 2, 3, 5, 10].find((each) => each * power >= most * 0.999) ?? 10;
+  const step = [1, 2, 3, 4, 5, 6, 8, 10].find((each) => each * power >= most * 0.999) ?? 10;
   return step * power;
 }
 

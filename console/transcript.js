@@ -15,6 +15,8 @@ root.tabIndex = 0;
 const places = new WeakMap();
 /** @type {Element | undefined} */
 let marked;
+/** Somebody has scrolled up. */
+let reading = false;
 
 /** @param {string} text */
 export function addPrompt(text) {
@@ -34,7 +36,7 @@ export function addNote(text, wrong = false) {
  * @param {string} [given] text that it goes on from
  */
 export function addAnswer(given = '') {
-  const paragraph = make('p', { class: 'turn answer', 'aria-label': 'Answer' });
+  const paragraph = make('p', { class: given === '' ? 'turn answer' : 'turn answer continued' });
   if (given !== '') paragraph.append(make('span', { class: 'given' }, given));
   /** @type {Answer} */
   const answer = { tokens: [], spans: [] };
@@ -46,7 +48,6 @@ export function addAnswer(given = '') {
      * @param {readonly number[][][]} routes of its tokens; a character may take several
      */
     append(text, routes) {
-      const atEnd = root.scrollHeight - root.scrollTop - root.clientHeight < 40;
       const span = make('span', { class: 'token' }, text);
       paragraph.append(span);
       for (const route of routes) {
@@ -54,7 +55,7 @@ export function addAnswer(given = '') {
         answer.spans.push(span);
       }
       places.set(span, { answer, place: answer.tokens.length - 1 });
-      if (atEnd) root.scrollTop = root.scrollHeight;
+      keepUp();
     },
   };
 }
@@ -94,5 +95,16 @@ export function onTokens({ onPoint, onLeave, onPick }) {
 function add(turn) {
   empty?.remove();
   root.append(turn);
-  root.scrollTop = root.scrollHeight;
+  reading = false;
+  keepUp();
 }
+
+/** Shows the end, unless somebody reads further up. */
+function keepUp() {
+  if (!reading) root.scrollTop = root.scrollHeight;
+}
+
+root.addEventListener('scroll', () => {
+  reading = root.scrollHeight - root.scrollTop - root.clientHeight > 40;
+});
+new ResizeObserver(keepUp).observe(root);

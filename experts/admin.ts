@@ -3,6 +3,7 @@
 import { RpcError } from '../rpc/errors.ts';
 import { isMap } from '../rpc/messages.ts';
 import type { HandlerContext, Handlers, Value } from '../rpc/transport.ts';
+import type { PlacedReport } from './placed-model.ts';
 
 /** Calls of `expert.run`. */
 export interface CallCounts {
@@ -16,6 +17,12 @@ export interface ShardReport extends CallCounts {
   state: 'available' | 'draining';
   /** Units (layer, expert) held. */
   units: number;
+  /** What placements call it. */
+  name: string;
+  /** For experts, where it was told. */
+  memoryBytes?: number;
+  /** What it holds and is to hold of each. */
+  models: readonly PlacedReport[];
 }
 
 export interface DrainAnswer extends CallCounts {
@@ -33,7 +40,8 @@ export function adminHandlers({ report, drain }: AdminActions): Handlers {
   return {
     async 'shard.status'(_, context) {
       requireAdmin(context);
-      return { ...report() };
+      const { models, ...rest } = report();
+      return { ...rest, models: models.map((model) => ({ ...model })) };
     },
     async 'shard.drain'(_, context) {
       requireAdmin(context);
@@ -53,4 +61,36 @@ export function parseDrainAnswer(value: Value): DrainAnswer {
     throw new RpcError('invalid', 'the answer to shard.drain must hold safeToDelete, answered and inFlight');
   }
   return { safeToDelete, answered, inFlight };
+}
+
+/** Of the answer to `shard.status`, what placing is about. */
+export type PlaceStatus = Pick<ShardReport, 'name' | 'memoryBytes' | 'models'>;
+
+export function parsePlaceStatus(value: Value): PlaceStatus {
+  const { name, memoryBytes, models } = isMap(value) ? value : {};
+  if (typeof name !== 'string' || !Array.isArray(models)) {
+    throw new RpcError(
+      'invalid',
+      'the answer to shard.status must hold name and models: is it an older release?',
+    );
+  }
+  const memory = typeof memoryBytes === 'number' ? { memoryBytes } : {};
+  return { name, ...memory, models: models.map(parsePlacedReport) };
+}
+
+export function parsePlacedReport(value: Value): PlacedReport {
+  const { model, epoch, holdings, missing, surplus } = isMap(value) ? value : {};
+  if (
+    typeof model !== 'string' ||
+    typeof epoch !== 'number' ||
+    typeof holdings !== 'string' ||
+    typeof missing !== 'number' ||
+    typeof surplus !== 'number'
+  ) {
+    throw new RpcError(
+      'invalid',
+      'a model of shard.status must hold model, epoch, holdings, missing and surplus',
+    );
+  }
+  return { model, epoch, holdings, missing, surplus };
 }

@@ -28,6 +28,10 @@ export async function findFault(
   return undefined;
 }
 
+function holds(units: readonly Unit[], { layer, expert }: Unit): boolean {
+  return units.some((unit) => unit.layer === layer && unit.expert === expert);
+}
+
 /** Up to `perLayer` units of each layer, evenly spread over those that are held. Pure. */
 export function sampleUnits(units: readonly Unit[], perLayer: number): Unit[] {
   const layers = Map.groupBy(units, ({ layer }) => layer);
@@ -38,8 +42,8 @@ export function sampleUnits(units: readonly Unit[], perLayer: number): Unit[] {
 }
 
 export interface Rounds extends Checked {
-  /** Layer by layer, so that answers are read once a layer. */
-  units: readonly Unit[];
+  /** What is held at the moment, layer by layer, so that answers are read once a layer. */
+  units: () => readonly Unit[];
   /** One unit is checked each time. Milliseconds. */
   everyMs: number;
   /** Called once, with what `findFault` says or why it could not be asked; the rounds have ended then. */
@@ -51,11 +55,14 @@ export function checkInRounds({ units, everyMs, onFault, ...checked }: Rounds): 
   const stopping = new AbortController();
   const { signal } = stopping;
   const rounds = async () => {
-    for (let next = 0; !signal.aborted; next = (next + 1) % units.length) {
+    for (let next = 0; !signal.aborted; next++) {
       await delay(everyMs, undefined, { signal, ref: false }).catch(() => signal.aborted); // stopping ends the wait
       if (signal.aborted) return;
-      const fault = await findFault(checked, units.slice(next, next + 1)).catch(String);
-      if (fault !== undefined) return onFault(fault);
+      const unit = units()[next % Math.max(1, units().length)];
+      if (unit === undefined) continue;
+      const fault = await findFault(checked, [unit]).catch(String);
+      // One that was let go meanwhile is nobody's fault.
+      if (fault !== undefined && holds(units(), unit)) return onFault(fault);
     }
   };
   const ended = rounds();

@@ -3,6 +3,7 @@
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import { Holdings } from './holdings.ts';
+import { placementText, type SignedPlacement } from './placement-file.ts';
 import { firstNonFinite, type ModelOffer, type ModelShape } from './wire.ts';
 
 export interface HeldModelOptions {
@@ -20,6 +21,8 @@ export class HeldModel implements ModelShape {
   readonly device: ExpertDevice;
   readonly #model: HeldModelOptions['model'];
   readonly #holdings: Holdings;
+  /** That this shard follows for the model. */
+  placement: SignedPlacement | undefined;
 
   constructor({ device, model, units }: HeldModelOptions) {
     this.identity = model.identity;
@@ -36,12 +39,23 @@ export class HeldModel implements ModelShape {
       ...this.#model,
       numericsClass: this.device.numericsClass,
       holdings: this.#holdings.ranges(),
+      ...(this.placement && { placement: placementText(this.placement) }),
     };
   }
 
   /** How many (layer, expert) are held. */
   get units(): number {
     return this.#holdings.size;
+  }
+
+  /** Units that the device has loaded may be asked for from now on. */
+  add(units: readonly Unit[]): void {
+    for (const { layer, expert } of units) this.#holdings.add([layer, expert, expert]);
+  }
+
+  /** Not asked for any more; those under way are still answered. */
+  remove(units: readonly Unit[]): void {
+    for (const unit of units) this.#holdings.delete(unit);
   }
 
   /** `asks [m, 2]`: (row, expert). Throws with the first expert that is not held. */

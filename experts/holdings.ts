@@ -67,6 +67,10 @@ export class Holdings {
     this.#held.fill(1, layer * experts + first, layer * experts + last + 1);
   }
 
+  delete({ layer, expert }: Unit): void {
+    if (this.has(layer, expert)) this.#held[layer * this.shape.experts + expert] = 0;
+  }
+
   has(layer: number, expert: number): boolean {
     return this.#held[layer * this.shape.experts + expert] === 1;
   }

@@ -2,17 +2,21 @@
 // layer of one model and runs each expert once. Knows rows of floats; no sockets, no routing, no weights of its own.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as socketsRead } from 'node:timers/promises';
+import type { Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { HandlerContext, Handlers, Value } from '../rpc/transport.ts';
 import type { CallCounts } from './admin.ts';
 import { joinAsks, splitAnswers } from './batch.ts';
 import { deviceFailed, HeldModel, type HeldModelOptions } from './held-model.ts';
+import { InFlight } from './in-flight.ts';
 import type { ShardMetrics } from './metrics.ts';
+import type { SignedPlacement } from './placement-file.ts';
 import { type Batch, type Job, LayerQueue } from './queue.ts';
 import {
   defaultLimits,
   type FrameLimits,
   helloAnswerToValue,
+  type ModelOffer,
   parseHelloParams,
   parseRunRequest,
   type RunAnswer,
@@ -24,6 +28,8 @@ export interface ShardServiceOptions {
   /** Each of another identity: calls name their model by it. */
   models: readonly HeldModelOptions[];
   version: string;
+  /** What placements call this shard. */
+  name?: () => string;
   /** Absent: nothing is counted. */
   metrics?: ShardMetrics;
   limits?: FrameLimits;
@@ -42,8 +48,21 @@ export interface ShardService {
   run(request: RunRequest): Promise<RunAnswer>;
   readonly state: 'available' | 'draining';
   readonly counts: CallCounts;
+  /** What is held of a model as it changes; undefined where it is none of this shard's. */
+  placeable(identity: string): Placeable | undefined;
   /** From now on hello says `draining` and calls are refused; resolves once those in flight have been answered. */
   drain(): Promise<void>;
+}
+
+/** The experts of one model while they move. Gateways are told of changes by whoever makes them. */
+export interface Placeable {
+  /** As hello tells it. */
+  readonly offer: ModelOffer;
+  follow(placement: SignedPlacement | undefined): void;
+  /** The device has loaded the units: they may be asked for. */
+  add(units: readonly Unit[]): void;
+  /** They may not be asked for any more; resolves once nothing of them is under way. */
+  remove(units: readonly Unit[]): Promise<void>;
 }
 
 interface RunJob extends Job {
@@ -61,6 +80,7 @@ const busyRetryMs = 100;
 export function createShardService({
   models,
   version,
+  name,
   metrics,
   limits = defaultLimits,
   maxBatchAsks = 512,
@@ -74,20 +94,24 @@ export function createShardService({
   const queue = new LayerQueue<RunJob>();
   let state: ShardService['state'] = 'available';
   let pumping = false;
-  const counts = { answered: 0, inFlight: 0 };
-  const onIdle: (() => void)[] = [];
-  metrics?.unitsHeld.set([...held.values()].reduce((sum, { units }) => sum + units, 0));
+  const calls = new InFlight();
+  let answered = 0;
+  const countUnits = () =>
+    metrics?.unitsHeld.set([...held.values()].reduce((sum, { units }) => sum + units, 0));
+  countUnits();
 
   const handlers: Handlers = {
     async hello(params) {
       const { protocol } = parseHelloParams(params);
       const offers = [...held.values()].map(({ offer }) => offer);
-      const answer = { protocol, version, instance, state, models: offers, limits: fitting, epoch: 0 };
+      const epoch = Math.max(...[...held.values()].map(({ placement }) => placement?.epoch ?? 0));
+      const named = name === undefined ? {} : { name: name() };
+      const answer = { protocol, version, instance, state, models: offers, limits: fitting, epoch, ...named };
       return helloAnswerToValue(answer);
     },
 
     async 'expert.run'(params, call) {
-      counts.inFlight++;
+      const ticket = calls.begin();
       try {
         if (state === 'draining') throw new RpcError('draining', 'this shard is leaving service');
         const { model, layer, priority, rows, asks } = parseRunRequest(params, held, fitting);
@@ -101,7 +125,7 @@ export function createShardService({
           queue.push({ model, layer, priority, rows, asks, call, queuedAt, resolve, reject });
           if (!pumping) void pump();
         });
-        counts.answered++;
+        answered++;
         metrics?.answered();
         return answer;
       } catch (cause) {
@@ -109,8 +133,7 @@ export function createShardService({
         metrics?.calls.inc({ outcome: error.code });
         throw error;
       } finally {
-        counts.inFlight--;
-        if (counts.inFlight === 0) for (const resolve of onIdle.splice(0)) resolve();
+        calls.end(ticket);
       }
     },
   };
@@ -178,14 +201,32 @@ export function createShardService({
       return state;
     },
     get counts() {
-      return { ...counts };
+      return { answered, inFlight: calls.count };
+    },
+    placeable(identity) {
+      const model = held.get(identity);
+      if (model === undefined) return undefined;
+      return {
+        get offer() {
+          return model.offer;
+        },
+        follow(placement) {
+          model.placement = placement;
+        },
+        add(units) {
+          model.add(units);
+          countUnits();
+        },
+        async remove(units) {
+          model.remove(units);
+          countUnits();
+          await calls.ended();
+        },
+      };
     },
     drain() {
       state = 'draining';
-      return new Promise((resolve) => {
-        if (counts.inFlight === 0) resolve();
-        else onIdle.push(resolve);
-      });
+      return calls.ended();
     },
   };
 }

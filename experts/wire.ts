@@ -44,6 +44,28 @@ export interface ModelOffer {
   holdings: readonly HoldingRange[];
   /** Copies of lower precision, for when nothing better is left. Absent: no. */
   standby?: boolean;
+  /** The text of the placement that the shard follows (placement-file.ts). Absent: none. */
+  placement?: string;
+}
+
+/** Characters of a placement's text: thousands of shards with hundreds of items each. */
+export const maxPlacement = 4 * 1024 * 1024;
+
+/** Which placement a gateway acts on. */
+export interface Adoption {
+  /** Identity. */
+  model: string;
+  /** 0: no placement. */
+  epoch: number;
+}
+
+export function parseAdoption(params: Params): Adoption {
+  return { model: string(params, 'model'), epoch: integer(params, 'epoch') };
+}
+
+/** The field `placement`, a text that placement-file.ts reads. */
+export function parsePlacementField(params: Params): string {
+  return string(params, 'placement', maxPlacement);
 }
 
 export interface HelloParams {
@@ -61,8 +83,10 @@ export interface HelloAnswer {
   state: 'available' | 'draining';
   models: readonly ModelOffer[];
   limits: FrameLimits;
-  /** Placement epoch. */
+  /** Of the placement that it follows; the highest where it follows several, 0 where none. */
   epoch: number;
+  /** What placements call it. */
+  name?: string;
 }
 
 export interface RunRequest {
@@ -104,9 +128,11 @@ export function parseHelloParams(params: Params): HelloParams {
 }
 
 export function helloAnswerToValue(answer: HelloAnswer): Value {
-  const { protocol, version, instance, state, models, limits, epoch } = answer;
+  const { protocol, version, instance, state, models, limits, epoch, name } = answer;
   const offers = models.map((model) => ({ ...model, holdings: model.holdings.map((range) => [...range]) }));
-  return { protocol, version, instance, state, models: offers, limits: { ...limits }, epoch };
+  const value: Params = { protocol, version, instance, state, models: offers, limits: { ...limits }, epoch };
+  if (name !== undefined) value.name = name;
+  return value;
 }
 
 export function parseHelloAnswer(value: Value): HelloAnswer {
@@ -129,6 +155,7 @@ export function parseHelloAnswer(value: Value): HelloAnswer {
       frameBytes: integer(limits, 'frameBytes', 1),
     },
     epoch: integer(answer, 'epoch'),
+    ...(answer.name !== undefined && { name: string(answer, 'name') }),
   };
 }
 
@@ -153,6 +180,7 @@ function parseModelOffer(value: Value): ModelOffer {
     hidden: integer(offer, 'hidden', 1),
     holdings: parseHoldingRanges(offer, { layers, experts }),
     ...(offer.standby === true && { standby: true }),
+    ...(offer.placement !== undefined && { placement: string(offer, 'placement', maxPlacement) }),
   };
 }
 
@@ -276,10 +304,10 @@ function array(params: Params, name: string): Value[] {
   return Array.isArray(value) ? value : refuse(`${name} must be an array`);
 }
 
-function string(params: Params, name: string): string {
+function string(params: Params, name: string, most = 512): string {
   const value = params[name];
-  if (typeof value !== 'string' || value.length > 512)
-    refuse(`${name} must be a string of at most 512 characters`);
+  if (typeof value !== 'string' || value.length > most)
+    refuse(`${name} must be a string of at most ${most} characters`);
   return value;
 }
 

@@ -40,6 +40,8 @@ interface Attempt {
 /** After these another copy, or the same one a little later, may do. */
 const passing: ReadonlySet<RpcErrorCode> = new Set(['unavailable', 'draining', 'not_held', 'busy']);
 const busyMs = 100;
+/** Something worse stands in for a shard that takes so many times as long as one that counts as lost. */
+const stepDownFactor = 3;
 /** Between two looks for a copy that has come back. */
 const lookMs = 10;
 const [nextBest, passThrough] = [rungLevel('next_best'), rungLevel('pass_through')];
@@ -98,7 +100,10 @@ export class Delivery {
 
   async #send(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
     const { fleet } = this.#options;
-    if (!fleet.replicated || !this.#hasOther(frame, shard, attempt)) {
+    const isExact = fleet.replicated && this.#hasOther(frame, shard, attempt, 0);
+    if (!isExact && this.#canStepDown(frame, shard, attempt))
+      return await this.#stepDown(frame, shard, attempt);
+    if (!isExact) {
       return this.#settled(frame, shard, await this.#call(frame, shard, attempt.signal), attempt);
     }
     const isFirst = attempt.beside.size === 0;
@@ -110,7 +115,7 @@ export class Delivery {
 
   /** Its answer, or what came instead. */
   async #call(frame: Frame, shard: Shard, signal: AbortSignal): Promise<Piece | RpcError> {
-    const { model, layer, x, hidden, trace = '' } = this.#options;
+    const { fleet, model, layer, x, hidden, trace = '' } = this.#options;
     const { bulk, rows, asks, slots } = frame;
     try {
       const answer = await shard.run(
@@ -119,7 +124,7 @@ export class Delivery {
           layer,
           priority: bulk ? 1 : 0,
           trace,
-          epoch: 0,
+          epoch: fleet.epoch,
           rows: rows.length * hidden === x.length ? x : gather(x, rows, hidden),
           asks: Uint16Array.from(asks),
         },
@@ -148,7 +153,7 @@ export class Delivery {
     if (!(result instanceof RpcError)) return { pieces: [result], failed: new Map() };
     if (result.code === 'internal') {
       const { layer } = this.#options;
-      shard.accuse(
+      shard.suspect(
         result.message,
         expertsOf(frame).map((expert) => ({ layer, expert })),
       );
@@ -187,6 +192,20 @@ export class Delivery {
     } finally {
       first.cut();
       second.cut();
+    }
+  }
+
+  /** The only exact copy of an expert: where it is very late, what the rows allow stands in. */
+  async #stepDown(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
+    const leash = new Leash(attempt.signal);
+    try {
+      const call = this.#call(frame, shard, leash.signal);
+      const ms = stepDownFactor * this.#lateness(frame).lostMs;
+      const result = await Promise.race([call, wait(ms, call)]);
+      const late = new RpcError('unavailable', `shard ${shard.address}: no answer in ${Math.round(ms)} ms`);
+      return await this.#settled(frame, shard, result ?? late, attempt);
+    } finally {
+      leash.cut();
     }
   }
 
@@ -343,14 +362,21 @@ export class Delivery {
     return new RpcError('unavailable', message, { cause });
   }
 
-  /** Every expert of the frame has an exact copy elsewhere. */
-  #hasOther({ asks }: Frame, shard: Shard, { avoided, beside }: Attempt): boolean {
+  /** Every expert of the frame has a copy elsewhere, on this level of the ladder at worst. */
+  #hasOther({ asks }: Frame, shard: Shard, { avoided, beside }: Attempt, level: number): boolean {
     const { fleet, layer } = this.#options;
     const isOther = (other: Shard) => other !== shard && !avoided.has(other) && !beside.has(other);
     for (let i = 1; i < asks.length; i += 2) {
-      if (!fleet.copies(layer, asks[i]!).exact.some(isOther)) return false;
+      if (bestCopies(fleet.copies(layer, asks[i]!), level, isOther) === undefined) return false;
     }
     return true;
+  }
+
+  /** All rows of the frame allow copies that are not exact, and there are such. */
+  #canStepDown(frame: Frame, shard: Shard, attempt: Attempt): boolean {
+    if (this.#options.ladder === undefined) return false;
+    const level = Math.min(...frame.rows.map((row) => this.#allowed(row, attempt)));
+    return level > 0 && this.#hasOther(frame, shard, attempt, level);
   }
 
   #noteLevels(frames: readonly Frame[], owners: Owners, attempt: Attempt): void {

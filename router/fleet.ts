@@ -1,6 +1,7 @@
 // All the shards of a gateway: who holds a copy of an expert, what is missing, how they fare. Knows no rows and no sockets.
 import { formatRuns, type ModelShape } from '../experts/wire.ts';
 import { Budget } from './budget.ts';
+import { Epochs } from './epochs.ts';
 import { bestCopies, type Copies, rungLevel } from './ladder.ts';
 import { Quantile } from './latency.ts';
 import type { Member } from './member.ts';
@@ -86,6 +87,7 @@ export class Fleet {
   readonly proof: Proof | undefined;
   readonly #options: Omit<FleetOptions, 'members'> & { version: string };
   readonly #model: ModelShape;
+  readonly #epochs: Epochs;
   #shards: Shard[] = [];
   /** Members no more, with calls in flight. */
   readonly #leaving = new Set<Shard>();
@@ -104,9 +106,12 @@ export class Fleet {
     const { model, version = 'unknown', log = () => {}, policy, proof, random = Math.random } = options;
     this.#options = { ...options, version };
     this.#model = model;
+    this.#epochs = new Epochs(model);
     this.policy = { ...defaultPolicy, ...policy };
     this.hedges = new Budget(this.policy.hedgeBudget);
-    const quantiles = () => ({ median: new Quantile(0.5), p95: new Quantile(0.95) });
+    // Half of the budget is for calls that are late by chance: the other half is there when a shard stumbles.
+    const late = 1 - (this.policy.hedgeBudget || defaultPolicy.hedgeBudget) / 2;
+    const quantiles = () => ({ median: new Quantile(0.5), late: new Quantile(late) });
     this.latencies = { short: quantiles(), bulk: quantiles() };
     this.random = random;
     this.log = log;
@@ -128,6 +133,11 @@ export class Fleet {
       this.#shards.push(this.#newShard(member));
     }
     if (gone.length > 0) this.#changed();
+  }
+
+  /** Of the placement that is acted on; 0: none. */
+  get epoch(): number {
+    return this.#epochs.epoch;
   }
 
   /** The shards that can be called for the unit. */
@@ -186,7 +196,7 @@ export class Fleet {
       changed.push(unit);
     }
     if (changed.length === 0) return;
-    this.#copies = undefined;
+    this.#changed();
     const layers = new Set(changed.map((unit) => Math.floor(unit / experts))).size;
     this.log(
       'warn',
@@ -288,7 +298,24 @@ export class Fleet {
 
   #changed(): void {
     this.#copies = undefined;
+    this.#followPlacements();
     for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Adopts what is served whole by now, and tells the shards. */
+  #followPlacements(): void {
+    try {
+      const proper = this.#shards.filter(({ standby }) => !standby);
+      if (this.#epochs.learn(proper))
+        this.log('info', `placement ${this.epoch} is served whole and acted on`);
+    } catch (cause) {
+      this.log(
+        'warn',
+        `a placement is not followed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      );
+    }
+    const { epoch, newest } = this.#epochs;
+    for (const shard of this.#shards) shard.tellPlacement(epoch, newest);
   }
 
   #isNeeded({ lastHeld }: Shard): boolean {
@@ -328,6 +355,10 @@ export class Fleet {
           (this.#classes[unit] === shard.numericsClass ? copies.exact : copies.other).push(shard);
         }
       }
+    }
+    for (const [unit, copies] of table.entries()) {
+      const staying = copies.exact.filter(({ name }) => this.#epochs.stays(name, unit));
+      if (staying.length > 0) copies.exact = staying; // the others are about to go
     }
     this.#replicated = table.some(({ exact }) => exact.length > 1);
     return table;

@@ -2,14 +2,13 @@
 import { afterSockets } from '../rpc/deadline.ts';
 import type { Quantile } from './latency.ts';
 
-/** Late after this many times the 95th percentile, but not before the least, in milliseconds. */
-const lateFactor = 1.5;
-const leastLateMs = 2;
+/** In milliseconds; sooner is no time at all on a machine that does anything else. */
+const leastLateMs = 1.5;
 /** So late, something is wrong with the shard, and no budget is asked. */
 const lostFactor = 8;
 const leastLostMs = 40;
-/** While too few calls were timed. */
-const unknownLateMs = 20;
+/** While too few calls were timed: a start may be slow. */
+const unknown = { lateMs: 50, lostMs: 400 };
 
 export interface Lateness {
   /** After this a hedge may go out, where the budget allows. */
@@ -18,10 +17,10 @@ export interface Lateness {
   lostMs: number;
 }
 
-export function lateness({ p95 }: { p95: Quantile }): Lateness {
-  const { value } = p95;
-  if (value === undefined) return { lateMs: unknownLateMs, lostMs: Math.max(leastLostMs, 4 * unknownLateMs) };
-  const lateMs = Math.max(leastLateMs, lateFactor * value);
+export function lateness({ late }: { late: Quantile }): Lateness {
+  const { value } = late;
+  if (value === undefined) return unknown;
+  const lateMs = Math.max(leastLateMs, value);
   return { lateMs, lostMs: Math.max(leastLostMs, lostFactor * value, lateMs) };
 }
 

@@ -1,4 +1,5 @@
 // One connection to a shard, from a hello that fits to its loss. Knows no retries.
+import { readPlacement, type SignedPlacement } from '../experts/placement-file.ts';
 import {
   type FrameLimits,
   firstNonFinite,
@@ -9,6 +10,7 @@ import {
   type ModelShape,
   parseHelloAnswer,
   parseHoldingRanges,
+  parsePlacementField,
   parseRunAnswer,
   protocolVersion,
   type RunAnswer,
@@ -27,7 +29,7 @@ export interface LinkOptions {
   /** Release of this gateway, for the shard's logs. */
   version: string;
   signal: AbortSignal;
-  /** Holdings have changed, or the shard is leaving. */
+  /** Holdings or placement have changed, or the shard is leaving. */
   onChange: () => void;
 }
 
@@ -35,10 +37,16 @@ export interface Link {
   readonly transport: Transport;
   readonly offer: ModelOffer;
   readonly limits: Pick<FrameLimits, 'rows' | 'asks'>;
+  /** Of the process. */
+  readonly instance: string;
   run(request: RunRequest, options: CallOptions): Promise<RunAnswer>;
   /** Resolves, never rejects, to what ended the connection. */
   readonly lost: Promise<RpcError>;
   holdings: readonly HoldingRange[];
+  /** That the shard follows. */
+  placement: SignedPlacement | undefined;
+  /** What placements call the shard. */
+  readonly name: string | undefined;
   /** Calls in flight are still answered; no more are taken. */
   draining: boolean;
 }
@@ -67,11 +75,12 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       return;
     }
     if (method === 'draining') link.draining = true;
-    else if (method === 'holdings' && params.model === model.identity) {
+    else if ((method === 'holdings' || method === 'placement') && params.model === model.identity) {
       try {
-        link.holdings = parseHoldingRanges(params, model);
+        if (method === 'holdings') link.holdings = parseHoldingRanges(params, model);
+        else link.placement = readPlacementField(params);
       } catch (cause) {
-        // What it holds is unknown from here on; the next hello will tell.
+        // What it holds or follows is unknown from here on; the next hello will tell.
         link.transport.close();
         tellLost(toRpcError(cause));
         return;
@@ -93,6 +102,9 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       run: member.run ?? ((request, options) => runByCall(transport, request, options, model.hidden)),
       lost,
       holdings: offer.holdings,
+      placement: offer.placement === undefined ? undefined : readPlacementField(offer),
+      name: answer.name,
+      instance: answer.instance,
       draining: false,
     };
     for (const told of early) onNotification(...told);
@@ -100,6 +112,14 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   } catch (error) {
     transport.close();
     throw error;
+  }
+}
+
+function readPlacementField(fields: { placement?: Value }): SignedPlacement {
+  try {
+    return readPlacement(parsePlacementField({ placement: fields.placement ?? null }));
+  } catch (cause) {
+    throw new RpcError('incompatible', `its placement is malformed: ${toRpcError(cause).message}`, { cause });
   }
 }
 

@@ -1,10 +1,12 @@
 // One shard as the gateway sees it: kept connected, proven before it is used, its calls counted and timed. Knows rows of
 // floats; no sockets, no choice between shards.
 import { setTimeout as delay } from 'node:timers/promises';
+import { placementText, type SignedPlacement } from '../experts/placement-file.ts';
 import type { HoldingRange, ModelOffer, ModelShape, RunAnswer, RunRequest } from '../experts/wire.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
-import type { CallOptions } from '../rpc/transport.ts';
-import { banMs, cordonMs, firstCordonMs, reconnectDelayMs, refusedDelayMs, steadyMs } from './backoff.ts';
+import type { CallOptions, Params } from '../rpc/transport.ts';
+import { firstCordonMs, reconnectDelayMs, refusedDelayMs } from './backoff.ts';
+import { Conduct } from './conduct.ts';
 import { MeanLatency, type Quantile } from './latency.ts';
 import { type Link, openLink, ServesSiblings } from './link.ts';
 import type { Member } from './member.ts';
@@ -13,10 +15,10 @@ import { type ShardEvent, type ShardState, transition } from './states.ts';
 
 export type FleetLog = (level: 'info' | 'warn', message: string) => void;
 
-/** Milliseconds of the fleet's calls, of generated rows and of bulk ones. */
+/** Milliseconds of the fleet's calls, of generated rows and of bulk ones: what is usual, and what is late. */
 export interface Latencies {
-  short: { median: Quantile; p95: Quantile };
-  bulk: { median: Quantile; p95: Quantile };
+  short: { median: Quantile; late: Quantile };
+  bulk: { median: Quantile; late: Quantile };
 }
 
 /** When a shard is looked at again. Milliseconds. */
@@ -83,8 +85,12 @@ export function noCounters(): ShardCounters {
 /** Golden rows before it is used for the first time, and after it has answered wrongly. */
 const firstSample = 8;
 const paroleSample = 64;
+/** Of one that may be innocent. */
+const suspicionMs = 250;
 /** A golden row that found the shard busy or silent is asked for again. */
 const retryProofMs = 200;
+/** A shard keeps a placement before it answers. */
+const tellMs = 10_000;
 /** What a first call is thought to take. */
 const unknownMs = 1;
 /** Cost of a shard that said it is busy: any other is better. */
@@ -95,18 +101,20 @@ export class Shard {
   readonly counters = noCounters();
   readonly #options: ShardOptions;
   readonly #closing = new AbortController();
-  readonly #short = new MeanLatency();
-  readonly #bulk = new MeanLatency();
+  readonly #mean = new MeanLatency();
+  readonly #conduct = new Conduct();
   #state: ShardState = 'away';
   #link: Link | undefined;
   #lastHeld: readonly HoldingRange[] = [];
   #inFlight = 0;
   #busyUntil = 0;
-  #lossTimes: number[] = [];
-  #offences = 0;
+  /** A cordon outlasts a connection to the same process. */
+  #cordon = { until: 0, instance: '' };
   /** Units to prove first: those of wrong answers. */
   #suspects: Unit[] = [];
   #validations = 0;
+  /** Told on this connection: which epoch is acted on, which is offered. */
+  #told = { acted: -1, offered: 0 };
   #lastLogged = '';
   #connections = 0;
 
@@ -141,6 +149,16 @@ export class Shard {
     return this.#link?.offer.standby === true;
   }
 
+  /** What placements call it. */
+  get name(): string | undefined {
+    return this.#link?.name;
+  }
+
+  /** That it follows. */
+  get placement(): SignedPlacement | undefined {
+    return this.#link?.placement;
+  }
+
   /** What it can be called for now: nothing while it is away, leaving or not trusted. */
   get holdings(): readonly HoldingRange[] {
     return this.#state === 'available' ? (this.#link?.holdings ?? []) : [];
@@ -157,12 +175,11 @@ export class Shard {
   }
 
   /** Milliseconds that one more call is expected to take. */
-  cost(bulk = false): number {
+  cost(): number {
     const now = performance.now();
     if (now < this.#busyUntil) return busyCostMs;
-    const { median } = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
-    const mean = bulk ? this.#bulk : this.#short;
-    return mean.at(now, median.value ?? unknownMs) * (1 + this.#inFlight);
+    const { median } = this.#options.latencies.short;
+    return this.#mean.at(now, median.value ?? unknownMs) * (1 + this.#inFlight);
   }
 
   async run(request: RunRequest, options: CallOptions): Promise<RunAnswer> {
@@ -189,14 +206,45 @@ export class Shard {
 
   /** It has answered wrongly: no more calls until the cordon is over and it is proven again. */
   accuse(reason: string, suspects: readonly Unit[] = []): void {
+    const ms = this.#conduct.offend(performance.now(), this.#options.pace.firstCordonMs);
+    this.#cordonFor(ms, reason, suspects);
+  }
+
+  /**
+   * It failed a call, or gave a number that is not finite. The row may be to blame as well as the shard: where golden rows
+   * can tell, they are asked at once.
+   */
+  suspect(reason: string, suspects: readonly Unit[]): void {
+    const { offer } = this;
+    const canTell = offer !== undefined && this.#options.proof?.speaksFor(offer) === true;
+    if (canTell) this.#cordonFor(suspicionMs, reason, suspects);
+    else this.accuse(reason, suspects);
+  }
+
+  #cordonFor(ms: number, reason: string, suspects: readonly Unit[]): void {
     // In this very process there is no other machine to blame, and nobody to ask instead.
     if (this.#options.member.run !== undefined || !this.#move('wrong')) return;
     this.counters.cordons++;
-    this.#offences++;
     this.#suspects = [...suspects, ...this.#suspects].slice(0, paroleSample);
-    const ms = cordonMs(this.#offences, this.#options.pace.firstCordonMs);
+    this.#cordon = { until: performance.now() + ms, instance: this.#link?.instance ?? '' };
     this.#log('warn', `is cordoned for ${ms / 1_000} s: ${reason}`);
     void this.#parole(ms);
+  }
+
+  /** Tells it the epoch that is acted on, and the newest placement where it follows an older one, each once. */
+  tellPlacement(acted: number, newest: SignedPlacement | undefined): void {
+    const link = this.#link;
+    // In this very process nothing moves.
+    if (link === undefined || this.#options.member.run !== undefined) return;
+    if (this.#told.acted !== acted) {
+      this.#told.acted = acted;
+      void this.#tell(link, 'shard.adopted', { model: this.#options.model.identity, epoch: acted });
+    }
+    const follows = link.placement?.epoch ?? 0;
+    if (newest === undefined || link.name === undefined || !Object.hasOwn(newest.shards, link.name)) return;
+    if (newest.epoch <= follows || newest.epoch <= this.#told.offered) return;
+    this.#told.offered = newest.epoch;
+    void this.#tell(link, 'shard.place', { placement: placementText(newest) });
   }
 
   /** Takes no new calls from here on; closes, and resolves, once those in flight have ended. */
@@ -227,6 +275,7 @@ export class Shard {
         const { message } = await link.lost;
         this.#lose(message);
         waitMs = reconnectDelayMs(0, Math.random());
+        await this.#sitOutBan(this.#conduct.lose(performance.now()));
       } catch (cause) {
         const { code, message } = toRpcError(cause);
         const refused = code === 'incompatible' || code === 'unproven';
@@ -237,7 +286,17 @@ export class Shard {
           : reconnectDelayMs(++failures, Math.random());
       }
       await this.#pause(waitMs);
-      await this.#sitOutBan();
+    }
+  }
+
+  async #tell({ transport }: Link, method: string, params: Params): Promise<void> {
+    try {
+      await transport.call(method, params, { deadlineMs: tellMs });
+    } catch (cause) {
+      const { code, message } = toRpcError(cause);
+      // Who does not know the method does not move; of a connection that is lost there is word already.
+      if (code !== 'unknown_method' && code !== 'unavailable')
+        this.#log('warn', `refuses ${method}: ${message}`);
     }
   }
 
@@ -246,17 +305,11 @@ export class Shard {
     await delay(ms, undefined, { signal, ref: false }).catch(() => signal.aborted); // closing ends the wait
   }
 
-  async #sitOutBan(): Promise<void> {
-    const now = performance.now();
-    this.#lossTimes = this.#lossTimes.filter((at) => at > now - steadyMs);
-    const ms = banMs(this.#lossTimes.length);
+  async #sitOutBan(ms: number): Promise<void> {
     if (ms === 0 || this.#options.isNeeded(this) || !this.#move('unstable')) return;
     this.counters.bans++;
-    this.#log(
-      'warn',
-      `is left alone for ${ms / 1_000} s: lost ${this.#lossTimes.length} times within a minute`,
-    );
-    const until = now + ms;
+    this.#log('warn', `is left alone for ${ms / 1_000} s: it was lost too often within a minute`);
+    const until = performance.now() + ms;
     while (performance.now() < until && !this.#closing.signal.aborted && !this.#options.isNeeded(this)) {
       await this.#pause(50);
     }
@@ -270,9 +323,14 @@ export class Shard {
     }
     if (this.#connections++ > 0) this.counters.reconnects++;
     this.#link = link;
+    this.#told = { acted: -1, offered: 0 };
+    this.#options.onChange();
     const { numericsClass, standby } = link.offer;
     this.#log('info', `is connected${standby === true ? ' as standby' : ''}: ${numericsClass}`);
-    this.#prove(link, firstSample);
+    const cordonedMs = this.#cordon.until - performance.now();
+    const isSame = this.#cordon.instance === link.instance;
+    if (cordonedMs > 0 && isSame && this.#move('wrong')) void this.#parole(cordonedMs);
+    else this.#prove(link, firstSample);
     if (link.draining) this.#move('leaving');
   }
 
@@ -332,7 +390,6 @@ export class Shard {
   #lose(message: string): void {
     this.#lastHeld = this.#link?.holdings ?? this.#lastHeld;
     this.#link = undefined;
-    this.#lossTimes.push(performance.now());
     this.#move('lost');
     if (this.#closing.signal.aborted) return;
     this.#log('warn', `is lost: ${message}`);
@@ -357,9 +414,10 @@ export class Shard {
     const now = performance.now();
     const ms = now - startedAt;
     const of = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
-    (bulk ? this.#bulk : this.#short).learn(ms, now, of.median.value ?? unknownMs);
+    // How long prompts take says more of the prompts than of the shard.
+    if (!bulk) this.#mean.learn(ms, now, of.median.value ?? unknownMs);
     of.median.learn(ms);
-    of.p95.learn(ms);
+    of.late.learn(ms);
   }
 
   #learnFrom({ code, retryAfterMs = 100 }: RpcError, startedAt: number, bulk: boolean): void {
@@ -368,9 +426,11 @@ export class Shard {
     if (code === 'busy') this.#busyUntil = now + retryAfterMs;
     // Given up or timed out: it takes longer than that.
     if (code !== 'cancelled' && code !== 'deadline') return;
-    const { median } = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
-    const mean = bulk ? this.#bulk : this.#short;
-    mean.learnAtLeast(now - startedAt, now, median.value ?? unknownMs);
+    const { median, late } = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
+    const ms = now - startedAt;
+    if (!bulk) this.#mean.learnAtLeast(ms, now, median.value ?? unknownMs);
+    // Left out, the calls that hedges cut short would make every other one look late.
+    if (late.value !== undefined && ms >= late.value) late.learn(ms);
   }
 
   /** A state that lasts is told once, not at each attempt. */

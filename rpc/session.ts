@@ -35,6 +35,7 @@ export class Session {
   /** What the hello said that was answered well. */
   #said: Params = {};
   #onIdle: (() => void)[] = [];
+  readonly #connection = new AbortController();
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -72,6 +73,7 @@ export class Session {
   /** The caller is gone: aborts all of its calls. */
   abandon(reason: RpcError): void {
     this.#state = 'closed';
+    this.#connection.abort(reason);
     for (const call of this.#running.values()) call.abort(reason);
   }
 
@@ -117,7 +119,7 @@ export class Session {
 
   /** Ends in exactly one answer, whatever the handler does. */
   async #run(id: number, method: string, params: Params, handler?: Handler): Promise<void> {
-    const call = new Call(this.#said);
+    const call = new Call(this.#said, this.#connection.signal);
     this.#running.set(id, call);
     try {
       const deadlineMs = parseDeadline(params);
@@ -178,12 +180,14 @@ export class Session {
 
 class Call implements HandlerContext {
   readonly hello: Params;
+  readonly connection: AbortSignal;
   deadlineAt = Number.POSITIVE_INFINITY;
   #controller: AbortController | undefined;
   #reason: RpcError | undefined;
 
-  constructor(hello: Params) {
+  constructor(hello: Params, connection: AbortSignal) {
     this.hello = hello;
+    this.connection = connection;
   }
 
   get aborted(): boolean {

@@ -47,6 +47,8 @@ export interface HandlerContext {
   deadlineAt: number;
   /** What the caller said in the hello that let it in: its role, its version. */
   readonly hello?: Params;
+  /** One for all calls of a connection; aborts when it ends. */
+  readonly connection?: AbortSignal;
 }
 
 /** A method's implementation on the serving side. */

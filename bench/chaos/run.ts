@@ -1,4 +1,4 @@
-// `npm run chaos -- [--faults 200] [--seed 1] [--streams 8] [--kinds kill,stop,…] [--only replicas|standby] [--model DIR]`:
+// `npm run chaos -- [--faults 200] [--seed 1] [--streams 8] [--kinds kill,stop,…] [--only replicas|liars|standby] [--model DIR]`:
 // streams through a gateway whose shards are killed, stopped, slowed, cut off and made to lie, and looks whether any
 // caller notices. Every part prints a table; the last line is JSON; exit code 1 where a target is missed.
 import { mkdtempSync, openSync } from 'node:fs';
@@ -22,7 +22,7 @@ const { values: flags } = parseArgs({
     seed: { type: 'string', default: '1' },
     streams: { type: 'string', default: '8' },
     kinds: { type: 'string', default: KINDS.join(',') },
-    /** `replicas` or `standby`; both unless told. */
+    /** `replicas`, `liars` or `standby`; all unless told. */
     only: { type: 'string' },
     model: { type: 'string', default: 'nano' },
     /** Lowest bits of the mantissa that a liar may turn. */
@@ -35,6 +35,8 @@ const { values: flags } = parseArgs({
 const SHARDS = 4;
 /** Different requests of each stream. */
 const REQUESTS = 3;
+/** Finite wrong answers, and a gateway that asks for every answer twice. */
+const LIARS_SHARE = 0.1;
 /** The part without replicas gets a share of the faults, and none that only a replica can find out. */
 const STANDBY_SHARE = 0.25;
 
@@ -59,6 +61,15 @@ const parts = [
     partsOf: (shard: number) => [shard, (shard + 1) % SHARDS],
   },
   {
+    name: 'liars',
+    title: 'two copies, wrong answers, every call asked twice (--audit 1)',
+    standby: false,
+    faults: Math.ceil(LIARS_SHARE * Number(flags.faults)),
+    kinds: kinds.filter((kind) => kind === 'flip'),
+    extraFlags: ['--audit', '1'],
+    partsOf: (shard: number) => [shard, (shard + 1) % SHARDS],
+  },
+  {
     name: 'standby',
     title: 'one copy of every expert and a standby shard',
     standby: true,
@@ -67,7 +78,8 @@ const parts = [
     partsOf: (shard: number) => [shard],
   },
 ].filter(({ name, kinds }) => kinds.length > 0 && (flags.only === undefined || flags.only === name));
-if (parts.length === 0) throw new Error(`--only ${flags.only}: there are the parts replicas and standby`);
+if (parts.length === 0)
+  throw new Error(`--only ${flags.only}: there are the parts replicas, liars and standby`);
 
 const results = [];
 for (const { name, title, partsOf, ...part } of parts) {
@@ -82,7 +94,7 @@ process.exit(met ? 0 : 1);
 
 async function measured(
   title: string,
-  part: { standby: boolean; faults: number; kinds: Kind[] },
+  { extraFlags = [], ...part }: { standby: boolean; faults: number; kinds: Kind[]; extraFlags?: string[] },
   partsOf: (shard: number) => number[],
 ) {
   try {
@@ -103,13 +115,14 @@ async function measured(
       gatewayFlags: [
         '--kv-memory',
         String(kvBytes()),
+        ...extraFlags,
         ...flags.gateway.split(' ').filter((word) => word !== ''),
       ],
       log: openSync(logPath, 'a'),
       progress,
     });
     progress('');
-    const judged = judge(seen, part);
+    const judged = judge(seen, { ...part, verified: extraFlags.includes('--audit') });
     console.log(partText(title, seen, judged));
     const { disturbed, stopped, counters } = seen;
     return { ...judged, stopped, requests: disturbed.length, counters: Object.fromEntries(counters) };

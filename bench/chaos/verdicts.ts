@@ -45,7 +45,11 @@ const WINDOW = 750;
 /** Reasons that are told. */
 const FAILURES = 20;
 
-export function judge(seen: Seen, { standby }: { standby: boolean }): Judged {
+/**
+ * `verified`: every answer is compared before it is used, so that a liar changes nothing either. Otherwise its wrong numbers are
+ * used until an audit meets one: texts under way meanwhile are counted by themselves.
+ */
+export function judge(seen: Seen, { standby, verified }: { standby: boolean; verified: boolean }): Judged {
   const { undisturbed, disturbed, rounds, undisturbedWindow, counters } = seen;
   const reference = new Map(undisturbed.map((answer) => [answer.request, answer]));
   const differs = (answer: Answer) => answer.text !== reference.get(answer.request)?.text;
@@ -57,6 +61,8 @@ export function judge(seen: Seen, { standby }: { standby: boolean }): Judged {
   const liars = endured.filter(({ fault }) => fault.kind === 'flip');
   const callsToCordon = liars.flatMap(({ callsToCordon }) => callsToCordon ?? []);
   const changed = strict.filter(differs);
+  const besideLiar = changed.filter((answer) => liars.some(({ window }) => wasUnderWay(answer, window)));
+  const counted = verified ? changed.length : changed.length - besideLiar.length;
   const degradedHops = sum(disturbed.map((answer) => answer.degradedHops));
 
   const quiet = undisturbed.flatMap(({ times }) => gapsOf(times));
@@ -72,7 +78,7 @@ export function judge(seen: Seen, { standby }: { standby: boolean }): Judged {
     verdict('texts that differ without any fault', undisturbed.filter(differs).length, 0),
     verdict('failed', disturbed.filter(({ outcome }) => outcome === 'failed').length, 0),
     verdict('hung', disturbed.filter(({ outcome }) => outcome === 'hung').length, 0),
-    verdict(standby ? 'changed texts without a degraded hop' : 'changed texts', changed.length, 0),
+    verdict(standby ? 'changed texts without a degraded hop' : 'changed texts', counted, 0),
     verdict('shards that stayed away', endured.filter(({ servedAt }) => servedAt === undefined).length, 0),
     ...stalls.flatMap(({ name, p99, atMost }) =>
       atMost === undefined || standby ? [] : [verdict(`stall p99 of ${name}`, p99, atMost)],
@@ -106,8 +112,7 @@ export function judge(seen: Seen, { standby }: { standby: boolean }): Judged {
     callsToCordon,
     degradedHops,
     alteredBits: strict.filter(bitsDiffer).length,
-    changedBesideLiar: changed.filter((answer) => liars.some(({ window }) => wasUnderWay(answer, window)))
-      .length,
+    changedBesideLiar: besideLiar.length,
     failures: [...new Set(disturbed.flatMap(({ detail }) => detail ?? []))].slice(0, FAILURES),
   };
 }

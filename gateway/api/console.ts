@@ -32,10 +32,14 @@ interface Asset {
 /** Read once; the files do not change while the process runs. */
 const assets = new Map<string, Promise<Asset>>();
 
-/** The page, or the file of it that the path names; its names are relative, so the page has no slash behind it. Throws a 404 where there is none. */
+/**
+ * The page, or the file of it that the path names. The page's own names are relative, for proxies that put it below a
+ * prefix: it has no slash behind it. Throws a 404 where there is none.
+ */
 export async function consoleFile(c: Context): Promise<Response> {
-  if (c.req.path.endsWith('/')) return c.redirect('../console', 308);
-  const name: string = c.req.param('file') ?? page;
+  const file: string | undefined = c.req.param('file');
+  if (file === undefined && new URL(c.req.url).pathname.endsWith('/')) return c.redirect('../console', 308);
+  const name = file ?? page;
   const { body, etag, type } = await assetOf(name, c.req.path);
   const headers = {
     etag,

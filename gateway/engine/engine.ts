@@ -251,13 +251,16 @@ export class Engine implements EngineClient {
       }
       // The last id is always computed: its logits are wanted. A device that does not share blocks finds none known.
       const limit = dense.kv.shared ? next.length - 1 : 0;
-      const table = this.#pool.open(next.ids, { limit, salt: next.request.cacheSalt });
+      // What was computed while a shard answered wrongly is not found again once that shard has been cordoned.
+      const salt = `${next.request.cacheSalt ?? ''}/${fleet.counters.cordons}`;
+      const table = this.#pool.open(next.ids, { limit, salt });
       if (!this.#pool.grow(table, next.length)) {
         this.#pool.release(table);
         return;
       }
       this.#waiting.shift();
       next.table = table;
+      next.salt = salt;
       next.computed = table.known * this.#pool.size;
       next.cached ??= next.computed;
       this.#counters.cached_prompt_tokens += next.computed;
@@ -337,11 +340,10 @@ export class Engine implements EngineClient {
   #advance(spans: readonly Planned<Sequence>[], due: readonly Due[]): void {
     const { kv } = this.#model.dense;
     for (const { sequence, start, count } of spans) {
-      const { table, ids, computed, promptLength, request, ended, degraded } = sequence;
+      const { table, ids, computed, promptLength, salt, ended, degraded } = sequence;
       this.#counters.prompt_tokens += Math.max(0, Math.min(start + count, promptLength) - start);
       // What a stand-in has touched is nobody else's prefix.
-      if (kv.shared && !ended && degraded.size === 0)
-        this.#pool.register(table, ids, computed, request.cacheSalt);
+      if (kv.shared && !ended && degraded.size === 0) this.#pool.register(table, ids, computed, salt);
     }
     for (const each of due) this.#sample(each);
   }

@@ -24,6 +24,8 @@ export class Sequence {
   readonly seen: Set<number>;
   /** Blocks of KV memory; empty while it waits. */
   table: BlockTable = { blocks: [], known: 0, prefix: 0 };
+  /** Parts the blocks that it may share from others'. */
+  salt = '';
   /** Positions whose K and V are in the cache. */
   computed = 0;
   /** Prompt positions that were in the cache when it first began. */

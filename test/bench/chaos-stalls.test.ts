@@ -69,13 +69,15 @@ function seen(changes: Partial<Seen>): Seen {
 }
 
 const missed = (run: Seen, standby = false) =>
-  judge(run, { standby }).verdicts.flatMap(({ name, ok }) => (ok ? [] : [name]));
+  judge(run, { standby, verified: false }).verdicts.flatMap(({ name, ok }) => (ok ? [] : [name]));
 
 describe('the verdicts on a run', () => {
   it('find nothing wrong where all texts are the same and no stream stood still', () => {
     const run = seen({ rounds: [[endured('kill', 5_200)], [endured('stop', 5_600)]] });
     expect(missed(run)).toEqual([]);
-    expect(judge(run, { standby: false }).stalls.map(({ name, max }) => [name, max])).toEqual([
+    expect(
+      judge(run, { standby: false, verified: false }).stalls.map(({ name, max }) => [name, max]),
+    ).toEqual([
       ['none (undisturbed)', 0],
       ['kill', 0],
       ['coming back', 0],
@@ -112,7 +114,10 @@ describe('the verdicts on a run', () => {
     expect(stall('cut')).toEqual([]);
     const both = seen({ disturbed, rounds: [[endured('kill', 5_200), endured('cut', 5_200)]] });
     expect(missed(both)).toEqual([]);
-    expect(judge(both, { standby: false }).stalls[1]).toMatchObject({ name: 'two at once', max: 150 });
+    expect(judge(both, { standby: false, verified: false }).stalls[1]).toMatchObject({
+      name: 'two at once',
+      max: 150,
+    });
   });
 
   it('do not take a stall for short that no stream was there to meet', () => {
@@ -130,10 +135,18 @@ describe('the verdicts on a run', () => {
   it('name changed bits apart from changed texts, and those beside a liar', () => {
     const disturbed = [answer({ sentAt: 5_000, text: 'twice' }), answer({ digests: ['a', 'c'] })];
     const rounds = [[endured('flip', 5_200, { callsToCordon: 10 })]];
-    expect(judge(seen({ disturbed, rounds }), { standby: false })).toMatchObject({
+    expect(judge(seen({ disturbed, rounds }), { standby: false, verified: false })).toMatchObject({
       alteredBits: 1,
       changedBesideLiar: 1,
     });
+  });
+
+  it('forgive what changed beside a liar only where answers are used unseen', () => {
+    const disturbed = [answer({ sentAt: 5_000, text: 'twice' })];
+    const run = seen({ disturbed, rounds: [[endured('flip', 5_200, { callsToCordon: 10 })]] });
+    expect(missed(run)).toEqual([]);
+    const verified = judge(run, { standby: false, verified: true }).verdicts;
+    expect(verified.flatMap(({ name, ok }) => (ok ? [] : [name]))).toEqual(['changed texts']);
   });
 
   it('let degraded answers differ where a standby may serve, if all of their hops are told and counted', () => {
@@ -150,7 +163,7 @@ describe('the verdicts on a run', () => {
 
   it('are printed with a row for each kind', () => {
     const run = seen({ rounds: [[endured('kill', 5_200)]], stopped: 'the gateway has ended' });
-    const text = partText('two copies', run, judge(run, { standby: false }));
+    const text = partText('two copies', run, judge(run, { standby: false, verified: false }));
     expect(text).toMatch(/^kill +\| +1 \| +0\.0 \| 0\.0 \| 0\.0 \| +< 100$/m);
     expect(text).toContain('FAILED ended early: the gateway has ended');
   });

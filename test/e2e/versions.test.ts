@@ -161,12 +161,6 @@ describe('up', () => {
 
 describe('usage', () => {
   it.each([
-    [
-      'two models called alike',
-      () => ['--model', bundles.v1, '--model', bundles.v2],
-      2,
-      'two are called tiny',
-    ],
     ['an alias of nothing served', () => [...both(), '--alias', 'chat=v3'], 2, '"v3", which is not served'],
     [
       'one checkpoint twice',

@@ -13,7 +13,7 @@ afterEach(() => {
 });
 
 function handlersOf({ service }: TestShard) {
-  const report = () => ({ state: service.state, units: 12, ...service.counts });
+  const report = () => ({ state: service.state, units: 12, ...service.counts, name: 'a', models: [] });
   const drain = async (): Promise<DrainAnswer> => {
     await service.drain();
     return { safeToDelete: true, ...service.counts };
@@ -56,7 +56,7 @@ test('an admin is told how the shard fares', async () => {
   const shard = await createTestShard();
   const [gateway, admin] = [await connect(shard, 'gateway'), await connect(shard, 'admin')];
   await gateway.call('expert.run', request, soon);
-  const report = { state: 'available', units: 12, answered: 1, inFlight: 0 };
+  const report = { state: 'available', units: 12, answered: 1, inFlight: 0, name: 'a', models: [] };
   expect(await admin.call('shard.status', {}, soon)).toEqual(report);
 });
 

@@ -1,5 +1,5 @@
 // A million broken frames against a real shard process that is closed by a secret: from proven callers and from strangers.
-import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,8 +13,6 @@ import { tinyBundle } from '../support/tiny-bundle.ts';
 import { answerOf, frameBreaker, hello, honestMessages, honestRun, Victim } from './fuzz.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
-/** V8 doubles the memory for young objects now and then, by up to 64 MB, which would hide a leak of that size. */
-const smallNursery = '--max-semi-space-size=4';
 const frames = 1_000_000;
 const lanes = 16;
 /** A connection is left after so many frames even if it lives: strangers get their share. */
@@ -27,7 +25,7 @@ test(`a shard lives through ${frames} broken frames, its memory flat, and answer
   await writeFile(secretFile, secret, { mode: 0o600 });
   const flags = ['--model', await tinyBundle(), '--experts', '0-95', '--port', '0', '--log-level', 'error'];
   const shard = startProcess(process.execPath, [
-    smallNursery,
+    '--inspect=127.0.0.1:0',
     main,
     'shard',
     ...flags,
@@ -35,6 +33,8 @@ test(`a shard lives through ${frames} broken frames, its memory flat, and answer
     secretFile,
   ]);
   const address = parseAddress((await shard.says(/shard ready on ([^\s]+): /))[1] ?? '');
+  const [, inspector = ''] = await shard.says(/Debugger listening on (ws:\S+)/);
+  const probe = await memoryProbe(inspector);
   const transport = await openSocketTransport(address, { hello, security: { secret: () => secret } });
   const greeting = parseHelloAnswer(transport.greeting);
   const [model] = greeting.models;
@@ -45,7 +45,7 @@ test(`a shard lives through ${frames} broken frames, its memory flat, and answer
   const expected = await answerOf(transport, run);
   expect(expected).toHaveLength(3 * model.hidden * Float32Array.BYTES_PER_ELEMENT);
 
-  const megabytes: number[] = [];
+  const memory: Memory[] = [];
   let sent = 0;
   let cut = 0;
   let strangers = 0;
@@ -60,7 +60,7 @@ test(`a shard lives through ${frames} broken frames, its memory flat, and answer
       let lives = true;
       for (let i = 0; lives && i < framesEach && sent < frames; i++) {
         const mine = ++sent;
-        if (mine % (frames / 10) === 0) megabytes.push(residentMegabytes(shard.pid));
+        if (mine % (frames / 10) === 0) memory.push(await probe.measure());
         if (mine % 1_000 === 0) expect(await answerOf(transport, run)).toEqual(expected);
         lives = await victim.survives(broken());
       }
@@ -74,17 +74,56 @@ test(`a shard lives through ${frames} broken frames, its memory flat, and answer
   expect(await answerOf(transport, run)).toEqual(expected);
   expect(cut).toBeGreaterThan(frames / 20);
   expect(strangers).toBeGreaterThan(frames / 100);
-  const [first = 0, ...later] = megabytes;
-  process.stdout.write(`${JSON.stringify({ frames, cut, strangers, megabytes })}\n`);
+  process.stdout.write(`${JSON.stringify({ frames, cut, strangers, memory })}\n`);
+  const [first, ...later] = memory;
+  if (first === undefined) throw new Error('memory was never measured');
   expect(later).toHaveLength(9);
-  expect(Math.max(...later) - first).toBeLessThan(24); // a leak of 25 bytes a frame would be as much
+  expect(Math.max(...later.map(({ live }) => live)) - first.live).toBeLessThan(5); // 5 bytes a frame
+  expect(Math.max(...later.map(({ resident }) => resident)) - first.resident).toBeLessThan(64);
+  probe.close();
   transport.close();
   shard.signal('SIGTERM');
   expect(await shard.exit).toEqual({ code: 0, signal: null });
   await rm(folder, { recursive: true });
-}, 300_000);
+}, 600_000);
 
-function residentMegabytes(pid: number): number {
-  const kibibytes = execFileSync('ps', ['-o', 'rss=', '-p', `${pid}`], { encoding: 'utf8' });
-  return Math.round(Number(kibibytes) / 1024);
+interface Memory {
+  /** Megabytes that are reachable: objects and buffers. */
+  live: number;
+  /** Megabytes of the process, with what the allocators keep for later. */
+  resident: number;
+}
+
+/** Asks a process for its memory right after a full collection: before one, its garbage comes and goes by tens of MB. */
+async function memoryProbe(url: string): Promise<{ measure: () => Promise<Memory>; close: () => void }> {
+  const socket = new WebSocket(url);
+  await once(socket, 'open');
+  let lastId = 0;
+  async function ask(method: string, params: object = {}): Promise<{ result?: { value?: string } }> {
+    const id = ++lastId;
+    const answer = Promise.withResolvers<{ result?: { value?: string } }>();
+    const onMessage = ({ data }: MessageEvent) => {
+      const message = JSON.parse(String(data));
+      if (message.id === id) answer.resolve(message.result);
+    };
+    socket.addEventListener('message', onMessage);
+    socket.send(JSON.stringify({ id, method, params }));
+    const result = await answer.promise;
+    socket.removeEventListener('message', onMessage);
+    return result;
+  }
+  return {
+    async measure() {
+      await ask('HeapProfiler.collectGarbage');
+      const expression = 'JSON.stringify(process.memoryUsage())';
+      const { result } = await ask('Runtime.evaluate', { expression });
+      const { heapUsed, external, rss } = JSON.parse(result?.value ?? '{}');
+      return { live: megabytes(heapUsed + external), resident: megabytes(rss) };
+    },
+    close: () => socket.close(),
+  };
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e5) / 10;
 }

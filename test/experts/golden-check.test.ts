@@ -71,7 +71,7 @@ test('rounds reach every unit again and again, one at a time, and end where one 
   await device.load(allUnits());
   const faults: string[] = [];
   const onFault = (fault: string) => faults.push(fault);
-  const options = { device, bits: 32, units: allUnits(), everyMs: 1, onFault } as const;
+  const options = { device, bits: 32, units: allUnits, everyMs: 1, onFault } as const;
   const rounds = checkInRounds({ ...options, goldens: await goldensBut() });
   await eventually(() => device.runs.length > 2 * allUnits().length);
   await rounds.stop();
@@ -92,7 +92,7 @@ test('a device that fails is a fault too', async () => {
   const faults: string[] = [];
   const goldens = await goldensBut();
   const onFault = (fault: string) => faults.push(fault);
-  checkInRounds({ device, goldens, bits: 32, units: allUnits(), everyMs: 1, onFault });
+  checkInRounds({ device, goldens, bits: 32, units: allUnits, everyMs: 1, onFault });
   await eventually(() => faults.length > 0);
   expect(faults).toEqual(['Error: expert 0 of layer 0 is not loaded']);
 });

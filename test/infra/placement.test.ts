@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { split } from '../../cli/split.ts';
+import { parsePlacement } from '../../experts/placement-file.ts';
 import type { Heat } from '../../infra/placement/heat.ts';
 import { sharesOf } from '../../infra/placement/heat.ts';
 import { contiguous, hottestOf, type Layout, loadsOf, unitsOf } from '../../infra/placement/layout.ts';
 import { place } from '../../infra/placement/place.ts';
-import { parsePlacement, toLayout, toPlacement } from '../../infra/placement/placement.ts';
+import { toLayout, toPlacement } from '../../infra/placement/placement.ts';
 import { plan } from '../../infra/placement/plan.ts';
 import { framesOf, predict } from '../../infra/placement/predict.ts';
 import { seatsOf } from '../../infra/placement/seats.ts';

@@ -360,12 +360,10 @@ describe('down the ladder', () => {
   });
 
   test('a standby that comes while a row waits is used', async () => {
-    const fleet = await fleetOf([memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }))], {
-      policy: { patienceMs: 5_000 },
-    });
+    const half = memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }));
+    const fleet = await fleetOf([half], { policy: { patienceMs: 5_000 } });
     const pending = dispatch({ fleet, ...rowFor(4), ladder: Uint8Array.of(2) });
-    const standby = memberOf('standby', await shardOf('low', everyExpert, true));
-    fleet.setMembers([memberOf('half', await createTestShard()), standby]);
+    fleet.setMembers([half, memberOf('standby', await shardOf('low', everyExpert, true))]);
     const { failed, degraded } = await pending;
     expect(failed.size).toBe(0);
     expect(degraded).toEqual([{ row: 0, rung: 'standby' }]);

@@ -4,33 +4,33 @@ import { expect, test } from 'vitest';
 import { Quantile } from '../../router/latency.ts';
 import { lateness, wait } from '../../router/lateness.ts';
 
-function p95Of(ms: number): Quantile {
-  const p95 = new Quantile(0.95);
-  for (let i = 0; i < 3_000; i++) p95.learn(ms);
-  return p95;
+function lateAfter(ms: number): Quantile {
+  const late = new Quantile(0.95);
+  for (let i = 0; i < 3_000; i++) late.learn(ms);
+  return late;
 }
 
-test('before calls were timed, a call is late after 20 ms and lost after 80', () => {
-  expect(lateness({ p95: new Quantile(0.95) })).toEqual({ lateMs: 20, lostMs: 80 });
+test('before calls were timed, a call is late after 50 ms and lost after 400', () => {
+  expect(lateness({ late: new Quantile(0.95) })).toEqual({ lateMs: 50, lostMs: 400 });
 });
 
-test('late is half as long again as the 95th percentile, lost eight times as long', () => {
-  const { lateMs, lostMs } = lateness({ p95: p95Of(10) });
-  expect(lateMs).toBeCloseTo(15, 0);
+test('late is what few calls take, lost is eight times as long', () => {
+  const { lateMs, lostMs } = lateness({ late: lateAfter(10) });
+  expect(lateMs).toBeCloseTo(10, 0);
   expect(lostMs / 80).toBeCloseTo(1, 1);
 });
 
-test('of very fast calls none is late before 2 ms, nor lost before 40', () => {
-  expect(lateness({ p95: p95Of(0.1) })).toEqual({ lateMs: 2, lostMs: 40 });
+test('of very fast calls none is late before 1.5 ms, nor lost before 40', () => {
+  expect(lateness({ late: lateAfter(0.1) })).toEqual({ lateMs: 1.5, lostMs: 40 });
 });
 
 test('a call is never lost before it is late, and late no sooner where calls take longer', () => {
   fc.assert(
     fc.property(fc.double({ min: 0.01, max: 1e5, noNaN: true }), (ms) => {
-      const { lateMs, lostMs } = lateness({ p95: p95Of(ms) });
+      const { lateMs, lostMs } = lateness({ late: lateAfter(ms) });
       expect(lostMs).toBeGreaterThanOrEqual(lateMs);
-      expect(lateMs).toBeGreaterThan(1.3 * ms);
-      expect(lateness({ p95: p95Of(2 * ms) }).lateMs).toBeGreaterThanOrEqual(lateMs);
+      expect(lateMs).toBeGreaterThan(0.9 * ms);
+      expect(lateness({ late: lateAfter(2 * ms) }).lateMs).toBeGreaterThanOrEqual(lateMs);
     }),
     { seed: 6, numRuns: 50 },
   );

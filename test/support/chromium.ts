@@ -47,6 +47,8 @@ export interface Page {
   /** Every URL that the page asked for. */
   readonly urls: string[];
   open(url: string): Promise<void>;
+  /** In front of the browser's other pages; those are hidden. */
+  front(): Promise<void>;
   view(view: View): Promise<void>;
   /** The value of an expression, awaited where it is a promise. Throws what it throws. */
   evaluate<T>(expression: string): Promise<T>;
@@ -217,6 +219,9 @@ async function openPage(protocol: Protocol, session: string): Promise<Page> {
       const { errorText } = await call('Page.navigate', { url });
       if (errorText !== undefined) throw new Error(`${url}: ${errorText}`);
       await loaded;
+    },
+    async front() {
+      await call('Page.bringToFront');
     },
     async view({ width, height, scheme = 'light' }) {
       const metrics = { width, height, deviceScaleFactor: 1, mobile: false };

@@ -51,7 +51,8 @@ describe('an engine behind a message port', () => {
       expect(ids).toEqual([1, 2, 3, 4, 5, 6].map((i) => n + i));
       expect(last).toMatchObject({ type: 'finish', completionTokens: 6 });
     }
-    expect(await client.status()).toEqual(await local.engine.status());
+    const settled = { shards: expect.anything() }; // what a call is expected to take fades from one look to the next
+    expect(await client.status()).toEqual({ ...(await local.engine.status()), ...settled });
   });
 
   it('passes on a refusal', async () => {

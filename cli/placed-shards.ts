@@ -1,0 +1,103 @@
+// The shards of a fleet as an operator asks them: what each is called, holds and follows, again and again. Knows no plan.
+import { type PlaceStatus, parsePlacedReport, parsePlaceStatus } from '../experts/admin.ts';
+import type { PlacedReport } from '../experts/placed-model.ts';
+import { placementText, readPlacement, type SignedPlacement } from '../experts/placement-file.ts';
+import { helloParams, type ModelOffer, parseHelloAnswer, protocolVersion } from '../experts/wire.ts';
+import { parseAddress } from '../rpc/address.ts';
+import type { Security } from '../rpc/security.ts';
+import { openSocketTransport } from '../rpc/socket-transport.ts';
+import type { Transport } from '../rpc/transport.ts';
+import { version } from './version.ts';
+
+/** Milliseconds. */
+const PATIENCE = 10_000;
+
+export class PlacedShard {
+  readonly address: string;
+  readonly #security: Security | undefined;
+  #transport: Transport | undefined;
+  #offers: readonly ModelOffer[] = [];
+  /** Said on this connection. */
+  #adopted = 0;
+
+  constructor(address: string, security: Security | undefined) {
+    this.address = address;
+    this.#security = security;
+  }
+
+  /** Of its hello. */
+  offerOf(model: string): ModelOffer | undefined {
+    return this.#offers.find(({ identity }) => identity === model);
+  }
+
+  /** That it followed when it was connected. */
+  placementOf(model: string): SignedPlacement | undefined {
+    const text = this.offerOf(model)?.placement;
+    return text === undefined ? undefined : readPlacement(text);
+  }
+
+  async status(): Promise<PlaceStatus> {
+    const transport = await this.#connected();
+    return parsePlaceStatus(await transport.call('shard.status', {}, { deadlineMs: PATIENCE }));
+  }
+
+  /** Resolves when the shard has kept the placement. */
+  async place(placement: SignedPlacement): Promise<PlacedReport> {
+    const transport = await this.#connected();
+    const params = { placement: placementText(placement) };
+    return parsePlacedReport(await transport.call('shard.place', params, { deadlineMs: PATIENCE }));
+  }
+
+  /** Says that every unit is where the placement of `epoch` wants it; once on each connection. */
+  async witness(model: string, epoch: number): Promise<void> {
+    const transport = await this.#connected();
+    if (this.#adopted >= epoch) return;
+    await transport.call('shard.adopted', { model, epoch }, { deadlineMs: PATIENCE });
+    this.#adopted = epoch;
+  }
+
+  close(): void {
+    this.#transport?.close();
+    this.#transport = undefined;
+  }
+
+  async #connected(): Promise<Transport> {
+    if (this.#transport !== undefined) return this.#transport;
+    const transport = await openSocketTransport(parseAddress(this.address), {
+      hello: helloParams({ protocol: protocolVersion, role: 'admin', version }),
+      onClose: () => {
+        this.#transport = undefined;
+      },
+      ...(this.#security && { security: this.#security }),
+    });
+    this.#transport = transport;
+    this.#offers = parseHelloAnswer(transport.greeting).models;
+    this.#adopted = 0;
+    return transport;
+  }
+}
+
+export interface FoundShard {
+  shard: PlacedShard;
+  status: PlaceStatus;
+}
+
+/** Rejects, naming the address, where one is not reached, or two are called the same. */
+export async function findShards(
+  addresses: readonly string[],
+  security: Security | undefined,
+): Promise<FoundShard[]> {
+  const found = await Promise.all(
+    addresses.map(async (address): Promise<FoundShard> => {
+      const shard = new PlacedShard(address, security);
+      const status = await shard.status().catch((cause: Error) => {
+        throw new Error(`${address} does not say what it holds: ${cause.message}`, { cause });
+      });
+      return { shard, status };
+    }),
+  );
+  const names = found.map(({ status }) => status.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new Error(`two shards are called ${twice}; give each a --name of its own`);
+  return found;
+}

@@ -1,0 +1,274 @@
+// One model's way from what a shard holds to what its placement wants: what is missing is loaded and told, the rest is let
+// go once no gateway acts on an earlier placement. Knows no sockets, no disk and no device.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Unit } from '../model/devices/expert.ts';
+import { RpcError } from '../rpc/errors.ts';
+import { Adoptions } from './adoptions.ts';
+import { difference } from './difference.ts';
+import { formatHoldings, Holdings } from './holdings.ts';
+import { placementText, type SignedPlacement, unitsOf } from './placement-file.ts';
+import type { Placeable } from './service.ts';
+import type { ModelOffer } from './wire.ts';
+
+/** Enough to be where it was after it was killed. */
+export interface PlacedState {
+  placement: SignedPlacement | undefined;
+  /** As `formatHoldings` gives it. */
+  held: string;
+}
+
+export interface PlacedModelOptions {
+  /** What placements call the shard. */
+  name: () => string;
+  /** Readies a unit and proves it: afterwards the device runs it. Rejects where its bytes or answers are wrong. */
+  load: (unit: Unit) => Promise<void>;
+  /** Nothing of them is under way. */
+  unload: (units: readonly Unit[]) => Promise<void>;
+  service: Placeable;
+  /** Kept before anything moves; resolves when it outlasts a crash. */
+  save: (state: PlacedState) => Promise<void>;
+  /** Holdings or placement have changed: every gateway is told. */
+  onChange: (what: 'holdings' | 'placement', offer: ModelOffer) => void;
+  log: (level: 'info' | 'warn', message: string) => void;
+}
+
+/** How far a shard is with one model's placement. */
+export interface PlacedReport {
+  /** Identity. */
+  model: string;
+  /** 0: it follows no placement. */
+  epoch: number;
+  /** As `formatHoldings` gives it. */
+  holdings: string;
+  /** Units that the placement wants and that are not loaded. */
+  missing: number;
+  /** Units held that it does not want. */
+  surplus: number;
+}
+
+/** Units told of together: gateways look at all holdings anew after each word of it. */
+const TOLD_AT_ONCE = 32;
+/** After a unit that could not be loaded; doubles. Milliseconds. */
+const FIRST_RETRY = 200;
+const LONGEST_RETRY = 5_000;
+
+export class PlacedModel {
+  readonly #adoptions = new Adoptions();
+  readonly #options: PlacedModelOptions;
+  readonly #shape: ModelOffer;
+  readonly #held: Holdings;
+  readonly #stopping = new AbortController();
+  #placement: SignedPlacement | undefined;
+  /** What is saved: a new one before it is followed. */
+  #kept: SignedPlacement | undefined;
+  /** Placements are taken one after another, and so are moves. */
+  #taking: Promise<void> = Promise.resolve();
+  #moving: Promise<void> = Promise.resolve();
+  #wake: () => void = () => {};
+
+  constructor(options: PlacedModelOptions) {
+    const { service } = options;
+    this.#options = options;
+    this.#shape = service.offer;
+    this.#held = new Holdings(this.#shape);
+    for (const range of this.#shape.holdings) this.#held.add(range);
+  }
+
+  /** Goes on with the placement that was kept; the shard's name is known by now. */
+  resume(placement: SignedPlacement): void {
+    const { service, onChange, log } = this.#options;
+    try {
+      this.#wanted(placement);
+    } catch (error) {
+      log('warn', `what was kept is not followed: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    this.#placement = placement;
+    this.#kept = placement;
+    service.follow(placement);
+    onChange('placement', service.offer);
+    const { missing, surplus } = this.#difference();
+    if (missing.length + surplus.length > 0) this.#start();
+  }
+
+  /** Held at the moment. */
+  get units(): Unit[] {
+    return this.#held.units();
+  }
+
+  get report(): PlacedReport {
+    const { missing, surplus } = this.#difference();
+    return {
+      model: this.#shape.identity,
+      epoch: this.#placement?.epoch ?? 0,
+      holdings: formatHoldings(this.#held.units(), this.#shape),
+      missing: missing.length,
+      surplus: surplus.length,
+    };
+  }
+
+  /**
+   * Resolves once the placement is kept; the move goes on by itself, and takes the place of one under way. Rejects with
+   * `invalid` where it is older than what is followed, is another one of the same epoch, or does not name this shard.
+   */
+  place(placement: SignedPlacement): Promise<void> {
+    const taken = this.#taking.then(() => this.#take(placement));
+    this.#taking = taken.catch(() => {}); // who asked is told
+    return taken;
+  }
+
+  /** Whoever is at the other end of `connection` acts on the placement of `epoch` from now on, until it ends. */
+  adopted(connection: AbortSignal, epoch: number): void {
+    if (connection.aborted) return;
+    const leave = () => {
+      this.#adoptions.leave(connection);
+      this.#wake();
+    };
+    if (!this.#adoptions.knows(connection)) connection.addEventListener('abort', leave, { once: true });
+    this.#adoptions.say(connection, epoch);
+    this.#wake();
+  }
+
+  /** Resolves when nothing moves any more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake();
+    await this.#moving;
+  }
+
+  async #take(placement: SignedPlacement): Promise<void> {
+    const { epoch: now = 0 } = this.#placement ?? {};
+    const { name, service, onChange, log } = this.#options;
+    if (placement.epoch === now && this.#placement !== undefined) {
+      if (sameShards(placement, this.#placement)) return;
+      throw new RpcError(
+        'invalid',
+        `another placement of epoch ${now} is followed; give this one a higher epoch`,
+      );
+    }
+    if (placement.epoch <= now) {
+      throw new RpcError('invalid', `epoch ${placement.epoch} is over: ${now} is followed`);
+    }
+    for (const shard of Object.keys(placement.shards)) readUnits(placement, shard, this.#shape);
+    const wanted = this.#wanted(placement);
+    this.#kept = placement;
+    await this.#save().catch((error) => {
+      this.#kept = this.#placement;
+      throw error;
+    });
+    this.#placement = placement;
+    service.follow(placement);
+    onChange('placement', service.offer);
+    log('info', `follows placement ${placement.epoch}: ${wanted.length} experts for ${name()}`);
+    this.#start();
+  }
+
+  #start(): void {
+    this.#wake(); // a move that waits gives way
+    this.#moving = this.#moving
+      .then(() => this.#move())
+      .catch((error: Error) => this.#options.log('warn', `a move has ended early: ${error.message}`));
+  }
+
+  async #move(): Promise<void> {
+    const { service, unload, log } = this.#options;
+    const placement = this.#placement;
+    const isCurrent = () => this.#placement === placement && !this.#stopping.signal.aborted;
+    if (placement === undefined || !isCurrent()) return;
+    await this.#loadMissing(isCurrent);
+    const { surplus } = this.#difference();
+    while (isCurrent() && surplus.length > 0 && !this.#adoptions.reached(placement.epoch))
+      await this.#change();
+    if (!isCurrent()) return;
+    for (const { layer, expert } of surplus) this.#held.delete({ layer, expert });
+    const gone = service.remove(surplus);
+    this.#tell();
+    // Saved before the bytes go: a shard that is killed in between does not begin with them again.
+    await this.#save();
+    await gone;
+    await unload(surplus);
+    log('info', `holds what placement ${placement.epoch} wants: ${this.#held.size} experts`);
+  }
+
+  async #loadMissing(isCurrent: () => boolean): Promise<void> {
+    const { missing } = this.#difference();
+    let loaded: Unit[] = [];
+    const tell = () => {
+      if (loaded.length === 0) return;
+      for (const { layer, expert } of loaded) this.#held.add([layer, expert, expert]);
+      this.#options.service.add(loaded);
+      this.#tell();
+      loaded = [];
+    };
+    for (const unit of missing) {
+      if (!isCurrent()) break;
+      if (await this.#load(unit, isCurrent)) loaded.push(unit);
+      if (loaded.length >= TOLD_AT_ONCE) tell();
+    }
+    tell();
+    await this.#save();
+  }
+
+  /** Tries again until it is loaded or no longer wanted. */
+  async #load(unit: Unit, isCurrent: () => boolean): Promise<boolean> {
+    for (let waitMs = FIRST_RETRY; isCurrent(); waitMs = Math.min(2 * waitMs, LONGEST_RETRY)) {
+      try {
+        const startedAt = performance.now();
+        await this.#options.load(unit);
+        // As long as it took, the thread is left to whoever is served.
+        await delay(Math.min(performance.now() - startedAt, 20));
+        return true;
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#options.log('warn', `${reason}; it is tried again in ${waitMs} ms`);
+        await delay(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => false); // stopping ends the wait
+      }
+    }
+    return false;
+  }
+
+  #tell(): void {
+    this.#options.onChange('holdings', this.#options.service.offer);
+  }
+
+  async #save(): Promise<void> {
+    const held = formatHoldings(this.#held.units(), this.#shape);
+    await this.#options.save({ placement: this.#kept, held });
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #difference() {
+    const held = this.#held.units();
+    return difference(held, this.#placement ? this.#wanted(this.#placement) : held, this.#shape);
+  }
+
+  #wanted(placement: SignedPlacement): Unit[] {
+    const name = this.#options.name();
+    const units = unitsOf(placement, name, this.#shape);
+    if (units !== undefined) return units;
+    const named = Object.keys(placement.shards).join(', ');
+    throw new RpcError('invalid', `placement ${placement.epoch} names ${named}; this shard is ${name}`);
+  }
+}
+
+/** All are read, not this shard's alone: gateways read them too. */
+function readUnits(placement: SignedPlacement, name: string, shape: ModelOffer): void {
+  try {
+    unitsOf(placement, name, shape);
+  } catch (cause) {
+    throw new RpcError('invalid', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** Whoever signed them. */
+function sameShards(
+  { signature: _a, ...a }: SignedPlacement,
+  { signature: _b, ...b }: SignedPlacement,
+): boolean {
+  return placementText(a) === placementText(b);
+}
