@@ -129,6 +129,7 @@ async function serveBundle(
     members,
     policy,
     proof: await goldenProof(bundle),
+    unitBytes: Math.max(...manifest.experts.flat().map(({ length }) => length)),
     model: { identity, layers, experts, hidden },
     siblings,
     version,

@@ -39,6 +39,8 @@ export interface FleetOptions {
   log?: FleetLog;
   /** Golden rows; absent: shards are taken at their word. */
   proof?: Proof | undefined;
+  /** Of one unit's weights as this gateway's own bundle has them. */
+  unitBytes?: number;
   policy?: Partial<CallPolicy>;
   pace?: Partial<Pace>;
   /** In [0, 1). */
@@ -53,6 +55,8 @@ export interface ShardStatus {
   units: number;
   numericsClass: string | undefined;
   standby: boolean;
+  /** Bytes of the weights that it holds; undefined where that is not known: a standby's are of another precision. */
+  memoryBytes: number | undefined;
   /** Calls unanswered now. */
   inFlight: number;
   /** Milliseconds that a call of generated rows is expected to take. */
@@ -209,6 +213,7 @@ export class Fleet {
       const { address, state, connected, holdings, numericsClass, standby, inFlight, counters } = shard;
       const expectedMs = shard.cost();
       const units = unitsIn(holdings);
+      const memoryBytes = this.#bytesOf(shard);
       return {
         address,
         state,
@@ -216,6 +221,7 @@ export class Fleet {
         units,
         numericsClass,
         standby,
+        memoryBytes,
         inFlight,
         expectedMs,
         counters: { ...counters },
@@ -278,6 +284,11 @@ export class Fleet {
     await shard.retire();
     this.#leaving.delete(shard);
     add(this.#past, shard.counters);
+  }
+
+  #bytesOf({ standby, connected, lastHeld }: Shard): number | undefined {
+    const { unitBytes } = this.#options;
+    return unitBytes === undefined || standby || !connected ? undefined : unitBytes * unitsIn(lastHeld);
   }
 
   #newShard(member: Member): Shard {

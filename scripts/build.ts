@@ -12,6 +12,7 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.
   stdio: 'inherit',
 });
 process.exitCode = status ?? 1;
+cpSync(new URL('console', root), new URL('dist/console', root), { recursive: true });
 
 const built = new URL('kernels/build/Release/kernels.node', root);
 const platform = `${process.platform}-${process.arch}`;

@@ -8,7 +8,17 @@ import type { Metrics } from './metrics.ts';
 const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** Asked for every few seconds by machines: not worth a line while all is well. */
-const PROBES = new Set(['/health', '/health/ready', '/metrics']);
+/** What probes, peers and open consoles ask again and again. */
+const PROBES = new Set([
+  '/health',
+  '/health/ready',
+  '/metrics',
+  '/peer',
+  '/console',
+  '/v1/models',
+  '/v1/shards',
+  '/v1/experts/heat',
+]);
 
 export interface RequestRecordOptions {
   method: string;

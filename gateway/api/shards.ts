@@ -11,7 +11,8 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
     throw new ApiError({ status: 503, message, type: 'server_error', code: 'engine_busy' });
   }
   const data = status.shards.map((shard) => {
-    const { address, state, units, numericsClass, standby, inFlight, expectedMs, counters } = shard;
+    const { address, state, units, numericsClass, standby, memoryBytes, inFlight, expectedMs, counters } =
+      shard;
     const { calls, rows, failures, reconnects, cordons, bans, proofs, bytesSent, bytesReceived } = counters;
     return {
       address,
@@ -19,6 +20,7 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
       standby,
       units,
       numerics_class: numericsClass ?? null,
+      memory_bytes: memoryBytes ?? null,
       in_flight: inFlight,
       expected_ms: Math.round(expectedMs * 1_000) / 1_000,
       calls,

@@ -1,0 +1,131 @@
+// A placement applied to running shards: `expertgrid plan --apply` as an operator meets it, while text streams.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { readManifest } from '../../model/bundle/manifest.ts';
+import { eventually, freePort, type Running, startCli } from '../support/process.ts';
+import { tinyBundle, tinyFolder } from '../support/tiny-bundle.ts';
+import { complete, readiness, startGateway, stream } from './gateway.ts';
+
+let bundle: string;
+let model: string;
+beforeAll(async () => {
+  bundle = await tinyBundle();
+  model = (await readManifest(bundle)).identity;
+});
+
+interface Placed {
+  process: Running;
+  address: string;
+  state: string;
+}
+
+async function startShard(name: string, state: string, port: number, experts: string, ...more: string[]) {
+  const args = ['shard', '--model', bundle, '--name', name, '--state', state, '--port', `${port}`];
+  const process = startCli([...args, '--experts', experts, '--log-level', 'warn', ...more]);
+  const said = (await process.says(/shard ready on (\S+): experts (\S+) of/))!;
+  return { process, address: said[1]!, state, experts: said[2]! };
+}
+
+async function fleet(holdings: Record<string, string>, ...more: string[]) {
+  const folder = await tinyFolder();
+  const starting = Object.entries(holdings).map(([name, experts]) =>
+    startShard(name, join(folder, name), 0, experts, ...more),
+  );
+  return { folder, shards: await Promise.all(starting) };
+}
+
+async function placementFile(folder: string, shards: Record<string, string>): Promise<string> {
+  const path = join(folder, `placement-${Object.values(shards).join('_').replaceAll(':', '')}.json`);
+  await writeFile(path, JSON.stringify({ version: 1, model, epoch: 1, shards }));
+  return path;
+}
+
+async function apply(shards: readonly Placed[], file: string, ...more: string[]) {
+  const addresses = shards.map(({ address }) => address).join(',');
+  const plan = startCli(['plan', '--apply', addresses, '--placement', file, ...more]);
+  const { code } = await plan.exit;
+  return { code, stdout: plan.stdout, stderr: plan.stderr };
+}
+
+async function heldOf({ state }: Placed): Promise<{ held: string; placement: { epoch: number } }> {
+  const file = join(state, `placement-${model.slice('sha256:'.length).slice(0, 16)}.json`);
+  return JSON.parse(await readFile(file, 'utf8'));
+}
+
+test('experts change places under a stream, which does not change by a byte, and a restart begins where they are', async () => {
+  const { folder, shards } = await fleet({ a: '0-47', b: '48-95' });
+  const [a, b] = shards as [Placed, Placed];
+  const gateway = await startGateway(
+    bundle,
+    shards.map(({ address }) => address),
+  );
+  const asked = { prompt: 'It was', max_tokens: 300, temperature: 0, seed: 1 };
+  const undisturbed = await complete(gateway, asked);
+  const swapped = await placementFile(folder, { a: '48-95', b: '0-47' });
+  let text = '';
+  let seen = 0;
+  let moved: ReturnType<typeof apply> | undefined;
+  for await (const event of stream(gateway, asked)) {
+    expect(event.error).toBeUndefined();
+    text += event.choices?.[0]?.text ?? '';
+    if (++seen === 3) moved = apply(shards, swapped);
+  }
+  expect(text).toBe(undisturbed.choices[0]?.text);
+  expect(await moved).toMatchObject({
+    code: 0,
+    stdout: 'placement 1 is where it should be: 2 shards\n',
+    stderr: expect.stringContaining('moving 100 %  576 experts of 576 experts'),
+  });
+  expect(await heldOf(a)).toMatchObject({ held: '48-95', placement: { epoch: 1 } });
+  expect(await heldOf(b)).toMatchObject({ held: '0-47', placement: { epoch: 1 } });
+  expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
+
+  // The same again is done already; the flag was only the first placement.
+  expect(await apply(shards, swapped)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('placement 1 '),
+  });
+  a.process.signal('SIGTERM');
+  await a.process.exit;
+  const port = Number(a.address.split(':')[1]);
+  expect((await startShard('a', a.state, port, '0-47')).experts).toBe('48-95');
+  await eventually(async () => (await readiness(gateway)).status === 200);
+  expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
+}, 60_000);
+
+test('a shard without a place yet waits empty for one, and a placement that does not fit the fleet changes nothing', async () => {
+  const { folder, shards } = await fleet({ a: '0-95' });
+  const port = await freePort();
+  const process = startCli([
+    ...['shard', '--model', bundle, '--name', 'b', '--state', join(folder, 'b')],
+    ...['--port', `${port}`],
+  ]);
+  expect(await process.says(/experts none of 3 layers/)).toBeDefined();
+  const both = [...shards, { process, address: `127.0.0.1:${port}`, state: join(folder, 'b') }];
+  for (const [placement, reason] of [
+    [{ a: '0-95' }, 'the placement is for a; the shards are a, b'],
+    [{ a: '0-94', b: '' }, 'placement: no shard holds expert 95 of layer 0'],
+  ] as const) {
+    const file = await placementFile(folder, placement);
+    expect(await apply(both, file)).toMatchObject({ code: 1, stderr: expect.stringContaining(reason) });
+  }
+  // No gateway is there: whoever applies it sees that all is in place.
+  const file = await placementFile(folder, { a: '0-63', b: '32-95' });
+  expect(await apply(both, file)).toMatchObject({ code: 0 });
+  expect(await heldOf(both[0]!)).toMatchObject({ held: '0-63' });
+  expect(await heldOf(both[1]!)).toMatchObject({ held: '32-95' });
+}, 60_000);
+
+test('with a secret the placement is signed by it', async () => {
+  const folder = await tinyFolder();
+  const secret = join(folder, 'secret');
+  await writeFile(secret, 'a secret of 30 bytes for tests', { mode: 0o600 });
+  const { shards } = await fleet({ a: '0-95' }, '--secret-file', secret);
+  const file = await placementFile(folder, { a: '0-95' });
+  expect((await apply(shards, file)).code).toBe(1);
+  expect(await apply(shards, file, '--secret-file', secret)).toMatchObject({ code: 0 });
+  expect(await heldOf(shards[0]!)).toMatchObject({
+    placement: { signature: expect.stringMatching(/^[0-9a-f]{64}$/) },
+  });
+}, 60_000);

@@ -1,0 +1,226 @@
+// A shard on its way to a placement: real service and device; the disk, the gateways and their words are the test's.
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { parseHoldings } from '../../experts/holdings.ts';
+import { placeHandlers } from '../../experts/place.ts';
+import { PlacedModel, type PlacedState } from '../../experts/placed-model.ts';
+import { type Placement, placementText, signPlacement } from '../../experts/placement-file.ts';
+import { runRequestToParams } from '../../experts/wire.ts';
+import type { Unit } from '../../model/devices/expert.ts';
+import { openLocalTransport } from '../../rpc/local.ts';
+import type { Handlers, Transport } from '../../rpc/transport.ts';
+import { eventually } from '../support/process.ts';
+import { createTestShard, model } from './shard.ts';
+
+const soon = { deadlineMs: 5_000 };
+const secret = Buffer.from('a secret of 30 bytes for tests');
+
+interface Start {
+  held: string;
+  /** Waited for before a unit is loaded. */
+  load?: (unit: Unit) => Promise<void>;
+  placement?: Placement;
+  secret?: Buffer;
+  open?: boolean;
+}
+
+async function start({ held, load = async () => {}, placement, secret, open = true }: Start) {
+  const units = held === '' ? [] : parseHoldings(held, model);
+  const { service, device } = await createTestShard({ units });
+  const saved: PlacedState[] = [];
+  const told: string[] = [];
+  const unloaded: Unit[] = [];
+  const placed = new PlacedModel({
+    name: () => 'a',
+    service: service.placeable(model.identity)!,
+    async load(unit) {
+      await load(unit);
+      await device.load([unit]);
+    },
+    async unload(gone) {
+      unloaded.push(...gone);
+      await device.unload(gone);
+    },
+    save: async (state) => void saved.push(state),
+    onChange: (what, offer) => told.push(`${what} ${offer.holdings.map(([l, f, e]) => `${l}:${f}-${e}`)}`),
+    log: () => {},
+  });
+  onTestFinished(() => placed.stop());
+  if (placement !== undefined) placed.resume(placement);
+  const models = new Map([[model.identity, placed]]);
+  const handlers: Handlers = {
+    ...service.handlers,
+    ...placeHandlers({ models, open, ...(secret && { secret: () => secret }) }),
+  };
+  const connect = async (role = 'gateway'): Promise<Transport> => {
+    const transport = await openLocalTransport(handlers, { hello: { protocol: 1, role, version: 'test' } });
+    onTestFinished(() => transport.close());
+    return transport;
+  };
+  const adopt = (transport: Transport, epoch: number) =>
+    transport.call('shard.adopted', { model: model.identity, epoch }, soon);
+  const holdings = () => placed.report.holdings;
+  return { service, device, placed, saved, told, unloaded, connect, adopt, holdings };
+}
+
+function placementOf(epoch: number, holdings: string, rest: Record<string, string> = {}): Placement {
+  return { version: 1, model: model.identity, epoch, shards: { a: holdings, ...rest } };
+}
+
+function place(transport: Transport, placement: Placement) {
+  return transport.call('shard.place', { placement: placementText(placement) }, soon);
+}
+
+function row(expert: number, layer = 1) {
+  return runRequestToParams({
+    model: model.identity,
+    layer,
+    priority: 0,
+    trace: '',
+    epoch: 0,
+    rows: new Float32Array(model.hidden).fill(1),
+    asks: Uint16Array.of(0, expert),
+  });
+}
+
+test('what is missing is loaded, told and served; the rest goes once the gateway acts on the placement', async () => {
+  const shard = await start({ held: '0-2' });
+  const gateway = await shard.connect();
+  await shard.adopt(gateway, 0);
+  await place(gateway, placementOf(1, '2-4', { b: '0-1,5' }));
+  await eventually(() => shard.placed.report.missing === 0);
+  expect(shard.told).toEqual(['placement 0:0-2,1:0-2', 'holdings 0:0-4,1:0-4']);
+  await gateway.call('expert.run', row(4), soon);
+  await gateway.call('expert.run', row(0), soon);
+  await delay(20);
+  expect(shard.holdings()).toBe('0-4');
+  expect(shard.unloaded).toEqual([]);
+
+  await shard.adopt(gateway, 1);
+  await eventually(() => shard.unloaded.length === 4);
+  expect(shard.holdings()).toBe('2-4');
+  expect(shard.told.at(-1)).toBe('holdings 0:2-4,1:2-4');
+  await expect(gateway.call('expert.run', row(0), soon)).rejects.toMatchObject({ code: 'not_held' });
+  expect(shard.saved.map(({ held, placement }) => [placement?.epoch, held])).toEqual([
+    [1, '0-2'],
+    [1, '0-4'],
+    [1, '2-4'],
+  ]);
+});
+
+test('every connected gateway has a say, one that has left none, and one that never spoke none', async () => {
+  const shard = await start({ held: '0' });
+  const [one, other, silent] = [await shard.connect(), await shard.connect(), await shard.connect()];
+  await silent.call('expert.run', row(0), soon);
+  await shard.adopt(one, 0);
+  await shard.adopt(other, 0);
+  await place(one, placementOf(1, '1', { b: '0,2-5' }));
+  await shard.adopt(one, 1);
+  await delay(20);
+  expect(shard.holdings()).toBe('0-1');
+  other.close();
+  await eventually(() => shard.holdings() === '1');
+});
+
+test('without a gateway nothing goes until somebody has seen that all is there', async () => {
+  const shard = await start({ held: '0' });
+  const admin = await shard.connect('admin');
+  await place(admin, placementOf(1, '1', { b: '0,2-5' }));
+  await eventually(() => shard.placed.report.missing === 0);
+  await delay(20);
+  expect(shard.holdings()).toBe('0-1');
+  await shard.adopt(admin, 1);
+  await eventually(() => shard.holdings() === '1');
+});
+
+test('a call that is under way keeps its expert until it is answered', async () => {
+  const shard = await start({ held: '0' });
+  const real = shard.device.run.bind(shard.device);
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  shard.device.run = async (...asked) => {
+    await held;
+    return await real(...asked);
+  };
+  const gateway = await shard.connect();
+  const answer = gateway.call('expert.run', row(0), soon);
+  await place(gateway, placementOf(1, '1', { b: '0,2-5' }));
+  await shard.adopt(gateway, 1);
+  await eventually(() => shard.holdings() === '1');
+  await delay(20);
+  expect(shard.unloaded).toEqual([]);
+  release();
+  await answer;
+  await eventually(() => shard.unloaded.length === 2);
+});
+
+test('a newer placement takes the place of one under way; older ones and another of the same epoch are refused', async () => {
+  let loads = 0;
+  const shard = await start({ held: '0', load: async () => void (await delay(loads++ < 2 ? 1 : 5)) });
+  const gateway = await shard.connect();
+  await shard.adopt(gateway, 0);
+  await place(gateway, placementOf(4, '1-5', { b: '0' }));
+  await place(gateway, placementOf(5, '0,5', { b: '1-4' }));
+  await place(gateway, placementOf(5, '0,5', { b: '1-4' }));
+  for (const [placement, message] of [
+    [placementOf(4, '1-5', { b: '0' }), 'epoch 4 is over: 5 is followed'],
+    [
+      placementOf(5, '0', { b: '1-5' }),
+      'another placement of epoch 5 is followed; give this one a higher epoch',
+    ],
+    [placementOf(6, '0-6'), 'placement: shards.a: experts: "0-6" names expert 6; the last is 5'],
+    [{ ...placementOf(6, ''), shards: { b: '0-5' } }, 'placement 6 names b; this shard is a'],
+  ] as const) {
+    await expect(place(gateway, placement)).rejects.toMatchObject({ code: 'invalid', message });
+  }
+  await shard.adopt(gateway, 5);
+  await eventually(() => shard.placed.report.missing + shard.placed.report.surplus === 0);
+  expect(shard.holdings()).toBe('0,5');
+  expect(shard.saved.at(-1)).toMatchObject({ held: '0,5', placement: { epoch: 5 } });
+});
+
+test('a unit that cannot be loaded is tried again, and the rest is not held up for good', async () => {
+  const failures = new Map<number, number>();
+  const shard = await start({
+    held: '',
+    async load({ expert }) {
+      failures.set(expert, (failures.get(expert) ?? 0) + 1);
+      if (failures.get(expert) === 1) throw new Error(`expert ${expert} is damaged`);
+    },
+  });
+  await place(await shard.connect(), placementOf(1, '1:2', { b: '0-5' }));
+  await eventually(() => shard.placed.report.missing === 0);
+  expect(failures.get(2)).toBe(2);
+});
+
+test('a shard that begins again goes on from what it held', async () => {
+  const shard = await start({ held: '0-1', placement: placementOf(3, '1-2', { b: '0,3-5' }) });
+  const gateway = await shard.connect();
+  expect(gateway.greeting).toMatchObject({ epoch: 3 });
+  await eventually(() => shard.placed.report.missing === 0);
+  expect(shard.holdings()).toBe('0-2');
+  await shard.adopt(gateway, 3);
+  await eventually(() => shard.holdings() === '1-2');
+});
+
+test('with a secret only the signature counts; without one, and not on loopback alone, only an admin', async () => {
+  const placement = placementOf(1, '0', { b: '1-5' });
+  const closed = await start({ held: '0', secret, open: false });
+  const [gateway, admin] = [await closed.connect(), await closed.connect('admin')];
+  const unproven = { code: 'unproven' };
+  await expect(place(admin, placement)).rejects.toMatchObject(unproven);
+  const forged = signPlacement(placement, Buffer.from('another secret of enough bytes'));
+  await expect(place(admin, forged)).rejects.toMatchObject(unproven);
+  expect(closed.placed.report.epoch).toBe(0);
+  await place(gateway, signPlacement(placement, secret));
+  expect(closed.placed.report.epoch).toBe(1);
+
+  const named = await start({ held: '0', open: false });
+  await expect(place(await named.connect(), placement)).rejects.toMatchObject(unproven);
+  await place(await named.connect('admin'), placement);
+});
+
+test('another model is refused', async () => {
+  const shard = await start({ held: '0' });
+  const other = { ...placementOf(1, '0'), model: 'another' };
+  await expect(place(await shard.connect(), other)).rejects.toMatchObject({ code: 'incompatible' });
+});

@@ -1,0 +1,117 @@
+// Which placement a gateway acts on, from what its shards say.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { formatHoldings, Holdings } from '../../experts/holdings.ts';
+import type { Placement } from '../../experts/placement-file.ts';
+import type { ModelShape } from '../../experts/wire.ts';
+import { Epochs, type SpeakingShard } from '../../router/epochs.ts';
+
+const shape: ModelShape = { identity: 'm', layers: 2, experts: 3, hidden: 4 };
+const units = Array.from({ length: 6 }, (_, unit) => ({ layer: Math.floor(unit / 3), expert: unit % 3 }));
+
+/** By unit (layer * experts + expert), who holds it. */
+function placementOf(epoch: number, holders: readonly (readonly string[])[]): Placement {
+  const shards = Object.fromEntries(
+    ['a', 'b', 'c'].map((name) => {
+      const held = units.filter((_, unit) => holders[unit]!.includes(name));
+      return [name, formatHoldings(held, shape)];
+    }),
+  );
+  return { version: 1, model: 'm', epoch, shards };
+}
+
+function shard(
+  name: string | undefined,
+  held: readonly number[],
+  placement?: Placement,
+  state: SpeakingShard['state'] = 'available',
+): SpeakingShard {
+  const holdings = Holdings.of(
+    held.map((unit) => units[unit]!),
+    shape,
+  ).ranges();
+  return { name, placement, state, holdings: state === 'available' ? holdings : [] };
+}
+
+const split = placementOf(2, [['a'], ['a'], ['a'], ['b'], ['b'], ['b']]);
+
+test('a placement is adopted once every unit is where it is wanted, and not before', () => {
+  const epochs = new Epochs(shape);
+  expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4], split)])).toBe(false);
+  // Held by someone else is not held where it is wanted.
+  expect(epochs.learn([shard('a', [0, 1, 2, 5], split), shard('b', [3, 4], split)])).toBe(false);
+  expect(epochs.newest).toBe(split);
+  expect(epochs.epoch).toBe(0);
+  expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split)])).toBe(true);
+  expect(epochs.epoch).toBe(2);
+  expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split)])).toBe(false);
+});
+
+test('a second copy that is still being loaded is waited for, one at a shard that is away is not', () => {
+  const twice = placementOf(3, Array(6).fill(['a', 'b']));
+  const epochs = new Epochs(shape);
+  const all = [0, 1, 2, 3, 4, 5];
+  expect(epochs.learn([shard('a', all, twice), shard('b', [0], twice)])).toBe(false);
+  expect(epochs.learn([shard('a', all, twice), shard('b', [0], twice, 'away')])).toBe(true);
+});
+
+test('of several it is the highest that is served, and never again a lower one', () => {
+  const later = placementOf(5, [['b'], ['b'], ['b'], ['a'], ['a'], ['a']]);
+  const epochs = new Epochs(shape);
+  const before = [shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], later)];
+  expect(epochs.learn(before)).toBe(true);
+  expect(epochs.epoch).toBe(2);
+  expect(epochs.newest).toBe(later);
+  const all = [0, 1, 2, 3, 4, 5];
+  expect(epochs.learn([shard('a', all, later), shard('b', all, later)])).toBe(true);
+  expect(epochs.epoch).toBe(5);
+  expect(epochs.learn(before)).toBe(false);
+  expect(epochs.epoch).toBe(5);
+});
+
+test('copies that are about to go are told from those that stay and those of shards that are not spoken of', () => {
+  const epochs = new Epochs(shape);
+  expect(epochs.stays('a', 5)).toBe(true);
+  epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split)]);
+  expect(epochs.stays('a', 0)).toBe(true);
+  expect(epochs.stays('a', 5)).toBe(false);
+  expect(epochs.stays('d', 5)).toBe(true);
+  expect(epochs.stays(undefined, 5)).toBe(true);
+});
+
+test('whatever is adopted, every unit has a copy that stays', () => {
+  const holders = fc.array(fc.subarray(['a', 'b', 'c']), { minLength: 6, maxLength: 6 });
+  const held = fc.array(fc.subarray([0, 1, 2, 3, 4, 5]), { minLength: 3, maxLength: 3 });
+  fc.assert(
+    fc.property(holders, holders, held, fc.subarray([0, 1, 2]), (one, other, holding, following) => {
+      const placements = [placementOf(1, one), placementOf(2, other)];
+      const shards = ['a', 'b', 'c'].map((name, i) =>
+        shard(name, holding[i]!, placements[following.includes(i) ? 1 : 0]),
+      );
+      const epochs = new Epochs(shape);
+      epochs.learn(shards);
+      const adopted = placements[epochs.epoch - 1];
+      const isServed = (wanted: readonly (readonly string[])[]) =>
+        units.every((_, unit) => wanted[unit]!.some((name) => holding['abc'.indexOf(name)]!.includes(unit)));
+      if (adopted === undefined) {
+        // Were one served without anyone still loading, it would have been adopted.
+        const still = (epoch: number, wanted: readonly (readonly string[])[]) =>
+          shards.some(
+            ({ name, placement }, i) =>
+              placement?.epoch === epoch &&
+              units.some((_, unit) => wanted[unit]!.includes(name!) && !holding[i]!.includes(unit)),
+          );
+        if (following.length > 0) expect(isServed(other) && !still(2, other)).toBe(false);
+        if (following.length < 3) expect(isServed(one) && !still(1, one)).toBe(false);
+        return;
+      }
+      for (const unit of units.keys()) {
+        const staying = shards.filter(
+          ({ name }, i) => holding[i]!.includes(unit) && epochs.stays(name, unit),
+        );
+        expect(staying.length).toBeGreaterThan(0);
+      }
+    }),
+    { seed: 5, numRuns: 2_000 },
+  );
+});
