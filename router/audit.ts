@@ -1,9 +1,52 @@
-// Two shards of one numerics class gave different bits: which of them is to be believed. Knows no sockets.
+// Asks two shards of one numerics class the same, and where they give different bits, finds out which of them to believe.
+// Knows no sockets.
 import { toRpcError } from '../rpc/errors.ts';
-import type { Outcome } from './delivery.ts';
 import type { Fleet } from './fleet.ts';
+import { type CallInHand, latenessOf } from './hedge.ts';
+import { wait } from './lateness.ts';
+import { Leash } from './leash.ts';
+import { firstWhole, type Outcome } from './outcome.ts';
 import { askGoldens, type Unit } from './proof.ts';
 import type { Shard } from './shard.ts';
+
+/** What an audit must know of the rows. */
+export interface Audit {
+  hidden: number;
+  unitOf: (slot: number) => Unit;
+  /** The answer of a shard to the slot's row, once more; undefined where none came. */
+  ask: (shard: Shard, slot: number) => Promise<Float32Array | undefined>;
+}
+
+/** Asked of two shards; the answer is used once both agree, or it is known which of them to believe. */
+export async function audited(inHand: CallInHand, { hidden, unitOf, ask }: Audit): Promise<Outcome> {
+  const { fleet, shard, signal } = inHand;
+  fleet.calls.audited++;
+  const leash = new Leash(signal);
+  try {
+    const call = inHand.call(leash.signal);
+    const own = call.then((ended) => inHand.judge(ended));
+    const other = inHand.elsewhere(leash.signal);
+    const first = await firstWhole(own, other);
+    if (first === undefined) {
+      leash.cut();
+      return await inHand.settle(await call);
+    }
+    const both = Promise.all([own, other]);
+    // Whoever is very late has no say, unless every answer is to be confirmed.
+    const isSample = fleet.policy.auditShare < 1;
+    const pair = await (isSample ? Promise.race([both, wait(latenessOf(inHand).lostMs, both)]) : both);
+    if (pair === undefined || pair.some(({ failed }) => failed.size > 0)) return first;
+    const difference = firstDifference(pair[0], pair[1], hidden);
+    if (difference === undefined) return first;
+    fleet.calls.mismatches++;
+    const unit = unitOf(difference.slot);
+    const askAgain = (asked: Shard) => ask(asked, difference.slot);
+    const liar = await settleMismatch({ fleet, unit, difference, ask: askAgain, signal });
+    return liar === shard ? pair[1] : pair[0];
+  } finally {
+    leash.cut();
+  }
+}
 
 export interface Difference {
   slot: number;

@@ -2,28 +2,14 @@
 // doubted, and down the ladder where the caller allows it. Knows rows of floats; no tokens, no sockets.
 import { setTimeout as delay } from 'node:timers/promises';
 import { RpcError, type RpcErrorCode, toRpcError } from '../rpc/errors.ts';
-import { firstDifference, settleMismatch } from './audit.ts';
+import { type Audit, audited } from './audit.ts';
 import type { DispatchOptions } from './dispatch.ts';
 import { type Frame, group } from './group.ts';
+import { type CallInHand, hedged, steppedDown } from './hedge.ts';
 import { bestCopies, rungLevel } from './ladder.ts';
-import { type Lateness, lateness, wait } from './lateness.ts';
-import { Leash } from './leash.ts';
+import { joined, type Outcome, type Piece } from './outcome.ts';
 import { Owners } from './owners.ts';
 import type { Shard } from './shard.ts';
-
-/** Answers of one shard. */
-export interface Piece {
-  shard: Shard;
-  slots: readonly number[];
-  /** `[slots, hidden]` */
-  rows: Float32Array;
-}
-
-export interface Outcome {
-  pieces: Piece[];
-  /** By slot. A slot in neither goes without an answer, as its row allows. */
-  failed: Map<number, RpcError>;
-}
 
 /** One way of getting slots answered. */
 interface Attempt {
@@ -40,8 +26,6 @@ interface Attempt {
 /** After these another copy, or the same one a little later, may do. */
 const passing: ReadonlySet<RpcErrorCode> = new Set(['unavailable', 'draining', 'not_held', 'busy']);
 const busyMs = 100;
-/** Something worse stands in for a shard that takes so many times as long as one that counts as lost. */
-const stepDownFactor = 3;
 /** Between two looks for a copy that has come back. */
 const lookMs = 10;
 const [nextBest, passThrough] = [rungLevel('next_best'), rungLevel('pass_through')];
@@ -100,17 +84,48 @@ export class Delivery {
 
   async #send(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
     const { fleet } = this.#options;
-    const isExact = fleet.replicated && this.#hasOther(frame, shard, attempt, 0);
-    if (!isExact && this.#canStepDown(frame, shard, attempt))
-      return await this.#stepDown(frame, shard, attempt);
-    if (!isExact) {
-      return this.#settled(frame, shard, await this.#call(frame, shard, attempt.signal), attempt);
+    const { signal } = attempt;
+    if (fleet.replicated && this.#hasOther(frame, shard, attempt, 0)) {
+      const isFirst = attempt.beside.size === 0;
+      if (isFirst && fleet.random() < fleet.policy.auditShare) {
+        return await audited(this.#inHand(frame, shard, attempt), this.#audit(signal));
+      }
+      fleet.hedges.earn();
+      return await hedged(this.#inHand(frame, shard, attempt));
     }
-    const isFirst = attempt.beside.size === 0;
-    if (isFirst && fleet.random() < fleet.policy.auditShare)
-      return await this.#audited(frame, shard, attempt);
-    fleet.hedges.earn();
-    return await this.#hedged(frame, shard, attempt);
+    if (this.#canStepDown(frame, shard, attempt)) {
+      return await steppedDown(this.#inHand(frame, shard, attempt));
+    }
+    return await this.#settled(frame, shard, await this.#call(frame, shard, signal), attempt);
+  }
+
+  #inHand(frame: Frame, shard: Shard, attempt: Attempt): CallInHand {
+    const beside = new Set([...attempt.beside, shard]);
+    return {
+      fleet: this.#options.fleet,
+      shard,
+      bulk: frame.bulk,
+      signal: attempt.signal,
+      call: (signal) => this.#call(frame, shard, signal),
+      judge: (result) => this.#judged(frame, shard, result),
+      settle: (result) => this.#settled(frame, shard, result, attempt),
+      elsewhere: (signal) => this.#attempt(new Set(frame.slots), { ...attempt, beside, signal }),
+    };
+  }
+
+  #audit(signal: AbortSignal): Audit {
+    const { layer, hidden, assignment } = this.#options;
+    return {
+      hidden,
+      unitOf: (slot) => ({ layer, expert: assignment.experts[slot]! }),
+      ask: async (shard, slot) => {
+        const row = rowOf(slot, assignment.k);
+        const asks = [0, assignment.experts[slot]!];
+        const again: Frame = { owner: 0, bulk: false, rows: [row], asks, slots: [slot] };
+        const result = await this.#call(again, shard, signal);
+        return result instanceof RpcError ? undefined : result.rows;
+      },
+    };
   }
 
   /** Its answer, or what came instead. */
@@ -159,115 +174,6 @@ export class Delivery {
       );
     }
     return { pieces: [], failed: new Map(frame.slots.map((slot) => [slot, result])) };
-  }
-
-  /** Sent to a second shard where it is late and the budget allows, or where it is very late; the first answer wins. */
-  async #hedged(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
-    const { fleet } = this.#options;
-    const { lateMs, lostMs } = this.#lateness(frame);
-    const first = new Leash(attempt.signal);
-    const second = new Leash(attempt.signal);
-    try {
-      const call = this.#call(frame, shard, first.signal);
-      let result = await Promise.race([call, wait(lateMs, call)]);
-      if (result !== undefined) return await this.#settled(frame, shard, result, attempt);
-      const isHedge = fleet.hedges.spend();
-      if (isHedge) fleet.calls.hedged++;
-      else {
-        result = await Promise.race([call, wait(lostMs - lateMs, call)]);
-        if (result !== undefined) return await this.#settled(frame, shard, result, attempt);
-        fleet.calls.retried++;
-      }
-      const other = this.#elsewhere(frame, shard, { ...attempt, signal: second.signal });
-      const outcome = await firstWhole(
-        call.then((ended) => this.#judged(frame, shard, ended)),
-        other,
-      );
-      if (outcome === undefined) {
-        second.cut(); // what it waits for beside this call may be worse than what is allowed now
-        return await this.#settled(frame, shard, await call, attempt);
-      }
-      if (isHedge && outcome.pieces.every((piece) => piece.shard !== shard)) fleet.calls.hedgeWins++;
-      return outcome;
-    } finally {
-      first.cut();
-      second.cut();
-    }
-  }
-
-  /** The only exact copy of an expert: where it is very late, what the rows allow stands in. */
-  async #stepDown(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
-    const leash = new Leash(attempt.signal);
-    try {
-      const call = this.#call(frame, shard, leash.signal);
-      const ms = stepDownFactor * this.#lateness(frame).lostMs;
-      const result = await Promise.race([call, wait(ms, call)]);
-      const late = new RpcError('unavailable', `shard ${shard.address}: no answer in ${Math.round(ms)} ms`);
-      return await this.#settled(frame, shard, result ?? late, attempt);
-    } finally {
-      leash.cut();
-    }
-  }
-
-  /** Asked of two shards; the answer is used once both agree, or it is known which of them to believe. */
-  async #audited(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
-    const { fleet, hidden, layer } = this.#options;
-    const { signal } = attempt;
-    fleet.calls.audited++;
-    const leash = new Leash(signal);
-    try {
-      const call = this.#call(frame, shard, leash.signal);
-      const own = call.then((ended) => this.#judged(frame, shard, ended));
-      const other = this.#elsewhere(frame, shard, { ...attempt, signal: leash.signal });
-      const first = await firstWhole(own, other);
-      if (first === undefined) {
-        leash.cut();
-        return await this.#settled(frame, shard, await call, attempt);
-      }
-      // Whoever is very late has no say.
-      const { lostMs } = this.#lateness(frame);
-      const both = Promise.all([own, other]);
-      const pair = await Promise.race([both, wait(lostMs, both)]);
-      if (pair === undefined || pair.some(({ failed }) => failed.size > 0)) return first;
-      const difference = firstDifference(pair[0], pair[1], hidden);
-      if (difference === undefined) return first;
-      fleet.calls.mismatches++;
-      const expert = this.#options.assignment.experts[difference.slot]!;
-      const row = rowOf(difference.slot, this.#options.assignment.k);
-      const liar = await settleMismatch({
-        fleet,
-        unit: { layer, expert },
-        difference,
-        ask: (asked) => this.#askAgain(asked, row, expert, difference.slot, signal),
-        signal,
-      });
-      if (liar === shard) return pair[1];
-      return pair[0];
-    } finally {
-      leash.cut();
-    }
-  }
-
-  #lateness({ bulk }: Frame): Lateness {
-    const { latencies } = this.#options.fleet;
-    return lateness(bulk ? latencies.bulk : latencies.short);
-  }
-
-  /** The frame's slots by other shards, while this one is still at them. */
-  #elsewhere(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
-    return this.#attempt(new Set(frame.slots), { ...attempt, beside: new Set([...attempt.beside, shard]) });
-  }
-
-  async #askAgain(
-    shard: Shard,
-    row: number,
-    expert: number,
-    slot: number,
-    signal: AbortSignal,
-  ): Promise<Float32Array | undefined> {
-    const frame: Frame = { owner: 0, bulk: false, rows: [row], asks: [0, expert], slots: [slot] };
-    const result = await this.#call(frame, shard, signal);
-    return result instanceof RpcError ? undefined : result.rows;
   }
 
   /** For rows with a slot that no copy may be asked for: the next best expert, none, a wait for a copy, or the end. */
@@ -399,21 +305,6 @@ function rowOf(slot: number, k: number): number {
 
 function expertsOf({ asks }: Frame): number[] {
   return [...new Set(asks.filter((_, i) => i % 2 === 1))];
-}
-
-function joined(outcomes: readonly Outcome[]): Outcome {
-  return {
-    pieces: outcomes.flatMap(({ pieces }) => pieces),
-    failed: new Map(outcomes.flatMap(({ failed }) => [...failed])),
-  };
-}
-
-/** The first that has not failed; undefined as soon as `own` has. */
-async function firstWhole(own: Promise<Outcome>, other: Promise<Outcome>): Promise<Outcome | undefined> {
-  const first = await Promise.race([own, other]);
-  if (first.failed.size === 0) return first;
-  const ended = await own;
-  return ended.failed.size === 0 ? ended : undefined;
 }
 
 function gather(x: Float32Array, rows: readonly number[], hidden: number): Float32Array {
