@@ -65,6 +65,7 @@ export async function steppedDown(inHand: CallInHand): Promise<Outcome> {
     const call = inHand.call(leash.signal);
     const ms = stepDownFactor * latenessOf(inHand).lostMs;
     const result = await Promise.race([call, wait(ms, call)]);
+    if (result === undefined) shard.noteSilence();
     const late = new RpcError('unavailable', `shard ${shard.address}: no answer in ${Math.round(ms)} ms`);
     return await inHand.settle(result ?? late);
   } finally {

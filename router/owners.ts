@@ -45,7 +45,11 @@ export class Owners {
 
   #find(expert: number, allowed: number): Owner | undefined {
     const { copies, usable, random } = this.#options;
-    const best = bestCopies(copies(expert), allowed, usable);
+    const held = copies(expert);
+    // Where something else may stand in, nobody waits again and again for a shard that does not answer.
+    const answering = (each: Shard) => usable(each) && !each.silent;
+    const best =
+      (allowed > 0 ? bestCopies(held, allowed, answering) : undefined) ?? bestCopies(held, allowed, usable);
     const shard = best && choose(best.copies, this.#shards, random);
     if (best === undefined || shard === undefined) return undefined;
     const known = this.#shards.indexOf(shard);

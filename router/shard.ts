@@ -93,6 +93,7 @@ const retryProofMs = 200;
 const tellMs = 10_000;
 /** What a first call is thought to take. */
 const unknownMs = 1;
+const silenceMs = 1_000;
 /** Cost of a shard that said it is busy: any other is better. */
 const busyCostMs = 1e6;
 
@@ -108,6 +109,7 @@ export class Shard {
   #lastHeld: readonly HoldingRange[] = [];
   #inFlight = 0;
   #busyUntil = 0;
+  #silentUntil = 0;
   /** A cordon outlasts a connection to the same process. */
   #cordon = { until: 0, instance: '' };
   /** Units to prove first: those of wrong answers. */
@@ -202,6 +204,15 @@ export class Shard {
     } finally {
       this.#inFlight--;
     }
+  }
+
+  /** A call was not answered in a long time: for a second, whoever may ask others does. */
+  noteSilence(): void {
+    this.#silentUntil = performance.now() + silenceMs;
+  }
+
+  get silent(): boolean {
+    return performance.now() < this.#silentUntil;
   }
 
   /** It has answered wrongly: no more calls until the cordon is over and it is proven again. */

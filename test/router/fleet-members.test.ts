@@ -359,6 +359,26 @@ describe('down the ladder', () => {
     expect(stateOf(fleet, 'own')).toBe('cordoned');
   });
 
+  test('a shard that does not answer is left for a standby after a while, and then at once', async () => {
+    const fleet = await fleetOf([
+      memberOf('own', await createTestShard(), hanging()),
+      memberOf('standby', await shardOf('low', everyExpert, true)),
+    ]);
+    for (let i = 0; i < 3_000; i++) fleet.latencies.short.late.learn(1);
+    const took: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const startedAt = performance.now();
+      const given = await dispatch({ fleet, ...rowFor(4), ladder: Uint8Array.of(2) });
+      took.push(performance.now() - startedAt);
+      expect(given.degraded).toEqual([{ row: 0, rung: 'standby' }]);
+    }
+    expect(took[0]).toBeGreaterThan(100);
+    expect(Math.max(took[1]!, took[2]!)).toBeLessThan(60);
+    // Who allows nothing goes on asking the only shard there is.
+    const { failed } = await dispatch({ fleet, ...rowFor(4), deadlineMs: 50 });
+    expect(failed.get(0)).toMatchObject({ code: 'deadline' });
+  });
+
   test('a standby that comes while a row waits is used', async () => {
     const half = memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }));
     const fleet = await fleetOf([half], { policy: { patienceMs: 5_000 } });
