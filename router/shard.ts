@@ -10,7 +10,8 @@ import { Conduct } from './conduct.ts';
 import { MeanLatency, type Quantile } from './latency.ts';
 import { type Link, openLink, ServesSiblings } from './link.ts';
 import type { Member } from './member.ts';
-import { askGoldens, holds, type Proof, sampleUnits, type Unit, unitAt, unitsIn } from './proof.ts';
+import { type Proof, sampleUnits, type Unit } from './proof.ts';
+import { askInRounds } from './rounds.ts';
 import { type ShardEvent, type ShardState, transition } from './states.ts';
 
 export type FleetLog = (level: 'info' | 'warn', message: string) => void;
@@ -87,8 +88,6 @@ const firstSample = 8;
 const paroleSample = 64;
 /** Of one that may be innocent. */
 const suspicionMs = 250;
-/** A golden row that found the shard busy or silent is asked for again. */
-const retryProofMs = 200;
 /** A shard keeps a placement before it answers. */
 const tellMs = 10_000;
 /** What a first call is thought to take. */
@@ -357,37 +356,31 @@ export class Shard {
   }
 
   async #proveByGoldens(link: Link, proof: Proof, sample: number): Promise<void> {
-    const { roundMs, leastPauseMs } = this.#options.pace;
     // One that slept through a cordon is not to go on: with its one unit it would prove what needs a larger sample.
     const validation = ++this.#validations;
-    const isCurrent = () =>
-      this.#link === link && this.#validations === validation && !this.#closing.signal.aborted;
-    let units = [...this.#suspects, ...sampleUnits(link.holdings, sample, Math.random())];
-    let next = Math.floor(Math.random() * 0x10000);
-    while (isCurrent() && (this.#state === 'validating' || this.#state === 'available')) {
-      try {
-        units = units.filter((unit) => holds(link.holdings, unit)); // it may have been told to let some go
-        this.counters.proofs += units.length;
-        const run: typeof link.run = (request, options) => link.run(request, options);
-        const { signal } = this.#closing;
-        const fault = await askGoldens({ proof, offer: link.offer, run, units, signal });
-        if (!isCurrent()) return;
-        if (fault !== undefined) return this.accuse(`a golden row was answered wrongly: ${fault}`, units);
-        if (this.#move('proven')) {
-          this.#suspects = [];
-          this.#options.onChange();
-        }
-        await this.#pause(Math.max(leastPauseMs, roundMs / Math.max(1, unitsIn(link.holdings))));
-        const unit = unitAt(link.holdings, next++);
-        units = unit === undefined ? [] : [unit];
-      } catch (cause) {
-        // No answer is no wrong answer: what ails the connection shows by itself. Nor is it the shard's fault where the
-        // golden rows cannot be read here.
-        const { code, message } = toRpcError(cause);
-        if (code === 'internal') this.#log('warn', `cannot be checked: ${message}`);
-        await this.#pause(retryProofMs);
-      }
-    }
+    await askInRounds({
+      proof,
+      link,
+      first: [...this.#suspects, ...sampleUnits(link.holdings, sample, Math.random())],
+      pace: this.#options.pace,
+      pause: (ms) => this.#pause(ms),
+      signal: this.#closing.signal,
+      goesOn: () =>
+        this.#link === link &&
+        this.#validations === validation &&
+        !this.#closing.signal.aborted &&
+        (this.#state === 'validating' || this.#state === 'available'),
+      onAsked: (units) => {
+        this.counters.proofs += units;
+      },
+      onRight: () => {
+        if (!this.#move('proven')) return;
+        this.#suspects = [];
+        this.#options.onChange();
+      },
+      onWrong: (fault, units) => this.accuse(`a golden row was answered wrongly: ${fault}`, units),
+      onUnable: (message) => this.#log('warn', `cannot be checked: ${message}`),
+    });
   }
 
   async #parole(ms: number): Promise<void> {

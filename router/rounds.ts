@@ -1,0 +1,65 @@
+// Golden rows asked of one shard: a first few, then one after another for as long as it is connected. Knows no states.
+import { toRpcError } from '../rpc/errors.ts';
+import type { Link } from './link.ts';
+import { askGoldens, holds, type Proof, type Unit, unitAt, unitsIn } from './proof.ts';
+
+export interface RoundsOptions {
+  proof: Proof;
+  link: Link;
+  first: readonly Unit[];
+  pace: {
+    /** All units of a shard have been asked for once within it. Milliseconds. */
+    roundMs: number;
+    /** Between two golden rows at least. Milliseconds. */
+    leastPauseMs: number;
+  };
+  pause: (ms: number) => Promise<void>;
+  signal: AbortSignal;
+  goesOn: () => boolean;
+  onAsked: (units: number) => void;
+  onRight: () => void;
+  /** The last that is called. */
+  onWrong: (fault: string, units: readonly Unit[]) => void;
+  /** They cannot be compared here. */
+  onUnable: (message: string) => void;
+}
+
+/** A golden row that found the shard busy or silent is asked for again. */
+const retryMs = 200;
+
+export async function askInRounds({
+  proof,
+  link,
+  first,
+  pace: { roundMs, leastPauseMs },
+  pause,
+  signal,
+  goesOn,
+  onAsked,
+  onRight,
+  onWrong,
+  onUnable,
+}: RoundsOptions): Promise<void> {
+  let units = first;
+  let next = Math.floor(Math.random() * 0x10000);
+  while (goesOn()) {
+    try {
+      units = units.filter((unit) => holds(link.holdings, unit)); // it may have been told to let some go
+      onAsked(units.length);
+      const run: Link['run'] = (request, options) => link.run(request, options);
+      const fault = await askGoldens({ proof, offer: link.offer, run, units, signal });
+      if (!goesOn()) return;
+      if (fault !== undefined) return onWrong(fault, units);
+      onRight();
+      await pause(Math.max(leastPauseMs, roundMs / Math.max(1, unitsIn(link.holdings))));
+      const unit = unitAt(link.holdings, next++);
+      units = unit === undefined ? [] : [unit];
+    } catch (cause) {
+      // No answer is no wrong answer: what ails the connection shows by itself. Nor is it the shard's fault where the
+      // golden rows cannot be read here.
+      const { code, message } = toRpcError(cause);
+      if (code === 'internal') onUnable(message);
+      await pause(retryMs);
+    }
+  }
+}
