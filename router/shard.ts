@@ -93,6 +93,8 @@ const tellMs = 10_000;
 /** What a first call is thought to take. */
 const unknownMs = 1;
 const silenceMs = 1_000;
+/** A call that was given up late is taken for one of so many times that length. */
+const lateFactor = 4;
 /** Cost of a shard that said it is busy: any other is better. */
 const busyCostMs = 1e6;
 
@@ -432,9 +434,11 @@ export class Shard {
     if (code !== 'cancelled' && code !== 'deadline') return;
     const { median, late } = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
     const ms = now - startedAt;
-    if (!bulk) this.#mean.learnAtLeast(ms, now, median.value ?? unknownMs);
+    const isLate = late.value !== undefined && ms >= late.value;
+    // How much longer it would have taken nobody knows; to ask it again soon would cost as much again.
+    if (!bulk) this.#mean.learnAtLeast(isLate ? lateFactor * ms : ms, now, median.value ?? unknownMs);
     // Left out, the calls that hedges cut short would make every other one look late.
-    if (late.value !== undefined && ms >= late.value) late.learn(ms);
+    if (isLate) late.learn(ms);
   }
 
   /** A state that lasts is told once, not at each attempt. */
