@@ -53,11 +53,13 @@ export async function discover(
     return poll({ first, look, everyMs: everyMs ?? FILE_EVERY, log, what });
   }
   const look = () => lookUp(source.dns, names);
+  let failed = '';
   const first = await look().catch((error: Error) => {
-    log('warn', `${error.message}; it is asked for again and again`);
+    failed = error.message;
+    log('warn', `${failed}; it is asked for again and again`);
     return [];
   });
-  return poll({ first, look, everyMs: everyMs ?? DNS_EVERY, log, what });
+  return poll({ first, failed, look, everyMs: everyMs ?? DNS_EVERY, log, what });
 }
 
 function fixed(addresses: readonly string[]): Discovery {
@@ -93,15 +95,17 @@ function settled(read: () => Promise<string>, name: string): () => Promise<strin
 
 interface PollOptions extends Required<Pick<DiscoverOptions, 'log' | 'what'>> {
   first: readonly string[];
+  /** What went wrong with it, where something did, and was told. */
+  failed?: string;
   /** Undefined: nothing is known yet. */
   look: () => Promise<readonly string[] | undefined>;
   everyMs: number;
 }
 
-function poll({ first, look, everyMs, log, what }: PollOptions): Discovery {
+function poll({ first, failed: atFirst = '', look, everyMs, log, what }: PollOptions): Discovery {
   let addresses = first;
   let onChange: (addresses: readonly string[]) => void = () => {};
-  let failed = '';
+  let failed = atFirst;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   const again = () => {

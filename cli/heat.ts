@@ -1,12 +1,13 @@
 // `expertgrid heat`: which experts of a running gateway are hot, drawn in the terminal.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
-import { askHeat } from './ask-heat.ts';
+import { apiKeyFlag, askHeat } from './ask-heat.ts';
 import { flag, integer } from './flags.ts';
 import { heatMap } from './heat-map.ts';
 
 interface HeatFlags {
   watch: number | boolean;
+  apiKey?: string;
 }
 
 /** Seconds between two looks, where nothing else is said. */
@@ -16,28 +17,30 @@ const CLEAR = '\x1b[H\x1b[2J';
 export function heatCommand(): Command {
   return new Command('heat')
     .description("Draw a gateway's heat: rows by layer and expert, and who is hottest and coldest.")
-    .argument('<url>', 'address of the gateway, or a file with its answer')
+    .argument('<url|file>', 'address of the gateway, or a file with its answer')
     .addOption(
       flag('--watch [seconds]', `draw again and again, every ${WATCH} seconds unless said`)
         .argParser(integer({ min: 1, max: 3600 }))
         .default(false),
     )
-    .action(async (from: string, { watch }: HeatFlags) => {
-      if (watch === false) return void process.stdout.write(await draw(from));
+    .addOption(apiKeyFlag())
+    .action(async (from: string, { watch, apiKey }: HeatFlags) => {
+      if (watch === false) return void process.stdout.write(await draw(from, apiKey));
       const seconds = watch === true ? WATCH : watch;
       for (;;) {
-        const drawn = await draw(from);
+        const drawn = await draw(from, apiKey);
         process.stdout.write(process.stdout.isTTY ? CLEAR + drawn : `${drawn}\n`);
         await delay(Number(seconds) * 1000);
       }
     });
 }
 
-async function draw(from: string): Promise<string> {
-  const heat = await askHeat(from);
+async function draw(from: string, apiKey: string | undefined): Promise<string> {
+  const heat = await askHeat(from, { apiKey });
   const { isTTY, columns = 80 } = process.stdout;
   const colour = isTTY && (process.env.NO_COLOR ?? '') === '';
   const rows = Math.round(heat.counts[0]?.reduce((sum, count) => sum + count, 0) ?? 0);
+  if (rows === 0) return 'no rows have been sent to experts yet\n';
   const title = `${rows} rows a layer, those of ${heat.halfLifeSeconds / 60} minutes ago counted by half`;
   return `${title}\n\n${heatMap(heat, isTTY ? { columns, colour } : {})}\n`;
 }

@@ -1,4 +1,5 @@
-// One expert shard as a child process: started, watched, started again on its port when it dies, asked to leave.
+// One expert shard as a child process: started, watched, started again on its port when it dies, asked to leave. One that was
+// drained by somebody else has left for good.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -11,6 +12,8 @@ const FIRST_WAIT = 200;
 const LONGEST_WAIT = 5_000;
 /** A shard that served so long was healthy. */
 const HEALTHY = 10_000;
+/** Twins in the environment that can be meant for one shard only; each of several children would take them for its own. */
+const OF_ONE_SHARD = ['METRICS_PORT', 'NAME', 'STATE', 'MEMORY', 'STANDBY'];
 
 export interface ShardProcessOptions {
   /** Of each model: directory of the bundle, and experts as shorthand, such as 0-23. */
@@ -64,6 +67,10 @@ export class ShardProcess {
     const child = spawn(process.execPath, [fileURLToPath(sibling('main')), 'shard', ...flags], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,
+      env: {
+        ...process.env,
+        ...Object.fromEntries(OF_ONE_SHARD.map((name) => [`EXPERTGRID_${name}`, undefined])),
+      },
     });
     this.#child = child;
     const startedAt = performance.now();
@@ -81,7 +88,9 @@ export class ShardProcess {
       child.on('exit', (code, signal) => {
         const how = signal === null ? `exited with ${code}` : `was ended by ${signal}`;
         reject(new Error(`the shard of experts ${this.#experts} ${how} before it served`));
-        if (this.#port !== 0) this.#onDeath(how, performance.now() - startedAt);
+        if (this.#port === 0) return;
+        if (code === 0) this.#onLeft();
+        else this.#onDeath(how, performance.now() - startedAt);
       });
     });
   }
@@ -115,6 +124,13 @@ export class ShardProcess {
   /** For errors and logs: `0-23`, or of several models `0-23, 0-47`. */
   get #experts(): string {
     return this.#options.holds.map(({ experts }) => experts).join(', ');
+  }
+
+  /** Nothing but a drain ends it with 0: an operator has it replaced, or wants it gone. */
+  #onLeft(): void {
+    if (this.#stopping) return;
+    const { log } = this.#options;
+    log.warn({ experts: this.#experts, port: this.#port }, 'shard was drained; it is not started again');
   }
 
   #onDeath(how: string, servedMs: number): void {

@@ -1,4 +1,4 @@
-// What calls have taken of late: a shard's mean, which forgets, and the fleet's 95th percentile. Pure; time is given.
+// What calls have taken of late: a shard's mean, which forgets, and quantiles of the fleet's. Pure; time is given.
 
 /** Weight of the newest call. */
 const newest = 0.1;

@@ -285,9 +285,9 @@ export class Shard {
         failures = 0;
         this.#use(link);
         const { message } = await link.lost;
-        this.#lose(message);
+        const hasLeft = this.#lose(message);
         waitMs = reconnectDelayMs(0, Math.random());
-        await this.#sitOutBan(this.#conduct.lose(performance.now()));
+        if (!hasLeft) await this.#sitOutBan(this.#conduct.lose(performance.now()));
       } catch (cause) {
         const { code, message } = toRpcError(cause);
         const refused = code === 'incompatible' || code === 'unproven';
@@ -306,8 +306,8 @@ export class Shard {
       await transport.call(method, params, { deadlineMs: tellMs });
     } catch (cause) {
       const { code, message } = toRpcError(cause);
-      // Who does not know the method does not move; of a connection that is lost there is word already.
-      if (code !== 'unknown_method' && code !== 'unavailable')
+      // Who does not know the method does not move; of one that is lost or leaves there is word already.
+      if (!['unknown_method', 'unavailable', 'draining'].includes(code))
         this.#log('warn', `refuses ${method}: ${message}`);
     }
   }
@@ -393,13 +393,17 @@ export class Shard {
     this.#prove(link, paroleSample);
   }
 
-  #lose(message: string): void {
+  /** Whether it had said that it would leave. */
+  #lose(message: string): boolean {
     this.#lastHeld = this.#link?.holdings ?? this.#lastHeld;
     this.#link = undefined;
+    const leaving = this.#state === 'draining';
     this.#move('lost');
-    if (this.#closing.signal.aborted) return;
-    this.#log('warn', `is lost: ${message}`);
+    if (this.#closing.signal.aborted) return leaving;
+    if (leaving) this.#log('info', 'has left service');
+    else this.#log('warn', `is lost: ${message}`);
     this.#options.onChange();
+    return leaving;
   }
 
   #changed(): void {
