@@ -1,17 +1,27 @@
 // Heat from a running gateway, or from a file with a gateway's answer. Knows no plan.
 import { readFile } from 'node:fs/promises';
+import type { Option } from 'commander';
 import { type ReadHeat, readHeat } from '../infra/placement/read-heat.ts';
+import { flag } from './flags.ts';
 
 /** A gateway answers within moments, or is too busy for its own callers. Milliseconds. */
 const PATIENCE = 10_000;
 
+export function apiKeyFlag(): Option {
+  return flag(
+    '--api-key <key>',
+    "an admin's key, where the gateway wants one; other users of this machine see flags, not the environment",
+  );
+}
+
 /** `from` is a gateway's address, with or without the path, or a file's path. Errors begin with it. */
 export async function askHeat(
   from: string,
-  { transitions = false }: { transitions?: boolean } = {},
+  { transitions = false, apiKey }: { transitions?: boolean; apiKey?: string | undefined } = {},
 ): Promise<ReadHeat> {
+  const isUrl = /^https?:\/\//.test(from);
   try {
-    return readHeat(JSON.parse(await (/^https?:\/\//.test(from) ? get(from, transitions) : read(from))));
+    return readHeat(JSON.parse(await (isUrl ? get(from, { transitions, apiKey }) : read(from))));
   } catch (cause) {
     throw new Error(`${from}: ${cause instanceof Error ? reasonOf(cause) : String(cause)}`, { cause });
   }
@@ -21,13 +31,21 @@ function read(path: string): Promise<string> {
   return readFile(path, 'utf8');
 }
 
-async function get(from: string, transitions: boolean): Promise<string> {
+async function get(
+  from: string,
+  { transitions, apiKey }: { transitions: boolean; apiKey: string | undefined },
+): Promise<string> {
   const url = new URL(from);
   if (url.pathname === '/') url.pathname = '/v1/experts/heat';
   if (transitions) url.searchParams.set('transitions', '1');
-  const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE) });
-  if (!response.ok) throw new Error(`answers ${response.status} to ${url.pathname}`);
-  return await response.text();
+  const response = await fetch(url, {
+    headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
+    signal: AbortSignal.timeout(PATIENCE),
+  });
+  if (response.ok) return await response.text();
+  const wanted = response.status === 401 || response.status === 403;
+  const advice = wanted ? '; give the key of an admin as --api-key or EXPERTGRID_API_KEY' : '';
+  throw new Error(`answers ${response.status} to ${url.pathname}${advice}`);
 }
 
 /** `fetch` says only that it failed; why is in its cause. */

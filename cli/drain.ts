@@ -22,7 +22,7 @@ export function drainCommand(): Command {
     .description('Take an expert shard out of service: its calls end, others take over, its process ends.')
     .argument('<host:port>', 'address of the shard', toAddress)
     .addOption(
-      flag('--timeout <seconds>', 'how long the calls in flight may take to end')
+      flag('--timeout <seconds>', 'how long to wait for its answer; the shard gives its calls 10 s to end')
         .argParser(integer({ min: 1, max: 600 }))
         .default(60),
     );

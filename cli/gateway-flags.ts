@@ -4,12 +4,13 @@ import type { Command, Option } from 'commander';
 import { DEVICES, type DeviceName } from '../model/devices/open.ts';
 import type { CallPolicy } from '../router/fleet.ts';
 import { type Rung, rungs } from '../router/ladder.ts';
+import { type AccessFlags, addAccessFlags } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import { bytes, flag, integer, port, several, share, shareOrNone } from './flags.ts';
 import { LOG_LEVELS } from './log.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
-export interface GatewayFlags extends SecurityFlags {
+export interface GatewayFlags extends SecurityFlags, AccessFlags {
   /** Each a bundle's directory, or `NAME=DIR`. */
   model?: string[];
   /** Each `NAME=MODEL:WEIGHT,…`. */
@@ -45,14 +46,14 @@ export function deviceFlag(): Option {
 }
 
 export function threadsFlag(): Option {
-  return flag('--threads <n>', 'threads of the CPU kernels, which serve all models together')
+  return flag('--threads <n>', 'threads of the CPU kernels, however many models they serve')
     .argParser(integer({ min: 1, max: 64 }))
     .default(availableParallelism(), 'one a core');
 }
 
 export function addGatewayFlags(command: Command): Command {
   const atLeastOne = integer({ min: 1 });
-  return addSecurityFlags(command)
+  command
     .addOption(
       flag(
         '--model <dir>',
@@ -97,7 +98,7 @@ export function addGatewayFlags(command: Command): Command {
     .addOption(
       flag(
         '--prefill-share <share>',
-        'of the time, how much prompts may take while others generate: more is faster for prompts, less smoother for others',
+        'of the time, what prompts may take while others generate: more is faster for prompts, less is smoother for the others',
       )
         .argParser(share)
         .default(0.7),
@@ -120,7 +121,7 @@ export function addGatewayFlags(command: Command): Command {
     .addOption(
       flag(
         '--hedge-budget <share>',
-        'of the expert calls, how many may go to a second shard because one is late',
+        'of the expert calls, how many may go to a second shard because the first is late',
       )
         .argParser(shareOrNone)
         .default(0.05),
@@ -131,16 +132,23 @@ export function addGatewayFlags(command: Command): Command {
         .default(0.001),
     )
     .addOption(
-      flag('--patience <ms>', 'how long a call waits for an expert that no shard serves at the moment')
+      flag(
+        '--patience <ms>',
+        'how long a call under way waits for an expert that no shard serves at the moment',
+      )
         .argParser(integer())
         .default(3_000),
     )
     .addOption(
-      flag('--degrade <rung>', 'what may stand in for such an expert, where a request does not say')
+      flag(
+        '--degrade <rung>',
+        'what may stand in for an expert that no shard serves, where a request does not say; each allows those before it',
+      )
         .choices(['none', ...rungs])
         .default('none'),
     )
     .addOption(flag('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'));
+  return addSecurityFlags(addAccessFlags(command));
 }
 
 /** How calls to experts are made. */

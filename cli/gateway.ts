@@ -1,5 +1,6 @@
 // `expertgrid gateway`: the API and the engine, over shards that run elsewhere.
 import { Command } from 'commander';
+import { openAccess } from './access-flags.ts';
 import { discover } from './discovery.ts';
 import { asUsage, flag } from './flags.ts';
 import {
@@ -23,9 +24,12 @@ export function gatewayCommand(): Command {
     .description('Serve the completion API over expert shards that run elsewhere.')
     .addOption(flag('--shards <host:port,…>', 'addresses of the expert shards').argParser(list))
     .addOption(
-      flag('--shards-dns <name:port>', 'or a name that is looked up every 2 s; an SRV name, _shards._tcp.…'),
+      flag(
+        '--shards-dns <name:port>',
+        'or a name that is looked up every 2 s; an SRV name (_shards._tcp.example) brings its ports',
+      ),
     )
-    .addOption(flag('--shards-file <file>', 'or a file with an address a line, which is watched'))
+    .addOption(flag('--shards-file <file>', 'or a file with a host:port a line, which is watched'))
     .addOption(
       flag(
         '--peers <host:port,…>',
@@ -41,12 +45,14 @@ export function gatewayCommand(): Command {
     const security = securityPaths(flags);
     const log = createLogger(logLevel);
     const aliases = await asUsage(command, () => watchAliases({ ...flags, models, log }));
+    const access = await asUsage(command, () => openAccess(flags, log));
     const found =
       peers && (await discover(peers, { what: 'gateways', log: (level, message) => log[level](message) }));
     await serveGateway({
       models,
       ...(found && { peerAddresses: () => found.addresses }),
       aliases: aliases.current,
+      access,
       host,
       port,
       device,

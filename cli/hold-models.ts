@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import { formatHoldings } from '../experts/holdings.ts';
 import type { Bundle } from '../model/bundle/bundle.ts';
+import type { WeightSource } from '../model/bundle/source.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { type DeviceName, openExpertDevice } from '../model/devices/open.ts';
 import { checkGoldens, type GoldenChecks } from './golden-checks.ts';
@@ -10,6 +11,7 @@ import { addUp } from './reading-report.ts';
 import { startReadAhead } from './start-read-ahead.ts';
 
 export interface OpenedExperts {
+  source: WeightSource;
   bundle: Bundle;
   units: readonly Unit[];
 }
@@ -50,7 +52,7 @@ export function holdModels(models: readonly OpenedExperts[], options: HoldOption
 }
 
 /** `experts 0-23 of 6 layers of nano (144 units, 5.1 MB)` */
-export function describeHeld({ bundle, units }: OpenedExperts): string {
+export function describeHeld({ bundle, units }: Pick<OpenedExperts, 'bundle' | 'units'>): string {
   const { config, manifest, dir } = bundle;
   const sizes = units.map(({ layer, expert }) => manifest.experts[layer]?.[expert]?.length ?? 0);
   const megabytes = sizes.reduce((sum, bytes) => sum + bytes, 0) / 1e6;
@@ -60,7 +62,7 @@ export function describeHeld({ bundle, units }: OpenedExperts): string {
 }
 
 async function holdModel(
-  { bundle, units }: OpenedExperts,
+  { source, bundle, units }: OpenedExperts,
   { device: name, threads, signal, readAfter, onLoading, onReading, onDamaged }: HoldOptions,
 ): Promise<HeldExperts> {
   const opened = openExpertDevice({ bundle, device: name, threads });
@@ -78,6 +80,7 @@ async function holdModel(
   const device = reading?.serve(opened) ?? opened;
   const checks = await checkGoldens(bundle, device, units);
   return {
+    source,
     bundle,
     units,
     device,

@@ -13,6 +13,7 @@ const verbs: Record<string, () => Promise<Command>> = {
   drain: async () => (await import('./drain.ts')).drainCommand(),
   heat: async () => (await import('./heat.ts')).heatCommand(),
   plan: async () => (await import('./plan.ts')).planCommand(),
+  key: async () => (await import('./key.ts')).keyCommand(),
 };
 
 const named = verbs[process.argv[2] ?? ''];
@@ -21,7 +22,8 @@ const commands = await Promise.all((named ? [named] : Object.values(verbs)).map(
 const program = new Command('expertgrid')
   .description('Serve Mixture-of-Experts language models whose experts live on machines of their own.')
   .version(version)
-  .showHelpAfterError('(add --help for what can be given)');
+  .showHelpAfterError('(add --help for what can be given)')
+  .addHelpText('after', '\nexpertgrid VERB --help tells the flags of a verb. To begin with: expertgrid up');
 
 for (const command of commands) program.addCommand(command.copyInheritedSettings(program).exitOverride());
 program.exitOverride();

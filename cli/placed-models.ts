@@ -50,8 +50,9 @@ export function placedModels({
   );
 }
 
-/** Its bytes are hashed and its golden answer compared before anyone may ask for it. */
-async function loadUnit({ bundle, device, checks }: HeldExperts, unit: Unit): Promise<void> {
+/** Its bytes are there, hashed, and its golden answer compared before anyone may ask for it. */
+async function loadUnit({ source, bundle, device, checks }: HeldExperts, unit: Unit): Promise<void> {
+  await source.bring([unit]);
   if (device.mapIn !== undefined) await bundle.readExpert(unit); // other devices read and hash while they load
   await device.load([unit]);
   device.mapIn?.(unit);

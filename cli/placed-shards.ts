@@ -87,15 +87,24 @@ export async function findShards(
   addresses: readonly string[],
   security: Security | undefined,
 ): Promise<FoundShard[]> {
-  const found = await Promise.all(
-    addresses.map(async (address): Promise<FoundShard> => {
-      const shard = new PlacedShard(address, security);
-      const status = await shard.status().catch((cause: Error) => {
-        throw new Error(`${address} does not say what it holds: ${cause.message}`, { cause });
-      });
-      return { shard, status };
-    }),
-  );
+  const shards = addresses.map((address) => new PlacedShard(address, security));
+  try {
+    return await askEach(shards);
+  } catch (error) {
+    for (const shard of shards) shard.close();
+    throw error;
+  }
+}
+
+async function askEach(shards: readonly PlacedShard[]): Promise<FoundShard[]> {
+  const asking = shards.map(async (shard): Promise<FoundShard> => {
+    const status = await shard.status().catch((cause: Error) => {
+      throw new Error(`${shard.address} does not say what it holds: ${cause.message}`, { cause });
+    });
+    return { shard, status };
+  });
+  await Promise.allSettled(asking); // none is still connecting when they are closed
+  const found = await Promise.all(asking);
   const names = found.map(({ status }) => status.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new Error(`two shards are called ${twice}; give each a --name of its own`);

@@ -8,6 +8,7 @@ import { createApi } from '../gateway/api/app.ts';
 import { type ApiServer, serve } from '../gateway/api/serve.ts';
 import { loadTextSide } from '../gateway/api/text-side.ts';
 import type { EngineClient, EngineStatus, Rung } from '../gateway/engine/messages.ts';
+import type { AccessOptions } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import type { OpenedModel } from './models.ts';
 import { progressBar } from './progress.ts';
@@ -23,6 +24,8 @@ export interface GatewayProcess {
   models: readonly OpenedModel[];
   /** Names that stand for some of them, as they are now. */
   aliases: () => Aliases;
+  /** Who may call, and what is noted of it. */
+  access: AccessOptions;
   host: string;
   port: number;
   device: EngineThreadData['device'];
@@ -105,6 +108,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     const app = createApi({
       models: served,
       aliases,
+      ...options.access,
       ...(peerAddresses !== undefined && { peerAddresses }),
       ...(degrade !== undefined && { degrade }),
       logger: log,
@@ -120,7 +124,8 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     const seconds = (performance.now() - startedAt) / 1000;
     const statuses = await Promise.all(served.map(({ engine }) => engine.status()));
     reading.hide();
-    process.stdout.write(readyText({ host, port: server.port, models, seconds, engines: statuses }));
+    const keyed = options.access.access !== undefined;
+    process.stdout.write(readyText({ host, port: server.port, models, seconds, engines: statuses, keyed }));
   } catch (error) {
     if (halting) return; // what fails while threads end needs no word
     process.stderr.write(`expertgrid: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -145,8 +150,10 @@ function readyText(facts: {
   seconds: number;
   /** Of each model. */
   engines: readonly EngineStatus[];
+  /** Callers need a key. */
+  keyed: boolean;
 }): string {
-  const { host, port, models, seconds, engines } = facts;
+  const { host, port, models, seconds, engines, keyed } = facts;
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const ids = models.map(({ id }) => id);
   // Several models may be over the same shards.
@@ -156,9 +163,10 @@ function readyText(facts: {
   const shards = `${connected} of ${addresses(all)} shards connected`;
   const ready = engines.every((engine) => engine.ready);
   const missing = ready ? '' : `; not every expert is held yet, see ${url}/health/ready`;
+  const key = keyed ? `-H "authorization: Bearer $EXPERTGRID_API_KEY" ` : '';
   return `ready in ${seconds.toFixed(1)} s: ${ids.join(', ')} at ${url}, ${shards}${missing}
 
-  curl -N ${url}/v1/completions -H 'content-type: application/json' \\
+  curl -N ${url}/v1/completions ${key}-H 'content-type: application/json' \\
     -d '{"model": "${ids[0]}", "prompt": "It was a fine morning, and", "max_tokens": 60, "stream": true}'
 
 `;

@@ -8,12 +8,10 @@ import { createShardMetrics } from '../experts/metrics.ts';
 import { serveMetrics } from '../experts/metrics-server.ts';
 import { placeHandlers } from '../experts/place.ts';
 import { createShardService, type ShardService } from '../experts/service.ts';
-import { openBundle } from '../model/bundle/bundle.ts';
 import type { DeviceName } from '../model/devices/open.ts';
 import { formatAddress, isLoopback } from '../rpc/address.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { listen } from '../rpc/server.ts';
-import { modelDirectory } from './files.ts';
 import { asUsage, bytes, flag, integer, port, several } from './flags.ts';
 import { deviceFlag, threadsFlag } from './gateway-flags.ts';
 import {
@@ -26,6 +24,7 @@ import {
 import { createLogger, LOG_LEVELS } from './log.ts';
 import { requireDistinct } from './models.ts';
 import { modelOffer } from './offer.ts';
+import { fetchExperts, openExperts, wantedExperts } from './open-experts.ts';
 import { placedModels } from './placed-models.ts';
 import { progressBar } from './progress.ts';
 import { readingReport } from './reading-report.ts';
@@ -86,20 +85,23 @@ export function shardCommand(): Command {
   const command = new Command('shard')
     .description('Hold experts of a model, or of several, and run rows on them for gateways.')
     .addOption(
-      flag('--model <dir>', "the bundle's directory; given again, experts of another model are held too")
+      flag(
+        '--model <dir|url>',
+        "the bundle's directory, or https://…/ to fetch experts from; again for another model",
+      )
         .argParser(several)
         .makeOptionMandatory(),
     )
     .addOption(
       flag(
         '--experts <list>',
-        '0-23 of every layer; 3:17,5:0-11 as layer:experts (with --standby: all); once for each --model, in their order',
+        '0-23 of every layer; 3:17,5:0-11 as layer:experts (with --standby, all unless given); once for each --model, in their order',
       ).argParser(several),
     )
     .addOption(
       flag(
         '--standby',
-        'its copies, of a bundle of lower precision, are for when nothing better is left',
+        'its copies, of a bundle of lower precision, are asked only when nothing better is left and a request allows it',
       ).default(false),
     )
     .addOption(flag('--name <name>', 'what placements call this shard; host:port unless given'))
@@ -109,7 +111,7 @@ export function shardCommand(): Command {
         'keeps the placement that this shard was given, and begins with it; --experts is then only the first one',
       ),
     )
-    .addOption(flag('--memory <size>', 'for experts, told to expertgrid plan --apply').argParser(bytes))
+    .addOption(flag('--memory <size>', 'for experts: what expertgrid plan --apply may fill').argParser(bytes))
     .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(7001))
     .addOption(deviceFlag())
@@ -127,7 +129,10 @@ export function shardCommand(): Command {
         .default(256),
     )
     .addOption(
-      flag('--check-every <ms>', 'one expert is held against its golden answer this often; 0: at start only')
+      flag(
+        '--check-every <ms>',
+        'every so often one expert is held against its golden answer; 0: at the start only',
+      )
         .argParser(integer())
         .default(1_000),
     )
@@ -159,15 +164,14 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     process.exitCode = 1;
     leaving.abort();
   };
-  const wanted = await asUsage(command, () => wantedOf(flags));
+  const wanted = await asUsage(command, () => wantedExperts(flags));
   const state = shardState(flags.state);
   const opened = await Promise.all(
-    wanted.map(async ({ dir, experts }) => {
-      const bundle = await openBundle(dir);
-      const kept = await state.read(bundle.manifest.identity);
-      const list = kept?.held ?? experts ?? (flags.standby ? `0-${bundle.config.experts - 1}` : '');
-      const units = await asUsage(command, () => (list === '' ? [] : parseHoldings(list, bundle.config)));
-      return { bundle, units, placement: kept?.placement };
+    wanted.map(async (each) => {
+      const options = { standby: flags.standby, dir: flags.state, state, signal: leaving.signal };
+      const { list, ...found } = await openExperts({ ...each, ...options });
+      const units = () => (list === '' ? [] : parseHoldings(list, found.bundle.config));
+      return { ...found, units: await asUsage(command, units) };
     }),
   );
   requireDistinct(opened.map(({ bundle }) => ({ dir: bundle.dir, identity: bundle.manifest.identity })));
@@ -290,25 +294,6 @@ async function drainService(service: ShardService, tellGateways: () => void): Pr
   return { safeToDelete: service.counts.inFlight === 0, ...service.counts };
 }
 
-/** Pairs of a model's directory and its experts; without experts all are meant. Throws where they are no pairs. */
-function wantedOf({
-  model,
-  experts,
-  standby,
-  state,
-}: ShardFlags): { dir: string; experts?: string | undefined }[] {
-  if (experts === undefined && !standby && state === undefined) {
-    throw new Error(
-      '--experts <list> says which it holds: 0-23, say; or --state <dir>, where it is placed later',
-    );
-  }
-  if (experts !== undefined && experts.length !== model.length) {
-    const [models, lists] = [model.length, experts.length];
-    throw new Error(`each --model has its --experts, in their order; ${models} and ${lists} are given`);
-  }
-  return model.map((dir, i) => ({ dir: modelDirectory(dir), experts: experts?.[i] }));
-}
-
 /** A signal in the meantime ends the process: there is nothing to drain yet. */
 async function hold(
   opened: readonly OpenedExperts[],
@@ -320,6 +305,7 @@ async function hold(
   const bar = child ? undefined : progressBar({ label: 'loading', format });
   const report = child ? undefined : readingReport({ log });
   try {
+    await fetchExperts(opened, signal);
     return await holdModels(opened, {
       ...options,
       ...(child && { readAfter: toldToRead() }),

@@ -1,5 +1,6 @@
 // `expertgrid up`: everything on one machine, a gateway and its expert shards, each shard a process of its own.
 import { Command } from 'commander';
+import { openAccess } from './access-flags.ts';
 import { asUsage, flag, integer } from './flags.ts';
 import {
   addGatewayFlags,
@@ -44,6 +45,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const named = await asUsage(command, () => namedModels(flags.model));
   const models = await openModels(named, flags);
   const aliases = await asUsage(command, () => watchAliases({ ...flags, models, log }));
+  const access = await asUsage(command, () => openAccess(flags, log));
   const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
   /** Each shard holds its share of every model. */
   const ranges = ({ experts }: OpenedModel) => split(experts, count);
@@ -60,6 +62,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
   await serveGateway({
     models,
     aliases: aliases.current,
+    access,
     host: flags.host,
     port: flags.port,
     device: flags.device,

@@ -21,12 +21,13 @@ export class Adoptions {
   }
 
   /**
-   * Somebody has found `epoch` served whole, and nobody who is connected acts on an earlier one. A caller that never said
-   * what it acts on holds nothing back: it is told what is held, and asks elsewhere.
+   * Somebody has found `epoch` served whole, and nobody who is connected acts on an earlier one. Nor on a later one: that
+   * may want here what `epoch` does not, and will be brought. A caller that never said what it acts on holds nothing back:
+   * it is told what is held, and asks elsewhere.
    */
   reached(epoch: number): boolean {
-    if (this.#witnessed < epoch) return false;
-    for (const adopted of this.#by.values()) if (adopted < epoch) return false;
+    if (this.#witnessed !== epoch) return false;
+    for (const adopted of this.#by.values()) if (adopted !== epoch) return false;
     return true;
   }
 }

@@ -48,6 +48,9 @@ export interface PlacedReport {
 
 /** Units told of together: gateways look at all holdings anew after each word of it. */
 const TOLD_AT_ONCE = 32;
+/** After each unit, so many times as long as it took, the cores are left to others: a move takes a fifth of one. */
+const IDLE_SHARE = 4;
+const LONGEST_IDLE = 100;
 /** After a unit that could not be loaded; doubles. Milliseconds. */
 const FIRST_RETRY = 200;
 const LONGEST_RETRY = 5_000;
@@ -186,7 +189,8 @@ export class PlacedModel {
     // Saved before the bytes go: a shard that is killed in between does not begin with them again.
     await this.#save();
     await gone;
-    await unload(surplus);
+    // One by one: all at once would keep the thread from its calls for longer than a step.
+    for (const unit of surplus) await this.#paced(() => unload([unit]));
     log('info', `holds what placement ${placement.epoch} wants: ${this.#held.size} experts`);
   }
 
@@ -213,10 +217,7 @@ export class PlacedModel {
   async #load(unit: Unit, isCurrent: () => boolean): Promise<boolean> {
     for (let waitMs = FIRST_RETRY; isCurrent(); waitMs = Math.min(2 * waitMs, LONGEST_RETRY)) {
       try {
-        const startedAt = performance.now();
-        await this.#options.load(unit);
-        // As long as it took, the thread is left to whoever is served.
-        await delay(Math.min(performance.now() - startedAt, 20));
+        await this.#paced(() => this.#options.load(unit));
         return true;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
@@ -225,6 +226,14 @@ export class PlacedModel {
       }
     }
     return false;
+  }
+
+  /** A move has no hurry; whoever is served has. */
+  async #paced(act: () => Promise<void>): Promise<void> {
+    const startedAt = performance.now();
+    await act();
+    if (this.#stopping.signal.aborted) return;
+    await delay(Math.min(IDLE_SHARE * (performance.now() - startedAt), LONGEST_IDLE));
   }
 
   #tell(): void {

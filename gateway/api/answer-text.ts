@@ -7,11 +7,12 @@ import { Utf8Stream } from './utf8.ts';
 
 export interface AnswerToken {
   id: number;
-  logprob?: number;
+  /** Null where nothing stands before the token. */
+  logprob?: number | null;
   top?: TokenLogprob[];
   digest?: string;
   route?: Route;
-  /** Code points of the answer's text before the token's first character. */
+  /** Code points of the choice's text before the token's first character. */
   offset: number;
 }
 
@@ -21,6 +22,17 @@ export interface Released {
   tokens: AnswerToken[];
   /** A stop string ended the text: nothing more may be pushed. */
   stopped: boolean;
+}
+
+export interface TextRules {
+  /** Strings that end the text. */
+  stops: readonly string[];
+  /** Leave the one that did in it. */
+  includeStop?: boolean;
+  /** Tokens whose text no stop string is looked for in. */
+  minTokens?: number;
+  /** Code points before the answer's text. */
+  offset?: number;
 }
 
 type HeldToken = AnswerToken & {
@@ -36,12 +48,16 @@ export class AnswerText {
   /** Code units decoded, and of those let out. */
   #decoded = 0;
   #released = 0;
-  #codePoints = 0;
+  #codePoints: number;
+  readonly #minTokens: number;
+  #tokens = 0;
   #held: HeldToken[] = [];
 
-  constructor(tokenizer: Tokenizer, stops: readonly string[]) {
+  constructor(tokenizer: Tokenizer, { stops, includeStop = false, minTokens = 0, offset = 0 }: TextRules) {
     this.#tokenizer = tokenizer;
-    this.#stops = new StopBuffer(stops);
+    this.#stops = new StopBuffer(stops, { include: includeStop });
+    this.#minTokens = minTokens;
+    this.#codePoints = offset;
   }
 
   push(token: Omit<AnswerToken, 'offset'>): Released {
@@ -52,7 +68,7 @@ export class AnswerText {
     // A character begun and not complete will take at least one code unit: the token waits for that one.
     const end = this.#decoded + (this.#utf8.pending ? 1 : 0);
     this.#held.push({ ...token, offset, start, end });
-    const out = this.#stops.push(text);
+    const out = ++this.#tokens > this.#minTokens ? this.#stops.push(text) : { text, stopped: false };
     return this.#release(out.text, out.stopped);
   }
 

@@ -1,23 +1,40 @@
 // Runs one generation and yields its choice as text: engine parts in, pieces of text and exactly one finish out. Knows
 // no wire format.
-import type { DegradedHops, EngineClient, FinishReason, GenerationRequest } from '../engine/messages.ts';
-import { AnswerText, type AnswerToken } from './answer-text.ts';
+import type {
+  DegradedHops,
+  EngineClient,
+  FinishReason,
+  GenerationRequest,
+  PromptLogprob,
+} from '../engine/messages.ts';
+import { AnswerText, type AnswerToken, type TextRules } from './answer-text.ts';
+import { type EchoedPrompt, echoedPrompt } from './echo.ts';
 import { ApiError, ClientGone, fromGeneration } from './errors.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export interface ChoiceUsage {
+  /** 0 for a prompt's further choices: it is counted once. */
   promptTokens: number;
   /** The stop id, and the token that completed a stop string, included; nothing after. */
   completionTokens: number;
-  /** Undefined where the answer ended before the engine told. */
+  /** Of the prompt tokens that are counted here; undefined where the answer ended before the engine told. */
   cachedTokens: number | undefined;
   /** Absent: nothing stood in for an expert. */
   degradedHops?: DegradedHops;
 }
 
+/** Of one choice: its prompt where that is echoed, pieces of text, one finish. */
 export type AnswerEvent =
+  | { type: 'prompt'; index: number; prompt: EchoedPrompt }
   | { type: 'text'; index: number; text: string; tokens: AnswerToken[] }
-  | { type: 'finish'; index: number; reason: FinishReason; usage: ChoiceUsage };
+  | {
+      type: 'finish';
+      index: number;
+      reason: FinishReason;
+      /** The stop id that ended the answer, where one did. */
+      stopId?: number;
+      usage: ChoiceUsage;
+    };
 
 export interface AnswerOptions {
   engine: EngineClient;
@@ -25,7 +42,11 @@ export interface AnswerOptions {
   request: GenerationRequest;
   /** Place among the request's choices. */
   index: number;
-  stops: readonly string[];
+  /** The prompt was counted with another choice. */
+  countsPrompt: boolean;
+  /** Give the prompt first; `text` as the caller wrote it, undefined where that was ids. */
+  echo?: { text: string | undefined };
+  rules: TextRules;
   signal: AbortSignal;
   /** Called for every token that the engine gives. */
   onToken: (index: number) => void;
@@ -37,15 +58,27 @@ export async function* answer({
   tokenizer,
   request,
   index,
-  stops,
+  countsPrompt,
+  echo,
+  rules,
   signal,
   onToken,
 }: AnswerOptions): AsyncGenerator<AnswerEvent, void, undefined> {
-  const text = new AnswerText(tokenizer, stops);
+  let text: AnswerText | undefined;
   const stop = new AbortController();
+  const logprobs: PromptLogprob[] = [];
   let completionTokens = 0;
   for await (const part of engine.generate(request, AbortSignal.any([signal, stop.signal]))) {
     if (part.type === 'error') throw fromGeneration(part.error);
+    if (part.type === 'prompt') {
+      logprobs.push(...part.logprobs);
+      continue;
+    }
+    if (text === undefined) {
+      const prompt = echo && echoedPrompt([...request.prompt], echo.text, { tokenizer, logprobs });
+      text = new AnswerText(tokenizer, { ...rules, offset: prompt?.length ?? 0 });
+      if (prompt !== undefined) yield { type: 'prompt', index, prompt };
+    }
     if (part.type === 'token') {
       completionTokens++;
       onToken(index);
@@ -57,9 +90,9 @@ export async function* answer({
       }
       if (!released.stopped) continue;
       const usage = {
-        promptTokens: request.prompt.length,
+        promptTokens: countsPrompt ? request.prompt.length : 0,
         completionTokens,
-        cachedTokens: undefined,
+        cachedTokens: countsPrompt ? undefined : 0,
         ...hops(degradedHops),
       };
       yield { type: 'finish', index, reason: 'stop', usage };
@@ -67,10 +100,15 @@ export async function* answer({
     }
     const { text: rest, tokens, stopped } = text.end();
     if (rest.length > 0 || tokens.length > 0) yield { type: 'text', index, text: rest, tokens };
-    const { promptTokens, cachedTokens } = part;
-    const { completionTokens: generated, degradedHops } = part;
-    const usage = { promptTokens, completionTokens: generated, cachedTokens, ...hops(degradedHops) };
-    yield { type: 'finish', index, reason: stopped ? 'stop' : part.reason, usage };
+    const { promptTokens, cachedTokens, completionTokens: generated, degradedHops, stopId } = part;
+    const usage = {
+      promptTokens: countsPrompt ? promptTokens : 0,
+      completionTokens: generated,
+      cachedTokens: countsPrompt ? cachedTokens : 0,
+      ...hops(degradedHops),
+    };
+    const reason = stopped ? 'stop' : part.reason;
+    yield { type: 'finish', index, reason, ...(stopId !== undefined && { stopId }), usage };
     return;
   }
   if (signal.aborted) throw new ClientGone();

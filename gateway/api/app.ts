@@ -4,26 +4,35 @@ import { type Context, type Handler, Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { EngineClient, Rung } from '../engine/messages.ts';
+import { type Access, forAdmins, requireKey } from './access.ts';
 import type { Aliases } from './aliases.ts';
 import { parseFields, parseJson, readBody } from './body.ts';
+import { cacheSaltOf } from './cache-salt.ts';
 import { planChat } from './chat.ts';
 import { planCompletion } from './completions.ts';
 import { consoleFile } from './console.ts';
 import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
+import { allowOrigins } from './cross-origin.ts';
+import { DOCS_POLICY, docsPage } from './docs-page.ts';
 import { statusInTime } from './engine-status.ts';
-import { ApiError, badRequest, toApiError } from './errors.ts';
+import { ApiError, toApiError } from './errors.ts';
 import { createFingerprint } from './fingerprint.ts';
 import { health, healthReady, metricsPage } from './health.ts';
 import { expertHeat } from './heat.ts';
 import { createMetrics } from './metrics.ts';
 import { chooseModel, listModels, modelOfQuery, requireServed, type Served, showModel } from './models.ts';
+import { openApiDocument } from './openapi.ts';
 import { Peers, passOn } from './peers.ts';
 import { RequestRecord } from './request-record.ts';
 import { type Plan, respond } from './respond.ts';
 import { chatSchema, completionSchema } from './schema.ts';
 import type { CommonRequest } from './schema-fields.ts';
 import { listShards } from './shards.ts';
+import { refuseStreamOptions } from './stream-options.ts';
+import { textHandler } from './text-endpoints.ts';
 import type { TextSide } from './text-side.ts';
+import { detokenize, detokenizeSchema, tokenize, tokenizeSchema } from './tokens.ts';
+import type { UsageLine } from './usage-log.ts';
 
 type Env = { Variables: { record: RequestRecord } };
 
@@ -42,6 +51,12 @@ export interface ApiOptions {
   degrade?: Rung;
   /** `host:port` of all gateways over these shards, as they are known now; absent: this is the only one. */
   peerAddresses?: () => readonly string[];
+  /** Who may call; absent: everyone. */
+  access?: Access;
+  /** Web pages that may call, by origin; `*`: all. Absent or empty: none. */
+  corsOrigins?: readonly string[];
+  /** Told what each request that was admitted has used, when it is over. */
+  onUsage?: (line: UsageLine) => void;
   logger: Logger;
 }
 
@@ -52,6 +67,9 @@ export function createApi({
   limits: given,
   degrade,
   peerAddresses,
+  access,
+  corsOrigins = [],
+  onUsage,
   logger,
 }: ApiOptions): Hono<Env> {
   const metrics = createMetrics();
@@ -70,13 +88,19 @@ export function createApi({
   app.use(async (c, next) => {
     const { method, path, raw } = c.req;
     const givenId = c.req.header('x-request-id');
-    const record = new RequestRecord({ method, path, givenId, signal: raw.signal, logger, metrics });
+    const record = new RequestRecord({
+      ...{ method, path, givenId, signal: raw.signal, logger, metrics },
+      ...(onUsage !== undefined && { onUsage }),
+    });
     c.set('record', record);
     c.header('x-request-id', record.id);
     await next();
     c.header('openai-processing-ms', String(Math.round(record.elapsedMs)));
     if (!record.streaming) record.settle(c.res.status);
   });
+  // A browser asks whether it may call before it sends a key.
+  if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
+  if (access !== undefined) app.use(requireKey(access, { metrics }));
 
   route(
     app,
@@ -87,12 +111,19 @@ export function createApi({
   route(app, 'POST', '/chat/completions', completionHandler(chatSchema, planChat, { served, limits, peers }));
   route(app, 'GET', '/models', (c) => listModels(c, served));
   route(app, 'GET', '/models/:id{.+}', (c) => showModel(c, served));
-  route(app, 'GET', '/shards', (c) => listShards(c, modelOfQuery(c, served)));
-  route(app, 'GET', '/experts/heat', (c) => expertHeat(c, modelOfQuery(c, served)));
+  const ofModel = (show: (c: Context, context: ApiContext) => Response | Promise<Response>) =>
+    forAdmins((c) => show(c, modelOfQuery(c, served)));
+  route(app, 'GET', '/shards', ofModel(listShards));
+  route(app, 'GET', '/experts/heat', ofModel(expertHeat));
   route(app, 'GET', '/peer', (c) => c.json(card));
   route(app, 'GET', '/health', health);
   route(app, 'GET', '/health/ready', (c) => healthReady(c, served));
-  route(app, 'GET', '/metrics', (c) => metricsPage(c, { served, metrics }));
+  const counted = forAdmins((c) => metricsPage(c, { served, metrics }));
+  route(app, 'GET', '/metrics', counted);
+  route(app, 'POST', '/tokenize', textHandler(tokenizeSchema, tokenize, { served, limits }));
+  route(app, 'POST', '/detokenize', textHandler(detokenizeSchema, detokenize, { served, limits }));
+  route(app, 'GET', '/openapi.json', (c) => c.json(openApiDocument()));
+  route(app, 'GET', '/docs', (c) => c.html(docsPage(), 200, { 'content-security-policy': DOCS_POLICY }));
   routeConsole(app);
 
   app.notFound((c) => {
@@ -138,15 +169,17 @@ function completionHandler<Schema extends z.ZodType<CommonRequest>>(
     const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));
     requireServed(fields.model, served);
     const request = parseFields(schema, fields);
-    if (request.stream !== true && request.stream_options) {
-      const message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
-      throw badRequest(message, { param: 'stream_options', code: 'invalid_parameter_combination' });
-    }
+    refuseStreamOptions(request);
     const record = c.get('record');
     const context = chooseModel(request.model, request, { served, requestId: record.id });
     record.model = context.model.id;
     const planned = plan(request, context);
-    const passed = peers && (await passOn(c.req.raw, peers, { fields, model: context.model.id, planned }));
+    record.admit(planned.prompts.reduce((total, { prompt }) => total + prompt.length, 0));
+    const salt = cacheSaltOf({ named: request.cache_salt, owner: record.prefixOwner });
+    const asked = { fields, model: context.model.id, planned, salt };
+    const worth = peers !== undefined && context.engine.info.sharesPrefixes;
+    const passed = worth ? await passOn(c.req.raw, peers, asked) : undefined;
+    record.passedOn = passed !== undefined;
     return passed ?? (await respond(c, context, record, planned));
   };
 }

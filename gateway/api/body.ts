@@ -1,10 +1,10 @@
 // From a request's bytes to checked fields: JSON, then the schema, then OpenAI's words for what is wrong. Knows no endpoint.
 import type { z } from 'zod';
 import { ApiError, badRequest, ClientGone } from './errors.ts';
-import { issueError, unsupported } from './issues.ts';
+import { issueError, unsupportedFault } from './issues.ts';
 import { unsupportedFields } from './schema.ts';
 
-/** Values outside `prompt` that a request may hold; keeps the cost of checking one bounded. */
+/** Values outside `prompt` and `tokens` that a request may hold; keeps the cost of checking one bounded. */
 const MOST_VALUES = 50_000;
 
 /** The body as text, of at most `most` bytes; a body that says it is larger is not read at all. */
@@ -49,13 +49,14 @@ export function parseJson(text: string): Record<string, unknown> {
 export function parseFields<Schema extends z.ZodType>(
   schema: Schema,
   fields: Record<string, unknown>,
+  { unsupported = unsupportedFields }: { unsupported?: typeof unsupportedFields } = {},
 ): z.infer<Schema> {
-  const { prompt: _, ...small } = fields;
+  const { prompt: _prompt, tokens: _tokens, ...small } = fields;
   if (countValues(small, MOST_VALUES) > MOST_VALUES) {
     throw badRequest(`Your request holds more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
   }
   const supported = Object.fromEntries(
-    Object.entries(fields).filter(([name, value]) => isSupported(name, value)),
+    Object.entries(fields).filter(([name, value]) => isSupported(name, value, unsupported)),
   );
   const parsed = schema.safeParse(supported);
   if (!parsed.success) throw issueError(parsed.error.issues[0], supported);
@@ -63,13 +64,13 @@ export function parseFields<Schema extends z.ZodType>(
 }
 
 /** False for a known but unsupported field that asks for nothing; throws where it asks for something. */
-function isSupported(name: string, value: unknown): boolean {
-  if (!Object.hasOwn(unsupportedFields, name)) return true;
-  const neutral = unsupportedFields[name];
+function isSupported(name: string, value: unknown, unsupported: typeof unsupportedFields): boolean {
+  if (!Object.hasOwn(unsupported, name)) return true;
+  const neutral = unsupported[name];
   // Only what is small can be neutral; JSON.stringify fails on what is deep.
   const small = typeof value !== 'object' || value === null || countValues(value, 2) <= 2;
   if (small && neutral.includes(JSON.stringify(value))) return false;
-  const { message, code } = unsupported(name);
+  const { message, code } = unsupportedFault(name);
   const only = neutral.length > 0 ? ` Only ${neutral.join(', ')} is.` : '';
   throw badRequest(message + only, { param: name, code });
 }

@@ -1,9 +1,10 @@
 // POST /v1/chat/completions: messages in, the assistant's message out. Knows no engine beyond its limits.
+import type { AnswerToken } from './answer-text.ts';
 import { encodeChat } from './chat-prompt.ts';
 import type { ApiContext } from './context.ts';
 import { badRequest } from './errors.ts';
-import { chatLogprobs } from './logprobs.ts';
-import { allowance, refuseHopeless } from './prompts.ts';
+import { answerIds, chatLogprobs } from './logprobs.ts';
+import { allowance, choicesOf, refuseHopeless } from './prompts.ts';
 import type { Plan } from './respond.ts';
 import type { ChatRequest } from './schema.ts';
 import type { TemplateMessage } from './template.ts';
@@ -11,7 +12,7 @@ import type { Tokenizer } from './tokenizer.ts';
 import type { WireFormat } from './wire.ts';
 
 export function planChat(request: ChatRequest, context: ApiContext): Plan {
-  const { engine, tokenizer } = context;
+  const { engine, tokenizer, limits } = context;
   const { info } = engine;
   const { messages, max_tokens, max_completion_tokens } = request;
   if (typeof max_tokens === 'number' && typeof max_completion_tokens === 'number') {
@@ -19,11 +20,19 @@ export function planChat(request: ChatRequest, context: ApiContext): Plan {
     throw badRequest(message, { param: 'max_tokens', code: 'invalid_parameter_combination' });
   }
   const logprobs = logprobsOf(request);
-  const prompt = promptOf(messages.map(templateMessage), context);
+  const prompt = promptOfMessages(messages, context);
   const asked = max_completion_tokens ?? max_tokens ?? undefined;
   const maxTokens = allowance(prompt.length, 'messages', { asked, fallback: info.context, info });
-  const format = chatFormat(tokenizer, logprobs !== undefined);
-  return { request, prompts: [{ prompt, maxTokens }], logprobs, format };
+  const ids = request.return_token_ids === true;
+  return {
+    request,
+    prompts: [{ prompt, maxTokens }],
+    ...choicesOf(request, 1, limits),
+    echo: false,
+    logprobs,
+    ...(ids && { promptIds: prompt }),
+    format: chatFormat({ tokenizer, logprobs: logprobs !== undefined, ids }),
+  };
 }
 
 /** Text parts are lines of one content, as vLLM and llama.cpp join them; templates know `system` only. */
@@ -32,10 +41,12 @@ function templateMessage({ role, content }: ChatRequest['messages'][number]): Te
   return { role: role === 'developer' ? 'system' : role, content: text };
 }
 
-function promptOf(
-  messages: readonly TemplateMessage[],
+/** Ids of a conversation, ending where the assistant begins to write. Throws a 400 where there is no template, or it refuses. */
+export function promptOfMessages(
+  given: ChatRequest['messages'],
   { tokenizer, template, engine, model }: ApiContext,
 ): number[] {
+  const messages = given.map(templateMessage);
   if (template === undefined) {
     const message = `The model '${model.id}' has no chat template; use the completions endpoint.`;
     throw badRequest(message, { param: 'messages', code: 'chat_template_missing' });
@@ -70,29 +81,54 @@ function logprobsOf({ logprobs, top_logprobs }: ChatRequest): number | undefined
   throw badRequest(message, { param: 'top_logprobs', code: 'invalid_parameter_combination' });
 }
 
-function chatFormat(tokenizer: Tokenizer, logprobs: boolean): WireFormat {
+interface FormatOptions {
+  tokenizer: Tokenizer;
+  logprobs: boolean;
+  /** Tell the ids of the answer's tokens. */
+  ids: boolean;
+}
+
+function chatFormat({ tokenizer, logprobs, ids }: FormatOptions): WireFormat {
+  const logprobsOf = (tokens: readonly AnswerToken[]) => {
+    return logprobs ? { content: chatLogprobs(tokens, tokenizer), refusal: null } : null;
+  };
+  const idsOf = (tokens: readonly AnswerToken[], stopId?: number) => {
+    return ids ? { token_ids: answerIds(tokens, stopId) } : {};
+  };
   return {
     idPrefix: 'chatcmpl-',
     object: 'chat.completion',
     chunkObject: 'chat.completion.chunk',
-    opening: {
-      index: 0,
+    opening: (index) => ({
+      index,
       delta: { role: 'assistant', content: '', refusal: null },
       logprobs: null,
       finish_reason: null,
-    },
-    whole: ({ index, text, tokens, reason }) => ({
+    }),
+    whole: ({ index, text, tokens, reason, stopId }) => ({
       index,
       message: { role: 'assistant', content: text, refusal: null },
-      logprobs: logprobs ? { content: chatLogprobs(tokens, tokenizer), refusal: null } : null,
+      logprobs: logprobsOf(tokens),
       finish_reason: reason,
+      ...idsOf(tokens, stopId),
     }),
-    piece: ({ index, text, tokens }) => ({
+    piece: (event) => {
+      if (event.type === 'prompt') throw new Error('a chat echoes no prompt');
+      const { index, text, tokens } = event;
+      return {
+        index,
+        delta: { content: text },
+        logprobs: logprobsOf(tokens),
+        finish_reason: null,
+        ...idsOf(tokens),
+      };
+    },
+    finish: ({ index, reason, stopId }) => ({
       index,
-      delta: { content: text },
-      logprobs: logprobs ? { content: chatLogprobs(tokens, tokenizer), refusal: null } : null,
-      finish_reason: null,
+      delta: {},
+      logprobs: null,
+      finish_reason: reason,
+      ...idsOf([], stopId),
     }),
-    finish: ({ index, reason }) => ({ index, delta: {}, logprobs: null, finish_reason: reason }),
   };
 }

@@ -1,8 +1,9 @@
 // POST /v1/completions: text or ids in, text out. Knows no engine beyond its limits.
+import type { AnswerToken } from './answer-text.ts';
 import type { ApiContext } from './context.ts';
 import { badRequest } from './errors.ts';
-import { completionLogprobs } from './logprobs.ts';
-import { allowance, encodePrompt } from './prompts.ts';
+import { answerIds, completionLogprobs } from './logprobs.ts';
+import { allowance, choicesOf, encodePrompt } from './prompts.ts';
 import type { Plan } from './respond.ts';
 import { type CompletionRequest, parameterName } from './schema.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -14,10 +15,18 @@ const DEFAULT_MAX_TOKENS = 16;
 export function planCompletion(request: CompletionRequest, context: ApiContext): Plan {
   const { engine, tokenizer, bos, limits } = context;
   const { info } = engine;
+  const echo = request.echo === true;
   if (request.prompt.length > limits.prompts) {
     const message = `Invalid 'prompt': array too long. Expected an array with maximum length ${limits.prompts}, but got an array with length ${request.prompt.length} instead.`;
     throw badRequest(message, { param: 'prompt', code: 'array_above_max_length' });
   }
+  refuseSuffix(request, context);
+  if (request.max_tokens === 0 && !echo) {
+    const message =
+      "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, or 'echo' with it, but got 0 instead.";
+    throw badRequest(message, { param: 'max_tokens', code: 'integer_below_min_value' });
+  }
+  const choices = choicesOf(request, request.prompt.length, limits);
   const prompts = request.prompt.map((one, i) => {
     const param = request.prompt.length === 1 ? 'prompt' : parameterName(['prompt', i]);
     const prompt = encodePrompt(one, param, { tokenizer, bos, info });
@@ -25,30 +34,79 @@ export function planCompletion(request: CompletionRequest, context: ApiContext):
     return {
       prompt,
       maxTokens: allowance(prompt.length, 'prompt', { asked, fallback: DEFAULT_MAX_TOKENS, info }),
+      text: typeof one === 'string' ? one : undefined,
     };
   });
   const logprobs = request.logprobs ?? undefined;
-  return { request, prompts, logprobs, format: completionFormat(tokenizer, logprobs !== undefined) };
+  const told = { tokenizer, logprobs: logprobs !== undefined };
+  const ids = request.return_token_ids === true ? prompts.map(({ prompt }) => prompt) : undefined;
+  return {
+    request,
+    prompts,
+    ...choices,
+    echo,
+    // The best are found by their log-probabilities.
+    logprobs: logprobs ?? (choices.made > choices.wanted ? 0 : undefined),
+    promptLogprobs: echo ? logprobs : undefined,
+    format: completionFormat({
+      ...told,
+      promptIds: ids && ((index) => ids[Math.floor(index / choices.wanted)]),
+    }),
+  };
 }
 
-function completionFormat(tokenizer: Tokenizer, logprobs: boolean): WireFormat {
+function refuseSuffix({ suffix }: CompletionRequest, { model }: ApiContext): void {
+  if (!suffix) return;
+  const message = `Unsupported parameter: 'suffix' is not supported: the model '${model.id}' has no infill tokens.`;
+  throw badRequest(message, { param: 'suffix', code: 'unsupported_parameter' });
+}
+
+interface FormatOptions {
+  tokenizer: Tokenizer;
+  logprobs: boolean;
+  /** Of a choice, where ids are to be told. */
+  promptIds: ((index: number) => readonly number[] | undefined) | undefined;
+}
+
+function completionFormat({ tokenizer, logprobs, promptIds }: FormatOptions): WireFormat {
+  const begun = new Set<number>();
+  const logprobsOf = (tokens: readonly AnswerToken[]) => {
+    return logprobs ? completionLogprobs(tokens, tokenizer) : null;
+  };
+  /** The prompt's ids stand in the first chunk of each choice. */
+  const idsOf = (index: number, ids: readonly number[]) => {
+    if (promptIds === undefined) return {};
+    const prompt = begun.has(index) ? {} : { prompt_token_ids: promptIds(index) };
+    begun.add(index);
+    return { ...prompt, token_ids: ids };
+  };
   return {
     idPrefix: 'cmpl-',
     object: 'text_completion',
     chunkObject: 'text_completion',
-    opening: undefined,
-    whole: ({ index, text, tokens, reason }) => ({
-      text,
+    whole: ({ index, prompt, text, tokens, reason, stopId }) => ({
+      text: (prompt?.text ?? '') + text,
       index,
-      logprobs: logprobs ? completionLogprobs(tokens, tokenizer) : null,
+      logprobs: logprobsOf([...(prompt?.tokens ?? []), ...tokens]),
       finish_reason: reason,
+      ...idsOf(index, answerIds(tokens, stopId)),
     }),
-    piece: ({ index, text, tokens }) => ({
-      text,
+    piece: (event) => {
+      const { text, tokens } = event.type === 'prompt' ? event.prompt : event;
+      return {
+        text,
+        index: event.index,
+        logprobs: logprobsOf(tokens),
+        finish_reason: null,
+        ...idsOf(event.index, event.type === 'prompt' ? [] : answerIds(tokens)),
+      };
+    },
+    finish: ({ index, reason, stopId }) => ({
+      text: '',
       index,
-      logprobs: logprobs ? completionLogprobs(tokens, tokenizer) : null,
-      finish_reason: null,
+      logprobs: null,
+      finish_reason: reason,
+      ...idsOf(index, answerIds([], stopId)),
     }),
-    finish: ({ index, reason }) => ({ text: '', index, logprobs: null, finish_reason: reason }),
   };
 }

@@ -10,10 +10,14 @@ export interface Limits {
   bodyBytes: number;
   /** Most prompts in one completions request. */
   prompts: number;
+  /** Most answers in one request: prompts by choices of each. */
+  choices: number;
   /** How long a stream's headers wait for the engine's verdict; see admission.ts. */
   admissionMs: number;
   /** How long a stream's reader may take nothing before its generation is stopped. */
   stallMs: number;
+  /** How often a stream that has nothing to tell says that it lives. */
+  keepAliveMs: number;
   /** How long an answer that needs the engine's status waits for it. */
   statusMs: number;
 }
@@ -21,8 +25,10 @@ export interface Limits {
 export const defaultLimits: Limits = {
   bodyBytes: 10 * 1024 * 1024,
   prompts: 128,
+  choices: 128,
   admissionMs: 500,
   stallMs: 60_000,
+  keepAliveMs: 15_000,
   statusMs: 2_000,
 };
 

@@ -1,7 +1,8 @@
 // The one place where failures become HTTP: status, OpenAI's error envelope, headers. Knows no engine internals.
 import type { GenerationError } from '../engine/messages.ts';
 
-export type ErrorType = 'invalid_request_error' | 'rate_limit_error' | 'server_error';
+/** `requests` and `tokens` are what a caller's own limits count; `rate_limit_error` is of all callers together. */
+export type ErrorType = 'invalid_request_error' | 'rate_limit_error' | 'requests' | 'tokens' | 'server_error';
 
 export interface ErrorEnvelope {
   error: { message: string; type: ErrorType; param: string | null; code: string | null };
@@ -75,8 +76,13 @@ const RETRY_AFTER_MS = 1000;
 export function fromGeneration({ code, message, retryable, retryAfterMs }: GenerationError): ApiError {
   const { status, type } = generationStatus[code];
   const headers: Record<string, string> = { 'x-should-retry': String(retryable) };
-  if (retryable) headers['retry-after'] = String(Math.ceil((retryAfterMs ?? RETRY_AFTER_MS) / 1000));
+  if (retryable) Object.assign(headers, retryHeaders(retryAfterMs ?? RETRY_AFTER_MS));
   return new ApiError({ status, message, type, code, headers });
+}
+
+/** When to come again: in whole seconds for every client, in milliseconds for OpenAI's. */
+export function retryHeaders(ms: number): Record<string, string> {
+  return { 'retry-after': String(Math.ceil(ms / 1000)), 'retry-after-ms': String(Math.ceil(ms)) };
 }
 
 /** Anything thrown, as an answer. What was not foreseen tells the caller nothing; the log has it. */

@@ -74,7 +74,7 @@ function unionFault(
 
 function typeFault(expected: string, name: string, value: unknown): Fault {
   if (value === undefined) return missing(name);
-  if (expected === 'null') return unsupported(name);
+  if (expected === 'null') return unsupportedFault(name);
   const message = `Invalid type for '${name}': expected ${kind(expected)}, but got ${kindOf(value)} instead.`;
   return { message, code: 'invalid_type' };
 }
@@ -84,7 +84,7 @@ function missing(name: string): Fault {
 }
 
 /** A field that exists elsewhere and would change the answer here. */
-export function unsupported(name: string): Fault {
+export function unsupportedFault(name: string): Fault {
   return {
     message: `Unsupported parameter: '${name}' is not supported by this server.`,
     code: 'unsupported_parameter',

@@ -4,8 +4,9 @@ import type { Tokenizer } from './tokenizer.ts';
 
 export interface CompletionLogprobs {
   tokens: string[];
-  token_logprobs: number[];
-  top_logprobs: Record<string, number>[];
+  /** Null for a prompt's first token. */
+  token_logprobs: (number | null)[];
+  top_logprobs: (Record<string, number> | null)[];
   /** Code points of `text` before each token. */
   text_offset: number[];
 }
@@ -24,8 +25,9 @@ export function completionLogprobs(tokens: readonly AnswerToken[], tokenizer: To
   const name = (id: number) => tokenName(id, tokenizer, 'bytes:');
   return {
     tokens: tokens.map(({ id }) => name(id)),
-    token_logprobs: tokens.map(({ logprob }) => finite(logprob)),
+    token_logprobs: tokens.map(({ logprob }) => (logprob === null ? null : finite(logprob))),
     top_logprobs: tokens.map(({ id, logprob, top = [] }) => {
+      if (logprob === null) return null;
       // Likeliest first. Two ids may have one name: the likelier one stays, and the chosen one in any case.
       const entries = new Map<string, number>();
       for (const other of top) {
@@ -39,7 +41,7 @@ export function completionLogprobs(tokens: readonly AnswerToken[], tokenizer: To
 }
 
 export function chatLogprobs(tokens: readonly AnswerToken[], tokenizer: Tokenizer): ChatLogprobEntry[] {
-  const entry = (id: number, logprob: number | undefined): ChatLogprob => ({
+  const entry = (id: number, logprob: number | null | undefined): ChatLogprob => ({
     token: tokenName(id, tokenizer, ''),
     logprob: finite(logprob),
     bytes: tokenizer.specialName(id) === undefined ? [...tokenizer.bytes(id)] : null,
@@ -50,8 +52,13 @@ export function chatLogprobs(tokens: readonly AnswerToken[], tokenizer: Tokenize
   }));
 }
 
+/** Of the tokens, and the stop id that ended them where one did. */
+export function answerIds(tokens: readonly AnswerToken[], stopId?: number): number[] {
+  return [...tokens.map(({ id }) => id), ...(stopId === undefined ? [] : [stopId])];
+}
+
 /** A token's text; one that is only part of a character is written byte by byte (`\xe2\x82`), as OpenAI does. */
-function tokenName(id: number, tokenizer: Tokenizer, bytesPrefix: string): string {
+export function tokenName(id: number, tokenizer: Tokenizer, bytesPrefix: string): string {
   const special = tokenizer.specialName(id);
   if (special !== undefined) return special;
   const bytes = tokenizer.bytes(id);
@@ -63,6 +70,6 @@ function tokenName(id: number, tokenizer: Tokenizer, bytesPrefix: string): strin
 /** JSON has no -Infinity; OpenAI writes what cannot come as -9999. */
 const IMPOSSIBLE = -9999;
 
-function finite(logprob: number | undefined): number {
-  return logprob !== undefined && Number.isFinite(logprob) ? logprob : IMPOSSIBLE;
+function finite(logprob: number | null | undefined): number {
+  return logprob !== undefined && logprob !== null && Number.isFinite(logprob) ? logprob : IMPOSSIBLE;
 }

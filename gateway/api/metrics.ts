@@ -3,6 +3,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineStatus, HeatReport } from '../engine/messages.ts';
 import { heatMetrics } from './heat.ts';
+import type { LimitKind } from './rate-limits.ts';
 
 /** What one model's engine told; undefined where it did not answer in time. */
 export interface EngineState {
@@ -21,6 +22,10 @@ export interface Metrics {
   /** Between two tokens of one choice. */
   nextToken(endpoint: string, seconds: number): void;
   tokens(prompt: number, generated: number): void;
+  /** A request of the key `name` ended. Names are as many as the file of keys has. */
+  keyUsed(name: string, status: number, tokens: { prompt: number; cached: number; generated: number }): void;
+  /** One of the key's limits did not allow a request. */
+  keyRefused(name: string, limit: LimitKind): void;
   render(engines: readonly EngineState[]): Promise<string>;
   readonly contentType: string;
 }
@@ -71,6 +76,24 @@ export function createMetrics(): Metrics {
     help: 'Tokens generated',
     registers,
   });
+  const keyRequests = new Counter({
+    name: 'expertgrid_key_requests_total',
+    help: 'Requests ended, by name of the API key and HTTP status',
+    labelNames: ['key', 'status'] as const,
+    registers,
+  });
+  const keyTokens = new Counter({
+    name: 'expertgrid_key_tokens_total',
+    help: 'Tokens, by name of the API key: of prompts, of them found in the cache, generated',
+    labelNames: ['key', 'kind'] as const,
+    registers,
+  });
+  const keyRefusals = new Counter({
+    name: 'expertgrid_key_refusals_total',
+    help: 'Requests refused by a limit of the API key',
+    labelNames: ['key', 'limit'] as const,
+    registers,
+  });
   const up = gauge('expertgrid_engine_up', 'Whether every engine told its status in time');
   const ready = gauge('expertgrid_ready', 'Whether every expert of every model is held by a connected shard');
   const modelReady = modelGauge('expertgrid_model_ready', 'The same, of one model');
@@ -94,6 +117,11 @@ export function createMetrics(): Metrics {
       prompt.inc(promptTokens);
       generated.inc(generatedTokens);
     },
+    keyUsed(key, status, tokens) {
+      keyRequests.inc({ key, status: String(status) });
+      for (const [kind, count] of Object.entries(tokens)) keyTokens.inc({ key, kind }, count);
+    },
+    keyRefused: (key, limit) => keyRefusals.inc({ key, limit }),
     async render(engines) {
       for (const { model, status } of engines) {
         modelReady.set({ model }, status?.ready ? 1 : 0);

@@ -116,11 +116,11 @@ export class Peers {
 export async function passOn(
   { url, headers, signal }: Request,
   peers: Peers,
-  { fields, model, planned }: { fields: object; model: string; planned: Plan },
+  { fields, model, planned, salt }: { fields: object; model: string; planned: Plan; salt: string },
 ): Promise<Response | undefined> {
   if (headers.has(FORWARDED)) return undefined;
   const { prompts } = planned;
-  const key = prefixKey(model, prompts[0]?.prompt ?? []);
+  const key = prefixKey(model, prompts[0]?.prompt ?? [], salt);
   const address = key && peers.ownerOf(key, model);
   if (address === undefined) return undefined;
   const body = JSON.stringify({ ...fields, model });

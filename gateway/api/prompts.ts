@@ -1,8 +1,10 @@
 // From the fields of a request to prompts in token ids that fit the context, and how much may be generated after each.
 // Knows no wire format.
 import type { EngineInfo } from '../engine/messages.ts';
+import type { Limits } from './context.ts';
 import { badRequest } from './errors.ts';
 import type { Prompt } from './schema.ts';
+import type { CommonRequest } from './schema-fields.ts';
 import type { TextSide } from './text-side.ts';
 
 /** Ids of a completions prompt; an empty text counts as the token that begins a text. `param` names it in errors. */
@@ -45,7 +47,8 @@ export function allowance(
   { asked, fallback, info }: { asked: number | undefined; fallback: number; info: EngineInfo },
 ): number {
   const rest = info.context - promptTokens;
-  if (rest < 1) throw tooLong(`your ${param} resulted in ${promptTokens} tokens`, param, info);
+  if (rest < (asked === 0 ? 0 : 1))
+    throw tooLong(`your ${param} resulted in ${promptTokens} tokens`, param, info);
   if (asked !== undefined && asked > rest) {
     const total = promptTokens + asked;
     throw tooLong(
@@ -55,6 +58,28 @@ export function allowance(
     );
   }
   return asked ?? Math.min(fallback, rest);
+}
+
+/** How many answers are made of each prompt; throws where they are more than the server makes for one request. */
+export function choicesOf(
+  { n, best_of, stream }: Pick<CommonRequest, 'n' | 'stream'> & { best_of?: number | null | undefined },
+  prompts: number,
+  { choices: most }: Pick<Limits, 'choices'>,
+): { wanted: number; made: number } {
+  const wanted = n ?? 1;
+  const made = best_of ?? wanted;
+  const param = made > wanted ? 'best_of' : 'n';
+  if (made < wanted) {
+    const message = `Invalid 'best_of': expected at least 'n', which is ${wanted}, but got ${made}.`;
+    throw badRequest(message, { param: 'best_of', code: 'integer_below_min_value' });
+  }
+  if (made > wanted && stream === true) {
+    const message = "The 'best_of' parameter is only allowed with 'stream' where it equals 'n'.";
+    throw badRequest(message, { param: 'best_of', code: 'invalid_parameter_combination' });
+  }
+  if (prompts * made <= most) return { wanted, made };
+  const message = `Invalid '${param}': ${prompts} prompts with ${made} answers each are more than the ${most} answers that one request may ask for.`;
+  throw badRequest(message, { param, code: 'integer_above_max_value' });
 }
 
 function tooLong(what: string, param: string, { context }: EngineInfo) {

@@ -1,14 +1,17 @@
 // What is noted of one request while it runs: for its log line, its metrics and its headers. Holds no text.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { AnswerEvent } from './answer.ts';
 import type { ApiError } from './errors.ts';
+import type { StoredKey } from './keys.ts';
 import type { Metrics } from './metrics.ts';
+import type { Exceeded, Turn } from './rate-limits.ts';
+import type { UsageLine } from './usage-log.ts';
 
 /** A caller's id is taken where it is safe in a header and in a log. */
 const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
 
-/** Asked for every few seconds by machines: not worth a line while all is well. */
-/** What probes, peers and open consoles ask again and again. */
+/** What probes, peers and open consoles ask again and again: not worth a line while all is well. */
 const PROBES = new Set([
   '/health',
   '/health/ready',
@@ -28,7 +31,11 @@ export interface RequestRecordOptions {
   signal: AbortSignal;
   logger: Logger;
   metrics: Metrics;
+  /** Told what a request that was admitted has used, when it is over. */
+  onUsage?: (line: UsageLine) => void;
 }
+
+type EndedChoice = Extract<AnswerEvent, { type: 'finish' }>;
 
 export class RequestRecord {
   readonly id: string;
@@ -39,15 +46,28 @@ export class RequestRecord {
   model: string | undefined;
   /** The answer goes on after the handler has returned; its end settles the record. */
   streaming = false;
+  /** The caller's; undefined where none is wanted. */
+  key: StoredKey | undefined;
+  /** Whose cached prefixes alone the request may find, by the hash of a key; undefined: everyone's. */
+  prefixOwner: string | undefined;
+  /** Another gateway computes the answer, and tells what it used. */
+  passedOn = false;
   promptTokens = 0;
+  /** Of the prompt's, those found in the cache, once the engine has told. */
+  cachedTokens: number | undefined;
   completionTokens = 0;
-  finish: string | undefined;
   /** What ended the request, where something went wrong. */
   error: ApiError | undefined;
   readonly #options: RequestRecordOptions;
   readonly #startedAt = performance.now();
   readonly #lastTokenAt = new Map<number, number>();
+  /** By choice. */
+  readonly #tokensOf = new Map<number, number>();
+  readonly #reasons = new Set<string>();
   #firstTokenMs: number | undefined;
+  /** The request's place in its key's limits. */
+  #turn: { turn: Turn; refusal: (by: Exceeded) => ApiError } | undefined;
+  #admitted = false;
 
   constructor(options: RequestRecordOptions) {
     const { givenId, signal } = options;
@@ -61,11 +81,27 @@ export class RequestRecord {
     return performance.now() - this.#startedAt;
   }
 
+  /** The request counts against its key's limits; `refusal` makes the error of one that does not allow it. */
+  begin(turn: Turn, refusal: (by: Exceeded) => ApiError): void {
+    this.#turn = { turn, refusal };
+  }
+
+  /** To be asked before any work on prompts of so many tokens. Throws a 429 where the key's limit does not allow it. */
+  admit(tokens: number): void {
+    if (this.#turn !== undefined) {
+      const { turn, refusal } = this.#turn;
+      const exceeded = turn.prompt(tokens);
+      if (exceeded !== undefined) throw refusal(exceeded);
+    }
+    this.#admitted = true;
+  }
+
   /** A token of the choice `index` came from the engine. */
   token(index: number): void {
     const { metrics } = this.#options;
     const now = this.elapsedMs;
     this.completionTokens++;
+    this.#turn?.turn.generated(1);
     if (this.#firstTokenMs === undefined) {
       this.#firstTokenMs = now;
       metrics.firstToken(this.endpoint, now / 1000);
@@ -73,12 +109,24 @@ export class RequestRecord {
     const last = this.#lastTokenAt.get(index);
     if (last !== undefined) metrics.nextToken(this.endpoint, (now - last) / 1000);
     this.#lastTokenAt.set(index, now);
+    this.#tokensOf.set(index, (this.#tokensOf.get(index) ?? 0) + 1);
+  }
+
+  /** One choice is whole. The token that ended it was generated, and is counted, though it was not given. */
+  choiceEnded({ index, reason, usage }: EndedChoice): void {
+    this.#reasons.add(reason);
+    if (usage.cachedTokens !== undefined) this.cachedTokens = (this.cachedTokens ?? 0) + usage.cachedTokens;
+    const more = usage.completionTokens - (this.#tokensOf.get(index) ?? 0);
+    this.completionTokens += more;
+    this.#turn?.turn.generated(more);
   }
 
   /** The request is over: one log line, and the metrics. */
   settle(status: number): void {
     const { method, path, logger, metrics } = this.#options;
     const durationMs = this.elapsedMs;
+    this.#turn?.turn.end();
+    this.#tellUsage(status, durationMs);
     metrics.requestEnded(this.endpoint, status, durationMs / 1000);
     if (this.model !== undefined) metrics.modelAnswered(this.model, status);
     metrics.tokens(this.promptTokens, this.completionTokens);
@@ -88,17 +136,41 @@ export class RequestRecord {
       path,
       status,
       model: this.model,
+      key: this.key?.name,
       promptTokens: this.promptTokens,
       completionTokens: this.completionTokens,
       ttftMs: rounded(this.#firstTokenMs),
       durationMs: rounded(durationMs),
-      finish: this.finish,
+      finish: this.#reasons.size > 0 ? [...this.#reasons].join(',') : undefined,
       error: this.error?.code ?? this.error?.type,
       err: this.error?.cause,
     };
     if (status >= 500) logger.error(line, 'request');
     else if (PROBES.has(this.endpoint) && status < 400) logger.debug(line, 'request');
     else logger.info(line, 'request');
+  }
+
+  #tellUsage(status: number, durationMs: number): void {
+    const { metrics, onUsage } = this.#options;
+    const tokens = {
+      prompt: this.promptTokens,
+      cached: this.cachedTokens ?? 0,
+      generated: this.completionTokens,
+    };
+    if (this.key !== undefined) metrics.keyUsed(this.key.name, status, tokens);
+    if (!this.#admitted || this.passedOn) return;
+    onUsage?.({
+      time: new Date().toISOString(),
+      request: this.id,
+      key: this.key?.name ?? null,
+      model: this.model ?? null,
+      endpoint: this.endpoint,
+      prompt_tokens: tokens.prompt,
+      cached_tokens: this.cachedTokens ?? null,
+      generated_tokens: tokens.generated,
+      status,
+      ms: Math.round(durationMs),
+    });
   }
 }
 

@@ -1,29 +1,21 @@
 // Runs a request's generations and answers with them, whole or as a stream. Knows neither endpoint's fields.
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
-import type { GenerationRequest, Rung } from '../engine/messages.ts';
 import { admitted } from './admission.ts';
-import { type AnswerEvent, answer } from './answer.ts';
+import type { AnswerEvent } from './answer.ts';
+import { bestChoices } from './best-of.ts';
 import type { ApiContext } from './context.ts';
-import { merge } from './merge.ts';
+import { type Generated, generations } from './generations.ts';
 import type { RequestRecord } from './request-record.ts';
-import { drawSeed, samplingSettings, stopIdsOf, stopStringsOf } from './sampling.ts';
-import type { CommonRequest } from './schema-fields.ts';
+import { drawSeed } from './sampling.ts';
 import { eventStream } from './sse.ts';
-import { chunks, type Frame, type WholeChoice, type WireFormat, wholeBody } from './wire.ts';
+import { chunks, type Frame, totalUsage, type WholeChoice, type WireFormat, wholeBody } from './wire.ts';
 
-/** A prompt and how many tokens may follow it. */
-export interface PromptPlan {
-  prompt: readonly number[];
-  maxTokens: number;
-}
-
-export interface Plan {
-  request: CommonRequest;
-  /** One choice each. */
-  prompts: readonly PromptPlan[];
-  /** Alternatives to report with each token; undefined: no log-probabilities. */
-  logprobs: number | undefined;
+export interface Plan extends Generated {
+  /** Answers that are given of each prompt, the best of those that are made. */
+  wanted: number;
+  /** Ids of the one prompt, where they are told once for all choices. */
+  promptIds?: readonly number[];
   format: WireFormat;
 }
 
@@ -33,7 +25,7 @@ export async function respond(
   record: RequestRecord,
   plan: Plan,
 ): Promise<Response> {
-  const { request, format } = plan;
+  const { request, format, made, wanted, promptIds } = plan;
   const seed = request.seed ?? drawSeed();
   const frame: Frame = {
     id: format.idPrefix + randomUUID().replaceAll('-', ''),
@@ -43,20 +35,31 @@ export async function respond(
     seed,
     digests: request.expertgrid?.digests === true,
     routes: request.expertgrid?.routes === true,
+    ...(promptIds !== undefined && { promptIds }),
   };
   const cancel = new AbortController();
   const events = generations(context, record, plan, seed, cancel);
   c.header('x-expertgrid-seed', String(seed));
   if (request.stream !== true) {
-    const choices = await collect(events);
-    record.finish = finishOf(choices.map(({ reason }) => reason));
-    return c.json(wholeBody(choices, format, frame));
+    const all = await collect(noteFinish(events, record));
+    const choices = bestChoices(all, { made, wanted });
+    const usage = totalUsage(all.map((choice) => choice.usage));
+    return c.json(wholeBody(choices, { format, frame, usage }));
   }
   const stream = noteFinish(await admitted(events, context.limits.admissionMs), record);
-  const includeUsage = request.stream_options?.include_usage === true;
+  const { include_usage, continuous_usage_stats } = request.stream_options ?? {};
+  const values = chunks(stream, {
+    format,
+    frame,
+    choices: plan.prompts.length * made,
+    promptTokens: record.promptTokens,
+    includeUsage: include_usage === true,
+    continuous: include_usage === true && continuous_usage_stats === true,
+  });
   record.streaming = true;
-  const body = eventStream(chunks(stream, { format, frame, includeUsage }), {
+  const body = eventStream(values, {
     stallMs: context.limits.stallMs,
+    keepAliveMs: context.limits.keepAliveMs,
     onEnd: (error) => {
       cancel.abort();
       record.error = error;
@@ -70,56 +73,20 @@ export async function respond(
   });
 }
 
-/** All choices' events as they come. They end together: one failure, or the caller's leaving, stops every generation. */
-function generations(
-  { engine, tokenizer, stopIds, degrade }: ApiContext,
-  record: RequestRecord,
-  { request, prompts, logprobs }: Plan,
-  seed: number,
-  cancel: AbortController,
-): AsyncGenerator<AnswerEvent, void, undefined> {
-  const sampling = samplingSettings(request, seed, engine.info);
-  const endIds = stopIdsOf(request, stopIds, engine.info);
-  const stops = stopStringsOf(request);
-  const signal = AbortSignal.any([record.signal, cancel.signal]);
-  record.promptTokens = prompts.reduce((total, { prompt }) => total + prompt.length, 0);
-  const sources = prompts.map(({ prompt, maxTokens }, index) => {
-    const generation: GenerationRequest = {
-      id: randomUUID(),
-      prompt: Int32Array.from(prompt),
-      maxTokens,
-      sampling,
-      stopIds: endIds,
-      logprobs,
-      digests: request.expertgrid?.digests === true,
-      routes: request.expertgrid?.routes === true,
-      ...degradeOf(request, degrade),
-      traceId: record.id,
-    };
-    const onToken = (choice: number) => record.token(choice);
-    return answer({ engine, tokenizer, request: generation, index, stops, signal, onToken });
-  });
-  return merge(sources, () => cancel.abort());
-}
-
-/** What the request allows, or else the gateway. */
-function degradeOf({ expertgrid }: CommonRequest, byDefault: Rung | undefined): { degrade?: Rung } {
-  const rung = expertgrid?.degrade ?? byDefault;
-  return rung === undefined || rung === 'none' ? {} : { degrade: rung };
-}
-
 async function collect(events: AsyncIterable<AnswerEvent>): Promise<WholeChoice[]> {
-  const open = new Map<number, Pick<WholeChoice, 'tokens'> & { pieces: string[] }>();
+  const open = new Map<number, Pick<WholeChoice, 'tokens' | 'prompt'> & { pieces: string[] }>();
   const choices: WholeChoice[] = [];
   for await (const event of events) {
-    const { pieces, tokens } = open.get(event.index) ?? { pieces: [], tokens: [] };
-    if (event.type === 'text') {
-      pieces.push(event.text);
-      tokens.push(...event.tokens);
-      open.set(event.index, { pieces, tokens });
+    const choice = open.get(event.index) ?? { pieces: [], tokens: [] };
+    open.set(event.index, choice);
+    if (event.type === 'prompt') choice.prompt = event.prompt;
+    else if (event.type === 'text') {
+      choice.pieces.push(event.text);
+      choice.tokens.push(...event.tokens);
     } else {
-      const { index, reason, usage } = event;
-      choices.push({ index, text: pieces.join(''), tokens, reason, usage });
+      const { type: _, ...finish } = event;
+      const { pieces, ...rest } = choice;
+      choices.push({ ...finish, ...rest, text: pieces.join('') });
     }
   }
   return choices.sort((a, b) => a.index - b.index);
@@ -129,16 +96,8 @@ async function* noteFinish(
   events: AsyncGenerator<AnswerEvent, void, undefined>,
   record: RequestRecord,
 ): AsyncGenerator<AnswerEvent, void, undefined> {
-  const reasons: string[] = [];
   for await (const event of events) {
-    if (event.type === 'finish') {
-      reasons.push(event.reason);
-      record.finish = finishOf(reasons);
-    }
+    if (event.type === 'finish') record.choiceEnded(event);
     yield event;
   }
-}
-
-function finishOf(reasons: readonly string[]): string {
-  return [...new Set(reasons)].join(',');
 }

@@ -13,7 +13,10 @@ export function drawSeed(): number {
   return randomInt(2 ** 5) * 2 ** 48 + randomInt(2 ** 48 - 1);
 }
 
-export function samplingSettings(request: CommonRequest, seed: number, info: EngineInfo): SamplingSettings {
+export function samplingSettings(
+  request: CommonRequest,
+  { seed, choice, info }: { seed: number; choice: number; info: EngineInfo },
+): SamplingSettings {
   return {
     temperature: request.temperature ?? 1,
     topP: Math.max(request.top_p ?? 1, LEAST_TOP_P),
@@ -24,8 +27,7 @@ export function samplingSettings(request: CommonRequest, seed: number, info: Eng
     repetitionPenalty: request.repetition_penalty ?? 1,
     logitBias: logitBias(request.logit_bias ?? {}, info),
     seed,
-    // Each prompt has one choice, its first: its text must not depend on its place among other prompts.
-    choice: 0,
+    choice,
   };
 }
 
@@ -36,6 +38,33 @@ export function stopIdsOf(request: CommonRequest, modelStops: readonly number[],
     requireToken(id, `stop_token_ids[${i}]`, info);
   });
   return [...new Set([...(request.ignore_eos === true ? [] : modelStops), ...own])];
+}
+
+/** Throws where the answer ends before so many tokens. */
+export function minTokensOf({ min_tokens }: CommonRequest, maxTokens: number): number {
+  const least = min_tokens ?? 0;
+  if (least <= maxTokens) return least;
+  const message = `Invalid 'min_tokens': expected at most 'max_tokens', which is ${maxTokens}, but got ${least}.`;
+  throw badRequest(message, { param: 'min_tokens', code: 'integer_above_max_value' });
+}
+
+/** `[layers]`; undefined where the checkpoint's own k holds. */
+export function expertsPerTokenOf(
+  { expertgrid }: CommonRequest,
+  { layers, experts }: EngineInfo,
+): number[] | undefined {
+  const asked = expertgrid?.experts_per_token ?? undefined;
+  if (asked === undefined) return undefined;
+  const param = 'expertgrid.experts_per_token';
+  if (Array.isArray(asked) && asked.length !== layers) {
+    const message = `Invalid '${param}': expected one number, or one for each of ${layers} layers, but got ${asked.length}.`;
+    throw badRequest(message, { param, code: 'invalid_array_length' });
+  }
+  const list = Array.isArray(asked) ? asked : new Array<number>(layers).fill(asked);
+  const most = Math.max(...list);
+  if (most <= experts) return list;
+  const message = `Invalid '${param}': integer above maximum value. Expected a value <= ${experts}, but got ${most} instead.`;
+  throw badRequest(message, { param, code: 'integer_above_max_value' });
 }
 
 /** Half a surrogate pair is no text and must not match half of a character. */

@@ -12,43 +12,85 @@ export const LARGEST_INT32 = 2 ** 31 - 1;
 const tokenId = integer(0, LARGEST_INT32);
 const stopString = z.string().min(1).max(512);
 
+/** Choices of one prompt, at most. */
+export const MOST_CHOICES = 128;
+
+const expertsPerToken = integer(1, 1024);
+
 const samplingFields = {
-  temperature: decimal(0, 2).nullish(),
-  top_p: decimal(0, 1).nullish(),
-  /** 0 and -1 both keep all. */
-  top_k: integer(-1, LARGEST_INT32).nullish(),
-  min_p: decimal(0, 1).nullish(),
+  temperature: decimal(0, 2).nullish().describe('0 takes the likeliest token always. Default 1.'),
+  top_p: decimal(0, 1).nullish().describe('Keep the smallest set of tokens whose probability reaches this.'),
+  top_k: integer(-1, LARGEST_INT32)
+    .nullish()
+    .describe('Keep this many of the likeliest tokens; 0 and -1 keep all.'),
+  min_p: decimal(0, 1).nullish().describe('Drop tokens less likely than this share of the likeliest one.'),
   /** Beyond 2^53 JSON numbers lose digits, so such seeds are refused. */
-  seed: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).nullish(),
-  presence_penalty: decimal(-2, 2).nullish(),
-  frequency_penalty: decimal(-2, 2).nullish(),
-  repetition_penalty: decimal(0.01, 100).nullish(),
-  logit_bias: z.record(z.string().regex(/^\d+$/), decimal(-100, 100)).nullish(),
+  seed: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+    .nullish()
+    .describe('The same seed gives the same answer; without one a seed is drawn, and told.'),
+  presence_penalty: decimal(-2, 2)
+    .nullish()
+    .describe('Taken once from the logit of a token that the answer holds.'),
+  frequency_penalty: decimal(-2, 2)
+    .nullish()
+    .describe('Taken for each time that the answer holds the token.'),
+  repetition_penalty: decimal(0.01, 100)
+    .nullish()
+    .describe('Divides the logits of tokens of prompt and answer; 1 is off.'),
+  logit_bias: z
+    .record(z.string().regex(/^\d+$/), decimal(-100, 100))
+    .nullish()
+    .describe('Added to the logits of these token ids.'),
 };
 
 export const commonFields = {
-  model: z.string(),
+  model: z.string().describe('Id of a model, or a name that stands for some.'),
   ...samplingFields,
-  max_tokens: integer(1, LARGEST_INT32).nullish(),
-  stop: z.union([stopString, z.array(stopString).max(16)]).nullish(),
-  stop_token_ids: z.array(tokenId).max(128).nullish(),
-  ignore_eos: z.boolean().nullish(),
-  stream: z.boolean().nullish(),
-  stream_options: z.strictObject({ include_usage: z.boolean().nullish() }).nullish(),
+  n: integer(1, MOST_CHOICES).nullish().describe('Choices of each prompt; they share its computation.'),
+  max_tokens: integer(1, LARGEST_INT32).nullish().describe('Tokens of the answer, at most.'),
+  min_tokens: integer(0, LARGEST_INT32)
+    .nullish()
+    .describe('Before so many tokens no stop id comes and no stop string counts.'),
+  stop: z
+    .union([stopString, z.array(stopString).max(16)])
+    .nullish()
+    .describe('Strings that end the answer and are not part of it.'),
+  stop_token_ids: z.array(tokenId).max(128).nullish().describe('Token ids that end the answer.'),
+  include_stop_str_in_output: z
+    .boolean()
+    .nullish()
+    .describe('Leave the stop string that ended the answer in its text.'),
+  ignore_eos: z.boolean().nullish().describe("Go on past the model's own end."),
+  return_token_ids: z.boolean().nullish().describe('Report the ids of prompt and answer.'),
+  priority: integer(-LARGEST_INT32, LARGEST_INT32).nullish().describe('Lower ones leave the queue first.'),
+  stream: z.boolean().nullish().describe('Send the answer as server-sent events.'),
+  stream_options: z
+    .strictObject({
+      include_usage: z.boolean().nullish().describe('A last chunk that holds nothing but the usage.'),
+      continuous_usage_stats: z.boolean().nullish().describe('And the usage so far in each chunk.'),
+    })
+    .nullish(),
   user: z.string().nullish(),
   metadata: z.record(z.string(), z.unknown()).nullish(),
   store: z.boolean().nullish(),
   service_tier: z.string().nullish(),
   safety_identifier: z.string().nullish(),
   prompt_cache_key: z.string().nullish(),
+  /** Requests find each other's prompts in the cache where their salts are equal; without one, those of one API key. */
+  cache_salt: z.string().min(1).max(256).nullish(),
   verbosity: z.enum(['low', 'medium', 'high']).nullish(),
   expertgrid: z
     .strictObject({
       digests: z.boolean().nullish(),
-      /** Report each token's experts. */
-      routes: z.boolean().nullish(),
-      /** The lowest rung that may stand in for an expert; the gateway's own default where absent. */
-      degrade: z.enum(['none', ...rungs]).nullish(),
+      routes: z.boolean().nullish().describe("Report each token's experts."),
+      degrade: z
+        .enum(['none', ...rungs])
+        .nullish()
+        .describe("The lowest rung that may stand in for an expert; the gateway's own default where absent."),
+      experts_per_token: z
+        .union([expertsPerToken, z.array(expertsPerToken).min(1)])
+        .nullish()
+        .describe('Of every layer, or of each.'),
     })
     .nullish(),
 };

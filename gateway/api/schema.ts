@@ -1,7 +1,7 @@
 // What the two completion endpoints accept, as zod schemas, and the fields of OpenAI's and vLLM's that are refused by
 // name. Knows no defaults and no engine.
 import { z } from 'zod';
-import { commonFields, integer, LARGEST_INT32 } from './schema-fields.ts';
+import { commonFields, integer, LARGEST_INT32, MOST_CHOICES } from './schema-fields.ts';
 
 /** One prompt each: text, or the token ids themselves. */
 export type Prompt = string | number[];
@@ -33,13 +33,25 @@ const prompt = z
 export const completionSchema = z.strictObject({
   ...commonFields,
   prompt,
-  logprobs: integer(0, 20).nullish(),
+  max_tokens: integer(0, LARGEST_INT32).nullish().describe('0 only with `echo`.'),
+  best_of: integer(1, MOST_CHOICES)
+    .nullish()
+    .describe('Of so many choices the `n` with the highest mean log-probability are given.'),
+  echo: z
+    .boolean()
+    .nullish()
+    .describe('Give the prompt before the answer, with its log-probabilities where those are asked for.'),
+  suffix: z
+    .string()
+    .nullish()
+    .describe('Refused by name unless empty: no model here was made to fill a gap.'),
+  logprobs: integer(0, 20).nullish().describe('Log-probabilities, with so many of the likeliest tokens.'),
 });
 export type CompletionRequest = z.infer<typeof completionSchema>;
 
 const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
 
-const message = z.strictObject({
+export const message = z.strictObject({
   role: z.enum(['system', 'developer', 'user', 'assistant']),
   content: z.union([z.string(), z.array(textPart).min(1)]),
   /** Allowed as null, which is how an answer's message that is sent back writes them. */
@@ -54,18 +66,14 @@ const message = z.strictObject({
 export const chatSchema = z.strictObject({
   ...commonFields,
   messages: z.array(message).min(1),
-  max_completion_tokens: integer(1, LARGEST_INT32).nullish(),
-  logprobs: z.boolean().nullish(),
-  top_logprobs: integer(0, 20).nullish(),
+  max_completion_tokens: integer(1, LARGEST_INT32).nullish().describe('Tokens of the answer, at most.'),
+  logprobs: z.boolean().nullish().describe('Tell the log-probability of each token.'),
+  top_logprobs: integer(0, 20).nullish().describe('With `logprobs`: and so many of the likeliest tokens.'),
 });
 export type ChatRequest = z.infer<typeof chatSchema>;
 
 /** Known fields that are not supported yet, each with the values that ask for nothing (JSON text). */
 export const unsupportedFields: Record<string, readonly string[]> = {
-  n: ['1'],
-  best_of: ['1'],
-  echo: ['false'],
-  suffix: ['""'],
   response_format: ['{"type":"text"}'],
   tools: [],
   tool_choice: ['"none"'],
@@ -76,14 +84,13 @@ export const unsupportedFields: Record<string, readonly string[]> = {
   audio: [],
   prediction: [],
   reasoning_effort: [],
+  max_thinking_tokens: [],
   web_search_options: [],
   prompt_cache_retention: [],
-  min_tokens: ['0'],
   use_beam_search: ['false'],
   length_penalty: [],
   early_stopping: [],
   bad_words: ['[]'],
-  include_stop_str_in_output: ['false'],
   skip_special_tokens: ['true'],
   spaces_between_special_tokens: [],
   truncate_prompt_tokens: [],
@@ -100,8 +107,6 @@ export const unsupportedFields: Record<string, readonly string[]> = {
   guided_choice: [],
   guided_grammar: [],
   logits_processors: [],
-  priority: ['0'],
-  return_token_ids: ['false'],
 };
 
 interface PromptFault {

@@ -4,12 +4,15 @@ import { ApiError, ClientGone, toApiError } from './errors.ts';
 export interface EventStreamOptions {
   /** How long the reader may leave a written event untaken. */
   stallMs: number;
+  /** While no value comes, a comment is sent this often: proxies cut what is silent. */
+  keepAliveMs: number;
   /** Called once, with what ended the stream (undefined where it came to its end). Must wake `values` where it waits. */
   onEnd: (error: ApiError | undefined) => void;
 }
 
 const encoder = new TextEncoder();
 const event = (data: string) => encoder.encode(`data: ${data}\n\n`);
+const keepAlive = encoder.encode(': keep-alive\n\n');
 
 /**
  * Each value is an event; `[DONE]` follows the last. A failure is one event with the error's envelope and then the end,
@@ -18,7 +21,7 @@ const event = (data: string) => encoder.encode(`data: ${data}\n\n`);
  */
 export function eventStream(
   values: AsyncGenerator<unknown, void, undefined>,
-  { stallMs, onEnd }: EventStreamOptions,
+  { stallMs, keepAliveMs, onEnd }: EventStreamOptions,
 ): ReadableStream<Uint8Array> {
   let stall: NodeJS.Timeout | undefined;
   let ended = false;
@@ -32,8 +35,12 @@ export function eventStream(
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     clearTimeout(stall);
+    // A comment that was not taken yet is enough.
+    const silence = setInterval(() => {
+      if (!ended && (controller.desiredSize ?? 0) >= 0) controller.enqueue(keepAlive);
+    }, keepAliveMs);
     try {
-      const { done, value } = await values.next();
+      const { done, value } = await values.next().finally(() => clearInterval(silence));
       if (ended) return;
       if (done !== true) {
         controller.enqueue(event(JSON.stringify(value)));

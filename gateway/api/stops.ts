@@ -13,24 +13,34 @@ export interface StopOutput {
  */
 export class StopBuffer {
   readonly #stops: readonly string[];
+  readonly #include: boolean;
   #held = '';
 
-  constructor(stops: readonly string[]) {
+  /** `include`: the stop string is the end of the answer instead of cut off. */
+  constructor(stops: readonly string[], { include = false }: { include?: boolean } = {}) {
     this.#stops = stops;
+    this.#include = include;
   }
 
   push(text: string): StopOutput {
     this.#held += text;
     const match = this.#earliestMatch();
     const open = this.#earliestOpening();
-    if (match !== undefined && match <= open) return this.#release(match, true);
+    if (match !== undefined && match <= open) return this.#stopAt(match);
     return this.#release(open, false);
   }
 
   /** No more text comes: openings that stayed unfinished were ordinary text. */
   end(): StopOutput {
     const match = this.#earliestMatch();
-    return match === undefined ? this.#release(this.#held.length, false) : this.#release(match, true);
+    return match === undefined ? this.#release(this.#held.length, false) : this.#stopAt(match);
+  }
+
+  /** Of several that begin at `match` the shortest was complete first. */
+  #stopAt(match: number): StopOutput {
+    if (!this.#include) return this.#release(match, true);
+    const found = this.#stops.filter((stop) => this.#held.startsWith(stop, match));
+    return this.#release(match + Math.min(...found.map((stop) => stop.length)), true);
   }
 
   #release(length: number, stopped: boolean): StopOutput {

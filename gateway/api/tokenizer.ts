@@ -19,8 +19,8 @@ export interface Tokenizer {
   readonly added: readonly AddedToken[];
   /** Bytes of the longest token: a text of more than `context * longestToken` bytes cannot fit. */
   readonly longestToken: number;
-  /** Ids of a text as Hugging Face gives them: names of special tokens become those tokens, and what the post-processor adds (bos) is added. */
-  encode(text: string): number[];
+  /** Ids of a text as Hugging Face gives them: names of special tokens become those tokens, and what the post-processor adds (bos) is added unless `addSpecial` is false. */
+  encode(text: string, options?: { addSpecial?: boolean }): number[];
   /** Ids of a text in which names of special tokens are ordinary text; `first`: no token stands before it. */
   encodePlain(text: string, options: { first: boolean }): number[];
   /** The bytes a generated token adds to the answer; none for special tokens and ids without a token. */
@@ -88,7 +88,7 @@ export function createTokenizer(
   return {
     added,
     longestToken: longest([...Object.keys(model.vocab ?? {}), ...added.map((token) => token.content)]),
-    encode: (text) => ids(whole, wellFormed(text), true),
+    encode: (text, { addSpecial = true } = {}) => ids(whole, wellFormed(text), addSpecial),
     encodePlain: (text, { first }) =>
       first ? ids(plain, wellFormed(text), false) : ids(plain, LEAD + wellFormed(text), false).slice(1),
     bytes,

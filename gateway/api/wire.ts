@@ -1,13 +1,17 @@
 // What the two completion endpoints' answers have in common, and the seam for what differs. Knows no engine.
-import { type DegradedHops, type Route, rungs } from '../engine/messages.ts';
+import { type DegradedHops, type FinishReason, type Route, rungs } from '../engine/messages.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
+import type { EchoedPrompt } from './echo.ts';
 
 export interface WholeChoice {
   index: number;
+  /** Where it is echoed. */
+  prompt?: EchoedPrompt;
   text: string;
   tokens: AnswerToken[];
-  reason: 'stop' | 'length';
+  reason: FinishReason;
+  stopId?: number;
   usage: ChoiceUsage;
 }
 
@@ -18,9 +22,9 @@ export interface WireFormat {
   object: string;
   chunkObject: string;
   whole(choice: WholeChoice): object;
-  /** What a stream's first chunk holds before there is text, where the format has such a chunk. */
-  opening: object | undefined;
-  piece(event: Extract<AnswerEvent, { type: 'text' }>): object;
+  /** What a stream's first chunk of a choice holds before there is text, where the format has such a chunk. */
+  opening?: (index: number) => object;
+  piece(event: Exclude<AnswerEvent, { type: 'finish' }>): object;
   finish(event: Extract<AnswerEvent, { type: 'finish' }>): object;
 }
 
@@ -37,6 +41,8 @@ export interface Frame {
   digests: boolean;
   /** Report which experts each token went through. */
   routes: boolean;
+  /** Ids of the one prompt, where they are told once for all choices. */
+  promptIds?: readonly number[];
 }
 
 export interface Usage {
@@ -73,15 +79,20 @@ function totalHops(choices: readonly ChoiceUsage[]): DegradedHops | undefined {
   return Object.keys(total).length > 0 ? total : undefined;
 }
 
-export function wholeBody(choices: readonly WholeChoice[], format: WireFormat, frame: Frame): object {
-  const { id, created, model, fingerprint, seed } = frame;
+/** `usage` is of all that was made, choices that are not given among them. */
+export function wholeBody(
+  choices: readonly WholeChoice[],
+  { format, frame, usage }: { format: WireFormat; frame: Frame; usage: Usage },
+): object {
+  const { id, created, model, fingerprint, seed, promptIds } = frame;
   return {
     id,
     object: format.object,
     created,
     model,
     choices: choices.map((choice) => format.whole(choice)),
-    usage: totalUsage(choices.map((choice) => choice.usage)),
+    usage,
+    ...(promptIds !== undefined && { prompt_token_ids: promptIds }),
     system_fingerprint: fingerprint,
     expertgrid: {
       seed,
@@ -91,42 +102,71 @@ export function wholeBody(choices: readonly WholeChoice[], format: WireFormat, f
   };
 }
 
-/** The values of a stream, in order: opening, pieces, finishes, and usage where asked for. */
+export interface ChunkOptions {
+  format: WireFormat;
+  frame: Frame;
+  /** How many choices open. */
+  choices: number;
+  /** Of all prompts, each once. */
+  promptTokens: number;
+  /** A last chunk with the usage; `continuous`: and the usage so far in each. */
+  includeUsage: boolean;
+  continuous: boolean;
+}
+
+/** The values of a stream, in order: openings, pieces, finishes, and usage where asked for. */
 export async function* chunks(
   events: AsyncIterable<AnswerEvent>,
-  { format, frame, includeUsage }: { format: WireFormat; frame: Frame; includeUsage: boolean },
+  { format, frame, choices: count, promptTokens, includeUsage, continuous }: ChunkOptions,
 ): AsyncGenerator<object, void, undefined> {
-  const { id, created, model, fingerprint } = frame;
+  const { id, created, model, fingerprint, promptIds } = frame;
   const usages: ChoiceUsage[] = [];
-  let seedTold = false;
+  const generated = new Array<number>(count).fill(0);
+  let first = true;
+  function usageSoFar(): Usage | null {
+    if (!continuous) return null;
+    const completion = sum(generated);
+    return {
+      prompt_tokens: promptTokens,
+      completion_tokens: completion,
+      total_tokens: promptTokens + completion,
+    };
+  }
   function chunk(choices: object[], tokens: readonly AnswerToken[] = [], extra: object = {}): object {
     const own = {
-      ...(seedTold ? {} : { seed: frame.seed }),
+      ...(first && { seed: frame.seed }),
       ...(frame.digests && tokens.length > 0 && { digests: digestsOf(tokens) }),
       ...(frame.routes && tokens.length > 0 && { routes: routesOf(tokens) }),
       ...extra,
     };
-    seedTold = true;
-    return {
+    const made = {
       id,
       object: format.chunkObject,
       created,
       model,
       choices,
       system_fingerprint: fingerprint,
-      ...(includeUsage ? { usage: null } : {}),
-      ...(Object.keys(own).length > 0 ? { expertgrid: own } : {}),
+      ...(includeUsage && { usage: usageSoFar() }),
+      ...(first && promptIds !== undefined && { prompt_token_ids: promptIds }),
+      ...(Object.keys(own).length > 0 && { expertgrid: own }),
     };
+    first = false;
+    return made;
   }
-  if (format.opening !== undefined) yield chunk([format.opening]);
+  if (format.opening !== undefined) {
+    for (let index = 0; index < count; index++) yield chunk([format.opening(index)]);
+  }
   for await (const event of events) {
-    if (event.type === 'text') {
-      yield chunk([format.piece(event)], event.tokens);
-    } else {
+    if (event.type === 'finish') {
       usages.push(event.usage);
+      generated[event.index] = event.usage.completionTokens;
       const { degradedHops } = event.usage;
       // Callers who do not ask for usage are told as well.
       yield chunk([format.finish(event)], [], degradedHops && { degraded_hops: degradedHops });
+    } else {
+      const tokens = event.type === 'text' ? event.tokens : [];
+      generated[event.index] = (generated[event.index] ?? 0) + tokens.length;
+      yield chunk([format.piece(event)], tokens);
     }
   }
   if (includeUsage) yield { ...chunk([]), usage: totalUsage(usages) };

@@ -21,7 +21,7 @@ import type {
   GenerationRequest,
   HeatReport,
 } from './messages.ts';
-import { cut, MicroBatches } from './micro-batches.ts';
+import { cut, grouped, MicroBatches } from './micro-batches.ts';
 import { PartQueue } from './part-queue.ts';
 import { refusal } from './refusal.ts';
 import { sample } from './sampler.ts';
@@ -134,7 +134,7 @@ export class Engine implements EngineClient {
     this.#heat = new Heat({ layers, experts, halfLifeSeconds: this.#options.heatHalfLifeSeconds });
     this.#model = { dense, fleet, identity, hidden, experts, vocab, rules, heat: this.#heat };
     this.#modelInTurns = { ...this.#model, dense: inTurns(dense) };
-    this.info = { identity, vocab, context };
+    this.info = { identity, vocab, layers, experts, context, sharesPrefixes: dense.kv.shared };
     this.#loop = this.#run();
   }
 
@@ -146,7 +146,7 @@ export class Engine implements EngineClient {
       return;
     }
     const sequence = new Sequence(this.#names++, request, (part) => queue.push(part));
-    this.#waiting.push(sequence);
+    this.#queue(sequence);
     this.#wake();
     const abort = () => {
       this.#abort(sequence);
@@ -208,6 +208,8 @@ export class Engine implements EngineClient {
     return refusal(request, {
       closing: this.#closing,
       vocab: this.info.vocab,
+      layers: this.info.layers,
+      experts: this.info.experts,
       context,
       kvPositions: this.#pool.count * this.#pool.size,
       missing: fleet.readyFor(rungLevel(request.degrade)) ? [] : fleet.missing(),
@@ -238,27 +240,47 @@ export class Engine implements EngineClient {
     }
   }
 
-  /** Lets in, in order of arrival, those whose known ids have room. */
+  /** Behind all of its priority; those that gave way for others (they ran before) stay in front. */
+  #queue(sequence: Sequence): void {
+    const priority = ({ request }: Sequence) => request.priority ?? 0;
+    const at = this.#waiting.findIndex((other) => {
+      return other.cached === undefined && priority(other) > priority(sequence);
+    });
+    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, sequence);
+  }
+
+  /** Whether another computes its prompt just now, or is about to. */
+  #isAwaitingPrompt({ request, promptLength }: Sequence): boolean {
+    const { sharesPromptOf: id } = request;
+    if (id === undefined || !this.#model.dense.kv.shared || promptLength <= this.#pool.size) return false;
+    const computing = this.#running.some((each) => each.request.id === id && each.computed < promptLength);
+    return computing || this.#waiting.some((each) => each.request.id === id);
+  }
+
+  /** Lets in, in order of the queue, those whose known ids have room. */
   #admit(): void {
     const { dense, fleet } = this.#model;
     if (this.#running.length === 0) fleet.settleClasses();
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+    const first = () => this.#waiting.find((sequence) => !this.#isAwaitingPrompt(sequence));
+    for (let next = first(); next !== undefined; next = first()) {
       if (this.#running.length >= this.#options.maxSequences) return;
-      if (!fleet.readyFor(rungLevel(next.request.degrade))) {
+      const { cacheSalt = '', degrade, expertsPerToken = [], promptLogprobs } = next.request;
+      if (!fleet.readyFor(rungLevel(degrade))) {
         next.fail(notReady(fleet.missing()));
-        this.#waiting.shift();
+        this.#waiting.splice(this.#waiting.indexOf(next), 1);
         continue;
       }
-      // The last id is always computed: its logits are wanted. A device that does not share blocks finds none known.
-      const limit = dense.kv.shared ? next.length - 1 : 0;
+      // The last id is always computed: its logits are wanted. A device that does not share blocks finds none known, and
+      // who wants the prompt's own logits computes all of it.
+      const limit = dense.kv.shared && promptLogprobs === undefined ? next.length - 1 : 0;
       // What was computed while a shard answered wrongly is not found again once that shard has been cordoned.
-      const salt = `${next.request.cacheSalt ?? ''}/${fleet.counters.cordons}`;
+      const salt = `${cacheSalt}/${fleet.counters.cordons}/${expertsPerToken}`;
       const table = this.#pool.open(next.ids, { limit, salt });
       if (!this.#pool.grow(table, next.length)) {
         this.#pool.release(table);
         return;
       }
-      this.#waiting.shift();
+      this.#waiting.splice(this.#waiting.indexOf(next), 1);
       next.table = table;
       next.salt = salt;
       next.computed = table.known * this.#pool.size;
@@ -310,7 +332,9 @@ export class Engine implements EngineClient {
   /** The spans as one batch, or as several in flight at once: one computes while others wait for their experts. */
   async #compute(spans: readonly Planned<Sequence>[]): Promise<void> {
     const sequences = spans.length;
-    const parts = cut(spans, this.#options.microBatches ?? this.#microBatches.choose(sequences));
+    const count = this.#options.microBatches ?? this.#microBatches.choose(sequences);
+    const groups = grouped(spans, ({ sequence }) => String(sequence.request.expertsPerToken));
+    const parts = groups.flatMap((group) => cut(group, count));
     this.#steps = parts.map((part) => new Step(part));
     const startedAt = performance.now();
     const idle = performance.eventLoopUtilization();
@@ -330,7 +354,7 @@ export class Engine implements EngineClient {
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     const idleMs = performance.eventLoopUtilization(idle).idle;
     const timing = { sequences, batches: results.length, ms: performance.now() - startedAt, idleMs };
-    if (spans.every(({ count }) => count === 1)) this.#microBatches.learn(timing);
+    if (groups.length === 1 && spans.every(({ count: rows }) => rows === 1)) this.#microBatches.learn(timing);
     this.#counters.steps++;
     this.#counters.micro_batches += results.length;
     this.#counters.step_rows += this.#steps.reduce((sum, { rows }) => sum + rows, 0);
@@ -373,6 +397,10 @@ export class Engine implements EngineClient {
   #sample({ sequence, logits, routes }: Due): void {
     const { vocab } = this.info;
     const { picker } = this.#model.dense;
+    if (sequence.request.maxTokens === 0) {
+      sequence.finishPrompt();
+      return;
+    }
     const { request, generated, seen, constraint, drafts } = sequence;
     const { sampling: settings, logprobs } = request;
     let kept = 0;
@@ -387,6 +415,7 @@ export class Engine implements EngineClient {
         generated,
         seen,
         constraint,
+        barred: sequence.barred,
         picker,
         logprobs,
       });

@@ -35,13 +35,23 @@ export interface GenerationRequest {
   /** Made by the API thread; unique among open generations. */
   id: string;
   prompt: Int32Array;
-  /** At least 1. */
+  /** 0: the prompt is computed and nothing follows. */
   maxTokens: number;
+  /** Tokens before which no stop id may come; a constraint that allows nothing else goes before it. */
+  minTokens?: number;
   sampling: SamplingSettings;
   /** Ids that end the answer (they are not part of it and not counted in its text). */
   stopIds: readonly number[];
   /** How many alternatives to report with each token; undefined: no log-probabilities at all. 0: the chosen one's only. */
   logprobs?: number;
+  /** The same of the prompt's tokens, told before the first token; no cached prefix is read then. Absent: not told. */
+  promptLogprobs?: number;
+  /** Id of an open generation with the same prompt: this one waits until that prompt is computed, and shares it. */
+  sharesPromptOf?: string;
+  /** Lower ones leave the queue first; absent: 0. */
+  priority?: number;
+  /** `[layers]`, experts a token; absent: the checkpoint's own. */
+  expertsPerToken?: readonly number[];
   constraint?: ConstraintSpec;
   /** Report a hash of each step's logits row: equal hashes mean equal bits. */
   digests?: boolean;
@@ -85,8 +95,16 @@ export interface GenerationError {
   retryAfterMs?: number;
 }
 
-/** A stream of parts: any number of tokens, then exactly one finish or error. */
+/** Of one token of a prompt, given those before it. */
+export interface PromptLogprob {
+  logprob: number;
+  top: TokenLogprob[];
+}
+
+/** A stream of parts: the prompt's where asked for, any number of tokens, then exactly one finish or error. */
 export type GenerationPart =
+  /** Of the prompt's next tokens, in order; its first token has none. */
+  | { type: 'prompt'; logprobs: PromptLogprob[] }
   | {
       type: 'token';
       id: number;
@@ -134,8 +152,13 @@ export interface EngineStatus {
 export interface EngineInfo {
   identity: string;
   vocab: number;
+  layers: number;
+  /** In each layer. */
+  experts: number;
   /** Most positions a sequence may have: prompt and answer together. */
   context: number;
+  /** What one prompt has computed is known to others that begin alike. */
+  sharesPrefixes: boolean;
 }
 
 /** The engine as the API sees it: in another thread in production, in the same one in tests. */

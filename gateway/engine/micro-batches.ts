@@ -96,6 +96,11 @@ function median(values: readonly number[] = []): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
+/** Spans with one key together, in order of their first. */
+export function grouped<T>(spans: readonly T[], keyOf: (span: T) => string): T[][] {
+  return [...Map.groupBy(spans, keyOf).values()];
+}
+
 /** Cuts a step's spans into parts of about equal rows, in order. */
 export function cut<T extends { count: number }>(spans: readonly T[], parts: number): T[][] {
   const total = spans.reduce((sum, { count }) => sum + count, 0);

@@ -1,6 +1,10 @@
 // Parts of one generation between the one who makes them and the one who reads them. Bounded by the answer's length.
 import type { GenerationPart } from './messages.ts';
 
+export function isLast({ type }: GenerationPart): boolean {
+  return type === 'finish' || type === 'error';
+}
+
 /** An async iterable that ends after a finish, an error, or `end()`. */
 export class PartQueue implements AsyncIterable<GenerationPart> {
   readonly #parts: GenerationPart[] = [];
@@ -10,7 +14,7 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
   push(part: GenerationPart): void {
     if (this.#ended) return;
     this.#parts.push(part);
-    if (part.type !== 'token') this.#ended = true;
+    if (isLast(part)) this.#ended = true;
     this.#wake();
   }
 

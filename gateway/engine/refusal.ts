@@ -5,6 +5,8 @@ import type { GenerationError, GenerationRequest, MissingUnits } from './message
 export interface Capacity {
   closing: boolean;
   vocab: number;
+  layers: number;
+  experts: number;
   /** Most positions of a sequence. */
   context: number;
   /** Positions that fit the KV memory, all of it given to one sequence. */
@@ -15,12 +17,18 @@ export interface Capacity {
 }
 
 export function refusal(
-  { prompt, maxTokens }: Pick<GenerationRequest, 'prompt' | 'maxTokens'>,
-  { closing, vocab, context, kvPositions, missing, waiting, maxWaiting }: Capacity,
+  { prompt, maxTokens, expertsPerToken }: Pick<GenerationRequest, 'prompt' | 'maxTokens' | 'expertsPerToken'>,
+  { closing, vocab, layers, experts, context, kvPositions, missing, waiting, maxWaiting }: Capacity,
 ): GenerationError | undefined {
   if (closing) return fault('shutting_down', 'the server is shutting down');
   if (prompt.length === 0) return fault('invalid_request', 'the prompt has no tokens');
-  if (maxTokens < 1) return fault('invalid_request', 'max_tokens must be at least 1');
+  if (maxTokens < 0) return fault('invalid_request', 'max_tokens must be at least 0');
+  if (expertsPerToken !== undefined) {
+    const sound = expertsPerToken.every((k) => Number.isInteger(k) && k >= 1 && k <= experts);
+    if (!sound || expertsPerToken.length !== layers) {
+      return fault('invalid_request', `experts_per_token is not ${layers} numbers from 1 to ${experts}`);
+    }
+  }
   const stranger = prompt.find((id) => id < 0 || id >= vocab);
   if (stranger !== undefined) {
     return fault('invalid_request', `token id ${stranger} is outside the vocabulary of ${vocab}`);

@@ -9,7 +9,7 @@ import type {
   GenerationRequest,
   HeatReport,
 } from './messages.ts';
-import { PartQueue } from './part-queue.ts';
+import { isLast, PartQueue } from './part-queue.ts';
 
 type Down =
   | { type: 'generate'; request: GenerationRequest }
@@ -147,7 +147,7 @@ class RemoteEngine implements EngineClient {
     signal.addEventListener('abort', abort, { once: true });
     try {
       for await (const part of queue) {
-        done = part.type !== 'token';
+        done = isLast(part);
         yield part;
       }
     } finally {

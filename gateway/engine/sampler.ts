@@ -17,6 +17,8 @@ export interface SampleInput {
   /** Ids of prompt and answer. */
   seen: ReadonlySet<number>;
   constraint?: Constraint;
+  /** Ids that may not come yet. */
+  barred?: readonly number[];
   /** Picks natively where the device can. */
   picker?: Picker;
   /** Alternatives to report; undefined: no log-probabilities. */
@@ -34,6 +36,7 @@ export function sample(input: SampleInput): Sampled {
   const { logits, settings, position, constraint, picker = plainPicker, logprobs } = input;
   const model = logprobs === undefined ? undefined : describe(logits, logprobs);
   adjust(input);
+  for (const id of input.barred ?? []) logits[id] = Number.NEGATIVE_INFINITY;
   constraint?.allow(logits);
   const id =
     settings.temperature === 0
@@ -139,7 +142,8 @@ function likeliestFirst(weights: Float64Array, total: number, topK: number, topP
   throw new Error('unreachable: the last threshold takes every id');
 }
 
-function describe(
+/** The distribution that a row of logits stands for, kept from what changes the row later, and its `count` likeliest. */
+export function describe(
   logits: Float32Array,
   count: number,
 ): { logprobOf(id: number): number; top: TokenLogprob[] } {

@@ -2,7 +2,7 @@
 import type { Rung } from '../../router/ladder.ts';
 import { type Constraint, compileConstraint } from '../constraints/constraint.ts';
 import type { BlockTable } from './blocks.ts';
-import type { DegradedHops, GenerationPart, GenerationRequest, Route } from './messages.ts';
+import type { DegradedHops, GenerationPart, GenerationRequest, PromptLogprob, Route } from './messages.ts';
 import type { Sampled } from './sampler.ts';
 import { Speculation } from './speculation.ts';
 
@@ -30,6 +30,8 @@ export class Sequence {
   computed = 0;
   /** Prompt positions that were in the cache when it first began. */
   cached: number | undefined;
+  /** Prompt tokens whose log-probabilities were told, the first counted with them. */
+  scored = 1;
   /** Ids guessed to follow; verified and dropped in the next step. */
   drafts: readonly number[] = [];
   /** Set when nobody wants the answer any more, or it failed. */
@@ -56,6 +58,13 @@ export class Sequence {
     return this.ids.length;
   }
 
+  /** Rows of the span whose logits tell the log-probability of a prompt token that was not told yet. */
+  unscored(start: number, count: number): { first: number; count: number } {
+    if (this.request.promptLogprobs === undefined) return { first: start, count: 0 };
+    const first = Math.max(start, this.scored - 1);
+    return { first, count: Math.max(0, Math.min(start + count, this.promptLength - 1) - first) };
+  }
+
   get answerLength(): number {
     return this.ids.length - this.promptLength;
   }
@@ -79,6 +88,23 @@ export class Sequence {
     this.computed = this.length - 1;
     this.#speculation.learn(this.ids);
     this.drafts = [];
+  }
+
+  /** Tells the log-probabilities of the prompt's next tokens. */
+  score(logprobs: PromptLogprob[]): void {
+    this.scored += logprobs.length;
+    this.#emit({ type: 'prompt', logprobs });
+  }
+
+  /** The prompt is computed and nothing was to follow. */
+  finishPrompt(): void {
+    this.#finish('length');
+  }
+
+  /** Stop ids that may not come yet. */
+  get barred(): readonly number[] {
+    const { minTokens = 0, stopIds } = this.request;
+    return this.constraint === undefined && this.answerLength < minTokens ? stopIds : [];
   }
 
   /** Takes a sampled token: tells it, and ends the answer where it must end. */

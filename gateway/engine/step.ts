@@ -1,11 +1,13 @@
 // One step under way: its rows, who still wants them, and what comes out. Knows sequences and devices; no queue.
+import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { Rows } from '../../model/devices/dense.ts';
 import { type Rung, rungLevel } from '../../router/ladder.ts';
-import type { Assignment } from '../../router/selection.ts';
+import type { Assignment, RoutingRule } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 import { type ForwardModel, forward } from './forward.ts';
-import type { Route } from './messages.ts';
+import type { PromptLogprob, Route } from './messages.ts';
 import { routeOf } from './route.ts';
+import { describe } from './sampler.ts';
 import type { Planned } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -33,6 +35,10 @@ export interface StepOptions {
   onDegraded: (sequence: Sequence, rung: Rung) => void;
 }
 
+/** Rows of logits of a prompt in memory. */
+const SCORED_AT_ONCE = 16;
+
+/** All its sequences ask for the same experts a token. */
 export class Step {
   /** Rows, all spans together. */
   readonly rows: number;
@@ -65,7 +71,7 @@ export class Step {
   ): Promise<StepResult> {
     const owners = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
     const { stream, waitMs } = await forward(
-      model,
+      { ...model, rules: rulesOf(model.rules, owners[0]?.request.expertsPerToken) },
       {
         ids: Int32Array.from(this.#spans.flatMap(idsOf)),
         spans: this.#spans.map(({ sequence, start, count }) => {
@@ -92,7 +98,29 @@ export class Step {
     for (const { sequence, start, count } of this.#spans) {
       sequence.computed = Math.min(start + count, sequence.length);
     }
+    await this.#scorePrompts(model, stream, logits);
     return { due: await this.#logits(model, stream, logits), waitMs };
+  }
+
+  /** A few rows at a time: those of a long prompt may be gigabytes together. */
+  async #scorePrompts(
+    { dense, hidden, vocab }: ForwardModel,
+    stream: Rows,
+    memory: StepOptions['logits'],
+  ): Promise<void> {
+    let row = 0;
+    for (const { sequence, start, count } of this.#spans) {
+      const { first, count: left } = sequence.unscored(start, count);
+      for (let at = 0; at < left && !sequence.ended; at += SCORED_AT_ONCE) {
+        const rows = Math.min(SCORED_AT_ONCE, left - at);
+        const from = row + first - start + at;
+        const of = stream.slice(from * hidden, (from + rows) * hidden);
+        const logits = await dense.head(of, memory(rows * vocab));
+        if (!sequence.ended) sequence.score(promptLogprobs(sequence, first + at, rows, logits, vocab));
+        await eventsHandled();
+      }
+      row += count;
+    }
   }
 
   /** Logits are needed from the last known id on. */
@@ -127,10 +155,34 @@ export class Step {
   }
 }
 
+function rulesOf(
+  rules: readonly RoutingRule[],
+  asked: readonly number[] | undefined,
+): readonly RoutingRule[] {
+  return asked === undefined ? rules : rules.map((rule, layer) => ({ ...rule, k: asked[layer] ?? rule.k }));
+}
+
 /** Absent where no row allows anything: the common case costs nothing. */
 function ladderOf(owners: readonly Sequence[]): { ladder?: Uint8Array } {
   if (owners.every(({ request }) => request.degrade === undefined)) return {};
   return { ladder: Uint8Array.from(owners, ({ request }) => rungLevel(request.degrade)) };
+}
+
+/** Of the tokens behind the positions from `first` on; `logits [rows, vocab]`. */
+function promptLogprobs(
+  { ids, request }: Sequence,
+  first: number,
+  rows: number,
+  logits: Rows,
+  vocab: number,
+): PromptLogprob[] {
+  return Array.from({ length: rows }, (_, i) => {
+    const { logprobOf, top } = describe(
+      logits.subarray(i * vocab, (i + 1) * vocab),
+      request.promptLogprobs ?? 0,
+    );
+    return { logprob: logprobOf(ids[first + i + 1]!), top };
+  });
 }
 
 function idsOf({ sequence: { ids, drafts }, start, count }: Planned<Sequence>): number[] {

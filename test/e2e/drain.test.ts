@@ -7,9 +7,9 @@ import { recordGoldens } from '../../model/goldens.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import { openSocketTransport } from '../../rpc/socket-transport.ts';
 import { spoilGolden } from '../support/golden-rows.ts';
-import { eventually, freePort, isFree, type Running, startCli } from '../support/process.ts';
+import { childrenOf, eventually, freePort, isFree, type Running, startCli } from '../support/process.ts';
 import { tinyBundle, tinyFolder } from '../support/tiny-bundle.ts';
-import { complete, startGateway, stream } from './gateway.ts';
+import { complete, startGateway, startUp, stream } from './gateway.ts';
 
 let plain: string;
 let proven: string;
@@ -108,6 +108,18 @@ describe('expertgrid drain', () => {
       expect(await shard.exit).toEqual({ code: 0, signal: null });
       expect(shard.stdout).toMatch(/safe to delete \S+\n$/);
     }
+  });
+
+  it('of a shard of up is for good: it is not started again', async () => {
+    const up = await startUp(proven, ['--shards', '2']);
+    const response = await fetch(`${up.url}/v1/shards`);
+    const { data } = (await response.json()) as { data: { address: string }[] };
+    const [address = ''] = data.map((shard) => shard.address);
+    expect(await startCli(['drain', address]).exit).toEqual({ code: 0, signal: null });
+    await up.process.says(/shard was drained; it is not started again/);
+    expect(childrenOf(up.process.pid).length).toBe(1);
+    up.process.signal('SIGTERM');
+    expect(await up.process.exit).toEqual({ code: 0, signal: null });
   });
 
   it('is not for gateways: the role of the hello decides', async () => {

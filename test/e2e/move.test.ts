@@ -1,11 +1,16 @@
 // A placement applied to running shards: `expertgrid plan --apply` as an operator meets it, while text streams.
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { basename, join } from 'node:path';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { readManifest } from '../../model/bundle/manifest.ts';
+import { parseAddress } from '../../rpc/address.ts';
+import { openSocketTransport } from '../../rpc/socket-transport.ts';
 import { eventually, freePort, type Running, startCli } from '../support/process.ts';
 import { tinyBundle, tinyFolder } from '../support/tiny-bundle.ts';
-import { complete, readiness, startGateway, stream } from './gateway.ts';
+import { complete, type Gateway, readiness, startGateway, stream } from './gateway.ts';
 
 let bundle: string;
 let model: string;
@@ -21,7 +26,8 @@ interface Placed {
 }
 
 async function startShard(name: string, state: string, port: number, experts: string, ...more: string[]) {
-  const args = ['shard', '--model', bundle, '--name', name, '--state', state, '--port', `${port}`];
+  const models = more.includes('--model') ? [] : ['--model', bundle];
+  const args = ['shard', ...models, '--name', name, '--state', state, '--port', `${port}`];
   const process = startCli([...args, '--experts', experts, '--log-level', 'warn', ...more]);
   const said = (await process.says(/shard ready on (\S+): experts (\S+) of/))!;
   return { process, address: said[1]!, state, experts: said[2]! };
@@ -33,6 +39,15 @@ async function fleet(holdings: Record<string, string>, ...more: string[]) {
     startShard(name, join(folder, name), 0, experts, ...more),
   );
   return { folder, shards: await Promise.all(starting) };
+}
+
+async function wholeGateway(shards: readonly Placed[]): Promise<Gateway> {
+  const gateway = await startGateway(
+    bundle,
+    shards.map(({ address }) => address),
+  );
+  await eventually(async () => (await readiness(gateway)).status === 200);
+  return gateway;
 }
 
 async function placementFile(folder: string, shards: Record<string, string>): Promise<string> {
@@ -55,11 +70,8 @@ async function heldOf({ state }: Placed): Promise<{ held: string; placement: { e
 
 test('experts change places under a stream, which does not change by a byte, and a restart begins where they are', async () => {
   const { folder, shards } = await fleet({ a: '0-47', b: '48-95' });
-  const [a, b] = shards as [Placed, Placed];
-  const gateway = await startGateway(
-    bundle,
-    shards.map(({ address }) => address),
-  );
+  const [a, b] = [shards[0]!, shards[1]!];
+  const gateway = await wholeGateway(shards);
   const asked = { prompt: 'It was', max_tokens: 300, temperature: 0, seed: 1 };
   const undisturbed = await complete(gateway, asked);
   const swapped = await placementFile(folder, { a: '48-95', b: '0-47' });
@@ -81,16 +93,39 @@ test('experts change places under a stream, which does not change by a byte, and
   expect(await heldOf(b)).toMatchObject({ held: '0-47', placement: { epoch: 1 } });
   expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
 
+  const planned = startCli([
+    ...['plan', '--apply', shards.map(({ address }) => address).join(',')],
+    ...['--heat', gateway.url, '--model', bundle],
+  ]);
+  expect(await planned.exit).toMatchObject({ code: 0 });
+  expect(planned.stdout).toContain('placement 2 is where it should be: 2 shards\n');
+  expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
+  expect(await apply(shards, swapped)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('placement 3 '),
+  });
+
   // The same again is done already; the flag was only the first placement.
   expect(await apply(shards, swapped)).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining('placement 1 '),
+    stdout: expect.stringContaining('placement 3 '),
   });
   a.process.signal('SIGTERM');
   await a.process.exit;
   const port = Number(a.address.split(':')[1]);
-  expect((await startShard('a', a.state, port, '0-47')).experts).toBe('48-95');
+  const restarted = await startShard('a', a.state, port, '0-47');
+  expect(restarted.experts).toBe('48-95');
   await eventually(async () => (await readiness(gateway)).status === 200);
+  expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
+
+  // One that knows nothing of all this is told by the gateway.
+  restarted.process.signal('SIGKILL');
+  await restarted.process.exit;
+  const fresh = await startShard('a', join(folder, 'fresh'), port, '0-47');
+  expect(fresh.experts).toBe('0-47');
+  await eventually(async () => (await readiness(gateway)).status === 200);
+  expect(await heldOf(fresh)).toMatchObject({ placement: { epoch: 3 } });
+  await eventually(async () => (await heldOf(fresh)).held === '48-95');
   expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
 }, 60_000);
 
@@ -110,11 +145,62 @@ test('a shard without a place yet waits empty for one, and a placement that does
     const file = await placementFile(folder, placement);
     expect(await apply(both, file)).toMatchObject({ code: 1, stderr: expect.stringContaining(reason) });
   }
+  const nobody = { ...shards[0]!, address: `127.0.0.1:${await freePort()}` };
+  const toNobody = await apply([...both, nobody], await placementFile(folder, { a: '0-95' }));
+  expect(toNobody.stderr).toMatch(/^expertgrid: 127\.0\.0\.1:\d+ does not say what it holds: .*\n$/);
+  expect(toNobody.code).toBe(1);
   // No gateway is there: whoever applies it sees that all is in place.
   const file = await placementFile(folder, { a: '0-63', b: '32-95' });
   expect(await apply(both, file)).toMatchObject({ code: 0 });
   expect(await heldOf(both[0]!)).toMatchObject({ held: '0-63' });
   expect(await heldOf(both[1]!)).toMatchObject({ held: '32-95' });
+}, 60_000);
+
+test('whoever stops watching leaves the move going on, and watches again with the same command', async () => {
+  const { folder, shards } = await fleet({ a: '0-47', b: '48-95' });
+  // A gateway that acts on no placement yet holds everything back.
+  const hello = { protocol: 1, role: 'gateway', version: 'test' };
+  const gateways = await Promise.all(
+    shards.map(({ address }) => openSocketTransport(parseAddress(address), { hello })),
+  );
+  for (const gateway of gateways)
+    await gateway.call('shard.adopted', { model, epoch: 0 }, { deadlineMs: 5_000 });
+  const file = await placementFile(folder, { a: '40-95', b: '0-47' });
+  const command = ['plan', '--apply', shards.map(({ address }) => address).join(',')];
+  const plan = startCli([...command, '--placement', file]);
+  await plan.says(/moving \d+ %/);
+  await eventually(async () => (await heldOf(shards[0]!)).held === '0-95');
+  plan.signal('SIGINT');
+  expect(await plan.exit).toEqual({ code: 130, signal: null });
+  expect(plan.stderr).toContain('the shards go on by themselves; the same command watches them again\n');
+  const again = startCli([...command, '--model', bundle]);
+  await again.says(/placement 1 is under way; going on with it/);
+  for (const gateway of gateways) gateway.close();
+  expect(await again.exit).toEqual({ code: 0, signal: null });
+  expect(await heldOf(shards[0]!)).toMatchObject({ held: '40-95', placement: { epoch: 1 } });
+}, 60_000);
+
+test('a shard that has no bundle fetches the experts that it is given', async () => {
+  const server = createServer(async (request, response) => {
+    const whole = await readFile(join(bundle, basename(request.url ?? '')));
+    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+    response.writeHead(from === undefined ? 200 : 206);
+    response.end(from === undefined ? whole : whole.subarray(Number(from), Number(to) + 1));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close().closeAllConnections());
+  const { folder, shards } = await fleet({ a: '0-95' });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/tiny`;
+  const b = await startShard('b', join(folder, 'b'), 0, '90-91', '--model', url);
+  const both = [...shards, b];
+  const gateway = await wholeGateway(both);
+  const asked = { prompt: 'It was', max_tokens: 40, temperature: 0, seed: 1, expertgrid: { digests: true } };
+  const before = await complete(gateway, asked);
+  const file = await placementFile(folder, { a: '0-30', b: '31-95' });
+  expect(await apply(both, file)).toMatchObject({ code: 0 });
+  expect(b.process.stderr).toContain('fetching 100 %');
+  expect(await heldOf(b)).toMatchObject({ held: '31-95' });
+  expect((await complete(gateway, asked)).expertgrid.digests).toEqual(before.expertgrid.digests);
 }, 60_000);
 
 test('with a secret the placement is signed by it', async () => {

@@ -1,7 +1,7 @@
 // `expertgrid up` as a user meets it: what it prints, which processes it has, how a stock client fares, how it ends.
 import OpenAI from 'openai';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { childrenOf, eventually, isAlive, isFree, startProcess } from '../support/process.ts';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { childrenOf, eventually, freePort, isAlive, isFree, startProcess } from '../support/process.ts';
 import { tinyBundle } from '../support/tiny-bundle.ts';
 import { complete, engineCounter, type Gateway, readiness, startUp, stream } from './gateway.ts';
 
@@ -89,6 +89,21 @@ describe('up', () => {
     expect(await up.process.exit).toEqual({ code: 0, signal: null });
     expect(children.filter(({ pid }) => isAlive(pid))).toEqual([]);
     expect(await isFree(up.port)).toBe(true);
+  });
+});
+
+describe('an environment that speaks to a shard', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it('is not taken by each of those that up starts', async () => {
+    vi.stubEnv('EXPERTGRID_METRICS_PORT', String(await freePort()));
+    vi.stubEnv('EXPERTGRID_STANDBY', '1');
+    const { url } = await startUp(await tinyBundle(), ['--shards', '2']);
+    const response = await fetch(`${url}/v1/shards`);
+    const { data } = (await response.json()) as { data: { standby: boolean }[] };
+    expect(data.map(({ standby }) => standby)).toEqual([false, false]);
   });
 });
 

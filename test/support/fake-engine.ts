@@ -16,6 +16,8 @@ export interface FakeEngineOptions {
   /** The ids that the model says to a request; it repeats them for ever unless `once`. */
   reply?: (request: GenerationRequest) => readonly number[];
   once?: boolean;
+  /** Of each of a request's tokens. */
+  logprobOf?: (request: GenerationRequest) => number;
   /** Before each token, and before the first one. */
   stepMs?: number;
   prefillMs?: number;
@@ -38,7 +40,8 @@ export class FakeEngine implements EngineClient {
 
   constructor(options: FakeEngineOptions) {
     this.options = options;
-    this.info = { identity: 'fake', vocab: options.vocab, context: options.context ?? 2048 };
+    const { vocab, context = 2048 } = options;
+    this.info = { identity: 'fake', vocab, layers: 2, experts: 8, context, sharesPrefixes: true };
   }
 
   async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationPart> {
@@ -53,6 +56,7 @@ export class FakeEngine implements EngineClient {
     };
     try {
       await pause(prefillMs, signal);
+      if (request.promptLogprobs !== undefined) yield promptPart(request);
       const said = reply(request);
       for (let count = 0; ; count++) {
         await pause(stepMs, signal);
@@ -67,12 +71,13 @@ export class FakeEngine implements EngineClient {
           return;
         }
         const id = said[count % said.length];
-        if (request.stopIds.includes(id)) {
+        if (request.stopIds.includes(id) && count >= (request.minTokens ?? 0)) {
           yield finish('stop', count + 1, id);
           return;
         }
         this.produced++;
-        yield tokenPart(request, id, count, this.info.vocab);
+        const logprob = this.options.logprobOf?.(request) ?? -0.5;
+        yield tokenPart(request, id, count, { vocab: this.info.vocab, logprob });
       }
     } finally {
       this.open--;
@@ -122,17 +127,34 @@ const shuttingDown: GenerationError = {
   retryable: true,
 };
 
-function tokenPart(request: GenerationRequest, id: number, position: number, vocab: number): GenerationPart {
+function tokenPart(
+  request: GenerationRequest,
+  id: number,
+  position: number,
+  { vocab, logprob }: { vocab: number; logprob: number },
+): GenerationPart {
   const part: GenerationPart = { type: 'token', id };
   if (request.digests === true) part.digest = `digest-${position}-${id}`;
   if (request.routes === true) part.route = [[position], [id, id + 1]];
   if (request.logprobs === undefined) return part;
-  part.logprob = -0.5;
+  part.logprob = logprob;
   part.top = Array.from({ length: request.logprobs }, (_, rank) => ({
     id: (id + rank) % vocab,
-    logprob: -0.5 - rank,
+    logprob: logprob - rank,
   }));
   return part;
+}
+
+/** Each token at -1 less its place. */
+function promptPart({ prompt, promptLogprobs = 0 }: GenerationRequest): GenerationPart {
+  const logprobs = [...prompt.subarray(1)].map((id, i) => {
+    const top = Array.from({ length: promptLogprobs }, (_, rank) => ({
+      id: id + rank,
+      logprob: -1 - i - rank,
+    }));
+    return { logprob: -1 - i, top };
+  });
+  return { type: 'prompt', logprobs };
 }
 
 /** Yields to the event loop even for 0 ms, as a real engine's step does. */

@@ -4,7 +4,7 @@ import { AnswerText, type AnswerToken } from '../../../gateway/api/answer-text.t
 import { say, tokenizer } from './harness.ts';
 
 function run(ids: readonly number[], stops: readonly string[]) {
-  const answer = new AnswerText(tokenizer, stops);
+  const answer = new AnswerText(tokenizer, { stops });
   const released: { text: string; tokens: AnswerToken[] }[] = [];
   let stopped = false;
   for (const id of ids) {

@@ -3,7 +3,7 @@ import { MODEL, openRoom, type Room, startRoom, VOCAB } from './harness.ts';
 
 let room: Room;
 beforeAll(async () => {
-  room = await startRoom({ context: 64, limits: { bodyBytes: 200_000, prompts: 3 } });
+  room = await startRoom({ context: 64, limits: { bodyBytes: 200_000, prompts: 3, choices: 32 } });
 });
 
 afterAll(() => room.server.close(0));
@@ -55,11 +55,33 @@ const common: Case[] = [
   [{ stream: true, stream_options: { obfuscate: true } }, 'stream_options.obfuscate', 'unknown_parameter'],
   [{ expertgrid: { digest: true } }, 'expertgrid.digest', 'unknown_parameter'],
   [{ verbosity: 'loud' }, 'verbosity', 'invalid_value', /Supported values are: 'low', 'medium', 'high'/],
-  [{ n: 2 }, 'n', 'unsupported_parameter', /Only 1 is\./],
+  [{ n: 0 }, 'n', 'integer_below_min_value'],
+  [{ n: 129 }, 'n', 'integer_above_max_value'],
+  [{ n: 1.5 }, 'n', 'invalid_type'],
+  [{ n: 40 }, 'n', 'integer_above_max_value', /more than the 32 answers/],
   [{ tools: [{ type: 'function' }] }, 'tools', 'unsupported_parameter'],
   [{ response_format: { type: 'json_object' } }, 'response_format', 'unsupported_parameter'],
-  [{ best_of: 2 }, 'best_of', 'unsupported_parameter'],
-  [{ min_tokens: 5 }, 'min_tokens', 'unsupported_parameter'],
+  [{ min_tokens: -1 }, 'min_tokens', 'integer_below_min_value'],
+  [{ min_tokens: 6, max_tokens: 5 }, 'min_tokens', 'integer_above_max_value', /'max_tokens', which is 5/],
+  [{ include_stop_str_in_output: 1 }, 'include_stop_str_in_output', 'invalid_type'],
+  [{ return_token_ids: 'yes' }, 'return_token_ids', 'invalid_type'],
+  [{ priority: 0.5 }, 'priority', 'invalid_type'],
+  [{ expertgrid: { experts_per_token: 0 } }, 'expertgrid.experts_per_token', 'integer_below_min_value'],
+  [{ expertgrid: { experts_per_token: 9 } }, 'expertgrid.experts_per_token', 'integer_above_max_value'],
+  [{ expertgrid: { experts_per_token: [1, 9] } }, 'expertgrid.experts_per_token', 'integer_above_max_value'],
+  [
+    { expertgrid: { experts_per_token: [1] } },
+    'expertgrid.experts_per_token',
+    'invalid_array_length',
+    /2 layers/,
+  ],
+  [
+    { stream: true, stream_options: { continuous_usage_stats: true } },
+    'stream_options.continuous_usage_stats',
+    'invalid_parameter_combination',
+  ],
+  [{ reasoning_effort: 'low' }, 'reasoning_effort', 'unsupported_parameter'],
+  [{ max_thinking_tokens: 5 }, 'max_thinking_tokens', 'unsupported_parameter'],
   [{ temprature: 1 }, 'temprature', 'unknown_parameter', /Unknown parameter: 'temprature'\./],
   [JSON.parse('{"__proto__": 1}'), '__proto__', 'unknown_parameter'],
   [{ metadata: Array(60_000).fill(0) }, null, 'too_many_values'],
@@ -81,8 +103,15 @@ const completions: Case[] = [
   [{ prompt: 'x'.repeat(50_000) }, 'prompt', 'context_length_exceeded', /cannot fit/],
   [{ logprobs: 21 }, 'logprobs', 'integer_above_max_value'],
   [{ logprobs: true }, 'logprobs', 'invalid_type'],
-  [{ echo: true }, 'echo', 'unsupported_parameter'],
-  [{ suffix: 'x' }, 'suffix', 'unsupported_parameter'],
+  [{ echo: 'yes' }, 'echo', 'invalid_type'],
+  [{ suffix: 'x' }, 'suffix', 'unsupported_parameter', /has no infill tokens/],
+  [{ suffix: 5 }, 'suffix', 'invalid_type'],
+  [{ best_of: 0 }, 'best_of', 'integer_below_min_value'],
+  [{ n: 3, best_of: 2 }, 'best_of', 'integer_below_min_value', /at least 'n', which is 3/],
+  [{ best_of: 2, stream: true }, 'best_of', 'invalid_parameter_combination'],
+  [{ best_of: 33 }, 'best_of', 'integer_above_max_value'],
+  [{ prompt: ['a', 'b'], n: 20 }, 'n', 'integer_above_max_value', /2 prompts with 20 answers each/],
+  [{ echo: true, max_tokens: -1 }, 'max_tokens', 'integer_below_min_value'],
   [{ messages: [] }, 'messages', 'unknown_parameter'],
   [{ max_completion_tokens: 5 }, 'max_completion_tokens', 'unknown_parameter'],
 ];
@@ -181,7 +210,7 @@ describe.each([
       ].map((name) => [name, null]),
     );
     expect((await room.post(path, { ...base, ...nulls })).status).toBe(200);
-    const neutral = { n: 1, best_of: 1, echo: false, response_format: { type: 'text' }, tool_choice: 'none' };
+    const neutral = { n: 1, response_format: { type: 'text' }, tool_choice: 'none' };
     expect((await room.post(path, { ...base, ...neutral })).status).toBe(200);
     const harmless = {
       user: 'me',

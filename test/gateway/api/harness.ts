@@ -3,7 +3,7 @@ import OpenAI from 'openai';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Aliases } from '../../../gateway/api/aliases.ts';
-import { createApi } from '../../../gateway/api/app.ts';
+import { type ApiOptions, createApi } from '../../../gateway/api/app.ts';
 import type { Limits } from '../../../gateway/api/context.ts';
 import type { ErrorEnvelope } from '../../../gateway/api/errors.ts';
 import type { ChatLogprobEntry, CompletionLogprobs } from '../../../gateway/api/logprobs.ts';
@@ -13,6 +13,7 @@ import { createTokenizer } from '../../../gateway/api/tokenizer.ts';
 import type { Usage } from '../../../gateway/api/wire.ts';
 import { FakeEngine, type FakeEngineOptions } from '../../support/fake-engine.ts';
 import { byteLevelTokenizer, CHAT_TEMPLATE, SPECIALS } from '../../support/tokenizer.ts';
+import { requireShape } from './openai-shapes.ts';
 
 export const tokenizer = createTokenizer(byteLevelTokenizer());
 export const idOf = (token: string): number => tokenizer.idOf(token) ?? Number.NaN;
@@ -65,6 +66,7 @@ export interface RoomOptions extends Partial<FakeEngineOptions> {
   /** Models beside MODEL, by id. */
   others?: Record<string, Partial<FakeEngineOptions>>;
   aliases?: () => Aliases;
+  api?: Pick<ApiOptions, 'access' | 'corsOrigins' | 'onUsage'>;
 }
 
 /** A room for one test, closed after it. */
@@ -82,6 +84,7 @@ export async function startRoom({
   chat = CHAT_TEMPLATE,
   others = {},
   aliases,
+  api,
   ...options
 }: RoomOptions = {}): Promise<Room> {
   const said = { vocab: VOCAB, reply: () => say('hello world') };
@@ -101,7 +104,7 @@ export async function startRoom({
   const models = [...engines].map(([id, its], i) => {
     return { ...text, engine: its, model: { id, created: 1_700_000_000 + i } };
   });
-  const app = createApi({ models, limits, logger, ...(aliases && { aliases }) });
+  const app = createApi({ models, limits, logger, ...(aliases && { aliases }), ...api });
   const server = await serve({ app, port: 0 });
   const url = `http://127.0.0.1:${server.port}`;
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
@@ -109,6 +112,7 @@ export async function startRoom({
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     const response = await fetch(url + path, { method: 'POST', body: text, ...init });
     const answer: AnswerBody = JSON.parse(await response.text());
+    requireShape(answer);
     return { status: response.status, body: answer, headers: response.headers };
   };
   return { url, engine, engines, client, server, logs, post };
@@ -119,9 +123,10 @@ export async function readEvents(response: Response): Promise<{ values: AnswerBo
   const text = await response.text();
   const data = text
     .split('\n\n')
-    .filter((block) => block.length > 0)
+    .filter((block) => block.length > 0 && !block.startsWith(':'))
     .map((block) => block.replace(/^data: /, ''));
   const values = data.filter((value) => value !== '[DONE]').map((value): AnswerBody => JSON.parse(value));
+  for (const value of values) requireShape(value, { chunk: true });
   return { values, done: data.at(-1) === '[DONE]' };
 }
 

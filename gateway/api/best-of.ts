@@ -1,0 +1,32 @@
+// Which of a prompt's answers are given where more were made than asked for. Pure; knows no wire format.
+import type { WholeChoice } from './wire.ts';
+
+/**
+ * Of each prompt's `made` choices (in order of index) the `wanted` ones with the highest mean log-probability, best first,
+ * numbered anew. An answer without a token comes last; of equals the earlier one comes first.
+ */
+export function bestChoices(
+  choices: readonly WholeChoice[],
+  { made, wanted }: { made: number; wanted: number },
+): WholeChoice[] {
+  if (made === wanted) return [...choices];
+  const best: WholeChoice[] = [];
+  for (let first = 0; first < choices.length; first += made) {
+    const ofPrompt = choices.slice(first, first + made);
+    const means = new Map(ofPrompt.map((choice) => [choice, meanLogprob(choice)]));
+    const ranked = ofPrompt.toSorted((a, b) => compare(means.get(b), means.get(a)));
+    best.push(...ranked.slice(0, wanted));
+  }
+  return best.map((choice, index) => ({ ...choice, index }));
+}
+
+function meanLogprob({ tokens }: WholeChoice): number {
+  if (tokens.length === 0) return Number.NEGATIVE_INFINITY;
+  const sum = tokens.reduce((total, { logprob }) => total + (logprob ?? Number.NEGATIVE_INFINITY), 0);
+  return sum / tokens.length;
+}
+
+/** Infinities are equal to themselves; a difference would be NaN. */
+function compare(a = Number.NEGATIVE_INFINITY, b = Number.NEGATIVE_INFINITY): number {
+  return a === b ? 0 : a - b;
+}

@@ -1,0 +1,27 @@
+// Which web pages may call: CORS for the origins that the operator names. Knows no keys; a preflight has none.
+import type { MiddlewareHandler } from 'hono';
+import { cors } from 'hono/cors';
+
+/** What a page's script may read of an answer beside its body. */
+const exposed = [
+  'openai-processing-ms',
+  'retry-after',
+  'retry-after-ms',
+  'x-expertgrid-gateway',
+  'x-expertgrid-seed',
+  'x-request-id',
+  'x-should-retry',
+  ...['limit', 'remaining', 'reset'].flatMap((what) =>
+    ['requests', 'tokens'].map((kind) => `x-ratelimit-${what}-${kind}`),
+  ),
+];
+
+/** `*` allows every page. Headers that a page asks for are allowed whatever they are: keys are not sent by browsers unasked. */
+export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
+  return cors({
+    origin: origins.includes('*') ? '*' : [...origins],
+    allowMethods: ['GET', 'HEAD', 'POST'],
+    exposeHeaders: exposed,
+    maxAge: 600,
+  });
+}

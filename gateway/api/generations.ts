@@ -1,0 +1,94 @@
+// From a plan to its generations: a request to the engine for each choice, and their events as one stream. Knows no wire
+// format.
+import { randomUUID } from 'node:crypto';
+import type { GenerationRequest, Rung } from '../engine/messages.ts';
+import { type AnswerEvent, answer } from './answer.ts';
+import { cacheSaltOf } from './cache-salt.ts';
+import type { ApiContext } from './context.ts';
+import { merge } from './merge.ts';
+import type { RequestRecord } from './request-record.ts';
+import { expertsPerTokenOf, minTokensOf, samplingSettings, stopIdsOf, stopStringsOf } from './sampling.ts';
+import type { CommonRequest } from './schema-fields.ts';
+
+/** A prompt and how many tokens may follow it. */
+export interface PromptPlan {
+  prompt: readonly number[];
+  maxTokens: number;
+  /** As the caller wrote it; undefined where that was ids or messages. */
+  text?: string | undefined;
+}
+
+export interface Generated {
+  request: CommonRequest;
+  prompts: readonly PromptPlan[];
+  /** Answers that are made of each prompt. */
+  made: number;
+  /** Alternatives to tell with each token; undefined: no log-probabilities. */
+  logprobs: number | undefined;
+  /** Alternatives to tell with each of the prompt's tokens. */
+  promptLogprobs?: number | undefined;
+  /** Give each choice's prompt first. */
+  echo: boolean;
+}
+
+/**
+ * All choices' events as they come; choice `c` of prompt `p` has the index `p * made + c`. They end together: one failure,
+ * or the caller's leaving, stops every generation.
+ */
+export function generations(
+  { engine, tokenizer, stopIds, degrade }: ApiContext,
+  record: RequestRecord,
+  { request, prompts, made, logprobs, promptLogprobs, echo }: Generated,
+  seed: number,
+  cancel: AbortController,
+): AsyncGenerator<AnswerEvent, void, undefined> {
+  const endIds = stopIdsOf(request, stopIds, engine.info);
+  const minTokens = minTokensOf(request, Math.min(...prompts.map(({ maxTokens }) => maxTokens)));
+  const includeStop = request.include_stop_str_in_output === true;
+  const rules = { stops: stopStringsOf(request), includeStop, minTokens };
+  const signal = AbortSignal.any([record.signal, cancel.signal]);
+  const expertsPerToken = expertsPerTokenOf(request, engine.info);
+  record.promptTokens = prompts.reduce((total, { prompt }) => total + prompt.length, 0);
+  const sources = prompts.flatMap(({ prompt, maxTokens, text }, p) => {
+    const ids = Array.from({ length: made }, () => randomUUID());
+    return ids.map((id, choice) => {
+      const generation: GenerationRequest = {
+        id,
+        prompt: Int32Array.from(prompt),
+        maxTokens,
+        ...(minTokens > 0 && { minTokens }),
+        // Numbered within its prompt: its text must not depend on its place among other prompts.
+        sampling: samplingSettings(request, { seed, choice, info: engine.info }),
+        stopIds: endIds,
+        logprobs,
+        ...(promptLogprobs !== undefined && { promptLogprobs }),
+        ...(choice > 0 && { sharesPromptOf: ids[0] }),
+        ...(typeof request.priority === 'number' && { priority: request.priority }),
+        ...(expertsPerToken !== undefined && { expertsPerToken }),
+        digests: request.expertgrid?.digests === true,
+        routes: request.expertgrid?.routes === true,
+        ...degradeOf(request, degrade),
+        cacheSalt: cacheSaltOf({ named: request.cache_salt, owner: record.prefixOwner }),
+        traceId: record.id,
+      };
+      return answer({
+        engine,
+        tokenizer,
+        request: generation,
+        index: p * made + choice,
+        countsPrompt: choice === 0,
+        ...(echo && { echo: { text } }),
+        rules,
+        signal,
+        onToken: (index) => record.token(index),
+      });
+    });
+  });
+  return merge(sources, () => cancel.abort());
+}
+
+/** What the request allows, or else the gateway. */
+function degradeOf({ expertgrid }: CommonRequest, byDefault: Rung | undefined): { degrade?: Rung } {
+  const rung = expertgrid?.degrade ?? byDefault;
+  return rung === undefined || rung === 'none' ? {} : { degrade: rung };
+}

@@ -1,0 +1,161 @@
+// GET /openapi.json: the API's description, made from the schemas that requests are checked with. Knows no server.
+import { z } from 'zod';
+import { chatSchema, completionSchema, unsupportedFields } from './schema.ts';
+import { detokenizeSchema, tokenizeSchema } from './tokens.ts';
+
+export interface Operation {
+  method: 'get' | 'post';
+  path: string;
+  summary: string;
+  /** Of the body. */
+  schema?: { name: string; zod: z.ZodType };
+  /** Fields of the path and the query. */
+  parameters?: readonly { name: string; in: 'path' | 'query'; description: string }[];
+  /** A body that is answered as it stands, the model's name apart. */
+  example?: object;
+  /** Of an answer. */
+  type?: string;
+}
+
+const model = { name: 'model', in: 'query', description: 'Id of a model; without it the first.' } as const;
+
+/** Every path answers with and without `/v1` before it, and a slash behind it. */
+export const operations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/v1/completions',
+    summary: 'Continues a text, or tells how likely one is.',
+    schema: { name: 'CompletionRequest', zod: completionSchema },
+    example: { model: 'nano', prompt: 'The old man', max_tokens: 16 },
+  },
+  {
+    method: 'post',
+    path: '/v1/chat/completions',
+    summary: 'Answers a conversation.',
+    schema: { name: 'ChatRequest', zod: chatSchema },
+    example: { model: 'nano', messages: [{ role: 'user', content: 'Good morning.' }], max_tokens: 16 },
+  },
+  {
+    method: 'post',
+    path: '/tokenize',
+    summary: 'Token ids of a text or a conversation.',
+    schema: { name: 'TokenizeRequest', zod: tokenizeSchema },
+    example: { model: 'nano', prompt: 'The old man' },
+  },
+  {
+    method: 'post',
+    path: '/detokenize',
+    summary: 'The text of token ids.',
+    schema: { name: 'DetokenizeRequest', zod: detokenizeSchema },
+    example: { model: 'nano', tokens: [72, 105] },
+  },
+  { method: 'get', path: '/v1/models', summary: 'The models that are served.' },
+  {
+    method: 'get',
+    path: '/v1/models/{id}',
+    summary: 'One model.',
+    parameters: [{ name: 'id', in: 'path', description: 'Its id.' }],
+  },
+  { method: 'get', path: '/health', summary: 'Whether the process lives.' },
+  {
+    method: 'get',
+    path: '/health/ready',
+    summary: 'Whether every expert is held by a shard; 503 and what is missing where not.',
+    parameters: [model],
+  },
+  { method: 'get', path: '/metrics', summary: 'Counters for Prometheus.', type: 'text/plain' },
+  { method: 'get', path: '/openapi.json', summary: 'This document.' },
+  { method: 'get', path: '/docs', summary: 'This document as a page.', type: 'text/html' },
+];
+
+export interface JsonSchema {
+  type?: string;
+  description?: string;
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  anyOf?: JsonSchema[];
+  items?: JsonSchema;
+  enum?: unknown[];
+  minimum?: number;
+  maximum?: number;
+}
+
+/** Of OpenAPI 3.1, whose schemas are JSON Schema as it is. */
+export function openApiDocument(): object {
+  const schemas = operations.flatMap(({ schema }) => (schema ? [[schema.name, jsonSchema(schema.zod)]] : []));
+  const paths: Record<string, Record<string, object>> = {};
+  for (const operation of operations) {
+    paths[operation.path] = { ...paths[operation.path], [operation.method]: describe(operation) };
+  }
+  const refused = Object.keys(unsupportedFields).join(', ');
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'expertgrid',
+      version: 'v1',
+      description: `The completion API. null means absent. Fields that are known elsewhere and refused here by name: ${refused}.`,
+    },
+    paths,
+    components: { schemas: { ...Object.fromEntries(schemas), Error: errorSchema } },
+  };
+}
+
+export function jsonSchema(schema: z.ZodType): JsonSchema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return rest as JsonSchema;
+}
+
+function describe({
+  method,
+  path,
+  summary,
+  schema,
+  parameters,
+  example,
+  type = 'application/json',
+}: Operation) {
+  const error = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } };
+  return {
+    operationId: `${method}${path.replaceAll(/[^a-z]+/g, '_')}`,
+    summary,
+    ...(parameters && {
+      parameters: parameters.map((one) => ({
+        ...one,
+        required: one.in === 'path',
+        schema: { type: 'string' },
+      })),
+    }),
+    ...(schema && {
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema.name}` }, example } },
+      },
+    }),
+    responses: {
+      200: { description: 'The answer.', content: { [type]: {} } },
+      ...(schema && {
+        400: { description: 'A field is wrong; `param` names it.', content: error },
+        429: { description: 'Too much at once; try again.', content: error },
+        503: { description: 'Experts are missing.', content: error },
+      }),
+    },
+  };
+}
+
+const text = { type: 'string' };
+const errorSchema = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['message', 'type', 'param', 'code'],
+      properties: {
+        message: text,
+        type: text,
+        param: { type: ['string', 'null'] },
+        code: { type: ['string', 'null'] },
+      },
+    },
+  },
+};

@@ -1,0 +1,66 @@
+// POST /tokenize and /detokenize, in vLLM's shapes: ids of a text or a conversation as the completions make them, and
+// back. Knows no engine beyond its limits.
+import { z } from 'zod';
+import { promptOfMessages } from './chat.ts';
+import type { ApiContext } from './context.ts';
+import { echoedPrompt } from './echo.ts';
+import { badRequest } from './errors.ts';
+import { tokenName } from './logprobs.ts';
+import { refuseHopeless } from './prompts.ts';
+import { message } from './schema.ts';
+import { integer, LARGEST_INT32 } from './schema-fields.ts';
+
+/** More is no text of any model here. */
+const MOST_IDS = 1_000_000;
+
+export const tokenizeSchema = z.strictObject({
+  model: z.string().nullish().describe('Id of a model; without it the first that is served.'),
+  prompt: z.string().nullish().describe('A text; or `messages` in its place.'),
+  messages: z.array(message).min(1).nullish().describe('A conversation, written by the chat template.'),
+  add_special_tokens: z
+    .boolean()
+    .nullish()
+    .describe('Of a text: begin it as the tokenizer begins texts. Default true.'),
+  return_token_strs: z.boolean().nullish().describe('Tell each token as text, too.'),
+});
+export type TokenizeRequest = z.infer<typeof tokenizeSchema>;
+
+export const detokenizeSchema = z.strictObject({
+  model: z.string().nullish().describe('Id of a model; without it the first that is served.'),
+  tokens: z.array(integer(0, LARGEST_INT32)).max(MOST_IDS).describe('Token ids.'),
+});
+export type DetokenizeRequest = z.infer<typeof detokenizeSchema>;
+
+export function tokenize(request: TokenizeRequest, context: ApiContext): object {
+  const tokens = idsOf(request, context);
+  const names =
+    request.return_token_strs === true ? tokens.map((id) => tokenName(id, context.tokenizer, '')) : null;
+  return { count: tokens.length, max_model_len: context.engine.info.context, tokens, token_strs: names };
+}
+
+/** Special tokens stand in the text by name. */
+export function detokenize({ tokens }: DetokenizeRequest, { engine, tokenizer }: ApiContext): object {
+  const { vocab } = engine.info;
+  const at = tokens.findIndex((id) => id >= vocab);
+  if (at < 0) return { prompt: echoedPrompt(tokens, undefined, { tokenizer, logprobs: [] }).text };
+  const param = `tokens[${at}]`;
+  const why = `Invalid '${param}': token id ${tokens[at]} is outside the vocabulary of ${vocab} tokens.`;
+  throw badRequest(why, { param, code: 'invalid_token_id' });
+}
+
+function idsOf({ prompt, messages, add_special_tokens }: TokenizeRequest, context: ApiContext): number[] {
+  const { tokenizer, engine } = context;
+  if ((prompt ?? undefined) !== undefined && messages) {
+    const why = "Give 'prompt' or 'messages', not both.";
+    throw badRequest(why, { param: 'messages', code: 'invalid_parameter_combination' });
+  }
+  if (messages) return promptOfMessages(messages, context);
+  if (typeof prompt !== 'string') {
+    throw badRequest("Missing required parameter: 'prompt'.", {
+      param: 'prompt',
+      code: 'missing_required_parameter',
+    });
+  }
+  refuseHopeless(prompt, 'prompt', { longestToken: tokenizer.longestToken, info: engine.info });
+  return tokenizer.encode(prompt, { addSpecial: add_special_tokens !== false });
+}

@@ -1,0 +1,175 @@
+// Where a bundle's weights come from: a directory that has them all, or a server from which each expert is fetched when it
+// is wanted, into a directory that fills up. Knows no device.
+import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Unit } from '../devices/expert.ts';
+import { InputError } from '../errors.ts';
+import { readExactly } from '../read-exactly.ts';
+import { MAX_HEADER_BYTES } from '../safetensors.ts';
+import { type FetchRangeOptions, fetchBytes } from './fetch-range.ts';
+import { shortHash } from './hash.ts';
+import {
+  contentHashOf,
+  type ExpertRange,
+  GOLDEN_FILE,
+  MANIFEST_FILE,
+  type Manifest,
+  parseJson,
+  parseManifest,
+} from './manifest.ts';
+
+export interface BringOptions {
+  signal?: AbortSignal;
+  /** Bytes; what was there already counts. */
+  onBrought?: (done: number, total: number) => void;
+}
+
+export interface WeightSource {
+  /** A bundle that `openBundle` reads; experts' bytes are sound there only once they were brought. */
+  readonly dir: string;
+  bring(units: readonly Unit[], options?: BringOptions): Promise<void>;
+}
+
+export interface HttpSourceOptions extends FetchRangeOptions {
+  /** Of the bundle, ending in `/`. */
+  url: URL;
+  /** Bundles are kept below it, each in a directory that its content names. */
+  cache: string;
+}
+
+/** Fetches of experts under way at a time. */
+const AT_ONCE = 4;
+/** Most headers end before it: one request instead of two. */
+const FIRST_BYTES = 64 * 1024;
+
+export function diskSource(dir: string): WeightSource {
+  return { dir, bring: async () => {} };
+}
+
+/** The manifest, files that are read whole and the headers of the others are there when it resolves. */
+export async function httpSource({ url, cache, ...options }: HttpSourceOptions): Promise<WeightSource> {
+  const at = new URL(MANIFEST_FILE, url);
+  const text = Buffer.from(await fetchBytes(at, undefined, options)).toString();
+  const manifest = parseManifest(parseJson(text, at.href), at.href);
+  if (contentHashOf(manifest) !== manifest.contentHash) {
+    throw new InputError(`${at}: field contentHash: does not match the hashes listed: edited or damaged`);
+  }
+  const dir = join(cache, manifest.contentHash.replace(/^sha256:/, '').slice(0, 16));
+  await mkdir(dir, { recursive: true });
+  for (const [name, listed] of Object.entries(manifest.files)) {
+    const file = { url: new URL(name, url), path: join(dir, name), ...listed };
+    if (listed.hash !== undefined || name === GOLDEN_FILE) await fetchWhole(file, options);
+    else await fetchHeader(file, options);
+  }
+  await replace(join(dir, MANIFEST_FILE), Buffer.from(text));
+  return {
+    dir,
+    bring: (units, { signal, onBrought } = {}) =>
+      bring(manifest, units, {
+        fetchRange: ({ file, offset, length }) => {
+          const range = { start: offset, length };
+          return fetchBytes(new URL(file, url), range, { ...options, ...(signal && { signal }) });
+        },
+        dir,
+        onBrought: onBrought ?? (() => {}),
+      }),
+  };
+}
+
+interface Listed {
+  url: URL;
+  path: string;
+  bytes: number;
+  hash?: string | undefined;
+}
+
+async function fetchWhole({ url, path, bytes, hash }: Listed, options: FetchRangeOptions): Promise<void> {
+  const there = await readFile(path).catch(() => undefined); // what cannot be read is fetched
+  if (there?.length === bytes && (hash === undefined || shortHash(there) === hash)) return;
+  const fetched = await fetchBytes(url, undefined, options);
+  if (fetched.length !== bytes) throw new InputError(`${url}: has ${fetched.length} bytes, not ${bytes}`);
+  if (hash !== undefined && shortHash(fetched) !== hash) {
+    throw new InputError(`${url}: does not match its hash in ${MANIFEST_FILE}: damaged or replaced`);
+  }
+  await replace(path, fetched);
+}
+
+/** A file of the right size that is empty but for its header: it takes no room on disk until experts are written. */
+async function fetchHeader({ url, path, bytes }: Listed, options: FetchRangeOptions): Promise<void> {
+  const there = await stat(path).catch(() => undefined); // what is not there is fetched
+  if (there?.size === bytes) return;
+  let head = await fetchBytes(url, { start: 0, length: Math.min(FIRST_BYTES, bytes) }, options);
+  const length = head.length < 8 ? 0 : Number(Buffer.from(head.buffer).readBigUInt64LE());
+  if (8 + length > Math.min(bytes, MAX_HEADER_BYTES)) {
+    throw new InputError(`${url}: its header claims ${length} bytes: it is not a safetensors file`);
+  }
+  if (8 + length > head.length) head = await fetchBytes(url, { start: 0, length: 8 + length }, options);
+  const handle = await open(`${path}.new`, 'w');
+  try {
+    await handle.write(head, 0, 8 + length, 0);
+    await handle.truncate(bytes);
+  } finally {
+    await handle.close();
+  }
+  await rename(`${path}.new`, path);
+}
+
+interface Bringing {
+  dir: string;
+  fetchRange: (range: ExpertRange) => Promise<Uint8Array>;
+  onBrought: (done: number, total: number) => void;
+}
+
+/** An interrupted run goes on where it was: what is on disk and sound is not fetched again. */
+async function bring(
+  manifest: Manifest,
+  units: readonly Unit[],
+  { dir, fetchRange, onBrought }: Bringing,
+): Promise<void> {
+  const ranges = units.map((unit) => ({ unit, range: rangeOf(manifest, unit) }));
+  const total = ranges.reduce((sum, { range }) => sum + range.length, 0);
+  let done = 0;
+  const lane = async () => {
+    for (let next = ranges.shift(); next !== undefined; next = ranges.shift()) {
+      const { unit, range } = next;
+      await bringOne(join(dir, range.file), unit, range, fetchRange);
+      done += range.length;
+      onBrought(done, total);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+}
+
+async function bringOne(
+  path: string,
+  { layer, expert }: Unit,
+  range: ExpertRange,
+  fetchRange: Bringing['fetchRange'],
+): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    const there = new Uint8Array(range.length);
+    await readExactly(handle, there, range.offset, path);
+    if (shortHash(there) === range.hash) return;
+    const fetched = await fetchRange(range);
+    if (shortHash(fetched) !== range.hash) {
+      const what = `expert ${expert} of layer ${layer}`;
+      throw new InputError(`${path}: ${what}: what was fetched does not match its hash in ${MANIFEST_FILE}`);
+    }
+    await handle.write(fetched, 0, range.length, range.offset);
+  } finally {
+    await handle.close();
+  }
+}
+
+function rangeOf(manifest: Manifest, { layer, expert }: Unit): ExpertRange {
+  const range = manifest.experts[layer]?.[expert];
+  if (range === undefined) throw new RangeError(`the model has no expert ${expert} in layer ${layer}`);
+  return range;
+}
+
+/** Whole or not at all, whoever looks meanwhile. */
+async function replace(path: string, bytes: Uint8Array): Promise<void> {
+  await writeFile(`${path}.new`, bytes, { flush: true });
+  await rename(`${path}.new`, path);
+}

@@ -1,0 +1,44 @@
+// The API's description against the API: every operation answers, every field is one that is checked.
+import { expect, test } from 'vitest';
+import { operations } from '../../../gateway/api/openapi.ts';
+import { chatSchema, completionSchema } from '../../../gateway/api/schema.ts';
+import { MODEL, openRoom } from './harness.ts';
+
+interface Document {
+  paths: Record<string, Record<string, object>>;
+  components: { schemas: Record<string, { properties: Record<string, object>; required: string[] }> };
+}
+
+test('openapi.json names every field that the endpoints check, with its meaning', async () => {
+  const { url } = await openRoom();
+  const { paths, components } = (await (await fetch(`${url}/openapi.json`)).json()) as Document;
+  expect(Object.keys(paths)).toEqual(operations.map(({ path }) => path));
+  const { CompletionRequest, ChatRequest } = components.schemas;
+  expect(Object.keys(CompletionRequest.properties)).toEqual(Object.keys(completionSchema.shape));
+  expect(Object.keys(ChatRequest.properties)).toEqual(Object.keys(chatSchema.shape));
+  expect(CompletionRequest.properties.n).toMatchObject({ description: expect.stringContaining('share') });
+  expect(ChatRequest.required).toEqual(['model', 'messages']);
+});
+
+test.each(operations.map((operation) => [operation.path, operation] as const))(
+  '%s answers',
+  async (_, operation) => {
+    const { url } = await openRoom({ once: true });
+    const { method, example, schema, type = 'application/json' } = operation;
+    const path = operation.path.replace('{id}', MODEL);
+    const body = JSON.stringify({ ...example, ...(schema && { model: MODEL }) });
+    const response = await fetch(url + path, method === 'get' ? {} : { method: 'POST', body });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toContain(type);
+  },
+);
+
+test.each(['/docs', '/v1/docs', '/docs/'])('%s is a page that loads nothing', async (path) => {
+  const { url } = await openRoom();
+  const response = await fetch(url + path);
+  const page = await response.text();
+  expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(page).not.toMatch(/<script|<link|<img|https?:\/\/(?!127\.0\.0\.1)/);
+  for (const name of Object.keys(completionSchema.shape)) expect(page).toContain(`<code>${name}</code>`);
+  expect(page).toContain('stream_options.include_usage');
+});

@@ -1,0 +1,103 @@
+// Several choices of one prompt, their order in the queue, and what a request may change of the model's own k.
+import { afterEach, expect, it } from 'vitest';
+import type { GenerationRequest } from '../../../gateway/engine/messages.ts';
+import {
+  type CountingEngineOptions,
+  collect,
+  countingRequest,
+  startCountingEngine,
+} from '../../support/counting-engine.ts';
+import { tinyBundle } from '../../support/tiny-bundle.ts';
+import { startTinyEngine } from '../../support/tiny-engine.ts';
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+async function start(options: CountingEngineOptions = {}) {
+  const started = await startCountingEngine(options);
+  closers.push(started.close);
+  const generate = (request: Partial<GenerationRequest>) =>
+    started.engine.generate(countingRequest(request), new AbortController().signal);
+  return { ...started, generate };
+}
+
+const prompt = Int32Array.from({ length: 40 }, (_, i) => (7 * i) % 50);
+
+it('the choices of one prompt compute it once', async () => {
+  const { generate, engine } = await start({ blockSize: 4 });
+  const choices = Array.from({ length: 5 }, (_, choice) => {
+    const id = choice === 0 ? 'first' : `other-${choice}`;
+    return collect(generate({ id, prompt, ...(choice > 0 && { sharesPromptOf: 'first' }) }));
+  });
+  const answers = await Promise.all(choices);
+  for (const { ids } of answers) expect(ids).toEqual(answers[0]!.ids);
+  const { prompt_tokens, cached_prompt_tokens } = (await engine.status()).counters;
+  expect(cached_prompt_tokens).toBe(4 * 36);
+  expect(prompt_tokens).toBe(40 + 4 * 4);
+});
+
+it('a choice whose first one was given up computes the prompt itself', async () => {
+  const { generate, engine } = await start({ blockSize: 4, maxSequences: 1 });
+  const busy = collect(generate({ maxTokens: 30 }));
+  const leave = new AbortController();
+  const first = collect(engine.generate(countingRequest({ id: 'first', prompt }), leave.signal)).catch(
+    () => {},
+  );
+  const second = collect(generate({ prompt, sharesPromptOf: 'first' }));
+  leave.abort();
+  await Promise.all([busy, first]);
+  expect((await second).ids).toHaveLength(4);
+});
+
+it('a lower priority number leaves the queue first, equal ones in order of arrival', async () => {
+  const { generate } = await start({ maxSequences: 1 });
+  const ended: string[] = [];
+  const ask = async (name: string, priority?: number) => {
+    await collect(generate({ maxTokens: 2, ...(priority !== undefined && { priority }) }));
+    ended.push(name);
+  };
+  await Promise.all([ask('a'), ask('late', 5), ask('b'), ask('first', -1), ask('c', 0)]);
+  expect(ended).toEqual(['first', 'a', 'b', 'c', 'late']);
+});
+
+it('no stop id comes before min_tokens', async () => {
+  const { generate } = await start();
+  const early = await collect(generate({ maxTokens: 9, stopIds: [6] }));
+  expect(early.last).toMatchObject({ reason: 'stop', completionTokens: 3 });
+  const late = await collect(generate({ maxTokens: 9, stopIds: [6], minTokens: 5 }));
+  expect(late.ids.length).toBeGreaterThanOrEqual(5);
+  expect(late.ids).not.toContain(6);
+});
+
+it('k of a request holds for its rows and no others, and parts their cached prefixes', async () => {
+  const bundle = await tinyBundle({ experts: 12 });
+  const { engine, close } = await startTinyEngine({ bundle, threads: 1 });
+  closers.push(close);
+  const long = Int32Array.from({ length: 70 }, (_, i) => (11 * i) % 250);
+  const ask = async (expertsPerToken?: readonly number[]) => {
+    const told: unknown[] = [];
+    const request = countingRequest({ prompt: long, digests: true, routes: true, maxTokens: 6 });
+    const whole = { ...request, ...(expertsPerToken && { expertsPerToken }) };
+    for await (const part of engine.generate(whole, new AbortController().signal)) {
+      if (part.type === 'error') throw new Error(part.error.message);
+      if (part.type === 'token')
+        told.push([part.id, part.digest, part.route?.map((experts) => experts.length)]);
+    }
+    return told;
+  };
+  const own = await ask();
+  const more = await ask([3, 1, 2]);
+  expect(more[0]).toEqual([expect.anything(), expect.anything(), [3, 1, 2]]);
+  expect(own[0]).toEqual([expect.anything(), expect.anything(), [1, 1, 1]]);
+  expect(await ask([1, 1, 1])).toEqual(own);
+  const together = await Promise.all([ask(), ask([3, 1, 2]), ask(), ask([3, 1, 2])]);
+  expect(together).toEqual([own, more, own, more]);
+});
+
+it.each([[[1]], [[1, 7]], [[0, 1]]])('experts per token %j are refused', async (expertsPerToken) => {
+  const { generate } = await start();
+  const { last } = await collect(generate({ expertsPerToken }));
+  expect(last).toMatchObject({ type: 'error', error: { code: 'invalid_request' } });
+});
