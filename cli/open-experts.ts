@@ -2,9 +2,11 @@
 import { join } from 'node:path';
 import type { SignedPlacement } from '../experts/placement-file.ts';
 import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
-import { diskSource, httpSource, type WeightSource } from '../model/bundle/source.ts';
+import { diskSource, httpSource, remoteSource, type WeightSource } from '../model/bundle/source.ts';
+import type { Credentials } from '../rpc/credentials.ts';
 import { modelDirectory } from './files.ts';
 import type { OpenedExperts } from './hold-models.ts';
+import { isPeer, peerFiles } from './peer-files.ts';
 import { progressBar } from './progress.ts';
 import type { ShardState } from './shard-state.ts';
 
@@ -43,6 +45,8 @@ export interface OpenExpertsOptions extends WantedExperts {
   /** The state directory, and what it keeps. */
   dir: string | undefined;
   state: ShardState;
+  /** Of this shard, for peers that it fetches from. */
+  security: Credentials | undefined;
   signal: AbortSignal;
 }
 
@@ -81,11 +85,14 @@ async function openSource({
   model,
   dir,
   signal,
-}: Pick<OpenExpertsOptions, 'model' | 'dir' | 'signal'>): Promise<WeightSource> {
-  if (!/^https?:/.test(model)) return diskSource(modelDirectory(model));
+  security,
+}: Pick<OpenExpertsOptions, 'model' | 'dir' | 'signal' | 'security'>): Promise<WeightSource> {
+  if (!isPeer(model) && !/^https?:/.test(model)) return diskSource(modelDirectory(model));
   if (dir === undefined) {
     throw new Error(`--model ${model}: --state <dir> says where to keep what is fetched`);
   }
+  const cache = join(dir, 'bundles');
+  if (isPeer(model)) return await remoteSource({ cache, files: peerFiles(model, security) });
   const url = new URL(model.endsWith('/') ? model : `${model}/`);
-  return await httpSource({ url, cache: join(dir, 'bundles'), signal });
+  return await httpSource({ url, cache, signal });
 }

@@ -3,11 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { adminHandlers, type DrainAnswer } from '../experts/admin.ts';
+import { bundleHandlers, type ReadableBundle } from '../experts/bundle-files.ts';
 import { parseHoldings } from '../experts/holdings.ts';
 import { createShardMetrics } from '../experts/metrics.ts';
 import { serveMetrics } from '../experts/metrics-server.ts';
 import { placeHandlers } from '../experts/place.ts';
 import { createShardService, type ShardService } from '../experts/service.ts';
+import type { Bundle } from '../model/bundle/bundle.ts';
+import { MANIFEST_FILE } from '../model/bundle/manifest.ts';
 import type { DeviceName } from '../model/devices/open.ts';
 import { formatAddress, isLoopback } from '../rpc/address.ts';
 import type { RpcError } from '../rpc/errors.ts';
@@ -87,7 +90,7 @@ export function shardCommand(): Command {
     .addOption(
       flag(
         '--model <dir|url>',
-        "the bundle's directory, or https://…/ to fetch experts from; again for another model",
+        "the bundle's directory, or where to fetch experts from: https://…/ or another shard, shard://host:port/; again for another model",
       )
         .argParser(several)
         .makeOptionMandatory(),
@@ -168,7 +171,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   const state = shardState(flags.state);
   const opened = await Promise.all(
     wanted.map(async (each) => {
-      const options = { standby: flags.standby, dir: flags.state, state, signal: leaving.signal };
+      const options = { standby: flags.standby, dir: flags.state, state, security, signal: leaving.signal };
       const { list, ...found } = await openExperts({ ...each, ...options });
       const units = () => (list === '' ? [] : parseHoldings(list, found.bundle.config));
       return { ...found, units: await asUsage(command, units) };
@@ -224,6 +227,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   const handlers = {
     ...service.handlers,
     ...adminHandlers({ report: fares, drain }),
+    ...bundleHandlers(opened.map(({ bundle }) => readable(bundle))),
     ...placeHandlers({
       models: placed,
       ...(security?.secret && { secret: security.secret }),
@@ -324,6 +328,15 @@ async function hold(
   } finally {
     bar?.end();
   }
+}
+
+/** What other shards may fetch. */
+function readable({ dir, manifest }: Bundle): ReadableBundle {
+  return {
+    dir,
+    identity: manifest.identity,
+    files: new Set([MANIFEST_FILE, ...Object.keys(manifest.files)]),
+  };
 }
 
 function toldToRead(): Promise<void> {

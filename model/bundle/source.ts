@@ -1,5 +1,5 @@
-// Where a bundle's weights come from: a directory that has them all, or a server from which each expert is fetched when it
-// is wanted, into a directory that fills up. Knows no device.
+// Where a bundle's weights come from: a directory that has them all, or somewhere else, from where each expert is fetched when
+// it is wanted, into a directory that fills up. Knows no device.
 import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Unit } from '../devices/expert.ts';
@@ -30,10 +30,21 @@ export interface WeightSource {
   bring(units: readonly Unit[], options?: BringOptions): Promise<void>;
 }
 
+/** The files of a bundle that is somewhere else. */
+export interface RemoteFiles {
+  /** Where a file is, for people. */
+  place: (file: string) => string;
+  /** The whole file where `range` is absent. Rejects with an InputError that names the place. */
+  read: (
+    file: string,
+    range: { start: number; length: number } | undefined,
+    signal: AbortSignal | undefined,
+  ) => Promise<Uint8Array<ArrayBuffer>>;
+}
+
 export interface HttpSourceOptions extends FetchRangeOptions {
   /** Of the bundle, ending in `/`. */
   url: URL;
-  /** Bundles are kept below it, each in a directory that its content names. */
   cache: string;
 }
 
@@ -46,30 +57,47 @@ export function diskSource(dir: string): WeightSource {
   return { dir, bring: async () => {} };
 }
 
-/** The manifest, files that are read whole and the headers of the others are there when it resolves. */
-export async function httpSource({ url, cache, ...options }: HttpSourceOptions): Promise<WeightSource> {
-  const at = new URL(MANIFEST_FILE, url);
-  const text = Buffer.from(await fetchBytes(at, undefined, options)).toString();
-  const manifest = parseManifest(parseJson(text, at.href), at.href);
+export function httpSource({ url, cache, ...options }: HttpSourceOptions): Promise<WeightSource> {
+  const at = (file: string) => new URL(file, url);
+  return remoteSource({
+    cache,
+    files: {
+      place: (file) => at(file).href,
+      read: (file, range, signal) => fetchBytes(at(file), range, { ...options, ...(signal && { signal }) }),
+    },
+  });
+}
+
+/**
+ * The manifest, files that are read whole and the headers of the others are there when it resolves. Bundles are kept below
+ * `cache`, each in a directory that its content names.
+ */
+export async function remoteSource({
+  files,
+  cache,
+}: {
+  files: RemoteFiles;
+  cache: string;
+}): Promise<WeightSource> {
+  const at = files.place(MANIFEST_FILE);
+  const text = Buffer.from(await files.read(MANIFEST_FILE, undefined, undefined)).toString();
+  const manifest = parseManifest(parseJson(text, at), at);
   if (contentHashOf(manifest) !== manifest.contentHash) {
     throw new InputError(`${at}: field contentHash: does not match the hashes listed: edited or damaged`);
   }
   const dir = join(cache, manifest.contentHash.replace(/^sha256:/, '').slice(0, 16));
   await mkdir(dir, { recursive: true });
   for (const [name, listed] of Object.entries(manifest.files)) {
-    const file = { url: new URL(name, url), path: join(dir, name), ...listed };
-    if (listed.hash !== undefined || name === GOLDEN_FILE) await fetchWhole(file, options);
-    else await fetchHeader(file, options);
+    const file = { name, path: join(dir, name), ...listed };
+    if (listed.hash !== undefined || name === GOLDEN_FILE) await fetchWhole(file, files);
+    else await fetchHeader(file, files);
   }
   await replace(join(dir, MANIFEST_FILE), Buffer.from(text));
   return {
     dir,
     bring: (units, { signal, onBrought } = {}) =>
       bring(manifest, units, {
-        fetchRange: ({ file, offset, length }) => {
-          const range = { start: offset, length };
-          return fetchBytes(new URL(file, url), range, { ...options, ...(signal && { signal }) });
-        },
+        fetchRange: ({ file, offset, length }) => files.read(file, { start: offset, length }, signal),
         dir,
         onBrought: onBrought ?? (() => {}),
       }),
@@ -77,33 +105,37 @@ export async function httpSource({ url, cache, ...options }: HttpSourceOptions):
 }
 
 interface Listed {
-  url: URL;
+  name: string;
   path: string;
   bytes: number;
   hash?: string | undefined;
 }
 
-async function fetchWhole({ url, path, bytes, hash }: Listed, options: FetchRangeOptions): Promise<void> {
+async function fetchWhole({ name, path, bytes, hash }: Listed, files: RemoteFiles): Promise<void> {
   const there = await readFile(path).catch(() => undefined); // what cannot be read is fetched
   if (there?.length === bytes && (hash === undefined || shortHash(there) === hash)) return;
-  const fetched = await fetchBytes(url, undefined, options);
-  if (fetched.length !== bytes) throw new InputError(`${url}: has ${fetched.length} bytes, not ${bytes}`);
+  const fetched = await files.read(name, undefined, undefined);
+  const at = files.place(name);
+  if (fetched.length !== bytes) throw new InputError(`${at}: has ${fetched.length} bytes, not ${bytes}`);
   if (hash !== undefined && shortHash(fetched) !== hash) {
-    throw new InputError(`${url}: does not match its hash in ${MANIFEST_FILE}: damaged or replaced`);
+    throw new InputError(`${at}: does not match its hash in ${MANIFEST_FILE}: damaged or replaced`);
   }
   await replace(path, fetched);
 }
 
 /** A file of the right size that is empty but for its header: it takes no room on disk until experts are written. */
-async function fetchHeader({ url, path, bytes }: Listed, options: FetchRangeOptions): Promise<void> {
+async function fetchHeader({ name, path, bytes }: Listed, files: RemoteFiles): Promise<void> {
   const there = await stat(path).catch(() => undefined); // what is not there is fetched
   if (there?.size === bytes) return;
-  let head = await fetchBytes(url, { start: 0, length: Math.min(FIRST_BYTES, bytes) }, options);
+  const upTo = (length: number) => files.read(name, { start: 0, length }, undefined);
+  let head = await upTo(Math.min(FIRST_BYTES, bytes));
   const length = head.length < 8 ? 0 : Number(Buffer.from(head.buffer).readBigUInt64LE());
   if (8 + length > Math.min(bytes, MAX_HEADER_BYTES)) {
-    throw new InputError(`${url}: its header claims ${length} bytes: it is not a safetensors file`);
+    throw new InputError(
+      `${files.place(name)}: its header claims ${length} bytes: it is not a safetensors file`,
+    );
   }
-  if (8 + length > head.length) head = await fetchBytes(url, { start: 0, length: 8 + length }, options);
+  if (8 + length > head.length) head = await upTo(8 + length);
   const handle = await open(`${path}.new`, 'w');
   try {
     await handle.write(head, 0, 8 + length, 0);

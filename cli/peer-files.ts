@@ -1,0 +1,76 @@
+// A bundle's files as another shard has them, for a shard that begins without: `--model shard://HOST:PORT/`. Knows no bundle.
+import { type FilePiece, PIECE, parseFilePiece } from '../experts/bundle-files.ts';
+import { helloParams, protocolVersion } from '../experts/wire.ts';
+import type { RemoteFiles } from '../model/bundle/source.ts';
+import { InputError } from '../model/errors.ts';
+import { parseAddress } from '../rpc/address.ts';
+import type { Credentials } from '../rpc/credentials.ts';
+import { toRpcError } from '../rpc/errors.ts';
+import { openSocketTransport } from '../rpc/socket-transport.ts';
+import type { Transport } from '../rpc/transport.ts';
+import { version } from './version.ts';
+
+/** Of one piece. Milliseconds. */
+const PATIENCE = 30_000;
+
+/** `shard://host:port/`, or `…/IDENTITY` where that shard holds several models. */
+export function isPeer(model: string): boolean {
+  return model.startsWith('shard://');
+}
+
+/** Connects when something is read, and again where the connection was lost. */
+export function peerFiles(model: string, security: Credentials | undefined): RemoteFiles {
+  const [, host = '', identity = ''] = /^shard:\/\/([^/]+)\/?(.*)$/.exec(model) ?? [];
+  const address = parseAddress(host);
+  const place = (file: string) => `shard://${host}/${file}`;
+  let transport: Promise<Transport> | undefined;
+  const connect = () => {
+    const hello = helloParams({ protocol: protocolVersion, role: 'gateway', version });
+    const opening = openSocketTransport(address, {
+      hello,
+      ...(security && { security }),
+      onClose: () => {
+        transport = undefined;
+      },
+    });
+    opening.catch(() => {
+      transport = undefined; // whoever waits for it hears why
+    });
+    return opening;
+  };
+
+  async function piece(
+    file: string,
+    offset: number,
+    length: number,
+    signal?: AbortSignal,
+  ): Promise<FilePiece> {
+    try {
+      transport ??= connect();
+      const params = { file, offset, length, ...(identity !== '' && { model: identity }) };
+      const options = { deadlineMs: PATIENCE, bulk: true, ...(signal && { signal }) };
+      return parseFilePiece(await (await transport).call('bundle.read', params, options));
+    } catch (cause) {
+      throw new InputError(`${place(file)}: ${toRpcError(cause).message}`, { cause });
+    }
+  }
+
+  return {
+    place,
+    async read(file, range, signal) {
+      const start = range?.start ?? 0;
+      const first = await piece(file, start, range?.length ?? PIECE, signal);
+      const length = range?.length ?? first.size;
+      if (start + length > first.size) throw new InputError(`${place(file)}: has only ${first.size} bytes`);
+      const whole = new Uint8Array(length);
+      whole.set(first.bytes);
+      for (let at = first.bytes.length; at < length; ) {
+        const { bytes } = await piece(file, start + at, length - at, signal);
+        if (bytes.length === 0) throw new InputError(`${place(file)}: ended early`);
+        whole.set(bytes, at);
+        at += bytes.length;
+      }
+      return whole;
+    },
+  };
+}

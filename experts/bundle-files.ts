@@ -1,0 +1,64 @@
+// The files of a shard's bundles for other shards: a piece at a time, by name, and no other file. Method `bundle.read`, its
+// answer and its limits; knows no sockets.
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RpcError } from '../rpc/errors.ts';
+import { isMap } from '../rpc/messages.ts';
+import type { Handlers, Params, Value } from '../rpc/transport.ts';
+
+/** Of one answer. Bytes. */
+export const PIECE = 1024 * 1024;
+
+export interface ReadableBundle {
+  dir: string;
+  identity: string;
+  /** Names of the files that may be read. */
+  files: ReadonlySet<string>;
+}
+
+export interface FilePiece {
+  /** At most `PIECE` from the offset asked for; fewer at the end of the file. */
+  bytes: Uint8Array;
+  /** Of the whole file. */
+  size: number;
+}
+
+/** A request without `model` means the first. */
+export function bundleHandlers(bundles: readonly ReadableBundle[]): Handlers {
+  return {
+    async 'bundle.read'(params) {
+      const { model, file, offset, length } = parseRead(params);
+      const bundle = bundles.find(({ identity }) => model === undefined || identity === model);
+      if (bundle === undefined) throw new RpcError('not_held', 'this shard has no bundle of that model');
+      if (!bundle.files.has(file))
+        throw new RpcError('invalid', `file ${JSON.stringify(file)} is none of the bundle's`);
+      const handle = await open(join(bundle.dir, file));
+      try {
+        const { size } = await handle.stat();
+        const wanted = Math.max(0, Math.min(length, PIECE, size - offset));
+        const { buffer, bytesRead } = await handle.read(new Uint8Array(wanted), 0, wanted, offset);
+        return { bytes: buffer.subarray(0, bytesRead), size };
+      } finally {
+        await handle.close();
+      }
+    },
+  };
+}
+
+function parseRead({ model, file, offset, length }: Params) {
+  if (model !== undefined && typeof model !== 'string')
+    throw new RpcError('invalid', 'model must be a string');
+  if (typeof file !== 'string') throw new RpcError('invalid', 'file must be a string');
+  const isCount = (value: Value | undefined) => Number.isSafeInteger(value) && Number(value) >= 0;
+  if (!isCount(offset) || !isCount(length))
+    throw new RpcError('invalid', 'offset and length must be whole numbers of at least 0');
+  return { model, file, offset: Number(offset), length: Number(length) };
+}
+
+export function parseFilePiece(value: Value): FilePiece {
+  const { bytes, size } = isMap(value) ? value : {};
+  if (!(bytes instanceof Uint8Array) || typeof size !== 'number') {
+    throw new RpcError('invalid', 'the answer to bundle.read must hold bytes and size');
+  }
+  return { bytes, size };
+}
