@@ -1,4 +1,5 @@
 // A bundle's files as another shard has them, for a shard that begins without: `--model shard://HOST:PORT/`. Knows no bundle.
+import { setTimeout as delay } from 'node:timers/promises';
 import { type FilePiece, PIECE, parseFilePiece } from '../experts/bundle-files.ts';
 import { helloParams, protocolVersion } from '../experts/wire.ts';
 import type { RemoteFiles } from '../model/bundle/source.ts';
@@ -45,14 +46,22 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
     length: number,
     signal?: AbortSignal,
   ): Promise<FilePiece> {
-    try {
-      transport ??= connect();
-      const params = { file, offset, length, ...(identity !== '' && { model: identity }) };
-      const options = { deadlineMs: PATIENCE, bulk: true, ...(signal && { signal }) };
-      return parseFilePiece(await (await transport).call('bundle.read', params, options));
-    } catch (cause) {
-      throw new InputError(`${place(file)}: ${toRpcError(cause).message}`, { cause });
+    for (;;) {
+      try {
+        return await ask(file, offset, length, signal);
+      } catch (cause) {
+        const { code, message, retryAfterMs = 20 } = toRpcError(cause);
+        if (code !== 'busy') throw new InputError(`${place(file)}: ${message}`, { cause });
+        await delay(retryAfterMs, undefined, signal && { signal });
+      }
     }
+  }
+
+  async function ask(file: string, offset: number, length: number, signal?: AbortSignal): Promise<FilePiece> {
+    transport ??= connect();
+    const params = { file, offset, length, ...(identity !== '' && { model: identity }) };
+    const options = { deadlineMs: PATIENCE, bulk: true, ...(signal && { signal }) };
+    return parseFilePiece(await (await transport).call('bundle.read', params, options));
   }
 
   return {

@@ -23,26 +23,42 @@ export interface FilePiece {
   size: number;
 }
 
+/** Pieces that may be read at a time, whoever asks. */
+const AT_ONCE = 8;
+
 /** A request without `model` means the first. */
 export function bundleHandlers(bundles: readonly ReadableBundle[]): Handlers {
+  let reading = 0;
   return {
     async 'bundle.read'(params) {
+      if (reading >= AT_ONCE) {
+        throw new RpcError('busy', `${AT_ONCE} pieces are being read already`, { retryAfterMs: 20 });
+      }
       const { model, file, offset, length } = parseRead(params);
       const bundle = bundles.find(({ identity }) => model === undefined || identity === model);
       if (bundle === undefined) throw new RpcError('not_held', 'this shard has no bundle of that model');
       if (!bundle.files.has(file))
         throw new RpcError('invalid', `file ${JSON.stringify(file)} is none of the bundle's`);
-      const handle = await open(join(bundle.dir, file));
+      reading++;
       try {
-        const { size } = await handle.stat();
-        const wanted = Math.max(0, Math.min(length, PIECE, size - offset));
-        const { buffer, bytesRead } = await handle.read(new Uint8Array(wanted), 0, wanted, offset);
-        return { bytes: buffer.subarray(0, bytesRead), size };
+        return await readPiece(join(bundle.dir, file), offset, length);
       } finally {
-        await handle.close();
+        reading--;
       }
     },
   };
+}
+
+async function readPiece(path: string, offset: number, length: number) {
+  const handle = await open(path);
+  try {
+    const { size } = await handle.stat();
+    const wanted = Math.max(0, Math.min(length, PIECE, size - offset));
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(wanted), 0, wanted, offset);
+    return { bytes: buffer.subarray(0, bytesRead), size };
+  } finally {
+    await handle.close();
+  }
 }
 
 function parseRead({ model, file, offset, length }: Params) {

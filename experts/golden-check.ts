@@ -41,6 +41,9 @@ export function sampleUnits(units: readonly Unit[], perLayer: number): Unit[] {
   });
 }
 
+/** Checks in a row that could not be made. */
+const mostFailures = 60;
+
 export interface Rounds extends Checked {
   /** What is held at the moment, layer by layer, so that answers are read once a layer. */
   units: () => readonly Unit[];
@@ -54,13 +57,21 @@ export interface Rounds extends Checked {
 export function checkInRounds({ units, everyMs, onFault, ...checked }: Rounds): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const { signal } = stopping;
+  let failures = 0;
   const rounds = async () => {
     for (let next = 0; !signal.aborted; next++) {
       await delay(everyMs, undefined, { signal, ref: false }).catch(() => signal.aborted); // stopping ends the wait
       if (signal.aborted) return;
       const unit = units()[next % Math.max(1, units().length)];
       if (unit === undefined) continue;
-      const fault = await findFault(checked, [unit]).catch(String);
+      let fault: string | undefined;
+      try {
+        fault = await findFault(checked, [unit]);
+        failures = 0;
+      } catch (cause) {
+        // A disk that stumbles is no damaged expert; one that goes on stumbling is of no use.
+        if (++failures >= mostFailures) fault = String(cause);
+      }
       // One that was let go meanwhile is nobody's fault.
       if (fault !== undefined && holds(units(), unit)) return onFault(fault);
     }

@@ -20,6 +20,8 @@ interface Attempt {
    * and the assignment is left alone.
    */
   beside: ReadonlySet<Shard>;
+  /** Two shards have failed the frame that these slots were in: one of its rows may be to blame, and each is asked for alone. */
+  alone?: boolean;
   signal: AbortSignal;
 }
 
@@ -107,7 +109,7 @@ export class Delivery {
       bulk: frame.bulk,
       signal: attempt.signal,
       call: (signal) => this.#call(frame, shard, signal),
-      judge: (result) => this.#judged(frame, shard, result),
+      judge: (result) => this.#judged(frame, shard, result, attempt),
       settle: (result) => this.#settled(frame, shard, result, attempt),
       elsewhere: (signal) => this.#attempt(new Set(frame.slots), { ...attempt, beside, signal }),
     };
@@ -153,9 +155,14 @@ export class Delivery {
 
   /** What a call's end means: its answer, or another attempt elsewhere. */
   async #settled(frame: Frame, shard: Shard, result: Piece | RpcError, attempt: Attempt): Promise<Outcome> {
-    const outcome = this.#judged(frame, shard, result);
+    const outcome = this.#judged(frame, shard, result, attempt);
     if (!(result instanceof RpcError)) return outcome;
-    const { avoided, signal } = attempt;
+    const { avoided, signal, alone = false } = attempt;
+    if (result.code === 'internal' && alone) return outcome;
+    if (hasFailed(attempt) && result.code === 'internal' && frame.slots.length > 1) {
+      const each = { ...attempt, avoided: new Map(), alone: true };
+      return joined(await Promise.all(frame.slots.map((slot) => this.#attempt(new Set([slot]), each))));
+    }
     const isOver = performance.now() >= this.#deadlineAt;
     if (isOver || signal.aborted || result.code === 'cancelled') return outcome;
     this.#options.fleet.calls.retried++;
@@ -163,10 +170,10 @@ export class Delivery {
     return await this.#attempt(new Set(frame.slots), others);
   }
 
-  /** A shard that failed by its own fault is blamed for it. */
-  #judged(frame: Frame, shard: Shard, result: Piece | RpcError): Outcome {
+  /** A shard that failed by its own fault is blamed for it; not a second one that fails the same. */
+  #judged(frame: Frame, shard: Shard, result: Piece | RpcError, attempt: Attempt): Outcome {
     if (!(result instanceof RpcError)) return { pieces: [result], failed: new Map() };
-    if (result.code === 'internal') {
+    if (result.code === 'internal' && !hasFailed(attempt) && attempt.alone !== true) {
       const { layer } = this.#options;
       shard.suspect(
         result.message,
@@ -278,11 +285,11 @@ export class Delivery {
     return true;
   }
 
-  /** All rows of the frame allow copies that are not exact, and there are such. */
+  /** All rows of the frame allow something that is not exact, and there is such. */
   #canStepDown(frame: Frame, shard: Shard, attempt: Attempt): boolean {
     if (this.#options.ladder === undefined) return false;
     const level = Math.min(...frame.rows.map((row) => this.#allowed(row, attempt)));
-    return level > 0 && this.#hasOther(frame, shard, attempt, level);
+    return level >= nextBest || (level > 0 && this.#hasOther(frame, shard, attempt, level));
   }
 
   #noteLevels(frames: readonly Frame[], owners: Owners, attempt: Attempt): void {
@@ -301,6 +308,11 @@ export class Delivery {
 
 function rowOf(slot: number, k: number): number {
   return Math.floor(slot / k);
+}
+
+/** Some shard has failed the very same by its own fault, or that of a row. */
+function hasFailed({ avoided }: Attempt): boolean {
+  return [...avoided.values()].some(({ code }) => code === 'internal');
 }
 
 function expertsOf({ asks }: Frame): number[] {

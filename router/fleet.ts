@@ -101,7 +101,7 @@ export class Fleet {
   /** `[layers * experts]`, the copies of each unit; made anew after a change. */
   #copies: Copies<Shard>[] | undefined;
   #replicated = false;
-  /** `[layers * experts]`, the numerics class of the exact copies of each unit. */
+  /** `[layers * experts]`, what decides the bits of the exact copies of each unit. */
   readonly #classes: (string | undefined)[] = [];
   #closed = false;
 
@@ -362,8 +362,8 @@ export class Fleet {
         if (copies === undefined) continue;
         if (shard.standby) copies.standby.push(shard);
         else {
-          this.#classes[unit] ??= shard.numericsClass;
-          (this.#classes[unit] === shard.numericsClass ? copies.exact : copies.other).push(shard);
+          this.#classes[unit] ??= shard.bitsOf;
+          (this.#classes[unit] === shard.bitsOf ? copies.exact : copies.other).push(shard);
         }
       }
     }

@@ -58,7 +58,12 @@ export async function askInRounds({
       // No answer is no wrong answer: what ails the connection shows by itself. Nor is it the shard's fault where the
       // golden rows cannot be read here.
       const { code, message } = toRpcError(cause);
-      if (code === 'internal') onUnable(message);
+      if (code === 'internal') {
+        onUnable(message);
+        onRight(); // it is taken at its word, as where there are no golden rows
+        const unit = unitAt(link.holdings, next++);
+        units = unit === undefined ? [] : [unit];
+      }
       await pause(retryMs);
     }
   }

@@ -88,8 +88,12 @@ const firstSample = 8;
 const paroleSample = 64;
 /** Of one that may be innocent. */
 const suspicionMs = 250;
+/** Where nothing can tell whether it is, each suspicion lasts twice as long as the one before. */
+const longestSuspicionMs = 5_000;
 /** A shard keeps a placement before it answers. */
 const tellMs = 10_000;
+/** One that was too busy to is told again. */
+const tellAgainMs = 1_000;
 /** What a first call is thought to take. */
 const unknownMs = 1;
 const silenceMs = 1_000;
@@ -112,10 +116,11 @@ export class Shard {
   #busyUntil = 0;
   #silentUntil = 0;
   /** A cordon outlasts a connection to the same process. */
-  #cordon = { until: 0, instance: '' };
+  #cordon = { until: 0, instance: '', shown: false };
   /** Units to prove first: those of wrong answers. */
   #suspects: Unit[] = [];
   #validations = 0;
+  #suspicions = 0;
   /** Told on this connection: which epoch is acted on, which is offered. */
   #told = { acted: -1, offered: 0 };
   #lastLogged = '';
@@ -146,6 +151,12 @@ export class Shard {
 
   get numericsClass(): string | undefined {
     return this.#link?.offer.numericsClass;
+  }
+
+  /** Names all that decides the bits of its answers: how it computes, and with which bytes. */
+  get bitsOf(): string | undefined {
+    const { numericsClass, content } = this.#link?.offer ?? {};
+    return numericsClass && `${numericsClass} ${content}`;
   }
 
   get standby(): boolean {
@@ -218,27 +229,30 @@ export class Shard {
 
   /** It has answered wrongly: no more calls until the cordon is over and it is proven again. */
   accuse(reason: string, suspects: readonly Unit[] = []): void {
+    if (this.#state === 'cordoned' && this.#cordon.shown) return; // one event, told by several calls
     const ms = this.#conduct.offend(performance.now(), this.#options.pace.firstCordonMs);
-    this.#cordonFor(ms, reason, suspects);
+    this.#cordonFor(ms, reason, suspects, true);
   }
 
   /**
-   * It failed a call, or gave a number that is not finite. The row may be to blame as well as the shard: where golden rows
-   * can tell, they are asked at once.
+   * It failed a call, or gave a number that is not finite. The row may be to blame as well as the shard: golden rows, where
+   * there are any, tell at once.
    */
   suspect(reason: string, suspects: readonly Unit[]): void {
     const { offer } = this;
     const canTell = offer !== undefined && this.#options.proof?.speaksFor(offer) === true;
-    if (canTell) this.#cordonFor(suspicionMs, reason, suspects);
-    else this.accuse(reason, suspects);
+    const ms = canTell ? suspicionMs : Math.min(suspicionMs * 2 ** this.#suspicions++, longestSuspicionMs);
+    this.#cordonFor(ms, reason, suspects, false);
   }
 
-  #cordonFor(ms: number, reason: string, suspects: readonly Unit[]): void {
+  #cordonFor(ms: number, reason: string, suspects: readonly Unit[], shown: boolean): void {
     // In this very process there is no other machine to blame, and nobody to ask instead.
-    if (this.#options.member.run !== undefined || !this.#move('wrong')) return;
+    if (this.#options.member.run !== undefined) return;
+    const isSuspected = this.#state === 'cordoned' && shown;
+    if (!isSuspected && !this.#move('wrong')) return;
     this.counters.cordons++;
     this.#suspects = [...suspects, ...this.#suspects].slice(0, paroleSample);
-    this.#cordon = { until: performance.now() + ms, instance: this.#link?.instance ?? '' };
+    this.#cordon = { until: performance.now() + ms, instance: this.#link?.instance ?? '', shown };
     this.#log('warn', `is cordoned for ${ms / 1_000} s: ${reason}`);
     void this.#parole(ms);
   }
@@ -307,8 +321,13 @@ export class Shard {
     } catch (cause) {
       const { code, message } = toRpcError(cause);
       // Who does not know the method does not move; of one that is lost or leaves there is word already.
-      if (!['unknown_method', 'unavailable', 'draining'].includes(code))
-        this.#log('warn', `refuses ${method}: ${message}`);
+      if (['unknown_method', 'unavailable', 'draining'].includes(code)) return;
+      this.#log('warn', `refuses ${method}: ${message}`);
+      if (code !== 'busy' && code !== 'deadline') return;
+      await this.#pause(tellAgainMs);
+      if (this.#link?.transport !== transport) return;
+      this.#told = { acted: -1, offered: 0 };
+      this.#options.onChange();
     }
   }
 
@@ -387,7 +406,9 @@ export class Shard {
 
   async #parole(ms: number): Promise<void> {
     const link = this.#link;
+    const { until } = this.#cordon;
     await this.#pause(ms);
+    if (this.#cordon.until > until) return; // it was made longer
     if (link === undefined || this.#link !== link || !this.#move('paroled')) return;
     this.#log('info', 'is validated again after its cordon');
     this.#prove(link, paroleSample);

@@ -52,7 +52,9 @@ export function openConnection(
       release();
       socket.off('error', onFailure);
       const connection = new Connection(socket, options);
-      signal?.addEventListener('abort', () => connection.close(), { once: true });
+      const close = () => connection.close();
+      signal?.addEventListener('abort', close, { once: true });
+      socket.once('close', () => signal?.removeEventListener('abort', close));
       resolve(connection);
     });
   });

@@ -43,7 +43,12 @@ export async function openGoldens({ config, golden }: Pick<Bundle, 'config' | 'g
         throw new RangeError(`the model has no expert ${expert} in layer ${layer}`);
       }
       if (kept?.layer !== layer) {
-        kept = { layer, answers: golden.readAnswers(layer).then(({ buffer }) => new Uint16Array(buffer)) };
+        const answers = golden.readAnswers(layer).then(({ buffer }) => new Uint16Array(buffer));
+        const reading = { layer, answers };
+        kept = reading;
+        answers.catch(() => {
+          if (kept === reading) kept = undefined; // read again by whoever asks next
+        });
       }
       const row = new Float32Array(hidden);
       widenBrain((await kept.answers).subarray(expert * hidden, (expert + 1) * hidden), row);

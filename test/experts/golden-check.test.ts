@@ -87,12 +87,12 @@ test('rounds reach every unit again and again, one at a time, and end where one 
   expect(device.runs.length).toBe(stopped + 3);
 });
 
-test('a device that fails is a fault too', async () => {
+test('a device that goes on failing is a fault too', async () => {
   const device = createPlainExpertDevice(shape); // has loaded nothing
   const faults: string[] = [];
   const goldens = await goldensBut();
   const onFault = (fault: string) => faults.push(fault);
   checkInRounds({ device, goldens, bits: 32, units: allUnits, everyMs: 1, onFault });
   await eventually(() => faults.length > 0);
-  expect(faults).toEqual(['Error: expert 0 of layer 0 is not loaded']);
+  expect(faults).toEqual([expect.stringMatching(/^Error: expert \d of layer \d is not loaded$/)]);
 });

@@ -3,11 +3,12 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import { socketMember } from '../../router/member.ts';
-import type { RpcErrorCode } from '../../rpc/errors.ts';
+import { RpcError, type RpcErrorCode } from '../../rpc/errors.ts';
 import { listen } from '../../rpc/server.ts';
 import type { HandlerContext } from '../../rpc/transport.ts';
 import { startRelay } from '../support/relay.ts';
 import {
+  type Change,
   createTestShard,
   expectRight,
   failing,
@@ -69,7 +70,7 @@ describe('where one copy fails, another answers with the same bits', () => {
     expect(stateOf(fleet, 'a')).toBe('cordoned');
     expect(fleet.counters.cordons).toBe(1);
     expect(log.join()).toMatch(
-      /shard a is cordoned for 5 s: .*expert \d of layer 1 gave a number that is not finite/,
+      /shard a is cordoned for 0\.25 s: .*expert \d of layer 1 gave a number that is not finite/,
     );
   });
 
@@ -162,6 +163,32 @@ describe('busy shards', () => {
       memberOf('b', b, failing('busy', { retryAfterMs: 10 })),
     ]);
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 2_000 }));
+  });
+
+  test('a row that no shard can answer takes none of them out of service, and none of its neighbours with it', async () => {
+    const [a, b] = await twoShards();
+    const poisoned: Change = (real) => async (params, context) => {
+      const { rows } = params;
+      const floats = rows instanceof Uint8Array ? new Float32Array(rows.slice().buffer) : new Float32Array();
+      if (floats.includes(1e30)) throw new RpcError('internal', 'gave a number that is not finite');
+      return real(params, context);
+    };
+    const fleet = await fleetOf([memberOf('a', a, poisoned), memberOf('b', b, poisoned)]);
+    const asked = step(4, 1);
+    const whole = await dispatch({ fleet, ...asked });
+    const x = asked.x.slice();
+    x[2 * model.hidden] = 1e30;
+    const { answers, failed } = await dispatch({ fleet, ...asked, x });
+    expect([...failed.keys()]).toEqual([2]);
+    expect(failed.get(2)).toMatchObject({ code: 'internal' });
+    for (const row of [0, 1, 3]) {
+      const of = (from: Float32Array) => from.slice(row * model.hidden, (row + 1) * model.hidden);
+      expect(of(answers)).toEqual(of(whole.answers));
+    }
+    const states = ['a', 'b'].map((name) => stateOf(fleet, name));
+    expect(states.toSorted()).toEqual(['available', 'cordoned']);
+    expect(fleet.counters.cordons).toBe(1);
+    expect(await fleet.until(() => stateOf(fleet, 'a') === 'available', 2_000)).toBe(true);
   });
 });
 

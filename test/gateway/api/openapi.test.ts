@@ -1,7 +1,8 @@
 // The API's description against the API: every operation answers, every field is one that is checked.
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { operations } from '../../../gateway/api/openapi.ts';
-import { chatSchema, completionSchema } from '../../../gateway/api/schema.ts';
+import { chatSchema, completionSchema, unsupportedFields } from '../../../gateway/api/schema.ts';
 import { MODEL, openRoom } from './harness.ts';
 
 interface Document {
@@ -41,4 +42,14 @@ test.each(['/docs', '/v1/docs', '/docs/'])('%s is a page that loads nothing', as
   expect(page).not.toMatch(/<script|<link|<img|https?:\/\/(?!127\.0\.0\.1)/);
   for (const name of Object.keys(completionSchema.shape)) expect(page).toContain(`<code>${name}</code>`);
   expect(page).toContain('stream_options.include_usage');
+});
+
+test('docs/api.md names every field, honoured or refused', async () => {
+  const page = await readFile(new URL('../../../docs/api.md', import.meta.url), 'utf8');
+  const [honoured = '', refused = ''] = page.split('## Refused by name');
+  const known = [...Object.keys(completionSchema.shape), ...Object.keys(chatSchema.shape)];
+  const groups = new Set(['stream_options', 'expertgrid']);
+  for (const name of known) if (!groups.has(name)) expect(honoured).toContain(`\`${name}\``);
+  for (const name of Object.keys(unsupportedFields)) expect(refused).toContain(`\`${name}\``);
+  for (const { path } of operations) expect(honoured).toContain(path);
 });
