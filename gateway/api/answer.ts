@@ -44,8 +44,14 @@ export interface AnswerOptions {
   index: number;
   /** The prompt was counted with another choice. */
   countsPrompt: boolean;
-  /** Give the prompt first; `text` as the caller wrote it, undefined where that was ids. */
-  echo?: { text: string | undefined };
+  /**
+   * Give the prompt first; `text` as the caller wrote it, undefined where that was ids. All choices of a prompt have one
+   * `logprobs`: the choice that counts the prompt tells them, the others wait; undefined: that one failed.
+   */
+  echo?: {
+    text: string | undefined;
+    logprobs: PromiseWithResolvers<readonly PromptLogprob[] | undefined>;
+  };
   rules: TextRules;
   signal: AbortSignal;
   /** Called for every token that the engine gives. */
@@ -75,7 +81,11 @@ export async function* answer({
       continue;
     }
     if (text === undefined) {
-      const prompt = echo && echoedPrompt([...request.prompt], echo.text, { tokenizer, logprobs });
+      if (countsPrompt) echo?.logprobs.resolve(logprobs);
+      const told = echo && (await echo.logprobs.promise);
+      if (echo && told === undefined) return;
+      const prompt =
+        echo && told && echoedPrompt([...request.prompt], echo.text, { tokenizer, logprobs: told });
       text = new AnswerText(tokenizer, { ...rules, offset: prompt?.length ?? 0 });
       if (prompt !== undefined) yield { type: 'prompt', index, prompt };
     }

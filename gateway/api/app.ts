@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { EngineClient, Rung } from '../engine/messages.ts';
 import { type Access, forAdmins, requireKey } from './access.ts';
 import type { Aliases } from './aliases.ts';
+import { refuseLargeAnswer } from './answer-size.ts';
 import { parseFields, parseJson, readBody } from './body.ts';
 import { cacheSaltOf } from './cache-salt.ts';
 import { planChat } from './chat.ts';
@@ -22,7 +23,7 @@ import { expertHeat } from './heat.ts';
 import { createMetrics } from './metrics.ts';
 import { chooseModel, listModels, modelOfQuery, requireServed, type Served, showModel } from './models.ts';
 import { openApiDocument } from './openapi.ts';
-import { Peers, passOn } from './peers.ts';
+import { type PeerCard, Peers, passOn } from './peers.ts';
 import { RequestRecord } from './request-record.ts';
 import { type Plan, respond } from './respond.ts';
 import { chatSchema, completionSchema } from './schema.ts';
@@ -81,7 +82,8 @@ export function createApi({
     return [rest.model.id, { ...rest, ...common, engine, fingerprint }];
   });
   const served: Served = { contexts: new Map(contexts), aliases };
-  const card = { instance: randomUUID(), models: models.map(({ model }) => model.id) };
+  const identities = models.map(({ model, engine }) => [model.id, engine.info.identity]);
+  const card: PeerCard = { instance: randomUUID(), models: Object.fromEntries(identities) };
   const log = (message: string) => logger.warn(message);
   const peers = peerAddresses && new Peers({ card, addresses: peerAddresses, log });
   const app = new Hono<Env>({ strict: false });
@@ -94,9 +96,14 @@ export function createApi({
     });
     c.set('record', record);
     c.header('x-request-id', record.id);
-    await next();
+    try {
+      await next();
+    } catch (thrown) {
+      c.res = refuse(c, thrown); // what is no Error does not come to `onError`
+    } finally {
+      if (!record.streaming) record.settle(c.res.status);
+    }
     c.header('openai-processing-ms', String(Math.round(record.elapsedMs)));
-    if (!record.streaming) record.settle(c.res.status);
   });
   // A browser asks whether it may call before it sends a key.
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
@@ -174,10 +181,13 @@ function completionHandler<Schema extends z.ZodType<CommonRequest>>(
     const context = chooseModel(request.model, request, { served, requestId: record.id });
     record.model = context.model.id;
     const planned = plan(request, context);
-    record.admit(planned.prompts.reduce((total, { prompt }) => total + prompt.length, 0));
+    const { info } = context.engine;
+    refuseLargeAnswer(planned, info);
+    const times = info.sharesPrefixes ? 1 : planned.made;
+    record.admit(times * planned.prompts.reduce((total, { prompt }) => total + prompt.length, 0));
     const salt = cacheSaltOf({ named: request.cache_salt, owner: record.prefixOwner });
-    const asked = { fields, model: context.model.id, planned, salt };
-    const worth = peers !== undefined && context.engine.info.sharesPrefixes;
+    const asked = { fields, planned, salt, record };
+    const worth = peers !== undefined && info.sharesPrefixes;
     const passed = worth ? await passOn(c.req.raw, peers, asked) : undefined;
     record.passedOn = passed !== undefined;
     return passed ?? (await respond(c, context, record, planned));

@@ -1,13 +1,20 @@
 // From a plan to its generations: a request to the engine for each choice, and their events as one stream. Knows no wire
 // format.
 import { randomUUID } from 'node:crypto';
-import type { GenerationRequest, Rung } from '../engine/messages.ts';
+import type { GenerationRequest, PromptLogprob, Rung } from '../engine/messages.ts';
 import { type AnswerEvent, answer } from './answer.ts';
 import { cacheSaltOf } from './cache-salt.ts';
 import type { ApiContext } from './context.ts';
 import { merge } from './merge.ts';
 import type { RequestRecord } from './request-record.ts';
-import { expertsPerTokenOf, minTokensOf, samplingSettings, stopIdsOf, stopStringsOf } from './sampling.ts';
+import {
+  expertsPerTokenOf,
+  minTokensOf,
+  priorityOf,
+  samplingSettings,
+  stopIdsOf,
+  stopStringsOf,
+} from './sampling.ts';
 import type { CommonRequest } from './schema-fields.ts';
 
 /** A prompt and how many tokens may follow it. */
@@ -51,6 +58,7 @@ export function generations(
   record.promptTokens = prompts.reduce((total, { prompt }) => total + prompt.length, 0);
   const sources = prompts.flatMap(({ prompt, maxTokens, text }, p) => {
     const ids = Array.from({ length: made }, () => randomUUID());
+    const scored = Promise.withResolvers<readonly PromptLogprob[] | undefined>();
     return ids.map((id, choice) => {
       const generation: GenerationRequest = {
         id,
@@ -61,9 +69,9 @@ export function generations(
         sampling: samplingSettings(request, { seed, choice, info: engine.info }),
         stopIds: endIds,
         logprobs,
-        ...(promptLogprobs !== undefined && { promptLogprobs }),
+        ...(promptLogprobs !== undefined && choice === 0 && { promptLogprobs }),
         ...(choice > 0 && { sharesPromptOf: ids[0] }),
-        ...(typeof request.priority === 'number' && { priority: request.priority }),
+        ...(typeof request.priority === 'number' && { priority: priorityOf(request, record.key) }),
         ...(expertsPerToken !== undefined && { expertsPerToken }),
         digests: request.expertgrid?.digests === true,
         routes: request.expertgrid?.routes === true,
@@ -71,20 +79,32 @@ export function generations(
         cacheSalt: cacheSaltOf({ named: request.cache_salt, owner: record.prefixOwner }),
         traceId: record.id,
       };
-      return answer({
+      const source = answer({
         engine,
         tokenizer,
         request: generation,
         index: p * made + choice,
         countsPrompt: choice === 0,
-        ...(echo && { echo: { text } }),
+        ...(echo && { echo: { text, logprobs: scored } }),
         rules,
         signal,
         onToken: (index) => record.token(index),
       });
+      return choice === 0 ? endingWith(source, () => scored.resolve(undefined)) : source;
     });
   });
   return merge(sources, () => cancel.abort());
+}
+
+async function* endingWith<Item>(
+  source: AsyncGenerator<Item, void, undefined>,
+  ended: () => void,
+): AsyncGenerator<Item, void, undefined> {
+  try {
+    yield* source;
+  } finally {
+    ended();
+  }
 }
 
 /** What the request allows, or else the gateway. */

@@ -1,19 +1,25 @@
 // The other gateways over the same shards: which of them live, and the passing on of a request whose prompt one of them has
 // likelier computed before. Knows no shards and no tokens' meaning.
 
-import { ApiError } from './errors.ts';
+import { z } from 'zod';
+import { ApiError, ClientGone } from './errors.ts';
+import { askPeer, type Passed, type PeerAnswer } from './pass-on.ts';
 import { prefixKey, rendezvous } from './rendezvous.ts';
+import type { RequestRecord } from './request-record.ts';
 import type { Plan } from './respond.ts';
 
 /** Where a request that was passed on says so: it is answered where it arrives. */
 export const FORWARDED = 'x-expertgrid-forwarded';
 
-/** Told by GET /peer. */
-export interface PeerCard {
+const peerCard = z.object({
   /** Drawn when the process starts: two addresses with one instance are one gateway. */
-  instance: string;
-  models: string[];
-}
+  instance: z.string(),
+  /** Identity of each model's checkpoint, by the model's id: two gateways may mean two things by one id. */
+  models: z.record(z.string(), z.string()),
+});
+
+/** Told by GET /peer. */
+export type PeerCard = z.infer<typeof peerCard>;
 
 export interface PeersOptions {
   card: PeerCard;
@@ -32,13 +38,20 @@ interface Peer extends PeerCard {
   address: string;
 }
 
-/** Headers that are the connection's own. */
-const ownHeaders = ['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'host', 'upgrade'];
+/** What this gateway would say of the request too. Anything else a peer says of itself, and the answer is computed here. */
+const FINAL: ReadonlySet<number> = new Set([200, 400, 413, 429]);
+
+/** Looks in a row to which a peer says nothing, before what it computes is given up. */
+const SILENT_LOOKS = 2;
 
 export class Peers {
   readonly #options: Required<PeersOptions>;
   #alive: readonly Peer[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** By address: looks in a row without a word. */
+  readonly #silent = new Map<string, number>();
+  /** Requests that are at a peer. */
+  readonly #passes = new Set<{ address: string; silence: AbortController }>();
 
   constructor(options: PeersOptions) {
     this.#options = { everyMs: 2_000, patienceMs: 1_000, fetch, ...options };
@@ -51,27 +64,39 @@ export class Peers {
 
   /** The address of the peer that the key belongs to; undefined where that is this gateway. */
   ownerOf(key: string, model: string): string | undefined {
+    const identity = this.#options.card.models[model];
     const self = { name: this.#options.card.instance, address: undefined };
-    const others = this.#alive.filter(({ models }) => models.includes(model));
+    const others = this.#alive.filter(({ models }) => models[model] === identity);
     return rendezvous(key, [self, ...others]).address;
   }
 
-  /** The peer's answer, streamed; undefined where it could not be asked: then it counts as gone, and the work is one's own. */
-  async pass(address: string, { path, headers, body, signal }: Passed): Promise<Response | undefined> {
-    const sent = new Headers(headers);
-    for (const name of ownHeaders) sent.delete(name);
-    sent.set(FORWARDED, this.#options.card.instance);
+  /**
+   * The peer's answer, streamed; undefined where it has none for this caller: then the work is one's own. One that cannot be
+   * asked counts as gone.
+   */
+  async pass(address: string, { requestId, ...passed }: Passed & { requestId: string }) {
+    const { signal } = passed;
+    const silence = new AbortController();
+    const pass = { address, silence };
+    this.#passes.add(pass);
+    const over = () => void this.#passes.delete(pass);
     try {
-      const url = `http://${address}${path}`;
-      const answer = await this.#options.fetch(url, { method: 'POST', headers: sent, body, signal });
-      const received = new Headers(answer.headers);
-      for (const name of ownHeaders) received.delete(name);
-      received.delete('content-encoding'); // fetch has decoded it
-      received.set('x-expertgrid-gateway', address);
-      const { body: stream, status } = answer;
-      return new Response(stream && endedWell(stream, received, address), { status, headers: received });
+      const ended = AbortSignal.any([signal, silence.signal]);
+      const added = { [FORWARDED]: this.#options.card.instance, 'x-request-id': requestId };
+      const answer = await askPeer(address, { ...passed, signal: ended }, added);
+      const first = await finalPart(answer);
+      if (first === undefined) {
+        answer.cancel();
+        over();
+        this.#options.log(`gateway ${address} refused a request (${answer.status}), it is computed here`);
+        return undefined;
+      }
+      const { status, headers } = answer;
+      headers.set('x-expertgrid-gateway', address);
+      return new Response(streamed(answer, { first, address, over }), { status, headers });
     } catch (cause) {
-      if (signal.aborted) throw cause;
+      over();
+      if (signal.aborted) throw new ClientGone({ cause });
       this.#alive = this.#alive.filter((peer) => peer.address !== address);
       const reason = cause instanceof Error ? cause.message : String(cause);
       this.#options.log(`gateway ${address} could not be asked, its prompts are computed here: ${reason}`);
@@ -96,67 +121,97 @@ export class Peers {
   }
 
   async #ask(address: string): Promise<Peer | undefined> {
-    const { patienceMs } = this.#options;
+    const signal = AbortSignal.timeout(this.#options.patienceMs);
     try {
-      const signal = AbortSignal.timeout(patienceMs);
-      const response = await this.#options.fetch(`http://${address}/peer`, { signal });
-      const { instance, models } = (await response.json()) as Partial<PeerCard>;
-      if (!response.ok || typeof instance !== 'string' || !Array.isArray(models)) return undefined;
-      return { name: instance, address, instance, models };
+      const response = await this.#options.fetch(`http://${address}/peer`, { signal, redirect: 'error' });
+      const card = peerCard.safeParse(await response.json());
+      this.#silent.delete(address);
+      if (!response.ok || !card.success) return undefined;
+      return { name: card.data.instance, address, ...card.data };
     } catch {
+      this.#heardNothing(address, signal.aborted);
       return undefined; // not there now; it is asked again
     }
   }
+
+  /** One that refuses connections may be ending what it has; its connections tell. One that is silent may never say anything. */
+  #heardNothing(address: string, silent: boolean): void {
+    const looks = silent ? (this.#silent.get(address) ?? 0) + 1 : 0;
+    this.#silent.set(address, looks);
+    if (looks < SILENT_LOOKS) return;
+    const reason = new Error(`it did not answer ${looks} times in a row`);
+    for (const pass of this.#passes) if (pass.address === address) pass.silence.abort(reason);
+  }
 }
 
+/** Fields that change nothing once the version is drawn: as deep as their sender likes, and nobody's business further on. */
+const idleFields = ['user', 'metadata', 'store', 'service_tier', 'safety_identifier', 'prompt_cache_key'];
+
 /**
- * The answer of the gateway that the prompt belongs to; undefined where that is this one, or it cannot be asked. The request
- * names the version that was drawn here, so that an alias is drawn once.
+ * The answer of the gateway that the prompt belongs to; undefined where that is this one, or it has none. The request names
+ * the version that was drawn here, so that an alias is drawn once.
  */
 export async function passOn(
   { url, headers, signal }: Request,
   peers: Peers,
-  { fields, model, planned, salt }: { fields: object; model: string; planned: Plan; salt: string },
+  { fields, planned, salt, record }: { fields: object; planned: Plan; salt: string; record: RequestRecord },
 ): Promise<Response | undefined> {
+  const { model = '', id: requestId } = record;
   if (headers.has(FORWARDED)) return undefined;
   const { prompts } = planned;
   const key = prefixKey(model, prompts[0]?.prompt ?? [], salt);
   const address = key && peers.ownerOf(key, model);
   if (address === undefined) return undefined;
-  const body = JSON.stringify({ ...fields, model });
-  return await peers.pass(address, { path: new URL(url).pathname, headers, body, signal });
+  const used = Object.entries(fields).filter(([name]) => !idleFields.includes(name));
+  const body = JSON.stringify({ ...Object.fromEntries(used), model });
+  return await peers.pass(address, { path: new URL(url).pathname, headers, body, signal, requestId });
 }
 
-export interface Passed {
-  path: string;
-  headers: Headers;
-  body: string;
-  signal: AbortSignal;
+/** The beginning of an answer that is the caller's; undefined: not this one. A 429 is read whole, for two things are called so. */
+async function finalPart({ status, body }: PeerAnswer): Promise<Uint8Array | undefined> {
+  if (!FINAL.has(status)) return undefined;
+  const parts: Uint8Array[] = [];
+  if (status !== 429) return Buffer.concat(parts);
+  for (let part = await body.next(); part.done !== true; part = await body.next()) parts.push(part.value);
+  const text = Buffer.concat(parts);
+  return text.includes('"queue_full"') ? undefined : text;
 }
 
 /** A stream of events that breaks ends with an error event, as one of our own would. */
-function endedWell(body: ReadableStream<Uint8Array>, headers: Headers, address: string) {
-  if (!headers.get('content-type')?.startsWith('text/event-stream')) return body;
-  const reader = body.getReader();
+function streamed(
+  { headers, body, cancel }: PeerAnswer,
+  { first, address, over }: { first: Uint8Array; address: string; over: () => void },
+): ReadableStream<Uint8Array> {
+  const events = headers.get('content-type')?.startsWith('text/event-stream') === true;
   return new ReadableStream<Uint8Array>({
+    start(controller) {
+      if (first.length > 0) controller.enqueue(first);
+    },
     async pull(controller) {
       try {
-        const { done, value } = await reader.read();
-        if (done) controller.close();
-        else controller.enqueue(value);
+        const { done, value } = await body.next();
+        if (done !== true) {
+          controller.enqueue(value);
+          return;
+        }
       } catch (cause) {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        const message = `The gateway ${address} that computed this answer was lost: ${reason}`;
-        const { envelope } = new ApiError({
-          status: 502,
-          message,
-          type: 'server_error',
-          code: 'gateway_lost',
-        });
-        controller.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(envelope)}\n\n`));
-        controller.close();
+        over();
+        if (!events) throw cause;
+        controller.enqueue(new TextEncoder().encode(lostEvent(address, cause)));
       }
+      over();
+      controller.close();
     },
-    cancel: (reason) => reader.cancel(reason),
+    cancel() {
+      over();
+      cancel();
+    },
   });
+}
+
+function lostEvent(address: string, cause: unknown): string {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message = `The gateway ${address} that computed this answer was lost: ${reason}`;
+  const { envelope } = new ApiError({ status: 502, message, type: 'server_error', code: 'gateway_lost' });
+  return `data: ${JSON.stringify(envelope)}\n\n`;
 }

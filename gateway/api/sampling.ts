@@ -2,11 +2,18 @@
 import { randomInt } from 'node:crypto';
 import type { EngineInfo, SamplingSettings } from '../engine/messages.ts';
 import { badRequest } from './errors.ts';
+import type { StoredKey } from './keys.ts';
 import type { CommonRequest } from './schema-fields.ts';
 import { wellFormed } from './tokenizer.ts';
 
 /** Below this top_p keeps the likeliest token only; 0, which OpenAI allows, would keep none. */
 const LEAST_TOP_P = 1e-9;
+
+/**
+ * Below this the likeliest token is all that a draw could give, and logits are divided by it in single precision, where
+ * 1e-46 is 0.
+ */
+const LEAST_TEMPERATURE = 1e-6;
 
 /** 53 random bits: every request has a seed, so that any answer can be had again. */
 export function drawSeed(): number {
@@ -17,8 +24,9 @@ export function samplingSettings(
   request: CommonRequest,
   { seed, choice, info }: { seed: number; choice: number; info: EngineInfo },
 ): SamplingSettings {
+  const temperature = request.temperature ?? 1;
   return {
-    temperature: request.temperature ?? 1,
+    temperature: temperature < LEAST_TEMPERATURE ? 0 : temperature,
     topP: Math.max(request.top_p ?? 1, LEAST_TOP_P),
     topK: Math.max(request.top_k ?? 0, 0),
     minP: request.min_p ?? 0,
@@ -46,6 +54,12 @@ export function minTokensOf({ min_tokens }: CommonRequest, maxTokens: number): n
   if (least <= maxTokens) return least;
   const message = `Invalid 'min_tokens': expected at most 'max_tokens', which is ${maxTokens}, but got ${least}.`;
   throw badRequest(message, { param: 'min_tokens', code: 'integer_above_max_value' });
+}
+
+/** Ahead of the default only for who operates: without keys everyone, with keys an admin's. */
+export function priorityOf({ priority }: CommonRequest, key: StoredKey | undefined): number {
+  const asked = priority ?? 0;
+  return key === undefined || key.admin === true ? asked : Math.max(asked, 0);
 }
 
 /** `[layers]`; undefined where the checkpoint's own k holds. */

@@ -13,6 +13,16 @@ import { integer, LARGEST_INT32 } from './schema-fields.ts';
 /** More is no text of any model here. */
 const MOST_IDS = 1_000_000;
 
+const ids = z.array(integer(0, LARGEST_INT32)).max(MOST_IDS);
+
+/** Ids up to the first that is none: the schema would make an issue of each of a million. */
+function toFirstFault(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  if (value.length > MOST_IDS) return new Array<number>(MOST_IDS + 1).fill(0);
+  const at = value.findIndex((id) => !Number.isInteger(id) || id < 0 || id > LARGEST_INT32);
+  return at < 0 ? value : [...new Array<number>(at).fill(0), value[at]];
+}
+
 export const tokenizeSchema = z.strictObject({
   model: z.string().nullish().describe('Id of a model; without it the first that is served.'),
   prompt: z.string().nullish().describe('A text; or `messages` in its place.'),
@@ -27,7 +37,9 @@ export type TokenizeRequest = z.infer<typeof tokenizeSchema>;
 
 export const detokenizeSchema = z.strictObject({
   model: z.string().nullish().describe('Id of a model; without it the first that is served.'),
-  tokens: z.array(integer(0, LARGEST_INT32)).max(MOST_IDS).describe('Token ids.'),
+  tokens: z
+    .preprocess(toFirstFault, ids)
+    .meta({ ...z.toJSONSchema(ids, { io: 'input' }), description: 'Token ids.' }),
 });
 export type DetokenizeRequest = z.infer<typeof detokenizeSchema>;
 

@@ -63,7 +63,7 @@ export interface EngineOptions {
   heatHalfLifeSeconds?: number;
   /** Micro-batches of a step; measured where absent. */
   microBatches?: number;
-  /** Hears of a step that threw; its sequences have been failed. */
+  /** Hears of a step that threw, or of the sampling of one sequence; what it concerned is failed. */
   onFault?: (cause: unknown) => void;
 }
 
@@ -130,11 +130,12 @@ export class Engine implements EngineClient {
     this.#pool = new BlockPool({ count: Math.floor(this.#options.kvMemory / blockBytes), size: blockSize });
     dense.allocate(this.#pool.count);
     this.#options.prefillRows = Math.max(this.#options.prefillRows, 2 * dense.minPrefillRows);
-    const { hidden, layers, experts, vocab } = config;
+    const { hidden, layers, experts, vocab, expertsPerToken } = config;
     this.#heat = new Heat({ layers, experts, halfLifeSeconds: this.#options.heatHalfLifeSeconds });
     this.#model = { dense, fleet, identity, hidden, experts, vocab, rules, heat: this.#heat };
     this.#modelInTurns = { ...this.#model, dense: inTurns(dense) };
-    this.info = { identity, vocab, layers, experts, context, sharesPrefixes: dense.kv.shared };
+    const sharesPrefixes = dense.kv.shared;
+    this.info = { identity, vocab, layers, experts, expertsPerToken, context, sharesPrefixes };
     this.#loop = this.#run();
   }
 
@@ -296,9 +297,7 @@ export class Engine implements EngineClient {
     try {
       await this.#runStep();
     } catch (cause) {
-      this.#options.onFault(cause);
-      const message = cause instanceof Error ? cause.message : String(cause);
-      for (const sequence of this.#running) this.#fail(sequence, fault('internal', message));
+      this.#threw(this.#running, cause);
     } finally {
       this.#steps = [];
     }
@@ -369,7 +368,13 @@ export class Engine implements EngineClient {
       // What a stand-in has touched is nobody else's prefix.
       if (kv.shared && !ended && degraded.size === 0) this.#pool.register(table, ids, computed, salt);
     }
-    for (const each of due) this.#sample(each);
+    for (const each of due) {
+      try {
+        this.#sample(each);
+      } catch (cause) {
+        this.#threw([each.sequence], cause);
+      }
+    }
   }
 
   /** Of the micro-batch so numbered: made once, for a row of them may be most of a megabyte. */
@@ -431,6 +436,13 @@ export class Engine implements EngineClient {
 
   #unwant(sequence: Sequence): void {
     for (const step of this.#steps) step.unwant(sequence);
+  }
+
+  /** Fails the sequences whose work threw, and no others. */
+  #threw(sequences: readonly Sequence[], cause: unknown): void {
+    this.#options.onFault(cause);
+    const message = cause instanceof Error ? cause.message : String(cause);
+    for (const sequence of sequences) this.#fail(sequence, fault('internal', message));
   }
 
   #fail(sequence: Sequence, error: ReturnType<typeof fault>): void {

@@ -155,6 +155,8 @@ export interface EngineInfo {
   layers: number;
   /** In each layer. */
   experts: number;
+  /** `[layers]`, the checkpoint's own. */
+  expertsPerToken: readonly number[];
   /** Most positions a sequence may have: prompt and answer together. */
   context: number;
   /** What one prompt has computed is known to others that begin alike. */

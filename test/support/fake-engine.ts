@@ -13,6 +13,7 @@ import type {
 export interface FakeEngineOptions {
   vocab: number;
   context?: number;
+  sharesPrefixes?: boolean;
   /** The ids that the model says to a request; it repeats them for ever unless `once`. */
   reply?: (request: GenerationRequest) => readonly number[];
   once?: boolean;
@@ -40,8 +41,9 @@ export class FakeEngine implements EngineClient {
 
   constructor(options: FakeEngineOptions) {
     this.options = options;
-    const { vocab, context = 2048 } = options;
-    this.info = { identity: 'fake', vocab, layers: 2, experts: 8, context, sharesPrefixes: true };
+    const { vocab, context = 2048, sharesPrefixes = true } = options;
+    const model = { identity: 'fake', vocab, layers: 2, experts: 8, expertsPerToken: [1, 2] };
+    this.info = { ...model, context, sharesPrefixes };
   }
 
   async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationPart> {

@@ -411,3 +411,28 @@ describe('a web page', () => {
     expect([asked.status, asked.headers.has('access-control-allow-origin')]).toEqual([405, false]);
   });
 });
+
+test('only an admin’s key goes ahead of the default; any may wait longer', async () => {
+  const { post, engine } = await openKeyed({
+    keys: [named('alice'), named('root', { admin: true })],
+    once: true,
+  });
+  for (const name of ['alice', 'root']) {
+    for (const priority of [-5, 5]) await post('/v1/completions', { ...ask, priority }, bearer(name));
+  }
+  expect(engine.requests.map(({ priority }) => priority)).toEqual([0, 5, -5, 5]);
+});
+
+test.each([
+  [true, 97],
+  [false, 91],
+])('a prompt counts once where its choices share it (%s), else for each', async (sharesPrefixes, left) => {
+  const keys = [named('alice', { tpm: 100 })];
+  const { post } = await openKeyed({ keys, once: true, reply: () => [], sharesPrefixes });
+  const { headers } = await post(
+    '/v1/completions',
+    { ...ask, prompt: [1, 2, 3], n: 3, max_tokens: 1 },
+    bearer('alice'),
+  );
+  expect(headers.get('x-ratelimit-remaining-tokens')).toBe(String(left));
+});

@@ -245,3 +245,11 @@ test('every id of the vocabulary can be said', async () => {
   });
   expect(status).toBe(200);
 });
+
+test('a temperature that single precision takes for 0 is 0', async () => {
+  const { post, engine } = await openRoom({ once: true });
+  for (const temperature of [1e-46, 9e-7, 1e-6]) {
+    await post('/v1/completions', { model: MODEL, prompt: 'x', temperature });
+  }
+  expect(engine.requests.map(({ sampling }) => sampling.temperature)).toEqual([0, 0, 1e-6]);
+});

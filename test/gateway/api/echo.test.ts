@@ -72,3 +72,24 @@ test('a prompt that fills the context can be scored', async () => {
   expect((await post('/v1/completions', { ...base, echo: true, max_tokens: 0 })).status).toBe(200);
   expect((await post('/v1/completions', { ...base, echo: true, max_tokens: 1 })).status).toBe(400);
 });
+
+test('a prompt’s log-probabilities are computed once for all its choices, and told in each', async () => {
+  const { post, engine } = await openRoom({ once: true });
+  const fields = { ...base, prompt: ['hello world', 'world'], echo: true, logprobs: 1, n: 3 };
+  const { body } = await post('/v1/completions', fields);
+  expect(engine.requests.map(({ promptLogprobs }) => promptLogprobs)).toEqual([
+    ...[1, undefined, undefined],
+    ...[1, undefined, undefined],
+  ]);
+  for (const { logprobs } of body.choices.slice(0, 3)) {
+    expect(logprobs.token_logprobs.slice(0, 2)).toEqual([null, -1]);
+  }
+});
+
+test('a prompt that fails takes the choices with it that wait for its log-probabilities', async () => {
+  const error = { code: 'shard_unavailable', message: 'gone', retryable: true } as const;
+  const { post, engine } = await openRoom({ fail: { after: 0, error } });
+  const { status } = await post('/v1/completions', { ...base, echo: true, logprobs: 1, n: 3 });
+  expect(status).toBe(503);
+  expect(engine.open).toBe(0);
+});

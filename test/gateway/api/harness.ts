@@ -66,7 +66,7 @@ export interface RoomOptions extends Partial<FakeEngineOptions> {
   /** Models beside MODEL, by id. */
   others?: Record<string, Partial<FakeEngineOptions>>;
   aliases?: () => Aliases;
-  api?: Pick<ApiOptions, 'access' | 'corsOrigins' | 'onUsage'>;
+  api?: Pick<ApiOptions, 'access' | 'corsOrigins' | 'onUsage' | 'peerAddresses'>;
 }
 
 /** A room for one test, closed after it. */

@@ -70,3 +70,19 @@ describe('refused by name', () => {
     expect([status, body]).toMatchObject([404, { error: { code: 'model_not_found' } }]);
   });
 });
+
+test('two million things that are no ids are refused for the first of them, and at once', async () => {
+  const { url } = await openRoom();
+  const startedAt = performance.now();
+  const many = await ask(url, '/detokenize', { tokens: Array(2_000_000).fill('') });
+  expect(many).toMatchObject({
+    status: 400,
+    body: { error: { param: 'tokens', code: 'array_above_max_length' } },
+  });
+  const bad = await ask(url, '/detokenize', { tokens: [1, ...Array(900_000).fill(-1)] });
+  expect(bad).toMatchObject({
+    status: 400,
+    body: { error: { param: 'tokens[1]', code: 'integer_below_min_value' } },
+  });
+  expect(performance.now() - startedAt).toBeLessThan(1500);
+});

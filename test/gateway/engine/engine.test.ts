@@ -50,6 +50,22 @@ describe('the engine', () => {
     expect(last).toMatchObject({ type: 'finish', reason: 'stop', stopId: 6, completionTokens: 3 });
   });
 
+  it('fails only the sequence whose sampling throws', async () => {
+    const faults: unknown[] = [];
+    const { engine, generate } = await start({ onFault: (cause) => faults.push(cause) });
+    const logitBias = Array.from({ length: vocab }, (_, id) => [id, Number.NEGATIVE_INFINITY] as const);
+    const sampling = { ...countingRequest({}).sampling, logitBias };
+    const well = collect(generate({ maxTokens: 30 }));
+    const ill = collect(generate({ sampling }));
+    expect((await ill).last).toMatchObject({
+      type: 'error',
+      error: { code: 'internal', message: 'no token has a finite logit' },
+    });
+    expect((await well).ids).toHaveLength(30);
+    expect(faults).toHaveLength(1);
+    expect((await engine.status()).running).toBe(0);
+  });
+
   it('lets sequences enter and leave at any step, each with the answer it has alone', async () => {
     const { generate, dense } = await start({ prefillRows: 6, minPrefillRows: 2 });
     const answers = await Promise.all(

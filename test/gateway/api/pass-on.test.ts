@@ -1,0 +1,215 @@
+// A prompt that belongs to another gateway: what is handed there, which answers are the caller's, and what is computed here.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { hashKey, type StoredKey } from '../../../gateway/api/keys.ts';
+import { type PeerCard, Peers } from '../../../gateway/api/peers.ts';
+import { prefixKey, rendezvous } from '../../../gateway/api/rendezvous.ts';
+import { MODEL, openRoom, type Room, type RoomOptions, until } from './harness.ts';
+
+type Answering = (request: IncomingMessage, response: ServerResponse) => void;
+
+interface FakePeer {
+  address: string;
+  asked: { headers: IncomingMessage['headers']; fields: Record<string, unknown> }[];
+  /** It takes connections and says nothing of itself. */
+  silence(): void;
+}
+
+async function openPeer(answer: Answering, models: object = { [MODEL]: 'fake' }): Promise<FakePeer> {
+  const asked: FakePeer['asked'] = [];
+  let silent = false;
+  const server = createServer(async (asking, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of asking) chunks.push(chunk);
+    if (asking.url === '/peer') {
+      if (!silent) response.end(JSON.stringify({ instance: 'peer', models }));
+      return;
+    }
+    asked.push({ headers: asking.headers, fields: JSON.parse(Buffer.concat(chunks).toString()) });
+    answer(asking, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { address: `127.0.0.1:${port}`, asked, silence: () => (silent = true) };
+}
+
+/** A room beside the peer, and a request whose prompt belongs to that one. */
+async function openBeside(peer: FakePeer, api: RoomOptions['api'] = {}) {
+  const room = await openRoom({ once: true, api: { peerAddresses: () => [peer.address], ...api } });
+  const card = (await (await fetch(`${room.url}/peer`)).json()) as PeerCard;
+  const nodes = [{ name: card.instance }, { name: 'peer' }];
+  const prompts = Array.from({ length: 200 }, (_, i) => Array<number>(40).fill(i));
+  const prompt = prompts.find((ids) => {
+    return rendezvous(prefixKey(MODEL, ids) ?? '', nodes).name === 'peer';
+  });
+  return { ...room, card, fields: { model: MODEL, prompt, max_tokens: 3 } };
+}
+
+const completion = {
+  id: 'cmpl-peer',
+  object: 'text_completion',
+  created: 1,
+  model: MODEL,
+  system_fingerprint: 'fp_peer',
+  choices: [{ index: 0, text: 'from the peer', finish_reason: 'stop', logprobs: null }],
+};
+
+const complete: Answering = (_, response) => {
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(completion));
+};
+
+const post = async ({ url }: Pick<Room, 'url'>, body: object, init: RequestInit = {}) => {
+  const answer = await fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    ...init,
+  });
+  return { status: answer.status, by: answer.headers.get('x-expertgrid-gateway'), text: await answer.text() };
+};
+
+test('a gateway names its models with the identity of each', async () => {
+  const { card } = await openBeside(await openPeer(complete));
+  expect(card.models).toEqual({ [MODEL]: 'fake' });
+});
+
+test('what is handed on has the headers of an allow-list, and no field that changes nothing', async () => {
+  const peer = await openPeer(complete);
+  const room = await openBeside(peer);
+  const metadata = `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+  const body = `${JSON.stringify({ ...room.fields, user: 'u' }).slice(0, -1)},"metadata":${metadata}}`;
+  const headers = { authorization: 'Bearer k', 'x-request-id': 'mine', 'x-forwarded-for': '1.2.3.4' };
+  const answer = await fetch(`${room.url}/v1/completions`, { method: 'POST', body, headers });
+  expect(await answer.text()).toContain('from the peer');
+  expect(peer.asked[0]?.fields).toEqual(room.fields);
+  expect(peer.asked[0]?.headers).toMatchObject({ authorization: 'Bearer k', 'x-request-id': 'mine' });
+  expect(peer.asked[0]?.headers).not.toHaveProperty('x-forwarded-for');
+});
+
+test('Expect: 100-continue is between the caller and this gateway', async () => {
+  const peer = await openPeer(complete);
+  const room = await openBeside(peer);
+  const asked = request(`${room.url}/v1/completions`, {
+    method: 'POST',
+    headers: { expect: '100-continue' },
+  });
+  asked.end(JSON.stringify(room.fields));
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  expect(answer.headers['x-expertgrid-gateway']).toBe(peer.address);
+  answer.resume();
+});
+
+test.each([
+  [401, 'invalid_api_key'],
+  [403, 'insufficient_permissions'],
+  [404, 'model_not_found'],
+  [302, 'elsewhere'],
+  [429, 'queue_full'],
+  [500, 'internal'],
+  [503, 'shard_unavailable'],
+])('a peer’s %i %s is computed here, in a stream too', async (status, code) => {
+  const peer = await openPeer((_, response) => {
+    response.writeHead(status, { location: '/peer' });
+    response.end(JSON.stringify({ error: { code } }));
+  });
+  const room = await openBeside(peer);
+  for (const stream of [false, true]) {
+    const answer = await post(room, { ...room.fields, stream });
+    expect(answer).toMatchObject({ status: 200, by: null });
+    expect(answer.text).toContain('hello');
+  }
+  expect(peer.asked).toHaveLength(2);
+});
+
+test('a limit of the caller’s own key that a peer holds is told', async () => {
+  const error = { message: 'no', type: 'requests', param: null, code: 'rate_limit_exceeded' };
+  const peer = await openPeer((_, response) => {
+    response.writeHead(429, { 'retry-after': '7' });
+    response.end(JSON.stringify({ error }));
+  });
+  const room = await openBeside(peer);
+  const answer = await room.post('/v1/completions', room.fields);
+  expect([answer.status, answer.body, answer.headers.get('retry-after')]).toEqual([429, { error }, '7']);
+});
+
+test('a caller that leaves while its request is at a peer gives its place back', async () => {
+  const peer = await openPeer(() => {}); // never answers
+  const key: StoredKey = {
+    ...{ name: 'a', sha256: hashKey('eg-a'), created: '2026-01-31T12:00:00.000Z' },
+    concurrency: 1,
+  };
+  const room = await openBeside(peer, { access: { keys: () => [key], sharedPrefix: true } });
+  const headers = { authorization: 'Bearer eg-a' };
+  const leaving = new AbortController();
+  const left = post(room, room.fields, { headers, signal: leaving.signal });
+  await until(() => peer.asked.length === 1);
+  leaving.abort();
+  await expect(left).rejects.toThrow();
+  await until(() => room.logs.some(({ status, error }) => status === 499 && error === 'client_closed'));
+  const short = { model: MODEL, prompt: 'hello', max_tokens: 2 };
+  expect((await post(room, short, { headers })).status).toBe(200);
+});
+
+test('what is thrown and is no Error ends its request like any failure', async () => {
+  const room = await openRoom({
+    api: {
+      access: {
+        keys: () => {
+          throw 'a text';
+        },
+      },
+    },
+  });
+  const { status, body } = await room.post('/v1/completions', { model: MODEL, prompt: 'x' });
+  expect([status, body.error.code]).toEqual([500, 'internal']);
+  expect(room.logs).toContainEqual(expect.objectContaining({ status: 500, msg: 'request' }));
+});
+
+test('another checkpoint by the same id is another model', async () => {
+  const peer = await openPeer(complete, { [MODEL]: 'another' });
+  const room = await openBeside(peer);
+  expect(await post(room, room.fields)).toMatchObject({ status: 200, by: null });
+  expect(peer.asked).toHaveLength(0);
+});
+
+/** Peers that look often, and a request at one of them that has begun to answer. */
+async function passed(answer: Answering) {
+  const peer = await openPeer(answer);
+  const card = { instance: 'self', models: { [MODEL]: 'fake' } };
+  const timing = { everyMs: 10, patienceMs: 200 };
+  const peers = new Peers({ card, addresses: () => [peer.address], log: () => {}, ...timing });
+  onTestFinished(() => peers.close());
+  await until(() => peers.alive.length === 1);
+  const asked = {
+    ...{ path: '/v1/completions', headers: new Headers(), body: '{}', requestId: 'r' },
+    signal: new AbortController().signal,
+  };
+  const answered = peers.pass(peer.address, asked);
+  await until(() => peer.asked.length === 1);
+  return { peer, answered };
+}
+
+test('a peer that is silent twice loses what it has not answered', async () => {
+  const { peer, answered } = await passed(() => {});
+  peer.silence();
+  expect(await answered).toBeUndefined();
+});
+
+test('a stream of a peer that is silent twice ends with an error event', async () => {
+  const { peer, answered } = await passed((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: {"a":1}\n\n');
+  });
+  const response = await answered;
+  peer.silence();
+  const text = (await response?.text()) ?? '';
+  expect(text.startsWith('data: {"a":1}\n\n')).toBe(true);
+  expect(text).toContain('"gateway_lost"');
+});
