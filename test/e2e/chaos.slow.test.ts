@@ -32,6 +32,7 @@ it('loses no request and changes no text while shards are killed, stopped, cut o
   expect(result.kinds).toBe(kinds);
   expect(result.parts.map(({ part, error, stopped }) => ({ part, error, stopped }))).toEqual([
     { part: 'replicas', error: undefined, stopped: undefined },
+    { part: 'liars', error: undefined, stopped: undefined },
     { part: 'standby', error: undefined, stopped: undefined },
   ]);
   for (const { verdicts = [] } of result.parts) {
