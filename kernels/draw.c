@@ -2,8 +2,7 @@
 // those of at least min_p, of them the top_k largest, of them the largest that reach top_p of their sum (equals: the
 // lower id first); the id at which the kept weights, summed in the order of ids, pass u of their sum.
 //
-// Nothing is sorted but a few weights near each cut: the cut is found by narrowing its range, a pass over the row a time,
-// which leaves out the pieces that have no weight within the range any more.
+// Nothing is sorted but a few weights near each cut: the cut is found by narrowing its range, a pass over the row a time.
 // Sums are of pieces in float32, pieces in double, in order: the same on every path, with any number of threads.
 #include "draw.h"
 #include <math.h>
@@ -14,12 +13,6 @@
 
 enum { PIECE = 1024, FEW = 64 };
 
-// What each piece of the row has of weights of at least some bound.
-struct tally {
-  float *sums;     // [pieces]
-  size_t *counts;  // [pieces]
-};
-
 struct drawing {
   const struct path *path;
   const float *logits;
@@ -27,9 +20,8 @@ struct drawing {
   float top, inverse_temperature, min_p;
   float least;     // of a pass
   float *weights;  // [width]
-  float *sums;     // [pieces], of the last pass
-  size_t *counts;  // [pieces], of the last pass
-  struct tally low, high;  // at the ends of the range that holds the cut
+  float *sums;     // [pieces]
+  size_t *counts;  // [pieces]
 };
 
 struct range {
@@ -55,11 +47,6 @@ static void measure_pieces(void *context, size_t from, size_t to, int thread) {
   (void)thread;
   const struct drawing *job = context;
   for (size_t piece = from; piece < to; piece++) {
-    if (job->low.counts[piece] == job->high.counts[piece]) {  // the same weights: the same sum
-      job->sums[piece] = job->low.sums[piece];
-      job->counts[piece] = job->low.counts[piece];
-      continue;
-    }
     job->sums[piece] = job->path->measure_piece(job->weights + piece * PIECE, piece_length(job, piece), job->least,
                                        job->counts + piece);
   }
@@ -86,23 +73,6 @@ static struct range measure(struct drawing *job, float least) {
   struct range found = {0, sum_pieces(job)};
   for (size_t piece = 0; piece < job->pieces; piece++) found.count += job->counts[piece];
   return found;
-}
-
-// The last pass was at this end of the range; what that end had before is room for the next pass.
-static void take(struct drawing *job, struct tally *end) {
-  const struct tally last = {job->sums, job->counts};
-  job->sums = end->sums;
-  job->counts = end->counts;
-  *end = last;
-}
-
-// Nothing is known yet: every piece may have weights within the range.
-static void forget(struct drawing *job) {
-  for (size_t piece = 0; piece < job->pieces; piece++) {
-    job->low.counts[piece] = PIECE;
-    job->high.counts[piece] = 0;
-    job->high.sums[piece] = 0;
-  }
 }
 
 // Positive floats are ordered as their bits are.
@@ -134,8 +104,11 @@ static void keep_some(struct drawing *job, uint32_t low, uint32_t high, struct r
   job->least = possible;
   pool_run(cut_pieces, job, job->pieces, 16, COST_EVEN);
   for (size_t piece = 0; piece < job->pieces; piece++) {
+    size_t from_low, from_high;
     const size_t at = piece * PIECE, length = piece_length(job, piece);
-    if (job->low.counts[piece] == job->high.counts[piece]) continue;
+    job->path->measure_piece(job->weights + at, length, possible, &from_low);
+    job->path->measure_piece(job->weights + at, length, sure, &from_high);
+    if (from_low == from_high) continue;
     for (size_t id = at; id < at + length; id++) {
       const float weight = job->weights[id];
       if (weight == 0 || weight >= sure) continue;
@@ -172,20 +145,13 @@ static uint32_t between(uint32_t low, uint32_t high, double at_low, double at_hi
 // Zeroes all weights but the largest: as many as `count`, or as reach `sum`, whichever are fewer. Leaves `sums` behind.
 static void keep_largest(struct drawing *job, size_t count, double sum) {
   uint32_t low = 1, high = 0x3f800001;  // weights lie in (0, 1]: at least `low` are enough, at least `high` are not
-  forget(job);
   struct range at_low = measure(job, from_bits(low)), at_high = {0, 0};
   if (at_low.count <= count && at_low.sum < sum) return;
-  take(job, &job->low);
   const uint32_t likely = 0x33800000;  // 2^-24: what lies below it seldom counts
   const struct range most = measure(job, from_bits(likely));
   if (most.count >= count || most.sum >= sum) {
     low = likely;
     at_low = most;
-    take(job, &job->low);
-  } else {
-    high = likely;
-    at_high = most;
-    take(job, &job->high);
   }
   const bool by_count = isinf(sum);
   for (int pass = 0; high - low > 1 && at_low.count - at_high.count > FEW; pass++) {
@@ -195,20 +161,12 @@ static void keep_largest(struct drawing *job, size_t count, double sum) {
     if (found.count >= count || found.sum >= sum) {
       low = middle;
       at_low = found;
-      take(job, &job->low);
     } else {
       high = middle;
       at_high = found;
-      take(job, &job->high);
     }
   }
   keep_some(job, low, high, at_high, count, sum);
-}
-
-// Sum of what is kept, and of each piece in `sums`.
-static double measure_all(struct drawing *job) {
-  forget(job);
-  return measure(job, from_bits(1)).sum;
 }
 
 int64_t draw(const float *logits, size_t width, const struct draw_settings *settings) {
@@ -217,27 +175,26 @@ int64_t draw(const float *logits, size_t width, const struct draw_settings *sett
   if (!isfinite(top)) return -1;
   const size_t pieces = (width + PIECE - 1) / PIECE;
   float *weights = pool_scratch(SCRATCH_INPUT, width * sizeof(float));
-  float *sums = pool_scratch(SCRATCH_INNER, 3 * pieces * sizeof(float));
-  size_t *counts = pool_scratch(SCRATCH_THREADS, 3 * pieces * sizeof(size_t));
+  float *sums = pool_scratch(SCRATCH_INNER, pieces * sizeof(float));
+  size_t *counts = pool_scratch(SCRATCH_THREADS, pieces * sizeof(size_t));
   if (weights == NULL || sums == NULL || counts == NULL) return -2;
   struct drawing job = {.path = path, .logits = logits, .width = width, .pieces = pieces, .top = top,
                         .inverse_temperature = 1 / settings->temperature, .min_p = settings->min_p,
-                        .weights = weights, .sums = sums, .counts = counts,
-                        .low = {sums + pieces, counts + pieces}, .high = {sums + 2 * pieces, counts + 2 * pieces}};
+                        .weights = weights, .sums = sums, .counts = counts};
   pool_run(weigh_pieces, &job, pieces, 16, COST_EVEN);
   double total = sum_pieces(&job);
   if (settings->top_k > 0 && settings->top_k < width) {
     keep_largest(&job, settings->top_k, INFINITY);
-    total = measure_all(&job);
+    total = measure(&job, from_bits(1)).sum;
   }
   if (settings->top_p < 1) {
     keep_largest(&job, width, settings->top_p * total);
-    total = measure_all(&job);
+    total = measure(&job, from_bits(1)).sum;
   }
   const double target = settings->u * total;
   double sum = 0;
   size_t piece = 0;
-  while (piece + 1 < pieces && sum + job.sums[piece] <= target) sum += job.sums[piece++];
+  while (piece + 1 < pieces && sum + sums[piece] <= target) sum += sums[piece++];
   int64_t last = -1;
   for (size_t id = piece * PIECE; id < width; id++) {
     if (weights[id] == 0) continue;

@@ -6,16 +6,9 @@ import { bestCopies, type Copies, rungLevel } from './ladder.ts';
 import { Quantile } from './latency.ts';
 import type { Member } from './member.ts';
 import { type Proof, unitsIn } from './proof.ts';
-import {
-  defaultPace,
-  type FleetLog,
-  type Latencies,
-  noCounters,
-  type Pace,
-  Shard,
-  type ShardCounters,
-} from './shard.ts';
+import { defaultPace, type FleetLog, noCounters, type Pace, Shard, type ShardCounters } from './shard.ts';
 import type { ShardState } from './states.ts';
+import type { Latencies } from './timing.ts';
 
 /** How much may be spent on a call that is late, and on one that nobody doubts. */
 export interface CallPolicy {
@@ -101,6 +94,8 @@ export class Fleet {
   /** `[layers * experts]`, the copies of each unit; made anew after a change. */
   #copies: Copies<Shard>[] | undefined;
   #replicated = false;
+  /** Every unit has an exact copy. */
+  #whole = false;
   /** `[layers * experts]`, what decides the bits of the exact copies of each unit. */
   readonly #classes: (string | undefined)[] = [];
   #closed = false;
@@ -157,12 +152,13 @@ export class Fleet {
 
   /** Every unit has an exact copy that can be called. */
   get ready(): boolean {
-    return this.#table().every(({ exact }) => exact.length > 0);
+    this.#table();
+    return this.#whole;
   }
 
   /** Every row can be answered by what `level` of the ladder allows (ladder.ts). */
   readyFor(level: number): boolean {
-    if (level >= rungLevel('pass_through')) return true;
+    if (this.ready || level >= rungLevel('pass_through')) return true;
     const table = this.#table();
     const served = (copies: Copies<Shard>) => bestCopies(copies, level, () => true) !== undefined;
     if (level < rungLevel('next_best')) return table.every(served);
@@ -372,6 +368,7 @@ export class Fleet {
       if (staying.length > 0) copies.exact = staying; // the others are about to go
     }
     this.#replicated = table.some(({ exact }) => exact.length > 1);
+    this.#whole = table.every(({ exact }) => exact.length > 0);
     return table;
   }
 }

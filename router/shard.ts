@@ -7,20 +7,14 @@ import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { CallOptions, Params } from '../rpc/transport.ts';
 import { firstCordonMs, reconnectDelayMs, refusedDelayMs } from './backoff.ts';
 import { Conduct } from './conduct.ts';
-import { MeanLatency, type Quantile } from './latency.ts';
 import { type Link, openLink, ServesSiblings } from './link.ts';
 import type { Member } from './member.ts';
 import { type Proof, sampleUnits, type Unit } from './proof.ts';
 import { askInRounds } from './rounds.ts';
 import { type ShardEvent, type ShardState, transition } from './states.ts';
+import { type Latencies, Timing } from './timing.ts';
 
 export type FleetLog = (level: 'info' | 'warn', message: string) => void;
-
-/** Milliseconds of the fleet's calls, of generated rows and of bulk ones: what is usual, and what is late. */
-export interface Latencies {
-  short: { median: Quantile; late: Quantile };
-  bulk: { median: Quantile; late: Quantile };
-}
 
 /** When a shard is looked at again. Milliseconds. */
 export interface Pace {
@@ -94,27 +88,17 @@ const longestSuspicionMs = 5_000;
 const tellMs = 10_000;
 /** One that was too busy to is told again. */
 const tellAgainMs = 1_000;
-/** What a first call is thought to take. */
-const unknownMs = 1;
-const silenceMs = 1_000;
-/** A call that was given up late is taken for one of so many times that length. */
-const lateFactor = 4;
-/** Cost of a shard that said it is busy: any other is better. */
-const busyCostMs = 1e6;
-
 export class Shard {
   readonly address: string;
   readonly counters = noCounters();
   readonly #options: ShardOptions;
   readonly #closing = new AbortController();
-  readonly #mean = new MeanLatency();
+  readonly #timing: Timing;
   readonly #conduct = new Conduct();
   #state: ShardState = 'away';
   #link: Link | undefined;
   #lastHeld: readonly HoldingRange[] = [];
   #inFlight = 0;
-  #busyUntil = 0;
-  #silentUntil = 0;
   /** A cordon outlasts a connection to the same process. */
   #cordon = { until: 0, instance: '', shown: false };
   /** Units to prove first: those of wrong answers. */
@@ -130,6 +114,7 @@ export class Shard {
   constructor(options: ShardOptions) {
     this.address = options.member.address;
     this.#options = options;
+    this.#timing = new Timing(options.latencies);
     void this.#stayConnected();
   }
 
@@ -190,10 +175,7 @@ export class Shard {
 
   /** Milliseconds that one more call is expected to take. */
   cost(): number {
-    const now = performance.now();
-    if (now < this.#busyUntil) return busyCostMs;
-    const { median } = this.#options.latencies.short;
-    return this.#mean.at(now, median.value ?? unknownMs) * (1 + this.#inFlight);
+    return this.#timing.cost(this.#inFlight);
   }
 
   async run(request: RunRequest, options: CallOptions): Promise<RunAnswer> {
@@ -207,11 +189,12 @@ export class Shard {
       if (this.#link === undefined) throw new RpcError('unavailable', 'not connected');
       const answer = await this.#link.run(request, options);
       counters.bytesReceived += answer.rows.byteLength;
-      this.#learn(startedAt, options.bulk === true);
+      this.#timing.learn(startedAt, options.bulk === true);
       return answer;
     } catch (cause) {
       const error = toRpcError(cause);
-      this.#learnFrom(error, startedAt, options.bulk === true);
+      if (error.code !== 'cancelled') counters.failures++;
+      this.#timing.learnFailure(error, startedAt, options.bulk === true);
       throw named(this.address, error);
     } finally {
       this.#inFlight--;
@@ -220,11 +203,11 @@ export class Shard {
 
   /** A call was not answered in a long time: for a second, whoever may ask others does. */
   noteSilence(): void {
-    this.#silentUntil = performance.now() + silenceMs;
+    this.#timing.noteSilence();
   }
 
   get silent(): boolean {
-    return performance.now() < this.#silentUntil;
+    return this.#timing.silent;
   }
 
   /** It has answered wrongly: no more calls until the cordon is over and it is proven again. */
@@ -439,31 +422,6 @@ export class Shard {
     this.#state = next;
     if (called) this.#options.onChange();
     return true;
-  }
-
-  #learn(startedAt: number, bulk: boolean): void {
-    const now = performance.now();
-    const ms = now - startedAt;
-    const of = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
-    // How long prompts take says more of the prompts than of the shard.
-    if (!bulk) this.#mean.learn(ms, now, of.median.value ?? unknownMs);
-    of.median.learn(ms);
-    of.late.learn(ms);
-  }
-
-  #learnFrom({ code, retryAfterMs = 100 }: RpcError, startedAt: number, bulk: boolean): void {
-    const now = performance.now();
-    if (code !== 'cancelled') this.counters.failures++;
-    if (code === 'busy') this.#busyUntil = now + retryAfterMs;
-    // Given up or timed out: it takes longer than that.
-    if (code !== 'cancelled' && code !== 'deadline') return;
-    const { median, late } = bulk ? this.#options.latencies.bulk : this.#options.latencies.short;
-    const ms = now - startedAt;
-    const isLate = late.value !== undefined && ms >= late.value;
-    // How much longer it would have taken nobody knows; to ask it again soon would cost as much again.
-    if (!bulk) this.#mean.learnAtLeast(isLate ? lateFactor * ms : ms, now, median.value ?? unknownMs);
-    // Left out, the calls that hedges cut short would make every other one look late.
-    if (isLate) late.learn(ms);
   }
 
   /** A state that lasts is told once, not at each attempt. */
