@@ -1,5 +1,6 @@
-// What a move costs those who stream: `node bench/move.ts [--model DIR] [--streams 8] [--gateways 3] [--log]`. Four shards
-// with two copies of every expert, each under `--state`. Under load all experts change places with `expertgrid plan
+// What a move costs those who stream: `node bench/move.ts [--model DIR] [--streams 8] [--gateways 3] [--delay 5]`. Four
+// shards with two copies of every expert, each under `--state`; where `--delay` is given they are so many milliseconds away,
+// one way, so that the processes of this one machine wait for each other's network instead of each other's cores. Under load all experts change places with `expertgrid plan
 // --apply`; then back, one shard killed in mid-move and started again; then a shard comes back with what it kept before.
 // Texts must be those of an undisturbed run. The last line is JSON; exit code 1 where a target is missed.
 import { cpSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +12,8 @@ import { modelDirectory } from '../cli/files.ts';
 import { PlacedShard } from '../cli/placed-shards.ts';
 import { split } from '../cli/split.ts';
 import { readManifest } from '../model/bundle/manifest.ts';
+import { formatAddress, parseAddress } from '../rpc/address.ts';
+import { startRelayThread } from '../test/support/relay-thread.ts';
 import { Gateway, startVerb, type Verb } from './chaos/gateway.ts';
 import { end, endAtSignals } from './chaos/processes.ts';
 import { table } from './chaos/report.ts';
@@ -25,6 +28,8 @@ const { values: flags } = parseArgs({
     gateways: { type: 'string', default: '3' },
     tokens: { type: 'string', default: '400' },
     device: { type: 'string', default: 'cpu' },
+    /** Of the way to each shard and back again, milliseconds each. */
+    delay: { type: 'string', default: '0' },
     /** Of the run without moves. */
     seconds: { type: 'string', default: '10' },
   },
@@ -71,9 +76,16 @@ async function startShard(shard: number, port = 0): Promise<Verb> {
 
 const shards = await Promise.all(NAMES.map((_, shard) => startShard(shard)));
 const addresses = shards.map(({ found }) => found);
+const delayMs = Number(flags.delay);
+/** One before each shard; none without a delay. */
+const relays =
+  delayMs > 0
+    ? await Promise.all(addresses.map((address) => startRelayThread({ to: parseAddress(address), delayMs })))
+    : [];
+const farAddresses = delayMs > 0 ? relays.map(({ address }) => formatAddress(address)) : addresses;
 const gateways = await Promise.all(
   Array.from({ length: Number(flags.gateways) }, () =>
-    Gateway.start({ model, shards: addresses, flags: [], log }),
+    Gateway.start({ model, shards: farAddresses, flags: [], log }),
   ),
 );
 
@@ -143,6 +155,11 @@ async function restart(shard: number, meanwhile: () => void): Promise<void> {
 
 await delay(3_000); // every stream is under way and warm
 await during('undisturbed', () => delay(Number(flags.seconds) * 1_000));
+// What a process costs the others by starting beside them, whatever it is for.
+await during('a process starts', async () => {
+  const { child } = await startVerb(['plan', '--help'], /^Usage: (\S+)/m, log);
+  await end(child, 'SIGTERM');
+});
 await during('all experts change places', () => apply(1, 2));
 cpSync(stateOf(STALE), `${stateOf(STALE)}-kept`, { recursive: true });
 await during('back, a shard killed in mid-move', async () => {
@@ -162,6 +179,7 @@ goesOn = false;
 await Promise.all(streams);
 await Promise.all(gateways.map((gateway) => gateway.close()));
 await Promise.all(shards.map(({ child }) => end(child, 'SIGTERM')));
+await Promise.all(relays.map((relay) => relay.close()));
 
 const failed = answers.filter(({ outcome }) => outcome !== 'whole');
 for (const { detail, outcome } of failed.slice(0, 3)) console.log(`${outcome}: ${detail}`);
@@ -169,7 +187,7 @@ const texts = Map.groupBy(
   answers.filter(({ outcome }) => outcome === 'whole'),
   ({ request }) => request,
 );
-const undisturbedTo = phases[0]?.window.to ?? 0;
+const undisturbedTo = phases[1]?.window.to ?? 0;
 let changed = 0;
 let compared = 0;
 for (const ofRequest of texts.values()) {
@@ -189,7 +207,7 @@ const spreads = phases.map(({ name, window }) => {
   return { name, seconds: (window.to - window.from) / 1_000, ...spreadOf(lengths), longestAt };
 });
 const median = spreads[0]?.p50 ?? Number.NaN;
-const longest = Math.max(...phases.slice(1).map(({ window }) => longestWithin(gaps, window) ?? 0));
+const longest = Math.max(...phases.slice(2).map(({ window }) => longestWithin(gaps, window) ?? 0));
 const row = ({ name, seconds, count, p50, p99, max, longestAt }: (typeof spreads)[number]) => {
   const ratio = `${(max / median).toFixed(2)}x`;
   const times = [p50, p99, max].map((ms) => ms.toFixed(1));

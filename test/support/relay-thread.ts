@@ -6,7 +6,7 @@ import type { Relay, RelayOptions } from './relay.ts';
 
 /** What the thread is told to do; `state` is answered with a RelayState. */
 export type RelayCommand =
-  | { type: 'cut' | 'silence' | 'state' }
+  | { type: 'cut' | 'silence' | 'state' | 'close' }
   | { type: 'garble'; bytes: Uint8Array }
   | { type: 'retarget'; to: Address };
 
@@ -35,7 +35,9 @@ export async function startRelayThread(options: RelayOptions): Promise<RelayThre
       return new Promise((resolve) => asked.push(resolve));
     },
     async close() {
-      await worker.terminate();
+      const ended = once(worker, 'exit');
+      tell({ type: 'close' });
+      await ended;
     },
   };
 }

@@ -12,6 +12,7 @@ function obey(command: RelayCommand): void {
   else if (command.type === 'retarget') relay.retarget(command.to);
   else if (command.type === 'cut') relay.cut();
   else if (command.type === 'silence') relay.silence();
+  else if (command.type === 'close') void relay.close().then(() => parentPort?.close());
   else {
     const { connections, silent } = relay;
     parentPort?.postMessage({ connections, silent } satisfies RelayState);

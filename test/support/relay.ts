@@ -141,7 +141,11 @@ class RelayedConnection {
   }
 
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) {
+      // A line that was shut down cannot be reset: its handle would never close, and its thread never end.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   }
 
   silence(): void {
