@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { sibling } from './files.ts';
 import { type SecurityPaths, securityArguments } from './security-flags.ts';
-import type { ReadAheadMessage, ShardMessage } from './shard.ts';
+import type { ReadAheadMessage, ShardMessage } from './shard-parent.ts';
 
 /** Milliseconds before a dead shard is started again; doubles while it dies young. */
 const FIRST_WAIT = 200;

@@ -11,12 +11,10 @@ import { placeHandlers } from '../experts/place.ts';
 import { createShardService, type ShardService } from '../experts/service.ts';
 import type { Bundle } from '../model/bundle/bundle.ts';
 import { MANIFEST_FILE } from '../model/bundle/manifest.ts';
-import type { DeviceName } from '../model/devices/open.ts';
 import { formatAddress, isLoopback } from '../rpc/address.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { listen } from '../rpc/server.ts';
-import { asUsage, bytes, flag, integer, port, several } from './flags.ts';
-import { deviceFlag, threadsFlag } from './gateway-flags.ts';
+import { asUsage } from './flags.ts';
 import {
   describeHeld,
   type HeldExperts,
@@ -24,7 +22,7 @@ import {
   holdModels,
   type OpenedExperts,
 } from './hold-models.ts';
-import { createLogger, LOG_LEVELS } from './log.ts';
+import { createLogger } from './log.ts';
 import { requireDistinct } from './models.ts';
 import { modelOffer } from './offer.ts';
 import { fetchExperts, openExperts, wantedExperts } from './open-experts.ts';
@@ -32,14 +30,9 @@ import { placedModels } from './placed-models.ts';
 import { progressBar } from './progress.ts';
 import { readingReport } from './reading-report.ts';
 import { refusalLog } from './refusal-log.ts';
-import {
-  addSecurityFlags,
-  CALLERS,
-  exposure,
-  openSecurity,
-  type SecurityFlags,
-  securityPaths,
-} from './security-flags.ts';
+import { CALLERS, exposure, openSecurity, securityPaths } from './security-flags.ts';
+import { addShardFlags, type ShardFlags } from './shard-flags.ts';
+import { hasParent, tellParent, toldToRead } from './shard-parent.ts';
 import { shardState } from './shard-state.ts';
 import { onSignals } from './signals.ts';
 import { version } from './version.ts';
@@ -50,97 +43,11 @@ const DRAIN_MS = 10_000;
 /** Answers that are on their way out get this long. Milliseconds. */
 const LAST_WORDS = 1_000;
 
-interface ShardFlags extends SecurityFlags {
-  model: string[];
-  /** Of each model. */
-  experts?: string[];
-  standby: boolean;
-  name?: string;
-  state?: string;
-  memory?: number;
-  host: string;
-  port: number;
-  device: DeviceName;
-  threads: number;
-  metricsPort?: number;
-  metricsHost: string;
-  maxConnections: number;
-  checkEvery: number;
-  logLevel: string;
-}
-
-/** What it tells a parent that started it with an IPC channel. */
-export type ShardMessage =
-  | { type: 'loading'; done: number; total: number }
-  /** Bytes, while it serves. */
-  | { type: 'reading'; done: number; total: number }
-  | { type: 'ready'; address: string; port: number };
-
-/** What such a parent tells it, once all that it starts is there: reading ahead takes cores and disk from the others. */
-export interface ReadAheadMessage {
-  type: 'read-ahead';
-}
-
-/** Experts are checked even if the parent never says so. Milliseconds. */
-const LONGEST_UNREAD = 30_000;
-
 export function shardCommand(): Command {
-  const command = new Command('shard')
-    .description('Hold experts of a model, or of several, and run rows on them for gateways.')
-    .addOption(
-      flag(
-        '--model <dir|url>',
-        "the bundle's directory, or where to fetch experts from: https://…/ or another shard, shard://host:port/; again for another model",
-      )
-        .argParser(several)
-        .makeOptionMandatory(),
-    )
-    .addOption(
-      flag(
-        '--experts <list>',
-        '0-23 of every layer; 3:17,5:0-11 as layer:experts (with --standby, all unless given); once for each --model, in their order',
-      ).argParser(several),
-    )
-    .addOption(
-      flag(
-        '--standby',
-        'its copies, of a bundle of lower precision, are asked only when nothing better is left and a request allows it',
-      ).default(false),
-    )
-    .addOption(flag('--name <name>', 'what placements call this shard; host:port unless given'))
-    .addOption(
-      flag(
-        '--state <dir>',
-        'keeps the placement that this shard was given, and begins with it; --experts is then only the first one',
-      ),
-    )
-    .addOption(flag('--memory <size>', 'for experts: what expertgrid plan --apply may fill').argParser(bytes))
-    .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
-    .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(7001))
-    .addOption(deviceFlag())
-    .addOption(threadsFlag())
-    .addOption(flag('--metrics-port <number>', 'serve /metrics and /health on this port').argParser(port))
-    .addOption(
-      flag(
-        '--metrics-host <address>',
-        'address for these; on others than loopback, anyone may read them',
-      ).default('127.0.0.1'),
-    )
-    .addOption(
-      flag('--max-connections <n>', 'connections at once; a gateway takes two for each of its models')
-        .argParser(integer({ min: 2 }))
-        .default(256),
-    )
-    .addOption(
-      flag(
-        '--check-every <ms>',
-        'every so often one expert is held against its golden answer; 0: at the start only',
-      )
-        .argParser(integer())
-        .default(1_000),
-    )
-    .addOption(flag('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'));
-  return addSecurityFlags(command).action(run);
+  const command = new Command('shard').description(
+    'Hold experts of a model, or of several, and run rows on them for gateways.',
+  );
+  return addShardFlags(command).action(run);
 }
 
 async function run(flags: ShardFlags, command: Command): Promise<void> {
@@ -267,7 +174,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
       `${bundle.dir} has no golden rows to check experts by: expertgrid golden adds them\n`,
     );
   }
-  tell({ type: 'ready', address, port: server.address.port });
+  tellParent({ type: 'ready', address, port: server.address.port });
   for (const { bundle, checks } of held) {
     checks?.goOn(flags.checkEvery, () => placed.get(bundle.manifest.identity)?.units ?? [], leave);
   }
@@ -304,7 +211,7 @@ async function hold(
   options: Pick<HoldOptions, 'device' | 'threads' | 'signal' | 'onDamaged'> & { log: Logger },
 ): Promise<HeldExperts[]> {
   const { signal, log } = options;
-  const child = process.send !== undefined;
+  const child = hasParent();
   const format = (count: number) => `${Math.round(count)} experts`;
   const bar = child ? undefined : progressBar({ label: 'loading', format });
   const report = child ? undefined : readingReport({ log });
@@ -315,11 +222,11 @@ async function hold(
       ...(child && { readAfter: toldToRead() }),
       onLoading: (done, total) => {
         bar?.update(done, total);
-        tell({ type: 'loading', done, total });
+        tellParent({ type: 'loading', done, total });
       },
       onReading: (done, total) => {
         report?.update(done, total);
-        tell({ type: 'reading', done, total });
+        tellParent({ type: 'reading', done, total });
       },
     });
   } catch (error) {
@@ -337,17 +244,6 @@ function readable({ dir, manifest }: Bundle): ReadableBundle {
     identity: manifest.identity,
     files: new Set([MANIFEST_FILE, ...Object.keys(manifest.files)]),
   };
-}
-
-function toldToRead(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, LONGEST_UNREAD).unref();
-    process.once('message', (_: ReadAheadMessage) => resolve());
-  });
-}
-
-function tell(message: ShardMessage): void {
-  process.send?.(message);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

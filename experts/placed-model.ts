@@ -6,6 +6,7 @@ import { RpcError } from '../rpc/errors.ts';
 import { Adoptions } from './adoptions.ts';
 import { difference } from './difference.ts';
 import { formatHoldings, Holdings } from './holdings.ts';
+import { LoadLine } from './load-line.ts';
 import { placementText, type SignedPlacement, unitsOf } from './placement-file.ts';
 import type { Placeable } from './service.ts';
 import type { ModelOffer } from './wire.ts';
@@ -51,9 +52,11 @@ const TOLD_AT_ONCE = 32;
 /** After each unit, so many times as long as it took, the cores are left to others: a move takes a fifth of one. */
 const IDLE_SHARE = 4;
 const LONGEST_IDLE = 100;
-/** After a unit that could not be loaded; doubles. Milliseconds. */
+/** After a state that could not be saved; doubles. Milliseconds. */
 const FIRST_RETRY = 200;
 const LONGEST_RETRY = 5_000;
+/** While something is to be let go: what holds it back may do so for a time only. Milliseconds. */
+const LOOK_AGAIN = 1_000;
 
 export class PlacedModel {
   readonly #adoptions = new Adoptions();
@@ -79,17 +82,15 @@ export class PlacedModel {
 
   /** Goes on with the placement that was kept; the shard's name is known by now. */
   resume(placement: SignedPlacement): void {
-    const { service, onChange, log } = this.#options;
+    const { log } = this.#options;
     try {
       this.#wanted(placement);
     } catch (error) {
-      log('warn', `what was kept is not followed: ${error instanceof Error ? error.message : String(error)}`);
+      log('warn', `what was kept is not followed: ${reasonOf(error)}`);
       return;
     }
-    this.#placement = placement;
     this.#kept = placement;
-    service.follow(placement);
-    onChange('placement', service.offer);
+    this.#follow(placement);
     const { missing, surplus } = this.#difference();
     if (missing.length + surplus.length > 0) this.#start();
   }
@@ -128,7 +129,7 @@ export class PlacedModel {
       this.#wake();
     };
     if (!this.#adoptions.knows(connection)) connection.addEventListener('abort', leave, { once: true });
-    this.#adoptions.say(connection, epoch);
+    this.#adoptions.say(connection, epoch, performance.now());
     this.#wake();
   }
 
@@ -141,7 +142,7 @@ export class PlacedModel {
 
   async #take(placement: SignedPlacement): Promise<void> {
     const { epoch: now = 0 } = this.#placement ?? {};
-    const { name, service, onChange, log } = this.#options;
+    const { name, log } = this.#options;
     if (placement.epoch === now && this.#placement !== undefined) {
       if (sameShards(placement, this.#placement)) return;
       throw new RpcError(
@@ -159,11 +160,17 @@ export class PlacedModel {
       this.#kept = this.#placement;
       throw error;
     });
-    this.#placement = placement;
-    service.follow(placement);
-    onChange('placement', service.offer);
+    this.#follow(placement);
     log('info', `follows placement ${placement.epoch}: ${wanted.length} experts for ${name()}`);
     this.#start();
+  }
+
+  #follow(placement: SignedPlacement): void {
+    const { service, onChange } = this.#options;
+    this.#placement = placement;
+    this.#adoptions.follow(placement.epoch);
+    service.follow(placement);
+    onChange('placement', service.offer);
   }
 
   #start(): void {
@@ -180,14 +187,15 @@ export class PlacedModel {
     if (placement === undefined || !isCurrent()) return;
     await this.#loadMissing(isCurrent);
     const { surplus } = this.#difference();
-    while (isCurrent() && surplus.length > 0 && !this.#adoptions.reached(placement.epoch))
-      await this.#change();
+    while (isCurrent() && surplus.length > 0 && !this.#adoptions.reached(performance.now()))
+      await this.#change(LOOK_AGAIN);
     if (!isCurrent()) return;
     for (const { layer, expert } of surplus) this.#held.delete({ layer, expert });
     const gone = service.remove(surplus);
     this.#tell();
-    // Saved before the bytes go: a shard that is killed in between does not begin with them again.
-    await this.#save();
+    // Saved before the bytes go: a shard that is killed in between does not begin with them again. They are asked for no
+    // more by now, so that a placement that comes meanwhile does not end this: it waits, and loads again what it wants.
+    if (!(await this.#saveAtLast(() => !this.#stopping.signal.aborted))) return;
     await gone;
     // One by one: all at once would keep the thread from its calls for longer than a step.
     for (const unit of surplus) await this.#paced(() => unload([unit]));
@@ -195,34 +203,49 @@ export class PlacedModel {
   }
 
   async #loadMissing(isCurrent: () => boolean): Promise<void> {
-    const { missing } = this.#difference();
+    const { service, load, log } = this.#options;
+    const line = new LoadLine(this.#difference().missing);
     let loaded: Unit[] = [];
     const tell = () => {
       if (loaded.length === 0) return;
       for (const { layer, expert } of loaded) this.#held.add([layer, expert, expert]);
-      this.#options.service.add(loaded);
+      service.add(loaded);
       this.#tell();
       loaded = [];
     };
-    for (const unit of missing) {
-      if (!isCurrent()) break;
-      if (await this.#load(unit, isCurrent)) loaded.push(unit);
+    while (isCurrent()) {
+      const turn = line.next(performance.now());
+      if (turn === undefined) break;
+      const { next, inMs } = turn;
+      if (inMs > 0) {
+        tell(); // what is loaded does not wait for what cannot be
+        await this.#change(inMs);
+        continue;
+      }
+      try {
+        await this.#paced(() => load(next.unit));
+        line.loaded(next);
+        loaded.push(next.unit);
+      } catch (error) {
+        const waitMs = line.failed(next, performance.now());
+        log('warn', `${reasonOf(error)}; it is tried again in ${waitMs} ms, after the others`);
+      }
       if (loaded.length >= TOLD_AT_ONCE) tell();
     }
     tell();
-    await this.#save();
+    await this.#saveAtLast(isCurrent);
   }
 
-  /** Tries again until it is loaded or no longer wanted. */
-  async #load(unit: Unit, isCurrent: () => boolean): Promise<boolean> {
-    for (let waitMs = FIRST_RETRY; isCurrent(); waitMs = Math.min(2 * waitMs, LONGEST_RETRY)) {
+  /** Tries again until it is kept; false where it need not be any more. */
+  async #saveAtLast(isWanted: () => boolean): Promise<boolean> {
+    for (let waitMs = FIRST_RETRY; isWanted(); waitMs = Math.min(2 * waitMs, LONGEST_RETRY)) {
       try {
-        await this.#paced(() => this.#options.load(unit));
+        await this.#save();
         return true;
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = `what is held cannot be kept: ${reasonOf(error)}`;
         this.#options.log('warn', `${reason}; it is tried again in ${waitMs} ms`);
-        await delay(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => false); // stopping ends the wait
+        await this.#change(waitMs);
       }
     }
     return false;
@@ -245,9 +268,15 @@ export class PlacedModel {
     await this.#options.save({ placement: this.#kept, held });
   }
 
-  #change(): Promise<void> {
+  /** Until a gateway speaks or leaves, a placement comes or all ends, but no longer than `ms`. */
+  #change(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve;
+      const timer = setTimeout(resolve, ms);
+      timer.unref();
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
   }
 
@@ -270,8 +299,12 @@ function readUnits(placement: SignedPlacement, name: string, shape: ModelOffer):
   try {
     unitsOf(placement, name, shape);
   } catch (cause) {
-    throw new RpcError('invalid', cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new RpcError('invalid', reasonOf(cause), { cause });
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Whoever signed them. */

@@ -13,13 +13,21 @@ export interface Job {
 export interface Batch<J> {
   model: string;
   layer: number;
-  /** Of that model's layer, rows of generated tokens before bulk rows, each oldest first. */
+  /** Of that model's layer: the one whose turn it is, then rows of generated tokens, then bulk rows, each oldest first. */
   jobs: J[];
 }
+
+/**
+ * The oldest call is passed over so many times at most: where generated rows never cease, bulk ones get every 17th turn, and
+ * a call with n before it waits for 17 (n + 1) turns at most.
+ */
+const MOST_PASSED_OVER = 16;
 
 export class LayerQueue<J extends Job> {
   /** All that waits, oldest first. */
   #jobs: J[] = [];
+  /** Turns in a row that left the oldest call waiting. */
+  #passedOver = 0;
   #asks = 0;
 
   get calls(): number {
@@ -45,17 +53,21 @@ export class LayerQueue<J extends Job> {
   }
 
   /**
-   * Removes and returns what runs next: the layer of the oldest job of the highest priority, and with it whatever else
-   * waits for that layer, up to `maxAsks` pairs (a single job may exceed it).
+   * Removes and returns what runs next: the layer of the oldest job of the highest priority, or of the oldest of all where
+   * that was passed over too often; with it whatever else waits for that layer, up to `maxAsks` pairs (a single job may
+   * exceed it).
    */
   take(maxAsks: number): Batch<J> | undefined {
-    const next = this.#jobs.find(({ priority }) => priority === 0) ?? this.#jobs[0];
-    if (next === undefined) return undefined;
+    const oldest = this.#jobs[0];
+    if (oldest === undefined) return undefined;
+    const isDue = this.#passedOver >= MOST_PASSED_OVER;
+    const next = isDue ? oldest : (this.#jobs.find(({ priority }) => priority === 0) ?? oldest);
     const { model, layer } = next;
-    const candidates = this.#jobs.filter((job) => job.layer === layer && job.model === model);
+    const others = this.#jobs.filter((job) => job !== next && job.layer === layer && job.model === model);
     const ordered = [
-      ...candidates.filter(({ priority }) => priority === 0),
-      ...candidates.filter(({ priority }) => priority === 1),
+      next,
+      ...others.filter(({ priority }) => priority === 0),
+      ...others.filter(({ priority }) => priority === 1),
     ];
     const jobs: J[] = [];
     let asks = 0;
@@ -64,6 +76,7 @@ export class LayerQueue<J extends Job> {
       if (jobs.length > 0 && asks > maxAsks) break;
       jobs.push(job);
     }
+    this.#passedOver = jobs.includes(oldest) ? 0 : this.#passedOver + 1;
     this.#remove(new Set(jobs));
     return { model, layer, jobs };
   }

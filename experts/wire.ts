@@ -5,9 +5,9 @@
 //   asks   = Uint16Array [0, 3,  0, 17,  1, 3]      // pairs (row, expert)
 //   answer = rows [3 * hidden], one for each ask, in the order of the asks
 import { RpcError } from '../rpc/errors.ts';
-import { isMap } from '../rpc/messages.ts';
 import { bytesToRows, bytesToUint16, rowsToBytes, uint16ToBytes } from '../rpc/rows.ts';
 import type { Params, Value } from '../rpc/transport.ts';
+import { array, binary, integer, isIndex, map, number, refuse, string } from './fields.ts';
 
 export const protocolVersion = 1;
 
@@ -289,44 +289,4 @@ export function formatRuns(ascending: Iterable<number>): string {
   return toRuns(ascending)
     .map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
     .join(',');
-}
-
-function refuse(message: string): never {
-  throw new RpcError('invalid', message);
-}
-
-function map(value: Value | undefined, what: string): Params {
-  return isMap(value) ? value : refuse(`${what} must be a map`);
-}
-
-function array(params: Params, name: string): Value[] {
-  const value = params[name];
-  return Array.isArray(value) ? value : refuse(`${name} must be an array`);
-}
-
-function string(params: Params, name: string, most = 512): string {
-  const value = params[name];
-  if (typeof value !== 'string' || value.length > most)
-    refuse(`${name} must be a string of at most ${most} characters`);
-  return value;
-}
-
-function number(params: Params, name: string): number {
-  const value = params[name];
-  return typeof value === 'number' ? value : refuse(`${name} must be a number`);
-}
-
-function integer(params: Params, name: string, least = 0, most = Number.MAX_SAFE_INTEGER): number {
-  const value = params[name];
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-  return refuse(`${name} must be an integer from ${least} to ${most}, not ${JSON.stringify(value)}`);
-}
-
-function isIndex(value: Value | undefined, count: number): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < count;
-}
-
-function binary(params: Params, name: string): Uint8Array {
-  const value = params[name];
-  return value instanceof Uint8Array ? value : refuse(`${name} must be binary`);
 }

@@ -1,48 +1,34 @@
 // Gets the rows of one layer answered, whatever becomes of the shards: by another copy where one fails, is busy, late or
 // doubted, and down the ladder where the caller allows it. Knows rows of floats; no tokens, no sockets.
-import { setTimeout as delay } from 'node:timers/promises';
-import { RpcError, type RpcErrorCode, toRpcError } from '../rpc/errors.ts';
+import { RpcError, toRpcError } from '../rpc/errors.ts';
+import { type Attempt, allowedLevel, hasFailed, mayAsk } from './attempt.ts';
 import { type Audit, audited } from './audit.ts';
+import { choose } from './choice.ts';
 import type { DispatchOptions } from './dispatch.ts';
 import { type Frame, group } from './group.ts';
 import { type CallInHand, hedged, steppedDown } from './hedge.ts';
-import { bestCopies, rungLevel } from './ladder.ts';
+import { bestCopies } from './ladder.ts';
 import { joined, type Outcome, type Piece } from './outcome.ts';
 import { Owners } from './owners.ts';
 import type { Shard } from './shard.ts';
-
-/** One way of getting slots answered. */
-interface Attempt {
-  /** Shards that have failed it, and how. */
-  avoided: ReadonlyMap<Shard, RpcError>;
-  /**
-   * Shards that are still at the same slots. Where there are any, an answer may yet come: nothing worse is taken meanwhile,
-   * and the assignment is left alone.
-   */
-  beside: ReadonlySet<Shard>;
-  /** Two shards have failed the frame that these slots were in: one of its rows may be to blame, and each is asked for alone. */
-  alone?: boolean;
-  signal: AbortSignal;
-}
-
-/** After these another copy, or the same one a little later, may do. */
-const passing: ReadonlySet<RpcErrorCode> = new Set(['unavailable', 'draining', 'not_held', 'busy']);
-const busyMs = 100;
-/** Between two looks for a copy that has come back. */
-const lookMs = 10;
-const [nextBest, passThrough] = [rungLevel('next_best'), rungLevel('pass_through')];
+import { nextBest, StandIn } from './stand-in.ts';
 
 export class Delivery {
   /** By slot, the level of the ladder that stood in. */
   readonly degraded = new Map<number, number>();
   readonly #options: DispatchOptions;
   readonly #deadlineAt: number;
-  /** When waiting for a copy to come back ends. */
-  #patienceAt: number | undefined;
+  readonly #standIn: StandIn;
 
   constructor(options: DispatchOptions) {
     this.#options = options;
     this.#deadlineAt = performance.now() + options.deadlineMs;
+    this.#standIn = new StandIn({
+      step: options,
+      deadlineAt: this.#deadlineAt,
+      degraded: this.degraded,
+      again: (slots, attempt) => this.#attempt(slots, attempt),
+    });
   }
 
   /** All slots that take part. Never rejects. */
@@ -65,40 +51,65 @@ export class Delivery {
     const parts = frames.map((frame) => this.#send(frame, owners.at(frame.owner), attempt));
     if (unowned.length > 0) {
       const slots = unowned.flatMap((row) => row.slots);
-      parts.push(this.#standIn(slots, owners, attempt));
+      parts.push(this.#standIn.deliver(slots, owners, attempt));
     }
     return parts.length === 1 ? await parts[0]! : joined(await Promise.all(parts));
   }
 
-  #ownersFor({ avoided, beside }: Attempt): Owners {
+  #ownersFor(attempt: Attempt): Owners {
     const { fleet, layer } = this.#options;
     return new Owners({
       copies: (expert) => fleet.copies(layer, expert),
-      usable: (shard) => !avoided.has(shard) && !beside.has(shard),
+      usable: (shard) => mayAsk(shard, attempt),
       random: fleet.random,
     });
   }
 
   /** The level of the ladder that the row allows. */
-  #allowed(row: number, { beside }: Attempt): number {
-    return beside.size > 0 ? 0 : (this.#options.ladder?.[row] ?? 0);
+  #allowed(row: number, attempt: Attempt): number {
+    return allowedLevel(row, attempt, this.#options.ladder);
   }
 
   async #send(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
     const { fleet } = this.#options;
-    const { signal } = attempt;
+    const isFirst = attempt.beside.size === 0;
+    const isDrawn = isFirst && fleet.replicated && fleet.audits.draw();
+    const doubted = isDrawn ? this.#doubtedOf(frame, shard, attempt) : [];
+    const delivered = this.#ask(frame, shard, attempt);
+    if (doubted.length === 0) return await delivered;
+    fleet.audits.take();
+    return await audited(delivered, this.#audit(doubted, frame, shard, attempt));
+  }
+
+  /** Waits for the shard's answer as long as something else may be better, then sees to that. */
+  async #ask(frame: Frame, shard: Shard, attempt: Attempt): Promise<Outcome> {
+    const { fleet } = this.#options;
     if (fleet.replicated && this.#hasOther(frame, shard, attempt, 0)) {
-      const isFirst = attempt.beside.size === 0;
-      if (isFirst && fleet.random() < fleet.policy.auditShare) {
-        return await audited(this.#inHand(frame, shard, attempt), this.#audit(signal));
-      }
       fleet.hedges.earn();
       return await hedged(this.#inHand(frame, shard, attempt));
     }
     if (this.#canStepDown(frame, shard, attempt)) {
       return await steppedDown(this.#inHand(frame, shard, attempt));
     }
-    return await this.#settled(frame, shard, await this.#call(frame, shard, signal), attempt);
+    return await this.#settled(frame, shard, await this.#call(frame, shard, attempt.signal), attempt);
+  }
+
+  /**
+   * The slots for which others are asked too: those that have a second exact copy, where every answer is to be confirmed; of a
+   * sample those of one other shard, drawn. Few frames have second copies of all their rows while some shard is away.
+   */
+  #doubtedOf({ slots }: Frame, shard: Shard, attempt: Attempt): number[] {
+    const { fleet, layer, assignment } = this.#options;
+    const { random, policy } = fleet;
+    const othersOf = (slot: number) =>
+      fleet
+        .copies(layer, assignment.experts[slot]!)
+        .exact.filter((other) => other !== shard && mayAsk(other, attempt));
+    const held = slots.filter((slot) => !this.degraded.has(slot) && othersOf(slot).length > 0);
+    if (policy.auditShare >= 1 || held.length === 0) return held;
+    const drawn = held.length > 1 ? Math.floor(random() * held.length) : 0;
+    const other = choose(othersOf(held[drawn]!), [], random);
+    return held.filter((slot) => othersOf(slot).some((each) => each === other));
   }
 
   #inHand(frame: Frame, shard: Shard, attempt: Attempt): CallInHand {
@@ -115,25 +126,48 @@ export class Delivery {
     };
   }
 
-  #audit(signal: AbortSignal): Audit {
-    const { layer, hidden, assignment } = this.#options;
+  #audit(doubted: readonly number[], { bulk }: Frame, shard: Shard, attempt: Attempt): Audit {
+    const { fleet, layer, hidden, assignment } = this.#options;
+    const beside = new Set([...attempt.beside, shard]);
     return {
+      fleet,
+      bulk,
+      signal: attempt.signal,
       hidden,
+      opinion: (signal) => this.#attempt(new Set(doubted), { ...attempt, beside, signal }),
+      isExact: (slot) => !this.degraded.has(slot),
       unitOf: (slot) => ({ layer, expert: assignment.experts[slot]! }),
-      ask: async (shard, slot) => {
-        const row = rowOf(slot, assignment.k);
+      asker: (slot) => {
         const asks = [0, assignment.experts[slot]!];
-        const again: Frame = { owner: 0, bulk: false, rows: [row], asks, slots: [slot] };
-        const result = await this.#call(again, shard, signal);
-        return result instanceof RpcError ? undefined : result.rows;
+        const again: Frame = {
+          owner: 0,
+          bulk: false,
+          rows: [rowOf(slot, assignment.k)],
+          asks,
+          slots: [slot],
+        };
+        const x = this.#rowsOf(again).slice(); // the step goes on meanwhile, and its rows change
+        return async (shard, signal) => {
+          const result = await this.#call(again, shard, signal, x);
+          return result instanceof RpcError ? undefined : result.rows;
+        };
+      },
+      without: (liar, slots) => {
+        const error = new RpcError('unavailable', `shard ${liar.address} has answered wrongly`);
+        return this.#again(liar, error, slots, attempt);
       },
     };
   }
 
-  /** Its answer, or what came instead. */
-  async #call(frame: Frame, shard: Shard, signal: AbortSignal): Promise<Piece | RpcError> {
-    const { fleet, model, layer, x, hidden, trace = '' } = this.#options;
-    const { bulk, rows, asks, slots } = frame;
+  /** Its answer to `x [frame.rows, hidden]`, or what came instead. */
+  async #call(
+    frame: Frame,
+    shard: Shard,
+    signal: AbortSignal,
+    x = this.#rowsOf(frame),
+  ): Promise<Piece | RpcError> {
+    const { fleet, model, layer, trace = '' } = this.#options;
+    const { bulk, asks, slots } = frame;
     try {
       const answer = await shard.run(
         {
@@ -142,7 +176,7 @@ export class Delivery {
           priority: bulk ? 1 : 0,
           trace,
           epoch: fleet.epoch,
-          rows: rows.length * hidden === x.length ? x : gather(x, rows, hidden),
+          rows: x,
           asks: Uint16Array.from(asks),
         },
         { deadlineMs: this.#deadlineAt - performance.now(), bulk, signal },
@@ -153,11 +187,16 @@ export class Delivery {
     }
   }
 
+  #rowsOf({ rows }: Frame): Float32Array {
+    const { x, hidden } = this.#options;
+    return rows.length * hidden === x.length ? x : gather(x, rows, hidden);
+  }
+
   /** What a call's end means: its answer, or another attempt elsewhere. */
   async #settled(frame: Frame, shard: Shard, result: Piece | RpcError, attempt: Attempt): Promise<Outcome> {
     const outcome = this.#judged(frame, shard, result, attempt);
     if (!(result instanceof RpcError)) return outcome;
-    const { avoided, signal, alone = false } = attempt;
+    const { signal, alone = false } = attempt;
     if (result.code === 'internal' && alone) return outcome;
     if (hasFailed(attempt) && result.code === 'internal' && frame.slots.length > 1) {
       const each = { ...attempt, avoided: new Map(), alone: true };
@@ -165,9 +204,14 @@ export class Delivery {
     }
     const isOver = performance.now() >= this.#deadlineAt;
     if (isOver || signal.aborted || result.code === 'cancelled') return outcome;
+    return await this.#again(shard, result, frame.slots, attempt);
+  }
+
+  /** The slots by others than the shard, which has failed them. */
+  #again(shard: Shard, error: RpcError, slots: readonly number[], attempt: Attempt): Promise<Outcome> {
     this.#options.fleet.calls.retried++;
-    const others = { ...attempt, avoided: new Map([...avoided, [shard, result]]) };
-    return await this.#attempt(new Set(frame.slots), others);
+    const avoided = new Map([...attempt.avoided, [shard, error] as const]);
+    return this.#attempt(new Set(slots), { ...attempt, avoided });
   }
 
   /** A shard that failed by its own fault is blamed for it; not a second one that fails the same. */
@@ -183,102 +227,10 @@ export class Delivery {
     return { pieces: [], failed: new Map(frame.slots.map((slot) => [slot, result])) };
   }
 
-  /** For rows with a slot that no copy may be asked for: the next best expert, none, a wait for a copy, or the end. */
-  async #standIn(slots: readonly number[], owners: Owners, attempt: Attempt): Promise<Outcome> {
-    const { assignment } = this.#options;
-    const waiting: number[] = [];
-    const served = new Set<number>();
-    for (const slot of slots) {
-      const allowed = this.#allowed(rowOf(slot, assignment.k), attempt);
-      if (allowed < nextBest) waiting.push(slot);
-      // The other experts of the row are asked as they are.
-      else if (owners.of(assignment.experts[slot]!, allowed) !== undefined) served.add(slot);
-      else if (this.#replaceExpert(slot, owners, allowed)) served.add(slot);
-      else if (allowed >= passThrough) this.degraded.set(slot, passThrough);
-      else waiting.push(slot);
-    }
-    const parts: Promise<Outcome>[] = [];
-    if (served.size > 0) parts.push(this.#attempt(served, attempt));
-    if (waiting.length > 0) parts.push(this.#waitFor(waiting, attempt));
-    return joined(await Promise.all(parts));
-  }
-
-  /** Gives the slot the best expert that has a copy and that its row does not have yet. */
-  #replaceExpert(slot: number, owners: Owners, allowed: number): boolean {
-    const { k, experts, weights } = this.#options.assignment;
-    const row = rowOf(slot, k);
-    const taken = experts.subarray(row * k, (row + 1) * k);
-    const next = this.#options
-      .ranked?.(row)
-      .find(({ expert }) => !taken.includes(expert) && owners.of(expert, allowed) !== undefined);
-    if (next === undefined) return false;
-    experts[slot] = next.expert;
-    weights[slot] = next.weight;
-    this.degraded.set(slot, nextBest);
-    return true;
-  }
-
-  /** A shard that is busy will be free, one that is away may come back: waits as long as is worthwhile, then tries again. */
-  async #waitFor(slots: readonly number[], attempt: Attempt): Promise<Outcome> {
-    const { avoided, signal } = attempt;
-    const now = performance.now();
-    const errors = [...avoided.values()];
-    const busy = errors.filter(({ code }) => code === 'busy');
-    const final = errors.find(({ code }) => !passing.has(code));
-    const end = (): Outcome => {
-      const why = final ?? busy[0];
-      return {
-        pieces: [],
-        failed: new Map(slots.map((slot) => [slot, why ?? this.#nobody(slot, errors.at(-1))])),
-      };
-    };
-    if (signal.aborted || final !== undefined) return end();
-
-    if (busy.length > 0) {
-      const ms = Math.min(...busy.map(({ retryAfterMs = busyMs }) => retryAfterMs));
-      if (now + ms >= this.#deadlineAt) return end();
-      await pause(ms, signal);
-    } else {
-      const until = this.#patienceEnds(now, attempt);
-      if (now >= until) return end();
-      await pause(Math.min(lookMs, until - now), signal);
-      await this.#untilBack(slots, attempt, until);
-    }
-    if (signal.aborted || performance.now() >= this.#deadlineAt) return end();
-    return await this.#attempt(new Set(slots), { ...attempt, avoided: new Map() });
-  }
-
-  /** While another shard is at the slots, there is no hurry. */
-  #patienceEnds(now: number, { beside }: Attempt): number {
-    if (beside.size > 0) return this.#deadlineAt;
-    this.#patienceAt ??= Math.min(now + this.#options.fleet.policy.patienceMs, this.#deadlineAt);
-    return this.#patienceAt;
-  }
-
-  /** Until some row could be answered. */
-  async #untilBack(slots: readonly number[], attempt: Attempt, until: number): Promise<void> {
-    const { fleet, layer, assignment } = this.#options;
-    const rows = [...Map.groupBy(slots, (slot) => rowOf(slot, assignment.k))];
-    const isBack = () =>
-      rows.some(([row, ofRow]) =>
-        ofRow.every((slot) => {
-          const copies = fleet.copies(layer, assignment.experts[slot]!);
-          return bestCopies(copies, this.#allowed(row, attempt), (shard) => !attempt.beside.has(shard));
-        }),
-      );
-    await fleet.until(isBack, Math.max(0, until - performance.now()), attempt.signal);
-  }
-
-  #nobody(slot: number, cause: RpcError | undefined): RpcError {
-    const { layer, assignment } = this.#options;
-    const message = `no connected shard holds expert ${assignment.experts[slot]} of layer ${layer}`;
-    return new RpcError('unavailable', message, { cause });
-  }
-
   /** Every expert of the frame has a copy elsewhere, on this level of the ladder at worst. */
-  #hasOther({ asks }: Frame, shard: Shard, { avoided, beside }: Attempt, level: number): boolean {
+  #hasOther({ asks }: Frame, shard: Shard, attempt: Attempt, level: number): boolean {
     const { fleet, layer } = this.#options;
-    const isOther = (other: Shard) => other !== shard && !avoided.has(other) && !beside.has(other);
+    const isOther = (other: Shard) => other !== shard && mayAsk(other, attempt);
     for (let i = 1; i < asks.length; i += 2) {
       if (bestCopies(fleet.copies(layer, asks[i]!), level, isOther) === undefined) return false;
     }
@@ -310,11 +262,6 @@ function rowOf(slot: number, k: number): number {
   return Math.floor(slot / k);
 }
 
-/** Some shard has failed the very same by its own fault, or that of a row. */
-function hasFailed({ avoided }: Attempt): boolean {
-  return [...avoided.values()].some(({ code }) => code === 'internal');
-}
-
 function expertsOf({ asks }: Frame): number[] {
   return [...new Set(asks.filter((_, i) => i % 2 === 1))];
 }
@@ -325,9 +272,4 @@ function gather(x: Float32Array, rows: readonly number[], hidden: number): Float
     gathered.set(x.subarray(row * hidden, (row + 1) * hidden), i * hidden);
   });
   return gathered;
-}
-
-/** Ends early, without a word, when the signal is aborted: its owner looks. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => signal.aborted);
 }

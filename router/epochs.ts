@@ -7,6 +7,7 @@ import type { HoldingRange, ModelShape } from '../experts/wire.ts';
 import type { ShardState } from './states.ts';
 
 export interface SpeakingShard {
+  readonly address: string;
   /** What placements call it; undefined where it does not say. */
   readonly name: string | undefined;
   /** That it follows. */
@@ -24,12 +25,17 @@ interface Known {
 
 export class Epochs {
   readonly #shape: ModelShape;
+  readonly #onUnusable: (shard: SpeakingShard, reason: string) => void;
+  /** Told of already: shards say the same until they are connected anew. */
+  readonly #unusable = new WeakSet<SignedPlacement>();
   /** By epoch, from the adopted one on. */
   readonly #known = new Map<number, Known>();
   #adopted: Known | undefined;
 
-  constructor(shape: ModelShape) {
+  /** `onUnusable` is told once of a placement that cannot be one of this model's, and of the shard that came with it. */
+  constructor(shape: ModelShape, onUnusable: (shard: SpeakingShard, reason: string) => void = () => {}) {
     this.#shape = shape;
+    this.#onUnusable = onUnusable;
   }
 
   /** Adopted; 0: none. */
@@ -42,9 +48,12 @@ export class Epochs {
     return this.#known.get(Math.max(...this.#known.keys()))?.placement;
   }
 
-  /** Looks at the shards again. True where another placement is adopted; never one of a lower epoch. */
+  /**
+   * Looks at the shards again. True where another placement is adopted; never one of a lower epoch. What one shard says never
+   * keeps it from the others: a placement that is unusable counts as none.
+   */
   learn(shards: readonly SpeakingShard[]): boolean {
-    for (const { placement } of shards) if (placement !== undefined) this.#know(placement);
+    for (const shard of shards) if (shard.placement !== undefined) this.#hear(shard, shard.placement);
     const before = this.epoch;
     const higher = [...this.#known.values()].filter(({ placement }) => placement.epoch > before);
     higher.sort((a, b) => b.placement.epoch - a.placement.epoch);
@@ -66,17 +75,15 @@ export class Epochs {
     return wanted === undefined || wanted[unit] === 1;
   }
 
-  #know(placement: SignedPlacement): void {
-    if (placement.epoch <= this.epoch || this.#known.has(placement.epoch)) return;
-    const wanted = new Map<string, Uint8Array>();
-    for (const name of Object.keys(placement.shards)) {
-      const units = new Uint8Array(this.#shape.layers * this.#shape.experts);
-      for (const { layer, expert } of unitsOf(placement, name, this.#shape) ?? []) {
-        units[layer * this.#shape.experts + expert] = 1;
-      }
-      wanted.set(name, units);
+  #hear(shard: SpeakingShard, placement: SignedPlacement): void {
+    if (placement.epoch <= this.epoch || this.#known.has(placement.epoch) || this.#unusable.has(placement))
+      return;
+    try {
+      this.#known.set(placement.epoch, { placement, wanted: wantedBy(placement, this.#shape) });
+    } catch (cause) {
+      this.#unusable.add(placement);
+      this.#onUnusable(shard, cause instanceof Error ? cause.message : String(cause));
     }
-    this.#known.set(placement.epoch, { placement, wanted });
   }
 
   /** Each unit can be called for at a shard where it is to stay, and no shard that follows the placement still loads. */
@@ -105,4 +112,19 @@ export class Epochs {
     }
     return units;
   }
+}
+
+/** By the shard's name. Throws where the placement is of another model, or names units that there are none of. */
+function wantedBy(placement: SignedPlacement, shape: ModelShape): Map<string, Uint8Array> {
+  const { identity, layers, experts } = shape;
+  if (placement.model !== identity)
+    throw new Error(`placement: model is ${placement.model}, not ${identity}`);
+  const wanted = new Map<string, Uint8Array>();
+  for (const name of Object.keys(placement.shards)) {
+    const units = new Uint8Array(layers * experts);
+    for (const { layer, expert } of unitsOf(placement, name, shape) ?? [])
+      units[layer * experts + expert] = 1;
+    wanted.set(name, units);
+  }
+  return wanted;
 }

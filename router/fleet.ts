@@ -1,20 +1,24 @@
 // All the shards of a gateway: who holds a copy of an expert, what is missing, how they fare. Knows no rows and no sockets.
-import { formatRuns, type ModelShape } from '../experts/wire.ts';
+import type { ModelShape } from '../experts/wire.ts';
 import { Budget } from './budget.ts';
+import { CopyTable, type MissingUnits } from './copy-table.ts';
 import { Epochs } from './epochs.ts';
-import { bestCopies, type Copies, rungLevel } from './ladder.ts';
+import type { Copies } from './ladder.ts';
 import { Quantile } from './latency.ts';
 import type { Member } from './member.ts';
 import { type Proof, unitsIn } from './proof.ts';
-import { defaultPace, type FleetLog, noCounters, type Pace, Shard, type ShardCounters } from './shard.ts';
+import { Sample } from './sample.ts';
+import { defaultPace, type FleetLog, Shard } from './shard.ts';
+import { noCounters, type ShardCounters, sumOf } from './shard-counters.ts';
 import type { ShardState } from './states.ts';
 import type { Latencies } from './timing.ts';
+import type { Pace } from './trial.ts';
 
 /** How much may be spent on a call that is late, and on one that nobody doubts. */
 export interface CallPolicy {
   /** Of the calls, how many may be sent to a second shard because the first is late. */
   hedgeBudget: number;
-  /** Of the calls, how many are asked of two shards and compared; 1 asks every call twice. */
+  /** Of the calls, how many are asked of two shards, as far as both hold the rows, and compared; 1 asks every call twice. */
   auditShare: number;
   /** How long a call waits for an expert that no shard serves at the moment. */
   patienceMs: number;
@@ -57,12 +61,6 @@ export interface ShardStatus {
   counters: ShardCounters;
 }
 
-export interface MissingUnits {
-  layer: number;
-  /** `0-23,40` */
-  experts: string;
-}
-
 /** Of calls, since the start. */
 export interface CallCounters {
   retried: number;
@@ -78,6 +76,7 @@ export class Fleet {
   readonly policy: CallPolicy;
   readonly latencies: Latencies;
   readonly hedges: Budget;
+  readonly audits: Sample;
   readonly random: () => number;
   readonly calls: CallCounters = { retried: 0, hedged: 0, hedgeWins: 0, audited: 0, mismatches: 0 };
   readonly log: FleetLog;
@@ -89,13 +88,10 @@ export class Fleet {
   /** Members no more, with calls in flight. */
   readonly #leaving = new Set<Shard>();
   /** Sums over shards that have left. */
-  readonly #past = noCounters();
+  #past = noCounters();
   readonly #listeners = new Set<() => void>();
-  /** `[layers * experts]`, the copies of each unit; made anew after a change. */
-  #copies: Copies<Shard>[] | undefined;
-  #replicated = false;
-  /** Every unit has an exact copy. */
-  #whole = false;
+  /** Made anew after a change. */
+  #copyTable: CopyTable<Shard> | undefined;
   /** `[layers * experts]`, what decides the bits of the exact copies of each unit. */
   readonly #classes: (string | undefined)[] = [];
   #closed = false;
@@ -105,9 +101,12 @@ export class Fleet {
     const { model, version = 'unknown', log = () => {}, policy, proof, random = Math.random } = options;
     this.#options = { ...options, version };
     this.#model = model;
-    this.#epochs = new Epochs(model);
+    this.#epochs = new Epochs(model, ({ address }, reason) =>
+      log('warn', `the placement of shard ${address} is ignored: ${reason}`),
+    );
     this.policy = { ...defaultPolicy, ...policy };
     this.hedges = new Budget(this.policy.hedgeBudget);
+    this.audits = new Sample({ share: this.policy.auditShare, random });
     // Half of the budget is for calls that are late by chance: the other half is there when a shard stumbles.
     const late = 1 - (this.policy.hedgeBudget || defaultPolicy.hedgeBudget) / 2;
     const quantiles = () => ({ median: new Quantile(0.5), late: new Quantile(late) });
@@ -141,45 +140,27 @@ export class Fleet {
 
   /** The shards that can be called for the unit. */
   copies(layer: number, expert: number): Copies<Shard> {
-    return this.#table()[layer * this.#model.experts + expert] ?? nobody;
+    return this.#table.of(layer, expert) ?? nobody;
   }
 
   /** Some unit has a second exact copy. */
   get replicated(): boolean {
-    this.#table();
-    return this.#replicated;
+    return this.#table.replicated;
   }
 
   /** Every unit has an exact copy that can be called. */
   get ready(): boolean {
-    this.#table();
-    return this.#whole;
+    return this.#table.whole;
   }
 
   /** Every row can be answered by what `level` of the ladder allows (ladder.ts). */
   readyFor(level: number): boolean {
-    if (this.ready || level >= rungLevel('pass_through')) return true;
-    const table = this.#table();
-    const served = (copies: Copies<Shard>) => bestCopies(copies, level, () => true) !== undefined;
-    if (level < rungLevel('next_best')) return table.every(served);
-    const { layers, experts } = this.#model;
-    return Array.from({ length: layers }, (_, layer) => layer * experts).every((first) =>
-      table.slice(first, first + experts).some(served),
-    );
+    return this.#table.readyFor(level);
   }
 
   /** Units without an exact copy, by layer. */
   missing(): MissingUnits[] {
-    const { layers, experts } = this.#model;
-    const table = this.#table();
-    const missing: MissingUnits[] = [];
-    for (let layer = 0; layer < layers; layer++) {
-      const ofLayer = Array.from({ length: experts }, (_, expert) => expert).filter(
-        (expert) => table[layer * experts + expert]?.exact.length === 0,
-      );
-      if (ofLayer.length > 0) missing.push({ layer, experts: formatRuns(ofLayer) });
-    }
-    return missing;
+    return this.#table.missing();
   }
 
   /**
@@ -189,12 +170,8 @@ export class Fleet {
   settleClasses(): void {
     if (this.ready) return;
     const { experts } = this.#model;
-    const changed: number[] = [];
-    for (const [unit, { exact, other }] of this.#table().entries()) {
-      if (exact.length > 0 || other.length === 0) continue;
-      this.#classes[unit] = undefined;
-      changed.push(unit);
-    }
+    const changed = this.#table.ofOtherClasses();
+    for (const unit of changed) this.#classes[unit] = undefined;
     if (changed.length === 0) return;
     this.#changed();
     const layers = new Set(changed.map((unit) => Math.floor(unit / experts))).size;
@@ -233,9 +210,8 @@ export class Fleet {
 
   /** Sums over all shards, since the start. */
   get counters(): ShardCounters {
-    const sum = { ...this.#past };
-    for (const { counters } of [...this.#leaving, ...this.#shards]) add(sum, counters);
-    return sum;
+    const present = [...this.#leaving, ...this.#shards].map(({ counters }) => counters);
+    return sumOf([this.#past, ...present]);
   }
 
   /** Told after every change of what is held or connected. Returns a function that ends it. */
@@ -272,14 +248,14 @@ export class Fleet {
   close(): void {
     this.#closed = true;
     for (const shard of [...this.#shards, ...this.#leaving]) shard.close();
-    this.#copies = undefined;
+    this.#copyTable = undefined;
   }
 
   async #leave(shard: Shard): Promise<void> {
     this.#leaving.add(shard);
     await shard.retire();
     this.#leaving.delete(shard);
-    add(this.#past, shard.counters);
+    this.#past = sumOf([this.#past, shard.counters]);
   }
 
   #bytesOf({ standby, connected, lastHeld }: Shard): number | undefined {
@@ -298,81 +274,32 @@ export class Fleet {
       latencies: this.latencies,
       proof: this.proof,
       pace: { ...defaultPace, ...pace },
-      isNeeded: (shard) => this.#isNeeded(shard),
+      isNeeded: ({ lastHeld }) => this.#table.lacksAnyOf(lastHeld),
       onChange: () => this.#changed(),
     });
   }
 
   #changed(): void {
-    this.#copies = undefined;
+    this.#copyTable = undefined;
     this.#followPlacements();
     for (const listener of [...this.#listeners]) listener();
   }
 
   /** Adopts what is served whole by now, and tells the shards. */
   #followPlacements(): void {
-    try {
-      const proper = this.#shards.filter(({ standby }) => !standby);
-      if (this.#epochs.learn(proper))
-        this.log('info', `placement ${this.epoch} is served whole and acted on`);
-    } catch (cause) {
-      this.log(
-        'warn',
-        `a placement is not followed: ${cause instanceof Error ? cause.message : String(cause)}`,
-      );
-    }
+    const proper = this.#shards.filter(({ standby }) => !standby);
+    if (this.#epochs.learn(proper)) this.log('info', `placement ${this.epoch} is served whole and acted on`);
     const { epoch, newest } = this.#epochs;
     for (const shard of this.#shards) shard.tellPlacement(epoch, newest);
   }
 
-  #isNeeded({ lastHeld }: Shard): boolean {
-    const table = this.#table();
-    const { experts } = this.#model;
-    for (const [layer, first, last] of lastHeld) {
-      for (let expert = first; expert <= last; expert++) {
-        if (table[layer * experts + expert]?.exact.length === 0) return true;
-      }
-    }
-    return false;
-  }
-
-  #table(): Copies<Shard>[] {
-    this.#copies ??= this.#makeTable();
-    return this.#copies;
-  }
-
-  #makeTable(): Copies<Shard>[] {
-    const { layers, experts } = this.#model;
-    const table = Array.from({ length: layers * experts }, () => {
-      return { exact: [] as Shard[], other: [] as Shard[], standby: [] as Shard[] };
+  get #table(): CopyTable<Shard> {
+    this.#copyTable ??= new CopyTable({
+      shape: this.#model,
+      holders: this.#shards,
+      classes: this.#classes,
+      stays: (name, unit) => this.#epochs.stays(name, unit),
     });
-    // The class that serves most is the first to be taken for a unit without one.
-    const ranked = [...this.#shards].sort((a, b) => unitsIn(b.holdings) - unitsIn(a.holdings));
-    for (const shard of ranked) {
-      const held = new Set<number>(); // ranges of one shard may overlap
-      for (const [layer, first, last] of shard.holdings) {
-        for (let expert = first; expert <= last; expert++) held.add(layer * experts + expert);
-      }
-      for (const unit of held) {
-        const copies = table[unit];
-        if (copies === undefined) continue;
-        if (shard.standby) copies.standby.push(shard);
-        else {
-          this.#classes[unit] ??= shard.bitsOf;
-          (this.#classes[unit] === shard.bitsOf ? copies.exact : copies.other).push(shard);
-        }
-      }
-    }
-    for (const [unit, copies] of table.entries()) {
-      const staying = copies.exact.filter(({ name }) => this.#epochs.stays(name, unit));
-      if (staying.length > 0) copies.exact = staying; // the others are about to go
-    }
-    this.#replicated = table.some(({ exact }) => exact.length > 1);
-    this.#whole = table.every(({ exact }) => exact.length > 0);
-    return table;
+    return this.#copyTable;
   }
-}
-
-function add(sum: ShardCounters, counters: ShardCounters): void {
-  for (const name of Object.keys(sum) as (keyof ShardCounters)[]) sum[name] += counters[name];
 }

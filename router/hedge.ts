@@ -73,6 +73,6 @@ export async function steppedDown(inHand: CallInHand): Promise<Outcome> {
   }
 }
 
-export function latenessOf({ fleet, bulk }: CallInHand): Lateness {
+export function latenessOf({ fleet, bulk }: Pick<CallInHand, 'fleet' | 'bulk'>): Lateness {
   return lateness(bulk ? fleet.latencies.bulk : fleet.latencies.short);
 }

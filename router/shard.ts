@@ -1,30 +1,22 @@
 // One shard as the gateway sees it: kept connected, proven before it is used, its calls counted and timed. Knows rows of
 // floats; no sockets, no choice between shards.
 import { setTimeout as delay } from 'node:timers/promises';
-import { placementText, type SignedPlacement } from '../experts/placement-file.ts';
+import type { SignedPlacement } from '../experts/placement-file.ts';
 import type { HoldingRange, ModelOffer, ModelShape, RunAnswer, RunRequest } from '../experts/wire.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
-import type { CallOptions, Params } from '../rpc/transport.ts';
+import type { CallOptions } from '../rpc/transport.ts';
 import { firstCordonMs, reconnectDelayMs, refusedDelayMs } from './backoff.ts';
 import { Conduct } from './conduct.ts';
 import { type Link, openLink, ServesSiblings } from './link.ts';
 import type { Member } from './member.ts';
-import { type Proof, sampleUnits, type Unit } from './proof.ts';
-import { askInRounds } from './rounds.ts';
+import type { Proof, Unit } from './proof.ts';
+import { noCounters } from './shard-counters.ts';
 import { type ShardEvent, type ShardState, transition } from './states.ts';
+import { Telling } from './telling.ts';
 import { type Latencies, Timing } from './timing.ts';
+import { type Pace, Trial } from './trial.ts';
 
 export type FleetLog = (level: 'info' | 'warn', message: string) => void;
-
-/** When a shard is looked at again. Milliseconds. */
-export interface Pace {
-  /** All units of a shard have been asked for once within it. */
-  roundMs: number;
-  /** Between two golden rows at least. */
-  leastPauseMs: number;
-  /** Of the first wrong answer. */
-  firstCordonMs: number;
-}
 
 export const defaultPace: Pace = { roundMs: 3_600_000, leastPauseMs: 250, firstCordonMs };
 
@@ -45,49 +37,6 @@ export interface ShardOptions {
   onChange: () => void;
 }
 
-/** Since the start. */
-export interface ShardCounters {
-  /** Frames sent. */
-  calls: number;
-  /** (row, expert) pairs asked for. */
-  rows: number;
-  failures: number;
-  /** Connections made after the first. */
-  reconnects: number;
-  /** Of rows, without framing. */
-  bytesSent: number;
-  bytesReceived: number;
-  /** Golden rows asked for. */
-  proofs: number;
-  cordons: number;
-  bans: number;
-}
-
-export function noCounters(): ShardCounters {
-  return {
-    calls: 0,
-    rows: 0,
-    failures: 0,
-    reconnects: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    proofs: 0,
-    cordons: 0,
-    bans: 0,
-  };
-}
-
-/** Golden rows before it is used for the first time, and after it has answered wrongly. */
-const firstSample = 8;
-const paroleSample = 64;
-/** Of one that may be innocent. */
-const suspicionMs = 250;
-/** Where nothing can tell whether it is, each suspicion lasts twice as long as the one before. */
-const longestSuspicionMs = 5_000;
-/** A shard keeps a placement before it answers. */
-const tellMs = 10_000;
-/** One that was too busy to is told again. */
-const tellAgainMs = 1_000;
 export class Shard {
   readonly address: string;
   readonly counters = noCounters();
@@ -95,18 +44,12 @@ export class Shard {
   readonly #closing = new AbortController();
   readonly #timing: Timing;
   readonly #conduct = new Conduct();
+  readonly #trial: Trial;
   #state: ShardState = 'away';
   #link: Link | undefined;
   #lastHeld: readonly HoldingRange[] = [];
   #inFlight = 0;
-  /** A cordon outlasts a connection to the same process. */
-  #cordon = { until: 0, instance: '', shown: false };
-  /** Units to prove first: those of wrong answers. */
-  #suspects: Unit[] = [];
-  #validations = 0;
-  #suspicions = 0;
-  /** Told on this connection: which epoch is acted on, which is offered. */
-  #told = { acted: -1, offered: 0 };
+  #telling: Telling | undefined;
   #lastLogged = '';
   #connections = 0;
 
@@ -115,6 +58,19 @@ export class Shard {
     this.address = options.member.address;
     this.#options = options;
     this.#timing = new Timing(options.latencies);
+    this.#trial = new Trial({
+      // What runs in this very process is checked where it is loaded.
+      proof: this.#isHere ? undefined : options.proof,
+      pace: options.pace,
+      conduct: this.#conduct,
+      counters: this.counters,
+      now: () => ({ state: this.#state, link: this.#link }),
+      move: (event) => this.#move(event),
+      onProven: options.onChange,
+      log: (level, message) => this.#log(level, message),
+      pause: (ms) => this.#pause(ms),
+      signal: this.#closing.signal,
+    });
     void this.#stayConnected();
   }
 
@@ -212,48 +168,17 @@ export class Shard {
 
   /** It has answered wrongly: no more calls until the cordon is over and it is proven again. */
   accuse(reason: string, suspects: readonly Unit[] = []): void {
-    if (this.#state === 'cordoned' && this.#cordon.shown) return; // one event, told by several calls
-    const ms = this.#conduct.offend(performance.now(), this.#options.pace.firstCordonMs);
-    this.#cordonFor(ms, reason, suspects, true);
+    if (!this.#isHere) this.#trial.accuse(reason, suspects);
   }
 
-  /**
-   * It failed a call, or gave a number that is not finite. The row may be to blame as well as the shard: golden rows, where
-   * there are any, tell at once.
-   */
+  /** It failed a call, or gave a number that is not finite: it may be to blame. */
   suspect(reason: string, suspects: readonly Unit[]): void {
-    const { offer } = this;
-    const canTell = offer !== undefined && this.#options.proof?.speaksFor(offer) === true;
-    const ms = canTell ? suspicionMs : Math.min(suspicionMs * 2 ** this.#suspicions++, longestSuspicionMs);
-    this.#cordonFor(ms, reason, suspects, false);
-  }
-
-  #cordonFor(ms: number, reason: string, suspects: readonly Unit[], shown: boolean): void {
-    // In this very process there is no other machine to blame, and nobody to ask instead.
-    if (this.#options.member.run !== undefined) return;
-    const isSuspected = this.#state === 'cordoned' && shown;
-    if (!isSuspected && !this.#move('wrong')) return;
-    this.counters.cordons++;
-    this.#suspects = [...suspects, ...this.#suspects].slice(0, paroleSample);
-    this.#cordon = { until: performance.now() + ms, instance: this.#link?.instance ?? '', shown };
-    this.#log('warn', `is cordoned for ${ms / 1_000} s: ${reason}`);
-    void this.#parole(ms);
+    if (!this.#isHere) this.#trial.suspect(reason, suspects);
   }
 
   /** Tells it the epoch that is acted on, and the newest placement where it follows an older one, each once. */
   tellPlacement(acted: number, newest: SignedPlacement | undefined): void {
-    const link = this.#link;
-    // In this very process nothing moves.
-    if (link === undefined || this.#options.member.run !== undefined) return;
-    if (this.#told.acted !== acted) {
-      this.#told.acted = acted;
-      void this.#tell(link, 'shard.adopted', { model: this.#options.model.identity, epoch: acted });
-    }
-    const follows = link.placement?.epoch ?? 0;
-    if (newest === undefined || link.name === undefined || !Object.hasOwn(newest.shards, link.name)) return;
-    if (newest.epoch <= follows || newest.epoch <= this.#told.offered) return;
-    this.#told.offered = newest.epoch;
-    void this.#tell(link, 'shard.place', { placement: placementText(newest) });
+    this.#telling?.tell(acted, newest);
   }
 
   /** Takes no new calls from here on; closes, and resolves, once those in flight have ended. */
@@ -298,22 +223,6 @@ export class Shard {
     }
   }
 
-  async #tell({ transport }: Link, method: string, params: Params): Promise<void> {
-    try {
-      await transport.call(method, params, { deadlineMs: tellMs });
-    } catch (cause) {
-      const { code, message } = toRpcError(cause);
-      // Who does not know the method does not move; of one that is lost or leaves there is word already.
-      if (['unknown_method', 'unavailable', 'draining'].includes(code)) return;
-      this.#log('warn', `refuses ${method}: ${message}`);
-      if (code !== 'busy' && code !== 'deadline') return;
-      await this.#pause(tellAgainMs);
-      if (this.#link?.transport !== transport) return;
-      this.#told = { acted: -1, offered: 0 };
-      this.#options.onChange();
-    }
-  }
-
   async #pause(ms: number): Promise<void> {
     const { signal } = this.#closing;
     await delay(ms, undefined, { signal, ref: false }).catch(() => signal.aborted); // closing ends the wait
@@ -337,70 +246,38 @@ export class Shard {
     }
     if (this.#connections++ > 0) this.counters.reconnects++;
     this.#link = link;
-    this.#told = { acted: -1, offered: 0 };
+    this.#telling = this.#tellingFor(link);
     this.#options.onChange();
     const { numericsClass, standby } = link.offer;
     this.#log('info', `is connected${standby === true ? ' as standby' : ''}: ${numericsClass}`);
-    const cordonedMs = this.#cordon.until - performance.now();
-    const isSame = this.#cordon.instance === link.instance;
-    if (cordonedMs > 0 && isSame && this.#move('wrong')) void this.#parole(cordonedMs);
-    else this.#prove(link, firstSample);
+    this.#trial.begin(link);
     if (link.draining) this.#move('leaving');
   }
 
-  /** Proves it and, once it is proven, goes on asking for one golden row after another. */
-  #prove(link: Link, sample: number): void {
-    const { proof, member } = this.#options;
-    // What runs in this very process is checked where it is loaded.
-    if (proof === undefined || member.run !== undefined || !proof.speaksFor(link.offer)) {
-      if (this.#move('proven')) this.#options.onChange();
-      return;
-    }
-    void this.#proveByGoldens(link, proof, sample);
+  /** In this very thread: there is no other machine to blame, nobody to ask instead, and nothing moves. */
+  get #isHere(): boolean {
+    return this.#options.member.run !== undefined;
   }
 
-  async #proveByGoldens(link: Link, proof: Proof, sample: number): Promise<void> {
-    // One that slept through a cordon is not to go on: with its one unit it would prove what needs a larger sample.
-    const validation = ++this.#validations;
-    await askInRounds({
-      proof,
+  #tellingFor(link: Link): Telling | undefined {
+    const { model, onChange } = this.#options;
+    if (this.#isHere) return undefined;
+    return new Telling({
       link,
-      first: [...this.#suspects, ...sampleUnits(link.holdings, sample, Math.random())],
-      pace: this.#options.pace,
+      model: model.identity,
+      log: (level, message) => this.#log(level, message),
       pause: (ms) => this.#pause(ms),
-      signal: this.#closing.signal,
-      goesOn: () =>
-        this.#link === link &&
-        this.#validations === validation &&
-        !this.#closing.signal.aborted &&
-        (this.#state === 'validating' || this.#state === 'available'),
-      onAsked: (units) => {
-        this.counters.proofs += units;
+      onUntold: () => {
+        if (this.#link === link) onChange();
       },
-      onRight: () => {
-        if (!this.#move('proven')) return;
-        this.#suspects = [];
-        this.#options.onChange();
-      },
-      onWrong: (fault, units) => this.accuse(`a golden row was answered wrongly: ${fault}`, units),
-      onUnable: (message) => this.#log('warn', `cannot be checked: ${message}`),
     });
-  }
-
-  async #parole(ms: number): Promise<void> {
-    const link = this.#link;
-    const { until } = this.#cordon;
-    await this.#pause(ms);
-    if (this.#cordon.until > until) return; // it was made longer
-    if (link === undefined || this.#link !== link || !this.#move('paroled')) return;
-    this.#log('info', 'is validated again after its cordon');
-    this.#prove(link, paroleSample);
   }
 
   /** Whether it had said that it would leave. */
   #lose(message: string): boolean {
     this.#lastHeld = this.#link?.holdings ?? this.#lastHeld;
     this.#link = undefined;
+    this.#telling = undefined;
     const leaving = this.#state === 'draining';
     this.#move('lost');
     if (this.#closing.signal.aborted) return leaving;

@@ -3,12 +3,15 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { RpcError } from './errors.ts';
+import type { Strangers } from './strangers.ts';
 import { refusalOf, serverTlsOptions, type TlsIdentity } from './tls.ts';
 
 export interface ListenerOptions {
   tls: TlsIdentity | undefined;
   /** A TLS handshake may take so long. */
   handshakeMs: number;
+  /** Who is at one is among them. */
+  strangers: Strangers;
   /** With `refusal`, the connection is to be told it and closed. */
   onConnection: (socket: Socket, refusal?: RpcError) => void;
   /** No connection came of it. */
@@ -21,12 +24,18 @@ export interface Listener {
   cutHandshakes(): void;
 }
 
-export function createListener({ tls, handshakeMs, onConnection, onFailure }: ListenerOptions): Listener {
+export function createListener({
+  tls,
+  handshakeMs,
+  strangers,
+  onConnection,
+  onFailure,
+}: ListenerOptions): Listener {
   if (tls === undefined) {
     return { server: createServer((socket) => onConnection(socket)), cutHandshakes() {} };
   }
   /** By the caller's address and port, which the socket below TLS and the one above it share. */
-  const handshakes = new Map<string, Socket>();
+  const handshakes = new Map<string, { socket: Socket; end: () => void }>();
   let material = tls.material();
   const server = createTlsServer({ ...serverTlsOptions(material), handshakeTimeout: handshakeMs });
 
@@ -41,11 +50,16 @@ export function createListener({ tls, handshakeMs, onConnection, onFailure }: Li
   server.prependListener('connection', (socket: Socket) => {
     freshen();
     const caller = callerOf(socket);
-    handshakes.set(caller, socket);
-    socket.once('close', () => handshakes.delete(caller));
+    const known = strangers.add(() => socket.destroy());
+    const end = () => {
+      known();
+      handshakes.delete(caller);
+    };
+    handshakes.set(caller, { socket, end });
+    socket.once('close', end);
   });
   server.on('secureConnection', (socket: TLSSocket) => {
-    handshakes.delete(callerOf(socket));
+    handshakes.get(callerOf(socket))?.end(); // whoever takes it over counts it anew
     onConnection(socket, refusalOf(socket, tls.peers));
   });
   server.on('tlsClientError', (cause: Error, socket: TLSSocket) => {
@@ -55,7 +69,7 @@ export function createListener({ tls, handshakeMs, onConnection, onFailure }: Li
   return {
     server,
     cutHandshakes() {
-      for (const socket of handshakes.values()) socket.destroy();
+      for (const { socket } of handshakes.values()) socket.destroy();
     },
   };
 }

@@ -2,12 +2,13 @@
 import type { Server, Socket } from 'node:net';
 import type { Address } from './address.ts';
 import { afterSockets } from './deadline.ts';
-import { RpcError } from './errors.ts';
+import { RpcError, type RpcErrorCode } from './errors.ts';
 import { HelloGate } from './hello-gate.ts';
 import { createListener } from './listener.ts';
 import type { Security } from './security.ts';
 import { Session } from './session.ts';
 import { MessageSocket } from './socket.ts';
+import { Strangers } from './strangers.ts';
 import { channelOf, peerNamesOf } from './tls.ts';
 import type { Handlers, Params } from './transport.ts';
 
@@ -18,7 +19,10 @@ export interface ServerOptions {
   port?: number;
   /** Whoever connects must prove what this asks for; without it, anyone is let in. */
   security?: Security;
+  /** Of peers that have proven themselves, or said hello where no proof is asked for. */
   maxConnections?: number;
+  /** Of those that have not: the oldest of them gives way to a new one. They are no part of `maxConnections`. */
+  maxStrangers?: number;
   maxFrameBytes?: number;
   /** Of frames that come before hello is answered: a stranger must not make this side hold more. */
   helloFrameBytes?: number;
@@ -29,7 +33,7 @@ export interface ServerOptions {
   /** A connection without a byte for so long is cut: callers ping far more often. */
   idleMs?: number;
   onError?: (error: RpcError, method: string) => void;
-  /** Told of callers that are not let in: `unproven` ones, and with `busy` those beyond `maxConnections`. */
+  /** Told of callers that are not let in: `unproven` ones, and with `busy` those beyond what may be open. */
   onRefused?: (error: RpcError, from: string) => void;
 }
 
@@ -46,7 +50,12 @@ export interface RpcServer {
 interface Peer {
   session: Session;
   socket: MessageSocket;
+  /** It has proven itself, and been let in. */
+  admitted: boolean;
 }
+
+/** Why a connection ended, where its caller was not let in. */
+const refusals: ReadonlySet<RpcErrorCode> = new Set(['unproven', 'busy']);
 
 export async function listen({
   handlers,
@@ -54,6 +63,7 @@ export async function listen({
   port = 0,
   security: { secret, tls } = {},
   maxConnections = 256,
+  maxStrangers = 64,
   maxFrameBytes,
   helloFrameBytes = 64 * 1024,
   maxRunning,
@@ -63,17 +73,17 @@ export async function listen({
   onRefused = () => {},
 }: ServerOptions): Promise<RpcServer> {
   const peers = new Set<Peer>();
+  const strangers = new Strangers(maxStrangers);
   const { server, cutHandshakes } = createListener({
     tls,
     handshakeMs: helloMs,
+    strangers,
     onConnection: accept,
     onFailure: (error, { remoteAddress }) => onRefused(error, remoteAddress ?? 'unknown'),
   });
-  server.maxConnections = maxConnections;
-  server.on('drop', (dropped) => {
-    const message = `${maxConnections} connections are open, which is the limit`;
-    onRefused(new RpcError('busy', message), dropped?.remoteAddress ?? 'unknown');
-  });
+  // Room for those that are being closed; so many more are dropped unseen.
+  server.maxConnections = maxConnections + 2 * maxStrangers;
+  server.on('drop', (dropped) => onRefused(full(server.maxConnections), dropped?.remoteAddress ?? 'unknown'));
 
   function accept(socket: Socket, refusal?: RpcError): void {
     const from = socket.remoteAddress ?? 'unknown';
@@ -83,13 +93,24 @@ export async function listen({
       onMessage: (message) => session.receive(message),
       onClose: (error) => {
         callOffHello();
+        known();
         peers.delete(peer);
         session.abandon(error);
-        if (error.code === 'unproven') onRefused(error, from);
+        if (refusals.has(error.code)) onRefused(error, from);
       },
+    });
+    const known = strangers.add(() => {
+      const message = `${maxStrangers} connections have not proven themselves, and this was the first of them`;
+      carrier.destroy(new RpcError('busy', message));
     });
     const session = new Session({
       handlers,
+      onProven() {
+        if ([...peers].filter(({ admitted }) => admitted).length >= maxConnections)
+          throw full(maxConnections);
+        peer.admitted = true;
+        known();
+      },
       gate: new HelloGate({
         ...(secret && { secret: secret() }),
         channel: channelOf(socket),
@@ -101,7 +122,7 @@ export async function listen({
       ...(maxRunning === undefined ? {} : { maxRunning }),
       ...(onError === undefined ? {} : { onError }),
     });
-    const peer = { session, socket: carrier };
+    const peer: Peer = { session, socket: carrier, admitted: false };
     peers.add(peer);
     const callOffHello = afterSockets(helloMs, () => {
       if (!session.open) carrier.end(new RpcError('invalid', `no hello within ${helloMs} ms`));
@@ -149,6 +170,10 @@ export async function listen({
       return closing;
     },
   };
+}
+
+function full(connections: number): RpcError {
+  return new RpcError('busy', `${connections} connections are open, which is the limit`);
 }
 
 function bind(server: Server, host: string, port: number): Promise<void> {

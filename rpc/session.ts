@@ -9,6 +9,8 @@ export interface SessionOptions {
   handlers: Handlers;
   /** Who may say hello; anyone, unless given. */
   gate?: HelloGate;
+  /** The peer is who it must be, and may be answered; throws where there is no room for it. */
+  onProven?: () => void;
   /** Hello has been answered well. */
   onOpen?: () => void;
   /** Throws where the message cannot travel. */
@@ -112,6 +114,7 @@ export class Session {
   /** An unproven caller does not reach the handler, and nothing is proven to it. */
   async #hello(params: Params, call: HandlerContext): Promise<Value> {
     const proof = this.#gate.admit(params);
+    this.#options.onProven?.();
     const answer = await this.#handler('hello')(params, call);
     this.#said = params;
     return proof !== undefined && isMap(answer) ? { ...answer, proof } : answer;

@@ -19,17 +19,27 @@ interface Start {
   held: string;
   /** Waited for before a unit is loaded. */
   load?: (unit: Unit) => Promise<void>;
+  /** Waited for before a state counts as saved. */
+  save?: (state: PlacedState) => Promise<void>;
   placement?: Placement;
   secret?: Buffer;
   open?: boolean;
 }
 
-async function start({ held, load = async () => {}, placement, secret, open = true }: Start) {
+async function start({
+  held,
+  load = async () => {},
+  save = async () => {},
+  placement,
+  secret,
+  open = true,
+}: Start) {
   const units = held === '' ? [] : parseHoldings(held, model);
   const { service, device } = await createTestShard({ units });
   const saved: PlacedState[] = [];
   const told: string[] = [];
   const unloaded: Unit[] = [];
+  const log: string[] = [];
   const placed = new PlacedModel({
     name: () => 'a',
     service: service.placeable(model.identity)!,
@@ -41,9 +51,12 @@ async function start({ held, load = async () => {}, placement, secret, open = tr
       unloaded.push(...gone);
       await device.unload(gone);
     },
-    save: async (state) => void saved.push(state),
+    async save(state) {
+      await save(state);
+      saved.push(state);
+    },
     onChange: (what, offer) => told.push(`${what} ${offer.holdings.map(([l, f, e]) => `${l}:${f}-${e}`)}`),
-    log: () => {},
+    log: (_, line) => log.push(line),
   });
   onTestFinished(() => placed.stop());
   if (placement !== undefined) placed.resume(placement);
@@ -60,7 +73,7 @@ async function start({ held, load = async () => {}, placement, secret, open = tr
   const adopt = (transport: Transport, epoch: number) =>
     transport.call('shard.adopted', { model: model.identity, epoch }, soon);
   const holdings = () => placed.report.holdings;
-  return { service, device, placed, saved, told, unloaded, connect, adopt, holdings };
+  return { service, device, placed, saved, told, unloaded, log, connect, adopt, holdings };
 }
 
 function placementOf(epoch: number, holdings: string, rest: Record<string, string> = {}): Placement {
@@ -69,6 +82,10 @@ function placementOf(epoch: number, holdings: string, rest: Record<string, strin
 
 function place(transport: Transport, placement: Placement) {
   return transport.call('shard.place', { placement: placementText(placement) }, soon);
+}
+
+async function failFor(fails: boolean): Promise<void> {
+  if (fails) throw new Error('no room');
 }
 
 function row(expert: number, layer = 1) {
@@ -190,6 +207,92 @@ test('a unit that cannot be loaded is tried again, and the rest is not held up f
   await place(await shard.connect(), placementOf(1, '1:2', { b: '0-5' }));
   await eventually(() => shard.placed.report.missing === 0);
   expect(failures.get(2)).toBe(2);
+});
+
+test('a unit that cannot be loaded waits behind all others, which are served meanwhile', async () => {
+  let damaged = true;
+  const tried: number[] = [];
+  const shard = await start({
+    held: '',
+    async load({ expert }) {
+      tried.push(expert);
+      if (damaged && expert === 1) throw new Error(`expert ${expert} is damaged`);
+    },
+  });
+  const gateway = await shard.connect();
+  await place(gateway, placementOf(1, '1:1-4', { b: '0,5' }));
+  await eventually(() => shard.placed.report.missing === 1);
+  expect(shard.holdings()).toBe('1:2-4');
+  await gateway.call('expert.run', row(4), soon);
+  expect(tried.slice(0, 4)).toEqual([1, 2, 3, 4]);
+  expect(shard.log).toContain('expert 1 is damaged; it is tried again in 200 ms, after the others');
+  damaged = false;
+  await eventually(() => shard.placed.report.missing === 0);
+});
+
+test('a placement that comes while a unit cannot be loaded is not kept waiting', async () => {
+  const shard = await start({ held: '0', load: ({ expert }) => failFor(expert === 1) });
+  const gateway = await shard.connect();
+  await place(gateway, placementOf(1, '0-1', { b: '2-5' }));
+  await eventually(() => shard.log.filter((line) => line.includes('tried again')).length > 3);
+  const startedAt = performance.now();
+  await place(gateway, placementOf(2, '0,2', { b: '1,3-5' }));
+  await eventually(() => shard.placed.report.missing === 0);
+  expect(performance.now() - startedAt).toBeLessThan(300);
+});
+
+test('a state that cannot be saved is saved later: the move goes on, and no byte goes before', async () => {
+  let full = false;
+  const shard = await start({ held: '0-2', save: () => failFor(full) });
+  const gateway = await shard.connect();
+  await shard.adopt(gateway, 0);
+  await place(gateway, placementOf(1, '2-4', { b: '0-1,5' }));
+  full = true;
+  await eventually(() => shard.placed.report.missing === 0);
+  await shard.adopt(gateway, 1);
+  await eventually(() => shard.log.length > 2);
+  expect(shard.log).toContain('what is held cannot be kept: no room; it is tried again in 200 ms');
+  expect(shard.unloaded).toEqual([]);
+  full = false;
+  await eventually(() => shard.unloaded.length === 4);
+  expect(shard.saved.at(-1)).toMatchObject({ held: '2-4', placement: { epoch: 1 } });
+});
+
+test('what is told to go while nothing can be saved keeps its bytes until that is saved', async () => {
+  const shard = await start({ held: '0-1', save: ({ held }) => failFor(held === '1' && full) });
+  let full = true;
+  const gateway = await shard.connect();
+  await place(gateway, placementOf(1, '1', { b: '0,2-5' }));
+  await shard.adopt(gateway, 1);
+  await eventually(() => shard.log.some((line) => line.includes('cannot be kept')));
+  expect(shard.holdings()).toBe('1');
+  await expect(gateway.call('expert.run', row(0), soon)).rejects.toMatchObject({ code: 'not_held' });
+  await delay(250);
+  expect(shard.unloaded).toEqual([]);
+  full = false;
+  await eventually(() => shard.unloaded.length === 2);
+  expect(shard.saved.at(-1)).toMatchObject({ held: '1' });
+});
+
+test('an epoch that no placement has keeps nothing here once who said it has left', async () => {
+  const shard = await start({ held: '0' });
+  const [gateway, fool] = [await shard.connect(), await shard.connect()];
+  await shard.adopt(fool, Number.MAX_SAFE_INTEGER);
+  await place(gateway, placementOf(1, '1', { b: '0,2-5' }));
+  await shard.adopt(fool, Number.MAX_SAFE_INTEGER);
+  await shard.adopt(gateway, 1);
+  await delay(20);
+  expect(shard.holdings()).toBe('0-1');
+  fool.close();
+  await eventually(() => shard.holdings() === '1');
+});
+
+test('a gateway may say an epoch before the shard follows it: it counts from then on', async () => {
+  const shard = await start({ held: '0' });
+  const gateway = await shard.connect();
+  await shard.adopt(gateway, 2);
+  await place(gateway, placementOf(2, '1', { b: '0,2-5' }));
+  await eventually(() => shard.holdings() === '1');
 });
 
 test('a shard that begins again goes on from what it held', async () => {

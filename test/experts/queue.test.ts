@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Job, LayerQueue } from '../../experts/queue.ts';
 
@@ -57,6 +58,54 @@ describe('what is taken next', () => {
     expect(namesOf(queue.take(6)?.jobs)).toEqual(['a', 'b']);
     expect(queue.asks).toBe(3);
     expect(namesOf(queue.take(2)?.jobs)).toEqual(['c']);
+  });
+});
+
+describe('nobody starves', () => {
+  test('bulk rows get a turn now and then where generated ones never cease', () => {
+    const queue = queueOf(job('bulk', 3, { priority: 1 }));
+    const names: string[] = [];
+    for (let turn = 0; turn < 20; turn++) {
+      queue.push(job(`decode ${turn}`, turn % 3));
+      names.push(...namesOf(queue.take(100)?.jobs));
+    }
+    expect(names.indexOf('bulk')).toBe(16);
+  });
+
+  test('a call whose turn it is does not give way to others of its layer', () => {
+    const queue = queueOf(job('bulk', 1, { priority: 1, asks: new Uint16Array(8) }));
+    for (let turn = 0; turn < 17; turn++) {
+      queue.push(job('decode', 1, { asks: new Uint16Array(8) }));
+      const names = namesOf(queue.take(4)?.jobs);
+      expect(names).toEqual([turn < 16 ? 'decode' : 'bulk']);
+    }
+  });
+
+  test('a call with n before it is taken within 17 (n + 1) turns, whatever comes', () => {
+    const arrival = fc.record({
+      layer: fc.nat(3),
+      priority: fc.constantFrom<0 | 1>(0, 0, 0, 1),
+      pairs: fc.integer({ min: 1, max: 6 }),
+    });
+    const turns = fc.array(fc.array(arrival, { maxLength: 3 }), { minLength: 50, maxLength: 300 });
+    const property = fc.property(turns, fc.integer({ min: 1, max: 8 }), (arrivals, maxAsks) => {
+      const queue = new LayerQueue<Named>();
+      const dueBy = new Map<string, number>();
+      let count = 0;
+      for (let turn = 0; turn < arrivals.length || queue.calls > 0; turn++) {
+        for (const { layer, priority, pairs } of arrivals[turn] ?? []) {
+          const name = `${count++}`;
+          dueBy.set(name, turn + 17 * (queue.calls + 1));
+          queue.push(job(name, layer, { priority, asks: new Uint16Array(2 * pairs) }));
+        }
+        for (const name of namesOf(queue.take(maxAsks)?.jobs)) {
+          expect(turn).toBeLessThan(dueBy.get(name)!);
+          dueBy.delete(name);
+        }
+      }
+      expect(dueBy.size).toBe(0);
+    });
+    fc.assert(property, { seed: 11, numRuns: 200 });
   });
 });
 

@@ -3,7 +3,7 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { ShardMessage } from '../../cli/shard.ts';
+import type { ShardMessage } from '../../cli/shard-parent.ts';
 import { synth } from '../../model/synth.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import { listen } from '../../rpc/server.ts';

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import type { Proof } from '../../router/proof.ts';
+import { uniform } from '../support/random.ts';
 import { bundleProof } from './proofs.ts';
 import {
   bits,
@@ -23,21 +24,21 @@ import {
 } from './shards.ts';
 
 interface Setting {
+  policy?: { auditShare: number };
   proof?: Proof;
   log?: string[];
   random?: () => number;
 }
 
-/** Every call is asked of two; shards a, b, … whose answers are changed. */
+/** Every call is asked of two, unless the policy is another; shards a, b, … whose answers are changed. */
 async function audited(
   changes: (Change | undefined)[],
   { log = [], ...setting }: Setting = {},
 ): Promise<Fleet> {
   const members = await Promise.all(
-    changes.map(async (change, i) => memberOf('abc'[i]!, await createTestShard(), change)),
+    changes.map(async (change, i) => memberOf('abcd'[i]!, await createTestShard(), change)),
   );
-  const policy = { auditShare: 1 };
-  return fleetOf(members, { policy, log: (_, line) => log.push(line), ...setting });
+  return fleetOf(members, { policy: { auditShare: 1 }, log: (_, line) => log.push(line), ...setting });
 }
 
 /** One finite value, its lowest bit. */
@@ -219,16 +220,107 @@ test('a caller that gives up while a mismatch is settled is not kept', async () 
   expect(performance.now() - abortedAt).toBeLessThan(500);
 });
 
-test('a frame that two shards answer between them is compared with both', async () => {
-  const left = await createTestShard({ units: unitsOf([0, 1, 2]) });
-  const right = await createTestShard({ units: unitsOf([3, 4, 5]) });
+describe('a third copy that does not answer', () => {
+  const sample = { policy: { auditShare: 0.5 } };
+
+  test('keeps the caller no longer than a call that counts as lost; the liar is found all the same', async () => {
+    const fleet = await audited([at([0]), undefined, hanging()], sample);
+    const startedAt = performance.now();
+    const { failed } = await dispatch({ fleet, ...rowFor(2) });
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(failed.size).toBe(0);
+    await expect.poll(() => stateOf(fleet, 'a')).toBe('cordoned');
+    expect(states(fleet).slice(1)).toEqual(['available', 'available']);
+  });
+
+  test('is followed by what else may show who is wrong, where every answer is to be confirmed', async () => {
+    const fleet = await audited([at([0]), undefined, hanging()]);
+    const startedAt = performance.now();
+    await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(stateOf(fleet, 'a')).toBe('cordoned');
+  });
+
+  test('does not keep another from being asked for the row as it was, though the step has gone on', async () => {
+    const fleet = await audited([always, undefined, hanging(), slow(30)], sample);
+    const asked = rowFor(2);
+    await dispatch({ fleet, ...asked });
+    asked.x.fill(7);
+    await expect.poll(() => stateOf(fleet, 'a')).toBe('cordoned');
+    expect(states(fleet).slice(1)).toEqual(['available', 'available', 'available']);
+  });
+});
+
+describe('a frame that no single other shard holds', () => {
+  const left = () => createTestShard({ units: unitsOf([0, 1, 2]) });
+  const right = () => createTestShard({ units: unitsOf([3, 4, 5]) });
+
+  test('is compared with all that hold its parts, where every answer is to be confirmed', async () => {
+    const members = [
+      memberOf('whole', await createTestShard()),
+      memberOf('left', await left()),
+      memberOf('right', await right(), at([0])),
+    ];
+    const fleet = await fleetOf(members, { policy: { auditShare: 1 } });
+    const asked = step(30, 2);
+    await expectRight(asked, await dispatch({ fleet, ...asked }));
+    expect(states(fleet)).toEqual(['available', 'available', 'cordoned']);
+  });
+
+  test('is compared with one of them, each in its turn, where it is drawn for a sample', async () => {
+    const members = [
+      memberOf('whole', await createTestShard()),
+      memberOf('left', await left()),
+      memberOf('right', await right(), always),
+      memberOf('third', await right()),
+    ];
+    const fleet = await fleetOf(members, { policy: { auditShare: 0.999 }, random: uniform(1) });
+    const asked = step(30, 2);
+    for (let i = 0; i < 40 && stateOf(fleet, 'right') === 'available'; i++)
+      await dispatch({ fleet, ...asked });
+    expect(states(fleet)).toEqual(['available', 'available', 'cordoned', 'available']);
+    await expectRight(asked, await dispatch({ fleet, ...asked }));
+  });
+
+  test.each([1, 0.5])('is audited too where some of its rows have no second copy: %f', async (auditShare) => {
+    const members = [memberOf('whole', await createTestShard()), memberOf('left', await left())];
+    const fleet = await fleetOf(members, { policy: { auditShare } });
+    const asked = step(30, 2);
+    await expectRight(asked, await dispatch({ fleet, ...asked }));
+    expect(fleet.calls).toMatchObject({ audited: 1, mismatches: 0 });
+    const inLeft = [...asked.assignment.experts].filter((expert) => expert < 3).length;
+    expect(fleet.status().map(({ counters }) => counters.rows)).toEqual([60, inLeft]);
+  });
+
+  test('is answered by others altogether where the part that was compared shows that its shard lies', async () => {
+    const members = [
+      memberOf('whole', await createTestShard(), always),
+      memberOf('left', await left()),
+      memberOf('left again', await left()),
+      memberOf('right', await right()),
+    ];
+    const fleet = await fleetOf(members, { policy: { auditShare: 0.5 } });
+    const asked = step(30, 2);
+    asked.assignment.experts[0] = 0; // where the lie is
+    await expectRight(asked, await dispatch({ fleet, ...asked }));
+    expect(stateOf(fleet, 'whole')).toBe('cordoned');
+    expect(fleet.calls).toMatchObject({ mismatches: 1, retried: 1 });
+  });
+});
+
+test('while a shard is away, as many calls are audited as are asked for', async () => {
+  const random = uniform(4);
   const members = [
-    memberOf('whole', await createTestShard()),
-    memberOf('left', left),
-    memberOf('right', right, at([0])),
+    memberOf('a', await createTestShard({ units: unitsOf([0, 1, 2]) })),
+    memberOf('b', await createTestShard({ units: unitsOf([2, 3, 4, 5]) })),
   ];
-  const fleet = await fleetOf(members, { policy: { auditShare: 1 } });
-  const asked = step(30, 2);
-  await expectRight(asked, await dispatch({ fleet, ...asked }));
-  expect(states(fleet)).toEqual(['available', 'available', 'cordoned']);
+  const fleet = await fleetOf(members, { policy: { auditShare: 0.1 }, random });
+  let calls = 0;
+  for (let seed = 0; seed < 400; seed++) {
+    const asked = step(4, 1, seed);
+    calls += new Set([...asked.assignment.experts].map((expert) => expert < 2)).size;
+    await dispatch({ fleet, ...asked });
+  }
+  expect(fleet.calls.audited).toBeGreaterThan(0.07 * calls);
+  expect(fleet.calls.audited).toBeLessThan(0.13 * calls);
 });

@@ -30,7 +30,7 @@ function shard(
     held.map((unit) => units[unit]!),
     shape,
   ).ranges();
-  return { name, placement, state, holdings: state === 'available' ? holdings : [] };
+  return { address: `${name}:7001`, name, placement, state, holdings: state === 'available' ? holdings : [] };
 }
 
 const split = placementOf(2, [['a'], ['a'], ['a'], ['b'], ['b'], ['b']]);
@@ -67,6 +67,32 @@ test('of several it is the highest that is served, and never again a lower one',
   expect(epochs.epoch).toBe(5);
   expect(epochs.learn(before)).toBe(false);
   expect(epochs.epoch).toBe(5);
+});
+
+test.each([
+  [
+    'experts that there are none of',
+    { ...split, shards: { a: '0-99', b: '' } },
+    'placement: shards.a: experts',
+  ],
+  [
+    'holdings that are none',
+    { ...split, shards: { a: '', c: 'all' } },
+    'placement: shards.c: experts: "all"',
+  ],
+  ['another model', { ...split, model: 'other' }, 'placement: model is other, not m'],
+])('one shard that speaks of %s is told of once, and keeps nobody from the others', (_name, bad, reason) => {
+  const told: string[] = [];
+  const epochs = new Epochs(shape, ({ address }, why) => told.push(`${address} ${why}`));
+  const shards = [shard('c', [], { ...bad, epoch: 2 }), shard('d', [], { ...bad, epoch: 9 })];
+  expect(epochs.learn(shards)).toBe(false);
+  shards.push(shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split));
+  expect(epochs.learn(shards)).toBe(true);
+  expect(epochs.epoch).toBe(2);
+  expect(epochs.newest).toBe(split);
+  expect(told).toEqual(
+    ['c:7001', 'd:7001'].map((address) => expect.stringContaining(`${address} ${reason}`)),
+  );
 });
 
 test('copies that are about to go are told from those that stay and those of shards that are not spoken of', () => {

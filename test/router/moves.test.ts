@@ -59,13 +59,14 @@ const wantedOf = ({ name, held, placement }: TestShard) =>
 function hear(gateway: TestGateway, shards: readonly TestShard[], from: TestShard): void {
   gateway.told.set(from.name, { held: [...from.held], placement: from.placement });
   const speaking = [...gateway.told].map(([name, { held, placement }]) => ({
+    address: name,
     name,
     placement,
     state: 'available' as const,
     holdings: Holdings.of(held, shape).ranges(),
   }));
   gateway.epochs.learn(speaking);
-  for (const shard of shards) shard.adoptions.say(gateway, gateway.epochs.epoch);
+  for (const shard of shards) shard.adoptions.say(gateway, gateway.epochs.epoch, 0);
 }
 
 /** The copies that the gateway calls: those that stay where there are any, else all it knows of. */
@@ -96,8 +97,9 @@ test('no unit is let go while a gateway calls for it, in whatever order things h
         const shard = shards[who]!;
         if (kind === 'place') {
           const epoch = (which % placements.length) + 1;
-          if (epoch > (shard.placement?.epoch ?? 0))
-            shard.placement = placementOf(epoch, placements[epoch - 1]!);
+          if (epoch <= (shard.placement?.epoch ?? 0)) continue;
+          shard.placement = placementOf(epoch, placements[epoch - 1]!);
+          shard.adoptions.follow(epoch);
         } else if (kind === 'load') {
           const { missing } = difference(shard.held, wantedOf(shard), shape);
           shard.held = [...shard.held, ...missing.slice(0, 1)];
@@ -106,10 +108,11 @@ test('no unit is let go while a gateway calls for it, in whatever order things h
         } else if (kind === 'restart') {
           // What was held is kept; what gateways had said is not, until they say it to the new process.
           shard.adoptions = new Adoptions();
+          shard.adoptions.follow(shard.placement?.epoch ?? 0);
           for (const gateway of gateways) hear(gateway, shards, shard);
         } else if (kind === 'go' && shard.placement !== undefined) {
           const { missing, surplus } = difference(shard.held, wantedOf(shard), shape);
-          if (missing.length > 0 || !shard.adoptions.reached(shard.placement.epoch)) continue;
+          if (missing.length > 0 || !shard.adoptions.reached(0)) continue;
           for (const { expert } of surplus) {
             for (const gateway of gateways) {
               const others = called(gateway, expert).filter((name) => name !== shard.name);

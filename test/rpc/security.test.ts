@@ -313,12 +313,36 @@ describe('what a stranger may cost', () => {
     await expect(call).rejects.toMatchObject({ code: 'unknown_method' });
   });
 
-  test('one connection more than are allowed is closed, and told of', async () => {
+  test('one connection more than are allowed is refused at its hello, and told of', async () => {
     const server = await serve({ maxConnections: 2 });
     await open(server);
-    const peer = await openRawPeer(server.address);
-    expect(await peer.rest()).toEqual([]);
-    expect(refused).toEqual([{ code: 'busy', message: '2 connections are open, which is the limit' }]);
+    const busy = { code: 'busy', message: '2 connections are open, which is the limit' };
+    await expect(open(server)).rejects.toMatchObject(busy);
+    await expect.poll(() => refused).toContainEqual(busy);
+    expect(server.peers).toBe(2);
+  });
+
+  test.each(ways)(
+    'those that prove nothing lock nobody out, and the oldest of them gives way: %s',
+    async (_way, ofServer, ofCaller) => {
+      const server = await serve({ security: ofServer, maxConnections: 4, maxStrangers: 3 });
+      await open(server, ofCaller);
+      const strangers = [];
+      for (let i = 0; i < 12; i++) strangers.push(await openRawPeer(server.address));
+      for (const stranger of strangers) closers.push(() => stranger.end());
+      const transport = await open(server, ofCaller);
+      expect(await transport.call('echo', { a: 1 }, { deadlineMs: 5_000 })).toMatchObject({ a: 1 });
+      expect(await strangers[0]!.rest()).toEqual([]);
+      expect(server.peers).toBe(4);
+      await expect(open(server, ofCaller)).rejects.toMatchObject({ code: 'busy' });
+    },
+  );
+
+  test('a refused caller counts as a stranger until it is gone, and frees its place then', async () => {
+    const server = await serve({ security: { secret }, maxStrangers: 2 });
+    for (let i = 0; i < 6; i++) await expect(open(server)).rejects.toMatchObject({ code: 'unproven' });
+    await open(server, { secret });
+    expect(server.peers).toBe(2);
   });
 
   test('a handshake that never ends is cut, and does not keep a server from closing', async () => {

@@ -1,0 +1,44 @@
+// Reads the fields of a message's maps, each by name and type, or refuses them with `invalid`. Knows no methods.
+import { RpcError } from '../rpc/errors.ts';
+import { isMap } from '../rpc/messages.ts';
+import type { Params, Value } from '../rpc/transport.ts';
+
+export function refuse(message: string): never {
+  throw new RpcError('invalid', message);
+}
+
+export function map(value: Value | undefined, what: string): Params {
+  return isMap(value) ? value : refuse(`${what} must be a map`);
+}
+
+export function array(params: Params, name: string): Value[] {
+  const value = params[name];
+  return Array.isArray(value) ? value : refuse(`${name} must be an array`);
+}
+
+export function string(params: Params, name: string, most = 512): string {
+  const value = params[name];
+  if (typeof value !== 'string' || value.length > most)
+    refuse(`${name} must be a string of at most ${most} characters`);
+  return value;
+}
+
+export function number(params: Params, name: string): number {
+  const value = params[name];
+  return typeof value === 'number' ? value : refuse(`${name} must be a number`);
+}
+
+export function integer(params: Params, name: string, least = 0, most = Number.MAX_SAFE_INTEGER): number {
+  const value = params[name];
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+  return refuse(`${name} must be an integer from ${least} to ${most}, not ${JSON.stringify(value)}`);
+}
+
+export function isIndex(value: Value | undefined, count: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < count;
+}
+
+export function binary(params: Params, name: string): Uint8Array {
+  const value = params[name];
+  return value instanceof Uint8Array ? value : refuse(`${name} must be binary`);
+}

@@ -1,0 +1,41 @@
+// What is counted of a shard.
+
+/** Since the start. */
+export interface ShardCounters {
+  /** Frames sent. */
+  calls: number;
+  /** (row, expert) pairs asked for. */
+  rows: number;
+  failures: number;
+  /** Connections made after the first. */
+  reconnects: number;
+  /** Of rows, without framing. */
+  bytesSent: number;
+  bytesReceived: number;
+  /** Golden rows asked for. */
+  proofs: number;
+  cordons: number;
+  bans: number;
+}
+
+export function noCounters(): ShardCounters {
+  return {
+    calls: 0,
+    rows: 0,
+    failures: 0,
+    reconnects: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    proofs: 0,
+    cordons: 0,
+    bans: 0,
+  };
+}
+
+export function sumOf(all: readonly ShardCounters[]): ShardCounters {
+  const sum = noCounters();
+  for (const counters of all) {
+    for (const name of Object.keys(sum) as (keyof ShardCounters)[]) sum[name] += counters[name];
+  }
+  return sum;
+}
