@@ -1,11 +1,11 @@
 // `expertgrid key`: makes, lists and revokes the API keys of a gateway's callers. Knows no gateway.
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { drawKey, hashKey, KEY_NAME, parseKeys, type StoredKey } from '../gateway/api/keys.ts';
+import { drawKey, hashKey, KEY_NAME, MOST_WEIGHT, parseKeys, type StoredKey } from '../gateway/api/keys.ts';
 import { integer } from './flags.ts';
 import { addKey, removeKey } from './key-file.ts';
 
-interface CreateFlags extends Pick<StoredKey, 'rpm' | 'tpm' | 'concurrency'> {
+interface CreateFlags extends Pick<StoredKey, 'rpm' | 'tpm' | 'concurrency' | 'weight'> {
   admin?: true;
   file: string;
 }
@@ -18,6 +18,11 @@ export function keyCommand(): Command {
     .option('--rpm <n>', 'requests a minute (default: any number)', count)
     .option('--tpm <n>', 'tokens a minute, of prompts and answers together (default: any number)', count)
     .option('--concurrency <n>', 'requests at once (default: any number)', count)
+    .option(
+      '--weight <n>',
+      'times the share of the engine that other keys have while all are busy (default: 1)',
+      integer({ min: 1, max: MOST_WEIGHT }),
+    )
     .option('--admin', 'may also ask for metrics, shards and heat')
     .action(create);
   verb(command, 'list', 'List the keys in the file, with their limits.').action(list);
@@ -52,9 +57,9 @@ async function create(name: string, { file, ...limits }: CreateFlags): Promise<v
 
 async function list({ file }: { file: string }): Promise<void> {
   const keys = parseKeys(await readFile(file, 'utf8'), file);
-  const head = ['name', 'rpm', 'tpm', 'concurrency', 'admin', 'created'];
-  const rows = keys.map(({ name, rpm = '-', tpm = '-', concurrency = '-', admin, created }) =>
-    [name, rpm, tpm, concurrency, admin === true ? 'yes' : '-', created].map(String),
+  const head = ['name', 'rpm', 'tpm', 'concurrency', 'weight', 'admin', 'created'];
+  const rows = keys.map(({ name, rpm = '-', tpm = '-', concurrency = '-', weight = 1, admin, created }) =>
+    [name, rpm, tpm, concurrency, weight, admin === true ? 'yes' : '-', created].map(String),
   );
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
   for (const row of [head, ...rows]) {

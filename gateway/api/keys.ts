@@ -10,6 +10,9 @@ export const KEY_PREFIX = 'eg-';
 /** A key's name is a label of metrics and a word of commands. */
 export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 
+/** One key may have so many times what another has. */
+export const MOST_WEIGHT = 1000;
+
 const most = z
   .int()
   .min(1)
@@ -29,6 +32,8 @@ const storedKey = z.strictObject({
   tpm: most.optional(),
   /** Requests at once. */
   concurrency: most.optional(),
+  /** Of the engine's time beside other keys; absent: 1. */
+  weight: z.int().min(1).max(MOST_WEIGHT).optional(),
   /** May ask for what concerns all callers: metrics, shards, heat. */
   admin: z.literal(true).optional(),
 });

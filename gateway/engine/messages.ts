@@ -3,7 +3,7 @@
 import type { ShardStatus } from '../../router/fleet.ts';
 import type { HeatReport } from '../../router/heat.ts';
 import type { Rung } from '../../router/ladder.ts';
-import type { ConstraintSpec } from '../constraints/constraint.ts';
+import type { ConstraintSpec } from '../constraints/specification.ts';
 
 export type { HeatReport } from '../../router/heat.ts';
 export { type Rung, rungs } from '../../router/ladder.ts';
@@ -48,8 +48,12 @@ export interface GenerationRequest {
   promptLogprobs?: number;
   /** Id of an open generation with the same prompt: this one waits until that prompt is computed, and shares it. */
   sharesPromptOf?: string;
-  /** Lower ones leave the queue first; absent: 0. */
+  /** Lower ones leave the queue first, among those of one owner; absent: 0. */
   priority?: number;
+  /** Whose it is: owners share the engine's time, whatever number of requests each has. Absent: nobody's in particular. */
+  owner?: string;
+  /** The owner's part of that time beside others' (one of weight 2 gets twice what one of 1 does); absent: 1. */
+  weight?: number;
   /** `[layers]`, experts a token; absent: the checkpoint's own. */
   expertsPerToken?: readonly number[];
   constraint?: ConstraintSpec;
@@ -74,6 +78,14 @@ export interface TokenLogprob {
  * row of the position before it. What stood in for an expert (`next_best`) is told in its place.
  */
 export type Route = number[][];
+
+/** How long a generation took to begin. */
+export interface Began {
+  /** From generate() until it was let in. */
+  queuedMs: number;
+  /** From there to the first token, or to the end if there was none; what it waited again is in it. */
+  prefillMs: number;
+}
 
 /** How often something stood in for an expert of a row, by rung. */
 export type DegradedHops = Partial<Record<Rung, number>>;
@@ -115,6 +127,8 @@ export type GenerationPart =
       route?: Route;
       /** So far; absent: none. */
       degradedHops?: DegradedHops;
+      /** With the first token only. */
+      began?: Began;
     }
   | {
       type: 'finish';
@@ -126,6 +140,8 @@ export type GenerationPart =
       completionTokens: number;
       cachedTokens: number;
       degradedHops?: DegradedHops;
+      /** Where no token part came before. */
+      began?: Began;
     }
   | { type: 'error'; error: GenerationError };
 

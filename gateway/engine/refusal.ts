@@ -14,12 +14,20 @@ export interface Capacity {
   missing: readonly MissingUnits[];
   waiting: number;
   maxWaiting: number;
+  /** Of those that wait, the owner's; absent where it is nobody's in particular, who may take what is left. */
+  ownWaiting?: number;
 }
 
 export function refusal(
-  { prompt, maxTokens, expertsPerToken }: Pick<GenerationRequest, 'prompt' | 'maxTokens' | 'expertsPerToken'>,
-  { closing, vocab, layers, experts, context, kvPositions, missing, waiting, maxWaiting }: Capacity,
+  {
+    prompt,
+    maxTokens,
+    expertsPerToken,
+    weight = 1,
+  }: Pick<GenerationRequest, 'prompt' | 'maxTokens' | 'expertsPerToken' | 'weight'>,
+  capacity: Capacity,
 ): GenerationError | undefined {
+  const { closing, vocab, layers, experts, context, kvPositions, missing } = capacity;
   if (closing) return fault('shutting_down', 'the server is shutting down');
   if (prompt.length === 0) return fault('invalid_request', 'the prompt has no tokens');
   if (maxTokens < 0) return fault('invalid_request', 'max_tokens must be at least 0');
@@ -45,8 +53,19 @@ export function refusal(
     );
   }
   if (missing.length > 0) return notReady(missing);
-  if (waiting >= maxWaiting) {
-    return fault('queue_full', `${maxWaiting} requests are waiting already`, { retryAfterMs: 1000 });
-  }
-  return undefined;
+  return queueFull(capacity, weight);
+}
+
+/** However many ask, each owner leaves room for others: it may have as much of the queue as is still free (by weight, times). */
+function queueFull(
+  { waiting, maxWaiting, ownWaiting = 0 }: Capacity,
+  weight: number,
+): GenerationError | undefined {
+  const free = maxWaiting - waiting;
+  if (free > 0 && ownWaiting < weight * free) return undefined;
+  const message =
+    free > 0
+      ? `${ownWaiting} requests of this key are waiting already; the rest of the queue is kept for others`
+      : `${maxWaiting} requests are waiting already`;
+  return fault('queue_full', message, { retryAfterMs: 1000 });
 }

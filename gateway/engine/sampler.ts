@@ -36,13 +36,22 @@ export function sample(input: SampleInput): Sampled {
   const { logits, settings, position, constraint, picker = plainPicker, logprobs } = input;
   const model = logprobs === undefined ? undefined : describe(logits, logprobs);
   adjust(input);
-  for (const id of input.barred ?? []) logits[id] = Number.NEGATIVE_INFINITY;
   constraint?.allow(logits);
+  bar(logits, input.barred);
   const id =
     settings.temperature === 0
       ? picker.likeliest(logits)
       : picker.draw(logits, settings, uniform(settings.seed, settings.choice, position));
   return model === undefined ? { id } : { id, logprob: model.logprobOf(id), top: model.top };
+}
+
+/** A constraint goes before: what is the only way on is not barred. */
+function bar(logits: Float32Array, ids: readonly number[] = []): void {
+  if (ids.length === 0) return;
+  const before = ids.map((id) => logits[id]!);
+  for (const id of ids) logits[id] = Number.NEGATIVE_INFINITY;
+  if (logits.some((logit) => logit > Number.NEGATIVE_INFINITY)) return;
+  for (const [i, id] of ids.entries()) logits[id] = before[i]!;
 }
 
 /** Penalties and bias, on the logits; repetition as in CTRL (arXiv 1909.05858), the others as OpenAI defines them. */

@@ -5,9 +5,10 @@
 // ids and none computed, C decodes. Rows: A 1, B 4 of 7 (3 are left, not 1), C 1:
 //   planStep(…).spans = [{ sequence: A, start: 9, count: 1 }, { sequence: B, start: 0, count: 4 }, { sequence: C, … }]
 import type { BlockPool, BlockTable } from './blocks.ts';
+import { givesWay, type Tenant } from './places.ts';
 
 /** What the scheduler knows of a running sequence. */
-export interface Progress {
+export interface Progress extends Tenant {
   promptLength: number;
   /** Ids known: prompt and generated. */
   length: number;
@@ -15,6 +16,8 @@ export interface Progress {
   computed: number;
   /** Ids guessed to follow, to be verified in one step with the next. */
   drafts: readonly number[];
+  /** Number of the step that computed it last. */
+  stepped: number;
   table: BlockTable;
 }
 
@@ -41,32 +44,72 @@ export interface StepPlan<T extends Progress> {
   preempted: T[];
 }
 
+/** What an owner may have of a step. */
+export interface Part {
+  /** Rows of those that generate, guesses among them. */
+  rows: number;
+  /** Rows that catch up. */
+  prefillRows: number;
+}
+
 /**
- * Every decoding sequence gets its row and its drafts; those that catch up share the budget. In order of arrival; tables
- * are grown to hold the rows. Where no block is left the latest arrival gives way: the first always gets on.
+ * Every decoding sequence gets its row and its drafts; those that catch up share the budget. Where owners have parts, each
+ * owner's share its part. In order of arrival; tables are grown to hold the rows. Where no block is left one gives way
+ * (places.ts): the first always gets on.
  */
 export function planStep<T extends Progress>(
   running: readonly T[],
   pool: BlockPool,
   limits: StepLimits,
+  parts?: ReadonlyMap<string, Part>,
 ): StepPlan<T> {
-  const chunks = planChunks(running, limits);
-  const spans: Planned<T>[] = [];
-  const preempted: T[] = [];
-  let staying = running.length;
-  for (let at = 0; at < staying; at++) {
-    const sequence = running[at]!;
+  const rows = parts === undefined ? planOwner(running, limits) : planOwners(running, limits, parts);
+  const spans = new Map<T, Planned<T>>();
+  const preempted = new Set<T>();
+  for (const sequence of running) {
     const start = sequence.computed;
-    const count = chunks.get(sequence) ?? 1 + sequence.drafts.length;
-    if (count === 0) continue;
-    while (!pool.grow(sequence.table, start + count) && staying > at) {
-      const victim = running[--staying]!;
+    const count = rows.get(sequence) ?? 0;
+    while (count > 0 && !preempted.has(sequence) && !pool.grow(sequence.table, start + count)) {
+      const victim = givesWay(running.filter((each) => !preempted.has(each))) ?? sequence;
       pool.release(victim.table);
-      preempted.push(victim);
+      preempted.add(victim);
+      spans.delete(victim);
     }
-    if (staying > at) spans.push({ sequence, start, count });
+    if (count > 0 && !preempted.has(sequence)) spans.set(sequence, { sequence, start, count });
   }
-  return { spans, preempted };
+  return { spans: [...spans.values()], preempted: [...preempted] };
+}
+
+function planOwners<T extends Progress>(
+  running: readonly T[],
+  { minPrefillRows }: StepLimits,
+  parts: ReadonlyMap<string, Part>,
+): Map<Progress, number> {
+  const byOwner = Map.groupBy(running, ({ owner }) => owner);
+  return new Map(
+    [...byOwner].flatMap(([owner, own]) => {
+      const { rows, prefillRows } = parts.get(owner) ?? { rows: 0, prefillRows: 0 };
+      return [...planOwner(own, { prefillRows, minPrefillRows }, rows)];
+    }),
+  );
+}
+
+/** Rows of each; where there are not enough for all that generate, those go first that waited longest. */
+function planOwner(
+  running: readonly Progress[],
+  limits: StepLimits,
+  most = Number.POSITIVE_INFINITY,
+): Map<Progress, number> {
+  const rows = limits.prefillRows > 0 ? planChunks(running, limits) : new Map<Progress, number>();
+  const decoding = generating(running, limits.minPrefillRows);
+  if (most < Number.POSITIVE_INFINITY) decoding.sort((a, b) => a.stepped - b.stepped);
+  let given = 0;
+  for (const sequence of decoding) {
+    if (given >= most) break;
+    rows.set(sequence, 1 + sequence.drafts.length);
+    given += 1 + sequence.drafts.length;
+  }
+  return rows;
 }
 
 /** Those that do nothing but generate: a row each, and their drafts. */
@@ -100,7 +143,7 @@ function planChunks(
  * Rows before the sequence decodes: of its prompt, and of its answer if it lost its KV memory. A device that computes a
  * single query otherwise than two gets generated positions one by one, as it did at first.
  */
-function rowsToCatchUp({ promptLength, length, computed }: Progress, least: number): number {
+export function rowsToCatchUp({ promptLength, length, computed }: Progress, least: number): number {
   if (computed < promptLength) return (least > 1 ? promptLength : length) - computed;
   return least === 1 && length - computed > 1 ? length - computed : 0;
 }

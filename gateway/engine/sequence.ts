@@ -1,8 +1,15 @@
 // One running answer: its ids, how far they are computed, what the sampler must remember. Knows no device.
 import type { Rung } from '../../router/ladder.ts';
-import { type Constraint, compileConstraint } from '../constraints/constraint.ts';
+import type { Constraint } from '../constraints/constraint.ts';
 import type { BlockTable } from './blocks.ts';
-import type { DegradedHops, GenerationPart, GenerationRequest, PromptLogprob, Route } from './messages.ts';
+import type {
+  Began,
+  DegradedHops,
+  GenerationPart,
+  GenerationRequest,
+  PromptLogprob,
+  Route,
+} from './messages.ts';
 import type { Sampled } from './sampler.ts';
 import { Speculation } from './speculation.ts';
 
@@ -34,20 +41,44 @@ export class Sequence {
   scored = 1;
   /** Ids guessed to follow; verified and dropped in the next step. */
   drafts: readonly number[] = [];
+  /** Number of the step that computed it last. */
+  stepped = 0;
   /** Set when nobody wants the answer any more, or it failed. */
   ended = false;
   /** Times that something stood in for an expert. */
   readonly degraded = new Map<Rung, number>();
   readonly #speculation = new Speculation();
+  readonly #askedAt = performance.now();
+  /** When it was let in for the first time. */
+  #admittedAt: number | undefined;
+  /** It was told how long the answer took to begin. */
+  #begun = false;
   readonly #emit: (part: GenerationPart) => void;
 
-  constructor(name: number, request: GenerationRequest, emit: (part: GenerationPart) => void) {
+  constructor(
+    name: number,
+    request: GenerationRequest,
+    emit: (part: GenerationPart) => void,
+    constraint?: Constraint,
+  ) {
     this.name = name;
     this.request = request;
-    this.constraint = request.constraint && compileConstraint(request.constraint);
+    this.constraint = constraint;
     this.ids = Array.from(request.prompt);
     this.seen = new Set(request.prompt);
     this.#emit = emit;
+  }
+
+  get owner(): string {
+    return this.request.owner ?? '';
+  }
+
+  get weight(): number {
+    return this.request.weight ?? 1;
+  }
+
+  get priority(): number {
+    return this.request.priority ?? 0;
   }
 
   get promptLength(): number {
@@ -56,6 +87,13 @@ export class Sequence {
 
   get length(): number {
     return this.ids.length;
+  }
+
+  /** It has its place and its KV memory, `computed` positions of it known already. */
+  admitted(computed: number): void {
+    this.computed = computed;
+    this.cached ??= computed;
+    this.#admittedAt ??= performance.now();
   }
 
   /** Rows of the span whose logits tell the log-probability of a prompt token that was not told yet. */
@@ -104,7 +142,7 @@ export class Sequence {
   /** Stop ids that may not come yet. */
   get barred(): readonly number[] {
     const { minTokens = 0, stopIds } = this.request;
-    return this.constraint === undefined && this.answerLength < minTokens ? stopIds : [];
+    return this.answerLength < minTokens ? stopIds : [];
   }
 
   /** Takes a sampled token: tells it, and ends the answer where it must end. */
@@ -124,8 +162,10 @@ export class Sequence {
       ...(digest !== undefined && { digest }),
       ...(route !== undefined && { route }),
       ...this.#hops(),
+      ...this.#began(),
     });
-    if (this.answerLength >= this.request.maxTokens) this.#finish('length');
+    if (this.constraint?.finished === true) this.#finish('stop');
+    else if (this.answerLength >= this.request.maxTokens) this.#finish('length');
   }
 
   fail(error: (GenerationPart & { type: 'error' })['error']): void {
@@ -144,7 +184,17 @@ export class Sequence {
       completionTokens: this.answerLength,
       cachedTokens: this.cached ?? 0,
       ...this.#hops(),
+      ...this.#began(),
     });
+  }
+
+  /** With the first part of the answer only. */
+  #began(): { began?: Began } {
+    if (this.#begun) return {};
+    this.#begun = true;
+    const now = performance.now();
+    const admittedAt = this.#admittedAt ?? now;
+    return { began: { queuedMs: admittedAt - this.#askedAt, prefillMs: now - admittedAt } };
   }
 
   #hops(): { degradedHops?: DegradedHops } {

@@ -15,6 +15,10 @@ const GUESS = 0.5;
 const FORGETS = 0.002;
 /** A row costs at least this share of a step. */
 const LEAST = 0.01;
+/** A step of so many rows costs their number to this power, where nothing better is known. */
+const POWER = 0.7;
+/** A step that takes longer than its like did tells so much of steps of other sizes: the machine may be slower now. */
+const ALONG = 0.5;
 
 export interface StepCost {
   /** Sequences that generate: a row each. */
@@ -27,9 +31,14 @@ export interface StepCost {
   ms: number;
 }
 
+interface PlainStep {
+  rows: number;
+  ms: number;
+}
+
 export class StepCosts {
-  /** Milliseconds of a step without prompts and guesses, by the power of two that the number of sequences reaches. */
-  readonly #plain = new Map<number, number>();
+  /** Steps without prompts and guesses, by the power of two that the number of sequences reaches. */
+  readonly #plain = new Map<number, PlainStep>();
   /** Milliseconds of a prompt's row: where only prompts were computed, and beside those that generate. */
   #alone: number | undefined;
   #beside: number | undefined;
@@ -39,7 +48,7 @@ export class StepCosts {
   learn({ generating, promptRows, guesses, ms }: StepCost): void {
     if (generating + promptRows === 0) return;
     if (promptRows === 0 && guesses === 0) {
-      this.#plain.set(sizeOf(generating), follow(this.#plain.get(sizeOf(generating)), ms));
+      this.#learnPlain(generating, ms);
       if (this.#guess !== undefined) this.#guess = follow(this.#guess, (GUESS * ms) / generating, FORGETS);
     } else if (generating === 0) {
       this.#alone = follow(this.#alone, ms / promptRows);
@@ -51,6 +60,30 @@ export class StepCosts {
       else if (promptRows === 0)
         this.#guess = follow(this.#guess ?? (GUESS * plain) / generating, rest(guesses));
     }
+  }
+
+  /**
+   * Milliseconds of a step with so many rows of sequences that generate; grows with them, and less than they do. Before
+   * the first step: of no unit.
+   */
+  stepMs(rows: number): number {
+    if (rows === 0) return 0;
+    let below: PlainStep | undefined;
+    let above: PlainStep | undefined;
+    for (const known of this.#plain.values()) {
+      if (known.rows <= rows && (below === undefined || known.rows > below.rows)) below = known;
+      if (known.rows >= rows && (above === undefined || known.rows < above.rows)) above = known;
+    }
+    const from = below ?? above ?? { rows: 1, ms: 1 };
+    const to = below === undefined ? from : (above ?? from);
+    if (to.rows === from.rows) return from.ms * (rows / from.rows) ** POWER;
+    // A straight line flatters sizes between two that were seen: so they are tried, and then known.
+    return from.ms + (Math.max(to.ms - from.ms, 0) * (rows - from.rows)) / (to.rows - from.rows);
+  }
+
+  /** Milliseconds of a prompt's row beside those that generate; 0 before that is known. */
+  get promptRowMs(): number {
+    return this.#besideMs() ?? 0;
   }
 
   /** Prompt rows that take `share` (0 to 1) of a step beside so many that generate; undefined before that is known. */
@@ -68,6 +101,16 @@ export class StepCosts {
     return (this.#guess * generating) / plain;
   }
 
+  #learnPlain(generating: number, ms: number): void {
+    const size = sizeOf(generating);
+    const known = this.#plain.get(size);
+    if (known !== undefined) {
+      const change = follow(1, ms / this.stepMs(generating), MEMORY * ALONG);
+      for (const other of this.#plain.values()) if (other !== known) other.ms *= change;
+    }
+    this.#plain.set(size, { rows: follow(known?.rows, generating), ms: follow(known?.ms, ms) });
+  }
+
   #besideMs(): number | undefined {
     return this.#beside ?? (this.#alone === undefined ? undefined : BESIDE * this.#alone);
   }
@@ -79,7 +122,7 @@ export class StepCosts {
     for (const known of this.#plain.keys()) {
       if (nearest === undefined || Math.abs(known - size) < Math.abs(nearest - size)) nearest = known;
     }
-    return nearest === undefined ? undefined : this.#plain.get(nearest);
+    return nearest === undefined ? undefined : this.#plain.get(nearest)?.ms;
   }
 }
 

@@ -28,7 +28,8 @@ async function key(...args: string[]) {
 }
 
 test('create prints the key once and keeps its hash, list shows the limits, revoke takes it out', async () => {
-  const made = await key('create', 'alice', '--rpm', '60', '--tpm', '40000', '--admin', '--file', file);
+  const limits = ['--rpm', '60', '--tpm', '40000', '--weight', '3', '--admin'];
+  const made = await key('create', 'alice', ...limits, '--file', file);
   expect(made.code).toBe(0);
   expect(made.stdout).toMatch(/^eg-[\w-]{43}\n$/);
   const text = await readFile(file, 'utf8');
@@ -37,11 +38,14 @@ test('create prints the key once and keeps its hash, list shows the limits, revo
     name: 'alice',
     rpm: 60,
     tpm: 40_000,
+    weight: 3,
     admin: true,
   });
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   const listed = await key('list', '--file', file);
-  expect(listed.stdout).toMatch(/^name +rpm +tpm +concurrency +admin +created\nalice +60 +40000 +- +yes +\d/);
+  expect(listed.stdout).toMatch(
+    /^name +rpm +tpm +concurrency +weight +admin +created\nalice +60 +40000 +- +3 +yes +\d/,
+  );
   expect((await key('revoke', 'alice', '--file', file)).code).toBe(0);
   expect(await names()).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileConstraint } from '../../../gateway/constraints/constraint.ts';
+import { AllowedIds } from '../../../gateway/constraints/constraint.ts';
 import type { SamplingSettings } from '../../../gateway/engine/messages.ts';
 import { uniform } from '../../../gateway/engine/random.ts';
 import { sample } from '../../../gateway/engine/sampler.ts';
@@ -78,7 +78,7 @@ describe('the sampler', () => {
   });
 
   it('takes only what a constraint allows', () => {
-    const constraint = compileConstraint({ type: 'ids', ids: [0, 2] });
+    const constraint = new AllowedIds([0, 2]);
     const input = {
       settings: greedy,
       position: 0,

@@ -10,11 +10,13 @@ interface Named extends Progress {
 const none = () => ({ blocks: [], known: 0, prefix: 0 });
 const roomy = () => new BlockPool({ count: 10_000, size: 4 });
 
+const alone = { owner: '', weight: 1, stepped: 0 };
+
 const decoding = (name: string, length: number, drafts: number[] = []): Named => {
-  return { name, promptLength: length - 1, length, computed: length - 1, drafts, table: none() };
+  return { name, promptLength: length - 1, length, computed: length - 1, drafts, table: none(), ...alone };
 };
 const waiting = (name: string, promptLength: number): Named => {
-  return { name, promptLength, length: promptLength, computed: 0, drafts: [], table: none() };
+  return { name, promptLength, length: promptLength, computed: 0, drafts: [], table: none(), ...alone };
 };
 
 function plan(running: Named[], prefillRows: number, minPrefillRows: number, pool = roomy()) {
@@ -73,6 +75,45 @@ describe('planning a step', () => {
     expect(plan(running, 4, 1, pool)).toEqual({ rows: [['A', 4, 1]], preempted: ['C', 'B'] });
     expect(running.map(({ table }) => table.blocks.length)).toEqual([2, 0, 0]);
     expect(pool.available).toBe(1);
+  });
+
+  it('gives each owner its part: rows to those that waited longest, prompts as if it were alone', () => {
+    const of = (owner: string, sequence: Named, stepped = 0): Named => ({ ...sequence, owner, stepped });
+    const running = [
+      of('a', decoding('A', 5)),
+      of('b', decoding('B1', 5), 9),
+      of('b', decoding('B2', 5), 7),
+      of('b', decoding('B3', 5), 8),
+      of('b', waiting('P', 50)),
+      of('c', decoding('C', 5)),
+    ];
+    const parts = new Map([
+      ['a', { rows: 1, prefillRows: 0 }],
+      ['b', { rows: 2, prefillRows: 6 }],
+    ]);
+    const limits = { prefillRows: 20, minPrefillRows: 2 };
+    const { spans } = planStep(running, roomy(), limits, parts);
+    expect(spans.map(({ sequence, count }) => [sequence.name, count])).toEqual([
+      ['A', 1],
+      ['B2', 1],
+      ['B3', 1],
+      ['P', 6],
+    ]);
+  });
+
+  it('takes blocks from the owner that has most, from what it was to compute in this step as well', () => {
+    const pool = new BlockPool({ count: 4, size: 4 });
+    const running = ['B1', 'B2', 'A'].map((name) => ({ ...decoding(name, 4), owner: name[0]! }));
+    for (const { table, computed } of running) pool.grow(table, computed);
+    running[2] = { ...running[2]!, length: 9, computed: 8 };
+    pool.grow(running[2].table, 8);
+    expect(plan(running, 4, 1, pool)).toEqual({
+      rows: [
+        ['B1', 3, 1],
+        ['A', 8, 1],
+      ],
+      preempted: ['B2'],
+    });
   });
 
   it('computes every position once, in order, in chunks that are never too short, and always gets on', () => {

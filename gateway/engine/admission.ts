@@ -1,0 +1,135 @@
+// Who waits, who runs, and who holds which blocks of KV memory: lets sequences in, and takes them out. Knows no step.
+import { rungLevel } from '../../router/ladder.ts';
+import { BlockPool } from './blocks.ts';
+import type { Counters } from './counters.ts';
+import type { EngineSettings } from './engine-options.ts';
+import { notReady } from './faults.ts';
+import type { ForwardModel } from './forward.ts';
+import { makesRoom, nextIn } from './places.ts';
+import type { Sequence } from './sequence.ts';
+
+export interface AdmissionOptions {
+  model: Pick<ForwardModel, 'dense' | 'fleet'>;
+  settings: Pick<EngineSettings, 'kvMemory' | 'maxSequences'>;
+  counters: Counters;
+}
+
+export class Admission {
+  /** In the order of the queue. */
+  readonly waiting: Sequence[] = [];
+  /** In order of arrival. */
+  readonly running: Sequence[] = [];
+  readonly pool: BlockPool;
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    const { dense } = options.model;
+    const { blockSize, blockBytes } = dense.kv;
+    this.#options = options;
+    this.pool = new BlockPool({ count: Math.floor(options.settings.kvMemory / blockBytes), size: blockSize });
+    dense.allocate(this.pool.count);
+  }
+
+  /** Behind all of its priority; those that gave way for others (they ran before) stay in front. */
+  queue(sequence: Sequence): void {
+    const at = this.waiting.findIndex((other) => {
+      return other.cached === undefined && other.priority > sequence.priority;
+    });
+    this.waiting.splice(at < 0 ? this.waiting.length : at, 0, sequence);
+  }
+
+  /** Lets in, owner by owner (places.ts), those whose known ids have room. */
+  admit(): void {
+    const { fleet } = this.#options.model;
+    if (this.running.length === 0) fleet.settleClasses();
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      if (!fleet.readyFor(rungLevel(next.request.degrade))) {
+        next.fail(notReady(fleet.missing()));
+        this.waiting.splice(this.waiting.indexOf(next), 1);
+      } else if (!this.#enter(next)) return;
+    }
+  }
+
+  /** Takes ended sequences out of both lists and frees their KV. */
+  leave(): void {
+    remove(this.waiting, (sequence) => sequence.ended);
+    for (const sequence of remove(this.running, (each) => each.ended)) {
+      this.pool.release(sequence.table);
+      this.#options.model.dense.close(sequence.name);
+    }
+  }
+
+  /**
+   * Whose blocks were taken for others: they wait again, before all others, and compute their ids once more when they are
+   * back, or find them known still.
+   */
+  giveWay(sequences: readonly Sequence[]): void {
+    for (const sequence of sequences) {
+      this.#options.counters.preempted_sequences++;
+      this.#options.model.dense.close(sequence.name);
+      this.running.splice(this.running.indexOf(sequence), 1);
+      sequence.computed = 0;
+      sequence.drafts = [];
+      this.waiting.unshift(sequence);
+    }
+  }
+
+  #next(): Sequence | undefined {
+    return nextIn(
+      this.waiting.filter((sequence) => !this.#isAwaitingPrompt(sequence)),
+      this.running,
+    );
+  }
+
+  /** Whether another computes its prompt just now, or is about to. */
+  #isAwaitingPrompt({ request, promptLength }: Sequence): boolean {
+    const { sharesPromptOf: id } = request;
+    if (id === undefined || !this.#options.model.dense.kv.shared || promptLength <= this.pool.size)
+      return false;
+    const computing = this.running.some((each) => each.request.id === id && each.computed < promptLength);
+    return computing || this.waiting.some((each) => each.request.id === id);
+  }
+
+  /** False where it must wait. */
+  #enter(next: Sequence): boolean {
+    const { model, settings, counters } = this.#options;
+    const { dense, fleet } = model;
+    if (this.running.length >= settings.maxSequences && !this.#makeRoom(next)) return false;
+    const { cacheSalt = '', expertsPerToken = [], promptLogprobs } = next.request;
+    // The last id is always computed: its logits are wanted. A device that does not share blocks finds none known, and
+    // who wants the prompt's own logits computes all of it.
+    const limit = dense.kv.shared && promptLogprobs === undefined ? next.length - 1 : 0;
+    // What was computed while a shard answered wrongly is not found again once that shard has been cordoned.
+    const salt = `${cacheSalt}/${fleet.counters.cordons}/${expertsPerToken}`;
+    const table = this.pool.open(next.ids, { limit, salt });
+    while (!this.pool.grow(table, next.length)) {
+      if (this.#makeRoom(next)) continue;
+      this.pool.release(table);
+      return false;
+    }
+    this.waiting.splice(this.waiting.indexOf(next), 1);
+    next.table = table;
+    next.salt = salt;
+    next.admitted(table.known * this.pool.size);
+    counters.cached_prompt_tokens += next.computed;
+    dense.open(next.name);
+    this.running.push(next);
+    return true;
+  }
+
+  /** One of an owner that has more than its share gives way, where there is one. */
+  #makeRoom(next: Sequence): boolean {
+    const victim = makesRoom(next, this.running, this.waiting);
+    if (victim === undefined) return false;
+    this.pool.release(victim.table);
+    this.giveWay([victim]);
+    return true;
+  }
+}
+
+/** Removes and returns the items that match. */
+function remove<T>(list: T[], matches: (item: T) => boolean): T[] {
+  const removed = list.filter(matches);
+  if (removed.length > 0) list.splice(0, list.length, ...list.filter((item) => !matches(item)));
+  return removed;
+}

@@ -1,0 +1,178 @@
+// How one step is divided between owners of sequences, so that each gets on at least as fast as with its part of the
+// engine's time to itself, and batches are cut no further than that takes. Pure: no clock, no sequence.
+//
+// Worked example, weights 1: a step of n rows takes 2 + n ms; A has 1 row (3 ms alone), B has 100 (102 ms alone). A may be
+// slowed to half: 6 ms a step, so 4 rows, of which 1 is A's and 3 are B's:
+//   divide([{ …, rows: 1 }, { …, rows: 100 }], …).rows = [1, 3]
+// B then gets 0.5 rows/ms where alone it has 0.98. What rounding gives to one too much is in the lags, and comes back.
+
+/** What an owner would have in a step of its own, and how it stands. */
+export interface Demand {
+  weight: number;
+  /** Milliseconds of work alone that it is behind its part of the time; below 0: ahead. */
+  lag: number;
+  /** Rows of those that generate. */
+  rows: number;
+  /** Rows that its prompts have left. */
+  prompts: number;
+}
+
+export interface Division {
+  /** `[owners]`, of those that generate. */
+  rows: number[];
+  /** Of the step's time, the part that is for prompts: 0 to 1. */
+  promptShare: number;
+  /** `[owners]`, of that part; they add up to 1 where it is not 0. */
+  prompts: number[];
+}
+
+export interface Prices {
+  /** Milliseconds of a step with so many rows of sequences that generate; grows, and is 0 for 0. */
+  stepMs: (rows: number) => number;
+  /** Of the time of an owner, how much its prompts may take while others of it generate. */
+  prefillShare: number;
+}
+
+/**
+ * No step takes longer than leaves everyone its part, by the predicted times. Where batches that small would cost the
+ * others more a row than they pay alone, one larger step is made, and who lags behind afterwards is alone in the next
+ * ones until it has caught up.
+ */
+export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Prices): Division {
+  const shares = sharesOf(demands);
+  const bound = demands.map(({ rows, prompts }) => (prompts === 0 ? 0 : rows === 0 ? 1 : prefillShare));
+  const forPrompts = dot(shares, bound);
+  const prompts = bound.map((part, i) => (forPrompts === 0 ? 0 : (part * shares[i]!) / forPrompts));
+  const total = sum(demands.map(({ rows }) => rows));
+  if (total === 0 || forPrompts === 1)
+    return { rows: demands.map(({ rows }) => rows), promptShare: 1, prompts };
+
+  // How long the step may take before each falls behind.
+  const patience = demands.map(({ rows, lag }, i) =>
+    rows === 0 ? Number.POSITIVE_INFINITY : (stepMs(rows) - lag) / (shares[i]! * (1 - bound[i]!)),
+  );
+  const limitMs = Math.min(...patience);
+  const lagging = demands.map(({ rows, lag }) => rows > 0 && lag > 0);
+  const anyLags = lagging.includes(true);
+  const core = anyLags ? lagging : patience.map((ms) => ms === limitMs);
+  const count = batchOf(demands, core, { limitMs: (1 - forPrompts) * limitMs, anyLags, stepMs });
+  const decodeMs = stepMs(count);
+  const fullMs = (forPrompts / (1 - forPrompts)) * decodeMs;
+  // Prompts wait while others catch up. What those have lost who have nothing else comes on top later, up to as much again.
+  const lostMs = sum(demands.map(({ rows, lag }) => (rows === 0 ? Math.max(lag, 0) : 0)));
+  const promptMs = anyLags
+    ? Math.min(Math.max(limitMs - decodeMs, 0), fullMs)
+    : fullMs + Math.min(lostMs, fullMs);
+  return {
+    rows: fill(demands, { core, count, shares, stepMs }),
+    promptShare: promptMs / (promptMs + decodeMs),
+    prompts,
+  };
+}
+
+/** What each owner had of a step. */
+export interface Had {
+  rows: number;
+  promptRows: number;
+}
+
+/** The lags after a step in which each had so much; an owner keeps no more of a lead than one step of its own. */
+export function settle(
+  demands: readonly Demand[],
+  had: readonly Had[],
+  { stepMs, promptRowMs }: { stepMs: Prices['stepMs']; promptRowMs: number },
+): number[] {
+  const shares = sharesOf(demands);
+  const promptRows = sum(had.map((each) => each.promptRows));
+  const tookMs = stepMs(sum(had.map(({ rows }) => rows))) + promptRows * promptRowMs;
+  const most = Math.max(stepMs(sum(demands.map(({ rows }) => rows))), tookMs);
+  return demands.map(({ lag, rows }, i) => {
+    const { rows: hadRows, promptRows: hadPrompts } = had[i]!;
+    const aloneMs = rows === 0 ? 0 : Math.min(1, hadRows / rows) * stepMs(rows);
+    const next = lag + shares[i]! * tookMs - aloneMs - hadPrompts * promptRowMs;
+    return Math.min(Math.max(next, -(rows === 0 ? most : stepMs(rows))), most);
+  });
+}
+
+/** Rows of the step: those of `core`, and of the others what time allows. */
+function batchOf(
+  demands: readonly Demand[],
+  core: readonly boolean[],
+  { limitMs, anyLags, stepMs }: { limitMs: number; anyLags: boolean; stepMs: Prices['stepMs'] },
+): number {
+  const own = sum(demands.map(({ rows }, i) => (core[i] ? rows : 0)));
+  const others = demands.filter(({ rows }, i) => !core[i] && rows > 0);
+  const total = own + sum(others.map(({ rows }) => rows));
+  let count = own;
+  while (count < total && stepMs(count + 1) <= limitMs) count++;
+  if (count === total) return total;
+  const alone = sum(others.map(({ rows }) => stepMs(rows))) / (total - own);
+  const worth = (rows: number) => stepMs(rows) - stepMs(own) <= alone * (rows - own);
+  if (count > own && worth(count)) return count;
+  if (anyLags) return own;
+  for (count = Math.max(count, own + 1); count < total && !worth(count); ) count++;
+  return count;
+}
+
+/** Row by row to the one that would be furthest behind. */
+function fill(
+  demands: readonly Demand[],
+  {
+    core,
+    count,
+    shares,
+    stepMs,
+  }: { core: readonly boolean[]; count: number; shares: readonly number[]; stepMs: Prices['stepMs'] },
+): number[] {
+  const given = demands.map(({ rows }, i) => (core[i] ? rows : 0));
+  const rowMs = demands.map(({ rows }) => (rows === 0 ? 0 : stepMs(rows) / rows));
+  for (let left = count - sum(given); left > 0; left--) {
+    let first: number | undefined;
+    let behind = Number.NEGATIVE_INFINITY;
+    for (const [i, { rows, lag }] of demands.entries()) {
+      const behindBy = (lag - given[i]! * rowMs[i]!) / shares[i]!;
+      if (given[i]! < rows && behindBy > behind) [first, behind] = [i, behindBy];
+    }
+    if (first === undefined) break;
+    given[first]!++;
+  }
+  return given;
+}
+
+/**
+ * `[owners]`, a budget of prompt rows by each one's part of it: who has fewer left leaves the rest to the others, who
+ * would get less than `least` gets none. The one that lags most is asked first.
+ */
+export function promptRows(
+  demands: readonly Demand[],
+  { parts, budget, least }: { parts: readonly number[]; budget: number; least: number },
+): number[] {
+  const rows = demands.map(() => 0);
+  const order = [...demands.keys()].filter((i) => demands[i]!.prompts > 0);
+  order.sort((a, b) => demands[b]!.lag - demands[a]!.lag);
+  // As many as can have the least; of them, those with little left first, so that what they leave is the others'.
+  const served = order.slice(0, Math.floor(budget / least));
+  served.sort((a, b) => demands[a]!.prompts / parts[a]! - demands[b]!.prompts / parts[b]!);
+  let left = budget;
+  for (const [at, i] of served.entries()) {
+    const later = served.slice(at + 1);
+    const part = Math.floor((left * parts[i]!) / sum(served.slice(at).map((j) => parts[j]!)));
+    const most = Math.max(least, Math.min(part, left - least * later.length));
+    rows[i] = Math.min(demands[i]!.prompts, most);
+    left -= rows[i]!;
+  }
+  return rows;
+}
+
+function sharesOf(demands: readonly Demand[]): number[] {
+  const total = sum(demands.map(({ weight }) => weight));
+  return demands.map(({ weight }) => weight / total);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return sum(a.map((value, i) => value * (b[i] ?? 0)));
+}

@@ -1,0 +1,196 @@
+// Runs steps: what the scheduler names is computed, by one batch or several in flight, and what follows is sampled. Learns
+// what steps cost. A step that throws fails its sequences, never the process.
+import type { Rows } from '../../model/devices/dense.ts';
+import type { Rung } from '../../router/ladder.ts';
+import { ConstraintFault } from '../constraints/fault.ts';
+import type { Admission } from './admission.ts';
+import type { Counters } from './counters.ts';
+import type { EngineSettings } from './engine-options.ts';
+import { FairShares } from './fair-shares.ts';
+import { callFailed, fault } from './faults.ts';
+import { inTurns } from './floor.ts';
+import type { ForwardModel } from './forward.ts';
+import { cut, grouped, MicroBatches } from './micro-batches.ts';
+import { sampleNext } from './next-tokens.ts';
+import { constraintFailed } from './open-constraint.ts';
+import { generating, type Planned, planStep, type StepLimits } from './scheduler.ts';
+import type { Sequence } from './sequence.ts';
+import { type Due, Step } from './step.ts';
+import { StepCosts } from './step-costs.ts';
+
+/** Prompt rows beside others that generate, in any case. */
+const LEAST_PREFILL = 4;
+/** Of the prompt rows that a step may have, while nothing is known of what they cost. */
+const UNKNOWN = 1 / 8;
+
+export interface StepRunnerOptions {
+  model: ForwardModel;
+  settings: EngineSettings;
+  admission: Admission;
+  counters: Counters;
+}
+
+export class StepRunner {
+  /** Times that something stood in for an expert. */
+  readonly degradedHops: Record<Rung, number> = { class: 0, standby: 0, next_best: 0, pass_through: 0 };
+  readonly #options: StepRunnerOptions;
+  /** For several micro-batches. */
+  readonly #modelInTurns: ForwardModel;
+  readonly #microBatches = new MicroBatches();
+  readonly #costs = new StepCosts();
+  readonly #shares = new FairShares();
+  readonly #logits: Rows[] = [];
+  /** Micro-batches under way. */
+  #steps: readonly Step[] = [];
+  /** The last step, until it is settled. */
+  #ran: { spans: readonly Planned<Sequence>[]; others: readonly Sequence[]; startedAt: number } | undefined;
+
+  constructor(options: StepRunnerOptions) {
+    const { model } = options;
+    this.#options = options;
+    this.#modelInTurns = { ...model, dense: inTurns(model.dense) };
+  }
+
+  /** One step of those that run. */
+  async run(): Promise<void> {
+    try {
+      await this.#run();
+    } catch (cause) {
+      this.#threw(this.#options.admission.running, cause);
+    } finally {
+      this.#steps = [];
+    }
+  }
+
+  /** To be told when all that the step led to is done: its parts are sent, which takes its time too. */
+  settle(): void {
+    if (this.#ran === undefined) return;
+    const { spans, others, startedAt } = this.#ran;
+    this.#ran = undefined;
+    this.#costs.learn({ ...rowsOf(spans, others), ms: performance.now() - startedAt });
+    this.#shares.settle(spans, { costs: this.#costs, others });
+  }
+
+  /** Nothing more is computed for the sequence in the step under way. */
+  unwant(sequence: Sequence): void {
+    for (const step of this.#steps) step.unwant(sequence);
+  }
+
+  async #run(): Promise<void> {
+    const { model, settings, admission } = this.#options;
+    const { running, pool } = admission;
+    const { minPrefillRows } = model.dense;
+    const { prefillShare } = settings;
+    const startedAt = performance.now();
+    const others = generating(running, minPrefillRows);
+    if (settings.speculate && minPrefillRows === 1) {
+      const price = this.#costs.guessPrice(others.length);
+      for (const each of others) each.guess(price);
+    }
+    const limits = (count: number, share: number) => this.#limits(count, share);
+    const parts = this.#shares.parts(running, { costs: this.#costs, prefillShare, minPrefillRows, limits });
+    const { spans, preempted } = planStep(running, pool, limits(others.length, prefillShare), parts);
+    admission.giveWay(preempted);
+    await this.#compute(spans);
+    this.#ran = { spans, others, startedAt };
+  }
+
+  /** While some generate, prompts get as many rows as take their share of the step. */
+  #limits(others: number, share: number): StepLimits {
+    const { prefillRows } = this.#options.settings;
+    const { minPrefillRows } = this.#options.model.dense;
+    const limits = { prefillRows, minPrefillRows };
+    if (others === 0 || share === 1) return limits;
+    const rows = this.#costs.promptRows(others, share) ?? prefillRows * UNKNOWN;
+    const least = Math.max(LEAST_PREFILL, 2 * minPrefillRows);
+    return { ...limits, prefillRows: Math.min(prefillRows, Math.max(least, Math.floor(rows))) };
+  }
+
+  /** The spans as one batch, or as several in flight at once: one computes while others wait for their experts. */
+  async #compute(spans: readonly Planned<Sequence>[]): Promise<void> {
+    const { model, settings, counters } = this.#options;
+    const sequences = spans.length;
+    const count = settings.microBatches ?? this.#microBatches.choose(sequences);
+    const groups = grouped(spans, ({ sequence }) => String(sequence.request.expertsPerToken));
+    const parts = groups.flatMap((group) => cut(group, count));
+    this.#steps = parts.map((part) => new Step(part));
+    const startedAt = performance.now();
+    const idle = performance.eventLoopUtilization();
+    const results = await Promise.allSettled(
+      this.#steps.map(async (step, index) => {
+        const { due } = await step.run(this.#steps.length > 1 ? this.#modelInTurns : model, {
+          logits: (length) => this.#logitsOf(index, length),
+          deadlineMs: settings.callDeadlineMs,
+          trace: `step-${counters.steps}`,
+          onFailed: (sequence, error) => this.#fail(sequence, callFailed(error)),
+          onDegraded: (sequence, rung) => this.#degrade(sequence, rung),
+        });
+        this.#advance(parts[index]!, due); // while the others wait for their experts
+      }),
+    );
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    const idleMs = performance.eventLoopUtilization(idle).idle;
+    const timing = { sequences, batches: results.length, ms: performance.now() - startedAt, idleMs };
+    if (groups.length === 1 && spans.every(({ count: rows }) => rows === 1)) this.#microBatches.learn(timing);
+    counters.steps++;
+    counters.micro_batches += results.length;
+    counters.step_rows += this.#steps.reduce((sum, { rows }) => sum + rows, 0);
+  }
+
+  /** Makes known what the spans have computed, and samples what follows. */
+  #advance(spans: readonly Planned<Sequence>[], due: readonly Due[]): void {
+    const { model, admission, counters } = this.#options;
+    const { kv, picker } = model.dense;
+    for (const { sequence, start, count } of spans) {
+      const { table, ids, computed, promptLength, salt, ended, degraded } = sequence;
+      sequence.stepped = counters.steps;
+      counters.prompt_tokens += Math.max(0, Math.min(start + count, promptLength) - start);
+      // What a stand-in has touched is nobody else's prefix.
+      if (kv.shared && !ended && degraded.size === 0) admission.pool.register(table, ids, computed, salt);
+    }
+    for (const each of due) {
+      try {
+        sampleNext(each, { vocab: model.vocab, picker, counters });
+      } catch (cause) {
+        if (cause instanceof ConstraintFault) this.#fail(each.sequence, constraintFailed(cause));
+        else this.#threw([each.sequence], cause);
+      }
+    }
+  }
+
+  /** Of the micro-batch so numbered: made once, for a row of them may be most of a megabyte. */
+  #logitsOf(index: number, length: number): Rows {
+    const known = this.#logits[index];
+    if (known !== undefined && known.length >= length) return known;
+    const made = new Float32Array(length);
+    this.#logits[index] = made;
+    return made;
+  }
+
+  /** Fails the sequences whose work threw, and no others. */
+  #threw(sequences: readonly Sequence[], cause: unknown): void {
+    this.#options.settings.onFault(cause);
+    const message = cause instanceof Error ? cause.message : String(cause);
+    for (const sequence of sequences) this.#fail(sequence, fault('internal', message));
+  }
+
+  #fail(sequence: Sequence, error: ReturnType<typeof fault>): void {
+    if (sequence.ended) return;
+    this.#options.counters.failed_sequences++;
+    sequence.fail(error);
+    this.unwant(sequence);
+  }
+
+  #degrade({ degraded }: Sequence, rung: Rung): void {
+    degraded.set(rung, (degraded.get(rung) ?? 0) + 1);
+    this.degradedHops[rung]++;
+  }
+}
+
+/** How many rows of each kind the spans have; `others` do nothing but generate. */
+function rowsOf(spans: readonly Planned<Sequence>[], others: readonly Sequence[]) {
+  const rows = (of: readonly Planned<Sequence>[]) => of.reduce((sum, { count }) => sum + count, 0);
+  const known = new Set(others);
+  const own = spans.filter(({ sequence }) => known.has(sequence));
+  return { generating: own.length, guesses: rows(own) - own.length, promptRows: rows(spans) - rows(own) };
+}
