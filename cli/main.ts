@@ -14,6 +14,7 @@ const verbs: Record<string, () => Promise<Command>> = {
   heat: async () => (await import('./heat.ts')).heatCommand(),
   plan: async () => (await import('./plan.ts')).planCommand(),
   key: async () => (await import('./key.ts')).keyCommand(),
+  chat: async () => (await import('./chat.ts')).chatCommand(),
 };
 
 const named = verbs[process.argv[2] ?? ''];

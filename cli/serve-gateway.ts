@@ -6,7 +6,8 @@ import type { Logger } from 'pino';
 import type { Aliases } from '../gateway/api/aliases.ts';
 import { createApi } from '../gateway/api/app.ts';
 import { type ApiServer, serve } from '../gateway/api/serve.ts';
-import { loadTextSide } from '../gateway/api/text-side.ts';
+import { loadTextSide, type TextSide } from '../gateway/api/text-side.ts';
+import { vocabularyOf } from '../gateway/api/vocabulary.ts';
 import type { EngineClient, EngineStatus, Rung } from '../gateway/engine/messages.ts';
 import type { AccessOptions } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
@@ -16,6 +17,7 @@ import { readingReport } from './reading-report.ts';
 import type { ShardProgress } from './shard-process.ts';
 import { onSignals } from './signals.ts';
 import { type Engines, startEngines } from './start-engines.ts';
+import { type OpenTracing, openTracing } from './tracing.ts';
 
 /** What is under way when a signal comes may take so long to end. Milliseconds. */
 const GRACE = 10_000;
@@ -56,6 +58,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
   const { models, host, port, log, stopShards, killShards } = options;
   let engines: Engines | undefined;
   let server: ApiServer | undefined;
+  let tracing: OpenTracing | undefined;
 
   let halting = false;
   const halt = async (code: number) => {
@@ -69,8 +72,10 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     draining = true;
     log.info('draining: requests under way may end; Ctrl-C again ends at once');
     await server?.close(GRACE);
+    const told = tracing?.close();
     await engines?.close(0);
     await stopShards();
+    await told;
     process.exit(0);
   };
   onSignals({
@@ -81,14 +86,22 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
 
   try {
     const startedAt = performance.now();
+    tracing = await openTracing(process.env, log);
     const bar = progressBar({ label: 'loading', format: (units) => `${Math.round(units)} parts` });
     const reading = readingReport({ log });
     const onLoading = (done: number, total: number) => bar.update(done, total);
     const onReading = (done: number, total: number) => reading.update(done, total);
     const shardsOf = await options.startShards({ onLoading, onReading });
+    const texts = new Map<OpenedModel, Promise<TextSide>>();
+    const textOf = (model: OpenedModel) => {
+      const text = texts.get(model) ?? loadTextSide(model.dir);
+      texts.set(model, text);
+      return text;
+    };
     engines = startEngines({
       models,
       shardsOf,
+      vocabularyOf: async (model) => vocabularyOf(await textOf(model), model.vocab),
       device: options.device,
       threads: options.threads,
       engine: options.engine,
@@ -98,7 +111,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
       onReading,
     });
     const loading = engines.started.map(async ({ model, engine }) => {
-      const [client, text] = await Promise.all([engine, loadTextSide(model.dir)]);
+      const [client, text] = await Promise.all([engine, textOf(model)]);
       return { engine: client, ...text, model: servedModel(model) };
     });
     const served = await Promise.all(loading);
@@ -111,6 +124,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
       ...options.access,
       ...(peerAddresses !== undefined && { peerAddresses }),
       ...(degrade !== undefined && { degrade }),
+      ...(tracing !== undefined && { tracing }),
       logger: log,
     });
     server = await serve({ app, host, port });

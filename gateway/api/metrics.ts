@@ -19,6 +19,8 @@ export interface Metrics {
   /** A request ended that the model `id` answered, well or not. */
   modelAnswered(id: string, status: number): void;
   firstToken(endpoint: string, seconds: number): void;
+  /** What this room itself took of a request that an engine was asked for (overhead.ts). */
+  overhead(endpoint: string, seconds: number): void;
   /** Between two tokens of one choice. */
   nextToken(endpoint: string, seconds: number): void;
   tokens(prompt: number, generated: number): void;
@@ -32,6 +34,11 @@ export interface Metrics {
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const TOKEN_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 5];
+/** Fine about the 2 ms that an ordinary request should stay below. */
+const OVERHEAD_SECONDS = [
+  0.0001, 0.00025, 0.0005, 0.00075, 0.001, 0.00125, 0.0015, 0.00175, 0.002, 0.0025, 0.003, 0.004, 0.006, 0.01,
+  0.025, 0.05, 0.1, 0.25, 1, 5,
+];
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -60,6 +67,11 @@ export function createMetrics(): Metrics {
     'expertgrid_time_to_first_token_seconds',
     'From request to first token',
     SECONDS,
+  );
+  const overhead = histogram(
+    'expertgrid_api_overhead_seconds',
+    'Of a request that an engine was asked for, the time outside the engine',
+    OVERHEAD_SECONDS,
   );
   const nextToken = histogram(
     'expertgrid_inter_token_latency_seconds',
@@ -112,6 +124,7 @@ export function createMetrics(): Metrics {
     },
     modelAnswered: (model, status) => modelRequests.inc({ model, status: String(status) }),
     firstToken: (endpoint, seconds) => firstToken.observe({ endpoint }, seconds),
+    overhead: (endpoint, seconds) => overhead.observe({ endpoint }, seconds),
     nextToken: (endpoint, seconds) => nextToken.observe({ endpoint }, seconds),
     tokens(promptTokens, generatedTokens) {
       prompt.inc(promptTokens);

@@ -1,11 +1,14 @@
 // What is noted of one request while it runs: for its log line, its metrics and its headers. Holds no text.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { DegradedHops, Rung } from '../engine/messages.ts';
 import type { AnswerEvent } from './answer.ts';
 import type { ApiError } from './errors.ts';
 import type { StoredKey } from './keys.ts';
 import type { Metrics } from './metrics.ts';
+import { GenerationWatch, OverheadClock } from './overhead.ts';
 import type { Exceeded, Turn } from './rate-limits.ts';
+import type { RequestTrace } from './telemetry.ts';
 import type { UsageLine } from './usage-log.ts';
 
 /** A caller's id is taken where it is safe in a header and in a log. */
@@ -33,6 +36,8 @@ export interface RequestRecordOptions {
   metrics: Metrics;
   /** Told what a request that was admitted has used, when it is over. */
   onUsage?: (line: UsageLine) => void;
+  /** Absent: nobody traces. */
+  trace?: RequestTrace;
 }
 
 type EndedChoice = Extract<AnswerEvent, { type: 'finish' }>;
@@ -42,6 +47,8 @@ export class RequestRecord {
   readonly signal: AbortSignal;
   /** The route, once it is known. */
   endpoint = 'unmatched';
+  /** As the caller names it, once that is known. */
+  requestedModel: string | undefined;
   /** Id of the one that answers, once it is known. */
   model: string | undefined;
   /** The answer goes on after the handler has returned; its end settles the record. */
@@ -59,7 +66,11 @@ export class RequestRecord {
   /** What ended the request, where something went wrong. */
   error: ApiError | undefined;
   readonly #options: RequestRecordOptions;
+  /** Runs while the request is neither the engine's nor its reader's to go on with. */
+  readonly clock = new OverheadClock();
   readonly #startedAt = performance.now();
+  readonly #generations: GenerationWatch[] = [];
+  readonly #degradedHops: DegradedHops = {};
   readonly #lastTokenAt = new Map<number, number>();
   /** By choice. */
   readonly #tokensOf = new Map<number, number>();
@@ -79,6 +90,18 @@ export class RequestRecord {
 
   get elapsedMs(): number {
     return performance.now() - this.#startedAt;
+  }
+
+  /** For calls that are made in this request's name; undefined: nobody traces. */
+  get traceparent(): string | undefined {
+    return this.#options.trace?.traceparent;
+  }
+
+  /** Follows the generation of the choice `index`, which is about to begin. */
+  generation(index: number): GenerationWatch {
+    const watch = new GenerationWatch(index, { clock: this.clock, elapsedMs: () => this.elapsedMs });
+    this.#generations.push(watch);
+    return watch;
   }
 
   /** The request counts against its key's limits; `refusal` makes the error of one that does not allow it. */
@@ -116,18 +139,23 @@ export class RequestRecord {
   choiceEnded({ index, reason, usage }: EndedChoice): void {
     this.#reasons.add(reason);
     if (usage.cachedTokens !== undefined) this.cachedTokens = (this.cachedTokens ?? 0) + usage.cachedTokens;
+    for (const [rung, hops = 0] of Object.entries(usage.degradedHops ?? {}) as [Rung, number][]) {
+      this.#degradedHops[rung] = (this.#degradedHops[rung] ?? 0) + hops;
+    }
     const more = usage.completionTokens - (this.#tokensOf.get(index) ?? 0);
     this.completionTokens += more;
     this.#turn?.turn.generated(more);
   }
 
-  /** The request is over: one log line, and the metrics. */
+  /** The request is over: one log line, the metrics, and its trace. */
   settle(status: number): void {
-    const { method, path, logger, metrics } = this.#options;
+    const { method, path, logger, metrics, trace } = this.#options;
     const durationMs = this.elapsedMs;
+    const apiMs = this.#generations.length > 0 ? this.clock.ms : undefined;
     this.#turn?.turn.end();
     this.#tellUsage(status, durationMs);
     metrics.requestEnded(this.endpoint, status, durationMs / 1000);
+    if (apiMs !== undefined) metrics.overhead(this.endpoint, apiMs / 1000);
     if (this.model !== undefined) metrics.modelAnswered(this.model, status);
     metrics.tokens(this.promptTokens, this.completionTokens);
     const line = {
@@ -141,13 +169,38 @@ export class RequestRecord {
       completionTokens: this.completionTokens,
       ttftMs: rounded(this.#firstTokenMs),
       durationMs: rounded(durationMs),
+      apiMs: rounded(apiMs),
       finish: this.#reasons.size > 0 ? [...this.#reasons].join(',') : undefined,
       error: this.error?.code ?? this.error?.type,
       err: this.error?.cause,
+      trace: trace?.traceId,
     };
+    const quiet = PROBES.has(this.endpoint) && status < 400;
+    if (!quiet) this.#tellTrace(status, { durationMs, apiMs });
     if (status >= 500) logger.error(line, 'request');
-    else if (PROBES.has(this.endpoint) && status < 400) logger.debug(line, 'request');
+    else if (quiet) logger.debug(line, 'request');
     else logger.info(line, 'request');
+  }
+
+  #tellTrace(status: number, times: { durationMs: number; apiMs: number | undefined }): void {
+    this.#options.trace?.end({
+      requestId: this.id,
+      method: this.#options.method,
+      path: this.#options.path,
+      endpoint: this.endpoint,
+      status,
+      ...times,
+      error: this.error?.code ?? this.error?.type,
+      requestedModel: this.requestedModel ?? this.model,
+      model: this.model,
+      key: this.key?.name,
+      promptTokens: this.promptTokens,
+      completionTokens: this.completionTokens,
+      cachedTokens: this.cachedTokens,
+      degradedHops: this.#degradedHops,
+      finishReasons: [...this.#reasons],
+      generations: this.#generations,
+    });
   }
 
   #tellUsage(status: number, durationMs: number): void {

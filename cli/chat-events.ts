@@ -1,0 +1,26 @@
+// Server-sent events, read: bytes in, the data of each event out. Knows no API.
+
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation, but for ids and names. */
+export class EventReader {
+  readonly #decoder = new TextDecoder();
+  #held = '';
+  #data: string[] = [];
+
+  /** Data of the events that these bytes complete. */
+  push(bytes: Uint8Array): string[] {
+    const lines = (this.#held + this.#decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/);
+    this.#held = lines.pop() ?? '';
+    return lines.flatMap((line) => this.#line(line));
+  }
+
+  #line(line: string): string[] {
+    if (line === '') {
+      const data = this.#data;
+      this.#data = [];
+      return data.length > 0 ? [data.join('\n')] : [];
+    }
+    const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
+    if (name === 'data') this.#data.push(value);
+    return [];
+  }
+}

@@ -1,0 +1,24 @@
+// One question and its answer, for scripts: the answer on standard output and nothing else. Knows no conversation.
+import { streamAnswer, summaryLine } from './chat-answer.ts';
+import type { ChatClient, ChatRequest } from './chat-client.ts';
+
+const INTERRUPTED = 130;
+
+/** The exit code. Throws a ChatError where there is no whole answer. */
+export async function chatOnce(client: ChatClient, request: ChatRequest): Promise<number> {
+  const { stdout, stderr } = process;
+  const stop = new AbortController();
+  process.on('SIGINT', () => stop.abort());
+  // Whoever read the answer has gone, `head` for one: there is nobody to write for.
+  stdout.on('error', () => process.exit(0));
+  let last = '\n';
+  const onText = (text: string, kind: 'reasoning' | 'content') => {
+    if (kind === 'reasoning') return;
+    stdout.write(text);
+    last = text.at(-1) ?? last;
+  };
+  const summary = await streamAnswer({ client, request, signal: stop.signal, onText });
+  if (last !== '\n') stdout.write('\n');
+  if (stderr.isTTY && stdout.isTTY) stderr.write(`${summaryLine(summary)}\n`);
+  return stop.signal.aborted ? INTERRUPTED : 0;
+}

@@ -1,0 +1,107 @@
+// `expertgrid chat`: talks to a running gateway, at a terminal or for a script.
+import { Command, InvalidArgumentError } from 'commander';
+import { ChatClient, ChatError } from './chat-client.ts';
+import { type ChatSettings, Conversation } from './chat-conversation.ts';
+import { historyPath, readHistory, writeHistory } from './chat-history.ts';
+import { Keyboard } from './chat-keyboard.ts';
+import { chatOnce } from './chat-once.ts';
+import { chatAtTerminal } from './chat-terminal.ts';
+import { flag, integer } from './flags.ts';
+
+interface ChatFlags {
+  url: string;
+  apiKey?: string;
+  model?: string;
+  system?: string;
+  temperature?: number;
+  maxTokens?: number;
+  seed?: number;
+  once?: string;
+  history: boolean;
+}
+
+export function chatCommand(): Command {
+  return new Command('chat')
+    .description('Talk to a model that a gateway serves; what is piped in is one question.')
+    .addOption(flag('--url <address>', 'of the gateway').default('http://127.0.0.1:8080'))
+    .addOption(
+      flag(
+        '--api-key <key>',
+        'where the gateway wants one; other users of this machine see flags, not the environment',
+      ),
+    )
+    .addOption(
+      // EXPERTGRID_MODEL is a gateway's, and names a directory.
+      flag('--model <id>', 'who answers (default: the first that the gateway serves)').env(
+        'EXPERTGRID_CHAT_MODEL',
+      ),
+    )
+    .addOption(flag('--system <text>', 'what the model is told before all else'))
+    .addOption(flag('--temperature <number>', 'from 0 (the likeliest tokens) to 2').argParser(number))
+    .addOption(flag('--max-tokens <n>', 'of an answer').argParser(integer({ min: 1 })))
+    .addOption(flag('--seed <n>', 'the same seed, the same answers').argParser(integer()))
+    .addOption(flag('--once <text>', 'ask this, print the answer, and leave'))
+    .addOption(flag('--no-history', 'keep what is typed out of the file of earlier lines'))
+    .action(chat);
+}
+
+async function chat(flags: ChatFlags): Promise<void> {
+  const { url, apiKey, system } = flags;
+  const client = new ChatClient({ url, apiKey });
+  const model = flags.model ?? (await firstModel(client));
+  const conversation = new Conversation({ model, system, settings: settingsOf(flags) });
+  const atTerminal = process.stdin.isTTY && process.stdout.isTTY;
+  if (flags.once === undefined && atTerminal) {
+    process.exitCode = await interactive(client, conversation, flags);
+    return;
+  }
+  const question = flags.once ?? (await readAll(process.stdin)).trim();
+  if (question === '') throw new ChatError('there is nothing to ask: standard input is empty');
+  process.exitCode = await chatOnce(client, conversation.ask(question));
+}
+
+async function interactive(
+  client: ChatClient,
+  conversation: Conversation,
+  flags: ChatFlags,
+): Promise<number> {
+  const path = flags.history ? historyPath(process.env) : undefined;
+  const keyboard = new Keyboard({
+    history: path === undefined ? [] : readHistory(path),
+    onHistory: (lines) => {
+      if (path !== undefined) writeHistory(path, lines);
+    },
+  });
+  const colour = (process.env.NO_COLOR ?? '') === '';
+  try {
+    return await chatAtTerminal({ client, conversation, keyboard, colour });
+  } finally {
+    keyboard.close();
+  }
+}
+
+async function firstModel(client: ChatClient): Promise<string> {
+  const [first] = await client.models();
+  if (first === undefined) throw new ChatError('the gateway serves no model');
+  return first;
+}
+
+function settingsOf({ temperature, maxTokens, seed }: ChatFlags): ChatSettings {
+  return {
+    ...(temperature !== undefined && { temperature }),
+    ...(maxTokens !== undefined && { max_tokens: maxTokens }),
+    ...(seed !== undefined && { seed }),
+  };
+}
+
+async function readAll(input: NodeJS.ReadStream): Promise<string> {
+  let text = '';
+  for await (const piece of input.setEncoding('utf8')) text += piece;
+  return text;
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('It must be a number.');
+}

@@ -1,0 +1,89 @@
+// Which traces the standard OTEL variables ask for. Pure; what says where they are sent, and with which headers and
+// certificates, the exporter reads itself.
+//
+// https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+
+export interface TracingSettings {
+  sampler: SamplerSettings;
+  /** Milliseconds and spans; absent: the library's own. */
+  batch: {
+    scheduledDelayMillis?: number;
+    exportTimeoutMillis?: number;
+    maxQueueSize?: number;
+    maxExportBatchSize?: number;
+  };
+  /** A caller's `traceparent` is taken up. */
+  continuesCallers: boolean;
+}
+
+export interface SamplerSettings {
+  /** Where a caller has decided already, that stands. */
+  parentBased: boolean;
+  /** Of traces that begin here, the share that is told. */
+  ratio: number;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Undefined: no traces are asked for. `warn` is told of each value that cannot be honoured, and what holds instead. */
+export function tracingSettings(
+  env: Environment,
+  warn: (message: string) => void,
+): TracingSettings | undefined {
+  const value = (name: string) => env[name]?.trim() || undefined;
+  const endpoint = value('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? value('OTEL_EXPORTER_OTLP_ENDPOINT');
+  if (endpoint === undefined || value('OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return undefined;
+  const exporter = value('OTEL_TRACES_EXPORTER') ?? 'otlp';
+  if (exporter !== 'otlp') {
+    if (exporter !== 'none') warn(`OTEL_TRACES_EXPORTER is "${exporter}", not "otlp": no traces are sent`);
+    return undefined;
+  }
+  const protocol = value('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ?? value('OTEL_EXPORTER_OTLP_PROTOCOL');
+  if (protocol !== undefined && protocol !== 'http/protobuf') {
+    warn(`the OTLP protocol "${protocol}" is not supported: traces are sent as http/protobuf`);
+  }
+  const count = (name: string, least: number) => {
+    const text = value(name);
+    if (text === undefined) return undefined;
+    if (/^\d+$/.test(text) && Number(text) >= least) return Number(text);
+    warn(`${name} is "${text}", not a whole number of at least ${least}: the default holds`);
+    return undefined;
+  };
+  const batch = {
+    scheduledDelayMillis: count('OTEL_BSP_SCHEDULE_DELAY', 0),
+    exportTimeoutMillis: count('OTEL_BSP_EXPORT_TIMEOUT', 1),
+    maxQueueSize: count('OTEL_BSP_MAX_QUEUE_SIZE', 1),
+    maxExportBatchSize: count('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 1),
+  };
+  const given = Object.entries(batch).filter(([, each]) => each !== undefined);
+  return {
+    sampler: sampler(value('OTEL_TRACES_SAMPLER'), value('OTEL_TRACES_SAMPLER_ARG'), warn),
+    batch: Object.fromEntries(given),
+    continuesCallers: (value('OTEL_PROPAGATORS') ?? 'tracecontext')
+      .split(',')
+      .some((name) => name.trim() === 'tracecontext'),
+  };
+}
+
+function sampler(
+  name = 'parentbased_always_on',
+  share: string | undefined,
+  warn: (message: string) => void,
+): SamplerSettings {
+  const parentBased = name.startsWith('parentbased_');
+  switch (parentBased ? name.slice('parentbased_'.length) : name) {
+    case 'always_on':
+      return { parentBased, ratio: 1 };
+    case 'always_off':
+      return { parentBased, ratio: 0 };
+    case 'traceidratio': {
+      const ratio = Number(share ?? 1);
+      if (ratio >= 0 && ratio <= 1) return { parentBased, ratio };
+      warn(`OTEL_TRACES_SAMPLER_ARG is "${share}", not a number from 0 to 1: all traces are told`);
+      return { parentBased, ratio: 1 };
+    }
+    default:
+      warn(`OTEL_TRACES_SAMPLER is "${name}", which is not known: parentbased_always_on holds`);
+      return { parentBased: true, ratio: 1 };
+  }
+}
