@@ -1,19 +1,18 @@
 // `node bench/soak.ts --model DIR --minutes 30 --clients 8`: serves a model through its front door to clients of mixed
 // lengths, some leaving midway, and looks whether memory, errors and latencies stay as they are. The last line is JSON;
 // exit code 1 where a verdict fails.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { modelDirectory } from '../cli/files.ts';
 import { parseConfig } from '../model/config.ts';
-import { endTree, treeOf } from './process-tree.ts';
+import { treeOf } from './process-tree.ts';
 import { runClient, soakRequest } from './soak-client.ts';
 import { type Interval, type Memory, soakTable, verdictsOf } from './soak-verdicts.ts';
+import { uniform } from './uniform.ts';
+import { startUp } from './up-process.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -35,7 +34,8 @@ const configPath = join(model, 'config.json');
 const { vocab, context } = parseConfig(JSON.parse(await readFile(configPath, 'utf8')), configPath);
 const say = (line: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
 
-const server = await startServer();
+const where = flags.shards === undefined ? ['--in-process'] : ['--shards', flags.shards];
+const server = await startUp(model, [...where, '--kv-memory', flags['kv-memory']]);
 process.once('SIGINT', () => void server.stop().then(() => process.exit(130)));
 process.once('SIGTERM', () => void server.stop().then(() => process.exit(143)));
 
@@ -98,29 +98,6 @@ function fresh(): Omit<Interval, 'minutes' | 'seconds' | 'memory'> {
   return { tokens: 0, requests: { whole: 0, left: 0, error: 0 }, gaps: [], firstTokens: [] };
 }
 
-async function startServer() {
-  const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
-  const where = flags.shards === undefined ? ['--in-process'] : ['--shards', flags.shards];
-  const rest = ['--port', '0', '--log-level', 'warn', '--kv-memory', flags['kv-memory']];
-  const child = spawn(process.execPath, [main, 'up', '--model', model, ...where, ...rest], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'close');
-  await once(child, 'spawn');
-  const pid = child.pid ?? Number.NaN;
-  const url = await new Promise<string>((resolve, reject) => {
-    let said = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-      const [, address] = /^ready in .* at (http:\S+),/m.exec(said) ?? [];
-      if (address !== undefined) resolve(address);
-    });
-    child.on('close', () => reject(new Error('expertgrid up ended before it served')));
-  });
-  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-  return { pid, url, ended, hasEnded, stop: () => endTree(pid, ended) };
-}
-
 /** As the kernel adds up every mapping of every process, and as /metrics tells the heap. */
 async function memoryNow(): Promise<Memory> {
   const memory: Memory = { pss: 0, anonymous: 0 };
@@ -133,15 +110,4 @@ async function memoryNow(): Promise<Memory> {
   const page = await fetch(new URL('/metrics', server.url)).then((response) => response.text());
   const heap = /^nodejs_heap_size_used_bytes (\S+)/m.exec(page)?.[1];
   return heap === undefined ? memory : { ...memory, heap: Number(heap) };
-}
-
-/** Numbers in [0, 1) from a seed. */
-function uniform(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x9e3779b9) | 0;
-    let x = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
-    return ((x ^ (x >>> 15)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,6 +1,8 @@
 // The engine's thread: opens the bundle's dense part, connects the shards (or runs them here), serves the engine.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { parseHoldings } from '../experts/holdings.ts';
+import { Constraints } from '../gateway/constraints/constraints.ts';
+import type { VocabularyData } from '../gateway/constraints/vocabulary.ts';
 import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
 import { serveEngine } from '../gateway/engine/remote.ts';
 import { routingRules } from '../gateway/engine/rules.ts';
@@ -49,10 +51,8 @@ export type ThreadMessage =
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string }
   | { type: 'failed'; message: string };
 
-/** What its parent may ask at any time. */
-export interface HaltMessage {
-  type: 'halt';
-}
+/** What its parent says: that it ends, at any time; once, what the tokens are. */
+export type ParentMessage = { type: 'halt' } | { type: 'vocabulary'; vocabulary: VocabularyData };
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const parent = parentPort;
@@ -60,7 +60,11 @@ const tell = (message: ThreadMessage) => parent.postMessage(message);
 
 // Leaving in a callback is safe: a session blocks this thread while it runs, so none is running now. Ending the thread
 // from outside in the middle of a run would abort the process.
-parent.on('message', (_: HaltMessage) => process.exit());
+const vocabulary = Promise.withResolvers<VocabularyData>();
+parent.on('message', (message: ParentMessage) => {
+  if (message.type === 'halt') process.exit();
+  else vocabulary.resolve(message.vocabulary);
+});
 
 try {
   await serve(workerData as EngineThreadData);
@@ -142,7 +146,9 @@ async function serveBundle(
     const message = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
     tell({ type: 'log', level: 'error', message: `a step failed: ${message}` });
   };
-  const options = { config, identity, content: contentHash, dense, fleet, rules, onFault, ...engine };
+  const constraints = new Constraints(await vocabulary.promise);
+  const given = { config, identity, content: contentHash, dense, fleet, rules, constraints, onFault };
+  const options = { ...given, ...engine };
   await serveEngine(port, new Engine(options));
   port.close();
   fleet.close();

@@ -17,6 +17,8 @@ export interface OpenedModel extends NamedModel {
   identity: string;
   /** Of each layer. */
   experts: number;
+  /** Token ids. */
+  vocab: number;
 }
 
 /** `DIR`, called like it, or `NAME=DIR`; a directory with a `=` in its name is written `./a=b`. Throws where two are called alike. */
@@ -62,7 +64,8 @@ async function look({ id, dir }: NamedModel, device: DeviceName | undefined): Pr
   const bundle = await openBundle(dir);
   try {
     if (device !== undefined) requireDevice({ bundle, device });
-    return { id, dir, identity: bundle.manifest.identity, experts: bundle.config.experts };
+    const { experts, vocab } = bundle.config;
+    return { id, dir, identity: bundle.manifest.identity, experts, vocab };
   } finally {
     await bundle.close();
   }

@@ -1,13 +1,16 @@
 // Starts the engine's thread, and ends it without ever cutting a run short.
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
+import type { VocabularyData } from '../gateway/constraints/vocabulary.ts';
 import type { EngineClient } from '../gateway/engine/messages.ts';
 import { connectEngine } from '../gateway/engine/remote.ts';
-import type { EngineThreadData, HaltMessage, ThreadMessage } from './engine-thread.ts';
+import type { EngineThreadData, ParentMessage, ThreadMessage } from './engine-thread.ts';
 import { sibling } from './files.ts';
 
 export interface StartEngineOptions extends Omit<EngineThreadData, 'port'> {
   log: Logger;
+  /** The thread's own once it is known. */
+  vocabulary: Promise<VocabularyData>;
   onLoading: (done: number, total: number) => void;
   /** Bytes of experts read ahead. */
   onReading: (done: number, total: number) => void;
@@ -24,7 +27,13 @@ export interface EngineThread {
   halt(): Promise<void>;
 }
 
-export function startEngine({ log, onLoading, onReading, ...options }: StartEngineOptions): EngineThread {
+export function startEngine({
+  log,
+  vocabulary,
+  onLoading,
+  onReading,
+  ...options
+}: StartEngineOptions): EngineThread {
   const { port1, port2 } = new MessageChannel();
   const workerData: EngineThreadData = { ...options, port: port2 };
   const worker = new Worker(sibling('engine-thread'), { workerData, transferList: [port2] });
@@ -41,7 +50,11 @@ export function startEngine({ log, onLoading, onReading, ...options }: StartEngi
     });
     worker.on('exit', () => resolve(new Error(reason ?? 'the engine thread has ended')));
   });
-  const engine = connectEngine(port1, ended);
+  const tell = (message: ParentMessage) => worker.postMessage(message);
+  const told = vocabulary.then(({ bytes, ends }) =>
+    tell({ type: 'vocabulary', vocabulary: { bytes, ends } }),
+  );
+  const engine = Promise.all([connectEngine(port1, ended), told]).then(([client]) => client);
   return {
     engine,
     ended,
@@ -52,7 +65,7 @@ export function startEngine({ log, onLoading, onReading, ...options }: StartEngi
     },
     async halt() {
       engine.catch(() => {}); // whoever waits for it hears of it; the halt itself is no failure
-      worker.postMessage({ type: 'halt' } satisfies HaltMessage);
+      tell({ type: 'halt' });
       await ended;
       port1.close();
     },

@@ -1,5 +1,6 @@
 // An engine for each model of a gateway, each in a thread of its own, started and ended as one. Knows no HTTP.
 import type { Logger } from 'pino';
+import type { VocabularyData } from '../gateway/constraints/vocabulary.ts';
 import type { EngineClient } from '../gateway/engine/messages.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import type { OpenedModel } from './models.ts';
@@ -7,9 +8,10 @@ import { addUp } from './reading-report.ts';
 import { type EngineThread, type StartEngineOptions, startEngine } from './start-engine.ts';
 
 export interface StartEnginesOptions
-  extends Omit<StartEngineOptions, 'model' | 'siblings' | 'shards' | 'log'> {
+  extends Omit<StartEngineOptions, 'model' | 'siblings' | 'shards' | 'vocabulary' | 'log'> {
   models: readonly OpenedModel[];
   shardsOf: (model: OpenedModel) => EngineThreadData['shards'];
+  vocabularyOf: (model: OpenedModel) => Promise<VocabularyData>;
   log: Logger;
 }
 
@@ -28,6 +30,7 @@ export interface Engines {
 export function startEngines({
   models,
   shardsOf,
+  vocabularyOf,
   engine,
   log,
   onLoading,
@@ -42,6 +45,7 @@ export function startEngines({
       model: model.dir,
       siblings: models.filter((other) => other !== model).map(({ identity }) => identity),
       shards: shardsOf(model),
+      vocabulary: vocabularyOf(model),
       engine: { ...engine, kvMemory },
       log: models.length === 1 ? log : log.child({ model: model.id }),
       onLoading: loading?.[i] ?? onLoading,

@@ -20,7 +20,13 @@ const rooms = [
 
 /** Room → rooms (or single files) it may import; ARCHITECTURE.md shows the same table. */
 const arrows: Record<string, readonly string[]> = {
-  'gateway/api': ['gateway/engine/messages.ts', 'gateway/constraints/constraint.ts'],
+  'gateway/api': [
+    'gateway/engine/messages.ts',
+    'gateway/constraints/specification.ts',
+    'gateway/constraints/grammar-of.ts',
+    'gateway/constraints/fault.ts',
+    'gateway/constraints/vocabulary.ts',
+  ],
   'gateway/engine': ['gateway/constraints', 'router', 'model', 'rpc/errors.ts'],
   'gateway/constraints': [],
   router: ['rpc', 'experts/wire.ts', 'experts/placement-file.ts'],
@@ -48,6 +54,7 @@ const importers: Record<string, string> = {
   msgpackr: 'rpc/codec.ts',
   '@huggingface/tokenizers': 'gateway/api/tokenizer.ts',
   '@huggingface/jinja': 'gateway/api/template.ts',
+  '@opentelemetry': 'cli/tracing-otlp.ts',
 };
 
 interface Import {

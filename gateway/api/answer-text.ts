@@ -1,7 +1,7 @@
 // One choice's tokens become its text: bytes to characters, stop strings cut out, and each token released together with
 // the text that it carries. Knows no engine and no wire format.
 import type { Route, TokenLogprob } from '../engine/messages.ts';
-import { StopBuffer } from './stops.ts';
+import { StopBuffer, type StopOutput } from './stops.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { Utf8Stream } from './utf8.ts';
 
@@ -22,6 +22,8 @@ export interface Released {
   tokens: AnswerToken[];
   /** A stop string ended the text: nothing more may be pushed. */
   stopped: boolean;
+  /** Which one; only where one did. */
+  stopString?: string;
 }
 
 export interface TextRules {
@@ -33,6 +35,8 @@ export interface TextRules {
   minTokens?: number;
   /** Code points before the answer's text. */
   offset?: number;
+  /** Special tokens whose names are part of the text: those that part thinking from content. */
+  shown?: ReadonlySet<number>;
 }
 
 type HeldToken = AnswerToken & {
@@ -50,26 +54,31 @@ export class AnswerText {
   #released = 0;
   #codePoints: number;
   readonly #minTokens: number;
+  readonly #shown: ReadonlySet<number>;
   #tokens = 0;
   #held: HeldToken[] = [];
 
-  constructor(tokenizer: Tokenizer, { stops, includeStop = false, minTokens = 0, offset = 0 }: TextRules) {
+  constructor(
+    tokenizer: Tokenizer,
+    { stops, includeStop = false, minTokens = 0, offset = 0, shown = new Set() }: TextRules,
+  ) {
     this.#tokenizer = tokenizer;
     this.#stops = new StopBuffer(stops, { include: includeStop });
     this.#minTokens = minTokens;
+    this.#shown = shown;
     this.#codePoints = offset;
   }
 
   push(token: Omit<AnswerToken, 'offset'>): Released {
     const start = this.#decoded;
     const offset = this.#codePoints;
-    const text = this.#utf8.push(this.#tokenizer.bytes(token.id));
+    const text = this.#utf8.push(this.#bytes(token.id));
     this.#count(text);
     // A character begun and not complete will take at least one code unit: the token waits for that one.
     const end = this.#decoded + (this.#utf8.pending ? 1 : 0);
     this.#held.push({ ...token, offset, start, end });
     const out = ++this.#tokens > this.#minTokens ? this.#stops.push(text) : { text, stopped: false };
-    return this.#release(out.text, out.stopped);
+    return this.#release(out);
   }
 
   /** The answer ended by itself: what was held back comes out. */
@@ -78,7 +87,7 @@ export class AnswerText {
     this.#count(rest);
     const before = this.#stops.push(rest);
     const after = before.stopped ? { text: '', stopped: true } : this.#stops.end();
-    const released = this.#release(before.text + after.text, after.stopped);
+    const released = this.#release({ ...before, ...after, text: before.text + after.text });
     if (!released.stopped) released.tokens.push(...this.#take(() => true));
     return released;
   }
@@ -88,13 +97,19 @@ export class AnswerText {
     for (const _ of text) this.#codePoints++;
   }
 
-  #release(text: string, stopped: boolean): Released {
+  #bytes(id: number): Uint8Array {
+    return this.#shown.has(id)
+      ? Buffer.from(this.#tokenizer.specialName(id) ?? '')
+      : this.#tokenizer.bytes(id);
+  }
+
+  #release({ text, stopped, stop }: StopOutput): Released {
     this.#released += text.length;
     const out = this.#released;
     // At a stop, tokens that carry at least one character of what came out; the stop string's own tokens are dropped.
     const tokens = this.#take((token) => (stopped ? token.start < out : token.end <= out));
     if (stopped) this.#held = [];
-    return { text, tokens, stopped };
+    return { text, tokens, stopped, ...(stop !== undefined && { stopString: stop }) };
   }
 
   #take(belongs: (token: HeldToken) => boolean): AnswerToken[] {

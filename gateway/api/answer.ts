@@ -7,7 +7,7 @@ import type {
   GenerationRequest,
   PromptLogprob,
 } from '../engine/messages.ts';
-import { AnswerText, type AnswerToken, type TextRules } from './answer-text.ts';
+import { AnswerText, type AnswerToken, type Released, type TextRules } from './answer-text.ts';
 import { type EchoedPrompt, echoedPrompt } from './echo.ts';
 import { ApiError, ClientGone, fromGeneration } from './errors.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -19,6 +19,8 @@ export interface ChoiceUsage {
   completionTokens: number;
   /** Of the prompt tokens that are counted here; undefined where the answer ended before the engine told. */
   cachedTokens: number | undefined;
+  /** Of the completion tokens, those that the model thought with; absent where it does not think. */
+  reasoningTokens?: number;
   /** Absent: nothing stood in for an expert. */
   degradedHops?: DegradedHops;
 }
@@ -33,11 +35,13 @@ export type AnswerEvent =
       reason: FinishReason;
       /** The stop id that ended the answer, where one did. */
       stopId?: number;
+      /** The caller's stop string that ended it, where one did. */
+      stopString?: string;
       usage: ChoiceUsage;
     };
 
 export interface AnswerOptions {
-  engine: EngineClient;
+  engine: Pick<EngineClient, 'generate'>;
   tokenizer: Tokenizer;
   request: GenerationRequest;
   /** Place among the request's choices. */
@@ -92,7 +96,7 @@ export async function* answer({
     if (part.type === 'token') {
       completionTokens++;
       onToken(index);
-      const { type: _type, degradedHops, ...token } = part;
+      const { type: _type, began: _began, degradedHops, ...token } = part;
       const released = text.push(token);
       if (released.stopped) stop.abort();
       if (released.text.length > 0 || released.tokens.length > 0) {
@@ -105,10 +109,11 @@ export async function* answer({
         cachedTokens: countsPrompt ? undefined : 0,
         ...hops(degradedHops),
       };
-      yield { type: 'finish', index, reason: 'stop', usage };
+      yield { type: 'finish', index, reason: 'stop', ...stopStringOf(released), usage };
       return;
     }
-    const { text: rest, tokens, stopped } = text.end();
+    const last = text.end();
+    const { text: rest, tokens, stopped } = last;
     if (rest.length > 0 || tokens.length > 0) yield { type: 'text', index, text: rest, tokens };
     const { promptTokens, cachedTokens, completionTokens: generated, degradedHops, stopId } = part;
     const usage = {
@@ -118,12 +123,23 @@ export async function* answer({
       ...hops(degradedHops),
     };
     const reason = stopped ? 'stop' : part.reason;
-    yield { type: 'finish', index, reason, ...(stopId !== undefined && { stopId }), usage };
+    yield {
+      type: 'finish',
+      index,
+      reason,
+      ...(stopId !== undefined && { stopId }),
+      ...stopStringOf(last),
+      usage,
+    };
     return;
   }
   if (signal.aborted) throw new ClientGone();
   const message = 'The generation ended without a finish.';
   throw new ApiError({ status: 500, message, type: 'server_error', code: 'internal' });
+}
+
+function stopStringOf({ stopString }: Released): { stopString?: string } {
+  return stopString === undefined ? {} : { stopString };
 }
 
 function hops(degradedHops: DegradedHops | undefined): { degradedHops?: DegradedHops } {

@@ -2,15 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { type Context, type Handler, Hono } from 'hono';
 import type { Logger } from 'pino';
-import type { z } from 'zod';
 import type { EngineClient, Rung } from '../engine/messages.ts';
 import { type Access, forAdmins, requireKey } from './access.ts';
 import type { Aliases } from './aliases.ts';
-import { refuseLargeAnswer } from './answer-size.ts';
-import { parseFields, parseJson, readBody } from './body.ts';
-import { cacheSaltOf } from './cache-salt.ts';
-import { planChat } from './chat.ts';
-import { planCompletion } from './completions.ts';
+import { countHandler } from './anthropic/count.ts';
+import { messagesEndpoint } from './anthropic/endpoint.ts';
+import { anthropicError, anthropicStatus, isAnthropicPath } from './anthropic/errors.ts';
+import { chatEndpoint, completionEndpoint } from './choice-endpoints.ts';
+import { completionHandler } from './completion-handler.ts';
 import { consoleFile } from './console.ts';
 import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
 import { allowOrigins } from './cross-origin.ts';
@@ -21,15 +20,13 @@ import { createFingerprint } from './fingerprint.ts';
 import { health, healthReady, metricsPage } from './health.ts';
 import { expertHeat } from './heat.ts';
 import { createMetrics } from './metrics.ts';
-import { chooseModel, listModels, modelOfQuery, requireServed, type Served, showModel } from './models.ts';
+import { listModels, modelOfQuery, type Served, showModel } from './models.ts';
 import { openApiDocument } from './openapi.ts';
-import { type PeerCard, Peers, passOn } from './peers.ts';
+import { type PeerCard, Peers } from './peers.ts';
 import { RequestRecord } from './request-record.ts';
-import { type Plan, respond } from './respond.ts';
-import { chatSchema, completionSchema } from './schema.ts';
-import type { CommonRequest } from './schema-fields.ts';
+import { responsesEndpoint } from './responses/endpoint.ts';
 import { listShards } from './shards.ts';
-import { refuseStreamOptions } from './stream-options.ts';
+import type { Tracing } from './telemetry.ts';
 import { textHandler } from './text-endpoints.ts';
 import type { TextSide } from './text-side.ts';
 import { detokenize, detokenizeSchema, tokenize, tokenizeSchema } from './tokens.ts';
@@ -58,6 +55,8 @@ export interface ApiOptions {
   corsOrigins?: readonly string[];
   /** Told what each request that was admitted has used, when it is over. */
   onUsage?: (line: UsageLine) => void;
+  /** Absent: nobody traces. */
+  tracing?: Tracing;
   logger: Logger;
 }
 
@@ -71,6 +70,7 @@ export function createApi({
   access,
   corsOrigins = [],
   onUsage,
+  tracing,
   logger,
 }: ApiOptions): Hono<Env> {
   const metrics = createMetrics();
@@ -90,12 +90,15 @@ export function createApi({
   app.use(async (c, next) => {
     const { method, path, raw } = c.req;
     const givenId = c.req.header('x-request-id');
+    const [traceparent, tracestate] = [c.req.header('traceparent'), c.req.header('tracestate')];
     const record = new RequestRecord({
       ...{ method, path, givenId, signal: raw.signal, logger, metrics },
       ...(onUsage !== undefined && { onUsage }),
+      ...(tracing !== undefined && { trace: tracing.begin({ traceparent, tracestate }) }),
     });
     c.set('record', record);
     c.header('x-request-id', record.id);
+    if (isAnthropicPath(path)) c.header('request-id', record.id);
     try {
       await next();
     } catch (thrown) {
@@ -109,13 +112,12 @@ export function createApi({
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   if (access !== undefined) app.use(requireKey(access, { metrics }));
 
-  route(
-    app,
-    'POST',
-    '/completions',
-    completionHandler(completionSchema, planCompletion, { served, limits, peers }),
-  );
-  route(app, 'POST', '/chat/completions', completionHandler(chatSchema, planChat, { served, limits, peers }));
+  const generating = { served, limits, peers };
+  route(app, 'POST', '/completions', completionHandler(completionEndpoint, generating));
+  route(app, 'POST', '/chat/completions', completionHandler(chatEndpoint, generating));
+  route(app, 'POST', '/responses', completionHandler(responsesEndpoint, generating));
+  route(app, 'POST', '/messages', completionHandler(messagesEndpoint, generating));
+  route(app, 'POST', '/messages/count_tokens', countHandler({ served, limits }));
   route(app, 'GET', '/models', (c) => listModels(c, served));
   route(app, 'GET', '/models/:id{.+}', (c) => showModel(c, served));
   const ofModel = (show: (c: Context, context: ApiContext) => Response | Promise<Response>) =>
@@ -166,41 +168,15 @@ function routeConsole(app: Hono<Env>): void {
   }
 }
 
-/** JSON, fields, model, plan, answer: the same for both endpoints. The content type is not asked: the body must parse. */
-function completionHandler<Schema extends z.ZodType<CommonRequest>>(
-  schema: Schema,
-  plan: (request: z.infer<Schema>, context: ApiContext) => Plan,
-  { served, limits, peers }: { served: Served; limits: Limits; peers: Peers | undefined },
-): Handler<Env> {
-  return async (c) => {
-    const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));
-    requireServed(fields.model, served);
-    const request = parseFields(schema, fields);
-    refuseStreamOptions(request);
-    const record = c.get('record');
-    const context = chooseModel(request.model, request, { served, requestId: record.id });
-    record.model = context.model.id;
-    const planned = plan(request, context);
-    const { info } = context.engine;
-    refuseLargeAnswer(planned, info);
-    const times = info.sharesPrefixes ? 1 : planned.made;
-    record.admit(times * planned.prompts.reduce((total, { prompt }) => total + prompt.length, 0));
-    const salt = cacheSaltOf({ named: request.cache_salt, owner: record.prefixOwner });
-    const asked = { fields, planned, salt, record };
-    const worth = peers !== undefined && info.sharesPrefixes;
-    const passed = worth ? await passOn(c.req.raw, peers, asked) : undefined;
-    record.passedOn = passed !== undefined;
-    return passed ?? (await respond(c, context, record, planned));
-  };
-}
-
 function refuse(c: Context<Env>, thrown: unknown): Response {
   const error = toApiError(thrown);
   const record = c.get('record');
   record.error = error;
-  return Response.json(error.envelope, {
-    status: error.status,
-    headers: { 'x-request-id': record.id, ...error.headers },
+  const headers = { 'x-request-id': record.id, ...error.headers };
+  if (!isAnthropicPath(c.req.path)) return Response.json(error.envelope, { status: error.status, headers });
+  return Response.json(anthropicError(error, record.id), {
+    status: anthropicStatus(error),
+    headers: { ...headers, 'request-id': record.id },
   });
 }
 

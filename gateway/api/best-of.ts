@@ -1,16 +1,21 @@
 // Which of a prompt's answers are given where more were made than asked for. Pure; knows no wire format.
-import type { WholeChoice } from './wire.ts';
+import type { AnswerToken } from './answer-text.ts';
+
+interface Choice {
+  index: number;
+  tokens: readonly AnswerToken[];
+}
 
 /**
  * Of each prompt's `made` choices (in order of index) the `wanted` ones with the highest mean log-probability, best first,
  * numbered anew. An answer without a token comes last; of equals the earlier one comes first.
  */
-export function bestChoices(
-  choices: readonly WholeChoice[],
+export function bestChoices<Made extends Choice>(
+  choices: readonly Made[],
   { made, wanted }: { made: number; wanted: number },
-): WholeChoice[] {
+): Made[] {
   if (made === wanted) return [...choices];
-  const best: WholeChoice[] = [];
+  const best: Made[] = [];
   for (let first = 0; first < choices.length; first += made) {
     const ofPrompt = choices.slice(first, first + made);
     const means = new Map(ofPrompt.map((choice) => [choice, meanLogprob(choice)]));
@@ -20,7 +25,7 @@ export function bestChoices(
   return best.map((choice, index) => ({ ...choice, index }));
 }
 
-function meanLogprob({ tokens }: WholeChoice): number {
+function meanLogprob({ tokens }: Choice): number {
   if (tokens.length === 0) return Number.NEGATIVE_INFINITY;
   const sum = tokens.reduce((total, { logprob }) => total + (logprob ?? Number.NEGATIVE_INFINITY), 0);
   return sum / tokens.length;

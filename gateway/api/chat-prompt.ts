@@ -1,81 +1,83 @@
-// From chat messages to prompt ids: special tokens that the template writes become those tokens, and the same names in
+// From a conversation to prompt ids: special tokens that the template writes become those tokens, and the same names in
 // a caller's text stay text. Knows no HTTP.
-import type { ChatTemplate, TemplateMessage } from './template.ts';
-import { type AddedToken, type Tokenizer, wellFormed } from './tokenizer.ts';
+import { Guard } from './guard.ts';
+import { specialNames } from './special-names.ts';
+import type { ChatTemplate, Conversation } from './template.ts';
+import type { AddedToken, Tokenizer } from './tokenizer.ts';
 
-/**
- * Put into callers' text wherever it could read as a special token, and taken out again once the template's own special
- * tokens were found. Two low surrogates: well-formed text cannot hold them (one alone is the second half of a
- * character), so no caller can write or cancel a break.
- */
-const BREAK = '\udfff\udfff';
+export interface WrittenChat {
+  /** The template's own special tokens and the plain text between them. */
+  pieces: (string | AddedToken)[];
+  /** All of it as text. */
+  text: string;
+}
 
 /**
  * Only special tokens are broken up and the text is tokenized in the pieces that special tokens leave, so every other
  * conversation gets exactly the ids that tokenizing the rendered text whole gives. A template may trim, compare or
- * split what it is given: it sees the caller's text itself, not a placeholder.
+ * split what it is given: it sees the caller's text itself, not a placeholder. (One that writes JSON in ASCII alone spells
+ * breaks out: what was broken up is then seen with its break, and stays text all the same.)
  */
-export function encodeChat(
-  messages: readonly TemplateMessage[],
+export function writeChat(
+  conversation: Conversation,
   { template, tokenizer }: { template: ChatTemplate; tokenizer: Tokenizer },
-): number[] {
-  const specials = specialTokens(tokenizer);
-  const guarded = messages.map(({ role, content }) => ({ role, content: guard(content, specials) }));
+): WrittenChat {
+  const names = specialNames(tokenizer);
+  const guard = new Guard([conversation, template.source], names);
+  const rendered = ended(template.render(guarded(conversation, guard)), conversation, guard);
+  return { pieces: split(rendered, names.tokens, guard.mark), text: rendered.replaceAll(guard.mark, '') };
+}
+
+export function chatIds({ pieces }: WrittenChat, tokenizer: Tokenizer): number[] {
   const ids: number[] = [];
-  for (const piece of split(template.render(guarded), specials)) {
+  for (const piece of pieces) {
     if (typeof piece === 'string') ids.push(...tokenizer.encodePlain(piece, { first: ids.length === 0 }));
     else ids.push(piece.id);
   }
   return ids;
 }
 
-/** Longest first, so that of two that begin alike the longer is taken. A name of one character cannot be broken up: it stays text. */
-function specialTokens(tokenizer: Tokenizer): AddedToken[] {
-  return tokenizer.added
-    .filter((token) => token.special && token.content.length > 1)
-    .sort((a, b) => b.content.length - a.content.length);
+/** Roles and types are not the caller's words, and templates compare them. */
+function guarded(conversation: Conversation, guard: Guard): Conversation {
+  const { messages, tools = [], documents = [], variables = {}, ending = 'turn' } = conversation;
+  const final = ending === 'final message' ? messages.at(-1) : undefined;
+  const typed = <Item extends { type: 'function'; function: object }>(item: Item): Item => {
+    return { ...guard.value(item), type: item.type };
+  };
+  return {
+    ending,
+    messages: messages.map((sent) => {
+      const { role, tool_calls, ...message } = sent;
+      const written = guard.value(message);
+      return {
+        role,
+        ...written,
+        ...(sent === final && { content: (written.content ?? '') + guard.seam }),
+        ...(tool_calls !== undefined && { tool_calls: tool_calls.map(typed) }),
+      };
+    }),
+    tools: tools.map(typed),
+    documents: guard.value(documents),
+    variables: Object.fromEntries(
+      Object.entries(variables).map(([name, value]) => [name, guard.value(value)]),
+    ),
+  };
 }
 
-/** Breaks every special token's name in a caller's text, and any that its edges could complete with the text around it. */
-function guard(content: string, specials: readonly AddedToken[]): string {
-  const text = wellFormed(content);
-  const breaks = new Set<number>();
-  for (const { content: name } of specials) {
-    for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1))
-      breaks.add(at + firstLength(name));
-  }
-  const core = text.trim();
-  const start = text.indexOf(core);
-  for (const { content: name } of specials) {
-    for (let cut = 1; cut < name.length && core.length > 0; cut++) {
-      const tail = name.slice(cut);
-      const head = name.slice(0, cut);
-      if (core.startsWith(tail) || tail.startsWith(core)) breaks.add(start);
-      if (core.endsWith(head) || head.endsWith(core)) breaks.add(start + core.length);
-    }
-  }
-  return insert(
-    text,
-    [...breaks].sort((a, b) => a - b),
-  );
-}
-
-/** Code units of the first character: a break inside a surrogate pair would tear it. */
-function firstLength(name: string): number {
-  return String.fromCodePoint(name.codePointAt(0) ?? 0).length;
-}
-
-function insert(text: string, places: readonly number[]): string {
-  const pieces = places.map((place, i) => text.slice(places[i - 1] ?? 0, place));
-  return [...pieces, text.slice(places.at(-1) ?? 0)].join(BREAK);
+/** Up to where the final message ends, where the prompt ends there. Throws where the template does not show it. */
+function ended(rendered: string, { ending }: Conversation, { seam }: Guard): string {
+  if (ending !== 'final message') return rendered;
+  const at = rendered.lastIndexOf(seam);
+  if (at < 0) throw new Error('it does not show the final message, which was to be continued');
+  return rendered.slice(0, at).replaceAll(seam, '');
 }
 
 /** The rendered text as special tokens and the plain text between them, breaks taken out, white space given to the tokens that take it. */
-function split(rendered: string, specials: readonly AddedToken[]): (string | AddedToken)[] {
+function split(rendered: string, specials: readonly AddedToken[], mark: string): (string | AddedToken)[] {
   const pieces: (string | AddedToken)[] = [];
   let stripNext = false;
   const plain = (text: string, stripEnd: boolean) => {
-    let kept = text.replaceAll(BREAK, '');
+    let kept = text.replaceAll(mark, '');
     if (stripNext) kept = kept.trimStart();
     if (stripEnd) kept = kept.trimEnd();
     if (kept.length > 0) pieces.push(kept);

@@ -1,28 +1,59 @@
 // POST /v1/chat/completions: messages in, the assistant's message out. Knows no engine beyond its limits.
-import type { AnswerToken } from './answer-text.ts';
-import { encodeChat } from './chat-prompt.ts';
+
+import type { ConstraintSpec } from '../constraints/specification.ts';
+import { chatWire } from './chat-format.ts';
+import { endingOf, templateDocuments, templateMessages, templateVariables } from './chat-messages.ts';
+import { chatIds, type WrittenChat, writeChat } from './chat-prompt.ts';
 import type { ApiContext } from './context.ts';
 import { badRequest } from './errors.ts';
-import { answerIds, chatLogprobs } from './logprobs.ts';
+import type { MessageRules } from './message-parser.ts';
 import { allowance, choicesOf, refuseHopeless } from './prompts.ts';
 import type { Plan } from './respond.ts';
 import type { ChatRequest } from './schema.ts';
-import type { TemplateMessage } from './template.ts';
-import type { Tokenizer } from './tokenizer.ts';
-import type { WireFormat } from './wire.ts';
+import { answerConstraint } from './structured.ts';
+import type { ChatTemplate, Conversation } from './template.ts';
+import {
+  type ThinkingTags,
+  thinkingBudget,
+  thinkingConstraint,
+  thinkingState,
+  thinkingTagsOf,
+  thinkingVariables,
+} from './thinking.ts';
+import { type ToolUse, toolUseOf } from './tool-use.ts';
 
-export function planChat(request: ChatRequest, context: ApiContext): Plan {
-  const { engine, tokenizer, limits } = context;
+export interface ChatPlan extends Plan {
+  /** How the answers' text is read. */
+  rules: MessageRules;
+}
+
+/** Throws a 400 naming the field that is at fault. */
+export function planChat(request: ChatRequest, context: ApiContext): ChatPlan {
+  const { engine, tokenizer, limits, model } = context;
   const { info } = engine;
-  const { messages, max_tokens, max_completion_tokens } = request;
+  const { max_tokens, max_completion_tokens } = request;
   if (typeof max_tokens === 'number' && typeof max_completion_tokens === 'number') {
     const message = "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.";
     throw badRequest(message, { param: 'max_tokens', code: 'invalid_parameter_combination' });
   }
   const logprobs = logprobsOf(request);
-  const prompt = promptOfMessages(messages, context);
+  const template = templateOf(context, request.tools ?? []);
+  const specials = tokenizer.added.filter(({ special }) => special).map(({ content }) => content);
+  const toolUse = toolUseOf(request, { template, specials, model: model.id });
+  const tags = thinkingTagsOf(template.source);
+  const budget = thinkingBudget(request, { tags, model: model.id });
+  const conversation: Conversation = {
+    messages: templateMessages(request.messages, template),
+    tools: toolUse?.tools ?? [],
+    documents: templateDocuments(request.documents, template),
+    variables: { ...thinkingVariables(request), ...templateVariables(request.chat_template_kwargs) },
+    ending: endingOf(request),
+  };
+  const { prompt, text } = written(conversation, template, context);
   const asked = max_completion_tokens ?? max_tokens ?? undefined;
   const maxTokens = allowance(prompt.length, 'messages', { asked, fallback: info.context, info });
+  const answer = answerConstraint(request, toolUse?.constraint);
+  const { rules, ...held } = heldTo({ toolUse, answer, tags, budget, text }, context);
   const ids = request.return_token_ids === true;
   return {
     request,
@@ -31,38 +62,46 @@ export function planChat(request: ChatRequest, context: ApiContext): Plan {
     echo: false,
     logprobs,
     ...(ids && { promptIds: prompt }),
-    format: chatFormat({ tokenizer, logprobs: logprobs !== undefined, ids }),
+    ...held,
+    rules,
+    wire: chatWire({ rules, tokenizer, logprobs: logprobs !== undefined, ids }),
   };
 }
 
-/** Text parts are lines of one content, as vLLM and llama.cpp join them; templates know `system` only. */
-function templateMessage({ role, content }: ChatRequest['messages'][number]): TemplateMessage {
-  const text = typeof content === 'string' ? content : content.map((part) => part.text).join('\n');
-  return { role: role === 'developer' ? 'system' : role, content: text };
+/** Ids of a conversation, ending where the assistant begins to write. Throws a 400 where there is no template, or it refuses. */
+export function promptOfMessages(messages: ChatRequest['messages'], context: ApiContext): number[] {
+  const template = templateOf(context, []);
+  return written({ messages: templateMessages(messages, template) }, template, context).prompt;
 }
 
-/** Ids of a conversation, ending where the assistant begins to write. Throws a 400 where there is no template, or it refuses. */
-export function promptOfMessages(
-  given: ChatRequest['messages'],
-  { tokenizer, template, engine, model }: ApiContext,
-): number[] {
-  const messages = given.map(templateMessage);
-  if (template === undefined) {
-    const message = `The model '${model.id}' has no chat template; use the completions endpoint.`;
-    throw badRequest(message, { param: 'messages', code: 'chat_template_missing' });
-  }
-  const text = messages.map(({ content }) => content).join('');
-  refuseHopeless(text, 'messages', { longestToken: tokenizer.longestToken, info: engine.info });
-  const ids = encodeChat(messages, {
-    template: { render: (given) => rendered(() => template.render(given)) },
-    tokenizer,
-  });
-  if (ids.length > 0) return ids;
+function templateOf(
+  { template, toolTemplate, model }: ApiContext,
+  tools: NonNullable<ChatRequest['tools']>,
+): ChatTemplate {
+  const chosen = tools.length > 0 ? (toolTemplate ?? template) : template;
+  if (chosen !== undefined) return chosen;
+  const message = `The model '${model.id}' has no chat template; use the completions endpoint.`;
+  throw badRequest(message, { param: 'messages', code: 'chat_template_missing' });
+}
+
+function written(
+  conversation: Conversation,
+  template: ChatTemplate,
+  { tokenizer, engine }: ApiContext,
+): { prompt: number[]; text: string } {
+  const hopeless = (text: string) => {
+    refuseHopeless(text, 'messages', { longestToken: tokenizer.longestToken, info: engine.info });
+  };
+  hopeless(conversation.messages.map(({ content }) => content ?? '').join(''));
+  const chat = rendered(() => writeChat(conversation, { template, tokenizer }));
+  hopeless(chat.text);
+  const prompt = chatIds(chat, tokenizer);
+  if (prompt.length > 0) return { prompt, text: chat.text };
   throw badRequest("Invalid 'messages': the chat template makes nothing of them.", { param: 'messages' });
 }
 
 /** A template refuses conversations that it was not made for by raising: the caller's fault, in its own words. */
-function rendered(render: () => string): string {
+function rendered(render: () => WrittenChat): WrittenChat {
   try {
     return render();
   } catch (error) {
@@ -74,61 +113,37 @@ function rendered(render: () => string): string {
   }
 }
 
+interface Asked {
+  toolUse: ToolUse | undefined;
+  /** What follows any thinking. */
+  answer: ConstraintSpec | undefined;
+  tags: ThinkingTags | undefined;
+  budget: number | undefined;
+  /** Of the prompt. */
+  text: string;
+}
+
+/** How the answers are read, and what they may be. */
+function heldTo(
+  { toolUse, answer, tags, budget, text }: Asked,
+  { tokenizer }: ApiContext,
+): Pick<ChatPlan, 'rules' | 'constraint' | 'shown'> {
+  const calls = toolUse && { calls: toolUse.syntax };
+  const state = tags === undefined ? 'closed' : thinkingState(text, tags);
+  if (tags === undefined || state === 'closed') return { rules: { ...calls }, constraint: answer };
+  const open = state === 'open';
+  const tagIds = [tags.begin, tags.end].map((tag) => tokenizer.idOf(tag));
+  const special = tagIds.filter((id) => id !== undefined && tokenizer.specialName(id) !== undefined);
+  return {
+    rules: { thinking: { ...tags, open }, ...calls },
+    constraint: thinkingConstraint(answer, { tags, open, budget, tokenizer }),
+    shown: new Set(special.filter((id) => id !== undefined)),
+  };
+}
+
 function logprobsOf({ logprobs, top_logprobs }: ChatRequest): number | undefined {
   if (logprobs === true) return top_logprobs ?? 0;
   if (typeof top_logprobs !== 'number') return undefined;
   const message = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.";
   throw badRequest(message, { param: 'top_logprobs', code: 'invalid_parameter_combination' });
-}
-
-interface FormatOptions {
-  tokenizer: Tokenizer;
-  logprobs: boolean;
-  /** Tell the ids of the answer's tokens. */
-  ids: boolean;
-}
-
-function chatFormat({ tokenizer, logprobs, ids }: FormatOptions): WireFormat {
-  const logprobsOf = (tokens: readonly AnswerToken[]) => {
-    return logprobs ? { content: chatLogprobs(tokens, tokenizer), refusal: null } : null;
-  };
-  const idsOf = (tokens: readonly AnswerToken[], stopId?: number) => {
-    return ids ? { token_ids: answerIds(tokens, stopId) } : {};
-  };
-  return {
-    idPrefix: 'chatcmpl-',
-    object: 'chat.completion',
-    chunkObject: 'chat.completion.chunk',
-    opening: (index) => ({
-      index,
-      delta: { role: 'assistant', content: '', refusal: null },
-      logprobs: null,
-      finish_reason: null,
-    }),
-    whole: ({ index, text, tokens, reason, stopId }) => ({
-      index,
-      message: { role: 'assistant', content: text, refusal: null },
-      logprobs: logprobsOf(tokens),
-      finish_reason: reason,
-      ...idsOf(tokens, stopId),
-    }),
-    piece: (event) => {
-      if (event.type === 'prompt') throw new Error('a chat echoes no prompt');
-      const { index, text, tokens } = event;
-      return {
-        index,
-        delta: { content: text },
-        logprobs: logprobsOf(tokens),
-        finish_reason: null,
-        ...idsOf(tokens),
-      };
-    },
-    finish: ({ index, reason, stopId }) => ({
-      index,
-      delta: {},
-      logprobs: null,
-      finish_reason: reason,
-      ...idsOf([], stopId),
-    }),
-  };
 }

@@ -1,13 +1,16 @@
 // POST /v1/completions: text or ids in, text out. Knows no engine beyond its limits.
+import type { AnswerEvent } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
 import type { ApiContext } from './context.ts';
+import type { EchoedPrompt } from './echo.ts';
 import { badRequest } from './errors.ts';
 import { answerIds, completionLogprobs } from './logprobs.ts';
 import { allowance, choicesOf, encodePrompt } from './prompts.ts';
 import type { Plan } from './respond.ts';
 import { type CompletionRequest, parameterName } from './schema.ts';
+import { constraintOf } from './structured.ts';
 import type { Tokenizer } from './tokenizer.ts';
-import type { WireFormat } from './wire.ts';
+import { type Wire, wireOf } from './wire.ts';
 
 /** OpenAI's default for this endpoint. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -45,10 +48,11 @@ export function planCompletion(request: CompletionRequest, context: ApiContext):
     prompts,
     ...choices,
     echo,
+    constraint: constraintOf(request),
     // The best are found by their log-probabilities.
     logprobs: logprobs ?? (choices.made > choices.wanted ? 0 : undefined),
     promptLogprobs: echo ? logprobs : undefined,
-    format: completionFormat({
+    wire: completionWire({
       ...told,
       promptIds: ids && ((index) => ids[Math.floor(index / choices.wanted)]),
     }),
@@ -61,6 +65,9 @@ function refuseSuffix({ suffix }: CompletionRequest, { model }: ApiContext): voi
   throw badRequest(message, { param: 'suffix', code: 'unsupported_parameter' });
 }
 
+type AnswerFinish = Extract<AnswerEvent, { type: 'finish' }>;
+type AnswerPiece = Exclude<AnswerEvent, AnswerFinish>;
+
 interface FormatOptions {
   tokenizer: Tokenizer;
   logprobs: boolean;
@@ -68,7 +75,7 @@ interface FormatOptions {
   promptIds: ((index: number) => readonly number[] | undefined) | undefined;
 }
 
-function completionFormat({ tokenizer, logprobs, promptIds }: FormatOptions): WireFormat {
+function completionWire({ tokenizer, logprobs, promptIds }: FormatOptions): Wire {
   const begun = new Set<number>();
   const logprobsOf = (tokens: readonly AnswerToken[]) => {
     return logprobs ? completionLogprobs(tokens, tokenizer) : null;
@@ -80,10 +87,12 @@ function completionFormat({ tokenizer, logprobs, promptIds }: FormatOptions): Wi
     begun.add(index);
     return { ...prompt, token_ids: ids };
   };
-  return {
+  return wireOf({
     idPrefix: 'cmpl-',
     object: 'text_completion',
     chunkObject: 'text_completion',
+    read: (events: AsyncIterable<AnswerEvent>) => events,
+    collect: collectChoices,
     whole: ({ index, prompt, text, tokens, reason, stopId }) => ({
       text: (prompt?.text ?? '') + text,
       index,
@@ -91,7 +100,7 @@ function completionFormat({ tokenizer, logprobs, promptIds }: FormatOptions): Wi
       finish_reason: reason,
       ...idsOf(index, answerIds(tokens, stopId)),
     }),
-    piece: (event) => {
+    piece: (event: AnswerPiece) => {
       const { text, tokens } = event.type === 'prompt' ? event.prompt : event;
       return {
         text,
@@ -101,12 +110,38 @@ function completionFormat({ tokenizer, logprobs, promptIds }: FormatOptions): Wi
         ...idsOf(event.index, event.type === 'prompt' ? [] : answerIds(tokens)),
       };
     },
-    finish: ({ index, reason, stopId }) => ({
+    finish: ({ index, reason, stopId }: AnswerFinish) => ({
       text: '',
       index,
       logprobs: null,
       finish_reason: reason,
       ...idsOf(index, answerIds([], stopId)),
     }),
-  };
+  });
+}
+
+interface WholeChoice extends Omit<AnswerFinish, 'type'> {
+  /** Where it is echoed. */
+  prompt?: EchoedPrompt;
+  text: string;
+  tokens: AnswerToken[];
+}
+
+async function collectChoices(events: AsyncIterable<AnswerEvent>): Promise<WholeChoice[]> {
+  const open = new Map<number, Pick<WholeChoice, 'tokens' | 'prompt'> & { pieces: string[] }>();
+  const choices: WholeChoice[] = [];
+  for await (const event of events) {
+    const choice = open.get(event.index) ?? { pieces: [], tokens: [] };
+    open.set(event.index, choice);
+    if (event.type === 'prompt') choice.prompt = event.prompt;
+    else if (event.type === 'text') {
+      choice.pieces.push(event.text);
+      choice.tokens.push(...event.tokens);
+    } else {
+      const { type: _, ...finish } = event;
+      const { pieces, ...rest } = choice;
+      choices.push({ ...finish, ...rest, text: pieces.join('') });
+    }
+  }
+  return choices.sort((a, b) => a.index - b.index);
 }

@@ -5,6 +5,7 @@ import { cors } from 'hono/cors';
 /** What a page's script may read of an answer beside its body. */
 const exposed = [
   'openai-processing-ms',
+  'request-id',
   'retry-after',
   'retry-after-ms',
   'x-expertgrid-gateway',

@@ -27,7 +27,15 @@ ${sections}
 `;
 }
 
-function section({ method, path, summary, schema, parameters = [], example }: Operation): string {
+function section({
+  method,
+  path,
+  summary,
+  schema,
+  parameters = [],
+  example,
+  refused = {},
+}: Operation): string {
   const rows = parameters.map(({ name, in: where, description }) =>
     row(name, `string, ${where}`, description),
   );
@@ -38,30 +46,51 @@ function section({ method, path, summary, schema, parameters = [], example }: Op
       : `<div class="wide"><table><tr><th>Field</th><th>Type</th><th>Meaning</th></tr>${rows.join('')}</table></div>`;
   const command = `curl http://127.0.0.1:8080${path} -H 'content-type: application/json' -d '${JSON.stringify(example)}'`;
   const shown = example === undefined ? '' : `<pre>${escaped(command)}</pre>`;
-  return `<h2 id="${idOf(path)}">${title(method, path)}</h2><p>${escaped(summary)}</p>${shown}${table}`;
+  const names = Object.keys(refused).map((name) => `<code>${escaped(name)}</code>`);
+  const refusals = names.length === 0 ? '' : `<p>Refused by name: ${names.join(', ')}.</p>`;
+  return `<h2 id="${idOf(path)}">${title(method, path)}</h2><p>${escaped(summary)}</p>${shown}${table}${refusals}`;
 }
 
 function fieldRows({ properties = {}, required = [] }: JsonSchema, above = ''): string[] {
   return Object.entries(properties).flatMap(([name, schema]) => {
-    const inner = [schema, ...(schema.anyOf ?? [])].find((one) => one.properties !== undefined);
+    const inner = objectsOf(schema);
     const type = `${typeOf(schema)}${required.includes(name) ? ', required' : ''}`;
     return [
       row(above + name, type, schema.description ?? ''),
-      ...(inner ? fieldRows(inner, `${above}${name}.`) : []),
+      ...inner.flatMap((one) => fieldRows(one, `${above}${name}.`)),
     ];
   });
 }
 
+/** The objects that a value may be; of several kinds, that their type tells apart, each is shown. */
+function objectsOf({ anyOf = [], oneOf = [], ...schema }: JsonSchema): JsonSchema[] {
+  if (schema.properties !== undefined) return [schema];
+  if (oneOf.length > 0) return oneOf;
+  return anyOf.map(objectsOf).find((found) => found.length > 0) ?? [];
+}
+
 /** `null` is left out: it means absent everywhere. */
-function typeOf({ type, anyOf, items, enum: values, minimum, maximum }: JsonSchema): string {
-  if (anyOf !== undefined) {
-    const kinds = anyOf.filter((one) => one.type !== 'null').map(typeOf);
+function typeOf({
+  type,
+  anyOf,
+  oneOf,
+  items,
+  enum: values,
+  const: only,
+  minimum,
+  maximum,
+}: JsonSchema): string {
+  const either = anyOf ?? oneOf;
+  if (either !== undefined) {
+    const kinds = either.filter((one) => one.type !== 'null').map(typeOf);
     return [...new Set(kinds)].join(' or ');
   }
   if (values !== undefined) return values.join(', ');
+  if (only !== undefined) return JSON.stringify(only);
   if (type === 'array') return `array of ${items === undefined ? 'values' : typeOf(items)}`;
+  const kind = [type ?? 'value'].flat().filter((one) => one !== 'null');
   const bounded = minimum !== undefined && maximum !== undefined && Math.abs(maximum) < 2 ** 31 - 1;
-  return bounded ? `${type} ${minimum}…${maximum}` : (type ?? 'value');
+  return bounded ? `${kind} ${minimum}…${maximum}` : kind.join(' or ');
 }
 
 function row(name: string, type: string, meaning: string): string {

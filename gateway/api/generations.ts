@@ -1,6 +1,7 @@
 // From a plan to its generations: a request to the engine for each choice, and their events as one stream. Knows no wire
 // format.
 import { randomUUID } from 'node:crypto';
+import type { ConstraintSpec } from '../constraints/specification.ts';
 import type { GenerationRequest, PromptLogprob, Rung } from '../engine/messages.ts';
 import { type AnswerEvent, answer } from './answer.ts';
 import { cacheSaltOf } from './cache-salt.ts';
@@ -36,6 +37,10 @@ export interface Generated {
   promptLogprobs?: number | undefined;
   /** Give each choice's prompt first. */
   echo: boolean;
+  /** What the answers may be; absent: anything. */
+  constraint?: ConstraintSpec | undefined;
+  /** Special tokens whose names are part of the text. */
+  shown?: ReadonlySet<number> | undefined;
 }
 
 /**
@@ -45,14 +50,19 @@ export interface Generated {
 export function generations(
   { engine, tokenizer, stopIds, degrade }: ApiContext,
   record: RequestRecord,
-  { request, prompts, made, logprobs, promptLogprobs, echo }: Generated,
+  { request, prompts, made, logprobs, promptLogprobs, echo, constraint, shown }: Generated,
   seed: number,
   cancel: AbortController,
 ): AsyncGenerator<AnswerEvent, void, undefined> {
   const endIds = stopIdsOf(request, stopIds, engine.info);
   const minTokens = minTokensOf(request, Math.min(...prompts.map(({ maxTokens }) => maxTokens)));
   const includeStop = request.include_stop_str_in_output === true;
-  const rules = { stops: stopStringsOf(request), includeStop, minTokens };
+  const rules = {
+    stops: stopStringsOf(request),
+    includeStop,
+    minTokens,
+    ...(shown !== undefined && { shown }),
+  };
   const signal = AbortSignal.any([record.signal, cancel.signal]);
   const expertsPerToken = expertsPerTokenOf(request, engine.info);
   record.promptTokens = prompts.reduce((total, { prompt }) => total + prompt.length, 0);
@@ -71,19 +81,23 @@ export function generations(
         logprobs,
         ...(promptLogprobs !== undefined && choice === 0 && { promptLogprobs }),
         ...(choice > 0 && { sharesPromptOf: ids[0] }),
+        ...(constraint !== undefined && { constraint }),
         ...(typeof request.priority === 'number' && { priority: priorityOf(request, record.key) }),
         ...(expertsPerToken !== undefined && { expertsPerToken }),
         digests: request.expertgrid?.digests === true,
         routes: request.expertgrid?.routes === true,
         ...degradeOf(request, degrade),
         cacheSalt: cacheSaltOf({ named: request.cache_salt, owner: record.prefixOwner }),
+        ...(record.key !== undefined && { owner: record.key.name, weight: record.key.weight ?? 1 }),
         traceId: record.id,
       };
+      const index = p * made + choice;
+      const watch = record.generation(index);
       const source = answer({
-        engine,
+        engine: { generate: (asked, signal) => watch.follow(engine.generate(asked, signal)) },
         tokenizer,
         request: generation,
-        index: p * made + choice,
+        index,
         countsPrompt: choice === 0,
         ...(echo && { echo: { text, logprobs: scored } }),
         rules,

@@ -27,12 +27,8 @@ function describe(issue: Issue, body: unknown, above: readonly PropertyKey[]): F
     }
     case 'invalid_type':
       return { ...typeFault(issue.expected, name, value), param: name };
-    case 'invalid_value': {
-      const message = `Invalid value for '${name}': ${show(value)}. Supported values are: ${issue.values.map(show).join(', ')}.`;
-      return value === undefined
-        ? { ...missing(name), param: name }
-        : { message, code: 'invalid_value', param: name };
-    }
+    case 'invalid_value':
+      return { ...valueFault(issue.values, name, value), param: name };
     case 'too_big':
       return { ...rangeFault(name, value, 'above', issue.maximum, issue.message), param: name };
     case 'too_small':
@@ -60,6 +56,12 @@ function unionFault(
 ): Fault {
   const name = parameterName(path);
   const value = valueAt(body, path);
+  // Objects that their `type` tells apart, and no such type.
+  if ('options' in issue && issue.options !== undefined && value !== undefined) {
+    const known = issue.options.filter((option) => option !== undefined).map(show);
+    const message = `Invalid value for '${name}': ${show(value)}. Supported values are: ${known.join(', ')}.`;
+    return { message, code: 'invalid_value', param: name };
+  }
   const fitting = issue.errors.find(
     (branch) => branch[0].path.length > 0 || branch[0].code !== 'invalid_type',
   );
@@ -76,6 +78,17 @@ function typeFault(expected: string, name: string, value: unknown): Fault {
   if (value === undefined) return missing(name);
   if (expected === 'null') return unsupportedFault(name);
   const message = `Invalid type for '${name}': expected ${kind(expected)}, but got ${kindOf(value)} instead.`;
+  return { message, code: 'invalid_type' };
+}
+
+function valueFault(supported: readonly unknown[], name: string, value: unknown): Fault {
+  if (value === undefined) return missing(name);
+  const values = supported.map(show).join(', ');
+  if (supported.some((one) => typeof one === typeof value)) {
+    const message = `Invalid value for '${name}': ${show(value)}. Supported values are: ${values}.`;
+    return { message, code: 'invalid_value' };
+  }
+  const message = `Invalid type for '${name}': expected one of ${values}, but got ${kindOf(value)} instead.`;
   return { message, code: 'invalid_type' };
 }
 

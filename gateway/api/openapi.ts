@@ -1,5 +1,7 @@
 // GET /openapi.json: the API's description, made from the schemas that requests are checked with. Knows no server.
 import { z } from 'zod';
+import { countSchema, messagesSchema, unsupportedMessagesFields } from './anthropic/schema.ts';
+import { responsesSchema, unsupportedResponsesFields } from './responses/schema.ts';
 import { chatSchema, completionSchema, unsupportedFields } from './schema.ts';
 import { detokenizeSchema, tokenizeSchema } from './tokens.ts';
 
@@ -13,6 +15,10 @@ export interface Operation {
   parameters?: readonly { name: string; in: 'path' | 'query'; description: string }[];
   /** A body that is answered as it stands, the model's name apart. */
   example?: object;
+  /** Known fields that are refused by name, each with the values that ask for nothing (JSON text). */
+  refused?: Record<string, readonly string[]>;
+  /** Schema of its errors; default: OpenAI's. */
+  errors?: 'Error' | 'AnthropicError';
   /** Of an answer. */
   type?: string;
 }
@@ -26,6 +32,7 @@ export const operations: readonly Operation[] = [
     path: '/v1/completions',
     summary: 'Continues a text, or tells how likely one is.',
     schema: { name: 'CompletionRequest', zod: completionSchema },
+    refused: unsupportedFields,
     example: { model: 'nano', prompt: 'The old man', max_tokens: 16 },
   },
   {
@@ -33,7 +40,34 @@ export const operations: readonly Operation[] = [
     path: '/v1/chat/completions',
     summary: 'Answers a conversation.',
     schema: { name: 'ChatRequest', zod: chatSchema },
+    refused: unsupportedFields,
     example: { model: 'nano', messages: [{ role: 'user', content: 'Good morning.' }], max_tokens: 16 },
+  },
+  {
+    method: 'post',
+    path: '/v1/responses',
+    summary: "Answers a conversation, in the shape of OpenAI's Responses API; nothing is stored.",
+    schema: { name: 'ResponsesRequest', zod: responsesSchema },
+    refused: unsupportedResponsesFields,
+    example: { model: 'nano', input: 'Good morning.', max_output_tokens: 16 },
+  },
+  {
+    method: 'post',
+    path: '/v1/messages',
+    summary: "Answers a conversation, in the shape of Anthropic's Messages API.",
+    schema: { name: 'MessagesRequest', zod: messagesSchema },
+    refused: unsupportedMessagesFields,
+    errors: 'AnthropicError',
+    example: { model: 'nano', messages: [{ role: 'user', content: 'Good morning.' }], max_tokens: 16 },
+  },
+  {
+    method: 'post',
+    path: '/v1/messages/count_tokens',
+    summary: 'How many tokens the prompt of such a message has.',
+    schema: { name: 'CountTokensRequest', zod: countSchema },
+    refused: unsupportedMessagesFields,
+    errors: 'AnthropicError',
+    example: { model: 'nano', messages: [{ role: 'user', content: 'Good morning.' }] },
   },
   {
     method: 'post',
@@ -69,11 +103,14 @@ export const operations: readonly Operation[] = [
 ];
 
 export interface JsonSchema {
-  type?: string;
+  type?: string | string[];
   description?: string;
   properties?: Record<string, JsonSchema>;
   required?: string[];
   anyOf?: JsonSchema[];
+  /** Objects that one field tells apart. */
+  oneOf?: JsonSchema[];
+  const?: unknown;
   items?: JsonSchema;
   enum?: unknown[];
   minimum?: number;
@@ -87,16 +124,17 @@ export function openApiDocument(): object {
   for (const operation of operations) {
     paths[operation.path] = { ...paths[operation.path], [operation.method]: describe(operation) };
   }
-  const refused = Object.keys(unsupportedFields).join(', ');
   return {
     openapi: '3.1.0',
     info: {
       title: 'expertgrid',
       version: 'v1',
-      description: `The completion API. null means absent. Fields that are known elsewhere and refused here by name: ${refused}.`,
+      description: 'The completion API. null means absent.',
     },
     paths,
-    components: { schemas: { ...Object.fromEntries(schemas), Error: errorSchema } },
+    components: {
+      schemas: { ...Object.fromEntries(schemas), Error: errorSchema, AnthropicError: anthropicErrorSchema },
+    },
   };
 }
 
@@ -112,12 +150,16 @@ function describe({
   schema,
   parameters,
   example,
+  refused,
+  errors = 'Error',
   type = 'application/json',
 }: Operation) {
-  const error = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } };
+  const error = { 'application/json': { schema: { $ref: `#/components/schemas/${errors}` } } };
+  const names = Object.keys(refused ?? {}).join(', ');
   return {
     operationId: `${method}${path.replaceAll(/[^a-z]+/g, '_')}`,
     summary,
+    ...(names !== '' && { description: `Refused by name: ${names}.` }),
     ...(parameters && {
       parameters: parameters.map((one) => ({
         ...one,
@@ -134,7 +176,7 @@ function describe({
     responses: {
       200: { description: 'The answer.', content: { [type]: {} } },
       ...(schema && {
-        400: { description: 'A field is wrong; `param` names it.', content: error },
+        400: { description: 'A field is wrong; the message names it.', content: error },
         429: { description: 'Too much at once; try again.', content: error },
         503: { description: 'Experts are missing.', content: error },
       }),
@@ -157,5 +199,16 @@ const errorSchema = {
         code: { type: ['string', 'null'] },
       },
     },
+  },
+};
+
+/** Types by status: gateway/api/anthropic/errors.ts. */
+const anthropicErrorSchema = {
+  type: 'object',
+  required: ['type', 'error', 'request_id'],
+  properties: {
+    type: { const: 'error' },
+    error: { type: 'object', required: ['type', 'message'], properties: { type: text, message: text } },
+    request_id: text,
   },
 };

@@ -18,7 +18,16 @@ export interface PeerAnswer {
 }
 
 /** What another gateway must know of a request. Anything else is the connection's own, or would be believed of it. */
-const passedHeaders = ['content-type', 'authorization', 'x-api-key', 'accept', 'user-agent', 'origin'];
+const passedHeaders = [
+  'content-type',
+  'authorization',
+  'x-api-key',
+  'accept',
+  'user-agent',
+  'origin',
+  'traceparent',
+  'tracestate',
+];
 
 /** Of its answer, the connection's own. */
 const ownHeaders = ['connection', 'keep-alive', 'transfer-encoding', 'content-length'];

@@ -2,11 +2,12 @@
 // likelier computed before. Knows no shards and no tokens' meaning.
 
 import { z } from 'zod';
-import { ApiError, ClientGone } from './errors.ts';
+import { type ApiError, ClientGone } from './errors.ts';
 import { askPeer, type Passed, type PeerAnswer } from './pass-on.ts';
+import { gatewayLost, type Relayed, relayedChoices } from './relayed.ts';
 import { prefixKey, rendezvous } from './rendezvous.ts';
 import type { RequestRecord } from './request-record.ts';
-import type { Plan } from './respond.ts';
+import type { AnswerPlan } from './respond.ts';
 
 /** Where a request that was passed on says so: it is answered where it arrives. */
 export const FORWARDED = 'x-expertgrid-forwarded';
@@ -74,7 +75,14 @@ export class Peers {
    * The peer's answer, streamed; undefined where it has none for this caller: then the work is one's own. One that cannot be
    * asked counts as gone.
    */
-  async pass(address: string, { requestId, ...passed }: Passed & { requestId: string }) {
+  async pass(
+    address: string,
+    {
+      requestId,
+      broken = relayedChoices.broken,
+      ...passed
+    }: Passed & { requestId: string; broken?: Relayed['broken'] },
+  ) {
     const { signal } = passed;
     const silence = new AbortController();
     const pass = { address, silence };
@@ -93,7 +101,8 @@ export class Peers {
       }
       const { status, headers } = answer;
       headers.set('x-expertgrid-gateway', address);
-      return new Response(streamed(answer, { first, address, over }), { status, headers });
+      const end = (error: ApiError) => broken(error, requestId);
+      return new Response(streamed(answer, { first, address, over, end }), { status, headers });
     } catch (cause) {
       over();
       if (signal.aborted) throw new ClientGone({ cause });
@@ -144,9 +153,6 @@ export class Peers {
   }
 }
 
-/** Fields that change nothing once the version is drawn: as deep as their sender likes, and nobody's business further on. */
-const idleFields = ['user', 'metadata', 'store', 'service_tier', 'safety_identifier', 'prompt_cache_key'];
-
 /**
  * The answer of the gateway that the prompt belongs to; undefined where that is this one, or it has none. The request names
  * the version that was drawn here, so that an alias is drawn once.
@@ -154,7 +160,19 @@ const idleFields = ['user', 'metadata', 'store', 'service_tier', 'safety_identif
 export async function passOn(
   { url, headers, signal }: Request,
   peers: Peers,
-  { fields, planned, salt, record }: { fields: object; planned: Plan; salt: string; record: RequestRecord },
+  {
+    fields,
+    planned,
+    salt,
+    record,
+    relayed,
+  }: {
+    fields: object;
+    planned: Pick<AnswerPlan, 'prompts'>;
+    salt: string;
+    record: RequestRecord;
+    relayed: Relayed;
+  },
 ): Promise<Response | undefined> {
   const { model = '', id: requestId } = record;
   if (headers.has(FORWARDED)) return undefined;
@@ -162,9 +180,13 @@ export async function passOn(
   const key = prefixKey(model, prompts[0]?.prompt ?? [], salt);
   const address = key && peers.ownerOf(key, model);
   if (address === undefined) return undefined;
-  const used = Object.entries(fields).filter(([name]) => !idleFields.includes(name));
+  const used = Object.entries(fields).filter(([name]) => !relayed.idleFields.includes(name));
   const body = JSON.stringify({ ...Object.fromEntries(used), model });
-  return await peers.pass(address, { path: new URL(url).pathname, headers, body, signal, requestId });
+  const sent = new Headers(headers);
+  if (record.traceparent !== undefined) sent.set('traceparent', record.traceparent);
+  const path = new URL(url).pathname;
+  const { broken } = relayed;
+  return await peers.pass(address, { path, headers: sent, body, signal, requestId, broken });
 }
 
 /** The beginning of an answer that is the caller's; undefined: not this one. A 429 is read whole, for two things are called so. */
@@ -180,7 +202,12 @@ async function finalPart({ status, body }: PeerAnswer): Promise<Uint8Array | und
 /** A stream of events that breaks ends with an error event, as one of our own would. */
 function streamed(
   { headers, body, cancel }: PeerAnswer,
-  { first, address, over }: { first: Uint8Array; address: string; over: () => void },
+  {
+    first,
+    address,
+    over,
+    end,
+  }: { first: Uint8Array; address: string; over: () => void; end: (error: ApiError) => string },
 ): ReadableStream<Uint8Array> {
   const events = headers.get('content-type')?.startsWith('text/event-stream') === true;
   return new ReadableStream<Uint8Array>({
@@ -197,7 +224,7 @@ function streamed(
       } catch (cause) {
         over();
         if (!events) throw cause;
-        controller.enqueue(new TextEncoder().encode(lostEvent(address, cause)));
+        controller.enqueue(new TextEncoder().encode(end(gatewayLost(address, cause))));
       }
       over();
       controller.close();
@@ -207,11 +234,4 @@ function streamed(
       cancel();
     },
   });
-}
-
-function lostEvent(address: string, cause: unknown): string {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `The gateway ${address} that computed this answer was lost: ${reason}`;
-  const { envelope } = new ApiError({ status: 502, message, type: 'server_error', code: 'gateway_lost' });
-  return `data: ${JSON.stringify(envelope)}\n\n`;
 }

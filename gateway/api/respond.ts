@@ -1,34 +1,47 @@
-// Runs a request's generations and answers with them, whole or as a stream. Knows neither endpoint's fields.
+// Runs a request's generations and answers with them, whole or as a stream. Knows no endpoint's fields or shapes.
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { admitted } from './admission.ts';
 import type { AnswerEvent } from './answer.ts';
-import { bestChoices } from './best-of.ts';
 import type { ApiContext } from './context.ts';
 import { type Generated, generations } from './generations.ts';
 import type { RequestRecord } from './request-record.ts';
 import { drawSeed } from './sampling.ts';
-import { eventStream } from './sse.ts';
-import { chunks, type Frame, totalUsage, type WholeChoice, type WireFormat, wholeBody } from './wire.ts';
+import { type EventFormat, eventStream } from './sse.ts';
+import type { Frame, Wire } from './wire.ts';
 
-export interface Plan extends Generated {
+/** All that is generated for a request, and how much of it is given. */
+export interface AnswerPlan extends Generated {
   /** Answers that are given of each prompt, the best of those that are made. */
   wanted: number;
   /** Ids of the one prompt, where they are told once for all choices. */
   promptIds?: readonly number[];
-  format: WireFormat;
 }
 
-export async function respond(
+export interface Plan extends AnswerPlan {
+  wire: Wire;
+}
+
+export interface Started {
+  frame: Frame;
+  /** Of all choices, noted in the record. For a stream it has waited for the engine's verdict; see admission.ts. */
+  events: AsyncGenerator<AnswerEvent, void, undefined>;
+  /** Stops what still runs. */
+  cancel: AbortController;
+}
+
+/** Begins a plan's generations and sets the headers of its answer; the record must have admitted the request. `frame.id` is the prefix and 32 hexadecimal digits. */
+export async function startGenerations(
   c: Context,
   context: ApiContext,
   record: RequestRecord,
-  plan: Plan,
-): Promise<Response> {
-  const { request, format, made, wanted, promptIds } = plan;
+  plan: AnswerPlan,
+  { idPrefix }: { idPrefix: string },
+): Promise<Started> {
+  const { request, promptIds } = plan;
   const seed = request.seed ?? drawSeed();
   const frame: Frame = {
-    id: format.idPrefix + randomUUID().replaceAll('-', ''),
+    id: idPrefix + randomUUID().replaceAll('-', ''),
     created: Math.floor(Date.now() / 1000),
     model: context.model.id,
     fingerprint: await context.fingerprint.current(),
@@ -38,26 +51,24 @@ export async function respond(
     ...(promptIds !== undefined && { promptIds }),
   };
   const cancel = new AbortController();
-  const events = generations(context, record, plan, seed, cancel);
+  const begun = generations(context, record, plan, seed, cancel);
   c.header('x-expertgrid-seed', String(seed));
-  if (request.stream !== true) {
-    const all = await collect(noteFinish(events, record));
-    const choices = bestChoices(all, { made, wanted });
-    const usage = totalUsage(all.map((choice) => choice.usage));
-    return c.json(wholeBody(choices, { format, frame, usage }));
-  }
-  const stream = noteFinish(await admitted(events, context.limits.admissionMs), record);
-  const { include_usage, continuous_usage_stats } = request.stream_options ?? {};
-  const values = chunks(stream, {
-    format,
-    frame,
-    choices: plan.prompts.length * made,
-    promptTokens: record.promptTokens,
-    includeUsage: include_usage === true,
-    continuous: include_usage === true && continuous_usage_stats === true,
-  });
+  const events = request.stream === true ? await admitted(begun, context.limits.admissionMs) : begun;
+  return { frame, events: noteFinish(events, record), cancel };
+}
+
+/** The streamed answer: `values` made of a start's events. Its end settles the record and stops what still runs. */
+export function streamAnswer<Value>(
+  c: Context,
+  context: ApiContext,
+  record: RequestRecord,
+  values: AsyncGenerator<Value, void, undefined>,
+  { cancel, format }: Pick<Started, 'cancel'> & { format?: EventFormat<Value> },
+): Response {
   record.streaming = true;
   const body = eventStream(values, {
+    ...(format !== undefined && { format }),
+    clock: record.clock,
     stallMs: context.limits.stallMs,
     keepAliveMs: context.limits.keepAliveMs,
     onEnd: (error) => {
@@ -73,23 +84,26 @@ export async function respond(
   });
 }
 
-async function collect(events: AsyncIterable<AnswerEvent>): Promise<WholeChoice[]> {
-  const open = new Map<number, Pick<WholeChoice, 'tokens' | 'prompt'> & { pieces: string[] }>();
-  const choices: WholeChoice[] = [];
-  for await (const event of events) {
-    const choice = open.get(event.index) ?? { pieces: [], tokens: [] };
-    open.set(event.index, choice);
-    if (event.type === 'prompt') choice.prompt = event.prompt;
-    else if (event.type === 'text') {
-      choice.pieces.push(event.text);
-      choice.tokens.push(...event.tokens);
-    } else {
-      const { type: _, ...finish } = event;
-      const { pieces, ...rest } = choice;
-      choices.push({ ...finish, ...rest, text: pieces.join('') });
-    }
-  }
-  return choices.sort((a, b) => a.index - b.index);
+/** For the endpoints whose answers are made of choices. */
+export async function respond(
+  c: Context,
+  context: ApiContext,
+  record: RequestRecord,
+  plan: Plan,
+): Promise<Response> {
+  const { request, wire, prompts, made, wanted } = plan;
+  const { idPrefix } = wire;
+  const { frame, events, cancel } = await startGenerations(c, context, record, plan, { idPrefix });
+  if (request.stream !== true) return c.json(await wire.whole(events, { frame, made, wanted }));
+  const { include_usage, continuous_usage_stats } = request.stream_options ?? {};
+  const values = wire.chunks(events, {
+    frame,
+    choices: prompts.length * made,
+    promptTokens: record.promptTokens,
+    includeUsage: include_usage === true,
+    continuous: include_usage === true && continuous_usage_stats === true,
+  });
+  return streamAnswer(c, context, record, values, { cancel });
 }
 
 async function* noteFinish(

@@ -2,6 +2,7 @@
 // OpenAPI document can be generated from them. `null` means absent throughout.
 import { z } from 'zod';
 import { rungs } from '../engine/messages.ts';
+import { structuredFields } from './structured-schema.ts';
 
 /** zod's message carries the noun that OpenAI's error codes use for a number. */
 const decimal = (least: number, most: number) => z.number().min(least, 'decimal').max(most, 'decimal');
@@ -61,6 +62,7 @@ export const commonFields = {
     .nullish()
     .describe('Leave the stop string that ended the answer in its text.'),
   ignore_eos: z.boolean().nullish().describe("Go on past the model's own end."),
+  ...structuredFields,
   return_token_ids: z.boolean().nullish().describe('Report the ids of prompt and answer.'),
   priority: integer(-LARGEST_INT32, LARGEST_INT32).nullish().describe('Lower ones leave the queue first.'),
   stream: z.boolean().nullish().describe('Send the answer as server-sent events.'),

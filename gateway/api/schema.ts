@@ -1,7 +1,10 @@
 // What the two completion endpoints accept, as zod schemas, and the fields of OpenAI's and vLLM's that are refused by
 // name. Knows no defaults and no engine.
 import { z } from 'zod';
+import { message } from './message-schema.ts';
 import { commonFields, integer, LARGEST_INT32, MOST_CHOICES } from './schema-fields.ts';
+import { reasoningEfforts } from './thinking.ts';
+import { toolFields } from './tool-schema.ts';
 
 /** One prompt each: text, or the token ids themselves. */
 export type Prompt = string | number[];
@@ -49,42 +52,46 @@ export const completionSchema = z.strictObject({
 });
 export type CompletionRequest = z.infer<typeof completionSchema>;
 
-const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
-
-export const message = z.strictObject({
-  role: z.enum(['system', 'developer', 'user', 'assistant']),
-  content: z.union([z.string(), z.array(textPart).min(1)]),
-  /** Allowed as null, which is how an answer's message that is sent back writes them. */
-  name: z.null().optional(),
-  refusal: z.null().optional(),
-  audio: z.null().optional(),
-  function_call: z.null().optional(),
-  tool_calls: z.null().optional(),
-  tool_call_id: z.null().optional(),
-});
-
 export const chatSchema = z.strictObject({
   ...commonFields,
+  ...toolFields,
   messages: z.array(message).min(1),
   max_completion_tokens: integer(1, LARGEST_INT32).nullish().describe('Tokens of the answer, at most.'),
   logprobs: z.boolean().nullish().describe('Tell the log-probability of each token.'),
   top_logprobs: integer(0, 20).nullish().describe('With `logprobs`: and so many of the likeliest tokens.'),
+  documents: z
+    .array(z.record(z.string(), z.unknown()))
+    .nullish()
+    .describe('Passed to the chat template, for those that show them.'),
+  chat_template_kwargs: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .describe('Further variables of the chat template.'),
+  add_generation_prompt: z
+    .boolean()
+    .nullish()
+    .describe("False: the prompt ends with the conversation, and no turn of the assistant's is begun."),
+  continue_final_message: z
+    .boolean()
+    .nullish()
+    .describe("The answer goes on with the final message, which is the assistant's."),
+  reasoning_effort: z
+    .enum(reasoningEfforts)
+    .nullish()
+    .describe('How long a model that thinks may think: a budget by name.'),
+  max_thinking_tokens: integer(0, LARGEST_INT32)
+    .nullish()
+    .describe('Tokens of the thinking, at most; goes before `reasoning_effort`.'),
 });
 export type ChatRequest = z.infer<typeof chatSchema>;
 
 /** Known fields that are not supported yet, each with the values that ask for nothing (JSON text). */
 export const unsupportedFields: Record<string, readonly string[]> = {
-  response_format: ['{"type":"text"}'],
-  tools: [],
-  tool_choice: ['"none"'],
-  parallel_tool_calls: [],
   functions: [],
   function_call: ['"none"'],
   modalities: ['["text"]'],
   audio: [],
   prediction: [],
-  reasoning_effort: [],
-  max_thinking_tokens: [],
   web_search_options: [],
   prompt_cache_retention: [],
   use_beam_search: ['false'],
@@ -97,15 +104,7 @@ export const unsupportedFields: Record<string, readonly string[]> = {
   prompt_logprobs: [],
   allowed_token_ids: [],
   add_special_tokens: [],
-  add_generation_prompt: ['true'],
-  continue_final_message: ['false'],
   chat_template: [],
-  chat_template_kwargs: [],
-  structured_outputs: [],
-  guided_json: [],
-  guided_regex: [],
-  guided_choice: [],
-  guided_grammar: [],
   logits_processors: [],
 };
 

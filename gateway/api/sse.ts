@@ -1,27 +1,58 @@
 // A stream of JSON values as server-sent events, pulled as fast as its reader takes them. Knows no endpoint.
 import { ApiError, ClientGone, toApiError } from './errors.ts';
+import type { OverheadClock } from './overhead.ts';
 
-export interface EventStreamOptions {
+/** How one API writes its stream: each method gives whole events, the empty line after each included. */
+export interface EventFormat<Value> {
+  event(value: Value): string;
+  /** After the last value. */
+  ending: string;
+  /** While no value comes. */
+  keepAlive: string;
+  /** In the ending's place: what went wrong. */
+  failure(error: ApiError): string;
+}
+
+/** As OpenAI's completions have it: events without a name, `[DONE]` after the last; a failure is its envelope. */
+export const dataEvents: EventFormat<unknown> = {
+  event: data,
+  ending: 'data: [DONE]\n\n',
+  keepAlive: ': keep-alive\n\n',
+  failure: (error) => data(error.envelope),
+};
+
+/** An event that is named by its own type, as OpenAI's Responses and Anthropic's Messages have them. */
+export function namedEvent<Value extends { type: string }>(value: Value): string {
+  return `event: ${value.type}\n${data(value)}`;
+}
+
+function data(value: unknown): string {
+  return `data: ${JSON.stringify(value)}\n\n`;
+}
+
+export interface EventStreamOptions<Value> {
+  /** Default: as completions are written. */
+  format?: EventFormat<Value>;
   /** How long the reader may leave a written event untaken. */
   stallMs: number;
-  /** While no value comes, a comment is sent this often: proxies cut what is silent. */
+  /** While no value comes, the format's keep-alive is sent this often: proxies cut what is silent. */
   keepAliveMs: number;
   /** Called once, with what ended the stream (undefined where it came to its end). Must wake `values` where it waits. */
   onEnd: (error: ApiError | undefined) => void;
+  /** Stands while the reader takes. */
+  clock?: Pick<OverheadClock, 'readerAsks' | 'readerIsGiven'>;
 }
 
 const encoder = new TextEncoder();
-const event = (data: string) => encoder.encode(`data: ${data}\n\n`);
-const keepAlive = encoder.encode(': keep-alive\n\n');
 
 /**
- * Each value is an event; `[DONE]` follows the last. A failure is one event with the error's envelope and then the end,
- * without `[DONE]`: the status line is long gone. Nothing is pulled from `values` before the reader wants it, so a slow
- * reader holds its own generation back and no memory; one that takes nothing for `stallMs` loses it.
+ * Each value is an event; the format's ending follows the last. A failure is told as the format tells it, in the ending's
+ * place: the status line is long gone. Nothing is pulled from `values` before the reader wants it, so a slow reader holds
+ * its own generation back and no memory; one that takes nothing for `stallMs` loses it.
  */
-export function eventStream(
-  values: AsyncGenerator<unknown, void, undefined>,
-  { stallMs, keepAliveMs, onEnd }: EventStreamOptions,
+export function eventStream<Value>(
+  values: AsyncGenerator<Value, void, undefined>,
+  { format = dataEvents, stallMs, keepAliveMs, onEnd, clock }: EventStreamOptions<Value>,
 ): ReadableStream<Uint8Array> {
   let stall: NodeJS.Timeout | undefined;
   let ended = false;
@@ -35,25 +66,27 @@ export function eventStream(
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     clearTimeout(stall);
-    // A comment that was not taken yet is enough.
+    clock?.readerAsks();
+    // One that was not taken yet is enough.
     const silence = setInterval(() => {
-      if (!ended && (controller.desiredSize ?? 0) >= 0) controller.enqueue(keepAlive);
+      if (!ended && (controller.desiredSize ?? 0) >= 0) controller.enqueue(encoder.encode(format.keepAlive));
     }, keepAliveMs);
     try {
       const { done, value } = await values.next().finally(() => clearInterval(silence));
       if (ended) return;
       if (done !== true) {
-        controller.enqueue(event(JSON.stringify(value)));
+        controller.enqueue(encoder.encode(format.event(value)));
+        clock?.readerIsGiven();
         stall = setTimeout(() => stalled(controller), stallMs);
         return;
       }
-      controller.enqueue(event('[DONE]'));
+      if (format.ending !== '') controller.enqueue(encoder.encode(format.ending));
       controller.close();
       end(undefined);
     } catch (thrown) {
       if (ended) return;
       const error = toApiError(thrown);
-      if (!(error instanceof ClientGone)) controller.enqueue(event(JSON.stringify(error.envelope)));
+      if (!(error instanceof ClientGone)) controller.enqueue(encoder.encode(format.failure(error)));
       controller.close();
       end(error);
     }
@@ -63,7 +96,7 @@ export function eventStream(
     const message = `The stream was ended: its reader took nothing for ${stallMs} ms.`;
     const error = new ApiError({ status: 408, message, code: 'reader_stalled' });
     end(error);
-    controller.enqueue(event(JSON.stringify(error.envelope)));
+    controller.enqueue(encoder.encode(format.failure(error)));
     controller.close();
     void values.return();
   }

@@ -5,6 +5,8 @@ export interface StopOutput {
   text: string;
   /** A stop string was found; the answer ends with `text`. */
   stopped: boolean;
+  /** Which one; only where one was. */
+  stop?: string;
 }
 
 /**
@@ -38,9 +40,9 @@ export class StopBuffer {
 
   /** Of several that begin at `match` the shortest was complete first. */
   #stopAt(match: number): StopOutput {
-    if (!this.#include) return this.#release(match, true);
     const found = this.#stops.filter((stop) => this.#held.startsWith(stop, match));
-    return this.#release(match + Math.min(...found.map((stop) => stop.length)), true);
+    const stop = found.reduce((shortest, one) => (one.length < shortest.length ? one : shortest));
+    return { ...this.#release(this.#include ? match + stop.length : match, true), stop };
   }
 
   #release(length: number, stopped: boolean): StopOutput {

@@ -3,15 +3,65 @@ import path from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { readTextFile } from './json-file.ts';
 
-/** What a template sees of a message. */
+/** What a template sees of a message, as Hugging Face's templates have it. */
 export interface TemplateMessage {
-  role: 'system' | 'user' | 'assistant';
-  content: string;
+  role: 'system' | 'user' | 'assistant' | 'tool';
+  /** Null of an assistant that only calls tools. */
+  content: string | null;
+  name?: string;
+  reasoning_content?: string;
+  tool_calls?: TemplateCall[];
+  tool_call_id?: string;
 }
 
+export interface TemplateCall {
+  id: string;
+  type: 'function';
+  /** Arguments are an object, or a text where they are not JSON. */
+  function: { name: string; arguments: unknown };
+}
+
+export interface TemplateTool {
+  type: 'function';
+  function: { name: string; description?: string; parameters?: Record<string, unknown> };
+}
+
+export interface Conversation {
+  messages: readonly TemplateMessage[];
+  tools?: readonly TemplateTool[];
+  documents?: readonly Record<string, unknown>[];
+  /** Further variables; none of `reservedVariables`. */
+  variables?: Record<string, unknown>;
+  /** What the prompt ends with: the assistant's turn begun (default), its final message as far as it is written, nothing more. */
+  ending?: 'turn' | 'final message' | 'none';
+}
+
+/** What no caller may set: the conversation itself, special tokens' names, functions. */
+export const reservedVariables = [
+  'messages',
+  'tools',
+  'documents',
+  'add_generation_prompt',
+  'continue_final_message',
+  'bos_token',
+  'eos_token',
+  'raise_exception',
+  'strftime_now',
+  'namespace',
+  'range',
+  'true',
+  'false',
+  'none',
+  'True',
+  'False',
+  'None',
+] as const;
+
 export interface ChatTemplate {
+  /** Jinja. */
+  readonly source: string;
   /** The prompt's text, ending where the assistant begins to write. Throws what the template raises. */
-  render(messages: readonly TemplateMessage[]): string;
+  render(conversation: Conversation): string;
 }
 
 export interface TemplateTokens {
@@ -19,43 +69,72 @@ export interface TemplateTokens {
   eos: string | undefined;
 }
 
-/** `source` is Jinja; throws where it cannot be parsed. */
+/** Throws where `source` cannot be parsed. */
 export function compileTemplate(source: string, { bos, eos }: TemplateTokens): ChatTemplate {
   const template = new Template(source);
   return {
-    render: (messages) =>
-      template.render({ messages, add_generation_prompt: true, bos_token: bos ?? '', eos_token: eos ?? '' }),
+    source,
+    // Null and not absent where there are none, as Hugging Face has it.
+    render: ({ messages, tools = [], documents = [], variables = {}, ending = 'turn' }) =>
+      template.render({
+        ...variables,
+        messages,
+        tools: tools.length > 0 ? tools : null,
+        documents: documents.length > 0 ? documents : null,
+        add_generation_prompt: ending === 'turn',
+        bos_token: bos ?? '',
+        eos_token: eos ?? '',
+      }),
   };
 }
 
+export interface ChatTemplates {
+  /** Undefined where there is none: a base model has no chat. */
+  template: ChatTemplate | undefined;
+  /** For conversations with tools, where the checkpoint has one of its own for them. */
+  toolTemplate?: ChatTemplate;
+}
+
 /**
- * The directory's template: chat_template.jinja, else tokenizer_config.json's `chat_template` (a string, or a list of
- * named ones of which `default` is taken). Undefined where there is none: a base model has no chat.
+ * The directory's templates: chat_template.jinja, else tokenizer_config.json's `chat_template` (a string, or a list of
+ * named ones of which `default` is taken, and `tool_use` for conversations with tools).
  */
-export async function loadTemplate(
+export async function loadTemplates(
   dir: string,
   config: Record<string, unknown>,
   tokens: TemplateTokens,
-): Promise<ChatTemplate | undefined> {
+): Promise<ChatTemplates> {
   const file = await readTextFile(path.join(dir, 'chat_template.jinja'));
-  const source = file ?? configured(config.chat_template);
-  if (source === undefined) return undefined;
-  try {
-    return compileTemplate(source, tokens);
-  } catch (error) {
-    const where = file === undefined ? 'tokenizer_config.json: chat_template' : 'chat_template.jinja';
-    throw new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
+  const where = file === undefined ? 'tokenizer_config.json: chat_template' : 'chat_template.jinja';
+  const sources = file === undefined ? configured(config.chat_template) : { default: file };
+  const compile = (source: string) => {
+    try {
+      return compileTemplate(source, tokens);
+    } catch (error) {
+      throw new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+  };
+  const { default: source, toolUse } = sources;
+  return {
+    template: source === undefined ? undefined : compile(source),
+    ...(toolUse !== undefined && { toolTemplate: compile(toolUse) }),
+  };
 }
 
-function configured(value: unknown): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') return value;
+function configured(value: unknown): { default?: string; toolUse?: string } {
+  if (value === undefined || value === null) return {};
+  if (typeof value === 'string') return { default: value };
   const list: unknown[] = Array.isArray(value) ? value : [];
+  const sources = new Map<unknown, string>();
   for (const entry of list) {
     const { name, template } = (entry ?? {}) as { name?: unknown; template?: unknown };
-    if (name === 'default' && typeof template === 'string') return template;
+    if (typeof template === 'string') sources.set(name, template);
   }
+  const source = sources.get('default');
+  const toolUse = sources.get('tool_use');
+  if (source !== undefined) return { default: source, ...(toolUse !== undefined && { toolUse }) };
   throw new Error(
     'tokenizer_config.json: chat_template is neither a string nor a list with a template named "default"',
   );

@@ -1,13 +1,11 @@
 // Loads all that turns text into ids and back from a checkpoint's directory. Knows no weights and no HTTP.
 import path from 'node:path';
 import { readJsonObject } from './json-file.ts';
-import { type ChatTemplate, loadTemplate } from './template.ts';
+import { type ChatTemplates, loadTemplates } from './template.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 
-export interface TextSide {
+export interface TextSide extends ChatTemplates {
   tokenizer: Tokenizer;
-  /** Undefined where the checkpoint has no chat template. */
-  template: ChatTemplate | undefined;
   /** Ids that end an answer. */
   stopIds: number[];
   /** The id that begins a text, where the checkpoint names one; stands in for an empty prompt. */
@@ -31,7 +29,7 @@ export async function loadTextSide(dir: string): Promise<TextSide> {
   const named = (name: string | undefined) => (name === undefined ? undefined : tokenizer.idOf(name));
   return {
     tokenizer,
-    template: await loadTemplate(dir, config, { bos, eos }),
+    ...(await loadTemplates(dir, config, { bos, eos })),
     stopIds: listed ?? idList(named(eos), 'tokenizer_config.json') ?? [],
     bos:
       named(bos) ??

@@ -6,8 +6,8 @@ import type { ApiContext } from './context.ts';
 import { echoedPrompt } from './echo.ts';
 import { badRequest } from './errors.ts';
 import { tokenName } from './logprobs.ts';
+import { message } from './message-schema.ts';
 import { refuseHopeless } from './prompts.ts';
-import { message } from './schema.ts';
 import { integer, LARGEST_INT32 } from './schema-fields.ts';
 
 /** More is no text of any model here. */

@@ -1,31 +1,72 @@
-// What the two completion endpoints' answers have in common, and the seam for what differs. Knows no engine.
-import { type DegradedHops, type FinishReason, type Route, rungs } from '../engine/messages.ts';
+// What the answers made of choices have in common, and the seam for what differs. Knows no endpoint and no engine.
+import { type DegradedHops, type Route, rungs } from '../engine/messages.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
-import type { EchoedPrompt } from './echo.ts';
+import { bestChoices } from './best-of.ts';
 
-export interface WholeChoice {
+/** A choice comes in pieces and ends in one finish. */
+interface Piece {
+  type: string;
   index: number;
-  /** Where it is echoed. */
-  prompt?: EchoedPrompt;
-  text: string;
-  tokens: AnswerToken[];
-  reason: FinishReason;
-  stopId?: number;
+  /** Generated ones, whose text is now out. */
+  tokens?: readonly AnswerToken[];
+}
+
+interface Finish {
+  type: 'finish';
+  index: number;
   usage: ChoiceUsage;
 }
 
-/** One endpoint's shapes. Each method gives an entry of `choices`. */
-export interface WireFormat {
+interface Choice {
+  index: number;
+  tokens: AnswerToken[];
+  usage: ChoiceUsage;
+}
+
+/** One endpoint's reading of what is generated, and its shapes. The methods without a promise each give an entry of `choices`. */
+export interface WireFormat<P extends Piece, F extends Finish, C extends Choice> {
   idPrefix: string;
   /** `object` of a whole answer and of a chunk. */
   object: string;
   chunkObject: string;
-  whole(choice: WholeChoice): object;
+  read(events: AsyncIterable<AnswerEvent>): AsyncIterable<P | F>;
+  /** In order of index. */
+  collect(events: AsyncIterable<P | F>): Promise<C[]>;
+  whole(choice: C): object;
   /** What a stream's first chunk of a choice holds before there is text, where the format has such a chunk. */
   opening?: (index: number) => object;
-  piece(event: Exclude<AnswerEvent, { type: 'finish' }>): object;
-  finish(event: Extract<AnswerEvent, { type: 'finish' }>): object;
+  piece(event: P): object;
+  finish(event: F): object;
+}
+
+/** A format with the types of its events closed over. */
+export interface Wire {
+  idPrefix: string;
+  /** The answer's body, of the `wanted` best of each prompt's `made` choices. */
+  whole(events: AsyncIterable<AnswerEvent>, options: WholeOptions): Promise<object>;
+  /** The values of a stream, in order: openings, pieces, finishes, and usage where asked for. */
+  chunks(events: AsyncIterable<AnswerEvent>, options: ChunkOptions): AsyncGenerator<object, void, undefined>;
+}
+
+export interface WholeOptions {
+  frame: Frame;
+  made: number;
+  wanted: number;
+}
+
+export function wireOf<P extends Piece, F extends Finish, C extends Choice>(
+  format: WireFormat<P, F, C>,
+): Wire {
+  return {
+    idPrefix: format.idPrefix,
+    whole: async (events, { frame, made, wanted }) => {
+      const all = await format.collect(format.read(events));
+      const choices = bestChoices(all, { made, wanted });
+      return wholeBody(choices, { format, frame, usage: totalUsage(all.map(({ usage }) => usage)) });
+    },
+    chunks: (events, options) => chunks(format.read(events), format, options),
+  };
 }
 
 /** What stands in an answer, or in each of its chunks. */
@@ -51,6 +92,8 @@ export interface Usage {
   total_tokens: number;
   /** Left out where a choice ended before the engine told. */
   prompt_tokens_details?: { cached_tokens: number };
+  /** Left out where the model does not think. */
+  completion_tokens_details?: { reasoning_tokens: number };
   /** Times that something stood in for an expert, by rung; left out where nothing did. */
   degraded_hops?: DegradedHops;
 }
@@ -59,11 +102,13 @@ export function totalUsage(choices: readonly ChoiceUsage[]): Usage {
   const prompt = sum(choices.map((choice) => choice.promptTokens));
   const completion = sum(choices.map((choice) => choice.completionTokens));
   const cached = choices.map((choice) => choice.cachedTokens).filter((count) => count !== undefined);
+  const reasoning = choices.map(({ reasoningTokens }) => reasoningTokens).filter((n) => n !== undefined);
   const degraded = totalHops(choices);
   const usage = {
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: prompt + completion,
+    ...(reasoning.length > 0 && { completion_tokens_details: { reasoning_tokens: sum(reasoning) } }),
     ...(degraded !== undefined && { degraded_hops: degraded }),
   };
   if (cached.length < choices.length) return usage;
@@ -80,9 +125,9 @@ function totalHops(choices: readonly ChoiceUsage[]): DegradedHops | undefined {
 }
 
 /** `usage` is of all that was made, choices that are not given among them. */
-export function wholeBody(
-  choices: readonly WholeChoice[],
-  { format, frame, usage }: { format: WireFormat; frame: Frame; usage: Usage },
+function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
+  choices: readonly C[],
+  { format, frame, usage }: { format: WireFormat<P, F, C>; frame: Frame; usage: Usage },
 ): object {
   const { id, created, model, fingerprint, seed, promptIds } = frame;
   return {
@@ -103,7 +148,6 @@ export function wholeBody(
 }
 
 export interface ChunkOptions {
-  format: WireFormat;
   frame: Frame;
   /** How many choices open. */
   choices: number;
@@ -114,10 +158,10 @@ export interface ChunkOptions {
   continuous: boolean;
 }
 
-/** The values of a stream, in order: openings, pieces, finishes, and usage where asked for. */
-export async function* chunks(
-  events: AsyncIterable<AnswerEvent>,
-  { format, frame, choices: count, promptTokens, includeUsage, continuous }: ChunkOptions,
+async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
+  events: AsyncIterable<P | F>,
+  format: WireFormat<P, F, C>,
+  { frame, choices: count, promptTokens, includeUsage, continuous }: ChunkOptions,
 ): AsyncGenerator<object, void, undefined> {
   const { id, created, model, fingerprint, promptIds } = frame;
   const usages: ChoiceUsage[] = [];
@@ -157,19 +201,23 @@ export async function* chunks(
     for (let index = 0; index < count; index++) yield chunk([format.opening(index)]);
   }
   for await (const event of events) {
-    if (event.type === 'finish') {
+    if (isFinish(event)) {
       usages.push(event.usage);
       generated[event.index] = event.usage.completionTokens;
       const { degradedHops } = event.usage;
       // Callers who do not ask for usage are told as well.
       yield chunk([format.finish(event)], [], degradedHops && { degraded_hops: degradedHops });
     } else {
-      const tokens = event.type === 'text' ? event.tokens : [];
+      const { tokens = [] } = event;
       generated[event.index] = (generated[event.index] ?? 0) + tokens.length;
       yield chunk([format.piece(event)], tokens);
     }
   }
   if (includeUsage) yield { ...chunk([]), usage: totalUsage(usages) };
+}
+
+function isFinish<P extends Piece, F extends Finish>(event: P | F): event is F {
+  return event.type === 'finish';
 }
 
 function digestsOf(tokens: readonly AnswerToken[]): string[] {

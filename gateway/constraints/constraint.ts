@@ -5,37 +5,21 @@
 //   constraint.advance(5)      // now only 6 is allowed
 
 export interface Constraint {
+  /** The answer is whole: no id may follow but one that ends it. */
+  readonly finished: boolean;
   /** Sets the logits of forbidden ids to -Infinity, in place. `logits [vocab]` */
   allow(logits: Float32Array): void;
-  /** Takes the chosen id into account; throws if it was forbidden. */
+  /** Takes the chosen id into account, one that ends the answer too; throws if it was forbidden. */
   advance(id: number): void;
 }
 
-/** What crosses threads: plain data that a constraint is compiled from. */
-export type ConstraintSpec = {
-  /** Only these ids may ever come (the model's own stop ids must be named to be allowed). */
-  type: 'ids';
-  ids: readonly number[];
-};
-
-/** Compiles a specification; `replay` are the ids generated so far. Unknown types throw. */
-export function compileConstraint(spec: ConstraintSpec, replay: readonly number[] = []): Constraint {
-  switch (spec.type) {
-    case 'ids': {
-      const constraint = new AllowedIds(new Set(spec.ids));
-      for (const id of replay) constraint.advance(id);
-      return constraint;
-    }
-    default:
-      throw new Error(`unknown constraint type ${JSON.stringify((spec as { type: unknown }).type)}`);
-  }
-}
-
-class AllowedIds implements Constraint {
+/** Only these ids may ever come. */
+export class AllowedIds implements Constraint {
+  readonly finished = false;
   readonly #ids: ReadonlySet<number>;
 
-  constructor(ids: ReadonlySet<number>) {
-    this.#ids = ids;
+  constructor(ids: readonly number[]) {
+    this.#ids = new Set(ids);
   }
 
   allow(logits: Float32Array): void {
@@ -46,3 +30,6 @@ class AllowedIds implements Constraint {
     if (!this.#ids.has(id)) throw new Error(`token ${id} is not allowed by the constraint`);
   }
 }
+
+/** Any id may come, always. */
+export const unconstrained: Constraint = { finished: false, allow: () => {}, advance: () => {} };

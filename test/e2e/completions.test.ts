@@ -122,6 +122,6 @@ it('every example of docs/api.md runs as written', async () => {
     const command = block.replaceAll('http://127.0.0.1:8080', up.url).replaceAll('curl ', 'curl -sS --fail ');
     const curl = startProcess('sh', ['-e', '-c', command]);
     expect(await curl.exit, block).toEqual({ code: 0, signal: null });
-    expect(curl.stdout).toMatch(/"(choices|tokens|prompt)":/);
+    expect(curl.stdout).toMatch(/"(choices|tokens|prompt|output|content)":/);
   }
 });

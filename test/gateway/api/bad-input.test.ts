@@ -6,11 +6,29 @@ beforeAll(async () => {
   room = await startRoom({ context: 64, limits: { bodyBytes: 200_000, prompts: 3, choices: 32 } });
 });
 
-afterAll(() => room.server.close(0));
+/** Whatever was asked, the server goes on. */
+afterAll(async () => {
+  const { status } = await room.post('/v1/completions', completion);
+  expect([status, room.engine.open]).toEqual([200, 0]);
+  await room.server.close(0);
+});
 
 const completion = { model: MODEL, prompt: 'hello' };
 const chat = { model: MODEL, messages: [{ role: 'user', content: 'hello' }] };
 const message = (fields: object) => ({ messages: [{ role: 'user', content: 'x', ...fields }] });
+const sentCall = (fields: object) => ({
+  id: 'call_1',
+  type: 'function',
+  function: { name: 'f', arguments: '{}' },
+  ...fields,
+});
+const assistant = (fields: object) => message({ role: 'assistant', tool_calls: [sentCall(fields)] });
+const tool = (fields: object) => ({ type: 'function', function: { name: 'f', ...fields } });
+
+const format = (schema: unknown, more: object = {}) => ({
+  response_format: { type: 'json_schema', json_schema: { name: 'x', schema, ...more } },
+});
+const schemaAt = 'response_format.json_schema.schema';
 
 type Case = [fields: Record<string, unknown>, param: string | null, code: string | null, words?: RegExp];
 
@@ -54,13 +72,17 @@ const common: Case[] = [
   [{ stream_options: { include_usage: true } }, 'stream_options', 'invalid_parameter_combination'],
   [{ stream: true, stream_options: { obfuscate: true } }, 'stream_options.obfuscate', 'unknown_parameter'],
   [{ expertgrid: { digest: true } }, 'expertgrid.digest', 'unknown_parameter'],
+  [
+    { verbosity: 5 },
+    'verbosity',
+    'invalid_type',
+    /expected one of 'low', 'medium', 'high', but got an integer/,
+  ],
   [{ verbosity: 'loud' }, 'verbosity', 'invalid_value', /Supported values are: 'low', 'medium', 'high'/],
   [{ n: 0 }, 'n', 'integer_below_min_value'],
   [{ n: 129 }, 'n', 'integer_above_max_value'],
   [{ n: 1.5 }, 'n', 'invalid_type'],
   [{ n: 40 }, 'n', 'integer_above_max_value', /more than the 32 answers/],
-  [{ tools: [{ type: 'function' }] }, 'tools', 'unsupported_parameter'],
-  [{ response_format: { type: 'json_object' } }, 'response_format', 'unsupported_parameter'],
   [{ min_tokens: -1 }, 'min_tokens', 'integer_below_min_value'],
   [{ min_tokens: 6, max_tokens: 5 }, 'min_tokens', 'integer_above_max_value', /'max_tokens', which is 5/],
   [{ include_stop_str_in_output: 1 }, 'include_stop_str_in_output', 'invalid_type'],
@@ -80,8 +102,36 @@ const common: Case[] = [
     'stream_options.continuous_usage_stats',
     'invalid_parameter_combination',
   ],
-  [{ reasoning_effort: 'low' }, 'reasoning_effort', 'unsupported_parameter'],
-  [{ max_thinking_tokens: 5 }, 'max_thinking_tokens', 'unsupported_parameter'],
+  [{ response_format: 'json' }, 'response_format', 'invalid_type'],
+  [{ response_format: {} }, 'response_format.type', 'missing_required_parameter'],
+  [{ response_format: { type: 'xml' } }, 'response_format.type', 'invalid_value', /'json_object'/],
+  [{ response_format: { type: 'json_schema' } }, 'response_format.json_schema', 'missing_required_parameter'],
+  [format(undefined), schemaAt, 'missing_required_parameter'],
+  [format('{}'), schemaAt, 'invalid_type'],
+  [format({}, { name: 'two words' }), 'response_format.json_schema.name', 'invalid_value'],
+  [format({ type: 'text' }), `${schemaAt}.type`, 'invalid_json_schema'],
+  [
+    format({ type: 'object', properties: { a: { not: {} } } }),
+    `${schemaAt}.properties.a.not`,
+    'invalid_json_schema',
+    /the keyword 'not' is not supported/,
+  ],
+  [format({ $ref: '#/$defs/a' }), `${schemaAt}.$ref`, 'invalid_json_schema'],
+  [format({ enum: [] }), `${schemaAt}.enum`, 'invalid_json_schema'],
+  [format({ type: 'string', pattern: '(' }), `${schemaAt}.pattern`, 'invalid_json_schema'],
+  [{ guided_json: 5 }, 'guided_json', 'invalid_type'],
+  [{ guided_json: '{' }, 'guided_json', 'invalid_json_schema'],
+  [{ guided_json: { description: 'x'.repeat(70_000) } }, 'guided_json', 'invalid_json_schema', /65536/],
+  [{ guided_regex: '[' }, 'guided_regex', 'invalid_value'],
+  [{ guided_regex: 'a'.repeat(5000) }, 'guided_regex', 'invalid_value', /at most 4096/],
+  [{ guided_regex: '(?=a)b' }, 'guided_regex', 'invalid_value'],
+  [{ guided_choice: [] }, 'guided_choice', 'empty_array'],
+  [{ guided_choice: ['a', 5] }, 'guided_choice[1]', 'invalid_type'],
+  [{ guided_grammar: 'root ::= a' }, 'guided_grammar', 'invalid_value', /"a" is not defined/],
+  [{ guided_grammar: 'x ::= "a"' }, 'guided_grammar', 'invalid_value', /root/],
+  [{ structured_outputs: { yaml: '' } }, 'structured_outputs.yaml', 'unknown_parameter'],
+  [{ structured_outputs: { regex: '[' } }, 'structured_outputs.regex', 'invalid_value'],
+  [{ guided_regex: 'a', guided_choice: ['a'] }, 'guided_choice', 'invalid_parameter_combination'],
   [{ temprature: 1 }, 'temprature', 'unknown_parameter', /Unknown parameter: 'temprature'\./],
   [JSON.parse('{"__proto__": 1}'), '__proto__', 'unknown_parameter'],
   [{ metadata: Array(60_000).fill(0) }, null, 'too_many_values'],
@@ -122,24 +172,88 @@ const chats: Case[] = [
   [{ messages: 'hi' }, 'messages', 'invalid_type', /expected an array, but got a string/],
   [{ messages: [5] }, 'messages[0]', 'invalid_type'],
   [
-    message({ role: 'tool' }),
+    message({ role: 'function' }),
     'messages[0].role',
     'invalid_value',
-    /'system', 'developer', 'user', 'assistant'/,
+    /'system', 'developer', 'user', 'assistant', 'tool'/,
   ],
+  [message({ role: 'tool' }), 'messages[0].tool_call_id', 'missing_required_parameter'],
+  [message({ tool_call_id: 'call_1' }), 'messages[0].tool_call_id', 'invalid_value', /role 'tool'/],
+  [message({ reasoning_content: 'Hm.' }), 'messages[0].reasoning_content', 'invalid_value'],
   [message({ role: undefined }), 'messages[0].role', 'missing_required_parameter'],
   [message({ content: undefined }), 'messages[0].content', 'missing_required_parameter'],
-  [
-    message({ content: null }),
-    'messages[0].content',
-    'invalid_type',
-    /expected a string or an array, but got null/,
-  ],
+  [message({ content: null }), 'messages[0].content', 'missing_required_parameter', /role 'user'/],
+  [message({ role: 'assistant', content: null }), 'messages[0].content', 'missing_required_parameter'],
+  [message({ content: 5 }), 'messages[0].content', 'invalid_type', /expected a string or an array/],
   [message({ content: [] }), 'messages[0].content', 'empty_array'],
   [message({ content: [{ type: 'image_url' }] }), 'messages[0].content[0].type', 'invalid_value'],
   [message({ content: [{ type: 'text' }] }), 'messages[0].content[0].text', 'missing_required_parameter'],
-  [message({ name: 'bob' }), 'messages[0].name', 'unsupported_parameter'],
-  [message({ tool_calls: [] }), 'messages[0].tool_calls', 'unsupported_parameter'],
+  [message({ name: 5 }), 'messages[0].name', 'invalid_type'],
+  [message({ function_call: { name: 'f' } }), 'messages[0].function_call', 'unsupported_parameter'],
+  [message({ tool_calls: [sentCall({})] }), 'messages[0].tool_calls', 'invalid_value', /role 'assistant'/],
+  [assistant({ id: 5 }), 'messages[0].tool_calls[0].id', 'invalid_type'],
+  [assistant({ type: 'custom' }), 'messages[0].tool_calls[0].type', 'invalid_value'],
+  [
+    assistant({ function: { name: 'f' } }),
+    'messages[0].tool_calls[0].function.arguments',
+    'missing_required_parameter',
+  ],
+  [
+    assistant({}),
+    'messages[0].tool_calls',
+    'tools_not_supported',
+    /does not know messages with 'tool_calls'/,
+  ],
+  [
+    message({ role: 'tool', tool_call_id: 'call_1' }),
+    'messages[0].role',
+    'tools_not_supported',
+    /does not know messages with the role 'tool'/,
+  ],
+  [{ tools: [tool({})] }, 'tools', 'tools_not_supported', /does not mention them/],
+  [{ tools: [{ type: 'custom' }] }, 'tools[0].type', 'invalid_value'],
+  [{ tools: [{ type: 'function' }] }, 'tools[0].function', 'missing_required_parameter'],
+  [{ tools: [tool({ name: 'two words' })] }, 'tools[0].function.name', 'invalid_value', /letters, digits/],
+  [{ tools: [tool({ parameters: [] })] }, 'tools[0].function.parameters', 'invalid_type'],
+  [{ tools: [tool({}), tool({})] }, 'tools[1].function.name', 'invalid_value', /another tool/],
+  [{ tools: Array(129).fill(tool({})) }, 'tools', 'array_above_max_length'],
+  [{ tools: 'all' }, 'tools', 'invalid_type'],
+  [{ tools: [5] }, 'tools[0]', 'invalid_type'],
+  [{ tools: [tool({ name: 5 })] }, 'tools[0].function.name', 'invalid_type'],
+  [{ tools: [tool({ name: 'x'.repeat(65) })] }, 'tools[0].function.name', 'invalid_value'],
+  [{ tools: [tool({ colour: 'red' })] }, 'tools[0].function.colour', 'unknown_parameter'],
+  [{ tool_choice: 5 }, 'tool_choice', 'invalid_type'],
+  [{ tool_choice: 'required' }, 'tool_choice', 'invalid_parameter_combination', /where there are 'tools'/],
+  [{ tool_choice: 'maybe' }, 'tool_choice', 'invalid_value', /'none', 'auto', 'required'/],
+  [{ tools: [tool({})], tool_choice: { type: 'tool' } }, 'tool_choice.type', 'invalid_value'],
+  [
+    { tools: [tool({})], tool_choice: { type: 'function' } },
+    'tool_choice.function',
+    'missing_required_parameter',
+  ],
+  [
+    { tools: [tool({})], tool_choice: { type: 'function', function: { name: 'g' } } },
+    'tool_choice.function.name',
+    'invalid_value',
+    /no tool with the name 'g'/,
+  ],
+  [{ parallel_tool_calls: 'no' }, 'parallel_tool_calls', 'invalid_type'],
+  [{ continue_final_message: true }, 'messages[0].role', 'invalid_parameter_combination'],
+  [
+    { ...message({ role: 'assistant' }), continue_final_message: true, add_generation_prompt: true },
+    'continue_final_message',
+    'invalid_parameter_combination',
+  ],
+  [{ functions: [] }, 'functions', 'unsupported_parameter'],
+  [{ function_call: 'auto' }, 'function_call', 'unsupported_parameter'],
+  [{ documents: [{ title: 'x' }] }, 'documents', 'documents_not_supported'],
+  [{ documents: ['x'] }, 'documents[0]', 'invalid_type'],
+  [{ chat_template_kwargs: { messages: [] } }, 'chat_template_kwargs.messages', 'invalid_value'],
+  [{ chat_template_kwargs: [] }, 'chat_template_kwargs', 'invalid_type'],
+  [{ reasoning_effort: 'low' }, 'reasoning_effort', 'unsupported_parameter', /knows no thinking/],
+  [{ reasoning_effort: 'huge' }, 'reasoning_effort', 'invalid_value'],
+  [{ max_thinking_tokens: 5 }, 'max_thinking_tokens', 'unsupported_parameter', /knows no thinking/],
+  [{ max_thinking_tokens: -1 }, 'max_thinking_tokens', 'integer_below_min_value'],
   [message({ colour: 'red' }), 'messages[0].colour', 'unknown_parameter'],
   [message({ content: 'x '.repeat(60) }), 'messages', 'context_length_exceeded', /your messages resulted in/],
   [message({ content: 'x'.repeat(50_000) }), 'messages', 'context_length_exceeded'],
@@ -210,7 +324,7 @@ describe.each([
       ].map((name) => [name, null]),
     );
     expect((await room.post(path, { ...base, ...nulls })).status).toBe(200);
-    const neutral = { n: 1, response_format: { type: 'text' }, tool_choice: 'none' };
+    const neutral = { n: 1, response_format: { type: 'text' }, function_call: 'none' };
     expect((await room.post(path, { ...base, ...neutral })).status).toBe(200);
     const harmless = {
       user: 'me',

@@ -9,7 +9,7 @@ import type { ErrorEnvelope } from '../../../gateway/api/errors.ts';
 import type { ChatLogprobEntry, CompletionLogprobs } from '../../../gateway/api/logprobs.ts';
 import { type ApiServer, serve } from '../../../gateway/api/serve.ts';
 import { compileTemplate } from '../../../gateway/api/template.ts';
-import { createTokenizer } from '../../../gateway/api/tokenizer.ts';
+import { createTokenizer, type Tokenizer } from '../../../gateway/api/tokenizer.ts';
 import type { Usage } from '../../../gateway/api/wire.ts';
 import { FakeEngine, type FakeEngineOptions } from '../../support/fake-engine.ts';
 import { byteLevelTokenizer, CHAT_TEMPLATE, SPECIALS } from '../../support/tokenizer.ts';
@@ -33,14 +33,22 @@ export interface AnswerBody {
   choices: {
     index: number;
     text: string;
-    message: { role: string; content: string };
-    delta: { role?: string; content?: string };
+    message: { role: string; content: string; reasoning_content?: string; tool_calls?: CallBody[] };
+    delta: { role?: string; content?: string; reasoning_content?: string; tool_calls?: CallBody[] };
+    token_ids?: number[];
     finish_reason: string | null;
     logprobs: { content: ChatLogprobEntry[] } & CompletionLogprobs;
   }[];
   usage: Usage | null;
   expertgrid: { seed: number; digests: unknown[]; routes: unknown[] };
   error: ErrorEnvelope['error'];
+}
+
+/** A call, or in a stream a piece of one. */
+export interface CallBody {
+  index?: number;
+  id?: string;
+  function: { name?: string; arguments: string };
 }
 
 export interface Room {
@@ -63,6 +71,7 @@ export interface Room {
 export interface RoomOptions extends Partial<FakeEngineOptions> {
   limits?: Partial<Limits>;
   chat?: string | null;
+  tokenizer?: Tokenizer;
   /** Models beside MODEL, by id. */
   others?: Record<string, Partial<FakeEngineOptions>>;
   aliases?: () => Aliases;
@@ -82,6 +91,7 @@ export async function openRoom(options: RoomOptions = {}): Promise<Room> {
 export async function startRoom({
   limits,
   chat = CHAT_TEMPLATE,
+  tokenizer: given = tokenizer,
   others = {},
   aliases,
   api,
@@ -96,7 +106,7 @@ export async function startRoom({
   const logs: Record<string, unknown>[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => logs.push(JSON.parse(line)) });
   const text = {
-    tokenizer,
+    tokenizer: given,
     template: chat === null ? undefined : compileTemplate(chat, { bos: SPECIALS[0], eos: SPECIALS[0] }),
     stopIds: [idOf('<|endoftext|>'), idOf('<|end|>')],
     bos: idOf('<|endoftext|>'),

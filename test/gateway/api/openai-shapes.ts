@@ -1,6 +1,8 @@
 // OpenAI's published response shapes, from the reference of its API (platform.openai.com/docs/api-reference: completions,
 // chat, models, errors), strict: a field that is not there is refused. What vLLM and we add is named apart.
 import { z } from 'zod';
+import * as anthropic from './anthropic-shapes.ts';
+import { response } from './responses-shapes.ts';
 
 const count = z.int().min(0);
 const seconds = z.int().min(0);
@@ -78,6 +80,21 @@ const chatLogprobs = z.strictObject({
   refusal: z.null(),
 });
 
+const toolCall = z.strictObject({
+  id: z.string().min(1),
+  type: z.literal('function'),
+  function: z.strictObject({ name: z.string().min(1), arguments: z.string() }),
+});
+
+/** The first of a call tells its id and the tool's name, the others arguments alone. */
+const toolCallDelta = z.union([
+  toolCall.extend({ index: count }),
+  z.strictObject({ index: count, function: z.strictObject({ arguments: z.string() }) }),
+]);
+
+/** DeepSeek's and vLLM's. */
+const reasoning = { reasoning_content: z.string().optional() };
+
 const chatReason = z.enum(['stop', 'length', 'tool_calls', 'content_filter', 'function_call']);
 
 export const chatCompletion = z.strictObject({
@@ -91,7 +108,8 @@ export const chatCompletion = z.strictObject({
           role: z.literal('assistant'),
           content: z.string().nullable(),
           refusal: z.string().nullable(),
-          tool_calls: z.array(z.unknown()).optional(),
+          tool_calls: z.array(toolCall).min(1).optional(),
+          ...reasoning,
         }),
         logprobs: chatLogprobs.nullable(),
         finish_reason: chatReason,
@@ -114,7 +132,8 @@ export const chatChunk = z.strictObject({
         role: z.literal('assistant').optional(),
         content: z.string().nullable().optional(),
         refusal: z.string().nullable().optional(),
-        tool_calls: z.array(z.unknown()).optional(),
+        tool_calls: z.array(toolCallDelta).min(1).optional(),
+        ...reasoning,
       }),
       logprobs: chatLogprobs.nullable(),
       finish_reason: chatReason.nullable(),
@@ -135,18 +154,36 @@ export const error = z.strictObject({
   }),
 });
 
+export const model = z.strictObject({
+  id: z.string().min(1),
+  object: z.literal('model'),
+  created: seconds,
+  owned_by: z.string(),
+  /** Ours, of a name that stands for several. */
+  expertgrid: z.strictObject({ versions: z.record(z.string(), z.number()) }).optional(),
+});
+
+const modelList = z.strictObject({ object: z.literal('list'), data: z.array(model) });
+
 const shapes = new Map<string, z.ZodType>([
   ['text_completion', completion],
   ['chat.completion', chatCompletion],
+  ['response', response],
+  ['model', model],
+  ['list', modelList],
 ]);
 const chunkShapes = new Map<string, z.ZodType>([
   ['text_completion', completionChunk],
   ['chat.completion.chunk', chatChunk],
 ]);
 
-/** Throws where a completion, or an error, has another shape than the published one; other answers are not judged. */
+/** Throws where an answer, or an error, of OpenAI's or Anthropic's API has another shape than the published one; others are not judged. */
 export function requireShape(body: object, { chunk = false }: { chunk?: boolean } = {}): void {
-  if ('error' in body) {
+  if ('type' in body) {
+    (body.type === 'error' ? anthropic.error : anthropic.message).parse(body);
+    return;
+  }
+  if ('error' in body && body.error !== null) {
     error.parse(body);
     return;
   }

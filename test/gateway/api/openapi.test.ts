@@ -1,7 +1,10 @@
 // The API's description against the API: every operation answers, every field is one that is checked.
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { messagesSchema, unsupportedMessagesFields } from '../../../gateway/api/anthropic/schema.ts';
 import { operations } from '../../../gateway/api/openapi.ts';
+import { responsesSchema, unsupportedResponsesFields } from '../../../gateway/api/responses/schema.ts';
 import { chatSchema, completionSchema, unsupportedFields } from '../../../gateway/api/schema.ts';
 import { MODEL, openRoom } from './harness.ts';
 
@@ -14,9 +17,14 @@ test('openapi.json names every field that the endpoints check, with its meaning'
   const { url } = await openRoom();
   const { paths, components } = (await (await fetch(`${url}/openapi.json`)).json()) as Document;
   expect(Object.keys(paths)).toEqual(operations.map(({ path }) => path));
+  for (const { schema, path } of operations) {
+    if (schema === undefined) continue;
+    if (!(schema.zod instanceof z.ZodObject)) throw new Error(`${path} takes no object`);
+    expect(Object.keys(components.schemas[schema.name]?.properties ?? {})).toEqual(
+      Object.keys(schema.zod.shape),
+    );
+  }
   const { CompletionRequest, ChatRequest } = components.schemas;
-  expect(Object.keys(CompletionRequest.properties)).toEqual(Object.keys(completionSchema.shape));
-  expect(Object.keys(ChatRequest.properties)).toEqual(Object.keys(chatSchema.shape));
   expect(CompletionRequest.properties.n).toMatchObject({ description: expect.stringContaining('share') });
   expect(ChatRequest.required).toEqual(['model', 'messages']);
 });
@@ -52,4 +60,18 @@ test('docs/api.md names every field, honoured or refused', async () => {
   for (const name of known) if (!groups.has(name)) expect(honoured).toContain(`\`${name}\``);
   for (const name of Object.keys(unsupportedFields)) expect(refused).toContain(`\`${name}\``);
   for (const { path } of operations) expect(honoured).toContain(path);
+});
+
+test.each([
+  ['/v1/responses', responsesSchema, unsupportedResponsesFields],
+  ['/v1/messages', messagesSchema, unsupportedMessagesFields],
+] as const)('docs/api.md names every field of %s, honoured or refused', async (path, schema, refused) => {
+  const page = await readFile(new URL('../../../docs/api.md', import.meta.url), 'utf8');
+  const [before = '', section = ''] = page.split(`## \`${path}\`\n`);
+  // `model` and the fields that all endpoints have stand before it, or in the section of the other API.
+  const own = before + section.split('\n## ')[0];
+  for (const name of Object.keys(schema.shape)) {
+    expect(own).toMatch(new RegExp(`\`${name}[\`.]`));
+  }
+  for (const name of Object.keys(refused)) expect(section).toContain(`\`${name}\``);
 });

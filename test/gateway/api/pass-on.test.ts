@@ -213,3 +213,52 @@ test('a stream of a peer that is silent twice ends with an error event', async (
   expect(text.startsWith('data: {"a":1}\n\n')).toBe(true);
   expect(text).toContain('"gateway_lost"');
 });
+
+/** A conversation that belongs to the peer. */
+async function messagesOfPeer(room: Awaited<ReturnType<typeof openBeside>>) {
+  const nodes = [{ name: room.card.instance }, { name: 'peer' }];
+  for (let i = 0; ; i++) {
+    const messages = [{ role: 'user', content: `${i}`.repeat(40) }];
+    const answer = await fetch(`${room.url}/tokenize`, {
+      method: 'POST',
+      body: JSON.stringify({ messages }),
+    });
+    const { tokens }: { tokens: number[] } = JSON.parse(await answer.text());
+    if (rendezvous(prefixKey(MODEL, tokens) ?? '', nodes).name === 'peer') return messages;
+  }
+}
+
+test('responses and messages are handed on as they came, with what their answers tell', async () => {
+  const peer = await openPeer(complete);
+  const room = await openBeside(peer);
+  const messages = await messagesOfPeer(room);
+  const response = { model: MODEL, input: messages, user: 'u', metadata: { a: 'b' }, max_output_tokens: 3 };
+  const message = { model: MODEL, messages, max_tokens: 3, tool_choice: { type: 'none' } };
+  const send = async (path: string, body: object) => {
+    const answer = await fetch(room.url + path, { method: 'POST', body: JSON.stringify(body) });
+    expect(await answer.text()).toContain('from the peer');
+  };
+  await send('/v1/responses', { ...response, store: true });
+  await send('/v1/messages', { ...message, metadata: { user_id: 'u' } });
+  expect(peer.asked.map(({ fields }) => fields)).toEqual([response, message]);
+});
+
+test.each([
+  ['/v1/responses', { input: true }, /^event: error\ndata: {"type":"error","code":"gateway_lost",/],
+  [
+    '/v1/messages',
+    { messages: true, max_tokens: 3 },
+    /^event: error\ndata: {"type":"error","error":{"type":"api_error",/,
+  ],
+])('a stream of %s whose gateway is lost ends with an error event of its own', async (path, fields, last) => {
+  const peer = await openPeer((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('event: ping\ndata: {"type":"ping"}\n\n', () => response.destroy());
+  });
+  const room = await openBeside(peer);
+  const messages = await messagesOfPeer(room);
+  const own = Object.entries(fields).map(([name, value]) => [name, value === true ? messages : value]);
+  const body = JSON.stringify({ ...Object.fromEntries(own), model: MODEL, stream: true });
+  const text = await (await fetch(room.url + path, { method: 'POST', body })).text();
+  expect(text.split('\n\n')[1]).toMatch(last);
+});

@@ -52,14 +52,14 @@ test('what was held back comes out at the end', () => {
 });
 
 test('nothing after a stop string comes out, though it came in the same piece', () => {
-  expect(new StopBuffer(['END']).push('one END two')).toEqual({ text: 'one ', stopped: true });
+  expect(new StopBuffer(['END']).push('one END two')).toEqual({ text: 'one ', stopped: true, stop: 'END' });
 });
 
 test('a match waits for a longer stop string that began before it', () => {
   const longer = new StopBuffer(['bcd', 'c']);
   expect(longer.push('abc')).toEqual({ text: 'a', stopped: false });
-  expect(longer.push('d')).toEqual({ text: '', stopped: true });
+  expect(longer.push('d')).toEqual({ text: '', stopped: true, stop: 'bcd' });
   const shorter = new StopBuffer(['bcd', 'c']);
   shorter.push('abc');
-  expect(shorter.push('x')).toEqual({ text: 'b', stopped: true });
+  expect(shorter.push('x')).toEqual({ text: 'b', stopped: true, stop: 'c' });
 });

@@ -43,7 +43,7 @@ test('else from config.json, else from the name in tokenizer_config.json', async
 test('the template is given the messages, the tokens and the turn to write', async () => {
   const dir = await directory({ 'tokenizer_config.json': { ...names, chat_template: CHAT_TEMPLATE } });
   const { template } = await loadTextSide(dir);
-  expect(template?.render(messages)).toBe('<|endoftext|><|user|>hi<|end|><|assistant|>');
+  expect(template?.render({ messages })).toBe('<|endoftext|><|user|>hi<|end|><|assistant|>');
 });
 
 test('of a list of templates the default one is taken; chat_template.jinja goes before both', async () => {
@@ -53,13 +53,13 @@ test('of a list of templates the default one is taken; chat_template.jinja goes 
   ];
   const config = { ...names, chat_template: list };
   expect(
-    (await loadTextSide(await directory({ 'tokenizer_config.json': config }))).template?.render(messages),
+    (await loadTextSide(await directory({ 'tokenizer_config.json': config }))).template?.render({ messages }),
   ).toBe('default');
   const both = await directory({
     'tokenizer_config.json': config,
     'chat_template.jinja': 'file {{ eos_token }}',
   });
-  expect((await loadTextSide(both)).template?.render(messages)).toBe('file <|end|>');
+  expect((await loadTextSide(both)).template?.render({ messages })).toBe('file <|end|>');
 });
 
 test.each([

@@ -1,0 +1,36 @@
+// POST /v1/messages/count_tokens: how long the prompt of a message is. Asks the engine nothing.
+import type { Handler } from 'hono';
+import { parseJson, readBody } from '../body.ts';
+import { planChat } from '../chat.ts';
+import type { Limits } from '../context.ts';
+import { chooseModel, requireServed, type Served } from '../models.ts';
+import { underOuterNames } from '../renamed-fields.ts';
+import type { RequestRecord } from '../request-record.ts';
+import { parseShallowFields } from '../shallow-fields.ts';
+import { parseTranslated } from '../translated-chat.ts';
+import { chatOfPrompt, thinkingFields } from './chat.ts';
+import { countSchema, unsupportedMessagesFields } from './schema.ts';
+
+/** A prompt that does not fit the model's context is a 400, as it would be at the endpoint that answers it. */
+export function countHandler({
+  served,
+  limits,
+}: {
+  served: Served;
+  limits: Limits;
+}): Handler<{ Variables: { record: RequestRecord } }> {
+  return async (c) => {
+    const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));
+    requireServed(fields.model, served);
+    const request = parseShallowFields(countSchema, fields, unsupportedMessagesFields);
+    const record = c.get('record');
+    const context = chooseModel(request.model, {}, { served, requestId: record.id });
+    record.model = context.model.id;
+    const { chat, names } = chatOfPrompt(request);
+    return await underOuterNames(names, () => {
+      const asked = parseTranslated({ ...chat, ...thinkingFields(request, context) });
+      const { prompts } = planChat(asked, context);
+      return c.json({ input_tokens: prompts[0]?.prompt.length ?? 0 });
+    });
+  };
+}

@@ -1,0 +1,65 @@
+// POST /v1/messages, in the shape of Anthropic's API. Knows no engine.
+import { type ChatPlan, planChat } from '../chat.ts';
+import type { Endpoint } from '../completion-handler.ts';
+import { messageEvents } from '../message-parser.ts';
+import { startGenerations, streamAnswer } from '../respond.ts';
+import { parseShallowFields } from '../shallow-fields.ts';
+import { type EventFormat, namedEvent } from '../sse.ts';
+import { parseTranslated } from '../translated-chat.ts';
+import { chatOfMessage, thinkingFields } from './chat.ts';
+import { anthropicError } from './errors.ts';
+import { type MessagesRequest, messagesSchema, unsupportedMessagesFields } from './schema.ts';
+import { MessageWriter, type WireEvent } from './writer.ts';
+
+export const messagesEndpoint: Endpoint = {
+  idleFields: ['metadata', 'service_tier', 'cache_control'],
+  broken: (error, requestId) => namedEvent(anthropicError(error, requestId)),
+  read: (fields) => {
+    const request = parseShallowFields(messagesSchema, fields, unsupportedMessagesFields);
+    const { chat, names } = chatOfMessage(request);
+    return {
+      model: request.model,
+      requester: { user: request.metadata?.user_id },
+      names,
+      plan: (context) => {
+        const asked = parseTranslated({ ...chat, ...thinkingFields(request, context) });
+        const whole = planChat(asked, context);
+        const plan = limited(whole, request);
+        return {
+          plan,
+          respond: async (c, record) => {
+            const started = await startGenerations(c, context, record, plan, { idPrefix: 'msg_' });
+            const { id, model, seed } = started.frame;
+            const room = whole.prompts[0]?.maxTokens ?? 0;
+            const { promptTokens } = record;
+            const writer = new MessageWriter({ id, model, seed, promptTokens, room });
+            const events = writer.events(messageEvents(started.events, plan.rules));
+            if (request.stream !== true) {
+              for await (const _ of events);
+              return c.json(writer.message);
+            }
+            const { cancel } = started;
+            return streamAnswer(c, context, record, events, { cancel, format: eventFormat(record.id) });
+          },
+        };
+      },
+    };
+  },
+};
+
+/** At most `max_tokens`, which may be more than there is room for. */
+function limited(plan: ChatPlan, { max_tokens }: MessagesRequest): ChatPlan {
+  const prompts = plan.prompts.map((prompt) => {
+    return { ...prompt, maxTokens: Math.min(prompt.maxTokens, max_tokens) };
+  });
+  return { ...plan, prompts };
+}
+
+function eventFormat(requestId: string): EventFormat<WireEvent> {
+  return {
+    event: namedEvent,
+    ending: '',
+    keepAlive: namedEvent({ type: 'ping' }),
+    failure: (error) => namedEvent(anthropicError(error, requestId)),
+  };
+}

@@ -1,0 +1,38 @@
+// Failures in the shape of Anthropic's API: its types, its statuses, its envelope. Knows no engine.
+import type { ApiError } from '../errors.ts';
+
+export interface AnthropicError {
+  type: 'error';
+  error: { type: string; message: string };
+  request_id: string;
+}
+
+/** Paths whose callers expect this shape, whatever goes wrong. */
+export function isAnthropicPath(path: string): boolean {
+  return /^(\/v1)?\/messages(\/|$)/.test(path);
+}
+
+/** A full queue is a 529 there; a 429 is the caller's own limit. */
+export function anthropicStatus({ status, code }: ApiError): number {
+  return code === 'queue_full' ? 529 : status;
+}
+
+export function anthropicError(error: ApiError, requestId: string): AnthropicError {
+  const type = typeOf(anthropicStatus(error));
+  return { type: 'error', error: { type, message: error.message }, request_id: requestId };
+}
+
+const types: Record<number, string> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  408: 'timeout_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  504: 'timeout_error',
+  529: 'overloaded_error',
+};
+
+function typeOf(status: number): string {
+  return types[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
+}

@@ -1,0 +1,153 @@
+// Writes one message in the shape of Anthropic's API: pieces of the assistant's message become its events, and the content
+// blocks they add up to. Knows no engine and no HTTP.
+import type { ChoiceUsage } from '../answer.ts';
+import type { MessageEvent } from '../message-events.ts';
+
+export interface MessageFrame {
+  id: string;
+  /** Id of the one that answers. */
+  model: string;
+  seed: number;
+  promptTokens: number;
+  /** Prompt and answer fill the model's context where the answer is so long. */
+  room: number;
+}
+
+export interface WireEvent {
+  type: string;
+  [field: string]: unknown;
+}
+
+type Finish = Extract<MessageEvent, { type: 'finish' }>;
+
+type Block =
+  | { type: 'thinking'; pieces: string[] }
+  | { type: 'text'; pieces: string[] }
+  | { type: 'tool_use'; id: string; name: string; pieces: string[] };
+
+export class MessageWriter {
+  readonly #frame: MessageFrame;
+  readonly #blocks: Block[] = [];
+  #finish: Finish | undefined;
+
+  constructor(frame: MessageFrame) {
+    this.#frame = frame;
+  }
+
+  /** The message as it now is. */
+  get message(): object {
+    const { id, model, seed, promptTokens } = this.#frame;
+    const hops = this.#finish?.usage.degradedHops;
+    return {
+      id,
+      type: 'message',
+      role: 'assistant',
+      model,
+      content: this.#blocks.map((block) => wholeBlock(block)),
+      ...this.#ending(),
+      usage: usageOf(this.#finish?.usage ?? { promptTokens, completionTokens: 0, cachedTokens: 0 }),
+      expertgrid: { seed, ...(hops !== undefined && { degraded_hops: hops }) },
+    };
+  }
+
+  /** All events of the one choice's message. */
+  async *events(message: AsyncIterable<MessageEvent>): AsyncGenerator<WireEvent, void, undefined> {
+    yield { type: 'message_start', message: this.message };
+    for await (const event of message) yield* this.#take(event);
+  }
+
+  *#take(event: MessageEvent): Generator<WireEvent, void, undefined> {
+    switch (event.type) {
+      case 'reasoning':
+        if (event.text === '') return;
+        yield* this.#into({ type: 'thinking', pieces: [] });
+        yield* this.#grow(event.text, { type: 'thinking_delta', thinking: event.text });
+        return;
+      case 'content':
+        if (event.text === '') return;
+        yield* this.#into({ type: 'text', pieces: [] });
+        yield* this.#grow(event.text, { type: 'text_delta', text: event.text });
+        return;
+      case 'call':
+        yield* this.#begin({ type: 'tool_use', id: event.id, name: event.name, pieces: [] });
+        return;
+      case 'arguments':
+        yield* this.#grow(event.text, { type: 'input_json_delta', partial_json: event.text });
+        return;
+      case 'finish': {
+        yield* this.#end();
+        this.#finish = event;
+        const hops = event.usage.degradedHops;
+        yield {
+          type: 'message_delta',
+          delta: this.#ending(),
+          usage: usageOf(event.usage),
+          ...(hops !== undefined && { expertgrid: { degraded_hops: hops } }),
+        };
+        yield { type: 'message_stop' };
+      }
+    }
+  }
+
+  *#into(block: Block): Generator<WireEvent, void, undefined> {
+    if (this.#blocks.at(-1)?.type !== block.type) yield* this.#begin(block);
+  }
+
+  *#begin(block: Block): Generator<WireEvent, void, undefined> {
+    yield* this.#end();
+    this.#blocks.push(block);
+    yield { type: 'content_block_start', index: this.#blocks.length - 1, content_block: wholeBlock(block) };
+  }
+
+  *#grow(text: string, delta: WireEvent): Generator<WireEvent, void, undefined> {
+    const block = this.#blocks.at(-1);
+    if (block === undefined) throw new Error('text came while no block was open');
+    block.pieces.push(text);
+    if (text !== '') yield { type: 'content_block_delta', index: this.#blocks.length - 1, delta };
+  }
+
+  *#end(): Generator<WireEvent, void, undefined> {
+    if (this.#blocks.length > 0) yield { type: 'content_block_stop', index: this.#blocks.length - 1 };
+  }
+
+  #ending(): { stop_reason: string | null; stop_sequence: string | null } {
+    const finish = this.#finish;
+    if (finish === undefined) return { stop_reason: null, stop_sequence: null };
+    return { stop_reason: stopReason(finish, this.#frame), stop_sequence: finish.stopString ?? null };
+  }
+}
+
+function stopReason({ reason, stopString, usage }: Finish, { room }: MessageFrame): string {
+  if (reason === 'tool_calls') return 'tool_use';
+  if (reason === 'length') {
+    return usage.completionTokens >= room ? 'model_context_window_exceeded' : 'max_tokens';
+  }
+  return stopString === undefined ? 'end_turn' : 'stop_sequence';
+}
+
+/** A call's input is whole JSON once its block is; before, and where the answer was cut, it is empty. */
+function wholeBlock(block: Block): object {
+  const text = block.pieces.join('');
+  if (block.type === 'text') return { type: 'text', text, citations: null };
+  if (block.type === 'thinking') return { type: 'thinking', thinking: text, signature: '' };
+  return { type: 'tool_use', id: block.id, name: block.name, input: parsed(text) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+/** What was read from the cache is not among `input_tokens`; all of the prompt is the sum. */
+function usageOf({ promptTokens, completionTokens, cachedTokens = 0 }: ChoiceUsage): object {
+  return {
+    input_tokens: promptTokens - cachedTokens,
+    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: cachedTokens,
+    output_tokens: completionTokens,
+  };
+}

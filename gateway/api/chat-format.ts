@@ -1,0 +1,93 @@
+// The shapes of /v1/chat/completions: messages and their deltas. Knows no request and no engine.
+import type { AnswerToken } from './answer-text.ts';
+import { answerIds, chatLogprobs } from './logprobs.ts';
+import type { MessageEvent, ToolCall, WholeMessage } from './message-events.ts';
+import { collectMessages, type MessageRules, messageEvents } from './message-parser.ts';
+import type { Tokenizer } from './tokenizer.ts';
+import { type Wire, wireOf } from './wire.ts';
+
+type MessageFinish = Extract<MessageEvent, { type: 'finish' }>;
+type MessagePiece = Exclude<MessageEvent, MessageFinish>;
+
+interface FormatOptions {
+  rules: MessageRules;
+  tokenizer: Tokenizer;
+  logprobs: boolean;
+  /** Tell the ids of the answer's tokens. */
+  ids: boolean;
+}
+
+export function chatWire({ rules, tokenizer, logprobs, ids }: FormatOptions): Wire {
+  const logprobsOf = (tokens: readonly AnswerToken[]) => {
+    return logprobs ? { content: chatLogprobs(tokens, tokenizer), refusal: null } : null;
+  };
+  const idsOf = (tokens: readonly AnswerToken[], stopId?: number) => {
+    return ids ? { token_ids: answerIds(tokens, stopId) } : {};
+  };
+  return wireOf({
+    idPrefix: 'chatcmpl-',
+    object: 'chat.completion',
+    chunkObject: 'chat.completion.chunk',
+    read: (events) => messageEvents(events, rules),
+    collect: (events: AsyncIterable<MessageEvent>) => collectMessages(events),
+    opening: (index) => ({
+      index,
+      delta: { role: 'assistant', content: '', refusal: null },
+      logprobs: null,
+      finish_reason: null,
+    }),
+    whole: ({ index, tokens, reason, stopId, ...message }: WholeMessage) => ({
+      index,
+      message: wholeMessage(message),
+      logprobs: logprobsOf(tokens),
+      finish_reason: reason,
+      ...idsOf(tokens, stopId),
+    }),
+    piece: (event: MessagePiece) => ({
+      index: event.index,
+      delta: deltaOf(event),
+      logprobs: logprobsOf(event.tokens),
+      finish_reason: null,
+      ...idsOf(event.tokens),
+    }),
+    finish: ({ index, reason, stopId }: MessageFinish) => ({
+      index,
+      delta: {},
+      logprobs: null,
+      finish_reason: reason,
+      ...idsOf([], stopId),
+    }),
+  });
+}
+
+function wholeMessage({
+  reasoning,
+  content,
+  calls,
+}: Pick<WholeMessage, 'reasoning' | 'content' | 'calls'>): object {
+  return {
+    role: 'assistant',
+    content: calls.length > 0 && content === '' ? null : content,
+    refusal: null,
+    ...(reasoning !== undefined && { reasoning_content: reasoning }),
+    ...(calls.length > 0 && { tool_calls: calls.map(toolCall) }),
+  };
+}
+
+function toolCall({ id, name, arguments: text }: ToolCall): object {
+  return { id, type: 'function', function: { name, arguments: text } };
+}
+
+/** Clients begin a call at the delta that has its id, and append the arguments of those that have the same index. */
+function deltaOf(piece: MessagePiece): object {
+  switch (piece.type) {
+    case 'content':
+      return { content: piece.text };
+    case 'reasoning':
+      return { reasoning_content: piece.text };
+    case 'call':
+      return { tool_calls: [{ index: piece.call, ...toolCall({ ...piece, arguments: '' }) }] };
+    case 'arguments':
+      return { tool_calls: [{ index: piece.call, function: { arguments: piece.text } }] };
+  }
+}

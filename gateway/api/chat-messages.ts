@@ -1,0 +1,120 @@
+// From a request's messages and variables to what a template is given. Knows no tokens.
+import { refuseDeep } from './depth.ts';
+import { badRequest } from './errors.ts';
+import type { ChatMessage } from './message-schema.ts';
+import type { ChatRequest } from './schema.ts';
+import {
+  type ChatTemplate,
+  type Conversation,
+  reservedVariables,
+  type TemplateCall,
+  type TemplateMessage,
+} from './template.ts';
+
+/** Throws a 400 for what the template would leave out of the prompt without a word. */
+export function templateMessages(
+  messages: readonly ChatMessage[],
+  { source }: ChatTemplate,
+): TemplateMessage[] {
+  const knowsTools = /['"]tool['"]/.test(source);
+  const knowsCalls = /\btool_calls\b/.test(source);
+  return messages.map((message, i) => {
+    const refuse = (field: string, what: string) => {
+      const why = `The model's chat template does not know ${what}.`;
+      return badRequest(why, { param: `messages[${i}].${field}`, code: 'tools_not_supported' });
+    };
+    if (message.role === 'tool' && !knowsTools) throw refuse('role', "messages with the role 'tool'");
+    if (message.tool_calls?.[0] && !knowsCalls) throw refuse('tool_calls', "messages with 'tool_calls'");
+    return templateMessage(message, `messages[${i}]`);
+  });
+}
+
+/** Templates know `system` only. */
+function templateMessage(message: ChatMessage, param: string): TemplateMessage {
+  const { role, content, name, reasoning_content, tool_calls, tool_call_id } = message;
+  return {
+    role: role === 'developer' ? 'system' : role,
+    content: textOf(content),
+    ...(typeof name === 'string' && { name }),
+    ...(typeof reasoning_content === 'string' && { reasoning_content }),
+    ...(typeof tool_call_id === 'string' && { tool_call_id }),
+    ...(tool_calls &&
+      tool_calls.length > 0 && {
+        tool_calls: tool_calls.map((call, i) => templateCall(call, `${param}.tool_calls[${i}]`)),
+      }),
+  };
+}
+
+/** Text parts are lines of one content, as vLLM and llama.cpp join them. */
+function textOf(content: ChatMessage['content']): string | null {
+  if (content === undefined || content === null || typeof content === 'string') return content ?? null;
+  return content.map((part) => part.text).join('\n');
+}
+
+/** Templates write arguments as JSON themselves; those that are none (a call that was cut off) are left as they are. */
+function templateCall(
+  { id, function: { name, arguments: text } }: NonNullable<ChatMessage['tool_calls']>[number],
+  param: string,
+): TemplateCall {
+  const given = text.trim() === '' ? {} : parsed(text);
+  refuseDeep(given, `${param}.function.arguments`);
+  return { id, type: 'function', function: { name, arguments: given } };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // not JSON: the caller's own words
+  }
+}
+
+/** The caller's own variables of the template. */
+export function templateVariables(
+  given: Record<string, unknown> | null | undefined,
+): Record<string, unknown> {
+  const names = Object.keys(given ?? {});
+  const reserved = names.find((name) => reservedVariables.some((own) => own === name));
+  if (reserved !== undefined) {
+    const param = `chat_template_kwargs.${reserved}`;
+    const message = `Invalid '${param}': this variable of the template is not the caller's to set.`;
+    throw badRequest(message, { param, code: 'invalid_value' });
+  }
+  refuseDeep(given, 'chat_template_kwargs');
+  return given ?? {};
+}
+
+/** Throws a 400 where the template would not show them. */
+export function templateDocuments(
+  documents: Record<string, unknown>[] | null | undefined,
+  { source }: ChatTemplate,
+): Record<string, unknown>[] {
+  if (!documents || documents.length === 0) return [];
+  refuseDeep(documents, 'documents');
+  if (/\bdocuments\b/.test(source)) return documents;
+  const message = "The model's chat template does not mention documents.";
+  throw badRequest(message, { param: 'documents', code: 'documents_not_supported' });
+}
+
+type EndingFields = Pick<ChatRequest, 'messages' | 'add_generation_prompt' | 'continue_final_message'>;
+
+/** Throws a 400 where there is no message of the assistant's to go on with. */
+export function endingOf({
+  messages,
+  add_generation_prompt,
+  continue_final_message,
+}: EndingFields): NonNullable<Conversation['ending']> {
+  if (continue_final_message !== true) return add_generation_prompt === false ? 'none' : 'turn';
+  const refuse = (message: string, param: string) => {
+    return badRequest(message, { param, code: 'invalid_parameter_combination' });
+  };
+  if (add_generation_prompt === true) {
+    const message = "'continue_final_message' and 'add_generation_prompt' cannot both be true.";
+    throw refuse(message, 'continue_final_message');
+  }
+  const final = messages.at(-1);
+  if (final?.role === 'assistant' && !final.tool_calls?.[0]) return 'final message';
+  const message =
+    "With 'continue_final_message' the final message must be the assistant's, and call no tools.";
+  throw refuse(message, `messages[${messages.length - 1}].role`);
+}

@@ -1,0 +1,39 @@
+// The two endpoints whose answers are made of choices, as the completion handler takes them. Knows no HTTP.
+import { parseFields } from './body.ts';
+import { planChat } from './chat.ts';
+import type { Endpoint } from './completion-handler.ts';
+import { planCompletion } from './completions.ts';
+import type { ApiContext } from './context.ts';
+import { relayedChoices } from './relayed.ts';
+import { type Plan, respond } from './respond.ts';
+import { chatSchema, completionSchema } from './schema.ts';
+import type { CommonRequest } from './schema-fields.ts';
+import { refuseStreamOptions } from './stream-options.ts';
+
+export const completionEndpoint = choiceEndpoint(
+  (fields) => parseFields(completionSchema, fields),
+  planCompletion,
+);
+
+export const chatEndpoint = choiceEndpoint((fields) => parseFields(chatSchema, fields), planChat);
+
+function choiceEndpoint<Request extends CommonRequest>(
+  parse: (fields: Record<string, unknown>) => Request,
+  plan: (request: Request, context: ApiContext) => Plan,
+): Endpoint {
+  return {
+    ...relayedChoices,
+    read: (fields) => {
+      const request = parse(fields);
+      refuseStreamOptions(request);
+      return {
+        model: request.model,
+        requester: request,
+        plan: (context) => {
+          const planned = plan(request, context);
+          return { plan: planned, respond: (c, record) => respond(c, context, record, planned) };
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,70 @@
+// The way of every request that generates: JSON, fields, model, plan, another gateway or the answer. Knows no endpoint: what
+// differs between them is behind the seam below.
+//
+// Worked example: of {"model": "nano", "input": "Hi", "max_output_tokens": 5} the Responses endpoint makes the model "nano" and a
+// plan of one chat prompt, whose errors on max_completion_tokens are told as errors on max_output_tokens.
+import type { Context, Handler } from 'hono';
+import { refuseLargeAnswer } from './answer-size.ts';
+import { parseJson, readBody } from './body.ts';
+import { cacheSaltOf } from './cache-salt.ts';
+import type { ApiContext, Limits } from './context.ts';
+import { chooseModel, type Requester, requireServed, type Served } from './models.ts';
+import { type Peers, passOn } from './peers.ts';
+import type { Relayed } from './relayed.ts';
+import { type FieldNames, underOuterNames } from './renamed-fields.ts';
+import type { RequestRecord } from './request-record.ts';
+import type { AnswerPlan } from './respond.ts';
+
+/** One endpoint. Each of its steps throws ApiErrors. */
+export interface Endpoint extends Relayed {
+  /** Checks the body's fields; `null` ones are left out already. */
+  read(fields: Record<string, unknown>): Asked;
+}
+
+export interface Asked {
+  model: string;
+  requester: Requester;
+  /** How errors of what follows name the caller's fields; absent: as they are. */
+  names?: FieldNames;
+  plan(context: ApiContext): Planned;
+}
+
+export interface Planned {
+  plan: AnswerPlan;
+  respond(c: Context, record: RequestRecord): Promise<Response>;
+}
+
+interface HandlerOptions {
+  served: Served;
+  limits: Limits;
+  peers: Peers | undefined;
+}
+
+/** The content type is not asked: the body must parse. */
+export function completionHandler(
+  endpoint: Endpoint,
+  { served, limits, peers }: HandlerOptions,
+): Handler<{ Variables: { record: RequestRecord } }> {
+  return async (c) => {
+    const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));
+    requireServed(fields.model, served);
+    const asked = endpoint.read(fields);
+    const record = c.get('record');
+    const context = chooseModel(asked.model, asked.requester, { served, requestId: record.id });
+    record.requestedModel = asked.model;
+    record.model = context.model.id;
+    return await underOuterNames(asked.names ?? [], async () => {
+      const { plan, respond } = asked.plan(context);
+      const { info } = context.engine;
+      refuseLargeAnswer(plan, info);
+      const times = info.sharesPrefixes ? 1 : plan.made;
+      record.admit(times * plan.prompts.reduce((total, { prompt }) => total + prompt.length, 0));
+      const salt = cacheSaltOf({ named: plan.request.cache_salt, owner: record.prefixOwner });
+      const worth = peers !== undefined && info.sharesPrefixes;
+      const work = { fields, planned: plan, salt, record, relayed: endpoint };
+      const passed = worth ? await passOn(c.req.raw, peers, work) : undefined;
+      record.passedOn = passed !== undefined;
+      return passed ?? (await respond(c, record));
+    });
+  };
+}

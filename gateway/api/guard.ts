@@ -1,0 +1,83 @@
+// Marks what callers wrote so that none of it reads as a special token in a rendered template. Knows no template.
+import type { SpecialNames } from './special-names.ts';
+import { wellFormed } from './tokenizer.ts';
+
+/** Characters that are assigned for ever to nothing (Unicode 23.7): the first that nobody wrote is the break. */
+const noncharacters = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
+
+/**
+ * Keys that templates look up in tools and documents. Such a key stays whole unless it holds a special token's name: broken
+ * up because of its edges it would not be found.
+ */
+const lookedUp = new Set(
+  (
+    'type function name description parameters properties required items enum default format title anyOf oneOf allOf ' +
+    'additionalProperties minimum maximum pattern examples nullable const text content contents id url source doc_id'
+  ).split(' '),
+);
+
+/** JSON values of one conversation, all that its callers wrote. */
+export class Guard {
+  /** Put where text could read as a special token, to be taken out once the template's own special tokens were found. */
+  readonly mark: string;
+  /** Another, that nobody wrote. */
+  readonly seam: string;
+  readonly #names: SpecialNames;
+
+  /** Throws a RangeError where `values` leave no characters for break and seam. */
+  constructor(values: unknown, names: SpecialNames) {
+    this.#names = names;
+    const written = new Set<string>();
+    for (const text of stringsOf(values))
+      for (const found of text.match(/[\ufdd0-\ufdef]/g) ?? []) written.add(found);
+    const [mark, seam] = noncharacters.filter((char) => !written.has(char));
+    if (mark === undefined || seam === undefined) {
+      throw new RangeError('the text holds all noncharacters from U+FDD0 to U+FDEF, or all but one');
+    }
+    this.mark = mark;
+    this.seam = seam;
+  }
+
+  /** The same value, every string in it guarded, keys too. Its depth must be bounded: this recurses. */
+  value<Value>(value: Value): Value;
+  value(value: unknown): unknown {
+    if (typeof value === 'string') return this.text(value);
+    if (Array.isArray(value)) return value.map((item: unknown) => this.value(item));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.#key(key), this.value(item)]));
+  }
+
+  /** Breaks every special token's name in a text, and any that its edges could complete with the text around it. */
+  text(given: string): string {
+    const text = wellFormed(given);
+    const breaks = new Set(this.#names.within(text));
+    const core = text.trim();
+    const start = text.indexOf(core);
+    if (core.length > 0 && this.#names.completedBy(core)) breaks.add(start);
+    if (core.length > 0 && this.#names.begunBy(core)) breaks.add(start + core.length);
+    return this.#insert(text, breaks);
+  }
+
+  #key(key: string): string {
+    return lookedUp.has(key) ? this.#insert(key, new Set(this.#names.within(key))) : this.text(key);
+  }
+
+  #insert(text: string, breaks: ReadonlySet<number>): string {
+    const places = [...breaks].sort((a, b) => a - b);
+    const pieces = places.map((place, i) => text.slice(places[i - 1] ?? 0, place));
+    return [...pieces, text.slice(places.at(-1) ?? 0)].join(this.mark);
+  }
+}
+
+/** Every string of a JSON value, keys among them. */
+export function* stringsOf(value: unknown): Generator<string> {
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const next = open.pop();
+    if (typeof next === 'string') yield next;
+    else if (typeof next === 'object' && next !== null) {
+      if (!Array.isArray(next)) yield* Object.keys(next);
+      for (const item of Object.values(next)) open.push(item);
+    }
+  }
+}

@@ -1,0 +1,22 @@
+// What the passing on of a request, and of its answer, must know of its endpoint. Knows no peers.
+import { ApiError } from './errors.ts';
+import { dataEvents } from './sse.ts';
+
+export interface Relayed {
+  /** Fields that change nothing once the version is drawn: as deep as their sender likes, and nobody's business further on. */
+  idleFields: readonly string[];
+  /** What ends a stream whose gateway was lost: events, the empty line after each included. */
+  broken(error: ApiError, requestId: string): string;
+}
+
+/** Of the endpoints whose answers are made of choices. */
+export const relayedChoices: Relayed = {
+  idleFields: ['user', 'metadata', 'store', 'service_tier', 'safety_identifier', 'prompt_cache_key'],
+  broken: dataEvents.failure,
+};
+
+export function gatewayLost(address: string, cause: unknown): ApiError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message = `The gateway ${address} that computed this answer was lost: ${reason}`;
+  return new ApiError({ status: 502, message, type: 'server_error', code: 'gateway_lost' });
+}

@@ -1,0 +1,110 @@
+// The response object of OpenAI's Responses API: what was asked, beside what came of it. Knows no engine.
+import type { ChoiceUsage } from '../answer.ts';
+import type { ApiError } from '../errors.ts';
+import type { OutputItem } from './output.ts';
+import type { ResponsesRequest } from './schema.ts';
+
+export interface ResponseFrame {
+  id: string;
+  /** Unix seconds. */
+  created: number;
+  /** Id of the one that answers. */
+  model: string;
+  seed: number;
+  request: ResponsesRequest;
+}
+
+export interface ResponseUsage {
+  input_tokens: number;
+  input_tokens_details: { cached_tokens: number };
+  output_tokens: number;
+  output_tokens_details: { reasoning_tokens: number };
+  total_tokens: number;
+}
+
+/** How far a response has come. */
+export type ResponseState =
+  | { status: 'in_progress' }
+  | { status: 'completed' | 'incomplete'; usage: ChoiceUsage }
+  | { status: 'failed'; error: ApiError };
+
+export function responseBody(
+  { id, created, model, seed, request }: ResponseFrame,
+  state: ResponseState,
+  output: readonly OutputItem[],
+): object {
+  const ended = 'usage' in state;
+  const hops = ended ? state.usage.degradedHops : undefined;
+  return {
+    id,
+    object: 'response',
+    created_at: created,
+    status: state.status,
+    completed_at: state.status === 'completed' ? Math.floor(Date.now() / 1000) : null,
+    background: false,
+    error: state.status === 'failed' ? responseError(state.error) : null,
+    incomplete_details: state.status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
+    model,
+    output,
+    usage: ended ? usageOf(state.usage) : null,
+    ...asked(request),
+    expertgrid: { seed, ...(hops !== undefined && { degraded_hops: hops }) },
+  };
+}
+
+/** The request's settings, defaults in the place of those that it left out. */
+function asked(request: ResponsesRequest): object {
+  const { instructions, max_output_tokens, metadata, reasoning, temperature, text, tool_choice } = request;
+  const { tools, top_logprobs, top_p, parallel_tool_calls } = request;
+  const { prompt_cache_key, safety_identifier, user } = request;
+  return {
+    instructions: instructions ?? null,
+    max_output_tokens: max_output_tokens ?? null,
+    max_tool_calls: null,
+    metadata: metadata ?? {},
+    parallel_tool_calls: parallel_tool_calls ?? true,
+    previous_response_id: null,
+    prompt_cache_key: prompt_cache_key ?? null,
+    reasoning: { effort: reasoning?.effort ?? null, summary: null },
+    safety_identifier: safety_identifier ?? null,
+    service_tier: 'default',
+    store: false,
+    temperature: temperature ?? 1,
+    text: { format: text?.format ?? { type: 'text' }, verbosity: text?.verbosity ?? 'medium' },
+    tool_choice: tool_choice ?? 'auto',
+    tools: (tools ?? []).map(({ type, name, description, parameters, strict }) => {
+      return {
+        type,
+        name,
+        description: description ?? null,
+        parameters: parameters ?? null,
+        strict: strict ?? null,
+      };
+    }),
+    top_logprobs: top_logprobs ?? 0,
+    top_p: top_p ?? 1,
+    truncation: 'disabled',
+    user: user ?? null,
+  };
+}
+
+function usageOf({
+  promptTokens,
+  completionTokens,
+  cachedTokens,
+  reasoningTokens,
+}: ChoiceUsage): ResponseUsage {
+  return {
+    input_tokens: promptTokens,
+    input_tokens_details: { cached_tokens: cachedTokens ?? 0 },
+    output_tokens: completionTokens,
+    output_tokens_details: { reasoning_tokens: reasoningTokens ?? 0 },
+    total_tokens: promptTokens + completionTokens,
+  };
+}
+
+/** OpenAI knows few codes here; what was at fault stands in the message. */
+function responseError({ status, message }: ApiError): object {
+  const code = { 400: 'invalid_prompt', 429: 'rate_limit_exceeded' }[status] ?? 'server_error';
+  return { code, message };
+}

@@ -1,0 +1,63 @@
+// POST /v1/responses: OpenAI's Responses API without its memory; nothing is stored, and every request brings all that it is
+// about. Knows no engine.
+import { planChat } from '../chat.ts';
+import type { Endpoint } from '../completion-handler.ts';
+import { chatLogprobs } from '../logprobs.ts';
+import { messageEvents } from '../message-parser.ts';
+import { startGenerations, streamAnswer } from '../respond.ts';
+import { parseShallowFields } from '../shallow-fields.ts';
+import { type EventFormat, namedEvent } from '../sse.ts';
+import { parseTranslated } from '../translated-chat.ts';
+import { chatOfResponse } from './chat.ts';
+import { responsesSchema, unsupportedResponsesFields } from './schema.ts';
+import { type ResponseEvent, ResponseWriter } from './writer.ts';
+
+export const responsesEndpoint: Endpoint = {
+  // Its other idle fields are told in the answer.
+  idleFields: ['store'],
+  broken: ({ code = null, message, param = null }) => namedEvent({ type: 'error', code, message, param }),
+  read: (fields) => {
+    const request = parseShallowFields(responsesSchema, fields, unsupportedResponsesFields);
+    const { chat, names } = chatOfResponse(request);
+    return {
+      model: request.model,
+      requester: request,
+      names,
+      plan: (context) => {
+        const plan = planChat(parseTranslated(chat), context);
+        return {
+          plan,
+          respond: async (c, record) => {
+            const started = await startGenerations(c, context, record, plan, { idPrefix: 'resp_' });
+            const { id, created, model, seed } = started.frame;
+            const writer = new ResponseWriter(
+              { id, created, model, seed, request },
+              plan.logprobs === undefined ? undefined : (tokens) => chatLogprobs(tokens, context.tokenizer),
+            );
+            const events = writer.events(messageEvents(started.events, plan.rules));
+            if (request.stream !== true) {
+              await drain(events);
+              return c.json(writer.response);
+            }
+            const { cancel } = started;
+            return streamAnswer(c, context, record, events, { cancel, format: formatOf(writer) });
+          },
+        };
+      },
+    };
+  },
+};
+
+/** The last event tells that the response is over: nothing follows it. */
+function formatOf(writer: ResponseWriter): EventFormat<ResponseEvent> {
+  return {
+    event: namedEvent,
+    ending: '',
+    keepAlive: ': keep-alive\n\n',
+    failure: (error) => writer.failure(error).map(namedEvent).join(''),
+  };
+}
+
+async function drain(events: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of events);
+}

@@ -1,0 +1,110 @@
+// From the input of a Responses request to the messages of a chat: what one turn of the assistant was made of becomes one message
+// again. Pure; knows no engine.
+import type { ChatMessage } from '../message-schema.ts';
+import type { FieldNames } from '../renamed-fields.ts';
+import type { InputItem, MessageItem } from './items.ts';
+import type { ResponsesRequest } from './schema.ts';
+
+interface Translated {
+  messages: ChatMessage[];
+  /** Where each part of the messages stands in the request. */
+  names: FieldNames;
+}
+
+type Named = readonly [part: string, outer: string];
+
+export function chatMessages({ instructions, input }: ResponsesRequest): Translated {
+  const turns = new Turns();
+  if (typeof instructions === 'string') {
+    turns.add({ role: 'system', content: instructions }, [
+      ['', 'instructions'],
+      ['.content', 'instructions'],
+    ]);
+  }
+  if (typeof input === 'string') {
+    turns.add({ role: 'user', content: input }, [
+      ['', 'input'],
+      ['.content', 'input'],
+    ]);
+  } else {
+    for (const [i, item] of input.entries()) turns.take(item, `input[${i}]`);
+  }
+  return { messages: turns.messages, names: turns.names };
+}
+
+class Turns {
+  readonly messages: ChatMessage[] = [];
+  readonly names: Named[] = [['messages', 'input']];
+
+  add(message: ChatMessage, names: readonly Named[]): void {
+    this.messages.push(message);
+    this.#name(names);
+  }
+
+  take(item: InputItem, at: string): void {
+    switch (item.type) {
+      case 'function_call_output': {
+        const { call_id, output } = item;
+        const content = typeof output === 'string' ? output : output.map(({ text }) => text).join('\n');
+        this.add({ role: 'tool', tool_call_id: call_id, content }, [
+          ['', at],
+          ['.content', `${at}.output`],
+          ['.tool_call_id', `${at}.call_id`],
+        ]);
+        return;
+      }
+      case 'function_call':
+        this.#call(item, at);
+        return;
+      case 'reasoning': {
+        const thought = (item.content ?? item.summary).map(({ text }) => text).join('\n');
+        this.add({ role: 'assistant', content: '', reasoning_content: thought }, [['', at]]);
+        return;
+      }
+      default:
+        this.#message(item, at);
+    }
+  }
+
+  /** An assistant's text goes on the turn that its thoughts began. */
+  #message({ role, content }: MessageItem, at: string): void {
+    const text = typeof content === 'string' ? content : partsOf(content);
+    const last = this.messages.at(-1);
+    if (role !== 'assistant' || last?.role !== 'assistant' || last.content !== '' || last.tool_calls) {
+      this.add({ role, content: text }, [['', at]]);
+      return;
+    }
+    last.content = text;
+    this.#name([
+      ['', at],
+      ['.content', `${at}.content`],
+    ]);
+  }
+
+  #call({ call_id, name, arguments: text }: Extract<InputItem, { type: 'function_call' }>, at: string): void {
+    if (this.messages.at(-1)?.role !== 'assistant') this.add({ role: 'assistant', content: '' }, [['', at]]);
+    const last = this.messages.at(-1);
+    const calls = last?.tool_calls ?? [];
+    if (last !== undefined) last.tool_calls = calls;
+    calls.push({ id: call_id, type: 'function', function: { name, arguments: text } });
+    const call = `.tool_calls[${calls.length - 1}]`;
+    this.#name([
+      [call, at],
+      [`${call}.id`, `${at}.call_id`],
+      [`${call}.function`, at],
+    ]);
+  }
+
+  /** Of the last message's parts. */
+  #name(names: readonly Named[]): void {
+    const message = `messages[${this.messages.length - 1}]`;
+    this.names.push(...names.map(([part, outer]): Named => [message + part, outer]));
+  }
+}
+
+function partsOf(parts: Exclude<MessageItem['content'], string>): ChatMessage['content'] {
+  if (parts.length === 0) return '';
+  return parts.map((part) => {
+    return { type: 'text' as const, text: part.type === 'refusal' ? part.refusal : part.text };
+  });
+}

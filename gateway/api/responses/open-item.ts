@@ -1,0 +1,113 @@
+// The output item that is being written: its text so far, and the events of its beginning, its growth and its end. Knows no
+// other items and no numbering of events.
+import type { ChatLogprobEntry } from '../logprobs.ts';
+import {
+  deltaLogprobs,
+  type FunctionCallItem,
+  type ItemStatus,
+  type MessageItem,
+  type OutputItem,
+  outputText,
+  type ReasoningItem,
+} from './output.ts';
+
+/** Without the number that each has in its stream. */
+export interface ItemEvent {
+  type: string;
+  [field: string]: unknown;
+}
+
+export interface OpenItem {
+  readonly kind: OutputItem['type'];
+  begin(): ItemEvent[];
+  grow(text: string, logprobs: ChatLogprobEntry[]): ItemEvent;
+  /** The item as it now is. */
+  item(status: ItemStatus): OutputItem;
+  end(status: ItemStatus): ItemEvent[];
+}
+
+/** `index`: the item's place in the output. */
+interface Place {
+  id: string;
+  index: number;
+}
+
+export function openReasoning({ id, index }: Place): OpenItem {
+  const pieces: string[] = [];
+  const at = { item_id: id, output_index: index, content_index: 0 };
+  const part = () => ({ type: 'reasoning_text' as const, text: pieces.join('') });
+  const item = (status: ItemStatus, content = [part()]): ReasoningItem => {
+    return { type: 'reasoning', id, status, summary: [], content, encrypted_content: null };
+  };
+  return {
+    kind: 'reasoning',
+    item,
+    begin: () => [
+      { type: 'response.output_item.added', output_index: index, item: item('in_progress', []) },
+      { type: 'response.content_part.added', ...at, part: part() },
+    ],
+    grow: (delta) => {
+      pieces.push(delta);
+      return { type: 'response.reasoning_text.delta', ...at, delta };
+    },
+    end: (status) => [
+      { type: 'response.reasoning_text.done', ...at, text: part().text },
+      { type: 'response.content_part.done', ...at, part: part() },
+      { type: 'response.output_item.done', output_index: index, item: item(status) },
+    ],
+  };
+}
+
+export function openMessage({ id, index }: Place): OpenItem {
+  const pieces: string[] = [];
+  const logprobs: ChatLogprobEntry[] = [];
+  const at = { item_id: id, output_index: index, content_index: 0 };
+  const part = () => outputText(pieces.join(''), [...logprobs]);
+  const item = (status: ItemStatus, content = [part()]): MessageItem => {
+    return { type: 'message', id, status, role: 'assistant', content };
+  };
+  return {
+    kind: 'message',
+    item,
+    begin: () => [
+      { type: 'response.output_item.added', output_index: index, item: item('in_progress', []) },
+      { type: 'response.content_part.added', ...at, part: part() },
+    ],
+    grow: (delta, entries) => {
+      pieces.push(delta);
+      logprobs.push(...entries);
+      return { type: 'response.output_text.delta', ...at, delta, logprobs: deltaLogprobs(entries) };
+    },
+    end: (status) => [
+      {
+        type: 'response.output_text.done',
+        ...at,
+        text: part().text,
+        logprobs: deltaLogprobs(logprobs),
+      },
+      { type: 'response.content_part.done', ...at, part: part() },
+      { type: 'response.output_item.done', output_index: index, item: item(status) },
+    ],
+  };
+}
+
+export function openCall({ id, index }: Place, { callId, name }: { callId: string; name: string }): OpenItem {
+  const pieces: string[] = [];
+  const at = { item_id: id, output_index: index };
+  const item = (status: ItemStatus): FunctionCallItem => {
+    return { type: 'function_call', id, status, call_id: callId, name, arguments: pieces.join('') };
+  };
+  return {
+    kind: 'function_call',
+    item,
+    begin: () => [{ type: 'response.output_item.added', output_index: index, item: item('in_progress') }],
+    grow: (delta) => {
+      pieces.push(delta);
+      return { type: 'response.function_call_arguments.delta', ...at, delta };
+    },
+    end: (status) => [
+      { type: 'response.function_call_arguments.done', ...at, arguments: pieces.join('') },
+      { type: 'response.output_item.done', output_index: index, item: item(status) },
+    ],
+  };
+}

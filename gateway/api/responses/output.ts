@@ -1,0 +1,62 @@
+// The items of a response's output, as OpenAI's Responses API has them: how each looks begun and whole. Knows no stream.
+import type { ChatLogprobEntry } from '../logprobs.ts';
+
+export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
+
+export interface OutputText {
+  type: 'output_text';
+  text: string;
+  annotations: [];
+  /** Empty where none were asked for. */
+  logprobs: ChatLogprobEntry[];
+}
+
+export interface ReasoningText {
+  type: 'reasoning_text';
+  text: string;
+}
+
+export interface ReasoningItem {
+  type: 'reasoning';
+  id: string;
+  status: ItemStatus;
+  /** Always empty: the reasoning itself is the content. */
+  summary: [];
+  content: ReasoningText[];
+  encrypted_content: null;
+}
+
+export interface MessageItem {
+  type: 'message';
+  id: string;
+  status: ItemStatus;
+  role: 'assistant';
+  content: OutputText[];
+}
+
+export interface FunctionCallItem {
+  type: 'function_call';
+  id: string;
+  status: ItemStatus;
+  call_id: string;
+  name: string;
+  /** JSON text, whole where the item is completed. */
+  arguments: string;
+}
+
+export type OutputItem = ReasoningItem | MessageItem | FunctionCallItem;
+
+export function outputText(text: string, logprobs: ChatLogprobEntry[]): OutputText {
+  return { type: 'output_text', text, annotations: [], logprobs };
+}
+
+/** Events tell what a token's alternatives are without their bytes. */
+export function deltaLogprobs(entries: readonly ChatLogprobEntry[]): object[] {
+  return entries.map(({ token, logprob, top_logprobs }) => {
+    return {
+      token,
+      logprob,
+      top_logprobs: top_logprobs.map((other) => ({ token: other.token, logprob: other.logprob })),
+    };
+  });
+}

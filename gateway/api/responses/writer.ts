@@ -1,0 +1,125 @@
+// Writes one response: pieces of the assistant's message become OpenAI's numbered events and the output they add up to. Knows no
+// engine and no HTTP.
+import { randomUUID } from 'node:crypto';
+import type { AnswerToken } from '../answer-text.ts';
+import type { ApiError } from '../errors.ts';
+import type { ChatLogprobEntry } from '../logprobs.ts';
+import type { MessageEvent } from '../message-events.ts';
+import { type ResponseFrame, type ResponseState, responseBody } from './body.ts';
+import { type ItemEvent, type OpenItem, openCall, openMessage, openReasoning } from './open-item.ts';
+import type { ItemStatus, OutputItem } from './output.ts';
+
+export type ResponseEvent = ItemEvent & { sequence_number: number };
+
+export class ResponseWriter {
+  readonly #frame: ResponseFrame;
+  /** Of the text; absent: not asked for. */
+  readonly #logprobsOf: ((tokens: readonly AnswerToken[]) => ChatLogprobEntry[]) | undefined;
+  readonly #output: OutputItem[] = [];
+  #open: OpenItem | undefined;
+  #state: ResponseState = { status: 'in_progress' };
+  #sequence = 0;
+
+  constructor(frame: ResponseFrame, logprobsOf?: (tokens: readonly AnswerToken[]) => ChatLogprobEntry[]) {
+    this.#frame = frame;
+    this.#logprobsOf = logprobsOf;
+  }
+
+  /** The response as it now is. */
+  get response(): object {
+    const open = this.#open === undefined ? [] : [this.#open.item(this.#statusOfOpen())];
+    return responseBody(this.#frame, this.#state, [...this.#output, ...open]);
+  }
+
+  /** All events of the one choice's message, the last of them telling that it is completed or incomplete. */
+  async *events(message: AsyncIterable<MessageEvent>): AsyncGenerator<ResponseEvent, void, undefined> {
+    yield this.#numbered({ type: 'response.created', response: this.response });
+    yield this.#numbered({ type: 'response.in_progress', response: this.response });
+    for await (const event of message) {
+      for (const made of this.#take(event)) yield this.#numbered(made);
+    }
+  }
+
+  /** What follows in the place of further events where the response fails. */
+  failure(error: ApiError): ResponseEvent[] {
+    const { message, code = null, param = null } = error;
+    this.#state = { status: 'failed', error };
+    return [
+      { type: 'error', code, message, param },
+      { type: 'response.failed', response: this.response },
+    ].map((event) => this.#numbered(event));
+  }
+
+  *#take(event: MessageEvent): Generator<ItemEvent, void, undefined> {
+    switch (event.type) {
+      case 'reasoning':
+        if (event.text === '') return;
+        yield* this.#into('reasoning', () => openReasoning(this.#place('rs')));
+        yield this.#grown(event.text);
+        return;
+      case 'content':
+        yield* this.#content(event.text, this.#logprobsOf?.(event.tokens) ?? []);
+        return;
+      case 'call':
+        yield* this.#end('completed');
+        yield* this.#begin(openCall(this.#place('fc'), { callId: event.id, name: event.name }));
+        return;
+      case 'arguments':
+        if (event.text !== '') yield this.#grown(event.text);
+        return;
+      case 'finish': {
+        // A model that said nothing has said the empty text.
+        if (this.#open === undefined && this.#output.length === 0) {
+          yield* this.#begin(openMessage(this.#place('msg')));
+        }
+        const status = event.reason === 'length' ? 'incomplete' : 'completed';
+        yield* this.#end(status);
+        this.#state = { status, usage: event.usage };
+        yield { type: `response.${status}`, response: this.response };
+      }
+    }
+  }
+
+  *#content(text: string, logprobs: ChatLogprobEntry[]): Generator<ItemEvent, void, undefined> {
+    if (text === '' && logprobs.length === 0) return;
+    yield* this.#into('message', () => openMessage(this.#place('msg')));
+    yield this.#grown(text, logprobs);
+  }
+
+  /** Goes on with the open item where it is of this kind; another is ended and the new one begun. */
+  *#into(kind: OutputItem['type'], open: () => OpenItem): Generator<ItemEvent, void, undefined> {
+    if (this.#open?.kind === kind) return;
+    yield* this.#end('completed');
+    yield* this.#begin(open());
+  }
+
+  #grown(text: string, logprobs: ChatLogprobEntry[] = []): ItemEvent {
+    if (this.#open === undefined) throw new Error('text came while no item was open');
+    return this.#open.grow(text, logprobs);
+  }
+
+  *#begin(item: OpenItem): Generator<ItemEvent, void, undefined> {
+    this.#open = item;
+    yield* item.begin();
+  }
+
+  *#end(status: ItemStatus): Generator<ItemEvent, void, undefined> {
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#open = undefined;
+    this.#output.push(open.item(status));
+    yield* open.end(status);
+  }
+
+  #place(prefix: string): { id: string; index: number } {
+    return { id: `${prefix}_${randomUUID().replaceAll('-', '')}`, index: this.#output.length };
+  }
+
+  #statusOfOpen(): ItemStatus {
+    return this.#state.status === 'in_progress' ? 'in_progress' : 'incomplete';
+  }
+
+  #numbered(event: ItemEvent): ResponseEvent {
+    return { ...event, sequence_number: this.#sequence++ };
+  }
+}

@@ -1,0 +1,116 @@
+// From request fields to what the answer is held to, refused with a 400 where it cannot be. Knows no tokens.
+import { ConstraintFault } from '../constraints/fault.ts';
+import { grammarOf } from '../constraints/grammar-of.ts';
+import type { ConstraintSpec, GrammarSpec } from '../constraints/specification.ts';
+import { refuseDeep } from './depth.ts';
+import { badRequest } from './errors.ts';
+import type { ResponseFormat, StructuredFields } from './structured-schema.ts';
+
+type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
+
+/** A specification, and the field that a fault in it is told by. */
+interface Asked {
+  spec: GrammarSpec;
+  param: string;
+}
+
+/** Undefined: anything. Throws a 400 that names the field, and in a schema the keyword, that cannot be honoured. */
+export function constraintOf(request: StructuredFields): GrammarSpec | undefined {
+  const [first, second] = askedBy(request);
+  if (first === undefined) return undefined;
+  if (second !== undefined) {
+    const message = `Setting '${first.param}' and '${second.param}' at the same time is not supported.`;
+    throw badRequest(message, { param: second.param, code: 'invalid_parameter_combination' });
+  }
+  requireHonoured(first.spec, first.param);
+  return first.spec;
+}
+
+/** With the calls of tools that are offered: where none must be called, an answer without calls is held to what is asked for. */
+export function answerConstraint(
+  request: StructuredFields,
+  calls: ToolCallsSpec | undefined,
+): GrammarSpec | undefined {
+  const content = constraintOf(request);
+  if (calls === undefined) return content;
+  requireHonoured(calls, 'tools');
+  return content === undefined || calls.mode === 'required' ? calls : { ...calls, content };
+}
+
+/** Of a `response_format` alone; `param` names it. */
+export function constraintOfFormat(
+  format: ResponseFormat,
+  param = 'response_format',
+): GrammarSpec | undefined {
+  const asked = formatAsked(format, param);
+  if (asked !== undefined) requireHonoured(asked.spec, asked.param);
+  return asked?.spec;
+}
+
+/** Throws a 400 where `spec` cannot be honoured. `param`: the field it came from. */
+export function requireHonoured(spec: ConstraintSpec, param: string): void {
+  if (spec.type === 'ids') return;
+  if (spec.type === 'thinking') {
+    if (spec.then !== undefined) requireHonoured(spec.then, param);
+    return;
+  }
+  try {
+    grammarOf(spec);
+  } catch (cause) {
+    if (!(cause instanceof ConstraintFault)) throw cause;
+    const at = param + cause.path;
+    const isSchema = spec.type === 'json_schema' || spec.type === 'tool_calls';
+    const code = isSchema ? 'invalid_json_schema' : 'invalid_value';
+    throw badRequest(`Invalid '${at}': ${cause.message}.`, { param: at, code });
+  }
+}
+
+function askedBy(request: StructuredFields): Asked[] {
+  const { response_format, structured_outputs } = request;
+  const { guided_json, guided_regex, guided_choice, guided_grammar } = request;
+  const ours = { json: guided_json, regex: guided_regex, choice: guided_choice, grammar: guided_grammar };
+  return [
+    ...(response_format ? [formatAsked(response_format, 'response_format')] : []),
+    ...guided(ours, (kind) => `guided_${kind}`),
+    ...guided(structured_outputs ?? {}, (kind) => `structured_outputs.${kind}`),
+  ].filter((asked) => asked !== undefined);
+}
+
+function formatAsked({ type, json_schema }: ResponseFormat, param: string): Asked | undefined {
+  if (type === 'text') return undefined;
+  if (type === 'json_object') return { spec: { type }, param };
+  if (json_schema)
+    return {
+      spec: schemaSpec(json_schema.schema, `${param}.json_schema.schema`),
+      param: `${param}.json_schema.schema`,
+    };
+  const missing = `${param}.json_schema`;
+  throw badRequest(`Missing required parameter: '${missing}'.`, {
+    param: missing,
+    code: 'missing_required_parameter',
+  });
+}
+
+type Guided = NonNullable<StructuredFields['structured_outputs']>;
+
+function guided(
+  { json, json_object, regex, choice, grammar }: Guided,
+  param: (kind: keyof Guided) => string,
+): Asked[] {
+  const asked: Asked[] = [];
+  if (typeof json === 'string')
+    asked.push({ spec: { type: 'json_schema', schema: json }, param: param('json') });
+  else if (json) asked.push({ spec: schemaSpec(json, param('json')), param: param('json') });
+  if (json_object === true) asked.push({ spec: { type: 'json_object' }, param: param('json_object') });
+  if (typeof regex === 'string')
+    asked.push({ spec: { type: 'regex', pattern: regex }, param: param('regex') });
+  if (choice) asked.push({ spec: { type: 'choice', choices: choice }, param: param('choice') });
+  if (typeof grammar === 'string')
+    asked.push({ spec: { type: 'grammar', grammar }, param: param('grammar') });
+  return asked;
+}
+
+function schemaSpec(schema: Record<string, unknown>, param: string): GrammarSpec {
+  refuseDeep(schema, param);
+  return { type: 'json_schema', schema: JSON.stringify(schema) };
+}

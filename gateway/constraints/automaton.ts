@@ -1,0 +1,193 @@
+// A grammar's states, made as they are reached: which byte leads from which to which. Knows no tokens.
+//
+// A state is the set of places that the text so far may have reached: a node, and the frames it returns to. Frames and states
+// that are equal are one object, so what is learned of a state (its transitions, its mask) is learned once.
+
+import type { Grammar } from './expression.ts';
+import { ConstraintFault } from './fault.ts';
+import { compileProgram, type Node } from './program.ts';
+
+/** Where to go on after a rule's body, or how often a repeat's body may still come. */
+interface Frame {
+  id: number;
+  /** The same for frames that differ only in counts too high to matter within one token. */
+  likeness: number;
+  node: Node;
+  /** Of a repeat: iterations that must, and that may, follow the one under way. */
+  least: number;
+  most: number;
+  parent: Frame | undefined;
+}
+
+interface Place {
+  node: Node;
+  frame: Frame | undefined;
+}
+
+export interface State {
+  readonly places: readonly Place[];
+  /** The text may end here. */
+  readonly accepting: boolean;
+  /** Tokens that are no text may come. */
+  readonly textless: boolean;
+  /** `[256]`; null: the byte may not come, undefined: not known yet. */
+  readonly next: (State | null | undefined)[];
+  /** Equal where the same tokens may come. */
+  readonly likeness: string;
+}
+
+/** Places of one state; a grammar that is in more places at once is too ambiguous to follow. */
+const MOST_PLACES = 4096;
+/** Places looked at to find one mask: some tenths of a second. */
+const MOST_WORK = 1_000_000;
+/** States remembered; more are forgotten, all at once. */
+const MOST_STATES = 4096;
+const BYTES_PER_STATE = 3000;
+
+export interface AutomatonOptions {
+  /** Bytes of the longest token: counts above it are alike. */
+  longestToken: number;
+}
+
+export class Automaton {
+  readonly #horizon: number;
+  readonly #start: Node;
+  #frames = new Map<string, Frame>();
+  #likenesses = new Map<string, number>();
+  #states = new Map<string, State>();
+  #ids = 1;
+  #work = 0;
+
+  /** Throws a ConstraintFault where the grammar is too large. */
+  constructor(grammar: Grammar, { longestToken }: AutomatonOptions) {
+    this.#horizon = longestToken + 1;
+    this.#start = compileProgram(grammar);
+  }
+
+  /** Bytes in memory, roughly. */
+  get size(): number {
+    return this.#states.size * BYTES_PER_STATE + this.#frames.size * 200;
+  }
+
+  /** Begins to count the work of one token. */
+  refresh(): void {
+    this.#work = 0;
+  }
+
+  start(): State {
+    return this.#stateOf([{ node: this.#start, frame: undefined }]);
+  }
+
+  /** Undefined: `byte` may not come. Throws a ConstraintFault where too many ways are open. */
+  step(state: State, byte: number): State | undefined {
+    const known = state.next[byte];
+    if (known !== undefined) return known ?? undefined;
+    const reached = state.places.flatMap(({ node, frame }) => {
+      return node.kind === 'byte' && node.accepts[byte] === 1 ? [{ node: node.next, frame }] : [];
+    });
+    const next = reached.length === 0 ? null : this.#stateOf(reached);
+    state.next[byte] = next;
+    return next ?? undefined;
+  }
+
+  /** After a token that is no text; undefined: none may come. */
+  stepTextless({ places }: State): State | undefined {
+    const reached = places.flatMap(({ node, frame }) => {
+      return node.kind === 'textless' ? [{ node: node.next, frame }] : [];
+    });
+    return reached.length === 0 ? undefined : this.#stateOf(reached);
+  }
+
+  /** All places from which a byte is read, that these lead to without one. */
+  #stateOf(from: readonly Place[]): State {
+    const places = new Map<string, Place>();
+    const seen = new Set<string>();
+    const open = [...from].reverse();
+    let accepting = false;
+    for (let place = open.pop(); place !== undefined; place = open.pop()) {
+      const { node, frame } = place;
+      const key = `${node.id},${frame?.id ?? 0}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      if (seen.size > MOST_PLACES * 4 || places.size > MOST_PLACES) {
+        throw new ConstraintFault('it is too ambiguous: more ways are open at once than can be followed');
+      }
+      if (node.kind === 'byte' || node.kind === 'textless') places.set(key, place);
+      else if (node.kind === 'return' && frame === undefined) accepting = true;
+      else for (const next of this.#onward(node, frame).reverse()) open.push(next);
+    }
+    this.#work += seen.size;
+    if (this.#work > MOST_WORK) throw new ConstraintFault('it is too ambiguous to be followed in time');
+    return this.#intern([...places.keys()].sort(), places, accepting);
+  }
+
+  #onward(node: Node, frame: Frame | undefined): Place[] {
+    switch (node.kind) {
+      case 'split':
+        return node.nexts.map((next) => ({ node: next, frame }));
+      case 'call':
+        // Nothing is left to do after a call that comes last: it returns to where its caller would.
+        return [
+          {
+            node: node.body,
+            frame: node.next.kind === 'return' ? frame : this.#frame(node.next, 0, 0, frame),
+          },
+        ];
+      case 'return':
+        return frame === undefined ? [] : [{ node: frame.node, frame: frame.parent }];
+      case 'repeat':
+        return this.#iterate(node, node.least, node.most, frame);
+      case 'again':
+        if (frame?.node.kind !== 'repeat') throw new Error('a repeat ended that had not begun');
+        return this.#iterate(frame.node, frame.least, frame.most, frame.parent);
+      default:
+        return [];
+    }
+  }
+
+  #iterate(node: Node & { kind: 'repeat' }, least: number, most: number, parent: Frame | undefined): Place[] {
+    const places: Place[] = [];
+    if (most > 0) {
+      places.push({ node: node.body, frame: this.#frame(node, Math.max(0, least - 1), most - 1, parent) });
+    }
+    if (least <= 0) places.push({ node: node.next, frame: parent });
+    return places;
+  }
+
+  #frame(node: Node, least: number, most: number, parent: Frame | undefined): Frame {
+    const key = `${node.id},${least},${most},${parent?.id ?? 0}`;
+    const known = this.#frames.get(key);
+    if (known !== undefined) return known;
+    const counts = `${Math.min(least, this.#horizon)},${Math.min(most, this.#horizon)}`;
+    const like = `${node.id},${counts},${parent?.likeness ?? 0}`;
+    const likeness = this.#likenesses.get(like) ?? this.#ids++;
+    this.#likenesses.set(like, likeness);
+    const frame = { id: this.#ids++, likeness, node, least, most, parent };
+    this.#frames.set(key, frame);
+    return frame;
+  }
+
+  #intern(keys: readonly string[], places: ReadonlyMap<string, Place>, accepting: boolean): State {
+    const key = `${accepting}:${keys.join(' ')}`;
+    const known = this.#states.get(key);
+    if (known !== undefined) return known;
+    if (this.#states.size >= MOST_STATES) this.#forget();
+    const all = [...places.values()];
+    const likes = all.map(({ node, frame }) => `${node.id},${frame?.likeness ?? 0}`).sort();
+    const state: State = {
+      places: all,
+      accepting,
+      textless: all.some(({ node }) => node.kind === 'textless'),
+      next: new Array<State | null | undefined>(256),
+      likeness: `${accepting}:${likes.join(' ')}`,
+    };
+    this.#states.set(key, state);
+    return state;
+  }
+
+  /** States in use stay what they are; frames keep their numbers, so nothing is mistaken for another. */
+  #forget(): void {
+    this.#states = new Map();
+    this.#frames = new Map();
+  }
+}

@@ -1,0 +1,85 @@
+// Sets of code points, and how UTF-8 spells them: only well-formed bytes, so half a character or a surrogate never comes.
+import type { Ranges } from './expression.ts';
+
+export const LAST_CODE_POINT = 0x10ffff;
+const SURROGATES: Ranges = [[0xd800, 0xdfff]];
+
+/** All that can be written. */
+export const everyCharacter: Ranges = complement([]);
+
+/** Sorted, overlaps joined, without surrogates. */
+export function union(...sets: readonly Ranges[]): Ranges {
+  return complement(complement(sets.flat()));
+}
+
+/** All code points that are not in the set, surrogates apart. */
+export function complement(ranges: Ranges): Ranges {
+  const sorted = [...ranges, ...SURROGATES].sort(([a], [b]) => a - b);
+  const gaps: [number, number][] = [];
+  let next = 0;
+  for (const [low, high] of sorted) {
+    if (low > next) gaps.push([next, low - 1]);
+    next = Math.max(next, high + 1);
+  }
+  if (next <= LAST_CODE_POINT) gaps.push([next, LAST_CODE_POINT]);
+  return gaps;
+}
+
+export function intersect(a: Ranges, b: Ranges): Ranges {
+  return complement([...complement(a), ...complement(b)]);
+}
+
+export function without(a: Ranges, b: Ranges): Ranges {
+  return intersect(a, complement(b));
+}
+
+export function ofText(characters: string): Ranges {
+  return union(
+    Array.from(characters, (each) => [each.codePointAt(0) ?? 0, each.codePointAt(0) ?? 0] as const),
+  );
+}
+
+/** One spelling: a range for each of its bytes. */
+export type Spelling = Ranges;
+
+/** The UTF-8 spellings of the set: any byte of each range, one after another, is a character of it. */
+export function spellings(ranges: Ranges): Spelling[] {
+  return union(ranges).flatMap(([low, high]) => byLength(low, high));
+}
+
+/** First code points that take one, two, three and four bytes, and what lies behind the last. */
+const LENGTHS = [0, 0x80, 0x800, 0x10000, LAST_CODE_POINT + 1];
+
+function byLength(low: number, high: number): Spelling[] {
+  return LENGTHS.slice(1).flatMap((end, i) => {
+    const from = Math.max(low, LENGTHS[i] ?? 0);
+    const to = Math.min(high, end - 1);
+    return from <= to ? aligned(from, to, i) : [];
+  });
+}
+
+/** Both have `more` continuation bytes; cut until all bytes but the first ranging one are whole. */
+function aligned(low: number, high: number, more: number): Spelling[] {
+  for (let tail = more; tail > 0; tail--) {
+    const size = 64 ** tail;
+    if (Math.floor(low / size) === Math.floor(high / size)) continue;
+    if (low % size !== 0) {
+      const cut = low - (low % size) + size;
+      return [...aligned(low, cut - 1, more), ...aligned(cut, high, more)];
+    }
+    if (high % size !== size - 1) {
+      const cut = high - (high % size);
+      return [...aligned(low, cut - 1, more), ...aligned(cut, high, more)];
+    }
+  }
+  const first = encode(low, more);
+  const last = encode(high, more);
+  return [first.map((byte, i) => [byte, last[i] ?? byte] as const)];
+}
+
+const LEADS = [0, 0xc0, 0xe0, 0xf0];
+
+function encode(point: number, more: number): number[] {
+  const tail = Array.from({ length: more }, (_, i) => 0x80 | ((point >> (6 * (more - 1 - i))) & 0x3f));
+  return [(LEADS[more] ?? 0) | (point >> (6 * more)), ...tail];
+}

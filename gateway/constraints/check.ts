@@ -1,0 +1,125 @@
+// Whether a grammar can be matched at all: every rule is defined and ends, none begins with itself. Pure.
+import type { Expression, Grammar } from './expression.ts';
+import { ConstraintFault } from './fault.ts';
+
+/** Throws a ConstraintFault that says what is wrong. */
+export function checkGrammar({ root, rules }: Grammar): void {
+  const all = [root, ...rules.values()];
+  for (const body of all) walk(body, (each) => requireDefined(each, rules));
+  const nullable = fixpoint(rules, (each, holds) => isNullable(each, holds));
+  for (const body of all) walk(body, (each) => refuseEmptyCounted(each, nullable));
+  const ends = fixpoint(rules, (each, holds) => canEnd(each, holds));
+  const endless = [...rules.keys()].find((name) => !ends.has(name));
+  if (endless !== undefined)
+    throw new ConstraintFault(`the rule "${endless}" matches no text of finite length`);
+  if (!canEnd(root, ends)) throw new ConstraintFault('it matches no text');
+  refuseLeftRecursion(rules, nullable);
+}
+
+function walk(expression: Expression, visit: (each: Expression) => void): void {
+  visit(expression);
+  if (expression.kind === 'sequence' || expression.kind === 'choice') {
+    for (const item of expression.items) walk(item, visit);
+  } else if (expression.kind === 'repeat') walk(expression.item, visit);
+  else if (expression.kind === 'free') walk(expression.rest, visit);
+}
+
+function requireDefined(each: Expression, rules: Grammar['rules']): void {
+  if (each.kind !== 'rule' || rules.has(each.name)) return;
+  throw new ConstraintFault(`the rule "${each.name}" is not defined`);
+}
+
+/** An iteration that takes nothing could be counted any number of times. */
+function refuseEmptyCounted(each: Expression, nullable: ReadonlySet<string>): void {
+  if (each.kind !== 'repeat' || each.most <= 1) return;
+  if (each.most === Number.POSITIVE_INFINITY && each.least <= 1) return;
+  if (!isNullable(each.item, nullable)) return;
+  throw new ConstraintFault('it counts how often something comes that may be empty');
+}
+
+/** Names of the rules of which `holds` is true, given those of which it is known to be. */
+function fixpoint(
+  rules: Grammar['rules'],
+  holds: (body: Expression, known: ReadonlySet<string>) => boolean,
+): Set<string> {
+  const known = new Set<string>();
+  for (let size = -1; size < known.size; ) {
+    size = known.size;
+    for (const [name, body] of rules) if (!known.has(name) && holds(body, known)) known.add(name);
+  }
+  return known;
+}
+
+function isNullable(expression: Expression, rules: ReadonlySet<string>): boolean {
+  switch (expression.kind) {
+    case 'text':
+      return expression.text === '';
+    case 'characters':
+      return false;
+    case 'sequence':
+      return expression.items.every((item) => isNullable(item, rules));
+    case 'choice':
+      return expression.items.some((item) => isNullable(item, rules));
+    case 'repeat':
+      return expression.least === 0 || isNullable(expression.item, rules);
+    case 'rule':
+      return rules.has(expression.name);
+    case 'free':
+      return true;
+  }
+}
+
+function canEnd(expression: Expression, rules: ReadonlySet<string>): boolean {
+  switch (expression.kind) {
+    case 'text':
+    case 'free':
+      return true;
+    case 'characters':
+      return expression.ranges.length > 0;
+    case 'sequence':
+      return expression.items.every((item) => canEnd(item, rules));
+    case 'choice':
+      return expression.items.some((item) => canEnd(item, rules));
+    case 'repeat':
+      return expression.least === 0 || canEnd(expression.item, rules);
+    case 'rule':
+      return rules.has(expression.name);
+  }
+}
+
+/** A rule that begins with itself would be entered for ever before a byte is read. */
+function refuseLeftRecursion(rules: Grammar['rules'], nullable: ReadonlySet<string>): void {
+  const firsts = new Map(Array.from(rules, ([name, body]) => [name, firstRules(body, nullable)]));
+  const done = new Set<string>();
+  const visit = (name: string, path: readonly string[]) => {
+    if (path.includes(name)) {
+      const circle = [...path.slice(path.indexOf(name)), name].map((each) => `"${each}"`).join(' → ');
+      throw new ConstraintFault(`a rule begins with itself: ${circle}`);
+    }
+    if (done.has(name)) return;
+    for (const next of firsts.get(name) ?? []) visit(next, [...path, name]);
+    done.add(name);
+  };
+  for (const name of rules.keys()) visit(name, []);
+}
+
+/** Rules that may be entered before a byte was read. */
+function firstRules(expression: Expression, nullable: ReadonlySet<string>): string[] {
+  switch (expression.kind) {
+    case 'text':
+    case 'characters':
+    case 'free':
+      return [];
+    case 'sequence': {
+      const end = expression.items.findIndex((item) => !isNullable(item, nullable));
+      const upTo = end < 0 ? expression.items : expression.items.slice(0, end + 1);
+      return upTo.flatMap((item) => firstRules(item, nullable));
+    }
+    case 'choice':
+      return expression.items.flatMap((item) => firstRules(item, nullable));
+    case 'repeat':
+      return firstRules(expression.item, nullable);
+    case 'rule':
+      return [expression.name];
+  }
+}

@@ -1,0 +1,47 @@
+// A grammar made ready for a vocabulary: its automaton, and the masks found so far. Shared by all that are held to it.
+import { Automaton, type State } from './automaton.ts';
+import type { Grammar } from './expression.ts';
+import { type Mask, maskOf, sizeOf } from './mask.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** Bytes of masks of one grammar. */
+const MOST_MASK_BYTES = 8 * 2 ** 20;
+
+export class CompiledGrammar {
+  readonly automaton: Automaton;
+  readonly vocabulary: Vocabulary;
+  /** By the states' likeness, the one used last at the end. */
+  readonly #masks = new Map<string, Mask>();
+  #maskBytes = 0;
+
+  /** Throws a ConstraintFault where the grammar is too large. */
+  constructor(grammar: Grammar, vocabulary: Vocabulary) {
+    this.vocabulary = vocabulary;
+    this.automaton = new Automaton(grammar, { longestToken: vocabulary.longest });
+  }
+
+  /** Bytes in memory, roughly. */
+  get size(): number {
+    return this.automaton.size + this.#maskBytes;
+  }
+
+  mask(state: State): Mask {
+    const { likeness } = state;
+    const known = this.#masks.get(likeness);
+    if (known !== undefined) {
+      this.#masks.delete(likeness);
+      this.#masks.set(likeness, known);
+      return known;
+    }
+    this.automaton.refresh();
+    const mask = maskOf(this.automaton, state, this.vocabulary);
+    this.#masks.set(likeness, mask);
+    this.#maskBytes += sizeOf(mask);
+    for (const [oldest, old] of this.#masks) {
+      if (this.#maskBytes <= MOST_MASK_BYTES || old === mask) break;
+      this.#masks.delete(oldest);
+      this.#maskBytes -= sizeOf(old);
+    }
+    return mask;
+  }
+}

@@ -1,0 +1,91 @@
+// What texts a grammar allows, as a tree: everything that constrains is translated to this. Knows no bytes and no tokens.
+//
+// Worked example, an integer in brackets:
+//   sequence(text('['), repeat(characters(range('0', '9')), 1, 3), text(']'))
+
+/** Inclusive code points, sorted and apart. */
+export type Ranges = readonly (readonly [low: number, high: number])[];
+
+export type Expression =
+  | { kind: 'text'; text: string }
+  | { kind: 'characters'; ranges: Ranges }
+  | { kind: 'sequence'; items: readonly Expression[] }
+  /** Without items: nothing matches. */
+  | { kind: 'choice'; items: readonly Expression[] }
+  | { kind: 'repeat'; item: Expression; least: number; most: number }
+  | { kind: 'rule'; name: string }
+  /** Any bytes at all, ended anywhere; where they spell `marker` (ASCII) for the first time, `rest` must follow. */
+  | { kind: 'free'; marker: string; rest: Expression };
+
+export interface Grammar {
+  root: Expression;
+  rules: ReadonlyMap<string, Expression>;
+}
+
+/** The empty text. */
+export const nothing: Expression = { kind: 'sequence', items: [] };
+/** No text; the functions below give this very object where nothing can match. */
+export const impossible: Expression = { kind: 'choice', items: [] };
+
+export function text(value: string): Expression {
+  return { kind: 'text', text: value };
+}
+
+export function characters(ranges: Ranges): Expression {
+  return ranges.length === 0 ? impossible : { kind: 'characters', ranges };
+}
+
+export function range(low: string, high: string = low): Ranges {
+  return [[low.codePointAt(0) ?? 0, high.codePointAt(0) ?? 0]];
+}
+
+/** Impossible where one of the items is. */
+export function sequence(...items: readonly Expression[]): Expression {
+  if (items.includes(impossible)) return impossible;
+  const flat = items.flatMap((item) => (item.kind === 'sequence' ? item.items : [item]));
+  const [only] = flat;
+  return flat.length === 1 && only !== undefined ? only : { kind: 'sequence', items: flat };
+}
+
+/** Impossible where all of the items are. */
+export function choice(...items: readonly Expression[]): Expression {
+  const possible = items.filter((item) => item !== impossible);
+  const [only] = possible;
+  if (only === undefined) return impossible;
+  return possible.length === 1 ? only : { kind: 'choice', items: possible };
+}
+
+export function repeat(item: Expression, least: number, most: number): Expression {
+  if (item === impossible) return least === 0 ? nothing : impossible;
+  if (least === 1 && most === 1) return item;
+  return { kind: 'repeat', item, least, most };
+}
+
+export function optional(item: Expression): Expression {
+  return repeat(item, 0, 1);
+}
+
+export function rule(name: string): Expression {
+  return { kind: 'rule', name };
+}
+
+/** Any of the texts, their common beginnings shared: a matcher that follows them has few places to be at once. */
+export function oneOf(texts: readonly string[]): Expression {
+  return shared([...new Set(texts)].map((each) => Array.from(each)));
+}
+
+function shared(texts: readonly (readonly string[])[]): Expression {
+  const byFirst = new Map<string, string[][]>();
+  for (const [first, ...rest] of texts) {
+    if (first === undefined) continue;
+    const group = byFirst.get(first) ?? [];
+    group.push(rest);
+    byFirst.set(first, group);
+  }
+  const branches = Array.from(byFirst, ([first, rests]) => {
+    const [only] = rests;
+    if (rests.length === 1 && only !== undefined) return text(first + only.join(''));
+    return sequence(text(first), shared(rests));
+  });
+  return texts.some((each) => each.length === 0) ? choice(nothing, ...branches) : choice(...branches);
+}

@@ -1,0 +1,71 @@
+// From a specification to its grammar: all that can be wrong with it is found here, without a tokenizer. Pure.
+import { checkGrammar } from './check.ts';
+import { parseGrammar } from './ebnf.ts';
+import { characters, type Grammar, oneOf } from './expression.ts';
+import { ConstraintFault } from './fault.ts';
+import { anyObject, jsonRules } from './json-text.ts';
+import { regexExpression } from './regex.ts';
+import { schemaGrammar } from './schema/translate.ts';
+import type { GrammarSpec } from './specification.ts';
+import { toolCallsGrammar } from './tool-calls.ts';
+
+/** What one request may ask for. Characters, but where it says otherwise. */
+export const limits = {
+  schema: 64 * 1024,
+  regex: 4096,
+  grammar: 64 * 1024,
+  /** Number of them, and characters of all. */
+  choices: 1024,
+  choiceText: 64 * 1024,
+};
+
+/** Throws a ConstraintFault where it cannot be honoured. */
+export function grammarOf(spec: GrammarSpec): Grammar {
+  switch (spec.type) {
+    case 'json_object':
+      return { root: anyObject, rules: jsonRules };
+    case 'json_schema':
+      requireLength(spec.schema, limits.schema);
+      return schemaGrammar(parsed(spec.schema));
+    case 'regex':
+      requireLength(spec.pattern, limits.regex);
+      return checked({
+        root: regexExpression(spec.pattern, { spell: characters, whole: true }),
+        rules: new Map(),
+      });
+    case 'choice':
+      return checked(choiceGrammar(spec.choices));
+    case 'grammar':
+      requireLength(spec.grammar, limits.grammar);
+      return checked(parseGrammar(spec.grammar));
+    case 'tool_calls':
+      requireLength(spec.tools.map(({ parameters = '' }) => parameters).join(''), limits.schema);
+      return toolCallsGrammar(spec, spec.content && grammarOf(spec.content));
+  }
+}
+
+function checked(grammar: Grammar): Grammar {
+  checkGrammar(grammar);
+  return grammar;
+}
+
+function choiceGrammar(choices: readonly string[]): Grammar {
+  if (choices.length === 0) throw new ConstraintFault('there is nothing to choose from');
+  if (choices.length > limits.choices)
+    throw new ConstraintFault(`there are more than ${limits.choices} choices`);
+  requireLength(choices.join(''), limits.choiceText);
+  return { root: oneOf(choices), rules: new Map() };
+}
+
+function parsed(schema: string): unknown {
+  try {
+    return JSON.parse(schema);
+  } catch (cause) {
+    throw new ConstraintFault(`it is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
+
+function requireLength(value: string, most: number): void {
+  if (value.length > most)
+    throw new ConstraintFault(`it has ${value.length} characters; at most ${most} are allowed`);
+}

@@ -1,0 +1,78 @@
+// Which tokens may come in a state: found by walking the vocabulary's tree and the grammar's states together. Knows no sequence.
+import type { Automaton, State } from './automaton.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** Ids that may come; where they are few as a list, otherwise as bits. Stop ids are not its business. */
+export type Mask = { ids: Int32Array } | { /** `[ceil(vocab / 32)]` */ bits: Uint32Array };
+
+/** A list of fewer than one id in so many is cheaper than bits. */
+const SPARSE = 64;
+
+export function maskOf(automaton: Automaton, state: State, { size, textless, tree }: Vocabulary): Mask {
+  const bits = new Uint32Array(Math.ceil(size / 32));
+  let count = 0;
+  const admit = (id: number) => {
+    bits[id >> 5]! |= 1 << (id & 31);
+    count++;
+  };
+  if (state.textless) textless.forEach(admit);
+  const { byte, depth, end, first, ids } = tree;
+  const path: State[] = [state];
+  for (let node = 0; node < byte.length; ) {
+    const from = path[depth[node]!]!;
+    const label = byte[node]!;
+    let next = from.next[label];
+    if (next === undefined) next = automaton.step(from, label) ?? null;
+    if (next === null) {
+      node = end[node]!;
+      continue;
+    }
+    path[depth[node]! + 1] = next;
+    node++;
+    for (let i = first[node - 1]!; i < first[node]!; i++) admit(ids[i]!);
+  }
+  return count * SPARSE < size ? { ids: listed(bits, count) } : { bits };
+}
+
+function listed(bits: Uint32Array, count: number): Int32Array {
+  const ids = new Int32Array(count);
+  let at = 0;
+  for (const [i, word] of bits.entries()) {
+    for (let rest = word; rest !== 0; rest = (rest & (rest - 1)) >>> 0) {
+      ids[at++] = i * 32 + 31 - Math.clz32(rest & -rest);
+    }
+  }
+  return ids;
+}
+
+export function allows(mask: Mask, id: number): boolean {
+  if ('ids' in mask) return mask.ids.includes(id);
+  return (((mask.bits[id >> 5] ?? 0) >>> (id & 31)) & 1) === 1;
+}
+
+export function sizeOf(mask: Mask): number {
+  return 'ids' in mask ? mask.ids.byteLength : mask.bits.byteLength;
+}
+
+/** Sets all logits but those of the mask's ids to -Infinity. `logits [vocab]` */
+export function applyMask(mask: Mask, logits: Float32Array): void {
+  if ('ids' in mask) {
+    const kept = mask.ids.map((id) => id);
+    const values = Float32Array.from(kept, (id) => logits[id] ?? Number.NEGATIVE_INFINITY);
+    logits.fill(Number.NEGATIVE_INFINITY);
+    for (const [i, id] of kept.entries()) logits[id] = values[i] ?? Number.NEGATIVE_INFINITY;
+    return;
+  }
+  for (const [i, word] of mask.bits.entries()) {
+    if (word === 0xffffffff) continue;
+    const from = i * 32;
+    if (word === 0) logits.fill(Number.NEGATIVE_INFINITY, from, from + 32);
+    else {
+      const to = Math.min(from + 32, logits.length);
+      for (let id = from; id < to; id++) {
+        if (((word >>> (id - from)) & 1) === 0) logits[id] = Number.NEGATIVE_INFINITY;
+      }
+    }
+  }
+  logits.fill(Number.NEGATIVE_INFINITY, mask.bits.length * 32);
+}

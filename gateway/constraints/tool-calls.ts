@@ -1,0 +1,85 @@
+// Calls of tools as a grammar: `begin`, an object with the tool's name and its arguments, `end`. Knows no template.
+import {
+  choice,
+  type Expression,
+  type Grammar,
+  nothing,
+  repeat,
+  rule,
+  sequence,
+  text,
+} from './expression.ts';
+import { ConstraintFault } from './fault.ts';
+import { anyObject, colon, comma, jsonRules } from './json-text.ts';
+import { schemaGrammar } from './schema/translate.ts';
+import type { CallableTool, CallSyntax, GrammarSpec } from './specification.ts';
+
+type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
+
+/**
+ * `content`: what an answer without calls is held to. Throws a ConstraintFault whose path begins at the tools,
+ * `[0].function.parameters.properties.a.not`.
+ */
+export function toolCallsGrammar(spec: ToolCallsSpec, content?: Grammar): Grammar {
+  const { mode, tools, parallel, syntax } = spec;
+  const { begin, end, separator } = syntax;
+  const rules = new Map(jsonRules);
+  const members = tools.map((tool, i) => {
+    return callMembers(tool.name, adopt(parametersGrammar(tool, i), `tool ${i}`, rules), syntax);
+  });
+  const call = sequence(text('{'), choice(...members), text('}'), text(end));
+  if (mode === 'required' || content !== undefined) {
+    const one = sequence(text(begin), call);
+    const more = repeat(sequence(text(separator), one), 0, Number.POSITIVE_INFINITY);
+    const calls = sequence(one, parallel ? more : nothing);
+    return { root: content === undefined ? calls : choice(adopt(content, 'content', rules), calls), rules };
+  }
+  // Held to its syntax from its tag on: the white space behind it is not part of what is looked for.
+  const marker = begin.trimEnd();
+  const rest = sequence(text(begin.slice(marker.length)), call, parallel ? rule('answer') : nothing);
+  rules.set('answer', { kind: 'free', marker, rest });
+  return { root: rule('answer'), rules };
+}
+
+/** The grammar's root, its rules taken over under names of its own. */
+function adopt(grammar: Grammar, owner: string, rules: Map<string, Expression>): Expression {
+  for (const [name, body] of grammar.rules) {
+    if (!jsonRules.has(name)) rules.set(`${owner} ${name}`, renamed(body, owner));
+  }
+  return renamed(grammar.root, owner);
+}
+
+function parametersGrammar({ parameters }: CallableTool, i: number): Grammar {
+  if (parameters === undefined) return { root: anyObject, rules: jsonRules };
+  try {
+    const schema: unknown = JSON.parse(parameters);
+    return schemaGrammar({ allOf: [{ type: 'object' }, schema] });
+  } catch (cause) {
+    if (!(cause instanceof ConstraintFault)) throw cause;
+    const path = cause.path.replace('.allOf[1]', '');
+    throw new ConstraintFault(cause.message, `[${i}].function.parameters${path}`);
+  }
+}
+
+function renamed(expression: Expression, owner: string): Expression {
+  switch (expression.kind) {
+    case 'rule':
+      return jsonRules.has(expression.name) ? expression : rule(`${owner} ${expression.name}`);
+    case 'sequence':
+    case 'choice':
+      return { ...expression, items: expression.items.map((item) => renamed(item, owner)) };
+    case 'repeat':
+      return { ...expression, item: renamed(expression.item, owner) };
+    default:
+      return expression;
+  }
+}
+
+function callMembers(
+  name: string,
+  parameters: Expression,
+  { nameKey, argumentsKey }: CallSyntax,
+): Expression {
+  const key = (of: string) => sequence(text(JSON.stringify(of)), colon);
+  return sequence(key(nameKey), text(JSON.stringify(name)), comma, key(argumentsKey), parameters);
+}

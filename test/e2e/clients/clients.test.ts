@@ -1,0 +1,20 @@
+// What people call the API with, each against one running `up` on nano; every answer and stream is held to what OpenAI
+// publishes (published.ts).
+import { beforeAll } from 'vitest';
+import { langchainSuite } from './langchain.cases.ts';
+import { type Nano, startNano } from './nano.ts';
+import { openaiSuite } from './openai.cases.ts';
+import { responsesSuite } from './responses.cases.ts';
+import { scoringSuite } from './scoring.cases.ts';
+import { vercelSuite } from './vercel.cases.ts';
+
+let nano: Nano;
+beforeAll(async () => {
+  nano = await startNano();
+});
+
+openaiSuite(() => nano);
+responsesSuite(() => nano);
+vercelSuite(() => nano);
+langchainSuite(() => nano);
+scoringSuite(() => nano);

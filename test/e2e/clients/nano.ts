@@ -1,0 +1,86 @@
+// A running `up` on nano for a file of tests, and a fetch for its clients that reads along: whatever goes through it is held
+// to what OpenAI publishes. Knows no client.
+import { expect } from 'vitest';
+import { eventually } from '../../support/process.ts';
+import { engineCounter, type Gateway, scrape, startUp } from '../gateway.ts';
+import { type Asked, answerFaults, askedOf, responseStreamFaults, streamFaults } from './published.ts';
+
+export interface Nano extends Gateway {
+  /** Where clients call. */
+  baseURL: string;
+  fetch: typeof globalThis.fetch;
+  /** Fails where anything that was read since the last time is not as published, or where nobody called. */
+  requirePublished(): void;
+}
+
+/** Two shards, each in its own process. Ended after the file. */
+export async function startNano(flags: readonly string[] = []): Promise<Nano> {
+  const gateway = await startUp('nano', ['--shards', '2', ...flags]);
+  let faults: string[] = [];
+  let calls = 0;
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    calls++;
+    const response = await globalThis.fetch(input, init);
+    const asked = askedOf(init?.body);
+    const { status, headers } = response;
+    if (!headers.get('content-type')?.startsWith('text/event-stream') || response.body === null) {
+      const text = await response.text();
+      faults.push(...answerFaults(JSON.parse(text), asked));
+      return new Response(text, { status, headers });
+    }
+    const watched = response.body.pipeThrough(readAlong(asked, (found) => faults.push(...found)));
+    return new Response(watched, { status, headers });
+  };
+  return {
+    ...gateway,
+    baseURL: `${gateway.url}/v1`,
+    fetch,
+    requirePublished() {
+      const found = faults;
+      expect(calls).toBeGreaterThan(0);
+      faults = [];
+      calls = 0;
+      expect(found).toEqual([]);
+    },
+  };
+}
+
+/** Hands bytes on as they are; a stream that its reader leaves is not judged. */
+function readAlong(asked: Asked, tell: (faults: string[]) => void): TransformStream<Uint8Array, Uint8Array> {
+  const decoder = new TextDecoder();
+  let text = '';
+  return new TransformStream({
+    transform(bytes, controller) {
+      text += decoder.decode(bytes, { stream: true });
+      controller.enqueue(bytes);
+    },
+    flush() {
+      const events = text.split('\n\n').filter((event) => event !== '' && !event.startsWith(':'));
+      const data = events.map((event) => event.replace(/^(event: \S+\n)?data: /, ''));
+      const values = data.filter((value) => value !== '[DONE]').map((value): object => JSON.parse(value));
+      if (text.startsWith('event: ')) tell(responseStreamFaults(values));
+      else tell(streamFaults(values, { done: data.at(-1) === '[DONE]', asked }));
+    },
+  });
+}
+
+/** Resolves once the engine computes something. */
+export async function busy({ url }: Gateway): Promise<void> {
+  await eventually(async () => ((await scrape(url)).get('expertgrid_sequences_running') ?? 0) > 0);
+}
+
+/** Nothing runs or waits any more, within a second; a machine that is busy with other tests is given another. */
+export async function requireIdle({ url }: Gateway): Promise<void> {
+  await eventually(async () => {
+    const samples = await scrape(url);
+    return ['running', 'waiting'].every((state) => samples.get(`expertgrid_sequences_${state}`) === 0);
+  }, 2_000);
+}
+
+/** Runs a call that its caller leaves: nothing runs after it, and it was the leaving that ended it. */
+export async function requireStopped(nano: Gateway, leave: () => Promise<void>): Promise<void> {
+  const before = await engineCounter(nano, 'aborted_sequences');
+  await leave();
+  await requireIdle(nano);
+  expect(await engineCounter(nano, 'aborted_sequences')).toBe(before + 1);
+}

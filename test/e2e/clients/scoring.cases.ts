@@ -1,0 +1,100 @@
+// Scoring as evaluation harnesses do it, by the openai client: log-probabilities of given texts, against the float64 reference
+// and against one another.
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openBundle } from '../../../model/bundle/bundle.ts';
+import { weightsOfBundle } from '../../reference/bundle-weights.ts';
+import { forward } from '../../reference/forward.ts';
+import type { Nano } from './nano.ts';
+
+const text = 'It is a truth universally acknowledged, that a single man must be in want of a wife.';
+
+/** Of each id but the first, given those before it. */
+async function referenceLogprobs(ids: readonly number[]): Promise<number[]> {
+  const bundle = await openBundle(join(import.meta.dirname, '..', '..', '..', 'models', 'nano'));
+  const weights = await weightsOfBundle(bundle);
+  const { logits } = forward({ config: bundle.config, weights, ids, keyValues: 'float16' });
+  await bundle.close();
+  return ids.slice(1).map((id, i) => {
+    const row = logits[i];
+    if (row === undefined) throw new Error(`the reference has no logits at ${i}`);
+    return (row[id] ?? Number.NaN) - Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0));
+  });
+}
+
+/** `given`: the running `up`, once it has started. */
+export function scoringSuite(given: () => Nano): void {
+  describe('scoring', () => {
+    let nano: Nano;
+    let client: OpenAI;
+    let ids: number[];
+    beforeAll(async () => {
+      nano = given();
+      client = new OpenAI({ baseURL: nano.baseURL, apiKey: 'none', maxRetries: 0, fetch: nano.fetch });
+      const body = JSON.stringify({ prompt: text });
+      const response = await fetch(`${nano.url}/tokenize`, { method: 'POST', body });
+      ({ tokens: ids } = (await response.json()) as { tokens: number[] });
+    });
+    afterEach(() => nano.requirePublished());
+
+    /** Of each prompt, without the first token's, which has none. */
+    async function scored(
+      prompts: number[][] | string[],
+      more: { max_tokens?: number } = {},
+    ): Promise<number[][]> {
+      const asked = { model: 'nano', prompt: prompts, echo: true, logprobs: 1, max_tokens: 0, ...more };
+      const { choices } = await client.completions.create(asked);
+      return choices.map(({ logprobs }) => {
+        const all: (number | null)[] = logprobs?.token_logprobs ?? [];
+        expect(all[0]).toBeNull();
+        return all.slice(1).map((logprob) => logprob ?? Number.NaN);
+      });
+    }
+    const sum = (logprobs: readonly number[]) => logprobs.reduce((total, one) => total + one, 0);
+
+    it('log-probabilities of a text are those of the reference, as text and as ids', async () => {
+      const expected = await referenceLogprobs(ids);
+      const [byIds = []] = await scored([ids]);
+      expect(await scored([text])).toEqual([byIds]);
+      expect(byIds.length).toBe(expected.length);
+      expect(
+        Math.max(...byIds.map((logprob, i) => Math.abs(logprob - (expected[i] ?? Number.NaN)))),
+      ).toBeLessThan(1e-3);
+    });
+
+    it('a text is as likely as its beginning times the rest behind it, wherever it is cut', async () => {
+      const cuts = [2, 3, Math.floor(ids.length / 2), ids.length - 1];
+      const [whole = []] = await scored([ids]);
+      const beginnings = await scored(cuts.map((cut) => ids.slice(0, cut)));
+      // As harnesses ask: a token is generated behind, and counts for nothing.
+      const [asked = []] = await scored([ids], { max_tokens: 1 });
+      expect(asked.slice(0, whole.length)).toEqual(whole);
+      for (const [i, cut] of cuts.entries()) {
+        const rest = whole.slice(cut - 1);
+        expect(sum(beginnings[i] ?? []) + sum(rest)).toBeCloseTo(sum(whole), 6);
+      }
+    });
+
+    it('what a model says is as likely as when it is scored afterwards', async () => {
+      const prompt = ids.slice(0, 7);
+      const asked = {
+        model: 'nano',
+        prompt,
+        max_tokens: 12,
+        seed: 4,
+        logprobs: 1,
+        ...{ return_token_ids: true, ignore_eos: true },
+      };
+      const [said] = (await client.completions.create(asked)).choices;
+      if (said === undefined || !('token_ids' in said)) throw new Error('no ids were told');
+      const answer = said.token_ids as number[];
+      const [whole = []] = await scored([[...prompt, ...answer]]);
+      const behind = whole.slice(prompt.length - 1);
+      expect(behind.length).toBe(12);
+      for (const [i, logprob] of behind.entries()) {
+        expect(Math.abs(logprob - (said.logprobs?.token_logprobs?.[i] ?? Number.NaN))).toBeLessThan(1e-3);
+      }
+    });
+  });
+}

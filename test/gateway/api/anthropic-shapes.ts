@@ -1,0 +1,92 @@
+// The published shapes of Anthropic's Messages API (docs.claude.com: messages, streaming, errors), strict: a field that is not
+// there is refused. What we add is named apart.
+import { z } from 'zod';
+
+const count = z.int().min(0);
+const text = z.string();
+
+const block = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text'), text, citations: z.null() }),
+  z.strictObject({ type: z.literal('thinking'), thinking: text, signature: text }),
+  z.strictObject({
+    type: z.literal('tool_use'),
+    id: text.min(1),
+    name: text.min(1),
+    input: z.record(text, z.unknown()),
+  }),
+]);
+
+const usage = z.strictObject({
+  input_tokens: count,
+  cache_creation_input_tokens: count,
+  cache_read_input_tokens: count,
+  output_tokens: count,
+});
+
+const ending = {
+  stop_reason: z
+    .enum(['end_turn', 'max_tokens', 'stop_sequence', 'tool_use', 'model_context_window_exceeded'])
+    .nullable(),
+  stop_sequence: text.nullable(),
+};
+
+const hops = z.record(text, count).optional();
+
+export const message = z.strictObject({
+  id: text.startsWith('msg_'),
+  type: z.literal('message'),
+  role: z.literal('assistant'),
+  model: text,
+  content: z.array(block),
+  ...ending,
+  usage,
+  /** Ours. */
+  expertgrid: z.strictObject({ seed: z.int(), degraded_hops: hops }),
+});
+
+const delta = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text_delta'), text: text.min(1) }),
+  z.strictObject({ type: z.literal('thinking_delta'), thinking: text.min(1) }),
+  z.strictObject({ type: z.literal('input_json_delta'), partial_json: text.min(1) }),
+]);
+
+export const error = z.strictObject({
+  type: z.literal('error'),
+  error: z.strictObject({
+    type: z.enum([
+      'invalid_request_error',
+      'authentication_error',
+      'permission_error',
+      'not_found_error',
+      'request_too_large',
+      'rate_limit_error',
+      'timeout_error',
+      'api_error',
+      'overloaded_error',
+    ]),
+    message: text.min(1),
+  }),
+  request_id: text.min(1),
+});
+
+export const event = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('message_start'), message }),
+  z.strictObject({ type: z.literal('content_block_start'), index: count, content_block: block }),
+  z.strictObject({ type: z.literal('content_block_delta'), index: count, delta }),
+  z.strictObject({ type: z.literal('content_block_stop'), index: count }),
+  z.strictObject({
+    type: z.literal('message_delta'),
+    delta: z.strictObject(ending),
+    usage,
+    /** Ours. */
+    expertgrid: z.strictObject({ degraded_hops: hops }).optional(),
+  }),
+  z.strictObject({ type: z.literal('message_stop') }),
+  z.strictObject({ type: z.literal('ping') }),
+  error,
+]);
+
+export const counted = z.strictObject({ input_tokens: count });
+
+export type MessageBody = z.infer<typeof message>;
+export type MessageWireEvent = z.infer<typeof event>;

@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { constraintOfFormat } from '../../../gateway/api/structured.ts';
+import { MODEL, type Room, startRoom } from './harness.ts';
+
+let room: Room;
+beforeAll(async () => {
+  room = await startRoom();
+});
+afterAll(() => room.server.close(0));
+
+const endpoints = [
+  ['/v1/completions', { model: MODEL, prompt: 'hello', max_tokens: 2 }],
+  ['/v1/chat/completions', { model: MODEL, messages: [{ role: 'user', content: 'hello' }], max_tokens: 2 }],
+] as const;
+const schema = { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] };
+const format = (of: unknown) => ({
+  response_format: { type: 'json_schema', json_schema: { name: 'x', schema: of } },
+});
+
+describe.each(endpoints)('%s', (path, base) => {
+  test.each([
+    [{ response_format: { type: 'json_object' } }, { type: 'json_object' }],
+    [format(schema), { type: 'json_schema', schema: JSON.stringify(schema) }],
+    [{ guided_json: schema }, { type: 'json_schema', schema: JSON.stringify(schema) }],
+    [{ guided_json: '{"type": "null"}' }, { type: 'json_schema', schema: '{"type": "null"}' }],
+    [{ guided_regex: 'a+' }, { type: 'regex', pattern: 'a+' }],
+    [{ guided_choice: ['a', 'b'] }, { type: 'choice', choices: ['a', 'b'] }],
+    [{ guided_grammar: 'root ::= "a"' }, { type: 'grammar', grammar: 'root ::= "a"' }],
+    [{ structured_outputs: { choice: ['a'] } }, { type: 'choice', choices: ['a'] }],
+    [{ structured_outputs: { json_object: true } }, { type: 'json_object' }],
+    [
+      { response_format: { type: 'text' }, guided_regex: 'a' },
+      { type: 'regex', pattern: 'a' },
+    ],
+  ])('%j is what the engine is told', async (fields, constraint) => {
+    const { post, engine } = room;
+    engine.requests.length = 0;
+    const { status } = await post(path, { ...base, ...fields, n: 2 });
+    expect(status).toBe(200);
+    expect(engine.requests.map((request) => request.constraint)).toEqual([constraint, constraint]);
+  });
+
+  test.each<[object, string, string]>([
+    [{ response_format: { type: 'xml' } }, 'response_format.type', 'invalid_value'],
+    [
+      { response_format: { type: 'json_schema' } },
+      'response_format.json_schema',
+      'missing_required_parameter',
+    ],
+    [
+      { response_format: { type: 'json_schema', json_schema: { name: 'x' } } },
+      'response_format.json_schema.schema',
+      'missing_required_parameter',
+    ],
+    [
+      format({ properties: { a: { patternProperties: {} } } }),
+      'response_format.json_schema.schema.properties.a.patternProperties',
+      'invalid_json_schema',
+    ],
+    [
+      format({ type: 'string', pattern: '(?!a)' }),
+      'response_format.json_schema.schema.pattern',
+      'invalid_json_schema',
+    ],
+    [{ guided_json: '{"type":' }, 'guided_json', 'invalid_json_schema'],
+    [{ guided_json: { not: {} } }, 'guided_json.not', 'invalid_json_schema'],
+    [{ guided_regex: '(' }, 'guided_regex', 'invalid_value'],
+    [{ guided_grammar: 'root ::= other' }, 'guided_grammar', 'invalid_value'],
+    [{ guided_choice: [] }, 'guided_choice', 'empty_array'],
+    [{ structured_outputs: { grammar: 'x' } }, 'structured_outputs.grammar', 'invalid_value'],
+    [
+      { structured_outputs: { structural_tag: '{}' } },
+      'structured_outputs.structural_tag',
+      'unknown_parameter',
+    ],
+    [{ guided_regex: 'a', guided_choice: ['a'] }, 'guided_choice', 'invalid_parameter_combination'],
+    [
+      { response_format: { type: 'json_object' }, guided_regex: 'a' },
+      'guided_regex',
+      'invalid_parameter_combination',
+    ],
+  ])('%j is a 400 that names %s, before any work', async (fields, param, code) => {
+    const { post, engine } = room;
+    engine.requests.length = 0;
+    const { status, body } = await post(path, { ...base, ...fields });
+    expect([status, body.error.param, body.error.code]).toEqual([400, param, code]);
+    expect(engine.requests).toEqual([]);
+    expect((await post(path, base)).status).toBe(200);
+  });
+});
+
+test('a format alone can be named as another endpoint names it', () => {
+  expect(constraintOfFormat({ type: 'text' })).toBeUndefined();
+  const refused = { type: 'json_schema' as const, json_schema: { name: 'x', schema: { not: {} } } };
+  expect(() => constraintOfFormat(refused, 'text.format')).toThrow(
+    expect.objectContaining({ param: 'text.format.json_schema.schema.not' }),
+  );
+});

@@ -1,0 +1,112 @@
+// The parts that the masks are made of: characters, the vocabulary's tree, the memory of compiled grammars.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { GrammarCache } from '../../../gateway/constraints/cache.ts';
+import { complement, spellings, union } from '../../../gateway/constraints/characters.ts';
+import { CompiledGrammar } from '../../../gateway/constraints/compiled.ts';
+import { grammarOf } from '../../../gateway/constraints/grammar-of.ts';
+import { allows, applyMask, maskOf } from '../../../gateway/constraints/mask.ts';
+import { Vocabulary, vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
+import { nano } from './writer.ts';
+
+const point = fc.integer({ min: 0, max: 0x10ffff }).filter((each) => each < 0xd800 || each > 0xdfff);
+
+describe('characters', () => {
+  it('are spelled as UTF-8 spells them, those of the set and no others', () => {
+    fc.assert(
+      fc.property(point, point, point, (one, other, value) => {
+        const [low, high] = [Math.min(one, other), Math.max(one, other)];
+        const bytes = [...Buffer.from(String.fromCodePoint(value))];
+        const matches = spellings([[low, high]]).filter((spelling) => {
+          return (
+            spelling.length === bytes.length &&
+            spelling.every(([a, b], i) => a <= (bytes[i] ?? 0) && (bytes[i] ?? 0) <= b)
+          );
+        });
+        expect(matches).toHaveLength(value >= low && value <= high ? 1 : 0);
+      }),
+      { seed: 1, numRuns: 500 },
+    );
+  });
+
+  it('never are half of a surrogate pair', () => {
+    expect(complement([])).toEqual([
+      [0, 0xd7ff],
+      [0xe000, 0x10ffff],
+    ]);
+    expect(union([[0xd000, 0xdfff]], [[0x41, 0x42]])).toEqual([
+      [0x41, 0x42],
+      [0xd000, 0xd7ff],
+    ]);
+  });
+});
+
+describe('a mask', () => {
+  const texts = ['a', 'ab', 'abc', 'b', 'ab', '', 'bc', 'c', '\u00e9'];
+  const vocabulary = new Vocabulary(vocabularyData(texts.length, (id) => Buffer.from(texts[id] ?? '')));
+
+  it('holds every token that may come, twins too, and no other', () => {
+    const grammar = new CompiledGrammar(grammarOf({ type: 'regex', pattern: 'ab|b|é' }), vocabulary);
+    const mask = grammar.mask(grammar.automaton.start());
+    const come = texts.flatMap((text, id) => (allows(mask, id) ? [text] : []));
+    expect(come).toEqual(['a', 'ab', 'b', 'ab', 'é']);
+    const logits = new Float32Array(texts.length).fill(1);
+    applyMask(mask, logits);
+    expect(Array.from(logits, (logit) => logit === 1)).toEqual(texts.map((text) => come.includes(text)));
+  });
+
+  it('is the same however it is kept, and equals trying every token', () => {
+    const large = new Vocabulary(nano);
+    const grammar = new CompiledGrammar(
+      grammarOf({ type: 'regex', pattern: '[a-z]{3}( [A-Z]{1,2}\\d)*' }),
+      large,
+    );
+    for (const begun of ['', 'ab', 'abc', 'abc X', 'abc X1']) {
+      let state = grammar.automaton.start();
+      for (const byte of Buffer.from(begun)) state = grammar.automaton.step(state, byte) ?? state;
+      const mask = maskOf(grammar.automaton, state, large);
+      for (let id = 0; id < large.size; id++) {
+        const bytes = large.bytes(id);
+        let reached: typeof state | undefined = bytes.length > 0 ? state : undefined;
+        for (const byte of bytes) reached = reached && grammar.automaton.step(reached, byte);
+        expect(allows(mask, id)).toBe(reached !== undefined);
+      }
+    }
+  });
+});
+
+describe('the cache', () => {
+  const value = (size: number) => ({ size });
+
+  it('forgets what was used longest ago, by number', () => {
+    const cache = new GrammarCache({ count: 2 });
+    const one = cache.get('1', () => value(1));
+    cache.get('2', () => value(1));
+    expect(cache.get('1', () => value(2))).toBe(one);
+    cache.get('3', () => value(1));
+    expect(cache.size).toBe(2);
+    expect(cache.get('1', () => value(2))).toBe(one);
+    expect(cache.get('2', () => value(5)).size).toBe(5);
+  });
+
+  it('forgets by bytes, as entries grow, and keeps the one in use', () => {
+    const cache = new GrammarCache<{ size: number }>({ bytes: 100 });
+    const first = cache.get('1', () => value(10));
+    cache.get('2', () => value(10));
+    first.size = 1000;
+    cache.get('2', () => value(10));
+    expect(cache.size).toBe(1);
+    cache.get('3', () => value(1000));
+    expect(cache.size).toBe(1);
+  });
+
+  it('remembers nothing where making it threw', () => {
+    const cache = new GrammarCache();
+    expect(() =>
+      cache.get('1', () => {
+        throw new Error('no');
+      }),
+    ).toThrow('no');
+    expect(cache.size).toBe(0);
+  });
+});

@@ -1,0 +1,99 @@
+// A model that writes anything at all, held to a constraint: nano's vocabulary and random logits. What the tests of this room share.
+import { join } from 'node:path';
+import { loadTextSide } from '../../../gateway/api/text-side.ts';
+import type { Constraint } from '../../../gateway/constraints/constraint.ts';
+import { Constraints } from '../../../gateway/constraints/constraints.ts';
+import type { ConstraintSpec } from '../../../gateway/constraints/specification.ts';
+import { vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
+import { sample } from '../../../gateway/engine/sampler.ts';
+
+const VOCAB = 4096;
+const { tokenizer, stopIds } = await loadTextSide(join(import.meta.dirname, '../../../models/nano'));
+export const END = stopIds[0] ?? 0;
+export const nano = vocabularyData(VOCAB, (id) => tokenizer.bytes(id));
+const constraints = new Constraints(nano);
+
+export function open(spec: ConstraintSpec, replay: readonly number[] = []): Constraint {
+  return constraints.open(spec, { stopIds: [END], replay });
+}
+
+/** Ids that may come next, those that end the answer among them. */
+export function allowed(constraint: Constraint): number[] {
+  const logits = new Float32Array(VOCAB);
+  constraint.allow(logits);
+  return Array.from(logits.keys()).filter((id) => logits[id] !== Number.NEGATIVE_INFINITY);
+}
+
+/** Whether the text, by the tokens that the tokenizer makes of it, may be written and ended. */
+export function accepts(spec: ConstraintSpec, text: string): boolean {
+  const constraint = open(spec);
+  for (const id of tokenizer.encodePlain(text, { first: true })) {
+    if (!allowed(constraint).includes(id)) return false;
+    constraint.advance(id);
+  }
+  return constraint.finished || allowed(constraint).includes(END);
+}
+
+export function idsOf(text: string): number[] {
+  return tokenizer.encodePlain(text, { first: true });
+}
+
+export function textOf(ids: readonly number[]): string {
+  return Buffer.concat(ids.map((id) => tokenizer.bytes(id))).toString();
+}
+
+export interface Written {
+  ids: number[];
+  text: string;
+  finished: boolean;
+}
+
+const settings = {
+  temperature: 1.5,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  repetitionPenalty: 1,
+  logitBias: [],
+  choice: 0,
+};
+
+/** Logits are normal-like with a spread of 2, the same for a seed and a position. */
+export function write(
+  constraint: Constraint,
+  { seed, most = 2000 }: { seed: number; most?: number },
+): Written {
+  const ids: number[] = [];
+  const generated = new Map<number, number>();
+  const random = generator(seed);
+  for (;;) {
+    if (constraint.finished) return { ids, text: textOf(ids), finished: true };
+    if (ids.length === most) return { ids, text: textOf(ids), finished: false };
+    const logits = Float32Array.from({ length: VOCAB }, () => 4 * (random() + random() + random() - 1.5));
+    const seen = new Set(ids);
+    const { id } = sample({
+      logits,
+      settings: { ...settings, seed },
+      position: ids.length,
+      generated,
+      seen,
+      constraint,
+    });
+    constraint.advance(id);
+    if (id === END) return { ids, text: textOf(ids), finished: true };
+    ids.push(id);
+  }
+}
+
+/** Mulberry32: from 0 up to 1. */
+export function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
