@@ -163,7 +163,7 @@ export function openaiSuite(given: () => Nano): void {
         const { choices } = await client.chat.completions.create({
           ...chat,
           response_format: { type: 'json_object' },
-          max_completion_tokens: ROOM,
+          max_completion_tokens: 24,
         });
         const [choice] = choices;
         const text = choice?.message.content ?? '';
@@ -243,8 +243,9 @@ export function openaiSuite(given: () => Nano): void {
         );
         expect(error).toBeInstanceOf(BadRequestError);
         expect(error).toMatchObject({
-          message: expect.stringContaining('not'),
-          param: expect.stringContaining('response_format'),
+          message: expect.stringContaining("'not'"),
+          param: 'response_format.json_schema.schema.properties.a.not',
+          code: 'invalid_json_schema',
         });
       });
     });

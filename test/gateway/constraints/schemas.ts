@@ -39,7 +39,7 @@ export const basic: readonly Document[] = [
   { type: 'string', pattern: '^\\d{3}-\\d{4}$' },
   { type: 'string', pattern: '^[^"\\\\x]{1,5}$' },
   { type: 'string', pattern: '^.{2,4}$' },
-  { type: 'string', pattern: '^\\w+@\\w{1,8}\\.(com|org)$' },
+  { type: 'string', pattern: '^\\w{1,9}@\\w{1,8}\\.(com|org)$' },
   { type: 'string', pattern: '^["\\\\\\n\\t]{1,4}$' },
   { type: 'string', pattern: '^\\s?\\S{1,3}$' },
   { type: 'string', pattern: '^(a|b)?c*d{0,3}$' },
