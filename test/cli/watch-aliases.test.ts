@@ -1,5 +1,5 @@
 // Aliases in a file that changes while they are in use.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -28,7 +28,11 @@ async function watch(options: { alias?: string[]; aliases?: string } = {}) {
   return watched;
 }
 
-const write = (weights: unknown) => writeFile(aliases, JSON.stringify({ chat: weights }));
+/** At once: a busy disk may leave a file empty for longer than two looks. */
+async function write(weights: unknown): Promise<void> {
+  await writeFile(`${aliases}.new`, JSON.stringify({ chat: weights }));
+  await rename(`${aliases}.new`, aliases);
+}
 const now = ({ current }: WatchedAliases) => Object.fromEntries(current().get('chat') ?? []);
 
 test('the file is followed, and each change is told once', async () => {
