@@ -1,6 +1,6 @@
 // What structured output costs the engine's thread: compiling, the first mask of each place in an answer, masks seen before;
-// with nano's vocabulary and one of 200,000 tokens. Beside it, what @mlc-ai/web-xgrammar takes to compile the same.
-//   npm run -s bench:constraints [-- --library]
+// with nano's vocabulary and one of 200,000 tokens. `--library`: and what @mlc-ai/web-xgrammar takes to compile the same.
+// `node bench/constraints.ts [--library]`; the last line is JSON.
 import { join } from 'node:path';
 import { loadTextSide } from '../gateway/api/text-side.ts';
 import { vocabularyOf } from '../gateway/api/vocabulary.ts';

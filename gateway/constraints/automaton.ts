@@ -5,7 +5,7 @@
 
 import type { Grammar } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
-import { compileProgram, type Node } from './program.ts';
+import { compileProgram, type Node, type Program } from './program.ts';
 
 /** Where to go on after a rule's body, or how often a repeat's body may still come. */
 interface Frame {
@@ -43,6 +43,7 @@ const MOST_WORK = 1_000_000;
 /** States remembered; more are forgotten, all at once. */
 const MOST_STATES = 4096;
 const BYTES_PER_STATE = 3000;
+const BYTES_PER_NODE = 400;
 
 export interface AutomatonOptions {
   /** Bytes of the longest token: counts above it are alike. */
@@ -51,7 +52,7 @@ export interface AutomatonOptions {
 
 export class Automaton {
   readonly #horizon: number;
-  readonly #start: Node;
+  readonly #program: Program;
   #frames = new Map<string, Frame>();
   #likenesses = new Map<string, number>();
   #states = new Map<string, State>();
@@ -61,12 +62,13 @@ export class Automaton {
   /** Throws a ConstraintFault where the grammar is too large. */
   constructor(grammar: Grammar, { longestToken }: AutomatonOptions) {
     this.#horizon = longestToken + 1;
-    this.#start = compileProgram(grammar);
+    this.#program = compileProgram(grammar);
   }
 
   /** Bytes in memory, roughly. */
   get size(): number {
-    return this.#states.size * BYTES_PER_STATE + this.#frames.size * 200;
+    const { nodes } = this.#program;
+    return this.#states.size * BYTES_PER_STATE + this.#frames.size * 200 + nodes * BYTES_PER_NODE;
   }
 
   /** Begins to count the work of one token. */
@@ -75,7 +77,7 @@ export class Automaton {
   }
 
   start(): State {
-    return this.#stateOf([{ node: this.#start, frame: undefined }]);
+    return this.#stateOf([{ node: this.#program.start, frame: undefined }]);
   }
 
   /** Undefined: `byte` may not come. Throws a ConstraintFault where too many ways are open. */
@@ -189,5 +191,6 @@ export class Automaton {
   #forget(): void {
     this.#states = new Map();
     this.#frames = new Map();
+    this.#likenesses = new Map();
   }
 }

@@ -42,10 +42,19 @@ function fixpoint(
   rules: Grammar['rules'],
   holds: (body: Expression, known: ReadonlySet<string>) => boolean,
 ): Set<string> {
+  const users = new Map(Array.from(rules.keys(), (name) => [name, new Set<string>()]));
+  for (const [name, body] of rules) {
+    walk(body, (each) => {
+      if (each.kind === 'rule') users.get(each.name)?.add(name);
+    });
+  }
   const known = new Set<string>();
-  for (let size = -1; size < known.size; ) {
-    size = known.size;
-    for (const [name, body] of rules) if (!known.has(name) && holds(body, known)) known.add(name);
+  const open = [...rules.keys()];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const body = rules.get(name);
+    if (known.has(name) || body === undefined || !holds(body, known)) continue;
+    known.add(name);
+    for (const user of users.get(name) ?? []) open.push(user);
   }
   return known;
 }
@@ -89,18 +98,24 @@ function canEnd(expression: Expression, rules: ReadonlySet<string>): boolean {
 
 /** A rule that begins with itself would be entered for ever before a byte is read. */
 function refuseLeftRecursion(rules: Grammar['rules'], nullable: ReadonlySet<string>): void {
-  const firsts = new Map(Array.from(rules, ([name, body]) => [name, firstRules(body, nullable)]));
-  const done = new Set<string>();
-  const visit = (name: string, path: readonly string[]) => {
-    if (path.includes(name)) {
-      const circle = [...path.slice(path.indexOf(name)), name].map((each) => `"${each}"`).join(' → ');
-      throw new ConstraintFault(`a rule begins with itself: ${circle}`);
+  const left = new Map(Array.from(rules, ([name, body]) => [name, firstRules(body, nullable)]));
+  const path = new Set<string>();
+  for (const start of rules.keys()) {
+    const open = [start];
+    for (let name = open.at(-1); name !== undefined; name = open.at(-1)) {
+      const next = left.get(name)?.pop();
+      path.add(name);
+      if (next === undefined) {
+        path.delete(name);
+        open.pop();
+      } else if (path.has(next)) {
+        const circle = [...path, next].slice([...path].indexOf(next));
+        throw new ConstraintFault(
+          `a rule begins with itself: ${circle.map((each) => `"${each}"`).join(' → ')}`,
+        );
+      } else open.push(next);
     }
-    if (done.has(name)) return;
-    for (const next of firsts.get(name) ?? []) visit(next, [...path, name]);
-    done.add(name);
-  };
-  for (const name of rules.keys()) visit(name, []);
+  }
 }
 
 /** Rules that may be entered before a byte was read. */

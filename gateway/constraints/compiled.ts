@@ -36,12 +36,16 @@ export class CompiledGrammar {
     this.automaton.refresh();
     const mask = maskOf(this.automaton, state, this.vocabulary);
     this.#masks.set(likeness, mask);
-    this.#maskBytes += sizeOf(mask);
+    this.#maskBytes += costOf(likeness, mask);
     for (const [oldest, old] of this.#masks) {
       if (this.#maskBytes <= MOST_MASK_BYTES || old === mask) break;
       this.#masks.delete(oldest);
-      this.#maskBytes -= sizeOf(old);
+      this.#maskBytes -= costOf(oldest, old);
     }
     return mask;
   }
+}
+
+function costOf(likeness: string, mask: Mask): number {
+  return sizeOf(mask) + 2 * likeness.length + 100;
 }

@@ -75,17 +75,17 @@ export function oneOf(texts: readonly string[]): Expression {
 }
 
 function shared(texts: readonly (readonly string[])[]): Expression {
-  const byFirst = new Map<string, string[][]>();
-  for (const [first, ...rest] of texts) {
-    if (first === undefined) continue;
-    const group = byFirst.get(first) ?? [];
-    group.push(rest);
-    byFirst.set(first, group);
+  const byFirst = new Map<string, (readonly string[])[]>();
+  for (const each of texts) {
+    const [first] = each;
+    if (first !== undefined) byFirst.set(first, [...(byFirst.get(first) ?? []), each]);
   }
-  const branches = Array.from(byFirst, ([first, rests]) => {
-    const [only] = rests;
-    if (rests.length === 1 && only !== undefined) return text(first + only.join(''));
-    return sequence(text(first), shared(rests));
+  const branches = Array.from(byFirst.values(), (group) => {
+    const [one = []] = group;
+    let common = 1;
+    while (common < one.length && group.every((each) => each[common] === one[common])) common++;
+    const rests = group.map((each) => each.slice(common));
+    return sequence(text(one.slice(0, common).join('')), shared(rests));
   });
   return texts.some((each) => each.length === 0) ? choice(nothing, ...branches) : choice(...branches);
 }

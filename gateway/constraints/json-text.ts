@@ -5,6 +5,7 @@ import {
   characters,
   choice,
   type Expression,
+  oneOf,
   optional,
   type Ranges,
   range,
@@ -57,12 +58,17 @@ export function jsonString(least = 0, most = Number.POSITIVE_INFINITY): Expressi
 
 /** One character of a set as a string spells it: itself, or escaped where it must be. */
 export function spelled(ranges: Ranges): Expression {
-  const plain = intersect(ranges, plainCharacters);
+  const known = spelledBefore.get(ranges);
+  if (known !== undefined) return known;
   const control = intersect(ranges, [...CONTROL, ...ofText('"\\')]).flatMap(([low, high]) => {
-    return Array.from({ length: high - low + 1 }, (_, i) => text(quoted(String.fromCodePoint(low + i))));
+    return Array.from({ length: high - low + 1 }, (_, i) => quoted(String.fromCodePoint(low + i)));
   });
-  return choice(characters(plain), ...control);
+  const expression = choice(characters(intersect(ranges, plainCharacters)), oneOf(control));
+  spelledBefore.set(ranges, expression);
+  return expression;
 }
+/** Patterns use the same few classes over and over. */
+const spelledBefore = new WeakMap<Ranges, Expression>();
 
 /** As a string spells it, without the quotes around. */
 function quoted(value: string): string {

@@ -1,6 +1,6 @@
 // A grammar as a graph of nodes that a matcher walks byte by byte. Knows no tokens and no states.
 import { type Spelling, spellings } from './characters.ts';
-import type { Expression, Grammar } from './expression.ts';
+import type { Expression, Grammar, Ranges } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
 
 export type Node = { readonly id: number } & (
@@ -17,10 +17,20 @@ export type Node = { readonly id: number } & (
   | { kind: 'again' }
 );
 
+/** `[256]` Of each byte alone; shared, never changed. */
+const singles = Array.from({ length: 256 }, (_, byte) => new Uint8Array(256).fill(1, byte, byte + 1));
+
 /** Nodes of one grammar, at most. */
 const MOST_NODES = 200_000;
 
-export function compileProgram({ root, rules }: Grammar): Node {
+export interface Program {
+  start: Node;
+  /** Number of nodes. */
+  nodes: number;
+}
+
+/** Throws a ConstraintFault where the grammar is too large. */
+export function compileProgram({ root, rules }: Grammar): Program {
   return new Compiler(rules).compile(root);
 }
 
@@ -28,6 +38,8 @@ class Compiler {
   readonly #rules: ReadonlyMap<string, Expression>;
   readonly #bodies = new Map<string, Node & { kind: 'split' }>();
   readonly #unfinished: string[] = [];
+  /** Classes of characters come again and again. */
+  readonly #spelled = new Map<Ranges, Spelling[]>();
   #count = 0;
   readonly #return: Node = { id: this.#id(), kind: 'return' };
   readonly #again: Node = { id: this.#id(), kind: 'again' };
@@ -36,14 +48,14 @@ class Compiler {
     this.#rules = rules;
   }
 
-  compile(root: Expression): Node {
+  compile(root: Expression): Program {
     const start = this.#emit(root, this.#return);
     for (let name = this.#unfinished.pop(); name !== undefined; name = this.#unfinished.pop()) {
       const body = this.#rules.get(name);
       if (body === undefined) throw new ConstraintFault(`the rule "${name}" is not defined`);
       this.#bodies.get(name)?.nexts.push(this.#emit(body, this.#return));
     }
-    return start;
+    return { start, nodes: this.#count };
   }
 
   #id(): number {
@@ -56,7 +68,7 @@ class Compiler {
       case 'text':
         return this.#bytes(Buffer.from(expression.text), next);
       case 'characters':
-        return this.#characters(spellings(expression.ranges), next);
+        return this.#characters(this.#spellings(expression.ranges), next);
       case 'sequence':
         return expression.items.reduceRight((after, item) => this.#emit(item, after), next);
       case 'choice':
@@ -68,6 +80,12 @@ class Compiler {
       case 'free':
         return this.#free(Buffer.from(expression.marker), this.#emit(expression.rest, next), next);
     }
+  }
+
+  #spellings(ranges: Ranges): Spelling[] {
+    const known = this.#spelled.get(ranges) ?? spellings(ranges);
+    this.#spelled.set(ranges, known);
+    return known;
   }
 
   /** Compiled once, after what is being compiled now: rules may call one another. */
@@ -85,14 +103,15 @@ class Compiler {
     return nexts.length === 1 && only !== undefined ? only : { id: this.#id(), kind: 'split', nexts };
   }
 
-  #byte(low: number, high: number, next: Node): Node & { kind: 'byte' } {
-    const accepts = new Uint8Array(256);
-    accepts.fill(1, low, high + 1);
-    return { id: this.#id(), kind: 'byte', accepts, next };
+  /** Accepts nothing yet. */
+  #byte(next: Node): Node & { kind: 'byte' } {
+    return { id: this.#id(), kind: 'byte', accepts: new Uint8Array(256), next };
   }
 
   #bytes(bytes: Uint8Array, next: Node): Node {
-    return bytes.reduceRight<Node>((after, byte) => this.#byte(byte, byte, after), next);
+    return bytes.reduceRight<Node>((after, byte) => {
+      return { id: this.#id(), kind: 'byte', accepts: singles[byte] ?? new Uint8Array(256), next: after };
+    }, next);
   }
 
   /** What ends alike shares its nodes: most characters of more than one byte end in the same continuation bytes. */
@@ -106,7 +125,7 @@ class Compiler {
       groups.set(key, group);
     }
     const branches = Array.from(groups.values(), ({ heads, tail }) => {
-      const node = this.#byte(1, 0, tail.length === 0 ? next : this.#characters([tail], next));
+      const node = this.#byte(tail.length === 0 ? next : this.#characters([tail], next));
       for (const [low, high] of heads) node.accepts.fill(1, low, high + 1);
       return node;
     });
@@ -137,7 +156,7 @@ class Compiler {
       for (let byte = 0; byte < 256; byte++) {
         const after = endsIn(marker, length, byte);
         const target = marker.length > 0 && after === marker.length ? rest : (nodes[after] ?? first);
-        const edge = byTarget.get(target) ?? this.#byte(1, 0, target);
+        const edge = byTarget.get(target) ?? this.#byte(target);
         edge.accepts[byte] = 1;
         byTarget.set(target, edge);
       }

@@ -10,7 +10,7 @@ const SPACE: Ranges = union(
   ofText('\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff'),
   range('\u2000', '\u200a'),
 );
-const LINE_ENDS = ofText('\n\r\u2028\u2029');
+const DOT = without(everyCharacter, ofText('\n\r\u2028\u2029'));
 const classes: Record<string, Ranges> = {
   d: DIGITS,
   D: complement(DIGITS),
@@ -107,7 +107,7 @@ class RegexReader {
       case '[':
         return this.#options.spell(this.#class());
       case '.':
-        return this.#options.spell(without(everyCharacter, LINE_ENDS));
+        return this.#options.spell(DOT);
       case '\\':
         return this.#options.spell(this.#escape());
       case '^':

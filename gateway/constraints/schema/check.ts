@@ -5,6 +5,10 @@ import { isObject, resolve } from './pointer.ts';
 
 /** Schemas within one another, at most. */
 const DEEPEST = 32;
+/** Arrays and objects within one another, those of values counted too. */
+const DEEPEST_VALUE = 100;
+/** Schemas in one list, at most. */
+const MOST_LISTED = 128;
 /** Schemas in all, at most. */
 const MOST_SCHEMAS = 2000;
 
@@ -16,6 +20,7 @@ interface Visit {
 
 /** Throws a ConstraintFault; its path begins at the schema, `.properties.a.not`. */
 export function checkSchema(root: unknown): asserts root is Schema {
+  refuseDeep(root);
   const open: Visit[] = [{ value: root, path: '', depth: 0 }];
   const schemas = new Map<unknown, string>();
   for (let visit = open.pop(); visit !== undefined; visit = open.pop()) {
@@ -29,6 +34,17 @@ export function checkSchema(root: unknown): asserts root is Schema {
     const target = resolve($ref, root);
     if (typeof target === 'boolean' || schemas.has(target)) continue;
     throw new ConstraintFault(`the reference ${JSON.stringify($ref)} leads to no schema`, `${path}.$ref`);
+  }
+}
+
+/** What walks the values of enum and const does so by recursion. */
+function refuseDeep(root: unknown): void {
+  let level: unknown[] = [root];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST_VALUE) throw new ConstraintFault(`it is nested more than ${DEEPEST_VALUE} deep`);
+    level = level.flatMap((value) =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
   }
 }
 
@@ -61,6 +77,8 @@ function schemasIn(
   if (rule === 'schemas') {
     if (!Array.isArray(held) || held.length === 0)
       throw new ConstraintFault('expected a list of schemas', path);
+    if (held.length > MOST_LISTED)
+      throw new ConstraintFault(`it lists more than ${MOST_LISTED} schemas`, path);
     return held.map((value: unknown, i) => ({ value, path: `${path}[${i}]`, depth }));
   }
   if (!isObject(held)) throw new ConstraintFault('expected an object of schemas', path);

@@ -1,6 +1,6 @@
 // Whether no value satisfies both of two schemas, as far as that is plain to see: what oneOf needs. Pure.
 import { isDeepStrictEqual } from 'node:util';
-import { flatten } from './flatten.ts';
+import type { Document } from './flatten.ts';
 import { type Kind, kinds, type Schema, type SchemaObject } from './keywords.ts';
 import { kindsOf, valuesOf } from './merge.ts';
 
@@ -8,9 +8,9 @@ import { kindsOf, valuesOf } from './merge.ts';
 const DEEPEST = 4;
 
 /** True: surely. False: perhaps not. */
-export function areDisjoint(a: Schema, b: Schema, root: Schema, depth = 0): boolean {
-  const one = flatten(a, root);
-  const other = flatten(b, root);
+export function areDisjoint(a: Schema, b: Schema, document: Document, depth = 0): boolean {
+  const one = document.flatten(a);
+  const other = document.flatten(b);
   if (one === false || other === false) return true;
   if (one === true || other === true) return false;
   if (!shareKind(one, other)) return true;
@@ -20,7 +20,7 @@ export function areDisjoint(a: Schema, b: Schema, root: Schema, depth = 0): bool
   }
   const all = kindsIn(one).filter((kind) => kindsIn(other).includes(kind));
   if (!all.every((kind) => kind === 'object') || depth >= DEEPEST) return false;
-  return haveDisjointProperty(one, other, root, depth) || excludes(one, other) || excludes(other, one);
+  return haveDisjointProperty(one, other, document, depth) || excludes(one, other) || excludes(other, one);
 }
 
 function kindsIn(schema: SchemaObject): readonly Kind[] {
@@ -43,10 +43,10 @@ function shareKind(a: SchemaObject, b: SchemaObject): boolean {
 }
 
 /** One that both require, with no value in common. */
-function haveDisjointProperty(a: SchemaObject, b: SchemaObject, root: Schema, depth: number): boolean {
+function haveDisjointProperty(a: SchemaObject, b: SchemaObject, document: Document, depth: number): boolean {
   const required = (a.required ?? []).filter((name) => b.required?.includes(name));
   return required.some((name) => {
-    return areDisjoint(a.properties?.[name] ?? true, b.properties?.[name] ?? true, root, depth + 1);
+    return areDisjoint(a.properties?.[name] ?? true, b.properties?.[name] ?? true, document, depth + 1);
   });
 }
 

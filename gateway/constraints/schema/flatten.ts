@@ -4,22 +4,37 @@ import { annotations, definitions, idle, type Schema, type SchemaObject } from '
 import { merge } from './merge.ts';
 import { resolve } from './pointer.ts';
 
-/** Throws a ConstraintFault where a reference leads in a circle, or two keywords cannot be met at once. */
-export function flatten(schema: Schema, root: Schema, followed: readonly string[] = []): Schema {
-  if (typeof schema === 'boolean') return schema;
-  const { $ref, allOf = [], ...own } = assertionsOf(schema);
-  let flat: Schema = own;
-  if ($ref !== undefined) flat = merge(flat, follow($ref, root, followed));
-  for (const each of allOf) flat = merge(flat, flatten(each, root, followed));
-  return flat;
-}
+/** Schemas looked at, again and again where several refer to them. */
+const MOST_VISITS = 50_000;
 
-function follow(reference: string, root: Schema, followed: readonly string[]): Schema {
-  if (followed.includes(reference)) {
-    throw new ConstraintFault(`the reference ${JSON.stringify(reference)} leads back to itself`, '.$ref');
+export class Document {
+  readonly #root: Schema;
+  #visits = 0;
+
+  /** As check.ts has seen it. */
+  constructor(root: Schema) {
+    this.#root = root;
   }
-  // check.ts has seen that a schema stands there.
-  return flatten(resolve(reference, root) as Schema, root, [...followed, reference]);
+
+  /** Throws a ConstraintFault where a reference leads in a circle, or two keywords cannot be met at once. */
+  flatten(schema: Schema, followed: readonly string[] = []): Schema {
+    if (++this.#visits > MOST_VISITS)
+      throw new ConstraintFault('its references and alternatives multiply too much');
+    if (typeof schema === 'boolean') return schema;
+    const { $ref, allOf = [], ...own } = assertionsOf(schema);
+    let flat: Schema = own;
+    if ($ref !== undefined) flat = merge(flat, this.#follow($ref, followed));
+    for (const each of allOf) flat = merge(flat, this.flatten(each, followed));
+    return flat;
+  }
+
+  #follow(reference: string, followed: readonly string[]): Schema {
+    if (followed.includes(reference)) {
+      throw new ConstraintFault(`the reference ${JSON.stringify(reference)} leads back to itself`, '.$ref');
+    }
+    // check.ts has seen that a schema stands there.
+    return this.flatten(resolve(reference, this.#root) as Schema, [...followed, reference]);
+  }
 }
 
 function assertionsOf(schema: SchemaObject): SchemaObject {

@@ -29,8 +29,9 @@ export function multiplesBetween(low: bigint, high: bigint, divisor: number, def
     const most = 10n ** BigInt(length) - 1n;
     const from = low > least ? low : least;
     const to = high < most ? high : most;
-    if (from <= to)
-      parts.push(digits({ low: padded(from, length), high: padded(to, length) }, 0, divisor, define));
+    if (from > to) continue;
+    const bounds = { low: padded(from, length), high: padded(to, length) };
+    if (reaches(bounds, 0, divisor)) parts.push(digits(bounds, 0, divisor, define));
   }
   return choice(...parts);
 }

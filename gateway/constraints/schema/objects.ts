@@ -40,26 +40,18 @@ export function objects(schema: SchemaObject, { value, define, key }: ObjectOpti
   if (members.some((each) => each.required && each.member === impossible)) return impossible;
   const other = sequence(otherName(names), colon, value(others, '.additionalProperties'));
   const possible = members.filter(({ member }) => member !== impossible);
-  return sequence(text('{'), membersFrom(0), text('}'));
-
-  /** What may follow once all members before the one so numbered were written or left out, none of them written. */
-  function membersFrom(at: number): Expression {
-    const next = possible[at];
-    if (next === undefined) return choice(nothing, sequence(other, repeatedly(sequence(comma, other))));
-    const written = sequence(next.member, membersAfter(at + 1));
-    if (next.required) return written;
-    return define(`${key} first ${at}`, () => choice(written, membersFrom(at + 1)));
-  }
-
-  /** The same where one of them was written. */
-  function membersAfter(at: number): Expression {
-    const next = possible[at];
-    if (next === undefined) return repeatedly(sequence(comma, other));
-    return define(`${key} after ${at}`, () => {
-      const written = sequence(comma, next.member, membersAfter(at + 1));
-      return next.required ? written : choice(written, membersAfter(at + 1));
+  // From the end: what may come where none of the members before was written, and where one was.
+  let after = repeatedly(sequence(comma, other));
+  let first = choice(nothing, sequence(other, after));
+  for (const [i, { member, required }] of [...possible.entries()].reverse()) {
+    const written = sequence(member, after);
+    const unwritten = { first, after };
+    first = define(`${key} first ${i}`, () => (required ? written : choice(written, unwritten.first)));
+    after = define(`${key} after ${i}`, () => {
+      return required ? sequence(comma, written) : choice(sequence(comma, written), unwritten.after);
     });
   }
+  return sequence(text('{'), first, text('}'));
 }
 
 function repeatedly(item: Expression): Expression {

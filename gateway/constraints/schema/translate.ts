@@ -3,11 +3,11 @@
 import { checkGrammar } from '../check.ts';
 import { choice, type Expression, type Grammar, impossible, nothing, rule, text } from '../expression.ts';
 import { ConstraintFault, within } from '../fault.ts';
-import { anyValue, boolean, jsonRules, literal } from '../json-text.ts';
+import { anyValue, boolean, integer, jsonRules, literal, number } from '../json-text.ts';
 import { arrays } from './arrays.ts';
 import { checkSchema } from './check.ts';
 import { areDisjoint, kindOf } from './disjoint.ts';
-import { flatten } from './flatten.ts';
+import { Document } from './flatten.ts';
 import { type Kind, kindOfKeyword, kinds, type Schema, type SchemaObject } from './keywords.ts';
 import { kindsOf, valuesOf } from './merge.ts';
 import { integers, numbers } from './numbers.ts';
@@ -15,6 +15,8 @@ import { objects } from './objects.ts';
 import { strings } from './strings.ts';
 
 const MOST_RULES = 20_000;
+/** Each takes some thousand expressions. */
+const MOST_BOUNDED_NUMBERS = 200;
 
 /** Throws a ConstraintFault whose path names the keyword at fault, as far as it is one keyword's. */
 export function schemaGrammar(schema: unknown): Grammar {
@@ -36,17 +38,18 @@ export function schemaGrammar(schema: unknown): Grammar {
 
 class Translator {
   readonly rules = new Map<string, Expression>();
-  readonly #root: Schema;
+  readonly #document: Document;
+  #numbers = 0;
   /** By the schema as JSON. */
   readonly #values = new Map<string, Expression>();
 
   constructor(root: Schema) {
-    this.#root = root;
+    this.#document = new Document(root);
   }
 
   /** `path`: of the schema that is being looked into, for errors. */
   value(schema: Schema, path: string): Expression {
-    const flat = within(path, () => flatten(schema, this.#root));
+    const flat = within(path, () => this.#document.flatten(schema));
     if (flat === false) return impossible;
     if (flat === true || Object.keys(flat).length === 0) return anyValue;
     const key = JSON.stringify(flat);
@@ -94,9 +97,9 @@ class Translator {
       case 'string':
         return within(path, () => strings(schema));
       case 'number':
-        return within(path, () => numbers(schema, define));
+        return within(path, () => this.#counted(() => numbers(schema, define)));
       case 'integer':
-        return within(path, () => integers(schema, define));
+        return within(path, () => this.#counted(() => integers(schema, define)));
       case 'boolean':
         return boolean;
       case 'null':
@@ -104,10 +107,17 @@ class Translator {
     }
   }
 
+  /** Numbers without bounds are one expression, made once. */
+  #counted(make: () => Expression): Expression {
+    const made = make();
+    if (made === number || made === integer || ++this.#numbers <= MOST_BOUNDED_NUMBERS) return made;
+    throw new ConstraintFault(`it has more than ${MOST_BOUNDED_NUMBERS} numbers with bounds of their own`);
+  }
+
   #requireDisjoint(branches: readonly Schema[], path: string): void {
     for (const [i, one] of branches.entries()) {
       const twin = branches.findIndex(
-        (other, j) => j > i && !within(path, () => areDisjoint(one, other, this.#root)),
+        (other, j) => j > i && !within(path, () => areDisjoint(one, other, this.#document)),
       );
       if (twin < 0) continue;
       const message = `branches ${i} and ${twin} may hold at once, which cannot be ruled out while a text is written; use anyOf, or give each a required property with a const of its own`;

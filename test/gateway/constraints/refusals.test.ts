@@ -87,11 +87,17 @@ describe('a schema that cannot be honoured', () => {
     let deep: unknown = {};
     for (let depth = 0; depth < 40; depth++) deep = { items: deep };
     expect(schemaFault(deep).message).toMatch(/more than 32 deep/);
-    expect(schemaFault({ anyOf: Array.from({ length: 3000 }, (_, i) => ({ const: i })) }).message).toMatch(
-      /more than 2000 schemas/,
+    expect(schemaFault({ anyOf: Array.from({ length: 200 }, (_, i) => ({ const: i })) }).message).toMatch(
+      /more than 128 schemas/,
     );
+    const many = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [i, {}]));
+    expect(schemaFault({ properties: many }).message).toMatch(/more than 2000 schemas/);
     expect(fault({ type: 'json_schema', schema: `"${'x'.repeat(limits.schema)}"` }).message).toMatch(
       /at most 65536/,
+    );
+    const brackets = '['.repeat(30_000) + ']'.repeat(30_000);
+    expect(fault({ type: 'json_schema', schema: `{"const":${brackets}}` }).message).toMatch(
+      /more than 100 deep/,
     );
     expect(fault({ type: 'json_schema', schema: '{"type":' }).message).toMatch(/not JSON/);
   });

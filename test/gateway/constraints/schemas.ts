@@ -68,6 +68,7 @@ export const basic: readonly Document[] = [
   { type: 'integer', multipleOf: 5 },
   { type: 'integer', multipleOf: 7, minimum: 0 },
   { type: 'integer', multipleOf: 12, minimum: -100, maximum: 1000 },
+  { type: 'integer', multipleOf: 127, exclusiveMinimum: 0 },
   { type: 'integer', multipleOf: 1000, minimum: 0, maximum: 50000 },
   // bounds of numbers
   { type: 'number', minimum: 0, maximum: 1 },
