@@ -39,7 +39,8 @@ export class Constraints {
         return new AllowedIds(spec.ids);
       case 'thinking': {
         const then = spec.then === undefined ? unconstrained : this.#open(spec.then, stopIds);
-        return new ThinkingConstraint(spec, stopIds, then);
+        const isBlank = (id: number) => this.#vocabulary?.isBlank(id) ?? false;
+        return new ThinkingConstraint(spec, { stopIds, answer: then, isBlank });
       }
       default:
         return new GrammarConstraint(this.#compiled(spec), stopIds);

@@ -5,10 +5,19 @@ import type { ConstraintSpec } from './specification.ts';
 type ThinkingSpec = Extract<ConstraintSpec, { type: 'thinking' }>;
 type Stage = 'lead' | 'thinking' | 'answer';
 
+export interface ThinkingOptions {
+  stopIds: readonly number[];
+  /** Of what follows the thinking. */
+  answer: Constraint;
+  /** Tokens of white space: thinking may begin behind them. */
+  isBlank: (id: number) => boolean;
+}
+
 export class ThinkingConstraint implements Constraint {
   readonly #spec: ThinkingSpec;
   readonly #stopIds: ReadonlySet<number>;
   readonly #answer: Constraint;
+  readonly #isBlank: (id: number) => boolean;
   #stage: Stage;
   /** The answer's constraint could still take what came before any thinking. */
   #answered = true;
@@ -17,10 +26,11 @@ export class ThinkingConstraint implements Constraint {
   /** Tokens of thinking, those that may turn out to be the beginning of `end` among them. */
   #thought = 0;
 
-  constructor(spec: ThinkingSpec, stopIds: readonly number[], answer: Constraint) {
+  constructor(spec: ThinkingSpec, { stopIds, answer, isBlank }: ThinkingOptions) {
     this.#spec = spec;
     this.#stopIds = new Set(stopIds);
     this.#answer = answer;
+    this.#isBlank = isBlank;
     this.#stage = spec.open ? 'thinking' : spec.begin.length > 0 ? 'lead' : 'answer';
   }
 
@@ -63,7 +73,7 @@ export class ThinkingConstraint implements Constraint {
     const answers = this.#answered && this.#takes(id);
     if (!begins && !answers) throw new Error(`token ${id} is not allowed by the constraint`);
     this.#answered = answers;
-    if (!begins) this.#stage = 'answer';
+    if (!begins) this.#stage = this.#matched === 0 && this.#isBlank(id) ? 'lead' : 'answer';
     else if (++this.#matched === begin.length) {
       this.#stage = 'thinking';
       this.#matched = 0;

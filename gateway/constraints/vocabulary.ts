@@ -8,6 +8,8 @@ export interface VocabularyData {
   ends: Int32Array;
 }
 
+const BLANKS = Array.from(' \t\r\n', (character) => character.charCodeAt(0));
+
 /** Of the answer that each id adds; special ids add none. */
 export function vocabularyData(size: number, bytesOf: (id: number) => Uint8Array): VocabularyData {
   const pieces = Array.from({ length: size }, (_, id) => bytesOf(id));
@@ -54,6 +56,12 @@ export class Vocabulary {
   bytes(id: number): Uint8Array {
     const { bytes, ends } = this.#data;
     return bytes.subarray(id === 0 ? 0 : ends[id - 1], ends[id]);
+  }
+
+  /** White space and nothing else. */
+  isBlank(id: number): boolean {
+    const bytes = this.bytes(id);
+    return bytes.length > 0 && bytes.every((byte) => BLANKS.includes(byte));
   }
 }
 

@@ -162,7 +162,7 @@ describe('thinking', () => {
     expect(allowed(alone)).toContain(END);
   });
 
-  it('begins only where its tag comes first', () => {
+  it('begins only where its tag comes first, white space apart', () => {
     const plain = open(thinking({ budget: 0, open: false }, answer));
     expect(follow(plain, 'no').finished).toBe(true);
     const thought = open(thinking({ budget: 1, open: false }, answer));
@@ -170,6 +170,13 @@ describe('thinking', () => {
     for (const id of begin) thought.advance(id);
     thought.advance(other);
     expect(allowed(thought)).toEqual([end[0]]);
+    const behindSpace = follow(open(thinking({ budget: 1, open: false })), ' \n');
+    for (const id of begin) behindSpace.advance(id);
+    behindSpace.advance(other);
+    expect(allowed(behindSpace)).toEqual([end[0]]);
+    const behindText = follow(open(thinking({ budget: 0, open: false })), 'Well');
+    for (const id of begin) behindText.advance(id);
+    expect(allowed(behindText).length).toBeGreaterThan(4000);
     const neither = open(thinking({ budget: 1, open: false }, answer));
     expect(() => follow(neither, 'maybe')).toThrow('not allowed');
   });
