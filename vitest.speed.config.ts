@@ -1,0 +1,12 @@
+// Tests whose verdict is a speed: `npm run test:speed`, on a machine that does nothing else. What they print goes into docs/LOG.md.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.speed.test.ts'],
+    testTimeout: 600_000,
+    hookTimeout: 120_000,
+    maxWorkers: 1,
+    fileParallelism: false,
+  },
+});
