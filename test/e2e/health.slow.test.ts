@@ -15,6 +15,8 @@ beforeAll(async () => {
   model = await tinyBundle({ hidden: 256, inner: 128, heads: 8, layers: 24, context: 4_096 });
 });
 
+let prompts = 0;
+
 /** Milliseconds that each of `PROBES` took, sorted, and how long the prefills under them were. */
 async function probe(up: Gateway): Promise<{ took: number[]; prefills: number[] }> {
   const took: number[] = [];
@@ -22,7 +24,7 @@ async function probe(up: Gateway): Promise<{ took: number[]; prefills: number[] 
   while (took.length < PROBES) {
     let computing = true;
     const startedAt = performance.now();
-    const prompt = Array(PROMPT).fill(prefills.length);
+    const prompt = Array(PROMPT).fill(prompts++); // one that was asked before is known
     const answer = complete(up, { prompt, max_tokens: 1 }).finally(() => {
       computing = false;
     });
@@ -55,7 +57,7 @@ describe('/health during a prefill', () => {
           `(a prefill took ${(Math.min(...prefills) / 1_000).toFixed(1)} s)`,
       );
       // Ten times what an answer may take: one that waited for the engine would be seen.
-      expect(Math.max(...prefills)).toBeGreaterThan(500);
+      expect(Math.min(...prefills)).toBeGreaterThan(500);
     }
     // Whatever else the machine does can only add to it; a thread that computes would be late in every round.
     expect(Math.min(...p99s)).toBeLessThan(50);
