@@ -81,7 +81,7 @@ export async function* answer({
   for await (const part of engine.generate(request, AbortSignal.any([signal, stop.signal]))) {
     if (part.type === 'error') throw fromGeneration(part.error);
     if (part.type === 'prompt') {
-      logprobs.push(...part.logprobs);
+      for (const told of part.logprobs) logprobs.push(told);
       continue;
     }
     if (text === undefined) {

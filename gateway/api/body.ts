@@ -51,16 +51,23 @@ export function parseFields<Schema extends z.ZodType>(
   fields: Record<string, unknown>,
   { unsupported = unsupportedFields }: { unsupported?: typeof unsupportedFields } = {},
 ): z.infer<Schema> {
-  const { prompt: _prompt, tokens: _tokens, ...small } = fields;
-  if (countValues(small, MOST_VALUES) > MOST_VALUES) {
-    throw badRequest(`Your request holds more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
-  }
+  refuseManyValues(fields);
   const supported = Object.fromEntries(
     Object.entries(fields).filter(([name, value]) => isSupported(name, value, unsupported)),
   );
   const parsed = schema.safeParse(supported);
   if (!parsed.success) throw issueError(parsed.error.issues[0], supported);
   return parsed.data;
+}
+
+/** Throws a 400 where checking the fields would take long. */
+export function refuseManyValues({
+  prompt: _prompt,
+  tokens: _tokens,
+  ...small
+}: Record<string, unknown>): void {
+  if (countValues(small, MOST_VALUES) <= MOST_VALUES) return;
+  throw badRequest(`Your request holds more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
 }
 
 /** False for a known but unsupported field that asks for nothing; throws where it asks for something. */

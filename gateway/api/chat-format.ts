@@ -3,6 +3,7 @@ import type { AnswerToken } from './answer-text.ts';
 import { answerIds, chatLogprobs } from './logprobs.ts';
 import type { MessageEvent, ToolCall, WholeMessage } from './message-events.ts';
 import { collectMessages, type MessageRules, messageEvents } from './message-parser.ts';
+import type { CommonRequest } from './schema-fields.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { type Wire, wireOf } from './wire.ts';
 
@@ -10,6 +11,7 @@ type MessageFinish = Extract<MessageEvent, { type: 'finish' }>;
 type MessagePiece = Exclude<MessageEvent, MessageFinish>;
 
 interface FormatOptions {
+  request: Pick<CommonRequest, 'service_tier'>;
   rules: MessageRules;
   tokenizer: Tokenizer;
   logprobs: boolean;
@@ -17,7 +19,7 @@ interface FormatOptions {
   ids: boolean;
 }
 
-export function chatWire({ rules, tokenizer, logprobs, ids }: FormatOptions): Wire {
+export function chatWire({ request, rules, tokenizer, logprobs, ids }: FormatOptions): Wire {
   const logprobsOf = (tokens: readonly AnswerToken[]) => {
     return logprobs ? { content: chatLogprobs(tokens, tokenizer), refusal: null } : null;
   };
@@ -26,6 +28,8 @@ export function chatWire({ rules, tokenizer, logprobs, ids }: FormatOptions): Wi
   };
   return wireOf({
     idPrefix: 'chatcmpl-',
+    // Told to who names one: there is one tier.
+    ...(typeof request.service_tier === 'string' && { head: { service_tier: 'default' } }),
     object: 'chat.completion',
     chunkObject: 'chat.completion.chunk',
     read: (events) => messageEvents(events, rules),

@@ -18,7 +18,7 @@ export function templateMessages(
 ): TemplateMessage[] {
   const knowsTools = /['"]tool['"]/.test(source);
   const knowsCalls = /\btool_calls\b/.test(source);
-  return messages.map((message, i) => {
+  const made = messages.map((message, i) => {
     const refuse = (field: string, what: string) => {
       const why = `The model's chat template does not know ${what}.`;
       return badRequest(why, { param: `messages[${i}].${field}`, code: 'tools_not_supported' });
@@ -27,6 +27,20 @@ export function templateMessages(
     if (message.tool_calls?.[0] && !knowsCalls) throw refuse('tool_calls', "messages with 'tool_calls'");
     return templateMessage(message, `messages[${i}]`);
   });
+  refuseStrayResults(messages);
+  return made;
+}
+
+/** Throws a 400 for the result of a call that no message before it makes, as OpenAI does. */
+function refuseStrayResults(messages: readonly ChatMessage[]): void {
+  const called = new Set<string>();
+  for (const [i, { tool_calls, tool_call_id: id }] of messages.entries()) {
+    for (const call of tool_calls ?? []) called.add(call.id);
+    if (typeof id !== 'string' || called.has(id)) continue;
+    const param = `messages[${i}].tool_call_id`;
+    const message = `Invalid value for '${param}': no message before it calls a tool with the id '${id.slice(0, 100)}'.`;
+    throw badRequest(message, { param, code: 'invalid_value' });
+  }
 }
 
 /** Templates know `system` only. */

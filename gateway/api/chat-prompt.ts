@@ -1,7 +1,7 @@
 // From a conversation to prompt ids: special tokens that the template writes become those tokens, and the same names in
 // a caller's text stay text. Knows no HTTP.
 import { Guard } from './guard.ts';
-import { specialNames } from './special-names.ts';
+import { type SpecialNames, specialNames } from './special-names.ts';
 import type { ChatTemplate, Conversation } from './template.ts';
 import type { AddedToken, Tokenizer } from './tokenizer.ts';
 
@@ -25,14 +25,18 @@ export function writeChat(
   const names = specialNames(tokenizer);
   const guard = new Guard([conversation, template.source], names);
   const rendered = ended(template.render(guarded(conversation, guard)), conversation, guard);
-  return { pieces: split(rendered, names.tokens, guard.mark), text: rendered.replaceAll(guard.mark, '') };
+  return { pieces: split(rendered, names, guard.mark), text: rendered.replaceAll(guard.mark, '') };
 }
 
 export function chatIds({ pieces }: WrittenChat, tokenizer: Tokenizer): number[] {
   const ids: number[] = [];
   for (const piece of pieces) {
-    if (typeof piece === 'string') ids.push(...tokenizer.encodePlain(piece, { first: ids.length === 0 }));
-    else ids.push(piece.id);
+    if (typeof piece !== 'string') {
+      ids.push(piece.id);
+      continue;
+    }
+    // One by one: a hundred thousand are too many for the arguments of a call.
+    for (const id of tokenizer.encodePlain(piece, { first: ids.length === 0 })) ids.push(id);
   }
   return ids;
 }
@@ -73,7 +77,7 @@ function ended(rendered: string, { ending }: Conversation, { seam }: Guard): str
 }
 
 /** The rendered text as special tokens and the plain text between them, breaks taken out, white space given to the tokens that take it. */
-function split(rendered: string, specials: readonly AddedToken[], mark: string): (string | AddedToken)[] {
+function split(rendered: string, names: SpecialNames, mark: string): (string | AddedToken)[] {
   const pieces: (string | AddedToken)[] = [];
   let stripNext = false;
   const plain = (text: string, stripEnd: boolean) => {
@@ -83,7 +87,7 @@ function split(rendered: string, specials: readonly AddedToken[], mark: string):
     if (kept.length > 0) pieces.push(kept);
   };
   let from = 0;
-  for (const { token, at } of occurrences(rendered, specials)) {
+  for (const { token, at } of names.occurrences(rendered)) {
     plain(rendered.slice(from, at), token.lstrip);
     pieces.push(token);
     stripNext = token.rstrip;
@@ -91,17 +95,4 @@ function split(rendered: string, specials: readonly AddedToken[], mark: string):
   }
   plain(rendered.slice(from), false);
   return pieces;
-}
-
-function* occurrences(
-  text: string,
-  specials: readonly AddedToken[],
-): Generator<{ token: AddedToken; at: number }> {
-  if (specials.length === 0) return;
-  const byName = new Map(specials.map((token) => [token.content, token]));
-  const names = specials.map((token) => token.content.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'));
-  for (const match of text.matchAll(new RegExp(names.join('|'), 'g'))) {
-    const token = byName.get(match[0]);
-    if (token !== undefined) yield { token, at: match.index };
-  }
 }

@@ -7,7 +7,7 @@ import { chatIds, type WrittenChat, writeChat } from './chat-prompt.ts';
 import type { ApiContext } from './context.ts';
 import { badRequest } from './errors.ts';
 import type { MessageRules } from './message-parser.ts';
-import { allowance, choicesOf, refuseHopeless } from './prompts.ts';
+import { allowance, choicesOf, refuseHopeless, type TextLimits } from './prompts.ts';
 import type { Plan } from './respond.ts';
 import type { ChatRequest } from './schema.ts';
 import { answerConstraint } from './structured.ts';
@@ -29,7 +29,7 @@ export interface ChatPlan extends Plan {
 
 /** Throws a 400 naming the field that is at fault. */
 export function planChat(request: ChatRequest, context: ApiContext): ChatPlan {
-  const { engine, tokenizer, limits, model } = context;
+  const { engine, tokenizer, limits } = context;
   const { info } = engine;
   const { max_tokens, max_completion_tokens } = request;
   if (typeof max_tokens === 'number' && typeof max_completion_tokens === 'number') {
@@ -37,6 +37,47 @@ export function planChat(request: ChatRequest, context: ApiContext): ChatPlan {
     throw badRequest(message, { param: 'max_tokens', code: 'invalid_parameter_combination' });
   }
   const logprobs = logprobsOf(request);
+  const read = readChat(request, context);
+  const { prompt } = read;
+  const asked = max_completion_tokens ?? max_tokens ?? undefined;
+  const maxTokens = allowance(prompt.length, 'messages', { asked, fallback: info.context, info });
+  const { rules, ...held } = heldTo(read, context);
+  const ids = request.return_token_ids === true;
+  return {
+    request,
+    prompts: [{ prompt, maxTokens }],
+    ...choicesOf(request, 1, limits),
+    echo: false,
+    logprobs,
+    ...(ids && { promptIds: prompt }),
+    ...held,
+    rules,
+    wire: chatWire({ request, rules, tokenizer, logprobs: logprobs !== undefined, ids }),
+  };
+}
+
+/** Bytes of a conversation whose tokens are counted though no answer to it would fit. */
+const MOST_COUNTED = 1024 * 1024;
+
+/** How many tokens the prompt has, which may be more than the context. Throws what `planChat` throws of the prompt. */
+export function countChat(request: ChatRequest, context: ApiContext): number {
+  return readChat(request, context, { takes: MOST_COUNTED }).prompt.length;
+}
+
+interface ReadChat {
+  prompt: number[];
+  /** Of the prompt. */
+  text: string;
+  toolUse: ToolUse | undefined;
+  /** What follows any thinking. */
+  answer: ConstraintSpec | undefined;
+  tags: ThinkingTags | undefined;
+  budget: number | undefined;
+}
+
+/** What a request comes to before the context's length is asked. */
+function readChat(request: ChatRequest, context: ApiContext, limits: TextLimits = {}): ReadChat {
+  const { tokenizer, model } = context;
   const template = templateOf(context, request.tools ?? []);
   const specials = tokenizer.added.filter(({ special }) => special).map(({ content }) => content);
   const toolUse = toolUseOf(request, { template, specials, model: model.id });
@@ -49,23 +90,8 @@ export function planChat(request: ChatRequest, context: ApiContext): ChatPlan {
     variables: { ...thinkingVariables(request), ...templateVariables(request.chat_template_kwargs) },
     ending: endingOf(request),
   };
-  const { prompt, text } = written(conversation, template, context);
-  const asked = max_completion_tokens ?? max_tokens ?? undefined;
-  const maxTokens = allowance(prompt.length, 'messages', { asked, fallback: info.context, info });
   const answer = answerConstraint(request, toolUse?.constraint);
-  const { rules, ...held } = heldTo({ toolUse, answer, tags, budget, text }, context);
-  const ids = request.return_token_ids === true;
-  return {
-    request,
-    prompts: [{ prompt, maxTokens }],
-    ...choicesOf(request, 1, limits),
-    echo: false,
-    logprobs,
-    ...(ids && { promptIds: prompt }),
-    ...held,
-    rules,
-    wire: chatWire({ rules, tokenizer, logprobs: logprobs !== undefined, ids }),
-  };
+  return { ...written(conversation, template, context, limits), toolUse, answer, tags, budget };
 }
 
 /** Ids of a conversation, ending where the assistant begins to write. Throws a 400 where there is no template, or it refuses. */
@@ -88,9 +114,11 @@ function written(
   conversation: Conversation,
   template: ChatTemplate,
   { tokenizer, engine }: ApiContext,
+  limits: TextLimits = {},
 ): { prompt: number[]; text: string } {
+  const { longestToken } = tokenizer;
   const hopeless = (text: string) => {
-    refuseHopeless(text, 'messages', { longestToken: tokenizer.longestToken, info: engine.info });
+    refuseHopeless(text, 'messages', { longestToken, info: engine.info, ...limits });
   };
   hopeless(conversation.messages.map(({ content }) => content ?? '').join(''));
   const chat = rendered(() => writeChat(conversation, { template, tokenizer }));
@@ -106,26 +134,16 @@ function rendered(render: () => WrittenChat): WrittenChat {
     return render();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw badRequest(`The chat template refused the messages: ${why}`, {
+    throw badRequest(`The chat template refused the messages: ${why.slice(0, 1000)}`, {
       param: 'messages',
       code: 'chat_template_error',
     });
   }
 }
 
-interface Asked {
-  toolUse: ToolUse | undefined;
-  /** What follows any thinking. */
-  answer: ConstraintSpec | undefined;
-  tags: ThinkingTags | undefined;
-  budget: number | undefined;
-  /** Of the prompt. */
-  text: string;
-}
-
 /** How the answers are read, and what they may be. */
 function heldTo(
-  { toolUse, answer, tags, budget, text }: Asked,
+  { toolUse, answer, tags, budget, text }: ReadChat,
   { tokenizer }: ApiContext,
 ): Pick<ChatPlan, 'rules' | 'constraint' | 'shown'> {
   const calls = toolUse && { calls: toolUse.syntax };

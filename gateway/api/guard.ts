@@ -4,6 +4,7 @@ import { wellFormed } from './tokenizer.ts';
 
 /** Characters that are assigned for ever to nothing (Unicode 23.7): the first that nobody wrote is the break. */
 const noncharacters = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
+const anyNoncharacter = /[\ufdd0-\ufdef]/;
 
 /**
  * Keys that templates look up in tools and documents. Such a key stays whole unless it holds a special token's name: broken
@@ -27,10 +28,11 @@ export class Guard {
   /** Throws a RangeError where `values` leave no characters for break and seam. */
   constructor(values: unknown, names: SpecialNames) {
     this.#names = names;
-    const written = new Set<string>();
-    for (const text of stringsOf(values))
-      for (const found of text.match(/[\ufdd0-\ufdef]/g) ?? []) written.add(found);
-    const [mark, seam] = noncharacters.filter((char) => !written.has(char));
+    let unwritten = noncharacters;
+    for (const text of stringsOf(values)) {
+      if (anyNoncharacter.test(text)) unwritten = unwritten.filter((char) => !text.includes(char));
+    }
+    const [mark, seam] = unwritten;
     if (mark === undefined || seam === undefined) {
       throw new RangeError('the text holds all noncharacters from U+FDD0 to U+FDEF, or all but one');
     }

@@ -121,7 +121,7 @@ export async function collectMessages(events: AsyncIterable<MessageEvent>): Prom
       messages.push({ ...finish, ...message });
       continue;
     }
-    message.tokens.push(...event.tokens);
+    for (const token of event.tokens) message.tokens.push(token);
     if (event.type === 'reasoning') message.reasoning = (message.reasoning ?? '') + event.text;
     else if (event.type === 'content') message.content += event.text;
     else if (event.type === 'call') message.calls.push({ id: event.id, name: event.name, arguments: '' });

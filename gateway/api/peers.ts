@@ -8,6 +8,7 @@ import { gatewayLost, type Relayed, relayedChoices } from './relayed.ts';
 import { prefixKey, rendezvous } from './rendezvous.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { AnswerPlan } from './respond.ts';
+import { WholeEvents } from './whole-events.ts';
 
 /** Where a request that was passed on says so: it is answered where it arrives. */
 export const FORWARDED = 'x-expertgrid-forwarded';
@@ -101,7 +102,7 @@ export class Peers {
       }
       const { status, headers } = answer;
       headers.set('x-expertgrid-gateway', address);
-      const end = (error: ApiError) => broken(error, requestId);
+      const end = (error: ApiError, events: number) => broken(error, { requestId, events });
       return new Response(streamed(answer, { first, address, over, end }), { status, headers });
     } catch (cause) {
       over();
@@ -199,7 +200,7 @@ async function finalPart({ status, body }: PeerAnswer): Promise<Uint8Array | und
   return text.includes('"queue_full"') ? undefined : text;
 }
 
-/** A stream of events that breaks ends with an error event, as one of our own would. */
+/** A stream of events that breaks ends with an error event after its last whole one, as one of our own would. */
 function streamed(
   { headers, body, cancel }: PeerAnswer,
   {
@@ -207,24 +208,35 @@ function streamed(
     address,
     over,
     end,
-  }: { first: Uint8Array; address: string; over: () => void; end: (error: ApiError) => string },
+  }: {
+    first: Uint8Array;
+    address: string;
+    over: () => void;
+    /** What ends the stream after so many events. */
+    end: (error: ApiError, events: number) => string;
+  },
 ): ReadableStream<Uint8Array> {
-  const events = headers.get('content-type')?.startsWith('text/event-stream') === true;
+  const isStream = headers.get('content-type')?.startsWith('text/event-stream') === true;
+  const events = isStream ? new WholeEvents() : undefined;
   return new ReadableStream<Uint8Array>({
     start(controller) {
       if (first.length > 0) controller.enqueue(first);
     },
     async pull(controller) {
       try {
-        const { done, value } = await body.next();
-        if (done !== true) {
-          controller.enqueue(value);
+        for (let next = await body.next(); next.done !== true; next = await body.next()) {
+          const whole = events === undefined ? next.value : events.push(next.value);
+          if (whole.length === 0) continue;
+          controller.enqueue(whole);
           return;
         }
+        const rest = events?.rest();
+        if (rest !== undefined && rest.length > 0) controller.enqueue(rest);
       } catch (cause) {
         over();
-        if (!events) throw cause;
-        controller.enqueue(new TextEncoder().encode(end(gatewayLost(address, cause))));
+        if (events === undefined) throw cause;
+        const last = end(gatewayLost(address, cause), events.count);
+        controller.enqueue(new TextEncoder().encode(last));
       }
       over();
       controller.close();

@@ -26,14 +26,19 @@ export function encodePrompt(
   throw badRequest(`Invalid '${param}': the prompt has no tokens.`, { param, code: 'empty_string' });
 }
 
+export interface TextLimits {
+  /** Bytes that are taken whether they fit or not. */
+  takes?: number;
+}
+
 /** Refuses a text that cannot fit whatever its tokens are, before the time is spent to find them. */
 export function refuseHopeless(
   text: string,
   param: 'prompt' | 'messages',
-  { longestToken, info }: { longestToken: number; info: EngineInfo },
+  { longestToken, info, takes = 0 }: { longestToken: number; info: EngineInfo } & TextLimits,
 ): void {
   const bytes = Buffer.byteLength(text);
-  if (bytes <= info.context * longestToken) return;
+  if (bytes <= Math.max(info.context * longestToken, takes)) return;
   throw tooLong(`your ${param} of ${bytes} bytes cannot fit in it`, param, info);
 }
 

@@ -5,8 +5,8 @@ import { dataEvents } from './sse.ts';
 export interface Relayed {
   /** Fields that change nothing once the version is drawn: as deep as their sender likes, and nobody's business further on. */
   idleFields: readonly string[];
-  /** What ends a stream whose gateway was lost: events, the empty line after each included. */
-  broken(error: ApiError, requestId: string): string;
+  /** What ends a stream whose gateway was lost after so many events: others, the empty line after each included. */
+  broken(error: ApiError, lost: { requestId: string; events: number }): string;
 }
 
 /** Of the endpoints whose answers are made of choices. */

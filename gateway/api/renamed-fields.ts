@@ -9,16 +9,21 @@ export type FieldNames = readonly (readonly [inner: string, outer: string])[];
 
 /** The caller's name of a path; one that no pair fits is the caller's own. */
 export function outerName(param: string, names: FieldNames): string {
-  const fitting = names.filter(([inner]) => param === inner || /^[.[]/.test(within(param, inner)));
-  const longest = fitting.reduce<FieldNames[number] | undefined>((best, pair) => {
-    return best === undefined || pair[0].length > best[0].length ? pair : best;
-  }, undefined);
-  return longest === undefined ? param : longest[1] + param.slice(longest[0].length);
+  return namer(names)(param);
 }
 
-/** What follows `inner` in `param`; empty where it does not begin with it. */
-function within(param: string, inner: string): string {
-  return param.startsWith(inner) ? param.slice(inner.length) : '';
+/** Made once for all paths of an error: a request of ten thousand messages has as many names. */
+function namer(names: FieldNames): (path: string) => string {
+  const outer = new Map(names.toReversed());
+  const longest = names.reduce((most, [inner]) => Math.max(most, inner.length), 0);
+  return (path) => {
+    for (let end = Math.min(path.length, longest); end > 0; end--) {
+      if (end < path.length && path[end] !== '.' && path[end] !== '[') continue;
+      const found = outer.get(path.slice(0, end));
+      if (found !== undefined) return found + path.slice(end);
+    }
+    return path;
+  };
 }
 
 /** Waits for `work`, and throws its ApiErrors with the caller's names as param and, where they stand in quotes, in the message. */
@@ -35,9 +40,13 @@ export async function underOuterNames<Result>(
 
 function renamed(error: ApiError, names: FieldNames): ApiError {
   const { status, type, code, headers, cause } = error;
-  const param = error.param === undefined ? undefined : outerName(error.param, names);
-  const message = error.message.replaceAll(/'([a-z_]+(?:\[\d+\]|\.\w+)*)'/g, (_, path: string) => {
-    return `'${outerName(path, names)}'`;
-  });
+  const outer = namer(names);
+  const others = (text: string) =>
+    text.replaceAll(/'([a-z_]+(?:\[\d+\]|\.\w+)*)'/g, (_, path: string) => `'${outer(path)}'`);
+  const { param: inner } = error;
+  const param = inner === undefined ? undefined : outer(inner);
+  // The param apart: the path of a schema may hold any key.
+  const texts = inner === undefined ? [error.message] : error.message.split(`'${inner}'`);
+  const message = texts.map(others).join(`'${param}'`);
   return new ApiError({ status, message, type, param, code, headers, cause });
 }

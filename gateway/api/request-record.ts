@@ -135,9 +135,13 @@ export class RequestRecord {
     this.#tokensOf.set(index, (this.#tokensOf.get(index) ?? 0) + 1);
   }
 
-  /** One choice is whole. The token that ended it was generated, and is counted, though it was not given. */
-  choiceEnded({ index, reason, usage }: EndedChoice): void {
+  /** A choice's finish, as its endpoint reads it: an answer that calls tools stops for that. */
+  finished(reason: string): void {
     this.#reasons.add(reason);
+  }
+
+  /** One choice is whole. The token that ended it was generated, and is counted, though it was not given. */
+  choiceEnded({ index, usage }: EndedChoice): void {
     if (usage.cachedTokens !== undefined) this.cachedTokens = (this.cachedTokens ?? 0) + usage.cachedTokens;
     for (const [rung, hops = 0] of Object.entries(usage.degradedHops ?? {}) as [Rung, number][]) {
       this.#degradedHops[rung] = (this.#degradedHops[rung] ?? 0) + hops;

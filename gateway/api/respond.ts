@@ -54,7 +54,7 @@ export async function startGenerations(
   const begun = generations(context, record, plan, seed, cancel);
   c.header('x-expertgrid-seed', String(seed));
   const events = request.stream === true ? await admitted(begun, context.limits.admissionMs) : begun;
-  return { frame, events: noteFinish(events, record), cancel };
+  return { frame, events: noteUsage(events, record), cancel };
 }
 
 /** The streamed answer: `values` made of a start's events. Its end settles the record and stops what still runs. */
@@ -94,10 +94,12 @@ export async function respond(
   const { request, wire, prompts, made, wanted } = plan;
   const { idPrefix } = wire;
   const { frame, events, cancel } = await startGenerations(c, context, record, plan, { idPrefix });
-  if (request.stream !== true) return c.json(await wire.whole(events, { frame, made, wanted }));
+  const finished = (reason: string) => record.finished(reason);
+  if (request.stream !== true) return c.json(await wire.whole(events, { frame, made, wanted, finished }));
   const { include_usage, continuous_usage_stats } = request.stream_options ?? {};
   const values = wire.chunks(events, {
     frame,
+    finished,
     choices: prompts.length * made,
     promptTokens: record.promptTokens,
     includeUsage: include_usage === true,
@@ -106,7 +108,7 @@ export async function respond(
   return streamAnswer(c, context, record, values, { cancel });
 }
 
-async function* noteFinish(
+async function* noteUsage(
   events: AsyncGenerator<AnswerEvent, void, undefined>,
   record: RequestRecord,
 ): AsyncGenerator<AnswerEvent, void, undefined> {

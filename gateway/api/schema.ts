@@ -156,9 +156,14 @@ function isIds(value: unknown): value is number[] {
   return Array.isArray(value) && typeof value[0] === 'number';
 }
 
-/** A path as OpenAI writes it: messages[0].content[1].type */
+const LONGEST_KEY = 200;
+
+/** A path as OpenAI writes it: messages[0].content[1].type; long keys, which are the caller's own, are cut. */
 export function parameterName(path: readonly PropertyKey[]): string {
   return path
-    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))
+    .map((key, i) => {
+      if (typeof key === 'number') return `[${key}]`;
+      return `${i === 0 ? '' : '.'}${String(key).slice(0, LONGEST_KEY)}`;
+    })
     .join('');
 }

@@ -23,6 +23,12 @@ export interface Stretch {
   name?: string;
 }
 
+/**
+ * Code units that are held back because a tag may follow, or a name, and read again with each piece. White space beyond is
+ * text, and what stands in a call's tag so long before its name is complete is no call.
+ */
+const MOST_HELD = 1_000;
+
 /** `lead`: thinking may begin. `call`: its tag has come, not the tool's name. `between`: name and arguments. `tail`: after them. */
 type State = 'lead' | 'thinking' | 'content' | 'call' | 'between' | 'arguments' | 'tail';
 
@@ -111,7 +117,8 @@ export class SectionReader {
     const { begin = '' } = this.#rules.thinking ?? {};
     const space = spaceBefore(this.#held);
     const rest = this.#held.slice(space);
-    if (rest.startsWith(begin)) {
+    if (space > MOST_HELD) this.#state = 'content';
+    else if (rest.startsWith(begin)) {
       this.#take(space + begin.length, 'reasoning', '');
       this.#dropping = 'reasoning';
       this.#state = 'thinking';
@@ -151,13 +158,13 @@ export class SectionReader {
     const rest = this.#held.slice(tag);
     const named = this.#name.exec(rest);
     const name = named === null ? undefined : stringOf(named[1]);
-    if (named !== null && name !== undefined) {
+    if (named !== null && name !== undefined && named[0].length <= MOST_HELD) {
       this.#take(tag + named[0].length, 'call', '', name);
       this.#state = 'between';
       return true;
     }
-    const possible = named === null && /^\s*(\{|$)/.test(rest) && !rest.includes(this.#end);
-    if (possible) return false;
+    const begun = named === null && rest.length <= MOST_HELD && /^\s*(\{|$)/.test(rest);
+    if (begun && !rest.includes(this.#end)) return false;
     this.#take(tag, 'content');
     this.#state = 'content';
     return true;
@@ -165,13 +172,14 @@ export class SectionReader {
 
   #between(): boolean {
     const key = this.#arguments.exec(this.#held);
-    if (key !== null) {
+    if (key !== null && key[0].length <= MOST_HELD) {
       this.#take(key[0].length, 'arguments', '');
       this.#valueEnd = new JsonValueEnd();
       this.#state = 'arguments';
       return true;
     }
-    if (!/^\s*\}/.test(this.#held) && !this.#held.includes(this.#end)) return false;
+    const over = /^\s*\}/.test(this.#held) || this.#held.includes(this.#end);
+    if (!over && this.#held.length <= MOST_HELD) return false;
     this.#out.push({ kind: 'arguments', raw: '', text: '{}', thought: false });
     this.#state = 'tail';
     return true;
@@ -203,11 +211,12 @@ export class SectionReader {
   }
 }
 
-/** `clear` code units are no part of the tag, nor white space before it; `tagAt` where it is whole. */
+/** `clear` code units are no part of the tag, nor of the white space before it that is held; `tagAt` where it is whole. */
 function untilTag(text: string, tag: string): { clear: number; tagAt: number | undefined } {
   const at = text.indexOf(tag);
   const open = at >= 0 ? at : text.length - openingLength(text, tag);
-  return { clear: text.slice(0, open).trimEnd().length, tagAt: at >= 0 ? at : undefined };
+  const clear = Math.max(text.slice(0, open).trimEnd().length, open - MOST_HELD);
+  return { clear, tagAt: at >= 0 ? at : undefined };
 }
 
 /** Of the longest end of `text` that is the unfinished beginning of `tag`. */

@@ -10,38 +10,87 @@ export function specialNames(tokenizer: Tokenizer): SpecialNames {
   return made;
 }
 
+/** Of names that begin alike. */
+interface Branch {
+  /** That ends here. */
+  token?: AddedToken;
+  /** By the next code unit. */
+  longer: Map<number, Branch>;
+}
+
+const NOTHING = /(?!)/g;
+
 export class SpecialNames {
-  /** Longest first, so that of two that begin alike the longer is taken. A name of one character cannot be broken up: it stays text. */
-  readonly tokens: readonly AddedToken[];
-  readonly #names: readonly string[];
-  readonly #firsts: ReadonlySet<string>;
+  readonly #begun: Branch = { longer: new Map() };
+  /** Of any name the first character; undefined: there are no names. */
+  readonly #first: RegExp | undefined;
   /** Proper ends and beginnings of names. */
   readonly #tails = new Set<string>();
   readonly #heads = new Set<string>();
+  /** Ends of names without their first character, and of those without their last: sorted, for what is within one begins an end. */
+  readonly #endsOfTails: readonly string[];
+  readonly #endsOfHeads: readonly string[];
   readonly #longest: number;
 
   constructor(added: readonly AddedToken[]) {
-    this.tokens = added
-      .filter((token) => token.special && token.content.length > 1)
-      .sort((a, b) => b.content.length - a.content.length);
-    this.#names = this.tokens.map(({ content }) => content);
-    this.#firsts = new Set(this.#names.map((name) => name[0]));
-    this.#longest = this.#names[0]?.length ?? 0;
-    for (const name of this.#names) {
+    // A name of one character cannot be broken up: it stays text.
+    const tokens = added.filter((token) => token.special && token.content.length > 1);
+    const names = tokens.map(({ content }) => content);
+    const firsts = new Set(names.map((name) => name.charAt(0).replace(/[\]\\^-]/, '\\$&')));
+    if (names.length > 0) this.#first = new RegExp(`[${[...firsts].join('')}]`, 'g');
+    for (const token of tokens) this.#grow(token);
+    this.#longest = names.reduce((most, name) => Math.max(most, name.length), 0);
+    const endsOfHeads = new Set<string>();
+    for (const name of names) {
       for (let cut = 1; cut < name.length; cut++) {
         this.#tails.add(name.slice(cut));
         this.#heads.add(name.slice(0, cut));
+        endsOfHeads.add(name.slice(cut - 1, -1));
       }
+    }
+    this.#endsOfTails = [...this.#tails].sort();
+    this.#endsOfHeads = [...endsOfHeads].sort();
+  }
+
+  /** The names in `text`, from left to right, none within another; of several that begin at one place the longest. */
+  *occurrences(text: string): Generator<{ token: AddedToken; at: number }> {
+    let from = 0;
+    for (const { index: at } of text.matchAll(this.#first ?? NOTHING)) {
+      const token = at < from ? undefined : this.#longestAt(text, at);
+      if (token === undefined) continue;
+      yield { token, at };
+      from = at + token.content.length;
     }
   }
 
-  /** Places in `text` right after the first character of each name in it. */
+  /** Places in `text` right after the first character of each name in it, those within others too. */
   *within(text: string): Generator<number> {
-    if (![...this.#firsts].some((first) => text.includes(first))) return;
-    for (const name of this.#names) {
-      const first = firstLength(name);
-      for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) yield at + first;
+    for (const { index: at } of text.matchAll(this.#first ?? NOTHING)) {
+      const token = this.#longestAt(text, at);
+      if (token !== undefined) yield at + firstLength(token.content);
     }
+  }
+
+  #grow(token: AddedToken): void {
+    let branch = this.#begun;
+    for (let i = 0; i < token.content.length; i++) {
+      const unit = token.content.charCodeAt(i);
+      const next = branch.longer.get(unit) ?? { longer: new Map() };
+      branch.longer.set(unit, next);
+      branch = next;
+    }
+    branch.token = token;
+  }
+
+  /** A step for each character, however many names begin alike. */
+  #longestAt(text: string, at: number): AddedToken | undefined {
+    let longest: AddedToken | undefined;
+    let branch: Branch | undefined = this.#begun;
+    for (let i = at; branch !== undefined; i++) {
+      longest = branch.token ?? longest;
+      branch = branch.longer.get(text.charCodeAt(i));
+    }
+    return longest;
   }
 
   /** What `text` begins with, or all of it, could end or continue a name that something before it began. */
@@ -49,7 +98,7 @@ export class SpecialNames {
     for (let length = 1; length <= Math.min(text.length, this.#longest); length++) {
       if (this.#tails.has(text.slice(0, length))) return true;
     }
-    return text.length < this.#longest && this.#names.some((name) => name.indexOf(text, 1) >= 0);
+    return text.length < this.#longest && beginsOne(text, this.#endsOfTails);
   }
 
   /** What `text` ends with, or all of it, could begin or continue a name that something after it ends. */
@@ -57,12 +106,22 @@ export class SpecialNames {
     for (let length = 1; length <= Math.min(text.length, this.#longest); length++) {
       if (this.#heads.has(text.slice(-length))) return true;
     }
-    if (text.length >= this.#longest) return false;
-    return this.#names.some((name) => name.slice(0, -1).includes(text));
+    return text.length < this.#longest && beginsOne(text, this.#endsOfHeads);
   }
 }
 
 /** Code units of the first character: a break inside a surrogate pair would tear it. */
 function firstLength(name: string): number {
   return String.fromCodePoint(name.codePointAt(0) ?? 0).length;
+}
+
+/** Whether one of the sorted texts begins with `text`: the first that is not below it would. */
+function beginsOne(text: string, sorted: readonly string[]): boolean {
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((sorted[middle] ?? '') < text) from = middle + 1;
+    else to = middle;
+  }
+  return sorted[from]?.startsWith(text) === true;
 }

@@ -136,5 +136,5 @@ function longest(tokens: readonly string[]): number {
 
 /** Lone surrogates cannot be written as UTF-8: each becomes U+FFFD, as it would in an encoder. */
 export function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\ufffd');
+  return text.toWellFormed();
 }

@@ -73,7 +73,7 @@ function choiceOf({ tool_choice: choice }: ToolFields, tools: readonly Tool[]): 
   const known = new Set(tools.map(({ function: { name } }) => name));
   const checked = (name: string, param: string) => {
     if (known.has(name)) return name;
-    const message = `Invalid value for '${param}': there is no tool with the name '${name}' in 'tools'.`;
+    const message = `Invalid value for '${param}': there is no tool with the name '${name.slice(0, 200)}' in 'tools'.`;
     throw badRequest(message, { param, code: 'invalid_value' });
   };
   if (choice.type === 'function') {

@@ -3,6 +3,7 @@ import { type DegradedHops, type Route, rungs } from '../engine/messages.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
 import { bestChoices } from './best-of.ts';
+import { tellFinishes } from './finishes.ts';
 
 /** A choice comes in pieces and ends in one finish. */
 interface Piece {
@@ -15,6 +16,7 @@ interface Piece {
 interface Finish {
   type: 'finish';
   index: number;
+  reason: string;
   usage: ChoiceUsage;
 }
 
@@ -30,6 +32,8 @@ export interface WireFormat<P extends Piece, F extends Finish, C extends Choice>
   /** `object` of a whole answer and of a chunk. */
   object: string;
   chunkObject: string;
+  /** Fields that stand in a whole answer and in each chunk beside those that all formats have. */
+  head?: object;
   read(events: AsyncIterable<AnswerEvent>): AsyncIterable<P | F>;
   /** In order of index. */
   collect(events: AsyncIterable<P | F>): Promise<C[]>;
@@ -53,6 +57,8 @@ export interface WholeOptions {
   frame: Frame;
   made: number;
   wanted: number;
+  /** Called with each choice's finish. */
+  finished: (reason: string) => void;
 }
 
 export function wireOf<P extends Piece, F extends Finish, C extends Choice>(
@@ -60,12 +66,14 @@ export function wireOf<P extends Piece, F extends Finish, C extends Choice>(
 ): Wire {
   return {
     idPrefix: format.idPrefix,
-    whole: async (events, { frame, made, wanted }) => {
-      const all = await format.collect(format.read(events));
+    whole: async (events, { frame, made, wanted, finished }) => {
+      const all = await format.collect(tellFinishes(format.read(events), finished));
       const choices = bestChoices(all, { made, wanted });
       return wholeBody(choices, { format, frame, usage: totalUsage(all.map(({ usage }) => usage)) });
     },
-    chunks: (events, options) => chunks(format.read(events), format, options),
+    chunks: (events, options) => {
+      return chunks(tellFinishes(format.read(events), options.finished), format, options);
+    },
   };
 }
 
@@ -138,7 +146,8 @@ function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
     choices: choices.map((choice) => format.whole(choice)),
     usage,
     ...(promptIds !== undefined && { prompt_token_ids: promptIds }),
-    system_fingerprint: fingerprint,
+    ...(fingerprint !== null && { system_fingerprint: fingerprint }),
+    ...format.head,
     expertgrid: {
       seed,
       ...(frame.digests && { digests: choices.map(({ tokens }) => digestsOf(tokens)) }),
@@ -156,6 +165,8 @@ export interface ChunkOptions {
   /** A last chunk with the usage; `continuous`: and the usage so far in each. */
   includeUsage: boolean;
   continuous: boolean;
+  /** Called with each choice's finish. */
+  finished: (reason: string) => void;
 }
 
 async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
@@ -189,7 +200,8 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
       created,
       model,
       choices,
-      system_fingerprint: fingerprint,
+      ...(fingerprint !== null && { system_fingerprint: fingerprint }),
+      ...format.head,
       ...(includeUsage && { usage: usageSoFar() }),
       ...(first && promptIds !== undefined && { prompt_token_ids: promptIds }),
       ...(Object.keys(own).length > 0 && { expertgrid: own }),

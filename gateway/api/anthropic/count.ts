@@ -1,7 +1,7 @@
 // POST /v1/messages/count_tokens: how long the prompt of a message is. Asks the engine nothing.
 import type { Handler } from 'hono';
 import { parseJson, readBody } from '../body.ts';
-import { planChat } from '../chat.ts';
+import { countChat } from '../chat.ts';
 import type { Limits } from '../context.ts';
 import { chooseModel, requireServed, type Served } from '../models.ts';
 import { underOuterNames } from '../renamed-fields.ts';
@@ -11,7 +11,7 @@ import { parseTranslated } from '../translated-chat.ts';
 import { chatOfPrompt, thinkingFields } from './chat.ts';
 import { countSchema, unsupportedMessagesFields } from './schema.ts';
 
-/** A prompt that does not fit the model's context is a 400, as it would be at the endpoint that answers it. */
+/** A prompt may be longer than the model's context: whoever asks wants to know by how much. */
 export function countHandler({
   served,
   limits,
@@ -29,8 +29,7 @@ export function countHandler({
     const { chat, names } = chatOfPrompt(request);
     return await underOuterNames(names, () => {
       const asked = parseTranslated({ ...chat, ...thinkingFields(request, context) });
-      const { prompts } = planChat(asked, context);
-      return c.json({ input_tokens: prompts[0]?.prompt.length ?? 0 });
+      return c.json({ input_tokens: countChat(asked, context) });
     });
   };
 }

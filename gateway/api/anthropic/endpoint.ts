@@ -1,6 +1,7 @@
 // POST /v1/messages, in the shape of Anthropic's API. Knows no engine.
 import { type ChatPlan, planChat } from '../chat.ts';
 import type { Endpoint } from '../completion-handler.ts';
+import { tellFinishes } from '../finishes.ts';
 import { messageEvents } from '../message-parser.ts';
 import { startGenerations, streamAnswer } from '../respond.ts';
 import { parseShallowFields } from '../shallow-fields.ts';
@@ -13,7 +14,7 @@ import { MessageWriter, type WireEvent } from './writer.ts';
 
 export const messagesEndpoint: Endpoint = {
   idleFields: ['metadata', 'service_tier', 'cache_control'],
-  broken: (error, requestId) => namedEvent(anthropicError(error, requestId)),
+  broken: (error, { requestId }) => namedEvent(anthropicError(error, requestId)),
   read: (fields) => {
     const request = parseShallowFields(messagesSchema, fields, unsupportedMessagesFields);
     const { chat, names } = chatOfMessage(request);
@@ -33,7 +34,8 @@ export const messagesEndpoint: Endpoint = {
             const room = whole.prompts[0]?.maxTokens ?? 0;
             const { promptTokens } = record;
             const writer = new MessageWriter({ id, model, seed, promptTokens, room });
-            const events = writer.events(messageEvents(started.events, plan.rules));
+            const message = messageEvents(started.events, plan.rules);
+            const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));
             if (request.stream !== true) {
               for await (const _ of events);
               return c.json(writer.message);

@@ -78,10 +78,11 @@ function assistantMessage(blocks: Blocks<AssistantMessage>): ChatMessage {
 
 /** A call's place among its message's blocks. */
 function callNames(turns: CountRequest['messages'], names: readonly Named[]): Named[] {
+  const inners = new Map(names.toReversed().map(([inner, outer]) => [outer, inner] as const));
   return turns.flatMap(({ role, content }, i) => {
     if (role !== 'assistant' || typeof content === 'string') return [];
     const outer = `messages[${i}]`;
-    const inner = names.find(([, name]) => name === outer)?.[0];
+    const inner = inners.get(outer);
     const places = [...content.keys()].filter((j) => content[j]?.type === 'tool_use');
     return places.flatMap((j, k): Named[] => [
       [`${inner}.tool_calls[${k}]`, `${outer}.content[${j}]`],

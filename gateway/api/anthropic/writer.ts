@@ -45,7 +45,14 @@ export class MessageWriter {
       model,
       content: this.#blocks.map((block) => wholeBlock(block)),
       ...this.#ending(),
-      usage: usageOf(this.#finish?.usage ?? { promptTokens, completionTokens: 0, cachedTokens: 0 }),
+      diagnostics: null,
+      usage: {
+        ...usageOf(this.#finish?.usage ?? { promptTokens, completionTokens: 0, cachedTokens: 0 }),
+        cache_creation: null,
+        inference_geo: null,
+        service_tier: 'standard',
+        speed: null,
+      },
       expertgrid: { seed, ...(hops !== undefined && { degraded_hops: hops }) },
     };
   }
@@ -110,10 +117,14 @@ export class MessageWriter {
     if (this.#blocks.length > 0) yield { type: 'content_block_stop', index: this.#blocks.length - 1 };
   }
 
-  #ending(): { stop_reason: string | null; stop_sequence: string | null } {
+  #ending(): object {
     const finish = this.#finish;
-    if (finish === undefined) return { stop_reason: null, stop_sequence: null };
-    return { stop_reason: stopReason(finish, this.#frame), stop_sequence: finish.stopString ?? null };
+    return {
+      stop_reason: finish === undefined ? null : stopReason(finish, this.#frame),
+      stop_sequence: finish?.stopString ?? null,
+      stop_details: null,
+      container: null,
+    };
   }
 }
 
@@ -130,7 +141,13 @@ function wholeBlock(block: Block): object {
   const text = block.pieces.join('');
   if (block.type === 'text') return { type: 'text', text, citations: null };
   if (block.type === 'thinking') return { type: 'thinking', thinking: text, signature: '' };
-  return { type: 'tool_use', id: block.id, name: block.name, input: parsed(text) };
+  return {
+    type: 'tool_use',
+    id: block.id,
+    name: block.name,
+    input: parsed(text),
+    caller: { type: 'direct' },
+  };
 }
 
 function parsed(text: string): unknown {
@@ -143,11 +160,13 @@ function parsed(text: string): unknown {
 }
 
 /** What was read from the cache is not among `input_tokens`; all of the prompt is the sum. */
-function usageOf({ promptTokens, completionTokens, cachedTokens = 0 }: ChoiceUsage): object {
+function usageOf({ promptTokens, completionTokens, cachedTokens = 0, reasoningTokens }: ChoiceUsage): object {
   return {
     input_tokens: promptTokens - cachedTokens,
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: cachedTokens,
     output_tokens: completionTokens,
+    output_tokens_details: reasoningTokens === undefined ? null : { thinking_tokens: reasoningTokens },
+    server_tool_use: null,
   };
 }

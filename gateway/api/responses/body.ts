@@ -16,7 +16,7 @@ export interface ResponseFrame {
 
 export interface ResponseUsage {
   input_tokens: number;
-  input_tokens_details: { cached_tokens: number };
+  input_tokens_details: { cached_tokens: number; cache_write_tokens: number };
   output_tokens: number;
   output_tokens_details: { reasoning_tokens: number };
   total_tokens: number;
@@ -38,6 +38,7 @@ export function responseBody(
   return {
     id,
     object: 'response',
+    access_programs: null,
     created_at: created,
     status: state.status,
     completed_at: state.status === 'completed' ? Math.floor(Date.now() / 1000) : null,
@@ -96,7 +97,7 @@ function usageOf({
 }: ChoiceUsage): ResponseUsage {
   return {
     input_tokens: promptTokens,
-    input_tokens_details: { cached_tokens: cachedTokens ?? 0 },
+    input_tokens_details: { cached_tokens: cachedTokens ?? 0, cache_write_tokens: 0 },
     output_tokens: completionTokens,
     output_tokens_details: { reasoning_tokens: reasoningTokens ?? 0 },
     total_tokens: promptTokens + completionTokens,

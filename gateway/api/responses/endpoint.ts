@@ -2,6 +2,7 @@
 // about. Knows no engine.
 import { planChat } from '../chat.ts';
 import type { Endpoint } from '../completion-handler.ts';
+import { tellFinishes } from '../finishes.ts';
 import { chatLogprobs } from '../logprobs.ts';
 import { messageEvents } from '../message-parser.ts';
 import { startGenerations, streamAnswer } from '../respond.ts';
@@ -15,7 +16,9 @@ import { type ResponseEvent, ResponseWriter } from './writer.ts';
 export const responsesEndpoint: Endpoint = {
   // Its other idle fields are told in the answer.
   idleFields: ['store'],
-  broken: ({ code = null, message, param = null }) => namedEvent({ type: 'error', code, message, param }),
+  broken: ({ code = null, message, param = null }, { events }) => {
+    return namedEvent({ type: 'error', code, message, param, sequence_number: events });
+  },
   read: (fields) => {
     const request = parseShallowFields(responsesSchema, fields, unsupportedResponsesFields);
     const { chat, names } = chatOfResponse(request);
@@ -34,7 +37,8 @@ export const responsesEndpoint: Endpoint = {
               { id, created, model, seed, request },
               plan.logprobs === undefined ? undefined : (tokens) => chatLogprobs(tokens, context.tokenizer),
             );
-            const events = writer.events(messageEvents(started.events, plan.rules));
+            const message = messageEvents(started.events, plan.rules);
+            const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));
             if (request.stream !== true) {
               await drain(events);
               return c.json(writer.response);

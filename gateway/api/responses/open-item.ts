@@ -62,7 +62,7 @@ export function openMessage({ id, index }: Place): OpenItem {
   const pieces: string[] = [];
   const logprobs: ChatLogprobEntry[] = [];
   const at = { item_id: id, output_index: index, content_index: 0 };
-  const part = () => outputText(pieces.join(''), [...logprobs]);
+  const part = () => outputText(pieces.join(''), logprobs);
   const item = (status: ItemStatus, content = [part()]): MessageItem => {
     return { type: 'message', id, status, role: 'assistant', content };
   };

@@ -1,5 +1,5 @@
 // The items of a response's output, as OpenAI's Responses API has them: how each looks begun and whole. Knows no stream.
-import type { ChatLogprobEntry } from '../logprobs.ts';
+import type { ChatLogprob, ChatLogprobEntry } from '../logprobs.ts';
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
@@ -8,7 +8,7 @@ export interface OutputText {
   text: string;
   annotations: [];
   /** Empty where none were asked for. */
-  logprobs: ChatLogprobEntry[];
+  logprobs: object[];
 }
 
 export interface ReasoningText {
@@ -46,7 +46,12 @@ export interface FunctionCallItem {
 
 export type OutputItem = ReasoningItem | MessageItem | FunctionCallItem;
 
-export function outputText(text: string, logprobs: ChatLogprobEntry[]): OutputText {
+export function outputText(text: string, entries: readonly ChatLogprobEntry[]): OutputText {
+  // Special tokens have no bytes; these types know no null.
+  const whole = ({ bytes, ...rest }: ChatLogprob) => ({ ...rest, bytes: bytes ?? [] });
+  const logprobs = entries.map(({ top_logprobs, ...own }) => {
+    return { ...whole(own), top_logprobs: top_logprobs.map(whole) };
+  });
   return { type: 'output_text', text, annotations: [], logprobs };
 }
 

@@ -10,10 +10,14 @@ import {
   sequence,
   text,
 } from '../expression.ts';
+import { ConstraintFault } from '../fault.ts';
 import { anyObject, colon, comma, plainCharacters } from '../json-text.ts';
 import { step } from './check.ts';
 import type { Schema, SchemaObject } from './keywords.ts';
 import type { Define } from './multiples.ts';
+
+/** Each character of a name is a step of recursion where other names may come as well. */
+const LONGEST_NAME = 256;
 
 export interface ObjectOptions {
   /** Of a schema within, at this place in it. */
@@ -30,6 +34,8 @@ export interface ObjectOptions {
 export function objects(schema: SchemaObject, { value, define, key }: ObjectOptions): Expression {
   const { properties = {}, required = [], additionalProperties } = schema;
   const names = [...new Set([...Object.keys(properties), ...required])];
+  if (names.some((name) => name.length > LONGEST_NAME))
+    throw new ConstraintFault(`a name is longer than ${LONGEST_NAME} characters`, '.properties');
   const others = additionalProperties ?? names.length === 0;
   if (names.length === 0 && others === true) return anyObject;
   const members = names.map((name) => {

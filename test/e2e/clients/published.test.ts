@@ -7,7 +7,7 @@ const head = {
   object: 'chat.completion.chunk',
   created: 1,
   model: 'm',
-  system_fingerprint: null,
+  system_fingerprint: 'fp_1',
 };
 const chunk = (delta: object, more: object = {}) => ({
   ...head,

@@ -55,8 +55,11 @@ const prompts: Case[] = [
     { messages: [user, { role: 'assistant', content: 'The' }] },
     /'messages\[1\]\.role'.*must end with a user message/,
   ],
-  [{ messages: [{ role: 'user', content: 'x'.repeat(500) }] }, /maximum context length is 400 tokens/],
-  [{ messages: [{ role: 'user', content: 'x'.repeat(20_000) }] }, /cannot fit/],
+  [{ messages: [{ role: 'user', content: 'x'.repeat(1_100_000) }] }, /cannot fit/],
+  [
+    turn([{ type: 'tool_result', tool_use_id: 'a', content: 'x' }]),
+    /'messages\[0\]\.content\[0\]\.tool_use_id': no message before it calls a tool with the id 'a'/,
+  ],
   [{ system: 5 }, /Invalid type for 'system'/],
   [{ tools: [{ type: 'bash_20250124', name: 'bash' }] }, /'tools\[0\]\.type'/],
   [{ tools: [tool({ name: 'not a name' })] }, /'tools\[0\]\.name'/],
@@ -79,6 +82,7 @@ const prompts: Case[] = [
 ];
 
 const answers: Case[] = [
+  [{ messages: [{ role: 'user', content: 'x'.repeat(500) }] }, /maximum context length is 400 tokens/],
   [{ max_tokens: undefined }, /Missing required parameter: 'max_tokens'/],
   [{ max_tokens: 0 }, /'max_tokens': integer below minimum/],
   [{ max_tokens: 1.5 }, /Invalid type for 'max_tokens'/],
@@ -107,7 +111,7 @@ const refused = (words: RegExp) => ({
   request_id: expect.any(String),
 });
 
-test.each([...prompts, ...answers])('%j is a 400', async (fields, words) => {
+test.each([...prompts, ...answers])('%.200j is a 400', async (fields, words) => {
   const { status, body } = await send({ ...base, ...fields });
   expect(error.parse(body)).toEqual(refused(words));
   expect(status).toBe(400);

@@ -13,14 +13,24 @@ const block = z.discriminatedUnion('type', [
     id: text.min(1),
     name: text.min(1),
     input: z.record(text, z.unknown()),
+    caller: z.strictObject({ type: z.literal('direct') }),
   }),
 ]);
 
-const usage = z.strictObject({
+const deltaUsage = z.strictObject({
   input_tokens: count,
   cache_creation_input_tokens: count,
   cache_read_input_tokens: count,
   output_tokens: count,
+  output_tokens_details: z.strictObject({ thinking_tokens: count }).nullable(),
+  server_tool_use: z.null(),
+});
+
+const usage = deltaUsage.extend({
+  cache_creation: z.null(),
+  inference_geo: z.null(),
+  service_tier: z.literal('standard'),
+  speed: z.null(),
 });
 
 const ending = {
@@ -28,6 +38,8 @@ const ending = {
     .enum(['end_turn', 'max_tokens', 'stop_sequence', 'tool_use', 'model_context_window_exceeded'])
     .nullable(),
   stop_sequence: text.nullable(),
+  stop_details: z.null(),
+  container: z.null(),
 };
 
 const hops = z.record(text, count).optional();
@@ -39,6 +51,7 @@ export const message = z.strictObject({
   model: text,
   content: z.array(block),
   ...ending,
+  diagnostics: z.null(),
   usage,
   /** Ours. */
   expertgrid: z.strictObject({ seed: z.int(), degraded_hops: hops }),
@@ -77,7 +90,7 @@ export const event = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('message_delta'),
     delta: z.strictObject(ending),
-    usage,
+    usage: deltaUsage,
     /** Ours. */
     expertgrid: z.strictObject({ degraded_hops: hops }).optional(),
   }),

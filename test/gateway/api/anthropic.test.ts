@@ -38,7 +38,9 @@ function added(events: readonly MessageWireEvent[]): MessageBody {
   const inputs: string[] = [];
   for (const each of events) {
     if (each.type === 'content_block_start') made.content[each.index] = structuredClone(each.content_block);
-    if (each.type === 'message_delta') Object.assign(made, each.delta, { usage: each.usage });
+    if (each.type === 'message_delta') {
+      Object.assign(made, each.delta, { usage: { ...made.usage, ...each.usage } });
+    }
     if (each.type !== 'content_block_delta') continue;
     const block = made.content[each.index];
     if (block?.type === 'text' && each.delta.type === 'text_delta') block.text += each.delta.text;
@@ -223,6 +225,14 @@ test('the tokens of a prompt are counted as they are when it is answered', async
   const count = await send(room, { ...asked, max_tokens: undefined }, '/v1/messages/count_tokens');
   expect(counted.parse(await count.json())).toEqual({ input_tokens: usage.input_tokens });
   expect(room.engine.requests).toHaveLength(1);
+});
+
+test('a prompt that is longer than the context is counted, and refused where it is to be answered', async () => {
+  const room = await openRoom({ context: 100 });
+  const asked = { messages: [{ role: 'user', content: 'x'.repeat(5_000) }] };
+  const count = await send(room, { ...asked, max_tokens: undefined }, '/v1/messages/count_tokens');
+  expect(counted.parse(await count.json()).input_tokens).toBeGreaterThan(5_000);
+  expect((await send(room, asked)).status).toBe(400);
 });
 
 test('a stream that waits pings', async () => {

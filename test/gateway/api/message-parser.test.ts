@@ -279,3 +279,52 @@ test('choices are read apart', async () => {
   expect(messages[0].calls[0].id).toMatch(/^call_[0-9a-f]{24}$/);
   expect(messages[0].calls[0].id).not.toBe(messages[1].calls[0].id);
 });
+
+describe('what a model writes without end', () => {
+  const spaces = ' '.repeat(5_000);
+  const cases: [string, string, MessageRules, object][] = [
+    ['white space is content', spaces, rules, { content: spaces, reasoning: undefined }],
+    [
+      'white space and then a thought is content',
+      `${spaces}<think>a`,
+      rules,
+      { content: `${spaces}<think>a` },
+    ],
+    ['a name is content', `<tool_call>\n{"name": "${'a'.repeat(5_000)}`, rules, { calls: [] }],
+    [
+      'white space before a call is content but for its end',
+      `a${spaces}${call('f', '{}')}`,
+      rules,
+      { content: `a${' '.repeat(4_000)}`, calls: [['f', '{}']] },
+    ],
+    [
+      'what stands in the place of arguments is dropped',
+      `<tool_call>{"name": "f", "other": "${'a'.repeat(5_000)}"}</tool_call>b`,
+      rules,
+      { content: 'b', calls: [['f', '{}']] },
+    ],
+  ];
+  test.each(cases)('%s, in whatever pieces it comes', async (_what, text, given, expected) => {
+    const read = await whole([text], given);
+    expect(read).toMatchObject(expected);
+    for (const size of [1, 7, 999]) {
+      expect(await whole(text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [], given)).toEqual(read);
+    }
+  });
+
+  test('is let out as it comes, but for its end', async () => {
+    const events = await read(new Array<string>(500).fill(' '.repeat(16)), rules);
+    const content = events.flatMap((event) => (event.type === 'content' ? [event.text.length] : []));
+    expect(content.reduce((total, length) => total + length)).toBe(8_000);
+    expect(Math.max(...content)).toBeLessThan(1_100);
+  });
+
+  test('tokens without text are told, however many', async () => {
+    const pieces = [...new Array<string>(150_000).fill(''), 'a'];
+    async function* events() {
+      yield* await read(pieces, rules);
+    }
+    const [message] = await collectMessages(events());
+    expect(message.tokens).toHaveLength(pieces.length);
+  });
+});

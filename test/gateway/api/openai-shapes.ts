@@ -6,8 +6,8 @@ import { response } from './responses-shapes.ts';
 
 const count = z.int().min(0);
 const seconds = z.int().min(0);
-/** Null until the engine has told it. */
-const fingerprint = z.string().nullable();
+/** Absent until the engine has told it. */
+const fingerprint = z.string().optional();
 
 const usage = z.strictObject({
   prompt_tokens: count,
@@ -118,6 +118,7 @@ export const chatCompletion = z.strictObject({
     )
     .min(1),
   usage,
+  service_tier: z.literal('default').optional(),
   prompt_token_ids: ids,
   expertgrid,
 });
@@ -141,6 +142,7 @@ export const chatChunk = z.strictObject({
     }),
   ),
   usage: usage.nullable().optional(),
+  service_tier: z.literal('default').optional(),
   prompt_token_ids: ids,
   expertgrid: expertgrid.optional(),
 });

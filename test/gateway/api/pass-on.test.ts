@@ -244,7 +244,11 @@ test('responses and messages are handed on as they came, with what their answers
 });
 
 test.each([
-  ['/v1/responses', { input: true }, /^event: error\ndata: {"type":"error","code":"gateway_lost",/],
+  [
+    '/v1/responses',
+    { input: true },
+    /^event: error\ndata: {"type":"error","code":"gateway_lost",.*"sequence_number":1}$/,
+  ],
   [
     '/v1/messages',
     { messages: true, max_tokens: 3 },
@@ -253,12 +257,14 @@ test.each([
 ])('a stream of %s whose gateway is lost ends with an error event of its own', async (path, fields, last) => {
   const peer = await openPeer((_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write('event: ping\ndata: {"type":"ping"}\n\n', () => response.destroy());
+    const half = ': keep-alive\n\nevent: ping\ndata: {"type":"pi';
+    response.write(`event: ping\ndata: {"type":"ping"}\n\n${half}`, () => response.destroy());
   });
   const room = await openBeside(peer);
   const messages = await messagesOfPeer(room);
   const own = Object.entries(fields).map(([name, value]) => [name, value === true ? messages : value]);
   const body = JSON.stringify({ ...Object.fromEntries(own), model: MODEL, stream: true });
   const text = await (await fetch(room.url + path, { method: 'POST', body })).text();
-  expect(text.split('\n\n')[1]).toMatch(last);
+  const events = text.split('\n\n').filter((each) => !each.startsWith(':'));
+  expect(events).toEqual(['event: ping\ndata: {"type":"ping"}', expect.stringMatching(last), '']);
 });

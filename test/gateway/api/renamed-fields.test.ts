@@ -46,3 +46,25 @@ test('what is no fault of a field goes through as it is', async () => {
   }
   expect(await underOuterNames(names, () => 5)).toBe(5);
 });
+
+test('a path that holds any key is renamed in the message too, and never twice', async () => {
+  const pairs: FieldNames = [
+    ['messages[1]', 'messages[0].content[0]'],
+    ['messages[0]', 'system'],
+    ['response_format.json_schema', 'text.format'],
+  ];
+  const told = async (param: string) => {
+    const error = new ApiError({ status: 400, message: `Invalid '${param}': 'messages[0]' too.`, param });
+    const work = () => {
+      throw error;
+    };
+    return await underOuterNames(pairs, work).catch((thrown: ApiError) => [thrown.param, thrown.message]);
+  };
+  const schema = 'text.format.schema["a\'b"].c';
+  expect(await told('response_format.json_schema.schema["a\'b"].c')).toEqual([
+    schema,
+    `Invalid '${schema}': 'system' too.`,
+  ]);
+  const block = 'messages[0].content[0].name';
+  expect(await told('messages[1].name')).toEqual([block, `Invalid '${block}': 'system' too.`]);
+});

@@ -47,6 +47,12 @@ const cases: Case[] = [
     'input[0].encrypted_content',
     'unsupported_parameter',
   ],
+  [
+    item({ type: 'function_call_output', call_id: 'a', output: 'x' }),
+    'input[0].call_id',
+    'invalid_value',
+    /no message before it calls a tool with the id 'a'/,
+  ],
   [{ input: 'x'.repeat(300), max_output_tokens: 300 }, 'input', 'context_length_exceeded'],
   [{ input: 'x'.repeat(20_000) }, 'input', 'context_length_exceeded'],
   [{ max_output_tokens: 0 }, 'max_output_tokens', 'integer_below_min_value'],

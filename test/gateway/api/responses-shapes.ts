@@ -7,7 +7,7 @@ const text = z.string();
 const status = z.enum(['in_progress', 'completed', 'incomplete']);
 
 const alternative = { token: text, logprob: z.number().max(0) };
-const entry = { ...alternative, bytes: z.array(z.int()).nullable() };
+const entry = { ...alternative, bytes: z.array(z.int()) };
 const logprobs = z.array(z.strictObject({ ...entry, top_logprobs: z.array(z.strictObject(entry)) }));
 const deltaLogprobs = z.array(
   z.strictObject({ ...alternative, top_logprobs: z.array(z.strictObject(alternative)) }),
@@ -58,7 +58,7 @@ const tool = z.strictObject({
 
 const usage = z.strictObject({
   input_tokens: count,
-  input_tokens_details: z.strictObject({ cached_tokens: count }),
+  input_tokens_details: z.strictObject({ cached_tokens: count, cache_write_tokens: count }),
   output_tokens: count,
   output_tokens_details: z.strictObject({ reasoning_tokens: count }),
   total_tokens: count,
@@ -68,6 +68,7 @@ export const response = z
   .strictObject({
     id: text.startsWith('resp_'),
     object: z.literal('response'),
+    access_programs: z.null(),
     created_at: count,
     completed_at: count.nullable(),
     status: z.enum(['in_progress', 'completed', 'incomplete', 'failed']),

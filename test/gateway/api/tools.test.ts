@@ -73,6 +73,31 @@ test('a streamed call begins with id and name, its arguments follow, and the fin
   expect(values.map(({ choices }) => choices[0].finish_reason).filter(Boolean)).toEqual(['tool_calls']);
 });
 
+test('a result of a call that no message before it makes is a 400 that names it', async () => {
+  const { post } = await room(written);
+  const call = (id: string) => {
+    return {
+      role: 'assistant',
+      tool_calls: [{ id, type: 'function', function: { name: 'f', arguments: '{}' } }],
+    };
+  };
+  const result = { role: 'tool', tool_call_id: 'b', content: 'x' };
+  const ask = (...said: object[]) => {
+    return post('/v1/chat/completions', { ...base, messages: [...messages, ...said] });
+  };
+  for (const said of [[result], [call('a'), result], [result, call('b')]]) {
+    const { status, body } = await ask(...said);
+    const param = `messages[${1 + said.indexOf(result)}].tool_call_id`;
+    expect([status, body.error.code, body.error.param]).toEqual([400, 'invalid_value', param]);
+  }
+  for (const said of [
+    [call('b'), result],
+    [call('b'), ...messages, result],
+  ]) {
+    expect((await ask(...said)).status).toBe(200);
+  }
+});
+
 test('the official client puts a streamed call together', async () => {
   const { client } = await room(`${written}\n${written}`);
   const stream = client.chat.completions.stream({

@@ -1,0 +1,11 @@
+// Tells how each choice of a stream of events ended, as the events go by. Knows no wire format.
+
+export async function* tellFinishes<Event extends { type: string; reason?: string }>(
+  events: AsyncIterable<Event>,
+  finished: (reason: string) => void,
+): AsyncGenerator<Event, void, undefined> {
+  for await (const event of events) {
+    if (event.type === 'finish' && event.reason !== undefined) finished(event.reason);
+    yield event;
+  }
+}

@@ -1,0 +1,215 @@
+// Honest requests of every endpoint that takes a body, with every kind of field: what the fuzz of the API breaks. Knows no server.
+import { MODEL } from './harness.ts';
+
+export interface HonestRequest {
+  path: string;
+  body: Record<string, unknown>;
+}
+
+const city = {
+  type: 'object',
+  properties: {
+    city: { type: 'string', enum: ['Bonn', 'Kiel'] },
+    days: { type: 'array', items: { type: 'integer', minimum: 0, maximum: 9 }, maxItems: 3 },
+  },
+  required: ['city'],
+  additionalProperties: false,
+};
+const conversation = [
+  { role: 'system', content: 'Be brief.', name: 'house' },
+  { role: 'user', content: [{ type: 'text', text: 'hello <|end|>' }] },
+  {
+    role: 'assistant',
+    content: null,
+    reasoning_content: 'hm',
+    tool_calls: [{ id: 'c1', type: 'function', function: { name: 'weather', arguments: '{"city":"Bonn"}' } }],
+  },
+  { role: 'tool', tool_call_id: 'c1', content: 'rain' },
+  { role: 'user', content: 'and?' },
+];
+const hello = [{ role: 'user', content: 'hello' }];
+const sampling = {
+  temperature: 1.5,
+  top_p: 0.9,
+  top_k: 40,
+  min_p: 0.1,
+  seed: 7,
+  presence_penalty: 0.5,
+  frequency_penalty: -0.5,
+  repetition_penalty: 1.1,
+  logit_bias: { 65: -5 },
+};
+const idle = {
+  user: 'u',
+  metadata: { a: 'b' },
+  store: true,
+  service_tier: 'auto',
+  safety_identifier: 's',
+  prompt_cache_key: 'k',
+  verbosity: 'low',
+};
+const ours = { degrade: 'none', experts_per_token: [1, 2] };
+
+const completions = [
+  { prompt: 'hello world', max_tokens: 5 },
+  { prompt: ['hello', 'world'], max_tokens: 3, n: 2, best_of: 3, echo: true, logprobs: 2, suffix: null },
+  { prompt: [104, 105], max_tokens: 4, stream: true, stream_options: { include_usage: true } },
+  { prompt: [[104], [105, 106]], echo: true, max_tokens: 0, logprobs: 1, return_token_ids: true },
+  {
+    ...{ prompt: 'hello', ...sampling, ...idle, stop: ['wor', 'xyz'], stop_token_ids: [260], min_tokens: 1 },
+    ...{ include_stop_str_in_output: true, ignore_eos: true, priority: 3, cache_salt: 'salt', max_tokens: 4 },
+    expertgrid: { ...ours, digests: true, routes: true },
+  },
+  { prompt: 'hello', guided_regex: '[a-c]{2,4}x?', max_tokens: 3, stream: true },
+  { prompt: 'hello', guided_choice: ['yes', 'no'], max_tokens: 3 },
+  { prompt: 'hello', guided_grammar: 'root ::= "a" | "b" root', max_tokens: 3 },
+  { prompt: 'hello', guided_json: city, max_tokens: 3 },
+  { prompt: 'hello', structured_outputs: { regex: 'a+' }, max_tokens: 3 },
+];
+
+const chatTools = [
+  {
+    type: 'function',
+    function: { name: 'weather', description: 'Of a city.', parameters: city, strict: true },
+  },
+  { type: 'function', function: { name: 'time' } },
+];
+const format = { type: 'json_schema', json_schema: { name: 'out', schema: city, strict: true } };
+const chats = [
+  { messages: hello },
+  { messages: conversation, tools: chatTools, parallel_tool_calls: false, max_completion_tokens: 40 },
+  {
+    messages: conversation,
+    tools: chatTools,
+    stream: true,
+    stream_options: { include_usage: true, continuous_usage_stats: true },
+  },
+  { messages: hello, tools: chatTools, tool_choice: { type: 'function', function: { name: 'time' } } },
+  {
+    ...{ messages: hello, tools: chatTools },
+    tool_choice: {
+      type: 'allowed_tools',
+      allowed_tools: { mode: 'auto', tools: [{ type: 'function', function: { name: 'time' } }] },
+    },
+  },
+  { messages: hello, response_format: format, stream: true, n: 2 },
+  { messages: hello, response_format: { type: 'json_object' }, logprobs: true, top_logprobs: 3 },
+  {
+    messages: hello,
+    reasoning_effort: 'low',
+    max_thinking_tokens: 9,
+    chat_template_kwargs: { mood: 'glad' },
+  },
+  { messages: [...hello, { role: 'assistant', content: 'I am' }], continue_final_message: true },
+  { messages: hello, ...sampling, ...idle, stop: 'x', max_tokens: 9, return_token_ids: true, documents: [] },
+];
+
+const responseTools = [
+  { type: 'function', name: 'weather', description: 'w', parameters: city, strict: true },
+];
+const items = [
+  { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'hello' }] },
+  { type: 'reasoning', id: 'rs_1', summary: [], content: [{ type: 'reasoning_text', text: 'hm' }] },
+  { role: 'assistant', content: [{ type: 'output_text', text: 'hi', annotations: [], logprobs: [] }] },
+  {
+    type: 'function_call',
+    call_id: 'c1',
+    name: 'weather',
+    arguments: '{"city":"Bonn"}',
+    status: 'completed',
+  },
+  { type: 'function_call_output', call_id: 'c1', output: 'rain' },
+];
+const responses = [
+  { input: 'hello', instructions: 'Be brief.', max_output_tokens: 9 },
+  { input: items, tools: responseTools, tool_choice: 'auto', parallel_tool_calls: true, stream: true },
+  { input: items, tools: responseTools, tool_choice: { type: 'function', name: 'weather' } },
+  {
+    ...{ input: 'hello', tools: responseTools, stream: true },
+    tool_choice: {
+      type: 'allowed_tools',
+      mode: 'required',
+      tools: [{ type: 'function', name: 'weather' }],
+    },
+  },
+  {
+    ...{
+      input: 'hello',
+      text: { format: { type: 'json_schema', name: 'o', schema: city }, verbosity: 'low' },
+    },
+    ...{ include: ['message.output_text.logprobs'], top_logprobs: 2, stream: true },
+  },
+  {
+    input: 'hello',
+    reasoning: { effort: 'low', summary: 'auto' },
+    metadata: { a: 'b' },
+    user: 'u',
+    store: false,
+  },
+  { input: 'hello', ...sampling, stop: ['x'], min_tokens: 1, expertgrid: ours, truncation: 'disabled' },
+];
+
+const messageTools = [
+  { name: 'weather', description: 'w', input_schema: city, cache_control: { type: 'ephemeral' } },
+];
+const turns = [
+  { role: 'user', content: [{ type: 'text', text: 'hello', cache_control: { type: 'ephemeral' } }] },
+  {
+    role: 'assistant',
+    content: [
+      { type: 'thinking', thinking: 'hm', signature: '' },
+      { type: 'text', text: 'Let me see.' },
+      { type: 'tool_use', id: 't1', name: 'weather', input: { city: 'Bonn' } },
+    ],
+  },
+  {
+    role: 'user',
+    content: [
+      { type: 'tool_result', tool_use_id: 't1', content: [{ type: 'text', text: 'rain' }], is_error: false },
+      { type: 'text', text: 'and?' },
+    ],
+  },
+];
+const messages = [
+  { messages: hello, max_tokens: 9, system: 'Be brief.' },
+  { messages: turns, max_tokens: 40, tools: messageTools, tool_choice: { type: 'auto' }, stream: true },
+  {
+    ...{ messages: turns, max_tokens: 40, tools: messageTools, system: [{ type: 'text', text: 's' }] },
+    tool_choice: { type: 'tool', name: 'weather', disable_parallel_tool_use: true },
+  },
+  { messages: hello, max_tokens: 40, thinking: { type: 'enabled', budget_tokens: 9 }, stream: true },
+  { messages: hello, max_tokens: 9, thinking: { type: 'disabled' }, metadata: { user_id: 'u' }, top_k: 4 },
+  {
+    ...{ messages: hello, max_tokens: 9, stop_sequences: ['x'], temperature: 0.5, top_p: 0.5, stream: true },
+    output_config: { format: { type: 'json_schema', schema: city } },
+  },
+];
+const counts = [
+  { messages: hello },
+  {
+    messages: turns,
+    tools: messageTools,
+    tool_choice: { type: 'any' },
+    system: 's',
+    thinking: { type: 'adaptive' },
+  },
+];
+
+const tokenize = [
+  { prompt: 'hello', add_special_tokens: false, return_token_strs: true },
+  { messages: conversation },
+];
+const detokenize = [{ tokens: [104, 105, 261] }];
+
+const named = (path: string, bodies: readonly object[]): HonestRequest[] =>
+  bodies.map((body) => ({ path, body: { model: MODEL, ...body } }));
+
+export const honestRequests: readonly HonestRequest[] = [
+  ...named('/v1/completions', completions),
+  ...named('/v1/chat/completions', chats),
+  ...named('/v1/responses', responses),
+  ...named('/v1/messages', messages),
+  ...named('/v1/messages/count_tokens', counts),
+  ...named('/tokenize', tokenize),
+  ...named('/detokenize', detokenize),
+];

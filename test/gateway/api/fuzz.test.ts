@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest';
+import { fuzzRoom } from './fuzz-room.ts';
+
+const requests = 700;
+
+test(`${requests} broken requests are answered in their endpoints' shapes, and honest ones as before`, async () => {
+  const { faults, answers } = await fuzzRoom({ requests, seed: 1 });
+  expect(faults).toEqual([]);
+  expect(answers.get(200)).toBeGreaterThan(requests / 10); // some breaks are none …
+  expect(answers.get(400)).toBeGreaterThan(requests / 4); // … others are told
+}, 120_000);
