@@ -19,6 +19,11 @@ export function chatMessages({ system, messages: turns }: Pick<CountRequest, 'sy
   const messages: ChatMessage[] = [];
   const names: Named[] = [];
   const add = (message: ChatMessage, outer: string, content = `${outer}.content`) => {
+    const joined = joinedTurn(messages.at(-1), message);
+    if (joined !== undefined) {
+      messages[messages.length - 1] = joined;
+      return;
+    }
     const at = `messages[${messages.length}]`;
     names.push([at, outer], [`${at}.content`, content], [`${at}.tool_call_id`, `${outer}.tool_use_id`]);
     messages.push(message);
@@ -39,6 +44,16 @@ export function chatMessages({ system, messages: turns }: Pick<CountRequest, 'sy
     }
   }
   return { messages, names: [...names, ...callNames(turns, names)] };
+}
+
+/** Texts of one role that follow one another are one turn: templates may insist that turns alternate. */
+function joinedTurn(last: ChatMessage | undefined, next: ChatMessage): ChatMessage | undefined {
+  if (last === undefined || last.role !== next.role || !isText(last) || !isText(next)) return undefined;
+  return { ...next, content: `${last.content}\n${next.content}` };
+}
+
+function isText({ role: _, content, ...more }: ChatMessage): boolean {
+  return typeof content === 'string' && Object.keys(more).length === 0;
 }
 
 /** Some of Anthropic's models go on with a turn of the assistant that is begun for them. */

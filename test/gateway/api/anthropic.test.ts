@@ -207,6 +207,23 @@ test('a model that thinks does so only when asked; one that cannot is asked for 
   }
 });
 
+test('turns of one role that follow one another are one', async () => {
+  const room = await openRoom({ once: true });
+  const length = async (...turns: string[]) => {
+    const messages = turns.map((turn) => ({
+      role: turn.slice(0, turn.indexOf(' ')),
+      content: turn.slice(-1),
+    }));
+    const answer = await send(room, { max_tokens: undefined, messages }, '/v1/messages/count_tokens');
+    return counted.parse(await answer.json()).input_tokens;
+  };
+  const joined = await length('user a');
+  expect(await length('user a', 'user b')).toBe(joined + 2); // a line's end and a letter
+  expect(await length('user a', 'assistant b', 'assistant c', 'user d')).toBe(
+    (await length('user a', 'assistant b', 'user d')) + 2,
+  );
+});
+
 test.each([
   ['a stop string', { stop_sequences: [' world', 'x'] }, 'stop_sequence', ' world'],
   ['the limit', { max_tokens: 3 }, 'max_tokens', null],
