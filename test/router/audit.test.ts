@@ -166,7 +166,7 @@ describe('an audited call is answered whatever the second copy does', () => {
       [change, undefined],
     ]) {
       const fleet = await audited(changes);
-      await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2), deadlineMs: 5_000 }));
+      await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2), deadlineMs: 1_000 }));
       expect(states(fleet)).toEqual(['available', 'available']);
       expect(fleet.calls.mismatches).toBe(0);
       expect(fleet.status().every(({ inFlight }) => inFlight === 0)).toBe(true);
@@ -189,7 +189,7 @@ describe('an audited call is answered whatever the second copy does', () => {
     const fleet = await fleetOf(members, { policy: { auditShare: 1 } });
     const ranked = () => [{ expert: 5, weight: 0.5 }];
     for (const level of [2, 3, 4]) {
-      const asked = { ...rowFor(2), ladder: Uint8Array.of(level), ranked };
+      const asked = { ...rowFor(2), ladder: Uint8Array.of(level), ranked, deadlineMs: 1_000 };
       const given = await dispatch({ fleet, ...asked });
       await expectRight(asked, given);
       expect(given.degraded).toEqual([]);
