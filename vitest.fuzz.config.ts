@@ -1,0 +1,12 @@
+// The long forms of the fuzz tests: `npm run test:fuzz`, a million frames and 20,000 requests.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.fuzz.test.ts'],
+    testTimeout: 600_000,
+    hookTimeout: 120_000,
+    maxWorkers: 1,
+    fileParallelism: false,
+  },
+});
