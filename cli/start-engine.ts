@@ -51,9 +51,7 @@ export function startEngine({
     worker.on('exit', () => resolve(new Error(reason ?? 'the engine thread has ended')));
   });
   const tell = (message: ParentMessage) => worker.postMessage(message);
-  const told = vocabulary.then(({ bytes, ends }) =>
-    tell({ type: 'vocabulary', vocabulary: { bytes, ends } }),
-  );
+  const told = vocabulary.then((vocabulary) => tell({ type: 'vocabulary', vocabulary }));
   const engine = Promise.all([connectEngine(port1, ended), told]).then(([client]) => client);
   return {
     engine,

@@ -7,13 +7,11 @@ import { ApiError, ClientGone } from './errors.ts';
 /** Path in the translated request, path in the caller's. The longest that fits is taken. */
 export type FieldNames = readonly (readonly [inner: string, outer: string])[];
 
-/** The caller's name of a path; one that no pair fits is the caller's own. */
-export function outerName(param: string, names: FieldNames): string {
-  return namer(names)(param);
-}
-
-/** Made once for all paths of an error: a request of ten thousand messages has as many names. */
-function namer(names: FieldNames): (path: string) => string {
+/**
+ * The caller's name of a path; one that no pair fits is the caller's own. Made once for all paths of an error: a request of
+ * ten thousand messages has as many names.
+ */
+export function namer(names: FieldNames): (path: string) => string {
   const outer = new Map(names.toReversed());
   const longest = names.reduce((most, [inner]) => Math.max(most, inner.length), 0);
   return (path) => {

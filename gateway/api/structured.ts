@@ -1,7 +1,8 @@
 // From request fields to what the answer is held to, refused with a 400 where it cannot be. Knows no tokens.
+import { GrammarCache } from '../constraints/cache.ts';
 import { ConstraintFault } from '../constraints/fault.ts';
 import { grammarOf } from '../constraints/grammar-of.ts';
-import type { ConstraintSpec, GrammarSpec } from '../constraints/specification.ts';
+import type { GrammarSpec } from '../constraints/specification.ts';
 import { refuseDeep } from './depth.ts';
 import { badRequest } from './errors.ts';
 import type { ResponseFormat, StructuredFields } from './structured-schema.ts';
@@ -37,25 +38,16 @@ export function answerConstraint(
   return content === undefined || calls.mode === 'required' ? calls : { ...calls, content };
 }
 
-/** Of a `response_format` alone; `param` names it. */
-export function constraintOfFormat(
-  format: ResponseFormat,
-  param = 'response_format',
-): GrammarSpec | undefined {
-  const asked = formatAsked(format, param);
-  if (asked !== undefined) requireHonoured(asked.spec, asked.param);
-  return asked?.spec;
-}
+/** What was found to be honourable: callers send the same again and again, and a large schema takes milliseconds to read. */
+const honourable = new GrammarCache<{ size: number }>({ bytes: 8 * 2 ** 20 });
 
 /** Throws a 400 where `spec` cannot be honoured. `param`: the field it came from. */
-export function requireHonoured(spec: ConstraintSpec, param: string): void {
-  if (spec.type === 'ids') return;
-  if (spec.type === 'thinking') {
-    if (spec.then !== undefined) requireHonoured(spec.then, param);
-    return;
-  }
+export function requireHonoured(spec: GrammarSpec, param: string): void {
   try {
-    grammarOf(spec);
+    honourable.get(JSON.stringify(spec), () => {
+      grammarOf(spec);
+      return { size: 0 };
+    });
   } catch (cause) {
     if (!(cause instanceof ConstraintFault)) throw cause;
     const at = param + cause.path;
@@ -70,25 +62,22 @@ function askedBy(request: StructuredFields): Asked[] {
   const { guided_json, guided_regex, guided_choice, guided_grammar } = request;
   const ours = { json: guided_json, regex: guided_regex, choice: guided_choice, grammar: guided_grammar };
   return [
-    ...(response_format ? [formatAsked(response_format, 'response_format')] : []),
+    ...(response_format ? [formatAsked(response_format)] : []),
     ...guided(ours, (kind) => `guided_${kind}`),
     ...guided(structured_outputs ?? {}, (kind) => `structured_outputs.${kind}`),
   ].filter((asked) => asked !== undefined);
 }
 
-function formatAsked({ type, json_schema }: ResponseFormat, param: string): Asked | undefined {
+function formatAsked({ type, json_schema }: ResponseFormat): Asked | undefined {
   if (type === 'text') return undefined;
-  if (type === 'json_object') return { spec: { type }, param };
-  if (json_schema)
-    return {
-      spec: schemaSpec(json_schema.schema, `${param}.json_schema.schema`),
-      param: `${param}.json_schema.schema`,
-    };
-  const missing = `${param}.json_schema`;
-  throw badRequest(`Missing required parameter: '${missing}'.`, {
-    param: missing,
-    code: 'missing_required_parameter',
-  });
+  if (type === 'json_object') return { spec: { type }, param: 'response_format' };
+  const given = 'response_format.json_schema';
+  if (!json_schema) {
+    const code = 'missing_required_parameter';
+    throw badRequest(`Missing required parameter: '${given}'.`, { param: given, code });
+  }
+  const param = `${given}.schema`;
+  return { spec: schemaSpec(json_schema.schema, param), param };
 }
 
 type Guided = NonNullable<StructuredFields['structured_outputs']>;

@@ -57,10 +57,9 @@ export function sizeOf(mask: Mask): number {
 /** Sets all logits but those of the mask's ids to -Infinity. `logits [vocab]` */
 export function applyMask(mask: Mask, logits: Float32Array): void {
   if ('ids' in mask) {
-    const kept = mask.ids.map((id) => id);
-    const values = Float32Array.from(kept, (id) => logits[id] ?? Number.NEGATIVE_INFINITY);
+    const kept = Float32Array.from(mask.ids, (id) => logits[id] ?? Number.NEGATIVE_INFINITY);
     logits.fill(Number.NEGATIVE_INFINITY);
-    for (const [i, id] of kept.entries()) logits[id] = values[i] ?? Number.NEGATIVE_INFINITY;
+    for (const [i, id] of mask.ids.entries()) logits[id] = kept[i] ?? Number.NEGATIVE_INFINITY;
     return;
   }
   for (const [i, word] of mask.bits.entries()) {

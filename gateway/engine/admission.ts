@@ -75,10 +75,7 @@ export class Admission {
   }
 
   #next(): Sequence | undefined {
-    return nextIn(
-      this.waiting.filter((sequence) => !this.#isAwaitingPrompt(sequence)),
-      this.running,
-    );
+    return nextIn(this.waiting, this.running, (sequence) => !this.#isAwaitingPrompt(sequence));
   }
 
   /** Whether another computes its prompt just now, or is about to. */

@@ -1,10 +1,12 @@
 // What crosses between the API thread and the engine thread: token ids and settings down, parts of a stream up.
 // Plain structured-cloneable data; knows no text and no HTTP.
+import type { MissingUnits } from '../../router/copy-table.ts';
 import type { ShardStatus } from '../../router/fleet.ts';
 import type { HeatReport } from '../../router/heat.ts';
 import type { Rung } from '../../router/ladder.ts';
 import type { ConstraintSpec } from '../constraints/specification.ts';
 
+export type { MissingUnits } from '../../router/copy-table.ts';
 export type { HeatReport } from '../../router/heat.ts';
 export { type Rung, rungs } from '../../router/ladder.ts';
 
@@ -144,12 +146,6 @@ export type GenerationPart =
       began?: Began;
     }
   | { type: 'error'; error: GenerationError };
-
-export interface MissingUnits {
-  layer: number;
-  /** Experts of the layer that no connected shard holds, as ranges "0-23,40". */
-  experts: string;
-}
 
 export interface EngineStatus {
   ready: boolean;

@@ -12,13 +12,16 @@ export interface Tenant {
   weight: number;
 }
 
-/** `waiting` in the order of the queue. Priorities below 0 go before all owners. */
+/** `waiting` in the order of the queue; those that may not enter yet are passed over. Priorities below 0 go before all owners. */
 export function nextIn<T extends Tenant & { priority: number }>(
   waiting: readonly T[],
   running: readonly Tenant[],
+  mayEnter: (each: T) => boolean = () => true,
 ): T | undefined {
   const held = counted(running);
-  const heads = [...Map.groupBy(waiting, ({ owner }) => owner).values()].flatMap((own) => own.slice(0, 1));
+  const first = new Map<string, T>();
+  for (const each of waiting) if (!first.has(each.owner) && mayEnter(each)) first.set(each.owner, each);
+  const heads = [...first.values()];
   const urgent = heads.filter(({ priority }) => priority < 0);
   return least(urgent.length > 0 ? urgent : heads, ({ owner, weight }) => (held.get(owner) ?? 0) / weight);
 }

@@ -1,4 +1,5 @@
 // A real engine over the counting device and in-process shards that add one: the token after id is id + 1.
+import { onTestFinished } from 'vitest';
 import { createShardService } from '../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../gateway/engine/engine.ts';
 import type { GenerationPart, GenerationRequest } from '../../gateway/engine/messages.ts';
@@ -94,6 +95,22 @@ export async function startCountingEngine({
       await engine.close(0);
       fleet.close();
     },
+  };
+}
+
+export interface OpenCountingEngine extends CountingEngine {
+  /** What the request leaves out is as in countingRequest. */
+  generate(request: Partial<GenerationRequest>, signal?: AbortSignal): AsyncGenerator<GenerationPart>;
+}
+
+/** Closed when the test is over. */
+export async function openCountingEngine(options: CountingEngineOptions = {}): Promise<OpenCountingEngine> {
+  const started = await startCountingEngine(options);
+  onTestFinished(started.close);
+  return {
+    ...started,
+    generate: (request, signal = new AbortController().signal) =>
+      started.engine.generate(countingRequest(request), signal),
   };
 }
 

@@ -128,7 +128,7 @@ const common: Case[] = [
   [{ guided_choice: [] }, 'guided_choice', 'empty_array'],
   [{ guided_choice: ['a', 5] }, 'guided_choice[1]', 'invalid_type'],
   [{ guided_grammar: 'root ::= a' }, 'guided_grammar', 'invalid_value', /"a" is not defined/],
-  [{ guided_grammar: 'x ::= "a"' }, 'guided_grammar', 'invalid_value', /root/],
+  [{ guided_grammar: 'x ::= "a"' }, 'guided_grammar', 'invalid_value', /no rule .root/],
   [{ structured_outputs: { yaml: '' } }, 'structured_outputs.yaml', 'unknown_parameter'],
   [{ structured_outputs: { regex: '[' } }, 'structured_outputs.regex', 'invalid_value'],
   [{ guided_regex: 'a', guided_choice: ['a'] }, 'guided_choice', 'invalid_parameter_combination'],

@@ -1,7 +1,7 @@
 // Errors on a translated request, under the names of the one that was sent.
 import { expect, test } from 'vitest';
 import { ApiError, ClientGone } from '../../../gateway/api/errors.ts';
-import { type FieldNames, outerName, underOuterNames } from '../../../gateway/api/renamed-fields.ts';
+import { type FieldNames, namer, underOuterNames } from '../../../gateway/api/renamed-fields.ts';
 
 const names: FieldNames = [
   ['messages', 'input'],
@@ -20,7 +20,7 @@ test.each([
   ['max_tokens', 'max_output_tokens'],
   ['temperature', 'temperature'],
 ])('%s is the caller’s %s', (inner, outer) => {
-  expect(outerName(inner, names)).toBe(outer);
+  expect(namer(names)(inner)).toBe(outer);
 });
 
 test('an error keeps all but its names: those in quotes, and its param', async () => {

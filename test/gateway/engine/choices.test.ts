@@ -1,32 +1,13 @@
 // Several choices of one prompt, their order in the queue, and what a request may change of the model's own k.
-import { afterEach, expect, it } from 'vitest';
-import type { GenerationRequest } from '../../../gateway/engine/messages.ts';
-import {
-  type CountingEngineOptions,
-  collect,
-  countingRequest,
-  startCountingEngine,
-} from '../../support/counting-engine.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { collect, countingRequest, openCountingEngine } from '../../support/counting-engine.ts';
 import { tinyBundle } from '../../support/tiny-bundle.ts';
 import { startTinyEngine } from '../../support/tiny-engine.ts';
-
-const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close();
-});
-
-async function start(options: CountingEngineOptions = {}) {
-  const started = await startCountingEngine(options);
-  closers.push(started.close);
-  const generate = (request: Partial<GenerationRequest>) =>
-    started.engine.generate(countingRequest(request), new AbortController().signal);
-  return { ...started, generate };
-}
 
 const prompt = Int32Array.from({ length: 40 }, (_, i) => (7 * i) % 50);
 
 it('the choices of one prompt compute it once', async () => {
-  const { generate, engine } = await start({ blockSize: 4 });
+  const { generate, engine } = await openCountingEngine({ blockSize: 4 });
   const choices = Array.from({ length: 5 }, (_, choice) => {
     const id = choice === 0 ? 'first' : `other-${choice}`;
     return collect(generate({ id, prompt, ...(choice > 0 && { sharesPromptOf: 'first' }) }));
@@ -39,7 +20,7 @@ it('the choices of one prompt compute it once', async () => {
 });
 
 it('a choice whose first one was given up computes the prompt itself', async () => {
-  const { generate, engine } = await start({ blockSize: 4, maxSequences: 1 });
+  const { generate, engine } = await openCountingEngine({ blockSize: 4, maxSequences: 1 });
   const busy = collect(generate({ maxTokens: 30 }));
   const leave = new AbortController();
   const first = collect(engine.generate(countingRequest({ id: 'first', prompt }), leave.signal)).catch(
@@ -52,7 +33,7 @@ it('a choice whose first one was given up computes the prompt itself', async () 
 });
 
 it('a lower priority number leaves the queue first, equal ones in order of arrival', async () => {
-  const { generate } = await start({ maxSequences: 1 });
+  const { generate } = await openCountingEngine({ maxSequences: 1 });
   const ended: string[] = [];
   const ask = async (name: string, priority?: number) => {
     await collect(generate({ maxTokens: 2, ...(priority !== undefined && { priority }) }));
@@ -63,7 +44,7 @@ it('a lower priority number leaves the queue first, equal ones in order of arriv
 });
 
 it('no stop id comes before min_tokens', async () => {
-  const { generate } = await start();
+  const { generate } = await openCountingEngine();
   const early = await collect(generate({ maxTokens: 9, stopIds: [6] }));
   expect(early.last).toMatchObject({ reason: 'stop', completionTokens: 3 });
   const late = await collect(generate({ maxTokens: 9, stopIds: [6], minTokens: 5 }));
@@ -74,7 +55,7 @@ it('no stop id comes before min_tokens', async () => {
 it('k of a request holds for its rows and no others, and parts their cached prefixes', async () => {
   const bundle = await tinyBundle({ experts: 12 });
   const { engine, close } = await startTinyEngine({ bundle, threads: 1 });
-  closers.push(close);
+  onTestFinished(close);
   const long = Int32Array.from({ length: 70 }, (_, i) => (11 * i) % 250);
   const ask = async (expertsPerToken?: readonly number[]) => {
     const told: unknown[] = [];
@@ -97,7 +78,7 @@ it('k of a request holds for its rows and no others, and parts their cached pref
 });
 
 it.each([[[1]], [[1, 7]], [[0, 1]]])('experts per token %j are refused', async (expertsPerToken) => {
-  const { generate } = await start();
+  const { generate } = await openCountingEngine();
   const { last } = await collect(generate({ expertsPerToken }));
   expect(last).toMatchObject({ type: 'error', error: { code: 'invalid_request' } });
 });

@@ -1,37 +1,17 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import type { GenerationPart, GenerationRequest } from '../../../gateway/engine/messages.ts';
+import { describe, expect, it } from 'vitest';
+import type { GenerationRequest } from '../../../gateway/engine/messages.ts';
 import {
-  type CountingEngine,
   type CountingEngineOptions,
   collect,
   countingRequest,
-  startCountingEngine,
+  openCountingEngine,
   until,
   vocab,
 } from '../../support/counting-engine.ts';
 
-const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close();
-});
-
-interface Bench extends CountingEngine {
-  generate(request: Partial<GenerationRequest>, signal?: AbortSignal): AsyncGenerator<GenerationPart>;
-}
-
-async function start(options: CountingEngineOptions = {}): Promise<Bench> {
-  const started = await startCountingEngine(options);
-  closers.push(started.close);
-  return {
-    ...started,
-    generate: (request, signal = new AbortController().signal) =>
-      started.engine.generate(countingRequest(request), signal),
-  };
-}
-
 describe('the engine', () => {
   it('generates up to max_tokens and says how many tokens went in and out', async () => {
-    const { generate } = await start();
+    const { generate } = await openCountingEngine();
     const { ids, last } = await collect(generate({ maxTokens: 5 }));
     expect(ids).toEqual([4, 5, 6, 7, 8]);
     expect(last).toEqual({
@@ -44,7 +24,7 @@ describe('the engine', () => {
   });
 
   it('ends at a stop id, counts it, and does not send it', async () => {
-    const { generate } = await start();
+    const { generate } = await openCountingEngine();
     const { ids, last } = await collect(generate({ maxTokens: 9, stopIds: [6, 20] }));
     expect(ids).toEqual([4, 5]);
     expect(last).toMatchObject({ type: 'finish', reason: 'stop', stopId: 6, completionTokens: 3 });
@@ -52,7 +32,7 @@ describe('the engine', () => {
 
   it('fails only the sequence whose sampling throws', async () => {
     const faults: unknown[] = [];
-    const { engine, generate } = await start({ onFault: (cause) => faults.push(cause) });
+    const { engine, generate } = await openCountingEngine({ onFault: (cause) => faults.push(cause) });
     const logitBias = Array.from({ length: vocab }, (_, id) => [id, Number.NEGATIVE_INFINITY] as const);
     const sampling = { ...countingRequest({}).sampling, logitBias };
     const well = collect(generate({ maxTokens: 30 }));
@@ -67,7 +47,7 @@ describe('the engine', () => {
   });
 
   it('lets sequences enter and leave at any step, each with the answer it has alone', async () => {
-    const { generate, dense } = await start({ prefillRows: 6, minPrefillRows: 2 });
+    const { generate, dense } = await openCountingEngine({ prefillRows: 6, minPrefillRows: 2 });
     const answers = await Promise.all(
       Array.from({ length: 12 }, async (_, n) => {
         for (let wait = 0; wait < n; wait++) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -84,7 +64,7 @@ describe('the engine', () => {
   });
 
   it('runs at most max_sequences at once', async () => {
-    const byNumber = await start({ maxSequences: 2 });
+    const byNumber = await openCountingEngine({ maxSequences: 2 });
     await Promise.all(Array.from({ length: 6 }, () => collect(byNumber.generate({}))));
     expect(Math.max(...byNumber.dense.steps.map((spans) => spans.length))).toBe(2);
   });
@@ -93,7 +73,11 @@ describe('the engine', () => {
     const mixing = (ids: readonly number[]) => ids.reduce((sum, id, i) => (sum * 3 + id + i) % 9973, 7);
     const prompts = Array.from({ length: 8 }, (_, n) => Int32Array.from({ length: 3 + n }, (_, i) => n + i));
     const answers = async (options: CountingEngineOptions) => {
-      const { generate, engine, dense } = await start({ next: mixing, prefillRows: 5, ...options });
+      const { generate, engine, dense } = await openCountingEngine({
+        next: mixing,
+        prefillRows: 5,
+        ...options,
+      });
       const ids = await Promise.all(
         prompts.map(async (prompt) => (await collect(generate({ prompt, maxTokens: 20 }))).ids),
       );
@@ -116,7 +100,7 @@ describe('the engine', () => {
       settings: Partial<GenerationRequest['sampling']>,
       stopIds: number[],
     ) => {
-      const { generate, dense, engine } = await start({ next: looping, speculate });
+      const { generate, dense, engine } = await openCountingEngine({ next: looping, speculate });
       const request = countingRequest();
       const sampling = { ...request.sampling, ...settings };
       const { ids, last } = await collect(generate({ maxTokens: 60, sampling, stopIds }));
@@ -144,7 +128,7 @@ describe('the engine', () => {
   });
 
   it('computes a known prefix once, and says how much of a prompt was known', async () => {
-    const { generate, dense } = await start();
+    const { generate, dense } = await openCountingEngine();
     const prompt = Int32Array.from({ length: 11 }, (_, i) => i);
     const ask = async (request: Partial<GenerationRequest>) => {
       const before = dense.steps.length;
@@ -167,7 +151,7 @@ describe('the engine', () => {
   });
 
   it('refuses what can never run, naming why, before any work', async () => {
-    const { generate, dense } = await start({ context: 10, kvMemory: 8 });
+    const { generate, dense } = await openCountingEngine({ context: 10, kvMemory: 8 });
     const error = async (request: Partial<GenerationRequest>) => (await collect(generate(request))).last;
     expect(await error({ prompt: new Int32Array(0) })).toMatchObject({ error: { code: 'invalid_request' } });
     expect(await error({ prompt: Int32Array.of(vocab) })).toMatchObject({
@@ -181,7 +165,7 @@ describe('the engine', () => {
   });
 
   it('refuses one more than may wait', async () => {
-    const { generate } = await start({ maxSequences: 1, maxWaiting: 2 });
+    const { generate } = await openCountingEngine({ maxSequences: 1, maxWaiting: 2 });
     const parts = await Promise.all(Array.from({ length: 8 }, () => collect(generate({}))));
     const refused = parts.filter(({ last }) => last.type === 'error');
     expect(refused.length).toBeGreaterThan(0);
@@ -192,7 +176,7 @@ describe('the engine', () => {
   });
 
   it('names the missing experts instead of starting', async () => {
-    const { generate, engine } = await start({ lastExpert: 3 });
+    const { generate, engine } = await openCountingEngine({ lastExpert: 3 });
     expect(await engine.status()).toMatchObject({
       ready: false,
       missing: [{ layer: 0, experts: '4-5' }, { layer: 1 }],
@@ -208,7 +192,7 @@ describe('the engine', () => {
   });
 
   it('fails only the sequences whose expert failed; the others go on', async () => {
-    const { generate } = await start({
+    const { generate } = await openCountingEngine({
       before: async (_layer, _x, asks) => {
         if (asks.some((value, i) => i % 2 === 1 && value === 5)) throw new Error('broken expert');
       },
@@ -227,13 +211,18 @@ describe('the engine', () => {
   });
 
   it('fails a sequence whose shard is too slow, and nothing hangs', async () => {
-    const { generate } = await start({ callDeadlineMs: 30, before: () => new Promise(() => {}) });
+    const { generate } = await openCountingEngine({
+      callDeadlineMs: 30,
+      before: () => new Promise(() => {}),
+    });
     const { last } = await collect(generate({}));
     expect(last).toMatchObject({ type: 'error', error: { code: 'deadline_exceeded', retryable: true } });
   });
 
   it('stops within a step when the caller goes away, and frees the KV', async () => {
-    const { generate, dense, engine } = await start({ before: () => new Promise((go) => setTimeout(go, 2)) });
+    const { generate, dense, engine } = await openCountingEngine({
+      before: () => new Promise((go) => setTimeout(go, 2)),
+    });
     const abort = new AbortController();
     let seen = 0;
     for await (const _ of generate({ maxTokens: 90 }, abort.signal)) {
@@ -250,7 +239,7 @@ describe('the engine', () => {
 
   it('lets running generations end when it closes, refuses new ones, and cuts them when the grace is over', async () => {
     const slow = { before: () => new Promise<void>((go) => setTimeout(go, 2)) };
-    const graceful = await start(slow);
+    const graceful = await openCountingEngine(slow);
     const running = collect(graceful.generate({ maxTokens: 10 }));
     await until(() => graceful.dense.steps.length > 1);
     const closed = graceful.engine.close(5000);
@@ -258,7 +247,7 @@ describe('the engine', () => {
     expect((await running).last).toMatchObject({ type: 'finish', completionTokens: 10 });
     await closed;
 
-    const cut = await start(slow);
+    const cut = await openCountingEngine(slow);
     const long = collect(cut.generate({ maxTokens: 97 }));
     await until(() => cut.dense.steps.length > 1);
     await cut.engine.close(10);
@@ -266,13 +255,13 @@ describe('the engine', () => {
   });
 
   it('obeys a constraint from the first token on', async () => {
-    const { generate } = await start();
+    const { generate } = await openCountingEngine();
     const { ids } = await collect(generate({ maxTokens: 3, constraint: { type: 'ids', ids: [9] } }));
     expect(ids).toEqual([9, 9, 9]);
   });
 
   it('reports digests that are equal exactly when the logits are', async () => {
-    const { generate } = await start();
+    const { generate } = await openCountingEngine();
     const digests = async (prompt: number[]) => {
       const found: (string | undefined)[] = [];
       for await (const part of generate({ prompt: Int32Array.from(prompt), digests: true })) {

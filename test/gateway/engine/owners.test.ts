@@ -1,27 +1,8 @@
 // Owners of requests in one engine: how they share its places, its queue and its steps.
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { GenerationPart, GenerationRequest } from '../../../gateway/engine/messages.ts';
-import {
-  type BeforeRun,
-  type CountingEngineOptions,
-  collect,
-  countingRequest,
-  startCountingEngine,
-} from '../../support/counting-engine.ts';
-
-const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close();
-});
-
-async function start(options: CountingEngineOptions = {}) {
-  const started = await startCountingEngine(options);
-  closers.push(started.close);
-  const generate = (request: Partial<GenerationRequest>, signal = new AbortController().signal) =>
-    started.engine.generate(countingRequest(request), signal);
-  return { ...started, generate };
-}
+import { describe, expect, it } from 'vitest';
+import type { GenerationPart } from '../../../gateway/engine/messages.ts';
+import { type BeforeRun, collect, openCountingEngine } from '../../support/counting-engine.ts';
 
 /** Each row costs as much as the next: a millisecond in both layers together, which is much beside all else. */
 const dear: BeforeRun = async (_layer, _x, asks) => {
@@ -33,7 +14,7 @@ const counted = (length: number) => Array.from({ length }, (_, i) => (4 + i) % 5
 
 describe('owners of requests', () => {
   it('have places each though one has asked for all of them, and the answers stay the same', async () => {
-    const { generate, engine } = await start({ maxSequences: 4, before: dear });
+    const { generate, engine } = await openCountingEngine({ maxSequences: 4, before: dear });
     const ended: string[] = [];
     const answers = Array.from({ length: 12 }, async () => {
       const { ids } = await collect(generate({ owner: 'many', maxTokens: 60 }));
@@ -49,7 +30,7 @@ describe('owners of requests', () => {
   });
 
   it('generate at the speed of their share: one stream gets on faster than each of many', async () => {
-    const { generate } = await start({ before: dear, context: 100 });
+    const { generate } = await openCountingEngine({ before: dear, context: 100 });
     const leaving = new AbortController();
     let rows = 0;
     const many = Array.from({ length: 30 }, async () => {
@@ -72,7 +53,7 @@ describe('owners of requests', () => {
   });
 
   it('never fill the queue for the others', async () => {
-    const { generate } = await start({ maxSequences: 1, maxWaiting: 8, before: dear });
+    const { generate } = await openCountingEngine({ maxSequences: 1, maxWaiting: 8, before: dear });
     const many = Array.from({ length: 12 }, () => collect(generate({ owner: 'many', maxTokens: 20 })));
     const few = Array.from({ length: 3 }, () => collect(generate({ owner: 'few' })));
     const ends = await Promise.all(many);
@@ -86,7 +67,7 @@ describe('owners of requests', () => {
   });
 
   it('tells with the first part of an answer how long it waited and how long its prompt took', async () => {
-    const { generate } = await start({ maxSequences: 1, before: dear });
+    const { generate } = await openCountingEngine({ maxSequences: 1, before: dear });
     const first = collect(generate({ maxTokens: 30 }));
     const parts: GenerationPart[] = [];
     for await (const part of generate({ maxTokens: 2 })) parts.push(part);
