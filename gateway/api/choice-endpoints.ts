@@ -1,34 +1,34 @@
 // The two endpoints whose answers are made of choices, as the completion handler takes them. Knows no HTTP.
+import type { z } from 'zod';
 import { parseFields } from './body.ts';
 import { planChat } from './chat.ts';
 import type { Endpoint } from './completion-handler.ts';
 import { planCompletion } from './completions.ts';
 import type { ApiContext } from './context.ts';
+import { fieldsWithoutEffect } from './no-effect.ts';
 import { relayedChoices } from './relayed.ts';
 import { type Plan, respond } from './respond.ts';
 import { chatSchema, completionSchema } from './schema.ts';
 import type { CommonRequest } from './schema-fields.ts';
 import { refuseStreamOptions } from './stream-options.ts';
 
-export const completionEndpoint = choiceEndpoint(
-  (fields) => parseFields(completionSchema, fields),
-  planCompletion,
-);
+export const completionEndpoint = choiceEndpoint(completionSchema, planCompletion);
 
-export const chatEndpoint = choiceEndpoint((fields) => parseFields(chatSchema, fields), planChat);
+export const chatEndpoint = choiceEndpoint(chatSchema, planChat);
 
 function choiceEndpoint<Request extends CommonRequest>(
-  parse: (fields: Record<string, unknown>) => Request,
+  schema: z.ZodType<Request>,
   plan: (request: Request, context: ApiContext) => Plan,
 ): Endpoint {
   return {
     ...relayedChoices,
     read: (fields) => {
-      const request = parse(fields);
+      const request = parseFields(schema, fields);
       refuseStreamOptions(request);
       return {
         model: request.model,
         requester: request,
+        noEffect: fieldsWithoutEffect(schema, fields),
         plan: (context) => {
           const planned = plan(request, context);
           return { plan: planned, respond: (c, record) => respond(c, context, record, planned) };

@@ -9,9 +9,10 @@ import { parseJson, readBody } from './body.ts';
 import { cacheSaltOf } from './cache-salt.ts';
 import type { ApiContext, Limits } from './context.ts';
 import { chooseModel, type Requester, requireServed, type Served } from './models.ts';
+import { noEffectHeaders } from './no-effect.ts';
 import { type Peers, passOn } from './peers.ts';
 import type { Relayed } from './relayed.ts';
-import { type FieldNames, underOuterNames } from './renamed-fields.ts';
+import { type FieldNames, namer, underOuterNames } from './renamed-fields.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { AnswerPlan } from './respond.ts';
 
@@ -24,6 +25,8 @@ export interface Endpoint extends Relayed {
 export interface Asked {
   model: string;
   requester: Requester;
+  /** Names of the fields that are accepted and change nothing; see no-effect.ts. */
+  noEffect: readonly string[];
   /** How errors of what follows name the caller's fields; absent: as they are. */
   names?: FieldNames;
   plan(context: ApiContext): Planned;
@@ -55,6 +58,10 @@ export function completionHandler(
     record.model = context.model.id;
     return await underOuterNames(asked.names ?? [], async () => {
       const { plan, respond } = asked.plan(context);
+      const idle = noEffectHeaders([
+        ...asked.noEffect,
+        ...(plan.noEffect ?? []).map(namer(asked.names ?? [])),
+      ]);
       const { info } = context.engine;
       refuseLargeAnswer(plan, info);
       const times = info.sharesPrefixes ? 1 : plan.made;
@@ -64,7 +71,10 @@ export function completionHandler(
       const work = { fields, planned: plan, salt, record, relayed: endpoint };
       const passed = worth ? await passOn(c.req.raw, peers, work) : undefined;
       record.passedOn = passed !== undefined;
-      return passed ?? (await respond(c, record));
+      const answer = passed ?? (await respond(c, record));
+      // Of a relayed answer as well: its gateway was not sent all that was asked here.
+      for (const [name, value] of Object.entries(idle)) answer.headers.set(name, value);
+      return answer;
     });
   };
 }

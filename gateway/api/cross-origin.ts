@@ -1,6 +1,7 @@
 // Which web pages may call: CORS for the origins that the operator names. Knows no keys; a preflight has none.
 import type { MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
+import { NO_EFFECT } from './no-effect.ts';
 
 /** What a page's script may read of an answer beside its body. */
 const exposed = [
@@ -9,6 +10,7 @@ const exposed = [
   'retry-after',
   'retry-after-ms',
   'x-expertgrid-gateway',
+  NO_EFFECT,
   'x-expertgrid-seed',
   'x-request-id',
   'x-should-retry',

@@ -17,6 +17,8 @@ export interface Operation {
   example?: object;
   /** Known fields that are refused by name, each with the values that ask for nothing (JSON text). */
   refused?: Record<string, readonly string[]>;
+  /** Names of fields that change nothing for some models, beside those that the schema marks. */
+  noEffect?: readonly string[];
   /** Schema of its errors; default: OpenAI's. */
   errors?: 'Error' | 'AnthropicError';
   /** Of an answer. */

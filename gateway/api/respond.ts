@@ -12,6 +12,8 @@ import type { Frame, Wire } from './wire.ts';
 
 /** All that is generated for a request, and how much of it is given. */
 export interface AnswerPlan extends Generated {
+  /** Fields that change nothing for this model, by the names of the request that was planned. */
+  noEffect?: readonly string[];
   /** Answers that are given of each prompt, the best of those that are made. */
   wanted: number;
   /** Ids of the one prompt, where they are told once for all choices. */

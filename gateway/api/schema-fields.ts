@@ -2,6 +2,7 @@
 // OpenAPI document can be generated from them. `null` means absent throughout.
 import { z } from 'zod';
 import { rungs } from '../engine/messages.ts';
+import { noEffect } from './no-effect.ts';
 import { structuredFields } from './structured-schema.ts';
 
 /** zod's message carries the noun that OpenAI's error codes use for a number. */
@@ -73,14 +74,14 @@ export const commonFields = {
     })
     .nullish(),
   user: z.string().nullish(),
-  metadata: z.record(z.string(), z.unknown()).nullish(),
-  store: z.boolean().nullish(),
-  service_tier: z.string().nullish(),
-  safety_identifier: z.string().nullish(),
+  metadata: noEffect(z.record(z.string(), z.unknown()).nullish()),
+  store: noEffect(z.boolean().nullish()),
+  service_tier: noEffect(z.string().nullish()),
+  safety_identifier: noEffect(z.string().nullish()),
   prompt_cache_key: z.string().nullish(),
   /** Requests find each other's prompts in the cache where their salts are equal; without one, those of one API key. */
   cache_salt: z.string().min(1).max(256).nullish(),
-  verbosity: z.enum(['low', 'medium', 'high']).nullish(),
+  verbosity: noEffect(z.enum(['low', 'medium', 'high']).nullish()),
   expertgrid: z
     .strictObject({
       digests: z.boolean().nullish(),

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { parseFields, parseJson, readBody } from './body.ts';
 import type { ApiContext, Limits } from './context.ts';
 import { chooseModel, requireServed, type Served } from './models.ts';
+import { fieldsWithoutEffect, noEffectHeaders } from './no-effect.ts';
 import type { RequestRecord } from './request-record.ts';
 
 /** Without a model in the request the first is meant. */
@@ -20,6 +21,6 @@ export function textHandler<Schema extends z.ZodType<{ model?: string | null | u
     const [first = ''] = served.contexts.keys();
     const context = chooseModel(request.model ?? first, {}, { served, requestId: record.id });
     record.model = context.model.id;
-    return c.json(answer(request, context));
+    return c.json(answer(request, context), 200, noEffectHeaders(fieldsWithoutEffect(schema, fields)));
   };
 }

@@ -4,6 +4,7 @@ import { parseJson, readBody } from '../body.ts';
 import { countChat } from '../chat.ts';
 import type { Limits } from '../context.ts';
 import { chooseModel, requireServed, type Served } from '../models.ts';
+import { fieldsWithoutEffect, noEffectHeaders } from '../no-effect.ts';
 import { underOuterNames } from '../renamed-fields.ts';
 import type { RequestRecord } from '../request-record.ts';
 import { parseShallowFields } from '../shallow-fields.ts';
@@ -29,7 +30,8 @@ export function countHandler({
     const { chat, names } = chatOfPrompt(request);
     return await underOuterNames(names, () => {
       const asked = parseTranslated({ ...chat, ...thinkingFields(request, context) });
-      return c.json({ input_tokens: countChat(asked, context) });
+      const idle = noEffectHeaders(fieldsWithoutEffect(countSchema, fields));
+      return c.json({ input_tokens: countChat(asked, context) }, 200, idle);
     });
   };
 }

@@ -3,6 +3,7 @@ import { type ChatPlan, planChat } from '../chat.ts';
 import type { Endpoint } from '../completion-handler.ts';
 import { tellFinishes } from '../finishes.ts';
 import { messageEvents } from '../message-parser.ts';
+import { fieldsWithoutEffect } from '../no-effect.ts';
 import { startGenerations, streamAnswer } from '../respond.ts';
 import { parseShallowFields } from '../shallow-fields.ts';
 import { type EventFormat, namedEvent } from '../sse.ts';
@@ -21,6 +22,7 @@ export const messagesEndpoint: Endpoint = {
     return {
       model: request.model,
       requester: { user: request.metadata?.user_id },
+      noEffect: fieldsWithoutEffect(messagesSchema, fields),
       names,
       plan: (context) => {
         const asked = parseTranslated({ ...chat, ...thinkingFields(request, context) });

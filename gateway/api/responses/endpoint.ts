@@ -5,6 +5,7 @@ import type { Endpoint } from '../completion-handler.ts';
 import { tellFinishes } from '../finishes.ts';
 import { chatLogprobs } from '../logprobs.ts';
 import { messageEvents } from '../message-parser.ts';
+import { fieldsWithoutEffect } from '../no-effect.ts';
 import { startGenerations, streamAnswer } from '../respond.ts';
 import { parseShallowFields } from '../shallow-fields.ts';
 import { type EventFormat, namedEvent } from '../sse.ts';
@@ -25,6 +26,7 @@ export const responsesEndpoint: Endpoint = {
     return {
       model: request.model,
       requester: request,
+      noEffect: fieldsWithoutEffect(responsesSchema, fields),
       names,
       plan: (context) => {
         const plan = planChat(parseTranslated(chat), context);

@@ -88,6 +88,7 @@ test('what is handed on has the headers of an allow-list, and no field that chan
   const headers = { authorization: 'Bearer k', 'x-request-id': 'mine', 'x-forwarded-for': '1.2.3.4' };
   const answer = await fetch(`${room.url}/v1/completions`, { method: 'POST', body, headers });
   expect(await answer.text()).toContain('from the peer');
+  expect(answer.headers.get('x-expertgrid-no-effect')).toBe('metadata');
   expect(peer.asked[0]?.fields).toEqual(room.fields);
   expect(peer.asked[0]?.headers).toMatchObject({ authorization: 'Bearer k', 'x-request-id': 'mine' });
   expect(peer.asked[0]?.headers).not.toHaveProperty('x-forwarded-for');
