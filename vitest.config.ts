@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/**/*.{slow,speed,fuzz}.test.ts'],
+    exclude: ['**/node_modules/**', 'test/**/*.{slow,speed,fuzz}.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

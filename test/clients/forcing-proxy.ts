@@ -1,0 +1,132 @@
+// A proxy that adds a forced `tool_choice` to the first turn of a conversation with tools, and passes on all else byte for byte:
+// a model with random weights never chooses a tool by itself. Knows the three ways in which APIs name a tool, and no client.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+
+/** One request that went through. */
+export interface Exchange {
+  method: string;
+  /** With its query. */
+  path: string;
+  /** As the client sent it, decoded; empty without a body. */
+  body: string;
+  /** Whether `tool_choice` was added. */
+  forced: boolean;
+  status: number;
+  /** All of the answer; of a stream all its events. */
+  answer: string;
+}
+
+export interface ForcingProxy {
+  /** Stands in for the gateway's: without `/v1`. */
+  url: string;
+  /** In the order of their answers' ends. */
+  exchanges: readonly Exchange[];
+  close(): Promise<void>;
+}
+
+export interface ForcingOptions {
+  /** The gateway's address, without `/v1`. */
+  target: string;
+  /** The tool to be called: the first of these names that the request offers. */
+  tools: readonly string[];
+  /** How many requests are forced; 1 unless told otherwise. */
+  times?: number;
+}
+
+type Body = Record<string, unknown>;
+
+/** Last part of the path → how its API forces a tool. */
+const forced: Record<string, (name: string) => unknown> = {
+  'chat/completions': (name) => ({ type: 'function', function: { name } }),
+  responses: (name) => ({ type: 'function', name }),
+  messages: (name) => ({ type: 'tool', name }),
+};
+
+/** Listens on loopback until it is closed. */
+export async function startForcingProxy({ target, tools, times = 1 }: ForcingOptions): Promise<ForcingProxy> {
+  const exchanges: Exchange[] = [];
+  let left = times;
+  const force = (path: string, text: string): string | undefined => {
+    if (left === 0) return undefined;
+    const changed = withForcedTool(path, text, tools);
+    if (changed !== undefined) left--;
+    return changed;
+  };
+  const server = createServer((incoming, outgoing) => {
+    passOn(incoming, outgoing, { target, force, tell: (exchange) => exchanges.push(exchange) }).catch(() =>
+      outgoing.destroy(),
+    );
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${portOf(server)}`, exchanges, close: () => closeServer(server) };
+}
+
+/** The body with a forced `tool_choice`; undefined if it is no request that offers one of the tools. */
+export function withForcedTool(path: string, text: string, tools: readonly string[]): string | undefined {
+  const [pathname = ''] = path.split('?');
+  const shape = Object.entries(forced).find(([end]) => pathname.endsWith(`/${end}`))?.[1];
+  if (shape === undefined || text === '') return undefined;
+  const body = JSON.parse(text) as Body;
+  const offered = Array.isArray(body.tools) ? body.tools.map(nameOf) : [];
+  const name = tools.find((each) => offered.includes(each));
+  return name === undefined ? undefined : JSON.stringify({ ...body, tool_choice: shape(name) });
+}
+
+function nameOf(tool: unknown): unknown {
+  const { name, function: inner } = tool as { name?: unknown; function?: { name?: unknown } };
+  return name ?? inner?.name;
+}
+
+interface PassOn {
+  target: string;
+  force(path: string, text: string): string | undefined;
+  tell(exchange: Exchange): void;
+}
+
+const decoders: Record<string, (bytes: Buffer) => Buffer> = {
+  identity: (bytes) => bytes,
+  gzip: (bytes) => gunzipSync(bytes),
+  zstd: (bytes) => zstdDecompressSync(bytes),
+};
+
+async function passOn(incoming: IncomingMessage, outgoing: ServerResponse, { target, force, tell }: PassOn) {
+  const { method = 'GET', url: path = '/', headers } = incoming;
+  const bytes = Buffer.concat(await incoming.toArray());
+  const decode = decoders[headers['content-encoding'] ?? 'identity'];
+  if (decode === undefined) throw new Error(`content-encoding ${headers['content-encoding']}`);
+  const body = decode(bytes).toString();
+  const changed = method === 'POST' ? force(path, body) : undefined;
+  const sent = changed === undefined ? bytes : Buffer.from(changed);
+  const { host: _, 'content-length': __, 'transfer-encoding': ___, ...kept } = headers;
+  if (changed !== undefined) delete kept['content-encoding'];
+  const onward = request(`${target}${path}`, {
+    method,
+    headers: { ...kept, ...(sent.length > 0 && { 'content-length': sent.length }) },
+  });
+  outgoing.on('close', () => onward.destroy());
+  onward.end(sent);
+  const [answer] = (await once(onward, 'response')) as [IncomingMessage];
+  outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+  let said = '';
+  const decoder = new TextDecoder();
+  for await (const piece of answer as AsyncIterable<Buffer>) {
+    said += decoder.decode(piece, { stream: true });
+    outgoing.write(piece);
+  }
+  outgoing.end();
+  tell({ method, path, body, forced: changed !== undefined, status: answer.statusCode ?? 0, answer: said });
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
+  return address.port;
+}
+
+async function closeServer(server: Server): Promise<void> {
+  server.close();
+  server.closeAllConnections();
+  await once(server, 'close');
+}

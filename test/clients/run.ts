@@ -1,0 +1,150 @@
+// `npm run test:clients`: clients and agents of others, installed from npm beside the project, against `up` on nano and on a model
+// with a long context. Prints a table and a last line of JSON; exit code 1 if one fails.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startUp, type UpProcess } from '../../bench/up-process.ts';
+import { type Client, LeftOut, type ModelName, modelNames } from './client.ts';
+import { fileNames } from './list.ts';
+import { longContext, makeLongModel } from './long-model.ts';
+import { type Line, table } from './table.ts';
+
+const here = import.meta.dirname;
+const DEFAULT_TIMEOUT_MS = 120_000;
+
+const help = `Usage: npm run test:clients -- [options]
+
+Try clients and coding agents of others against expertgrid. The first run installs them from npm into
+test/clients/node_modules (about 1.6 GB).
+
+  --only <name,…>    clients to try; all unless given: ${fileNames.join(', ')}
+  --model <name>     nano or long; both unless given
+  --python <venv>    virtual environment with Python clients; without one they are left out
+  --markdown         print the table for docs/clients.md
+  --help             print this text
+`;
+
+const { values: flags } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    model: { type: 'string', multiple: true, default: [...modelNames] },
+    python: { type: 'string' },
+    markdown: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+async function main(): Promise<number> {
+  const only = flags.only.flatMap((names) => names.split(','));
+  const unknown = [
+    ...only.filter((name) => !fileNames.includes(name)),
+    ...flags.model.filter((name) => !modelNames.some((known) => known === name)),
+  ];
+  if (unknown.length > 0) {
+    process.stderr.write(`There is no ${unknown.join(', ')}.\n${help}`);
+    return 2;
+  }
+  install();
+  if (!typesHold()) return 1;
+  if (flags.python !== undefined) process.env.EXPERTGRID_TEST_PYTHON = flags.python;
+  const lines: Line[] = [];
+  const folder = await mkdtemp(join(tmpdir(), 'expertgrid-clients-'));
+  try {
+    for (const model of modelNames.filter((name) => flags.model.includes(name))) {
+      lines.push(...(await tryAll(model, only.length > 0 ? only : fileNames, folder)));
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+  process.stdout.write(`\n${table(lines, flags.markdown)}\n`);
+  process.stdout.write(`${JSON.stringify({ commit: commit(), lines })}\n`);
+  return lines.some(({ result }) => result === 'failed') ? 1 : 0;
+}
+
+/**
+ * Installs what the lockfile says beside the project, unless it is there. Runs no script of any package. Not `npm ci`: it refuses
+ * a lockfile that lacks packages for other platforms, and registries that mirror only some of them leave those out.
+ */
+function install(): void {
+  const lockfile = createHash('sha256')
+    .update(readFileSync(join(here, 'package-lock.json')))
+    .digest('hex');
+  const stamp = join(here, 'node_modules', '.installed');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lockfile) return;
+  process.stderr.write('installing the clients into test/clients/node_modules …\n');
+  const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'];
+  execFileSync('npm', args, { cwd: here, stdio: ['ignore', 'ignore', 'inherit'] });
+  writeFileSync(stamp, lockfile);
+}
+
+/** These files are no part of the project's own types, which must hold where no client is installed. */
+function typesHold(): boolean {
+  const tsc = join(here, '..', '..', 'node_modules', '.bin', 'tsc');
+  return spawnSync(tsc, ['--noEmit', '-p', here], { stdio: 'inherit' }).status === 0;
+}
+
+/** One model, one gateway, one client after the other. */
+async function tryAll(model: ModelName, names: readonly string[], folder: string): Promise<Line[]> {
+  const clients = await Promise.all(names.map((name) => import(`./${name}.ts`) as Promise<Client>));
+  const tried = clients.filter(({ models = modelNames }) => models.includes(model));
+  if (tried.length === 0) return [];
+  const up = await start[model](folder);
+  const lines: Line[] = [];
+  try {
+    for (const client of tried) lines.push(await tryOne(client, model, up, folder));
+  } finally {
+    await up.stop();
+  }
+  return lines;
+}
+
+const start: Record<ModelName, (folder: string) => Promise<UpProcess>> = {
+  nano: () => startUp('nano', ['--in-process']),
+  long: async (folder) => startUp(await makeLongModel(folder), ['--in-process']),
+};
+
+const contexts: Record<ModelName, number> = { nano: 2_048, long: longContext };
+
+async function tryOne(client: Client, model: ModelName, up: UpProcess, within: string): Promise<Line> {
+  const { name, packages, timeoutMs = DEFAULT_TIMEOUT_MS } = client;
+  const folder = await mkdtemp(join(within, 'run-'));
+  const signal = AbortSignal.timeout(timeoutMs);
+  const began = performance.now();
+  const line = (result: Line['result'], said: string): Line => {
+    const seconds = Math.round((performance.now() - began) / 100) / 10;
+    process.stderr.write(
+      `${result === 'passed' ? '✓' : result} ${name} on ${model}, ${seconds} s: ${said}\n`,
+    );
+    return { client: name, versions: packages.map(versionOf), model, tried: said, result, seconds };
+  };
+  try {
+    const timeUp = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(new Error(`took longer than ${timeoutMs / 1_000} s`)));
+    });
+    const setting = { baseUrl: up.url, model, context: contexts[model], folder, signal };
+    return line('passed', await Promise.race([client.run(setting), timeUp]));
+  } catch (error) {
+    if (error instanceof LeftOut) return line('left out', error.message);
+    return line('failed', error instanceof Error ? error.message : String(error));
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** `name version` of what is installed. */
+function versionOf(packageName: string): string {
+  const file = join(here, 'node_modules', packageName, 'package.json');
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  return `${packageName} ${version}`;
+}
+
+function commit(): string {
+  return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: here, encoding: 'utf8' }).trim();
+}
+
+if (flags.help) process.stdout.write(help);
+else process.exitCode = await main();

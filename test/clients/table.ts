@@ -1,0 +1,48 @@
+// The table that `npm run test:clients` ends with. Knows no client.
+
+export interface Line {
+  client: string;
+  /** `package version` of each. */
+  versions: string[];
+  model: string;
+  /** What was tried, or what went wrong. */
+  tried: string;
+  result: 'passed' | 'failed' | 'left out';
+  seconds: number;
+}
+
+const HEAD = ['client', 'version', 'model', 'tried', 'result', 'seconds'];
+/** Widest cell on a terminal, in characters; the last line of JSON has all of it. */
+const WIDEST = 70;
+
+export function table(lines: readonly Line[], markdown: boolean): string {
+  const rows = lines.map(({ client, versions, model, tried, result, seconds }) =>
+    [client, versions.join(', '), model, tried, result, seconds.toFixed(1)].map((cell) =>
+      cell.replace(/\s+/g, ' '),
+    ),
+  );
+  return markdown ? markdownOf(rows) : plainOf(rows);
+}
+
+function markdownOf(rows: readonly string[][]): string {
+  const escaped = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const rule = HEAD.map(() => '---');
+  return [HEAD, rule, ...escaped].map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
+function plainOf(rows: readonly string[][]): string {
+  const cut = [HEAD, ...rows].map((row) => row.map((cell) => shortened(cell)));
+  const widths = HEAD.map((_, i) => Math.max(...cut.map((row) => row[i]?.length ?? 0)));
+  return cut
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function shortened(cell: string): string {
+  return cell.length > WIDEST ? `${cell.slice(0, WIDEST - 1)}…` : cell;
+}
