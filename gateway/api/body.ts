@@ -1,7 +1,7 @@
 // From a request's bytes to checked fields: JSON, then the schema, then OpenAI's words for what is wrong. Knows no endpoint.
 import type { z } from 'zod';
-import { ApiError, badRequest, ClientGone } from './errors.ts';
-import { issueError, unsupportedFault } from './issues.ts';
+import { ApiError, badFields, badRequest, ClientGone, type FieldFault } from './errors.ts';
+import { issueFaults, unsupportedFault } from './issues.ts';
 import { unsupportedFields } from './schema.ts';
 
 /** Values outside `prompt` and `tokens` that a request may hold; keeps the cost of checking one bounded. */
@@ -45,19 +45,29 @@ export function parseJson(text: string): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
 }
 
-/** The fields as `schema` has them; a field that is unknown, unsupported, of another type or out of range is a 400 naming it. */
+/** Faults of one request that its error lists. */
+const MOST_FAULTS = 50;
+
+/** The fields as `schema` has them. Fields that are unknown, unsupported, of another type or out of range are a 400 that names them all. */
 export function parseFields<Schema extends z.ZodType>(
   schema: Schema,
   fields: Record<string, unknown>,
   { unsupported = unsupportedFields }: { unsupported?: typeof unsupportedFields } = {},
 ): z.infer<Schema> {
   refuseManyValues(fields);
-  const supported = Object.fromEntries(
-    Object.entries(fields).filter(([name, value]) => isSupported(name, value, unsupported)),
-  );
+  const known = Object.entries(fields).filter(([name]) => Object.hasOwn(unsupported, name));
+  const refused = known.flatMap(([name, value]) => refusal(name, value, unsupported[name]));
+  const rest = Object.entries(fields).filter(([name]) => !Object.hasOwn(unsupported, name));
+  const supported = Object.fromEntries(rest);
   const parsed = schema.safeParse(supported);
-  if (!parsed.success) throw issueError(parsed.error.issues[0], supported);
-  return parsed.data;
+  const faults = refused;
+  for (const fault of issueFaults(parsed.error?.issues ?? [], supported)) {
+    if (faults.length === MOST_FAULTS) break;
+    faults.push(fault);
+  }
+  const [first, ...others] = faults;
+  if (first !== undefined) throw badFields([first, ...others]);
+  return parsed.data as z.infer<Schema>;
 }
 
 /** Throws a 400 where checking the fields would take long. */
@@ -70,16 +80,14 @@ export function refuseManyValues({
   throw badRequest(`Your request holds more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
 }
 
-/** False for a known but unsupported field that asks for nothing; throws where it asks for something. */
-function isSupported(name: string, value: unknown, unsupported: typeof unsupportedFields): boolean {
-  if (!Object.hasOwn(unsupported, name)) return true;
-  const neutral = unsupported[name];
+/** Of a known but unsupported field; none if its value asks for nothing, as `neutral` ones do (JSON text). */
+function refusal(name: string, value: unknown, neutral: readonly string[]): FieldFault[] {
   // Only what is small can be neutral; JSON.stringify fails on what is deep.
   const small = typeof value !== 'object' || value === null || countValues(value, 2) <= 2;
-  if (small && neutral.includes(JSON.stringify(value))) return false;
+  if (small && neutral.includes(JSON.stringify(value))) return [];
   const { message, code } = unsupportedFault(name);
   const only = neutral.length > 0 ? ` Only ${neutral.join(', ')} is.` : '';
-  throw badRequest(message + only, { param: name, code });
+  return [{ message: message + only, param: name, code }];
 }
 
 /** Counts without recursion, so that depth costs nothing, and stops past `most`. */

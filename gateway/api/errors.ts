@@ -4,8 +4,29 @@ import type { GenerationError } from '../engine/messages.ts';
 /** `requests` and `tokens` are what a caller's own limits count; `rate_limit_error` is of all callers together. */
 export type ErrorType = 'invalid_request_error' | 'rate_limit_error' | 'requests' | 'tokens' | 'server_error';
 
+/** One field of a request that is at fault. */
+export interface FieldFault {
+  param: string;
+  code: string;
+  message: string;
+}
+
+/** What a client may read beside the message, in `error.details`. */
+export interface ErrorDetails {
+  /** Every field at fault, if more than one is. */
+  fields?: readonly FieldFault[];
+  /** Anthropic's name of a cause from which its client can recover. */
+  error_code?: string;
+}
+
 export interface ErrorEnvelope {
-  error: { message: string; type: ErrorType; param: string | null; code: string | null };
+  error: {
+    message: string;
+    type: ErrorType;
+    param: string | null;
+    code: string | null;
+    details?: ErrorDetails;
+  };
 }
 
 interface ErrorOptions {
@@ -14,6 +35,7 @@ interface ErrorOptions {
   type?: ErrorType;
   param?: string | undefined;
   code?: string | undefined;
+  details?: ErrorDetails | undefined;
   headers?: Record<string, string>;
   cause?: unknown;
 }
@@ -24,6 +46,7 @@ export class ApiError extends Error {
   readonly type: ErrorType;
   readonly param: string | undefined;
   readonly code: string | undefined;
+  readonly details: ErrorDetails | undefined;
   readonly headers: Record<string, string>;
 
   constructor({
@@ -32,6 +55,7 @@ export class ApiError extends Error {
     type = 'invalid_request_error',
     param,
     code,
+    details,
     headers = {},
     cause,
   }: ErrorOptions) {
@@ -41,13 +65,14 @@ export class ApiError extends Error {
     this.type = type;
     this.param = param;
     this.code = code;
+    this.details = details;
     this.headers = headers;
   }
 
-  /** All four keys, always: clients read them without looking. */
+  /** All four of OpenAI's keys, always: clients read them without looking. */
   get envelope(): ErrorEnvelope {
-    const { message, type, param = null, code = null } = this;
-    return { error: { message, type, param, code } };
+    const { message, type, param = null, code = null, details } = this;
+    return { error: { message, type, param, code, ...(details !== undefined && { details }) } };
   }
 }
 
@@ -57,6 +82,22 @@ export function badRequest(
   { param, code }: { param?: string; code?: string } = {},
 ): ApiError {
   return new ApiError({ status: 400, message, param, code });
+}
+
+/** Characters of the message that tells of several faults; further ones are counted, and stand in the details. */
+const LONGEST_MESSAGE = 4000;
+
+/** These fields of the request are at fault: the first one as if it were alone, then the others. */
+export function badFields(faults: readonly [FieldFault, ...FieldFault[]]): ApiError {
+  const [{ message, param, code }, ...others] = faults;
+  if (others.length === 0) return badRequest(message, { param, code });
+  let all = `${message} Also:`;
+  let told = 0;
+  for (; told < others.length && all.length + others[told].message.length < LONGEST_MESSAGE; told++) {
+    all += ` ${others[told].message}`;
+  }
+  if (told < others.length) all += ` (${others.length - told} more)`;
+  return new ApiError({ status: 400, message: all, param, code, details: { fields: faults } });
 }
 
 const generationStatus: Record<GenerationError['code'], { status: number; type: ErrorType }> = {

@@ -1,30 +1,54 @@
 // From zod's issues to OpenAI's words for them: the message, the parameter's name, the code. Knows no endpoint.
 import type { z } from 'zod';
-import { type ApiError, badRequest } from './errors.ts';
+import type { FieldFault } from './errors.ts';
 import { parameterName } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
-interface Fault {
-  message: string;
-  code: string;
-  param?: string;
+type Fault = Omit<FieldFault, 'param'>;
+
+/** What the issues say is wrong, one fault for each field, in their order. `body` is what was parsed. */
+export function* issueFaults(issues: readonly Issue[], body: unknown): Generator<FieldFault> {
+  const told = new Set<string>();
+  for (const issue of judged(issues)) {
+    for (const fault of faultsOf(issue, body, [])) {
+      if (!told.has(fault.param)) yield fault;
+      told.add(fault.param);
+    }
+  }
 }
 
-/** Only the first issue is told, as OpenAI does. `body` is what was parsed. */
-export function issueError(issue: Issue, body: unknown): ApiError {
-  const { message, ...rest } = describe(issue, body, []);
-  return badRequest(message, { param: parameterName(issue.path), ...rest });
+/** An object of an unknown `type` is another object: nothing else is said of it. */
+function judged(issues: readonly Issue[]): Issue[] {
+  const typed = new Set(
+    issues.filter(({ code, path }) => code === 'invalid_value' && path.at(-1) === 'type'),
+  );
+  const strange = new Set([...typed].map(({ path }) => parameterName(path.slice(0, -1))));
+  return issues.filter((issue) => typed.has(issue) || !strange.has(parameterName(insideOf(issue))));
 }
 
-function describe(issue: Issue, body: unknown, above: readonly PropertyKey[]): Fault {
+/** Path of the object that an issue is found in. */
+function insideOf({ code, path }: Issue): PropertyKey[] {
+  return code === 'unrecognized_keys' ? path : path.slice(0, -1);
+}
+
+function faultsOf(issue: Issue, body: unknown, above: readonly PropertyKey[]): FieldFault[] {
   const path = [...above, ...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const param = parameterName([...path, key]);
+      return { message: `Unknown parameter: '${param}'.`, code: 'unknown_parameter', param };
+    });
+  }
+  if (issue.code === 'invalid_union') return unionFaults(issue, body, path);
+  return [faultOf(issue, body, path)];
+}
+
+type FieldIssue = Exclude<Issue, { code: 'unrecognized_keys' | 'invalid_union' }>;
+
+function faultOf(issue: FieldIssue, body: unknown, path: readonly PropertyKey[]): FieldFault {
   const name = parameterName(path);
   const value = valueAt(body, path);
   switch (issue.code) {
-    case 'unrecognized_keys': {
-      const param = parameterName([...path, issue.keys[0]]);
-      return { message: `Unknown parameter: '${param}'.`, code: 'unknown_parameter', param };
-    }
     case 'invalid_type':
       return { ...typeFault(issue.expected, name, value), param: name };
     case 'invalid_value':
@@ -33,8 +57,6 @@ function describe(issue: Issue, body: unknown, above: readonly PropertyKey[]): F
       return { ...rangeFault(name, value, 'above', issue.maximum, issue.message), param: name };
     case 'too_small':
       return { ...rangeFault(name, value, 'below', issue.minimum, issue.message), param: name };
-    case 'invalid_union':
-      return unionFault(issue, body, path);
     case 'invalid_key':
       return {
         message: `Invalid key in '${parameterName(path.slice(0, -1))}': ${show(path.at(-1))}. Keys are token ids.`,
@@ -49,29 +71,34 @@ function describe(issue: Issue, body: unknown, above: readonly PropertyKey[]): F
 }
 
 /** Of a union's branches, the one that the value's own type fits tells what is wrong inside it. */
-function unionFault(
+function unionFaults(
   issue: Extract<Issue, { code: 'invalid_union' }>,
   body: unknown,
-  path: PropertyKey[],
-): Fault {
-  const name = parameterName(path);
+  path: readonly PropertyKey[],
+): FieldFault[] {
+  const param = parameterName(path);
   const value = valueAt(body, path);
   // Objects that their `type` tells apart, and no such type.
   if ('options' in issue && issue.options !== undefined && value !== undefined) {
-    const known = issue.options.filter((option) => option !== undefined).map(show);
-    const message = `Invalid value for '${name}': ${show(value)}. Supported values are: ${known.join(', ')}.`;
-    return { message, code: 'invalid_value', param: name };
+    const known = issue.options.filter((option) => option !== undefined);
+    return [{ ...valueFault(known, param, value), param }];
   }
-  const fitting = issue.errors.find(
+  const fitting = issue.errors.filter(
     (branch) => branch[0].path.length > 0 || branch[0].code !== 'invalid_type',
   );
-  if (fitting !== undefined) return describe(fitting[0], body, path);
+  const values = fitting.flatMap(([first]) => {
+    return first.code === 'invalid_value' && first.path.length === 0 ? [first.values] : [];
+  });
+  if (values.length > 0 && values.length === fitting.length) {
+    return [{ ...valueFault(values.flat(), param, value), param }];
+  }
+  if (fitting[0] !== undefined) return judged(fitting[0]).flatMap((inner) => faultsOf(inner, body, path));
   const expected = issue.errors.flatMap((branch) =>
     branch[0].code === 'invalid_type' ? [branch[0].expected] : [],
   );
-  if (value === undefined) return { ...missing(name), param: name };
-  const message = `Invalid type for '${name}': expected ${expected.map(kind).join(' or ')}, but got ${kindOf(value)} instead.`;
-  return { message, code: 'invalid_type', param: name };
+  if (value === undefined) return [{ ...missing(param), param }];
+  const message = `Invalid type for '${param}': expected ${expected.map(kind).join(' or ')}, but got ${kindOf(value)} instead.`;
+  return [{ message, code: 'invalid_type', param }];
 }
 
 function typeFault(expected: string, name: string, value: unknown): Fault {

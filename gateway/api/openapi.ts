@@ -187,6 +187,21 @@ function describe({
 }
 
 const text = { type: 'string' };
+const details = {
+  type: 'object',
+  properties: {
+    fields: {
+      type: 'array',
+      description: 'Every field at fault, if more than one is.',
+      items: {
+        type: 'object',
+        required: ['param', 'code', 'message'],
+        properties: { param: text, code: text, message: text },
+      },
+    },
+    error_code: text,
+  },
+};
 const errorSchema = {
   type: 'object',
   required: ['error'],
@@ -199,6 +214,7 @@ const errorSchema = {
         type: text,
         param: { type: ['string', 'null'] },
         code: { type: ['string', 'null'] },
+        details,
       },
     },
   },
@@ -210,7 +226,11 @@ const anthropicErrorSchema = {
   required: ['type', 'error', 'request_id'],
   properties: {
     type: { const: 'error' },
-    error: { type: 'object', required: ['type', 'message'], properties: { type: text, message: text } },
+    error: {
+      type: 'object',
+      required: ['type', 'message'],
+      properties: { type: text, message: text, details },
+    },
     request_id: text,
   },
 };

@@ -2,7 +2,7 @@
 //
 // Worked example: [['messages[1]', 'input[0]'], ['max_completion_tokens', 'max_output_tokens']] turns an error on
 // messages[1].content[0].text into one on input[0].content[0].text.
-import { ApiError, ClientGone } from './errors.ts';
+import { ApiError, badFields, ClientGone, type FieldFault } from './errors.ts';
 
 /** Path in the translated request, path in the caller's. The longest that fits is taken. */
 export type FieldNames = readonly (readonly [inner: string, outer: string])[];
@@ -37,14 +37,25 @@ export async function underOuterNames<Result>(
 }
 
 function renamed(error: ApiError, names: FieldNames): ApiError {
-  const { status, type, code, headers, cause } = error;
+  const { status, type, code, details, headers, cause } = error;
   const outer = namer(names);
+  const [first, ...others] = details?.fields ?? [];
+  if (first !== undefined) {
+    return badFields([renamedFault(first, outer), ...others.map((fault) => renamedFault(fault, outer))]);
+  }
+  const { message, param } = renamedFault(error, outer);
+  return new ApiError({ status, message, type, param, code, details, headers, cause });
+}
+
+function renamedFault<Fault extends Pick<FieldFault, 'message'> & { param?: string | undefined }>(
+  fault: Fault,
+  outer: (path: string) => string,
+): Fault {
   const others = (text: string) =>
     text.replaceAll(/'([a-z_]+(?:\[\d+\]|\.\w+)*)'/g, (_, path: string) => `'${outer(path)}'`);
-  const { param: inner } = error;
+  const { param: inner } = fault;
   const param = inner === undefined ? undefined : outer(inner);
   // The param apart: the path of a schema may hold any key.
-  const texts = inner === undefined ? [error.message] : error.message.split(`'${inner}'`);
-  const message = texts.map(others).join(`'${param}'`);
-  return new ApiError({ status, message, type, param, code, headers, cause });
+  const texts = inner === undefined ? [fault.message] : fault.message.split(`'${inner}'`);
+  return { ...fault, message: texts.map(others).join(`'${param}'`), param };
 }

@@ -1,9 +1,9 @@
 // Failures in the shape of Anthropic's API: its types, its statuses, its envelope. Knows no engine.
-import type { ApiError } from '../errors.ts';
+import type { ApiError, ErrorDetails } from '../errors.ts';
 
 export interface AnthropicError {
   type: 'error';
-  error: { type: string; message: string };
+  error: { type: string; message: string; details?: ErrorDetails };
   request_id: string;
 }
 
@@ -19,7 +19,9 @@ export function anthropicStatus({ status, code }: ApiError): number {
 
 export function anthropicError(error: ApiError, requestId: string): AnthropicError {
   const type = typeOf(anthropicStatus(error));
-  return { type: 'error', error: { type, message: error.message }, request_id: requestId };
+  const { message, details } = error;
+  const told = { type, message, ...(details !== undefined && { details }) };
+  return { type: 'error', error: told, request_id: requestId };
 }
 
 const types: Record<number, string> = {

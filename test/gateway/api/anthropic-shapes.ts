@@ -1,6 +1,7 @@
 // The published shapes of Anthropic's Messages API (docs.claude.com: messages, streaming, errors), strict: a field that is not
 // there is refused. What we add is named apart.
 import { z } from 'zod';
+import { errorDetails } from './error-details.ts';
 
 const count = z.int().min(0);
 const text = z.string();
@@ -78,6 +79,7 @@ export const error = z.strictObject({
       'overloaded_error',
     ]),
     message: text.min(1),
+    details: errorDetails.optional(),
   }),
   request_id: text.min(1),
 });

@@ -2,6 +2,7 @@
 // chat, models, errors), strict: a field that is not there is refused. What vLLM and we add is named apart.
 import { z } from 'zod';
 import * as anthropic from './anthropic-shapes.ts';
+import { errorDetails } from './error-details.ts';
 import { response } from './responses-shapes.ts';
 
 const count = z.int().min(0);
@@ -153,6 +154,8 @@ export const error = z.strictObject({
     type: z.string(),
     param: z.string().nullable(),
     code: z.string().nullable(),
+    /** Ours. */
+    details: errorDetails.optional(),
   }),
 });
 
