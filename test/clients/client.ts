@@ -13,6 +13,8 @@ export interface Setting {
   context: number;
   /** A temporary folder of this run alone; removed afterwards. */
   folder: string;
+  /** Existing folder to write each exchange with the gateway to, as JSON; none unless the caller asks for it. */
+  record: string | undefined;
   /** Aborts when the client's time is up. */
   signal: AbortSignal;
 }
@@ -115,6 +117,22 @@ export async function runProgram(
     setting.signal.removeEventListener('abort', endAll);
     killGroup(child);
   }
+}
+
+/** Takes the steps one after the other, all of them even if one fails; says what they said. */
+export async function allOf(steps: readonly (() => Promise<string>)[]): Promise<string> {
+  const said: string[] = [];
+  const failures: string[] = [];
+  for (const step of steps) {
+    try {
+      said.push(await step());
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (failures.length > 0)
+    throw new Error([...failures, ...said.map((each) => `passed: ${each}`)].join('; '));
+  return said.join('; ');
 }
 
 function made(folder: string): string {

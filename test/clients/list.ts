@@ -1,2 +1,2 @@
 // The clients that `npm run test:clients` tries, in the order of its table: files of this folder.
-export const fileNames: readonly string[] = ['openai'];
+export const fileNames: readonly string[] = ['qwen-code', 'opencode', 'continue', 'openai'];

@@ -2,7 +2,7 @@
 // with a long context. Prints a table and a last line of JSON; exit code 1 if one fails.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,7 @@ test/clients/node_modules (about 1.6 GB).
   --only <name,…>    clients to try; all unless given: ${fileNames.join(', ')}
   --model <name>     nano or long; both unless given
   --python <venv>    virtual environment with Python clients; without one they are left out
+  --record <folder>  write the agents' requests and their answers there
   --markdown         print the table for docs/clients.md
   --help             print this text
 `;
@@ -33,6 +34,7 @@ const { values: flags } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     model: { type: 'string', multiple: true, default: [...modelNames] },
     python: { type: 'string' },
+    record: { type: 'string' },
     markdown: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -51,6 +53,7 @@ async function main(): Promise<number> {
   install();
   if (!typesHold()) return 1;
   if (flags.python !== undefined) process.env.EXPERTGRID_TEST_PYTHON = flags.python;
+  if (flags.record !== undefined) mkdirSync(flags.record, { recursive: true });
   const lines: Line[] = [];
   const folder = await mkdtemp(join(tmpdir(), 'expertgrid-clients-'));
   try {
@@ -125,7 +128,14 @@ async function tryOne(client: Client, model: ModelName, up: UpProcess, within: s
     const timeUp = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(new Error(`took longer than ${timeoutMs / 1_000} s`)));
     });
-    const setting = { baseUrl: up.url, model, context: contexts[model], folder, signal };
+    const setting = {
+      baseUrl: up.url,
+      model,
+      context: contexts[model],
+      folder,
+      signal,
+      record: flags.record,
+    };
     return line('passed', await Promise.race([client.run(setting), timeUp]));
   } catch (error) {
     if (error instanceof LeftOut) return line('left out', error.message);

@@ -1,0 +1,40 @@
+// Continue's command line, without a terminal.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { takeTurn } from './agent-turn.ts';
+import { fileOf, homeFolder, type ModelName, runProgram, type Setting } from './client.ts';
+
+export const name = 'Continue';
+export const packages = ['@continuedev/cli'];
+export const models: readonly ModelName[] = ['long'];
+
+export function run(setting: Setting): Promise<string> {
+  return takeTurn(setting, {
+    tools: ['List', 'Read'],
+    turn: async (baseUrl) => {
+      const file = join(homeFolder(setting), 'config.yaml');
+      await writeFile(
+        file,
+        `name: expertgrid
+version: 1.0.0
+schema: v1
+models:
+  - name: ${setting.model}
+    provider: openai
+    model: ${setting.model}
+    apiBase: ${baseUrl}/v1
+    apiKey: none
+    roles: [chat]
+    capabilities: [tool_use]
+    defaultCompletionOptions:
+      contextLength: ${setting.context}
+      maxTokens: 2000
+`,
+      );
+      const args = ['--config', file, '--readonly', '-p', 'List the folder.'];
+      await runProgram(setting, process.execPath, [fileOf('@continuedev/cli', 'dist/cn.js'), ...args], {
+        env: { CONTINUE_TELEMETRY_ENABLED: '0' },
+      });
+    },
+  });
+}
