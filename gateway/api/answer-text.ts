@@ -69,6 +69,11 @@ export class AnswerText {
     this.#codePoints = offset;
   }
 
+  /** Code points up to the end of what was pushed, those of an echoed prompt included. */
+  get offset(): number {
+    return this.#codePoints;
+  }
+
   push(token: Omit<AnswerToken, 'offset'>): Released {
     const start = this.#decoded;
     const offset = this.#codePoints;

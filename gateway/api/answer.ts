@@ -4,6 +4,7 @@ import type {
   DegradedHops,
   EngineClient,
   FinishReason,
+  GenerationPart,
   GenerationRequest,
   PromptLogprob,
 } from '../engine/messages.ts';
@@ -33,8 +34,8 @@ export type AnswerEvent =
       type: 'finish';
       index: number;
       reason: FinishReason;
-      /** The stop id that ended the answer, where one did. */
-      stopId?: number;
+      /** The stop id that ended the answer, if one did. It has no text. */
+      stop?: AnswerToken;
       /** The caller's stop string that ended it, where one did. */
       stopString?: string;
       usage: ChoiceUsage;
@@ -115,7 +116,7 @@ export async function* answer({
     const last = text.end();
     const { text: rest, tokens, stopped } = last;
     if (rest.length > 0 || tokens.length > 0) yield { type: 'text', index, text: rest, tokens };
-    const { promptTokens, cachedTokens, completionTokens: generated, degradedHops, stopId } = part;
+    const { promptTokens, cachedTokens, completionTokens: generated, degradedHops } = part;
     const usage = {
       promptTokens: countsPrompt ? promptTokens : 0,
       completionTokens: generated,
@@ -127,7 +128,7 @@ export async function* answer({
       type: 'finish',
       index,
       reason,
-      ...(stopId !== undefined && { stopId }),
+      ...(!stopped && stopOf(part, text.offset)),
       ...stopStringOf(last),
       usage,
     };
@@ -136,6 +137,13 @@ export async function* answer({
   if (signal.aborted) throw new ClientGone();
   const message = 'The generation ended without a finish.';
   throw new ApiError({ status: 500, message, type: 'server_error', code: 'internal' });
+}
+
+function stopOf(
+  { stopId, stopLogprob }: Extract<GenerationPart, { type: 'finish' }>,
+  offset: number,
+): { stop?: AnswerToken } {
+  return stopId === undefined ? {} : { stop: { id: stopId, offset, ...stopLogprob } };
 }
 
 function stopStringOf({ stopString }: Released): { stopString?: string } {

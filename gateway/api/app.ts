@@ -29,7 +29,7 @@ import { listShards } from './shards.ts';
 import type { Tracing } from './telemetry.ts';
 import { textHandler } from './text-endpoints.ts';
 import type { TextSide } from './text-side.ts';
-import { detokenize, detokenizeSchema, tokenize, tokenizeSchema } from './tokens.ts';
+import { detokenize, detokenizeSchema, tokenize, tokenizerInfo, tokenizeSchema } from './tokens.ts';
 import type { UsageLine } from './usage-log.ts';
 
 type Env = { Variables: { record: RequestRecord } };
@@ -131,6 +131,7 @@ export function createApi({
   route(app, 'GET', '/metrics', counted);
   route(app, 'POST', '/tokenize', textHandler(tokenizeSchema, tokenize, { served, limits }));
   route(app, 'POST', '/detokenize', textHandler(detokenizeSchema, detokenize, { served, limits }));
+  route(app, 'GET', '/tokenizer_info', (c) => c.json(tokenizerInfo(modelOfQuery(c, served))));
   route(app, 'GET', '/openapi.json', (c) => c.json(openApiDocument()));
   route(app, 'GET', '/docs', (c) => c.html(docsPage(), 200, { 'content-security-policy': DOCS_POLICY }));
   routeConsole(app);

@@ -1,6 +1,6 @@
 // The shapes of /v1/chat/completions: messages and their deltas. Knows no request and no engine.
 import type { AnswerToken } from './answer-text.ts';
-import { answerIds, chatLogprobs } from './logprobs.ts';
+import { chatLogprobs, withStop } from './logprobs.ts';
 import type { MessageEvent, ToolCall, WholeMessage } from './message-events.ts';
 import { collectMessages, type MessageRules, messageEvents } from './message-parser.ts';
 import type { CommonRequest } from './schema-fields.ts';
@@ -23,8 +23,8 @@ export function chatWire({ request, rules, tokenizer, logprobs, ids }: FormatOpt
   const logprobsOf = (tokens: readonly AnswerToken[]) => {
     return logprobs ? { content: chatLogprobs(tokens, tokenizer), refusal: null } : null;
   };
-  const idsOf = (tokens: readonly AnswerToken[], stopId?: number) => {
-    return ids ? { token_ids: answerIds(tokens, stopId) } : {};
+  const idsOf = (tokens: readonly AnswerToken[]) => {
+    return ids ? { token_ids: tokens.map(({ id }) => id) } : {};
   };
   return wireOf({
     idPrefix: 'chatcmpl-',
@@ -40,12 +40,12 @@ export function chatWire({ request, rules, tokenizer, logprobs, ids }: FormatOpt
       logprobs: null,
       finish_reason: null,
     }),
-    whole: ({ index, tokens, reason, stopId, ...message }: WholeMessage) => ({
+    whole: ({ index, tokens, reason, stop, ...message }: WholeMessage) => ({
       index,
       message: wholeMessage(message),
-      logprobs: logprobsOf(tokens),
+      logprobs: logprobsOf(withStop(tokens, stop)),
       finish_reason: reason,
-      ...idsOf(tokens, stopId),
+      ...idsOf(withStop(tokens, stop)),
     }),
     piece: (event: MessagePiece) => ({
       index: event.index,
@@ -54,12 +54,12 @@ export function chatWire({ request, rules, tokenizer, logprobs, ids }: FormatOpt
       finish_reason: null,
       ...idsOf(event.tokens),
     }),
-    finish: ({ index, reason, stopId }: MessageFinish) => ({
+    finish: ({ index, reason, stop }: MessageFinish) => ({
       index,
       delta: {},
-      logprobs: null,
+      logprobs: stop === undefined ? null : logprobsOf([stop]),
       finish_reason: reason,
-      ...idsOf([], stopId),
+      ...idsOf(withStop([], stop)),
     }),
   });
 }

@@ -4,7 +4,7 @@ import type { AnswerToken } from './answer-text.ts';
 import type { ApiContext } from './context.ts';
 import type { EchoedPrompt } from './echo.ts';
 import { badRequest } from './errors.ts';
-import { answerIds, completionLogprobs } from './logprobs.ts';
+import { completionLogprobs, withStop } from './logprobs.ts';
 import { allowance, choicesOf, encodePrompt } from './prompts.ts';
 import type { Plan } from './respond.ts';
 import { type CompletionRequest, parameterName } from './schema.ts';
@@ -81,11 +81,11 @@ function completionWire({ tokenizer, logprobs, promptIds }: FormatOptions): Wire
     return logprobs ? completionLogprobs(tokens, tokenizer) : null;
   };
   /** The prompt's ids stand in the first chunk of each choice. */
-  const idsOf = (index: number, ids: readonly number[]) => {
+  const idsOf = (index: number, tokens: readonly AnswerToken[]) => {
     if (promptIds === undefined) return {};
     const prompt = begun.has(index) ? {} : { prompt_token_ids: promptIds(index) };
     begun.add(index);
-    return { ...prompt, token_ids: ids };
+    return { ...prompt, token_ids: tokens.map(({ id }) => id) };
   };
   return wireOf({
     idPrefix: 'cmpl-',
@@ -93,12 +93,12 @@ function completionWire({ tokenizer, logprobs, promptIds }: FormatOptions): Wire
     chunkObject: 'text_completion',
     read: (events: AsyncIterable<AnswerEvent>) => events,
     collect: collectChoices,
-    whole: ({ index, prompt, text, tokens, reason, stopId }) => ({
+    whole: ({ index, prompt, text, tokens, reason, stop }) => ({
       text: (prompt?.text ?? '') + text,
       index,
-      logprobs: logprobsOf([...(prompt?.tokens ?? []), ...tokens]),
+      logprobs: logprobsOf([...(prompt?.tokens ?? []), ...withStop(tokens, stop)]),
       finish_reason: reason,
-      ...idsOf(index, answerIds(tokens, stopId)),
+      ...idsOf(index, withStop(tokens, stop)),
     }),
     piece: (event: AnswerPiece) => {
       const { text, tokens } = event.type === 'prompt' ? event.prompt : event;
@@ -107,15 +107,15 @@ function completionWire({ tokenizer, logprobs, promptIds }: FormatOptions): Wire
         index: event.index,
         logprobs: logprobsOf(tokens),
         finish_reason: null,
-        ...idsOf(event.index, event.type === 'prompt' ? [] : answerIds(tokens)),
+        ...idsOf(event.index, event.type === 'prompt' ? [] : tokens),
       };
     },
-    finish: ({ index, reason, stopId }: AnswerFinish) => ({
+    finish: ({ index, reason, stop }: AnswerFinish) => ({
       text: '',
       index,
-      logprobs: null,
+      logprobs: stop === undefined ? null : logprobsOf([stop]),
       finish_reason: reason,
-      ...idsOf(index, answerIds([], stopId)),
+      ...idsOf(index, withStop([], stop)),
     }),
   });
 }

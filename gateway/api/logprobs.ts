@@ -52,9 +52,9 @@ export function chatLogprobs(tokens: readonly AnswerToken[], tokenizer: Tokenize
   }));
 }
 
-/** Of the tokens, and the stop id that ended them where one did. */
-export function answerIds(tokens: readonly AnswerToken[], stopId?: number): number[] {
-  return [...tokens.map(({ id }) => id), ...(stopId === undefined ? [] : [stopId])];
+/** The tokens, followed by the stop id that ended them, if one did: ids and log-probabilities tell it, the text does not. */
+export function withStop(tokens: readonly AnswerToken[], stop: AnswerToken | undefined): AnswerToken[] {
+  return stop === undefined ? [...tokens] : [...tokens, stop];
 }
 
 /** A token's text; one that is only part of a character is written byte by byte (`\xe2\x82`), as OpenAI does. */

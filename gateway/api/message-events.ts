@@ -20,8 +20,8 @@ export type MessageEvent =
       type: 'finish';
       index: number;
       reason: MessageFinish;
-      /** The stop id that ended the answer, where one did. */
-      stopId?: number;
+      /** The stop id that ended the answer, if one did. It has no text. */
+      stop?: AnswerToken;
       /** The caller's stop string that ended it, where one did. */
       stopString?: string;
       usage: ChoiceUsage;
@@ -44,7 +44,7 @@ export interface WholeMessage {
   /** Of all of it, in order. */
   tokens: AnswerToken[];
   reason: MessageFinish;
-  stopId?: number;
+  stop?: AnswerToken;
   stopString?: string;
   usage: ChoiceUsage;
 }

@@ -85,6 +85,12 @@ export const operations: readonly Operation[] = [
     schema: { name: 'DetokenizeRequest', zod: detokenizeSchema },
     example: { model: 'nano', tokens: [72, 105] },
   },
+  {
+    method: 'get',
+    path: '/tokenizer_info',
+    summary: "The tokenizer's configuration and the chat template.",
+    parameters: [model],
+  },
   { method: 'get', path: '/v1/models', summary: 'The models that are served.' },
   {
     method: 'get',

@@ -8,6 +8,8 @@ export interface TextSide extends ChatTemplates {
   tokenizer: Tokenizer;
   /** Ids that end an answer. */
   stopIds: number[];
+  /** What tokenizer_config.json says, with special tokens by name: what `/tokenizer_info` tells. */
+  tokenizerInfo: Record<string, unknown>;
   /** The id that begins a text, where the checkpoint names one; stands in for an empty prompt. */
   bos: number | undefined;
 }
@@ -29,6 +31,7 @@ export async function loadTextSide(dir: string): Promise<TextSide> {
   const named = (name: string | undefined) => (name === undefined ? undefined : tokenizer.idOf(name));
   return {
     tokenizer,
+    tokenizerInfo: namedTokens(config),
     ...(await loadTemplates(dir, config, { bos, eos })),
     stopIds: listed ?? idList(named(eos), 'tokenizer_config.json') ?? [],
     bos:
@@ -40,8 +43,22 @@ export async function loadTextSide(dir: string): Promise<TextSide> {
 /** tokenizer_config.json writes a token as its name or as an object with `content`. */
 function tokenName(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
-  const { content } = (value ?? {}) as { content?: unknown };
-  return typeof content === 'string' ? content : undefined;
+  return isAddedToken(value) ? value.content : undefined;
+}
+
+/** Special tokens that are written as objects, alone or in a list, become their names. */
+function namedTokens(config: Record<string, unknown>): Record<string, unknown> {
+  const named = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(named);
+    return isAddedToken(value) ? value.content : value;
+  };
+  return Object.fromEntries(Object.entries(config).map(([field, value]) => [field, named(value)]));
+}
+
+function isAddedToken(value: unknown): value is { content: string } {
+  return (
+    typeof value === 'object' && value !== null && 'content' in value && typeof value.content === 'string'
+  );
 }
 
 function idList(value: unknown, file: string, field = 'eos_token_id'): number[] | undefined {

@@ -60,6 +60,18 @@ export function detokenize({ tokens }: DetokenizeRequest, { engine, tokenizer }:
   throw badRequest(why, { param, code: 'invalid_token_id' });
 }
 
+/** In vLLM's shape: the checkpoint's tokenizer_config.json, with the chat template that is in use. */
+export function tokenizerInfo({ tokenizerInfo: config, template }: ApiContext): object {
+  return {
+    tokenizer_class: 'PreTrainedTokenizerFast',
+    bos_token: null,
+    eos_token: null,
+    pad_token: null,
+    ...config,
+    chat_template: template?.source ?? null,
+  };
+}
+
 function idsOf({ prompt, messages, add_special_tokens }: TokenizeRequest, context: ApiContext): number[] {
   const { tokenizer, engine } = context;
   if ((prompt ?? undefined) !== undefined && messages) {

@@ -109,7 +109,7 @@ export interface GenerationError {
   retryAfterMs?: number;
 }
 
-/** Of one token of a prompt, given those before it. */
+/** Of one token of a prompt, or of a stop id, given the tokens before it. */
 export interface PromptLogprob {
   logprob: number;
   top: TokenLogprob[];
@@ -135,8 +135,10 @@ export type GenerationPart =
   | {
       type: 'finish';
       reason: FinishReason;
-      /** The stop id that ended it, where one did. It is counted as a generated token but not sent as a token part. */
+      /** The stop id that ended it, if one did. It is counted as a generated token but not sent as a token part. */
       stopId?: number;
+      /** The stop id's log-probability and its alternatives, if the request asks for log-probabilities. */
+      stopLogprob?: PromptLogprob;
       promptTokens: number;
       /** Tokens generated, the stop id included. */
       completionTokens: number;

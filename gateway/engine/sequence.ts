@@ -152,7 +152,10 @@ export class Sequence {
     this.seen.add(id);
     this.generated.set(id, (this.generated.get(id) ?? 0) + 1);
     if (this.request.stopIds.includes(id)) {
-      this.#finish('stop', id);
+      this.#finish('stop', {
+        stopId: id,
+        ...(logprob !== undefined && { stopLogprob: { logprob, top: top ?? [] } }),
+      });
       return;
     }
     this.#emit({
@@ -174,12 +177,15 @@ export class Sequence {
     this.#emit({ type: 'error', error });
   }
 
-  #finish(reason: 'stop' | 'length', stopId?: number): void {
+  #finish(
+    reason: 'stop' | 'length',
+    stop: Pick<GenerationPart & { type: 'finish' }, 'stopId' | 'stopLogprob'> = {},
+  ): void {
     this.ended = true;
     this.#emit({
       type: 'finish',
       reason,
-      ...(stopId !== undefined && { stopId }),
+      ...stop,
       promptTokens: this.promptLength,
       completionTokens: this.answerLength,
       cachedTokens: this.cached ?? 0,

@@ -8,6 +8,7 @@ import type {
   GenerationPart,
   GenerationRequest,
   HeatReport,
+  PromptLogprob,
 } from '../../gateway/engine/messages.ts';
 
 export interface FakeEngineOptions {
@@ -51,10 +52,22 @@ export class FakeEngine implements EngineClient {
     this.requests.push(request);
     this.open++;
     let ended = false;
+    const told = (id: number) => {
+      const logprob = this.options.logprobOf?.(request) ?? -0.5;
+      return logprobPart(request, id, { vocab: this.info.vocab, logprob });
+    };
     const finish = (reason: 'stop' | 'length', completionTokens: number, stopId?: number): GenerationPart => {
       ended = true;
       const promptTokens = request.prompt.length;
-      return { type: 'finish', reason, stopId, promptTokens, completionTokens, cachedTokens: 0 };
+      return {
+        type: 'finish',
+        reason,
+        ...(stopId !== undefined && { stopId }),
+        ...(stopId !== undefined && request.logprobs !== undefined && { stopLogprob: told(stopId) }),
+        promptTokens,
+        completionTokens,
+        cachedTokens: 0,
+      };
     };
     try {
       await pause(prefillMs, signal);
@@ -138,13 +151,19 @@ function tokenPart(
   const part: GenerationPart = { type: 'token', id };
   if (request.digests === true) part.digest = `digest-${position}-${id}`;
   if (request.routes === true) part.route = [[position], [id, id + 1]];
-  if (request.logprobs === undefined) return part;
-  part.logprob = logprob;
-  part.top = Array.from({ length: request.logprobs }, (_, rank) => ({
+  return request.logprobs === undefined ? part : { ...part, ...logprobPart(request, id, { vocab, logprob }) };
+}
+
+function logprobPart(
+  { logprobs = 0 }: GenerationRequest,
+  id: number,
+  { vocab, logprob }: { vocab: number; logprob: number },
+): PromptLogprob {
+  const top = Array.from({ length: logprobs }, (_, rank) => ({
     id: (id + rank) % vocab,
     logprob: logprob - rank,
   }));
-  return part;
+  return { logprob, top };
 }
 
 /** Each token at -1 less its place. */

@@ -23,6 +23,24 @@ async function referenceLogprobs(ids: readonly number[]): Promise<number[]> {
   });
 }
 
+/** A turn that the model ends by itself: the prompt's ids and those of the answer, without the stop id. */
+async function endedTurn(url: string): Promise<{ context: number[]; continuation: number[] }> {
+  const body = { model: 'nano', messages: [{ role: 'user', content: 'Good morning.' }] };
+  const asked = { ...body, max_tokens: 100, temperature: 0, return_token_ids: true };
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(asked),
+  });
+  const { prompt_token_ids: context, choices } = (await response.json()) as {
+    prompt_token_ids: number[];
+    choices: { token_ids: number[]; finish_reason: string }[];
+  };
+  if (choices[0]?.finish_reason !== 'stop') throw new Error('the model did not end its turn');
+  return { context, continuation: choices[0].token_ids.slice(0, -1) };
+}
+
 /** `given`: the running `up`, once it has started. */
 export function scoringSuite(given: () => Nano): void {
   describe('scoring', () => {
@@ -74,6 +92,23 @@ export function scoringSuite(given: () => Nano): void {
         const rest = whole.slice(cut - 1);
         expect(sum(beginnings[i] ?? []) + sum(rest)).toBeCloseTo(sum(whole), 6);
       }
+    });
+
+    it('a continuation after which the model stops has all its tokens, and the stop id behind them', async () => {
+      const { context, continuation } = await endedTurn(nano.url);
+      const prompt = [...context, ...continuation];
+      const fields = { model: 'nano', prompt, echo: true, logprobs: 1, max_tokens: 1, temperature: 0 };
+      const [choice] = (await client.completions.create(fields)).choices;
+      expect(choice?.finish_reason).toBe('stop');
+      const { tokens, token_logprobs, top_logprobs, text_offset } = choice?.logprobs ?? {};
+      expect(tokens?.at(-1)).toBe('<|end|>');
+      for (const each of [tokens, token_logprobs, top_logprobs, text_offset]) {
+        expect(each?.length).toBe(prompt.length + 1);
+      }
+      // lm-evaluation-harness takes what lies between the context and the last entry.
+      const harness = sum(token_logprobs?.slice(context.length, -1) ?? []);
+      const expected = await referenceLogprobs(prompt);
+      expect(harness).toBeCloseTo(sum(expected.slice(context.length - 1)), 2);
     });
 
     it('what a model says is as likely as when it is scored afterwards', async () => {

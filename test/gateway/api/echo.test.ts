@@ -37,6 +37,55 @@ test('an answer follows the prompt, and its offsets too', async () => {
   expect(logprobs.token_logprobs.slice(-2)).toEqual([-0.5, -0.5]);
 });
 
+test('a stop id has its entry in the log-probabilities, and no text', async () => {
+  const { post } = await openRoom({ reply: () => [...say('!'), idOf('<|end|>')] });
+  const asked = { ...base, echo: true, logprobs: 1 };
+  const { body: scored } = await post('/v1/completions', {
+    ...asked,
+    prompt: say('hello world!'),
+    max_tokens: 2,
+  });
+  expect(scored.choices[0]).toMatchObject({
+    text: 'hello world!!',
+    finish_reason: 'stop',
+    logprobs: {
+      tokens: ['hello', ' world', '!', '!', '<|end|>'],
+      token_logprobs: [null, -1, -2, -0.5, -0.5],
+      top_logprobs: [null, { ' world': -1 }, { '!': -2 }, { '!': -0.5 }, { '<|end|>': -0.5 }],
+      text_offset: [0, 5, 11, 12, 13],
+    },
+  });
+});
+
+test('a stream tells the stop id with the finish reason', async () => {
+  const { url } = await openRoom({ reply: () => [...say('!'), idOf('<|end|>')] });
+  const last = async (path: string, fields: object) => {
+    const body = JSON.stringify({ model: MODEL, stream: true, ...fields });
+    const { values } = await readEvents(await fetch(url + path, { method: 'POST', body }));
+    return values.at(-1)?.choices[0];
+  };
+  expect(await last('/v1/completions', { prompt: 'hello', logprobs: 0 })).toMatchObject({
+    finish_reason: 'stop',
+    logprobs: { tokens: ['<|end|>'], token_logprobs: [-0.5], text_offset: [1] },
+  });
+  const messages = [{ role: 'user', content: 'hello' }];
+  expect(await last('/v1/chat/completions', { messages, logprobs: true })).toMatchObject({
+    finish_reason: 'stop',
+    logprobs: { content: [{ token: '<|end|>', logprob: -0.5, bytes: null }] },
+  });
+});
+
+test('a chat tells the stop id last, unless a stop string came before it', async () => {
+  const { post } = await openRoom({ reply: () => [...say('a!'), idOf('<|end|>')] });
+  const asked = { model: MODEL, messages: [{ role: 'user', content: 'hello' }], logprobs: true };
+  const told = async (fields: object) => {
+    const { body } = await post('/v1/chat/completions', { ...asked, ...fields });
+    return body.choices[0].logprobs.content.map(({ token }) => token);
+  };
+  expect(await told({})).toEqual(['a', '!', '<|end|>']);
+  expect(await told({ stop: '!' })).toEqual(['a']);
+});
+
 test('without logprobs the engine is not asked for any', async () => {
   const { post, engine } = await openRoom({ once: true });
   const { body } = await post('/v1/completions', { ...base, echo: true });

@@ -108,6 +108,7 @@ export async function startRoom({
   const text = {
     tokenizer: given,
     template: chat === null ? undefined : compileTemplate(chat, { bos: SPECIALS[0], eos: SPECIALS[0] }),
+    tokenizerInfo: { bos_token: SPECIALS[0], eos_token: SPECIALS[0] },
     stopIds: [idOf('<|endoftext|>'), idOf('<|end|>')],
     bos: idOf('<|endoftext|>'),
   };

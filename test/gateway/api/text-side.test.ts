@@ -33,7 +33,10 @@ test('stop ids come from generation_config.json, a number or a list', async () =
 test('else from config.json, else from the name in tokenizer_config.json', async () => {
   const config = { 'config.json': { eos_token_id: 9 }, 'tokenizer_config.json': names };
   expect((await loadTextSide(await directory(config))).stopIds).toEqual([9]);
-  const { stopIds, bos, tokenizer } = await loadTextSide(await directory({ 'tokenizer_config.json': names }));
+  const { stopIds, bos, tokenizer, tokenizerInfo } = await loadTextSide(
+    await directory({ 'tokenizer_config.json': names }),
+  );
+  expect(tokenizerInfo).toEqual({ bos_token: '<|endoftext|>', eos_token: '<|end|>' });
   expect({ stopIds, bos }).toEqual({
     stopIds: [tokenizer.idOf('<|end|>')],
     bos: tokenizer.idOf('<|endoftext|>'),

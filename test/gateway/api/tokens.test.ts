@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CHAT_TEMPLATE } from '../../support/tokenizer.ts';
 import { idOf, MODEL, openRoom, say } from './harness.ts';
 
 /** The answer's body as it is: these endpoints have shapes of their own. */
@@ -34,6 +35,25 @@ test('a conversation has the ids that a chat has', async () => {
   const { body } = await ask(url, '/tokenize', { messages });
   expect(body).toMatchObject({ tokens: [...engine.requests[0].prompt] });
 });
+
+test.each(['/tokenizer_info', '/v1/tokenizer_info', `/tokenizer_info?model=${MODEL}`])(
+  '%s tells the special tokens and the chat template',
+  async (path) => {
+    const { url } = await openRoom();
+    const response = await fetch(url + path);
+    expect({ status: response.status, body: await response.json() }).toEqual({
+      status: 200,
+      body: {
+        tokenizer_class: 'PreTrainedTokenizerFast',
+        bos_token: '<|endoftext|>',
+        eos_token: '<|endoftext|>',
+        pad_token: null,
+        chat_template: CHAT_TEMPLATE,
+      },
+    });
+    expect((await fetch(`${url}/tokenizer_info?model=other`)).status).toBe(404);
+  },
+);
 
 test('detokenize gives the text back', async () => {
   const { url } = await openRoom();
