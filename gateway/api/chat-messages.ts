@@ -3,6 +3,7 @@ import { refuseDeep } from './depth.ts';
 import { badRequest } from './errors.ts';
 import type { ChatMessage } from './message-schema.ts';
 import type { ChatRequest } from './schema.ts';
+import { placeSystemTurns } from './system-turns.ts';
 import {
   type ChatTemplate,
   type Conversation,
@@ -14,8 +15,9 @@ import {
 /** Throws a 400 for what the template would leave out of the prompt without a word. */
 export function templateMessages(
   messages: readonly ChatMessage[],
-  { source }: ChatTemplate,
+  template: ChatTemplate,
 ): TemplateMessage[] {
+  const { source } = template;
   const knowsTools = /['"]tool['"]/.test(source);
   const knowsCalls = /\btool_calls\b/.test(source);
   const made = messages.map((message, i) => {
@@ -28,7 +30,7 @@ export function templateMessages(
     return templateMessage(message, `messages[${i}]`);
   });
   refuseStrayResults(messages);
-  return made;
+  return placeSystemTurns(made, template);
 }
 
 /** Throws a 400 for the result of a call that no message before it makes, as OpenAI does. */

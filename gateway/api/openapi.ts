@@ -1,6 +1,12 @@
 // GET /openapi.json: the API's description, made from the schemas that requests are checked with. Knows no server.
 import { z } from 'zod';
-import { countSchema, messagesSchema, unsupportedMessagesFields } from './anthropic/schema.ts';
+import { modelFields } from './anthropic/chat.ts';
+import {
+  countSchema,
+  messagesSchema,
+  unsupportedCountFields,
+  unsupportedMessagesFields,
+} from './anthropic/schema.ts';
 import { responsesSchema, unsupportedResponsesFields } from './responses/schema.ts';
 import { chatSchema, completionSchema, unsupportedFields } from './schema.ts';
 import { detokenizeSchema, tokenizeSchema } from './tokens.ts';
@@ -59,6 +65,7 @@ export const operations: readonly Operation[] = [
     summary: "Answers a conversation, in the shape of Anthropic's Messages API.",
     schema: { name: 'MessagesRequest', zod: messagesSchema },
     refused: unsupportedMessagesFields,
+    noEffect: modelFields,
     errors: 'AnthropicError',
     example: { model: 'nano', messages: [{ role: 'user', content: 'Good morning.' }], max_tokens: 16 },
   },
@@ -67,7 +74,8 @@ export const operations: readonly Operation[] = [
     path: '/v1/messages/count_tokens',
     summary: 'How many tokens the prompt of such a message has.',
     schema: { name: 'CountTokensRequest', zod: countSchema },
-    refused: unsupportedMessagesFields,
+    refused: unsupportedCountFields,
+    noEffect: modelFields,
     errors: 'AnthropicError',
     example: { model: 'nano', messages: [{ role: 'user', content: 'Good morning.' }] },
   },

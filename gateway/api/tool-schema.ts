@@ -1,9 +1,10 @@
 // The fields of a chat that offer tools and say how they may be called, as zod schemas. Knows no template and no grammar.
 import { z } from 'zod';
 
-/** OpenAI's limits. */
+/** OpenAI's limit. */
 const MOST_TOOLS = 128;
-const functionName = z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, 'expected 1 to 64 letters, digits, _ or -');
+/** Anthropic's limit; OpenAI's is 64. */
+const functionName = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, 'expected 1 to 128 letters, digits, _ or -');
 
 const tool = z.strictObject({
   type: z.literal('function'),

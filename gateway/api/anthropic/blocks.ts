@@ -1,33 +1,113 @@
-// What messages of an Anthropic request may hold, as zod schemas. Knows no chat.
+// What messages of an Anthropic request may hold, as zod schemas: content blocks that callers write, and those that came with
+// an answer and are sent back. Knows no chat.
 import { z } from 'zod';
+import { noEffect } from '../no-effect.ts';
+import { cacheControl, effort } from './shared-fields.ts';
+import { anyTool } from './tools.ts';
 
-/** Prompts are cached without being asked; nothing is cached longer for it. */
-export const cacheControl = z
-  .strictObject({ type: z.literal('ephemeral'), ttl: z.enum(['5m', '1h']).nullish() })
-  .nullish();
+/** Citations of an earlier answer are history; `enabled: false` asks for none. */
+const citations = noEffect(
+  z.union([z.array(z.looseObject({})), z.strictObject({ enabled: z.literal(false).nullish() })]).nullish(),
+  'citations',
+);
 
 export const textBlock = z.strictObject({
   type: z.literal('text'),
   text: z.string(),
-  citations: z.null().optional(),
+  citations,
   cache_control: cacheControl,
 });
 
-const toolUse = z.strictObject({
-  type: z.literal('tool_use'),
-  id: z.string().min(1),
-  name: z.string().min(1),
-  input: z.record(z.string(), z.unknown()),
-  caller: z.strictObject({ type: z.literal('direct') }).nullish(),
+/** Citations of a document are asked for with `enabled: true`, which nothing here makes. */
+const noCitations = noEffect(z.strictObject({ enabled: z.literal(false).nullish() }).nullish(), 'citations');
+
+const documentBlock = z.strictObject({
+  type: z.literal('document'),
+  source: z.discriminatedUnion('type', [
+    z.strictObject({
+      type: z.literal('text'),
+      media_type: z.literal('text/plain').nullish(),
+      data: z.string(),
+    }),
+    z.strictObject({ type: z.literal('content'), content: z.union([z.string(), z.array(textBlock)]) }),
+  ]),
+  title: z.string().nullish(),
+  context: z.string().nullish(),
+  citations: noCitations,
   cache_control: cacheControl,
 });
+
+const searchResult = z.strictObject({
+  type: z.literal('search_result'),
+  source: z.string(),
+  title: z.string(),
+  content: z.array(textBlock),
+  citations: noCitations,
+  cache_control: cacheControl,
+});
+
+/** A tool that a search has found. All tools are offered from the start, so only its name is told. */
+const toolReference = z.strictObject({
+  type: z.literal('tool_reference'),
+  tool_name: z.string(),
+  cache_control: cacheControl,
+});
+
+const resultBlock = z.discriminatedUnion('type', [textBlock, documentBlock, searchResult, toolReference]);
 
 const toolResult = z.strictObject({
   type: z.literal('tool_result'),
   tool_use_id: z.string().min(1),
-  content: z.union([z.string(), z.array(textBlock)]).nullish(),
+  content: z.union([z.string(), z.array(resultBlock)]).nullish(),
   is_error: z.boolean().nullish(),
+  toolset_name: noEffect(z.string().nullish(), 'toolset_name'),
   cache_control: cacheControl,
+});
+
+/** Who called is history, whatever it was. */
+const caller = z
+  .union([
+    z.strictObject({ type: z.literal('direct') }),
+    noEffect(z.looseObject({ type: z.string() }), 'caller'),
+  ])
+  .nullish();
+
+const call = {
+  id: z.string().min(1),
+  name: z.string().min(1),
+  /** An object, but for calls that were cut off. */
+  input: z.unknown(),
+  caller,
+  cache_control: cacheControl,
+};
+
+const toolUse = z.strictObject({
+  type: z.literal('tool_use'),
+  ...call,
+  toolset_name: noEffect(z.string().nullish(), 'toolset_name'),
+});
+
+/** Calls of tools that another server ran, with their results, as its answers held them. */
+const serverToolUse = z.strictObject({ type: z.literal('server_tool_use'), ...call });
+const mcpToolUse = z.strictObject({
+  type: z.literal('mcp_tool_use'),
+  ...call,
+  server_name: z.string().nullish(),
+});
+const serverToolResult = z.looseObject({
+  type: z.enum([
+    'web_search_tool_result',
+    'web_fetch_tool_result',
+    'code_execution_tool_result',
+    'bash_code_execution_tool_result',
+    'text_editor_code_execution_tool_result',
+    'tool_search_tool_result',
+    'advisor_tool_result',
+    'mcp_tool_result',
+  ]),
+  tool_use_id: z.string().min(1),
+  content: z.unknown(),
+  is_error: z.boolean().nullish(),
 });
 
 const thinking = z.strictObject({
@@ -37,20 +117,72 @@ const thinking = z.strictObject({
   signature: z.string().nullish(),
 });
 
-const userBlock = z.discriminatedUnion('type', [textBlock, toolResult]);
-const assistantBlock = z.discriminatedUnion('type', [textBlock, toolUse, thinking]);
+/** Only its maker can read it. */
+const redactedThinking = noEffect(
+  z.looseObject({ type: z.literal('redacted_thinking') }),
+  'redacted_thinking',
+);
+
+/** Marks where one model gave way to another. */
+const fallback = noEffect(z.looseObject({ type: z.literal('fallback') }), 'fallback');
+
+/** A summary in place of earlier turns. */
+const compaction = z.looseObject({ type: z.literal('compaction'), content: z.string().nullish() });
+
+const userBlock = z.discriminatedUnion('type', [textBlock, toolResult, documentBlock, searchResult]);
+const assistantBlock = z.discriminatedUnion('type', [
+  textBlock,
+  toolUse,
+  thinking,
+  redactedThinking,
+  serverToolUse,
+  mcpToolUse,
+  serverToolResult,
+  compaction,
+  fallback,
+]);
+
+const toolName = z.strictObject({ type: z.literal('tool_reference'), name: z.string().min(1) });
+const systemBlock = z.discriminatedUnion('type', [
+  textBlock,
+  z.strictObject({
+    type: z.literal('tool_addition'),
+    tool: z.discriminatedUnion('type', [
+      toolName,
+      z.strictObject({ type: z.literal('tool_definition'), definition: anyTool }),
+    ]),
+    cache_control: cacheControl,
+  }),
+  z.strictObject({ type: z.literal('tool_removal'), tool: toolName, cache_control: cacheControl }),
+]);
 
 const user = z.strictObject({
   role: z.literal('user'),
   content: z.union([z.string(), z.array(userBlock).min(1)]),
 });
 
+/** Without content where a model ended at once: an answer may be sent back as it came. */
 const assistant = z.strictObject({
   role: z.literal('assistant'),
-  content: z.union([z.string(), z.array(assistantBlock).min(1)]),
+  content: z.union([z.string(), z.array(assistantBlock)]),
 });
 
-export const message = z.discriminatedUnion('role', [user, assistant]);
+const system = z.strictObject({
+  role: z.literal('system'),
+  content: z.union([z.string(), z.array(systemBlock)]).nullish(),
+  clear_at: z
+    .enum(['next_user_message', 'never'])
+    .nullish()
+    .describe('`next_user_message`: left out as soon as a message of the user follows.'),
+  output_config: z
+    .strictObject({ effort })
+    .nullish()
+    .describe('For the turn that follows, in place of the request’s own.'),
+});
+
+export const message = z.discriminatedUnion('role', [user, assistant, system]);
 export type Message = z.infer<typeof message>;
 export type UserMessage = z.infer<typeof user>;
 export type AssistantMessage = z.infer<typeof assistant>;
+export type SystemMessage = z.infer<typeof system>;
+export type ResultBlock = z.infer<typeof resultBlock>;

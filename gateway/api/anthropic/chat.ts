@@ -6,42 +6,47 @@ import type { FieldNames } from '../renamed-fields.ts';
 import { thinkingTagsOf } from '../thinking.ts';
 import type { ChatFields, TranslatedChat } from '../translated-chat.ts';
 import { chatMessages } from './messages.ts';
+import { type OfferedTool, offeredTools } from './offered-tools.ts';
 import type { CountRequest, MessagesRequest } from './schema.ts';
 
 const fieldNames: FieldNames = [
   ['stop', 'stop_sequences'],
   ['user', 'metadata.user_id'],
-  ['reasoning_effort', 'thinking'],
+  ['reasoning_effort', 'output_config.effort'],
   ['max_thinking_tokens', 'thinking'],
   ['parallel_tool_calls', 'tool_choice.disable_parallel_tool_use'],
   ['tool_choice.function', 'tool_choice'],
-  ['response_format', 'output_config.format'],
-  ['response_format.json_schema', 'output_config.format'],
 ];
 
 /** All that becomes the prompt, but for thinking: that is asked of the model's template. */
 export function chatOfPrompt(request: CountRequest): TranslatedChat {
   const { messages, names } = chatMessages(request);
-  const { model, tools, tool_choice, output_config } = request;
+  const { model, tool_choice } = request;
+  const tools = offeredTools(request);
   const parallel = tool_choice && 'disable_parallel_tool_use' in tool_choice;
+  const format = formatOf(request);
   const chat = {
     model,
     messages,
-    ...(tools && tools.length > 0 && { tools: tools.map(chatTool) }),
-    tool_choice: chatToolChoice(request),
+    ...(prefills(request) && { continue_final_message: true }),
+    ...(tools.length > 0 && { tools: tools.map(chatTool) }),
+    tool_choice: chatToolChoice(request, tools),
     ...(parallel && tool_choice.disable_parallel_tool_use === true && { parallel_tool_calls: false }),
-    ...(output_config?.format && {
+    ...(format && {
       response_format: {
         type: 'json_schema' as const,
-        json_schema: { name: 'output', schema: output_config.format.schema, strict: true },
+        json_schema: { name: 'output', schema: format.schema, strict: true },
       },
     }),
   };
-  const ofTools = (tools ?? []).flatMap((_, i) => [
-    [`tools[${i}].function`, `tools[${i}]`] as const,
-    [`tools[${i}].function.parameters`, `tools[${i}].input_schema`] as const,
+  const ofTools = tools.flatMap(({ outer }, i) => [
+    [`tools[${i}].function`, outer] as const,
+    [`tools[${i}].function.parameters`, `${outer}.input_schema`] as const,
   ]);
-  return { chat, names: [...fieldNames, ...ofTools, ...names] };
+  const ofFormat = (['response_format', 'response_format.json_schema'] as const).map((inner) => {
+    return [inner, format?.outer ?? 'output_config.format'] as const;
+  });
+  return { chat, names: [...fieldNames, ...ofFormat, ...ofTools, ...names] };
 }
 
 /** Without `max_tokens`: how many fit is known once the prompt is. */
@@ -53,30 +58,99 @@ export function chatOfMessage(request: MessagesRequest): TranslatedChat {
   return { chat: { ...chat, ...own, ...extrasOf(request) }, names };
 }
 
-function chatTool({ name, description, input_schema, strict }: NonNullable<CountRequest['tools']>[number]) {
+/** A conversation that ends with the assistant's words is one whose answer has begun. */
+function prefills({ messages }: CountRequest): boolean {
+  return messages.at(-1)?.role === 'assistant';
+}
+
+function formatOf({ output_config, output_format }: CountRequest) {
+  const [now, older] = [output_config?.format, output_format];
+  if (now && older && JSON.stringify(now) !== JSON.stringify(older)) {
+    const message =
+      "Setting 'output_config.format' and 'output_format' to different formats is not supported.";
+    throw badRequest(message, { param: 'output_format', code: 'invalid_parameter_combination' });
+  }
+  if (now) return { schema: now.schema, outer: 'output_config.format' };
+  return older ? { schema: older.schema, outer: 'output_format' } : undefined;
+}
+
+function chatTool({ tool: { name, description, input_schema, strict } }: OfferedTool) {
   return { type: 'function' as const, function: { name, description, parameters: input_schema, strict } };
 }
 
-function chatToolChoice({ tool_choice: choice }: CountRequest): ChatFields['tool_choice'] {
+function chatToolChoice(
+  { tool_choice: choice, tools }: CountRequest,
+  offered: readonly OfferedTool[],
+): ChatFields['tool_choice'] {
   switch (choice?.type) {
     case 'any':
       return 'required';
-    case 'tool':
+    case 'tool': {
+      refuseDefinedTool(choice.name, tools, offered);
       return { type: 'function', function: { name: choice.name } };
+    }
     default:
       return choice?.type;
   }
 }
 
-/** Without the field Anthropic's models do not think; of a model that cannot, nothing need be asked then. */
-export function thinkingFields(
-  { thinking, tools }: Pick<CountRequest, 'thinking' | 'tools'>,
+/** A tool of Anthropic's own that must be called is one that the answer would lack. */
+function refuseDefinedTool(
+  name: string,
+  given: CountRequest['tools'],
+  offered: readonly OfferedTool[],
+): void {
+  if (offered.some(({ tool }) => tool.name === name)) return;
+  const defined = given?.find((tool) => tool.name === name)?.type;
+  if (typeof defined !== 'string' || defined === 'custom') return;
+  const param = 'tool_choice.name';
+  const message = `Unsupported value: '${param}' is not supported: the tool '${name.slice(0, 200)}' is of the type '${defined.slice(0, 100)}', which this server does not offer to the model.`;
+  throw badRequest(message, { param, code: 'unsupported_value' });
+}
+
+/** Fields that change nothing for some models. */
+export const modelFields = ['thinking', 'output_config.effort'] as const;
+type ModelField = (typeof modelFields)[number];
+
+interface ThinkingPlan {
+  fields: Pick<ChatFields, 'max_thinking_tokens' | 'reasoning_effort'>;
+  /** Names of fields that change nothing for this model. */
+  noEffect: ModelField[];
+}
+
+/**
+ * Without `thinking` Anthropic's models do not think, unless an effort is asked for. A model that cannot think is asked for
+ * nothing: an effort and `adaptive` only permit it.
+ */
+export function thinkingPlan(
+  request: Pick<CountRequest, 'thinking' | 'output_config' | 'messages'>,
+  { tools = [] }: Pick<ChatFields, 'tools'>,
   { template, toolTemplate }: Pick<ApiContext, 'template' | 'toolTemplate'>,
-): Pick<ChatFields, 'max_thinking_tokens'> {
-  if (thinking?.type === 'enabled') return { max_thinking_tokens: thinking.budget_tokens };
-  const used = tools && tools.length > 0 ? (toolTemplate ?? template) : template;
+): ThinkingPlan {
+  const { thinking } = request;
+  const effort = effortOf(request);
+  const used = tools !== null && tools.length > 0 ? (toolTemplate ?? template) : template;
   const thinks = used !== undefined && thinkingTagsOf(used.source) !== undefined;
-  return thinks && thinking?.type !== 'adaptive' ? { max_thinking_tokens: 0 } : {};
+  const named: ModelField[] = typeof effort === 'string' ? ['output_config.effort'] : [];
+  if (!thinks) {
+    if (thinking?.type === 'enabled')
+      return { fields: { max_thinking_tokens: thinking.budget_tokens }, noEffect: named };
+    return { fields: {}, noEffect: thinking?.type === 'adaptive' ? ['thinking', ...named] : named };
+  }
+  if (thinking?.type === 'disabled' || (!thinking && effort === undefined)) {
+    return { fields: { max_thinking_tokens: 0 }, noEffect: named };
+  }
+  const most = thinking?.type === 'enabled' ? { max_thinking_tokens: thinking.budget_tokens } : {};
+  return { fields: { ...most, ...(effort && { reasoning_effort: effort }) }, noEffect: [] };
+}
+
+/** That of a system message goes before the request's own, for the turn that follows it. */
+function effortOf({ messages, output_config }: Pick<CountRequest, 'messages' | 'output_config'>) {
+  const turn = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
+  const efforts = turn.map((message) =>
+    message.role === 'system' ? message.output_config?.effort : undefined,
+  );
+  return efforts.findLast((effort) => typeof effort === 'string') ?? output_config?.effort ?? undefined;
 }
 
 function refuseLargeBudget({ thinking, max_tokens }: MessagesRequest): void {

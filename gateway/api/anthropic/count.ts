@@ -9,8 +9,9 @@ import { underOuterNames } from '../renamed-fields.ts';
 import type { RequestRecord } from '../request-record.ts';
 import { parseShallowFields } from '../shallow-fields.ts';
 import { parseTranslated } from '../translated-chat.ts';
-import { chatOfPrompt, thinkingFields } from './chat.ts';
-import { countSchema, unsupportedMessagesFields } from './schema.ts';
+import { chatOfPrompt, thinkingPlan } from './chat.ts';
+import { refuseThread } from './errors.ts';
+import { countSchema, unsupportedCountFields } from './schema.ts';
 
 /** A prompt may be longer than the model's context: whoever asks wants to know by how much. */
 export function countHandler({
@@ -23,14 +24,16 @@ export function countHandler({
   return async (c) => {
     const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));
     requireServed(fields.model, served);
-    const request = parseShallowFields(countSchema, fields, unsupportedMessagesFields);
+    refuseThread(fields);
+    const request = parseShallowFields(countSchema, fields, unsupportedCountFields);
     const record = c.get('record');
     const context = chooseModel(request.model, {}, { served, requestId: record.id });
     record.model = context.model.id;
     const { chat, names } = chatOfPrompt(request);
     return await underOuterNames(names, () => {
-      const asked = parseTranslated({ ...chat, ...thinkingFields(request, context) });
-      const idle = noEffectHeaders(fieldsWithoutEffect(countSchema, fields));
+      const thinking = thinkingPlan(request, chat, context);
+      const asked = parseTranslated({ ...chat, ...thinking.fields });
+      const idle = noEffectHeaders([...fieldsWithoutEffect(countSchema, fields), ...thinking.noEffect]);
       return c.json({ input_tokens: countChat(asked, context) }, 200, idle);
     });
   };

@@ -8,15 +8,17 @@ import { startGenerations, streamAnswer } from '../respond.ts';
 import { parseShallowFields } from '../shallow-fields.ts';
 import { type EventFormat, namedEvent } from '../sse.ts';
 import { parseTranslated } from '../translated-chat.ts';
-import { chatOfMessage, thinkingFields } from './chat.ts';
-import { anthropicError } from './errors.ts';
-import { type MessagesRequest, messagesSchema, unsupportedMessagesFields } from './schema.ts';
+import { chatOfMessage, thinkingPlan } from './chat.ts';
+import { refuseEdits } from './context-management.ts';
+import { anthropicError, refuseThread } from './errors.ts';
+import { idleFields, type MessagesRequest, messagesSchema, unsupportedMessagesFields } from './schema.ts';
 import { MessageWriter, type WireEvent } from './writer.ts';
 
 export const messagesEndpoint: Endpoint = {
-  idleFields: ['metadata', 'service_tier', 'cache_control'],
+  idleFields: ['metadata', ...Object.keys(idleFields)],
   broken: (error, { requestId }) => namedEvent(anthropicError(error, requestId)),
   read: (fields) => {
+    refuseThread(fields);
     const request = parseShallowFields(messagesSchema, fields, unsupportedMessagesFields);
     const { chat, names } = chatOfMessage(request);
     return {
@@ -25,17 +27,20 @@ export const messagesEndpoint: Endpoint = {
       noEffect: fieldsWithoutEffect(messagesSchema, fields),
       names,
       plan: (context) => {
-        const asked = parseTranslated({ ...chat, ...thinkingFields(request, context) });
-        const whole = planChat(asked, context);
-        const plan = limited(whole, request);
+        const thinking = thinkingPlan(request, chat, context);
+        const whole = planChat(parseTranslated({ ...chat, ...thinking.fields }), context);
+        const promptTokens = whole.prompts[0]?.prompt.length ?? 0;
+        refuseEdits(request.context_management, { messages: request.messages, promptTokens });
+        const noEffect = [...(whole.noEffect ?? []), ...thinking.noEffect];
+        const plan = { ...limited(whole, request), noEffect };
         return {
           plan,
           respond: async (c, record) => {
             const started = await startGenerations(c, context, record, plan, { idPrefix: 'msg_' });
             const { id, model, seed } = started.frame;
             const room = whole.prompts[0]?.maxTokens ?? 0;
-            const { promptTokens } = record;
-            const writer = new MessageWriter({ id, model, seed, promptTokens, room });
+            const frame = { id, model, seed, promptTokens: record.promptTokens, room };
+            const writer = new MessageWriter({ ...frame, asked: request });
             const message = messageEvents(started.events, plan.rules);
             const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));
             if (request.stream !== true) {

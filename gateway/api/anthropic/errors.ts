@@ -1,5 +1,5 @@
 // Failures in the shape of Anthropic's API: its types, its statuses, its envelope. Knows no engine.
-import type { ApiError, ErrorDetails } from '../errors.ts';
+import { ApiError, type ErrorDetails } from '../errors.ts';
 
 export interface AnthropicError {
   type: 'error';
@@ -22,6 +22,19 @@ export function anthropicError(error: ApiError, requestId: string): AnthropicErr
   const { message, details } = error;
   const told = { type, message, ...(details !== undefined && { details }) };
   return { type: 'error', error: told, request_id: requestId };
+}
+
+/** Throws what Anthropic's clients go on from without a thread: nothing of a conversation is kept here. */
+export function refuseThread({ thread }: Record<string, unknown>): void {
+  if (thread === undefined) return;
+  throw new ApiError({
+    status: 400,
+    message:
+      "Unsupported parameter: 'thread' is not supported: this server keeps no conversations. Send the whole conversation without it.",
+    param: 'thread',
+    code: 'unsupported_parameter',
+    details: { error_code: 'thread_unsupported_request' },
+  });
 }
 
 const types: Record<number, string> = {

@@ -1,49 +1,119 @@
 // From the turns of an Anthropic request to the messages of a chat: results of tools become messages of their own. Pure; knows
 // no engine.
-import { badRequest } from '../errors.ts';
 import type { ChatMessage } from '../message-schema.ts';
 import type { FieldNames } from '../renamed-fields.ts';
-import type { AssistantMessage, UserMessage } from './blocks.ts';
+import type { AssistantMessage, Message, ResultBlock, SystemMessage, UserMessage } from './blocks.ts';
 import type { CountRequest } from './schema.ts';
 
 type Named = readonly [inner: string, outer: string];
-type Blocks<Turn extends { content: unknown }> = Exclude<Turn['content'], string>;
+type Blocks<Turn extends { content?: unknown }> = Extract<Turn['content'], readonly unknown[]>;
 type ToolResult = Extract<Blocks<UserMessage>[number], { type: 'tool_result' }>;
+type AssistantBlock = Blocks<AssistantMessage>[number];
+type Call = Extract<AssistantBlock, { type: 'tool_use' | 'server_tool_use' | 'mcp_tool_use' }>;
+type ServerResult = Extract<AssistantBlock, { type: `${string}_tool_result` }>;
+
+/** A message, and where it stands in the request. */
+interface Placed {
+  message: ChatMessage;
+  outer: string;
+  /** Default: the turn's. */
+  content?: string;
+  /** Of each of its calls. */
+  calls?: readonly string[];
+}
 
 export function chatMessages({ system, messages: turns }: Pick<CountRequest, 'system' | 'messages'>): {
   messages: ChatMessage[];
   /** Where each part of the messages stands in the request. */
   names: FieldNames;
 } {
-  refusePrefill(turns);
   const messages: ChatMessage[] = [];
   const names: Named[] = [];
-  const add = (message: ChatMessage, outer: string, content = `${outer}.content`) => {
-    const joined = joinedTurn(messages.at(-1), message);
+  const ofSystem = typeof system === 'string' ? system : textOf(system ?? []);
+  const placed: Placed[] = [
+    ...(ofSystem === ''
+      ? []
+      : [{ message: { role: 'system', content: ofSystem } as const, outer: 'system', content: 'system' }]),
+    ...turns.flatMap((turn, i) => placedTurn(turn, `messages[${i}]`, turns.slice(i + 1))),
+  ];
+  for (const next of placed) {
+    const joined = joinedTurn(messages.at(-1), next.message);
     if (joined !== undefined) {
       messages[messages.length - 1] = joined;
-      return;
+      continue;
     }
-    const at = `messages[${messages.length}]`;
-    names.push([at, outer], [`${at}.content`, content], [`${at}.tool_call_id`, `${outer}.tool_use_id`]);
-    messages.push(message);
-  };
-  const ofSystem = typeof system === 'string' ? system : textOf(system ?? []);
-  if (ofSystem !== '') add({ role: 'system', content: ofSystem }, 'system', 'system');
-  for (const [i, turn] of turns.entries()) {
-    const outer = `messages[${i}]`;
-    if (typeof turn.content === 'string') add({ role: turn.role, content: turn.content }, outer);
-    else if (turn.role === 'assistant') add(assistantMessage(turn.content), outer);
-    else {
-      // Results answer the calls before them, and come first wherever they stand.
-      for (const [j, block] of turn.content.entries()) {
-        if (block.type === 'tool_result') add(toolMessage(block), `${outer}.content[${j}]`);
-      }
-      const text = turn.content.filter((block) => block.type === 'text');
-      if (text.length > 0) add({ role: 'user', content: textOf(text) }, outer);
-    }
+    names.push(...namesOf(next, `messages[${messages.length}]`));
+    messages.push(next.message);
   }
-  return { messages, names: [...names, ...callNames(turns, names)] };
+  return { messages, names };
+}
+
+function namesOf({ outer, content = `${outer}.content`, calls = [] }: Placed, at: string): Named[] {
+  return [
+    [at, outer],
+    [`${at}.content`, content],
+    [`${at}.tool_call_id`, `${outer}.tool_use_id`],
+    ...calls.flatMap((call, k): Named[] => [
+      [`${at}.tool_calls[${k}]`, call],
+      [`${at}.tool_calls[${k}].function`, call],
+      [`${at}.tool_calls[${k}].function.arguments`, `${call}.input`],
+    ]),
+  ];
+}
+
+function placedTurn(turn: Message, outer: string, later: readonly Message[]): Placed[] {
+  if (turn.role === 'system') return systemTurn(turn, outer, later);
+  if (typeof turn.content === 'string')
+    return [{ message: { role: turn.role, content: turn.content }, outer }];
+  return turn.role === 'assistant' ? assistantTurn(turn.content, outer) : userTurn(turn.content, outer);
+}
+
+/** Changes of the tools are not told here: they change what is offered from the start. */
+function systemTurn(
+  { content, clear_at }: SystemMessage,
+  outer: string,
+  later: readonly Message[],
+): Placed[] {
+  if (clear_at === 'next_user_message' && later.some(({ role }) => role === 'user')) return [];
+  const texts = typeof content === 'string' ? [{ text: content }] : (content ?? []);
+  const text = textOf(texts.filter((block) => 'text' in block));
+  return text === '' ? [] : [{ message: { role: 'system', content: text }, outer }];
+}
+
+/** Results answer the calls before them, and come first wherever they stand. */
+function userTurn(blocks: Blocks<UserMessage>, outer: string): Placed[] {
+  const results = blocks.flatMap((block, j): Placed[] => {
+    return block.type === 'tool_result'
+      ? [{ message: toolMessage(block), outer: `${outer}.content[${j}]` }]
+      : [];
+  });
+  const texts = blocks.filter((block) => block.type !== 'tool_result');
+  if (texts.length === 0) return results;
+  return [...results, { message: { role: 'user', content: shownText(texts) }, outer }];
+}
+
+/** Results of tools that another server ran stand within the turn: what follows one is a message of its own. */
+function assistantTurn(blocks: Blocks<AssistantMessage>, outer: string): Placed[] {
+  const placed: Placed[] = [];
+  let open: AssistantBlock[] = [];
+  let calls: string[] = [];
+  const close = () => {
+    const message = assistantMessage(open);
+    if (open.length > 0 || placed.length === 0) placed.push({ message, outer, calls });
+    [open, calls] = [[], []];
+  };
+  for (const [j, block] of blocks.entries()) {
+    const at = `${outer}.content[${j}]`;
+    if (isResult(block)) {
+      close();
+      placed.push({ message: serverResult(block), outer: at });
+      continue;
+    }
+    open.push(block);
+    if (isCall(block)) calls.push(at);
+  }
+  close();
+  return placed;
 }
 
 /** Texts of one role that follow one another are one turn: templates may insist that turns alternate. */
@@ -56,53 +126,76 @@ function isText({ role: _, content, ...more }: ChatMessage): boolean {
   return typeof content === 'string' && Object.keys(more).length === 0;
 }
 
-/** Some of Anthropic's models go on with a turn of the assistant that is begun for them. */
-function refusePrefill(turns: CountRequest['messages']): void {
-  if (turns.at(-1)?.role !== 'assistant') return;
-  const param = `messages[${turns.length - 1}].role`;
-  const message = `Invalid '${param}': this server does not go on with a message of the assistant. The conversation must end with a user message.`;
-  throw badRequest(message, { param, code: 'unsupported_value' });
+function isCall(block: AssistantBlock): block is Call {
+  return block.type === 'tool_use' || block.type === 'server_tool_use' || block.type === 'mcp_tool_use';
+}
+
+function isResult(block: AssistantBlock): block is ServerResult {
+  return block.type.endsWith('_tool_result');
 }
 
 function textOf(blocks: readonly { text: string }[]): string {
   return blocks.map(({ text }) => text).join('\n');
 }
 
-function toolMessage({ tool_use_id, content, is_error }: ToolResult): ChatMessage {
-  const text = typeof content === 'string' ? content : textOf(content ?? []);
-  // A chat's tool message has no mark for it.
-  return { role: 'tool', tool_call_id: tool_use_id, content: is_error === true ? `Error: ${text}` : text };
+/** What the model reads of blocks that the caller wrote: of a document and a search result also what they are called. */
+function shownText(blocks: readonly ResultBlock[]): string {
+  return blocks.map(shownBlock).join('\n');
 }
 
-function assistantMessage(blocks: Blocks<AssistantMessage>): ChatMessage {
-  const thoughts = blocks.filter((block) => block.type === 'thinking');
-  const calls = blocks.filter((block) => block.type === 'tool_use');
+function shownBlock(block: ResultBlock): string {
+  const lines = (...texts: (string | null | undefined)[]) => texts.filter((text) => text).join('\n');
+  switch (block.type) {
+    case 'text':
+      return block.text;
+    case 'tool_reference':
+      return block.tool_name;
+    case 'search_result':
+      return lines(block.title, block.source, textOf(block.content));
+    case 'document': {
+      const { source, title, context } = block;
+      if (source.type === 'text') return lines(title, context, source.data);
+      const { content } = source;
+      return lines(title, context, typeof content === 'string' ? content : textOf(content));
+    }
+  }
+}
+
+function toolMessage({ tool_use_id, content, is_error }: ToolResult): ChatMessage {
+  return resultMessage(
+    tool_use_id,
+    typeof content === 'string' ? content : shownText(content ?? []),
+    is_error,
+  );
+}
+
+/** As JSON, but for what only its maker can read. */
+function serverResult({ tool_use_id, content, is_error }: ServerResult): ChatMessage {
+  const readable = (key: string, value: unknown) => (key.startsWith('encrypted_') ? undefined : value);
+  const text = typeof content === 'string' ? content : JSON.stringify(content ?? null, readable);
+  return resultMessage(tool_use_id, text, is_error);
+}
+
+function resultMessage(id: string, text: string, isError: boolean | null | undefined): ChatMessage {
+  // A chat's tool message has no mark for it.
+  return { role: 'tool', tool_call_id: id, content: isError === true ? `Error: ${text}` : text };
+}
+
+function assistantMessage(blocks: readonly AssistantBlock[]): ChatMessage {
+  const thoughts = blocks.filter((block) => block.type === 'thinking').map(({ thinking }) => thinking);
+  const calls = blocks.filter(isCall);
+  const texts = blocks.flatMap((block) => {
+    if (block.type === 'text') return [block.text];
+    return block.type === 'compaction' && typeof block.content === 'string' ? [block.content] : [];
+  });
   return {
     role: 'assistant',
-    content: textOf(blocks.filter((block) => block.type === 'text')),
-    ...(thoughts.length > 0 && {
-      reasoning_content: thoughts.map(({ thinking }) => thinking).join('\n'),
-    }),
+    content: texts.join('\n'),
+    ...(thoughts.some((thought) => thought !== '') && { reasoning_content: thoughts.join('\n') }),
     ...(calls.length > 0 && {
       tool_calls: calls.map(({ id, name, input }) => {
-        return { id, type: 'function' as const, function: { name, arguments: JSON.stringify(input) } };
+        return { id, type: 'function' as const, function: { name, arguments: JSON.stringify(input ?? {}) } };
       }),
     }),
   };
-}
-
-/** A call's place among its message's blocks. */
-function callNames(turns: CountRequest['messages'], names: readonly Named[]): Named[] {
-  const inners = new Map(names.toReversed().map(([inner, outer]) => [outer, inner] as const));
-  return turns.flatMap(({ role, content }, i) => {
-    if (role !== 'assistant' || typeof content === 'string') return [];
-    const outer = `messages[${i}]`;
-    const inner = inners.get(outer);
-    const places = [...content.keys()].filter((j) => content[j]?.type === 'tool_use');
-    return places.flatMap((j, k): Named[] => [
-      [`${inner}.tool_calls[${k}]`, `${outer}.content[${j}]`],
-      [`${inner}.tool_calls[${k}].function`, `${outer}.content[${j}]`],
-      [`${inner}.tool_calls[${k}].function.arguments`, `${outer}.content[${j}].input`],
-    ]);
-  });
 }

@@ -2,21 +2,14 @@
 // name. Knows no chat.
 import { z } from 'zod';
 import { extraFields } from '../extra-fields.ts';
+import { noEffect } from '../no-effect.ts';
 import { commonFields, integer, LARGEST_INT32 } from '../schema-fields.ts';
-import { cacheControl, message, textBlock } from './blocks.ts';
+import { message, textBlock } from './blocks.ts';
+import { contextManagement } from './context-management.ts';
+import { cacheControl, effort } from './shared-fields.ts';
+import { anyTool } from './tools.ts';
 
 const { model, stream, top_p } = commonFields;
-
-const tool = z.strictObject({
-  type: z.literal('custom').nullish(),
-  name: z.string().min(1),
-  description: z.string().nullish(),
-  input_schema: z.record(z.string(), z.unknown()).describe('JSON Schema of the input.'),
-  strict: z.boolean().nullish(),
-  /** Inputs are streamed as they come, whatever it says. */
-  eager_input_streaming: z.boolean().nullish(),
-  cache_control: cacheControl,
-});
 
 const disable_parallel_tool_use = z.boolean().nullish();
 const toolChoice = z.discriminatedUnion('type', [
@@ -26,25 +19,39 @@ const toolChoice = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('none') }),
 ]);
 
+const thinkingOptions = {
+  display: z
+    .union([noEffect(z.enum(['summarized', 'updates']), 'thinking.display'), z.literal('omitted')])
+    .nullish()
+    .describe('`omitted`: the blocks of thinking come empty.'),
+  /** What happens to thinking that is of another conversation: it is not checked. */
+  block_binding: noEffect(z.looseObject({}).nullish(), 'thinking.block_binding'),
+};
+
 const thinking = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('enabled'),
     budget_tokens: integer(1, LARGEST_INT32),
-    display: z.literal('summarized').nullish(),
+    ...thinkingOptions,
   }),
-  z.strictObject({ type: z.literal('adaptive'), display: z.literal('summarized').nullish() }),
+  z.strictObject({ type: z.literal('adaptive'), ...thinkingOptions }),
   z.strictObject({ type: z.literal('disabled') }),
 ]);
+
+const outputFormat = z
+  .strictObject({ type: z.literal('json_schema'), schema: z.record(z.string(), z.unknown()) })
+  .nullish()
+  .describe('JSON of a schema.');
 
 /** What becomes the prompt. */
 const promptFields = {
   model,
-  messages: z.array(message).min(1).describe('Turns of user and assistant; the last one is of the user.'),
+  messages: z.array(message).min(1).describe('Turns of user and assistant, and system messages among them.'),
   system: z
     .union([z.string(), z.array(textBlock)])
     .nullish()
     .describe('A system message before them.'),
-  tools: z.array(tool).max(128).nullish().describe('What the model may call.'),
+  tools: z.array(anyTool).max(128).nullish().describe('What the model may call.'),
   tool_choice: toolChoice.nullish(),
   thinking: thinking
     .nullish()
@@ -53,17 +60,29 @@ const promptFields = {
     ),
   output_config: z
     .strictObject({
-      format: z
-        .strictObject({ type: z.literal('json_schema'), schema: z.record(z.string(), z.unknown()) })
-        .nullish()
-        .describe('JSON of a schema.'),
+      format: outputFormat,
+      effort: effort.describe('Of models that think: a budget by name, unless `thinking` sets one.'),
+      task_budget: noEffect(z.looseObject({}).nullish(), 'output_config.task_budget'),
     })
     .nullish(),
-  cache_control: cacheControl,
+  output_format: outputFormat.describe('The older name of `output_config.format`.'),
 };
 
-export const messagesSchema = z.strictObject({
-  ...promptFields,
+/** What asks for nothing that this server could do otherwise: where the request is computed, who pays, what is cached. */
+export const idleFields = {
+  cache_control: cacheControl,
+  inference_geo: noEffect(z.string().nullish()),
+  speed: noEffect(z.enum(['standard', 'fast']).nullish()),
+  service_tier: noEffect(z.enum(['auto', 'standard_only']).nullish()),
+  betas: noEffect(z.array(z.string()).nullish()),
+  billing_policy: noEffect(z.looseObject({}).nullish()),
+  fallbacks: noEffect(z.union([z.literal('default'), z.array(z.looseObject({}))]).nullish()),
+  fallback_credit_token: noEffect(z.union([z.string(), z.looseObject({})]).nullish()),
+  user_profile_id: noEffect(z.string().nullish()),
+  workspace_id: noEffect(z.string().nullish()),
+};
+
+const answerFields = {
   max_tokens: integer(1, LARGEST_INT32).describe(
     'Tokens of the answer, at most, and at most what the context has room for.',
   ),
@@ -85,21 +104,35 @@ export const messagesSchema = z.strictObject({
     .strictObject({ user_id: z.string().nullish() })
     .nullish()
     .describe('`user_id` keeps its version behind a name that stands for several models.'),
-  service_tier: z.enum(['auto', 'standard_only']).nullish(),
+  diagnostics: z
+    .strictObject({ previous_message_id: z.string().nullish() })
+    .nullish()
+    .describe('The answer says that no reason for a miss of the cache is known.'),
+  context_management: contextManagement,
   ...extraFields,
-});
+};
+
+export const messagesSchema = z.strictObject({ ...promptFields, ...answerFields, ...idleFields });
 export type MessagesRequest = z.infer<typeof messagesSchema>;
 
-export const countSchema = z.strictObject(promptFields);
-export type CountRequest = z.infer<typeof countSchema>;
+/** All that a request for a message may hold: what is not of the prompt changes no count. */
+export const countSchema = z.strictObject({
+  ...promptFields,
+  ...idleFields,
+  ...Object.fromEntries(
+    Object.entries(answerFields).map(([name, field]) => [name, noEffect(z.optional(field), name)]),
+  ),
+  compaction: noEffect(z.looseObject({}).nullish()),
+});
+export type CountRequest = z.infer<z.ZodObject<typeof promptFields, z.core.$strict>>;
 
 /** Known fields that are not supported, each with the values that ask for nothing (JSON text). */
 export const unsupportedMessagesFields: Record<string, readonly string[]> = {
   container: [],
-  context_management: [],
   mcp_servers: ['[]'],
-  inference_geo: [],
-  speed: ['"standard"'],
-  diagnostics: [],
-  betas: [],
+  compaction: [],
 };
+
+const { compaction: _, ...unsupported } = unsupportedMessagesFields;
+/** A count is of the conversation as it was sent, whatever an answer would make of it. */
+export const unsupportedCountFields: Record<string, readonly string[]> = unsupported;

@@ -2,6 +2,7 @@
 // blocks they add up to. Knows no engine and no HTTP.
 import type { ChoiceUsage } from '../answer.ts';
 import type { MessageEvent } from '../message-events.ts';
+import type { MessagesRequest } from './schema.ts';
 
 export interface MessageFrame {
   id: string;
@@ -9,6 +10,8 @@ export interface MessageFrame {
   model: string;
   seed: number;
   promptTokens: number;
+  /** What the request asks of the message's shape. */
+  asked: Pick<MessagesRequest, 'thinking' | 'diagnostics' | 'context_management'>;
   /** Prompt and answer fill the model's context where the answer is so long. */
   room: number;
 }
@@ -45,7 +48,8 @@ export class MessageWriter {
       model,
       content: this.#blocks.map((block) => wholeBlock(block)),
       ...this.#ending(),
-      diagnostics: null,
+      diagnostics: diagnosticsOf(this.#frame.asked),
+      ...this.#management(),
       usage: {
         ...usageOf(this.#finish?.usage ?? { promptTokens, completionTokens: 0, cachedTokens: 0 }),
         cache_creation: null,
@@ -68,6 +72,7 @@ export class MessageWriter {
       case 'reasoning':
         if (event.text === '') return;
         yield* this.#into({ type: 'thinking', pieces: [] });
+        if (this.#omitsThinking) return;
         yield* this.#grow(event.text, { type: 'thinking_delta', thinking: event.text });
         return;
       case 'content':
@@ -82,12 +87,16 @@ export class MessageWriter {
         yield* this.#grow(event.text, { type: 'input_json_delta', partial_json: event.text });
         return;
       case 'finish': {
+        // Clients read the first text without looking whether there is one.
+        if (this.#blocks.every(({ type }) => type === 'thinking'))
+          yield* this.#begin({ type: 'text', pieces: [] });
         yield* this.#end();
         this.#finish = event;
         const hops = event.usage.degradedHops;
         yield {
           type: 'message_delta',
           delta: this.#ending(),
+          ...this.#management(),
           usage: usageOf(event.usage),
           ...(hops !== undefined && { expertgrid: { degraded_hops: hops } }),
         };
@@ -114,7 +123,23 @@ export class MessageWriter {
   }
 
   *#end(): Generator<WireEvent, void, undefined> {
-    if (this.#blocks.length > 0) yield { type: 'content_block_stop', index: this.#blocks.length - 1 };
+    const [index, block] = [this.#blocks.length - 1, this.#blocks.at(-1)];
+    if (block === undefined) return;
+    // Some clients send only such thinking back as had one.
+    if (block.type === 'thinking') {
+      yield { type: 'content_block_delta', index, delta: { type: 'signature_delta', signature: '' } };
+    }
+    yield { type: 'content_block_stop', index };
+  }
+
+  get #omitsThinking(): boolean {
+    const { thinking } = this.#frame.asked;
+    return thinking != null && 'display' in thinking && thinking.display === 'omitted';
+  }
+
+  /** Told to who asks for edits: none was made. */
+  #management(): object {
+    return this.#frame.asked.context_management ? { context_management: { applied_edits: [] } } : {};
   }
 
   #ending(): object {
@@ -136,10 +161,17 @@ function stopReason({ reason, stopString, usage }: Finish, { room }: MessageFram
   return stopString === undefined ? 'end_turn' : 'stop_sequence';
 }
 
+/** Which prompt was read before is not kept, so that no reason is known why one was not found in the cache. */
+function diagnosticsOf({ diagnostics }: MessageFrame['asked']): object | null {
+  if (!diagnostics) return null;
+  const earlier = typeof diagnostics.previous_message_id === 'string';
+  return { cache_miss_reason: earlier ? { type: 'unavailable' } : null };
+}
+
 /** A call's input is whole JSON once its block is; before, and where the answer was cut, it is empty. */
 function wholeBlock(block: Block): object {
   const text = block.pieces.join('');
-  if (block.type === 'text') return { type: 'text', text, citations: null };
+  if (block.type === 'text') return { type: 'text', text };
   if (block.type === 'thinking') return { type: 'thinking', thinking: text, signature: '' };
   return {
     type: 'tool_use',

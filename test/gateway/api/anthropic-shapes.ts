@@ -7,7 +7,7 @@ const count = z.int().min(0);
 const text = z.string();
 
 const block = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('text'), text, citations: z.null() }),
+  z.strictObject({ type: z.literal('text'), text }),
   z.strictObject({ type: z.literal('thinking'), thinking: text, signature: text }),
   z.strictObject({
     type: z.literal('tool_use'),
@@ -43,6 +43,9 @@ const ending = {
   container: z.null(),
 };
 
+/** Only where it was asked for. */
+const context_management = z.strictObject({ applied_edits: z.array(z.never()) }).optional();
+
 const hops = z.record(text, count).optional();
 
 export const message = z.strictObject({
@@ -52,7 +55,10 @@ export const message = z.strictObject({
   model: text,
   content: z.array(block),
   ...ending,
-  diagnostics: z.null(),
+  diagnostics: z
+    .strictObject({ cache_miss_reason: z.strictObject({ type: z.literal('unavailable') }).nullable() })
+    .nullable(),
+  context_management,
   usage,
   /** Ours. */
   expertgrid: z.strictObject({ seed: z.int(), degraded_hops: hops }),
@@ -61,6 +67,7 @@ export const message = z.strictObject({
 const delta = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text_delta'), text: text.min(1) }),
   z.strictObject({ type: z.literal('thinking_delta'), thinking: text.min(1) }),
+  z.strictObject({ type: z.literal('signature_delta'), signature: text }),
   z.strictObject({ type: z.literal('input_json_delta'), partial_json: text.min(1) }),
 ]);
 
@@ -92,6 +99,7 @@ export const event = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('message_delta'),
     delta: z.strictObject(ending),
+    context_management,
     usage: deltaUsage,
     /** Ours. */
     expertgrid: z.strictObject({ degraded_hops: hops }).optional(),

@@ -6,7 +6,7 @@ import { MessageWriter } from '../../../gateway/api/anthropic/writer.ts';
 import { callsOf, flowing, messages, textOf } from '../../support/message-events.ts';
 import { event, message } from './anthropic-shapes.ts';
 
-const frame = { id: 'msg_1', model: 'm', seed: 5, promptTokens: 7, room: 8 };
+const frame = { id: 'msg_1', model: 'm', seed: 5, promptTokens: 7, room: 8, asked: {} };
 
 test('events and message agree, and hold all that was said', async () => {
   await fc.assert(
@@ -26,6 +26,7 @@ test('events and message agree, and hold all that was said', async () => {
         return block.type === 'tool_use' ? [{ name: block.name, args: block.input }] : [];
       });
       expect(calls).toEqual(callsOf(said));
+      expect(content.some(({ type }) => type !== 'thinking')).toBe(true);
       expect(usage).toMatchObject({ input_tokens: 4, cache_read_input_tokens: 3 });
     }),
     { numRuns: 200, seed: 12 },

@@ -46,6 +46,8 @@ function added(events: readonly MessageWireEvent[]): MessageBody {
     if (block?.type === 'text' && each.delta.type === 'text_delta') block.text += each.delta.text;
     else if (block?.type === 'thinking' && each.delta.type === 'thinking_delta') {
       block.thinking += each.delta.thinking;
+    } else if (block?.type === 'thinking' && each.delta.type === 'signature_delta') {
+      block.signature += each.delta.signature;
     } else if (block?.type === 'tool_use' && each.delta.type === 'input_json_delta') {
       inputs[each.index] = (inputs[each.index] ?? '') + each.delta.partial_json;
     } else throw new Error(`${each.delta.type} for ${block?.type}`);

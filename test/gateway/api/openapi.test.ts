@@ -69,7 +69,8 @@ test.each([
   const page = await readFile(new URL('../../../docs/api.md', import.meta.url), 'utf8');
   const [before = '', section = ''] = page.split(`## \`${path}\`\n`);
   // `model` and the fields that all endpoints have stand before it, or in the section of the other API.
-  const own = before + section.split('\n## ')[0];
+  const [, withoutEffect = ''] = page.split(`### Of \`${path}\`\n`);
+  const own = before + section.split('\n## ')[0] + withoutEffect.split('\n### ')[0];
   for (const name of Object.keys(schema.shape)) {
     expect(own).toMatch(new RegExp(`\`${name}[\`.]`));
   }

@@ -1,0 +1,42 @@
+// Which tools a request offers to the model: the caller's own in its list, and those that system messages add or take away on the
+// way. Pure; knows no template and no chat.
+import type { Message } from './blocks.ts';
+import { type AnyTool, isOwn, type OwnTool } from './tools.ts';
+
+export interface OfferedTool {
+  tool: OwnTool;
+  /** Where the request defines it. */
+  outer: string;
+}
+
+/** As they are after the last message, in the order in which they are defined. */
+export function offeredTools({
+  tools,
+  messages,
+}: {
+  tools?: readonly AnyTool[] | null | undefined;
+  messages: readonly Message[];
+}): OfferedTool[] {
+  const defined = (tools ?? []).map((tool, i) => ({ tool, outer: `tools[${i}]` }));
+  const removed = new Set<string>();
+  for (const { block, outer } of toolChanges(messages)) {
+    const { tool } = block;
+    if (tool.type === 'tool_definition') {
+      defined.push({ tool: tool.definition, outer: `${outer}.tool.definition` });
+      if (typeof tool.definition.name === 'string') removed.delete(tool.definition.name);
+    } else if (block.type === 'tool_removal') removed.add(tool.name);
+    else removed.delete(tool.name);
+  }
+  return defined.flatMap(({ tool, outer }) => {
+    return isOwn(tool) && !removed.has(tool.name) ? [{ tool, outer }] : [];
+  });
+}
+
+function toolChanges(messages: readonly Message[]) {
+  return messages.flatMap((message, i) => {
+    if (message.role !== 'system' || !Array.isArray(message.content)) return [];
+    return message.content.flatMap((block, j) => {
+      return block.type === 'text' ? [] : [{ block, outer: `messages[${i}].content[${j}]` }];
+    });
+  });
+}
