@@ -24,7 +24,9 @@ import { listModels, modelOfQuery, type Served, showModel } from './models.ts';
 import { openApiDocument } from './openapi.ts';
 import { type PeerCard, Peers } from './peers.ts';
 import { RequestRecord } from './request-record.ts';
+import { inputTokensHandler } from './responses/count.ts';
 import { responsesEndpoint } from './responses/endpoint.ts';
+import { noCompaction, responseNotFound, storedPaths } from './responses/not-stored.ts';
 import { listShards } from './shards.ts';
 import type { Tracing } from './telemetry.ts';
 import { textHandler } from './text-endpoints.ts';
@@ -116,6 +118,8 @@ export function createApi({
   route(app, 'POST', '/completions', completionHandler(completionEndpoint, generating));
   route(app, 'POST', '/chat/completions', completionHandler(chatEndpoint, generating));
   route(app, 'POST', '/responses', completionHandler(responsesEndpoint, generating));
+  route(app, 'POST', '/responses/input_tokens', inputTokensHandler({ served, limits }));
+  routeStored(app);
   route(app, 'POST', '/messages', completionHandler(messagesEndpoint, generating));
   route(app, 'POST', '/messages/count_tokens', countHandler({ served, limits }));
   route(app, 'GET', '/models', (c) => listModels(c, served));
@@ -155,6 +159,20 @@ function route(app: Hono<Env>, method: 'GET' | 'POST', path: string, handler: Ha
   for (const full of [path, `/v1${path}`]) {
     app.on(method, full, noted);
     app.all(full, (c) => refuseMethod(c, method));
+  }
+}
+
+/** Nothing is stored, whatever is done with it. */
+function routeStored(app: Hono<Env>): void {
+  for (const prefix of ['', '/v1']) {
+    app.all(`${prefix}/responses/compact`, () => {
+      throw noCompaction();
+    });
+    for (const path of storedPaths) {
+      app.all(prefix + path, (c) => {
+        throw responseNotFound(c.req.param('id') ?? '');
+      });
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import {
   unsupportedCountFields,
   unsupportedMessagesFields,
 } from './anthropic/schema.ts';
-import { responsesSchema, unsupportedResponsesFields } from './responses/schema.ts';
+import { inputTokensSchema, responsesSchema, unsupportedResponsesFields } from './responses/schema.ts';
 import { chatSchema, completionSchema, unsupportedFields } from './schema.ts';
 import { detokenizeSchema, tokenizeSchema } from './tokens.ts';
 
@@ -58,6 +58,13 @@ export const operations: readonly Operation[] = [
     schema: { name: 'ResponsesRequest', zod: responsesSchema },
     refused: unsupportedResponsesFields,
     example: { model: 'nano', input: 'Good morning.', max_output_tokens: 16 },
+  },
+  {
+    method: 'post',
+    path: '/v1/responses/input_tokens',
+    summary: 'How many tokens the prompt of such a response has.',
+    schema: { name: 'InputTokensRequest', zod: inputTokensSchema },
+    example: { model: 'nano', input: 'Good morning.' },
   },
   {
     method: 'post',

@@ -3,6 +3,7 @@ import type { ChoiceUsage } from '../answer.ts';
 import type { ApiError } from '../errors.ts';
 import type { OutputItem } from './output.ts';
 import type { ResponsesRequest } from './schema.ts';
+import { isOfOthers, type Tool } from './tools.ts';
 
 export interface ResponseFrame {
   id: string;
@@ -57,11 +58,11 @@ export function responseBody(
 function asked(request: ResponsesRequest): object {
   const { instructions, max_output_tokens, metadata, reasoning, temperature, text, tool_choice } = request;
   const { tools, top_logprobs, top_p, parallel_tool_calls } = request;
-  const { prompt_cache_key, safety_identifier, user } = request;
+  const { prompt_cache_key, safety_identifier, user, max_tool_calls, truncation } = request;
   return {
     instructions: instructions ?? null,
     max_output_tokens: max_output_tokens ?? null,
-    max_tool_calls: null,
+    max_tool_calls: max_tool_calls ?? null,
     metadata: metadata ?? {},
     parallel_tool_calls: parallel_tool_calls ?? true,
     previous_response_id: null,
@@ -73,20 +74,18 @@ function asked(request: ResponsesRequest): object {
     temperature: temperature ?? 1,
     text: { format: text?.format ?? { type: 'text' }, verbosity: text?.verbosity ?? 'medium' },
     tool_choice: tool_choice ?? 'auto',
-    tools: (tools ?? []).map(({ type, name, description, parameters, strict }) => {
-      return {
-        type,
-        name,
-        description: description ?? null,
-        parameters: parameters ?? null,
-        strict: strict ?? null,
-      };
-    }),
+    tools: (tools ?? []).filter((tool) => !isOfOthers(tool)).map(toldTool),
     top_logprobs: top_logprobs ?? 0,
     top_p: top_p ?? 1,
-    truncation: 'disabled',
+    truncation: truncation ?? 'disabled',
     user: user ?? null,
   };
+}
+
+/** Of a function also what it leaves out. */
+function toldTool(tool: Tool): object {
+  if (tool.type !== 'function') return tool;
+  return { description: null, parameters: null, strict: null, ...tool };
 }
 
 function usageOf({

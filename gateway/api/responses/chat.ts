@@ -2,9 +2,11 @@
 import { badRequest } from '../errors.ts';
 import { extrasOf } from '../extra-fields.ts';
 import type { FieldNames } from '../renamed-fields.ts';
-import type { ChatFields, TranslatedChat } from '../translated-chat.ts';
+import type { TranslatedChat } from '../translated-chat.ts';
 import { chatMessages } from './messages.ts';
+import { type OfferedTools, offeredTools } from './offered-tools.ts';
 import type { ResponsesRequest } from './schema.ts';
+import { chatToolChoice } from './tool-choice.ts';
 
 const fieldNames: FieldNames = [
   ['max_tokens', 'max_output_tokens'],
@@ -18,9 +20,15 @@ const fieldNames: FieldNames = [
   ['response_format.json_schema', 'text.format'],
 ];
 
-export function chatOfResponse(request: ResponsesRequest): TranslatedChat {
+interface TranslatedResponse extends TranslatedChat {
+  offered: OfferedTools;
+}
+
+export function chatOfResponse(request: ResponsesRequest): TranslatedResponse {
   const { messages, names } = chatMessages(request);
-  const { model, tools, max_output_tokens, reasoning, text, include, top_logprobs } = request;
+  const offered = offeredTools(toolLists(request));
+  const choice = chatToolChoice(request, offered);
+  const { model, max_output_tokens, reasoning, text, include, top_logprobs } = request;
   const logprobs = include?.includes('message.output_text.logprobs') === true;
   if (!logprobs && (top_logprobs ?? 0) > 0) {
     const message =
@@ -32,8 +40,8 @@ export function chatOfResponse(request: ResponsesRequest): TranslatedChat {
     messages,
     max_completion_tokens: max_output_tokens,
     reasoning_effort: reasoning?.effort,
-    ...(tools && tools.length > 0 && { tools: tools.map(chatTool) }),
-    tool_choice: chatToolChoice(request),
+    ...(offered.tools.length > 0 && { tools: offered.tools }),
+    tool_choice: choice.chosen,
     parallel_tool_calls: request.parallel_tool_calls,
     response_format: responseFormat(text?.format),
     ...(logprobs && { logprobs, top_logprobs: top_logprobs ?? 0 }),
@@ -46,27 +54,17 @@ export function chatOfResponse(request: ResponsesRequest): TranslatedChat {
     prompt_cache_key: request.prompt_cache_key,
     ...extrasOf(request),
   };
-  const ofTools = (tools ?? []).map((_, i) => [`tools[${i}].function`, `tools[${i}]`] as const);
-  return { chat, names: [...fieldNames, ...ofTools, ...allowedNames(request), ...names] };
+  return { chat, names: [...fieldNames, ...offered.names, ...choice.names, ...names], offered };
 }
 
-function chatTool({ type, ...described }: NonNullable<ResponsesRequest['tools']>[number]) {
-  return { type, function: described };
-}
-
-function chatToolChoice({ tool_choice: choice }: ResponsesRequest): ChatFields['tool_choice'] {
-  if (typeof choice !== 'object' || choice === null) return choice;
-  if (choice.type === 'function') return { type: 'function', function: { name: choice.name } };
-  const allowed = choice.tools.map(({ name }) => ({ type: 'function' as const, function: { name } }));
-  return { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools: allowed } };
-}
-
-function allowedNames({ tool_choice: choice }: ResponsesRequest): FieldNames {
-  if (typeof choice !== 'object' || choice?.type !== 'allowed_tools') return [];
-  return choice.tools.map((_, i) => [
-    `tool_choice.allowed_tools.tools[${i}].function`,
-    `tool_choice.tools[${i}]`,
-  ]);
+/** The request's tools, and those that its items make known. */
+function toolLists({ tools, input }: ResponsesRequest) {
+  const items = typeof input === 'string' ? [] : input;
+  const within = items.flatMap((item, i) => {
+    const knows = item.type === 'additional_tools' || item.type === 'tool_search_output';
+    return knows ? [{ tools: item.tools, at: `input[${i}].tools` }] : [];
+  });
+  return [{ tools: tools ?? [], at: 'tools' }, ...within];
 }
 
 function responseFormat(format: NonNullable<ResponsesRequest['text']>['format']) {

@@ -5,13 +5,12 @@ import type { Endpoint } from '../completion-handler.ts';
 import { tellFinishes } from '../finishes.ts';
 import { chatLogprobs } from '../logprobs.ts';
 import { messageEvents } from '../message-parser.ts';
-import { fieldsWithoutEffect } from '../no-effect.ts';
 import { startGenerations, streamAnswer } from '../respond.ts';
-import { parseShallowFields } from '../shallow-fields.ts';
 import { type EventFormat, namedEvent } from '../sse.ts';
 import { parseTranslated } from '../translated-chat.ts';
 import { chatOfResponse } from './chat.ts';
-import { responsesSchema, unsupportedResponsesFields } from './schema.ts';
+import { readResponse } from './read.ts';
+import { responsesSchema } from './schema.ts';
 import { type ResponseEvent, ResponseWriter } from './writer.ts';
 
 export const responsesEndpoint: Endpoint = {
@@ -21,12 +20,12 @@ export const responsesEndpoint: Endpoint = {
     return namedEvent({ type: 'error', code, message, param, sequence_number: events });
   },
   read: (fields) => {
-    const request = parseShallowFields(responsesSchema, fields, unsupportedResponsesFields);
-    const { chat, names } = chatOfResponse(request);
+    const { request, noEffect } = readResponse(responsesSchema, fields);
+    const { chat, names, offered } = chatOfResponse(request);
     return {
       model: request.model,
       requester: request,
-      noEffect: fieldsWithoutEffect(responsesSchema, fields),
+      noEffect,
       names,
       plan: (context) => {
         const plan = planChat(parseTranslated(chat), context);
@@ -37,7 +36,12 @@ export const responsesEndpoint: Endpoint = {
             const { id, created, model, seed } = started.frame;
             const writer = new ResponseWriter(
               { id, created, model, seed, request },
-              plan.logprobs === undefined ? undefined : (tokens) => chatLogprobs(tokens, context.tokenizer),
+              {
+                ...(plan.logprobs !== undefined && {
+                  logprobsOf: (tokens) => chatLogprobs(tokens, context.tokenizer),
+                }),
+                tools: offered.byName,
+              },
             );
             const message = messageEvents(started.events, plan.rules);
             const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));

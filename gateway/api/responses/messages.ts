@@ -1,8 +1,11 @@
 // From the input of a Responses request to the messages of a chat: what one turn of the assistant was made of becomes one message
 // again. Pure; knows no engine.
+import { badRequest } from '../errors.ts';
 import type { ChatMessage } from '../message-schema.ts';
 import type { FieldNames } from '../renamed-fields.ts';
+import { isCallOfOthers, type ShownCall, shownCall } from './calls-of-others.ts';
 import type { InputItem, MessageItem } from './items.ts';
+import { CUSTOM_INPUT, calledName } from './offered-tools.ts';
 import type { ResponsesRequest } from './schema.ts';
 
 interface Translated {
@@ -28,6 +31,10 @@ export function chatMessages({ instructions, input }: ResponsesRequest): Transla
     ]);
   } else {
     for (const [i, item] of input.entries()) turns.take(item, `input[${i}]`);
+    if (turns.messages.length === 0) {
+      const message = "Invalid 'input': none of its items says anything to the model.";
+      throw badRequest(message, { param: 'input', code: 'invalid_value' });
+    }
   }
   return { messages: turns.messages, names: turns.names };
 }
@@ -42,28 +49,69 @@ class Turns {
   }
 
   take(item: InputItem, at: string): void {
-    switch (item.type) {
-      case 'function_call_output': {
-        const { call_id, output } = item;
-        const content = typeof output === 'string' ? output : output.map(({ text }) => text).join('\n');
-        this.add({ role: 'tool', tool_call_id: call_id, content }, [
-          ['', at],
-          ['.content', `${at}.output`],
-          ['.tool_call_id', `${at}.call_id`],
-        ]);
-        return;
-      }
-      case 'function_call':
-        this.#call(item, at);
-        return;
-      case 'reasoning': {
-        const thought = (item.content ?? item.summary).map(({ text }) => text).join('\n');
-        this.add({ role: 'assistant', content: '', reasoning_content: thought }, [['', at]]);
-        return;
-      }
-      default:
-        this.#message(item, at);
+    if (isCallOfOthers(item)) {
+      this.#shown(shownCall(item), at);
+      return;
     }
+    switch (item.type) {
+      case 'function_call_output':
+      case 'custom_tool_call_output':
+        this.#result(item, at);
+        return;
+      case 'function_call': {
+        const { call_id: id, arguments: text } = item;
+        this.#call({ id, name: calledName(item.name, item.namespace), text }, at);
+        return;
+      }
+      case 'custom_tool_call': {
+        const { call_id: id, input } = item;
+        const text = JSON.stringify({ [CUSTOM_INPUT]: input });
+        this.#call({ id, name: calledName(item.name, item.namespace), text }, at);
+        return;
+      }
+      case 'reasoning': {
+        const thought = (item.content ?? item.summary ?? []).map(({ text }) => text).join('\n');
+        // Of one that is encrypted, nothing is left.
+        if (thought !== '')
+          this.add({ role: 'assistant', content: '', reasoning_content: thought }, [['', at]]);
+        return;
+      }
+      case 'message':
+      case undefined:
+        this.#message(item, at);
+        return;
+      // Their tools are offered from the beginning.
+      case 'additional_tools':
+      case 'tool_search_output':
+      // And these are left out; see items.ts.
+      case 'image_generation_call':
+      case 'mcp_approval_request':
+      case 'mcp_list_tools':
+      case 'tool_search_call':
+      case 'web_search_call':
+        return;
+    }
+  }
+
+  #result(
+    { call_id, output }: Extract<InputItem, { type: 'function_call_output' | 'custom_tool_call_output' }>,
+    at: string,
+  ): void {
+    const content = typeof output === 'string' ? output : output.map(({ text }) => text).join('\n');
+    this.add({ role: 'tool', tool_call_id: call_id, content }, [
+      ['', at],
+      ['.content', `${at}.output`],
+      ['.tool_call_id', `${at}.call_id`],
+    ]);
+  }
+
+  #shown({ id, call, result }: ShownCall, at: string): void {
+    if (call !== undefined) this.#call({ id, name: call.name, text: call.arguments }, at);
+    if (result === undefined) return;
+    this.add({ role: 'tool', tool_call_id: id, content: result }, [
+      ['', at],
+      ['.tool_call_id', `${at}.call_id`],
+    ]);
   }
 
   /** An assistant's text goes on the turn that its thoughts began. */
@@ -81,12 +129,12 @@ class Turns {
     ]);
   }
 
-  #call({ call_id, name, arguments: text }: Extract<InputItem, { type: 'function_call' }>, at: string): void {
+  #call({ id, name, text }: { id: string; name: string; text: string }, at: string): void {
     if (this.messages.at(-1)?.role !== 'assistant') this.add({ role: 'assistant', content: '' }, [['', at]]);
     const last = this.messages.at(-1);
     const calls = last?.tool_calls ?? [];
     if (last !== undefined) last.tool_calls = calls;
-    calls.push({ id: call_id, type: 'function', function: { name, arguments: text } });
+    calls.push({ id, type: 'function', function: { name, arguments: text } });
     const call = `.tool_calls[${calls.length - 1}]`;
     this.#name([
       [call, at],

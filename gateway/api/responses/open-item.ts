@@ -1,7 +1,10 @@
 // The output item that is being written: its text so far, and the events of its beginning, its growth and its end. Knows no
 // other items and no numbering of events.
 import type { ChatLogprobEntry } from '../logprobs.ts';
+import { CustomInput } from './custom-input.ts';
+import type { OfferedTool } from './offered-tools.ts';
 import {
+  type CustomToolCallItem,
   deltaLogprobs,
   type FunctionCallItem,
   type ItemStatus,
@@ -20,7 +23,8 @@ export interface ItemEvent {
 export interface OpenItem {
   readonly kind: OutputItem['type'];
   begin(): ItemEvent[];
-  grow(text: string, logprobs: ChatLogprobEntry[]): ItemEvent;
+  /** Undefined where nothing can be told yet. */
+  grow(text: string, logprobs: ChatLogprobEntry[]): ItemEvent | undefined;
   /** The item as it now is. */
   item(status: ItemStatus): OutputItem;
   end(status: ItemStatus): ItemEvent[];
@@ -91,11 +95,21 @@ export function openMessage({ id, index }: Place): OpenItem {
   };
 }
 
-export function openCall({ id, index }: Place, { callId, name }: { callId: string; name: string }): OpenItem {
+interface Call {
+  callId: string;
+  tool: OfferedTool;
+}
+
+export function openCall(place: Place, call: Call): OpenItem {
+  return { function: openFunctionCall, custom: openCustomCall }[call.tool.kind](place, call);
+}
+
+function openFunctionCall({ id, index }: Place, { callId, tool }: Call): OpenItem {
+  const { kind: _, ...named } = tool;
   const pieces: string[] = [];
   const at = { item_id: id, output_index: index };
   const item = (status: ItemStatus): FunctionCallItem => {
-    return { type: 'function_call', id, status, call_id: callId, name, arguments: pieces.join('') };
+    return { type: 'function_call', id, status, call_id: callId, ...named, arguments: pieces.join('') };
   };
   return {
     kind: 'function_call',
@@ -107,6 +121,31 @@ export function openCall({ id, index }: Place, { callId, name }: { callId: strin
     },
     end: (status) => [
       { type: 'response.function_call_arguments.done', ...at, arguments: pieces.join('') },
+      { type: 'response.output_item.done', output_index: index, item: item(status) },
+    ],
+  };
+}
+
+function openCustomCall({ id, index }: Place, { callId, tool }: Call): OpenItem {
+  const { kind: _, ...named } = tool;
+  const written = new CustomInput();
+  const pieces: string[] = [];
+  const at = { item_id: id, output_index: index };
+  const item = (status: ItemStatus): CustomToolCallItem => {
+    return { type: 'custom_tool_call', id, status, call_id: callId, ...named, input: pieces.join('') };
+  };
+  return {
+    kind: 'custom_tool_call',
+    item,
+    begin: () => [{ type: 'response.output_item.added', output_index: index, item: item('in_progress') }],
+    grow: (json) => {
+      const delta = written.push(json);
+      if (delta === '') return undefined;
+      pieces.push(delta);
+      return { type: 'response.custom_tool_call_input.delta', ...at, delta };
+    },
+    end: (status) => [
+      { type: 'response.custom_tool_call_input.done', ...at, input: pieces.join('') },
       { type: 'response.output_item.done', output_index: index, item: item(status) },
     ],
   };

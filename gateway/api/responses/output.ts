@@ -34,17 +34,27 @@ export interface MessageItem {
   content: OutputText[];
 }
 
-export interface FunctionCallItem {
-  type: 'function_call';
+/** `namespace`: only of a tool that has one. */
+interface CallItem {
   id: string;
   status: ItemStatus;
   call_id: string;
   name: string;
+  namespace?: string;
+}
+
+export interface FunctionCallItem extends CallItem {
+  type: 'function_call';
   /** JSON text, whole where the item is completed. */
   arguments: string;
 }
 
-export type OutputItem = ReasoningItem | MessageItem | FunctionCallItem;
+export interface CustomToolCallItem extends CallItem {
+  type: 'custom_tool_call';
+  input: string;
+}
+
+export type OutputItem = ReasoningItem | MessageItem | FunctionCallItem | CustomToolCallItem;
 
 export function outputText(text: string, entries: readonly ChatLogprobEntry[]): OutputText {
   // Special tokens have no bytes; these types know no null.

@@ -1,34 +1,15 @@
 // What POST /v1/responses accepts, as a zod schema, and the fields of OpenAI's that are refused by name. Knows no chat.
 import { z } from 'zod';
 import { extraFields } from '../extra-fields.ts';
+import { noEffect } from '../no-effect.ts';
 import { commonFields, integer, LARGEST_INT32 } from '../schema-fields.ts';
 import { reasoningEfforts } from '../thinking.ts';
 import { inputItem } from './items.ts';
+import { refusedFields } from './refused.ts';
+import { tool, toolChoice } from './tools.ts';
 
 const { model, temperature, top_p, top_k, stop, stream, user } = commonFields;
 const { prompt_cache_key, safety_identifier, service_tier, verbosity, store } = commonFields;
-
-const functionTool = z.strictObject({
-  type: z.literal('function'),
-  name: z.string().min(1),
-  description: z.string().nullish(),
-  parameters: z.record(z.string(), z.unknown()).nullish().describe('JSON Schema of the arguments.'),
-  strict: z.boolean().nullish(),
-});
-
-const namedFunction = z.strictObject({ type: z.literal('function'), name: z.string().min(1) });
-
-const toolChoice = z.union([
-  z.discriminatedUnion('type', [
-    namedFunction,
-    z.strictObject({
-      type: z.literal('allowed_tools'),
-      mode: z.enum(['auto', 'required']),
-      tools: z.array(namedFunction).min(1),
-    }),
-  ]),
-  z.enum(['none', 'auto', 'required']),
-]);
 
 const textFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text') }),
@@ -42,6 +23,21 @@ const textFormat = z.discriminatedUnion('type', [
   }),
 ]);
 
+const summary = z.enum(['auto', 'concise', 'detailed']).nullish();
+
+/** What these ask for is part of items that no answer here has, or is given anyhow. */
+const includesWithoutEffect = (
+  [
+    'code_interpreter_call.outputs',
+    'computer_call_output.output.image_url',
+    'file_search_call.results',
+    'message.input_image.image_url',
+    'reasoning.encrypted_content',
+    'web_search_call.action.sources',
+    'web_search_call.results',
+  ] as const
+).map((value) => noEffect(z.literal(value), `include.${value}`));
+
 export const responsesSchema = z.strictObject({
   model,
   input: z
@@ -51,7 +47,12 @@ export const responsesSchema = z.strictObject({
   max_output_tokens: integer(1, LARGEST_INT32)
     .nullish()
     .describe('Tokens of the answer, at most, reasoning and calls among them.'),
-  tools: z.array(functionTool).max(128).nullish().describe('Functions that the model may call.'),
+  tools: z
+    .array(tool)
+    .nullish()
+    .describe(
+      'Functions, custom tools and namespaces of them. Tools of other types are not offered to the model.',
+    ),
   tool_choice: toolChoice.nullish(),
   parallel_tool_calls: z.boolean().nullish().describe('More than one call in an answer. Default true.'),
   text: z
@@ -63,7 +64,10 @@ export const responsesSchema = z.strictObject({
   reasoning: z
     .strictObject({
       effort: z.enum(reasoningEfforts).nullish().describe('Of models that think.'),
-      summary: z.literal('auto').nullish().describe('Makes none: the reasoning itself is given in the item.'),
+      summary: noEffect(summary).describe('Makes none: the reasoning itself is given in the item.'),
+      generate_summary: noEffect(summary),
+      context: noEffect(z.literal('auto').nullish()),
+      mode: noEffect(z.literal('standard').nullish()),
     })
     .nullish(),
   temperature,
@@ -74,14 +78,12 @@ export const responsesSchema = z.strictObject({
     .nullish()
     .describe('With `message.output_text.logprobs` in `include`: and so many of the likeliest tokens.'),
   include: z
-    .array(z.enum(['message.output_text.logprobs', 'reasoning.encrypted_content']))
+    .array(z.union([z.literal('message.output_text.logprobs'), ...includesWithoutEffect]))
     .nullish()
     .describe('Log-probabilities of the text. Encrypted reasoning is never made: it is given in the open.'),
   stream,
   stream_options: z
-    .strictObject({
-      include_obfuscation: z.literal(false).nullish().describe('Nothing is padded.'),
-    })
+    .strictObject({ include_obfuscation: noEffect(z.boolean().nullish()).describe('Nothing is padded.') })
     .nullish(),
   metadata: z.record(z.string(), z.string().max(512)).nullish().describe('Given back with the answer.'),
   store: store.describe('Nothing is stored, whatever it says.'),
@@ -89,22 +91,52 @@ export const responsesSchema = z.strictObject({
   prompt_cache_key,
   safety_identifier,
   service_tier,
+  client_metadata: noEffect(z.record(z.string(), z.unknown()).nullish()),
+  image: noEffect(
+    z.strictObject({ context_compression: z.enum(['auto', 'enabled', 'disabled']).nullish() }).nullish(),
+  ),
+  max_tool_calls: noEffect(integer(0, LARGEST_INT32).nullish()),
+  prompt_cache_retention: noEffect(z.enum(['in_memory', 'in-memory', '24h']).nullish()),
+  prompt_cache_options: noEffect(
+    z
+      .strictObject({
+        comparison_response_id: z.string().nullish(),
+        mode: z.enum(['implicit', 'explicit']).nullish(),
+        prewarm: z.literal(false).nullish(),
+        ttl: z.enum(['30m', '12h']).nullish(),
+      })
+      .nullish(),
+  ),
+  access_programs: noEffect(z.strictObject({ cyber: z.literal('standard').nullish() }).nullish()),
+  truncation: z.union([noEffect(z.literal('auto')), z.literal('disabled')]).nullish(),
+  ...refusedFields,
   ...extraFields,
 });
 export type ResponsesRequest = z.infer<typeof responsesSchema>;
 
 /** Known fields that are not supported, each with the values that ask for nothing (JSON text). */
 export const unsupportedResponsesFields: Record<string, readonly string[]> = {
-  previous_response_id: [],
-  conversation: [],
   background: ['false'],
-  prompt: [],
-  context_management: [],
-  truncation: ['"disabled"'],
-  max_tool_calls: [],
+  background_options: ['{}'],
+  context_management: ['[]'],
   moderation: [],
-  prompt_cache_retention: [],
-  prompt_cache_options: [],
-  access_programs: [],
-  image: [],
+  prompt: [],
 };
+
+const { input, instructions, tools, tool_choice, parallel_tool_calls, reasoning, text, truncation } =
+  responsesSchema.shape;
+
+/** What POST /v1/responses/input_tokens accepts. */
+export const inputTokensSchema = z.strictObject({
+  model,
+  input,
+  instructions,
+  tools,
+  tool_choice,
+  parallel_tool_calls,
+  reasoning,
+  text,
+  truncation,
+  personality: noEffect(z.string().max(64).nullish()),
+  ...refusedFields,
+});

@@ -6,23 +6,32 @@ import type { ApiError } from '../errors.ts';
 import type { ChatLogprobEntry } from '../logprobs.ts';
 import type { MessageEvent } from '../message-events.ts';
 import { type ResponseFrame, type ResponseState, responseBody } from './body.ts';
+import type { OfferedTool } from './offered-tools.ts';
 import { type ItemEvent, type OpenItem, openCall, openMessage, openReasoning } from './open-item.ts';
 import type { ItemStatus, OutputItem } from './output.ts';
 
 export type ResponseEvent = ItemEvent & { sequence_number: number };
 
+interface WriterOptions {
+  logprobsOf?: ((tokens: readonly AnswerToken[]) => ChatLogprobEntry[]) | undefined;
+  /** By the names that the model calls; one that is not there is a function. */
+  tools?: ReadonlyMap<string, OfferedTool>;
+}
+
 export class ResponseWriter {
   readonly #frame: ResponseFrame;
   /** Of the text; absent: not asked for. */
   readonly #logprobsOf: ((tokens: readonly AnswerToken[]) => ChatLogprobEntry[]) | undefined;
+  readonly #tools: ReadonlyMap<string, OfferedTool>;
   readonly #output: OutputItem[] = [];
   #open: OpenItem | undefined;
   #state: ResponseState = { status: 'in_progress' };
   #sequence = 0;
 
-  constructor(frame: ResponseFrame, logprobsOf?: (tokens: readonly AnswerToken[]) => ChatLogprobEntry[]) {
+  constructor(frame: ResponseFrame, { logprobsOf, tools = new Map() }: WriterOptions = {}) {
     this.#frame = frame;
     this.#logprobsOf = logprobsOf;
+    this.#tools = tools;
   }
 
   /** The response as it now is. */
@@ -55,17 +64,17 @@ export class ResponseWriter {
       case 'reasoning':
         if (event.text === '') return;
         yield* this.#into('reasoning', () => openReasoning(this.#place('rs')));
-        yield this.#grown(event.text);
+        yield* this.#grown(event.text);
         return;
       case 'content':
         yield* this.#content(event.text, this.#logprobsOf?.(event.tokens) ?? []);
         return;
       case 'call':
         yield* this.#end('completed');
-        yield* this.#begin(openCall(this.#place('fc'), { callId: event.id, name: event.name }));
+        yield* this.#begin(this.#call(event));
         return;
       case 'arguments':
-        if (event.text !== '') yield this.#grown(event.text);
+        if (event.text !== '') yield* this.#grown(event.text);
         return;
       case 'finish': {
         // A model that said nothing has said the empty text.
@@ -83,7 +92,7 @@ export class ResponseWriter {
   *#content(text: string, logprobs: ChatLogprobEntry[]): Generator<ItemEvent, void, undefined> {
     if (text === '' && logprobs.length === 0) return;
     yield* this.#into('message', () => openMessage(this.#place('msg')));
-    yield this.#grown(text, logprobs);
+    yield* this.#grown(text, logprobs);
   }
 
   /** Goes on with the open item where it is of this kind; another is ended and the new one begun. */
@@ -93,9 +102,15 @@ export class ResponseWriter {
     yield* this.#begin(open());
   }
 
-  #grown(text: string, logprobs: ChatLogprobEntry[] = []): ItemEvent {
+  *#grown(text: string, logprobs: ChatLogprobEntry[] = []): Generator<ItemEvent, void, undefined> {
     if (this.#open === undefined) throw new Error('text came while no item was open');
-    return this.#open.grow(text, logprobs);
+    const grown = this.#open.grow(text, logprobs);
+    if (grown !== undefined) yield grown;
+  }
+
+  #call({ id: callId, name }: { id: string; name: string }): OpenItem {
+    const tool = this.#tools.get(name) ?? { kind: 'function', name };
+    return openCall(this.#place({ function: 'fc', custom: 'ctc' }[tool.kind]), { callId, tool });
   }
 
   *#begin(item: OpenItem): Generator<ItemEvent, void, undefined> {

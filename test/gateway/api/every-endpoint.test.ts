@@ -37,7 +37,7 @@ test.each(firsts)('$path may be asked by a page before it sends a key', async ({
 });
 
 const streams = firsts
-  .filter(({ path }) => /completions|responses|messages$/.test(path))
+  .filter(({ path }) => /(completions|responses|messages)$/.test(path))
   .map(({ path, body }) => ({ path, body: { ...body, stream: true } }));
 
 test.each([...firsts, ...streams])(
@@ -56,7 +56,7 @@ test.each([...firsts, ...streams])(
       'x-ratelimit-limit-tokens': '200',
       'x-ratelimit-reset-tokens': expect.stringMatching(/s$/),
     });
-    const generates = /completions|responses|messages$/.test(path);
+    const generates = /(completions|responses|messages)$/.test(path);
     const left = Number(told['x-ratelimit-remaining-tokens']);
     if (generates) expect(left).toBeLessThan(200);
     else expect(left).toBe(200);

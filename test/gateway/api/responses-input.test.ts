@@ -27,7 +27,19 @@ const cases: Case[] = [
   [{ input: undefined }, 'input', 'missing_required_parameter'],
   [{ input: 5 }, 'input', 'invalid_type', /expected a string or an array/],
   [{ input: [] }, 'input', 'empty_array'],
-  [item({ type: 'item_reference', id: 'msg_1' }), 'input[0].type', 'invalid_value', /'function_call'/],
+  [item({ type: 'teapot' }), 'input[0].type', 'invalid_value', /'function_call'/],
+  ...[{ type: 'item_reference', id: 'msg_1' }, { id: 'msg_1' }].map((reference): Case => {
+    return [item(reference), 'input[0].type', 'unsupported_parameter', /'msg_1'.*not found.*'input'.*store/];
+  }),
+  [
+    item({ type: 'compaction', encrypted_content: 'x' }),
+    'input[0].type',
+    'unsupported_parameter',
+    /encrypted/,
+  ],
+  [item({ type: 'compaction_trigger' }), 'input[0].type', 'unsupported_parameter', /compacts/],
+  [item({ type: 'computer_call_output', call_id: 'a' }), 'input[0].type', 'unsupported_parameter', /images/],
+  [item({ type: 'web_search_call', id: 'ws_1' }), 'input', 'invalid_value', /none of its items/],
   [item({ role: 'wizard', content: 'x' }), 'input[0].role', 'invalid_value'],
   [item({ role: 'user' }), 'input[0].content', 'missing_required_parameter'],
   [
@@ -42,11 +54,7 @@ const cases: Case[] = [
     'input[0].call_id',
     'missing_required_parameter',
   ],
-  [
-    item({ type: 'reasoning', summary: [], encrypted_content: 'abc' }),
-    'input[0].encrypted_content',
-    'unsupported_parameter',
-  ],
+  [item({ type: 'reasoning', summary: [], encrypted_content: 'abc' }), 'input', 'invalid_value'],
   [
     item({ type: 'function_call_output', call_id: 'a', output: 'x' }),
     'input[0].call_id',
@@ -61,13 +69,15 @@ const cases: Case[] = [
   [{ top_p: -1 }, 'top_p', 'decimal_below_min_value'],
   [{ top_logprobs: 21 }, 'top_logprobs', 'integer_above_max_value'],
   [{ top_logprobs: 2 }, 'top_logprobs', 'invalid_parameter_combination'],
-  [{ include: ['file_search_call.results'] }, 'include[0]', 'invalid_value'],
+  [{ include: ['teapot'] }, 'include[0]', 'invalid_value', /'message\.output_text\.logprobs'/],
   [{ stream: 'yes' }, 'stream', 'invalid_type'],
-  [{ stream_options: { include_obfuscation: true } }, 'stream_options.include_obfuscation', 'invalid_value'],
   [{ stream_options: { include_usage: true } }, 'stream_options.include_usage', 'unknown_parameter'],
   [{ reasoning: { effort: 'low' } }, 'reasoning.effort', 'unsupported_parameter', /'reasoning\.effort'/],
   [{ reasoning: { effort: 'huge' } }, 'reasoning.effort', 'invalid_value'],
-  [{ reasoning: { summary: 'detailed' } }, 'reasoning.summary', 'invalid_value'],
+  [{ reasoning: { summary: 'long' } }, 'reasoning.summary', 'invalid_value'],
+  [{ reasoning: { context: 'all_turns' } }, 'reasoning.context', 'invalid_value'],
+  [{ reasoning: { mode: 'pro' } }, 'reasoning.mode', 'invalid_value'],
+  [{ prompt_cache_options: { prewarm: true } }, 'prompt_cache_options.prewarm', 'invalid_value'],
   [{ text: { verbosity: 'loud' } }, 'text.verbosity', 'invalid_value'],
   [{ text: { format: { type: 'xml' } } }, 'text.format.type', 'invalid_value'],
   [
@@ -87,7 +97,7 @@ const cases: Case[] = [
     'invalid_json_schema',
     /'not'/,
   ],
-  [{ tools: [{ type: 'web_search' }] }, 'tools[0].type', 'invalid_value', /'function'/],
+  [{ tools: [{ type: 'teapot' }] }, 'tools[0].type', 'invalid_value', /'function'/],
   [{ tools: [tool({ name: undefined })] }, 'tools[0].name', 'missing_required_parameter'],
   [{ tools: [tool({ name: 'not a name' })] }, 'tools[0].name', 'invalid_value', /'tools\[0\]\.name'/],
   [{ tools: [tool(), tool()] }, 'tools[1].name', 'invalid_value'],
@@ -95,7 +105,34 @@ const cases: Case[] = [
   [{ tools: [tool({ function: {} })] }, 'tools[0].function', 'unknown_parameter'],
   [{ tools: [tool()], tool_choice: 'maybe' }, 'tool_choice', 'invalid_value'],
   [{ tools: [tool()], tool_choice: { type: 'function', name: 'g' } }, 'tool_choice.name', 'invalid_value'],
-  [{ tools: [tool()], tool_choice: { type: 'mcp' } }, 'tool_choice.type', 'invalid_value'],
+  [{ tools: [tool()], tool_choice: { type: 'mcp' } }, 'tool_choice.type', 'invalid_value', /'mcp'/],
+  [{ tools: [{ type: 'web_search' }], tool_choice: 'required' }, 'tool_choice', 'invalid_value', /none/],
+  [
+    { tools: [tool()], tool_choice: { type: 'allowed_tools', mode: 'required', tools: [{ type: 'mcp' }] } },
+    'tool_choice.tools',
+    'invalid_value',
+  ],
+  [{ tools: [tool()], tool_choice: { type: 'custom', name: 'f' } }, 'tool_choice.name', 'invalid_value'],
+  [
+    { tools: [tool({ allowed_callers: ['programmatic'] })] },
+    'tools[0].allowed_callers',
+    'unsupported_parameter',
+  ],
+  [
+    { tools: [{ type: 'namespace', name: 'n', tools: [tool(), tool()] }] },
+    'tools[0].tools[1].name',
+    'invalid_value',
+  ],
+  [
+    {
+      tools: [
+        tool(),
+        { type: 'custom', name: 'c', format: { type: 'grammar', syntax: 'regex', definition: '(?=a)' } },
+      ],
+    },
+    'tools[1].format.definition',
+    'invalid_json_schema',
+  ],
   [
     {
       tools: [tool()],
@@ -113,9 +150,9 @@ const cases: Case[] = [
   [{ messages: [] }, 'messages', 'unknown_parameter'],
   [{ max_tokens: 5 }, 'max_tokens', 'unknown_parameter'],
   [{ background: true }, 'background', 'unsupported_parameter', /Only false is/],
-  [{ truncation: 'auto' }, 'truncation', 'unsupported_parameter'],
-  [{ previous_response_id: 'resp_1' }, 'previous_response_id', 'unsupported_parameter'],
-  [{ conversation: 'conv_1' }, 'conversation', 'unsupported_parameter'],
+  [{ truncation: 'auto', input: 'x'.repeat(20_000) }, 'input', 'context_length_exceeded'],
+  [{ previous_response_id: 'resp_1' }, 'previous_response_id', 'unsupported_parameter', /stores no.*'input'/],
+  [{ conversation: 'conv_1' }, 'conversation', 'unsupported_parameter', /stores no.*'input'/],
 ];
 
 test.each(cases)('%j is a 400', async (fields, param, code, words = /./) => {

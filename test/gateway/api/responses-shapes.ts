@@ -36,7 +36,17 @@ const item = z.discriminatedUnion('type', [
     status,
     call_id: text.min(1),
     name: text.min(1),
+    namespace: text.min(1).optional(),
     arguments: text,
+  }),
+  z.strictObject({
+    type: z.literal('custom_tool_call'),
+    id: text.startsWith('ctc_'),
+    status,
+    call_id: text.min(1),
+    name: text.min(1),
+    namespace: text.min(1).optional(),
+    input: text,
   }),
   z.strictObject({
     type: z.literal('reasoning'),
@@ -48,13 +58,18 @@ const item = z.discriminatedUnion('type', [
   }),
 ]);
 
-const tool = z.strictObject({
+const functionTool = z.looseObject({
   type: z.literal('function'),
   name: text,
   description: text.nullable(),
   parameters: z.record(text, z.unknown()).nullable(),
   strict: z.boolean().nullable(),
 });
+const tool = z.discriminatedUnion('type', [
+  functionTool,
+  z.looseObject({ type: z.literal('custom'), name: text }),
+  z.looseObject({ type: z.literal('namespace'), name: text }),
+]);
 
 const usage = z.strictObject({
   input_tokens: count,
@@ -84,7 +99,7 @@ export const response = z
       .nullable(),
     instructions: text.nullable(),
     max_output_tokens: count.nullable(),
-    max_tool_calls: z.null(),
+    max_tool_calls: count.nullable(),
     metadata: z.record(text, text),
     model: text,
     output: z.array(item),
@@ -104,7 +119,7 @@ export const response = z
     tools: z.array(tool),
     top_logprobs: count,
     top_p: z.number(),
-    truncation: z.literal('disabled'),
+    truncation: z.enum(['auto', 'disabled']),
     usage: usage.nullable(),
     user: text.nullable(),
     /** Ours. */
@@ -149,6 +164,12 @@ export const event = z.discriminatedUnion('type', [
     delta: text.min(1),
   }),
   z.strictObject({ type: z.literal('response.function_call_arguments.done'), ...at, arguments: text }),
+  z.strictObject({
+    type: z.literal('response.custom_tool_call_input.delta'),
+    ...at,
+    delta: text.min(1),
+  }),
+  z.strictObject({ type: z.literal('response.custom_tool_call_input.done'), ...at, input: text }),
   z.strictObject({
     type: z.literal('error'),
     sequence_number: count,

@@ -19,7 +19,7 @@ type Response = Omit<OpenAI.Responses.Response, 'output_text'>;
 
 test("responses have OpenAI's types", () => {
   // Loose in the shapes: what was asked is given back as it came.
-  type Loose = 'text' | 'tool_choice' | 'reasoning';
+  type Loose = 'text' | 'tool_choice' | 'tools' | 'reasoning';
   // Null in the published examples, absent in the types.
   type Nullable = 'usage' | 'user';
   type Apart = Loose | Nullable;

@@ -1,0 +1,217 @@
+// From a Lark grammar to a regular expression of the same texts, where the grammar has one that is easily found: no rule leads
+// back to itself, and nothing is ignored between terminals. Knows no tools.
+//
+// Worked example: start: "a" line+ / line: /[0-9]+/ LF / %import common.LF  becomes  (?:a(?:(?:[0-9]+)\n)+)
+//
+// Terminals are not cut out first, as Lark's lexer does it, so where two terminals fit the same text a little more is let through.
+
+/** Those of Lark's library that grammars import. */
+const common: Record<string, string> = {
+  CR: '\\r',
+  DIGIT: '[0-9]',
+  ESCAPED_STRING: '"(?:[^"\\\\\\n]|\\\\[^\\n])*"',
+  HEXDIGIT: '[0-9a-fA-F]',
+  INT: '[0-9]+',
+  LCASE_LETTER: '[a-z]',
+  LETTER: '[a-zA-Z]',
+  LF: '\\n',
+  NEWLINE: '(?:\\r?\\n)+',
+  SIGNED_INT: '[+-]?[0-9]+',
+  UCASE_LETTER: '[A-Z]',
+  WORD: '[a-zA-Z]+',
+  WS: '[ \\t\\f\\r\\n]+',
+  WS_INLINE: '[ \\t]+',
+};
+
+/** Characters of a grammar, and of a pattern; the reader of patterns has a lower limit of its own. */
+const LONGEST_GRAMMAR = 65_536;
+const LONGEST_PATTERN = 10_000;
+/** Rules and groups in one another. */
+const DEEPEST = 100;
+
+/** Undefined: the grammar is none, or has no pattern that this finds. */
+export function larkPattern(grammar: string): string | undefined {
+  if (grammar.length > LONGEST_GRAMMAR) return undefined;
+  try {
+    return new Expander(rulesOf(grammar)).rule('start');
+  } catch (thrown) {
+    if (thrown instanceof NoPattern) return undefined;
+    throw thrown;
+  }
+}
+
+class NoPattern extends Error {}
+
+const tokenForms = [
+  /\s+/y,
+  /(?:\/\/|#)[^\n]*/y,
+  /"(?:[^"\\\n]|\\.)*"i?/y,
+  /\/(?!\/)(?:[^/\\\n]|\\.)+\/[imslux]*/y,
+  /->\s*[a-zA-Z_]\w*/y,
+  /~\s*\d+(?:\s*\.\.\s*\d+)?/y,
+  /\.\./y,
+  /[a-zA-Z_]\w*/y,
+  /[|()[\]?*+]/y,
+];
+
+/** A rule's name and its tokens, one list for each rule. */
+function rulesOf(grammar: string): Map<string, string[]> {
+  const rules = new Map<string, string[]>();
+  for (const statement of statementsOf(grammar)) {
+    const imported = /^%import\s+common\s*\.\s*(\w+)\s*(?:->\s*(\w+))?$/.exec(statement);
+    if (imported !== null) {
+      const [, name = '', alias = name] = imported;
+      if (!Object.hasOwn(common, name)) throw new NoPattern();
+      rules.set(alias, [`/${common[name]}/`]);
+      continue;
+    }
+    const defined = /^[?!]?([a-zA-Z_]\w*)(?:\.-?\d+)?\s*:/.exec(statement);
+    if (defined === null) throw new NoPattern();
+    rules.set(defined[1], tokensOf(statement.slice(defined[0].length)));
+  }
+  return rules;
+}
+
+/** A statement goes on over lines that begin with white space or `|`. */
+function statementsOf(grammar: string): string[] {
+  const statements: string[] = [];
+  for (const line of grammar.split('\n')) {
+    const goesOn = /^\s|^\|/.test(line) && statements.length > 0;
+    if (/^\s*(?:(?:\/\/|#).*)?$/.test(line)) continue;
+    if (goesOn) statements.push(`${statements.pop()}\n${line}`);
+    else statements.push(line.trim());
+  }
+  return statements;
+}
+
+function tokensOf(text: string): string[] {
+  const tokens: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    const token = tokenForms
+      .map((form) => {
+        form.lastIndex = at;
+        return form.exec(text)?.[0];
+      })
+      .find((found) => found !== undefined);
+    if (token === undefined) throw new NoPattern();
+    at += token.length;
+    // Aliases name what was read and say nothing of the text.
+    if (!/^(?:\s|#|\/\/|->)/.test(token)) tokens.push(token);
+  }
+  return tokens;
+}
+
+class Expander {
+  readonly #rules: ReadonlyMap<string, string[]>;
+  readonly #known = new Map<string, string>();
+  readonly #open = new Set<string>();
+  #tokens: readonly string[] = [];
+  #at = 0;
+  #depth = 0;
+
+  constructor(rules: ReadonlyMap<string, string[]>) {
+    this.#rules = rules;
+  }
+
+  rule(name: string): string {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const tokens = this.#rules.get(name);
+    if (tokens === undefined || this.#open.has(name)) throw new NoPattern();
+    const [outer, at] = [this.#tokens, this.#at];
+    this.#open.add(name);
+    [this.#tokens, this.#at] = [tokens, 0];
+    const pattern = this.#alternatives();
+    if (this.#at < tokens.length) throw new NoPattern();
+    [this.#tokens, this.#at] = [outer, at];
+    this.#open.delete(name);
+    this.#known.set(name, pattern);
+    return pattern;
+  }
+
+  #alternatives(): string {
+    if (++this.#depth > DEEPEST) throw new NoPattern();
+    const all = [this.#sequence()];
+    while (this.#takes('|')) all.push(this.#sequence());
+    this.#depth--;
+    return bounded(`(?:${all.join('|')})`);
+  }
+
+  #sequence(): string {
+    let pattern = '';
+    for (let atom = this.#atom(); atom !== undefined; atom = this.#atom()) {
+      pattern = bounded(pattern + atom + this.#count());
+    }
+    return pattern;
+  }
+
+  #atom(): string | undefined {
+    const token = this.#tokens[this.#at];
+    if (token === undefined || token === '|' || token === ')' || token === ']') return undefined;
+    this.#at++;
+    if (token === '(' || token === '[') {
+      const inner = this.#alternatives();
+      if (!this.#takes(token === '(' ? ')' : ']')) throw new NoPattern();
+      return token === '(' ? inner : `${inner}?`;
+    }
+    if (token.startsWith('/')) return regexOf(token);
+    if (token.startsWith('"'))
+      return this.#takes('..') ? this.#rangeFrom(token) : `(?:${escaped(textOf(token))})`;
+    if (/^\w/.test(token)) return this.rule(token);
+    throw new NoPattern();
+  }
+
+  #rangeFrom(first: string): string {
+    const last = this.#tokens[this.#at++] ?? '';
+    const ends = [textOf(first), textOf(last)];
+    if (ends.some((end) => Array.from(end).length !== 1)) throw new NoPattern();
+    return `[${ends.map(escaped).join('-')}]`;
+  }
+
+  #count(): string {
+    const token = this.#tokens[this.#at];
+    if (token === '?' || token === '*' || token === '+') {
+      this.#at++;
+      return token;
+    }
+    const [least, most = least] = token?.startsWith('~') ? (token.match(/\d+/g) ?? []) : [];
+    if (least === undefined) return '';
+    this.#at++;
+    return `{${least},${most}}`;
+  }
+
+  #takes(token: string): boolean {
+    if (this.#tokens[this.#at] !== token) return false;
+    this.#at++;
+    return true;
+  }
+}
+
+function bounded(pattern: string): string {
+  if (pattern.length > LONGEST_PATTERN) throw new NoPattern();
+  return pattern;
+}
+
+function regexOf(token: string): string {
+  const end = token.lastIndexOf('/');
+  // A flag changes what the characters mean; ^ and $ would be of a line.
+  if (end < token.length - 1) throw new NoPattern();
+  return `(?:${token.slice(1, end)})`;
+}
+
+function textOf(token: string): string {
+  if (!/^".+"$/s.test(token)) throw new NoPattern(); // the empty text, or letters of either case
+  try {
+    return String(JSON.parse(token));
+  } catch {
+    throw new NoPattern();
+  }
+}
+
+/** Also within a set. */
+function escaped(text: string): string {
+  return text
+    .replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r');
+}

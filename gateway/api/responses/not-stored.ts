@@ -1,0 +1,20 @@
+// The paths of OpenAI's that lead to a stored response: each is a 404 that says why. Knows no requests.
+import { ApiError } from '../errors.ts';
+
+/** Below /v1. */
+export const storedPaths = ['/responses/:id', '/responses/:id/cancel', '/responses/:id/input_items'] as const;
+
+const LONGEST_ID = 100;
+
+export function responseNotFound(id: string): ApiError {
+  const message =
+    `Response with id '${id.slice(0, LONGEST_ID)}' not found: this server stores no responses. ` +
+    "Keep the answer of POST /v1/responses, and send all items of the conversation in 'input'.";
+  return new ApiError({ status: 404, message, param: 'response_id', code: 'response_not_found' });
+}
+
+export function noCompaction(): ApiError {
+  const message =
+    "This server compacts no conversations. Have a model sum it up by POST /v1/responses, and send that in 'input'.";
+  return new ApiError({ status: 404, message, code: 'unknown_url' });
+}

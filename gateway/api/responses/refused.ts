@@ -1,0 +1,59 @@
+// Fields, items and tool choices of the Responses API that are refused with advice of their own: what the caller sends instead.
+// Each is a zod schema that no value passes. Knows no other fields.
+import { z } from 'zod';
+
+const ADVICE = "Send all items of the conversation in 'input'";
+
+const nothingStored = (what: string) =>
+  `This server stores no responses, so ${what}. ${ADVICE} (with the AI SDK: providerOptions.openai.store = false).`;
+
+const code = 'unsupported_parameter';
+
+const field = (message: string) =>
+  z
+    .unknown()
+    .superRefine((_, context) => {
+      context.addIssue({ code: 'custom', message, params: { code } });
+    })
+    .optional();
+
+export const refusedFields = {
+  previous_response_id: field(
+    nothingStored("the response that 'previous_response_id' means is not found"),
+  ).describe('Refused: nothing is stored.'),
+  conversation: field(nothingStored("the conversation that 'conversation' means is not found")).describe(
+    'Refused: nothing is stored.',
+  ),
+};
+
+const LONGEST_ID = 100;
+
+/** Why each of these items cannot be part of a conversation here. */
+const itemMessages: Record<string, (id: string) => string> = {
+  item_reference: (id) => nothingStored(`the item '${id}' of an earlier response is not found`),
+  compaction: () =>
+    `An item of the type 'compaction' is encrypted and cannot be read here. ${ADVICE}, in place of what was made of them.`,
+  compaction_trigger: () => `This server compacts no conversations. ${ADVICE}.`,
+  computer_call: () => 'Computer use is not supported: no model here reads images.',
+  computer_call_output: () => 'Computer use is not supported: no model here reads images.',
+  configuration_update: () =>
+    "Settings cannot change within a conversation. Set 'reasoning' and 'text' of the request.",
+  mcp_approval_response: () =>
+    'This server calls no MCP servers, so there is no call to approve. Call them yourself.',
+  program: () => 'Programs that call tools are not supported.',
+  program_output: () => 'Programs that call tools are not supported.',
+};
+
+export const refusedItems = Object.entries(itemMessages).map(([type, message]) => {
+  return z.looseObject({ type: z.literal(type) }).transform((item, context): never => {
+    const id = typeof item.id === 'string' ? item.id.slice(0, LONGEST_ID) : '';
+    context.issues.push({
+      code: 'custom',
+      input: item,
+      path: ['type'],
+      message: message(id),
+      params: { code },
+    });
+    return z.NEVER;
+  });
+});

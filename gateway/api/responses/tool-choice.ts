@@ -1,0 +1,79 @@
+// From the tool choice of a Responses request to that of the chat that is asked: functions under the names that the model calls.
+// Pure.
+import { badRequest } from '../errors.ts';
+import type { FieldNames } from '../renamed-fields.ts';
+import type { ChatFields } from '../translated-chat.ts';
+import { calledName, type OfferedTools } from './offered-tools.ts';
+import type { ResponsesRequest } from './schema.ts';
+import { type AllowedTool, isOfOthers, type NamedTool, type ToolOfOthers } from './tools.ts';
+
+interface ChosenTool {
+  chosen: ChatFields['tool_choice'];
+  /** Where its parts stand in the request. */
+  names: FieldNames;
+}
+
+/** Throws a 400 where it forces a tool that no model here is offered. */
+export function chatToolChoice(
+  { tools, tool_choice: choice }: ResponsesRequest,
+  offered: OfferedTools,
+): ChosenTool {
+  const given = (tools ?? []).length > 0 && offered.tools.length === 0;
+  if (typeof choice !== 'object' || choice === null) {
+    if (choice === 'required' && given) {
+      throw notOffered('tool_choice', "none of the 'tools' can be called here, and one is required");
+    }
+    return { chosen: choice, names: [] };
+  }
+  if (choice.type === 'allowed_tools') return allowedTools(choice, offered);
+  if (choice.type === 'function' || choice.type === 'custom') {
+    const name = nameOf(choice, offered, 'tool_choice.name');
+    return { chosen: { type: 'function', function: { name } }, names: [] };
+  }
+  throw notOffered('tool_choice.type', `a tool of the type '${choice.type}' is not offered to models here`);
+}
+
+function allowedTools(
+  { mode, tools }: { mode: 'auto' | 'required'; tools: readonly AllowedTool[] },
+  offered: OfferedTools,
+): ChosenTool {
+  const allowed = tools.flatMap((tool, i) => {
+    return namesOf(tool, offered, `tool_choice.tools[${i}].name`).map((name) => ({ name, i }));
+  });
+  if (allowed.length === 0 && mode === 'auto') return { chosen: 'none', names: [] };
+  if (allowed.length === 0) {
+    throw notOffered('tool_choice.tools', 'none of these tools can be called here, and one is required');
+  }
+  const chat = 'tool_choice.allowed_tools.tools';
+  const chosen = allowed.map(({ name }) => ({ type: 'function' as const, function: { name } }));
+  return {
+    chosen: { type: 'allowed_tools', allowed_tools: { mode, tools: chosen } },
+    names: allowed.map(({ i }, j) => [`${chat}[${j}].function`, `tool_choice.tools[${i}]`]),
+  };
+}
+
+function namesOf(tool: AllowedTool, offered: OfferedTools, param: string): string[] {
+  if (isOfOthers(tool)) return [];
+  const named = tool as Exclude<AllowedTool, ToolOfOthers>;
+  if (named.type !== 'namespace') return [nameOf(named, offered, param)];
+  const within = [...offered.byName].filter(([, { namespace }]) => namespace === named.name);
+  if (within.length === 0) throw unknownTool(named.name, param);
+  return within.map(([called]) => called);
+}
+
+/** The name that the model calls. `param`: the field that holds the caller's. */
+function nameOf({ type, name, namespace }: NamedTool, { byName }: OfferedTools, param: string): string {
+  const full = calledName(name, namespace);
+  if (byName.get(full)?.kind === type) return full;
+  const within = [...byName].find(([, tool]) => tool.kind === type && tool.name === name && !namespace);
+  if (within === undefined) throw unknownTool(name, param);
+  return within[0];
+}
+
+function unknownTool(name: string, param: string) {
+  return notOffered(param, `there is no tool with the name '${name.slice(0, 200)}' in 'tools'`);
+}
+
+function notOffered(param: string, why: string) {
+  return badRequest(`Invalid value for '${param}': ${why}.`, { param, code: 'invalid_value' });
+}
