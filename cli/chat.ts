@@ -95,9 +95,13 @@ function settingsOf({ temperature, maxTokens, seed }: ChatFlags): ChatSettings {
 }
 
 async function readAll(input: NodeJS.ReadStream): Promise<string> {
-  let text = '';
-  for await (const piece of input.setEncoding('utf8')) text += piece;
-  return text;
+  const bytes: Buffer[] = [];
+  for await (const piece of input) bytes.push(piece as Buffer);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(bytes));
+  } catch {
+    throw new ChatError('standard input is not UTF-8');
+  }
 }
 
 function number(text: string): number {

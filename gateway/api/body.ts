@@ -1,28 +1,63 @@
 // From a request's bytes to checked fields: JSON, then the schema, then OpenAI's words for what is wrong. Knows no endpoint.
 import type { z } from 'zod';
+import { decoded, encodingsOf, type Pieces } from './content-encoding.ts';
+import { requireJsonType } from './content-type.ts';
 import { ApiError, badFields, badRequest, ClientGone, type FieldFault } from './errors.ts';
 import { issueFaults, unsupportedFault } from './issues.ts';
+import { mayHoldLoneSurrogate, refuseLoneSurrogates, textOf } from './request-text.ts';
 import { unsupportedFields } from './schema.ts';
 
 /** Values outside `prompt` and `tokens` that a request may hold; keeps the cost of checking one bounded. */
 const MOST_VALUES = 50_000;
 
-/** The body as text, of at most `most` bytes; a body that says it is larger is not read at all. */
+/**
+ * The body as text, of at most `most` bytes as it is sent and when it is decoded; a body that says it is larger is not read at
+ * all. Throws a 415 unless it is JSON in an encoding that is known.
+ */
 export async function readBody(request: Request, most: number): Promise<string> {
-  if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLarge(most);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+  const { headers } = request;
+  requireJsonType(headers.get('content-type'));
+  const encodings = encodingsOf(headers.get('content-encoding'));
+  if (Number(headers.get('content-length') ?? 0) > most) throw tooLarge(most);
+  let pieces: Pieces = limited(received(request), most);
+  for (const encoding of encodings.reverse()) pieces = limited(decoded(pieces, encoding), most);
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return textOf(Buffer.concat(all));
+}
+
+/** Whoever touches `body` must read it to its end: the server cuts the connection otherwise, perhaps within the next request. */
+async function* received(request: Request): AsyncGenerator<Uint8Array> {
+  const reader = request.body?.getReader();
+  if (reader === undefined) return;
   try {
-    for await (const chunk of request.body ?? []) {
-      size += chunk.length;
-      if (size > most) break;
-      chunks.push(chunk);
+    while (true) {
+      const { done, value } = await reader.read().catch((cause: unknown) => {
+        throw new ClientGone({ cause });
+      });
+      if (done) return;
+      yield value;
     }
-  } catch (error) {
-    throw new ClientGone({ cause: error });
+  } finally {
+    void discardRest(reader);
   }
-  if (size > most) throw tooLarge(most);
-  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function discardRest(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // Cut, or gone: nothing is left to discard.
+  }
+}
+
+async function* limited(pieces: Pieces, most: number): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const piece of pieces) {
+    size += piece.length;
+    if (size > most) throw tooLarge(most);
+    yield piece;
+  }
 }
 
 function tooLarge(most: number): ApiError {
@@ -42,6 +77,7 @@ export function parseJson(text: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badRequest('The body of your request must be a JSON object.');
   }
+  if (mayHoldLoneSurrogate(text)) refuseLoneSurrogates(value);
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
 }
 

@@ -2,6 +2,7 @@
 import { refuseDeep } from './depth.ts';
 import { badRequest } from './errors.ts';
 import type { ChatMessage } from './message-schema.ts';
+import { mayHoldLoneSurrogate, refuseLoneSurrogates } from './request-text.ts';
 import type { ChatRequest } from './schema.ts';
 import { placeSystemTurns } from './system-turns.ts';
 import {
@@ -74,6 +75,7 @@ function templateCall(
 ): TemplateCall {
   const given = text.trim() === '' ? {} : parsed(text);
   refuseDeep(given, `${param}.function.arguments`);
+  if (mayHoldLoneSurrogate(text)) refuseLoneSurrogates(given, [`${param}.function.arguments`]);
   return { id, type: 'function', function: { name, arguments: given } };
 }
 

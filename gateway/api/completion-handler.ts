@@ -43,7 +43,6 @@ interface HandlerOptions {
   peers: Peers | undefined;
 }
 
-/** The content type is not asked: the body must parse. */
 export function completionHandler(
   endpoint: Endpoint,
   { served, limits, peers }: HandlerOptions,

@@ -59,11 +59,12 @@ export class ApiError extends Error {
     headers = {},
     cause,
   }: ErrorOptions) {
-    super(message, cause === undefined ? undefined : { cause });
+    // What a caller wrote is cut where it is told, possibly within a character.
+    super(message.toWellFormed(), cause === undefined ? undefined : { cause });
     this.name = 'ApiError';
     this.status = status;
     this.type = type;
-    this.param = param;
+    this.param = param?.toWellFormed();
     this.code = code;
     this.details = details;
     this.headers = headers;
@@ -88,7 +89,10 @@ export function badRequest(
 const LONGEST_MESSAGE = 4000;
 
 /** These fields of the request are at fault: the first one as if it were alone, then the others. */
-export function badFields(faults: readonly [FieldFault, ...FieldFault[]]): ApiError {
+export function badFields(found: readonly [FieldFault, ...FieldFault[]]): ApiError {
+  const faults = found.map(({ message, param, code }) => {
+    return { message: message.toWellFormed(), param: param.toWellFormed(), code };
+  });
   const [{ message, param, code }, ...others] = faults;
   if (others.length === 0) return badRequest(message, { param, code });
   let all = `${message} Also:`;

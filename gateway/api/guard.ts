@@ -1,6 +1,5 @@
 // Marks what callers wrote so that none of it reads as a special token in a rendered template. Knows no template.
 import type { SpecialNames } from './special-names.ts';
-import { wellFormed } from './tokenizer.ts';
 
 /** Characters that are assigned for ever to nothing (Unicode 23.7): the first that nobody wrote is the break. */
 const noncharacters = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
@@ -50,8 +49,7 @@ export class Guard {
   }
 
   /** Breaks every special token's name in a text, and any that its edges could complete with the text around it. */
-  text(given: string): string {
-    const text = wellFormed(given);
+  text(text: string): string {
     const breaks = new Set(this.#names.within(text));
     const core = text.trim();
     const start = text.indexOf(core);

@@ -4,7 +4,6 @@ import type { EngineInfo, SamplingSettings } from '../engine/messages.ts';
 import { badRequest } from './errors.ts';
 import type { StoredKey } from './keys.ts';
 import type { CommonRequest } from './schema-fields.ts';
-import { wellFormed } from './tokenizer.ts';
 
 /** Below this top_p keeps the likeliest token only; 0, which OpenAI allows, would keep none. */
 const LEAST_TOP_P = 1e-9;
@@ -81,9 +80,8 @@ export function expertsPerTokenOf(
   throw badRequest(message, { param, code: 'integer_above_max_value' });
 }
 
-/** Half a surrogate pair is no text and must not match half of a character. */
 export function stopStringsOf({ stop }: CommonRequest): string[] {
-  return (typeof stop === 'string' ? [stop] : (stop ?? [])).map(wellFormed);
+  return typeof stop === 'string' ? [stop] : (stop ?? []);
 }
 
 function logitBias(bias: Record<string, number>, info: EngineInfo): [number, number][] {

@@ -74,9 +74,9 @@ export function compileTemplate(source: string, { bos, eos }: TemplateTokens): C
   const template = new Template(source);
   return {
     source,
-    // Null and not absent where there are none, as Hugging Face has it.
-    render: ({ messages, tools = [], documents = [], variables = {}, ending = 'turn' }) =>
-      template.render({
+    render({ messages, tools = [], documents = [], variables = {}, ending = 'turn' }) {
+      // Null and not absent where there are none, as Hugging Face has it.
+      const rendered = template.render({
         ...variables,
         messages,
         tools: tools.length > 0 ? tools : null,
@@ -84,7 +84,9 @@ export function compileTemplate(source: string, { bos, eos }: TemplateTokens): C
         add_generation_prompt: ending === 'turn',
         bos_token: bos ?? '',
         eos_token: eos ?? '',
-      }),
+      });
+      return rendered.toWellFormed(); // a slice of a text may end within a character: the library counts UTF-16 code units
+    },
   };
 }
 

@@ -15,6 +15,7 @@ export interface AddedToken {
   rstrip: boolean;
 }
 
+/** Texts are well-formed: no lone surrogates. */
 export interface Tokenizer {
   readonly added: readonly AddedToken[];
   /** Bytes of the longest token: a text of more than `context * longestToken` bytes cannot fit. */
@@ -88,9 +89,9 @@ export function createTokenizer(
   return {
     added,
     longestToken: longest([...Object.keys(model.vocab ?? {}), ...added.map((token) => token.content)]),
-    encode: (text, { addSpecial = true } = {}) => ids(whole, wellFormed(text), addSpecial),
+    encode: (text, { addSpecial = true } = {}) => ids(whole, text, addSpecial),
     encodePlain: (text, { first }) =>
-      first ? ids(plain, wellFormed(text), false) : ids(plain, LEAD + wellFormed(text), false).slice(1),
+      first ? ids(plain, text, false) : ids(plain, LEAD + text, false).slice(1),
     bytes,
     specialName: (id) => {
       const own = addedById.get(id);
@@ -132,9 +133,4 @@ function readAdded(value: unknown, reserved: readonly number[]): AddedToken[] {
 /** In bytes of the spelling, which is never shorter than what it stands for. */
 function longest(tokens: readonly string[]): number {
   return tokens.reduce((most, token) => Math.max(most, Buffer.byteLength(token)), 1);
-}
-
-/** Lone surrogates cannot be written as UTF-8: each becomes U+FFFD, as it would in an encoder. */
-export function wellFormed(text: string): string {
-  return text.toWellFormed();
 }

@@ -22,8 +22,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function chat(flags: readonly string[], { stdin, ...more }: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [main, 'chat', ...flags], { env: { ...env, ...more } });
+async function chat(flags: readonly string[], { stdin }: { stdin?: string | Buffer } = {}) {
+  const child = spawn(process.execPath, [main, 'chat', ...flags], { env });
   const [stdout, stderr] = [child.stdout, child.stderr].map(async (stream) => {
     let text = '';
     for await (const piece of stream.setEncoding('utf8')) text += piece;
@@ -71,6 +71,10 @@ describe('for scripts', () => {
     expect(await chat([], { stdin: ' \n' })).toMatchObject({
       code: 1,
       stderr: 'expertgrid: there is nothing to ask: standard input is empty\n',
+    });
+    expect(await chat([], { stdin: Buffer.from([0x63, 0x61, 0x66, 0xe9]) })).toMatchObject({
+      code: 1,
+      stderr: 'expertgrid: standard input is not UTF-8\n',
     });
   });
 

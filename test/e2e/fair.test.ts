@@ -27,7 +27,7 @@ async function ask(name: string, prompt: readonly number[]): Promise<{ cached: n
   const askedAt = performance.now();
   const response = await fetch(`${gateway.url}/v1/completions`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${key[name]}` },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key[name]}` },
     body: JSON.stringify({ model: gateway.model, prompt, max_tokens: 1 }),
   });
   const body = (await response.json()) as { usage: { prompt_tokens_details: { cached_tokens: number } } };

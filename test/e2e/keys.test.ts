@@ -186,7 +186,7 @@ describe('two gateways with one file of keys', () => {
     const ask = async (at: number, name: string, start: number) => {
       const response = await fetch(`${gateways[at]!.url}/v1/completions`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${key[name]}` },
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${key[name]}` },
         body: JSON.stringify({ model: gateways[at]!.model, prompt: prompt(start, 1), max_tokens: 2 }),
       });
       if (response.ok) requests++;

@@ -51,7 +51,11 @@ export function scoringSuite(given: () => Nano): void {
       nano = given();
       client = new OpenAI({ baseURL: nano.baseURL, apiKey: 'none', maxRetries: 0, fetch: nano.fetch });
       const body = JSON.stringify({ prompt: text });
-      const response = await fetch(`${nano.url}/tokenize`, { method: 'POST', body });
+      const response = await fetch(`${nano.url}/tokenize`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+      });
       ({ tokens: ids } = (await response.json()) as { tokens: number[] });
     });
     afterEach(() => nano.requirePublished());

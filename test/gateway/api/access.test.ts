@@ -6,6 +6,7 @@ import type { UsageLine } from '../../../gateway/api/usage-log.ts';
 import type { FakeEngineOptions } from '../../support/fake-engine.ts';
 import {
   type AnswerBody,
+  JSON_TYPE,
   MODEL,
   openRoom,
   type Room,
@@ -17,7 +18,7 @@ import {
 const named = (name: string, limits: Partial<StoredKey> = {}): StoredKey => {
   return { name, sha256: hashKey(`eg-${name}`), created: '2026-01-31T12:00:00.000Z', ...limits };
 };
-const bearer = (name: string) => ({ headers: { authorization: `Bearer eg-${name}` } });
+const bearer = (name: string) => ({ headers: { ...JSON_TYPE, authorization: `Bearer eg-${name}` } });
 const ask = { model: MODEL, prompt: 'hello', max_tokens: 2 };
 
 interface KeyedOptions extends RoomOptions {

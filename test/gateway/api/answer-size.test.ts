@@ -1,6 +1,6 @@
 // How much one request may ask to be told.
 import { expect, test } from 'vitest';
-import { MODEL, openRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom } from './harness.ts';
 
 const base = { model: MODEL, prompt: 'hello world' };
 
@@ -27,7 +27,12 @@ test('a stream holds nothing of what it has told', async () => {
   const fields = { n: 100, max_tokens: 300_000, stream: true };
   const stop = new AbortController();
   const body = JSON.stringify({ ...base, ...fields });
-  const answer = await fetch(`${url}/v1/completions`, { method: 'POST', body, signal: stop.signal });
+  const answer = await fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body,
+    signal: stop.signal,
+  });
   expect(answer.status).toBe(200);
   stop.abort();
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unsupportedMessagesFields } from '../../../gateway/api/anthropic/schema.ts';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
 import { error } from './anthropic-shapes.ts';
-import { MODEL, openRoom, type Room, startRoom, VOCAB } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, type Room, startRoom, VOCAB } from './harness.ts';
 
 let room: Room;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ const tool = (fields: object = {}) => ({ name: 'f', input_schema: { type: 'objec
 
 const send = async (fields: object | string, path = '/v1/messages') => {
   const text = typeof fields === 'string' ? fields : JSON.stringify(fields);
-  const answer = await fetch(room.url + path, { method: 'POST', body: text });
+  const answer = await fetch(room.url + path, { method: 'POST', headers: JSON_TYPE, body: text });
   const body: unknown = await answer.json();
   return { status: answer.status, body };
 };
@@ -143,7 +143,11 @@ test.each(['/v1/messages', '/v1/messages/count_tokens'])('other faults at %s', a
 
 test('a body that is too large is a 413', async () => {
   const { url } = await openRoom({ limits: { bodyBytes: 10 } });
-  const answer = await fetch(`${url}/v1/messages`, { method: 'POST', body: JSON.stringify(base) });
+  const answer = await fetch(`${url}/v1/messages`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(base),
+  });
   expect(answer.status).toBe(413);
   expect(error.parse(await answer.json()).error.type).toBe('request_too_large');
 });

@@ -10,14 +10,19 @@ import {
   type MessageWireEvent,
   message,
 } from './anthropic-shapes.ts';
-import { MODEL, openRoom, type Room, say, until } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, type Room, say, until } from './harness.ts';
 import { namedEvents } from './named-events.ts';
 
 const messages = [{ role: 'user', content: 'hello' }];
 
 const send = ({ url }: Room, body: object, path = '/v1/messages', init: RequestInit = {}) => {
   const asked = { model: MODEL, messages, max_tokens: 100, ...body };
-  return fetch(url + path, { method: 'POST', body: JSON.stringify(asked), ...init });
+  return fetch(url + path, {
+    method: 'POST',
+    body: JSON.stringify(asked),
+    ...init,
+    headers: { ...JSON_TYPE, ...init?.headers },
+  });
 };
 
 async function whole(room: Room, body: object): Promise<MessageBody> {
@@ -160,7 +165,11 @@ test('calls and their results go back as they came, failures marked as such', as
     ],
   });
   const tokens = [...(room.engine.requests[0]?.prompt ?? [])];
-  const answer = await fetch(`${room.url}/detokenize`, { method: 'POST', body: JSON.stringify({ tokens }) });
+  const answer = await fetch(`${room.url}/detokenize`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ tokens }),
+  });
   const { prompt }: { prompt: string } = JSON.parse(await answer.text());
   expect(prompt).toMatch(/^<\|endoftext\|><\|system\|>Be kind\./);
   expect(prompt.slice(prompt.indexOf('<|user|>'))).toBe(

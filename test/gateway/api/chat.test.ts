@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { idOf, MODEL, openRoom, readEvents, say } from './harness.ts';
+import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say } from './harness.ts';
 
 const messages = [{ role: 'user', content: 'hello' }];
 const base = { model: MODEL, messages };
@@ -94,6 +94,7 @@ test('a stream opens with the role, and closes with an empty delta and the reaso
   const room = await openRoom({ once: true });
   const response = await fetch(`${room.url}/v1/chat/completions`, {
     method: 'POST',
+    headers: JSON_TYPE,
     body: JSON.stringify({ ...base, stream: true, seed: 3 }),
   });
   expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
@@ -124,6 +125,7 @@ test('characters and stop strings in pieces come whole in a stream', async () =>
   const room = await openRoom({ reply: () => say('é😀 EN ENDx'), once: true });
   const response = await fetch(`${room.url}/v1/chat/completions`, {
     method: 'POST',
+    headers: JSON_TYPE,
     body: JSON.stringify({ ...base, stream: true, stop: 'END', logprobs: true }),
   });
   const { values } = await readEvents(response);

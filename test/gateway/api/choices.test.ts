@@ -1,6 +1,6 @@
 // n, best_of, and the fields that shape each choice.
 import { expect, test } from 'vitest';
-import { idOf, MODEL, openRoom, readEvents, say } from './harness.ts';
+import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say } from './harness.ts';
 
 const base = { model: MODEL, prompt: 'hello' };
 const chat = { model: MODEL, messages: [{ role: 'user', content: 'hello' }] };
@@ -40,6 +40,7 @@ test('a chat has n choices, whole and streamed, each opened and ended once', asy
   const request = { ...chat, n: 2, stream: true };
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
+    headers: JSON_TYPE,
     body: JSON.stringify(request),
   });
   const { values } = await readEvents(response);
@@ -92,7 +93,7 @@ test('return_token_ids tells the ids of prompt and answer, the stop id with them
   expect(chatted.body.choices[0]).toMatchObject({ token_ids: [...say('hello'), end] });
   const ids = Reflect.get(chatted.body, 'prompt_token_ids');
   expect(ids).toContain(idOf('<|user|>'));
-  const stream = { method: 'POST', body: JSON.stringify({ ...asked, stream: true }) };
+  const stream = { method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ ...asked, stream: true }) };
   const { values } = await readEvents(await fetch(`${url}/v1/completions`, stream));
   const told = values.map(({ choices: [choice] }) => [
     Reflect.get(choice, 'prompt_token_ids'),
@@ -140,7 +141,11 @@ test('continuous_usage_stats tells the usage so far in each chunk', async () => 
   const { url } = await openRoom({ once: true });
   const stream_options = { include_usage: true, continuous_usage_stats: true };
   const request = { ...base, stream: true, stream_options };
-  const response = await fetch(`${url}/v1/completions`, { method: 'POST', body: JSON.stringify(request) });
+  const response = await fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(request),
+  });
   const { values } = await readEvents(response);
   expect(values.map(({ usage }) => [usage?.prompt_tokens, usage?.completion_tokens])).toEqual([
     [1, 1],

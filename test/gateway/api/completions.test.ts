@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { idOf, MODEL, openRoom, readEvents, say, VOCAB } from './harness.ts';
+import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say, VOCAB } from './harness.ts';
 
 const base = { model: MODEL, prompt: 'hello' };
 
@@ -203,6 +203,7 @@ test('a stream tells the seed first, then pieces, then each finish once, then us
   const room = await openRoom({ once: true });
   const response = await fetch(`${room.url}/v1/completions`, {
     method: 'POST',
+    headers: JSON_TYPE,
     body: JSON.stringify({
       ...base,
       prompt: ['a', 'b'],

@@ -9,7 +9,7 @@ function send(room: Room, fields: object): Socket {
   socket.on('error', () => socket.destroy());
   socket.pause();
   socket.write(
-    `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
   return socket;
 }
@@ -83,7 +83,9 @@ test('a reader that takes nothing for too long loses its generation', async () =
 test('a client that leaves in the middle of its body is logged, not an error of ours', async () => {
   const room = await openRoom();
   const socket = connect(room.server.port, '127.0.0.1');
-  socket.write('POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"model"');
+  socket.write(
+    'POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"model"',
+  );
   await until(() => room.server.open === 1);
   socket.destroy();
   await until(() => room.logs.some(({ status }) => status === 499));

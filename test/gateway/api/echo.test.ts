@@ -1,6 +1,6 @@
 // The prompt given back: as scoring asks for it, and before an answer.
 import { expect, test } from 'vitest';
-import { idOf, MODEL, openRoom, readEvents, say } from './harness.ts';
+import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say } from './harness.ts';
 
 const base = { model: MODEL, prompt: 'hello world' };
 
@@ -61,7 +61,9 @@ test('a stream tells the stop id with the finish reason', async () => {
   const { url } = await openRoom({ reply: () => [...say('!'), idOf('<|end|>')] });
   const last = async (path: string, fields: object) => {
     const body = JSON.stringify({ model: MODEL, stream: true, ...fields });
-    const { values } = await readEvents(await fetch(url + path, { method: 'POST', body }));
+    const { values } = await readEvents(
+      await fetch(url + path, { method: 'POST', headers: JSON_TYPE, body }),
+    );
     return values.at(-1)?.choices[0];
   };
   expect(await last('/v1/completions', { prompt: 'hello', logprobs: 0 })).toMatchObject({
@@ -106,7 +108,11 @@ test('a prompt of ids is written out, special tokens by name', async () => {
 test('a stream begins with the prompt, in each choice', async () => {
   const { url } = await openRoom({ once: true });
   const request = { ...base, echo: true, logprobs: 0, n: 2, stream: true };
-  const response = await fetch(`${url}/v1/completions`, { method: 'POST', body: JSON.stringify(request) });
+  const response = await fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(request),
+  });
   const { values, done } = await readEvents(response);
   expect(done).toBe(true);
   for (const index of [0, 1]) {

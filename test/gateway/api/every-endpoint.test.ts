@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { hashKey } from '../../../gateway/api/keys.ts';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
 import { honestRequests } from './fuzz-requests.ts';
-import { openRoom } from './harness.ts';
+import { JSON_TYPE, openRoom } from './harness.ts';
 
 const firsts = honestRequests.filter(
   ({ path }, i) => honestRequests.findIndex((each) => each.path === path) === i,
@@ -28,9 +28,9 @@ test.each(firsts)('$path may be asked by a page before it sends a key', async ({
   const preflight = await fetch(url + path, { method: 'OPTIONS', headers: asked });
   expect(preflight.status).toBe(204);
   expect(preflight.headers.get('access-control-allow-headers')).toBe('x-api-key,anthropic-version');
-  const refused = await fetch(url + path, { method: 'POST', body: '{}', headers: page });
+  const refused = await fetch(url + path, { method: 'POST', body: '{}', headers: { ...JSON_TYPE, ...page } });
   expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, page.origin]);
-  const headers = { ...page, 'x-api-key': 'eg-a' };
+  const headers = { ...JSON_TYPE, ...page, 'x-api-key': 'eg-a' };
   const answer = await fetch(url + path, { method: 'POST', body: JSON.stringify(body), headers });
   expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, page.origin]);
   expect(answer.headers.get('access-control-expose-headers')).toContain('x-ratelimit-remaining-tokens');
@@ -44,7 +44,7 @@ test.each([...firsts, ...streams])(
   '$path tells the limits of the key: $body.stream',
   async ({ path, body }) => {
     const { url } = await openRoom({ once: true, chat: TOOL_TEMPLATE, api: { access: { keys } } });
-    const headers = { authorization: 'Bearer eg-a', 'x-request-id': 'mine' };
+    const headers = { ...JSON_TYPE, authorization: 'Bearer eg-a', 'x-request-id': 'mine' };
     const answer = await fetch(url + path, { method: 'POST', body: JSON.stringify(body), headers });
     await answer.text();
     const told = Object.fromEntries(answer.headers);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { GenerationError } from '../../../gateway/engine/messages.ts';
-import { MODEL, openRoom, readEvents, until } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, readEvents, until } from './harness.ts';
 
 const base = { model: MODEL, prompt: 'hello' };
 
@@ -45,6 +45,7 @@ test('a failure after the first token is an event with all four keys, and no [DO
   const room = await openRoom(failing('shard_unavailable', { after: 1 }));
   const response = await fetch(`${room.url}/v1/completions`, {
     method: 'POST',
+    headers: JSON_TYPE,
     body: JSON.stringify({ ...base, stream: true }),
   });
   expect(response.status).toBe(200);
@@ -86,6 +87,7 @@ test('headers do not wait for the first token of a long prefill', async () => {
   const from = performance.now();
   const response = await fetch(`${room.url}/v1/completions`, {
     method: 'POST',
+    headers: JSON_TYPE,
     body: JSON.stringify({ ...base, stream: true }),
   });
   expect(performance.now() - from).toBeLessThan(500);
@@ -96,6 +98,7 @@ test('a refusal that comes after the headers is an event', async () => {
   const room = await openRoom({ ...failing('queue_full'), prefillMs: 100, limits: { admissionMs: 10 } });
   const response = await fetch(`${room.url}/v1/chat/completions`, {
     method: 'POST',
+    headers: JSON_TYPE,
     body: JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'x' }], stream: true }),
   });
   expect(response.status).toBe(200);

@@ -4,7 +4,7 @@ import { THINKING_TOOL_TEMPLATE } from '../../support/chat-templates.ts';
 import { seedOf, uniform } from '../../support/random.ts';
 import { type BrokenRequest, requestBreaker, requireAnswer } from './fuzz.ts';
 import { honestRequests } from './fuzz-requests.ts';
-import { idOf, type Room, say, startRoom, VOCAB } from './harness.ts';
+import { idOf, JSON_TYPE, type Room, say, startRoom, VOCAB } from './harness.ts';
 
 /** Nothing here takes so long, whoever else computes. */
 const hangMs = 30_000;
@@ -62,7 +62,7 @@ export async function fuzzRoom({ requests, seed }: { requests: number; seed: num
 
 async function send({ url }: Room, { path, text }: Pick<BrokenRequest, 'path' | 'text'>) {
   const signal = AbortSignal.timeout(hangMs);
-  const response = await fetch(url + path, { method: 'POST', body: text, signal });
+  const response = await fetch(url + path, { method: 'POST', headers: JSON_TYPE, body: text, signal });
   const type = response.headers.get('content-type') ?? '';
   return { status: response.status, type, text: await response.text() };
 }

@@ -208,7 +208,9 @@ export function requireAnswer(request: BrokenRequest, { status, type, text }: Gi
   if (fields === undefined || code === 'too_many_values' || code === null) return;
   const root = /^[^.[]*/.exec(param ?? '')?.[0] ?? '';
   if (root === '' && !fields.has('')) throw new Error(`no param: ${code} ${message.slice(0, 300)}`);
-  if (fields.has(root) || ofSeveral.has(code)) return;
+  // A name that is no text is told as text.
+  const names = new Set([...fields].map((name) => name.toWellFormed()));
+  if (names.has(root) || ofSeveral.has(code)) return;
   throw new Error(`param ${param} is none of ${[...fields]}: ${code} ${message.slice(0, 300)}`);
 }
 

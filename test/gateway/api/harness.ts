@@ -20,6 +20,9 @@ export const idOf = (token: string): number => tokenizer.idOf(token) ?? Number.N
 export const VOCAB = idOf('<|end|>') + 1;
 export const MODEL = 'fake-moe';
 
+/** What every POST must say. */
+export const JSON_TYPE = { 'content-type': 'application/json' };
+
 /** The ids whose bytes are this text. */
 export const say = (text: string): number[] => tokenizer.encodePlain(text, { first: true });
 
@@ -121,7 +124,12 @@ export async function startRoom({
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
   const post: Room['post'] = async (path, body, init = {}) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
-    const response = await fetch(url + path, { method: 'POST', body: text, ...init });
+    const response = await fetch(url + path, {
+      method: 'POST',
+      body: text,
+      ...init,
+      headers: { ...JSON_TYPE, ...init.headers },
+    });
     const answer: AnswerBody = JSON.parse(await response.text());
     requireShape(answer);
     return { status: response.status, body: answer, headers: response.headers };

@@ -1,4 +1,4 @@
-// Bodies that no client sends by accident: values nested without end in every field, keys said twice, other encodings,
+// Bodies that no client sends by accident: values nested without end in every field, keys said twice, other charsets,
 // numbers beyond all numbers. Each has its answer, and the server goes on.
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -114,12 +114,8 @@ describe.each(ends)('$path', ({ path, base }) => {
   });
 
   test.each<[string, (text: string) => Uint8Array<ArrayBuffer>, Record<string, string>]>([
-    ['compressed', (text) => new Uint8Array(gzipSync(text)), { 'content-encoding': 'gzip' }],
-    [
-      'in UTF-16',
-      (text) => new Uint8Array(Buffer.from(text, 'utf16le')),
-      { 'content-type': 'application/json; charset=utf-16' },
-    ],
+    ['compressed and not saying so', (text) => new Uint8Array(gzipSync(text)), {}],
+    ['in UTF-16', (text) => new Uint8Array(Buffer.from(text, 'utf16le')), {}],
     ['of zero bytes', () => new Uint8Array(1000), {}],
     [
       'cut in a character',
@@ -131,13 +127,6 @@ describe.each(ends)('$path', ({ path, base }) => {
     const { status, body: answer } = await room.post(path, '', { body, headers });
     expect(status).toBe(400);
     expect(answer.error).toMatchObject({ type: 'invalid_request_error', param: null });
-  });
-
-  test('bytes that are no UTF-8, and half characters, are read as the replacement character', async () => {
-    const [head = '', tail = ''] = JSON.stringify(base).split('hello');
-    const bytes = Buffer.concat([Buffer.from(head), Buffer.from([0xff, 0xc3]), Buffer.from(tail)]);
-    expect((await room.post(path, '', { body: new Uint8Array(bytes) })).status).toBe(200);
-    expect((await room.post(path, `${head}\\ud800${tail}`)).status).toBe(200);
   });
 
   test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(

@@ -1,7 +1,7 @@
 // Requests that are large in one way: each is answered in time that grows with its length, and as a short one would be.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
-import { MODEL, type Room, startRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, type Room, startRoom } from './harness.ts';
 
 let room: Room;
 beforeAll(async () => {
@@ -16,6 +16,7 @@ async function ask(path: string, fields: object) {
   const body = JSON.stringify({ model: MODEL, ...fields });
   const answer = await fetch(room.url + path, {
     method: 'POST',
+    headers: JSON_TYPE,
     body,
     signal: AbortSignal.timeout(patienceMs),
   });
@@ -68,7 +69,6 @@ test('a fault among thousands of translated messages is named at once', async ()
 
 test.each<[string, object]>([
   ['noncharacters', { messages: [{ role: 'user', content: '\ufdd0'.repeat(300_000) }] }],
-  ['half characters', { messages: [{ role: 'user', content: '\ud800'.repeat(300_000) }] }],
   ['beginnings of special tokens', { messages: [{ role: 'user', content: '<|'.repeat(150_000) }] }],
   ['white space', { messages: [{ role: 'user', content: ' \n'.repeat(150_000) }] }],
   [

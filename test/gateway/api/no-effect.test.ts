@@ -10,7 +10,7 @@ import {
   noEffectHeaders,
 } from '../../../gateway/api/no-effect.ts';
 import { operations } from '../../../gateway/api/openapi.ts';
-import { MODEL, openRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom } from './harness.ts';
 
 const cacheControl = noEffect(z.strictObject({ type: z.literal('ephemeral') }).nullish());
 const text = z.strictObject({ type: z.literal('text'), text: z.string(), cache_control: cacheControl });
@@ -116,7 +116,7 @@ describe.each(asked)('%s', (path, body) => {
       const init = {
         method: 'POST',
         body: JSON.stringify({ ...body, ...more, stream }),
-        headers: { origin: 'http://a' },
+        headers: { ...JSON_TYPE, origin: 'http://a' },
       };
       const answer = await fetch(url + path, init);
       await answer.text();

@@ -6,7 +6,7 @@ import { messagesSchema, unsupportedMessagesFields } from '../../../gateway/api/
 import { operations } from '../../../gateway/api/openapi.ts';
 import { responsesSchema, unsupportedResponsesFields } from '../../../gateway/api/responses/schema.ts';
 import { chatSchema, completionSchema, unsupportedFields } from '../../../gateway/api/schema.ts';
-import { MODEL, openRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom } from './harness.ts';
 
 interface Document {
   paths: Record<string, Record<string, object>>;
@@ -36,7 +36,10 @@ test.each(operations.map((operation) => [operation.path, operation] as const))(
     const { method, example, schema, type = 'application/json' } = operation;
     const path = operation.path.replace('{id}', MODEL);
     const body = JSON.stringify({ ...example, ...(schema && { model: MODEL }) });
-    const response = await fetch(url + path, method === 'get' ? {} : { method: 'POST', body });
+    const response = await fetch(
+      url + path,
+      method === 'get' ? {} : { method: 'POST', headers: JSON_TYPE, body },
+    );
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toContain(type);
   },

@@ -1,7 +1,7 @@
 // What operators see: health, readiness, metrics, log lines, request ids.
 import { expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
-import { MODEL, openRoom, say, until } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, say, until } from './harness.ts';
 
 const base = { model: MODEL, prompt: 'secret words' };
 
@@ -42,7 +42,11 @@ test('metrics count requests by endpoint and status, tokens, and the engine besi
   const { url, post } = await openRoom({ once: true, status: { waiting: 4, kvBytesReserved: 7 } });
   await post('/v1/completions', base);
   await (
-    await fetch(`${url}/completions`, { method: 'POST', body: JSON.stringify({ ...base, stream: true }) })
+    await fetch(`${url}/completions`, {
+      method: 'POST',
+      headers: JSON_TYPE,
+      body: JSON.stringify({ ...base, stream: true }),
+    })
   ).text();
   await post('/v1/completions', { ...base, n: 0 });
   await post('/no/such/path', {});
@@ -87,7 +91,7 @@ test('one log line a request, without its text', async () => {
 test('a stream is logged when it ends, a refusal with its code', async () => {
   const { url, post, logs } = await openRoom({ once: true, stepMs: 20 });
   const body = JSON.stringify({ ...base, stream: true });
-  const response = await fetch(`${url}/v1/completions`, { method: 'POST', body });
+  const response = await fetch(`${url}/v1/completions`, { method: 'POST', headers: JSON_TYPE, body });
   expect(logs).toHaveLength(0);
   await response.text();
   await until(() => logs.length === 1);
@@ -111,7 +115,7 @@ test.each([
   }[path];
   for (const stream of [false, true]) {
     const body = JSON.stringify({ model: MODEL, ...fields, tools: [tool], stream });
-    const answer = await fetch(room.url + path, { method: 'POST', body });
+    const answer = await fetch(room.url + path, { method: 'POST', headers: JSON_TYPE, body });
     expect(await answer.text()).toMatch(/tool_calls|function_call|tool_use/);
     await until(() => room.logs.length === (stream ? 2 : 1));
     expect(room.logs.at(-1)).toMatchObject({ status: 200, finish: 'tool_calls' });

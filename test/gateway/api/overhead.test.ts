@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { GenerationWatch, OverheadClock } from '../../../gateway/api/overhead.ts';
 import { eventStream } from '../../../gateway/api/sse.ts';
 import type { GenerationPart } from '../../../gateway/engine/messages.ts';
-import { MODEL, openRoom, until } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, until } from './harness.ts';
 
 /** A clock, and the passing of time. */
 function clockByHand() {
@@ -137,7 +137,7 @@ test('the engine’s time is not in the metric, and requests that ask no engine 
   expect(await overheadOf(url)).toEqual({ sum: 0, count: 0 });
   await post('/v1/completions', { model: MODEL, prompt: 'a', n: 2 });
   const body = JSON.stringify({ model: MODEL, prompt: 'a', stream: true });
-  await (await fetch(`${url}/v1/completions`, { method: 'POST', body })).text();
+  await (await fetch(`${url}/v1/completions`, { method: 'POST', headers: JSON_TYPE, body })).text();
   await until(() => logs.filter(({ apiMs }) => apiMs !== undefined).length === 2);
   const { sum, count } = await overheadOf(url);
   expect(count).toBe(2);

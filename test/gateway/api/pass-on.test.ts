@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { hashKey, type StoredKey } from '../../../gateway/api/keys.ts';
 import { type PeerCard, Peers } from '../../../gateway/api/peers.ts';
 import { prefixKey, rendezvous } from '../../../gateway/api/rendezvous.ts';
-import { MODEL, openRoom, type Room, type RoomOptions, until } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, type Room, type RoomOptions, until } from './harness.ts';
 
 type Answering = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -71,6 +71,7 @@ const post = async ({ url }: Pick<Room, 'url'>, body: object, init: RequestInit 
     method: 'POST',
     body: JSON.stringify(body),
     ...init,
+    headers: { ...JSON_TYPE, ...init.headers },
   });
   return { status: answer.status, by: answer.headers.get('x-expertgrid-gateway'), text: await answer.text() };
 };
@@ -85,7 +86,12 @@ test('what is handed on has the headers of an allow-list, and no field that chan
   const room = await openBeside(peer);
   const metadata = `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
   const body = `${JSON.stringify({ ...room.fields, user: 'u' }).slice(0, -1)},"metadata":${metadata}}`;
-  const headers = { authorization: 'Bearer k', 'x-request-id': 'mine', 'x-forwarded-for': '1.2.3.4' };
+  const headers = {
+    ...JSON_TYPE,
+    authorization: 'Bearer k',
+    'x-request-id': 'mine',
+    'x-forwarded-for': '1.2.3.4',
+  };
   const answer = await fetch(`${room.url}/v1/completions`, { method: 'POST', body, headers });
   expect(await answer.text()).toContain('from the peer');
   expect(answer.headers.get('x-expertgrid-no-effect')).toBe('metadata');
@@ -99,7 +105,7 @@ test('Expect: 100-continue is between the caller and this gateway', async () => 
   const room = await openBeside(peer);
   const asked = request(`${room.url}/v1/completions`, {
     method: 'POST',
-    headers: { expect: '100-continue' },
+    headers: { ...JSON_TYPE, expect: '100-continue' },
   });
   asked.end(JSON.stringify(room.fields));
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
@@ -222,6 +228,7 @@ async function messagesOfPeer(room: Awaited<ReturnType<typeof openBeside>>) {
     const messages = [{ role: 'user', content: `${i}`.repeat(40) }];
     const answer = await fetch(`${room.url}/tokenize`, {
       method: 'POST',
+      headers: JSON_TYPE,
       body: JSON.stringify({ messages }),
     });
     const { tokens }: { tokens: number[] } = JSON.parse(await answer.text());
@@ -236,7 +243,11 @@ test('responses and messages are handed on as they came, with what their answers
   const response = { model: MODEL, input: messages, user: 'u', metadata: { a: 'b' }, max_output_tokens: 3 };
   const message = { model: MODEL, messages, max_tokens: 3, tool_choice: { type: 'none' } };
   const send = async (path: string, body: object) => {
-    const answer = await fetch(room.url + path, { method: 'POST', body: JSON.stringify(body) });
+    const answer = await fetch(room.url + path, {
+      method: 'POST',
+      headers: JSON_TYPE,
+      body: JSON.stringify(body),
+    });
     expect(await answer.text()).toContain('from the peer');
   };
   await send('/v1/responses', { ...response, store: true });
@@ -265,7 +276,7 @@ test.each([
   const messages = await messagesOfPeer(room);
   const own = Object.entries(fields).map(([name, value]) => [name, value === true ? messages : value]);
   const body = JSON.stringify({ ...Object.fromEntries(own), model: MODEL, stream: true });
-  const text = await (await fetch(room.url + path, { method: 'POST', body })).text();
+  const text = await (await fetch(room.url + path, { method: 'POST', headers: JSON_TYPE, body })).text();
   const events = text.split('\n\n').filter((each) => !each.startsWith(':'));
   expect(events).toEqual(['event: ping\ndata: {"type":"ping"}', expect.stringMatching(last), '']);
 });

@@ -5,12 +5,16 @@ import {
   THINKING_TOOL_TEMPLATE,
   TOOL_TEMPLATE,
 } from '../../support/chat-templates.ts';
-import { MODEL, openRoom, type Room, say, until } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, type Room, say, until } from './harness.ts';
 import { namedEvents } from './named-events.ts';
 import { event, type ResponseBody, type ResponseEventBody, response } from './responses-shapes.ts';
 
 const send = ({ url }: Room, body: object, path = '/v1/responses') =>
-  fetch(url + path, { method: 'POST', body: JSON.stringify({ model: MODEL, input: 'hello', ...body }) });
+  fetch(url + path, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ model: MODEL, input: 'hello', ...body }),
+  });
 
 async function whole(room: Room, body: object): Promise<ResponseBody> {
   return response.parse(await (await send(room, body)).json());
@@ -136,7 +140,11 @@ test('a call and its result go back as they came, and the template is given them
 /** The text of the prompt of the engine's request number `i`. */
 async function promptOf(room: Room, i: number): Promise<string> {
   const tokens = [...(room.engine.requests[i]?.prompt ?? [])];
-  const answer = await fetch(`${room.url}/detokenize`, { method: 'POST', body: JSON.stringify({ tokens }) });
+  const answer = await fetch(`${room.url}/detokenize`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ tokens }),
+  });
   const { prompt }: { prompt: string } = JSON.parse(await answer.text());
   return prompt;
 }

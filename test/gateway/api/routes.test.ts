@@ -1,6 +1,6 @@
 // `"expertgrid": {"routes": true}` in whole answers and chunks: each token with its own experts.
 import { expect, test } from 'vitest';
-import { MODEL, openRoom, readEvents, say } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, readEvents, say } from './harness.ts';
 
 const ask = { model: MODEL, prompt: 'hello', max_tokens: 3, expertgrid: { routes: true } };
 /** What the fake engine tells of its tokens: layer 0 has their place, layer 1 their id and one more. */
@@ -32,7 +32,9 @@ test('each chunk has the routes of the tokens whose text it brings', async () =>
   const euro = say('€');
   const { url } = await openRoom({ reply: () => [...say('a'), ...euro], once: true });
   const body = JSON.stringify({ ...ask, max_tokens: 9, stream: true });
-  const { values } = await readEvents(await fetch(`${url}/v1/completions`, { method: 'POST', body }));
+  const { values } = await readEvents(
+    await fetch(`${url}/v1/completions`, { method: 'POST', headers: JSON_TYPE, body }),
+  );
   const pieces = values.flatMap(({ choices, expertgrid }) =>
     choices[0]?.text ? [{ text: choices[0].text, routes: expertgrid.routes }] : [],
   );

@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { serve } from '../../../gateway/api/serve.ts';
-import { MODEL, openRoom, readEvents, until } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, readEvents, until } from './harness.ts';
 
 const request = (fields: object = {}) => ({
   method: 'POST',
+  headers: JSON_TYPE,
   body: JSON.stringify({ model: MODEL, prompt: 'hello', max_tokens: 20, ...fields }),
 });
 

@@ -1,11 +1,11 @@
 // What holds of every stream: one finish a choice, usage last and only when asked, signs of life, one error and the end.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { idOf, MODEL, openRoom, readEvents, say, startRoom } from './harness.ts';
+import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say, startRoom } from './harness.ts';
 
 const base = { model: MODEL, prompt: 'hello', stream: true };
 const send = (url: string, path: string, body: unknown) =>
-  fetch(url + path, { method: 'POST', body: JSON.stringify(body) });
+  fetch(url + path, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(body) });
 
 test('whatever is asked, each choice ends once, and nothing of it follows', async () => {
   const room = await startRoom({

@@ -8,7 +8,7 @@ import {
   TOOL_TEMPLATE,
 } from '../../support/chat-templates.ts';
 import { byteLevelTokenizer } from '../../support/tokenizer.ts';
-import { idOf, MODEL, openRoom, type RoomOptions, readEvents, say } from './harness.ts';
+import { idOf, JSON_TYPE, MODEL, openRoom, type RoomOptions, readEvents, say } from './harness.ts';
 
 const tags = { begin: '<think>', end: '</think>' };
 const base = { model: MODEL, messages: [{ role: 'user', content: 'hello' }] };
@@ -48,7 +48,11 @@ test('a prompt that has begun it needs no tag', async () => {
 test('in a stream thinking comes in deltas of its own', async () => {
   const { url } = await room('<think>Hm.</think>Yes.');
   const asked = { ...base, stream: true, stream_options: { include_usage: true } };
-  const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify(asked) });
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(asked),
+  });
   const { values } = await readEvents(response);
   const deltas = values.flatMap(({ choices }) => choices.map(({ delta }) => delta));
   expect(deltas.map(({ reasoning_content }) => reasoning_content ?? '').join('')).toBe('Hm.');

@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { CHAT_TEMPLATE } from '../../support/tokenizer.ts';
-import { idOf, MODEL, openRoom, say } from './harness.ts';
+import { idOf, JSON_TYPE, MODEL, openRoom, say } from './harness.ts';
 
 /** The answer's body as it is: these endpoints have shapes of their own. */
 async function ask(url: string, path: string, body: unknown) {
-  const response = await fetch(url + path, { method: 'POST', body: JSON.stringify(body) });
+  const response = await fetch(url + path, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(body),
+  });
   return { status: response.status, body: await response.json() };
 }
 

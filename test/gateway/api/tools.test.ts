@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
-import { idOf, MODEL, openRoom, type RoomOptions, readEvents, say, tokenizer } from './harness.ts';
+import { idOf, JSON_TYPE, MODEL, openRoom, type RoomOptions, readEvents, say, tokenizer } from './harness.ts';
 
 const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
 const weather = { type: 'function', function: { name: 'weather', description: 'Of a city.', parameters } };
@@ -55,7 +55,7 @@ test('a streamed call begins with id and name, its arguments follow, and the fin
   const { url } = await room(`Look.\n${written}`);
   const body = JSON.stringify({ ...base, stream: true });
   const { values, done } = await readEvents(
-    await fetch(`${url}/v1/chat/completions`, { method: 'POST', body }),
+    await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: JSON_TYPE, body }),
   );
   expect(done).toBe(true);
   const deltas = values.map(({ choices }) => choices[0].delta);
@@ -161,6 +161,7 @@ test('log-probabilities and ids are of all tokens, those of the tags among them'
   const { values } = await readEvents(
     await fetch(`${url}/v1/chat/completions`, {
       method: 'POST',
+      headers: JSON_TYPE,
       body: JSON.stringify({ ...asked, stream: true }),
     }),
   );
