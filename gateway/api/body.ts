@@ -6,6 +6,7 @@ import { ApiError, badFields, badRequest, ClientGone, type FieldFault } from './
 import { issueFaults, unsupportedFault } from './issues.ts';
 import { mayHoldLoneSurrogate, refuseLoneSurrogates, textOf } from './request-text.ts';
 import { unsupportedFields } from './schema.ts';
+import { withoutNulls } from './schema-walk.ts';
 
 /** Values outside `prompt` and `tokens` that a request may hold; keeps the cost of checking one bounded. */
 const MOST_VALUES = 50_000;
@@ -94,7 +95,7 @@ export function parseFields<Schema extends z.ZodType>(
   const known = Object.entries(fields).filter(([name]) => Object.hasOwn(unsupported, name));
   const refused = known.flatMap(([name, value]) => refusal(name, value, unsupported[name]));
   const rest = Object.entries(fields).filter(([name]) => !Object.hasOwn(unsupported, name));
-  const supported = Object.fromEntries(rest);
+  const supported = withoutNulls(schema, Object.fromEntries(rest));
   const parsed = schema.safeParse(supported);
   const faults = refused;
   for (const fault of issueFaults(parsed.error?.issues ?? [], supported)) {
@@ -121,9 +122,7 @@ function refusal(name: string, value: unknown, neutral: readonly string[]): Fiel
   // Only what is small can be neutral; JSON.stringify fails on what is deep.
   const small = typeof value !== 'object' || value === null || countValues(value, 2) <= 2;
   if (small && neutral.includes(JSON.stringify(value))) return [];
-  const { message, code } = unsupportedFault(name);
-  const only = neutral.length > 0 ? ` Only ${neutral.join(', ')} is.` : '';
-  return [{ message: message + only, param: name, code }];
+  return [{ ...unsupportedFault(name, neutral), param: name }];
 }
 
 /** Counts without recursion, so that depth costs nothing, and stops past `most`. */

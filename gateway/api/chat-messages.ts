@@ -14,10 +14,8 @@ import {
 } from './template.ts';
 
 /** Throws a 400 for what the template would leave out of the prompt without a word. */
-export function templateMessages(
-  messages: readonly ChatMessage[],
-  template: ChatTemplate,
-): TemplateMessage[] {
+export function templateMessages(sent: readonly ChatMessage[], template: ChatTemplate): TemplateMessage[] {
+  const messages = withoutFunctions(sent);
   const { source } = template;
   const knowsTools = /['"]tool['"]/.test(source);
   const knowsCalls = /\btool_calls\b/.test(source);
@@ -26,16 +24,43 @@ export function templateMessages(
       const why = `The model's chat template does not know ${what}.`;
       return badRequest(why, { param: `messages[${i}].${field}`, code: 'tools_not_supported' });
     };
-    if (message.role === 'tool' && !knowsTools) throw refuse('role', "messages with the role 'tool'");
-    if (message.tool_calls?.[0] && !knowsCalls) throw refuse('tool_calls', "messages with 'tool_calls'");
+    if (message.role === 'tool' && !knowsTools) {
+      throw refuse('role', `messages with the role '${sent[i].role}'`);
+    }
+    const calls = sent[i].function_call ? 'function_call' : 'tool_calls';
+    if (message.tool_calls?.[0] && !knowsCalls) throw refuse(calls, `messages with '${calls}'`);
     return templateMessage(message, `messages[${i}]`);
   });
   refuseStrayResults(messages);
   return placeSystemTurns(made, template);
 }
 
+/** Calls and results as they were written before tools, as tools have them: a result is that of its function's last call. */
+function withoutFunctions(messages: readonly ChatMessage[]): ToolMessage[] {
+  const calls = new Map<string, string>();
+  return messages.map(({ function_call, role, ...message }, i) => {
+    if (function_call) {
+      const id = `function_call_${i}`;
+      calls.set(function_call.name, id);
+      const call = { id, type: 'function' as const, function: function_call };
+      return { ...message, role: 'assistant', tool_calls: [...(message.tool_calls ?? []), call] };
+    }
+    if (role !== 'function') return { ...message, role };
+    const name = message.name ?? '';
+    const id = calls.get(name);
+    if (id !== undefined) return { ...message, role: 'tool', tool_call_id: id };
+    const param = `messages[${i}].name`;
+    const why = `Invalid value for '${param}': no message before it calls a function with the name '${name.slice(0, 100)}'.`;
+    throw badRequest(why, { param, code: 'invalid_value' });
+  });
+}
+
+type ToolMessage = Omit<ChatMessage, 'role' | 'function_call'> & {
+  role: Exclude<ChatMessage['role'], 'function'>;
+};
+
 /** Throws a 400 for the result of a call that no message before it makes, as OpenAI does. */
-function refuseStrayResults(messages: readonly ChatMessage[]): void {
+function refuseStrayResults(messages: readonly ToolMessage[]): void {
   const called = new Set<string>();
   for (const [i, { tool_calls, tool_call_id: id }] of messages.entries()) {
     for (const call of tool_calls ?? []) called.add(call.id);
@@ -47,11 +72,12 @@ function refuseStrayResults(messages: readonly ChatMessage[]): void {
 }
 
 /** Templates know `system` only. */
-function templateMessage(message: ChatMessage, param: string): TemplateMessage {
-  const { role, content, name, reasoning_content, tool_calls, tool_call_id } = message;
+function templateMessage(message: ToolMessage, param: string): TemplateMessage {
+  const { role, name, reasoning, tool_calls, tool_call_id } = message;
+  const reasoning_content = message.reasoning_content ?? reasoning;
   return {
     role: role === 'developer' ? 'system' : role,
-    content: textOf(content),
+    content: textOf(message) ?? ((tool_calls ?? []).length > 0 ? null : ''),
     ...(typeof name === 'string' && { name }),
     ...(typeof reasoning_content === 'string' && { reasoning_content }),
     ...(typeof tool_call_id === 'string' && { tool_call_id }),
@@ -62,10 +88,17 @@ function templateMessage(message: ChatMessage, param: string): TemplateMessage {
   };
 }
 
-/** Text parts are lines of one content, as vLLM and llama.cpp join them. */
-function textOf(content: ChatMessage['content']): string | null {
-  if (content === undefined || content === null || typeof content === 'string') return content ?? null;
-  return content.map((part) => part.text).join('\n');
+/** Text parts are lines of one content, as vLLM and llama.cpp join them. A refusal is text that was said. */
+function textOf({ content, refusal }: Pick<ChatMessage, 'content' | 'refusal'>): string | null {
+  const parts = Array.isArray(content) ? content.map(partText) : [content];
+  const said = [...parts, refusal || undefined].filter((text) => typeof text === 'string');
+  return said.length > 0 || Array.isArray(content) ? said.join('\n') : null;
+}
+
+type Part = Exclude<ChatMessage['content'], string | null | undefined>[number];
+
+function partText(part: Part): string {
+  return part.type === 'text' ? part.text : part.refusal;
 }
 
 /** Templates write arguments as JSON themselves; those that are none (a call that was cut off) are left as they are. */
@@ -131,7 +164,8 @@ export function endingOf({
     throw refuse(message, 'continue_final_message');
   }
   const final = messages.at(-1);
-  if (final?.role === 'assistant' && !final.tool_calls?.[0]) return 'final message';
+  const calls = final?.tool_calls?.[0] ?? final?.function_call;
+  if (final?.role === 'assistant' && !calls) return 'final message';
   const message =
     "With 'continue_final_message' the final message must be the assistant's, and call no tools.";
   throw refuse(message, `messages[${messages.length - 1}].role`);

@@ -64,6 +64,8 @@ function faultOf(issue: FieldIssue, body: unknown, path: readonly PropertyKey[])
         param: parameterName(path.slice(0, -1)),
       };
     case 'custom':
+      if (issue.params?.neutral !== undefined)
+        return { ...unsupportedFault(name, issue.params.neutral), param: name };
       return { message: issue.message, code: String(issue.params?.code ?? 'invalid_value'), param: name };
     default:
       return { message: `Invalid '${name}': ${issue.message}.`, code: 'invalid_value', param: name };
@@ -123,12 +125,11 @@ function missing(name: string): Fault {
   return { message: `Missing required parameter: '${name}'.`, code: 'missing_required_parameter' };
 }
 
-/** A field that exists elsewhere and would change the answer here. */
-export function unsupportedFault(name: string): Fault {
-  return {
-    message: `Unsupported parameter: '${name}' is not supported by this server.`,
-    code: 'unsupported_parameter',
-  };
+/** A field that exists elsewhere and would change the answer here, unless it has one of the `neutral` values (JSON text). */
+export function unsupportedFault(name: string, neutral: readonly string[] = []): Fault {
+  const only = neutral.length > 0 ? ` Only ${neutral.join(', ')} is.` : '';
+  const message = `Unsupported parameter: '${name}' is not supported by this server.${only}`;
+  return { message, code: 'unsupported_parameter' };
 }
 
 function rangeFault(

@@ -1,49 +1,103 @@
-// The messages of a chat as callers send them: a zod schema, and what each role may carry. Knows no template.
+// The messages of a chat as callers send them: a zod schema, and what each role may carry. An answer's message may be sent back
+// as it came, from OpenAI, vLLM, OpenRouter, LiteLLM or this server. Knows no template.
 import { z } from 'zod';
+import { noEffect } from './no-effect.ts';
+import { refused } from './refused.ts';
 
-const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
+/** Prompts are cached without being asked; nothing is cached longer for it. */
+const cacheHints = {
+  cache_control: noEffect(z.record(z.string(), z.unknown()).optional()),
+  prompt_cache_breakpoint: noEffect(z.record(z.string(), z.unknown()).optional()),
+};
+
+/** What answers, and the clients that read them, write beside a text. */
+const partNotes = {
+  ...cacheHints,
+  role: noEffect(z.string().optional()),
+  id: noEffect(z.string().optional()),
+  annotations: noEffect(z.array(z.unknown()).optional()),
+  logprobs: noEffect(z.unknown().optional()),
+  parsed: noEffect(z.unknown().optional()),
+};
+
+const textPart = z.strictObject({ type: z.literal('text'), text: z.string(), ...partNotes });
+const refusalPart = z.strictObject({ type: z.literal('refusal'), refusal: z.string(), ...partNotes });
+
+/** Signatures and the like, which mean something to the provider that made them. */
+const ofProvider = {
+  provider_specific_fields: noEffect(z.unknown().optional()),
+  extra_content: noEffect(z.unknown().optional()),
+};
+
+const sentFunction = z.strictObject({ name: z.string().min(1), arguments: z.string() });
 
 const sentCall = z.strictObject({
   id: z.string(),
   type: z.literal('function').optional(),
   /** Some clients leave a delta's index in. */
-  index: z.int().optional(),
-  function: z.strictObject({ name: z.string().min(1), arguments: z.string() }),
+  index: noEffect(z.int().optional()),
+  function: z.strictObject({
+    ...sentFunction.shape,
+    /** OpenAI's client adds what it has parsed. */
+    parsed_arguments: noEffect(z.unknown().optional()),
+    ...ofProvider,
+  }),
+  ...ofProvider,
 });
 
 const fields = z.strictObject({
-  role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
+  role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
   content: z
-    .union([z.string(), z.array(textPart).min(1)])
+    .union([z.string(), z.array(z.discriminatedUnion('type', [textPart, refusalPart]))])
     .nullish()
-    .describe('Only of an assistant that calls tools may it be absent.'),
-  name: z.string().nullish().describe('Of who speaks; the template may show it.'),
+    .describe('Only of an assistant that calls tools, thinks or refuses may it be absent.'),
+  name: z.string().nullish().describe('Of who speaks; the template may show it. Of a function: its name.'),
   tool_calls: z.array(sentCall).nullish().describe('Of an assistant: its calls.'),
   tool_call_id: z.string().nullish().describe('Of a tool: the call that this is the result of.'),
+  function_call: sentFunction
+    .nullish()
+    .describe('Of an assistant: its call, as it was written before tools.'),
   reasoning_content: z
     .string()
     .nullish()
     .describe("Of an assistant: what it thought; most templates leave earlier turns' out."),
-  /** Allowed as null, which is how an answer's message that is sent back writes them. */
-  refusal: z.null().optional(),
-  audio: z.null().optional(),
-  function_call: z.null().optional(),
+  reasoning: z.string().nullish().describe("vLLM's and OpenRouter's name of `reasoning_content`."),
+  refusal: z.string().nullish().describe('Of an assistant: the text with which it refused.'),
+  audio: refused(),
+  images: refused([]),
+  prefix: refused(false),
+  type: noEffect(z.enum(['text', 'message']).optional()),
+  id: noEffect(z.string().optional()),
+  status: noEffect(z.string().optional()),
+  annotations: noEffect(z.array(z.unknown()).optional()),
+  parsed: noEffect(z.unknown().optional()),
+  reasoning_details: noEffect(z.array(z.unknown()).optional()),
+  thinking_blocks: noEffect(z.array(z.unknown()).optional()),
+  ...ofProvider,
+  ...cacheHints,
 });
 type MessageFields = z.infer<typeof fields>;
 
 /** Fields that belong to one role. */
-const ownFields = { tool_calls: 'assistant', reasoning_content: 'assistant', tool_call_id: 'tool' } as const;
+const ownFields = {
+  tool_calls: 'assistant',
+  function_call: 'assistant',
+  reasoning_content: 'assistant',
+  reasoning: 'assistant',
+  refusal: 'assistant',
+  tool_call_id: 'tool',
+} as const;
 
 export const message = fields.superRefine((value, context) => {
   const fault = messageFault(value);
   if (fault === undefined) return;
   const { field, problem, code } = fault;
-  context.addIssue({ code: 'custom', path: [field], message: problem, params: { code } });
+  context.addIssue({ code: 'custom', path: field, message: problem, params: { code } });
 });
 export type ChatMessage = MessageFields;
 
 interface MessageFault {
-  field: keyof MessageFields;
+  field: [keyof MessageFields, ...(string | number)[]];
   problem: string;
   code: string;
 }
@@ -53,14 +107,42 @@ function messageFault({ role, ...value }: MessageFields): MessageFault | undefin
   const given = { ...value, tool_calls: calls ? value.tool_calls : undefined };
   for (const [field, owner] of Object.entries(ownFields) as [keyof typeof ownFields, string][]) {
     if ((given[field] ?? undefined) === undefined || role === owner) continue;
-    const problem = `Invalid message: '${field}' belongs to messages with the role '${owner}', and this one's is '${role}'.`;
-    return { field, problem, code: 'invalid_value' };
+    return strange(field, role, owner);
   }
-  const missing = (field: keyof MessageFields) => {
+  const missing = (field: keyof MessageFields): MessageFault => {
     const problem = `Missing required parameter: a message with the role '${role}' needs '${field}'.`;
-    return { field, problem, code: 'missing_required_parameter' };
+    return { field: [field], problem, code: 'missing_required_parameter' };
   };
-  if ((given.content ?? undefined) === undefined && !calls) return missing('content');
+  const { content, reasoning_content: thought, reasoning, refusal, function_call } = given;
+  const says = [content, thought, reasoning, refusal, function_call].some(
+    (one) => (one ?? undefined) !== undefined,
+  );
+  if (role === 'assistant' ? !says && !calls : (content ?? undefined) === undefined)
+    return missing('content');
   if (role === 'tool' && typeof given.tool_call_id !== 'string') return missing('tool_call_id');
-  return undefined;
+  if (role === 'function' && typeof given.name !== 'string') return missing('name');
+  if (typeof thought === 'string' && typeof reasoning === 'string' && thought !== reasoning) {
+    const problem = "'reasoning' is another name of 'reasoning_content', and the two differ.";
+    return { field: ['reasoning'], problem, code: 'invalid_parameter_combination' };
+  }
+  return role === 'assistant' || !Array.isArray(content) ? undefined : partFault(content, role);
+}
+
+/** Of the content of all but an assistant. */
+function partFault(
+  parts: Exclude<MessageFields['content'], string | null | undefined>,
+  role: string,
+): MessageFault | undefined {
+  if (parts.length === 0) {
+    const problem =
+      "Invalid 'content': empty array. Expected an array with minimum length 1, but got an empty array instead.";
+    return { field: ['content'], problem, code: 'empty_array' };
+  }
+  const at = parts.findIndex(({ type }) => type === 'refusal');
+  return at < 0 ? undefined : { ...strange('refusal', role, 'assistant'), field: ['content', at, 'type'] };
+}
+
+function strange(field: keyof MessageFields, role: string, owner: string): MessageFault {
+  const problem = `Invalid message: '${field}' belongs to messages with the role '${owner}', and this one's is '${role}'.`;
+  return { field: [field], problem, code: 'invalid_value' };
 }

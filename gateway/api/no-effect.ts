@@ -10,8 +10,7 @@
 // with its schema and the body's fields, and gives the names as `Asked.noEffect`; the completion handler writes the header.
 // Every name has its row under "Fields without effect" in docs/api.md: test/gateway/api/no-effect.test.ts holds both alike.
 import { z } from 'zod';
-
-type Schema = z.core.$ZodType;
+import { branchOf, parts, type Schema, valuesOf, withoutNulls } from './schema-walk.ts';
 
 export const NO_EFFECT = 'x-expertgrid-no-effect';
 
@@ -37,10 +36,10 @@ export function namesWithoutEffect(schema: Schema, path = ''): Set<string> {
   return new Set(inside);
 }
 
-/** Names of the marked fields that a request gives. `value` is what was parsed, as the caller sent it; null is absent. */
+/** Names of the marked fields that a request gives. `value` is what was parsed, as the caller sent it. */
 export function fieldsWithoutEffect(schema: Schema, value: unknown): string[] {
   const found = new Set<string>();
-  collect(schema, value, '', found);
+  collect(schema, withoutNulls(schema, value), '', found);
   return [...found];
 }
 
@@ -62,89 +61,10 @@ function collect(schema: Schema, value: unknown, path: string, found: Set<string
     found.add(mark.name ?? path);
     return;
   }
-  const { def } = schema._zod as z.core.$ZodTypes['_zod'];
-  if (def.type === 'union') {
-    const branch = branchOf(def.options, value);
-    if (branch !== undefined) collect(branch, value, path, found);
-    return;
-  }
-  for (const part of parts(schema)) {
+  const branch = branchOf(schema, value);
+  for (const part of branch === undefined ? parts(schema) : [{ schema: branch }]) {
     for (const inner of valuesOf(part, value)) collect(part.schema, inner, joined(path, part.key), found);
   }
-}
-
-/** What a schema is made of. */
-interface Part {
-  schema: Schema;
-  /** Name of the field; absent where the part is the value itself, or each of its items. */
-  key?: string;
-  each?: true;
-}
-
-function parts(schema: Schema): Part[] {
-  const { def } = schema._zod as z.core.$ZodTypes['_zod'];
-  switch (def.type) {
-    case 'object':
-      return Object.entries(def.shape).map(([key, field]) => ({ key, schema: field }));
-    case 'array':
-      return [{ schema: def.element, each: true }];
-    case 'record':
-      return [{ schema: def.valueType, each: true }];
-    case 'union':
-      return def.options.map((option) => ({ schema: option }));
-    case 'optional':
-    case 'nullable':
-    case 'default':
-    case 'prefault':
-    case 'nonoptional':
-    case 'readonly':
-    case 'catch':
-      return [{ schema: def.innerType }];
-    case 'pipe':
-      return [{ schema: def.in }, { schema: def.out }];
-    default:
-      return [];
-  }
-}
-
-function valuesOf({ key, each }: Part, value: unknown): unknown[] {
-  if (each !== undefined) return typeof value === 'object' && value !== null ? Object.values(value) : [];
-  if (key === undefined) return [value];
-  return isObject(value) && Object.hasOwn(value, key) ? [value[key]] : [];
-}
-
-/** Of a union's branches the one that the value was parsed by: told by its type and the fields that are literals, or else parsed again. */
-function branchOf(options: readonly Schema[], value: unknown): Schema | undefined {
-  const like = options.filter((option) => resembles(option, value));
-  return like.length > 1 ? like.find((option) => z.safeParse(option, value).success) : like[0];
-}
-
-function resembles(schema: Schema, value: unknown): boolean {
-  const { def } = schema._zod as z.core.$ZodTypes['_zod'];
-  switch (def.type) {
-    case 'object':
-      return isObject(value) && Object.entries(def.shape).every(([key, field]) => isNamed(field, value[key]));
-    case 'array':
-      return Array.isArray(value);
-    case 'record':
-      return isObject(value);
-    case 'string':
-    case 'number':
-    case 'boolean':
-      return typeof value === def.type;
-    case 'literal':
-    case 'enum':
-      return schema._zod.values?.has(value as z.core.util.Primitive) === true;
-    case 'union':
-      return def.options.some((option) => resembles(option, value));
-    default:
-      return z.safeParse(schema, value).success;
-  }
-}
-
-/** Only literals tell objects apart before they are parsed. */
-function isNamed(field: Schema, value: unknown): boolean {
-  return field._zod.def.type !== 'literal' || resembles(field, value);
 }
 
 const holders = new WeakMap<Schema, boolean>();
@@ -161,8 +81,4 @@ function holdsMark(schema: Schema): boolean {
 function joined(path: string, key: string | undefined): string {
   if (key === undefined) return path;
   return path === '' ? key : `${path}.${key}`;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,0 +1,23 @@
+// Request fields that are known and would change the answer if they were honoured: their place in a zod schema. Knows no endpoint.
+import { z } from 'zod';
+
+/** A field that is refused by name, unless it is null or has one of the `neutral` values, which ask for nothing. */
+export function refused(...neutral: readonly (string | number | boolean | readonly unknown[])[]) {
+  const texts = neutral.map((value) => JSON.stringify(value));
+  return z
+    .unknown()
+    .superRefine((value, context) => {
+      if (value === undefined || value === null || texts.includes(written(value))) return;
+      const params = { code: 'unsupported_parameter', neutral: texts };
+      context.addIssue({ code: 'custom', params });
+    })
+    .optional()
+    .meta({ enum: [...neutral, null], description: 'Other values are refused by name.' });
+}
+
+/** As JSON, of a value that may be neutral: those are small, and what is deep cannot be written. */
+function written(value: unknown): string {
+  return typeof value === 'object' && value !== null && Object.keys(value).length > 0
+    ? ''
+    : JSON.stringify(value);
+}

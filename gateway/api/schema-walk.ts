@@ -1,0 +1,128 @@
+// The parts of a zod schema beside the parts of a value, for what walks both. Knows no field's meaning.
+import { z } from 'zod';
+
+export type Schema = z.core.$ZodType;
+
+/** What a schema is made of. */
+export interface Part {
+  schema: Schema;
+  /** Name of the field; absent where the part is the value itself, or each of its items. */
+  key?: string;
+  each?: true;
+}
+
+export function parts(schema: Schema): Part[] {
+  const { def } = schema._zod as z.core.$ZodTypes['_zod'];
+  switch (def.type) {
+    case 'object':
+      return Object.entries(def.shape).map(([key, field]) => ({ key, schema: field }));
+    case 'array':
+      return [{ schema: def.element, each: true }];
+    case 'record':
+      return [{ schema: def.valueType, each: true }];
+    case 'union':
+      return def.options.map((option) => ({ schema: option }));
+    case 'optional':
+    case 'nullable':
+    case 'default':
+    case 'prefault':
+    case 'nonoptional':
+    case 'readonly':
+    case 'catch':
+      return [{ schema: def.innerType }];
+    case 'pipe':
+      return [{ schema: def.in }, { schema: def.out }];
+    default:
+      return [];
+  }
+}
+
+export function valuesOf({ key, each }: Part, value: unknown): unknown[] {
+  if (each !== undefined) return typeof value === 'object' && value !== null ? Object.values(value) : [];
+  if (key === undefined) return [value];
+  return isObject(value) && Object.hasOwn(value, key) ? [value[key]] : [];
+}
+
+/**
+ * Of a union's branches the one that a value fits: told by its type and the fields that are literals, or else parsed. Undefined
+ * for other schemas, and for a value that fits none.
+ */
+export function branchOf(schema: Schema, value: unknown): Schema | undefined {
+  const { def } = schema._zod as z.core.$ZodTypes['_zod'];
+  if (def.type !== 'union') return undefined;
+  const like = def.options.filter((option) => resembles(option, value));
+  if (like.length < 2) return like[0];
+  return like.find((option) => z.safeParse(option, withoutNulls(option, value)).success) ?? like[0];
+}
+
+/**
+ * The value without its null fields, since null means absent, at every depth that `schema` describes. What the schema leaves
+ * open is the caller's own data (JSON Schemas, metadata, variables of a template) and stays as it is.
+ */
+export function withoutNulls(schema: Schema, value: unknown): unknown {
+  const { def } = schema._zod as z.core.$ZodTypes['_zod'];
+  switch (def.type) {
+    case 'object':
+      return isObject(value) ? fieldsWithoutNulls(def, value) : value;
+    case 'array':
+      return Array.isArray(value) ? value.map((item) => withoutNulls(def.element, item)) : value;
+    case 'union': {
+      const branch = branchOf(schema, value);
+      return branch === undefined ? value : withoutNulls(branch, value);
+    }
+    case 'pipe':
+      return def.in._zod.def.type === 'transform' ? value : withoutNulls(def.in, value);
+    case 'optional':
+    case 'nullable':
+    case 'default':
+      return withoutNulls(def.innerType, value);
+    default:
+      return value;
+  }
+}
+
+function fieldsWithoutNulls(
+  { shape, catchall }: z.core.$ZodObjectDef,
+  value: Record<string, unknown>,
+): Record<string, unknown> {
+  const open = catchall !== undefined && catchall._zod.def.type !== 'never';
+  const given = Object.entries(value).flatMap(([key, field]) => {
+    const known = Object.hasOwn(shape, key) ? shape[key] : undefined;
+    const own = known === undefined ? open : known._zod.def.type === 'unknown';
+    if (field === null && !own) return [];
+    return [[key, known === undefined ? field : withoutNulls(known, field)]];
+  });
+  return Object.fromEntries(given);
+}
+
+function resembles(schema: Schema, value: unknown): boolean {
+  const { def } = schema._zod as z.core.$ZodTypes['_zod'];
+  switch (def.type) {
+    case 'object':
+      return isObject(value) && Object.entries(def.shape).every(([key, field]) => isNamed(field, value[key]));
+    case 'array':
+      return Array.isArray(value);
+    case 'record':
+      return isObject(value);
+    case 'string':
+    case 'number':
+    case 'boolean':
+      return typeof value === def.type;
+    case 'literal':
+    case 'enum':
+      return schema._zod.values?.has(value as z.core.util.Primitive) === true;
+    case 'union':
+      return def.options.some((option) => resembles(option, value));
+    default:
+      return z.safeParse(schema, value).success;
+  }
+}
+
+/** Only literals tell objects apart before they are parsed. */
+function isNamed(field: Schema, value: unknown): boolean {
+  return field._zod.def.type !== 'literal' || resembles(field, value);
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
