@@ -11,6 +11,11 @@ describe('withForcedTool', () => {
   it.each([
     ['/v1/chat/completions', [chatTool], { type: 'function', function: { name: 'read' } }],
     ['/v1/responses', [{ type: 'function', name: 'read' }], { type: 'function', name: 'read' }],
+    [
+      '/v1/responses',
+      [{ type: 'namespace', name: 'files', tools: [{ type: 'function', name: 'read' }] }],
+      { type: 'function', name: 'read' },
+    ],
     ['/v1/messages?beta=true', [{ name: 'read' }], { type: 'tool', name: 'read' }],
   ])('names the tool as %s does', (path, tools, choice) => {
     const body = { tool_choice: 'auto', tools, model: 'm' };

@@ -69,14 +69,17 @@ export function withForcedTool(path: string, text: string, tools: readonly strin
   const shape = Object.entries(forced).find(([end]) => pathname.endsWith(`/${end}`))?.[1];
   if (shape === undefined || text === '') return undefined;
   const body = JSON.parse(text) as Body;
-  const offered = Array.isArray(body.tools) ? body.tools.map(nameOf) : [];
+  const offered = namesOf(body.tools);
   const name = tools.find((each) => offered.includes(each));
   return name === undefined ? undefined : JSON.stringify({ ...body, tool_choice: shape(name) });
 }
 
-function nameOf(tool: unknown): unknown {
-  const { name, function: inner } = tool as { name?: unknown; function?: { name?: unknown } };
-  return name ?? inner?.name;
+/** Those within namespaces of the Responses API too. */
+function namesOf(tools: unknown): unknown[] {
+  if (!Array.isArray(tools)) return [];
+  return tools.flatMap((tool: { name?: unknown; function?: { name?: unknown }; tools?: unknown }) => {
+    return tool.tools === undefined ? [tool.name ?? tool.function?.name] : namesOf(tool.tools);
+  });
 }
 
 interface PassOn {
