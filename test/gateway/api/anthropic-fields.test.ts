@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NO_EFFECT } from '../../../gateway/api/no-effect.ts';
 import { THINKING_TEMPLATE, THINKING_TOOL_TEMPLATE, TOOL_TEMPLATE } from '../../support/chat-templates.ts';
 import { counted, error, event, message } from './anthropic-shapes.ts';
-import { MODEL, openRoom, type Room, say, startRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, type Room, say, startRoom } from './harness.ts';
 import { namedEvents } from './named-events.ts';
 
 let room: Room;
@@ -19,7 +19,7 @@ const tool = (more: object = {}) => ({ name: 'f', input_schema: { type: 'object'
 
 async function send(fields: object, { url }: Room = room, path = '/v1/messages') {
   const asked = { model: MODEL, max_tokens: 50, messages: [user], ...fields };
-  const answer = await fetch(url + path, { method: 'POST', body: JSON.stringify(asked) });
+  const answer = await fetch(url + path, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(asked) });
   const body: unknown = await answer.json();
   const header = answer.headers.get(NO_EFFECT);
   return { status: answer.status, body, names: header === null ? [] : header.split(', ') };
@@ -149,7 +149,11 @@ test('edits that were asked for are told to be none, whole and streamed', async 
   const none = { context_management: { applied_edits: [] } };
   expect(message.parse((await send(clear('all'))).body)).toMatchObject(none);
   const asked = { model: MODEL, max_tokens: 9, messages: [user], stream: true, ...clear('all') };
-  const answer = await fetch(`${room.url}/v1/messages`, { method: 'POST', body: JSON.stringify(asked) });
+  const answer = await fetch(`${room.url}/v1/messages`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(asked),
+  });
   const events = namedEvents(await answer.text(), event);
   expect(events.find(({ type }) => type === 'message_delta')).toMatchObject(none);
 });

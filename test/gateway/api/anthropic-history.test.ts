@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
 import { error, message } from './anthropic-shapes.ts';
-import { MODEL, openRoom, type Room, startRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, type Room, startRoom } from './harness.ts';
 
 let room: Room;
 beforeAll(async () => {
@@ -16,7 +16,11 @@ const text = (said: string) => ({ type: 'text', text: said });
 
 async function send(fields: object, { url }: Room = room) {
   const asked = { model: MODEL, max_tokens: 50, ...fields };
-  const answer = await fetch(`${url}/v1/messages`, { method: 'POST', body: JSON.stringify(asked) });
+  const answer = await fetch(`${url}/v1/messages`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(asked),
+  });
   return { status: answer.status, body: (await answer.json()) as unknown };
 }
 
@@ -25,7 +29,11 @@ async function prompt(fields: object, asked: Room = room): Promise<string> {
   const { status, body } = await send(fields, asked);
   expect([status, body]).toEqual([200, expect.anything()]);
   const tokens = [...(asked.engine.requests.at(-1)?.prompt ?? [])];
-  const answer = await fetch(`${asked.url}/detokenize`, { method: 'POST', body: JSON.stringify({ tokens }) });
+  const answer = await fetch(`${asked.url}/detokenize`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ tokens }),
+  });
   return JSON.parse(await answer.text()).prompt.replace('<|endoftext|>', '');
 }
 

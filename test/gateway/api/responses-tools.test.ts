@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NO_EFFECT } from '../../../gateway/api/no-effect.ts';
 import { larkPattern } from '../../../gateway/api/responses/lark-pattern.ts';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
-import { MODEL, openRoom, type Room, say, startRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, type Room, say, startRoom } from './harness.ts';
 import { namedEvents } from './named-events.ts';
 import { event, response } from './responses-shapes.ts';
 
@@ -20,7 +20,11 @@ const call = (name: string, args: object) =>
 
 async function ask(body: object) {
   const asked = { model: MODEL, input: 'hello', ...body };
-  const answer = await fetch(`${room.url}/v1/responses`, { method: 'POST', body: JSON.stringify(asked) });
+  const answer = await fetch(`${room.url}/v1/responses`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(asked),
+  });
   return { answer, text: await answer.text() };
 }
 
@@ -31,6 +35,7 @@ async function whole(body: object) {
   const tokens = [...(request?.prompt ?? [])];
   const detokenized = await fetch(`${room.url}/detokenize`, {
     method: 'POST',
+    headers: JSON_TYPE,
     body: JSON.stringify({ tokens }),
   });
   const { prompt }: { prompt: string } = JSON.parse(await detokenized.text());

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { placeSystemTurns } from '../../../gateway/api/system-turns.ts';
 import { compileTemplate, type TemplateMessage } from '../../../gateway/api/template.ts';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
-import { MODEL, openRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom } from './harness.ts';
 
 const turns = '{% for m in rest %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}<|assistant|>';
 const split =
@@ -48,9 +48,17 @@ test.each(['/v1/chat/completions', '/v1/messages'])('%s of such a template reads
   const room = await openRoom({ once: true, chat: ALTERNATING });
   const messages = said('user a', 'system b', 'user c');
   const asked = { model: MODEL, max_tokens: 9, messages };
-  const answer = await fetch(room.url + path, { method: 'POST', body: JSON.stringify(asked) });
+  const answer = await fetch(room.url + path, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(asked),
+  });
   expect(answer.status).toBe(200);
   const tokens = [...(room.engine.requests[0]?.prompt ?? [])];
-  const read = await fetch(`${room.url}/detokenize`, { method: 'POST', body: JSON.stringify({ tokens }) });
+  const read = await fetch(`${room.url}/detokenize`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ tokens }),
+  });
   expect(await read.json()).toEqual({ prompt: '<|user|>user a\nsystem b\nuser c<|end|><|assistant|>' });
 });
