@@ -7,7 +7,8 @@ import { type Access, forAdmins, requireKey } from './access.ts';
 import type { Aliases } from './aliases.ts';
 import { countHandler } from './anthropic/count.ts';
 import { messagesEndpoint } from './anthropic/endpoint.ts';
-import { anthropicError, anthropicStatus, isAnthropicPath } from './anthropic/errors.ts';
+import { anthropicError, anthropicStatus, speaksAnthropic } from './anthropic/errors.ts';
+import { listAnthropicModels, showAnthropicModel } from './anthropic/models.ts';
 import { chatEndpoint, completionEndpoint } from './choice-endpoints.ts';
 import { completionHandler } from './completion-handler.ts';
 import { consoleFile } from './console.ts';
@@ -100,7 +101,7 @@ export function createApi({
     });
     c.set('record', record);
     c.header('x-request-id', record.id);
-    if (isAnthropicPath(path)) c.header('request-id', record.id);
+    if (asAnthropic(c)) c.header('request-id', record.id);
     try {
       await next();
     } catch (thrown) {
@@ -122,8 +123,8 @@ export function createApi({
   routeStored(app);
   route(app, 'POST', '/messages', completionHandler(messagesEndpoint, generating));
   route(app, 'POST', '/messages/count_tokens', countHandler({ served, limits }));
-  route(app, 'GET', '/models', (c) => listModels(c, served));
-  route(app, 'GET', '/models/:id{.+}', (c) => showModel(c, served));
+  route(app, 'GET', '/models', (c) => (asAnthropic(c) ? listAnthropicModels : listModels)(c, served));
+  route(app, 'GET', '/models/:id{.+}', (c) => (asAnthropic(c) ? showAnthropicModel : showModel)(c, served));
   const ofModel = (show: (c: Context, context: ApiContext) => Response | Promise<Response>) =>
     forAdmins((c) => show(c, modelOfQuery(c, served)));
   route(app, 'GET', '/shards', ofModel(listShards));
@@ -187,12 +188,16 @@ function routeConsole(app: Hono<Env>): void {
   }
 }
 
+function asAnthropic({ req }: Context<Env>): boolean {
+  return speaksAnthropic({ path: req.path, header: (name) => req.header(name) });
+}
+
 function refuse(c: Context<Env>, thrown: unknown): Response {
   const error = toApiError(thrown);
   const record = c.get('record');
   record.error = error;
   const headers = { 'x-request-id': record.id, ...error.headers };
-  if (!isAnthropicPath(c.req.path)) return Response.json(error.envelope, { status: error.status, headers });
+  if (!asAnthropic(c)) return Response.json(error.envelope, { status: error.status, headers });
   return Response.json(anthropicError(error, record.id), {
     status: anthropicStatus(error),
     headers: { ...headers, 'request-id': record.id },

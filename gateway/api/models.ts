@@ -64,7 +64,7 @@ export function modelOfQuery(c: Context, { contexts }: Served): ApiContext {
   return context;
 }
 
-function notFound(name: string, { contexts, aliases }: Served): ApiError {
+export function notFound(name: string, { contexts, aliases }: Served): ApiError {
   const served = [...contexts.keys(), ...aliases().keys()].join(', ');
   const message = `The model '${name.slice(0, 200)}' does not exist or you do not have access to it. Served here: ${served}.`;
   return new ApiError({ status: 404, message, param: 'model', code: 'model_not_found' });
@@ -74,10 +74,12 @@ function describe({ id, created }: ServedModel) {
   return { id, object: 'model', created, owned_by: 'expertgrid' };
 }
 
-/** As new as its newest version. */
 function describeAlias(id: string, weights: Weights, contexts: Served['contexts']) {
-  const created = Math.max(
-    ...[...weights.keys()].map((version) => contexts.get(version)?.model.created ?? 0),
-  );
+  const created = createdOf([...weights.keys()].flatMap((version) => contexts.get(version) ?? []));
   return { ...describe({ id, created }), expertgrid: { versions: Object.fromEntries(weights) } };
+}
+
+/** A name that stands for several is as new as the newest of them. Unix seconds. */
+export function createdOf(versions: readonly Pick<ApiContext, 'model'>[]): number {
+  return Math.max(0, ...versions.map(({ model }) => model.created));
 }

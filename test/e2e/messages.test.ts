@@ -1,5 +1,6 @@
 // POST /v1/messages of a running `up` on nano, as Anthropic's official client uses it.
 import Anthropic, { BadRequestError, NotFoundError } from '@anthropic-ai/sdk';
+import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema';
 import { beforeAll, expect, it } from 'vitest';
 import { message } from '../gateway/api/anthropic-shapes.ts';
 import { eventually } from '../support/process.ts';
@@ -18,7 +19,7 @@ const weather = {
   description: 'The weather of a city.',
   input_schema: {
     type: 'object' as const,
-    properties: { city: { type: 'string', maxLength: 12 } },
+    properties: { city: { type: 'string' as const, maxLength: 12 } },
     required: ['city'],
     additionalProperties: false,
   },
@@ -74,6 +75,36 @@ it('a tool is used, whole and streamed, and its result taken', async () => {
     ],
   });
   expect(after.usage.output_tokens).toBeGreaterThan(0);
+});
+
+it.each([false, true])('the client’s loop runs a tool and sends its result; stream: %s', async (stream) => {
+  const inputs: unknown[] = [];
+  const tool = betaTool({
+    ...{ name: 'weather', description: weather.description, inputSchema: weather.input_schema },
+    run: (input) => {
+      inputs.push(input);
+      return 'Blue sky.';
+    },
+  });
+  // The loop begins with a thread, which is refused in the words that let it go on without.
+  const runner = client.beta.messages.toolRunner({
+    ...{ model: up.model, messages, max_tokens: 100, tools: [tool], stream },
+    ...{ tool_choice: { type: 'tool', name: 'weather' }, max_iterations: 2 },
+  });
+  for await (const _ of runner);
+  expect(inputs.length).toBeGreaterThan(0);
+  expect(inputs[0]).toEqual({ city: expect.any(String) });
+});
+
+it('a begun answer is gone on with, as a whole one would have', async () => {
+  const asked = { model: up.model, max_tokens: 20, temperature: 0 };
+  const text = async (turns: Anthropic.MessageParam[], most = 20) => {
+    const { content } = await client.messages.create({ ...asked, messages: turns, max_tokens: most });
+    return content.map((block) => (block.type === 'text' ? block.text : '')).join('');
+  };
+  const begun = await text(messages, 8);
+  const rest = await text([...messages, { role: 'assistant', content: begun }], 12);
+  expect(begun + rest).toBe(await text(messages));
 });
 
 it('a text is held to a schema', async () => {
