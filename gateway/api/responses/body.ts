@@ -13,7 +13,12 @@ export interface ResponseFrame {
   model: string;
   seed: number;
   request: ResponsesRequest;
+  /** Paths in the request of what the answer is not held to. */
+  schemaNotes?: readonly string[];
 }
+
+/** Of what the answer is not held to. */
+const MOST_NOTES = 20;
 
 export interface ResponseUsage {
   input_tokens: number;
@@ -30,7 +35,7 @@ export type ResponseState =
   | { status: 'failed'; error: ApiError };
 
 export function responseBody(
-  { id, created, model, seed, request }: ResponseFrame,
+  { id, created, model, seed, request, schemaNotes = [] }: ResponseFrame,
   state: ResponseState,
   output: readonly OutputItem[],
 ): object {
@@ -50,7 +55,11 @@ export function responseBody(
     output,
     usage: ended ? usageOf(state.usage) : null,
     ...asked(request),
-    expertgrid: { seed, ...(hops !== undefined && { degraded_hops: hops }) },
+    expertgrid: {
+      seed,
+      ...(hops !== undefined && { degraded_hops: hops }),
+      ...(schemaNotes.length > 0 && { schema_notes: schemaNotes.slice(0, MOST_NOTES) }),
+    },
   };
 }
 

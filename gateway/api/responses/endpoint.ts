@@ -15,7 +15,7 @@ import { type ResponseEvent, ResponseWriter } from './writer.ts';
 
 export const responsesEndpoint: Endpoint = {
   // Its other idle fields are told in the answer.
-  idleFields: ['store'],
+  idleFields: ['store', 'client_metadata'],
   broken: ({ code = null, message, param = null }, { events }) => {
     return namedEvent({ type: 'error', code, message, param, sequence_number: events });
   },
@@ -35,7 +35,7 @@ export const responsesEndpoint: Endpoint = {
             const started = await startGenerations(c, context, record, plan, { idPrefix: 'resp_' });
             const { id, created, model, seed } = started.frame;
             const writer = new ResponseWriter(
-              { id, created, model, seed, request },
+              { id, created, model, seed, request, schemaNotes: offered.notHeld },
               {
                 ...(plan.logprobs !== undefined && {
                   logprobsOf: (tokens) => chatLogprobs(tokens, context.tokenizer),

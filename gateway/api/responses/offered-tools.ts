@@ -4,7 +4,9 @@
 //
 // Worked example: {type: 'namespace', name: 'files', tools: [{type: 'function', name: 'read'}]} is offered as the function
 // `files__read`; a call of it is told as {type: 'function_call', namespace: 'files', name: 'read'}.
+import { ApiError } from '../errors.ts';
 import type { FieldNames } from '../renamed-fields.ts';
+import { requireHonoured } from '../structured.ts';
 import type { ChatFields } from '../translated-chat.ts';
 import { larkPattern } from './lark-pattern.ts';
 import { type CustomTool, type FunctionTool, isOfOthers, type Namespace, type Tool } from './tools.ts';
@@ -25,6 +27,8 @@ export interface OfferedTools {
   byName: ReadonlyMap<string, OfferedTool>;
   /** Where each of the chat's tools stands in the request. */
   names: FieldNames;
+  /** Paths in the request of the grammars that the texts of custom tools are not held to. */
+  notHeld: string[];
 }
 
 /** Key of the one argument that a custom tool's function has. */
@@ -33,26 +37,30 @@ export const CUSTOM_INPUT = 'input';
 /** `lists`: the request's lists of tools, each with its place in the request. */
 export function offeredTools(lists: readonly { tools: readonly Tool[]; at: string }[]): OfferedTools {
   const found = lists.flatMap(({ tools, at }) => tools.flatMap((tool, i) => callables(tool, `${at}[${i}]`)));
-  const tools: ChatTool[] = [];
   const byName = new Map<string, OfferedTool>();
   const names: (readonly [string, string])[] = [];
-  for (const { tool, at, namespace, told } of found) {
-    const chat = `tools[${tools.length}].function`;
+  const notHeld: string[] = [];
+  const tools = found.map(({ tool, at, namespace, told }, i): ChatTool => {
     const name = calledName(tool.name, namespace);
-    const description = told ?? tool.description;
-    names.push([chat, at]);
-    if (tool.type === 'custom') {
-      const schema = `${chat}.parameters`;
-      names.push(
-        [schema, `${at}.format`],
-        [`${schema}.properties.${CUSTOM_INPUT}.pattern`, `${at}.format.definition`],
-      );
-    }
-    const shape = tool.type === 'custom' ? customShape(tool) : functionShape(tool);
-    tools.push({ type: 'function', function: { name, description, ...shape } });
     byName.set(name, { kind: tool.type, name: tool.name, ...(namespace !== undefined && { namespace }) });
-  }
-  return { tools, byName, names };
+    const chat = `tools[${i}].function`;
+    names.push([chat, at]);
+    const described = { name, description: told ?? tool.description };
+    if (tool.type === 'function') {
+      const { parameters, strict } = tool;
+      return { type: 'function', function: { ...described, parameters, strict } };
+    }
+    const grammar = `${at}.format.definition`;
+    names.push([`${chat}.parameters`, grammar]);
+    names.push([`${chat}.parameters.properties.${CUSTOM_INPUT}.pattern`, grammar]);
+    const pattern = patternOf(tool);
+    if (tool.format?.type === 'grammar' && pattern === undefined) notHeld.push(grammar);
+    return {
+      type: 'function',
+      function: { ...described, parameters: customParameters(pattern), strict: true },
+    };
+  });
+  return { tools, byName, names, notHeld };
 }
 
 /** What the model calls. Codex's own namespaces may end with the separator. */
@@ -82,31 +90,35 @@ function callables(tool: Tool, at: string): Callable[] {
   });
 }
 
-function functionShape({ parameters, strict }: FunctionTool) {
-  return { parameters, strict };
-}
-
-/** A grammar that cannot be read leaves the text free. */
-function customShape({ format }: CustomTool) {
-  const pattern = format?.type === 'grammar' ? patternOf(format) : undefined;
+function customParameters(pattern: string | undefined): Record<string, unknown> {
   const input = { type: 'string', ...(pattern !== undefined && { pattern: `^(?:${pattern})$` }) };
-  const parameters = {
+  return {
     type: 'object',
     properties: { [CUSTOM_INPUT]: input },
     required: [CUSTOM_INPUT],
     additionalProperties: false,
   };
-  return { parameters, strict: true };
 }
 
-function patternOf({
-  syntax,
-  definition,
-}: {
-  syntax: 'lark' | 'regex';
-  definition: string;
-}): string | undefined {
-  if (syntax === 'lark') return larkPattern(definition);
+/** Undefined: the text is free. A regular expression that cannot be held is refused later, by name. */
+function patternOf({ format }: CustomTool): string | undefined {
+  if (format?.type !== 'grammar') return undefined;
+  const { syntax, definition } = format;
+  if (syntax === 'lark') {
+    const pattern = larkPattern(definition);
+    return pattern !== undefined && isHeld(pattern) ? pattern : undefined;
+  }
   // The whole text matches anyhow. Of alternatives each would have ends of its own.
   return /^\^[^|]*[^\\|]\$$/.test(definition) ? definition.slice(1, -1) : definition;
+}
+
+function isHeld(pattern: string): boolean {
+  const schema = JSON.stringify(customParameters(pattern));
+  try {
+    requireHonoured({ type: 'json_schema', schema }, '');
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof ApiError) return false;
+    throw thrown;
+  }
 }

@@ -123,7 +123,11 @@ export const response = z
     usage: usage.nullable(),
     user: text.nullable(),
     /** Ours. */
-    expertgrid: z.strictObject({ seed: z.int(), degraded_hops: z.record(text, count).optional() }),
+    expertgrid: z.strictObject({
+      seed: z.int(),
+      degraded_hops: z.record(text, count).optional(),
+      schema_notes: z.array(text).min(1).max(20).optional(),
+    }),
   })
   .refine(({ status, usage, error, incomplete_details: why }) => {
     const ended = status === 'completed' || status === 'incomplete';

@@ -117,10 +117,13 @@ describe('a custom tool', () => {
       '^(?:(?:(?:a)(?:(?:[0-9]+)(?:(?:\\n)))+))$',
     ],
     ['lark', 'start: "(" start? ")"', undefined],
+    ['lark', 'start: /(?=a)a/', undefined],
   ])('is held to a grammar in %s: %j', async (syntax, definition, pattern) => {
     says = 'hi';
     const format = { type: 'grammar', syntax, definition };
-    const { constraint } = await whole({ tools: [{ ...patch, format }] });
+    const { constraint, body } = await whole({ tools: [{ ...patch, format }] });
+    const notes = pattern === undefined ? ['tools[0].format.definition'] : undefined;
+    expect(body.expertgrid.schema_notes).toEqual(notes);
     if (constraint?.type !== 'tool_calls') throw new Error('no calls');
     const { properties } = JSON.parse(constraint.tools[0]?.parameters ?? '{}');
     expect(properties).toEqual({ input: { type: 'string', ...(pattern && { pattern }) } });
