@@ -120,7 +120,7 @@ interface ThinkingPlan {
 
 /**
  * Without `thinking` Anthropic's models do not think, unless an effort is asked for. A model that cannot think is asked for
- * nothing: an effort and `adaptive` only permit it.
+ * nothing: an effort, a budget and `adaptive` only permit it.
  */
 export function thinkingPlan(
   request: Pick<CountRequest, 'thinking' | 'output_config' | 'messages'>,
@@ -133,9 +133,8 @@ export function thinkingPlan(
   const thinks = used !== undefined && thinkingTagsOf(used.source) !== undefined;
   const named: ModelField[] = typeof effort === 'string' ? ['output_config.effort'] : [];
   if (!thinks) {
-    if (thinking?.type === 'enabled')
-      return { fields: { max_thinking_tokens: thinking.budget_tokens }, noEffect: named };
-    return { fields: {}, noEffect: thinking?.type === 'adaptive' ? ['thinking', ...named] : named };
+    const permitted = thinking && thinking.type !== 'disabled';
+    return { fields: {}, noEffect: permitted ? ['thinking', ...named] : named };
   }
   if (thinking?.type === 'disabled' || (!thinking && effort === undefined)) {
     return { fields: { max_thinking_tokens: 0 }, noEffect: named };

@@ -47,6 +47,7 @@ const idle: Case[] = [
   [{ tools: [{ type: 'bash_20250124', name: 'bash' }, tool()] }, ['tools.bash']],
   [{ thinking: { type: 'adaptive', display: 'updates' } }, ['thinking', 'thinking.display']],
   [{ thinking: { type: 'adaptive', display: null } }, ['thinking']],
+  [{ thinking: { type: 'enabled', budget_tokens: 20 } }, ['thinking']],
   [{ thinking: { type: 'disabled' } }, []],
   [{ output_config: { effort: 'high' } }, ['output_config.effort']],
   [{ output_config: { effort: null, format: null } }, []],

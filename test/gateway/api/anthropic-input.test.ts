@@ -72,7 +72,7 @@ const prompts: Case[] = [
   [{ tools: [tool()], tool_choice: { type: 'some' } }, /'tool_choice\.type': 'some'/],
   [{ tool_choice: { type: 'any' } }, /'tool_choice'/],
   [{ thinking: { type: 'enabled' } }, /'thinking\.budget_tokens'/],
-  [{ thinking: { type: 'enabled', budget_tokens: 20 } }, /'thinking' is not supported.*knows no thinking/],
+  [{ thinking: { type: 'between_tools' } }, /'thinking\.type': 'between_tools'/],
   [{ thinking: { type: 'disabled', display: 'omitted' } }, /Unknown parameter: 'thinking\.display'/],
   [{ output_config: { format: { type: 'xml' } } }, /'output_config\.format\.type'/],
   [
