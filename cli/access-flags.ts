@@ -1,5 +1,5 @@
 // The flags that say who may call the API and what is noted of it, and what they become. Knows no verb.
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
 import type { ApiOptions } from '../gateway/api/app.ts';
 import { parseKeys } from '../gateway/api/keys.ts';
@@ -13,6 +13,7 @@ export interface AccessFlags {
   apiKeys?: string;
   sharedPrefix: boolean;
   corsOrigin?: string[];
+  allowedHosts?: string[];
   /** A file. */
   usageLog?: string;
 }
@@ -39,23 +40,37 @@ export function addAccessFlags(command: Command): Command {
     )
     .addOption(
       flag(
+        '--allowed-hosts <name,…>',
+        'names that the Host header may have, beside localhost, *.localhost, 127.0.0.0/8 and ::1; *.example.com allows all names below it, * all names (default: none on a loopback address, all names on another)',
+      ).argParser(hostNames),
+    )
+    .addOption(
+      flag(
         '--usage-log <file>',
         'append what each request used, a line of JSON each; rename the file and a new one is begun',
       ),
     );
 }
 
-export type AccessOptions = Pick<ApiOptions, 'access' | 'corsOrigins' | 'onUsage'>;
+export type AccessOptions = Pick<ApiOptions, 'access' | 'corsOrigins' | 'hosts' | 'onUsage'>;
 
 /** Rejects where a file cannot be used or an origin is none. */
 export async function openAccess(
-  { apiKeys: path, sharedPrefix, corsOrigin = [], usageLog, host }: AccessFlags & { host: string },
+  {
+    apiKeys: path,
+    sharedPrefix,
+    corsOrigin = [],
+    allowedHosts,
+    usageLog,
+    host,
+  }: AccessFlags & { host: string },
   log: Logger,
 ): Promise<AccessOptions> {
   const corsOrigins = corsOrigin.map(originOf);
   const usage =
     usageLog === undefined ? undefined : openUsageLog(usageLog, { onError: (message) => log.error(message) });
-  const rest = { corsOrigins, ...(usage && { onUsage: usage.write }) };
+  const hosts = { loopback: isLoopback(host), ...(allowedHosts && { allowed: allowedHosts }) };
+  const rest = { corsOrigins, hosts, ...(usage && { onUsage: usage.write }) };
   if (path === undefined) {
     if (!isLoopback(host)) log.warn(`--host ${host} without --api-keys: whoever reaches it may use the API`);
     return rest;
@@ -69,6 +84,15 @@ export async function openAccess(
   });
   if (keys.current().length === 0) log.warn(`${path} has no keys: every request will be refused`);
   return { ...rest, access: { keys: keys.current, sharedPrefix } };
+}
+
+function hostNames(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim().toLowerCase());
+  const wrong = names.find((name) => !/^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/.test(name));
+  if (wrong === undefined) return names;
+  throw new InvalidArgumentError(
+    `'${wrong}' is no host name. Give names without scheme and port, such as gateway.example.com or *.example.com.`,
+  );
 }
 
 /** As browsers send it. Throws where it is none: it would never match. */

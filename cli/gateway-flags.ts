@@ -1,6 +1,7 @@
 // The flags that `up` and `gateway` share, and what they become.
 import { availableParallelism } from 'node:os';
 import type { Command, Option } from 'commander';
+import { type ConnectionLimits, defaultConnections } from '../gateway/api/serve.ts';
 import { DEVICES, type DeviceName } from '../model/devices/open.ts';
 import type { CallPolicy } from '../router/fleet.ts';
 import { type Rung, rungs } from '../router/ladder.ts';
@@ -19,6 +20,9 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags {
   aliases?: string;
   host: string;
   port: number;
+  /** Seconds. */
+  keepAlive: number;
+  maxIdleConnections: number;
   context?: number;
   maxSequences: number;
   maxWaiting: number;
@@ -74,6 +78,19 @@ export function addGatewayFlags(command: Command): Command {
     )
     .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(8080))
+    .addOption(
+      flag('--keep-alive <seconds>', 'time that an idle connection is kept open, 1 to 3600')
+        .argParser(integer({ min: 1, max: 3600 }))
+        .default(defaultConnections.keepAliveMs / 1000),
+    )
+    .addOption(
+      flag(
+        '--max-idle-connections <n>',
+        'connections without a request that are kept open, at least 1; beyond, the one that has been idle longest is closed',
+      )
+        .argParser(atLeastOne)
+        .default(defaultConnections.idle),
+    )
     .addOption(
       flag(
         '--context <tokens>',
@@ -158,6 +175,11 @@ export function callPolicy({ hedgeBudget, audit, patience }: GatewayFlags): Call
 
 export function defaultRung({ degrade }: GatewayFlags): { degrade?: Rung } {
   return degrade === 'none' ? {} : { degrade };
+}
+
+/** How connections of callers are kept. */
+export function connectionLimits({ keepAlive, maxIdleConnections }: GatewayFlags): Partial<ConnectionLimits> {
+  return { keepAliveMs: keepAlive * 1000, idle: maxIdleConnections };
 }
 
 export function engineOptions(flags: GatewayFlags): EngineThreadData['engine'] {

@@ -6,6 +6,7 @@ import { asUsage, flag } from './flags.ts';
 import {
   addGatewayFlags,
   callPolicy,
+  connectionLimits,
   defaultRung,
   engineOptions,
   type GatewayFlags,
@@ -55,6 +56,7 @@ export function gatewayCommand(): Command {
       access,
       host,
       port,
+      connections: connectionLimits(flags),
       device,
       threads,
       engine: engineOptions(flags),

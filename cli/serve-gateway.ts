@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Aliases } from '../gateway/api/aliases.ts';
 import { createApi } from '../gateway/api/app.ts';
-import { type ApiServer, serve } from '../gateway/api/serve.ts';
+import { type ApiServer, type ConnectionLimits, serve } from '../gateway/api/serve.ts';
 import { loadTextSide, type TextSide } from '../gateway/api/text-side.ts';
 import { vocabularyOf } from '../gateway/api/vocabulary.ts';
 import type { EngineClient, EngineStatus, Rung } from '../gateway/engine/messages.ts';
@@ -30,6 +30,7 @@ export interface GatewayProcess {
   access: AccessOptions;
   host: string;
   port: number;
+  connections: Partial<ConnectionLimits>;
   device: EngineThreadData['device'];
   threads: number;
   engine: EngineThreadData['engine'];
@@ -127,7 +128,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
       ...(tracing !== undefined && { tracing }),
       logger: log,
     });
-    server = await serve({ app, host, port });
+    server = await serve({ app, host, port, connections: options.connections });
     options.onServing?.();
     // An engine that ends by itself has nothing left to serve with.
     void engines.ended.then((error) => {

@@ -5,6 +5,7 @@ import { asUsage, flag, integer } from './flags.ts';
 import {
   addGatewayFlags,
   callPolicy,
+  connectionLimits,
   defaultRung,
   engineOptions,
   type GatewayFlags,
@@ -65,6 +66,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
     access,
     host: flags.host,
     port: flags.port,
+    connections: connectionLimits(flags),
     device: flags.device,
     threads: flags.threads,
     engine: engineOptions(flags),

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { EngineClient, Rung } from '../engine/messages.ts';
 import { type Access, forAdmins, requireKey } from './access.ts';
 import type { Aliases } from './aliases.ts';
+import { type HostRules, requireAllowedHost } from './allowed-hosts.ts';
 import { countHandler } from './anthropic/count.ts';
 import { messagesEndpoint } from './anthropic/endpoint.ts';
 import { anthropicError, anthropicStatus, speaksAnthropic } from './anthropic/errors.ts';
@@ -56,6 +57,8 @@ export interface ApiOptions {
   access?: Access;
   /** Web pages that may call, by origin; `*`: all. Absent or empty: none. */
   corsOrigins?: readonly string[];
+  /** Names that requests may give the server; absent: all. */
+  hosts?: HostRules;
   /** Told what each request that was admitted has used, when it is over. */
   onUsage?: (line: UsageLine) => void;
   /** Absent: nobody traces. */
@@ -72,6 +75,7 @@ export function createApi({
   peerAddresses,
   access,
   corsOrigins = [],
+  hosts,
   onUsage,
   tracing,
   logger,
@@ -111,6 +115,7 @@ export function createApi({
     }
     c.header('openai-processing-ms', String(Math.round(record.elapsedMs)));
   });
+  if (hosts !== undefined) app.use(requireAllowedHost(hosts, { corsOrigins }));
   // A browser asks whether it may call before it sends a key.
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   if (access !== undefined) app.use(requireKey(access, { metrics }));

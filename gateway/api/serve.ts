@@ -10,7 +10,30 @@ export interface ServeOptions {
   /** 0 takes any free port. */
   port: number;
   host?: string;
+  connections?: Partial<ConnectionLimits>;
 }
+
+export interface ConnectionLimits {
+  /** How long a connection is kept after its last answer. Told in the header `Keep-Alive`. */
+  keepAliveMs: number;
+  /** Connections without a request that are kept at once; beyond, the one that has been idle longest is closed. */
+  idle: number;
+  /** Time for a request's headers, from its first byte or a new connection's beginning; then it is a 408. */
+  headersMs: number;
+  /** Time for a whole request, a slow upload for one; then it is a 408. */
+  requestMs: number;
+}
+
+/**
+ * Pools of clients keep connections up to 90 s (Go) and reuse them without asking: a server that closes sooner meets a request
+ * with a reset. Most pools keep less (undici 4 s, aiohttp 15 s, nginx 60 s). 10 MiB in five minutes are 35 KB/s.
+ */
+export const defaultConnections: ConnectionLimits = {
+  keepAliveMs: 75_000,
+  idle: 1024,
+  headersMs: 60_000,
+  requestMs: 300_000,
+};
 
 export interface ApiServer {
   readonly host: string;
@@ -25,8 +48,17 @@ export interface ApiServer {
 const KEEP_ALIVE_PROBE_MS = 30_000;
 
 /** Resolves once the port is bound; rejects where it cannot be. */
-export async function serve({ app, port, host = '127.0.0.1' }: ServeOptions): Promise<ApiServer> {
-  const requests = new Map<Socket, number>();
+export async function serve({
+  app,
+  port,
+  host = '127.0.0.1',
+  connections,
+}: ServeOptions): Promise<ApiServer> {
+  const limits = { ...defaultConnections, ...connections };
+  /** Answers under way of each connection. */
+  const answers = new Map<Socket, Set<ServerResponse>>();
+  /** Connections without any, idle longest first. */
+  const idle = new Set<Socket>();
   let open = 0;
   let closing: Promise<number> | undefined;
 
@@ -34,34 +66,48 @@ export async function serve({ app, port, host = '127.0.0.1' }: ServeOptions): Pr
     overrideGlobalObjects: false,
     errorHandler: refuse,
   });
-  const server = createServer((incoming: IncomingMessage, outgoing: ServerResponse) => {
+  const server = createServer(timeouts(limits), (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { socket } = incoming;
+    const own = answers.get(socket) ?? new Set();
     open++;
-    requests.set(socket, (requests.get(socket) ?? 0) + 1);
+    own.add(outgoing);
+    idle.delete(socket);
     if (closing !== undefined) outgoing.shouldKeepAlive = false;
     outgoing.once('close', () => {
       open--;
-      const left = (requests.get(socket) ?? 1) - 1;
-      if (!socket.destroyed) requests.set(socket, left);
-      if (closing !== undefined && left === 0) socket.destroySoon();
+      own.delete(outgoing);
+      if (own.size > 0 || socket.destroyed) return;
+      if (closing !== undefined) socket.destroySoon();
+      else rest(socket);
     });
     void listener(incoming, outgoing);
   });
   server.on('connection', (socket: Socket) => {
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-    requests.set(socket, 0);
-    socket.once('close', () => requests.delete(socket));
+    answers.set(socket, new Set());
+    rest(socket);
+    socket.once('close', () => {
+      answers.delete(socket);
+      idle.delete(socket);
+    });
   });
+
+  function rest(socket: Socket): void {
+    idle.add(socket);
+    const [longest] = idle;
+    if (idle.size > limits.idle) longest?.destroy();
+  }
 
   async function drain(graceMs: number): Promise<number> {
     const closed = once(server, 'close');
     server.close();
     // Connections without a request would hold the server open; the protocol lets a server end them at any time.
-    for (const [socket, count] of requests) if (count === 0) socket.destroy();
+    for (const socket of idle) socket.destroy();
+    for (const own of answers.values()) for (const answer of own) answer.shouldKeepAlive = false;
     let cut = 0;
     const timer = setTimeout(() => {
       cut = open;
-      for (const socket of requests.keys()) socket.destroy();
+      for (const socket of answers.keys()) socket.destroy();
     }, graceMs);
     await closed;
     clearTimeout(timer);
@@ -81,6 +127,20 @@ export async function serve({ app, port, host = '127.0.0.1' }: ServeOptions): Pr
       closing ??= drain(graceMs);
       return closing;
     },
+  };
+}
+
+/** How often Node looks for requests that are late, at most; a fraction of the shortest limit. */
+const LONGEST_CHECK_MS = 10_000;
+
+function timeouts({ keepAliveMs, headersMs, requestMs }: ConnectionLimits) {
+  return {
+    keepAliveTimeout: keepAliveMs,
+    /** A request that is sent as the time ends still arrives: clients are told of less time than they have. */
+    keepAliveTimeoutBuffer: 1_000,
+    headersTimeout: Math.min(headersMs, requestMs),
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: Math.min(LONGEST_CHECK_MS, Math.ceil(Math.min(headersMs, requestMs) / 4)),
   };
 }
 

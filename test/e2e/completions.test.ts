@@ -1,5 +1,7 @@
 // The completion API of a running `up` on nano, as the official client uses it, and the examples of docs/api.md.
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import OpenAI, { BadRequestError, NotFoundError } from 'openai';
 import { beforeAll, expect, it } from 'vitest';
@@ -112,6 +114,17 @@ it('what is wrong is thrown by name, and the server goes on', async () => {
   await expect(client.completions.create({ model: 'other', prompt })).rejects.toBeInstanceOf(NotFoundError);
   const fine = await client.completions.create({ model: up.model, prompt, max_tokens: 1 });
   expect(fine.choices).toHaveLength(1);
+});
+
+it('keeps connections for longer than pools of clients do, and is called by names of this machine', async () => {
+  const answer = await fetch(`${up.url}/health`);
+  expect(answer.headers.get('keep-alive')).toBe('timeout=75');
+  const ask = async (host: string) => {
+    const asked = request(`${up.url}/metrics`, { headers: { host }, agent: false }).end();
+    const [{ statusCode }] = (await once(asked, 'response')) as [IncomingMessage];
+    return statusCode;
+  };
+  expect([await ask('localhost:1'), await ask('page.example')]).toEqual([200, 403]);
 });
 
 it('every example of docs/api.md runs as written', async () => {

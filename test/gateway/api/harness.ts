@@ -78,7 +78,7 @@ export interface RoomOptions extends Partial<FakeEngineOptions> {
   /** Models beside MODEL, by id. */
   others?: Record<string, Partial<FakeEngineOptions>>;
   aliases?: () => Aliases;
-  api?: Pick<ApiOptions, 'access' | 'corsOrigins' | 'onUsage' | 'peerAddresses'>;
+  api?: Pick<ApiOptions, 'access' | 'corsOrigins' | 'hosts' | 'onUsage' | 'peerAddresses'>;
 }
 
 /** A room for one test, closed after it. */

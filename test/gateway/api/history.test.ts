@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatSchema } from '../../../gateway/api/schema.ts';
 import { withoutNulls } from '../../../gateway/api/schema-walk.ts';
-import { MODEL, type Room, startRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, type Room, startRoom } from './harness.ts';
 
 /** Shows all that it is given of a message. */
 const TEMPLATE =
@@ -23,7 +23,11 @@ async function shown(messages: object[]) {
   const answer = await room.post('/v1/chat/completions', body);
   expect([answer.status, answer.body.error]).toEqual([200, undefined]);
   const tokens = [...(room.engine.requests.at(-1)?.prompt ?? [])];
-  const told = await fetch(`${room.url}/detokenize`, { method: 'POST', body: JSON.stringify({ tokens }) });
+  const told = await fetch(`${room.url}/detokenize`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ tokens }),
+  });
   const { prompt }: { prompt: string } = JSON.parse(await told.text());
   const noEffect = answer.headers.get('x-expertgrid-no-effect')?.split(', ') ?? [];
   return { text: prompt.slice('[user:a]'.length, -'[user:a]'.length), noEffect };

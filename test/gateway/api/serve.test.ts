@@ -1,7 +1,12 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import { expect, test } from 'vitest';
-import { serve } from '../../../gateway/api/serve.ts';
+import { connect, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import {
+  type ApiServer,
+  type ConnectionLimits,
+  type ServeOptions,
+  serve,
+} from '../../../gateway/api/serve.ts';
 import { JSON_TYPE, MODEL, openRoom, readEvents, until } from './harness.ts';
 
 const request = (fields: object = {}) => ({
@@ -46,6 +51,102 @@ test('idle connections do not hold a closing server open', async () => {
   expect(performance.now() - from).toBeLessThan(2000);
 });
 
+interface Spoken {
+  socket: Socket;
+  /** What came so far. */
+  text: () => string;
+}
+
+async function speak(port: number): Promise<Spoken> {
+  const socket = connect(port, '127.0.0.1');
+  let text = '';
+  socket.on('data', (piece) => {
+    text += piece.toString();
+  });
+  socket.on('error', () => {}); // a reset is what some tests are about
+  await once(socket, 'connect');
+  return { socket, text: () => text };
+}
+
+const line = 'GET /health HTTP/1.1\r\nhost: x\r\n';
+const app: ServeOptions['app'] = { fetch: () => new Response('well') };
+const opened: ApiServer[] = [];
+afterEach(async () => {
+  for (const server of opened.splice(0)) await server.close(0);
+});
+async function open(connections: Partial<ConnectionLimits>, handler = app): Promise<ApiServer> {
+  const server = await serve({ app: handler, port: 0, connections });
+  opened.push(server);
+  return server;
+}
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test('an idle connection is kept for the time that its answers tell, and answers again', async () => {
+  const { port } = await open({ keepAliveMs: 1_000, headersMs: 300, requestMs: 300 });
+  const { socket, text } = await speak(port);
+  socket.write(`${line}\r\n`);
+  await until(() => text().includes('well'));
+  expect(text()).toMatch(/^connection: keep-alive\r\nkeep-alive: timeout=1\r$/im);
+  // Longer than the time that one request may take: the clock of the next begins with its first byte.
+  await pause(700);
+  socket.write(`${line}\r\n`);
+  await until(() => text().split('well').length === 3);
+  const from = performance.now();
+  await once(socket, 'close');
+  expect(performance.now() - from).toBeGreaterThan(900);
+});
+
+test('of idle connections beyond the limit the one idle longest is closed, none with a request', async () => {
+  let answer = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const { port } = await open(
+    { idle: 2 },
+    {
+      fetch: ({ url }) =>
+        url.endsWith('/held') ? held.then(() => new Response('well')) : new Response('well'),
+    },
+  );
+  const busy = await speak(port);
+  busy.socket.write(`${line.replace('/health', '/held')}\r\n`);
+  const [first, second] = [await speak(port), await speak(port)];
+  first.socket.write(`${line}\r\n`); // now the second is idle longest
+  await until(() => first.text().includes('well'));
+  const third = await speak(port);
+  await until(() => second.socket.destroyed || second.socket.readableEnded);
+  third.socket.write(`${line}\r\n`);
+  await until(() => third.text().includes('well'));
+  expect([first, third, busy].map(({ socket }) => socket.destroyed)).toEqual([false, false, false]);
+  answer();
+  await until(() => busy.text().includes('well'));
+});
+
+test('a slow upload has its time, and one that is slower than that ends', async () => {
+  const handler = { fetch: async (request: Request) => new Response(await request.text()) };
+  const { port } = await open({ requestMs: 1_000, headersMs: 300 }, handler);
+  const post = 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n';
+  const [slow, slower, headless, silent] = await Promise.all([1, 2, 3, 4].map(() => speak(port)));
+  slow?.socket.write(post);
+  slower?.socket.write(post);
+  headless?.socket.write(line);
+  for (const letter of 'uploaded') {
+    await pause(80);
+    slow?.socket.write(letter);
+  }
+  await until(() => slow?.text().endsWith('uploaded') === true);
+  await until(() => [slower, headless, silent].every((each) => each?.text().startsWith('HTTP/1.1 408 ')));
+});
+
+test('an answer that is under way when the server closes says that its connection closes', async () => {
+  const room = await openRoom({ stepMs: 5 });
+  const plain = fetch(`${room.url}/v1/completions`, request());
+  await until(() => room.engine.open === 1);
+  const closed = room.server.close(10_000);
+  expect((await plain).headers.get('connection')).toBe('close');
+  await closed;
+});
+
 test('closing again is the same closing', async () => {
   const room = await openRoom();
   await Promise.all([room.server.close(1000), room.server.close(0)]);
@@ -54,7 +155,6 @@ test('closing again is the same closing', async () => {
 
 test('a taken port is an error, not a hang', async () => {
   const room = await openRoom();
-  const app = { fetch: () => new Response('') };
   await expect(serve({ app, port: room.server.port })).rejects.toThrow(/EADDRINUSE/);
 });
 

@@ -1,0 +1,82 @@
+// Which requests a listener takes by the names in their headers, before anything else is looked at. A listener on loopback is reached by
+// any page in this machine's browser: by a name of the page's own that is made to resolve to 127.0.0.1 (DNS rebinding), and by
+// requests that browsers send to other sites without asking. Knows no routes.
+import { isIP } from 'node:net';
+import type { MiddlewareHandler } from 'hono';
+import { ApiError } from './errors.ts';
+
+export interface HostRules {
+  /** The listener is reached from this machine alone. */
+  loopback: boolean;
+  /**
+   * Names that `Host` may carry beside those of this machine; `*.example.com`: all names below it, `*`: all names. Absent: for a
+   * listener on loopback none, for others all.
+   */
+  allowed?: readonly string[];
+}
+
+/** Throws a 403 for a `Host` that is not allowed, and for requests that pages of other sites make a browser send. */
+export function requireAllowedHost(
+  rules: HostRules,
+  { corsOrigins }: { corsOrigins: readonly string[] },
+): MiddlewareHandler {
+  return async (c, next) => {
+    const host = c.req.header('host') ?? '';
+    if (!isAllowedHost(host, rules)) throw hostRefused(host);
+    const { loopback } = rules;
+    const header = (name: string) => c.req.header(name);
+    if (loopback && isOfAnotherSite(header) && !allowsOrigin(corsOrigins, header('origin'))) {
+      throw originRefused(header('origin'));
+    }
+    await next();
+  };
+}
+
+/** `host` as the header has it, with or without a port. */
+export function isAllowedHost(host: string, { loopback, allowed }: HostRules): boolean {
+  if (!loopback && allowed === undefined) return true;
+  const name = nameOf(host);
+  if (isOwnName(name)) return true;
+  // A page cannot make an address resolve to another one: only names are rebound.
+  if (!loopback && isIP(name.replace(/^\[|\]$/g, '')) !== 0) return true;
+  return (allowed ?? []).some((pattern) => matches(name, pattern.toLowerCase()));
+}
+
+/** Browsers say so. A page that a link leads to is no request of another site's script. */
+function isOfAnotherSite(header: (name: string) => string | undefined): boolean {
+  return header('sec-fetch-site') === 'cross-site' && header('sec-fetch-mode') !== 'navigate';
+}
+
+function allowsOrigin(corsOrigins: readonly string[], origin: string | undefined): boolean {
+  return corsOrigins.includes('*') || (origin !== undefined && corsOrigins.includes(origin));
+}
+
+/** Without port and final dot, in lower case. */
+function nameOf(host: string): string {
+  return host.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
+}
+
+/** localhost, *.localhost, 127.0.0.0/8 and ::1, which no name server answers for. */
+function isOwnName(name: string): boolean {
+  return (
+    name === 'localhost' ||
+    name.endsWith('.localhost') ||
+    name === '[::1]' ||
+    (isIP(name) === 4 && name.startsWith('127.'))
+  );
+}
+
+function matches(name: string, pattern: string): boolean {
+  if (pattern === '*') return true;
+  return pattern.startsWith('*.') ? name.endsWith(pattern.slice(1)) : name === pattern;
+}
+
+function hostRefused(host: string): ApiError {
+  const message = `The Host '${host.slice(0, 200)}' is not allowed here. If it is this server's, start it with --allowed-hosts ${nameOf(host).slice(0, 200)}.`;
+  return new ApiError({ status: 403, message, code: 'host_not_allowed' });
+}
+
+function originRefused(origin = 'its origin'): ApiError {
+  const message = `A page of another site may not call this server. If it may, start it with --cors-origin and ${origin.slice(0, 200)}.`;
+  return new ApiError({ status: 403, message, code: 'origin_not_allowed' });
+}
