@@ -29,7 +29,7 @@ export const refusedFields = {
 const LONGEST_ID = 100;
 
 /** Why each of these items cannot be part of a conversation here. */
-const itemMessages: Record<string, (id: string) => string> = {
+const itemMessages = {
   item_reference: (id) => nothingStored(`the item '${id}' of an earlier response is not found`),
   compaction: () =>
     `An item of the type 'compaction' is encrypted and cannot be read here. ${ADVICE}, in place of what was made of them.`,
@@ -42,16 +42,18 @@ const itemMessages: Record<string, (id: string) => string> = {
     'This server calls no MCP servers, so there is no call to approve. Call them yourself.',
   program: () => 'Programs that call tools are not supported.',
   program_output: () => 'Programs that call tools are not supported.',
-};
+} satisfies Record<string, (id: string) => string>;
 
-export const refusedItems = Object.entries(itemMessages).map(([type, message]) => {
+const types = Object.keys(itemMessages) as (keyof typeof itemMessages)[];
+
+export const refusedItems = types.map((type) => {
   return z.looseObject({ type: z.literal(type) }).transform((item, context): never => {
     const id = typeof item.id === 'string' ? item.id.slice(0, LONGEST_ID) : '';
     context.issues.push({
       code: 'custom',
       input: item,
       path: ['type'],
-      message: message(id),
+      message: itemMessages[type](id),
       params: { code },
     });
     return z.NEVER;

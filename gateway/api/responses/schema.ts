@@ -115,13 +115,13 @@ export const responsesSchema = z.strictObject({
 export type ResponsesRequest = z.infer<typeof responsesSchema>;
 
 /** Known fields that are not supported, each with the values that ask for nothing (JSON text). */
-export const unsupportedResponsesFields: Record<string, readonly string[]> = {
+export const unsupportedResponsesFields = {
   background: ['false'],
   background_options: ['{}'],
   context_management: ['[]'],
   moderation: [],
   prompt: [],
-};
+} as const satisfies Record<string, readonly string[]>;
 
 const { input, instructions, tools, tool_choice, parallel_tool_calls, reasoning, text, truncation } =
   responsesSchema.shape;
