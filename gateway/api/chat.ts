@@ -7,12 +7,13 @@ import { chatIds, type WrittenChat, writeChat } from './chat-prompt.ts';
 import type { ApiContext } from './context.ts';
 import { badRequest } from './errors.ts';
 import type { MessageRules } from './message-parser.ts';
-import { allowance, choicesOf, refuseHopeless, type TextLimits } from './prompts.ts';
+import { allowance, askedTokens, choicesOf, refuseHopeless, type TextLimits } from './prompts.ts';
 import type { Plan } from './respond.ts';
 import type { ChatRequest } from './schema.ts';
 import { answerConstraint } from './structured.ts';
 import type { ChatTemplate, Conversation } from './template.ts';
 import {
+  idleThinking,
   type ThinkingTags,
   thinkingBudget,
   thinkingConstraint,
@@ -31,15 +32,10 @@ export interface ChatPlan extends Plan {
 export function planChat(request: ChatRequest, context: ApiContext): ChatPlan {
   const { engine, tokenizer, limits } = context;
   const { info } = engine;
-  const { max_tokens, max_completion_tokens } = request;
-  if (typeof max_tokens === 'number' && typeof max_completion_tokens === 'number') {
-    const message = "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.";
-    throw badRequest(message, { param: 'max_tokens', code: 'invalid_parameter_combination' });
-  }
+  const asked = askedTokens(request);
   const logprobs = logprobsOf(request);
   const read = readChat(request, context);
   const { prompt } = read;
-  const asked = max_completion_tokens ?? max_tokens ?? undefined;
   const maxTokens = allowance(prompt.length, 'messages', { asked, fallback: info.context, info });
   const { rules, ...held } = heldTo(read, context);
   const ids = request.return_token_ids === true;
@@ -51,6 +47,7 @@ export function planChat(request: ChatRequest, context: ApiContext): ChatPlan {
     logprobs,
     ...(ids && { promptIds: prompt }),
     ...held,
+    noEffect: idleThinking(request, read.tags),
     rules,
     wire: chatWire({ request, rules, tokenizer, logprobs: logprobs !== undefined, ids }),
   };

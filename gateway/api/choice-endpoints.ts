@@ -10,7 +10,7 @@ import { relayedChoices } from './relayed.ts';
 import { type Plan, respond } from './respond.ts';
 import { chatSchema, completionSchema } from './schema.ts';
 import type { CommonRequest } from './schema-fields.ts';
-import { refuseStreamOptions } from './stream-options.ts';
+import { idleStreamOptions, refuseStreamOptions } from './stream-options.ts';
 
 export const completionEndpoint = choiceEndpoint(completionSchema, planCompletion);
 
@@ -28,7 +28,7 @@ function choiceEndpoint<Request extends CommonRequest>(
       return {
         model: request.model,
         requester: request,
-        noEffect: fieldsWithoutEffect(schema, fields),
+        noEffect: [...fieldsWithoutEffect(schema, fields), ...idleStreamOptions(request)],
         plan: (context) => {
           const planned = plan(request, context);
           return { plan: planned, respond: (c, record) => respond(c, context, record, planned) };

@@ -5,7 +5,7 @@ import type { ApiContext } from './context.ts';
 import type { EchoedPrompt } from './echo.ts';
 import { badRequest } from './errors.ts';
 import { completionLogprobs, withStop } from './logprobs.ts';
-import { allowance, choicesOf, encodePrompt } from './prompts.ts';
+import { allowance, askedTokens, choicesOf, encodePrompt } from './prompts.ts';
 import type { Plan } from './respond.ts';
 import { type CompletionRequest, parameterName } from './schema.ts';
 import { constraintOf } from './structured.ts';
@@ -24,7 +24,8 @@ export function planCompletion(request: CompletionRequest, context: ApiContext):
     throw badRequest(message, { param: 'prompt', code: 'array_above_max_length' });
   }
   refuseSuffix(request, context);
-  if (request.max_tokens === 0 && !echo) {
+  const asked = askedTokens(request);
+  if (asked === 0 && !echo) {
     const message =
       "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, or 'echo' with it, but got 0 instead.";
     throw badRequest(message, { param: 'max_tokens', code: 'integer_below_min_value' });
@@ -33,7 +34,6 @@ export function planCompletion(request: CompletionRequest, context: ApiContext):
   const prompts = request.prompt.map((one, i) => {
     const param = request.prompt.length === 1 ? 'prompt' : parameterName(['prompt', i]);
     const prompt = encodePrompt(one, param, { tokenizer, bos, info });
-    const asked = request.max_tokens ?? undefined;
     return {
       prompt,
       maxTokens: allowance(prompt.length, 'prompt', { asked, fallback: DEFAULT_MAX_TOKENS, info }),

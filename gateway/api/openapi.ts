@@ -9,6 +9,8 @@ import {
 } from './anthropic/schema.ts';
 import { inputTokensSchema, responsesSchema, unsupportedResponsesFields } from './responses/schema.ts';
 import { chatSchema, completionSchema, unsupportedFields } from './schema.ts';
+import { namesOfIdleStreamOptions } from './stream-options.ts';
+import { namesOfIdleThinking } from './thinking.ts';
 import { detokenizeSchema, tokenizeSchema } from './tokens.ts';
 
 export interface Operation {
@@ -41,6 +43,7 @@ export const operations: readonly Operation[] = [
     summary: 'Continues a text, or tells how likely one is.',
     schema: { name: 'CompletionRequest', zod: completionSchema },
     refused: unsupportedFields,
+    noEffect: namesOfIdleStreamOptions,
     example: { model: 'nano', prompt: 'The old man', max_tokens: 16 },
   },
   {
@@ -49,6 +52,7 @@ export const operations: readonly Operation[] = [
     summary: 'Answers a conversation.',
     schema: { name: 'ChatRequest', zod: chatSchema },
     refused: unsupportedFields,
+    noEffect: [...namesOfIdleStreamOptions, ...namesOfIdleThinking],
     example: { model: 'nano', messages: [{ role: 'user', content: 'Good morning.' }], max_tokens: 16 },
   },
   {
@@ -57,6 +61,7 @@ export const operations: readonly Operation[] = [
     summary: "Answers a conversation, in the shape of OpenAI's Responses API; nothing is stored.",
     schema: { name: 'ResponsesRequest', zod: responsesSchema },
     refused: unsupportedResponsesFields,
+    noEffect: ['reasoning.effort'],
     example: { model: 'nano', input: 'Good morning.', max_output_tokens: 16 },
   },
   {

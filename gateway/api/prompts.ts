@@ -42,6 +42,19 @@ export function refuseHopeless(
   throw tooLong(`your ${param} of ${bytes} bytes cannot fit in it`, param, info);
 }
 
+/** The caller's own limit, by either of its names. Throws a 400 if both are given and differ. */
+export function askedTokens({
+  max_tokens,
+  max_completion_tokens,
+}: Pick<CommonRequest, 'max_tokens'> & { max_completion_tokens?: number | null | undefined }):
+  | number
+  | undefined {
+  const asked = max_completion_tokens ?? max_tokens ?? undefined;
+  if ((max_tokens ?? asked) === asked) return asked;
+  const message = `'max_completion_tokens' is another name of 'max_tokens', and the two differ: ${max_completion_tokens} and ${max_tokens}.`;
+  throw badRequest(message, { param: 'max_tokens', code: 'invalid_parameter_combination' });
+}
+
 /**
  * How many tokens may be generated. `asked` is the caller's own limit, `fallback` what holds without one. Throws
  * OpenAI's context_length_exceeded where prompt and asked tokens do not fit together.

@@ -81,7 +81,8 @@ export function expertsPerTokenOf(
 }
 
 export function stopStringsOf({ stop }: CommonRequest): string[] {
-  return typeof stop === 'string' ? [stop] : (stop ?? []);
+  const stops = typeof stop === 'string' ? [stop] : (stop ?? []);
+  return stops.filter((text) => text !== '');
 }
 
 function logitBias(bias: Record<string, number>, info: EngineInfo): [number, number][] {

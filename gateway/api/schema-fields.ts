@@ -12,7 +12,9 @@ export const integer = (least: number, most: number) =>
 
 export const LARGEST_INT32 = 2 ** 31 - 1;
 const tokenId = integer(0, LARGEST_INT32);
-const stopString = z.string().min(1).max(512);
+const stopString = z.string().max(512);
+/** Stop strings of one request; each costs time at every token. */
+const MOST_STOPS = 256;
 
 /** Choices of one prompt, at most. */
 export const MOST_CHOICES = 128;
@@ -54,9 +56,9 @@ export const commonFields = {
     .nullish()
     .describe('Before so many tokens no stop id comes and no stop string counts.'),
   stop: z
-    .union([stopString, z.array(stopString).max(16)])
+    .union([stopString, z.array(stopString).max(MOST_STOPS)])
     .nullish()
-    .describe('Strings that end the answer and are not part of it.'),
+    .describe('Strings that end the answer and are not part of it; empty ones count as none.'),
   stop_token_ids: z.array(tokenId).max(128).nullish().describe('Token ids that end the answer.'),
   include_stop_str_in_output: z
     .boolean()
@@ -70,7 +72,11 @@ export const commonFields = {
   stream_options: z
     .strictObject({
       include_usage: z.boolean().nullish().describe('A last chunk that holds nothing but the usage.'),
-      continuous_usage_stats: z.boolean().nullish().describe('And the usage so far in each chunk.'),
+      continuous_usage_stats: z
+        .boolean()
+        .nullish()
+        .describe('With `include_usage`: and the usage so far in each chunk.'),
+      include_obfuscation: noEffect(z.boolean().nullish()).describe('Nothing is padded.'),
     })
     .nullish(),
   user: z.string().nullish(),
@@ -79,9 +85,17 @@ export const commonFields = {
   service_tier: noEffect(z.string().nullish()),
   safety_identifier: noEffect(z.string().nullish()),
   prompt_cache_key: z.string().nullish(),
+  prompt_cache_retention: noEffect(z.enum(['in_memory', 'in-memory', '24h']).nullish()),
+  prompt_cache_options: noEffect(
+    z.strictObject({ mode: z.enum(['implicit', 'explicit']).nullish(), ttl: z.string().nullish() }).nullish(),
+  ),
   /** Requests find each other's prompts in the cache where their salts are equal; without one, those of one API key. */
   cache_salt: z.string().min(1).max(256).nullish(),
   verbosity: noEffect(z.enum(['low', 'medium', 'high']).nullish()),
+  length_penalty: noEffect(z.number().nullish()),
+  early_stopping: noEffect(z.union([z.boolean(), z.string()]).nullish()),
+  spaces_between_special_tokens: noEffect(z.boolean().nullish()),
+  guided_decoding_backend: noEffect(z.string().nullish()),
   expertgrid: z
     .strictObject({
       digests: z.boolean().nullish(),

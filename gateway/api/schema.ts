@@ -2,6 +2,7 @@
 // name. Knows no defaults and no engine.
 import { z } from 'zod';
 import { message } from './message-schema.ts';
+import { noEffect } from './no-effect.ts';
 import { commonFields, integer, LARGEST_INT32, MOST_CHOICES } from './schema-fields.ts';
 import { reasoningEfforts } from './thinking.ts';
 import { toolFields } from './tool-schema.ts';
@@ -37,6 +38,9 @@ export const completionSchema = z.strictObject({
   ...commonFields,
   prompt,
   max_tokens: integer(0, LARGEST_INT32).nullish().describe('0 only with `echo`.'),
+  max_completion_tokens: integer(0, LARGEST_INT32)
+    .nullish()
+    .describe('Another name of `max_tokens`; if both are given they must be equal.'),
   best_of: integer(1, MOST_CHOICES)
     .nullish()
     .describe('Of so many choices the `n` with the highest mean log-probability are given.'),
@@ -56,7 +60,26 @@ export const chatSchema = z.strictObject({
   ...commonFields,
   ...toolFields,
   messages: z.array(message).min(1),
-  max_completion_tokens: integer(1, LARGEST_INT32).nullish().describe('Tokens of the answer, at most.'),
+  max_completion_tokens: integer(1, LARGEST_INT32)
+    .nullish()
+    .describe('The newer name of `max_tokens`; if both are given they must be equal.'),
+  prediction: noEffect(
+    z
+      .strictObject({
+        type: z.literal('content'),
+        content: z.union([
+          z.string(),
+          z.array(
+            z.strictObject({
+              type: z.literal('text'),
+              text: z.string(),
+              prompt_cache_breakpoint: z.record(z.string(), z.unknown()).nullish(),
+            }),
+          ),
+        ]),
+      })
+      .nullish(),
+  ).describe('A guess at the answer, by which it could be found sooner.'),
   logprobs: z.boolean().nullish().describe('Tell the log-probability of each token.'),
   top_logprobs: integer(0, 20).nullish().describe('With `logprobs`: and so many of the likeliest tokens.'),
   documents: z
@@ -85,27 +108,34 @@ export const chatSchema = z.strictObject({
 });
 export type ChatRequest = z.infer<typeof chatSchema>;
 
-/** Known fields that are not supported yet, each with the values that ask for nothing (JSON text). */
+/** Known fields that would change the answer and are not supported, each with the values that ask for nothing (JSON text). */
 export const unsupportedFields: Record<string, readonly string[]> = {
-  functions: [],
+  functions: ['[]'],
   function_call: ['"none"'],
   modalities: ['["text"]'],
   audio: [],
-  prediction: [],
+  moderation: [],
   web_search_options: [],
-  prompt_cache_retention: [],
   use_beam_search: ['false'],
-  length_penalty: [],
-  early_stopping: [],
   bad_words: ['[]'],
+  chat_template: [],
+  logits_processors: ['[]'],
+  include_reasoning: ['true'],
+  thinking_token_budget: [],
+  return_tokens_as_token_ids: ['false'],
+  request_id: [],
+  prompt_embeds: ['[]'],
+  mm_processor_kwargs: ['{}'],
+  media_io_kwargs: ['{}'],
+  guided_whitespace_pattern: [],
+  structural_tag: [],
+  kv_transfer_params: ['{}'],
+  vllm_xargs: ['{}'],
   skip_special_tokens: ['true'],
-  spaces_between_special_tokens: [],
   truncate_prompt_tokens: [],
   prompt_logprobs: [],
   allowed_token_ids: [],
   add_special_tokens: [],
-  chat_template: [],
-  logits_processors: [],
 };
 
 interface PromptFault {

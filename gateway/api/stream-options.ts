@@ -8,9 +8,14 @@ export function refuseStreamOptions({ stream, stream_options: options }: CommonR
     const message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
     throw badRequest(message, { param: 'stream_options', code });
   }
-  if (options?.continuous_usage_stats === true && options.include_usage !== true) {
-    const message =
-      "'stream_options.continuous_usage_stats' is only allowed with 'stream_options.include_usage'.";
-    throw badRequest(message, { param: 'stream_options.continuous_usage_stats', code });
-  }
 }
+
+const continuous = 'stream_options.continuous_usage_stats';
+
+/** Alone it asks for nothing, as vLLM has it. */
+export function idleStreamOptions({ stream_options: options }: CommonRequest): string[] {
+  return options?.continuous_usage_stats === true && options.include_usage !== true ? [continuous] : [];
+}
+
+/** Every name that `idleStreamOptions` may give. */
+export const namesOfIdleStreamOptions: readonly string[] = [continuous];

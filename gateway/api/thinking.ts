@@ -51,14 +51,26 @@ interface ThinkingFields {
   max_thinking_tokens?: number | null | undefined;
 }
 
-/** Undefined: no limit. A 400 by name where the model does not think, and the fields ask for anything. */
+const EFFORT = 'reasoning_effort';
+
+/** An effort is a limit of thinking, which a model that cannot think keeps by itself. */
+export function idleThinking(
+  { reasoning_effort: effort }: ThinkingFields,
+  tags: ThinkingTags | undefined,
+): string[] {
+  return tags === undefined && typeof effort === 'string' ? [EFFORT] : [];
+}
+
+/** Every name that `idleThinking` may give. */
+export const namesOfIdleThinking: readonly string[] = [EFFORT];
+
+/** Undefined: no limit. A 400 by name if the model does not think and tokens are asked for to think with. */
 export function thinkingBudget(
   { reasoning_effort: effort, max_thinking_tokens: most }: ThinkingFields,
   { tags, model }: { tags: ThinkingTags | undefined; model: string },
 ): number | undefined {
-  const param = typeof most === 'number' ? 'max_thinking_tokens' : 'reasoning_effort';
-  const asked = typeof most === 'number' || typeof effort === 'string';
-  if (asked && tags === undefined) {
+  if (tags === undefined && typeof most === 'number' && most > 0) {
+    const param = 'max_thinking_tokens';
     const message = `Unsupported parameter: '${param}' is not supported: the chat template of the model '${model}' knows no thinking.`;
     throw badRequest(message, { param, code: 'unsupported_parameter' });
   }

@@ -1,10 +1,14 @@
 // The fields of a chat that offer tools and say how they may be called, as zod schemas. Knows no template and no grammar.
 import { z } from 'zod';
+import { noEffect } from './no-effect.ts';
 
 /** OpenAI's limit. */
 const MOST_TOOLS = 128;
 /** Anthropic's limit; OpenAI's is 64. */
 const functionName = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, 'expected 1 to 128 letters, digits, _ or -');
+
+/** Prompts are cached without being asked. */
+const cacheHint = noEffect(z.record(z.string(), z.unknown()).nullish());
 
 const tool = z.strictObject({
   type: z.literal('function'),
@@ -16,7 +20,10 @@ const tool = z.strictObject({
       .nullish()
       .describe('JSON Schema of the arguments; without one any object.'),
     strict: z.boolean().nullish().describe('Arguments are held to their schema either way.'),
+    cache_control: cacheHint,
   }),
+  cache_control: cacheHint,
+  defer_loading: noEffect(z.boolean().nullish()).describe('Every tool is offered at once.'),
 });
 export type Tool = z.infer<typeof tool>;
 

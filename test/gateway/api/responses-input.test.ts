@@ -72,7 +72,6 @@ const cases: Case[] = [
   [{ include: ['teapot'] }, 'include[0]', 'invalid_value', /'message\.output_text\.logprobs'/],
   [{ stream: 'yes' }, 'stream', 'invalid_type'],
   [{ stream_options: { include_usage: true } }, 'stream_options.include_usage', 'unknown_parameter'],
-  [{ reasoning: { effort: 'low' } }, 'reasoning.effort', 'unsupported_parameter', /'reasoning\.effort'/],
   [{ reasoning: { effort: 'huge' } }, 'reasoning.effort', 'invalid_value'],
   [{ reasoning: { summary: 'long' } }, 'reasoning.summary', 'invalid_value'],
   [{ reasoning: { context: 'all_turns' } }, 'reasoning.context', 'invalid_value'],
