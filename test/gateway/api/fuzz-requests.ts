@@ -120,7 +120,7 @@ const items = [
   },
   { type: 'function_call_output', call_id: 'c1', output: 'rain' },
 ];
-const responses = [
+const responses: object[] = [
   { input: 'hello', instructions: 'Be brief.', max_output_tokens: 9 },
   { input: items, tools: responseTools, tool_choice: 'auto', parallel_tool_calls: true, stream: true },
   { input: items, tools: responseTools, tool_choice: { type: 'function', name: 'weather' } },
@@ -147,6 +147,47 @@ const responses = [
     store: false,
   },
   { input: 'hello', ...sampling, stop: ['x'], min_tokens: 1, expertgrid: ours, truncation: 'disabled' },
+];
+
+const toolsOfAgents = [
+  {
+    ...{ type: 'custom', name: 'patch', description: 'p' },
+    format: {
+      type: 'grammar',
+      syntax: 'lark',
+      definition: 'start: line+\nline: /[a-z]+/ LF\n%import common.LF',
+    },
+  },
+  { type: 'namespace', name: 'files', description: 'f', tools: responseTools },
+  { type: 'web_search', external_web_access: false },
+];
+const itemsOfAgents = [
+  { type: 'message', id: 'msg_1', role: 'developer', content: [{ type: 'input_text', text: 'Work.' }] },
+  { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'abc' },
+  { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search', query: 'q' } },
+  { type: 'custom_tool_call', call_id: 'c1', name: 'patch', input: 'a\n' },
+  { type: 'custom_tool_call_output', call_id: 'c1', output: 'done' },
+  { type: 'function_call', call_id: 'c2', name: 'weather', namespace: 'files', arguments: '{}' },
+  { type: 'function_call_output', call_id: 'c2', output: [{ type: 'input_text', text: 'rain' }] },
+  { type: 'shell_call', call_id: 'c3', action: { commands: ['ls'] } },
+  { type: 'shell_call_output', call_id: 'c3', output: [{ stdout: 's', stderr: '' }] },
+  { type: 'additional_tools', role: 'developer', tools: [{ type: 'function', name: 'late' }] },
+];
+responses.push(
+  {
+    ...{ input: itemsOfAgents, tools: toolsOfAgents, tool_choice: 'auto', stream: true, store: false },
+    ...{ client_metadata: { session: 's' }, include: ['reasoning.encrypted_content'] },
+  },
+  {
+    input: 'hello',
+    tools: toolsOfAgents,
+    tool_choice: { type: 'custom', name: 'patch' },
+    truncation: 'auto',
+  },
+);
+const inputTokens = [
+  { input: itemsOfAgents, tools: toolsOfAgents, instructions: 'Be brief.', tool_choice: 'auto' },
+  { input: 'hello', text: { format: { type: 'text' } }, reasoning: { summary: 'auto' } },
 ];
 
 const messageTools = [
@@ -208,6 +249,7 @@ export const honestRequests: readonly HonestRequest[] = [
   ...named('/v1/completions', completions),
   ...named('/v1/chat/completions', chats),
   ...named('/v1/responses', responses),
+  ...named('/v1/responses/input_tokens', inputTokens),
   ...named('/v1/messages', messages),
   ...named('/v1/messages/count_tokens', counts),
   ...named('/tokenize', tokenize),

@@ -252,6 +252,7 @@ const shapes: Record<string, z.ZodType> = {
   '/v1/completions': openai.completion,
   '/v1/chat/completions': openai.chatCompletion,
   '/v1/responses': responses.response,
+  '/v1/responses/input_tokens': responses.counted,
   '/v1/messages': anthropic.message,
   '/v1/messages/count_tokens': anthropic.counted,
   '/tokenize': z.strictObject({

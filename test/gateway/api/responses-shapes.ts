@@ -183,5 +183,7 @@ export const event = z.discriminatedUnion('type', [
   }),
 ]);
 
+export const counted = z.strictObject({ object: z.literal('response.input_tokens'), input_tokens: count });
+
 export type ResponseBody = z.infer<typeof response>;
 export type ResponseEventBody = z.infer<typeof event>;
