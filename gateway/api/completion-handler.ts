@@ -5,12 +5,12 @@
 // plan of one chat prompt, whose errors on max_completion_tokens are told as errors on max_output_tokens.
 import type { Context, Handler } from 'hono';
 import { refuseLargeAnswer } from './answer-size.ts';
-import { parseJson, readBody } from './body.ts';
 import { cacheSaltOf } from './cache-salt.ts';
 import type { ApiContext, Limits } from './context.ts';
-import { chooseModel, type Requester, requireServed, type Served } from './models.ts';
+import { chooseModel, type Requester, type Served } from './models.ts';
 import { noEffectHeaders } from './no-effect.ts';
 import { type Peers, passOn } from './peers.ts';
+import { readFields } from './read-fields.ts';
 import type { Relayed } from './relayed.ts';
 import { type FieldNames, namer, underOuterNames } from './renamed-fields.ts';
 import type { RequestRecord } from './request-record.ts';
@@ -48,8 +48,7 @@ export function completionHandler(
   { served, limits, peers }: HandlerOptions,
 ): Handler<{ Variables: { record: RequestRecord } }> {
   return async (c) => {
-    const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));
-    requireServed(fields.model, served);
+    const fields = await readFields(c.req.raw, { served, limits });
     const asked = endpoint.read(fields);
     const record = c.get('record');
     const context = chooseModel(asked.model, asked.requester, { served, requestId: record.id });

@@ -168,7 +168,10 @@ export function openApiDocument(): object {
 
 export function jsonSchema(schema: z.ZodType): JsonSchema {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  return rest as JsonSchema;
+  const { required, ...made } = rest as JsonSchema;
+  // Where only one model is served, it is filled in before the fields are checked.
+  const needed = required?.filter((name) => name !== 'model') ?? [];
+  return needed.length === 0 ? made : { ...made, required: needed };
 }
 
 function describe({

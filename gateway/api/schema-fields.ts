@@ -48,7 +48,11 @@ const samplingFields = {
 };
 
 export const commonFields = {
-  model: z.string().describe('Id of a model, or a name that stands for some.'),
+  model: z
+    .string()
+    .describe(
+      'Id of a model, or a name that stands for some. It may be left out if only one model is served.',
+    ),
   ...samplingFields,
   n: integer(1, MOST_CHOICES).nullish().describe('Choices of each prompt; they share its computation.'),
   max_tokens: integer(1, LARGEST_INT32).nullish().describe('Tokens of the answer, at most.'),

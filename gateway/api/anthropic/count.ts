@@ -1,10 +1,10 @@
 // POST /v1/messages/count_tokens: how long the prompt of a message is. Asks the engine nothing.
 import type { Handler } from 'hono';
-import { parseJson, readBody } from '../body.ts';
 import { countChat } from '../chat.ts';
 import type { Limits } from '../context.ts';
-import { chooseModel, requireServed, type Served } from '../models.ts';
+import { chooseModel, type Served } from '../models.ts';
 import { fieldsWithoutEffect, noEffectHeaders } from '../no-effect.ts';
+import { readFields } from '../read-fields.ts';
 import { underOuterNames } from '../renamed-fields.ts';
 import type { RequestRecord } from '../request-record.ts';
 import { parseShallowFields } from '../shallow-fields.ts';
@@ -22,8 +22,7 @@ export function countHandler({
   limits: Limits;
 }): Handler<{ Variables: { record: RequestRecord } }> {
   return async (c) => {
-    const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));
-    requireServed(fields.model, served);
+    const fields = await readFields(c.req.raw, { served, limits });
     refuseThread(fields);
     const request = parseShallowFields(countSchema, fields, unsupportedCountFields);
     const record = c.get('record');

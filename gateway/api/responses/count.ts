@@ -1,10 +1,10 @@
 // POST /v1/responses/input_tokens: how long the prompt of a response is. Asks the engine nothing.
 import type { Handler } from 'hono';
-import { parseJson, readBody } from '../body.ts';
 import { countChat } from '../chat.ts';
 import type { Limits } from '../context.ts';
-import { chooseModel, requireServed, type Served } from '../models.ts';
+import { chooseModel, type Served } from '../models.ts';
 import { noEffectHeaders } from '../no-effect.ts';
+import { readFields } from '../read-fields.ts';
 import { underOuterNames } from '../renamed-fields.ts';
 import type { RequestRecord } from '../request-record.ts';
 import { parseTranslated } from '../translated-chat.ts';
@@ -21,8 +21,7 @@ export function inputTokensHandler({
   limits: Limits;
 }): Handler<{ Variables: { record: RequestRecord } }> {
   return async (c) => {
-    const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));
-    requireServed(fields.model, served);
+    const fields = await readFields(c.req.raw, { served, limits });
     const { request, noEffect } = readResponse(inputTokensSchema, fields);
     const record = c.get('record');
     const context = chooseModel(request.model, {}, { served, requestId: record.id });

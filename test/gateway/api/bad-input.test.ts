@@ -34,7 +34,6 @@ type Case = [fields: Record<string, unknown>, param: string | null, code: string
 
 /** Both endpoints. */
 const common: Case[] = [
-  [{ model: undefined }, 'model', 'missing_required_parameter', /Missing required parameter: 'model'\./],
   [{ model: 5 }, 'model', 'invalid_type', /expected a string, but got an integer instead/],
   [
     { temperature: 2.5 },

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { hashKey } from '../../../gateway/api/keys.ts';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
 import { honestRequests } from './fuzz-requests.ts';
-import { JSON_TYPE, openRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, type Room, until } from './harness.ts';
 
 const firsts = honestRequests.filter(
   ({ path }, i) => honestRequests.findIndex((each) => each.path === path) === i,
@@ -11,6 +11,28 @@ const firsts = honestRequests.filter(
 const created = '2026-01-31T12:00:00.000Z';
 const keys = () => [{ name: 'a', sha256: hashKey('eg-a'), created, rpm: 100, tpm: 200 }];
 const page = { origin: 'https://page.example', 'access-control-request-method': 'POST' };
+
+test.each(firsts)(
+  '$path means the only model by none, and of several wants a name',
+  async ({ path, body }) => {
+    const init = { method: 'POST', headers: JSON_TYPE };
+    const ask = async ({ url, logs }: Room, model: unknown) => {
+      const answer = await fetch(url + path, { ...init, body: JSON.stringify({ ...body, model }) });
+      await until(() => logs.length > 0);
+      return { status: answer.status, text: await answer.text(), model: logs.pop()?.model };
+    };
+    const alone = await openRoom({ once: true, chat: TOOL_TEMPLATE });
+    for (const model of [undefined, null]) {
+      expect(await ask(alone, model)).toMatchObject({ status: 200, model: MODEL });
+    }
+    const beside = await openRoom({ once: true, chat: TOOL_TEMPLATE, others: { second: {} } });
+    const { status, text } = await ask(beside, undefined);
+    // These two have always meant the first, as vLLM's do.
+    if (/tokenize$/.test(path)) expect(status).toBe(200);
+    else
+      expect([status, text]).toEqual([400, expect.stringContaining("Missing required parameter: 'model'")]);
+  },
+);
 
 test.each(firsts)('$path takes nothing but POST, and says so', async ({ path }) => {
   const { url } = await openRoom();

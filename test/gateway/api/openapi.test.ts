@@ -26,7 +26,7 @@ test('openapi.json names every field that the endpoints check, with its meaning'
   }
   const { CompletionRequest, ChatRequest } = components.schemas;
   expect(CompletionRequest.properties.n).toMatchObject({ description: expect.stringContaining('share') });
-  expect(ChatRequest.required).toEqual(['model', 'messages']);
+  expect(ChatRequest.required).toEqual(['messages']);
 });
 
 test.each(operations.map((operation) => [operation.path, operation] as const))(

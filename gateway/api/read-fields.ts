@@ -1,0 +1,15 @@
+// A request's body as fields that name a model which is served here. Knows no endpoint.
+import { parseJson, readBody } from './body.ts';
+import type { Limits } from './context.ts';
+import { requireServed, type Served } from './models.ts';
+
+/** `null` fields are left out; `model` is filled in if it is absent and only one model is served. Throws ApiErrors. */
+export async function readFields(
+  request: Request,
+  { served, limits }: { served: Served; limits: Limits },
+): Promise<Record<string, unknown>> {
+  const fields = parseJson(await readBody(request, limits.bodyBytes));
+  requireServed(fields.model, served);
+  const [only, another] = served.contexts.keys();
+  return fields.model === undefined && another === undefined ? { ...fields, model: only } : fields;
+}
