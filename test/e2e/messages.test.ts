@@ -107,6 +107,14 @@ it('a begun answer is gone on with, as a whole one would have', async () => {
   expect(begun + rest).toBe(await text(messages));
 });
 
+it('a prompt that only is to be cached is answered with nothing', async () => {
+  const asked = { model: up.model, messages, max_tokens: 0 };
+  const answer = await client.messages.create(asked);
+  expect(answer).toMatchObject({ content: [{ type: 'text', text: '' }], stop_reason: 'max_tokens' });
+  expect(answer.usage.output_tokens).toBe(0);
+  expect(await client.messages.stream(asked).finalMessage()).toMatchObject({ content: answer.content });
+});
+
 it('a text is held to a schema', async () => {
   const schema = {
     type: 'object',

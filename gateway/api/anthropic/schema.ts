@@ -83,7 +83,7 @@ export const idleFields = {
 };
 
 const answerFields = {
-  max_tokens: integer(1, LARGEST_INT32).describe(
+  max_tokens: integer(0, LARGEST_INT32).describe(
     'Tokens of the answer, at most, and at most what the context has room for.',
   ),
   stop_sequences: z

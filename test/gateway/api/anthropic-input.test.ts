@@ -85,7 +85,7 @@ const prompts: Case[] = [
 const answers: Case[] = [
   [{ messages: [{ role: 'user', content: 'x'.repeat(500) }] }, /maximum context length is 400 tokens/],
   [{ max_tokens: undefined }, /Missing required parameter: 'max_tokens'/],
-  [{ max_tokens: 0 }, /'max_tokens': integer below minimum/],
+  [{ max_tokens: -1 }, /'max_tokens': integer below minimum/],
   [{ max_tokens: 1.5 }, /Invalid type for 'max_tokens'/],
   [{ temperature: 1.5 }, /'temperature': decimal above maximum value. Expected a value <= 1/],
   [{ top_p: 2 }, /'top_p'/],
@@ -118,7 +118,7 @@ test.each([...prompts, ...answers])('%.200j is a 400', async (fields, words) => 
   expect(status).toBe(400);
 });
 
-test.each([...prompts, [{ max_tokens: 0 }, /'max_tokens': integer below minimum/] as Case])(
+test.each([...prompts, [{ max_tokens: -1 }, /'max_tokens': integer below minimum/] as Case])(
   '%j is a 400 where tokens are counted',
   async (fields, words) => {
     const asked = { ...base, max_tokens: undefined, ...fields };

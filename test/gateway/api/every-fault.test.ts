@@ -39,7 +39,7 @@ test.each<Case>([
   ],
   [
     '/v1/messages',
-    { max_tokens: 0, messages: [user], container: 'c', colour: 1 },
+    { max_tokens: -1, messages: [user], container: 'c', colour: 1 },
     ['container', 'max_tokens', 'colour'],
     refused,
   ],
