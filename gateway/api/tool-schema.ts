@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { noEffect } from './no-effect.ts';
 
 /** OpenAI's limit. */
-const MOST_TOOLS = 128;
+export const MOST_TOOLS = 128;
 /** Anthropic's limit; OpenAI's is 64. */
 const functionName = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, 'expected 1 to 128 letters, digits, _ or -');
 

@@ -4,9 +4,10 @@
 //
 // Worked example: {type: 'namespace', name: 'files', tools: [{type: 'function', name: 'read'}]} is offered as the function
 // `files__read`; a call of it is told as {type: 'function_call', namespace: 'files', name: 'read'}.
-import { ApiError } from '../errors.ts';
+import { ApiError, badRequest } from '../errors.ts';
 import type { FieldNames } from '../renamed-fields.ts';
 import { requireHonoured } from '../structured.ts';
+import { MOST_TOOLS } from '../tool-schema.ts';
 import type { ChatFields } from '../translated-chat.ts';
 import { larkPattern } from './lark-pattern.ts';
 import { type CustomTool, type FunctionTool, isOfOthers, type Namespace, type Tool } from './tools.ts';
@@ -37,6 +38,10 @@ export const CUSTOM_INPUT = 'input';
 /** `lists`: the request's lists of tools, each with its place in the request. */
 export function offeredTools(lists: readonly { tools: readonly Tool[]; at: string }[]): OfferedTools {
   const found = lists.flatMap(({ tools, at }) => tools.flatMap((tool, i) => callables(tool, `${at}[${i}]`)));
+  if (found.length > MOST_TOOLS) {
+    const message = `Invalid 'tools': ${found.length} functions are more than the ${MOST_TOOLS} that a model can be offered.`;
+    throw badRequest(message, { param: 'tools', code: 'array_above_max_length' });
+  }
   const byName = new Map<string, OfferedTool>();
   const names: (readonly [string, string])[] = [];
   const notHeld: string[] = [];

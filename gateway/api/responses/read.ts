@@ -5,9 +5,9 @@ import { refuseManyValues } from '../body.ts';
 import { refuseDeep } from '../depth.ts';
 import { fieldsWithoutEffect } from '../no-effect.ts';
 import { parameterName } from '../schema.ts';
+import { isObject } from '../schema-walk.ts';
 import { parseShallowFields } from '../shallow-fields.ts';
 import { unsupportedResponsesFields } from './schema.ts';
-import { withoutNulls } from './without-nulls.ts';
 
 /** Throws a 400 that names the fields at fault. */
 export function readResponse<Schema extends z.ZodType>(
@@ -16,7 +16,22 @@ export function readResponse<Schema extends z.ZodType>(
 ): { request: z.infer<Schema>; noEffect: string[] } {
   refuseManyValues(fields);
   for (const [name, field] of Object.entries(fields)) refuseDeep(field, parameterName([name]));
-  const given = withoutNulls(fields);
+  const given = withReferences(fields);
   const request = parseShallowFields(schema, given, unsupportedResponsesFields);
   return { request, noEffect: fieldsWithoutEffect(schema, given) };
+}
+
+/** An item that is nothing but an id is a reference, as one that says so. */
+function withReferences(fields: Record<string, unknown>): Record<string, unknown> {
+  const { input } = fields;
+  if (!Array.isArray(input)) return fields;
+  return { ...fields, input: input.map((item) => (isReference(item) ? { ...item, type: REFERENCE } : item)) };
+}
+
+const REFERENCE = 'item_reference';
+
+function isReference(item: unknown): item is { id: unknown } {
+  if (!isObject(item)) return false;
+  const { id, ...others } = item;
+  return typeof id === 'string' && Object.values(others).every((value) => value === null);
 }

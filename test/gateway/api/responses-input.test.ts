@@ -117,6 +117,12 @@ const cases: Case[] = [
     'unsupported_parameter',
   ],
   [
+    { tools: ['a', 'b'].map((name) => ({ type: 'namespace', name, tools: Array(65).fill(tool()) })) },
+    'tools',
+    'array_above_max_length',
+    /130 functions/,
+  ],
+  [
     { tools: [{ type: 'namespace', name: 'n', tools: [tool(), tool()] }] },
     'tools[0].tools[1].name',
     'invalid_value',

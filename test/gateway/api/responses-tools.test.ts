@@ -296,7 +296,10 @@ test('an answer of OpenAI goes back: its calls are shown, and what holds nothing
 test('null is absent at every depth, but within JSON of the caller', async () => {
   says = 'hi';
   const { body } = await whole({
-    input: [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'x', colour: null }] }],
+    input: [
+      { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'x', colour: null }] },
+      { type: null, role: 'user', content: 'y', id: null, colour: null },
+    ],
     tools: [
       { type: 'function', name: 'read', parameters: { type: 'object', default: null }, odd: null },
       { ...patch, format: null },
