@@ -18,6 +18,7 @@ import type { ShardProgress } from './shard-process.ts';
 import { onSignals } from './signals.ts';
 import { type Engines, startEngines } from './start-engines.ts';
 import { type OpenTracing, openTracing } from './tracing.ts';
+import { version } from './version.ts';
 
 /** What is under way when a signal comes may take so long to end. Milliseconds. */
 const GRACE = 10_000;
@@ -126,6 +127,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
       ...(peerAddresses !== undefined && { peerAddresses }),
       ...(degrade !== undefined && { degrade }),
       ...(tracing !== undefined && { tracing }),
+      version,
       logger: log,
     });
     server = await serve({ app, host, port, connections: options.connections });

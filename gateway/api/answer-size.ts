@@ -9,14 +9,14 @@ const MOST_VALUES = 20_000_000;
 
 /** Streams let go of each token when it is read: of theirs only a prompt that is given back is whole at once. */
 export function refuseLargeAnswer(
-  { request, prompts, made, logprobs, promptLogprobs, echo }: Generated,
+  { request, prompts, made, logprobs, promptLogprobs, onScored, echo }: Generated,
   info: EngineInfo,
 ): void {
   const routes = request.expertgrid?.routes === true ? routeLength(request, info) : 0;
   const ofToken = 1 + valuesOf(logprobs) + routes;
   const ofPrompt = 1 + valuesOf(promptLogprobs);
   const values = prompts.reduce((total, { prompt, maxTokens }) => {
-    const echoed = echo ? prompt.length * ofPrompt : 0;
+    const echoed = echo || onScored ? prompt.length * ofPrompt : 0;
     return total + made * (echoed + (request.stream === true ? 0 : maxTokens * ofToken));
   }, 0);
   if (values <= MOST_VALUES) return;

@@ -57,6 +57,8 @@ export interface AnswerOptions {
     text: string | undefined;
     logprobs: PromiseWithResolvers<readonly PromptLogprob[] | undefined>;
   };
+  /** Told the log-probabilities of the prompt, once. */
+  onScored?: (logprobs: readonly PromptLogprob[]) => void;
   rules: TextRules;
   signal: AbortSignal;
   /** Called for every token that the engine gives. */
@@ -71,6 +73,7 @@ export async function* answer({
   index,
   countsPrompt,
   echo,
+  onScored,
   rules,
   signal,
   onToken,
@@ -87,6 +90,7 @@ export async function* answer({
     }
     if (text === undefined) {
       if (countsPrompt) echo?.logprobs.resolve(logprobs);
+      onScored?.(logprobs);
       const told = echo && (await echo.logprobs.promise);
       if (echo && told === undefined) return;
       const prompt =

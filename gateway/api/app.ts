@@ -63,6 +63,8 @@ export interface ApiOptions {
   onUsage?: (line: UsageLine) => void;
   /** Absent: nobody traces. */
   tracing?: Tracing;
+  /** Of this server, as GET /version tells it. */
+  version?: string;
   logger: Logger;
 }
 
@@ -78,6 +80,7 @@ export function createApi({
   hosts,
   onUsage,
   tracing,
+  version = 'unknown',
   logger,
 }: ApiOptions): Hono<Env> {
   const metrics = createMetrics();
@@ -135,6 +138,7 @@ export function createApi({
   route(app, 'GET', '/shards', ofModel(listShards));
   route(app, 'GET', '/experts/heat', ofModel(expertHeat));
   route(app, 'GET', '/peer', (c) => c.json(card));
+  route(app, 'GET', '/version', (c) => c.json({ version }));
   route(app, 'GET', '/health', health);
   route(app, 'GET', '/health/ready', (c) => healthReady(c, served));
   const counted = forAdmins((c) => metricsPage(c, { served, metrics }));

@@ -3,6 +3,7 @@ import type { AnswerToken } from './answer-text.ts';
 import { chatLogprobs, withStop } from './logprobs.ts';
 import type { MessageEvent, ToolCall, WholeMessage } from './message-events.ts';
 import { collectMessages, type MessageRules, messageEvents } from './message-parser.ts';
+import type { PromptScores } from './prompt-logprobs.ts';
 import type { CommonRequest } from './schema-fields.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { type Wire, wireOf } from './wire.ts';
@@ -17,9 +18,11 @@ interface FormatOptions {
   logprobs: boolean;
   /** Tell the ids of the answer's tokens. */
   ids: boolean;
+  /** Of the prompt, if they are asked for; told by the end of the answer. */
+  scores?: () => PromptScores | undefined;
 }
 
-export function chatWire({ request, rules, tokenizer, logprobs, ids }: FormatOptions): Wire {
+export function chatWire({ request, rules, tokenizer, logprobs, ids, scores }: FormatOptions): Wire {
   const logprobsOf = (tokens: readonly AnswerToken[]) => {
     return logprobs ? { content: chatLogprobs(tokens, tokenizer), refusal: null } : null;
   };
@@ -30,6 +33,7 @@ export function chatWire({ request, rules, tokenizer, logprobs, ids }: FormatOpt
     idPrefix: 'chatcmpl-',
     // Told to who names one: there is one tier.
     ...(typeof request.service_tier === 'string' && { head: { service_tier: 'default' } }),
+    ...(scores && { tail: () => ({ prompt_logprobs: scores() ?? null }) }),
     object: 'chat.completion',
     chunkObject: 'chat.completion.chunk',
     read: (events) => messageEvents(events, rules),

@@ -7,8 +7,19 @@ import { chatIds, type WrittenChat, writeChat } from './chat-prompt.ts';
 import type { ApiContext } from './context.ts';
 import { badRequest } from './errors.ts';
 import type { MessageRules } from './message-parser.ts';
-import { allowance, askedTokens, choicesOf, refuseHopeless, type TextLimits } from './prompts.ts';
+import { type PromptScores, promptLogprobsOf, promptScores } from './prompt-logprobs.ts';
+import {
+  allowance,
+  askedTokens,
+  choicesOf,
+  cutPrompt,
+  limitsOfCut,
+  MOST_COUNTED,
+  refuseHopeless,
+  type TextLimits,
+} from './prompts.ts';
 import type { Plan } from './respond.ts';
+import { allowedIds, shownSpecials } from './sampling.ts';
 import type { ChatRequest } from './schema.ts';
 import { answerConstraint } from './structured.ts';
 import type { ChatTemplate, Conversation } from './template.ts';
@@ -34,27 +45,35 @@ export function planChat(request: ChatRequest, context: ApiContext): ChatPlan {
   const { info } = engine;
   const asked = askedTokens(request);
   const logprobs = logprobsOf(request);
-  const read = readChat(request, context);
-  const { prompt } = read;
+  const read = readChat(request, context, limitsOfCut(request));
+  const prompt = cutPrompt(read.prompt, request, { asked, info });
   const maxTokens = allowance(prompt.length, 'messages', { asked, fallback: info.context, info });
-  const { rules, ...held } = heldTo(read, context);
+  const { rules, ...held } = heldTo(read, request, context);
   const ids = request.return_token_ids === true;
+  const promptLogprobs = promptLogprobsOf(request);
+  let scores: PromptScores | undefined;
   return {
     request,
     prompts: [{ prompt, maxTokens }],
     ...choicesOf(request, 1, limits),
     echo: false,
     logprobs,
+    ...(promptLogprobs !== undefined && {
+      promptLogprobs,
+      onScored: (_, told) => {
+        scores = promptScores(prompt, told, tokenizer);
+      },
+    }),
     ...(ids && { promptIds: prompt }),
     ...held,
     noEffect: idleThinking(request, read.tags),
     rules,
-    wire: chatWire({ request, rules, tokenizer, logprobs: logprobs !== undefined, ids }),
+    wire: chatWire({
+      ...{ request, rules, tokenizer, logprobs: logprobs !== undefined, ids },
+      ...(promptLogprobs !== undefined && { scores: () => scores }),
+    }),
   };
 }
-
-/** Bytes of a conversation whose tokens are counted though no answer to it would fit. */
-const MOST_COUNTED = 1024 * 1024;
 
 /** How many tokens the prompt has, which may be more than the context. Throws what `planChat` throws of the prompt. */
 export function countChat(request: ChatRequest, context: ApiContext): number {
@@ -141,18 +160,23 @@ function rendered(render: () => WrittenChat): WrittenChat {
 /** How the answers are read, and what they may be. */
 function heldTo(
   { toolUse, answer, tags, budget, text }: ReadChat,
-  { tokenizer }: ApiContext,
+  request: ChatRequest,
+  { tokenizer, engine }: ApiContext,
 ): Pick<ChatPlan, 'rules' | 'constraint' | 'shown'> {
   const calls = toolUse && { calls: toolUse.syntax };
+  const shown = shownSpecials(request, tokenizer);
   const state = tags === undefined ? 'closed' : thinkingState(text, tags);
-  if (tags === undefined || state === 'closed') return { rules: { ...calls }, constraint: answer };
+  if (tags === undefined || state === 'closed') {
+    return { rules: { ...calls }, constraint: allowedIds(request, engine.info, answer), shown };
+  }
   const open = state === 'open';
   const tagIds = [tags.begin, tags.end].map((tag) => tokenizer.idOf(tag));
   const special = tagIds.filter((id) => id !== undefined && tokenizer.specialName(id) !== undefined);
+  const form = thinkingConstraint(answer, { tags, open, budget, tokenizer });
   return {
     rules: { thinking: { ...tags, open }, ...calls },
-    constraint: thinkingConstraint(answer, { tags, open, budget, tokenizer }),
-    shown: new Set(special.filter((id) => id !== undefined)),
+    constraint: allowedIds(request, engine.info, form),
+    shown: shown ?? new Set(special.filter((id) => id !== undefined)),
   };
 }
 

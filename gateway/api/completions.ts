@@ -5,8 +5,10 @@ import type { ApiContext } from './context.ts';
 import type { EchoedPrompt } from './echo.ts';
 import { badRequest } from './errors.ts';
 import { completionLogprobs, withStop } from './logprobs.ts';
-import { allowance, askedTokens, choicesOf, encodePrompt } from './prompts.ts';
+import { type PromptScores, promptLogprobsOf, promptScores } from './prompt-logprobs.ts';
+import { allowance, askedTokens, choicesOf, cutPrompt, encodePrompt, limitsOfCut } from './prompts.ts';
 import type { Plan } from './respond.ts';
+import { allowedIds, shownSpecials } from './sampling.ts';
 import { type CompletionRequest, parameterName } from './schema.ts';
 import { constraintOf } from './structured.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -33,28 +35,40 @@ export function planCompletion(request: CompletionRequest, context: ApiContext):
   const choices = choicesOf(request, request.prompt.length, limits);
   const prompts = request.prompt.map((one, i) => {
     const param = request.prompt.length === 1 ? 'prompt' : parameterName(['prompt', i]);
-    const prompt = encodePrompt(one, param, { tokenizer, bos, info });
+    const addSpecial = request.add_special_tokens !== false;
+    const whole = encodePrompt(one, param, { tokenizer, bos, info, addSpecial, ...limitsOfCut(request) });
+    const prompt = cutPrompt(whole, request, { asked, info });
     return {
       prompt,
       maxTokens: allowance(prompt.length, 'prompt', { asked, fallback: DEFAULT_MAX_TOKENS, info }),
-      text: typeof one === 'string' ? one : undefined,
+      text: typeof one === 'string' && prompt === whole ? one : undefined,
     };
   });
   const logprobs = request.logprobs ?? undefined;
   const told = { tokenizer, logprobs: logprobs !== undefined };
   const ids = request.return_token_ids === true ? prompts.map(({ prompt }) => prompt) : undefined;
+  const promptLogprobs = promptLogprobsOf({ ...request, echoed: echo ? logprobs : undefined });
+  const scores: PromptScores[] = [];
+  const scored = typeof request.prompt_logprobs === 'number';
   return {
     request,
     prompts,
     ...choices,
     echo,
-    constraint: constraintOf(request),
+    constraint: allowedIds(request, info, constraintOf(request)),
+    shown: shownSpecials(request, tokenizer),
     // The best are found by their log-probabilities.
     logprobs: logprobs ?? (choices.made > choices.wanted ? 0 : undefined),
-    promptLogprobs: echo ? logprobs : undefined,
+    promptLogprobs,
+    ...(scored && {
+      onScored: (at, given) => {
+        scores[at] = promptScores(prompts[at]?.prompt ?? [], given, tokenizer);
+      },
+    }),
     wire: completionWire({
       ...told,
       promptIds: ids && ((index) => ids[Math.floor(index / choices.wanted)]),
+      ...(scored && { scores: (index) => scores[Math.floor(index / choices.wanted)] }),
     }),
   };
 }
@@ -73,9 +87,11 @@ interface FormatOptions {
   logprobs: boolean;
   /** Of a choice, where ids are to be told. */
   promptIds: ((index: number) => readonly number[] | undefined) | undefined;
+  /** Of a choice's prompt, if they are asked for. */
+  scores?: (index: number) => PromptScores | undefined;
 }
 
-function completionWire({ tokenizer, logprobs, promptIds }: FormatOptions): Wire {
+function completionWire({ tokenizer, logprobs, promptIds, scores }: FormatOptions): Wire {
   const begun = new Set<number>();
   const logprobsOf = (tokens: readonly AnswerToken[]) => {
     return logprobs ? completionLogprobs(tokens, tokenizer) : null;
@@ -96,6 +112,7 @@ function completionWire({ tokenizer, logprobs, promptIds }: FormatOptions): Wire
     whole: ({ index, prompt, text, tokens, reason, stop }) => ({
       text: (prompt?.text ?? '') + text,
       index,
+      ...(scores && { prompt_logprobs: scores(index) ?? null }),
       logprobs: logprobsOf([...(prompt?.tokens ?? []), ...withStop(tokens, stop)]),
       finish_reason: reason,
       ...idsOf(index, withStop(tokens, stop)),

@@ -35,6 +35,8 @@ export interface Generated {
   logprobs: number | undefined;
   /** Alternatives to tell with each of the prompt's tokens. */
   promptLogprobs?: number | undefined;
+  /** Told the log-probabilities of a prompt, by its place, before its first answer ends. */
+  onScored?: (prompt: number, logprobs: readonly PromptLogprob[]) => void;
   /** Give each choice's prompt first. */
   echo: boolean;
   /** What the answers may be; absent: anything. */
@@ -50,7 +52,7 @@ export interface Generated {
 export function generations(
   { engine, tokenizer, stopIds, degrade }: ApiContext,
   record: RequestRecord,
-  { request, prompts, made, logprobs, promptLogprobs, echo, constraint, shown }: Generated,
+  { request, prompts, made, logprobs, promptLogprobs, onScored, echo, constraint, shown }: Generated,
   seed: number,
   cancel: AbortController,
 ): AsyncGenerator<AnswerEvent, void, undefined> {
@@ -99,6 +101,7 @@ export function generations(
         request: generation,
         index,
         countsPrompt: choice === 0,
+        ...(onScored && choice === 0 && { onScored: (told) => onScored(p, told) }),
         ...(echo && { echo: { text, logprobs: scored } }),
         rules,
         signal,

@@ -70,6 +70,6 @@ export function tokenName(id: number, tokenizer: Tokenizer, bytesPrefix: string)
 /** JSON has no -Infinity; OpenAI writes what cannot come as -9999. */
 const IMPOSSIBLE = -9999;
 
-function finite(logprob: number | null | undefined): number {
+export function finite(logprob: number | null | undefined): number {
   return logprob !== undefined && logprob !== null && Number.isFinite(logprob) ? logprob : IMPOSSIBLE;
 }

@@ -1,7 +1,7 @@
 // What this gateway serves: GET /v1/models and /v1/models/{id}, and which model a request means. Knows no checkpoint.
 import type { Context } from 'hono';
 import { type Aliases, drawVersion, type Weights } from './aliases.ts';
-import type { ApiContext, ServedModel } from './context.ts';
+import type { ApiContext } from './context.ts';
 import { ApiError } from './errors.ts';
 
 export interface Served {
@@ -18,7 +18,7 @@ export interface Requester {
 }
 
 export function listModels(c: Context, { contexts, aliases }: Served): Response {
-  const models = [...contexts.values()].map(({ model }) => describe(model));
+  const models = [...contexts.values()].map(describe);
   const names = [...aliases()].map(([name, weights]) => describeAlias(name, weights, contexts));
   return c.json({ object: 'list', data: [...models, ...names] });
 }
@@ -26,7 +26,7 @@ export function listModels(c: Context, { contexts, aliases }: Served): Response 
 export function showModel(c: Context, { contexts, aliases }: Served): Response {
   const id = c.req.param('id') ?? '';
   const context = contexts.get(id);
-  if (context !== undefined) return c.json(describe(context.model));
+  if (context !== undefined) return c.json(describe(context));
   const weights = aliases().get(id);
   if (weights === undefined) throw notFound(id, { contexts, aliases });
   return c.json(describeAlias(id, weights, contexts));
@@ -70,13 +70,25 @@ export function notFound(name: string, { contexts, aliases }: Served): ApiError 
   return new ApiError({ status: 404, message, param: 'model', code: 'model_not_found' });
 }
 
-function describe({ id, created }: ServedModel) {
-  return { id, object: 'model', created, owned_by: 'expertgrid' };
+/** With the fields that vLLM adds: no model here has a parent, and its root is itself. */
+function describe({ model: { id, created }, engine }: Pick<ApiContext, 'model' | 'engine'>) {
+  return modelCard(id, { created, context: engine.info.context });
 }
 
+function modelCard(id: string, { created, context }: { created: number; context: number }) {
+  return {
+    ...{ id, object: 'model', created, owned_by: 'expertgrid' },
+    ...{ root: id, parent: null, max_model_len: context },
+  };
+}
+
+/** What fits any of its versions fits the name. */
+
 function describeAlias(id: string, weights: Weights, contexts: Served['contexts']) {
-  const created = createdOf([...weights.keys()].flatMap((version) => contexts.get(version) ?? []));
-  return { ...describe({ id, created }), expertgrid: { versions: Object.fromEntries(weights) } };
+  const versions = [...weights.keys()].flatMap((version) => contexts.get(version) ?? []);
+  const context = Math.min(...versions.map(({ engine }) => engine.info.context));
+  const card = modelCard(id, { created: createdOf(versions), context });
+  return { ...card, expertgrid: { versions: Object.fromEntries(weights) } };
 }
 
 /** A name that stands for several is as new as the newest of them. Unix seconds. */

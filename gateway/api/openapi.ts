@@ -118,6 +118,7 @@ export const operations: readonly Operation[] = [
     summary: 'One model.',
     parameters: [{ name: 'id', in: 'path', description: 'Its id.' }],
   },
+  { method: 'get', path: '/version', summary: "This server's version." },
   { method: 'get', path: '/health', summary: 'Whether the process lives.' },
   {
     method: 'get',

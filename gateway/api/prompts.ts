@@ -11,7 +11,13 @@ import type { TextSide } from './text-side.ts';
 export function encodePrompt(
   prompt: Prompt,
   param: string,
-  { tokenizer, bos, info }: Pick<TextSide, 'tokenizer' | 'bos'> & { info: EngineInfo },
+  {
+    tokenizer,
+    bos,
+    info,
+    addSpecial = true,
+    ...limits
+  }: Pick<TextSide, 'tokenizer' | 'bos'> & { info: EngineInfo; addSpecial?: boolean } & TextLimits,
 ): number[] {
   if (typeof prompt !== 'string') {
     const outside = prompt.find((id) => id >= info.vocab);
@@ -19,11 +25,30 @@ export function encodePrompt(
     const message = `Invalid '${param}': token id ${outside} is outside the vocabulary of ${info.vocab} tokens.`;
     throw badRequest(message, { param, code: 'invalid_token_id' });
   }
-  refuseHopeless(prompt, 'prompt', { longestToken: tokenizer.longestToken, info });
-  const ids = tokenizer.encode(prompt);
+  refuseHopeless(prompt, 'prompt', { longestToken: tokenizer.longestToken, info, ...limits });
+  const ids = tokenizer.encode(prompt, { addSpecial });
   if (ids.length > 0) return ids;
-  if (bos !== undefined) return [bos];
+  if (bos !== undefined && addSpecial) return [bos];
   throw badRequest(`Invalid '${param}': the prompt has no tokens.`, { param, code: 'empty_string' });
+}
+
+/** Bytes of a text whose tokens are counted though all of them would not fit. */
+export const MOST_COUNTED = 1024 * 1024;
+
+/** A prompt that is cut may be longer than the context. */
+export function limitsOfCut({ truncate_prompt_tokens }: CommonRequest): TextLimits {
+  return typeof truncate_prompt_tokens === 'number' ? { takes: MOST_COUNTED } : {};
+}
+
+/** The prompt, or the last tokens of one that is to be cut; -1 leaves room for the answer. */
+export function cutPrompt(
+  prompt: number[],
+  { truncate_prompt_tokens: most }: CommonRequest,
+  { asked, info }: { asked: number | undefined; info: EngineInfo },
+): number[] {
+  if (typeof most !== 'number') return prompt;
+  const kept = most > 0 ? most : Math.max(1, info.context - (asked ?? 1));
+  return prompt.length <= kept ? prompt : prompt.slice(-kept);
 }
 
 export interface TextLimits {

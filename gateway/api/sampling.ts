@@ -1,9 +1,11 @@
 // From checked request fields to what the engine is told: OpenAI's defaults, stop ids, seed. Knows no text and no HTTP.
 import { randomInt } from 'node:crypto';
+import type { ConstraintSpec } from '../constraints/specification.ts';
 import type { EngineInfo, SamplingSettings } from '../engine/messages.ts';
 import { badRequest } from './errors.ts';
 import type { StoredKey } from './keys.ts';
 import type { CommonRequest } from './schema-fields.ts';
+import type { Tokenizer } from './tokenizer.ts';
 
 /** Below this top_p keeps the likeliest token only; 0, which OpenAI allows, would keep none. */
 const LEAST_TOP_P = 1e-9;
@@ -90,6 +92,31 @@ function logitBias(bias: Record<string, number>, info: EngineInfo): [number, num
     requireToken(Number(key), `logit_bias.${key}`, info);
     return [Number(key), value];
   });
+}
+
+/** Special tokens whose names are part of the text. */
+export function shownSpecials(
+  { skip_special_tokens }: CommonRequest,
+  { added }: Pick<Tokenizer, 'added'>,
+): ReadonlySet<number> | undefined {
+  if (skip_special_tokens !== false) return undefined;
+  return new Set(added.filter(({ special }) => special).map(({ id }) => id));
+}
+
+/** What holds an answer to the ids that may come; undefined: all may. `other` is what it is held to besides. */
+export function allowedIds<Other extends ConstraintSpec>(
+  { allowed_token_ids: ids }: CommonRequest,
+  info: EngineInfo,
+  other: Other | undefined,
+): Other | Extract<ConstraintSpec, { type: 'ids' }> | undefined {
+  if (!ids) return other;
+  const param = 'allowed_token_ids';
+  ids.forEach((id, i) => {
+    requireToken(id, `${param}[${i}]`, info);
+  });
+  if (other === undefined) return { type: 'ids', ids };
+  const message = `'${param}' is not allowed beside a form of the answer, tools, or a limit of thinking.`;
+  throw badRequest(message, { param, code: 'invalid_parameter_combination' });
 }
 
 function requireToken(id: number, param: string, { vocab }: EngineInfo): void {

@@ -68,6 +68,22 @@ export const commonFields = {
     .boolean()
     .nullish()
     .describe('Leave the stop string that ended the answer in its text.'),
+  truncate_prompt_tokens: integer(-1, LARGEST_INT32)
+    .refine((most) => most !== 0, 'expected -1, or at least 1')
+    .nullish()
+    .describe("Keep this many of the prompt's last tokens; -1 keeps what the context has room for."),
+  prompt_logprobs: integer(0, 20)
+    .nullish()
+    .describe("Tell the log-probability of each of the prompt's tokens, with so many of the likeliest."),
+  allowed_token_ids: z
+    .array(tokenId)
+    .min(1)
+    .nullish()
+    .describe('Only these tokens may come; the end of an answer must be among them to come.'),
+  skip_special_tokens: z
+    .boolean()
+    .nullish()
+    .describe('False: special tokens stand in the text by name. Default true.'),
   ignore_eos: z.boolean().nullish().describe("Go on past the model's own end."),
   ...structuredFields,
   return_token_ids: z.boolean().nullish().describe('Report the ids of prompt and answer.'),

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { message } from './message-schema.ts';
 import { noEffect } from './no-effect.ts';
+import { refused } from './refused.ts';
 import { commonFields, integer, LARGEST_INT32, MOST_CHOICES } from './schema-fields.ts';
 import { reasoningEfforts } from './thinking.ts';
 import { toolFields } from './tool-schema.ts';
@@ -48,6 +49,10 @@ export const completionSchema = z.strictObject({
     .boolean()
     .nullish()
     .describe('Give the prompt before the answer, with its log-probabilities where those are asked for.'),
+  add_special_tokens: z
+    .boolean()
+    .nullish()
+    .describe('Begin a text as the tokenizer begins texts. Default true.'),
   suffix: z
     .string()
     .nullish()
@@ -82,6 +87,7 @@ export const chatSchema = z.strictObject({
   ).describe('A guess at the answer, by which it could be found sooner.'),
   logprobs: z.boolean().nullish().describe('Tell the log-probability of each token.'),
   top_logprobs: integer(0, 20).nullish().describe('With `logprobs`: and so many of the likeliest tokens.'),
+  add_special_tokens: refused(false).describe('The chat template writes all special tokens.'),
   documents: z
     .array(z.record(z.string(), z.unknown()))
     .nullish()
@@ -131,11 +137,6 @@ export const unsupportedFields: Record<string, readonly string[]> = {
   structural_tag: [],
   kv_transfer_params: ['{}'],
   vllm_xargs: ['{}'],
-  skip_special_tokens: ['true'],
-  truncate_prompt_tokens: [],
-  prompt_logprobs: [],
-  allowed_token_ids: [],
-  add_special_tokens: [],
 };
 
 interface PromptFault {

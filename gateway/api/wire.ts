@@ -34,6 +34,8 @@ export interface WireFormat<P extends Piece, F extends Finish, C extends Choice>
   chunkObject: string;
   /** Fields that stand in a whole answer and in each chunk beside those that all formats have. */
   head?: object;
+  /** Fields of a whole answer that are known at its end. */
+  tail?: () => object;
   read(events: AsyncIterable<AnswerEvent>): AsyncIterable<P | F>;
   /** In order of index. */
   collect(events: AsyncIterable<P | F>): Promise<C[]>;
@@ -148,6 +150,7 @@ function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
     ...(promptIds !== undefined && { prompt_token_ids: promptIds }),
     ...(fingerprint !== null && { system_fingerprint: fingerprint }),
     ...format.head,
+    ...format.tail?.(),
     expertgrid: {
       seed,
       ...(frame.digests && { digests: choices.map(({ tokens }) => digestsOf(tokens)) }),

@@ -112,6 +112,8 @@ export interface GenerationError {
 /** Of one token of a prompt, or of a stop id, given the tokens before it. */
 export interface PromptLogprob {
   logprob: number;
+  /** Of a prompt's token: 1 is the likeliest. */
+  rank?: number;
   top: TokenLogprob[];
 }
 

@@ -155,14 +155,25 @@ function likeliestFirst(weights: Float64Array, total: number, topK: number, topP
 export function describe(
   logits: Float32Array,
   count: number,
-): { logprobOf(id: number): number; top: TokenLogprob[] } {
+): { logprobOf(id: number): number; rankOf(id: number): number; top: TokenLogprob[] } {
   let highest = Number.NEGATIVE_INFINITY;
   for (const logit of logits) if (logit > highest) highest = logit;
   let sum = 0;
   for (const logit of logits) sum += Math.exp(logit - highest);
   const norm = highest + Math.log(sum);
   const original = logits.slice();
-  return { logprobOf: (id) => original[id]! - norm, top: largest(logits, count, norm) };
+  return {
+    logprobOf: (id) => original[id]! - norm,
+    rankOf: (id) => rankOf(original, original[id]!),
+    top: largest(logits, count, norm),
+  };
+}
+
+/** 1 for the highest. */
+function rankOf(logits: Float32Array, own: number): number {
+  let above = 0;
+  for (const logit of logits) if (logit > own) above++;
+  return above + 1;
 }
 
 function largest(logits: Float32Array, count: number, norm: number): TokenLogprob[] {

@@ -177,11 +177,12 @@ function promptLogprobs(
   vocab: number,
 ): PromptLogprob[] {
   return Array.from({ length: rows }, (_, i) => {
-    const { logprobOf, top } = describe(
+    const { logprobOf, rankOf, top } = describe(
       logits.subarray(i * vocab, (i + 1) * vocab),
       request.promptLogprobs ?? 0,
     );
-    return { logprob: logprobOf(ids[first + i + 1]!), top };
+    const id = ids[first + i + 1]!;
+    return { logprob: logprobOf(id), rank: rankOf(id), top };
   });
 }
 

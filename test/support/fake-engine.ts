@@ -173,7 +173,7 @@ function promptPart({ prompt, promptLogprobs = 0 }: GenerationRequest): Generati
       id: id + rank,
       logprob: -1 - i - rank,
     }));
-    return { logprob: -1 - i, top };
+    return { logprob: -1 - i, rank: 1, top };
   });
   return { type: 'prompt', logprobs };
 }

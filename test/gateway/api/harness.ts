@@ -7,6 +7,7 @@ import { type ApiOptions, createApi } from '../../../gateway/api/app.ts';
 import type { Limits } from '../../../gateway/api/context.ts';
 import type { ErrorEnvelope } from '../../../gateway/api/errors.ts';
 import type { ChatLogprobEntry, CompletionLogprobs } from '../../../gateway/api/logprobs.ts';
+import type { PromptScores } from '../../../gateway/api/prompt-logprobs.ts';
 import { type ApiServer, serve } from '../../../gateway/api/serve.ts';
 import { compileTemplate } from '../../../gateway/api/template.ts';
 import { createTokenizer, type Tokenizer } from '../../../gateway/api/tokenizer.ts';
@@ -39,10 +40,12 @@ export interface AnswerBody {
     message: { role: string; content: string; reasoning_content?: string; tool_calls?: CallBody[] };
     delta: { role?: string; content?: string; reasoning_content?: string; tool_calls?: CallBody[] };
     token_ids?: number[];
+    prompt_logprobs?: PromptScores;
     finish_reason: string | null;
     logprobs: { content: ChatLogprobEntry[] } & CompletionLogprobs;
   }[];
   usage: Usage | null;
+  prompt_logprobs?: PromptScores;
   expertgrid: { seed: number; digests: unknown[]; routes: unknown[] };
   error: ErrorEnvelope['error'];
 }
@@ -78,7 +81,7 @@ export interface RoomOptions extends Partial<FakeEngineOptions> {
   /** Models beside MODEL, by id. */
   others?: Record<string, Partial<FakeEngineOptions>>;
   aliases?: () => Aliases;
-  api?: Pick<ApiOptions, 'access' | 'corsOrigins' | 'hosts' | 'onUsage' | 'peerAddresses'>;
+  api?: Pick<ApiOptions, 'access' | 'corsOrigins' | 'version' | 'hosts' | 'onUsage' | 'peerAddresses'>;
 }
 
 /** A room for one test, closed after it. */

@@ -11,7 +11,10 @@ test('plain: chat, completion, models', async () => {
   const completion = await client.completions.create({ model: MODEL, prompt: 'x' });
   expect(completion.choices[0].text).toBe('hello world');
   expect((await client.models.list()).data).toEqual([
-    { id: MODEL, object: 'model', created: 1_700_000_000, owned_by: 'expertgrid' },
+    {
+      ...{ id: MODEL, object: 'model', created: 1_700_000_000, owned_by: 'expertgrid' },
+      ...{ root: MODEL, parent: null, max_model_len: 2048 },
+    },
   ]);
   expect((await client.models.retrieve(MODEL)).id).toBe(MODEL);
   await expect(client.models.retrieve('org/other')).rejects.toBeInstanceOf(NotFoundError);

@@ -10,6 +10,18 @@ const seconds = z.int().min(0);
 /** Absent until the engine has told it. */
 const fingerprint = z.string().optional();
 
+/** vLLM's, of the tokens of a prompt. */
+const promptLogprobs = z
+  .array(
+    z
+      .record(
+        z.string().regex(/^\d+$/),
+        z.strictObject({ logprob: z.number().max(0), rank: z.int().min(1), decoded_token: z.string() }),
+      )
+      .nullable(),
+  )
+  .optional();
+
 const usage = z.strictObject({
   prompt_tokens: count,
   completion_tokens: count,
@@ -52,6 +64,7 @@ const completionChoice = z.strictObject({
   finish_reason: z.enum(['stop', 'length', 'content_filter']),
   prompt_token_ids: ids,
   token_ids: ids,
+  prompt_logprobs: promptLogprobs,
 });
 
 const head = { id: z.string().min(1), created: seconds, model: z.string(), system_fingerprint: fingerprint };
@@ -121,6 +134,7 @@ export const chatCompletion = z.strictObject({
   usage,
   service_tier: z.literal('default').optional(),
   prompt_token_ids: ids,
+  prompt_logprobs: promptLogprobs,
   expertgrid,
 });
 
@@ -164,6 +178,10 @@ export const model = z.strictObject({
   object: z.literal('model'),
   created: seconds,
   owned_by: z.string(),
+  /** vLLM's. */
+  root: z.string(),
+  parent: z.null(),
+  max_model_len: count,
   /** Ours, of a name that stands for several. */
   expertgrid: z.strictObject({ versions: z.record(z.string(), z.number()) }).optional(),
 });

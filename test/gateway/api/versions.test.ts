@@ -78,6 +78,9 @@ describe('two models', () => {
       object: 'model',
       created: 1_700_000_001,
       owned_by: 'expertgrid',
+      root: 'chat',
+      parent: null,
+      max_model_len: 60,
       expertgrid: { versions: { [MODEL]: 90, [OTHER]: 10 } },
     });
   });

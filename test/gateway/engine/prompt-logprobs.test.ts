@@ -65,9 +65,14 @@ it('are those of the reference, with the likeliest beside them', async () => {
   const { logprobs, ids, types } = await score({}, plain);
   await plain.close();
   expect(logprobs.length).toBe(prompt.length - 1);
-  for (const [i, { logprob, top }] of logprobs.entries()) {
+  for (const [i, { logprob, rank, top }] of logprobs.entries()) {
     const row = expected[i]!;
-    expect(Math.abs(logprob - row[prompt[i + 1]!]!)).toBeLessThan(1e-3);
+    const own = row[prompt[i + 1]!]!;
+    expect(Math.abs(logprob - own)).toBeLessThan(1e-3);
+    // Tokens as likely as this one may come before it or after it.
+    const above = (by: number) => row.filter((other) => other > own + by).length;
+    expect(rank).toBeGreaterThan(above(1e-3));
+    expect(rank).toBeLessThanOrEqual(above(-1e-3));
     expect(Math.abs(top[0]!.logprob - Math.max(...row))).toBeLessThan(1e-3);
     expect(top.length).toBe(2);
   }
