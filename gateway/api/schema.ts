@@ -87,6 +87,7 @@ export const chatSchema = z.strictObject({
   ).describe('A guess at the answer, by which it could be found sooner.'),
   logprobs: z.boolean().nullish().describe('Tell the log-probability of each token.'),
   top_logprobs: integer(0, 20).nullish().describe('With `logprobs`: and so many of the likeliest tokens.'),
+  echo: refused(false).describe('Of completions only.'),
   add_special_tokens: refused(false).describe('The chat template writes all special tokens.'),
   documents: z
     .array(z.record(z.string(), z.unknown()))
