@@ -106,6 +106,23 @@ const reasoning = z.strictObject({
   status,
 });
 
+/**
+ * What one agent of Codex tells another. Where no server of OpenAI's stands between them, `encrypted_content` is the plain text
+ * that the model wrote.
+ */
+const agentMessage = z.strictObject({
+  type: z.literal('agent_message'),
+  author: z.string(),
+  recipient: z.string(),
+  content: z.array(
+    z.discriminatedUnion('type', [
+      inputText,
+      z.strictObject({ type: z.literal('encrypted_content'), encrypted_content: z.string() }),
+    ]),
+  ),
+  id,
+});
+
 /** Tools that are made known within the conversation. */
 const additionalTools = z.strictObject({
   type: z.literal('additional_tools'),
@@ -201,6 +218,7 @@ const ownItem = z.discriminatedUnion('type', [
   customToolCall,
   customToolCallOutput,
   reasoning,
+  agentMessage,
   additionalTools,
   toolSearchOutput,
 ]);

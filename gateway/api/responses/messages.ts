@@ -16,7 +16,7 @@ interface Translated {
 
 type Named = readonly [part: string, outer: string];
 
-export function chatMessages({ instructions, input }: ResponsesRequest): Translated {
+export function chatMessages({ instructions, input, reasoning }: ResponsesRequest): Translated {
   const turns = new Turns();
   if (typeof instructions === 'string') {
     turns.add({ role: 'system', content: instructions }, [
@@ -36,7 +36,14 @@ export function chatMessages({ instructions, input }: ResponsesRequest): Transla
       throw badRequest(message, { param: 'input', code: 'invalid_value' });
     }
   }
+  if (reasoning?.context === 'current_turn') forgetReasoning(turns.messages);
   return { messages: turns.messages, names: turns.names };
+}
+
+/** Of the turns before the last message of the user. */
+function forgetReasoning(messages: readonly ChatMessage[]): void {
+  const last = messages.findLastIndex(({ role }) => role === 'user');
+  for (const message of messages.slice(0, Math.max(last, 0))) delete message.reasoning_content;
 }
 
 class Turns {
@@ -74,6 +81,11 @@ class Turns {
         // Of one that is encrypted, nothing is left.
         if (thought !== '')
           this.add({ role: 'assistant', content: '', reasoning_content: thought }, [['', at]]);
+        return;
+      }
+      case 'agent_message': {
+        const parts = item.content.map((part) => ('text' in part ? part.text : part.encrypted_content));
+        this.add({ role: 'user', content: parts.join('') }, [['', at]]);
         return;
       }
       case 'message':

@@ -66,7 +66,10 @@ export const responsesSchema = z.strictObject({
       effort: z.enum(reasoningEfforts).nullish().describe('Of models that think.'),
       summary: noEffect(summary).describe('Makes none: the reasoning itself is given in the item.'),
       generate_summary: noEffect(summary),
-      context: noEffect(z.literal('auto').nullish()),
+      context: z
+        .union([noEffect(z.enum(['auto', 'all_turns'])), z.literal('current_turn')])
+        .nullish()
+        .describe('`current_turn` leaves out the reasoning before the last message of the user.'),
       mode: noEffect(z.literal('standard').nullish()),
     })
     .nullish(),

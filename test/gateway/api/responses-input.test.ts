@@ -73,7 +73,7 @@ const cases: Case[] = [
   [{ stream_options: { include_usage: true } }, 'stream_options.include_usage', 'unknown_parameter'],
   [{ reasoning: { effort: 'huge' } }, 'reasoning.effort', 'invalid_value'],
   [{ reasoning: { summary: 'long' } }, 'reasoning.summary', 'invalid_value'],
-  [{ reasoning: { context: 'all_turns' } }, 'reasoning.context', 'invalid_value'],
+  [{ reasoning: { context: 'none' } }, 'reasoning.context', 'invalid_value'],
   [{ reasoning: { mode: 'pro' } }, 'reasoning.mode', 'invalid_value'],
   [{ prompt_cache_options: { prewarm: true } }, 'prompt_cache_options.prewarm', 'invalid_value'],
   [{ text: { verbosity: 'loud' } }, 'text.verbosity', 'invalid_value'],

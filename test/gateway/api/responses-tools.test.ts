@@ -293,6 +293,39 @@ test('an answer of OpenAI goes back: its calls are shown, and what holds nothing
   );
 });
 
+test('what an agent of Codex tells another is a message of the user', async () => {
+  says = 'hi';
+  const content = [
+    { type: 'input_text', text: 'Task:\n' },
+    { type: 'encrypted_content', encrypted_content: 'say hi' },
+  ];
+  const { prompt } = await whole({
+    input: [{ type: 'agent_message', id: 'amsg_1', author: '/root', recipient: '/root/t', content }],
+  });
+  expect(prompt).toContain('Task:\nsay hi');
+});
+
+test('reasoning of earlier turns is left out for the current turn alone', async () => {
+  const chat =
+    "{# 'tool' tool_calls </think> #}{% for m in messages %}{{ m.reasoning_content }}{{ m.content }}{% endfor %}>";
+  const room = await openRoom({ once: true, chat });
+  const thought = (text: string) => ({ type: 'reasoning', content: [{ type: 'reasoning_text', text }] });
+  const input = [
+    { role: 'user', content: 'Q' },
+    ...[thought('first'), { role: 'assistant', content: 'A' }, { role: 'user', content: 'R' }],
+    ...[thought('second'), { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}' }],
+    { type: 'function_call_output', call_id: 'c', output: 'r' },
+  ];
+  const shown = async (context: string) => {
+    await room.post('/v1/responses', { model: MODEL, input, reasoning: { context } });
+    const tokens = [...(room.engine.requests.at(-1)?.prompt ?? [])];
+    const { body } = await room.post('/detokenize', { tokens });
+    return ['first', 'second'].filter((text) => JSON.stringify(body).includes(text));
+  };
+  expect(await shown('all_turns')).toEqual(['first', 'second']);
+  expect(await shown('current_turn')).toEqual(['second']);
+});
+
 test('null is absent at every depth, but within JSON of the caller', async () => {
   says = 'hi';
   const { body } = await whole({
