@@ -39,7 +39,10 @@ export function chatOfPrompt(request: CountRequest): TranslatedChat {
       },
     }),
   };
+  // All of them may come from messages.
+  const all = request.tools ? 'tools' : (tools[0]?.outer ?? 'tools');
   const ofTools = tools.flatMap(({ outer }, i) => [
+    ['tools', all] as const,
     [`tools[${i}].function`, outer] as const,
     [`tools[${i}].function.parameters`, `${outer}.input_schema`] as const,
   ]);
@@ -51,7 +54,6 @@ export function chatOfPrompt(request: CountRequest): TranslatedChat {
 
 /** Without `max_tokens`: how many fit is known once the prompt is. */
 export function chatOfMessage(request: MessagesRequest): TranslatedChat {
-  refuseLargeBudget(request);
   const { chat, names } = chatOfPrompt(request);
   const { stop_sequences, temperature, top_p, top_k, stream, metadata } = request;
   const own = { stop: stop_sequences, temperature, top_p, top_k, stream, user: metadata?.user_id };
@@ -123,7 +125,7 @@ interface ThinkingPlan {
  * nothing: an effort, a budget and `adaptive` only permit it.
  */
 export function thinkingPlan(
-  request: Pick<CountRequest, 'thinking' | 'output_config' | 'messages'>,
+  request: Pick<CountRequest, 'thinking' | 'output_config' | 'messages'> & { max_tokens?: number },
   { tools = [] }: Pick<ChatFields, 'tools'>,
   { template, toolTemplate }: Pick<ApiContext, 'template' | 'toolTemplate'>,
 ): ThinkingPlan {
@@ -139,6 +141,7 @@ export function thinkingPlan(
   if (thinking?.type === 'disabled' || (!thinking && effort === undefined)) {
     return { fields: { max_thinking_tokens: 0 }, noEffect: named };
   }
+  refuseLargeBudget(request);
   const most = thinking?.type === 'enabled' ? { max_thinking_tokens: thinking.budget_tokens } : {};
   return { fields: { ...most, ...(effort && { reasoning_effort: effort }) }, noEffect: [] };
 }
@@ -152,7 +155,10 @@ function effortOf({ messages, output_config }: Pick<CountRequest, 'messages' | '
   return efforts.findLast((effort) => typeof effort === 'string') ?? output_config?.effort ?? undefined;
 }
 
-function refuseLargeBudget({ thinking, max_tokens }: MessagesRequest): void {
+function refuseLargeBudget({
+  thinking,
+  max_tokens = Number.POSITIVE_INFINITY,
+}: Pick<CountRequest, 'thinking'> & { max_tokens?: number }): void {
   if (thinking?.type !== 'enabled' || thinking.budget_tokens < max_tokens) return;
   const param = 'thinking.budget_tokens';
   const message = `Invalid '${param}': expected less than 'max_tokens', which is ${max_tokens}, but got ${thinking.budget_tokens}.`;

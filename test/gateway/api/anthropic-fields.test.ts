@@ -47,7 +47,7 @@ const idle: Case[] = [
   [{ tools: [{ type: 'bash_20250124', name: 'bash' }, tool()] }, ['tools.bash']],
   [{ thinking: { type: 'adaptive', display: 'updates' } }, ['thinking', 'thinking.display']],
   [{ thinking: { type: 'adaptive', display: null } }, ['thinking']],
-  [{ thinking: { type: 'enabled', budget_tokens: 20 } }, ['thinking']],
+  [{ thinking: { type: 'enabled', budget_tokens: 50 } }, ['thinking']],
   [{ thinking: { type: 'disabled' } }, []],
   [{ output_config: { effort: 'high' } }, ['output_config.effort']],
   [{ output_config: { effort: null, format: null } }, []],
@@ -241,6 +241,15 @@ describe('of a model that thinks', () => {
     const tools = [{ type: 'web_search_20250305', name: 'web_search' }];
     const { held } = await budget({ tools, output_config: { effort: 'low' } }, THINKING_TOOL_TEMPLATE);
     expect(held).toBe(512);
+  });
+
+  test('a budget that leaves no room for an answer is a 400', async () => {
+    const thinker = await openRoom({ once: true, chat: THINKING_TEMPLATE });
+    const thinking = { type: 'enabled', budget_tokens: 50 };
+    const { status, body } = await send({ thinking, max_tokens: 50 }, thinker);
+    const words = expect.stringMatching(/'thinking\.budget_tokens': expected less than 'max_tokens'/);
+    expect([status, error.parse(body).error.message]).toEqual([400, words]);
+    expect((await send({ thinking, max_tokens: 51 }, thinker)).status).toBe(200);
   });
 
   test('thinking that is not to be shown is an empty block', async () => {

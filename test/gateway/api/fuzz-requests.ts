@@ -211,7 +211,7 @@ const turns = [
     ],
   },
 ];
-const messages = [
+const messages: object[] = [
   { messages: hello, max_tokens: 9, system: 'Be brief.' },
   { messages: turns, max_tokens: 40, tools: messageTools, tool_choice: { type: 'auto' }, stream: true },
   {
@@ -225,8 +225,67 @@ const messages = [
     output_config: { format: { type: 'json_schema', schema: city } },
   },
 ];
+const turnsOfAgents = [
+  ...turns,
+  {
+    role: 'assistant',
+    content: [
+      { type: 'redacted_thinking', data: 'x' },
+      { type: 'server_tool_use', id: 's1', name: 'web_search', input: { query: 'q' } },
+      { type: 'web_search_tool_result', tool_use_id: 's1', content: [{ url: 'u', encrypted_content: 'x' }] },
+      { type: 'text', text: 'Found.', citations: [{ type: 'char_location' }] },
+      { type: 'fallback', from: { model: 'a' }, to: { model: 'b' } },
+      { type: 'compaction', content: 'We met.' },
+    ],
+  },
+  {
+    role: 'user',
+    content: [
+      { type: 'document', source: { type: 'text', data: 'd' }, title: 't', citations: { enabled: false } },
+      { type: 'document', source: { type: 'content', content: [{ type: 'text', text: 'd' }] } },
+      { type: 'search_result', source: 's', title: 't', content: [{ type: 'text', text: 'd' }] },
+    ],
+  },
+  {
+    role: 'system',
+    content: [
+      { type: 'text', text: 'It is noon.', cache_control: { type: 'ephemeral', ttl: '1h', scope: 'global' } },
+      { type: 'tool_addition', tool: { type: 'tool_definition', definition: messageTools[0] } },
+      { type: 'tool_removal', tool: { type: 'tool_reference', name: 'late' } },
+    ],
+    clear_at: 'never',
+    output_config: { effort: 'low' },
+  },
+];
+const agents = {
+  ...{ messages: turnsOfAgents, thinking: { type: 'adaptive', display: 'updates' }, betas: ['b'] },
+  tools: [
+    { type: 'web_search_20250305', name: 'web_search', max_uses: 3 },
+    {
+      name: 'late',
+      input_schema: city,
+      defer_loading: true,
+      allowed_callers: ['direct'],
+      input_examples: [{}],
+    },
+  ],
+  output_config: { effort: 'high', task_budget: { type: 'tokens', total: 9 } },
+  context_management: {
+    edits: [
+      { type: 'clear_thinking_20251015', keep: { type: 'thinking_turns', value: 3 } },
+      { type: 'clear_tool_uses_20250919', trigger: { type: 'tool_uses', value: 9 } },
+      { type: 'compact_20260112' },
+    ],
+  },
+  ...{ fallbacks: 'default', speed: 'fast', diagnostics: { previous_message_id: 'm' }, inference_geo: 'eu' },
+};
+messages.push(
+  { ...agents, max_tokens: 40, stream: true },
+  { messages: [...hello, { role: 'assistant', content: 'I am' }], max_tokens: 9 },
+);
 const counts = [
   { messages: hello },
+  { ...agents, compaction: { type: 'summarize' }, max_tokens: 9 },
   {
     messages: turns,
     tools: messageTools,

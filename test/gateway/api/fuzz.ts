@@ -228,7 +228,8 @@ const besides: Record<string, readonly string[]> = {
   max_tokens: ['min_tokens', 'thinking'],
   max_output_tokens: ['min_tokens'],
   tools: ['tool_choice'],
-  messages: ['prompt'],
+  // Of Anthropic's, messages may define tools.
+  messages: ['prompt', 'tools'],
 };
 
 /** As errors name them: long keys are cut. */
