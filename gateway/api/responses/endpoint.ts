@@ -11,6 +11,7 @@ import { parseTranslated } from '../translated-chat.ts';
 import { chatOfResponse } from './chat.ts';
 import { readResponse } from './read.ts';
 import { responsesSchema } from './schema.ts';
+import { planTruncated } from './truncation.ts';
 import { type ResponseEvent, ResponseWriter } from './writer.ts';
 
 export const responsesEndpoint: Endpoint = {
@@ -28,7 +29,8 @@ export const responsesEndpoint: Endpoint = {
       noEffect,
       names,
       plan: (context) => {
-        const plan = planChat(parseTranslated(chat), context);
+        const auto = request.truncation === 'auto';
+        const plan = auto ? planTruncated(chat, context) : planChat(parseTranslated(chat), context);
         return {
           plan,
           respond: async (c, record) => {

@@ -111,7 +111,10 @@ export const responsesSchema = z.strictObject({
       .nullish(),
   ),
   access_programs: noEffect(z.strictObject({ cyber: z.literal('standard').nullish() }).nullish()),
-  truncation: z.union([noEffect(z.literal('auto')), z.literal('disabled')]).nullish(),
+  truncation: z
+    .enum(['auto', 'disabled'])
+    .nullish()
+    .describe('`auto` drops the earliest turns of a conversation that is too long for the model.'),
   ...refusedFields,
   ...extraFields,
 });
@@ -126,7 +129,7 @@ export const unsupportedResponsesFields = {
   prompt: [],
 } as const satisfies Record<string, readonly string[]>;
 
-const { input, instructions, tools, tool_choice, parallel_tool_calls, reasoning, text, truncation } =
+const { input, instructions, tools, tool_choice, parallel_tool_calls, reasoning, text } =
   responsesSchema.shape;
 
 /** What POST /v1/responses/input_tokens accepts. */
@@ -139,7 +142,7 @@ export const inputTokensSchema = z.strictObject({
   parallel_tool_calls,
   reasoning,
   text,
-  truncation,
+  truncation: noEffect(z.enum(['auto', 'disabled']).nullish()),
   personality: noEffect(z.string().max(64).nullish()),
   ...refusedFields,
 });

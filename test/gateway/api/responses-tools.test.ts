@@ -347,7 +347,6 @@ test('null is absent at every depth, but within JSON of the caller', async () =>
 test('official fields that ask for nothing are accepted and named', async () => {
   says = 'hi';
   const fields = {
-    truncation: 'auto',
     max_tool_calls: 3,
     prompt_cache_retention: '24h',
     prompt_cache_options: { mode: 'explicit', ttl: '30m' },
@@ -368,7 +367,7 @@ test('official fields that ask for nothing are accepted and named', async () => 
     ],
   };
   const { body, noEffect } = await whole(fields);
-  expect(body).toMatchObject({ truncation: 'auto', max_tool_calls: 3 });
+  expect(body).toMatchObject({ max_tool_calls: 3 });
   expect(noEffect?.split(', ').toSorted()).toEqual([
     'access_programs',
     'client_metadata',
@@ -387,8 +386,41 @@ test('official fields that ask for nothing are accepted and named', async () => 
     'tools.async',
     'tools.defer_loading',
     'tools.output_schema',
-    'truncation',
   ]);
+});
+
+describe('truncation: auto', () => {
+  const turns = (count: number) =>
+    Array.from({ length: count }, (_, i) => [
+      { role: 'user', content: `question-${i} ${'x'.repeat(90)}` },
+      { type: 'function_call', call_id: `c${i}`, name: 'read', arguments: '{}' },
+      { type: 'function_call_output', call_id: `c${i}`, output: `result-${i}` },
+      { role: 'assistant', content: `answer-${i}` },
+    ]).flat();
+  const head = { role: 'developer', content: 'Keep this.' };
+  const asked = { truncation: 'auto', instructions: 'And this.', max_output_tokens: 5 };
+
+  test.each([1, 2, 9, 40, 200])('keeps as many of %d turns as fit, with the instructions', async (count) => {
+    says = 'hi';
+    const { prompt, body } = await whole({ ...asked, input: [head, ...turns(count)] });
+    const kept = [...prompt.matchAll(/question-(\d+)/g)].map(([, i]) => Number(i));
+    const first = kept[0] ?? Number.NaN;
+    expect(kept).toEqual(Array.from({ length: count - first }, (_, i) => first + i));
+    expect(prompt).toContain('Keep this.');
+    expect(prompt).toContain('And this.');
+    expect(body.truncation).toBe('auto');
+    if (first === 0) return;
+    // One turn more would not have fitted.
+    const more = { input: [head, ...turns(count).slice(4 * (first - 1))], model: MODEL };
+    const refused = await room.post('/v1/responses', { ...asked, ...more, truncation: 'disabled' });
+    expect(refused.body.error.code).toBe('context_length_exceeded');
+  });
+
+  test('refuses a last turn that does not fit', async () => {
+    const input = [...turns(2), { role: 'user', content: 'x'.repeat(5_000) }];
+    const { status, body } = await room.post('/v1/responses', { model: MODEL, ...asked, input });
+    expect([status, body.error.code, body.error.param]).toEqual([400, 'context_length_exceeded', 'input']);
+  });
 });
 
 describe('POST /v1/responses/input_tokens', () => {

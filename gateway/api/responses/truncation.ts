@@ -1,0 +1,71 @@
+// The plan of a chat whose conversation may be cut at its beginning until it fits the model's context: `truncation: "auto"`.
+// Knows no engine.
+//
+// Worked example: of system, user, assistant, user, assistant, user the last four are kept with the system message, if those fit and
+// all six do not.
+import { type ChatPlan, planChat } from '../chat.ts';
+import type { ApiContext } from '../context.ts';
+import { ApiError } from '../errors.ts';
+import { type ChatFields, parseTranslated } from '../translated-chat.ts';
+
+type Messages = ChatFields['messages'];
+
+/** Throws what `planChat` throws; if not even the last turn fits, what it throws of the whole conversation. */
+export function planTruncated(chat: ChatFields, context: ApiContext): ChatPlan {
+  const plan = (messages: Messages) => planChat(parseTranslated({ ...chat, messages }), context);
+  try {
+    return plan(chat.messages);
+  } catch (error) {
+    if (!isTooLong(error)) throw error;
+    const fitted = longestThatFits(cuts(chat.messages), (messages) => planIfFits(plan, messages));
+    if (fitted === undefined) throw error;
+    return fitted;
+  }
+}
+
+/** The conversation cut before each turn of the user but the first, shortest first. Instructions at its head stay. */
+function cuts(messages: Messages): Messages[] {
+  const first = messages.findIndex(({ role }) => role !== 'system' && role !== 'developer');
+  const head = messages.slice(0, Math.max(first, 0));
+  const starts = messages.flatMap(({ role }, i) => (role === 'user' && i > first ? [i] : []));
+  return starts.reverse().map((start) => [...head, ...messages.slice(start)]);
+}
+
+/**
+ * What `make` makes of the last of `all` that it makes something of; each holds the one before it. Doubles its reach from the
+ * shortest on, so that no time goes into texts that are far too long.
+ */
+function longestThatFits<Item, Made>(
+  all: readonly Item[],
+  make: (item: Item) => Made | undefined,
+): Made | undefined {
+  let made: Made | undefined;
+  let fits = -1;
+  let tooLong = all.length;
+  for (let reach = 1; fits + 1 < tooLong; ) {
+    const next = Math.min(fits + reach, Math.floor((fits + tooLong) / 2), tooLong - 1);
+    const at = Math.max(next, fits + 1);
+    const found = make(all[at]);
+    if (found === undefined) tooLong = at;
+    else {
+      made = found;
+      fits = at;
+      reach *= 2;
+    }
+  }
+  return made;
+}
+
+/** A cut may also part the result of a call from the call. */
+function planIfFits(plan: (messages: Messages) => ChatPlan, messages: Messages): ChatPlan | undefined {
+  try {
+    return plan(messages);
+  } catch (error) {
+    if (error instanceof ApiError) return undefined;
+    throw error;
+  }
+}
+
+function isTooLong(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'context_length_exceeded';
+}
