@@ -12,8 +12,8 @@ interface Shape {
   /** `/v1/chat/completions` unless given. */
   path?: string;
   body: Body;
-  /** Names in the header of fields without effect; none unless given. */
-  noEffect?: string;
+  /** Names in the header of fields without effect, in the order of letters; none unless given. */
+  noEffect?: string[];
   /** Fields that a 400 names, in order; accepted unless given. */
   refused?: string[];
   /** Text that the prompt must hold: what the client wrote has arrived. */
@@ -263,7 +263,7 @@ const shapes: Shape[] = [
       },
       metadata: { user_id: null },
     },
-    noEffect: 'cache_control',
+    noEffect: ['cache_control'],
     prompt: 'Look around.',
   },
   {
@@ -281,8 +281,126 @@ const shapes: Shape[] = [
       tools: [{ name: 'read', input_schema: path }],
       tool_choice: { type: 'any', disable_parallel_tool_use: true },
     },
-    noEffect: 'cache_control',
+    noEffect: ['cache_control'],
     prompt: 'You help.',
+  },
+  {
+    client: 'Zed, after a call: an empty list for no content',
+    body: {
+      messages: [user, { role: 'assistant', content: [], tool_calls: calls }, result],
+      ...{ stream: true, max_completion_tokens: 32 },
+    },
+    prompt: 'The file is empty.',
+  },
+  {
+    client: 'Roo Code: marks for a cache, a strict tool and one of an MCP server',
+    body: {
+      messages: [
+        {
+          role: 'system',
+          content: [{ type: 'text', text: 'You help.', cache_control: { type: 'ephemeral' } }],
+        },
+        {
+          role: 'user',
+          content: [{ type: 'text', text: 'Look around.', cache_control: { type: 'ephemeral' } }],
+        },
+      ],
+      ...{ ...usage, temperature: 0, tool_choice: 'auto', parallel_tool_calls: false },
+      tools: [
+        tool(
+          'read_file',
+          {
+            ...{ type: 'object', required: ['path', 'line'], additionalProperties: false },
+            properties: { path: { type: 'string' }, line: { type: ['integer', 'null'] } },
+          },
+          { strict: true },
+        ),
+        tool('mcp--files--read', path, { strict: false }),
+      ],
+    },
+    noEffect: ['messages.content.cache_control'],
+    prompt: 'Look around.',
+  },
+  {
+    client: 'LiteLLM, for Aider with a cached prompt: marks on the tool and on the message too',
+    body: {
+      messages: [
+        {
+          role: 'system',
+          content: [{ type: 'text', text: 'You help.', cache_control: { type: 'ephemeral' } }],
+        },
+        { ...user, cache_control: { type: 'ephemeral', ttl: '1h' } },
+      ],
+      tools: [{ ...tool('read'), cache_control: { type: 'ephemeral' } }],
+    },
+    noEffect: ['messages.cache_control', 'messages.content.cache_control', 'tools.cache_control'],
+  },
+  {
+    client: 'Cline and Kilo Code, second turn with what OpenRouter’s models thought',
+    body: {
+      messages: [
+        user,
+        {
+          ...{ role: 'assistant', content: 'It is empty.', refusal: null, reasoning: 'A thought.' },
+          reasoning_details: [
+            { type: 'reasoning.text', text: 'A thought.', signature: null, format: 'unknown', index: 0 },
+            {
+              type: 'reasoning.encrypted',
+              data: 'eA==',
+              id: 'rs_1',
+              format: 'openai-responses-v1',
+              index: 1,
+            },
+          ],
+        },
+        user,
+      ],
+      ...usage,
+    },
+    prompt: 'It is empty.',
+    noEffect: ['messages.reasoning_details'],
+  },
+  {
+    client: 'Copilot and Zed, an edit whose outcome they predict',
+    body: { messages: [user], prediction: { type: 'content', content: 'def f():' }, stream: true },
+    noEffect: ['prediction'],
+  },
+  {
+    client: 'scripts made from vLLM’s examples: fields at the values that change nothing',
+    body: {
+      ...{ messages: [user], skip_special_tokens: true, spaces_between_special_tokens: true },
+      ...{ add_special_tokens: false, length_penalty: 1, use_beam_search: false, echo: false },
+    },
+    noEffect: ['length_penalty', 'spaces_between_special_tokens'],
+  },
+  {
+    client: 'the AI SDK and Copilot, asking a model that cannot think not to think',
+    body: {
+      messages: [user],
+      reasoning_effort: 'none',
+      verbosity: 'low',
+      store: false,
+      service_tier: 'auto',
+    },
+    noEffect: ['reasoning_effort', 'service_tier', 'store', 'verbosity'],
+  },
+  {
+    client: 'Qwen Code over responses, asking a model that cannot think not to think',
+    path: '/v1/responses',
+    body: {
+      input: [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Look around.' }] }],
+      ...{ instructions: 'You help.', stream: true, store: false, parallel_tool_calls: true, tools: [] },
+      ...{ include: ['reasoning.encrypted_content'], reasoning: { effort: 'none', summary: null } },
+      ...{ text: { verbosity: 'low' }, truncation: 'auto', temperature: null, prompt_cache_key: 'session-1' },
+    },
+    noEffect: [
+      'include.reasoning.encrypted_content',
+      'reasoning.effort',
+      'store',
+      'text.verbosity',
+      'truncation',
+    ],
+    prompt: 'Look around.',
   },
 ];
 
@@ -296,7 +414,10 @@ afterAll(() => room.server.close(0));
 const post = (to: string, body: Body) =>
   fetch(room.url + to, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'anthropic-version': '2023-06-01' },
+    headers: {
+      'content-type': 'application/json',
+      ...(to === '/v1/messages' && { 'anthropic-version': '2023-06-01' }),
+    },
     body: JSON.stringify({ model: MODEL, ...body }),
   });
 
@@ -309,7 +430,7 @@ function fieldsOf(text: string): unknown[] {
 }
 
 describe.each(shapes.map((shape) => [shape.client, shape] as const))('%s', (_, shape) => {
-  const { path: to = '/v1/chat/completions', body, refused, noEffect = '', prompt = '' } = shape;
+  const { path: to = '/v1/chat/completions', body, refused, noEffect = [], prompt = '' } = shape;
 
   test(refused === undefined ? 'is answered' : 'is refused', async () => {
     const asked = room.engine.requests.length;
@@ -322,7 +443,8 @@ describe.each(shapes.map((shape) => [shape.client, shape] as const))('%s', (_, s
       return;
     }
     expect(response.status, text).toBe(200);
-    expect(response.headers.get('x-expertgrid-no-effect') ?? '').toBe(noEffect);
+    const names = response.headers.get('x-expertgrid-no-effect')?.split(', ') ?? [];
+    expect(names.toSorted()).toEqual(noEffect);
     expect(response.headers.get('content-type')).toMatch(
       body.stream === true ? /^text\/event-stream/ : /json/,
     );
