@@ -74,7 +74,7 @@ function refuseStrayResults(messages: readonly ToolMessage[]): void {
 /** Templates know `system` only. */
 function templateMessage(message: ToolMessage, param: string): TemplateMessage {
   const { role, name, reasoning, tool_calls, tool_call_id } = message;
-  const reasoning_content = message.reasoning_content ?? reasoning;
+  const reasoning_content = message.reasoning_content ?? reasoning ?? thoughtOf(message);
   return {
     role: role === 'developer' ? 'system' : role,
     content: textOf(message) ?? ((tool_calls ?? []).length > 0 ? null : ''),
@@ -97,8 +97,17 @@ function textOf({ content, refusal }: Pick<ChatMessage, 'content' | 'refusal'>):
 
 type Part = Exclude<ChatMessage['content'], string | null | undefined>[number];
 
-function partText(part: Part): string {
-  return part.type === 'text' ? part.text : part.refusal;
+/** Undefined: the part is a thought. */
+function partText(part: Part): string | undefined {
+  return part.type === 'thinking' ? undefined : part.type === 'text' ? part.text : part.refusal;
+}
+
+function thoughtOf({ content }: Pick<ChatMessage, 'content'>): string | undefined {
+  const parts = Array.isArray(content) ? content.filter((part) => part.type === 'thinking') : [];
+  const thoughts = parts.flatMap(({ thinking }) => {
+    return typeof thinking === 'string' ? [thinking] : thinking.map(({ text }) => text);
+  });
+  return thoughts.length > 0 ? thoughts.join('\n') : undefined;
 }
 
 /** Templates write arguments as JSON themselves; those that are none (a call that was cut off) are left as they are. */

@@ -182,7 +182,7 @@ function heldTo(
 
 function logprobsOf({ logprobs, top_logprobs }: ChatRequest): number | undefined {
   if (logprobs === true) return top_logprobs ?? 0;
-  if (typeof top_logprobs !== 'number') return undefined;
+  if (typeof top_logprobs !== 'number' || top_logprobs === 0) return undefined;
   const message = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.";
   throw badRequest(message, { param: 'top_logprobs', code: 'invalid_parameter_combination' });
 }

@@ -23,6 +23,15 @@ const partNotes = {
 const textPart = z.strictObject({ type: z.literal('text'), text: z.string(), ...partNotes });
 const refusalPart = z.strictObject({ type: z.literal('refusal'), refusal: z.string(), ...partNotes });
 
+/** Anthropic's and Mistral's way of writing what an assistant thought. */
+const thinkingPart = z.strictObject({
+  type: z.literal('thinking'),
+  thinking: z.union([z.string(), z.array(z.strictObject({ type: z.literal('text'), text: z.string() }))]),
+  signature: noEffect(z.string().optional()),
+  closed: noEffect(z.boolean().optional()),
+  ...cacheHints,
+});
+
 /** Signatures and the like, which mean something to the provider that made them. */
 const ofProvider = {
   provider_specific_fields: noEffect(z.unknown().optional()),
@@ -48,7 +57,7 @@ const sentCall = z.strictObject({
 const fields = z.strictObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
   content: z
-    .union([z.string(), z.array(z.discriminatedUnion('type', [textPart, refusalPart]))])
+    .union([z.string(), z.array(z.discriminatedUnion('type', [textPart, refusalPart, thinkingPart]))])
     .nullish()
     .describe('Only of an assistant that calls tools, thinks or refuses may it be absent.'),
   name: z.string().nullish().describe('Of who speaks; the template may show it. Of a function: its name.'),
@@ -128,21 +137,24 @@ function messageFault({ role, ...value }: MessageFields): MessageFault | undefin
   return role === 'assistant' || !Array.isArray(content) ? undefined : partFault(content, role);
 }
 
-/** Of the content of all but an assistant. */
+/** Of the content of all but an assistant: nobody else refuses and thinks. A tool may give nothing. */
 function partFault(
   parts: Exclude<MessageFields['content'], string | null | undefined>,
   role: string,
 ): MessageFault | undefined {
-  if (parts.length === 0) {
+  if (parts.length === 0 && role !== 'tool') {
     const problem =
       "Invalid 'content': empty array. Expected an array with minimum length 1, but got an empty array instead.";
     return { field: ['content'], problem, code: 'empty_array' };
   }
-  const at = parts.findIndex(({ type }) => type === 'refusal');
-  return at < 0 ? undefined : { ...strange('refusal', role, 'assistant'), field: ['content', at, 'type'] };
+  const at = parts.findIndex(({ type }) => type !== 'text');
+  const type = parts[at]?.type;
+  return type === undefined
+    ? undefined
+    : { ...strange(type, role, 'assistant'), field: ['content', at, 'type'] };
 }
 
-function strange(field: keyof MessageFields, role: string, owner: string): MessageFault {
+function strange(field: string, role: string, owner: string): MessageFault {
   const problem = `Invalid message: '${field}' belongs to messages with the role '${owner}', and this one's is '${role}'.`;
-  return { field: [field], problem, code: 'invalid_value' };
+  return { field: [field as keyof MessageFields], problem, code: 'invalid_value' };
 }

@@ -4,7 +4,8 @@ import type { CommonRequest } from './schema-fields.ts';
 
 export function refuseStreamOptions({ stream, stream_options: options }: CommonRequest): void {
   const code = 'invalid_parameter_combination';
-  if (stream !== true && options) {
+  const asks = options?.include_usage === true || options?.continuous_usage_stats === true;
+  if (stream !== true && asks) {
     const message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
     throw badRequest(message, { param: 'stream_options', code });
   }

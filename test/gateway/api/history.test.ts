@@ -132,6 +132,29 @@ const cases: Case[] = [
     '[assistant:b]',
     ['messages.type', 'messages.id', 'messages.status'],
   ],
+  [
+    'Anthropic, as LiteLLM gives it',
+    {
+      role: 'assistant',
+      content: [
+        { type: 'thinking', thinking: 'Hm.', signature: 's' },
+        { type: 'text', text: 'b' },
+      ],
+    },
+    '[assistant:b thought Hm.]',
+    ['messages.content.signature'],
+  ],
+  [
+    'Mistral',
+    {
+      ...{ role: 'assistant', prefix: false },
+      content: [
+        { type: 'thinking', thinking: [{ type: 'text', text: 'Hm.' }] },
+        { type: 'text', text: 'b' },
+      ],
+    },
+    '[assistant:b thought Hm.]',
+  ],
   ['parts without text', { role: 'assistant', content: [{ type: 'text', text: '' }] }, '[assistant:]'],
   [
     'no parts',
@@ -178,12 +201,21 @@ test.each<[message: object, param: string, code: string]>([
   [{ role: 'user', content: 'b', reasoning: 'x' }, 'reasoning', 'invalid_value'],
   [{ role: 'user', content: 'b', refusal: 'x' }, 'refusal', 'invalid_value'],
   [{ role: 'user', content: [{ type: 'refusal', refusal: 'x' }] }, 'content[0].type', 'invalid_value'],
+  [{ role: 'user', content: [{ type: 'thinking', thinking: 'x' }] }, 'content[0].type', 'invalid_value'],
   [{ role: 'function', content: 'b' }, 'name', 'missing_required_parameter'],
   [{ role: 'function', name: 'f', content: 'b' }, 'name', 'invalid_value'],
 ])('what would change the prompt is refused by name: %j', async (message, field, code) => {
   const body = { model: MODEL, messages: [user, message, user] };
   const { status, body: answer } = await room.post('/v1/chat/completions', body);
   expect([status, answer.error.param, answer.error.code]).toEqual([400, `messages[1].${field}`, code]);
+});
+
+test('a tool may give nothing', async () => {
+  const { text } = await shown([
+    { role: 'assistant', content: null, tool_calls: [call] },
+    { role: 'tool', tool_call_id: 'call_1', content: [] },
+  ]);
+  expect(text).toBe('[assistant: calls call_1 f {"x": 1}][tool: of call_1]');
 });
 
 test('null is absent at every depth, but in data of the caller', () => {
