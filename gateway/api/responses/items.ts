@@ -102,6 +102,9 @@ const reasoning = z.strictObject({
   content: z.array(z.strictObject({ type: z.enum(['reasoning_text', 'text']), text: z.string() })).nullish(),
   /** Made elsewhere: nobody here can read it. */
   encrypted_content: noEffect(z.string().nullish(), 'input.encrypted_content'),
+  /** OpenRouter's: what the reasoning's maker knows it by. */
+  format: noEffect(z.string().nullish(), 'input.format'),
+  signature: noEffect(z.string().nullish(), 'input.signature'),
   id,
   status,
 });

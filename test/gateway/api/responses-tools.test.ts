@@ -293,6 +293,53 @@ test('an answer of OpenAI goes back: its calls are shown, and what holds nothing
   );
 });
 
+/** Answers of others, whose items have more fields than OpenAI's, or fewer. */
+const ofOthers = {
+  vLLM: [
+    {
+      ...{ id: 'rs_1', type: 'reasoning', summary: [], status: null, encrypted_content: null },
+      content: [{ type: 'reasoning_text', text: 'hm' }],
+    },
+    {
+      ...{ id: 'msg_1', type: 'message', role: 'assistant', status: 'completed', phase: null },
+      content: [{ type: 'output_text', text: 'Sunny.', annotations: [], logprobs: null }],
+    },
+    {
+      ...{ id: 'fc_1', type: 'function_call', call_id: 'c1', name: 'read', arguments: '{}' },
+      ...{ status: 'completed', namespace: null },
+    },
+  ],
+  OpenRouter: [
+    {
+      ...{ id: 'rs_1', type: 'reasoning', summary: [{ type: 'summary_text', text: 'hm' }], content: null },
+      ...{ format: 'anthropic-claude-v1', signature: 'abc', encrypted_content: null, status: 'completed' },
+    },
+    {
+      ...{ id: 'msg_1', type: 'message', role: 'assistant', status: 'completed' },
+      content: [{ type: 'output_text', text: 'Sunny.', annotations: [], logprobs: [] }],
+    },
+    { id: 'fc_1', type: 'function_call', call_id: 'c1', name: 'read', arguments: '{}', status: 'completed' },
+  ],
+  'llama.cpp': [
+    {
+      ...{ id: 'rs_1', type: 'reasoning', summary: [], encrypted_content: '', status: 'completed' },
+      content: [{ type: 'reasoning_text', text: 'hm' }],
+    },
+    {
+      ...{ id: 'msg_1', type: 'message', role: 'assistant', status: 'completed' },
+      content: [{ type: 'output_text', text: 'Sunny.', annotations: [], logprobs: [] }],
+    },
+    { type: 'function_call', call_id: 'c1', name: 'read', arguments: '{}', status: 'completed' },
+  ],
+};
+
+test.each(Object.entries(ofOthers))('an answer of %s goes back as it came', async (_, output) => {
+  says = 'hi';
+  const result = { type: 'function_call_output', call_id: 'c1', output: 'done' };
+  const { prompt } = await whole({ input: [{ role: 'user', content: 'Q' }, ...output, result] });
+  expect(prompt).toMatch(/Sunny\..*"name": "read", "arguments": \{\}.*done/s);
+});
+
 test('what an agent of Codex tells another is a message of the user', async () => {
   says = 'hi';
   const content = [
