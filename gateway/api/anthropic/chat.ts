@@ -110,9 +110,9 @@ function refuseDefinedTool(
   throw badRequest(message, { param, code: 'unsupported_value' });
 }
 
-/** Fields that change nothing for some models. */
-export const modelFields = ['thinking', 'output_config.effort'] as const;
-type ModelField = (typeof modelFields)[number];
+/** Fields that change nothing for some models, or some conversations. */
+export const modelFields = ['thinking', 'output_config.effort', 'context_management'] as const;
+export type ModelField = (typeof modelFields)[number];
 
 interface ThinkingPlan {
   fields: Pick<ChatFields, 'max_thinking_tokens' | 'reasoning_effort'>;

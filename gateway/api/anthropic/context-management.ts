@@ -1,9 +1,11 @@
-// What a request asks to be left out of a long conversation. Nothing is left out here: an edit that would come into force is
-// refused, and one that would not is honoured by doing nothing. Pure; knows no tokens but their number.
+// What a request asks to be left out of a long conversation: earlier thinking, and results of tools that were used long ago. Pure;
+// knows no tokens but their number.
+//
+// Worked example: with {"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses", "value": 1}, "trigger": {"type": "tool_uses",
+// "value": 2}} a conversation that used tools three times keeps its third result; a line stands in place of the first two.
 import { z } from 'zod';
 import { badRequest } from '../errors.ts';
-import { noEffect } from '../no-effect.ts';
-import type { Message } from './blocks.ts';
+import type { AssistantMessage, Message } from './blocks.ts';
 
 const count = z.int().min(0);
 const inputTokens = z.strictObject({ type: z.literal('input_tokens'), value: count });
@@ -19,69 +21,166 @@ const clearThinking = z.strictObject({
     ])
     .nullish(),
 });
-const clearToolUses = z.looseObject({
+const clearToolUses = z.strictObject({
   type: z.literal('clear_tool_uses_20250919'),
   trigger: z.discriminatedUnion('type', [inputTokens, toolUses]).nullish(),
+  keep: toolUses.nullish(),
+  clear_at_least: inputTokens.nullish(),
+  clear_tool_inputs: z.union([z.boolean(), z.array(z.string())]).nullish(),
+  exclude_tools: z.array(z.string()).nullish(),
 });
-const compact = z.looseObject({ type: z.literal('compact_20260112'), trigger: inputTokens.nullish() });
+const compact = z.strictObject({
+  type: z.literal('compact_20260112'),
+  trigger: inputTokens.nullish(),
+  instructions: z.string().nullish(),
+  pause_after_compaction: z.boolean().nullish(),
+});
 
 const edit = z.discriminatedUnion('type', [clearThinking, clearToolUses, compact]);
 type Edit = z.infer<typeof edit>;
+type ClearThinking = z.infer<typeof clearThinking>;
+type ClearToolUses = z.infer<typeof clearToolUses>;
 
-export const contextManagement = noEffect(
-  z.strictObject({ edits: z.array(edit).nullish() }).nullish(),
-  'context_management',
-);
+export const contextManagement = z.strictObject({ edits: z.array(edit).nullish() }).nullish();
 export type ContextManagement = z.infer<typeof contextManagement>;
 
-/** Anthropic's, for edits that name no trigger. */
-const defaultTrigger = { clear_tool_uses_20250919: 100_000, compact_20260112: 150_000 } as const;
+/** Anthropic's, where an edit does not say. */
+const defaults = {
+  keptThinkingTurns: 1,
+  keptToolUses: 3,
+  clearTrigger: { type: 'input_tokens', value: 100_000 },
+  compactTrigger: { type: 'input_tokens', value: 150_000 },
+} as const;
 
-interface Conversation {
-  messages: readonly Message[];
-  /** Tokens of the prompt. */
-  promptTokens: number;
+/** In place of a result. */
+const CLEARED = '[This result was cleared to make room.]';
+
+/** One that changed the conversation, as the answer tells it. */
+export interface AppliedEdit {
+  type: Edit['type'];
+  cleared_input_tokens: number;
+  cleared_thinking_turns?: number;
+  cleared_tool_uses?: number;
 }
 
-/** Throws a 400 for the first edit that would change this conversation. */
-export function refuseEdits(management: ContextManagement, conversation: Conversation): void {
+export interface Edited {
+  messages: Message[];
+  applied: AppliedEdit[];
+}
+
+/** The conversation after the edits, each made of what the one before it left. `count` is how many tokens a prompt of them has. */
+export function applyEdits(
+  management: ContextManagement,
+  messages: Message[],
+  count: (messages: Message[]) => number,
+): Edited {
+  let edited: Edited = { messages, applied: [] };
   for (const [i, edit] of (management?.edits ?? []).entries()) {
-    const reason = whyInForce(edit, conversation);
-    if (reason === undefined) continue;
-    const param = `context_management.edits[${i}]`;
-    const message = `Unsupported value: '${param}' is not supported: this server leaves nothing out of a conversation, and ${reason}. Remove the edit, or what it would leave out.`;
-    throw badRequest(message, { param, code: 'unsupported_value' });
+    if (edit.type === 'compact_20260112') refuseCompaction(edit, i, () => count(edited.messages));
+    else edited = next(edited, edit, count);
   }
+  return edited;
 }
 
-/** Undefined where the edit would leave out nothing. */
-function whyInForce(edit: Edit, { messages, promptTokens }: Conversation): string | undefined {
-  if (edit.type === 'clear_thinking_20251015') {
-    const kept = keptTurns(edit.keep);
-    const turns = messages.filter((message) => holds(message, 'thinking')).length;
-    return turns > kept ? `${turns} turns hold thinking, of which it keeps ${kept}` : undefined;
-  }
-  const trigger = edit.trigger ?? { type: 'input_tokens', value: defaultTrigger[edit.type] };
-  if (trigger.type === 'input_tokens') {
-    if (promptTokens <= trigger.value) return undefined;
-    return `the prompt's ${promptTokens} tokens are more than its trigger of ${trigger.value}`;
-  }
-  const uses = messages.reduce((total, message) => total + countOf(message, 'tool_use'), 0);
-  return uses > trigger.value
-    ? `${uses} uses of tools are more than its trigger of ${trigger.value}`
-    : undefined;
+function next(
+  { messages, applied }: Edited,
+  edit: ClearThinking | ClearToolUses,
+  count: (messages: Message[]) => number,
+): Edited {
+  const before = counted(() => count(messages));
+  const made =
+    edit.type === 'clear_thinking_20251015'
+      ? thinkingCleared(messages, edit)
+      : toolUsesCleared(messages, edit, before);
+  if (made === undefined) return { messages, applied };
+  const cleared_input_tokens = Math.max(0, before() - count(made.messages));
+  const least = edit.type === 'clear_tool_uses_20250919' ? (edit.clear_at_least?.value ?? 0) : 0;
+  if (cleared_input_tokens < least) return { messages, applied };
+  return {
+    messages: made.messages,
+    applied: [...applied, { type: edit.type, cleared_input_tokens, ...made.told }],
+  };
 }
 
-/** Without `keep`, Anthropic keeps the last one. */
-function keptTurns(keep: z.infer<typeof clearThinking>['keep']): number {
-  if (keep === undefined || keep === null) return 1;
+type Cleared =
+  | { messages: Message[]; told: Pick<AppliedEdit, 'cleared_thinking_turns' | 'cleared_tool_uses'> }
+  | undefined;
+
+/** Undefined where nothing is to be cleared. */
+function thinkingCleared(messages: Message[], { keep }: ClearThinking): Cleared {
+  const turns = messages.flatMap((message, i) => (blocksOf(message).some(isThinking) ? [i] : []));
+  const older = new Set(turns.slice(0, Math.max(0, turns.length - keptTurns(keep))));
+  if (older.size === 0) return undefined;
+  const cleared = messages.map((message, i) => {
+    if (!older.has(i) || message.role !== 'assistant') return message;
+    return { ...message, content: blocksOf(message).filter((block) => !isThinking(block)) };
+  });
+  return { messages: cleared, told: { cleared_thinking_turns: older.size } };
+}
+
+function keptTurns(keep: ClearThinking['keep']): number {
+  if (!keep) return defaults.keptThinkingTurns;
   return keep === 'all' || keep.type === 'all' ? Number.POSITIVE_INFINITY : keep.value;
 }
 
-function holds(message: Message, type: string): boolean {
-  return countOf(message, type) > 0;
+/** Undefined where the trigger is not reached, or nothing is to be cleared. */
+function toolUsesCleared(messages: Message[], edit: ClearToolUses, promptTokens: () => number): Cleared {
+  const uses = messages.flatMap(blocksOf).filter((block) => block.type === 'tool_use');
+  const trigger = edit.trigger ?? defaults.clearTrigger;
+  if ((trigger.type === 'tool_uses' ? uses.length : promptTokens()) <= trigger.value) return undefined;
+  const clearable = uses.filter(({ name }) => !edit.exclude_tools?.includes(name));
+  const kept = edit.keep?.value ?? defaults.keptToolUses;
+  const ids = new Set(clearable.slice(0, Math.max(0, clearable.length - kept)).map(({ id }) => id));
+  if (ids.size === 0) return undefined;
+  const inputs = edit.clear_tool_inputs;
+  const clearsInput = (name: string) => inputs === true || (Array.isArray(inputs) && inputs.includes(name));
+  const cleared = messages.map((message): Message => {
+    if (typeof message.content === 'string') return message;
+    if (message.role === 'user') {
+      const content = message.content.map((block) => {
+        return block.type === 'tool_result' && ids.has(block.tool_use_id)
+          ? { ...block, content: CLEARED }
+          : block;
+      });
+      return { ...message, content };
+    }
+    if (message.role !== 'assistant') return message;
+    const content = message.content.map((block) => {
+      return block.type === 'tool_use' && ids.has(block.id) && clearsInput(block.name)
+        ? { ...block, input: {} }
+        : block;
+    });
+    return { ...message, content };
+  });
+  return { messages: cleared, told: { cleared_tool_uses: ids.size } };
 }
 
-function countOf({ content }: Message, type: string): number {
-  return Array.isArray(content) ? content.filter((block) => block.type === type).length : 0;
+type AssistantBlock = Exclude<AssistantMessage['content'], string>[number];
+
+function blocksOf(message: Message): AssistantBlock[] {
+  return message.role === 'assistant' && Array.isArray(message.content) ? message.content : [];
+}
+
+function isThinking({ type }: AssistantBlock): boolean {
+  return type === 'thinking' || type === 'redacted_thinking';
+}
+
+/** A summary is the model's work, in a block that only its maker can read. */
+function refuseCompaction(
+  { trigger }: z.infer<typeof compact>,
+  place: number,
+  promptTokens: () => number,
+): void {
+  const { value } = trigger ?? defaults.compactTrigger;
+  const tokens = promptTokens();
+  if (tokens <= value) return;
+  const param = `context_management.edits[${place}]`;
+  const message = `Unsupported value: '${param}' is not supported: this server makes no summaries, and the prompt's ${tokens} tokens are more than its trigger of ${value}.`;
+  throw badRequest(message, { param, code: 'unsupported_value' });
+}
+
+/** Counts at most once. */
+function counted(count: () => number): () => number {
+  let known: number | undefined;
+  return () => (known ??= count());
 }

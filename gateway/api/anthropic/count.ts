@@ -8,8 +8,9 @@ import { readFields } from '../read-fields.ts';
 import { underOuterNames } from '../renamed-fields.ts';
 import type { RequestRecord } from '../request-record.ts';
 import { parseShallowFields } from '../shallow-fields.ts';
-import { parseTranslated } from '../translated-chat.ts';
+import { type ChatFields, parseTranslated } from '../translated-chat.ts';
 import { chatOfPrompt, thinkingPlan } from './chat.ts';
+import { editedPrompt } from './edited-prompt.ts';
 import { refuseThread } from './errors.ts';
 import { countSchema, unsupportedCountFields } from './schema.ts';
 
@@ -31,9 +32,21 @@ export function countHandler({
     const { chat, names } = chatOfPrompt(request);
     return await underOuterNames(names, () => {
       const thinking = thinkingPlan(request, chat, context);
-      const asked = parseTranslated({ ...chat, ...thinking.fields });
-      const idle = noEffectHeaders([...fieldsWithoutEffect(countSchema, fields), ...thinking.noEffect]);
-      return c.json({ input_tokens: countChat(asked, context) }, 200, idle);
+      const edited = editedPrompt(request, { chat, thinking: thinking.fields, context });
+      const count = (translated: ChatFields) => {
+        return countChat(parseTranslated({ ...translated, ...thinking.fields }), context);
+      };
+      const names = [...fieldsWithoutEffect(countSchema, fields), ...thinking.noEffect, ...edited.noEffect];
+      return c.json(
+        {
+          input_tokens: count(edited.chat),
+          ...(request.context_management && {
+            context_management: { original_input_tokens: count(chat) },
+          }),
+        },
+        200,
+        noEffectHeaders(names),
+      );
     });
   };
 }

@@ -9,7 +9,7 @@ import { parseShallowFields } from '../shallow-fields.ts';
 import { type EventFormat, namedEvent } from '../sse.ts';
 import { parseTranslated } from '../translated-chat.ts';
 import { chatOfMessage, thinkingPlan } from './chat.ts';
-import { refuseEdits } from './context-management.ts';
+import { editedPrompt } from './edited-prompt.ts';
 import { anthropicError, refuseThread } from './errors.ts';
 import { idleFields, type MessagesRequest, messagesSchema, unsupportedMessagesFields } from './schema.ts';
 import { MessageWriter, type WireEvent } from './writer.ts';
@@ -28,10 +28,10 @@ export const messagesEndpoint: Endpoint = {
       names,
       plan: (context) => {
         const thinking = thinkingPlan(request, chat, context);
-        const whole = planChat(parseTranslated({ ...chat, ...thinking.fields }), context);
-        const promptTokens = whole.prompts[0]?.prompt.length ?? 0;
-        refuseEdits(request.context_management, { messages: request.messages, promptTokens });
-        const noEffect = [...(whole.noEffect ?? []), ...thinking.noEffect];
+        const edited = editedPrompt(request, { chat, thinking: thinking.fields, context });
+        const asked = parseTranslated({ ...chat, messages: edited.chat.messages, ...thinking.fields });
+        const whole = planChat(asked, context);
+        const noEffect = [...(whole.noEffect ?? []), ...thinking.noEffect, ...edited.noEffect];
         const plan = { ...limited(whole, request), noEffect };
         return {
           plan,
@@ -40,7 +40,7 @@ export const messagesEndpoint: Endpoint = {
             const { id, model, seed } = started.frame;
             const room = whole.prompts[0]?.maxTokens ?? 0;
             const frame = { id, model, seed, promptTokens: record.promptTokens, room };
-            const writer = new MessageWriter({ ...frame, asked: request });
+            const writer = new MessageWriter({ ...frame, asked: request, edits: edited.applied });
             const message = messageEvents(started.events, plan.rules);
             const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));
             if (request.stream !== true) {

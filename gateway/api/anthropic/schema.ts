@@ -66,6 +66,7 @@ const promptFields = {
     })
     .nullish(),
   output_format: outputFormat.describe('The older name of `output_config.format`.'),
+  context_management: contextManagement.describe('What is left out of a long conversation.'),
 };
 
 /** What asks for nothing that this server could do otherwise: where the request is computed, who pays, what is cached. */
@@ -108,7 +109,6 @@ const answerFields = {
     .strictObject({ previous_message_id: z.string().nullish() })
     .nullish()
     .describe('The answer says that no reason for a miss of the cache is known.'),
-  context_management: contextManagement,
   ...extraFields,
 };
 

@@ -2,6 +2,7 @@
 // blocks they add up to. Knows no engine and no HTTP.
 import type { ChoiceUsage } from '../answer.ts';
 import type { MessageEvent } from '../message-events.ts';
+import type { AppliedEdit } from './context-management.ts';
 import type { MessagesRequest } from './schema.ts';
 
 export interface MessageFrame {
@@ -12,6 +13,8 @@ export interface MessageFrame {
   promptTokens: number;
   /** What the request asks of the message's shape. */
   asked: Pick<MessagesRequest, 'thinking' | 'diagnostics' | 'context_management'>;
+  /** What was left out of the conversation, if anything. */
+  edits?: readonly AppliedEdit[];
   /** Prompt and answer fill the model's context where the answer is so long. */
   room: number;
 }
@@ -137,9 +140,10 @@ export class MessageWriter {
     return thinking != null && 'display' in thinking && thinking.display === 'omitted';
   }
 
-  /** Told to who asks for edits: none was made. */
+  /** Only if edits were asked for. */
   #management(): object {
-    return this.#frame.asked.context_management ? { context_management: { applied_edits: [] } } : {};
+    const { asked, edits = [] } = this.#frame;
+    return asked.context_management ? { context_management: { applied_edits: edits } } : {};
   }
 
   #ending(): object {

@@ -44,7 +44,24 @@ const ending = {
 };
 
 /** Only where it was asked for. */
-const context_management = z.strictObject({ applied_edits: z.array(z.never()) }).optional();
+const context_management = z
+  .strictObject({
+    applied_edits: z.array(
+      z.discriminatedUnion('type', [
+        z.strictObject({
+          type: z.literal('clear_thinking_20251015'),
+          cleared_thinking_turns: count,
+          cleared_input_tokens: count,
+        }),
+        z.strictObject({
+          type: z.literal('clear_tool_uses_20250919'),
+          cleared_tool_uses: count,
+          cleared_input_tokens: count,
+        }),
+      ]),
+    ),
+  })
+  .optional();
 
 const hops = z.record(text, count).optional();
 
@@ -109,7 +126,11 @@ export const event = z.discriminatedUnion('type', [
   error,
 ]);
 
-export const counted = z.strictObject({ input_tokens: count });
+export const counted = z.strictObject({
+  input_tokens: count,
+  /** Only where edits were asked for. */
+  context_management: z.strictObject({ original_input_tokens: count }).optional(),
+});
 
 export type MessageBody = z.infer<typeof message>;
 export type MessageWireEvent = z.infer<typeof event>;

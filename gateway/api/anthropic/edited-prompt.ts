@@ -1,0 +1,33 @@
+// The prompt of an Anthropic request after the edits that it asks for. Knows no answer.
+import { countChat } from '../chat.ts';
+import type { ApiContext } from '../context.ts';
+import { type ChatFields, parseTranslated } from '../translated-chat.ts';
+import type { Message } from './blocks.ts';
+import { chatOfPrompt, type ModelField } from './chat.ts';
+import { type AppliedEdit, applyEdits } from './context-management.ts';
+import type { CountRequest } from './schema.ts';
+
+export interface EditedPrompt {
+  chat: ChatFields;
+  /** None if the conversation is as it was sent. */
+  applied: readonly AppliedEdit[];
+  noEffect: readonly ModelField[];
+}
+
+/** Edits leave every message at its place, so that errors name the places of the request. Throws a 400 for an edit that cannot be made. */
+export function editedPrompt(
+  request: CountRequest,
+  { chat, thinking, context }: { chat: ChatFields; thinking: Partial<ChatFields>; context: ApiContext },
+): EditedPrompt {
+  const chatOf = (messages: Message[]) => chatOfPrompt({ ...request, messages }).chat;
+  const count = (messages: Message[]) => {
+    return countChat(parseTranslated({ ...chatOf(messages), ...thinking }), context);
+  };
+  const { context_management: management } = request;
+  const { messages, applied } = applyEdits(management, request.messages, count);
+  return {
+    chat: applied.length === 0 ? chat : chatOf(messages),
+    applied,
+    noEffect: management && applied.length === 0 ? ['context_management'] : [],
+  };
+}
