@@ -1,6 +1,11 @@
-// Renders the checkpoint's chat template (Jinja). The only importer of the template engine; knows no tokens.
+// Renders the checkpoint's chat template (Jinja). The only importer of the library that parses it; knows no tokens.
 import path from 'node:path';
-import { Template } from '@huggingface/jinja';
+import { parse, tokenize } from '@huggingface/jinja';
+import { requireNoChains, requireSupported } from './jinja/check.ts';
+import { evaluate, Scope } from './jinja/evaluate.ts';
+import { type Clock, globalsOf } from './jinja/globals.ts';
+import type { Node } from './jinja/nodes.ts';
+import { toValue } from './jinja/values.ts';
 import { readTextFile } from './json-file.ts';
 
 /** What a template sees of a message, as Hugging Face's templates have it. */
@@ -49,6 +54,7 @@ export const reservedVariables = [
   'strftime_now',
   'namespace',
   'range',
+  'dict',
   'true',
   'false',
   'none',
@@ -69,14 +75,22 @@ export interface TemplateTokens {
   eos: string | undefined;
 }
 
-/** Throws where `source` cannot be parsed. */
-export function compileTemplate(source: string, { bos, eos }: TemplateTokens): ChatTemplate {
-  const template = new Template(source);
+/** Throws if `source` cannot be parsed, or if it uses what the evaluator lacks. */
+export function compileTemplate(
+  source: string,
+  { bos, eos }: TemplateTokens,
+  clock: Clock = { now: () => new Date() },
+): ChatTemplate {
+  const program = parsed(source);
+  requireSupported(program);
+  const globals = globalsOf(clock);
   return {
     source,
-    render({ messages, tools = [], documents = [], variables = {}, ending = 'turn' }) {
-      // Null and not absent where there are none, as Hugging Face has it.
-      const rendered = template.render({
+    // Null and not absent if there are none, as Hugging Face has it.
+    render: ({ messages, tools = [], documents = [], variables = {}, ending = 'turn' }) => {
+      const scope = new Scope();
+      for (const [name, value] of Object.entries(globals)) scope.set(name, value);
+      const given = {
         ...variables,
         messages,
         tools: tools.length > 0 ? tools : null,
@@ -84,10 +98,18 @@ export function compileTemplate(source: string, { bos, eos }: TemplateTokens): C
         add_generation_prompt: ending === 'turn',
         bos_token: bos ?? '',
         eos_token: eos ?? '',
-      });
-      return rendered.toWellFormed(); // a slice of a text may end within a character: the library counts UTF-16 code units
+      };
+      for (const [name, value] of Object.entries(given)) scope.set(name, toValue(value));
+      return evaluate([program], scope);
     },
   };
+}
+
+/** The library renders, too, but not as Python does; only its parser is used. */
+function parsed(source: string): Node {
+  const tokens = tokenize(source, { lstrip_blocks: true, trim_blocks: true });
+  requireNoChains(tokens);
+  return parse(tokens) as unknown as Node;
 }
 
 export interface ChatTemplates {

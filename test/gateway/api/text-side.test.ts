@@ -69,6 +69,7 @@ test.each([
   ['tokenizer.json', 'not json', /tokenizer\.json: not valid JSON/],
   ['generation_config.json', { eos_token_id: 'x' }, /generation_config\.json: eos_token_id holds "x"/],
   ['tokenizer_config.json', { chat_template: '{% if %}' }, /tokenizer_config\.json: chat_template: /],
+  ['chat_template.jinja', '{{ x | pprint }}', /chat_template\.jinja: the template uses the filter 'pprint'/],
   ['tokenizer_config.json', { chat_template: [{ name: 'rag', template: '' }] }, /named "default"/],
   ['config.json', '[]', /config\.json: not a JSON object/],
 ])('a broken %s is refused by name', async (name, content, message) => {

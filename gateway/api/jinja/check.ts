@@ -1,0 +1,157 @@
+// Finds what a template uses and this evaluator lacks, before any conversation is written with it.
+import { filterNames } from './filters.ts';
+import { globalNames } from './globals.ts';
+import { methodNames } from './methods.ts';
+import { childrenOf, type Node, type NodeOf } from './nodes.ts';
+import { strftime } from './strftime.ts';
+import { tests } from './tests.ts';
+
+const LOOP_FUNCTIONS: ReadonlySet<string> = new Set(['cycle', 'changed']);
+const LOOP_FIELDS: ReadonlySet<string> = new Set(
+  'index index0 revindex revindex0 first last length previtem nextitem depth depth0 cycle changed'.split(' '),
+);
+
+/** Throws an Error that names the first thing that is not supported. */
+export function requireSupported(program: Node): void {
+  const nodes = allNodes(program);
+  const callable = new Set([...globalNames, 'caller']);
+  for (const node of nodes) if (node.type === 'Macro') callable.add(node.name.value);
+  for (const node of nodes) {
+    const problem = problemOf(node, callable);
+    if (problem !== undefined) throw new Error(`the template uses ${problem}, which is not supported here`);
+  }
+}
+
+/** Of the library's lexer. */
+export interface Token {
+  type: string;
+  value: string;
+}
+
+/** What separates one comparison from the next; `not` of `not in` and `is not` does no harm here. */
+const ENDS_COMPARISON: ReadonlySet<string> = new Set(['and', 'or', 'not', 'if', 'else', 'for']);
+const OPENS = /^Open(?!Statement|Expression)/;
+const CLOSES = /^Close(?!Statement|Expression)/;
+
+/** Throws for `a < b < c`: the parser reads it as `(a < b) < c`, which is not what Python means. */
+export function requireNoChains(tokens: readonly Token[]): void {
+  /** Whether a comparison was read, for each open bracket. */
+  let compared = [false];
+  for (const [i, { type, value }] of tokens.entries()) {
+    const name = type === 'Identifier' ? value : undefined;
+    const isFor = name === 'in' && declaresLoop(tokens, i);
+    if (OPENS.test(type)) compared.push(false);
+    else if (CLOSES.test(type)) compared.pop();
+    else if (type === 'Comma' || type === 'Colon' || type === 'Equals') compared[compared.length - 1] = false;
+    else if (name !== undefined && ENDS_COMPARISON.has(name) && tokens[i + 1]?.value !== 'in') {
+      compared[compared.length - 1] = false;
+    } else if (/^(?:Open|Close)(?:Statement|Expression)$/.test(type)) compared = [false];
+    else if (type === 'ComparisonBinaryOperator' || (name === 'in' && !isFor)) {
+      if (compared.at(-1) === true) {
+        throw new Error('the template uses a chain of comparisons, which is not supported here');
+      }
+      compared[compared.length - 1] = true;
+    }
+  }
+}
+
+/** The `in` of `{% for a, b in …`. */
+function declaresLoop(tokens: readonly Token[], at: number): boolean {
+  let before = at - 1;
+  while (before >= 0 && /^(?:Identifier|Comma|OpenParen|CloseParen)$/.test(tokens[before]?.type ?? '')) {
+    if (tokens[before]?.value === 'for') return tokens[before - 1]?.type === 'OpenStatement';
+    before--;
+  }
+  return false;
+}
+
+function allNodes(root: Node): Node[] {
+  const found: Node[] = [];
+  const open = [root];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    found.push(node);
+    for (const child of childrenOf(node)) open.push(child);
+  }
+  return found;
+}
+
+function problemOf(node: Node, callable: ReadonlySet<string>): string | undefined {
+  switch (node.type) {
+    case 'FilterExpression':
+    case 'FilterStatement': {
+      const name = node.filter.type === 'Identifier' ? node.filter : node.filter.callee;
+      if (name.type !== 'Identifier' || !filterNames.has(name.value)) return `the filter ${written(name)}`;
+      return node.filter.type === 'CallExpression' ? namedProblem(name.value, node.filter.args) : undefined;
+    }
+    case 'TestExpression':
+      return Object.hasOwn(tests, node.test.value) ? undefined : `the test '${node.test.value}'`;
+    case 'CallExpression':
+      return callProblem(node, callable);
+    case 'MemberExpression':
+      return loopProblem(node);
+    case 'Set':
+      return isTarget(node.assignee) ? undefined : 'a {% set %} block with a filter';
+    case 'BinaryExpression':
+      return node.operator.value === '%' && node.left.type === 'StringLiteral'
+        ? "formatting with '%'"
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Filters and tests that other filters are given by name. */
+function namedProblem(filter: string, args: readonly Node[]): string | undefined {
+  const byAttribute = filter === 'selectattr' || filter === 'rejectattr';
+  const named = args[byAttribute ? 1 : 0];
+  if (named?.type !== 'StringLiteral') return undefined;
+  const isTest = byAttribute || filter === 'select' || filter === 'reject';
+  if (isTest && !Object.hasOwn(tests, named.value)) return `the test '${named.value}'`;
+  return filter === 'map' && !filterNames.has(named.value) ? `the filter '${named.value}'` : undefined;
+}
+
+function callProblem({ callee, args }: NodeOf<'CallExpression'>, callable: ReadonlySet<string>) {
+  if (callee.type === 'Identifier') {
+    if (callee.value === 'strftime_now') return formatProblem(args[0]);
+    // The call that stands for a filter with arguments is looked at where the filter is.
+    return callable.has(callee.value) || filterNames.has(callee.value)
+      ? undefined
+      : `the function ${callee.value}()`;
+  }
+  if (callee.type !== 'MemberExpression') return 'a call of what is no name';
+  const { property, computed } = callee;
+  // `functions[i](…)` is known only when it runs.
+  const name = computed && property.type === 'Identifier' ? undefined : nameOf(property);
+  if (name === undefined || methodNames.has(name) || LOOP_FUNCTIONS.has(name)) return undefined;
+  return `the method .${name}()`;
+}
+
+function formatProblem(format: Node | undefined): string | undefined {
+  if (format?.type !== 'StringLiteral') return undefined;
+  try {
+    strftime(new Date(0), format.value);
+    return undefined;
+  } catch {
+    return `the time format '${format.value}'`;
+  }
+}
+
+function loopProblem({ object, property, computed }: NodeOf<'MemberExpression'>): string | undefined {
+  if (computed || object.type !== 'Identifier' || object.value !== 'loop') return undefined;
+  const name = nameOf(property);
+  return name === undefined || LOOP_FIELDS.has(name) ? undefined : `loop.${name}`;
+}
+
+function nameOf(node: Node): string | undefined {
+  return node.type === 'Identifier' || node.type === 'StringLiteral' ? node.value : undefined;
+}
+
+function written(node: Node): string {
+  const name = nameOf(node);
+  return name === undefined ? 'that is no name' : `'${name}'`;
+}
+
+function isTarget(node: Node): boolean {
+  if (node.type === 'TupleLiteral') return node.value.every(isTarget);
+  return node.type === 'Identifier' || (node.type === 'MemberExpression' && !node.computed);
+}

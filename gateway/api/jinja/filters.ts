@@ -1,0 +1,318 @@
+// Jinja's filters in Python's semantics, as far as they are supported. A template that names another is refused at start.
+import { bind, type Given, integerArgument, textArgument } from './arguments.ts';
+import { type JsonOptions, json } from './json.ts';
+import { capitalize, replace, sorted, splitLines, strip } from './methods.ts';
+import { tests } from './tests.ts';
+import {
+  Float,
+  isDict,
+  isEqual,
+  isNumeric,
+  isTrue,
+  itemsOf,
+  numberOf,
+  sequenceOf,
+  TemplateError,
+  Tuple,
+  textOf,
+  typeName,
+  type Value,
+} from './values.ts';
+
+type Filter = (value: Value, given: Given) => Value;
+
+/** A filter without arguments. */
+const plain =
+  (change: (value: Value) => Value): Filter =>
+  (value, given) => {
+    bind(given, []);
+    return change(value);
+  };
+
+function lengthOf(value: Value): number {
+  if (value === undefined) return 0;
+  if (typeof value === 'string') return [...value].length;
+  if (isDict(value)) return value.size;
+  const items = sequenceOf(value);
+  if (items !== undefined) return items.length;
+  throw new TemplateError(`object of type '${typeName(value)}' has no len()`);
+}
+
+/** Of an attribute filter: `a.b.0`; numbers are places in lists. */
+function attributeOf(value: Value, path: Value): Value {
+  const steps = typeof path === 'number' ? [path] : textArgument('attribute', path).split('.');
+  return steps.reduce<Value>((at, step) => {
+    if (isDict(at)) return at.get(step);
+    const index = Number(step);
+    return Number.isInteger(index) ? sequenceOf(at)?.at(index) : undefined;
+  }, value);
+}
+
+const folded = (value: Value): Value => (typeof value === 'string' ? value.toLowerCase() : value);
+
+function sort(value: Value, given: Given): Value {
+  const bound = bind(given, ['reverse', 'case_sensitive', 'attribute']);
+  const attribute = bound.get('attribute') ?? undefined;
+  const caseSensitive = isTrue(bound.get('case_sensitive'));
+  const key = (item: Value): Value => {
+    const by = attribute === undefined ? item : attributeOf(item, attribute);
+    return caseSensitive ? by : folded(by);
+  };
+  return sorted(itemsOf(value), key, isTrue(bound.get('reverse')));
+}
+
+function dictsort(value: Value, given: Given): Value {
+  if (!isDict(value)) throw new TemplateError(`dictsort: expected a dict, got ${typeName(value)}`);
+  const bound = bind(given, ['case_sensitive', 'by', 'reverse']);
+  const by = bound.get('by') ?? 'key';
+  if (by !== 'key' && by !== 'value') throw new TemplateError("dictsort: by is either 'key' or 'value'");
+  const key = (pair: Value): Value => {
+    const own = sequenceOf(pair)?.[by === 'key' ? 0 : 1];
+    return isTrue(bound.get('case_sensitive')) ? own : folded(own);
+  };
+  const pairs = [...value].map((pair) => new Tuple(pair));
+  return sorted(pairs, key, isTrue(bound.get('reverse')));
+}
+
+function unique(value: Value, given: Given): Value {
+  const bound = bind(given, ['case_sensitive', 'attribute']);
+  const attribute = bound.get('attribute') ?? undefined;
+  const keys: Value[] = [];
+  return itemsOf(value).filter((item) => {
+    const own = attribute === undefined ? item : attributeOf(item, attribute);
+    const key = isTrue(bound.get('case_sensitive')) ? own : folded(own);
+    if (keys.some((known) => isEqual(known, key))) return false;
+    keys.push(key);
+    return true;
+  });
+}
+
+/** `select`, `reject`: a test's name and what it compares with; without a name, truth. */
+function filterItems(wanted: boolean, byAttribute: boolean): Filter {
+  return (value, { name, args, keywords }) => {
+    if (keywords.size > 0) throw new TemplateError(`${name} takes no keyword arguments`);
+    const [attribute, testName, other] = byAttribute ? args : [undefined, ...args];
+    const test = testName === undefined ? isTrue : testNamed(textArgument(name, testName));
+    return itemsOf(value).filter(
+      (item) => test(byAttribute ? attributeOf(item, attribute) : item, other) === wanted,
+    );
+  };
+}
+
+function testNamed(name: string): (value: Value, other: Value) => boolean {
+  const test = Object.hasOwn(tests, name) ? tests[name] : undefined;
+  if (test === undefined) throw new TemplateError(`no test named '${name}'`);
+  return test;
+}
+
+function map(value: Value, { name, args, keywords }: Given): Value {
+  if (args.length === 0) {
+    const bound = bind({ name, args, keywords }, ['attribute', 'default']);
+    return itemsOf(value).map((item) => {
+      const own = attributeOf(item, bound.get('attribute'));
+      return own === undefined ? bound.get('default') : own;
+    });
+  }
+  const [filter, ...rest] = args;
+  const called = textArgument(name, filter);
+  return itemsOf(value).map((item) => applyFilter(item, { name: called, args: rest, keywords }));
+}
+
+function toJson(value: Value, given: Given): Value {
+  const bound = bind(given, ['ensure_ascii', 'indent', 'separators', 'sort_keys']);
+  const indent = bound.get('indent') ?? undefined;
+  const separators = sequenceOf(bound.get('separators') ?? undefined);
+  const options: JsonOptions = {
+    ensureAscii: isTrue(bound.get('ensure_ascii')),
+    indent:
+      indent === undefined
+        ? null
+        : typeof indent === 'string'
+          ? indent
+          : ' '.repeat(Math.max(0, integerArgument('tojson', indent))),
+    separators:
+      separators === undefined
+        ? [indent === undefined ? ', ' : ',', ': ']
+        : [textArgument('tojson', separators[0]), textArgument('tojson', separators[1])],
+    sortKeys: isTrue(bound.get('sort_keys')),
+  };
+  return json(value, options);
+}
+
+const INTEGER = /^\s*[+-]?\d+(?:_\d+)*\s*$/;
+const FLOAT = /^\s*[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
+
+function parseFloatText(text: string): number | undefined {
+  return FLOAT.test(text) ? Number(text.replaceAll('_', '')) : undefined;
+}
+
+function toInt(value: Value, given: Given): Value {
+  const bound = bind(given, ['default', 'base']);
+  if ((bound.get('base') ?? 10) !== 10) throw new TemplateError('int: only base 10 is supported');
+  const number =
+    typeof value === 'string'
+      ? INTEGER.test(value)
+        ? Number(value.replaceAll('_', ''))
+        : parseFloatText(value)
+      : isNumeric(value)
+        ? numberOf(value)
+        : undefined;
+  return number === undefined || !Number.isFinite(number) ? (bound.get('default') ?? 0) : Math.trunc(number);
+}
+
+function toFloat(value: Value, given: Given): Value {
+  const fallback = bind(given, ['default']).get('default') ?? new Float(0);
+  const number =
+    typeof value === 'string' ? parseFloatText(value) : isNumeric(value) ? numberOf(value) : undefined;
+  return number === undefined ? fallback : new Float(number);
+}
+
+function indent(value: Value, given: Given): Value {
+  const bound = bind(given, ['width', 'first', 'blank']);
+  const width = bound.get('width') ?? 4;
+  const by = typeof width === 'string' ? width : ' '.repeat(integerArgument('indent', width));
+  const text = `${textArgument('indent', value)}\n`;
+  const [first = '', ...lines] = splitLines(text);
+  const rest = lines.map((line) => (line !== '' || isTrue(bound.get('blank')) ? by + line : line));
+  return (isTrue(bound.get('first')) ? by : '') + [first, ...rest].join('\n');
+}
+
+function titled(text: string): string {
+  return text
+    .split(/([-\s({[<]+)/)
+    .filter((word) => word !== '')
+    .map((word) => {
+      const [first = '', ...rest] = word;
+      return first.toUpperCase() + rest.join('').toLowerCase();
+    })
+    .join('');
+}
+
+function extreme(sign: 1 | -1): Filter {
+  return (value, given) => {
+    const bound = bind(given, ['case_sensitive', 'attribute']);
+    const attribute = bound.get('attribute') ?? undefined;
+    const key = (item: Value): Value => {
+      const by = attribute === undefined ? item : attributeOf(item, attribute);
+      return isTrue(bound.get('case_sensitive')) ? by : folded(by);
+    };
+    return sorted(itemsOf(value), key, sign > 0)[0];
+  };
+}
+
+function sum(value: Value, given: Given): Value {
+  const bound = bind(given, ['attribute', 'start']);
+  const attribute = bound.get('attribute') ?? undefined;
+  const items = itemsOf(value).map((item) => (attribute === undefined ? item : attributeOf(item, attribute)));
+  const all = [bound.get('start') ?? 0, ...items];
+  const numbers = all.map((item) => {
+    if (isNumeric(item)) return numberOf(item);
+    throw new TemplateError(`sum: expected numbers, got ${typeName(item)}`);
+  });
+  const total = numbers.reduce((a, b) => a + b, 0);
+  return all.some((item) => item instanceof Float) ? new Float(total) : total;
+}
+
+function byDefault(value: Value, given: Given): Value {
+  const bound = bind(given, ['default_value', 'boolean']);
+  const missing = value === undefined || (isTrue(bound.get('boolean')) && !isTrue(value));
+  return missing ? (bound.has('default_value') ? bound.get('default_value') : '') : value;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  "'": '&#39;',
+  '"': '&#34;',
+};
+const escapeHtml = plain((value) => textOf(value).replace(/[&<>'"]/g, (char) => ENTITIES[char] ?? char));
+const length = plain(lengthOf);
+
+const filters: Readonly<Record<string, Filter>> = {
+  abs: plain((value) => {
+    if (value instanceof Float) return new Float(Math.abs(value.value));
+    if (isNumeric(value)) return Math.abs(numberOf(value));
+    throw new TemplateError(`bad operand type for abs(): '${typeName(value)}'`);
+  }),
+  attr: (value, given) => attributeOf(value, bind(given, ['name']).get('name')),
+  batch: (value, given) => {
+    const bound = bind(given, ['linecount', 'fill_with']);
+    const size = integerArgument('batch', bound.get('linecount'));
+    const fill = bound.get('fill_with') ?? null;
+    const items = itemsOf(value);
+    const batches: Value[] = [];
+    for (let at = 0; at < items.length; at += size) {
+      const batch = items.slice(at, at + size);
+      while (fill !== null && batch.length < size) batch.push(fill);
+      batches.push(batch);
+    }
+    return batches;
+  },
+  capitalize: plain((value) => capitalize(textOf(value))),
+  count: length,
+  d: byDefault,
+  default: byDefault,
+  dictsort,
+  e: escapeHtml,
+  escape: escapeHtml,
+  first: plain((value) => itemsOf(value)[0]),
+  float: toFloat,
+  forceescape: escapeHtml,
+  indent,
+  int: toInt,
+  items: plain((value) => {
+    if (value === undefined) return [];
+    if (isDict(value)) return [...value].map((pair) => new Tuple(pair));
+    throw new TemplateError('Can only get item pairs from a mapping.');
+  }),
+  join: (value, given) => {
+    const bound = bind(given, ['d', 'attribute']);
+    const attribute = bound.get('attribute') ?? undefined;
+    const items = itemsOf(value).map((item) =>
+      attribute === undefined ? item : attributeOf(item, attribute),
+    );
+    return items.map(textOf).join(textOf(bound.get('d')));
+  },
+  last: plain((value) => itemsOf(value).at(-1)),
+  length,
+  list: plain((value) => [...itemsOf(value)]),
+  lower: plain((value) => textOf(value).toLowerCase()),
+  map,
+  max: extreme(1),
+  min: extreme(-1),
+  reject: filterItems(false, false),
+  rejectattr: filterItems(false, true),
+  replace: (value, given) => {
+    const bound = bind(given, ['old', 'new', 'count']);
+    const [old = '', by = ''] = ['old', 'new'].map((name) => textOf(bound.get(name)));
+    return replace(textOf(value), old, by, integerArgument('replace', bound.get('count') ?? -1));
+  },
+  reverse: plain((value) => {
+    const items = [...itemsOf(value)].reverse();
+    return typeof value === 'string' ? items.join('') : items;
+  }),
+  safe: plain((value) => value),
+  select: filterItems(true, false),
+  selectattr: filterItems(true, true),
+  sort,
+  string: plain(textOf),
+  sum,
+  title: plain((value) => titled(textOf(value))),
+  tojson: toJson,
+  trim: (value, given) => {
+    const chars = bind(given, ['chars']).get('chars') ?? undefined;
+    return strip(textOf(value), chars === undefined ? undefined : textArgument('trim', chars), 'both');
+  },
+  unique,
+  upper: plain((value) => textOf(value).toUpperCase()),
+  wordcount: plain((value) => textOf(value).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0),
+};
+
+export const filterNames: ReadonlySet<string> = new Set(Object.keys(filters));
+
+export function applyFilter(value: Value, given: Given): Value {
+  const filter = Object.hasOwn(filters, given.name) ? filters[given.name] : undefined;
+  if (filter === undefined) throw new TemplateError(`no filter named '${given.name}'`);
+  return filter(value, given);
+}

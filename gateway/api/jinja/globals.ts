@@ -1,0 +1,61 @@
+// The functions and constants that every template has, as Hugging Face's environment gives them.
+import { bind, integerArgument, textArgument } from './arguments.ts';
+import { strftime } from './strftime.ts';
+import { type Callable, Fields, isDict, itemsOf, TemplateError, textOf, type Value } from './values.ts';
+
+/** The sandbox's own bound. */
+const LONGEST_RANGE = 100_000;
+
+const range: Callable = (args, keywords) => {
+  if (keywords.size > 0) throw new TemplateError('range() takes no keyword arguments');
+  const numbers = args.map((value) => integerArgument('range()', value));
+  const [start = 0, stop = 0, step = 1] = numbers.length === 1 ? [0, ...numbers] : numbers;
+  if (step === 0) throw new TemplateError('range() arg 3 must not be zero');
+  const length = Math.max(0, Math.ceil((stop - start) / step));
+  if (length > LONGEST_RANGE) throw new TemplateError(`a range of ${length} is longer than ${LONGEST_RANGE}`);
+  return Array.from({ length }, (_, i) => start + i * step);
+};
+
+function entriesOf(args: readonly Value[], keywords: ReadonlyMap<string, Value>): [string, Value][] {
+  const [first] = args;
+  const pairs = isDict(first) ? [...first] : itemsOf(first).map((pair) => itemsOf(pair));
+  return [...pairs.map(([key, value]): [string, Value] => [textOf(key), value]), ...keywords];
+}
+
+const namespace: Callable = (args, keywords) => new Fields('namespace', new Map(entriesOf(args, keywords)));
+const dict: Callable = (args, keywords) => new Map<Value, Value>(entriesOf(args, keywords));
+
+const raiseException: Callable = (args, keywords) => {
+  const bound = bind({ name: 'raise_exception()', args, keywords }, ['message']);
+  throw new TemplateError(textOf(bound.get('message')));
+};
+
+export interface Clock {
+  now(): Date;
+}
+
+export function globalsOf(clock: Clock): Readonly<Record<string, Value>> {
+  return {
+    range,
+    namespace,
+    dict,
+    raise_exception: raiseException,
+    strftime_now: (args, keywords) => {
+      const bound = bind({ name: 'strftime_now()', args, keywords }, ['format']);
+      return strftime(clock.now(), textArgument('strftime_now()', bound.get('format')));
+    },
+    true: true,
+    True: true,
+    false: false,
+    False: false,
+    none: null,
+    None: null,
+  };
+}
+
+/** Functions by these names may be called. */
+export const globalNames: ReadonlySet<string> = new Set(
+  Object.entries(globalsOf({ now: () => new Date() })).flatMap(([name, value]) =>
+    typeof value === 'function' ? [name] : [],
+  ),
+);

@@ -1,0 +1,61 @@
+// Python's `json.dumps` of a template's values, as the `tojson` of Hugging Face's templates calls it.
+import { Float, floatText, isDict, sequenceOf, TemplateError, typeName, type Value } from './values.ts';
+
+export interface JsonOptions {
+  ensureAscii: boolean;
+  /** A text, or a number of spaces; null: all on one line. */
+  indent: string | null;
+  /** Between items, and between key and value. */
+  separators: readonly [item: string, key: string];
+  sortKeys: boolean;
+}
+
+export function json(value: Value, options: JsonOptions, outer = ''): string {
+  if (value === null || typeof value === 'boolean') return String(value);
+  if (typeof value === 'number')
+    return Number.isSafeInteger(value) ? String(value) : BigInt(value).toString();
+  if (value instanceof Float) return jsonFloat(value.value);
+  if (typeof value === 'string') return jsonText(value, options);
+  const { indent, separators } = options;
+  const inner = indent === null ? '' : outer + indent;
+  const around = (open: string, items: string[], close: string) => {
+    if (items.length === 0) return open + close;
+    if (indent === null) return open + items.join(separators[0]) + close;
+    return `${open}\n${inner}${items.join(`${separators[0]}\n${inner}`)}\n${outer}${close}`;
+  };
+  if (isDict(value)) {
+    const entries = [...value].map(([key, item]) => [keyText(key), item] as const);
+    if (options.sortKeys) entries.sort(([a], [b]) => (a < b ? -1 : 1));
+    const items = entries.map(
+      ([key, item]) => jsonText(key, options) + separators[1] + json(item, options, inner),
+    );
+    return around('{', items, '}');
+  }
+  const items = sequenceOf(value);
+  if (items === undefined) {
+    throw new TemplateError(`Object of type ${typeName(value)} is not JSON serializable`);
+  }
+  const texts = items.map((item) => json(item, options, inner));
+  return around('[', texts, ']');
+}
+
+function jsonFloat(value: number): string {
+  if (Number.isFinite(value)) return floatText(value);
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
+}
+
+function keyText(key: Value): string {
+  if (typeof key === 'string') return key;
+  if (key === null || typeof key === 'boolean' || typeof key === 'number') return String(key);
+  if (key instanceof Float) return jsonFloat(key.value);
+  throw new TemplateError(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
+}
+
+function jsonText(text: string, { ensureAscii }: JsonOptions): string {
+  const written = JSON.stringify(text);
+  if (!ensureAscii) return written;
+  return written.replace(
+    /[\x7f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,304 @@
+// Methods of Python's str, dict, list and tuple that a template may call, one table for each type. Those that change a
+// value are missing, as in the sandbox that Hugging Face's templates run in.
+import { bind, type Given, integerArgument, textArgument } from './arguments.ts';
+import {
+  compare,
+  type Dict,
+  isDict,
+  isEqual,
+  itemsOf,
+  sequenceOf,
+  TemplateError,
+  Tuple,
+  type Value,
+} from './values.ts';
+
+type Method<Self> = (self: Self, given: Given) => Value;
+
+/** What Python's str methods take for white space. */
+const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+const leadingSpace = new RegExp(`^[${SPACE}]+`);
+const trailingSpace = new RegExp(`[${SPACE}]+$`);
+const spaces = new RegExp(`[${SPACE}]+`);
+const onlySpace = new RegExp(`^[${SPACE}]+$`);
+
+export type Side = 'left' | 'right' | 'both';
+
+/** `chars`: a set of characters; without it white space. */
+export function strip(text: string, chars: string | undefined, side: Side): string {
+  if (chars === undefined) {
+    const begun = side === 'right' ? text : text.replace(leadingSpace, '');
+    return side === 'left' ? begun : begun.replace(trailingSpace, '');
+  }
+  const set = new Set(chars);
+  const kept = [...text];
+  let [from, to] = [0, kept.length];
+  while (side !== 'right' && from < to && set.has(kept[from] ?? '')) from++;
+  while (side !== 'left' && to > from && set.has(kept[to - 1] ?? '')) to--;
+  return kept.slice(from, to).join('');
+}
+
+function stripMethod(side: Side): Method<string> {
+  return (text, given) => {
+    const chars = bind(given, ['chars']).get('chars') ?? undefined;
+    return strip(text, chars === undefined ? undefined : textArgument(given.name, chars), side);
+  };
+}
+
+const plain =
+  (change: (text: string) => Value): Method<string> =>
+  (text, given) => {
+    bind(given, []);
+    return change(text);
+  };
+
+export function capitalize(text: string): string {
+  const [first = '', ...rest] = text;
+  return first.toUpperCase() + rest.join('').toLowerCase();
+}
+
+/** str.title: a letter behind anything but a letter begins a word. */
+function title(text: string): string {
+  return text.replace(
+    /\p{L}[\p{L}\p{M}]*/gu,
+    (word) => String(word).charAt(0).toUpperCase() + word.slice(1).toLowerCase(),
+  );
+}
+
+/** `most` -1: all. */
+function split(text: string, separator: string | undefined, most: number): string[] {
+  if (separator === '') throw new TemplateError('empty separator');
+  if (separator !== undefined) {
+    const parts = text.split(separator);
+    if (most < 0 || parts.length <= most + 1) return parts;
+    return [...parts.slice(0, most), parts.slice(most).join(separator)];
+  }
+  const parts: string[] = [];
+  let rest = strip(text, undefined, 'left');
+  while (rest !== '' && (most < 0 || parts.length < most)) {
+    const at = rest.search(spaces);
+    parts.push(at < 0 ? rest : rest.slice(0, at));
+    rest = at < 0 ? '' : strip(rest.slice(at), undefined, 'left');
+  }
+  return rest === '' ? parts : [...parts, rest];
+}
+
+/** From the right; differs from `split` only where there are more parts than wanted. */
+function rsplit(text: string, separator: string | undefined, most: number): string[] {
+  const reverse = (part: string) => [...part].reverse().join('');
+  const parts = split(reverse(text), separator === undefined ? undefined : reverse(separator), most);
+  return parts.map(reverse).reverse();
+}
+
+function splitMethod(cut: typeof split): Method<string> {
+  return (text, given) => {
+    const bound = bind(given, ['sep', 'maxsplit']);
+    const separator = bound.get('sep') ?? undefined;
+    const most = integerArgument(given.name, bound.get('maxsplit') ?? -1);
+    return cut(text, separator === undefined ? undefined : textArgument(given.name, separator), most);
+  };
+}
+
+const LINE_END = '\\r\\n|[\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029]';
+const lineEnd = new RegExp(LINE_END);
+const lineWithEnd = new RegExp(`(?<=${LINE_END})(?<!\\r(?=\\n))`);
+
+/** At Python's line ends; a line end at the end of the text begins no line. */
+export function splitLines(text: string, keepEnds = false): string[] {
+  const lines = text.split(keepEnds ? lineWithEnd : lineEnd);
+  if (lines.at(-1) === '') lines.pop();
+  return lines;
+}
+
+/** `most` -1: all. */
+export function replace(text: string, old: string, by: string, most: number): string {
+  if (most < 0) return old === '' ? ['', ...text, ''].join(by) : text.split(old).join(by);
+  const parts = old === '' ? ['', ...text, ''] : text.split(old);
+  const joined = parts.slice(0, most + 1).join(by);
+  return [joined, ...parts.slice(most + 1)].join(old);
+}
+
+function affixMethod(has: (text: string, affix: string) => boolean): Method<string> {
+  return (text, given) => {
+    const bound = bind(given, ['affix']);
+    const affix = bound.get('affix');
+    const any = affix instanceof Tuple ? affix.items : [affix];
+    return any.some((each) => has(text, textArgument(given.name, each)));
+  };
+}
+
+function find(text: string, given: Given, search: 'indexOf' | 'lastIndexOf'): number {
+  const bound = bind(given, ['sub', 'start', 'end']);
+  const sub = [...textArgument(given.name, bound.get('sub'))].join('');
+  const chars = [...text];
+  const from = place(bound.get('start') ?? 0, chars.length, given.name);
+  const to = place(bound.get('end') ?? chars.length, chars.length, given.name);
+  const part = chars.slice(from, to).join('');
+  const at = part[search](sub);
+  return at < 0 || from > to ? -1 : from + [...part.slice(0, at)].length;
+}
+
+function place(value: Value, length: number, name: string): number {
+  const at = integerArgument(name, value);
+  return at < 0 ? Math.max(0, length + at) : Math.min(at, length);
+}
+
+function every(pattern: RegExp): Method<string> {
+  return plain((text) => pattern.test(text));
+}
+
+/** Whether all letters that have a case have this one, and there is one. */
+export function isCased(text: string, to: 'toLowerCase' | 'toUpperCase'): boolean {
+  return text === text[to]() && text.toLowerCase() !== text.toUpperCase();
+}
+
+function pad(side: 'start' | 'end' | 'both'): Method<string> {
+  return (text, given) => {
+    const bound = bind(given, ['width', 'fillchar']);
+    const missing = integerArgument(given.name, bound.get('width')) - [...text].length;
+    if (missing <= 0) return text;
+    const fill = textArgument(given.name, bound.get('fillchar') ?? ' ');
+    const width = [...text].length + missing;
+    const before = side === 'start' ? missing : side === 'end' ? 0 : (missing >> 1) + (missing & width & 1);
+    return fill.repeat(before) + text + fill.repeat(missing - before);
+  };
+}
+
+function partition(side: 'first' | 'last'): Method<string> {
+  return (text, given) => {
+    const separator = textArgument(given.name, bind(given, ['sep']).get('sep'));
+    if (separator === '') throw new TemplateError('empty separator');
+    const at = side === 'first' ? text.indexOf(separator) : text.lastIndexOf(separator);
+    if (at < 0) return new Tuple(side === 'first' ? [text, '', ''] : ['', '', text]);
+    return new Tuple([text.slice(0, at), separator, text.slice(at + separator.length)]);
+  };
+}
+
+const textMethods: Readonly<Record<string, Method<string>>> = {
+  upper: plain((text) => text.toUpperCase()),
+  lower: plain((text) => text.toLowerCase()),
+  title: plain(title),
+  capitalize: plain(capitalize),
+  strip: stripMethod('both'),
+  lstrip: stripMethod('left'),
+  rstrip: stripMethod('right'),
+  split: splitMethod(split),
+  rsplit: splitMethod(rsplit),
+  splitlines: (text, given) => splitLines(text, bind(given, ['keepends']).get('keepends') === true),
+  replace: (text, given) => {
+    const bound = bind(given, ['old', 'new', 'count']);
+    const [old, by] = ['old', 'new'].map((name) => textArgument(given.name, bound.get(name)));
+    return replace(text, old ?? '', by ?? '', integerArgument(given.name, bound.get('count') ?? -1));
+  },
+  startswith: affixMethod((text, affix) => text.startsWith(affix)),
+  endswith: affixMethod((text, affix) => text.endsWith(affix)),
+  removeprefix: (text, given) => {
+    const affix = textArgument(given.name, bind(given, ['prefix']).get('prefix'));
+    return text.startsWith(affix) ? text.slice(affix.length) : text;
+  },
+  removesuffix: (text, given) => {
+    const affix = textArgument(given.name, bind(given, ['suffix']).get('suffix'));
+    return affix !== '' && text.endsWith(affix) ? text.slice(0, -affix.length) : text;
+  },
+  join: (text, given) => {
+    const items = itemsOf(bind(given, ['iterable']).get('iterable'));
+    return items.map((item) => textArgument(given.name, item)).join(text);
+  },
+  find: (text, given) => find(text, given, 'indexOf'),
+  rfind: (text, given) => find(text, given, 'lastIndexOf'),
+  index: (text, given) => {
+    const at = find(text, given, 'indexOf');
+    if (at < 0) throw new TemplateError('substring not found');
+    return at;
+  },
+  count: (text, given) => {
+    const sub = textArgument(given.name, bind(given, ['sub']).get('sub'));
+    return sub === '' ? [...text].length + 1 : text.split(sub).length - 1;
+  },
+  partition: partition('first'),
+  rpartition: partition('last'),
+  isdigit: every(/^[\p{Nd}²³¹⁰⁴-⁹₀-₉]+$/u),
+  isdecimal: every(/^\p{Nd}+$/u),
+  isnumeric: every(/^\p{N}+$/u),
+  isalpha: every(/^\p{L}+$/u),
+  isalnum: every(/^[\p{L}\p{N}]+$/u),
+  isspace: every(onlySpace),
+  islower: plain((text) => isCased(text, 'toLowerCase')),
+  isupper: plain((text) => isCased(text, 'toUpperCase')),
+  ljust: pad('end'),
+  rjust: pad('start'),
+  center: pad('both'),
+  zfill: (text, given) => {
+    const width = integerArgument(given.name, bind(given, ['width']).get('width'));
+    const sign = /^[+-]/.exec(text)?.[0] ?? '';
+    return sign + text.slice(sign.length).padStart(width - sign.length, '0');
+  },
+};
+
+const pairs = (dict: Dict) => [...dict].map((pair) => new Tuple(pair));
+
+const dictMethods: Readonly<Record<string, Method<Dict>>> = {
+  get: (dict, given) => {
+    const bound = bind(given, ['key', 'default']);
+    const key = bound.get('key');
+    return dict.has(key) ? dict.get(key) : (bound.get('default') ?? null);
+  },
+  items: (dict, given) => {
+    bind(given, []);
+    return pairs(dict);
+  },
+  keys: (dict, given) => {
+    bind(given, []);
+    return [...dict.keys()];
+  },
+  values: (dict, given) => {
+    bind(given, []);
+    return [...dict.values()];
+  },
+  copy: (dict, given) => {
+    bind(given, []);
+    return new Map(dict);
+  },
+};
+
+const listMethods: Readonly<Record<string, Method<readonly Value[]>>> = {
+  index: (list, given) => {
+    const value = bind(given, ['value']).get('value');
+    const at = list.findIndex((item) => isEqual(item, value));
+    if (at < 0) throw new TemplateError('the value is not in the list');
+    return at;
+  },
+  count: (list, given) => {
+    const value = bind(given, ['value']).get('value');
+    return list.filter((item) => isEqual(item, value)).length;
+  },
+  copy: (list, given) => {
+    bind(given, []);
+    return [...list];
+  },
+};
+
+/** Names that may be called on some value. */
+export const methodNames: ReadonlySet<string> = new Set(
+  [textMethods, dictMethods, listMethods].flatMap((table) => Object.keys(table)),
+);
+
+/** The method of this name that `value` has, bound to it. */
+export function methodOf(value: Value, name: string): Value {
+  if (typeof value === 'string') return bound(textMethods, value, name);
+  if (isDict(value)) return bound(dictMethods, value, name);
+  const items = sequenceOf(value);
+  return items === undefined ? undefined : bound(listMethods, items, name);
+}
+
+function bound<Self>(table: Readonly<Record<string, Method<Self>>>, self: Self, name: string): Value {
+  const method = Object.hasOwn(table, name) ? table[name] : undefined;
+  return method && ((args, keywords) => method(self, { name: `${name}()`, args, keywords }));
+}
+
+/** In Python's order; equal ones stay as they were. */
+export function sorted(items: readonly Value[], key: (item: Value) => Value, reverse: boolean): Value[] {
+  const keyed = items.map((item) => ({ item, by: key(item) }));
+  keyed.sort((a, b) => (reverse ? compare(b.by, a.by) : compare(a.by, b.by)));
+  return keyed.map(({ item }) => item);
+}

@@ -1,0 +1,213 @@
+// Python's values in JavaScript, as far as a chat template sees them: conversion, truth, equality, text. Knows no Jinja.
+
+/** Integers are numbers, every other float is a `Float`; `undefined` is Jinja's Undefined, `null` is None. */
+export type Value =
+  | undefined
+  | null
+  | boolean
+  | number
+  | string
+  | Float
+  | Value[]
+  | Tuple
+  | Dict
+  | Fields
+  | Callable;
+
+export type Dict = Map<Value, Value>;
+export type Callable = (args: readonly Value[], keywords: ReadonlyMap<string, Value>) => Value;
+
+export class Float {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+export class Tuple {
+  readonly items: readonly Value[];
+  constructor(items: readonly Value[]) {
+    this.items = items;
+  }
+}
+
+/** An object with attributes and no items: a namespace, the `loop` of a for statement. */
+export class Fields {
+  readonly kind: 'namespace' | 'loop';
+  readonly fields: Map<string, Value>;
+  constructor(kind: 'namespace' | 'loop', fields: Map<string, Value>) {
+    this.kind = kind;
+    this.fields = fields;
+  }
+}
+
+/** What Python would raise while a template is rendered. */
+export class TemplateError extends Error {
+  override readonly name = 'TemplateError';
+}
+
+export function isDict(value: Value): value is Dict {
+  return value instanceof Map;
+}
+
+export function isNumeric(value: Value): value is number | boolean | Float {
+  return typeof value === 'number' || typeof value === 'boolean' || value instanceof Float;
+}
+
+export function numberOf(value: number | boolean | Float): number {
+  return value instanceof Float ? value.value : Number(value);
+}
+
+/** From JSON-like data. Absent fields stay absent. */
+export function toValue(input: unknown): Value {
+  if (input === null || input === undefined || typeof input === 'string' || typeof input === 'boolean')
+    return input;
+  if (typeof input === 'number') {
+    // JSON's 1e300 is a float in Python.
+    return Number.isInteger(input) && Math.abs(input) < 1e21 ? input : new Float(input);
+  }
+  if (Array.isArray(input)) return input.map(toValue);
+  if (typeof input !== 'object') throw new TypeError(`a template cannot be given a ${typeof input}`);
+  const entries = Object.entries(input).filter(([, value]) => value !== undefined);
+  return new Map(entries.map(([key, value]): [Value, Value] => [key, toValue(value)]));
+}
+
+/** As error messages of Python name types. */
+export function typeName(value: Value): string {
+  if (value === undefined) return 'Undefined';
+  if (value === null) return 'NoneType';
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'number') return 'int';
+  if (typeof value === 'string') return 'str';
+  if (value instanceof Float) return 'float';
+  if (Array.isArray(value)) return 'list';
+  if (value instanceof Tuple) return 'tuple';
+  if (value instanceof Fields) return value.kind;
+  return isDict(value) ? 'dict' : 'function';
+}
+
+export function isTrue(value: Value): boolean {
+  if (value === undefined || value === null) return false;
+  if (isNumeric(value)) return numberOf(value) !== 0;
+  if (typeof value === 'string' || Array.isArray(value)) return value.length > 0;
+  if (value instanceof Tuple) return value.items.length > 0;
+  return isDict(value) ? value.size > 0 : true;
+}
+
+export function isEqual(a: Value, b: Value): boolean {
+  if (isNumeric(a) && isNumeric(b)) return numberOf(a) === numberOf(b);
+  if (Array.isArray(a) && Array.isArray(b)) return sameItems(a, b);
+  if (a instanceof Tuple && b instanceof Tuple) return sameItems(a.items, b.items);
+  if (isDict(a) && isDict(b)) {
+    return a.size === b.size && [...a].every(([key, value]) => b.has(key) && isEqual(value, b.get(key)));
+  }
+  return a === b;
+}
+
+function sameItems(a: readonly Value[], b: readonly Value[]): boolean {
+  return a.length === b.length && a.every((item, i) => isEqual(item, b[i]));
+}
+
+/** Negative, zero or positive, as `a` is before, like or behind `b`; throws for values without an order. */
+export function compare(a: Value, b: Value): number {
+  if (isNumeric(a) && isNumeric(b)) return numberOf(a) - numberOf(b);
+  if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
+  const [left, right] = [sequenceOf(a), sequenceOf(b)];
+  if (left === undefined || right === undefined || typeName(a) !== typeName(b)) {
+    throw new TemplateError(`'<' not supported between instances of '${typeName(a)}' and '${typeName(b)}'`);
+  }
+  for (const [i, item] of left.entries()) {
+    if (i >= right.length) return 1;
+    if (!isEqual(item, right[i])) return compare(item, right[i]);
+  }
+  return left.length - right.length;
+}
+
+/** By code points, where JavaScript compares code units. */
+function compareText(a: string, b: string): number {
+  const [left, right] = [[...a], [...b]];
+  for (const [i, char] of left.entries()) {
+    const difference = (char.codePointAt(0) ?? 0) - (right[i]?.codePointAt(0) ?? -1);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
+}
+
+/** The items of a list or tuple. */
+export function sequenceOf(value: Value): readonly Value[] | undefined {
+  if (Array.isArray(value)) return value;
+  return value instanceof Tuple ? value.items : undefined;
+}
+
+/** What a for statement goes through: of a dict its keys, of a text its characters, of Undefined nothing. */
+export function itemsOf(value: Value): readonly Value[] {
+  if (value === undefined) return [];
+  if (typeof value === 'string') return [...value];
+  if (isDict(value)) return [...value.keys()];
+  const items = sequenceOf(value);
+  if (items === undefined) throw new TemplateError(`'${typeName(value)}' object is not iterable`);
+  return items;
+}
+
+/** Python's `str()`. */
+export function textOf(value: Value): string {
+  if (value === undefined) return '';
+  return typeof value === 'string' ? value : representation(value);
+}
+
+/** Python's `repr()`. */
+export function representation(value: Value): string {
+  if (value === undefined) return 'Undefined';
+  if (value === null) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (typeof value === 'number') return integerText(value);
+  if (value instanceof Float) return floatText(value.value);
+  if (typeof value === 'string') return quoted(value);
+  if (Array.isArray(value)) return `[${value.map(representation).join(', ')}]`;
+  if (value instanceof Tuple) {
+    const items = value.items.map(representation);
+    return items.length === 1 ? `(${items[0]},)` : `(${items.join(', ')})`;
+  }
+  if (isDict(value)) {
+    return `{${[...value].map(([key, item]) => `${representation(key)}: ${representation(item)}`).join(', ')}}`;
+  }
+  throw new TemplateError(`a ${typeName(value)} cannot be written as text`);
+}
+
+function integerText(value: number): string {
+  return Number.isSafeInteger(value) ? String(value) : BigInt(value).toString();
+}
+
+/** Shortest digits, as JavaScript has them, in Python's notation. */
+export function floatText(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+  if (Object.is(value, -0)) return '-0.0';
+  const [mantissa = '', power = '0'] = value.toExponential().split('e');
+  const exponent = Number(power);
+  if (value !== 0 && (exponent < -4 || exponent >= 16)) {
+    return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
+  }
+  const digits = mantissa.replace(/[-.]/g, '');
+  const text = exponent < 0 ? value.toFixed(digits.length - 1 - exponent) : String(value);
+  return text.includes('.') ? text : `${text}.0`;
+}
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = {
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\\': '\\\\',
+};
+
+function quoted(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escaped = Array.from(text, (char) => {
+    if (char === quote) return `\\${char}`;
+    const short = SHORT_ESCAPES[char];
+    if (short !== undefined || char === ' ' || !/[\p{C}\p{Z}]/u.test(char)) return short ?? char;
+    const code = (char.codePointAt(0) ?? 0).toString(16);
+    if (code.length <= 2) return `\\x${code.padStart(2, '0')}`;
+    return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\U${code.padStart(8, '0')}`;
+  });
+  return quote + escaped.join('') + quote;
+}
