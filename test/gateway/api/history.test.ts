@@ -7,7 +7,7 @@ import { JSON_TYPE, MODEL, type Room, startRoom } from './harness.ts';
 
 /** Shows all that it is given of a message. */
 const TEMPLATE =
-  "{% for m in messages %}[{{ m.role }}:{{ m.content }}{% if m.reasoning_content %} thought {{ m.reasoning_content }}{% endif %}{% for c in m.tool_calls or [] %} calls {{ c.id }} {{ c.function.name }} {{ c.function.arguments | tojson }}{% endfor %}{% if m.tool_call_id %} of {{ m.tool_call_id }}{% endif %}]{% endfor %}{# 'tool' #}";
+  "{% for m in messages %}[{{ m.role }}:{{ m.content or '' }}{% if m.reasoning_content %} thought {{ m.reasoning_content }}{% endif %}{% for c in m.tool_calls or [] %} calls {{ c.id }} {{ c.function.name }} {{ c.function.arguments | tojson }}{% endfor %}{% if m.tool_call_id %} of {{ m.tool_call_id }}{% endif %}]{% endfor %}{# 'tool' #}";
 
 let room: Room;
 beforeAll(async () => {
