@@ -3,10 +3,10 @@ import { badRequest } from '../errors.ts';
 import { extrasOf } from '../extra-fields.ts';
 import type { FieldNames } from '../renamed-fields.ts';
 import type { TranslatedChat } from '../translated-chat.ts';
-import { chatMessages } from './messages.ts';
-import { type OfferedTools, offeredTools } from './offered-tools.ts';
+import { chatMessages } from './input/messages.ts';
 import type { ResponsesRequest } from './schema.ts';
-import { chatToolChoice } from './tool-choice.ts';
+import { type OfferedTools, offeredTools } from './tools/offered-tools.ts';
+import { chatToolChoice } from './tools/tool-choice.ts';
 
 const fieldNames: FieldNames = [
   ['max_tokens', 'max_output_tokens'],

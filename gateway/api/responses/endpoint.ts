@@ -9,10 +9,10 @@ import { startGenerations, streamAnswer } from '../respond.ts';
 import { type EventFormat, namedEvent } from '../sse.ts';
 import { parseTranslated } from '../translated-chat.ts';
 import { chatOfResponse } from './chat.ts';
+import { type ResponseEvent, ResponseWriter } from './output/writer.ts';
 import { readResponse } from './read.ts';
 import { responsesSchema } from './schema.ts';
 import { planTruncated } from './truncation.ts';
-import { type ResponseEvent, ResponseWriter } from './writer.ts';
 
 export const responsesEndpoint: Endpoint = {
   // Its other idle fields are told in the answer.

@@ -4,9 +4,9 @@ import { extraFields } from '../extra-fields.ts';
 import { noEffect } from '../no-effect.ts';
 import { commonFields, integer, LARGEST_INT32 } from '../schema-fields.ts';
 import { reasoningEfforts } from '../thinking.ts';
-import { inputItem } from './items.ts';
-import { refusedFields } from './refused.ts';
-import { tool, toolChoice } from './tools.ts';
+import { inputItem } from './input/items.ts';
+import { refusedFields } from './input/refused.ts';
+import { tool, toolChoice } from './tools/schema.ts';
 
 const { model, temperature, top_p, top_k, stop, stream, user } = commonFields;
 const { prompt_cache_key, safety_identifier, service_tier, verbosity, store } = commonFields;

@@ -2,7 +2,7 @@
 // conversation.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NO_EFFECT } from '../../../gateway/api/no-effect.ts';
-import { larkPattern } from '../../../gateway/api/responses/lark-pattern.ts';
+import { larkPattern } from '../../../gateway/api/responses/tools/lark-pattern.ts';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
 import { JSON_TYPE, MODEL, openRoom, type Room, say, startRoom } from './harness.ts';
 import { namedEvents } from './named-events.ts';

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { ResponseStream } from 'openai/lib/responses/ResponseStream';
 import { expect, test } from 'vitest';
-import { ResponseWriter } from '../../../gateway/api/responses/writer.ts';
+import { ResponseWriter } from '../../../gateway/api/responses/output/writer.ts';
 import { callsOf, flowing, messages, textOf } from '../../support/message-events.ts';
 import { event, response } from './responses-shapes.ts';
 

@@ -1,8 +1,8 @@
 // The output item that is being written: its text so far, and the events of its beginning, its growth and its end. Knows no
 // other items and no numbering of events.
-import type { ChatLogprobEntry } from '../logprobs.ts';
-import { CustomInput } from './custom-input.ts';
-import type { OfferedTool } from './offered-tools.ts';
+import type { ChatLogprobEntry } from '../../logprobs.ts';
+import { CustomInput } from '../tools/custom-input.ts';
+import type { OfferedTool } from '../tools/offered-tools.ts';
 import {
   type CustomToolCallItem,
   deltaLogprobs,
@@ -12,7 +12,7 @@ import {
   type OutputItem,
   outputText,
   type ReasoningItem,
-} from './output.ts';
+} from './items.ts';
 
 /** Without the number that each has in its stream. */
 export interface ItemEvent {

@@ -4,13 +4,13 @@
 //
 // Worked example: {type: 'namespace', name: 'files', tools: [{type: 'function', name: 'read'}]} is offered as the function
 // `files__read`; a call of it is told as {type: 'function_call', namespace: 'files', name: 'read'}.
-import { ApiError, badRequest } from '../errors.ts';
-import type { FieldNames } from '../renamed-fields.ts';
-import { requireHonoured } from '../structured.ts';
-import { MOST_TOOLS } from '../tool-schema.ts';
-import type { ChatFields } from '../translated-chat.ts';
+import { ApiError, badRequest } from '../../errors.ts';
+import type { FieldNames } from '../../renamed-fields.ts';
+import { requireHonoured } from '../../structured.ts';
+import { MOST_TOOLS } from '../../tool-schema.ts';
+import type { ChatFields } from '../../translated-chat.ts';
 import { larkPattern } from './lark-pattern.ts';
-import { type CustomTool, type FunctionTool, isOfOthers, type Namespace, type Tool } from './tools.ts';
+import { type CustomTool, type FunctionTool, isOfOthers, type Namespace, type Tool } from './schema.ts';
 
 type ChatTool = NonNullable<ChatFields['tools']>[number];
 

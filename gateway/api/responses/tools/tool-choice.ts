@@ -1,11 +1,11 @@
 // From the tool choice of a Responses request to that of the chat that is asked: functions under the names that the model calls.
 // Pure.
-import { badRequest } from '../errors.ts';
-import type { FieldNames } from '../renamed-fields.ts';
-import type { ChatFields } from '../translated-chat.ts';
+import { badRequest } from '../../errors.ts';
+import type { FieldNames } from '../../renamed-fields.ts';
+import type { ChatFields } from '../../translated-chat.ts';
+import type { ResponsesRequest } from '../schema.ts';
 import { calledName, type OfferedTools } from './offered-tools.ts';
-import type { ResponsesRequest } from './schema.ts';
-import { type AllowedTool, isOfOthers, type NamedTool, type ToolOfOthers } from './tools.ts';
+import { type AllowedTool, isOfOthers, type NamedTool, type ToolOfOthers } from './schema.ts';
 
 interface ChosenTool {
   chosen: ChatFields['tool_choice'];

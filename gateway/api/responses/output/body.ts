@@ -1,9 +1,9 @@
 // The response object of OpenAI's Responses API: what was asked, beside what came of it. Knows no engine.
-import type { ChoiceUsage } from '../answer.ts';
-import type { ApiError } from '../errors.ts';
-import type { OutputItem } from './output.ts';
-import type { ResponsesRequest } from './schema.ts';
-import { isOfOthers, type Tool } from './tools.ts';
+import type { ChoiceUsage } from '../../answer.ts';
+import type { ApiError } from '../../errors.ts';
+import type { ResponsesRequest } from '../schema.ts';
+import { isOfOthers, type Tool } from '../tools/schema.ts';
+import type { OutputItem } from './items.ts';
 
 export interface ResponseFrame {
   id: string;

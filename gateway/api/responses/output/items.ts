@@ -1,5 +1,5 @@
 // The items of a response's output, as OpenAI's Responses API has them: how each looks begun and whole. Knows no stream.
-import type { ChatLogprob, ChatLogprobEntry } from '../logprobs.ts';
+import type { ChatLogprob, ChatLogprobEntry } from '../../logprobs.ts';
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 

@@ -1,14 +1,14 @@
 // Writes one response: pieces of the assistant's message become OpenAI's numbered events and the output they add up to. Knows no
 // engine and no HTTP.
 import { randomUUID } from 'node:crypto';
-import type { AnswerToken } from '../answer-text.ts';
-import type { ApiError } from '../errors.ts';
-import type { ChatLogprobEntry } from '../logprobs.ts';
-import type { MessageEvent } from '../message-events.ts';
+import type { AnswerToken } from '../../answer-text.ts';
+import type { ApiError } from '../../errors.ts';
+import type { ChatLogprobEntry } from '../../logprobs.ts';
+import type { MessageEvent } from '../../message-events.ts';
+import type { OfferedTool } from '../tools/offered-tools.ts';
 import { type ResponseFrame, type ResponseState, responseBody } from './body.ts';
-import type { OfferedTool } from './offered-tools.ts';
+import type { ItemStatus, OutputItem } from './items.ts';
 import { type ItemEvent, type OpenItem, openCall, openMessage, openReasoning } from './open-item.ts';
-import type { ItemStatus, OutputItem } from './output.ts';
 
 export type ResponseEvent = ItemEvent & { sequence_number: number };
 
