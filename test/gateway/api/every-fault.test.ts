@@ -15,7 +15,14 @@ type Case = [path: string, body: object, params: string[], codes: string[]];
 test.each<Case>([
   [
     '/v1/chat/completions',
-    { messages: [user, { ...user, colour: 1 }], functions: [], n: 0, verbosity: 'loud', colour: 1, taste: 2 },
+    {
+      messages: [user, { ...user, colour: 1 }],
+      functions: [{}],
+      n: 0,
+      verbosity: 'loud',
+      colour: 1,
+      taste: 2,
+    },
     ['functions', 'n', 'messages[1].colour', 'verbosity', 'colour', 'taste'],
     refused,
   ],
