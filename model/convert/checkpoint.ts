@@ -6,7 +6,7 @@ import { withNormShapes } from '../bundle/tensors.ts';
 import { type ModelConfig, parseConfig } from '../config.ts';
 import { InputError, tensorError } from '../errors.ts';
 import { loadTensorMap, type TensorEntry } from '../safetensors.ts';
-import { sourceName } from './layouts.ts';
+import { isSpare, sourceName } from './layouts.ts';
 
 /** Copied into the bundle as they are, where the checkpoint has them. */
 const COPIED_FILES = [
@@ -43,7 +43,7 @@ export async function openCheckpoint(dir: string): Promise<Checkpoint> {
   if (configBytes === undefined)
     throw new InputError(`${configPath}: is missing: ${dir} is not a checkpoint`);
   const plain = parseConfig(parseJson(configBytes, configPath), configPath);
-  const { list, tensors } = await readTensors(dir);
+  const { list, tensors } = await readTensors(dir, (name) => isSpare(name, plain));
   const config = withNormShapes(plain, (name) => tensors.get(sourceName(plain.layout, name))?.shape);
   const paths = [...new Set([...tensors.values()].map(({ path }) => path))].sort();
   const stamps = await Promise.all(
@@ -83,8 +83,10 @@ export function parseJson(bytes: Uint8Array, path: string): unknown {
   }
 }
 
+/** The index and the files may disagree about spare tensors. */
 async function readTensors(
   dir: string,
+  isSpareName: (name: string) => boolean,
 ): Promise<Pick<Checkpoint, 'list'> & { tensors: Map<string, SourceTensor> }> {
   const index = await readOptional(join(dir, INDEX));
   const tensors = new Map<string, SourceTensor>();
@@ -101,7 +103,7 @@ async function readTensors(
     const path = join(dir, file);
     await requireFile(path, `though ${INDEX} lists it`);
     for (const entry of (await loadTensorMap(path, path)).values()) {
-      if (listed.get(entry.name) !== file) {
+      if (listed.get(entry.name) !== file && !isSpareName(entry.name)) {
         throw tensorError(
           path,
           entry.name,
@@ -112,7 +114,8 @@ async function readTensors(
     }
   }
   for (const [name, file] of listed) {
-    if (!tensors.has(name)) throw tensorError(join(dir, file), name, `is missing, though ${INDEX} lists it`);
+    if (!tensors.has(name) && !isSpareName(name))
+      throw tensorError(join(dir, file), name, `is missing, though ${INDEX} lists it`);
   }
   return { list: indexPath, tensors };
 }

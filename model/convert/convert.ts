@@ -7,7 +7,7 @@ import type { ModelConfig } from '../config.ts';
 import { tensorError } from '../errors.ts';
 import { type Checkpoint, openCheckpoint, type SourceTensor } from './checkpoint.ts';
 import type { JournalEntry } from './journal.ts';
-import { isHarmless, sourceName } from './layouts.ts';
+import { isHarmless, isStackedExperts, sourceName, TIED_HEAD } from './layouts.ts';
 import { type BundlePlan, planBundle, type TensorSource } from './plan.ts';
 import type { FloatDtype } from './task.ts';
 import { sameBytes } from './tied.ts';
@@ -61,6 +61,14 @@ function floatDtype({ dtype, path, name }: SourceTensor): FloatDtype {
 
 /** Tensors beyond those that the config describes mean that it describes another model. */
 async function refuseExtra({ config, list, tensors }: Checkpoint): Promise<void> {
+  const stacked = [...tensors.values()].find(({ name }) => isStackedExperts(name));
+  if (stacked !== undefined) {
+    throw tensorError(
+      stacked.path,
+      stacked.name,
+      `holds all experts of a layer in one tensor [${stacked.shape}], which is not read yet. Save the checkpoint with one tensor an expert: save_pretrained(…, save_original_format=True) of transformers 5 does`,
+    );
+  }
   const known = new Set<string>();
   for (const tensor of modelTensors(config)) {
     const name = sourceName(config.layout, tensor.name);
@@ -70,7 +78,7 @@ async function refuseExtra({ config, list, tensors }: Checkpoint): Promise<void>
   for (const extra of tensors.values()) {
     if (known.has(extra.name) || isHarmless(extra.name)) continue;
     const embedding = tensors.get('model.embed_tokens.weight');
-    if (extra.name === 'lm_head.weight' && embedding !== undefined) {
+    if (extra.name === TIED_HEAD && embedding !== undefined) {
       if (await sameBytes(extra, embedding)) continue;
       throw tensorError(extra.path, extra.name, 'differs from the embedding, though config.json ties them');
     }

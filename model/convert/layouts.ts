@@ -15,6 +15,19 @@ export function sourceName(layout: ModelConfig['layout'], canonical: string): st
   return MIXTRAL.reduce((name, [from, to]) => name.replace(from, to), canonical);
 }
 
+/** The head where it is tied: the embedding stands for it, whether the file has it or not. */
+export const TIED_HEAD = 'lm_head.weight';
+
+/** Tensors that the model can do without. */
+export function isSpare(name: string, { tiedEmbeddings }: Pick<ModelConfig, 'tiedEmbeddings'>): boolean {
+  return isHarmless(name) || (tiedEmbeddings && name === TIED_HEAD);
+}
+
+/** A tensor that holds one projection of all experts of a layer. */
+export function isStackedExperts(name: string): boolean {
+  return /\.experts\.(?!\d+\.)/.test(name);
+}
+
 /** Tensors that checkpoints carry and no engine needs: rotary frequencies follow from the config. */
 export function isHarmless(name: string): boolean {
   return name.endsWith('.rotary_emb.inv_freq');

@@ -47,6 +47,14 @@ const edit = (name: string, from: string, to: string) => async (checkpoint: Chec
   await writeFile(path, text.replace(from, to), 'latin1');
 };
 
+/** Rewrites the last part without the head; the index still lists it there. */
+const withoutHead = async ({ dir: from, tensors, files, dtype }: Checkpoint) => {
+  const listed: Record<string, string> = JSON.parse(await readFile(join(from, index), 'utf8')).weight_map;
+  const last = files.at(-1) ?? '';
+  const kept = [...tensors].filter(([name]) => listed[name] === last && name !== 'lm_head.weight');
+  await writeFile(join(from, last), encodeSafetensors(new Map(kept), dtype));
+};
+
 const poison = (name: string, value: number) => async (checkpoint: Checkpoint) => {
   const { shape, data } = checkpoint.tensors.get(name)!;
   const poisoned = data.slice();
@@ -103,6 +111,25 @@ const cases: Broken[] = [
       'tensor model.layers.0.mlp.shared_expert.up_proj.weight',
       'not part of the model',
     ],
+  },
+  {
+    what: 'experts that are stacked in one tensor',
+    breakIt: change({
+      ...Object.fromEntries(
+        Array.from({ length: 8 }, (_, e) => [`model.layers.0.mlp.experts.${e}.down_proj.weight`, undefined]),
+      ),
+      'model.layers.0.mlp.experts.down_proj': ones(8, 64, 32),
+    }),
+    named: [
+      'model.safetensors: tensor model.layers.0.mlp.experts.down_proj: holds all experts of a layer in one tensor [8,64,32]',
+      'Save the checkpoint with one tensor an expert',
+    ],
+  },
+  {
+    what: 'a head that the index lists, that is not there, and is not tied',
+    options: { shards: 2 },
+    breakIt: withoutHead,
+    named: ['tensor lm_head.weight', 'is missing, though model.safetensors.index.json lists it'],
   },
   {
     what: 'a bias the config does not speak of',

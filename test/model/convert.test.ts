@@ -183,4 +183,24 @@ describe('a bundle directory', () => {
     await writeFile(join(checkpoint.dir, 'model.safetensors'), encodeSafetensors(extra, 'f32'));
     expect((await convert({ from: checkpoint.dir, to: fresh(), bits: 4 })).identity).toBe(plain.identity);
   });
+
+  it.each([
+    ['lists a tied head that no file has', { 'lm_head.weight': 'model-00002-of-00002.safetensors' }, false],
+    ['does not list the tied head that a file has', {}, true],
+  ])('takes an index that %s', async (_, listed, stored) => {
+    const checkpoint = await writeCheckpoint(fresh(), { tied: true, shards: 2 });
+    const plain = await convert({ from: checkpoint.dir, to: fresh(), bits: 4 });
+    const path = join(checkpoint.dir, 'model.safetensors.index.json');
+    const index: { weight_map: Record<string, string> } = JSON.parse(await readFile(path, 'utf8'));
+    const [first = '', last = ''] = checkpoint.files;
+    if (stored) {
+      const part = [...checkpoint.tensors].filter(([name]) => index.weight_map[name] === last);
+      const head = checkpoint.tensors.get('model.embed_tokens.weight')!;
+      const tensors = new Map(part).set('lm_head.weight', head);
+      await writeFile(join(checkpoint.dir, last), encodeSafetensors(tensors, 'f32'));
+    }
+    expect(first).not.toBe(last);
+    await writeFile(path, JSON.stringify({ ...index, weight_map: { ...index.weight_map, ...listed } }));
+    expect((await convert({ from: checkpoint.dir, to: fresh(), bits: 4 })).identity).toBe(plain.identity);
+  });
 });
