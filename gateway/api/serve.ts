@@ -1,9 +1,9 @@
 // Puts an application on a port, and takes it off again without dropping what is under way. Knows no routes.
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
-import { badRequest, toApiError } from './errors.ts';
+import { ApiError, badRequest, toApiError } from './errors.ts';
 
 export interface ServeOptions {
   app: { fetch: (request: Request) => Response | Promise<Response> };
@@ -92,6 +92,12 @@ export async function serve({
     });
   });
 
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const begun = [...(answers.get(socket) ?? [])].some((answer) => answer.headersSent);
+    if (socket.writable && !begun) socket.write(refusal(error));
+    socket.destroySoon();
+  });
+
   function rest(socket: Socket): void {
     idle.add(socket);
     const [longest] = idle;
@@ -142,6 +148,28 @@ function timeouts({ keepAliveMs, headersMs, requestMs }: ConnectionLimits) {
     requestTimeout: requestMs,
     connectionsCheckingInterval: Math.min(LONGEST_CHECK_MS, Math.ceil(Math.min(headersMs, requestMs) / 4)),
   };
+}
+
+/** By Node's code; anything else is a 400. */
+const faultsOfRequests: Record<string, { status: number; message: string }> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'Your request did not arrive in time.' },
+  HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers of your request are too large.' },
+};
+
+/** A whole answer, for what is no request that an application could be given. */
+function refusal({ code = '', message: why }: NodeJS.ErrnoException): string {
+  const { status, message } = faultsOfRequests[code] ?? {
+    status: 400,
+    message: `Your request is no HTTP: ${why}`,
+  };
+  const body = JSON.stringify(new ApiError({ status, message }).envelope);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
 /** For requests that no application could be given: a Host or a target that makes no URL. */

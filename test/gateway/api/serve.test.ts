@@ -135,7 +135,24 @@ test('a slow upload has its time, and one that is slower than that ends', async 
     slow?.socket.write(letter);
   }
   await until(() => slow?.text().endsWith('uploaded') === true);
-  await until(() => [slower, headless, silent].every((each) => each?.text().startsWith('HTTP/1.1 408 ')));
+  const late = /^HTTP\/1\.1 408 [\s\S]*\r\n\r\n\{"error":\{"message":"Your request did not arrive in time\."/;
+  await until(() => [slower, headless, silent].every((each) => late.test(each?.text() ?? '')));
+});
+
+test.each([
+  ['no HTTP', 'hello\r\n\r\n', 400],
+  ['two lengths', `${line}content-length: 1\r\ncontent-length: 2\r\n\r\n`, 400],
+  ['headers without end', `${line}a: ${'x'.repeat(20_000)}`, 431],
+])('a request that is %s is refused in the envelope', async (_what, sent, status) => {
+  const { port } = await open({});
+  const { socket, text } = await speak(port);
+  socket.write(sent);
+  await once(socket, 'close');
+  const [head = '', body = ''] = text().split('\r\n\r\n');
+  expect(head).toMatch(
+    new RegExp(`^HTTP/1.1 ${status} .*content-type: application/json.*connection: close`, 's'),
+  );
+  expect(JSON.parse(body)).toMatchObject({ error: { type: 'invalid_request_error', param: null } });
 });
 
 test('an answer that is under way when the server closes says that its connection closes', async () => {
