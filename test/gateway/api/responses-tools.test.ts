@@ -221,6 +221,17 @@ test('tools that items make known are offered with the others', async () => {
   expect(noEffect).toBe('input.tool_search_call, tools.web_search, input.call_id');
 });
 
+test('a tool that an item makes known again is offered as it says', async () => {
+  says = 'hi';
+  const again = (description: string) => {
+    return { type: 'tool_search_output', tools: [{ ...files, tools: [{ ...files.tools[0], description }] }] };
+  };
+  const input = [{ role: 'user', content: 'Q' }, again('Two.'), again('Three.')];
+  const { prompt } = await whole({ input, tools: [files] });
+  expect(prompt.match(/"files__read"/g)).toHaveLength(1);
+  expect(prompt).toContain('Three.');
+});
+
 /** Answers as OpenAI gives them, null and all. */
 const ofOpenAI = [
   { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'gAAA', status: null, content: null },

@@ -37,7 +37,9 @@ export const CUSTOM_INPUT = 'input';
 
 /** `lists`: the request's lists of tools, each with its place in the request. */
 export function offeredTools(lists: readonly { tools: readonly Tool[]; at: string }[]): OfferedTools {
-  const found = lists.flatMap(({ tools, at }) => tools.flatMap((tool, i) => callables(tool, `${at}[${i}]`)));
+  const found = latest(
+    lists.map(({ tools, at }) => tools.flatMap((tool, i) => callables(tool, `${at}[${i}]`))),
+  );
   if (found.length > MOST_TOOLS) {
     const message = `Invalid 'tools': ${found.length} functions are more than the ${MOST_TOOLS} that a model can be offered.`;
     throw badRequest(message, { param: 'tools', code: 'array_above_max_length' });
@@ -72,6 +74,13 @@ export function offeredTools(lists: readonly { tools: readonly Tool[]; at: strin
 export function calledName(name: string, namespace?: string | null): string {
   if (namespace === undefined || namespace === null) return name;
   return namespace.endsWith('__') ? namespace + name : `${namespace}__${name}`;
+}
+
+/** A later list's tool stands in the place of one that an earlier list has under its name. */
+function latest(lists: readonly Callable[][]): Callable[] {
+  const called = ({ tool, namespace }: Callable) => calledName(tool.name, namespace);
+  const last = new Map(lists.flatMap((list) => list.map((one) => [called(one), list])));
+  return lists.flatMap((list) => list.filter((one) => last.get(called(one)) === list));
 }
 
 interface Callable {
