@@ -28,6 +28,8 @@ export interface Client {
   name: string;
   /** npm packages that are tried; the table shows their versions. */
   packages: readonly string[];
+  /** `name version` of each of what is tried, if it is not from npm. */
+  versions?(): Promise<string[]>;
   /** Models that it is tried on, each a line of the table; both unless told otherwise. */
   models?: readonly ModelName[];
   /** Time for one model; 120,000 unless told otherwise. */

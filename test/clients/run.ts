@@ -16,6 +16,9 @@ import { type Line, table } from './table.ts';
 const here = import.meta.dirname;
 const DEFAULT_TIMEOUT_MS = 120_000;
 
+/** Ctrl-C ends the client that runs, then the gateway. */
+const interrupted = new AbortController();
+
 const help = `Usage: npm run test:clients -- [options]
 
 Try clients and coding agents of others against expertgrid. The first run installs them from npm into
@@ -92,17 +95,28 @@ function typesHold(): boolean {
 
 /** One model, one gateway, one client after the other. */
 async function tryAll(model: ModelName, names: readonly string[], folder: string): Promise<Line[]> {
-  const clients = await Promise.all(names.map((name) => import(`./${name}.ts`) as Promise<Client>));
+  const clients = await Promise.all(names.map(clientOf));
   const tried = clients.filter(({ models = modelNames }) => models.includes(model));
   if (tried.length === 0) return [];
   const up = await start[model](folder);
   const lines: Line[] = [];
   try {
-    for (const client of tried) lines.push(await tryOne(client, model, up, folder));
+    for (const client of tried) {
+      if (!interrupted.signal.aborted) lines.push(await tryOne(client, model, up, folder));
+    }
   } finally {
     await up.stop();
   }
   return lines;
+}
+
+/** A client whose file cannot be loaded is one that fails, and no other's fault. */
+async function clientOf(file: string): Promise<Client> {
+  try {
+    return (await import(`./${file}.ts`)) as Client;
+  } catch (error) {
+    return { name: file, packages: [], run: () => Promise.reject(error) };
+  }
 }
 
 const start: Record<ModelName, (folder: string) => Promise<UpProcess>> = {
@@ -115,18 +129,24 @@ const contexts: Record<ModelName, number> = { nano: 2_048, long: longContext };
 async function tryOne(client: Client, model: ModelName, up: UpProcess, within: string): Promise<Line> {
   const { name, packages, timeoutMs = DEFAULT_TIMEOUT_MS } = client;
   const folder = await mkdtemp(join(within, 'run-'));
-  const signal = AbortSignal.timeout(timeoutMs);
+  const versions = (await client.versions?.()) ?? packages.map(versionOf);
+  const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), interrupted.signal]);
   const began = performance.now();
   const line = (result: Line['result'], said: string): Line => {
     const seconds = Math.round((performance.now() - began) / 100) / 10;
     process.stderr.write(
       `${result === 'passed' ? '✓' : result} ${name} on ${model}, ${seconds} s: ${said}\n`,
     );
-    return { client: name, versions: packages.map(versionOf), model, tried: said, result, seconds };
+    return { client: name, versions, model, tried: said, result, seconds };
   };
   try {
     const timeUp = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(new Error(`took longer than ${timeoutMs / 1_000} s`)));
+      signal.addEventListener('abort', () => {
+        const why = interrupted.signal.aborted
+          ? 'was interrupted'
+          : `took longer than ${timeoutMs / 1_000} s`;
+        reject(new Error(why));
+      });
     });
     const setting = {
       baseUrl: up.url,
@@ -156,5 +176,6 @@ function commit(): string {
   return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: here, encoding: 'utf8' }).trim();
 }
 
+process.once('SIGINT', () => interrupted.abort());
 if (flags.help) process.stdout.write(help);
 else process.exitCode = await main();
