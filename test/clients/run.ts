@@ -68,7 +68,8 @@ async function main(): Promise<number> {
   }
   process.stdout.write(`\n${table(lines, flags.markdown)}\n`);
   process.stdout.write(`${JSON.stringify({ commit: commit(), lines })}\n`);
-  return lines.some(({ result }) => result === 'failed') ? 1 : 0;
+  const failed = interrupted.signal.aborted || lines.some(({ result }) => result === 'failed');
+  return failed ? 1 : 0;
 }
 
 /**
