@@ -73,12 +73,14 @@ export interface ChatTemplate {
 export interface TemplateTokens {
   bos: string | undefined;
   eos: string | undefined;
+  /** By the names that templates have for them: `pad_token`, … */
+  others?: Readonly<Record<string, string>>;
 }
 
 /** Throws if `source` cannot be parsed, or if it uses what the evaluator lacks. */
 export function compileTemplate(
   source: string,
-  { bos, eos }: TemplateTokens,
+  { bos, eos, others = {} }: TemplateTokens,
   clock: Clock = { now: () => new Date() },
 ): ChatTemplate {
   const program = parsed(source);
@@ -91,6 +93,7 @@ export function compileTemplate(
       const scope = new Scope();
       for (const [name, value] of Object.entries(globals)) scope.set(name, value);
       const given = {
+        ...others,
         ...variables,
         messages,
         tools: tools.length > 0 ? tools : null,
@@ -119,9 +122,12 @@ export interface ChatTemplates {
   toolTemplate?: ChatTemplate;
 }
 
+/** For conversations with tools: as a checkpoint has it, and as a bundle does, which has no folders. */
+const TOOL_USE_FILES = ['additional_chat_templates/tool_use.jinja', 'chat_template.tool_use.jinja'];
+
 /**
- * The directory's templates: chat_template.jinja, else tokenizer_config.json's `chat_template` (a string, or a list of
- * named ones of which `default` is taken, and `tool_use` for conversations with tools).
+ * The directory's templates: chat_template.jinja and the one for tools beside it, else tokenizer_config.json's `chat_template`
+ * (a string, or a list of named ones of which `default` is taken, and `tool_use` for conversations with tools).
  */
 export async function loadTemplates(
   dir: string,
@@ -129,9 +135,13 @@ export async function loadTemplates(
   tokens: TemplateTokens,
 ): Promise<ChatTemplates> {
   const file = await readTextFile(path.join(dir, 'chat_template.jinja'));
-  const where = file === undefined ? 'tokenizer_config.json: chat_template' : 'chat_template.jinja';
-  const sources = file === undefined ? configured(config.chat_template) : { default: file };
-  const compile = (source: string) => {
+  const [forTools] = (
+    await Promise.all(TOOL_USE_FILES.map((name) => readTextFile(path.join(dir, name))))
+  ).filter((text) => text !== undefined);
+  const listed = 'tokenizer_config.json: chat_template';
+  const where = file === undefined ? listed : 'chat_template.jinja';
+  const sources: Sources = file === undefined ? configured(config.chat_template) : { default: file };
+  const compile = (source: string, where: string) => {
     try {
       return compileTemplate(source, tokens);
     } catch (error) {
@@ -140,14 +150,21 @@ export async function loadTemplates(
       });
     }
   };
-  const { default: source, toolUse } = sources;
+  const { default: source } = sources;
+  const toolUse = forTools ?? sources.toolUse;
+  const toolsWhere = forTools === undefined ? listed : 'tool_use.jinja';
   return {
-    template: source === undefined ? undefined : compile(source),
-    ...(toolUse !== undefined && { toolTemplate: compile(toolUse) }),
+    template: source === undefined ? undefined : compile(source, where),
+    ...(toolUse !== undefined && { toolTemplate: compile(toolUse, toolsWhere) }),
   };
 }
 
-function configured(value: unknown): { default?: string; toolUse?: string } {
+interface Sources {
+  default?: string;
+  toolUse?: string;
+}
+
+function configured(value: unknown): Sources {
   if (value === undefined || value === null) return {};
   if (typeof value === 'string') return { default: value };
   const list: unknown[] = Array.isArray(value) ? value : [];

@@ -32,12 +32,23 @@ export async function loadTextSide(dir: string): Promise<TextSide> {
   return {
     tokenizer,
     tokenizerInfo: namedTokens(config),
-    ...(await loadTemplates(dir, config, { bos, eos })),
+    ...(await loadTemplates(dir, config, { bos, eos, others: otherTokens(config) })),
     stopIds: listed ?? idList(named(eos), 'tokenizer_config.json') ?? [],
     bos:
       named(bos) ??
       idList(generation.bos_token_id ?? checkpoint.bos_token_id, 'config.json', 'bos_token_id')?.[0],
   };
+}
+
+/** Special tokens that templates know by name, as transformers gives them. */
+function otherTokens(config: Record<string, unknown>): Record<string, string> {
+  const names = ['unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const token = tokenName(config[name]);
+      return token === undefined ? [] : [[name, token]];
+    }),
+  );
 }
 
 /** tokenizer_config.json writes a token as its name or as an object with `content`. */

@@ -8,14 +8,15 @@ import { InputError, tensorError } from '../errors.ts';
 import { loadTensorMap, type TensorEntry } from '../safetensors.ts';
 import { isSpare, sourceName } from './layouts.ts';
 
-/** Copied into the bundle as they are, where the checkpoint has them. */
-const COPIED_FILES = [
-  'config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'generation_config.json',
-  'chat_template.jinja',
-] as const;
+/** Copied into the bundle as they are, if the checkpoint has them, by their names there: a bundle has no folders. */
+const COPIED_FILES: Readonly<Record<string, string>> = {
+  'config.json': 'config.json',
+  'tokenizer.json': 'tokenizer.json',
+  'tokenizer_config.json': 'tokenizer_config.json',
+  'generation_config.json': 'generation_config.json',
+  'chat_template.jinja': 'chat_template.jinja',
+  'chat_template.tool_use.jinja': 'additional_chat_templates/tool_use.jinja',
+};
 
 const WHOLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
@@ -58,8 +59,8 @@ export async function openCheckpoint(dir: string): Promise<Checkpoint> {
 /** The small files that a bundle copies, as far as `dir` has them; `configFile` may stand in for its config.json. */
 export async function readCopies(dir: string, configFile?: string): Promise<Map<string, Uint8Array>> {
   const copies = new Map<string, Uint8Array>();
-  for (const name of COPIED_FILES) {
-    const path = name === 'config.json' && configFile !== undefined ? configFile : join(dir, name);
+  for (const [name, from] of Object.entries(COPIED_FILES)) {
+    const path = name === 'config.json' && configFile !== undefined ? configFile : join(dir, from);
     const data = await readOptional(path);
     if (data !== undefined) copies.set(name, data);
   }

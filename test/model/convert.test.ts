@@ -1,5 +1,5 @@
 // Conversion of every layout at every precision against the checkpoint's values, encoded here again tensor by tensor.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -171,6 +171,14 @@ describe('a bundle directory', () => {
     expect(seen[0]).toBe(0);
     expect(seen.at(-1)).toBe(all);
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+  });
+
+  it('keeps the template for tools that lies in a folder of the checkpoint', async () => {
+    const { dir: from } = await writeCheckpoint(fresh(), {});
+    await mkdir(join(from, 'additional_chat_templates'));
+    await writeFile(join(from, 'additional_chat_templates', 'tool_use.jinja'), 'with tools');
+    const { dir: to } = await convert({ from, to: fresh(), bits: 4 });
+    expect(await readFile(join(to, 'chat_template.tool_use.jinja'), 'utf8')).toBe('with tools');
   });
 
   it('takes a head stored beside the embedding it is tied to, and rotary frequencies, as known', async () => {

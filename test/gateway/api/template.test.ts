@@ -1,5 +1,5 @@
 // Chat templates render as Jinja renders them in transformers, or are refused when they are loaded.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -110,6 +110,7 @@ describe('a directory', () => {
   async function directory(files: Record<string, string>): Promise<string> {
     const dir = await mkdtemp(join(tmpdir(), 'templates-'));
     onTestFinished(() => rm(dir, { recursive: true }));
+    await mkdir(join(dir, 'additional_chat_templates'));
     for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
     return dir;
   }
@@ -124,6 +125,20 @@ describe('a directory', () => {
       "chat_template.jinja: the template uses the filter 'groupby', which is not supported here",
     );
   });
+
+  test.each(['additional_chat_templates/tool_use.jinja', 'chat_template.tool_use.jinja'])(
+    'takes %s for conversations with tools',
+    async (name) => {
+      const dir = await directory({ 'chat_template.jinja': 'plain', [name]: 'tools {{ pad_token }}' });
+      const { template, toolTemplate } = await loadTemplates(
+        dir,
+        {},
+        { ...tokens, others: { pad_token: '<pad>' } },
+      );
+      expect(template?.render({ messages: [] })).toBe('plain');
+      expect(toolTemplate?.render({ messages: [] })).toBe('tools <pad>');
+    },
+  );
 
   test('that names a template for tools has it checked, too', async () => {
     const list = [
