@@ -60,6 +60,11 @@ const completions = [
     ...{ include_stop_str_in_output: true, ignore_eos: true, priority: 3, cache_salt: 'salt', max_tokens: 4 },
     expertgrid: { ...ours, digests: true, routes: true },
   },
+  {
+    ...{ prompt: 'hello world', max_tokens: 3, max_completion_tokens: 3, stop: [''] },
+    ...{ truncate_prompt_tokens: 2, prompt_logprobs: 1, allowed_token_ids: [104, 105] },
+    ...{ skip_special_tokens: false, add_special_tokens: false },
+  },
   { prompt: 'hello', guided_regex: '[a-c]{2,4}x?', max_tokens: 3, stream: true },
   { prompt: 'hello', guided_choice: ['yes', 'no'], max_tokens: 3 },
   { prompt: 'hello', guided_grammar: 'root ::= "a" | "b" root', max_tokens: 3 },
@@ -77,6 +82,23 @@ const chatTools = [
 const format = { type: 'json_schema', json_schema: { name: 'out', schema: city, strict: true } };
 const chats = [
   { messages: hello },
+  {
+    messages: [
+      ...hello,
+      {
+        ...{ role: 'assistant', name: null, refusal: 'No.', reasoning: 'hm', annotations: [] },
+        content: [
+          { type: 'thinking', thinking: 'hm' },
+          { type: 'text', text: 'b', role: 'assistant', cache_control: { type: 'ephemeral' } },
+          { type: 'refusal', refusal: 'No.' },
+        ],
+        function_call: { name: 'f', arguments: '{}' },
+      },
+      { role: 'function', name: 'f', content: 'r' },
+    ],
+    ...{ prompt_logprobs: 1, truncate_prompt_tokens: -1, prediction: { type: 'content', content: 'b' } },
+    ...{ stream_options: { include_obfuscation: true }, reasoning_effort: 'low', max_tokens: 3 },
+  },
   { messages: conversation, tools: chatTools, parallel_tool_calls: false, max_completion_tokens: 40 },
   {
     messages: conversation,
