@@ -47,6 +47,7 @@ export function run({ baseUrl, model, signal }: Setting): Promise<string> {
         () =>
           all({ way, language, signal }),
     ),
+    () => storedTurn(openai.responses(model), signal),
     ...[openai.completion(model), compatible.completionModel(model)].map((language) => async () => {
       const { text } = await generateText({
         model: language,
@@ -58,6 +59,16 @@ export function run({ baseUrl, model, signal }: Setting): Promise<string> {
       return `${language.provider}: text`;
     }),
   ]);
+}
+
+/** Without `store: false` the second turn refers to items of the first: the error says what to do. */
+async function storedTurn(language: LanguageModel, abortSignal: AbortSignal): Promise<string> {
+  const asked = { model: language, maxOutputTokens: ROOM, maxRetries: 0, abortSignal };
+  const messages: ModelMessage[] = [{ role: 'user', content: question }];
+  const first = await generateText({ ...asked, messages });
+  messages.push(...first.response.messages, { role: 'user', content: next });
+  await assert.rejects(generateText({ ...asked, messages }), /stores no responses.*store = false/);
+  return 'openai.responses without store: false: told to set it';
 }
 
 async function all({ way, language, signal }: Way): Promise<string> {
