@@ -145,7 +145,8 @@ export async function loadTemplates(
     try {
       return compileTemplate(source, tokens);
     } catch (error) {
-      throw new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`, {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`${where}: ${why}. Rewrite that part, or remove the template to serve no chat.`, {
         cause: error,
       });
     }

@@ -122,7 +122,7 @@ describe('a directory', () => {
   test('whose template uses what is not supported is refused with the file and the reason', async () => {
     const dir = await directory({ 'chat_template.jinja': '{{ messages | groupby("role") }}' });
     await expect(loadTemplates(dir, {}, tokens)).rejects.toThrow(
-      "chat_template.jinja: the template uses the filter 'groupby', which is not supported here",
+      "chat_template.jinja: the template uses the filter 'groupby', which is not supported here. Rewrite that part, or remove the template to serve no chat.",
     );
   });
 
