@@ -12,14 +12,20 @@ export interface Line {
 }
 
 const HEAD = ['client', 'version', 'model', 'tried', 'result', 'seconds'];
-/** Widest cell on a terminal, in characters; the last line of JSON has all of it. */
+/** Longest text of a cell, in characters: on a terminal, and of what went wrong in Markdown. The last line of JSON has all of it. */
 const WIDEST = 70;
+const LONGEST_FAILURE = 200;
 
 export function table(lines: readonly Line[], markdown: boolean): string {
   const rows = lines.map(({ client, versions, model, tried, result, seconds }) =>
-    [client, versions.join(', '), model, tried, result, seconds.toFixed(1)].map((cell) =>
-      cell.replace(/\s+/g, ' '),
-    ),
+    [
+      client,
+      versions.join(', '),
+      model,
+      result === 'passed' ? tried : shortened(tried, LONGEST_FAILURE),
+      result,
+      seconds.toFixed(1),
+    ].map((cell) => cell.replace(/\s+/g, ' ')),
   );
   return markdown ? markdownOf(rows) : plainOf(rows);
 }
@@ -31,7 +37,7 @@ function markdownOf(rows: readonly string[][]): string {
 }
 
 function plainOf(rows: readonly string[][]): string {
-  const cut = [HEAD, ...rows].map((row) => row.map((cell) => shortened(cell)));
+  const cut = [HEAD, ...rows].map((row) => row.map((cell) => shortened(cell, WIDEST)));
   const widths = HEAD.map((_, i) => Math.max(...cut.map((row) => row[i]?.length ?? 0)));
   return cut
     .map((row) =>
@@ -43,6 +49,6 @@ function plainOf(rows: readonly string[][]): string {
     .join('\n');
 }
 
-function shortened(cell: string): string {
-  return cell.length > WIDEST ? `${cell.slice(0, WIDEST - 1)}…` : cell;
+function shortened(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
 }
