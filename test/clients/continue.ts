@@ -1,18 +1,22 @@
-// Continue's command line, without a terminal.
+// Continue's command line, without a terminal, with its providers for OpenAI's and Anthropic's APIs.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { takeTurn } from './agent-turn.ts';
-import { fileOf, homeFolder, type ModelName, runProgram, type Setting } from './client.ts';
+import { allOf, fileOf, homeFolder, type ModelName, runProgram, type Setting } from './client.ts';
 
 export const name = 'Continue';
 export const packages = ['@continuedev/cli'];
 export const models: readonly ModelName[] = ['long'];
 
 export function run(setting: Setting): Promise<string> {
-  return takeTurn(setting, {
+  return allOf(['openai', 'anthropic'].map((provider) => () => turnWith(setting, provider)));
+}
+
+async function turnWith(setting: Setting, provider: string): Promise<string> {
+  const turn = await takeTurn(setting, {
     tools: ['List', 'Read'],
     turn: async (baseUrl) => {
-      const file = join(homeFolder(setting), 'config.yaml');
+      const file = join(homeFolder(setting), `${provider}.yaml`);
       await writeFile(
         file,
         `name: expertgrid
@@ -20,7 +24,7 @@ version: 1.0.0
 schema: v1
 models:
   - name: ${setting.model}
-    provider: openai
+    provider: ${provider}
     model: ${setting.model}
     apiBase: ${baseUrl}/v1
     apiKey: none
@@ -37,4 +41,5 @@ models:
       });
     },
   });
+  return `${provider}: ${turn}`;
 }

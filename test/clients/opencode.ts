@@ -1,12 +1,13 @@
-// opencode, without a terminal. Its program is in the package of its platform.
+// opencode, without a terminal, over each of the three APIs. Its program is in the package of its platform.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { takeTurn } from './agent-turn.ts';
-import { fileOf, type ModelName, runProgram, type Setting, workFolder } from './client.ts';
+import { allOf, fileOf, type ModelName, runProgram, type Setting, workFolder } from './client.ts';
 
 export const name = 'opencode';
 export const packages = ['opencode-ai'];
 export const models: readonly ModelName[] = ['long'];
+export const timeoutMs = 300_000;
 
 const platforms: Partial<Record<NodeJS.Platform, string>> = { win32: 'windows' };
 const program = fileOf(
@@ -14,26 +15,27 @@ const program = fileOf(
   `bin/opencode${process.platform === 'win32' ? '.exe' : ''}`,
 );
 
+/** Packages that opencode brings with it. */
+const providers = ['@ai-sdk/openai-compatible', '@ai-sdk/openai', '@ai-sdk/anthropic'];
+
 export function run(setting: Setting): Promise<string> {
-  return takeTurn(setting, {
+  return allOf(providers.map((npm) => () => turnWith(setting, npm)));
+}
+
+async function turnWith(setting: Setting, npm: string): Promise<string> {
+  const turn = await takeTurn(setting, {
     tools: ['glob', 'list', 'read'],
     turn: async (baseUrl) => {
-      const config = {
-        provider: {
-          expertgrid: {
-            npm: '@ai-sdk/openai-compatible',
-            options: { baseURL: `${baseUrl}/v1`, apiKey: 'none' },
-            models: {
-              [setting.model]: { tool_call: true, limit: { context: setting.context, output: 2_000 } },
-            },
-          },
-        },
-        model: `expertgrid/${setting.model}`,
-        small_model: `expertgrid/${setting.model}`,
-        share: 'disabled',
-        autoupdate: false,
+      const name = `expertgrid/${setting.model}`;
+      const limit = { context: setting.context, output: 2_000 };
+      const expertgrid = {
+        npm,
+        options: { baseURL: `${baseUrl}/v1`, apiKey: 'none' },
+        models: { [setting.model]: { tool_call: true, limit } },
       };
-      await writeFile(join(workFolder(setting), 'opencode.json'), JSON.stringify(config));
+      const settings = { share: 'disabled', autoupdate: false, model: name, small_model: name };
+      const config = JSON.stringify({ ...settings, provider: { expertgrid } });
+      await writeFile(join(workFolder(setting), 'opencode.json'), config);
       await runProgram(setting, program, ['run', '--format', 'json', 'List the folder.'], {
         env: {
           OPENCODE_DISABLE_MODELS_FETCH: '1',
@@ -43,4 +45,5 @@ export function run(setting: Setting): Promise<string> {
       });
     },
   });
+  return `${npm}: ${turn}`;
 }
