@@ -140,7 +140,7 @@ function toJson(value: Value, given: Given): Value {
 }
 
 const INTEGER = /^\s*[+-]?\d+(?:_\d+)*\s*$/;
-const FLOAT = /^\s*[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
+const FLOAT = /^\s*[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 
 function parseFloatText(text: string): number | undefined {
   return FLOAT.test(text) ? Number(text.replaceAll('_', '')) : undefined;

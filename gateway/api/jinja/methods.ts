@@ -18,9 +18,16 @@ type Method<Self> = (self: Self, given: Given) => Value;
 /** What Python's str methods take for white space. */
 const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const leadingSpace = new RegExp(`^[${SPACE}]+`);
-const trailingSpace = new RegExp(`[${SPACE}]+$`);
-const spaces = new RegExp(`[${SPACE}]+`);
+const oneSpace = new RegExp(`[${SPACE}]`);
+const word = new RegExp(`[^${SPACE}]+`, 'g');
 const onlySpace = new RegExp(`^[${SPACE}]+$`);
+
+/** A pattern with `+$` would take the square of the length of white space inside the text. */
+function withoutTrailingSpace(text: string): string {
+  let end = text.length;
+  while (end > 0 && oneSpace.test(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
+}
 
 export type Side = 'left' | 'right' | 'both';
 
@@ -28,7 +35,7 @@ export type Side = 'left' | 'right' | 'both';
 export function strip(text: string, chars: string | undefined, side: Side): string {
   if (chars === undefined) {
     const begun = side === 'right' ? text : text.replace(leadingSpace, '');
-    return side === 'left' ? begun : begun.replace(trailingSpace, '');
+    return side === 'left' ? begun : withoutTrailingSpace(begun);
   }
   const set = new Set(chars);
   const kept = [...text];
@@ -73,14 +80,9 @@ function split(text: string, separator: string | undefined, most: number): strin
     if (most < 0 || parts.length <= most + 1) return parts;
     return [...parts.slice(0, most), parts.slice(most).join(separator)];
   }
-  const parts: string[] = [];
-  let rest = strip(text, undefined, 'left');
-  while (rest !== '' && (most < 0 || parts.length < most)) {
-    const at = rest.search(spaces);
-    parts.push(at < 0 ? rest : rest.slice(0, at));
-    rest = at < 0 ? '' : strip(rest.slice(at), undefined, 'left');
-  }
-  return rest === '' ? parts : [...parts, rest];
+  const words = [...text.matchAll(word)];
+  if (most < 0 || words.length <= most) return words.map(([found]) => found);
+  return [...words.slice(0, most).map(([found]) => found), text.slice(words[most]?.index)];
 }
 
 /** From the right; differs from `split` only where there are more parts than wanted. */

@@ -99,6 +99,14 @@ test('strftime writes the combined directives, and nothing for the zone of a tim
   );
 });
 
+test('long texts of one character cost no more than their length', () => {
+  const text = `${' '.repeat(300_000)}x`;
+  const variables = { text, digits: `${'1'.repeat(300_000)}x` };
+  const source =
+    '{{ (text ~ text).strip() | length }} {{ text.rstrip() | length }} {{ text.split() | length }} {{ digits | float }}';
+  expect(render(source, variables)).toBe('300002 300001 1 0.0');
+});
+
 test('floats are written as Python writes them', () => {
   const values = { list: [1e-7, 0.1, 1.5e300, 123456789.5, -0.00001, 2.5e-10] };
   expect(render('{{ list }} {{ list | tojson }}', values)).toBe(
