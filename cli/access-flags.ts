@@ -41,7 +41,7 @@ export function addAccessFlags(command: Command): Command {
     .addOption(
       flag(
         '--allowed-hosts <name,…>',
-        'names that the Host header may have, beside localhost, *.localhost, 127.0.0.0/8 and ::1; *.example.com allows all names below it, * all names (default: none on a loopback address, all names on another)',
+        'names that the Host header may have, beside *.localhost, 127.0.0.0/8, ::1 and names without a dot; *.example.com allows all names below it, * all names (default: none on a loopback address, all names on another)',
       ).argParser(hostNames),
     )
     .addOption(

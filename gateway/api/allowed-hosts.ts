@@ -56,10 +56,13 @@ function nameOf(host: string): string {
   return host.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
 }
 
-/** localhost, *.localhost, 127.0.0.0/8 and ::1, which no name server answers for. */
+/**
+ * *.localhost, 127.0.0.0/8, ::1 and names without a dot, such as localhost and those that /etc/hosts and Docker give: nobody can
+ * register one of them and make it resolve to another machine.
+ */
 function isOwnName(name: string): boolean {
   return (
-    name === 'localhost' ||
+    /^[a-z0-9_-]+$/.test(name) ||
     name.endsWith('.localhost') ||
     name === '[::1]' ||
     (isIP(name) === 4 && name.startsWith('127.'))

@@ -5,10 +5,29 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isAllowedHost } from '../../../gateway/api/allowed-hosts.ts';
 import { JSON_TYPE, MODEL, type Room, startRoom } from './harness.ts';
 
-const own = ['localhost', 'localhost:8080', 'LocalHost.:80', 'a.b.localhost', '127.0.0.1:8080', '127.9.9.9'];
+const own = [
+  'localhost',
+  'x',
+  'gateway-1:8080',
+  'localhost:8080',
+  'LocalHost.:80',
+  'a.b.localhost',
+  '127.0.0.1:8080',
+  '127.9.9.9',
+];
 const local = [...own, '[::1]', '[::1]:8080'];
 const foreign = ['evil.example', 'evil.example:8080', 'localhost.evil.example', '127.0.0.1.evil.example'];
-const odd = ['notlocalhost', '127.1.evil', '', ':8080', '[::1].evil.example', '127.0.0.1@evil.example'];
+const odd = [
+  'not.localhost.x',
+  '127.1.evil',
+  'localhost@evil.example',
+  '%6c',
+  '.',
+  '',
+  ':8080',
+  '[::1].evil.example',
+  '127.0.0.1@evil.example',
+];
 const addresses = ['10.0.0.7:8080', '192.168.1.5', '[fd00::7]:8080'];
 
 describe('by its names', () => {
