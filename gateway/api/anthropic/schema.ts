@@ -131,6 +131,8 @@ export const unsupportedMessagesFields: Record<string, readonly string[]> = {
   container: [],
   mcp_servers: ['[]'],
   compaction: [],
+  /** Refused before the others, in the words of `refuseThread`. */
+  thread: [],
 };
 
 const { compaction: _, ...unsupported } = unsupportedMessagesFields;
