@@ -30,6 +30,18 @@ export function mayHoldLoneSurrogate(json: string): boolean {
   return anySurrogateEscape.test(json);
 }
 
+/** The same for JSON that is the text of the field `name`. What is no JSON is not looked at. */
+export function refuseLoneSurrogatesIn(json: string, name: string): void {
+  if (!mayHoldLoneSurrogate(json)) return;
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    return; // whoever reads it says so
+  }
+  refuseLoneSurrogates(value, [name]);
+}
+
 /** A value within a request, and where it is. */
 interface Place {
   value: unknown;

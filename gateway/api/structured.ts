@@ -5,6 +5,7 @@ import { grammarOf } from '../constraints/grammar-of.ts';
 import type { GrammarSpec } from '../constraints/specification.ts';
 import { refuseDeep } from './depth.ts';
 import { badRequest } from './errors.ts';
+import { refuseLoneSurrogatesIn } from './request-text.ts';
 import type { ResponseFormat, StructuredFields } from './structured-schema.ts';
 
 type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
@@ -87,9 +88,12 @@ function guided(
   param: (kind: keyof Guided) => string,
 ): Asked[] {
   const asked: Asked[] = [];
-  if (typeof json === 'string')
+  if (typeof json === 'string') {
+    refuseLoneSurrogatesIn(json, param('json'));
     asked.push({ spec: { type: 'json_schema', schema: json }, param: param('json') });
-  else if (json) asked.push({ spec: schemaSpec(json, param('json')), param: param('json') });
+  }
+  if (json && typeof json !== 'string')
+    asked.push({ spec: schemaSpec(json, param('json')), param: param('json') });
   if (json_object === true) asked.push({ spec: { type: 'json_object' }, param: param('json_object') });
   if (typeof regex === 'string')
     asked.push({ spec: { type: 'regex', pattern: regex }, param: param('regex') });

@@ -107,6 +107,7 @@ class GrammarReader {
   #literal(quote: string): Expression {
     let value = '';
     while (!this.#takes(quote)) value += this.#character();
+    if (!value.isWellFormed()) throw this.#fault('a text with half of a character, a lone surrogate');
     return text(value);
   }
 

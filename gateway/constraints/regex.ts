@@ -109,7 +109,8 @@ class RegexReader {
       case '.':
         return this.#options.spell(DOT);
       case '\\':
-        return this.#options.spell(this.#escape());
+        // Half of a character is in no text: nothing matches it.
+        return this.#options.spell(union(this.#escape()));
       case '^':
       case '$':
         throw this.#fault(`${character} elsewhere than at an end`, 1);
@@ -179,7 +180,17 @@ class RegexReader {
     const point = Number.parseInt(braced ?? digits, 16);
     if (point > LAST_CODE_POINT) throw this.#fault('a character behind the last one');
     this.#at += digits.length;
-    return [[point, point]];
+    const pair = braced === undefined ? this.#lowSurrogateAfter(point) : undefined;
+    return pair === undefined ? [[point, point]] : [[pair, pair]];
+  }
+
+  /** The character of `high` and an escape that follows with its other half. */
+  #lowSurrogateAfter(high: number): number | undefined {
+    const ahead = this.#pattern.slice(this.#at, this.#at + 6).join('');
+    const digits = /^\\u([dD][c-fC-F][0-9A-Fa-f]{2})$/.exec(ahead)?.[1];
+    if (digits === undefined || high < 0xd800 || high > 0xdbff) return undefined;
+    this.#at += ahead.length;
+    return String.fromCharCode(high, Number.parseInt(digits, 16)).codePointAt(0);
   }
 
   get #peek(): string | undefined {

@@ -153,6 +153,17 @@ test('JSON within a text is read too: the arguments of a call that is sent back'
   expect(error).toMatchObject({ param: 'messages[1].tool_calls[0].function.arguments.a' });
 });
 
+test.each([
+  ['guided_json', '{"enum": ["\\ud800"]}', 'guided_json.enum[0]', 'lone surrogate'],
+  ['guided_regex', '\\ud800', 'guided_regex', 'matches no text'],
+  ['guided_grammar', 'root ::= "\\ud800"', 'guided_grammar', 'lone surrogate'],
+])('an escape of a lone surrogate within the text of %s is refused', async (name, value, param, why) => {
+  const body = JSON.stringify({ model: MODEL, prompt: 'x', [name]: value });
+  const { status, error, message } = await send('/v1/completions', body);
+  expect([status, error?.param]).toEqual([400, param]);
+  expect(message).toContain(why);
+});
+
 test('an error that cuts what the caller wrote cuts no character in half', async () => {
   const odd = JSON.stringify({
     model: MODEL,

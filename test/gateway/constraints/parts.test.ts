@@ -29,6 +29,13 @@ describe('characters', () => {
     );
   });
 
+  it('are one character where two escapes of a pattern spell its halves', () => {
+    const grammar = (pattern: string) => grammarOf({ type: 'regex', pattern });
+    expect(grammar('a\\ud83d\\uDE00b')).toEqual(grammar('a😀b'));
+    expect(grammar('[\\ud83d\\ude00-\\ud83d\\ude02]')).toEqual(grammar('[😀-😂]'));
+    expect(grammar('[\\ud800-\\udfffa]')).toEqual(grammar('[a]'));
+  });
+
   it('never are half of a surrogate pair', () => {
     expect(complement([])).toEqual([
       [0, 0xd7ff],
