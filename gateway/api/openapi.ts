@@ -114,8 +114,7 @@ const modelsParameters: readonly Parameter[] = [
   {
     name: 'limit',
     in: 'query',
-    description: 'Models in a page.',
-    schema: { type: 'integer', minimum: 1, maximum: 1000 },
+    description: 'Models in a page, 1 to 1000.',
   },
 ];
 
@@ -360,9 +359,12 @@ function describe(operation: Operation) {
 
 const text = { type: 'string' };
 
+/** Of server-sent events, each by itself: the fields that it has. */
+const event = { type: 'object', required: ['data'], properties: { event: text, data: text } };
+
 function responsesOf({ answer, type, streams, failures: kind, errors = ['Error'] }: Operation) {
   const content = answer && { 'application/json': { schema: named(answer.name) } };
-  const events = streams && { 'text/event-stream': { schema: text } };
+  const events = streams && { 'text/event-stream': { schema: event } };
   const error = errors.length > 1 ? { anyOf: errors.map(named) } : named(errors[0] ?? 'Error');
   const failed = failures[kind].map((status) => {
     const body = { 'application/json': { schema: error } };

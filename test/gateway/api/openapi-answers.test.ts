@@ -30,6 +30,15 @@ function validatorOf(schema: object): ValidateFunction {
   return known;
 }
 
+/** What a schema of the document is of, by media type; default: the text. */
+const readers: Record<string, (text: string) => unknown[]> = {
+  'application/json': (text) => [JSON.parse(text)],
+  'text/event-stream': (text) => {
+    const events = text.split('\n\n').filter((block) => block !== '' && !block.startsWith(':'));
+    return events.map((block) => Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s))));
+  },
+};
+
 /** Throws unless the document has this answer. */
 async function requireDescribed({ method, path }: Operation, answer: Response): Promise<void> {
   const text = await answer.text();
@@ -37,9 +46,10 @@ async function requireDescribed({ method, path }: Operation, answer: Response): 
   const where = `${method} ${path}: ${answer.status} ${type} ${text.slice(0, 300)}`;
   const schema = document.paths[path]?.[method]?.responses[answer.status]?.content?.[type]?.schema;
   expect(schema, where).toBeDefined();
-  const value: unknown = type === 'application/json' ? JSON.parse(text) : text;
   const validate = validatorOf(schema ?? {});
-  expect(validate(value), `${where}\n${ajv.errorsText(validate.errors)}`).toBe(true);
+  for (const value of readers[type]?.(text) ?? [text]) {
+    expect(validate(value), `${where}\n${ajv.errorsText(validate.errors)}`).toBe(true);
+  }
   expect(answer.headers.get('x-request-id')).toBeTruthy();
 }
 
