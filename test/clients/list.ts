@@ -12,4 +12,5 @@ export const fileNames: readonly string[] = [
   'langchain',
   'zod',
   'mcp',
+  'lm-eval',
 ];

@@ -26,7 +26,7 @@ test/clients/node_modules (about 1.6 GB).
 
   --only <name,…>    clients to try; all unless given: ${fileNames.join(', ')}
   --model <name>     nano or long; both unless given
-  --python <venv>    virtual environment with Python clients; without one they are left out
+  --python <venv>    virtual environment with lm-eval[api]; left out without
   --record <folder>  write the agents' requests and their answers there
   --markdown         print the table for docs/clients.md
   --help             print this text
@@ -130,7 +130,8 @@ const contexts: Record<ModelName, number> = { nano: 2_048, long: longContext };
 async function tryOne(client: Client, model: ModelName, up: UpProcess, within: string): Promise<Line> {
   const { name, packages, timeoutMs = DEFAULT_TIMEOUT_MS } = client;
   const folder = await mkdtemp(join(within, 'run-'));
-  const versions = (await client.versions?.()) ?? packages.map(versionOf);
+  // Whoever cannot say its versions fails by `run`, which says why.
+  const versions = (await client.versions?.().catch(() => [])) ?? packages.map(versionOf);
   const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), interrupted.signal]);
   const began = performance.now();
   const line = (result: Line['result'], said: string): Line => {

@@ -393,13 +393,7 @@ const shapes: Shape[] = [
       ...{ include: ['reasoning.encrypted_content'], reasoning: { effort: 'none', summary: null } },
       ...{ text: { verbosity: 'low' }, truncation: 'auto', temperature: null, prompt_cache_key: 'session-1' },
     },
-    noEffect: [
-      'include.reasoning.encrypted_content',
-      'reasoning.effort',
-      'store',
-      'text.verbosity',
-      'truncation',
-    ],
+    noEffect: ['include.reasoning.encrypted_content', 'reasoning.effort', 'store', 'text.verbosity'],
     prompt: 'Look around.',
   },
 ];
