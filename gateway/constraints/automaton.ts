@@ -30,6 +30,8 @@ export interface State {
   readonly accepting: boolean;
   /** Tokens that are no text may come. */
   readonly textless: boolean;
+  /** So many characters of any kind may come next within a string, whatever they are (vocabulary.ts, "plain"). */
+  readonly open: number;
   /** `[256]`; null: the byte may not come, undefined: not known yet. */
   readonly next: (State | null | undefined)[];
   /** Equal where the same tokens may come. */
@@ -106,6 +108,7 @@ export class Automaton {
     const seen = new Set<string>();
     const open = [...from].reverse();
     let accepting = false;
+    let anyCharacters = 0;
     for (let place = open.pop(); place !== undefined; place = open.pop()) {
       const { node, frame } = place;
       const key = `${node.id},${frame?.id ?? 0}`;
@@ -114,13 +117,17 @@ export class Automaton {
       if (seen.size > MOST_PLACES * 4 || places.size > MOST_PLACES) {
         throw new ConstraintFault('it is too ambiguous: more ways are open at once than can be followed');
       }
+      if (node.kind === 'split' && node.open === true) {
+        const most = frame?.node.kind === 'counted' ? frame.most : Number.POSITIVE_INFINITY;
+        anyCharacters = Math.max(anyCharacters, most);
+      }
       if (node.kind === 'byte' || node.kind === 'textless') places.set(key, place);
       else if (node.kind === 'return' && frame === undefined) accepting = true;
       else for (const next of this.#onward(node, frame).reverse()) open.push(next);
     }
     this.#work += seen.size;
     if (this.#work > MOST_WORK) throw new ConstraintFault('it is too ambiguous to be followed in time');
-    return this.#intern([...places.keys()].sort(), places, accepting);
+    return this.#intern([...places.keys()].sort(), places, { accepting, open: anyCharacters });
   }
 
   #onward(node: Node, frame: Frame | undefined): Place[] {
@@ -142,6 +149,17 @@ export class Automaton {
       case 'again':
         if (frame?.node.kind !== 'repeat') throw new Error('a repeat ended that had not begun');
         return this.#iterate(frame.node, frame.least, frame.most, frame.parent);
+      case 'counted':
+        return [{ node: node.body, frame: this.#frame(node, node.least, node.most, frame) }];
+      case 'tick': {
+        const { counted, least, most, parent } = countedText(frame);
+        if (most === 0 || !counted.lengths.reaches(node.target, Math.max(0, least - 1), most - 1)) return [];
+        return [{ node: node.next, frame: this.#frame(counted, Math.max(0, least - 1), most - 1, parent) }];
+      }
+      case 'leave': {
+        const { counted, least, parent } = countedText(frame);
+        return least > 0 ? [] : [{ node: counted.next, frame: parent }];
+      }
       default:
         return [];
     }
@@ -160,7 +178,9 @@ export class Automaton {
     const key = `${node.id},${least},${most},${parent?.id ?? 0}`;
     const known = this.#frames.get(key);
     if (known !== undefined) return known;
-    const counts = `${Math.min(least, this.#horizon)},${Math.min(most, this.#horizon)}`;
+    // Of a text that an automaton holds, which lengths it may have matters from afar.
+    const horizon = node.kind === 'counted' && node.exact ? Number.POSITIVE_INFINITY : this.#horizon;
+    const counts = `${Math.min(least, horizon)},${Math.min(most, horizon)}`;
     const like = `${node.id},${counts},${parent?.likeness ?? 0}`;
     const likeness = this.#likenesses.get(like) ?? this.#ids++;
     this.#likenesses.set(like, likeness);
@@ -169,7 +189,11 @@ export class Automaton {
     return frame;
   }
 
-  #intern(keys: readonly string[], places: ReadonlyMap<string, Place>, accepting: boolean): State {
+  #intern(
+    keys: readonly string[],
+    places: ReadonlyMap<string, Place>,
+    { accepting, open }: Pick<State, 'accepting' | 'open'>,
+  ): State {
     const key = `${accepting}:${keys.join(' ')}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
@@ -180,6 +204,7 @@ export class Automaton {
       places: all,
       accepting,
       textless: all.some(({ node }) => node.kind === 'textless'),
+      open,
       next: new Array<State | null | undefined>(256),
       likeness: `${accepting}:${likes.join(' ')}`,
     };
@@ -193,4 +218,9 @@ export class Automaton {
     this.#frames = new Map();
     this.#likenesses = new Map();
   }
+}
+
+function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind: 'counted' } } {
+  if (frame?.node.kind !== 'counted') throw new Error('a counted text went on that had not begun');
+  return { ...frame, counted: frame.node };
 }

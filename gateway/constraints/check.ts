@@ -65,6 +65,8 @@ function isNullable(expression: Expression, rules: ReadonlySet<string>): boolean
       return expression.text === '';
     case 'characters':
       return false;
+    case 'language':
+      return expression.least === 0 && expression.dfa[0]?.accepting === true;
     case 'sequence':
       return expression.items.every((item) => isNullable(item, rules));
     case 'choice':
@@ -82,6 +84,7 @@ function canEnd(expression: Expression, rules: ReadonlySet<string>): boolean {
   switch (expression.kind) {
     case 'text':
     case 'free':
+    case 'language':
       return true;
     case 'characters':
       return expression.ranges.length > 0;
@@ -123,6 +126,7 @@ function firstRules(expression: Expression, nullable: ReadonlySet<string>): stri
   switch (expression.kind) {
     case 'text':
     case 'characters':
+    case 'language':
     case 'free':
       return [];
     case 'sequence': {

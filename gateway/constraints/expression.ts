@@ -2,6 +2,8 @@
 //
 // Worked example, an integer in brackets:
 //   sequence(text('['), repeat(characters(range('0', '9')), 1, 3), text(']'))
+import { type Dfa, isEmpty } from './language/dfa.ts';
+import { lengthsOf } from './language/lengths.ts';
 
 /** Inclusive code points, sorted and apart. */
 export type Ranges = readonly (readonly [low: number, high: number])[];
@@ -14,6 +16,8 @@ export type Expression =
   | { kind: 'choice'; items: readonly Expression[] }
   | { kind: 'repeat'; item: Expression; least: number; most: number }
   | { kind: 'rule'; name: string }
+  /** Texts of an automaton that have from `least` to `most` characters; `spell` says how a character of a set is written. */
+  | { kind: 'language'; dfa: Dfa; least: number; most: number; spell: (ranges: Ranges) => Expression }
   /** Any bytes at all, ended anywhere; where they spell `marker` (ASCII) for the first time, `rest` must follow. */
   | { kind: 'free'; marker: string; rest: Expression };
 
@@ -59,6 +63,16 @@ export function repeat(item: Expression, least: number, most: number): Expressio
   if (item === impossible) return least === 0 ? nothing : impossible;
   if (least === 1 && most === 1) return item;
   return { kind: 'repeat', item, least, most };
+}
+
+/** Impossible where the automaton accepts no text of such a length. */
+export function language(
+  dfa: Dfa,
+  spell: (ranges: Ranges) => Expression,
+  { least = 0, most = Number.POSITIVE_INFINITY }: { least?: number; most?: number } = {},
+): Expression {
+  const possible = least === 0 && most === Number.POSITIVE_INFINITY ? !isEmpty(dfa) : lengthsOf(dfa).reaches(0, least, most);
+  return possible ? { kind: 'language', dfa, least, most, spell } : impossible;
 }
 
 export function optional(item: Expression): Expression {

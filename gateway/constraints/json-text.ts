@@ -5,6 +5,7 @@ import {
   characters,
   choice,
   type Expression,
+  language,
   oneOf,
   optional,
   type Ranges,
@@ -14,6 +15,7 @@ import {
   sequence,
   text,
 } from './expression.ts';
+import { everyText } from './language/dfa.ts';
 
 const space = optional(text(' '));
 export const comma = sequence(text(','), space);
@@ -51,9 +53,9 @@ const stringCharacter = choice(
   sequence(text('\\'), choice(characters(ofText('"\\/bfnrt')), unicodeEscape)),
 );
 
-/** A string of so many characters. */
+/** A string of so many characters, however they are escaped. */
 export function jsonString(least = 0, most = Number.POSITIVE_INFINITY): Expression {
-  return sequence(text('"'), repeat(stringCharacter, least, most), text('"'));
+  return sequence(text('"'), language(everyText, () => stringCharacter, { least, most }), text('"'));
 }
 
 /** One character of a set as a string spells it: itself, or escaped where it must be. */

@@ -2,19 +2,26 @@
 import { type Spelling, spellings } from './characters.ts';
 import type { Expression, Grammar, Ranges } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
+import { isUniversal } from './language/dfa.ts';
+import { type Lengths, lengthsOf } from './language/lengths.ts';
 
 export type Node = { readonly id: number } & (
   | { kind: 'byte'; accepts: Uint8Array /** `[256]`, 1 where it may come */; next: Node }
   /** Any token that is no text (special tokens); leads to `next`. */
   | { kind: 'textless'; next: Node }
-  /** Goes on at each of them without a byte. */
-  | { kind: 'split'; nexts: Node[] }
+  /** Goes on at each of them without a byte. `open`: from here on any characters may come, if no count forbids it. */
+  | { kind: 'split'; readonly nexts: Node[]; readonly open?: boolean }
   /** The rule's body, then `next`. */
   | { kind: 'call'; body: Node; next: Node }
   | { kind: 'return' }
   /** The body from `least` to `most` times, then `next`; its body ends in `again`. */
   | { kind: 'repeat'; body: Node; least: number; most: number; next: Node }
   | { kind: 'again' }
+  /** A text of `least` to `most` characters begins at `body`; each of them passes a `tick`, and `leave` ends it. */
+  | { kind: 'counted'; body: Node; least: number; most: number; next: Node; lengths: Lengths; exact: boolean }
+  /** One more character, which leads to the state `target` of the counted text's automaton. */
+  | { kind: 'tick'; target: number; next: Node }
+  | { kind: 'leave' }
 );
 
 /** `[256]` Of each byte alone; shared, never changed. */
@@ -25,24 +32,46 @@ const MOST_NODES = 200_000;
 
 export interface Program {
   start: Node;
-  /** Number of nodes. */
-  nodes: number;
+  /** Number of nodes that are made so far. */
+  readonly nodes: number;
 }
 
-/** Throws a ConstraintFault where the grammar is too large. */
+/** Throws a ConstraintFault where the grammar is too large; so may the nodes of a rule, which are made when it is entered. */
 export function compileProgram({ root, rules }: Grammar): Program {
   return new Compiler(rules).compile(root);
 }
 
+/** A split whose branches are made when they are looked at for the first time. */
+class LazySplit {
+  readonly kind = 'split';
+  readonly id: number;
+  readonly open: boolean;
+  readonly #make: () => Node[];
+  #nexts: Node[] | undefined;
+
+  constructor(id: number, make: () => Node[], open = false) {
+    this.id = id;
+    this.open = open;
+    this.#make = make;
+  }
+
+  get nexts(): Node[] {
+    this.#nexts ??= this.#make();
+    return this.#nexts;
+  }
+}
+
 class Compiler {
   readonly #rules: ReadonlyMap<string, Expression>;
-  readonly #bodies = new Map<string, Node & { kind: 'split' }>();
-  readonly #unfinished: string[] = [];
+  readonly #bodies = new Map<string, Node>();
+  /** `[256]` by the bytes that they accept. */
+  readonly #accepts = new Map<string, Uint8Array>();
   /** Classes of characters come again and again. */
   readonly #spelled = new Map<Ranges, Spelling[]>();
   #count = 0;
   readonly #return: Node = { id: this.#id(), kind: 'return' };
   readonly #again: Node = { id: this.#id(), kind: 'again' };
+  readonly #leave: Node = { id: this.#id(), kind: 'leave' };
 
   constructor(rules: ReadonlyMap<string, Expression>) {
     this.#rules = rules;
@@ -50,12 +79,13 @@ class Compiler {
 
   compile(root: Expression): Program {
     const start = this.#emit(root, this.#return);
-    for (let name = this.#unfinished.pop(); name !== undefined; name = this.#unfinished.pop()) {
-      const body = this.#rules.get(name);
-      if (body === undefined) throw new ConstraintFault(`the rule "${name}" is not defined`);
-      this.#bodies.get(name)?.nexts.push(this.#emit(body, this.#return));
-    }
-    return { start, nodes: this.#count };
+    const count = () => this.#count;
+    return {
+      start,
+      get nodes() {
+        return count();
+      },
+    };
   }
 
   #id(): number {
@@ -77,6 +107,8 @@ class Compiler {
         return this.#repeat(expression, next);
       case 'rule':
         return { id: this.#id(), kind: 'call', body: this.#body(expression.name), next };
+      case 'language':
+        return this.#language(expression, next);
       case 'free':
         return this.#free(Buffer.from(expression.marker), this.#emit(expression.rest, next), next);
     }
@@ -88,14 +120,44 @@ class Compiler {
     return known;
   }
 
-  /** Compiled once, after what is being compiled now: rules may call one another. */
+  /** Compiled once, when it is entered: rules may call one another, and most of a large schema is never written. */
   #body(name: string): Node {
     const known = this.#bodies.get(name);
     if (known !== undefined) return known;
-    const body = { id: this.#id(), kind: 'split' as const, nexts: [] };
+    const body = new LazySplit(this.#id(), () => {
+      const expression = this.#rules.get(name);
+      if (expression === undefined) throw new ConstraintFault(`the rule "${name}" is not defined`);
+      return [this.#emit(expression, this.#return)];
+    });
     this.#bodies.set(name, body);
-    this.#unfinished.push(name);
     return body;
+  }
+
+  /** A node for each state of the automaton. */
+  #language({ dfa, least, most, spell }: Expression & { kind: 'language' }, next: Node): Node {
+    const counts = least > 0 || most < Number.POSITIVE_INFINITY;
+    const end = counts ? this.#leave : next;
+    const nodes = new Map<number, Node>();
+    const at = (state: number): Node => {
+      const known = nodes.get(state);
+      if (known !== undefined) return known;
+      const make = () => {
+        const { accepting, edges } = dfa[state] ?? { accepting: false, edges: [] };
+        const ranges = new Map<number, [number, number][]>();
+        for (const [low, high, target] of edges) ranges.set(target, [...(ranges.get(target) ?? []), [low, high]]);
+        const steps = Array.from(ranges, ([target, all]) => {
+          const step = this.#emit(spell(all), at(target));
+          return counts ? ({ id: this.#id(), kind: 'tick', target, next: step } as const) : step;
+        });
+        return accepting ? [...steps, end] : steps;
+      };
+      const node = new LazySplit(this.#id(), make, isUniversal(dfa, state));
+      nodes.set(state, node);
+      return node;
+    };
+    if (!counts) return at(0);
+    const exact = dfa.length > 1;
+    return { id: this.#id(), kind: 'counted', body: at(0), least, most, next, lengths: lengthsOf(dfa), exact };
   }
 
   #split(nexts: Node[]): Node {
@@ -103,9 +165,13 @@ class Compiler {
     return nexts.length === 1 && only !== undefined ? only : { id: this.#id(), kind: 'split', nexts };
   }
 
-  /** Accepts nothing yet. */
-  #byte(next: Node): Node & { kind: 'byte' } {
-    return { id: this.#id(), kind: 'byte', accepts: new Uint8Array(256), next };
+  /** Any byte of the ranges. */
+  #byte(ranges: readonly (readonly [low: number, high: number])[], next: Node): Node & { kind: 'byte' } {
+    const key = String(ranges);
+    const accepts = this.#accepts.get(key) ?? new Uint8Array(256);
+    for (const [low, high] of ranges) accepts.fill(1, low, high + 1);
+    this.#accepts.set(key, accepts);
+    return { id: this.#id(), kind: 'byte', accepts, next };
   }
 
   #bytes(bytes: Uint8Array, next: Node): Node {
@@ -125,9 +191,7 @@ class Compiler {
       groups.set(key, group);
     }
     const branches = Array.from(groups.values(), ({ heads, tail }) => {
-      const node = this.#byte(tail.length === 0 ? next : this.#characters([tail], next));
-      for (const [low, high] of heads) node.accepts.fill(1, low, high + 1);
-      return node;
+      return this.#byte(heads, tail.length === 0 ? next : this.#characters([tail], next));
     });
     return this.#split(branches);
   }
@@ -152,15 +216,14 @@ class Compiler {
     const [first] = nodes;
     if (first === undefined) return next;
     for (const [length, node] of nodes.entries()) {
-      const byTarget = new Map<Node, Node & { kind: 'byte' }>();
+      const byTarget = new Map<Node, [number, number][]>();
       for (let byte = 0; byte < 256; byte++) {
         const after = endsIn(marker, length, byte);
         const target = marker.length > 0 && after === marker.length ? rest : (nodes[after] ?? first);
-        const edge = byTarget.get(target) ?? this.#byte(target);
-        edge.accepts[byte] = 1;
-        byTarget.set(target, edge);
+        byTarget.set(target, [...(byTarget.get(target) ?? []), [byte, byte]]);
       }
-      node.nexts.push(...byTarget.values(), { id: this.#id(), kind: 'textless', next: first }, next);
+      const edges = Array.from(byTarget, ([target, bytes]) => this.#byte(bytes, target));
+      node.nexts.push(...edges, { id: this.#id(), kind: 'textless', next: first }, next);
     }
     return first;
   }

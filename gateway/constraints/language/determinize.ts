@@ -1,0 +1,279 @@
+// From a pattern to the automaton of the texts that match it as a whole: the subset construction, with what a pattern asserts
+// of its surroundings. Knows neither bytes nor JSON.
+import { complement, everyCharacter } from '../characters.ts';
+import type { Ranges } from '../expression.ts';
+import { ConstraintFault } from '../fault.ts';
+import { type Dfa, type Edge, explore } from './dfa.ts';
+import { type Assertion, anything, type Pattern, WORD } from './pattern.ts';
+
+/** Nodes of one pattern, its counts written out, at most. */
+const MOST_NODES = 50_000;
+/** Threads of one state, at most. */
+const MOST_THREADS = 2000;
+
+type Node =
+  | { kind: 'set'; ranges: Ranges; next: number }
+  | { kind: 'split'; nexts: number[] }
+  | { kind: 'edge'; edge: Assertion; next: number }
+  | { kind: 'look'; look: number; next: number }
+  | { kind: 'accept' };
+
+interface Look {
+  /** Texts of which it holds, as the rest of the whole text. */
+  dfa: Dfa;
+  negated: boolean;
+}
+
+/** What stands before a place in the text, and behind it. */
+type Before = 'start' | 'word' | 'other';
+type Behind = 'end' | 'word' | 'other';
+
+/** A place in the pattern, and for each lookahead that was begun the state of its automaton, `look:state`. */
+interface Thread {
+  node: number;
+  duties: readonly string[];
+}
+
+interface Subset {
+  threads: readonly Thread[];
+  before: Before;
+}
+
+/** Texts that the whole pattern matches. Throws a ConstraintFault where the automaton is too large. */
+export function dfaOf(pattern: Pattern): Dfa {
+  const builder = new Builder();
+  const start = builder.emit(pattern, builder.accept);
+  return new Determinizer(builder.nodes, builder.looks).run(start);
+}
+
+class Builder {
+  readonly nodes: Node[] = [{ kind: 'accept' }];
+  readonly looks: Look[] = [];
+  readonly accept = 0;
+
+  emit(pattern: Pattern, next: number): number {
+    switch (pattern.kind) {
+      case 'set':
+        return this.#node({ kind: 'set', ranges: pattern.ranges, next });
+      case 'sequence':
+        return pattern.items.reduceRight((after, item) => this.emit(item, after), next);
+      case 'choice':
+        return this.#node({ kind: 'split', nexts: pattern.items.map((item) => this.emit(item, next)) });
+      case 'repeat':
+        return this.#repeat(pattern, next);
+      case 'edge':
+        return this.#node({ kind: 'edge', edge: pattern.edge, next });
+      case 'look':
+        return this.#node({ kind: 'look', look: this.#look(pattern), next });
+    }
+  }
+
+  #repeat({ item, least, most }: Pattern & { kind: 'repeat' }, next: number): number {
+    let after = next;
+    if (most === Number.POSITIVE_INFINITY) {
+      const loop: Node & { kind: 'split' } = { kind: 'split', nexts: [] };
+      after = this.#node(loop);
+      loop.nexts.push(this.emit(item, after), next);
+    } else {
+      for (let i = least; i < most; i++) {
+        after = this.#node({ kind: 'split', nexts: [this.emit(item, after), next] });
+      }
+    }
+    for (let i = 0; i < least; i++) after = this.emit(item, after);
+    return after;
+  }
+
+  #look({ item, negated }: Pattern & { kind: 'look' }): number {
+    if (looksBack(item)) throw new ConstraintFault('the pattern has ^, \\b or a lookahead within a lookahead');
+    this.looks.push({ dfa: dfaOf({ kind: 'sequence', items: [item, anything] }), negated });
+    return this.looks.length - 1;
+  }
+
+  #node(node: Node): number {
+    if (this.nodes.length >= MOST_NODES) throw new ConstraintFault('the pattern is too large');
+    this.nodes.push(node);
+    return this.nodes.length - 1;
+  }
+}
+
+/** What stands before a lookahead is not known to it. */
+function looksBack(pattern: Pattern): boolean {
+  switch (pattern.kind) {
+    case 'set':
+      return false;
+    case 'sequence':
+    case 'choice':
+      return pattern.items.some(looksBack);
+    case 'repeat':
+      return looksBack(pattern.item);
+    case 'edge':
+      return pattern.edge !== 'end';
+    case 'look':
+      return true;
+  }
+}
+
+const notWord = complement(WORD);
+
+class Determinizer {
+  readonly #nodes: readonly Node[];
+  readonly #looks: readonly Look[];
+  readonly #atWords: boolean;
+
+  constructor(nodes: readonly Node[], looks: readonly Look[]) {
+    this.#nodes = nodes;
+    this.#looks = looks;
+    this.#atWords = nodes.some((node) => node.kind === 'edge' && /boundary|inside/.test(node.edge));
+  }
+
+  run(start: number): Dfa {
+    return explore<Subset>(
+      { threads: [{ node: start, duties: [] }], before: 'start' },
+      ({ threads, before }) => `${before} ${threads.map(keyOf).join(' ')}`,
+      (subset) => this.#look(subset),
+    );
+  }
+
+  #look(subset: Subset): { accepting: boolean; edges: (readonly [number, number, Subset])[] } {
+    const accepting = this.#closure(subset, 'end').some(({ node, duties }) => {
+      return this.#nodes[node]?.kind === 'accept' && duties.every((duty) => this.#isMet(duty));
+    });
+    if (!this.#atWords) return { accepting, edges: this.#edges(subset, 'other', everyCharacter, 'other') };
+    const edges = [
+      ...this.#edges(subset, 'word', WORD, 'word'),
+      ...this.#edges(subset, 'other', notWord, 'other'),
+    ].sort(([a], [b]) => a - b);
+    return { accepting, edges };
+  }
+
+  /** By characters of `among`. */
+  #edges(subset: Subset, behind: Behind, among: Ranges, before: Before): (readonly [number, number, Subset])[] {
+    const threads = this.#closure(subset, behind);
+    const steps = threads.flatMap(({ node, duties }) => {
+      const at = this.#nodes[node];
+      return at?.kind === 'set' ? [{ ranges: at.ranges, next: at.next, duties }] : [];
+    });
+    const dutyEdges = steps.flatMap(({ duties }) => duties.flatMap((duty) => this.#dutyEdges(duty)));
+    const cuts = cutsOf([among, ...steps.map(({ ranges }) => ranges), dutyEdges.map(([a, b]) => [a, b] as const)]);
+    return cuts.flatMap(([low, high]) => {
+      if (!contains(among, low)) return [];
+      const next = new Map<string, Thread>();
+      for (const step of steps) {
+        if (!contains(step.ranges, low)) continue;
+        const duties = this.#stepped(step.duties, low);
+        if (duties === undefined) continue;
+        const thread = { node: step.next, duties };
+        next.set(keyOf(thread), thread);
+      }
+      if (next.size === 0) return [];
+      if (next.size > MOST_THREADS) throw new ConstraintFault('the pattern is too ambiguous');
+      const sorted = [...next].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, thread]) => thread);
+      return [[low, high, { threads: sorted, before }] as const];
+    });
+  }
+
+  /** Threads at nodes that take a character, or that accept. */
+  #closure({ threads, before }: Subset, behind: Behind): Thread[] {
+    const seen = new Set<string>();
+    const found: Thread[] = [];
+    const open = [...threads];
+    for (let thread = open.pop(); thread !== undefined; thread = open.pop()) {
+      const key = keyOf(thread);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const { duties } = thread;
+      const node = this.#nodes[thread.node] as Node;
+      if (node.kind === 'split') open.push(...node.nexts.map((next) => ({ node: next, duties })));
+      else if (node.kind === 'edge') {
+        if (holds(node.edge, before, behind)) open.push({ node: node.next, duties });
+      } else if (node.kind === 'look') {
+        const all = this.#withDuty(duties, node.look, 0);
+        if (all !== undefined) open.push({ node: node.next, duties: all });
+      } else found.push(thread);
+    }
+    return found;
+  }
+
+  #isMet(duty: string): boolean {
+    const [look, state] = this.#duty(duty);
+    return look.dfa[state]?.accepting === !look.negated;
+  }
+
+  #dutyEdges(duty: string): readonly Edge[] {
+    const [{ dfa }, state] = this.#duty(duty);
+    return dfa[state]?.edges ?? [];
+  }
+
+  /** Duties after a character; undefined: one of them cannot be met any more. */
+  #stepped(duties: readonly string[], point: number): string[] | undefined {
+    let after: string[] | undefined = [];
+    for (const duty of duties) {
+      const [look, state] = this.#duty(duty);
+      const edge = look.dfa[state]?.edges.find(([low, high]) => low <= point && point <= high);
+      if (edge !== undefined) after = after && this.#withDuty(after, this.#looks.indexOf(look), edge[2]);
+      else if (!look.negated) return undefined;
+    }
+    return after;
+  }
+
+  /** Undefined: it cannot be met. A duty that is met whatever comes is none. */
+  #withDuty(duties: readonly string[], index: number, state: number): string[] | undefined {
+    const look = this.#looks[index] as Look;
+    const { accepting, edges } = look.dfa[state] ?? { accepting: false, edges: [] };
+    const settled = edges.length === 0 || edges.every(([, , target]) => target === state);
+    if (settled && accepting && isWhole(edges)) return look.negated ? undefined : [...duties];
+    if (edges.length === 0 && !accepting) return look.negated ? [...duties] : undefined;
+    return [...new Set([...duties, `${index}:${state}`])].sort();
+  }
+
+  #duty(duty: string): [Look, number] {
+    const [index, state] = duty.split(':').map(Number);
+    return [this.#looks[index as number] as Look, state as number];
+  }
+}
+
+function isWhole(edges: readonly Edge[]): boolean {
+  return complement(edges.map(([low, high]) => [low, high] as const)).length === 0;
+}
+
+function holds(edge: Assertion, before: Before, behind: Behind): boolean {
+  switch (edge) {
+    case 'start':
+      return before === 'start';
+    case 'end':
+      return behind === 'end';
+    case 'boundary':
+      return (before === 'word') !== (behind === 'word');
+    case 'inside':
+      return (before === 'word') === (behind === 'word');
+  }
+}
+
+function keyOf({ node, duties }: Thread): string {
+  return duties.length === 0 ? String(node) : `${node}/${duties.join('/')}`;
+}
+
+/** Ranges such that each of the sets holds all of one or nothing of it. */
+function cutsOf(sets: readonly Ranges[]): [low: number, high: number][] {
+  const starts = new Set<number>();
+  for (const set of sets) {
+    for (const [low, high] of set) {
+      starts.add(low);
+      starts.add(high + 1);
+    }
+  }
+  const sorted = [...starts].sort((a, b) => a - b);
+  return sorted.slice(1).map((next, i) => [sorted[i] as number, next - 1]);
+}
+
+function contains(ranges: Ranges, point: number): boolean {
+  let [from, to] = [0, ranges.length - 1];
+  while (from <= to) {
+    const middle = (from + to) >> 1;
+    const [low, high] = ranges[middle] as readonly [number, number];
+    if (point < low) to = middle - 1;
+    else if (point > high) from = middle + 1;
+    else return true;
+  }
+  return false;
+}

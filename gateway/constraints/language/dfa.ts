@@ -1,0 +1,221 @@
+// Deterministic automata over code points: sets of texts that can be intersected, subtracted and measured. Knows neither bytes
+// nor JSON.
+//
+// Worked example, the texts "a", "ab", "abb" …:
+//   [{ accepting: false, edges: [[97, 97, 1]] }, { accepting: true, edges: [[98, 98, 1]] }]
+import { complement, everyCharacter } from '../characters.ts';
+import type { Ranges } from '../expression.ts';
+import { ConstraintFault } from '../fault.ts';
+
+/** Code points `low` to `high`, both included, lead to the state `target`. */
+export type Edge = readonly [low: number, high: number, target: number];
+
+export interface DfaState {
+  readonly accepting: boolean;
+  /** Sorted by code point; they do not overlap. A code point without an edge is refused. */
+  readonly edges: readonly Edge[];
+}
+
+/** Starts in state 0. Every state can be reached, and from every state but the first an accepting one can be reached. */
+export type Dfa = readonly DfaState[];
+
+/** States of one automaton, at most. */
+export const MOST_STATES = 20_000;
+
+export const noText: Dfa = [{ accepting: false, edges: [] }];
+export const everyText: Dfa = [
+  { accepting: true, edges: everyCharacter.map(([low, high]) => [low, high, 0] as const) },
+];
+
+/** Exactly this text. */
+export function exactly(text: string): Dfa {
+  const points = Array.from(text, (character) => character.codePointAt(0) ?? 0);
+  const states = points.map((point, i): DfaState => ({ accepting: false, edges: [[point, point, i + 1]] }));
+  return [...states, { accepting: true, edges: [] }];
+}
+
+export function isEmpty([start]: Dfa): boolean {
+  return start === undefined || (!start.accepting && start.edges.length === 0);
+}
+
+/** Whether every text is accepted from this state on: its edges lead back to it, whatever comes. */
+export function isUniversal(dfa: Dfa, state: number): boolean {
+  const { accepting, edges } = dfa[state] ?? { accepting: false, edges: [] };
+  if (!accepting || edges.some(([, , target]) => target !== state)) return false;
+  return complement(edges.map(([low, high]) => [low, high] as const)).length === 0;
+}
+
+export function matches(dfa: Dfa, text: string): boolean {
+  let state = 0;
+  for (const character of text) {
+    const point = character.codePointAt(0) ?? 0;
+    const edge = dfa[state]?.edges.find(([low, high]) => low <= point && point <= high);
+    if (edge === undefined) return false;
+    state = edge[2];
+  }
+  return dfa[state]?.accepting === true;
+}
+
+/** Texts of both. */
+export function intersection(a: Dfa, b: Dfa): Dfa {
+  if (a === everyText) return b;
+  if (b === everyText) return a;
+  return product(a, b, (inA, inB) => inA && inB);
+}
+
+/** Texts of the first that are not of the second. */
+export function difference(a: Dfa, b: Dfa): Dfa {
+  return product(a, b, (inA, inB) => inA && !inB);
+}
+
+/** All texts but these. */
+export function opposite(dfa: Dfa): Dfa {
+  return difference(everyText, dfa);
+}
+
+export function unionOf(a: Dfa, b: Dfa): Dfa {
+  return product(a, b, (inA, inB) => inA || inB);
+}
+
+/** A state of the pair of automata; -1: no text of that automaton begins so. */
+type Pair = readonly [a: number, b: number];
+
+function product(a: Dfa, b: Dfa, accepts: (inA: boolean, inB: boolean) => boolean): Dfa {
+  const aloneA = accepts(true, false);
+  const aloneB = accepts(false, true);
+  return explore<Pair>(
+    [0, 0],
+    ([x, y]) => (x + 1) * (b.length + 1) + y + 1,
+    ([x, y]) => ({
+      accepting: accepts(a[x]?.accepting === true, b[y]?.accepting === true),
+      edges: paired(a[x]?.edges ?? [], b[y]?.edges ?? []).filter(([, , [toA, toB]]) => {
+        return (toA >= 0 || aloneB) && (toB >= 0 || aloneA);
+      }),
+    }),
+  );
+}
+
+/** The edges of two states side by side: every code point that either of them takes, with both targets. */
+function paired(a: readonly Edge[], b: readonly Edge[]): [low: number, high: number, targets: Pair][] {
+  const made: [number, number, Pair][] = [];
+  let [i, j, at] = [0, 0, 0];
+  for (;;) {
+    while (i < a.length && a[i]![1] < at) i++;
+    while (j < b.length && b[j]![1] < at) j++;
+    const [one, other] = [a[i], b[j]];
+    if (one === undefined && other === undefined) return made;
+    const inOne = one !== undefined && one[0] <= at;
+    const inOther = other !== undefined && other[0] <= at;
+    const nexts = [one, other].flatMap((edge) => (edge === undefined ? [] : edge[0] > at ? [edge[0] - 1] : [edge[1]]));
+    const end = Math.min(...nexts);
+    if (inOne || inOther) made.push([at, end, [inOne ? one[2] : -1, inOther ? other[2] : -1]]);
+    at = end + 1;
+  }
+}
+
+interface Explored<Item> {
+  accepting: boolean;
+  /** Sorted; they do not overlap. */
+  edges: readonly (readonly [low: number, high: number, target: Item])[];
+}
+
+/**
+ * The automaton whose states are what can be reached from `start`; states from which nothing is accepted are left out. `key`
+ * is equal for items that are one state. Throws a ConstraintFault where there are too many.
+ */
+export function explore<Item>(
+  start: Item,
+  key: (item: Item) => string | number,
+  look: (item: Item) => Explored<Item>,
+): Dfa {
+  const numbers = new Map<string | number, number>([[key(start), 0]]);
+  const open: Item[] = [start];
+  const states: DfaState[] = [];
+  const numberOf = (item: Item): number => {
+    const name = key(item);
+    const known = numbers.get(name);
+    if (known !== undefined) return known;
+    if (numbers.size >= MOST_STATES) {
+      throw new ConstraintFault(`it needs an automaton of more than ${MOST_STATES} states`);
+    }
+    numbers.set(name, numbers.size);
+    open.push(item);
+    return numbers.size - 1;
+  };
+  for (let at = 0; at < open.length; at++) {
+    const { accepting, edges } = look(open[at] as Item);
+    states.push({ accepting, edges: joined(edges.map(([low, high, item]) => [low, high, numberOf(item)] as const)) });
+  }
+  return trimmed(states);
+}
+
+/** Neighbouring edges to one target as one. */
+function joined(edges: readonly Edge[]): Edge[] {
+  const made: [number, number, number][] = [];
+  for (const [low, high, target] of edges) {
+    const last = made.at(-1);
+    if (last !== undefined && last[1] + 1 === low && last[2] === target) last[1] = high;
+    else made.push([low, high, target]);
+  }
+  return made;
+}
+
+/** Without states that lead nowhere, and with all states from which everything is accepted as one. */
+function trimmed(states: readonly DfaState[]): Dfa {
+  const alive = backwards(states, (state) => state.accepting);
+  const kept = states.map(({ accepting, edges }) => ({
+    accepting,
+    edges: edges.filter(([, , target]) => alive[target] === 1),
+  }));
+  const takesAll = ({ accepting, edges }: DfaState) => {
+    return accepting && complement(edges.map(([low, high]) => [low, high] as const)).length === 0;
+  };
+  const notAll = backwards(kept, (state) => !takesAll(state));
+  const firstAll = notAll.findIndex((not) => not === 0);
+  const merged = (target: number) => (notAll[target] === 0 ? firstAll : target);
+  return renumbered(
+    kept.map(({ accepting, edges }) => ({
+      accepting,
+      edges: joined(edges.map(([low, high, target]) => [low, high, merged(target)] as const)),
+    })),
+    merged(0),
+  );
+}
+
+/** `[states]` 1 for those that `holds` is true of, and all that lead to one. */
+function backwards(states: readonly DfaState[], holds: (state: DfaState) => boolean): Uint8Array {
+  const before: number[][] = states.map(() => []);
+  for (const [from, { edges }] of states.entries()) for (const [, , to] of edges) before[to]?.push(from);
+  const found = new Uint8Array(states.length);
+  const open = [...states.keys()].filter((i) => holds(states[i] as DfaState));
+  for (let i = open.pop(); i !== undefined; i = open.pop()) {
+    if (found[i] === 1) continue;
+    found[i] = 1;
+    open.push(...(before[i] ?? []));
+  }
+  return found;
+}
+
+function renumbered(states: readonly DfaState[], start: number): Dfa {
+  const numbers = new Map([[start, 0]]);
+  const order = [start];
+  for (let at = 0; at < order.length; at++) {
+    for (const [, , target] of states[order[at] as number]?.edges ?? []) {
+      if (numbers.has(target)) continue;
+      numbers.set(target, numbers.size);
+      order.push(target);
+    }
+  }
+  return order.map((old) => {
+    const { accepting, edges } = states[old] as DfaState;
+    return {
+      accepting,
+      edges: edges.map(([low, high, target]) => [low, high, numbers.get(target) as number] as const),
+    };
+  });
+}
+
+/** Code points that lead from a state to some other state, or back to it. */
+export function rangesOf(edges: readonly Edge[]): Ranges {
+  return edges.map(([low, high]) => [low, high] as const);
+}

@@ -1,0 +1,40 @@
+// How long the texts of an automaton may become: what a text with bounds on its length needs to know so as never to be led where
+// it cannot end. Knows neither bytes nor JSON.
+import { ConstraintFault } from '../fault.ts';
+import type { Dfa } from './dfa.ts';
+
+/** Bytes of the table, at most: states times lengths. */
+const MOST_CELLS = 32 * 2 ** 20;
+
+export interface Lengths {
+  /**
+   * Whether `state` can be led to the end of an accepted text by `least` to `most` more characters. Throws a ConstraintFault
+   * where finding out takes too much memory.
+   */
+  reaches(state: number, least: number, most: number): boolean;
+}
+
+export function lengthsOf(dfa: Dfa): Lengths {
+  /** `[lengths][states]` 1 where exactly so many more characters can end in an accepting state; made as far as is asked. */
+  const exact: Uint8Array[] = [Uint8Array.from(dfa, ({ accepting }) => Number(accepting))];
+  const row = (length: number): Uint8Array => {
+    while (exact.length <= length) {
+      if (exact.length * dfa.length > MOST_CELLS) {
+        throw new ConstraintFault('its pattern and its length together are too large');
+      }
+      const shorter = exact[exact.length - 1] as Uint8Array;
+      exact.push(
+        Uint8Array.from(dfa, ({ edges }) => Number(edges.some(([, , target]) => shorter[target] === 1))),
+      );
+    }
+    return exact[length] as Uint8Array;
+  };
+  return {
+    reaches(state, least, most) {
+      // Lengths from twice the number of states on repeat with a period of at most that number.
+      const end = Math.min(most, Math.max(least, 2 * dfa.length) + dfa.length);
+      for (let length = least; length <= end; length++) if (row(length)[state] === 1) return true;
+      return false;
+    },
+  };
+}
