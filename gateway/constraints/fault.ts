@@ -3,11 +3,14 @@
 export class ConstraintFault extends Error {
   /** Where in the schema, `.properties.a.not` or `[1]`; empty: the whole. */
   readonly path: string;
+  /** It means nothing, here or elsewhere; otherwise it is only not supported here. */
+  readonly invalid: boolean;
 
-  constructor(message: string, path = '') {
+  constructor(message: string, path = '', { invalid = false }: { invalid?: boolean } = {}) {
     super(message);
     this.name = 'ConstraintFault';
     this.path = path;
+    this.invalid = invalid;
   }
 }
 
@@ -17,6 +20,6 @@ export function within<Result>(path: string, make: () => Result): Result {
     return make();
   } catch (cause) {
     if (!(cause instanceof ConstraintFault)) throw cause;
-    throw new ConstraintFault(cause.message, path + cause.path);
+    throw new ConstraintFault(cause.message, path + cause.path, cause);
   }
 }

@@ -11,7 +11,7 @@ import { toolCallsGrammar } from './tool-calls.ts';
 
 /** What one request may ask for. Characters, but where it says otherwise. */
 export const limits = {
-  schema: 64 * 1024,
+  schema: 1024 * 1024,
   regex: 4096,
   grammar: 64 * 1024,
   /** Number of them, and characters of all. */

@@ -3,8 +3,7 @@
 //
 // Worked example, the texts "a", "ab", "abb" …:
 //   [{ accepting: false, edges: [[97, 97, 1]] }, { accepting: true, edges: [[98, 98, 1]] }]
-import { complement, everyCharacter } from '../characters.ts';
-import type { Ranges } from '../expression.ts';
+import { everyCharacter } from '../characters.ts';
 import { ConstraintFault } from '../fault.ts';
 
 /** Code points `low` to `high`, both included, lead to the state `target`. */
@@ -20,7 +19,20 @@ export interface DfaState {
 export type Dfa = readonly DfaState[];
 
 /** States of one automaton, at most. */
-export const MOST_STATES = 20_000;
+const MOST_STATES = 10_000;
+
+let statesLeft = Number.POSITIVE_INFINITY;
+
+/** What `make` gives. Throws a ConstraintFault where it takes more than so many states in all its automata. */
+export function withinStates<Result>(most: number, make: () => Result): Result {
+  const outer = statesLeft;
+  statesLeft = most;
+  try {
+    return make();
+  } finally {
+    statesLeft = outer;
+  }
+}
 
 export const noText: Dfa = [{ accepting: false, edges: [] }];
 export const everyText: Dfa = [
@@ -34,6 +46,35 @@ export function exactly(text: string): Dfa {
   return [...states, { accepting: true, edges: [] }];
 }
 
+/** Any of these texts. */
+export function listed(texts: Iterable<string>): Dfa {
+  interface Branch {
+    ends: boolean;
+    next: Map<number, Branch>;
+  }
+  const root: Branch = { ends: false, next: new Map() };
+  for (const text of texts) {
+    let at = root;
+    for (const character of text) {
+      const point = character.codePointAt(0) ?? 0;
+      const next = at.next.get(point) ?? { ends: false, next: new Map() };
+      at.next.set(point, next);
+      at = next;
+    }
+    at.ends = true;
+  }
+  const numbers = new Map<Branch, number>();
+  const numberOf = (branch: Branch) => {
+    const number = numbers.get(branch) ?? numbers.size;
+    numbers.set(branch, number);
+    return number;
+  };
+  return explore<Branch>(root, numberOf, ({ ends, next }) => ({
+    accepting: ends,
+    edges: [...next].sort(([a], [b]) => a - b).map(([point, branch]) => [point, point, branch] as const),
+  }));
+}
+
 export function isEmpty([start]: Dfa): boolean {
   return start === undefined || (!start.accepting && start.edges.length === 0);
 }
@@ -41,8 +82,14 @@ export function isEmpty([start]: Dfa): boolean {
 /** Whether every text is accepted from this state on: its edges lead back to it, whatever comes. */
 export function isUniversal(dfa: Dfa, state: number): boolean {
   const { accepting, edges } = dfa[state] ?? { accepting: false, edges: [] };
-  if (!accepting || edges.some(([, , target]) => target !== state)) return false;
-  return complement(edges.map(([low, high]) => [low, high] as const)).length === 0;
+  return accepting && edges.every(([, , target]) => target === state) && takesEvery(edges);
+}
+
+const characterCount = everyCharacter.reduce((sum, [low, high]) => sum + high - low + 1, 0);
+
+/** Whether every character has an edge. */
+function takesEvery(edges: readonly Edge[]): boolean {
+  return edges.reduce((sum, [low, high]) => sum + high - low + 1, 0) >= characterCount;
 }
 
 export function matches(dfa: Dfa, text: string): boolean {
@@ -138,6 +185,7 @@ export function explore<Item>(
     if (numbers.size >= MOST_STATES) {
       throw new ConstraintFault(`it needs an automaton of more than ${MOST_STATES} states`);
     }
+    if (--statesLeft < 0) throw new ConstraintFault('its automata together are too large');
     numbers.set(name, numbers.size);
     open.push(item);
     return numbers.size - 1;
@@ -167,10 +215,7 @@ function trimmed(states: readonly DfaState[]): Dfa {
     accepting,
     edges: edges.filter(([, , target]) => alive[target] === 1),
   }));
-  const takesAll = ({ accepting, edges }: DfaState) => {
-    return accepting && complement(edges.map(([low, high]) => [low, high] as const)).length === 0;
-  };
-  const notAll = backwards(kept, (state) => !takesAll(state));
+  const notAll = backwards(kept, ({ accepting, edges }) => !accepting || !takesEvery(edges));
   const firstAll = notAll.findIndex((not) => not === 0);
   const merged = (target: number) => (notAll[target] === 0 ? firstAll : target);
   return renumbered(
@@ -213,9 +258,4 @@ function renumbered(states: readonly DfaState[], start: number): Dfa {
       edges: edges.map(([low, high, target]) => [low, high, numbers.get(target) as number] as const),
     };
   });
-}
-
-/** Code points that lead from a state to some other state, or back to it. */
-export function rangesOf(edges: readonly Edge[]): Ranges {
-  return edges.map(([low, high]) => [low, high] as const);
 }

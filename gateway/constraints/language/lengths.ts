@@ -1,7 +1,8 @@
 // How long the texts of an automaton may become: what a text with bounds on its length needs to know so as never to be led where
 // it cannot end. Knows neither bytes nor JSON.
+import { everyCharacter } from '../characters.ts';
 import { ConstraintFault } from '../fault.ts';
-import type { Dfa } from './dfa.ts';
+import { type Dfa, explore } from './dfa.ts';
 
 /** Bytes of the table, at most: states times lengths. */
 const MOST_CELLS = 32 * 2 ** 20;
@@ -37,4 +38,17 @@ export function lengthsOf(dfa: Dfa): Lengths {
       return false;
     },
   };
+}
+
+/** All texts of `least` to `most` characters. */
+export function textsOfLength(least: number, most: number): Dfa {
+  const last = most < Number.POSITIVE_INFINITY ? most : least;
+  return explore<number>(
+    0,
+    (length) => length,
+    (length) => ({
+      accepting: length >= least,
+      edges: length < most ? everyCharacter.map(([low, high]) => [low, high, Math.min(length + 1, last)] as const) : [],
+    }),
+  );
 }

@@ -1,37 +1,36 @@
-// Arrays as a grammar: the items of prefixItems, then so many others. Knows no other kind.
-import {
-  choice,
-  type Expression,
-  impossible,
-  nothing,
-  optional,
-  repeat,
-  sequence,
-  text,
-} from '../expression.ts';
+// Arrays as a grammar: the items of `prefix`, then so many others; of some items how many there are. Knows no other kind.
+import { choice, type Expression, impossible, nothing, optional, repeat, sequence, text } from '../expression.ts';
+import { ConstraintFault } from '../fault.ts';
 import { comma } from '../json-text.ts';
-import type { Schema, SchemaObject } from './keywords.ts';
+import type { WriteOptions } from './objects.ts';
+import type { ArrayShape, SomeItems } from './shapes.ts';
+import { any, type Term } from './terms.ts';
 
-/** Without `items`, none come after those of prefixItems but what minItems asks for. */
-export function arrays(
-  schema: SchemaObject,
-  value: (schema: Schema, path: string) => Expression,
-): Expression {
-  const { prefixItems = [], items, minItems = 0 } = schema;
-  const least = Math.max(0, minItems - prefixItems.length);
-  const without = prefixItems.length > 0 ? prefixItems.length + least : Number.POSITIVE_INFINITY;
-  const maxItems = Math.min(
-    schema.maxItems ?? Number.POSITIVE_INFINITY,
-    items === undefined ? without : Number.POSITIVE_INFINITY,
-  );
-  if (minItems > maxItems) return impossible;
-  const first = prefixItems.slice(0, maxItems).map((item, i) => value(item, `.prefixItems[${i}]`));
-  const impossibleAt = first.indexOf(impossible);
-  const leading = impossibleAt < 0 ? first : first.slice(0, impossibleAt);
-  const rest =
-    maxItems > prefixItems.length && impossibleAt < 0 ? value(items ?? true, '.items') : impossible;
-  const most = rest === impossible ? 0 : maxItems - prefixItems.length;
-  if (leading.length + most < minItems) return impossible;
+/** Places in a list, times the items that were counted there, at most. */
+const MOST_PLACES = 4000;
+/** Of values that all differ, so many may come in any order; more come in the order of the schema. */
+const ANY_ORDER = 6;
+
+/** Without `items`, none come after those of `prefix` but what must. */
+export function arrays(shape: ArrayShape, options: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined }): Expression {
+  const { prefix, least } = shape;
+  const needed = Math.max(prefix.length, least, ...shape.some.map((each) => each.from + each.least));
+  const most = Math.min(shape.most, shape.restImplicit && prefix.length > 0 ? needed : Number.POSITIVE_INFINITY);
+  if (least > most) return impossible;
+  if (shape.unique !== undefined && most > 1) return distinct({ ...shape, most }, options);
+  const some = shape.some.filter((each) => each.least > 0 || each.most < Number.POSITIVE_INFINITY);
+  if (some.length > 0) return counted({ ...shape, most, some }, options);
+  const { value } = options;
+  const leading: Expression[] = [];
+  for (const item of prefix.slice(0, most)) {
+    const written = value(item);
+    if (written === impossible) break;
+    leading.push(written);
+  }
+  const whole = leading.length === Math.min(prefix.length, most);
+  const rest = whole && most > prefix.length ? value(shape.rest) : impossible;
+  const more = rest === impossible ? 0 : most - prefix.length;
+  if (leading.length + more < least) return impossible;
   return sequence(text('['), from(0), text(']'));
 
   /** What comes once so many are written. */
@@ -40,13 +39,86 @@ export function arrays(
     const next = leading[written];
     if (next === undefined) return others(written, parted);
     const all = sequence(parted, next, from(written + 1));
-    return written < minItems ? all : optional(all);
+    return written < least ? all : optional(all);
   }
 
   function others(written: number, parted: Expression): Expression {
-    if (most === 0) return nothing;
-    if (written > 0) return repeat(sequence(comma, rest), least, most);
-    const all = sequence(parted, rest, repeat(sequence(comma, rest), Math.max(0, least - 1), most - 1));
-    return least === 0 ? choice(nothing, all) : all;
+    const missing = Math.max(0, least - written);
+    if (more === 0) return nothing;
+    if (written > 0) return repeat(sequence(comma, rest), missing, more);
+    const all = sequence(parted, rest, repeat(sequence(comma, rest), Math.max(0, missing - 1), more - 1));
+    return missing === 0 ? choice(nothing, all) : all;
+  }
+}
+
+/** A rule for each place and each count so far; an item is one that counts, or one that does not. */
+function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOptions): Expression {
+  const { prefix, rest, least, most, some } = shape;
+  const lastPlace = Math.max(prefix.length, least, ...some.map(({ from }) => from), most < Number.POSITIVE_INFINITY ? most : 0);
+  const ceilings = some.map((each) => (each.most < Number.POSITIVE_INFINITY ? each.most : each.least));
+  const places = ceilings.reduce((product, ceiling) => product * (ceiling + 1), lastPlace + 1);
+  if (places > MOST_PLACES) throw new ConstraintFault("'contains' with counts so large is not supported", path);
+  return sequence(text('['), at(0, some.map(() => 0)), text(']'));
+
+  function at(written: number, counts: readonly number[]): Expression {
+    const place = Math.min(written, lastPlace);
+    return define(`${key} at ${place} ${counts}`, () => {
+      const ended = written >= least && some.every((each, i) => (counts[i] ?? 0) >= each.least);
+      const branches = ended ? [nothing] : [];
+      if (written < most) {
+        for (const kind of combinations(some, written)) {
+          const after = counts.map((count, i) => (kind[i] === true ? count + 1 : count));
+          if (some.some((each, i) => (after[i] ?? 0) > each.most)) continue;
+          const asked = some.map((each, i) => (kind[i] === undefined ? any : kind[i] ? each.term : terms.not(each.term)));
+          const item = value(terms.all(prefix[written] ?? rest, ...asked));
+          const capped = after.map((count, i) => Math.min(count, ceilings[i] ?? 0));
+          if (item !== impossible) branches.push(sequence(written === 0 ? nothing : comma, item, at(place + 1, capped)));
+        }
+      }
+      return choice(...branches);
+    });
+  }
+}
+
+/** Of each of the counted: whether an item at this place is one; undefined: it is not looked at. */
+function combinations(some: readonly SomeItems[], place: number): (boolean | undefined)[][] {
+  return some.reduce<(boolean | undefined)[][]>(
+    (all, { from }) => {
+      const kinds = place < from ? [undefined] : [true, false];
+      return all.flatMap((each) => kinds.map((kind) => [...each, kind]));
+    },
+    [[]],
+  );
+}
+
+/** Items that all differ: of a few values that are known. */
+function distinct(
+  { prefix, rest, least, most, some, unique }: ArrayShape,
+  { value, define, terms, key, values }: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined },
+): Expression {
+  const known = prefix.length === 0 && some.length === 0 ? values(rest) : undefined;
+  if (known === undefined) {
+    throw new ConstraintFault('items that all differ are supported only where they are of a few values, as of an enum', unique);
+  }
+  const all = [...new Map(known.map((each) => [JSON.stringify(each), each])).values()];
+  const items = all.map((each) => value(terms.is(each)));
+  const bounds = { least, most: Math.min(most, all.length) };
+  if (bounds.least > bounds.most) return impossible;
+  return sequence(text('['), from([], -1), text(']'));
+
+  /** Once these were written, by their places among the values. */
+  function from(used: readonly number[], last: number): Expression {
+    const inOrder = all.length > ANY_ORDER;
+    const name = inOrder ? `${used.length} ${last}` : [...used].sort().join(' ');
+    return define(`${key} without ${name}`, () => {
+      const branches = used.length >= bounds.least ? [nothing] : [];
+      for (const [i, item] of items.entries()) {
+        const left = inOrder ? all.length - i - 1 : all.length - used.length - 1;
+        const taken = inOrder ? i <= last : used.includes(i);
+        if (taken || used.length >= bounds.most || used.length + 1 + left < bounds.least) continue;
+        branches.push(sequence(used.length === 0 ? nothing : comma, item, from([...used, i], i)));
+      }
+      return choice(...branches);
+    });
   }
 }

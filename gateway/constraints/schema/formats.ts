@@ -1,30 +1,75 @@
-// Formats of strings that are honoured, each as a pattern that is as narrow as its standard or narrower. Pure.
+// Formats of strings that are held, each as a pattern that is as narrow as its standard or narrower. Pure.
 
 const month31 = '(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])';
 const month30 = '(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)';
-/** The 29th of February is left out. */
 const february = '02-(?:0[1-9]|1[0-9]|2[0-8])';
-const date = `[0-9]{4}-(?:${month31}|${month30}|${february})`;
+/** Years that a day more is in: divisible by 4, but of full hundreds only by 400. */
+const leapYear = '(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)';
+const date = `(?:[0-9]{4}-(?:${month31}|${month30}|${february})|${leapYear}-02-29)`;
 const hour = '(?:[01][0-9]|2[0-3])';
-const time = `${hour}:[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-]${hour}:[0-5][0-9])`;
+/** No leap second: which there were is not known here. */
+const time = `${hour}:[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?(?:[zZ]|[+-]${hour}:[0-5][0-9])`;
 const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
-const label = '[a-z0-9](?:[a-z0-9-]{0,20}[a-z0-9])?';
-const hostname = `${label}(?:\\.${label}){0,3}`;
-const dateDuration =
-  '(?:[0-9]{1,4}Y(?:[0-9]{1,4}M)?(?:[0-9]{1,4}D)?|[0-9]{1,4}M(?:[0-9]{1,4}D)?|[0-9]{1,4}D)';
-const timeDuration =
-  'T(?:[0-9]{1,4}H(?:[0-9]{1,4}M)?(?:[0-9]{1,4}S)?|[0-9]{1,4}M(?:[0-9]{1,4}S)?|[0-9]{1,4}S)';
+const ipv4 = `${octet}(?:\\.${octet}){3}`;
+/**
+ * At most 41 of the 63 characters that are allowed, and no two hyphens beside each other: in the third and fourth place they announce
+ * an encoding (xn--), of which not all are valid.
+ */
+const label = '[a-zA-Z0-9]{1,20}(?:-[a-zA-Z0-9]{1,20})?';
+const hostname = `${label}(?:\\.${label}){0,5}`;
+const days =
+  '(?:[0-9]{1,9}Y(?:[0-9]{1,9}M(?:[0-9]{1,9}D)?)?|[0-9]{1,9}M(?:[0-9]{1,9}D)?|[0-9]{1,9}D)';
+const clock = 'T(?:[0-9]{1,9}H(?:[0-9]{1,9}M(?:[0-9]{1,9}S)?)?|[0-9]{1,9}M(?:[0-9]{1,9}S)?|[0-9]{1,9}S)';
 
-/** RFC 3339 (dates, times, durations), 4122, 1123, 4291 (all eight groups), 5321 (plain words), 3986 (http and https). */
+const group = '[0-9a-fA-F]{1,4}';
+/** All eight groups, or `::` for those that are left out. */
+const shortened = Array.from({ length: 8 }, (_, before) => {
+  const first = before === 0 ? '' : `${group}(?::${group}){${before - 1}}`;
+  return `${first}::(?:${group}(?::${group}){0,${6 - before}})?`;
+});
+const ipv6 = `(?:${group}(?::${group}){7}|${[...shortened.slice(0, 7), `(?:${group}:){7}:`].join('|')})`;
+
+const atom = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,20}";
+/** At most 62 of the 64 characters that are allowed before the @. */
+const email = `${atom}(?:\\.${atom}){0,2}@${label}(?:\\.${label}){1,4}`;
+
+const escaped = '%[0-9a-fA-F]{2}';
+const segment = `(?:[a-zA-Z0-9._~!$&'()*+,;=:@-]|${escaped})`;
+const query = `(?:${segment}|[/?])*`;
+const registered = `(?:[a-zA-Z0-9._~!$&'()*+,;=-]|${escaped})`;
+const authority = `(?:(?:${registered}|:)*@)?(?:${hostname}|${ipv4}|\\[${ipv6}\\])(?::[0-9]{1,5})?`;
+const trailing = `(?:\\?${query})?(?:#${query})?`;
+const hierarchical = `(?://${authority}(?:/${segment}*)*|/(?:${segment}+(?:/${segment}*)*)?|${segment}+(?:/${segment}*)*)`;
+/** `file:` alone has no authority, or an empty one. */
+const uri = `(?:file:///(?:${segment}+(?:/${segment}*)*)?|[a-zA-Z][a-zA-Z0-9+.-]{0,31}:${hierarchical})${trailing}`;
+const relative = `(?:/(?:${segment}+(?:/${segment}*)*)?|(?:${registered}|@)+(?:/${segment}*)*|//${authority}(?:/${segment}*)*)?${trailing}`;
+const uriReference = `(?:${uri}|${relative})`;
+
+const pointer = '(?:/(?:[^~/]|~[01])*)*';
+const name = '[a-zA-Z0-9_]+';
+
+/**
+ * RFC 3339 (dates, times, durations), 4122, 1123, 4291, 5321 (words without quotes), 3986, 6570, 6901; what is meant for other
+ * scripts (iri, idn-) is written in ASCII, and a regular expression without groups.
+ */
 export const formats: Readonly<Record<string, string>> = {
   date,
   time,
-  'date-time': `${date}T${time}`,
-  duration: `P(?:${dateDuration}(?:${timeDuration})?|${timeDuration}|[0-9]{1,4}W)`,
-  uuid: '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}',
-  email: `[a-zA-Z0-9_+-]{1,24}(?:\\.[a-zA-Z0-9_+-]{1,24}){0,2}@${label}(?:\\.${label}){1,3}`,
+  'date-time': `${date}[tT]${time}`,
+  duration: `P(?:${days}(?:${clock})?|${clock}|[0-9]{1,9}W)`,
+  uuid: '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}',
+  email,
+  'idn-email': email,
   hostname,
-  ipv4: `${octet}(?:\\.${octet}){3}`,
-  ipv6: '[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){7}',
-  uri: `https?://${hostname}(?::[1-9][0-9]{0,3})?(?:/[a-zA-Z0-9._~-]{0,40}){0,8}(?:\\?[a-zA-Z0-9._~=&-]{0,80})?(?:#[a-zA-Z0-9._~-]{0,40})?`,
+  'idn-hostname': hostname,
+  ipv4,
+  ipv6,
+  uri,
+  iri: uri,
+  'uri-reference': uriReference,
+  'iri-reference': uriReference,
+  'uri-template': `(?:${uriReference}|(?:${segment}|[/?#]|\\{${name}\\})*)`,
+  'json-pointer': pointer,
+  'relative-json-pointer': `(?:0|[1-9][0-9]*)(?:#|${pointer})`,
+  regex: '\\^?(?:(?:[a-zA-Z0-9 _/:@#%&=<>"\'!~`,;-]|\\\\[dDwWsS.^$*+?(){}|/\\[\\]\\\\]|\\.|\\[[a-zA-Z0-9 _]+\\])[*+?]?)*\\$?',
 };

@@ -1,23 +1,38 @@
-// The table of JSON Schema's keywords (2020-12) that are honoured, and what each may hold. All others are refused by name.
-import { formats } from './formats.ts';
+// The table of JSON Schema's keywords that are held (2020-12, and by their older names those of drafts 4 to 7), and a schema read
+// by it. Real keywords that are not held are refused by name; what is no keyword of JSON Schema says nothing.
+import { ConstraintFault } from '../fault.ts';
+import type { Document, SchemaNode } from './document.ts';
+import { isObject, step } from './pointer.ts';
 
-export const kinds = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'] as const;
+export const kinds = ['object', 'array', 'string', 'number', 'boolean', 'null'] as const;
 export type Kind = (typeof kinds)[number];
 
-export type Schema = boolean | SchemaObject;
+export type Schema = boolean | SchemaNode;
+export type SchemaMap = Readonly<Record<string, Schema>>;
 
-/** As checked (check.ts). */
-export interface SchemaObject {
-  type?: Kind | readonly Kind[];
+/** A schema as it is read: checked, older spellings as the newest, annotations left out. */
+export interface Keywords {
+  /** Undefined: any. `integer` is a number of its own. */
+  type?: readonly (Kind | 'integer')[];
   enum?: readonly unknown[];
   const?: unknown;
-  properties?: Readonly<Record<string, Schema>>;
-  required?: readonly string[];
+  properties?: SchemaMap;
+  patternProperties?: SchemaMap;
   additionalProperties?: Schema;
-  items?: Schema;
+  propertyNames?: Schema;
+  required?: readonly string[];
+  minProperties?: number;
+  maxProperties?: number;
+  dependentRequired?: Readonly<Record<string, readonly string[]>>;
+  dependentSchemas?: SchemaMap;
   prefixItems?: readonly Schema[];
+  items?: Schema;
+  contains?: Schema;
+  minContains?: number;
+  maxContains?: number;
   minItems?: number;
   maxItems?: number;
+  uniqueItems?: boolean;
   minLength?: number;
   maxLength?: number;
   pattern?: string;
@@ -30,90 +45,114 @@ export interface SchemaObject {
   anyOf?: readonly Schema[];
   oneOf?: readonly Schema[];
   allOf?: readonly Schema[];
+  not?: Schema;
+  if?: Schema;
+  then?: Schema;
+  else?: Schema;
   $ref?: string;
 }
 
-/** What a keyword may hold; undefined: it is as it should be. */
-export type Rule = 'schema' | 'schemas' | 'schemaMap' | ((value: unknown) => string | undefined);
+/** What a keyword may hold: schemas, or what the function has no objection to. */
+type Rule = 'schema' | 'schemas' | 'schemaMap' | ((value: unknown) => string | undefined);
 
 const count: Rule = (value) => {
-  return Number.isSafeInteger(value) && Number(value) >= 0 ? undefined : 'expected a whole number from 0';
+  return Number.isInteger(value) && Number(value) >= 0 ? undefined : 'expected a whole number from 0';
 };
 const number: Rule = (value) => (typeof value === 'number' ? undefined : 'expected a number');
 const string: Rule = (value) => (typeof value === 'string' ? undefined : 'expected a string');
+const names: Rule = (value) => {
+  const sound = Array.isArray(value) && value.every((name) => typeof name === 'string');
+  return sound ? undefined : 'expected a list of names';
+};
+/** Draft 4 has a flag that says how `minimum` is meant. */
+const bound: Rule = (value) => (typeof value === 'boolean' ? undefined : number(value));
 
-/** That a value must satisfy. */
-export const assertions: Readonly<Record<keyof SchemaObject, Rule>> = {
+/** Keywords that a value must satisfy. */
+export const assertions: Readonly<Record<keyof Keywords, Rule>> = {
   type: (value) => {
-    const names: unknown[] = Array.isArray(value) ? value : [value];
-    const known: readonly unknown[] = kinds;
-    if (names.length > 0 && names.every((name) => known.includes(name))) return undefined;
-    return `expected one of ${kinds.join(', ')}, or a list of them`;
+    const all: unknown[] = Array.isArray(value) ? value : [value];
+    const known: readonly unknown[] = [...kinds, 'integer'];
+    if (all.length > 0 && all.every((name) => known.includes(name) || name === 'any')) return undefined;
+    return `expected one of ${known.join(', ')}, or a list of them`;
   },
   enum: (value) => (Array.isArray(value) && value.length > 0 ? undefined : 'expected a list of values'),
   const: () => undefined,
   properties: 'schemaMap',
-  required: (value) => {
-    const sound = Array.isArray(value) && value.every((name) => typeof name === 'string');
-    return sound ? undefined : 'expected a list of names';
-  },
+  patternProperties: 'schemaMap',
   additionalProperties: 'schema',
-  items: 'schema',
+  propertyNames: 'schema',
+  // Draft 3 has a flag in the property's own schema.
+  required: (value) => (typeof value === 'boolean' ? undefined : names(value)),
+  minProperties: count,
+  maxProperties: count,
+  dependentRequired: (value) => {
+    const sound = isObject(value) && Object.values(value).every((each) => names(each) === undefined);
+    return sound ? undefined : 'expected an object of lists of names';
+  },
+  dependentSchemas: 'schemaMap',
   prefixItems: 'schemas',
+  items: 'schema',
+  contains: 'schema',
+  minContains: count,
+  maxContains: count,
   minItems: count,
   maxItems: count,
+  uniqueItems: (value) => (typeof value === 'boolean' ? undefined : 'expected true or false'),
   minLength: count,
   maxLength: count,
   pattern: string,
-  format: (value) => {
-    if (typeof value === 'string' && Object.hasOwn(formats, value)) return undefined;
-    return `the format ${JSON.stringify(value)} is not supported; supported are ${Object.keys(formats).join(', ')}`;
-  },
+  format: string,
   minimum: number,
   maximum: number,
-  exclusiveMinimum: number,
-  exclusiveMaximum: number,
-  multipleOf: (value) => {
-    const sound = Number.isSafeInteger(value) && Number(value) > 0;
-    return sound ? undefined : 'only whole numbers above 0 are supported';
-  },
+  exclusiveMinimum: bound,
+  exclusiveMaximum: bound,
+  multipleOf: (value) => (typeof value === 'number' && value > 0 ? undefined : 'expected a number above 0'),
   anyOf: 'schemas',
   oneOf: 'schemas',
   allOf: 'schemas',
-  $ref: (value) => {
-    const local = typeof value === 'string' && /^#(\/|$)/.test(value);
-    return local ? undefined : 'only references into the same schema, "#/…", are supported';
-  },
+  not: 'schema',
+  if: 'schema',
+  then: 'schema',
+  else: 'schema',
+  $ref: string,
 };
 
-/** Where schemas stand that are referred to. */
-export const definitions: Readonly<Record<string, Rule>> = { $defs: 'schemaMap', definitions: 'schemaMap' };
+/** Older spellings, and places where schemas stand that are referred to. */
+const others: Readonly<Record<string, Rule>> = {
+  $defs: 'schemaMap',
+  definitions: 'schemaMap',
+  additionalItems: 'schema',
+  dependencies: (value) => (isObject(value) ? undefined : 'expected an object'),
+};
 
-/** That say nothing about which values are valid. */
-export const annotations: ReadonlySet<string> = new Set([
-  'title',
-  'description',
-  'default',
-  'examples',
-  'deprecated',
-  'readOnly',
-  'writeOnly',
-  '$comment',
-  '$schema',
-]);
-
-/** Values of other keywords that ask for nothing, as JSON. */
-export const idle: Readonly<Record<string, string>> = { uniqueItems: 'false', minProperties: '0' };
+/** Real keywords that are not held, each with the values that ask for nothing (JSON). */
+const unheld: Readonly<Record<string, readonly string[]>> = {
+  unevaluatedProperties: ['true', '{}'],
+  unevaluatedItems: ['true', '{}'],
+  $dynamicRef: [],
+  $recursiveRef: [],
+  extends: [],
+  disallow: [],
+  divisibleBy: [],
+};
 
 /** Of which kind the values are that a keyword speaks of. */
-export const kindOfKeyword: Readonly<Partial<Record<keyof SchemaObject, Kind>>> = {
+export const kindOfKeyword: Readonly<Partial<Record<keyof Keywords, Kind>>> = {
   properties: 'object',
-  required: 'object',
+  patternProperties: 'object',
   additionalProperties: 'object',
-  items: 'array',
+  propertyNames: 'object',
+  required: 'object',
+  minProperties: 'object',
+  maxProperties: 'object',
+  dependentRequired: 'object',
+  dependentSchemas: 'object',
   prefixItems: 'array',
+  items: 'array',
+  contains: 'array',
   minItems: 'array',
   maxItems: 'array',
+  uniqueItems: 'array',
   minLength: 'string',
   maxLength: 'string',
   pattern: 'string',
@@ -124,3 +163,115 @@ export const kindOfKeyword: Readonly<Partial<Record<keyof SchemaObject, Kind>>> 
   exclusiveMaximum: 'number',
   multipleOf: 'number',
 };
+
+interface Location {
+  schema: unknown;
+  /** From the schema that holds it: `.properties.a`. */
+  path: string;
+}
+
+/** The schemas that stand in a schema, whatever they are. */
+export function locationsOf(node: SchemaNode): Location[] {
+  return Object.entries(node).flatMap(([name, held]) => {
+    const rule = ruleOf(name);
+    const at = step(name);
+    if (rule === 'schema' && !Array.isArray(held)) return [{ schema: held, path: at }];
+    if (Array.isArray(held) && (rule === 'schemas' || name === 'items')) {
+      return held.map((schema: unknown, i) => ({ schema, path: `${at}[${i}]` }));
+    }
+    if (isObject(held) && (rule === 'schemaMap' || name === 'dependencies')) {
+      return Object.entries(held).map(([key, schema]) => ({ schema, path: at + step(key) }));
+    }
+    return [];
+  });
+}
+
+function ruleOf(name: string): Rule | undefined {
+  const all: Readonly<Record<string, Rule>> = { ...assertions, ...others };
+  return Object.hasOwn(all, name) ? all[name] : undefined;
+}
+
+/** Throws a ConstraintFault that names the keyword that cannot be held, or holds what it may not. */
+export function readKeywords(node: SchemaNode, document: Document): Keywords {
+  const path = document.path(node);
+  for (const [name, held] of Object.entries(node)) {
+    const at = path + step(name);
+    const idle = Object.hasOwn(unheld, name) ? unheld[name] : undefined;
+    if (idle !== undefined && !idle.includes(JSON.stringify(held))) {
+      throw new ConstraintFault(`the keyword '${name}' is not supported`, at);
+    }
+    const rule = ruleOf(name);
+    if (rule === undefined || (name === 'items' && Array.isArray(held))) continue;
+    const wrong = faultOf(rule, held);
+    if (wrong !== undefined) throw new ConstraintFault(wrong.message, at + wrong.path, { invalid: true });
+  }
+  return newest(node);
+}
+
+function faultOf(rule: Rule, held: unknown): { message: string; path: string } | undefined {
+  if (typeof rule === 'function') {
+    const message = rule(held);
+    return message === undefined ? undefined : { message, path: '' };
+  }
+  if (rule === 'schema') return isSchema(held) ? undefined : { message: NO_SCHEMA, path: '' };
+  if (rule === 'schemas') {
+    if (!Array.isArray(held) || held.length === 0) return { message: 'expected a list of schemas', path: '' };
+    const at = held.findIndex((each) => !isSchema(each));
+    return at < 0 ? undefined : { message: NO_SCHEMA, path: `[${at}]` };
+  }
+  if (!isObject(held)) return { message: 'expected an object of schemas', path: '' };
+  const wrong = Object.keys(held).find((name) => !isSchema(held[name]));
+  return wrong === undefined ? undefined : { message: NO_SCHEMA, path: step(wrong) };
+}
+
+const NO_SCHEMA = 'expected a schema: an object, or true or false';
+
+export function isSchema(value: unknown): value is Schema {
+  return typeof value === 'boolean' || isObject(value);
+}
+
+/** By the newest draft's spellings; `node` is as checked. */
+function newest(node: SchemaNode): Keywords {
+  const given = Object.fromEntries(Object.entries(node).filter(([name]) => Object.hasOwn(assertions, name)));
+  const read: Keywords = { ...given, ...typesOf(node.type), ...itemsOf(node), ...boundsOf(node), ...dependentsOf(node) };
+  if (typeof node.required === 'boolean') delete read.required;
+  const flagged = Object.entries(read.properties ?? {}).filter(([, each]) => isObject(each) && each.required === true);
+  if (flagged.length > 0) read.required = [...(read.required ?? []), ...flagged.map(([name]) => name)];
+  return read;
+}
+
+function typesOf(type: unknown): Pick<Keywords, 'type'> {
+  if (type === undefined) return {};
+  const all = (Array.isArray(type) ? type : [type]) as (Kind | 'integer' | 'any')[];
+  const named = all.filter((name) => name !== 'any');
+  return { type: named.length === all.length ? named : undefined } as Pick<Keywords, 'type'>;
+}
+
+/** Up to draft 2019-09 a list in `items` is what `prefixItems` is now, and `additionalItems` what `items` is. */
+function itemsOf({ items, additionalItems }: SchemaNode): Pick<Keywords, 'prefixItems' | 'items'> {
+  if (!Array.isArray(items)) return {};
+  return { prefixItems: items as Schema[], items: isSchema(additionalItems) ? additionalItems : undefined } as Keywords;
+}
+
+function boundsOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: SchemaNode): Keywords {
+  const flags: Record<string, number | undefined> = {};
+  if (typeof exclusiveMinimum === 'boolean') {
+    flags.exclusiveMinimum = exclusiveMinimum && typeof minimum === 'number' ? minimum : undefined;
+  }
+  if (typeof exclusiveMaximum === 'boolean') {
+    flags.exclusiveMaximum = exclusiveMaximum && typeof maximum === 'number' ? maximum : undefined;
+  }
+  return flags as Keywords;
+}
+
+/** Up to draft 7 one keyword holds lists of names and schemas. */
+function dependentsOf({ dependencies, ...node }: SchemaNode): Keywords {
+  if (!isObject(dependencies)) return {};
+  const all = Object.entries(dependencies).map(([name, held]) => [name, typeof held === 'string' ? [held] : held] as const);
+  const required = all.filter(([, held]) => Array.isArray(held));
+  const schemas = all.filter(([, held]) => isSchema(held));
+  return {
+    dependentRequired: { ...Object.fromEntries(required), ...(node.dependentRequired as Keywords['dependentRequired']) },
+    dependentSchemas: { ...Object.fromEntries(schemas), ...(node.dependentSchemas as SchemaMap) },
+  } as Keywords;
+}

@@ -1,143 +1,201 @@
-// Numbers within bounds as a grammar, written without an exponent. All arithmetic is exact: bounds are decimals, not doubles.
-import {
-  characters,
-  choice,
-  type Expression,
-  nothing,
-  range,
-  repeat,
-  sequence,
-  text,
-} from '../expression.ts';
-import { digit, integer, MOST_DIGITS, number } from '../json-text.ts';
-import type { SchemaObject } from './keywords.ts';
-import { type Define, multiplesBetween } from './multiples.ts';
+// Sets of numbers as automata over their decimal texts, written without an exponent. All arithmetic is exact: bounds are decimals,
+// not doubles. Knows no other kind.
+import { type Dfa, difference, everyText, explore, intersection, isEmpty, noText, unionOf } from '../language/dfa.ts';
+import { ConstraintFault } from '../fault.ts';
+import { MOST_DIGITS } from '../json-text.ts';
 
-/** Digits of a number that has a bound: so many before the point where the bound on that side is missing, and behind it. */
-const OPEN_DIGITS = 9;
-const MOST_DECIMALS = 6;
+/** What a number is asked for. `negated`: it must not be so. */
+export type NumberTest =
+  | { test: 'integer'; negated: boolean }
+  | { test: 'multipleOf'; value: number; negated: boolean }
+  | { test: 'among'; values: readonly number[]; negated: boolean }
+  | { test: 'minimum' | 'maximum'; value: number; exclusive: boolean };
 
-type Bounds = Pick<
-  SchemaObject,
-  'minimum' | 'maximum' | 'exclusiveMinimum' | 'exclusiveMaximum' | 'multipleOf'
->;
-
-const isBounded = ({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Bounds) =>
-  [minimum, maximum, exclusiveMinimum, exclusiveMaximum].some((bound) => bound !== undefined);
-
-/** Impossible where no whole number of up to 15 digits lies between. */
-export function integers(bounds: Bounds, define: Define): Expression {
-  if (bounds.multipleOf === undefined && !isBounded(bounds)) return integer;
-  const [low, high] = scaled(bounds, 0, MOST_DIGITS);
-  const between = (from: bigint, to: bigint) => {
-    if (bounds.multipleOf === undefined) return naturals(from, to, 0);
-    return multiplesBetween(from, to, bounds.multipleOf, define);
-  };
-  return signed(low, high, between);
+/** Of the number itself, without its sign: digits before the point, and behind it without zeros at the end. */
+interface Decimal {
+  whole: string;
+  fraction: string;
 }
 
-export function numbers(bounds: Bounds, define: Define): Expression {
-  if (bounds.multipleOf !== undefined) return integers(bounds, define);
-  if (!isBounded(bounds)) return number;
-  const given = [bounds.minimum, bounds.maximum, bounds.exclusiveMinimum, bounds.exclusiveMaximum];
-  const digits = Math.max(...given.map((bound) => String(Math.trunc(Math.abs(bound ?? 0))).length));
-  const most = Math.min(Math.max(digits, OPEN_DIGITS), MOST_DIGITS);
-  const decimals = Array.from({ length: Math.min(MOST_DECIMALS, MOST_DIGITS - most) + 1 }, (_, i) => i);
-  const all = decimals.map((point) => {
-    const [low, high] = scaled(bounds, point, most);
-    return signed(low, high, (from, to) => naturals(from, to, point));
+const made = new Map<string, Dfa>();
+const MOST_MADE = 1000;
+
+/** The texts of the numbers that pass all tests: up to 15 digits before the point and 15 behind it, never -0. */
+export function numberTexts(tests: readonly NumberTest[]): Dfa {
+  const key = JSON.stringify(tests);
+  const known = made.get(key);
+  if (known !== undefined) return known;
+  if (made.size >= MOST_MADE) made.clear();
+  const texts = signedTexts(tests);
+  made.set(key, texts);
+  return texts;
+}
+
+export function hasNumber(value: number, tests: readonly NumberTest[]): boolean {
+  return tests.every((test) => {
+    switch (test.test) {
+      case 'integer':
+        return Number.isInteger(value) !== test.negated;
+      case 'among':
+        return test.values.includes(value) !== test.negated;
+      case 'multipleOf':
+        return isMultiple(decimal(value), decimal(test.value)) !== test.negated;
+      case 'minimum':
+        return test.exclusive ? value > test.value : value >= test.value;
+      case 'maximum':
+        return test.exclusive ? value < test.value : value <= test.value;
+    }
   });
-  return choice(...all);
 }
 
-/** The lowest and the highest number of hundredths, thousandths…: of 10 to the power of -`point`. */
-function scaled(
-  { minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Bounds,
-  point: number,
-  digits: number,
-): [low: bigint, high: bigint] {
-  const most = 10n ** BigInt(digits + point) - 1n;
-  const lows = [-most];
-  const highs = [most];
-  if (minimum !== undefined) lows.push(ceiling(minimum, point));
-  if (exclusiveMinimum !== undefined) lows.push(-ceiling(-exclusiveMinimum, point) + 1n);
-  if (maximum !== undefined) highs.push(-ceiling(-maximum, point));
-  if (exclusiveMaximum !== undefined) highs.push(ceiling(exclusiveMaximum, point) - 1n);
-  return [lows.sort(ascending).at(-1) ?? -most, highs.sort(ascending).at(0) ?? most];
+function isMultiple(value: Decimal, of: Decimal): boolean {
+  const places = Math.max(value.fraction.length, of.fraction.length);
+  const [scaled, divisor] = [value, of].map(({ whole, fraction }) => BigInt(whole + fraction.padEnd(places, '0')));
+  return (scaled ?? 0n) % (divisor ?? 1n) === 0n;
 }
 
-function ascending(a: bigint, b: bigint): number {
-  return Number(a > b) - Number(a < b);
+function signedTexts(tests: readonly NumberTest[]): Dfa {
+  const positive = tests.reduce((texts, test) => intersection(texts, magnitudes(test, 1)), written(tests));
+  const negative = tests.reduce(
+    (texts, test) => intersection(texts, magnitudes(test, -1)),
+    difference(written(tests), compared({ whole: '0', fraction: '' }, (order) => order === 0)),
+  );
+  if (isEmpty(negative)) return positive;
+  const shifted = (texts: Dfa, by: number) => {
+    return texts.map(({ accepting, edges }) => ({
+      accepting,
+      edges: edges.map(([low, high, target]) => [low, high, target + by] as const),
+    }));
+  };
+  const [start, ...rest] = shifted(positive, 0);
+  // No text leads back to its beginning, and none without a sign begins as those with one do.
+  const first = { accepting: false, edges: [[MINUS, MINUS, positive.length] as const, ...(start?.edges ?? [])] };
+  return [first, ...rest, ...shifted(negative, positive.length)];
 }
 
-/** `bound` times 10 to the power of `point`, rounded up. */
-function ceiling(bound: number, point: number): bigint {
-  const [, sign = '', whole = '0', decimals = '', exponent = '0'] =
-    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(bound)) ?? [];
-  const value = BigInt(`${sign}${whole}${decimals}`);
-  const shift = Number(exponent) + point - decimals.length;
-  if (shift >= 0) return value * 10n ** BigInt(shift);
-  const divisor = 10n ** BigInt(-shift);
-  const quotient = value / divisor; // towards zero
-  return quotient * divisor < value ? quotient + 1n : quotient;
-}
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const ZERO = 0x30;
 
-/** There is no -0. */
-function signed(low: bigint, high: bigint, between: (from: bigint, to: bigint) => Expression): Expression {
-  const parts: Expression[] = [];
-  if (low < 0n) {
-    const nearest = high < 0n ? -high : 1n;
-    if (nearest <= -low) parts.push(sequence(text('-'), between(nearest, -low)));
-  }
-  if (high >= 0n && low <= high) parts.push(between(low > 0n ? low : 0n, high));
-  return choice(...parts);
-}
-
-/** From `low` to `high`, the last `point` digits behind a point. */
-function naturals(low: bigint, high: bigint, point: number): Expression {
-  const parts: Expression[] = [];
-  for (let length = point + 1; length <= String(high).length || length === point + 1; length++) {
-    const least = length === point + 1 ? 0n : 10n ** BigInt(length - 1);
-    const most = 10n ** BigInt(length) - 1n;
-    const from = low > least ? low : least;
-    const to = high < most ? high : most;
-    if (from <= to) parts.push(digits(padded(from, length), padded(to, length), point));
-  }
-  return choice(...parts);
-}
-
-export function padded(value: bigint, length: number): string {
-  return String(value).padStart(length, '0');
-}
-
-/** All strings of digits from `low` to `high`, which are of one length. */
-function digits(low: string, high: string, point: number): Expression {
-  const { length } = low;
-  const dot = length === point && point > 0 ? text('.') : nothing;
-  if (length === 0) return nothing;
-  if (/^0*$/.test(low) && /^9*$/.test(high)) return sequence(dot, anyDigits(length, point));
-  const [first = '0'] = low;
-  const [last = '0'] = high;
-  const [restOfLow, restOfHigh] = [low.slice(1), high.slice(1)];
-  if (first === last) return sequence(dot, text(first), digits(restOfLow, restOfHigh, point));
-  const zeros = '0'.repeat(length - 1);
-  const nines = '9'.repeat(length - 1);
-  const between: Expression[] = [];
-  const [above, below] = [Number(first) + 1, Number(last) - 1];
-  if (above <= below) {
-    between.push(sequence(characters(range(String(above), String(below))), digits(zeros, nines, point)));
-  }
-  return sequence(
-    dot,
-    choice(
-      sequence(text(first), digits(restOfLow, nines, point)),
-      ...between,
-      sequence(text(last), digits(zeros, restOfHigh, point)),
-    ),
+/**
+ * Numbers without a sign. A bound that is itself left out is kept off by more than a double's last digit: no text beside it reads
+ * as the bound.
+ */
+function written(tests: readonly NumberTest[]): Dfa {
+  const whole = tests.some((test) => test.test === 'integer' && !test.negated);
+  const room = tests.map((test) => {
+    if (!('exclusive' in test) || !test.exclusive) return MOST_DIGITS;
+    return Math.max(0, MOST_DIGITS - decimal(test.value).whole.length);
+  });
+  const decimals = whole ? 0 : Math.min(...room, MOST_DIGITS);
+  type Place = readonly [before: number, behind: number, zero: boolean];
+  return explore<Place>(
+    [0, -1, false],
+    ([before, behind, zero]) => (before * 32 + behind + 1) * 2 + Number(zero),
+    ([before, behind, zero]) => {
+      const edges: (readonly [number, number, Place])[] = [];
+      if (before > 0 && behind < 0 && decimals > 0) edges.push([POINT, POINT, [before, 0, zero]]);
+      if (behind >= 0) {
+        if (behind < decimals) edges.push([ZERO, ZERO + 9, [before, behind + 1, zero]]);
+      } else if (before === 0) {
+        edges.push([ZERO, ZERO, [1, -1, true]], [ZERO + 1, ZERO + 9, [1, -1, false]]);
+      } else if (!zero && before < MOST_DIGITS) edges.push([ZERO, ZERO + 9, [before + 1, -1, false]]);
+      return { accepting: before > 0 && behind !== 0, edges };
+    },
   );
 }
 
-function anyDigits(length: number, point: number): Expression {
-  if (point === 0 || point >= length) return repeat(digit, length, length);
-  return sequence(repeat(digit, length - point, length - point), text('.'), repeat(digit, point, point));
+/** Texts without a sign of the numbers with the sign `sign` that pass the test; among texts that `written` has. */
+function magnitudes(test: NumberTest, sign: 1 | -1): Dfa {
+  switch (test.test) {
+    case 'integer':
+      return negatedIf(test.negated, multiples(1, 0));
+    case 'multipleOf': {
+      const { whole, fraction } = decimal(test.value);
+      return negatedIf(test.negated, multiples(Number(whole + fraction), fraction.length));
+    }
+    case 'among': {
+      const own = test.values.filter((value) => value === 0 || Math.sign(value) === sign);
+      const same = own.map((value) => compared(decimal(value), (order) => order === 0));
+      return negatedIf(test.negated, same.reduce(unionOf, noText));
+    }
+    default: {
+      const { test: side, value, exclusive } = test;
+      const above = (side === 'minimum') === (sign === 1);
+      // The bound has the other sign: every number on this side lies above it, or none does.
+      if (value !== 0 && Math.sign(value) !== sign) return above ? everyText : noText;
+      return compared(decimal(value), (order) => (order === 0 ? !exclusive : above === order > 0));
+    }
+  }
+}
+
+function negatedIf(negated: boolean, texts: Dfa): Dfa {
+  return negated ? difference(everyText, texts) : texts;
+}
+
+/** Texts of numbers whose order to `bound` (-1, 0, 1) is as `accepts` has it. */
+function compared({ whole, fraction }: Decimal, accepts: (order: number) => boolean): Dfa {
+  /** Digits before the point, order of those behind it so far, digits of the bound's fraction that were compared. */
+  type Place = readonly [before: number, order: number, behind: number];
+  const orderOf = ([before, order, behind]: Place): number => {
+    const final = behind >= 0 ? order : lengthOrder(before, order);
+    return final !== 0 || Math.max(behind, 0) >= fraction.length ? final : -1;
+  };
+  const lengthOrder = (before: number, order: number) => {
+    return before === whole.length ? order : Math.sign(before - whole.length);
+  };
+  const keyOf = ([before, order, behind]: Place) => (before * 1024 + behind + 1) * 4 + order + 1;
+  return explore<Place>([0, 0, -1], keyOf, (place) => {
+    const [before, order, behind] = place;
+    const edges: (readonly [number, number, Place])[] = [];
+    if (before > 0 && behind < 0) edges.push([POINT, POINT, [0, lengthOrder(before, order), 0]]);
+    const decided = order !== 0 || (behind < 0 && before >= whole.length);
+    const own = Number((behind >= 0 ? fraction[behind] : whole[before]) ?? 0);
+    const after = (next: number): Place => {
+      if (behind >= 0) return [0, next, Math.min(behind + 1, fraction.length)];
+      return [Math.min(before + 1, whole.length + 1), next, -1];
+    };
+    if (decided) edges.push([ZERO, ZERO + 9, after(order)]);
+    else {
+      if (own > 0) edges.push([ZERO, ZERO + own - 1, after(-1)]);
+      edges.push([ZERO + own, ZERO + own, after(0)]);
+      if (own < 9) edges.push([ZERO + own + 1, ZERO + 9, after(1)]);
+    }
+    return { accepting: (before > 0 || behind >= 0) && accepts(orderOf(place)), edges };
+  });
+}
+
+/** Remainders are kept as doubles: so many of them at most. */
+const LARGEST_DIVISOR = 1_000_000;
+
+/** Texts of the multiples of `divisor` / 10^`places`. Throws a ConstraintFault where the divisor is too large. */
+function multiples(divisor: number, places: number): Dfa {
+  if (divisor > LARGEST_DIVISOR) {
+    throw new ConstraintFault(`multiples of a number with more than ${LARGEST_DIVISOR} as its digits are not supported`);
+  }
+  type Place = readonly [remainder: number, behind: number, begun: boolean];
+  const keyOf = ([remainder, behind, begun]: Place) => (remainder * 32 + behind + 1) * 2 + Number(begun);
+  return explore<Place>([0, -1, false], keyOf, ([remainder, behind, begun]) => {
+    const edges: (readonly [number, number, Place])[] = [];
+    if (begun && behind < 0) edges.push([POINT, POINT, [remainder, 0, true]]);
+    for (let digit = 0; digit <= 9; digit++) {
+      const at = ZERO + digit;
+      const after = (remainder * 10 + digit) % divisor;
+      if (behind < places) edges.push([at, at, [after, behind < 0 ? -1 : behind + 1, true]]);
+      else if (digit === 0) edges.push([at, at, [remainder, behind, true]]);
+    }
+    let left = remainder;
+    for (let place = Math.max(behind, 0); place < places; place++) left = (left * 10) % divisor;
+    return { accepting: begun && left % divisor === 0, edges };
+  });
+}
+
+/** The digits of a number's magnitude, exactly as JavaScript writes it. */
+function decimal(value: number): Decimal {
+  const [, digits = '0', decimals = '', exponent = '0'] =
+    /^-?(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value)) ?? [];
+  const point = digits.length + Number(exponent);
+  const all = `${'0'.repeat(Math.max(0, -point))}${digits}${decimals}`.padEnd(point, '0');
+  const at = Math.max(point, 0);
+  return { whole: all.slice(0, at).replace(/^0+/, '') || '0', fraction: all.slice(at).replace(/0+$/, '') };
 }

@@ -1,89 +1,120 @@
 // Objects as a grammar: declared properties in their order, those that are required always, then others where they may be.
-import { intersect, ofText, without } from '../characters.ts';
-import {
-  characters,
-  choice,
-  type Expression,
-  impossible,
-  nothing,
-  repeat,
-  sequence,
-  text,
-} from '../expression.ts';
+import { choice, type Expression, impossible, language, nothing, repeat, sequence, text } from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
-import { anyObject, colon, comma, plainCharacters } from '../json-text.ts';
-import { step } from './check.ts';
-import type { Schema, SchemaObject } from './keywords.ts';
-import type { Define } from './multiples.ts';
+import { anyObject, colon, comma, spelled } from '../json-text.ts';
+import { type Dfa, difference, everyText, intersection, isEmpty, listed } from '../language/dfa.ts';
+import { propertyTerm } from './meet.ts';
+import type { ObjectShape, OtherNames } from './shapes.ts';
+import { any, type Term, type Terms } from './terms.ts';
 
-/** Each character of a name is a step of recursion where other names may come as well. */
-const LONGEST_NAME = 256;
+/** Names a rule and gives a reference to it; `make` is called once for each key. */
+export type Define = (key: string, make: () => Expression) => Expression;
 
-export interface ObjectOptions {
-  /** Of a schema within, at this place in it. */
-  value: (schema: Schema, path: string) => Expression;
+export interface WriteOptions {
+  /** Of a value inside. */
+  value: (term: Term) => Expression;
   define: Define;
-  /** Names the object among all. */
+  terms: Terms;
+  /** Names the shape among all. */
   key: string;
+  /** Of the schema, for errors. */
+  path: string;
+}
+
+interface Member {
+  expression: Expression;
+  required: boolean;
 }
 
 /**
- * Without `additionalProperties`, properties that are not declared do not come, unless none is declared. Their names are
- * written without escapes: a declared name must not come by another spelling.
+ * Names that the schema is silent on do not come, unless it declares none or some must. Names that are not declared are written
+ * without needless escapes: a declared name must not come by another spelling. They may come twice, so they count once toward
+ * the least number of properties.
  */
-export function objects(schema: SchemaObject, { value, define, key }: ObjectOptions): Expression {
-  const { properties = {}, required = [], additionalProperties } = schema;
-  const names = [...new Set([...Object.keys(properties), ...required])];
-  if (names.some((name) => name.length > LONGEST_NAME))
-    throw new ConstraintFault(`a name is longer than ${LONGEST_NAME} characters`, '.properties');
-  const others = additionalProperties ?? names.length === 0;
-  if (names.length === 0 && others === true) return anyObject;
-  const members = names.map((name) => {
-    const own = Object.hasOwn(properties, name) ? properties[name] : undefined;
-    const held = value(own ?? additionalProperties ?? true, `.properties${step(name)}`);
-    return { member: sequence(text(JSON.stringify(name)), colon, held), required: required.includes(name) };
-  });
-  if (members.some((each) => each.required && each.member === impossible)) return impossible;
-  const other = sequence(otherName(names), colon, value(others, '.additionalProperties'));
-  const possible = members.filter(({ member }) => member !== impossible);
-  // From the end: what may come where none of the members before was written, and where one was.
-  let after = repeatedly(sequence(comma, other));
-  let first = choice(nothing, sequence(other, after));
-  for (const [i, { member, required }] of [...possible.entries()].reverse()) {
-    const written = sequence(member, after);
-    const unwritten = { first, after };
-    first = define(`${key} first ${i}`, () => (required ? written : choice(written, unwritten.first)));
-    after = define(`${key} after ${i}`, () => {
-      return required ? sequence(comma, written) : choice(sequence(comma, written), unwritten.after);
+export function objects(shape: ObjectShape, { value, define, terms, key, path }: WriteOptions): Expression {
+  const { required, some, least, most } = shape;
+  const names = [...new Set([...shape.properties.keys(), ...required])];
+  const members: Member[] = [];
+  for (const name of names) {
+    const held = value(propertyTerm(shape, name));
+    if (held === impossible && required.has(name)) return impossible;
+    if (held === impossible) continue;
+    members.push({ expression: sequence(text(JSON.stringify(name)), colon, held), required: required.has(name) });
+  }
+  const declared = listed(names);
+  const others = shape.others.map((each) => ({ ...each, names: difference(each.names, declared) }));
+  const wanted = others.filter(({ implicit }) => !implicit);
+  const inNeed = members.length < least || (wanted.length === 0 && names.length === 0);
+  if (names.length === 0 && least === 0 && most === Number.POSITIVE_INFINITY && some.length === 0 && isPlain(others)) {
+    return anyObject;
+  }
+  const member = ({ names: own, term }: Omit<OtherNames, 'implicit'>) => {
+    const held = isEmpty(own) ? impossible : value(term);
+    return held === impossible ? impossible : sequence(text('"'), language(own, spelled), text('"'), colon, held);
+  };
+  const other = choice(...(inNeed ? others : wanted).map(member));
+  const last = lastMember(shape, others, { terms, member, path });
+  if (last === impossible) return impossible;
+
+  const counted = Math.max(1, least, most === Number.POSITIVE_INFINITY ? 0 : Math.min(most, members.length + 1));
+  const ends = Array.from({ length: counted + 1 }, (_, count) => end(count));
+  let open = ends;
+  for (const [i, { expression, required: must }] of [...members.entries()].reverse()) {
+    const after = open;
+    open = after.map((unwritten, count) => {
+      if (count + 1 > most) return must ? impossible : unwritten;
+      const make = () => {
+        const written = sequence(count === 0 ? nothing : comma, expression, after[Math.min(count + 1, counted)] ?? impossible);
+        return must ? written : choice(written, unwritten);
+      };
+      return define(`${key} ${i} ${count}`, make);
     });
   }
-  return sequence(text('{'), first, text('}'));
+  const [first = impossible] = open;
+  return first === impossible ? impossible : sequence(text('{'), first, text('}'));
+
+  /** What comes behind the declared members, of which `count` were written, or more where it is the most that is told apart. */
+  function end(count: number): Expression {
+    const missing = least - count - (last === undefined ? 0 : 1);
+    const room = most - count - (last === undefined ? 0 : 1);
+    if (missing > 1 || room < 0 || (missing === 1 && (other === impossible || room === 0))) return impossible;
+    const more = room === 0 ? nothing : parted(count, missing);
+    const final = last === undefined ? nothing : last;
+    if (last === undefined) return more;
+    // The last one stands behind a comma if anything was written.
+    if (count > 0) return sequence(more, comma, final);
+    if (room === 0 || other === impossible) return missing > 0 ? impossible : final;
+    const some = sequence(other, repeat(sequence(comma, other), 0, room - 1), comma, final);
+    return missing > 0 ? some : choice(final, some);
+  }
+
+  function parted(count: number, missing: number): Expression {
+    const room = most - count - (last === undefined ? 0 : 1);
+    const following = sequence(comma, other);
+    if (count > 0) return repeat(following, Math.max(0, missing), room);
+    if (last !== undefined) return nothing;
+    const all = sequence(other, repeat(following, 0, room - 1));
+    return missing > 0 ? all : choice(nothing, all);
+  }
 }
 
-function repeatedly(item: Expression): Expression {
-  return repeat(item, 0, Number.POSITIVE_INFINITY);
-}
-
-/** Any name, in quotes, but these. */
-function otherName(names: readonly string[]): Expression {
-  return sequence(text('"'), unlike(names.map((name) => Array.from(name))));
-}
-
-/** The rest of a name that is none of the rests, and the quote that ends it. */
-function unlike(rests: readonly (readonly string[])[]): Expression {
-  if (rests.length === 0) return sequence(repeatedly(characters(plainCharacters)), text('"'));
-  const firsts = [...new Set(rests.flatMap(([first]) => (first === undefined ? [] : [first])))];
-  const branches = firsts
-    .filter((first) => intersect(ofText(first), plainCharacters).length > 0)
-    .map((first) => {
-      const after = rests.filter(([other]) => other === first).map((rest) => rest.slice(1));
-      return sequence(text(first), unlike(after));
-    });
-  const elsewhere = without(plainCharacters, ofText(firsts.join('')));
-  const ends = rests.every((rest) => rest.length > 0) ? [text('"')] : [];
+/** One that must come, behind all others: were another of its name to follow, that one would count. Undefined: none must. */
+function lastMember(
+  { some, properties }: ObjectShape,
+  others: readonly OtherNames[],
+  { terms, member, path }: { terms: Terms; member: (each: { names: Dfa; term: Term }) => Expression; path: string },
+): Expression | undefined {
+  const [one, ...more] = some;
+  if (one === undefined) return undefined;
+  if (more.length > 0) {
+    throw new ConstraintFault('more than one property that must come by a name that is not told is not supported', path);
+  }
+  const own = difference(one.names, listed(properties.keys()));
   return choice(
-    ...ends,
-    ...branches,
-    sequence(characters(elsewhere), repeatedly(characters(plainCharacters)), text('"')),
+    ...others.map(({ names, term }) => member({ names: intersection(names, own), term: terms.all(term, one.term) })),
   );
+}
+
+function isPlain([only, ...more]: readonly OtherNames[]): boolean {
+  return more.length === 0 && only?.term === any && only.names === everyText;
 }

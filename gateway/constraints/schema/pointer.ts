@@ -1,10 +1,10 @@
-// References into a document: `#/$defs/address`. Pure.
+// JSON Pointers (RFC 6901) and paths in errors. Pure.
 
-/** Undefined where the reference leads nowhere, or cannot be read. */
-export function resolve(reference: string, root: unknown): unknown {
+/** What `/$defs/address` leads to in `root`; '' is the root. Undefined where it leads nowhere, or cannot be read. */
+export function resolve(pointer: string, root: unknown): unknown {
   let found = root;
-  for (const step of reference.split('/').slice(1)) {
-    const name = nameOf(step);
+  for (const part of pointer.split('/').slice(1)) {
+    const name = nameOf(part);
     if (name === undefined || (!isObject(found) && !Array.isArray(found)) || !Object.hasOwn(found, name))
       return undefined;
     found = Reflect.get(found, name);
@@ -12,11 +12,10 @@ export function resolve(reference: string, root: unknown): unknown {
   return found;
 }
 
-/** As JSON Pointer (RFC 6901) and URIs escape it. */
-function nameOf(step: string): string | undefined {
-  const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
+/** As JSON Pointer and URIs escape it. */
+function nameOf(part: string): string | undefined {
   try {
-    return decodeURIComponent(name);
+    return decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
   } catch {
     return undefined; // a % without its digits
   }
@@ -24,4 +23,9 @@ function nameOf(step: string): string | undefined {
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** One step of a path, as parameters are written in errors. */
+export function step(name: string): string {
+  return /^[\w$-]+$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
 }

@@ -1,128 +1,112 @@
-// From a checked schema to the grammar of the JSON texts that satisfy it. Each schema becomes one rule, however often it is
-// used, so that recursion ends.
-import { checkGrammar } from '../check.ts';
-import { choice, type Expression, type Grammar, impossible, nothing, rule, text } from '../expression.ts';
+// From a schema to the grammar of the JSON texts that satisfy it. What a value is asked for becomes one rule, however often it is
+// asked, so that recursion ends.
+import { characters, choice, type Expression, type Grammar, impossible, language, nothing, oneOf, rule, text } from '../expression.ts';
 import { ConstraintFault, within } from '../fault.ts';
 import { anyValue, boolean, integer, jsonRules, literal, number } from '../json-text.ts';
+import { withinStates } from '../language/dfa.ts';
 import { arrays } from './arrays.ts';
-import { checkSchema } from './check.ts';
-import { areDisjoint, kindOf } from './disjoint.ts';
-import { Document } from './flatten.ts';
-import { type Kind, kindOfKeyword, kinds, type Schema, type SchemaObject } from './keywords.ts';
-import { kindsOf, valuesOf } from './merge.ts';
-import { integers, numbers } from './numbers.ts';
+import { Document } from './document.ts';
+import { isSchema } from './keywords.ts';
+import { Normalizer } from './normal.ts';
+import { hasNumber, type NumberTest, numberTexts } from './numbers.ts';
 import { objects } from './objects.ts';
-import { strings } from './strings.ts';
+import { productive } from './productive.ts';
+import type { Shape } from './shapes.ts';
+import { any, type Term } from './terms.ts';
+import { hasText, strings, type TextTest, valuesAmong } from './texts.ts';
 
-const MOST_RULES = 20_000;
-/** Each takes some thousand expressions. */
-const MOST_BOUNDED_NUMBERS = 200;
+/** States of all automata: a second's work. */
+const MOST_STATES = 100_000;
+const MOST_RULES = 100_000;
+/** Arrays and objects within one another, those of values counted too. */
+const DEEPEST_VALUE = 100;
+/** Values of a list whose items all differ. */
+const MOST_VALUES = 200;
 
 /** Throws a ConstraintFault whose path names the keyword at fault, as far as it is one keyword's. */
 export function schemaGrammar(schema: unknown): Grammar {
-  checkSchema(schema);
-  const translator = new Translator(schema);
-  const root = translator.value(schema, '');
-  if (root === impossible) throw new ConstraintFault('no value satisfies it');
-  const grammar = { root, rules: new Map([...jsonRules, ...translator.rules]) };
-  try {
-    checkGrammar(grammar);
-  } catch (cause) {
-    if (!(cause instanceof ConstraintFault)) throw cause;
-    throw new ConstraintFault(
-      'some part of it has no value of finite size, or is nothing but a reference to itself',
-    );
+  refuseDeep(schema);
+  if (!isSchema(schema)) {
+    throw new ConstraintFault('expected a schema: an object, or true or false', '', { invalid: true });
   }
+  const writer = new Writer(new Normalizer(new Document(schema)));
+  const root = withinStates(MOST_STATES, () => writer.value(writer.normalizer.terms.of(schema)));
+  const grammar = productive({ root, rules: new Map([...jsonRules, ...writer.rules]) });
+  if (grammar.root === impossible) throw new ConstraintFault('no value satisfies it', '', { invalid: true });
   return grammar;
 }
 
-class Translator {
+/** What walks values does so by recursion. */
+function refuseDeep(root: unknown): void {
+  let level: unknown[] = [root];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST_VALUE) throw new ConstraintFault(`it is nested more than ${DEEPEST_VALUE} deep`);
+    level = level.flatMap((value) =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
+  }
+}
+
+class Writer {
   readonly rules = new Map<string, Expression>();
-  readonly #document: Document;
-  #numbers = 0;
-  /** By the schema as JSON. */
-  readonly #values = new Map<string, Expression>();
+  readonly normalizer: Normalizer;
+  readonly #values = new Map<number, Expression>();
 
-  constructor(root: Schema) {
-    this.#document = new Document(root);
+  constructor(normalizer: Normalizer) {
+    this.normalizer = normalizer;
   }
 
-  /** `path`: of the schema that is being looked into, for errors. */
-  value(schema: Schema, path: string): Expression {
-    const flat = within(path, () => this.#document.flatten(schema));
-    if (flat === false) return impossible;
-    if (flat === true || Object.keys(flat).length === 0) return anyValue;
-    const key = JSON.stringify(flat);
-    const known = this.#values.get(key);
+  value(term: Term): Expression {
+    if (term === any) return anyValue;
+    const known = this.#values.get(term.id);
     if (known !== undefined) return known;
-    const name = `schema ${this.#values.size}`;
-    this.#values.set(key, rule(name));
-    const body = this.#body(flat, path, name);
-    if (body === impossible) this.#values.set(key, impossible);
-    else this.#define(name, body);
-    return body === impossible ? impossible : rule(name);
+    const name = `value ${term.id}`;
+    this.#values.set(term.id, rule(name)); // its own body may refer to it
+    const body = choice(...toWrite(this.normalizer.shapesOf(term)).map((shape, i) => this.#shape(shape, term, i)));
+    if (body === impossible) this.#values.set(term.id, impossible);
+    this.#define(name, body);
+    return this.#values.get(term.id) ?? impossible;
   }
 
-  #body(schema: SchemaObject, path: string, name: string): Expression {
-    const { anyOf, oneOf, ...base } = schema;
-    if (anyOf !== undefined) {
-      return this.#anyOf(anyOf, oneOf === undefined ? base : { ...base, oneOf }, `${path}.anyOf`);
-    }
-    if (oneOf !== undefined) {
-      this.#requireDisjoint(oneOf, `${path}.oneOf`);
-      return this.#anyOf(oneOf, base, `${path}.oneOf`);
-    }
-    const values = valuesOf(schema);
-    if (values !== undefined) return constants(schema, values, path);
-    const all = kindsToWrite(schema).map((kind) => this.#kind(kind, schema, path, name));
-    return choice(...all);
-  }
-
-  #anyOf(branches: readonly Schema[], base: SchemaObject, path: string): Expression {
-    const all = branches.map((branch, i) => {
-      const both = Object.keys(base).length === 0 ? branch : { allOf: [base, branch] };
-      return this.value(both, `${path}[${i}]`);
-    });
-    return choice(...all);
-  }
-
-  #kind(kind: Kind, schema: SchemaObject, path: string, name: string): Expression {
-    const define = (key: string, make: () => Expression) => this.#once(key, make);
-    const value = (inner: Schema, at: string) => this.value(inner, path + at);
-    switch (kind) {
-      case 'object':
-        return objects(schema, { value, define, key: name });
-      case 'array':
-        return arrays(schema, value);
-      case 'string':
-        return within(path, () => strings(schema));
-      case 'number':
-        return within(path, () => this.#counted(() => numbers(schema, define)));
-      case 'integer':
-        return within(path, () => this.#counted(() => integers(schema, define)));
-      case 'boolean':
-        return boolean;
+  #shape(shape: Shape, term: Term, i: number): Expression {
+    const { normalizer } = this;
+    const options = {
+      value: (inner: Term) => this.value(inner),
+      define: (key: string, make: () => Expression) => this.#once(key, make),
+      terms: normalizer.terms,
+      key: `value ${term.id} ${i}`,
+      path: normalizer.pathOf(term),
+    };
+    switch (shape.kind) {
       case 'null':
         return text('null');
+      case 'boolean':
+        return shape.values.length === 2 ? boolean : text(String(shape.values[0]));
+      case 'number':
+        return within(options.path, () => numbers(shape.tests));
+      case 'string':
+        return strings(shape.tests);
+      case 'is':
+        return literal(shape.value);
+      case 'array':
+        return arrays(shape, { ...options, values: (inner) => this.#finite(inner) });
+      case 'object':
+        return objects(shape, options);
     }
   }
 
-  /** Numbers without bounds are one expression, made once. */
-  #counted(make: () => Expression): Expression {
-    const made = make();
-    if (made === number || made === integer || ++this.#numbers <= MOST_BOUNDED_NUMBERS) return made;
-    throw new ConstraintFault(`it has more than ${MOST_BOUNDED_NUMBERS} numbers with bounds of their own`);
-  }
-
-  #requireDisjoint(branches: readonly Schema[], path: string): void {
-    for (const [i, one] of branches.entries()) {
-      const twin = branches.findIndex(
-        (other, j) => j > i && !within(path, () => areDisjoint(one, other, this.#document)),
-      );
-      if (twin < 0) continue;
-      const message = `branches ${i} and ${twin} may hold at once, which cannot be ruled out while a text is written; use anyOf, or give each a required property with a const of its own`;
-      throw new ConstraintFault(message, path);
-    }
+  /** All values of a term; undefined: more than a few. */
+  #finite(term: Term): readonly unknown[] | undefined {
+    const values = toWrite(this.normalizer.shapesOf(term)).map((shape): readonly unknown[] | undefined => {
+      if (shape.kind === 'is') return [shape.value];
+      if (shape.kind === 'null') return [null];
+      if (shape.kind === 'boolean') return shape.values;
+      if (shape.kind === 'string') return valuesAmong<string>(shape.tests as readonly TextTest[])?.filter((value) => hasText(value, shape.tests));
+      if (shape.kind === 'number') return valuesAmong<number>(shape.tests as readonly NumberTest[])?.filter((value) => hasNumber(value, shape.tests));
+      return undefined;
+    });
+    const all = values.flatMap((each) => each ?? []);
+    return values.includes(undefined) || all.length > MOST_VALUES ? undefined : all;
   }
 
   #once(key: string, make: () => Expression): Expression {
@@ -130,41 +114,27 @@ class Translator {
       this.rules.set(key, nothing); // its own body may refer to it
       this.#define(key, make());
     }
-    return rule(key);
+    return this.rules.get(key) === impossible ? impossible : rule(key);
   }
 
   #define(name: string, body: Expression): void {
     this.rules.set(name, body);
-    this.#bound();
-  }
-
-  #bound(): void {
     if (this.rules.size > MOST_RULES) throw new ConstraintFault(`it needs more than ${MOST_RULES} rules`);
   }
 }
 
-/** Kinds of which values are written: where `type` is silent, those that the other keywords speak of. */
-function kindsToWrite(schema: SchemaObject): readonly Kind[] {
-  if (schema.type !== undefined) {
-    const all = kindsOf(schema.type);
-    return all.includes('number') ? all.filter((kind) => kind !== 'integer') : all;
-  }
-  const named = Object.entries(kindOfKeyword).flatMap(([name, kind]) => (name in schema ? [kind] : []));
-  const all = named.length > 0 ? new Set(named) : new Set(kinds.filter((kind) => kind !== 'integer'));
-  return [...all];
+/** Where the schema is silent on a kind of value, it is written only if it leaves nothing else. */
+function toWrite(shapes: readonly Shape[]): readonly Shape[] {
+  const spoken = shapes.filter(({ implicit }) => !implicit);
+  return spoken.length > 0 ? spoken : shapes;
 }
 
-function constants(schema: SchemaObject, values: readonly unknown[], path: string): Expression {
-  const beside = Object.keys(schema).find((name) => !['enum', 'const', 'type'].includes(name));
-  if (beside !== undefined) {
-    throw new ConstraintFault(`'${beside}' beside 'enum' or 'const' is not supported`, `${path}.${beside}`);
-  }
-  const { type } = schema;
-  const listed = values.filter((value) => type === undefined || isOfKind(value, kindsOf(type)));
-  return choice(...listed.map(literal));
-}
-
-function isOfKind(value: unknown, allowed: readonly Kind[]): boolean {
-  const kind = kindOf(value);
-  return allowed.includes(kind) || (kind === 'integer' && allowed.includes('number'));
+function numbers(tests: readonly NumberTest[]): Expression {
+  if (tests.length === 0) return number;
+  const [only] = tests;
+  if (tests.length === 1 && only?.test === 'integer' && !only.negated) return integer;
+  const values = valuesAmong<number>(tests as readonly NumberTest[]);
+  // As the schema writes them, with an exponent too.
+  if (values !== undefined) return oneOf(values.filter((value) => hasNumber(value, tests)).map((value) => JSON.stringify(value)));
+  return language(numberTexts(tests), (ranges) => characters(ranges));
 }

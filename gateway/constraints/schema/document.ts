@@ -1,0 +1,113 @@
+// Where references of a schema lead: identifiers and anchors (JSON Schema core 8.2), pointers (RFC 6901), by all drafts' names for
+// them. Knows no keyword that asserts something.
+import { ConstraintFault } from '../fault.ts';
+import { locationsOf } from './keywords.ts';
+import { isObject, resolve, step } from './pointer.ts';
+
+/** A schema that is not true or false, as its author wrote it. */
+export type SchemaNode = Readonly<Record<string, unknown>>;
+
+interface Place {
+  /** From the root, as parameters are written in errors: `.properties.a`. */
+  path: string;
+  /** Against which its references are resolved. */
+  base: string;
+}
+
+/** Base of a schema without an identifier. RFC 2606 keeps the name from ever leading anywhere. */
+const NOWHERE = 'https://schema.invalid/';
+/** Schemas in all, at most. */
+const MOST_SCHEMAS = 50_000;
+/** Schemas within one another, at most. */
+const DEEPEST = 100;
+
+export class Document {
+  readonly #root: unknown;
+  readonly #places = new Map<SchemaNode, Place>();
+  /** By address: without a fragment a schema with an identifier, with one an anchor. */
+  readonly #addresses = new Map<string, SchemaNode>();
+
+  /** Throws a ConstraintFault where there are too many schemas, or they lie too deep. */
+  constructor(root: unknown) {
+    this.#root = root;
+    if (isObject(root)) {
+      this.#addresses.set(NOWHERE, root);
+      this.#index(root, { path: '', base: NOWHERE }, 0);
+    }
+  }
+
+  /** Of a schema that was found in this document. */
+  path(node: SchemaNode): string {
+    return this.#places.get(node)?.path ?? '';
+  }
+
+  /** What `$ref` of a schema leads to: true, false or a schema. Throws a ConstraintFault where there is none. */
+  follow(reference: string, from: SchemaNode): boolean | SchemaNode {
+    const at = `${this.path(from)}.$ref`;
+    const found = this.#find(reference, from);
+    if (typeof found === 'boolean') return found;
+    if (!isObject(found)) {
+      const why = /^#/.test(reference) ? 'leads to no schema' : 'leads out of this schema: put what it names into $defs';
+      throw new ConstraintFault(`the reference ${JSON.stringify(reference)} ${why}`, at);
+    }
+    if (!this.#places.has(found)) {
+      // It stands where no keyword has schemas: among a caller's own keywords.
+      const path = reference.slice(reference.indexOf('#') + 1).split('/').slice(1).map(step).join('');
+      this.#index(found, { path, base: this.#places.get(from)?.base ?? NOWHERE }, 0);
+    }
+    return found;
+  }
+
+  #find(reference: string, from: SchemaNode): unknown {
+    const base = this.#places.get(from)?.base ?? NOWHERE;
+    const address = absolute(reference, base);
+    const [resource = '', fragment = ''] = address?.split('#') ?? [];
+    if (fragment !== '' && !fragment.startsWith('/')) return this.#addresses.get(`${resource}#${fragment}`);
+    const root = this.#addresses.get(resource);
+    const found = root === undefined ? undefined : resolve(fragment, root);
+    if (found !== undefined) return found;
+    // Identifiers that are not meant as addresses are common: then the whole document is.
+    return reference.startsWith('#') ? resolve(reference.slice(1), this.#root) : undefined;
+  }
+
+  #index(node: SchemaNode, place: Place, depth: number): void {
+    if (this.#places.has(node)) return;
+    if (depth > DEEPEST) throw new ConstraintFault(`schemas lie more than ${DEEPEST} deep`, place.path);
+    if (this.#places.size >= MOST_SCHEMAS) {
+      throw new ConstraintFault(`it holds more than ${MOST_SCHEMAS} schemas`);
+    }
+    const base = this.#identified(node, place.base);
+    this.#places.set(node, { path: place.path, base });
+    for (const { schema, path } of locationsOf(node)) {
+      if (isObject(schema)) this.#index(schema, { path: place.path + path, base }, depth + 1);
+    }
+  }
+
+  /** Notes the addresses of a schema, and gives its base. */
+  #identified(node: SchemaNode, outer: string): string {
+    let base = outer;
+    for (const id of [node.$id, node.id]) {
+      const address = typeof id === 'string' ? absolute(id, outer) : undefined;
+      if (address === undefined) continue;
+      const [resource = '', fragment = ''] = address.split('#');
+      if (fragment !== '') this.#addresses.set(address, node);
+      else {
+        this.#addresses.set(resource, node);
+        base = resource;
+      }
+    }
+    for (const anchor of [node.$anchor, node.$dynamicAnchor]) {
+      if (typeof anchor === 'string') this.#addresses.set(`${base}#${anchor}`, node);
+    }
+    return base;
+  }
+}
+
+/** Undefined where it is no address. */
+function absolute(reference: string, base: string): string | undefined {
+  try {
+    return new URL(reference, base).href;
+  } catch {
+    return undefined; // callers write other things into identifiers
+  }
+}

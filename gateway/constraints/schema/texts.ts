@@ -1,0 +1,132 @@
+// Sets of strings by what they are asked for: patterns, formats, lengths, values. Knows no other kind.
+import { type Expression, impossible, language, oneOf, sequence, text } from '../expression.ts';
+import { ConstraintFault, within } from '../fault.ts';
+import { anyString, jsonString, spelled } from '../json-text.ts';
+import { type Dfa, difference, everyText, intersection, isEmpty, listed, matches } from '../language/dfa.ts';
+import { dfaOf } from '../language/determinize.ts';
+import { textsOfLength } from '../language/lengths.ts';
+import { anywhere, readPattern } from '../language/pattern.ts';
+import { regexExpression } from '../regex.ts';
+import { formats } from './formats.ts';
+
+/** What a string is asked for. `negated`: it must not be so. `path`: of the keyword that asks, for errors. */
+export type TextTest =
+  | { test: 'pattern'; value: string; negated: boolean; path: string }
+  | { test: 'format'; value: string; path: string }
+  | { test: 'among'; values: readonly string[]; negated: boolean }
+  | { test: 'minLength' | 'maxLength'; value: number };
+
+/** Characters that a pattern may have. */
+const LONGEST_PATTERN = 10_000;
+const MOST_READ = 500;
+const read = new Map<string, Dfa>();
+
+/** Texts that match a pattern somewhere. Throws a ConstraintFault where it cannot be read, or is too large. */
+export function patternTexts(pattern: string): Dfa {
+  const known = read.get(pattern);
+  if (known !== undefined) return known;
+  if (pattern.length > LONGEST_PATTERN) {
+    throw new ConstraintFault(`it has more than ${LONGEST_PATTERN} characters`);
+  }
+  const texts = dfaOf(anywhere(readPattern(pattern)));
+  if (read.size >= MOST_READ) read.clear();
+  read.set(pattern, texts);
+  return texts;
+}
+
+/** The pattern that a test comes to, if it comes to one. */
+function patternOf(test: TextTest): string | undefined {
+  if (test.test === 'pattern') return test.negated ? undefined : test.value;
+  return test.test === 'format' ? `^(?:${formats[test.value]})$` : undefined;
+}
+
+/** Texts that pass all tests but those of length. */
+export function textsOf(tests: readonly TextTest[]): Dfa {
+  let texts = everyText;
+  for (const test of tests) {
+    if (test.test === 'pattern') {
+      const own = within(test.path, () => patternTexts(test.value));
+      texts = within(test.path, () => (test.negated ? difference(texts, own) : intersection(texts, own)));
+    } else if (test.test === 'format') {
+      texts = within(test.path, () => intersection(texts, patternTexts(patternOf(test) ?? '')));
+    } else if (test.test === 'among') {
+      const own = listed(test.values);
+      texts = test.negated ? difference(texts, own) : intersection(texts, own);
+    }
+  }
+  return texts;
+}
+
+/** In characters, which are code points. */
+export function lengthsAsked(tests: readonly TextTest[]): { least: number; most: number } {
+  const of = (side: 'minLength' | 'maxLength') => {
+    return tests.flatMap((test) => (test.test === side ? [test.value] : []));
+  };
+  return { least: Math.max(0, ...of('minLength')), most: Math.min(Number.POSITIVE_INFINITY, ...of('maxLength')) };
+}
+
+/** Texts that pass all tests. */
+export function allTextsOf(tests: readonly TextTest[]): Dfa {
+  const { least, most } = lengthsAsked(tests);
+  const sized = least > 0 || most < Number.POSITIVE_INFINITY;
+  return sized ? intersection(textsOf(tests), textsOfLength(least, most)) : textsOf(tests);
+}
+
+export function hasText(text: string, tests: readonly TextTest[]): boolean {
+  return tests.every((test) => {
+    switch (test.test) {
+      case 'among':
+        return test.values.includes(text) !== test.negated;
+      case 'minLength':
+        return Array.from(text).length >= test.value;
+      case 'maxLength':
+        return Array.from(text).length <= test.value;
+      case 'pattern':
+        return within(test.path, () => matches(patternTexts(test.value), text)) !== test.negated;
+      case 'format':
+        return matches(patternTexts(patternOf(test) ?? ''), text);
+    }
+  });
+}
+
+/** Whether no string passes, as far as it is cheap to tell. */
+export function noneOf(tests: readonly TextTest[]): boolean {
+  const { least, most } = lengthsAsked(tests);
+  if (least > most) return true;
+  const values = valuesAmong(tests);
+  if (values !== undefined) return !values.some((value) => hasText(value, tests));
+  const shaping = tests.filter(({ test }) => test !== 'minLength' && test !== 'maxLength');
+  return shaping.length > 1 && isEmpty(textsOf(shaping));
+}
+
+/** The few values that are left by a list of them; undefined: there is no list. */
+export function valuesAmong<Value>(
+  tests: readonly { test: string; values?: readonly Value[]; negated?: boolean }[],
+): readonly Value[] | undefined {
+  return tests.find(({ test, negated }) => test === 'among' && negated === false)?.values;
+}
+
+/** A string in quotes. Throws a ConstraintFault where the tests together are too large. */
+export function strings(tests: readonly TextTest[]): Expression {
+  const { least, most } = lengthsAsked(tests);
+  if (least > most) return impossible;
+  const values = valuesAmong<string>(tests as readonly TextTest[]);
+  if (values !== undefined) {
+    return oneOf(values.filter((value) => hasText(value, tests)).map((value) => JSON.stringify(value)));
+  }
+  const sized = least > 0 || most < Number.POSITIVE_INFINITY;
+  const [shaping, ...more] = tests.filter(({ test }) => test !== 'minLength' && test !== 'maxLength');
+  if (shaping === undefined) return sized ? jsonString(least, most) : anyString;
+  return sequence(text('"'), inside(), text('"'));
+
+  function inside(): Expression {
+    const alone = more.length === 0 && !sized ? shaping : undefined;
+    const pattern = alone === undefined ? undefined : patternOf(alone);
+    // Followed as it is written: its counts stay counts.
+    if (alone !== undefined && 'path' in alone && pattern !== undefined && pattern.length <= LONGEST_PATTERN) {
+      return within(alone.path, () => regexExpression(pattern, { spell: spelled, whole: false }));
+    }
+    return language(textsOf(tests), spelled, { least, most });
+  }
+}
+
