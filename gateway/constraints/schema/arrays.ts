@@ -54,7 +54,7 @@ export function arrays(shape: ArrayShape, options: WriteOptions & { values: (ter
 /** A rule for each place and each count so far; an item is one that counts, or one that does not. */
 function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOptions): Expression {
   const { prefix, rest, least, most, some } = shape;
-  const lastPlace = Math.max(prefix.length, least, ...some.map(({ from }) => from), most < Number.POSITIVE_INFINITY ? most : 0);
+  const lastPlace = Math.max(1, prefix.length, least, ...some.map(({ from }) => from), most < Number.POSITIVE_INFINITY ? most : 0);
   const ceilings = some.map((each) => (each.most < Number.POSITIVE_INFINITY ? each.most : each.least));
   const places = ceilings.reduce((product, ceiling) => product * (ceiling + 1), lastPlace + 1);
   if (places > MOST_PLACES) throw new ConstraintFault("'contains' with counts so large is not supported", path);

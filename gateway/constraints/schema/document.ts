@@ -76,6 +76,10 @@ export class Document {
     if (this.#places.size >= MOST_SCHEMAS) {
       throw new ConstraintFault(`it holds more than ${MOST_SCHEMAS} schemas`);
     }
+    if (place.path !== '' && '$ref' in node && ('$id' in node || 'id' in node)) {
+      // Up to draft 7 the identifier is passed over; from 2019-09 on references are resolved against it.
+      throw new ConstraintFault('an identifier beside a reference means different things in different drafts', place.path);
+    }
     const base = this.#identified(node, place.base);
     this.#places.set(node, { path: place.path, base });
     for (const { schema, path } of locationsOf(node)) {

@@ -3,9 +3,11 @@
 const month31 = '(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])';
 const month30 = '(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)';
 const february = '02-(?:0[1-9]|1[0-9]|2[0-8])';
-/** Years that a day more is in: divisible by 4, but of full hundreds only by 400. */
-const leapYear = '(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)';
-const date = `(?:[0-9]{4}-(?:${month31}|${month30}|${february})|${leapYear}-02-29)`;
+/** Years that have a day more: divisible by 4, but of full hundreds only by 400. */
+const leapYear = '(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)';
+/** Many languages have no year 0. */
+const year = '(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)';
+const date = `(?:${year}-(?:${month31}|${month30}|${february})|${leapYear}-02-29)`;
 const hour = '(?:[01][0-9]|2[0-3])';
 /** No leap second: which there were is not known here. */
 const time = `${hour}:[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?(?:[zZ]|[+-]${hour}:[0-5][0-9])`;
