@@ -8,9 +8,12 @@ export type Mask = { ids: Int32Array } | { /** `[ceil(vocab / 32)]` */ bits: Uin
 /** A list of fewer than one id in so many is cheaper than bits. */
 const SPARSE = 64;
 
-export function maskOf(automaton: Automaton, state: State, { size, textless, tree }: Vocabulary): Mask {
-  const bits = new Uint32Array(Math.ceil(size / 32));
-  let count = 0;
+export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabulary): Mask {
+  const { size, textless } = vocabulary;
+  // Within a string most ids are plain, and those need not be walked through.
+  const bits = state.open > 0 ? vocabulary.plain(state.open).slice() : new Uint32Array(Math.ceil(size / 32));
+  const tree = state.open > 0 ? vocabulary.rest : vocabulary.tree;
+  let count = state.open > 0 ? size : 0;
   const admit = (id: number) => {
     bits[id >> 5]! |= 1 << (id & 31);
     count++;

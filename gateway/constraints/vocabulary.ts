@@ -20,7 +20,17 @@ export interface VocabularyData {
   /** `[vocab]`, where each id's bytes end. */
   ends: Int32Array;
   tree: VocabularyTree;
+  /**
+   * `[length][ceil(vocab / 32)]` bits of the plain ids of up to so many characters, from 1. Plain is what stands for itself within a
+   * JSON string: whole characters, none of them a quote, a backslash or a control character.
+   */
+  plain: readonly Uint32Array[];
+  /** Of all ids that are in no row of `plain`. */
+  rest: VocabularyTree;
 }
+
+/** Characters of the longest plain ids; longer ones are among the rest. */
+const LONGEST_PLAIN = 32;
 
 const BLANKS = Array.from(' \t\r\n', (character) => character.charCodeAt(0));
 
@@ -38,7 +48,32 @@ export function vocabularyData(size: number, bytesOf: (id: number) => Uint8Array
     end += piece.length;
     ends[id] = end;
   }
-  return { bytes, ends, tree: treeOf(pieces) };
+  const lengths = pieces.map(plainLength);
+  const words = Math.ceil(size / 32);
+  const plain = Array.from({ length: LONGEST_PLAIN }, (_, row) => {
+    const bits = new Uint32Array(words);
+    for (const [id, length] of lengths.entries()) {
+      if (length > 0 && length <= row + 1) bits[id >> 5]! |= 1 << (id & 31);
+    }
+    return bits;
+  });
+  const rest = pieces.map((piece, id) => ((lengths[id] ?? 0) > 0 ? new Uint8Array(0) : piece));
+  return { bytes, ends, tree: treeOf(pieces), plain, rest: treeOf(rest) };
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Characters of a plain id; 0: it is not plain. */
+function plainLength(piece: Uint8Array): number {
+  if (piece.length === 0 || piece.some((byte) => byte < 0x20 || byte === 0x22 || byte === 0x5c)) return 0;
+  let text: string;
+  try {
+    text = decoder.decode(piece);
+  } catch {
+    return 0; // it begins or ends within a character
+  }
+  const length = Array.from(text).length;
+  return length <= LONGEST_PLAIN ? length : 0;
 }
 
 export class Vocabulary {
@@ -48,13 +83,15 @@ export class Vocabulary {
   /** Ids that are no text. */
   readonly textless: readonly number[];
   readonly tree: VocabularyTree;
+  readonly rest: VocabularyTree;
   readonly #data: VocabularyData;
 
   constructor(data: VocabularyData) {
-    const { ends, tree } = data;
+    const { ends, tree, rest } = data;
     this.#data = data;
     this.size = ends.length;
     this.tree = tree;
+    this.rest = rest;
     this.longest = tree.depth.reduce((most, depth) => Math.max(most, depth + 1), 1);
     this.textless = [...ends.keys()].filter((id) => ends[id] === (ends[id - 1] ?? 0));
   }
@@ -62,6 +99,12 @@ export class Vocabulary {
   bytes(id: number): Uint8Array {
     const { bytes, ends } = this.#data;
     return bytes.subarray(ends[id - 1] ?? 0, ends[id]);
+  }
+
+  /** Bits of the plain ids of up to `length` characters, from 1. */
+  plain(length: number): Uint32Array {
+    const { plain } = this.#data;
+    return plain[Math.min(length, plain.length) - 1] ?? new Uint32Array(Math.ceil(this.size / 32));
   }
 
   /** White space and nothing else. */

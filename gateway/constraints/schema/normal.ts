@@ -29,8 +29,8 @@ import { allTextsOf, hasText, noneOf, patternTexts, type TextTest, valuesAmong }
 const MOST_SHAPES = 400;
 /** Alternatives that are left of a branch once others are taken from it, at most. */
 const MOST_LEFT = 32;
-/** Pairs of shapes that are joined for one schema, at most: some seconds. */
-const MOST_MEETINGS = 200_000;
+/** Pairs of shapes that are joined for one schema, at most: about a second. */
+const MOST_MEETINGS = 50_000;
 /** Values of required properties are looked into so deep to see whether there are any. */
 const DEEPEST_LOOK = 3;
 

@@ -2,10 +2,10 @@
 import { choice, type Expression, impossible, language, nothing, repeat, sequence, text } from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
 import { anyObject, colon, comma, spelled } from '../json-text.ts';
-import { type Dfa, difference, everyText, intersection, isEmpty, listed } from '../language/dfa.ts';
+import { type Dfa, difference, everyText, intersection, isEmpty, listed, noText } from '../language/dfa.ts';
 import { propertyTerm } from './meet.ts';
 import type { ObjectShape, OtherNames } from './shapes.ts';
-import { any, type Term, type Terms } from './terms.ts';
+import { any, never, type Term, type Terms } from './terms.ts';
 
 /** Names a rule and gives a reference to it; `make` is called once for each key. */
 export type Define = (key: string, make: () => Expression) => Expression;
@@ -41,18 +41,18 @@ export function objects(shape: ObjectShape, { value, define, terms, key, path }:
     if (held === impossible) continue;
     members.push({ expression: sequence(text(JSON.stringify(name)), colon, held), required: required.has(name) });
   }
-  const declared = listed(names);
-  const others = shape.others.map((each) => ({ ...each, names: difference(each.names, declared) }));
-  const wanted = others.filter(({ implicit }) => !implicit);
-  const inNeed = members.length < least || (wanted.length === 0 && names.length === 0);
-  if (names.length === 0 && least === 0 && most === Number.POSITIVE_INFINITY && some.length === 0 && isPlain(others)) {
-    return anyObject;
-  }
+  const unbounded = least === 0 && most === Number.POSITIVE_INFINITY;
+  if (names.length === 0 && unbounded && some.length === 0 && isPlain(shape.others)) return anyObject;
+  const wanted = shape.others.filter(({ implicit }) => !implicit);
+  const inNeed = members.length < least || some.length > 0 || (wanted.length === 0 && names.length === 0);
+  const mayCome = (inNeed ? shape.others : wanted).filter(({ term }) => term !== never);
+  const declared = mayCome.length === 0 ? noText : listed(names);
+  const others = mayCome.map((each) => ({ ...each, names: difference(each.names, declared) }));
   const member = ({ names: own, term }: Omit<OtherNames, 'implicit'>) => {
     const held = isEmpty(own) ? impossible : value(term);
     return held === impossible ? impossible : sequence(text('"'), language(own, spelled), text('"'), colon, held);
   };
-  const other = choice(...(inNeed ? others : wanted).map(member));
+  const other = choice(...others.filter(({ implicit }) => !implicit || some.length === 0).map(member));
   const last = lastMember(shape, others, { terms, member, path });
   if (last === impossible) return impossible;
 
