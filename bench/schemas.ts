@@ -28,7 +28,7 @@ if (folder === undefined) throw new Error('usage: node bench/schemas.ts DIR, a c
 const accepted = acceptedOf(join(folder, 'data'));
 const passing = maskBench(join(folder, 'maskbench', 'data'));
 const masks = maskTimes(join(folder, 'maskbench', 'data'), Number(values['masks-every']));
-console.table({ 'JSONSchemaBench': accepted, MaskBench: passing });
+console.table({ JSONSchemaBench: accepted, MaskBench: passing });
 console.table(masks);
 console.log(JSON.stringify({ accepted, passing, masks }));
 
@@ -54,7 +54,8 @@ function maskBench(data: string) {
     if (wrong.length === 0) counts.passing++;
     if (wrong.some(({ valid }) => !valid)) counts.falseAccepts++;
     if (wrong.some(({ valid }) => valid)) counts.falseRejects++;
-    if (values.verbose && wrong.length > 0) console.log(file, wrong[0]?.valid ? 'refuses' : 'takes', written(wrong[0]?.data));
+    if (values.verbose && wrong.length > 0)
+      console.log(file, wrong[0]?.valid ? 'refuses' : 'takes', written(wrong[0]?.data));
   }
   return counts;
 }
@@ -122,7 +123,9 @@ function faultOf(schema: string): ConstraintFault | undefined {
 }
 
 function jsonFiles(data: string): string[] {
-  return readdirSync(data, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json')).sort();
+  return readdirSync(data, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.json'))
+    .sort();
 }
 
 function read(file: string): { schema: unknown; tests: Test[] } {
@@ -133,7 +136,9 @@ function read(file: string): { schema: unknown; tests: Test[] } {
 function written(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${written(each)}`).join(', ')}}`;
+  return `{${Object.entries(value)
+    .map(([name, each]) => `${JSON.stringify(name)}: ${written(each)}`)
+    .join(', ')}}`;
 }
 
 function quantiles(times: number[]) {

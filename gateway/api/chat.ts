@@ -67,6 +67,7 @@ export function planChat(request: ChatRequest, context: ApiContext): ChatPlan {
     ...(ids && { promptIds: prompt }),
     ...held,
     noEffect: idleThinking(request, read.tags),
+    schemaNotes: read.schemaNotes,
     rules,
     wire: chatWire({
       ...{ request, rules, tokenizer, logprobs: logprobs !== undefined, ids },
@@ -89,6 +90,7 @@ interface ReadChat {
   answer: ConstraintSpec | undefined;
   tags: ThinkingTags | undefined;
   budget: number | undefined;
+  schemaNotes: readonly string[];
 }
 
 /** What a request comes to before the context's length is asked. */
@@ -106,8 +108,9 @@ function readChat(request: ChatRequest, context: ApiContext, limits: TextLimits 
     variables: { ...thinkingVariables(request), ...templateVariables(request.chat_template_kwargs) },
     ending: endingOf(request),
   };
-  const answer = answerConstraint(request, toolUse?.constraint);
-  return { ...written(conversation, template, context, limits), toolUse, answer, tags, budget };
+  const { form: answer, notes } = answerConstraint(request, toolUse?.constraint);
+  const schemaNotes = [...(toolUse?.notes ?? []), ...notes];
+  return { ...written(conversation, template, context, limits), toolUse, answer, schemaNotes, tags, budget };
 }
 
 /** Ids of a conversation, ending where the assistant begins to write. Throws a 400 where there is no template, or it refuses. */

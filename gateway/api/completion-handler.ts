@@ -37,6 +37,9 @@ export interface Planned {
   respond(c: Context, record: RequestRecord): Promise<Response>;
 }
 
+/** Paths that are told of what an answer is not held to. */
+export const MOST_SCHEMA_NOTES = 20;
+
 interface HandlerOptions {
   served: Served;
   limits: Limits;
@@ -60,6 +63,7 @@ export function completionHandler(
         ...asked.noEffect,
         ...(plan.noEffect ?? []).map(namer(asked.names ?? [])),
       ]);
+      record.schemaNotes = (plan.schemaNotes ?? []).slice(0, MOST_SCHEMA_NOTES).map(namer(asked.names ?? []));
       const { info } = context.engine;
       refuseLargeAnswer(plan, info);
       const times = info.sharesPrefixes ? 1 : plan.made;

@@ -48,6 +48,7 @@ export function planCompletion(request: CompletionRequest, context: ApiContext):
   const told = { tokenizer, logprobs: logprobs !== undefined };
   const ids = request.return_token_ids === true ? prompts.map(({ prompt }) => prompt) : undefined;
   const promptLogprobs = promptLogprobsOf({ ...request, echoed: echo ? logprobs : undefined });
+  const { form, notes } = constraintOf(request);
   const scores: PromptScores[] = [];
   const scored = typeof request.prompt_logprobs === 'number';
   return {
@@ -55,7 +56,8 @@ export function planCompletion(request: CompletionRequest, context: ApiContext):
     prompts,
     ...choices,
     echo,
-    constraint: allowedIds(request, info, constraintOf(request)),
+    constraint: allowedIds(request, info, form),
+    schemaNotes: notes,
     shown: shownSpecials(request, tokenizer),
     // The best are found by their log-probabilities.
     logprobs: logprobs ?? (choices.made > choices.wanted ? 0 : undefined),

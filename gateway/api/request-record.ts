@@ -59,6 +59,8 @@ export class RequestRecord {
   prefixOwner: string | undefined;
   /** Another gateway computes the answer, and tells what it used. */
   passedOn = false;
+  /** Paths in the request of what the answer is not held to; see structured.ts. */
+  schemaNotes: readonly string[] = [];
   promptTokens = 0;
   /** Of the prompt's, those found in the cache, once the engine has told. */
   cachedTokens: number | undefined;

@@ -14,6 +14,8 @@ import type { Frame, Wire } from './wire.ts';
 export interface AnswerPlan extends Generated {
   /** Fields that change nothing for this model, by the names of the request that was planned. */
   noEffect?: readonly string[];
+  /** Paths of what the answer is not held to of schemas that are not strict, by the names of the request that was planned. */
+  schemaNotes?: readonly string[];
   /** Answers that are given of each prompt, the best of those that are made. */
   wanted: number;
   /** Ids of the one prompt, where they are told once for all choices. */
@@ -50,6 +52,7 @@ export async function startGenerations(
     seed,
     digests: request.expertgrid?.digests === true,
     routes: request.expertgrid?.routes === true,
+    schemaNotes: record.schemaNotes,
     ...(promptIds !== undefined && { promptIds }),
   };
   const cancel = new AbortController();

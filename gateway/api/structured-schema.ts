@@ -10,7 +10,12 @@ export const responseFormat = z.strictObject({
       name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, 'expected 1 to 64 letters, digits, _ or -'),
       description: z.string().nullish(),
       schema: schemaValue,
-      strict: z.boolean().nullish().describe('Answers are held to the schema either way.'),
+      strict: z
+        .boolean()
+        .nullish()
+        .describe(
+          'False: what cannot be held of the schema is left out, and told in `expertgrid.schema_notes`.',
+        ),
     })
     .nullish(),
 });

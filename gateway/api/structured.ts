@@ -1,7 +1,7 @@
 // From request fields to what the answer is held to, refused with a 400 where it cannot be. Knows no tokens.
 import { GrammarCache } from '../constraints/cache.ts';
 import { ConstraintFault } from '../constraints/fault.ts';
-import { grammarOf } from '../constraints/grammar-of.ts';
+import { readGrammar } from '../constraints/grammar-of.ts';
 import type { GrammarSpec } from '../constraints/specification.ts';
 import { refuseDeep } from './depth.ts';
 import { badRequest } from './errors.ts';
@@ -16,39 +16,45 @@ interface Asked {
   param: string;
 }
 
-/** Undefined: anything. Throws a 400 that names the field, and in a schema the keyword, that cannot be honoured. */
-export function constraintOf(request: StructuredFields): GrammarSpec | undefined {
+/** What an answer is held to. */
+export interface Held {
+  /** Undefined: anything. */
+  form: GrammarSpec | undefined;
+  /** Paths in the request of what it is not held to, of schemas that are not strict. */
+  notes: readonly string[];
+}
+
+/** Throws a 400 that names the field, and in a schema the keyword, that cannot be honoured. */
+export function constraintOf(request: StructuredFields): Held {
   const [first, second] = askedBy(request);
-  if (first === undefined) return undefined;
+  if (first === undefined) return { form: undefined, notes: [] };
   if (second !== undefined) {
     const message = `Setting '${first.param}' and '${second.param}' at the same time is not supported.`;
     throw badRequest(message, { param: second.param, code: 'invalid_parameter_combination' });
   }
-  requireHonoured(first.spec, first.param);
-  return first.spec;
+  return { form: first.spec, notes: requireHonoured(first.spec, first.param) };
 }
 
 /** With the calls of tools that are offered: where none must be called, an answer without calls is held to what is asked for. */
-export function answerConstraint(
-  request: StructuredFields,
-  calls: ToolCallsSpec | undefined,
-): GrammarSpec | undefined {
+export function answerConstraint(request: StructuredFields, calls: ToolCallsSpec | undefined): Held {
   const content = constraintOf(request);
   if (calls === undefined) return content;
   requireHonoured(calls, 'tools');
-  return content === undefined || calls.mode === 'required' ? calls : { ...calls, content };
+  if (content.form === undefined || calls.mode === 'required') return { form: calls, notes: [] };
+  return { form: { ...calls, content: content.form }, notes: content.notes };
 }
 
 /** What was found to be honourable: callers send the same again and again, and a large schema takes milliseconds to read. */
-const honourable = new GrammarCache<{ size: number }>({ bytes: 8 * 2 ** 20 });
+const honourable = new GrammarCache<{ size: number; notes: readonly string[] }>({ bytes: 8 * 2 ** 20 });
 
-/** Throws a 400 where `spec` cannot be honoured. `param`: the field it came from. */
-export function requireHonoured(spec: GrammarSpec, param: string): void {
+/** Paths of what is not held of schemas that are not strict. Throws a 400 where `spec` cannot be honoured. `param`: its field. */
+export function requireHonoured(spec: GrammarSpec, param: string): readonly string[] {
   try {
-    honourable.get(JSON.stringify(spec), () => {
-      grammarOf(spec);
-      return { size: 0 };
-    });
+    const { notes } = honourable.get(JSON.stringify(spec), () => ({
+      size: 0,
+      notes: readGrammar(spec).notes,
+    }));
+    return notes.map((path) => param + path);
   } catch (cause) {
     if (!(cause instanceof ConstraintFault)) throw cause;
     const at = param + cause.path;
@@ -78,7 +84,8 @@ function formatAsked({ type, json_schema }: ResponseFormat): Asked | undefined {
     throw badRequest(`Missing required parameter: '${given}'.`, { param: given, code });
   }
   const param = `${given}.schema`;
-  return { spec: schemaSpec(json_schema.schema, param), param };
+  const spec = schemaSpec(json_schema.schema, param);
+  return { spec: json_schema.strict === false ? { ...spec, relaxed: true } : spec, param };
 }
 
 type Guided = NonNullable<StructuredFields['structured_outputs']>;
@@ -103,7 +110,10 @@ function guided(
   return asked;
 }
 
-function schemaSpec(schema: Record<string, unknown>, param: string): GrammarSpec {
+function schemaSpec(
+  schema: Record<string, unknown>,
+  param: string,
+): Extract<GrammarSpec, { type: 'json_schema' }> {
   refuseDeep(schema, param);
   return { type: 'json_schema', schema: JSON.stringify(schema) };
 }

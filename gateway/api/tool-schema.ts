@@ -19,7 +19,12 @@ const tool = z.strictObject({
       .record(z.string(), z.unknown())
       .nullish()
       .describe('JSON Schema of the arguments; without one any object.'),
-    strict: z.boolean().nullish().describe('Arguments are held to their schema either way.'),
+    strict: z
+      .boolean()
+      .nullish()
+      .describe(
+        'True: a schema that cannot be held is refused. Otherwise what cannot be held is left out, and told.',
+      ),
     cache_control: cacheHint,
   }),
   cache_control: cacheHint,

@@ -17,6 +17,8 @@ export interface ToolUse {
   tools: TemplateTool[];
   syntax: CallSyntax;
   constraint: ToolCallSpec;
+  /** Paths in the request of what calls are not held to. */
+  notes: readonly string[];
 }
 
 /** Undefined where nothing may be called: then the model is told of no tools either. */
@@ -34,10 +36,10 @@ export function toolUseOf(
   const syntax = syntaxOf(template, specials, model);
   const parallel = one !== true && request.parallel_tool_calls !== false;
   const constraint = { type: 'tool_calls' as const, mode, tools: tools.map(callableTool), parallel, syntax };
-  const offered = { tools: tools.map(templateTool), syntax };
-  if (names === undefined) return { ...offered, constraint };
   // While all are there: a fault is named by the tool's place among them.
-  requireHonoured(constraint, 'tools');
+  const notes = requireHonoured(constraint, 'tools');
+  const offered = { tools: tools.map(templateTool), syntax, notes };
+  if (names === undefined) return { ...offered, constraint };
   const callable = constraint.tools.filter(({ name }) => names.has(name));
   return { ...offered, constraint: { ...constraint, tools: callable } };
 }
@@ -117,6 +119,8 @@ function templateTool({ type, function: { name, description, parameters } }: Too
   };
 }
 
-function callableTool({ function: { name, parameters } }: Tool): CallableTool {
-  return { name, ...(parameters && { parameters: JSON.stringify(parameters) }) };
+function callableTool({ function: { name, parameters, strict } }: Tool): CallableTool {
+  if (!parameters) return { name };
+  const own = { name, parameters: JSON.stringify(parameters) };
+  return strict === true ? own : { ...own, relaxed: true };
 }

@@ -92,6 +92,8 @@ export interface Frame {
   digests: boolean;
   /** Report which experts each token went through. */
   routes: boolean;
+  /** Paths in the request of what the answer is not held to. */
+  schemaNotes: readonly string[];
   /** Ids of the one prompt, where they are told once for all choices. */
   promptIds?: readonly number[];
 }
@@ -153,6 +155,7 @@ function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
     ...format.tail?.(),
     expertgrid: {
       seed,
+      ...(frame.schemaNotes.length > 0 && { schema_notes: frame.schemaNotes }),
       ...(frame.digests && { digests: choices.map(({ tokens }) => digestsOf(tokens)) }),
       ...(frame.routes && { routes: choices.map(({ tokens }) => routesOf(tokens)) }),
     },
@@ -193,6 +196,7 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
   function chunk(choices: object[], tokens: readonly AnswerToken[] = [], extra: object = {}): object {
     const own = {
       ...(first && { seed: frame.seed }),
+      ...(first && frame.schemaNotes.length > 0 && { schema_notes: frame.schemaNotes }),
       ...(frame.digests && tokens.length > 0 && { digests: digestsOf(tokens) }),
       ...(frame.routes && tokens.length > 0 && { routes: routesOf(tokens) }),
       ...extra,

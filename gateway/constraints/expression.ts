@@ -71,7 +71,8 @@ export function language(
   spell: (ranges: Ranges) => Expression,
   { least = 0, most = Number.POSITIVE_INFINITY }: { least?: number; most?: number } = {},
 ): Expression {
-  const possible = least === 0 && most === Number.POSITIVE_INFINITY ? !isEmpty(dfa) : lengthsOf(dfa).reaches(0, least, most);
+  const possible =
+    least === 0 && most === Number.POSITIVE_INFINITY ? !isEmpty(dfa) : lengthsOf(dfa).reaches(0, least, most);
   return possible ? { kind: 'language', dfa, least, most, spell } : impossible;
 }
 

@@ -3,14 +3,21 @@
 export class ConstraintFault extends Error {
   /** Where in the schema, `.properties.a.not` or `[1]`; empty: the whole. */
   readonly path: string;
-  /** It means nothing, here or elsewhere; otherwise it is only not supported here. */
+  /** The specification means nothing, here or elsewhere. Otherwise it is only not supported here. */
   readonly invalid: boolean;
+  /** Finding it out took a second's work or so. */
+  readonly costly: boolean;
 
-  constructor(message: string, path = '', { invalid = false }: { invalid?: boolean } = {}) {
+  constructor(
+    message: string,
+    path = '',
+    { invalid = false, costly = false }: { invalid?: boolean; costly?: boolean } = {},
+  ) {
     super(message);
     this.name = 'ConstraintFault';
     this.path = path;
     this.invalid = invalid;
+    this.costly = costly;
   }
 }
 

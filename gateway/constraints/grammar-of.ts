@@ -5,6 +5,7 @@ import { characters, type Grammar, oneOf } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
 import { anyObject, jsonRules } from './json-text.ts';
 import { regexExpression } from './regex.ts';
+import { relaxedGrammar } from './schema/relax.ts';
 import { schemaGrammar } from './schema/translate.ts';
 import type { GrammarSpec } from './specification.ts';
 import { toolCallsGrammar } from './tool-calls.ts';
@@ -19,8 +20,29 @@ export const limits = {
   choiceText: 64 * 1024,
 };
 
+export interface ReadGrammar {
+  grammar: Grammar;
+  /** Paths of what is not held of relaxed schemas, as those of faults begin. */
+  notes: readonly string[];
+}
+
+/** Throws a ConstraintFault where it cannot be honoured. */
+export function readGrammar(spec: GrammarSpec): ReadGrammar {
+  if (spec.type === 'json_schema' && spec.relaxed === true) {
+    requireLength(spec.schema, limits.schema);
+    return relaxedGrammar(parsed(spec.schema));
+  }
+  if (spec.type !== 'tool_calls') return { grammar: strictGrammar(spec), notes: [] };
+  requireLength(spec.tools.map(({ parameters = '' }) => parameters).join(''), limits.schema);
+  return toolCallsGrammar(spec, spec.content && grammarOf(spec.content));
+}
+
 /** Throws a ConstraintFault where it cannot be honoured. */
 export function grammarOf(spec: GrammarSpec): Grammar {
+  return readGrammar(spec).grammar;
+}
+
+function strictGrammar(spec: Exclude<GrammarSpec, { type: 'tool_calls' }>): Grammar {
   switch (spec.type) {
     case 'json_object':
       return { root: anyObject, rules: jsonRules };
@@ -38,9 +60,6 @@ export function grammarOf(spec: GrammarSpec): Grammar {
     case 'grammar':
       requireLength(spec.grammar, limits.grammar);
       return checked(parseGrammar(spec.grammar));
-    case 'tool_calls':
-      requireLength(spec.tools.map(({ parameters = '' }) => parameters).join(''), limits.schema);
-      return toolCallsGrammar(spec, spec.content && grammarOf(spec.content));
   }
 }
 

@@ -55,7 +55,11 @@ const stringCharacter = choice(
 
 /** A string of so many characters, however they are escaped. */
 export function jsonString(least = 0, most = Number.POSITIVE_INFINITY): Expression {
-  return sequence(text('"'), language(everyText, () => stringCharacter, { least, most }), text('"'));
+  return sequence(
+    text('"'),
+    language(everyText, () => stringCharacter, { least, most }),
+    text('"'),
+  );
 }
 
 /** One character of a set as a string spells it: itself, or escaped where it must be. */

@@ -144,7 +144,8 @@ class Compiler {
       const make = () => {
         const { accepting, edges } = dfa[state] ?? { accepting: false, edges: [] };
         const ranges = new Map<number, [number, number][]>();
-        for (const [low, high, target] of edges) ranges.set(target, [...(ranges.get(target) ?? []), [low, high]]);
+        for (const [low, high, target] of edges)
+          ranges.set(target, [...(ranges.get(target) ?? []), [low, high]]);
         const steps = Array.from(ranges, ([target, all]) => {
           const step = this.#emit(spell(all), at(target));
           return counts ? ({ id: this.#id(), kind: 'tick', target, next: step } as const) : step;
@@ -157,7 +158,16 @@ class Compiler {
     };
     if (!counts) return at(0);
     const exact = dfa.length > 1;
-    return { id: this.#id(), kind: 'counted', body: at(0), least, most, next, lengths: lengthsOf(dfa), exact };
+    return {
+      id: this.#id(),
+      kind: 'counted',
+      body: at(0),
+      least,
+      most,
+      next,
+      lengths: lengthsOf(dfa),
+      exact,
+    };
   }
 
   #split(nexts: Node[]): Node {

@@ -2,7 +2,7 @@
 // what stands around, and as an automaton where something is. Knows no JSON.
 import { choice, type Expression, language, nothing, type Ranges, repeat, sequence } from './expression.ts';
 import { dfaOf } from './language/determinize.ts';
-import { anywhere, anything, type Pattern, readPattern } from './language/pattern.ts';
+import { anything, anywhere, type Pattern, readPattern } from './language/pattern.ts';
 
 export interface RegexOptions {
   /** How a character of a set is spelled in the text. */
@@ -30,7 +30,7 @@ function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
     if (starts) all.shift();
     const ends = isEdge(all.at(-1), 'end');
     if (ends) all.pop();
-    if (all.some(asserts)) return undefined;
+    if (all.some(needsAutomaton)) return undefined;
     items.push({
       kind: 'sequence',
       items: [...(starts || whole ? [] : [anything]), ...all, ...(ends || whole ? [] : [anything])],
@@ -39,15 +39,36 @@ function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
   return { kind: 'choice', items };
 }
 
-function asserts(pattern: Pattern): boolean {
+/** Whether it must be followed by an automaton: it asserts something, or counts what may be empty. */
+function needsAutomaton(pattern: Pattern): boolean {
   switch (pattern.kind) {
     case 'set':
       return false;
     case 'sequence':
     case 'choice':
-      return pattern.items.some(asserts);
+      return pattern.items.some(needsAutomaton);
     case 'repeat':
-      return asserts(pattern.item);
+      return needsAutomaton(pattern.item) || (countsUp(pattern) && mayBeEmpty(pattern.item));
+    case 'edge':
+    case 'look':
+      return true;
+  }
+}
+
+function countsUp({ least, most }: Pattern & { kind: 'repeat' }): boolean {
+  return least > 1 || (most > 1 && most < Number.POSITIVE_INFINITY);
+}
+
+function mayBeEmpty(pattern: Pattern): boolean {
+  switch (pattern.kind) {
+    case 'set':
+      return false;
+    case 'sequence':
+      return pattern.items.every(mayBeEmpty);
+    case 'choice':
+      return pattern.items.some(mayBeEmpty);
+    case 'repeat':
+      return pattern.least === 0 || mayBeEmpty(pattern.item);
     case 'edge':
     case 'look':
       return true;
@@ -59,7 +80,9 @@ function written(pattern: Pattern, spell: RegexOptions['spell']): Expression {
     case 'set':
       return spell(pattern.ranges);
     case 'sequence':
-      return pattern.items.length === 0 ? nothing : sequence(...pattern.items.map((item) => written(item, spell)));
+      return pattern.items.length === 0
+        ? nothing
+        : sequence(...pattern.items.map((item) => written(item, spell)));
     case 'choice':
       return choice(...pattern.items.map((item) => written(item, spell)));
     case 'repeat':

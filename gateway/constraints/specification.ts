@@ -17,14 +17,16 @@ export interface CallableTool {
   name: string;
   /** JSON Schema of the arguments, as JSON text; undefined: any object. */
   parameters?: string;
+  /** What cannot be held of the schema is left out. Absent: it is a fault. */
+  relaxed?: true;
 }
 
 /** What a grammar is made from. */
 export type GrammarSpec =
   /** Any JSON object. */
   | { type: 'json_object' }
-  /** JSON text of a schema. */
-  | { type: 'json_schema'; schema: string }
+  /** JSON text of a schema. `relaxed`: what cannot be held of it is left out. */
+  | { type: 'json_schema'; schema: string; relaxed?: true }
   /** ECMAScript's; the whole answer matches. */
   | { type: 'regex'; pattern: string }
   | { type: 'choice'; choices: readonly string[] }

@@ -9,8 +9,9 @@ import {
   sequence,
   text,
 } from './expression.ts';
-import { ConstraintFault } from './fault.ts';
+import { within } from './fault.ts';
 import { anyObject, colon, comma, jsonRules } from './json-text.ts';
+import { type Relaxed, relaxedGrammar } from './schema/relax.ts';
 import { schemaGrammar } from './schema/translate.ts';
 import type { CallableTool, CallSyntax, GrammarSpec } from './specification.ts';
 
@@ -20,12 +21,29 @@ type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
  * `content`: what an answer without calls is held to. Throws a ConstraintFault whose path begins at the tools,
  * `[0].function.parameters.properties.a.not`.
  */
-export function toolCallsGrammar(spec: ToolCallsSpec, content?: Grammar): Grammar {
+export function toolCallsGrammar(
+  spec: ToolCallsSpec,
+  content?: Grammar,
+): { grammar: Grammar; notes: readonly string[] } {
+  const read = spec.tools.map(parametersGrammar);
+  const notes = read.flatMap(({ notes: own }, i) => own.map((path) => `[${i}].function.parameters${path}`));
+  return {
+    grammar: callsGrammar(
+      spec,
+      read.map(({ grammar }) => grammar),
+      content,
+    ),
+    notes,
+  };
+}
+
+function callsGrammar(spec: ToolCallsSpec, parameters: readonly Grammar[], content?: Grammar): Grammar {
   const { mode, tools, parallel, syntax } = spec;
   const { begin, end, separator } = syntax;
   const rules = new Map(jsonRules);
   const members = tools.map((tool, i) => {
-    return callMembers(tool.name, adopt(parametersGrammar(tool, i), `tool ${i}`, rules), syntax);
+    const own = parameters[i] ?? { root: anyObject, rules: jsonRules };
+    return callMembers(tool.name, adopt(own, `tool ${i}`, rules), syntax);
   });
   const call = sequence(text('{'), choice(...members), text('}'), text(end));
   if (mode === 'required' || content !== undefined) {
@@ -49,16 +67,13 @@ function adopt(grammar: Grammar, owner: string, rules: Map<string, Expression>):
   return renamed(grammar.root, owner);
 }
 
-function parametersGrammar({ parameters }: CallableTool, i: number): Grammar {
-  if (parameters === undefined) return { root: anyObject, rules: jsonRules };
-  try {
+function parametersGrammar({ parameters, relaxed }: CallableTool, i: number): Relaxed {
+  if (parameters === undefined) return { grammar: { root: anyObject, rules: jsonRules }, notes: [] };
+  return within(`[${i}].function.parameters`, () => {
     const schema: unknown = JSON.parse(parameters);
-    return schemaGrammar({ allOf: [{ type: 'object' }, schema] });
-  } catch (cause) {
-    if (!(cause instanceof ConstraintFault)) throw cause;
-    const path = cause.path.replace('.allOf[1]', '');
-    throw new ConstraintFault(cause.message, `[${i}].function.parameters${path}`);
-  }
+    if (relaxed === true) return relaxedGrammar(schema, { objects: true });
+    return { grammar: schemaGrammar(schema, { objects: true }), notes: [] };
+  });
 }
 
 function renamed(expression: Expression, owner: string): Expression {

@@ -37,9 +37,9 @@ export const messagesEndpoint: Endpoint = {
           plan,
           respond: async (c, record) => {
             const started = await startGenerations(c, context, record, plan, { idPrefix: 'msg_' });
-            const { id, model, seed } = started.frame;
+            const { id, model, seed, schemaNotes } = started.frame;
             const room = whole.prompts[0]?.maxTokens ?? 0;
-            const frame = { id, model, seed, promptTokens: record.promptTokens, room };
+            const frame = { id, model, seed, schemaNotes, promptTokens: record.promptTokens, room };
             const writer = new MessageWriter({ ...frame, asked: request, edits: edited.applied });
             const message = messageEvents(started.events, plan.rules);
             const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));

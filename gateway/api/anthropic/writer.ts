@@ -10,6 +10,8 @@ export interface MessageFrame {
   /** Id of the one that answers. */
   model: string;
   seed: number;
+  /** Paths in the request of what the answer is not held to. */
+  schemaNotes: readonly string[];
   promptTokens: number;
   /** What the request asks of the message's shape. */
   asked: Pick<MessagesRequest, 'thinking' | 'diagnostics' | 'context_management'>;
@@ -42,7 +44,7 @@ export class MessageWriter {
 
   /** The message as it now is. */
   get message(): object {
-    const { id, model, seed, promptTokens } = this.#frame;
+    const { id, model, seed, schemaNotes, promptTokens } = this.#frame;
     const hops = this.#finish?.usage.degradedHops;
     return {
       id,
@@ -60,7 +62,11 @@ export class MessageWriter {
         service_tier: 'standard',
         speed: null,
       },
-      expertgrid: { seed, ...(hops !== undefined && { degraded_hops: hops }) },
+      expertgrid: {
+        seed,
+        ...(hops !== undefined && { degraded_hops: hops }),
+        ...(schemaNotes.length > 0 && { schema_notes: schemaNotes }),
+      },
     };
   }
 

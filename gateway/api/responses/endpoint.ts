@@ -35,9 +35,9 @@ export const responsesEndpoint: Endpoint = {
           plan,
           respond: async (c, record) => {
             const started = await startGenerations(c, context, record, plan, { idPrefix: 'resp_' });
-            const { id, created, model, seed } = started.frame;
+            const { id, created, model, seed, schemaNotes } = started.frame;
             const writer = new ResponseWriter(
-              { id, created, model, seed, request, schemaNotes: offered.notHeld },
+              { id, created, model, seed, request, schemaNotes: [...offered.notHeld, ...schemaNotes] },
               {
                 ...(plan.logprobs !== undefined && {
                   logprobsOf: (tokens) => chatLogprobs(tokens, context.tokenizer),

@@ -84,7 +84,8 @@ class Builder {
   }
 
   #look({ item, negated }: Pattern & { kind: 'look' }): number {
-    if (looksBack(item)) throw new ConstraintFault('the pattern has ^, \\b or a lookahead within a lookahead');
+    if (looksBack(item))
+      throw new ConstraintFault('the pattern has ^, \\b or a lookahead within a lookahead');
     this.looks.push({ dfa: dfaOf({ kind: 'sequence', items: [item, anything] }), negated });
     return this.looks.length - 1;
   }
@@ -147,14 +148,23 @@ class Determinizer {
   }
 
   /** By characters of `among`. */
-  #edges(subset: Subset, behind: Behind, among: Ranges, before: Before): (readonly [number, number, Subset])[] {
+  #edges(
+    subset: Subset,
+    behind: Behind,
+    among: Ranges,
+    before: Before,
+  ): (readonly [number, number, Subset])[] {
     const threads = this.#closure(subset, behind);
     const steps = threads.flatMap(({ node, duties }) => {
       const at = this.#nodes[node];
       return at?.kind === 'set' ? [{ ranges: at.ranges, next: at.next, duties }] : [];
     });
     const dutyEdges = steps.flatMap(({ duties }) => duties.flatMap((duty) => this.#dutyEdges(duty)));
-    const cuts = cutsOf([among, ...steps.map(({ ranges }) => ranges), dutyEdges.map(([a, b]) => [a, b] as const)]);
+    const cuts = cutsOf([
+      among,
+      ...steps.map(({ ranges }) => ranges),
+      dutyEdges.map(([a, b]) => [a, b] as const),
+    ]);
     return cuts.flatMap(([low, high]) => {
       if (!contains(among, low)) return [];
       const next = new Map<string, Thread>();

@@ -153,7 +153,9 @@ function paired(a: readonly Edge[], b: readonly Edge[]): [low: number, high: num
     if (one === undefined && other === undefined) return made;
     const inOne = one !== undefined && one[0] <= at;
     const inOther = other !== undefined && other[0] <= at;
-    const nexts = [one, other].flatMap((edge) => (edge === undefined ? [] : edge[0] > at ? [edge[0] - 1] : [edge[1]]));
+    const nexts = [one, other].flatMap((edge) =>
+      edge === undefined ? [] : edge[0] > at ? [edge[0] - 1] : [edge[1]],
+    );
     const end = Math.min(...nexts);
     if (inOne || inOther) made.push([at, end, [inOne ? one[2] : -1, inOther ? other[2] : -1]]);
     at = end + 1;
@@ -185,14 +187,18 @@ export function explore<Item>(
     if (numbers.size >= MOST_STATES) {
       throw new ConstraintFault(`it needs an automaton of more than ${MOST_STATES} states`);
     }
-    if (--statesLeft < 0) throw new ConstraintFault('its automata together are too large');
+    if (--statesLeft < 0)
+      throw new ConstraintFault('its automata together are too large', '', { costly: true });
     numbers.set(name, numbers.size);
     open.push(item);
     return numbers.size - 1;
   };
   for (let at = 0; at < open.length; at++) {
     const { accepting, edges } = look(open[at] as Item);
-    states.push({ accepting, edges: joined(edges.map(([low, high, item]) => [low, high, numberOf(item)] as const)) });
+    states.push({
+      accepting,
+      edges: joined(edges.map(([low, high, item]) => [low, high, numberOf(item)] as const)),
+    });
   }
   return trimmed(states);
 }
@@ -216,7 +222,7 @@ function trimmed(states: readonly DfaState[]): Dfa {
     edges: edges.filter(([, , target]) => alive[target] === 1),
   }));
   const notAll = backwards(kept, ({ accepting, edges }) => !accepting || !takesEvery(edges));
-  const firstAll = notAll.findIndex((not) => not === 0);
+  const firstAll = notAll.indexOf(0);
   const merged = (target: number) => (notAll[target] === 0 ? firstAll : target);
   return renumbered(
     kept.map(({ accepting, edges }) => ({

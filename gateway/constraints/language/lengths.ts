@@ -48,7 +48,10 @@ export function textsOfLength(least: number, most: number): Dfa {
     (length) => length,
     (length) => ({
       accepting: length >= least,
-      edges: length < most ? everyCharacter.map(([low, high]) => [low, high, Math.min(length + 1, last)] as const) : [],
+      edges:
+        length < most
+          ? everyCharacter.map(([low, high]) => [low, high, Math.min(length + 1, last)] as const)
+          : [],
     }),
   );
 }

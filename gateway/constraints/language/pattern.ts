@@ -219,7 +219,8 @@ class PatternReader {
   #property(letter: string): Ranges {
     const [braced] = /^\{[A-Za-z_]{1,40}(?:=[A-Za-z_]{1,40})?\}/.exec(this.#ahead(90)) ?? [];
     const ranges = braced === undefined ? undefined : propertyRanges(`\\p${braced}`);
-    if (braced === undefined || ranges === undefined) throw this.#fault(`\\${letter} without a property's name`);
+    if (braced === undefined || ranges === undefined)
+      throw this.#fault(`\\${letter} without a property's name`);
     this.#at += braced.length;
     return letter === 'P' ? complement(ranges) : ranges;
   }
@@ -258,12 +259,12 @@ const properties = new Map<string, Ranges>();
 const MOST_PROPERTIES = 64;
 
 /** Code points with a property of Unicode's, `\p{L}`; undefined: there is no such property. */
-function propertyRanges(escape: string): Ranges | undefined {
-  const known = properties.get(escape);
+function propertyRanges(notation: string): Ranges | undefined {
+  const known = properties.get(notation);
   if (known !== undefined) return known;
   let test: RegExp;
   try {
-    test = new RegExp(`^${escape}$`, 'u');
+    test = new RegExp(`^${notation}$`, 'u');
   } catch {
     return undefined; // the engine's own table of properties has none of this name
   }
@@ -275,6 +276,6 @@ function propertyRanges(escape: string): Ranges | undefined {
     else ranges.push([point, point]);
   }
   if (properties.size >= MOST_PROPERTIES) properties.clear();
-  properties.set(escape, ranges);
+  properties.set(notation, ranges);
   return ranges;
 }

@@ -1,5 +1,14 @@
 // Arrays as a grammar: the items of `prefix`, then so many others; of some items how many there are. Knows no other kind.
-import { choice, type Expression, impossible, nothing, optional, repeat, sequence, text } from '../expression.ts';
+import {
+  choice,
+  type Expression,
+  impossible,
+  nothing,
+  optional,
+  repeat,
+  sequence,
+  text,
+} from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
 import { comma } from '../json-text.ts';
 import type { WriteOptions } from './objects.ts';
@@ -12,10 +21,16 @@ const MOST_PLACES = 4000;
 const ANY_ORDER = 6;
 
 /** Without `items`, none come after those of `prefix` but what must. */
-export function arrays(shape: ArrayShape, options: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined }): Expression {
+export function arrays(
+  shape: ArrayShape,
+  options: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined },
+): Expression {
   const { prefix, least } = shape;
   const needed = Math.max(prefix.length, least, ...shape.some.map((each) => each.from + each.least));
-  const most = Math.min(shape.most, shape.restImplicit && prefix.length > 0 ? needed : Number.POSITIVE_INFINITY);
+  const most = Math.min(
+    shape.most,
+    shape.restImplicit && prefix.length > 0 ? needed : Number.POSITIVE_INFINITY,
+  );
   if (least > most) return impossible;
   if (shape.unique !== undefined && most > 1) return distinct({ ...shape, most }, options);
   const some = shape.some.filter((each) => each.least > 0 || each.most < Number.POSITIVE_INFINITY);
@@ -54,11 +69,25 @@ export function arrays(shape: ArrayShape, options: WriteOptions & { values: (ter
 /** A rule for each place and each count so far; an item is one that counts, or one that does not. */
 function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOptions): Expression {
   const { prefix, rest, least, most, some } = shape;
-  const lastPlace = Math.max(1, prefix.length, least, ...some.map(({ from }) => from), most < Number.POSITIVE_INFINITY ? most : 0);
+  const lastPlace = Math.max(
+    1,
+    prefix.length,
+    least,
+    ...some.map(({ from }) => from),
+    most < Number.POSITIVE_INFINITY ? most : 0,
+  );
   const ceilings = some.map((each) => (each.most < Number.POSITIVE_INFINITY ? each.most : each.least));
   const places = ceilings.reduce((product, ceiling) => product * (ceiling + 1), lastPlace + 1);
-  if (places > MOST_PLACES) throw new ConstraintFault("'contains' with counts so large is not supported", path);
-  return sequence(text('['), at(0, some.map(() => 0)), text(']'));
+  if (places > MOST_PLACES)
+    throw new ConstraintFault("'contains' with counts so large is not supported", path);
+  return sequence(
+    text('['),
+    at(
+      0,
+      some.map(() => 0),
+    ),
+    text(']'),
+  );
 
   function at(written: number, counts: readonly number[]): Expression {
     const place = Math.min(written, lastPlace);
@@ -69,10 +98,13 @@ function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOp
         for (const kind of combinations(some, written)) {
           const after = counts.map((count, i) => (kind[i] === true ? count + 1 : count));
           if (some.some((each, i) => (after[i] ?? 0) > each.most)) continue;
-          const asked = some.map((each, i) => (kind[i] === undefined ? any : kind[i] ? each.term : terms.not(each.term)));
+          const asked = some.map((each, i) =>
+            kind[i] === undefined ? any : kind[i] ? each.term : terms.not(each.term),
+          );
           const item = value(terms.all(prefix[written] ?? rest, ...asked));
           const capped = after.map((count, i) => Math.min(count, ceilings[i] ?? 0));
-          if (item !== impossible) branches.push(sequence(written === 0 ? nothing : comma, item, at(place + 1, capped)));
+          if (item !== impossible)
+            branches.push(sequence(written === 0 ? nothing : comma, item, at(place + 1, capped)));
         }
       }
       return choice(...branches);
@@ -94,11 +126,20 @@ function combinations(some: readonly SomeItems[], place: number): (boolean | und
 /** Items that all differ: of a few values that are known. */
 function distinct(
   { prefix, rest, least, most, some, unique }: ArrayShape,
-  { value, define, terms, key, values }: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined },
+  {
+    value,
+    define,
+    terms,
+    key,
+    values,
+  }: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined },
 ): Expression {
   const known = prefix.length === 0 && some.length === 0 ? values(rest) : undefined;
   if (known === undefined) {
-    throw new ConstraintFault('items that all differ are supported only where they are of a few values, as of an enum', unique);
+    throw new ConstraintFault(
+      'items that all differ are supported only where they are of a few values, as of an enum',
+      unique,
+    );
   }
   const all = [...new Map(known.map((each) => [JSON.stringify(each), each])).values()];
   const items = all.map((each) => value(terms.is(each)));

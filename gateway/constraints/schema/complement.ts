@@ -26,7 +26,12 @@ export function complement(shape: Shape, terms: Terms, narrowed: () => void): Sh
       if (shape.unique !== undefined) narrowed();
       return arrays(shape, terms).map((made) => ({ kind: 'array', implicit: false, ...anyArray, ...made }));
     case 'object':
-      return objects(shape, terms).map((made) => ({ kind: 'object', implicit: false, ...anyObject, ...made }));
+      return objects(shape, terms).map((made) => ({
+        kind: 'object',
+        implicit: false,
+        ...anyObject,
+        ...made,
+      }));
     case 'is':
       return complement(asShape(shape.value, terms), terms, narrowed);
   }
@@ -54,7 +59,10 @@ function oppositeText(test: TextTest): TextTest | undefined {
 }
 
 function arrays({ prefix, rest, least, most, some }: ArrayShape, terms: Terms): Partial<ArrayShape>[] {
-  const others = rest === any ? [] : [{ from: prefix.length, term: terms.not(rest), least: 1, most: Number.POSITIVE_INFINITY }];
+  const others =
+    rest === any
+      ? []
+      : [{ from: prefix.length, term: terms.not(rest), least: 1, most: Number.POSITIVE_INFINITY }];
   return [
     ...prefix.flatMap((term, i) => {
       if (term === any) return [];
@@ -85,7 +93,9 @@ function objects(
   return [
     ...Array.from(required, (name) => ({ properties: new Map([[name, never]]) })),
     ...[...properties].flatMap(([name, term]) => {
-      return term === any ? [] : [{ properties: new Map([[name, terms.not(term)]]), required: new Set([name]) }];
+      return term === any
+        ? []
+        : [{ properties: new Map([[name, terms.not(term)]]), required: new Set([name]) }];
     }),
     ...others.flatMap(({ names, term }) => {
       return term === any ? [] : [{ some: [{ names: undeclared(names), term: terms.not(term) }] }];
@@ -109,5 +119,12 @@ function asShape(value: object, terms: Terms): Shape {
     return { kind: 'array', implicit: false, ...anyArray, prefix, least: value.length, most: value.length };
   }
   const properties = new Map(Object.entries(value).map(([name, each]) => [name, terms.is(each)]));
-  return { kind: 'object', implicit: false, ...anyObject, properties, others: [], required: new Set(properties.keys()) };
+  return {
+    kind: 'object',
+    implicit: false,
+    ...anyObject,
+    properties,
+    others: [],
+    required: new Set(properties.keys()),
+  };
 }

@@ -47,12 +47,19 @@ export class Document {
     const found = this.#find(reference, from);
     if (typeof found === 'boolean') return found;
     if (!isObject(found)) {
-      const why = /^#/.test(reference) ? 'leads to no schema' : 'leads out of this schema: put what it names into $defs';
+      const why = /^#/.test(reference)
+        ? 'leads to no schema'
+        : 'leads out of this schema: put what it names into $defs';
       throw new ConstraintFault(`the reference ${JSON.stringify(reference)} ${why}`, at);
     }
     if (!this.#places.has(found)) {
       // It stands where no keyword has schemas: among a caller's own keywords.
-      const path = reference.slice(reference.indexOf('#') + 1).split('/').slice(1).map(step).join('');
+      const path = reference
+        .slice(reference.indexOf('#') + 1)
+        .split('/')
+        .slice(1)
+        .map(step)
+        .join('');
       this.#index(found, { path, base: this.#places.get(from)?.base ?? NOWHERE }, 0);
     }
     return found;
@@ -78,7 +85,10 @@ export class Document {
     }
     if (place.path !== '' && '$ref' in node && ('$id' in node || 'id' in node)) {
       // Up to draft 7 the identifier is passed over; from 2019-09 on references are resolved against it.
-      throw new ConstraintFault('an identifier beside a reference means different things in different drafts', place.path);
+      throw new ConstraintFault(
+        'an identifier beside a reference means different things in different drafts',
+        place.path,
+      );
     }
     const base = this.#identified(node, place.base);
     this.#places.set(node, { path: place.path, base });

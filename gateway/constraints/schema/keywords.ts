@@ -53,7 +53,7 @@ export interface Keywords {
 }
 
 /** What a keyword may hold: schemas, or what the function has no objection to. */
-type Rule = 'schema' | 'schemas' | 'schemaMap' | ((value: unknown) => string | undefined);
+type Rule = 'schema' | 'schemas' | 'someSchemas' | 'schemaMap' | ((value: unknown) => string | undefined);
 
 const count: Rule = (value) => {
   return Number.isInteger(value) && Number(value) >= 0 ? undefined : 'expected a whole number from 0';
@@ -107,11 +107,12 @@ export const assertions: Readonly<Record<keyof Keywords, Rule>> = {
   exclusiveMinimum: bound,
   exclusiveMaximum: bound,
   multipleOf: (value) => (typeof value === 'number' && value > 0 ? undefined : 'expected a number above 0'),
-  anyOf: 'schemas',
-  oneOf: 'schemas',
-  allOf: 'schemas',
+  anyOf: 'someSchemas',
+  oneOf: 'someSchemas',
+  allOf: 'someSchemas',
   not: 'schema',
   if: 'schema',
+  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
   then: 'schema',
   else: 'schema',
   $ref: string,
@@ -176,7 +177,7 @@ export function locationsOf(node: SchemaNode): Location[] {
     const rule = ruleOf(name);
     const at = step(name);
     if (rule === 'schema' && !Array.isArray(held)) return [{ schema: held, path: at }];
-    if (Array.isArray(held) && (rule === 'schemas' || name === 'items')) {
+    if (Array.isArray(held) && (rule === 'schemas' || rule === 'someSchemas' || name === 'items')) {
       return held.map((schema: unknown, i) => ({ schema, path: `${at}[${i}]` }));
     }
     if (isObject(held) && (rule === 'schemaMap' || name === 'dependencies')) {
@@ -201,8 +202,8 @@ export function readKeywords(node: SchemaNode, document: Document): Keywords {
       throw new ConstraintFault(`the keyword '${name}' is not supported`, at);
     }
     const rule = ruleOf(name);
-    if (rule === undefined || (name === 'items' && Array.isArray(held))) continue;
-    const wrong = faultOf(rule, held);
+    if (rule === undefined) continue;
+    const wrong = faultOf(name === 'items' && Array.isArray(held) ? 'schemas' : rule, held);
     if (wrong !== undefined) throw new ConstraintFault(wrong.message, at + wrong.path, { invalid: true });
   }
   return newest(node);
@@ -214,8 +215,10 @@ function faultOf(rule: Rule, held: unknown): { message: string; path: string } |
     return message === undefined ? undefined : { message, path: '' };
   }
   if (rule === 'schema') return isSchema(held) ? undefined : { message: NO_SCHEMA, path: '' };
-  if (rule === 'schemas') {
-    if (!Array.isArray(held) || held.length === 0) return { message: 'expected a list of schemas', path: '' };
+  if (rule === 'schemas' || rule === 'someSchemas') {
+    if (!Array.isArray(held) || (rule === 'someSchemas' && held.length === 0)) {
+      return { message: 'expected a list of schemas', path: '' };
+    }
     const at = held.findIndex((each) => !isSchema(each));
     return at < 0 ? undefined : { message: NO_SCHEMA, path: `[${at}]` };
   }
@@ -233,9 +236,17 @@ export function isSchema(value: unknown): value is Schema {
 /** By the newest draft's spellings; `node` is as checked. */
 function newest(node: SchemaNode): Keywords {
   const given = Object.fromEntries(Object.entries(node).filter(([name]) => Object.hasOwn(assertions, name)));
-  const read: Keywords = { ...given, ...typesOf(node.type), ...itemsOf(node), ...boundsOf(node), ...dependentsOf(node) };
+  const read: Keywords = {
+    ...given,
+    ...typesOf(node.type),
+    ...itemsOf(node),
+    ...boundsOf(node),
+    ...dependentsOf(node),
+  };
   if (typeof node.required === 'boolean') delete read.required;
-  const flagged = Object.entries(read.properties ?? {}).filter(([, each]) => isObject(each) && each.required === true);
+  const flagged = Object.entries(read.properties ?? {}).filter(
+    ([, each]) => isObject(each) && each.required === true,
+  );
   if (flagged.length > 0) read.required = [...(read.required ?? []), ...flagged.map(([name]) => name)];
   return read;
 }
@@ -250,7 +261,10 @@ function typesOf(type: unknown): Pick<Keywords, 'type'> {
 /** Up to draft 2019-09 a list in `items` is what `prefixItems` is now, and `additionalItems` what `items` is. */
 function itemsOf({ items, additionalItems }: SchemaNode): Pick<Keywords, 'prefixItems' | 'items'> {
   if (!Array.isArray(items)) return {};
-  return { prefixItems: items as Schema[], items: isSchema(additionalItems) ? additionalItems : undefined } as Keywords;
+  return {
+    prefixItems: items as Schema[],
+    items: isSchema(additionalItems) ? additionalItems : undefined,
+  } as Keywords;
 }
 
 function boundsOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: SchemaNode): Keywords {
@@ -267,11 +281,16 @@ function boundsOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Sche
 /** Up to draft 7 one keyword holds lists of names and schemas. */
 function dependentsOf({ dependencies, ...node }: SchemaNode): Keywords {
   if (!isObject(dependencies)) return {};
-  const all = Object.entries(dependencies).map(([name, held]) => [name, typeof held === 'string' ? [held] : held] as const);
+  const all = Object.entries(dependencies).map(
+    ([name, held]) => [name, typeof held === 'string' ? [held] : held] as const,
+  );
   const required = all.filter(([, held]) => Array.isArray(held));
   const schemas = all.filter(([, held]) => isSchema(held));
   return {
-    dependentRequired: { ...Object.fromEntries(required), ...(node.dependentRequired as Keywords['dependentRequired']) },
+    dependentRequired: {
+      ...Object.fromEntries(required),
+      ...(node.dependentRequired as Keywords['dependentRequired']),
+    },
     dependentSchemas: { ...Object.fromEntries(schemas), ...(node.dependentSchemas as SchemaMap) },
   } as Keywords;
 }

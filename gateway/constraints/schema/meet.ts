@@ -33,7 +33,8 @@ function joined<Test extends { test: string }>(a: readonly Test[], b: readonly T
   if (a.length === 0) return b;
   if (b.length === 0) return a;
   const all = [...a, ...b.filter((test) => !a.some((own) => isDeepStrictEqual(own, test)))];
-  const lists = (negated: boolean) => all.filter((test): test is Test & AmongTest => isAmong(test) && test.negated === negated);
+  const lists = (negated: boolean) =>
+    all.filter((test): test is Test & AmongTest => isAmong(test) && test.negated === negated);
   const [only, not] = [lists(false), lists(true)];
   if (only.length + not.length < 2) return all;
   const excluded = new Set(not.flatMap(({ values }) => values));
@@ -42,7 +43,10 @@ function joined<Test extends { test: string }>(a: readonly Test[], b: readonly T
   const among =
     first === undefined
       ? { ...not[0], values: [...excluded] }
-      : { ...first, values: first.values.filter((value) => !excluded.has(value) && kept.every((set) => set.has(value))) };
+      : {
+          ...first,
+          values: first.values.filter((value) => !excluded.has(value) && kept.every((set) => set.has(value))),
+        };
   return [among as Test, ...all.filter((test) => !isAmong(test))];
 }
 
@@ -75,11 +79,19 @@ function objects(a: ObjectShape, b: ObjectShape, terms: Terms): ObjectShape {
 
 /** What the value of a property of this name is asked for. */
 export function propertyTerm({ properties, others }: ObjectShape, name: string): Term {
-  return properties.get(name) ?? others.find(({ names }) => names === everyText || matches(names, name))?.term ?? never;
+  return (
+    properties.get(name) ??
+    others.find(({ names }) => names === everyText || matches(names, name))?.term ??
+    never
+  );
 }
 
 /** Sets of names that overlap are parted. */
-export function otherNames(a: readonly OtherNames[], b: readonly OtherNames[], terms: Terms): readonly OtherNames[] {
+export function otherNames(
+  a: readonly OtherNames[],
+  b: readonly OtherNames[],
+  terms: Terms,
+): readonly OtherNames[] {
   if (isOpen(a)) return b;
   if (isOpen(b)) return a;
   const parted = a.flatMap((one) =>
@@ -90,7 +102,9 @@ export function otherNames(a: readonly OtherNames[], b: readonly OtherNames[], t
     }),
   );
   if (parted.length > MOST_NAME_SETS) {
-    throw new ConstraintFault(`its patterns part the names of properties into more than ${MOST_NAME_SETS} sets`);
+    throw new ConstraintFault(
+      `its patterns part the names of properties into more than ${MOST_NAME_SETS} sets`,
+    );
   }
   return parted;
 }

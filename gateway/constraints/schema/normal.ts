@@ -2,7 +2,17 @@
 // deep. Pure; knows no grammar.
 import { isDeepStrictEqual } from 'node:util';
 import { ConstraintFault, within } from '../fault.ts';
-import { type Dfa, difference, everyText, intersection, isEmpty, listed, matches, noText, unionOf } from '../language/dfa.ts';
+import {
+  type Dfa,
+  difference,
+  everyText,
+  intersection,
+  isEmpty,
+  listed,
+  matches,
+  noText,
+  unionOf,
+} from '../language/dfa.ts';
 import { complement } from './complement.ts';
 import type { Document, SchemaNode } from './document.ts';
 import { formats } from './formats.ts';
@@ -55,7 +65,9 @@ export class Normalizer {
       if (this.#narrowed.has(term.id)) this.#narrow();
       return known;
     }
-    if (this.#open.has(term.id)) throw this.#circle(term);
+    if (this.#open.has(term.id)) {
+      throw new ConstraintFault('it is asked for itself', this.pathOf(term), { invalid: true });
+    }
     this.#open.add(term.id);
     try {
       const shapes = this.#look(term);
@@ -99,7 +111,8 @@ export class Normalizer {
   pathOf(term: Term): string {
     if (term.kind === 'schema') return this.#document.path(term.node);
     if (term.kind === 'not') return this.pathOf(term.of);
-    if (term.kind === 'all') return term.of.map((each) => this.pathOf(each)).find((path) => path !== '') ?? '';
+    if (term.kind === 'all')
+      return term.of.map((each) => this.pathOf(each)).find((path) => path !== '') ?? '';
     return '';
   }
 
@@ -118,11 +131,6 @@ export class Normalizer {
       case 'schema':
         return this.#schema(term.node, term);
     }
-  }
-
-  #circle(term: Term): ConstraintFault {
-    const message = 'the reference leads back to itself';
-    return new ConstraintFault(message, `${this.pathOf(term)}.$ref`, { invalid: true });
   }
 
   #value(value: unknown): Shape {
@@ -144,8 +152,24 @@ export class Normalizer {
     const texts = values.filter((value) => typeof value === 'string');
     const others = values.filter((value) => typeof value !== 'number' && typeof value !== 'string');
     return [
-      ...(numbers.length > 0 ? [{ kind: 'number' as const, implicit: false, tests: [{ test: 'among' as const, values: numbers, negated: false }] }] : []),
-      ...(texts.length > 0 ? [{ kind: 'string' as const, implicit: false, tests: [{ test: 'among' as const, values: texts, negated: false }] }] : []),
+      ...(numbers.length > 0
+        ? [
+            {
+              kind: 'number' as const,
+              implicit: false,
+              tests: [{ test: 'among' as const, values: numbers, negated: false }],
+            },
+          ]
+        : []),
+      ...(texts.length > 0
+        ? [
+            {
+              kind: 'string' as const,
+              implicit: false,
+              tests: [{ test: 'among' as const, values: texts, negated: false }],
+            },
+          ]
+        : []),
       ...others.map((value) => this.#value(value)),
     ];
   }
@@ -160,7 +184,7 @@ export class Normalizer {
     if (values !== undefined) and(this.#values(values));
     const of = (schema: Schema) => this.terms.of(schema);
     const { $ref, allOf = [], anyOf, oneOf, not, dependentRequired = {}, dependentSchemas = {} } = keywords;
-    if ($ref !== undefined) and(this.shapesOf(of(this.#document.follow($ref, node))));
+    if ($ref !== undefined) and(this.#followed($ref, node));
     for (const each of allOf) and(this.shapesOf(of(each)));
     if (not !== undefined) and(this.shapesOf(this.terms.not(of(not))));
     if (oneOf !== undefined) and(this.#oneOf(oneOf.map(of), shapes, term));
@@ -182,6 +206,13 @@ export class Normalizer {
     return shapes;
   }
 
+  #followed(reference: string, from: SchemaNode): readonly Shape[] {
+    const target = this.terms.of(this.#document.follow(reference, from));
+    if (!this.#open.has(target.id)) return this.shapesOf(target);
+    const message = `the reference ${JSON.stringify(reference)} leads back to itself`;
+    throw new ConstraintFault(message, `${this.#document.path(from)}.$ref`, { invalid: true });
+  }
+
   /** By the keywords that speak of one kind each. */
   #ownShapes(keywords: Keywords, path: string): readonly Shape[] {
     const { type } = keywords;
@@ -190,7 +221,10 @@ export class Normalizer {
       const kind = kindOfKeyword[name];
       if (kind !== undefined && keywords[name] !== undefined) spoken.add(kind);
     }
-    const allowed = type === undefined ? kinds : kinds.filter((kind) => type.includes(kind) || (kind === 'number' && type.includes('integer')));
+    const allowed =
+      type === undefined
+        ? kinds
+        : kinds.filter((kind) => type.includes(kind) || (kind === 'number' && type.includes('integer')));
     return allowed.flatMap((kind): Shape[] => {
       const shape = this.#kind(kind, keywords, path);
       const implicit = type === undefined && !spoken.has(kind);
@@ -229,7 +263,9 @@ export class Normalizer {
     const shape: ObjectShape = {
       ...anyShape('object'),
       others: nameSets(patterns).map(({ names, terms }) => {
-        return terms.length === 0 ? { ...rest, names } : { names, term: this.terms.all(...terms), implicit: false };
+        return terms.length === 0
+          ? { ...rest, names }
+          : { names, term: this.terms.all(...terms), implicit: false };
       }),
       properties: new Map(
         Object.entries(properties).map(([name, schema]) => {
@@ -251,8 +287,15 @@ export class Normalizer {
     for (const name of properties.keys()) if (!matches(names, name)) properties.set(name, never);
     const required = [...shape.required].filter((name) => !properties.has(name) && !matches(names, name));
     for (const name of required) properties.set(name, never);
-    const explicit = shape.others.map((each) => ({ ...each, implicit: names === everyText && each.implicit }));
-    return { ...shape, properties, others: otherNames(explicit, [{ names, term: any, implicit: false }], this.terms) };
+    const explicit = shape.others.map((each) => ({
+      ...each,
+      implicit: names === everyText && each.implicit,
+    }));
+    return {
+      ...shape,
+      properties,
+      others: otherNames(explicit, [{ names, term: any, implicit: false }], this.terms),
+    };
   }
 
   /** The strings that satisfy a term. */
@@ -263,7 +306,13 @@ export class Normalizer {
   }
 
   #array(keywords: Keywords, path: string): ArrayShape {
-    const { prefixItems = [], items, contains, minContains = 1, maxContains = Number.POSITIVE_INFINITY } = keywords;
+    const {
+      prefixItems = [],
+      items,
+      contains,
+      minContains = 1,
+      maxContains = Number.POSITIVE_INFINITY,
+    } = keywords;
     const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, uniqueItems = false } = keywords;
     const of = (schema: Schema) => this.terms.of(schema);
     return {
@@ -273,7 +322,10 @@ export class Normalizer {
       restImplicit: items === undefined,
       least: minItems,
       most: maxItems,
-      some: contains === undefined ? [] : [{ from: 0, term: of(contains), least: minContains, most: maxContains }],
+      some:
+        contains === undefined
+          ? []
+          : [{ from: 0, term: of(contains), least: minContains, most: maxContains }],
       unique: uniqueItems && maxItems > 1 ? `${path}.uniqueItems` : undefined,
     };
   }
@@ -293,7 +345,16 @@ export class Normalizer {
     return kinds.flatMap((kind) => {
       const own = shapes.filter((shape) => kindOfShape(shape) === kind);
       const all: readonly Shape[] = [universal(kind, own.length === 0)];
-      return own.reduce((left, shape) => this.#both(left, complement(shape, this.terms, () => this.#narrow()), any, MOST_LEFT), all);
+      return own.reduce(
+        (left, shape) =>
+          this.#both(
+            left,
+            complement(shape, this.terms, () => this.#narrow()),
+            any,
+            MOST_LEFT,
+          ),
+        all,
+      );
     });
   }
 
@@ -301,7 +362,12 @@ export class Normalizer {
    * Pairs that can hold at once. `term`: for errors. `enough`: so many will do; others are left out, for what is written may be
    * less than what a schema allows.
    */
-  #both(a: readonly Shape[], b: readonly Shape[], term: Term, enough = Number.POSITIVE_INFINITY): readonly Shape[] {
+  #both(
+    a: readonly Shape[],
+    b: readonly Shape[],
+    term: Term,
+    enough = Number.POSITIVE_INFINITY,
+  ): readonly Shape[] {
     if (isAny(a)) return b;
     if (isAny(b)) return a;
     const found = new Map<string, Shape>();
@@ -334,7 +400,8 @@ export class Normalizer {
   }
 
   #multiplies(term: Term): ConstraintFault {
-    return new ConstraintFault('its references and alternatives multiply too much', this.pathOf(term));
+    const message = 'its references and alternatives multiply too much';
+    return new ConstraintFault(message, this.pathOf(term), { costly: true });
   }
 
   /** True: no value has the shape. False: perhaps some. */
@@ -346,9 +413,12 @@ export class Normalizer {
         return noneOf(shape.tests);
       case 'array':
         if (shape.least > shape.most) return true;
-        return Array.from({ length: Math.min(shape.least, shape.prefix.length) }).some((_, i) => {
-          return this.#isNever(shape.prefix[i] ?? any);
-        }) || (shape.least > shape.prefix.length && this.#isNever(shape.rest));
+        return (
+          Array.from({ length: Math.min(shape.least, shape.prefix.length) }).some((_, i) => {
+            return this.#isNever(shape.prefix[i] ?? any);
+          }) ||
+          (shape.least > shape.prefix.length && this.#isNever(shape.rest))
+        );
       case 'object':
         if (shape.least > shape.most || shape.required.size > shape.most) return true;
         if (shape.some.some(({ names }) => isEmpty(names))) return true;
@@ -407,7 +477,9 @@ export class Normalizer {
     if (![...shape.required].every((name) => Object.hasOwn(value, name))) return false;
     if (!names.every((name) => this.holds(value[name], propertyTerm(shape, name)))) return false;
     return shape.some.every(({ names: own, term }) => {
-      return names.some((name) => !shape.properties.has(name) && matches(own, name) && this.holds(value[name], term));
+      return names.some(
+        (name) => !shape.properties.has(name) && matches(own, name) && this.holds(value[name], term),
+      );
     });
   }
 }
@@ -426,7 +498,11 @@ function valuesOf(keywords: Keywords): readonly unknown[] | undefined {
 
 function numberTests({ type, ...bounds }: Keywords): NumberTest[] {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = bounds;
-  const bound = (test: 'minimum' | 'maximum', value: number | undefined, exclusive: boolean): NumberTest[] => {
+  const bound = (
+    test: 'minimum' | 'maximum',
+    value: number | undefined,
+    exclusive: boolean,
+  ): NumberTest[] => {
     return value === undefined ? [] : [{ test, value, exclusive }];
   };
   const whole = type?.includes('integer') === true && !type.includes('number');
@@ -444,7 +520,9 @@ function numberTests({ type, ...bounds }: Keywords): NumberTest[] {
 function textTests({ pattern, format, minLength, maxLength }: Keywords, path: string): TextTest[] {
   const known = format !== undefined && Object.hasOwn(formats, format);
   return [
-    ...(pattern === undefined ? [] : [{ test: 'pattern' as const, value: pattern, negated: false, path: `${path}.pattern` }]),
+    ...(pattern === undefined
+      ? []
+      : [{ test: 'pattern' as const, value: pattern, negated: false, path: `${path}.pattern` }]),
     ...(known ? [{ test: 'format' as const, value: format, path: `${path}.format` }] : []),
     ...(minLength === undefined ? [] : [{ test: 'minLength' as const, value: minLength }]),
     ...(maxLength === undefined ? [] : [{ test: 'maxLength' as const, value: maxLength }]),
@@ -486,9 +564,13 @@ function isUniversal(shape: Shape): boolean {
     case 'string':
       return shape.tests.length === 0;
     case 'array':
-      return Object.entries(anyArray).every(([name, value]) => isDeepStrictEqual(Reflect.get(shape, name), value));
+      return Object.entries(anyArray).every(([name, value]) =>
+        isDeepStrictEqual(Reflect.get(shape, name), value),
+      );
     case 'object':
-      return Object.entries(anyObject).every(([name, value]) => isDeepStrictEqual(Reflect.get(shape, name), value));
+      return Object.entries(anyObject).every(([name, value]) =>
+        isDeepStrictEqual(Reflect.get(shape, name), value),
+      );
     case 'is':
       return false;
   }
@@ -548,7 +630,9 @@ function keyOf(shape: Shape): string {
     case 'object': {
       const { properties, others, required, least, most, some } = shape;
       const own = Array.from(properties, ([name, term]) => `${JSON.stringify(name)}${term.id}`);
-      const rest = others.map(({ names, term, implicit: silent }) => `${numberOf(names)}-${term.id}-${silent}`);
+      const rest = others.map(
+        ({ names, term, implicit: silent }) => `${numberOf(names)}-${term.id}-${silent}`,
+      );
       const must = some.map(({ names, term }) => `${numberOf(names)}-${term.id}`);
       return [kind, implicit, own, rest, JSON.stringify([...required].sort()), least, most, must].join(' ');
     }

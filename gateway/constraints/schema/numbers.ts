@@ -1,8 +1,19 @@
 // Sets of numbers as automata over their decimal texts, written without an exponent. All arithmetic is exact: bounds are decimals,
 // not doubles. Knows no other kind.
-import { type Dfa, difference, everyText, explore, intersection, isEmpty, noText, unionOf } from '../language/dfa.ts';
+
 import { ConstraintFault } from '../fault.ts';
 import { MOST_DIGITS } from '../json-text.ts';
+import {
+  type Dfa,
+  difference,
+  everyText,
+  explore,
+  intersection,
+  isEmpty,
+  listed,
+  noText,
+  unionOf,
+} from '../language/dfa.ts';
 
 /** What a number is asked for. `negated`: it must not be so. */
 export type NumberTest =
@@ -26,39 +37,76 @@ export function numberTexts(tests: readonly NumberTest[]): Dfa {
   const known = made.get(key);
   if (known !== undefined) return known;
   if (made.size >= MOST_MADE) made.clear();
-  const texts = signedTexts(tests);
+  const texts = manyMultiples(tests) ?? signedTexts(tests);
   made.set(key, texts);
   return texts;
 }
 
 export function hasNumber(value: number, tests: readonly NumberTest[]): boolean {
-  return tests.every((test) => {
-    switch (test.test) {
-      case 'integer':
-        return Number.isInteger(value) !== test.negated;
-      case 'among':
-        return test.values.includes(value) !== test.negated;
-      case 'multipleOf':
-        return isMultiple(decimal(value), decimal(test.value)) !== test.negated;
-      case 'minimum':
-        return test.exclusive ? value > test.value : value >= test.value;
-      case 'maximum':
-        return test.exclusive ? value < test.value : value <= test.value;
-    }
-  });
+  return tests.every((test) => passes(value, test));
+}
+
+function passes(value: number, test: NumberTest): boolean {
+  switch (test.test) {
+    case 'integer':
+      return Number.isInteger(value) !== test.negated;
+    case 'among':
+      return test.values.includes(value) !== test.negated;
+    case 'multipleOf':
+      return isMultiple(decimal(value), decimal(test.value)) !== test.negated;
+    case 'minimum':
+      return test.exclusive ? value > test.value : value >= test.value;
+    case 'maximum':
+      return test.exclusive ? value < test.value : value <= test.value;
+  }
 }
 
 function isMultiple(value: Decimal, of: Decimal): boolean {
   const places = Math.max(value.fraction.length, of.fraction.length);
-  const [scaled, divisor] = [value, of].map(({ whole, fraction }) => BigInt(whole + fraction.padEnd(places, '0')));
+  const [scaled, divisor] = [value, of].map(({ whole, fraction }) =>
+    BigInt(whole + fraction.padEnd(places, '0')),
+  );
   return (scaled ?? 0n) % (divisor ?? 1n) === 0n;
+}
+
+/** Remainders that an automaton tells apart; multiples of a number with more are listed. */
+const MOST_REMAINDERS = 500;
+/** So many of them on either side of 0. */
+const MOST_LISTED = 1000;
+
+/** Undefined: no test asks for multiples of a number with many digits. Throws a ConstraintFault where bounds leave none of those listed. */
+function manyMultiples(tests: readonly NumberTest[]): Dfa | undefined {
+  const [test] = tests.filter(
+    (each) => each.test === 'multipleOf' && !each.negated && scaled(each.value) > MOST_REMAINDERS,
+  );
+  if (test?.test !== 'multipleOf') return undefined;
+  const { fraction } = decimal(test.value);
+  const texts = Array.from({ length: 2 * MOST_LISTED + 1 }, (_, i) => {
+    const digits = BigInt(scaled(test.value)) * BigInt(i - MOST_LISTED);
+    const [sign, magnitude] = [digits < 0n ? '-' : '', String(digits < 0n ? -digits : digits)];
+    const padded = magnitude.padStart(fraction.length + 1, '0');
+    const at = padded.length - fraction.length;
+    return sign + padded.slice(0, at) + (fraction.length > 0 ? `.${padded.slice(at)}` : '');
+  }).filter((text) => hasNumber(Number(text), tests) && text.replace(/\D/g, '').length <= MOST_DIGITS);
+  if (texts.length === 0)
+    throw new ConstraintFault('multiples of so large a number within such bounds are not supported');
+  return listed(texts);
+}
+
+/** All its digits as a whole number. */
+function scaled(value: number): number {
+  const { whole, fraction } = decimal(value);
+  return Number(whole + fraction);
 }
 
 function signedTexts(tests: readonly NumberTest[]): Dfa {
   const positive = tests.reduce((texts, test) => intersection(texts, magnitudes(test, 1)), written(tests));
   const negative = tests.reduce(
     (texts, test) => intersection(texts, magnitudes(test, -1)),
-    difference(written(tests), compared({ whole: '0', fraction: '' }, (order) => order === 0)),
+    difference(
+      written(tests),
+      compared({ whole: '0', fraction: '' }, (order) => order === 0),
+    ),
   );
   if (isEmpty(negative)) return positive;
   const shifted = (texts: Dfa, by: number) => {
@@ -69,7 +117,10 @@ function signedTexts(tests: readonly NumberTest[]): Dfa {
   };
   const [start, ...rest] = shifted(positive, 0);
   // No text leads back to its beginning, and none without a sign begins as those with one do.
-  const first = { accepting: false, edges: [[MINUS, MINUS, positive.length] as const, ...(start?.edges ?? [])] };
+  const first = {
+    accepting: false,
+    edges: [[MINUS, MINUS, positive.length] as const, ...(start?.edges ?? [])],
+  };
   return [first, ...rest, ...shifted(negative, positive.length)];
 }
 
@@ -171,7 +222,9 @@ const LARGEST_DIVISOR = 1_000_000;
 /** Texts of the multiples of `divisor` / 10^`places`. Throws a ConstraintFault where the divisor is too large. */
 function multiples(divisor: number, places: number): Dfa {
   if (divisor > LARGEST_DIVISOR) {
-    throw new ConstraintFault(`multiples of a number with more than ${LARGEST_DIVISOR} as its digits are not supported`);
+    throw new ConstraintFault(
+      `multiples of a number with more than ${LARGEST_DIVISOR} as its digits are not supported`,
+    );
   }
   type Place = readonly [remainder: number, behind: number, begun: boolean];
   const keyOf = ([remainder, behind, begun]: Place) => (remainder * 32 + behind + 1) * 2 + Number(begun);

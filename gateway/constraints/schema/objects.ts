@@ -1,5 +1,14 @@
 // Objects as a grammar: declared properties in their order, those that are required always, then others where they may be.
-import { choice, type Expression, impossible, language, nothing, repeat, sequence, text } from '../expression.ts';
+import {
+  choice,
+  type Expression,
+  impossible,
+  language,
+  nothing,
+  repeat,
+  sequence,
+  text,
+} from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
 import { anyObject, colon, comma, spelled } from '../json-text.ts';
 import { type Dfa, difference, everyText, intersection, isEmpty, listed, noText } from '../language/dfa.ts';
@@ -39,7 +48,10 @@ export function objects(shape: ObjectShape, { value, define, terms, key, path }:
     const held = value(propertyTerm(shape, name));
     if (held === impossible && required.has(name)) return impossible;
     if (held === impossible) continue;
-    members.push({ expression: sequence(text(JSON.stringify(name)), colon, held), required: required.has(name) });
+    members.push({
+      expression: sequence(text(JSON.stringify(name)), colon, held),
+      required: required.has(name),
+    });
   }
   const unbounded = least === 0 && most === Number.POSITIVE_INFINITY;
   if (names.length === 0 && unbounded && some.length === 0 && isPlain(shape.others)) return anyObject;
@@ -50,13 +62,19 @@ export function objects(shape: ObjectShape, { value, define, terms, key, path }:
   const others = mayCome.map((each) => ({ ...each, names: difference(each.names, declared) }));
   const member = ({ names: own, term }: Omit<OtherNames, 'implicit'>) => {
     const held = isEmpty(own) ? impossible : value(term);
-    return held === impossible ? impossible : sequence(text('"'), language(own, spelled), text('"'), colon, held);
+    return held === impossible
+      ? impossible
+      : sequence(text('"'), language(own, spelled), text('"'), colon, held);
   };
   const other = choice(...others.filter(({ implicit }) => !implicit || some.length === 0).map(member));
   const last = lastMember(shape, others, { terms, member, path });
   if (last === impossible) return impossible;
 
-  const counted = Math.max(1, least, most === Number.POSITIVE_INFINITY ? 0 : Math.min(most, members.length + 1));
+  const counted = Math.max(
+    1,
+    least,
+    most === Number.POSITIVE_INFINITY ? 0 : Math.min(most, members.length + 1),
+  );
   const ends = Array.from({ length: counted + 1 }, (_, count) => end(count));
   let open = ends;
   for (const [i, { expression, required: must }] of [...members.entries()].reverse()) {
@@ -64,7 +82,11 @@ export function objects(shape: ObjectShape, { value, define, terms, key, path }:
     open = after.map((unwritten, count) => {
       if (count + 1 > most) return must ? impossible : unwritten;
       const make = () => {
-        const written = sequence(count === 0 ? nothing : comma, expression, after[Math.min(count + 1, counted)] ?? impossible);
+        const written = sequence(
+          count === 0 ? nothing : comma,
+          expression,
+          after[Math.min(count + 1, counted)] ?? impossible,
+        );
         return must ? written : choice(written, unwritten);
       };
       return define(`${key} ${i} ${count}`, make);
@@ -102,16 +124,25 @@ export function objects(shape: ObjectShape, { value, define, terms, key, path }:
 function lastMember(
   { some, properties }: ObjectShape,
   others: readonly OtherNames[],
-  { terms, member, path }: { terms: Terms; member: (each: { names: Dfa; term: Term }) => Expression; path: string },
+  {
+    terms,
+    member,
+    path,
+  }: { terms: Terms; member: (each: { names: Dfa; term: Term }) => Expression; path: string },
 ): Expression | undefined {
   const [one, ...more] = some;
   if (one === undefined) return undefined;
   if (more.length > 0) {
-    throw new ConstraintFault('more than one property that must come by a name that is not told is not supported', path);
+    throw new ConstraintFault(
+      'more than one property that must come by a name that is not told is not supported',
+      path,
+    );
   }
   const own = difference(one.names, listed(properties.keys()));
   return choice(
-    ...others.map(({ names, term }) => member({ names: intersection(names, own), term: terms.all(term, one.term) })),
+    ...others.map(({ names, term }) =>
+      member({ names: intersection(names, own), term: terms.all(term, one.term) }),
+    ),
   );
 }
 

@@ -33,7 +33,8 @@ export class Terms {
 
   all(...terms: readonly Term[]): Term {
     const flat = new Map<number, Term>();
-    for (const term of terms) for (const each of term.kind === 'all' ? term.of : [term]) flat.set(each.id, each);
+    for (const term of terms)
+      for (const each of term.kind === 'all' ? term.of : [term]) flat.set(each.id, each);
     if (flat.has(never.id)) return never;
     flat.delete(any.id);
     const of = [...flat.values()].sort((a, b) => a.id - b.id);

@@ -2,8 +2,8 @@
 import { type Expression, impossible, language, oneOf, sequence, text } from '../expression.ts';
 import { ConstraintFault, within } from '../fault.ts';
 import { anyString, jsonString, spelled } from '../json-text.ts';
-import { type Dfa, difference, everyText, intersection, isEmpty, listed, matches } from '../language/dfa.ts';
 import { dfaOf } from '../language/determinize.ts';
+import { type Dfa, difference, everyText, intersection, isEmpty, listed, matches } from '../language/dfa.ts';
 import { textsOfLength } from '../language/lengths.ts';
 import { anywhere, readPattern } from '../language/pattern.ts';
 import { regexExpression } from '../regex.ts';
@@ -62,7 +62,10 @@ export function lengthsAsked(tests: readonly TextTest[]): { least: number; most:
   const of = (side: 'minLength' | 'maxLength') => {
     return tests.flatMap((test) => (test.test === side ? [test.value] : []));
   };
-  return { least: Math.max(0, ...of('minLength')), most: Math.min(Number.POSITIVE_INFINITY, ...of('maxLength')) };
+  return {
+    least: Math.max(0, ...of('minLength')),
+    most: Math.min(Number.POSITIVE_INFINITY, ...of('maxLength')),
+  };
 }
 
 /** Texts that pass all tests. */
@@ -73,20 +76,22 @@ export function allTextsOf(tests: readonly TextTest[]): Dfa {
 }
 
 export function hasText(text: string, tests: readonly TextTest[]): boolean {
-  return tests.every((test) => {
-    switch (test.test) {
-      case 'among':
-        return test.values.includes(text) !== test.negated;
-      case 'minLength':
-        return Array.from(text).length >= test.value;
-      case 'maxLength':
-        return Array.from(text).length <= test.value;
-      case 'pattern':
-        return within(test.path, () => matches(patternTexts(test.value), text)) !== test.negated;
-      case 'format':
-        return matches(patternTexts(patternOf(test) ?? ''), text);
-    }
-  });
+  return tests.every((test) => passes(text, test));
+}
+
+function passes(text: string, test: TextTest): boolean {
+  switch (test.test) {
+    case 'among':
+      return test.values.includes(text) !== test.negated;
+    case 'minLength':
+      return Array.from(text).length >= test.value;
+    case 'maxLength':
+      return Array.from(text).length <= test.value;
+    case 'pattern':
+      return within(test.path, () => matches(patternTexts(test.value), text)) !== test.negated;
+    case 'format':
+      return matches(patternTexts(patternOf(test) ?? ''), text);
+  }
 }
 
 /** Whether no string passes, as far as it is cheap to tell. */
@@ -123,10 +128,14 @@ export function strings(tests: readonly TextTest[]): Expression {
     const alone = more.length === 0 && !sized ? shaping : undefined;
     const pattern = alone === undefined ? undefined : patternOf(alone);
     // Followed as it is written: its counts stay counts.
-    if (alone !== undefined && 'path' in alone && pattern !== undefined && pattern.length <= LONGEST_PATTERN) {
+    if (
+      alone !== undefined &&
+      'path' in alone &&
+      pattern !== undefined &&
+      pattern.length <= LONGEST_PATTERN
+    ) {
       return within(alone.path, () => regexExpression(pattern, { spell: spelled, whole: false }));
     }
     return language(textsOf(tests), spelled, { least, most });
   }
 }
-

@@ -1,6 +1,17 @@
 // From a schema to the grammar of the JSON texts that satisfy it. What a value is asked for becomes one rule, however often it is
 // asked, so that recursion ends.
-import { characters, choice, type Expression, type Grammar, impossible, language, nothing, oneOf, rule, text } from '../expression.ts';
+import {
+  characters,
+  choice,
+  type Expression,
+  type Grammar,
+  impossible,
+  language,
+  nothing,
+  oneOf,
+  rule,
+  text,
+} from '../expression.ts';
 import { ConstraintFault, within } from '../fault.ts';
 import { anyValue, boolean, integer, jsonRules, literal, number } from '../json-text.ts';
 import { withinStates } from '../language/dfa.ts';
@@ -23,17 +34,24 @@ const DEEPEST_VALUE = 100;
 /** Values of a list whose items all differ. */
 const MOST_VALUES = 200;
 
-/** Throws a ConstraintFault whose path names the keyword at fault, as far as it is one keyword's. */
-export function schemaGrammar(schema: unknown): Grammar {
+/** `objects`: of its values only those that are objects. Throws a ConstraintFault whose path names the keyword at fault, if it is one's. */
+export function schemaGrammar(
+  schema: unknown,
+  { objects: only = false }: { objects?: boolean } = {},
+): Grammar {
   refuseDeep(schema);
   if (!isSchema(schema)) {
     throw new ConstraintFault('expected a schema: an object, or true or false', '', { invalid: true });
   }
-  const writer = new Writer(new Normalizer(new Document(schema)));
-  const root = withinStates(MOST_STATES, () => writer.value(writer.normalizer.terms.of(schema)));
+  const normalizer = new Normalizer(new Document(schema));
+  const { terms } = normalizer;
+  const asked = only ? terms.all(terms.of(schema), terms.of({ type: 'object' })) : terms.of(schema);
+  const writer = new Writer(normalizer);
+  const root = withinStates(MOST_STATES, () => writer.value(asked));
   const grammar = productive({ root, rules: new Map([...jsonRules, ...writer.rules]) });
-  if (grammar.root === impossible) throw new ConstraintFault('no value satisfies it', '', { invalid: true });
-  return grammar;
+  if (grammar.root !== impossible) return grammar;
+  if (!normalizer.narrowed) throw new ConstraintFault('no value satisfies it', '', { invalid: true });
+  throw new ConstraintFault('no value that satisfies it can be told');
 }
 
 /** What walks values does so by recursion. */
@@ -62,7 +80,9 @@ class Writer {
     if (known !== undefined) return known;
     const name = `value ${term.id}`;
     this.#values.set(term.id, rule(name)); // its own body may refer to it
-    const body = choice(...toWrite(this.normalizer.shapesOf(term)).map((shape, i) => this.#shape(shape, term, i)));
+    const body = choice(
+      ...toWrite(this.normalizer.shapesOf(term)).map((shape, i) => this.#shape(shape, term, i)),
+    );
     if (body === impossible) this.#values.set(term.id, impossible);
     this.#define(name, body);
     return this.#values.get(term.id) ?? impossible;
@@ -101,8 +121,14 @@ class Writer {
       if (shape.kind === 'is') return [shape.value];
       if (shape.kind === 'null') return [null];
       if (shape.kind === 'boolean') return shape.values;
-      if (shape.kind === 'string') return valuesAmong<string>(shape.tests as readonly TextTest[])?.filter((value) => hasText(value, shape.tests));
-      if (shape.kind === 'number') return valuesAmong<number>(shape.tests as readonly NumberTest[])?.filter((value) => hasNumber(value, shape.tests));
+      if (shape.kind === 'string')
+        return valuesAmong<string>(shape.tests as readonly TextTest[])?.filter((value) =>
+          hasText(value, shape.tests),
+        );
+      if (shape.kind === 'number')
+        return valuesAmong<number>(shape.tests as readonly NumberTest[])?.filter((value) =>
+          hasNumber(value, shape.tests),
+        );
       return undefined;
     });
     const all = values.flatMap((each) => each ?? []);
@@ -119,7 +145,9 @@ class Writer {
 
   #define(name: string, body: Expression): void {
     this.rules.set(name, body);
-    if (this.rules.size > MOST_RULES) throw new ConstraintFault(`it needs more than ${MOST_RULES} rules`);
+    if (this.rules.size > MOST_RULES) {
+      throw new ConstraintFault(`it needs more than ${MOST_RULES} rules`, '', { costly: true });
+    }
   }
 }
 
@@ -135,6 +163,7 @@ function numbers(tests: readonly NumberTest[]): Expression {
   if (tests.length === 1 && only?.test === 'integer' && !only.negated) return integer;
   const values = valuesAmong<number>(tests as readonly NumberTest[]);
   // As the schema writes them, with an exponent too.
-  if (values !== undefined) return oneOf(values.filter((value) => hasNumber(value, tests)).map((value) => JSON.stringify(value)));
+  if (values !== undefined)
+    return oneOf(values.filter((value) => hasNumber(value, tests)).map((value) => JSON.stringify(value)));
   return language(numberTexts(tests), (ranges) => characters(ranges));
 }

@@ -6,7 +6,7 @@ import { MessageWriter } from '../../../gateway/api/anthropic/writer.ts';
 import { callsOf, flowing, messages, textOf } from '../../support/message-events.ts';
 import { event, message } from './anthropic-shapes.ts';
 
-const frame = { id: 'msg_1', model: 'm', seed: 5, promptTokens: 7, room: 8, asked: {} };
+const frame = { id: 'msg_1', model: 'm', seed: 5, schemaNotes: [], promptTokens: 7, room: 8, asked: {} };
 
 test('events and message agree, and hold all that was said', async () => {
   await fc.assert(

@@ -18,63 +18,43 @@ const inside = (schema: unknown) => ({ type: 'object', properties: { a: { type: 
 
 describe('a schema that cannot be honoured', () => {
   it.each([
-    'not',
-    'if',
-    'then',
-    'else',
-    'contains',
-    'minContains',
-    'patternProperties',
-    'propertyNames',
-    'minProperties',
-    'maxProperties',
-    'dependentRequired',
-    'dependentSchemas',
     'unevaluatedProperties',
     'unevaluatedItems',
-    'additionalItems',
-    'contentEncoding',
     '$dynamicRef',
-    '$anchor',
-    'nullable',
-    'x-mine',
+    '$recursiveRef',
+    'extends',
+    'disallow',
   ])('is refused for %s, by name and place', (keyword) => {
-    const { message, path } = schemaFault(inside({ [keyword]: 1 }));
+    const { message, path } = schemaFault(inside({ [keyword]: false }));
     expect(message).toBe(`the keyword '${keyword}' is not supported`);
     expect(path).toBe(`.properties.a.items.${keyword}`);
   });
 
   it.each([
-    [{ uniqueItems: true }, '.uniqueItems'],
     [{ type: 'float' }, '.type'],
-    [{ format: 'color' }, '.format'],
-    [{ multipleOf: 0.01 }, '.multipleOf'],
-    [{ type: 'integer', multipleOf: 1009 }, '.multipleOf'],
+    [{ multipleOf: 0 }, '.multipleOf'],
     [{ minLength: -1 }, '.minLength'],
     [{ enum: [] }, '.enum'],
-    [{ enum: ['a'], maxLength: 3 }, '.maxLength'],
-    [{ items: [{ type: 'string' }] }, '.items'],
     [{ required: 'a' }, '.required'],
     [{ anyOf: [] }, '.anyOf'],
-    [{ anyOf: [{ type: 'string' }, { not: {} }] }, '.anyOf[1].not'],
-    [{ properties: { 'a b': { not: {} } } }, '.properties["a b"].not'],
-    [{ $defs: { unused: { not: {} } } }, '.$defs.unused.not'],
+    [{ items: [7] }, '.items[0]'],
+    [{ type: 'array', uniqueItems: true }, '.uniqueItems'],
+    [{ anyOf: [{ type: 'string' }, { unevaluatedItems: false }] }, '.anyOf[1].unevaluatedItems'],
+    [{ properties: { 'a b': { $dynamicRef: '#a' } } }, '.properties["a b"].$dynamicRef'],
     [{ $ref: 'https://example.org/schema' }, '.$ref'],
     [{ $ref: '#/$defs/none' }, '.$ref'],
     [{ $ref: '#/required', required: ['a'] }, '.$ref'],
     [{ $ref: '#' }, '.$ref'],
-    [{ type: 'string', pattern: '(?=a)' }, '.pattern'],
-    [{ type: 'string', pattern: 'a\\b' }, '.pattern'],
+    [{ anyOf: [{ $ref: '#' }, { type: 'null' }] }, '.anyOf[0].$ref'],
+    [{ type: 'string', pattern: '(?<=a)b' }, '.pattern'],
     [{ type: 'string', pattern: '(a)\\1' }, '.pattern'],
     [{ type: 'string', pattern: '[a' }, '.pattern'],
-    [{ type: 'string', pattern: 'a', maxLength: 4 }, '.pattern'],
-    [{ oneOf: [{ type: 'integer' }, { type: 'number' }] }, '.oneOf'],
-    [{ oneOf: [{ required: ['a'] }, { required: ['b'] }] }, '.oneOf'],
-    [{ allOf: [{ pattern: 'a' }, { pattern: 'b' }] }, ''],
     [{ type: 'integer', minimum: 3, maximum: 2 }, ''],
     [{ type: 'object', properties: { a: false }, required: ['a'] }, ''],
     [{ type: 'object', properties: { a: { $ref: '#' } }, required: ['a'] }, ''],
-    [{ anyOf: [{ $ref: '#' }, { type: 'null' }] }, ''],
+    [{ type: 'string', enum: ['a'], not: { const: 'a' } }, ''],
+    [{ oneOf: [{ type: 'integer' }, { type: 'integer' }] }, ''],
+    [{ type: 'string', not: { format: 'email' } }, ''],
     [false, ''],
     [7, ''],
   ])('%j at %j', (schema, path) => {
@@ -85,15 +65,12 @@ describe('a schema that cannot be honoured', () => {
 
   it('may be too deep, too large, or no JSON', () => {
     let deep: unknown = {};
-    for (let depth = 0; depth < 40; depth++) deep = { items: deep };
-    expect(schemaFault(deep).message).toMatch(/more than 32 deep/);
-    expect(schemaFault({ anyOf: Array.from({ length: 200 }, (_, i) => ({ const: i })) }).message).toMatch(
-      /more than 128 schemas/,
-    );
-    const many = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [i, {}]));
-    expect(schemaFault({ properties: many }).message).toMatch(/more than 2000 schemas/);
+    for (let depth = 0; depth < 120; depth++) deep = { items: deep };
+    expect(schemaFault(deep).message).toMatch(/more than 100 deep/);
+    const many = Object.fromEntries(Array.from({ length: 60_000 }, (_, i) => [i, {}]));
+    expect(schemaFault({ properties: many }).message).toMatch(/more than 50000 schemas/);
     expect(fault({ type: 'json_schema', schema: `"${'x'.repeat(limits.schema)}"` }).message).toMatch(
-      /at most 65536/,
+      /at most 1048576/,
     );
     const brackets = '['.repeat(30_000) + ']'.repeat(30_000);
     expect(fault({ type: 'json_schema', schema: `{"const":${brackets}}` }).message).toMatch(
@@ -110,9 +87,9 @@ describe('other specifications that cannot be honoured', () => {
     [{ type: 'regex', pattern: '*a' }, /nothing to repeat/],
     [{ type: 'regex', pattern: 'a{3,2}' }, /out of order/],
     [{ type: 'regex', pattern: 'a{1000000}' }, /count above/],
-    [{ type: 'regex', pattern: '(a?){3}' }, /may be empty/],
     [{ type: 'regex', pattern: '[^\\s\\S]' }, /matches no text/],
-    [{ type: 'regex', pattern: '\\p{L}' }, /\\p at character 1/],
+    [{ type: 'regex', pattern: '\\p{None}' }, /\\p without a property's name at character 1/],
+    [{ type: 'regex', pattern: '(?<!a)b' }, /lookbehind or a flag at character 1/],
     [{ type: 'regex', pattern: 'x'.repeat(5000) }, /at most 4096/],
     [{ type: 'regex', pattern: '('.repeat(200) + ')'.repeat(200) }, /groups more than 50 deep/],
     [{ type: 'choice', choices: [] }, /nothing to choose/],

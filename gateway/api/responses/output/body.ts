@@ -1,5 +1,6 @@
 // The response object of OpenAI's Responses API: what was asked, beside what came of it. Knows no engine.
 import type { ChoiceUsage } from '../../answer.ts';
+import { MOST_SCHEMA_NOTES } from '../../completion-handler.ts';
 import type { ApiError } from '../../errors.ts';
 import type { ResponsesRequest } from '../schema.ts';
 import { isOfOthers, type Tool } from '../tools/schema.ts';
@@ -16,9 +17,6 @@ export interface ResponseFrame {
   /** Paths in the request of what the answer is not held to. */
   schemaNotes?: readonly string[];
 }
-
-/** Of what the answer is not held to. */
-const MOST_NOTES = 20;
 
 export interface ResponseUsage {
   input_tokens: number;
@@ -58,7 +56,7 @@ export function responseBody(
     expertgrid: {
       seed,
       ...(hops !== undefined && { degraded_hops: hops }),
-      ...(schemaNotes.length > 0 && { schema_notes: schemaNotes.slice(0, MOST_NOTES) }),
+      ...(schemaNotes.length > 0 && { schema_notes: schemaNotes.slice(0, MOST_SCHEMA_NOTES) }),
     },
   };
 }

@@ -1,0 +1,107 @@
+// A schema that need not be held to the letter: what cannot be held is left out, and told. Pure.
+import type { Grammar } from '../expression.ts';
+import { ConstraintFault } from '../fault.ts';
+import { isObject } from './pointer.ts';
+import { schemaGrammar } from './translate.ts';
+
+export interface Relaxed {
+  grammar: Grammar;
+  /** Paths of what is not held, `.properties.a.uniqueItems`; empty: the whole schema but its outline. */
+  notes: readonly string[];
+}
+
+/** Parts that are left out before the outline is taken. */
+const MOST_LEFT_OUT = 24;
+
+/** Throws a ConstraintFault where the schema is not valid, or nothing satisfies it. */
+export function relaxedGrammar(schema: unknown, options: { objects?: boolean } = {}): Relaxed {
+  let kept = schema;
+  const notes: string[] = [];
+  for (;;) {
+    try {
+      return { grammar: schemaGrammar(kept, options), notes };
+    } catch (cause) {
+      if (!(cause instanceof ConstraintFault) || cause.invalid) throw cause;
+      const less =
+        cause.costly || notes.length >= MOST_LEFT_OUT ? undefined : withoutPart(kept, stepsOf(cause.path));
+      if (less === undefined) {
+        notes.push('');
+        return { grammar: schemaGrammar(outlineOf(schema), options), notes };
+      }
+      notes.push(cause.path);
+      kept = less;
+    }
+  }
+}
+
+/** Keywords that hold one schema, and say nothing where they are missing. */
+const single = new Set([
+  'not',
+  'if',
+  'then',
+  'else',
+  'contains',
+  'propertyNames',
+  'additionalProperties',
+  'items',
+  'additionalItems',
+]);
+/** Keywords that hold schemas by name; a schema is referred to by its place there. */
+const maps = new Set([
+  'properties',
+  'patternProperties',
+  '$defs',
+  'definitions',
+  'dependentSchemas',
+  'dependencies',
+]);
+
+/** The schema without what stands at the path. Undefined: nothing stands there. */
+function withoutPart(schema: unknown, [step, ...more]: readonly string[]): unknown {
+  if (step === undefined || !isObject(schema) || !Object.hasOwn(schema, step)) return undefined;
+  const { [step]: held, ...rest } = schema;
+  const [inner, ...further] = more;
+  if (inner === undefined) return rest;
+  if (maps.has(step) && isObject(held)) {
+    if (!Object.hasOwn(held, inner)) return undefined;
+    const part = further.length === 0 ? typeAlone(held[inner]) : withoutPart(held[inner], further);
+    return part === undefined ? undefined : { ...schema, [step]: { ...held, [inner]: part } };
+  }
+  if (Array.isArray(held)) {
+    const index = Number(inner);
+    if (further.length === 0) return rest;
+    const part = withoutPart(held[index], further);
+    return part === undefined ? undefined : { ...schema, [step]: held.with(index, part) };
+  }
+  const part = single.has(step) ? withoutPart(held, more) : undefined;
+  return part === undefined ? rest : { ...schema, [step]: part };
+}
+
+function typeAlone(schema: unknown): unknown {
+  return isObject(schema) && schema.type !== undefined ? { type: schema.type } : true;
+}
+
+/** The names of its properties and their types. */
+function outlineOf(schema: unknown): unknown {
+  if (!isObject(schema)) return true;
+  const { type, properties, required } = schema;
+  return {
+    ...(type !== undefined && { type }),
+    ...(isObject(properties) && {
+      properties: Object.fromEntries(
+        Object.entries(properties).map(([name, each]) => [name, typeAlone(each)]),
+      ),
+    }),
+    ...(Array.isArray(required) && { required }),
+  };
+}
+
+/** `.properties["a b"].anyOf[0]` as its steps. */
+function stepsOf(path: string): string[] {
+  return Array.from(
+    path.matchAll(/\.([\w$-]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/g),
+    ([, name, index, quoted]) => {
+      return name ?? index ?? (JSON.parse(quoted ?? '""') as string);
+    },
+  );
+}
