@@ -70,6 +70,12 @@ export function objects(shape: ObjectShape, { value, define, terms, key, path }:
   const last = lastMember(shape, others, { terms, member, path });
   if (last === impossible) return impossible;
 
+  if (least <= most && members.length + 1 < least && mayCome.length > 0) {
+    throw new ConstraintFault(
+      `'minProperties' is supported up to one more than the ${members.length} properties that are declared`,
+      `${path}.minProperties`,
+    );
+  }
   const counted = Math.max(
     1,
     least,

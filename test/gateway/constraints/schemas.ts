@@ -1,4 +1,4 @@
-// 200 JSON Schemas over every keyword that is claimed: each of these alone, as a property beside others, and as items.
+// 200 JSON Schemas over every keyword that is claimed: each of these alone, and most of them as a property beside others or as items.
 
 type Document = Record<string, unknown>;
 
@@ -161,6 +161,83 @@ export const basic: readonly Document[] = [
       },
     },
   },
+  // names of properties
+  {
+    type: 'object',
+    patternProperties: { '^[a-z]{1,3}$': word },
+    additionalProperties: false,
+    maxProperties: 3,
+  },
+  {
+    type: 'object',
+    properties: { n_a: { maximum: 9 } },
+    required: ['n_a'],
+    patternProperties: { '^n_[a-z]$': { type: 'integer', minimum: 0 } },
+    additionalProperties: false,
+    maxProperties: 2,
+  },
+  {
+    type: 'object',
+    propertyNames: { pattern: '^[a-z]{1,4}$' },
+    additionalProperties: { type: 'boolean' },
+    minProperties: 1,
+    maxProperties: 2,
+  },
+  {
+    type: 'object',
+    properties: { a: word, b: word, c: word },
+    additionalProperties: false,
+    minProperties: 2,
+  },
+  { type: 'object', properties: { a: word, b: word, c: word }, maxProperties: 1 },
+  {
+    type: 'object',
+    properties: { a: word, b: word, c: { type: 'null' } },
+    dependentRequired: { a: ['b', 'c'] },
+  },
+  {
+    type: 'object',
+    properties: { a: word, n: { type: 'integer', maximum: 99 } },
+    dependentSchemas: { a: { properties: { n: { minimum: 0 } }, required: ['n'] } },
+  },
+  // items that are counted
+  { type: 'array', items: { enum: ['a', 'b', 'c'] }, contains: { const: 'b' }, maxItems: 4 },
+  {
+    type: 'array',
+    items: { enum: [1, 2, 3] },
+    contains: { minimum: 2 },
+    minContains: 2,
+    maxContains: 3,
+    maxItems: 6,
+  },
+  { type: 'array', items: { enum: ['red', 'green', 'blue'] }, uniqueItems: true, minItems: 1 },
+  { type: 'array', items: { type: ['boolean', 'null'] }, uniqueItems: true },
+  // not, if, and branches that overlap
+  { type: 'string', pattern: '^[a-z]{1,5}$', not: { enum: ['a', 'none'] } },
+  { type: 'integer', minimum: 0, maximum: 99, not: { multipleOf: 3 } },
+  { type: 'object', properties: { a: word, b: word }, not: { required: ['a', 'b'] } },
+  {
+    type: 'object',
+    properties: { of: { enum: ['US', 'NL'] }, zip: { type: 'string', maxLength: 6 } },
+    required: ['of', 'zip'],
+    if: { properties: { of: { const: 'US' } } },
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    then: { properties: { zip: { pattern: '^[0-9]{5}$' } } },
+    else: { properties: { zip: { pattern: '^[0-9]{4}[A-Z]{2}$' } } },
+  },
+  { type: 'integer', minimum: 0, maximum: 50, oneOf: [{ multipleOf: 2 }, { multipleOf: 3 }] },
+  {
+    type: 'object',
+    properties: { a: word, b: word },
+    oneOf: [{ required: ['a'] }, { required: ['b'] }],
+  },
+  // what comes together on one value
+  { type: 'string', pattern: '^(ab|cde)*$', minLength: 4, maxLength: 9 },
+  { type: 'string', pattern: '^[0-9a-f-]+$', format: 'uuid', minLength: 36 },
+  { type: 'string', pattern: '^(?=.*\\d)(?!0)[a-z0-9]{3,6}$' },
+  { type: 'string', pattern: '^\\bcat\\b[ !]{0,3}$' },
+  { type: 'string', format: 'uri-reference', maxLength: 12 },
+  { type: 'number', multipleOf: 0.25, minimum: -2, maximum: 2 },
   // annotations
   {
     title: 'T',
@@ -178,19 +255,19 @@ export const basic: readonly Document[] = [
 /** References begin at the root, so a schema that has them is not put inside another. */
 const nestable = basic.filter((schema) => !JSON.stringify(schema).includes('$ref'));
 
-export const schemas: readonly Document[] = [
-  ...basic,
-  ...nestable.map(
-    (schema, i): Document => ({
-      type: 'object',
-      properties: {
-        id: { type: 'integer', minimum: 0, maximum: 999 },
-        held: schema,
-        last: { type: 'boolean' },
-      },
-      required: i % 2 === 0 ? ['held'] : ['id', 'last'],
-      additionalProperties: false,
-    }),
-  ),
-  ...nestable.map((schema): Document => ({ type: 'array', items: schema, minItems: 1, maxItems: 2 })),
-].slice(0, 200);
+/** In turn as a property beside others, and as items. */
+const nested = nestable.slice(basic.length - 200).map((schema, i): Document => {
+  if (i % 2 === 0) return { type: 'array', items: schema, minItems: 1, maxItems: 2 };
+  return {
+    type: 'object',
+    properties: {
+      id: { type: 'integer', minimum: 0, maximum: 999 },
+      held: schema,
+      last: { type: 'boolean' },
+    },
+    required: i % 4 === 1 ? ['held'] : ['id', 'last'],
+    additionalProperties: false,
+  };
+});
+
+export const schemas: readonly Document[] = [...basic, ...nested];
