@@ -5,11 +5,13 @@ import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import OpenAI from 'openai';
 import { z } from 'zod';
-import { allOf, type Setting } from './client.ts';
+import { allOf, type ModelName, type Setting } from './client.ts';
 import { question, ROOM } from './weather.ts';
 
 export const name = 'MCP tools';
 export const packages = ['@modelcontextprotocol/sdk', 'openai'];
+/** All tools together do not fit into nano's context. */
+export const models: readonly ModelName[] = ['long'];
 
 const place = z.object({
   city: z.enum(['Bonn', 'Rome']),
