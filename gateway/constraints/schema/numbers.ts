@@ -130,7 +130,7 @@ const ZERO = 0x30;
 
 /**
  * Numbers without a sign. A bound that is itself left out is kept off by more than a double's last digit: no text beside it reads
- * as the bound.
+ * as the bound. If it matters which number a text is exactly, it has no more digits than a double tells apart.
  */
 function written(tests: readonly NumberTest[]): Dfa {
   const whole = tests.some((test) => test.test === 'integer' && !test.negated);
@@ -139,15 +139,20 @@ function written(tests: readonly NumberTest[]): Dfa {
     return Math.max(0, MOST_DIGITS - decimal(test.value).whole.length);
   });
   const decimals = whole ? 0 : Math.min(...room, MOST_DIGITS);
+  const exact = tests.some((test) => test.test === 'multipleOf' || ('negated' in test && test.negated));
+  const mostBehind = (before: number, zero: boolean) => {
+    return exact && !zero ? Math.min(decimals, MOST_DIGITS - before) : decimals;
+  };
   type Place = readonly [before: number, behind: number, zero: boolean];
   return explore<Place>(
     [0, -1, false],
     ([before, behind, zero]) => (before * 32 + behind + 1) * 2 + Number(zero),
     ([before, behind, zero]) => {
       const edges: (readonly [number, number, Place])[] = [];
-      if (before > 0 && behind < 0 && decimals > 0) edges.push([POINT, POINT, [before, 0, zero]]);
+      if (before > 0 && behind < 0 && mostBehind(before, zero) > 0)
+        edges.push([POINT, POINT, [before, 0, zero]]);
       if (behind >= 0) {
-        if (behind < decimals) edges.push([ZERO, ZERO + 9, [before, behind + 1, zero]]);
+        if (behind < mostBehind(before, zero)) edges.push([ZERO, ZERO + 9, [before, behind + 1, zero]]);
       } else if (before === 0) {
         edges.push([ZERO, ZERO, [1, -1, true]], [ZERO + 1, ZERO + 9, [1, -1, false]]);
       } else if (!zero && before < MOST_DIGITS) edges.push([ZERO, ZERO + 9, [before + 1, -1, false]]);

@@ -46,10 +46,12 @@ export function schemaGrammar(
   const normalizer = new Normalizer(new Document(schema));
   const { terms } = normalizer;
   const asked = only ? terms.all(terms.of(schema), terms.of({ type: 'object' })) : terms.of(schema);
-  const writer = new Writer(normalizer);
-  const root = withinStates(MOST_STATES, () => writer.value(asked));
-  const grammar = productive({ root, rules: new Map([...jsonRules, ...writer.rules]) });
-  if (grammar.root !== impossible) return grammar;
+  for (const silent of [false, true]) {
+    const writer = new Writer(normalizer, { silent });
+    const root = withinStates(MOST_STATES, () => writer.value(asked));
+    const grammar = productive({ root, rules: new Map([...jsonRules, ...writer.rules]) });
+    if (grammar.root !== impossible) return grammar;
+  }
   if (!normalizer.narrowed) throw new ConstraintFault('no value satisfies it', '', { invalid: true });
   throw new ConstraintFault('no value that satisfies it can be told');
 }
@@ -69,9 +71,12 @@ class Writer {
   readonly rules = new Map<string, Expression>();
   readonly normalizer: Normalizer;
   readonly #values = new Map<number, Expression>();
+  readonly #silent: boolean;
 
-  constructor(normalizer: Normalizer) {
+  /** `silent`: values of kinds that a schema does not speak of are written too. */
+  constructor(normalizer: Normalizer, { silent }: { silent: boolean }) {
     this.normalizer = normalizer;
+    this.#silent = silent;
   }
 
   value(term: Term): Expression {
@@ -80,12 +85,17 @@ class Writer {
     if (known !== undefined) return known;
     const name = `value ${term.id}`;
     this.#values.set(term.id, rule(name)); // its own body may refer to it
-    const body = choice(
-      ...toWrite(this.normalizer.shapesOf(term)).map((shape, i) => this.#shape(shape, term, i)),
-    );
+    const body = choice(...this.#toWrite(term).map((shape, i) => this.#shape(shape, term, i)));
     if (body === impossible) this.#values.set(term.id, impossible);
     this.#define(name, body);
     return this.#values.get(term.id) ?? impossible;
+  }
+
+  /** Where the schema is silent on a kind of value, it is written only if it leaves nothing else. */
+  #toWrite(term: Term): readonly Shape[] {
+    const shapes = this.normalizer.shapesOf(term);
+    const spoken = shapes.filter(({ implicit }) => !implicit);
+    return spoken.length > 0 && !this.#silent ? spoken : shapes;
   }
 
   #shape(shape: Shape, term: Term, i: number): Expression {
@@ -117,7 +127,7 @@ class Writer {
 
   /** All values of a term; undefined: more than a few. */
   #finite(term: Term): readonly unknown[] | undefined {
-    const values = toWrite(this.normalizer.shapesOf(term)).map((shape): readonly unknown[] | undefined => {
+    const values = this.#toWrite(term).map((shape): readonly unknown[] | undefined => {
       if (shape.kind === 'is') return [shape.value];
       if (shape.kind === 'null') return [null];
       if (shape.kind === 'boolean') return shape.values;
@@ -149,12 +159,6 @@ class Writer {
       throw new ConstraintFault(`it needs more than ${MOST_RULES} rules`, '', { costly: true });
     }
   }
-}
-
-/** Where the schema is silent on a kind of value, it is written only if it leaves nothing else. */
-function toWrite(shapes: readonly Shape[]): readonly Shape[] {
-  const spoken = shapes.filter(({ implicit }) => !implicit);
-  return spoken.length > 0 ? spoken : shapes;
 }
 
 function numbers(tests: readonly NumberTest[]): Expression {

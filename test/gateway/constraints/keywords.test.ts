@@ -933,6 +933,24 @@ describe('references', () => {
   });
 });
 
+describe('kinds of values that a schema does not speak of', () => {
+  it.each([
+    [{ contains: { type: 'string', pattern: '^a', format: 'date' } }, ['1', '{}', 'true'], ['[]', '["a"]']],
+    [{ properties: { a: { $ref: '#' } }, required: ['a'] }, ['null', '"a"', '{"a":[]}'], ['{}', '{"a":{}}']],
+    [{ minLength: 5, maxLength: 3 }, ['0', '[]'], ['"a"']],
+  ])('are written where nothing else satisfies it: %j', (schema, valid, nearMiss) => {
+    const spec = { type: 'json_schema' as const, schema: JSON.stringify(schema) };
+    for (const text of valid) expect([text, accepts(spec, text)]).toEqual([text, true]);
+    for (const text of nearMiss) expect([text, accepts(spec, text)]).toEqual([text, false]);
+  });
+
+  it('are not written otherwise', () => {
+    const spec = { type: 'json_schema' as const, schema: JSON.stringify({ properties: { a: letter } }) };
+    expect(accepts(spec, '{"a":"b"}')).toBe(true);
+    expect(accepts(spec, '3')).toBe(false);
+  });
+});
+
 describe('what asserts nothing', () => {
   it("is passed over: annotations, formats that nobody knows, keywords that are nobody's", () => {
     const schema = {

@@ -321,6 +321,20 @@ describe('numbers', () => {
       expect([each, matches(any, each)]).toEqual([each, false]);
   });
 
+  it('have no more digits than a double tells apart where it matters which number it is', () => {
+    const [not, half] = [
+      numberTexts([{ test: 'integer', negated: true }]),
+      numberTexts([{ test: 'multipleOf', value: 0.003, negated: false }]),
+    ];
+    for (const each of ['0.5', '12345678901234.5', '0.000000000000001', '-3.25'])
+      expect([each, matches(not, each)]).toEqual([each, true]);
+    // JSON.parse reads these as whole numbers.
+    for (const each of ['202060000000000.000000000000001', '2.0000000000000001', '123456789012345.01'])
+      expect([each, matches(not, each)]).toEqual([each, false]);
+    expect(matches(half, '0.003')).toBe(true);
+    expect(matches(half, '333333333333333.333')).toBe(false);
+  });
+
   it('never lie on the wrong side of a bound once a double is read from them', () => {
     const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: 15 });
     const tests: NumberTest[] = [
