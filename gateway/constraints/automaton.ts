@@ -32,6 +32,8 @@ export interface State {
   readonly textless: boolean;
   /** So many characters of any kind may come next within a string, whatever they are (vocabulary.ts, "plain"). */
   readonly open: number;
+  /** Beside those, other characters may come, perhaps more of them. */
+  readonly mixed: boolean;
   /** `[256]`; null: the byte may not come, undefined: not known yet. */
   readonly next: (State | null | undefined)[];
   /** Equal where the same tokens may come. */
@@ -106,28 +108,33 @@ export class Automaton {
   #stateOf(from: readonly Place[]): State {
     const places = new Map<string, Place>();
     const seen = new Set<string>();
-    const open = [...from].reverse();
+    const open: (Place & { within?: boolean })[] = [...from].reverse();
     let accepting = false;
     let anyCharacters = 0;
+    let mixed = false;
     for (let place = open.pop(); place !== undefined; place = open.pop()) {
       const { node, frame } = place;
+      const isOpen = node.kind === 'split' && node.open === true;
+      // What comes behind the characters of any kind is not one of them.
+      const within = isOpen || (place.within === true && node.kind !== 'leave' && node.kind !== 'return');
       const key = `${node.id},${frame?.id ?? 0}`;
       if (seen.has(key)) continue;
       seen.add(key);
       if (seen.size > MOST_PLACES * 4 || places.size > MOST_PLACES) {
         throw new ConstraintFault('it is too ambiguous: more ways are open at once than can be followed');
       }
-      if (node.kind === 'split' && node.open === true) {
+      if (isOpen) {
         const most = frame?.node.kind === 'counted' ? frame.most : Number.POSITIVE_INFINITY;
         anyCharacters = Math.max(anyCharacters, most);
       }
-      if (node.kind === 'byte' || node.kind === 'textless') places.set(key, place);
+      if (node.kind === 'byte' && !within && !mixed && beginsPlain(node.accepts)) mixed = true;
+      if (node.kind === 'byte' || node.kind === 'textless') places.set(key, { node, frame });
       else if (node.kind === 'return' && frame === undefined) accepting = true;
-      else for (const next of this.#onward(node, frame).reverse()) open.push(next);
+      else for (const next of this.#onward(node, frame).reverse()) open.push({ ...next, within });
     }
     this.#work += seen.size;
     if (this.#work > MOST_WORK) throw new ConstraintFault('it is too ambiguous to be followed in time');
-    return this.#intern([...places.keys()].sort(), places, { accepting, open: anyCharacters });
+    return this.#intern([...places.keys()].sort(), places, { accepting, open: anyCharacters, mixed });
   }
 
   #onward(node: Node, frame: Frame | undefined): Place[] {
@@ -192,7 +199,7 @@ export class Automaton {
   #intern(
     keys: readonly string[],
     places: ReadonlyMap<string, Place>,
-    { accepting, open }: Pick<State, 'accepting' | 'open'>,
+    { accepting, open, mixed }: Pick<State, 'accepting' | 'open' | 'mixed'>,
   ): State {
     const key = `${accepting}:${keys.join(' ')}`;
     const known = this.#states.get(key);
@@ -205,6 +212,7 @@ export class Automaton {
       accepting,
       textless: all.some(({ node }) => node.kind === 'textless'),
       open,
+      mixed,
       next: new Array<State | null | undefined>(256),
       likeness: `${accepting}:${likes.join(' ')}`,
     };
@@ -219,6 +227,20 @@ export class Automaton {
     this.#likenesses = new Map();
   }
 }
+
+/** Whether a plain token may begin with one of the bytes, which are few different sets. `accepts [256]` */
+function beginsPlain(accepts: Uint8Array): boolean {
+  let begins = plainBeginnings.get(accepts);
+  if (begins === undefined) {
+    begins = accepts.some((may, byte) => {
+      return may === 1 && byte >= 0x20 && byte !== 0x22 && byte !== 0x5c && (byte < 0x80 || byte >= 0xc0);
+    });
+    plainBeginnings.set(accepts, begins);
+  }
+  return begins;
+}
+
+const plainBeginnings = new WeakMap<Uint8Array, boolean>();
 
 function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind: 'counted' } } {
   if (frame?.node.kind !== 'counted') throw new Error('a counted text went on that had not begun');

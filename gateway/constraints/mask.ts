@@ -1,6 +1,6 @@
 // Which tokens may come in a state: found by walking the vocabulary's tree and the grammar's states together. Knows no sequence.
 import type { Automaton, State } from './automaton.ts';
-import type { Vocabulary } from './vocabulary.ts';
+import { LONGEST_PLAIN, type Vocabulary } from './vocabulary.ts';
 
 /** Ids that may come; where they are few as a list, otherwise as bits. Stop ids are not its business. */
 export type Mask = { ids: Int32Array } | { /** `[ceil(vocab / 32)]` */ bits: Uint32Array };
@@ -11,9 +11,10 @@ const SPARSE = 64;
 export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabulary): Mask {
   const { size, textless } = vocabulary;
   // Within a string most ids are plain, and those need not be walked through.
-  const bits = state.open > 0 ? vocabulary.plain(state.open).slice() : new Uint32Array(Math.ceil(size / 32));
-  const tree = state.open > 0 ? vocabulary.rest : vocabulary.tree;
-  let count = state.open > 0 ? size : 0;
+  const plain = state.open > 0 && !(state.mixed && state.open < LONGEST_PLAIN);
+  const bits = plain ? vocabulary.plain(state.open).slice() : new Uint32Array(Math.ceil(size / 32));
+  const tree = plain ? vocabulary.rest : vocabulary.tree;
+  let count = plain ? size : 0;
   const admit = (id: number) => {
     bits[id >> 5]! |= 1 << (id & 31);
     count++;

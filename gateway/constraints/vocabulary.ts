@@ -30,7 +30,7 @@ export interface VocabularyData {
 }
 
 /** Characters of the longest plain ids; longer ones are among the rest. */
-const LONGEST_PLAIN = 32;
+export const LONGEST_PLAIN = 32;
 
 const BLANKS = Array.from(' \t\r\n', (character) => character.charCodeAt(0));
 

@@ -1,0 +1,281 @@
+// Masks within strings are read from a table of plain tokens (vocabulary.ts): they must be those that are found by trying each token.
+import { describe, expect, it } from 'vitest';
+import type { Automaton, State } from '../../../gateway/constraints/automaton.ts';
+import { CompiledGrammar } from '../../../gateway/constraints/compiled.ts';
+import { grammarOf } from '../../../gateway/constraints/grammar-of.ts';
+import { allows, maskOf } from '../../../gateway/constraints/mask.ts';
+import { Vocabulary, vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
+import { nano } from './writer.ts';
+
+/** Tokens as large vocabularies have them: long ones, characters cut anywhere, escapes, several strings' ends in one. */
+const PIECES: readonly (string | number[])[] = [
+  ...Array.from({ length: 256 }, (_, byte) => [byte]),
+  '',
+  ...[
+    'a',
+    'b',
+    'ab',
+    'ba',
+    'abab',
+    'aab',
+    'cde',
+    'the',
+    ' the',
+    'é',
+    '€',
+    '😀',
+    'aé',
+    'é😀',
+    '😀😀',
+    '\u007f',
+    '\ufeff',
+  ],
+  ...Array.from({ length: 40 }, (_, i) => 'a'.repeat(i + 1)),
+  ...['x'.repeat(31), 'x'.repeat(32), 'x'.repeat(33), '€'.repeat(32), '€'.repeat(33), ' '.repeat(64)],
+  ...['"', '",', '"}', '":', '":"', '","', 'a"', 'ab"', 'é"', '"a', '"ab":', 'a","b'],
+  ...[
+    '\\',
+    '\\\\',
+    '\\"',
+    '\\n',
+    'a\\',
+    '\\u',
+    '\\u00',
+    '\\u00e9',
+    '\\ud83d',
+    '\\ud83d\\ude00',
+    '\\ude00',
+    'a\\n',
+    '\\na',
+  ],
+  ...['\n', 'a\n', '\u0000', '\t'],
+  [0xc3],
+  [0xa9],
+  [0xc3, 0xa9, 0xc3],
+  [0xa9, 0x61],
+  [0x61, 0xc3],
+  [0xf0, 0x9f],
+  [0x98, 0x80],
+  [0x98, 0x80, 0x22],
+  [0xed, 0xa0, 0x80],
+  [0xc0, 0x80],
+  [0xf4, 0x90, 0x80, 0x80],
+  [0xff],
+  [0x61, 0xff],
+  [0xe2, 0x82, 0xac, 0xe2],
+];
+const bytesOf = (id: number) => {
+  const piece = PIECES[id] ?? [];
+  return typeof piece === 'string' ? Buffer.from(piece) : Uint8Array.from(piece);
+};
+const made = new Vocabulary(vocabularyData(PIECES.length, bytesOf));
+const real = new Vocabulary(nano);
+
+/** By trying each token's bytes. */
+function tried(automaton: Automaton, state: State, vocabulary: Vocabulary): number[] {
+  return Array.from({ length: vocabulary.size }, (_, id) => id).filter((id) => {
+    automaton.refresh();
+    let at: State | undefined = vocabulary.bytes(id).length > 0 ? state : undefined;
+    for (const byte of vocabulary.bytes(id)) at = at && automaton.step(at, byte);
+    return at !== undefined;
+  });
+}
+
+function reached(automaton: Automaton, begun: string | readonly number[]): State {
+  let state = automaton.start();
+  for (const byte of typeof begun === 'string' ? Buffer.from(begun) : begun) {
+    const next = automaton.step(state, byte);
+    if (next === undefined) throw new Error(`${String(begun)} may not come`);
+    state = next;
+  }
+  return state;
+}
+
+const text = (begun: string) => [...Buffer.from(begun)];
+
+const cases: [name: string, schema: unknown, begun: (string | number[])[]][] = [
+  [
+    'a string',
+    { type: 'string' },
+    [
+      '',
+      '"',
+      '"a',
+      '"é',
+      '"\\',
+      '"\\u',
+      '"\\u00',
+      '"\\ud83d',
+      '"\\ud83d\\',
+      '"a"',
+      [...text('"'), 0xf0, 0x9f],
+      [...text('"'), 0xe2],
+    ],
+  ],
+  [
+    'a string with a length',
+    { type: 'string', maxLength: 5 },
+    [
+      '"',
+      '"a',
+      '"ab',
+      '"abcd',
+      '"abcde',
+      '"éé€😀',
+      '"\\n\\n\\n\\n',
+      '"ab\\ud83d\\ude00',
+      '"abcd\\',
+      [...text('"abcd'), 0xc3],
+    ],
+  ],
+  [
+    'a long string with a length',
+    { type: 'string', minLength: 30, maxLength: 100 },
+    [
+      '"',
+      `"${'a'.repeat(29)}`,
+      `"${'a'.repeat(36)}`,
+      `"${'a'.repeat(60)}`,
+      `"${'a'.repeat(67)}`,
+      `"${'a'.repeat(68)}`,
+      `"${'a'.repeat(69)}`,
+      `"${'€'.repeat(99)}`,
+      `"${'a'.repeat(100)}`,
+    ],
+  ],
+  ['a string that must be long', { type: 'string', minLength: 3 }, ['"', '"a', '"ab', '"abc']],
+  ['a pattern', { type: 'string', pattern: '^(ab|cde)*$' }, ['"', '"a', '"ab', '"abc']],
+  [
+    'a pattern with a length',
+    { type: 'string', pattern: '^(ab|cde)*$', minLength: 4, maxLength: 7 },
+    ['"', '"ab', '"abab', '"ababc', '"cdecd', '"cdecde'],
+  ],
+  ['a pattern anywhere', { type: 'string', pattern: 'ab' }, ['"', '"a', '"ab', '"xab', '"\\', '"é']],
+  [
+    'a pattern anywhere with a length',
+    { type: 'string', pattern: 'ab', maxLength: 4 },
+    ['"', '"a', '"xa', '"xx', '"xxa', '"ab', '"abxx'],
+  ],
+  [
+    'a pattern of any characters',
+    { type: 'string', pattern: '^.{2,36}$' },
+    ['"', '"a', `"${'a'.repeat(35)}`, '"é\\'],
+  ],
+  ['a pattern that leaves one out', { type: 'string', pattern: '^[^a]*$' }, ['"', '"b', '"é', '"\\u00']],
+  ['not a pattern', { type: 'string', not: { pattern: '^a|b$' } }, ['"', '"x', '"xb', '"é']],
+  [
+    'a word that is not taken',
+    { type: 'string', not: { enum: ['ab', 'abc', 'é'] } },
+    ['"', '"a', '"ab', '"abc', '"x', '"é'],
+  ],
+  ['a format', { type: 'string', format: 'date' }, ['"', '"20', '"2024-', '"2024-02-2']],
+  ['an enum', { enum: ['a', 'ab', 'a"b', 'é😀', 'the'] }, ['', '"', '"a', '"é']],
+  ['any value', {}, ['', '[', '{', '"', '{"', '{"a', '{"a"', '{"a":"', '["a', '["a","', '12', '[1']],
+  [
+    'names of properties',
+    { type: 'object', properties: { ab: { type: 'string' } }, additionalProperties: { type: 'string' } },
+    ['{', '{"', '{"a', '{"ab', '{"abc', '{"é', '{"ab":"', '{"ab":"x","', '{"x":"y","a', '{"x":"y","ab'],
+  ],
+  [
+    'names by a pattern',
+    {
+      type: 'object',
+      patternProperties: { '^x-': { type: 'string', maxLength: 3 } },
+      additionalProperties: false,
+    },
+    ['{', '{"', '{"x', '{"x-', '{"x-é', '{"x-a":"', '{"x-a":"ab', '{"x-a":"abc'],
+  ],
+  [
+    'lists of strings',
+    { type: 'array', items: { type: 'string', maxLength: 2 } },
+    ['[', '["', '["a', '["ab', '["ab"', '["ab",', '["ab","'],
+  ],
+  [
+    'strings or objects',
+    { anyOf: [{ type: 'string', maxLength: 3 }, { type: 'string', pattern: '^a+$' }, { type: 'object' }] },
+    ['', '"', '"a', '"aa', '"aaa', '"x', '{"'],
+  ],
+];
+
+describe('a mask', () => {
+  for (const [kind, vocabulary] of [
+    ['cut tokens', made],
+    ["nano's vocabulary", real],
+  ] as const) {
+    it.each(cases)(`is what trying each token says: %s, ${kind}`, (_, schema, all) => {
+      const grammar = new CompiledGrammar(
+        grammarOf({ type: 'json_schema', schema: JSON.stringify(schema) }),
+        vocabulary,
+      );
+      for (const begun of all) {
+        const state = reached(grammar.automaton, begun);
+        const mask = maskOf(grammar.automaton, state, vocabulary);
+        const ids = Array.from({ length: vocabulary.size }, (_, id) => id).filter((id) => allows(mask, id));
+        expect([begun, ids]).toEqual([begun, tried(grammar.automaton, state, vocabulary)]);
+        // What is remembered of states that are alike is no other mask.
+        const kept = grammar.mask(state);
+        expect(ids.filter((id) => !allows(kept, id))).toEqual([]);
+        expect(ids.every((id) => allows(kept, id))).toBe(true);
+      }
+    });
+  }
+
+  it('is the same for free text, in which a call may begin', () => {
+    const syntax = {
+      begin: '<tool_call>\n',
+      end: '\n</tool_call>',
+      nameKey: 'name',
+      argumentsKey: 'arguments',
+      separator: '\n',
+    };
+    const grammar = new CompiledGrammar(
+      grammarOf({ type: 'tool_calls', mode: 'auto', parallel: true, syntax, tools: [{ name: 'f' }] }),
+      real,
+    );
+    for (const begun of ['', 'Well, <tool', '<tool_call>', '<tool_call>\n{"name":"f","arguments":{"a":"']) {
+      const state = reached(grammar.automaton, begun);
+      const mask = maskOf(grammar.automaton, state, real);
+      const ids = Array.from({ length: real.size }, (_, id) => id).filter(
+        (id) => allows(mask, id) && real.bytes(id).length > 0,
+      );
+      expect([begun, ids]).toEqual([begun, tried(grammar.automaton, state, real)]);
+    }
+  });
+});
+
+describe('plain tokens', () => {
+  it('are whole characters that stand for themselves, up to so many', () => {
+    const ids = (length: number) => {
+      const bits = made.plain(length);
+      return Array.from({ length: made.size }, (_, id) => id).filter(
+        (id) => ((bits[id >> 5] ?? 0) >>> (id & 31)) & 1,
+      );
+    };
+    const pieces = (length: number) => ids(length).map((id) => Buffer.from(bytesOf(id)).toString());
+    for (const length of [1, 2, 5, 32, 33, Number.POSITIVE_INFINITY]) {
+      const most = Math.min(length, 32);
+      const expected = PIECES.flatMap((_, id) => {
+        const piece = Buffer.from(bytesOf(id));
+        const written = piece.toString();
+        const whole = Buffer.from(written).equals(piece) && written !== '';
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is not plain
+        return whole && !/["\\\u0000-\u001f]/.test(written) && Array.from(written).length <= most
+          ? [written]
+          : [];
+      });
+      expect(pieces(length)).toEqual(expected);
+    }
+    expect(pieces(1)).toContain('\u007f');
+    expect(pieces(32)).toContain('€'.repeat(32));
+  });
+
+  it('and the rest are all tokens together, none of them twice', () => {
+    const bits = made.plain(32);
+    const rest = new Set(made.rest.ids);
+    for (let id = 0; id < made.size; id++) {
+      const isPlain = (((bits[id >> 5] ?? 0) >>> (id & 31)) & 1) === 1;
+      const textless = made.bytes(id).length === 0;
+      expect([id, isPlain, rest.has(id)]).toEqual([id, isPlain, !isPlain && !textless]);
+    }
+  });
+});
