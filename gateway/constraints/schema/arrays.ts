@@ -26,7 +26,9 @@ export function arrays(
   options: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined },
 ): Expression {
   const { prefix, least } = shape;
-  const needed = Math.max(prefix.length, least, ...shape.some.map((each) => each.from + each.least));
+  // Those that are counted may fit none of the places of `prefix`, and each other's neither.
+  const behind = Math.max(prefix.length, ...shape.some.map(({ from }) => from));
+  const needed = Math.max(least, behind + shape.some.reduce((sum, each) => sum + each.least, 0));
   const most = Math.min(
     shape.most,
     shape.restImplicit && prefix.length > 0 ? needed : Number.POSITIVE_INFINITY,

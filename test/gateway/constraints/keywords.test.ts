@@ -306,6 +306,16 @@ const cases: Record<string, readonly Case[]> = {
   ],
   minContains: [
     {
+      schema: {
+        type: 'array',
+        prefixItems: [{ type: 'object' }],
+        contains: { type: 'string' },
+        minContains: 2,
+      },
+      valid: ['[{},"a","b"]'],
+      nearMiss: ['[{}]', '[{},"a"]', '["a","b"]'],
+    },
+    {
       schema: { type: 'array', items: letter, contains: { const: 'a' }, minContains: 2 },
       valid: ['["a","a"]', '["a","b","b","a","b"]', '["a","a","a"]'],
       nearMiss: ['["a"]', '["a","b"]', '[]'],
