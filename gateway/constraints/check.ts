@@ -1,5 +1,5 @@
 // Whether a grammar can be matched at all: every rule is defined and ends, none begins with itself. Pure.
-import type { Expression, Grammar } from './expression.ts';
+import { type Expression, entriesOf, type Grammar } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
 
 /** Throws a ConstraintFault that says what is wrong. */
@@ -20,6 +20,8 @@ function walk(expression: Expression, visit: (each: Expression) => void): void {
   visit(expression);
   if (expression.kind === 'sequence' || expression.kind === 'choice') {
     for (const item of expression.items) walk(item, visit);
+  } else if (expression.kind === 'entries') {
+    for (const { next } of entriesOf(expression)) walk(next, visit);
   } else if (expression.kind === 'repeat') walk(expression.item, visit);
   else if (expression.kind === 'free') walk(expression.rest, visit);
 }
@@ -65,6 +67,8 @@ function isNullable(expression: Expression, rules: ReadonlySet<string>): boolean
       return expression.text === '';
     case 'characters':
       return false;
+    case 'entries':
+      return entriesOf(expression).some(({ text, next }) => text === '' && isNullable(next, rules));
     case 'language':
       return expression.least === 0 && expression.dfa[0]?.accepting === true;
     case 'sequence':
@@ -88,6 +92,8 @@ function canEnd(expression: Expression, rules: ReadonlySet<string>): boolean {
       return true;
     case 'characters':
       return expression.ranges.length > 0;
+    case 'entries':
+      return entriesOf(expression).some(({ next }) => canEnd(next, rules));
     case 'sequence':
       return expression.items.every((item) => canEnd(item, rules));
     case 'choice':
@@ -129,6 +135,10 @@ function firstRules(expression: Expression, nullable: ReadonlySet<string>): stri
     case 'language':
     case 'free':
       return [];
+    case 'entries':
+      return entriesOf(expression).flatMap(({ text, next }) =>
+        text === '' ? firstRules(next, nullable) : [],
+      );
     case 'sequence': {
       const end = expression.items.findIndex((item) => !isNullable(item, nullable));
       const upTo = end < 0 ? expression.items : expression.items.slice(0, end + 1);

@@ -16,10 +16,17 @@ export type Expression =
   | { kind: 'choice'; items: readonly Expression[] }
   | { kind: 'repeat'; item: Expression; least: number; most: number }
   | { kind: 'rule'; name: string }
+  /** One of the entries from `from` up to but not including `to`: its text, then what follows it. */
+  | { kind: 'entries'; of: readonly Entry[]; from: number; to: number }
   /** Texts of an automaton that have from `least` to `most` characters; `spell` says how a character of a set is written. */
   | { kind: 'language'; dfa: Dfa; least: number; most: number; spell: (ranges: Ranges) => Expression }
   /** Any bytes at all, ended anywhere; where they spell `marker` (ASCII) for the first time, `rest` must follow. */
   | { kind: 'free'; marker: string; rest: Expression };
+
+export interface Entry {
+  text: string;
+  next: Expression;
+}
 
 export interface Grammar {
   root: Expression;
@@ -65,6 +72,12 @@ export function repeat(item: Expression, least: number, most: number): Expressio
   return { kind: 'repeat', item, least, most };
 }
 
+/** Impossible where all of them are. Lists may be long, and shared by many expressions. */
+export function entries(of: readonly Entry[], from = 0, to = of.length): Expression {
+  for (let i = from; i < to; i++) if (of[i]?.next !== impossible) return { kind: 'entries', of, from, to };
+  return impossible;
+}
+
 /** Impossible where the automaton accepts no text of such a length. */
 export function language(
   dfa: Dfa,
@@ -103,4 +116,8 @@ function shared(texts: readonly (readonly string[])[]): Expression {
     return sequence(text(one.slice(0, common).join('')), shared(rests));
   });
   return texts.some((each) => each.length === 0) ? choice(nothing, ...branches) : choice(...branches);
+}
+
+export function entriesOf({ of, from, to }: Expression & { kind: 'entries' }): readonly Entry[] {
+  return of.slice(from, to).filter(({ next }) => next !== impossible);
 }

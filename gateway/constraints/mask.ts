@@ -20,7 +20,7 @@ export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabular
     count++;
   };
   if (state.textless) textless.forEach(admit);
-  const { byte, depth, end, first, ids } = tree;
+  const { byte, depth, end, first, ids, plain } = tree;
   const path: State[] = [state];
   for (let node = 0; node < byte.length; ) {
     const from = path[depth[node]!]!;
@@ -32,8 +32,11 @@ export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabular
       continue;
     }
     path[depth[node]! + 1] = next;
-    node++;
-    for (let i = first[node - 1]!; i < first[node]!; i++) admit(ids[i]!);
+    // Where any characters may follow, so may all that is plain.
+    const whole = plain[node] === 1 && next.open >= LONGEST_PLAIN;
+    const after = whole ? end[node]! : node + 1;
+    for (let i = first[node]!; i < first[after]!; i++) admit(ids[i]!);
+    node = after;
   }
   return count * SPARSE < size ? { ids: listed(bits, count) } : { bits };
 }

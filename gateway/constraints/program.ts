@@ -1,6 +1,6 @@
 // A grammar as a graph of nodes that a matcher walks byte by byte. Knows no tokens and no states.
 import { type Spelling, spellings } from './characters.ts';
-import type { Expression, Grammar, Ranges } from './expression.ts';
+import { type Expression, entriesOf, type Grammar, type Ranges } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
 import { isUniversal } from './language/dfa.ts';
 import { type Lengths, lengthsOf } from './language/lengths.ts';
@@ -109,6 +109,8 @@ class Compiler {
         return { id: this.#id(), kind: 'call', body: this.#body(expression.name), next };
       case 'language':
         return this.#language(expression, next);
+      case 'entries':
+        return this.#entries(expression, next);
       case 'free':
         return this.#free(Buffer.from(expression.marker), this.#emit(expression.rest, next), next);
     }
@@ -131,6 +133,24 @@ class Compiler {
     });
     this.#bodies.set(name, body);
     return body;
+  }
+
+  /** Texts that begin alike share their nodes, which are made as they are reached. */
+  #entries(expression: Expression & { kind: 'entries' }, next: Node): Node {
+    const texts = entriesOf(expression).map((entry) => ({ bytes: Buffer.from(entry.text), entry }));
+    const at = (group: typeof texts, depth: number): Node => {
+      return new LazySplit(this.#id(), () => {
+        const ended = group.filter(({ bytes }) => bytes.length === depth);
+        const byByte = new Map<number, typeof texts>();
+        for (const each of group) {
+          const byte = each.bytes[depth];
+          if (byte !== undefined) byByte.set(byte, [...(byByte.get(byte) ?? []), each]);
+        }
+        const further = Array.from(byByte, ([byte, own]) => this.#byte([[byte, byte]], at(own, depth + 1)));
+        return [...further, ...ended.map(({ entry }) => this.#emit(entry.next, next))];
+      });
+    };
+    return at(texts, 0);
   }
 
   /** A node for each state of the automaton. */

@@ -1,6 +1,7 @@
 // Calls of tools as a grammar: `begin`, an object with the tool's name and its arguments, `end`. Knows no template.
 import {
   choice,
+  type Entry,
   type Expression,
   type Grammar,
   nothing,
@@ -61,10 +62,11 @@ function callsGrammar(spec: ToolCallsSpec, parameters: readonly Grammar[], conte
 
 /** The grammar's root, its rules taken over under names of its own. */
 function adopt(grammar: Grammar, owner: string, rules: Map<string, Expression>): Expression {
+  const lists = new Map<readonly Entry[], Entry[]>();
   for (const [name, body] of grammar.rules) {
-    if (!jsonRules.has(name)) rules.set(`${owner} ${name}`, renamed(body, owner));
+    if (!jsonRules.has(name)) rules.set(`${owner} ${name}`, renamed(body, owner, lists));
   }
-  return renamed(grammar.root, owner);
+  return renamed(grammar.root, owner, lists);
 }
 
 function parametersGrammar({ parameters, relaxed }: CallableTool, i: number): Relaxed {
@@ -76,15 +78,23 @@ function parametersGrammar({ parameters, relaxed }: CallableTool, i: number): Re
   });
 }
 
-function renamed(expression: Expression, owner: string): Expression {
+/** `lists`: of entries that were renamed before; many expressions share them. */
+function renamed(expression: Expression, owner: string, lists: Map<readonly Entry[], Entry[]>): Expression {
+  const inner = (each: Expression) => renamed(each, owner, lists);
   switch (expression.kind) {
     case 'rule':
       return jsonRules.has(expression.name) ? expression : rule(`${owner} ${expression.name}`);
     case 'sequence':
     case 'choice':
-      return { ...expression, items: expression.items.map((item) => renamed(item, owner)) };
+      return { ...expression, items: expression.items.map(inner) };
     case 'repeat':
-      return { ...expression, item: renamed(expression.item, owner) };
+      return { ...expression, item: inner(expression.item) };
+    case 'entries': {
+      const known = lists.get(expression.of);
+      const of = known ?? expression.of.map((entry) => ({ ...entry, next: inner(entry.next) }));
+      lists.set(expression.of, of);
+      return { ...expression, of };
+    }
     default:
       return expression;
   }

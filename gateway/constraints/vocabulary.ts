@@ -12,6 +12,8 @@ export interface VocabularyTree {
   /** `[nodes + 1]` Where in `ids` those begin whose token ends here; they end where the next node's begin. */
   first: Int32Array;
   ids: Int32Array;
+  /** `[nodes]` 1 where all ids of the node and below it are plain; see VocabularyData. */
+  plain: Uint8Array;
 }
 
 export interface VocabularyData {
@@ -58,7 +60,8 @@ export function vocabularyData(size: number, bytesOf: (id: number) => Uint8Array
     return bits;
   });
   const rest = pieces.map((piece, id) => ((lengths[id] ?? 0) > 0 ? new Uint8Array(0) : piece));
-  return { bytes, ends, tree: treeOf(pieces), plain, rest: treeOf(rest) };
+  const isPlain = (id: number) => (lengths[id] ?? 0) > 0;
+  return { bytes, ends, tree: treeOf(pieces, isPlain), plain, rest: treeOf(rest, isPlain) };
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -121,7 +124,7 @@ interface Key {
 }
 
 /** `pieces [vocab]` */
-function treeOf(pieces: readonly Uint8Array[]): VocabularyTree {
+function treeOf(pieces: readonly Uint8Array[], isPlain: (id: number) => boolean): VocabularyTree {
   const keys = pieces.map((piece, id): Key => ({ id, text: Buffer.from(piece).toString('latin1') }));
   const sorted = keys.filter(({ text }) => text !== '');
   sorted.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : a.id - b.id));
@@ -130,6 +133,7 @@ function treeOf(pieces: readonly Uint8Array[]): VocabularyTree {
   const end: number[] = [];
   const first: number[] = [];
   const ids: number[] = [];
+  const plain: number[] = [];
   const path: number[] = [];
   const close = (length: number) => {
     while (path.length > length) end[path.pop()!] = byte.length;
@@ -144,8 +148,10 @@ function treeOf(pieces: readonly Uint8Array[]): VocabularyTree {
       byte.push(text.charCodeAt(at));
       depth.push(at);
       first.push(ids.length);
+      plain.push(1);
     }
     ids.push(id);
+    if (!isPlain(id)) for (const node of path) plain[node] = 0;
     before = text;
   }
   close(0);
@@ -156,5 +162,6 @@ function treeOf(pieces: readonly Uint8Array[]): VocabularyTree {
     end: Int32Array.from(end),
     first: Int32Array.from(first),
     ids: Int32Array.from(ids),
+    plain: Uint8Array.from(plain),
   };
 }

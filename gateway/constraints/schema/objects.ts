@@ -1,7 +1,9 @@
 // Objects as a grammar: declared properties in their order, those that are required always, then others where they may be.
 import {
   choice,
+  type Entry,
   type Expression,
+  entries,
   impossible,
   language,
   nothing,
@@ -31,7 +33,8 @@ export interface WriteOptions {
 }
 
 interface Member {
-  expression: Expression;
+  name: string;
+  held: Expression;
   required: boolean;
 }
 
@@ -48,10 +51,7 @@ export function objects(shape: ObjectShape, { value, define, terms, key, path }:
     const held = value(propertyTerm(shape, name));
     if (held === impossible && required.has(name)) return impossible;
     if (held === impossible) continue;
-    members.push({
-      expression: sequence(text(JSON.stringify(name)), colon, held),
-      required: required.has(name),
-    });
+    members.push({ name, held, required: required.has(name) });
   }
   const unbounded = least === 0 && most === Number.POSITIVE_INFINITY;
   if (names.length === 0 && unbounded && some.length === 0 && isPlain(shape.others)) return anyObject;
@@ -81,21 +81,23 @@ export function objects(shape: ObjectShape, { value, define, terms, key, path }:
     least,
     most === Number.POSITIVE_INFINITY ? 0 : Math.min(most, members.length + 1),
   );
+  // From the end: what may come once so many members were looked at, by how many of them were written.
   const ends = Array.from({ length: counted + 1 }, (_, count) => end(count));
+  const written = ends.map(() => new Array<Entry>(members.length));
   let open = ends;
-  for (const [i, { expression, required: must }] of [...members.entries()].reverse()) {
+  let nextRequired = members.length;
+  for (const [i, { name, held, required: must }] of [...members.entries()].reverse()) {
+    if (must) nextRequired = i;
     const after = open;
-    open = after.map((unwritten, count) => {
-      if (count + 1 > most) return must ? impossible : unwritten;
-      const make = () => {
-        const written = sequence(
-          count === 0 ? nothing : comma,
-          expression,
-          after[Math.min(count + 1, counted)] ?? impossible,
-        );
-        return must ? written : choice(written, unwritten);
-      };
-      return define(`${key} ${i} ${count}`, make);
+    const to = Math.min(nextRequired + 1, members.length);
+    open = after.map((_, count) => {
+      const following = count + 1 > most ? impossible : (after[Math.min(count + 1, counted)] ?? impossible);
+      const own = written[count] ?? [];
+      own[i] = { text: JSON.stringify(name), next: sequence(colon, held, following) };
+      const unwritten = nextRequired === members.length ? (ends[count] ?? impossible) : impossible;
+      const some = sequence(count === 0 ? nothing : comma, entries(own, i, to));
+      const body = choice(some, unwritten);
+      return body === impossible ? impossible : define(`${key} ${i} ${count}`, () => body);
     });
   }
   const [first = impossible] = open;

@@ -1,5 +1,15 @@
 // Takes from a grammar what can never be written to its end: rules that only lead back to themselves. Pure.
-import { choice, type Expression, type Grammar, impossible, repeat, rule, sequence } from '../expression.ts';
+import {
+  choice,
+  type Expression,
+  entries,
+  entriesOf,
+  type Grammar,
+  impossible,
+  repeat,
+  rule,
+  sequence,
+} from '../expression.ts';
 
 /** The same texts. Its root is impossible where there are none. */
 export function productive({ root, rules }: Grammar): Grammar {
@@ -30,6 +40,7 @@ function endingRules(rules: ReadonlyMap<string, Expression>): Set<string> {
 function rulesIn(expression: Expression, found = new Set<string>()): Set<string> {
   if (expression.kind === 'rule') found.add(expression.name);
   else if (expression.kind === 'repeat') rulesIn(expression.item, found);
+  else if (expression.kind === 'entries') for (const { next } of entriesOf(expression)) rulesIn(next, found);
   else if (expression.kind === 'sequence' || expression.kind === 'choice') {
     for (const item of expression.items) rulesIn(item, found);
   }
@@ -46,6 +57,8 @@ function ends(expression: Expression, ending: ReadonlySet<string>): boolean {
       return expression.least === 0 || ends(expression.item, ending);
     case 'rule':
       return ending.has(expression.name);
+    case 'entries':
+      return entriesOf(expression).some(({ next }) => ends(next, ending));
     default:
       return true;
   }
@@ -59,6 +72,10 @@ function without(expression: Expression, ending: ReadonlySet<string>): Expressio
       return choice(...expression.items.map((item) => without(item, ending)));
     case 'repeat':
       return repeat(without(expression.item, ending), expression.least, expression.most);
+    case 'entries': {
+      const kept = entriesOf(expression).map((entry) => ({ ...entry, next: without(entry.next, ending) }));
+      return entries(kept.filter(({ next }) => next !== impossible));
+    }
     case 'rule':
       return ending.has(expression.name) ? rule(expression.name) : impossible;
     default:
