@@ -109,7 +109,10 @@ it('what cannot be honoured is a 400 that names it, and the server lives', async
   const refused = [
     [{ guided_grammar: 'root ::= "a' }, 'guided_grammar'],
     [{ guided_regex: '(?=a)' }, 'guided_regex'],
-    [{ guided_json: { type: 'object', properties: { a: { not: {} } } } }, 'guided_json.properties.a.not'],
+    [
+      { guided_json: { type: 'object', properties: { a: { unevaluatedItems: false } } } },
+      'guided_json.properties.a.unevaluatedItems',
+    ],
   ] as const;
   for (const [fields, param] of refused) {
     const error = await complete(fields).catch((cause: unknown) => cause);

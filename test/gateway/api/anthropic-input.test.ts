@@ -13,7 +13,7 @@ afterAll(() => room.server.close(0));
 
 const user = { role: 'user', content: 'hello' };
 const turn = (content: unknown, role = 'user') => ({ messages: [{ role, content }, user] });
-const odd = { type: 'object', properties: { a: { not: { type: 'string' } } } };
+const odd = { type: 'object', properties: { a: { unevaluatedItems: false } } };
 const tool = (fields: object = {}) => ({ name: 'f', input_schema: { type: 'object' }, ...fields });
 
 const send = async (fields: object | string, path = '/v1/messages') => {
@@ -76,9 +76,12 @@ const prompts: Case[] = [
   [{ output_config: { format: { type: 'xml' } } }, /'output_config\.format\.type'/],
   [
     { output_config: { format: { type: 'json_schema', schema: odd } } },
-    /'output_config\.format\.schema\.properties\.a.*'not'/,
+    /'output_config\.format\.schema\.properties\.a.*'unevaluatedItems'/,
   ],
-  [{ tools: [tool({ input_schema: odd })] }, /'tools\[0\]\.input_schema\.properties\.a.*'not'/],
+  [
+    { tools: [tool({ input_schema: odd, strict: true })] },
+    /'tools\[0\]\.input_schema\.properties\.a.*'unevaluatedItems'/,
+  ],
   [{ colour: 1 }, /Unknown parameter: 'colour'/],
 ];
 

@@ -30,6 +30,9 @@ const format = (schema: unknown, more: object = {}) => ({
 });
 const schemaAt = 'response_format.json_schema.schema';
 
+/** Nested deeper than schemas may be. */
+const deep = Array.from({ length: 110 }).reduce<unknown>((items) => ({ items }), {});
+
 type Case = [fields: Record<string, unknown>, param: string | null, code: string | null, words?: RegExp];
 
 /** Both endpoints. */
@@ -109,17 +112,17 @@ const common: Case[] = [
   [format({}, { name: 'two words' }), 'response_format.json_schema.name', 'invalid_value'],
   [format({ type: 'text' }), `${schemaAt}.type`, 'invalid_json_schema'],
   [
-    format({ type: 'object', properties: { a: { not: {} } } }),
-    `${schemaAt}.properties.a.not`,
+    format({ type: 'object', properties: { a: { unevaluatedItems: false } } }),
+    `${schemaAt}.properties.a.unevaluatedItems`,
     'invalid_json_schema',
-    /the keyword 'not' is not supported/,
+    /the keyword 'unevaluatedItems' is not supported/,
   ],
   [format({ $ref: '#/$defs/a' }), `${schemaAt}.$ref`, 'invalid_json_schema'],
   [format({ enum: [] }), `${schemaAt}.enum`, 'invalid_json_schema'],
   [format({ type: 'string', pattern: '(' }), `${schemaAt}.pattern`, 'invalid_json_schema'],
   [{ guided_json: 5 }, 'guided_json', 'invalid_type'],
   [{ guided_json: '{' }, 'guided_json', 'invalid_json_schema'],
-  [{ guided_json: { description: 'x'.repeat(70_000) } }, 'guided_json', 'invalid_json_schema', /65536/],
+  [{ guided_json: deep }, 'guided_json', 'too_deep', /more than 100 deep/],
   [{ guided_regex: '[' }, 'guided_regex', 'invalid_value'],
   [{ guided_regex: 'a'.repeat(5000) }, 'guided_regex', 'invalid_value', /at most 4096/],
   [{ guided_regex: '(?=a)b' }, 'guided_regex', 'invalid_value'],

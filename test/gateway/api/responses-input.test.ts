@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => room.server.close(0));
 
 const item = (fields: object) => ({ input: [fields] });
-const odd = { type: 'object', properties: { a: { not: { type: 'string' } } } };
+const odd = { type: 'object', properties: { a: { unevaluatedItems: false } } };
 const tool = (fields: object = {}) => ({
   type: 'function',
   name: 'f',
@@ -85,15 +85,15 @@ const cases: Case[] = [
   ],
   [
     { text: { format: { type: 'json_schema', name: 'x', schema: odd } } },
-    'text.format.schema.properties.a.not',
+    'text.format.schema.properties.a.unevaluatedItems',
     'invalid_json_schema',
-    /'not'/,
+    /'unevaluatedItems'/,
   ],
   [
-    { tools: [tool({ parameters: odd })] },
-    'tools[0].parameters.properties.a.not',
+    { tools: [tool({ parameters: odd, strict: true })] },
+    'tools[0].parameters.properties.a.unevaluatedItems',
     'invalid_json_schema',
-    /'not'/,
+    /'unevaluatedItems'/,
   ],
   [{ tools: [{ type: 'teapot' }] }, 'tools[0].type', 'invalid_value', /'function'/],
   [{ tools: [tool({ name: undefined })] }, 'tools[0].name', 'missing_required_parameter'],

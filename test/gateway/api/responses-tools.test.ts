@@ -59,7 +59,8 @@ describe('a custom tool', () => {
       '^(?:(?:(?:a)(?:(?:[0-9]+)(?:(?:\\n)))+))$',
     ],
     ['lark', 'start: "(" start? ")"', undefined],
-    ['lark', 'start: /(?=a)a/', undefined],
+    ['lark', 'start: /(?=a)a/', '^(?:(?:(?:(?=a)a)))$'],
+    ['lark', 'start: /(?<=a)a/', undefined],
   ])('is held to a grammar in %s: %j', async (syntax, definition, pattern) => {
     model.says = 'hi';
     const format = { type: 'grammar', syntax, definition };

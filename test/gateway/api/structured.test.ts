@@ -53,17 +53,18 @@ describe.each(endpoints)('%s', (path, base) => {
       'missing_required_parameter',
     ],
     [
-      format({ properties: { a: { patternProperties: {} } } }),
-      'response_format.json_schema.schema.properties.a.patternProperties',
+      format({ properties: { a: { unevaluatedProperties: false } } }),
+      'response_format.json_schema.schema.properties.a.unevaluatedProperties',
       'invalid_json_schema',
     ],
     [
-      format({ type: 'string', pattern: '(?!a)' }),
+      format({ type: 'string', pattern: '(?<!a)b' }),
       'response_format.json_schema.schema.pattern',
       'invalid_json_schema',
     ],
     [{ guided_json: '{"type":' }, 'guided_json', 'invalid_json_schema'],
-    [{ guided_json: { not: {} } }, 'guided_json.not', 'invalid_json_schema'],
+    [{ guided_json: { unevaluatedItems: false } }, 'guided_json.unevaluatedItems', 'invalid_json_schema'],
+    [{ guided_json: { not: {} } }, 'guided_json', 'invalid_json_schema'],
     [{ guided_regex: '(' }, 'guided_regex', 'invalid_value'],
     [{ guided_grammar: 'root ::= other' }, 'guided_grammar', 'invalid_value'],
     [{ guided_choice: [] }, 'guided_choice', 'empty_array'],
@@ -89,12 +90,20 @@ describe.each(endpoints)('%s', (path, base) => {
   });
 });
 
+test('a schema of more than a million characters is a 400 that says so', async () => {
+  const guided_json = { description: 'x'.repeat(1_050_000) };
+  const { status, body } = await room.post('/v1/completions', { ...endpoints[0][1], guided_json });
+  expect([status, body.error.param, body.error.code]).toEqual([400, 'guided_json', 'invalid_json_schema']);
+  expect(body.error.message).toContain('at most 1048576');
+});
+
 test('a format of text asks for nothing; a schema that cannot be honoured is named by its keyword, each time', () => {
-  expect(constraintOf({ response_format: { type: 'text' } })).toBeUndefined();
-  const refused = { type: 'json_schema' as const, json_schema: { name: 'x', schema: { not: {} } } };
+  expect(constraintOf({ response_format: { type: 'text' } })).toEqual({ form: undefined, notes: [] });
+  const schema = { not: { unevaluatedItems: false } };
+  const refused = { type: 'json_schema' as const, json_schema: { name: 'x', schema } };
   for (let times = 0; times < 2; times++) {
     expect(() => constraintOf({ response_format: refused })).toThrow(
-      expect.objectContaining({ param: 'response_format.json_schema.schema.not' }),
+      expect.objectContaining({ param: 'response_format.json_schema.schema.not.unevaluatedItems' }),
     );
   }
 });

@@ -45,7 +45,7 @@ test('a call is a message without content that ends with its own reason', async 
   expect(engine.requests[0].constraint).toEqual({
     type: 'tool_calls',
     mode: 'auto',
-    tools: [{ name: 'weather', parameters: JSON.stringify(parameters) }, { name: 'time' }],
+    tools: [{ name: 'weather', parameters: JSON.stringify(parameters), relaxed: true }, { name: 'time' }],
     parallel: true,
     syntax: expect.objectContaining({ begin: '<tool_call>\n', end: '\n</tool_call>' }),
   });
@@ -244,9 +244,10 @@ test('deep values are refused before they are walked', async () => {
   expect([said.status, said.body.error.param]).toEqual([400, 'messages[1].tool_calls[0].function.arguments']);
 });
 
-test('a schema that calls cannot be held to is refused by its keyword, whichever tools may be called', async () => {
+test('a strict schema that calls cannot be held to is refused by its keyword, whichever tools may be called', async () => {
   const { post } = await room('x');
-  const odd = { type: 'function', function: { name: 'odd', parameters: { properties: { a: { not: {} } } } } };
+  const parameters = { properties: { a: { unevaluatedItems: false } } };
+  const odd = { type: 'function', function: { name: 'odd', parameters, strict: true } };
   for (const tool_choice of ['auto', { type: 'function', function: { name: 'odd' } }]) {
     const { status, body } = await post('/v1/chat/completions', {
       ...base,
@@ -254,7 +255,7 @@ test('a schema that calls cannot be held to is refused by its keyword, whichever
       tool_choice,
     });
     expect(status).toBe(400);
-    expect(body.error.param).toBe('tools[1].function.parameters.properties.a.not');
+    expect(body.error.param).toBe('tools[1].function.parameters.properties.a.unevaluatedItems');
   }
 });
 

@@ -168,12 +168,12 @@ function apart(of: unknown): unknown {
   return { ...rest, allOf: [...(allOf as unknown[]), counted] };
 }
 
-/** Undefined: ajv itself does not know. */
+/** Undefined: ajv itself does not know; what it makes of anyOf beside patternProperties may throw. */
 function judge(validate: ValidateFunction | undefined, of: unknown): boolean | undefined {
   try {
     return validate?.(of) as boolean | undefined;
   } catch (cause) {
-    if (cause instanceof RangeError) return undefined;
+    if (cause instanceof RangeError || cause instanceof TypeError) return undefined;
     throw cause;
   }
 }
