@@ -11,10 +11,10 @@ const SPARSE = 64;
 export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabulary): Mask {
   const { size, textless } = vocabulary;
   // Within a string most ids are plain, and those need not be walked through.
-  const plain = state.open > 0 && !(state.mixed && state.open < LONGEST_PLAIN);
-  const bits = plain ? vocabulary.plain(state.open).slice() : new Uint32Array(Math.ceil(size / 32));
-  const tree = plain ? vocabulary.rest : vocabulary.tree;
-  let count = plain ? size : 0;
+  const tabled = state.open > 0 && !(state.mixed && state.open < LONGEST_PLAIN);
+  const bits = tabled ? vocabulary.plain(state.open).slice() : new Uint32Array(Math.ceil(size / 32));
+  const tree = tabled ? vocabulary.rest : vocabulary.tree;
+  let count = tabled ? size : 0;
   const admit = (id: number) => {
     bits[id >> 5]! |= 1 << (id & 31);
     count++;
