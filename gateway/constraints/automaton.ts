@@ -24,20 +24,67 @@ interface Place {
   frame: Frame | undefined;
 }
 
-export interface State {
+/** `[256]`; null: the byte may not come, undefined: not known yet. */
+type Steps = (State | null | undefined)[];
+/** Of states that no byte was followed from: most are only looked at. */
+const noSteps: Steps = [];
+
+/** What is found of a state beside its places. */
+interface Found {
+  accepting: boolean;
+  open: number;
+  mixed: boolean;
+  seed: Place | undefined;
+}
+
+export class State {
   readonly places: readonly Place[];
   /** The text may end here. */
   readonly accepting: boolean;
-  /** Tokens that are no text may come. */
-  readonly textless: boolean;
   /** So many characters of any kind may come next within a string, whatever they are (vocabulary.ts, "plain"). */
   readonly open: number;
   /** Beside those, other characters may come, perhaps more of them. */
   readonly mixed: boolean;
-  /** `[256]`; null: the byte may not come, undefined: not known yet. */
-  readonly next: (State | null | undefined)[];
+  /** What led here, if it was one place. */
+  readonly #seed: Place | undefined;
+  #next = noSteps;
+  #likeness: string | undefined;
+
+  constructor(places: readonly Place[], { accepting, open, mixed, seed }: Found) {
+    this.places = places;
+    this.accepting = accepting;
+    this.open = open;
+    this.mixed = mixed;
+    this.#seed = seed;
+  }
+
+  get next(): Readonly<Steps> {
+    return this.#next;
+  }
+
+  lead(byte: number, to: State | null): void {
+    if (this.#next === noSteps) this.#next = new Array<State | null | undefined>(256);
+    this.#next[byte] = to;
+  }
+
+  /** Tokens that are no text may come. */
+  get textless(): boolean {
+    return this.places.some(({ node }) => node.kind === 'textless');
+  }
+
+  /** All that may come is characters of any kind and what ends them, and nothing has been counted that must still come. */
+  get loop(): boolean {
+    return this.open > 0 && !this.mixed && isLoop(this.#seed);
+  }
+
   /** Equal where the same tokens may come. */
-  readonly likeness: string;
+  get likeness(): string {
+    this.#likeness ??= `${this.accepting}:${this.places
+      .map(({ node, frame }) => `${node.id},${frame?.likeness ?? 0}`)
+      .sort()
+      .join(' ')}`;
+    return this.#likeness;
+  }
 }
 
 /** Places of one state; a grammar that is in more places at once is too ambiguous to follow. */
@@ -60,6 +107,8 @@ export class Automaton {
   #frames = new Map<string, Frame>();
   #likenesses = new Map<string, number>();
   #states = new Map<string, State>();
+  /** By the one place that led there. */
+  #seeded = new Map<number, State>();
   #ids = 1;
   #work = 0;
 
@@ -92,7 +141,7 @@ export class Automaton {
       return node.kind === 'byte' && node.accepts[byte] === 1 ? [{ node: node.next, frame }] : [];
     });
     const next = reached.length === 0 ? null : this.#stateOf(reached);
-    state.next[byte] = next;
+    state.lead(byte, next);
     return next ?? undefined;
   }
 
@@ -106,8 +155,12 @@ export class Automaton {
 
   /** All places from which a byte is read, that these lead to without one. */
   #stateOf(from: readonly Place[]): State {
-    const places = new Map<string, Place>();
-    const seen = new Set<string>();
+    const [only] = from;
+    const seed = from.length === 1 ? only : undefined;
+    const known = seed === undefined ? undefined : this.#seeded.get(keyOf(seed));
+    if (known !== undefined) return known;
+    const places = new Map<number, Place>();
+    const seen = new Set<number>();
     const open: (Place & { within?: boolean })[] = [...from].reverse();
     let accepting = false;
     let anyCharacters = 0;
@@ -117,7 +170,7 @@ export class Automaton {
       const isOpen = node.kind === 'split' && node.open === true;
       // What comes behind the characters of any kind is not one of them.
       const within = isOpen || (place.within === true && node.kind !== 'leave' && node.kind !== 'return');
-      const key = `${node.id},${frame?.id ?? 0}`;
+      const key = keyOf(place);
       if (seen.has(key)) continue;
       seen.add(key);
       if (seen.size > MOST_PLACES * 4 || places.size > MOST_PLACES) {
@@ -134,7 +187,9 @@ export class Automaton {
     }
     this.#work += seen.size;
     if (this.#work > MOST_WORK) throw new ConstraintFault('it is too ambiguous to be followed in time');
-    return this.#intern([...places.keys()].sort(), places, { accepting, open: anyCharacters, mixed });
+    const state = this.#intern(places, { accepting, open: anyCharacters, mixed, seed });
+    if (seed !== undefined) this.#seeded.set(keyOf(seed), state);
+    return state;
   }
 
   #onward(node: Node, frame: Frame | undefined): Place[] {
@@ -196,26 +251,12 @@ export class Automaton {
     return frame;
   }
 
-  #intern(
-    keys: readonly string[],
-    places: ReadonlyMap<string, Place>,
-    { accepting, open, mixed }: Pick<State, 'accepting' | 'open' | 'mixed'>,
-  ): State {
-    const key = `${accepting}:${keys.join(' ')}`;
+  #intern(places: ReadonlyMap<number, Place>, { accepting, ...found }: Found): State {
+    const key = `${accepting}:${[...places.keys()].sort((a, b) => a - b).join(' ')}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
     if (this.#states.size >= MOST_STATES) this.#forget();
-    const all = [...places.values()];
-    const likes = all.map(({ node, frame }) => `${node.id},${frame?.likeness ?? 0}`).sort();
-    const state: State = {
-      places: all,
-      accepting,
-      textless: all.some(({ node }) => node.kind === 'textless'),
-      open,
-      mixed,
-      next: new Array<State | null | undefined>(256),
-      likeness: `${accepting}:${likes.join(' ')}`,
-    };
+    const state = new State([...places.values()], { accepting, ...found });
     this.#states.set(key, state);
     return state;
   }
@@ -223,9 +264,22 @@ export class Automaton {
   /** States in use stay what they are; frames keep their numbers, so nothing is mistaken for another. */
   #forget(): void {
     this.#states = new Map();
+    this.#seeded = new Map();
     this.#frames = new Map();
     this.#likenesses = new Map();
   }
+}
+
+/** Numbers of nodes, which frames come behind; both are far below 2^26. */
+const MOST_NODE_IDS = 2 ** 26;
+
+function keyOf({ node, frame }: Place): number {
+  return (frame?.id ?? 0) * MOST_NODE_IDS + node.id;
+}
+
+function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind: 'counted' } } {
+  if (frame?.node.kind !== 'counted') throw new Error('a counted text went on that had not begun');
+  return { ...frame, counted: frame.node };
 }
 
 /** Whether a plain token may begin with one of the bytes, which are few different sets. `accepts [256]` */
@@ -242,7 +296,12 @@ function beginsPlain(accepts: Uint8Array): boolean {
 
 const plainBeginnings = new WeakMap<Uint8Array, boolean>();
 
-function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind: 'counted' } } {
-  if (frame?.node.kind !== 'counted') throw new Error('a counted text went on that had not begun');
-  return { ...frame, counted: frame.node };
+/** Whether a place is where any characters may come, as many as may or none. */
+function isLoop(place: Place | undefined): boolean {
+  if (place === undefined) return false;
+  const { node, frame } = place;
+  if (node.kind === 'counted')
+    return node.least === 0 && node.body.kind === 'split' && node.body.open === true;
+  if (node.kind !== 'split' || node.open !== true) return false;
+  return frame?.node.kind !== 'counted' || frame.least === 0;
 }

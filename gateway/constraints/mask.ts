@@ -1,6 +1,6 @@
 // Which tokens may come in a state: found by walking the vocabulary's tree and the grammar's states together. Knows no sequence.
 import type { Automaton, State } from './automaton.ts';
-import { LONGEST_PLAIN, type Vocabulary } from './vocabulary.ts';
+import { LONGEST_PLAIN, type Vocabulary, type VocabularyTree } from './vocabulary.ts';
 
 /** Ids that may come; where they are few as a list, otherwise as bits. Stop ids are not its business. */
 export type Mask = { ids: Int32Array } | { /** `[ceil(vocab / 32)]` */ bits: Uint32Array };
@@ -11,10 +11,10 @@ const SPARSE = 64;
 export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabulary): Mask {
   const { size, textless } = vocabulary;
   // Within a string most ids are plain, and those need not be walked through.
-  const tabled = state.open > 0 && !(state.mixed && state.open < LONGEST_PLAIN);
-  const bits = tabled ? vocabulary.plain(state.open).slice() : new Uint32Array(Math.ceil(size / 32));
-  const tree = tabled ? vocabulary.rest : vocabulary.tree;
-  let count = tabled ? size : 0;
+  const inString = state.open > 0 && !(state.mixed && state.open < LONGEST_PLAIN);
+  const bits = inString ? vocabulary.plain(state.open).slice() : new Uint32Array(Math.ceil(size / 32));
+  const tree = inString ? treeInString(state, vocabulary) : vocabulary.tree;
+  let count = inString ? size : 0;
   const admit = (id: number) => {
     bits[id >> 5]! |= 1 << (id & 31);
     count++;
@@ -39,6 +39,11 @@ export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabular
     node = after;
   }
   return count * SPARSE < size ? { ids: listed(bits, count) } : { bits };
+}
+
+/** Where plain characters lead back to where they came from, what is behind them decides. */
+function treeInString({ open, loop }: State, { rest, tails, longest }: Vocabulary): VocabularyTree {
+  return loop && open >= longest ? tails : rest;
 }
 
 function listed(bits: Uint32Array, count: number): Int32Array {

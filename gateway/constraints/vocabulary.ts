@@ -29,6 +29,8 @@ export interface VocabularyData {
   plain: readonly Uint32Array[];
   /** Of all ids that are in no row of `plain`. */
   rest: VocabularyTree;
+  /** The same ids by what of them is left behind their first plain characters: there are few such ends, and many ids of each. */
+  tails: VocabularyTree;
 }
 
 /** Characters of the longest plain ids; longer ones are among the rest. */
@@ -61,14 +63,36 @@ export function vocabularyData(size: number, bytesOf: (id: number) => Uint8Array
   });
   const rest = pieces.map((piece, id) => ((lengths[id] ?? 0) > 0 ? new Uint8Array(0) : piece));
   const isPlain = (id: number) => (lengths[id] ?? 0) > 0;
-  return { bytes, ends, tree: treeOf(pieces, isPlain), plain, rest: treeOf(rest, isPlain) };
+  const trees = {
+    tree: treeOf(pieces, isPlain),
+    rest: treeOf(rest, isPlain),
+    tails: treeOf(rest.map(tailOf), isPlain),
+  };
+  return { bytes, ends, plain, ...trees };
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** A control character, a quote or a backslash. */
+function isSpecial(byte: number): boolean {
+  return byte < 0x20 || byte === 0x22 || byte === 0x5c;
+}
+
+/** From the first byte on that is special, or part of a character that is not whole; all of it where there is none. */
+function tailOf(piece: Uint8Array): Uint8Array {
+  let at = 0;
+  while (at < piece.length) {
+    const byte = piece[at] ?? 0;
+    const length = byte < 0x80 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    if (plainLength(piece.subarray(at, at + length)) === 0) break;
+    at += length;
+  }
+  return at < piece.length ? piece.subarray(at) : piece;
+}
+
 /** Characters of a plain id; 0: it is not plain. */
 function plainLength(piece: Uint8Array): number {
-  if (piece.length === 0 || piece.some((byte) => byte < 0x20 || byte === 0x22 || byte === 0x5c)) return 0;
+  if (piece.length === 0 || piece.some(isSpecial)) return 0;
   let text: string;
   try {
     text = decoder.decode(piece);
@@ -87,14 +111,16 @@ export class Vocabulary {
   readonly textless: readonly number[];
   readonly tree: VocabularyTree;
   readonly rest: VocabularyTree;
+  readonly tails: VocabularyTree;
   readonly #data: VocabularyData;
 
   constructor(data: VocabularyData) {
-    const { ends, tree, rest } = data;
+    const { ends, tree, rest, tails } = data;
     this.#data = data;
     this.size = ends.length;
     this.tree = tree;
     this.rest = rest;
+    this.tails = tails;
     this.longest = tree.depth.reduce((most, depth) => Math.max(most, depth + 1), 1);
     this.textless = [...ends.keys()].filter((id) => ends[id] === (ends[id - 1] ?? 0));
   }

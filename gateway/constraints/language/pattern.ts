@@ -220,7 +220,7 @@ class PatternReader {
     const [braced] = /^\{[A-Za-z_]{1,40}(?:=[A-Za-z_]{1,40})?\}/.exec(this.#ahead(90)) ?? [];
     const ranges = braced === undefined ? undefined : propertyRanges(`\\p${braced}`);
     if (braced === undefined || ranges === undefined)
-      throw this.#fault(`\\${letter} without a property's name`);
+      throw this.#fault(`\\${letter} without a property's name`, 2);
     this.#at += braced.length;
     return letter === 'P' ? complement(ranges) : ranges;
   }

@@ -73,8 +73,9 @@ export class Document {
     const root = this.#addresses.get(resource);
     const found = root === undefined ? undefined : resolve(fragment, root);
     if (found !== undefined) return found;
-    // Identifiers that are not meant as addresses are common: then the whole document is.
-    return reference.startsWith('#') ? resolve(reference.slice(1), this.#root) : undefined;
+    // Identifiers that are not meant as addresses are common: then the whole document is. Some clients lose the #.
+    const pointer = /^#?(\/.*)$/.exec(reference)?.[1];
+    return pointer === undefined ? undefined : resolve(pointer, this.#root);
   }
 
   #index(node: SchemaNode, place: Place, depth: number): void {
