@@ -78,7 +78,11 @@ export const message = z.strictObject({
   context_management,
   usage,
   /** Ours. */
-  expertgrid: z.strictObject({ seed: z.int(), degraded_hops: hops }),
+  expertgrid: z.strictObject({
+    seed: z.int(),
+    degraded_hops: hops,
+    schema_notes: z.array(z.string()).min(1).max(20).optional(),
+  }),
 });
 
 const delta = z.discriminatedUnion('type', [

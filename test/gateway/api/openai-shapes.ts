@@ -34,6 +34,7 @@ const usage = z.strictObject({
 
 /** Ours. */
 const expertgrid = z.strictObject({
+  schema_notes: z.array(z.string()).min(1).max(20).optional(),
   seed: z.int().optional(),
   digests: z.array(z.unknown()).optional(),
   routes: z.array(z.unknown()).optional(),

@@ -142,7 +142,7 @@ export const schema: fc.Arbitrary<Schema> = fc.tuple(made, made, made).map(([roo
   return typeof root === 'boolean' || !refers ? root : { ...root, $defs: { x, y } };
 });
 
-const ajv = new Ajv.default({ strict: false, multipleOfPrecision: 9, logger: false });
+const ajv = new Ajv.default({ strict: false, logger: false });
 addFormats.default(ajv);
 const vocabulary = new Vocabulary(nano);
 
