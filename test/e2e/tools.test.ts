@@ -72,6 +72,84 @@ it('a function that is named is the one that is called, in every choice', async 
   }
 });
 
+/** What is looked at of the three endpoints' answers. */
+interface Answer {
+  choices: [{ message: { tool_calls: [{ function: { arguments: string } }] } }];
+  output: [{ arguments: string }];
+  content: [{ input: unknown }];
+  expertgrid: { schema_notes?: string[] };
+}
+
+it('a call obeys what its schema refers to, and of a schema that is not strict what can be held, at every endpoint', async () => {
+  const nested = {
+    type: 'object',
+    properties: {
+      to: { $ref: '#/$defs/Address' },
+      // It is not looked for whether they differ.
+      days: {
+        type: 'array',
+        items: { type: 'integer', minimum: 1, maximum: 7 },
+        uniqueItems: true,
+        maxItems: 3,
+      },
+    },
+    required: ['to', 'days'],
+    additionalProperties: false,
+    $defs: {
+      Address: {
+        type: 'object',
+        properties: { zip: { type: 'string', pattern: '^(?!0)\\d{5}$' }, next: { $ref: '#/$defs/Stop' } },
+        required: ['zip', 'next'],
+        additionalProperties: false,
+      },
+      Stop: { anyOf: [{ type: 'null' }, { enum: ['Bonn', 'Kiel'] }] },
+    },
+  };
+  const { uniqueItems: _, ...days } = nested.properties.days;
+  const isHeld = new Ajv2020().compile({ ...nested, properties: { ...nested.properties, days } });
+  const ask = async (path: string, body: object): Promise<Answer> => {
+    const answer = await fetch(`${up.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: up.model, temperature: 1.5, ...body }),
+    });
+    expect(answer.status).toBe(200);
+    return (await answer.json()) as Answer;
+  };
+  for (const seed of [1, 2]) {
+    const chat = await ask('/v1/chat/completions', {
+      messages,
+      seed,
+      max_tokens: 400,
+      tool_choice: 'required',
+      parallel_tool_calls: false,
+      tools: [{ type: 'function', function: { name: 'post', parameters: nested } }],
+    });
+    expect(isHeld(JSON.parse(chat.choices[0].message.tool_calls[0].function.arguments))).toBe(true);
+    expect(chat.expertgrid.schema_notes).toEqual([
+      'tools[0].function.parameters.properties.days.uniqueItems',
+    ]);
+    const response = await ask('/v1/responses', {
+      input: 'Post it.',
+      max_output_tokens: 400,
+      tool_choice: 'required',
+      parallel_tool_calls: false,
+      tools: [{ type: 'function', name: 'post', parameters: nested }],
+    });
+    expect(isHeld(JSON.parse(response.output[0].arguments))).toBe(true);
+    expect(response.expertgrid.schema_notes).toEqual(['tools[0].parameters.properties.days.uniqueItems']);
+    const message = await ask('/v1/messages', {
+      messages,
+      max_tokens: 400,
+      temperature: 1,
+      tool_choice: { type: 'any', disable_parallel_tool_use: true },
+      tools: [{ name: 'post', input_schema: nested }],
+    });
+    expect(isHeld(message.content[0].input)).toBe(true);
+    expect(message.expertgrid.schema_notes).toEqual(['tools[0].input_schema.properties.days.uniqueItems']);
+  }
+});
+
 it('where a call may come, text may come as well; where none may, no tool is shown', async () => {
   const { choices, usage } = await client.chat.completions.create({ ...asked(), max_tokens: 8, seed: 1 });
   expect(choices[0].message.content ?? choices[0].message.tool_calls).toBeTruthy();
