@@ -8,7 +8,7 @@ import type { Aliases } from './aliases.ts';
 import { type HostRules, requireAllowedHost } from './allowed-hosts.ts';
 import { countHandler } from './anthropic/count.ts';
 import { messagesEndpoint } from './anthropic/endpoint.ts';
-import { anthropicError, anthropicStatus, speaksAnthropic } from './anthropic/errors.ts';
+import { anthropicError, anthropicStatus } from './anthropic/errors.ts';
 import { listAnthropicModels, showAnthropicModel } from './anthropic/models.ts';
 import { chatEndpoint, completionEndpoint } from './choice-endpoints.ts';
 import { completionHandler } from './completion-handler.ts';
@@ -17,6 +17,7 @@ import { type ApiContext, defaultLimits, type Limits, type ServedModel } from '.
 import { allowOrigins } from './cross-origin.ts';
 import { DOCS_POLICY, docsPage } from './docs-page.ts';
 import { statusInTime } from './engine-status.ts';
+import { speaksAnthropic } from './error-shape.ts';
 import { ApiError, toApiError } from './errors.ts';
 import { createFingerprint } from './fingerprint.ts';
 import { health, healthReady, metricsPage } from './health.ts';
@@ -198,7 +199,7 @@ function routeConsole(app: Hono<Env>): void {
 }
 
 function asAnthropic({ req }: Context<Env>): boolean {
-  return speaksAnthropic({ path: req.path, header: (name) => req.header(name) });
+  return speaksAnthropic({ path: req.path, version: req.header('anthropic-version') });
 }
 
 function refuse(c: Context<Env>, thrown: unknown): Response {

@@ -7,17 +7,6 @@ export interface AnthropicError {
   request_id: string;
 }
 
-/** Whether a caller expects this shape, whatever goes wrong: it says so by a header that Anthropic's clients send, or by the path. */
-export function speaksAnthropic({
-  path,
-  header,
-}: {
-  path: string;
-  header(name: string): string | undefined;
-}) {
-  return header('anthropic-version') !== undefined || /^(\/v1)?\/messages(\/|$)/.test(path);
-}
-
 /** A full queue is a 529 there; a 429 is the caller's own limit. */
 export function anthropicStatus({ status, code }: ApiError): number {
   return code === 'queue_full' ? 529 : status;

@@ -1,9 +1,10 @@
 // GET /v1/models and failures of any path, in Anthropic's shapes for callers that send its version header; read by its own client.
 import Anthropic, { NotFoundError } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openAiError } from '../../../gateway/api/answer-schemas.ts';
 import { hashKey } from '../../../gateway/api/keys.ts';
 import { error } from './anthropic-shapes.ts';
-import { MODEL, openRoom, type Room, startRoom } from './harness.ts';
+import { JSON_TYPE, MODEL, openRoom, type Room, startRoom } from './harness.ts';
 
 const others = { newer: {}, newest: { context: 77 } };
 const aliases = () => new Map([['both', new Map([['newer', 1] as const, ['newest', 1] as const])]]);
@@ -90,6 +91,20 @@ test('a method that is not meant, and a missing key', async () => {
   expect([refused.status, error.parse(refused.body).error.type]).toEqual([401, 'authentication_error']);
   const client = clientOf(locked, 'eg-a');
   await expect(client.models.retrieve('none')).rejects.toBeInstanceOf(NotFoundError);
+});
+
+test.each([
+  ['/v1/chat/completions', 'POST', 400],
+  ['/completions/', 'POST', 400],
+  ['/v1/responses', 'POST', 400],
+  ['/v1/responses/resp_1', 'GET', 404],
+  ['/v1/responses/input_tokens', 'GET', 405],
+  ['/tokenize', 'POST', 400],
+])('%s is of one API: the header changes nothing of its errors', async (path, method, status) => {
+  const init = { method, headers: { ...JSON_TYPE, ...version }, ...(method === 'POST' && { body: '{' }) };
+  const answer = await get(path, room, init);
+  expect([answer.status, answer.id]).toEqual([status, null]);
+  expect(openAiError.parse(answer.body).error.type).toBe('invalid_request_error');
 });
 
 test('without the header all of it has OpenAI’s shapes', async () => {
