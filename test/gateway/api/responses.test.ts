@@ -5,7 +5,7 @@ import {
   THINKING_TOOL_TEMPLATE,
   TOOL_TEMPLATE,
 } from '../../support/chat-templates.ts';
-import { JSON_TYPE, MODEL, openRoom, type Room, say, until } from './harness.ts';
+import { idOf, JSON_TYPE, MODEL, openRoom, type Room, say, until } from './harness.ts';
 import { namedEvents } from './named-events.ts';
 import { event, type ResponseBody, type ResponseEventBody, response } from './responses-shapes.ts';
 
@@ -222,19 +222,29 @@ test('a model that says nothing has said the empty text', async () => {
   expect(output).toMatchObject([{ type: 'message', status: 'completed', content: [{ text: '' }] }]);
 });
 
-test('log-probabilities stand beside the text where they are included', async () => {
-  const room = await openRoom({ once: true });
+test('log-probabilities stand beside the text if they are included, the stop id with them', async () => {
+  const room = await openRoom({ once: true, reply: () => [...say('hello world'), idOf('<|end|>')] });
   const asked = { include: ['message.output_text.logprobs'], top_logprobs: 1 };
   const answer = await whole(room, asked);
   expect(answer.top_logprobs).toBe(1);
   expect(answer.output).toMatchObject([
-    { content: [{ logprobs: [{ token: 'hello', bytes: [...Buffer.from('hello')] }, { token: ' world' }] }] },
+    {
+      content: [
+        {
+          logprobs: [
+            { token: 'hello', bytes: [...Buffer.from('hello')] },
+            { token: ' world' },
+            { token: '<|end|>', bytes: [] },
+          ],
+        },
+      ],
+    },
   ]);
   const events = await streamed(room, asked);
   const tokens = events.flatMap((each) => {
     return each.type === 'response.output_text.delta' ? each.logprobs.map(({ token }) => token) : [];
   });
-  expect(tokens).toEqual(['hello', ' world']);
+  expect(tokens).toEqual(['hello', ' world', '<|end|>']);
   expect(unmarked(lastResponse(events)).output).toEqual(unmarked(answer).output);
 });
 

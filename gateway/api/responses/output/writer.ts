@@ -81,6 +81,10 @@ export class ResponseWriter {
         if (this.#open === undefined && this.#output.length === 0) {
           yield* this.#begin(openMessage(this.#place('msg')));
         }
+        // As in a chat; only texts have log-probabilities here, so one that ends a call is not told.
+        if (event.stop !== undefined && this.#open?.kind === 'message') {
+          yield* this.#content('', this.#logprobsOf?.([event.stop]) ?? []);
+        }
         const status = event.reason === 'length' ? 'incomplete' : 'completed';
         yield* this.#end(status);
         this.#state = { status, usage: event.usage };
