@@ -158,24 +158,29 @@ export function templateDocuments(
 
 type EndingFields = Pick<ChatRequest, 'messages' | 'add_generation_prompt' | 'continue_final_message'>;
 
-/** Throws a 400 where there is no message of the assistant's to go on with. */
+/** Throws a 400 if there is no message of the assistant's to go on with, or if another message than the final one is a prefix. */
 export function endingOf({
   messages,
   add_generation_prompt,
   continue_final_message,
 }: EndingFields): NonNullable<Conversation['ending']> {
-  if (continue_final_message !== true) return add_generation_prompt === false ? 'none' : 'turn';
   const refuse = (message: string, param: string) => {
     return badRequest(message, { param, code: 'invalid_parameter_combination' });
   };
+  const last = messages.length - 1;
+  const prefix = messages.findIndex((message) => message.prefix === true);
+  if (prefix >= 0 && prefix < last) {
+    throw refuse("Only the final message may be a 'prefix'.", `messages[${prefix}].prefix`);
+  }
+  const field = prefix < 0 ? 'continue_final_message' : 'prefix';
+  if (prefix < 0 && continue_final_message !== true) return add_generation_prompt === false ? 'none' : 'turn';
   if (add_generation_prompt === true) {
-    const message = "'continue_final_message' and 'add_generation_prompt' cannot both be true.";
-    throw refuse(message, 'continue_final_message');
+    const message = `'${field}' and 'add_generation_prompt' cannot both be true.`;
+    throw refuse(message, prefix < 0 ? field : `messages[${prefix}].${field}`);
   }
   const final = messages.at(-1);
   const calls = final?.tool_calls?.[0] ?? final?.function_call;
   if (final?.role === 'assistant' && !calls) return 'final message';
-  const message =
-    "With 'continue_final_message' the final message must be the assistant's, and call no tools.";
-  throw refuse(message, `messages[${messages.length - 1}].role`);
+  const message = `With '${field}' the final message must be the assistant's, and call no tools.`;
+  throw refuse(message, `messages[${last}].role`);
 }

@@ -116,7 +116,8 @@ function readChat(request: ChatRequest, context: ApiContext, limits: TextLimits 
 /** Ids of a conversation, ending where the assistant begins to write. Throws a 400 where there is no template, or it refuses. */
 export function promptOfMessages(messages: ChatRequest['messages'], context: ApiContext): number[] {
   const template = templateOf(context, []);
-  return written({ messages: templateMessages(messages, template) }, template, context).prompt;
+  const conversation = { messages: templateMessages(messages, template), ending: endingOf({ messages }) };
+  return written(conversation, template, context).prompt;
 }
 
 function templateOf(

@@ -7,6 +7,7 @@ import { refused } from './refused.ts';
 /** Prompts are cached without being asked; nothing is cached longer for it. */
 const cacheHints = {
   cache_control: noEffect(z.record(z.string(), z.unknown()).optional()),
+  copilot_cache_control: noEffect(z.record(z.string(), z.unknown()).optional()),
   prompt_cache_breakpoint: noEffect(z.record(z.string(), z.unknown()).optional()),
 };
 
@@ -74,7 +75,7 @@ const fields = z.strictObject({
   refusal: z.string().nullish().describe('Of an assistant: the text with which it refused.'),
   audio: refused(),
   images: refused([]),
-  prefix: refused(false),
+  prefix: z.boolean().nullish().describe("Of the final message, an assistant's: the answer goes on with it."),
   type: noEffect(z.enum(['text', 'message']).optional()),
   id: noEffect(z.string().optional()),
   status: noEffect(z.string().optional()),

@@ -8,6 +8,7 @@ import { type Generated, generations } from './generations.ts';
 import type { RequestRecord } from './request-record.ts';
 import { drawSeed } from './sampling.ts';
 import { type EventFormat, eventStream } from './sse.ts';
+import { streamedUsage } from './stream-options.ts';
 import type { Frame, Wire } from './wire.ts';
 
 /** All that is generated for a request, and how much of it is given. */
@@ -34,7 +35,7 @@ export interface Started {
   cancel: AbortController;
 }
 
-/** Begins a plan's generations and sets the headers of its answer; the record must have admitted the request. `frame.id` is the prefix and 32 hexadecimal digits. */
+/** Begins a plan's generations and sets the headers of its answer; the record must have admitted the request. `frame.id` is the prefix and the caller's id, or else 32 hexadecimal digits. */
 export async function startGenerations(
   c: Context,
   context: ApiContext,
@@ -45,7 +46,7 @@ export async function startGenerations(
   const { request, promptIds } = plan;
   const seed = request.seed ?? drawSeed();
   const frame: Frame = {
-    id: idPrefix + randomUUID().replaceAll('-', ''),
+    id: idPrefix + (request.request_id ?? randomUUID().replaceAll('-', '')),
     created: Math.floor(Date.now() / 1000),
     model: context.model.id,
     fingerprint: await context.fingerprint.current(),
@@ -101,14 +102,12 @@ export async function respond(
   const { frame, events, cancel } = await startGenerations(c, context, record, plan, { idPrefix });
   const finished = (reason: string) => record.finished(reason);
   if (request.stream !== true) return c.json(await wire.whole(events, { frame, made, wanted, finished }));
-  const { include_usage, continuous_usage_stats } = request.stream_options ?? {};
   const values = wire.chunks(events, {
     frame,
     finished,
     choices: prompts.length * made,
     promptTokens: record.promptTokens,
-    includeUsage: include_usage === true,
-    continuous: include_usage === true && continuous_usage_stats === true,
+    ...streamedUsage(request),
   });
   return streamAnswer(c, context, record, values, { cancel });
 }

@@ -99,6 +99,11 @@ export const commonFields = {
       include_obfuscation: noEffect(z.boolean().nullish()).describe('Nothing is padded.'),
     })
     .nullish(),
+  usage: z
+    .strictObject({ include: z.boolean().nullish() })
+    .nullish()
+    .describe("OpenRouter's name of `stream_options.include_usage`; an answer that is whole always has it."),
+  request_id: z.string().min(1).max(128).nullish().describe("The answer's id ends with it."),
   user: z.string().nullish(),
   metadata: noEffect(z.record(z.string(), z.unknown()).nullish()),
   store: noEffect(z.boolean().nullish()),

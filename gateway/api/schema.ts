@@ -105,6 +105,10 @@ export const chatSchema = z.strictObject({
     .boolean()
     .nullish()
     .describe("The answer goes on with the final message, which is the assistant's."),
+  enable_thinking: z
+    .boolean()
+    .nullish()
+    .describe('False: a model that thinks does not. True: its template is told to let it think.'),
   reasoning_effort: z
     .enum(reasoningEfforts)
     .nullish()
@@ -130,7 +134,6 @@ export const unsupportedFields: Record<string, readonly string[]> = {
   include_reasoning: ['true'],
   thinking_token_budget: [],
   return_tokens_as_token_ids: ['false'],
-  request_id: [],
   prompt_embeds: ['[]'],
   mm_processor_kwargs: ['{}'],
   media_io_kwargs: ['{}'],

@@ -11,11 +11,18 @@ export function refuseStreamOptions({ stream, stream_options: options }: CommonR
   }
 }
 
+/** Whether a stream ends with the usage, and whether each chunk tells what it is so far. */
+export function streamedUsage({ stream_options: options, usage }: CommonRequest) {
+  const includeUsage = options?.include_usage === true || usage?.include === true;
+  return { includeUsage, continuous: includeUsage && options?.continuous_usage_stats === true };
+}
+
 const continuous = 'stream_options.continuous_usage_stats';
 
 /** Alone it asks for nothing, as vLLM has it. */
-export function idleStreamOptions({ stream_options: options }: CommonRequest): string[] {
-  return options?.continuous_usage_stats === true && options.include_usage !== true ? [continuous] : [];
+export function idleStreamOptions(request: CommonRequest): string[] {
+  const asked = request.stream_options?.continuous_usage_stats === true;
+  return asked && !streamedUsage(request).includeUsage ? [continuous] : [];
 }
 
 /** Every name that `idleStreamOptions` may give. */

@@ -47,45 +47,63 @@ export function thinkingState(prompt: string, { begin, end }: ThinkingTags): Thi
 }
 
 interface ThinkingFields {
+  enable_thinking?: boolean | null | undefined;
   reasoning_effort?: ReasoningEffort | null | undefined;
   max_thinking_tokens?: number | null | undefined;
+  chat_template_kwargs?: Record<string, unknown> | null | undefined;
 }
 
 const EFFORT = 'reasoning_effort';
+const SWITCH = 'enable_thinking';
 
-/** An effort is a limit of thinking, which a model that cannot think keeps by itself. */
+/** An effort is a limit of thinking, which a model that cannot think keeps by itself; so is that it shall not think. */
 export function idleThinking(
-  { reasoning_effort: effort }: ThinkingFields,
+  { reasoning_effort: effort, enable_thinking: on }: ThinkingFields,
   tags: ThinkingTags | undefined,
 ): string[] {
-  return tags === undefined && typeof effort === 'string' ? [EFFORT] : [];
+  if (tags !== undefined) return [];
+  return [...(typeof effort === 'string' ? [EFFORT] : []), ...(on === false ? [SWITCH] : [])];
 }
 
 /** Every name that `idleThinking` may give. */
-export const namesOfIdleThinking: readonly string[] = [EFFORT];
+export const namesOfIdleThinking: readonly string[] = [EFFORT, SWITCH];
 
-/** Undefined: no limit. A 400 by name if the model does not think and tokens are asked for to think with. */
+/** Undefined: no limit. A 400 by name if the model does not think and is asked to, or if two fields contradict each other. */
 export function thinkingBudget(
-  { reasoning_effort: effort, max_thinking_tokens: most }: ThinkingFields,
+  {
+    reasoning_effort: effort,
+    max_thinking_tokens: most,
+    enable_thinking: on,
+    chat_template_kwargs: variables,
+  }: ThinkingFields,
   { tags, model }: { tags: ThinkingTags | undefined; model: string },
 ): number | undefined {
-  if (tags === undefined && typeof most === 'number' && most > 0) {
-    const param = 'max_thinking_tokens';
+  const asked = [(most ?? 0) > 0 && 'max_thinking_tokens', on === true && SWITCH];
+  const param = asked.find((name) => name !== false);
+  if (tags === undefined && param !== undefined) {
     const message = `Unsupported parameter: '${param}' is not supported: the chat template of the model '${model}' knows no thinking.`;
     throw badRequest(message, { param, code: 'unsupported_parameter' });
   }
-  return most ?? (typeof effort === 'string' ? budgets[effort] : undefined);
+  const budget = most ?? (typeof effort === 'string' ? budgets[effort] : undefined);
+  const variable = variables?.[SWITCH];
+  const differs = typeof on === 'boolean' && variable !== undefined && variable !== on;
+  if (differs || (on === true && budget === 0)) {
+    const message = `'${SWITCH}' is ${on}, and another field of the request says the contrary.`;
+    throw badRequest(message, { param: SWITCH, code: 'invalid_parameter_combination' });
+  }
+  return on === false ? 0 : budget;
 }
 
 /** Variables by which templates turn thinking on and off; one that knows neither has its budget alone. */
 export function thinkingVariables({
   reasoning_effort: effort,
   max_thinking_tokens: most,
+  enable_thinking: asked,
 }: ThinkingFields): Record<string, unknown> {
-  if (typeof effort !== 'string' && most !== 0) return {};
-  const on = effort !== 'none' && most !== 0;
+  if (typeof effort !== 'string' && typeof asked !== 'boolean' && most !== 0) return {};
+  const on = effort !== 'none' && most !== 0 && asked !== false;
   return {
-    enable_thinking: on,
+    [SWITCH]: on,
     thinking: on,
     ...(typeof effort === 'string' && { reasoning_effort: effort }),
   };

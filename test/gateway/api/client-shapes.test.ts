@@ -18,6 +18,10 @@ interface Shape {
   refused?: string[];
   /** Text that the prompt must hold: what the client wrote has arrived. */
   prompt?: string;
+  /** Text that the prompt must end with. */
+  ending?: string;
+  /** Text that the answer must hold. */
+  told?: string[];
 }
 
 const system = { role: 'system', content: 'You help.' };
@@ -385,6 +389,44 @@ const shapes: Shape[] = [
     noEffect: ['reasoning_effort', 'service_tier', 'store', 'verbosity'],
   },
   {
+    client: 'GitHub Copilot: marks for a cache under a name of its own',
+    body: {
+      messages: [
+        {
+          role: 'system',
+          content: [{ type: 'text', text: 'You help.', copilot_cache_control: { type: 'ephemeral' } }],
+        },
+        { ...user, copilot_cache_control: { type: 'ephemeral' } },
+      ],
+      ...usage,
+    },
+    noEffect: ['messages.content.copilot_cache_control', 'messages.copilot_cache_control'],
+    prompt: 'Look around.',
+  },
+  {
+    client: 'scripts for Qwen’s models, asking a model that cannot think not to think',
+    body: { messages: [user], enable_thinking: false },
+    noEffect: ['enable_thinking'],
+  },
+  {
+    client: 'Kilo Code by OpenRouter: usage wherever it may be',
+    body: { messages: [user], stream: true, usage: { include: true } },
+    told: ['"usage":{"prompt_tokens":'],
+  },
+  {
+    client: 'scripts for vLLM that name the request',
+    body: { messages: [user], request_id: 'job-17' },
+    told: ['"id":"chatcmpl-job-17"', '"usage":{"prompt_tokens":'],
+  },
+  {
+    client: 'Continue and DeepSeek’s examples: a message that is the beginning of the answer',
+    body: {
+      messages: [user, { role: 'assistant', content: '```py', prefix: true }],
+      ...{ stop: ['```'], usage: { include: false } },
+    },
+    ending: '```py',
+  },
+  {
     client: 'Qwen Code over responses, asking a model that cannot think not to think',
     path: '/v1/responses',
     body: {
@@ -424,7 +466,15 @@ function fieldsOf(text: string): unknown[] {
 }
 
 describe.each(shapes.map((shape) => [shape.client, shape] as const))('%s', (_, shape) => {
-  const { path: to = '/v1/chat/completions', body, refused, noEffect = [], prompt = '' } = shape;
+  const {
+    path: to = '/v1/chat/completions',
+    body,
+    refused,
+    noEffect = [],
+    prompt = '',
+    ending = '',
+    told = [],
+  } = shape;
 
   test(refused === undefined ? 'is answered' : 'is refused', async () => {
     const asked = room.engine.requests.length;
@@ -443,7 +493,10 @@ describe.each(shapes.map((shape) => [shape.client, shape] as const))('%s', (_, s
       body.stream === true ? /^text\/event-stream/ : /json/,
     );
     const ids = [...(room.engine.requests.at(-1)?.prompt ?? [])];
-    expect(Buffer.concat(ids.map((id) => Buffer.from(tokenizer.bytes(id)))).toString()).toContain(prompt);
+    const asText = Buffer.concat(ids.map((id) => Buffer.from(tokenizer.bytes(id)))).toString();
+    expect(asText).toContain(prompt);
+    expect(asText.endsWith(ending)).toBe(true);
+    for (const part of told) expect(text).toContain(part);
   });
 });
 

@@ -192,7 +192,7 @@ test('a call from before tools, and its result, are a call and a result of a too
 test.each<[message: object, param: string, code: string]>([
   [{ role: 'assistant', content: 'b', audio: { id: 'a' } }, 'audio', 'unsupported_parameter'],
   [{ role: 'assistant', content: 'b', images: [{}] }, 'images', 'unsupported_parameter'],
-  [{ role: 'assistant', content: 'b', prefix: true }, 'prefix', 'unsupported_parameter'],
+  [{ role: 'assistant', content: 'b', prefix: true }, 'prefix', 'invalid_parameter_combination'],
   [
     { role: 'assistant', content: 'b', reasoning: 'x', reasoning_content: 'y' },
     'reasoning',

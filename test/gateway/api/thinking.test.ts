@@ -92,24 +92,39 @@ describe('how long it may think', () => {
     expect(engine.requests[0].constraint).toEqual(expected);
   });
 
-  test.each([{ reasoning_effort: 'none' }, { chat_template_kwargs: { enable_thinking: false } }])(
-    '%j closes it in the prompt, and a tag is text',
-    async (fields) => {
-      const { post, engine } = await room('<think>');
-      const { body } = await post('/v1/chat/completions', { ...base, ...fields });
-      expect([...engine.requests[0].prompt].slice(-say('<think>\n\n</think>\n\n').length)).toEqual(
-        say('<think>\n\n</think>\n\n'),
-      );
-      expect(engine.requests[0].constraint).toBeUndefined();
-      expect(body.choices[0].message.content).toBe('<think>');
-      expect(body.choices[0].message).not.toHaveProperty('reasoning_content');
-    },
-  );
+  test.each([
+    { reasoning_effort: 'none' },
+    { chat_template_kwargs: { enable_thinking: false } },
+    { enable_thinking: false, reasoning_effort: 'high' },
+  ])('%j closes it in the prompt, and a tag is text', async (fields) => {
+    const { post, engine } = await room('<think>');
+    const { body } = await post('/v1/chat/completions', { ...base, ...fields });
+    expect([...engine.requests[0].prompt].slice(-say('<think>\n\n</think>\n\n').length)).toEqual(
+      say('<think>\n\n</think>\n\n'),
+    );
+    expect(engine.requests[0].constraint).toBeUndefined();
+    expect(body.choices[0].message.content).toBe('<think>');
+    expect(body.choices[0].message).not.toHaveProperty('reasoning_content');
+  });
 
   test('where the template cannot close it, the budget is 0', async () => {
     const { post, engine } = await room('</think>Yes.', { chat: OPEN_THINKING_TEMPLATE });
     await post('/v1/chat/completions', { ...base, reasoning_effort: 'none' });
-    expect(engine.requests[0].constraint).toEqual({ ...spec, open: true, budget: 0 });
+    await post('/v1/chat/completions', { ...base, enable_thinking: false, max_thinking_tokens: 7 });
+    const constraint = { ...spec, open: true, budget: 0 };
+    expect(engine.requests).toMatchObject([{ constraint }, { constraint }]);
+  });
+
+  test.each([
+    { enable_thinking: true, reasoning_effort: 'none' },
+    { enable_thinking: true, max_thinking_tokens: 0 },
+    { enable_thinking: true, chat_template_kwargs: { enable_thinking: false } },
+    { enable_thinking: false, chat_template_kwargs: { enable_thinking: true } },
+  ])('%j contradicts itself', async (fields) => {
+    const { post } = await room('Yes.');
+    const { status, body } = await post('/v1/chat/completions', { ...base, ...fields });
+    const { param, code } = body.error;
+    expect([status, param, code]).toEqual([400, 'enable_thinking', 'invalid_parameter_combination']);
   });
 
   test('calls come after it', async () => {
