@@ -1,14 +1,7 @@
 import { expect, test } from 'vitest';
 import { callSyntaxOf } from '../../../gateway/api/call-syntax.ts';
+import { HERMES_CALLS } from '../../support/call-syntax.ts';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
-
-const hermes = {
-  begin: '<tool_call>\n',
-  end: '\n</tool_call>',
-  nameKey: 'name',
-  argumentsKey: 'arguments',
-  separator: '\n',
-};
 
 /** As Qwen2.5's and Qwen3's templates have it, within a string of the template. */
 const qwen = String.raw`{{- "return a json object within <tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call><|im_end|>\n" }}`;
@@ -17,7 +10,7 @@ test.each([
   ["nano's", TOOL_TEMPLATE],
   ["Qwen's", qwen],
 ])('%s calls are JSON within tags', (_, source) => {
-  expect(callSyntaxOf(source, [])).toEqual(hermes);
+  expect(callSyntaxOf(source, [])).toEqual(HERMES_CALLS);
 });
 
 test.each([

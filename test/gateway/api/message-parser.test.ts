@@ -4,14 +4,9 @@ import type { AnswerEvent } from '../../../gateway/api/answer.ts';
 import type { AnswerToken } from '../../../gateway/api/answer-text.ts';
 import type { MessageEvent, WholeMessage } from '../../../gateway/api/message-events.ts';
 import { collectMessages, type MessageRules, messageEvents } from '../../../gateway/api/message-parser.ts';
+import { HERMES_CALLS } from '../../support/call-syntax.ts';
 
-const calls = {
-  begin: '<tool_call>\n',
-  end: '\n</tool_call>',
-  nameKey: 'name',
-  argumentsKey: 'arguments',
-  separator: '\n',
-};
+const calls = HERMES_CALLS;
 const thinking = { begin: '<think>', end: '</think>', open: false };
 const rules = { thinking, calls };
 const call = (name: string, args: string) =>

@@ -32,9 +32,12 @@ test('without a model the first is meant, and names of tokens only where asked f
   expect(body).toEqual({ count: 0, max_model_len: 2048, tokens: [], token_strs: null });
 });
 
-test('a conversation has the ids that a chat has', async () => {
+test.each([
+  ['a conversation', []],
+  ['one with the beginning of its answer', [{ role: 'assistant', content: 'Yes', prefix: true }]],
+])('%s has the ids that a chat has', async (_, more) => {
   const { url, post, engine } = await openRoom({ once: true });
-  const messages = [{ role: 'user', content: 'hello <|end|>' }];
+  const messages = [{ role: 'user', content: 'hello <|end|>' }, ...more];
   await post('/v1/chat/completions', { model: MODEL, messages });
   const { body } = await ask(url, '/tokenize', { messages });
   expect(body).toMatchObject({ tokens: [...engine.requests[0].prompt] });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Constraint } from '../../../gateway/constraints/constraint.ts';
 import type { ConstraintSpec, GrammarSpec } from '../../../gateway/constraints/specification.ts';
+import { HERMES_CALLS } from '../../support/call-syntax.ts';
 import { accepts, allowed, END, idsOf, open, textOf, write } from './writer.ts';
 
 const schema = (value: unknown): GrammarSpec => ({ type: 'json_schema', schema: JSON.stringify(value) });
@@ -183,13 +184,7 @@ describe('thinking', () => {
 });
 
 describe('calls of tools', () => {
-  const syntax = {
-    begin: '<tool_call>\n',
-    end: '\n</tool_call>',
-    nameKey: 'name',
-    argumentsKey: 'arguments',
-    separator: '\n',
-  };
+  const syntax = HERMES_CALLS;
   const parameters = JSON.stringify({ properties: { city: { enum: ['Bonn', 'Rome'] } }, required: ['city'] });
   const tools = [{ name: 'weather', parameters }, { name: 'time' }];
   const calls = (mode: 'auto' | 'required', parallel = true, content?: GrammarSpec): ConstraintSpec => {

@@ -1,10 +1,12 @@
 // Masks within strings are read from a table of plain tokens (vocabulary.ts): they must be those that are found by trying each token.
+
 import { describe, expect, it } from 'vitest';
 import type { Automaton, State } from '../../../gateway/constraints/automaton.ts';
 import { CompiledGrammar } from '../../../gateway/constraints/compiled.ts';
 import { grammarOf } from '../../../gateway/constraints/grammar-of.ts';
 import { allows, maskOf } from '../../../gateway/constraints/mask.ts';
 import { Vocabulary, vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
+import { HERMES_CALLS } from '../../support/call-syntax.ts';
 import { nano } from './writer.ts';
 
 /** Tokens as large vocabularies have them: long ones, characters cut anywhere, escapes, several strings' ends in one. */
@@ -221,13 +223,7 @@ describe('a mask', () => {
   }
 
   it('is the same for free text, in which a call may begin', () => {
-    const syntax = {
-      begin: '<tool_call>\n',
-      end: '\n</tool_call>',
-      nameKey: 'name',
-      argumentsKey: 'arguments',
-      separator: '\n',
-    };
+    const syntax = HERMES_CALLS;
     const grammar = new CompiledGrammar(
       grammarOf({ type: 'tool_calls', mode: 'auto', parallel: true, syntax, tools: [{ name: 'f' }] }),
       real,

@@ -1,10 +1,12 @@
 // Schemas that are not strict: what can be held of them is held, what cannot is left out and told by its path.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConstraintFault } from '../../../gateway/constraints/fault.ts';
 import { grammarOf, readGrammar } from '../../../gateway/constraints/grammar-of.ts';
 import { isSchema } from '../../../gateway/constraints/schema/keywords.ts';
 import type { GrammarSpec } from '../../../gateway/constraints/specification.ts';
+import { HERMES_CALLS } from '../../support/call-syntax.ts';
 import { schema as randomSchema } from './random-schemas.ts';
 import { accepts } from './writer.ts';
 
@@ -186,13 +188,7 @@ describe('a schema that is not strict', () => {
 });
 
 describe('tools that are not strict', () => {
-  const syntax = {
-    begin: '<tool_call>\n',
-    end: '\n</tool_call>',
-    nameKey: 'name',
-    argumentsKey: 'arguments',
-    separator: '\n',
-  };
+  const syntax = HERMES_CALLS;
   const parameters = (schema: unknown) => JSON.stringify(schema);
   const calls = (tools: Extract<GrammarSpec, { type: 'tool_calls' }>['tools']): GrammarSpec => {
     return { type: 'tool_calls', mode: 'required', parallel: false, tools, syntax };
