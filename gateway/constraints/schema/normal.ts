@@ -335,7 +335,10 @@ export class Normalizer {
     const own = branches.map((branch) => this.#both(among, this.shapesOf(branch), term));
     return own.flatMap((shapes, i) => {
       return branches.reduce((left, branch, j) => {
-        if (i === j || left.length === 0 || !this.#overlap(left, own[j] ?? [], term)) return left;
+        if (i === j || left.length === 0) return left;
+        // Of a branch that is held more narrowly than it is meant, the values that were left out may be the same ones.
+        const whole = !this.#narrowed.has(branch.id);
+        if (whole && !this.#overlap(left, own[j] ?? [], term)) return left;
         return this.#both(left, this.shapesOf(this.terms.not(branch)), term, MOST_LEFT);
       }, shapes);
     });

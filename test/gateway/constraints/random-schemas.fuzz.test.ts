@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkSchema, type Outcome, schema, value } from './random-schemas.ts';
 
-const schemas = 20_000;
+const schemas = 5_000;
 
 test(`${schemas} schemas that are made at random let nothing through that ajv refuses`, () => {
   const outcomes: Record<Outcome, number> = { held: 0, refused: 0, empty: 0, endless: 0 };

@@ -56,6 +56,28 @@ describe('a schema that cannot be honoured', () => {
     [{ oneOf: [{ type: 'integer' }, { type: 'integer' }] }, ''],
     [{ type: 'string', not: { format: 'email' } }, ''],
     [{ type: 'object', minProperties: 2 }, '.minProperties'],
+    // The first branch has every string, but not all that it has can be written: the second is not held to be apart from it.
+    [
+      {
+        type: 'string',
+        oneOf: [
+          {
+            oneOf: [
+              {
+                enum: [
+                  { a: 1, b: 2 },
+                  { c: 3, d: 4 },
+                ],
+              },
+              { const: [] },
+              {},
+            ],
+          },
+          {},
+        ],
+      },
+      '.oneOf[0]',
+    ],
     [false, ''],
     [7, ''],
   ])('%j at %j', (schema, path) => {
