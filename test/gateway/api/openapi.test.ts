@@ -72,8 +72,13 @@ test.each([
   const page = await readFile(new URL('../../../docs/api.md', import.meta.url), 'utf8');
   const [before = '', section = ''] = page.split(`## \`${path}\`\n`);
   // `model` and the fields that all endpoints have stand before it, or in the section of the other API.
-  const [, withoutEffect = ''] = page.split(`### Of \`${path}\`\n`);
-  const own = before + section.split('\n## ')[0] + withoutEffect.split('\n### ')[0];
+  const [, ...tables] = page.split('\n### Of ');
+  const withoutEffect = tables.filter((table) => table.split('\n')[0]?.includes(`\`${path}\``));
+  const own = [
+    before,
+    section.split('\n## ')[0],
+    ...withoutEffect.map((table) => table.split('\n## ')[0]),
+  ].join();
   for (const name of Object.keys(schema.shape)) {
     expect(own).toMatch(new RegExp(`\`${name}[\`.]`));
   }
