@@ -59,24 +59,28 @@ describe('a schema that cannot be honoured', () => {
     // The first branch has every string, but not all that it has can be written: the second is not held to be apart from it.
     [
       {
-        type: 'string',
-        oneOf: [
+        prefixItems: [
           {
+            type: 'string',
             oneOf: [
               {
-                enum: [
-                  { a: 1, b: 2 },
-                  { c: 3, d: 4 },
+                oneOf: [
+                  {
+                    enum: [
+                      { x: [], a: null },
+                      { a: [], ab: '', x: '' },
+                    ],
+                  },
+                  { const: [] },
+                  {},
                 ],
               },
-              { const: [] },
               {},
             ],
           },
-          {},
         ],
       },
-      '.oneOf[0]',
+      '.prefixItems[0].oneOf[0]',
     ],
     [false, ''],
     [7, ''],
