@@ -2,6 +2,7 @@
 //
 // Worked example, an integer in brackets:
 //   sequence(text('['), repeat(characters(range('0', '9')), 1, 3), text(']'))
+import { ConstraintFault } from './fault.ts';
 import { type Dfa, isEmpty } from './language/dfa.ts';
 import { lengthsOf } from './language/lengths.ts';
 
@@ -97,25 +98,40 @@ export function rule(name: string): Expression {
   return { kind: 'rule', name };
 }
 
-/** Any of the texts, their common beginnings shared: a matcher that follows them has few places to be at once. */
+/** Texts of which each begins as the one before it does, at most. */
+const MOST_ALIKE = 500;
+
+/**
+ * Any of the texts, their common beginnings shared: a matcher that follows them has few places to be at once. Throws a
+ * ConstraintFault where too many lie within one another.
+ */
 export function oneOf(texts: readonly string[]): Expression {
-  return shared([...new Set(texts)].map((each) => Array.from(each)));
+  const sorted = [...new Set(texts)].sort().map((each) => Array.from(each));
+  return shared(sorted, 0, 0);
 }
 
-function shared(texts: readonly (readonly string[])[]): Expression {
-  const byFirst = new Map<string, (readonly string[])[]>();
-  for (const each of texts) {
-    const [first] = each;
-    if (first !== undefined) byFirst.set(first, [...(byFirst.get(first) ?? []), each]);
+/** Of sorted texts, of which the first `at` characters are the same: what follows those. */
+function shared(texts: readonly (readonly string[])[], at: number, depth: number): Expression {
+  if (depth > MOST_ALIKE) {
+    throw new ConstraintFault(
+      `more than ${MOST_ALIKE} texts, each of which begins with another, are not supported`,
+    );
   }
-  const branches = Array.from(byFirst.values(), (group) => {
-    const [one = []] = group;
-    let common = 1;
-    while (common < one.length && group.every((each) => each[common] === one[common])) common++;
-    const rests = group.map((each) => each.slice(common));
-    return sequence(text(one.slice(0, common).join('')), shared(rests));
-  });
-  return texts.some((each) => each.length === 0) ? choice(nothing, ...branches) : choice(...branches);
+  const branches: Expression[] = [];
+  for (let from = 0; from < texts.length; ) {
+    const first = texts[from] ?? [];
+    let to = from + 1;
+    while (to < texts.length && texts[to]?.[at] === first[at]) to++;
+    if (first.length > at) {
+      const last = texts[to - 1] ?? [];
+      let common = at + 1;
+      while (common < first.length && first[common] === last[common]) common++;
+      const beginning = text(first.slice(at, common).join(''));
+      branches.push(sequence(beginning, shared(texts.slice(from, to), common, depth + 1)));
+    } else branches.push(nothing);
+    from = to;
+  }
+  return choice(...branches);
 }
 
 export function entriesOf({ of, from, to }: Expression & { kind: 'entries' }): readonly Entry[] {

@@ -78,10 +78,15 @@ function choiceGrammar(choices: readonly string[]): Grammar {
 
 function parsed(schema: string): unknown {
   try {
-    return JSON.parse(schema);
+    // In JSON -0 equals 0; in comparisons here it would not.
+    return /-0/.test(schema) ? JSON.parse(schema, withoutMinusZero) : JSON.parse(schema);
   } catch (cause) {
     throw new ConstraintFault(`it is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
+}
+
+function withoutMinusZero(_name: string, value: unknown): unknown {
+  return value === 0 ? 0 : value;
 }
 
 function requireLength(value: string, most: number): void {

@@ -123,12 +123,14 @@ export const jsonRules: ReadonlyMap<string, Expression> = new Map([
 
 /** A value as JSON, in the order of its keys. */
 export function literal(value: unknown): Expression {
-  if (Array.isArray(value)) return sequence(text('['), ...parted(value.map(literal)), text(']'));
+  if (Array.isArray(value)) {
+    return { kind: 'sequence', items: [text('['), ...parted(value.map(literal)), text(']')] };
+  }
   if (typeof value === 'object' && value !== null) {
     const members = Object.entries(value).map(([key, each]) => {
       return sequence(text(JSON.stringify(key)), colon, literal(each));
     });
-    return sequence(text('{'), ...parted(members), text('}'));
+    return { kind: 'sequence', items: [text('{'), ...parted(members), text('}')] };
   }
   return text(JSON.stringify(value));
 }

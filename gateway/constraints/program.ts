@@ -144,7 +144,10 @@ class Compiler {
         const byByte = new Map<number, typeof texts>();
         for (const each of group) {
           const byte = each.bytes[depth];
-          if (byte !== undefined) byByte.set(byte, [...(byByte.get(byte) ?? []), each]);
+          if (byte === undefined) continue;
+          const own = byByte.get(byte);
+          if (own === undefined) byByte.set(byte, [each]);
+          else own.push(each);
         }
         const further = Array.from(byByte, ([byte, own]) => this.#byte([[byte, byte]], at(own, depth + 1)));
         return [...further, ...ended.map(({ entry }) => this.#emit(entry.next, next))];

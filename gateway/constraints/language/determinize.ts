@@ -3,13 +3,16 @@
 import { complement, everyCharacter } from '../characters.ts';
 import type { Ranges } from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
-import { type Dfa, type Edge, explore } from './dfa.ts';
+import { type Dfa, type Edge, explore, spendStates } from './dfa.ts';
 import { type Assertion, anything, type Pattern, WORD } from './pattern.ts';
 
 /** Nodes of one pattern, its counts written out, at most. */
 const MOST_NODES = 50_000;
 /** Threads of one state, at most. */
 const MOST_THREADS = 2000;
+/** Threads of all states, at most: about a second. Each takes about a tenth of what a state takes. */
+const MOST_VISITS = 1_000_000;
+const VISITS_PER_STATE = 10;
 
 type Node =
   | { kind: 'set'; ranges: Ranges; next: number }
@@ -120,6 +123,7 @@ class Determinizer {
   readonly #nodes: readonly Node[];
   readonly #looks: readonly Look[];
   readonly #atWords: boolean;
+  #visits = 0;
 
   constructor(nodes: readonly Node[], looks: readonly Look[]) {
     this.#nodes = nodes;
@@ -201,6 +205,9 @@ class Determinizer {
         if (all !== undefined) open.push({ node: node.next, duties: all });
       } else found.push(thread);
     }
+    this.#visits += seen.size;
+    if (this.#visits > MOST_VISITS) throw new ConstraintFault('the pattern is too ambiguous');
+    spendStates(Math.floor(seen.size / VISITS_PER_STATE));
     return found;
   }
 

@@ -34,6 +34,12 @@ export function withinStates<Result>(most: number, make: () => Result): Result {
   }
 }
 
+/** Counts work that takes as long as making so many states. */
+export function spendStates(count: number): void {
+  statesLeft -= count;
+  if (statesLeft < 0) throw new ConstraintFault('its automata together are too large', '', { costly: true });
+}
+
 export const noText: Dfa = [{ accepting: false, edges: [] }];
 export const everyText: Dfa = [
   { accepting: true, edges: everyCharacter.map(([low, high]) => [low, high, 0] as const) },
@@ -187,8 +193,7 @@ export function explore<Item>(
     if (numbers.size >= MOST_STATES) {
       throw new ConstraintFault(`it needs an automaton of more than ${MOST_STATES} states`);
     }
-    if (--statesLeft < 0)
-      throw new ConstraintFault('its automata together are too large', '', { costly: true });
+    spendStates(1);
     numbers.set(name, numbers.size);
     open.push(item);
     return numbers.size - 1;

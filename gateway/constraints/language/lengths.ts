@@ -2,10 +2,10 @@
 // it cannot end. Knows neither bytes nor JSON.
 import { everyCharacter } from '../characters.ts';
 import { ConstraintFault } from '../fault.ts';
-import { type Dfa, explore } from './dfa.ts';
+import { type Dfa, explore, spendStates } from './dfa.ts';
 
 /** Bytes of the table, at most: states times lengths. */
-const MOST_CELLS = 32 * 2 ** 20;
+const MOST_CELLS = 8 * 2 ** 20;
 
 export interface Lengths {
   /**
@@ -16,6 +16,17 @@ export interface Lengths {
 }
 
 export function lengthsOf(dfa: Dfa): Lengths {
+  const known = made.get(dfa) ?? measured(dfa);
+  made.set(dfa, known);
+  return known;
+}
+
+const made = new WeakMap<Dfa, Lengths>();
+/** Cells of the table that take as long as a state of an automaton. */
+const CELLS_PER_STATE = 500;
+
+function measured(dfa: Dfa): Lengths {
+  const targets = dfa.map(({ edges }) => Int32Array.from(new Set(edges.map(([, , target]) => target))));
   /** `[lengths][states]` 1 where exactly so many more characters can end in an accepting state; made as far as is asked. */
   const exact: Uint8Array[] = [Uint8Array.from(dfa, ({ accepting }) => Number(accepting))];
   const row = (length: number): Uint8Array => {
@@ -24,9 +35,12 @@ export function lengthsOf(dfa: Dfa): Lengths {
         throw new ConstraintFault('its pattern and its length together are too large');
       }
       const shorter = exact[exact.length - 1] as Uint8Array;
-      exact.push(
-        Uint8Array.from(dfa, ({ edges }) => Number(edges.some(([, , target]) => shorter[target] === 1))),
-      );
+      spendStates(Math.ceil(dfa.length / CELLS_PER_STATE));
+      const next = new Uint8Array(dfa.length);
+      for (const [state, ways] of targets.entries()) {
+        for (let i = 0; i < ways.length; i++) next[state]! |= shorter[ways[i]!]!;
+      }
+      exact.push(next);
     }
     return exact[length] as Uint8Array;
   };

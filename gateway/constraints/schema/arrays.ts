@@ -14,9 +14,14 @@ import { comma } from '../json-text.ts';
 import type { WriteOptions } from './objects.ts';
 import type { ArrayShape, SomeItems } from './shapes.ts';
 import { any, type Term } from './terms.ts';
+import { sortedJson } from './values.ts';
 
 /** Places in a list, times the items that were counted there, at most. */
 const MOST_PLACES = 4000;
+/** Items that are written out one by one, at most. */
+const MOST_LISTED = 1000;
+/** Kinds of items that are counted at once, at most: an item may be of any of them or not. */
+const MOST_COUNTED = 8;
 /** Of values that all differ, so many may come in any order; more come in the order of the schema. */
 const ANY_ORDER = 6;
 
@@ -26,6 +31,12 @@ export function arrays(
   options: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined },
 ): Expression {
   const { prefix, least } = shape;
+  if (prefix.length > MOST_LISTED) {
+    throw new ConstraintFault(
+      `more than ${MOST_LISTED} items with schemas of their own are not supported`,
+      options.path,
+    );
+  }
   // Those that are counted may fit none of the places of `prefix`, and each other's neither.
   const behind = Math.max(prefix.length, ...shape.some.map(({ from }) => from));
   const needed = Math.max(least, behind + shape.some.reduce((sum, each) => sum + each.least, 0));
@@ -80,7 +91,7 @@ function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOp
   );
   const ceilings = some.map((each) => (each.most < Number.POSITIVE_INFINITY ? each.most : each.least));
   const places = ceilings.reduce((product, ceiling) => product * (ceiling + 1), lastPlace + 1);
-  if (places > MOST_PLACES)
+  if (places > MOST_PLACES || lastPlace > MOST_LISTED || some.length > MOST_COUNTED)
     throw new ConstraintFault("'contains' with counts so large is not supported", path);
   return sequence(
     text('['),
@@ -143,25 +154,33 @@ function distinct(
       unique,
     );
   }
-  const all = [...new Map(known.map((each) => [JSON.stringify(each), each])).values()];
+  const all = [...new Map(known.map((each) => [sortedJson(each), each])).values()];
   const items = all.map((each) => value(terms.is(each)));
   const bounds = { least, most: Math.min(most, all.length) };
   if (bounds.least > bounds.most) return impossible;
-  return sequence(text('['), from([], -1), text(']'));
+  const counted = Math.max(1, bounds.least, bounds.most < all.length ? bounds.most : 0);
+  const body = all.length > ANY_ORDER ? inOrder(0, 0) : from([]);
+  return sequence(text('['), body, text(']'));
 
   /** Once these were written, by their places among the values. */
-  function from(used: readonly number[], last: number): Expression {
-    const inOrder = all.length > ANY_ORDER;
-    const name = inOrder ? `${used.length} ${last}` : [...used].sort().join(' ');
-    return define(`${key} without ${name}`, () => {
+  function from(used: readonly number[]): Expression {
+    return define(`${key} without ${[...used].sort().join(' ')}`, () => {
       const branches = used.length >= bounds.least ? [nothing] : [];
       for (const [i, item] of items.entries()) {
-        const left = inOrder ? all.length - i - 1 : all.length - used.length - 1;
-        const taken = inOrder ? i <= last : used.includes(i);
-        if (taken || used.length >= bounds.most || used.length + 1 + left < bounds.least) continue;
-        branches.push(sequence(used.length === 0 ? nothing : comma, item, from([...used, i], i)));
+        if (used.includes(i) || used.length >= bounds.most) continue;
+        branches.push(sequence(used.length === 0 ? nothing : comma, item, from([...used, i])));
       }
       return choice(...branches);
+    });
+  }
+
+  /** Once so many were written, of the first `decided` values. */
+  function inOrder(written: number, decided: number): Expression {
+    return define(`${key} after ${written} of ${decided}`, () => {
+      const item = items[decided];
+      if (item === undefined || written >= bounds.most) return written >= bounds.least ? nothing : impossible;
+      const after = inOrder(Math.min(written + 1, counted), decided + 1);
+      return choice(sequence(written === 0 ? nothing : comma, item, after), inOrder(written, decided + 1));
     });
   }
 }

@@ -174,7 +174,7 @@ interface Location {
 /** The schemas that stand in a schema, whatever they are. */
 export function locationsOf(node: SchemaNode): Location[] {
   return Object.entries(node).flatMap(([name, held]) => {
-    const rule = ruleOf(name);
+    const rule = rules.get(name);
     const at = step(name);
     if (rule === 'schema' && !Array.isArray(held)) return [{ schema: held, path: at }];
     if (Array.isArray(held) && (rule === 'schemas' || rule === 'someSchemas' || name === 'items')) {
@@ -187,10 +187,7 @@ export function locationsOf(node: SchemaNode): Location[] {
   });
 }
 
-function ruleOf(name: string): Rule | undefined {
-  const all: Readonly<Record<string, Rule>> = { ...assertions, ...others };
-  return Object.hasOwn(all, name) ? all[name] : undefined;
-}
+const rules: ReadonlyMap<string, Rule> = new Map(Object.entries({ ...assertions, ...others }));
 
 /** Throws a ConstraintFault that names the keyword that cannot be held, or holds what it may not. */
 export function readKeywords(node: SchemaNode, document: Document): Keywords {
@@ -201,7 +198,7 @@ export function readKeywords(node: SchemaNode, document: Document): Keywords {
     if (idle !== undefined && !idle.includes(JSON.stringify(held))) {
       throw new ConstraintFault(`the keyword '${name}' is not supported`, at);
     }
-    const rule = ruleOf(name);
+    const rule = rules.get(name);
     if (rule === undefined) continue;
     const wrong = faultOf(name === 'items' && Array.isArray(held) ? 'schemas' : rule, held);
     if (wrong !== undefined) throw new ConstraintFault(wrong.message, at + wrong.path, { invalid: true });

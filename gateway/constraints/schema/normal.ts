@@ -34,11 +34,18 @@ import {
 } from './shapes.ts';
 import { any, never, type Term, Terms } from './terms.ts';
 import { allTextsOf, hasText, noneOf, patternTexts, type TextTest, valuesAmong } from './texts.ts';
+import { sortedJson } from './values.ts';
 
 /** Alternatives of one term, at most. */
 const MOST_SHAPES = 400;
 /** Alternatives that are left of a branch once others are taken from it, at most. */
 const MOST_LEFT = 32;
+/** Terms that are looked into at once, each for the one before. */
+const MOST_OPEN = 300;
+/** Comparisons of values with terms for one schema, at most: some tenths of a second. */
+const MOST_COMPARED = 200_000;
+/** Objects and lists in one `enum`. */
+const MOST_STRUCTURES = 5000;
 /** Pairs of shapes that are joined for one schema, at most: about a second. */
 const MOST_MEETINGS = 50_000;
 /** Values of required properties are looked into so deep to see whether there are any. */
@@ -53,6 +60,11 @@ export class Normalizer {
   readonly #narrowed = new Set<number>();
   #met = 0;
   #depth = 0;
+  #compared = 0;
+  /** How often values were left out: whether it grew tells of a stretch of work. */
+  #narrowings = 0;
+  /** A value is being compared with what it must not be. */
+  #inNegation = false;
 
   constructor(document: Document) {
     this.#document = document;
@@ -67,6 +79,10 @@ export class Normalizer {
     }
     if (this.#open.has(term.id)) {
       throw new ConstraintFault('it is asked for itself', this.pathOf(term), { invalid: true });
+    }
+    if (this.#open.size >= MOST_OPEN) {
+      const message = `its references lead through more than ${MOST_OPEN} schemas at once`;
+      throw new ConstraintFault(message, this.pathOf(term), { costly: true });
     }
     this.#open.add(term.id);
     try {
@@ -85,6 +101,7 @@ export class Normalizer {
 
   /** Of all terms that are being looked at. */
   #narrow(): void {
+    this.#narrowings++;
     for (const id of this.#open) this.#narrowed.add(id);
   }
 
@@ -95,16 +112,26 @@ export class Normalizer {
     throw new ConstraintFault('what does not satisfy this part cannot be told', this.pathOf(term));
   }
 
-  /** Whether a JSON value satisfies the term. */
+  /** Whether a JSON value satisfies the term. Throws a ConstraintFault where that cannot be told, or takes too long. */
   holds(value: unknown, term: Term): boolean {
+    if (++this.#compared > MOST_COMPARED) throw this.#multiplies(term);
     if (term.kind === 'any' || term.kind === 'never') return term.kind === 'any';
     if (term.kind === 'is') return isDeepStrictEqual(value, term.value);
     if (term.kind === 'not') {
       this.#exactly(term.of);
-      return !this.holds(value, term.of);
+      const outer = this.#inNegation;
+      this.#inNegation = true;
+      try {
+        return !this.holds(value, term.of);
+      } finally {
+        this.#inNegation = outer;
+      }
     }
     if (term.kind === 'all') return term.of.every((each) => this.holds(value, each));
-    return this.shapesOf(term).some((shape) => this.#has(value, shape));
+    if (this.shapesOf(term).some((shape) => this.#has(value, shape))) return true;
+    // The value may be among those that were left out.
+    if (this.#inNegation) this.#exactly(term);
+    return false;
   }
 
   /** Where a schema is that the term is made of, for errors. */
@@ -151,6 +178,11 @@ export class Normalizer {
     const numbers = values.filter((value) => typeof value === 'number');
     const texts = values.filter((value) => typeof value === 'string');
     const others = values.filter((value) => typeof value !== 'number' && typeof value !== 'string');
+    if (others.length > MOST_STRUCTURES) {
+      throw new ConstraintFault(
+        `more than ${MOST_STRUCTURES} objects and lists to choose from are not supported`,
+      );
+    }
     return [
       ...(numbers.length > 0
         ? [
@@ -332,16 +364,33 @@ export class Normalizer {
 
   /** Each branch without the values that another one has too. `among`: what the value is asked for otherwise. */
   #oneOf(branches: readonly Term[], among: readonly Shape[], term: Term): readonly Shape[] {
-    const own = branches.map((branch) => this.#both(among, this.shapesOf(branch), term));
+    // Of a branch that is held more narrowly than it is meant, the values that were left out may be the same ones.
+    const whole: (readonly Shape[])[] = [];
+    const own = branches.map((branch) => {
+      const shapes = this.shapesOf(branch);
+      const before = this.#narrowings;
+      const both = this.#both(among, shapes, term);
+      const outer = this.#narrowed.has(branch.id) ? this.#outerShapes(branch) : shapes;
+      whole.push(this.#narrowings > before || outer !== shapes ? outer : both);
+      return both;
+    });
     return own.flatMap((shapes, i) => {
       return branches.reduce((left, branch, j) => {
-        if (i === j || left.length === 0) return left;
-        // Of a branch that is held more narrowly than it is meant, the values that were left out may be the same ones.
-        const whole = !this.#narrowed.has(branch.id);
-        if (whole && !this.#overlap(left, own[j] ?? [], term)) return left;
+        if (i === j || left.length === 0 || !this.#overlap(left, whole[j] ?? [], term)) return left;
         return this.#both(left, this.shapesOf(this.terms.not(branch)), term, MOST_LEFT);
       }, shapes);
     });
+  }
+
+  /** Shapes of all values that may satisfy a term of which some were left out, and perhaps of more values. */
+  #outerShapes(term: Term): readonly Shape[] {
+    const before = this.#narrowings;
+    if (term.kind === 'schema') {
+      const keywords = readKeywords(term.node, this.#document);
+      const shapes = this.#ownShapes(keywords, this.#document.path(term.node));
+      if (this.#narrowings === before) return shapes;
+    }
+    return kinds.map((kind) => universal(kind));
   }
 
   #complement(shapes: readonly Shape[]): readonly Shape[] {
@@ -385,8 +434,10 @@ export class Normalizer {
     return [...found.values()];
   }
 
+  /** Whether some value may have a shape of both; true too where values were left out on the way. */
   #overlap(a: readonly Shape[], b: readonly Shape[], term: Term): boolean {
-    return this.#meetings(a, b, term).next().done !== true;
+    const before = this.#narrowings;
+    return this.#meetings(a, b, term).next().done !== true || this.#narrowings > before;
   }
 
   *#meetings(a: readonly Shape[], b: readonly Shape[], term: Term): Generator<Shape, void, undefined> {
@@ -394,7 +445,8 @@ export class Normalizer {
     for (const one of a) {
       for (const other of b) {
         if (kindOfShape(one) !== kindOfShape(other)) continue;
-        if (++this.#met > MOST_MEETINGS) throw this.#multiplies(term);
+        this.#met += costOf(one, other);
+        if (this.#met > MOST_MEETINGS) throw this.#multiplies(term);
         const shape = meet(one, other, { terms: this.terms, holds });
         if (shape === undefined) continue;
         for (const each of placed(shape, this.terms)) if (!this.#isImpossible(each)) yield each;
@@ -438,6 +490,10 @@ export class Normalizer {
     this.#depth++;
     try {
       return this.shapesOf(term).length === 0;
+    } catch (cause) {
+      // Perhaps it only leads back to what is being looked into; any other fault comes again when the value is written.
+      if (!(cause instanceof ConstraintFault) || cause.costly) throw cause;
+      return false;
     } finally {
       this.#depth--;
     }
@@ -471,7 +527,7 @@ export class Normalizer {
       return count >= each.least && count <= each.most;
     });
     if (!counted || unique === undefined) return counted;
-    return items.every((item, i) => !items.slice(0, i).some((other) => isDeepStrictEqual(item, other)));
+    return new Set(items.map(sortedJson)).size === items.length;
   }
 
   #hasProperties(value: Record<string, unknown>, shape: ObjectShape): boolean {
@@ -485,6 +541,12 @@ export class Normalizer {
       );
     });
   }
+}
+
+/** Joining objects takes longer the more properties they declare. */
+function costOf(...shapes: readonly Shape[]): number {
+  const properties = shapes.map((shape) => (shape.kind === 'object' ? shape.properties.size : 0));
+  return 1 + Math.floor(properties.reduce((sum, size) => sum + size, 0) / 20);
 }
 
 function anyShape<K extends 'array' | 'object'>(kind: K): Extract<Shape, { kind: K }> {
@@ -580,25 +642,26 @@ function isUniversal(shape: Shape): boolean {
 }
 
 /** A property that some object must have is one of those that are declared, or none of them. */
-function placed(shape: Shape, terms: Terms): readonly Shape[] {
-  if (shape.kind !== 'object') return [shape];
+function* placed(shape: Shape, terms: Terms): Generator<Shape, void, undefined> {
+  if (shape.kind !== 'object') return yield shape;
   const { properties, some } = shape;
   const at = some.findIndex(({ names }) => [...properties.keys()].some((name) => matches(names, name)));
   const found = some[at];
-  if (found === undefined) return [shape];
+  if (found === undefined) return yield shape;
   const others = some.filter((each) => each !== found);
   const names = difference(found.names, listed(properties.keys()));
-  const declared = [...properties].filter(([name]) => matches(found.names, name));
-  const alternatives: ObjectShape[] = [
-    ...declared.map(([name, term]) => ({
+  // One after another: whoever asks stops when there are too many.
+  for (const [name, term] of properties) {
+    if (!matches(found.names, name)) continue;
+    const at: ObjectShape = {
       ...shape,
       properties: new Map([...properties, [name, terms.all(term, found.term)]]),
       required: new Set([...shape.required, name]),
       some: others,
-    })),
-    ...(isEmpty(names) ? [] : [{ ...shape, some: [...others, { names, term: found.term }] }]),
-  ];
-  return alternatives.flatMap((each) => placed(each, terms));
+    };
+    yield* placed(at, terms);
+  }
+  if (!isEmpty(names)) yield* placed({ ...shape, some: [...others, { names, term: found.term }] }, terms);
 }
 
 const automata = new WeakMap<Dfa, number>();

@@ -14,6 +14,7 @@ import {
   noText,
   unionOf,
 } from '../language/dfa.ts';
+import { setOf } from './values.ts';
 
 /** What a number is asked for. `negated`: it must not be so. */
 export type NumberTest =
@@ -51,7 +52,7 @@ function passes(value: number, test: NumberTest): boolean {
     case 'integer':
       return Number.isInteger(value) !== test.negated;
     case 'among':
-      return test.values.includes(value) !== test.negated;
+      return setOf(test.values).has(value) !== test.negated;
     case 'multipleOf':
       return isMultiple(decimal(value), decimal(test.value)) !== test.negated;
     case 'minimum':

@@ -25,6 +25,8 @@ export interface WriteOptions {
   /** Of a value inside. */
   value: (term: Term) => Expression;
   define: Define;
+  /** Counts entries of lists of properties that are gone through. */
+  spend: (entries: number) => void;
   terms: Terms;
   /** Names the shape among all. */
   key: string;
@@ -43,7 +45,10 @@ interface Member {
  * without needless escapes: a declared name must not come by another spelling. They may come twice, so they count once toward
  * the least number of properties.
  */
-export function objects(shape: ObjectShape, { value, define, terms, key, path }: WriteOptions): Expression {
+export function objects(
+  shape: ObjectShape,
+  { value, define, spend, terms, key, path }: WriteOptions,
+): Expression {
   const { required, some, least, most } = shape;
   const names = [...new Set([...shape.properties.keys(), ...required])];
   const members: Member[] = [];
@@ -82,6 +87,7 @@ export function objects(shape: ObjectShape, { value, define, terms, key, path }:
     most === Number.POSITIVE_INFINITY ? 0 : Math.min(most, members.length + 1),
   );
   // From the end: what may come once so many members were looked at, by how many of them were written.
+  spend((counted + 1) * members.length);
   const ends = Array.from({ length: counted + 1 }, (_, count) => end(count));
   const written = ends.map(() => new Array<Entry>(members.length));
   let open = ends;
@@ -90,6 +96,7 @@ export function objects(shape: ObjectShape, { value, define, terms, key, path }:
     if (must) nextRequired = i;
     const after = open;
     const to = Math.min(nextRequired + 1, members.length);
+    spend((counted + 1) * (to - i));
     open = after.map((_, count) => {
       const following = count + 1 > most ? impossible : (after[Math.min(count + 1, counted)] ?? impossible);
       const own = written[count] ?? [];

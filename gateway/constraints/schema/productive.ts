@@ -24,15 +24,20 @@ export function productive({ root, rules }: Grammar): Grammar {
 function endingRules(rules: ReadonlyMap<string, Expression>): Set<string> {
   const users = new Map<string, string[]>();
   for (const [name, body] of rules) {
-    for (const used of rulesIn(body)) users.set(used, [...(users.get(used) ?? []), name]);
+    for (const used of rulesIn(body)) {
+      const own = users.get(used);
+      if (own === undefined) users.set(used, [name]);
+      else own.push(name);
+    }
   }
   const ending = new Set<string>();
-  const open = [...rules.keys()];
+  // The last first: most rules were made before those that refer to them.
+  const open = [...rules.keys()].reverse();
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     const body = rules.get(name);
     if (ending.has(name) || body === undefined || !ends(body, ending)) continue;
     ending.add(name);
-    open.push(...(users.get(name) ?? []));
+    for (const user of users.get(name) ?? []) open.push(user);
   }
   return ending;
 }

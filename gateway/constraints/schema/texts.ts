@@ -8,6 +8,7 @@ import { textsOfLength } from '../language/lengths.ts';
 import { anywhere, readPattern } from '../language/pattern.ts';
 import { regexExpression } from '../regex.ts';
 import { formats } from './formats.ts';
+import { setOf } from './values.ts';
 
 /** What a string is asked for. `negated`: it must not be so. `path`: of the keyword that asks, for errors. */
 export type TextTest =
@@ -82,7 +83,7 @@ export function hasText(text: string, tests: readonly TextTest[]): boolean {
 function passes(text: string, test: TextTest): boolean {
   switch (test.test) {
     case 'among':
-      return test.values.includes(text) !== test.negated;
+      return setOf(test.values).has(text) !== test.negated;
     case 'minLength':
       return Array.from(text).length >= test.value;
     case 'maxLength':

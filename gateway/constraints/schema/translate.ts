@@ -29,6 +29,10 @@ import { hasText, strings, type TextTest, valuesAmong } from './texts.ts';
 /** States of all automata: a second's work. */
 const MOST_STATES = 100_000;
 const MOST_RULES = 100_000;
+/** Entries of all lists of properties, of which a rule has those that may come next. */
+const MOST_ENTRIES = 1_000_000;
+/** Values that are looked into within one another; deeper ones wait, for the stack is short. */
+const DEEPEST_RULE = 30;
 /** Arrays and objects within one another, those of values counted too. */
 const DEEPEST_VALUE = 100;
 /** Values of a list whose items all differ. */
@@ -48,7 +52,7 @@ export function schemaGrammar(
   const asked = only ? terms.all(terms.of(schema), terms.of({ type: 'object' })) : terms.of(schema);
   for (const silent of [false, true]) {
     const writer = new Writer(normalizer, { silent });
-    const root = withinStates(MOST_STATES, () => writer.value(asked));
+    const root = withinStates(MOST_STATES, () => writer.root(asked));
     const grammar = productive({ root, rules: new Map([...jsonRules, ...writer.rules]) });
     if (grammar.root !== impossible) return grammar;
   }
@@ -60,6 +64,9 @@ export function schemaGrammar(
 function refuseDeep(root: unknown): void {
   let level: unknown[] = [root];
   for (let depth = 0; level.length > 0; depth++) {
+    if (level.includes(Number.POSITIVE_INFINITY) || level.includes(Number.NEGATIVE_INFINITY)) {
+      throw new ConstraintFault('it holds a number beyond double precision', '', { invalid: true });
+    }
     if (depth > DEEPEST_VALUE) throw new ConstraintFault(`it is nested more than ${DEEPEST_VALUE} deep`);
     level = level.flatMap((value) =>
       typeof value === 'object' && value !== null ? Object.values(value) : [],
@@ -72,6 +79,10 @@ class Writer {
   readonly normalizer: Normalizer;
   readonly #values = new Map<number, Expression>();
   readonly #silent: boolean;
+  /** Terms whose rules are still to be made. */
+  readonly #later: Term[] = [];
+  #depth = 0;
+  #entries = 0;
 
   /** `silent`: values of kinds that a schema does not speak of are written too. */
   constructor(normalizer: Normalizer, { silent }: { silent: boolean }) {
@@ -83,12 +94,25 @@ class Writer {
     if (term === any) return anyValue;
     const known = this.#values.get(term.id);
     if (known !== undefined) return known;
-    const name = `value ${term.id}`;
-    this.#values.set(term.id, rule(name)); // its own body may refer to it
-    const body = choice(...this.#toWrite(term).map((shape, i) => this.#shape(shape, term, i)));
-    if (body === impossible) this.#values.set(term.id, impossible);
-    this.#define(name, body);
+    this.#values.set(term.id, rule(`value ${term.id}`)); // its own body may refer to it
+    if (this.#depth >= DEEPEST_RULE) this.#later.push(term);
+    else this.#make(term);
     return this.#values.get(term.id) ?? impossible;
+  }
+
+  /** The grammar's root, once the rules of all values in it are made. */
+  root(term: Term): Expression {
+    const root = this.value(term);
+    for (let next = this.#later.pop(); next !== undefined; next = this.#later.pop()) this.#make(next);
+    return root;
+  }
+
+  #make(term: Term): void {
+    this.#depth++;
+    const body = choice(...this.#toWrite(term).map((shape, i) => this.#shape(shape, term, i)));
+    this.#depth--;
+    if (body === impossible) this.#values.set(term.id, impossible);
+    this.#define(`value ${term.id}`, body);
   }
 
   /** Where the schema is silent on a kind of value, it is written only if it leaves nothing else. */
@@ -103,6 +127,7 @@ class Writer {
     const options = {
       value: (inner: Term) => this.value(inner),
       define: (key: string, make: () => Expression) => this.#once(key, make),
+      spend: (entries: number) => this.#spend(entries),
       terms: normalizer.terms,
       key: `value ${term.id} ${i}`,
       path: normalizer.pathOf(term),
@@ -151,6 +176,13 @@ class Writer {
       this.#define(key, make());
     }
     return this.rules.get(key) === impossible ? impossible : rule(key);
+  }
+
+  #spend(entries: number): void {
+    this.#entries += entries;
+    if (this.#entries > MOST_ENTRIES) {
+      throw new ConstraintFault('its properties that may be left out are too many', '', { costly: true });
+    }
   }
 
   #define(name: string, body: Expression): void {

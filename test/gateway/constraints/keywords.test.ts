@@ -354,6 +354,21 @@ const cases: Record<string, readonly Case[]> = {
       valid: ['["a",null]', '[null]'],
       nearMiss: ['[null,null]', '["a","b",null]'],
     },
+    {
+      // Objects are equal whatever the order of their keys.
+      schema: {
+        type: 'array',
+        items: {
+          enum: [
+            { a: 1, b: 2 },
+            { b: 2, a: 1 },
+          ],
+        },
+        uniqueItems: true,
+      },
+      valid: ['[]', '[{"b":2,"a":1}]'],
+      nearMiss: ['[{"a":1,"b":2},{"b":2,"a":1}]'],
+    },
     { schema: { type: 'array', uniqueItems: false, items: letter }, valid: ['["a","a"]'], nearMiss: ['[1]'] },
     {
       schema: { type: 'array', uniqueItems: true, maxItems: 1, items: { type: 'integer' } },
@@ -709,6 +724,17 @@ const cases: Record<string, readonly Case[]> = {
       },
       valid: ['{"of":"a"}', '{"of":"a","in":[{"of":"b","in":[]}]}'],
       nearMiss: ['{"of":"a","in":[{}]}', '{"of":"a","in":[{"of":"c"}]}'],
+    },
+    {
+      // What a required property is asked for twice leads back to the whole.
+      schema: {
+        type: ['object', 'null'],
+        properties: { next: { $ref: '#' } },
+        required: ['next'],
+        allOf: [{ properties: { next: { maxProperties: 3 } } }],
+      },
+      valid: ['null', '{"next":null}', '{"next":{"next":null}}'],
+      nearMiss: ['{}', '{"next":1}', '{"next":{}}'],
     },
   ],
 };

@@ -16,6 +16,10 @@ function fault(spec: GrammarSpec): { message: string; path: string } {
 const schemaFault = (schema: unknown) => fault({ type: 'json_schema', schema: JSON.stringify(schema) });
 const inside = (schema: unknown) => ({ type: 'object', properties: { a: { type: 'array', items: schema } } });
 
+const noEmail = { type: 'string', not: { format: 'email' } };
+const inA = (schema: unknown) => ({ type: 'object', properties: { a: schema }, required: ['a'] });
+const notEmail = '.not.properties.o.properties.a';
+
 describe('a schema that cannot be honoured', () => {
   it.each([
     'unevaluatedProperties',
@@ -82,6 +86,10 @@ describe('a schema that cannot be honoured', () => {
       },
       '.prefixItems[0].oneOf[0]',
     ],
+    // What is not of a format cannot be told, and so not whether another branch holds too.
+    [{ oneOf: [{ type: 'string' }, { type: 'string', not: { format: 'email' } }] }, '.oneOf[1]'],
+    [{ oneOf: [inA({ type: 'string' }), inA(noEmail)] }, '.oneOf[1].properties.a'],
+    [{ enum: [{ o: { a: 'x' } }], not: { properties: { o: inA(noEmail) } } }, notEmail],
     [false, ''],
     [7, ''],
   ])('%j at %j', (schema, path) => {
@@ -104,6 +112,10 @@ describe('a schema that cannot be honoured', () => {
       /more than 100 deep/,
     );
     expect(fault({ type: 'json_schema', schema: '{"type":' }).message).toMatch(/not JSON/);
+    const infinite = fault({ type: 'json_schema', schema: '{"const":{"a":[1e400]}}' });
+    const minusZero = fault({ type: 'json_schema', schema: '{"enum":[[-0]],"not":{"const":[0]}}' });
+    expect(minusZero.message).toBe('no value satisfies it');
+    expect(infinite.message).toMatch(/a number beyond double precision/);
   });
 });
 
