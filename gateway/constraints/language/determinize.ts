@@ -10,8 +10,8 @@ import { type Assertion, anything, type Pattern, WORD } from './pattern.ts';
 const MOST_NODES = 50_000;
 /** Threads of one state, at most. */
 const MOST_THREADS = 2000;
-/** Threads of all states, at most: about a second. Each takes about a tenth of what a state takes. */
-const MOST_VISITS = 1_000_000;
+/** Threads of all states, at most: half a second. Each takes about a tenth of what a state takes. */
+const MOST_VISITS = 500_000;
 const VISITS_PER_STATE = 10;
 
 type Node =

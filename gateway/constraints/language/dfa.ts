@@ -23,14 +23,15 @@ const MOST_STATES = 10_000;
 
 let statesLeft = Number.POSITIVE_INFINITY;
 
-/** What `make` gives. Throws a ConstraintFault where it takes more than so many states in all its automata. */
+/** What `make` gives. Throws a ConstraintFault where it takes more than so many states in all its automata, or than are left further out. */
 export function withinStates<Result>(most: number, make: () => Result): Result {
   const outer = statesLeft;
-  statesLeft = most;
+  const given = Math.min(most, outer);
+  statesLeft = given;
   try {
     return make();
   } finally {
-    statesLeft = outer;
+    statesLeft = outer - (given - statesLeft);
   }
 }
 

@@ -213,7 +213,7 @@ export class Normalizer {
       shapes = this.#both(shapes, more, term);
     };
     const values = valuesOf(keywords);
-    if (values !== undefined) and(this.#values(values));
+    if (values !== undefined) and(within(`${this.#document.path(node)}.enum`, () => this.#values(values)));
     const of = (schema: Schema) => this.terms.of(schema);
     const { $ref, allOf = [], anyOf, oneOf, not, dependentRequired = {}, dependentSchemas = {} } = keywords;
     if ($ref !== undefined) and(this.#followed($ref, node));

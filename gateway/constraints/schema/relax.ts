@@ -1,6 +1,7 @@
 // A schema that need not be held to the letter: what cannot be held is left out, and told. Pure.
 import type { Grammar } from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
+import { withinStates } from '../language/dfa.ts';
 import { isObject } from './pointer.ts';
 import { schemaGrammar } from './translate.ts';
 
@@ -13,25 +14,35 @@ export interface Relaxed {
 /** Parts that are left out before the outline is taken. */
 const MOST_LEFT_OUT = 24;
 
+/** States of all automata of all attempts: two seconds' work. */
+const MOST_STATES = 200_000;
+
+interface Options {
+  objects?: boolean;
+}
+
 /** Throws a ConstraintFault where the schema is not valid, or nothing satisfies it. */
-export function relaxedGrammar(schema: unknown, options: { objects?: boolean } = {}): Relaxed {
-  let kept = schema;
+export function relaxedGrammar(schema: unknown, options: Options = {}): Relaxed {
   const notes: string[] = [];
-  for (;;) {
+  const grammar =
+    withinStates(MOST_STATES, () => partsOf(schema, notes, options)) ??
+    schemaGrammar(outlineOf(schema), options);
+  return { grammar, notes };
+}
+
+/** Notes what is left out. Undefined: too much would have to be. */
+function partsOf(schema: unknown, notes: string[], options: Options): Grammar | undefined {
+  for (let kept = schema; kept !== undefined; ) {
     try {
-      return { grammar: schemaGrammar(kept, options), notes };
+      return schemaGrammar(kept, options);
     } catch (cause) {
       if (!(cause instanceof ConstraintFault) || cause.invalid) throw cause;
-      const less =
-        cause.costly || notes.length >= MOST_LEFT_OUT ? undefined : withoutPart(kept, stepsOf(cause.path));
-      if (less === undefined) {
-        notes.push('');
-        return { grammar: schemaGrammar(outlineOf(schema), options), notes };
-      }
-      notes.push(cause.path);
-      kept = less;
+      const goesOn = !cause.costly && notes.length < MOST_LEFT_OUT;
+      kept = goesOn ? withoutPart(kept, stepsOf(cause.path)) : undefined;
+      notes.push(kept === undefined ? '' : cause.path);
     }
   }
+  return undefined;
 }
 
 /** Keywords that hold one schema, and say nothing where they are missing. */
