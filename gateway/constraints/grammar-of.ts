@@ -4,6 +4,7 @@ import { parseGrammar } from './ebnf.ts';
 import { characters, type Grammar, oneOf } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
 import { anyObject, jsonRules } from './json-text.ts';
+import { withinStates } from './language/dfa.ts';
 import { regexExpression } from './regex.ts';
 import { relaxedGrammar } from './schema/relax.ts';
 import { schemaGrammar } from './schema/translate.ts';
@@ -20,6 +21,9 @@ export const limits = {
   choiceText: 64 * 1024,
 };
 
+/** What the schemas of all tools may take together, in states of automata: some seconds' work. */
+const TOOLS_STATES = 100_000;
+
 export interface ReadGrammar {
   grammar: Grammar;
   /** Paths of what is not held of relaxed schemas, as those of faults begin. */
@@ -34,7 +38,7 @@ export function readGrammar(spec: GrammarSpec): ReadGrammar {
   }
   if (spec.type !== 'tool_calls') return { grammar: strictGrammar(spec), notes: [] };
   requireLength(spec.tools.map(({ parameters = '' }) => parameters).join(''), limits.schema);
-  return toolCallsGrammar(spec, spec.content && grammarOf(spec.content));
+  return withinStates(TOOLS_STATES, () => toolCallsGrammar(spec, spec.content && grammarOf(spec.content)));
 }
 
 /** Throws a ConstraintFault where it cannot be honoured. */

@@ -11,6 +11,7 @@ import {
   listed,
   matches,
   noText,
+  spendStates,
   unionOf,
 } from '../language/dfa.ts';
 import { complement } from './complement.ts';
@@ -445,7 +446,9 @@ export class Normalizer {
     for (const one of a) {
       for (const other of b) {
         if (kindOfShape(one) !== kindOfShape(other)) continue;
-        this.#met += costOf(one, other);
+        const cost = costOf(one, other);
+        this.#met += cost;
+        spendStates(cost);
         if (this.#met > MOST_MEETINGS) throw this.#multiplies(term);
         const shape = meet(one, other, { terms: this.terms, holds });
         if (shape === undefined) continue;

@@ -14,7 +14,7 @@ import {
 } from '../expression.ts';
 import { ConstraintFault, within } from '../fault.ts';
 import { anyValue, boolean, integer, jsonRules, literal, number } from '../json-text.ts';
-import { withinStates } from '../language/dfa.ts';
+import { spendStates, withinStates } from '../language/dfa.ts';
 import { arrays } from './arrays.ts';
 import { Document } from './document.ts';
 import { isSchema } from './keywords.ts';
@@ -31,6 +31,8 @@ const MOST_STATES = 100_000;
 const MOST_RULES = 100_000;
 /** Entries of all lists of properties, of which a rule has those that may come next. */
 const MOST_ENTRIES = 1_000_000;
+/** Entries that take as long as a state of an automaton. */
+const ENTRIES_PER_STATE = 20;
 /** Values that are looked into within one another; deeper ones wait, for the stack is short. */
 const DEEPEST_RULE = 30;
 /** Arrays and objects within one another, those of values counted too. */
@@ -183,6 +185,7 @@ class Writer {
     if (this.#entries > MOST_ENTRIES) {
       throw new ConstraintFault('its properties that may be left out are too many', '', { costly: true });
     }
+    spendStates(Math.floor(entries / ENTRIES_PER_STATE));
   }
 
   #define(name: string, body: Expression): void {

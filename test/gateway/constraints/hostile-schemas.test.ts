@@ -150,3 +150,16 @@ it('patterns of a schema that is not strict: after some of them, all are left ou
   expect(accepts(schema, '{"p0":"b"}')).toBe(true);
   expect(accepts(schema, '{"p0":1}')).toBe(false);
 });
+
+it('tools that each take long: the first are held, the others by their outline', () => {
+  const branch = (i: number) => ({ type: 'object', properties: { [`a${i}`]: string }, required: [`a${i}`] });
+  const tools = list(60, (j) => {
+    return { name: `t${j}`, parameters: JSON.stringify({ oneOf: list(12, branch) }), relaxed: true as const };
+  });
+  const syntax = { begin: '<', end: '>', nameKey: 'name', argumentsKey: 'arguments', separator: '' };
+  const all = { type: 'tool_calls' as const, mode: 'required' as const, tools, parallel: false, syntax };
+  const { notes } = readGrammar(all);
+  expect(notes).not.toContain('[0].function.parameters');
+  expect(notes).toContain('[59].function.parameters');
+  expect(notes.length).toBeGreaterThan(20);
+});
