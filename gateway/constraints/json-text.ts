@@ -23,7 +23,7 @@ export const colon = sequence(text(':'), space);
 
 const CONTROL: Ranges = [[0, 0x1f]];
 /** Characters that stand for themselves in a string. */
-export const plainCharacters = without(everyCharacter, [...CONTROL, ...ofText('"\\')]);
+const plainCharacters = without(everyCharacter, [...CONTROL, ...ofText('"\\')]);
 
 export const digit = characters(range('0', '9'));
 const hex = characters([...range('0', '9'), ...range('A', 'F'), ...range('a', 'f')]);

@@ -42,7 +42,7 @@ function patternOf(test: TextTest): string | undefined {
 }
 
 /** Texts that pass all tests but those of length. */
-export function textsOf(tests: readonly TextTest[]): Dfa {
+function textsOf(tests: readonly TextTest[]): Dfa {
   let texts = everyText;
   for (const test of tests) {
     if (test.test === 'pattern') {
@@ -59,7 +59,7 @@ export function textsOf(tests: readonly TextTest[]): Dfa {
 }
 
 /** In characters, which are code points. */
-export function lengthsAsked(tests: readonly TextTest[]): { least: number; most: number } {
+function lengthsAsked(tests: readonly TextTest[]): { least: number; most: number } {
   const of = (side: 'minLength' | 'maxLength') => {
     return tests.flatMap((test) => (test.test === side ? [test.value] : []));
   };
