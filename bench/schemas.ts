@@ -123,11 +123,17 @@ function idsOf(text: string, idOf: ReadonlyMap<string, number>): number[] {
   return ids;
 }
 
-function takes(automaton: Automaton, text: string): boolean {
+function takes(automaton: Automaton, text: string): boolean | undefined {
   let state: State | undefined = automaton.start();
-  for (const byte of Buffer.from(text)) {
-    automaton.refresh();
-    state = state && automaton.step(state, byte);
+  try {
+    for (const byte of Buffer.from(text)) {
+      automaton.refresh();
+      state = state && automaton.step(state, byte);
+    }
+  } catch (cause) {
+    // A request that came to this would end in an error.
+    if (cause instanceof ConstraintFault) return undefined;
+    throw cause;
   }
   return state !== undefined;
 }

@@ -64,6 +64,7 @@ class LazySplit {
 class Compiler {
   readonly #rules: ReadonlyMap<string, Expression>;
   readonly #bodies = new Map<string, Node>();
+  readonly #continuations = new Map<string, Node>();
   /** `[256]` by the bytes that they accept. */
   readonly #accepts = new Map<string, Uint8Array>();
   /** Classes of characters come again and again. */
@@ -224,9 +225,17 @@ class Compiler {
       groups.set(key, group);
     }
     const branches = Array.from(groups.values(), ({ heads, tail }) => {
-      return this.#byte(heads, tail.length === 0 ? next : this.#characters([tail], next));
+      return this.#byte(heads, tail.length === 0 ? next : this.#continuation(tail, next));
     });
     return this.#split(branches);
+  }
+
+  /** The last bytes of a character, which end many sets of characters alike. */
+  #continuation(tail: Spelling, next: Node): Node {
+    const key = `${next.id} ${tail.join(' ')}`;
+    const known = this.#continuations.get(key) ?? this.#characters([tail], next);
+    this.#continuations.set(key, known);
+    return known;
   }
 
   #repeat({ item, least, most }: Expression & { kind: 'repeat' }, next: Node): Node {
