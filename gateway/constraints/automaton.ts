@@ -137,9 +137,10 @@ export class Automaton {
   step(state: State, byte: number): State | undefined {
     const known = state.next[byte];
     if (known !== undefined) return known ?? undefined;
-    const reached = state.places.flatMap(({ node, frame }) => {
-      return node.kind === 'byte' && node.accepts[byte] === 1 ? [{ node: node.next, frame }] : [];
-    });
+    const reached: Place[] = [];
+    for (const { node, frame } of state.places) {
+      if (node.kind === 'byte' && node.accepts[byte] === 1) reached.push({ node: node.next, frame });
+    }
     const next = reached.length === 0 ? null : this.#stateOf(reached);
     state.lead(byte, next);
     return next ?? undefined;

@@ -20,24 +20,31 @@ export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabular
     count++;
   };
   if (state.textless) textless.forEach(admit);
-  const { byte, depth, end, first, ids, plain } = tree;
+  const { byte, depth, end, first, ids, plain, roots } = tree;
   const path: State[] = [state];
-  for (let node = 0; node < byte.length; ) {
-    const from = path[depth[node]!]!;
-    const label = byte[node]!;
-    let next = from.next[label];
-    if (next === undefined) next = automaton.step(from, label) ?? null;
-    if (next === null) {
-      node = end[node]!;
-      continue;
+  // By first bytes apart: most states take few, and what lies below the others is far away in memory.
+  for (let start = 0; start < roots.length; start++) {
+    const root = roots[start]!;
+    if (root < 0 || takes(state, start) === null) continue;
+    for (let node = root; node < end[root]!; ) {
+      const next = takes(path[depth[node]!]!, byte[node]!);
+      if (next === null) {
+        node = end[node]!;
+        continue;
+      }
+      path[depth[node]! + 1] = next;
+      // Where any characters may follow, so may all that is plain.
+      const whole = plain[node] === 1 && next.open >= LONGEST_PLAIN;
+      const after = whole ? end[node]! : node + 1;
+      for (let i = first[node]!; i < first[after]!; i++) admit(ids[i]!);
+      node = after;
     }
-    path[depth[node]! + 1] = next;
-    // Where any characters may follow, so may all that is plain.
-    const whole = plain[node] === 1 && next.open >= LONGEST_PLAIN;
-    const after = whole ? end[node]! : node + 1;
-    for (let i = first[node]!; i < first[after]!; i++) admit(ids[i]!);
-    node = after;
   }
+  function takes(from: State, label: number): State | null {
+    const known = from.next[label];
+    return known === undefined ? (automaton.step(from, label) ?? null) : known;
+  }
+
   return count * SPARSE < size ? { ids: listed(bits, count) } : { bits };
 }
 

@@ -12,6 +12,8 @@ export interface VocabularyTree {
   /** `[nodes + 1]` Where in `ids` those begin whose token ends here; they end where the next node's begin. */
   first: Int32Array;
   ids: Int32Array;
+  /** `[256]` The node of a token's first byte; -1: no token begins so. */
+  roots: Int32Array;
   /** `[nodes]` 1 where all ids of the node and below it are plain; see VocabularyData. */
   plain: Uint8Array;
 }
@@ -182,7 +184,10 @@ function treeOf(pieces: readonly Uint8Array[], isPlain: (id: number) => boolean)
   }
   close(0);
   first.push(ids.length);
+  const roots = new Int32Array(256).fill(-1);
+  for (let node = 0; node < byte.length; node = end[node]!) roots[byte[node]!] = node;
   return {
+    roots,
     byte: Uint8Array.from(byte),
     depth: Uint16Array.from(depth),
     end: Int32Array.from(end),
