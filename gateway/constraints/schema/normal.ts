@@ -2,40 +2,17 @@
 // deep. Pure; knows no grammar.
 import { isDeepStrictEqual } from 'node:util';
 import { ConstraintFault, within } from '../fault.ts';
-import {
-  type Dfa,
-  difference,
-  everyText,
-  intersection,
-  isEmpty,
-  listed,
-  matches,
-  noText,
-  spendStates,
-  unionOf,
-} from '../language/dfa.ts';
+import { type Dfa, isEmpty, noText, spendStates, unionOf } from '../language/dfa.ts';
 import { complement } from './complement.ts';
 import type { Document, SchemaNode } from './document.ts';
-import { formats } from './formats.ts';
-import { type Keywords, type Kind, kindOfKeyword, kinds, readKeywords, type Schema } from './keywords.ts';
-import { meet, otherNames, propertyTerm } from './meet.ts';
-import { hasNumber, type NumberTest, numberTexts } from './numbers.ts';
-import { step } from './pointer.ts';
-import {
-  type ArrayShape,
-  anyArray,
-  anyBoolean,
-  anyObject,
-  kindOf,
-  kindOfShape,
-  type ObjectShape,
-  type OtherNames,
-  type Shape,
-  universal,
-} from './shapes.ts';
-import { any, never, type Term, Terms } from './terms.ts';
-import { allTextsOf, hasText, noneOf, patternTexts, type TextTest, valuesAmong } from './texts.ts';
-import { sortedJson } from './values.ts';
+import { hasShape } from './has-shape.ts';
+import { type Keywords, kinds, readKeywords, type Schema } from './keywords.ts';
+import { meet, propertyTerm } from './meet.ts';
+import { anyShape, ownShapes, withOrWithout } from './own-shapes.ts';
+import { costOf, isAny, keyOf, noNumber, placed } from './shape-facts.ts';
+import { kindOf, kindOfShape, type Shape, universal } from './shapes.ts';
+import { any, type Term, Terms } from './terms.ts';
+import { allTextsOf, noneOf } from './texts.ts';
 
 /** Alternatives of one term, at most. */
 const MOST_SHAPES = 400;
@@ -246,121 +223,19 @@ export class Normalizer {
     throw new ConstraintFault(message, `${this.#document.path(from)}.$ref`, { invalid: true });
   }
 
-  /** By the keywords that speak of one kind each. */
   #ownShapes(keywords: Keywords, path: string): readonly Shape[] {
-    const { type } = keywords;
-    const spoken = new Set<Kind>();
-    for (const name of Object.keys(keywords) as (keyof Keywords)[]) {
-      const kind = kindOfKeyword[name];
-      if (kind !== undefined && keywords[name] !== undefined) spoken.add(kind);
-    }
-    const allowed =
-      type === undefined
-        ? kinds
-        : kinds.filter((kind) => type.includes(kind) || (kind === 'number' && type.includes('integer')));
-    return allowed.flatMap((kind): Shape[] => {
-      const shape = this.#kind(kind, keywords, path);
-      const implicit = type === undefined && !spoken.has(kind);
-      return shape === undefined || this.#isImpossible(shape) ? [] : [{ ...shape, implicit } as Shape];
-    });
+    const options = { terms: this.terms, stringsOf: (term: Term) => this.#strings(term) };
+    return ownShapes(keywords, path, options).filter((shape) => !this.#isImpossible(shape));
   }
 
-  #kind(kind: Kind, keywords: Keywords, path: string): Shape | undefined {
-    switch (kind) {
-      case 'object':
-        return this.#object(keywords, path);
-      case 'array':
-        return this.#array(keywords, path);
-      case 'string':
-        return { kind, implicit: false, tests: textTests(keywords, path) };
-      case 'number':
-        return { kind, implicit: false, tests: numberTests(keywords) };
-      default:
-        return universal(kind);
-    }
-  }
-
-  #object(keywords: Keywords, path: string): ObjectShape {
-    const { properties = {}, patternProperties = {}, additionalProperties, propertyNames } = keywords;
-    const { required = [], minProperties = 0, maxProperties = Number.POSITIVE_INFINITY } = keywords;
-    const of = (schema: Schema) => this.terms.of(schema);
-    const rest: OtherNames = {
-      names: everyText,
-      term: of(additionalProperties ?? true),
-      implicit: additionalProperties === undefined,
-    };
-    const patterns = Object.entries(patternProperties).map(([pattern, schema]) => {
-      const at = `${path}.patternProperties${step(pattern)}`;
-      return { names: within(at, () => patternTexts(pattern)), term: of(schema) };
-    });
-    const shape: ObjectShape = {
-      ...anyShape('object'),
-      others: nameSets(patterns).map(({ names, terms }) => {
-        return terms.length === 0
-          ? { ...rest, names }
-          : { names, term: this.terms.all(...terms), implicit: false };
-      }),
-      properties: new Map(
-        Object.entries(properties).map(([name, schema]) => {
-          const matching = patterns.filter((each) => matches(each.names, name));
-          return [name, this.terms.all(of(schema), ...matching.map(({ term }) => term))];
-        }),
-      ),
-      required: new Set(required),
-      least: minProperties,
-      most: maxProperties,
-    };
-    return propertyNames === undefined ? shape : this.#named(shape, of(propertyNames));
-  }
-
-  /** Names that do not satisfy the term may not come. */
-  #named(shape: ObjectShape, term: Term): ObjectShape {
-    const names = this.#strings(term);
-    const properties = new Map(shape.properties);
-    for (const name of properties.keys()) if (!matches(names, name)) properties.set(name, never);
-    const required = [...shape.required].filter((name) => !properties.has(name) && !matches(names, name));
-    for (const name of required) properties.set(name, never);
-    const explicit = shape.others.map((each) => ({
-      ...each,
-      implicit: names === everyText && each.implicit,
-    }));
-    return {
-      ...shape,
-      properties,
-      others: otherNames(explicit, [{ names, term: any, implicit: false }], this.terms),
-    };
-  }
-
-  /** The strings that satisfy a term. */
   #strings(term: Term): Dfa {
     return this.shapesOf(term).reduce((names, shape) => {
       return shape.kind === 'string' ? unionOf(names, allTextsOf(shape.tests)) : names;
     }, noText);
   }
 
-  #array(keywords: Keywords, path: string): ArrayShape {
-    const {
-      prefixItems = [],
-      items,
-      contains,
-      minContains = 1,
-      maxContains = Number.POSITIVE_INFINITY,
-    } = keywords;
-    const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, uniqueItems = false } = keywords;
-    const of = (schema: Schema) => this.terms.of(schema);
-    return {
-      ...anyShape('array'),
-      prefix: prefixItems.map(of),
-      rest: of(items ?? true),
-      restImplicit: items === undefined,
-      least: minItems,
-      most: maxItems,
-      some:
-        contains === undefined
-          ? []
-          : [{ from: 0, term: of(contains), least: minContains, most: maxContains }],
-      unique: uniqueItems && maxItems > 1 ? `${path}.uniqueItems` : undefined,
-    };
+  #has(value: unknown, shape: Shape): boolean {
+    return hasShape(value, shape, (inner, term) => this.holds(inner, term));
   }
 
   /** Each branch without the values that another one has too. `among`: what the value is asked for otherwise. */
@@ -501,59 +376,6 @@ export class Normalizer {
       this.#depth--;
     }
   }
-
-  #has(value: unknown, shape: Shape): boolean {
-    if (kindOf(value) !== kindOfShape(shape)) return false;
-    switch (shape.kind) {
-      case 'is':
-        return isDeepStrictEqual(value, shape.value);
-      case 'null':
-        return true;
-      case 'boolean':
-        return shape.values.includes(value as boolean);
-      case 'number':
-        return hasNumber(value as number, shape.tests);
-      case 'string':
-        return hasText(value as string, shape.tests);
-      case 'array':
-        return this.#hasItems(value as unknown[], shape);
-      case 'object':
-        return this.#hasProperties(value as Record<string, unknown>, shape);
-    }
-  }
-
-  #hasItems(items: readonly unknown[], { prefix, rest, least, most, some, unique }: ArrayShape): boolean {
-    if (items.length < least || items.length > most) return false;
-    if (!items.every((item, i) => this.holds(item, prefix[i] ?? rest))) return false;
-    const counted = some.every((each) => {
-      const count = items.filter((item, i) => i >= each.from && this.holds(item, each.term)).length;
-      return count >= each.least && count <= each.most;
-    });
-    if (!counted || unique === undefined) return counted;
-    return new Set(items.map(sortedJson)).size === items.length;
-  }
-
-  #hasProperties(value: Record<string, unknown>, shape: ObjectShape): boolean {
-    const names = Object.keys(value);
-    if (names.length < shape.least || names.length > shape.most) return false;
-    if (![...shape.required].every((name) => Object.hasOwn(value, name))) return false;
-    if (!names.every((name) => this.holds(value[name], propertyTerm(shape, name)))) return false;
-    return shape.some.every(({ names: own, term }) => {
-      return names.some(
-        (name) => !shape.properties.has(name) && matches(own, name) && this.holds(value[name], term),
-      );
-    });
-  }
-}
-
-/** Joining objects takes longer the more properties they declare. */
-function costOf(...shapes: readonly Shape[]): number {
-  const properties = shapes.map((shape) => (shape.kind === 'object' ? shape.properties.size : 0));
-  return 1 + Math.floor(properties.reduce((sum, size) => sum + size, 0) / 20);
-}
-
-function anyShape<K extends 'array' | 'object'>(kind: K): Extract<Shape, { kind: K }> {
-  return universal(kind) as Extract<Shape, { kind: K }>;
 }
 
 /** The values that `enum` and `const` leave; undefined: all. */
@@ -562,154 +384,4 @@ function valuesOf(keywords: Keywords): readonly unknown[] | undefined {
   if (!('const' in keywords)) return all;
   if (all === undefined) return [keywords.const];
   return all.filter((value) => isDeepStrictEqual(value, keywords.const));
-}
-
-function numberTests({ type, ...bounds }: Keywords): NumberTest[] {
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = bounds;
-  const bound = (
-    test: 'minimum' | 'maximum',
-    value: number | undefined,
-    exclusive: boolean,
-  ): NumberTest[] => {
-    return value === undefined ? [] : [{ test, value, exclusive }];
-  };
-  const whole = type?.includes('integer') === true && !type.includes('number');
-  return [
-    ...(whole ? [{ test: 'integer' as const, negated: false }] : []),
-    ...bound('minimum', minimum, false),
-    ...bound('minimum', exclusiveMinimum, true),
-    ...bound('maximum', maximum, false),
-    ...bound('maximum', exclusiveMaximum, true),
-    ...(multipleOf === undefined ? [] : [{ test: 'multipleOf' as const, value: multipleOf, negated: false }]),
-  ];
-}
-
-/** A format that JSON Schema does not know is the caller's own annotation. */
-function textTests({ pattern, format, minLength, maxLength }: Keywords, path: string): TextTest[] {
-  const known = format !== undefined && Object.hasOwn(formats, format);
-  return [
-    ...(pattern === undefined
-      ? []
-      : [{ test: 'pattern' as const, value: pattern, negated: false, path: `${path}.pattern` }]),
-    ...(known ? [{ test: 'format' as const, value: format, path: `${path}.format` }] : []),
-    ...(minLength === undefined ? [] : [{ test: 'minLength' as const, value: minLength }]),
-    ...(maxLength === undefined ? [] : [{ test: 'maxLength' as const, value: maxLength }]),
-  ];
-}
-
-/** Names by which of the patterns they match. */
-function nameSets(patterns: readonly { names: Dfa; term: Term }[]): { names: Dfa; terms: readonly Term[] }[] {
-  let sets: { names: Dfa; terms: readonly Term[] }[] = [{ names: everyText, terms: [] }];
-  for (const { names, term } of patterns) {
-    sets = sets
-      .flatMap((set) => [
-        { names: intersection(set.names, names), terms: [...set.terms, term] },
-        { names: difference(set.names, names), terms: set.terms },
-      ])
-      .filter((set) => !isEmpty(set.names));
-  }
-  return sets;
-}
-
-/** Objects without the property, those of `present`, and whatever is no object. */
-function withOrWithout(name: string, present: readonly Shape[]): readonly Shape[] {
-  const absent: Shape = { ...anyShape('object'), implicit: true, properties: new Map([[name, never]]) };
-  const elsewhere = kinds.filter((kind) => kind !== 'object').map((kind) => universal(kind, true));
-  return [...elsewhere, absent, ...present];
-}
-
-function isAny(shapes: readonly Shape[]): boolean {
-  return shapes.length === kinds.length && shapes.every((shape) => shape.implicit && isUniversal(shape));
-}
-
-function isUniversal(shape: Shape): boolean {
-  switch (shape.kind) {
-    case 'null':
-      return true;
-    case 'boolean':
-      return shape.values.length === anyBoolean.length;
-    case 'number':
-    case 'string':
-      return shape.tests.length === 0;
-    case 'array':
-      return Object.entries(anyArray).every(([name, value]) =>
-        isDeepStrictEqual(Reflect.get(shape, name), value),
-      );
-    case 'object':
-      return Object.entries(anyObject).every(([name, value]) =>
-        isDeepStrictEqual(Reflect.get(shape, name), value),
-      );
-    case 'is':
-      return false;
-  }
-}
-
-/** A property that some object must have is one of those that are declared, or none of them. */
-function* placed(shape: Shape, terms: Terms): Generator<Shape, void, undefined> {
-  if (shape.kind !== 'object') return yield shape;
-  const { properties, some } = shape;
-  const at = some.findIndex(({ names }) => [...properties.keys()].some((name) => matches(names, name)));
-  const found = some[at];
-  if (found === undefined) return yield shape;
-  const others = some.filter((each) => each !== found);
-  const names = difference(found.names, listed(properties.keys()));
-  // One after another: whoever asks stops when there are too many.
-  for (const [name, term] of properties) {
-    if (!matches(found.names, name)) continue;
-    const at: ObjectShape = {
-      ...shape,
-      properties: new Map([...properties, [name, terms.all(term, found.term)]]),
-      required: new Set([...shape.required, name]),
-      some: others,
-    };
-    yield* placed(at, terms);
-  }
-  if (!isEmpty(names)) yield* placed({ ...shape, some: [...others, { names, term: found.term }] }, terms);
-}
-
-const automata = new WeakMap<Dfa, number>();
-let automataSeen = 0;
-
-function numberOf(names: Dfa): number {
-  const known = automata.get(names);
-  if (known !== undefined) return known;
-  automata.set(names, automataSeen);
-  return automataSeen++;
-}
-
-/** Equal for shapes that are plainly the same. */
-function keyOf(shape: Shape): string {
-  const { kind, implicit } = shape;
-  switch (shape.kind) {
-    case 'is':
-      return `is ${JSON.stringify(shape.value)}`;
-    case 'null':
-      return `${kind} ${implicit}`;
-    case 'boolean':
-      return `${kind} ${implicit} ${shape.values}`;
-    case 'number':
-    case 'string':
-      return `${kind} ${implicit} ${JSON.stringify(shape.tests)}`;
-    case 'array': {
-      const { prefix, rest, restImplicit, least, most, some, unique } = shape;
-      const items = [...prefix, rest].map(({ id }) => id);
-      const counted = some.map((each) => [each.from, each.term.id, each.least, each.most].join('-'));
-      return [kind, implicit, items, restImplicit, least, most, counted, unique].join(' ');
-    }
-    case 'object': {
-      const { properties, others, required, least, most, some } = shape;
-      const own = Array.from(properties, ([name, term]) => `${JSON.stringify(name)}${term.id}`);
-      const rest = others.map(
-        ({ names, term, implicit: silent }) => `${numberOf(names)}-${term.id}-${silent}`,
-      );
-      const must = some.map(({ names, term }) => `${numberOf(names)}-${term.id}`);
-      return [kind, implicit, own, rest, JSON.stringify([...required].sort()), least, most, must].join(' ');
-    }
-  }
-}
-
-function noNumber(tests: readonly NumberTest[]): boolean {
-  const values = valuesAmong<number>(tests as readonly (NumberTest & { values?: readonly number[] })[]);
-  if (values !== undefined) return !values.some((value) => hasNumber(value, tests));
-  return tests.length > 1 && isEmpty(numberTexts(tests));
 }
