@@ -1,4 +1,5 @@
 // Whether a grammar can be matched at all: every rule is defined and ends, none begins with itself. Pure.
+import { canEnd, rulesThat, walk } from './ending.ts';
 import { type Expression, entriesOf, type Grammar } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
 
@@ -6,24 +7,14 @@ import { ConstraintFault } from './fault.ts';
 export function checkGrammar({ root, rules }: Grammar): void {
   const all = [root, ...rules.values()];
   for (const body of all) walk(body, (each) => requireDefined(each, rules));
-  const nullable = fixpoint(rules, (each, holds) => isNullable(each, holds));
+  const nullable = rulesThat(rules, isNullable);
   for (const body of all) walk(body, (each) => refuseEmptyCounted(each, nullable));
-  const ends = fixpoint(rules, (each, holds) => canEnd(each, holds));
+  const ends = rulesThat(rules, canEnd);
   const endless = [...rules.keys()].find((name) => !ends.has(name));
   if (endless !== undefined)
     throw new ConstraintFault(`the rule "${endless}" matches no text of finite length`);
   if (!canEnd(root, ends)) throw new ConstraintFault('it matches no text');
   refuseLeftRecursion(rules, nullable);
-}
-
-function walk(expression: Expression, visit: (each: Expression) => void): void {
-  visit(expression);
-  if (expression.kind === 'sequence' || expression.kind === 'choice') {
-    for (const item of expression.items) walk(item, visit);
-  } else if (expression.kind === 'entries') {
-    for (const { next } of entriesOf(expression)) walk(next, visit);
-  } else if (expression.kind === 'repeat') walk(expression.item, visit);
-  else if (expression.kind === 'free') walk(expression.rest, visit);
 }
 
 function requireDefined(each: Expression, rules: Grammar['rules']): void {
@@ -37,28 +28,6 @@ function refuseEmptyCounted(each: Expression, nullable: ReadonlySet<string>): vo
   if (each.most === Number.POSITIVE_INFINITY && each.least <= 1) return;
   if (!isNullable(each.item, nullable)) return;
   throw new ConstraintFault('it counts how often something comes that may be empty');
-}
-
-/** Names of the rules of which `holds` is true, given those of which it is known to be. */
-function fixpoint(
-  rules: Grammar['rules'],
-  holds: (body: Expression, known: ReadonlySet<string>) => boolean,
-): Set<string> {
-  const users = new Map(Array.from(rules.keys(), (name) => [name, new Set<string>()]));
-  for (const [name, body] of rules) {
-    walk(body, (each) => {
-      if (each.kind === 'rule') users.get(each.name)?.add(name);
-    });
-  }
-  const known = new Set<string>();
-  const open = [...rules.keys()];
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    const body = rules.get(name);
-    if (known.has(name) || body === undefined || !holds(body, known)) continue;
-    known.add(name);
-    for (const user of users.get(name) ?? []) open.push(user);
-  }
-  return known;
 }
 
 function isNullable(expression: Expression, rules: ReadonlySet<string>): boolean {
@@ -81,27 +50,6 @@ function isNullable(expression: Expression, rules: ReadonlySet<string>): boolean
       return rules.has(expression.name);
     case 'free':
       return true;
-  }
-}
-
-function canEnd(expression: Expression, rules: ReadonlySet<string>): boolean {
-  switch (expression.kind) {
-    case 'text':
-    case 'free':
-    case 'language':
-      return true;
-    case 'characters':
-      return expression.ranges.length > 0;
-    case 'entries':
-      return entriesOf(expression).some(({ next }) => canEnd(next, rules));
-    case 'sequence':
-      return expression.items.every((item) => canEnd(item, rules));
-    case 'choice':
-      return expression.items.some((item) => canEnd(item, rules));
-    case 'repeat':
-      return expression.least === 0 || canEnd(expression.item, rules);
-    case 'rule':
-      return rules.has(expression.name);
   }
 }
 

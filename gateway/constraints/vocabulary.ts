@@ -56,15 +56,14 @@ export function vocabularyData(size: number, bytesOf: (id: number) => Uint8Array
   }
   const lengths = pieces.map(plainLength);
   const words = Math.ceil(size / 32);
-  const plain = Array.from({ length: LONGEST_PLAIN }, (_, row) => {
-    const bits = new Uint32Array(words);
-    for (const [id, length] of lengths.entries()) {
-      if (length > 0 && length <= row + 1) bits[id >> 5]! |= 1 << (id & 31);
-    }
-    return bits;
-  });
-  const rest = pieces.map((piece, id) => ((lengths[id] ?? 0) > 0 ? new Uint8Array(0) : piece));
+  const plain = Array.from({ length: LONGEST_PLAIN }, () => new Uint32Array(words));
+  for (const [id, length] of lengths.entries()) {
+    for (let row = length; row > 0 && row <= LONGEST_PLAIN; row++)
+      plain[row - 1]![id >> 5]! |= 1 << (id & 31);
+  }
   const isPlain = (id: number) => (lengths[id] ?? 0) > 0;
+  const none = new Uint8Array(0);
+  const rest = pieces.map((piece, id) => (isPlain(id) ? none : piece));
   const trees = {
     tree: treeOf(pieces, isPlain),
     rest: treeOf(rest, isPlain),
@@ -95,6 +94,7 @@ function tailOf(piece: Uint8Array): Uint8Array {
 /** Characters of a plain id; 0: it is not plain. */
 function plainLength(piece: Uint8Array): number {
   if (piece.length === 0 || piece.some(isSpecial)) return 0;
+  if (piece.every((byte) => byte < 0x80)) return piece.length <= LONGEST_PLAIN ? piece.length : 0;
   let text: string;
   try {
     text = decoder.decode(piece);
@@ -153,8 +153,9 @@ interface Key {
 
 /** `pieces [vocab]` */
 function treeOf(pieces: readonly Uint8Array[], isPlain: (id: number) => boolean): VocabularyTree {
-  const keys = pieces.map((piece, id): Key => ({ id, text: Buffer.from(piece).toString('latin1') }));
-  const sorted = keys.filter(({ text }) => text !== '');
+  const sorted = [...pieces.entries()].flatMap(([id, piece]): Key[] => {
+    return piece.length > 0 ? [{ id, text: Buffer.from(piece).toString('latin1') }] : [];
+  });
   sorted.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : a.id - b.id));
   const byte: number[] = [];
   const depth: number[] = [];
