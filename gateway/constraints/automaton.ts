@@ -41,7 +41,7 @@ export class State {
   readonly places: readonly Place[];
   /** The text may end here. */
   readonly accepting: boolean;
-  /** So many characters of any kind may come next within a string, whatever they are (vocabulary.ts, "plain"). */
+  /** Up to this many arbitrary characters may come next, because a string is open (see "plain" in vocabulary.ts). */
   readonly open: number;
   /** Beside those, other characters may come, perhaps more of them. */
   readonly mixed: boolean;

@@ -1,4 +1,4 @@
-// Of which rules something holds that depends on the rules they refer to, such as that they match some text of finite length. Pure.
+// Properties of rules that depend on the rules they refer to, such as whether a rule matches any text of finite length. Pure.
 import { type Expression, entriesOf, type Grammar } from './expression.ts';
 
 /** Names of the rules of which `holds` is true, given those of which it is known to be. */
@@ -13,7 +13,7 @@ export function rulesThat(
     });
   }
   const known = new Set<string>();
-  // The first at first: most rules were made before those that refer to them.
+  // In the order in which they were made: most rules were made before the rules that refer to them.
   const open = [...rules.keys()].reverse();
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     const body = rules.get(name);
@@ -35,7 +35,7 @@ export function walk(expression: Expression, visit: (each: Expression) => void):
   else if (expression.kind === 'free') walk(expression.rest, visit);
 }
 
-/** Whether some text of finite length matches, given the rules that some text matches. */
+/** Whether the expression matches any text of finite length. `rules` names the rules that do. */
 export function canEnd(expression: Expression, rules: ReadonlySet<string>): boolean {
   switch (expression.kind) {
     case 'text':

@@ -98,7 +98,7 @@ export function rule(name: string): Expression {
   return { kind: 'rule', name };
 }
 
-/** Texts of which each begins as the one before it does, at most. */
+/** Longest chain of texts of which each is the beginning of the next. */
 const MOST_ALIKE = 500;
 
 /**

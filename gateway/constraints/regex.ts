@@ -19,7 +19,7 @@ export function regexExpression(pattern: string, { spell, whole }: RegexOptions)
   return language(dfaOf(whole ? read : anywhere(read)), spell);
 }
 
-/** The same texts without ^ and $; undefined where those stand elsewhere than at the ends, or more is asserted. */
+/** The same texts without ^ and $. Undefined if they stand elsewhere than at the ends, or if the pattern asserts more. */
 function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
   const branches = pattern.kind === 'choice' ? pattern.items : [pattern];
   const items: Pattern[] = [];

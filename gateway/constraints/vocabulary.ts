@@ -29,7 +29,7 @@ export interface VocabularyData {
    * JSON string: whole characters, none of them a quote, a backslash or a control character.
    */
   plain: readonly Uint32Array[];
-  /** Of all ids that are in no row of `plain`. */
+  /** The tree of all ids that are in no row of `plain`. */
   rest: VocabularyTree;
   /** The same ids by what of them is left behind their first plain characters: there are few such ends, and many ids of each. */
   tails: VocabularyTree;

@@ -22,7 +22,7 @@ type Node =
   | { kind: 'accept' };
 
 interface Look {
-  /** Texts of which it holds, as the rest of the whole text. */
+  /** Accepts the rest of the text if the lookahead's pattern matches there. */
   dfa: Dfa;
   negated: boolean;
 }
@@ -100,7 +100,7 @@ class Builder {
   }
 }
 
-/** What stands before a lookahead is not known to it. */
+/** Whether the pattern depends on what precedes it. The automaton of a lookahead does not know that. */
 function looksBack(pattern: Pattern): boolean {
   switch (pattern.kind) {
     case 'set':
@@ -221,7 +221,7 @@ class Determinizer {
     return dfa[state]?.edges ?? [];
   }
 
-  /** Duties after a character; undefined: one of them cannot be met any more. */
+  /** The duties after one more character. Undefined if one of them can no longer be met. */
   #stepped(duties: readonly string[], point: number): string[] | undefined {
     let after: string[] | undefined = [];
     for (const duty of duties) {

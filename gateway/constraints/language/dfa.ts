@@ -110,14 +110,14 @@ export function matches(dfa: Dfa, text: string): boolean {
   return dfa[state]?.accepting === true;
 }
 
-/** Texts of both. */
+/** The texts that both automata accept. */
 export function intersection(a: Dfa, b: Dfa): Dfa {
   if (a === everyText) return b;
   if (b === everyText) return a;
   return product(a, b, (inA, inB) => inA && inB);
 }
 
-/** Texts of the first that are not of the second. */
+/** The texts that the first automaton accepts and the second does not. */
 export function difference(a: Dfa, b: Dfa): Dfa {
   return product(a, b, (inA, inB) => inA && !inB);
 }
@@ -239,7 +239,7 @@ function trimmed(states: readonly DfaState[]): Dfa {
   );
 }
 
-/** `[states]` 1 for those that `holds` is true of, and all that lead to one. */
+/** `[states]` 1 for each state for which `holds` is true, and for each state that leads to one. */
 function backwards(states: readonly DfaState[], holds: (state: DfaState) => boolean): Uint8Array {
   const before: number[][] = states.map(() => []);
   for (const [from, { edges }] of states.entries()) for (const [, , to] of edges) before[to]?.push(from);

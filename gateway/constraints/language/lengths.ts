@@ -22,12 +22,12 @@ export function lengthsOf(dfa: Dfa): Lengths {
 }
 
 const made = new WeakMap<Dfa, Lengths>();
-/** Cells of the table that take as long as a state of an automaton. */
+/** Computing this many cells of the table takes as long as making one state of an automaton. */
 const CELLS_PER_STATE = 500;
 
 function measured(dfa: Dfa): Lengths {
   const targets = dfa.map(({ edges }) => Int32Array.from(new Set(edges.map(([, , target]) => target))));
-  /** `[lengths][states]` 1 where exactly so many more characters can end in an accepting state; made as far as is asked. */
+  /** `[lengths][states]` 1 if exactly that many more characters can lead to an accepting state. Rows are made on demand. */
   const exact: Uint8Array[] = [Uint8Array.from(dfa, ({ accepting }) => Number(accepting))];
   const row = (length: number): Uint8Array => {
     while (exact.length <= length) {

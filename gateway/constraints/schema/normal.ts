@@ -56,7 +56,7 @@ export class Normalizer {
       return known;
     }
     if (this.#open.has(term.id)) {
-      throw new ConstraintFault('it is asked for itself', this.pathOf(term), { invalid: true });
+      throw new ConstraintFault('it refers back to itself without a value in between', this.pathOf(term), { invalid: true });
     }
     if (this.#open.size >= MOST_OPEN) {
       const message = `its references lead through more than ${MOST_OPEN} schemas at once`;
@@ -77,7 +77,7 @@ export class Normalizer {
     return this.#narrowed.size > 0;
   }
 
-  /** Of all terms that are being looked at. */
+  /** Marks every term that is being worked out as narrowed. */
   #narrow(): void {
     this.#narrowings++;
     for (const id of this.#open) this.#narrowed.add(id);

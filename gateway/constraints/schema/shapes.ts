@@ -118,7 +118,7 @@ export function kindOf(value: unknown): Kind {
   return type === 'number' || type === 'string' || type === 'boolean' ? type : 'object';
 }
 
-/** Where a shape stands among the kinds. */
+/** The kind of the values that have this shape. */
 export function kindOfShape(shape: Shape): Kind {
   return shape.kind === 'is' ? kindOf(shape.value) : shape.kind;
 }

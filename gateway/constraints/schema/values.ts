@@ -3,7 +3,7 @@ import { isObject } from './pointer.ts';
 
 const sets = new WeakMap<readonly unknown[], ReadonlySet<unknown>>();
 
-/** The same values. Lists may be long, and are asked for each of theirs. */
+/** The values as a set, which is kept for each list: lists may be long, and each of their values is looked up. */
 export function setOf(values: readonly unknown[]): ReadonlySet<unknown> {
   const known = sets.get(values) ?? new Set(values);
   sets.set(values, known);
