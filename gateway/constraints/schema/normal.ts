@@ -56,7 +56,9 @@ export class Normalizer {
       return known;
     }
     if (this.#open.has(term.id)) {
-      throw new ConstraintFault('it refers back to itself without a value in between', this.pathOf(term), { invalid: true });
+      throw new ConstraintFault('it refers back to itself without a value in between', this.pathOf(term), {
+        invalid: true,
+      });
     }
     if (this.#open.size >= MOST_OPEN) {
       const message = `its references lead through more than ${MOST_OPEN} schemas at once`;
