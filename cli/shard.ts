@@ -9,6 +9,7 @@ import { createShardMetrics } from '../experts/metrics.ts';
 import { serveMetrics } from '../experts/metrics-server.ts';
 import { placeHandlers } from '../experts/place.ts';
 import { createShardService, type ShardService } from '../experts/service.ts';
+import { memoryParams } from '../experts/wire.ts';
 import type { Bundle } from '../model/bundle/bundle.ts';
 import { MANIFEST_FILE } from '../model/bundle/manifest.ts';
 import { formatAddress, isLoopback } from '../rpc/address.ts';
@@ -42,6 +43,9 @@ const DRAIN_MS = 10_000;
 
 /** Answers that are on their way out get this long. Milliseconds. */
 const LAST_WORDS = 1_000;
+
+/** How often gateways are told the memory of this process. Milliseconds. */
+const TELL_MEMORY_MS = 5_000;
 
 export function shardCommand(): Command {
   const command = new Command('shard').description(
@@ -96,6 +100,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     }),
     version,
     name: () => name,
+    residentBytes: process.memoryUsage.rss,
     metrics,
   });
   const { metricsPort, metricsHost, maxConnections } = flags;
@@ -129,6 +134,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     ...service.counts,
     name,
     ...(flags.memory !== undefined && { memoryBytes: flags.memory }),
+    residentBytes: process.memoryUsage.rss(),
     models: [...placed.values()].map(({ report }) => report),
   });
   const handlers = {
@@ -155,6 +161,10 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     await scrape?.close();
     throw error;
   });
+
+  setInterval(() => {
+    server.broadcast('memory', memoryParams(process.memoryUsage.rss()));
+  }, TELL_MEMORY_MS).unref();
 
   const address = formatAddress(server.address);
   if (name === '') name = address;

@@ -21,6 +21,8 @@ export interface ShardReport extends CallCounts {
   name: string;
   /** For experts, where it was told. */
   memoryBytes?: number;
+  /** Memory of the process that is resident now. */
+  residentBytes: number;
   /** What it holds and is to hold of each. */
   models: readonly PlacedReport[];
 }

@@ -88,6 +88,15 @@ export function createShardMetrics(): ShardMetrics {
     }),
   };
 
+  new Gauge({
+    name: 'process_resident_memory_bytes',
+    help: 'Memory of the process that is resident',
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
+
   function count(): void {
     const counted = samples;
     samples = [];

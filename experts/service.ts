@@ -30,6 +30,8 @@ export interface ShardServiceOptions {
   version: string;
   /** What placements call this shard. */
   name?: () => string;
+  /** Memory of the process that is resident now; absent: hello does not tell it. */
+  residentBytes?: () => number;
   /** Absent: nothing is counted. */
   metrics?: ShardMetrics;
   limits?: FrameLimits;
@@ -81,6 +83,7 @@ export function createShardService({
   models,
   version,
   name,
+  residentBytes,
   metrics,
   limits = defaultLimits,
   maxBatchAsks = 512,
@@ -105,9 +108,17 @@ export function createShardService({
       const { protocol } = parseHelloParams(params);
       const offers = [...held.values()].map(({ offer }) => offer);
       const epoch = Math.max(...[...held.values()].map(({ placement }) => placement?.epoch ?? 0));
-      const named = name === undefined ? {} : { name: name() };
-      const answer = { protocol, version, instance, state, models: offers, limits: fitting, epoch, ...named };
-      return helloAnswerToValue(answer);
+      return helloAnswerToValue({
+        protocol,
+        version,
+        instance,
+        state,
+        models: offers,
+        limits: fitting,
+        epoch,
+        ...(name !== undefined && { name: name() }),
+        ...(residentBytes !== undefined && { residentBytes: residentBytes() }),
+      });
     },
 
     async 'expert.run'(params, call) {

@@ -63,6 +63,15 @@ export function parseAdoption(params: Params): Adoption {
   return { model: string(params, 'model'), epoch: integer(params, 'epoch') };
 }
 
+/** The params of the notification `memory`. */
+export function memoryParams(residentBytes: number): Params {
+  return { residentBytes };
+}
+
+export function parseMemory(params: Params): number {
+  return integer(params, 'residentBytes');
+}
+
 /** The field `placement`, a text that placement-file.ts reads. */
 export function parsePlacementField(params: Params): string {
   return string(params, 'placement', maxPlacement);
@@ -87,6 +96,8 @@ export interface HelloAnswer {
   epoch: number;
   /** What placements call it. */
   name?: string;
+  /** Memory of its process that is resident now; the notification `memory` brings later values. */
+  residentBytes?: number;
 }
 
 export interface RunRequest {
@@ -128,10 +139,11 @@ export function parseHelloParams(params: Params): HelloParams {
 }
 
 export function helloAnswerToValue(answer: HelloAnswer): Value {
-  const { protocol, version, instance, state, models, limits, epoch, name } = answer;
+  const { protocol, version, instance, state, models, limits, epoch, name, residentBytes } = answer;
   const offers = models.map((model) => ({ ...model, holdings: model.holdings.map((range) => [...range]) }));
   const value: Params = { protocol, version, instance, state, models: offers, limits: { ...limits }, epoch };
   if (name !== undefined) value.name = name;
+  if (residentBytes !== undefined) value.residentBytes = residentBytes;
   return value;
 }
 
@@ -156,6 +168,7 @@ export function parseHelloAnswer(value: Value): HelloAnswer {
     },
     epoch: integer(answer, 'epoch'),
     ...(answer.name !== undefined && { name: string(answer, 'name') }),
+    ...(answer.residentBytes !== undefined && { residentBytes: integer(answer, 'residentBytes') }),
   };
 }
 

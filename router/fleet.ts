@@ -52,8 +52,10 @@ export interface ShardStatus {
   units: number;
   numericsClass: string | undefined;
   standby: boolean;
-  /** Bytes of the weights that it holds; undefined where that is not known: a standby's are of another precision. */
-  memoryBytes: number | undefined;
+  /** Bytes of the weights that it holds; undefined if that is not known: a standby's are of another precision. */
+  weightBytes: number | undefined;
+  /** Memory of its process; undefined while it is away, and of a shard in this process. */
+  residentBytes: number | undefined;
   /** Calls unanswered now. */
   inFlight: number;
   /** Milliseconds that a call of generated rows is expected to take. */
@@ -183,21 +185,19 @@ export class Fleet {
 
   status(): ShardStatus[] {
     return this.#shards.map((shard) => {
-      const { address, state, connected, holdings, numericsClass, standby, inFlight, counters } = shard;
-      const expectedMs = shard.cost();
-      const units = unitsIn(holdings);
-      const memoryBytes = this.#bytesOf(shard);
+      const { address, state, connected, numericsClass, standby, residentBytes, inFlight } = shard;
       return {
         address,
         state,
         connected,
-        units,
+        units: unitsIn(shard.holdings),
         numericsClass,
         standby,
-        memoryBytes,
+        weightBytes: this.#bytesOf(shard),
+        residentBytes,
         inFlight,
-        expectedMs,
-        counters: { ...counters },
+        expectedMs: shard.cost(),
+        counters: { ...shard.counters },
       };
     });
   }

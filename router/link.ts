@@ -10,6 +10,7 @@ import {
   type ModelShape,
   parseHelloAnswer,
   parseHoldingRanges,
+  parseMemory,
   parsePlacementField,
   parseRunAnswer,
   protocolVersion,
@@ -47,6 +48,8 @@ export interface Link {
   placement: SignedPlacement | undefined;
   /** What placements call the shard. */
   readonly name: string | undefined;
+  /** Memory of its process, as it last said; undefined if it does not say. */
+  residentBytes: number | undefined;
   /** Calls in flight are still answered; no more are taken. */
   draining: boolean;
 }
@@ -74,18 +77,22 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       early.push([method, params]);
       return;
     }
-    if (method === 'draining') link.draining = true;
-    else if ((method === 'holdings' || method === 'placement') && params.model === model.identity) {
-      try {
-        if (method === 'holdings') link.holdings = parseHoldingRanges(params, model);
-        else link.placement = readPlacementField(params);
-      } catch (cause) {
-        // What it holds or follows is unknown from here on; the next hello will tell.
-        link.transport.close();
-        tellLost(toRpcError(cause));
+    const ofThisModel = params.model === model.identity;
+    try {
+      if (method === 'memory') {
+        link.residentBytes = parseMemory(params); // changes nothing of what it can be asked
         return;
       }
-    } else return;
+      if (method === 'draining') link.draining = true;
+      else if (method === 'holdings' && ofThisModel) link.holdings = parseHoldingRanges(params, model);
+      else if (method === 'placement' && ofThisModel) link.placement = readPlacementField(params);
+      else return;
+    } catch (cause) {
+      // What it holds or follows is unknown from here on; the next hello will tell.
+      link.transport.close();
+      tellLost(toRpcError(cause));
+      return;
+    }
     onChange();
   }
 
@@ -104,6 +111,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       holdings: offer.holdings,
       placement: offer.placement === undefined ? undefined : readPlacementField(offer),
       name: answer.name,
+      residentBytes: answer.residentBytes,
       instance: answer.instance,
       draining: false,
     };

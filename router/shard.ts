@@ -109,6 +109,11 @@ export class Shard {
     return this.#link?.name;
   }
 
+  /** Memory of its process; undefined while it is away, or if it does not say. */
+  get residentBytes(): number | undefined {
+    return this.#link?.residentBytes;
+  }
+
   /** That it follows. */
   get placement(): SignedPlacement | undefined {
     return this.#link?.placement;

@@ -115,6 +115,14 @@ export function createMetrics(): Metrics {
   const kvReserved = gauge('expertgrid_kv_reserved_bytes', 'KV memory reserved by sequences');
   const kvLimit = gauge('expertgrid_kv_limit_bytes', 'KV memory there is');
   const shards = gauge('expertgrid_shards_connected', 'Shards connected');
+  new Gauge({
+    name: 'process_resident_memory_bytes',
+    help: 'Memory of the process that is resident',
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
 
   return {
     contentType: registry.contentType,

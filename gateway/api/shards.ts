@@ -11,8 +11,7 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
     throw new ApiError({ status: 503, message, type: 'server_error', code: 'engine_busy' });
   }
   const data = status.shards.map((shard) => {
-    const { address, state, units, numericsClass, standby, memoryBytes, inFlight, expectedMs, counters } =
-      shard;
+    const { address, state, units, numericsClass, standby, inFlight, expectedMs, counters } = shard;
     const { calls, rows, failures, reconnects, cordons, bans, proofs, bytesSent, bytesReceived } = counters;
     return {
       address,
@@ -20,7 +19,8 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
       standby,
       units,
       numerics_class: numericsClass ?? null,
-      memory_bytes: memoryBytes ?? null,
+      weight_bytes: shard.weightBytes ?? null,
+      memory_bytes: shard.residentBytes ?? null,
       in_flight: inFlight,
       expected_ms: Math.round(expectedMs * 1_000) / 1_000,
       calls,
@@ -34,5 +34,5 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
       bytes_received: bytesReceived,
     };
   });
-  return c.json({ object: 'list', ready: status.ready, data });
+  return c.json({ object: 'list', ready: status.ready, memory_bytes: process.memoryUsage.rss(), data });
 }

@@ -3,7 +3,11 @@ import OpenAI from 'openai';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { childrenOf, eventually, freePort, isAlive, isFree, startProcess } from '../support/process.ts';
 import { tinyBundle } from '../support/tiny-bundle.ts';
-import { complete, engineCounter, type Gateway, readiness, startUp, stream } from './gateway.ts';
+import { complete, engineCounter, type Gateway, readiness, scrape, startUp, stream } from './gateway.ts';
+
+interface Memory {
+  memory_bytes: number;
+}
 
 const words = { prompt: 'It was a fine morning, and', max_tokens: 24, temperature: 0 };
 
@@ -20,6 +24,16 @@ describe('up', () => {
     const held = children.map(({ command }) => / shard .*--experts (\S+)/.exec(command)?.[1]);
     expect(held.sort()).toEqual(['0-23', '24-47', '48-71', '72-95']);
     expect(await readiness(up)).toEqual({ status: 200, missing: [] });
+  });
+
+  it('tells the memory of the gateway and of every shard', async () => {
+    const response = await fetch(`${up.url}/v1/shards`);
+    const list = (await response.json()) as Memory & { data: (Memory & { weight_bytes: number })[] };
+    const ofShards = list.data.map(({ memory_bytes }) => memory_bytes);
+    expect(ofShards).toHaveLength(4);
+    for (const bytes of [list.memory_bytes, ...ofShards]) expect(bytes).toBeGreaterThan(20e6);
+    for (const { weight_bytes } of list.data) expect(weight_bytes).toBeLessThan(20e6);
+    expect((await scrape(up.url)).get('process_resident_memory_bytes')).toBeGreaterThan(20e6);
   });
 
   it('prints a curl command that streams a completion as it stands', async () => {

@@ -13,7 +13,8 @@ afterEach(() => {
 });
 
 function handlersOf({ service }: TestShard) {
-  const report = () => ({ state: service.state, units: 12, ...service.counts, name: 'a', models: [] });
+  const rest = { name: 'a', residentBytes: 5e7, models: [] };
+  const report = () => ({ state: service.state, units: 12, ...service.counts, ...rest });
   const drain = async (): Promise<DrainAnswer> => {
     await service.drain();
     return { safeToDelete: true, ...service.counts };
@@ -56,8 +57,15 @@ test('an admin is told how the shard fares', async () => {
   const shard = await createTestShard();
   const [gateway, admin] = [await connect(shard, 'gateway'), await connect(shard, 'admin')];
   await gateway.call('expert.run', request, soon);
-  const report = { state: 'available', units: 12, answered: 1, inFlight: 0, name: 'a', models: [] };
-  expect(await admin.call('shard.status', {}, soon)).toEqual(report);
+  expect(await admin.call('shard.status', {}, soon)).toEqual({
+    state: 'available',
+    units: 12,
+    answered: 1,
+    inFlight: 0,
+    name: 'a',
+    residentBytes: 5e7,
+    models: [],
+  });
 });
 
 test('a drain answers after the calls in flight have, and refuses those that come after it', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { memoryParams } from '../../experts/wire.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember, type Member, socketMember } from '../../router/member.ts';
@@ -183,6 +184,18 @@ test('holdings that change are taken over as they are told', async () => {
   });
   await expect.poll(() => changes).toBe(1);
   expect(fleet.missing()).toEqual([{ layer: 1, experts: '4-5' }]);
+});
+
+test('the memory of a shard is known from what it tells, and is no change of what it can be asked', async () => {
+  const server = await serve();
+  const fleet = fleetOf([socketMember(server.address)]);
+  await fleet.whenReady(5_000);
+  expect(fleet.status()).toMatchObject([{ residentBytes: undefined }]);
+  let changes = 0;
+  fleet.onChange(() => changes++);
+  server.broadcast('memory', memoryParams(60_000_000));
+  await expect.poll(() => fleet.status()[0]?.residentBytes).toBe(60_000_000);
+  expect(changes).toBe(0);
 });
 
 test('malformed holdings end the connection; the next hello tells what is held', async () => {
