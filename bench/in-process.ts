@@ -35,7 +35,7 @@ export async function openEngine({
   const { layers, experts, hidden } = config;
   const model = { identity, layers, experts, hidden };
   const dense = await openDenseDevice({ bundle, threads });
-  const device = openExpertDevice({ bundle, threads });
+  const device = await openExpertDevice({ bundle, threads });
   const units = Array.from({ length: layers * experts }, (_, i) => {
     return { layer: Math.floor(i / experts), expert: i % experts };
   });

@@ -43,7 +43,7 @@ const { layers, experts, hidden } = config;
 const { identity } = manifest;
 const threads = availableParallelism();
 const dense = await openDenseDevice({ bundle, threads });
-const device = openExpertDevice({ bundle, threads });
+const device = await openExpertDevice({ bundle, threads });
 await device.load(
   Array.from({ length: layers * experts }, (_, unit) => {
     return { layer: Math.floor(unit / experts), expert: unit % experts };

@@ -65,7 +65,7 @@ async function holdModel(
   { source, bundle, units }: OpenedExperts,
   { device: name, threads, signal, readAfter, onLoading, onReading, onDamaged }: HoldOptions,
 ): Promise<HeldExperts> {
-  const opened = openExpertDevice({ bundle, device: name, threads });
+  const opened = await openExpertDevice({ bundle, device: name, threads });
   await opened.load(units, { signal, onLoaded: (_, done, total) => onLoading(done, total) });
   const reading =
     opened.mapIn === undefined

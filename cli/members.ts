@@ -52,7 +52,7 @@ export async function localMembers(
   onLoaded: (done: number, total: number) => void,
 ): Promise<Members> {
   const { bundle } = options;
-  const opened = openExpertDevice(options);
+  const opened = await openExpertDevice(options);
   const device = reading?.serve(opened) ?? opened;
   await device.load(holdings.flat(), { onLoaded: (_, done, total) => onLoaded(done, total) });
   await checkGoldens(bundle, device, holdings.flat());

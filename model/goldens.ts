@@ -43,7 +43,7 @@ export async function recordGoldens(
   { device: name, threads, signal, onProgress }: RecordGoldensOptions = {},
 ): Promise<RecordedGoldens> {
   const bundle = await openBundle(dir);
-  const device = openExpertDevice({ bundle, device: name, threads });
+  const device = await openExpertDevice({ bundle, device: name, threads });
   try {
     const file = await open(join(dir, STAGED), 'w');
     const { rows, bytes } = await writeRows({ bundle, device, file, signal, onProgress }).finally(() =>

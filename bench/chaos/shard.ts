@@ -24,7 +24,7 @@ process.once('disconnect', () => process.exit(0));
 
 const bundle = await openBundle(directory);
 const units = parseHoldings(experts, bundle.config);
-const device = openExpertDevice({ bundle, threads: 1 });
+const device = await openExpertDevice({ bundle, threads: 1 });
 await device.load(units);
 for (const unit of units) device.mapIn?.(unit);
 

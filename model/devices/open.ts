@@ -1,11 +1,11 @@
-// Opens a device over a bundle: our own CPU kernels where they can serve it, ONNX Runtime elsewhere and on GPUs.
+// Opens a device over a bundle: our own CPU kernels if they can serve it, ONNX Runtime otherwise and on GPUs. ONNX Runtime
+// is imported only then: it takes 25 MB of memory.
 import { kernels, missingReason } from '../../kernels/kernels.ts';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { DenseDevice } from './dense.ts';
 import type { ExpertDevice } from './expert.ts';
 import { GPUS, type GpuName, gpuBits, requireGpu } from './gpu.ts';
 import { openCpuDense, openCpuExperts } from './open-cpu.ts';
-import { openOrtDense, openOrtExperts } from './open-ort.ts';
 
 /** `cpu` is the best that this machine's CPU has; `ort-cpu` is ONNX Runtime in any case; docs/devices.md has the GPUs. */
 export type DeviceName = 'cpu' | 'ort-cpu' | GpuName;
@@ -30,12 +30,16 @@ export interface OpenDenseOptions extends OpenExpertsOptions {
 }
 
 export async function openDenseDevice(options: OpenDenseOptions): Promise<DenseDevice> {
-  return usesKernels(options) ? openCpuDense(kernels!, options) : openOrtDense(options, gpuOf(options));
+  if (usesKernels(options)) return openCpuDense(kernels!, options);
+  const { openOrtDense } = await import('./open-ort.ts');
+  return openOrtDense(options, gpuOf(options));
 }
 
-/** A device without units; `load` readies those that it is asked for. Throws where the machine has no such device. */
-export function openExpertDevice(options: OpenExpertsOptions): ExpertDevice {
-  return usesKernels(options) ? openCpuExperts(kernels!, options) : openOrtExperts(options, gpuOf(options));
+/** A device without units; `load` readies those that it is asked for. Rejects if the machine has no such device. */
+export async function openExpertDevice(options: OpenExpertsOptions): Promise<ExpertDevice> {
+  if (usesKernels(options)) return openCpuExperts(kernels!, options);
+  const { openOrtExperts } = await import('./open-ort.ts');
+  return openOrtExperts(options, gpuOf(options));
 }
 
 /** Throws where this machine has no such device or the device does not take the bundle. */

@@ -26,7 +26,7 @@ beforeAll(async () => {
   bundle = await openBundle(await tinyBundle({ k: [4, 2, 8] }));
   const { config } = bundle;
   dense = await openDenseDevice({ bundle });
-  experts = openExpertDevice({ bundle });
+  experts = await openExpertDevice({ bundle });
   units = Array.from({ length: config.layers * config.experts }, (_, i) => {
     return { layer: Math.floor(i / config.experts), expert: i % config.experts };
   });

@@ -58,7 +58,7 @@ describe('across numerics classes', () => {
       if (dir !== nano) await recordGoldens(dir);
       const bundle = await openBundle(dir);
       const goldens = (await openGoldens(bundle))!;
-      const ort = openExpertDevice({ bundle, device: 'ort-cpu' });
+      const ort = await openExpertDevice({ bundle, device: 'ort-cpu' });
       const far = { ort: 0, exact: 0 };
       for (let layer = 0; layer < 2; layer++) {
         for (let expert = 0; expert < Math.min(24, bundle.config.experts); expert++) {

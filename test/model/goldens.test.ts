@@ -30,7 +30,7 @@ describe('recording', () => {
   it('stores what each expert of this machine gives for the row of its layer, and its class', async () => {
     const bundle = await openBundle(recorded);
     const goldens = (await openGoldens(bundle))!;
-    const device = openExpertDevice({ bundle });
+    const device = await openExpertDevice({ bundle });
     expect(goldens.numericsClass).toBe(device.numericsClass);
     const digests = new Set<string>();
     for (let layer = 0; layer < 2; layer++) {

@@ -57,7 +57,7 @@ describe('experts', () => {
 
   it('a row gives the same bits alone and among any others', async () => {
     const bundle = await openBundle(await tinyBundle({ layers: 1, experts: 8, hidden, heads: 6 }));
-    const device = openExpertDevice({ bundle, device: 'webgpu' });
+    const device = await openExpertDevice({ bundle, device: 'webgpu' });
     await device.load(Array.from({ length: 8 }, (_, expert) => ({ layer: 0, expert })));
     const together = await device.run(0, x, asks);
     expect(together.length).toBe(rows * hidden);
@@ -75,7 +75,7 @@ describe('experts', () => {
 
   it('units are unloaded and loaded while rows run, and no answer changes', async () => {
     const bundle = await openBundle(await tinyBundle({ layers: 1, experts: 8, hidden, heads: 6 }));
-    const device = openExpertDevice({ bundle, device: 'webgpu' });
+    const device = await openExpertDevice({ bundle, device: 'webgpu' });
     const units = Array.from({ length: 8 }, (_, expert) => ({ layer: 0, expert }));
     await device.load(units);
     const want = await device.run(0, x, asks);
@@ -95,7 +95,7 @@ describe('experts', () => {
 
   it('its numerics class names runtime, device, precision and the bits that the GPU gives', async () => {
     const bundle = await openBundle(await tinyBundle({ layers: 1, experts: 8, hidden, heads: 6 }));
-    const device = openExpertDevice({ bundle, device: 'webgpu' });
+    const device = await openExpertDevice({ bundle, device: 'webgpu' });
     expect(device.numericsClass).toMatch(/^ort-[\d.]+\/webgpu\/b4g32\/[0-9a-f]{8}$/);
     await device.dispose();
     await bundle.close();

@@ -46,7 +46,7 @@ describe('nano', () => {
     );
     const { config } = bundle;
     const dense = await openDenseDevice({ bundle });
-    const experts = openExpertDevice({ bundle });
+    const experts = await openExpertDevice({ bundle });
     const units = Array.from({ length: config.layers * config.experts }, (_, i) => {
       return { layer: Math.floor(i / config.experts), expert: i % config.experts };
     });

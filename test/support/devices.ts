@@ -26,7 +26,7 @@ export async function openTiny({ from, to, bits, device }: OpenTinyOptions): Pro
   const bundle = await openBundle(to);
   const { config } = bundle;
   const dense = await openDenseDevice({ bundle, device });
-  const experts = openExpertDevice({ bundle, device });
+  const experts = await openExpertDevice({ bundle, device });
   await experts.load(allUnits(config));
   const selectionBias = await Promise.all(
     Array.from({ length: config.layers }, (_, layer) => {

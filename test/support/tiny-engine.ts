@@ -37,7 +37,7 @@ export async function startTinyEngine({
   const { layers, experts, hidden } = config;
   const model = { identity: manifest.identity, layers, experts, hidden };
   const dense = await openDenseDevice({ bundle, device, threads });
-  const expert = openExpertDevice({ bundle, device, threads });
+  const expert = await openExpertDevice({ bundle, device, threads });
   const units = Array.from({ length: layers * experts }, (_, i) => {
     return { layer: Math.floor(i / experts), expert: i % experts };
   });

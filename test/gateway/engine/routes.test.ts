@@ -112,7 +112,7 @@ describe('routes', () => {
     const opened = await openBundle(bundle);
     const { config } = opened;
     const dense = await openDenseDevice({ bundle: opened, threads: 1 });
-    const device = openExpertDevice({ bundle: opened, threads: 1 });
+    const device = await openExpertDevice({ bundle: opened, threads: 1 });
     await device.load(
       Array.from({ length: layers * experts }, (_, i) => {
         return { layer: Math.floor(i / experts), expert: i % experts };
