@@ -1,4 +1,4 @@
-// Makes a Hugging Face checkpoint of a 16- or 32-bit bundle: node scripts/export-checkpoint.ts models/nano DIR
+// Makes a Hugging Face checkpoint of a 16- or 32-bit bundle: node scripts/export-checkpoint.ts test/fixtures/nano-16 DIR
 // Such a bundle holds the source's floats under the names of the Qwen3-MoE layout; only the index is missing.
 import { copyFile, mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

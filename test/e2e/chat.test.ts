@@ -130,7 +130,8 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
   });
 
   it('stops the answer on Ctrl-C, and the work with it; a second one leaves with 130', async () => {
-    const terminal = open(['--no-history']);
+    // The likeliest tokens go round in circles here, to the end of the context: over a second in which to stop them.
+    const terminal = open(['--no-history', '--temperature', '0']);
     const aborted = await engineCounter(gateway, 'aborted_sequences');
     await terminal.shows(/> /);
     terminal.type('Tell me everything.\r');

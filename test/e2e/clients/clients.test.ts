@@ -1,6 +1,7 @@
 // What people call the API with, each against one running `up` on nano; every answer and stream is held to what OpenAI
 // publishes (published.ts).
 import { beforeAll } from 'vitest';
+import { nano as embedded, nanoSource } from '../../support/nano.ts';
 import { langchainSuite } from './langchain.cases.ts';
 import { type Nano, startNano } from './nano.ts';
 import { openaiSuite } from './openai.cases.ts';
@@ -9,12 +10,14 @@ import { scoringSuite } from './scoring.cases.ts';
 import { vercelSuite } from './vercel.cases.ts';
 
 let nano: Nano;
+let source: Nano;
 beforeAll(async () => {
-  nano = await startNano();
+  [nano, source] = await Promise.all([startNano(), startNano(`nano=${nanoSource}`)]);
 });
 
 openaiSuite(() => nano);
 responsesSuite(() => nano);
 vercelSuite(() => nano);
 langchainSuite(() => nano);
-scoringSuite(() => nano);
+scoringSuite('nano', () => nano, { dir: embedded, each: 0.03, sum: 0.15 });
+scoringSuite('the 16-bit source', () => source, { dir: nanoSource, each: 1e-3, sum: 5e-3 });

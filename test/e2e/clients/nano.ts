@@ -13,9 +13,9 @@ export interface Nano extends Gateway {
   requirePublished(): void;
 }
 
-/** Two shards, each in its own process. Ended after the file. */
-export async function startNano(flags: readonly string[] = []): Promise<Nano> {
-  const gateway = await startUp('nano', ['--shards', '2', ...flags]);
+/** Two shards, each in its own process. Ended after the file. `model` is served under the name `nano`. */
+export async function startNano(model = 'nano'): Promise<Nano> {
+  const gateway = await startUp(model, ['--shards', '2']);
   let faults: string[] = [];
   let calls = 0;
   const fetch: typeof globalThis.fetch = async (input, init) => {
