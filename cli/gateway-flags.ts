@@ -2,8 +2,9 @@
 import { availableParallelism } from 'node:os';
 import type { Command, Option } from 'commander';
 import { type ConnectionLimits, defaultConnections } from '../gateway/api/serve.ts';
+import { engineDefaults } from '../gateway/engine/engine-options.ts';
 import { DEVICES, type DeviceName } from '../model/devices/open.ts';
-import type { CallPolicy } from '../router/fleet.ts';
+import { type CallPolicy, defaultPolicy } from '../router/fleet.ts';
 import { type Rung, rungs } from '../router/ladder.ts';
 import { type AccessFlags, addAccessFlags } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
@@ -35,7 +36,7 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags {
   speculate: boolean;
   hedgeBudget: number;
   audit: number;
-  patience: number;
+  patience?: number;
   degrade: Rung | 'none';
   logLevel: string;
 }
@@ -100,17 +101,17 @@ export function addGatewayFlags(command: Command): Command {
     .addOption(
       flag('--max-sequences <n>', 'answers generated at once, of each model')
         .argParser(atLeastOne)
-        .default(64),
+        .default(engineDefaults.maxSequences),
     )
     .addOption(
       flag('--max-waiting <n>', 'requests that may wait, of each model; more are refused with 429')
         .argParser(integer())
-        .default(256),
+        .default(engineDefaults.maxWaiting),
     )
     .addOption(
       flag('--kv-memory <size>', 'memory for keys and values, shared out evenly among the models')
         .argParser(bytes)
-        .default(2 ** 31, '2GiB'),
+        .default(engineDefaults.kvMemory, '2GiB'),
     )
     .addOption(
       flag(
@@ -118,17 +119,17 @@ export function addGatewayFlags(command: Command): Command {
         'of the time, what prompts may take while others generate: more is faster for prompts, less is smoother for the others',
       )
         .argParser(share)
-        .default(0.7),
+        .default(engineDefaults.prefillShare),
     )
     .addOption(
       flag('--prefill-rows <n>', 'prompt tokens computed in one step, at most')
         .argParser(integer({ min: 4 }))
-        .default(256),
+        .default(engineDefaults.prefillRows),
     )
     .addOption(
       flag('--call-deadline <ms>', 'an expert call must be answered within this')
         .argParser(atLeastOne)
-        .default(10_000),
+        .default(engineDefaults.callDeadlineMs),
     )
     .addOption(deviceFlag())
     .addOption(threadsFlag())
@@ -141,20 +142,20 @@ export function addGatewayFlags(command: Command): Command {
         'of the expert calls, how many may go to a second shard because the first is late',
       )
         .argParser(shareOrNone)
-        .default(0.05),
+        .default(defaultPolicy.hedgeBudget),
     )
     .addOption(
       flag('--audit <share>', 'of the expert calls, how many are asked of two shards and compared')
         .argParser(shareOrNone)
-        .default(0.001),
+        .default(defaultPolicy.auditShare),
     )
     .addOption(
       flag(
         '--patience <ms>',
-        'how long a call under way waits for an expert that no shard serves at the moment',
-      )
-        .argParser(integer())
-        .default(3_000),
+        'Milliseconds that a request under way waits for an expert that no shard serves at the moment, such as that of a ' +
+          `shard that is being started again; below --call-deadline (default: ${defaultPolicy.patienceMs}, at most two ` +
+          'thirds of --call-deadline)',
+      ).argParser(integer()),
     )
     .addOption(
       flag(
@@ -168,9 +169,21 @@ export function addGatewayFlags(command: Command): Command {
   return addSecurityFlags(addAccessFlags(command));
 }
 
-/** How calls to experts are made. */
-export function callPolicy({ hedgeBudget, audit, patience }: GatewayFlags): CallPolicy {
-  return { hedgeBudget, auditShare: audit, patienceMs: patience };
+/** How calls to experts are made. Throws if the patience would outlast the deadline. */
+export function callPolicy({
+  hedgeBudget,
+  audit,
+  patience,
+  callDeadline,
+}: Pick<GatewayFlags, 'hedgeBudget' | 'audit' | 'patience' | 'callDeadline'>): CallPolicy {
+  if (patience !== undefined && patience >= callDeadline) {
+    throw new Error(
+      `--patience ${patience} is not below --call-deadline ${callDeadline}, so that a call which has waited could no ` +
+        'longer be answered; give a smaller --patience or a larger --call-deadline',
+    );
+  }
+  const patienceMs = patience ?? Math.min(defaultPolicy.patienceMs, Math.floor((2 / 3) * callDeadline));
+  return { hedgeBudget, auditShare: audit, patienceMs };
 }
 
 export function defaultRung({ degrade }: GatewayFlags): { degrade?: Rung } {

@@ -40,6 +40,7 @@ export function gatewayCommand(): Command {
     .addOption(flag('--peers-dns <name:port>', 'or a name that is looked up every 2 s'));
   return addGatewayFlags(command).action(async (flags: Flags) => {
     const { host, port, device, threads, logLevel } = flags;
+    const policy = await asUsage(command, () => callPolicy(flags));
     const source = await asUsage(command, () => shardSource(flags));
     const peers = await asUsage(command, () => peerSource(flags));
     const models = await openModels(await asUsage(command, () => namedModels(flags.model)));
@@ -60,7 +61,7 @@ export function gatewayCommand(): Command {
       device,
       threads,
       engine: engineOptions(flags),
-      policy: callPolicy(flags),
+      policy,
       ...defaultRung(flags),
       log,
       startShards: async () => () => ({ ...source, ...(security && { security }) }),

@@ -43,6 +43,7 @@ export function upCommand(): Command {
 
 async function up(flags: Flags, command: Command): Promise<void> {
   const log = createLogger(flags.logLevel);
+  const policy = await asUsage(command, () => callPolicy(flags));
   const named = await asUsage(command, () => namedModels(flags.model));
   const models = await openModels(named, flags);
   const aliases = await asUsage(command, () => watchAliases({ ...flags, models, log }));
@@ -70,7 +71,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
     device: flags.device,
     threads: flags.threads,
     engine: engineOptions(flags),
-    policy: callPolicy(flags),
+    policy,
     ...defaultRung(flags),
     log,
     startShards: async ({ onLoading, onReading }) => {

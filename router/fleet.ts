@@ -24,7 +24,11 @@ export interface CallPolicy {
   patienceMs: number;
 }
 
-export const defaultPolicy: CallPolicy = { hedgeBudget: 0.05, auditShare: 0.001, patienceMs: 3_000 };
+/**
+ * The patience outlasts a shard of `up` that is started again on a busy machine: up to 5 s before it is started, 4 s until
+ * it listens (docs/benchmarks.md), up to 2 s until the gateway connects; and as much again.
+ */
+export const defaultPolicy: CallPolicy = { hedgeBudget: 0.05, auditShare: 0.001, patienceMs: 20_000 };
 
 export interface FleetOptions {
   members: readonly Member[];

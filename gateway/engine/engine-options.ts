@@ -49,6 +49,17 @@ export type EngineSettings = Required<
 > &
   Pick<EngineOptions, 'microBatches'>;
 
+/** What holds if nothing else is given; kvMemory in bytes. */
+export const engineDefaults = {
+  maxSequences: 64,
+  maxWaiting: 256,
+  kvMemory: 2 ** 31,
+  prefillRows: 256,
+  prefillShare: 0.7,
+  /** Longer than the patience of a call (router/fleet.ts), which would otherwise end in a 504. */
+  callDeadlineMs: 30_000,
+};
+
 /** Throws where the context is longer than the checkpoint's. */
 export function settingsOf({
   config,
@@ -59,12 +70,7 @@ export function settingsOf({
 }: EngineOptions): EngineSettings {
   const settings = {
     context: config.context,
-    maxSequences: 64,
-    maxWaiting: 256,
-    kvMemory: 2 ** 31,
-    prefillRows: 256,
-    prefillShare: 0.7,
-    callDeadlineMs: 10_000,
+    ...engineDefaults,
     speculate: false,
     heatHalfLifeSeconds: 600,
     constraints: new Constraints(),

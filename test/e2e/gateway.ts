@@ -34,9 +34,13 @@ export function startUp(model: string, flags: readonly string[] = []): Promise<G
 }
 
 /** `expertgrid gateway` over shards that run elsewhere. */
-export function startGateway(model: string, shards: readonly string[]): Promise<Gateway> {
-  const flags = ['--model', model, '--shards', shards.join(','), '--port', '0', '--log-level', 'warn'];
-  return gatewayOf(startCli(['gateway', ...flags]));
+export function startGateway(
+  model: string,
+  shards: readonly string[],
+  flags: readonly string[] = [],
+): Promise<Gateway> {
+  const own = ['--model', model, '--shards', shards.join(','), '--port', '0', '--log-level', 'warn'];
+  return gatewayOf(startCli(['gateway', ...own, ...flags]));
 }
 
 /** Waits for the ready line. */
