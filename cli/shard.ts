@@ -5,8 +5,6 @@ import type { Logger } from 'pino';
 import { adminHandlers, type DrainAnswer } from '../experts/admin.ts';
 import { bundleHandlers, type ReadableBundle } from '../experts/bundle-files.ts';
 import { parseHoldings } from '../experts/holdings.ts';
-import { createShardMetrics } from '../experts/metrics.ts';
-import { serveMetrics } from '../experts/metrics-server.ts';
 import { placeHandlers } from '../experts/place.ts';
 import { createShardService, type ShardService } from '../experts/service.ts';
 import { memoryParams } from '../experts/wire.ts';
@@ -93,7 +91,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   const onDamaged = (error: Error) => leave(error.message);
   const held = await hold(opened, { device, threads, signal: leaving.signal, onDamaged, log });
 
-  const metrics = createShardMetrics();
+  const metrics = await openMetrics(flags);
   const service = createShardService({
     models: held.map(({ bundle, device, units }) => {
       return { device, model: { ...modelOffer(bundle), standby: flags.standby }, units };
@@ -101,18 +99,9 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     version,
     name: () => name,
     residentBytes: process.memoryUsage.rss,
-    metrics,
+    ...(metrics && { metrics: metrics.metrics }),
   });
-  const { metricsPort, metricsHost, maxConnections } = flags;
-  const scrape =
-    metricsPort === undefined
-      ? undefined
-      : await serveMetrics({
-          registry: metrics.registry,
-          state: () => service.state,
-          host: metricsHost,
-          port: metricsPort,
-        });
+  const scrape = await metrics?.serve(() => service.state);
   let left: Promise<DrainAnswer> | undefined;
   const drain = () => {
     leaving.abort();
@@ -154,7 +143,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     host,
     port: flags.port,
     ...(security && { security }),
-    maxConnections,
+    maxConnections: flags.maxConnections,
     onError,
     onRefused: refusalLog((fields, message) => log.warn(fields, message)),
   }).catch(async (error) => {
@@ -175,7 +164,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   process.stdout.write(`shard ready on ${address}: ${held.map(describeHeld).join('; ')} in ${seconds} s\n`);
   if (scrape !== undefined) {
     process.stdout.write(
-      `metrics at http://${formatAddress({ host: metricsHost, port: scrape.port })}/metrics\n`,
+      `metrics at http://${formatAddress({ host: flags.metricsHost, port: scrape.port })}/metrics\n`,
     );
   }
   for (const { bundle, checks } of held) {
@@ -205,6 +194,21 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     process.exitCode = 1;
   }
   process.exit();
+}
+
+/** Undefined without `--metrics-port`: what counts and serves is then not even loaded, 9 MB of memory. */
+async function openMetrics({ metricsHost: host, metricsPort: port }: ShardFlags) {
+  if (port === undefined) return undefined;
+  const [{ createShardMetrics }, { serveMetrics }] = await Promise.all([
+    import('../experts/metrics.ts'),
+    import('../experts/metrics-server.ts'),
+  ]);
+  const metrics = createShardMetrics();
+  return {
+    metrics,
+    serve: (state: () => ShardService['state']) =>
+      serveMetrics({ registry: metrics.registry, state, host, port }),
+  };
 }
 
 /** Takes no more calls; resolves when those in flight are answered, or have had `DRAIN_MS`. */

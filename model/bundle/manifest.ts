@@ -1,10 +1,21 @@
 // bundle.json: what a bundle is and where each expert lies in it. Parses and names; reads no weights.
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { InputError } from '../errors.ts';
+import {
+  fields,
+  list,
+  oneOf,
+  optional,
+  record,
+  type Shape,
+  ShapeError,
+  text,
+  whole,
+} from '../json-shapes.ts';
 import { GROUP } from '../tiles.ts';
 import { hashLines } from './hash.ts';
+import type { Bits } from './tensors.ts';
 
 export const MANIFEST_FILE = 'bundle.json';
 export const DENSE_FILE = 'dense.safetensors';
@@ -15,53 +26,75 @@ export function expertsFile(layer: number): string {
   return `experts-${String(layer).padStart(5, '0')}.safetensors`;
 }
 
-const shortHash = z.string().regex(/^[0-9a-f]{32}$/);
-const fullHash = z.string().regex(/^sha256:[0-9a-f]{64}$/);
-const length = z.int().nonnegative();
-/** A file beside bundle.json: never a path that leads elsewhere. */
-const fileName = z.string().regex(/^[\w][\w.-]*$/);
-
-const unitSchema = z.object({ file: fileName, offset: length, length: length.min(1), hash: shortHash });
-
-const goldenSchema = z.object({
-  numericsClass: z.string().min(1),
-  input: shortHash,
-  digests: shortHash,
-  answers: z.array(shortHash),
-});
-
-const manifestSchema = z.object({
-  format: z.literal(1),
-  tool: z.string(),
-  identity: fullHash,
-  contentHash: fullHash,
-  bits: z.union([z.literal(4), z.literal(8), z.literal(16), z.literal(32)]),
-  group: z.literal(GROUP),
-  sourceDtypes: z.array(z.string()),
-  files: z.record(fileName, z.object({ bytes: length, hash: shortHash.optional() })),
-  dense: z.record(z.string(), shortHash),
-  experts: z.array(z.array(unitSchema)),
-  goldenRows: goldenSchema.optional(),
-});
-
 /** One expert of one layer: `length` bytes of `file` from `offset`; gate, up and down one after the other. */
-export type ExpertRange = z.infer<typeof unitSchema>;
+export interface ExpertRange {
+  file: string;
+  offset: number;
+  length: number;
+  hash: string;
+}
 
 /** Hashes of the tensors of `golden.safetensors`, of `answers` one a layer, and the class of the answers. */
-export type GoldenRows = z.infer<typeof goldenSchema>;
+export interface GoldenRows {
+  numericsClass: string;
+  input: string;
+  digests: string;
+  answers: string[];
+}
 
 /**
  * `identity` names the source at every precision, `contentHash` these very weights. `files` lists every file of the
  * bundle but this one, with a hash for those that are copied whole. `experts[layer][expert]`. A bundle need not have
  * golden rows.
  */
-export type Manifest = z.infer<typeof manifestSchema>;
+export interface Manifest {
+  format: 1;
+  tool: string;
+  identity: string;
+  contentHash: string;
+  bits: Bits;
+  group: typeof GROUP;
+  sourceDtypes: string[];
+  files: Record<string, { bytes: number; hash?: string | undefined }>;
+  /** Tensor → hash. */
+  dense: Record<string, string>;
+  experts: ExpertRange[][];
+  goldenRows?: GoldenRows | undefined;
+}
+
+const shortHash = text(/^[0-9a-f]{32}$/, 'a hash of 32 hex digits');
+const fullHash = text(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hex digits');
+/** A file beside bundle.json: never a path that leads elsewhere. */
+const fileName = text(/^[\w][\w.-]*$/, 'the name of a file in the same directory');
+
+const manifestShape: Shape<Manifest> = fields({
+  format: oneOf(1),
+  tool: text(),
+  identity: fullHash,
+  contentHash: fullHash,
+  bits: oneOf(4, 8, 16, 32),
+  group: oneOf(GROUP),
+  sourceDtypes: list(text()),
+  files: record(fileName, fields({ bytes: whole(0), hash: optional(shortHash) })),
+  dense: record(text(), shortHash),
+  experts: list(list(fields({ file: fileName, offset: whole(0), length: whole(1), hash: shortHash }))),
+  goldenRows: optional(
+    fields({
+      numericsClass: text(/./s, 'the name of a class'),
+      input: shortHash,
+      digests: shortHash,
+      answers: list(shortHash),
+    }),
+  ),
+});
 
 export function parseManifest(json: unknown, file: string): Manifest {
-  const parsed = manifestSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new InputError(`${file}: field ${issue?.path.join('.')}: ${issue?.message}`);
+  try {
+    return manifestShape(json, '');
+  } catch (error) {
+    if (error instanceof ShapeError) throw new InputError(`${file}: ${error.message}`);
+    throw error;
+  }
 }
 
 /** Names a bundle's weights and files, golden rows apart: two bundles with one content hash are interchangeable. */

@@ -1,0 +1,94 @@
+// Shapes of JSON values: each checks a value and returns it typed, or throws with the path of the field that is wrong.
+// Shards read their manifest with these and not with zod, which takes 9 MB of memory. Knows no file.
+
+/** `path` names the value in errors: `experts.0.3.hash`; empty for the whole. */
+export type Shape<T> = (value: unknown, path: string) => T;
+
+/** What a shape returns. */
+export type Shaped<S> = S extends Shape<infer T> ? T : never;
+
+export class ShapeError extends Error {
+  constructor(path: string, reason: string) {
+    super(path === '' ? reason : `field ${path}: ${reason}`);
+    this.name = 'ShapeError';
+  }
+}
+
+/** Text, of a pattern if one is given; `what` is its name in errors. */
+export function text(pattern?: RegExp, what = `text like ${pattern}`): Shape<string> {
+  return (value, path) => {
+    if (typeof value !== 'string') throw new ShapeError(path, `is ${kindOf(value)}, not text`);
+    if (pattern?.test(value) === false) throw new ShapeError(path, `is not ${what}`);
+    return value;
+  };
+}
+
+/** A whole number that a float holds exactly. */
+export function whole(least: number): Shape<number> {
+  return (value, path) => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
+    throw new ShapeError(path, `is not a whole number of at least ${least}`);
+  };
+}
+
+/** One of these numbers. */
+export function oneOf<const T extends number>(...values: readonly T[]): Shape<T> {
+  return (value, path) => {
+    const found = values.find((each) => each === value);
+    if (found === undefined) throw new ShapeError(path, `is not ${values.join(' or ')}`);
+    return found;
+  };
+}
+
+export function list<T>(item: Shape<T>): Shape<T[]> {
+  return (value, path) => {
+    if (!Array.isArray(value)) throw new ShapeError(path, `is ${kindOf(value)}, not a list`);
+    return value.map((each, index) => item(each, join(path, String(index))));
+  };
+}
+
+/** Any keys of a shape, each with a value of a shape. */
+export function record<T>(key: Shape<string>, item: Shape<T>): Shape<Record<string, T>> {
+  return (value, path) =>
+    Object.fromEntries(
+      Object.entries(object(value, path)).map(([name, each]) => [
+        key(name, join(path, name)),
+        item(each, join(path, name)),
+      ]),
+    );
+}
+
+/** These keys; others are left out. */
+export function fields<S extends Record<string, Shape<unknown>>>(
+  shapes: S,
+): Shape<{ [K in keyof S]: Shaped<S[K]> }> {
+  return (value, path) => {
+    const given = new Map<string, unknown>(Object.entries(object(value, path)));
+    const read: Partial<{ [K in keyof S]: Shaped<S[K]> }> = {};
+    for (const name in shapes) {
+      const found = shapes[name]!(given.get(name), join(path, name)) as Shaped<S[typeof name]>;
+      if (found !== undefined) read[name] = found;
+    }
+    return read as { [K in keyof S]: Shaped<S[K]> };
+  };
+}
+
+/** A key that may be absent. */
+export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
+  return (value, path) => (value === undefined ? undefined : shape(value, path));
+}
+
+function object(value: unknown, path: string): object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new ShapeError(path, `is ${kindOf(value)}, not an object`);
+}
+
+function join(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`;
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
