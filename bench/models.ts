@@ -51,7 +51,7 @@ export async function findGguf(config: ModelConfig, cache: string): Promise<stri
   const to = join(cache, name);
   if (existsSync(to)) return to;
   await requireSpace(cache, randomGgufBytes(config));
-  const bar = progressBar({ label: `writing ${name}`, format: (tensors) => `${tensors} tensors` });
+  const bar = progressBar({ label: `writing ${name}`, unit: 'tensors' });
   await writeRandomGguf(config, { to, onTensor: (done, total) => bar.update(done, total) });
   bar.end();
   // What is still being written would disturb what is measured.

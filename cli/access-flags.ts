@@ -20,35 +20,41 @@ export interface AccessFlags {
 
 export function addAccessFlags(command: Command): Command {
   return command
+    .optionsGroup('Access:')
     .addOption(
       flag(
         '--api-keys <file>',
-        'keys that callers need, made by `expertgrid key create`; watched (default: everyone may call)',
-      ),
+        'API keys that callers need, made by `expertgrid key create`; read again when the file changes',
+      ).default(undefined, 'anyone may call'),
     )
     .addOption(
       flag(
         '--shared-prefix',
-        'let callers with different keys find the same prompts in the cache: faster, and each can tell what others have asked',
+        'Share cached prompts between API keys: faster, but callers can find out what others have asked',
       ).default(false),
     )
     .addOption(
       flag(
         '--cors-origin <origin>',
-        'web page that may call from a browser, https://app.example.com, or * for all; may be given again (default: none)',
-      ).argParser(several),
+        'Web page that may call from a browser, such as https://app.example.com, or * for all. Repeatable',
+      )
+        .argParser(several)
+        .default(undefined, 'none'),
     )
     .addOption(
       flag(
         '--allowed-hosts <name,…>',
-        'names that the Host header may have, beside *.localhost, 127.0.0.0/8, ::1 and names without a dot; *.example.com allows all names below it, * all names (default: none on a loopback address, all names on another)',
-      ).argParser(hostNames),
+        'Names that the Host header may have besides loopback addresses, *.localhost and names without a dot. ' +
+          '*.example.com allows all names below it, * all names',
+      )
+        .argParser(hostNames)
+        .default(undefined, 'none if --host is a loopback address, else all'),
     )
     .addOption(
       flag(
         '--usage-log <file>',
-        'append what each request used, a line of JSON each; rename the file and a new one is begun',
-      ),
+        'File to which each request appends what it used, as a line of JSON; a new file is begun after a rename',
+      ).default(undefined, 'none'),
     );
 }
 

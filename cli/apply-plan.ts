@@ -26,7 +26,7 @@ export async function applyPlan(addresses: readonly string[], flags: ApplyFlags)
   const log = (level: string, message: string) => void process.stderr.write(`${level}: ${message}\n`);
   const security = paths && (await openSecurity(paths, { log }));
   const shards = await findShards(addresses, security);
-  const bar = progressBar({ label: 'moving', format: (units) => `${Math.round(units)} experts` });
+  const bar = progressBar({ label: 'moving', unit: 'experts' });
   try {
     const chosen = await choosePlacement(shards, flags);
     const secret = security?.secret?.();

@@ -10,7 +10,7 @@ const PATIENCE = 10_000;
 export function apiKeyFlag(): Option {
   return flag(
     '--api-key <key>',
-    "an admin's key, where the gateway wants one; other users of this machine see flags, not the environment",
+    'API key, if the gateway needs one. Prefer the environment: other users of this machine can see flags',
   );
 }
 

@@ -1,5 +1,6 @@
 // `expertgrid chat`: talks to a running gateway, at a terminal or for a script.
 import { Command, InvalidArgumentError } from 'commander';
+import { apiKeyFlag } from './ask-heat.ts';
 import { ChatClient, ChatError } from './chat-client.ts';
 import { type ChatSettings, Conversation } from './chat-conversation.ts';
 import { historyPath, readHistory, writeHistory } from './chat-history.ts';
@@ -22,26 +23,40 @@ interface ChatFlags {
 
 export function chatCommand(): Command {
   return new Command('chat')
-    .description('Talk to a model that a gateway serves; what is piped in is one question.')
-    .addOption(flag('--url <address>', 'of the gateway').default('http://127.0.0.1:8080'))
+    .description('Talk to a model that a gateway serves. What is piped in is asked as one question.')
+    .optionsGroup('Gateway:')
     .addOption(
-      flag(
-        '--api-key <key>',
-        'where the gateway wants one; other users of this machine see flags, not the environment',
-      ),
+      flag('--url <address>', 'Address of the gateway').argParser(httpUrl).default('http://127.0.0.1:8080'),
     )
+    .addOption(apiKeyFlag())
+    .optionsGroup('Request:')
     .addOption(
       // EXPERTGRID_MODEL is a gateway's, and names a directory.
-      flag('--model <id>', 'who answers (default: the first that the gateway serves)').env(
-        'EXPERTGRID_CHAT_MODEL',
-      ),
+      flag('--model <id>', 'Model that answers')
+        .env('EXPERTGRID_CHAT_MODEL')
+        .default(undefined, 'the first that the gateway serves'),
     )
-    .addOption(flag('--system <text>', 'what the model is told before all else'))
-    .addOption(flag('--temperature <number>', 'from 0 (the likeliest tokens) to 2').argParser(number))
-    .addOption(flag('--max-tokens <n>', 'of an answer').argParser(integer({ min: 1 })))
-    .addOption(flag('--seed <n>', 'the same seed, the same answers').argParser(integer()))
-    .addOption(flag('--once <text>', 'ask this, print the answer, and leave'))
-    .addOption(flag('--no-history', 'keep what is typed out of the file of earlier lines'))
+    .addOption(flag('--system <text>', 'System message'))
+    .addOption(
+      flag('--temperature <number>', 'Sampling temperature, 0–2; 0 takes the likeliest token each time')
+        .argParser(number)
+        .default(undefined, '1'),
+    )
+    .addOption(
+      flag('--max-tokens <n>', 'Most tokens of an answer, at least 1')
+        .argParser(integer({ min: 1 }))
+        .default(undefined, 'up to the end of the context'),
+    )
+    .addOption(
+      // EXPERTGRID_SEED is that of synth's weights.
+      flag('--seed <n>', 'Seed of the sampling; the same seed gives the same answers')
+        .env('EXPERTGRID_CHAT_SEED')
+        .argParser(integer())
+        .default(undefined, 'a new one for each answer'),
+    )
+    .optionsGroup('Use:')
+    .addOption(flag('--once <text>', 'Ask this, print the answer and leave'))
+    .addOption(flag('--no-history', 'Keep the lines of this chat out of the history file'))
     .action(chat);
 }
 
@@ -102,6 +117,11 @@ async function readAll(input: NodeJS.ReadStream): Promise<string> {
   } catch {
     throw new ChatError('standard input is not UTF-8');
   }
+}
+
+function httpUrl(text: string): string {
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError('It must be an address such as http://127.0.0.1:8080.');
 }
 
 function number(text: string): number {

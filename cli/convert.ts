@@ -20,15 +20,24 @@ function parseGroupSize(text: string): number {
 
 export function convertCommand(): Command {
   return new Command('convert')
-    .description('Turn a Hugging Face checkpoint (Qwen3-MoE, Mixtral or OLMoE layout) into a bundle.')
-    .addOption(
-      flag('--from <dir>', 'directory with config.json and safetensors weights').makeOptionMandatory(),
+    .description(
+      'Convert a Hugging Face checkpoint (Qwen3-MoE, Mixtral or OLMoE layout) to a bundle. Run the same command again to resume.',
     )
     .addOption(
-      flag('--to <dir>', 'directory of the bundle; must not exist or be empty').makeOptionMandatory(),
+      flag(
+        '--from <dir>',
+        'Directory of the checkpoint, with config.json and safetensors weights',
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      flag('--to <dir>', 'Directory of the new bundle; it must be empty or not exist').makeOptionMandatory(),
     )
     .addOption(bitsFlag())
-    .addOption(flag('--group-size <n>', 'inputs that share a scale').argParser(parseGroupSize).default(32))
+    .addOption(
+      flag('--group-size <n>', 'Inputs that share a scale at 4 and 8 bits; only 32 is supported')
+        .argParser(parseGroupSize)
+        .default(32),
+    )
     .action(async ({ from, to, bits }: ConvertFlags) => {
       const written = await runWriter('converting', (options) => convert({ from, to, bits, ...options }));
       if (written?.hasTokenizer === false) {

@@ -19,10 +19,15 @@ interface DrainFlags extends SecurityFlags {
 
 export function drainCommand(): Command {
   const command = new Command('drain')
-    .description('Take an expert shard out of service: its calls end, others take over, its process ends.')
-    .argument('<host:port>', 'address of the shard', toAddress)
+    .description(
+      'Take a shard out of service: it finishes its calls, other shards take over, and its process ends.',
+    )
+    .argument('<host:port>', 'Address of the shard', toAddress)
     .addOption(
-      flag('--timeout <seconds>', 'how long to wait for its answer; the shard gives its calls 10 s to end')
+      flag(
+        '--timeout <seconds>',
+        'How long to wait for the answer, 1–600 s; the shard gives its calls up to 10 s to end',
+      )
         .argParser(integer({ min: 1, max: 600 }))
         .default(60),
     );

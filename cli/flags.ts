@@ -1,11 +1,16 @@
 // Flags with environment twins, and the parsers of their values. Knows no verb.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-/** `--kv-memory <size>` gets the twin EXPERTGRID_KV_MEMORY. */
+/** `--kv-memory <size>` gets the twin EXPERTGRID_KV_MEMORY. Verbs that share a twin must mean the same by it. */
 export function flag(flags: string, description: string): Option {
+  return new Option(flags, description).env(twinOf(flags));
+}
+
+/** The name that a flag's twin in the environment has, unless the flag says otherwise. */
+export function twinOf(flags: string): string {
   const name = /--([\w-]+)/.exec(flags)?.[1];
   if (name === undefined) throw new Error(`no long flag in ${flags}`);
-  return new Option(flags, description).env(`EXPERTGRID_${name.toUpperCase().replaceAll('-', '_')}`);
+  return `EXPERTGRID_${name.toUpperCase().replaceAll('-', '_')}`;
 }
 
 /** Of a flag that may be given again and again; its twin in the environment has one a line. */
@@ -14,13 +19,36 @@ export function several(text: string, before: readonly string[] = []): string[] 
   return [...before, ...lines.filter((line) => line !== '')];
 }
 
-/** What `read` gives; where it throws, the flags are wrong. */
+/** The flags do not go together, or do not go with each other's values: the command line is to be changed. */
+export class UsageError extends Error {}
+
+/** What `read` gives; what it throws is a fault of the flags. */
 export async function asUsage<T>(command: Command, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     return command.error(`error: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+const ON = ['1', 'true', 'yes', 'on'];
+const OFF = ['', '0', 'false', 'no', 'off'];
+
+/**
+ * Takes switches that the environment turns off out of `env`: Commander would take any value for on. What is neither on nor off
+ * is an error of the command line.
+ */
+export function readSwitches(command: Command, env: NodeJS.ProcessEnv): void {
+  for (const { envVar, required, optional } of command.options) {
+    const value = envVar === undefined ? undefined : env[envVar];
+    if (envVar === undefined || value === undefined || required || optional) continue;
+    const word = value.trim().toLowerCase();
+    if (OFF.includes(word)) delete env[envVar];
+    else if (!ON.includes(word)) {
+      command.error(`error: ${envVar}=${value}: a switch is turned on by 1 and off by 0`);
+    }
+  }
+  for (const verb of command.commands) readSwitches(verb, env);
 }
 
 /** A whole number within bounds. */

@@ -9,10 +9,10 @@ import { type Rung, rungs } from '../router/ladder.ts';
 import { type AccessFlags, addAccessFlags } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import { bytes, flag, integer, port, several, share, shareOrNone } from './flags.ts';
-import { LOG_LEVELS } from './log.ts';
+import { LOG_FORMATS, LOG_LEVELS, type LogFlags } from './log.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
-export interface GatewayFlags extends SecurityFlags, AccessFlags {
+export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
   /** Each a bundle's directory, or `NAME=DIR`. */
   model?: string[];
   /** Each `NAME=MODEL:WEIGHT,…`. */
@@ -38,135 +38,177 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags {
   audit: number;
   patience?: number;
   degrade: Rung | 'none';
-  logLevel: string;
 }
 
 export function deviceFlag(): Option {
-  return flag(
-    '--device <name>',
-    "what computes: this machine's CPU, ONNX Runtime on it, or a GPU (docs/devices.md)",
-  )
+  return flag('--device <name>', 'Device that runs the model; see docs/devices.md')
     .choices(DEVICES)
     .default('cpu');
 }
 
 export function threadsFlag(): Option {
-  return flag('--threads <n>', 'threads of the CPU kernels, however many models they serve')
+  return flag('--threads <n>', 'Threads of the CPU kernels, 1–64, shared by all models')
     .argParser(integer({ min: 1, max: 64 }))
-    .default(availableParallelism(), 'one a core');
+    .default(availableParallelism(), 'one per core');
+}
+
+export function addLogFlags(command: Command): Command {
+  return command
+    .optionsGroup('Log:')
+    .addOption(
+      flag('--log-level <level>', 'Least severe level that is logged').choices(LOG_LEVELS).default('info'),
+    )
+    .addOption(
+      flag('--log-format <format>', 'Form of a log line; auto is pretty on a terminal and json elsewhere')
+        .choices(LOG_FORMATS)
+        .default('auto'),
+    );
 }
 
 export function addGatewayFlags(command: Command): Command {
-  const atLeastOne = integer({ min: 1 });
-  command
+  addModelFlags(command);
+  addHttpFlags(command);
+  addAccessFlags(command);
+  addEngineFlags(command);
+  addCallFlags(command);
+  return addLogFlags(addSecurityFlags(command));
+}
+
+function addModelFlags(command: Command): Command {
+  return command
+    .optionsGroup('Models:')
     .addOption(
       flag(
         '--model <dir>',
-        'a bundle to serve, called like its directory, or NAME=DIR; given again, models are served side by side (default: nano, the embedded one)',
-      ).argParser(several),
+        'Bundle to serve, under the name of its directory or as NAME=DIR; repeat it to serve several models',
+      )
+        .argParser(several)
+        .default(undefined, 'nano, which comes with expertgrid'),
     )
     .addOption(
       flag(
         '--alias <name=model:weight,…>',
-        'a name that stands for models, each request drawing one; may be given again',
+        'Name that stands for one or more models; each request draws one by weight. Repeatable',
       ).argParser(several),
     )
     .addOption(
       flag(
         '--aliases <file>',
-        'or a JSON file of them, which is watched: {"chat": {"nano": 90, "nano-v2": 10}}',
+        'JSON file of aliases, read again when it changes: {"chat": {"nano": 90, "nano-v2": 10}}',
       ),
     )
-    .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
-    .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(8080))
     .addOption(
-      flag('--keep-alive <seconds>', 'time that an idle connection is kept open, 1 to 3600')
+      flag('--context <tokens>', 'Longest prompt and answer together, in tokens, at least 1')
+        .argParser(integer({ min: 1 }))
+        .default(undefined, "the model's"),
+    );
+}
+
+function addHttpFlags(command: Command): Command {
+  return command
+    .optionsGroup('HTTP:')
+    .addOption(flag('--host <address>', 'Address to listen on').default('127.0.0.1'))
+    .addOption(
+      flag('--port <number>', 'Port to listen on, 0–65535; 0 takes a free port')
+        .argParser(port)
+        .default(8080),
+    )
+    .addOption(
+      flag('--keep-alive <seconds>', 'How long an idle connection is kept open, 1–3600 s')
         .argParser(integer({ min: 1, max: 3600 }))
         .default(defaultConnections.keepAliveMs / 1000),
     )
     .addOption(
       flag(
         '--max-idle-connections <n>',
-        'connections without a request that are kept open, at least 1; beyond, the one that has been idle longest is closed',
+        'Idle connections that are kept open, at least 1; beyond that, the one idle longest is closed',
       )
-        .argParser(atLeastOne)
+        .argParser(integer({ min: 1 }))
         .default(defaultConnections.idle),
-    )
+    );
+}
+
+function addEngineFlags(command: Command): Command {
+  return command
+    .optionsGroup('Engine:')
+    .addOption(deviceFlag())
+    .addOption(threadsFlag())
     .addOption(
-      flag(
-        '--context <tokens>',
-        "most tokens of prompt and answer together (default: the model's)",
-      ).argParser(atLeastOne),
-    )
-    .addOption(
-      flag('--max-sequences <n>', 'answers generated at once, of each model')
-        .argParser(atLeastOne)
-        .default(engineDefaults.maxSequences),
-    )
-    .addOption(
-      flag('--max-waiting <n>', 'requests that may wait, of each model; more are refused with 429')
-        .argParser(integer())
-        .default(engineDefaults.maxWaiting),
-    )
-    .addOption(
-      flag('--kv-memory <size>', 'memory for keys and values, shared out evenly among the models')
+      flag('--kv-memory <size>', 'Memory for keys and values, such as 512MiB, split evenly among the models')
         .argParser(bytes)
         .default(engineDefaults.kvMemory, '2GiB'),
     )
     .addOption(
+      flag('--max-sequences <n>', 'Sequences generated at once by each model, at least 1')
+        .argParser(integer({ min: 1 }))
+        .default(engineDefaults.maxSequences),
+    )
+    .addOption(
+      flag(
+        '--max-waiting <n>',
+        'Requests that may wait for each model, at least 0; further ones are refused with 429',
+      )
+        .argParser(integer())
+        .default(engineDefaults.maxWaiting),
+    )
+    .addOption(
+      flag('--prefill-rows <n>', 'Most prompt tokens computed in one step, at least 4')
+        .argParser(integer({ min: 4 }))
+        .default(engineDefaults.prefillRows),
+    )
+    .addOption(
       flag(
         '--prefill-share <share>',
-        'of the time, what prompts may take while others generate: more is faster for prompts, less is smoother for the others',
+        'Share of the time spent on prompts while other requests are generating, above 0 and up to 1. ' +
+          'Higher values start new requests sooner; lower values keep running streams smoother',
       )
         .argParser(share)
         .default(engineDefaults.prefillShare),
     )
     .addOption(
-      flag('--prefill-rows <n>', 'prompt tokens computed in one step, at most')
-        .argParser(integer({ min: 4 }))
-        .default(engineDefaults.prefillRows),
-    )
+      flag('--speculate', 'Draft tokens from the text so far, and verify several in one step').default(false),
+    );
+}
+
+function addCallFlags(command: Command): Command {
+  return command
+    .optionsGroup('Calls to experts:')
     .addOption(
-      flag('--call-deadline <ms>', 'an expert call must be answered within this')
-        .argParser(atLeastOne)
+      flag('--call-deadline <ms>', 'Time within which a shard must answer a call, in ms, at least 1')
+        .argParser(integer({ min: 1 }))
         .default(engineDefaults.callDeadlineMs),
     )
-    .addOption(deviceFlag())
-    .addOption(threadsFlag())
     .addOption(
-      flag('--speculate', 'guess tokens from the text so far and verify several in one step').default(false),
+      flag(
+        '--patience <ms>',
+        'How long a request waits for an expert that no shard serves at the moment, such as that of a shard ' +
+          'that is being started again, in ms; below --call-deadline',
+      )
+        .argParser(integer())
+        .default(undefined, `${defaultPolicy.patienceMs}, at most two thirds of --call-deadline`),
     )
     .addOption(
       flag(
         '--hedge-budget <share>',
-        'of the expert calls, how many may go to a second shard because the first is late',
+        'Share of the calls, 0–1, that may also go to a second shard because the first is late',
       )
         .argParser(shareOrNone)
         .default(defaultPolicy.hedgeBudget),
     )
     .addOption(
-      flag('--audit <share>', 'of the expert calls, how many are asked of two shards and compared')
+      flag('--audit <share>', 'Share of the calls, 0–1, that two shards answer so that they can be compared')
         .argParser(shareOrNone)
         .default(defaultPolicy.auditShare),
     )
     .addOption(
       flag(
-        '--patience <ms>',
-        'Milliseconds that a request under way waits for an expert that no shard serves at the moment, such as that of a ' +
-          `shard that is being started again; below --call-deadline (default: ${defaultPolicy.patienceMs}, at most two ` +
-          'thirds of --call-deadline)',
-      ).argParser(integer()),
-    )
-    .addOption(
-      flag(
         '--degrade <rung>',
-        'what may stand in for an expert that no shard serves, where a request does not say; each allows those before it',
+        'What may replace an expert that no shard serves if the request does not say; ' +
+          'each rung allows those before it. See docs/operations.md',
       )
         .choices(['none', ...rungs])
         .default('none'),
-    )
-    .addOption(flag('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'));
-  return addSecurityFlags(addAccessFlags(command));
+    );
 }
 
 /** How calls to experts are made. Throws if the patience would outlast the deadline. */

@@ -23,29 +23,33 @@ interface Flags extends GatewayFlags, ShardSourceFlags, PeerFlags {}
 export function gatewayCommand(): Command {
   const command = new Command('gateway')
     .description('Serve the completion API over expert shards that run elsewhere.')
-    .addOption(flag('--shards <host:port,…>', 'addresses of the expert shards').argParser(list))
+    .optionsGroup('Shards (exactly one of the first three):')
+    .addOption(
+      flag('--shards <host:port,…>', 'Addresses of the shards, or DNS names with a port').argParser(list),
+    )
     .addOption(
       flag(
         '--shards-dns <name:port>',
-        'or a name that is looked up every 2 s; an SRV name (_shards._tcp.example) brings its ports',
+        'DNS name of the shards, looked up every 2 s. A name that starts with _ is queried for SRV records, ' +
+          'which include the port: _shards._tcp.example',
       ),
     )
-    .addOption(flag('--shards-file <file>', 'or a file with a host:port a line, which is watched'))
+    .addOption(flag('--shards-file <file>', 'File with one host:port a line, read again when it changes'))
     .addOption(
       flag(
         '--peers <host:port,…>',
-        'addresses of all gateways over these shards: prompts that begin alike go to the same one',
+        'Addresses of all gateways over these shards, so that prompts with a common beginning go to one of them',
       ).argParser(list),
     )
-    .addOption(flag('--peers-dns <name:port>', 'or a name that is looked up every 2 s'));
+    .addOption(flag('--peers-dns <name:port>', 'DNS name of all gateways, looked up every 2 s'));
   return addGatewayFlags(command).action(async (flags: Flags) => {
-    const { host, port, device, threads, logLevel } = flags;
+    const { host, port, device, threads } = flags;
     const policy = await asUsage(command, () => callPolicy(flags));
     const source = await asUsage(command, () => shardSource(flags));
     const peers = await asUsage(command, () => peerSource(flags));
     const models = await openModels(await asUsage(command, () => namedModels(flags.model)));
     const security = securityPaths(flags);
-    const log = createLogger(logLevel);
+    const log = createLogger(flags);
     const aliases = await asUsage(command, () => watchAliases({ ...flags, models, log }));
     const access = await asUsage(command, () => openAccess(flags, log));
     const found =

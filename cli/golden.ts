@@ -1,11 +1,13 @@
 // `expertgrid golden`: adds golden rows to a bundle that was written without them, or by another machine.
+
 import { Command } from 'commander';
 import type { DeviceName } from '../model/devices/open.ts';
+import { formatBytes } from '../model/format-bytes.ts';
 import { recordGoldens } from '../model/goldens.ts';
 import { modelDirectory } from './files.ts';
 import { flag } from './flags.ts';
 import { deviceFlag, threadsFlag } from './gateway-flags.ts';
-import { formatBytes, formatSeconds, progressBar } from './progress.ts';
+import { formatSeconds, progressBar } from './progress.ts';
 import { onSignals } from './signals.ts';
 
 interface GoldenFlags {
@@ -16,8 +18,8 @@ interface GoldenFlags {
 
 export function goldenCommand(): Command {
   return new Command('golden')
-    .description("Store every expert's answer to a golden row in a bundle, for shards to be checked against.")
-    .addOption(flag('--model <dir>', "the bundle's directory").makeOptionMandatory())
+    .description('Add golden rows to a bundle: the answers of its experts that shards are checked against.')
+    .addOption(flag('--model <dir>', "Bundle's directory").makeOptionMandatory())
     .addOption(deviceFlag())
     .addOption(threadsFlag())
     .action(golden);
@@ -30,7 +32,7 @@ async function golden({ model, device, threads }: GoldenFlags): Promise<void> {
   const { signal } = interrupted;
   const bar = progressBar({
     label: 'golden answers',
-    format: (experts) => `${Math.round(experts)} experts`,
+    unit: 'experts',
   });
   const started = performance.now();
   try {

@@ -10,16 +10,21 @@ interface HeatFlags {
   apiKey?: string;
 }
 
-/** Seconds between two looks, where nothing else is said. */
+/** Seconds between two drawings unless told. */
 const WATCH = 2;
 const CLEAR = '\x1b[H\x1b[2J';
 
 export function heatCommand(): Command {
   return new Command('heat')
-    .description("Draw a gateway's heat: rows by layer and expert, and who is hottest and coldest.")
-    .argument('<url|file>', 'address of the gateway, or a file with its answer')
+    .description(
+      'Draw how often each expert of a running gateway is used, and list the hottest and the coldest.',
+    )
+    .argument('<url|file>', 'Address of the gateway, or a file with its answer to /v1/experts/heat')
     .addOption(
-      flag('--watch [seconds]', `draw again and again, every ${WATCH} seconds unless said`)
+      flag(
+        '--watch [seconds]',
+        `Draw again and again; the time between two drawings, 1–3600 s, is ${WATCH} s unless given`,
+      )
         .argParser(integer({ min: 1, max: 3600 }))
         .default(false),
     )

@@ -11,28 +11,33 @@ interface CreateFlags extends Pick<StoredKey, 'rpm' | 'tpm' | 'concurrency' | 'w
 }
 
 export function keyCommand(): Command {
-  const command = new Command('key').description("Make, list and revoke the keys of a gateway's callers.");
-  const count = integer({ min: 1, max: 2 ** 31 - 1 });
-  verb(command, 'create', 'Make a key, print it once, and append its hash to the file.')
-    .argument('<name>', 'whose key it is, in logs and metrics', toName)
-    .option('--rpm <n>', 'requests a minute (default: any number)', count)
-    .option('--tpm <n>', 'tokens a minute, of prompts and answers together (default: any number)', count)
-    .option('--concurrency <n>', 'requests at once (default: any number)', count)
-    .option(
-      '--weight <n>',
-      'times the share of the engine that other keys have while all are busy (default: 1)',
-      integer({ min: 1, max: MOST_WEIGHT }),
+  const command = new Command('key').description('Make, list and revoke the API keys of a gateway.');
+  verb(command, 'create', 'Make a key, print it once and append its hash to the file.')
+    .argument('<name>', 'Name of the key in logs and metrics', toName)
+    .addOption(limit('--rpm <n>', 'Most requests a minute, at least 1'))
+    .addOption(limit('--tpm <n>', 'Most tokens a minute, of prompts and answers together, at least 1'))
+    .addOption(limit('--concurrency <n>', 'Most requests at once, at least 1'))
+    .addOption(
+      new Option('--weight <n>', `Share of the engine while other keys are busy too, 1–${MOST_WEIGHT}`)
+        .argParser(integer({ min: 1, max: MOST_WEIGHT }))
+        .default(undefined, '1'),
     )
-    .option('--admin', 'may also ask for metrics, shards and heat')
+    .option('--admin', 'Let the key read metrics, shards and heat too')
     .action(create);
-  verb(command, 'list', 'List the keys in the file, with their limits.').action(list);
-  verb(command, 'revoke', 'Take a key out of the file; gateways refuse it a second later.')
-    .argument('<name>', 'of the key', toName)
+  verb(command, 'list', 'List the keys of the file and their limits.').action(list);
+  verb(command, 'revoke', 'Remove a key from the file; gateways refuse it from a second later.')
+    .argument('<name>', 'Name of the key', toName)
     .action(async (name: string, { file }: { file: string }) => {
       await removeKey(file, name);
       process.stderr.write(`revoked ${name}; answers under way may end\n`);
     });
   return command;
+}
+
+function limit(flags: string, description: string): Option {
+  return new Option(flags, description)
+    .argParser(integer({ min: 1, max: 2 ** 31 - 1 }))
+    .default(undefined, 'no limit');
 }
 
 function verb(command: Command, name: string, description: string): Command {
@@ -41,7 +46,7 @@ function verb(command: Command, name: string, description: string): Command {
     .description(description)
     .exitOverride()
     .addOption(
-      new Option('--file <file>', "the gateway's --api-keys")
+      new Option('--file <file>', "The gateway's --api-keys file")
         .env('EXPERTGRID_API_KEYS')
         .makeOptionMandatory(),
     );

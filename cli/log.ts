@@ -1,13 +1,30 @@
-// The process's log: one JSON line an event on standard error.
-import { type Logger, pino } from 'pino';
+// The process's log on standard error: a line of JSON for each event, or text for people at a terminal.
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { prettyLine } from './log-pretty.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+export const LOG_FORMATS = ['auto', 'pretty', 'json'] as const;
+
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+export interface LogFlags {
+  logLevel: string;
+  logFormat: LogFormat;
+}
 
 /** Written at once, so that the last lines of a dying process are there. */
-export function createLogger(level: string): Logger {
+export function createLogger({ logLevel: level, logFormat }: LogFlags): Logger {
   const formatters = { level: (label: string) => ({ level: label }) };
-  return pino(
-    { level, base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ fd: 2, sync: true }),
-  );
+  const settings = { level, base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime };
+  const json = pino.destination({ fd: 2, sync: true });
+  const { isTTY = false } = process.stderr;
+  const pretty = logFormat === 'pretty' || (logFormat === 'auto' && isTTY);
+  return pino(settings, pretty ? prettyStream(json, isTTY) : json);
+}
+
+function prettyStream(sink: DestinationStream, isTTY: boolean): DestinationStream {
+  const colour = isTTY && (process.env.NO_COLOR ?? '') === '';
+  // On a terminal a progress bar may stand in the line; it is drawn again below.
+  const clear = isTTY ? '\r\x1b[K' : '';
+  return { write: (line) => sink.write(`${clear}${prettyLine(line, { colour })}`) };
 }

@@ -1,7 +1,8 @@
 // A plan as people read it: what it does beside contiguous placement, and what each shard holds. Pure.
+
 import type { Plan } from '../infra/placement/plan.ts';
 import type { Prediction } from '../infra/placement/predict.ts';
-import { formatBytes } from './progress.ts';
+import { formatBytes } from '../model/format-bytes.ts';
 
 export interface PlanTableOptions {
   plan: Plan;

@@ -1,66 +1,94 @@
 // `expertgrid plan`: from a gateway's heat and the shards' memory to which shard holds what, what that will bring, and, with
 // `--apply`, to running shards that hold it.
+
+import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { defaultCost, type StepCost } from '../infra/placement/step-cost.ts';
 import { type ApplyFlags, applyPlan } from './apply-plan.ts';
 import { apiKeyFlag } from './ask-heat.ts';
-import { bytes, flag, integer } from './flags.ts';
+import { bytes, flag, integer, UsageError } from './flags.ts';
 import { makePlan, type NamedShards } from './make-plan.ts';
 import { addSecurityFlags } from './security-flags.ts';
 import { parseShardsFile } from './shard-source.ts';
 
+interface WantedShards {
+  /** They were given by their number, and the names are ours. */
+  counted: boolean;
+  list: NamedShards;
+}
+
 interface PlanFlags extends ApplyFlags {
-  shards?: NamedShards;
+  shards?: WantedShards;
   apply?: string[];
   shardsFile?: string;
 }
 
 export function planCommand(): Command {
   const command = new Command('plan')
-    .description('Plan which shard holds which experts, from how hot they are, and move a fleet there.')
-    .addOption(flag('--heat <url|file>', 'address of a gateway, or a file with its answer'))
+    .description(
+      'Plan which shard holds which experts, from how hot they are, and move running shards there.',
+    )
+    .optionsGroup('Plan:')
+    .addOption(
+      flag('--heat <url|file>', 'Address of a gateway, or a file with its answer to /v1/experts/heat'),
+    )
     .addOption(apiKeyFlag())
-    .addOption(flag('--model <dir>', 'bundle that the gateway serves').default('nano'))
+    .addOption(flag('--model <dir>', 'Bundle that the gateway serves').default('nano'))
     .addOption(
+      // EXPERTGRID_SHARDS is a gateway's, and names addresses only.
       flag(
-        '--shards <n|name=size,…>',
-        'how many shards, or their names with their memory: a=4GiB,b=8GiB',
-      ).argParser(parseShards),
+        '--shards <n|host:port|name=size,…>',
+        'Shards to plan for without moving any: how many, their addresses, or names with their memory, a=4GiB,b=8GiB',
+      )
+        .env('EXPERTGRID_PLAN_SHARDS')
+        .argParser(parseShards),
     )
     .addOption(
-      flag(
-        '--apply <host:port,…>',
-        'plan for these running shards and move them there; while a move is under way, go on with it',
-      ).argParser((text) => text.split(',').map((address) => address.trim())),
-    )
-    .addOption(flag('--shards-file <file>', 'or a file with an address a line'))
-    .addOption(flag('--placement <file>', 'apply this one instead of planning'))
-    .addOption(
-      flag(
-        '--memory <size>',
-        'for experts, of each shard without its own; just enough unless given',
-      ).argParser(bytes),
+      flag('--memory <size>', 'Memory for experts of each shard without a size of its own, such as 4GiB')
+        .argParser(bytes)
+        .default(undefined, 'just enough'),
     )
     .addOption(
-      flag('--replicas <n>', 'shards that hold each expert, at least')
+      flag('--replicas <n>', 'Least number of shards that hold each expert, at least 1')
         .argParser(integer({ min: 1 }))
         .default(1),
     )
     .addOption(
-      flag('--rows <n>', "rows a step to plan for; the gateway's own usual ones unless given").argParser(
-        integer({ min: 1, max: 4096 }),
-      ),
+      flag('--rows <n>', 'Rows of a step to plan for, 1–4096')
+        .argParser(integer({ min: 1, max: 4096 }))
+        .default(undefined, 'what the gateway usually has'),
     )
     .addOption(
-      flag('--cost <name=µs,…>', `cost model: ${Object.keys(defaultCost(1)).join(', ')} in microseconds`)
+      flag(
+        '--cost <name=µs,…>',
+        `Costs of the predicted step, in microseconds: any of ${Object.keys(defaultCost(1)).join(', ')}`,
+      )
         .argParser(parseCost)
-        .default({}, 'measured on one machine'),
+        .default({}, 'measured on one machine, see docs/placement.md'),
     )
-    .addOption(flag('--epoch <n>', 'of the placement; a higher one wins').argParser(integer({ min: 1 })))
-    .addOption(flag('--strict', 'fail where fewer shards are predicted faster').default(false))
-    .addOption(flag('--json', 'print placement and predictions as JSON').default(false))
-    .addOption(flag('--out <file>', 'write the placement there'));
+    .addOption(
+      flag('--strict', 'Fail if fewer shards are predicted to be faster, instead of a warning').default(
+        false,
+      ),
+    )
+    .optionsGroup('Apply:')
+    .addOption(
+      flag(
+        '--apply <host:port,…>',
+        'Addresses of running shards: plan for them and move them there. A move that is under way is continued',
+      ).argParser((text) => text.split(',').map((address) => address.trim())),
+    )
+    .addOption(flag('--shards-file <file>', 'File with one host:port a line, instead of --apply'))
+    .addOption(flag('--placement <file>', 'Placement to apply instead of planning one'))
+    .addOption(
+      flag('--epoch <n>', 'Epoch of the placement, at least 1; shards follow the highest')
+        .argParser(integer({ min: 1 }))
+        .default(undefined, 'one more than the highest of the shards'),
+    )
+    .optionsGroup('Output:')
+    .addOption(flag('--json', 'Print placement and predictions as JSON').default(false))
+    .addOption(flag('--out <file>', 'File to write the placement to'));
   return addSecurityFlags(command).action(runPlan);
 }
 
@@ -69,23 +97,44 @@ async function runPlan(flags: PlanFlags): Promise<void> {
   if (addresses !== undefined) return await applyPlan(addresses, flags);
   const { shards, epoch = 1 } = flags;
   if (shards === undefined) {
-    throw new Error('--shards says for how many to plan, or --apply which running ones to move');
+    throw new UsageError('give --shards to plan for a number of shards, or --apply to move running ones');
   }
-  await makePlan({ ...flags, shards, epoch });
+  if (!shards.counted) await requireCallable(shards.list);
+  await makePlan({ ...flags, shards: shards.list, epoch });
 }
 
 async function addressesOf({ apply, shardsFile }: PlanFlags): Promise<string[] | undefined> {
   if (apply !== undefined && shardsFile !== undefined) {
-    throw new Error('--apply, --shards-file: they exclude each other');
+    throw new UsageError('--apply and --shards-file exclude each other: give one of them');
   }
   return shardsFile === undefined ? apply : parseShardsFile(await readFile(shardsFile, 'utf8'), shardsFile);
 }
 
-/** `4`, or `a=4GiB,b`. */
-function parseShards(text: string): NamedShards {
+/** A shard that is given without a size is one that runs somewhere: a name that is none may be a slip. Rejects if it cannot be found. */
+async function requireCallable(shards: NamedShards): Promise<void> {
+  for (const { name, memoryBytes } of shards) {
+    const [, host] = /^\[?(.*?)\]?(?::\d+)?$/.exec(name) ?? [];
+    if (memoryBytes !== undefined || host === undefined || (await isKnown(host))) continue;
+    throw new UsageError(
+      `--shards ${name}: this is neither a number nor an address, and no DNS name that can be looked up. ` +
+        `Write host:port, or give a shard that does not run yet its memory: ${name}=4GiB`,
+    );
+  }
+}
+
+function isKnown(host: string): Promise<boolean> {
+  return lookup(host).then(
+    () => true,
+    () => false, // why it cannot be looked up makes no difference here
+  );
+}
+
+/** `4`, `127.0.0.1:7001,127.0.0.1:7002`, or `a=4GiB,b=8GiB`. */
+function parseShards(text: string): WantedShards {
   if (/^\d+$/.test(text)) {
     const count = integer({ min: 1, max: 4096 })(text);
-    return Array.from({ length: count }, (_, index) => ({ name: `shard-${index}`, memoryBytes: undefined }));
+    const numbers = Array.from({ length: count }, (_, index) => index);
+    return { counted: true, list: numbers.map((n) => ({ name: `shard-${n}`, memoryBytes: undefined })) };
   }
   const shards = text.split(',').map((item): NamedShards[number] => {
     const [name = '', size, ...more] = item.trim().split('=');
@@ -97,7 +146,7 @@ function parseShards(text: string): NamedShards {
   const names = shards.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new InvalidArgumentError(`${JSON.stringify(twice)} is named twice.`);
-  return shards;
+  return { counted: false, list: shards };
 }
 
 function parseCost(text: string): Partial<StepCost> {

@@ -1,4 +1,5 @@
 // A progress bar on a terminal, a line for every tenth elsewhere. Knows amounts, not what they are amounts of.
+import { formatBytes } from '../model/format-bytes.ts';
 
 export interface ProgressState {
   label: string;
@@ -13,8 +14,8 @@ export interface ProgressOptions {
   stream?: { isTTY?: boolean; columns?: number; write: (text: string) => unknown };
   /** Milliseconds on any steady clock. */
   now?: () => number;
-  /** An amount for reading: bytes as GB unless told. */
-  format?: (amount: number) => string;
+  /** What is counted, in the plural: `experts`. Bytes unless told. */
+  unit?: string;
 }
 
 export interface ProgressBar {
@@ -29,11 +30,6 @@ const REDRAW_MS = 100;
 /** The rate is that of this last stretch: work found done by an earlier run goes by fast and must not set the ETA. */
 const WINDOW_MS = 10_000;
 
-export function formatBytes(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
-  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.round(bytes / 1e3)} kB`;
-}
-
 export function formatSeconds(seconds: number): string {
   const whole = Math.ceil(seconds);
   const pad = (value: number) => String(value).padStart(2, '0');
@@ -41,12 +37,19 @@ export function formatSeconds(seconds: number): string {
   return hours > 0 ? `${hours}:${pad(minutes)}:${pad(whole % 60)}` : `${minutes}:${pad(whole % 60)}`;
 }
 
+/** `3.10 GB of 12.00 GB`, `173 of 576 parts` */
+export function amountsOf(done: number, total: number, unit?: string): string {
+  if (unit === undefined) return `${formatBytes(done)} of ${formatBytes(total)}`;
+  return `${Math.round(done)} of ${Math.round(total)} ${unit}`;
+}
+
 /** One line of at most `columns` characters. */
-export function progressLine(state: ProgressState, columns: number, format = formatBytes): string {
+export function progressLine(state: ProgressState, columns: number, unit?: string): string {
   const { label, done, total, rate } = state;
   const share = total > 0 ? Math.min(1, done / total) : 1;
-  const speed = rate > 0 ? `  ${format(rate)}/s  ETA ${formatSeconds((total - done) / rate)}` : '';
-  const tail = `${String(Math.floor(share * 100)).padStart(3)} %  ${format(done)} of ${format(total)}${speed}`;
+  const perSecond = unit === undefined ? formatBytes(rate) : `${Math.round(rate)} ${unit}`;
+  const speed = rate > 0 ? `  ${perSecond}/s  ETA ${formatSeconds((total - done) / rate)}` : '';
+  const tail = `${String(Math.floor(share * 100)).padStart(3)} %  ${amountsOf(done, total, unit)}${speed}`;
   const width = Math.min(40, columns - label.length - tail.length - 4);
   if (width < 5) return `${label} ${tail}`.slice(0, columns);
   const filled = Math.floor(share * width);
@@ -57,7 +60,7 @@ export function progressBar({
   label,
   stream = process.stderr,
   now = () => performance.now(),
-  format = formatBytes,
+  unit,
 }: ProgressOptions): ProgressBar {
   const samples: { at: number; done: number }[] = [];
   let drawnAt = Number.NEGATIVE_INFINITY;
@@ -78,14 +81,14 @@ export function progressBar({
       drawnAt = at;
       const state = { label, done, total, rate: rate() };
       if (stream.isTTY) {
-        stream.write(`\r\x1b[K${progressLine(state, (stream.columns ?? 80) - 1, format)}`);
+        stream.write(`\r\x1b[K${progressLine(state, (stream.columns ?? 80) - 1, unit)}`);
         drawn = true;
         return;
       }
       const reached = total > 0 ? Math.floor((10 * done) / total) : 10;
       if (reached <= tenths) return;
       tenths = reached;
-      stream.write(`${label} ${reached * 10} %  ${format(done)} of ${format(total)}\n`);
+      stream.write(`${label} ${reached * 10} %  ${amountsOf(done, total, unit)}\n`);
     },
     hide() {
       if (drawn) stream.write('\r\x1b[K');

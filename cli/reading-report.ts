@@ -1,7 +1,7 @@
 // Tells how far reading ahead is: a bar on a terminal, a line of the log at every quarter elsewhere, nothing where it is
 // done in no time. Knows bytes, not what reads them.
 import type { Logger } from 'pino';
-import { formatBytes, type ProgressOptions, progressBar } from './progress.ts';
+import { amountsOf, type ProgressOptions, progressBar } from './progress.ts';
 
 /** What is done sooner is not told. Milliseconds. */
 const QUIET_MS = 2_000;
@@ -38,7 +38,7 @@ export function readingReport({
       const reached = Math.floor((4 * done) / total);
       if (reached <= quarters) return;
       quarters = reached;
-      log.info(`${LABEL}: ${25 * reached} %, ${formatBytes(done)} of ${formatBytes(total)}`);
+      log.info(`${LABEL}: ${25 * reached} %, ${amountsOf(done, total)}`);
     },
     hide: () => bar.hide(),
   };

@@ -27,17 +27,23 @@ export const CALLERS = ['gateway', 'gateway-*', 'gateway.*', 'admin', 'admin-*',
 
 export function addSecurityFlags(command: Command): Command {
   return command
-    .addOption(flag('--tls-cert <file>', "this side's certificate between gateway and shards, PEM"))
-    .addOption(flag('--tls-key <file>', 'its private key, PEM'))
-    .addOption(flag('--tls-ca <file>', 'the authority that both sides must have been certified by, PEM'))
+    .optionsGroup('Security between gateways and shards:')
+    .addOption(flag('--tls-cert <file>', 'Certificate of this process, PEM'))
+    .addOption(flag('--tls-key <file>', 'Private key of --tls-cert, PEM'))
+    .addOption(flag('--tls-ca <file>', 'Certificate of the authority that must have signed both sides, PEM'))
     .addOption(
       flag(
         '--tls-peers <name,…>',
-        `names that the other side's certificate may carry, one * in each for any text (shards let in: ${CALLERS.join(', ')}; gateways take any shard whose certificate names its host)`,
-      ).argParser((text) => text.split(',').map((name) => name.trim())),
+        "Names that the other side's certificate may have, each with at most one *",
+      )
+        .argParser((text) => text.split(',').map((name) => name.trim()))
+        .default(
+          undefined,
+          `a shard accepts ${CALLERS.join(', ')}; a gateway accepts the name by which it calls the shard`,
+        ),
     )
     .addOption(
-      flag('--secret-file <file>', 'a secret that gateway and shards prove to each other, 16 bytes or more'),
+      flag('--secret-file <file>', 'Secret that gateways and shards prove to each other, at least 16 bytes'),
     )
     .hook('preAction', (called) => {
       const reason = misused(called.opts<SecurityFlags>());

@@ -8,12 +8,13 @@ import { createApi } from '../gateway/api/app.ts';
 import { type ApiServer, type ConnectionLimits, serve } from '../gateway/api/serve.ts';
 import { loadTextSide, type TextSide } from '../gateway/api/text-side.ts';
 import { vocabularyOf } from '../gateway/api/vocabulary.ts';
-import type { EngineClient, EngineStatus, Rung } from '../gateway/engine/messages.ts';
+import type { EngineClient, Rung } from '../gateway/engine/messages.ts';
 import type { AccessOptions } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import type { OpenedModel } from './models.ts';
 import { progressBar } from './progress.ts';
 import { readingReport } from './reading-report.ts';
+import { readyText } from './ready-text.ts';
 import type { ShardProgress } from './shard-process.ts';
 import { onSignals } from './signals.ts';
 import { type Engines, startEngines } from './start-engines.ts';
@@ -89,7 +90,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
   try {
     const startedAt = performance.now();
     tracing = await openTracing(process.env, log);
-    const bar = progressBar({ label: 'loading', format: (units) => `${Math.round(units)} parts` });
+    const bar = progressBar({ label: 'loading', unit: 'parts' });
     const reading = readingReport({ log });
     const onLoading = (done: number, total: number) => bar.update(done, total);
     const onReading = (done: number, total: number) => reading.update(done, total);
@@ -142,7 +143,10 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     const statuses = await Promise.all(served.map(({ engine }) => engine.status()));
     reading.hide();
     const keyed = options.access.access !== undefined;
-    process.stdout.write(readyText({ host, port: server.port, models, seconds, engines: statuses, keyed }));
+    const ids = models.map(({ id }) => id);
+    process.stdout.write(
+      readyText({ host, port: server.port, models: ids, seconds, engines: statuses, keyed }),
+    );
   } catch (error) {
     if (halting) return; // what fails while threads end needs no word
     process.stderr.write(`expertgrid: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -158,33 +162,4 @@ async function allHeld(engine: EngineClient): Promise<void> {
 function servedModel({ id, dir }: OpenedModel) {
   const { mtimeMs } = statSync(join(dir, 'bundle.json'));
   return { id, created: Math.floor(mtimeMs / 1000) };
-}
-
-function readyText(facts: {
-  host: string;
-  port: number;
-  models: readonly OpenedModel[];
-  seconds: number;
-  /** Of each model. */
-  engines: readonly EngineStatus[];
-  /** Callers need a key. */
-  keyed: boolean;
-}): string {
-  const { host, port, models, seconds, engines, keyed } = facts;
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const ids = models.map(({ id }) => id);
-  // Several models may be over the same shards.
-  const all = engines.flatMap((engine) => engine.shards);
-  const addresses = (of: typeof all) => new Set(of.map(({ address }) => address)).size;
-  const connected = addresses(all.filter((shard) => shard.connected));
-  const shards = `${connected} of ${addresses(all)} shards connected`;
-  const ready = engines.every((engine) => engine.ready);
-  const missing = ready ? '' : `; not every expert is held yet, see ${url}/health/ready`;
-  const key = keyed ? `-H "authorization: Bearer $EXPERTGRID_API_KEY" ` : '';
-  return `ready in ${seconds.toFixed(1)} s: ${ids.join(', ')} at ${url}, ${shards}${missing}
-
-  curl -N ${url}/v1/completions ${key}-H 'content-type: application/json' \\
-    -d '{"model": "${ids[0]}", "prompt": "It was a fine morning, and", "max_tokens": 60, "stream": true}'
-
-`;
 }

@@ -2,11 +2,11 @@
 import type { Command } from 'commander';
 import type { DeviceName } from '../model/devices/open.ts';
 import { bytes, flag, integer, port, several } from './flags.ts';
-import { deviceFlag, threadsFlag } from './gateway-flags.ts';
-import { LOG_LEVELS } from './log.ts';
+import { addLogFlags, deviceFlag, threadsFlag } from './gateway-flags.ts';
+import type { LogFlags } from './log.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
-export interface ShardFlags extends SecurityFlags {
+export interface ShardFlags extends SecurityFlags, LogFlags {
   model: string[];
   /** Of each model. */
   experts?: string[];
@@ -22,15 +22,23 @@ export interface ShardFlags extends SecurityFlags {
   metricsHost: string;
   maxConnections: number;
   checkEvery: number;
-  logLevel: string;
 }
 
 export function addShardFlags(command: Command): Command {
-  command
+  addExpertFlags(command);
+  addAddressFlags(command);
+  addMetricsFlags(command);
+  return addLogFlags(addSecurityFlags(command));
+}
+
+function addExpertFlags(command: Command): Command {
+  return command
+    .optionsGroup('Experts:')
     .addOption(
       flag(
         '--model <dir|url>',
-        "the bundle's directory, or where to fetch experts from: https://…/ or another shard, shard://host:port/; again for another model",
+        "Bundle's directory, or where to fetch experts from into --state: https://…/, or another shard, " +
+          'shard://host:port/. Repeat it to hold experts of several models',
       )
         .argParser(several)
         .makeOptionMandatory(),
@@ -38,50 +46,78 @@ export function addShardFlags(command: Command): Command {
     .addOption(
       flag(
         '--experts <list>',
-        '0-23 of every layer; 3:17,5:0-11 as layer:experts (with --standby, all unless given); once for each --model, in their order',
-      ).argParser(several),
+        'Experts to hold: 0-23 of every layer, or 3:17,5:0-11 as layer:experts. ' +
+          'One list for each --model, in the same order',
+      )
+        .argParser(several)
+        .default(undefined, 'all with --standby; with --state those that a placement gives'),
     )
     .addOption(
       flag(
         '--standby',
-        'its copies, of a bundle of lower precision, are asked only when nothing better is left and a request allows it',
+        'Answer calls only if nothing better is left and the request allows it; for a bundle of fewer bits',
       ).default(false),
     )
-    .addOption(flag('--name <name>', 'what placements call this shard; host:port unless given'))
+    .addOption(flag('--name <name>', 'Name of this shard in placements').default(undefined, 'its host:port'))
     .addOption(
       flag(
         '--state <dir>',
-        'keeps the placement that this shard was given, and begins with it; --experts is then only the first one',
+        'Directory that keeps the placement and what was fetched. A kept placement replaces --experts at the next start',
       ),
     )
-    .addOption(flag('--memory <size>', 'for experts: what expertgrid plan --apply may fill').argParser(bytes))
-    .addOption(flag('--host <address>', 'address to listen on').default('127.0.0.1'))
-    .addOption(flag('--port <number>', 'port to listen on; 0 takes a free one').argParser(port).default(7001))
+    .addOption(
+      flag('--memory <size>', 'Memory for experts that `expertgrid plan --apply` may fill, such as 4GiB')
+        .argParser(bytes)
+        .default(undefined, 'as much as the plan needs'),
+    )
     .addOption(deviceFlag())
     .addOption(threadsFlag())
-    .addOption(flag('--metrics-port <number>', 'serve /metrics and /health on this port').argParser(port))
     .addOption(
       flag(
-        '--metrics-host <address>',
-        'address for these; on others than loopback, anyone may read them',
+        '--check-every <ms>',
+        'Time between two golden checks of one expert each, in ms; 0 checks at the start only',
+      )
+        .argParser(integer())
+        .default(1_000),
+    );
+}
+
+function addAddressFlags(command: Command): Command {
+  return command
+    .optionsGroup('Connections from gateways:')
+    .addOption(
+      flag(
+        '--host <address>',
+        'Address to listen on; others than loopback need certificates or a secret',
       ).default('127.0.0.1'),
+    )
+    .addOption(
+      flag('--port <number>', 'Port to listen on, 0–65535; 0 takes a free port')
+        .argParser(port)
+        .default(7001),
     )
     .addOption(
       flag(
         '--max-connections <n>',
-        'connections at once that are proven; a gateway takes two for each of its models',
+        'Most authenticated connections at once, at least 2; a gateway takes two for each of its models',
       )
         .argParser(integer({ min: 2 }))
         .default(256),
+    );
+}
+
+function addMetricsFlags(command: Command): Command {
+  return command
+    .optionsGroup('Metrics:')
+    .addOption(
+      flag('--metrics-port <number>', 'Port for /metrics and /health, 0–65535; 0 takes a free port')
+        .argParser(port)
+        .default(undefined, 'neither is served'),
     )
     .addOption(
       flag(
-        '--check-every <ms>',
-        'every so often one expert is held against its golden answer; 0: at the start only',
-      )
-        .argParser(integer())
-        .default(1_000),
-    )
-    .addOption(flag('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'));
-  return addSecurityFlags(command);
+        '--metrics-host <address>',
+        'Address for --metrics-port; on others than loopback, anyone may read the metrics',
+      ).default('127.0.0.1'),
+    );
 }

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { sibling } from './files.ts';
+import type { LogFormat } from './log.ts';
 import { type SecurityPaths, securityArguments } from './security-flags.ts';
 import type { ReadAheadMessage, ShardMessage } from './shard-parent.ts';
 
@@ -21,6 +22,7 @@ export interface ShardProcessOptions {
   device: string;
   threads: number;
   logLevel: string;
+  logFormat: LogFormat;
   /** What it and its gateway prove to each other. */
   security: SecurityPaths | undefined;
   log: Logger;
@@ -48,7 +50,7 @@ export class ShardProcess {
 
   /** Resolves with its address once it serves; rejects if it dies first. */
   start({ onLoading = () => {}, onReading = () => {} }: ShardProgress = {}): Promise<string> {
-    const { holds, device, threads, logLevel, security } = this.#options;
+    const { holds, device, threads, logLevel, logFormat, security } = this.#options;
     const flags = [
       ...holds.flatMap(({ model, experts }) => ['--model', model, '--experts', experts]),
       '--device',
@@ -59,6 +61,8 @@ export class ShardProcess {
       String(this.#port),
       '--log-level',
       logLevel,
+      '--log-format',
+      logFormat,
       '--host',
       '127.0.0.1', // EXPERTGRID_HOST is the gateway's
       ...securityArguments(security),

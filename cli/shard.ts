@@ -57,7 +57,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   const paths = securityPaths(flags);
   const exposed = exposure(host, paths);
   if (exposed !== undefined) command.error(`error: ${exposed}`);
-  const log = createLogger(flags.logLevel);
+  const log = createLogger(flags);
   const security =
     paths && (await openSecurity(paths, { peers: CALLERS, log: (level, message) => log[level](message) }));
   if (flags.metricsPort !== undefined && !isLoopback(flags.metricsHost)) {
@@ -226,8 +226,7 @@ async function hold(
 ): Promise<HeldExperts[]> {
   const { signal, log } = options;
   const child = hasParent();
-  const format = (count: number) => `${Math.round(count)} experts`;
-  const bar = child ? undefined : progressBar({ label: 'loading', format });
+  const bar = child ? undefined : progressBar({ label: 'loading', unit: 'experts' });
   const report = child ? undefined : readingReport({ log });
   try {
     await fetchExperts(opened, signal);

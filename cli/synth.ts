@@ -14,13 +14,24 @@ interface SynthFlags {
 
 export function synthCommand(): Command {
   return new Command('synth')
-    .description('Write a bundle of random weights, for load and speed; it says nothing sensible.')
-    .addOption(flag('--shape <name>', 'sigma-moe-tiny, or the path of a config.json').makeOptionMandatory())
+    .description(
+      'Write a bundle of random weights, for tests of load and speed. Run the same command again to resume.',
+    )
     .addOption(
-      flag('--to <dir>', 'directory of the bundle; must not exist or be empty').makeOptionMandatory(),
+      flag(
+        '--shape <name>',
+        'Shape of the model: sigma-moe-tiny, or the path of a config.json',
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      flag('--to <dir>', 'Directory of the new bundle; it must be empty or not exist').makeOptionMandatory(),
     )
     .addOption(bitsFlag())
-    .addOption(flag('--seed <n>', 'same seed and shape, same weights').argParser(integer()).default(1))
+    .addOption(
+      flag('--seed <n>', 'Seed of the weights; the same seed and shape give the same bundle')
+        .argParser(integer())
+        .default(1),
+    )
     .action(async ({ shape, to, bits, seed }: SynthFlags) => {
       await runWriter('writing', (options) => synth({ shape, to, bits, seed, ...options }));
     });

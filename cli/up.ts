@@ -26,23 +26,42 @@ interface Flags extends GatewayFlags {
 
 const DEFAULT_SHARDS = 4;
 
+/** The twin of `--shards`. */
+const SHARD_COUNT = 'EXPERTGRID_SHARD_COUNT';
+
 /** A shard drains for 10 s at most; one that is still there after this is killed. Milliseconds. */
 const SHARD_GRACE = 12_000;
 
 export function upCommand(): Command {
   const command = new Command('up')
     .description('Serve models on this machine: a gateway and its expert shards.')
+    .optionsGroup('Shards:')
     .addOption(
-      flag('--shards <n>', `expert shard processes (${DEFAULT_SHARDS}; with --in-process 1)`).argParser(
-        integer({ min: 1 }),
-      ),
+      // EXPERTGRID_SHARDS is a gateway's, and names addresses.
+      flag('--shards <n>', 'Number of shard processes, at least 1')
+        .env(SHARD_COUNT)
+        .argParser(integer({ min: 1 }))
+        .default(undefined, `${DEFAULT_SHARDS}; 1 with --in-process`),
     )
-    .addOption(flag('--in-process', 'run the experts in the gateway, without sockets').default(false));
+    .addOption(
+      flag('--in-process', 'Run the experts inside the gateway process, without sockets').default(false),
+    )
+    .hook('preAction', refuseOldCount);
   return addGatewayFlags(command).action(up);
 }
 
+/** EXPERTGRID_SHARDS used to be this count too. Addresses there are for a gateway and are none of ours. */
+function refuseOldCount(command: Command): void {
+  const old = process.env.EXPERTGRID_SHARDS?.trim() ?? '';
+  if (!/^\d+$/.test(old) || command.getOptionValue('shards') !== undefined) return;
+  command.error(
+    `error: EXPERTGRID_SHARDS=${old}: this variable names the addresses of a gateway's shards. ` +
+      `Set ${SHARD_COUNT}=${old} for the number of shards of "expertgrid up"`,
+  );
+}
+
 async function up(flags: Flags, command: Command): Promise<void> {
-  const log = createLogger(flags.logLevel);
+  const log = createLogger(flags);
   const policy = await asUsage(command, () => callPolicy(flags));
   const named = await asUsage(command, () => namedModels(flags.model));
   const models = await openModels(named, flags);

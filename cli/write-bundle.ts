@@ -1,14 +1,16 @@
 // What the verbs that write bundles share: their flags, progress, Ctrl-C and the last line. Knows no weights.
+
 import { InvalidArgumentError, type Option } from 'commander';
 import type { Bits } from '../model/bundle/tensors.ts';
 import type { WriteOptions, WrittenBundle } from '../model/convert/write-bundle.ts';
+import { formatBytes } from '../model/format-bytes.ts';
 import { recordGoldens } from '../model/goldens.ts';
 import { flag } from './flags.ts';
-import { formatBytes, formatSeconds, progressBar } from './progress.ts';
+import { formatSeconds, progressBar } from './progress.ts';
 import { onSignals } from './signals.ts';
 
 export function bitsFlag(): Option {
-  return flag('--bits <n>', 'bits a weight: 4, 8, 16 or 32').argParser(parseBits).default(4);
+  return flag('--bits <n>', 'Bits of a stored weight: 4, 8, 16 or 32').argParser(parseBits).default(4);
 }
 
 function parseBits(text: string): Bits {
@@ -32,7 +34,7 @@ export async function runWriter<T extends WrittenBundle>(
       onProgress: ({ done, total }) => bar.update(done, total),
       beforeFinish: async (dir) => {
         bar.end();
-        bar = progressBar({ label: 'golden answers', format: (experts) => `${Math.round(experts)} experts` });
+        bar = progressBar({ label: 'golden answers', unit: 'experts' });
         await recordGoldens(dir, { signal, onProgress: ({ done, total }) => bar.update(done, total) });
       },
     });

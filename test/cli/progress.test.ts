@@ -21,6 +21,11 @@ describe('progressLine', () => {
     );
   });
 
+  it('names what is counted once', () => {
+    const line = progressLine({ label: 'loading', done: 173, total: 576, rate: 86.4 }, 200, 'parts');
+    expect(line).toMatch(/ {2}30 % {2}173 of 576 parts {2}86 parts\/s {2}ETA 0:05$/);
+  });
+
   it('never exceeds the terminal, and says nothing of a speed it does not know', () => {
     for (let columns = 10; columns < 120; columns++) {
       const line = progressLine({ label: 'converting', done: 1e9, total: 4e10, rate: 123456789 }, columns);

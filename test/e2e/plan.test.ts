@@ -81,7 +81,7 @@ test('a plan from a saved answer is the same each time, keeps to replicas and me
     '--heat',
     file,
     '--shards',
-    'a=64MiB,b',
+    'a=64MiB,127.0.0.1:7002',
     '--memory',
     '64MiB',
     '--replicas',
@@ -92,7 +92,7 @@ test('a plan from a saved answer is the same each time, keeps to replicas and me
   expect(first.code).toBe(0);
   expect(again.stdout).toBe(first.stdout);
   const { placement } = JSON.parse(first.stdout);
-  expect(placement).toMatchObject({ version: 1, epoch: 1, shards: { a: '0-95', b: '0-95' } });
+  expect(placement).toMatchObject({ version: 1, epoch: 1, shards: { a: '0-95', '127.0.0.1:7002': '0-95' } });
 });
 
 test('a plan that fewer shards would beat is warned of, and refused when strict', async () => {

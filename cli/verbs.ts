@@ -1,0 +1,38 @@
+// The verbs of the command line, in the groups of its help, and the program made of them. Knows no verb's flags.
+import { Command } from 'commander';
+import { withPlainHelp } from './help.ts';
+import { version } from './version.ts';
+
+interface Verb {
+  group: string;
+  /** Each verb is loaded when it is named: a shard need not read what only the gateway runs. */
+  load: () => Promise<Command>;
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  up: { group: 'Serve:', load: async () => (await import('./up.ts')).upCommand() },
+  gateway: { group: 'Serve:', load: async () => (await import('./gateway.ts')).gatewayCommand() },
+  shard: { group: 'Serve:', load: async () => (await import('./shard.ts')).shardCommand() },
+  chat: { group: 'Serve:', load: async () => (await import('./chat.ts')).chatCommand() },
+  convert: { group: 'Make bundles:', load: async () => (await import('./convert.ts')).convertCommand() },
+  synth: { group: 'Make bundles:', load: async () => (await import('./synth.ts')).synthCommand() },
+  golden: { group: 'Make bundles:', load: async () => (await import('./golden.ts')).goldenCommand() },
+  heat: { group: 'Run a fleet:', load: async () => (await import('./heat.ts')).heatCommand() },
+  plan: { group: 'Run a fleet:', load: async () => (await import('./plan.ts')).planCommand() },
+  drain: { group: 'Run a fleet:', load: async () => (await import('./drain.ts')).drainCommand() },
+  key: { group: 'Run a fleet:', load: async () => (await import('./key.ts')).keyCommand() },
+};
+
+/** With the verb that is named, or with all of them if none is. Errors of the command line are thrown as CommanderErrors. */
+export async function createProgram(named: string | undefined): Promise<Command> {
+  const program = new Command('expertgrid')
+    .description('Serve Mixture-of-Experts language models whose experts live on machines of their own.')
+    .version(version, '-V, --version', 'Show the version')
+    .helpCommand('help [verb]', 'Show the help of a verb')
+    .addHelpText('after', '\nTo begin with: expertgrid up. "expertgrid VERB --help" shows a verb\'s flags.');
+  const one = named !== undefined && Object.hasOwn(verbs, named) ? verbs[named] : undefined;
+  const wanted = one === undefined ? Object.values(verbs) : [one];
+  const commands = await Promise.all(wanted.map(async ({ group, load }) => (await load()).helpGroup(group)));
+  for (const command of commands) program.addCommand(command);
+  return withPlainHelp(program);
+}

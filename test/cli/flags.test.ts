@@ -1,0 +1,110 @@
+// Every flag of every verb: its twin in the environment, its help, and switches that the environment turns off.
+import { Command, type Option } from 'commander';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { flag, readSwitches } from '../../cli/flags.ts';
+import { describeFlag } from '../../cli/help.ts';
+import { createProgram } from '../../cli/verbs.ts';
+
+interface Flag {
+  verb: string;
+  option: Option;
+}
+
+let flags: Flag[];
+beforeAll(async () => {
+  flags = flagsBelow(await createProgram(undefined));
+});
+
+function flagsBelow(command: Command): Flag[] {
+  return command.commands.flatMap((verb) => [
+    ...verb.options.map((option) => ({ verb: verb.name(), option })),
+    ...flagsBelow(verb),
+  ]);
+}
+
+/** What is given after the flag: `<host:port,…>`. */
+const syntaxOf = ({ option }: Flag) => /[<[].*$/.exec(option.flags)?.[0] ?? 'switch';
+
+describe('twins in the environment', () => {
+  it('mean the same to every verb that reads them', () => {
+    const twins = Map.groupBy(
+      flags.filter(({ option }) => option.envVar !== undefined),
+      ({ option }) => option.envVar,
+    );
+    const kindsOf = (sharing: readonly Flag[], kind: (flag: Flag) => string) =>
+      [...new Set(sharing.map(kind))].sort();
+    const unlike = [...twins].flatMap(([twin, sharing]) => {
+      const kinds = kindsOf(sharing, (flag) => `${flag.option.long} ${syntaxOf(flag)}`);
+      return kinds.length > 1 ? [[twin, kinds]] : [];
+    });
+    expect(Object.fromEntries(unlike)).toEqual({
+      // Bundles all the same: a shard may fetch one, and `key` writes the file that a gateway reads.
+      EXPERTGRID_MODEL: ['--model <dir>', '--model <dir|url>'],
+      EXPERTGRID_API_KEYS: ['--api-keys <file>', '--file <file>'],
+    });
+    const toldApart = [...twins].filter(([, sharing]) => {
+      return kindsOf(sharing, ({ option }) => option.description).length > 1;
+    });
+    // One thing each, in the words of each verb. A new name here is two meanings, or one flag that is described twice.
+    expect(toldApart.map(([twin]) => twin).sort()).toEqual([
+      'EXPERTGRID_API_KEYS',
+      'EXPERTGRID_HOST',
+      'EXPERTGRID_MEMORY',
+      'EXPERTGRID_MODEL',
+      'EXPERTGRID_SHARDS_FILE',
+    ]);
+  });
+
+  it('has EXPERTGRID_SHARDS for the addresses of a gateway alone', () => {
+    const sharing = flags.filter(({ option }) => option.envVar === 'EXPERTGRID_SHARDS');
+    expect(sharing.map((flag) => [flag.verb, syntaxOf(flag)])).toEqual([['gateway', '<host:port,…>']]);
+  });
+
+  const switches = () =>
+    new Command('shard')
+      .addOption(flag('--standby', 'A switch'))
+      .addOption(flag('--speculate', 'Another'))
+      .addOption(flag('--name <name>', 'A value'))
+      .configureOutput({ writeErr: () => {} })
+      .exitOverride();
+
+  it.each([
+    [{ EXPERTGRID_STANDBY: 'false', EXPERTGRID_NAME: '0' }, { EXPERTGRID_NAME: '0' }],
+    [{ EXPERTGRID_STANDBY: '0', EXPERTGRID_SPECULATE: '' }, {}],
+    [{ EXPERTGRID_STANDBY: '1' }, { EXPERTGRID_STANDBY: '1' }],
+  ])('a switch in %o is read as it says', (env, left) => {
+    readSwitches(switches(), env);
+    expect(env).toEqual(left);
+  });
+
+  it('a switch that is neither on nor off is refused by name', () => {
+    const env = { EXPERTGRID_STANDBY: 'maybe' };
+    expect(() => readSwitches(switches(), env)).toThrow('EXPERTGRID_STANDBY=maybe');
+  });
+});
+
+describe('help', () => {
+  it('describes every flag by a phrase that begins with a capital letter, and ends without a full stop', () => {
+    const wrong = flags.filter(({ option }) => !/^[A-Z].*[^.]$/.test(option.description));
+    expect(wrong.map(({ verb, option }) => `${verb} ${option.long}: ${option.description}`)).toEqual([]);
+  });
+
+  it('puts the flags of the long verbs into groups', () => {
+    const long = ['up', 'gateway', 'shard'];
+    const alone = flags.filter(
+      ({ verb, option }) => long.includes(verb) && option.helpGroupHeading === undefined,
+    );
+    expect(alone.map(({ verb, option }) => `${verb} ${option.long}`)).toEqual([]);
+  });
+
+  it('shows choices, default and an unusual twin behind the description', () => {
+    const texts = new Map(flags.map(({ verb, option }) => [`${verb} ${option.long}`, describeFlag(option)]));
+    expect(texts.get('gateway --port')).toMatch(/ \(default: 8080\)$/);
+    expect(texts.get('gateway --device')).toMatch(/ \(cpu, ort-cpu, webgpu, cuda; default: cpu\)$/);
+    expect(texts.get('up --shards')).toMatch(
+      / \(default: 4; .*; in the environment: EXPERTGRID_SHARD_COUNT\)$/,
+    );
+    expect(texts.get('shard --model')).toMatch(/ \(required\)$/);
+    expect(texts.get('up --in-process')).not.toContain('default');
+  });
+});
