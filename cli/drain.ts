@@ -1,20 +1,14 @@
 // `expertgrid drain`: takes a shard out of service, and says when its process may be deleted.
-import { setTimeout as delay } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
-import { type DrainAnswer, parseDrainAnswer } from '../experts/admin.ts';
-import { helloParams, protocolVersion } from '../experts/wire.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Address, formatAddress, parseAddress } from '../rpc/address.ts';
-import type { Security } from '../rpc/security.ts';
-import { openSocketTransport } from '../rpc/socket-transport.ts';
+import { toRpcError } from '../rpc/errors.ts';
+import { askToLeave } from './ask-to-leave.ts';
 import { flag, integer } from './flags.ts';
 import { addSecurityFlags, openSecurity, type SecurityFlags, securityPaths } from './security-flags.ts';
-import { version } from './version.ts';
-
-/** A shard that has answered closes its connections within this. Milliseconds. */
-const CLOSING = 5_000;
 
 interface DrainFlags extends SecurityFlags {
   timeout: number;
+  force: boolean;
 }
 
 export function drainCommand(): Command {
@@ -30,18 +24,31 @@ export function drainCommand(): Command {
       )
         .argParser(integer({ min: 1, max: 600 }))
         .default(60),
+    )
+    .addOption(
+      // Without a twin in the environment: a safeguard is given up for one shard at a time.
+      new Option('--force', 'Drain the shard even if no other shard serves some of its experts').default(
+        false,
+      ),
     );
   return addSecurityFlags(command).action(drain);
 }
 
-async function drain(address: Address, { timeout, ...flags }: DrainFlags): Promise<void> {
+async function drain(address: Address, { timeout, force, ...flags }: DrainFlags): Promise<void> {
   const name = formatAddress(address);
   const paths = securityPaths(flags);
   const log = (level: string, message: string) => void process.stderr.write(`${level}: ${message}\n`);
   const security = paths && (await openSecurity(paths, { log }));
-  const { safeToDelete, inFlight } = await askToLeave(address, { security, deadlineMs: timeout * 1_000 })
-    .catch((cause: Error) => {
-      throw new Error(`${name} is not drained: ${cause.message}`, { cause });
+  const { safeToDelete, inFlight } = await askToLeave(address, {
+    force,
+    security,
+    deadlineMs: timeout * 1_000,
+  })
+    .catch((cause) => {
+      const { code, message } = toRpcError(cause);
+      const advice =
+        code === 'needed' ? '\nRun the command again with --force to drain the shard all the same.' : '';
+      throw new Error(`${name} is not drained: ${message}${advice}`, { cause });
     })
     .finally(() => security?.close());
   if (!safeToDelete) {
@@ -50,26 +57,6 @@ async function drain(address: Address, { timeout, ...flags }: DrainFlags): Promi
     );
   }
   process.stdout.write(`safe to delete ${name}\n`);
-}
-
-/** Resolves when the shard has closed its connections, so that another may take its port. */
-async function askToLeave(
-  address: Address,
-  { security, deadlineMs }: { security: Security | undefined; deadlineMs: number },
-): Promise<DrainAnswer> {
-  const closed = Promise.withResolvers<void>();
-  const transport = await openSocketTransport(address, {
-    hello: helloParams({ protocol: protocolVersion, role: 'admin', version }),
-    onClose: () => closed.resolve(),
-    ...(security && { security }),
-  });
-  try {
-    const answer = parseDrainAnswer(await transport.call('shard.drain', {}, { deadlineMs }));
-    await Promise.race([closed.promise, delay(CLOSING, undefined, { ref: false })]);
-    return answer;
-  } finally {
-    transport.close();
-  }
 }
 
 function toAddress(text: string): Address {

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { adminHandlers, type DrainAnswer } from '../experts/admin.ts';
 import { bundleHandlers, type ReadableBundle } from '../experts/bundle-files.ts';
 import { parseHoldings } from '../experts/holdings.ts';
+import { Leave } from '../experts/leave.ts';
 import { placeHandlers } from '../experts/place.ts';
 import { createShardService, type ShardService } from '../experts/service.ts';
 import { memoryParams } from '../experts/wire.ts';
@@ -71,7 +72,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   process.channel?.unref(); // nor does its channel alone keep this process
 
   const startedAt = performance.now();
-  const leave = (fault: string) => {
+  const leaveFor = (fault: string) => {
     log.error(`${fault}; leaving service`);
     process.exitCode = 1;
     leaving.abort();
@@ -88,7 +89,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   );
   requireDistinct(opened.map(({ bundle }) => ({ dir: bundle.dir, identity: bundle.manifest.identity })));
   const { device, threads } = flags;
-  const onDamaged = (error: Error) => leave(error.message);
+  const onDamaged = (error: Error) => leaveFor(error.message);
   const held = await hold(opened, { device, threads, signal: leaving.signal, onDamaged, log });
 
   const metrics = await openMetrics(flags);
@@ -102,6 +103,10 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     ...(metrics && { metrics: metrics.metrics }),
   });
   const scrape = await metrics?.serve(() => service.state);
+  const leave = new Leave({
+    callers: () => server.callers(),
+    models: new Map(held.map(({ bundle }) => [bundle.manifest.identity, modelOffer(bundle)])),
+  });
   let left: Promise<DrainAnswer> | undefined;
   const drain = () => {
     leaving.abort();
@@ -128,7 +133,14 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   });
   const handlers = {
     ...service.handlers,
-    ...adminHandlers({ report: fares, drain }),
+    ...adminHandlers({
+      report: fares,
+      async drain({ force }) {
+        if (!force && !leaving.signal.aborted) await leave.permission();
+        return await drain();
+      },
+    }),
+    ...leave.handlers,
     ...bundleHandlers(opened.map(({ bundle }) => readable(bundle))),
     ...placeHandlers({
       models: placed,
@@ -175,7 +187,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   }
   tellParent({ type: 'ready', address, port: server.address.port });
   for (const { bundle, checks } of held) {
-    checks?.goOn(flags.checkEvery, () => placed.get(bundle.manifest.identity)?.units ?? [], leave);
+    checks?.goOn(flags.checkEvery, () => placed.get(bundle.manifest.identity)?.units ?? [], leaveFor);
   }
 
   await aborted(leaving.signal);

@@ -34,8 +34,11 @@ export interface DrainAnswer extends CallCounts {
 
 export interface AdminActions {
   report: () => ShardReport;
-  /** Takes no more calls and lets those in flight end; the process ends soon after the answer. Asked twice, it is one. */
-  drain: () => Promise<DrainAnswer>;
+  /**
+   * Takes no more calls and lets those in flight end; the process ends soon after the answer. Asked twice, it is one.
+   * Without `force`, rejects with `needed` where the shard may not leave.
+   */
+  drain: (options: { force: boolean }) => Promise<DrainAnswer>;
 }
 
 export function adminHandlers({ report, drain }: AdminActions): Handlers {
@@ -45,9 +48,9 @@ export function adminHandlers({ report, drain }: AdminActions): Handlers {
       const { models, ...rest } = report();
       return { ...rest, models: models.map((model) => ({ ...model })) };
     },
-    async 'shard.drain'(_, context) {
+    async 'shard.drain'({ force }, context) {
       requireAdmin(context);
-      return { ...(await drain()) };
+      return { ...(await drain({ force: force === true })) };
     },
   };
 }

@@ -11,9 +11,10 @@ export function map(value: Value | undefined, what: string): Params {
   return isMap(value) ? value : refuse(`${what} must be a map`);
 }
 
-export function array(params: Params, name: string): Value[] {
+export function array(params: Params, name: string, most = Number.POSITIVE_INFINITY): Value[] {
   const value = params[name];
-  return Array.isArray(value) ? value : refuse(`${name} must be an array`);
+  if (!Array.isArray(value)) refuse(`${name} must be an array`);
+  return value.length <= most ? value : refuse(`${name} has ${value.length} entries; ${most} are allowed`);
 }
 
 export function string(params: Params, name: string, most = 512): string {

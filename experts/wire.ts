@@ -51,6 +51,9 @@ export interface ModelOffer {
 /** Characters of a placement's text: thousands of shards with hundreds of items each. */
 export const maxPlacement = 4 * 1024 * 1024;
 
+/** Names in one hello. */
+const maxFeatures = 16;
+
 /** Which placement a gateway acts on. */
 export interface Adoption {
   /** Identity. */
@@ -82,6 +85,41 @@ export interface HelloParams {
   role: 'gateway' | 'admin';
   /** Release of the caller, for logs. */
   version: string;
+  /** What the caller understands beyond the least of the protocol, such as `leaveFeature`. Absent: nothing. */
+  features?: readonly string[];
+}
+
+/** The caller answers the notification `may_leave` with a call of `shard.leave`. */
+export const leaveFeature = 'leave';
+
+/** What a gateway says of a shard that would leave service. */
+export interface LeaveView {
+  /** Number of the question, as `may_leave` has it. */
+  ask: number;
+  /** Identity. */
+  model: string;
+  /** Units that no other shard would serve. */
+  alone: readonly HoldingRange[];
+  /** Some of them only because another shard that serves them was told that it may leave. */
+  contested: boolean;
+}
+
+export function leaveViewToParams({ ask, model, alone, contested }: LeaveView): Params {
+  return { ask, model, alone: alone.map((range) => [...range]), contested };
+}
+
+/** Number of the question that a shard asks with `may_leave`. */
+export function parseMayLeave(params: Params): number {
+  return integer(params, 'ask');
+}
+
+/** `models` are those of the shard, by identity. */
+export function parseLeaveView(params: Params, models: ReadonlyMap<string, ModelShape>): LeaveView {
+  const identity = string(params, 'model');
+  const model = models.get(identity);
+  if (model === undefined) throw new RpcError('incompatible', `this shard does not hold model ${identity}`);
+  const alone = parseHoldingRanges(params, model, 'alone');
+  return { ask: integer(params, 'ask'), model: identity, alone, contested: params.contested === true };
 }
 
 export interface HelloAnswer {
@@ -125,8 +163,8 @@ export interface RunAnswer {
 /** What a shard must know of a model to check a request. */
 export type ModelShape = Pick<ModelOffer, 'identity' | 'layers' | 'experts' | 'hidden'>;
 
-export function helloParams({ protocol, role, version }: HelloParams): Params {
-  return { protocol, role, version };
+export function helloParams({ protocol, role, version, features }: HelloParams): Params {
+  return { protocol, role, version, ...(features !== undefined && { features: [...features] }) };
 }
 
 /** The version comes first: what follows it may look different in another one. */
@@ -135,7 +173,14 @@ export function parseHelloParams(params: Params): HelloParams {
   const role = string(params, 'role');
   if (role !== 'gateway' && role !== 'admin')
     refuse(`role must be gateway or admin, not ${JSON.stringify(role)}`);
-  return { protocol, role, version: string(params, 'version') };
+  const hello = { protocol, role, version: string(params, 'version') } as const;
+  return params.features === undefined ? hello : { ...hello, features: featuresOf(params) };
+}
+
+/** Those that a hello names; none where it names none. */
+export function featuresOf(params: Params): string[] {
+  if (params.features === undefined) return [];
+  return array(params, 'features', maxFeatures).map((feature) => string({ feature }, 'feature', 32));
 }
 
 export function helloAnswerToValue(answer: HelloAnswer): Value {
@@ -197,19 +242,20 @@ function parseModelOffer(value: Value): ModelOffer {
   };
 }
 
-/** The field `holdings`: triples (layer, first expert, last expert) within the model's shape. */
+/** The field `name`: triples (layer, first expert, last expert) within the model's shape. */
 export function parseHoldingRanges(
   params: Params,
   { layers, experts }: { layers: number; experts: number },
+  name = 'holdings',
 ): HoldingRange[] {
-  return array(params, 'holdings').map((range) => {
+  return array(params, name).map((range) => {
     const [layer, first, last, ...more] = Array.isArray(range) ? range : [];
     if (!isIndex(layer, layers) || !isIndex(first, experts) || !isIndex(last, experts) || more.length > 0) {
       refuse(
-        `holdings must be triples [layer < ${layers}, first, last < ${experts}]: ${JSON.stringify(range)}`,
+        `${name} must be triples [layer < ${layers}, first, last < ${experts}]: ${JSON.stringify(range)}`,
       );
     }
-    if (first > last) refuse(`holdings name experts ${first}-${last} of layer ${layer} backwards`);
+    if (first > last) refuse(`${name} name experts ${first}-${last} of layer ${layer} backwards`);
     return [layer, first, last];
   });
 }
@@ -302,4 +348,31 @@ export function formatRuns(ascending: Iterable<number>): string {
   return toRuns(ascending)
     .map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
     .join(',');
+}
+
+/** Units (layer * experts + expert), ascending, as ranges of each layer. */
+export function toRanges(units: readonly number[], experts: number): HoldingRange[] {
+  const layers = Map.groupBy(units, (unit) => Math.floor(unit / experts));
+  return [...layers].flatMap(([layer, ofLayer]) =>
+    toRuns(ofLayer.map((unit) => unit % experts)).map(([first, last]): HoldingRange => [layer, first, last]),
+  );
+}
+
+/** Units as people read them, layers that have the same experts together: `layers 0-5: experts 24-47; layer 7: experts 3`. */
+export function formatUnits(ranges: readonly HoldingRange[]): string {
+  const byLayer = new Map<number, Set<number>>();
+  for (const [layer, first, last] of ranges) {
+    const experts = byLayer.get(layer) ?? new Set();
+    for (let expert = first; expert <= last; expert++) experts.add(expert);
+    byLayer.set(layer, experts);
+  }
+  const ascending = (values: Iterable<number>) => [...values].sort((a, b) => a - b);
+  const layersOf = Map.groupBy(ascending(byLayer.keys()), (layer) =>
+    formatRuns(ascending(byLayer.get(layer) ?? [])),
+  );
+  return [...layersOf]
+    .map(
+      ([experts, layers]) => `layer${layers.length > 1 ? 's' : ''} ${formatRuns(layers)}: experts ${experts}`,
+    )
+    .join('; ');
 }

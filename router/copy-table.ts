@@ -102,6 +102,12 @@ export class CopyTable<S extends Holder> {
     );
   }
 
+  /** Units of `holdings` (layer * experts + expert, ascending) without an exact copy at a shard that `counts`. */
+  onlyIn(holdings: readonly HoldingRange[], counts: (holder: S) => boolean): number[] {
+    const units = [...unitsOf(holdings, this.#shape.experts)].sort((a, b) => a - b);
+    return units.filter((unit) => this.#copies[unit]?.exact.some(counts) !== true);
+  }
+
   /** Some of them has no exact copy. */
   lacksAnyOf(holdings: readonly HoldingRange[]): boolean {
     for (const unit of unitsOf(holdings, this.#shape.experts)) {

@@ -1,5 +1,5 @@
 // All the shards of a gateway: who holds a copy of an expert, what is missing, how they fare. Knows no rows and no sockets.
-import type { ModelShape } from '../experts/wire.ts';
+import { type HoldingRange, type ModelShape, toRanges } from '../experts/wire.ts';
 import { Budget } from './budget.ts';
 import { CopyTable, type MissingUnits } from './copy-table.ts';
 import { Epochs } from './epochs.ts';
@@ -280,7 +280,16 @@ export class Fleet {
       pace: { ...defaultPace, ...pace },
       isNeeded: ({ lastHeld }) => this.#table.lacksAnyOf(lastHeld),
       onChange: () => this.#changed(),
+      lostWithout: (shard, holdings) => this.#lostWithout(shard, holdings),
     });
+  }
+
+  /** Exact copies alone count as holders: what is served by others only is missing, as in `missing`. */
+  #lostWithout(shard: Shard, holdings: readonly HoldingRange[]) {
+    if (shard.standby) return { alone: [], contested: false };
+    const alone = this.#table.onlyIn(holdings, (other) => other !== shard && !other.mayLeave);
+    const withLeaving = this.#table.onlyIn(holdings, (other) => other !== shard);
+    return { alone: toRanges(alone, this.#model.experts), contested: withLeaving.length < alone.length };
   }
 
   #changed(): void {

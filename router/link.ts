@@ -6,10 +6,14 @@ import {
   type HelloAnswer,
   type HoldingRange,
   helloParams,
+  type LeaveView,
+  leaveFeature,
+  leaveViewToParams,
   type ModelOffer,
   type ModelShape,
   parseHelloAnswer,
   parseHoldingRanges,
+  parseMayLeave,
   parseMemory,
   parsePlacementField,
   parseRunAnswer,
@@ -32,6 +36,10 @@ export interface LinkOptions {
   signal: AbortSignal;
   /** Holdings or placement have changed, or the shard is leaving. */
   onChange: () => void;
+  /** The shard asks whether it may leave service. What is given is its answer, which says which of its units are lost. */
+  onMayLeave: (holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
+  /** It has asked, and stays after all. */
+  onStays: () => void;
 }
 
 export interface Link {
@@ -54,6 +62,9 @@ export interface Link {
   draining: boolean;
 }
 
+/** Time for telling a shard what its leaving would mean. Milliseconds. */
+const leaveMs = 5_000;
+
 /** The shard is in order and holds nothing of this model: it is there for others of this gateway's. */
 export class ServesSiblings extends RpcError {
   constructor() {
@@ -63,7 +74,7 @@ export class ServesSiblings extends RpcError {
 
 /** Rejects with `incompatible` where the shard was reached but does not fit; then trying again soon is no use. */
 export async function openLink(options: LinkOptions): Promise<Link> {
-  const { member, model, siblings, version, signal, onChange } = options;
+  const { member, model, siblings, version, signal, onChange, onMayLeave, onStays } = options;
   let tellLost: (error: RpcError) => void = () => {};
   const lost = new Promise<RpcError>((resolve) => {
     tellLost = resolve;
@@ -77,26 +88,42 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       early.push([method, params]);
       return;
     }
-    const ofThisModel = params.model === model.identity;
     try {
-      if (method === 'memory') {
-        link.residentBytes = parseMemory(params); // changes nothing of what it can be asked
-        return;
-      }
-      if (method === 'draining') link.draining = true;
-      else if (method === 'holdings' && ofThisModel) link.holdings = parseHoldingRanges(params, model);
-      else if (method === 'placement' && ofThisModel) link.placement = readPlacementField(params);
-      else return;
+      if (hear(link, method, params)) onChange();
     } catch (cause) {
       // What it holds or follows is unknown from here on; the next hello will tell.
       link.transport.close();
       tellLost(toRpcError(cause));
-      return;
     }
-    onChange();
   }
 
-  const hello = helloParams({ protocol: protocolVersion, role: 'gateway', version });
+  /** Whether it changes what the shard can be asked. Throws where the message is malformed. */
+  function hear(link: Link, method: string, params: Params): boolean {
+    const ofThisModel = params.model === model.identity;
+    if (method === 'draining') link.draining = true;
+    else if (method === 'holdings' && ofThisModel) link.holdings = parseHoldingRanges(params, model);
+    else if (method === 'placement' && ofThisModel) link.placement = readPlacementField(params);
+    else {
+      if (method === 'memory') link.residentBytes = parseMemory(params);
+      else if (method === 'stays') onStays();
+      else if (method === 'may_leave') answerMayLeave(link, parseMayLeave(params));
+      return false;
+    }
+    return true;
+  }
+
+  function answerMayLeave({ transport, holdings }: Link, ask: number): void {
+    const view = { ask, model: model.identity, ...onMayLeave(holdings) };
+    // Where the answer does not arrive, the shard takes this gateway for silent, or sees that it is gone.
+    transport.call('shard.leave', leaveViewToParams(view), { deadlineMs: leaveMs }).catch(() => {});
+  }
+
+  const hello = helloParams({
+    protocol: protocolVersion,
+    role: 'gateway',
+    version,
+    features: [leaveFeature],
+  });
   const transport = await member.connect({ hello, signal, onNotification, onClose: tellLost });
   try {
     const answer = parseGreeting(transport);

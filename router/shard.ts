@@ -2,7 +2,14 @@
 // floats; no sockets, no choice between shards.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SignedPlacement } from '../experts/placement-file.ts';
-import type { HoldingRange, ModelOffer, ModelShape, RunAnswer, RunRequest } from '../experts/wire.ts';
+import type {
+  HoldingRange,
+  LeaveView,
+  ModelOffer,
+  ModelShape,
+  RunAnswer,
+  RunRequest,
+} from '../experts/wire.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { CallOptions } from '../rpc/transport.ts';
 import { firstCordonMs, reconnectDelayMs, refusedDelayMs } from './backoff.ts';
@@ -35,7 +42,12 @@ export interface ShardOptions {
   isNeeded: (shard: Shard) => boolean;
   /** What it holds, or whether it can be called, has changed. */
   onChange: () => void;
+  /** Which units of `holdings` would be lost if the shard left service. */
+  lostWithout: (shard: Shard, holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
 }
+
+/** A shard that was told that it may leave says within this time that it does, or that it stays. Milliseconds. */
+const leaveHoldsMs = 15_000;
 
 export class Shard {
   readonly address: string;
@@ -52,6 +64,8 @@ export class Shard {
   #telling: Telling | undefined;
   #lastLogged = '';
   #connections = 0;
+  /** On the clock of `performance.now()`. */
+  #mayLeaveUntil = 0;
 
   /** Connects at once, and again whenever the connection is lost, until it is closed. */
   constructor(options: ShardOptions) {
@@ -186,6 +200,11 @@ export class Shard {
     this.#telling?.tell(acted, newest);
   }
 
+  /** It was told that it may leave service, and has not said yet what it does: it is none to rely on. */
+  get mayLeave(): boolean {
+    return performance.now() < this.#mayLeaveUntil;
+  }
+
   /** Takes no new calls from here on; closes, and resolves, once those in flight have ended. */
   async retire(): Promise<void> {
     if (!this.#move('removed')) return;
@@ -208,7 +227,15 @@ export class Shard {
     while (!signal.aborted && this.#state !== 'retired') {
       let waitMs: number;
       try {
-        const link = await openLink({ ...this.#options, signal, onChange: () => this.#changed() });
+        const link = await openLink({
+          ...this.#options,
+          signal,
+          onChange: () => this.#changed(),
+          onMayLeave: (holdings) => this.#considerLeaving(holdings),
+          onStays: () => {
+            this.#mayLeaveUntil = 0;
+          },
+        });
         failures = 0;
         this.#use(link);
         const { message } = await link.lost;
@@ -278,11 +305,18 @@ export class Shard {
     });
   }
 
+  #considerLeaving(holdings: readonly HoldingRange[]): Pick<LeaveView, 'alone' | 'contested'> {
+    const view = this.#options.lostWithout(this, holdings);
+    this.#mayLeaveUntil = view.alone.length === 0 ? performance.now() + leaveHoldsMs : 0;
+    return view;
+  }
+
   /** Whether it had said that it would leave. */
   #lose(message: string): boolean {
     this.#lastHeld = this.#link?.holdings ?? this.#lastHeld;
     this.#link = undefined;
     this.#telling = undefined;
+    this.#mayLeaveUntil = 0;
     const leaving = this.#state === 'draining';
     this.#move('lost');
     if (this.#closing.signal.aborted) return leaving;

@@ -18,6 +18,8 @@ export const rpcErrorCodes = [
   'unknown_method',
   /** Versions or model identities differ. */
   'incompatible',
+  /** The peer does not leave service: it holds what nobody else serves. */
+  'needed',
   /** The other side's secret or certificate is missing, wrong or not allowed here. */
   'unproven',
   'internal',

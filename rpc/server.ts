@@ -41,10 +41,21 @@ export interface RpcServer {
   readonly address: Address;
   /** Connections that have said hello. */
   readonly peers: number;
+  /** One for each connection that has said hello. */
+  callers(): ConnectedCaller[];
   /** Tells every peer. */
   broadcast(method: string, params: Params): void;
   /** Takes no more calls, lets running ones end for at most `graceMs`, then closes every connection. */
   close(options?: { graceMs?: number }): Promise<void>;
+}
+
+/** Who is at the other end of one connection. */
+export interface ConnectedCaller {
+  /** What it said in its hello. */
+  hello: Params;
+  /** Aborts when the connection ends; the same object that handlers are given for its calls. */
+  connection: AbortSignal;
+  notify(method: string, params: Params): void;
 }
 
 interface Peer {
@@ -164,6 +175,14 @@ export async function listen({
     get peers() {
       return [...peers].filter(({ session }) => session.open).length;
     },
+    callers: () =>
+      [...peers]
+        .filter(({ session }) => session.open)
+        .map(({ session, socket }) => ({
+          hello: session.hello,
+          connection: session.connection,
+          notify: (method, params) => socket.send({ type: 'notification', method, params }),
+        })),
     broadcast,
     close({ graceMs = 10_000 } = {}) {
       closing ??= drain(graceMs);

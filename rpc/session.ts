@@ -50,6 +50,16 @@ export class Session {
     return this.#state === 'open';
   }
 
+  /** What the hello said that was answered well. */
+  get hello(): Params {
+    return this.#said;
+  }
+
+  /** Aborts when the connection ends. */
+  get connection(): AbortSignal {
+    return this.#connection.signal;
+  }
+
   receive(message: Message): void {
     if (this.#state === 'closed') return;
     if (message.type === 'request') this.#request(message);

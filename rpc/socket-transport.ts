@@ -32,7 +32,7 @@ export async function openSocketTransport(
     if (open) onClose?.(error);
   }
 
-  async function connectOnce(events: Pick<ConnectionOptions, 'onNotification'>) {
+  async function connectOnce(events: Pick<ConnectionOptions, 'onNotification'>, hello: Params) {
     const connection = await openConnection(address, {
       ...options,
       ...events,
@@ -49,9 +49,11 @@ export async function openSocketTransport(
   }
 
   const { onNotification } = options;
+  const { features: _, ...bulkHello } = hello;
   const attempts = await Promise.allSettled([
-    connectOnce(onNotification === undefined ? {} : { onNotification }),
-    connectOnce({ onNotification: () => {} }), // the peer tells every connection; once is enough
+    connectOnce(onNotification === undefined ? {} : { onNotification }, hello),
+    // The peer tells every connection; once is enough. Nor is this side asked anything twice.
+    connectOnce({ onNotification: () => {} }, bulkHello),
   ]);
   const [short, bulk] = attempts;
   if (short.status === 'rejected' || bulk.status === 'rejected' || ended !== undefined) {

@@ -110,12 +110,19 @@ describe('expertgrid drain', () => {
     }
   });
 
-  it('of a shard of up is for good: it is not started again', async () => {
+  it('of a shard of up, which nobody backs, wants --force; it is then for good and not started again', async () => {
     const up = await startUp(proven, ['--shards', '2']);
     const response = await fetch(`${up.url}/v1/shards`);
     const { data } = (await response.json()) as { data: { address: string }[] };
     const [address = ''] = data.map((shard) => shard.address);
-    expect(await startCli(['drain', address]).exit).toEqual({ code: 0, signal: null });
+    const refused = startCli(['drain', address]);
+    expect(await refused.exit).toEqual({ code: 1, signal: null });
+    expect(refused.stdout).toBe('');
+    expect(refused.stderr).toMatch(
+      /^expertgrid: \S+ is not drained: no other shard serves layers 0-\d+: experts 0-47\nRun the command again with --force.*\n$/,
+    );
+    expect((await complete(up, { prompt: 'It was', max_tokens: 1 })).choices).toHaveLength(1);
+    expect(await startCli(['drain', address, '--force']).exit).toEqual({ code: 0, signal: null });
     await up.process.says(/shard was drained; it is not started again/);
     expect(childrenOf(up.process.pid).length).toBe(1);
     up.process.signal('SIGTERM');
