@@ -28,7 +28,14 @@ async function shardWith(experts: number[], { waitMs = 2_000, change = {} } = {}
     waitMs,
   });
   const admin = adminHandlers({
-    report: () => ({ state: service.state, units: 0, ...service.counts, name: 'a', models: [] }),
+    report: () => ({
+      state: service.state,
+      units: 0,
+      ...service.counts,
+      name: 'a',
+      residentBytes: 0,
+      models: [],
+    }),
     async drain({ force }) {
       if (!force) await leave.permission();
       server.broadcast('draining', {});
