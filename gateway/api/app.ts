@@ -8,7 +8,6 @@ import type { Aliases } from './aliases.ts';
 import { type HostRules, requireAllowedHost } from './allowed-hosts.ts';
 import { readCount } from './anthropic/count.ts';
 import { messagesEndpoint } from './anthropic/endpoint.ts';
-import { anthropicError, anthropicStatus } from './anthropic/errors.ts';
 import { listAnthropicModels, showAnthropicModel } from './anthropic/models.ts';
 import { chatEndpoint, completionEndpoint } from './choice-endpoints.ts';
 import { completionHandler } from './completion-handler.ts';
@@ -17,6 +16,7 @@ import { type ApiContext, defaultLimits, type Limits, type ServedModel } from '.
 import { allowOrigins } from './cross-origin.ts';
 import { DOCS_POLICY, docsPage } from './docs-page.ts';
 import { statusInTime } from './engine-status.ts';
+import { errorAnswer } from './error-answer.ts';
 import { speaksAnthropic } from './error-shape.ts';
 import { ApiError, toApiError } from './errors.ts';
 import { createFingerprint } from './fingerprint.ts';
@@ -31,6 +31,7 @@ import { readInputTokens } from './responses/count.ts';
 import { responsesEndpoint } from './responses/endpoint.ts';
 import { noCompaction, responseNotFound, storedPaths } from './responses/not-stored.ts';
 import { listShards } from './shards.ts';
+import { Shutdown, shuttingDown } from './shutdown.ts';
 import type { Tracing } from './telemetry.ts';
 import { plainly, textHandler } from './text-endpoints.ts';
 import type { TextSide } from './text-side.ts';
@@ -66,8 +67,13 @@ export interface ApiOptions {
   tracing?: Tracing;
   /** Of this server, as GET /version tells it. */
   version?: string;
+  /** Ends its requests; absent: nobody does. */
+  shutdown?: Shutdown;
   logger: Logger;
 }
+
+/** Paths that tell of the server itself while it ends. */
+const answeredToTheEnd = /^(?:\/v1)?\/(?:health(?:\/ready)?|metrics)\/?$/;
 
 /** The HTTP application. Every path answers with and without `/v1` before it and a slash behind it. */
 export function createApi({
@@ -82,6 +88,7 @@ export function createApi({
   onUsage,
   tracing,
   version = 'unknown',
+  shutdown = new Shutdown(),
   logger,
 }: ApiOptions): Hono<Env> {
   const metrics = createMetrics();
@@ -103,7 +110,7 @@ export function createApi({
     const givenId = c.req.header('x-request-id');
     const [traceparent, tracestate] = [c.req.header('traceparent'), c.req.header('tracestate')];
     const record = new RequestRecord({
-      ...{ method, path, givenId, signal: raw.signal, logger, metrics },
+      ...{ method, path, givenId, signal: raw.signal, shutdown, logger, metrics },
       ...(onUsage !== undefined && { onUsage }),
       ...(tracing !== undefined && { trace: tracing.begin({ traceparent, tracestate }) }),
     });
@@ -111,9 +118,11 @@ export function createApi({
     c.header('x-request-id', record.id);
     if (asAnthropic(c)) c.header('request-id', record.id);
     try {
-      await next();
+      if (shutdown.refusing && !answeredToTheEnd.test(path)) throw shuttingDown();
+      await shutdown.during(next());
     } catch (thrown) {
-      c.res = refuse(c, thrown); // what is no Error does not come to `onError`
+      c.res = refuse(c, thrown); // what is no Error does not come to `onError`, nor does what cuts a request
+      record.abandon();
     } finally {
       if (!record.streaming) record.settle(c.res.status);
     }
@@ -141,7 +150,7 @@ export function createApi({
   route(app, 'GET', '/peer', (c) => c.json(card));
   route(app, 'GET', '/version', (c) => c.json({ version }));
   route(app, 'GET', '/health', health);
-  route(app, 'GET', '/health/ready', (c) => healthReady(c, served));
+  route(app, 'GET', '/health/ready', (c) => healthReady(c, { ...served, shutdown }));
   const counted = forAdmins((c) => metricsPage(c, { served, metrics }));
   route(app, 'GET', '/metrics', counted);
   route(app, 'POST', '/tokenize', textHandler(plainly(tokenizeSchema, tokenize), { served, limits }));
@@ -206,12 +215,7 @@ function refuse(c: Context<Env>, thrown: unknown): Response {
   const error = toApiError(thrown);
   const record = c.get('record');
   record.error = error;
-  const headers = { 'x-request-id': record.id, ...error.headers };
-  if (!asAnthropic(c)) return Response.json(error.envelope, { status: error.status, headers });
-  return Response.json(anthropicError(error, record.id), {
-    status: anthropicStatus(error),
-    headers: { ...headers, 'request-id': record.id },
-  });
+  return errorAnswer(error, { requestId: record.id, anthropic: asAnthropic(c) });
 }
 
 function refuseMethod(c: Context, allowed: 'GET' | 'POST'): never {

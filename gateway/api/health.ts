@@ -5,6 +5,7 @@ import type { ApiContext } from './context.ts';
 import { heatInTime, statusInTime } from './engine-status.ts';
 import type { Metrics } from './metrics.ts';
 import { modelOfQuery, type Served } from './models.ts';
+import type { Shutdown } from './shutdown.ts';
 
 interface Readiness {
   status: 'ready' | 'not_ready' | 'unknown';
@@ -18,11 +19,17 @@ export function health(c: Context): Response {
 }
 
 /**
- * 503 while an expert is held by no connected shard; says which, layer by layer. Of several models all must be ready, and
+ * 503 while an expert is held by no connected shard, and once the server is ending; says which, layer by layer. Of several models all must be ready, and
  * what is missing is told with its model, unless one is named by `?model=`.
  */
-export async function healthReady(c: Context, served: Served): Promise<Response> {
+export async function healthReady(
+  c: Context,
+  { shutdown, ...served }: Served & { shutdown: Pick<Shutdown, 'refusing'> },
+): Promise<Response> {
   const { contexts } = served;
+  if (shutdown.refusing) {
+    return c.json({ status: 'not_ready', reason: 'The server is shutting down.', missing: [] }, 503);
+  }
   if (contexts.size === 1 || c.req.query('model') !== undefined) {
     const readiness = await readinessOf(modelOfQuery(c, served));
     return c.json(readiness, readiness.status === 'ready' ? 200 : 503);

@@ -13,8 +13,8 @@ export interface PeerAnswer {
   status: number;
   headers: Headers;
   body: AsyncIterator<Buffer>;
-  /** The body is not wanted. */
-  cancel: () => void;
+  /** The body is not wanted: who still reads it meets the error. */
+  cancel: (error?: Error) => void;
 }
 
 /** What another gateway must know of a request. Anything else is the connection's own, or would be believed of it. */
@@ -61,6 +61,6 @@ function peerAnswer(answer: IncomingMessage): PeerAnswer {
     status: answer.statusCode ?? 0,
     headers,
     body: answer.iterator(),
-    cancel: () => void answer.destroy(),
+    cancel: (error) => void answer.destroy(error),
   };
 }

@@ -2,12 +2,13 @@
 // likelier computed before. Knows no shards and no tokens' meaning.
 
 import { z } from 'zod';
-import { type ApiError, ClientGone } from './errors.ts';
+import { ApiError, ClientGone } from './errors.ts';
 import { askPeer, type Passed, type PeerAnswer } from './pass-on.ts';
 import { gatewayLost, type Relayed, relayedChoices } from './relayed.ts';
 import { prefixKey, rendezvous } from './rendezvous.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { AnswerPlan } from './respond.ts';
+import { Shutdown } from './shutdown.ts';
 import { WholeEvents } from './whole-events.ts';
 
 /** Where a request that was passed on says so: it is answered where it arrives. */
@@ -81,8 +82,9 @@ export class Peers {
     {
       requestId,
       broken = relayedChoices.broken,
+      shutdown = new Shutdown(),
       ...passed
-    }: Passed & { requestId: string; broken?: Relayed['broken'] },
+    }: Passed & { requestId: string; broken?: Relayed['broken']; shutdown?: Shutdown },
   ) {
     const { signal } = passed;
     const silence = new AbortController();
@@ -103,7 +105,8 @@ export class Peers {
       const { status, headers } = answer;
       headers.set('x-expertgrid-gateway', address);
       const end = (error: ApiError, events: number) => broken(error, { requestId, events });
-      return new Response(streamed(answer, { first, address, over, end }), { status, headers });
+      const onCut = (cut: (error: ApiError) => void) => shutdown.onCut(cut);
+      return new Response(streamed(answer, { first, address, over, end, onCut }), { status, headers });
     } catch (cause) {
       over();
       if (signal.aborted) throw new ClientGone({ cause });
@@ -187,7 +190,8 @@ export async function passOn(
   if (record.traceparent !== undefined) sent.set('traceparent', record.traceparent);
   const path = new URL(url).pathname;
   const { broken } = relayed;
-  return await peers.pass(address, { path, headers: sent, body, signal, requestId, broken });
+  const { shutdown } = record;
+  return await peers.pass(address, { path, headers: sent, body, signal, requestId, broken, shutdown });
 }
 
 /** The beginning of an answer that is the caller's; undefined: not this one. A 429 is read whole, for two things are called so. */
@@ -206,16 +210,24 @@ function streamed(
   {
     first,
     address,
-    over,
+    over: passed,
     end,
+    onCut,
   }: {
     first: Uint8Array;
     address: string;
     over: () => void;
     /** What ends the stream after so many events. */
     end: (error: ApiError, events: number) => string;
+    /** Has its argument called if this server ends the stream; returns what takes that back. */
+    onCut: (cut: (error: ApiError) => void) => () => void;
   },
 ): ReadableStream<Uint8Array> {
+  const uncut = onCut(cancel);
+  const over = () => {
+    uncut();
+    passed();
+  };
   const isStream = headers.get('content-type')?.startsWith('text/event-stream') === true;
   const events = isStream ? new WholeEvents() : undefined;
   return new ReadableStream<Uint8Array>({
@@ -235,7 +247,8 @@ function streamed(
       } catch (cause) {
         over();
         if (events === undefined) throw cause;
-        const last = end(gatewayLost(address, cause), events.count);
+        const error = cause instanceof ApiError ? cause : gatewayLost(address, cause);
+        const last = end(error, events.count);
         controller.enqueue(new TextEncoder().encode(last));
       }
       over();

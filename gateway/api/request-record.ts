@@ -8,6 +8,7 @@ import type { StoredKey } from './keys.ts';
 import type { Metrics } from './metrics.ts';
 import { GenerationWatch, OverheadClock } from './overhead.ts';
 import type { Exceeded, Turn } from './rate-limits.ts';
+import type { Shutdown } from './shutdown.ts';
 import type { RequestTrace } from './telemetry.ts';
 import type { UsageLine } from './usage-log.ts';
 
@@ -32,6 +33,7 @@ export interface RequestRecordOptions {
   givenId: string | undefined;
   /** Aborted when the caller goes away. */
   signal: AbortSignal;
+  shutdown: Shutdown;
   logger: Logger;
   metrics: Metrics;
   /** Told what a request that was admitted has used, when it is over. */
@@ -44,7 +46,10 @@ type EndedChoice = Extract<AnswerEvent, { type: 'finish' }>;
 
 export class RequestRecord {
   readonly id: string;
+  /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
+  /** Of the server, which ends the request if it is still open then. */
+  readonly shutdown: Shutdown;
   /** The route, once it is known. */
   endpoint = 'unmatched';
   /** As the caller names it, once that is known. */
@@ -71,6 +76,7 @@ export class RequestRecord {
   /** Runs while the request is neither the engine's nor its reader's to go on with. */
   readonly clock = new OverheadClock();
   readonly #startedAt = performance.now();
+  readonly #abandoned = new AbortController();
   readonly #generations: GenerationWatch[] = [];
   readonly #degradedHops: DegradedHops = {};
   readonly #lastTokenAt = new Map<number, number>();
@@ -83,10 +89,11 @@ export class RequestRecord {
   #admitted = false;
 
   constructor(options: RequestRecordOptions) {
-    const { givenId, signal } = options;
+    const { givenId, signal, shutdown } = options;
     this.id =
       givenId !== undefined && SAFE_ID.test(givenId) ? givenId : `req_${randomUUID().replaceAll('-', '')}`;
-    this.signal = signal;
+    this.signal = AbortSignal.any([signal, this.#abandoned.signal]);
+    this.shutdown = shutdown;
     this.#options = options;
   }
 
@@ -151,6 +158,11 @@ export class RequestRecord {
     const more = usage.completionTokens - (this.#tokensOf.get(index) ?? 0);
     this.completionTokens += more;
     this.#turn?.turn.generated(more);
+  }
+
+  /** It has its answer already: whatever is still computed for it is stopped. */
+  abandon(): void {
+    this.#abandoned.abort();
   }
 
   /** The request is over: one log line, the metrics, and its trace. */

@@ -77,6 +77,7 @@ export function streamAnswer<Value>(
     clock: record.clock,
     stallMs: context.limits.stallMs,
     keepAliveMs: context.limits.keepAliveMs,
+    onCut: (end) => record.shutdown.onCut(end),
     onEnd: (error) => {
       cancel.abort();
       record.error = error;

@@ -40,6 +40,10 @@ export interface ApiServer {
   readonly port: number;
   /** Requests under way. */
   readonly open: number;
+  /** From now on a connection is closed with the answer that it waits for, or with the next one. New ones are still taken. */
+  drain(): void;
+  /** Resolves to whether no request is under way: as soon as that is so, or when `withinMs` have passed. */
+  idle(withinMs: number): Promise<boolean>;
   /** Takes no new connections, lets requests under way end for at most `graceMs`, then cuts them. Gives how many were cut. */
   close(graceMs: number): Promise<number>;
 }
@@ -59,7 +63,10 @@ export async function serve({
   const answers = new Map<Socket, Set<ServerResponse>>();
   /** Connections without any, idle longest first. */
   const idle = new Set<Socket>();
+  /** Told when no request is under way any more. */
+  const whenIdle = new Set<() => void>();
   let open = 0;
+  let draining = false;
   let closing: Promise<number> | undefined;
 
   const listener = getRequestListener((request) => app.fetch(request), {
@@ -72,12 +79,13 @@ export async function serve({
     open++;
     own.add(outgoing);
     idle.delete(socket);
-    if (closing !== undefined) outgoing.shouldKeepAlive = false;
+    if (draining) outgoing.shouldKeepAlive = false;
     outgoing.once('close', () => {
       open--;
       own.delete(outgoing);
+      if (open === 0) for (const tell of whenIdle) tell();
       if (own.size > 0 || socket.destroyed) return;
-      if (closing !== undefined) socket.destroySoon();
+      if (draining) socket.destroySoon();
       else rest(socket);
     });
     void listener(incoming, outgoing);
@@ -99,24 +107,40 @@ export async function serve({
   });
 
   function rest(socket: Socket): void {
+    if (closing !== undefined) return void socket.destroy();
     idle.add(socket);
     const [longest] = idle;
     if (idle.size > limits.idle) longest?.destroy();
   }
 
-  async function drain(graceMs: number): Promise<number> {
+  function drain(): void {
+    draining = true;
+    for (const own of answers.values()) for (const answer of own) answer.shouldKeepAlive = false;
+  }
+
+  function becomesIdle(withinMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = () => {
+        clearTimeout(timer);
+        whenIdle.delete(settle);
+        resolve(open === 0);
+      };
+      const timer = setTimeout(settle, withinMs);
+      whenIdle.add(settle);
+      if (open === 0) settle();
+    });
+  }
+
+  async function end(graceMs: number): Promise<number> {
     const closed = once(server, 'close');
     server.close();
+    drain();
     // Connections without a request would hold the server open; the protocol lets a server end them at any time.
     for (const socket of idle) socket.destroy();
-    for (const own of answers.values()) for (const answer of own) answer.shouldKeepAlive = false;
-    let cut = 0;
-    const timer = setTimeout(() => {
-      cut = open;
-      for (const socket of answers.keys()) socket.destroy();
-    }, graceMs);
+    await becomesIdle(graceMs);
+    const cut = open;
+    if (cut > 0) for (const socket of answers.keys()) socket.destroy();
     await closed;
-    clearTimeout(timer);
     return cut;
   }
 
@@ -129,8 +153,10 @@ export async function serve({
     get open() {
       return open;
     },
+    drain,
+    idle: becomesIdle,
     close(graceMs) {
-      closing ??= drain(graceMs);
+      closing ??= end(graceMs);
       return closing;
     },
   };

@@ -39,6 +39,8 @@ export interface EventStreamOptions<Value> {
   keepAliveMs: number;
   /** Called once, with what ended the stream (undefined where it came to its end). Must wake `values` where it waits. */
   onEnd: (error: ApiError | undefined) => void;
+  /** Has its argument called if the server ends the stream; returns what takes that back. */
+  onCut?: (end: (error: ApiError) => void) => () => void;
   /** Stands while the reader takes. */
   clock?: Pick<OverheadClock, 'readerAsks' | 'readerIsGiven'>;
 }
@@ -52,13 +54,15 @@ const encoder = new TextEncoder();
  */
 export function eventStream<Value>(
   values: AsyncGenerator<Value, void, undefined>,
-  { format = dataEvents, stallMs, keepAliveMs, onEnd, clock }: EventStreamOptions<Value>,
+  { format = dataEvents, stallMs, keepAliveMs, onEnd, onCut, clock }: EventStreamOptions<Value>,
 ): ReadableStream<Uint8Array> {
   let stall: NodeJS.Timeout | undefined;
+  let uncut = () => {};
   let ended = false;
 
   function end(error: ApiError | undefined): void {
     clearTimeout(stall);
+    uncut();
     if (ended) return;
     ended = true;
     onEnd(error);
@@ -94,7 +98,12 @@ export function eventStream<Value>(
 
   function stalled(controller: ReadableStreamDefaultController<Uint8Array>): void {
     const message = `The stream was ended: its reader took nothing for ${stallMs} ms.`;
-    const error = new ApiError({ status: 408, message, code: 'reader_stalled' });
+    fail(controller, new ApiError({ status: 408, message, code: 'reader_stalled' }));
+  }
+
+  /** Ends the stream whatever it waits for. */
+  function fail(controller: ReadableStreamDefaultController<Uint8Array>, error: ApiError): void {
+    if (ended) return;
     end(error);
     controller.enqueue(encoder.encode(format.failure(error)));
     controller.close();
@@ -103,6 +112,9 @@ export function eventStream<Value>(
 
   return new ReadableStream<Uint8Array>(
     {
+      start(controller) {
+        uncut = onCut?.((error) => fail(controller, error)) ?? uncut;
+      },
       pull,
       cancel: async () => {
         end(new ClientGone());

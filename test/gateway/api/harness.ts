@@ -81,7 +81,10 @@ export interface RoomOptions extends Partial<FakeEngineOptions> {
   /** Models beside MODEL, by id. */
   others?: Record<string, Partial<FakeEngineOptions>>;
   aliases?: () => Aliases;
-  api?: Pick<ApiOptions, 'access' | 'corsOrigins' | 'version' | 'hosts' | 'onUsage' | 'peerAddresses'>;
+  api?: Pick<
+    ApiOptions,
+    'access' | 'corsOrigins' | 'version' | 'hosts' | 'onUsage' | 'peerAddresses' | 'shutdown'
+  >;
 }
 
 /** A room for one test, closed after it. */
@@ -152,8 +155,8 @@ export async function readEvents(response: Response): Promise<{ values: AnswerBo
   return { values, done: data.at(-1) === '[DONE]' };
 }
 
-/** Waits until `condition` holds; fails after `ms`. */
-export async function until(condition: () => boolean, ms = 3000): Promise<void> {
+/** Waits until `condition` holds; fails after `ms`, which no machine should need. */
+export async function until(condition: () => boolean, ms = 30_000): Promise<void> {
   const deadline = performance.now() + ms;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${condition}`);

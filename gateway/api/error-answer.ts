@@ -1,0 +1,15 @@
+// A failure as a whole HTTP answer, in the shape that its caller expects. Knows no route.
+import { anthropicError, anthropicStatus } from './anthropic/errors.ts';
+import type { ApiError } from './errors.ts';
+
+export function errorAnswer(
+  error: ApiError,
+  { requestId, anthropic }: { requestId: string; anthropic: boolean },
+): Response {
+  const headers = { 'x-request-id': requestId, ...error.headers };
+  if (!anthropic) return Response.json(error.envelope, { status: error.status, headers });
+  return Response.json(anthropicError(error, requestId), {
+    status: anthropicStatus(error),
+    headers: { ...headers, 'request-id': requestId },
+  });
+}
