@@ -5,7 +5,7 @@ import type { ApiOptions } from '../gateway/api/app.ts';
 import { parseKeys } from '../gateway/api/keys.ts';
 import { openUsageLog } from '../gateway/api/usage-log.ts';
 import { isLoopback } from '../rpc/address.ts';
-import { flag, several } from './flags.ts';
+import { flag, inputFlag, several } from './flags.ts';
 import { watchFile } from './watch-file.ts';
 
 export interface AccessFlags {
@@ -22,7 +22,7 @@ export function addAccessFlags(command: Command): Command {
   return command
     .optionsGroup('Access:')
     .addOption(
-      flag(
+      inputFlag(
         '--api-keys <file>',
         'API keys that callers need, made by `expertgrid key create`; read again when the file changes',
       ).default(undefined, 'anyone may call'),
@@ -38,7 +38,7 @@ export function addAccessFlags(command: Command): Command {
         '--cors-origin <origin>',
         'Web page that may call from a browser, such as https://app.example.com, or * for all. Repeatable',
       )
-        .argParser(several)
+        .argParser(origins)
         .default(undefined, 'none'),
     )
     .addOption(
@@ -60,19 +60,18 @@ export function addAccessFlags(command: Command): Command {
 
 export type AccessOptions = Pick<ApiOptions, 'access' | 'corsOrigins' | 'hosts' | 'onUsage'>;
 
-/** Rejects where a file cannot be used or an origin is none. */
+/** Rejects if a file cannot be used. */
 export async function openAccess(
   {
     apiKeys: path,
     sharedPrefix,
-    corsOrigin = [],
+    corsOrigin: corsOrigins = [],
     allowedHosts,
     usageLog,
     host,
   }: AccessFlags & { host: string },
   log: Logger,
 ): Promise<AccessOptions> {
-  const corsOrigins = corsOrigin.map(originOf);
   const usage =
     usageLog === undefined ? undefined : openUsageLog(usageLog, { onError: (message) => log.error(message) });
   const hosts = { loopback: isLoopback(host), ...(allowedHosts && { allowed: allowedHosts }) };
@@ -101,12 +100,16 @@ function hostNames(text: string): string[] {
   );
 }
 
-/** As browsers send it. Throws where it is none: it would never match. */
+function origins(text: string, before?: readonly string[]): string[] {
+  return [...(before ?? []), ...several(text).map(originOf)];
+}
+
+/** As browsers send it. Anything else would never match. */
 function originOf(text: string): string {
   if (text === '*') return text;
   const origin = URL.canParse(text) ? new URL(text).origin : undefined;
   if (origin === text.replace(/\/$/, '') && origin !== 'null') return origin;
-  throw new Error(
-    `--cors-origin ${text}: an origin is a scheme, a host and a port if not the usual: https://app.example.com`,
+  throw new InvalidArgumentError(
+    `'${text}' is no origin: a scheme, a host and, unless it is the usual one, a port, such as https://app.example.com.`,
   );
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Option } from 'commander';
 import { type ReadHeat, readHeat } from '../infra/placement/read-heat.ts';
 import { flag } from './flags.ts';
+import { requireFile } from './input-files.ts';
 
 /** A gateway answers within moments, or is too busy for its own callers. Milliseconds. */
 const PATIENCE = 10_000;
@@ -27,8 +28,9 @@ export async function askHeat(
   }
 }
 
-function read(path: string): Promise<string> {
-  return readFile(path, 'utf8');
+async function read(path: string): Promise<string> {
+  await requireFile(path);
+  return await readFile(path, 'utf8');
 }
 
 async function get(

@@ -2,7 +2,7 @@
 // say what to do. Knows no verb.
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Command, Option } from 'commander';
+import { Command, type Option } from 'commander';
 
 /** What is wrong with the file, and what to do, by the system's code. */
 const FAULTS: Readonly<Record<string, string>> = {
@@ -27,11 +27,11 @@ interface FileFault {
   path: string;
 }
 
-/** `called` is the command whose flags may have named the file. */
-export function explain(error: unknown, called?: Command): string {
+/** `by` is the flag that named the file, or the command whose flags may have done so. */
+export function explain(error: unknown, by?: Command | string): string {
   const fault = fileFault(error);
   if (fault === undefined) return error instanceof Error ? error.message : String(error);
-  return describeFault(fault, called === undefined ? undefined : namedBy(called, fault.path));
+  return describeFault(fault, by instanceof Command ? namedBy(by, fault.path) : by);
 }
 
 /** The system's error about a file that `error` is, or repeats in its message; undefined if it says more than that. */
@@ -73,7 +73,8 @@ function namedBy(command: Command, path: string): string | undefined {
   return argument === undefined ? undefined : `<${argument.name()}>`;
 }
 
-function nameOf(option: Option, command: Command): string {
+/** As the user gave it: the flag, or its twin. */
+export function nameOf(option: Option, command: Command): string {
   const fromEnvironment = command.getOptionValueSource(option.attributeName()) === 'env';
   return (fromEnvironment ? option.envVar : option.long) ?? option.flags;
 }

@@ -6,6 +6,22 @@ export function flag(flags: string, description: string): Option {
   return new Option(flags, description).env(twinOf(flags));
 }
 
+const inputs = new WeakSet<Option>();
+
+/** A flag whose file is only read: it must be there before anything starts. */
+export function inputFlag(flags: string, description: string): Option {
+  return asInput(flag(flags, description));
+}
+
+export function asInput(option: Option): Option {
+  inputs.add(option);
+  return option;
+}
+
+export function isInput(option: Option): boolean {
+  return inputs.has(option);
+}
+
 /** The name that a flag's twin in the environment has, unless the flag says otherwise. */
 export function twinOf(flags: string): string {
   const name = /--([\w-]+)/.exec(flags)?.[1];

@@ -8,7 +8,7 @@ import { type CallPolicy, defaultPolicy } from '../router/fleet.ts';
 import { type Rung, rungs } from '../router/ladder.ts';
 import { type AccessFlags, addAccessFlags } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
-import { bytes, flag, integer, port, several, share, shareOrNone } from './flags.ts';
+import { bytes, flag, inputFlag, integer, port, several, share, shareOrNone } from './flags.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFlags } from './log.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
@@ -92,7 +92,7 @@ function addModelFlags(command: Command): Command {
       ).argParser(several),
     )
     .addOption(
-      flag(
+      inputFlag(
         '--aliases <file>',
         'JSON file of aliases, read again when it changes: {"chat": {"nano": 90, "nano-v2": 10}}',
       ),

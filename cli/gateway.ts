@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { openAccess } from './access-flags.ts';
 import { discover } from './discovery.ts';
-import { asUsage, flag } from './flags.ts';
+import { asUsage, flag, inputFlag } from './flags.ts';
 import {
   addGatewayFlags,
   callPolicy,
@@ -34,7 +34,9 @@ export function gatewayCommand(): Command {
           'which include the port: _shards._tcp.example',
       ),
     )
-    .addOption(flag('--shards-file <file>', 'File with one host:port a line, read again when it changes'))
+    .addOption(
+      inputFlag('--shards-file <file>', 'File with one host:port a line, read again when it changes'),
+    )
     .addOption(
       flag(
         '--peers <host:port,…>',
@@ -50,8 +52,8 @@ export function gatewayCommand(): Command {
     const models = await openModels(await asUsage(command, () => namedModels(flags.model)));
     const security = securityPaths(flags);
     const log = createLogger(flags);
-    const aliases = await asUsage(command, () => watchAliases({ ...flags, models, log }));
-    const access = await asUsage(command, () => openAccess(flags, log));
+    const aliases = await watchAliases({ ...flags, models, log });
+    const access = await openAccess(flags, log);
     const found =
       peers && (await discover(peers, { what: 'gateways', log: (level, message) => log[level](message) }));
     await serveGateway({

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { drawKey, hashKey, KEY_NAME, MOST_WEIGHT, parseKeys, type StoredKey } from '../gateway/api/keys.ts';
-import { integer } from './flags.ts';
+import { asInput, integer } from './flags.ts';
 import { addKey, removeKey } from './key-file.ts';
 
 interface CreateFlags extends Pick<StoredKey, 'rpm' | 'tpm' | 'concurrency' | 'weight'> {
@@ -14,6 +14,7 @@ export function keyCommand(): Command {
   const command = new Command('key').description('Make, list and revoke the API keys of a gateway.');
   verb(command, 'create', 'Make a key, print it once and append its hash to the file.')
     .argument('<name>', 'Name of the key in logs and metrics', toName)
+    .addOption(fileFlag())
     .addOption(limit('--rpm <n>', 'Most requests a minute, at least 1'))
     .addOption(limit('--tpm <n>', 'Most tokens a minute, of prompts and answers together, at least 1'))
     .addOption(limit('--concurrency <n>', 'Most requests at once, at least 1'))
@@ -24,9 +25,12 @@ export function keyCommand(): Command {
     )
     .option('--admin', 'Let the key read metrics, shards and heat too')
     .action(create);
-  verb(command, 'list', 'List the keys of the file and their limits.').action(list);
+  verb(command, 'list', 'List the keys of the file and their limits.')
+    .addOption(asInput(fileFlag()))
+    .action(list);
   verb(command, 'revoke', 'Remove a key from the file; gateways refuse it from a second later.')
     .argument('<name>', 'Name of the key', toName)
+    .addOption(asInput(fileFlag()))
     .action(async (name: string, { file }: { file: string }) => {
       await removeKey(file, name);
       process.stderr.write(`revoked ${name}; answers under way may end\n`);
@@ -41,15 +45,13 @@ function limit(flags: string, description: string): Option {
 }
 
 function verb(command: Command, name: string, description: string): Command {
-  return command
-    .command(name)
-    .description(description)
-    .exitOverride()
-    .addOption(
-      new Option('--file <file>', "The gateway's --api-keys file")
-        .env('EXPERTGRID_API_KEYS')
-        .makeOptionMandatory(),
-    );
+  return command.command(name).description(description);
+}
+
+function fileFlag(): Option {
+  return new Option('--file <file>', "The gateway's --api-keys file")
+    .env('EXPERTGRID_API_KEYS')
+    .makeOptionMandatory();
 }
 
 async function create(name: string, { file, ...limits }: CreateFlags): Promise<void> {

@@ -2,6 +2,7 @@
 import { type Command, CommanderError } from 'commander';
 import { explain } from './explain.ts';
 import { readSwitches, UsageError } from './flags.ts';
+import { requireInputs } from './input-files.ts';
 import { createProgram } from './verbs.ts';
 
 // Whoever read the output has gone, `head` for one: nobody is left to write for, and what runs may be worth ending well.
@@ -15,8 +16,9 @@ let called: Command | undefined;
 try {
   const program = await createProgram(process.argv[2]);
   readSwitches(program, process.env);
-  program.hook('preAction', (_, command) => {
+  program.hook('preAction', async (_, command) => {
     called = command;
+    await requireInputs(command);
   });
   await program.parseAsync();
 } catch (error) {

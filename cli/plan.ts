@@ -7,7 +7,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { defaultCost, type StepCost } from '../infra/placement/step-cost.ts';
 import { type ApplyFlags, applyPlan } from './apply-plan.ts';
 import { apiKeyFlag } from './ask-heat.ts';
-import { bytes, flag, integer, UsageError } from './flags.ts';
+import { bytes, flag, inputFlag, integer, UsageError } from './flags.ts';
 import { makePlan, type NamedShards } from './make-plan.ts';
 import { addSecurityFlags } from './security-flags.ts';
 import { parseShardsFile } from './shard-source.ts';
@@ -79,8 +79,8 @@ export function planCommand(): Command {
         'Addresses of running shards: plan for them and move them there. A move that is under way is continued',
       ).argParser((text) => text.split(',').map((address) => address.trim())),
     )
-    .addOption(flag('--shards-file <file>', 'File with one host:port a line, instead of --apply'))
-    .addOption(flag('--placement <file>', 'Placement to apply instead of planning one'))
+    .addOption(inputFlag('--shards-file <file>', 'File with one host:port a line, instead of --apply'))
+    .addOption(inputFlag('--placement <file>', 'Placement to apply instead of planning one'))
     .addOption(
       flag('--epoch <n>', 'Epoch of the placement, at least 1; shards follow the highest')
         .argParser(integer({ min: 1 }))

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { isLoopback } from '../rpc/address.ts';
 import type { TlsPaths } from '../rpc/credential-files.ts';
 import { type Credentials, openCredentials } from '../rpc/credentials.ts';
-import { flag } from './flags.ts';
+import { flag, inputFlag } from './flags.ts';
 
 export interface SecurityFlags {
   tlsCert?: string;
@@ -28,9 +28,11 @@ export const CALLERS = ['gateway', 'gateway-*', 'gateway.*', 'admin', 'admin-*',
 export function addSecurityFlags(command: Command): Command {
   return command
     .optionsGroup('Security between gateways and shards:')
-    .addOption(flag('--tls-cert <file>', 'Certificate of this process, PEM'))
-    .addOption(flag('--tls-key <file>', 'Private key of --tls-cert, PEM'))
-    .addOption(flag('--tls-ca <file>', 'Certificate of the authority that must have signed both sides, PEM'))
+    .addOption(inputFlag('--tls-cert <file>', 'Certificate of this process, PEM'))
+    .addOption(inputFlag('--tls-key <file>', 'Private key of --tls-cert, PEM'))
+    .addOption(
+      inputFlag('--tls-ca <file>', 'Certificate of the authority that must have signed both sides, PEM'),
+    )
     .addOption(
       flag(
         '--tls-peers <name,…>',
@@ -43,7 +45,10 @@ export function addSecurityFlags(command: Command): Command {
         ),
     )
     .addOption(
-      flag('--secret-file <file>', 'Secret that gateways and shards prove to each other, at least 16 bytes'),
+      inputFlag(
+        '--secret-file <file>',
+        'Secret that gateways and shards prove to each other, at least 16 bytes',
+      ),
     )
     .hook('preAction', (called) => {
       const reason = misused(called.opts<SecurityFlags>());

@@ -65,8 +65,8 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const policy = await asUsage(command, () => callPolicy(flags));
   const named = await asUsage(command, () => namedModels(flags.model));
   const models = await openModels(named, flags);
-  const aliases = await asUsage(command, () => watchAliases({ ...flags, models, log }));
-  const access = await asUsage(command, () => openAccess(flags, log));
+  const aliases = await watchAliases({ ...flags, models, log });
+  const access = await openAccess(flags, log);
   const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
   /** Each shard holds its share of every model. */
   const ranges = ({ experts }: OpenedModel) => split(experts, count);

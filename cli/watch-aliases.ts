@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Aliases } from '../gateway/api/aliases.ts';
 import { formatAliases, mergeAliases, parseAliasFile, parseAliasFlags } from './aliases.ts';
+import { UsageError } from './flags.ts';
 import type { NamedModel } from './models.ts';
 import { type Watched, watchFile } from './watch-file.ts';
 
@@ -18,7 +19,7 @@ export interface WatchAliasesOptions {
 
 export type WatchedAliases = Watched<Aliases>;
 
-/** Rejects where flags or file are wrong at the start. */
+/** Rejects if flags or file are wrong at the start; with a UsageError if the flags are. */
 export async function watchAliases({
   alias = [],
   aliases: path,
@@ -26,8 +27,16 @@ export async function watchAliases({
   ...rest
 }: WatchAliasesOptions): Promise<WatchedAliases> {
   const models = served.map(({ id }) => id);
-  const fixed = parseAliasFlags(alias, { models, from: '--alias' });
+  const fixed = ofFlags(() => parseAliasFlags(alias, { models, from: '--alias' }));
   if (path === undefined) return { current: () => fixed, stop() {} };
   const parse = (text: string) => mergeAliases(fixed, parseAliasFile(text, { models, from: path }));
   return await watchFile({ ...rest, path, parse, what: 'aliases', format: formatAliases });
+}
+
+function ofFlags(parse: () => Aliases): Aliases {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
 }

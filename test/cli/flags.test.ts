@@ -1,7 +1,7 @@
 // Every flag of every verb: its twin in the environment, its help, and switches that the environment turns off.
 import { Command, type Option } from 'commander';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { flag, readSwitches } from '../../cli/flags.ts';
+import { flag, isInput, readSwitches } from '../../cli/flags.ts';
 import { describeFlag } from '../../cli/help.ts';
 import { createProgram } from '../../cli/verbs.ts';
 
@@ -80,6 +80,19 @@ describe('twins in the environment', () => {
   it('a switch that is neither on nor off is refused by name', () => {
     const env = { EXPERTGRID_STANDBY: 'maybe' };
     expect(() => readSwitches(switches(), env)).toThrow('EXPERTGRID_STANDBY=maybe');
+  });
+});
+
+describe('flags that name a file', () => {
+  it('are looked at before anything starts, unless they are written or may be an address', () => {
+    const others = flags.filter(({ option }) => /file>$/.test(option.flags) && !isInput(option));
+    expect(others.map(({ verb, option }) => `${verb} ${option.flags}`).sort()).toEqual([
+      'create --file <file>',
+      'gateway --usage-log <file>',
+      'plan --heat <url|file>',
+      'plan --out <file>',
+      'up --usage-log <file>',
+    ]);
   });
 });
 

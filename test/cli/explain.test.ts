@@ -1,0 +1,104 @@
+// What the user is told of the system's errors about files: the flag, the file, and what to do.
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { describeFault, explain } from '../../cli/explain.ts';
+import { flag, inputFlag } from '../../cli/flags.ts';
+import { requireInputs } from '../../cli/input-files.ts';
+import { startCli } from '../support/process.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'explain-'));
+  await writeFile(join(folder, 'file'), 'text');
+  await symlink(join(folder, 'loop'), join(folder, 'loop'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function parsed(args: readonly string[]): Promise<Command> {
+  return await new Command('verb')
+    .addOption(inputFlag('--keys <file>', 'Read'))
+    .addOption(flag('--out <file>', 'Written'))
+    .argument('[file]', 'Read too')
+    .action(() => {})
+    .parseAsync([...args], { from: 'user' });
+}
+
+function thrownBy(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('before anything starts', () => {
+  it.each([
+    ['missing', 'nothing', 'there is no such file; check the path'],
+    ['a directory', '', 'this is a directory; give a file'],
+    ['below a file', 'file/below', 'a part of this path is a file and not a directory; check the path'],
+    ['a loop of links', 'loop', 'its links lead in a circle; give the file itself'],
+  ])('a file that is %s is named with its flag', async (_what, name, problem) => {
+    const path = join(folder, name);
+    await expect(requireInputs(await parsed(['--keys', path]))).rejects.toThrow(`--keys ${path}: ${problem}`);
+  });
+
+  it('a file that is there is fine, and so is one that will be written', async () => {
+    await requireInputs(await parsed(['--keys', join(folder, 'file'), '--out', join(folder, 'new')]));
+  });
+
+  it('the twin is named if it was used', async () => {
+    process.env.EXPERTGRID_KEYS = join(folder, 'nothing');
+    try {
+      await expect(requireInputs(await parsed([]))).rejects.toThrow(
+        /^EXPERTGRID_KEYS \S+nothing: there is no/,
+      );
+    } finally {
+      delete process.env.EXPERTGRID_KEYS;
+    }
+  });
+});
+
+describe('a system error', () => {
+  it('is told by the flag or the argument that named the file', async () => {
+    const path = join(folder, 'nothing');
+    const error = thrownBy(() => readFileSync(path));
+    expect(explain(error, await parsed(['--out', path]))).toMatch(/^--out \S+nothing: there is no such file/);
+    expect(explain(error, await parsed(['--out', folder]))).toMatch(/^--out \S+nothing: /);
+    expect(explain(error, await parsed([path]))).toMatch(/^<file> \S+nothing: /);
+    expect(explain(error, await parsed([]))).toMatch(/^\S+nothing: /);
+  });
+
+  it('is seen behind a message that repeats it, and not behind one that says more', () => {
+    const cause = thrownBy(() => readFileSync(join(folder, 'nothing')));
+    expect(explain(new Error(`x: ${String(cause)}`, { cause }))).toMatch(/there is no such file/);
+    expect(explain(new Error('x is not a bundle', { cause }))).toBe('x is not a bundle');
+  });
+
+  it('says which directory is missing', () => {
+    const path = join(folder, 'no', 'file');
+    const problem = `there is no directory ${join(folder, 'no')}; make it, or check the path`;
+    expect(describeFault({ code: 'ENOENT', path }, '--out')).toBe(`--out ${path}: ${problem}`);
+  });
+
+  it('names no code and no system call', () => {
+    const codes = ['EACCES', 'EPERM', 'ENOSPC', 'EDQUOT', 'EROFS', 'ENAMETOOLONG', 'EMFILE', 'EEXIST', 'EIO'];
+    for (const code of codes)
+      expect(describeFault({ code, path: 'p' })).toMatch(/^p: [a-z'][^A-Z]*; [^A-Z]+$/);
+  });
+});
+
+test('through the front door a missing file is a failure, not wrong usage', async () => {
+  const list = startCli(['key', 'list', '--file', join(folder, 'nothing')]);
+  const up = startCli(['up', '--api-keys', folder]);
+  expect(await list.exit).toMatchObject({ code: 1 });
+  expect(list.stderr).toBe(
+    `expertgrid: --file ${join(folder, 'nothing')}: there is no such file; check the path\n`,
+  );
+  expect(await up.exit).toMatchObject({ code: 1 });
+  expect(up.stderr).toBe(`expertgrid: --api-keys ${folder}: this is a directory; give a file\n`);
+});
