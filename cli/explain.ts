@@ -50,7 +50,7 @@ export function describeFault({ code, path }: FileFault, flag?: string): string 
   const folder = dirname(resolve(path));
   const isFolderMissing = code === 'ENOENT' && !existsSync(folder);
   const problem = isFolderMissing
-    ? `there is no directory ${folder}; make it, or check the path`
+    ? `there is no directory ${folder}; check the path, or make it`
     : FAULTS[code];
   return `${flag === undefined ? '' : `${flag} `}${path}: ${problem}`;
 }

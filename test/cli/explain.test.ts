@@ -81,7 +81,7 @@ describe('a system error', () => {
 
   it('says which directory is missing', () => {
     const path = join(folder, 'no', 'file');
-    const problem = `there is no directory ${join(folder, 'no')}; make it, or check the path`;
+    const problem = `there is no directory ${join(folder, 'no')}; check the path, or make it`;
     expect(describeFault({ code: 'ENOENT', path }, '--out')).toBe(`--out ${path}: ${problem}`);
   });
 
