@@ -1,8 +1,10 @@
 // The models that a process is told to serve: `--model` as it is written, the ids that callers name them by, and that no two
 // are the same checkpoint. Loads no weights.
 import { basename } from 'node:path';
+import type { ModelFacts } from '../gateway/api/context.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
 import { type DeviceName, requireDevice } from '../model/devices/open.ts';
+import { countParameters } from '../model/parameters.ts';
 import { modelDirectory } from './files.ts';
 
 export interface NamedModel {
@@ -19,6 +21,7 @@ export interface OpenedModel extends NamedModel {
   experts: number;
   /** Token ids. */
   vocab: number;
+  facts: ModelFacts;
 }
 
 /** `DIR`, called like it, or `NAME=DIR`; a directory with a `=` in its name is written `./a=b`. Throws where two are called alike. */
@@ -64,8 +67,11 @@ async function look({ id, dir }: NamedModel, device: DeviceName | undefined): Pr
   const bundle = await openBundle(dir);
   try {
     if (device !== undefined) requireDevice({ bundle, device });
-    const { experts, vocab } = bundle.config;
-    return { id, dir, identity: bundle.manifest.identity, experts, vocab };
+    const { config, manifest } = bundle;
+    const { experts, vocab } = config;
+    const { all, active } = countParameters(config);
+    const facts = { bits: manifest.bits, parameters: all, activeParameters: active };
+    return { id, dir, identity: manifest.identity, experts, vocab, facts };
   } finally {
     await bundle.close();
   }

@@ -71,8 +71,10 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     process.exit(code);
   };
   let draining = false;
+  const serving = new AbortController();
   const drain = async () => {
     draining = true;
+    serving.abort();
     log.info('draining: requests under way may end; Ctrl-C again ends at once');
     await server?.close(GRACE);
     const told = tracing?.close();
@@ -129,6 +131,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
       ...(degrade !== undefined && { degrade }),
       ...(tracing !== undefined && { tracing }),
       version,
+      history: { signal: serving.signal },
       logger: log,
     });
     server = await serve({ app, host, port, connections: options.connections });
@@ -159,7 +162,7 @@ async function allHeld(engine: EngineClient): Promise<void> {
   for (let tries = 0; tries < 200 && !(await engine.status()).ready; tries++) await delay(50);
 }
 
-function servedModel({ id, dir }: OpenedModel) {
+function servedModel({ id, dir, facts }: OpenedModel) {
   const { mtimeMs } = statSync(join(dir, 'bundle.json'));
-  return { id, created: Math.floor(mtimeMs / 1000) };
+  return { id, created: Math.floor(mtimeMs / 1000), facts };
 }

@@ -3,6 +3,7 @@ import { type HoldingRange, type ModelShape, toRanges } from '../experts/wire.ts
 import { Budget } from './budget.ts';
 import { CopyTable, type MissingUnits } from './copy-table.ts';
 import { Epochs } from './epochs.ts';
+import { heldText } from './held-text.ts';
 import type { Copies } from './ladder.ts';
 import { Quantile } from './latency.ts';
 import type { Member } from './member.ts';
@@ -51,9 +52,13 @@ export interface FleetOptions {
 export interface ShardStatus {
   address: string;
   state: ShardState;
+  /** When it came into this state; milliseconds since the epoch. */
+  since: number;
   connected: boolean;
   /** Units (layer, expert) that it can be called for now. */
   units: number;
+  /** What it holds as the flag --experts writes it; while it is away, what it held when it was last here. */
+  experts: string;
   numericsClass: string | undefined;
   standby: boolean;
   /** Bytes of the weights that it holds; undefined if that is not known: a standby's are of another precision. */
@@ -189,12 +194,14 @@ export class Fleet {
 
   status(): ShardStatus[] {
     return this.#shards.map((shard) => {
-      const { address, state, connected, numericsClass, standby, residentBytes, inFlight } = shard;
+      const { address, state, since, connected, numericsClass, standby, residentBytes, inFlight } = shard;
       return {
         address,
         state,
+        since,
         connected,
         units: unitsIn(shard.holdings),
+        experts: heldText(shard.lastHeld, this.#model),
         numericsClass,
         standby,
         weightBytes: this.#bytesOf(shard),

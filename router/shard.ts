@@ -58,6 +58,7 @@ export class Shard {
   readonly #conduct = new Conduct();
   readonly #trial: Trial;
   #state: ShardState = 'away';
+  #since = Date.now();
   #link: Link | undefined;
   #lastHeld: readonly HoldingRange[] = [];
   #inFlight = 0;
@@ -90,6 +91,11 @@ export class Shard {
 
   get state(): ShardState {
     return this.#state;
+  }
+
+  /** When it came into its state; milliseconds since the epoch. */
+  get since(): number {
+    return this.#since;
   }
 
   get connected(): boolean {
@@ -336,6 +342,7 @@ export class Shard {
     if (next === undefined) return false;
     const called = this.#state === 'available';
     this.#state = next;
+    this.#since = Date.now();
     if (called) this.#options.onChange();
     return true;
   }

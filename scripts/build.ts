@@ -13,6 +13,15 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.
 });
 process.exitCode = status ?? 1;
 cpSync(new URL('console', root), new URL('dist/console', root), { recursive: true });
+// Of Swagger UI, what /docs needs: docs/decisions/0021-swagger-ui-copied.md.
+for (const name of [
+  'swagger-ui.css',
+  'swagger-ui-bundle.js',
+  'swagger-ui-bundle.js.LICENSE.txt',
+  'LICENSE',
+  'NOTICE',
+])
+  cpSync(new URL(`node_modules/swagger-ui-dist/${name}`, root), new URL(`dist/swagger-ui/${name}`, root));
 
 const built = new URL('kernels/build/Release/kernels.node', root);
 const platform = `${process.platform}-${process.arch}`;

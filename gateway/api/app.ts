@@ -11,10 +11,9 @@ import { messagesEndpoint } from './anthropic/endpoint.ts';
 import { listAnthropicModels, showAnthropicModel } from './anthropic/models.ts';
 import { chatEndpoint, completionEndpoint } from './choice-endpoints.ts';
 import { completionHandler } from './completion-handler.ts';
-import { consoleFile } from './console.ts';
 import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
 import { allowOrigins } from './cross-origin.ts';
-import { DOCS_POLICY, docsPage } from './docs-page.ts';
+import { type DrainShard, drainEndpoint } from './drain.ts';
 import { statusInTime } from './engine-status.ts';
 import { errorAnswer } from './error-answer.ts';
 import { speaksAnthropic } from './error-shape.ts';
@@ -22,9 +21,13 @@ import { ApiError, toApiError } from './errors.ts';
 import { createFingerprint } from './fingerprint.ts';
 import { health, healthReady, metricsPage } from './health.ts';
 import { expertHeat } from './heat.ts';
+import { type Keeping, keepHistory, showHistory } from './history/endpoint.ts';
+import { History } from './history/history.ts';
 import { createMetrics } from './metrics.ts';
 import { listModels, modelOfQuery, type Served, showModel } from './models.ts';
-import { openApiDocument } from './openapi.ts';
+import { openApiDocument } from './openapi/document.ts';
+import { consoleFile } from './pages/console.ts';
+import { docsFile } from './pages/docs.ts';
 import { type PeerCard, Peers } from './peers.ts';
 import { RequestRecord } from './request-record.ts';
 import { readInputTokens } from './responses/count.ts';
@@ -69,6 +72,10 @@ export interface ApiOptions {
   version?: string;
   /** Ends its requests; absent: nobody does. */
   shutdown?: Shutdown;
+  /** Takes a shard out of service; absent: the shards run in this process and stay. */
+  drainShard?: DrainShard;
+  /** The gateway looks at itself every second, for GET /v1/history; absent: that stays empty. */
+  history?: Keeping;
   logger: Logger;
 }
 
@@ -89,6 +96,8 @@ export function createApi({
   tracing,
   version = 'unknown',
   shutdown = new Shutdown(),
+  drainShard,
+  history: keeping,
   logger,
 }: ApiOptions): Hono<Env> {
   const metrics = createMetrics();
@@ -100,6 +109,8 @@ export function createApi({
     return [rest.model.id, { ...rest, ...common, engine, fingerprint }];
   });
   const served: Served = { contexts: new Map(contexts), aliases };
+  const history = new History(metrics.tally);
+  if (keeping !== undefined) keepHistory(history, { ...keeping, contexts: served.contexts.values() });
   const identities = models.map(({ model, engine }) => [model.id, engine.info.identity]);
   const card: PeerCard = { instance: randomUUID(), models: Object.fromEntries(identities) };
   const log = (message: string) => logger.warn(message);
@@ -147,6 +158,8 @@ export function createApi({
     forAdmins((c) => show(c, modelOfQuery(c, served)));
   route(app, 'GET', '/shards', ofModel(listShards));
   route(app, 'GET', '/experts/heat', ofModel(expertHeat));
+  const shown = forAdmins((c) => showHistory(c, { history, version }));
+  route(app, 'GET', '/history', shown);
   route(app, 'GET', '/peer', (c) => c.json(card));
   route(app, 'GET', '/version', (c) => c.json({ version }));
   route(app, 'GET', '/health', health);
@@ -156,9 +169,14 @@ export function createApi({
   route(app, 'POST', '/tokenize', textHandler(plainly(tokenizeSchema, tokenize), { served, limits }));
   route(app, 'POST', '/detokenize', textHandler(plainly(detokenizeSchema, detokenize), { served, limits }));
   route(app, 'GET', '/tokenizer_info', (c) => c.json(tokenizerInfo(modelOfQuery(c, served))));
-  route(app, 'GET', '/openapi.json', (c) => c.json(openApiDocument()));
-  route(app, 'GET', '/docs', (c) => c.html(docsPage(), 200, { 'content-security-policy': DOCS_POLICY }));
-  routeConsole(app);
+  const drain = { contexts: served.contexts, limits, drainShard, hosts };
+  const drained = forAdmins((c) => drainEndpoint(c, drain));
+  route(app, 'POST', '/shards/drain', drained);
+  const description = openApiDocument({ version });
+  route(app, 'GET', '/openapi.json', (c) => c.json(description));
+  routePage(app, '/console', consoleFile);
+  routePage(app, '/docs', docsFile);
+  app.get('/v1/docs', (c) => c.redirect('../docs', 308));
 
   app.notFound((c) => {
     const message = `Invalid URL (${c.req.method} ${c.req.path})`;
@@ -196,12 +214,12 @@ function routeStored(app: Hono<Env>): void {
   }
 }
 
-/** Not below /v1: the page names its files, and the API, from where it lies. */
-function routeConsole(app: Hono<Env>): void {
-  for (const path of ['/console', '/console/:file']) {
+/** A page and its files. They are named, as the API is, from where the page lies, so that it may lie below a prefix. */
+function routePage(app: Hono<Env>, page: string, send: (c: Context) => Promise<Response>): void {
+  for (const path of [page, `${page}/:file`]) {
     app.get(path, (c) => {
-      c.get('record').endpoint = '/console';
-      return consoleFile(c);
+      c.get('record').endpoint = page;
+      return send(c);
     });
     app.all(path, (c) => refuseMethod(c, 'GET'));
   }

@@ -37,6 +37,17 @@ export interface ServedModel {
   id: string;
   /** Unix seconds. */
   created: number;
+  /** Absent: not told. */
+  facts?: ModelFacts;
+}
+
+/** What callers are told of a model beside its shape, which its engine knows. */
+export interface ModelFacts {
+  /** Of a weight. */
+  bits: number;
+  parameters: number;
+  /** Of those, the ones that a token goes through. */
+  activeParameters: number;
 }
 
 /** Of one model. */

@@ -3,6 +3,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineStatus, HeatReport } from '../engine/messages.ts';
 import { heatMetrics } from './heat.ts';
+import { createTally, type Tally } from './history/tally.ts';
+import { isProbe } from './probes.ts';
 import type { LimitKind } from './rate-limits.ts';
 
 /** What one model's engine told; undefined where it did not answer in time. */
@@ -29,6 +31,8 @@ export interface Metrics {
   /** One of the key's limits did not allow a request. */
   keyRefused(name: string, limit: LimitKind): void;
   render(engines: readonly EngineState[]): Promise<string>;
+  /** The same counts as plain numbers, for the history. */
+  readonly tally: Tally;
   readonly contentType: string;
 }
 
@@ -43,6 +47,7 @@ const OVERHEAD_SECONDS = [
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
+  const tally = createTally({ first: SECONDS, next: TOKEN_SECONDS });
   const endpoint = ['endpoint'] as const;
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name, help, buckets, labelNames: endpoint, registers });
@@ -106,6 +111,9 @@ export function createMetrics(): Metrics {
     labelNames: ['key', 'limit'] as const,
     registers,
   });
+  gauge('process_start_time_seconds', 'When the process started; Unix seconds').set(
+    Math.round(performance.timeOrigin / 1_000),
+  );
   const up = gauge('expertgrid_engine_up', 'Whether every engine told its status in time');
   const ready = gauge('expertgrid_ready', 'Whether every expert of every model is held by a connected shard');
   const modelReady = modelGauge('expertgrid_model_ready', 'The same, of one model');
@@ -126,14 +134,26 @@ export function createMetrics(): Metrics {
 
   return {
     contentType: registry.contentType,
+    tally,
     requestEnded(endpoint, status, seconds) {
+      if (!isProbe(endpoint)) {
+        tally.requests++;
+        if (status >= 500) tally.errors++;
+        else if (status >= 400 && status !== 499) tally.refused++;
+      }
       requests.inc({ endpoint, status: String(status) });
       duration.observe({ endpoint }, seconds);
     },
     modelAnswered: (model, status) => modelRequests.inc({ model, status: String(status) }),
-    firstToken: (endpoint, seconds) => firstToken.observe({ endpoint }, seconds),
+    firstToken(endpoint, seconds) {
+      tally.firstToken.observe(seconds);
+      firstToken.observe({ endpoint }, seconds);
+    },
     overhead: (endpoint, seconds) => overhead.observe({ endpoint }, seconds),
-    nextToken: (endpoint, seconds) => nextToken.observe({ endpoint }, seconds),
+    nextToken(endpoint, seconds) {
+      tally.nextToken.observe(seconds);
+      nextToken.observe({ endpoint }, seconds);
+    },
     tokens(promptTokens, generatedTokens) {
       prompt.inc(promptTokens);
       generated.inc(generatedTokens);

@@ -71,8 +71,13 @@ export function notFound(name: string, { contexts, aliases }: Served): ApiError 
 }
 
 /** With the fields that vLLM adds: no model here has a parent, and its root is itself. */
-function describe({ model: { id, created }, engine }: Pick<ApiContext, 'model' | 'engine'>) {
-  return modelCard(id, { created, context: engine.info.context });
+function describe({ model: { id, created, facts }, engine }: Pick<ApiContext, 'model' | 'engine'>) {
+  const { context, layers, experts, expertsPerToken } = engine.info;
+  const known = facts && {
+    ...{ bits: facts.bits, parameters: facts.parameters, active_parameters: facts.activeParameters },
+  };
+  const shape = { layers, experts, experts_per_token: expertsPerToken };
+  return { ...modelCard(id, { created, context }), expertgrid: { ...shape, ...known } };
 }
 
 function modelCard(id: string, { created, context }: { created: number; context: number }) {

@@ -7,6 +7,7 @@ import type { ApiError } from './errors.ts';
 import type { StoredKey } from './keys.ts';
 import type { Metrics } from './metrics.ts';
 import { GenerationWatch, OverheadClock } from './overhead.ts';
+import { isProbe } from './probes.ts';
 import type { Exceeded, Turn } from './rate-limits.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { RequestTrace } from './telemetry.ts';
@@ -14,18 +15,6 @@ import type { UsageLine } from './usage-log.ts';
 
 /** A caller's id is taken where it is safe in a header and in a log. */
 const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
-
-/** What probes, peers and open consoles ask again and again: not worth a line while all is well. */
-const PROBES = new Set([
-  '/health',
-  '/health/ready',
-  '/metrics',
-  '/peer',
-  '/console',
-  '/v1/models',
-  '/v1/shards',
-  '/v1/experts/heat',
-]);
 
 export interface RequestRecordOptions {
   method: string;
@@ -193,7 +182,8 @@ export class RequestRecord {
       err: this.error?.cause,
       trace: trace?.traceId,
     };
-    const quiet = PROBES.has(this.endpoint) && status < 400;
+    // Not worth a line while all is well.
+    const quiet = isProbe(this.endpoint) && status < 400;
     if (!quiet) this.#tellTrace(status, { durationMs, apiMs });
     if (status >= 500) logger.error(line, 'request');
     else if (quiet) logger.debug(line, 'request');

@@ -11,13 +11,16 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
     throw new ApiError({ status: 503, message, type: 'server_error', code: 'engine_busy' });
   }
   const data = status.shards.map((shard) => {
-    const { address, state, units, numericsClass, standby, inFlight, expectedMs, counters } = shard;
+    const { address, state, since, units, experts, numericsClass, standby, inFlight, expectedMs, counters } =
+      shard;
     const { calls, rows, failures, reconnects, cordons, bans, proofs, bytesSent, bytesReceived } = counters;
     return {
       address,
       state,
+      since: Math.round(since / 1_000),
       standby,
       units,
+      experts,
       numerics_class: numericsClass ?? null,
       weight_bytes: shard.weightBytes ?? null,
       memory_bytes: shard.residentBytes ?? null,

@@ -52,6 +52,9 @@ it('serves the embedded model, and ends on Ctrl-C', async () => {
   expect(usage.completion_tokens).toBe(16);
   expect(choices[0]?.text).toMatch(/[a-z]{2,} [a-z]{2,}/i);
 
+  for (const path of ['/console', '/docs', '/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css'])
+    expect([path, (await fetch(gateway.url + path)).status]).toEqual([path, 200]);
+
   const ours = () => processes().filter(({ command }) => command.includes(join(folder, 'node_modules')));
   expect(ours().filter(({ command }) => / shard /.test(command)).length).toBe(4);
   up.signal('SIGINT');

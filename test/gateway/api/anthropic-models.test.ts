@@ -1,8 +1,8 @@
 // GET /v1/models and failures of any path, in Anthropic's shapes for callers that send its version header; read by its own client.
 import Anthropic, { NotFoundError } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openAiError } from '../../../gateway/api/answer-schemas.ts';
 import { hashKey } from '../../../gateway/api/keys.ts';
+import { openAiError } from '../../../gateway/api/openapi/answer-schemas.ts';
 import { error } from './anthropic-shapes.ts';
 import { JSON_TYPE, MODEL, openRoom, type Room, startRoom } from './harness.ts';
 

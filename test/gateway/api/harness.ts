@@ -81,10 +81,7 @@ export interface RoomOptions extends Partial<FakeEngineOptions> {
   /** Models beside MODEL, by id. */
   others?: Record<string, Partial<FakeEngineOptions>>;
   aliases?: () => Aliases;
-  api?: Pick<
-    ApiOptions,
-    'access' | 'corsOrigins' | 'version' | 'hosts' | 'onUsage' | 'peerAddresses' | 'shutdown'
-  >;
+  api?: Omit<ApiOptions, 'models' | 'aliases' | 'limits' | 'logger'>;
 }
 
 /** A room for one test, closed after it. */

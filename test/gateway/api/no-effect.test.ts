@@ -9,7 +9,7 @@ import {
   noEffect,
   noEffectHeaders,
 } from '../../../gateway/api/no-effect.ts';
-import { operations } from '../../../gateway/api/openapi.ts';
+import { operations } from '../../../gateway/api/openapi/operations.ts';
 import { JSON_TYPE, MODEL, openRoom } from './harness.ts';
 
 const cacheControl = noEffect(z.strictObject({ type: z.literal('ephemeral') }).nullish());

@@ -5,7 +5,10 @@ import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hashKey } from '../../../gateway/api/keys.ts';
-import { type Operation, openApiDocument, operations } from '../../../gateway/api/openapi.ts';
+import { openApiDocument } from '../../../gateway/api/openapi/document.ts';
+import { type Operation, operations } from '../../../gateway/api/openapi/operations.ts';
+import type { ShardStatus } from '../../../router/fleet.ts';
+import { noCounters } from '../../../router/shard-counters.ts';
 import { honestRequests } from './fuzz-requests.ts';
 import { JSON_TYPE, MODEL, type Room, type RoomOptions, startRoom } from './harness.ts';
 
@@ -56,8 +59,16 @@ async function requireDescribed({ method, path }: Operation, answer: Response): 
 const LIMIT = 100_000;
 const key = { name: 'a', created: '2026-01-31T12:00:00.000Z', sha256: hashKey('eg-a') };
 const gone = { code: 'shard_unavailable', message: 'gone', retryable: true } as const;
+/** The one that the example of a drain names. */
+const shard: ShardStatus = {
+  ...{ address: '127.0.0.1:7001', state: 'available', since: 1_790_000_000_000, connected: true },
+  ...{ units: 16, experts: '0-7', numericsClass: 'cpu-1', standby: false },
+  ...{ weightBytes: 1_024, residentBytes: undefined },
+  ...{ inFlight: 0, expectedMs: 0.25, counters: noCounters() },
+};
+const drained = { type: 'drained', answered: 3, inFlight: 0 } as const;
 const setups = {
-  plain: {},
+  plain: { status: { shards: [shard] }, api: { drainShard: async () => drained } },
   named: { api: { hosts: { loopback: true, allowed: [] } } },
   keyed: { api: { access: { keys: () => [{ ...key, rpm: 1 }] } } },
   full: { fail: { after: 0, error: { ...gone, code: 'queue_full' } } },
@@ -77,12 +88,18 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(Object.values(rooms).map(({ server }) => server.close(0))));
 
+/** The operation's first example; of a model's the one that is served here. */
+function bodyOf({ examples = {} }: Operation): object {
+  const [first = {}] = Object.values(examples);
+  return 'model' in first ? { ...first, model: MODEL } : first;
+}
+
 const posts = operations.filter(({ method }) => method === 'post');
 const gets = operations.filter(({ method }) => method === 'get');
 const named = (all: readonly Operation[]) => all.map((operation) => [operation.path, operation] as const);
 
 describe.each(named(posts))('POST %s', (path, operation) => {
-  const example = { ...operation.example, model: MODEL };
+  const example = bodyOf(operation);
   const send = async (setup: Setup, body: string, headers: Record<string, string> = {}) => {
     const init = { method: 'POST', headers: { ...JSON_TYPE, ...headers } };
     const answer = await fetch(rooms[setup].url + path, body === '' ? init : { ...init, body });
@@ -112,7 +129,9 @@ describe.each(named(posts))('POST %s', (path, operation) => {
     [400, 'plain', 'an unknown field', JSON.stringify({ ...example, nonsense: 1 })],
     [400, 'plain', 'several wrong fields', JSON.stringify({ ...example, nonsense: 1, other: [] })],
     [400, 'plain', 'a field of another type', JSON.stringify({ ...example, model: 5 })],
-    [404, 'plain', 'an unknown model', JSON.stringify({ ...example, model: 'nope' })],
+    'model' in example
+      ? [404, 'plain', 'an unknown model', JSON.stringify({ ...example, model: 'nope' })]
+      : [404, 'plain', 'an unknown shard', JSON.stringify({ ...example, address: 'nope:1' })],
     [413, 'plain', 'a large body', ' '.repeat(LIMIT + 1)],
     [403, 'named', 'a page of another site', text, { 'sec-fetch-site': 'cross-site' }],
     [401, 'keyed', 'no key', text],
@@ -132,7 +151,7 @@ test.each(named(posts.filter(({ streams }) => streams)))(
   async (path, operation) => {
     for (const setup of ['full', 'late', 'missing'] as const) {
       for (const stream of [false, true]) {
-        const body = JSON.stringify({ ...operation.example, model: MODEL, stream });
+        const body = JSON.stringify({ ...bodyOf(operation), stream });
         const answer = await fetch(rooms[setup].url + path, { method: 'POST', headers: JSON_TYPE, body });
         expect([429, 503, 504, 529]).toContain(answer.status);
         await requireDescribed(operation, answer);
@@ -154,6 +173,8 @@ test.each(named(gets))('GET %s answers as described', async (_, operation) => {
   const open = /^\/(health.*|docs|openapi\.json)$/.test(path);
   expect(await ask('keyed')).toBe(open ? 200 : 401);
   for (const parameter of operation.parameters ?? []) {
+    if (parameter.name === 'since') expect(await ask('plain', `${path}?since=-1`)).toBe(400);
+    if (parameter.name === 'transitions') expect(await ask('plain', `${path}?transitions=2`)).toBe(400);
     if (parameter.name === 'model') expect(await ask('plain', `${path}?model=nope`)).toBe(404);
     if (parameter.name === 'id')
       expect(await ask('plain', operation.path.replace('{id}', '%ff/x'))).toBe(404);

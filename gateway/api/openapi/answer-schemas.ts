@@ -1,7 +1,7 @@
 // The shapes of answers, as zod schemas that the API's description is made from. They name what clients read; answers may hold more.
 // Knows no server.
 import { z } from 'zod';
-import { rungs } from '../engine/messages.ts';
+import { rungs } from '../../engine/messages.ts';
 
 const count = z.int().min(0);
 const text = z.string();
@@ -127,6 +127,18 @@ const model = z.object({
   object: z.literal('model'),
   created: count.describe('Unix seconds.'),
   owned_by: text,
+  max_model_len: count.describe('Tokens of prompt and answer together, at most.'),
+  expertgrid: z.union([
+    z.object({
+      layers: count,
+      experts: count.describe('Of each layer.'),
+      experts_per_token: z.array(count).describe('By layer.'),
+      bits: count.optional().describe('Of a weight.'),
+      parameters: count.optional(),
+      active_parameters: count.optional().describe('Parameters that one token goes through.'),
+    }),
+    z.object({ versions: z.record(text, z.number()) }).describe('Of a name that stands for some models.'),
+  ]),
 });
 const anthropicModel = z.object({
   id: text,

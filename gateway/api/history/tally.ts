@@ -1,0 +1,54 @@
+// What the API has counted since its start, as plain numbers for the history. Pure.
+
+/** Observations by bucket, each alone: `counts[i]` lie above `bounds[i - 1]` and up to `bounds[i]`, the last above all. */
+export class Buckets {
+  readonly bounds: readonly number[];
+  readonly counts: number[];
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
+  }
+
+  observe(value: number): void {
+    const at = this.bounds.findIndex((bound) => value <= bound);
+    const place = at === -1 ? this.bounds.length : at;
+    this.counts[place] = (this.counts[place] ?? 0) + 1;
+  }
+}
+
+export interface Tally {
+  /** Requests that ended, probes and pages left out. */
+  requests: number;
+  /** Of them, those that failed with a status of 500 or more. */
+  errors: number;
+  /** Of them, those refused with a status of 400 to 498; 499 is a client that left. */
+  refused: number;
+  /** Seconds from request to first token, and between tokens. */
+  firstToken: Buckets;
+  nextToken: Buckets;
+}
+
+export function createTally({ first, next }: { first: number[]; next: number[] }): Tally {
+  const counts = { requests: 0, errors: 0, refused: 0 };
+  return { ...counts, firstToken: new Buckets(first), nextToken: new Buckets(next) };
+}
+
+/**
+ * Linear inside a bucket, as Prometheus' histogram_quantile has it; above the last bound, that bound. Undefined if
+ * nothing was observed. `share` is 0 to 1.
+ */
+export function quantile(bounds: readonly number[], counts: readonly number[], share: number) {
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  if (all === 0) return undefined;
+  let below = 0;
+  for (const [i, high] of bounds.entries()) {
+    const inside = counts[i] ?? 0;
+    if (inside > 0 && below + inside >= share * all) {
+      const low = bounds[i - 1] ?? 0;
+      return low + ((high - low) * (share * all - below)) / inside;
+    }
+    below += inside;
+  }
+  return bounds.at(-1);
+}

@@ -1,0 +1,153 @@
+// GET /openapi.json: the API's description, made from the schemas that requests are checked with. Knows no server.
+import { z } from 'zod';
+import { anthropicError, openAiError } from './answer-schemas.ts';
+import { failures, statuses, withoutKey } from './failures.ts';
+import { type Operation, operations, tags } from './operations.ts';
+
+export interface JsonSchema {
+  type?: string | string[];
+  description?: string;
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  anyOf?: JsonSchema[];
+  /** Objects that one field tells apart. */
+  oneOf?: JsonSchema[];
+  const?: unknown;
+  items?: JsonSchema;
+  enum?: unknown[];
+  minimum?: number;
+  maximum?: number;
+}
+
+/** Of OpenAPI 3.1, whose schemas are JSON Schema as it is. */
+export function openApiDocument({ version = 'unknown' }: { version?: string } = {}): object {
+  const requests = operations.flatMap(({ schema }) =>
+    schema ? [[schema.name, jsonSchema(schema.zod)]] : [],
+  );
+  const answers = operations.flatMap(({ answer }) =>
+    answer ? [[answer.name, plainSchema(answer.zod)]] : [],
+  );
+  const paths: Record<string, Record<string, object>> = {};
+  for (const operation of operations) {
+    paths[operation.path] = { ...paths[operation.path], [operation.method]: describe(operation) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'expertgrid', version, description },
+    tags: Object.entries(tags).map(([name, about]) => ({ name, description: about })),
+    security: [{}, { bearer: [] }, { header: [] }],
+    paths,
+    components: {
+      schemas: {
+        ...Object.fromEntries(requests),
+        ...Object.fromEntries(answers),
+        Error: plainSchema(openAiError),
+        AnthropicError: plainSchema(anthropicError),
+      },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: "A key, as OpenAI's clients send it." },
+        header: {
+          ...{ type: 'apiKey', in: 'header', name: 'x-api-key' },
+          description: "A key, as Anthropic's clients send it.",
+        },
+      },
+    },
+  };
+}
+
+const description = `The API of an expertgrid gateway.
+
+- Every path answers with and without \`/v1\` before it.
+- \`null\` means absent. A field that is not listed is refused by name.
+- A server that was started with \`--api-keys\` wants a key: press **Authorize** to send yours. Without keys leave it empty.
+- Requests that you try here are real: they generate tokens, and \`/v1/shards/drain\` ends a shard.`;
+
+export function jsonSchema(schema: z.ZodType): JsonSchema {
+  const { required, ...made } = plainSchema(schema);
+  // If only one model is served, its name is filled in before the fields are checked.
+  const needed = required?.filter((name) => name !== 'model') ?? [];
+  return needed.length === 0 ? made : { ...made, required: needed };
+}
+
+function plainSchema(schema: z.ZodType): JsonSchema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return rest as JsonSchema;
+}
+
+function describe(operation: Operation) {
+  const { method, path, tag, summary, schema, parameters, examples } = operation;
+  const told = descriptionOf(operation);
+  return {
+    operationId: `${method}${path.replaceAll(/[^a-z]+/g, '_')}`,
+    tags: [tag],
+    summary,
+    ...(told !== '' && { description: told }),
+    // No key is needed, and none helps.
+    ...(withoutKey.has(operation.failures) && { security: [] }),
+    ...(parameters && {
+      parameters: parameters.map((one) => ({ schema: text, ...one, required: one.in === 'path' })),
+    }),
+    ...(schema && {
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: named(schema.name), examples: shown(examples ?? {}) } },
+      },
+    }),
+    responses: responsesOf(operation),
+  };
+}
+
+function descriptionOf({ description: about, refused = {}, admin }: Operation): string {
+  const names = Object.keys(refused).map((name) => `\`${name}\``);
+  return [
+    about ?? [],
+    admin === true ? 'With API keys, only a key made with `--admin` may ask.' : [],
+    names.length > 0 ? `Refused by name: ${names.join(', ')}.` : [],
+  ]
+    .flat()
+    .join('\n\n');
+}
+
+function shown(examples: Readonly<Record<string, object>>) {
+  return Object.fromEntries(
+    Object.entries(examples).map(([summary, value]) => [
+      summary.toLowerCase().replaceAll(/[^a-z]+/g, '_'),
+      { summary, value },
+    ]),
+  );
+}
+
+const text = { type: 'string' };
+
+/** Of server-sent events, each by itself: the fields that it has. */
+const event = { type: 'object', required: ['data'], properties: { event: text, data: text } };
+
+function responsesOf({ answer, type, streams, failures: kind, errors = ['Error'] }: Operation) {
+  const json = answer && { schema: named(answer.name), example: answer.example };
+  const content = json && { 'application/json': json };
+  // The example is one of success.
+  const unlike = answer && { 'application/json': { schema: named(answer.name) } };
+  const events = streams && { 'text/event-stream': { schema: event } };
+  const error = errors.length > 1 ? { anyOf: errors.map(named) } : named(errors[0] ?? 'Error');
+  const failed = failures[kind].map((status) => {
+    const body = { 'application/json': { schema: error } };
+    return [status, { description: statuses[status], headers, content: body }] as const;
+  });
+  const told = { ...content, ...events, ...(type !== undefined && { [type]: { schema: text } }) };
+  return {
+    200: { description: 'The answer.', headers, content: told },
+    ...Object.fromEntries(failed),
+    ...Object.fromEntries(
+      (answer?.alsoFor ?? []).map((status) => [
+        status,
+        { description: 'Not now.', headers, content: unlike },
+      ]),
+    ),
+  };
+}
+
+const headers = { 'x-request-id': { description: 'Id of the request, in the log too.', schema: text } };
+
+function named(name: string) {
+  return { $ref: `#/components/schemas/${name}` };
+}

@@ -1,0 +1,20 @@
+// How many parameters a model has, by its shape. Pure.
+import type { ModelConfig } from './config.ts';
+
+export interface ParameterCounts {
+  all: number;
+  /** Of one token's way: the dense part, and the experts that it is sent to. */
+  active: number;
+}
+
+export function countParameters(config: ModelConfig): ParameterCounts {
+  const { hidden, layers, heads, kvHeads, headDim, experts, expertsPerToken, inner, vocab } = config;
+  const attention = 2 * hidden * heads * headDim + 2 * hidden * kvHeads * headDim;
+  const router = experts * hidden + (config.routing.selectionBias ? experts : 0);
+  const qkNorms = { none: 0, head: 2 * headDim, projection: (heads + kvHeads) * headDim }[config.qkNorm];
+  const embeddings = (config.tiedEmbeddings ? 1 : 2) * vocab * hidden;
+  const dense = embeddings + hidden + layers * (attention + router + qkNorms + 2 * hidden);
+  const expert = 3 * hidden * inner;
+  const asked = expertsPerToken.reduce((sum, k) => sum + k, 0);
+  return { all: dense + layers * experts * expert, active: dense + asked * expert };
+}

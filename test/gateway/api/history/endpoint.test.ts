@@ -1,0 +1,58 @@
+// GET /v1/history through the front door: what callers did is in it, and goes on after the page that shows it is gone.
+import { expect, onTestFinished, test } from 'vitest';
+import { hashKey } from '../../../../gateway/api/keys.ts';
+import { MODEL, openRoom } from '../harness.ts';
+
+interface Answer {
+  object: string;
+  version: string;
+  started: number;
+  now: number;
+  seconds: { step: number; start: number; series: Record<string, (number | null)[]> };
+}
+
+test('tells requests, errors and refusals a second, and only what is newer on request', async () => {
+  const serving = new AbortController();
+  onTestFinished(() => serving.abort());
+  const { url, post } = await openRoom({
+    once: true,
+    api: { history: { signal: serving.signal, everyMs: 20 }, version: '1.2.3' },
+  });
+  const ask = async (query = ''): Promise<Answer> => {
+    return (await (await fetch(`${url}/v1/history${query}`)).json()) as Answer;
+  };
+  const first = await ask();
+  expect([first.object, first.version, first.seconds.step]).toEqual(['history', '1.2.3', 1]);
+  expect(first.now).toBeGreaterThanOrEqual(first.started);
+
+  // The first look is what the next one is held against.
+  const seen = async (name: string) => {
+    for (;;) {
+      const { series } = (await ask()).seconds;
+      if (series[name]?.some((value) => value !== null && value > 0)) return series;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  const asking = setInterval(() => {
+    void post('/v1/completions', { model: MODEL, prompt: 'x', max_tokens: 2 });
+    void post('/v1/completions', { model: 'nope', prompt: 'x' });
+  }, 25);
+  onTestFinished(() => clearInterval(asking));
+  await seen('requests');
+  await seen('refused');
+  const series = await seen('first_token_median');
+  clearInterval(asking);
+  expect(series.errors?.every((value) => value === null || value === 0)).toBe(true);
+  const { now } = await ask();
+  expect((await ask(`?since=${now + 60}`)).seconds.series.requests).toEqual([]);
+});
+
+test('refuses a time that is none, and callers who are no admins', async () => {
+  const key = { name: 'a', created: '2026-01-31T12:00:00.000Z', sha256: hashKey('eg-a') };
+  const { url } = await openRoom({ api: { access: { keys: () => [key] } } });
+  const status = async (path: string, headers = {}) => (await fetch(url + path, { headers })).status;
+  expect(await status('/v1/history')).toBe(401);
+  expect(await status('/v1/history', { authorization: 'Bearer eg-a' })).toBe(403);
+  const open = await openRoom();
+  expect((await fetch(`${open.url}/v1/history?since=yesterday`)).status).toBe(400);
+});
