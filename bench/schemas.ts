@@ -127,7 +127,6 @@ function takes(automaton: Automaton, text: string): boolean | undefined {
   let state: State | undefined = automaton.start();
   try {
     for (const byte of Buffer.from(text)) {
-      automaton.refresh();
       state = state && automaton.step(state, byte);
     }
   } catch (cause) {

@@ -1,23 +1,13 @@
 // A grammar's states, made as they are reached: which byte leads from which to which. Knows no tokens.
 //
-// A state is the set of places that the text so far may have reached: a node, and the frames it returns to. Frames and states
-// that are equal are one object, so what is learned of a state (its transitions, its mask) is learned once.
+// A state is the set of places that the text so far may have reached: a node, and the frames it returns to. A place that allows
+// nothing that another one does not is left out (frames.ts). Frames and states that are equal are one object, so what is learned
+// of a state (its transitions, its mask) is learned once.
 
 import type { Grammar } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
+import { covers, type Frame, Frames } from './frames.ts';
 import { compileProgram, type Node, type Program } from './program.ts';
-
-/** Where to go on after a rule's body, or how often a repeat's body may still come. */
-interface Frame {
-  id: number;
-  /** The same for frames that differ only in counts too high to matter within one token. */
-  likeness: number;
-  node: Node;
-  /** Of a repeat: iterations that must, and that may, follow the one under way. */
-  least: number;
-  most: number;
-  parent: Frame | undefined;
-}
 
 interface Place {
   node: Node;
@@ -62,9 +52,17 @@ export class State {
     return this.#next;
   }
 
-  lead(byte: number, to: State | null): void {
-    if (this.#next === noSteps) this.#next = new Array<State | null | undefined>(256);
+  /** True: it is the first one that is remembered. */
+  lead(byte: number, to: State | null): boolean {
+    const first = this.#next === noSteps;
+    if (first) this.#next = new Array<State | null | undefined>(256);
     this.#next[byte] = to;
+    return first;
+  }
+
+  /** Forgets what it leads to: else a state in use would keep all that were ever reached from it. */
+  forget(): void {
+    this.#next = noSteps;
   }
 
   /** Tokens that are no text may come. */
@@ -88,45 +86,50 @@ export class State {
 }
 
 /** Places of one state; a grammar that is in more places at once is too ambiguous to follow. */
-const MOST_PLACES = 4096;
-/** Places looked at to find one mask: some tenths of a second. */
-const MOST_WORK = 1_000_000;
-/** States remembered; more are forgotten, all at once. */
-const MOST_STATES = 4096;
-const BYTES_PER_STATE = 3000;
-const BYTES_PER_NODE = 400;
+const MOST_PLACES = 2048;
+/** Places gone through to find those of one state. */
+const MOST_REACHED = 4 * MOST_PLACES;
+/** Bytes of states and frames; if they take more, all are forgotten. */
+const MOST_STATE_BYTES = 12 * 2 ** 20;
+const BYTES_PER_STATE = 500;
+const BYTES_PER_PLACE = 90;
+const BYTES_OF_STEPS = 2100;
+const BYTES_PER_NODE = 150;
 
 export interface AutomatonOptions {
   /** Bytes of the longest token: counts above it are alike. */
   longestToken: number;
 }
 
+/** A place on the way to those of a state. */
+interface Reached extends Place {
+  /** Another one of the same form that is kept beside it. */
+  beside: Reached | undefined;
+}
+
 export class Automaton {
-  readonly #horizon: number;
   readonly #program: Program;
-  #frames = new Map<string, Frame>();
-  #likenesses = new Map<string, number>();
+  readonly #frames: Frames;
   #states = new Map<string, State>();
   /** By the one place that led there. */
   #seeded = new Map<number, State>();
-  #ids = 1;
+  #bytes = 0;
   #work = 0;
 
   /** Throws a ConstraintFault where the grammar is too large. */
   constructor(grammar: Grammar, { longestToken }: AutomatonOptions) {
-    this.#horizon = longestToken + 1;
+    this.#frames = new Frames(longestToken + 1);
     this.#program = compileProgram(grammar);
   }
 
   /** Bytes in memory, roughly. */
   get size(): number {
-    const { nodes } = this.#program;
-    return this.#states.size * BYTES_PER_STATE + this.#frames.size * 200 + nodes * BYTES_PER_NODE;
+    return this.#program.nodes * BYTES_PER_NODE + this.#bytes + this.#frames.size;
   }
 
-  /** Begins to count the work of one token. */
-  refresh(): void {
-    this.#work = 0;
+  /** Places looked at since the beginning. */
+  get work(): number {
+    return this.#work;
   }
 
   start(): State {
@@ -141,8 +144,9 @@ export class Automaton {
     for (const { node, frame } of state.places) {
       if (node.kind === 'byte' && node.accepts[byte] === 1) reached.push({ node: node.next, frame });
     }
+    this.#work += state.places.length >> 2;
     const next = reached.length === 0 ? null : this.#stateOf(reached);
-    state.lead(byte, next);
+    if (state.lead(byte, next)) this.#bytes += BYTES_OF_STEPS;
     return next ?? undefined;
   }
 
@@ -154,43 +158,85 @@ export class Automaton {
     return reached.length === 0 ? undefined : this.#stateOf(reached);
   }
 
+  /** Forgets all states and frames but those in use, which stay what they are. */
+  forget(): void {
+    for (const state of this.#states.values()) state.forget();
+    this.#states = new Map();
+    this.#seeded = new Map();
+    this.#frames.forget();
+    this.#bytes = 0;
+  }
+
   /** All places from which a byte is read, that these lead to without one. */
   #stateOf(from: readonly Place[]): State {
     const [only] = from;
     const seed = from.length === 1 ? only : undefined;
     const known = seed === undefined ? undefined : this.#seeded.get(keyOf(seed));
     if (known !== undefined) return known;
-    const places = new Map<number, Place>();
-    const seen = new Set<number>();
+    const reached = new Map<number, Reached>();
     const open: (Place & { within?: boolean })[] = [...from].reverse();
+    let looks = 0;
     let accepting = false;
     let anyCharacters = 0;
     let mixed = false;
-    for (let place = open.pop(); place !== undefined; place = open.pop()) {
-      const { node, frame } = place;
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { node } = next;
+      const place = this.#added(next, reached);
+      if (place === undefined) continue;
+      const { frame } = place;
+      if (++looks > MOST_REACHED) throw tooAmbiguous();
       const isOpen = node.kind === 'split' && node.open === true;
       // What comes behind the characters of any kind is not one of them.
-      const within = isOpen || (place.within === true && node.kind !== 'leave' && node.kind !== 'return');
-      const key = keyOf(place);
-      if (seen.has(key)) continue;
-      seen.add(key);
-      if (seen.size > MOST_PLACES * 4 || places.size > MOST_PLACES) {
-        throw new ConstraintFault('it is too ambiguous: more ways are open at once than can be followed');
-      }
+      const within = isOpen || (next.within === true && node.kind !== 'leave' && node.kind !== 'return');
       if (isOpen) {
         const most = frame?.node.kind === 'counted' ? frame.most : Number.POSITIVE_INFINITY;
         anyCharacters = Math.max(anyCharacters, most);
       }
       if (node.kind === 'byte' && !within && !mixed && beginsPlain(node.accepts)) mixed = true;
-      if (node.kind === 'byte' || node.kind === 'textless') places.set(key, { node, frame });
-      else if (node.kind === 'return' && frame === undefined) accepting = true;
-      else for (const next of this.#onward(node, frame).reverse()) open.push({ ...next, within });
+      if (node.kind === 'return' && frame === undefined) accepting = true;
+      else for (const onward of this.#onward(node, frame).reverse()) open.push({ ...onward, within });
     }
-    this.#work += seen.size;
-    if (this.#work > MOST_WORK) throw new ConstraintFault('it is too ambiguous to be followed in time');
+    this.#work += looks;
+    const places = placesOf(reached);
+    if (places.length > MOST_PLACES) throw tooAmbiguous();
     const state = this.#intern(places, { accepting, open: anyCharacters, mixed, seed });
     if (seed !== undefined) this.#seeded.set(keyOf(seed), state);
     return state;
+  }
+
+  /**
+   * Adds a place to those that were reached, in the place of those that it allows all of. It may stand for another one too then,
+   * with which it was joined. Undefined: those that were reached allow all that it does.
+   */
+  #added({ node, frame }: Place, reached: Map<number, Reached>): Reached | undefined {
+    const form = (frame?.form ?? 0) * MOST_NODE_IDS + node.id;
+    const first = reached.get(form);
+    let added = frame;
+    let beside: Reached[] = [];
+    if (first !== undefined) {
+      if (first.frame === frame || added === undefined) return undefined;
+      for (let each: Reached | undefined = first; each !== undefined; each = each.beside) beside.push(each);
+      for (let joins = true; joins; ) {
+        const mine: Frame = added;
+        this.#work += beside.length;
+        if (beside.some((each) => each.frame !== undefined && covers(each.frame, mine))) return undefined;
+        beside = beside.filter((each) => each.frame !== undefined && !covers(mine, each.frame));
+        joins = false;
+        for (const each of beside) {
+          const joined = each.frame && this.#frames.joined(each.frame, mine);
+          if (joined === undefined) continue;
+          added = joined;
+          beside = beside.filter((other) => other !== each);
+          joins = true;
+          break;
+        }
+      }
+    }
+    let place: Reached | undefined;
+    for (const each of beside) place = { node, frame: each.frame, beside: place };
+    place = { node, frame: added, beside: place };
+    reached.set(form, place);
+    return place;
   }
 
   #onward(node: Node, frame: Frame | undefined): Place[] {
@@ -202,7 +248,7 @@ export class Automaton {
         return [
           {
             node: node.body,
-            frame: node.next.kind === 'return' ? frame : this.#frame(node.next, 0, 0, frame),
+            frame: node.next.kind === 'return' ? frame : this.#frames.frame(node.next, 0, 0, frame),
           },
         ];
       case 'return':
@@ -213,11 +259,13 @@ export class Automaton {
         if (frame?.node.kind !== 'repeat') throw new Error('a repeat ended that had not begun');
         return this.#iterate(frame.node, frame.least, frame.most, frame.parent);
       case 'counted':
-        return [{ node: node.body, frame: this.#frame(node, node.least, node.most, frame) }];
+        return [{ node: node.body, frame: this.#frames.frame(node, node.least, node.most, frame) }];
       case 'tick': {
         const { counted, least, most, parent } = countedText(frame);
         if (most === 0 || !counted.lengths.reaches(node.target, Math.max(0, least - 1), most - 1)) return [];
-        return [{ node: node.next, frame: this.#frame(counted, Math.max(0, least - 1), most - 1, parent) }];
+        return [
+          { node: node.next, frame: this.#frames.frame(counted, Math.max(0, least - 1), most - 1, parent) },
+        ];
       }
       case 'leave': {
         const { counted, least, parent } = countedText(frame);
@@ -231,44 +279,43 @@ export class Automaton {
   #iterate(node: Node & { kind: 'repeat' }, least: number, most: number, parent: Frame | undefined): Place[] {
     const places: Place[] = [];
     if (most > 0) {
-      places.push({ node: node.body, frame: this.#frame(node, Math.max(0, least - 1), most - 1, parent) });
+      places.push({
+        node: node.body,
+        frame: this.#frames.frame(node, Math.max(0, least - 1), most - 1, parent),
+      });
     }
     if (least <= 0) places.push({ node: node.next, frame: parent });
     return places;
   }
 
-  #frame(node: Node, least: number, most: number, parent: Frame | undefined): Frame {
-    const key = `${node.id},${least},${most},${parent?.id ?? 0}`;
-    const known = this.#frames.get(key);
-    if (known !== undefined) return known;
-    // Of a text that an automaton holds, which lengths it may have matters from afar.
-    const horizon = node.kind === 'counted' && node.exact ? Number.POSITIVE_INFINITY : this.#horizon;
-    const counts = `${Math.min(least, horizon)},${Math.min(most, horizon)}`;
-    const like = `${node.id},${counts},${parent?.likeness ?? 0}`;
-    const likeness = this.#likenesses.get(like) ?? this.#ids++;
-    this.#likenesses.set(like, likeness);
-    const frame = { id: this.#ids++, likeness, node, least, most, parent };
-    this.#frames.set(key, frame);
-    return frame;
-  }
-
-  #intern(places: ReadonlyMap<number, Place>, { accepting, ...found }: Found): State {
-    const key = `${accepting}:${[...places.keys()].sort((a, b) => a - b).join(' ')}`;
+  #intern(places: readonly Place[], { accepting, ...found }: Found): State {
+    const keys = places.map(keyOf);
+    const key = `${accepting}:${keys.sort((a, b) => a - b).join(' ')}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
-    if (this.#states.size >= MOST_STATES) this.#forget();
-    const state = new State([...places.values()], { accepting, ...found });
+    if (this.#bytes + this.#frames.size > MOST_STATE_BYTES) this.forget();
+    const state = new State(places, { accepting, ...found });
     this.#states.set(key, state);
+    this.#bytes += BYTES_PER_STATE + BYTES_PER_PLACE * places.length;
     return state;
   }
+}
 
-  /** States in use stay what they are; frames keep their numbers, so nothing is mistaken for another. */
-  #forget(): void {
-    this.#states = new Map();
-    this.#seeded = new Map();
-    this.#frames = new Map();
-    this.#likenesses = new Map();
+function placesOf(reached: ReadonlyMap<number, Reached>): Place[] {
+  const places: Place[] = [];
+  for (const first of reached.values()) {
+    if (first.node.kind !== 'byte' && first.node.kind !== 'textless') continue;
+    for (let each: Reached | undefined = first; each !== undefined; each = each.beside) {
+      places.push({ node: each.node, frame: each.frame });
+    }
   }
+  return places;
+}
+
+function tooAmbiguous(): ConstraintFault {
+  return new ConstraintFault(
+    `it is too ambiguous: more than ${MOST_PLACES} ways to read the text are open at once. Write it so that a text can be read in fewer ways`,
+  );
 }
 
 /** Numbers of nodes, which frames come behind; both are far below 2^26. */

@@ -1,7 +1,7 @@
 // A grammar made ready for a vocabulary: its automaton, and the masks found so far. Shared by all that are held to it.
 import { Automaton, type State } from './automaton.ts';
 import type { Grammar } from './expression.ts';
-import { type Mask, maskOf, sizeOf } from './mask.ts';
+import { type Mask, MaskSearch, maskOf, sizeOf } from './mask.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** Bytes of masks of one grammar. */
@@ -26,15 +26,26 @@ export class CompiledGrammar {
   }
 
   mask(state: State): Mask {
-    const { likeness } = state;
+    const found = this.known(state) ?? maskOf(this.automaton, state, this.vocabulary);
+    this.learn(state, found);
+    return found;
+  }
+
+  /** Undefined: it was not found yet, or was forgotten. */
+  known({ likeness }: State): Mask | undefined {
     const known = this.#masks.get(likeness);
-    if (known !== undefined) {
-      this.#masks.delete(likeness);
-      this.#masks.set(likeness, known);
-      return known;
-    }
-    this.automaton.refresh();
-    const mask = maskOf(this.automaton, state, this.vocabulary);
+    if (known === undefined) return undefined;
+    this.#masks.delete(likeness);
+    this.#masks.set(likeness, known);
+    return known;
+  }
+
+  search(state: State): MaskSearch {
+    return new MaskSearch(this.automaton, state, this.vocabulary);
+  }
+
+  learn({ likeness }: State, mask: Mask): void {
+    if (this.#masks.has(likeness)) return;
     this.#masks.set(likeness, mask);
     this.#maskBytes += costOf(likeness, mask);
     for (const [oldest, old] of this.#masks) {
@@ -42,7 +53,13 @@ export class CompiledGrammar {
       this.#masks.delete(oldest);
       this.#maskBytes -= costOf(oldest, old);
     }
-    return mask;
+  }
+
+  /** Forgets what can be found again: states and masks. */
+  forget(): void {
+    this.automaton.forget();
+    this.#masks.clear();
+    this.#maskBytes = 0;
   }
 }
 

@@ -70,7 +70,28 @@ export function choice(...items: readonly Expression[]): Expression {
 export function repeat(item: Expression, least: number, most: number): Expression {
   if (item === impossible) return least === 0 ? nothing : impossible;
   if (least === 1 && most === 1) return item;
+  const counts = item.kind === 'repeat' ? multiplied(item, { least, most }) : undefined;
+  if (item.kind === 'repeat' && counts !== undefined) return repeat(item.item, counts.least, counts.most);
   return { kind: 'repeat', item, least, most };
+}
+
+export interface Counts {
+  least: number;
+  most: number;
+}
+
+/**
+ * The counts of what comes `inner` times, and that `outer` times: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Undefined where some
+ * numbers between are left out, as by `(aa){0,5}`.
+ */
+export function multiplied(inner: Counts, outer: Counts): Counts | undefined {
+  const fewest = Math.max(outer.least, 1);
+  // So many times and once more: without a gap, and none from nothing to once.
+  const joins =
+    fewest * inner.most + 1 >= (fewest + 1) * inner.least && (outer.least > 0 || inner.least <= 1);
+  if (outer.most !== outer.least && !joins) return undefined;
+  const most = inner.most === 0 || outer.most === 0 ? 0 : inner.most * outer.most;
+  return { least: inner.least * outer.least, most };
 }
 
 /** Impossible where all of them are. Lists may be long, and shared by many expressions. */

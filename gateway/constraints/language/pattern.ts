@@ -2,7 +2,7 @@
 // no automaton.
 import { complement, everyCharacter, LAST_CODE_POINT, ofText, union, without } from '../characters.ts';
 import type { Ranges } from '../expression.ts';
-import { range } from '../expression.ts';
+import { multiplied, range } from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
 
 export type Pattern =
@@ -91,7 +91,8 @@ class PatternReader {
     if (counts === undefined) return item;
     this.#takes('?'); // lazy: the same texts
     const [least, most] = counts;
-    return { kind: 'repeat', item, least, most };
+    const all = item.kind === 'repeat' ? multiplied(item, { least, most }) : undefined;
+    return item.kind === 'repeat' && all ? { ...item, ...all } : { kind: 'repeat', item, least, most };
   }
 
   #counts(): [number, number] | undefined {

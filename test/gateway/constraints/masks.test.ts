@@ -76,7 +76,6 @@ const real = new Vocabulary(nano);
 /** By trying each token's bytes. */
 function tried(automaton: Automaton, state: State, vocabulary: Vocabulary): number[] {
   return Array.from({ length: vocabulary.size }, (_, id) => id).filter((id) => {
-    automaton.refresh();
     let at: State | undefined = vocabulary.bytes(id).length > 0 ? state : undefined;
     for (const byte of vocabulary.bytes(id)) at = at && automaton.step(at, byte);
     return at !== undefined;

@@ -229,7 +229,6 @@ export function answerOf(spec: GrammarSpec, seed: number): string {
 
 function takes({ automaton }: CompiledGrammar, text: string): boolean {
   let state: State | undefined = automaton.start();
-  automaton.refresh();
   for (const byte of Buffer.from(text)) {
     state = state && automaton.step(state, byte);
     if (state === undefined) return false;
@@ -302,7 +301,6 @@ function shortest(
     return count;
   };
   for (const state of ways.keys()) {
-    automaton.refresh();
     if (state.accepting) return bytesTo(state);
     if (ways.size > MOST_SEEN) return undefined;
     if (follow(state, bytes) === 0) follow(state, EVERY);
