@@ -1,15 +1,22 @@
 // A grammar made ready for a vocabulary: its automaton, and the masks found so far. Shared by all that are held to it.
 import { Automaton, type State } from './automaton.ts';
-import type { Grammar } from './expression.ts';
+import { type Grammar, nothing } from './expression.ts';
+import { extentOf } from './extent.ts';
+import type { ConstraintFault } from './fault.ts';
 import { type Mask, MaskSearch, maskOf, sizeOf } from './mask.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** Bytes of masks of one grammar. */
 const MOST_MASK_BYTES = 8 * 2 ** 20;
+/** What is kept of a grammar that was ended, if anyone asks. */
+const none: Grammar = { root: nothing, rules: new Map() };
 
 export class CompiledGrammar {
-  readonly automaton: Automaton;
+  automaton: Automaton;
   readonly vocabulary: Vocabulary;
+  /** Of the grammar itself. */
+  #extent: number;
+  #fault: ConstraintFault | undefined;
   /** By the states' likeness, the one used last at the end. */
   readonly #masks = new Map<string, Mask>();
   #maskBytes = 0;
@@ -17,12 +24,13 @@ export class CompiledGrammar {
   /** Throws a ConstraintFault where the grammar is too large. */
   constructor(grammar: Grammar, vocabulary: Vocabulary) {
     this.vocabulary = vocabulary;
+    this.#extent = extentOf(grammar).bytes;
     this.automaton = new Automaton(grammar, { longestToken: vocabulary.longest });
   }
 
   /** Bytes in memory, roughly. */
   get size(): number {
-    return this.automaton.size + this.#maskBytes;
+    return this.#extent + this.automaton.size + this.#maskBytes;
   }
 
   mask(state: State): Mask {
@@ -40,7 +48,9 @@ export class CompiledGrammar {
     return known;
   }
 
+  /** Throws a ConstraintFault if the grammar was ended. */
   search(state: State): MaskSearch {
+    if (this.#fault !== undefined) throw this.#fault;
     return new MaskSearch(this.automaton, state, this.vocabulary);
   }
 
@@ -53,6 +63,14 @@ export class CompiledGrammar {
       this.#masks.delete(oldest);
       this.#maskBytes -= costOf(oldest, old);
     }
+  }
+
+  /** Lets go of all that it holds; whoever goes on with it gets the fault. */
+  end(fault: ConstraintFault): void {
+    this.forget();
+    this.#fault = fault;
+    this.#extent = 0;
+    this.automaton = new Automaton(none, { longestToken: this.vocabulary.longest });
   }
 
   /** Forgets what can be found again: states and masks. */

@@ -1,11 +1,12 @@
-// Opens constraints for one vocabulary, and remembers the grammars that were compiled for it. Lives in the engine's thread.
-import { type CacheOptions, GrammarCache } from './cache.ts';
+// Opens constraints for one vocabulary, and holds the grammars that were compiled for it. Lives in the engine's thread.
 import { CompiledGrammar } from './compiled.ts';
 import { AllowedIds, type Constraint, unconstrained } from './constraint.ts';
 import { ConstraintFault } from './fault.ts';
 import { GrammarConstraint } from './grammar-constraint.ts';
 import { grammarOf } from './grammar-of.ts';
-import type { ConstraintSpec, GrammarSpec } from './specification.ts';
+import { Grammars, type MemoryOptions, type Opened } from './grammars.ts';
+import { unpackedGrammar } from './packed.ts';
+import type { ConstraintSpec, GrammarSpec, ReadSpec } from './specification.ts';
 import { ThinkingConstraint } from './thinking.ts';
 import { Vocabulary, type VocabularyData } from './vocabulary.ts';
 
@@ -14,42 +15,50 @@ export interface OpenOptions {
   stopIds: readonly number[];
   /** Ids generated so far. */
   replay?: readonly number[];
+  /** Whose memory it counts as; absent: nobody's in particular. */
+  owner?: string;
 }
 
 export class Constraints {
+  readonly grammars: Grammars;
   readonly #vocabulary: Vocabulary | undefined;
-  readonly #cache: GrammarCache<CompiledGrammar>;
 
   /** Without a vocabulary only ids can be constrained. */
-  constructor(vocabulary?: VocabularyData, cache: CacheOptions = {}) {
+  constructor(vocabulary?: VocabularyData, memory: MemoryOptions = {}) {
     this.#vocabulary = vocabulary && new Vocabulary(vocabulary);
-    this.#cache = new GrammarCache(cache);
+    this.grammars = new Grammars(memory);
   }
 
   /** Throws a ConstraintFault where the specification cannot be honoured. */
-  open(spec: ConstraintSpec, { stopIds, replay = [] }: OpenOptions): Constraint {
-    const constraint = this.#open(spec, stopIds);
+  open(spec: ConstraintSpec, { stopIds, replay = [], owner = '' }: OpenOptions): Constraint {
+    const constraint = this.#open(spec, stopIds, owner);
     for (const id of replay) constraint.advance(id);
     return constraint;
   }
 
-  #open(spec: ConstraintSpec, stopIds: readonly number[]): Constraint {
+  #open(spec: ConstraintSpec, stopIds: readonly number[], owner: string): Constraint {
     switch (spec.type) {
       case 'ids':
         return new AllowedIds(spec.ids);
       case 'thinking': {
-        const then = spec.then === undefined ? unconstrained : this.#open(spec.then, stopIds);
+        const then = spec.then === undefined ? unconstrained : this.#open(spec.then, stopIds, owner);
         const isBlank = (id: number) => this.#vocabulary?.isBlank(id) ?? false;
         return new ThinkingConstraint(spec, { stopIds, answer: then, isBlank });
       }
       default:
-        return new GrammarConstraint(this.#compiled(spec), stopIds);
+        return new GrammarConstraint(this.#compiled(spec, owner), stopIds);
     }
   }
 
-  #compiled(spec: GrammarSpec): CompiledGrammar {
+  #compiled(spec: GrammarSpec | ReadSpec, owner: string): Opened {
     const vocabulary = this.#vocabulary;
     if (vocabulary === undefined) throw new ConstraintFault('the engine was given no vocabulary');
-    return this.#cache.get(JSON.stringify(spec), () => new CompiledGrammar(grammarOf(spec), vocabulary));
+    const key = spec.type === 'read' ? spec.key : JSON.stringify(spec);
+    return this.grammars.open(key, owner, () => {
+      return new CompiledGrammar(
+        spec.type === 'read' ? unpackedGrammar(spec.grammar) : grammarOf(spec),
+        vocabulary,
+      );
+    });
   }
 }

@@ -19,10 +19,16 @@ export type Expression =
   | { kind: 'rule'; name: string }
   /** One of the entries from `from` up to but not including `to`: its text, then what follows it. */
   | { kind: 'entries'; of: readonly Entry[]; from: number; to: number }
-  /** Texts of an automaton that have from `least` to `most` characters; `spell` says how a character of a set is written. */
-  | { kind: 'language'; dfa: Dfa; least: number; most: number; spell: (ranges: Ranges) => Expression }
+  /** Texts of an automaton that have from `least` to `most` characters. */
+  | { kind: 'language'; dfa: Dfa; least: number; most: number; spelling: Spelling }
   /** Any bytes at all, ended anywhere; where they spell `marker` (ASCII) for the first time, `rest` must follow. */
   | { kind: 'free'; marker: string; rest: Expression };
+
+/**
+ * How a character is written: as itself; as in a JSON string, escaped only where it must be; with any escape that JSON knows. Data,
+ * so that grammars cross threads.
+ */
+export type Spelling = 'itself' | 'quoted' | 'escaped';
 
 export interface Entry {
   text: string;
@@ -103,12 +109,12 @@ export function entries(of: readonly Entry[], from = 0, to = of.length): Express
 /** Impossible where the automaton accepts no text of such a length. */
 export function language(
   dfa: Dfa,
-  spell: (ranges: Ranges) => Expression,
+  spelling: Spelling,
   { least = 0, most = Number.POSITIVE_INFINITY }: { least?: number; most?: number } = {},
 ): Expression {
   const possible =
     least === 0 && most === Number.POSITIVE_INFINITY ? !isEmpty(dfa) : lengthsOf(dfa).reaches(0, least, most);
-  return possible ? { kind: 'language', dfa, least, most, spell } : impossible;
+  return possible ? { kind: 'language', dfa, least, most, spelling } : impossible;
 }
 
 export function optional(item: Expression): Expression {
@@ -156,5 +162,10 @@ function shared(texts: readonly (readonly string[])[], at: number, depth: number
 }
 
 export function entriesOf({ of, from, to }: Expression & { kind: 'entries' }): readonly Entry[] {
-  return of.slice(from, to).filter(({ next }) => next !== impossible);
+  return of.slice(from, to).filter(({ next }) => !isImpossible(next));
+}
+
+/** Of a grammar that came from another thread, `impossible` is not this very object any more. */
+function isImpossible(expression: Expression): boolean {
+  return expression.kind === 'choice' && expression.items.length === 0;
 }

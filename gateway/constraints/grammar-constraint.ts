@@ -2,15 +2,22 @@
 import type { State } from './automaton.ts';
 import type { CompiledGrammar } from './compiled.ts';
 import type { Constraint } from './constraint.ts';
-import { applyMask } from './mask.ts';
+import type { Opened } from './grammars.ts';
+import { applyMask, type Mask, type MaskSearch } from './mask.ts';
 
 export class GrammarConstraint implements Constraint {
   readonly #grammar: CompiledGrammar;
   readonly #stopIds: ReadonlySet<number>;
+  readonly #opened: Opened;
   #state: State;
+  /** Of the state, once it is found; until then the search for it. */
+  #mask: Mask | undefined;
+  #search: MaskSearch | undefined;
 
-  constructor(grammar: CompiledGrammar, stopIds: readonly number[]) {
+  constructor(opened: Opened, stopIds: readonly number[]) {
+    const { grammar } = opened;
     this.#grammar = grammar;
+    this.#opened = opened;
     this.#stopIds = new Set(stopIds);
     this.#state = grammar.automaton.start();
   }
@@ -19,9 +26,27 @@ export class GrammarConstraint implements Constraint {
     return this.#state.accepting && this.#state.places.length === 0;
   }
 
+  get ready(): boolean {
+    this.#mask ??= this.#grammar.known(this.#state);
+    return this.#mask !== undefined;
+  }
+
+  prepare(isOver: () => boolean): boolean {
+    if (this.ready) return true;
+    this.#search ??= this.#grammar.search(this.#state);
+    this.#mask = this.#search.run(isOver);
+    if (this.#mask !== undefined) {
+      this.#search = undefined;
+      this.#grammar.learn(this.#state, this.#mask);
+    }
+    this.#opened.grown();
+    return this.#mask !== undefined;
+  }
+
   allow(logits: Float32Array): void {
     const stops = Array.from(this.#stopIds, (id) => [id, logits[id] ?? Number.NEGATIVE_INFINITY] as const);
-    applyMask(this.#grammar.mask(this.#state), logits);
+    this.prepare(() => false);
+    if (this.#mask !== undefined) applyMask(this.#mask, logits);
     const { accepting } = this.#state;
     for (const [id, logit] of stops) logits[id] = accepting ? logit : Number.NEGATIVE_INFINITY;
   }
@@ -37,6 +62,12 @@ export class GrammarConstraint implements Constraint {
     for (const byte of bytes) state &&= automaton.step(state, byte);
     if (state === undefined) throw forbidden(id);
     this.#state = state;
+    this.#mask = undefined;
+    this.#search = undefined;
+  }
+
+  close(): void {
+    this.#opened.close();
   }
 }
 

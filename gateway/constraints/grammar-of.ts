@@ -1,7 +1,7 @@
 // From a specification to its grammar: all that can be wrong with it is found here, without a tokenizer. Pure.
 import { checkGrammar } from './check.ts';
 import { parseGrammar } from './ebnf.ts';
-import { characters, type Grammar, oneOf } from './expression.ts';
+import { type Grammar, oneOf } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
 import { anyObject, jsonRules } from './json-text.ts';
 import { withinStates } from './language/dfa.ts';
@@ -56,7 +56,7 @@ function strictGrammar(spec: Exclude<GrammarSpec, { type: 'tool_calls' }>): Gram
     case 'regex':
       requireLength(spec.pattern, limits.regex);
       return checked({
-        root: regexExpression(spec.pattern, { spell: characters, whole: true }),
+        root: regexExpression(spec.pattern, { spelling: 'itself', whole: true }),
         rules: new Map(),
       });
     case 'choice':

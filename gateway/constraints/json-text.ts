@@ -12,6 +12,7 @@ import {
   range,
   repeat,
   rule,
+  type Spelling,
   sequence,
   text,
 } from './expression.ts';
@@ -55,15 +56,17 @@ const stringCharacter = choice(
 
 /** A string of so many characters, however they are escaped. */
 export function jsonString(least = 0, most = Number.POSITIVE_INFINITY): Expression {
-  return sequence(
-    text('"'),
-    language(everyText, () => stringCharacter, { least, most }),
-    text('"'),
-  );
+  return sequence(text('"'), language(everyText, 'escaped', { least, most }), text('"'));
 }
 
-/** One character of a set as a string spells it: itself, or escaped where it must be. */
-export function spelled(ranges: Ranges): Expression {
+/** One character of a set. With any escape that JSON knows: of the set of all characters. */
+export function spelled(ranges: Ranges, spelling: Spelling): Expression {
+  if (spelling === 'itself') return characters(ranges);
+  return spelling === 'escaped' ? stringCharacter : quotedCharacter(ranges);
+}
+
+/** Itself, or escaped where it must be. */
+function quotedCharacter(ranges: Ranges): Expression {
   const known = spelledBefore.get(ranges);
   if (known !== undefined) return known;
   const control = intersect(ranges, [...CONTROL, ...ofText('"\\')]).flatMap(([low, high]) => {

@@ -2,6 +2,7 @@
 import { type Spelling, spellings } from './characters.ts';
 import { type Expression, entriesOf, type Grammar, type Ranges } from './expression.ts';
 import { ConstraintFault } from './fault.ts';
+import { spelled } from './json-text.ts';
 import { isUniversal } from './language/dfa.ts';
 import { type Lengths, lengthsOf } from './language/lengths.ts';
 
@@ -158,7 +159,7 @@ class Compiler {
   }
 
   /** A node for each state of the automaton. */
-  #language({ dfa, least, most, spell }: Expression & { kind: 'language' }, next: Node): Node {
+  #language({ dfa, least, most, spelling }: Expression & { kind: 'language' }, next: Node): Node {
     const counts = least > 0 || most < Number.POSITIVE_INFINITY;
     const end = counts ? this.#leave : next;
     const nodes = new Map<number, Node>();
@@ -171,7 +172,7 @@ class Compiler {
         for (const [low, high, target] of edges)
           ranges.set(target, [...(ranges.get(target) ?? []), [low, high]]);
         const steps = Array.from(ranges, ([target, all]) => {
-          const step = this.#emit(spell(all), at(target));
+          const step = this.#emit(spelled(all, spelling), at(target));
           return counts ? ({ id: this.#id(), kind: 'tick', target, next: step } as const) : step;
         });
         return accepting ? [...steps, end] : steps;

@@ -1,22 +1,22 @@
 // Regular expressions as a grammar: read as ECMAScript writes them, then written as an expression where nothing is asserted of
 // what stands around, and as an automaton where something is. Knows no JSON.
-import { choice, type Expression, language, nothing, type Ranges, repeat, sequence } from './expression.ts';
+import { choice, type Expression, language, nothing, repeat, type Spelling, sequence } from './expression.ts';
+import { spelled } from './json-text.ts';
 import { dfaOf } from './language/determinize.ts';
 import { anything, anywhere, type Pattern, readPattern } from './language/pattern.ts';
 
 export interface RegexOptions {
-  /** How a character of a set is spelled in the text. */
-  spell: (ranges: Ranges) => Expression;
+  spelling: Spelling;
   /** True: the whole text; false: anywhere in it, unless ^ and $ say otherwise. */
   whole: boolean;
 }
 
 /** Throws a ConstraintFault that says what is not supported and where. */
-export function regexExpression(pattern: string, { spell, whole }: RegexOptions): Expression {
+export function regexExpression(pattern: string, { spelling, whole }: RegexOptions): Expression {
   const read = readPattern(pattern);
   const plain = withoutEnds(read, whole);
-  if (plain !== undefined) return written(plain, spell);
-  return language(dfaOf(whole ? read : anywhere(read)), spell);
+  if (plain !== undefined) return written(plain, spelling);
+  return language(dfaOf(whole ? read : anywhere(read)), spelling);
 }
 
 /** The same texts without ^ and $. Undefined if they stand elsewhere than at the ends, or if the pattern asserts more. */
@@ -75,18 +75,18 @@ function mayBeEmpty(pattern: Pattern): boolean {
   }
 }
 
-function written(pattern: Pattern, spell: RegexOptions['spell']): Expression {
+function written(pattern: Pattern, spelling: Spelling): Expression {
   switch (pattern.kind) {
     case 'set':
-      return spell(pattern.ranges);
+      return spelled(pattern.ranges, spelling);
     case 'sequence':
       return pattern.items.length === 0
         ? nothing
-        : sequence(...pattern.items.map((item) => written(item, spell)));
+        : sequence(...pattern.items.map((item) => written(item, spelling)));
     case 'choice':
-      return choice(...pattern.items.map((item) => written(item, spell)));
+      return choice(...pattern.items.map((item) => written(item, spelling)));
     case 'repeat':
-      return repeat(written(pattern.item, spell), pattern.least, pattern.most);
+      return repeat(written(pattern.item, spelling), pattern.least, pattern.most);
     case 'edge':
     case 'look':
       throw new Error('what takes no character cannot be written');

@@ -46,10 +46,20 @@ export type GrammarSpec =
       content?: GrammarSpec;
     };
 
+/** A grammar that was read already, in another thread (read.ts). */
+export interface ReadSpec {
+  type: 'read';
+  /** The same for equal specifications. */
+  key: string;
+  /** Shared between threads, so that it is there once. */
+  grammar: SharedArrayBuffer;
+}
+
 export type ConstraintSpec =
   /** Only these ids may ever come (the model's own stop ids must be named to be allowed). */
   | { type: 'ids'; ids: readonly number[] }
   | GrammarSpec
+  | ReadSpec
   /**
    * Anything until the ids `end` have come, at most `budget` tokens (then `end` is forced, not counted); from there on
    * `then`. `open`: the prompt has begun the thinking already; otherwise it begins only where `begin` comes first.

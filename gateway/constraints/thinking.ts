@@ -38,6 +38,23 @@ export class ThinkingConstraint implements Constraint {
     return this.#stage === 'answer' && this.#answer.finished;
   }
 
+  get ready(): boolean {
+    return !this.#answers || this.#answer.ready;
+  }
+
+  /** What comes next may be part of the answer. */
+  get #answers(): boolean {
+    return this.#stage === 'answer' || (this.#stage === 'lead' && this.#answered);
+  }
+
+  prepare(isOver: () => boolean): boolean {
+    return !this.#answers || this.#answer.prepare(isOver);
+  }
+
+  close(): void {
+    this.#answer.close();
+  }
+
   allow(logits: Float32Array): void {
     if (this.#stage === 'answer') this.#answer.allow(logits);
     else if (this.#stage === 'lead') this.#allowLead(logits);

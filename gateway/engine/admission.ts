@@ -52,8 +52,9 @@ export class Admission {
 
   /** Takes ended sequences out of both lists and frees their KV. */
   leave(): void {
-    remove(this.waiting, (sequence) => sequence.ended);
+    for (const { constraint } of remove(this.waiting, (sequence) => sequence.ended)) constraint?.close();
     for (const sequence of remove(this.running, (each) => each.ended)) {
+      sequence.constraint?.close();
       this.pool.release(sequence.table);
       this.#options.model.dense.close(sequence.name);
     }

@@ -17,7 +17,6 @@ import type {
   GenerationRequest,
   HeatReport,
 } from './messages.ts';
-import { openConstraint } from './open-constraint.ts';
 import { PartQueue } from './part-queue.ts';
 import { refusal } from './refusal.ts';
 import { Sequence } from './sequence.ts';
@@ -61,12 +60,7 @@ export class Engine implements EngineClient {
       yield { type: 'error', error: refusal };
       return;
     }
-    const opened = openConstraint(request, this.#settings.constraints);
-    if ('refused' in opened) {
-      yield { type: 'error', error: opened.refused };
-      return;
-    }
-    const sequence = new Sequence(this.#names++, request, (part) => queue.push(part), opened.constraint);
+    const sequence = new Sequence(this.#names++, request, (part) => queue.push(part));
     this.#admission.queue(sequence);
     this.#wake();
     const abort = () => {

@@ -18,6 +18,8 @@ export interface Progress extends Tenant {
   drafts: readonly number[];
   /** Number of the step that computed it last. */
   stepped: number;
+  /** It gets no rows: which ids may come next is not known yet. */
+  held: boolean;
   table: BlockTable;
 }
 
@@ -63,7 +65,8 @@ export function planStep<T extends Progress>(
   limits: StepLimits,
   parts?: ReadonlyMap<string, Part>,
 ): StepPlan<T> {
-  const rows = parts === undefined ? planOwner(running, limits) : planOwners(running, limits, parts);
+  const able = running.filter(({ held }) => !held);
+  const rows = parts === undefined ? planOwner(able, limits) : planOwners(able, limits, parts);
   const spans = new Map<T, Planned<T>>();
   const preempted = new Set<T>();
   for (const sequence of running) {
@@ -114,7 +117,7 @@ function planOwner(
 
 /** Those that do nothing but generate: a row each, and their drafts. */
 export function generating<T extends Progress>(running: readonly T[], minPrefillRows: number): T[] {
-  return running.filter((progress) => rowsToCatchUp(progress, minPrefillRows) === 0);
+  return running.filter((progress) => !progress.held && rowsToCatchUp(progress, minPrefillRows) === 0);
 }
 
 /**

@@ -24,7 +24,10 @@ export class Sequence {
   /** The name under which the dense device keeps its KV. */
   readonly name: number;
   readonly request: GenerationRequest;
-  readonly constraint: Constraint | undefined;
+  /** What the answer is held to, once it is open. */
+  constraint: Constraint | undefined;
+  /** It gets no rows: which ids may come next is not known yet. */
+  held = false;
   /** Prompt and answer. */
   readonly ids: number[];
   readonly generated = new Map<number, number>();
@@ -55,15 +58,9 @@ export class Sequence {
   #begun = false;
   readonly #emit: (part: GenerationPart) => void;
 
-  constructor(
-    name: number,
-    request: GenerationRequest,
-    emit: (part: GenerationPart) => void,
-    constraint?: Constraint,
-  ) {
+  constructor(name: number, request: GenerationRequest, emit: (part: GenerationPart) => void) {
     this.name = name;
     this.request = request;
-    this.constraint = constraint;
     this.ids = Array.from(request.prompt);
     this.seen = new Set(request.prompt);
     this.#emit = emit;

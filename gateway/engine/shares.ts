@@ -70,13 +70,37 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
   };
 }
 
+/**
+ * `[owners]`, milliseconds that each may spend on its own before the next step: on what its sequences need beside rows, such as which
+ * tokens a grammar allows. As much as leaves the others their part while they make a step, less what it is ahead; none takes longer
+ * than `mostMs` at once, and nobody waits for less than `leastMs` of the others' work.
+ */
+export function ownTime(
+  demands: readonly Demand[],
+  { stepMs, leastMs, mostMs }: { stepMs: Prices['stepMs']; leastMs: number; mostMs: number },
+): number[] {
+  const shares = sharesOf(demands);
+  const total = sum(demands.map(({ rows }) => rows));
+  return demands.map(({ rows, lag }, i) => {
+    const share = shares[i]!;
+    if (share === 1) return mostMs;
+    const othersMs = Math.max(stepMs(total - rows), leastMs);
+    return Math.min(Math.max((lag + share * othersMs) / (1 - share), 0), mostMs);
+  });
+}
+
 /** What each owner had of a step. */
 export interface Had {
   rows: number;
   promptRows: number;
+  /** Milliseconds that were spent for it beside the rows. */
+  ownMs?: number;
 }
 
-/** The lags after a step in which each had so much; an owner keeps no more of a lead than one step of its own. */
+/**
+ * The lags after a step in which each had so much. An owner keeps no more of a lead than one step of its own, but what it spent
+ * beside rows it pays for in full.
+ */
 export function settle(
   demands: readonly Demand[],
   had: readonly Had[],
@@ -84,13 +108,15 @@ export function settle(
 ): number[] {
   const shares = sharesOf(demands);
   const promptRows = sum(had.map((each) => each.promptRows));
-  const tookMs = stepMs(sum(had.map(({ rows }) => rows))) + promptRows * promptRowMs;
+  const ownMs = sum(had.map(({ ownMs = 0 }) => ownMs));
+  const tookMs = stepMs(sum(had.map(({ rows }) => rows))) + promptRows * promptRowMs + ownMs;
   const most = Math.max(stepMs(sum(demands.map(({ rows }) => rows))), tookMs);
   return demands.map(({ lag, rows }, i) => {
-    const { rows: hadRows, promptRows: hadPrompts } = had[i]!;
+    const { rows: hadRows, promptRows: hadPrompts, ownMs: spentMs = 0 } = had[i]!;
     const aloneMs = rows === 0 ? 0 : Math.min(1, hadRows / rows) * stepMs(rows);
     const next = lag + shares[i]! * tookMs - aloneMs - hadPrompts * promptRowMs;
-    return Math.min(Math.max(next, -(rows === 0 ? most : stepMs(rows))), most);
+    const lead = Math.max(rows === 0 ? most : stepMs(rows), -lag);
+    return Math.min(Math.max(next, -lead) - spentMs, most);
   });
 }
 

@@ -12,7 +12,7 @@ import { inTurns } from './floor.ts';
 import type { ForwardModel } from './forward.ts';
 import { cut, grouped, MicroBatches } from './micro-batches.ts';
 import { sampleNext } from './next-tokens.ts';
-import { constraintFailed } from './open-constraint.ts';
+import { constraintFailed, prepare } from './open-constraint.ts';
 import { generating, type Planned, planStep, type StepLimits } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
 import { type Due, Step } from './step.ts';
@@ -22,6 +22,9 @@ import { StepCosts } from './step-costs.ts';
 const LEAST_PREFILL = 4;
 /** Of the prompt rows that a step may have, while nothing is known of what they cost. */
 const UNKNOWN = 1 / 8;
+
+/** Biases of a request that are not worth counting. */
+const FEW_BIASES = 64;
 
 export interface StepRunnerOptions {
   model: ForwardModel;
@@ -67,8 +70,9 @@ export class StepRunner {
     if (this.#ran === undefined) return;
     const { spans, others, startedAt } = this.#ran;
     this.#ran = undefined;
-    this.#costs.learn({ ...rowsOf(spans, others), ms: performance.now() - startedAt });
-    this.#shares.settle(spans, { costs: this.#costs, others });
+    const ms = performance.now() - startedAt;
+    this.#costs.learn({ ...rowsOf(spans, others), ms: Math.max(0, ms - this.#shares.spentMs) });
+    this.#shares.settle(spans, { costs: this.#costs, others, ms });
   }
 
   /** Nothing more is computed for the sequence in the step under way. */
@@ -82,6 +86,12 @@ export class StepRunner {
     const { minPrefillRows } = model.dense;
     const { prefillShare } = settings;
     const startedAt = performance.now();
+    prepare(running, {
+      constraints: settings.constraints,
+      ownTime: () => this.#shares.ownTime(running, { costs: this.#costs, minPrefillRows }),
+      onSpent: (owner, ms) => this.#shares.spend(owner, ms),
+      onFailed: (sequence, cause) => this.#refuse(sequence, cause),
+    });
     const others = generating(running, minPrefillRows);
     if (settings.speculate && minPrefillRows === 1) {
       const price = this.#costs.guessPrice(others.length);
@@ -91,7 +101,7 @@ export class StepRunner {
     const parts = this.#shares.parts(running, { costs: this.#costs, prefillShare, minPrefillRows, limits });
     const { spans, preempted } = planStep(running, pool, limits(others.length, prefillShare), parts);
     admission.giveWay(preempted);
-    await this.#compute(spans);
+    if (spans.length > 0) await this.#compute(spans);
     this.#ran = { spans, others, startedAt };
   }
 
@@ -149,13 +159,21 @@ export class StepRunner {
       if (kv.shared && !ended && degraded.size === 0) admission.pool.register(table, ids, computed, salt);
     }
     for (const each of due) {
+      const { sequence } = each;
+      const from = performance.now();
       try {
         sampleNext(each, { vocab: model.vocab, picker, counters });
       } catch (cause) {
-        if (cause instanceof ConstraintFault) this.#fail(each.sequence, constraintFailed(cause));
-        else this.#threw([each.sequence], cause);
+        this.#refuse(sequence, cause);
       }
+      if (isDear(sequence)) this.#shares.spend(sequence.owner, performance.now() - from);
     }
+  }
+
+  /** Fails a sequence that cannot be held to what it asked for, or whose work threw. */
+  #refuse(sequence: Sequence, cause: unknown): void {
+    if (cause instanceof ConstraintFault) this.#fail(sequence, constraintFailed(cause));
+    else this.#threw([sequence], cause);
   }
 
   /** Of the micro-batch so numbered: made once, for a row of them may be most of a megabyte. */
@@ -185,6 +203,16 @@ export class StepRunner {
     degraded.set(rung, (degraded.get(rung) ?? 0) + 1);
     this.degradedHops[rung]++;
   }
+}
+
+/** Whether its tokens take the thread longer than those of others: its owner pays for that. */
+function isDear({ request: { constraint, logprobs, digests, sampling } }: Sequence): boolean {
+  return (
+    constraint !== undefined ||
+    logprobs !== undefined ||
+    digests === true ||
+    sampling.logitBias.length > FEW_BIASES
+  );
 }
 
 /** How many rows of each kind the spans have; `others` do nothing but generate. */

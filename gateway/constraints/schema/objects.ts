@@ -12,7 +12,7 @@ import {
   text,
 } from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
-import { anyObject, colon, comma, spelled } from '../json-text.ts';
+import { anyObject, colon, comma } from '../json-text.ts';
 import { type Dfa, difference, everyText, intersection, isEmpty, listed, noText } from '../language/dfa.ts';
 import { propertyTerm } from './meet.ts';
 import type { ObjectShape, OtherNames } from './shapes.ts';
@@ -69,7 +69,7 @@ export function objects(
     const held = isEmpty(own) ? impossible : value(term);
     return held === impossible
       ? impossible
-      : sequence(text('"'), language(own, spelled), text('"'), colon, held);
+      : sequence(text('"'), language(own, 'quoted'), text('"'), colon, held);
   };
   const other = choice(...others.filter(({ implicit }) => !implicit || some.length === 0).map(member));
   const last = lastMember(shape, others, { terms, member, path });

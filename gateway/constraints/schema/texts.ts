@@ -1,7 +1,7 @@
 // Sets of strings by what they are asked for: patterns, formats, lengths, values. Knows no other kind.
 import { type Expression, impossible, language, oneOf, sequence, text } from '../expression.ts';
 import { ConstraintFault, within } from '../fault.ts';
-import { anyString, jsonString, spelled } from '../json-text.ts';
+import { anyString, jsonString } from '../json-text.ts';
 import { dfaOf } from '../language/determinize.ts';
 import { type Dfa, difference, everyText, intersection, isEmpty, listed, matches } from '../language/dfa.ts';
 import { textsOfLength } from '../language/lengths.ts';
@@ -135,8 +135,8 @@ export function strings(tests: readonly TextTest[]): Expression {
       pattern !== undefined &&
       pattern.length <= LONGEST_PATTERN
     ) {
-      return within(alone.path, () => regexExpression(pattern, { spell: spelled, whole: false }));
+      return within(alone.path, () => regexExpression(pattern, { spelling: 'quoted', whole: false }));
     }
-    return language(textsOf(tests), spelled, { least, most });
+    return language(textsOf(tests), 'quoted', { least, most });
   }
 }

@@ -1,7 +1,6 @@
 // From a schema to the grammar of the JSON texts that satisfy it. What a value is asked for becomes one rule, however often it is
 // asked, so that recursion ends.
 import {
-  characters,
   choice,
   type Expression,
   type Grammar,
@@ -204,5 +203,5 @@ function numbers(tests: readonly NumberTest[]): Expression {
   // As the schema writes them, with an exponent too.
   if (values !== undefined)
     return oneOf(values.filter((value) => hasNumber(value, tests)).map((value) => JSON.stringify(value)));
-  return language(numberTexts(tests), (ranges) => characters(ranges));
+  return language(numberTexts(tests), 'itself');
 }

@@ -111,10 +111,13 @@ describe('a constraint', () => {
   });
 
   it('refuses a grammar that is too ambiguous to follow, rather than to stand still', () => {
+    const grammar = 'root ::= s\ns ::= [a-z] s? s? s? "."?';
+    expect(() => follow(open({ type: 'grammar', grammar }), 'a'.repeat(60))).toThrow('ambiguous');
+  });
+
+  it('follows counts within counts, however many ways there are to count', () => {
     const nested = '((((a{1,90}b?){1,90}c?){1,90}d?){1,90}e?){1,90}';
-    expect(() => follow(open({ type: 'regex', pattern: `(${nested}|${nested}x)` }), 'a'.repeat(60))).toThrow(
-      'ambiguous',
-    );
+    follow(open({ type: 'regex', pattern: `(${nested}|${nested}x)` }), 'a'.repeat(60));
   });
 });
 

@@ -10,7 +10,7 @@ interface Named extends Progress {
 const none = () => ({ blocks: [], known: 0, prefix: 0 });
 const roomy = () => new BlockPool({ count: 10_000, size: 4 });
 
-const alone = { owner: '', weight: 1, stepped: 0 };
+const alone = { owner: '', weight: 1, stepped: 0, held: false };
 
 const decoding = (name: string, length: number, drafts: number[] = []): Named => {
   return { name, promptLength: length - 1, length, computed: length - 1, drafts, table: none(), ...alone };
