@@ -1,7 +1,7 @@
 // One choice's tokens become its text: bytes to characters, stop strings cut out, and each token released together with
 // the text that it carries. Knows no engine and no wire format.
 import type { Route, TokenLogprob } from '../engine/messages.ts';
-import { StopBuffer, type StopOutput } from './stops.ts';
+import { StopBuffer, type StopOutput, type StopString } from './stops.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { Utf8Stream } from './utf8.ts';
 
@@ -28,7 +28,7 @@ export interface Released {
 
 export interface TextRules {
   /** Strings that end the text. */
-  stops: readonly string[];
+  stops: readonly StopString[];
   /** Leave the one that did in it. */
   includeStop?: boolean;
   /** Tokens whose text no stop string is looked for in. */

@@ -5,65 +5,109 @@ export interface StopOutput {
   text: string;
   /** A stop string was found; the answer ends with `text`. */
   stopped: boolean;
-  /** Which one; only where one was. */
+  /** Which one; only if one was found. */
   stop?: string;
+}
+
+/** A stop string with its failure function (Knuth, Morris, Pratt 1977); one serves all choices of a request. */
+export interface StopString {
+  readonly text: string;
+  /** `[length]`: of the first i + 1 code units, how many of their end are the string's beginning, all of them not counted. */
+  readonly borders: Int32Array;
+}
+
+export function stopString(text: string): StopString {
+  const borders = new Int32Array(text.length);
+  for (let i = 1; i < text.length; i++)
+    borders[i] = extended(text, borders, borders[i - 1], text.charCodeAt(i));
+  return { text, borders };
+}
+
+/** How much of the string's beginning the text ends with after `unit`, if it was `length` before. */
+function extended(text: string, borders: Int32Array, length: number, unit: number): number {
+  let kept = length;
+  while (kept > 0 && text.charCodeAt(kept) !== unit) kept = borders[kept - 1];
+  return text.charCodeAt(kept) === unit ? kept + 1 : kept;
+}
+
+interface Match {
+  /** Code units of the whole text before it. */
+  start: number;
+  stop: string;
 }
 
 /**
  * Cuts at the match that starts earliest (the whole text's smallest `indexOf`), whatever the pieces were. A complete
- * match waits while a longer stop string that began before it may still come true ("bcd" and "c" after "abc").
+ * match waits while a longer stop string that began before it may still come true ("bcd" and "c" after "abc"). Takes time
+ * in proportion to the text, times the stop strings.
  */
 export class StopBuffer {
-  readonly #stops: readonly string[];
+  readonly #stops: readonly StopString[];
   readonly #include: boolean;
+  /** `[stops]`: how much of each string's beginning the text ends with. */
+  readonly #matched: Int32Array;
   #held = '';
+  /** Code units of the whole text before what is held, and of all that was read. */
+  #released = 0;
+  #read = 0;
+  #match: Match | undefined;
 
   /** `include`: the stop string is the end of the answer instead of cut off. */
-  constructor(stops: readonly string[], { include = false }: { include?: boolean } = {}) {
+  constructor(stops: readonly StopString[], { include = false }: { include?: boolean } = {}) {
     this.#stops = stops;
     this.#include = include;
+    this.#matched = new Int32Array(stops.length);
   }
 
   push(text: string): StopOutput {
     this.#held += text;
-    const match = this.#earliestMatch();
-    const open = this.#earliestOpening();
-    if (match !== undefined && match <= open) return this.#stopAt(match);
-    return this.#release(open, false);
+    for (let i = 0; i < text.length; i++) {
+      const open = this.#advance(text.charCodeAt(i));
+      if (this.#match !== undefined && this.#match.start <= open) return this.#stopAt(this.#match);
+    }
+    return this.#release(this.#opening(), false);
   }
 
   /** No more text comes: openings that stayed unfinished were ordinary text. */
   end(): StopOutput {
-    const match = this.#earliestMatch();
-    return match === undefined ? this.#release(this.#held.length, false) : this.#stopAt(match);
+    return this.#match === undefined ? this.#release(this.#read, false) : this.#stopAt(this.#match);
   }
 
-  /** Of several that begin at `match` the shortest was complete first. */
-  #stopAt(match: number): StopOutput {
-    const found = this.#stops.filter((stop) => this.#held.startsWith(stop, match));
-    const stop = found.reduce((shortest, one) => (one.length < shortest.length ? one : shortest));
-    return { ...this.#release(this.#include ? match + stop.length : match, true), stop };
+  /** Reads one code unit, and gives the first place from which the text is the unfinished beginning of a stop string. */
+  #advance(unit: number): number {
+    this.#read++;
+    let longest = 0;
+    for (const [i, { text, borders }] of this.#stops.entries()) {
+      let length = extended(text, borders, this.#matched[i], unit);
+      if (length === text.length) {
+        this.#note({ start: this.#read - length, stop: text });
+        length = borders[length - 1] ?? 0;
+      }
+      this.#matched[i] = length;
+      if (length > longest) longest = length;
+    }
+    return this.#read - longest;
   }
 
-  #release(length: number, stopped: boolean): StopOutput {
+  /** Of matches that begin at one place the first one was complete first, and is the shortest. */
+  #note(match: Match): void {
+    if (this.#match === undefined || match.start < this.#match.start) this.#match = match;
+  }
+
+  #opening(): number {
+    return this.#read - this.#matched.reduce((longest, length) => Math.max(longest, length), 0);
+  }
+
+  #stopAt({ start, stop }: Match): StopOutput {
+    return { ...this.#release(this.#include ? start + stop.length : start, true), stop };
+  }
+
+  /** `until`: code units of the whole text. */
+  #release(until: number, stopped: boolean): StopOutput {
+    const length = until - this.#released;
     const text = this.#held.slice(0, length);
     this.#held = stopped ? '' : this.#held.slice(length);
+    this.#released = until;
     return { text, stopped };
-  }
-
-  #earliestMatch(): number | undefined {
-    const found = this.#stops.map((stop) => this.#held.indexOf(stop)).filter((at) => at >= 0);
-    return found.length === 0 ? undefined : Math.min(...found);
-  }
-
-  /** The first place from which the held text is the unfinished beginning of a stop string; its length if nowhere. */
-  #earliestOpening(): number {
-    const held = this.#held;
-    const longest = Math.max(0, ...this.#stops.map((stop) => stop.length));
-    for (let at = Math.max(0, held.length - longest + 1); at < held.length; at++) {
-      const rest = held.slice(at);
-      if (this.#stops.some((stop) => stop.startsWith(rest))) return at;
-    }
-    return held.length;
   }
 }

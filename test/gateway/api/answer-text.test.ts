@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AnswerText, type AnswerToken } from '../../../gateway/api/answer-text.ts';
+import { stopString } from '../../../gateway/api/stops.ts';
 import { say, tokenizer } from './harness.ts';
 
 function run(ids: readonly number[], stops: readonly string[]) {
-  const answer = new AnswerText(tokenizer, { stops });
+  const answer = new AnswerText(tokenizer, { stops: stops.map(stopString) });
   const released: { text: string; tokens: AnswerToken[] }[] = [];
   let stopped = false;
   for (const id of ids) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { StopBuffer } from '../../../gateway/api/stops.ts';
+import { StopBuffer, stopString } from '../../../gateway/api/stops.ts';
 
 /** The whole-text reference: everything before the match that starts earliest. */
 function reference(text: string, stops: readonly string[]): { text: string; stopped: boolean } {
@@ -11,7 +11,7 @@ function reference(text: string, stops: readonly string[]): { text: string; stop
 }
 
 function run(pieces: readonly string[], stops: readonly string[]) {
-  const buffer = new StopBuffer(stops);
+  const buffer = new StopBuffer(stops.map(stopString));
   const out: string[] = [];
   for (const piece of pieces) {
     const { text, stopped } = buffer.push(piece);
@@ -39,27 +39,31 @@ test('any pieces give what the whole text gives', () => {
 });
 
 test('text that could be the beginning of a stop string waits, the rest does not', () => {
-  const buffer = new StopBuffer(['\n\nUser:']);
+  const buffer = new StopBuffer(['\n\nUser:'].map(stopString));
   expect(buffer.push('Yes.\n')).toEqual({ text: 'Yes.', stopped: false });
   expect(buffer.push('\nUs')).toEqual({ text: '', stopped: false });
   expect(buffer.push('ually')).toEqual({ text: '\n\nUsually', stopped: false });
 });
 
 test('what was held back comes out at the end', () => {
-  const buffer = new StopBuffer(['END']);
+  const buffer = new StopBuffer([stopString('END')]);
   expect(buffer.push('an EN').text).toBe('an ');
   expect(buffer.end()).toEqual({ text: 'EN', stopped: false });
 });
 
 test('nothing after a stop string comes out, though it came in the same piece', () => {
-  expect(new StopBuffer(['END']).push('one END two')).toEqual({ text: 'one ', stopped: true, stop: 'END' });
+  expect(new StopBuffer([stopString('END')]).push('one END two')).toEqual({
+    text: 'one ',
+    stopped: true,
+    stop: 'END',
+  });
 });
 
 test('a match waits for a longer stop string that began before it', () => {
-  const longer = new StopBuffer(['bcd', 'c']);
+  const longer = new StopBuffer(['bcd', 'c'].map(stopString));
   expect(longer.push('abc')).toEqual({ text: 'a', stopped: false });
   expect(longer.push('d')).toEqual({ text: '', stopped: true, stop: 'bcd' });
-  const shorter = new StopBuffer(['bcd', 'c']);
+  const shorter = new StopBuffer(['bcd', 'c'].map(stopString));
   shorter.push('abc');
   expect(shorter.push('x')).toEqual({ text: 'b', stopped: true, stop: 'c' });
 });
