@@ -1,6 +1,7 @@
 // The flags that `up` and `gateway` share, and what they become.
 import { availableParallelism } from 'node:os';
 import type { Command, Option } from 'commander';
+import { defaultLimits, type Limits } from '../gateway/api/context.ts';
 import { type ConnectionLimits, defaultConnections } from '../gateway/api/serve.ts';
 import { engineDefaults } from '../gateway/engine/engine-options.ts';
 import { DEVICES, type DeviceName } from '../model/devices/open.ts';
@@ -24,6 +25,7 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
   /** Seconds. */
   keepAlive: number;
   maxIdleConnections: number;
+  answerMemory: number;
   context?: number;
   maxSequences: number;
   maxWaiting: number;
@@ -125,6 +127,14 @@ function addHttpFlags(command: Command): Command {
       )
         .argParser(integer({ min: 1 }))
         .default(defaultConnections.idle),
+    )
+    .addOption(
+      flag(
+        '--answer-memory <size>',
+        'Memory for answers that are not streamed, such as 256MiB; an API key may use as much as is still free',
+      )
+        .argParser(bytes)
+        .default(defaultLimits.answerMemory, '256MiB'),
     );
 }
 
@@ -230,6 +240,11 @@ export function callPolicy({
 
 export function defaultRung({ degrade }: GatewayFlags): { degrade?: Rung } {
   return degrade === 'none' ? {} : { degrade };
+}
+
+/** What requests may take. */
+export function requestLimits({ answerMemory }: GatewayFlags): Partial<Limits> {
+  return { answerMemory };
 }
 
 /** How connections of callers are kept. */

@@ -10,6 +10,7 @@ import {
   defaultRung,
   engineOptions,
   type GatewayFlags,
+  requestLimits,
 } from './gateway-flags.ts';
 import { createLogger } from './log.ts';
 import { namedModels, openModels } from './models.ts';
@@ -64,6 +65,7 @@ export function gatewayCommand(): Command {
       host,
       port,
       connections: connectionLimits(flags),
+      limits: requestLimits(flags),
       device,
       threads,
       engine: engineOptions(flags),

@@ -5,9 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Aliases } from '../gateway/api/aliases.ts';
 import { createApi } from '../gateway/api/app.ts';
+import type { Limits } from '../gateway/api/context.ts';
 import { type ApiServer, type ConnectionLimits, serve } from '../gateway/api/serve.ts';
 import { loadTextSide, type TextSide } from '../gateway/api/text-side.ts';
 import { vocabularyOf } from '../gateway/api/vocabulary.ts';
+import { TextThreads } from '../gateway/api/work/text-threads.ts';
 import type { EngineClient, Rung } from '../gateway/engine/messages.ts';
 import type { AccessOptions } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
@@ -33,6 +35,7 @@ export interface GatewayProcess {
   host: string;
   port: number;
   connections: Partial<ConnectionLimits>;
+  limits: Partial<Limits>;
   device: EngineThreadData['device'];
   threads: number;
   engine: EngineThreadData['engine'];
@@ -117,7 +120,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
     });
     const loading = engines.started.map(async ({ model, engine }) => {
       const [client, text] = await Promise.all([engine, textOf(model)]);
-      return { engine: client, ...text, model: servedModel(model) };
+      return { engine: client, ...text, dir: model.dir, model: servedModel(model) };
     });
     const served = await Promise.all(loading);
     bar.end();
@@ -127,9 +130,11 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
       models: served,
       aliases,
       ...options.access,
+      limits: options.limits,
       ...(peerAddresses !== undefined && { peerAddresses }),
       ...(degrade !== undefined && { degrade }),
       ...(tracing !== undefined && { tracing }),
+      textThreads: new TextThreads(),
       version,
       history: { signal: serving.signal },
       logger: log,

@@ -9,6 +9,7 @@ import {
   defaultRung,
   engineOptions,
   type GatewayFlags,
+  requestLimits,
 } from './gateway-flags.ts';
 import { createLogger } from './log.ts';
 import { namedModels, type OpenedModel, openModels } from './models.ts';
@@ -87,6 +88,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
     host: flags.host,
     port: flags.port,
     connections: connectionLimits(flags),
+    limits: requestLimits(flags),
     device: flags.device,
     threads: flags.threads,
     engine: engineOptions(flags),

@@ -1,37 +1,103 @@
-// How much one answer may hold: refuses what would fill the memory before a whole answer is written. Knows no wire format.
-import type { EngineInfo } from '../engine/messages.ts';
-import { badRequest } from './errors.ts';
+// How much memory an answer takes until it is written: refuses one that could take too much before it is begun, and counts
+// what the answers under way hold. Knows no wire format.
+import type { EngineInfo, Route } from '../engine/messages.ts';
+import type { AnswerEvent } from './answer.ts';
+import type { AnswerToken } from './answer-text.ts';
+import { ApiError, badRequest, retryHeaders } from './errors.ts';
 import type { Generated } from './generations.ts';
+import { askedTokens } from './prompts.ts';
 import { expertsPerTokenOf } from './sampling.ts';
+import type { MemoryLedger } from './work/ledger.ts';
 
-/** Numbers, each with its text some tens of bytes. */
-const MOST_VALUES = 20_000_000;
+/** Bytes of a token, of a log-probability, of a layer's route, and of an expert in it, as V8 holds them. */
+const TOKEN = 160;
+const LOGPROB = 64;
+const LAYER = 40;
+const EXPERT = 8;
 
-/** Streams let go of each token when it is read: of theirs only a prompt that is given back is whole at once. */
+/** Streams let go of each token when it is read: of theirs only a prompt that is given back is whole at once. Throws a 400. */
 export function refuseLargeAnswer(
   { request, prompts, made, logprobs, promptLogprobs, onScored, echo }: Generated,
   info: EngineInfo,
+  most: number,
 ): void {
-  const routes = request.expertgrid?.routes === true ? routeLength(request, info) : 0;
-  const ofToken = 1 + valuesOf(logprobs) + routes;
-  const ofPrompt = 1 + valuesOf(promptLogprobs);
-  const values = prompts.reduce((total, { prompt, maxTokens }) => {
+  const routes = request.expertgrid?.routes === true ? routeBytes(expertsOf(request, info)) : 0;
+  const ofToken = TOKEN + logprobBytes(logprobs) + routes;
+  // Of an answer whose length is not asked for, most end long before the context does: those are counted as they grow.
+  const counted = request.stream !== true && askedTokens(request) !== undefined;
+  const ofPrompt = TOKEN + logprobBytes(promptLogprobs);
+  const bytes = prompts.reduce((total, { prompt, maxTokens }) => {
     const echoed = echo || onScored ? prompt.length * ofPrompt : 0;
-    return total + made * (echoed + (request.stream === true ? 0 : maxTokens * ofToken));
+    return total + made * (echoed + (counted ? maxTokens * ofToken : 0));
   }, 0);
-  if (values <= MOST_VALUES) return;
-  const param = routes > 0 ? 'expertgrid.routes' : ofToken > 1 ? 'logprobs' : 'max_tokens';
-  const message = `Invalid '${param}': ${made * prompts.length} answers with ${ofToken} values a token may come to ${values} values, and one request may ask for ${MOST_VALUES}. Ask for fewer answers or tokens, or tell less of each, or stream.`;
+  if (bytes <= most) return;
+  const param = routes > 0 ? 'expertgrid.routes' : ofToken > TOKEN ? 'logprobs' : 'max_tokens';
+  const message = `Invalid '${param}': ${made * prompts.length} answers with up to ${ofToken} bytes a token may come to ${bytes} bytes, and one request may ask for ${most}. Ask for fewer answers or tokens, or tell less of each, or stream.`;
   throw badRequest(message, { param, code: 'answer_too_large' });
 }
 
 /** The token's own log-probability and its alternatives'. */
-function valuesOf(logprobs: number | undefined): number {
-  return logprobs === undefined ? 0 : 1 + logprobs;
+function logprobBytes(alternatives: number | undefined): number {
+  return alternatives === undefined ? 0 : (1 + alternatives) * LOGPROB;
 }
 
-/** Experts of one token, of all layers. */
-function routeLength(request: Generated['request'], info: EngineInfo): number {
-  const chosen = expertsPerTokenOf(request, info) ?? info.expertsPerToken;
-  return chosen.reduce((total, experts) => total + experts, 0);
+/** `[layers]`: how many experts a token goes through. */
+function expertsOf(request: Generated['request'], info: EngineInfo): readonly number[] {
+  return expertsPerTokenOf(request, info) ?? info.expertsPerToken;
+}
+
+function routeBytes(experts: readonly number[]): number {
+  return experts.reduce((total, count) => total + LAYER + EXPERT * count, 0);
+}
+
+/** How soon a refused request may try again: answers end within moments. */
+const RETRY_MS = 1_000;
+
+/**
+ * Counts what `events` add to an answer that is kept whole. Throws a 400 if it takes more than any answer may, and a 429 if
+ * the owner's answers would take more than is free.
+ */
+export async function* holdingMemory(
+  events: AsyncGenerator<AnswerEvent, void, undefined>,
+  { ledger, owner }: { ledger: MemoryLedger; owner: string | undefined },
+): AsyncGenerator<AnswerEvent, void, undefined> {
+  const holding = ledger.open(owner);
+  let total = 0;
+  try {
+    for await (const event of events) {
+      const bytes = eventBytes(event);
+      total += bytes;
+      if (total > ledger.largest) throw outgrown(ledger.largest);
+      if (!holding.grow(bytes)) throw memoryTaken();
+      yield event;
+    }
+  } finally {
+    holding.release();
+  }
+}
+
+function outgrown(most: number): ApiError {
+  const message = `The answer has come to more than the ${most} bytes that one request may ask for. Ask for fewer answers or tokens by 'max_tokens', or tell less of each, or stream.`;
+  return badRequest(message, { code: 'answer_too_large' });
+}
+
+function memoryTaken(): ApiError {
+  const message =
+    "The gateway's memory for whole answers is taken for now, or your key's part of it. Try again, or stream, or ask for fewer log-probabilities.";
+  const headers = { 'x-should-retry': 'true', ...retryHeaders(RETRY_MS) };
+  return new ApiError({ status: 429, message, type: 'rate_limit_error', code: 'answer_memory', headers });
+}
+
+function eventBytes(event: AnswerEvent): number {
+  const tokens = event.type === 'prompt' ? event.prompt.tokens : event.type === 'text' ? event.tokens : [];
+  return tokens.reduce((total, token) => total + tokenBytes(token), 0);
+}
+
+function tokenBytes({ top, route }: AnswerToken): number {
+  const logprobs = top === undefined ? 0 : (1 + top.length) * LOGPROB;
+  return TOKEN + logprobs + (route === undefined ? 0 : routeBytes(lengthsOf(route)));
+}
+
+function lengthsOf(route: Route): number[] {
+  return route.map((experts) => experts.length);
 }

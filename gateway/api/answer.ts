@@ -9,7 +9,7 @@ import type {
   PromptLogprob,
 } from '../engine/messages.ts';
 import { AnswerText, type AnswerToken, type Released, type TextRules } from './answer-text.ts';
-import { type EchoedPrompt, echoedPrompt } from './echo.ts';
+import type { EchoedPrompt } from './echo.ts';
 import { ApiError, ClientGone, fromGeneration } from './errors.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -50,12 +50,12 @@ export interface AnswerOptions {
   /** The prompt was counted with another choice. */
   countsPrompt: boolean;
   /**
-   * Give the prompt first; `text` as the caller wrote it, undefined where that was ids. All choices of a prompt have one
-   * `logprobs`: the choice that counts the prompt tells them, the others wait; undefined: that one failed.
+   * Give the prompt first. All choices of a prompt share it: the choice that counts the prompt tells its log-probabilities,
+   * the others wait. Undefined: that one failed.
    */
   echo?: {
-    text: string | undefined;
-    logprobs: PromiseWithResolvers<readonly PromptLogprob[] | undefined>;
+    scored: (logprobs: readonly PromptLogprob[]) => void;
+    prompt: Promise<EchoedPrompt | undefined>;
   };
   /** Told the log-probabilities of the prompt, once. */
   onScored?: (logprobs: readonly PromptLogprob[]) => void;
@@ -89,12 +89,10 @@ export async function* answer({
       continue;
     }
     if (text === undefined) {
-      if (countsPrompt) echo?.logprobs.resolve(logprobs);
+      if (countsPrompt) echo?.scored(logprobs);
       onScored?.(logprobs);
-      const told = echo && (await echo.logprobs.promise);
-      if (echo && told === undefined) return;
-      const prompt =
-        echo && told && echoedPrompt([...request.prompt], echo.text, { tokenizer, logprobs: told });
+      const prompt = await echo?.prompt;
+      if (echo && prompt === undefined) return;
       text = new AnswerText(tokenizer, { ...rules, offset: prompt?.length ?? 0 });
       if (prompt !== undefined) yield { type: 'prompt', index, prompt };
     }

@@ -40,10 +40,16 @@ import { plainly, textHandler } from './text-endpoints.ts';
 import type { TextSide } from './text-side.ts';
 import { detokenize, detokenizeSchema, tokenize, tokenizerInfo, tokenizeSchema } from './tokens.ts';
 import type { UsageLine } from './usage-log.ts';
+import { MemoryLedger } from './work/ledger.ts';
+import { Slices } from './work/slices.ts';
+import type { TextThreads } from './work/text-threads.ts';
+import { createTextWork } from './work/text-work.ts';
 
 type Env = { Variables: { record: RequestRecord } };
 
 export interface ModelOptions extends TextSide {
+  /** From which text threads load the text side; absent: all its texts are tokenized here. */
+  dir?: string;
   engine: EngineClient;
   model: ServedModel;
 }
@@ -76,6 +82,8 @@ export interface ApiOptions {
   drainShard?: DrainShard;
   /** The gateway looks at itself every second, for GET /v1/history; absent: that stays empty. */
   history?: Keeping;
+  /** For long texts; absent: all texts are tokenized here. */
+  textThreads?: TextThreads;
   logger: Logger;
 }
 
@@ -98,15 +106,20 @@ export function createApi({
   shutdown = new Shutdown(),
   drainShard,
   history: keeping,
+  textThreads,
   logger,
 }: ApiOptions): Hono<Env> {
   const metrics = createMetrics();
   const limits = { ...defaultLimits, ...given };
-  const common = { limits, logger, metrics, ...(degrade !== undefined && { degrade }) };
-  const contexts = models.map(({ engine, ...rest }): [string, ApiContext] => {
+  const slices = new Slices();
+  const ledger = new MemoryLedger(limits.answerMemory);
+  const common = { limits, logger, metrics, slices, ledger, ...(degrade !== undefined && { degrade }) };
+  const contexts = models.map(({ engine, dir, ...rest }): [string, ApiContext] => {
     const status = () => statusInTime(engine, { waitMs: limits.statusMs, logger });
     const fingerprint = createFingerprint(async () => (await status())?.fingerprint);
-    return [rest.model.id, { ...rest, ...common, engine, fingerprint }];
+    const threads = textThreads && dir !== undefined ? { pool: textThreads, dir } : undefined;
+    const textOf = createTextWork({ tools: rest, slices, threads });
+    return [rest.model.id, { ...rest, ...common, engine, fingerprint, textOf }];
   });
   const served: Served = { contexts: new Map(contexts), aliases };
   const history = new History(metrics.tally);
@@ -144,14 +157,14 @@ export function createApi({
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   if (access !== undefined) app.use(requireKey(access, { metrics }));
 
-  const generating = { served, limits, peers };
+  const generating = { served, limits, peers, slices };
   route(app, 'POST', '/completions', completionHandler(completionEndpoint, generating));
   route(app, 'POST', '/chat/completions', completionHandler(chatEndpoint, generating));
   route(app, 'POST', '/responses', completionHandler(responsesEndpoint, generating));
-  route(app, 'POST', '/responses/input_tokens', textHandler(readInputTokens, { served, limits }));
+  route(app, 'POST', '/responses/input_tokens', textHandler(readInputTokens, { served, limits, slices }));
   routeStored(app);
   route(app, 'POST', '/messages', completionHandler(messagesEndpoint, generating));
-  route(app, 'POST', '/messages/count_tokens', textHandler(readCount, { served, limits }));
+  route(app, 'POST', '/messages/count_tokens', textHandler(readCount, { served, limits, slices }));
   route(app, 'GET', '/models', (c) => (asAnthropic(c) ? listAnthropicModels : listModels)(c, served));
   route(app, 'GET', '/models/:id{.+}', (c) => (asAnthropic(c) ? showAnthropicModel : showModel)(c, served));
   const ofModel = (show: (c: Context, context: ApiContext) => Response | Promise<Response>) =>
@@ -166,8 +179,13 @@ export function createApi({
   route(app, 'GET', '/health/ready', (c) => healthReady(c, { ...served, shutdown }));
   const counted = forAdmins((c) => metricsPage(c, { served, metrics }));
   route(app, 'GET', '/metrics', counted);
-  route(app, 'POST', '/tokenize', textHandler(plainly(tokenizeSchema, tokenize), { served, limits }));
-  route(app, 'POST', '/detokenize', textHandler(plainly(detokenizeSchema, detokenize), { served, limits }));
+  route(app, 'POST', '/tokenize', textHandler(plainly(tokenizeSchema, tokenize), { served, limits, slices }));
+  route(
+    app,
+    'POST',
+    '/detokenize',
+    textHandler(plainly(detokenizeSchema, detokenize), { served, limits, slices }),
+  );
   route(app, 'GET', '/tokenizer_info', (c) => c.json(tokenizerInfo(modelOfQuery(c, served))));
   const drain = { contexts: served.contexts, limits, drainShard, hosts };
   const drained = forAdmins((c) => drainEndpoint(c, drain));

@@ -41,6 +41,29 @@ export function chatIds({ pieces }: WrittenChat, tokenizer: Tokenizer): number[]
   return ids;
 }
 
+/** A conversation's prompt, or why it has none. */
+export type ChatPrompt =
+  | { type: 'prompt'; ids: Int32Array; text: string }
+  | { type: 'too_long'; bytes: number }
+  /** The template raised, or failed. */
+  | { type: 'refused'; why: string };
+
+/** `most`: bytes of the written text; a longer one is not tokenized. Throws only if the tokenizer fails. */
+export function chatPrompt(
+  conversation: Conversation,
+  { template, tokenizer, most }: { template: ChatTemplate; tokenizer: Tokenizer; most: number },
+): ChatPrompt {
+  let chat: WrittenChat;
+  try {
+    chat = writeChat(conversation, { template, tokenizer });
+  } catch (error) {
+    return { type: 'refused', why: error instanceof Error ? error.message : String(error) };
+  }
+  const bytes = Buffer.byteLength(chat.text);
+  if (bytes > most) return { type: 'too_long', bytes };
+  return { type: 'prompt', ids: Int32Array.from(chatIds(chat, tokenizer)), text: chat.text };
+}
+
 /** Roles and types are not the caller's words, and templates compare them. */
 function guarded(conversation: Conversation, guard: Guard): Conversation {
   const { messages, tools = [], documents = [], variables = {}, ending = 'turn' } = conversation;

@@ -3,18 +3,19 @@
 import type { ConstraintSpec } from '../constraints/specification.ts';
 import { chatWire } from './chat-format.ts';
 import { endingOf, templateDocuments, templateMessages, templateVariables } from './chat-messages.ts';
-import { chatIds, type WrittenChat, writeChat } from './chat-prompt.ts';
-import type { ApiContext } from './context.ts';
+import type { ApiContext, RequestContext } from './context.ts';
 import { badRequest } from './errors.ts';
 import type { MessageRules } from './message-parser.ts';
 import { type PromptScores, promptLogprobsOf, promptScores } from './prompt-logprobs.ts';
 import {
   allowance,
   askedTokens,
+  cannotFit,
   choicesOf,
   cutPrompt,
   limitsOfCut,
   MOST_COUNTED,
+  mostBytes,
   refuseHopeless,
   type TextLimits,
 } from './prompts.ts';
@@ -40,12 +41,12 @@ export interface ChatPlan extends Plan {
 }
 
 /** Throws a 400 naming the field that is at fault. */
-export function planChat(request: ChatRequest, context: ApiContext): ChatPlan {
+export async function planChat(request: ChatRequest, context: RequestContext): Promise<ChatPlan> {
   const { engine, tokenizer, limits } = context;
   const { info } = engine;
   const asked = askedTokens(request);
   const logprobs = logprobsOf(request);
-  const read = readChat(request, context, limitsOfCut(request));
+  const read = await readChat(request, context, limitsOfCut(request));
   const prompt = cutPrompt(read.prompt, request, { asked, info });
   const maxTokens = allowance(prompt.length, 'messages', { asked, fallback: info.context, info });
   const { rules, ...held } = heldTo(read, request, context);
@@ -77,8 +78,8 @@ export function planChat(request: ChatRequest, context: ApiContext): ChatPlan {
 }
 
 /** How many tokens the prompt has, which may be more than the context. Throws what `planChat` throws of the prompt. */
-export function countChat(request: ChatRequest, context: ApiContext): number {
-  return readChat(request, context, { takes: MOST_COUNTED }).prompt.length;
+export async function countChat(request: ChatRequest, context: RequestContext): Promise<number> {
+  return (await readChat(request, context, { takes: MOST_COUNTED })).prompt.length;
 }
 
 interface ReadChat {
@@ -94,9 +95,14 @@ interface ReadChat {
 }
 
 /** What a request comes to before the context's length is asked. */
-function readChat(request: ChatRequest, context: ApiContext, limits: TextLimits = {}): ReadChat {
+async function readChat(
+  request: ChatRequest,
+  context: RequestContext,
+  limits: TextLimits = {},
+): Promise<ReadChat> {
   const { tokenizer, model } = context;
-  const template = templateOf(context, request.tools ?? []);
+  const tools = (request.tools ?? []).length > 0;
+  const template = templateOf(context, tools);
   const specials = tokenizer.added.filter(({ special }) => special).map(({ content }) => content);
   const toolUse = toolUseOf(request, { template, specials, model: model.id });
   const tags = thinkingTagsOf(template.source);
@@ -110,54 +116,55 @@ function readChat(request: ChatRequest, context: ApiContext, limits: TextLimits 
   };
   const { form: answer, notes } = answerConstraint(request, toolUse?.constraint);
   const schemaNotes = [...(toolUse?.notes ?? []), ...notes];
-  return { ...written(conversation, template, context, limits), toolUse, answer, schemaNotes, tags, budget };
+  return {
+    ...(await written(conversation, tools, context, limits)),
+    toolUse,
+    answer,
+    schemaNotes,
+    tags,
+    budget,
+  };
 }
 
 /** Ids of a conversation, ending where the assistant begins to write. Throws a 400 where there is no template, or it refuses. */
-export function promptOfMessages(messages: ChatRequest['messages'], context: ApiContext): number[] {
-  const template = templateOf(context, []);
+export async function promptOfMessages(
+  messages: ChatRequest['messages'],
+  context: RequestContext,
+): Promise<number[]> {
+  const template = templateOf(context, false);
   const conversation = { messages: templateMessages(messages, template), ending: endingOf({ messages }) };
-  return written(conversation, template, context).prompt;
+  return (await written(conversation, false, context)).prompt;
 }
 
-function templateOf(
-  { template, toolTemplate, model }: ApiContext,
-  tools: NonNullable<ChatRequest['tools']>,
-): ChatTemplate {
-  const chosen = tools.length > 0 ? (toolTemplate ?? template) : template;
+function templateOf({ template, toolTemplate, model }: ApiContext, tools: boolean): ChatTemplate {
+  const chosen = tools ? (toolTemplate ?? template) : template;
   if (chosen !== undefined) return chosen;
   const message = `The model '${model.id}' has no chat template; use the completions endpoint.`;
   throw badRequest(message, { param: 'messages', code: 'chat_template_missing' });
 }
 
-function written(
-  conversation: Conversation,
-  template: ChatTemplate,
-  { tokenizer, engine }: ApiContext,
-  limits: TextLimits = {},
-): { prompt: number[]; text: string } {
-  const { longestToken } = tokenizer;
-  const hopeless = (text: string) => {
-    refuseHopeless(text, 'messages', { longestToken, info: engine.info, ...limits });
-  };
-  hopeless(conversation.messages.map(({ content }) => content ?? '').join(''));
-  const chat = rendered(() => writeChat(conversation, { template, tokenizer }));
-  hopeless(chat.text);
-  const prompt = chatIds(chat, tokenizer);
-  if (prompt.length > 0) return { prompt, text: chat.text };
-  throw badRequest("Invalid 'messages': the chat template makes nothing of them.", { param: 'messages' });
-}
-
 /** A template refuses conversations that it was not made for by raising: the caller's fault, in its own words. */
-function rendered(render: () => WrittenChat): WrittenChat {
-  try {
-    return render();
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw badRequest(`The chat template refused the messages: ${why.slice(0, 1000)}`, {
-      param: 'messages',
-      code: 'chat_template_error',
-    });
+async function written(
+  conversation: Conversation,
+  tools: boolean,
+  { tokenizer, text, engine }: RequestContext,
+  limits: TextLimits = {},
+): Promise<{ prompt: number[]; text: string }> {
+  const { info } = engine;
+  const fits = { longestToken: tokenizer.longestToken, info, ...limits };
+  refuseHopeless(conversation.messages.map(({ content }) => content ?? '').join(''), 'messages', fits);
+  const chat = await text.write(conversation, { tools, most: mostBytes(fits) });
+  switch (chat.type) {
+    case 'too_long':
+      throw cannotFit(chat.bytes, 'messages', info);
+    case 'refused':
+      throw badRequest(`The chat template refused the messages: ${chat.why.slice(0, 1000)}`, {
+        param: 'messages',
+        code: 'chat_template_error',
+      });
+    case 'prompt':
+      if (chat.ids.length > 0) return { prompt: Array.from(chat.ids), text: chat.text };
+      throw badRequest("Invalid 'messages': the chat template makes nothing of them.", { param: 'messages' });
   }
 }
 

@@ -4,7 +4,7 @@ import { parseFields } from './body.ts';
 import { planChat } from './chat.ts';
 import type { Endpoint } from './completion-handler.ts';
 import { planCompletion } from './completions.ts';
-import type { ApiContext } from './context.ts';
+import type { RequestContext } from './context.ts';
 import { fieldsWithoutEffect } from './no-effect.ts';
 import { relayedChoices } from './relayed.ts';
 import { type Plan, respond } from './respond.ts';
@@ -18,7 +18,7 @@ export const chatEndpoint = choiceEndpoint(chatSchema, planChat);
 
 function choiceEndpoint<Request extends CommonRequest>(
   schema: z.ZodType<Request>,
-  plan: (request: Request, context: ApiContext) => Plan,
+  plan: (request: Request, context: RequestContext) => Promise<Plan>,
 ): Endpoint {
   return {
     ...relayedChoices,
@@ -29,8 +29,8 @@ function choiceEndpoint<Request extends CommonRequest>(
         model: request.model,
         requester: request,
         noEffect: [...fieldsWithoutEffect(schema, fields), ...idleStreamOptions(request)],
-        plan: (context) => {
-          const planned = plan(request, context);
+        plan: async (context) => {
+          const planned = await plan(request, context);
           return { plan: planned, respond: (c, record) => respond(c, context, record, planned) };
         },
       };

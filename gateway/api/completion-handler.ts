@@ -6,7 +6,7 @@
 import type { Context, Handler } from 'hono';
 import { refuseLargeAnswer } from './answer-size.ts';
 import { cacheSaltOf } from './cache-salt.ts';
-import type { ApiContext, Limits } from './context.ts';
+import { type Limits, type RequestContext, requestContext } from './context.ts';
 import { chooseModel, type Requester, type Served } from './models.ts';
 import { noEffectHeaders } from './no-effect.ts';
 import { type Peers, passOn } from './peers.ts';
@@ -15,6 +15,7 @@ import type { Relayed } from './relayed.ts';
 import { type FieldNames, namer, underOuterNames } from './renamed-fields.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { AnswerPlan } from './respond.ts';
+import type { Slices } from './work/slices.ts';
 
 /** One endpoint. Each of its steps throws ApiErrors. */
 export interface Endpoint extends Relayed {
@@ -29,7 +30,7 @@ export interface Asked {
   noEffect: readonly string[];
   /** How errors of what follows name the caller's fields; absent: as they are. */
   names?: FieldNames;
-  plan(context: ApiContext): Planned;
+  plan(context: RequestContext): Promise<Planned>;
 }
 
 export interface Planned {
@@ -44,28 +45,31 @@ interface HandlerOptions {
   served: Served;
   limits: Limits;
   peers: Peers | undefined;
+  slices: Slices;
 }
 
 export function completionHandler(
   endpoint: Endpoint,
-  { served, limits, peers }: HandlerOptions,
+  { served, limits, peers, slices }: HandlerOptions,
 ): Handler<{ Variables: { record: RequestRecord } }> {
   return async (c) => {
-    const fields = await readFields(c.req.raw, { served, limits });
-    const asked = endpoint.read(fields);
     const record = c.get('record');
-    const context = chooseModel(asked.model, asked.requester, { served, requestId: record.id });
+    const { owner } = record;
+    const fields = await readFields(c.req.raw, { served, limits, slices, owner });
+    const asked = await slices.turn(owner, () => endpoint.read(fields));
+    const chosen = chooseModel(asked.model, asked.requester, { served, requestId: record.id });
+    const context = requestContext(chosen, record);
     record.requestedModel = asked.model;
     record.model = context.model.id;
     return await underOuterNames(asked.names ?? [], async () => {
-      const { plan, respond } = asked.plan(context);
+      const { plan, respond } = await slices.turn(owner, () => asked.plan(context));
       const idle = noEffectHeaders([
         ...asked.noEffect,
         ...(plan.noEffect ?? []).map(namer(asked.names ?? [])),
       ]);
       record.schemaNotes = (plan.schemaNotes ?? []).slice(0, MOST_SCHEMA_NOTES).map(namer(asked.names ?? []));
       const { info } = context.engine;
-      refuseLargeAnswer(plan, info);
+      refuseLargeAnswer(plan, info, context.ledger.largest);
       const times = info.sharesPrefixes ? 1 : plan.made;
       record.admit(times * plan.prompts.reduce((total, { prompt }) => total + prompt.length, 0));
       const salt = cacheSaltOf({ named: plan.request.cache_salt, owner: record.prefixOwner });

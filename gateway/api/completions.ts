@@ -1,7 +1,7 @@
 // POST /v1/completions: text or ids in, text out. Knows no engine beyond its limits.
 import type { AnswerEvent } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
-import type { ApiContext } from './context.ts';
+import type { ApiContext, RequestContext } from './context.ts';
 import type { EchoedPrompt } from './echo.ts';
 import { badRequest } from './errors.ts';
 import { completionLogprobs, withStop } from './logprobs.ts';
@@ -17,8 +17,8 @@ import { type Wire, wireOf } from './wire.ts';
 /** OpenAI's default for this endpoint. */
 const DEFAULT_MAX_TOKENS = 16;
 
-export function planCompletion(request: CompletionRequest, context: ApiContext): Plan {
-  const { engine, tokenizer, bos, limits } = context;
+export async function planCompletion(request: CompletionRequest, context: RequestContext): Promise<Plan> {
+  const { engine, tokenizer, text, bos, limits } = context;
   const { info } = engine;
   const echo = request.echo === true;
   if (request.prompt.length > limits.prompts) {
@@ -33,10 +33,11 @@ export function planCompletion(request: CompletionRequest, context: ApiContext):
     throw badRequest(message, { param: 'max_tokens', code: 'integer_below_min_value' });
   }
   const choices = choicesOf(request, request.prompt.length, limits);
-  const prompts = request.prompt.map((one, i) => {
+  const planned = request.prompt.map(async (one, i) => {
     const param = request.prompt.length === 1 ? 'prompt' : parameterName(['prompt', i]);
     const addSpecial = request.add_special_tokens !== false;
-    const whole = encodePrompt(one, param, { tokenizer, bos, info, addSpecial, ...limitsOfCut(request) });
+    const use = { tokenizer, text, bos, info, addSpecial, ...limitsOfCut(request) };
+    const whole = await encodePrompt(one, param, use);
     const prompt = cutPrompt(whole, request, { asked, info });
     return {
       prompt,
@@ -44,6 +45,7 @@ export function planCompletion(request: CompletionRequest, context: ApiContext):
       text: typeof one === 'string' && prompt === whole ? one : undefined,
     };
   });
+  const prompts = await Promise.all(planned);
   const logprobs = request.logprobs ?? undefined;
   const told = { tokenizer, logprobs: logprobs !== undefined };
   const ids = request.return_token_ids === true ? prompts.map(({ prompt }) => prompt) : undefined;

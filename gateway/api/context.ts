@@ -4,6 +4,9 @@ import type { EngineClient, Rung } from '../engine/messages.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import type { Metrics } from './metrics.ts';
 import type { TextSide } from './text-side.ts';
+import type { MemoryLedger } from './work/ledger.ts';
+import type { Owner, Slices } from './work/slices.ts';
+import type { TextOwner, TextWork } from './work/text-work.ts';
 
 export interface Limits {
   /** Largest request body, in bytes; more is a 413. */
@@ -12,6 +15,8 @@ export interface Limits {
   prompts: number;
   /** Most answers in one request: prompts by choices of each. */
   choices: number;
+  /** Memory that all whole answers may take until they are written, in bytes: half of it one answer, beyond which is a 400. */
+  answerMemory: number;
   /** How long a stream's headers wait for the engine's verdict; see admission.ts. */
   admissionMs: number;
   /** How long a stream's reader may take nothing before its generation is stopped. */
@@ -26,6 +31,7 @@ export const defaultLimits: Limits = {
   bodyBytes: 10 * 1024 * 1024,
   prompts: 128,
   choices: 128,
+  answerMemory: 256 * 2 ** 20,
   admissionMs: 500,
   stallMs: 60_000,
   keepAliveMs: 15_000,
@@ -60,4 +66,19 @@ export interface ApiContext extends TextSide {
   logger: Logger;
   metrics: Metrics;
   fingerprint: Fingerprint;
+  /** Shares this thread's time between the long work of requests; of all models. */
+  slices: Slices;
+  /** What the answers of all models hold. */
+  ledger: MemoryLedger;
+  textOf: (owner: TextOwner) => TextWork;
+}
+
+/** Of one model and one request. */
+export interface RequestContext extends ApiContext {
+  owner: Owner;
+  text: TextWork;
+}
+
+export function requestContext(context: ApiContext, request: TextOwner): RequestContext {
+  return { ...context, owner: request.owner, text: context.textOf(request) };
 }

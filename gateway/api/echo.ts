@@ -4,6 +4,7 @@ import type { PromptLogprob } from '../engine/messages.ts';
 import type { AnswerToken } from './answer-text.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { Utf8Stream } from './utf8.ts';
+import type { Steps } from './work/slices.ts';
 
 export interface EchoedPrompt {
   text: string;
@@ -12,16 +13,19 @@ export interface EchoedPrompt {
   tokens: AnswerToken[];
 }
 
+/** Tokens of a step. */
+const STEP = 256;
+
 /**
  * `given` is the caller's own text, undefined where the prompt was ids: then special tokens stand in the text by name.
  * Tokens that the tokenizer put before a text lie at its beginning. `logprobs` are of all tokens but the first, whose
  * own is null: nothing stands before it.
  */
-export function echoedPrompt(
+export function* echoedPrompt(
   ids: readonly number[],
   given: string | undefined,
   { tokenizer, logprobs }: { tokenizer: Tokenizer; logprobs: readonly PromptLogprob[] },
-): EchoedPrompt {
+): Steps<EchoedPrompt> {
   const utf8 = new Utf8Stream();
   const pieces: string[] = [];
   const places: number[] = [];
@@ -30,7 +34,8 @@ export function echoedPrompt(
     pieces.push(text);
     length += codePoints(text);
   };
-  for (const id of ids) {
+  for (const [i, id] of ids.entries()) {
+    if (i % STEP === 0) yield;
     const special = tokenizer.specialName(id);
     if (special !== undefined) add(utf8.end());
     places.push(length);
@@ -39,11 +44,13 @@ export function echoedPrompt(
   add(utf8.end());
   const text = given ?? pieces.join('');
   const before = Math.max(0, length - codePoints(text));
-  const tokens = ids.map((id, i): AnswerToken => {
+  const tokens: AnswerToken[] = [];
+  for (const [i, id] of ids.entries()) {
+    if (i % STEP === 0) yield;
     const told = logprobs[i - 1];
     const offset = Math.max(0, places[i] - before);
-    return { id, offset, logprob: told?.logprob ?? null, ...(told && { top: told.top }) };
-  });
+    tokens.push({ id, offset, logprob: told?.logprob ?? null, ...(told && { top: told.top }) });
+  }
   return { text, length: codePoints(text), tokens };
 }
 

@@ -6,6 +6,7 @@ import type { GenerationRequest, PromptLogprob, Rung } from '../engine/messages.
 import { type AnswerEvent, answer } from './answer.ts';
 import { cacheSaltOf } from './cache-salt.ts';
 import type { ApiContext } from './context.ts';
+import { echoedPrompt } from './echo.ts';
 import { merge } from './merge.ts';
 import type { RequestRecord } from './request-record.ts';
 import {
@@ -17,6 +18,7 @@ import {
   stopStringsOf,
 } from './sampling.ts';
 import type { CommonRequest } from './schema-fields.ts';
+import { stopString } from './stops.ts';
 
 /** A prompt and how many tokens may follow it. */
 export interface PromptPlan {
@@ -50,7 +52,7 @@ export interface Generated {
  * or the caller's leaving, stops every generation.
  */
 export function generations(
-  { engine, tokenizer, stopIds, degrade }: ApiContext,
+  { engine, tokenizer, stopIds, degrade, slices }: ApiContext,
   record: RequestRecord,
   { request, prompts, made, logprobs, promptLogprobs, onScored, echo, constraint, shown }: Generated,
   seed: number,
@@ -60,7 +62,7 @@ export function generations(
   const minTokens = minTokensOf(request, Math.min(...prompts.map(({ maxTokens }) => maxTokens)));
   const includeStop = request.include_stop_str_in_output === true;
   const rules = {
-    stops: stopStringsOf(request),
+    stops: stopStringsOf(request).map(stopString),
     includeStop,
     minTokens,
     ...(shown !== undefined && { shown }),
@@ -71,6 +73,11 @@ export function generations(
   const sources = prompts.flatMap(({ prompt, maxTokens, text }, p) => {
     const ids = Array.from({ length: made }, () => randomUUID());
     const scored = Promise.withResolvers<readonly PromptLogprob[] | undefined>();
+    const echoed = scored.promise.then((logprobs) => {
+      if (!echo || logprobs === undefined) return undefined;
+      return slices.run(record.owner, echoedPrompt(prompt, text, { tokenizer, logprobs }));
+    });
+    echoed.catch(() => {}); // each choice that waits for it hears of it
     return ids.map((id, choice) => {
       const generation: GenerationRequest = {
         id,
@@ -102,7 +109,7 @@ export function generations(
         index,
         countsPrompt: choice === 0,
         ...(onScored && choice === 0 && { onScored: (told) => onScored(p, told) }),
-        ...(echo && { echo: { text, logprobs: scored } }),
+        ...(echo && { echo: { scored: scored.resolve, prompt: echoed } }),
         rules,
         signal,
         onToken: (index) => record.token(index),

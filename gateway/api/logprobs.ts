@@ -1,14 +1,15 @@
 // Log-probabilities in OpenAI's two shapes: completions' parallel arrays and chat's list of entries. Knows no engine.
 import type { AnswerToken } from './answer-text.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import { type LazyList, lazyMap } from './work/json-pieces.ts';
 
 export interface CompletionLogprobs {
-  tokens: string[];
+  tokens: LazyList<string>;
   /** Null for a prompt's first token. */
-  token_logprobs: (number | null)[];
-  top_logprobs: (Record<string, number> | null)[];
+  token_logprobs: LazyList<number | null>;
+  top_logprobs: LazyList<Record<string, number> | null>;
   /** Code points of `text` before each token. */
-  text_offset: number[];
+  text_offset: LazyList<number>;
 }
 
 export interface ChatLogprob {
@@ -24,9 +25,9 @@ export type ChatLogprobEntry = ChatLogprob & { top_logprobs: ChatLogprob[] };
 export function completionLogprobs(tokens: readonly AnswerToken[], tokenizer: Tokenizer): CompletionLogprobs {
   const name = (id: number) => tokenName(id, tokenizer, 'bytes:');
   return {
-    tokens: tokens.map(({ id }) => name(id)),
-    token_logprobs: tokens.map(({ logprob }) => (logprob === null ? null : finite(logprob))),
-    top_logprobs: tokens.map(({ id, logprob, top = [] }) => {
+    tokens: lazyMap(tokens, ({ id }) => name(id)),
+    token_logprobs: lazyMap(tokens, ({ logprob }) => (logprob === null ? null : finite(logprob))),
+    top_logprobs: lazyMap(tokens, ({ id, logprob, top = [] }) => {
       if (logprob === null) return null;
       // Likeliest first. Two ids may have one name: the likelier one stays, and the chosen one in any case.
       const entries = new Map<string, number>();
@@ -36,17 +37,20 @@ export function completionLogprobs(tokens: readonly AnswerToken[], tokenizer: To
       entries.set(name(id), finite(logprob));
       return Object.fromEntries(entries);
     }),
-    text_offset: tokens.map(({ offset }) => offset),
+    text_offset: lazyMap(tokens, ({ offset }) => offset),
   };
 }
 
-export function chatLogprobs(tokens: readonly AnswerToken[], tokenizer: Tokenizer): ChatLogprobEntry[] {
+export function chatLogprobs(
+  tokens: readonly AnswerToken[],
+  tokenizer: Tokenizer,
+): LazyList<ChatLogprobEntry> {
   const entry = (id: number, logprob: number | null | undefined): ChatLogprob => ({
     token: tokenName(id, tokenizer, ''),
     logprob: finite(logprob),
     bytes: tokenizer.specialName(id) === undefined ? [...tokenizer.bytes(id)] : null,
   });
-  return tokens.map(({ id, logprob, top = [] }) => ({
+  return lazyMap(tokens, ({ id, logprob, top = [] }) => ({
     ...entry(id, logprob),
     top_logprobs: top.map((other) => entry(other.id, other.logprob)),
   }));

@@ -4,9 +4,10 @@ import { badRequest } from './errors.ts';
 import { finite, tokenName } from './logprobs.ts';
 import type { CommonRequest } from './schema-fields.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import { type LazyList, lazyMap } from './work/json-pieces.ts';
 
 /** Of one token: by its id, and by the ids of likelier ones. */
-export type PromptScores = (TokenScores | null)[];
+export type PromptScores = LazyList<TokenScores | null>;
 
 type TokenScores = Record<string, { logprob: number; rank: number | null; decoded_token: string }>;
 
@@ -42,7 +43,7 @@ export function promptScores(
       { logprob: finite(logprob), rank, decoded_token: tokenName(id, tokenizer, '') },
     ] as const;
   };
-  return ids.map((id, i) => {
+  return lazyMap(ids, (id, i) => {
     const score = scores[i - 1];
     if (score === undefined) return null;
     const own = entry(id, score.logprob, score.rank ?? null);

@@ -2,23 +2,29 @@
 // Knows no wire format.
 import type { EngineInfo } from '../engine/messages.ts';
 import type { Limits } from './context.ts';
-import { badRequest } from './errors.ts';
+import { type ApiError, badRequest } from './errors.ts';
 import type { Prompt } from './schema.ts';
 import type { CommonRequest } from './schema-fields.ts';
 import type { TextSide } from './text-side.ts';
+import type { TextWork } from './work/text-work.ts';
 
 /** Ids of a completions prompt; an empty text counts as the token that begins a text. `param` names it in errors. */
-export function encodePrompt(
+export async function encodePrompt(
   prompt: Prompt,
   param: string,
   {
     tokenizer,
+    text,
     bos,
     info,
     addSpecial = true,
     ...limits
-  }: Pick<TextSide, 'tokenizer' | 'bos'> & { info: EngineInfo; addSpecial?: boolean } & TextLimits,
-): number[] {
+  }: Pick<TextSide, 'tokenizer' | 'bos'> & {
+    text: TextWork;
+    info: EngineInfo;
+    addSpecial?: boolean;
+  } & TextLimits,
+): Promise<number[]> {
   if (typeof prompt !== 'string') {
     const outside = prompt.find((id) => id >= info.vocab);
     if (outside === undefined) return prompt;
@@ -26,7 +32,7 @@ export function encodePrompt(
     throw badRequest(message, { param, code: 'invalid_token_id' });
   }
   refuseHopeless(prompt, 'prompt', { longestToken: tokenizer.longestToken, info, ...limits });
-  const ids = tokenizer.encode(prompt, { addSpecial });
+  const ids = await text.encode(prompt, { addSpecial });
   if (ids.length > 0) return ids;
   if (bos !== undefined && addSpecial) return [bos];
   throw badRequest(`Invalid '${param}': the prompt has no tokens.`, { param, code: 'empty_string' });
@@ -56,15 +62,27 @@ export interface TextLimits {
   takes?: number;
 }
 
+/** Bytes of a text that may fit in the context; no longer one can, whatever its tokens are. */
+export function mostBytes({
+  longestToken,
+  info,
+  takes = 0,
+}: { longestToken: number; info: EngineInfo } & TextLimits): number {
+  return Math.max(info.context * longestToken, takes);
+}
+
 /** Refuses a text that cannot fit whatever its tokens are, before the time is spent to find them. */
 export function refuseHopeless(
   text: string,
   param: 'prompt' | 'messages',
-  { longestToken, info, takes = 0 }: { longestToken: number; info: EngineInfo } & TextLimits,
+  limits: { longestToken: number; info: EngineInfo } & TextLimits,
 ): void {
   const bytes = Buffer.byteLength(text);
-  if (bytes <= Math.max(info.context * longestToken, takes)) return;
-  throw tooLong(`your ${param} of ${bytes} bytes cannot fit in it`, param, info);
+  if (bytes > mostBytes(limits)) throw cannotFit(bytes, param, limits.info);
+}
+
+export function cannotFit(bytes: number, param: 'prompt' | 'messages', info: EngineInfo): ApiError {
+  return tooLong(`your ${param} of ${bytes} bytes cannot fit in it`, param, info);
 }
 
 /** The caller's own limit, by either of its names. Throws a 400 if both are given and differ. */

@@ -12,6 +12,7 @@ import type { Exceeded, Turn } from './rate-limits.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { RequestTrace } from './telemetry.ts';
 import type { UsageLine } from './usage-log.ts';
+import type { Owner } from './work/slices.ts';
 
 /** A caller's id is taken where it is safe in a header and in a log. */
 const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
@@ -88,6 +89,11 @@ export class RequestRecord {
 
   get elapsedMs(): number {
     return performance.now() - this.#startedAt;
+  }
+
+  /** Whose time and memory it takes. */
+  get owner(): Owner {
+    return { name: this.key?.name, weight: this.key?.weight ?? 1 };
   }
 
   /** For calls that are made in this request's name; undefined: nobody traces. */

@@ -3,13 +3,17 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { admitted } from './admission.ts';
 import type { AnswerEvent } from './answer.ts';
+import { holdingMemory } from './answer-size.ts';
 import type { ApiContext } from './context.ts';
+import { ClientGone } from './errors.ts';
 import { type Generated, generations } from './generations.ts';
 import type { RequestRecord } from './request-record.ts';
 import { drawSeed } from './sampling.ts';
 import { type EventFormat, eventStream } from './sse.ts';
 import { streamedUsage } from './stream-options.ts';
 import type { Frame, Wire } from './wire.ts';
+import { jsonBody } from './work/json-body.ts';
+import { isFew, jsonText } from './work/json-pieces.ts';
 
 /** All that is generated for a request, and how much of it is given. */
 export interface AnswerPlan extends Generated {
@@ -59,12 +63,16 @@ export async function startGenerations(
   const cancel = new AbortController();
   const begun = generations(context, record, plan, seed, cancel);
   c.header('x-expertgrid-seed', String(seed));
-  const events = request.stream === true ? await admitted(begun, context.limits.admissionMs) : begun;
+  const { ledger, limits } = context;
+  const events =
+    request.stream === true
+      ? await admitted(begun, limits.admissionMs)
+      : holdingMemory(begun, { ledger, owner: record.owner.name });
   return { frame, events: noteUsage(events, record), cancel };
 }
 
 /** The streamed answer: `values` made of a start's events. Its end settles the record and stops what still runs. */
-export function streamAnswer<Value>(
+export function streamAnswer<Value extends object>(
   c: Context,
   context: ApiContext,
   record: RequestRecord,
@@ -74,6 +82,8 @@ export function streamAnswer<Value>(
   record.streaming = true;
   const body = eventStream(values, {
     ...(format !== undefined && { format }),
+    write: (value) =>
+      isFew(value) ? JSON.stringify(value) : context.slices.run(record.owner, jsonText(value)),
     clock: record.clock,
     stallMs: context.limits.stallMs,
     keepAliveMs: context.limits.keepAliveMs,
@@ -91,6 +101,25 @@ export function streamAnswer<Value>(
   });
 }
 
+/** An answer that is not streamed. A long one goes out in pieces, and its end settles the record. */
+export async function wholeAnswer(
+  c: Context,
+  { slices, limits }: Pick<ApiContext, 'slices' | 'limits'>,
+  record: RequestRecord,
+  answer: object,
+): Promise<Response> {
+  const body = await jsonBody(answer, {
+    run: (steps) => slices.run(record.owner, steps),
+    stallMs: limits.stallMs,
+    onEnd: (error) => {
+      if (error !== undefined) record.error = new ClientGone({ cause: error });
+      record.settle(record.error?.status ?? 200);
+    },
+  });
+  record.streaming = typeof body !== 'string';
+  return c.body(body, 200, { 'content-type': 'application/json' });
+}
+
 /** For the endpoints whose answers are made of choices. */
 export async function respond(
   c: Context,
@@ -102,7 +131,9 @@ export async function respond(
   const { idPrefix } = wire;
   const { frame, events, cancel } = await startGenerations(c, context, record, plan, { idPrefix });
   const finished = (reason: string) => record.finished(reason);
-  if (request.stream !== true) return c.json(await wire.whole(events, { frame, made, wanted, finished }));
+  if (request.stream !== true) {
+    return await wholeAnswer(c, context, record, await wire.whole(events, { frame, made, wanted, finished }));
+  }
   const values = wire.chunks(events, {
     frame,
     finished,

@@ -4,7 +4,8 @@ import type { OverheadClock } from './overhead.ts';
 
 /** How one API writes its stream: each method gives whole events, the empty line after each included. */
 export interface EventFormat<Value> {
-  event(value: Value): string;
+  /** `json` is the value's text. */
+  event(value: Value, json: string): string;
   /** After the last value. */
   ending: string;
   /** While no value comes. */
@@ -15,24 +16,25 @@ export interface EventFormat<Value> {
 
 /** As OpenAI's completions have it: events without a name, `[DONE]` after the last; a failure is its envelope. */
 export const dataEvents: EventFormat<unknown> = {
-  event: data,
+  event: (_, json) => `data: ${json}\n\n`,
   ending: 'data: [DONE]\n\n',
   keepAlive: ': keep-alive\n\n',
-  failure: (error) => data(error.envelope),
+  failure: (error) => `data: ${JSON.stringify(error.envelope)}\n\n`,
 };
 
 /** An event that is named by its own type, as OpenAI's Responses and Anthropic's Messages have them. */
-export function namedEvent<Value extends { type: string }>(value: Value): string {
-  return `event: ${value.type}\n${data(value)}`;
-}
-
-function data(value: unknown): string {
-  return `data: ${JSON.stringify(value)}\n\n`;
+export function namedEvent<Value extends { type: string }>(
+  value: Value,
+  json = JSON.stringify(value),
+): string {
+  return `event: ${value.type}\ndata: ${json}\n\n`;
 }
 
 export interface EventStreamOptions<Value> {
   /** Default: as completions are written. */
   format?: EventFormat<Value>;
+  /** A value's JSON text. Default: what `JSON.stringify` gives, at once. */
+  write?: (value: Value) => string | Promise<string>;
   /** How long the reader may leave a written event untaken. */
   stallMs: number;
   /** While no value comes, the format's keep-alive is sent this often: proxies cut what is silent. */
@@ -54,7 +56,15 @@ const encoder = new TextEncoder();
  */
 export function eventStream<Value>(
   values: AsyncGenerator<Value, void, undefined>,
-  { format = dataEvents, stallMs, keepAliveMs, onEnd, onCut, clock }: EventStreamOptions<Value>,
+  {
+    format = dataEvents,
+    write = JSON.stringify,
+    stallMs,
+    keepAliveMs,
+    onEnd,
+    onCut,
+    clock,
+  }: EventStreamOptions<Value>,
 ): ReadableStream<Uint8Array> {
   let stall: NodeJS.Timeout | undefined;
   let uncut = () => {};
@@ -79,7 +89,10 @@ export function eventStream<Value>(
       const { done, value } = await values.next().finally(() => clearInterval(silence));
       if (ended) return;
       if (done !== true) {
-        controller.enqueue(encoder.encode(format.event(value)));
+        const written = write(value);
+        const json = typeof written === 'string' ? written : await written;
+        if (ended) return;
+        controller.enqueue(encoder.encode(format.event(value, json)));
         clock?.readerIsGiven();
         stall = setTimeout(() => stalled(controller), stallMs);
         return;

@@ -2,12 +2,14 @@
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { parseFields } from './body.ts';
-import type { ApiContext, Limits } from './context.ts';
+import { type Limits, type RequestContext, requestContext } from './context.ts';
 import { chooseModel, type Served } from './models.ts';
 import { fieldsWithoutEffect, noEffectHeaders } from './no-effect.ts';
 import { readFields } from './read-fields.ts';
 import { type FieldNames, underOuterNames } from './renamed-fields.ts';
 import type { RequestRecord } from './request-record.ts';
+import { wholeAnswer } from './respond.ts';
+import type { Slices } from './work/slices.ts';
 
 /** A request once its fields are read. */
 export interface TextAsked {
@@ -15,33 +17,41 @@ export interface TextAsked {
   model: string | null | undefined;
   /** Of a request that was translated. */
   names?: FieldNames;
-  answer(context: ApiContext): { body: object; noEffect: readonly string[] };
+  answer(context: RequestContext): Promise<{ body: object; noEffect: readonly string[] }>;
 }
 
 /** `read` throws a 400 that names the fields at fault. */
 export function textHandler(
   read: (fields: Record<string, unknown>) => TextAsked,
-  { served, limits }: { served: Served; limits: Limits },
+  { served, limits, slices }: { served: Served; limits: Limits; slices: Slices },
 ): (c: Context<{ Variables: { record: RequestRecord } }>) => Promise<Response> {
   return async (c) => {
-    const { model, names = [], answer } = read(await readFields(c.req.raw, { served, limits }));
     const record = c.get('record');
+    const { owner } = record;
+    const fields = await readFields(c.req.raw, { served, limits, slices, owner });
+    const { model, names = [], answer } = await slices.turn(owner, () => read(fields));
     const [first = ''] = served.contexts.keys();
-    const context = chooseModel(model ?? first, {}, { served, requestId: record.id });
+    const chosen = chooseModel(model ?? first, {}, { served, requestId: record.id });
+    const context = requestContext(chosen, record);
     record.model = context.model.id;
-    const { body, noEffect } = await underOuterNames(names, () => answer(context));
-    return c.json(body, 200, noEffectHeaders(noEffect));
+    const { body, noEffect } = await underOuterNames(names, () => slices.turn(owner, () => answer(context)));
+    const response = await wholeAnswer(c, context, record, body);
+    for (const [name, value] of Object.entries(noEffectHeaders(noEffect))) response.headers.set(name, value);
+    return response;
   };
 }
 
 /** Reads a request whose fields are those of its schema. */
 export function plainly<Schema extends z.ZodType<{ model?: string | null | undefined }>>(
   schema: Schema,
-  answer: (request: z.infer<Schema>, context: ApiContext) => object,
+  answer: (request: z.infer<Schema>, context: RequestContext) => Promise<object>,
 ): (fields: Record<string, unknown>) => TextAsked {
   return (fields) => {
     const request = parseFields(schema, fields, { unsupported: {} });
     const noEffect = fieldsWithoutEffect(schema, fields);
-    return { model: request.model, answer: (context) => ({ body: answer(request, context), noEffect }) };
+    return {
+      model: request.model,
+      answer: async (context) => ({ body: await answer(request, context), noEffect }),
+    };
   };
 }

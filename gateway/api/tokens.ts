@@ -2,13 +2,14 @@
 // back. Knows no engine beyond its limits.
 import { z } from 'zod';
 import { promptOfMessages } from './chat.ts';
-import type { ApiContext } from './context.ts';
+import type { ApiContext, RequestContext } from './context.ts';
 import { echoedPrompt } from './echo.ts';
 import { badRequest } from './errors.ts';
 import { tokenName } from './logprobs.ts';
 import { message } from './message-schema.ts';
 import { refuseHopeless } from './prompts.ts';
 import { integer, LARGEST_INT32 } from './schema-fields.ts';
+import { lazyMap } from './work/json-pieces.ts';
 
 /** More is no text of any model here. */
 const MOST_IDS = 1_000_000;
@@ -43,18 +44,24 @@ export const detokenizeSchema = z.strictObject({
 });
 export type DetokenizeRequest = z.infer<typeof detokenizeSchema>;
 
-export function tokenize(request: TokenizeRequest, context: ApiContext): object {
-  const tokens = idsOf(request, context);
+export async function tokenize(request: TokenizeRequest, context: RequestContext): Promise<object> {
+  const tokens = await idsOf(request, context);
   const names =
-    request.return_token_strs === true ? tokens.map((id) => tokenName(id, context.tokenizer, '')) : null;
+    request.return_token_strs === true ? lazyMap(tokens, (id) => tokenName(id, context.tokenizer, '')) : null;
   return { count: tokens.length, max_model_len: context.engine.info.context, tokens, token_strs: names };
 }
 
 /** Special tokens stand in the text by name. */
-export function detokenize({ tokens }: DetokenizeRequest, { engine, tokenizer }: ApiContext): object {
+export async function detokenize(
+  { tokens }: DetokenizeRequest,
+  { engine, tokenizer, slices, owner }: RequestContext,
+): Promise<object> {
   const { vocab } = engine.info;
   const at = tokens.findIndex((id) => id >= vocab);
-  if (at < 0) return { prompt: echoedPrompt(tokens, undefined, { tokenizer, logprobs: [] }).text };
+  if (at < 0) {
+    const { text } = await slices.run(owner, echoedPrompt(tokens, undefined, { tokenizer, logprobs: [] }));
+    return { prompt: text };
+  }
   const param = `tokens[${at}]`;
   const why = `Invalid '${param}': token id ${tokens[at]} is outside the vocabulary of ${vocab} tokens.`;
   throw badRequest(why, { param, code: 'invalid_token_id' });
@@ -72,13 +79,16 @@ export function tokenizerInfo({ tokenizerInfo: config, template }: ApiContext): 
   };
 }
 
-function idsOf({ prompt, messages, add_special_tokens }: TokenizeRequest, context: ApiContext): number[] {
-  const { tokenizer, engine } = context;
+async function idsOf(
+  { prompt, messages, add_special_tokens }: TokenizeRequest,
+  context: RequestContext,
+): Promise<number[]> {
+  const { tokenizer, text, engine } = context;
   if ((prompt ?? undefined) !== undefined && messages) {
     const why = "Give 'prompt' or 'messages', not both.";
     throw badRequest(why, { param: 'messages', code: 'invalid_parameter_combination' });
   }
-  if (messages) return promptOfMessages(messages, context);
+  if (messages) return await promptOfMessages(messages, context);
   if (typeof prompt !== 'string') {
     throw badRequest("Missing required parameter: 'prompt'.", {
       param: 'prompt',
@@ -86,5 +96,5 @@ function idsOf({ prompt, messages, add_special_tokens }: TokenizeRequest, contex
     });
   }
   refuseHopeless(prompt, 'prompt', { longestToken: tokenizer.longestToken, info: engine.info });
-  return tokenizer.encode(prompt, { addSpecial: add_special_tokens !== false });
+  return await text.encode(prompt, { addSpecial: add_special_tokens !== false });
 }

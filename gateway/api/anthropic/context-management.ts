@@ -68,32 +68,35 @@ export interface Edited {
   applied: AppliedEdit[];
 }
 
-/** The conversation after the edits, each made of what the one before it left. `count` is how many tokens a prompt of them has. */
-export function applyEdits(
+/** How many tokens a prompt of them has. */
+type Count = (messages: Message[]) => Promise<number>;
+
+/** The conversation after the edits, each made of what the one before it left. */
+export async function applyEdits(
   management: ContextManagement,
   messages: Message[],
-  count: (messages: Message[]) => number,
-): Edited {
+  count: Count,
+): Promise<Edited> {
   let edited: Edited = { messages, applied: [] };
   for (const [i, edit] of (management?.edits ?? []).entries()) {
-    if (edit.type === 'compact_20260112') refuseCompaction(edit, i, () => count(edited.messages));
-    else edited = next(edited, edit, count);
+    if (edit.type === 'compact_20260112') refuseCompaction(edit, i, await count(edited.messages));
+    else edited = await next(edited, edit, count);
   }
   return edited;
 }
 
-function next(
+async function next(
   { messages, applied }: Edited,
   edit: ClearThinking | ClearToolUses,
-  count: (messages: Message[]) => number,
-): Edited {
+  count: Count,
+): Promise<Edited> {
   const before = counted(() => count(messages));
   const made =
     edit.type === 'clear_thinking_20251015'
       ? thinkingCleared(messages, edit)
-      : toolUsesCleared(messages, edit, before);
+      : await toolUsesCleared(messages, edit, before);
   if (made === undefined) return { messages, applied };
-  const cleared_input_tokens = Math.max(0, before() - count(made.messages));
+  const cleared_input_tokens = Math.max(0, (await before()) - (await count(made.messages)));
   const least = edit.type === 'clear_tool_uses_20250919' ? (edit.clear_at_least?.value ?? 0) : 0;
   if (cleared_input_tokens < least) return { messages, applied };
   return {
@@ -124,10 +127,14 @@ function keptTurns(keep: ClearThinking['keep']): number {
 }
 
 /** Undefined where the trigger is not reached, or nothing is to be cleared. */
-function toolUsesCleared(messages: Message[], edit: ClearToolUses, promptTokens: () => number): Cleared {
+async function toolUsesCleared(
+  messages: Message[],
+  edit: ClearToolUses,
+  promptTokens: () => Promise<number>,
+): Promise<Cleared> {
   const uses = messages.flatMap(blocksOf).filter((block) => block.type === 'tool_use');
   const trigger = edit.trigger ?? defaults.clearTrigger;
-  if ((trigger.type === 'tool_uses' ? uses.length : promptTokens()) <= trigger.value) return undefined;
+  if ((trigger.type === 'tool_uses' ? uses.length : await promptTokens()) <= trigger.value) return undefined;
   const clearable = uses.filter(({ name }) => !edit.exclude_tools?.includes(name));
   const kept = edit.keep?.value ?? defaults.keptToolUses;
   const ids = new Set(clearable.slice(0, Math.max(0, clearable.length - kept)).map(({ id }) => id));
@@ -166,13 +173,8 @@ function isThinking({ type }: AssistantBlock): boolean {
 }
 
 /** A summary is the model's work, in a block that only its maker can read. */
-function refuseCompaction(
-  { trigger }: z.infer<typeof compact>,
-  place: number,
-  promptTokens: () => number,
-): void {
+function refuseCompaction({ trigger }: z.infer<typeof compact>, place: number, tokens: number): void {
   const { value } = trigger ?? defaults.compactTrigger;
-  const tokens = promptTokens();
   if (tokens <= value) return;
   const param = `context_management.edits[${place}]`;
   const message = `Unsupported value: '${param}' is not supported: this server makes no summaries, and the prompt's ${tokens} tokens are more than its trigger of ${value}.`;
@@ -180,7 +182,7 @@ function refuseCompaction(
 }
 
 /** Counts at most once. */
-function counted(count: () => number): () => number {
-  let known: number | undefined;
+function counted(count: () => Promise<number>): () => Promise<number> {
+  let known: Promise<number> | undefined;
   return () => (known ??= count());
 }

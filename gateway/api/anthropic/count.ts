@@ -17,9 +17,9 @@ export function readCount(fields: Record<string, unknown>): TextAsked {
   return {
     model: request.model,
     names,
-    answer: (context) => {
+    answer: async (context) => {
       const thinking = thinkingPlan(request, chat, context);
-      const edited = editedPrompt(request, { chat, thinking: thinking.fields, context });
+      const edited = await editedPrompt(request, { chat, thinking: thinking.fields, context });
       const count = (translated: ChatFields) => {
         return countChat(parseTranslated({ ...translated, ...thinking.fields }), context);
       };
@@ -29,9 +29,9 @@ export function readCount(fields: Record<string, unknown>): TextAsked {
         ...edited.noEffect,
       ];
       const body = {
-        input_tokens: count(edited.chat),
+        input_tokens: await count(edited.chat),
         ...(request.context_management && {
-          context_management: { original_input_tokens: count(chat) },
+          context_management: { original_input_tokens: await count(chat) },
         }),
       };
       return { body, noEffect };

@@ -1,6 +1,6 @@
 // The prompt of an Anthropic request after the edits that it asks for. Knows no answer.
 import { countChat } from '../chat.ts';
-import type { ApiContext } from '../context.ts';
+import type { RequestContext } from '../context.ts';
 import { type ChatFields, parseTranslated } from '../translated-chat.ts';
 import type { Message } from './blocks.ts';
 import { chatOfPrompt, type ModelField } from './chat.ts';
@@ -15,16 +15,16 @@ export interface EditedPrompt {
 }
 
 /** Edits leave every message at its place, so that errors name the places of the request. Throws a 400 for an edit that cannot be made. */
-export function editedPrompt(
+export async function editedPrompt(
   request: CountRequest,
-  { chat, thinking, context }: { chat: ChatFields; thinking: Partial<ChatFields>; context: ApiContext },
-): EditedPrompt {
+  { chat, thinking, context }: { chat: ChatFields; thinking: Partial<ChatFields>; context: RequestContext },
+): Promise<EditedPrompt> {
   const chatOf = (messages: Message[]) => chatOfPrompt({ ...request, messages }).chat;
   const count = (messages: Message[]) => {
     return countChat(parseTranslated({ ...chatOf(messages), ...thinking }), context);
   };
   const { context_management: management } = request;
-  const { messages, applied } = applyEdits(management, request.messages, count);
+  const { messages, applied } = await applyEdits(management, request.messages, count);
   return {
     chat: applied.length === 0 ? chat : chatOf(messages),
     applied,

@@ -4,7 +4,7 @@ import type { Endpoint } from '../completion-handler.ts';
 import { tellFinishes } from '../finishes.ts';
 import { messageEvents } from '../message-parser.ts';
 import { fieldsWithoutEffect } from '../no-effect.ts';
-import { startGenerations, streamAnswer } from '../respond.ts';
+import { startGenerations, streamAnswer, wholeAnswer } from '../respond.ts';
 import { parseShallowFields } from '../shallow-fields.ts';
 import { type EventFormat, namedEvent } from '../sse.ts';
 import { parseTranslated } from '../translated-chat.ts';
@@ -26,11 +26,11 @@ export const messagesEndpoint: Endpoint = {
       requester: { user: request.metadata?.user_id },
       noEffect: fieldsWithoutEffect(messagesSchema, fields),
       names,
-      plan: (context) => {
+      plan: async (context) => {
         const thinking = thinkingPlan(request, chat, context);
-        const edited = editedPrompt(request, { chat, thinking: thinking.fields, context });
+        const edited = await editedPrompt(request, { chat, thinking: thinking.fields, context });
         const asked = parseTranslated({ ...chat, messages: edited.chat.messages, ...thinking.fields });
-        const whole = planChat(asked, context);
+        const whole = await planChat(asked, context);
         const noEffect = [...(whole.noEffect ?? []), ...thinking.noEffect, ...edited.noEffect];
         const plan = { ...limited(whole, request), noEffect };
         return {
@@ -45,7 +45,7 @@ export const messagesEndpoint: Endpoint = {
             const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));
             if (request.stream !== true) {
               for await (const _ of events);
-              return c.json(writer.message);
+              return await wholeAnswer(c, context, record, writer.message);
             }
             const { cancel } = started;
             return streamAnswer(c, context, record, events, { cancel, format: eventFormat(record.id) });

@@ -13,8 +13,8 @@ export function readInputTokens(fields: Record<string, unknown>): TextAsked {
   return {
     model: request.model,
     names,
-    answer: (context) => {
-      const input_tokens = countChat(parseTranslated(chat), context);
+    answer: async (context) => {
+      const input_tokens = await countChat(parseTranslated(chat), context);
       return { body: { object: 'response.input_tokens', input_tokens }, noEffect };
     },
   };

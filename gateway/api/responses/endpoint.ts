@@ -5,7 +5,7 @@ import type { Endpoint } from '../completion-handler.ts';
 import { tellFinishes } from '../finishes.ts';
 import { chatLogprobs } from '../logprobs.ts';
 import { messageEvents } from '../message-parser.ts';
-import { startGenerations, streamAnswer } from '../respond.ts';
+import { startGenerations, streamAnswer, wholeAnswer } from '../respond.ts';
 import { type EventFormat, namedEvent } from '../sse.ts';
 import { parseTranslated } from '../translated-chat.ts';
 import { chatOfResponse } from './chat.ts';
@@ -28,9 +28,9 @@ export const responsesEndpoint: Endpoint = {
       requester: request,
       noEffect,
       names,
-      plan: (context) => {
+      plan: async (context) => {
         const auto = request.truncation === 'auto';
-        const plan = auto ? planTruncated(chat, context) : planChat(parseTranslated(chat), context);
+        const plan = await (auto ? planTruncated(chat, context) : planChat(parseTranslated(chat), context));
         return {
           plan,
           respond: async (c, record) => {
@@ -40,7 +40,7 @@ export const responsesEndpoint: Endpoint = {
               { id, created, model, seed, request, schemaNotes: [...offered.notHeld, ...schemaNotes] },
               {
                 ...(plan.logprobs !== undefined && {
-                  logprobsOf: (tokens) => chatLogprobs(tokens, context.tokenizer),
+                  logprobsOf: (tokens) => chatLogprobs(tokens, context.tokenizer).toJSON(),
                 }),
                 tools: offered.byName,
               },
@@ -49,7 +49,7 @@ export const responsesEndpoint: Endpoint = {
             const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));
             if (request.stream !== true) {
               await drain(events);
-              return c.json(writer.response);
+              return await wholeAnswer(c, context, record, writer.response);
             }
             const { cancel } = started;
             return streamAnswer(c, context, record, events, { cancel, format: formatOf(writer) });
@@ -63,10 +63,14 @@ export const responsesEndpoint: Endpoint = {
 /** The last event tells that the response is over: nothing follows it. */
 function formatOf(writer: ResponseWriter): EventFormat<ResponseEvent> {
   return {
-    event: namedEvent,
+    event: (event, json) => namedEvent(event, json),
     ending: '',
     keepAlive: ': keep-alive\n\n',
-    failure: (error) => writer.failure(error).map(namedEvent).join(''),
+    failure: (error) =>
+      writer
+        .failure(error)
+        .map((event) => namedEvent(event))
+        .join(''),
   };
 }
 

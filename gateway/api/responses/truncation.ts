@@ -4,20 +4,20 @@
 // Worked example: of system, user, assistant, user, assistant, user the last four are kept with the system message, if those fit and
 // all six do not.
 import { type ChatPlan, planChat } from '../chat.ts';
-import type { ApiContext } from '../context.ts';
+import type { RequestContext } from '../context.ts';
 import { ApiError } from '../errors.ts';
 import { type ChatFields, parseTranslated } from '../translated-chat.ts';
 
 type Messages = ChatFields['messages'];
 
 /** Throws what `planChat` throws; if not even the last turn fits, what it throws of the whole conversation. */
-export function planTruncated(chat: ChatFields, context: ApiContext): ChatPlan {
+export async function planTruncated(chat: ChatFields, context: RequestContext): Promise<ChatPlan> {
   const plan = (messages: Messages) => planChat(parseTranslated({ ...chat, messages }), context);
   try {
-    return plan(chat.messages);
+    return await plan(chat.messages);
   } catch (error) {
     if (!isTooLong(error)) throw error;
-    const fitted = longestThatFits(cuts(chat.messages), (messages) => planIfFits(plan, messages));
+    const fitted = await longestThatFits(cuts(chat.messages), (messages) => planIfFits(plan, messages));
     if (fitted === undefined) throw error;
     return fitted;
   }
@@ -35,17 +35,17 @@ function cuts(messages: Messages): Messages[] {
  * What `make` makes of the last of `all` that it makes something of; each holds the one before it. Doubles its reach from the
  * shortest on, so that no time goes into texts that are far too long.
  */
-function longestThatFits<Item, Made>(
+async function longestThatFits<Item, Made>(
   all: readonly Item[],
-  make: (item: Item) => Made | undefined,
-): Made | undefined {
+  make: (item: Item) => Promise<Made | undefined>,
+): Promise<Made | undefined> {
   let made: Made | undefined;
   let fits = -1;
   let tooLong = all.length;
   for (let reach = 1; fits + 1 < tooLong; ) {
     const next = Math.min(fits + reach, Math.floor((fits + tooLong) / 2), tooLong - 1);
     const at = Math.max(next, fits + 1);
-    const found = make(all[at]);
+    const found = await make(all[at]);
     if (found === undefined) tooLong = at;
     else {
       made = found;
@@ -57,9 +57,12 @@ function longestThatFits<Item, Made>(
 }
 
 /** A cut may also part the result of a call from the call. */
-function planIfFits(plan: (messages: Messages) => ChatPlan, messages: Messages): ChatPlan | undefined {
+async function planIfFits(
+  plan: (messages: Messages) => Promise<ChatPlan>,
+  messages: Messages,
+): Promise<ChatPlan | undefined> {
   try {
-    return plan(messages);
+    return await plan(messages);
   } catch (error) {
     if (error instanceof ApiError) return undefined;
     throw error;

@@ -47,7 +47,7 @@ const thought = (said: string): Message => ({
 /** Each message is as many tokens as its JSON has characters. */
 const tokens = (messages: Message[]) => JSON.stringify(messages).length;
 const apply = (messages: Message[], ...edits: NonNullable<NonNullable<ContextManagement>['edits']>) => {
-  return applyEdits({ edits }, messages, tokens);
+  return applyEdits({ edits }, messages, async (counted) => tokens(counted));
 };
 const results = (messages: Message[]) => {
   return messages.flatMap(({ content }) =>
@@ -79,8 +79,8 @@ test.each([
     { clear_at_least: { type: 'input_tokens' as const, value: 10_000 } },
     ['a', 'b', 'c', 'd'],
   ],
-])('%s', (_, fields, ids) => {
-  const { messages, applied } = apply(four, { ...clear, ...fields });
+])('%s', async (_, fields, ids) => {
+  const { messages, applied } = await apply(four, { ...clear, ...fields });
   expect(left(messages)).toEqual(ids);
   expect(messages).toHaveLength(four.length);
   const cleared = 4 - ids.length;
@@ -97,27 +97,27 @@ test.each([
   );
 });
 
-test('inputs are cleared with the results if it is asked for, of all tools or of some', () => {
-  const inputs = (clear_tool_inputs: boolean | string[]) => {
-    const { messages } = apply(four, { ...clear, keep: after(1), clear_tool_inputs });
+test('inputs are cleared with the results if it is asked for, of all tools or of some', async () => {
+  const inputs = async (clear_tool_inputs: boolean | string[]) => {
+    const { messages } = await apply(four, { ...clear, keep: after(1), clear_tool_inputs });
     return messages.flatMap(({ content }) => {
       return Array.isArray(content)
         ? content.flatMap((block) => ('input' in block ? [block.input] : []))
         : [];
     });
   };
-  expect(inputs(true)).toEqual([{}, {}, {}, { a: 1 }]);
-  expect(inputs(['g'])).toEqual([{ a: 1 }, {}, { a: 1 }, { a: 1 }]);
+  expect(await inputs(true)).toEqual([{}, {}, {}, { a: 1 }]);
+  expect(await inputs(['g'])).toEqual([{ a: 1 }, {}, { a: 1 }, { a: 1 }]);
 });
 
-test('older thinking is cleared; an edit sees what the one before it left', () => {
+test('older thinking is cleared; an edit sees what the one before it left', async () => {
   const turns = [user, thought('one'), user, thought('two'), ...four];
   const kept = (edited: { messages: Message[] }) => JSON.stringify(edited.messages).match(/one|two/g);
   const type = 'clear_thinking_20251015';
-  expect(kept(apply(turns, { type }))).toEqual(['two']);
-  expect(kept(apply(turns, { type, keep: 'all' }))).toEqual(['one', 'two']);
+  expect(kept(await apply(turns, { type }))).toEqual(['two']);
+  expect(kept(await apply(turns, { type, keep: 'all' }))).toEqual(['one', 'two']);
   const none = { type: 'thinking_turns' as const, value: 0 };
-  const { applied } = apply(turns, { type, keep: none }, { ...clear, keep: after(3) });
+  const { applied } = await apply(turns, { type, keep: none }, { ...clear, keep: after(3) });
   expect(applied).toMatchObject([
     { type, cleared_thinking_turns: 2 },
     { type: clear.type, cleared_tool_uses: 1 },

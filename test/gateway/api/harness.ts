@@ -12,6 +12,7 @@ import { type ApiServer, serve } from '../../../gateway/api/serve.ts';
 import { compileTemplate } from '../../../gateway/api/template.ts';
 import { createTokenizer, type Tokenizer } from '../../../gateway/api/tokenizer.ts';
 import type { Usage } from '../../../gateway/api/wire.ts';
+import type { LazyList } from '../../../gateway/api/work/json-pieces.ts';
 import { FakeEngine, type FakeEngineOptions } from '../../support/fake-engine.ts';
 import { byteLevelTokenizer, CHAT_TEMPLATE, SPECIALS } from '../../support/tokenizer.ts';
 import { requireShape } from './openai-shapes.ts';
@@ -27,6 +28,12 @@ export const JSON_TYPE = { 'content-type': 'application/json' };
 /** The ids whose bytes are this text. */
 export const say = (text: string): number[] => tokenizer.encodePlain(text, { first: true });
 
+/** A value as it is read back from its JSON. */
+type Written<Value> =
+  Value extends LazyList<infer Entry>
+    ? Entry[]
+    : { [Field in keyof Value]: Value[Field] extends LazyList<infer Entry> ? Entry[] : Value[Field] };
+
 /** The fields of an answer, a chunk or an error that tests look at. */
 export interface AnswerBody {
   id: string;
@@ -40,12 +47,12 @@ export interface AnswerBody {
     message: { role: string; content: string; reasoning_content?: string; tool_calls?: CallBody[] };
     delta: { role?: string; content?: string; reasoning_content?: string; tool_calls?: CallBody[] };
     token_ids?: number[];
-    prompt_logprobs?: PromptScores;
+    prompt_logprobs?: Written<PromptScores>;
     finish_reason: string | null;
-    logprobs: { content: ChatLogprobEntry[] } & CompletionLogprobs;
+    logprobs: { content: ChatLogprobEntry[] } & Written<CompletionLogprobs>;
   }[];
   usage: Usage | null;
-  prompt_logprobs?: PromptScores;
+  prompt_logprobs?: Written<PromptScores>;
   expertgrid: { seed: number; digests: unknown[]; routes: unknown[] };
   error: ErrorEnvelope['error'];
 }

@@ -8,13 +8,16 @@ import { event, response } from './responses-shapes.ts';
 
 const frame = { id: 'resp_1', created: 1, model: 'm', seed: 5, request: { model: 'm', input: 'x' } };
 
+/** As a client reads it. */
+const sent = (value: object): unknown => JSON.parse(JSON.stringify(value));
+
 test('events and response agree, and hold all that was said', async () => {
   await fc.assert(
     fc.asyncProperty(messages, async (said) => {
       const writer = new ResponseWriter(frame);
       const events = [];
-      for await (const made of writer.events(flowing(said))) events.push(event.parse(made));
-      const body = response.parse(writer.response);
+      for await (const made of writer.events(flowing(said))) events.push(event.parse(sent(made)));
+      const body = response.parse(sent(writer.response));
       const lines = events.map((each) => new TextEncoder().encode(`${JSON.stringify(each)}\n`));
       const read = await ResponseStream.fromReadableStream(ReadableStream.from(lines)).finalResponse();
       expect(read.output.map(({ type }) => type)).toEqual(body.output.map(({ type }) => type));

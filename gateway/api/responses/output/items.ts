@@ -1,5 +1,6 @@
 // The items of a response's output, as OpenAI's Responses API has them: how each looks begun and whole. Knows no stream.
 import type { ChatLogprob, ChatLogprobEntry } from '../../logprobs.ts';
+import { type LazyList, lazyMap } from '../../work/json-pieces.ts';
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
@@ -8,7 +9,7 @@ export interface OutputText {
   text: string;
   annotations: [];
   /** Empty where none were asked for. */
-  logprobs: object[];
+  logprobs: LazyList<object>;
 }
 
 export interface ReasoningText {
@@ -59,15 +60,15 @@ export type OutputItem = ReasoningItem | MessageItem | FunctionCallItem | Custom
 export function outputText(text: string, entries: readonly ChatLogprobEntry[]): OutputText {
   // Special tokens have no bytes; these types know no null.
   const whole = ({ bytes, ...rest }: ChatLogprob) => ({ ...rest, bytes: bytes ?? [] });
-  const logprobs = entries.map(({ top_logprobs, ...own }) => {
+  const logprobs = lazyMap(entries, ({ top_logprobs, ...own }) => {
     return { ...whole(own), top_logprobs: top_logprobs.map(whole) };
   });
   return { type: 'output_text', text, annotations: [], logprobs };
 }
 
 /** Events tell what a token's alternatives are without their bytes. */
-export function deltaLogprobs(entries: readonly ChatLogprobEntry[]): object[] {
-  return entries.map(({ token, logprob, top_logprobs }) => {
+export function deltaLogprobs(entries: readonly ChatLogprobEntry[]): LazyList<object> {
+  return lazyMap(entries, ({ token, logprob, top_logprobs }) => {
     return {
       token,
       logprob,

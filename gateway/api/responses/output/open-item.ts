@@ -24,7 +24,7 @@ export interface OpenItem {
   readonly kind: OutputItem['type'];
   begin(): ItemEvent[];
   /** Undefined where nothing can be told yet. */
-  grow(text: string, logprobs: ChatLogprobEntry[]): ItemEvent | undefined;
+  grow(text: string, logprobs: readonly ChatLogprobEntry[]): ItemEvent | undefined;
   /** The item as it now is. */
   item(status: ItemStatus): OutputItem;
   end(status: ItemStatus): ItemEvent[];

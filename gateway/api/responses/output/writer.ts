@@ -13,7 +13,7 @@ import { type ItemEvent, type OpenItem, openCall, openMessage, openReasoning } f
 export type ResponseEvent = ItemEvent & { sequence_number: number };
 
 interface WriterOptions {
-  logprobsOf?: ((tokens: readonly AnswerToken[]) => ChatLogprobEntry[]) | undefined;
+  logprobsOf?: ((tokens: readonly AnswerToken[]) => readonly ChatLogprobEntry[]) | undefined;
   /** By the names that the model calls; one that is not there is a function. */
   tools?: ReadonlyMap<string, OfferedTool>;
 }
@@ -21,7 +21,7 @@ interface WriterOptions {
 export class ResponseWriter {
   readonly #frame: ResponseFrame;
   /** Of the text; absent: not asked for. */
-  readonly #logprobsOf: ((tokens: readonly AnswerToken[]) => ChatLogprobEntry[]) | undefined;
+  readonly #logprobsOf: ((tokens: readonly AnswerToken[]) => readonly ChatLogprobEntry[]) | undefined;
   readonly #tools: ReadonlyMap<string, OfferedTool>;
   readonly #output: OutputItem[] = [];
   #open: OpenItem | undefined;
@@ -93,7 +93,7 @@ export class ResponseWriter {
     }
   }
 
-  *#content(text: string, logprobs: ChatLogprobEntry[]): Generator<ItemEvent, void, undefined> {
+  *#content(text: string, logprobs: readonly ChatLogprobEntry[]): Generator<ItemEvent, void, undefined> {
     if (text === '' && logprobs.length === 0) return;
     yield* this.#into('message', () => openMessage(this.#place('msg')));
     yield* this.#grown(text, logprobs);
@@ -106,7 +106,7 @@ export class ResponseWriter {
     yield* this.#begin(open());
   }
 
-  *#grown(text: string, logprobs: ChatLogprobEntry[] = []): Generator<ItemEvent, void, undefined> {
+  *#grown(text: string, logprobs: readonly ChatLogprobEntry[] = []): Generator<ItemEvent, void, undefined> {
     if (this.#open === undefined) throw new Error('text came while no item was open');
     const grown = this.#open.grow(text, logprobs);
     if (grown !== undefined) yield grown;

@@ -1,0 +1,114 @@
+// A value as JSON text in pieces none of which takes long to make, and lists whose entries are made when they are written.
+// Knows no answer.
+import type { Steps } from './slices.ts';
+
+/** Entries are made a few at a time, by whoever writes them. `JSON.stringify` and `toJSON` make them all at once. */
+export class LazyList<Entry> {
+  readonly length: number;
+  readonly #slice: (from: number, to: number) => readonly Entry[];
+
+  /** `slice` makes the entries from `from` to before `to`. */
+  constructor(length: number, slice: (from: number, to: number) => readonly Entry[]) {
+    this.length = length;
+    this.#slice = slice;
+  }
+
+  slice(from: number, to: number): readonly Entry[] {
+    return this.#slice(from, to);
+  }
+
+  toJSON(): readonly Entry[] {
+    return this.slice(0, this.length);
+  }
+}
+
+/** `make` of each item, when it is written. */
+export function lazyMap<Item, Entry>(
+  items: readonly Item[],
+  make: (item: Item, at: number) => Entry,
+): LazyList<Entry> {
+  return new LazyList(items.length, (from, to) =>
+    items.slice(from, to).map((item, i) => make(item, from + i)),
+  );
+}
+
+/** Values that are written at once wherever they stand. */
+const FEW = 64;
+/** Objects so deep are written whole, and entries of lists so deep. Answers keep their long lists above that. */
+const WALKED_DEPTH = 4;
+/** Entries that are written at once: of numbers and texts, of others. */
+const FLAT_ENTRIES = 512;
+const ENTRIES = 16;
+
+/**
+ * What `JSON.stringify(value)` gives, in pieces. `value` holds JSON, LazyLists, and undefined fields, which are left out; its
+ * containers deeper than four levels are small.
+ */
+export function* jsonPieces(value: unknown, depth = 0): Generator<string, void, void> {
+  if (!isContainer(value) || isFew(value)) yield JSON.stringify(value) ?? 'null';
+  else if (Array.isArray(value) || value instanceof LazyList) yield* listPieces(value, depth);
+  else if (depth >= WALKED_DEPTH) yield JSON.stringify(value);
+  else {
+    let before = '{';
+    for (const [key, field] of Object.entries(value)) {
+      if (field === undefined) continue;
+      yield `${before}${JSON.stringify(key)}:`;
+      yield* jsonPieces(field, depth + 1);
+      before = ',';
+    }
+    yield before === '{' ? '{}' : '}';
+  }
+}
+
+function* listPieces(
+  list: readonly unknown[] | LazyList<unknown>,
+  depth: number,
+): Generator<string, void, void> {
+  if (list.length === 0) {
+    yield '[]';
+    return;
+  }
+  const flat = !isContainer(list.slice(0, 1)[0]);
+  const walked = !flat && depth < WALKED_DEPTH - 1;
+  const entries = walked ? 1 : flat ? FLAT_ENTRIES : ENTRIES;
+  yield '[';
+  for (let from = 0; from < list.length; from += entries) {
+    if (from > 0) yield ',';
+    const some = list.slice(from, from + entries);
+    if (walked) yield* jsonPieces(some[0], depth + 1);
+    else yield JSON.stringify(some).slice(1, -1);
+  }
+  yield ']';
+}
+
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Whether it holds few values, at any depth. Takes no longer if it holds many. */
+export function isFew(value: object): boolean {
+  const open: object[] = [value];
+  let count = 0;
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (Array.isArray(next) || next instanceof LazyList) count += next.length;
+    if (count > FEW) return false;
+    if (next instanceof LazyList) continue;
+    for (const key in next) {
+      if (++count > FEW) return false;
+      const field = (next as Record<string, unknown>)[key];
+      if (isContainer(field)) open.push(field);
+    }
+  }
+  return true;
+}
+
+/** All of the text, a piece a step. */
+export function* jsonText(value: unknown): Steps<string> {
+  if (!isContainer(value) || isFew(value)) return JSON.stringify(value);
+  let text = '';
+  for (const piece of jsonPieces(value)) {
+    text += piece;
+    yield;
+  }
+  return text;
+}

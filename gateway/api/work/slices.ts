@@ -1,0 +1,137 @@
+// Shares a thread's time between long work and everything else that the thread does: long work runs in slices, one slice
+// between two turns of the event loop, and the owners of the work take turns. Knows no work.
+
+/** Work that yields wherever it may be interrupted; its steps should take well under a millisecond. */
+export type Steps<Result> = Generator<void, Result, void>;
+
+export interface Owner {
+  /** Undefined: all that belongs to nobody in particular. */
+  name: string | undefined;
+  /** Its part of the time beside other owners. */
+  weight: number;
+}
+
+/** Milliseconds of long work between two turns of the event loop. */
+const SLICE_MS = 4;
+
+interface Job {
+  /** Runs until `untilMs` or the work's end; true: it is over. */
+  run(untilMs: number): boolean;
+}
+
+interface Line {
+  jobs: Job[];
+  /** Milliseconds used for each unit of weight; the smallest runs next. */
+  used: number;
+  weight: number;
+}
+
+/**
+ * Weighted fair queueing over owners (start-time fair queueing, Goyal et al. 1996): an owner that comes back starts where the
+ * least served of the others stands, so that idle time earns no lead.
+ */
+export class Slices {
+  readonly #lines = new Map<string | undefined, Line>();
+  readonly #now: () => number;
+  readonly #nextTurn: (resume: () => void) => void;
+  /** Long work that ran since the event loop last turned, in milliseconds. */
+  #spent = 0;
+  #scheduled = false;
+  /** A job runs; what it asks for itself comes after it. */
+  #running = false;
+
+  /** For tests: a clock in milliseconds, and what calls back in the event loop's next turn. */
+  constructor({
+    now = () => performance.now(),
+    nextTurn = setImmediate,
+  }: {
+    now?: () => number;
+    nextTurn?: (resume: () => void) => void;
+  } = {}) {
+    this.#now = now;
+    this.#nextTurn = nextTurn;
+  }
+
+  /** Jobs that wait. */
+  get waiting(): number {
+    return [...this.#lines.values()].reduce((sum, { jobs }) => sum + jobs.length, 0);
+  }
+
+  /** Resolves to what the steps return, and rejects with what they throw. Short work is over before the event loop turns. */
+  run<Result>(owner: Owner, steps: Steps<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const job: Job = {
+        run: (untilMs) => {
+          try {
+            do {
+              const { done, value } = steps.next();
+              if (done === true) {
+                resolve(value);
+                return true;
+              }
+            } while (this.#now() < untilMs);
+            return false;
+          } catch (error) {
+            reject(error);
+            return true;
+          }
+        },
+      };
+      const line = this.#lineOf(owner);
+      line.jobs.push(job);
+      this.#runSlice();
+    });
+  }
+
+  /** The same for work that cannot be interrupted: it waits for its owner's turn. */
+  turn<Result>(owner: Owner, work: () => Result): Promise<Result> {
+    return this.run(owner, oneStep(work));
+  }
+
+  #lineOf({ name, weight }: Owner): Line {
+    const known = this.#lines.get(name);
+    if (known !== undefined) return known;
+    const used = Math.min(...[...this.#lines.values()].map((line) => line.used));
+    const line = { jobs: [], used: Number.isFinite(used) ? used : 0, weight };
+    this.#lines.set(name, line);
+    return line;
+  }
+
+  /** Runs what there is time for in this turn of the event loop, and leaves the rest to the next turns. */
+  #runSlice(): void {
+    if (this.#running) return;
+    while (this.#spent < SLICE_MS) {
+      const next = this.#next();
+      if (next === undefined) break;
+      const [name, line] = next;
+      const job = line.jobs[0] as Job;
+      const from = this.#now();
+      this.#running = true;
+      const over = job.run(from + SLICE_MS - this.#spent);
+      this.#running = false;
+      const took = this.#now() - from;
+      this.#spent += took;
+      line.used += took / line.weight;
+      if (over) line.jobs.shift();
+      if (line.jobs.length === 0) this.#lines.delete(name);
+    }
+    if (this.#scheduled || (this.#spent === 0 && this.#lines.size === 0)) return;
+    this.#scheduled = true;
+    this.#nextTurn(() => {
+      this.#scheduled = false;
+      this.#spent = 0;
+      this.#runSlice();
+    });
+  }
+
+  #next(): [string | undefined, Line] | undefined {
+    let least: [string | undefined, Line] | undefined;
+    for (const entry of this.#lines) if (least === undefined || entry[1].used < least[1].used) least = entry;
+    return least;
+  }
+}
+
+// biome-ignore lint/correctness/useYield: the work is one step
+function* oneStep<Result>(work: () => Result): Steps<Result> {
+  return work();
+}

@@ -1,0 +1,44 @@
+// A thread that turns long texts into token ids, away from the thread that serves health and streams. Knows no request.
+import { parentPort } from 'node:worker_threads';
+import { loadTextSide, type TextSide } from '../text-side.ts';
+import { runTextJob, type TextJob, type TextResult } from './text-jobs.ts';
+
+export interface TextCall {
+  /** The checkpoint's directory. */
+  dir: string;
+  job: TextJob;
+}
+
+/** `begun`: all is loaded, and the job runs; then one of the others. */
+export type TextReply =
+  | { type: 'begun' }
+  | { type: 'done'; result: TextResult }
+  | { type: 'failed'; message: string };
+
+if (parentPort === null) throw new Error('this module is the entry of a worker thread');
+const parent = parentPort;
+const sides = new Map<string, Promise<TextSide>>();
+
+parent.on('message', ({ dir, job }: TextCall) => {
+  const side = sides.get(dir) ?? loadTextSide(dir);
+  sides.set(dir, side);
+  side.then(
+    (tools) => reply(() => ({ type: 'done', result: runTextJob(job, tools) })),
+    (error: unknown) => reply(() => failed(error)),
+  );
+});
+
+function reply(make: () => TextReply): void {
+  parent.postMessage({ type: 'begun' } satisfies TextReply);
+  let made: TextReply;
+  try {
+    made = make();
+  } catch (error) {
+    made = failed(error);
+  }
+  parent.postMessage(made);
+}
+
+function failed(error: unknown): TextReply {
+  return { type: 'failed', message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,111 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type Owner, Slices, type Steps } from '../../../../gateway/api/work/slices.ts';
+
+/** A clock that only work moves, and an event loop that turns when it is told to. */
+function bench() {
+  let now = 0;
+  const resumes: (() => void)[] = [];
+  const slices = new Slices({ now: () => now, nextTurn: (resume) => resumes.push(resume) });
+  function* work(ms: readonly number[], done: () => void = () => {}): Steps<number> {
+    for (const each of ms) {
+      now += each;
+      yield;
+    }
+    done();
+    return ms.length;
+  }
+  return {
+    slices,
+    work,
+    now: () => now,
+    /** Milliseconds of work in the turn; undefined: nothing waits. */
+    turn() {
+      const from = now;
+      const resume = resumes.shift();
+      resume?.();
+      return resume === undefined ? undefined : now - from;
+    },
+  };
+}
+
+const owner = (name: string, weight = 1): Owner => ({ name, weight });
+
+test('short work is over before the event loop turns, and long work goes on in later turns', async () => {
+  const { slices, work, turn } = bench();
+  await expect(slices.run(owner('a'), work([1]))).resolves.toBe(1);
+  const long = slices.run(owner('a'), work(Array(20).fill(1)));
+  const turns = [];
+  for (let each = turn(); each !== undefined; each = turn()) turns.push(each);
+  await expect(long).resolves.toBe(20);
+  expect(Math.max(...turns)).toBeLessThanOrEqual(4);
+  expect(slices.waiting).toBe(0);
+});
+
+test('what the steps throw is thrown, and the next work runs', async () => {
+  const { slices, work } = bench();
+  const failing = slices.turn(owner('a'), () => {
+    throw new Error('no');
+  });
+  await expect(failing).rejects.toThrow('no');
+  await expect(slices.run(owner('a'), work([1]))).resolves.toBe(1);
+});
+
+test('no turn takes longer than a slice and the step that ends it; owners get time by weight whatever they ask for', async () => {
+  const job = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 30 });
+  const weights = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 2, maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(weights, fc.array(job, { minLength: 1, maxLength: 20 }), async (given, jobs) => {
+      const { slices, work, turn, now } = bench();
+      const used = given.map(() => 0);
+      const open = given.map(() => jobs.length);
+      const endedWhileAllWaited: number[][] = [];
+      const all = given.flatMap((weight, i) =>
+        jobs.map((ms) => {
+          const done = () => {
+            open[i]!--;
+            used[i]! += ms.reduce((sum, each) => sum + each, 0) / weight;
+            if (open.every((left) => left > 0)) endedWhileAllWaited.push([...used]);
+          };
+          return slices.run(owner(`o${i}`, weight), work(ms, done));
+        }),
+      );
+      for (let each = turn(); each !== undefined; each = turn()) expect(each).toBeLessThanOrEqual(4 + 2);
+      await Promise.all(all);
+      expect(now()).toBe(given.length * jobs.flat().reduce((sum, each) => sum + each, 0));
+      // No owner is ahead of another by more than the work that it had begun, and a slice.
+      const longest = Math.max(...jobs.map((ms) => ms.reduce((sum, each) => sum + each, 0)));
+      for (const each of endedWhileAllWaited) {
+        expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(2 * longest + 8);
+      }
+    }),
+    { numRuns: 300, seed: 4 },
+  );
+});
+
+test('an owner that comes late waits for one slice, not for all that wait', async () => {
+  const { slices, work, turn } = bench();
+  for (let i = 0; i < 100; i++) void slices.run(owner('many'), work(Array(10).fill(1)));
+  turn();
+  let done = false;
+  void slices.run(owner('one'), work([1])).then(() => {
+    done = true;
+  });
+  turn();
+  turn();
+  await Promise.resolve();
+  expect(done).toBe(true);
+});
+
+test('work may ask for more work: it comes after what asked for it', async () => {
+  const { slices, turn } = bench();
+  const order: string[] = [];
+  const outer = slices.turn(owner('a'), () => {
+    const inner = slices.turn(owner('a'), () => order.push('inner'));
+    order.push('outer');
+    return inner;
+  });
+  while (turn() !== undefined);
+  await outer;
+  expect(order).toEqual(['outer', 'inner']);
+});

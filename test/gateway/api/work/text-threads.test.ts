@@ -1,0 +1,61 @@
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { loadTextSide } from '../../../../gateway/api/text-side.ts';
+import { runTextJob, type TextJob } from '../../../../gateway/api/work/text-jobs.ts';
+import { TextThreads, type TextThreadsOptions } from '../../../../gateway/api/work/text-threads.ts';
+
+const dir = fileURLToPath(new URL('../../../../models/nano', import.meta.url));
+const encode = (text: string): TextJob & { type: 'encode' } => ({ type: 'encode', text, addSpecial: true });
+/** Takes this machine seconds. */
+const long = encode(' '.repeat(2_000_000));
+
+function open(options: Partial<TextThreadsOptions> = {}): TextThreads {
+  const threads = new TextThreads(options);
+  onTestFinished(() => threads.close());
+  return threads;
+}
+
+const asker = (owner: string, signal = new AbortController().signal) => ({ owner, signal });
+
+test('a thread gives what is given here: ids, prompts, and what a template refuses', async () => {
+  const threads = open();
+  const tools = await loadTextSide(dir);
+  const messages = [{ role: 'user' as const, content: 'Hi <|end|> there' }];
+  const chat = { type: 'chat' as const, tools: false, most: 10_000 };
+  const jobs: TextJob[] = [
+    encode('The old man went.'),
+    { ...chat, conversation: { messages } },
+    { ...chat, conversation: { messages }, most: 3 },
+    { ...chat, conversation: { messages: [{ role: 'nobody' as 'user', content: 'x' }] } },
+  ];
+  for (const job of jobs) expect(await threads.run(dir, job, asker('a'))).toEqual(runTextJob(job, tools));
+});
+
+test('one owner never has all threads: a short text does not wait for the long ones of another', async () => {
+  const threads = open({ deadlineMs: 600_000 });
+  const waiting = [1, 2, 3].map(() => threads.run(dir, long, asker('many')).catch(() => 'closed'));
+  const ended: string[] = [];
+  void Promise.race(waiting).then(() => ended.push('many'));
+  await threads.run(dir, encode('Hello'), asker('one')).then(() => ended.push('one'));
+  expect(ended).toEqual(['one']);
+});
+
+test('a text that takes too long is given up by name, and the next is answered', async () => {
+  const threads = open({ threads: 1, deadlineMs: 1_000 });
+  const given = threads.run(dir, encode(' '.repeat(8_000_000)), asker('a'));
+  await expect(given).rejects.toMatchObject({ status: 400, code: 'text_too_costly' });
+  expect((await threads.run(dir, encode('Hello'), asker('a'))).length).toBeGreaterThan(0);
+});
+
+test('too many texts of one owner are refused; texts whose callers left are not begun', async () => {
+  const threads = open({ threads: 1, waiting: 2 });
+  const first = threads.run(dir, encode('a'), asker('a'));
+  const leaving = new AbortController();
+  const left = threads.run(dir, encode('b'), asker('a', leaving.signal));
+  const last = threads.run(dir, encode('c'), asker('a'));
+  const refused = threads.run(dir, encode('d'), asker('a'));
+  await expect(refused).rejects.toMatchObject({ status: 429, code: 'too_many_texts' });
+  leaving.abort();
+  await expect(left).rejects.toMatchObject({ code: 'client_closed' });
+  expect([(await first).length, (await last).length]).toEqual([1, 1]);
+});
