@@ -33,6 +33,13 @@ export function memoryOf(pid: number, files: ReadonlyMap<string, number>): numbe
   return bytes;
 }
 
+/** What one process takes: a page that n processes share counts 1/n in each. */
+export function proportionalBytes(pid: number): number {
+  const [, kilobytes] = /^Pss: +(\d+) kB/m.exec(readOrGone(`/proc/${pid}/smaps_rollup`) ?? '') ?? [];
+  if (kilobytes === undefined) throw new Error(`process ${pid} tells no proportional set size`);
+  return 1024 * Number(kilobytes);
+}
+
 /** From storage, page faults included. Bytes. */
 export function bytesRead(pid: number): number {
   return treeOf(pid).reduce((sum, each) => {

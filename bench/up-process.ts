@@ -14,9 +14,14 @@ export interface UpProcess {
   stop(): Promise<void>;
 }
 
+const ourMain = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+
 /** At its ready line; `flags` beside model and port. Rejects where it ends before. */
-export async function startUp(model: string, flags: readonly string[]): Promise<UpProcess> {
-  const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+export async function startUp(
+  model: string,
+  flags: readonly string[],
+  main: string = ourMain,
+): Promise<UpProcess> {
   const args = [main, 'up', '--model', model, '--port', '0', '--log-level', 'warn', ...flags];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'close');
