@@ -1,16 +1,16 @@
 // The flags that `up` and `gateway` share, and what they become.
-import { availableParallelism } from 'node:os';
-import type { Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { defaultLimits, type Limits } from '../gateway/api/context.ts';
 import { type ConnectionLimits, defaultConnections } from '../gateway/api/serve.ts';
 import { engineDefaults } from '../gateway/engine/engine-options.ts';
-import { DEVICES, type DeviceName } from '../model/devices/open.ts';
+import type { DeviceName } from '../model/devices/open.ts';
 import { type CallPolicy, defaultPolicy } from '../router/fleet.ts';
 import { type Rung, rungs } from '../router/ladder.ts';
 import { type AccessFlags, addAccessFlags } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import { bytes, flag, inputFlag, integer, port, several, share, shareOrNone } from './flags.ts';
-import { LOG_FORMATS, LOG_LEVELS, type LogFlags } from './log.ts';
+import type { LogFlags } from './log.ts';
+import { addLogFlags, deviceFlag, threadsFlag } from './process-flags.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
 export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
@@ -40,31 +40,6 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
   audit: number;
   patience?: number;
   degrade: Rung | 'none';
-}
-
-export function deviceFlag(): Option {
-  return flag('--device <name>', 'Device that runs the model; see docs/devices.md')
-    .choices(DEVICES)
-    .default('cpu');
-}
-
-export function threadsFlag(): Option {
-  return flag('--threads <n>', 'Threads of the CPU kernels, 1–64, shared by all models')
-    .argParser(integer({ min: 1, max: 64 }))
-    .default(availableParallelism(), 'one per core');
-}
-
-export function addLogFlags(command: Command): Command {
-  return command
-    .optionsGroup('Log:')
-    .addOption(
-      flag('--log-level <level>', 'Least severe level that is logged').choices(LOG_LEVELS).default('info'),
-    )
-    .addOption(
-      flag('--log-format <format>', 'Form of a log line; auto is pretty on a terminal and json elsewhere')
-        .choices(LOG_FORMATS)
-        .default('auto'),
-    );
 }
 
 export function addGatewayFlags(command: Command): Command {

@@ -6,7 +6,7 @@ import { formatBytes } from '../model/format-bytes.ts';
 import { recordGoldens } from '../model/goldens.ts';
 import { modelDirectory } from './files.ts';
 import { flag } from './flags.ts';
-import { deviceFlag, threadsFlag } from './gateway-flags.ts';
+import { deviceFlag, threadsFlag } from './process-flags.ts';
 import { formatSeconds, progressBar } from './progress.ts';
 import { onSignals } from './signals.ts';
 

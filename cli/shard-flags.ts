@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import type { DeviceName } from '../model/devices/open.ts';
 import { bytes, flag, integer, port, several } from './flags.ts';
-import { addLogFlags, deviceFlag, threadsFlag } from './gateway-flags.ts';
 import type { LogFlags } from './log.ts';
+import { addLogFlags, deviceFlag, threadsFlag } from './process-flags.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
 export interface ShardFlags extends SecurityFlags, LogFlags {

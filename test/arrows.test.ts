@@ -72,15 +72,15 @@ function sources(folder: string): string[] {
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8');
   const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)'([^']+)'/gm);
-  return Array.from(found, ([, name]) => {
-    if (!name!.startsWith('.')) return { file, target: name! };
-    return {
-      file,
-      target: relative(root, normalize(join(root, dirname(file), name!)))
-        .split(sep)
-        .join('/'),
-    };
-  });
+  return Array.from(found, ([, name = '']) => ({ file, target: targetOf(file, name) }));
+}
+
+/** A package's name, or the path of a file. */
+function targetOf(file: string, name: string): string {
+  if (!name.startsWith('.')) return name;
+  return relative(root, normalize(join(root, dirname(file), name)))
+    .split(sep)
+    .join('/');
 }
 
 const roomOf = (file: string) => rooms.find((room) => file.startsWith(`${room}/`));
@@ -114,4 +114,53 @@ describe('the arrow table', () => {
       expect(new Set(who.map(({ file }) => file))).toEqual(new Set([only]));
     });
   }
+});
+
+/** Files and packages that are loaded with `entry`, those that it imports only when it needs them (`import()`) left out. */
+function loadedWith(entry: string): Set<string> {
+  const loaded = new Set([entry]);
+  for (const file of loaded) {
+    if (!file.endsWith('.ts')) continue;
+    const text = readFileSync(join(root, file), 'utf8');
+    for (const [, names = '', target = ''] of text.matchAll(
+      /^(?:import|export)\b([\s\w{},*$]*)'([^']+)'/gm,
+    )) {
+      if (!isOfTypes(names)) loaded.add(targetOf(file, target));
+    }
+  }
+  return loaded;
+}
+
+/** `type { A } from`, or `{ type A, type B } from`: nothing of it is left at run time. */
+function isOfTypes(names: string): boolean {
+  if (/^\s*type\b/.test(names)) return true;
+  const braced = /^\s*\{([^}]*)\}/.exec(names)?.[1]?.split(',');
+  return braced?.every((name) => /^\s*(type\b.*)?$/s.test(name)) ?? false;
+}
+
+describe('what a process loads', () => {
+  const packagesOf = (loaded: ReadonlySet<string>) =>
+    [...loaded].filter((target) => !target.includes('.') && !target.startsWith('node:')).sort();
+  const roomsOf = (loaded: ReadonlySet<string>) =>
+    new Set([...loaded].flatMap((target) => (target.endsWith('.ts') ? (roomOf(target) ?? []) : [])));
+
+  it('is of a shard nothing of the gateway, and no package but those of every call', () => {
+    const loaded = loadedWith('cli/shard.ts');
+    expect(loaded.size).toBeGreaterThan(80);
+    expect(packagesOf(loaded)).toEqual(['commander', 'msgpackr', 'pino']);
+    expect(roomsOf(loaded)).toEqual(new Set(['cli', 'experts', 'rpc', 'model', 'kernels']));
+  });
+
+  it('is of the engine thread nothing that knows text or HTTP', () => {
+    const loaded = loadedWith('cli/engine-thread.ts');
+    expect(packagesOf(loaded)).toEqual(['commander', 'msgpackr']);
+    expect(roomsOf(loaded)).not.toContain('gateway/api');
+  });
+
+  it('is of no process ONNX Runtime or OpenTelemetry before something needs them', () => {
+    for (const entry of ['cli/up.ts', 'cli/gateway.ts', 'cli/shard.ts', 'cli/engine-thread.ts']) {
+      const packages = packagesOf(loadedWith(entry));
+      expect(packages.filter((name) => /^(onnxruntime-node|@opentelemetry\/)/.test(name))).toEqual([]);
+    }
+  });
 });
