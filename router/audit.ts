@@ -6,7 +6,7 @@ import { latenessOf } from './hedge.ts';
 import { wait } from './lateness.ts';
 import { Leash } from './leash.ts';
 import { joined, type Outcome } from './outcome.ts';
-import { askGoldens, type Unit } from './proof.ts';
+import { askGoldens, goldenDeadlineMs, type Unit } from './proof.ts';
 import type { Shard } from './shard.ts';
 
 /** What an audit must know of a call and of its rows. */
@@ -191,11 +191,13 @@ async function byGoldens({
     if (proof === undefined || offer === undefined || !proof.speaksFor(offer)) continue;
     const run: typeof shard.run = (request, options) => shard.run(request, options);
     const fault = await within(lostMs, signal, (ended) =>
-      askGoldens({ proof, offer, run, units: [unit], signal: ended }).catch((cause) => {
-        const { message } = toRpcError(cause);
-        fleet.log('warn', `shard ${shard.address} did not answer a golden row: ${message}`);
-        return undefined;
-      }),
+      askGoldens({ proof, offer, run, units: [unit], deadlineMs: goldenDeadlineMs, signal: ended }).catch(
+        (cause) => {
+          const { message } = toRpcError(cause);
+          fleet.log('warn', `shard ${shard.address} did not answer a golden row: ${message}`);
+          return undefined;
+        },
+      ),
     );
     if (fault !== undefined) return shard;
   }

@@ -38,6 +38,14 @@ export function cordonMs(offences: number, firstMs = firstCordonMs): number {
   return Math.min(firstMs * 4 ** (offences - 1), longestCordonMs);
 }
 
+export const firstRestMs = 1_000;
+const longestRestMs = 60_000;
+
+/** Of a shard that did not answer for the `times`th time. Doubles from `firstMs` to a minute. */
+export function restMs(times: number, firstMs = firstRestMs): number {
+  return Math.min(firstMs * 2 ** (times - 1), longestRestMs);
+}
+
 function spread(ms: number, random: number): number {
   return ms * (0.5 + random / 2);
 }

@@ -84,15 +84,29 @@ export class CopyTable<S extends Holder> {
 
   /** Units without an exact copy, by layer. */
   missing(): MissingUnits[] {
+    return this.#having(0);
+  }
+
+  /** Units with one exact copy and no second, by layer. */
+  single(): MissingUnits[] {
+    return this.#having(1);
+  }
+
+  /** `[layers * experts]`, exact copies of each. */
+  holders(): number[] {
+    return this.#copies.map(({ exact }) => exact.length);
+  }
+
+  #having(copies: number): MissingUnits[] {
     const { layers, experts } = this.#shape;
-    const missing: MissingUnits[] = [];
+    const having: MissingUnits[] = [];
     for (let layer = 0; layer < layers; layer++) {
       const ofLayer = Array.from({ length: experts }, (_, expert) => expert).filter(
-        (expert) => this.of(layer, expert)?.exact.length === 0,
+        (expert) => this.of(layer, expert)?.exact.length === copies,
       );
-      if (ofLayer.length > 0) missing.push({ layer, experts: formatRuns(ofLayer) });
+      if (ofLayer.length > 0) having.push({ layer, experts: formatRuns(ofLayer) });
     }
-    return missing;
+    return having;
   }
 
   /** Units (layer * experts + expert) that only shards of another numerics class than theirs hold. */

@@ -1,5 +1,5 @@
 // All the shards of a gateway: who holds a copy of an expert, what is missing, how they fare. Knows no rows and no sockets.
-import { type HoldingRange, type ModelShape, toRanges } from '../experts/wire.ts';
+import { formatUnits, type HoldingRange, type ModelShape, toRanges } from '../experts/wire.ts';
 import { Budget } from './budget.ts';
 import { CopyTable, type MissingUnits } from './copy-table.ts';
 import { Epochs } from './epochs.ts';
@@ -8,6 +8,7 @@ import type { Copies } from './ladder.ts';
 import { Quantile } from './latency.ts';
 import type { Member } from './member.ts';
 import { type Proof, unitsIn } from './proof.ts';
+import { Redundancy } from './redundancy.ts';
 import { Sample } from './sample.ts';
 import { defaultPace, type FleetLog, Shard } from './shard.ts';
 import { noCounters, type ShardCounters, sumOf } from './shard-counters.ts';
@@ -105,12 +106,16 @@ export class Fleet {
   #copyTable: CopyTable<Shard> | undefined;
   /** `[layers * experts]`, what decides the bits of the exact copies of each unit. */
   readonly #classes: (string | undefined)[] = [];
+  readonly #pace: Pace;
+  readonly #redundancy = new Redundancy();
+  #redundancyLook: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** Starts connecting to every member. */
   constructor({ members, ...options }: FleetOptions) {
     const { model, version = 'unknown', log = () => {}, policy, proof, random = Math.random } = options;
     this.#options = { ...options, version };
+    this.#pace = { ...defaultPace, ...options.pace };
     this.#model = model;
     this.#epochs = new Epochs(model, ({ address }, reason) =>
       log('warn', `the placement of shard ${address} is ignored: ${reason}`),
@@ -172,6 +177,16 @@ export class Fleet {
   /** Units without an exact copy, by layer. */
   missing(): MissingUnits[] {
     return this.#table.missing();
+  }
+
+  /** Units that one shard serves and no other, by layer. */
+  single(): MissingUnits[] {
+    return this.#table.single();
+  }
+
+  /** `[layers * experts]`, shards that serve each unit. */
+  holders(): number[] {
+    return this.#table.holders();
   }
 
   /**
@@ -258,6 +273,7 @@ export class Fleet {
   /** Rejects what is in flight and stops reconnecting. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#redundancyLook);
     for (const shard of [...this.#shards, ...this.#leaving]) shard.close();
     this.#copyTable = undefined;
   }
@@ -275,7 +291,7 @@ export class Fleet {
   }
 
   #newShard(member: Member): Shard {
-    const { model, siblings, version, pace } = this.#options;
+    const { model, siblings, version } = this.#options;
     return new Shard({
       member,
       model,
@@ -284,7 +300,7 @@ export class Fleet {
       log: this.log,
       latencies: this.latencies,
       proof: this.proof,
-      pace: { ...defaultPace, ...pace },
+      pace: this.#pace,
       isNeeded: ({ lastHeld }) => this.#table.lacksAnyOf(lastHeld),
       onChange: () => this.#changed(),
       lostWithout: (shard, holdings) => this.#lostWithout(shard, holdings),
@@ -302,7 +318,19 @@ export class Fleet {
   #changed(): void {
     this.#copyTable = undefined;
     this.#followPlacements();
+    this.#lookAtRedundancySoon();
     for (const listener of [...this.#listeners]) listener();
+  }
+
+  #lookAtRedundancySoon(): void {
+    if (this.#redundancyLook !== undefined || this.#closed) return;
+    this.#redundancyLook = setTimeout(() => {
+      this.#redundancyLook = undefined;
+      const { lost, back } = this.#redundancy.look(this.holders());
+      const named = (units: number[]) => formatUnits(toRanges(units, this.#model.experts));
+      if (lost.length > 0) this.log('warn', `redundancy is lost: no second shard serves ${named(lost)}`);
+      if (back.length > 0) this.log('info', `redundancy is back: a second shard serves ${named(back)}`);
+    }, this.#pace.redundancyMs).unref();
   }
 
   /** Adopts what is served whole by now, and tells the shards. */

@@ -30,10 +30,10 @@ const stepDownFactor = 3;
 export async function hedged(inHand: CallInHand): Promise<Outcome> {
   const { fleet, shard, signal } = inHand;
   const { lateMs, lostMs } = latenessOf(inHand);
-  const first = new Leash(signal);
   const second = new Leash(signal);
+  const first = begin(inHand);
+  const call = first.result;
   try {
-    const call = inHand.call(first.signal);
     let result = await Promise.race([call, wait(lateMs, call)]);
     if (result !== undefined) return await inHand.settle(result);
     const isHedge = fleet.hedges.spend();
@@ -52,25 +52,47 @@ export async function hedged(inHand: CallInHand): Promise<Outcome> {
     if (isHedge && outcome.pieces.every((piece) => piece.shard !== shard)) fleet.calls.hedgeWins++;
     return outcome;
   } finally {
-    first.cut();
+    first.giveUp();
     second.cut();
   }
 }
 
 /** The only exact copy of an expert: where it is very late, what the rows allow stands in. */
 export async function steppedDown(inHand: CallInHand): Promise<Outcome> {
-  const { shard, signal } = inHand;
-  const leash = new Leash(signal);
+  const { shard } = inHand;
+  const own = begin(inHand);
+  const call = own.result;
   try {
-    const call = inHand.call(leash.signal);
     const ms = stepDownFactor * latenessOf(inHand).lostMs;
     const result = await Promise.race([call, wait(ms, call)]);
     if (result === undefined) shard.noteSilence();
     const late = new RpcError('unavailable', `shard ${shard.address}: no answer in ${Math.round(ms)} ms`);
     return await inHand.settle(result ?? late);
   } finally {
-    leash.cut();
+    own.giveUp();
   }
+}
+
+/** Sends the call. */
+function begin({ call, shard, bulk, signal }: CallInHand) {
+  const leash = new Leash(signal);
+  const result = call(leash.signal);
+  let ended = false;
+  void result.then(() => {
+    ended = true;
+  });
+  return {
+    result,
+    /** Cancels it where it is still under way, unless it is to tell whether the shard answers at all. */
+    giveUp() {
+      if (ended || signal.aborted || !shard.watches(bulk)) leash.cut();
+      else
+        void result.then(() => {
+          leash.cut();
+          shard.watched(bulk);
+        });
+    },
+  };
 }
 
 export function latenessOf({ fleet, bulk }: Pick<CallInHand, 'fleet' | 'bulk'>): Lateness {

@@ -16,6 +16,10 @@ export interface ShardCounters {
   proofs: number;
   cordons: number;
   bans: number;
+  /** Calls and golden rows that were not answered in time. */
+  timeouts: number;
+  /** Times that it was taken out because it did not answer. */
+  silences: number;
 }
 
 export function noCounters(): ShardCounters {
@@ -29,6 +33,8 @@ export function noCounters(): ShardCounters {
     proofs: 0,
     cordons: 0,
     bans: 0,
+    timeouts: 0,
+    silences: 0,
   };
 }
 

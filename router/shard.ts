@@ -12,11 +12,12 @@ import type {
 } from '../experts/wire.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { CallOptions } from '../rpc/transport.ts';
-import { firstCordonMs, reconnectDelayMs, refusedDelayMs } from './backoff.ts';
+import { firstCordonMs, firstRestMs, reconnectDelayMs, refusedDelayMs } from './backoff.ts';
 import { Conduct } from './conduct.ts';
 import { type Link, openLink, ServesSiblings } from './link.ts';
 import type { Member } from './member.ts';
-import type { Proof, Unit } from './proof.ts';
+import { anyAnswer, goldenDeadlineMs, type Proof, type Unit } from './proof.ts';
+import { type CallKind, defaultSilentMs, Responses } from './responses.ts';
 import { noCounters } from './shard-counters.ts';
 import { type ShardEvent, type ShardState, transition } from './states.ts';
 import { Telling } from './telling.ts';
@@ -25,7 +26,15 @@ import { type Pace, Trial } from './trial.ts';
 
 export type FleetLog = (level: 'info' | 'warn', message: string) => void;
 
-export const defaultPace: Pace = { roundMs: 3_600_000, leastPauseMs: 250, firstCordonMs };
+export const defaultPace: Pace = {
+  roundMs: 3_600_000,
+  leastPauseMs: 250,
+  firstCordonMs,
+  goldenDeadlineMs,
+  silentMs: defaultSilentMs,
+  firstRestMs,
+  redundancyMs: 500,
+};
 
 export interface ShardOptions {
   member: Member;
@@ -56,6 +65,7 @@ export class Shard {
   readonly #closing = new AbortController();
   readonly #timing: Timing;
   readonly #conduct = new Conduct();
+  readonly #responses: Responses;
   readonly #trial: Trial;
   #state: ShardState = 'away';
   #since = Date.now();
@@ -67,18 +77,23 @@ export class Shard {
   #connections = 0;
   /** On the clock of `performance.now()`. */
   #mayLeaveUntil = 0;
+  #responsesLook: NodeJS.Timeout | undefined;
 
   /** Connects at once, and again whenever the connection is lost, until it is closed. */
   constructor(options: ShardOptions) {
     this.address = options.member.address;
     this.#options = options;
     this.#timing = new Timing(options.latencies);
+    this.#responses = new Responses(options.pace.silentMs);
     this.#trial = new Trial({
       // What runs in this very process is checked where it is loaded.
       proof: this.#isHere ? undefined : options.proof,
+      anyAnswer: this.#isHere ? undefined : anyAnswer(options.model.hidden),
       pace: options.pace,
       conduct: this.#conduct,
       counters: this.counters,
+      responses: this.#responses,
+      isNeeded: () => options.isNeeded(this),
       now: () => ({ state: this.#state, link: this.#link }),
       move: (event) => this.#move(event),
       onProven: options.onChange,
@@ -166,20 +181,37 @@ export class Shard {
     counters.bytesSent += request.rows.byteLength;
     this.#inFlight++;
     const startedAt = performance.now();
+    const ended = this.#begin(kindOf(options), startedAt);
     try {
       if (this.#link === undefined) throw new RpcError('unavailable', 'not connected');
       const answer = await this.#link.run(request, options);
       counters.bytesReceived += answer.rows.byteLength;
       this.#timing.learn(startedAt, options.bulk === true);
+      this.#responses.answered(kindOf(options), performance.now());
       return answer;
     } catch (cause) {
       const error = toRpcError(cause);
       if (error.code !== 'cancelled') counters.failures++;
       this.#timing.learnFailure(error, startedAt, options.bulk === true);
+      if (options.deadlineMs > 0) this.#noteUnanswered(error, startedAt, options);
       throw named(this.address, error);
     } finally {
+      ended();
       this.#inFlight--;
     }
+  }
+
+  /**
+   * A call is late and another shard has answered. Whether it is to be left running all the same: it tells whether the shard
+   * answers at all.
+   */
+  watches(bulk: boolean): boolean {
+    return !this.#isHere && this.#responses.givenUp(kindOf({ bulk }));
+  }
+
+  /** The call that was left running has ended. */
+  watched(bulk: boolean): void {
+    this.#responses.watched(kindOf({ bulk }));
   }
 
   /** A call was not answered in a long time: for a second, whoever may ask others does. */
@@ -297,6 +329,32 @@ export class Shard {
     return this.#options.member.run !== undefined;
   }
 
+  /** While calls are under way, looks again and again whether they wait too long. */
+  #begin(kind: CallKind, sentAt: number): () => void {
+    if (this.#isHere) return () => {};
+    this.#responsesLook ??= setTimeout(
+      () => this.#lookAtResponses(),
+      this.#options.pace.silentMs / 4,
+    ).unref();
+    return this.#responses.begin(kind, sentAt);
+  }
+
+  #lookAtResponses(): void {
+    this.#responsesLook = undefined;
+    if (!this.#responses.anyOpen || this.#closing.signal.aborted) return;
+    this.#responsesLook = setTimeout(() => this.#lookAtResponses(), this.#options.pace.silentMs / 4).unref();
+    const why = this.#state === 'available' ? this.#responses.overdue(performance.now()) : undefined;
+    if (why !== undefined) this.#trial.unanswered(why);
+  }
+
+  #noteUnanswered({ code }: RpcError, sentAt: number, options: CallOptions): void {
+    if (this.#isHere) return;
+    if (code === 'deadline') this.counters.timeouts++;
+    if (this.#state !== 'available') return;
+    const why = this.#responses.unanswered({ kind: kindOf(options), code, sentAt, now: performance.now() });
+    if (why !== undefined) this.#trial.unanswered(why);
+  }
+
   #tellingFor(link: Link): Telling | undefined {
     const { model, onChange } = this.#options;
     if (this.#isHere) return undefined;
@@ -353,6 +411,10 @@ export class Shard {
     this.#lastLogged = message;
     this.#options.log(level, `shard ${this.address} ${message}`);
   }
+}
+
+function kindOf({ bulk }: Pick<CallOptions, 'bulk'>): CallKind {
+  return bulk === true ? 'bulk' : 'decode';
 }
 
 function named(address: string, cause: RpcError): RpcError {

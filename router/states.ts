@@ -3,9 +3,18 @@
 /**
  * `away`: not connected. `banned`: not even tried for a while, for it was lost too often. `validating`: connected, its
  * answers are being checked against the bundle's golden rows. `available`: gets calls. `draining`: leaves service, may
- * end what it has. `cordoned`: has answered wrongly. `retired`: no longer a member.
+ * end what it has. `cordoned`: has answered wrongly. `unresponsive`: is connected and does not answer calls. `retired`: no
+ * longer a member.
  */
-export type ShardState = 'away' | 'banned' | 'validating' | 'available' | 'draining' | 'cordoned' | 'retired';
+export type ShardState =
+  | 'away'
+  | 'banned'
+  | 'validating'
+  | 'available'
+  | 'draining'
+  | 'cordoned'
+  | 'unresponsive'
+  | 'retired';
 
 export type ShardEvent =
   | 'connected'
@@ -13,12 +22,14 @@ export type ShardEvent =
   | 'lost'
   /** Lost so often of late that it is left alone for a while. */
   | 'unstable'
-  /** The ban or the cordon has lasted long enough. */
+  /** The ban, the cordon or the rest of an unresponsive shard has lasted long enough. */
   | 'paroled'
   /** The golden rows were answered rightly. */
   | 'proven'
   /** An answer was not finite, or differs from its replicas', or from a golden one. */
   | 'wrong'
+  /** Calls, or golden rows, were not answered in time. */
+  | 'unanswered'
   /** The shard says that it is leaving. */
   | 'leaving'
   | 'removed';
@@ -29,13 +40,21 @@ const transitions: Readonly<Record<ShardState, Partial<Record<ShardEvent, ShardS
   validating: {
     proven: 'available',
     wrong: 'cordoned',
+    unanswered: 'unresponsive',
     lost: 'away',
     leaving: 'draining',
     removed: 'retired',
   },
-  available: { wrong: 'cordoned', lost: 'away', leaving: 'draining', removed: 'retired' },
+  available: {
+    wrong: 'cordoned',
+    unanswered: 'unresponsive',
+    lost: 'away',
+    leaving: 'draining',
+    removed: 'retired',
+  },
   draining: { lost: 'away', removed: 'retired' },
   cordoned: { paroled: 'validating', lost: 'away', leaving: 'draining', removed: 'retired' },
+  unresponsive: { paroled: 'validating', lost: 'away', leaving: 'draining', removed: 'retired' },
   retired: {},
 };
 

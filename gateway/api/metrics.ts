@@ -117,6 +117,20 @@ export function createMetrics(): Metrics {
   const up = gauge('expertgrid_engine_up', 'Whether every engine told its status in time');
   const ready = gauge('expertgrid_ready', 'Whether every expert of every model is held by a connected shard');
   const modelReady = modelGauge('expertgrid_model_ready', 'The same, of one model');
+  const modelMissing = modelGauge(
+    'expertgrid_model_units_missing',
+    'Experts of all layers that no shard serves',
+  );
+  const modelSingle = modelGauge(
+    'expertgrid_model_units_without_replica',
+    'Experts of all layers that one shard serves and no other',
+  );
+  const modelShards = new Gauge({
+    name: 'expertgrid_model_shards',
+    help: 'Shards as the gateway sees them, by state',
+    labelNames: ['model', 'state'] as const,
+    registers,
+  });
   const modelRunning = modelGauge('expertgrid_model_sequences_running', 'Sequences in its running set');
   const running = gauge('expertgrid_sequences_running', 'Sequences in the running set');
   const waiting = gauge('expertgrid_sequences_waiting', 'Sequences waiting for admission');
@@ -164,9 +178,14 @@ export function createMetrics(): Metrics {
     },
     keyRefused: (key, limit) => keyRefusals.inc({ key, limit }),
     async render(engines) {
+      modelShards.reset();
       for (const { model, status } of engines) {
         modelReady.set({ model }, status?.ready ? 1 : 0);
-        if (status !== undefined) modelRunning.set({ model }, status.running);
+        if (status === undefined) continue;
+        modelRunning.set({ model }, status.running);
+        modelMissing.set({ model }, status.units.missing);
+        modelSingle.set({ model }, status.units.single);
+        for (const { state } of status.shards) modelShards.inc({ model, state });
       }
       const told = engines.flatMap(({ status }) => status ?? []);
       const all = told.length === engines.length;

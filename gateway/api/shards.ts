@@ -13,7 +13,8 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
   const data = status.shards.map((shard) => {
     const { address, state, since, units, experts, numericsClass, standby, inFlight, expectedMs, counters } =
       shard;
-    const { calls, rows, failures, reconnects, cordons, bans, proofs, bytesSent, bytesReceived } = counters;
+    const { calls, rows, failures, timeouts, reconnects, cordons, silences, bans } = counters;
+    const { proofs, bytesSent, bytesReceived } = counters;
     return {
       address,
       state,
@@ -29,13 +30,22 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
       calls,
       rows,
       failures,
+      timeouts,
       reconnects,
       cordons,
+      unresponsive: silences,
       bans,
       golden_rows: proofs,
       bytes_sent: bytesSent,
       bytes_received: bytesReceived,
     };
   });
-  return c.json({ object: 'list', ready: status.ready, memory_bytes: process.memoryUsage.rss(), data });
+  return c.json({
+    object: 'list',
+    ready: status.ready,
+    // Where one of these shards is lost, so is the model.
+    without_replica: status.single,
+    memory_bytes: process.memoryUsage.rss(),
+    data,
+  });
 }

@@ -81,9 +81,15 @@ export class Engine implements EngineClient {
     const { fleet, dense } = this.#model;
     const { identity, content, kvMemory } = this.#settings;
     const { running, waiting, pool } = this.#admission;
+    const holders = fleet.holders();
     return {
       ready: fleet.ready && !this.#closing,
       missing: fleet.missing(),
+      single: fleet.single(),
+      units: {
+        missing: holders.filter((count) => count === 0).length,
+        single: holders.filter((count) => count === 1).length,
+      },
       running: running.length,
       waiting: waiting.length,
       kvBytesReserved: (pool.count - pool.available) * dense.kv.blockBytes,

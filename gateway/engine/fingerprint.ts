@@ -32,6 +32,8 @@ export function fleetCounters({ counters, calls }: Fleet): Record<string, number
     golden_rows: counters.proofs,
     cordons: counters.cordons,
     bans: counters.bans,
+    call_timeouts: counters.timeouts,
+    unresponsive_shards: counters.silences,
   };
 }
 

@@ -154,6 +154,10 @@ export type GenerationPart =
 export interface EngineStatus {
   ready: boolean;
   missing: MissingUnits[];
+  /** Units that one shard serves and no other. */
+  single: MissingUnits[];
+  /** How many units none serves, and how many one alone. */
+  units: { missing: number; single: number };
   running: number;
   waiting: number;
   kvBytesReserved: number;

@@ -105,6 +105,8 @@ export class FakeEngine implements EngineClient {
     return {
       ready: true,
       missing: [],
+      single: [],
+      units: { missing: 0, single: 0 },
       running: this.open,
       waiting: 0,
       kvBytesReserved: 0,
