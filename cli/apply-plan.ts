@@ -8,8 +8,8 @@ import {
 } from '../experts/placement-file.ts';
 import { toLayout } from '../infra/placement/placement.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
-import { modelDirectory } from './files.ts';
 import { makePlan, type PlanSettings } from './make-plan.ts';
+import { bundleDirectory } from './model-paths.ts';
 import { moveFleet } from './move-fleet.ts';
 import { type FoundShard, findShards } from './placed-shards.ts';
 import { progressBar } from './progress.ts';
@@ -101,7 +101,7 @@ async function fileOf(path: string): Promise<SignedPlacement> {
 }
 
 async function readModel({ model }: ApplyFlags): Promise<{ model: string }> {
-  const bundle = await openBundle(modelDirectory(model));
+  const bundle = await openBundle(await bundleDirectory(model));
   await bundle.close();
   return { model: bundle.manifest.identity };
 }

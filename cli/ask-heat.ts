@@ -1,4 +1,5 @@
 // Heat from a running gateway, or from a file with a gateway's answer. Knows no plan.
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Option } from 'commander';
 import { type ReadHeat, readHeat } from '../infra/placement/read-heat.ts';
@@ -21,16 +22,21 @@ export async function askHeat(
   { transitions = false, apiKey }: { transitions?: boolean; apiKey?: string | undefined } = {},
 ): Promise<ReadHeat> {
   const isUrl = /^https?:\/\//.test(from);
+  if (!isUrl) await requireHeatFile(from);
   try {
-    return readHeat(JSON.parse(await (isUrl ? get(from, { transitions, apiKey }) : read(from))));
+    return readHeat(JSON.parse(await (isUrl ? get(from, { transitions, apiKey }) : readFile(from, 'utf8'))));
   } catch (cause) {
     throw new Error(`${from}: ${cause instanceof Error ? reasonOf(cause) : String(cause)}`, { cause });
   }
 }
 
-async function read(path: string): Promise<string> {
-  await requireFile(path);
-  return await readFile(path, 'utf8');
+async function requireHeatFile(from: string): Promise<void> {
+  if (/^[^/]+:\d+$/.test(from) && !existsSync(from)) {
+    throw new Error(
+      `${from}: there is no such file. The address of a gateway begins with http://: http://${from}`,
+    );
+  }
+  await requireFile(from);
 }
 
 async function get(
@@ -43,6 +49,10 @@ async function get(
   const response = await fetch(url, {
     headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
     signal: AbortSignal.timeout(PATIENCE),
+  }).catch((cause: Error) => {
+    throw new Error(`no gateway answers there (${reasonOf(cause)}); check that it runs, and its address`, {
+      cause,
+    });
   });
   if (response.ok) return await response.text();
   const wanted = response.status === 401 || response.status === 403;
@@ -52,5 +62,7 @@ async function get(
 
 /** `fetch` says only that it failed; why is in its cause. */
 function reasonOf({ message, cause }: Error): string {
-  return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message;
+  return message === 'fetch failed' && cause instanceof Error && cause.message !== ''
+    ? cause.message
+    : message;
 }

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Bits } from '../model/bundle/tensors.ts';
 import { convert } from '../model/convert/convert.ts';
 import { flag } from './flags.ts';
+import { requireCheckpoint } from './model-paths.ts';
 import { bitsFlag, runWriter } from './write-bundle.ts';
 
 interface ConvertFlags {
@@ -39,6 +40,7 @@ export function convertCommand(): Command {
         .default(32),
     )
     .action(async ({ from, to, bits }: ConvertFlags) => {
+      await requireCheckpoint(from);
       const written = await runWriter('converting', (options) => convert({ from, to, bits, ...options }));
       if (written?.hasTokenizer === false) {
         process.stderr.write(`${from} has no tokenizer.json: this bundle can be served token ids, no text\n`);

@@ -4,8 +4,8 @@ import { Command } from 'commander';
 import type { DeviceName } from '../model/devices/open.ts';
 import { formatBytes } from '../model/format-bytes.ts';
 import { recordGoldens } from '../model/goldens.ts';
-import { modelDirectory } from './files.ts';
 import { flag } from './flags.ts';
+import { bundleDirectory } from './model-paths.ts';
 import { deviceFlag, threadsFlag } from './process-flags.ts';
 import { formatSeconds, progressBar } from './progress.ts';
 import { onSignals } from './signals.ts';
@@ -26,7 +26,7 @@ export function goldenCommand(): Command {
 }
 
 async function golden({ model, device, threads }: GoldenFlags): Promise<void> {
-  const dir = modelDirectory(model);
+  const dir = await bundleDirectory(model);
   const interrupted = new AbortController();
   onSignals({ drain: () => interrupted.abort(), halt: () => process.exit(130) });
   const { signal } = interrupted;

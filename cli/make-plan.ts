@@ -7,7 +7,7 @@ import { usualRows } from '../infra/placement/read-heat.ts';
 import type { StepCost } from '../infra/placement/step-cost.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
 import { askHeat } from './ask-heat.ts';
-import { modelDirectory } from './files.ts';
+import { bundleDirectory } from './model-paths.ts';
 import { fewerWarning, planTable } from './plan-table.ts';
 
 /** Shards by name, those without a size get the common one. */
@@ -40,7 +40,7 @@ export interface PlanWanted extends PlanSettings {
 export async function makePlan(flags: PlanWanted): Promise<Placement> {
   if (flags.heat === undefined)
     throw new Error('--heat says where the experts are hot: a gateway, or a file');
-  const bundle = await openBundle(modelDirectory(flags.model));
+  const bundle = await openBundle(await bundleDirectory(flags.model));
   const { config, manifest } = bundle;
   await bundle.close();
   const heat = await askHeat(flags.heat, { transitions: true, apiKey: flags.apiKey });

@@ -6,6 +6,7 @@ import { openBundle } from '../model/bundle/bundle.ts';
 import { type DeviceName, requireDevice } from '../model/devices/open.ts';
 import { countParameters } from '../model/parameters.ts';
 import { modelDirectory } from './files.ts';
+import { bundleDirectory } from './model-paths.ts';
 
 export interface NamedModel {
   /** What requests name it by. */
@@ -64,7 +65,7 @@ export function requireDistinct(models: readonly { dir: string; identity: string
 }
 
 async function look({ id, dir }: NamedModel, device: DeviceName | undefined): Promise<OpenedModel> {
-  const bundle = await openBundle(dir);
+  const bundle = await openBundle(await bundleDirectory(dir));
   try {
     if (device !== undefined) requireDevice({ bundle, device });
     const { config, manifest } = bundle;

@@ -4,8 +4,8 @@ import type { SignedPlacement } from '../experts/placement-file.ts';
 import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
 import { diskSource, httpSource, remoteSource, type WeightSource } from '../model/bundle/source.ts';
 import type { Credentials } from '../rpc/credentials.ts';
-import { modelDirectory } from './files.ts';
 import type { OpenedExperts } from './hold-models.ts';
+import { bundleDirectory } from './model-paths.ts';
 import { isPeer, peerFiles } from './peer-files.ts';
 import { progressBar } from './progress.ts';
 import type { ShardState } from './shard-state.ts';
@@ -87,7 +87,7 @@ async function openSource({
   signal,
   security,
 }: Pick<OpenExpertsOptions, 'model' | 'dir' | 'signal' | 'security'>): Promise<WeightSource> {
-  if (!isPeer(model) && !/^https?:/.test(model)) return diskSource(modelDirectory(model));
+  if (!isPeer(model) && !/^https?:/.test(model)) return diskSource(await bundleDirectory(model));
   if (dir === undefined) {
     throw new Error(`--model ${model}: --state <dir> says where to keep what is fetched`);
   }

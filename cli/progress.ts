@@ -81,7 +81,7 @@ export function progressBar({
       drawnAt = at;
       const state = { label, done, total, rate: rate() };
       if (stream.isTTY) {
-        stream.write(`\r\x1b[K${progressLine(state, (stream.columns ?? 80) - 1, unit)}`);
+        stream.write(`\r\x1b[K${progressLine(state, (stream.columns || 80) - 1, unit)}`);
         drawn = true;
         return;
       }

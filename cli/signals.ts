@@ -10,7 +10,8 @@ export interface SignalActions {
   halt: () => void;
 }
 
-export function onSignals({ drain, halt }: SignalActions): void {
+/** Until the function that is returned is called. */
+export function onSignals({ drain, halt }: SignalActions): () => void {
   let first: number | undefined;
   let halted = false;
   const receive = (signal: NodeJS.Signals) => {
@@ -25,12 +26,17 @@ export function onSignals({ drain, halt }: SignalActions): void {
   };
   process.on('SIGINT', receive);
   process.on('SIGTERM', receive);
-  onOrphaned(() => receive('SIGTERM'));
+  const stopWatching = onOrphaned(() => receive('SIGTERM'));
+  return () => {
+    process.off('SIGINT', receive);
+    process.off('SIGTERM', receive);
+    stopWatching();
+  };
 }
 
 /** npm passes a signal on to its shell, and a shell that dies of it tells nobody: our parent is then another. */
-function onOrphaned(act: () => void): void {
-  if (process.env.npm_lifecycle_event === undefined) return;
+function onOrphaned(act: () => void): () => void {
+  if (process.env.npm_lifecycle_event === undefined) return () => {};
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
@@ -38,4 +44,5 @@ function onOrphaned(act: () => void): void {
     act();
   }, 500);
   timer.unref();
+  return () => clearInterval(timer);
 }

@@ -1,8 +1,11 @@
 // `expertgrid synth`: a bundle of random weights at a given shape, for load and speed.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Bits } from '../model/bundle/tensors.ts';
 import { synth } from '../model/synth.ts';
 import { flag, integer } from './flags.ts';
+import { requireFile } from './input-files.ts';
 import { bitsFlag, runWriter } from './write-bundle.ts';
 
 interface SynthFlags {
@@ -33,6 +36,21 @@ export function synthCommand(): Command {
         .default(1),
     )
     .action(async ({ shape, to, bits, seed }: SynthFlags) => {
+      if (shape !== 'sigma-moe-tiny') await requireShape(shape);
       await runWriter('writing', (options) => synth({ shape, to, bits, seed, ...options }));
     });
+}
+
+async function requireShape(shape: string): Promise<void> {
+  if (existsSync(join(shape, 'config.json'))) {
+    throw new Error(
+      `--shape ${shape}: this is a directory; give the config.json in it, ${join(shape, 'config.json')}`,
+    );
+  }
+  if (!existsSync(shape)) {
+    throw new Error(
+      `--shape ${shape}: there is no such file; give the path of a config.json, or sigma-moe-tiny`,
+    );
+  }
+  await requireFile(shape, '--shape');
 }

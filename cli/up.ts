@@ -1,6 +1,11 @@
 // `expertgrid up`: everything on one machine, a gateway and its expert shards, each shard a process of its own.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
+import { MANIFEST_FILE } from '../model/bundle/manifest.ts';
+import type { Bits } from '../model/bundle/tensors.ts';
 import { openAccess } from './access-flags.ts';
+import { parseBits } from './bits.ts';
 import { asUsage, flag, integer } from './flags.ts';
 import {
   addGatewayFlags,
@@ -12,7 +17,7 @@ import {
   requestLimits,
 } from './gateway-flags.ts';
 import { createLogger } from './log.ts';
-import { namedModels, type OpenedModel, openModels } from './models.ts';
+import { type NamedModel, namedModels, type OpenedModel, openModels } from './models.ts';
 import { addUp } from './reading-report.ts';
 import { securityPaths } from './security-flags.ts';
 import { serveGateway } from './serve-gateway.ts';
@@ -23,6 +28,7 @@ import { watchAliases } from './watch-aliases.ts';
 interface Flags extends GatewayFlags {
   shards: number | undefined;
   inProcess: boolean;
+  bits?: Bits;
 }
 
 const DEFAULT_SHARDS = 4;
@@ -47,6 +53,14 @@ export function upCommand(): Command {
     .addOption(
       flag('--in-process', 'Run the experts inside the gateway process, without sockets').default(false),
     )
+    .addOption(
+      flag(
+        '--bits <n>',
+        'Convert a --model that is a Hugging Face checkpoint to 4, 8, 16 or 32 bits first, into a cache',
+      )
+        .argParser(parseBits)
+        .default(undefined, 'a terminal is asked'),
+    )
     .hook('preAction', refuseOldCount);
   return addGatewayFlags(command).action(up);
 }
@@ -61,11 +75,19 @@ function refuseOldCount(command: Command): void {
   );
 }
 
+/** Loads the converter only if there is something to convert. */
+async function bundlesOf(named: readonly NamedModel[], bits: Bits | undefined) {
+  if (bits === undefined && named.every(({ dir }) => existsSync(join(dir, MANIFEST_FILE)))) return named;
+  return await (await import('./convert-models.ts')).convertModels(named, bits);
+}
+
 async function up(flags: Flags, command: Command): Promise<void> {
   const log = createLogger(flags);
   const policy = await asUsage(command, () => callPolicy(flags));
   const named = await asUsage(command, () => namedModels(flags.model));
-  const models = await openModels(named, flags);
+  const bundles = await bundlesOf(named, flags.bits);
+  if (bundles === undefined) return;
+  const models = await openModels(bundles, flags);
   const aliases = await watchAliases({ ...flags, models, log });
   const access = await openAccess(flags, log);
   const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);

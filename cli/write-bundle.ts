@@ -1,10 +1,10 @@
 // What the verbs that write bundles share: their flags, progress, Ctrl-C and the last line. Knows no weights.
 
-import { InvalidArgumentError, type Option } from 'commander';
-import type { Bits } from '../model/bundle/tensors.ts';
+import type { Option } from 'commander';
 import type { WriteOptions, WrittenBundle } from '../model/convert/write-bundle.ts';
 import { formatBytes } from '../model/format-bytes.ts';
 import { recordGoldens } from '../model/goldens.ts';
+import { parseBits } from './bits.ts';
 import { flag } from './flags.ts';
 import { formatSeconds, progressBar } from './progress.ts';
 import { onSignals } from './signals.ts';
@@ -13,18 +13,13 @@ export function bitsFlag(): Option {
   return flag('--bits <n>', 'Bits of a stored weight: 4, 8, 16 or 32').argParser(parseBits).default(4);
 }
 
-function parseBits(text: string): Bits {
-  for (const bits of [4, 8, 16, 32] as const) if (text === String(bits)) return bits;
-  throw new InvalidArgumentError('It must be 4, 8, 16 or 32.');
-}
-
 /** Runs `write`, and records golden answers of what it wrote, with a bar and signals; undefined after Ctrl-C, when the exit code is set and the user told. */
 export async function runWriter<T extends WrittenBundle>(
   label: string,
   write: (options: Pick<WriteOptions, 'signal' | 'onProgress' | 'beforeFinish'>) => Promise<T>,
 ): Promise<T | undefined> {
   const interrupted = new AbortController();
-  onSignals({ drain: () => interrupted.abort(), halt: () => process.exit(130) });
+  const stopListening = onSignals({ drain: () => interrupted.abort(), halt: () => process.exit(130) });
   const { signal } = interrupted;
   let bar = progressBar({ label });
   const started = performance.now();
@@ -50,5 +45,7 @@ export async function runWriter<T extends WrittenBundle>(
     process.stderr.write('stopped; run the same command to resume\n');
     process.exitCode = 130;
     return undefined;
+  } finally {
+    stopListening();
   }
 }

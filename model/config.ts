@@ -128,9 +128,14 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
   };
 }
 
+/** A `model_type` that is supported. */
+export function isLayout(type: string): type is Layout {
+  return Object.hasOwn(LAYOUTS, type);
+}
+
 function parseLayout(fields: Fields): Layout {
   const type = fields.text('model_type');
-  for (const layout of ['qwen3_moe', 'mixtral', 'olmoe'] as const) if (layout === type) return layout;
+  if (isLayout(type)) return type;
   return fields.refuse('model_type', `"${type}" is not supported (qwen3_moe, mixtral and olmoe are)`);
 }
 

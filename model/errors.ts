@@ -9,3 +9,12 @@ export class InputError extends Error {
 export function tensorError(file: string, tensor: string, problem: string): InputError {
   return new InputError(`${file}: tensor ${tensor}: ${problem}`);
 }
+
+/** What is to be thrown if writing to `file` failed with `cause`: a full disk is the user's to mend. */
+export function diskFault(cause: unknown, file: string): unknown {
+  const isFull =
+    cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
+  if (!isFull) return cause;
+  const advice = 'free some space and run the same command again, which goes on where it was';
+  return new InputError(`${file}: the disk is full; ${advice}`, { cause });
+}

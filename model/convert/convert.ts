@@ -1,7 +1,7 @@
 // Turns a Hugging Face checkpoint into a bundle. Knows what belongs to the model and what does not; the bytes are
 // made and written by the plan's tasks.
 import { resolve } from 'node:path';
-import { canonicalJson, hashLines } from '../bundle/hash.ts';
+import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { type Bits, type CanonicalTensor, denseTensors, expertTensors } from '../bundle/tensors.ts';
 import type { ModelConfig } from '../config.ts';
 import { tensorError } from '../errors.ts';
@@ -40,6 +40,34 @@ export async function convert({ from, bits, ...options }: ConvertOptions): Promi
     options,
   );
   return { ...written, config, hasTokenizer: copies.has('tokenizer.json') };
+}
+
+/** What a conversion would read and write. */
+export interface PlannedConversion {
+  /** Differs when the checkpoint's files do, by their sizes and times; the same wherever they lie. */
+  key: string;
+  /** Bytes of weights. */
+  sourceBytes: number;
+  bundleBytes: number;
+}
+
+/** Reads headers only; throws as `convert` does if the checkpoint cannot be converted. */
+export async function planConversion({
+  from,
+  bits,
+}: Pick<ConvertOptions, 'from' | 'bits'>): Promise<PlannedConversion> {
+  const checkpoint = await openCheckpoint(resolve(from));
+  const { config, copies, stamps } = checkpoint;
+  await refuseExtra(checkpoint);
+  const sourceOf = (tensor: CanonicalTensor) => requireTensor(checkpoint, tensor);
+  const { tasks, files } = planBundle({ config, bits, dir: '', sourceOf });
+  return {
+    key: shortHash(
+      Buffer.from([...[...copies].map(([name, data]) => `${name} ${shortHash(data)}`), ...stamps].join('\n')),
+    ),
+    sourceBytes: tasks.reduce((sum, task) => sum + task.sourceBytes, 0),
+    bundleBytes: files.reduce((sum, file) => sum + file.bytes, 0),
+  };
 }
 
 function requireTensor({ config, list, tensors }: Checkpoint, tensor: CanonicalTensor): TensorSource {

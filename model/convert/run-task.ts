@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { shorten } from '../bundle/hash.ts';
-import { InputError, tensorError } from '../errors.ts';
+import { diskFault, InputError, tensorError } from '../errors.ts';
 import { matrixBytes, TILE_ROWS } from '../tiles.ts';
 import { DTYPE_WIDTH, decode, encode } from './encode.ts';
 import { fillRandom } from './random.ts';
@@ -66,7 +66,7 @@ export function createTaskRunner({ isStopped, onBytes }: TaskHooks): TaskRunner 
       const out = scratch.out.subarray(0, matrixBytes(encoding, count, cols));
       encode(values, count, cols, encoding, out);
       hashOut(out);
-      writeAll(descriptor(writers, path, 'r+'), out, position + written);
+      writeAll(descriptor(writers, path, 'r+'), out, position + written, path);
       written += out.length;
       onBytes(sourceBytes);
     }
@@ -123,8 +123,12 @@ function readAll(descriptor: number, into: Uint8Array, position: number, path: s
   }
 }
 
-function writeAll(descriptor: number, from: Uint8Array, position: number): void {
+function writeAll(descriptor: number, from: Uint8Array, position: number, path: string): void {
   for (let done = 0; done < from.length; ) {
-    done += writeSync(descriptor, from, done, from.length - done, position + done);
+    try {
+      done += writeSync(descriptor, from, done, from.length - done, position + done);
+    } catch (cause) {
+      throw diskFault(cause, path);
+    }
   }
 }

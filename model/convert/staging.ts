@@ -1,13 +1,30 @@
 // The directory in which a bundle grows, and the rename that makes it one. Knows files and sizes, no tensors.
-import { mkdir, open, readdir, rename, rmdir, stat, statfs, unlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  statfs,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../errors.ts';
+import { formatBytes } from '../format-bytes.ts';
 import { JOURNAL_FILE } from './journal.ts';
 import type { PlannedFile } from './plan.ts';
 
+/** Ends the name of a directory in which a bundle grows. */
+export const PARTIAL = '.partial';
+
 /** Where a bundle grows until it is whole: beside its target, so that the rename is one step. */
 export function partialDir(to: string): string {
-  return `${resolve(to)}.partial`;
+  return resolve(to) + PARTIAL;
 }
 
 function isMissing(error: unknown): boolean {
@@ -23,9 +40,14 @@ export async function refuseOccupied(to: string): Promise<void> {
     throw new InputError(`${to}: exists and is not empty: choose another directory or delete it`);
 }
 
-export async function requireSpace(dir: string, files: readonly PlannedFile[]): Promise<void> {
+/** Rejects if what is still to be written to `dir` does not fit: the files, and `extra` bytes beside them. */
+export async function requireSpace(
+  dir: string,
+  files: readonly Pick<PlannedFile, 'name' | 'bytes'>[],
+  extra: number,
+): Promise<void> {
   const { bavail, bsize } = await statfs(dir);
-  let needed = 0;
+  let needed = extra;
   for (const { name, bytes } of files) {
     const present = await stat(join(dir, name)).catch((error: unknown) => {
       if (isMissing(error)) return { blocks: 0 };
@@ -33,9 +55,17 @@ export async function requireSpace(dir: string, files: readonly PlannedFile[]): 
     });
     needed += Math.max(0, bytes - present.blocks * 512);
   }
-  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-  if (needed <= bavail * bsize) return;
-  throw new InputError(`${dir}: ${gigabytes(needed)} more are needed, ${gigabytes(bavail * bsize)} are free`);
+  const fault = spaceFault({ needed, free: bavail * bsize });
+  if (fault !== undefined) throw new InputError(`${dir}: ${fault}`);
+}
+
+/** Undefined if there is room enough. Bytes. */
+export function spaceFault({ needed, free }: { needed: number; free: number }): string | undefined {
+  if (needed <= free) return undefined;
+  return (
+    `${formatBytes(needed)} are still to be written, and the disk has ${formatBytes(free)} free. ` +
+    `Free another ${formatBytes(needed - free)}, or choose a directory on another disk`
+  );
 }
 
 /** Brings every file to its size with its header in place; what an earlier run wrote stays. */
@@ -54,6 +84,43 @@ export async function prepareFiles(
     } finally {
       await file.close();
     }
+  }
+}
+
+/**
+ * Keeps others from writing the bundle that grows in `dir` until the function that is returned is called. Rejects if another
+ * process does; a lock whose process has died is taken over.
+ */
+export async function lockPartial(dir: string): Promise<() => Promise<void>> {
+  const path = `${dir}.lock`;
+  const mine = JSON.stringify({ pid: process.pid, host: hostname() });
+  for (let tries = 0; ; tries++) {
+    try {
+      await writeFile(path, mine, { flag: 'wx' });
+      return () => rm(path, { force: true });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+    const holder = await readFile(path, 'utf8').catch((error: unknown) => {
+      if (isMissing(error)) return mine;
+      throw error;
+    });
+    if (tries > 0 || !isDead(holder)) {
+      throw new InputError(`${dir}: another process is writing this bundle. If none is, delete ${path}`);
+    }
+    await rm(path, { force: true });
+  }
+}
+
+/** Certainly: a process of another machine may live. */
+function isDead(holder: string): boolean {
+  try {
+    const { pid, host }: { pid: number; host: string } = JSON.parse(holder);
+    if (host !== hostname() || pid === process.pid) return false;
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
   }
 }
 

@@ -3,13 +3,23 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { goldenTensors } from '../bundle/golden-file.ts';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { contentHashOf, type Manifest, writeManifest } from '../bundle/manifest.ts';
+import { layOut } from '../safetensors.ts';
 import { GROUP } from '../tiles.ts';
 import { type Journal, type JournalEntry, openJournal } from './journal.ts';
 import type { BundlePlan } from './plan.ts';
 import { runTasks } from './pool.ts';
-import { finish, flush, partialDir, prepareFiles, refuseOccupied, requireSpace } from './staging.ts';
+import {
+  finish,
+  flush,
+  lockPartial,
+  partialDir,
+  prepareFiles,
+  refuseOccupied,
+  requireSpace,
+} from './staging.ts';
 import type { TaskResult } from './task.ts';
 import { toolVersion } from './tool.ts';
 
@@ -57,9 +67,11 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
   await refuseOccupied(to);
   const plan = contents.plan(dir);
   await mkdir(dir, { recursive: true });
-  await requireSpace(dir, plan.files);
-  const journal = openJournal(dir, fingerprint(plan, contents));
+  const unlock = await lockPartial(dir);
+  let journal: Journal | undefined;
   try {
+    await requireSpace(dir, plan.files, bytesBeside(contents, plan));
+    journal = openJournal(dir, fingerprint(plan, contents));
     await prepareFiles(dir, plan.files, contents.copies);
     const { results, resumed } = await runPlan({ plan, journal, workers, signal, onProgress });
     const manifest = describe(plan, contents, results);
@@ -71,8 +83,18 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
     const { identity, contentHash } = manifest;
     return { dir: to, identity, contentHash, bytes, tasks: plan.tasks.length, resumed };
   } finally {
-    journal.close();
+    journal?.close();
+    await unlock();
   }
+}
+
+/** An entry of the journal, about. */
+const ENTRY_BYTES = 256;
+
+/** Of what is written beside the weights: copies, journal, golden rows. */
+function bytesBeside({ copies }: BundleContents, { config, tasks }: BundlePlan): number {
+  const copied = [...copies.values()].reduce((sum, { length }) => sum + length, 0);
+  return copied + tasks.length * ENTRY_BYTES + layOut(goldenTensors(config)).bytes;
 }
 
 /** Names everything that decides the bundle's bytes, so that work is never resumed into another bundle. */

@@ -48,6 +48,7 @@ describe('twins in the environment', () => {
     // One thing each, in the words of each verb. A new name here is two meanings, or one flag that is described twice.
     expect(toldApart.map(([twin]) => twin).sort()).toEqual([
       'EXPERTGRID_API_KEYS',
+      'EXPERTGRID_BITS',
       'EXPERTGRID_HOST',
       'EXPERTGRID_MEMORY',
       'EXPERTGRID_MODEL',

@@ -1,0 +1,128 @@
+// What a path is that somebody gives for a model: a bundle, a checkpoint, or what else it may be. Looks at names and at the first
+// bytes; checks nothing further.
+import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { MANIFEST_FILE } from './bundle/manifest.ts';
+import { isLayout } from './config.ts';
+import { JOURNAL_FILE } from './convert/journal.ts';
+import { PARTIAL } from './convert/staging.ts';
+
+export type ModelKind =
+  | { kind: 'bundle'; bits: number | undefined }
+  /** A bundle in the making, or one whose making was interrupted. */
+  | { kind: 'unfinished' }
+  /** Of Hugging Face, in a layout that can be converted. */
+  | { kind: 'checkpoint'; layout: string }
+  /** `layout` is undefined if its config.json names none. */
+  | { kind: 'unsupported'; layout: string | undefined }
+  /** Without safetensors; `others` are weights in another format. */
+  | { kind: 'weightless'; layout: string; others: string | undefined }
+  /** A repository in Hugging Face's cache; its newest checkpoint is in `dir`. */
+  | { kind: 'repository'; dir: string }
+  /** `file` is the GGUF file's name, if the path is a directory. */
+  | { kind: 'gguf'; file: string | undefined }
+  | { kind: 'file' }
+  | { kind: 'empty' }
+  | { kind: 'missing' }
+  /** `within` is a directory below that is a bundle or a checkpoint. */
+  | { kind: 'other'; within: string | undefined };
+
+const CONFIG_FILE = 'config.json';
+const SAFETENSORS = '.safetensors';
+const OTHER_WEIGHTS = /\.(bin|pt|pth|ckpt|onnx|h5|msgpack|npz)$/;
+
+/** Rejects with the system's error if the path cannot be looked at. */
+export async function kindOf(path: string): Promise<ModelKind> {
+  const found = await stat(path).catch(absent);
+  if (found === undefined) return { kind: 'missing' };
+  if (!found.isDirectory())
+    return (await isGguf(path)) ? { kind: 'gguf', file: undefined } : { kind: 'file' };
+  const names = (await readdir(path)).sort();
+  // A kill may leave the journal in a bundle that is whole.
+  if (names.includes(MANIFEST_FILE) && !path.endsWith(PARTIAL)) {
+    return { kind: 'bundle', bits: await bitsOf(join(path, MANIFEST_FILE)) };
+  }
+  if (names.includes(JOURNAL_FILE)) return { kind: 'unfinished' };
+  if (names.includes(CONFIG_FILE)) return await checkpointKind(join(path, CONFIG_FILE), names);
+  if (names.length === 0) return { kind: 'empty' };
+  const gguf = names.find((name) => name.toLowerCase().endsWith('.gguf'));
+  if (gguf !== undefined) return { kind: 'gguf', file: gguf };
+  if (names.includes('snapshots')) {
+    const dir = await newestIn(join(path, 'snapshots'));
+    if (dir !== undefined) return { kind: 'repository', dir };
+  }
+  return { kind: 'other', within: await modelWithin(path, names) };
+}
+
+/** Undefined, and an error only if it is something else that fails. */
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+  return undefined;
+}
+
+async function isGguf(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return buffer.toString('latin1') === 'GGUF';
+  } finally {
+    await file.close();
+  }
+}
+
+async function checkpointKind(path: string, names: readonly string[]): Promise<ModelKind> {
+  const layout = stringOf(await fieldOf(path, 'model_type'));
+  if (layout === undefined || !isLayout(layout)) return { kind: 'unsupported', layout };
+  if (names.some((name) => name.endsWith(SAFETENSORS) || name.endsWith(`${SAFETENSORS}.index.json`))) {
+    return { kind: 'checkpoint', layout };
+  }
+  return { kind: 'weightless', layout, others: names.find((name) => OTHER_WEIGHTS.test(name)) };
+}
+
+async function bitsOf(path: string): Promise<number | undefined> {
+  const bits = await fieldOf(path, 'bits');
+  return typeof bits === 'number' ? bits : undefined;
+}
+
+/** Undefined if the file is no JSON object that has it: whoever reads the whole of it says what is wrong. */
+async function fieldOf(path: string, field: string): Promise<unknown> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return typeof value === 'object' && value !== null
+      ? Object.getOwnPropertyDescriptor(value, field)?.value
+      : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+const stringOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
+
+async function newestIn(folder: string): Promise<string | undefined> {
+  const found = await Promise.all(
+    (await readdir(folder)).map(async (name) => {
+      const dir = join(folder, name);
+      return { dir, at: (await stat(dir)).mtimeMs };
+    }),
+  );
+  return found.sort((a, b) => b.at - a.at)[0]?.dir;
+}
+
+/** The only directory below that is a model. */
+async function modelWithin(path: string, names: readonly string[]): Promise<string | undefined> {
+  const models: string[] = [];
+  for (const name of names.slice(0, 100)) {
+    for (const file of [MANIFEST_FILE, CONFIG_FILE]) {
+      if ((await stat(join(path, name, file)).catch(absent)) !== undefined) models.push(join(path, name));
+    }
+  }
+  return new Set(models).size === 1 ? models[0] : undefined;
+}
+
+/** What people call the checkpoint in `dir`: its directory, or its repository in Hugging Face's cache. */
+export function checkpointName(dir: string): string {
+  const parts = dir.split(sep).filter((part) => part !== '');
+  const repository = parts.at(-2) === 'snapshots' ? parts.at(-3) : undefined;
+  return repository?.split('--').at(-1) ?? parts.at(-1) ?? 'model';
+}
