@@ -71,7 +71,8 @@ try {
 } catch (error) {
   tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
 }
-parent.close();
+// What is still open, the sockets to shards for one, must not keep the thread.
+process.exit();
 
 function log(level: 'info' | 'warn' | 'error', message: string): void {
   tell({ type: 'log', level, message });
@@ -142,14 +143,23 @@ async function serveBundle(
   follow((found) => fleet.setMembers(found));
   if ('holdings' in shards) await fleet.whenReady(10_000);
   const rules = await routingRules(bundle);
-  const onFault = (cause: unknown) => {
+  const onFault = (what: string) => (cause: unknown) => {
     const message = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-    tell({ type: 'log', level: 'error', message: `a step failed: ${message}` });
+    tell({ type: 'log', level: 'error', message: `${what} failed: ${message}` });
   };
   const constraints = new Constraints(await vocabulary.promise);
-  const given = { config, identity, content: contentHash, dense, fleet, rules, constraints, onFault };
+  const given = {
+    config,
+    identity,
+    content: contentHash,
+    dense,
+    fleet,
+    rules,
+    constraints,
+    onFault: onFault('a step'),
+  };
   const options = { ...given, ...engine };
-  await serveEngine(port, new Engine(options));
+  await serveEngine(port, new Engine(options), onFault('a generation'));
   port.close();
   fleet.close();
   await reading?.stop();

@@ -1,5 +1,6 @@
 // The flags that `up` and `gateway` share, and what they become.
 import type { Command } from 'commander';
+import type { Logger } from 'pino';
 import { defaultLimits, type Limits } from '../gateway/api/context.ts';
 import { type ConnectionLimits, defaultConnections } from '../gateway/api/serve.ts';
 import { engineDefaults } from '../gateway/engine/engine-options.ts';
@@ -10,6 +11,8 @@ import { type AccessFlags, addAccessFlags } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import { bytes, flag, inputFlag, integer, port, several, share, shareOrNone } from './flags.ts';
 import type { LogFlags } from './log.ts';
+import { fitModels, machineMemory } from './model-fit.ts';
+import type { OpenedModel } from './models.ts';
 import { addLogFlags, deviceFlag, threadsFlag } from './process-flags.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
@@ -26,10 +29,13 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
   keepAlive: number;
   maxIdleConnections: number;
   answerMemory: number;
+  /** Seconds. */
+  grace: number;
   context?: number;
   maxSequences: number;
   maxWaiting: number;
-  kvMemory: number;
+  /** Bytes. */
+  kvMemory?: number;
   prefillRows: number;
   prefillShare: number;
   callDeadline: number;
@@ -110,6 +116,14 @@ function addHttpFlags(command: Command): Command {
       )
         .argParser(bytes)
         .default(defaultLimits.answerMemory, '256MiB'),
+    )
+    .addOption(
+      flag(
+        '--grace <seconds>',
+        'Seconds, 0–3600, that open requests have to end after SIGTERM or Ctrl-C; then they end with an error',
+      )
+        .argParser(integer({ max: 3600 }))
+        .default(10),
     );
 }
 
@@ -121,7 +135,7 @@ function addEngineFlags(command: Command): Command {
     .addOption(
       flag('--kv-memory <size>', 'Memory for keys and values, such as 512MiB, split evenly among the models')
         .argParser(bytes)
-        .default(engineDefaults.kvMemory, '2GiB'),
+        .default(undefined, "2GiB, at most half of the machine's memory"),
     )
     .addOption(
       flag('--max-sequences <n>', 'Sequences generated at once by each model, at least 1')
@@ -227,9 +241,15 @@ export function connectionLimits({ keepAlive, maxIdleConnections }: GatewayFlags
   return { keepAliveMs: keepAlive * 1000, idle: maxIdleConnections };
 }
 
-export function engineOptions(flags: GatewayFlags): EngineThreadData['engine'] {
-  const { context, maxSequences, maxWaiting, kvMemory, prefillRows, prefillShare, callDeadline, speculate } =
-    flags;
+/** Throws a UsageError if the flags ask for more than the models or the machine have. */
+export function engineOptions(
+  flags: GatewayFlags,
+  models: readonly OpenedModel[],
+  log: Pick<Logger, 'warn'>,
+): EngineThreadData['engine'] {
+  const { context, maxSequences, maxWaiting, prefillRows, prefillShare, callDeadline, speculate } = flags;
+  const { kvMemory, warnings } = fitModels(models, flags, machineMemory());
+  for (const warning of warnings) log.warn(warning);
   return {
     ...(context !== undefined && { context }),
     maxSequences,

@@ -50,9 +50,10 @@ export function gatewayCommand(): Command {
     const policy = await asUsage(command, () => callPolicy(flags));
     const source = await asUsage(command, () => shardSource(flags));
     const peers = await asUsage(command, () => peerSource(flags));
-    const models = await openModels(await asUsage(command, () => namedModels(flags.model)));
-    const security = securityPaths(flags);
     const log = createLogger(flags);
+    const models = await openModels(await asUsage(command, () => namedModels(flags.model)), { device });
+    const engine = engineOptions(flags, models, log);
+    const security = securityPaths(flags);
     const aliases = await watchAliases({ ...flags, models, log });
     const access = await openAccess(flags, log);
     const found =
@@ -66,9 +67,10 @@ export function gatewayCommand(): Command {
       port,
       connections: connectionLimits(flags),
       limits: requestLimits(flags),
+      graceMs: flags.grace * 1000,
       device,
       threads,
-      engine: engineOptions(flags),
+      engine,
       policy,
       ...defaultRung(flags),
       log,

@@ -27,4 +27,6 @@ try {
     process.stderr.write(`expertgrid: ${explain(error, called)}\n`);
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
+  // Whatever was begun, a thread or a connection, must not keep a process that has failed.
+  process.exit();
 }

@@ -3,7 +3,8 @@
 import { basename } from 'node:path';
 import type { ModelFacts } from '../gateway/api/context.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
-import { type DeviceName, requireDevice } from '../model/devices/open.ts';
+import type { KvShape } from '../model/devices/dense.ts';
+import { type DeviceName, kvShapeOf, requireDevice } from '../model/devices/open.ts';
 import { countParameters } from '../model/parameters.ts';
 import { modelDirectory } from './files.ts';
 import { bundleDirectory } from './model-paths.ts';
@@ -23,6 +24,10 @@ export interface OpenedModel extends NamedModel {
   /** Token ids. */
   vocab: number;
   facts: ModelFacts;
+  /** Most tokens of a sequence that the checkpoint was made for. */
+  context: number;
+  /** Memory of keys and values on the device that the model is opened for. */
+  kv: KvShape;
 }
 
 /** `DIR`, called like it, or `NAME=DIR`; a directory with a `=` in its name is written `./a=b`. Throws where two are called alike. */
@@ -39,12 +44,19 @@ export function namedModels(texts: readonly string[] = ['nano']): NamedModel[] {
   );
 }
 
-/** Throws where two cannot be told apart or, if it is given, where `device` takes one of them not. */
+export interface OpenModelsOptions {
+  /** Of the dense part. */
+  device: DeviceName;
+  /** The device runs the experts too, and is refused if it cannot. */
+  runsExperts?: boolean;
+}
+
+/** Throws if two models cannot be told apart, or if the device cannot run the experts of one. */
 export async function openModels(
   models: readonly NamedModel[],
-  { device }: { device?: DeviceName } = {},
+  options: OpenModelsOptions,
 ): Promise<OpenedModel[]> {
-  const opened = await Promise.all(models.map((model) => look(model, device)));
+  const opened = await Promise.all(models.map((model) => look(model, options)));
   requireDistinct(opened);
   return opened;
 }
@@ -64,15 +76,19 @@ export function requireDistinct(models: readonly { dir: string; identity: string
   }
 }
 
-async function look({ id, dir }: NamedModel, device: DeviceName | undefined): Promise<OpenedModel> {
+async function look(
+  { id, dir }: NamedModel,
+  { device, runsExperts = false }: OpenModelsOptions,
+): Promise<OpenedModel> {
   const bundle = await openBundle(await bundleDirectory(dir));
   try {
-    if (device !== undefined) requireDevice({ bundle, device });
+    if (runsExperts) requireDevice({ bundle, device });
     const { config, manifest } = bundle;
-    const { experts, vocab } = config;
+    const { experts, vocab, context } = config;
     const { all, active } = countParameters(config);
     const facts = { bits: manifest.bits, parameters: all, activeParameters: active };
-    return { id, dir, identity: manifest.identity, experts, vocab, facts };
+    const kv = kvShapeOf({ bundle, device });
+    return { id, dir, identity: manifest.identity, experts, vocab, facts, context, kv };
   } finally {
     await bundle.close();
   }

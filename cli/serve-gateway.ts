@@ -6,14 +6,20 @@ import type { Logger } from 'pino';
 import type { Aliases } from '../gateway/api/aliases.ts';
 import { createApi } from '../gateway/api/app.ts';
 import type { Limits } from '../gateway/api/context.ts';
-import { type ApiServer, type ConnectionLimits, serve } from '../gateway/api/serve.ts';
+import { ApiError } from '../gateway/api/errors.ts';
+import { createLoadingApi } from '../gateway/api/loading.ts';
+import { type ApiServer, type ConnectionLimits, type ServeOptions, serve } from '../gateway/api/serve.ts';
+import { Shutdown, shuttingDown } from '../gateway/api/shutdown.ts';
 import { loadTextSide, type TextSide } from '../gateway/api/text-side.ts';
 import { vocabularyOf } from '../gateway/api/vocabulary.ts';
 import { TextThreads } from '../gateway/api/work/text-threads.ts';
 import type { EngineClient, Rung } from '../gateway/engine/messages.ts';
 import type { AccessOptions } from './access-flags.ts';
 import type { EngineThreadData } from './engine-thread.ts';
+import { explain } from './explain.ts';
+import { born, type LifeEvent, lifeAfter, type Phase } from './gateway-life.ts';
 import type { OpenedModel } from './models.ts';
+import { portError } from './ports.ts';
 import { progressBar } from './progress.ts';
 import { readingReport } from './reading-report.ts';
 import { readyText } from './ready-text.ts';
@@ -23,8 +29,10 @@ import { type Engines, startEngines } from './start-engines.ts';
 import { type OpenTracing, openTracing } from './tracing.ts';
 import { version } from './version.ts';
 
-/** What is under way when a signal comes may take so long to end. Milliseconds. */
-const GRACE = 10_000;
+/** What was cut gets so long to be written. Milliseconds. */
+const LAST_WORDS = 1_000;
+/** Engine threads that are to end at once get so long: one that computes ends between two runs. Milliseconds. */
+const LONGEST_HALT = 10_000;
 
 export interface GatewayProcess {
   models: readonly OpenedModel[];
@@ -36,6 +44,8 @@ export interface GatewayProcess {
   port: number;
   connections: Partial<ConnectionLimits>;
   limits: Partial<Limits>;
+  /** Requests that are open when the process is asked to end get so long. Milliseconds. */
+  graceMs: number;
   device: EngineThreadData['device'];
   threads: number;
   engine: EngineThreadData['engine'];
@@ -59,107 +69,194 @@ export interface GatewayProcess {
   awaitExperts: boolean;
 }
 
-/** Resolves when the gateway serves; the process then lives until a signal ends it. */
+/** Resolves when the gateway serves, or has failed to; the process then lives until its life (gateway-life.ts) ends it. */
 export async function serveGateway(options: GatewayProcess): Promise<void> {
-  const { models, host, port, log, stopShards, killShards } = options;
-  let engines: Engines | undefined;
-  let server: ApiServer | undefined;
-  let tracing: OpenTracing | undefined;
-
-  let halting = false;
-  const halt = async (code: number) => {
-    halting = true;
-    killShards();
-    await engines?.halt();
-    process.exit(code);
-  };
-  let draining = false;
+  const { log } = options;
+  const shutdown = new Shutdown();
+  const started: Started = {};
   const serving = new AbortController();
-  const drain = async () => {
-    draining = true;
-    serving.abort();
-    log.info('draining: requests under way may end; Ctrl-C again ends at once');
-    await server?.close(GRACE);
-    const told = tracing?.close();
-    await engines?.close(0);
-    await stopShards();
-    await told;
-    process.exit(0);
-  };
-  onSignals({
-    // While still starting, nothing of a caller's is under way.
-    drain: (signal) => void (server === undefined ? halt(signal === 'SIGINT' ? 130 : 0) : drain()),
-    halt: () => void halt(130),
-  });
+  let life = born;
+  let cause: ApiError | undefined;
 
+  const happen = (event: LifeEvent) => {
+    const before = life;
+    life = lifeAfter(life, event);
+    if (life.phase !== before.phase) void act[life.phase]();
+  };
+  /** Tells once why the process ends. */
+  const fail = (error: unknown) => {
+    if (life.phase === 'halting' || life.code !== 0) return; // what fails while all ends needs no word
+    if (life.phase === 'loading') process.stderr.write(`expertgrid: ${explain(error)}\n`);
+    else log.error({ err: error }, `${explain(error)}; the gateway ends`);
+    cause = failed;
+    happen('failed');
+  };
+  const whenIdle = async (withinMs: number) => {
+    const idle = (await started.server?.idle(withinMs)) ?? true;
+    happen(idle ? 'idle' : 'late');
+  };
+  const act: Record<Phase, () => void | Promise<void>> = {
+    loading() {},
+    serving() {},
+    async draining() {
+      const seconds = options.graceMs / 1000;
+      log.info(`draining: open requests may end within ${seconds} s; Ctrl-C again ends them at once`);
+      serving.abort();
+      shutdown.refuse();
+      started.server?.drain();
+      await whenIdle(options.graceMs);
+    },
+    async cutting() {
+      serving.abort();
+      const open = started.server?.open ?? 0;
+      if (open > 0) log.warn(`${open} open requests are ended with an error`);
+      started.server?.drain();
+      shutdown.cut(cause ?? shuttingDown());
+      await whenIdle(LAST_WORDS);
+    },
+    async leaving() {
+      const { server, engines, tracing } = started;
+      await server?.close(0);
+      const told = tracing?.close();
+      await engines?.close(0);
+      await options.stopShards();
+      await told;
+      process.exit(life.code);
+    },
+    async halting() {
+      options.killShards();
+      const timer = setTimeout(() => {
+        log.error(`an engine thread did not end within ${LONGEST_HALT / 1000} s; the process is killed`);
+        process.kill(process.pid, 'SIGKILL');
+      }, LONGEST_HALT);
+      await started.engines?.halt();
+      clearTimeout(timer);
+      process.exit(life.code);
+    },
+  };
+
+  onSignals({
+    drain: (signal) => happen(signal === 'SIGINT' ? 'interrupted' : 'terminated'),
+    halt: () => happen('urged'),
+  });
+  process.on('uncaughtException', fail);
   try {
-    const startedAt = performance.now();
-    tracing = await openTracing(process.env, log);
-    const bar = progressBar({ label: 'loading', unit: 'parts' });
-    const reading = readingReport({ log });
-    const onLoading = (done: number, total: number) => bar.update(done, total);
-    const onReading = (done: number, total: number) => reading.update(done, total);
-    const shardsOf = await options.startShards({ onLoading, onReading });
-    const texts = new Map<OpenedModel, Promise<TextSide>>();
-    const textOf = (model: OpenedModel) => {
-      const text = texts.get(model) ?? loadTextSide(model.dir);
-      texts.set(model, text);
-      return text;
-    };
-    engines = startEngines({
-      models,
-      shardsOf,
-      vocabularyOf: async (model) => vocabularyOf(await textOf(model), model.vocab),
-      device: options.device,
-      threads: options.threads,
-      engine: options.engine,
-      policy: options.policy,
-      log,
-      onLoading,
-      onReading,
+    await start(options, {
+      shutdown,
+      serving: serving.signal,
+      started,
+      onServed: () => happen('loaded'),
+      onFailed: fail,
     });
-    const loading = engines.started.map(async ({ model, engine }) => {
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** What a request that is open is told when the process is at fault; the log has the cause. */
+const failed = new ApiError({
+  status: 500,
+  message: 'The server has failed and ends.',
+  type: 'server_error',
+  code: 'internal',
+});
+
+/** What there is by now to be ended. */
+interface Started {
+  server?: ApiServer;
+  engines?: Engines;
+  tracing?: OpenTracing;
+}
+
+interface Starting {
+  shutdown: Shutdown;
+  /** Aborted once new requests are refused. */
+  serving: AbortSignal;
+  started: Started;
+  /** The server answers with the models. */
+  onServed: () => void;
+  /** An engine has ended that nobody asked to. */
+  onFailed: (error: Error) => void;
+}
+
+async function start(
+  options: GatewayProcess,
+  { shutdown, serving, started, onServed, onFailed }: Starting,
+): Promise<void> {
+  const { models, host, port, log, connections } = options;
+  const startedAt = performance.now();
+  const tracing = await openTracing(process.env, log);
+  if (tracing !== undefined) started.tracing = tracing;
+  // The port comes first: who has it in use is told before anything is loaded, and probes are answered meanwhile.
+  const ids = models.map(({ id }) => id);
+  let api: ServeOptions['app'] = createLoadingApi(ids);
+  const server = await serve({
+    app: { fetch: (request) => api.fetch(request) },
+    host,
+    port,
+    connections,
+  }).catch((error: unknown) => {
+    throw portError(error, { host, port });
+  });
+  started.server = server;
+
+  const bar = progressBar({ label: 'loading', unit: 'parts' });
+  const reading = readingReport({ log });
+  const onLoading = (done: number, total: number) => bar.update(done, total);
+  const onReading = (done: number, total: number) => reading.update(done, total);
+  const shardsOf = await options.startShards({ onLoading, onReading });
+  const texts = new Map<OpenedModel, Promise<TextSide>>();
+  const textOf = (model: OpenedModel) => {
+    const text = texts.get(model) ?? loadTextSide(model.dir);
+    texts.set(model, text);
+    return text;
+  };
+  const engines = startEngines({
+    models,
+    shardsOf,
+    vocabularyOf: async (model) => vocabularyOf(await textOf(model), model.vocab),
+    device: options.device,
+    threads: options.threads,
+    engine: options.engine,
+    policy: options.policy,
+    log,
+    onLoading,
+    onReading,
+  });
+  started.engines = engines;
+  void engines.failed.then(onFailed);
+  const served = await Promise.all(
+    engines.started.map(async ({ model, engine }) => {
       const [client, text] = await Promise.all([engine, textOf(model)]);
       return { engine: client, ...text, dir: model.dir, model: servedModel(model) };
-    });
-    const served = await Promise.all(loading);
-    bar.end();
-    if (options.awaitExperts) await Promise.all(served.map(({ engine }) => allHeld(engine)));
-    const { aliases, degrade, peerAddresses } = options;
-    const app = createApi({
-      models: served,
-      aliases,
-      ...options.access,
-      limits: options.limits,
-      ...(peerAddresses !== undefined && { peerAddresses }),
-      ...(degrade !== undefined && { degrade }),
-      ...(tracing !== undefined && { tracing }),
-      textThreads: new TextThreads(),
-      version,
-      history: { signal: serving.signal },
-      logger: log,
-    });
-    server = await serve({ app, host, port, connections: options.connections });
-    options.onServing?.();
-    // An engine that ends by itself has nothing left to serve with.
-    void engines.ended.then((error) => {
-      if (draining) return;
-      log.error(error.message);
-      void halt(1);
-    });
-    const seconds = (performance.now() - startedAt) / 1000;
-    const statuses = await Promise.all(served.map(({ engine }) => engine.status()));
-    reading.hide();
-    const keyed = options.access.access !== undefined;
-    const ids = models.map(({ id }) => id);
-    process.stdout.write(
-      readyText({ host, port: server.port, models: ids, seconds, engines: statuses, keyed }),
-    );
-  } catch (error) {
-    if (halting) return; // what fails while threads end needs no word
-    process.stderr.write(`expertgrid: ${error instanceof Error ? error.message : String(error)}\n`);
-    await halt(1);
-  }
+    }),
+  );
+  bar.end();
+  if (options.awaitExperts) await Promise.all(served.map(({ engine }) => allHeld(engine)));
+  const { aliases, degrade, peerAddresses } = options;
+  api = createApi({
+    models: served,
+    aliases,
+    ...options.access,
+    limits: options.limits,
+    ...(peerAddresses !== undefined && { peerAddresses }),
+    ...(degrade !== undefined && { degrade }),
+    ...(tracing !== undefined && { tracing }),
+    textThreads: new TextThreads(),
+    version,
+    history: { signal: serving },
+    shutdown,
+    logger: log,
+  });
+  onServed();
+  options.onServing?.();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const statuses = await Promise.all(served.map(({ engine }) => engine.status()));
+  reading.hide();
+  const keyed = options.access.access !== undefined;
+  process.stdout.write(
+    readyText({ host, port: server.port, models: ids, seconds, engines: statuses, keyed }),
+  );
 }
 
 /** Shards that have just started serve within moments; a gateway that is up says which experts it misses. */

@@ -5,7 +5,9 @@ export type ShardMessage =
   | { type: 'loading'; done: number; total: number }
   /** Bytes, while it serves. */
   | { type: 'reading'; done: number; total: number }
-  | { type: 'ready'; address: string; port: number };
+  | { type: 'ready'; address: string; port: number }
+  /** Why it ends before it serves. */
+  | { type: 'failed'; message: string };
 
 /** What the parent tells, once all that it starts is there: reading ahead takes cores and disk from the others. */
 export interface ReadAheadMessage {
@@ -21,6 +23,13 @@ export function hasParent(): boolean {
 
 export function tellParent(message: ShardMessage): void {
   process.send?.(message);
+}
+
+/** Leaves what kept the shard from serving to its parent, who has more to say than the shard's own standard error. */
+export function failBefore(message: string): Promise<never> {
+  return new Promise(() => {
+    process.send?.({ type: 'failed', message } satisfies ShardMessage, () => process.exit(1));
+  });
 }
 
 /** Resolves when the parent says so. */

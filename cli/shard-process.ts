@@ -84,11 +84,13 @@ export class ShardProcess {
     });
     this.#child = child;
     const startedAt = performance.now();
+    let fault: string | undefined;
     return new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('message', (message: ShardMessage) => {
         if (message.type === 'loading') onLoading(message.done, message.total);
         else if (message.type === 'reading') onReading(message.done, message.total);
+        else if (message.type === 'failed') fault = message.message;
         else {
           this.#port = message.port;
           if (this.#readsAhead) this.readAhead();
@@ -97,7 +99,8 @@ export class ShardProcess {
       });
       child.on('exit', (code, signal) => {
         const how = signal === null ? `exited with ${code}` : `was ended by ${signal}`;
-        reject(new Error(`the shard of experts ${this.#experts} ${how} before it served`));
+        const why = fault === undefined ? `${how} before it served` : `cannot serve: ${fault}`;
+        reject(new Error(`the shard of experts ${this.#experts} ${why}`));
         if (this.#port === 0) return;
         if (code === 0) this.#onLeft();
         else this.#onDeath(how, performance.now() - startedAt);

@@ -1,11 +1,12 @@
 // `expertgrid shard`: one process that holds experts and runs rows on them until it is asked to leave.
 import { setTimeout as delay } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import type { Logger } from 'pino';
 import { adminHandlers, type DrainAnswer } from '../experts/admin.ts';
 import { bundleHandlers, type ReadableBundle } from '../experts/bundle-files.ts';
 import { parseHoldings } from '../experts/holdings.ts';
 import { Leave } from '../experts/leave.ts';
+import type { MetricsServerOptions } from '../experts/metrics-server.ts';
 import { placeHandlers } from '../experts/place.ts';
 import { createShardService, type ShardService } from '../experts/service.ts';
 import { memoryParams } from '../experts/wire.ts';
@@ -14,7 +15,8 @@ import { MANIFEST_FILE } from '../model/bundle/manifest.ts';
 import { formatAddress, isLoopback } from '../rpc/address.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { listen } from '../rpc/server.ts';
-import { asUsage } from './flags.ts';
+import { explain } from './explain.ts';
+import { asUsage, UsageError } from './flags.ts';
 import {
   describeHeld,
   type HeldExperts,
@@ -27,12 +29,13 @@ import { requireDistinct } from './models.ts';
 import { modelOffer } from './offer.ts';
 import { fetchExperts, openExperts, wantedExperts } from './open-experts.ts';
 import { placedModels } from './placed-models.ts';
+import { keepPort, portError } from './ports.ts';
 import { progressBar } from './progress.ts';
 import { readingReport } from './reading-report.ts';
 import { refusalLog } from './refusal-log.ts';
 import { CALLERS, exposure, openSecurity, securityPaths } from './security-flags.ts';
 import { addShardFlags, type ShardFlags } from './shard-flags.ts';
-import { hasParent, tellParent, toldToRead } from './shard-parent.ts';
+import { failBefore, hasParent, tellParent, toldToRead } from './shard-parent.ts';
 import { shardState } from './shard-state.ts';
 import { onSignals } from './signals.ts';
 import { version } from './version.ts';
@@ -50,7 +53,15 @@ export function shardCommand(): Command {
   const command = new Command('shard').description(
     'Hold experts of a model, or of several, and run rows on them for gateways.',
   );
-  return addShardFlags(command).action(run);
+  return addShardFlags(command).action(async (flags: ShardFlags) => {
+    try {
+      await run(flags, command);
+    } catch (error) {
+      // A command line that is wrong is an error of whoever wrote it.
+      if (!hasParent() || error instanceof CommanderError || error instanceof UsageError) throw error;
+      await failBefore(explain(error, command));
+    }
+  });
 }
 
 async function run(flags: ShardFlags, command: Command): Promise<void> {
@@ -90,10 +101,16 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   requireDistinct(opened.map(({ bundle }) => ({ dir: bundle.dir, identity: bundle.manifest.identity })));
   const { device, threads } = flags;
   const onDamaged = (error: Error) => leaveFor(error.message);
+  // Ports come first: who has one in use is told before anything is loaded.
+  const place = { host, port: flags.port };
+  const kept = await keepPort(place).catch((error: unknown) => {
+    throw portError(error, place);
+  });
+  let service: ShardService | undefined;
+  const metrics = await openMetrics(flags, () => service?.state ?? 'loading');
   const held = await hold(opened, { device, threads, signal: leaving.signal, onDamaged, log });
 
-  const metrics = await openMetrics(flags);
-  const service = createShardService({
+  service = createShardService({
     models: held.map(({ bundle, device, units }) => {
       return { device, model: { ...modelOffer(bundle), standby: flags.standby }, units };
     }),
@@ -102,7 +119,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     residentBytes: process.memoryUsage.rss,
     ...(metrics && { metrics: metrics.metrics }),
   });
-  const scrape = await metrics?.serve(() => service.state);
+  const scrape = metrics?.server;
   const leave = new Leave({
     callers: () => server.callers(),
     models: new Map(held.map(({ bundle }) => [bundle.manifest.identity, modelOffer(bundle)])),
@@ -150,17 +167,17 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
   };
   const onError = (error: RpcError, method: string) =>
     log.error({ method, err: error.cause ?? error }, error.message);
+  await kept.release();
   const server = await listen({
     handlers,
     host,
-    port: flags.port,
+    port: kept.port,
     ...(security && { security }),
     maxConnections: flags.maxConnections,
     onError,
     onRefused: refusalLog((fields, message) => log.warn(fields, message)),
-  }).catch(async (error) => {
-    await scrape?.close();
-    throw error;
+  }).catch((error: unknown) => {
+    throw portError(error, { host, port: kept.port });
   });
 
   setInterval(() => {
@@ -209,18 +226,22 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
 }
 
 /** Undefined without `--metrics-port`: what counts and serves is then not even loaded, 9 MB of memory. */
-async function openMetrics({ metricsHost: host, metricsPort: port }: ShardFlags) {
+async function openMetrics(
+  { metricsHost: host, metricsPort: port }: ShardFlags,
+  state: MetricsServerOptions['state'],
+) {
   if (port === undefined) return undefined;
   const [{ createShardMetrics }, { serveMetrics }] = await Promise.all([
     import('../experts/metrics.ts'),
     import('../experts/metrics-server.ts'),
   ]);
   const metrics = createShardMetrics();
-  return {
-    metrics,
-    serve: (state: () => ShardService['state']) =>
-      serveMetrics({ registry: metrics.registry, state, host, port }),
-  };
+  const server = await serveMetrics({ registry: metrics.registry, state, host, port }).catch(
+    (error: unknown) => {
+      throw portError(error, { host, port }, { host: '--metrics-host', port: '--metrics-port' });
+    },
+  );
+  return { metrics, server };
 }
 
 /** Takes no more calls; resolves when those in flight are answered, or have had `DRAIN_MS`. */

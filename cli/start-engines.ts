@@ -8,7 +8,7 @@ import { addUp } from './reading-report.ts';
 import { type EngineThread, type StartEngineOptions, startEngine } from './start-engine.ts';
 
 export interface StartEnginesOptions
-  extends Omit<StartEngineOptions, 'model' | 'siblings' | 'shards' | 'vocabulary' | 'log'> {
+  extends Omit<StartEngineOptions, 'name' | 'model' | 'siblings' | 'shards' | 'vocabulary' | 'log'> {
   models: readonly OpenedModel[];
   shardsOf: (model: OpenedModel) => EngineThreadData['shards'];
   vocabularyOf: (model: OpenedModel) => Promise<VocabularyData>;
@@ -18,8 +18,8 @@ export interface StartEnginesOptions
 export interface Engines {
   /** In the order of the models; an engine resolves when it serves, or rejects with what kept it from it. */
   started: readonly { model: OpenedModel; engine: Promise<EngineClient> }[];
-  /** Resolves when one has ended, to why. */
-  ended: Promise<Error>;
+  /** Resolves when one has ended that nobody asked to, to why; never if that does not happen. */
+  failed: Promise<Error>;
   /** Lets generations end for at most `graceMs`, then ends the threads. */
   close(graceMs: number): Promise<void>;
   /** Ends the threads between two runs, whatever is under way. */
@@ -47,6 +47,7 @@ export function startEngines({
       shards: shardsOf(model),
       vocabulary: vocabularyOf(model),
       engine: { ...engine, kvMemory },
+      name: model.id,
       log: models.length === 1 ? log : log.child({ model: model.id }),
       onLoading: loading?.[i] ?? onLoading,
       onReading: reading?.[i] ?? onReading,
@@ -58,7 +59,7 @@ export function startEngines({
   };
   return {
     started,
-    ended: Promise.race(started.map(({ thread }) => thread.ended)),
+    failed: Promise.race(started.map(({ thread }) => thread.failed)),
     close: (graceMs) => each((thread) => thread.close(graceMs)),
     halt: () => each((thread) => thread.halt()),
   };

@@ -50,6 +50,8 @@ export function startReadAhead(options: ReadAheadOptions): ReadAhead {
   let device: ExpertDevice | undefined;
   let found: Error | undefined;
   let stopped = false;
+  /** Parts that were found sound, or were known to be. */
+  let reported = 0;
   const onDamaged = (error: Error) => {
     if (found !== undefined) return;
     found = error;
@@ -66,6 +68,7 @@ export function startReadAhead(options: ReadAheadOptions): ReadAhead {
   const onMessage = (message: ReadAheadMessage) => {
     if (message.type === 'failed') return fail(new InputError(message.message));
     const { part, index } = message;
+    reported++;
     if (part === 'dense') {
       onDense(index + 1, dense.length);
       if (index + 1 === dense.length) checked.resolve();
@@ -88,7 +91,12 @@ export function startReadAhead(options: ReadAheadOptions): ReadAhead {
     worker.on('error', (error) => fail(error instanceof Error ? error : new Error(String(error))));
     worker.on('message', onMessage);
     const { promise, resolve } = Promise.withResolvers<void>();
-    worker.once('exit', () => resolve());
+    worker.once('exit', () => {
+      resolve();
+      if (!stopped && reported < dense.length + units.length) {
+        fail(new Error('the thread that reads the bundle ahead has ended before it was done'));
+      }
+    });
     ended = promise;
   };
   if (options.after === undefined) begin();

@@ -6,7 +6,7 @@ import { MANIFEST_FILE } from '../model/bundle/manifest.ts';
 import type { Bits } from '../model/bundle/tensors.ts';
 import { openAccess } from './access-flags.ts';
 import { parseBits } from './bits.ts';
-import { asUsage, flag, integer } from './flags.ts';
+import { asUsage, flag, integer, UsageError } from './flags.ts';
 import {
   addGatewayFlags,
   callPolicy,
@@ -81,16 +81,27 @@ async function bundlesOf(named: readonly NamedModel[], bits: Bits | undefined) {
   return await (await import('./convert-models.ts')).convertModels(named, bits);
 }
 
+function requireExperts(models: readonly OpenedModel[], shards: number): void {
+  for (const { id, experts } of models) {
+    if (shards <= experts) continue;
+    throw new UsageError(
+      `--shards ${shards}: ${id} has ${experts} experts in each layer, and each shard holds one at least. Give at most ${experts}`,
+    );
+  }
+}
+
 async function up(flags: Flags, command: Command): Promise<void> {
   const log = createLogger(flags);
   const policy = await asUsage(command, () => callPolicy(flags));
   const named = await asUsage(command, () => namedModels(flags.model));
   const bundles = await bundlesOf(named, flags.bits);
   if (bundles === undefined) return;
-  const models = await openModels(bundles, flags);
+  const models = await openModels(bundles, { device: flags.device, runsExperts: true });
+  const engine = engineOptions(flags, models, log);
   const aliases = await watchAliases({ ...flags, models, log });
   const access = await openAccess(flags, log);
   const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
+  requireExperts(models, count);
   /** Each shard holds its share of every model. */
   const ranges = ({ experts }: OpenedModel) => split(experts, count);
   const shares = Array.from({ length: count }, (_, shard) =>
@@ -111,9 +122,10 @@ async function up(flags: Flags, command: Command): Promise<void> {
     port: flags.port,
     connections: connectionLimits(flags),
     limits: requestLimits(flags),
+    graceMs: flags.grace * 1000,
     device: flags.device,
     threads: flags.threads,
-    engine: engineOptions(flags),
+    engine,
     policy,
     ...defaultRung(flags),
     log,

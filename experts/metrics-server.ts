@@ -4,8 +4,8 @@ import type { Registry } from 'prom-client';
 
 export interface MetricsServerOptions {
   registry: Registry;
-  /** What /health answers; a shard that is leaving says so with 503. */
-  state: () => 'available' | 'draining';
+  /** What /health answers; a shard that is loading or leaving says so with 503. */
+  state: () => 'loading' | 'available' | 'draining';
   host: string;
   port: number;
 }

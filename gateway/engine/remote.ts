@@ -25,22 +25,36 @@ type Up =
   | { type: 'heat'; call: number; report: HeatReport }
   | { type: 'closed' };
 
-/** Serves `engine` over `port` until it is closed; resolves then. */
-export async function serveEngine(port: MessagePort, engine: EngineClient): Promise<void> {
+/** What callers are told of a failure that was not foreseen; the log has the cause. */
+const broken = fault('internal', 'the engine has failed');
+
+/** Serves `engine` over `port` until it is closed; resolves then. `onFault` hears of a generation that threw. */
+export async function serveEngine(
+  port: MessagePort,
+  engine: EngineClient,
+  onFault: (cause: unknown) => void = () => {},
+): Promise<void> {
   const aborts = new Map<string, AbortController>();
   const up = (message: Up) => port.postMessage(message);
   const generate = async (request: GenerationRequest) => {
     const abort = new AbortController();
     aborts.set(request.id, abort);
-    for await (const part of engine.generate(request, abort.signal))
-      up({ type: 'part', id: request.id, part });
-    aborts.delete(request.id);
+    try {
+      for await (const part of engine.generate(request, abort.signal))
+        up({ type: 'part', id: request.id, part });
+    } catch (cause) {
+      // One request's fault is no other's.
+      onFault(cause);
+      up({ type: 'part', id: request.id, part: { type: 'error', error: broken } });
+    } finally {
+      aborts.delete(request.id);
+    }
   };
   const closed = new Promise<void>((resolve, reject) => {
     port.on('message', (message: Down) => {
       switch (message.type) {
         case 'generate':
-          return void generate(message.request).catch(reject);
+          return void generate(message.request);
         case 'abort':
           return aborts.get(message.id)?.abort();
         case 'status':
@@ -131,7 +145,7 @@ class RemoteEngine implements EngineClient {
 
   async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationPart> {
     if (this.#lost !== undefined) {
-      yield { type: 'error', error: fault('internal', this.#lost.message) };
+      yield { type: 'error', error: broken };
       return;
     }
     const queue = new PartQueue();
@@ -188,7 +202,7 @@ class RemoteEngine implements EngineClient {
     if (this.#lost !== undefined) return;
     this.#lost = error;
     for (const queue of this.#generations.values()) {
-      queue.push({ type: 'error', error: fault('internal', error.message) });
+      queue.push({ type: 'error', error: broken });
     }
     for (const { reject } of this.#statuses.values()) reject(error);
     for (const { reject } of this.#heats.values()) reject(error);

@@ -1,15 +1,10 @@
 // The dense device on our own CPU kernels: weights computed on as they lie in the mapped bundle, keys and values in pages.
 // Knows no experts but the router's scores.
-import {
-  type Kernels,
-  type KeyValueCache,
-  PAGE_POSITIONS,
-  type QuantisedMatrix,
-  type StepSpans,
-} from '../../kernels/kernels.ts';
+import type { Kernels, KeyValueCache, QuantisedMatrix, StepSpans } from '../../kernels/kernels.ts';
 import type { ModelConfig } from '../config.ts';
 import { RotationTable } from '../rope.ts';
 import type { DenseDevice, KvShape, LayerOutput, Picker, Rows, Span } from './dense.ts';
+import { cpuKvShape } from './kv-shape.ts';
 
 export interface CpuLayer {
   /** `[hidden]` */
@@ -81,11 +76,8 @@ class CpuDense implements DenseDevice {
   #cache: KeyValueCache | undefined;
 
   constructor(parts: CpuDenseParts) {
-    const { layers, kvHeads, headDim } = parts.config;
-    const float16 = 2;
-    const blockBytes = layers * 2 * kvHeads * headDim * PAGE_POSITIONS * float16;
     this.numericsClass = parts.numericsClass;
-    this.kv = { blockSize: PAGE_POSITIONS, blockBytes, shared: true };
+    this.kv = cpuKvShape(parts.config);
     this.picker = createPicker(parts.kernels);
     this.#parts = parts;
     this.#rotations = new RotationTable(parts.config);

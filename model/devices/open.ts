@@ -2,9 +2,10 @@
 // is imported only then: it takes 25 MB of memory.
 import { kernels, missingReason } from '../../kernels/kernels.ts';
 import type { Bundle } from '../bundle/bundle.ts';
-import type { DenseDevice } from './dense.ts';
+import type { DenseDevice, KvShape } from './dense.ts';
 import type { ExpertDevice } from './expert.ts';
 import { GPUS, type GpuName, gpuBits, requireGpu } from './gpu.ts';
+import { cpuKvShape, ortKvShape } from './kv-shape.ts';
 import { openCpuDense, openCpuExperts } from './open-cpu.ts';
 
 /** `cpu` is the best that this machine's CPU has; `ort-cpu` is ONNX Runtime in any case; docs/devices.md has the GPUs. */
@@ -40,6 +41,12 @@ export async function openExpertDevice(options: OpenExpertsOptions): Promise<Exp
   if (usesKernels(options)) return openCpuExperts(kernels!, options);
   const { openOrtExperts } = await import('./open-ort.ts');
   return openOrtExperts(options, gpuOf(options));
+}
+
+/** Of the dense device that would be opened. */
+export function kvShapeOf(options: OpenExpertsOptions): KvShape {
+  const { config } = options.bundle;
+  return usesKernels(options) ? cpuKvShape(config) : ortKvShape(config);
 }
 
 /** Throws where this machine has no such device or the device does not take the bundle. */

@@ -6,7 +6,8 @@ import { RotationTable } from '../rope.ts';
 import type { Matrix } from '../tensor.ts';
 import { readRow } from '../tiles.ts';
 import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from './dense.ts';
-import { FIRST, KvCache } from './kv.ts';
+import { KvCache } from './kv.ts';
+import { ortKvShape } from './kv-shape.ts';
 
 export interface OrtDenseParts {
   config: ModelConfig;
@@ -57,10 +58,7 @@ class OrtDense implements DenseDevice {
     this.#parts = parts;
     this.#config = parts.config;
     this.#rotations = new RotationTable(parts.config);
-    const { layers, kvHeads, headDim } = parts.config;
-    const positionBytes = layers * 2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
-    // Buffers grow by doubling, so that up to half of one is unused.
-    this.kv = { blockSize: FIRST, blockBytes: 2 * FIRST * positionBytes, shared: false };
+    this.kv = ortKvShape(parts.config);
   }
 
   /** Each sequence owns buffers of its own: blocks are only counted. */

@@ -28,14 +28,14 @@ test('two bundles of one checkpoint are refused whatever their precision, others
   const copy = join(await tinyFolder(), 'copy');
   await cp(first, copy, { recursive: true });
   const named = (...dirs: string[]) => dirs.map((dir, i) => ({ id: `m${i}`, dir }));
-  const opened = await openModels(named(first, other));
+  const opened = await openModels(named(first, other), { device: 'cpu' });
   expect(opened.map(({ id, dir, experts }) => [id, basename(dir), experts])).toEqual([
     ['m0', 'tiny', 8],
     ['m1', 'tiny', 8],
   ]);
   expect(opened[0]?.identity).not.toBe(opened[1]?.identity);
   for (const twin of [precise, copy]) {
-    const both = openModels(named(first, other, twin));
+    const both = openModels(named(first, other, twin), { device: 'cpu' });
     await expect(both).rejects.toThrow(`${first} and ${twin} are bundles of one checkpoint`);
   }
 });

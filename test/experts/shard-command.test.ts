@@ -48,7 +48,7 @@ interface Started {
   child: ChildProcess;
   /** Resolves to the address that it serves on. */
   ready: Promise<string>;
-  /** Resolves to its exit code and what it wrote to standard error. */
+  /** Resolves to its exit code, and what it wrote to standard error or told its parent as the reason. */
   ended: Promise<{ code: number | null; errors: string }>;
 }
 
@@ -61,6 +61,9 @@ function start(...flags: string[]): Started {
   let errors = '';
   child.stderr?.on('data', (chunk) => {
     errors += chunk;
+  });
+  child.on('message', (message: ShardMessage) => {
+    if (message.type === 'failed') errors += message.message;
   });
   // Not 'close': it never comes where the parent's side of the channel was closed first.
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
@@ -110,13 +113,13 @@ test('a shard whose parent has died ends too', async () => {
   expect((await ended).code).toBe(0);
 });
 
-test('a port in use ends it with one line', async () => {
+test('a port in use ends it, and its parent is told which flag names it', async () => {
   const server = await listen({ handlers: { hello } });
   const { port } = server.address;
   const { code, errors } = await start('--experts', '0', '--port', `${port}`).ended;
   await server.close();
   expect(code).toBe(1);
-  expect(errors).toBe(`expertgrid: cannot listen on 127.0.0.1:${port}: the port is in use\n`);
+  expect(errors).toMatch(new RegExp(`^--port ${port}: another process listens on 127.0.0.1:${port} already`));
 });
 
 test('two bundles of one checkpoint are refused', async () => {

@@ -76,7 +76,7 @@ export function startProcess(
       if (!group || child.pid === undefined) child.kill(signal);
       else process.kill(-child.pid, signal);
     },
-    async says(pattern, withinMs = 60_000) {
+    async says(pattern, withinMs = 120_000) {
       const look = () => pattern.exec(stdout) ?? pattern.exec(stderr) ?? (ended ? 'ended' : undefined);
       const match = await eventually(look, withinMs);
       if (match !== 'ended') return match;
@@ -137,7 +137,7 @@ export async function freePort(): Promise<number> {
 /** The first value of `look` that is neither undefined nor false; rejects after `withinMs`. */
 export async function eventually<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  withinMs = 15_000,
+  withinMs = 60_000,
 ): Promise<T> {
   const until = performance.now() + withinMs;
   for (;;) {

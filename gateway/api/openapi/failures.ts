@@ -12,7 +12,7 @@ export const statuses = {
   415: 'The content-type is not JSON, or the content-encoding is not known.',
   429: 'The queue is full or a limit of the key is reached. Try again later.',
   500: 'The server is at fault.',
-  503: 'Experts are missing, the engine does not answer, or the server is shutting down.',
+  503: 'Experts are missing, the engine does not answer, or the server is loading or shutting down.',
   504: 'A shard did not answer in time.',
   529: 'The queue is full. Try again later.',
 } as const;

@@ -1,0 +1,24 @@
+// What a position of keys and values costs on each kind of device, known before one is opened. Pure.
+import { PAGE_POSITIONS } from '../../kernels/kernels.ts';
+import type { ModelConfig } from '../config.ts';
+import type { KvShape } from './dense.ts';
+import { FIRST } from './kv.ts';
+
+type Shape = Pick<ModelConfig, 'layers' | 'kvHeads' | 'headDim'>;
+
+/** Pages of float16. */
+export function cpuKvShape(shape: Shape): KvShape {
+  const blockBytes = PAGE_POSITIONS * positionFloats(shape) * 2;
+  return { blockSize: PAGE_POSITIONS, blockBytes, shared: true };
+}
+
+/** Buffers of float32 that grow by doubling, so that up to half of one is unused. */
+export function ortKvShape(shape: Shape): KvShape {
+  const blockBytes = 2 * FIRST * positionFloats(shape) * Float32Array.BYTES_PER_ELEMENT;
+  return { blockSize: FIRST, blockBytes, shared: false };
+}
+
+/** Keys and values of one position, all layers. */
+function positionFloats({ layers, kvHeads, headDim }: Shape): number {
+  return layers * 2 * kvHeads * headDim;
+}
