@@ -98,7 +98,7 @@ export class ShardProcess {
         }
       });
       child.on('exit', (code, signal) => {
-        const how = signal === null ? `exited with ${code}` : `was ended by ${signal}`;
+        const how = endOf(code, signal);
         const why = fault === undefined ? `${how} before it served` : `cannot serve: ${fault}`;
         reject(new Error(`the shard of experts ${this.#experts} ${why}`));
         if (this.#port === 0) return;
@@ -156,4 +156,10 @@ export class ShardProcess {
       this.start().catch((error: Error) => log.error({ experts }, error.message));
     }, this.#wait);
   }
+}
+
+function endOf(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal === null) return `exited with ${code}`;
+  if (signal !== 'SIGBUS') return `was ended by ${signal}`;
+  return 'was ended by SIGBUS: a file of its model was cut short or replaced while in use, which its last line names';
 }

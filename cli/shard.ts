@@ -38,6 +38,7 @@ import { addShardFlags, type ShardFlags } from './shard-flags.ts';
 import { failBefore, hasParent, tellParent, toldToRead } from './shard-parent.ts';
 import { shardState } from './shard-state.ts';
 import { onSignals } from './signals.ts';
+import { lockState } from './state-lock.ts';
 import { version } from './version.ts';
 
 /** Calls in flight get this long to end. */
@@ -89,6 +90,7 @@ async function run(flags: ShardFlags, command: Command): Promise<void> {
     leaving.abort();
   };
   const wanted = await asUsage(command, () => wantedExperts(flags));
+  if (flags.state !== undefined) lockState(flags.state, log);
   const state = shardState(flags.state);
   const opened = await Promise.all(
     wanted.map(async (each) => {

@@ -12,8 +12,8 @@
     {
       'target_name': 'kernels',
       'sources': [
-        'addon.c', 'addon-attention.c', 'addon-logits.c', 'addon-products.c', 'addon-rows.c', 'addon-weights.c',
-        'arguments.c', 'attention.c', 'draw.c', 'experts.c', 'map.c', 'path.c', 'path-plain.c', 'pool.c', 'product.c',
+        'addon.c', 'addon-attention.c', 'addon-files.c', 'addon-logits.c', 'addon-products.c', 'addon-rows.c', 'addon-weights.c',
+        'arguments.c', 'attention.c', 'bus.c', 'draw.c', 'experts.c', 'map.c', 'path.c', 'path-plain.c', 'pool.c', 'product.c',
       ],
       'conditions': [
         ['target_arch=="x64"', { 'dependencies': ['path_avx512', 'path_avx2'] }],

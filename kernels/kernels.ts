@@ -67,6 +67,10 @@ export interface Kernels {
    */
   setThreads(count: number, spinMicroseconds?: number): void;
 
+  /**
+   * A SIGBUS within the map, because the file was cut short, writes a line with the path to standard error before the
+   * process dies of it.
+   */
   map(path: string): FileMap;
   /** Blocks only for `populate`; holds no lock, so that another thread may read ahead while one computes. */
   advise(map: FileMap, offset: number, bytes: number, advice: Advice): void;
@@ -143,6 +147,12 @@ export interface Kernels {
     n: number,
     mask?: Uint8Array,
   ): void;
+
+  /**
+   * Takes the lock of an open file, by its descriptor, for this process alone (flock): false if another has it. It is
+   * released when the descriptor is closed, or when the process ends, however it does.
+   */
+  lockFile(file: number): boolean;
 
   /** `headDim` is even. */
   cache(pages: number, layers: number, kvHeads: number, headDim: number): KeyValueCache;

@@ -1,8 +1,9 @@
 // Maps a file read-only and shared: every process reads the one copy in the page cache. Knows no tensors.
 //
-// The size is taken once. A file that is cut short while mapped makes readers die of SIGBUS: replace a bundle by writing
-// beside it and renaming, never in place.
+// The size is taken once. A file that is cut short while mapped makes readers die of SIGBUS, whose handler names the file
+// (bus.c): replace a bundle by writing beside it and renaming, never in place.
 #include "map.h"
+#include "bus.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -34,11 +35,13 @@ struct map *map_open(const char *path) {
   map->data = data;
   map->bytes = (size_t)status.st_size;
   map->uses = 1;
+  bus_watch(data, map->bytes, path);
   return map;
 }
 
 void map_release(struct map *map) {
   if (--map->uses > 0) return;
+  bus_forget(map->data);
   munmap((void *)map->data, map->bytes);
   free(map);
 }

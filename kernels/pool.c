@@ -111,8 +111,7 @@ static void *work(void *argument) {
   }
 }
 
-// Node unmaps an addon when the last worker thread that loaded it ends; the pool's threads would run on in nothing.
-static void stay_loaded(void) {
+void stay_loaded(void) {
   Dl_info self;
   if (dladdr(&jobs, &self) != 0) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
 }
@@ -122,6 +121,7 @@ static void start_workers(void) {
   // Signals belong to Node's threads.
   sigset_t all, before;
   sigfillset(&all);
+  sigdelset(&all, SIGBUS);  // raised by the thread's own reads: blocked, it would kill without a word (bus.c)
   pthread_sigmask(SIG_SETMASK, &all, &before);
   while (running < wanted - 1) {
     if (pthread_create(&workers[running], NULL, work, (void *)(intptr_t)(running + 1)) != 0) {

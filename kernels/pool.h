@@ -10,6 +10,10 @@ enum { MOST_THREADS = 64 };
 void pool_lock(void);
 void pool_unlock(void);
 
+// Node unmaps an addon when the last worker thread that loaded it ends: what outlives that thread, such as the pool's threads or
+// a signal's handler, calls this first.
+void stay_loaded(void);
+
 // Under the lock. `spin_us`: how long an idle thread looks for the next job before it sleeps.
 void pool_resize(int threads, int spin_us);
 int pool_threads(void);

@@ -3,6 +3,7 @@
 import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
+import { lockFile } from '../file-lock.ts';
 
 export const JOURNAL_FILE = 'journal.jsonl';
 
@@ -22,11 +23,18 @@ export interface Journal {
 /**
  * Opens the journal of `dir`. Its first line names the plan; a journal of another plan (another source or precision)
  * is refused, for its work cannot be used and may be wanted. A last line cut short by a kill is dropped. Lines are not
- * flushed to disk one by one: after a power loss an entry may name work that is gone, which its hash will tell.
+ * flushed to disk one by one: after a power loss an entry may name work that is gone, which its hash will tell. Refused
+ * too while another process has it open: each would overwrite what the other has written.
  */
 export function openJournal(dir: string, plan: string): Journal {
   const path = join(dir, JOURNAL_FILE);
   const descriptor = openSync(path, 'a+');
+  if (lockFile(descriptor) === false) {
+    closeSync(descriptor);
+    throw new InputError(
+      `${dir}: another process is writing it: wait for that one, or choose another directory`,
+    );
+  }
   const text = readFileSync(path, 'utf8');
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));

@@ -1,4 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -147,4 +148,25 @@ test.each([
   const { code, errors } = await start(...flags).ended;
   expect(code).toBe(2);
   expect(errors).toContain(reason);
+});
+
+test('a state directory is for one process alone, and free again when that one was killed', async () => {
+  const state = join(folder, 'state');
+  const lock = new URL('../../cli/state-lock.ts', import.meta.url).pathname;
+  const script = `import(${JSON.stringify(lock)}).then(({ lockState }) => {
+    lockState(${JSON.stringify(state)}, console);
+    process.send('locked');
+    setInterval(() => {}, 1e9);
+  })`;
+  const holder = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  children.push(holder);
+  await once(holder, 'message');
+
+  const { code, errors } = await start('--experts', '0', '--state', state).ended;
+  expect(code).toBe(1);
+  expect(errors).toContain(`--state ${state} is in use by the shard with pid ${holder.pid} on `);
+
+  holder.kill('SIGKILL');
+  await once(holder, 'exit');
+  await start('--experts', '0', '--state', state).ready;
 });

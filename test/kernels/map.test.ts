@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,4 +63,23 @@ describe('a mapped file', () => {
     }
     kernels.setThreads(1);
   });
+
+  it.each([1, 2])(
+    'names itself in the last line of %i threads that read it after it was cut short',
+    (threads) => {
+      const addon = new URL('../../kernels/build/Release/kernels.node', import.meta.url).pathname;
+      const cut = join(folder, `cut-${threads}`);
+      const script = `
+      const { truncateSync, writeFileSync } = require('node:fs');
+      const kernels = require(${JSON.stringify(addon)});
+      writeFileSync(${JSON.stringify(cut)}, Buffer.alloc(2 ** 20));
+      const map = kernels.map(${JSON.stringify(cut)});
+      kernels.setThreads(${threads});
+      truncateSync(${JSON.stringify(cut)}, 1);
+      kernels.sweep(map, 0, map.bytes);`;
+      const { signal, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+      expect(signal).toBe('SIGBUS');
+      expect(stderr).toMatch(new RegExp(`^expertgrid: ${cut}: was cut short or replaced .+ \\(SIGBUS\\)`));
+    },
+  );
 });

@@ -87,6 +87,21 @@ describe('an interrupted conversion', () => {
     await expect(convertTo(to)).rejects.toThrow('delete it to start afresh');
   });
 
+  it('is refused while another one writes to the same directory', async () => {
+    const to = fresh();
+    let second: Promise<string> | undefined;
+    const onProgress = () => {
+      second ??= convertTo(to).then(
+        () => 'was written',
+        (error: Error) => error.message,
+      );
+    };
+    await convertTo(to, { onProgress });
+    expect(await second).toBe(
+      `${to}.partial: another process is writing it: wait for that one, or choose another directory`,
+    );
+  });
+
   it('that was aborted before it began does nothing', async () => {
     const to = fresh();
     await expect(convertTo(to, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);

@@ -1,0 +1,80 @@
+// A page of a mapped file that is no longer there raises SIGBUS in whoever reads it. The handler writes one line with the
+// file's name and steps back: the read is tried again, and the process dies of the signal as it would have without us.
+#include "bus.h"
+#include "pool.h"
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// Of a bundle each layer is a file; files beyond these go unnamed.
+enum { MOST_WATCHED = 4096 };
+
+// The handler reads these at any moment: `start` is written last when a range is added, and cleared first.
+static struct {
+  _Atomic uintptr_t start;
+  uintptr_t end;
+  char *path;
+} watched[MOST_WATCHED];
+static pthread_mutex_t changes = PTHREAD_MUTEX_INITIALIZER;
+static struct sigaction before;
+static bool installed;  // under `changes`
+
+static void say(const char *text) {
+  // The process is about to die: what cannot be written is lost.
+  if (write(STDERR_FILENO, text, strlen(text)) < 0) return;
+}
+
+// Only what is async-signal-safe.
+static void on_bus(int signal, siginfo_t *info, void *context) {
+  (void)signal;
+  (void)context;
+  const uintptr_t at = (uintptr_t)info->si_addr;
+  for (int i = 0; i < MOST_WATCHED; i++) {
+    const uintptr_t start = atomic_load(&watched[i].start);
+    if (start == 0 || at < start || at >= watched[i].end) continue;
+    say("expertgrid: ");
+    say(watched[i].path);
+    say(": was cut short or replaced while it was in use, or its disk failed (SIGBUS). Replace a bundle by writing a new "
+        "directory and renaming it, never in place\n");
+    break;
+  }
+  sigaction(SIGBUS, &before, NULL);
+}
+
+void bus_watch(const void *data, size_t bytes, const char *path) {
+  char *copy = strdup(path);
+  if (copy == NULL) return;
+  pthread_mutex_lock(&changes);
+  if (!installed) {
+    stay_loaded();
+    struct sigaction action = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigemptyset(&action.sa_mask);
+    installed = sigaction(SIGBUS, &action, &before) == 0;
+  }
+  int slot = 0;
+  while (slot < MOST_WATCHED && atomic_load(&watched[slot].start) != 0) slot++;
+  if (slot < MOST_WATCHED) {
+    watched[slot].end = (uintptr_t)data + bytes;
+    watched[slot].path = copy;
+    atomic_store(&watched[slot].start, (uintptr_t)data);
+  } else {
+    free(copy);
+  }
+  pthread_mutex_unlock(&changes);
+}
+
+void bus_forget(const void *data) {
+  pthread_mutex_lock(&changes);
+  for (int i = 0; i < MOST_WATCHED; i++) {
+    if (atomic_load(&watched[i].start) != (uintptr_t)data) continue;
+    atomic_store(&watched[i].start, 0);
+    free(watched[i].path);
+    break;
+  }
+  pthread_mutex_unlock(&changes);
+}
