@@ -8,8 +8,8 @@ import {
 } from '../experts/placement-file.ts';
 import { toLayout } from '../infra/placement/placement.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
+import { bundleDirectory } from './files.ts';
 import { makePlan, type PlanSettings } from './make-plan.ts';
-import { bundleDirectory } from './model-paths.ts';
 import { moveFleet } from './move-fleet.ts';
 import { type FoundShard, findShards } from './placed-shards.ts';
 import { progressBar } from './progress.ts';

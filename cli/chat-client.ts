@@ -83,6 +83,16 @@ export class ChatClient {
     if (!signal.aborted) throw new ChatError('the answer broke off: the gateway closed the connection');
   }
 
+  #keyFault(): string {
+    if (this.#headers.authorization === undefined) {
+      return `the gateway at ${this.#url} needs an API key: give yours as EXPERTGRID_API_KEY or --api-key`;
+    }
+    return (
+      `the gateway at ${this.#url} does not know this API key: it was revoked, or is another server's. ` +
+      'Give another as EXPERTGRID_API_KEY or --api-key'
+    );
+  }
+
   async #ask(path: string, init: RequestInit): Promise<Response> {
     const headers = { ...this.#headers, 'content-type': 'application/json' };
     const response = await fetch(this.#url + path, { ...init, headers }).catch((error: unknown) => {
@@ -92,8 +102,8 @@ export class ChatClient {
       );
     });
     if (response.ok) return response;
-    const advice = response.status === 401 ? ' (give a key as --api-key or EXPERTGRID_API_KEY)' : '';
-    throw new ChatError(messageOf(await response.text(), response.status) + advice);
+    if (response.status === 401) throw new ChatError(this.#keyFault());
+    throw new ChatError(messageOf(await response.text(), response.status));
   }
 }
 

@@ -5,6 +5,7 @@ import { runCommand } from './chat-commands.ts';
 import type { Conversation } from './chat-conversation.ts';
 import { InputLines } from './chat-input.ts';
 import type { Keyboard } from './chat-keyboard.ts';
+import { WordWrap, wrapWords } from './chat-wrap.ts';
 
 export interface TerminalChat {
   client: ChatClient;
@@ -24,6 +25,10 @@ export async function chatAtTerminal({
 }: TerminalChat): Promise<number> {
   const { stdout } = process;
   const dim = (text: string) => (colour ? `\x1b[2m${text}\x1b[22m` : text);
+  /** Some terminals say 0. */
+  const columns = () => stdout.columns || 80;
+  /** What is not the model's. */
+  const say = (text: string, end = '\n') => stdout.write(dim(wrapWords(text, columns())) + end);
   const input = new InputLines();
   /** The last thing the user did was Ctrl-C. */
   let interrupted = false;
@@ -34,26 +39,37 @@ export async function chatAtTerminal({
       interrupted = true;
       stop.abort();
     };
+    const wrap = new WordWrap(columns);
     let last = '\n';
-    const onText = (text: string, kind: 'reasoning' | 'content') => {
-      stdout.write(kind === 'reasoning' ? dim(text) : text);
+    let printed: 'reasoning' | 'content' = 'content';
+    const print = (text: string) => {
+      if (text !== '') stdout.write(printed === 'reasoning' ? dim(text) : text);
       last = text.at(-1) ?? last;
     };
-    const lineEnd = () => (last === '\n' ? '' : '\n');
+    const onText = (text: string, kind: 'reasoning' | 'content') => {
+      if (kind !== printed) print(wrap.end());
+      printed = kind;
+      print(wrap.push(text));
+    };
+    const endLine = () => {
+      print(wrap.end());
+      if (last !== '\n') stdout.write('\n');
+    };
     try {
       const stream = () => streamAnswer({ client, request, signal: stop.signal, onText });
       const summary: AnswerSummary = await keyboard.silence(stream, interrupt);
       if (summary.text !== '') conversation.answered(summary.text);
-      stdout.write(`${lineEnd()}${dim(summaryLine(summary))}\n\n`);
+      endLine();
+      say(summaryLine(summary), '\n\n');
     } catch (error) {
-      stdout.write(lineEnd());
+      endLine();
       throw error;
     }
   }
 
   async function command(name: string, rest: string): Promise<boolean> {
     const { says, asks, leaves = false } = await runCommand(name, rest, { conversation, client });
-    if (says !== undefined) stdout.write(`${dim(says)}\n`);
+    if (says !== undefined) say(says);
     if (asks !== undefined) await answer(asks);
     return leaves;
   }
@@ -67,12 +83,12 @@ export async function chatAtTerminal({
       await answer(conversation.ask(entered.text));
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
-      stdout.write(`error: ${error.message}\n`);
+      stdout.write(`${wrapWords(`error: ${error.message}`, columns())}\n`);
     }
     return false;
   }
 
-  stdout.write(`${dim(`${conversation.model}; /help tells what there is, Ctrl-D leaves`)}\n`);
+  say(`${conversation.model}; /help tells what there is, Ctrl-D leaves`);
   for (;;) {
     const typed = await keyboard.next(input.unfinished ? '… ' : '> ');
     if (typed.type === 'end') {

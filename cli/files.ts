@@ -8,6 +8,14 @@ export function modelDirectory(name: string): string {
   return name === 'nano' && !existsSync('nano') ? join(packageRoot, 'models', 'nano') : resolve(name);
 }
 
+/** Directory of the bundle that `name` stands for. Rejects, saying what the path is instead, if it is none. */
+export async function bundleDirectory(name: string, flag = '--model'): Promise<string> {
+  const dir = modelDirectory(name);
+  if (existsSync(join(dir, 'bundle.json')) && !dir.endsWith('.partial')) return dir;
+  // Loaded only now: a shard should not hold what it needs for an error alone.
+  throw await (await import('./model-paths.ts')).bundleFault(dir, flag);
+}
+
 /** A sibling module's URL: `.ts` in a checkout, `.js` where compiled. */
 export function sibling(name: string): URL {
   return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);

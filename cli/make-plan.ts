@@ -7,7 +7,7 @@ import { usualRows } from '../infra/placement/read-heat.ts';
 import type { StepCost } from '../infra/placement/step-cost.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
 import { askHeat } from './ask-heat.ts';
-import { bundleDirectory } from './model-paths.ts';
+import { bundleDirectory } from './files.ts';
 import { fewerWarning, planTable } from './plan-table.ts';
 
 /** Shards by name, those without a size get the common one. */

@@ -2,18 +2,15 @@
 import { dirname, relative } from 'node:path';
 import type { Bits } from '../model/bundle/tensors.ts';
 import { checkpointName, kindOf, type ModelKind } from '../model/kind.ts';
-import { modelDirectory } from './files.ts';
 
 /** Bits of a new bundle unless somebody says otherwise. */
 export const USUAL_BITS: Bits = 4;
 
-/** Directory of the bundle that `name` stands for. Rejects, in the words of `flag`, if it is something else. */
-export async function bundleDirectory(name: string, flag = '--model'): Promise<string> {
-  const dir = modelDirectory(name);
-  const kind = await kindOf(dir);
-  if (kind.kind === 'bundle') return dir;
-  const shown = asGiven(name);
-  throw new Error(`${flag} ${shown}: ${notABundle(shown, kind)}`);
+/** What is wrong with a path that is no bundle, in the words of `flag`. */
+export async function bundleFault(path: string, flag: string): Promise<Error> {
+  const kind = await kindOf(path);
+  const shown = asGiven(path);
+  return new Error(`${flag} ${shown}: ${notABundle(shown, kind)}`);
 }
 
 /** Rejects, in the words of `--from`, if the path is certainly no checkpoint. What is wrong with one, its reader says. */

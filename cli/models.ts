@@ -6,8 +6,7 @@ import { openBundle } from '../model/bundle/bundle.ts';
 import type { KvShape } from '../model/devices/dense.ts';
 import { type DeviceName, kvShapeOf, requireDevice } from '../model/devices/open.ts';
 import { countParameters } from '../model/parameters.ts';
-import { modelDirectory } from './files.ts';
-import { bundleDirectory } from './model-paths.ts';
+import { bundleDirectory, modelDirectory } from './files.ts';
 
 export interface NamedModel {
   /** What requests name it by. */

@@ -62,7 +62,7 @@ function callerOf(c: Context, keys: readonly StoredKey[]): StoredKey {
     throw unauthorized(message);
   }
   const key = findKey(keys, given);
-  if (key === undefined) throw unauthorized(`Incorrect API key provided: ${veiled(given)}.`);
+  if (key === undefined) throw unauthorized(`Incorrect API key provided${veiled(given)}.`);
   return key;
 }
 
@@ -72,12 +72,12 @@ function keyOf(c: Context): string | undefined {
   return bearer ?? c.req.header('x-api-key');
 }
 
-/** Enough to know one's own key by. What is no key of ours may be a secret of another's, and is not shown. */
+/** Enough to know one's own key by. What is no key of ours may be a secret of another service, and is not repeated. */
 function veiled(given: string): string {
   const end = KEY_PREFIX.length + 3;
   return given.startsWith(KEY_PREFIX) && given.length > 2 * end
-    ? `${given.slice(0, end)}…`
-    : 'not shown here';
+    ? `: ${given.slice(0, end)}…`
+    : `. Keys of this server begin with ${KEY_PREFIX}`;
 }
 
 function unauthorized(message: string): ApiError {

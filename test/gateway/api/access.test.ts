@@ -44,13 +44,17 @@ describe('a key', () => {
     ['none', {}, "You didn't provide an API key."],
     ['another scheme', { authorization: 'Basic eg-alice' }, "You didn't provide an API key."],
     ['an empty one', { authorization: 'Bearer ' }, "You didn't provide an API key."],
-    ['a wrong one', { authorization: 'Bearer eg-alicf' }, 'Incorrect API key provided: not shown here.'],
+    [
+      'a wrong one',
+      { authorization: 'Bearer eg-alicf' },
+      'Incorrect API key provided. Keys of this server begin with eg-.',
+    ],
     [
       'a long wrong one',
       { authorization: `Bearer eg-${'x'.repeat(43)}` },
       'Incorrect API key provided: eg-xxx….',
     ],
-    ['a secret of another service', { authorization: 'Bearer sk-secret' }, 'not shown here'],
+    ['a secret of another service', { authorization: 'Bearer sk-secret' }, 'provided. Keys of this'],
     ['two', { authorization: 'Bearer eg-alice eg-alice' }, "You didn't provide an API key."],
     ['a wrong one as Anthropic’s clients send it', { 'x-api-key': 'eg-bob' }, 'Incorrect API key provided'],
   ])('%s is a 401', async (_what, headers, message) => {
