@@ -13,6 +13,8 @@ import { version } from './version.ts';
 
 /** Of one piece. Milliseconds. */
 const PATIENCE = 30_000;
+/** Of a file that is read whole, which holds no weights. Bytes: that many are set aside before they come. */
+const LARGEST_WHOLE = 2 ** 30;
 
 /** `shard://host:port/`, or `…/IDENTITY` where that shard holds several models. */
 export function isPeer(model: string): boolean {
@@ -61,7 +63,7 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
     transport ??= connect();
     const params = { file, offset, length, ...(identity !== '' && { model: identity }) };
     const options = { deadlineMs: PATIENCE, bulk: true, ...(signal && { signal }) };
-    return parseFilePiece(await (await transport).call('bundle.read', params, options));
+    return parseFilePiece(await (await transport).call('bundle.read', params, options), length);
   }
 
   return {
@@ -70,6 +72,11 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
       const start = range?.start ?? 0;
       const first = await piece(file, start, range?.length ?? PIECE, signal);
       const length = range?.length ?? first.size;
+      if (range === undefined && length > LARGEST_WHOLE) {
+        throw new InputError(
+          `${place(file)}: says that it has ${length} bytes; ${LARGEST_WHOLE} are read at most`,
+        );
+      }
       if (start + length > first.size) throw new InputError(`${place(file)}: has only ${first.size} bytes`);
       const whole = new Uint8Array(length);
       whole.set(first.bytes);

@@ -1,8 +1,8 @@
 // What an operator may ask of a shard: how it fares, and to leave service. Methods, their answers and who may call them;
 // knows no sockets and no signals.
 import { RpcError } from '../rpc/errors.ts';
-import { isMap } from '../rpc/messages.ts';
 import type { HandlerContext, Handlers, Value } from '../rpc/transport.ts';
+import { array, integer, map, string } from './fields.ts';
 import type { PlacedReport } from './placed-model.ts';
 
 /** Calls of `expert.run`. */
@@ -61,41 +61,43 @@ function requireAdmin({ hello }: HandlerContext): void {
 }
 
 export function parseDrainAnswer(value: Value): DrainAnswer {
-  const { safeToDelete, answered, inFlight } = isMap(value) ? value : {};
-  if (typeof safeToDelete !== 'boolean' || typeof answered !== 'number' || typeof inFlight !== 'number') {
+  const answer = map(value, 'the answer to shard.drain');
+  const { safeToDelete } = answer;
+  if (typeof safeToDelete !== 'boolean') {
     throw new RpcError('invalid', 'the answer to shard.drain must hold safeToDelete, answered and inFlight');
   }
-  return { safeToDelete, answered, inFlight };
+  return { safeToDelete, answered: integer(answer, 'answered'), inFlight: integer(answer, 'inFlight') };
 }
 
 /** Of the answer to `shard.status`, what placing is about. */
 export type PlaceStatus = Pick<ShardReport, 'name' | 'memoryBytes' | 'models'>;
 
+/** Models that one shard may tell of, and characters of the holdings of one. */
+const mostModels = 64;
+const longestHoldings = 4 * 1024 * 1024;
+
 export function parsePlaceStatus(value: Value): PlaceStatus {
-  const { name, memoryBytes, models } = isMap(value) ? value : {};
-  if (typeof name !== 'string' || !Array.isArray(models)) {
+  const answer = map(value, 'the answer to shard.status');
+  if (answer.name === undefined || answer.models === undefined) {
     throw new RpcError(
       'invalid',
       'the answer to shard.status must hold name and models: is it an older release?',
     );
   }
-  const memory = typeof memoryBytes === 'number' ? { memoryBytes } : {};
-  return { name, ...memory, models: models.map(parsePlacedReport) };
+  return {
+    name: string(answer, 'name'),
+    ...(answer.memoryBytes !== undefined && { memoryBytes: integer(answer, 'memoryBytes') }),
+    models: array(answer, 'models', mostModels).map(parsePlacedReport),
+  };
 }
 
 export function parsePlacedReport(value: Value): PlacedReport {
-  const { model, epoch, holdings, missing, surplus } = isMap(value) ? value : {};
-  if (
-    typeof model !== 'string' ||
-    typeof epoch !== 'number' ||
-    typeof holdings !== 'string' ||
-    typeof missing !== 'number' ||
-    typeof surplus !== 'number'
-  ) {
-    throw new RpcError(
-      'invalid',
-      'a model of shard.status must hold model, epoch, holdings, missing and surplus',
-    );
-  }
-  return { model, epoch, holdings, missing, surplus };
+  const report = map(value, 'a model of shard.status');
+  return {
+    model: string(report, 'model'),
+    epoch: integer(report, 'epoch'),
+    holdings: string(report, 'holdings', longestHoldings),
+    missing: integer(report, 'missing'),
+    surplus: integer(report, 'surplus'),
+  };
 }

@@ -3,8 +3,9 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RpcError } from '../rpc/errors.ts';
-import { isMap } from '../rpc/messages.ts';
+import { quoted } from '../rpc/text.ts';
 import type { Handlers, Params, Value } from '../rpc/transport.ts';
+import { binary, integer, map } from './fields.ts';
 
 /** Of one answer. Bytes. */
 export const PIECE = 1024 * 1024;
@@ -38,7 +39,7 @@ export function bundleHandlers(bundles: readonly ReadableBundle[]): Handlers {
       const bundle = bundles.find(({ identity }) => model === undefined || identity === model);
       if (bundle === undefined) throw new RpcError('not_held', 'this shard has no bundle of that model');
       if (!bundle.files.has(file))
-        throw new RpcError('invalid', `file ${JSON.stringify(file)} is none of the bundle's`);
+        throw new RpcError('invalid', `file ${quoted(file)} is none of the bundle's`);
       reading++;
       try {
         return await readPiece(join(bundle.dir, file), offset, length);
@@ -71,10 +72,13 @@ function parseRead({ model, file, offset, length }: Params) {
   return { model, file, offset: Number(offset), length: Number(length) };
 }
 
-export function parseFilePiece(value: Value): FilePiece {
-  const { bytes, size } = isMap(value) ? value : {};
-  if (!(bytes instanceof Uint8Array) || typeof size !== 'number') {
-    throw new RpcError('invalid', 'the answer to bundle.read must hold bytes and size');
+/** `asked` is the length that was asked for. */
+export function parseFilePiece(value: Value, asked = PIECE): FilePiece {
+  const answer = map(value, 'the answer to bundle.read');
+  const bytes = binary(answer, 'bytes');
+  const limit = Math.min(asked, PIECE);
+  if (bytes.length > limit) {
+    throw new RpcError('invalid', `the answer to bundle.read has ${bytes.length} bytes, more than ${limit}`);
   }
-  return { bytes, size };
+  return { bytes, size: integer(answer, 'size') };
 }

@@ -1,6 +1,7 @@
 // Reads the fields of a message's maps, each by name and type, or refuses them with `invalid`. Knows no methods.
 import { RpcError } from '../rpc/errors.ts';
 import { isMap } from '../rpc/messages.ts';
+import { isPrintable, shown } from '../rpc/text.ts';
 import type { Params, Value } from '../rpc/transport.ts';
 
 export function refuse(message: string): never {
@@ -11,28 +12,36 @@ export function map(value: Value | undefined, what: string): Params {
   return isMap(value) ? value : refuse(`${what} must be a map`);
 }
 
-export function array(params: Params, name: string, most = Number.POSITIVE_INFINITY): Value[] {
+export function array(params: Params, name: string, most: number): Value[] {
   const value = params[name];
   if (!Array.isArray(value)) refuse(`${name} must be an array`);
   return value.length <= most ? value : refuse(`${name} has ${value.length} entries; ${most} are allowed`);
 }
 
+/** A name or a word: without line breaks and other control characters, which have no place in a log. */
 export function string(params: Params, name: string, most = 512): string {
+  const value = text(params, name, most);
+  return isPrintable(value) ? value : refuse(`${name} has control characters: ${shown(value)}`);
+}
+
+export function text(params: Params, name: string, most: number): string {
   const value = params[name];
   if (typeof value !== 'string' || value.length > most)
     refuse(`${name} must be a string of at most ${most} characters`);
   return value;
 }
 
-export function number(params: Params, name: string): number {
+/** Finite, and within bounds. */
+export function number(params: Params, name: string, least: number, most: number): number {
   const value = params[name];
-  return typeof value === 'number' ? value : refuse(`${name} must be a number`);
+  if (typeof value === 'number' && value >= least && value <= most) return value; // NaN is neither
+  return refuse(`${name} must be a number from ${least} to ${most}, not ${shown(value)}`);
 }
 
 export function integer(params: Params, name: string, least = 0, most = Number.MAX_SAFE_INTEGER): number {
   const value = params[name];
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-  return refuse(`${name} must be an integer from ${least} to ${most}, not ${JSON.stringify(value)}`);
+  return refuse(`${name} must be an integer from ${least} to ${most}, not ${shown(value)}`);
 }
 
 export function isIndex(value: Value | undefined, count: number): value is number {

@@ -6,8 +6,9 @@
 //   answer = rows [3 * hidden], one for each ask, in the order of the asks
 import { RpcError } from '../rpc/errors.ts';
 import { bytesToRows, bytesToUint16, rowsToBytes, uint16ToBytes } from '../rpc/rows.ts';
+import { shown } from '../rpc/text.ts';
 import type { Params, Value } from '../rpc/transport.ts';
-import { array, binary, integer, isIndex, map, number, refuse, string } from './fields.ts';
+import { array, binary, integer, isIndex, map, number, refuse, string, text } from './fields.ts';
 
 export const protocolVersion = 1;
 
@@ -51,8 +52,24 @@ export interface ModelOffer {
 /** Characters of a placement's text: thousands of shards with hundreds of items each. */
 export const maxPlacement = 4 * 1024 * 1024;
 
-/** Names in one hello. */
-const maxFeatures = 16;
+/** What a peer may say at most: far above what is in use, and far below what would cost this side something. */
+const most = {
+  /** Names in one hello. */
+  features: 16,
+  models: 64,
+  layers: 4_096,
+  experts: 0x10000,
+  /** Of all layers. */
+  units: 2 ** 20,
+  hidden: 2 ** 20,
+  bits: 32,
+  rows: 0xffff,
+  asks: 2 ** 20,
+  frameBytes: 2 ** 30,
+  /** Milliseconds. */
+  callMs: 86_400_000,
+  memoryBytes: 2 ** 50,
+} as const;
 
 /** Which placement a gateway acts on. */
 export interface Adoption {
@@ -72,12 +89,12 @@ export function memoryParams(residentBytes: number): Params {
 }
 
 export function parseMemory(params: Params): number {
-  return integer(params, 'residentBytes');
+  return integer(params, 'residentBytes', 0, most.memoryBytes);
 }
 
 /** The field `placement`, a text that placement-file.ts reads. */
 export function parsePlacementField(params: Params): string {
-  return string(params, 'placement', maxPlacement);
+  return text(params, 'placement', maxPlacement);
 }
 
 export interface HelloParams {
@@ -171,8 +188,7 @@ export function helloParams({ protocol, role, version, features }: HelloParams):
 export function parseHelloParams(params: Params): HelloParams {
   const protocol = sameProtocol(params);
   const role = string(params, 'role');
-  if (role !== 'gateway' && role !== 'admin')
-    refuse(`role must be gateway or admin, not ${JSON.stringify(role)}`);
+  if (role !== 'gateway' && role !== 'admin') refuse(`role must be gateway or admin, not ${shown(role)}`);
   const hello = { protocol, role, version: string(params, 'version') } as const;
   return params.features === undefined ? hello : { ...hello, features: featuresOf(params) };
 }
@@ -180,7 +196,7 @@ export function parseHelloParams(params: Params): HelloParams {
 /** Those that a hello names; none where it names none. */
 export function featuresOf(params: Params): string[] {
   if (params.features === undefined) return [];
-  return array(params, 'features', maxFeatures).map((feature) => string({ feature }, 'feature', 32));
+  return array(params, 'features', most.features).map((feature) => string({ feature }, 'feature', 32));
 }
 
 export function helloAnswerToValue(answer: HelloAnswer): Value {
@@ -197,7 +213,7 @@ export function parseHelloAnswer(value: Value): HelloAnswer {
   const protocol = sameProtocol(answer);
   const state = string(answer, 'state');
   if (state !== 'available' && state !== 'draining') {
-    refuse(`state must be available or draining, not ${JSON.stringify(state)}`);
+    refuse(`state must be available or draining, not ${shown(state)}`);
   }
   const limits = map(answer.limits, 'limits');
   return {
@@ -205,15 +221,15 @@ export function parseHelloAnswer(value: Value): HelloAnswer {
     version: string(answer, 'version'),
     instance: string(answer, 'instance'),
     state,
-    models: array(answer, 'models').map(parseModelOffer),
+    models: array(answer, 'models', most.models).map(parseModelOffer),
     limits: {
-      rows: integer(limits, 'rows', 1),
-      asks: integer(limits, 'asks', 1),
-      frameBytes: integer(limits, 'frameBytes', 1),
+      rows: integer(limits, 'rows', 1, most.rows),
+      asks: integer(limits, 'asks', 1, most.asks),
+      frameBytes: integer(limits, 'frameBytes', 1, most.frameBytes),
     },
     epoch: integer(answer, 'epoch'),
     ...(answer.name !== undefined && { name: string(answer, 'name') }),
-    ...(answer.residentBytes !== undefined && { residentBytes: integer(answer, 'residentBytes') }),
+    ...(answer.residentBytes !== undefined && { residentBytes: parseMemory(answer) }),
   };
 }
 
@@ -225,20 +241,20 @@ function sameProtocol(params: Params): number {
 
 function parseModelOffer(value: Value): ModelOffer {
   const offer = map(value, 'an entry of models');
-  const layers = integer(offer, 'layers', 1);
-  const experts = integer(offer, 'experts', 1, 0x10000);
+  const layers = integer(offer, 'layers', 1, most.layers);
+  const experts = integer(offer, 'experts', 1, Math.min(most.experts, Math.floor(most.units / layers)));
   return {
     identity: string(offer, 'identity'),
     content: string(offer, 'content'),
     numericsClass: string(offer, 'numericsClass'),
-    bits: integer(offer, 'bits', 1),
-    group: integer(offer, 'group'),
+    bits: integer(offer, 'bits', 1, most.bits),
+    group: integer(offer, 'group', 0, most.hidden),
     layers,
     experts,
-    hidden: integer(offer, 'hidden', 1),
+    hidden: integer(offer, 'hidden', 1, most.hidden),
     holdings: parseHoldingRanges(offer, { layers, experts }),
     ...(offer.standby === true && { standby: true }),
-    ...(offer.placement !== undefined && { placement: string(offer, 'placement', maxPlacement) }),
+    ...(offer.placement !== undefined && { placement: parsePlacementField(offer) }),
   };
 }
 
@@ -248,14 +264,17 @@ export function parseHoldingRanges(
   { layers, experts }: { layers: number; experts: number },
   name = 'holdings',
 ): HoldingRange[] {
-  return array(params, name).map((range) => {
+  const units = layers * experts;
+  let held = 0;
+  return array(params, name, units).map((range) => {
     const [layer, first, last, ...more] = Array.isArray(range) ? range : [];
     if (!isIndex(layer, layers) || !isIndex(first, experts) || !isIndex(last, experts) || more.length > 0) {
-      refuse(
-        `${name} must be triples [layer < ${layers}, first, last < ${experts}]: ${JSON.stringify(range)}`,
-      );
+      const all = Array.isArray(range) && range.length <= 4 ? range.map(shown).join(', ') : shown(range);
+      refuse(`${name} must be triples [layer < ${layers}, first, last < ${experts}], not [${all}]`);
     }
     if (first > last) refuse(`${name} name experts ${first}-${last} of layer ${layer} backwards`);
+    held += last - first + 1;
+    if (held > units) refuse(`${name} name more than the model's ${units} experts of all layers`);
     return [layer, first, last];
   });
 }
@@ -276,7 +295,7 @@ export function parseRunRequest(
     const served = [...models.keys()].join(', ');
     throw new RpcError('incompatible', `this shard serves model ${served}, not ${identity}`);
   }
-  if (params.dtype !== 'f32') refuse(`dtype must be f32, not ${JSON.stringify(params.dtype)}`);
+  if (params.dtype !== 'f32') refuse(`dtype must be f32, not ${shown(params.dtype)}`);
   const layer = integer(params, 'layer', 0, model.layers - 1);
   const priority = integer(params, 'priority', 0, 1) === 0 ? 0 : 1;
   const bytes = binary(params, 'rows');
@@ -311,8 +330,8 @@ export function parseRunAnswer(value: Value, asks: number, hidden: number): RunA
   const answer = map(value, 'the answer to expert.run');
   return {
     rows: bytesToRows(binary(answer, 'rows'), asks, hidden),
-    runMs: number(answer, 'runMs'),
-    queueMs: number(answer, 'queueMs'),
+    runMs: number(answer, 'runMs', 0, most.callMs),
+    queueMs: number(answer, 'queueMs', 0, most.callMs),
   };
 }
 

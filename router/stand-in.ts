@@ -21,6 +21,8 @@ export interface StandInOptions {
 /** After these another copy, or the same one a little later, may do. */
 const passing: ReadonlySet<RpcErrorCode> = new Set(['unavailable', 'draining', 'not_held', 'busy']);
 const busyMs = 100;
+/** A hint of 0 must not become a loop. */
+const leastBusyMs = 5;
 /** Between two looks for a copy that has come back. */
 const lookMs = 10;
 export const nextBest = rungLevel('next_best');
@@ -90,7 +92,8 @@ export class StandIn {
     if (signal.aborted || final !== undefined) return end();
 
     if (busy.length > 0) {
-      const ms = Math.min(...busy.map(({ retryAfterMs = busyMs }) => retryAfterMs));
+      const hint = Math.min(...busy.map(({ retryAfterMs = busyMs }) => retryAfterMs));
+      const ms = Math.max(leastBusyMs, hint);
       if (now + ms >= deadlineAt) return end();
       await pause(ms, signal);
     } else {

@@ -1,5 +1,6 @@
 // The three messages of MessagePack-RPC as types, and their parser at the door. Knows no bytes and no methods.
 import { isRpcErrorCode, RpcError } from './errors.ts';
+import { printable, shown } from './text.ts';
 import type { Params, Value } from './transport.ts';
 
 export type Message =
@@ -8,6 +9,11 @@ export type Message =
   | { type: 'notification'; method: string; params: Params };
 
 const maxId = 0xffff_ffff;
+/** Characters of an error's code and message; what is longer is cut. */
+const longestCode = 64;
+const longestMessage = 512;
+/** A hint that is longer counts as this. Milliseconds. */
+export const longestRetryMs = 60_000;
 
 /** A message as the array that travels. */
 export function messageToValue(message: Message): Value[] {
@@ -62,8 +68,13 @@ export function parseError(value: Value): RpcError {
   if (typeof code !== 'string' || typeof message !== 'string') {
     throw new RpcError('invalid', "an error's code and message must be strings");
   }
-  if (!isRpcErrorCode(code)) return new RpcError('internal', `${code}: ${message}`);
-  return new RpcError(code, message, typeof retryAfterMs === 'number' ? { retryAfterMs } : {});
+  const text = printable(message, longestMessage);
+  if (!isRpcErrorCode(code)) return new RpcError('internal', `${printable(code, longestCode)}: ${text}`);
+  if (retryAfterMs === undefined || retryAfterMs === null) return new RpcError(code, text);
+  if (typeof retryAfterMs !== 'number' || !Number.isFinite(retryAfterMs) || retryAfterMs < 0) {
+    throw new RpcError('invalid', `retryAfterMs must be milliseconds, not ${shown(retryAfterMs)}`);
+  }
+  return new RpcError(code, text, { retryAfterMs: Math.min(Math.ceil(retryAfterMs), longestRetryMs) });
 }
 
 export function isMap(value: Value | undefined): value is Params {

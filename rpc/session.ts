@@ -3,6 +3,7 @@
 import { RpcError, toRpcError } from './errors.ts';
 import { HelloGate } from './hello-gate.ts';
 import { isMap, type Message } from './messages.ts';
+import { quoted } from './text.ts';
 import type { Handler, HandlerContext, Handlers, Params, Value } from './transport.ts';
 
 export interface SessionOptions {
@@ -161,7 +162,7 @@ export class Session {
       ? this.#options.handlers[method]
       : undefined;
     if (handler === undefined) {
-      throw new RpcError('unknown_method', `there is no method ${JSON.stringify(method)}`);
+      throw new RpcError('unknown_method', `there is no method ${quoted(method)}`);
     }
     return handler;
   }
