@@ -48,12 +48,16 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
 
   const failed = new Map<number, RpcError>();
   for (const [slot, error] of failedSlots) failed.set(Math.floor(slot / k), error);
+  const [first] = failed.values();
+  if (first !== undefined && first.code !== 'cancelled') {
+    options.fleet.noteFailure({ layer: options.layer, rows: failed.size, error: first });
+  }
   const degraded = [...delivery.degraded]
     .map(([slot, level]) => ({ row: Math.floor(slot / k), rung: rungAt(level) }))
     .filter(({ row }) => !failed.has(row));
   // Slots ascend, so a piece with all of them has them in order: it is the whole answer.
-  const [first] = pieces;
-  if (first !== undefined && first.slots.length === slots) return { answers: first.rows, failed, degraded };
+  const [whole] = pieces;
+  if (whole !== undefined && whole.slots.length === slots) return { answers: whole.rows, failed, degraded };
   const answers = new Float32Array(slots * hidden);
   for (const { slots: ofPiece, rows } of pieces) {
     for (const [index, slot] of ofPiece.entries()) {

@@ -1,8 +1,10 @@
 // All the shards of a gateway: who holds a copy of an expert, what is missing, how they fare. Knows no rows and no sockets.
 import { formatUnits, type HoldingRange, type ModelShape, toRanges } from '../experts/wire.ts';
+import type { RpcError } from '../rpc/errors.ts';
 import { Budget } from './budget.ts';
 import { CopyTable, type MissingUnits } from './copy-table.ts';
 import { Epochs } from './epochs.ts';
+import { FailureLog } from './failure-log.ts';
 import { heldText } from './held-text.ts';
 import type { Copies } from './ladder.ts';
 import { Quantile } from './latency.ts';
@@ -107,6 +109,7 @@ export class Fleet {
   /** `[layers * experts]`, what decides the bits of the exact copies of each unit. */
   readonly #classes: (string | undefined)[] = [];
   readonly #pace: Pace;
+  readonly #failures = new FailureLog();
   readonly #redundancy = new Redundancy();
   #redundancyLook: NodeJS.Timeout | undefined;
   #closed = false;
@@ -226,6 +229,12 @@ export class Fleet {
         counters: { ...shard.counters },
       };
     });
+  }
+
+  /** Rows of the layer have no answer and get none any more. */
+  noteFailure(failure: { layer: number; rows: number; error: RpcError }): void {
+    const line = this.#failures.line(failure, performance.now());
+    if (line !== undefined) this.log('warn', line);
   }
 
   /** Numerics classes of the connected shards but standbys, each once, sorted. */

@@ -7,6 +7,7 @@ import type { DispatchOptions } from './dispatch.ts';
 import { bestCopies, rungLevel } from './ladder.ts';
 import { joined, type Outcome } from './outcome.ts';
 import type { Owners } from './owners.ts';
+import type { Unit } from './proof.ts';
 
 export interface StandInOptions {
   step: DispatchOptions;
@@ -27,6 +28,13 @@ const leastBusyMs = 5;
 const lookMs = 10;
 export const nextBest = rungLevel('next_best');
 const passThrough = rungLevel('pass_through');
+
+/** No shard can be asked for the expert. */
+export class NoHolder extends RpcError {
+  constructor({ layer, expert }: Unit, cause: RpcError | undefined) {
+    super('unavailable', `no connected shard holds expert ${expert} of layer ${layer}`, { cause });
+  }
+}
 
 export class StandIn {
   readonly #options: StandInOptions;
@@ -131,8 +139,7 @@ export class StandIn {
 
   #nobody(slot: number, cause: RpcError | undefined): RpcError {
     const { layer, assignment } = this.#options.step;
-    const message = `no connected shard holds expert ${assignment.experts[slot]} of layer ${layer}`;
-    return new RpcError('unavailable', message, { cause });
+    return new NoHolder({ layer, expert: assignment.experts[slot]! }, cause);
   }
 }
 

@@ -116,6 +116,8 @@ const generationStatus: Record<GenerationError['code'], { status: number; type: 
 
 /** Retrying sooner than this is of no use where the engine does not say when. */
 const RETRY_AFTER_MS = 1000;
+/** A day: whatever was computed, clients must be able to read it as a whole number. */
+const LONGEST_RETRY_MS = 86_400_000;
 
 /** The engine's failure as an answer. `x-should-retry` is what OpenAI's clients go by. */
 export function fromGeneration({ code, message, retryable, retryAfterMs }: GenerationError): ApiError {
@@ -127,7 +129,8 @@ export function fromGeneration({ code, message, retryable, retryAfterMs }: Gener
 
 /** When to come again: in whole seconds for every client, in milliseconds for OpenAI's. */
 export function retryHeaders(ms: number): Record<string, string> {
-  return { 'retry-after': String(Math.ceil(ms / 1000)), 'retry-after-ms': String(Math.ceil(ms)) };
+  const waitMs = Math.min(Math.ceil(ms), LONGEST_RETRY_MS);
+  return { 'retry-after': String(Math.ceil(waitMs / 1000)), 'retry-after-ms': String(waitMs) };
 }
 
 /** Anything thrown, as an answer. What was not foreseen tells the caller nothing; the log has it. */

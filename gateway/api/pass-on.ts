@@ -55,7 +55,8 @@ export function askPeer(
 function peerAnswer(answer: IncomingMessage): PeerAnswer {
   const headers = new Headers();
   for (const [name, values = []] of Object.entries(answer.headersDistinct)) {
-    if (!ownHeaders.includes(name)) for (const value of values) headers.append(name, value);
+    if (ownHeaders.includes(name) || (name.startsWith('retry-after') && !values.every(isDelay))) continue;
+    for (const value of values) headers.append(name, value);
   }
   return {
     status: answer.statusCode ?? 0,
@@ -63,4 +64,9 @@ function peerAnswer(answer: IncomingMessage): PeerAnswer {
     body: answer.iterator(),
     cancel: (error) => void answer.destroy(error),
   };
+}
+
+/** Seconds or milliseconds, as this gateway would say them; a date or a number with an exponent is none. */
+function isDelay(value: string): boolean {
+  return /^\d{1,9}$/.test(value);
 }

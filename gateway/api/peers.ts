@@ -14,11 +14,15 @@ import { WholeEvents } from './whole-events.ts';
 /** Where a request that was passed on says so: it is answered where it arrives. */
 export const FORWARDED = 'x-expertgrid-forwarded';
 
+/** Bytes of what another gateway says of itself, and of a refusal that is read whole. */
+const LARGEST_CARD = 256 * 1024;
+const LARGEST_REFUSAL = 1024 * 1024;
+
 const peerCard = z.object({
   /** Drawn when the process starts: two addresses with one instance are one gateway. */
-  instance: z.string(),
+  instance: z.string().min(1).max(128),
   /** Identity of each model's checkpoint, by the model's id: two gateways may mean two things by one id. */
-  models: z.record(z.string(), z.string()),
+  models: z.record(z.string().max(512), z.string().max(512)),
 });
 
 /** Told by GET /peer. */
@@ -105,14 +109,17 @@ export class Peers {
       const { status, headers } = answer;
       headers.set('x-expertgrid-gateway', address);
       const end = (error: ApiError, events: number) => broken(error, { requestId, events });
+      const lost = (cause: unknown) =>
+        this.#options.log(`gateway ${address} was lost with an answer under way: ${reasonOf(cause)}`);
       const onCut = (cut: (error: ApiError) => void) => shutdown.onCut(cut);
-      return new Response(streamed(answer, { first, address, over, end, onCut }), { status, headers });
+      return new Response(streamed(answer, { first, lost, over, end, onCut }), { status, headers });
     } catch (cause) {
       over();
       if (signal.aborted) throw new ClientGone({ cause });
       this.#alive = this.#alive.filter((peer) => peer.address !== address);
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      this.#options.log(`gateway ${address} could not be asked, its prompts are computed here: ${reason}`);
+      this.#options.log(
+        `gateway ${address} could not be asked, its prompts are computed here: ${reasonOf(cause)}`,
+      );
       return undefined;
     }
   }
@@ -137,7 +144,7 @@ export class Peers {
     const signal = AbortSignal.timeout(this.#options.patienceMs);
     try {
       const response = await this.#options.fetch(`http://${address}/peer`, { signal, redirect: 'error' });
-      const card = peerCard.safeParse(await response.json());
+      const card = peerCard.safeParse(JSON.parse(await wholeText(response.body, LARGEST_CARD)));
       this.#silent.delete(address);
       if (!response.ok || !card.success) return undefined;
       return { name: card.data.instance, address, ...card.data };
@@ -199,9 +206,30 @@ async function finalPart({ status, body }: PeerAnswer): Promise<Uint8Array | und
   if (!FINAL.has(status)) return undefined;
   const parts: Uint8Array[] = [];
   if (status !== 429) return Buffer.concat(parts);
-  for (let part = await body.next(); part.done !== true; part = await body.next()) parts.push(part.value);
+  let length = 0;
+  for (let part = await body.next(); part.done !== true; part = await body.next()) {
+    parts.push(part.value);
+    length += part.value.length;
+    if (length > LARGEST_REFUSAL) throw new Error(`its refusal is longer than ${LARGEST_REFUSAL} bytes`);
+  }
   const text = Buffer.concat(parts);
   return text.includes('"queue_full"') ? undefined : text;
+}
+
+/** Throws as soon as there are more bytes than that. */
+async function wholeText(body: ReadableStream<Uint8Array> | null, most: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of body ?? []) {
+    parts.push(part);
+    length += part.length;
+    if (length > most) throw new Error(`it says more than ${most} bytes of itself`);
+  }
+  return Buffer.concat(parts).toString();
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** A stream of events that breaks ends with an error event after its last whole one, as one of our own would. */
@@ -209,13 +237,14 @@ function streamed(
   { headers, body, cancel }: PeerAnswer,
   {
     first,
-    address,
+    lost,
     over: passed,
     end,
     onCut,
   }: {
     first: Uint8Array;
-    address: string;
+    /** The answer broke off, for this reason. */
+    lost: (cause: unknown) => void;
     over: () => void;
     /** What ends the stream after so many events. */
     end: (error: ApiError, events: number) => string;
@@ -247,7 +276,8 @@ function streamed(
       } catch (cause) {
         over();
         if (events === undefined) throw cause;
-        const error = cause instanceof ApiError ? cause : gatewayLost(address, cause);
+        if (!(cause instanceof ApiError)) lost(cause);
+        const error = cause instanceof ApiError ? cause : gatewayLost();
         const last = end(error, events.count);
         controller.enqueue(new TextEncoder().encode(last));
       }

@@ -15,8 +15,8 @@ export const relayedChoices: Relayed = {
   broken: dataEvents.failure,
 };
 
-export function gatewayLost(address: string, cause: unknown): ApiError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `The gateway ${address} that computed this answer was lost: ${reason}`;
+/** Where it was is for the log: callers are not told of machines. */
+export function gatewayLost(): ApiError {
+  const message = 'The gateway that computed this answer was lost.';
   return new ApiError({ status: 502, message, type: 'server_error', code: 'gateway_lost' });
 }

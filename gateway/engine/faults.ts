@@ -1,5 +1,6 @@
 // What goes wrong with a generation, as the caller will hear it. Knows no HTTP.
-import type { RpcError } from '../../rpc/errors.ts';
+import { NoHolder } from '../../router/stand-in.ts';
+import type { RpcError, RpcErrorCode } from '../../rpc/errors.ts';
 import type { GenerationError, MissingUnits } from './messages.ts';
 
 const RETRYABLE: ReadonlySet<GenerationError['code']> = new Set([
@@ -31,13 +32,26 @@ export function notReady(missing: readonly MissingUnits[]): GenerationError {
   });
 }
 
+/** What a caller hears of a call that failed. What a shard said, and where it is, stays in the log: callers see no machines. */
+const told: Record<RpcErrorCode, [GenerationError['code'], string]> = {
+  unavailable: ['shard_unavailable', 'an expert shard was lost'],
+  draining: ['shard_unavailable', 'an expert shard is leaving service'],
+  not_held: ['shard_unavailable', 'an expert shard no longer holds an expert'],
+  busy: ['shard_unavailable', 'the expert shards are busy'],
+  cancelled: ['shard_unavailable', 'a call to an expert shard was cancelled'],
+  deadline: ['deadline_exceeded', 'the expert shards did not answer in time'],
+  invalid: ['internal', 'an expert shard refused a call'],
+  unknown_method: ['internal', 'an expert shard refused a call'],
+  incompatible: ['internal', 'an expert shard refused a call'],
+  needed: ['internal', 'an expert shard refused a call'],
+  unproven: ['internal', 'an expert shard refused a call'],
+  internal: ['internal', 'an expert shard failed'],
+};
+
 /** A shard did not answer for some row. */
 export function callFailed(error: RpcError): GenerationError {
-  const { code, message, retryAfterMs = 1000 } = error;
-  if (code === 'deadline')
-    return fault('deadline_exceeded', `an expert shard was too slow: ${message}`, { retryAfterMs });
-  if (error.retryable || code === 'cancelled' || code === 'not_held') {
-    return fault('shard_unavailable', `an expert shard did not answer: ${message}`, { retryAfterMs });
-  }
-  return fault('internal', `an expert shard failed: ${message}`);
+  const [code, message] = told[error.code];
+  // Which expert has no holder is this gateway's own knowledge, and `/health/ready` tells it too.
+  const what = error instanceof NoHolder ? error.message : message;
+  return fault(code, what, RETRYABLE.has(code) ? { retryAfterMs: error.retryAfterMs ?? 1000 } : {});
 }

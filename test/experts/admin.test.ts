@@ -90,5 +90,8 @@ test('a drain answers after the calls in flight have, and refuses those that com
 
 test('what is no answer to a drain is refused by name', () => {
   expect(() => parseDrainAnswer({ safeToDelete: 1 })).toThrow('must hold safeToDelete');
-  expect(() => parseDrainAnswer(null)).toThrow('must hold safeToDelete');
+  expect(() => parseDrainAnswer(null)).toThrow('must be a map');
+  expect(() => parseDrainAnswer({ safeToDelete: true, answered: 1e308, inFlight: 0 })).toThrow(
+    'answered must be',
+  );
 });
