@@ -1,11 +1,19 @@
 // Numbers as people read them. Pure.
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 
 /** @param {number} value */
 export function count(value) {
-  return Math.abs(value) < 100_000 ? whole.format(value) : short.format(value);
+  return Math.abs(value) < 100_000 ? whole.format(value) : compact.format(value);
+}
+
+/**
+ * As in 23.1M, 1.2B.
+ * @param {number} value
+ */
+export function short(value) {
+  return compact.format(value);
 }
 
 /**
@@ -31,6 +39,18 @@ export function duration(seconds) {
 export function durationText(seconds) {
   const { value, unit } = duration(seconds);
   return `${value} ${unit}`;
+}
+
+/**
+ * A time that passes, in its two largest units.
+ * @param {number} seconds
+ */
+export function span(seconds) {
+  const whole = Math.floor(seconds);
+  const [days, hours, minutes] = [86_400, 3_600, 60].map((unit) => Math.floor(whole / unit));
+  if (days) return `${days} d ${(hours ?? 0) % 24} h`;
+  if (hours) return `${hours} h ${(minutes ?? 0) % 60} min`;
+  return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
 }
 
 /** @param {number} amount */

@@ -1,55 +1,92 @@
 // Wires the page: looks at the gateway every two seconds and hands what it sees to the views.
 import { ApiError, get } from './api.js';
-import { showCounts } from './counts.js';
-import { count, duration, figure } from './format.js';
-import { showHeat } from './heat.js';
-import { History, lookOf } from './history.js';
+import { element } from './elements.js';
+import { count, duration, figure, percent } from './format.js';
+import './links.js';
 import { knowsModels, onModel, showModels, watchedModel } from './models.js';
-import './playground.js';
-import { createPlot } from './plot.js';
+import './playground/playground.js';
 import { poll } from './poll.js';
-import { parseSamples } from './samples.js';
-import { showShards } from './shards.js';
-import { showAge, showReadiness, showState } from './state.js';
+import { showCounts, showMemory, showRequests } from './watch/counts.js';
+import './watch/drain.js';
+import { showHeat } from './watch/heat.js';
+import { createPlot } from './watch/plot.js';
+import { parseSamples } from './watch/samples.js';
+import { Past } from './watch/series.js';
+import { showShards } from './watch/shards.js';
+import { showAge, showReadiness, showState } from './watch/state.js';
 
 const EVERY_MS = 2000;
 /** Samples of every expert are the larger part of the page, and the heat has them already. */
-const wanted = (/** @type {string} */ name) => name !== 'expertgrid_expert_rows_total';
+const wanted = (/** @type {string} */ name) => name.startsWith('expertgrid_engine_');
 
-const history = new History();
+const rate = (/** @type {number} */ value) => ({
+  value: value < 10 ? figure(value) : count(value),
+  unit: '/s',
+});
+const plain = (/** @type {number} */ value) => ({ value: count(value), unit: '' });
+const times = (/** @type {string} */ what) => [
+  { name: 'median', column: `${what}_median` },
+  { name: 'p95', column: `${what}_p95` },
+];
 const plots = [
+  createPlot('plot-requests', {
+    title: 'Requests a second',
+    lines: [
+      { name: 'ended', column: 'requests' },
+      { name: 'failed', column: 'errors' },
+    ],
+    format: rate,
+  }),
   createPlot('plot-tokens', {
     title: 'Tokens a second',
-    lines: [{ name: 'generated', value: ({ rate }) => rate }],
-    format: (value) => ({ value: value < 10 ? figure(value) : count(value), unit: '/s' }),
-  }),
-  createPlot('plot-first', {
-    title: 'Time to first token',
     lines: [
-      { name: 'median', value: ({ first }) => first?.median },
-      { name: 'p95', value: ({ first }) => first?.slow },
+      { name: 'generated', column: 'generated_tokens' },
+      { name: 'prompts', column: 'prompt_tokens' },
     ],
-    format: duration,
+    format: rate,
   }),
-  createPlot('plot-next', {
-    title: 'Time between tokens',
+  createPlot('plot-first', { title: 'Time to first token', lines: times('first_token'), format: duration }),
+  createPlot('plot-next', { title: 'Time between tokens', lines: times('next_token'), format: duration }),
+  createPlot('plot-sequences', {
+    title: 'Sequences running',
     lines: [
-      { name: 'median', value: ({ next }) => next?.median },
-      { name: 'p95', value: ({ next }) => next?.slow },
+      { name: 'running', column: 'running' },
+      { name: 'waiting', column: 'waiting' },
     ],
-    format: duration,
+    format: plain,
+  }),
+  createPlot('plot-memory', {
+    title: 'KV memory in use',
+    lines: [{ name: 'in use', column: 'kv_used' }],
+    format: (value) => ({ value: percent(value), unit: '' }),
+    most: 1,
   }),
 ];
+
+const ranges = {
+  seconds: { label: 'ten minutes', seconds: 600, ticks: ['10 min ago', '5', 'now'] },
+  minutes: { label: '24 hours', seconds: 86_400, ticks: ['24 h ago', '12', 'now'] },
+};
+const [, byMinute] = [...element('range', HTMLFieldSetElement).querySelectorAll('input')];
+const past = new Past();
 
 /** @type {number | undefined} (layer, expert) pairs of the model */
 let units;
 
+function draw() {
+  const which = byMinute?.checked ? 'minutes' : 'seconds';
+  for (const plot of plots) plot(past[which], ranges[which], past.seconds);
+}
+
+async function lookAtHistory() {
+  const answer = await (await get(`v1/history?since=${past.since}`)).json();
+  past.add(answer);
+  showRequests(answer);
+  draw();
+}
+
 async function lookAtMetrics() {
-  const page = await (await get('metrics')).text();
-  const samples = parseSamples(page, wanted);
-  history.add(lookOf(samples, performance.now()));
-  showCounts(samples);
-  for (const draw of plots) draw(history.points);
+  showCounts(parseSamples(await (await get('metrics')).text(), wanted));
 }
 
 async function lookAtHeat() {
@@ -59,8 +96,9 @@ async function lookAtHeat() {
 }
 
 async function lookAtShards() {
-  const { data } = await (await get(`v1/shards${ofModel()}`)).json();
+  const { data, memory_bytes: memory } = await (await get(`v1/shards${ofModel()}`)).json();
   showShards(data, { units, at: performance.now() });
+  showMemory(memory, data);
 }
 
 async function lookAtReadiness() {
@@ -81,7 +119,7 @@ async function look() {
   const heat = lookAtHeat();
   // After the heat, which knows how many experts there are.
   const shards = heat.then(lookAtShards, lookAtShards);
-  const looks = [lookAtMetrics(), heat, shards, lookAtReadiness(), lookAtModels()];
+  const looks = [lookAtHistory(), lookAtMetrics(), heat, shards, lookAtReadiness(), lookAtModels()];
   const results = await Promise.allSettled(looks);
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
   const [failure] = failures;
@@ -95,3 +133,4 @@ async function look() {
 
 const lookNow = poll(look, { everyMs: EVERY_MS, onPause: () => showAge('Paused while hidden') });
 onModel(lookNow);
+element('range', HTMLFieldSetElement).addEventListener('change', draw);

@@ -1,9 +1,24 @@
-// Which models there are, and which of them the page is about. Knows no requests.
+// Which models there are, which of them the page is about, and what is known of it. Knows no requests.
 import { element, make, say } from './elements.js';
+import { count, short } from './format.js';
 
-/** @typedef {{ id: string, expertgrid?: { versions?: Record<string, number> } }} Model an alias has versions */
+/**
+ * @typedef {object} Facts
+ * @property {Record<string, number>} [versions] of an alias
+ * @property {number} [layers]
+ * @property {number} [experts]
+ * @property {number[]} [experts_per_token]
+ * @property {number} [bits]
+ * @property {number} [parameters]
+ * @property {number} [active_parameters]
+ *
+ * @typedef {{ id: string, max_model_len?: number, expertgrid?: Facts }} Model
+ */
 
-const select = element('model-select', HTMLSelectElement);
+/** The same choice twice: above the page, and beside the prompt. */
+const selects = ['model-select', 'ask-model'].map((id) => element(id, HTMLSelectElement));
+const name = element('model', HTMLElement);
+const facts = element('facts', HTMLElement);
 
 /** @type {readonly Model[]} */
 let models = [];
@@ -11,9 +26,9 @@ let models = [];
 /** @param {readonly Model[]} known */
 export function showModels(known) {
   models = known;
-  select.replaceChildren(...known.map(({ id }) => make('option', {}, id)));
-  element('model-choice', HTMLElement).hidden = known.length < 2;
-  say(element('model', HTMLElement), known.length === 1 ? chosenModel() : '');
+  for (const select of selects) select.replaceChildren(...known.map(({ id }) => make('option', {}, id)));
+  for (const id of ['model-choice', 'ask-choice']) element(id, HTMLElement).hidden = known.length < 2;
+  showChosen();
 }
 
 export function knowsModels() {
@@ -22,16 +37,58 @@ export function knowsModels() {
 
 /** What prompts are sent to: a model, or an alias of several. */
 export function chosenModel() {
-  return select.value;
+  return selects[0]?.value ?? '';
 }
 
 /** @returns {string | undefined} the id of the model whose heat and shards are shown; undefined while none is known */
 export function watchedModel() {
+  return watched()?.id;
+}
+
+/** An alias' first version. */
+function watched() {
   const chosen = models.find(({ id }) => id === chosenModel());
-  return Object.keys(chosen?.expertgrid?.versions ?? {})[0] ?? chosen?.id;
+  const [version] = Object.keys(chosen?.expertgrid?.versions ?? {});
+  return version === undefined ? chosen : models.find(({ id }) => id === version);
+}
+
+function showChosen() {
+  say(name, models.length === 1 ? chosenModel() : '');
+  const model = watched();
+  say(facts, model === undefined ? '' : factsOf(model));
+}
+
+/** @param {Model} model */
+function factsOf({ max_model_len: context, expertgrid = {} }) {
+  const {
+    parameters,
+    active_parameters: active,
+    layers,
+    experts,
+    experts_per_token: each = [],
+    bits,
+  } = expertgrid;
+  const [least, most] = [Math.min(...each), Math.max(...each)];
+  const asked = least === most ? `${most}` : `${least} to ${most}`;
+  const parts = [
+    parameters === undefined
+      ? ''
+      : `${short(parameters)} parameters${active === undefined ? '' : `, ${short(active)} active`}`,
+    layers === undefined ? '' : `${layers} layers`,
+    experts === undefined ? '' : `${experts} experts, ${asked} a token`,
+    bits === undefined ? '' : `${bits} bits`,
+    context === undefined ? '' : `context ${count(context)}`,
+  ];
+  return parts.filter((part) => part !== '').join(' · ');
 }
 
 /** @param {() => void} listener hears that another model was chosen */
 export function onModel(listener) {
-  select.addEventListener('change', listener);
+  for (const select of selects) {
+    select.addEventListener('change', () => {
+      for (const other of selects) other.value = select.value;
+      showChosen();
+      listener();
+    });
+  }
 }

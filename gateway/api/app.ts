@@ -234,7 +234,7 @@ function routeStored(app: Hono<Env>): void {
 
 /** A page and its files. They are named, as the API is, from where the page lies, so that it may lie below a prefix. */
 function routePage(app: Hono<Env>, page: string, send: (c: Context) => Promise<Response>): void {
-  for (const path of [page, `${page}/:file`]) {
+  for (const path of [page, `${page}/:file{.+}`]) {
     app.get(path, (c) => {
       c.get('record').endpoint = page;
       return send(c);

@@ -4,40 +4,61 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../gateway/api/metrics.ts';
-import { type Cell, colours, events, format, grid, history, samples, scale } from './modules.ts';
+import {
+  type Cell,
+  type Conversation,
+  colours,
+  conversations,
+  events,
+  format,
+  grid,
+  missing,
+  type PastAnswer,
+  past,
+  pieces,
+  type Stretch,
+  samples,
+  scale,
+} from './modules.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'console');
 
 describe('the page', () => {
-  it('imports nothing but its own files, and loads nothing from elsewhere', () => {
-    const files = readdirSync(folder).filter((name) => /\.(js|html|css)$/.test(name));
-    expect(files.length).toBeGreaterThan(20);
-    for (const name of files) {
-      const text = readFileSync(join(folder, name), 'utf8');
-      const imports = [...text.matchAll(/^import (?:[^;]*? from )?'([^']+)'/gm)].map(([, target]) => target);
-      expect(imports.filter((target) => !files.includes(target!.replace('./', '')))).toEqual([]);
-      const links = [...text.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, target]) => target);
-      const own = /^(console|docs)(\/|$)|^(openapi\.json|metrics)$/;
-      expect(links.filter((target) => !own.test(target!))).toEqual([]);
-      expect(text.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:\/\//);
-    }
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.(js|html|css)$/.test(name),
+  );
+
+  it.each(files)('%s imports nothing but own files, and loads nothing from elsewhere', (name) => {
+    const text = readFileSync(join(folder, name), 'utf8');
+    const imports = [...text.matchAll(/^import (?:[^;]*? from )?'([^']+)'/gm)].map(([, target]) => target!);
+    const found = imports.map((target) => (target.startsWith('.') ? join(name, '..', target) : target));
+    expect(found.filter((target) => !files.includes(target))).toEqual([]);
+    const links = [...text.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, target]) => target!);
+    const own = /^(console|docs)(\/|$)|^(openapi\.json|metrics)$/;
+    expect(links.filter((target) => !own.test(target))).toEqual([]);
+    expect(text.replaceAll('http://www.w3.org/2000/svg', '').replaceAll('https?', '')).not.toMatch(
+      /https?:\/\/\w/,
+    );
+  });
+
+  it('makes no element out of text', () => {
+    for (const name of files)
+      expect([name, readFileSync(join(folder, name), 'utf8')]).toEqual([
+        name,
+        expect.not.stringMatching(
+          /innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function/,
+        ),
+      ]);
   });
 });
 
 describe('samples', () => {
-  it('are read from what the gateway writes, histograms added up over their labels', async () => {
+  it('are read from what the gateway writes', async () => {
     const metrics = createMetrics();
-    metrics.firstToken('/v1/completions', 0.02);
-    metrics.firstToken('/v1/chat/completions', 0.2);
     metrics.tokens(5, 7);
     const page = samples.parseSamples(await metrics.render([]));
     expect(samples.total(page, 'expertgrid_generated_tokens_total')).toBe(7);
     expect(samples.total(page, 'no_such_sample')).toBeUndefined();
-    const { bounds, counts } = samples.histogram(page, 'expertgrid_time_to_first_token_seconds');
-    expect(bounds.at(-1)).toBe(Number.POSITIVE_INFINITY);
-    expect(counts[bounds.indexOf(0.01)]).toBe(0);
-    expect(counts[bounds.indexOf(0.025)]).toBe(1);
-    expect(counts.at(-1)).toBe(2);
   });
 
   it('keep escaped labels, and pass over what is no sample or not wanted', () => {
@@ -49,52 +70,124 @@ describe('samples', () => {
   });
 });
 
-describe('the history', () => {
-  const none = { bounds: [0.1, 1, Number.POSITIVE_INFINITY], counts: [0, 0, 0] };
-  const look = (at: number, tokens: number, first = none) => ({ at, tokens, first, next: none });
+describe('the past', () => {
+  const stretch = (start: number, values: (number | null)[], step = 1) => ({
+    step,
+    start,
+    series: { a: values },
+  });
+  const none = stretch(0, []);
+  const answer = (started: number, seconds: Stretch, minutes = none): PastAnswer => ({
+    started,
+    seconds,
+    minutes,
+  });
 
-  it('has rates and quantiles of what came between two looks', () => {
-    const past = new history.History();
-    past.add(look(0, 100));
-    past.add(look(2000, 150, { ...none, counts: [2, 4, 4] }));
-    expect(past.points).toEqual([
-      { at: 0, rate: undefined, first: undefined, next: undefined },
-      { at: 2000, rate: 25, first: { median: 0.1, slow: expect.closeTo(0.91) }, next: undefined },
+  it('is kept up by what is newer, and asks for no more than that', () => {
+    const kept = new past.Past();
+    expect(kept.since).toBe(0);
+    kept.add(answer(1, stretch(100, [1, 2, 3])));
+    expect(kept.since).toBe(102);
+    kept.add(answer(1, none));
+    kept.add(answer(1, stretch(103, [4])));
+    kept.add(answer(1, stretch(106, [7])));
+    expect(kept.seconds).toEqual(stretch(100, [1, 2, 3, 4, null, null, 7]));
+  });
+
+  it('is told anew of what was told before, and forgets what is too old', () => {
+    expect(past.joined(stretch(60, [1, 2], 60), stretch(120, [5, 6], 60), 10)).toEqual(
+      stretch(60, [1, 5, 6], 60),
+    );
+    expect(past.joined(stretch(10, [1, 2]), stretch(12, [3, 4]), 3)).toEqual(stretch(11, [2, 3, 4]));
+    expect(past.joined(stretch(10, [1, 2]), stretch(9_000, [3]), 3)).toEqual(stretch(9_000, [3]));
+  });
+
+  it('begins anew with another process', () => {
+    const kept = new past.Past();
+    kept.add(answer(1, stretch(100, [1, 2, 3])));
+    kept.add(answer(2, stretch(103, [9])));
+    expect(kept.seconds).toEqual(stretch(103, [9]));
+  });
+});
+
+describe('the warning', () => {
+  it('counts the layers of each model by themselves', () => {
+    const layers = [0, 1, 2].map((layer) => ({ layer, experts: '0-3' }));
+    expect(missing.missingText(layers).headline).toBe('3 layers have experts that nobody serves');
+    expect(missing.missingText(layers.slice(0, 1)).headline).toBe('1 layer has experts that nobody serves');
+    const two = ['big', 'small'].flatMap((model) => layers.map((each) => ({ model, ...each })));
+    const { headline, items } = missing.missingText([...two, { model: 'small', layer: 3, experts: '7' }]);
+    expect(headline).toBe('3 layers of big and 4 layers of small have experts that nobody serves');
+    expect(items.slice(2)).toEqual([
+      'big, layer 2: 0-3',
+      'small, layer 0: 0-3',
+      'small, layer 1: 0-3',
+      'small, layer 2: 0-3',
+      'and 1 more layer',
     ]);
   });
+});
 
-  it('says nothing across a restart of the gateway or a long silence', () => {
-    const past = new history.History();
-    for (const [at, tokens] of [
-      [0, 100],
-      [2000, 3],
-      [4000, 5],
-      [60_000, 50],
-    ] as const)
-      past.add(look(at, tokens));
-    expect(past.points.map(({ rate }) => rate)).toEqual([undefined, undefined, 1, undefined]);
+describe('saved conversations', () => {
+  const conversation = (id: string, content = 'x'): Conversation => ({
+    ...{ id, title: id, at: 1, model: 'nano' },
+    messages: [{ role: 'user', content }],
   });
 
-  it('forgets what is older than ten minutes', () => {
-    const past = new history.History();
-    for (let at = 0; at <= 700_000; at += 2000) past.add(look(at, at));
-    expect(past.points[0]?.at).toBe(100_000);
+  it('stand newest first, each once, and the oldest go', () => {
+    const { MOST_CONVERSATIONS: most, MOST_CHARACTERS: characters } = conversations;
+    let list: Conversation[] = [];
+    for (let i = 0; i < most + 5; i++) list = conversations.withConversation(list, conversation(`${i}`));
+    list = conversations.withConversation(list, conversation('50'));
+    expect(list.slice(0, 2).map(({ id }) => id)).toEqual(['50', `${most + 4}`]);
+    expect(list.length).toBe(most);
+    list = conversations.withConversation(list, conversation('long', 'x'.repeat(characters)));
+    expect(list.map(({ id }) => id)).toEqual(['long']);
+    expect(conversations.withoutConversation(list, 'long')).toEqual([]);
   });
 
-  it('finds quantiles inside their bucket, never beyond the last finite bound', () => {
-    const counts = fc.array(fc.nat(50), { minLength: 4, maxLength: 4 });
+  it('are called by their first words, and what is none is passed over', () => {
+    expect(
+      conversations.titleOf([
+        { role: 'system', content: 's' },
+        { role: 'user', content: ' a\n b ' },
+      ]),
+    ).toBe('a b');
+    expect(conversations.titleOf([{ role: 'user', content: 'word '.repeat(50) }])).toHaveLength(60);
+    const kept = conversation('a');
+    const broken = [
+      null,
+      3,
+      {},
+      { ...kept, messages: [{ role: 'root', content: 'x' }] },
+      { ...kept, at: 'noon' },
+    ];
+    expect(conversations.conversationsOf([kept, ...broken])).toEqual([kept]);
+    expect(conversations.conversationsOf('x')).toEqual([]);
+  });
+});
+
+describe('pieces of an answer', () => {
+  it('are found again in any stretch of its text', () => {
+    const texts = fc.array(fc.tuple(fc.string({ maxLength: 4 }), fc.nat(2)), { maxLength: 20 });
     fc.assert(
-      fc.property(counts, fc.double({ min: 0.01, max: 1, noNaN: true }), (each, share) => {
-        let sum = 0;
-        const cumulative = each.map((count) => (sum += count));
-        const bounds = [0.1, 0.5, 2, Number.POSITIVE_INFINITY];
-        const found = history.quantile({ bounds, counts: cumulative }, share);
-        if (sum === 0) return expect(found).toBeUndefined();
-        const bucket = cumulative.findIndex((count) => count >= share * sum);
-        expect(found).toBeGreaterThanOrEqual(bounds[bucket - 1] ?? 0);
-        expect(found).toBeLessThanOrEqual(Math.min(2, bounds[bucket]!));
+      fc.property(texts, fc.nat(40), fc.nat(40), (all, a, b) => {
+        const made = new pieces.Pieces();
+        for (const [text, routes] of all)
+          made.add(
+            text,
+            Array.from({ length: routes }, () => [[0]]),
+          );
+        const [from, to] = [Math.min(a, b, made.text.length), Math.min(Math.max(a, b), made.text.length)];
+        const found = made.within(from, to);
+        expect(found.map((each) => made.text.slice(each.from, each.to)).join('')).toBe(
+          made.text.slice(from, to),
+        );
+        made.tokens.forEach((_, token) => {
+          expect(made.tokenOf(made.pieceOf(token)!)).toBeGreaterThanOrEqual(token);
+        });
       }),
-      { seed: 7, numRuns: 300 },
+      { seed: 2, numRuns: 200 },
     );
   });
 });
@@ -174,6 +267,7 @@ describe('what is written', () => {
       '2.0 GiB',
     ]);
     expect([12_345, 1_234_567].map(format.count)).toEqual(['12,345', '1.23M']);
+    expect([5.9, 75, 3_700, 90_000].map(format.span)).toEqual(['5 s', '1 min 15 s', '1 h 1 min', '1 d 1 h']);
     expect([0, 0.042, 0.5].map(format.percent)).toEqual(['0 %', '4.2 %', '50 %']);
   });
 });

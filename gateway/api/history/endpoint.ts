@@ -66,8 +66,10 @@ export function showHistory(
     version,
     started: Math.round(performance.timeOrigin / 1_000),
     now: Math.round(steadyNow() / 1_000),
+    totals: history.totals,
     seconds: stretchOf(history.seconds, sinceMs),
-    minutes: stretchOf(history.minutes, sinceMs),
+    // A minute is told when it is over, long after it began.
+    minutes: stretchOf(history.minutes, sinceMs - 120_000),
   });
 }
 

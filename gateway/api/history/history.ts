@@ -62,12 +62,18 @@ export class History {
     this.#tally = tally;
   }
 
+  /** Since the start. */
+  get totals(): Record<(typeof rates)[number], number> {
+    const { requests, errors, refused } = this.#tally;
+    return { requests, errors, refused };
+  }
+
   /** To be called about once a second. `atMs` never goes back. */
   look(atMs: number, engines: EngineTotals | undefined): void {
-    const { firstToken, nextToken, ...counts } = this.#tally;
+    const { firstToken, nextToken } = this.#tally;
     const now: Look = {
       atMs,
-      tally: counts,
+      tally: this.totals,
       first: [...firstToken.counts],
       next: [...nextToken.counts],
       engines,

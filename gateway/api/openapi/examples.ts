@@ -118,6 +118,7 @@ const stretch = (step: number, start: number) => ({
 });
 export const history = {
   ...{ object: 'history', version: '0.1.0', started: 1_790_000_000, now: 1_790_003_600 },
+  totals: { requests: 4_120, errors: 0, refused: 3 },
   ...{ seconds: stretch(1, 1_790_003_599), minutes: stretch(60, 1_790_003_520) },
 };
 

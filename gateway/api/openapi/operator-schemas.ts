@@ -67,6 +67,9 @@ export const historyAnswer = z.object({
   version: text,
   started: count.describe('When this gateway started, in Unix seconds.'),
   now: count.describe("The gateway's clock, in Unix seconds."),
+  totals: z
+    .object({ requests: count, errors: count, refused: count })
+    .describe('Since the start, probes left out.'),
   seconds: stretch.describe('The last ten minutes.'),
   minutes: stretch.describe('The last 24 hours.'),
 });

@@ -11,7 +11,7 @@ const policy =
 
 const headers = { 'content-security-policy': policy };
 const page = new StaticFiles(folder, { headers, names: /^index\.html$/ });
-const files = new StaticFiles(folder, { headers, names: /^[a-z][a-z-]*\.(js|css|svg)$/ });
+const files = new StaticFiles(folder, { headers, names: /^([a-z]+\/)?[a-z][a-z-]*\.(js|css|svg)$/ });
 
 /**
  * The page, or the file of it that the path names. The page's own names are relative, for proxies that put it below a

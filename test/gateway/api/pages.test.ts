@@ -16,7 +16,7 @@ beforeAll(async () => {
 test.each([
   ['/console', 'text/html; charset=utf-8'],
   ['/console/main.js', 'text/javascript; charset=utf-8'],
-  ['/console/theme.css', 'text/css; charset=utf-8'],
+  ['/console/styles/theme.css', 'text/css; charset=utf-8'],
   ['/console/icon.svg', 'image/svg+xml'],
   ['/docs', 'text/html; charset=utf-8'],
   ['/docs/swagger-ui.css', 'text/css; charset=utf-8'],
@@ -81,7 +81,7 @@ test('the pages need no key, the description neither', async () => {
   const { url } = await openRoom({ api: { access: { keys: () => [key] } } });
   for (const path of ['/console', '/console/main.js', '/docs', '/docs/swagger-ui.css', '/openapi.json'])
     expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);
-  expect((await fetch(`${url}/docs/more/of.it`)).status).toBe(401);
+  expect((await fetch(`${url}/documents`)).status).toBe(401);
 });
 
 test.each([
@@ -95,6 +95,10 @@ test.each([
   '/console/..%2fpackage.json',
   '/console/%2e%2e%2fpackage.json',
   '/console/main.js/more',
+  '/console/watch',
+  '/console/watch/',
+  '/console/watch/..%2f..%2fpackage.json',
+  '/console/watch/%2e%2e/%2e%2e/package.json',
   '/console/constructor',
   '/v1/console',
 ])('%s is a 404 in the envelope of the API', async (path) => {

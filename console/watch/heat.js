@@ -1,6 +1,6 @@
 // The heat map: layers down, experts across, one cell pointed at, one token's route drawn over it. Knows no requests.
-import { element, say } from './elements.js';
-import { count, figure, percent } from './format.js';
+import { element, say } from '../elements.js';
+import { count, figure, percent } from '../format.js';
 import { HOTTEST, palette, shadeOf } from './heat-colours.js';
 import { HeatGrid, moved } from './heat-grid.js';
 
@@ -238,4 +238,4 @@ keys.addEventListener('blur', () => {
   drawSoon();
 });
 new ResizeObserver(drawSoon).observe(canvas);
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawSoon);
+document.documentElement.addEventListener('themechange', drawSoon);

@@ -1,6 +1,6 @@
 // Which token's route is shown: the one pointed at, else the one picked, else the newest. Knows no requests.
-import { element, make, say } from './elements.js';
-import { showRoute } from './heat.js';
+import { element, make, say } from '../elements.js';
+import { showRoute } from '../watch/heat.js';
 import { markToken, onTokens } from './transcript.js';
 
 /** @typedef {import('./transcript.js').Answer} Answer */
@@ -19,7 +19,8 @@ let picked;
  * @param {Answer} answer
  */
 export function followRoute(answer) {
-  if (answer.tokens.length > 0) pick(answer, answer.tokens.length - 1);
+  const { length } = answer.pieces.tokens;
+  if (length > 0) pick(answer, length - 1);
 }
 
 export function clearRoute() {
@@ -42,14 +43,15 @@ function pick(answer, at) {
  * @param {number} at
  */
 function show(answer, at) {
-  const token = answer.tokens[at];
+  const { tokens } = answer.pieces;
+  const token = tokens[at];
   if (token === undefined) return;
   panel.hidden = false;
-  slider.max = String(answer.tokens.length);
+  slider.max = String(tokens.length);
   slider.value = String(at + 1);
-  slider.setAttribute('aria-valuetext', `${token.text}, token ${at + 1} of ${answer.tokens.length}`);
+  slider.setAttribute('aria-valuetext', `${token.text}, token ${at + 1} of ${tokens.length}`);
   say(text, visible(token.text));
-  say(place, `token ${at + 1} of ${answer.tokens.length}`);
+  say(place, `token ${at + 1} of ${tokens.length}`);
   const items = token.route.map((experts, layer) => {
     const label = `layer ${layer}, ${experts.length === 1 ? 'expert' : 'experts'} ${experts.join(', ')}`;
     return make(

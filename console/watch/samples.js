@@ -1,8 +1,7 @@
-// Reads a page of Prometheus' text format: samples by name, histograms added up over their labels. Pure.
+// Reads a page of Prometheus' text format: samples by name. Pure.
 
 /**
  * @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample
- * @typedef {{ bounds: number[], counts: number[] }} Histogram upper bounds, ascending; observations up to each
  */
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
@@ -34,22 +33,6 @@ export function parseSamples(page, wanted = () => true) {
  */
 export function total(samples, name) {
   return samples.get(name)?.reduce((sum, { value }) => sum + value, 0);
-}
-
-/**
- * @param {ReadonlyMap<string, Sample[]>} samples
- * @param {string} name without `_bucket`
- * @returns {Histogram}
- */
-export function histogram(samples, name) {
-  /** @type {Map<number, number>} */
-  const byBound = new Map();
-  for (const { labels, value } of samples.get(`${name}_bucket`) ?? []) {
-    const bound = numberOf(labels.le ?? 'NaN');
-    byBound.set(bound, (byBound.get(bound) ?? 0) + value);
-  }
-  const bounds = [...byBound.keys()].sort((a, b) => a - b);
-  return { bounds, counts: bounds.map((bound) => byBound.get(bound) ?? 0) };
 }
 
 /** @param {string} text */

@@ -1,15 +1,15 @@
 // The header and the banner: how the gateway is, and which experts nobody serves. Knows no requests.
-import { element, make, say } from './elements.js';
+import { element, make, say } from '../elements.js';
+import { missingText } from './missing.js';
 
 /**
  * @typedef {'good' | 'warn' | 'bad' | 'quiet'} Tone
- * @typedef {{ status: string, missing: { model?: string, layer: number, experts: string }[], reason?: string }} Readiness
+ * @typedef {{ status: string, missing: import('./missing.js').Missing[], reason?: string }} Readiness
  */
 
 const pill = element('state', HTMLElement);
 const age = element('age', HTMLElement);
 const banner = element('missing', HTMLElement);
-const SHOWN_LAYERS = 6;
 
 /** @param {Readiness} readiness */
 export function showReadiness({ status, missing, reason }) {
@@ -18,14 +18,10 @@ export function showReadiness({ status, missing, reason }) {
   else showState(status === 'unknown' ? 'Engine silent' : 'Not ready', 'warn');
   banner.hidden = status === 'ready';
   if (banner.hidden) return;
-  const layers = `${missing.length} ${missing.length === 1 ? 'layer has' : 'layers have'} experts that nobody serves`;
-  const text = missing.length > 0 ? layers : (reason ?? 'The gateway takes no requests now.');
-  const items = missing.slice(0, SHOWN_LAYERS).map(({ model, layer, experts }) => {
-    return make('li', {}, `${model === undefined ? '' : `${model}, `}layer ${layer}: ${experts}`);
-  });
-  const more = missing.length - items.length;
-  if (more > 0) items.push(make('li', {}, `and ${more} more layers`));
-  banner.replaceChildren(make('strong', {}, text), make('ul', {}, ...items));
+  const { headline, items } = missingText(missing);
+  const text = missing.length > 0 ? headline : (reason ?? 'The gateway takes no requests now.');
+  const list = missing.length > 0 ? [make('ul', {}, ...items.map((item) => make('li', {}, item)))] : [];
+  banner.replaceChildren(make('strong', {}, text), ...list);
 }
 
 /**

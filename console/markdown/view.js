@@ -1,0 +1,179 @@
+// Draws Markdown as elements, never as HTML text: whatever a model writes, no element is made that is not named here. Blocks
+// that have not changed since the last drawing stay as they are.
+import { make } from '../elements.js';
+import { blocksOf } from './blocks.js';
+import { inlineOf } from './inline.js';
+
+/**
+ * @typedef {import('./blocks.js').Block} Block
+ * @typedef {import('./blocks.js').Line} Line
+ * @typedef {import('./inline.js').Inline} Inline
+ * @typedef {(parent: Element, text: string, at: number) => void} Write puts a piece of the source into an element
+ */
+
+export class MarkdownView {
+  #root;
+  #write;
+  /** @type {{ key: string, element: Element }[]} */
+  #drawn = [];
+
+  /**
+   * @param {Element} root
+   * @param {Write} write
+   */
+  constructor(root, write) {
+    this.#root = root;
+    this.#write = write;
+  }
+
+  /** @param {string} source */
+  draw(source) {
+    const blocks = blocksOf(source);
+    const keys = blocks.map(({ from, to }) => `${from} ${source.slice(from, to)}`);
+    // What follows may belong to the last block, though its text is the same.
+    const same = keys.findIndex((key, i) => this.#drawn[i]?.key !== key || i === blocks.length - 1);
+    const kept = same === -1 ? 0 : same;
+    for (const { element } of this.#drawn.slice(kept)) element.remove();
+    const added = blocks.slice(kept).map((block, i) => {
+      return { key: keys[kept + i] ?? '', element: drawBlock(block, this.#write) };
+    });
+    this.#root.append(...added.map(({ element }) => element));
+    this.#drawn = [...this.#drawn.slice(0, kept), ...added];
+  }
+}
+
+/**
+ * @param {Block} block
+ * @param {Write} write
+ * @returns {HTMLElement}
+ */
+function drawBlock(block, write) {
+  switch (block.type) {
+    case 'paragraph':
+      return withText(make('p'), block.lines, write);
+    case 'heading':
+      // Below the page's own two levels.
+      return withText(
+        make('div', {
+          role: 'heading',
+          'aria-level': `${Math.min(6, block.level + 2)}`,
+          class: `h${block.level}`,
+        }),
+        block.lines,
+        write,
+      );
+    case 'code':
+      return drawCode(block.lines, block.language, write);
+    case 'quote':
+      return withBlocks(make('blockquote'), block.blocks, write);
+    case 'list':
+      return drawList(block.items, block.start, write);
+    case 'table':
+      return drawTable(block, write);
+    case 'rule':
+      return make('hr');
+  }
+}
+
+/**
+ * @param {readonly Line[]} lines
+ * @param {string} language
+ * @param {Write} write
+ */
+function drawCode(lines, language, write) {
+  const code = make('code', language === '' ? {} : { 'data-language': language });
+  for (const [i, { text, at }] of lines.entries()) {
+    write(code, i === lines.length - 1 ? text : `${text}\n`, at);
+  }
+  const box = make('pre', {}, code);
+  // It scrolls, and not every browser lets the keyboard in for that alone.
+  box.tabIndex = 0;
+  return box;
+}
+
+/**
+ * @param {readonly Block[][]} items
+ * @param {number | undefined} start
+ * @param {Write} write
+ */
+function drawList(items, start, write) {
+  const list = start === undefined ? make('ul') : make('ol', { start: `${start}` });
+  for (const blocks of items) {
+    const item = make('li');
+    const [first] = blocks;
+    // An item that is one line is no paragraph of its own.
+    if (first?.type === 'paragraph') withText(item, first.lines, write);
+    list.append(withBlocks(item, first?.type === 'paragraph' ? blocks.slice(1) : blocks, write));
+  }
+  return list;
+}
+
+/**
+ * @param {{ align: (string | undefined)[], rows: Line[][] }} table
+ * @param {Write} write
+ */
+function drawTable({ align, rows }, write) {
+  const [head = [], ...body] = rows;
+  const row = (/** @type {'th' | 'td'} */ tag, /** @type {Line[]} */ cells) =>
+    make(
+      'tr',
+      {},
+      ...align.map((side, i) => {
+        const cell = make(tag, side === undefined ? {} : { 'data-align': side });
+        return withText(cell, cells[i] === undefined ? [] : [/** @type {Line} */ (cells[i])], write);
+      }),
+    );
+  const table = make(
+    'table',
+    {},
+    make('thead', {}, row('th', head)),
+    make('tbody', {}, ...body.map((cells) => row('td', cells))),
+  );
+  return make('div', { class: 'table' }, table);
+}
+
+/**
+ * @template {HTMLElement} E
+ * @param {E} parent
+ * @param {readonly Block[]} blocks
+ * @param {Write} write
+ */
+function withBlocks(parent, blocks, write) {
+  parent.append(...blocks.map((block) => drawBlock(block, write)));
+  return parent;
+}
+
+/**
+ * @template {HTMLElement} E
+ * @param {E} parent
+ * @param {readonly Line[]} lines
+ * @param {Write} write
+ */
+function withText(parent, lines, write) {
+  drawInline(parent, inlineOf(lines), write);
+  return parent;
+}
+
+/**
+ * @param {Element} parent
+ * @param {readonly Inline[]} nodes
+ * @param {Write} write
+ */
+function drawInline(parent, nodes, write) {
+  for (const node of nodes) {
+    if (node.type === 'text') {
+      write(parent, node.text, node.at);
+      continue;
+    }
+    const made = elementOf(node);
+    if (node.type === 'code') write(made, node.text, node.at);
+    else drawInline(made, node.children, write);
+    parent.append(made);
+  }
+}
+
+/** @param {Exclude<Inline, import('./inline.js').Text>} node */
+function elementOf(node) {
+  if (node.type !== 'link') return make(node.type);
+  return make('a', { href: node.href, target: '_blank', rel: 'noopener noreferrer' });
+}

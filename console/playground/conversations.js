@@ -1,0 +1,75 @@
+// Saved conversations as a list, newest first, of bounded size. Pure.
+
+/**
+ * @typedef {import('./generate.js').Message} Message
+ * @typedef {object} Conversation
+ * @property {string} id
+ * @property {string} title
+ * @property {number} at when it was last added to; milliseconds since the epoch
+ * @property {string} model
+ * @property {Message[]} messages the system prompt among them
+ */
+
+export const MOST_CONVERSATIONS = 100;
+/** Browsers give a page about 5 million characters. */
+export const MOST_CHARACTERS = 2_000_000;
+const LONGEST_TITLE = 60;
+
+/**
+ * The list with this conversation at its head; the oldest go where it grows too long.
+ * @param {readonly Conversation[]} list
+ * @param {Conversation} conversation
+ * @returns {Conversation[]}
+ */
+export function withConversation(list, conversation) {
+  const rest = list.filter(({ id }) => id !== conversation.id);
+  let characters = 0;
+  return [conversation, ...rest].slice(0, MOST_CONVERSATIONS).filter((each, i) => {
+    characters += JSON.stringify(each).length;
+    return i === 0 || characters <= MOST_CHARACTERS;
+  });
+}
+
+/**
+ * @param {readonly Conversation[]} list
+ * @param {string} id
+ */
+export function withoutConversation(list, id) {
+  return list.filter((each) => each.id !== id);
+}
+
+/**
+ * The first words of the first prompt.
+ * @param {readonly Message[]} messages
+ */
+export function titleOf(messages) {
+  const text =
+    messages
+      .find(({ role }) => role === 'user')
+      ?.content.replaceAll(/\s+/g, ' ')
+      .trim() ?? '';
+  return text.length <= LONGEST_TITLE ? text : `${text.slice(0, LONGEST_TITLE - 1).trimEnd()}…`;
+}
+
+/**
+ * What of a stored value is a list of conversations: it may come from another release, or have been edited.
+ * @param {unknown} value
+ * @returns {Conversation[]}
+ */
+export function conversationsOf(value) {
+  if (!Array.isArray(value)) return [];
+  return value.filter((each) => {
+    if (typeof each !== 'object' || each === null) return false;
+    const { id, title, at, model, messages } = each;
+    const texts = [id, title, model].every((text) => typeof text === 'string');
+    return texts && Number.isFinite(at) && Array.isArray(messages) && messages.every(isMessage);
+  });
+}
+
+/** @param {unknown} value */
+function isMessage(value) {
+  if (typeof value !== 'object' || value === null || !('role' in value) || !('content' in value))
+    return false;
+  const { role, content } = value;
+  return typeof content === 'string' && ['system', 'user', 'assistant'].includes(String(role));
+}

@@ -1,0 +1,262 @@
+// The playground: a prompt goes out, its answer streams in, Stop ends it. Knows how to ask, not how answers are shown.
+import { ApiError } from '../api.js';
+import { element, make, say } from '../elements.js';
+import { count, durationText, figure } from '../format.js';
+import { chosenModel } from '../models.js';
+import { copyText } from './clipboard.js';
+import { titleOf } from './conversations.js';
+import { chat, complete } from './generate.js';
+import { clearRoute, followRoute } from './route.js';
+import { onOpen, saveConversation } from './saved.js';
+import { setSystemPrompt, settings, systemPrompt, wantsMarkdown } from './settings.js';
+import { addAnswer, addNote, addPrompt, clearTranscript } from './transcript.js';
+
+/**
+ * @typedef {import('./generate.js').Message} Message
+ * @typedef {import('./generate.js').Usage} Usage
+ * @typedef {ReturnType<typeof addAnswer>} Shown
+ */
+
+const composer = element('composer', HTMLFormElement);
+const prompt = element('prompt', HTMLTextAreaElement);
+const send = element('send', HTMLButtonElement);
+const stop = element('stop', HTMLButtonElement);
+const progress = element('progress', HTMLElement);
+const [chatMode, completionMode] = [...element('mode', HTMLFieldSetElement).querySelectorAll('input')];
+
+/** Prompts and answers of the chat, without its system prompt. */
+/** @type {Message[]} */
+let messages = [];
+let conversation = newId();
+/** @type {AbortController | undefined} */
+let running;
+/** The newest answer's button, by which it is made anew. */
+/** @type {{ button: HTMLButtonElement } | undefined} */
+let last;
+
+/** @param {(signal: AbortSignal) => Promise<void>} work */
+async function run(work) {
+  if (running !== undefined) return;
+  const abort = new AbortController();
+  running = abort;
+  send.hidden = true;
+  stop.hidden = false;
+  if (last !== undefined) last.button.hidden = true;
+  clearRoute();
+  say(progress, 'Waiting for the first token');
+  try {
+    await work(abort.signal);
+  } catch (error) {
+    if (abort.signal.aborted) say(progress, 'Stopped');
+    else failed(error);
+  } finally {
+    if (running === abort) running = undefined;
+    send.hidden = false;
+    stop.hidden = true;
+    if (last !== undefined) last.button.hidden = false;
+  }
+}
+
+/**
+ * If the model turns out to have no chat template, the text is completed instead, now and from then on.
+ * @param {string} text
+ * @param {AbortSignal} signal
+ */
+async function ask(text, signal) {
+  const asked = [...messages, { role: /** @type {const} */ ('user'), content: text }];
+  try {
+    await answer(asked, signal, () => {
+      addPrompt(text);
+      prompt.value = '';
+    });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 'chat_template_missing') throw error;
+    if (chatMode) chatMode.disabled = true;
+    if (completionMode) completionMode.checked = true;
+    addNote('This model has no chat template: prompts are completed as they stand.');
+    await goOn(text, signal);
+  }
+}
+
+/**
+ * @param {readonly Message[]} asked
+ * @param {AbortSignal} signal
+ * @param {() => void} [onFirst]
+ */
+async function answer(asked, signal, onFirst) {
+  const system = systemPrompt();
+  const sent =
+    system === undefined ? asked : [{ role: /** @type {const} */ ('system'), content: system }, ...asked];
+  const mine = conversation;
+  const keep = (/** @type {string} */ content) => {
+    // Another conversation may have been opened meanwhile.
+    if (conversation !== mine) return;
+    messages = [...asked, { role: 'assistant', content }];
+    const all =
+      system === undefined
+        ? messages
+        : [{ role: /** @type {const} */ ('system'), content: system }, ...messages];
+    saveConversation({
+      id: mine,
+      title: titleOf(messages),
+      at: Date.now(),
+      model: chosenModel(),
+      messages: all,
+    });
+  };
+  const again = (/** @type {Shown} */ old) => run((next) => answer(asked, next, () => old.remove()));
+  await show(chat(sent, settings(), signal), { markdown: wantsMarkdown(), onFirst, onText: keep, again });
+}
+
+/**
+ * @param {string} text
+ * @param {AbortSignal} signal
+ * @param {() => void} [onFirst]
+ */
+async function goOn(text, signal, onFirst) {
+  const again = (/** @type {Shown} */ old) => run((next) => goOn(text, next, () => old.remove()));
+  await show(complete(text, settings(), signal), { given: text, onFirst, again });
+}
+
+/**
+ * @param {ReturnType<typeof chat>} parts
+ * @param {{ given?: string, markdown?: boolean, onFirst?: (() => void) | undefined, onText?: (text: string) => void, again: (old: Shown) => Promise<void> }} options
+ *   onFirst: called before the first part is shown; onText: called with the answer when it ends, or breaks off
+ */
+async function show(parts, { given = '', markdown = false, onFirst, onText, again }) {
+  const startedAt = performance.now();
+  /** @type {Shown | undefined} */
+  let growing;
+  let firstAt = 0;
+  let reason = '';
+  /** @type {Usage | undefined} */
+  let usage;
+  try {
+    for await (const part of parts) {
+      if (part.type === 'usage') usage = part;
+      if (part.type === 'finish') reason = part.reason;
+      if (growing === undefined) {
+        onFirst?.();
+        growing = addAnswer({ given, markdown });
+        firstAt = performance.now();
+        last = offer(growing, given, again);
+      }
+      if (part.type !== 'text') continue;
+      growing.append(part.text, part.routes);
+      followRoute(growing.answer);
+      say(progress, 'Generating');
+    }
+  } finally {
+    if (growing !== undefined) {
+      onText?.(growing.answer.pieces.text);
+      const seconds = (performance.now() - firstAt) / 1000;
+      const told = summary(usage, {
+        tokens: growing.answer.pieces.tokens.length,
+        seconds,
+        first: (firstAt - startedAt) / 1000,
+        reason,
+      });
+      growing.foot.prepend(make('p', { class: 'usage' }, told));
+    }
+  }
+  const tokens = usage?.generated ?? growing?.answer.pieces.tokens.length ?? 0;
+  say(progress, `Finished: ${count(tokens)} tokens`);
+}
+
+/**
+ * @param {Usage | undefined} usage
+ * @param {{ tokens: number, seconds: number, first: number, reason: string }} seen
+ */
+function summary(usage, { tokens, seconds, first, reason }) {
+  const generated = usage?.generated ?? tokens;
+  const cached = usage !== undefined && usage.cached > 0 ? ` (${count(usage.cached)} cached)` : '';
+  const parts = [
+    usage === undefined ? '' : `${count(usage.prompt)} prompt tokens${cached}`,
+    `${count(generated)} generated`,
+    generated > 1 && seconds > 0 ? `${figure((generated - 1) / seconds)} a second` : '',
+    `first after ${durationText(first)}`,
+    usage?.seed === undefined ? '' : `seed ${usage.seed}`,
+    reason === 'length' ? 'cut at max tokens' : '',
+    reason === '' ? 'not finished' : '',
+  ];
+  return parts.filter((part) => part !== '').join(' · ');
+}
+
+/**
+ * Buttons below an answer. Only the newest answer can be made anew.
+ * @param {Shown} shown
+ * @param {string} given
+ * @param {(old: Shown) => Promise<void>} again
+ */
+function offer(shown, given, again) {
+  last?.button.remove();
+  const copy = make('button', { type: 'button', class: 'plain small' }, 'Copy');
+  copy.addEventListener('click', async () => {
+    const done = await copyText(given + shown.answer.pieces.text);
+    copy.textContent = done ? 'Copied' : 'Not allowed';
+    setTimeout(() => {
+      copy.textContent = 'Copy';
+    }, 2_000);
+  });
+  const button = make('button', { type: 'button', class: 'plain small retry' }, 'Retry');
+  button.hidden = true;
+  button.addEventListener('click', () => {
+    void again(shown);
+  });
+  shown.foot.append(make('div', { class: 'answer-buttons' }, copy, button));
+  return { button };
+}
+
+/** @param {unknown} error */
+function failed(error) {
+  say(progress, '');
+  addNote(error instanceof Error ? error.message : String(error), true);
+}
+
+/** `crypto.randomUUID` is not given to pages without TLS. */
+function newId() {
+  return `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+}
+
+function startAnew() {
+  running?.abort();
+  running = undefined;
+  messages = [];
+  conversation = newId();
+  last = undefined;
+  clearTranscript();
+  clearRoute();
+  say(progress, '');
+}
+
+onOpen((saved) => {
+  startAnew();
+  conversation = saved.id;
+  const [first] = saved.messages;
+  setSystemPrompt(first?.role === 'system' ? first.content : '');
+  messages = saved.messages.filter(({ role }) => role !== 'system');
+  if (chatMode && !chatMode.disabled) chatMode.checked = true;
+  for (const { role, content } of messages) {
+    if (role === 'user') addPrompt(content);
+    else addAnswer({ markdown: wantsMarkdown() }).append(content, []);
+  }
+  prompt.focus();
+});
+composer.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const text = prompt.value;
+  void run((signal) => (chatMode?.checked ? ask(text, signal) : goOn(text, signal)));
+});
+prompt.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  composer.requestSubmit();
+});
+stop.addEventListener('click', () => {
+  running?.abort();
+  prompt.focus();
+});
+element('new', HTMLButtonElement).addEventListener('click', () => {
+  startAnew();
+  prompt.focus();
+});

@@ -1,0 +1,54 @@
+// The dialog that takes a shard out of service: asks, drains, and says what came of it.
+import { ApiError, post } from '../api.js';
+import { element, say } from '../elements.js';
+import { onDrain } from './shards.js';
+
+/** A shard gives its calls ten seconds. */
+const PATIENCE_MS = 60_000;
+
+const dialog = element('drain-dialog', HTMLDialogElement);
+const form = element('drain-form', HTMLFormElement);
+const title = element('drain-title', HTMLElement);
+const problem = element('drain-problem', HTMLElement);
+const confirm = element('drain-confirm', HTMLButtonElement);
+const result = element('drain-result', HTMLElement);
+
+let address = '';
+/** The shard has refused: the next press insists. */
+let force = false;
+
+onDrain((shard) => {
+  address = shard.address;
+  force = false;
+  say(title, `Drain ${address}?`);
+  problem.hidden = true;
+  confirm.disabled = false;
+  say(confirm, 'Drain');
+  dialog.showModal();
+});
+
+form.addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const asked = address;
+  confirm.disabled = true;
+  say(confirm, 'Draining');
+  try {
+    const answer = await post('v1/shards/drain', { address: asked, force }, AbortSignal.timeout(PATIENCE_MS));
+    const { safe_to_delete: safe, in_flight: cut } = await answer.json();
+    say(
+      result,
+      safe
+        ? `${asked} has left service: safe to delete.`
+        : `${asked} has left service; ${cut} calls were cut off.`,
+    );
+    if (address === asked) dialog.close();
+  } catch (error) {
+    if (address !== asked || !dialog.open) return;
+    problem.hidden = false;
+    force = error instanceof ApiError && error.code === 'only_holder';
+    say(problem, error instanceof Error ? error.message : String(error));
+    say(confirm, force ? 'Drain anyway' : 'Drain');
+    confirm.disabled = false;
+  }
+});
+element('drain-cancel', HTMLButtonElement).addEventListener('click', () => dialog.close());

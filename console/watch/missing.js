@@ -1,0 +1,28 @@
+// Which experts nobody serves, in words. Pure.
+
+/** @typedef {{ model?: string, layer: number, experts: string }} Missing experts of one layer; model: if there are several */
+
+const SHOWN_LAYERS = 6;
+
+/**
+ * Layers are counted model by model: two models' layers are not the same layers.
+ * @param {readonly Missing[]} missing
+ * @returns {{ headline: string, items: string[] }}
+ */
+export function missingText(missing) {
+  /** @type {Map<string | undefined, Set<number>>} */
+  const layers = new Map();
+  for (const { model, layer } of missing) layers.set(model, (layers.get(model) ?? new Set()).add(layer));
+  const parts = [...layers].map(([model, { size }]) => {
+    const counted = `${size} ${size === 1 ? 'layer' : 'layers'}`;
+    return model === undefined ? counted : `${counted} of ${model}`;
+  });
+  const [only] = [...layers.values()];
+  const verb = layers.size === 1 && only?.size === 1 ? 'has' : 'have';
+  const items = missing.slice(0, SHOWN_LAYERS).map(({ model, layer, experts }) => {
+    return `${model === undefined ? '' : `${model}, `}layer ${layer}: ${experts}`;
+  });
+  const more = missing.length - items.length;
+  if (more > 0) items.push(`and ${more} more ${more === 1 ? 'layer' : 'layers'}`);
+  return { headline: `${parts.join(' and ')} ${verb} experts that nobody serves`, items };
+}
