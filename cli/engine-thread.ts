@@ -12,8 +12,7 @@ import { type CallPolicy, Fleet } from '../router/fleet.ts';
 import { discover } from './discovery.ts';
 import { goldenProof } from './golden-proof.ts';
 import { localMembers, type Members, socketMembers } from './members.ts';
-import { openSecurity, type SecurityPaths } from './security-flags.ts';
-import type { ShardSource } from './shard-source.ts';
+import { type SecuredShards, shardCredentials } from './shard-credentials.ts';
 import { startReadAhead } from './start-read-ahead.ts';
 import { version } from './version.ts';
 
@@ -29,7 +28,7 @@ export interface EngineThreadData {
   /** Of the CPU kernels. */
   threads: number;
   /** Where shards are found, or the holdings of shards to run in this thread. */
-  shards: (ShardSource & { security?: SecurityPaths }) | { holdings: readonly string[] };
+  shards: SecuredShards | { holdings: readonly string[] };
   engine: { kvMemory: number } & Pick<
     EngineOptions,
     | 'context'
@@ -78,12 +77,6 @@ function log(level: 'info' | 'warn' | 'error', message: string): void {
   tell({ type: 'log', level, message });
 }
 
-/** A shard found by a name may prove that name where its address has none. */
-async function security({ security: paths, ...source }: ShardSource & { security?: SecurityPaths }) {
-  const peers = 'dns' in source ? [source.dns.replace(/:\d+$/, '')] : [];
-  return paths && (await openSecurity(paths, { peers, log }));
-}
-
 async function serve(data: EngineThreadData): Promise<void> {
   const bundle = await openBundle(data.model);
   try {
@@ -122,7 +115,7 @@ async function serveBundle(
   const { members, follow, dispose }: Members =
     'holdings' in shards
       ? await localMembers({ bundle, device, threads, reading }, held, onLoading)
-      : socketMembers(await discover(shards, { log }), await security(shards));
+      : socketMembers(await discover(shards, { log }), await shardCredentials(shards, log));
   const dense = await openDenseDevice({
     bundle,
     device,

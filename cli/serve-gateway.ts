@@ -15,6 +15,7 @@ import { vocabularyOf } from '../gateway/api/vocabulary.ts';
 import { TextThreads } from '../gateway/api/work/text-threads.ts';
 import type { EngineClient, Rung } from '../gateway/engine/messages.ts';
 import type { AccessOptions } from './access-flags.ts';
+import { drainShardOf } from './drain-shard.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import { explain } from './explain.ts';
 import { born, type LifeEvent, lifeAfter, type Phase } from './gateway-life.ts';
@@ -234,6 +235,9 @@ async function start(
   bar.end();
   if (options.awaitExperts) await Promise.all(served.map(({ engine }) => allHeld(engine)));
   const { aliases, degrade, peerAddresses } = options;
+  // All models are over the same shards.
+  const [first] = models;
+  const drainShard = first && drainShardOf(shardsOf(first), log);
   api = createApi({
     models: served,
     aliases,
@@ -245,6 +249,7 @@ async function start(
     textThreads: new TextThreads(),
     version,
     history: { signal: serving },
+    ...(drainShard !== undefined && { drainShard }),
     shutdown,
     logger: log,
   });

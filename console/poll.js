@@ -17,7 +17,9 @@ export function poll(look, { everyMs, onPause }) {
     looking = true;
     await look();
     looking = false;
-    timer = setTimeout(turn, everyMs);
+    // What that look has shown is shown over.
+    if (document.hidden) onPause();
+    else timer = setTimeout(turn, everyMs);
   }
 
   document.addEventListener('visibilitychange', () => {

@@ -281,7 +281,7 @@ describe('the console', () => {
 
   it('looks at nothing while it is hidden, and at once when it is back', async () => {
     expect(await page.evaluate(`document.hidden`)).toBe(true);
-    expect(await page.evaluate(text('age'))).toBe('Paused while hidden');
+    await page.until(`${text('age')} === 'Paused while hidden'`);
     const asked = page.urls.length;
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect(page.urls.length).toBe(asked);
@@ -294,13 +294,14 @@ describe('the console', () => {
     const docs = await browser.newPage();
     await docs.view(WIDE);
     await docs.open(`${up.url}/docs`);
-    await docs.until(`document.querySelectorAll('.opblock').length > 15`);
+    // Half a megabyte of script, drawn on whatever cores are left.
+    await docs.until(`document.querySelectorAll('.opblock').length > 15`, 60_000);
     await docs.screenshot(join(pictures, 'docs.png'));
     await docs.click('[id$="post_v_completions"] .opblock-summary-control');
     await docs.until(`document.querySelector('[id$="post_v_completions"] .execute') !== null`);
     await docs.click('[id$="post_v_completions"] .execute');
     const answer = `document.querySelector('[id$="post_v_completions"] .live-responses-table')?.textContent`;
-    await docs.until(`${answer}?.includes('text_completion')`);
+    await docs.until(`${answer}?.includes('text_completion')`, 60_000);
     await docs.screenshot(join(pictures, 'docs-tried.png'));
     expect(docs.urls.filter((url) => !/^(data|blob):/.test(url) && !url.startsWith(`${up.url}/`))).toEqual(
       [],

@@ -121,6 +121,14 @@ describe('expertgrid drain', () => {
     expect(refused.stderr).toMatch(
       /^expertgrid: \S+ is not drained: no other shard serves layers 0-\d+: experts 0-47\nRun the command again with --force.*\n$/,
     );
+    const asked = await fetch(`${up.url}/v1/shards/drain`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ address }),
+    });
+    const { error } = (await asked.json()) as { error: { code: string; message: string } };
+    expect([asked.status, error.code]).toEqual([409, 'only_holder']);
+    expect(error.message).toMatch(/no other shard serves layers 0-\d+: experts 0-47/);
     expect((await complete(up, { prompt: 'It was', max_tokens: 1 })).choices).toHaveLength(1);
     expect(await startCli(['drain', address, '--force']).exit).toEqual({ code: 0, signal: null });
     await up.process.says(/shard was drained; it is not started again/);
