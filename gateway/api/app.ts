@@ -28,6 +28,7 @@ import { listModels, modelOfQuery, type Served, showModel } from './models.ts';
 import { openApiDocument } from './openapi/document.ts';
 import { consoleFile } from './pages/console.ts';
 import { docsFile } from './pages/docs.ts';
+import { frontDoor } from './pages/front.ts';
 import { type PeerCard, Peers } from './peers.ts';
 import { RequestRecord } from './request-record.ts';
 import { readInputTokens } from './responses/count.ts';
@@ -192,6 +193,11 @@ export function createApi({
   route(app, 'POST', '/shards/drain', drained);
   const description = openApiDocument({ version });
   route(app, 'GET', '/openapi.json', (c) => c.json(description));
+  app.get('/', (c) => {
+    c.get('record').endpoint = '/';
+    return frontDoor(c);
+  });
+  app.all('/', (c) => refuseMethod(c, 'GET'));
   routePage(app, '/console', consoleFile);
   routePage(app, '/docs', docsFile);
   app.get('/v1/docs', (c) => c.redirect('../docs', 308));

@@ -83,12 +83,11 @@ function describe({ model: { id, created, facts }, engine }: Pick<ApiContext, 'm
 function modelCard(id: string, { created, context }: { created: number; context: number }) {
   return {
     ...{ id, object: 'model', created, owned_by: 'expertgrid' },
-    ...{ root: id, parent: null, max_model_len: context },
+    ...{ root: id, parent: null, max_model_len: context, context_length: context },
   };
 }
 
 /** What fits any of its versions fits the name. */
-
 function describeAlias(id: string, weights: Weights, contexts: Served['contexts']) {
   const versions = [...weights.keys()].flatMap((version) => contexts.get(version) ?? []);
   const context = Math.min(...versions.map(({ engine }) => engine.info.context));

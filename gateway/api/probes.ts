@@ -1,6 +1,7 @@
 // Which endpoints probes, peers and open pages ask again and again: no work of a caller's. Knows no handler.
 
 const probes: ReadonlySet<string> = new Set([
+  '/',
   '/health',
   '/health/ready',
   '/metrics',

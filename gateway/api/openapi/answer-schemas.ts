@@ -128,6 +128,7 @@ const model = z.object({
   created: count.describe('Unix seconds.'),
   owned_by: text,
   max_model_len: count.describe('Tokens of prompt and answer together, at most.'),
+  context_length: count.describe('The same, as OpenRouter names it.'),
   expertgrid: z.union([
     z.object({
       layers: count,
@@ -160,6 +161,15 @@ export const modelsAnswer = z.union([
 ]);
 
 export const versionAnswer = z.object({ version: text });
+
+export const frontAnswer = z.object({
+  name: z.literal('expertgrid'),
+  console: text,
+  docs: text,
+  openapi: text,
+  models: text,
+  ready: text,
+});
 
 export const healthAnswer = z.object({ status: z.literal('ok') });
 

@@ -98,7 +98,7 @@ export const tokenizerInfo = {
 
 export const model = {
   ...{ id: 'nano', object: 'model', created: 1_790_000_000, owned_by: 'expertgrid' },
-  ...{ root: 'nano', parent: null, max_model_len: 2_048 },
+  ...{ root: 'nano', parent: null, max_model_len: 2_048, context_length: 2_048 },
   expertgrid: {
     ...{ layers: 6, experts: 96, experts_per_token: [1, 1, 1, 1, 1, 1] },
     ...{ bits: 8, parameters: 23_000_000, active_parameters: 5_000_000 },

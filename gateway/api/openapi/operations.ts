@@ -8,6 +8,7 @@ import {
   unsupportedMessagesFields,
 } from '../anthropic/schema.ts';
 import { drainSchema } from '../drain.ts';
+import { places } from '../pages/front.ts';
 import { inputTokensSchema, responsesSchema, unsupportedResponsesFields } from '../responses/schema.ts';
 import { chatSchema, completionSchema, unsupportedFields } from '../schema.ts';
 import { namesOfIdleStreamOptions } from '../stream-options.ts';
@@ -18,6 +19,7 @@ import {
   completionAnswer,
   countAnswer,
   detokenizeAnswer,
+  frontAnswer,
   healthAnswer,
   inputTokensAnswer,
   messageAnswer,
@@ -320,6 +322,15 @@ export const operations: readonly Operation[] = [
     ],
     answer: { name: 'Heat', zod: heatAnswer, example: examples.heat },
     failures: 'status',
+  },
+  {
+    method: 'get',
+    path: '/',
+    tag: 'Describe',
+    summary: 'Where things are',
+    description: 'Paths from here. A browser, which accepts HTML, is sent to the console by a 302.',
+    answer: { name: 'Front', zod: frontAnswer, example: { name: 'expertgrid', ...places } },
+    failures: 'open',
   },
   {
     method: 'get',

@@ -13,7 +13,8 @@ test('plain: chat, completion, models', async () => {
   expect((await client.models.list()).data).toEqual([
     {
       ...{ id: MODEL, object: 'model', created: 1_700_000_000, owned_by: 'expertgrid' },
-      ...{ root: MODEL, parent: null, max_model_len: 2048 },
+      ...{ root: MODEL, parent: null, max_model_len: 2048, context_length: 2048 },
+      expertgrid: { layers: 2, experts: 8, experts_per_token: [1, 2] },
     },
   ]);
   expect((await client.models.retrieve(MODEL)).id).toBe(MODEL);

@@ -183,6 +183,7 @@ export const model = z.strictObject({
   root: z.string(),
   parent: z.null(),
   max_model_len: count,
+  context_length: count,
   /** Ours, of a name that stands for several. */
   expertgrid: z.strictObject({ versions: z.record(z.string(), z.number()) }).optional(),
 });

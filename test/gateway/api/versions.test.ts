@@ -81,6 +81,7 @@ describe('two models', () => {
       root: 'chat',
       parent: null,
       max_model_len: 60,
+      context_length: 60,
       expertgrid: { versions: { [MODEL]: 90, [OTHER]: 10 } },
     });
   });
