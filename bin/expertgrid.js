@@ -7,11 +7,21 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const compiled = join(root, 'dist', 'cli', 'main.js');
-const main = existsSync(compiled) ? compiled : join(root, 'cli', 'main.ts');
+/** A package carries no sources; `dist` in a checkout is what an interrupted `npm pack` left. */
+const source = join(root, 'cli', 'main.ts');
+const main = existsSync(source) ? source : join(root, 'dist', 'cli', 'main.js');
 
-if (Number(process.versions.node.split('.')[0]) === 22) await import(pathToFileURL(main).href);
-else startPinned();
+/** The first that runs TypeScript without a flag. */
+const OLDEST = { major: 22, minor: 18 };
+// npm runs the scripts of a checkout in its root; a path that the user names lies where the user is.
+const { npm_lifecycle_event: script, npm_package_name: owner, INIT_CWD: folder } = process.env;
+if (owner === 'expertgrid' && ['start', 'expertgrid'].includes(script) && folder) process.chdir(folder);
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+
+if (major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)) {
+  await import(pathToFileURL(main).href);
+} else startPinned();
 
 function startPinned() {
   const child = spawn(pinnedNode(), [main, ...process.argv.slice(2)], { stdio: 'inherit' });
@@ -44,8 +54,8 @@ function pinnedNode() {
     }
   }
   return fail(
-    `needs Node 22, this is ${process.version}, and no pinned Node for ${platform} is installed: run it with Node 22, ` +
-      'or install without --omit=optional',
+    `Node ${OLDEST.major}.${OLDEST.minor} or newer is needed, and this is ${process.version}: install a newer Node, or install ` +
+      `expertgrid without --omit=optional, which brings a Node of its own to most platforms (this is ${platform}).`,
   );
 }
 

@@ -60,7 +60,9 @@ async function convertedBundle(dir: string, wanted: Bits | undefined): Promise<s
   const bits = wanted ?? (await askForBits(from, pathOf));
   const to = pathOf(bits);
   process.stderr.write(`${from}: converting to ${bits} bits into ${to}\n`);
-  const written = await runWriter('converting', (options) => convert({ from, to, bits, ...options }));
+  const written = await runWriter('converting', { dir: to, bits }, (options) =>
+    convert({ from, to, bits, ...options }),
+  );
   return written?.dir;
 }
 

@@ -41,7 +41,9 @@ export function convertCommand(): Command {
     )
     .action(async ({ from, to, bits }: ConvertFlags) => {
       await requireCheckpoint(from);
-      const written = await runWriter('converting', (options) => convert({ from, to, bits, ...options }));
+      const written = await runWriter('converting', { dir: to, bits }, (options) =>
+        convert({ from, to, bits, ...options }),
+      );
       if (written?.hasTokenizer === false) {
         process.stderr.write(`${from} has no tokenizer.json: this bundle can be served token ids, no text\n`);
       }

@@ -37,7 +37,9 @@ export function synthCommand(): Command {
     )
     .action(async ({ shape, to, bits, seed }: SynthFlags) => {
       if (shape !== 'sigma-moe-tiny') await requireShape(shape);
-      await runWriter('writing', (options) => synth({ shape, to, bits, seed, ...options }));
+      await runWriter('writing', { dir: to, bits }, (options) =>
+        synth({ shape, to, bits, seed, ...options }),
+      );
     });
 }
 

@@ -1,7 +1,9 @@
 // What the verbs that write bundles share: their flags, progress, Ctrl-C and the last line. Knows no weights.
 
 import type { Option } from 'commander';
+import type { Bundle } from '../model/bundle/bundle.ts';
 import type { WriteOptions, WrittenBundle } from '../model/convert/write-bundle.ts';
+import { requireDevice } from '../model/devices/open.ts';
 import { formatBytes } from '../model/format-bytes.ts';
 import { recordGoldens } from '../model/goldens.ts';
 import { parseBits } from './bits.ts';
@@ -13,11 +15,16 @@ export function bitsFlag(): Option {
   return flag('--bits <n>', 'Bits of a stored weight: 4, 8, 16 or 32').argParser(parseBits).default(4);
 }
 
-/** Runs `write`, and records golden answers of what it wrote, with a bar and signals; undefined after Ctrl-C, when the exit code is set and the user told. */
+/**
+ * Runs `write`, and records golden answers of what it wrote, with a bar and signals; undefined after Ctrl-C, when the exit code is set
+ * and the user told. Rejects before it writes anything if no device here could compute the answers.
+ */
 export async function runWriter<T extends WrittenBundle>(
   label: string,
+  bundle: Pick<Bundle, 'dir' | 'bits'>,
   write: (options: Pick<WriteOptions, 'signal' | 'onProgress' | 'beforeFinish'>) => Promise<T>,
 ): Promise<T | undefined> {
+  requireDevice({ bundle });
   const interrupted = new AbortController();
   const stopListening = onSignals({ drain: () => interrupted.abort(), halt: () => process.exit(130) });
   const { signal } = interrupted;

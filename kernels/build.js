@@ -1,4 +1,5 @@
-// Builds the CPU kernels with the node-gyp inside npm, if it can; without them ONNX Runtime serves. Run by npm install.
+// Builds the CPU kernels with the node-gyp inside npm, if it can; without them ONNX Runtime serves, if it is installed. Run by
+// npm install, which must not fail for want of a compiler.
 // Plain JavaScript: it also runs below node_modules, where Node strips no types.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -38,5 +39,7 @@ function packedLoads() {
 if (!(existsSync(prebuilt) && packedLoads())) {
   const reason = build();
   if (reason !== undefined)
-    console.error(`CPU kernels not built, ONNX Runtime will serve (${reason.trim()})`);
+    console.error(
+      `the CPU kernels are not built (${reason.trim()}): ONNX Runtime is needed (docs/devices.md)`,
+    );
 }

@@ -43,7 +43,7 @@ export function requireGpu(gpu: GpuName): string {
 }
 
 /** The GPU devices take the precisions that `QMoE` and `MatMulNBits` do. */
-export function gpuBits({ dir, bits }: Bundle, gpu: GpuName): 4 | 8 {
+export function gpuBits({ dir, bits }: Pick<Bundle, 'dir' | 'bits'>, gpu: GpuName): 4 | 8 {
   if (bits === 4 || bits === 8) return bits;
   throw new Error(
     `${dir}: --device ${gpu} takes bundles of 4 and 8 bits, not ${bits}: convert with --bits 4 or --bits 8, or serve it with --device cpu`,

@@ -2,6 +2,7 @@
 // is imported only then: it takes 25 MB of memory.
 import { kernels, missingReason } from '../../kernels/kernels.ts';
 import type { Bundle } from '../bundle/bundle.ts';
+import { requireRuntime } from '../onnx/installed.ts';
 import type { DenseDevice, KvShape } from './dense.ts';
 import type { ExpertDevice } from './expert.ts';
 import { GPUS, type GpuName, gpuBits, requireGpu } from './gpu.ts';
@@ -13,9 +14,13 @@ export type DeviceName = 'cpu' | 'ort-cpu' | GpuName;
 
 export const DEVICES: readonly DeviceName[] = ['cpu', 'ort-cpu', ...GPUS];
 
-export interface OpenExpertsOptions {
-  bundle: Bundle;
+export interface WantedDevice {
+  bundle: Pick<Bundle, 'dir' | 'bits'>;
   device?: DeviceName;
+}
+
+export interface OpenExpertsOptions extends WantedDevice {
+  bundle: Bundle;
   /** Of the CPU kernels, the whole process together. */
   threads?: number;
 }
@@ -32,14 +37,14 @@ export interface OpenDenseOptions extends OpenExpertsOptions {
 
 export async function openDenseDevice(options: OpenDenseOptions): Promise<DenseDevice> {
   if (usesKernels(options)) return openCpuDense(kernels!, options);
-  const { openOrtDense } = await import('./open-ort.ts');
+  const { openOrtDense } = await ortDevices(options);
   return openOrtDense(options, gpuOf(options));
 }
 
 /** A device without units; `load` readies those that it is asked for. Rejects if the machine has no such device. */
 export async function openExpertDevice(options: OpenExpertsOptions): Promise<ExpertDevice> {
   if (usesKernels(options)) return openCpuExperts(kernels!, options);
-  const { openOrtExperts } = await import('./open-ort.ts');
+  const { openOrtExperts } = await ortDevices(options);
   return openOrtExperts(options, gpuOf(options));
 }
 
@@ -49,24 +54,41 @@ export function kvShapeOf(options: OpenExpertsOptions): KvShape {
   return usesKernels(options) ? cpuKvShape(config) : ortKvShape(config);
 }
 
-/** Throws where this machine has no such device or the device does not take the bundle. */
-export function requireDevice({ bundle, device }: OpenExpertsOptions): void {
-  const gpu = gpuOf({ bundle, device });
-  if (gpu === undefined) return;
-  gpuBits(bundle, gpu);
-  requireGpu(gpu);
+/** Throws if this machine has no such device or the device does not take the bundle. */
+export function requireDevice(options: WantedDevice): void {
+  const gpu = gpuOf(options);
+  if (gpu !== undefined) gpuBits(options.bundle, gpu);
+  if (!usesKernels(options)) requireRuntimeFor(options);
+  if (gpu !== undefined) requireGpu(gpu);
 }
 
-/** Why `cpu` means ONNX Runtime for this bundle here; undefined where it means our own kernels. */
+/** Why `cpu` means ONNX Runtime for this bundle here; undefined if it means our own kernels. */
 export function kernelsMissing({ bits }: Pick<Bundle, 'bits'>): string | undefined {
   if (bits > 8) return `the CPU kernels take bundles of 4 and 8 bits, not ${bits}`;
   return kernels === undefined ? missingReason : undefined;
 }
 
-function usesKernels({ bundle, device = 'cpu' }: { bundle: Bundle; device?: DeviceName }): boolean {
+async function ortDevices(options: OpenExpertsOptions): Promise<typeof import('./open-ort.ts')> {
+  requireRuntimeFor(options);
+  return import('./open-ort.ts');
+}
+
+function requireRuntimeFor({ bundle, device = 'cpu' }: WantedDevice): void {
+  if (device !== 'cpu') requireRuntime(`--device ${device} needs it`);
+  else if (bundle.bits > 8) {
+    requireRuntime(`${bundle.dir}: ${kernelsMissing(bundle)}`, 'convert the model with --bits 8 or --bits 4');
+  } else {
+    requireRuntime(
+      missingReason,
+      'build the kernels: install a C compiler, then npm rebuild (docs/kernels.md)',
+    );
+  }
+}
+
+function usesKernels({ bundle, device = 'cpu' }: WantedDevice): boolean {
   return device === 'cpu' && kernelsMissing(bundle) === undefined;
 }
 
-function gpuOf({ device }: OpenExpertsOptions): GpuName | undefined {
+function gpuOf({ device }: WantedDevice): GpuName | undefined {
   return GPUS.find((gpu) => gpu === device);
 }

@@ -1,6 +1,6 @@
 // The completion API of a running `up` on nano, as the official client uses it, and the examples of docs/api.md.
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import OpenAI, { BadRequestError, NotFoundError } from 'openai';
@@ -125,6 +125,24 @@ it('keeps connections for longer than pools of clients do, and is called by name
     return statusCode;
   };
   expect([await ask('localhost:1'), await ask('page.example')]).toEqual([200, 403]);
+});
+
+it('the example of README.md runs as written, saved in the checkout', async () => {
+  const root = join(import.meta.dirname, '..', '..');
+  const page = await readFile(join(root, 'README.md'), 'utf8');
+  const [, example = ''] = /^```ts\n([\s\S]*?)^```/m.exec(page) ?? [];
+  expect(example).toContain('http://127.0.0.1:8080');
+  const file = join(root, 'local', `readme-example-${process.pid}.ts`);
+  await writeFile(file, example.replaceAll('http://127.0.0.1:8080', up.url));
+  try {
+    const run = startProcess(process.execPath, [file]);
+    expect(await run.exit, run.stderr).toEqual({ code: 0, signal: null });
+    expect(run.stderr).toBe('');
+    expect(run.stdout).toMatch(/sunny: (true|false)/);
+    expect(run.stdout).toMatch(/arguments: '\{"city": ?"(Bonn|Rome)"\}'/);
+  } finally {
+    await rm(file);
+  }
 });
 
 it('every example of docs/api.md runs as written', async () => {

@@ -1,0 +1,22 @@
+// Whether ONNX Runtime, an optional dependency, is installed, and what to do if it is not. Loads nothing of it.
+import { createRequire } from 'node:module';
+
+/** What package.json asks for. */
+export const RUNTIME_PACKAGE = 'onnxruntime-node@1.30.0';
+
+export function runtimeInstalled(): boolean {
+  try {
+    createRequire(import.meta.url).resolve('onnxruntime-node');
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return false;
+    throw error;
+  }
+}
+
+/** Throws unless ONNX Runtime is installed. `why` it is needed, as a sentence without its full stop, begins the message. */
+export function requireRuntime(why: string, ...instead: readonly string[]): void {
+  if (runtimeInstalled()) return;
+  const ways = [`add it with npm install ${RUNTIME_PACKAGE} (docs/devices.md)`, ...instead];
+  throw new Error(`${why}, and ONNX Runtime is not installed: ${ways.join(', or ')}`);
+}
