@@ -1,12 +1,15 @@
 // Keeps asking where a gateway's shards are: DNS and files are looked at again and again. Knows no shards.
 import { lookup, resolveSrv } from 'node:dns/promises';
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { formatAddress, parseAddress } from '../rpc/address.ts';
-import { changesOf, distinct, parseShardsFile, type ShardSource } from './shard-source.ts';
+import { callable, changesOf, parseShardsFile, type ShardSource } from './shard-source.ts';
 
 const DNS_EVERY = 2_000;
 /** A file counts when it was found the same twice: it may be read while it is being written. Milliseconds. */
 const FILE_EVERY = 500;
+/** Bytes of a file of addresses. */
+const LARGEST_FILE = 1024 * 1024;
 
 export interface NameService {
   /** A and AAAA records, as the machine looks them up. */
@@ -48,11 +51,11 @@ export async function discover(
 ): Promise<Discovery> {
   if ('addresses' in source) return fixed(source.addresses);
   if ('file' in source) {
-    const look = settled(() => readFile(source.file, 'utf8'), source.file);
-    const first = parseShardsFile(await readFile(source.file, 'utf8'), source.file);
+    const look = settled(() => readAddresses(source.file), source.file);
+    const first = parseShardsFile(await readAddresses(source.file), source.file);
     return poll({ first, look, everyMs: everyMs ?? FILE_EVERY, log, what });
   }
-  const look = () => lookUp(source.dns, names);
+  const look = lookUps(source.dns, names, (message) => log('warn', message));
   let failed = '';
   const first = await look().catch((error: Error) => {
     failed = error.message;
@@ -66,12 +69,39 @@ function fixed(addresses: readonly string[]): Discovery {
   return { addresses, follow() {}, stop() {} };
 }
 
-async function lookUp(dns: string, names: NameService): Promise<string[]> {
-  const found = await askFor(dns, names).catch((cause: NodeJS.ErrnoException) => {
-    throw new Error(`looking up ${dns} failed: ${cause.code ?? cause.message}`, { cause });
-  });
-  if (found.length === 0) throw new Error(`looking up ${dns} gave no address`);
-  return distinct(found);
+/** Whatever else the path names, a pipe or a device, might never end. */
+async function readAddresses(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw new Error(`${path}: is no regular file`);
+    const buffer = Buffer.alloc(LARGEST_FILE + 1);
+    let length = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+      length += bytesRead;
+      if (bytesRead === 0) return buffer.toString('utf8', 0, length);
+      if (length > LARGEST_FILE)
+        throw new Error(`${path}: has more than ${LARGEST_FILE} bytes; is it the right file?`);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Asks each time it is called; what of an answer is left out is told once, until it is something else. */
+function lookUps(dns: string, names: NameService, warn: (message: string) => void): () => Promise<string[]> {
+  let told = '';
+  return async () => {
+    const found = await askFor(dns, names).catch((cause: NodeJS.ErrnoException) => {
+      throw new Error(`looking up ${dns} failed: ${cause.code ?? cause.message}`, { cause });
+    });
+    const { addresses, left } = callable(found, dns);
+    if (left !== '' && left !== told) warn(left);
+    told = left;
+    if (addresses.length === 0) throw new Error(`looking up ${dns} gave no address`);
+    return addresses;
+  };
 }
 
 async function askFor(dns: string, names: NameService): Promise<string[]> {

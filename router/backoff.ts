@@ -18,10 +18,11 @@ const longestCordonMs = 30 * 60_000;
 
 /**
  * `failures` attempts in a row have failed (0: a connection that worked was lost). Doubles from 50 ms to 2 s; `random`
- * in [0, 1) spreads gateways that lost the same shard over the upper half of the wait.
+ * in [0, 1) spreads gateways that lost the same shard over the upper half of the wait. Where many are tried, `longest` may
+ * be more than 2 s.
  */
-export function reconnectDelayMs(failures: number, random: number): number {
-  return spread(Math.min(firstMs * 2 ** failures, longestMs), random);
+export function reconnectDelayMs(failures: number, random: number, longest = longestMs): number {
+  return spread(Math.min(firstMs * 2 ** failures, Math.max(longest, longestMs)), random);
 }
 
 export function refusedDelayMs(random: number, { sibling = false } = {}): number {

@@ -3,6 +3,7 @@ import { formatUnits, type HoldingRange, type ModelShape, toRanges } from '../ex
 import type { RpcError } from '../rpc/errors.ts';
 import { Budget } from './budget.ts';
 import { CopyTable, type MissingUnits } from './copy-table.ts';
+import { Dials } from './dials.ts';
 import { Epochs } from './epochs.ts';
 import { FailureLog } from './failure-log.ts';
 import { heldText } from './held-text.ts';
@@ -109,6 +110,7 @@ export class Fleet {
   /** `[layers * experts]`, what decides the bits of the exact copies of each unit. */
   readonly #classes: (string | undefined)[] = [];
   readonly #pace: Pace;
+  readonly #dials = new Dials();
   readonly #failures = new FailureLog();
   readonly #redundancy = new Redundancy();
   #redundancyLook: NodeJS.Timeout | undefined;
@@ -308,6 +310,7 @@ export class Fleet {
       version,
       log: this.log,
       latencies: this.latencies,
+      dials: this.#dials,
       proof: this.proof,
       pace: this.#pace,
       isNeeded: ({ lastHeld }) => this.#table.lacksAnyOf(lastHeld),

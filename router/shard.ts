@@ -14,6 +14,7 @@ import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { CallOptions } from '../rpc/transport.ts';
 import { firstCordonMs, firstRestMs, reconnectDelayMs, refusedDelayMs } from './backoff.ts';
 import { Conduct } from './conduct.ts';
+import type { Dials } from './dials.ts';
 import { type Link, openLink, ServesSiblings } from './link.ts';
 import type { Member } from './member.ts';
 import { anyAnswer, goldenDeadlineMs, type Proof, type Unit } from './proof.ts';
@@ -44,6 +45,8 @@ export interface ShardOptions {
   version: string;
   log: FleetLog;
   latencies: Latencies;
+  /** Shared by all shards of a fleet. */
+  dials: Dials;
   /** Absent: shards are taken at their word. */
   proof?: Proof | undefined;
   pace: Pace;
@@ -265,15 +268,7 @@ export class Shard {
     while (!signal.aborted && this.#state !== 'retired') {
       let waitMs: number;
       try {
-        const link = await openLink({
-          ...this.#options,
-          signal,
-          onChange: () => this.#changed(),
-          onMayLeave: (holdings) => this.#considerLeaving(holdings),
-          onStays: () => {
-            this.#mayLeaveUntil = 0;
-          },
-        });
+        const link = await this.#dial(failures);
         failures = 0;
         this.#use(link);
         const { message } = await link.lost;
@@ -287,9 +282,32 @@ export class Shard {
         this.#log(sibling ? 'info' : 'warn', refused ? `is not used: ${message}` : `is away: ${message}`);
         waitMs = refused
           ? refusedDelayMs(Math.random(), { sibling })
-          : reconnectDelayMs(++failures, Math.random());
+          : reconnectDelayMs(++failures, Math.random(), this.#options.dials.longestMs);
       }
       await this.#pause(waitMs);
+    }
+    this.#options.dials.note(this, true); // nobody waits for it any more
+  }
+
+  async #dial(failures: number): Promise<Link> {
+    const { dials } = this.#options;
+    const leave = await dials.enter(failures);
+    let reached = false;
+    try {
+      const link = await openLink({
+        ...this.#options,
+        signal: this.#closing.signal,
+        onChange: () => this.#changed(),
+        onMayLeave: (holdings) => this.#considerLeaving(holdings),
+        onStays: () => {
+          this.#mayLeaveUntil = 0;
+        },
+      });
+      reached = true;
+      return link;
+    } finally {
+      dials.note(this, reached || this.#closing.signal.aborted);
+      leave();
     }
   }
 

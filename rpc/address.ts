@@ -1,18 +1,28 @@
 // `host:port` as text and back. Resolves nothing.
 
+import { isIPv6 } from 'node:net';
+import { quoted } from './text.ts';
+
 export interface Address {
   host: string;
   port: number;
 }
 
-/** `127.0.0.1:7001`, `name:7001` or `[::1]:7001`; throws with the text and what is wrong with it. */
+/** As long as a name in DNS can be. */
+const longestHost = 253;
+
+/** `127.0.0.1:7001`, `name:7001` or `[::1]:7001`; throws with the beginning of the text and what is wrong with it. */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text.trim());
+  const trimmed = text.trim();
+  const isShort = trimmed.length <= longestHost + '[]:65535'.length;
+  const match = isShort ? /^(?:\[([^\]]+)\]|([\p{L}\p{N}._-]+)):(\d{1,5})$/u.exec(trimmed) : null;
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
-  if (host === undefined || port > 65_535) {
-    throw new Error(`${JSON.stringify(text)} is not an address; write host:port, such as 127.0.0.1:7001`);
+  const isHost = match?.[1] === undefined || isIPv6(match[1]);
+  if (host === undefined || !isHost || port > 65_535) {
+    throw new Error(`${quoted(text)} is not an address; write host:port, such as 127.0.0.1:7001`);
   }
+  if (port === 0) throw new Error(`${quoted(text)} names port 0, which cannot be called`);
   return { host, port };
 }
 

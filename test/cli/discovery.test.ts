@@ -1,4 +1,5 @@
 // Shards that come and go in DNS and in files: found soon, and never lost to an answer that failed.
+import { execFileSync } from 'node:child_process';
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -105,6 +106,22 @@ describe('a DNS name', () => {
     expect(asked[0]).toBe('_shards._tcp.internal');
   });
 
+  it('whose answer names what cannot be called is taken without it, and told once', async () => {
+    const zone = { services: [{ name: 'a.shards', port: 0 }] };
+    const { names, asked } = nameService(zone);
+    const { discovery, logged } = await open({ dns: '_shards._tcp.internal' }, { names });
+    expect(discovery.addresses).toEqual([]);
+    zone.services.push({ name: '\u001b[2Jb', port: 1 }, { name: 'b.shards', port: 7001 });
+    await eventually(() => discovery.addresses.length === 1);
+    const until = asked.length + 3;
+    await eventually(() => asked.length > until);
+    expect(discovery.addresses).toEqual(['b.shards:7001']);
+    expect(logged.filter((line) => line.includes('left out'))).toEqual([
+      'looking up _shards._tcp.internal gave addresses that are left out: 1 that cannot be called, such as "a.shards:0"',
+      'looking up _shards._tcp.internal gave addresses that are left out: 2 that cannot be called, such as "a.shards:0"',
+    ]);
+  });
+
   it('is really looked up: localhost', async () => {
     const { discovery } = await open({ dns: 'localhost:7001' });
     expect(discovery.addresses).toContain('127.0.0.1:7001');
@@ -164,6 +181,16 @@ describe('a file', () => {
     const path = await file('a:1\n:\n');
     await expect(open({ file: path })).rejects.toThrow(`${path}: line 2:`);
     await expect(open({ file: `${path}.none` })).rejects.toThrow('ENOENT');
+  });
+
+  it('that is too large, or no file at all, is refused and never waited for', async () => {
+    const path = await file(`${'#'.repeat(2 ** 20)}\n`);
+    await expect(open({ file: path })).rejects.toThrow('has more than 1048576 bytes; is it the right file?');
+    const pipe = `${path}.pipe`;
+    execFileSync('mkfifo', [pipe]);
+    for (const odd of [pipe, await tinyFolder(), '/dev/zero']) {
+      await expect(open({ file: odd })).rejects.toThrow(`${odd}: is no regular file`);
+    }
   });
 });
 
