@@ -108,6 +108,7 @@ const generationStatus: Record<GenerationError['code'], { status: number; type: 
   invalid_request: { status: 400, type: 'invalid_request_error' },
   context_length_exceeded: { status: 400, type: 'invalid_request_error' },
   queue_full: { status: 429, type: 'rate_limit_error' },
+  answer_memory: { status: 429, type: 'rate_limit_error' },
   shard_unavailable: { status: 503, type: 'server_error' },
   deadline_exceeded: { status: 504, type: 'server_error' },
   shutting_down: { status: 503, type: 'server_error' },

@@ -117,7 +117,11 @@ export function generations(
       return choice === 0 ? endingWith(source, () => scored.resolve(undefined)) : source;
     });
   });
-  return merge(sources, () => cancel.abort());
+  return merge(
+    sources,
+    () => cancel.abort(),
+    () => slices.pause(record.owner),
+  );
 }
 
 async function* endingWith<Item>(

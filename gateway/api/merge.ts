@@ -1,28 +1,58 @@
 // Several streams as one, each item as soon as it is there. Knows nothing of what flows.
 
+interface Arrival<Item> {
+  source: AsyncGenerator<Item, void, undefined>;
+  result: IteratorResult<Item, void>;
+}
+
 /**
  * Pulls at most one item ahead from each source. The first failure ends the whole. However it ends, `cancel` is called
- * before the sources are closed, so that one that is waiting for its next item is woken.
+ * before the sources are closed, so that one that is waiting for its next item is woken. Before each item `pause` may give
+ * what is to be waited for: streams whose items are all there would otherwise never let the event loop turn.
  */
 export async function* merge<Item>(
   sources: readonly AsyncGenerator<Item, void, undefined>[],
   cancel: () => void,
+  pause: () => Promise<void> | undefined = () => undefined,
 ): AsyncGenerator<Item, void, undefined> {
-  const next = async (source: AsyncGenerator<Item, void, undefined>) => ({
-    source,
-    result: await source.next(),
-  });
-  const pending = new Map(sources.map((source) => [source, next(source)]));
+  const arrived: Arrival<Item>[] = [];
+  const pulls = new Map<AsyncGenerator<Item, void, undefined>, Promise<void>>();
+  let failure: { error: unknown } | undefined;
+  let wake = () => {};
+  const pull = (source: AsyncGenerator<Item, void, undefined>) => {
+    const pulled = source.next().then(
+      (result) => void arrived.push({ source, result }),
+      (error: unknown) => {
+        failure ??= { error };
+      },
+    );
+    pulls.set(
+      source,
+      pulled.then(() => wake()),
+    );
+  };
+  for (const source of sources) pull(source);
   try {
-    while (pending.size > 0) {
-      const { source, result } = await Promise.race(pending.values());
-      pending.delete(source);
-      if (result.done === true) continue;
-      yield result.value;
-      pending.set(source, next(source));
+    for (let open = sources.length; open > 0; ) {
+      const next = arrived.shift();
+      if (failure !== undefined) throw failure.error;
+      if (next === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      if (next.result.done === true) {
+        open--;
+        continue;
+      }
+      const wait = pause();
+      if (wait !== undefined) await wait;
+      yield next.result.value;
+      pull(next.source);
     }
   } finally {
     cancel();
-    await Promise.allSettled([...pending.values(), ...sources.map((source) => source.return())]);
+    await Promise.allSettled([...pulls.values(), ...sources.map((source) => source.return())]);
   }
 }

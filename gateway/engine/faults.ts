@@ -5,6 +5,7 @@ import type { GenerationError, MissingUnits } from './messages.ts';
 
 const RETRYABLE: ReadonlySet<GenerationError['code']> = new Set([
   'queue_full',
+  'answer_memory',
   'shard_unavailable',
   'deadline_exceeded',
   'shutting_down',

@@ -100,6 +100,7 @@ export interface GenerationError {
     | 'invalid_request'
     | 'context_length_exceeded'
     | 'queue_full'
+    | 'answer_memory'
     | 'shard_unavailable'
     | 'deadline_exceeded'
     | 'shutting_down'

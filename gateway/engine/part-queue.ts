@@ -6,14 +6,38 @@ export function isLast({ type }: GenerationPart): boolean {
 }
 
 /** An async iterable that ends after a finish, an error, or `end()`. */
+/** Bytes of a part beside its log-probabilities and route, of a log-probability, and of a layer's experts, as V8 holds them. */
+const PART = 200;
+const LOGPROB = 64;
+const LAYER = 56;
+
 export class PartQueue implements AsyncIterable<GenerationPart> {
   readonly #parts: GenerationPart[] = [];
+  #bytes = 0;
   #ended = false;
   #wake: () => void = () => {};
+  readonly #onBytes: (change: number) => void;
+
+  /** `onBytes` hears how much more, or less, is held. */
+  constructor(onBytes: (change: number) => void = () => {}) {
+    this.#onBytes = onBytes;
+  }
+
+  /** About what the parts take that nobody has read yet. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  #hold(bytes: number): void {
+    const change = bytes - this.#bytes;
+    this.#bytes = bytes;
+    this.#onBytes(change);
+  }
 
   push(part: GenerationPart): void {
     if (this.#ended) return;
     this.#parts.push(part);
+    this.#hold(this.#bytes + bytesOf(part));
     if (isLast(part)) this.#ended = true;
     this.#wake();
   }
@@ -21,16 +45,34 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
   /** Ends the stream at once; parts not yet read are dropped. */
   end(): void {
     this.#parts.length = 0;
+    this.#hold(0);
     this.#ended = true;
     this.#wake();
+  }
+
+  /** In place of what nobody has read: the last part. */
+  fail(part: Extract<GenerationPart, { type: 'error' }>): void {
+    this.end();
+    this.#parts.push(part);
+    this.#hold(bytesOf(part));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<GenerationPart> {
     for (;;) {
       const part = this.#parts.shift();
-      if (part !== undefined) yield part;
-      else if (this.#ended) return;
+      if (part !== undefined) {
+        this.#hold(this.#bytes - bytesOf(part));
+        yield part;
+      } else if (this.#ended) return;
       else await new Promise<void>((wake) => (this.#wake = wake));
     }
   }
+}
+
+function bytesOf(part: GenerationPart): number {
+  if (part.type === 'token') {
+    return PART + LOGPROB * (part.top?.length ?? 0) + LAYER * (part.route?.length ?? 0);
+  }
+  if (part.type !== 'prompt') return PART;
+  return part.logprobs.reduce((total, { top }) => total + PART + LOGPROB * top.length, PART);
 }

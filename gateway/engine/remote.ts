@@ -25,6 +25,16 @@ type Up =
   | { type: 'heat'; call: number; report: HeatReport }
   | { type: 'closed' };
 
+/** What all generations together may hold of parts that their readers have not taken, in bytes. */
+const MOST_UNREAD = 128 * 2 ** 20;
+
+/** Told in place of what a reader did not take. */
+const unread = fault(
+  'answer_memory',
+  'the answer was made faster than it was taken, and waits in more memory than there is; ask for fewer choices or log-probabilities',
+  { retryAfterMs: 1000 },
+);
+
 /** What callers are told of a failure that was not foreseen; the log has the cause. */
 const broken = fault('internal', 'the engine has failed');
 
@@ -83,8 +93,12 @@ export async function serveEngine(
  * The engine that is served at the other end of `port`, once it serves. `lost` tells that its thread has ended: what is
  * open then fails, and so does a connection that was never made.
  */
-export async function connectEngine(port: MessagePort, lost: Promise<Error>): Promise<EngineClient> {
-  const client = new RemoteEngine(port, lost);
+export async function connectEngine(
+  port: MessagePort,
+  lost: Promise<Error>,
+  { mostUnread = MOST_UNREAD }: { mostUnread?: number } = {},
+): Promise<EngineClient> {
+  const client = new RemoteEngine(port, lost, mostUnread);
   await client.started;
   return client;
 }
@@ -98,16 +112,19 @@ interface Asked<Answer> {
 class RemoteEngine implements EngineClient {
   readonly started: Promise<void>;
   readonly #port: MessagePort;
+  readonly #mostUnread: number;
   readonly #generations = new Map<string, PartQueue>();
   readonly #statuses = new Map<number, Asked<EngineStatus>>();
   readonly #heats = new Map<number, Asked<HeatReport>>();
   readonly #closed: Promise<void>;
+  #unread = 0;
   #calls = 0;
   #info: EngineInfo | undefined;
   #lost: Error | undefined;
 
-  constructor(port: MessagePort, lost: Promise<Error>) {
+  constructor(port: MessagePort, lost: Promise<Error>, mostUnread: number) {
     this.#port = port;
+    this.#mostUnread = mostUnread;
     const started = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
     this.started = started.promise;
@@ -123,7 +140,8 @@ class RemoteEngine implements EngineClient {
           this.#info = message.info;
           return started.resolve();
         case 'part':
-          return this.#generations.get(message.id)?.push(message.part);
+          this.#generations.get(message.id)?.push(message.part);
+          return this.#limitUnread();
         case 'status':
           this.#statuses.get(message.call)?.resolve(message.status);
           return void this.#statuses.delete(message.call);
@@ -148,7 +166,9 @@ class RemoteEngine implements EngineClient {
       yield { type: 'error', error: broken };
       return;
     }
-    const queue = new PartQueue();
+    const queue = new PartQueue((change) => {
+      this.#unread += change;
+    });
     let done = false;
     const abort = () => {
       if (!done) this.#post({ type: 'abort', id: request.id });
@@ -169,6 +189,16 @@ class RemoteEngine implements EngineClient {
       abort();
       this.#generations.delete(request.id);
     }
+  }
+
+  /** The generation that holds most ends with an error: a reader that takes nothing must not fill the memory. */
+  #limitUnread(): void {
+    if (this.#unread <= this.#mostUnread) return;
+    const [first, ...others] = this.#generations;
+    if (first === undefined) return;
+    const [id, largest] = others.reduce((most, next) => (next[1].bytes > most[1].bytes ? next : most), first);
+    this.#post({ type: 'abort', id });
+    largest.fail({ type: 'error', error: unread });
   }
 
   status(): Promise<EngineStatus> {

@@ -21,6 +21,8 @@ interface Job {
 
 interface Line {
   jobs: Job[];
+  /** One of the jobs wakes them. */
+  paused: (() => void)[];
   /** Milliseconds used for each unit of weight; the smallest runs next. */
   used: number;
   weight: number;
@@ -37,6 +39,9 @@ export class Slices {
   /** Long work that ran since the event loop last turned, in milliseconds. */
   #spent = 0;
   #scheduled = false;
+  /** When the event loop last turned, as far as it was looked at since. */
+  #turnedAt: number | undefined;
+  #resumed: { line: Line; at: number } | undefined;
   /** A job runs; what it asks for itself comes after it. */
   #running = false;
 
@@ -88,11 +93,45 @@ export class Slices {
     return this.run(owner, oneStep(work));
   }
 
+  /**
+   * For work in many small promises, none of which lets the event loop turn: undefined while this turn is shorter than a
+   * slice, and otherwise a promise of the owner's next slice.
+   */
+  pause(owner: Owner): Promise<void> | undefined {
+    const now = this.#now();
+    if (this.#turnedAt === undefined) {
+      this.#turnedAt = now;
+      this.#awaitTurn();
+    }
+    if (now - this.#turnedAt < SLICE_MS) return undefined;
+    return new Promise((resolve) => {
+      const line = this.#lineOf(owner);
+      line.paused.push(resolve);
+      if (line.paused.length === 1) line.jobs.push({ run: () => this.#resume(line) });
+      this.#awaitTurn();
+    });
+  }
+
+  /** All that is paused of one owner shares a slice: it runs when this turn's own work is over, and is measured after that. */
+  #resume(line: Line): true {
+    for (const resolve of line.paused.splice(0)) resolve();
+    this.#resumed = { line, at: this.#now() };
+    this.#spent = SLICE_MS;
+    return true;
+  }
+
+  #measureResumed(): void {
+    if (this.#resumed === undefined) return;
+    const { line, at } = this.#resumed;
+    line.used += (this.#now() - at) / line.weight;
+    this.#resumed = undefined;
+  }
+
   #lineOf({ name, weight }: Owner): Line {
     const known = this.#lines.get(name);
     if (known !== undefined) return known;
     const used = Math.min(...[...this.#lines.values()].map((line) => line.used));
-    const line = { jobs: [], used: Number.isFinite(used) ? used : 0, weight };
+    const line: Line = { jobs: [], paused: [], used: Number.isFinite(used) ? used : 0, weight };
     this.#lines.set(name, line);
     return line;
   }
@@ -115,13 +154,20 @@ export class Slices {
       if (over) line.jobs.shift();
       if (line.jobs.length === 0) this.#lines.delete(name);
     }
-    if (this.#scheduled || (this.#spent === 0 && this.#lines.size === 0)) return;
+    if (this.#spent > 0 || this.#lines.size > 0) this.#awaitTurn();
+  }
+
+  #awaitTurn(): void {
+    if (this.#scheduled) return;
     this.#scheduled = true;
     this.#nextTurn(() => {
       this.#scheduled = false;
       this.#spent = 0;
+      this.#turnedAt = undefined;
       this.#runSlice();
     });
+    // In the same turn, after what that has woken.
+    this.#nextTurn(() => this.#measureResumed());
   }
 
   #next(): [string | undefined, Line] | undefined {

@@ -83,13 +83,33 @@ describe('an engine behind a message port', () => {
     const running = collect(client.generate(countingRequest({ maxTokens: 90 }), forever()));
     await new Promise((resolve) => setTimeout(resolve, 10));
     lose(new Error('the engine thread has ended'));
-    const error = { code: 'internal', message: 'the engine thread has ended' };
+    const error = { code: 'internal', message: 'the engine has failed' };
     expect((await running).last).toMatchObject({ type: 'error', error });
     expect((await collect(client.generate(countingRequest(), forever()))).last).toMatchObject({
       type: 'error',
       error,
     });
     await expect(client.status()).rejects.toThrow('the engine thread has ended');
+  });
+
+  it('ends the generation that holds most unread parts, and no other, before they fill the memory', async () => {
+    const { local } = await connect();
+    const { port1, port2 } = new MessageChannel();
+    open.push(port1);
+    void serveEngine(port2, local.engine);
+    const forever = new Promise<Error>(() => {});
+    const client = await connectEngine(port1, forever, { mostUnread: 20_000 });
+    const signal = new AbortController().signal;
+    const large = countingRequest({ maxTokens: 90, logprobs: 5 });
+    const unread = client.generate(large, signal)[Symbol.asyncIterator]();
+    await unread.next();
+    const { ids } = await collect(client.generate(countingRequest({ maxTokens: 40 }), signal));
+    expect(ids).toHaveLength(40);
+    await until(() => local.dense.sequences.size === 0);
+    const parts = [];
+    for (let part = await unread.next(); part.done !== true; part = await unread.next())
+      parts.push(part.value);
+    expect(parts).toMatchObject([{ type: 'error', error: { code: 'answer_memory', retryable: true } }]);
   });
 
   it('fails to connect when the thread ends before it serves', async () => {

@@ -109,3 +109,32 @@ test('work may ask for more work: it comes after what asked for it', async () =>
   await outer;
   expect(order).toEqual(['outer', 'inner']);
 });
+
+test('what is made of many promises lets the event loop turn, and one owner waits for one slice of another', async () => {
+  const slices = new Slices();
+  const seen: string[] = [];
+  let over = false;
+  const busy = async (name: string, events: number) => {
+    for (let event = 0; event < events; event++) {
+      const until = performance.now() + 0.2;
+      while (performance.now() < until);
+      const wait = slices.pause(owner(name));
+      if (wait !== undefined) await wait;
+      else await Promise.resolve();
+      seen.push(name);
+    }
+  };
+  let turns = 0;
+  const turn = () => {
+    turns++;
+    if (!over) setImmediate(turn);
+  };
+  turn();
+  const many = Promise.all([busy('many', 200), busy('many', 200), busy('many', 200)]);
+  await busy('one', 20);
+  const beside = seen.filter((name) => name === 'many').length;
+  await many;
+  over = true;
+  expect(turns).toBeGreaterThan(10);
+  expect(beside).toBeLessThan(300);
+});
