@@ -205,7 +205,7 @@ const draws: Record<string, Draw> = {
     body: Object.fromEntries(Array.from({ length: 6_000 }, (_, i) => [`k${i}`, random() < 0.5 ? 1 : {}])),
   }),
   nested: (random) => {
-    const depth = 1 + below(random, 15_000);
+    const depth = 1 + below(random, 3_000);
     const nested = JSON.parse('['.repeat(depth) + ']'.repeat(depth)) as unknown;
     return {
       path: pick(random, [completions, chat, '/v1/messages', '/v1/responses']),
