@@ -141,7 +141,7 @@ const draws: Record<string, Draw> = {
       prompt: 'a',
       ...{ max_tokens: 1 + below(random, 300), n: 1 + below(random, 64), ignore_eos: true },
       logit_bias: Object.fromEntries(
-        Array.from({ length: vocab }, (_, id) => [id, 20 * random() - 10] as const).slice(0, 3500),
+        Array.from({ length: vocab }, (_, id) => [id, 20 * random() - 10] as const).slice(0, 1_800),
       ),
     },
   }),
@@ -202,7 +202,7 @@ const draws: Record<string, Draw> = {
   }),
   'many keys': (random) => ({
     path: pick(random, [completions, chat, '/tokenize', '/v1/messages', '/v1/responses']),
-    body: Object.fromEntries(Array.from({ length: 6_000 }, (_, i) => [`k${i}`, random() < 0.5 ? 1 : {}])),
+    body: Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`k${i}`, random() < 0.5 ? 1 : {}])),
   }),
   nested: (random) => {
     const depth = 1 + below(random, 3_000);
@@ -217,8 +217,8 @@ const draws: Record<string, Draw> = {
     body: {
       messages: user('Hi'),
       ...{ max_tokens: 1, truncate_prompt_tokens: -1 },
-      chat_template_kwargs: { list: Array.from({ length: 10_000 }, () => 'x'), [text(random, 30)]: 'y' },
-      documents: Array.from({ length: 300 }, (_, i) => ({ title: `${i}`, text: text(random, 50) })),
+      chat_template_kwargs: { list: Array.from({ length: 5_000 }, () => 'x'), [text(random, 30)]: 'y' },
+      documents: Array.from({ length: 150 }, (_, i) => ({ title: `${i}`, text: text(random, 50) })),
     },
   }),
   'responses with many items': (random) => ({
@@ -270,7 +270,7 @@ function oneOf(random: Random, length: number): string {
 }
 
 function manyFaults(random: Random): unknown[] {
-  return Array.from({ length: 3_000 }, () => pick(random, [1, null, {}, [], { role: 'x' }, { content: {} }]));
+  return Array.from({ length: 1_500 }, () => pick(random, [1, null, {}, [], { role: 'x' }, { content: {} }]));
 }
 
 function ids(random: Random, length: number, vocab: number): number[] {
