@@ -23,8 +23,7 @@ const arrows: Record<string, readonly string[]> = {
   'gateway/api': [
     'gateway/engine/messages.ts',
     'gateway/constraints/specification.ts',
-    'gateway/constraints/grammar-of.ts',
-    'gateway/constraints/cache.ts',
+    'gateway/constraints/reader.ts',
     'gateway/constraints/fault.ts',
     'gateway/constraints/vocabulary.ts',
   ],

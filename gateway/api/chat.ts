@@ -22,7 +22,7 @@ import {
 import type { Plan } from './respond.ts';
 import { allowedIds, shownSpecials } from './sampling.ts';
 import type { ChatRequest } from './schema.ts';
-import { answerConstraint } from './structured.ts';
+import { type Asked, answerConstraint } from './structured.ts';
 import type { ChatTemplate, Conversation } from './template.ts';
 import {
   idleThinking,
@@ -68,7 +68,7 @@ export async function planChat(request: ChatRequest, context: RequestContext): P
     ...(ids && { promptIds: prompt }),
     ...held,
     noEffect: idleThinking(request, read.tags),
-    schemaNotes: read.schemaNotes,
+    asked: read.asked,
     rules,
     wire: chatWire({
       ...{ request, rules, tokenizer, logprobs: logprobs !== undefined, ids },
@@ -91,7 +91,8 @@ interface ReadChat {
   answer: ConstraintSpec | undefined;
   tags: ThinkingTags | undefined;
   budget: number | undefined;
-  schemaNotes: readonly string[];
+  /** Of the answer's form and its calls. */
+  asked: readonly Asked[];
 }
 
 /** What a request comes to before the context's length is asked. */
@@ -114,13 +115,14 @@ async function readChat(
     variables: { ...thinkingVariables(request), ...templateVariables(request.chat_template_kwargs) },
     ending: endingOf(request),
   };
-  const { form: answer, notes } = answerConstraint(request, toolUse?.constraint);
-  const schemaNotes = [...(toolUse?.notes ?? []), ...notes];
+  const held = answerConstraint(request, toolUse?.constraint);
+  const { form: answer } = held;
+  const asked = [...(toolUse === undefined ? [] : [toolUse.asked]), ...held.asked];
   return {
     ...(await written(conversation, tools, context, limits)),
     toolUse,
     answer,
-    schemaNotes,
+    asked,
     tags,
     budget,
   };

@@ -15,6 +15,7 @@ import type { Relayed } from './relayed.ts';
 import { type FieldNames, namer, underOuterNames } from './renamed-fields.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { AnswerPlan } from './respond.ts';
+import { honoured } from './structured.ts';
 import type { Slices } from './work/slices.ts';
 
 /** One endpoint. Each of its steps throws ApiErrors. */
@@ -67,7 +68,12 @@ export function completionHandler(
         ...asked.noEffect,
         ...(plan.noEffect ?? []).map(namer(asked.names ?? [])),
       ]);
-      record.schemaNotes = (plan.schemaNotes ?? []).slice(0, MOST_SCHEMA_NOTES).map(namer(asked.names ?? []));
+      const { grammar, notes } = await honoured(plan.constraint, plan.asked ?? [], {
+        owner: record.key?.name ?? '',
+        signal: record.signal,
+      });
+      plan.grammar = grammar;
+      record.schemaNotes = notes.slice(0, MOST_SCHEMA_NOTES).map(namer(asked.names ?? []));
       const { info } = context.engine;
       refuseLargeAnswer(plan, info, context.ledger.largest);
       const times = info.sharesPrefixes ? 1 : plan.made;

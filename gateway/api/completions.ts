@@ -50,7 +50,7 @@ export async function planCompletion(request: CompletionRequest, context: Reques
   const told = { tokenizer, logprobs: logprobs !== undefined };
   const ids = request.return_token_ids === true ? prompts.map(({ prompt }) => prompt) : undefined;
   const promptLogprobs = promptLogprobsOf({ ...request, echoed: echo ? logprobs : undefined });
-  const { form, notes } = constraintOf(request);
+  const { form, asked: forms } = constraintOf(request);
   const scores: PromptScores[] = [];
   const scored = typeof request.prompt_logprobs === 'number';
   return {
@@ -59,7 +59,7 @@ export async function planCompletion(request: CompletionRequest, context: Reques
     ...choices,
     echo,
     constraint: allowedIds(request, info, form),
-    schemaNotes: notes,
+    asked: forms,
     shown: shownSpecials(request, tokenizer),
     // The best are found by their log-probabilities.
     logprobs: logprobs ?? (choices.made > choices.wanted ? 0 : undefined),

@@ -1,7 +1,7 @@
 // From a plan to its generations: a request to the engine for each choice, and their events as one stream. Knows no wire
 // format.
 import { randomUUID } from 'node:crypto';
-import type { ConstraintSpec } from '../constraints/specification.ts';
+import type { ConstraintSpec, PackedGrammar } from '../constraints/specification.ts';
 import type { GenerationRequest, PromptLogprob, Rung } from '../engine/messages.ts';
 import { type AnswerEvent, answer } from './answer.ts';
 import { cacheSaltOf } from './cache-salt.ts';
@@ -43,6 +43,8 @@ export interface Generated {
   echo: boolean;
   /** What the answers may be; absent: anything. */
   constraint?: ConstraintSpec | undefined;
+  /** Of the constraint, once it is read. */
+  grammar?: PackedGrammar | undefined;
   /** Special tokens whose names are part of the text. */
   shown?: ReadonlySet<number> | undefined;
 }
@@ -54,7 +56,7 @@ export interface Generated {
 export function generations(
   { engine, tokenizer, stopIds, degrade, slices }: ApiContext,
   record: RequestRecord,
-  { request, prompts, made, logprobs, promptLogprobs, onScored, echo, constraint, shown }: Generated,
+  { request, prompts, made, logprobs, promptLogprobs, onScored, echo, constraint, grammar, shown }: Generated,
   seed: number,
   cancel: AbortController,
 ): AsyncGenerator<AnswerEvent, void, undefined> {
@@ -91,6 +93,7 @@ export function generations(
         ...(promptLogprobs !== undefined && choice === 0 && { promptLogprobs }),
         ...(choice > 0 && { sharesPromptOf: ids[0] }),
         ...(constraint !== undefined && { constraint }),
+        ...(grammar !== undefined && { grammar }),
         ...(typeof request.priority === 'number' && { priority: priorityOf(request, record.key) }),
         ...(expertsPerToken !== undefined && { expertsPerToken }),
         digests: request.expertgrid?.digests === true,

@@ -11,6 +11,7 @@ import type { RequestRecord } from './request-record.ts';
 import { drawSeed } from './sampling.ts';
 import { type EventFormat, eventStream } from './sse.ts';
 import { streamedUsage } from './stream-options.ts';
+import type { Asked } from './structured.ts';
 import type { Frame, Wire } from './wire.ts';
 import { jsonBody } from './work/json-body.ts';
 import { isFew, jsonText } from './work/json-pieces.ts';
@@ -19,8 +20,8 @@ import { isFew, jsonText } from './work/json-pieces.ts';
 export interface AnswerPlan extends Generated {
   /** Fields that change nothing for this model, by the names of the request that was planned. */
   noEffect?: readonly string[];
-  /** Paths of what the answer is not held to of schemas that are not strict, by the names of the request that was planned. */
-  schemaNotes?: readonly string[];
+  /** What the constraint is made of, to be read before anything is generated. */
+  asked?: readonly Asked[];
   /** Answers that are given of each prompt, the best of those that are made. */
   wanted: number;
   /** Ids of the one prompt, where they are told once for all choices. */

@@ -1,61 +1,87 @@
 // From request fields to what the answer is held to, refused with a 400 where it cannot be. Knows no tokens.
-import { GrammarCache } from '../constraints/cache.ts';
 import { ConstraintFault } from '../constraints/fault.ts';
-import { readGrammar } from '../constraints/grammar-of.ts';
-import type { GrammarSpec } from '../constraints/specification.ts';
+import { GrammarReader, ReaderBusy, type ReadOptions } from '../constraints/reader.ts';
+import {
+  type ConstraintSpec,
+  type GrammarSpec,
+  grammarIn,
+  type PackedGrammar,
+} from '../constraints/specification.ts';
 import { refuseDeep } from './depth.ts';
-import { badRequest } from './errors.ts';
+import { badRequest, fromGeneration } from './errors.ts';
 import { refuseLoneSurrogatesIn } from './request-text.ts';
 import type { ResponseFormat, StructuredFields } from './structured-schema.ts';
 
 type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
 
 /** A specification, and the field that a fault in it is told by. */
-interface Asked {
+export interface Asked {
   spec: GrammarSpec;
   param: string;
 }
 
-/** What an answer is held to. */
+/** What an answer is to be held to. */
 export interface Held {
   /** Undefined: anything. */
   form: GrammarSpec | undefined;
-  /** Paths in the request of what it is not held to, of schemas that are not strict. */
-  notes: readonly string[];
+  /** What it is made of, to be read before it is told that it is held; see `honoured`. */
+  asked: readonly Asked[];
 }
 
-/** Throws a 400 that names the field, and in a schema the keyword, that cannot be honoured. */
+/** Throws a 400 that names the field where two say what the form is. Whether it can be honoured is not known yet. */
 export function constraintOf(request: StructuredFields): Held {
   const [first, second] = askedBy(request);
-  if (first === undefined) return { form: undefined, notes: [] };
+  if (first === undefined) return { form: undefined, asked: [] };
   if (second !== undefined) {
     const message = `Setting '${first.param}' and '${second.param}' at the same time is not supported.`;
     throw badRequest(message, { param: second.param, code: 'invalid_parameter_combination' });
   }
-  return { form: first.spec, notes: requireHonoured(first.spec, first.param) };
+  return { form: first.spec, asked: [first] };
 }
 
 /** With the calls of tools that are offered: where none must be called, an answer without calls is held to what is asked for. */
 export function answerConstraint(request: StructuredFields, calls: ToolCallsSpec | undefined): Held {
   const content = constraintOf(request);
   if (calls === undefined) return content;
-  requireHonoured(calls, 'tools');
-  if (content.form === undefined || calls.mode === 'required') return { form: calls, notes: [] };
-  return { form: { ...calls, content: content.form }, notes: content.notes };
+  if (content.form === undefined || calls.mode === 'required') return { form: calls, asked: content.asked };
+  return { form: { ...calls, content: content.form }, asked: content.asked };
 }
 
-/** What was found to be honourable: callers send the same again and again, and a large schema takes milliseconds to read. */
-const honourable = new GrammarCache<{ size: number; notes: readonly string[] }>({ bytes: 8 * 2 ** 20 });
+/** One for all models: what a specification means does not depend on them. */
+const reader = new GrammarReader();
 
-/** Paths of what is not held of schemas that are not strict. Throws a 400 where `spec` cannot be honoured. `param`: its field. */
-export function requireHonoured(spec: GrammarSpec, param: string): readonly string[] {
+export interface Honoured {
+  /** Of the constraint, if it has one. */
+  grammar: PackedGrammar | undefined;
+  /** Paths in the request of what is not held of schemas that are not strict. */
+  notes: readonly string[];
+}
+
+/**
+ * Reads what an answer is to be held to. Throws a 400 that names the field, and in a schema the keyword, that cannot be honoured; a 429
+ * if too many specifications wait to be read.
+ */
+export async function honoured(
+  constraint: ConstraintSpec | undefined,
+  asked: readonly Asked[],
+  options: ReadOptions,
+): Promise<Honoured> {
+  const notes: string[] = [];
+  for (const each of asked) notes.push(...(await readAsked(each, options)).notes);
+  const spec = grammarIn(constraint);
+  if (spec === undefined) return { grammar: undefined, notes };
+  const param = spec.type === 'tool_calls' ? 'tools' : (asked.at(-1)?.param ?? '');
+  return { grammar: (await readAsked({ spec, param }, options)).grammar, notes };
+}
+
+async function readAsked({ spec, param }: Asked, options: ReadOptions) {
   try {
-    const { notes } = honourable.get(JSON.stringify(spec), () => ({
-      size: 0,
-      notes: readGrammar(spec).notes,
-    }));
-    return notes.map((path) => param + path);
+    const { notes, ...grammar } = await reader.read(spec, options);
+    return { grammar, notes: notes.map((path) => param + path) };
   } catch (cause) {
+    if (cause instanceof ReaderBusy) {
+      throw fromGeneration({ code: 'queue_full', message: cause.message, retryable: true });
+    }
     if (!(cause instanceof ConstraintFault)) throw cause;
     const at = param + cause.path;
     const isSchema = spec.type === 'json_schema' || spec.type === 'tool_calls';

@@ -5,7 +5,7 @@ import { callSyntaxOf, knownSyntaxes } from './call-syntax.ts';
 import { refuseDeep } from './depth.ts';
 import { badRequest } from './errors.ts';
 import type { ChatRequest } from './schema.ts';
-import { requireHonoured } from './structured.ts';
+import type { Asked } from './structured.ts';
 import type { ChatTemplate, TemplateTool } from './template.ts';
 import type { Tool } from './tool-schema.ts';
 
@@ -17,8 +17,8 @@ export interface ToolUse {
   tools: TemplateTool[];
   syntax: CallSyntax;
   constraint: ToolCallSpec;
-  /** Paths in the request of what calls are not held to. */
-  notes: readonly string[];
+  /** All the tools, to be read: a fault is named by the tool's place among them. */
+  asked: Asked;
 }
 
 /** Undefined where nothing may be called: then the model is told of no tools either. */
@@ -36,9 +36,8 @@ export function toolUseOf(
   const syntax = syntaxOf(template, specials, model);
   const parallel = one !== true && request.parallel_tool_calls !== false;
   const constraint = { type: 'tool_calls' as const, mode, tools: tools.map(callableTool), parallel, syntax };
-  // While all are there: a fault is named by the tool's place among them.
-  const notes = requireHonoured(constraint, 'tools');
-  const offered = { tools: tools.map(templateTool), syntax, notes };
+  const asked = { spec: constraint, param: 'tools' };
+  const offered = { tools: tools.map(templateTool), syntax, asked };
   if (names === undefined) return { ...offered, constraint };
   const callable = constraint.tools.filter(({ name }) => names.has(name));
   return { ...offered, constraint: { ...constraint, tools: callable } };

@@ -1,42 +1,58 @@
-// Compiled grammars by what they were compiled from, those used last; bounded by number and by bytes. Knows no grammar.
+// Values by what they were made from, those used last; bounded by number and by bytes. Knows no grammar.
 
 export interface CacheOptions {
   count?: number;
   bytes?: number;
 }
 
-export class GrammarCache<Value extends { readonly size: number }> {
+export class Cache<Value extends { readonly size: number }> {
+  /** The one used last at the end. */
   readonly #entries = new Map<string, Value>();
   readonly #count: number;
-  readonly #bytes: number;
+  readonly #most: number;
+  #bytes = 0;
 
-  constructor({ count = 128, bytes = 128 * 2 ** 20 }: CacheOptions = {}) {
+  constructor({ count = 1024, bytes = 64 * 2 ** 20 }: CacheOptions = {}) {
     this.#count = count;
-    this.#bytes = bytes;
+    this.#most = bytes;
   }
 
-  get size(): number {
+  get count(): number {
     return this.#entries.size;
   }
 
-  /** What `make` throws is thrown on, and nothing is remembered. */
-  get(key: string, make: () => Value): Value {
-    const value = this.#entries.get(key) ?? make();
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(key: string): Value | undefined {
+    const value = this.#entries.get(key);
+    if (value === undefined) return undefined;
     this.#entries.delete(key);
     this.#entries.set(key, value);
-    this.#shrink();
     return value;
   }
 
-  /** Entries grow while they are used, so all are added up each time. */
-  #shrink(): void {
-    let bytes = 0;
-    for (const [key, value] of this.#entries) bytes += value.size + 2 * key.length;
-    for (const [key, value] of this.#entries) {
-      if (this.#entries.size <= 1) return;
-      if (this.#entries.size <= this.#count && bytes <= this.#bytes) return;
-      this.#entries.delete(key);
-      bytes -= value.size + 2 * key.length;
+  /** Keeps the last one, however large it is. */
+  set(key: string, value: Value): void {
+    this.#remove(key);
+    this.#entries.set(key, value);
+    this.#bytes += costOf(key, value);
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size === 1 || (this.#entries.size <= this.#count && this.#bytes <= this.#most))
+        return;
+      this.#remove(oldest);
     }
   }
+
+  #remove(key: string): void {
+    const value = this.#entries.get(key);
+    if (value === undefined) return;
+    this.#entries.delete(key);
+    this.#bytes -= costOf(key, value);
+  }
+}
+
+function costOf(key: string, { size }: { readonly size: number }): number {
+  return size + 2 * key.length + 200;
 }

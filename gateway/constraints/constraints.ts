@@ -56,7 +56,7 @@ export class Constraints {
     const key = spec.type === 'read' ? spec.key : JSON.stringify(spec);
     return this.grammars.open(key, owner, () => {
       return new CompiledGrammar(
-        spec.type === 'read' ? unpackedGrammar(spec.grammar) : grammarOf(spec),
+        spec.type === 'read' ? unpackedGrammar(spec.packed) : grammarOf(spec),
         vocabulary,
       );
     });

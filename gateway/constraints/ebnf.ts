@@ -1,4 +1,5 @@
 // Grammars as llama.cpp (GBNF) and xgrammar (EBNF) take them, read into expressions; begins at `root`. Knows no tokens.
+import { spendStates } from './budget.ts';
 import { complement, everyCharacter, union } from './characters.ts';
 import {
   characters,
@@ -67,6 +68,7 @@ class GrammarReader {
   }
 
   #quantified(): Expression {
+    spendStates(0);
     let item = this.#item();
     for (let counts = this.#counts(); counts !== undefined; counts = this.#counts()) {
       item = repeat(item, ...counts);

@@ -1,10 +1,12 @@
 // From a specification to its grammar: all that can be wrong with it is found here, without a tokenizer. Pure.
+
+import { withinStates } from './budget.ts';
 import { checkGrammar } from './check.ts';
 import { parseGrammar } from './ebnf.ts';
 import { type Grammar, oneOf } from './expression.ts';
+import { extentOf } from './extent.ts';
 import { ConstraintFault } from './fault.ts';
 import { anyObject, jsonRules } from './json-text.ts';
-import { withinStates } from './language/dfa.ts';
 import { regexExpression } from './regex.ts';
 import { relaxedGrammar } from './schema/relax.ts';
 import { schemaGrammar } from './schema/translate.ts';
@@ -20,6 +22,9 @@ export const limits = {
   choices: 1024,
   choiceText: 64 * 1024,
 };
+
+/** Expressions within one another. */
+const DEEPEST = 2000;
 
 /** What the schemas of all tools may take together, in states of automata: some seconds' work. */
 const TOOLS_STATES = 100_000;
@@ -68,8 +73,15 @@ function strictGrammar(spec: Exclude<GrammarSpec, { type: 'tool_calls' }>): Gram
 }
 
 function checked(grammar: Grammar): Grammar {
+  requireShallow(grammar);
   checkGrammar(grammar);
   return grammar;
+}
+
+/** What is done with grammars recurses into them. Throws a ConstraintFault. */
+function requireShallow(grammar: Grammar): void {
+  if (extentOf(grammar).depth <= DEEPEST) return;
+  throw new ConstraintFault(`groups and counts lie more than ${DEEPEST} deep within one another`);
 }
 
 function choiceGrammar(choices: readonly string[]): Grammar {

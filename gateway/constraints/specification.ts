@@ -46,14 +46,15 @@ export type GrammarSpec =
       content?: GrammarSpec;
     };
 
-/** A grammar that was read already, in another thread (read.ts). */
-export interface ReadSpec {
-  type: 'read';
+/** A grammar that was read already; see reader.ts. */
+export interface PackedGrammar {
   /** The same for equal specifications. */
   key: string;
-  /** Shared between threads, so that it is there once. */
-  grammar: SharedArrayBuffer;
+  /** Shared between threads, so that it is in memory once; see packed.ts. */
+  packed: SharedArrayBuffer;
 }
+
+export type ReadSpec = { type: 'read' } & PackedGrammar;
 
 export type ConstraintSpec =
   /** Only these ids may ever come (the model's own stop ids must be named to be allowed). */
@@ -72,3 +73,17 @@ export type ConstraintSpec =
       end: readonly number[];
       then?: ConstraintSpec;
     };
+
+/** What an answer is held to by a grammar, if it is; undefined: by none, or by one that was read already. */
+export function grammarIn(spec: ConstraintSpec | undefined): GrammarSpec | undefined {
+  if (spec === undefined || spec.type === 'ids' || spec.type === 'read') return undefined;
+  return spec.type === 'thinking' ? grammarIn(spec.then) : spec;
+}
+
+/** The same with the grammar that was read in the place of what it was read from: that may be large. */
+export function withRead(spec: ConstraintSpec, { key, packed }: PackedGrammar): ConstraintSpec {
+  if (spec.type === 'ids') return spec;
+  if (spec.type !== 'thinking') return { type: 'read', key, packed };
+  const then = spec.then && withRead(spec.then, { key, packed });
+  return then === undefined ? spec : { ...spec, then };
+}

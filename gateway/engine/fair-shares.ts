@@ -27,6 +27,8 @@ export interface PartsOptions {
 
 /** Milliseconds that an owner's own work may hold up all others at once. */
 const MOST_OWN_MS = 10;
+/** The same of the only owner: it holds up its own sequences alone. */
+const MOST_ALONE_MS = 50;
 /** An owner whose others have no rows to compute gets so much all the same. */
 const LEAST_OTHERS_MS = 2;
 /** An owner that left while it was ahead waits for this part of the time that passes without it. */
@@ -47,7 +49,12 @@ export class FairShares {
   ): Map<string, number> {
     const demands = this.#demandsOf(running, minPrefillRows);
     const stepMs = (rows: number) => costs.stepMs(rows);
-    const times = ownTime([...demands.values()], { stepMs, leastMs: LEAST_OTHERS_MS, mostMs: MOST_OWN_MS });
+    const times = ownTime([...demands.values()], {
+      stepMs,
+      leastMs: LEAST_OTHERS_MS,
+      mostMs: MOST_OWN_MS,
+      aloneMs: MOST_ALONE_MS,
+    });
     return new Map([...demands.keys()].map((owner, i) => [owner, times[i] ?? 0]));
   }
 

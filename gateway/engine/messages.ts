@@ -4,7 +4,7 @@ import type { MissingUnits } from '../../router/copy-table.ts';
 import type { ShardStatus } from '../../router/fleet.ts';
 import type { HeatReport } from '../../router/heat.ts';
 import type { Rung } from '../../router/ladder.ts';
-import type { ConstraintSpec } from '../constraints/specification.ts';
+import type { ConstraintSpec, PackedGrammar } from '../constraints/specification.ts';
 
 export type { MissingUnits } from '../../router/copy-table.ts';
 export type { HeatReport } from '../../router/heat.ts';
@@ -59,6 +59,8 @@ export interface GenerationRequest {
   /** `[layers]`, experts a token; absent: the checkpoint's own. */
   expertsPerToken?: readonly number[];
   constraint?: ConstraintSpec;
+  /** Of the constraint, if it was read already: it goes in the place of what it was read from. */
+  grammar?: PackedGrammar;
   /** Report a hash of each step's logits row: equal hashes mean equal bits. */
   digests?: boolean;
   /** Report each token's route. */

@@ -4,6 +4,7 @@
 import { type Constraint, unconstrained } from '../constraints/constraint.ts';
 import type { Constraints } from '../constraints/constraints.ts';
 import type { ConstraintFault } from '../constraints/fault.ts';
+import { withRead } from '../constraints/specification.ts';
 import { fault } from './faults.ts';
 import type { GenerationError } from './messages.ts';
 import type { Sequence } from './sequence.ts';
@@ -45,8 +46,10 @@ export function prepare(
 }
 
 function opened({ request, owner }: Sequence, constraints: Constraints): Constraint {
-  const { constraint: spec, stopIds } = request;
-  return spec === undefined ? unconstrained : constraints.open(spec, { stopIds, owner });
+  const { constraint: spec, grammar, stopIds } = request;
+  if (spec === undefined) return unconstrained;
+  const read = grammar === undefined ? spec : withRead(spec, grammar);
+  return constraints.open(read, { stopIds, owner });
 }
 
 /** Before any work, or where a grammar turned out to be too ambiguous to follow. */

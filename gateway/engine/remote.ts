@@ -1,5 +1,6 @@
 // The engine across a message port: one side serves an engine, the other is an EngineClient. Knows no engine inside.
 import type { MessagePort } from 'node:worker_threads';
+import { withRead } from '../constraints/specification.ts';
 import { fault } from './faults.ts';
 import type {
   EngineClient,
@@ -103,6 +104,12 @@ export async function connectEngine(
   return client;
 }
 
+/** A grammar that was read goes in the place of what it was read from, which may be large, and would be copied for each choice. */
+function withoutSource({ grammar, ...request }: GenerationRequest): GenerationRequest {
+  if (grammar === undefined || request.constraint === undefined) return request;
+  return { ...request, constraint: withRead(request.constraint, grammar) };
+}
+
 /** Who waits for an answer. */
 interface Asked<Answer> {
   resolve: (answer: Answer) => void;
@@ -176,7 +183,7 @@ class RemoteEngine implements EngineClient {
       queue.end();
     };
     this.#generations.set(request.id, queue);
-    this.#post({ type: 'generate', request });
+    this.#post({ type: 'generate', request: withoutSource(request) });
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
     try {

@@ -73,17 +73,22 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
 /**
  * `[owners]`, milliseconds that each may spend on its own before the next step: on what its sequences need beside rows, such as which
  * tokens a grammar allows. As much as leaves the others their part while they make a step, less what it is ahead; none takes longer
- * than `mostMs` at once, and nobody waits for less than `leastMs` of the others' work.
+ * than `mostMs` at once, and nobody waits for less than `leastMs` of the others' work. Who is alone may take `aloneMs`.
  */
 export function ownTime(
   demands: readonly Demand[],
-  { stepMs, leastMs, mostMs }: { stepMs: Prices['stepMs']; leastMs: number; mostMs: number },
+  {
+    stepMs,
+    leastMs,
+    mostMs,
+    aloneMs,
+  }: { stepMs: Prices['stepMs']; leastMs: number; mostMs: number; aloneMs: number },
 ): number[] {
   const shares = sharesOf(demands);
   const total = sum(demands.map(({ rows }) => rows));
   return demands.map(({ rows, lag }, i) => {
     const share = shares[i]!;
-    if (share === 1) return mostMs;
+    if (share === 1) return aloneMs;
     const othersMs = Math.max(stepMs(total - rows), leastMs);
     return Math.min(Math.max((lag + share * othersMs) / (1 - share), 0), mostMs);
   });

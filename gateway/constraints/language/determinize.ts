@@ -1,9 +1,11 @@
 // From a pattern to the automaton of the texts that match it as a whole: the subset construction, with what a pattern asserts
 // of its surroundings. Knows neither bytes nor JSON.
+
+import { spendStates } from '../budget.ts';
 import { complement, everyCharacter } from '../characters.ts';
 import type { Ranges } from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
-import { type Dfa, type Edge, explore, spendStates } from './dfa.ts';
+import { type Dfa, type Edge, explore } from './dfa.ts';
 import { type Assertion, anything, type Pattern, WORD } from './pattern.ts';
 
 /** Nodes of one pattern, its counts written out, at most. */
@@ -94,6 +96,7 @@ class Builder {
   }
 
   #node(node: Node): number {
+    spendStates(0);
     if (this.nodes.length >= MOST_NODES) throw new ConstraintFault('the pattern is too large');
     this.nodes.push(node);
     return this.nodes.length - 1;

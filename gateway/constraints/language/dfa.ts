@@ -3,6 +3,7 @@
 //
 // Worked example, the texts "a", "ab", "abb" …:
 //   [{ accepting: false, edges: [[97, 97, 1]] }, { accepting: true, edges: [[98, 98, 1]] }]
+import { spendStates } from '../budget.ts';
 import { everyCharacter } from '../characters.ts';
 import { ConstraintFault } from '../fault.ts';
 
@@ -20,26 +21,6 @@ export type Dfa = readonly DfaState[];
 
 /** States of one automaton, at most. */
 const MOST_STATES = 10_000;
-
-let statesLeft = Number.POSITIVE_INFINITY;
-
-/** What `make` gives. Throws a ConstraintFault where it takes more than so many states in all its automata, or than are left further out. */
-export function withinStates<Result>(most: number, make: () => Result): Result {
-  const outer = statesLeft;
-  const given = Math.min(most, outer);
-  statesLeft = given;
-  try {
-    return make();
-  } finally {
-    statesLeft = outer - (given - statesLeft);
-  }
-}
-
-/** Counts work that takes as long as making so many states. */
-export function spendStates(count: number): void {
-  statesLeft -= count;
-  if (statesLeft < 0) throw new ConstraintFault('its automata together are too large', '', { costly: true });
-}
 
 export const noText: Dfa = [{ accepting: false, edges: [] }];
 export const everyText: Dfa = [

@@ -1,5 +1,6 @@
 // Regular expressions as ECMAScript writes them, read into a tree. Backreferences and lookbehind are refused. Knows no JSON and
 // no automaton.
+import { spendStates } from '../budget.ts';
 import { complement, everyCharacter, LAST_CODE_POINT, ofText, union, without } from '../characters.ts';
 import type { Ranges } from '../expression.ts';
 import { multiplied, range } from '../expression.ts';
@@ -277,9 +278,13 @@ function lastPoint(text: string): number {
 }
 
 /** Code points with a property of Unicode's, `\p{L}`; undefined: there is no such property. */
+/** Looking for all characters of a property takes as long as making so many states. */
+const STATES_PER_PROPERTY = 2000;
+
 function propertyRanges(notation: string): Ranges | undefined {
   const known = properties.get(notation);
   if (known !== undefined) return known;
+  spendStates(STATES_PER_PROPERTY);
   let runs: RegExp;
   try {
     runs = new RegExp(`${notation}+`, 'gu');

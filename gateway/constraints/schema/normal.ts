@@ -1,8 +1,9 @@
 // From what a value is asked for to shapes of which one must hold: keywords, references and what joins schemas, worked out one level
 // deep. Pure; knows no grammar.
 import { isDeepStrictEqual } from 'node:util';
+import { spendStates } from '../budget.ts';
 import { ConstraintFault, within } from '../fault.ts';
-import { type Dfa, isEmpty, noText, spendStates, unionOf } from '../language/dfa.ts';
+import { type Dfa, isEmpty, noText, unionOf } from '../language/dfa.ts';
 import { complement } from './complement.ts';
 import type { Document, SchemaNode } from './document.ts';
 import { hasShape } from './has-shape.ts';
@@ -60,6 +61,7 @@ export class Normalizer {
         invalid: true,
       });
     }
+    spendStates(0);
     if (this.#open.size >= MOST_OPEN) {
       const message = `its references lead through more than ${MOST_OPEN} schemas at once`;
       throw new ConstraintFault(message, this.pathOf(term), { costly: true });
@@ -94,6 +96,7 @@ export class Normalizer {
 
   /** Whether a JSON value satisfies the term. Throws a ConstraintFault where that cannot be told, or takes too long. */
   holds(value: unknown, term: Term): boolean {
+    spendStates(0);
     if (++this.#compared > MOST_COMPARED) throw this.#multiplies(term);
     if (term.kind === 'any' || term.kind === 'never') return term.kind === 'any';
     if (term.kind === 'is') return isDeepStrictEqual(value, term.value);

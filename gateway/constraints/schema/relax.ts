@@ -1,7 +1,8 @@
 // A schema that need not be held to the letter: what cannot be held is left out, and told. Pure.
+
+import { withinStates } from '../budget.ts';
 import type { Grammar } from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
-import { withinStates } from '../language/dfa.ts';
 import { isObject } from './pointer.ts';
 import { schemaGrammar } from './translate.ts';
 

@@ -1,5 +1,7 @@
 // From a schema to the grammar of the JSON texts that satisfy it. What a value is asked for becomes one rule, however often it is
 // asked, so that recursion ends.
+
+import { spendStates, withinStates } from '../budget.ts';
 import {
   choice,
   type Expression,
@@ -13,7 +15,6 @@ import {
 } from '../expression.ts';
 import { ConstraintFault, within } from '../fault.ts';
 import { anyValue, boolean, integer, jsonRules, literal, number } from '../json-text.ts';
-import { spendStates, withinStates } from '../language/dfa.ts';
 import { arrays } from './arrays.ts';
 import { Document } from './document.ts';
 import { isSchema } from './keywords.ts';

@@ -1,6 +1,8 @@
 // The automata that schemas are made of, against what they stand for: JavaScript's own regular expressions, sets, arithmetic.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { withinStates } from '../../../gateway/constraints/budget.ts';
 import { dfaOf } from '../../../gateway/constraints/language/determinize.ts';
 import {
   type Dfa,
@@ -14,7 +16,6 @@ import {
   noText,
   opposite,
   unionOf,
-  withinStates,
 } from '../../../gateway/constraints/language/dfa.ts';
 import { lengthsOf, textsOfLength } from '../../../gateway/constraints/language/lengths.ts';
 import { anywhere, readPattern } from '../../../gateway/constraints/language/pattern.ts';

@@ -1,7 +1,7 @@
 // The parts that the masks are made of: characters, the vocabulary's tree, the memory of compiled grammars.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GrammarCache } from '../../../gateway/constraints/cache.ts';
+import { Cache } from '../../../gateway/constraints/cache.ts';
 import { complement, spellings, union } from '../../../gateway/constraints/characters.ts';
 import { CompiledGrammar } from '../../../gateway/constraints/compiled.ts';
 import { grammarOf } from '../../../gateway/constraints/grammar-of.ts';
@@ -86,34 +86,27 @@ describe('the cache', () => {
   const value = (size: number) => ({ size });
 
   it('forgets what was used longest ago, by number', () => {
-    const cache = new GrammarCache({ count: 2 });
-    const one = cache.get('1', () => value(1));
-    cache.get('2', () => value(1));
-    expect(cache.get('1', () => value(2))).toBe(one);
-    cache.get('3', () => value(1));
-    expect(cache.size).toBe(2);
-    expect(cache.get('1', () => value(2))).toBe(one);
-    expect(cache.get('2', () => value(5)).size).toBe(5);
+    const cache = new Cache({ count: 2 });
+    const one = value(1);
+    cache.set('1', one);
+    cache.set('2', value(1));
+    expect(cache.get('1')).toBe(one);
+    cache.set('3', value(1));
+    expect(cache.count).toBe(2);
+    expect(cache.get('1')).toBe(one);
+    expect(cache.get('2')).toBeUndefined();
   });
 
-  it('forgets by bytes, as entries grow, and keeps the one in use', () => {
-    const cache = new GrammarCache<{ size: number }>({ bytes: 100 });
-    const first = cache.get('1', () => value(10));
-    cache.get('2', () => value(10));
-    first.size = 1000;
-    cache.get('2', () => value(10));
-    expect(cache.size).toBe(1);
-    cache.get('3', () => value(1000));
-    expect(cache.size).toBe(1);
-  });
-
-  it('remembers nothing where making it threw', () => {
-    const cache = new GrammarCache();
-    expect(() =>
-      cache.get('1', () => {
-        throw new Error('no');
-      }),
-    ).toThrow('no');
-    expect(cache.size).toBe(0);
+  it('forgets by bytes, and keeps the last one', () => {
+    const cache = new Cache({ bytes: 1000 });
+    cache.set('1', value(300));
+    cache.set('2', value(300));
+    expect(cache.get('1')).toBeUndefined();
+    cache.set('2', value(400));
+    expect(cache.count).toBe(1);
+    cache.set('3', value(5000));
+    expect([cache.count, cache.get('3')?.size]).toEqual([1, 5000]);
+    cache.set('4', value(10));
+    expect([cache.count, cache.bytes]).toEqual([1, 212]);
   });
 });

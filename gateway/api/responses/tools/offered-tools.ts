@@ -4,9 +4,8 @@
 //
 // Worked example: {type: 'namespace', name: 'files', tools: [{type: 'function', name: 'read'}]} is offered as the function
 // `files__read`; a call of it is told as {type: 'function_call', namespace: 'files', name: 'read'}.
-import { ApiError, badRequest } from '../../errors.ts';
+import { badRequest } from '../../errors.ts';
 import type { FieldNames } from '../../renamed-fields.ts';
-import { requireHonoured } from '../../structured.ts';
 import { MOST_TOOLS } from '../../tool-schema.ts';
 import type { ChatFields } from '../../translated-chat.ts';
 import { larkPattern } from './lark-pattern.ts';
@@ -64,7 +63,8 @@ export function offeredTools(lists: readonly { tools: readonly Tool[]; at: strin
     if (tool.format?.type === 'grammar' && pattern === undefined) notHeld.push(grammar);
     return {
       type: 'function',
-      function: { ...described, parameters: customParameters(pattern), strict: true },
+      // What became of another grammar language is held if it can be; a regular expression that cannot be held is refused.
+      function: { ...described, parameters: customParameters(pattern), strict: !isLark(tool) },
     };
   });
   return { tools, byName, names, notHeld };
@@ -118,21 +118,11 @@ function customParameters(pattern: string | undefined): Record<string, unknown> 
 function patternOf({ format }: CustomTool): string | undefined {
   if (format?.type !== 'grammar') return undefined;
   const { syntax, definition } = format;
-  if (syntax === 'lark') {
-    const pattern = larkPattern(definition);
-    return pattern !== undefined && isHeld(pattern) ? pattern : undefined;
-  }
+  if (syntax === 'lark') return larkPattern(definition);
   // The whole text matches anyhow. Of alternatives each would have ends of its own.
   return /^\^[^|]*[^\\|]\$$/.test(definition) ? definition.slice(1, -1) : definition;
 }
 
-function isHeld(pattern: string): boolean {
-  const schema = JSON.stringify(customParameters(pattern));
-  try {
-    requireHonoured({ type: 'json_schema', schema }, '');
-    return true;
-  } catch (thrown) {
-    if (thrown instanceof ApiError) return false;
-    throw thrown;
-  }
+function isLark({ format }: CustomTool): boolean {
+  return format?.type === 'grammar' && format.syntax === 'lark';
 }
