@@ -2,13 +2,16 @@
 import type { Logger } from 'pino';
 import type { DrainShard } from '../gateway/api/drain.ts';
 import { parseAddress } from '../rpc/address.ts';
-import { toRpcError } from '../rpc/errors.ts';
+import { type RpcErrorCode, toRpcError } from '../rpc/errors.ts';
 import { askToLeave } from './ask-to-leave.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 import { shardCredentials } from './shard-credentials.ts';
 
 /** A shard asks its gateways for 3 s at most and gives its calls 10 s to end. */
 const DEADLINE_MS = 30_000;
+
+/** Of RPC errors; all others mean that the shard was not reached or did not answer. */
+const outcomes: Partial<Record<RpcErrorCode, 'refused' | 'unproven'>> = { needed: 'refused', unproven: 'unproven' };
 
 /** Undefined if the shards run in this very process. */
 export function drainShardOf(shards: EngineThreadData['shards'], log: Logger): DrainShard | undefined {
@@ -23,7 +26,7 @@ export function drainShardOf(shards: EngineThreadData['shards'], log: Logger): D
       return { type: 'drained', answered, inFlight };
     } catch (cause) {
       const { code, message } = toRpcError(cause);
-      return { type: code === 'needed' ? 'refused' : 'failed', message };
+      return { type: outcomes[code] ?? 'failed', message };
     } finally {
       security?.close();
     }

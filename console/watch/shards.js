@@ -32,9 +32,10 @@ const tones = {
   away: 'warn',
   banned: 'bad',
   cordoned: 'bad',
+  unresponsive: 'bad',
 };
 /** States in which there is a process that can be asked to leave. */
-const drainable = new Set(['available', 'validating', 'cordoned']);
+const drainable = new Set(['available', 'validating', 'cordoned', 'unresponsive']);
 
 /** @type {{ at: number, calls: Map<string, number> } | undefined} */
 let before;

@@ -191,8 +191,11 @@ export function createApi({
   const drain = { contexts: served.contexts, limits, drainShard, hosts };
   const drained = forAdmins((c) => drainEndpoint(c, drain));
   route(app, 'POST', '/shards/drain', drained);
-  const description = openApiDocument({ version });
-  route(app, 'GET', '/openapi.json', (c) => c.json(description));
+  let description: object | undefined;
+  route(app, 'GET', '/openapi.json', (c) => {
+    description ??= openApiDocument({ version });
+    return c.json(description);
+  });
   app.get('/', (c) => {
     c.get('record').endpoint = '/';
     return frontDoor(c);

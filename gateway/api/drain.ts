@@ -15,6 +15,8 @@ export type DrainOutcome =
   | { type: 'drained'; answered: number; inFlight: number }
   /** It stays: nobody else serves some of its experts. `message` names them. */
   | { type: 'refused'; message: string }
+  /** This gateway's certificate or secret does not allow it to ask. */
+  | { type: 'unproven'; message: string }
   /** It was not reached, or did not answer. */
   | { type: 'failed'; message: string };
 
@@ -48,6 +50,7 @@ export async function drainEndpoint(
   if (drainShard === undefined) throw inProcess(address);
   const outcome = await drainShard(address, { force: force === true });
   if (outcome.type === 'refused') throw onlyHolder(outcome.message);
+  if (outcome.type === 'unproven') throw notAllowed(outcome.message);
   if (outcome.type === 'failed') throw unreached(outcome.message);
   const { answered, inFlight } = outcome;
   return c.json({ address, safe_to_delete: inFlight === 0, answered, in_flight: inFlight });
@@ -80,6 +83,11 @@ function inProcess(address: string): ApiError {
 
 function onlyHolder(message: string): ApiError {
   return new ApiError({ status: 409, message, param: 'force', code: 'only_holder' });
+}
+
+function notAllowed(why: string): ApiError {
+  const message = `${why}. This gateway may not drain that shard: use \`expertgrid drain\` with an admin's certificate.`;
+  return new ApiError({ status: 403, message, code: 'insufficient_permissions' });
 }
 
 function unreached(message: string): ApiError {

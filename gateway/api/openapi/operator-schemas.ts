@@ -9,7 +9,7 @@ const text = z.string();
 const shard = z.object({
   address: text,
   state: z
-    .enum(['away', 'banned', 'validating', 'available', 'draining', 'cordoned', 'retired'])
+    .enum(['away', 'banned', 'validating', 'available', 'draining', 'cordoned', 'unresponsive', 'retired'])
     .describe('docs/operations.md tells what each state means and what leads out of it.'),
   since: z.number().describe('When the shard came into this state, in Unix seconds.'),
   standby: z.boolean().describe('Whether it is used only if a request or the gateway allows a stand-in.'),
@@ -25,8 +25,10 @@ const shard = z.object({
   calls: count.describe('Since the start of this gateway, as all counts below.'),
   rows: count,
   failures: count,
+  timeouts: count.describe('Of the failures, calls that were not answered in time.'),
   reconnects: count,
   cordons: count,
+  unresponsive: count.describe('How often it answered pings and no calls.'),
   bans: count,
   golden_rows: count,
   bytes_sent: count,
@@ -36,6 +38,9 @@ const shard = z.object({
 export const shardsAnswer = z.object({
   object: z.literal('list'),
   ready: z.boolean().describe('Whether every expert is held by a shard that is available.'),
+  without_replica: z
+    .array(z.object({ layer: count, experts: text }))
+    .describe('Experts that one shard serves and no other.'),
   memory_bytes: amount.describe("Memory of the gateway's process."),
   data: z.array(shard),
 });

@@ -51,6 +51,7 @@ test('tells what became of the calls of a shard that left', async () => {
 
 test.each<[number, string, DrainOutcome]>([
   [409, 'only_holder', { type: 'refused', message: 'nobody else serves layer 0: 0-3' }],
+  [403, 'insufficient_permissions', { type: 'unproven', message: 'gateway-1 is no name for the role admin' }],
   [503, 'shard_unavailable', { type: 'failed', message: 'connection refused' }],
 ])('passes on as %i that a shard stays: %s', async (status, code, outcome) => {
   const { drain } = await open(outcome);
