@@ -11,7 +11,10 @@ import { shardCredentials } from './shard-credentials.ts';
 const DEADLINE_MS = 30_000;
 
 /** Of RPC errors; all others mean that the shard was not reached or did not answer. */
-const outcomes: Partial<Record<RpcErrorCode, 'refused' | 'unproven'>> = { needed: 'refused', unproven: 'unproven' };
+const outcomes: Partial<Record<RpcErrorCode, 'refused' | 'unproven'>> = {
+  needed: 'refused',
+  unproven: 'unproven',
+};
 
 /** Undefined if the shards run in this very process. */
 export function drainShardOf(shards: EngineThreadData['shards'], log: Logger): DrainShard | undefined {

@@ -123,13 +123,27 @@ export const history = {
 };
 
 export const shards = {
-  ...{ object: 'list', ready: true, without_replica: [{ layer: 0, experts: '0-23' }], memory_bytes: 157_286_400 },
+  ...{
+    object: 'list',
+    ready: true,
+    without_replica: [{ layer: 0, experts: '0-23' }],
+    memory_bytes: 157_286_400,
+  },
   data: [
     {
       ...{ address: '127.0.0.1:7001', state: 'available', since: 1_790_000_002, standby: false },
       ...{ units: 144, experts: '0-23', numerics_class: 'cpu-1', weight_bytes: 6_291_456 },
       ...{ memory_bytes: 75_497_472 },
-      ...{ in_flight: 0, expected_ms: 0.31, calls: 5_120, rows: 6_044, failures: 0, timeouts: 0, reconnects: 0, unresponsive: 0 },
+      ...{
+        in_flight: 0,
+        expected_ms: 0.31,
+        calls: 5_120,
+        rows: 6_044,
+        failures: 0,
+        timeouts: 0,
+        reconnects: 0,
+        unresponsive: 0,
+      },
       ...{ cordons: 0, bans: 0, golden_rows: 144, bytes_sent: 6_189_056, bytes_received: 6_189_056 },
     },
   ],
