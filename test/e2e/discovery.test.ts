@@ -52,8 +52,8 @@ describe('a gateway with a file of shards', () => {
     };
     const running = Promise.all([streams(), streams()]);
     await writeFile(path, `# the new one\n${second.address}\n`);
-    await gateway.process.says(new RegExp(`\\+${second.address} -${first.address}`), 5_000);
-    await eventually(async () => (await readiness(gateway)).status === 200, 5_000);
+    await gateway.process.says(new RegExp(`\\+${second.address} -${first.address}`));
+    await eventually(async () => (await readiness(gateway)).status === 200);
     moved = true;
     await running;
     expect(new Set(texts)).toEqual(new Set([undisturbed.choices[0]?.text]));
@@ -69,7 +69,7 @@ describe('a gateway with a file of shards', () => {
     const gateway = await startGateway('--shards-file', path);
     expect((await readiness(gateway)).status).toBe(503);
     await writeFile(path, `${low.address}\n${high.address}\n`);
-    await eventually(async () => (await readiness(gateway)).status === 200, 5_000);
+    await eventually(async () => (await readiness(gateway)).status === 200);
   });
 });
 
@@ -77,7 +77,7 @@ describe('a gateway with a name of shards', () => {
   it('serves by the addresses of the name', async () => {
     const { address } = await startShard();
     const gateway = await startGateway('--shards-dns', `localhost:${address.split(':').at(-1)}`);
-    await eventually(async () => (await readiness(gateway)).status === 200, 5_000);
+    await eventually(async () => (await readiness(gateway)).status === 200);
     expect((await complete(gateway, { ...asked, max_tokens: 4 })).choices).toHaveLength(1);
   });
 });

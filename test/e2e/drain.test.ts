@@ -141,7 +141,7 @@ describe('expertgrid drain', () => {
     const shard = startShard(proven, '--experts', '0-3');
     const hello = { protocol: 1, role: 'gateway', version: 'test' };
     const transport = await openSocketTransport(parseAddress(await addressOf(shard)), { hello });
-    const refused = transport.call('shard.drain', {}, { deadlineMs: 5_000 });
+    const refused = transport.call('shard.drain', {}, { deadlineMs: 60_000 });
     await expect(refused).rejects.toMatchObject({ code: 'unproven' });
     transport.close();
   });

@@ -164,7 +164,7 @@ test('whoever stops watching leaves the move going on, and watches again with th
     shards.map(({ address }) => openSocketTransport(parseAddress(address), { hello })),
   );
   for (const gateway of gateways)
-    await gateway.call('shard.adopted', { model, epoch: 0 }, { deadlineMs: 5_000 });
+    await gateway.call('shard.adopted', { model, epoch: 0 }, { deadlineMs: 60_000 });
   const file = await placementFile(folder, { a: '40-95', b: '0-47' });
   const command = ['plan', '--apply', shards.map(({ address }) => address).join(',')];
   const plan = startCli([...command, '--placement', file]);

@@ -6,7 +6,7 @@ import { openLocalTransport } from '../../rpc/local.ts';
 import type { Transport } from '../../rpc/transport.ts';
 import { createTestShard, model, type TestShard } from './shard.ts';
 
-const soon = { deadlineMs: 5_000 };
+const soon = { deadlineMs: 60_000 };
 const opened: Transport[] = [];
 afterEach(() => {
   for (const transport of opened.splice(0)) transport.close();

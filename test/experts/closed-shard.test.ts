@@ -65,7 +65,7 @@ async function run(transport: Transport): Promise<Float32Array> {
   const rows = Float32Array.from({ length: model.hidden }, (_, i) => Math.sin(i));
   const asks = Uint16Array.of(0, 2);
   const request = { model: model.identity, layer: 1, priority: 0, trace: '', epoch: 0, rows, asks } as const;
-  const answer = await transport.call('expert.run', runRequestToParams(request), { deadlineMs: 20_000 });
+  const answer = await transport.call('expert.run', runRequestToParams(request), { deadlineMs: 60_000 });
   return parseRunAnswer(answer, 1, model.hidden).rows;
 }
 

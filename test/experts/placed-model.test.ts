@@ -12,7 +12,7 @@ import type { Handlers, Transport } from '../../rpc/transport.ts';
 import { eventually } from '../support/process.ts';
 import { createTestShard, model } from './shard.ts';
 
-const soon = { deadlineMs: 5_000 };
+const soon = { deadlineMs: 60_000 };
 const secret = Buffer.from('a secret of 30 bytes for tests');
 
 interface Start {
@@ -133,6 +133,7 @@ test('every connected gateway has a say, one that has left none, and one that ne
   await shard.adopt(other, 0);
   await place(one, placementOf(1, '1', { b: '0,2-5' }));
   await shard.adopt(one, 1);
+  await eventually(() => shard.holdings() === '0-1');
   await delay(20);
   expect(shard.holdings()).toBe('0-1');
   other.close();
@@ -144,6 +145,7 @@ test('without a gateway nothing goes until somebody has seen that all is there',
   const admin = await shard.connect('admin');
   await place(admin, placementOf(1, '1', { b: '0,2-5' }));
   await eventually(() => shard.placed.report.missing === 0);
+  await eventually(() => shard.holdings() === '0-1');
   await delay(20);
   expect(shard.holdings()).toBe('0-1');
   await shard.adopt(admin, 1);
@@ -235,10 +237,11 @@ test('a placement that comes while a unit cannot be loaded is not kept waiting',
   const gateway = await shard.connect();
   await place(gateway, placementOf(1, '0-1', { b: '2-5' }));
   await eventually(() => shard.log.filter((line) => line.includes('tried again')).length > 3);
-  const startedAt = performance.now();
+  const failures = shard.log.filter((line) => line.includes('tried again')).length;
   await place(gateway, placementOf(2, '0,2', { b: '1,3-5' }));
   await eventually(() => shard.placed.report.missing === 0);
-  expect(performance.now() - startedAt).toBeLessThan(300);
+  // The unit would have been tried once more if its turn had been waited for.
+  expect(shard.log.filter((line) => line.includes('tried again')).length).toBe(failures);
 });
 
 test('a state that cannot be saved is saved later: the move goes on, and no byte goes before', async () => {
@@ -281,6 +284,7 @@ test('an epoch that no placement has keeps nothing here once who said it has lef
   await place(gateway, placementOf(1, '1', { b: '0,2-5' }));
   await shard.adopt(fool, Number.MAX_SAFE_INTEGER);
   await shard.adopt(gateway, 1);
+  await eventually(() => shard.holdings() === '0-1');
   await delay(20);
   expect(shard.holdings()).toBe('0-1');
   fool.close();

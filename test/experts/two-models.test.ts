@@ -35,7 +35,7 @@ function request(model: { identity: string; hidden: number }, layer: number, exp
 
 async function run(model: { identity: string; hidden: number }, layer: number, expert: number) {
   const params = runRequestToParams(request(model, layer, expert));
-  return parseRunAnswer(await transport.call('expert.run', params, { deadlineMs: 5_000 }), 1, model.hidden);
+  return parseRunAnswer(await transport.call('expert.run', params, { deadlineMs: 60_000 }), 1, model.hidden);
 }
 
 test('hello offers both, each with its own shape, class and holdings', () => {

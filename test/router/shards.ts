@@ -46,7 +46,7 @@ export async function fleetOf(members: Member[], options: Partial<FleetOptions> 
     policy: { ...strict, ...options.policy },
   });
   onTestFinished(() => fleet.close());
-  await fleet.until(() => fleet.status().every(({ units }) => units > 0), 5_000);
+  await fleet.until(() => fleet.status().every(({ units }) => units > 0), 60_000);
   expect(fleet.status().every(({ units }) => units > 0)).toBe(true);
   return fleet;
 }
@@ -137,6 +137,23 @@ export function slow(ms: number): Change {
     const answer = await real(params, context);
     await new Promise((resolve) => setTimeout(resolve, ms));
     return answer;
+  };
+}
+
+/** Answers, but not before `happened`. */
+export function heldUntil(happened: () => boolean): Change {
+  return (real) => async (params, context) => {
+    const answer = await real(params, context);
+    while (!happened() && !context.aborted) await new Promise((resolve) => setTimeout(resolve, 1));
+    return answer;
+  };
+}
+
+/** Calls `note` with each call, before it is answered. */
+export function noted(note: () => void): Change {
+  return (real) => async (params, context) => {
+    note();
+    return await real(params, context);
   };
 }
 

@@ -1,13 +1,19 @@
 // A peer in a thread of its own, so that a test's thread can be blocked, or the peer be gone, in the middle of a call.
 import { setTimeout as delay } from 'node:timers/promises';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { listen } from '../../rpc/server.ts';
 
+const answered = workerData as Int32Array;
 const server = await listen({
   handlers: {
     hello: async () => ({ instance: 'worker' }),
     async after(params) {
       await delay(Number(params.ms));
+      // The answer is written before the next turn of the loop.
+      setImmediate(() => {
+        Atomics.add(answered, 0, 1);
+        Atomics.notify(answered, 0);
+      });
       return params;
     },
   },

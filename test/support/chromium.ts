@@ -230,7 +230,7 @@ async function openPage(protocol: Protocol, session: string): Promise<Page> {
       await call('Emulation.setEmulatedMedia', { features });
     },
     evaluate,
-    async until<T>(expression: string, withinMs = 20_000) {
+    async until<T>(expression: string, withinMs = 60_000) {
       const end = performance.now() + withinMs;
       for (;;) {
         const value = await evaluate<T>(expression);

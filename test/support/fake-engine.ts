@@ -23,6 +23,8 @@ export interface FakeEngineOptions {
   /** Before each token, and before the first one. */
   stepMs?: number;
   prefillMs?: number;
+  /** Before all else. */
+  prefill?: Promise<void>;
   /** Ends the generation with this error instead of the token at `after`. */
   fail?: { after: number; error: GenerationError };
   status?: Partial<EngineStatus>;
@@ -48,7 +50,7 @@ export class FakeEngine implements EngineClient {
   }
 
   async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationPart> {
-    const { reply = () => [1, 2, 3], once = false, stepMs = 0, prefillMs = 0, fail } = this.options;
+    const { reply = () => [1, 2, 3], once = false, stepMs = 0, prefillMs = 0, prefill, fail } = this.options;
     this.requests.push(request);
     this.open++;
     let ended = false;
@@ -70,6 +72,7 @@ export class FakeEngine implements EngineClient {
       };
     };
     try {
+      await prefill;
       await pause(prefillMs, signal);
       if (request.promptLogprobs !== undefined) yield promptPart(request);
       const said = reply(request);

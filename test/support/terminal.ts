@@ -41,7 +41,7 @@ export function openTerminal(command: readonly string[], env: NodeJS.ProcessEnv)
     },
     exit,
     type: (keys) => void child.stdin.write(keys),
-    async shows(pattern, withinMs = 20_000) {
+    async shows(pattern, withinMs = 60_000) {
       const match = await eventually(() => pattern.exec(shown.slice(seen)) ?? undefined, withinMs).catch(
         () => {
           throw new Error(

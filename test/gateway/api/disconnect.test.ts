@@ -46,7 +46,7 @@ const large = { stream: true, logprobs: 20, max_tokens: 1_000_000, prompt: Array
 async function stalled(room: Room): Promise<Socket> {
   const socket = send(room, large);
   let before = -1;
-  await until(() => room.engine.produced > 1000, 10_000);
+  await until(() => room.engine.produced > 1000);
   // Wait until the engine stands still: the reader takes nothing, so nothing more is pulled.
   for (let still = 0; still < 5; ) {
     await new Promise((resolve) => setTimeout(resolve, 40));

