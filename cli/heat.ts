@@ -32,6 +32,8 @@ export function heatCommand(): Command {
     .action(async (from: string, { watch, apiKey }: HeatFlags) => {
       if (watch === false) return void process.stdout.write(await draw(from, apiKey));
       const seconds = watch === true ? WATCH : watch;
+      // Whoever read it has gone: nobody is left to draw for.
+      process.stdout.on('error', () => process.exit(0));
       for (;;) {
         const drawn = await draw(from, apiKey);
         process.stdout.write(process.stdout.isTTY ? CLEAR + drawn : `${drawn}\n`);

@@ -3,9 +3,9 @@
 import type { Command, Option } from 'commander';
 import { twinOf } from './flags.ts';
 
-const TWINS = `
+const twinsOf = ({ envVar, long }: Option) => `
 Every flag has a twin in the environment, which the flag overrides:
-EXPERTGRID_LOG_LEVEL stands for --log-level.`;
+${envVar} stands for ${long}.`;
 
 /** Of the command and the verbs below it, by its full name. */
 export function withPlainHelp(command: Command, name: string = command.name()): Command {
@@ -17,7 +17,8 @@ export function withPlainHelp(command: Command, name: string = command.name()): 
     .helpOption('-h, --help', 'Show this help')
     .showHelpAfterError(`Run "${name} --help" to see what can be given.`)
     .exitOverride();
-  if (command.options.some(hasUsualTwin)) command.addHelpText('after', TWINS);
+  const example = command.options.find(hasUsualTwin);
+  if (example !== undefined) command.addHelpText('after', twinsOf(example));
   for (const verb of command.commands) withPlainHelp(verb, `${name} ${verb.name()}`);
   return command;
 }

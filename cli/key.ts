@@ -19,7 +19,10 @@ export function keyCommand(): Command {
     .addOption(limit('--tpm <n>', 'Most tokens a minute, of prompts and answers together, at least 1'))
     .addOption(limit('--concurrency <n>', 'Most requests at once, at least 1'))
     .addOption(
-      new Option('--weight <n>', `Share of the engine while other keys are busy too, 1–${MOST_WEIGHT}`)
+      new Option(
+        '--weight <n>',
+        `Weight of the key's share of the engine while other keys are busy too, 1–${MOST_WEIGHT}`,
+      )
         .argParser(integer({ min: 1, max: MOST_WEIGHT }))
         .default(undefined, '1'),
     )

@@ -22,11 +22,14 @@ try {
   });
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    process.stderr.write(`expertgrid: ${explain(error, called)}\n`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
-  }
+  const isHelp = error instanceof CommanderError && error.exitCode === 0;
+  if (!isHelp) fail(error);
+}
+
+function fail(error: unknown): never {
+  const isUsage = error instanceof CommanderError || error instanceof UsageError;
+  // Commander has told its own.
+  if (!(error instanceof CommanderError)) process.stderr.write(`expertgrid: ${explain(error, called)}\n`);
   // Whatever was begun, a thread or a connection, must not keep a process that has failed.
-  process.exit();
+  process.exit(isUsage ? 2 : 1);
 }

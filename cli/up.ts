@@ -56,10 +56,11 @@ export function upCommand(): Command {
     .addOption(
       flag(
         '--bits <n>',
-        'Convert a --model that is a Hugging Face checkpoint to 4, 8, 16 or 32 bits first, into a cache',
+        'Bits, 4, 8, 16 or 32, to which a --model that is a Hugging Face checkpoint is converted first, into a cache',
       )
         .argParser(parseBits)
-        .default(undefined, 'a terminal is asked'),
+        .default(undefined, 'a user at a terminal is asked')
+        .helpGroup('Models:'),
     )
     .hook('preAction', refuseOldCount);
   return addGatewayFlags(command).action(up);

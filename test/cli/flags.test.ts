@@ -1,6 +1,6 @@
 // Every flag of every verb: its twin in the environment, its help, and switches that the environment turns off.
 import { Command, type Option } from 'commander';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { flag, isInput, readSwitches } from '../../cli/flags.ts';
 import { describeFlag } from '../../cli/help.ts';
 import { createProgram } from '../../cli/verbs.ts';
@@ -81,6 +81,42 @@ describe('twins in the environment', () => {
   it('a switch that is neither on nor off is refused by name', () => {
     const env = { EXPERTGRID_STANDBY: 'maybe' };
     expect(() => readSwitches(switches(), env)).toThrow('EXPERTGRID_STANDBY=maybe');
+  });
+});
+
+describe('a command line that is wrong', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  /** What the user is told. */
+  async function told(args: readonly string[]): Promise<string> {
+    const lines: string[] = [];
+    const program = await createProgram(args[0]);
+    const collect = (command: Command) => {
+      command.configureOutput({ writeErr: (text) => lines.push(text) });
+      command.commands.forEach(collect);
+    };
+    collect(program);
+    await expect(program.parseAsync([...args], { from: 'user' })).rejects.toThrow();
+    return lines.join('');
+  }
+
+  it.each([
+    [['up', '--prot', '1'], /unknown option '--prot'\n\(Did you mean --port\?\)\nRun "expertgrid up --help"/],
+    [
+      ['up', '--port', '99999'],
+      /'--port <number>' argument '99999' is invalid. It must be a whole number from 0/,
+    ],
+    [['gateway', '--shards', '4'], /"4" is not an address; write host:port/],
+    [['key', 'list'], /required option '--file <file>' not specified\nRun "expertgrid key list --help"/],
+  ])('%o says what is wrong and where to look', async (args, reason) => {
+    expect(await told(args)).toMatch(reason);
+  });
+
+  it('an old number of shards in the environment is refused with its new name', async () => {
+    vi.stubEnv('EXPERTGRID_SHARDS', '4');
+    expect(await told(['up'])).toMatch(/EXPERTGRID_SHARDS=4: .*Set EXPERTGRID_SHARD_COUNT=4/);
   });
 });
 

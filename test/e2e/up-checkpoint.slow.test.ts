@@ -49,6 +49,7 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
     expect(await inCache()).toEqual([expect.stringMatching(/^Tiny-8bit-\w+\.partial$/)]);
 
     const second = openTerminal(up('--bits', '8'), env);
+    await second.shows(/\d\d:\d\d:\d\d\S* \S*info /); // pretty, on a terminal
     await second.shows(/ready in [\d.]+ s: Tiny at http:/);
     await second.shows(/console {2}http:\S+\/console/);
     second.type(CTRL_C);

@@ -1,0 +1,18 @@
+// A command line that is wrong, as a user meets it: exit code 2, the reason, and what to do.
+import { expect, test } from 'vitest';
+import { startProcess } from '../support/process.ts';
+
+const main = new URL('../../cli/main.ts', import.meta.url).pathname;
+
+test.concurrent.each([
+  [['upp'], /^error: unknown command 'upp'\n\(Did you mean up\?\)\nRun "expertgrid --help" to see/],
+  [
+    ['plan', '--shards', 'x', '--heat', 'h'],
+    /^expertgrid: --shards x: this is neither a number nor an address, and no DNS name/,
+  ],
+])('%o', async (args, told) => {
+  const running = startProcess(process.execPath, [main, ...args]);
+  const { code } = await running.exit;
+  expect({ code, stdout: running.stdout }).toEqual({ code: 2, stdout: '' });
+  expect(running.stderr).toMatch(told);
+});
