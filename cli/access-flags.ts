@@ -3,10 +3,11 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
 import type { ApiOptions } from '../gateway/api/app.ts';
 import { parseKeys } from '../gateway/api/keys.ts';
-import { openUsageLog } from '../gateway/api/usage-log.ts';
+import { openUsageLog, type UsageLog } from '../gateway/api/usage-log.ts';
+import { Warnings } from '../gateway/api/warnings.ts';
 import { isLoopback } from '../rpc/address.ts';
 import { flag, inputFlag, several } from './flags.ts';
-import { watchFile } from './watch-file.ts';
+import { fileWarning, watchFile } from './watch-file.ts';
 
 export interface AccessFlags {
   /** A file. */
@@ -16,6 +17,7 @@ export interface AccessFlags {
   allowedHosts?: string[];
   /** A file. */
   usageLog?: string;
+  usageLogRequired: boolean;
 }
 
 export function addAccessFlags(command: Command): Command {
@@ -55,10 +57,27 @@ export function addAccessFlags(command: Command): Command {
         '--usage-log <file>',
         'File to which each request appends what it used, as a line of JSON; a new file is begun after a rename',
       ).default(undefined, 'none'),
-    );
+    )
+    .addOption(
+      flag(
+        '--usage-log-required',
+        'Refuse requests with 503 while --usage-log cannot be written, instead of keeping up to 20,000 lines in memory',
+      ).default(false),
+    )
+    .hook('preAction', (called) => {
+      const { usageLog, usageLogRequired } = called.opts<AccessFlags>();
+      if (usageLogRequired && usageLog === undefined) {
+        called.error('error: --usage-log-required: give --usage-log too');
+      }
+    });
 }
 
-export type AccessOptions = Pick<ApiOptions, 'access' | 'corsOrigins' | 'hosts' | 'onUsage'>;
+export type AccessOptions = Pick<
+  ApiOptions,
+  'access' | 'corsOrigins' | 'hosts' | 'onUsage' | 'usageLog' | 'usageRequired'
+> & {
+  warnings: Warnings;
+};
 
 /** Rejects if a file cannot be used. */
 export async function openAccess(
@@ -68,14 +87,16 @@ export async function openAccess(
     corsOrigin: corsOrigins = [],
     allowedHosts,
     usageLog,
+    usageLogRequired,
     host,
   }: AccessFlags & { host: string },
   log: Logger,
 ): Promise<AccessOptions> {
-  const usage =
-    usageLog === undefined ? undefined : openUsageLog(usageLog, { onError: (message) => log.error(message) });
+  const warnings = new Warnings();
+  const usage = usageLog === undefined ? undefined : openUsage(usageLog, { log, warnings });
   const hosts = { loopback: isLoopback(host), ...(allowedHosts && { allowed: allowedHosts }) };
-  const rest = { corsOrigins, hosts, ...(usage && { onUsage: usage.write }) };
+  const logged = usage && { onUsage: usage.write, usageLog: usage, usageRequired: usageLogRequired };
+  const rest = { corsOrigins, hosts, warnings, ...logged };
   if (path === undefined) {
     if (!isLoopback(host)) log.warn(`--host ${host} without --api-keys: whoever reaches it may use the API`);
     return rest;
@@ -87,8 +108,23 @@ export async function openAccess(
     format: (all) => `${all.length} of them`,
     log,
   });
+  warnings.watch('api_keys', fileWarning('--api-keys', keys.failing));
   if (keys.current().length === 0) log.warn(`${path} has no keys: every request will be refused`);
   return { ...rest, access: { keys: keys.current, sharedPrefix } };
+}
+
+function openUsage(path: string, { log, warnings }: { log: Logger; warnings: Warnings }): UsageLog {
+  const usage = openUsageLog(path, {
+    onError: (message) => log.error(message),
+    onRecovered: (message) => log.info(message),
+  });
+  warnings.watch('usage_log', () => {
+    const { waiting, lost } = usage;
+    if (waiting === 0 && lost === 0) return undefined;
+    return `The file of --usage-log could not be written: ${waiting} lines wait, ${lost} were lost. The log says why.`;
+  });
+  process.once('exit', () => usage.close());
+  return usage;
 }
 
 function hostNames(text: string): string[] {

@@ -1,8 +1,7 @@
 // Keeps asking where a gateway's shards are: DNS and files are looked at again and again. Knows no shards.
 import { lookup, resolveSrv } from 'node:dns/promises';
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { formatAddress, parseAddress } from '../rpc/address.ts';
+import { readRegularFile } from '../rpc/read-file.ts';
 import { callable, changesOf, parseShardsFile, type ShardSource } from './shard-source.ts';
 
 const DNS_EVERY = 2_000;
@@ -24,6 +23,8 @@ export interface DiscoverOptions {
   everyMs?: number;
   /** Who is found, for the log. */
   what?: 'shards' | 'gateways';
+  /** Told when the source cannot be used, so that the last answer stays, and when it can again. */
+  onFailing?: (failing: boolean) => void;
 }
 
 export interface Discovery {
@@ -47,46 +48,28 @@ const systemNames: NameService = {
  */
 export async function discover(
   source: ShardSource,
-  { log, names = systemNames, everyMs, what = 'shards' }: DiscoverOptions,
+  { log, names = systemNames, everyMs, what = 'shards', onFailing = () => {} }: DiscoverOptions,
 ): Promise<Discovery> {
   if ('addresses' in source) return fixed(source.addresses);
   if ('file' in source) {
-    const look = settled(() => readAddresses(source.file), source.file);
-    const first = parseShardsFile(await readAddresses(source.file), source.file);
-    return poll({ first, look, everyMs: everyMs ?? FILE_EVERY, log, what });
+    const read = async () => (await readRegularFile(source.file, { mostBytes: LARGEST_FILE })).toString();
+    const look = settled(read, source.file);
+    const first = parseShardsFile(await read(), source.file);
+    return poll({ first, look, everyMs: everyMs ?? FILE_EVERY, log, what, onFailing });
   }
   const look = lookUps(source.dns, names, (message) => log('warn', message));
   let failed = '';
   const first = await look().catch((error: Error) => {
     failed = error.message;
+    onFailing(true);
     log('warn', `${failed}; it is asked for again and again`);
     return [];
   });
-  return poll({ first, failed, look, everyMs: everyMs ?? DNS_EVERY, log, what });
+  return poll({ first, failed, look, everyMs: everyMs ?? DNS_EVERY, log, what, onFailing });
 }
 
 function fixed(addresses: readonly string[]): Discovery {
   return { addresses, follow() {}, stop() {} };
-}
-
-/** Whatever else the path names, a pipe or a device, might never end. */
-async function readAddresses(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new Error(`${path}: is no regular file`);
-    const buffer = Buffer.alloc(LARGEST_FILE + 1);
-    let length = 0;
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, length, buffer.length - length);
-      length += bytesRead;
-      if (bytesRead === 0) return buffer.toString('utf8', 0, length);
-      if (length > LARGEST_FILE)
-        throw new Error(`${path}: has more than ${LARGEST_FILE} bytes; is it the right file?`);
-    }
-  } finally {
-    await file.close();
-  }
 }
 
 /** Asks each time it is called; what of an answer is left out is told once, until it is something else. */
@@ -123,7 +106,7 @@ function settled(read: () => Promise<string>, name: string): () => Promise<strin
   };
 }
 
-interface PollOptions extends Required<Pick<DiscoverOptions, 'log' | 'what'>> {
+interface PollOptions extends Required<Pick<DiscoverOptions, 'log' | 'what' | 'onFailing'>> {
   first: readonly string[];
   /** What went wrong with it, where something did, and was told. */
   failed?: string;
@@ -132,7 +115,7 @@ interface PollOptions extends Required<Pick<DiscoverOptions, 'log' | 'what'>> {
   everyMs: number;
 }
 
-function poll({ first, failed: atFirst = '', look, everyMs, log, what }: PollOptions): Discovery {
+function poll({ first, failed: atFirst = '', look, everyMs, log, what, onFailing }: PollOptions): Discovery {
   let addresses = first;
   let onChange: (addresses: readonly string[]) => void = () => {};
   let failed = atFirst;
@@ -146,11 +129,13 @@ function poll({ first, failed: atFirst = '', look, everyMs, log, what }: PollOpt
     try {
       const found = await look();
       if (found === undefined || stopped) return;
+      if (failed !== '') onFailing(false);
       failed = '';
       use(found);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       if (message !== failed) log('warn', `${message}; the ${what} that are known stay`);
+      onFailing(true);
       failed = message;
     }
   }

@@ -21,7 +21,7 @@ export function drainShardOf(shards: EngineThreadData['shards'], log: Logger): D
   if ('holdings' in shards) return undefined;
   return async (address, { force }) => {
     // Files of certificates are read anew each time: drains are rare.
-    const security = await shardCredentials(shards, (level, message) => log[level](message));
+    const security = await shardCredentials(shards, { log: (level, message) => log[level](message) });
     try {
       const asked = { force, security, deadlineMs: DEADLINE_MS };
       const { answered, inFlight } = await askToLeave(parseAddress(address), asked);

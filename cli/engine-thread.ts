@@ -15,6 +15,7 @@ import { localMembers, type Members, socketMembers } from './members.ts';
 import { type SecuredShards, shardCredentials } from './shard-credentials.ts';
 import { startReadAhead } from './start-read-ahead.ts';
 import { version } from './version.ts';
+import { stale } from './watch-file.ts';
 
 /** What the thread is started with. */
 export interface EngineThreadData {
@@ -47,6 +48,8 @@ export type ThreadMessage =
   | { type: 'loading'; done: number; total: number }
   /** Bytes of experts, while it serves. */
   | { type: 'reading'; done: number; total: number }
+  /** What stays in use though its source cannot be used; undefined: it can. */
+  | { type: 'warning'; what: string; message: string | undefined }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string }
   | { type: 'failed'; message: string };
 
@@ -75,6 +78,18 @@ process.exit();
 
 function log(level: 'info' | 'warn' | 'error', message: string): void {
   tell({ type: 'log', level, message });
+}
+
+function warnOf(what: string, source: string): (failing: boolean) => void {
+  return (failing) => tell({ type: 'warning', what, message: failing ? stale(source) : undefined });
+}
+
+async function shardMembers(shards: SecuredShards): Promise<Members> {
+  const credentials = 'the files of --tls-cert, --tls-key, --tls-ca or --secret-file';
+  return socketMembers(
+    await discover(shards, { log, onFailing: warnOf('shards', '--shards-file or --shards-dns') }),
+    await shardCredentials(shards, { log, onFailing: warnOf('credentials', credentials) }),
+  );
 }
 
 async function serve(data: EngineThreadData): Promise<void> {
@@ -115,7 +130,7 @@ async function serveBundle(
   const { members, follow, dispose }: Members =
     'holdings' in shards
       ? await localMembers({ bundle, device, threads, reading }, held, onLoading)
-      : socketMembers(await discover(shards, { log }), await shardCredentials(shards, log));
+      : await shardMembers(shards);
   const dense = await openDenseDevice({
     bundle,
     device,

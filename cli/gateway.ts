@@ -18,6 +18,7 @@ import { securityPaths } from './security-flags.ts';
 import { serveGateway } from './serve-gateway.ts';
 import { type PeerFlags, peerSource, type ShardSourceFlags, shardSource } from './shard-source.ts';
 import { watchAliases } from './watch-aliases.ts';
+import { fileWarning, stale } from './watch-file.ts';
 
 interface Flags extends GatewayFlags, ShardSourceFlags, PeerFlags {}
 
@@ -56,8 +57,11 @@ export function gatewayCommand(): Command {
     const security = securityPaths(flags);
     const aliases = await watchAliases({ ...flags, models, log });
     const access = await openAccess(flags, log);
-    const found =
-      peers && (await discover(peers, { what: 'gateways', log: (level, message) => log[level](message) }));
+    access.warnings.watch('aliases', fileWarning('--aliases', aliases.failing));
+    const onFailing = (failing: boolean) =>
+      access.warnings.set('peers', failing ? stale('--peers-dns') : undefined);
+    const told = (level: 'info' | 'warn', message: string) => log[level](message);
+    const found = peers && (await discover(peers, { what: 'gateways', log: told, onFailing }));
     await serveGateway({
       models,
       ...(found && { peerAddresses: () => found.addresses }),

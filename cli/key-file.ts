@@ -1,6 +1,6 @@
 // Adds keys to a file of keys and takes them out, while gateways read it. Knows no verb.
 import { appendFile, open, readFile, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
-import { keyLine, parseKeys, type StoredKey, withoutKey } from '../gateway/api/keys.ts';
+import { keyLine, NO_KEYS, parseKeys, type StoredKey, withoutKey } from '../gateway/api/keys.ts';
 
 /** Makes the file where there is none. Rejects where a key of that name is in it. */
 export async function addKey(path: string, key: StoredKey): Promise<void> {
@@ -17,8 +17,9 @@ export async function addKey(path: string, key: StoredKey): Promise<void> {
 /** Rejects where the file has no key of that name. */
 export async function removeKey(path: string, name: string): Promise<void> {
   await locked(path, async () => {
-    const text = withoutKey(await readFile(path, 'utf8'), name, path);
-    if (text === undefined) throw new Error(`${path} has no key named ${name}`);
+    const left = withoutKey(await readFile(path, 'utf8'), name, path);
+    if (left === undefined) throw new Error(`${path} has no key named ${name}`);
+    const text = left.trim() === '' ? NO_KEYS : left;
     // A link goes on leading to the file.
     const file = await realpath(path);
     await writeFile(`${file}.new`, text, { mode: (await stat(file)).mode & 0o777 });

@@ -107,16 +107,25 @@ export function securityArguments({ tls, peers, secret }: SecurityPaths = {}): s
 
 export type SecurityLog = (level: 'info' | 'warn' | 'error', message: string) => void;
 
-/** `peers` are allowed where the flags name none. Rejects, naming the file, where one cannot be used. */
+export interface OpenSecurityOptions {
+  /** Allowed if the flags name none. */
+  peers?: readonly string[];
+  log: SecurityLog;
+  /** Told when changed files cannot be used, so that what was read before stays in use, and when they can again. */
+  onFailing?: (failing: boolean) => void;
+}
+
+/** Rejects, naming the file, if one cannot be used. */
 export function openSecurity(
   { tls, peers: named, secret }: SecurityPaths,
-  { peers = [], log }: { peers?: readonly string[]; log: SecurityLog },
+  { peers = [], log, onFailing }: OpenSecurityOptions,
 ): Promise<Credentials> {
   return openCredentials({
     ...(tls && { tls }),
     ...(secret !== undefined && { secret }),
     peers: named ?? peers,
     log,
+    ...(onFailing && { onFailing }),
   });
 }
 

@@ -223,6 +223,7 @@ async function start(
     log,
     onLoading,
     onReading,
+    onWarning: (what, message) => options.access.warnings.set(what, message),
   });
   started.engines = engines;
   void engines.failed.then(onFailed);

@@ -1,6 +1,6 @@
 // What this process proves to shards, and accepts as proof of theirs. Knows no thread.
 import type { Credentials } from '../rpc/credentials.ts';
-import { openSecurity, type SecurityPaths } from './security-flags.ts';
+import { type OpenSecurityOptions, openSecurity, type SecurityPaths } from './security-flags.ts';
 import type { ShardSource } from './shard-source.ts';
 
 export type SecuredShards = ShardSource & { security?: SecurityPaths };
@@ -8,8 +8,8 @@ export type SecuredShards = ShardSource & { security?: SecurityPaths };
 /** A shard found by a name may prove that name where its address has none. Undefined without certificates and secrets. */
 export async function shardCredentials(
   { security: paths, ...source }: SecuredShards,
-  log: (level: 'info' | 'warn' | 'error', message: string) => void,
+  watch: Pick<OpenSecurityOptions, 'log' | 'onFailing'>,
 ): Promise<Credentials | undefined> {
   const peers = 'dns' in source ? [source.dns.replace(/:\d+$/, '')] : [];
-  return paths && (await openSecurity(paths, { peers, log }));
+  return paths && (await openSecurity(paths, { ...watch, peers }));
 }

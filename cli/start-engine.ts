@@ -16,6 +16,8 @@ export interface StartEngineOptions extends Omit<EngineThreadData, 'port'> {
   onLoading: (done: number, total: number) => void;
   /** Bytes of experts read ahead. */
   onReading: (done: number, total: number) => void;
+  /** As `Warnings.set` takes it. */
+  onWarning: (what: string, message: string | undefined) => void;
 }
 
 export interface EngineThread {
@@ -35,6 +37,7 @@ export function startEngine({
   vocabulary,
   onLoading,
   onReading,
+  onWarning,
   ...options
 }: StartEngineOptions): EngineThread {
   const { port1, port2 } = new MessageChannel();
@@ -47,6 +50,7 @@ export function startEngine({
     worker.on('message', (message: ThreadMessage) => {
       if (message.type === 'loading') onLoading(message.done, message.total);
       else if (message.type === 'reading') onReading(message.done, message.total);
+      else if (message.type === 'warning') onWarning(message.what, message.message);
       else if (message.type === 'log') log[message.level](message.message);
       else reason = new Error(message.message);
     });

@@ -24,6 +24,7 @@ import { serveGateway } from './serve-gateway.ts';
 import { ShardProcess } from './shard-process.ts';
 import { split } from './split.ts';
 import { watchAliases } from './watch-aliases.ts';
+import { fileWarning } from './watch-file.ts';
 
 interface Flags extends GatewayFlags {
   shards: number | undefined;
@@ -101,6 +102,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const engine = engineOptions(flags, models, log);
   const aliases = await watchAliases({ ...flags, models, log });
   const access = await openAccess(flags, log);
+  access.warnings.watch('aliases', fileWarning('--aliases', aliases.failing));
   const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
   requireExperts(models, count);
   /** Each shard holds its share of every model. */

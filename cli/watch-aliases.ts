@@ -28,7 +28,7 @@ export async function watchAliases({
 }: WatchAliasesOptions): Promise<WatchedAliases> {
   const models = served.map(({ id }) => id);
   const fixed = ofFlags(() => parseAliasFlags(alias, { models, from: '--alias' }));
-  if (path === undefined) return { current: () => fixed, stop() {} };
+  if (path === undefined) return { current: () => fixed, failing: () => false, stop() {} };
   const parse = (text: string) => mergeAliases(fixed, parseAliasFile(text, { models, from: path }));
   return await watchFile({ ...rest, path, parse, what: 'aliases', format: formatAliases });
 }

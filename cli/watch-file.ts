@@ -1,6 +1,6 @@
 // Keeps what a file says as it is now, while it changes. What is wrong in the file changes nothing. Knows no file's meaning.
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { readRegularFile } from '../rpc/read-file.ts';
 
 /** A file counts when it was found the same twice: it may be read while it is being written. Milliseconds. */
 const LOOK_EVERY = 500;
@@ -18,10 +18,15 @@ export interface WatchFileOptions<T> {
 
 export interface Watched<T> {
   current(): T;
+  /** The file cannot be used as it is now: what it said before counts. */
+  failing(): boolean;
   stop(): void;
 }
 
-/** Rejects where the file is wrong at the start; later that is logged, once each time it is wrong in another way. */
+/**
+ * Rejects if the file is wrong at the start; later that is logged, once each time it is wrong in another way. A file that is
+ * emptied, which an editor or a full disk does by mistake, is wrong too.
+ */
 export async function watchFile<T>({
   path,
   parse,
@@ -30,7 +35,8 @@ export async function watchFile<T>({
   log,
   everyMs = LOOK_EVERY,
 }: WatchFileOptions<T>): Promise<Watched<T>> {
-  let used = await readFile(path, 'utf8');
+  const read = async () => (await readRegularFile(path)).toString();
+  let used = await read();
   let current = parse(used);
   let last = used;
   let failed = '';
@@ -38,18 +44,21 @@ export async function watchFile<T>({
   let timer: NodeJS.Timeout | undefined;
 
   const look = async () => {
-    const text = await readFile(path, 'utf8');
+    const text = await read();
     const settled = text === last;
     last = text;
-    if (!settled || text === used || stopped) return;
-    current = parse(text);
-    used = text;
-    log.info(`${what} have changed: ${format(current)}`);
+    if (!settled || stopped) return;
+    if (text !== used) {
+      if (text.trim() === '') throw new Error(`${path} is empty: a mistake?`);
+      current = parse(text);
+      used = text;
+      log.info(`${what} have changed: ${format(current)}`);
+    }
+    failed = '';
   };
   const turn = async () => {
     try {
       await look();
-      failed = '';
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       if (message !== failed) log.error(`${message}; the ${what} stay as they were`);
@@ -63,9 +72,20 @@ export async function watchFile<T>({
   again();
   return {
     current: () => current,
+    failing: () => failed !== '',
     stop() {
       stopped = true;
       clearTimeout(timer);
     },
   };
+}
+
+/** What /health/ready says of the file that `flag` names: the path is the log's to tell. */
+export function fileWarning(flag: string, failing: () => boolean): () => string | undefined {
+  return () => (failing() ? stale(flag) : undefined);
+}
+
+/** Of what `source` names, the last that could be used counts. */
+export function stale(source: string): string {
+  return `What ${source} names cannot be used now; what it said before stays in use. The log says why.`;
 }

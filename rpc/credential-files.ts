@@ -1,8 +1,9 @@
 // Certificates and secrets as files: read and checked, told apart from what they were. Knows no sockets and no time to
 // look again.
 import { X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
+import { readRegularFile } from './read-file.ts';
 import { parseSecret } from './secret.ts';
 import type { TlsMaterial } from './tls.ts';
 
@@ -57,7 +58,7 @@ function parseCertificate(pem: Buffer, path: string): X509Certificate {
 
 async function read(path: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    return await readRegularFile(path);
   } catch (cause) {
     throw new Error(`cannot read ${path}: ${reasonOf(cause)}`, { cause });
   }

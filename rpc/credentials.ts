@@ -16,6 +16,8 @@ export interface OpenCredentialsOptions extends CredentialFiles {
   /** How often the files are looked at; one that has changed is read when it has stayed the same for as long. */
   everyMs?: number;
   log?: (level: 'info' | 'warn' | 'error', message: string) => void;
+  /** Told when changed files cannot be used, so that what was read before stays in use, and when they can again. */
+  onFailing?: (failing: boolean) => void;
 }
 
 export interface Credentials extends Security {
@@ -31,6 +33,7 @@ export async function openCredentials({
   peers = [],
   everyMs = 2_000,
   log = () => {},
+  onFailing = () => {},
   ...files
 }: OpenCredentialsOptions): Promise<Credentials> {
   let seen = await fingerprint(files);
@@ -55,8 +58,10 @@ export async function openCredentials({
       judged = now;
       try {
         loaded = await loadCredentials(files);
+        onFailing(false);
         log('info', `certificates and secrets were read again: ${pathsOf(files).join(', ')}`);
       } catch (error) {
+        onFailing(true);
         log('error', `${reasonOf(error)}; what was read before stays in use`);
       }
     }

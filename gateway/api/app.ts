@@ -40,7 +40,8 @@ import type { Tracing } from './telemetry.ts';
 import { plainly, textHandler } from './text-endpoints.ts';
 import type { TextSide } from './text-side.ts';
 import { detokenize, detokenizeSchema, tokenize, tokenizerInfo, tokenizeSchema } from './tokens.ts';
-import type { UsageLine } from './usage-log.ts';
+import type { UsageLine, UsageLog } from './usage-log.ts';
+import { Warnings } from './warnings.ts';
 import { MemoryLedger } from './work/ledger.ts';
 import { Slices } from './work/slices.ts';
 import type { TextThreads } from './work/text-threads.ts';
@@ -73,6 +74,12 @@ export interface ApiOptions {
   hosts?: HostRules;
   /** Told what each request that was admitted has used, when it is over. */
   onUsage?: (line: UsageLine) => void;
+  /** Where those lines go, if that may fail. */
+  usageLog?: Pick<UsageLog, 'waiting' | 'lost'>;
+  /** No request is taken while lines of `usageLog` wait. */
+  usageRequired?: boolean;
+  /** What an operator should mend; absent: nothing is watched. */
+  warnings?: Warnings;
   /** Absent: nobody traces. */
   tracing?: Tracing;
   /** Of this server, as GET /version tells it. */
@@ -102,6 +109,9 @@ export function createApi({
   corsOrigins = [],
   hosts,
   onUsage,
+  usageLog,
+  usageRequired = false,
+  warnings = new Warnings(),
   tracing,
   version = 'unknown',
   shutdown = new Shutdown(),
@@ -110,7 +120,7 @@ export function createApi({
   textThreads,
   logger,
 }: ApiOptions): Hono<Env> {
-  const metrics = createMetrics();
+  const metrics = createMetrics({ warnings, usageLog });
   const limits = { ...defaultLimits, ...given };
   const slices = new Slices();
   const ledger = new MemoryLedger(limits.answerMemory);
@@ -137,6 +147,7 @@ export function createApi({
     const record = new RequestRecord({
       ...{ method, path, givenId, signal: raw.signal, shutdown, logger, metrics },
       ...(onUsage !== undefined && { onUsage }),
+      ...(usageRequired && usageLog !== undefined && { usageLog }),
       ...(tracing !== undefined && { trace: tracing.begin({ traceparent, tracestate }) }),
     });
     c.set('record', record);
@@ -177,7 +188,7 @@ export function createApi({
   route(app, 'GET', '/peer', (c) => c.json(card));
   route(app, 'GET', '/version', (c) => c.json({ version }));
   route(app, 'GET', '/health', health);
-  route(app, 'GET', '/health/ready', (c) => healthReady(c, { ...served, shutdown }));
+  route(app, 'GET', '/health/ready', (c) => healthReady(c, { ...served, shutdown, warnings }));
   const counted = forAdmins((c) => metricsPage(c, { served, metrics }));
   route(app, 'GET', '/metrics', counted);
   route(app, 'POST', '/tokenize', textHandler(plainly(tokenizeSchema, tokenize), { served, limits, slices }));

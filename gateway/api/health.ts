@@ -6,6 +6,7 @@ import { heatInTime, statusInTime } from './engine-status.ts';
 import type { Metrics } from './metrics.ts';
 import { modelOfQuery, type Served } from './models.ts';
 import type { Shutdown } from './shutdown.ts';
+import type { Warnings } from './warnings.ts';
 
 interface Readiness {
   status: 'ready' | 'not_ready' | 'unknown';
@@ -20,19 +21,24 @@ export function health(c: Context): Response {
 
 /**
  * 503 while an expert is held by no connected shard, and once the server is ending; says which, layer by layer. Of several models all must be ready, and
- * what is missing is told with its model, unless one is named by `?model=`.
+ * what is missing is told with its model, unless one is named by `?model=`. Warnings are told beside: the server is ready all the same.
  */
 export async function healthReady(
   c: Context,
-  { shutdown, ...served }: Served & { shutdown: Pick<Shutdown, 'refusing'> },
+  {
+    shutdown,
+    warnings: { current },
+    ...served
+  }: Served & { shutdown: Pick<Shutdown, 'refusing'>; warnings: Pick<Warnings, 'current'> },
 ): Promise<Response> {
   const { contexts } = served;
+  const warnings = current.length > 0 ? { warnings: current } : {};
   if (shutdown.refusing) {
     return c.json({ status: 'not_ready', reason: 'The server is shutting down.', missing: [] }, 503);
   }
   if (contexts.size === 1 || c.req.query('model') !== undefined) {
     const readiness = await readinessOf(modelOfQuery(c, served));
-    return c.json(readiness, readiness.status === 'ready' ? 200 : 503);
+    return c.json({ ...readiness, ...warnings }, readiness.status === 'ready' ? 200 : 503);
   }
   const all = await Promise.all(
     [...contexts].map(async ([id, context]) => [id, await readinessOf(context)] as const),
@@ -44,6 +50,7 @@ export async function healthReady(
     status: worst ?? 'ready',
     models: Object.fromEntries(all.map(([id, { missing: _, ...how }]) => [id, how])),
     missing: all.flatMap(([model, { missing }]) => missing.map((units) => ({ model, ...units }))),
+    ...warnings,
   };
   return c.json(body, worst === undefined ? 200 : 503);
 }

@@ -10,6 +10,9 @@ export const KEY_PREFIX = 'eg-';
 /** A key's name is a label of metrics and a word of commands. */
 export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 
+/** What a file says whose last key was revoked: one that is empty is taken for a mistake, and its keys are kept. */
+export const NO_KEYS = '# every key was revoked\n';
+
 /** One key may have so many times what another has. */
 export const MOST_WEIGHT = 1000;
 

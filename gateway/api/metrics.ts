@@ -6,6 +6,8 @@ import { heatMetrics } from './heat.ts';
 import { createTally, type Tally } from './history/tally.ts';
 import { isProbe } from './probes.ts';
 import type { LimitKind } from './rate-limits.ts';
+import type { UsageLog } from './usage-log.ts';
+import type { Warnings } from './warnings.ts';
 
 /** What one model's engine told; undefined where it did not answer in time. */
 export interface EngineState {
@@ -44,7 +46,13 @@ const OVERHEAD_SECONDS = [
   0.025, 0.05, 0.1, 0.25, 1, 5,
 ];
 
-export function createMetrics(): Metrics {
+export interface MetricsOptions {
+  warnings?: Pick<Warnings, 'current' | 'watched'>;
+  /** Absent: usage is not logged. */
+  usageLog?: Pick<UsageLog, 'waiting' | 'lost'> | undefined;
+}
+
+export function createMetrics({ warnings, usageLog }: MetricsOptions = {}): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const tally = createTally({ first: SECONDS, next: TOKEN_SECONDS });
@@ -137,6 +145,37 @@ export function createMetrics(): Metrics {
   const kvReserved = gauge('expertgrid_kv_reserved_bytes', 'KV memory reserved by sequences');
   const kvLimit = gauge('expertgrid_kv_limit_bytes', 'KV memory there is');
   const shards = gauge('expertgrid_shards_connected', 'Shards connected');
+  if (warnings !== undefined) {
+    new Gauge({
+      name: 'expertgrid_warning',
+      help: '1 while an operator should mend this though the gateway answers; /health/ready says what it is',
+      labelNames: ['what'],
+      registers,
+      collect() {
+        const now = new Set(warnings.current.map(({ what }) => what));
+        for (const what of warnings.watched) this.set({ what }, now.has(what) ? 1 : 0);
+      },
+    });
+  }
+  if (usageLog !== undefined) {
+    new Gauge({
+      name: 'expertgrid_usage_lines_waiting',
+      help: 'Lines of usage that wait until the log can be written',
+      registers,
+      collect() {
+        this.set(usageLog.waiting);
+      },
+    });
+    new Counter({
+      name: 'expertgrid_usage_lines_lost_total',
+      help: 'Lines of usage that were given up because the log could not be written for long',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(usageLog.lost);
+      },
+    });
+  }
   new Gauge({
     name: 'process_resident_memory_bytes',
     help: 'Memory of the process that is resident',

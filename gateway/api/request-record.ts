@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { DegradedHops, Rung } from '../engine/messages.ts';
 import type { AnswerEvent } from './answer.ts';
-import type { ApiError } from './errors.ts';
+import { ApiError } from './errors.ts';
 import type { StoredKey } from './keys.ts';
 import type { Metrics } from './metrics.ts';
 import { GenerationWatch, OverheadClock } from './overhead.ts';
@@ -11,7 +11,7 @@ import { isProbe } from './probes.ts';
 import type { Exceeded, Turn } from './rate-limits.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { RequestTrace } from './telemetry.ts';
-import type { UsageLine } from './usage-log.ts';
+import type { UsageLine, UsageLog } from './usage-log.ts';
 import type { Owner } from './work/slices.ts';
 
 /** A caller's id is taken where it is safe in a header and in a log. */
@@ -28,6 +28,8 @@ export interface RequestRecordOptions {
   metrics: Metrics;
   /** Told what a request that was admitted has used, when it is over. */
   onUsage?: (line: UsageLine) => void;
+  /** No request is admitted while lines of this wait; absent: no log decides that. */
+  usageLog?: Pick<UsageLog, 'waiting'>;
   /** Absent: nobody traces. */
   trace?: RequestTrace;
 }
@@ -113,8 +115,12 @@ export class RequestRecord {
     this.#turn = { turn, refusal };
   }
 
-  /** To be asked before any work on prompts of so many tokens. Throws a 429 where the key's limit does not allow it. */
+  /**
+   * To be asked before any work on prompts of so many tokens. Throws a 429 if the key's limit does not allow it, and a 503
+   * while its usage could not be written.
+   */
   admit(tokens: number): void {
+    if ((this.#options.usageLog?.waiting ?? 0) > 0) throw unwritable();
     if (this.#turn !== undefined) {
       const { turn, refusal } = this.#turn;
       const exceeded = turn.prompt(tokens);
@@ -239,6 +245,17 @@ export class RequestRecord {
       ms: Math.round(durationMs),
     });
   }
+}
+
+function unwritable(): ApiError {
+  return new ApiError({
+    status: 503,
+    message:
+      'The server cannot write its usage log now, and answers nothing that it could not account for. Try again later.',
+    type: 'server_error',
+    code: 'usage_log_unavailable',
+    headers: { 'retry-after': '1' },
+  });
 }
 
 function rounded(ms: number | undefined): number | undefined {

@@ -1,13 +1,15 @@
 // What the user is told of the system's errors about files: the flag, the file, and what to do.
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { describeFault, explain } from '../../cli/explain.ts';
 import { flag, inputFlag } from '../../cli/flags.ts';
-import { requireInputs } from '../../cli/input-files.ts';
+import { requireFile, requireInputs } from '../../cli/input-files.ts';
+import { readRegularFile } from '../../rpc/read-file.ts';
 import { startCli } from '../support/process.ts';
 
 let folder: string;
@@ -101,4 +103,15 @@ test('through the front door a missing file is a failure, not wrong usage', asyn
   );
   expect(await up.exit).toMatchObject({ code: 1 });
   expect(up.stderr).toBe(`expertgrid: --api-keys ${folder}: this is a directory; give a file\n`);
+});
+
+test('a pipe is refused before anything waits for it', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  await expect(requireFile(pipe, '--api-keys')).rejects.toThrow(`--api-keys ${pipe}: this is a pipe`);
+  await expect(readRegularFile(pipe)).rejects.toThrow(`${pipe}: is no regular file`);
+  await expect(readRegularFile(folder)).rejects.toThrow('EISDIR');
+  await writeFile(join(folder, 'huge'), '');
+  await truncate(join(folder, 'huge'), 2 ** 27);
+  await expect(readRegularFile(join(folder, 'huge'))).rejects.toThrow('has more than 67108864 bytes');
 });

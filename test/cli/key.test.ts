@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { addKey, removeKey } from '../../cli/key-file.ts';
-import { findKey, hashKey, parseKeys, type StoredKey } from '../../gateway/api/keys.ts';
+import { findKey, hashKey, NO_KEYS, parseKeys, type StoredKey } from '../../gateway/api/keys.ts';
 import { startCli } from '../support/process.ts';
 
 let folder: string;
@@ -48,13 +48,21 @@ test('create prints the key once and keeps its hash, list shows the limits, revo
   );
   expect((await key('revoke', 'alice', '--file', file)).code).toBe(0);
   expect(await names()).toEqual([]);
+  expect(await readFile(file, 'utf8')).toBe(NO_KEYS); // an empty one would be taken for a mistake
+  const unknown = await key('revoke', 'bob', '--file', file);
+  expect(unknown).toMatchObject({ code: 1, stderr: `expertgrid: ${file} has no key named bob\n` });
 });
 
 test.each([
   ['no file', ['create', 'alice'], 2, "required option '--file <file>' not specified"],
   ['a name that is none', ['create', 'a b', '--file', 'x'], 2, 'It must begin with a letter or digit'],
   ['a limit of 0', ['create', 'a', '--rpm', '0', '--file', 'x'], 2, 'whole number'],
-  ['an unknown key', ['revoke', 'bob', '--file', '/dev/null'], 1, 'has no key named bob'],
+  [
+    'a file that is none',
+    ['revoke', 'bob', '--file', '/dev/null'],
+    1,
+    'this is a pipe, a socket or a device',
+  ],
 ])('%s is told in one line', async (_what, args, code, reason) => {
   const told = await key(...args);
   expect([told.code, told.stdout]).toEqual([code, '']);
@@ -81,7 +89,7 @@ test('a link to the file stays one, and the file keeps its mode', async () => {
   const link = join(folder, 'link');
   await symlink(file, link);
   await removeKey(link, 'a');
-  expect(await readFile(file, 'utf8')).toBe('');
+  expect(await readFile(file, 'utf8')).toBe(NO_KEYS);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
 });
 

@@ -78,3 +78,15 @@ test('flags stay beside the file, and what is wrong at the start is refused', as
   await expect(watch({ aliases })).rejects.toThrow('aliases.json: the alias "chat" gives nano a weight');
   expect([...(await watch()).current()]).toEqual([]);
 });
+
+test('a file that is emptied is taken for a mistake, and says that it is not used until it is mended', async () => {
+  await write({ nano: 1 });
+  const watched = await watch({ aliases });
+  expect(watched.failing()).toBe(false);
+  await writeFile(aliases, ' \n');
+  await expect.poll(() => watched.failing()).toBe(true);
+  expect(log).toEqual([`error ${aliases} is empty: a mistake?; the aliases stay as they were`]);
+  expect(now(watched)).toEqual({ nano: 1 });
+  await write({ nano: 1 });
+  await expect.poll(() => watched.failing()).toBe(false);
+});

@@ -125,10 +125,15 @@ describe('a gateway with keys', () => {
     await eventually(async () => (await list(fresh)).status === 200, 4_000);
     expect((await list(key.bob!)).status).toBe(401);
     const good = await readFile(keys, 'utf8');
+    const ready = async () => (await (await fetch(`${gateway.url}/health/ready`)).json()) as object;
     await writeFile(keys, '{"name":');
     await gateway.process.says(/line 1 is no key: .*; the API keys stay as they were/);
+    await writeFile(keys, '');
+    await gateway.process.says(/is empty: a mistake\?; the API keys stay as they were/);
     expect((await list(fresh)).status).toBe(200);
+    expect(await ready()).toMatchObject({ status: 'ready', warnings: [{ what: 'api_keys' }] });
     await writeFile(keys, good);
+    await eventually(async () => !('warnings' in (await ready())), 4_000);
   });
 
   it('heat is told to an admin’s key alone, and the command says so', async () => {

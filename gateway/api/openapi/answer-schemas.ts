@@ -177,6 +177,10 @@ export const readyAnswer = z.object({
   status: z.enum(['ready', 'not_ready', 'unknown']),
   reason: text.optional(),
   missing: z.array(z.object({ layer: count, experts: z.unknown() })).describe('Units that no shard holds.'),
+  warnings: z
+    .array(z.object({ what: text, message: text }))
+    .optional()
+    .describe('What an operator should mend though the server answers. Absent: nothing.'),
 });
 
 const fault = z.object({ param: text, code: text, message: text });

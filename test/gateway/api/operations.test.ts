@@ -1,5 +1,6 @@
 // What operators see: health, readiness, metrics, log lines, request ids.
 import { expect, test } from 'vitest';
+import { Warnings } from '../../../gateway/api/warnings.ts';
 import { TOOL_TEMPLATE } from '../../support/chat-templates.ts';
 import { JSON_TYPE, MODEL, openRoom, say, until } from './harness.ts';
 
@@ -30,6 +31,42 @@ test('an engine that does not answer in time is not ready', async () => {
   expect(response.status).toBe(503);
   expect(await response.json()).toMatchObject({ status: 'unknown' });
   expect(await (await fetch(`${url}/metrics`)).text()).toContain('expertgrid_engine_up 0');
+});
+
+test('what an operator should mend is told beside readiness and as a metric, and keeps nobody out', async () => {
+  const warnings = new Warnings();
+  let fault: string | undefined;
+  warnings.watch('api_keys', () => fault);
+  const { url, post } = await openRoom({ api: { warnings } });
+  const ready = async () => await (await fetch(`${url}/health/ready`)).json();
+  const metric = async () =>
+    sample(await (await fetch(`${url}/metrics`)).text(), 'expertgrid_warning{what="api_keys"}');
+  expect([await ready(), await metric()]).toEqual([{ status: 'ready', missing: [] }, 0]);
+  fault = 'mend it';
+  const told = { status: 'ready', missing: [], warnings: [{ what: 'api_keys', message: 'mend it' }] };
+  expect([await ready(), await metric()]).toEqual([told, 1]);
+  expect((await post('/v1/completions', base)).status).toBe(200);
+});
+
+test('while usage cannot be written and has to be, requests are a 503; else they are answered and counted', async () => {
+  const usageLog = { waiting: 0, lost: 0 };
+  const strict = await openRoom({ api: { usageLog, usageRequired: true } });
+  const lenient = await openRoom({ api: { usageLog } });
+  expect((await strict.post('/v1/completions', base)).status).toBe(200);
+  Object.assign(usageLog, { waiting: 3, lost: 2 });
+  for (const path of ['/v1/completions', '/v1/chat/completions']) {
+    const body = { model: MODEL, prompt: 'a', messages: [{ role: 'user', content: 'a' }] };
+    const { prompt: _, ...chat } = body;
+    const refused = await strict.post(path, path.includes('chat') ? chat : base);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(refused.body.error).toMatchObject({ type: 'server_error', code: 'usage_log_unavailable' });
+  }
+  expect((await fetch(`${strict.url}/v1/models`)).status).toBe(200);
+  expect((await lenient.post('/v1/completions', base)).status).toBe(200);
+  const page = await (await fetch(`${lenient.url}/metrics`)).text();
+  expect(sample(page, 'expertgrid_usage_lines_waiting')).toBe(3);
+  expect(sample(page, 'expertgrid_usage_lines_lost_total')).toBe(2);
 });
 
 /** The value of a sample in Prometheus' text format. */

@@ -1,9 +1,15 @@
 // The usage log as a file: appended to, renamed under the writer, torn.
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openUsageLog, type UsageLine, type UsageLog } from '../../../gateway/api/usage-log.ts';
+import {
+  openUsageLog,
+  type UsageLine,
+  type UsageLog,
+  type UsageLogOptions,
+} from '../../../gateway/api/usage-log.ts';
 
 let folder: string;
 let path: string;
@@ -21,8 +27,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-function open(): UsageLog {
-  log = openUsageLog(path, { onError: (message) => errors.push(message) });
+function open(options: Partial<UsageLogOptions> = {}): UsageLog {
+  const told = (message: string) => void errors.push(message);
+  log = openUsageLog(path, { onError: told, onRecovered: told, retryMs: 10, ...options });
   return log;
 }
 
@@ -73,18 +80,64 @@ test('half a line that a lost machine left is ended before the next', async () =
   expect(texts.slice(1)).toEqual(['{"time":"20', JSON.stringify(line('b')), '']);
 });
 
-test('a file that cannot be written is told of once, and used again when it can', async () => {
+test('lines wait while the file cannot be written, which is told once, and are in it in order when it can', async () => {
   const log = open();
   await rm(folder, { recursive: true });
   log.write(line('a'));
   log.write(line('b'));
-  expect(errors).toEqual([expect.stringContaining('usage is not written: ENOENT')]);
+  expect(log).toMatchObject({ waiting: 2, lost: 0 });
   await mkdir(folder);
+  await expect.poll(() => log.waiting).toBe(0);
   log.write(line('c'));
-  expect(await lines()).toEqual(['c']);
+  expect(await lines()).toEqual(['a', 'b', 'c']);
+  expect(errors).toEqual([
+    expect.stringContaining('usage is not written, lines wait: ENOENT'),
+    expect.stringContaining('usage is written again, 2 lines had waited'),
+  ]);
+});
+
+test('beyond so many waiting lines the oldest are lost, and counted', async () => {
+  const log = open({ mostWaiting: 2 });
+  await rm(folder, { recursive: true });
+  for (const request of ['a', 'b', 'c', 'd']) log.write(line(request));
+  expect(log).toMatchObject({ waiting: 2, lost: 2 });
+  await mkdir(folder);
+  await expect.poll(() => log.waiting).toBe(0);
+  expect(await lines()).toEqual(['c', 'd']);
+  expect(errors[1]).toContain('2 lines wait, the oldest are lost from now on');
+});
+
+test('what still waits when the log is closed is lost, and said', async () => {
+  const log = openUsageLog(path, { onError: (message) => errors.push(message), retryMs: 60_000 });
+  await rm(folder, { recursive: true });
+  log.write(line('a'));
+  log.close();
+  expect(errors[1]).toBe(`${path}: 1 lines of usage were lost`);
+  await mkdir(folder);
+});
+
+test.each([
+  ['a pipe that nobody reads', () => execFileSync('mkfifo', [path]), 'is no file but a pipe'],
+  ['a directory', () => mkdir(path), 'EISDIR'],
+  ['a device', () => symlink('/dev/full', path), 'is no file but'],
+])('%s is refused at the start, at once', async (_, make, message) => {
+  await make();
+  expect(() => open()).toThrow(message);
+});
+
+test('a pipe that takes the place of the file holds up nobody', async () => {
+  const log = open();
+  await rename(path, `${path}.1`);
+  execFileSync('mkfifo', [path]);
+  log.write(line('a'));
+  expect(log.waiting).toBe(1);
+  expect(errors[0]).toContain('is no file but a pipe');
+  await rm(path);
+  await expect.poll(() => log.waiting).toBe(0);
+  expect(await lines()).toEqual(['a']);
 });
 
 test('a file that cannot be opened at the start is an error', () => {
   path = join(folder, 'none', 'usage.jsonl');
-  expect(open).toThrow('ENOENT');
+  expect(() => open()).toThrow('ENOENT');
 });
