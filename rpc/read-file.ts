@@ -15,7 +15,6 @@ export async function readRegularFile(
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const stats = await file.stat();
-    if (stats.isDirectory()) throw directory(path);
     if (!stats.isFile()) throw new Error(`${path}: is no regular file`);
     if (stats.size > mostBytes)
       throw new Error(`${path}: has more than ${mostBytes} bytes; is it the right file?`);
@@ -23,10 +22,4 @@ export async function readRegularFile(
   } finally {
     await file.close();
   }
-}
-
-/** As the system reports it, but with the path. */
-function directory(path: string): NodeJS.ErrnoException {
-  const error: NodeJS.ErrnoException = new Error(`EISDIR: illegal operation on a directory, read '${path}'`);
-  return Object.assign(error, { code: 'EISDIR', path });
 }
