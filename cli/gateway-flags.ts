@@ -112,10 +112,10 @@ function addHttpFlags(command: Command): Command {
     .addOption(
       flag(
         '--answer-memory <size>',
-        'Memory for answers that are not streamed, such as 256MiB; an API key may use as much as is still free',
+        "Memory for requests' bodies and answers that are not streamed, such as 512MiB; an API key may use as much as is still free",
       )
         .argParser(bytes)
-        .default(defaultLimits.answerMemory, '256MiB'),
+        .default(defaultLimits.answerMemory, '512MiB'),
     )
     .addOption(
       flag(

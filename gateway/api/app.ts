@@ -169,14 +169,15 @@ export function createApi({
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   if (access !== undefined) app.use(requireKey(access, { metrics }));
 
-  const generating = { served, limits, peers, slices };
+  const reading = { served, limits, slices, ledger };
+  const generating = { ...reading, peers };
   route(app, 'POST', '/completions', completionHandler(completionEndpoint, generating));
   route(app, 'POST', '/chat/completions', completionHandler(chatEndpoint, generating));
   route(app, 'POST', '/responses', completionHandler(responsesEndpoint, generating));
-  route(app, 'POST', '/responses/input_tokens', textHandler(readInputTokens, { served, limits, slices }));
+  route(app, 'POST', '/responses/input_tokens', textHandler(readInputTokens, reading));
   routeStored(app);
   route(app, 'POST', '/messages', completionHandler(messagesEndpoint, generating));
-  route(app, 'POST', '/messages/count_tokens', textHandler(readCount, { served, limits, slices }));
+  route(app, 'POST', '/messages/count_tokens', textHandler(readCount, reading));
   route(app, 'GET', '/models', (c) => (asAnthropic(c) ? listAnthropicModels : listModels)(c, served));
   route(app, 'GET', '/models/:id{.+}', (c) => (asAnthropic(c) ? showAnthropicModel : showModel)(c, served));
   const ofModel = (show: (c: Context, context: ApiContext) => Response | Promise<Response>) =>
@@ -191,13 +192,8 @@ export function createApi({
   route(app, 'GET', '/health/ready', (c) => healthReady(c, { ...served, shutdown, warnings }));
   const counted = forAdmins((c) => metricsPage(c, { served, metrics }));
   route(app, 'GET', '/metrics', counted);
-  route(app, 'POST', '/tokenize', textHandler(plainly(tokenizeSchema, tokenize), { served, limits, slices }));
-  route(
-    app,
-    'POST',
-    '/detokenize',
-    textHandler(plainly(detokenizeSchema, detokenize), { served, limits, slices }),
-  );
+  route(app, 'POST', '/tokenize', textHandler(plainly(tokenizeSchema, tokenize), reading));
+  route(app, 'POST', '/detokenize', textHandler(plainly(detokenizeSchema, detokenize), reading));
   route(app, 'GET', '/tokenizer_info', (c) => c.json(tokenizerInfo(modelOfQuery(c, served))));
   const drain = { contexts: served.contexts, limits, drainShard, hosts };
   const drained = forAdmins((c) => drainEndpoint(c, drain));

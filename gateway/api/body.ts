@@ -2,11 +2,12 @@
 import type { z } from 'zod';
 import { decoded, encodingsOf, type Pieces } from './content-encoding.ts';
 import { requireJsonType } from './content-type.ts';
-import { ApiError, badFields, badRequest, ClientGone, type FieldFault } from './errors.ts';
+import { ApiError, badFields, badRequest, ClientGone, type FieldFault, retryHeaders } from './errors.ts';
 import { issueFaults, unsupportedFault } from './issues.ts';
 import { mayHoldLoneSurrogate, refuseLoneSurrogates, textOf } from './request-text.ts';
 import { unsupportedFields } from './schema.ts';
 import { withoutNulls } from './schema-walk.ts';
+import type { Holding } from './work/ledger.ts';
 
 /** Values outside `prompt` and `tokens` that a request may hold; keeps the cost of checking one bounded. */
 const MOST_VALUES = 50_000;
@@ -17,9 +18,10 @@ const SHORT = 256 * 1024;
 
 /**
  * The body as text, of at most `most` bytes as it is sent and when it is decoded; a body that says it is larger is not read at
- * all. Throws a 415 unless it is JSON in an encoding that is known.
+ * all. What arrives is counted in `holding`. Throws a 415 unless it is JSON in an encoding that is known, and a 429 if it needs
+ * more memory than there is.
  */
-export async function readBody(request: Request, most: number): Promise<string> {
+export async function readBody(request: Request, most: number, holding?: Holding): Promise<string> {
   const { headers } = request;
   requireJsonType(headers.get('content-type'));
   const encodings = encodingsOf(headers.get('content-encoding'));
@@ -27,7 +29,10 @@ export async function readBody(request: Request, most: number): Promise<string> 
   let pieces: Pieces = limited(received(request), most);
   for (const encoding of encodings.reverse()) pieces = limited(decoded(pieces, encoding), most);
   const all: Uint8Array[] = [];
-  for await (const piece of pieces) all.push(piece);
+  for await (const piece of pieces) {
+    if (holding?.grow(HELD * piece.length) === false) throw memoryTaken();
+    all.push(piece);
+  }
   return textOf(Buffer.concat(all));
 }
 
@@ -119,6 +124,16 @@ function stringEnd(text: string, from: number): number {
 
 function manyValues(): ApiError {
   return badRequest(`Your request holds more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
+}
+
+/** Bytes in memory for each byte of a body: as it came, and as text. What is parsed of it takes about as much as the former. */
+const HELD = 2;
+
+function memoryTaken(): ApiError {
+  const message =
+    "The gateway's memory for requests is taken for now, or your key's part of it. Try again, or send fewer large requests at once.";
+  const headers = { 'x-should-retry': 'true', ...retryHeaders(1_000) };
+  return new ApiError({ status: 429, message, type: 'rate_limit_error', code: 'request_memory', headers });
 }
 
 /** Faults of one request that its error lists. */

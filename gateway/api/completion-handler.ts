@@ -6,17 +6,16 @@
 import type { Context, Handler } from 'hono';
 import { refuseLargeAnswer } from './answer-size.ts';
 import { cacheSaltOf } from './cache-salt.ts';
-import { type Limits, type RequestContext, requestContext } from './context.ts';
-import { chooseModel, type Requester, type Served } from './models.ts';
+import { type RequestContext, requestContext } from './context.ts';
+import { chooseModel, type Requester } from './models.ts';
 import { noEffectHeaders } from './no-effect.ts';
 import { type Peers, passOn } from './peers.ts';
-import { readFields } from './read-fields.ts';
+import { type Reading, withFields } from './read-fields.ts';
 import type { Relayed } from './relayed.ts';
 import { type FieldNames, namer, underOuterNames } from './renamed-fields.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { AnswerPlan } from './respond.ts';
 import { honoured } from './structured.ts';
-import type { Slices } from './work/slices.ts';
 
 /** One endpoint. Each of its steps throws ApiErrors. */
 export interface Endpoint extends Relayed {
@@ -42,21 +41,26 @@ export interface Planned {
 /** Paths that are told of what an answer is not held to. */
 export const MOST_SCHEMA_NOTES = 20;
 
-interface HandlerOptions {
-  served: Served;
-  limits: Limits;
+interface HandlerOptions extends Reading {
   peers: Peers | undefined;
-  slices: Slices;
 }
 
 export function completionHandler(
   endpoint: Endpoint,
-  { served, limits, peers, slices }: HandlerOptions,
+  { peers, ...reading }: HandlerOptions,
 ): Handler<{ Variables: { record: RequestRecord } }> {
+  const { served, slices } = reading;
   return async (c) => {
+    const { owner } = c.get('record');
+    return await withFields(c.req.raw, { ...reading, owner }, (fields) => answerTo(c, fields));
+  };
+
+  async function answerTo(
+    c: Context<{ Variables: { record: RequestRecord } }>,
+    fields: Record<string, unknown>,
+  ): Promise<Response> {
     const record = c.get('record');
     const { owner } = record;
-    const fields = await readFields(c.req.raw, { served, limits, slices, owner });
     const asked = await slices.turn(owner, () => endpoint.read(fields));
     const chosen = chooseModel(asked.model, asked.requester, { served, requestId: record.id });
     const context = requestContext(chosen, record);
@@ -88,5 +92,5 @@ export function completionHandler(
       for (const [name, value] of Object.entries(idle)) answer.headers.set(name, value);
       return answer;
     });
-  };
+  }
 }

@@ -15,7 +15,10 @@ export interface Limits {
   prompts: number;
   /** Most answers in one request: prompts by choices of each. */
   choices: number;
-  /** Memory that all whole answers may take until they are written, in bytes: half of it one answer, beyond which is a 400. */
+  /**
+   * Memory that all requests' bodies, and answers that are kept whole, may take until they are written, in bytes: a quarter of
+   * it one answer, beyond which is a 400.
+   */
   answerMemory: number;
   /** How long a stream's headers wait for the engine's verdict; see admission.ts. */
   admissionMs: number;
@@ -31,7 +34,7 @@ export const defaultLimits: Limits = {
   bodyBytes: 10 * 1024 * 1024,
   prompts: 128,
   choices: 128,
-  answerMemory: 256 * 2 ** 20,
+  answerMemory: 512 * 2 ** 20,
   admissionMs: 500,
   stallMs: 60_000,
   keepAliveMs: 15_000,

@@ -2,14 +2,13 @@
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { parseFields } from './body.ts';
-import { type Limits, type RequestContext, requestContext } from './context.ts';
-import { chooseModel, type Served } from './models.ts';
+import { type RequestContext, requestContext } from './context.ts';
+import { chooseModel } from './models.ts';
 import { fieldsWithoutEffect, noEffectHeaders } from './no-effect.ts';
-import { readFields } from './read-fields.ts';
+import { type Reading, withFields } from './read-fields.ts';
 import { type FieldNames, underOuterNames } from './renamed-fields.ts';
 import type { RequestRecord } from './request-record.ts';
 import { wholeAnswer } from './respond.ts';
-import type { Slices } from './work/slices.ts';
 
 /** A request once its fields are read. */
 export interface TextAsked {
@@ -23,12 +22,20 @@ export interface TextAsked {
 /** `read` throws a 400 that names the fields at fault. */
 export function textHandler(
   read: (fields: Record<string, unknown>) => TextAsked,
-  { served, limits, slices }: { served: Served; limits: Limits; slices: Slices },
+  reading: Reading,
 ): (c: Context<{ Variables: { record: RequestRecord } }>) => Promise<Response> {
+  const { served, slices } = reading;
   return async (c) => {
+    const { owner } = c.get('record');
+    return await withFields(c.req.raw, { ...reading, owner }, (fields) => answerTo(c, fields));
+  };
+
+  async function answerTo(
+    c: Context<{ Variables: { record: RequestRecord } }>,
+    fields: Record<string, unknown>,
+  ): Promise<Response> {
     const record = c.get('record');
     const { owner } = record;
-    const fields = await readFields(c.req.raw, { served, limits, slices, owner });
     const { model, names = [], answer } = await slices.turn(owner, () => read(fields));
     const [first = ''] = served.contexts.keys();
     const chosen = chooseModel(model ?? first, {}, { served, requestId: record.id });
@@ -38,7 +45,7 @@ export function textHandler(
     const response = await wholeAnswer(c, context, record, body);
     for (const [name, value] of Object.entries(noEffectHeaders(noEffect))) response.headers.set(name, value);
     return response;
-  };
+  }
 }
 
 /** Reads a request whose fields are those of its schema. */

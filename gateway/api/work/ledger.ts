@@ -22,9 +22,9 @@ export class MemoryLedger {
     this.limit = limit;
   }
 
-  /** Bytes that an owner may hold if it is alone. */
+  /** Bytes that one holding may come to, so that an owner who is alone has room for two. */
   get largest(): number {
-    return this.limit / 2;
+    return this.limit / 4;
   }
 
   /** Bytes that all owners hold. */

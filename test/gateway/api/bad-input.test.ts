@@ -400,7 +400,7 @@ test('an empty prompt is the token that begins a text', async () => {
 });
 
 describe('paths and methods', () => {
-  test.each(['/v2/completions', '/', '/v1/chat'])('%s is unknown', async (path) => {
+  test.each(['/v2/completions', '/v3', '/v1/chat'])('%s is unknown', async (path) => {
     const { status, body } = await room.post(path, completion);
     expect(status).toBe(404);
     expect(body.error).toEqual({
