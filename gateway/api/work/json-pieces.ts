@@ -68,7 +68,8 @@ function* listPieces(
     yield '[]';
     return;
   }
-  const flat = !isContainer(list.slice(0, 1)[0]);
+  // The first entry of log-probabilities is null: nothing stands before the first token.
+  const flat = ![0, list.length - 1].some((at) => isContainer(list.slice(at, at + 1)[0]));
   const walked = !flat && depth < WALKED_DEPTH - 1;
   const entries = walked ? 1 : flat ? FLAT_ENTRIES : ENTRIES;
   yield '[';
