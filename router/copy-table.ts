@@ -35,6 +35,8 @@ export class CopyTable<S extends Holder> {
   readonly #shape: ModelShape;
   /** `[layers * experts]` */
   readonly #copies: Copies<S>[];
+  /** Units by how many exact copies they have. */
+  readonly #listed = new Map<number, MissingUnits[]>();
   /** Some unit has a second exact copy. */
   readonly replicated: boolean;
   /** Every unit has an exact copy. */
@@ -97,7 +99,10 @@ export class CopyTable<S extends Holder> {
     return this.#copies.map(({ exact }) => exact.length);
   }
 
+  /** Asked for at each look at /metrics, and made once. */
   #having(copies: number): MissingUnits[] {
+    const known = this.#listed.get(copies);
+    if (known !== undefined) return known;
     const { layers, experts } = this.#shape;
     const having: MissingUnits[] = [];
     for (let layer = 0; layer < layers; layer++) {
@@ -106,6 +111,7 @@ export class CopyTable<S extends Holder> {
       );
       if (ofLayer.length > 0) having.push({ layer, experts: formatRuns(ofLayer) });
     }
+    this.#listed.set(copies, having);
     return having;
   }
 

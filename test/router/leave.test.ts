@@ -9,6 +9,7 @@ import { RpcError } from '../../rpc/errors.ts';
 import { listen, type RpcServer } from '../../rpc/server.ts';
 import { openSocketTransport } from '../../rpc/socket-transport.ts';
 import type { Params } from '../../rpc/transport.ts';
+import { uniform } from '../support/random.ts';
 import { bundleProof } from './proofs.ts';
 import { createTestShard, fleetOf, model, socketOf, stateOf, step, unitsOf } from './shards.ts';
 
@@ -145,6 +146,32 @@ describe('a shard that is asked to drain', () => {
     mute.close();
     expect(await drained).toEqual(left);
   });
+});
+
+test('however many are drained at once, over several gateways, every unit keeps a holder', async () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const draw = uniform(seed);
+    const held = Array.from({ length: 4 }, () => all.filter(() => draw() < 0.6)).map((experts) =>
+      experts.length > 0 ? experts : [0],
+    );
+    const shards = await Promise.all(held.map((experts) => shardWith(experts)));
+    const gateways = [await gatewayOver(...shards), await gatewayOver(...shards.toReversed())];
+    const before = gateways.map((gateway) => gateway.missing());
+    const outcomes = await Promise.allSettled(
+      shards.map(async (shard) => {
+        await new Promise((resolve) => setTimeout(resolve, Math.floor(4 * draw())));
+        return await shard.drain();
+      }),
+    );
+    const leavers = outcomes.filter(({ status }) => status === 'fulfilled').length;
+    for (const [i, gateway] of gateways.entries()) {
+      await gateway.until(
+        () => gateway.status().filter(({ units }) => units > 0).length === 4 - leavers,
+        5_000,
+      );
+      expect(gateway.missing()).toEqual(before[i]);
+    }
+  }
 });
 
 describe('a replica does not count', () => {

@@ -219,6 +219,32 @@ test('a stream of a peer that is silent twice ends with an error event', async (
   const text = (await response?.text()) ?? '';
   expect(text.startsWith('data: {"a":1}\n\n')).toBe(true);
   expect(text).toContain('"gateway_lost"');
+  expect(text).not.toContain('127.0.0.1'); // where it was is in the log
+});
+
+test('a wait that no client could read is not passed on, one that it can is', async () => {
+  for (const [wait, passedOn] of [
+    ['1e+305', null],
+    ['-5', null],
+    ['30', '30'],
+  ] as const) {
+    const peer = await openPeer((_, response) => {
+      response.writeHead(429, { 'content-type': 'application/json', 'retry-after': wait });
+      response.end('{"error": {"code": "rate_limit_exceeded"}}');
+    });
+    const room = await openBeside(peer);
+    const body = JSON.stringify(room.fields);
+    const answer = await fetch(`${room.url}/v1/completions`, { method: 'POST', headers: JSON_TYPE, body });
+    expect(answer.status).toBe(429);
+    expect(answer.headers.get('retry-after')).toBe(passedOn);
+  }
+});
+
+test('a peer that does not stop telling of itself is none', async () => {
+  const endless = 'x'.repeat(300_000);
+  const peer = await openPeer(complete, { [MODEL]: 'fake', more: endless });
+  const room = await openBeside(peer);
+  expect((await post(room, room.fields)).by).toBeNull();
 });
 
 /** A conversation that belongs to the peer. */
