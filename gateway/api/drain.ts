@@ -49,7 +49,7 @@ export async function drainEndpoint(
   if (!(await isMember(address, [...contexts.values()]))) throw unknownShard(address);
   if (drainShard === undefined) throw inProcess(address);
   const outcome = await drainShard(address, { force: force === true });
-  if (outcome.type === 'refused') throw onlyHolder(outcome.message);
+  if (outcome.type === 'refused') throw onlyHolder(inNames(outcome.message, contexts));
   if (outcome.type === 'unproven') throw notAllowed(outcome.message);
   if (outcome.type === 'failed') throw unreached(outcome.message);
   const { answered, inFlight } = outcome;
@@ -62,6 +62,13 @@ async function isMember(address: string, contexts: readonly ApiContext[]): Promi
     contexts.map(({ engine, limits, logger }) => statusInTime(engine, { waitMs: limits.statusMs, logger })),
   );
   return statuses.some((status) => status?.shards.some((shard) => shard.address === address) === true);
+}
+
+/** Shards know models by their identity, callers by the name that they are served under. */
+function inNames(message: string, contexts: ReadonlyMap<string, ApiContext>): string {
+  let named = message;
+  for (const [id, { engine }] of contexts) named = named.replaceAll(engine.info.identity, id);
+  return named;
 }
 
 function needsKeys(): ApiError {

@@ -60,6 +60,15 @@ test.each<[number, string, DrainOutcome]>([
   expect(JSON.stringify(answer.answer)).toContain('message' in outcome ? outcome.message : '');
 });
 
+test('calls the models by the names that callers know', async () => {
+  // The engine of the room has the identity `fake`.
+  const { drain } = await open({
+    type: 'refused',
+    message: 'no other shard serves layer 0: experts 0-3 of fake',
+  });
+  expect(JSON.stringify((await drain({ address: ADDRESS })).answer)).toContain('experts 0-3 of fake-moe');
+});
+
 test('asks no address that is not one of its shards', async () => {
   const { asked, drain } = await open(gone);
   for (const address of ['127.0.0.1:7002', 'metadata.internal:80', `${ADDRESS} `]) {
