@@ -29,11 +29,11 @@ const { values: flags } = parseArgs({
     /** In process unless told. */
     shards: { type: 'string' },
     /** Seconds that a hostile request may take. */
-    patience: { type: 'string', default: '120' },
+    patience: { type: 'string', default: '300' },
     /** Seconds that the honest streams are measured alone. */
     alone: { type: 'string', default: '8' },
     /** Seconds, in all; the rest of the shapes is left out. */
-    most: { type: 'string', default: '1500' },
+    most: { type: 'string', default: '2400' },
   },
 });
 const STREAMS = 16;

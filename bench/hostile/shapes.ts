@@ -42,7 +42,7 @@ const chat = '/v1/chat/completions';
 
 function constrained(random: Random): Omit<Shape, 'kind'> {
   const fields = grammarShapes(random) as Record<string, unknown>;
-  const common = { max_tokens: 1 + below(random, 200), stream: random() < 0.5, n: 1 + below(random, 4) };
+  const common = { ...answers(random, { n: 4, tokens: 200 }), stream: random() < 0.5 };
   const asChat = 'messages' in fields || 'tools' in fields || 'response_format' in fields || random() < 0.3;
   if (!asChat) return { path: completions, body: { prompt: 'Once', ...common, ...fields } };
   return { path: chat, body: { messages: user('Once'), ...common, ...fields } };
@@ -78,16 +78,16 @@ const draws: Record<string, Draw> = {
     path: chat,
     body: {
       messages: user('Tell all.'),
-      ...{ logprobs: true, top_logprobs: 20, max_tokens: 200 + below(random, 1500), ignore_eos: true },
-      ...{ n: 1 + below(random, 64), stream: random() < 0.3 },
+      ...{ logprobs: true, top_logprobs: 20, ignore_eos: true, stream: random() < 0.3 },
+      ...answers(random, { n: 64, tokens: 2_000 }),
     },
   }),
   'routes and digests': (random, { layers, experts }) => ({
     path: completions,
     body: {
       prompt: 'a',
-      max_tokens: 1 + below(random, 400),
-      ...{ n: 1 + below(random, 32), ignore_eos: true, stream: random() < 0.5 },
+      ...answers(random, { n: 32, tokens: 600 }),
+      ...{ ignore_eos: true, stream: random() < 0.5 },
       expertgrid: {
         ...{ routes: true, digests: true },
         experts_per_token: Array.from({ length: layers }, () => 1 + below(random, experts)),
@@ -98,7 +98,8 @@ const draws: Record<string, Draw> = {
     path: completions,
     body: {
       prompt: text(random, 400),
-      ...{ max_tokens: 20 + below(random, 100), n: 1 + below(random, 8), ignore_eos: true },
+      ...answers(random, { n: 8, tokens: 40 }),
+      ignore_eos: true,
       expertgrid: { routes: true, experts_per_token: experts },
     },
   }),
@@ -108,7 +109,7 @@ const draws: Record<string, Draw> = {
       prompt: text(random, 100),
       best_of: 128,
       n: 1,
-      max_tokens: 1 + below(random, 200),
+      max_tokens: 1 + below(random, 16),
       ignore_eos: true,
     },
   }),
@@ -117,7 +118,7 @@ const draws: Record<string, Draw> = {
     body: {
       prompt: 'a',
       n: 128,
-      max_tokens: 1 + below(random, 300),
+      max_tokens: 1 + below(random, 16),
       stream: random() < 0.7,
       ignore_eos: true,
     },
@@ -130,8 +131,9 @@ const draws: Record<string, Draw> = {
       body: {
         prompt: letter.repeat(200),
         logit_bias: { 32: 100, 97: 100 },
-        ...{ stop: stops.map((stop, i) => `${stop}${i % 2 ? 'b' : ''}`), max_tokens: 500, ignore_eos: true },
-        ...{ stream: random() < 0.5, n: 1 + below(random, 16) },
+        ...{ stop: stops.map((stop, i) => `${stop}${i % 2 ? 'b' : ''}`), ignore_eos: true },
+        ...answers(random, { n: 16, tokens: 2_000 }),
+        stream: random() < 0.5,
       },
     };
   },
@@ -139,7 +141,8 @@ const draws: Record<string, Draw> = {
     path: completions,
     body: {
       prompt: 'a',
-      ...{ max_tokens: 1 + below(random, 300), n: 1 + below(random, 64), ignore_eos: true },
+      ...answers(random, { n: 64, tokens: 1_500 }),
+      ignore_eos: true,
       logit_bias: Object.fromEntries(
         Array.from({ length: vocab }, (_, id) => [id, 20 * random() - 10] as const).slice(0, 1_800),
       ),
@@ -149,7 +152,7 @@ const draws: Record<string, Draw> = {
     path: completions,
     body: {
       prompt: 'a',
-      ...{ max_tokens: 300, n: 1 + below(random, 64) },
+      ...answers(random, { n: 64, tokens: 1_500 }),
       allowed_token_ids: Array.from({ length: Math.min(vocab, 8000) }, (_, id) => id),
     },
   }),
@@ -244,6 +247,15 @@ const draws: Record<string, Draw> = {
     },
   }),
 };
+
+/**
+ * So many choices and tokens of each, at most, that all come to about `tokens`: thousands of requests are to be tried, and the
+ * engine's time is shared however much is asked for.
+ */
+function answers(random: Random, most: { n: number; tokens: number }): { n: number; max_tokens: number } {
+  const n = 1 + below(random, most.n);
+  return { n, max_tokens: 1 + below(random, Math.ceil(most.tokens / n)) };
+}
 
 function user(content: string): object[] {
   return [{ role: 'user', content }];
