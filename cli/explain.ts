@@ -1,8 +1,11 @@
 // What failed, in one line for the user. The system's errors about files become sentences that name the flag and the file, and
 // say what to do. Knows no verb.
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, type Option } from 'commander';
+
+/** A directory was to be made where a file is. No code of the system. */
+const FILE_FOR_DIRECTORY = 'a file for a directory';
 
 /** What is wrong with the file, and what to do, by the system's code. */
 const FAULTS: Readonly<Record<string, string>> = {
@@ -19,6 +22,7 @@ const FAULTS: Readonly<Record<string, string>> = {
   EMFILE: 'this process has too many open files; raise the limit (ulimit -n)',
   ENFILE: 'this machine has too many open files; raise its limit',
   EEXIST: 'it is there already; delete it, or choose another path',
+  [FILE_FOR_DIRECTORY]: 'this is a file; give a directory',
   EIO: 'its disk reports an error; look at the log of the system',
 };
 
@@ -29,18 +33,23 @@ interface FileFault {
 
 /** `by` is the flag that named the file, or the command whose flags may have done so. */
 export function explain(error: unknown, by?: Command | string): string {
-  const fault = fileFault(error);
+  const fault = fileFault(error) ?? (by instanceof Command ? directoryFault(error, by) : undefined);
   if (fault === undefined) return error instanceof Error ? error.message : String(error);
-  return describeFault(fault, by instanceof Command ? namedBy(by, fault.path) : by);
+  if (!(by instanceof Command)) return describeFault(fault, by);
+  const given = givenFiles(by).find(({ path }) => leadsTo(path, fault.path));
+  if (given === undefined) return describeFault(fault);
+  const isBeside = resolve(fault.path).startsWith(`${resolve(given.path)}.`);
+  return describeFault({ ...fault, path: isBeside ? given.path : fault.path }, given.name);
 }
 
 /** The system's error about a file that `error` is, or repeats in its message; undefined if it says more than that. */
 export function fileFault(error: unknown): FileFault | undefined {
   if (!(error instanceof Error)) return undefined;
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const { code, path } = at as NodeJS.ErrnoException;
+    const { code, path, syscall } = at as NodeJS.ErrnoException;
     if (code === undefined || path === undefined || !Object.hasOwn(FAULTS, code)) continue;
-    return error.message.includes(`${code}: `) ? { code, path } : undefined;
+    if (!error.message.includes(`${code}: `)) return undefined;
+    return { code: code === 'EEXIST' && syscall === 'mkdir' ? FILE_FOR_DIRECTORY : code, path };
   }
   return undefined;
 }
@@ -55,22 +64,44 @@ export function describeFault({ code, path }: FileFault, flag?: string): string 
   return `${flag === undefined ? '' : `${flag} `}${path}: ${problem}`;
 }
 
-/** The flag or argument that names `path`, or a directory above it. */
-function namedBy(command: Command, path: string): string | undefined {
-  const names = (value: unknown): boolean => {
-    if (Array.isArray(value)) return value.some(names);
-    if (typeof value !== 'string' || value === '') return false;
-    const file = resolve(value.replace(/^[\w.-]+=/, ''));
-    const wanted = resolve(path);
-    return (
-      wanted === file || wanted.startsWith(`${file}/`) || /^\.(lock|new)$/.test(wanted.slice(file.length))
-    );
+interface GivenFile {
+  /** The flag, its twin, or the argument. */
+  name: string;
+  path: string;
+}
+
+/** Every value of the command line, whether it is a file or not. `NAME=FILE` counts as the file. */
+function givenFiles(command: Command): GivenFile[] {
+  const found: GivenFile[] = [];
+  const add = (name: string, value: unknown): void => {
+    if (Array.isArray(value)) for (const each of value) add(name, each);
+    else if (typeof value === 'string' && value !== '') {
+      found.push({ name, path: value.replace(/^[\w.-]+=/, '') });
+    }
   };
-  const option = command.options.find((each) => names(command.getOptionValue(each.attributeName())));
-  if (option !== undefined) return nameOf(option, command);
-  const index = command.args.findIndex(names);
-  const argument = command.registeredArguments[index];
-  return argument === undefined ? undefined : `<${argument.name()}>`;
+  for (const option of command.options) {
+    add(nameOf(option, command), command.getOptionValue(option.attributeName()));
+  }
+  for (const [index, argument] of command.registeredArguments.entries()) {
+    add(`<${argument.name()}>`, command.args[index]);
+  }
+  return found;
+}
+
+/** `path` is the file that was given, one that we write beside it, or one below it. */
+function leadsTo(given: string, path: string): boolean {
+  const [file, wanted] = [resolve(given), resolve(path)];
+  return ['', '.lock', '.new'].some((end) => wanted === file + end) || wanted.startsWith(`${file}/`);
+}
+
+/** The system does not say which file it was that is a directory: the only one that was given. */
+function directoryFault(error: unknown, command: Command): FileFault | undefined {
+  if (!(error instanceof Error && error.message.startsWith('EISDIR: '))) return undefined;
+  const isDirectory = ({ path }: GivenFile) =>
+    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const directories = givenFiles(command).filter(isDirectory);
+  const [{ path } = { path: undefined }] = directories;
+  return directories.length === 1 && path !== undefined ? { code: 'EISDIR', path } : undefined;
 }
 
 /** As the user gave it: the flag, or its twin. */

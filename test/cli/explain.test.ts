@@ -1,6 +1,6 @@
 // What the user is told of the system's errors about files: the flag, the file, and what to do.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,6 +79,28 @@ describe('a system error', () => {
     const cause = thrownBy(() => readFileSync(join(folder, 'nothing')));
     expect(explain(new Error(`x: ${String(cause)}`, { cause }))).toMatch(/there is no such file/);
     expect(explain(new Error('x is not a bundle', { cause }))).toBe('x is not a bundle');
+  });
+
+  it('names the file that was given, not the lock that is written beside it', async () => {
+    const path = join(folder, 'no', 'keys');
+    const error = thrownBy(() => writeFileSync(`${path}.lock`, ''));
+    expect(explain(error, await parsed(['--out', path]))).toMatch(/^--out \S+keys: there is no directory/);
+  });
+
+  it('finds the directory that was given in place of a file, which the system does not name', async () => {
+    const error = thrownBy(() => readFileSync(openSync(folder, 'r')));
+    expect(String(error)).not.toContain(folder);
+    expect(explain(error, await parsed(['--out', folder]))).toBe(
+      `--out ${folder}: this is a directory; give a file`,
+    );
+  });
+
+  it('says that a directory is wanted where a file is', async () => {
+    const path = join(folder, 'file');
+    const error = thrownBy(() => mkdirSync(path));
+    expect(explain(error, await parsed(['--out', path]))).toBe(
+      `--out ${path}: this is a file; give a directory`,
+    );
   });
 
   it('says which directory is missing', () => {
