@@ -1,5 +1,6 @@
 // Log lines about callers that were turned away, few enough that a flood of callers is no flood of lines.
 import type { RpcError } from '../rpc/errors.ts';
+import { printable } from '../rpc/text.ts';
 
 /** Characters: a stranger may have written the reason. */
 const LONGEST_REASON = 300;
@@ -17,7 +18,7 @@ export function refusalLog(
       return;
     }
     const fields = { from, code, ...(leftOut > 0 && { leftOut }) };
-    warn(fields, `a caller was refused: ${message.slice(0, LONGEST_REASON)}`);
+    warn(fields, `a caller was refused: ${printable(message, LONGEST_REASON)}`);
     quietUntil = now() + everyMs;
     leftOut = 0;
   };

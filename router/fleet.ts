@@ -1,6 +1,7 @@
 // All the shards of a gateway: who holds a copy of an expert, what is missing, how they fare. Knows no rows and no sockets.
 import { formatUnits, type HoldingRange, type ModelShape, toRanges } from '../experts/wire.ts';
 import type { RpcError } from '../rpc/errors.ts';
+import { printable } from '../rpc/text.ts';
 import { Budget } from './budget.ts';
 import { CopyTable, type MissingUnits } from './copy-table.ts';
 import { Dials } from './dials.ts';
@@ -85,6 +86,9 @@ export interface CallCounters {
   mismatches: number;
 }
 
+/** Characters of a line of the log. */
+const longestLine = 600;
+
 const nobody: Copies<Shard> = { exact: [], other: [], standby: [] };
 
 export class Fleet {
@@ -118,7 +122,16 @@ export class Fleet {
 
   /** Starts connecting to every member. */
   constructor({ members, ...options }: FleetOptions) {
-    const { model, version = 'unknown', log = () => {}, policy, proof, random = Math.random } = options;
+    const {
+      model,
+      version = 'unknown',
+      log: write = () => {},
+      policy,
+      proof,
+      random = Math.random,
+    } = options;
+    // Shards have written a part of many lines.
+    const log: FleetLog = (level, message) => write(level, printable(message, longestLine));
     this.#options = { ...options, version };
     this.#pace = { ...defaultPace, ...options.pace };
     this.#model = model;

@@ -11,6 +11,7 @@ import {
   proofOf,
   provenFields,
 } from './proof.ts';
+import { printable } from './text.ts';
 import type { Params } from './transport.ts';
 
 export interface HelloGateOptions {
@@ -53,7 +54,7 @@ export class HelloGate {
       const names = this.#names.join(', ');
       throw new RpcError(
         'unproven',
-        `the caller's certificate names ${names}, which is no name for the role ${role}`,
+        `the caller's certificate names ${names}, which is no name for the role ${printable(role, 32)}`,
       );
     }
     if (this.#secret === undefined) return undefined;

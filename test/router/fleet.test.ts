@@ -3,6 +3,7 @@ import { memoryParams } from '../../experts/wire.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember, type Member, socketMember } from '../../router/member.ts';
+import { RpcError } from '../../rpc/errors.ts';
 import { openLocalTransport } from '../../rpc/local.ts';
 import { listen, type RpcServer } from '../../rpc/server.ts';
 import { createTestShard, model, type TestShardOptions } from '../experts/shard.ts';
@@ -112,6 +113,16 @@ describe('a shard that does not fit is not used, and the log says why', () => {
     await expect
       .poll(() => log.join())
       .toContain('its answer to hello is malformed: protocol must be an integer');
+  });
+
+  test('one whose words would fill a log, or command the terminal that shows it', async () => {
+    const log: string[] = [];
+    const words = `\u001b[2J\n${'x'.repeat(10_000)}`;
+    const hello = async () => {
+      throw new RpcError('incompatible', words);
+    };
+    fleetOf([localMember('odd', { hello })], log);
+    await expect.poll(() => log.join()).toMatch(/^warn shard odd is not used: \ufffd\[2J\ufffdx{400,600}…$/);
   });
 
   test('a protocol of the future', async () => {
