@@ -1,6 +1,7 @@
 // Adds keys to a file of keys and takes them out, while gateways read it. Knows no verb.
-import { appendFile, open, readFile, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, open, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { keyLine, NO_KEYS, parseKeys, type StoredKey, withoutKey } from '../gateway/api/keys.ts';
+import { readRegularFile } from '../rpc/read-file.ts';
 
 /** Makes the file where there is none. Rejects where a key of that name is in it. */
 export async function addKey(path: string, key: StoredKey): Promise<void> {
@@ -17,7 +18,7 @@ export async function addKey(path: string, key: StoredKey): Promise<void> {
 /** Rejects where the file has no key of that name. */
 export async function removeKey(path: string, name: string): Promise<void> {
   await locked(path, async () => {
-    const left = withoutKey(await readFile(path, 'utf8'), name, path);
+    const left = withoutKey(await read(path), name, path);
     if (left === undefined) throw new Error(`${path} has no key named ${name}`);
     const text = left.trim() === '' ? NO_KEYS : left;
     // A link goes on leading to the file.
@@ -29,11 +30,15 @@ export async function removeKey(path: string, name: string): Promise<void> {
 
 async function readOrEmpty(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await read(path);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
     throw error;
   }
+}
+
+async function read(path: string): Promise<string> {
+  return (await readRegularFile(path)).toString();
 }
 
 /** One writer at a time: what another appended would be lost in a rename. */

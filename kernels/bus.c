@@ -3,6 +3,7 @@
 #include "bus.h"
 #include "pool.h"
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,26 +25,41 @@ static pthread_mutex_t changes = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction before;
 static bool installed;  // under `changes`
 
-static void say(const char *text) {
-  // The process is about to die: what cannot be written is lost.
-  if (write(STDERR_FILENO, text, strlen(text)) < 0) return;
+// Several threads may read the missing page at once: the first one writes, the others wait for it.
+enum { NOT_TOLD, TELLING, TOLD };
+static _Atomic int told;
+
+static size_t append(char *line, size_t length, size_t most, const char *text) {
+  while (*text != 0 && length < most) line[length++] = *text++;
+  return length;
 }
 
-// Only what is async-signal-safe.
-static void on_bus(int signal, siginfo_t *info, void *context) {
-  (void)signal;
-  (void)context;
-  const uintptr_t at = (uintptr_t)info->si_addr;
+// In one write, so that nothing comes between its parts. Only what is async-signal-safe.
+static void tell(uintptr_t at) {
+  static char line[8192];
   for (int i = 0; i < MOST_WATCHED; i++) {
     const uintptr_t start = atomic_load(&watched[i].start);
     if (start == 0 || at < start || at >= watched[i].end) continue;
-    say("expertgrid: ");
-    say(watched[i].path);
-    say(": was cut short or replaced while it was in use, or its disk failed (SIGBUS). Replace a bundle by writing a new "
-        "directory and renaming it, never in place\n");
-    break;
+    size_t length = append(line, 0, sizeof line, "expertgrid: ");
+    length = append(line, length, sizeof line, watched[i].path);
+    length = append(line, length, sizeof line,
+                    ": was cut short or replaced while it was in use, or its disk failed (SIGBUS). Replace a bundle by "
+                    "writing a new directory and renaming it, never in place\n");
+    if (write(STDERR_FILENO, line, length) < 0) return;  // the process is about to die: the line is lost
+    return;
   }
-  sigaction(SIGBUS, &before, NULL);
+}
+
+static void on_bus(int signal, siginfo_t *info, void *context) {
+  (void)signal;
+  (void)context;
+  int expected = NOT_TOLD;
+  if (atomic_compare_exchange_strong(&told, &expected, TELLING)) {
+    tell((uintptr_t)info->si_addr);
+    sigaction(SIGBUS, &before, NULL);
+    atomic_store(&told, TOLD);
+  }
+  while (atomic_load(&told) != TOLD) sched_yield();
 }
 
 void bus_watch(const void *data, size_t bytes, const char *path) {

@@ -73,6 +73,17 @@ test('a file that is renamed is left as it is, and a new one begun', async () =>
   expect(await lines()).toEqual(['d']);
 });
 
+test('two gateways may write to one file', async () => {
+  const other = openUsageLog(path, { onError: (message) => errors.push(message) });
+  const log = open();
+  for (const request of ['a', 'b', 'c']) {
+    log.write(line(request));
+    other.write(line(request.toUpperCase()));
+  }
+  other.close();
+  expect(await lines()).toEqual(['a', 'A', 'b', 'B', 'c', 'C']);
+});
+
 test('half a line that a lost machine left is ended before the next', async () => {
   await writeFile(path, `${JSON.stringify(line('a'))}\n{"time":"20`);
   open().write(line('b'));
