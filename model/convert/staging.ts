@@ -1,18 +1,5 @@
 // The directory in which a bundle grows, and the rename that makes it one. Knows files and sizes, no tensors.
-import {
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  statfs,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { mkdir, open, readdir, rename, rmdir, stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../errors.ts';
 import { formatBytes } from '../format-bytes.ts';
@@ -84,43 +71,6 @@ export async function prepareFiles(
     } finally {
       await file.close();
     }
-  }
-}
-
-/**
- * Keeps others from writing the bundle that grows in `dir` until the function that is returned is called. Rejects if another
- * process does; a lock whose process has died is taken over.
- */
-export async function lockPartial(dir: string): Promise<() => Promise<void>> {
-  const path = `${dir}.lock`;
-  const mine = JSON.stringify({ pid: process.pid, host: hostname() });
-  for (let tries = 0; ; tries++) {
-    try {
-      await writeFile(path, mine, { flag: 'wx' });
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    }
-    const holder = await readFile(path, 'utf8').catch((error: unknown) => {
-      if (isMissing(error)) return mine;
-      throw error;
-    });
-    if (tries > 0 || !isDead(holder)) {
-      throw new InputError(`${dir}: another process is writing this bundle. If none is, delete ${path}`);
-    }
-    await rm(path, { force: true });
-  }
-}
-
-/** Certainly: a process of another machine may live. */
-function isDead(holder: string): boolean {
-  try {
-    const { pid, host }: { pid: number; host: string } = JSON.parse(holder);
-    if (host !== hostname() || pid === process.pid) return false;
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
   }
 }
 

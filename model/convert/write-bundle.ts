@@ -11,15 +11,7 @@ import { GROUP } from '../tiles.ts';
 import { type Journal, type JournalEntry, openJournal } from './journal.ts';
 import type { BundlePlan } from './plan.ts';
 import { runTasks } from './pool.ts';
-import {
-  finish,
-  flush,
-  lockPartial,
-  partialDir,
-  prepareFiles,
-  refuseOccupied,
-  requireSpace,
-} from './staging.ts';
+import { finish, flush, partialDir, prepareFiles, refuseOccupied, requireSpace } from './staging.ts';
 import type { TaskResult } from './task.ts';
 import { toolVersion } from './tool.ts';
 
@@ -67,11 +59,9 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
   await refuseOccupied(to);
   const plan = contents.plan(dir);
   await mkdir(dir, { recursive: true });
-  const unlock = await lockPartial(dir);
-  let journal: Journal | undefined;
+  await requireSpace(dir, plan.files, bytesBeside(contents, plan));
+  const journal = openJournal(dir, fingerprint(plan, contents));
   try {
-    await requireSpace(dir, plan.files, bytesBeside(contents, plan));
-    journal = openJournal(dir, fingerprint(plan, contents));
     await prepareFiles(dir, plan.files, contents.copies);
     const { results, resumed } = await runPlan({ plan, journal, workers, signal, onProgress });
     const manifest = describe(plan, contents, results);
@@ -83,8 +73,7 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
     const { identity, contentHash } = manifest;
     return { dir: to, identity, contentHash, bytes, tasks: plan.tasks.length, resumed };
   } finally {
-    journal?.close();
-    await unlock();
+    journal.close();
   }
 }
 

@@ -1,12 +1,11 @@
-// The directory in which a bundle grows: room enough on its disk, and one writer at a time.
+// The directory in which a bundle grows: whether its disk has room enough, and what is said if it has not.
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
-import { lockPartial, requireSpace, spaceFault } from '../../model/convert/staging.ts';
-import { diskFault, InputError } from '../../model/errors.ts';
+import { requireSpace, spaceFault } from '../../model/convert/staging.ts';
+import { diskFault } from '../../model/errors.ts';
 import { synth } from '../../model/synth.ts';
-import { startProcess } from '../support/process.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -62,30 +61,6 @@ describe('room on the disk', () => {
       /huge\.partial: \d+\.\d\d TB are still to be written, and the disk has/,
     );
     expect(await readdir(`${to}.partial`)).toEqual([]);
-    expect(await readdir(folder)).not.toContain('huge.partial.lock');
-  });
-});
-
-describe('a bundle in the making', () => {
-  it('is written by one process at a time', async () => {
-    const dir = join(folder, 'new.partial');
-    const unlock = await lockPartial(dir);
-    await expect(lockPartial(dir)).rejects.toThrow(
-      /another process is writing this bundle. If none is, delete \S+lock$/,
-    );
-    await unlock();
-    await (await lockPartial(dir))();
-    expect(await readdir(folder)).toEqual([]);
-  });
-
-  it('is taken over from a process that has died, and not from one of another machine', async () => {
-    const dir = join(folder, 'new.partial');
-    const gone = startProcess(process.execPath, ['--version']);
-    await gone.exit;
-    await writeFile(`${dir}.lock`, JSON.stringify({ pid: gone.pid, host: hostname() }));
-    await (await lockPartial(dir))();
-    await writeFile(`${dir}.lock`, JSON.stringify({ pid: gone.pid, host: 'another' }));
-    await expect(lockPartial(dir)).rejects.toThrow(InputError);
   });
 });
 
