@@ -28,6 +28,7 @@ export function tellParent(message: ShardMessage): void {
 /** Leaves what kept the shard from serving to its parent, who has more to say than the shard's own standard error. */
 export function failBefore(message: string): Promise<never> {
   return new Promise(() => {
+    process.channel?.ref(); // until it is told
     process.send?.({ type: 'failed', message } satisfies ShardMessage, () => process.exit(1));
   });
 }

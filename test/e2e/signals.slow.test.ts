@@ -37,7 +37,7 @@ async function endDuringPrefill(
   waitMs: number,
   end: (up: Gateway) => Promise<void>,
 ) {
-  const up = await startUp(model, flags);
+  const up = await startUp(model, [...flags, '--grace', '3600']);
   const children = childrenOf(up.process.pid);
   const request = post(up, { prompt: Array(PROMPT).fill(65), max_tokens: 4 });
   const status = request.then(

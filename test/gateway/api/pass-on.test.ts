@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { hashKey, type StoredKey } from '../../../gateway/api/keys.ts';
 import { type PeerCard, Peers } from '../../../gateway/api/peers.ts';
 import { prefixKey, rendezvous } from '../../../gateway/api/rendezvous.ts';
+import { Shutdown, shuttingDown } from '../../../gateway/api/shutdown.ts';
 import { JSON_TYPE, MODEL, openRoom, type Room, type RoomOptions, until } from './harness.ts';
 
 type Answering = (request: IncomingMessage, response: ServerResponse) => void;
@@ -245,6 +246,24 @@ test('a peer that does not stop telling of itself is none', async () => {
   const peer = await openPeer(complete, { [MODEL]: 'fake', more: endless });
   const room = await openBeside(peer);
   expect((await post(room, room.fields)).by).toBeNull();
+});
+
+test('a stream of a peer ends with an error event if this server ends first', async () => {
+  const peer = await openPeer((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: {"a":1}\n\ndata: {"half');
+  });
+  const shutdown = new Shutdown();
+  const room = await openBeside(peer, { shutdown });
+  const body = JSON.stringify({ ...room.fields, stream: true });
+  const asking = { method: 'POST', headers: JSON_TYPE, body };
+  let text = '';
+  const { body: events } = await fetch(`${room.url}/v1/completions`, asking);
+  for await (const piece of events!.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    shutdown.cut(shuttingDown());
+  }
+  expect(text).toMatch(/^data: \{"a":1\}\n\ndata: \{"error":\{.*"code":"shutting_down"\}\}\n\n$/);
 });
 
 /** A conversation that belongs to the peer. */
