@@ -1,5 +1,6 @@
 // Constraints in the engine's own step: with guesses, without room, without ids that end an answer.
 import { expect, onTestFinished, test } from 'vitest';
+import type { Constraint } from '../../../gateway/constraints/constraint.ts';
 import { Constraints } from '../../../gateway/constraints/constraints.ts';
 import { vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
 import type { GenerationRequest } from '../../../gateway/engine/messages.ts';
@@ -112,6 +113,44 @@ test('what cannot be honoured is refused before any work, and the engine lives',
   const failed = await run({ constraint: { type: 'grammar', grammar } });
   expect(failed.last).toMatchObject({ type: 'error', error: { code: 'invalid_request' } });
   expect((await run({ constraint: { type: 'choice', choices: ['x'] } })).text).toBe('x');
+});
+
+test('a mask that takes long is found over several steps, while others’ rows go on', async () => {
+  const asked = { slow: 0, spans: 0 };
+  // Takes twenty pieces for each token.
+  class Slow extends Constraints {
+    override open(): Constraint {
+      let pieces = 0;
+      return {
+        finished: false,
+        get ready() {
+          return pieces === 20;
+        },
+        prepare: (isOver) => {
+          asked.slow++;
+          pieces++;
+          while (!isOver());
+          return pieces === 20;
+        },
+        allow: () => {},
+        advance: () => {
+          pieces = 0;
+        },
+        close: () => {
+          asked.spans = asked.slow;
+        },
+      };
+    }
+  }
+  const { run, engine } = await start({ constraints: new Slow(vocabulary) });
+  const slow = run({ constraint: words, owner: 'slow', maxTokens: 3 });
+  const quick = await run({ owner: 'quick', maxTokens: 40 });
+  expect(quick.last).toMatchObject({ type: 'finish', completionTokens: 40 });
+  const slowWhenQuickEnded = asked.slow;
+  expect((await slow).last).toMatchObject({ type: 'finish', completionTokens: 3 });
+  expect(slowWhenQuickEnded).toBeLessThan(60);
+  expect(asked).toEqual({ slow: 60, spans: 60 });
+  expect((await engine.status()).running).toBe(0);
 });
 
 test('an engine without a vocabulary says so', async () => {

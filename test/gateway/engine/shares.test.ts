@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Demand, divide, promptRows, settle } from '../../../gateway/engine/shares.ts';
+import { type Demand, divide, ownTime, promptRows, settle } from '../../../gateway/engine/shares.ts';
 
 type StepMs = (rows: number) => number;
 
@@ -89,6 +89,46 @@ describe('dividing a step', () => {
     const late = { ...two[1]!, lag: 5 };
     expect(promptRows([two[0]!, late], { parts, budget: 3, least: 2 })).toEqual([0, 3]);
     expect(promptRows(two, { parts, budget: 1, least: 2 })).toEqual([0, 0]);
+  });
+
+  it('gives what is spent beside rows its part of the time too', () => {
+    const prices = { stepMs: affine, leastMs: 2, mostMs: 10, aloneMs: 50 };
+    expect(ownTime([demand(0)], prices)).toEqual([50]);
+    expect(ownTime([demand(16), demand(0)], prices)).toEqual([2, 10]);
+    expect(ownTime([demand(3), demand(0)], prices)).toEqual([2, 5]);
+    // Ahead by what it spent too much: it waits.
+    expect(ownTime([demand(3), demand(0, { lag: -5 })], prices)).toEqual([2, 0]);
+  });
+
+  it('keeps an owner’s part whatever another spends beside rows, in pieces that are longer than it may', () => {
+    const pieces = fc.record({
+      own: fc.integer({ min: 1, max: 64 }),
+      others: fc.nat(64),
+      piece: fc.integer({ min: 1, max: 60 }),
+    });
+    fc.assert(
+      fc.property(pieces, ({ own, others, piece }) => {
+        const stepMs = affine;
+        let demands = [demand(own), demand(others)];
+        let elapsed = 0;
+        let made = 0;
+        for (let step = 0; step < 400; step++) {
+          const allowed = ownTime(demands, { stepMs, leastMs: 2, mostMs: 10, aloneMs: 50 })[1] ?? 0;
+          const ownMs = allowed > 0 ? piece : 0;
+          const { rows } = divide(demands, { stepMs, prefillShare });
+          const had = [
+            { rows: rows[0]!, promptRows: 0 },
+            { rows: rows[1]!, promptRows: 0, ownMs },
+          ];
+          const lags = settle(demands, had, { stepMs, promptRowMs: 1 });
+          demands = demands.map((each, i) => ({ ...each, lag: lags[i]! }));
+          elapsed += stepMs(rows[0]! + rows[1]!) + ownMs;
+          made += (rows[0]! / own) * stepMs(own);
+        }
+        expect(made / elapsed).toBeGreaterThan(0.9 / 2);
+      }),
+      { seed: 11, numRuns: 100 },
+    );
   });
 
   const costs = fc

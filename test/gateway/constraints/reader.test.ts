@@ -1,0 +1,133 @@
+// Reading specifications for a thread that must not stand still: what takes long is read elsewhere, within bounds, callers by turns.
+import { describe, expect, it } from 'vitest';
+import { unpackedGrammar } from '../../../gateway/constraints/packed.ts';
+import { read, readQuickly } from '../../../gateway/constraints/read.ts';
+import { GrammarReader } from '../../../gateway/constraints/reader.ts';
+import { Turns } from '../../../gateway/constraints/reader-turns.ts';
+import type { GrammarSpec } from '../../../gateway/constraints/specification.ts';
+
+const json = (schema: unknown): GrammarSpec => ({ type: 'json_schema', schema: JSON.stringify(schema) });
+const named = (count: number, held: (i: number) => unknown) => {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, held(i)]));
+};
+/** Its automaton has thousands of states. */
+const large = json({ type: 'string', pattern: '^[ab]*a[ab]{9}$', minLength: 40 });
+
+describe('reading', () => {
+  it('gives a grammar as bytes that mean the same in another thread', () => {
+    const { packed, notes } = read({ type: 'grammar', grammar: 'root ::= "a" ("b" | [c-e]{2,3})' });
+    expect(notes).toEqual([]);
+    expect(unpackedGrammar(packed)).toEqual(unpackedGrammar(packed));
+    expect(unpackedGrammar(packed).rules.get('root')).toMatchObject({ kind: 'sequence' });
+  });
+
+  it.each<[string, GrammarSpec, RegExp]>([
+    [
+      'a chain of references',
+      json({
+        $ref: '#/$defs/p0',
+        $defs: { ...named(600, (i) => ({ $ref: `#/$defs/p${i + 1}` })), p600: {} },
+      }),
+      /more than 300 schemas/,
+    ],
+    [
+      'groups within one another',
+      { type: 'grammar', grammar: `root ::= ${'('.repeat(9000)}"a"${')'.repeat(9000)}` },
+      /100 deep/,
+    ],
+    ['a very long text', json({ type: 'string', minLength: 2 ** 53 }), /too large/],
+  ])('refuses %s', (_what, spec, message) => {
+    expect(() => read(spec)).toThrow(message);
+  });
+
+  it.each(['?', '*+', '{2}?', '{5,6}{2,3}?'])('takes counts of counts, however many: %s', (counts) => {
+    const grammar = `root ::= "a"${counts.repeat(9000 / counts.length)}`;
+    expect(read({ type: 'grammar', grammar }).packed.byteLength).toBeLessThan(500);
+  });
+
+  it('leaves what takes longer than a few milliseconds to others', () => {
+    const small = json({ type: 'object', properties: { a: { type: 'string', maxLength: 30 } } });
+    expect(readQuickly(small, 100)?.notes).toEqual([]);
+    expect(readQuickly(large, 100)).toBeUndefined();
+    expect(readQuickly({ ...large, relaxed: true } as GrammarSpec, 100)).toBeUndefined();
+  });
+});
+
+describe('the reader', () => {
+  it('remembers what it read, and that something cannot be honoured', async () => {
+    const reader = new GrammarReader();
+    const [one, other] = await Promise.all([
+      reader.read(large, { owner: 'a' }),
+      reader.read(large, { owner: 'b' }),
+    ]);
+    expect(one.packed).toBe(other.packed);
+    expect((await reader.read(large, { owner: 'c' })).packed).toBe(one.packed);
+    const refused = json({ unevaluatedItems: false, title: 'x'.repeat(9000) });
+    const faults = [];
+    for (let times = 0; times < 2; times++) {
+      faults.push(await reader.read(refused, { owner: 'a' }).catch((cause: unknown) => cause));
+    }
+    expect(faults[0]).toMatchObject({ name: 'ConstraintFault', path: '.unevaluatedItems' });
+    expect(faults[1]).toBe(faults[0]);
+  });
+
+  it('ends what takes too long, and reads the next', async () => {
+    const reader = new GrammarReader({ deadlineMs: 1 });
+    await expect(reader.read(large, { owner: 'a' })).rejects.toThrow('takes more than 0.001 s');
+    const small: GrammarSpec = { type: 'choice', choices: ['yes', 'no'] };
+    expect((await reader.read(small, { owner: 'a' })).notes).toEqual([]);
+  });
+
+  it('lets go of what nobody waits for any more', async () => {
+    const reader = new GrammarReader();
+    const leaving = new AbortController();
+    const left = reader.read(large, { owner: 'a', signal: leaving.signal });
+    leaving.abort(new Error('left'));
+    await expect(left).rejects.toThrow('left');
+    expect((await reader.read(large, { owner: 'a' })).notes).toEqual([]);
+  });
+});
+
+describe('turns', () => {
+  it('go to whoever has had least', () => {
+    const turns = new Turns<string>();
+    for (const job of ['a1', 'a2']) turns.add('a', job, 0);
+    expect(turns.next(0)).toEqual({ owner: 'a', job: 'a1' });
+    turns.add('b', 'b1', 0);
+    turns.had('a', 500, 500);
+    expect(turns.next(500)).toEqual({ owner: 'b', job: 'b1' });
+    turns.had('b', 5, 505);
+    expect(turns.next(505)).toEqual({ owner: 'a', job: 'a2' });
+    expect(turns.next(505)).toBeUndefined();
+  });
+
+  it('give nobody more than half of the time for long', () => {
+    const turns = new Turns<number>();
+    let now = 0;
+    let had = 0;
+    for (let job = 0; now < 100_000; ) {
+      turns.add('a', job, now);
+      const next = turns.next(now);
+      if (next === undefined) throw new Error('nobody waits');
+      if ('restMs' in next) now += next.restMs;
+      else {
+        now += 1000;
+        had += 1000;
+        turns.had('a', 1000, now);
+        job++;
+      }
+    }
+    expect(had / now).toBeLessThan(0.55);
+    expect(had / now).toBeGreaterThan(0.45);
+  });
+
+  it('leave room for others, and forget who left', () => {
+    const turns = new Turns<number>();
+    let own = 0;
+    while (turns.add('a', own, 0)) own++;
+    expect(own).toBe(128);
+    expect(turns.add('b', 0, 0)).toBe(true);
+    turns.remove('a', 0);
+    expect(turns.next(0)).toEqual({ owner: 'a', job: 1 });
+  });
+});
