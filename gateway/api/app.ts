@@ -17,7 +17,7 @@ import { type DrainShard, drainEndpoint } from './drain.ts';
 import { statusInTime } from './engine-status.ts';
 import { errorAnswer } from './error-answer.ts';
 import { speaksAnthropic } from './error-shape.ts';
-import { ApiError, toApiError } from './errors.ts';
+import { ApiError, ClientGone, toApiError } from './errors.ts';
 import { createFingerprint } from './fingerprint.ts';
 import { health, healthReady, metricsPage } from './health.ts';
 import { expertHeat } from './heat.ts';
@@ -264,8 +264,10 @@ function asAnthropic({ req }: Context<Env>): boolean {
 }
 
 function refuse(c: Context<Env>, thrown: unknown): Response {
-  const error = toApiError(thrown);
   const record = c.get('record');
+  // Work that stops because its caller left may throw whatever the signal gives as its reason.
+  const left = record.signal.aborted && !(thrown instanceof ApiError);
+  const error = left ? new ClientGone({ cause: thrown }) : toApiError(thrown);
   record.error = error;
   return errorAnswer(error, { requestId: record.id, anthropic: asAnthropic(c) });
 }

@@ -30,6 +30,19 @@ test.each([
   await until(() => room.logs.some(({ status, error }) => status === 499 && error === 'client_closed'));
 });
 
+test('a client that leaves while its grammar is read is logged as one that left', async () => {
+  const room = await openRoom({ stepMs: 5 });
+  const rules = Array.from({ length: 900 }, (_, i) => `r${i} ::= [a-z]{1,9} r${i + 1} | "x"`);
+  const grammar = ['root ::= r0', ...rules, 'r900 ::= "end"'].join('\n');
+  const socket = send(room, { guided_grammar: grammar });
+  await new Promise((resolve) => socket.once('connect', () => setTimeout(resolve, 20)));
+  socket.destroy();
+  await until(() => room.logs.some(({ status }) => typeof status === 'number'));
+  expect(room.logs.filter(({ status }) => typeof status === 'number')).toMatchObject([
+    { status: 499, error: 'client_closed' },
+  ]);
+});
+
 test('a client that leaves during a long prefill ends the generation', async () => {
   const room = await openRoom({ prefillMs: 10_000 });
   const socket = send(room, { stream: true });
