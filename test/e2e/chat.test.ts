@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { wrapWords } from '../../cli/chat-wrap.ts';
 import { eventually } from '../support/process.ts';
 import { CTRL_C, CTRL_D, openTerminal, UP } from '../support/terminal.ts';
 import { engineCounter, type Gateway, startUp } from './gateway.ts';
@@ -180,6 +181,20 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
     await second.shows(/> /);
     second.type(CTRL_D);
     expect(await second.exit).toBe(0);
+  });
+
+  it('breaks the lines of an answer between words', async () => {
+    const flags = ['--no-history', '--seed', '3', '--max-tokens', '12'];
+    const command = ['stty cols 24; exec "$0" "$@"', process.execPath, main, 'chat', ...flags];
+    const terminal = openTerminal(['sh', '-c', ...command], env);
+    await terminal.shows(/> /);
+    terminal.type('Tell me of the sea.\r');
+    await terminal.shows(/12 tokens/);
+    const lines = wrapWords(await answered('Tell me of the sea.'), 24).trimEnd();
+    expect(terminal.shown.replaceAll('\r', '')).toContain(`\n${lines}\n`);
+    expect(lines).toContain('\n');
+    terminal.type(CTRL_D);
+    expect(await terminal.exit).toBe(0);
   });
 
   it('shows no colour where none is wanted', async () => {
