@@ -2,7 +2,14 @@
 import { type PlaceStatus, parsePlacedReport, parsePlaceStatus } from '../experts/admin.ts';
 import type { PlacedReport } from '../experts/placed-model.ts';
 import { placementText, readPlacement, type SignedPlacement } from '../experts/placement-file.ts';
-import { helloParams, type ModelOffer, parseHelloAnswer, protocolVersion } from '../experts/wire.ts';
+import type { PlacementId } from '../experts/placement-id.ts';
+import {
+  adoptionParams,
+  helloParams,
+  type ModelOffer,
+  parseHelloAnswer,
+  protocolVersion,
+} from '../experts/wire.ts';
 import { parseAddress } from '../rpc/address.ts';
 import type { Security } from '../rpc/security.ts';
 import { openSocketTransport } from '../rpc/socket-transport.ts';
@@ -17,8 +24,8 @@ export class PlacedShard {
   readonly #security: Security | undefined;
   #transport: Transport | undefined;
   #offers: readonly ModelOffer[] = [];
-  /** Said on this connection. */
-  #adopted = 0;
+  /** Hash of the placement that was said to be served, on this connection. */
+  #witnessed: string | undefined;
 
   constructor(address: string, security: Security | undefined) {
     this.address = address;
@@ -41,19 +48,19 @@ export class PlacedShard {
     return parsePlaceStatus(await transport.call('shard.status', {}, { deadlineMs: PATIENCE }));
   }
 
-  /** Resolves when the shard has kept the placement. */
-  async place(placement: SignedPlacement): Promise<PlacedReport> {
+  /** Resolves when the shard has kept the placement. `from`: the latest one that whoever planned it knew of. */
+  async place(placement: SignedPlacement, from?: PlacementId): Promise<PlacedReport> {
     const transport = await this.#connected();
-    const params = { placement: placementText(placement) };
+    const params = { placement: placementText(placement), ...(from && { from: { ...from } }) };
     return parsePlacedReport(await transport.call('shard.place', params, { deadlineMs: PATIENCE }));
   }
 
-  /** Says that every unit is where the placement of `epoch` wants it; once on each connection. */
-  async witness(model: string, epoch: number): Promise<void> {
+  /** Says that every unit is where the placement wants it; once on each connection. */
+  async witness(model: string, placement: PlacementId): Promise<void> {
     const transport = await this.#connected();
-    if (this.#adopted >= epoch) return;
-    await transport.call('shard.adopted', { model, epoch }, { deadlineMs: PATIENCE });
-    this.#adopted = epoch;
+    if (this.#witnessed === placement.hash) return;
+    await transport.call('shard.adopted', adoptionParams({ model, placement }), { deadlineMs: PATIENCE });
+    this.#witnessed = placement.hash;
   }
 
   close(): void {
@@ -72,7 +79,7 @@ export class PlacedShard {
     });
     this.#transport = transport;
     this.#offers = parseHelloAnswer(transport.greeting).models;
-    this.#adopted = 0;
+    this.#witnessed = undefined;
     return transport;
   }
 }

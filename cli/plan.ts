@@ -4,6 +4,7 @@
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import { largestEpoch, mostAhead } from '../experts/placement-id.ts';
 import { defaultCost, type StepCost } from '../infra/placement/step-cost.ts';
 import { type ApplyFlags, applyPlan } from './apply-plan.ts';
 import { apiKeyFlag } from './ask-heat.ts';
@@ -82,8 +83,11 @@ export function planCommand(): Command {
     .addOption(inputFlag('--shards-file <file>', 'File with one host:port a line, instead of --apply'))
     .addOption(inputFlag('--placement <file>', 'Placement to apply instead of planning one'))
     .addOption(
-      flag('--epoch <n>', 'Epoch of the placement, at least 1; shards follow the highest')
-        .argParser(integer({ min: 1 }))
+      flag(
+        '--epoch <n>',
+        `Epoch of the placement, at least 1 and at most ${mostAhead.toLocaleString('en')} above that of the shards; shards follow the highest`,
+      )
+        .argParser(integer({ min: 1, max: largestEpoch }))
         .default(undefined, 'one more than the highest of the shards'),
     )
     .optionsGroup('Output:')

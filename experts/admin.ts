@@ -1,9 +1,10 @@
 // What an operator may ask of a shard: how it fares, and to leave service. Methods, their answers and who may call them;
 // knows no sockets and no signals.
 import { RpcError } from '../rpc/errors.ts';
-import type { HandlerContext, Handlers, Value } from '../rpc/transport.ts';
+import type { HandlerContext, Handlers, Params, Value } from '../rpc/transport.ts';
 import { array, integer, map, string } from './fields.ts';
 import type { PlacedReport } from './placed-model.ts';
+import { parseApplied } from './placement-file.ts';
 
 /** Calls of `expert.run`. */
 export interface CallCounts {
@@ -46,7 +47,7 @@ export function adminHandlers({ report, drain }: AdminActions): Handlers {
     async 'shard.status'(_, context) {
       requireAdmin(context);
       const { models, ...rest } = report();
-      return { ...rest, models: models.map((model) => ({ ...model })) };
+      return { ...rest, models: models.map(reportToValue) };
     },
     async 'shard.drain'({ force }, context) {
       requireAdmin(context);
@@ -91,11 +92,17 @@ export function parsePlaceStatus(value: Value): PlaceStatus {
   };
 }
 
+export function reportToValue({ applied, ...report }: PlacedReport): Params {
+  return applied === undefined ? { ...report } : { ...report, applied: { ...applied } };
+}
+
 export function parsePlacedReport(value: Value): PlacedReport {
   const report = map(value, 'a model of shard.status');
   return {
     model: string(report, 'model'),
     epoch: integer(report, 'epoch'),
+    ...(report.hash !== undefined && { hash: string(report, 'hash') }),
+    ...(report.applied !== undefined && { applied: parseApplied(report.applied) }),
     holdings: string(report, 'holdings', longestHoldings),
     missing: integer(report, 'missing'),
     surplus: integer(report, 'surplus'),

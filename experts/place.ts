@@ -1,9 +1,10 @@
 // The methods by which a shard is told what to hold, and what gateways act on; who may call them. Knows no sockets.
 import { RpcError } from '../rpc/errors.ts';
 import type { HandlerContext, Handlers } from '../rpc/transport.ts';
+import { reportToValue } from './admin.ts';
 import type { PlacedModel } from './placed-model.ts';
 import { isSignedBy, readPlacement, type SignedPlacement } from './placement-file.ts';
-import { parseAdoption, parsePlacementField } from './wire.ts';
+import { parseAdoption, parseFrom, parsePlacementField } from './wire.ts';
 
 export interface PlaceOptions {
   /** By identity. */
@@ -25,13 +26,13 @@ export function placeHandlers({ models, secret, open }: PlaceOptions): Handlers 
       const placement = read(parsePlacementField(params));
       requireRight(placement, context, { secret: secret?.(), open });
       const model = modelOf(placement.model);
-      await model.place(placement);
-      return { ...model.report };
+      await model.place(placement, parseFrom(params));
+      return reportToValue(model.report);
     },
     async 'shard.adopted'(params, { connection }) {
-      const { model: identity, epoch } = parseAdoption(params);
+      const { model: identity, placement } = parseAdoption(params);
       const model = modelOf(identity);
-      if (connection !== undefined) model.adopted(connection, epoch);
+      if (connection !== undefined) model.adopted(connection, placement);
       return {};
     },
   };

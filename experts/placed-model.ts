@@ -7,8 +7,10 @@ import { Adoptions } from './adoptions.ts';
 import { difference } from './difference.ts';
 import { formatHoldings, Holdings } from './holdings.ts';
 import { LoadLine } from './load-line.ts';
-import { placementText, type SignedPlacement, unitsOf } from './placement-file.ts';
+import { type Applied, type SignedPlacement, unitsOf } from './placement-file.ts';
+import { epochFault, formatId, idOf, type PlacementId } from './placement-id.ts';
 import type { Placeable } from './service.ts';
+import { judgePlacement } from './take-rule.ts';
 import type { ModelOffer } from './wire.ts';
 
 /** Enough to be where it was after it was killed. */
@@ -39,6 +41,10 @@ export interface PlacedReport {
   model: string;
   /** 0: it follows no placement. */
   epoch: number;
+  /** Of the placement that it follows; absent if it follows none, or is of an older release. */
+  hash?: string;
+  /** By whom that placement was applied, if that is known. */
+  applied?: Applied;
   /** As `formatHoldings` gives it. */
   holdings: string;
   /** Units that the placement wants and that are not loaded. */
@@ -70,6 +76,8 @@ export class PlacedModel {
   /** Placements are taken one after another, and so are moves. */
   #taking: Promise<void> = Promise.resolve();
   #moving: Promise<void> = Promise.resolve();
+  /** Loaded, and not told yet. */
+  #arrived: Unit[] = [];
   #wake: () => void = () => {};
 
   constructor(options: PlacedModelOptions) {
@@ -84,6 +92,8 @@ export class PlacedModel {
   resume(placement: SignedPlacement): void {
     const { log } = this.#options;
     try {
+      const fault = epochFault(placement.epoch, undefined);
+      if (fault !== undefined) throw new Error(fault);
       this.#wanted(placement);
     } catch (error) {
       log('warn', `what was kept is not followed: ${reasonOf(error)}`);
@@ -102,9 +112,13 @@ export class PlacedModel {
 
   get report(): PlacedReport {
     const { missing, surplus } = this.#difference();
+    const { epoch, hash } = idOf(this.#placement);
+    const { applied } = this.#placement ?? {};
     return {
       model: this.#shape.identity,
-      epoch: this.#placement?.epoch ?? 0,
+      epoch,
+      ...(hash !== '' && { hash }),
+      ...(applied && { applied }),
       holdings: formatHoldings(this.#held.units(), this.#shape),
       missing: missing.length,
       surplus: surplus.length,
@@ -112,24 +126,24 @@ export class PlacedModel {
   }
 
   /**
-   * Resolves once the placement is kept; the move goes on by itself, and takes the place of one under way. Rejects with
-   * `invalid` where it is older than what is followed, is another one of the same epoch, or does not name this shard.
+   * Resolves once the placement is kept; the move goes on by itself, and takes the place of one under way. Rejects if the
+   * placement is over, is planned `from` another one than is followed, or does not name this shard.
    */
-  place(placement: SignedPlacement): Promise<void> {
-    const taken = this.#taking.then(() => this.#take(placement));
-    this.#taking = taken.catch(() => {}); // who asked is told
+  place(placement: SignedPlacement, from?: PlacementId): Promise<void> {
+    const taken = this.#taking.then(() => this.#take(placement, from));
+    this.#taking = taken.catch(() => {}); // the caller has received this error
     return taken;
   }
 
-  /** Whoever is at the other end of `connection` acts on the placement of `epoch` from now on, until it ends. */
-  adopted(connection: AbortSignal, epoch: number): void {
+  /** Whoever is at the other end of `connection` acts on this placement from now on, until it ends. */
+  adopted(connection: AbortSignal, placement: PlacementId): void {
     if (connection.aborted) return;
     const leave = () => {
       this.#adoptions.leave(connection);
       this.#wake();
     };
     if (!this.#adoptions.knows(connection)) connection.addEventListener('abort', leave, { once: true });
-    this.#adoptions.say(connection, epoch, performance.now());
+    this.#adoptions.say(connection, placement, performance.now());
     this.#wake();
   }
 
@@ -140,19 +154,11 @@ export class PlacedModel {
     await this.#moving;
   }
 
-  async #take(placement: SignedPlacement): Promise<void> {
-    const { epoch: now = 0 } = this.#placement ?? {};
+  async #take(placement: SignedPlacement, from: PlacementId | undefined): Promise<void> {
     const { name, log } = this.#options;
-    if (placement.epoch === now && this.#placement !== undefined) {
-      if (sameShards(placement, this.#placement)) return;
-      throw new RpcError(
-        'invalid',
-        `another placement of epoch ${now} is followed; give this one a higher epoch`,
-      );
-    }
-    if (placement.epoch <= now) {
-      throw new RpcError('invalid', `epoch ${placement.epoch} is over: ${now} is followed`);
-    }
+    const verdict = judgePlacement({ placement, follows: this.#placement, from });
+    if (verdict.kind === 'known') return;
+    if (verdict.kind === 'refused') throw new RpcError(verdict.code, verdict.message);
     for (const shard of Object.keys(placement.shards)) readUnits(placement, shard, this.#shape);
     const wanted = this.#wanted(placement);
     this.#kept = placement;
@@ -161,14 +167,14 @@ export class PlacedModel {
       throw error;
     });
     this.#follow(placement);
-    log('info', `follows placement ${placement.epoch}: ${wanted.length} experts for ${name()}`);
+    log('info', `follows placement ${formatId(idOf(placement))}: ${wanted.length} experts for ${name()}`);
     this.#start();
   }
 
   #follow(placement: SignedPlacement): void {
     const { service, onChange } = this.#options;
     this.#placement = placement;
-    this.#adoptions.follow(placement.epoch);
+    this.#adoptions.follow(idOf(placement));
     service.follow(placement);
     onChange('placement', service.offer);
   }
@@ -199,41 +205,47 @@ export class PlacedModel {
     await gone;
     // One by one: all at once would keep the thread from its calls for longer than a step.
     for (const unit of surplus) await this.#paced(() => unload([unit]));
-    log('info', `holds what placement ${placement.epoch} wants: ${this.#held.size} experts`);
+    log('info', `holds what placement ${formatId(idOf(placement))} wants: ${this.#held.size} experts`);
   }
 
   async #loadMissing(isCurrent: () => boolean): Promise<void> {
     const { service, load, log } = this.#options;
     const line = new LoadLine(this.#difference().missing);
-    let loaded: Unit[] = [];
-    const tell = () => {
-      if (loaded.length === 0) return;
-      for (const { layer, expert } of loaded) this.#held.add([layer, expert, expert]);
-      service.add(loaded);
+    let kept = true;
+    const tell = async () => {
+      if (this.#arrived.length === 0) return;
+      // Kept before it is told: others let go of what this shard says that it holds, so that a restart must begin with it.
+      // A full disk is no reason not to serve what is loaded, though.
+      const failure = await this.#save().then(() => undefined, reasonOf);
+      kept = failure === undefined;
+      if (!kept) log('warn', `what is held cannot be kept: ${failure}; it is served all the same`);
+      const told = this.#arrived;
+      this.#arrived = [];
+      for (const { layer, expert } of told) this.#held.add([layer, expert, expert]);
+      service.add(told);
       this.#tell();
-      loaded = [];
     };
     while (isCurrent()) {
       const turn = line.next(performance.now());
       if (turn === undefined) break;
       const { next, inMs } = turn;
       if (inMs > 0) {
-        tell(); // what is loaded does not wait for what cannot be
+        await tell(); // what is loaded does not wait for what cannot be
         await this.#change(inMs);
         continue;
       }
       try {
         await this.#paced(() => load(next.unit));
         line.loaded(next);
-        loaded.push(next.unit);
+        this.#arrived.push(next.unit);
       } catch (error) {
         const waitMs = line.failed(next, performance.now());
         log('warn', `${reasonOf(error)}; it is tried again in ${waitMs} ms, after the others`);
       }
-      if (loaded.length >= TOLD_AT_ONCE) tell();
+      if (this.#arrived.length >= TOLD_AT_ONCE) await tell();
     }
-    tell();
-    await this.#saveAtLast(isCurrent);
+    await tell();
+    if (!kept) await this.#saveAtLast(isCurrent);
   }
 
   /** Tries again until it is kept; false where it need not be any more. */
@@ -264,7 +276,7 @@ export class PlacedModel {
   }
 
   async #save(): Promise<void> {
-    const held = formatHoldings(this.#held.units(), this.#shape);
+    const held = formatHoldings([...this.#held.units(), ...this.#arrived], this.#shape);
     await this.#options.save({ placement: this.#kept, held });
   }
 
@@ -305,12 +317,4 @@ function readUnits(placement: SignedPlacement, name: string, shape: ModelOffer):
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Whoever signed them. */
-function sameShards(
-  { signature: _a, ...a }: SignedPlacement,
-  { signature: _b, ...b }: SignedPlacement,
-): boolean {
-  return placementText(a) === placementText(b);
 }

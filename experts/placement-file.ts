@@ -17,7 +17,16 @@ export interface Placement {
   shards: Record<string, string>;
 }
 
+/** Who applied a placement, for other operators. No decision depends on it, and it is not signed. */
+export interface Applied {
+  /** `user@host`. */
+  by: string;
+  /** ISO 8601. */
+  at: string;
+}
+
 export interface SignedPlacement extends Placement {
+  applied?: Applied;
   /** HMAC-SHA256 in hex over the text of the rest, by the fleet's secret; absent where it has none. */
   signature?: string;
 }
@@ -27,7 +36,7 @@ const LABEL = 'expertgrid placement 1\0';
 
 /** Checks a value that was read; holdings are checked by `unitsOf`, which knows the model's shape. */
 export function parsePlacement(value: unknown): SignedPlacement {
-  const { version, model, epoch, shards, signature } = fields(value, 'the placement');
+  const { version, model, epoch, shards, applied, signature } = fields(value, 'the placement');
   if (version !== 1) throw new Error(`placement: version must be 1, not ${JSON.stringify(version)}`);
   if (typeof model !== 'string') throw new Error('placement: model must be the identity of a checkpoint');
   if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 0) {
@@ -37,7 +46,8 @@ export function parsePlacement(value: unknown): SignedPlacement {
     if (typeof holdings === 'string') return [name, holdings];
     throw new Error(`placement: shards.${name} must be text such as 0-23,3:40`);
   });
-  const placement = { version, model, epoch, shards: Object.fromEntries(held) } as const;
+  const content = { version, model, epoch, shards: Object.fromEntries(held) } as const;
+  const placement = applied === undefined ? content : { ...content, applied: parseApplied(applied) };
   if (signature === undefined) return placement;
   if (typeof signature === 'string' && /^[0-9a-f]{64}$/.test(signature)) return { ...placement, signature };
   throw new Error('placement: signature must be 64 hex digits');
@@ -53,12 +63,17 @@ export function readPlacement(text: string): SignedPlacement {
   return parsePlacement(value);
 }
 
+/** The text of what a placement says, which its hash and its signature are made over. */
+export function contentText({ version, model, epoch, shards }: Placement): string {
+  return canonicalJson({ version, model, epoch, shards });
+}
+
 /** One text for one placement, whatever order it was written in. */
 export function placementText(placement: SignedPlacement): string {
   return canonicalJson(placement);
 }
 
-export function signPlacement(placement: Placement, secret: Uint8Array): SignedPlacement {
+export function signPlacement(placement: SignedPlacement, secret: Uint8Array): SignedPlacement {
   return { ...placement, signature: signatureOf(placement, secret) };
 }
 
@@ -83,9 +98,19 @@ export function unitsOf(
   }
 }
 
-function signatureOf({ version, model, epoch, shards }: Placement, secret: Uint8Array): string {
-  const text = placementText({ version, model, epoch, shards });
-  return createHmac('sha256', secret).update(LABEL).update(text).digest('hex');
+function signatureOf(placement: Placement, secret: Uint8Array): string {
+  return createHmac('sha256', secret).update(LABEL).update(contentText(placement)).digest('hex');
+}
+
+export function parseApplied(value: unknown): Applied {
+  const { by, at } = fields(value, 'applied');
+  if (isLine(by) && isLine(at)) return { by, at };
+  throw new Error('placement: applied must have by and at, each a line of at most 200 characters');
+}
+
+/** Other operators read it on their terminals: it holds no control characters. */
+function isLine(value: unknown): value is string {
+  return typeof value === 'string' && /^[^\p{C}]{1,200}$/u.test(value);
 }
 
 function fields(value: unknown, what: string): Record<string, unknown> {

@@ -9,6 +9,7 @@ import { bytesToRows, bytesToUint16, rowsToBytes, uint16ToBytes } from '../rpc/r
 import { shown } from '../rpc/text.ts';
 import type { Params, Value } from '../rpc/transport.ts';
 import { array, binary, integer, isIndex, map, number, refuse, string, text } from './fields.ts';
+import { isHash, type PlacementId } from './placement-id.ts';
 
 export const protocolVersion = 1;
 
@@ -75,12 +76,29 @@ const most = {
 export interface Adoption {
   /** Identity. */
   model: string;
-  /** 0: no placement. */
-  epoch: number;
+  /** Its hash is empty where the caller is of an older release, which tells the epoch alone. */
+  placement: PlacementId;
+}
+
+export function adoptionParams({ model, placement }: Adoption): Params {
+  const { epoch, hash } = placement;
+  return hash === '' ? { model, epoch } : { model, epoch, hash };
 }
 
 export function parseAdoption(params: Params): Adoption {
-  return { model: string(params, 'model'), epoch: integer(params, 'epoch') };
+  return { model: string(params, 'model'), placement: parsePlacementId(params) };
+}
+
+/** What a placement was planned from, which its bringer states if it is the one who planned it. */
+export function parseFrom({ from }: Params): PlacementId | undefined {
+  return from === undefined ? undefined : parsePlacementId(map(from, 'from'));
+}
+
+function parsePlacementId(params: Params): PlacementId {
+  const epoch = integer(params, 'epoch');
+  const hash = params.hash === undefined ? '' : string(params, 'hash');
+  if (hash === '' || isHash(hash)) return { epoch, hash };
+  return refuse(`hash must be sha256: and 64 hex digits, not ${JSON.stringify(hash)}`);
 }
 
 /** The params of the notification `memory`. */

@@ -1,8 +1,9 @@
-// Which placement a gateway acts on: the highest that its shards serve whole. Pure; knows shards by what they say.
+// Which placement a gateway acts on: the latest that its shards serve whole. Pure; knows shards by what they say.
 //
 // Worked example: a and b follow epoch 2 and have loaded what it wants of them, c follows epoch 3 and is still loading:
 //   learn([a, b, c]) → 2 is adopted; c's copies that epoch 2 names elsewhere are not preferred any more
 import { type SignedPlacement, unitsOf } from '../experts/placement-file.ts';
+import { compareIds, epochFault, idOf, type PlacementId } from '../experts/placement-id.ts';
 import type { HoldingRange, ModelShape } from '../experts/wire.ts';
 import type { ShardState } from './states.ts';
 
@@ -19,6 +20,7 @@ export interface SpeakingShard {
 
 /** A placement with `[layers * experts]` for each shard, 1 where it is to hold the unit. */
 interface Known {
+  id: PlacementId;
   placement: SignedPlacement;
   wanted: ReadonlyMap<string, Uint8Array>;
 }
@@ -28,8 +30,8 @@ export class Epochs {
   readonly #onUnusable: (shard: SpeakingShard, reason: string) => void;
   /** Told of already: shards say the same until they are connected anew. */
   readonly #unusable = new WeakSet<SignedPlacement>();
-  /** By epoch, from the adopted one on. */
-  readonly #known = new Map<number, Known>();
+  /** By hash, from the adopted one on. */
+  readonly #known = new Map<string, Known>();
   #adopted: Known | undefined;
 
   /** `onUnusable` is told once of a placement that cannot be one of this model's, and of the shard that came with it. */
@@ -38,31 +40,45 @@ export class Epochs {
     this.#onUnusable = onUnusable;
   }
 
-  /** Adopted; 0: none. */
-  get epoch(): number {
-    return this.#adopted?.placement.epoch ?? 0;
+  /** Adopted. */
+  get id(): PlacementId {
+    return idOf(this.#adopted?.placement);
   }
 
-  /** That any shard has told of, adopted or not. */
-  get newest(): SignedPlacement | undefined {
-    return this.#known.get(Math.max(...this.#known.keys()))?.placement;
+  /** Adopted; 0: none. */
+  get epoch(): number {
+    return this.id.epoch;
+  }
+
+  /** What the shard called `name` is to follow instead of `follows`: the latest known that names it and that it may take. */
+  newerFor(name: string, follows: SignedPlacement | undefined): SignedPlacement | undefined {
+    const now = idOf(follows);
+    let newer: Known | undefined;
+    for (const known of this.#known.values()) {
+      if (compareIds(known.id, newer?.id ?? now) <= 0 || !known.wanted.has(name)) continue;
+      if (epochFault(known.id.epoch, follows && now.epoch) === undefined) newer = known;
+    }
+    return newer?.placement;
   }
 
   /**
-   * Looks at the shards again. True where another placement is adopted; never one of a lower epoch. What one shard says never
-   * keeps it from the others: a placement that is unusable counts as none.
+   * Looks at the shards again. True if another placement is adopted; never an earlier one. What one shard says never keeps
+   * it from the others: a placement that is unusable counts as none.
    */
   learn(shards: readonly SpeakingShard[]): boolean {
     for (const shard of shards) if (shard.placement !== undefined) this.#hear(shard, shard.placement);
-    const before = this.epoch;
-    const higher = [...this.#known.values()].filter(({ placement }) => placement.epoch > before);
-    higher.sort((a, b) => b.placement.epoch - a.placement.epoch);
-    if (higher.length === 0) return false;
+    this.#forget(shards);
+    const later = [...this.#known.values()].filter(({ id }) => compareIds(id, this.id) > 0);
+    later.sort((a, b) => compareIds(b.id, a.id));
+    if (later.length === 0) return false;
     const held = shards.map((shard) => ({ shard, units: this.#unitsIn(shard.holdings) }));
-    const adopted = higher.find((known) => this.#isWhole(known, held));
+    const adopted = later.find((known) => this.#isWhole(known, held));
     if (adopted === undefined) return false;
     this.#adopted = adopted;
-    for (const epoch of this.#known.keys()) if (epoch < this.epoch) this.#known.delete(epoch);
+    for (const [hash, { id }] of this.#known) {
+      const fault = epochFault(id.epoch, adopted.id.epoch);
+      if (compareIds(id, adopted.id) < 0 || fault !== undefined) this.#known.delete(hash);
+    }
     return true;
   }
 
@@ -76,30 +92,42 @@ export class Epochs {
   }
 
   #hear(shard: SpeakingShard, placement: SignedPlacement): void {
-    if (placement.epoch <= this.epoch || this.#known.has(placement.epoch) || this.#unusable.has(placement))
-      return;
+    const id = idOf(placement);
+    if (compareIds(id, this.id) <= 0 || this.#known.has(id.hash) || this.#unusable.has(placement)) return;
     try {
-      this.#known.set(placement.epoch, { placement, wanted: wantedBy(placement, this.#shape) });
+      const fault = epochFault(id.epoch, this.#adopted && this.epoch);
+      if (fault !== undefined) throw new Error(`placement: ${fault}`);
+      this.#known.set(id.hash, { id, placement, wanted: wantedBy(placement, this.#shape) });
     } catch (cause) {
       this.#unusable.add(placement);
       this.#onUnusable(shard, cause instanceof Error ? cause.message : String(cause));
     }
   }
 
-  /** Each unit can be called for at a shard where it is to stay, and no shard that follows the placement still loads. */
-  #isWhole(
-    { placement, wanted }: Known,
-    held: readonly { shard: SpeakingShard; units: Uint8Array }[],
-  ): boolean {
+  /** What nobody follows any more, but for the latest, which is still to be brought, and what is acted on. */
+  #forget(shards: readonly SpeakingShard[]): void {
+    if (this.#known.size < 2) return;
+    const kept = new Set(shards.map(({ placement }) => idOf(placement).hash)).add(this.id.hash);
+    const [latest] = [...this.#known.values()].sort((a, b) => compareIds(b.id, a.id));
+    for (const [hash, known] of this.#known) {
+      if (known !== latest && !kept.has(hash)) this.#known.delete(hash);
+    }
+  }
+
+  /**
+   * Each unit can be called for at a shard where it is to stay and that follows this very placement, and none of those still
+   * loads. A shard that follows another one does not count, whatever it holds: it may be about to let go of it.
+   */
+  #isWhole({ id, wanted }: Known, held: readonly { shard: SpeakingShard; units: Uint8Array }[]): boolean {
     const served = new Uint8Array(this.#shape.layers * this.#shape.experts);
     for (const { shard, units } of held) {
       const ofShard = shard.name === undefined ? undefined : wanted.get(shard.name);
-      if (ofShard === undefined) continue;
-      const follows = shard.placement?.epoch === placement.epoch && shard.state === 'available';
+      if (ofShard === undefined || shard.state !== 'available') continue;
+      if (compareIds(idOf(shard.placement), id) !== 0) continue;
       for (const [unit, isWanted] of ofShard.entries()) {
         if (isWanted === 0) continue;
-        if (units[unit] === 1) served[unit] = 1;
-        else if (follows) return false;
+        if (units[unit] !== 1) return false;
+        served[unit] = 1;
       }
     }
     return served.every((is) => is === 1);

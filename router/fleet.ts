@@ -1,4 +1,5 @@
 // All the shards of a gateway: who holds a copy of an expert, what is missing, how they fare. Knows no rows and no sockets.
+import { formatId } from '../experts/placement-id.ts';
 import { formatUnits, type HoldingRange, type ModelShape, toRanges } from '../experts/wire.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { printable } from '../rpc/text.ts';
@@ -361,9 +362,13 @@ export class Fleet {
   /** Adopts what is served whole by now, and tells the shards. */
   #followPlacements(): void {
     const proper = this.#shards.filter(({ standby }) => !standby);
-    if (this.#epochs.learn(proper)) this.log('info', `placement ${this.epoch} is served whole and acted on`);
-    const { epoch, newest } = this.#epochs;
-    for (const shard of this.#shards) shard.tellPlacement(epoch, newest);
+    const adopted = this.#epochs.learn(proper);
+    const { id } = this.#epochs;
+    if (adopted) this.log('info', `placement ${formatId(id)} is served whole and acted on`);
+    for (const shard of this.#shards) {
+      const { name, placement } = shard;
+      shard.tellPlacement(id, name === undefined ? undefined : this.#epochs.newerFor(name, placement));
+    }
   }
 
   get #table(): CopyTable<Shard> {

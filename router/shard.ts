@@ -2,6 +2,7 @@
 // floats; no sockets, no choice between shards.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SignedPlacement } from '../experts/placement-file.ts';
+import type { PlacementId } from '../experts/placement-id.ts';
 import type {
   HoldingRange,
   LeaveView,
@@ -236,9 +237,9 @@ export class Shard {
     if (!this.#isHere) this.#trial.suspect(reason, suspects);
   }
 
-  /** Tells it the epoch that is acted on, and the newest placement where it follows an older one, each once. */
-  tellPlacement(acted: number, newest: SignedPlacement | undefined): void {
-    this.#telling?.tell(acted, newest);
+  /** Tells it which placement is acted on, and brings it a newer one than it follows, each once. */
+  tellPlacement(acted: PlacementId, newer: SignedPlacement | undefined): void {
+    this.#telling?.tell(acted, newer);
   }
 
   /** It was told that it may leave service, and has not said yet what it does: it is none to rely on. */
@@ -376,15 +377,18 @@ export class Shard {
   #tellingFor(link: Link): Telling | undefined {
     const { model, onChange } = this.#options;
     if (this.#isHere) return undefined;
-    return new Telling({
+    const telling = new Telling({
       link,
       model: model.identity,
       log: (level, message) => this.#log(level, message),
       pause: (ms) => this.#pause(ms),
+      isOpen: () => this.#link === link && !this.#closing.signal.aborted,
       onUntold: () => {
         if (this.#link === link) onChange();
       },
     });
+    void telling.repeat();
+    return telling;
   }
 
   #considerLeaving(holdings: readonly HoldingRange[]): Pick<LeaveView, 'alone' | 'contested'> {

@@ -1,7 +1,9 @@
-// What one shard is told of placements on one connection, each once: which is acted on, and the newest where it follows an
-// older one. Knows no states.
+// What one shard is told of placements on one connection, each once: which is acted on, and a newer one than it follows.
+// Knows no states.
 import { placementText, type SignedPlacement } from '../experts/placement-file.ts';
-import { toRpcError } from '../rpc/errors.ts';
+import { idOf, type PlacementId } from '../experts/placement-id.ts';
+import { adoptionParams } from '../experts/wire.ts';
+import { type RpcErrorCode, toRpcError } from '../rpc/errors.ts';
 import type { Params } from '../rpc/transport.ts';
 import type { Link } from './link.ts';
 
@@ -11,36 +13,55 @@ export interface TellingOptions {
   model: string;
   log: (level: 'warn', message: string) => void;
   pause: (ms: number) => Promise<void>;
+  /** The link is still in use. */
+  isOpen: () => boolean;
   /** The shard was too busy to be told: all is to be told again, where it is still connected. */
   onUntold: () => void;
 }
 
 /** A shard keeps a placement before it answers. */
 const tellMs = 10_000;
-/** One that was too busy to is told again. */
+/** One that could not take it is told again: it was too busy, or its disk was full. */
+const passing: readonly RpcErrorCode[] = ['busy', 'deadline', 'internal'];
 const tellAgainMs = 1_000;
+/** What is acted on is said again so often: a shard forgets the word of a gateway that is lost without a sign. */
+const repeatMs = 2_000;
 
 export class Telling {
   readonly #options: TellingOptions;
-  /** -1: nothing was told. */
-  #acted = -1;
-  #offered = 0;
+  /** The placement that it was told of as acted on; undefined: nothing was told. */
+  #acted: PlacementId | undefined;
+  /** Hash of the placement that it was brought. */
+  #brought: string | undefined;
 
   constructor(options: TellingOptions) {
     this.#options = options;
   }
 
-  tell(acted: number, newest: SignedPlacement | undefined): void {
-    const { link, model } = this.#options;
-    if (this.#acted !== acted) {
+  /** `acted`: on which this gateway acts. `newer`: what the shard is to follow instead of what it follows, if there is one. */
+  tell(acted: PlacementId, newer: SignedPlacement | undefined): void {
+    if (this.#acted?.hash !== acted.hash) {
       this.#acted = acted;
-      void this.#call('shard.adopted', { model, epoch: acted });
+      void this.#sayActed(acted);
     }
-    const follows = link.placement?.epoch ?? 0;
-    if (newest === undefined || link.name === undefined || !Object.hasOwn(newest.shards, link.name)) return;
-    if (newest.epoch <= follows || newest.epoch <= this.#offered) return;
-    this.#offered = newest.epoch;
-    void this.#call('shard.place', { placement: placementText(newest) });
+    if (newer === undefined || this.#brought === idOf(newer).hash) return;
+    this.#brought = idOf(newer).hash;
+    void this.#call('shard.place', { placement: placementText(newer) });
+  }
+
+  /** Says what is acted on again and again, as long as the link is in use. */
+  async repeat(): Promise<void> {
+    const { pause, isOpen } = this.#options;
+    for (;;) {
+      await pause(repeatMs);
+      if (!isOpen()) return;
+      if (this.#acted !== undefined) await this.#sayActed(this.#acted);
+    }
+  }
+
+  #sayActed(placement: PlacementId): Promise<void> {
+    const { model } = this.#options;
+    return this.#call('shard.adopted', adoptionParams({ model, placement }));
   }
 
   async #call(method: string, params: Params): Promise<void> {
@@ -52,10 +73,10 @@ export class Telling {
       // Who does not know the method does not move; of one that is lost or leaves there is word already.
       if (['unknown_method', 'unavailable', 'draining'].includes(code)) return;
       log('warn', `refuses ${method}: ${message}`);
-      if (code !== 'busy' && code !== 'deadline') return;
+      if (!passing.includes(code)) return;
       await pause(tellAgainMs);
-      this.#acted = -1;
-      this.#offered = 0;
+      this.#acted = undefined;
+      this.#brought = undefined;
       onUntold();
     }
   }

@@ -15,6 +15,8 @@ export const rpcErrorCodes = [
   'not_held',
   /** The request is malformed or breaks a limit; sending it again will not help. */
   'invalid',
+  /** It was meant to change something that somebody else has changed first. */
+  'conflict',
   'unknown_method',
   /** Versions or model identities differ. */
   'incompatible',

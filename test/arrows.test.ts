@@ -29,7 +29,7 @@ const arrows: Record<string, readonly string[]> = {
   ],
   'gateway/engine': ['gateway/constraints', 'router', 'model', 'rpc/errors.ts'],
   'gateway/constraints': [],
-  router: ['rpc', 'experts/wire.ts', 'experts/placement-file.ts'],
+  router: ['rpc', 'experts/wire.ts', 'experts/placement-file.ts', 'experts/placement-id.ts'],
   rpc: [],
   experts: ['rpc', 'model'],
   model: ['kernels'],

@@ -9,11 +9,19 @@ export interface Verb {
   found: string;
 }
 
+/** Of this very project; another checkout's may be started instead, to compare. */
+export const ownMain = '../../cli/main.ts';
+
 /** A verb of the command line, until it has said `ready`; its errors go to the file descriptor `log`. */
-export async function startVerb(args: readonly string[], ready: RegExp, log: number): Promise<Verb> {
+export async function startVerb(
+  args: readonly string[],
+  ready: RegExp,
+  log: number,
+  main = ownMain,
+): Promise<Verb> {
   // Its own group: a terminal's Ctrl-C is its parent's to act on. Where the parent is killed, it leaves as under npm.
   const env = { ...process.env, npm_lifecycle_event: 'chaos' };
-  const child = spawnKept('../../cli/main.ts', args, { stdio: ['ignore', 'pipe', log], detached: true, env });
+  const child = spawnKept(main, args, { stdio: ['ignore', 'pipe', log], detached: true, env });
   const found = await new Promise<string>((resolve, reject) => {
     let said = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -35,6 +43,7 @@ export interface GatewayOptions {
   shards: readonly string[];
   flags: readonly string[];
   log: number;
+  main?: string;
 }
 
 export class Gateway {
@@ -47,9 +56,9 @@ export class Gateway {
   }
 
   /** Resolves when every shard is in service. */
-  static async start({ model, shards, flags, log }: GatewayOptions): Promise<Gateway> {
+  static async start({ model, shards, flags, log, main }: GatewayOptions): Promise<Gateway> {
     const where = ['--model', model, '--shards', shards.join(','), '--port', '0', '--log-level', 'info'];
-    const verb = await startVerb(['gateway', ...where, ...flags], /^ready in .* at (http:\S+),/m, log);
+    const verb = await startVerb(['gateway', ...where, ...flags], /^ready in .* at (http:\S+),/m, log, main);
     const gateway = new Gateway(verb);
     for (const shard of shards) {
       if (!(await gateway.comesToServe(shard, 30_000))) {

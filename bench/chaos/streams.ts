@@ -30,11 +30,12 @@ export interface StreamsOptions {
   /** Sent with every request beside `digests`. */
   allow?: { degrade?: string };
   onAnswer: (answer: Answer) => void;
+  /** A stream without a byte for so long hangs. Milliseconds. */
+  hungMs?: number;
   /** Asked before each request: a stream that is told no is over. */
   goesOn: (asked: number) => boolean;
 }
 
-/** A stream without a byte for so long hangs. Milliseconds. */
 const HUNG = 10_000;
 /** After a failure. Milliseconds. */
 const BREATH = 100;
@@ -55,7 +56,10 @@ export async function runStreams(options: StreamsOptions): Promise<void> {
   );
 }
 
-async function ask({ url, model, requests, allow = {} }: StreamsOptions, index: number): Promise<Answer> {
+async function ask(
+  { url, model, requests, allow = {}, hungMs = HUNG }: StreamsOptions,
+  index: number,
+): Promise<Answer> {
   const answer: Answer = {
     request: index,
     times: [],
@@ -68,7 +72,7 @@ async function ask({ url, model, requests, allow = {} }: StreamsOptions, index: 
   };
   const silence = new AbortController();
   const onSilence = () => silence.abort();
-  let timer = setTimeout(onSilence, HUNG);
+  let timer = setTimeout(onSilence, hungMs);
   try {
     const body = {
       model,
@@ -82,7 +86,7 @@ async function ask({ url, model, requests, allow = {} }: StreamsOptions, index: 
     let done = false;
     for await (const data of eventsOf(response)) {
       clearTimeout(timer);
-      timer = setTimeout(onSilence, HUNG);
+      timer = setTimeout(onSilence, hungMs);
       if (data === '[DONE]') done = true;
       else note(answer, data);
     }

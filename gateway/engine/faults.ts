@@ -44,6 +44,7 @@ const told: Record<RpcErrorCode, [GenerationError['code'], string]> = {
   invalid: ['internal', 'an expert shard refused a call'],
   unknown_method: ['internal', 'an expert shard refused a call'],
   incompatible: ['internal', 'an expert shard refused a call'],
+  conflict: ['internal', 'an expert shard refused a call'],
   needed: ['internal', 'an expert shard refused a call'],
   unproven: ['internal', 'an expert shard refused a call'],
   internal: ['internal', 'an expert shard failed'],

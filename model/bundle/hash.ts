@@ -19,6 +19,11 @@ export function hashLines(lines: Iterable<string>): string {
   return `sha256:${hash.digest('hex')}`;
 }
 
+/** What names a text by its content: `sha256:` and 64 hex digits. */
+export function sha256(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}
+
 /** JSON with the keys of every object in order of their code units, and no spaces. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatHoldings, Holdings } from '../../experts/holdings.ts';
 import type { Placement } from '../../experts/placement-file.ts';
+import { compareIds, idOf, largestEpoch, mostAhead } from '../../experts/placement-id.ts';
 import type { ModelShape } from '../../experts/wire.ts';
 import { Epochs, type SpeakingShard } from '../../router/epochs.ts';
 
@@ -40,7 +41,7 @@ test('a placement is adopted once every unit is where it is wanted, and not befo
   expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4], split)])).toBe(false);
   // Held by someone else is not held where it is wanted.
   expect(epochs.learn([shard('a', [0, 1, 2, 5], split), shard('b', [3, 4], split)])).toBe(false);
-  expect(epochs.newest).toBe(split);
+  expect(epochs.newerFor('c', undefined)).toBe(split);
   expect(epochs.epoch).toBe(0);
   expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split)])).toBe(true);
   expect(epochs.epoch).toBe(2);
@@ -58,15 +59,50 @@ test('a second copy that is still being loaded is waited for, one at a shard tha
 test('of several it is the highest that is served, and never again a lower one', () => {
   const later = placementOf(5, [['b'], ['b'], ['b'], ['a'], ['a'], ['a']]);
   const epochs = new Epochs(shape);
-  const before = [shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], later)];
+  const before = [shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split), shard('c', [], later)];
   expect(epochs.learn(before)).toBe(true);
   expect(epochs.epoch).toBe(2);
-  expect(epochs.newest).toBe(later);
+  expect(epochs.newerFor('a', split)).toBe(later);
+  expect(epochs.newerFor('c', later)).toBeUndefined();
+  expect(epochs.newerFor('stranger', split)).toBeUndefined();
   const all = [0, 1, 2, 3, 4, 5];
   expect(epochs.learn([shard('a', all, later), shard('b', all, later)])).toBe(true);
   expect(epochs.epoch).toBe(5);
   expect(epochs.learn(before)).toBe(false);
   expect(epochs.epoch).toBe(5);
+});
+
+test('a shard that follows another placement of the same epoch counts for nothing, whatever it holds', () => {
+  const [first, second] = [split, placementOf(2, [['a'], ['a'], ['b'], ['b'], ['b'], ['b']])].sort((x, y) =>
+    compareIds(idOf(x), idOf(y)),
+  );
+  const all = [0, 1, 2, 3, 4, 5];
+  const epochs = new Epochs(shape);
+  expect(epochs.learn([shard('a', all, first), shard('b', all, second)])).toBe(false);
+  // Of two with one epoch the greater hash is the later one, and it is brought to whoever follows the other.
+  expect(epochs.newerFor('a', first)).toBe(second);
+  expect(epochs.newerFor('b', second)).toBeUndefined();
+  expect(epochs.learn([shard('a', all, first), shard('b', all, first)])).toBe(true);
+  expect(epochs.id).toEqual(idOf(first));
+  expect(epochs.learn([shard('a', all, second), shard('b', all, second)])).toBe(true);
+  expect(epochs.id).toEqual(idOf(second));
+  expect(epochs.learn([shard('a', all, first), shard('b', all, first)])).toBe(false);
+});
+
+test('an epoch that is out of bounds is not heard, and is forgotten once a real one is acted on', () => {
+  const told: string[] = [];
+  const epochs = new Epochs(shape, (_, why) => told.push(why));
+  const wanted = [['a'], ['a'], ['a'], ['b'], ['b'], ['b']];
+  const far = placementOf(largestEpoch, wanted);
+  epochs.learn([shard('c', [], placementOf(2 ** 53 - 1, wanted)), shard('d', [], far)]);
+  expect(told).toEqual([`placement: epoch ${2 ** 53 - 1} is too high: it may be at most ${largestEpoch}`]);
+  expect(epochs.newerFor('a', undefined)).toBe(far);
+  expect(epochs.newerFor('a', split)).toBeUndefined(); // it would be refused there
+  const shards = [shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split), shard('d', [], far)];
+  expect(epochs.learn(shards)).toBe(true);
+  expect(epochs.newerFor('a', undefined)).toBe(split);
+  epochs.learn([...shards, shard('c', [], placementOf(2 + mostAhead + 1, wanted))]);
+  expect(told.at(-1)).toContain('the highest epoch here is 2');
 });
 
 test.each([
@@ -89,7 +125,7 @@ test.each([
   shards.push(shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split));
   expect(epochs.learn(shards)).toBe(true);
   expect(epochs.epoch).toBe(2);
-  expect(epochs.newest).toBe(split);
+  expect(epochs.newerFor('c', undefined)).toBe(split);
   expect(told).toEqual(
     ['c:7001', 'd:7001'].map((address) => expect.stringContaining(`${address} ${reason}`)),
   );
@@ -117,8 +153,13 @@ test('whatever is adopted, every unit has a copy that stays', () => {
       const epochs = new Epochs(shape);
       epochs.learn(shards);
       const adopted = placements[epochs.epoch - 1];
-      const isServed = (wanted: readonly (readonly string[])[]) =>
-        units.every((_, unit) => wanted[unit]!.some((name) => holding['abc'.indexOf(name)]!.includes(unit)));
+      const isServed = (epoch: number, wanted: readonly (readonly string[])[]) =>
+        units.every((_, unit) =>
+          shards.some(
+            ({ name, placement }, i) =>
+              placement?.epoch === epoch && wanted[unit]!.includes(name!) && holding[i]!.includes(unit),
+          ),
+        );
       if (adopted === undefined) {
         // Were one served without anyone still loading, it would have been adopted.
         const still = (epoch: number, wanted: readonly (readonly string[])[]) =>
@@ -127,8 +168,8 @@ test('whatever is adopted, every unit has a copy that stays', () => {
               placement?.epoch === epoch &&
               units.some((_, unit) => wanted[unit]!.includes(name!) && !holding[i]!.includes(unit)),
           );
-        if (following.length > 0) expect(isServed(other) && !still(2, other)).toBe(false);
-        if (following.length < 3) expect(isServed(one) && !still(1, one)).toBe(false);
+        if (following.length > 0) expect(isServed(2, other) && !still(2, other)).toBe(false);
+        if (following.length < 3) expect(isServed(1, one) && !still(1, one)).toBe(false);
         return;
       }
       for (const unit of units.keys()) {

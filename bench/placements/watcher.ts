@@ -1,0 +1,117 @@
+// One shard as a watcher knows it: what it holds and follows, word by word as it tells its gateways, and across restarts.
+// Tells the shard nothing, so that it holds nothing back.
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Placement, readPlacement, unitsOf } from '../../experts/placement-file.ts';
+import {
+  type HoldingRange,
+  helloParams,
+  type ModelShape,
+  parseHelloAnswer,
+  parseHoldingRanges,
+  parsePlacementField,
+  protocolVersion,
+} from '../../experts/wire.ts';
+import { parseAddress } from '../../rpc/address.ts';
+import { openSocketTransport } from '../../rpc/socket-transport.ts';
+import type { Params, Transport } from '../../rpc/transport.ts';
+
+/** A shard that is being started is tried again after so many milliseconds. */
+const AGAIN = 20;
+
+export class Watcher {
+  readonly name: string;
+  readonly #address: string;
+  readonly #shape: ModelShape;
+  readonly #onChange: () => void;
+  #transport: Transport | undefined;
+  #closed = false;
+  /** `[layers * experts]`, 1 if it holds the unit; the last that it told, while it is away. */
+  held: Uint8Array;
+  placement: Placement | undefined;
+  /** It has told what it holds, at some time. */
+  seen = false;
+
+  constructor(name: string, address: string, shape: ModelShape, onChange: () => void) {
+    this.name = name;
+    this.#address = address;
+    this.#shape = shape;
+    this.#onChange = onChange;
+    this.held = new Uint8Array(shape.layers * shape.experts);
+    void this.#stayConnected();
+  }
+
+  get connected(): boolean {
+    return this.#transport !== undefined;
+  }
+
+  /** It holds what its placement wants and nothing else, or follows none. */
+  get hasArrived(): boolean {
+    const { placement, held } = this;
+    if (placement === undefined) return true;
+    const units = unitsOf(placement, this.name, this.#shape) ?? [];
+    const surplus = held.reduce((sum, is) => sum + is, 0) - units.length;
+    return (
+      surplus === 0 && units.every(({ layer, expert }) => held[layer * this.#shape.experts + expert] === 1)
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#transport?.close();
+  }
+
+  async #stayConnected(): Promise<void> {
+    while (!this.#closed) {
+      const { promise: lost, resolve: onClose } = Promise.withResolvers<unknown>();
+      let greeted = false;
+      const early: [method: string, params: Params][] = [];
+      try {
+        const transport = await openSocketTransport(parseAddress(this.#address), {
+          hello: helloParams({ protocol: protocolVersion, role: 'admin', version: 'bench' }),
+          onClose,
+          onNotification: (method, params) => {
+            if (greeted) this.#hear(method, params);
+            else early.push([method, params]);
+          },
+        });
+        this.#transport = transport;
+        const offer = parseHelloAnswer(transport.greeting).models[0];
+        if (offer === undefined) throw new Error(`${this.name} offers no model`);
+        this.#hold(offer.holdings);
+        this.placement = offer.placement === undefined ? undefined : readPlacement(offer.placement);
+        this.seen = true;
+        greeted = true;
+        for (const told of early) this.#hear(...told);
+        this.#onChange();
+        await lost;
+        this.#transport = undefined;
+        this.#onChange();
+      } catch {
+        await delay(AGAIN); // it is not there yet
+      }
+    }
+  }
+
+  #hear(method: string, params: Params): void {
+    if (method === 'holdings') this.#hold(parseHoldingRanges(params, this.#shape));
+    else if (method === 'placement') this.placement = readPlacement(parsePlacementField(params));
+    else return;
+    this.#onChange();
+  }
+
+  #hold(ranges: readonly HoldingRange[]): void {
+    const { experts } = this.#shape;
+    this.held = new Uint8Array(this.held.length);
+    for (const [layer, first, last] of ranges)
+      this.held.fill(1, layer * experts + first, layer * experts + last + 1);
+  }
+}
+
+/** How many units none of them holds. */
+export function orphansOf(watchers: readonly Watcher[]): number {
+  const [first] = watchers;
+  if (first === undefined) return 0;
+  return first.held.reduce((sum, _, unit) => {
+    return sum + (watchers.some(({ held }) => held[unit] === 1) ? 0 : 1);
+  }, 0);
+}
