@@ -168,12 +168,12 @@ describe('a failure is that of its rows alone', () => {
     members[1] = localMember('bad', {
       ...shards[1]!.service.handlers,
       async 'expert.run'() {
-        throw new RpcError('busy', 'later', { retryAfterMs: 50 });
+        throw new RpcError('busy', 'later', { retryAfterMs: 250 });
       },
     });
     const fleet = await fleetOf(members);
     const asked = step(30, 1);
-    const { answers, failed } = await dispatch({ fleet, ...asked, deadlineMs: 90 });
+    const { answers, failed } = await dispatch({ fleet, ...asked, deadlineMs: 400 });
     const good = await dispatch({ fleet: await fleetOf(local(shards)), ...asked });
     asked.assignment.experts.forEach((expert, row) => {
       const ofRow = (from: Float32Array) => from.slice(row * hidden, (row + 1) * hidden);
@@ -181,7 +181,7 @@ describe('a failure is that of its rows alone', () => {
         expect(failed.get(row)).toMatchObject({
           code: 'busy',
           message: 'shard bad: later',
-          retryAfterMs: 50,
+          retryAfterMs: 250,
         });
       } else {
         expect(failed.has(row)).toBe(false);
