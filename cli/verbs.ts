@@ -1,7 +1,8 @@
 // The verbs of the command line, in the groups of its help, and the program made of them. Knows no verb's flags.
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { withPlainHelp } from './help.ts';
-import { version } from './version.ts';
+import { packageRoot, version } from './version.ts';
 
 interface Verb {
   group: string;
@@ -29,7 +30,11 @@ export async function createProgram(named: string | undefined): Promise<Command>
     .description('Serve Mixture-of-Experts language models whose experts live on machines of their own.')
     .version(version, '-V, --version', 'Show the version')
     .helpCommand('help [verb]', 'Show the help of a verb')
-    .addHelpText('after', '\nTo begin with: expertgrid up. "expertgrid VERB --help" shows a verb\'s flags.');
+    .addHelpText(
+      'after',
+      '\nTo begin with: expertgrid up. "expertgrid VERB --help" shows a verb\'s flags.\n' +
+        `The pages that help and errors name as docs/… are in ${join(packageRoot, 'docs')}`,
+    );
   const one = named !== undefined && Object.hasOwn(verbs, named) ? verbs[named] : undefined;
   const wanted = one === undefined ? Object.values(verbs) : [one];
   const commands = await Promise.all(wanted.map(async ({ group, load }) => (await load()).helpGroup(group)));

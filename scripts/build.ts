@@ -1,5 +1,5 @@
-// Readies the packed tarball: compiles the command line, for Node does not run TypeScript below node_modules, and puts
-// in the CPU kernels built here.
+// Readies the packed tarball: compiles every room that the command line may start a thread or process of, because Node does not
+// run TypeScript below node_modules, and puts in the CPU kernels built here.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

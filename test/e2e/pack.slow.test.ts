@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually, processes, type Running, startProcess } from '../support/process.ts';
 import { tinyFolder } from '../support/tiny-bundle.ts';
-import { complete, gatewayOf } from './gateway.ts';
+import { type Completion, complete, gatewayOf, post } from './gateway.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -93,6 +93,15 @@ function serves(given: () => Shell): void {
     });
     expect(usage.completion_tokens).toBe(16);
     expect(choices[0]?.text).toMatch(/[a-z]{2,} [a-z]{2,}/i);
+    const schema = { type: 'object', properties: { sunny: { type: 'boolean' } }, required: ['sunny'] };
+    const structured = await post(gateway, {
+      prompt: 'The weather:',
+      max_tokens: 40,
+      ignore_eos: false,
+      response_format: { type: 'json_schema', json_schema: { name: 'weather', schema } },
+    });
+    const { choices: held } = (await structured.json()) as Completion;
+    expect(JSON.parse(held[0]?.text ?? '')).toHaveProperty('sunny');
     for (const path of ['/console', '/docs', '/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css'])
       expect([path, (await fetch(gateway.url + path)).status]).toEqual([path, 200]);
 
