@@ -44,13 +44,11 @@ export function namedModels(texts: readonly string[] = ['nano']): NamedModel[] {
 }
 
 export interface OpenModelsOptions {
-  /** Of the dense part. */
+  /** Of the dense part, and of the experts if this process runs them. */
   device: DeviceName;
-  /** The device runs the experts too, and is refused if it cannot. */
-  runsExperts?: boolean;
 }
 
-/** Throws if two models cannot be told apart, or if the device cannot run the experts of one. */
+/** Throws if two models cannot be told apart, or if the device is not here or does not take one. */
 export async function openModels(
   models: readonly NamedModel[],
   options: OpenModelsOptions,
@@ -75,13 +73,10 @@ export function requireDistinct(models: readonly { dir: string; identity: string
   }
 }
 
-async function look(
-  { id, dir }: NamedModel,
-  { device, runsExperts = false }: OpenModelsOptions,
-): Promise<OpenedModel> {
+async function look({ id, dir }: NamedModel, { device }: OpenModelsOptions): Promise<OpenedModel> {
   const bundle = await openBundle(await bundleDirectory(dir));
   try {
-    if (runsExperts) requireDevice({ bundle, device });
+    requireDevice({ bundle, device });
     const { config, manifest } = bundle;
     const { experts, vocab, context } = config;
     const { all, active } = countParameters(config);

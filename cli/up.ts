@@ -98,7 +98,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const named = await asUsage(command, () => namedModels(flags.model));
   const bundles = await bundlesOf(named, flags.bits);
   if (bundles === undefined) return;
-  const models = await openModels(bundles, { device: flags.device, runsExperts: true });
+  const models = await openModels(bundles, flags);
   const engine = engineOptions(flags, models, log);
   const aliases = await watchAliases({ ...flags, models, log });
   const access = await openAccess(flags, log);
