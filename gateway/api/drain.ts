@@ -49,9 +49,9 @@ export async function drainEndpoint(
   if (!(await isMember(address, [...contexts.values()]))) throw unknownShard(address);
   if (drainShard === undefined) throw inProcess(address);
   const outcome = await drainShard(address, { force: force === true });
-  if (outcome.type === 'refused') throw onlyHolder(inNames(outcome.message, contexts));
-  if (outcome.type === 'unproven') throw notAllowed(outcome.message);
-  if (outcome.type === 'failed') throw unreached(outcome.message);
+  if (outcome.type === 'refused') throw onlyHolder(address, inNames(outcome.message, contexts));
+  if (outcome.type === 'unproven') throw notAllowed(address, outcome.message);
+  if (outcome.type === 'failed') throw unreached(address, outcome.message);
   const { answered, inFlight } = outcome;
   return c.json({ address, safe_to_delete: inFlight === 0, answered, in_flight: inFlight });
 }
@@ -88,15 +88,17 @@ function inProcess(address: string): ApiError {
   return new ApiError({ status: 409, message, param: 'address', code: 'shard_in_process' });
 }
 
-function onlyHolder(message: string): ApiError {
+function onlyHolder(address: string, why: string): ApiError {
+  const message = `The shard ${address} stays in service: ${why}.`;
   return new ApiError({ status: 409, message, param: 'force', code: 'only_holder' });
 }
 
-function notAllowed(why: string): ApiError {
-  const message = `${why}. This gateway may not drain that shard: use \`expertgrid drain\` with an admin's certificate.`;
+function notAllowed(address: string, why: string): ApiError {
+  const message = `This gateway may not drain the shard ${address}: ${why}. Use \`expertgrid drain\` with an admin's certificate.`;
   return new ApiError({ status: 403, message, code: 'insufficient_permissions' });
 }
 
-function unreached(message: string): ApiError {
+function unreached(address: string, why: string): ApiError {
+  const message = `The shard ${address} was not drained: ${why}.`;
   return new ApiError({ status: 503, message, type: 'server_error', code: 'shard_unavailable' });
 }
