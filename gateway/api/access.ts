@@ -16,7 +16,8 @@ export interface Access {
 }
 
 /** Asked by machines that have no key, and by browsers for pages: those tell nothing of anybody, or ask their reader for a key. */
-const open = /^\/$|^(\/v1)?\/(health|health\/ready|peer|docs|openapi\.json)\/?$|^\/(console|docs)(\/.*)?$/;
+const open =
+  /^\/$|^(\/v1)?\/(health|health\/ready|peer|docs|openapi\.json)\/?$|^\/(console|docs)(\/|\/([a-z]+\/)?[a-z-]+\.[a-z]+)?$/;
 
 type Env = { Variables: { record: RequestRecord } };
 

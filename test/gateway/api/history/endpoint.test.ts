@@ -33,15 +33,19 @@ test('tells requests, errors and refusals a second, and only what is newer on re
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   };
-  const asking = setInterval(() => {
-    void post('/v1/completions', { model: MODEL, prompt: 'x', max_tokens: 2 });
-    void post('/v1/completions', { model: 'nope', prompt: 'x' });
-  }, 25);
-  onTestFinished(() => clearInterval(asking));
+  let enough = false;
+  const keepAsking = async () => {
+    while (!enough) {
+      await post('/v1/completions', { model: MODEL, prompt: 'x', max_tokens: 2 });
+      await post('/v1/completions', { model: 'nope', prompt: 'x' });
+    }
+  };
+  const asking = keepAsking();
   await seen('requests');
   await seen('refused');
   const series = await seen('first_token_median');
-  clearInterval(asking);
+  enough = true;
+  await asking;
   expect(series.errors?.every((value) => value === null || value === 0)).toBe(true);
   const { now } = await ask();
   expect((await ask(`?since=${now + 60}`)).seconds.series.requests).toEqual([]);
