@@ -33,7 +33,7 @@ describe('a shard of up that is killed', () => {
   it('holds up its streams until it is back on its port; they go on with the very tokens they would have had', async () => {
     const up = await startUp(await tinyBundle(), ['--shards', '2']);
     const before = await complete(up, asked);
-    const long = { prompt: 'a', max_tokens: 500, seed: 1, expertgrid: { digests: true } };
+    const long = { prompt: 'a', max_tokens: 150, seed: 1, expertgrid: { digests: true } };
     const undisturbed = await complete(up, long);
     const shards = childrenOf(up.process.pid);
     const victim = shards.find(({ command }) => command.includes('--experts 48-95'));
