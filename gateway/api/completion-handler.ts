@@ -4,9 +4,11 @@
 // Worked example: of {"model": "nano", "input": "Hi", "max_output_tokens": 5} the Responses endpoint makes the model "nano" and a
 // plan of one chat prompt, whose errors on max_completion_tokens are told as errors on max_output_tokens.
 import type { Context, Handler } from 'hono';
+import type { PackedGrammar } from '../constraints/specification.ts';
 import { refuseLargeAnswer } from './answer-size.ts';
 import { cacheSaltOf } from './cache-salt.ts';
 import { type RequestContext, requestContext } from './context.ts';
+import { fromGeneration } from './errors.ts';
 import { chooseModel, type Requester } from './models.ts';
 import { noEffectHeaders } from './no-effect.ts';
 import { type Peers, passOn } from './peers.ts';
@@ -16,6 +18,7 @@ import { type FieldNames, namer, underOuterNames } from './renamed-fields.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { AnswerPlan } from './respond.ts';
 import { honoured } from './structured.ts';
+import type { MemoryLedger } from './work/ledger.ts';
 
 /** One endpoint. Each of its steps throws ApiErrors. */
 export interface Endpoint extends Relayed {
@@ -43,6 +46,15 @@ export const MOST_SCHEMA_NOTES = 20;
 
 interface HandlerOptions extends Reading {
   peers: Peers | undefined;
+}
+
+/** It is in memory until the answer's end, also while the request waits. Throws a 429 if that memory is not free for its owner now. */
+function holdGrammar(grammar: PackedGrammar | undefined, record: RequestRecord, ledger: MemoryLedger): void {
+  if (grammar === undefined) return;
+  record.holding = ledger.open(record.owner.name);
+  if (record.holding.grow(grammar.packed.byteLength)) return;
+  const message = "the gateway's memory for requests is taken for now, or your key's part of it";
+  throw fromGeneration({ code: 'queue_full', message, retryable: true });
 }
 
 export function completionHandler(
@@ -77,6 +89,7 @@ export function completionHandler(
         signal: record.signal,
       });
       plan.grammar = grammar;
+      holdGrammar(grammar, record, context.ledger);
       record.schemaNotes = notes.slice(0, MOST_SCHEMA_NOTES).map(namer(asked.names ?? []));
       const { info } = context.engine;
       refuseLargeAnswer(plan, info, context.ledger.largest);

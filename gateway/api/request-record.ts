@@ -12,6 +12,7 @@ import type { Exceeded, Turn } from './rate-limits.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { RequestTrace } from './telemetry.ts';
 import type { UsageLine, UsageLog } from './usage-log.ts';
+import type { Holding } from './work/ledger.ts';
 import type { Owner } from './work/slices.ts';
 
 /** A caller's id is taken where it is safe in a header and in a log. */
@@ -58,6 +59,8 @@ export class RequestRecord {
   passedOn = false;
   /** Paths in the request of what the answer is not held to; see structured.ts. */
   schemaNotes: readonly string[] = [];
+  /** What the request holds of the gateway's memory until it is over, beside its answer. */
+  holding: Holding | undefined;
   promptTokens = 0;
   /** Of the prompt's, those found in the cache, once the engine has told. */
   cachedTokens: number | undefined;
@@ -172,6 +175,7 @@ export class RequestRecord {
     const durationMs = this.elapsedMs;
     const apiMs = this.#generations.length > 0 ? this.clock.ms : undefined;
     this.#turn?.turn.end();
+    this.holding?.release();
     this.#tellUsage(status, durationMs);
     metrics.requestEnded(this.endpoint, status, durationMs / 1000);
     if (apiMs !== undefined) metrics.overhead(this.endpoint, apiMs / 1000);

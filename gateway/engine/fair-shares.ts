@@ -28,7 +28,7 @@ export interface PartsOptions {
 /** Milliseconds that an owner's own work may hold up all others at once. */
 const MOST_OWN_MS = 10;
 /** The same of the only owner: it holds up its own sequences alone. */
-const MOST_ALONE_MS = 50;
+const MOST_ALONE_MS = 20;
 /** An owner whose others have no rows to compute gets so much all the same. */
 const LEAST_OTHERS_MS = 2;
 /** An owner that left while it was ahead waits for this part of the time that passes without it. */

@@ -113,3 +113,15 @@ test('bodies count toward the memory of their key while they are worked on', asy
   expect([large.status, large.body.error.code]).toEqual([429, 'request_memory']);
   expect((await post('/v1/completions', { ...base, max_tokens: 1 })).status).toBe(200);
 });
+
+test('grammars count toward the memory of their key until the answer has ended', async () => {
+  const { post } = await openRoom({ context: 4_096, limits: { answerMemory: 2 ** 19 } });
+  const names = Array.from({ length: 900 }, (_, i) => [`property${i}`, { type: 'string' }]);
+  const guided_json = { type: 'object', properties: Object.fromEntries(names) };
+  const large = await post('/v1/completions', { ...base, guided_json, max_tokens: 1 });
+  expect([large.status, large.body.error.message]).toEqual([429, expect.stringContaining('memory')]);
+  for (let times = 0; times < 4; times++) {
+    const small = await post('/v1/completions', { ...base, guided_choice: ['a', 'b'], max_tokens: 1 });
+    expect(small.status).toBe(200);
+  }
+});
