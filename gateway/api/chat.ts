@@ -22,7 +22,7 @@ import {
 import type { Plan } from './respond.ts';
 import { allowedIds, shownSpecials } from './sampling.ts';
 import type { ChatRequest } from './schema.ts';
-import { type Asked, answerConstraint } from './structured.ts';
+import { type Asked, answerConstraint, honoured } from './structured.ts';
 import type { ChatTemplate, Conversation } from './template.ts';
 import {
   idleThinking,
@@ -77,9 +77,14 @@ export async function planChat(request: ChatRequest, context: RequestContext): P
   };
 }
 
-/** How many tokens the prompt has, which may be more than the context. Throws what `planChat` throws of the prompt. */
+/**
+ * How many tokens the prompt has, which may be more than the context. Throws what `planChat` throws of the prompt, and what
+ * generating would throw of the forms that the answer is to be held to.
+ */
 export async function countChat(request: ChatRequest, context: RequestContext): Promise<number> {
-  return (await readChat(request, context, { takes: MOST_COUNTED })).prompt.length;
+  const { prompt, answer, asked } = await readChat(request, context, { takes: MOST_COUNTED });
+  await honoured(answer, asked, { owner: context.owner.name ?? '', signal: context.signal });
+  return prompt.length;
 }
 
 interface ReadChat {

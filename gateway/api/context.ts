@@ -79,9 +79,11 @@ export interface ApiContext extends TextSide {
 /** Of one model and one request. */
 export interface RequestContext extends ApiContext {
   owner: Owner;
+  /** Aborted when the caller is gone. */
+  signal: AbortSignal;
   text: TextWork;
 }
 
 export function requestContext(context: ApiContext, request: TextOwner): RequestContext {
-  return { ...context, owner: request.owner, text: context.textOf(request) };
+  return { ...context, owner: request.owner, signal: request.signal, text: context.textOf(request) };
 }

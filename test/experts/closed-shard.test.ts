@@ -73,7 +73,7 @@ describe('a shard', () => {
   test.each([
     ['an address that others could reach', ['--host', '0.0.0.0'], /--host 0\.0\.0\.0: .*--secret-file/],
     ['every address', ['--host', '::'], /--host ::: .*--secret-file/],
-    ['half of what TLS needs', ['--tls-cert', 'x'], /--tls-key and --tls-ca are missing/],
+    ['half of what TLS needs', ['--tls-cert', import.meta.filename], /--tls-key and --tls-ca are missing/],
   ])('does not start with %s: bad usage, exit code 2', async (_name, flags, reason) => {
     const shard = start(...flags);
     expect(await shard.exit).toEqual({ code: 2, signal: null });

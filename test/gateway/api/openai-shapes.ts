@@ -184,8 +184,14 @@ export const model = z.strictObject({
   parent: z.null(),
   max_model_len: count,
   context_length: count,
-  /** Ours, of a name that stands for several. */
-  expertgrid: z.strictObject({ versions: z.record(z.string(), z.number()) }).optional(),
+  /** Ours: what is known of the model, or the versions that a name stands for. */
+  expertgrid: z.union([
+    z.strictObject({
+      ...{ layers: count, experts: count, experts_per_token: z.array(count) },
+      ...{ bits: count.optional(), parameters: count.optional(), active_parameters: count.optional() },
+    }),
+    z.strictObject({ versions: z.record(z.string(), z.number()) }),
+  ]),
 });
 
 const modelList = z.strictObject({ object: z.literal('list'), data: z.array(model) });

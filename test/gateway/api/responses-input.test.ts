@@ -6,7 +6,7 @@ import { MODEL, openRoom, type Room, startRoom, VOCAB } from './harness.ts';
 
 let room: Room;
 beforeAll(async () => {
-  room = await startRoom({ once: true, context: 400, chat: TOOL_TEMPLATE });
+  room = await startRoom({ once: true, context: 800, chat: TOOL_TEMPLATE });
 });
 afterAll(() => room.server.close(0));
 
@@ -60,7 +60,7 @@ const cases: Case[] = [
     'invalid_value',
     /no message before it calls a tool with the id 'a'/,
   ],
-  [{ input: 'x'.repeat(300), max_output_tokens: 300 }, 'input', 'context_length_exceeded'],
+  [{ input: 'x'.repeat(600), max_output_tokens: 600 }, 'input', 'context_length_exceeded'],
   [{ input: 'x'.repeat(20_000) }, 'input', 'context_length_exceeded'],
   [{ max_output_tokens: 0 }, 'max_output_tokens', 'integer_below_min_value'],
   [{ max_output_tokens: 'many' }, 'max_output_tokens', 'invalid_type'],
