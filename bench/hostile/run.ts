@@ -44,7 +44,9 @@ const HEALTH_P99 = 100;
 /** Of half the speed that it has alone. */
 const LEAST_SHARE = 0.8;
 /** Of the gateway's process, in bytes. */
-const MOST_MEMORY = 1.5 * 2 ** 30;
+const MOST_MEMORY = 2 * 2 ** 30;
+/** Of the gateway, for keys and values: the rest of its memory is what requests take beside them. */
+const KV_MEMORY = '256MiB';
 
 const model = modelDirectory(flags.model);
 const config = parseConfig(JSON.parse(await readFile(join(model, 'config.json'), 'utf8')), 'config.json');
@@ -55,7 +57,15 @@ for (const [name, key] of Object.entries({ honest: honestKey, hostile: hostileKe
   await addKey(file, { name, sha256: hashKey(key), created: new Date().toISOString() });
 }
 const where = flags.shards === undefined ? ['--in-process'] : ['--shards', flags.shards];
-const server = await startUp(model, [...where, '--api-keys', file, '--log-level', 'error']);
+const server = await startUp(model, [
+  ...where,
+  '--api-keys',
+  file,
+  '--kv-memory',
+  KV_MEMORY,
+  '--log-level',
+  'error',
+]);
 process.once('SIGINT', () => void server.stop().then(() => process.exit(130)));
 process.once('SIGTERM', () => void server.stop().then(() => process.exit(143)));
 

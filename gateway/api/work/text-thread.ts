@@ -1,4 +1,5 @@
 // A thread that turns long texts into token ids, away from the thread that serves health and streams. Knows no request.
+import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { loadTextSide, type TextSide } from '../text-side.ts';
 import { runTextJob, type TextJob, type TextResult } from './text-jobs.ts';
@@ -17,6 +18,8 @@ export type TextReply =
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const parent = parentPort;
+// On Linux this is of the calling thread alone; elsewhere it would be of the whole process.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const sides = new Map<string, Promise<TextSide>>();
 
 parent.on('message', ({ dir, job }: TextCall) => {
