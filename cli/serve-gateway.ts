@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Aliases } from '../gateway/api/aliases.ts';
 import { createApi } from '../gateway/api/app.ts';
+import { TextThreads } from '../gateway/api/budget/text-threads.ts';
 import type { Limits } from '../gateway/api/context.ts';
 import { ApiError } from '../gateway/api/errors.ts';
 import { createLoadingApi } from '../gateway/api/loading.ts';
@@ -12,7 +13,6 @@ import { type ApiServer, type ConnectionLimits, type ServeOptions, serve } from 
 import { Shutdown, shuttingDown } from '../gateway/api/shutdown.ts';
 import { loadTextSide, type TextSide } from '../gateway/api/text-side.ts';
 import { vocabularyOf } from '../gateway/api/vocabulary.ts';
-import { TextThreads } from '../gateway/api/work/text-threads.ts';
 import type { EngineClient, Rung } from '../gateway/engine/messages.ts';
 import type { AccessOptions } from './access-flags.ts';
 import { drainShardOf } from './drain-shard.ts';

@@ -3,11 +3,11 @@
 import type { EngineInfo, Route } from '../engine/messages.ts';
 import type { AnswerEvent } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
+import type { MemoryLedger } from './budget/ledger.ts';
 import { ApiError, badRequest, retryHeaders } from './errors.ts';
 import type { Generated } from './generations.ts';
 import { askedTokens } from './prompts.ts';
 import { expertsPerTokenOf } from './sampling.ts';
-import type { MemoryLedger } from './work/ledger.ts';
 
 /** Bytes of a token, of a log-probability, of a layer's route, and of an expert in it, as V8 holds them. */
 const TOKEN = 160;

@@ -9,6 +9,10 @@ import { type HostRules, requireAllowedHost } from './allowed-hosts.ts';
 import { readCount } from './anthropic/count.ts';
 import { messagesEndpoint } from './anthropic/endpoint.ts';
 import { listAnthropicModels, showAnthropicModel } from './anthropic/models.ts';
+import { MemoryLedger } from './budget/ledger.ts';
+import { Slices } from './budget/slices.ts';
+import type { TextThreads } from './budget/text-threads.ts';
+import { createTextWork } from './budget/text-work.ts';
 import { chatEndpoint, completionEndpoint } from './choice-endpoints.ts';
 import { completionHandler } from './completion-handler.ts';
 import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
@@ -42,10 +46,6 @@ import type { TextSide } from './text-side.ts';
 import { detokenize, detokenizeSchema, tokenize, tokenizerInfo, tokenizeSchema } from './tokens.ts';
 import type { UsageLine, UsageLog } from './usage-log.ts';
 import { Warnings } from './warnings.ts';
-import { MemoryLedger } from './work/ledger.ts';
-import { Slices } from './work/slices.ts';
-import type { TextThreads } from './work/text-threads.ts';
-import { createTextWork } from './work/text-work.ts';
 
 type Env = { Variables: { record: RequestRecord } };
 

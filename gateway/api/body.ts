@@ -1,5 +1,6 @@
 // From a request's bytes to checked fields: JSON, then the schema, then OpenAI's words for what is wrong. Knows no endpoint.
 import type { z } from 'zod';
+import type { Holding } from './budget/ledger.ts';
 import { decoded, encodingsOf, type Pieces } from './content-encoding.ts';
 import { requireJsonType } from './content-type.ts';
 import { ApiError, badFields, badRequest, ClientGone, type FieldFault, retryHeaders } from './errors.ts';
@@ -7,7 +8,6 @@ import { issueFaults, unsupportedFault } from './issues.ts';
 import { mayHoldLoneSurrogate, refuseLoneSurrogates, textOf } from './request-text.ts';
 import { unsupportedFields } from './schema.ts';
 import { withoutNulls } from './schema-walk.ts';
-import type { Holding } from './work/ledger.ts';
 
 /** Values outside `prompt` and `tokens` that a request may hold; keeps the cost of checking one bounded. */
 const MOST_VALUES = 50_000;

@@ -6,6 +6,7 @@
 import type { Context, Handler } from 'hono';
 import type { PackedGrammar } from '../constraints/specification.ts';
 import { refuseLargeAnswer } from './answer-size.ts';
+import type { MemoryLedger } from './budget/ledger.ts';
 import { cacheSaltOf } from './cache-salt.ts';
 import { type RequestContext, requestContext } from './context.ts';
 import { fromGeneration } from './errors.ts';
@@ -18,7 +19,6 @@ import { type FieldNames, namer, underOuterNames } from './renamed-fields.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { AnswerPlan } from './respond.ts';
 import { honoured } from './structured.ts';
-import type { MemoryLedger } from './work/ledger.ts';
 
 /** One endpoint. Each of its steps throws ApiErrors. */
 export interface Endpoint extends Relayed {

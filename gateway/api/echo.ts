@@ -2,9 +2,9 @@
 // tells of a prompt.
 import type { PromptLogprob } from '../engine/messages.ts';
 import type { AnswerToken } from './answer-text.ts';
+import type { Steps } from './budget/slices.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { Utf8Stream } from './utf8.ts';
-import type { Steps } from './work/slices.ts';
 
 export interface EchoedPrompt {
   text: string;

@@ -1,7 +1,7 @@
 // Log-probabilities in OpenAI's two shapes: completions' parallel arrays and chat's list of entries. Knows no engine.
 import type { AnswerToken } from './answer-text.ts';
+import { type LazyList, lazyMap } from './budget/json-pieces.ts';
 import type { Tokenizer } from './tokenizer.ts';
-import { type LazyList, lazyMap } from './work/json-pieces.ts';
 
 export interface CompletionLogprobs {
   tokens: LazyList<string>;

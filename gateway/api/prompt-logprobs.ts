@@ -1,10 +1,10 @@
 // The log-probabilities of a prompt as vLLM tells them (`prompt_logprobs`). Knows no endpoint and no engine.
 import type { PromptLogprob } from '../engine/messages.ts';
+import { type LazyList, lazyMap } from './budget/json-pieces.ts';
 import { badRequest } from './errors.ts';
 import { finite, tokenName } from './logprobs.ts';
 import type { CommonRequest } from './schema-fields.ts';
 import type { Tokenizer } from './tokenizer.ts';
-import { type LazyList, lazyMap } from './work/json-pieces.ts';
 
 /** Of one token: by its id, and by the ids of likelier ones. */
 export type PromptScores = LazyList<TokenScores | null>;

@@ -1,12 +1,12 @@
 // From the fields of a request to prompts in token ids that fit the context, and how much may be generated after each.
 // Knows no wire format.
 import type { EngineInfo } from '../engine/messages.ts';
+import type { TextWork } from './budget/text-work.ts';
 import type { Limits } from './context.ts';
 import { type ApiError, badRequest } from './errors.ts';
 import type { Prompt } from './schema.ts';
 import type { CommonRequest } from './schema-fields.ts';
 import type { TextSide } from './text-side.ts';
-import type { TextWork } from './work/text-work.ts';
 
 /** Ids of a completions prompt; an empty text counts as the token that begins a text. `param` names it in errors. */
 export async function encodePrompt(

@@ -1,9 +1,9 @@
 // A request's body as fields that name a model which is served here. Knows no endpoint.
 import { parseJson, readBody } from './body.ts';
+import type { Holding, MemoryLedger } from './budget/ledger.ts';
+import type { Owner, Slices } from './budget/slices.ts';
 import type { Limits } from './context.ts';
 import { requireServed, type Served } from './models.ts';
-import type { Holding, MemoryLedger } from './work/ledger.ts';
-import type { Owner, Slices } from './work/slices.ts';
 
 /** What reading a request takes of what all requests share. */
 export interface Reading {

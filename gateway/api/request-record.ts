@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { DegradedHops, Rung } from '../engine/messages.ts';
 import type { AnswerEvent } from './answer.ts';
+import type { Holding } from './budget/ledger.ts';
+import type { Owner } from './budget/slices.ts';
 import { ApiError } from './errors.ts';
 import type { StoredKey } from './keys.ts';
 import type { Metrics } from './metrics.ts';
@@ -12,8 +14,6 @@ import type { Exceeded, Turn } from './rate-limits.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { RequestTrace } from './telemetry.ts';
 import type { UsageLine, UsageLog } from './usage-log.ts';
-import type { Holding } from './work/ledger.ts';
-import type { Owner } from './work/slices.ts';
 
 /** A caller's id is taken where it is safe in a header and in a log. */
 const SAFE_ID = /^[\x21-\x7e]{1,128}$/;

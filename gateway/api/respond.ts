@@ -4,6 +4,8 @@ import type { Context } from 'hono';
 import { admitted } from './admission.ts';
 import type { AnswerEvent } from './answer.ts';
 import { holdingMemory } from './answer-size.ts';
+import { jsonBody } from './budget/json-body.ts';
+import { isFew, jsonText } from './budget/json-pieces.ts';
 import type { ApiContext } from './context.ts';
 import { ClientGone } from './errors.ts';
 import { type Generated, generations } from './generations.ts';
@@ -13,8 +15,6 @@ import { type EventFormat, eventStream } from './sse.ts';
 import { streamedUsage } from './stream-options.ts';
 import type { Asked } from './structured.ts';
 import type { Frame, Wire } from './wire.ts';
-import { jsonBody } from './work/json-body.ts';
-import { isFew, jsonText } from './work/json-pieces.ts';
 
 /** All that is generated for a request, and how much of it is given. */
 export interface AnswerPlan extends Generated {

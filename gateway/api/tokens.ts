@@ -1,6 +1,7 @@
 // POST /tokenize and /detokenize, in vLLM's shapes: ids of a text or a conversation as the completions make them, and
 // back. Knows no engine beyond its limits.
 import { z } from 'zod';
+import { lazyMap } from './budget/json-pieces.ts';
 import { promptOfMessages } from './chat.ts';
 import type { ApiContext, RequestContext } from './context.ts';
 import { echoedPrompt } from './echo.ts';
@@ -9,7 +10,6 @@ import { tokenName } from './logprobs.ts';
 import { message } from './message-schema.ts';
 import { refuseHopeless } from './prompts.ts';
 import { integer, LARGEST_INT32 } from './schema-fields.ts';
-import { lazyMap } from './work/json-pieces.ts';
 
 /** More is no text of any model here. */
 const MOST_IDS = 1_000_000;

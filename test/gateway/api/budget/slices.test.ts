@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Owner, Slices, type Steps } from '../../../../gateway/api/work/slices.ts';
+import { type Owner, Slices, type Steps } from '../../../../gateway/api/budget/slices.ts';
 
 /** A clock that only work moves, and an event loop that turns when it is told to. */
 function bench() {

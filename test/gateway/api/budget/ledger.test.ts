@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { MemoryLedger } from '../../../../gateway/api/work/ledger.ts';
+import { MemoryLedger } from '../../../../gateway/api/budget/ledger.ts';
 
 const MB = 2 ** 20;
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isFew, jsonPieces, lazyMap } from '../../../../gateway/api/work/json-pieces.ts';
+import { isFew, jsonPieces, lazyMap } from '../../../../gateway/api/budget/json-pieces.ts';
 
 const written = (value: unknown) => [...jsonPieces(value)];
 
