@@ -1,19 +1,15 @@
 // How much memory an answer takes until it is written: refuses one that could take too much before it is begun, and counts
 // what the answers under way hold. Knows no wire format.
-import type { EngineInfo, Route } from '../engine/messages.ts';
+import { type EngineInfo, heldBytes, logprobBytes, routeBytes } from '../engine/messages.ts';
 import type { AnswerEvent } from './answer.ts';
-import type { AnswerToken } from './answer-text.ts';
 import type { MemoryLedger } from './budget/ledger.ts';
-import { ApiError, badRequest, retryHeaders } from './errors.ts';
+import { type ApiError, badRequest, tryAgain } from './errors.ts';
 import type { Generated } from './generations.ts';
 import { askedTokens } from './prompts.ts';
 import { expertsPerTokenOf } from './sampling.ts';
 
-/** Bytes of a token, of a log-probability, of a layer's route, and of an expert in it, as V8 holds them. */
+/** Bytes of a token beside its log-probabilities and route, as V8 holds it. */
 const TOKEN = 160;
-const LOGPROB = 64;
-const LAYER = 40;
-const EXPERT = 8;
 
 /** Streams let go of each token when it is read: of theirs only a prompt that is given back is whole at once. Throws a 400. */
 export function refuseLargeAnswer(
@@ -36,22 +32,10 @@ export function refuseLargeAnswer(
   throw badRequest(message, { param, code: 'answer_too_large' });
 }
 
-/** The token's own log-probability and its alternatives'. */
-function logprobBytes(alternatives: number | undefined): number {
-  return alternatives === undefined ? 0 : (1 + alternatives) * LOGPROB;
-}
-
 /** `[layers]`: how many experts a token goes through. */
 function expertsOf(request: Generated['request'], info: EngineInfo): readonly number[] {
   return expertsPerTokenOf(request, info) ?? info.expertsPerToken;
 }
-
-function routeBytes(experts: readonly number[]): number {
-  return experts.reduce((total, count) => total + LAYER + EXPERT * count, 0);
-}
-
-/** How soon a refused request may try again: answers end within moments. */
-const RETRY_MS = 1_000;
 
 /**
  * Counts what `events` add to an answer that is kept whole. Throws a 400 if it takes more than any answer may, and a 429 if
@@ -84,20 +68,10 @@ function outgrown(most: number): ApiError {
 function memoryTaken(): ApiError {
   const message =
     "The gateway's memory for whole answers is taken for now, or your key's part of it. Try again, or stream, or ask for fewer log-probabilities.";
-  const headers = { 'x-should-retry': 'true', ...retryHeaders(RETRY_MS) };
-  return new ApiError({ status: 429, message, type: 'rate_limit_error', code: 'answer_memory', headers });
+  return tryAgain(message, 'answer_memory');
 }
 
 function eventBytes(event: AnswerEvent): number {
   const tokens = event.type === 'prompt' ? event.prompt.tokens : event.type === 'text' ? event.tokens : [];
-  return tokens.reduce((total, token) => total + tokenBytes(token), 0);
-}
-
-function tokenBytes({ top, route }: AnswerToken): number {
-  const logprobs = top === undefined ? 0 : (1 + top.length) * LOGPROB;
-  return TOKEN + logprobs + (route === undefined ? 0 : routeBytes(lengthsOf(route)));
-}
-
-function lengthsOf(route: Route): number[] {
-  return route.map((experts) => experts.length);
+  return tokens.reduce((total, token) => total + TOKEN + heldBytes(token), 0);
 }

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Holding } from './budget/ledger.ts';
 import { decoded, encodingsOf, type Pieces } from './content-encoding.ts';
 import { requireJsonType } from './content-type.ts';
-import { ApiError, badFields, badRequest, ClientGone, type FieldFault, retryHeaders } from './errors.ts';
+import { ApiError, badFields, badRequest, ClientGone, type FieldFault, tryAgain } from './errors.ts';
 import { issueFaults, unsupportedFault } from './issues.ts';
 import { mayHoldLoneSurrogate, refuseLoneSurrogates, textOf } from './request-text.ts';
 import { unsupportedFields } from './schema.ts';
@@ -132,8 +132,7 @@ const HELD = 2;
 function memoryTaken(): ApiError {
   const message =
     "The gateway's memory for requests is taken for now, or your key's part of it. Try again, or send fewer large requests at once.";
-  const headers = { 'x-should-retry': 'true', ...retryHeaders(1_000) };
-  return new ApiError({ status: 429, message, type: 'rate_limit_error', code: 'request_memory', headers });
+  return tryAgain(message, 'request_memory');
 }
 
 /** Faults of one request that its error lists. */

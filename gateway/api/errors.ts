@@ -134,6 +134,12 @@ export function retryHeaders(ms: number): Record<string, string> {
   return { 'retry-after': String(Math.ceil(waitMs / 1000)), 'retry-after-ms': String(waitMs) };
 }
 
+/** What a request needs is taken for now, by others or by its own key. */
+export function tryAgain(message: string, code: string): ApiError {
+  const headers = { 'x-should-retry': 'true', ...retryHeaders(RETRY_AFTER_MS) };
+  return new ApiError({ status: 429, message, type: 'rate_limit_error', code, headers });
+}
+
 /** Anything thrown, as an answer. What was not foreseen tells the caller nothing; the log has it. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;

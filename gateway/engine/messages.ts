@@ -83,6 +83,26 @@ export interface TokenLogprob {
  */
 export type Route = number[][];
 
+/** Bytes of a log-probability, of a layer's list of experts and of an expert in it, as V8 holds them. */
+const [LOGPROB, LAYER, EXPERT] = [64, 40, 8];
+
+/** Bytes that are held of what is told beside a token. */
+export function heldBytes({ top, route }: { top?: readonly TokenLogprob[]; route?: Route }): number {
+  return (
+    logprobBytes(top?.length) + (route === undefined ? 0 : routeBytes(route.map(({ length }) => length)))
+  );
+}
+
+/** Of the token's own log-probability and its alternatives'; undefined: none is told. */
+export function logprobBytes(alternatives: number | undefined): number {
+  return alternatives === undefined ? 0 : (1 + alternatives) * LOGPROB;
+}
+
+/** `[layers]`: how many experts the token goes through. */
+export function routeBytes(experts: readonly number[]): number {
+  return experts.reduce((total, count) => total + LAYER + EXPERT * count, 0);
+}
+
 /** How long a generation took to begin. */
 export interface Began {
   /** From generate() until it was let in. */

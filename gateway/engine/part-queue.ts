@@ -1,16 +1,14 @@
 // Parts of one generation between the one who makes them and the one who reads them. Bounded by the answer's length.
-import type { GenerationPart } from './messages.ts';
+import { type GenerationPart, heldBytes } from './messages.ts';
 
 export function isLast({ type }: GenerationPart): boolean {
   return type === 'finish' || type === 'error';
 }
 
-/** An async iterable that ends after a finish, an error, or `end()`. */
-/** Bytes of a part beside its log-probabilities and route, of a log-probability, and of a layer's experts, as V8 holds them. */
+/** Bytes of a part beside its log-probabilities and route, as V8 holds it. */
 const PART = 200;
-const LOGPROB = 64;
-const LAYER = 56;
 
+/** An async iterable that ends after a finish, an error, or `end()`. */
 export class PartQueue implements AsyncIterable<GenerationPart> {
   readonly #parts: GenerationPart[] = [];
   #bytes = 0;
@@ -71,8 +69,8 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
 
 function bytesOf(part: GenerationPart): number {
   if (part.type === 'token') {
-    return PART + LOGPROB * (part.top?.length ?? 0) + LAYER * (part.route?.length ?? 0);
+    return PART + heldBytes(part);
   }
   if (part.type !== 'prompt') return PART;
-  return part.logprobs.reduce((total, { top }) => total + PART + LOGPROB * top.length, PART);
+  return part.logprobs.reduce((total, told) => total + PART + heldBytes(told), PART);
 }

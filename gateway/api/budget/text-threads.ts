@@ -1,7 +1,7 @@
 // A few threads for long texts: each owner's texts wait in a line of their own, and no owner has all of the threads. Knows no
 // endpoint.
 import { Worker } from 'node:worker_threads';
-import { ApiError, badRequest, ClientGone, retryHeaders } from '../errors.ts';
+import { type ApiError, badRequest, ClientGone, tryAgain } from '../errors.ts';
 import type { TextJob, TextResult } from './text-jobs.ts';
 import type { TextCall, TextReply } from './text-thread.ts';
 
@@ -167,6 +167,5 @@ function givenUp(why: string, cause?: unknown): ApiError {
 
 function tooMany(most: number): ApiError {
   const message = `${most} long texts of your key wait to be tokenized already. Try again when they are done.`;
-  const headers = { 'x-should-retry': 'true', ...retryHeaders(1_000) };
-  return new ApiError({ status: 429, message, type: 'rate_limit_error', code: 'too_many_texts', headers });
+  return tryAgain(message, 'too_many_texts');
 }
