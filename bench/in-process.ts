@@ -2,11 +2,11 @@
 import { createShardService } from '../experts/service.ts';
 import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
 import type { GenerationPart, SamplingSettings } from '../gateway/engine/messages.ts';
-import { routingRules } from '../gateway/engine/rules.ts';
+import { routingRules } from '../gateway/engine/scheduling/rules.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
 import { openDenseDevice, openExpertDevice } from '../model/devices/open.ts';
 import { Fleet } from '../router/fleet.ts';
-import { localMember } from '../router/member.ts';
+import { localMember } from '../router/shards/member.ts';
 
 export interface OpenEngineOptions {
   /** Directory of the bundle. */

@@ -1,12 +1,14 @@
 // Runs one subject once, in fresh processes: cold start, warm start, memory, every load. A load that fails is noted
 // and the others go on. Knows no table.
+
 import { stat } from 'node:fs/promises';
+import { errorText } from '../base/error-text.ts';
 import { type Engine, type Generation, now, type RunningEngine, type Task } from './engine.ts';
+import { decodeRate, firstTokenSeconds } from './load/rate.ts';
 import { evict, warm } from './page-cache.ts';
+import { type Figure, firstLoad, type Load, loads, type Subject, warmUp, warmUps } from './parts/rows.ts';
 import { bytesRead, killDescendants, memoryOf } from './process-tree.ts';
 import type { Quiet } from './quiet.ts';
-import { decodeRate, firstTokenSeconds } from './rate.ts';
-import { type Figure, firstLoad, type Load, loads, type Subject, warmUp, warmUps } from './rows.ts';
 import type { Samples } from './samples.ts';
 
 /** A load that takes longer has failed. Milliseconds. */
@@ -139,7 +141,7 @@ async function attempt(
   try {
     await action();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorText(error);
     log(`failed: ${reason}`);
     for (const figure of figures) if (figure !== undefined) samples.fail(subject, figure, reason);
   }

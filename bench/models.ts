@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, statfs, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { progressBar } from '../cli/progress.ts';
-import { type ModelConfig, parseConfig } from '../model/config.ts';
+import { progressBar } from '../cli/terminal/progress.ts';
+import { type ModelConfig, parseConfig } from '../model/config/config.ts';
 import { randomGgufBytes, writeRandomGguf } from './peers/random-gguf.ts';
 
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engine, RunningEngine, Task } from './engine.ts';
 import { now } from './engine.ts';
-import { streamCompletion } from './http-stream.ts';
+import { streamCompletion } from './load/http-stream.ts';
 import { endTree } from './process-tree.ts';
 
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));

@@ -1,6 +1,6 @@
 // The table and the line of JSON, from samples. Measures nothing.
-import { type FloorShape, stepBytes } from './floor.ts';
-import { type Figure, floorOf, type Row, type Subject, type Target, type Unit } from './rows.ts';
+import { type FloorShape, stepBytes } from './parts/floor.ts';
+import { type Figure, floorOf, type Row, type Subject, type Target, type Unit } from './parts/rows.ts';
 import type { Samples } from './samples.ts';
 
 export interface ReportFacts {

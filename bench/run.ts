@@ -5,19 +5,19 @@ import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import type { Bandwidth } from './bandwidth.ts';
 import type { Engine } from './engine.ts';
-import { positionBytes } from './floor.ts';
+import { median } from './load/rate.ts';
 import { measure } from './measure.ts';
 import { findBundle, findGguf, findProbe, makeCache } from './models.ts';
 import { ours } from './ours.ts';
 import { evict, warm } from './page-cache.ts';
+import type { Bandwidth } from './parts/bandwidth.ts';
+import { positionBytes } from './parts/floor.ts';
+import { rows as allRows, figuresOf, rowsNamed, type Subject } from './parts/rows.ts';
 import { peer, peerMissing } from './peer.ts';
 import { killDescendants } from './process-tree.ts';
 import { Quiet } from './quiet.ts';
-import { median } from './rate.ts';
 import { lineOf, tableOf } from './report.ts';
-import { rows as allRows, figuresOf, rowsNamed, type Subject } from './rows.ts';
 import { Samples } from './samples.ts';
 
 const usage = `npm run bench -- [options]
@@ -158,7 +158,7 @@ async function prepare(): Promise<[Subject, Engine][]> {
 
 async function probeBandwidth(): Promise<void> {
   await warm([probe]);
-  const script = fileURLToPath(new URL('bandwidth.ts', import.meta.url));
+  const script = fileURLToPath(new URL('parts/bandwidth.ts', import.meta.url));
   const { stdout } = await quiet.measure(() =>
     promisify(execFile)(process.execPath, [script, probe, String(threads)]),
   );

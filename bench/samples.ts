@@ -1,6 +1,6 @@
 // What was measured so far, by subject and figure, with the failures. Knows no rows.
-import { median } from './rate.ts';
-import type { Figure, Subject } from './rows.ts';
+import { median } from './load/rate.ts';
+import type { Figure, Subject } from './parts/rows.ts';
 
 export class Samples {
   readonly #values = new Map<string, number[]>();

@@ -1,7 +1,7 @@
-// Where our own files are: the model that comes with the package, modules that other threads and processes start from.
+// Where our own files are: the model that comes with the package.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { packageRoot } from './version.ts';
+import { packageRoot } from '../base/package.ts';
 
 /** A bundle's directory; `nano` is the embedded model unless a directory of that name is here. */
 export function modelDirectory(name: string): string {
@@ -13,10 +13,5 @@ export async function bundleDirectory(name: string, flag = '--model'): Promise<s
   const dir = modelDirectory(name);
   if (existsSync(join(dir, 'bundle.json')) && !dir.endsWith('.partial')) return dir;
   // Loaded only now: a shard should not hold what it needs for an error alone.
-  throw await (await import('./model-paths.ts')).bundleFault(dir, flag);
-}
-
-/** A sibling module's URL: `.ts` in a checkout, `.js` where compiled. */
-export function sibling(name: string): URL {
-  return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+  throw await (await import('./flags/model-paths.ts')).bundleFault(dir, flag);
 }

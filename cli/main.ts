@@ -1,8 +1,8 @@
 // The command line. One that is wrong exits with 2, and what fails with 1, each with a line that says why and what to do.
 import { type Command, CommanderError } from 'commander';
-import { explain } from './explain.ts';
-import { readSwitches, UsageError } from './flags.ts';
-import { requireInputs } from './input-files.ts';
+import { readSwitches, UsageError } from './flags/flags.ts';
+import { requireInputs } from './flags/input-files.ts';
+import { explain } from './terminal/explain.ts';
 import { createProgram } from './verbs.ts';
 
 // Whoever read the output has gone, `head` for one: nobody is left to write for, and what runs may be worth ending well.

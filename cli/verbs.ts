@@ -1,8 +1,8 @@
 // The verbs of the command line, in the groups of its help, and the program made of them. Knows no verb's flags.
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { withPlainHelp } from './help.ts';
-import { packageRoot, version } from './version.ts';
+import { packageRoot, version } from '../base/package.ts';
+import { withPlainHelp } from './terminal/help.ts';
 
 interface Verb {
   group: string;
@@ -11,17 +11,20 @@ interface Verb {
 }
 
 const verbs: Readonly<Record<string, Verb>> = {
-  up: { group: 'Serve:', load: async () => (await import('./up.ts')).upCommand() },
-  gateway: { group: 'Serve:', load: async () => (await import('./gateway.ts')).gatewayCommand() },
-  shard: { group: 'Serve:', load: async () => (await import('./shard.ts')).shardCommand() },
-  chat: { group: 'Serve:', load: async () => (await import('./chat.ts')).chatCommand() },
-  convert: { group: 'Make bundles:', load: async () => (await import('./convert.ts')).convertCommand() },
-  synth: { group: 'Make bundles:', load: async () => (await import('./synth.ts')).synthCommand() },
-  golden: { group: 'Make bundles:', load: async () => (await import('./golden.ts')).goldenCommand() },
-  heat: { group: 'Run a fleet:', load: async () => (await import('./heat.ts')).heatCommand() },
-  plan: { group: 'Run a fleet:', load: async () => (await import('./plan.ts')).planCommand() },
-  drain: { group: 'Run a fleet:', load: async () => (await import('./drain.ts')).drainCommand() },
-  key: { group: 'Run a fleet:', load: async () => (await import('./key.ts')).keyCommand() },
+  up: { group: 'Serve:', load: async () => (await import('./verbs/up.ts')).upCommand() },
+  gateway: { group: 'Serve:', load: async () => (await import('./verbs/gateway.ts')).gatewayCommand() },
+  shard: { group: 'Serve:', load: async () => (await import('./verbs/shard.ts')).shardCommand() },
+  chat: { group: 'Serve:', load: async () => (await import('./verbs/chat.ts')).chatCommand() },
+  convert: {
+    group: 'Make bundles:',
+    load: async () => (await import('./verbs/convert.ts')).convertCommand(),
+  },
+  synth: { group: 'Make bundles:', load: async () => (await import('./verbs/synth.ts')).synthCommand() },
+  golden: { group: 'Make bundles:', load: async () => (await import('./verbs/golden.ts')).goldenCommand() },
+  heat: { group: 'Run a fleet:', load: async () => (await import('./verbs/heat.ts')).heatCommand() },
+  plan: { group: 'Run a fleet:', load: async () => (await import('./verbs/plan.ts')).planCommand() },
+  drain: { group: 'Run a fleet:', load: async () => (await import('./verbs/drain.ts')).drainCommand() },
+  key: { group: 'Run a fleet:', load: async () => (await import('./verbs/key.ts')).keyCommand() },
 };
 
 /** With the verb that is named, or with all of them if none is. Errors of the command line are thrown as CommanderErrors. */

@@ -3,8 +3,8 @@
 import { RpcError } from '../rpc/errors.ts';
 import type { HandlerContext, Handlers, Params, Value } from '../rpc/transport.ts';
 import { array, integer, map, string } from './fields.ts';
-import type { PlacedReport } from './placed-model.ts';
-import { parseApplied } from './placement-file.ts';
+import type { PlacedReport } from './placing/placed-model.ts';
+import { parseApplied } from './placing/placement-file.ts';
 
 /** Calls of `expert.run`. */
 export interface CallCounts {

@@ -2,8 +2,8 @@
 // answer and its limits; knows no sockets.
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { quoted } from '../base/text.ts';
 import { RpcError } from '../rpc/errors.ts';
-import { quoted } from '../rpc/text.ts';
 import type { Handlers, Params, Value } from '../rpc/transport.ts';
 import { binary, integer, map } from './fields.ts';
 

@@ -1,7 +1,8 @@
 // Reads the fields of a message's maps, each by name and type, or refuses them with `invalid`. Knows no methods.
+
+import { isPrintable, shown } from '../base/text.ts';
 import { RpcError } from '../rpc/errors.ts';
 import { isMap } from '../rpc/messages.ts';
-import { isPrintable, shown } from '../rpc/text.ts';
 import type { Params, Value } from '../rpc/transport.ts';
 
 export function refuse(message: string): never {

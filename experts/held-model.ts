@@ -3,7 +3,7 @@
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import { Holdings } from './holdings.ts';
-import { placementText, type SignedPlacement } from './placement-file.ts';
+import { placementText, type SignedPlacement } from './placing/placement-file.ts';
 import { firstNonFinite, type ModelOffer, type ModelShape } from './wire.ts';
 
 export interface HeldModelOptions {

@@ -10,7 +10,7 @@ import { joinAsks, splitAnswers } from './batch.ts';
 import { deviceFailed, HeldModel, type HeldModelOptions } from './held-model.ts';
 import { InFlight } from './in-flight.ts';
 import type { ShardMetrics } from './metrics.ts';
-import type { SignedPlacement } from './placement-file.ts';
+import type { SignedPlacement } from './placing/placement-file.ts';
 import { type Batch, type Job, LayerQueue } from './queue.ts';
 import {
   defaultLimits,

@@ -4,12 +4,13 @@
 // Worked example: rows 0 and 1 of a frame, row 0 for experts 3 and 17, row 1 for expert 3 of layer 2:
 //   asks   = Uint16Array [0, 3,  0, 17,  1, 3]      // pairs (row, expert)
 //   answer = rows [3 * hidden], one for each ask, in the order of the asks
+
+import { shown } from '../base/text.ts';
 import { RpcError } from '../rpc/errors.ts';
 import { bytesToRows, bytesToUint16, rowsToBytes, uint16ToBytes } from '../rpc/rows.ts';
-import { shown } from '../rpc/text.ts';
 import type { Params, Value } from '../rpc/transport.ts';
 import { array, binary, integer, isIndex, map, number, refuse, string, text } from './fields.ts';
-import { isHash, type PlacementId } from './placement-id.ts';
+import { isHash, type PlacementId } from './placing/placement-id.ts';
 
 export const protocolVersion = 1;
 

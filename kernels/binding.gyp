@@ -12,8 +12,8 @@
     {
       'target_name': 'kernels',
       'sources': [
-        'addon.c', 'addon-attention.c', 'addon-files.c', 'addon-logits.c', 'addon-products.c', 'addon-rows.c', 'addon-weights.c',
-        'arguments.c', 'attention.c', 'bus.c', 'draw.c', 'experts.c', 'map.c', 'path.c', 'path-plain.c', 'pool.c', 'product.c',
+        'addon/addon.c', 'addon/addon-attention.c', 'addon/addon-files.c', 'addon/addon-logits.c', 'addon/addon-products.c', 'addon/addon-rows.c', 'addon/addon-weights.c',
+        'addon/arguments.c', 'math/attention.c', 'system/bus.c', 'math/draw.c', 'math/experts.c', 'system/map.c', 'path/path.c', 'path/path-plain.c', 'system/pool.c', 'math/product.c',
       ],
       'conditions': [
         ['target_arch=="x64"', { 'dependencies': ['path_avx512', 'path_avx2'] }],
@@ -28,14 +28,14 @@
         {
           'target_name': 'path_avx512',
           'type': 'static_library',
-          'sources': ['path-avx512.c'],
+          'sources': ['path/path-avx512.c'],
           'cflags': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx512vnni', '-mfma', '-mf16c'],
           'xcode_settings': { 'OTHER_CFLAGS': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx512vnni', '-mfma', '-mf16c'] },
         },
         {
           'target_name': 'path_avx2',
           'type': 'static_library',
-          'sources': ['path-avx2.c'],
+          'sources': ['path/path-avx2.c'],
           'cflags': ['-mavx2', '-mfma', '-mf16c'],
           'xcode_settings': { 'OTHER_CFLAGS': ['-mavx2', '-mfma', '-mf16c'] },
         },
@@ -46,7 +46,7 @@
         {
           'target_name': 'path_neon',
           'type': 'static_library',
-          'sources': ['path-neon.c'],
+          'sources': ['path/path-neon.c'],
           'cflags': ['-march=armv8.2-a+dotprod'],
         },
       ],

@@ -3,9 +3,11 @@
 // Every entry checks types, sizes and bounds, throws a TypeError or RangeError that names the argument, and computes
 // nothing then. Arrays may be longer than asked (buffers are made once and kept); `n` says how many rows are meant.
 // Outputs may not overlap inputs. A row's bits depend neither on the rows beside it, nor on threads, nor on the path.
+
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { errorText } from '../base/error-text.ts';
 
 declare const kind: unique symbol;
 
@@ -210,7 +212,7 @@ export interface Kernels {
   /** `log Σ exp(logits / temperature)` of each row to `y [n]`. */
   logsumexp(logits: Float32Array, n: number, width: number, temperature: number, y: Float64Array): void;
   /**
-   * An id of one row, by the random number `u` in [0, 1), as gateway/engine/sampler.ts defines it (its weights are
+   * An id of one row, by the random number `u` in [0, 1), as gateway/engine/sampling/sampler.ts defines it (its weights are
    * float32 here). `topP` 1, `topK` 0 and `minP` 0 keep all. Throws where no logit is finite.
    */
   draw(
@@ -244,7 +246,7 @@ function load(): { addon?: Kernels; reason: string } {
     try {
       return { addon: createRequire(import.meta.url)(file), reason: '' };
     } catch (error) {
-      reason = `the CPU kernels do not load: ${error instanceof Error ? error.message : error}`;
+      reason = `the CPU kernels do not load: ${errorText(error)}`;
     }
   }
   return { reason };

@@ -3,7 +3,7 @@
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { MANIFEST_FILE } from './bundle/manifest.ts';
-import { isLayout } from './config.ts';
+import { isLayout } from './config/config.ts';
 import { JOURNAL_FILE } from './convert/journal.ts';
 import { PARTIAL } from './convert/staging.ts';
 

@@ -2,7 +2,7 @@
 // headers; knows no model. Format: github.com/huggingface/safetensors, "Format".
 import { type FileHandle, open } from 'node:fs/promises';
 import { InputError, tensorError } from './errors.ts';
-import { readExactly } from './read-exactly.ts';
+import { readExactly } from './reading/read-exactly.ts';
 
 /** Bytes of one element of each type that the format names. */
 const DTYPE_BYTES: Readonly<Record<string, number>> = {

@@ -3,7 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import { canonicalJson, hashLines } from './bundle/hash.ts';
 import type { Bits, CanonicalTensor } from './bundle/tensors.ts';
-import { type ModelConfig, parseConfig } from './config.ts';
+import { type ModelConfig, parseConfig } from './config/config.ts';
 import { parseJson, readCopies } from './convert/checkpoint.ts';
 import { planBundle, type TensorSource } from './convert/plan.ts';
 import { streamKey } from './convert/random.ts';

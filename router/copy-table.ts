@@ -1,7 +1,7 @@
 // Who holds a copy of each unit, and how good it is, as the shards are at one moment. Knows no calls and no connections.
 import { formatRuns, type HoldingRange, type ModelShape } from '../experts/wire.ts';
-import { bestCopies, type Copies, rungLevel } from './ladder.ts';
-import { unitsIn } from './proof.ts';
+import { bestCopies, type Copies, rungLevel } from './delivery/ladder.ts';
+import { unitsIn } from './shards/proof.ts';
 
 export interface Holder {
   /** What it can be called for now. */

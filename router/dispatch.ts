@@ -1,9 +1,9 @@
 // Sends a step's rows to the shards that hold their experts and gathers the answers. Knows rows of floats; no tokens,
 // no sockets, no second attempts (delivery.ts).
 import type { RpcError } from '../rpc/errors.ts';
-import { Delivery } from './delivery.ts';
+import { Delivery } from './delivery/delivery.ts';
+import { type Rung, rungAt } from './delivery/ladder.ts';
 import type { Fleet } from './fleet.ts';
-import { type Rung, rungAt } from './ladder.ts';
 import type { Assignment } from './selection.ts';
 
 export interface DispatchOptions {

@@ -2,10 +2,11 @@
 //
 // Worked example: a and b follow epoch 2 and have loaded what it wants of them, c follows epoch 3 and is still loading:
 //   learn([a, b, c]) → 2 is adopted; c's copies that epoch 2 names elsewhere are not preferred any more
-import { type SignedPlacement, unitsOf } from '../experts/placement-file.ts';
-import { compareIds, epochFault, idOf, type PlacementId } from '../experts/placement-id.ts';
+import { errorText } from '../base/error-text.ts';
+import { type SignedPlacement, unitsOf } from '../experts/placing/placement-file.ts';
+import { compareIds, epochFault, idOf, type PlacementId } from '../experts/placing/placement-id.ts';
 import type { HoldingRange, ModelShape } from '../experts/wire.ts';
-import type { ShardState } from './states.ts';
+import type { ShardState } from './shards/states.ts';
 
 export interface SpeakingShard {
   readonly address: string;
@@ -100,7 +101,7 @@ export class Epochs {
       this.#known.set(id.hash, { id, placement, wanted: wantedBy(placement, this.#shape) });
     } catch (cause) {
       this.#unusable.add(placement);
-      this.#onUnusable(shard, cause instanceof Error ? cause.message : String(cause));
+      this.#onUnusable(shard, errorText(cause));
     }
   }
 

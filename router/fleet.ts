@@ -1,25 +1,26 @@
 // All the shards of a gateway: who holds a copy of an expert, what is missing, how they fare. Knows no rows and no sockets.
-import { formatId } from '../experts/placement-id.ts';
+
+import { printable } from '../base/text.ts';
+import { formatId } from '../experts/placing/placement-id.ts';
 import { formatUnits, type HoldingRange, type ModelShape, toRanges } from '../experts/wire.ts';
 import type { RpcError } from '../rpc/errors.ts';
-import { printable } from '../rpc/text.ts';
-import { Budget } from './budget.ts';
 import { CopyTable, type MissingUnits } from './copy-table.ts';
-import { Dials } from './dials.ts';
+import { Budget } from './delivery/budget.ts';
+import type { Copies } from './delivery/ladder.ts';
+import { Quantile } from './delivery/latency.ts';
+import { Sample } from './delivery/sample.ts';
+import type { Latencies } from './delivery/timing.ts';
 import { Epochs } from './epochs.ts';
 import { FailureLog } from './failure-log.ts';
 import { heldText } from './held-text.ts';
-import type { Copies } from './ladder.ts';
-import { Quantile } from './latency.ts';
-import type { Member } from './member.ts';
-import { type Proof, unitsIn } from './proof.ts';
 import { Redundancy } from './redundancy.ts';
-import { Sample } from './sample.ts';
-import { defaultPace, type FleetLog, Shard } from './shard.ts';
-import { noCounters, type ShardCounters, sumOf } from './shard-counters.ts';
-import type { ShardState } from './states.ts';
-import type { Latencies } from './timing.ts';
-import type { Pace } from './trial.ts';
+import { Dials } from './shards/dials.ts';
+import type { Member } from './shards/member.ts';
+import { type Proof, unitsIn } from './shards/proof.ts';
+import { defaultPace, type FleetLog, Shard } from './shards/shard.ts';
+import { noCounters, type ShardCounters, sumOf } from './shards/shard-counters.ts';
+import type { ShardState } from './shards/states.ts';
+import type { Pace } from './shards/trial.ts';
 
 /** How much may be spent on a call that is late, and on one that nobody doubts. */
 export interface CallPolicy {

@@ -1,8 +1,8 @@
 // Which shard each expert of one layer goes to, decided once, so that an expert's rows stay together and shards that are
 // asked anyway are asked for more. Knows copies and costs; no rows.
 import { choose } from './choice.ts';
-import { bestCopies, type Copies, rungLevel } from './ladder.ts';
-import type { Shard } from './shard.ts';
+import { bestCopies, type Copies, rungLevel } from './delivery/ladder.ts';
+import type { Shard } from './shards/shard.ts';
 
 export interface OwnersOptions {
   copies: (expert: number) => Copies<Shard>;

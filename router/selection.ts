@@ -3,7 +3,7 @@
 // Worked example: 4 experts, k = 1, softmax not renormalised, scores [0, ln 3, 0, 0] of one row:
 //   experts = [1], weights = [0.5]          // 3 / (1 + 3 + 1 + 1)
 
-/** One layer's rule; where it comes from: model/config.ts `RoutingConfig`. */
+/** One layer's rule; where it comes from: model/config/config.ts `RoutingConfig`. */
 export interface RoutingRule {
   score: 'softmax' | 'sigmoid';
   /** Divide the chosen weights by their sum. For `sigmoid` only where k > 1. */

@@ -1,7 +1,7 @@
 // `host:port` as text and back. Resolves nothing.
 
 import { isIPv6 } from 'node:net';
-import { quoted } from './text.ts';
+import { quoted } from '../base/text.ts';
 
 export interface Address {
   host: string;

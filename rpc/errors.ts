@@ -1,4 +1,5 @@
 // Errors that cross the wire or come from losing it: code, retryable, retry-after. Knows no experts, no HTTP.
+import { errorText } from '../base/error-text.ts';
 
 export const rpcErrorCodes = [
   /** The connection was lost or never made. */
@@ -51,5 +52,5 @@ export class RpcError extends Error {
 /** Any thrown value as an RpcError; what is not one already was unforeseen, so it is `internal`. */
 export function toRpcError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
-  return new RpcError('internal', error instanceof Error ? error.message : String(error), { cause: error });
+  return new RpcError('internal', errorText(error), { cause: error });
 }

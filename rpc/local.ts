@@ -2,7 +2,7 @@
 import { Caller } from './caller.ts';
 import { RpcError } from './errors.ts';
 import type { Message } from './messages.ts';
-import { Session } from './session.ts';
+import { Session } from './socket/session.ts';
 import type { Handlers, Params, Transport, TransportEvents } from './transport.ts';
 
 export interface LocalTransportOptions extends TransportEvents {

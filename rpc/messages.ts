@@ -1,6 +1,7 @@
 // The three messages of MessagePack-RPC as types, and their parser at the door. Knows no bytes and no methods.
+
+import { printable, shown } from '../base/text.ts';
 import { isRpcErrorCode, RpcError } from './errors.ts';
-import { printable, shown } from './text.ts';
 import type { Params, Value } from './transport.ts';
 
 export type Message =

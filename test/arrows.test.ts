@@ -23,19 +23,19 @@ const arrows: Record<string, readonly string[]> = {
   'gateway/api': [
     'gateway/engine/messages.ts',
     'gateway/constraints/specification.ts',
-    'gateway/constraints/reader.ts',
+    'gateway/constraints/reading/reader.ts',
     'gateway/constraints/fault.ts',
     'gateway/constraints/vocabulary.ts',
   ],
   'gateway/engine': ['gateway/constraints', 'router', 'model', 'rpc/errors.ts'],
   'gateway/constraints': [],
-  router: ['rpc', 'experts/wire.ts', 'experts/placement-file.ts', 'experts/placement-id.ts'],
+  router: ['rpc', 'experts/wire.ts', 'experts/placing/placement-file.ts', 'experts/placing/placement-id.ts'],
   rpc: [],
   experts: ['rpc', 'model'],
   model: ['kernels'],
   kernels: [],
   'infra/edge': [],
-  'infra/placement': ['experts/holdings.ts', 'experts/wire.ts', 'experts/placement-file.ts'],
+  'infra/placement': ['experts/holdings.ts', 'experts/wire.ts', 'experts/placing/placement-file.ts'],
   infra: [],
   cli: [
     'gateway/api',
@@ -52,9 +52,9 @@ const arrows: Record<string, readonly string[]> = {
 const importers: Record<string, string> = {
   'onnxruntime-node': 'model/onnx/runtime.ts',
   msgpackr: 'rpc/codec.ts',
-  '@huggingface/tokenizers': 'gateway/api/tokenizer.ts',
-  '@huggingface/jinja': 'gateway/api/template.ts',
-  '@opentelemetry': 'cli/tracing-otlp.ts',
+  '@huggingface/tokenizers': 'gateway/api/text/tokenizer.ts',
+  '@huggingface/jinja': 'gateway/api/text/template.ts',
+  '@opentelemetry': 'tracing/otlp.ts',
 };
 
 interface Import {
@@ -144,20 +144,25 @@ describe('what a process loads', () => {
     new Set([...loaded].flatMap((target) => (target.endsWith('.ts') ? (roomOf(target) ?? []) : [])));
 
   it('is of a shard nothing of the gateway, and no package but those of every call', () => {
-    const loaded = loadedWith('cli/shard.ts');
+    const loaded = loadedWith('cli/verbs/shard.ts');
     expect(loaded.size).toBeGreaterThan(80);
     expect(packagesOf(loaded)).toEqual(['commander', 'msgpackr', 'pino']);
     expect(roomsOf(loaded)).toEqual(new Set(['cli', 'experts', 'rpc', 'model', 'kernels']));
   });
 
   it('is of the engine thread nothing that knows text or HTTP', () => {
-    const loaded = loadedWith('cli/engine-thread.ts');
+    const loaded = loadedWith('cli/gateway/engine-thread.ts');
     expect(packagesOf(loaded)).toEqual(['commander', 'msgpackr']);
     expect(roomsOf(loaded)).not.toContain('gateway/api');
   });
 
   it('is of no process ONNX Runtime or OpenTelemetry before something needs them', () => {
-    for (const entry of ['cli/up.ts', 'cli/gateway.ts', 'cli/shard.ts', 'cli/engine-thread.ts']) {
+    for (const entry of [
+      'cli/verbs/up.ts',
+      'cli/verbs/gateway.ts',
+      'cli/verbs/shard.ts',
+      'cli/gateway/engine-thread.ts',
+    ]) {
       const packages = packagesOf(loadedWith(entry));
       expect(packages.filter((name) => /^(onnxruntime-node|@opentelemetry\/)/.test(name))).toEqual([]);
     }

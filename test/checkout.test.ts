@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { tinyFolder } from './support/models/tiny-bundle.ts';
 import { startProcess } from './support/process.ts';
-import { tinyFolder } from './support/tiny-bundle.ts';
 
 const root = join(import.meta.dirname, '..');
 const biome = join(root, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');

@@ -1,14 +1,16 @@
 // `npm run chaos -- [--faults 200] [--seed 1] [--streams 8] [--kinds kill,stop,…] [--only replicas|liars|standby] [--model DIR]`:
 // streams through a gateway whose shards are killed, stopped, slowed, cut off and made to lie, and looks whether any
 // caller notices. Every part prints a table; the last line is JSON; exit code 1 where a target is missed.
+
 import { mkdtempSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { errorText } from '../../base/error-text.ts';
 import { modelDirectory } from '../../cli/files.ts';
-import { split } from '../../cli/split.ts';
-import { parseConfig } from '../../model/config.ts';
+import { split } from '../../cli/flags/split.ts';
+import { parseConfig } from '../../model/config/config.ts';
 import { runPart } from './part.ts';
 import { endAtSignals } from './processes.ts';
 import { partText } from './report.ts';
@@ -128,7 +130,7 @@ async function measured(
     return { ...judged, stopped, requests: disturbed.length, counters: Object.fromEntries(counters) };
   } catch (error) {
     progress('');
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorText(error);
     console.log(`${title}\nFAILED ${reason}\n`);
     return { error: reason };
   }

@@ -1,11 +1,11 @@
 // A shard process that does wrong when its parent tells it over IPC: `shard.ts MODEL EXPERTS`. Service, server and device
 // are those of `expertgrid shard`. Knows no schedule.
-import { modelOffer } from '../../cli/offer.ts';
+import { modelOffer } from '../../cli/shard/offer.ts';
 import { parseHoldings } from '../../experts/holdings.ts';
 import { createShardService } from '../../experts/service.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
 import { openExpertDevice } from '../../model/devices/open.ts';
-import { listen } from '../../rpc/server.ts';
+import { listen } from '../../rpc/socket/server.ts';
 import { type Behaviour, type Counts, Misbehaviour } from './misbehaviour.ts';
 
 export type ShardOrder = { type: 'behave'; behaviour: Behaviour } | { type: 'count' };

@@ -2,7 +2,7 @@
 // killed, stopped, told to do wrong and started again. Knows no schedule.
 import type { ChildProcess } from 'node:child_process';
 import { formatAddress } from '../../rpc/address.ts';
-import { type RelayThread, startRelayThread } from '../../test/support/relay-thread.ts';
+import { type RelayThread, startRelayThread } from '../../test/support/network/relay-thread.ts';
 import type { Behaviour, Counts } from './misbehaviour.ts';
 import { end, hasEnded, spawnKept } from './processes.ts';
 import type { ShardOrder, ShardReport } from './shard.ts';

@@ -1,5 +1,5 @@
 // How long streams stood still while a fault lasted, from the arrivals of their tokens. Pure.
-import { percentile } from '../soak-verdicts.ts';
+import { percentile } from '../load/soak-verdicts.ts';
 
 /** Between two tokens of one stream, on one clock. Milliseconds. */
 export interface Gap {

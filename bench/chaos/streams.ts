@@ -1,7 +1,9 @@
 // Streams of completions that are asked again as they end: each answer's text, digests and arrivals, and how it ended.
 // Knows HTTP and no faults.
+
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorText } from '../../base/error-text.ts';
 import type { CompletionBody } from './requests.ts';
 
 export interface Answer {
@@ -94,7 +96,7 @@ async function ask(
     answer.outcome = 'whole';
   } catch (error) {
     answer.outcome = silence.signal.aborted ? 'hung' : 'failed';
-    answer.detail = error instanceof Error ? error.message : String(error);
+    answer.detail = errorText(error);
   } finally {
     clearTimeout(timer);
   }

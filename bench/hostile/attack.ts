@@ -1,8 +1,10 @@
 // A thread that sends hostile requests of one key, so many at once, and looks how each answer ends. Started with
 // {url, model, key, seed, shapes, atOnce, limits}; posts a line for each and ends after the last.
+
 import { request } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
+import { errorText } from '../../base/error-text.ts';
 import { uniform } from '../uniform.ts';
 import { hearStream } from './endings.ts';
 import { hostileShape } from './shapes.ts';
@@ -64,7 +66,7 @@ async function send(seed: number): Promise<AttackLine> {
       status: 0,
       ending,
       bytes: 0,
-      detail: error instanceof Error ? error.message : String(error),
+      detail: errorText(error),
     });
   }
 }

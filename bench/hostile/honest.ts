@@ -1,8 +1,10 @@
 // A thread that keeps streams of an honest key under way and counts their tokens, away from what the attack costs its own
 // client. Started with {url, model, key, streams}; each message is answered with the tokens so far, `end` with a report.
+
 import { request } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
+import { errorText } from '../../base/error-text.ts';
 import { now } from '../engine.ts';
 import { hearStream } from './endings.ts';
 
@@ -55,7 +57,7 @@ async function keepAsking(n: number): Promise<void> {
       if (status === 200 && ending === 'finish') found.whole++;
       else found.failures.push(`${status} ${ending}`);
     } catch (error) {
-      if (!ended) found.failures.push(error instanceof Error ? error.message : String(error));
+      if (!ended) found.failures.push(errorText(error));
     }
   }
 }

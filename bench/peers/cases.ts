@@ -1,5 +1,5 @@
 // The tiny checkpoints that llama.cpp is asked about. Knows no engine.
-import type { CheckpointOptions } from '../../test/support/checkpoint.ts';
+import type { CheckpointOptions } from '../../test/support/models/checkpoint.ts';
 
 export interface Case {
   name: string;

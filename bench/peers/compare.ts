@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getLlama, type Llama, type Token } from 'node-llama-cpp';
-import { writeCheckpoint } from '../../test/support/checkpoint.ts';
+import { writeCheckpoint } from '../../test/support/models/checkpoint.ts';
 import { seedOf, uniform } from '../../test/support/random.ts';
 import { cases } from './cases.ts';
 import { exportGguf } from './gguf.ts';

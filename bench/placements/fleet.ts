@@ -3,8 +3,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { formatAddress, parseAddress } from '../../rpc/address.ts';
+import { type RelayThread, startRelayThread } from '../../test/support/network/relay-thread.ts';
 import { uniform } from '../../test/support/random.ts';
-import { type RelayThread, startRelayThread } from '../../test/support/relay-thread.ts';
 import { Gateway, startVerb } from '../chaos/gateway.ts';
 import { end } from '../chaos/processes.ts';
 import type { CompletionBody } from '../chaos/requests.ts';

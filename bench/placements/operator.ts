@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Address, formatAddress, parseAddress } from '../../rpc/address.ts';
-import { startRelay } from '../../test/support/relay.ts';
+import { startRelay } from '../../test/support/network/relay.ts';
 import { hasEnded, spawnKept } from '../chaos/processes.ts';
 
 export type Outcome =

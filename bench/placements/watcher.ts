@@ -1,7 +1,7 @@
 // One shard as a watcher knows it: what it holds and follows, word by word as it tells its gateways, and across restarts.
 // Tells the shard nothing, so that it holds nothing back.
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Placement, readPlacement, unitsOf } from '../../experts/placement-file.ts';
+import { type Placement, readPlacement, unitsOf } from '../../experts/placing/placement-file.ts';
 import {
   type HoldingRange,
   helloParams,
@@ -12,7 +12,7 @@ import {
   protocolVersion,
 } from '../../experts/wire.ts';
 import { parseAddress } from '../../rpc/address.ts';
-import { openSocketTransport } from '../../rpc/socket-transport.ts';
+import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Params, Transport } from '../../rpc/transport.ts';
 
 /** A shard that is being started is tried again after so many milliseconds. */

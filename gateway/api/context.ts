@@ -1,12 +1,12 @@
 // What every endpoint of this room is given. Knows no endpoint.
 import type { Logger } from 'pino';
 import type { EngineClient, Rung } from '../engine/messages.ts';
+import type { Fingerprint } from './answers/fingerprint.ts';
 import type { MemoryLedger } from './budget/ledger.ts';
 import type { Owner, Slices } from './budget/slices.ts';
 import type { TextOwner, TextWork } from './budget/text-work.ts';
-import type { Fingerprint } from './fingerprint.ts';
-import type { Metrics } from './metrics.ts';
-import type { TextSide } from './text-side.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import type { TextSide } from './text/text-side.ts';
 
 export interface Limits {
   /** Largest request body, in bytes; more is a 413. */

@@ -1,5 +1,5 @@
 // Whose shape an error has, OpenAI's or Anthropic's: the path says it, and the caller where a path belongs to both. Pure.
-import { operations } from './openapi/operations.ts';
+import { operations } from './endpoints/openapi/operations.ts';
 
 /** First names of paths whose errors have one shape; of all others the caller's header decides. */
 const anthropicOf = new Map(

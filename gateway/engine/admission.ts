@@ -1,11 +1,11 @@
 // Who waits, who runs, and who holds which blocks of KV memory: lets sequences in, and takes them out. Knows no step.
-import { rungLevel } from '../../router/ladder.ts';
-import { BlockPool } from './blocks.ts';
+import { rungLevel } from '../../router/delivery/ladder.ts';
 import type { Counters } from './counters.ts';
 import type { EngineSettings } from './engine-options.ts';
 import { notReady } from './faults.ts';
 import type { ForwardModel } from './forward.ts';
-import { makesRoom, nextIn } from './places.ts';
+import { BlockPool } from './memory/blocks.ts';
+import { makesRoom, nextIn } from './memory/places.ts';
 import type { Sequence } from './sequence.ts';
 
 export interface AdmissionOptions {

@@ -1,9 +1,9 @@
 // What an engine is made of, and its settings with their defaults. Knows no step.
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import type { DenseDevice } from '../../model/devices/dense.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import type { RoutingRule } from '../../router/selection.ts';
-import { Constraints } from '../constraints/constraints.ts';
+import { Constraints } from '../constraints/masks/constraints.ts';
 
 export interface EngineOptions {
   config: ModelConfig;

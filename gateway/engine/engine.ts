@@ -1,8 +1,8 @@
 // Continuous batching: sequences enter and leave at any step; one step computes the rows that the scheduler names.
 // Knows token ids and devices; no text, no HTTP.
 import { setImmediate as eventsHandled } from 'node:timers/promises';
+import { rungLevel } from '../../router/delivery/ladder.ts';
 import { Heat } from '../../router/heat.ts';
-import { rungLevel } from '../../router/ladder.ts';
 import { Admission } from './admission.ts';
 import { createCounters } from './counters.ts';
 import { type EngineOptions, type EngineSettings, settingsOf } from './engine-options.ts';

@@ -1,5 +1,5 @@
 // What goes wrong with a generation, as the caller will hear it. Knows no HTTP.
-import { NoHolder } from '../../router/stand-in.ts';
+import { NoHolder } from '../../router/delivery/stand-in.ts';
 import type { RpcError, RpcErrorCode } from '../../rpc/errors.ts';
 import type { GenerationError, MissingUnits } from './messages.ts';
 

@@ -1,7 +1,7 @@
 // Names what decides the bits of an answer (`system_fingerprint`), and counts of the fleet as /metrics has them. Pure.
 import { createHash } from 'node:crypto';
+import type { Rung } from '../../router/delivery/ladder.ts';
 import type { Fleet } from '../../router/fleet.ts';
-import type { Rung } from '../../router/ladder.ts';
 
 /** Equal where checkpoint, bundle and every numerics class at work are. */
 export function fingerprint(parts: {

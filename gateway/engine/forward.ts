@@ -2,10 +2,10 @@
 import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { DenseDevice, Rows, Span } from '../../model/devices/dense.ts';
 import { combine } from '../../router/combine.ts';
+import type { Rung } from '../../router/delivery/ladder.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import type { Heat } from '../../router/heat.ts';
-import type { Rung } from '../../router/ladder.ts';
 import { type Assignment, type RoutingRule, rank, select } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 
@@ -30,7 +30,7 @@ export interface StepInput {
   bulk: Uint8Array;
   /** `[rows]`, 1 while the row's answer is wanted; may be cleared while the step runs. */
   wanted: Uint8Array;
-  /** `[rows]`, what may stand in for an expert (router/ladder.ts); absent: nothing may. */
+  /** `[rows]`, what may stand in for an expert (router/delivery/ladder.ts); absent: nothing may. */
   ladder?: Uint8Array;
   /** Each call to a shard must be answered within this. */
   deadlineMs: number;

@@ -1,7 +1,7 @@
 // One running answer: its ids, how far they are computed, what the sampler must remember. Knows no device.
-import type { Rung } from '../../router/ladder.ts';
-import type { Constraint } from '../constraints/constraint.ts';
-import type { BlockTable } from './blocks.ts';
+import type { Rung } from '../../router/delivery/ladder.ts';
+import type { Constraint } from '../constraints/masks/constraint.ts';
+import type { BlockTable } from './memory/blocks.ts';
 import type {
   Began,
   DegradedHops,
@@ -10,8 +10,8 @@ import type {
   PromptLogprob,
   Route,
 } from './messages.ts';
-import type { Sampled } from './sampler.ts';
-import { Speculation } from './speculation.ts';
+import type { Sampled } from './sampling/sampler.ts';
+import { Speculation } from './sampling/speculation.ts';
 
 /** Where a token comes from, as far as the request asks. */
 export interface Provenance {

@@ -1,22 +1,23 @@
 // Runs steps: what the scheduler names is computed, by one batch or several in flight, and what follows is sampled. Learns
 // what steps cost. A step that throws fails its sequences, never the process.
+import { errorText } from '../../base/error-text.ts';
 import type { Rows } from '../../model/devices/dense.ts';
-import type { Rung } from '../../router/ladder.ts';
+import type { Rung } from '../../router/delivery/ladder.ts';
 import { ConstraintFault } from '../constraints/fault.ts';
 import type { Admission } from './admission.ts';
 import type { Counters } from './counters.ts';
 import type { EngineSettings } from './engine-options.ts';
-import { FairShares } from './fair-shares.ts';
 import { callFailed, fault } from './faults.ts';
-import { inTurns } from './floor.ts';
 import type { ForwardModel } from './forward.ts';
-import { cut, grouped, MicroBatches } from './micro-batches.ts';
-import { sampleNext } from './next-tokens.ts';
-import { constraintFailed, prepare } from './open-constraint.ts';
-import { generating, type Planned, planStep, type StepLimits } from './scheduler.ts';
+import { sampleNext } from './sampling/next-tokens.ts';
+import { constraintFailed, prepare } from './sampling/open-constraint.ts';
+import { FairShares } from './scheduling/fair-shares.ts';
+import { inTurns } from './scheduling/floor.ts';
+import { cut, grouped, MicroBatches } from './scheduling/micro-batches.ts';
+import { generating, type Planned, planStep, type StepLimits } from './scheduling/scheduler.ts';
+import { StepCosts } from './scheduling/step-costs.ts';
 import type { Sequence } from './sequence.ts';
 import { type Due, Step } from './step.ts';
-import { StepCosts } from './step-costs.ts';
 
 /** Prompt rows beside others that generate, in any case. */
 const LEAST_PREFILL = 4;
@@ -188,7 +189,7 @@ export class StepRunner {
   /** Fails the sequences whose work threw, and no others. */
   #threw(sequences: readonly Sequence[], cause: unknown): void {
     this.#options.settings.onFault(cause);
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = errorText(cause);
     for (const sequence of sequences) this.#fail(sequence, fault('internal', message));
   }
 

@@ -1,14 +1,14 @@
 // One step under way: its rows, who still wants them, and what comes out. Knows sequences and devices; no queue.
 import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { Rows } from '../../model/devices/dense.ts';
-import { type Rung, rungLevel } from '../../router/ladder.ts';
+import { type Rung, rungLevel } from '../../router/delivery/ladder.ts';
 import type { Assignment, RoutingRule } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 import { type ForwardModel, forward } from './forward.ts';
 import type { PromptLogprob, Route } from './messages.ts';
 import { routeOf } from './route.ts';
-import { describe } from './sampler.ts';
-import type { Planned } from './scheduler.ts';
+import { describe } from './sampling/sampler.ts';
+import type { Planned } from './scheduling/scheduler.ts';
 import type { Sequence } from './sequence.ts';
 
 /** Logits of the rows of one sequence from which ids are to be sampled. */

@@ -1,7 +1,7 @@
-// Between a layout, which knows shards by number, and the placement that names them (experts/placement-file.ts). Knows no
+// Between a layout, which knows shards by number, and the placement that names them (experts/placing/placement-file.ts). Knows no
 // heat and no shards' addresses.
 import { formatHoldings, type HoldingShape } from '../../experts/holdings.ts';
-import { type Placement, unitsOf } from '../../experts/placement-file.ts';
+import { type Placement, unitsOf } from '../../experts/placing/placement-file.ts';
 import type { Layout } from './layout.ts';
 
 export interface PlacementOptions {

@@ -1,7 +1,7 @@
 // Reads a bundle: checks its files against bundle.json and config.json, then hands out weights, each hash-checked.
 // Knows no device. docs/bundle.md is the specification.
 import { join } from 'node:path';
-import { type ModelConfig, parseConfig } from '../config.ts';
+import { type ModelConfig, parseConfig } from '../config/config.ts';
 import type { Unit } from '../devices/expert.ts';
 import { InputError, tensorError } from '../errors.ts';
 import type { TensorMap } from '../safetensors.ts';

@@ -1,5 +1,5 @@
 // Does what a bundle's files hold match what its config and manifest say? Pure: compares headers, reads nothing.
-import type { ModelConfig } from '../config.ts';
+import type { ModelConfig } from '../config/config.ts';
 import { InputError, tensorError } from '../errors.ts';
 import type { TensorMap } from '../safetensors.ts';
 import { expertsFile, type Manifest } from './manifest.ts';

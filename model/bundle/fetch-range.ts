@@ -1,5 +1,7 @@
 // Bytes of a file behind HTTP, a range at a time, asked for again where the way fails. Knows no bundle.
+
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorText } from '../../base/error-text.ts';
 import { InputError } from '../errors.ts';
 
 export interface FetchRangeOptions {
@@ -30,7 +32,7 @@ export async function fetchBytes(
     }
   }
   signal?.throwIfAborted();
-  const reason = why instanceof Error ? why.message : String(why);
+  const reason = errorText(why);
   throw new InputError(`${url}: ${attempts} requests failed, the last with: ${reason}`, { cause: why });
 }
 

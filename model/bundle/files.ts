@@ -2,7 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
-import { readExactly } from '../read-exactly.ts';
+import { readExactly } from '../reading/read-exactly.ts';
 import { readMetadata, readTensorMap, type TensorMap } from '../safetensors.ts';
 import { shortHash } from './hash.ts';
 import type { Manifest } from './manifest.ts';

@@ -9,7 +9,7 @@ import type { Bits } from './tensors.ts';
  * bfloat16, which alone is up to 2^-8. At 16 and 32 bits all devices compute in float32, 1e-6 apart. At 4 and 8 bits some
  * round activations to int8 (the CPU kernels and ONNX Runtime on a CPU, 1e-6 apart, 5e-3 where a tie turns) and some do
  * not (GPUs): that is up to 1.7e-2 over random experts of 64 to 1,536 inputs and those of nano
- * (test/model/golden-agreement.test.ts).
+ * (test/model/bundle/golden-agreement.test.ts).
  */
 const TOLERANCE: Readonly<Record<Bits, number>> = { 4: 0.04, 8: 0.04, 16: 0.005, 32: 0.005 };
 

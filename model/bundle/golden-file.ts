@@ -1,5 +1,5 @@
 // The file of golden rows in a bundle: its tensors, what its header must say, its bytes. Knows no device and no agreement.
-import type { ModelConfig } from '../config.ts';
+import type { ModelConfig } from '../config/config.ts';
 import { InputError, tensorError } from '../errors.ts';
 import type { TensorMap, TensorSpec } from '../safetensors.ts';
 import type { BundleFiles } from './files.ts';

@@ -1,7 +1,6 @@
 // bundle.json: what a bundle is and where each expert lies in it. Parses and names; reads no weights.
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError } from '../errors.ts';
 import {
   fields,
   list,
@@ -12,7 +11,8 @@ import {
   ShapeError,
   text,
   whole,
-} from '../json-shapes.ts';
+} from '../config/json-shapes.ts';
+import { InputError } from '../errors.ts';
 import { GROUP } from '../tiles.ts';
 import { hashLines } from './hash.ts';
 import type { Bits } from './tensors.ts';

@@ -4,7 +4,7 @@ import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import type { Unit } from '../devices/expert.ts';
 import { InputError } from '../errors.ts';
-import { readExactly } from '../read-exactly.ts';
+import { readExactly } from '../reading/read-exactly.ts';
 import { MAX_HEADER_BYTES } from '../safetensors.ts';
 import { type FetchRangeOptions, fetchBytes } from './fetch-range.ts';
 import { shortHash } from './hash.ts';

@@ -1,5 +1,5 @@
 // Which tensors a model has, by their canonical (Qwen3-MoE) names, and how a bundle stores each. Knows no files.
-import type { ModelConfig } from '../config.ts';
+import type { ModelConfig } from '../config/config.ts';
 import type { Unit } from '../devices/expert.ts';
 import type { TensorSpec } from '../safetensors.ts';
 import type { Encoding } from '../tensor.ts';

@@ -3,7 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withNormShapes } from '../bundle/tensors.ts';
-import { type ModelConfig, parseConfig } from '../config.ts';
+import { type ModelConfig, parseConfig } from '../config/config.ts';
 import { InputError, tensorError } from '../errors.ts';
 import { loadTensorMap, type TensorEntry } from '../safetensors.ts';
 import { isSpare, sourceName } from './layouts.ts';

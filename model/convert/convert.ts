@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { type Bits, type CanonicalTensor, denseTensors, expertTensors } from '../bundle/tensors.ts';
-import type { ModelConfig } from '../config.ts';
+import type { ModelConfig } from '../config/config.ts';
 import { tensorError } from '../errors.ts';
 import { type Checkpoint, openCheckpoint, type SourceTensor } from './checkpoint.ts';
 import type { JournalEntry } from './journal.ts';

@@ -1,5 +1,5 @@
 // Canonical tensor names to those of each Hugging Face layout. The one place that knows them.
-import type { ModelConfig } from '../config.ts';
+import type { ModelConfig } from '../config/config.ts';
 
 /** Canonical names are Qwen3-MoE's; OLMoE's are the same. */
 const MIXTRAL: readonly (readonly [canonical: string, source: string])[] = [

@@ -10,7 +10,7 @@ import {
   expertTensors,
   storedSpec,
 } from '../bundle/tensors.ts';
-import type { ModelConfig } from '../config.ts';
+import type { ModelConfig } from '../config/config.ts';
 import { layOut, type TensorMap } from '../safetensors.ts';
 import { DTYPE_WIDTH } from './encode.ts';
 import type { FloatDtype, Part, Source, Task } from './task.ts';

@@ -2,6 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { moduleUrl } from '../../base/module-url.ts';
 import { InputError } from '../errors.ts';
 import { createTaskRunner } from './run-task.ts';
 import type { Task, TaskResult, WorkerMessage } from './task.ts';
@@ -19,7 +20,7 @@ export interface RunTasksOptions {
 const SMALL_BYTES = 16 << 20;
 
 /** Compiled, this file is JavaScript and so is its neighbour. */
-const workerFile = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const workerFile = moduleUrl('./worker', import.meta.url);
 
 /** Resolves when all are done; rejects with the first failure or the signal's reason, after every thread has ended. */
 export async function runTasks(options: RunTasksOptions): Promise<void> {

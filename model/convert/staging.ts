@@ -1,8 +1,8 @@
 // The directory in which a bundle grows, and the rename that makes it one. Knows files and sizes, no tensors.
 import { mkdir, open, readdir, rename, rmdir, stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { formatBytes } from '../../base/format-bytes.ts';
 import { InputError } from '../errors.ts';
-import { formatBytes } from '../format-bytes.ts';
 import { JOURNAL_FILE } from './journal.ts';
 import type { PlannedFile } from './plan.ts';
 

@@ -1,6 +1,6 @@
 // Whether two tensors on disk are one: checkpoints with tied embeddings often store the head as well.
 import { open } from 'node:fs/promises';
-import { readExactly } from '../read-exactly.ts';
+import { readExactly } from '../reading/read-exactly.ts';
 import type { SourceTensor } from './checkpoint.ts';
 
 const SLICE_BYTES = 4 << 20;

@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { version } from '../../base/package.ts';
 import { goldenTensors } from '../bundle/golden-file.ts';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { contentHashOf, type Manifest, writeManifest } from '../bundle/manifest.ts';
@@ -13,7 +14,9 @@ import type { BundlePlan } from './plan.ts';
 import { runTasks } from './pool.ts';
 import { finish, flush, partialDir, prepareFiles, refuseOccupied, requireSpace } from './staging.ts';
 import type { TaskResult } from './task.ts';
-import { toolVersion } from './tool.ts';
+
+/** What a bundle records as its maker. */
+const TOOL = `expertgrid ${version}`;
 
 export interface WriteProgress {
   /** Bytes of source dealt with, of `total`. */
@@ -89,7 +92,7 @@ function bytesBeside({ copies }: BundleContents, { config, tasks }: BundlePlan):
 /** Names everything that decides the bundle's bytes, so that work is never resumed into another bundle. */
 function fingerprint({ config, bits, tasks }: BundlePlan, { copies, stamps }: BundleContents): string {
   return hashLines([
-    toolVersion(),
+    TOOL,
     canonicalJson({ config, bits, parts: tasks.map(({ parts, offset }) => ({ parts, offset })) }),
     ...[...copies].map(([name, data]) => `${name} ${shortHash(data)}`),
     ...stamps,
@@ -144,7 +147,7 @@ function describe(plan: BundlePlan, contents: BundleContents, results: readonly 
   }
   const manifest: Omit<Manifest, 'contentHash'> = {
     format: 1,
-    tool: toolVersion(),
+    tool: TOOL,
     identity: contents.identity(plan, results),
     bits,
     group: GROUP,

@@ -55,7 +55,7 @@ export interface DrawSettings {
 export interface Picker {
   /** Of the highest logit; of equals the lowest id. */
   likeliest(logits: Float32Array): number;
-  /** By the random number `u` in [0, 1), as gateway/engine/sampler.ts defines it. */
+  /** By the random number `u` in [0, 1), as gateway/engine/sampling/sampler.ts defines it. */
   draw(logits: Float32Array, settings: DrawSettings, u: number): number;
 }
 

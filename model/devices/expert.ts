@@ -28,7 +28,7 @@ export interface ExpertDevice {
   run(layer: number, x: Rows, asks: Uint16Array): Promise<Rows>;
   /**
    * Only of a device that computes on the mapped file, where `load` reads nothing and checks no hash: maps a unit in whose
-   * bytes have been read and checked (model/read-ahead.ts).
+   * bytes have been read and checked (model/reading/read-ahead.ts).
    */
   mapIn?(unit: Unit): void;
   /** Beside `mapIn`: whether all of a unit's bytes are in memory, so that a run takes none from disk. */

@@ -1,8 +1,8 @@
 // What a position of keys and values costs on each kind of device, known before one is opened. Pure.
 import { PAGE_POSITIONS } from '../../kernels/kernels.ts';
-import type { ModelConfig } from '../config.ts';
+import type { ModelConfig } from '../config/config.ts';
 import type { KvShape } from './dense.ts';
-import { FIRST } from './kv.ts';
+import { FIRST } from './ort/kv.ts';
 
 type Shape = Pick<ModelConfig, 'layers' | 'kvHeads' | 'headDim'>;
 

@@ -14,7 +14,7 @@ export function ortNumericsClass({ bits, group }: { bits: number; group: number 
   return `ort-${RUNTIME_VERSION}/cpu/${precisionName(bits, group)}/${instructionSet()}`;
 }
 
-/** `print` names the bits that the GPU and its driver compute (model/devices/gpu.ts). */
+/** `print` names the bits that the GPU and its driver compute (model/devices/gpu/gpu.ts). */
 export function gpuNumericsClass(
   { bits, group }: { bits: number; group: number },
   gpu: string,

@@ -3,11 +3,11 @@
 import { kernels, missingReason } from '../../kernels/kernels.ts';
 import type { Bundle } from '../bundle/bundle.ts';
 import { requireRuntime } from '../onnx/installed.ts';
+import { openCpuDense, openCpuExperts } from './cpu/open-cpu.ts';
 import type { DenseDevice, KvShape } from './dense.ts';
 import type { ExpertDevice } from './expert.ts';
-import { GPUS, type GpuName, gpuBits, requireGpu } from './gpu.ts';
+import { GPUS, type GpuName, gpuBits, requireGpu } from './gpu/gpu.ts';
 import { cpuKvShape, ortKvShape } from './kv-shape.ts';
-import { openCpuDense, openCpuExperts } from './open-cpu.ts';
 
 /** `cpu` is the best that this machine's CPU has; `ort-cpu` is ONNX Runtime in any case; docs/devices.md has the GPUs. */
 export type DeviceName = 'cpu' | 'ort-cpu' | GpuName;
@@ -68,9 +68,9 @@ export function kernelsMissing({ bits }: Pick<Bundle, 'bits'>): string | undefin
   return kernels === undefined ? missingReason : undefined;
 }
 
-async function ortDevices(options: OpenExpertsOptions): Promise<typeof import('./open-ort.ts')> {
+async function ortDevices(options: OpenExpertsOptions): Promise<typeof import('./ort/open-ort.ts')> {
   requireRuntimeFor(options);
-  return import('./open-ort.ts');
+  return import('./ort/open-ort.ts');
 }
 
 function requireRuntimeFor({ bundle, device = 'cpu' }: WantedDevice): void {

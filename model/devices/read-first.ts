@@ -1,8 +1,8 @@
 // An expert device over a mapped bundle that is still being read ahead: a run waits for those of its experts that are not
 // in memory, read side by side and checked, and for no others. Knows no threads and no sockets.
 import type { Bundle } from '../bundle/bundle.ts';
-import type { ModelConfig } from '../config.ts';
-import type { Serving } from '../traffic.ts';
+import type { ModelConfig } from '../config/config.ts';
+import type { Serving } from '../reading/traffic.ts';
 import type { Rows } from './dense.ts';
 import type { ExpertDevice, LoadOptions, Unit } from './expert.ts';
 

@@ -1,5 +1,5 @@
 // The graphs of one model: before attention, attention, after attention, head, one expert. Knows shapes, no files.
-import type { ModelConfig } from '../config.ts';
+import type { ModelConfig } from '../config/config.ts';
 import type { ExpertWeights, Matrix } from '../tensor.ts';
 import { floatInitializer, int64Initializer, type Part, product } from './product.ts';
 import type { Graph, Node, Port } from './proto.ts';

@@ -15,7 +15,7 @@ const GROUP = 32;
  * `output [rows, N] = input [rows, cols] Wᵀ`, where W is the given matrices stacked by rows, each padded with rows of
  * zeros to a multiple of `padRows`, and `cols` is padded with zero inputs to a multiple of `padCols`. One row's bits do
  * not depend on the rows beside it: float32 `Gemm` and `MatMulNBits` at group 32 with int8 activations (accuracy level
- * 4) both have that property; it is tested in test/model/exactness.test.ts.
+ * 4) both have that property; it is tested in test/model/devices/exactness.test.ts.
  */
 export function product(
   input: string,

@@ -4,7 +4,7 @@
 // Why a node a row: given two or more rows, ONNX Runtime 1.30.0 on WebGPU counts each expert's rows with a shader whose
 // first workgroup zeroes the counters while the others already count, and loses rows (docs/devices.md). One row takes
 // another path, without that shader, and its bits cannot depend on the rows beside it.
-import type { ModelConfig } from '../config.ts';
+import type { ModelConfig } from '../config/config.ts';
 import type { ExpertWeights, Matrix } from '../tensor.ts';
 import { toBlocks } from '../tiles.ts';
 import { floatInitializer, roundUp } from './product.ts';

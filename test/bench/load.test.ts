@@ -1,13 +1,13 @@
 // What a load run asks and how it judges: from made-up findings.
 import { expect, it } from 'vitest';
-import { loadRequest } from '../../bench/load-client.ts';
+import { loadRequest } from '../../bench/load/load-client.ts';
 import {
   histogram,
   type LoadFindings,
   loadFigures,
   loadVerdicts,
   quantile,
-} from '../../bench/load-verdicts.ts';
+} from '../../bench/load/load-verdicts.ts';
 import { uniform } from '../support/random.ts';
 
 const PROSE = 'It was a fine morning, and nobody was up. '.repeat(60);

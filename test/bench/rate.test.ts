@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeRate, firstTokenSeconds, median } from '../../bench/rate.ts';
+import { decodeRate, firstTokenSeconds, median } from '../../bench/load/rate.ts';
 
 /** `count` arrivals, `gap` ms apart. */
 const arrivals = (first: number, count: number, gap: number) =>

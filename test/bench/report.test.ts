@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { figuresOf, rowsNamed } from '../../bench/parts/rows.ts';
 import { lineOf, tableOf } from '../../bench/report.ts';
-import { figuresOf, rowsNamed } from '../../bench/rows.ts';
 import { Samples } from '../../bench/samples.ts';
 
 const shape = {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMetrics } from '../../gateway/api/metrics.ts';
+import { createMetrics } from '../../gateway/api/telemetry/metrics.ts';
 import {
   type Cell,
   type Conversation,

@@ -1,6 +1,7 @@
 // Whatever a peer says is refused, or is finite, within bounds and fit for a log.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { isPrintable } from '../../base/text.ts';
 import { parseDrainAnswer, parsePlacedReport, parsePlaceStatus } from '../../experts/admin.ts';
 import { parseFilePiece } from '../../experts/bundle-files.ts';
 import {
@@ -18,7 +19,6 @@ import {
 } from '../../experts/wire.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import { isMap, parseError, parseMessage } from '../../rpc/messages.ts';
-import { isPrintable } from '../../rpc/text.ts';
 import type { Params, Value } from '../../rpc/transport.ts';
 
 const shape = { identity: 'm', layers: 2, experts: 4, hidden: 2 };

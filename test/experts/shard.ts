@@ -4,7 +4,7 @@ import type { HeldModelOptions } from '../../experts/held-model.ts';
 import { createShardMetrics, type ShardMetrics } from '../../experts/metrics.ts';
 import { createShardService, type ShardService, type ShardServiceOptions } from '../../experts/service.ts';
 import type { Unit } from '../../model/devices/expert.ts';
-import { createPlainExpertDevice, type PlainExpertDevice } from '../support/plain-expert-device.ts';
+import { createPlainExpertDevice, type PlainExpertDevice } from '../support/engines/plain-expert-device.ts';
 
 export const model = {
   identity: 'test-model',

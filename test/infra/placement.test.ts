@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { split } from '../../cli/split.ts';
-import { parsePlacement } from '../../experts/placement-file.ts';
+import { split } from '../../cli/flags/split.ts';
+import { parsePlacement } from '../../experts/placing/placement-file.ts';
 import type { Heat } from '../../infra/placement/heat.ts';
 import { sharesOf } from '../../infra/placement/heat.ts';
 import { contiguous, hottestOf, type Layout, loadsOf, unitsOf } from '../../infra/placement/layout.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { plainPicker } from '../../gateway/engine/sampler.ts';
+import { plainPicker } from '../../gateway/engine/sampling/sampler.ts';
 import { draw as floats, kernels, paths } from './support.ts';
 
 afterEach(() => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-const root = join(import.meta.dirname, '../../kernels');
+const root = join(import.meta.dirname, '..', '..', 'kernels');
 const folder = mkdtempSync(join(tmpdir(), 'expertgrid-sanitize-'));
 const addon = join(folder, 'kernels.node');
 

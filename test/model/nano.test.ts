@@ -8,8 +8,8 @@ import { convert } from '../../model/convert/convert.ts';
 import { openDenseDevice, openExpertDevice } from '../../model/devices/open.ts';
 import { exportCheckpoint } from '../../scripts/export-checkpoint.ts';
 import { drive } from '../support/drive.ts';
-import { nano, nanoSource } from '../support/nano.ts';
-import { tinyFolder } from '../support/tiny-bundle.ts';
+import { nano, nanoSource } from '../support/models/nano.ts';
+import { tinyFolder } from '../support/models/tiny-bundle.ts';
 
 const bundle = await openBundle(nano);
 const source = await openBundle(nanoSource);

@@ -5,11 +5,15 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { forward } from '../reference/forward.ts';
 import { weightsOfCheckpoint } from '../reference/weights.ts';
-import { describe as describeCheckpoint, drawTensors, writeCheckpoint } from '../support/checkpoint.ts';
-import { openTiny } from '../support/devices.ts';
 import { drive } from '../support/drive.ts';
+import { openTiny } from '../support/engines/devices.ts';
 import { relativeError } from '../support/error.ts';
-import { readGolden } from '../support/golden.ts';
+import {
+  describe as describeCheckpoint,
+  drawTensors,
+  writeCheckpoint,
+} from '../support/models/checkpoint.ts';
+import { readGolden } from '../support/models/golden.ts';
 
 const names = [
   'llama-cpp-qwen3moe',

@@ -5,9 +5,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../model/errors.ts';
-import { readExactly } from '../../model/read-exactly.ts';
+import { readExactly } from '../../model/reading/read-exactly.ts';
 import { layOut, loadTensorMap, parseHeader, tensorBytes } from '../../model/safetensors.ts';
-import { encodeSafetensors, type FloatTensor, frameSafetensors } from '../support/safetensors-writer.ts';
+import {
+  encodeSafetensors,
+  type FloatTensor,
+  frameSafetensors,
+} from '../support/models/safetensors-writer.ts';
 
 let dir: string;
 beforeAll(async () => {

@@ -10,7 +10,7 @@ import {
   widenBrain,
   widenHalf,
 } from '../../model/floats.ts';
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../support/safetensors-writer.ts';
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../support/models/safetensors-writer.ts';
 
 const all = Uint16Array.from({ length: 65_536 }, (_, i) => i);
 

@@ -1,6 +1,6 @@
 // The whole forward pass of a Mixture-of-Experts language model in float64 and plain loops: a sequence in, logits of
 // every position out. Written to be read against the papers, not to be fast. Knows no devices, caches or batches.
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import { roundToFloat16 } from './float16.ts';
 import { roundToInt8 } from './int8.ts';
 import { type Rope, ropeOf, rotate } from './rope.ts';

@@ -1,5 +1,5 @@
 // Rotary position angles in float64, by the rules of Hugging Face's modeling_rope_utils. Knows one head at a time.
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 
 export interface Rope {
   /** Radians a position, `headDim / 2` of them. */

@@ -1,5 +1,5 @@
 // Chooses experts and weights from one row of scores, by the checkpoint's rule, in float64. Knows no layers.
-import type { RoutingConfig } from '../../model/config.ts';
+import type { RoutingConfig } from '../../model/config/config.ts';
 
 export interface Choice {
   /** Best first. */

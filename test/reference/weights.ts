@@ -1,6 +1,6 @@
 // The weights a reference forward pass takes, and where they come from in a checkpoint. Knows no arithmetic.
-import type { ModelConfig } from '../../model/config.ts';
-import type { FloatTensor } from '../support/safetensors-writer.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
+import type { FloatTensor } from '../support/models/safetensors-writer.ts';
 
 /** `y = x Wᵀ`, row-major `[rows, cols]`. */
 export interface ReferenceMatrix {

@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatHoldings, Holdings } from '../../experts/holdings.ts';
-import type { Placement } from '../../experts/placement-file.ts';
-import { compareIds, idOf, largestEpoch, mostAhead } from '../../experts/placement-id.ts';
+import type { Placement } from '../../experts/placing/placement-file.ts';
+import { compareIds, idOf, largestEpoch, mostAhead } from '../../experts/placing/placement-id.ts';
 import type { ModelShape } from '../../experts/wire.ts';
 import { Epochs, type SpeakingShard } from '../../router/epochs.ts';
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { combine } from '../../router/combine.ts';
+import { type Rung, rungLevel } from '../../router/delivery/ladder.ts';
 import { type DispatchOptions, dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
-import { type Rung, rungLevel } from '../../router/ladder.ts';
-import type { Member } from '../../router/member.ts';
 import { rank, select } from '../../router/selection.ts';
+import type { Member } from '../../router/shards/member.ts';
 import { openLocalTransport } from '../../rpc/local.ts';
-import { createPlainExpertDevice } from '../support/plain-expert-device.ts';
+import { createPlainExpertDevice } from '../support/engines/plain-expert-device.ts';
 import { normal } from '../support/random.ts';
 import {
   bits,

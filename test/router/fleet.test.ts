@@ -2,10 +2,10 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { memoryParams } from '../../experts/wire.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
-import { localMember, type Member, socketMember } from '../../router/member.ts';
+import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import { openLocalTransport } from '../../rpc/local.ts';
-import { listen, type RpcServer } from '../../rpc/server.ts';
+import { listen, type RpcServer } from '../../rpc/socket/server.ts';
 import { createTestShard, model, type TestShardOptions } from '../experts/shard.ts';
 
 const closers: (() => unknown)[] = [];

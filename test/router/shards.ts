@@ -2,13 +2,13 @@
 import { expect, onTestFinished } from 'vitest';
 import type { Dispatched, DispatchOptions } from '../../router/dispatch.ts';
 import { Fleet, type FleetOptions } from '../../router/fleet.ts';
-import { localMember, type Member, socketMember } from '../../router/member.ts';
 import { select } from '../../router/selection.ts';
+import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
 import { RpcError, type RpcErrorCode } from '../../rpc/errors.ts';
-import { listen, type RpcServer } from '../../rpc/server.ts';
+import { listen, type RpcServer } from '../../rpc/socket/server.ts';
 import type { Handler, HandlerContext } from '../../rpc/transport.ts';
 import { createTestShard, model, type TestShard } from '../experts/shard.ts';
-import { createPlainExpertDevice } from '../support/plain-expert-device.ts';
+import { createPlainExpertDevice } from '../support/engines/plain-expert-device.ts';
 import { normal } from '../support/random.ts';
 
 const { hidden, layers, experts } = model;

@@ -2,9 +2,13 @@ import { chmod, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { TlsPaths } from '../../rpc/credential-files.ts';
-import { type Credentials, type OpenCredentialsOptions, openCredentials } from '../../rpc/credentials.ts';
-import { createAuthority, type IssueOptions } from '../support/certificates.ts';
+import type { TlsPaths } from '../../rpc/security/credential-files.ts';
+import {
+  type Credentials,
+  type OpenCredentialsOptions,
+  openCredentials,
+} from '../../rpc/security/credentials.ts';
+import { createAuthority, type IssueOptions } from '../support/network/certificates.ts';
 
 const authority = createAuthority();
 let root: string;

@@ -1,7 +1,7 @@
 // A peer in a thread of its own, so that a test's thread can be blocked, or the peer be gone, in the middle of a call.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { listen } from '../../rpc/server.ts';
+import { listen } from '../../rpc/socket/server.ts';
 
 const answered = workerData as Int32Array;
 const server = await listen({

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { certificateNames, isNameAllowed, mayTakeRole } from '../../rpc/peer-names.ts';
+import { certificateNames, isNameAllowed, mayTakeRole } from '../../rpc/security/peer-names.ts';
 
 const subject = { C: '', ST: '', L: '', O: '', OU: '', CN: 'Gateway-1' };
 

@@ -2,10 +2,17 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { greet } from '../../rpc/greet.ts';
-import { HelloGate } from '../../rpc/hello-gate.ts';
-import { freshNonce, type Handshake, isProof, noChannel, proofOf, provenFields } from '../../rpc/proof.ts';
-import { parseSecret } from '../../rpc/secret.ts';
+import { greet } from '../../rpc/security/greet.ts';
+import { HelloGate } from '../../rpc/security/hello-gate.ts';
+import {
+  freshNonce,
+  type Handshake,
+  isProof,
+  noChannel,
+  proofOf,
+  provenFields,
+} from '../../rpc/security/proof.ts';
+import { parseSecret } from '../../rpc/security/secret.ts';
 import type { Params } from '../../rpc/transport.ts';
 
 const secret = Buffer.from('0123456789abcdef');

@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Address } from '../../rpc/address.ts';
-import { openConnection } from '../../rpc/connection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
-import { listen, type RpcServer, type ServerOptions } from '../../rpc/server.ts';
-import { openSocketTransport } from '../../rpc/socket-transport.ts';
+import { openConnection } from '../../rpc/socket/connection.ts';
+import { listen, type RpcServer, type ServerOptions } from '../../rpc/socket/server.ts';
+import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import { frame, openRawPeer, type RawPeer } from './raw-peer.ts';
 import { block, echo, hello, Stuck } from './transport.cases.ts';
 

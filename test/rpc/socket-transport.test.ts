@@ -1,5 +1,5 @@
-import { listen, type RpcServer } from '../../rpc/server.ts';
-import { openSocketTransport } from '../../rpc/socket-transport.ts';
+import { listen, type RpcServer } from '../../rpc/socket/server.ts';
+import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Transport } from '../../rpc/transport.ts';
 import { describeTransport } from './transport.cases.ts';
 

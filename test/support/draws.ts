@@ -1,8 +1,8 @@
 // fast-check draws of tiny checkpoints: layouts, score rules, norms, rope kinds, and shapes off every round number.
 // Knows no device.
 import fc from 'fast-check';
-import type { RopeScaling } from '../../model/config.ts';
-import type { CheckpointOptions, ScoreRule } from './checkpoint.ts';
+import type { RopeScaling } from '../../model/config/config.ts';
+import type { CheckpointOptions, ScoreRule } from './models/checkpoint.ts';
 
 /** What each layout can say. */
 const rules: readonly { layout: NonNullable<CheckpointOptions['layout']>; score: ScoreRule }[] = [

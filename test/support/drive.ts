@@ -1,6 +1,6 @@
 // Runs one sequence through a dense and an expert device layer by layer, as the engine does: chunks of prompt, then
 // one position at a time. Knows no scheduler, batch or network.
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
 import type { DenseDevice, Rows } from '../../model/devices/dense.ts';
 import type { ExpertDevice } from '../../model/devices/expert.ts';
 import { combine } from '../../router/combine.ts';

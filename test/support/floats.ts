@@ -1,5 +1,5 @@
 // Seeded floats for tests, through the project's own counter-based generator.
-import { uniform } from '../../gateway/engine/random.ts';
+import { uniform } from '../../gateway/engine/sampling/random.ts';
 
 /** Uniform in [-scale, scale). */
 export function floats(seed: number, count: number, scale: number): Float32Array {

@@ -8,10 +8,10 @@ import { resolve } from '../reference/agreement.ts';
 import { weightsOfBundle } from '../reference/bundle-weights.ts';
 import { forward } from '../reference/forward.ts';
 import { weightsOfCheckpoint } from '../reference/weights.ts';
-import { type CheckpointOptions, writeCheckpoint } from './checkpoint.ts';
-import { openTiny } from './devices.ts';
 import { drive } from './drive.ts';
+import { openTiny } from './engines/devices.ts';
 import { relativeError } from './error.ts';
+import { type CheckpointOptions, writeCheckpoint } from './models/checkpoint.ts';
 import { seedOf, uniform } from './random.ts';
 
 /** Largest `max |a - b| / max |b|` over a position's logits. */

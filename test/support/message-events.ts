@@ -1,6 +1,6 @@
 // Random messages of an assistant as the parser gives them, for the tests of what writes them down. Knows no wire format.
 import * as fc from 'fast-check';
-import type { MessageEvent } from '../../gateway/api/message-events.ts';
+import type { MessageEvent } from '../../gateway/api/answers/messages/message-events.ts';
 
 /** Cuts a text where the numbers say. */
 function pieces(text: string, cuts: readonly number[]): string[] {

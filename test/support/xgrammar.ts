@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { compileFunction, constants } from 'node:vm';
 import type * as Library from '@mlc-ai/web-xgrammar';
-import { byteSymbols } from './tokenizer.ts';
+import { byteSymbols } from './models/tokenizer.ts';
 
 /** The package calls itself an ES module and is none: neither import nor require loads it in Node. */
 function load(): typeof Library {

@@ -1,7 +1,7 @@
 // What messages of an Anthropic request may hold, as zod schemas: content blocks that callers write, and those that came with
 // an answer and are sent back. Knows no chat.
 import { z } from 'zod';
-import { noEffect } from '../no-effect.ts';
+import { noEffect } from '../requests/fields/no-effect.ts';
 import { cacheControl, effort } from './shared-fields.ts';
 import { anyTool } from './tools.ts';
 

@@ -1,10 +1,10 @@
 // From a request for a message, or for its count of tokens, to the chat request that asks for the same. Pure; knows no engine.
 import type { ApiContext } from '../context.ts';
 import { badRequest } from '../errors.ts';
-import { extrasOf } from '../extra-fields.ts';
-import type { FieldNames } from '../renamed-fields.ts';
-import { thinkingTagsOf } from '../thinking.ts';
-import type { ChatFields, TranslatedChat } from '../translated-chat.ts';
+import { extrasOf } from '../requests/fields/extra-fields.ts';
+import type { FieldNames } from '../requests/renamed-fields.ts';
+import type { ChatFields, TranslatedChat } from '../requests/translated-chat.ts';
+import { thinkingTagsOf } from '../text/thinking.ts';
 import { chatMessages } from './messages.ts';
 import { type OfferedTool, offeredTools } from './offered-tools.ts';
 import type { CountRequest, MessagesRequest } from './schema.ts';

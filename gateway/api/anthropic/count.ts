@@ -1,9 +1,9 @@
 // POST /v1/messages/count_tokens: how long the prompt of a message is. Asks the engine nothing.
-import { countChat } from '../chat.ts';
-import { fieldsWithoutEffect } from '../no-effect.ts';
-import { parseShallowFields } from '../shallow-fields.ts';
-import type { TextAsked } from '../text-endpoints.ts';
-import { type ChatFields, parseTranslated } from '../translated-chat.ts';
+import { countChat } from '../endpoints/chat.ts';
+import type { TextAsked } from '../endpoints/text-endpoints.ts';
+import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';
+import { parseShallowFields } from '../requests/shallow-fields.ts';
+import { type ChatFields, parseTranslated } from '../requests/translated-chat.ts';
 import { chatOfPrompt, thinkingPlan } from './chat.ts';
 import { editedPrompt } from './edited-prompt.ts';
 import { refuseThread } from './errors.ts';

@@ -1,7 +1,8 @@
 // The prompt of an Anthropic request after the edits that it asks for. Knows no answer.
-import { countChat } from '../chat.ts';
+
 import type { RequestContext } from '../context.ts';
-import { type ChatFields, parseTranslated } from '../translated-chat.ts';
+import { countChat } from '../endpoints/chat.ts';
+import { type ChatFields, parseTranslated } from '../requests/translated-chat.ts';
 import type { Message } from './blocks.ts';
 import { chatOfPrompt, type ModelField } from './chat.ts';
 import { type AppliedEdit, applyEdits } from './context-management.ts';

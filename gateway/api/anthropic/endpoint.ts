@@ -1,13 +1,14 @@
 // POST /v1/messages, in the shape of Anthropic's API. Knows no engine.
-import { type ChatPlan, planChat } from '../chat.ts';
-import type { Endpoint } from '../completion-handler.ts';
-import { tellFinishes } from '../finishes.ts';
-import { messageEvents } from '../message-parser.ts';
-import { fieldsWithoutEffect } from '../no-effect.ts';
-import { startGenerations, streamAnswer, wholeAnswer } from '../respond.ts';
-import { parseShallowFields } from '../shallow-fields.ts';
-import { type EventFormat, namedEvent } from '../sse.ts';
-import { parseTranslated } from '../translated-chat.ts';
+
+import { tellFinishes } from '../answers/finishes.ts';
+import { messageEvents } from '../answers/messages/message-parser.ts';
+import { startGenerations, streamAnswer, wholeAnswer } from '../answers/respond.ts';
+import { type EventFormat, namedEvent } from '../answers/sse.ts';
+import { type ChatPlan, planChat } from '../endpoints/chat.ts';
+import type { Endpoint } from '../endpoints/completion-handler.ts';
+import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';
+import { parseShallowFields } from '../requests/shallow-fields.ts';
+import { parseTranslated } from '../requests/translated-chat.ts';
 import { chatOfMessage, thinkingPlan } from './chat.ts';
 import { editedPrompt } from './edited-prompt.ts';
 import { anthropicError, refuseThread } from './errors.ts';

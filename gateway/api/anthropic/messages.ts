@@ -1,7 +1,7 @@
 // From the turns of an Anthropic request to the messages of a chat: results of tools become messages of their own. Pure; knows
 // no engine.
-import type { ChatMessage } from '../message-schema.ts';
-import type { FieldNames } from '../renamed-fields.ts';
+import type { ChatMessage } from '../requests/fields/message-schema.ts';
+import type { FieldNames } from '../requests/renamed-fields.ts';
 import type { AssistantMessage, Message, ResultBlock, SystemMessage, UserMessage } from './blocks.ts';
 import type { CountRequest } from './schema.ts';
 

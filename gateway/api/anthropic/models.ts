@@ -1,8 +1,8 @@
 // What this gateway serves, in the shape of Anthropic's Models API: a list in pages, and one model. Knows no checkpoint.
 import type { Context } from 'hono';
 import type { ApiContext } from '../context.ts';
+import { createdOf, notFound, type Served } from '../endpoints/models.ts';
 import { badRequest } from '../errors.ts';
-import { createdOf, notFound, type Served } from '../models.ts';
 
 /** Anthropic's. */
 const PAGE = { default: 20, most: 1000 };

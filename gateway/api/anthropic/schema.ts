@@ -1,9 +1,9 @@
 // What POST /v1/messages and /v1/messages/count_tokens accept, as zod schemas, and the fields of Anthropic's that are refused by
 // name. Knows no chat.
 import { z } from 'zod';
-import { extraFields } from '../extra-fields.ts';
-import { noEffect } from '../no-effect.ts';
-import { commonFields, integer, LARGEST_INT32 } from '../schema-fields.ts';
+import { extraFields } from '../requests/fields/extra-fields.ts';
+import { noEffect } from '../requests/fields/no-effect.ts';
+import { commonFields, integer, LARGEST_INT32 } from '../requests/fields/schema-fields.ts';
 import { message, textBlock } from './blocks.ts';
 import { contextManagement } from './context-management.ts';
 import { cacheControl, effort } from './shared-fields.ts';

@@ -1,7 +1,7 @@
 // What an Anthropic request may offer as a tool, as zod schemas: tools of the caller's own, and those that Anthropic defines,
 // which are not offered to the model here. Knows no messages and no chat.
 import { z } from 'zod';
-import { noEffect } from '../no-effect.ts';
+import { noEffect } from '../requests/fields/no-effect.ts';
 import { cacheControl } from './shared-fields.ts';
 
 /** With a tool that only code execution may call, nobody here could call it. */

@@ -1,7 +1,7 @@
 // Writes one message in the shape of Anthropic's API: pieces of the assistant's message become its events, and the content
 // blocks they add up to. Knows no engine and no HTTP.
-import type { ChoiceUsage } from '../answer.ts';
-import type { MessageEvent } from '../message-events.ts';
+import type { ChoiceUsage } from '../answers/answer.ts';
+import type { MessageEvent } from '../answers/messages/message-events.ts';
 import type { AppliedEdit } from './context-management.ts';
 import type { MessagesRequest } from './schema.ts';
 

@@ -1,7 +1,7 @@
 // Turning text into token ids, as plain data in and out: the same here and in a text thread. Pure; knows no request.
-import { type ChatPrompt, chatPrompt } from '../chat-prompt.ts';
-import type { Conversation } from '../template.ts';
-import type { TextSide } from '../text-side.ts';
+import { type ChatPrompt, chatPrompt } from '../text/chat-prompt.ts';
+import type { Conversation } from '../text/template.ts';
+import type { TextSide } from '../text/text-side.ts';
 
 export type TextJob =
   | { type: 'encode'; text: string; addSpecial: boolean }

@@ -1,7 +1,9 @@
 // A thread that turns long texts into token ids, away from the thread that serves health and streams. Knows no request.
+
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import { loadTextSide, type TextSide } from '../text-side.ts';
+import { errorText } from '../../../base/error-text.ts';
+import { loadTextSide, type TextSide } from '../text/text-side.ts';
 import { runTextJob, type TextJob, type TextResult } from './text-jobs.ts';
 
 export interface TextCall {
@@ -43,5 +45,5 @@ function reply(make: () => TextReply): void {
 }
 
 function failed(error: unknown): TextReply {
-  return { type: 'failed', message: error instanceof Error ? error.message : String(error) };
+  return { type: 'failed', message: errorText(error) };
 }

@@ -1,6 +1,8 @@
 // A few threads for long texts: each owner's texts wait in a line of their own, and no owner has all of the threads. Knows no
 // endpoint.
+
 import { Worker } from 'node:worker_threads';
+import { moduleUrl } from '../../../base/module-url.ts';
 import { type ApiError, badRequest, ClientGone, tryAgain } from '../errors.ts';
 import type { TextJob, TextResult } from './text-jobs.ts';
 import type { TextCall, TextReply } from './text-thread.ts';
@@ -48,7 +50,7 @@ interface Thread {
   timer: NodeJS.Timeout | undefined;
 }
 
-const entry = new URL(`./text-thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const entry = moduleUrl('./text-thread', import.meta.url);
 
 export class TextThreads {
   readonly #options: TextThreadsOptions;

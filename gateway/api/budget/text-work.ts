@@ -1,6 +1,6 @@
 // Where a text is turned into token ids: a short one here, in its owner's turn, a long one in a text thread. Knows no endpoint.
-import type { ChatPrompt } from '../chat-prompt.ts';
-import type { Conversation } from '../template.ts';
+import type { ChatPrompt } from '../text/chat-prompt.ts';
+import type { Conversation } from '../text/template.ts';
 import type { Owner, Slices } from './slices.ts';
 import { runTextJob, sizeOfJob, type TextJob, type TextResult, type TextTools } from './text-jobs.ts';
 import type { TextThreads } from './text-threads.ts';

@@ -1,8 +1,8 @@
 // From a Responses request to the chat request that asks for the same. Pure; knows no engine.
 import { badRequest } from '../errors.ts';
-import { extrasOf } from '../extra-fields.ts';
-import type { FieldNames } from '../renamed-fields.ts';
-import type { TranslatedChat } from '../translated-chat.ts';
+import { extrasOf } from '../requests/fields/extra-fields.ts';
+import type { FieldNames } from '../requests/renamed-fields.ts';
+import type { TranslatedChat } from '../requests/translated-chat.ts';
 import { chatMessages } from './input/messages.ts';
 import type { ResponsesRequest } from './schema.ts';
 import { type OfferedTools, offeredTools } from './tools/offered-tools.ts';

@@ -1,7 +1,7 @@
 // POST /v1/responses/input_tokens: how long the prompt of a response is. Asks the engine nothing.
-import { countChat } from '../chat.ts';
-import type { TextAsked } from '../text-endpoints.ts';
-import { parseTranslated } from '../translated-chat.ts';
+import { countChat } from '../endpoints/chat.ts';
+import type { TextAsked } from '../endpoints/text-endpoints.ts';
+import { parseTranslated } from '../requests/translated-chat.ts';
 import { chatOfResponse } from './chat.ts';
 import { readResponse } from './read.ts';
 import { inputTokensSchema } from './schema.ts';

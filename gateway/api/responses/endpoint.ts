@@ -1,13 +1,14 @@
 // POST /v1/responses: OpenAI's Responses API without its memory; nothing is stored, and every request brings all that it is
 // about. Knows no engine.
-import { planChat } from '../chat.ts';
-import type { Endpoint } from '../completion-handler.ts';
-import { tellFinishes } from '../finishes.ts';
-import { chatLogprobs } from '../logprobs.ts';
-import { messageEvents } from '../message-parser.ts';
-import { startGenerations, streamAnswer, wholeAnswer } from '../respond.ts';
-import { type EventFormat, namedEvent } from '../sse.ts';
-import { parseTranslated } from '../translated-chat.ts';
+
+import { tellFinishes } from '../answers/finishes.ts';
+import { chatLogprobs } from '../answers/logprobs.ts';
+import { messageEvents } from '../answers/messages/message-parser.ts';
+import { startGenerations, streamAnswer, wholeAnswer } from '../answers/respond.ts';
+import { type EventFormat, namedEvent } from '../answers/sse.ts';
+import { planChat } from '../endpoints/chat.ts';
+import type { Endpoint } from '../endpoints/completion-handler.ts';
+import { parseTranslated } from '../requests/translated-chat.ts';
 import { chatOfResponse } from './chat.ts';
 import { type ResponseEvent, ResponseWriter } from './output/writer.ts';
 import { readResponse } from './read.ts';

@@ -1,9 +1,9 @@
 // From the fields of a Responses request to the request as its schema has it, and the names of its fields without effect. Knows no
 // chat.
 import type { z } from 'zod';
-import { fieldsWithoutEffect } from '../no-effect.ts';
-import { isObject } from '../schema-walk.ts';
-import { parseShallowFields } from '../shallow-fields.ts';
+import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';
+import { isObject } from '../requests/fields/schema-walk.ts';
+import { parseShallowFields } from '../requests/shallow-fields.ts';
 import { unsupportedResponsesFields } from './schema.ts';
 
 /** Throws a 400 that names the fields at fault. */

@@ -1,9 +1,9 @@
 // What POST /v1/responses accepts, as a zod schema, and the fields of OpenAI's that are refused by name. Knows no chat.
 import { z } from 'zod';
-import { extraFields } from '../extra-fields.ts';
-import { noEffect } from '../no-effect.ts';
-import { commonFields, integer, LARGEST_INT32 } from '../schema-fields.ts';
-import { reasoningEfforts } from '../thinking.ts';
+import { extraFields } from '../requests/fields/extra-fields.ts';
+import { noEffect } from '../requests/fields/no-effect.ts';
+import { commonFields, integer, LARGEST_INT32 } from '../requests/fields/schema-fields.ts';
+import { reasoningEfforts } from '../text/thinking.ts';
 import { inputItem } from './input/items.ts';
 import { refusedFields } from './input/refused.ts';
 import { tool, toolChoice } from './tools/schema.ts';

@@ -3,10 +3,11 @@
 //
 // Worked example: of system, user, assistant, user, assistant, user the last four are kept with the system message, if those fit and
 // all six do not.
-import { type ChatPlan, planChat } from '../chat.ts';
+
 import type { RequestContext } from '../context.ts';
+import { type ChatPlan, planChat } from '../endpoints/chat.ts';
 import { ApiError } from '../errors.ts';
-import { type ChatFields, parseTranslated } from '../translated-chat.ts';
+import { type ChatFields, parseTranslated } from '../requests/translated-chat.ts';
 
 type Messages = ChatFields['messages'];
 

@@ -1,10 +1,10 @@
 // From a pattern to the automaton of the texts that match it as a whole: the subset construction, with what a pattern asserts
 // of its surroundings. Knows neither bytes nor JSON.
 
-import { spendStates } from '../budget.ts';
-import { complement, everyCharacter } from '../characters.ts';
-import type { Ranges } from '../expression.ts';
 import { ConstraintFault } from '../fault.ts';
+import { complement, everyCharacter } from '../grammar/characters.ts';
+import type { Ranges } from '../grammar/expression.ts';
+import { spendStates } from '../reading/budget.ts';
 import { type Dfa, type Edge, explore } from './dfa.ts';
 import { type Assertion, anything, type Pattern, WORD } from './pattern.ts';
 

@@ -3,9 +3,10 @@
 //
 // Worked example, the texts "a", "ab", "abb" …:
 //   [{ accepting: false, edges: [[97, 97, 1]] }, { accepting: true, edges: [[98, 98, 1]] }]
-import { spendStates } from '../budget.ts';
-import { everyCharacter } from '../characters.ts';
+
 import { ConstraintFault } from '../fault.ts';
+import { everyCharacter } from '../grammar/characters.ts';
+import { spendStates } from '../reading/budget.ts';
 
 /** Code points `low` to `high`, both included, lead to the state `target`. */
 export type Edge = readonly [low: number, high: number, target: number];

@@ -1,9 +1,9 @@
 // How long the texts of an automaton may become: what a text with bounds on its length needs to know so as never to be led where
 // it cannot end. Knows neither bytes nor JSON.
 
-import { spendStates } from '../budget.ts';
-import { everyCharacter } from '../characters.ts';
 import { ConstraintFault } from '../fault.ts';
+import { everyCharacter } from '../grammar/characters.ts';
+import { spendStates } from '../reading/budget.ts';
 import { type Dfa, explore } from './dfa.ts';
 
 /** Bytes of the table, at most: states times lengths. */

@@ -1,10 +1,18 @@
 // Regular expressions as ECMAScript writes them, read into a tree. Backreferences and lookbehind are refused. Knows no JSON and
 // no automaton.
-import { spendStates } from '../budget.ts';
-import { complement, everyCharacter, LAST_CODE_POINT, ofText, union, without } from '../characters.ts';
-import type { Ranges } from '../expression.ts';
-import { multiplied, range } from '../expression.ts';
+
 import { ConstraintFault } from '../fault.ts';
+import {
+  complement,
+  everyCharacter,
+  LAST_CODE_POINT,
+  ofText,
+  union,
+  without,
+} from '../grammar/characters.ts';
+import type { Ranges } from '../grammar/expression.ts';
+import { multiplied, range } from '../grammar/expression.ts';
+import { spendStates } from '../reading/budget.ts';
 
 export type Pattern =
   | { kind: 'set'; ranges: Ranges }

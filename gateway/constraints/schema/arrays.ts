@@ -1,4 +1,6 @@
 // Arrays as a grammar: the items of `prefix`, then so many others; of some items how many there are. Knows no other kind.
+
+import { ConstraintFault } from '../fault.ts';
 import {
   choice,
   type Expression,
@@ -8,13 +10,12 @@ import {
   repeat,
   sequence,
   text,
-} from '../expression.ts';
-import { ConstraintFault } from '../fault.ts';
-import { comma } from '../json-text.ts';
+} from '../grammar/expression.ts';
+import { comma } from '../grammar/json-text.ts';
 import type { WriteOptions } from './objects.ts';
-import type { ArrayShape, SomeItems } from './shapes.ts';
-import { any, type Term } from './terms.ts';
-import { sortedJson } from './values.ts';
+import type { ArrayShape, SomeItems } from './shapes/shapes.ts';
+import { any, type Term } from './shapes/terms.ts';
+import { sortedJson } from './shapes/values.ts';
 
 /** Places in a list, times the items that were counted there, at most. */
 const MOST_PLACES = 4000;

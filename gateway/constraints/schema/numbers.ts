@@ -2,7 +2,7 @@
 // not doubles. Knows no other kind.
 
 import { ConstraintFault } from '../fault.ts';
-import { MOST_DIGITS } from '../json-text.ts';
+import { MOST_DIGITS } from '../grammar/json-text.ts';
 import {
   type Dfa,
   difference,
@@ -14,7 +14,7 @@ import {
   noText,
   unionOf,
 } from '../language/dfa.ts';
-import { setOf } from './values.ts';
+import { setOf } from './shapes/values.ts';
 
 /** What a number is asked for. `negated`: it must not be so. */
 export type NumberTest =

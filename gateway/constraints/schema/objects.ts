@@ -1,4 +1,6 @@
 // Objects as a grammar: declared properties in their order, those that are required always, then others where they may be.
+
+import { ConstraintFault } from '../fault.ts';
 import {
   choice,
   type Entry,
@@ -10,13 +12,12 @@ import {
   repeat,
   sequence,
   text,
-} from '../expression.ts';
-import { ConstraintFault } from '../fault.ts';
-import { anyObject, colon, comma } from '../json-text.ts';
+} from '../grammar/expression.ts';
+import { anyObject, colon, comma } from '../grammar/json-text.ts';
 import { type Dfa, difference, everyText, intersection, isEmpty, listed, noText } from '../language/dfa.ts';
-import { propertyTerm } from './meet.ts';
-import type { ObjectShape, OtherNames } from './shapes.ts';
-import { any, never, type Term, type Terms } from './terms.ts';
+import { propertyTerm } from './shapes/meet.ts';
+import type { ObjectShape, OtherNames } from './shapes/shapes.ts';
+import { any, never, type Term, type Terms } from './shapes/terms.ts';
 
 /** Names a rule and gives a reference to it; `make` is called once for each key. */
 export type Define = (key: string, make: () => Expression) => Expression;

@@ -1,5 +1,5 @@
 // Takes from a grammar what can never be written to its end: rules that only lead back to themselves. Pure.
-import { canEnd, rulesThat } from '../ending.ts';
+import { canEnd, rulesThat } from '../grammar/ending.ts';
 import {
   choice,
   type Expression,
@@ -10,7 +10,7 @@ import {
   repeat,
   rule,
   sequence,
-} from '../expression.ts';
+} from '../grammar/expression.ts';
 
 /** The same texts. Its root is impossible where there are none. */
 export function productive({ root, rules }: Grammar): Grammar {

@@ -1,14 +1,15 @@
 // Sets of strings by what they are asked for: patterns, formats, lengths, values. Knows no other kind.
-import { type Expression, impossible, language, oneOf, sequence, text } from '../expression.ts';
+
 import { ConstraintFault, within } from '../fault.ts';
-import { anyString, jsonString } from '../json-text.ts';
+import { type Expression, impossible, language, oneOf, sequence, text } from '../grammar/expression.ts';
+import { anyString, jsonString } from '../grammar/json-text.ts';
+import { regexExpression } from '../grammar/regex.ts';
 import { dfaOf } from '../language/determinize.ts';
 import { type Dfa, difference, everyText, intersection, isEmpty, listed, matches } from '../language/dfa.ts';
 import { textsOfLength } from '../language/lengths.ts';
 import { anywhere, readPattern } from '../language/pattern.ts';
-import { regexExpression } from '../regex.ts';
 import { formats } from './formats.ts';
-import { setOf } from './values.ts';
+import { setOf } from './shapes/values.ts';
 
 /** What a string is asked for. `negated`: it must not be so. `path`: of the keyword that asks, for errors. */
 export type TextTest =

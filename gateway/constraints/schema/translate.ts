@@ -1,7 +1,7 @@
 // From a schema to the grammar of the JSON texts that satisfy it. What a value is asked for becomes one rule, however often it is
 // asked, so that recursion ends.
 
-import { spendStates, withinStates } from '../budget.ts';
+import { ConstraintFault, within } from '../fault.ts';
 import {
   choice,
   type Expression,
@@ -12,18 +12,18 @@ import {
   oneOf,
   rule,
   text,
-} from '../expression.ts';
-import { ConstraintFault, within } from '../fault.ts';
-import { anyValue, boolean, integer, jsonRules, literal, number } from '../json-text.ts';
+} from '../grammar/expression.ts';
+import { anyValue, boolean, integer, jsonRules, literal, number } from '../grammar/json-text.ts';
+import { spendStates, withinStates } from '../reading/budget.ts';
 import { arrays } from './arrays.ts';
 import { Document } from './document.ts';
 import { isSchema } from './keywords.ts';
-import { Normalizer } from './normal.ts';
 import { hasNumber, type NumberTest, numberTexts } from './numbers.ts';
 import { objects } from './objects.ts';
 import { productive } from './productive.ts';
-import type { Shape } from './shapes.ts';
-import { any, type Term } from './terms.ts';
+import { Normalizer } from './shapes/normal.ts';
+import type { Shape } from './shapes/shapes.ts';
+import { any, type Term } from './shapes/terms.ts';
 import { hasText, strings, type TextTest, valuesAmong } from './texts.ts';
 
 /** States of all automata: a second's work. */

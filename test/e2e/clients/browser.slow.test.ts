@@ -6,8 +6,8 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Browser, type Page, startChromium } from '../../support/chromium.ts';
+import { tinyFolder } from '../../support/models/tiny-bundle.ts';
 import { eventually } from '../../support/process.ts';
-import { tinyFolder } from '../../support/tiny-bundle.ts';
 import { type Gateway, startUp } from '../gateway.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');

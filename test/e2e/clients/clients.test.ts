@@ -1,7 +1,7 @@
 // What people call the API with, each against one running `up` on nano; every answer and stream is held to what OpenAI
 // publishes (published.ts).
 import { beforeAll } from 'vitest';
-import { nano as embedded, nanoSource } from '../../support/nano.ts';
+import { nano as embedded, nanoSource } from '../../support/models/nano.ts';
 import { langchainSuite } from './langchain.cases.ts';
 import { type Nano, startNano } from './nano.ts';
 import { openaiSuite } from './openai.cases.ts';

@@ -1,8 +1,10 @@
 // What OpenAI publishes of an answer beside its shape: how many choices, what is told of them only when asked, in which
 // order a stream's values come. Pure; knows no client.
+
 import { z } from 'zod';
-import { requireShape } from '../../gateway/api/openai-shapes.ts';
-import { event } from '../../gateway/api/responses-shapes.ts';
+import { errorText } from '../../../base/error-text.ts';
+import { requireShape } from '../../gateway/api/clients/openai-shapes.ts';
+import { event } from '../../gateway/api/responses/shapes.ts';
 
 /** Of a request, what decides how its answer must look. */
 const askedShape = z.looseObject({
@@ -102,7 +104,7 @@ function shapeFaults(value: object, chunk: boolean): string[] {
     requireShape(value, { chunk });
     return [];
   } catch (error) {
-    return [`${error instanceof Error ? error.message : String(error)} in ${JSON.stringify(value)}`];
+    return [`${errorText(error)} in ${JSON.stringify(value)}`];
   }
 }
 

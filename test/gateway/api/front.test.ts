@@ -1,6 +1,6 @@
 // GET / leads a browser to the console and a program to the API, without a key.
 import { expect, test } from 'vitest';
-import { hashKey } from '../../../gateway/api/keys.ts';
+import { hashKey } from '../../../gateway/api/tenants/keys.ts';
 import { openRoom } from './harness.ts';
 
 const html = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };

@@ -3,10 +3,10 @@
 import { expect, it } from 'vitest';
 import { grammarShapes } from '../../../bench/hostile/shapes-grammar.ts';
 import { uniform } from '../../../bench/uniform.ts';
-import type { Constraint } from '../../../gateway/constraints/constraint.ts';
-import { Constraints } from '../../../gateway/constraints/constraints.ts';
 import { ConstraintFault } from '../../../gateway/constraints/fault.ts';
-import { read } from '../../../gateway/constraints/read.ts';
+import type { Constraint } from '../../../gateway/constraints/masks/constraint.ts';
+import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
+import { read } from '../../../gateway/constraints/reading/read.ts';
 import type { GrammarSpec } from '../../../gateway/constraints/specification.ts';
 import { END, nano } from './writer.ts';
 

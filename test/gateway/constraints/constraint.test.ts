@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Constraint } from '../../../gateway/constraints/constraint.ts';
+import type { Constraint } from '../../../gateway/constraints/masks/constraint.ts';
 import type { ConstraintSpec, GrammarSpec } from '../../../gateway/constraints/specification.ts';
 import { HERMES_CALLS } from '../../support/call-syntax.ts';
 import { accepts, allowed, END, idsOf, open, textOf, write } from './writer.ts';

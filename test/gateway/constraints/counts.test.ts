@@ -1,9 +1,9 @@
 // Counts within counts, of which a text can be read in very many ways: the states stay few, and the texts are the same ones.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Automaton, type State } from '../../../gateway/constraints/automaton.ts';
-import { multiplied, repeat, text } from '../../../gateway/constraints/expression.ts';
-import { grammarOf } from '../../../gateway/constraints/grammar-of.ts';
+import { multiplied, repeat, text } from '../../../gateway/constraints/grammar/expression.ts';
+import { grammarOf } from '../../../gateway/constraints/grammar/grammar-of.ts';
+import { Automaton, type State } from '../../../gateway/constraints/masks/automaton.ts';
 
 /** Every text of a, b and c of up to so many characters. */
 function texts(most: number): string[] {

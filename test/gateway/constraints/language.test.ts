@@ -2,7 +2,6 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { withinStates } from '../../../gateway/constraints/budget.ts';
 import { dfaOf } from '../../../gateway/constraints/language/determinize.ts';
 import {
   type Dfa,
@@ -19,6 +18,7 @@ import {
 } from '../../../gateway/constraints/language/dfa.ts';
 import { lengthsOf, textsOfLength } from '../../../gateway/constraints/language/lengths.ts';
 import { anywhere, readPattern } from '../../../gateway/constraints/language/pattern.ts';
+import { withinStates } from '../../../gateway/constraints/reading/budget.ts';
 import { hasNumber, type NumberTest, numberTexts } from '../../../gateway/constraints/schema/numbers.ts';
 import { open, write } from './writer.ts';
 

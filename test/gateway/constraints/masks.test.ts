@@ -1,10 +1,10 @@
 // Masks within strings are read from a table of plain tokens (vocabulary.ts): they must be those that are found by trying each token.
 
 import { describe, expect, it } from 'vitest';
-import type { Automaton, State } from '../../../gateway/constraints/automaton.ts';
-import { CompiledGrammar } from '../../../gateway/constraints/compiled.ts';
-import { grammarOf } from '../../../gateway/constraints/grammar-of.ts';
-import { allows, maskOf } from '../../../gateway/constraints/mask.ts';
+import { grammarOf } from '../../../gateway/constraints/grammar/grammar-of.ts';
+import type { Automaton, State } from '../../../gateway/constraints/masks/automaton.ts';
+import { CompiledGrammar } from '../../../gateway/constraints/masks/compiled.ts';
+import { allows, maskOf } from '../../../gateway/constraints/masks/mask.ts';
 import { Vocabulary, vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
 import { HERMES_CALLS } from '../../support/call-syntax.ts';
 import { nano } from './writer.ts';

@@ -1,11 +1,11 @@
 // The parts that the masks are made of: characters, the vocabulary's tree, the memory of compiled grammars.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Cache } from '../../../gateway/constraints/cache.ts';
-import { complement, spellings, union } from '../../../gateway/constraints/characters.ts';
-import { CompiledGrammar } from '../../../gateway/constraints/compiled.ts';
-import { grammarOf } from '../../../gateway/constraints/grammar-of.ts';
-import { allows, applyMask, maskOf } from '../../../gateway/constraints/mask.ts';
+import { complement, spellings, union } from '../../../gateway/constraints/grammar/characters.ts';
+import { grammarOf } from '../../../gateway/constraints/grammar/grammar-of.ts';
+import { Cache } from '../../../gateway/constraints/masks/cache.ts';
+import { CompiledGrammar } from '../../../gateway/constraints/masks/compiled.ts';
+import { allows, applyMask, maskOf } from '../../../gateway/constraints/masks/mask.ts';
 import { Vocabulary, vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
 import { nano } from './writer.ts';
 

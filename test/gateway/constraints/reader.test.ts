@@ -1,9 +1,9 @@
 // Reading specifications for a thread that must not stand still: what takes long is read elsewhere, within bounds, callers by turns.
 import { describe, expect, it } from 'vitest';
-import { unpackedGrammar } from '../../../gateway/constraints/packed.ts';
-import { read, readQuickly } from '../../../gateway/constraints/read.ts';
-import { GrammarReader } from '../../../gateway/constraints/reader.ts';
-import { Turns } from '../../../gateway/constraints/reader-turns.ts';
+import { unpackedGrammar } from '../../../gateway/constraints/grammar/packed.ts';
+import { read, readQuickly } from '../../../gateway/constraints/reading/read.ts';
+import { GrammarReader } from '../../../gateway/constraints/reading/reader.ts';
+import { Turns } from '../../../gateway/constraints/reading/reader-turns.ts';
 import type { GrammarSpec } from '../../../gateway/constraints/specification.ts';
 
 const json = (schema: unknown): GrammarSpec => ({ type: 'json_schema', schema: JSON.stringify(schema) });

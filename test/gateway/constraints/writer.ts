@@ -1,14 +1,16 @@
 // A model that writes anything at all, held to a constraint: nano's vocabulary and random logits. What the tests of this room share.
 import { join } from 'node:path';
-import { loadTextSide } from '../../../gateway/api/text-side.ts';
-import type { Constraint } from '../../../gateway/constraints/constraint.ts';
-import { Constraints } from '../../../gateway/constraints/constraints.ts';
+import { loadTextSide } from '../../../gateway/api/text/text-side.ts';
+import type { Constraint } from '../../../gateway/constraints/masks/constraint.ts';
+import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
 import type { ConstraintSpec } from '../../../gateway/constraints/specification.ts';
 import { vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
-import { sample } from '../../../gateway/engine/sampler.ts';
+import { sample } from '../../../gateway/engine/sampling/sampler.ts';
 
 const VOCAB = 4096;
-const { tokenizer, stopIds } = await loadTextSide(join(import.meta.dirname, '../../../models/nano'));
+const { tokenizer, stopIds } = await loadTextSide(
+  join(import.meta.dirname, '..', '..', '..', 'models', 'nano'),
+);
 export const END = stopIds[0] ?? 0;
 export const nano = vocabularyData(VOCAB, (id) => tokenizer.bytes(id));
 const constraints = new Constraints(nano);

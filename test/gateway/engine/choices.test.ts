@@ -1,8 +1,8 @@
 // Several choices of one prompt, their order in the queue, and what a request may change of the model's own k.
 import { expect, it, onTestFinished } from 'vitest';
-import { collect, countingRequest, openCountingEngine } from '../../support/counting-engine.ts';
-import { tinyBundle } from '../../support/tiny-bundle.ts';
-import { startTinyEngine } from '../../support/tiny-engine.ts';
+import { collect, countingRequest, openCountingEngine } from '../../support/engines/counting-engine.ts';
+import { startTinyEngine } from '../../support/engines/tiny-engine.ts';
+import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 
 const prompt = Int32Array.from({ length: 40 }, (_, i) => (7 * i) % 50);
 

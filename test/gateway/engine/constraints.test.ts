@@ -1,7 +1,7 @@
 // Constraints in the engine's own step: with guesses, without room, without ids that end an answer.
 import { expect, onTestFinished, test } from 'vitest';
-import type { Constraint } from '../../../gateway/constraints/constraint.ts';
-import { Constraints } from '../../../gateway/constraints/constraints.ts';
+import type { Constraint } from '../../../gateway/constraints/masks/constraint.ts';
+import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
 import { vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
 import type { GenerationRequest } from '../../../gateway/engine/messages.ts';
 import {
@@ -11,7 +11,7 @@ import {
   startCountingEngine,
   until,
   vocab,
-} from '../../support/counting-engine.ts';
+} from '../../support/engines/counting-engine.ts';
 
 const letters = 'abcdefghijklmnopqrstuvwxyz0123456789-+[]{}",: ';
 const END = vocab - 1;

@@ -7,7 +7,7 @@ import {
   openCountingEngine,
   until,
   vocab,
-} from '../../support/counting-engine.ts';
+} from '../../support/engines/counting-engine.ts';
 
 describe('the engine', () => {
   it('generates up to max_tokens and says how many tokens went in and out', async () => {

@@ -2,7 +2,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectEngine, serveEngine } from '../../../gateway/engine/remote.ts';
-import { collect, countingRequest, startCountingEngine } from '../../support/counting-engine.ts';
+import { collect, countingRequest, startCountingEngine } from '../../support/engines/counting-engine.ts';
 
 const forever = () => new AbortController().signal;
 

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { GenerationPart } from '../../../gateway/engine/messages.ts';
-import { type BeforeRun, collect, openCountingEngine } from '../../support/counting-engine.ts';
+import { type BeforeRun, collect, openCountingEngine } from '../../support/engines/counting-engine.ts';
 
 /** Each row costs as much as the next: a millisecond in both layers together, which is much beside all else. */
 const dear: BeforeRun = async (_layer, _x, asks) => {

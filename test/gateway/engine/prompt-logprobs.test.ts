@@ -4,10 +4,10 @@ import type { GenerationRequest, PromptLogprob } from '../../../gateway/engine/m
 import { openBundle } from '../../../model/bundle/bundle.ts';
 import { weightsOfBundle } from '../../reference/bundle-weights.ts';
 import { forward } from '../../reference/forward.ts';
-import { countingRequest } from '../../support/counting-engine.ts';
+import { countingRequest } from '../../support/engines/counting-engine.ts';
+import { startTinyEngine, type TinyEngine } from '../../support/engines/tiny-engine.ts';
+import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 import { uniform } from '../../support/random.ts';
-import { tinyBundle } from '../../support/tiny-bundle.ts';
-import { startTinyEngine, type TinyEngine } from '../../support/tiny-engine.ts';
 
 const random = uniform(3);
 const prompt = Int32Array.from({ length: 70 }, () => Math.floor(250 * random()));

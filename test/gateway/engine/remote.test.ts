@@ -9,7 +9,7 @@ import {
   countingRequest,
   startCountingEngine,
   until,
-} from '../../support/counting-engine.ts';
+} from '../../support/engines/counting-engine.ts';
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {

@@ -4,11 +4,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GenerationRequest, Route } from '../../../gateway/engine/messages.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
 import { openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
-import { countingRequest } from '../../support/counting-engine.ts';
 import { drive } from '../../support/drive.ts';
+import { countingRequest } from '../../support/engines/counting-engine.ts';
+import {
+  startTinyEngine,
+  type TinyEngine,
+  type TinyEngineOptions,
+} from '../../support/engines/tiny-engine.ts';
+import { tinyBundle } from '../../support/models/tiny-bundle.ts';
 import { uniform } from '../../support/random.ts';
-import { tinyBundle } from '../../support/tiny-bundle.ts';
-import { startTinyEngine, type TinyEngine, type TinyEngineOptions } from '../../support/tiny-engine.ts';
 
 const layers = 3;
 const experts = 12;

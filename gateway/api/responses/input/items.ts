@@ -1,7 +1,7 @@
 // What `input` of a Responses request may hold, as zod schemas: messages, calls and what came of them, reasoning. Items of an
 // answer fit as they are, of an answer that OpenAI or vLLM gave too. Knows no chat.
 import { z } from 'zod';
-import { noEffect } from '../../no-effect.ts';
+import { noEffect } from '../../requests/fields/no-effect.ts';
 import { tool } from '../tools/schema.ts';
 import { refusedItems } from './refused.ts';
 

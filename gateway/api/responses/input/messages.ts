@@ -1,8 +1,8 @@
 // From the input of a Responses request to the messages of a chat: what one turn of the assistant was made of becomes one message
 // again. Pure; knows no engine.
 import { badRequest } from '../../errors.ts';
-import type { ChatMessage } from '../../message-schema.ts';
-import type { FieldNames } from '../../renamed-fields.ts';
+import type { ChatMessage } from '../../requests/fields/message-schema.ts';
+import type { FieldNames } from '../../requests/renamed-fields.ts';
 import type { ResponsesRequest } from '../schema.ts';
 import { CUSTOM_INPUT, calledName } from '../tools/offered-tools.ts';
 import { isCallOfOthers, type ShownCall, shownCall } from './calls-of-others.ts';

@@ -1,6 +1,6 @@
 // The response object of OpenAI's Responses API: what was asked, beside what came of it. Knows no engine.
-import type { ChoiceUsage } from '../../answer.ts';
-import { MOST_SCHEMA_NOTES } from '../../completion-handler.ts';
+import type { ChoiceUsage } from '../../answers/answer.ts';
+import { MOST_SCHEMA_NOTES } from '../../endpoints/completion-handler.ts';
 import type { ApiError } from '../../errors.ts';
 import type { ResponsesRequest } from '../schema.ts';
 import { isOfOthers, type Tool } from '../tools/schema.ts';

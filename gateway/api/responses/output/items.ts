@@ -1,7 +1,7 @@
 // The items of a response's output, as OpenAI's Responses API has them: how each looks begun and whole. Knows no stream.
 
+import type { ChatLogprob, ChatLogprobEntry } from '../../answers/logprobs.ts';
 import { type LazyList, lazyMap } from '../../budget/json-pieces.ts';
-import type { ChatLogprob, ChatLogprobEntry } from '../../logprobs.ts';
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 

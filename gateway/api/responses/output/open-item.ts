@@ -1,6 +1,6 @@
 // The output item that is being written: its text so far, and the events of its beginning, its growth and its end. Knows no
 // other items and no numbering of events.
-import type { ChatLogprobEntry } from '../../logprobs.ts';
+import type { ChatLogprobEntry } from '../../answers/logprobs.ts';
 import { CustomInput } from '../tools/custom-input.ts';
 import type { OfferedTool } from '../tools/offered-tools.ts';
 import {

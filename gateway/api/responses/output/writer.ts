@@ -1,10 +1,10 @@
 // Writes one response: pieces of the assistant's message become OpenAI's numbered events and the output they add up to. Knows no
 // engine and no HTTP.
 import { randomUUID } from 'node:crypto';
-import type { AnswerToken } from '../../answer-text.ts';
+import type { AnswerToken } from '../../answers/answer-text.ts';
+import type { ChatLogprobEntry } from '../../answers/logprobs.ts';
+import type { MessageEvent } from '../../answers/messages/message-events.ts';
 import type { ApiError } from '../../errors.ts';
-import type { ChatLogprobEntry } from '../../logprobs.ts';
-import type { MessageEvent } from '../../message-events.ts';
 import type { OfferedTool } from '../tools/offered-tools.ts';
 import { type ResponseFrame, type ResponseState, responseBody } from './body.ts';
 import type { ItemStatus, OutputItem } from './items.ts';

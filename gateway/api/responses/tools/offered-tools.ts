@@ -5,9 +5,9 @@
 // Worked example: {type: 'namespace', name: 'files', tools: [{type: 'function', name: 'read'}]} is offered as the function
 // `files__read`; a call of it is told as {type: 'function_call', namespace: 'files', name: 'read'}.
 import { badRequest } from '../../errors.ts';
-import type { FieldNames } from '../../renamed-fields.ts';
-import { MOST_TOOLS } from '../../tool-schema.ts';
-import type { ChatFields } from '../../translated-chat.ts';
+import { MOST_TOOLS } from '../../requests/fields/tool-schema.ts';
+import type { FieldNames } from '../../requests/renamed-fields.ts';
+import type { ChatFields } from '../../requests/translated-chat.ts';
 import { larkPattern } from './lark-pattern.ts';
 import { type CustomTool, type FunctionTool, isOfOthers, type Namespace, type Tool } from './schema.ts';
 

@@ -1,7 +1,7 @@
 // The tools that a Responses request may name and how it may choose among them, as zod schemas: functions and custom tools, alone
 // or in a namespace, and the tools that only OpenAI's servers or their clients run. Knows no chat.
 import { z } from 'zod';
-import { noEffect } from '../../no-effect.ts';
+import { noEffect } from '../../requests/fields/no-effect.ts';
 
 /**
  * Tools that the model here is not offered: each with the name under which the header tells it. What is said of such a tool

@@ -1,8 +1,8 @@
 // From the tool choice of a Responses request to that of the chat that is asked: functions under the names that the model calls.
 // Pure.
 import { badRequest } from '../../errors.ts';
-import type { FieldNames } from '../../renamed-fields.ts';
-import type { ChatFields } from '../../translated-chat.ts';
+import type { FieldNames } from '../../requests/renamed-fields.ts';
+import type { ChatFields } from '../../requests/translated-chat.ts';
 import type { ResponsesRequest } from '../schema.ts';
 import { calledName, type OfferedTools } from './offered-tools.ts';
 import { type AllowedTool, isOfOthers, type NamedTool, type ToolOfOthers } from './schema.ts';

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { runTextJob, type TextJob } from '../../../../gateway/api/budget/text-jobs.ts';
 import { TextThreads, type TextThreadsOptions } from '../../../../gateway/api/budget/text-threads.ts';
-import { loadTextSide } from '../../../../gateway/api/text-side.ts';
+import { loadTextSide } from '../../../../gateway/api/text/text-side.ts';
 
 const dir = fileURLToPath(new URL('../../../../models/nano', import.meta.url));
 const encode = (text: string): TextJob & { type: 'encode' } => ({ type: 'encode', text, addSpecial: true });

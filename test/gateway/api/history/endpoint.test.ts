@@ -1,6 +1,6 @@
 // GET /v1/history through the front door: what callers did is in it, and goes on after the page that shows it is gone.
 import { expect, onTestFinished, test } from 'vitest';
-import { hashKey } from '../../../../gateway/api/keys.ts';
+import { hashKey } from '../../../../gateway/api/tenants/keys.ts';
 import { MODEL, openRoom } from '../harness.ts';
 
 interface Answer {

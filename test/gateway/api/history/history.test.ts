@@ -1,7 +1,12 @@
 // The history of the console: rates, quantiles and peaks of what came between two looks, and its memory.
 import { describe, expect, test } from 'vitest';
-import { columns, type EngineTotals, History, seriesOf } from '../../../../gateway/api/history/history.ts';
-import { createTally, quantile } from '../../../../gateway/api/history/tally.ts';
+import {
+  columns,
+  type EngineTotals,
+  History,
+  seriesOf,
+} from '../../../../gateway/api/endpoints/history/history.ts';
+import { createTally, quantile } from '../../../../gateway/api/endpoints/history/tally.ts';
 
 const START = 1_700_000_040_000; // the beginning of a minute
 const engines = (change: Partial<EngineTotals> = {}): EngineTotals => ({

@@ -1,7 +1,7 @@
 // The table over time: against a map that forgets nothing, at any order of writing.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Ring } from '../../../../gateway/api/history/ring.ts';
+import { Ring } from '../../../../gateway/api/endpoints/history/ring.ts';
 
 test('keeps what was put, forgets what is older than its rows, and knows nothing of rows that were left out', () => {
   const gaps = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 40 });

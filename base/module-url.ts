@@ -1,0 +1,6 @@
+// URLs of modules that another thread or process starts from.
+
+/** URL of `name` (without its extension) beside the module `from` (an `import.meta.url`): `.ts` in a checkout, `.js` once compiled. */
+export function moduleUrl(name: string, from: string): URL {
+  return new URL(`${name}${from.endsWith('.ts') ? '.ts' : '.js'}`, from);
+}

@@ -1,0 +1,76 @@
+// Prints the bytes a second that all threads together read from memory: `node bench/parts/bandwidth.ts FILE THREADS`. A
+// process of its own, so that it leaves nothing behind. Knows no model.
+//
+// The kernels' sweep where they are built, else a reader in JavaScript, which does not reach what the machine gives.
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { kernels } from '../../kernels/kernels.ts';
+import { median } from '../load/rate.ts';
+
+const PASSES = 7;
+/** More than any cache holds. */
+const WORKER_BYTES = 256 * 2 ** 20;
+
+export interface Bandwidth {
+  bytesPerSecond: number;
+  reader: 'kernels' | 'javascript';
+}
+
+function sweepRate(file: string, threads: number): number {
+  if (kernels === undefined) throw new Error('the CPU kernels are not built');
+  const map = kernels.map(file);
+  kernels.setThreads(threads);
+  kernels.advise(map, 0, map.bytes, 'populate');
+  const rates = Array.from({ length: PASSES }, () => {
+    const start = performance.now();
+    kernels?.sweep(map, 0, map.bytes);
+    return map.bytes / ((performance.now() - start) / 1000);
+  });
+  return median(rates) ?? Number.NaN;
+}
+
+/** Sums of slices of one shared array; all workers start when all are ready. */
+async function workersRate(threads: number): Promise<number> {
+  const shared = new SharedArrayBuffer(4);
+  const workers = Array.from(
+    { length: threads },
+    () => new Worker(fileURLToPath(import.meta.url), { workerData: shared }),
+  );
+  await Promise.all(workers.map((worker) => once(worker, 'message')));
+  const start = performance.now();
+  const done = Promise.all(workers.map((worker) => once(worker, 'message')));
+  Atomics.store(new Int32Array(shared), 0, 1);
+  Atomics.notify(new Int32Array(shared), 0);
+  await done;
+  return (threads * PASSES * WORKER_BYTES) / ((performance.now() - start) / 1000);
+}
+
+function readHere(shared: SharedArrayBuffer): void {
+  const values = new Float64Array(WORKER_BYTES / 8).fill(1);
+  parentPort?.postMessage('ready');
+  Atomics.wait(new Int32Array(shared), 0, 0);
+  let total = 0;
+  for (let pass = 0; pass < PASSES; pass++) {
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let i = 0; i < values.length; i += 4) {
+      a += values[i] ?? 0;
+      b += values[i + 1] ?? 0;
+      c += values[i + 2] ?? 0;
+      d += values[i + 3] ?? 0;
+    }
+    total += a + b + c + d;
+  }
+  parentPort?.postMessage(total);
+}
+
+if (isMainThread) {
+  const [file = '', threads = '2'] = process.argv.slice(2);
+  const result: Bandwidth =
+    kernels === undefined
+      ? { reader: 'javascript', bytesPerSecond: await workersRate(Number(threads)) }
+      : { reader: 'kernels', bytesPerSecond: sweepRate(file, Number(threads)) };
+  console.log(JSON.stringify(result));
+} else {
+  readHere(workerData);
+}

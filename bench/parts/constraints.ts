@@ -1,0 +1,123 @@
+// What structured output costs the engine's thread: compiling, the first mask of each place in an answer, masks seen before;
+// with nano's vocabulary and one of 200,000 tokens. `--library`: and what @mlc-ai/web-xgrammar takes to compile the same.
+// `node bench/parts/constraints.ts [--library]`; the last line is JSON.
+import { join } from 'node:path';
+import { loadTextSide } from '../../gateway/api/text/text-side.ts';
+import { vocabularyOf } from '../../gateway/api/text/vocabulary.ts';
+import { Constraints } from '../../gateway/constraints/masks/constraints.ts';
+import { Vocabulary, type VocabularyData, vocabularyData } from '../../gateway/constraints/vocabulary.ts';
+import { openOracle } from '../../test/support/xgrammar.ts';
+import { largeVocabulary } from './vocabulary.ts';
+
+interface Case {
+  name: string;
+  schema: unknown;
+  /** An answer, written a byte a token: every place in it is met. */
+  text: string;
+}
+
+const person = (properties: number) => ({
+  type: 'object',
+  properties: Object.fromEntries(
+    Array.from({ length: properties }, (_, i) => [
+      `property${i}`,
+      { type: ['string', 'integer', 'boolean'][i % 3] },
+    ]),
+  ),
+  required: ['property0'],
+});
+
+const cases: readonly Case[] = [
+  { name: 'string and integer', schema: person(2), text: '{"property0":"hello","property1":12}' },
+  {
+    name: '15 properties',
+    schema: person(15),
+    text: '{"property0":"hello","property3":"there","property14":true}',
+  },
+  { name: 'maxLength 200', schema: { type: 'string', maxLength: 200 }, text: `"${'hello '.repeat(33)}"` },
+  {
+    name: 'pattern',
+    schema: { type: 'string', pattern: '^[a-z]{2,10}@[a-z]{2,10}$' },
+    text: '"hello@there"',
+  },
+  { name: 'date-time', schema: { type: 'string', format: 'date-time' }, text: '"2024-12-31T23:59:59Z"' },
+  { name: 'any object', schema: { type: 'object' }, text: '{"a":{"b":[1,"c",null]}}' },
+];
+
+const library = process.argv.includes('--library');
+const nano = join(import.meta.dirname, '..', '..', 'models', 'nano');
+const text = await loadTextSide(nano);
+const large = largeVocabulary();
+const results = [
+  ...(await measure('nano', () => vocabularyOf(text, 4096))),
+  ...(await measure('200k', () => vocabularyData(large.length, (id) => large[id] ?? new Uint8Array(0)))),
+];
+console.log(JSON.stringify(results));
+
+async function measure(vocabulary: string, make: () => VocabularyData) {
+  const { value: data, ms } = timed(make);
+  console.log(
+    `${vocabulary}: ${data.tree.byte.length} nodes in the vocabulary's tree, made in ${ms.toFixed(0)} ms`,
+  );
+  const tokens = new Vocabulary(data);
+  const ids = Array.from({ length: tokens.size }, (_, id) => id);
+  const idOfByte = new Map(
+    ids
+      .map((id) => [tokens.bytes(id), id] as const)
+      .flatMap(([bytes, id]) => {
+        return bytes.length === 1 ? [[bytes[0], id] as const] : [];
+      }),
+  );
+  const oracle = library ? await openOracle(ids.map((id) => tokens.bytes(id))) : undefined;
+  const rows = [];
+  for (const { name, schema, text } of [...cases, ...cases].slice(1)) {
+    // The first time round warms the code up; each time has a cache of its own.
+    const constraints = new Constraints(data);
+    const spec = { type: 'json_schema', schema: JSON.stringify(schema) } as const;
+    const compiled = timed(() => constraints.open(spec, { stopIds: [] }));
+    const write = (constraint: typeof compiled.value) => {
+      return Array.from(Buffer.from(text), (byte) => {
+        const { ms } = timed(() => constraint.allow(new Float32Array(data.ends.length)));
+        constraint.advance(idOfByte.get(byte) ?? 0);
+        return ms;
+      }).sort((a, b) => a - b);
+    };
+    const first = write(compiled.value);
+    const again = write(constraints.open(spec, { stopIds: [] }));
+    rows.push({
+      vocabulary,
+      name,
+      compileMs: round(compiled.ms),
+      firstMaskMs: { median: round(at(first, 0.5)), worst: round(at(first, 1)) },
+      knownMaskMs: { median: round(at(again, 0.5)), worst: round(at(again, 1)) },
+    });
+  }
+  const kept = rows.slice(-cases.length);
+  console.table(
+    kept.map(({ firstMaskMs, knownMaskMs, ...row }) => ({
+      ...row,
+      first: `${firstMaskMs.median} / ${firstMaskMs.worst}`,
+      known: `${knownMaskMs.median} / ${knownMaskMs.worst}`,
+    })),
+  );
+  for (const { name, schema } of oracle === undefined ? [] : cases) {
+    const startedAt = performance.now();
+    await oracle?.open({ schema: JSON.stringify(schema) });
+    console.log(`xgrammar compiles ${name} in ${(performance.now() - startedAt).toFixed(1)} ms`);
+  }
+  return kept;
+}
+
+function timed<Value>(run: () => Value): { value: Value; ms: number } {
+  const startedAt = performance.now();
+  const value = run();
+  return { value, ms: performance.now() - startedAt };
+}
+
+function at(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}
+
+function round(ms: number): number {
+  return Number(ms.toPrecision(2));
+}

@@ -1,0 +1,104 @@
+// `node bench/parts/exactness.ts --model DIR [--prompts 5] [--tokens 24]`: whether any optimisation changes a bit of this model.
+// The same prompts, greedy and seeded by turns, one after another and then at once with each optimisation; compared are
+// the ids and the hash of every step's logits. Exit code 1 where one differs; the last line is JSON.
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { EngineOptions } from '../../gateway/engine/engine.ts';
+import { uniform } from '../../gateway/engine/sampling/random.ts';
+import { PAGE_POSITIONS } from '../../kernels/kernels.ts';
+import { openBundle } from '../../model/bundle/bundle.ts';
+import { generateTokens, type OpenEngine, openEngine } from '../in-process.ts';
+import { positionBytes } from './floor.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    prompts: { type: 'string', default: '5' },
+    tokens: { type: 'string', default: '24' },
+  },
+});
+if (flags.model === undefined) throw new Error('--model DIR names the bundle to check');
+const model = flags.model;
+const { config, close } = await openBundle(model);
+await close();
+
+const prompts = Array.from({ length: Number(flags.prompts) }, (_, n) => {
+  const draw = (_: unknown, i: number) =>
+    Math.floor(uniform(n % 2 === 0 && i < 40 ? 9_999 : n, 0, i) * config.vocab);
+  return Int32Array.from({ length: 12 + ((37 * n) % 120) }, draw);
+});
+/** A little more than the longest answer needs: the others must give way. */
+const longest = Math.max(...prompts.map(({ length }) => length)) + Number(flags.tokens);
+const blockBytes = positionBytes(config) * PAGE_POSITIONS;
+
+interface Case {
+  name: string;
+  threads?: number;
+  shards?: number;
+  options?: Partial<EngineOptions>;
+  /** Everything is asked for once before. */
+  again?: boolean;
+  /** Must have counted something: the optimisation was at work. */
+  counter?: string;
+}
+
+const cases: Case[] = [
+  { name: 'a known prefix', again: true, counter: 'cached_prompt_tokens' },
+  { name: 'one thread', threads: 1 },
+  { name: 'five shards', shards: 5 },
+  { name: 'chunks of 8 prompt rows', options: { prefillRows: 8 } },
+  { name: 'chunks of 500 prompt rows', options: { prefillRows: 500 } },
+  { name: 'three micro-batches', options: { microBatches: 3 } },
+  { name: 'guessed tokens', options: { speculate: true } },
+  {
+    name: 'KV memory for a few',
+    options: { kvMemory: blockBytes * (Math.ceil(longest / PAGE_POSITIONS) + 2) },
+    counter: 'preempted_sequences',
+  },
+];
+
+const results: Record<string, boolean> = {};
+const expected = await run({ name: 'alone' }, false);
+console.log(
+  `${prompts.length} prompts of ${prompts.map(({ length }) => length).join(', ')} ids, ${flags.tokens} tokens each`,
+);
+for (const each of cases) {
+  const found = await run(each, true);
+  const same = JSON.stringify(found.answers) === JSON.stringify(expected.answers);
+  const worked = each.counter === undefined || (found.counters[each.counter] ?? 0) > 0;
+  results[each.name] = same && worked;
+  console.log(
+    `${each.name.padEnd(28)}${same ? 'the same' : 'DIFFERENT'}${worked ? '' : ', but it was not at work'}`,
+  );
+}
+console.log(JSON.stringify({ prompts: prompts.length, tokens: Number(flags.tokens), results }));
+if (Object.values(results).includes(false)) process.exitCode = 1;
+
+async function run(
+  { threads = availableParallelism(), shards = 1, options = {}, again = false }: Case,
+  atOnce: boolean,
+) {
+  const opened = await openEngine({ model, threads, shards, options: { prefillRows: 64, ...options } });
+  if (again) for (const n of prompts.keys()) await answer(opened, n);
+  const answers: string[][] = [];
+  if (atOnce) answers.push(...(await Promise.all(prompts.map((_, n) => answer(opened, n)))));
+  else for (const n of prompts.keys()) answers.push(await answer(opened, n));
+  const { counters } = await opened.engine.status();
+  await opened.close();
+  return { answers, counters };
+}
+
+/** Each token's id and the hash of the logits that it was chosen from. */
+async function answer({ engine }: OpenEngine, n: number): Promise<string[]> {
+  const sampling = { temperature: n % 2, topP: 0.95, seed: n };
+  const tokens: string[] = [];
+  for await (const { id, digest } of generateTokens(engine, {
+    prompt: prompts[n]!,
+    maxTokens: Number(flags.tokens),
+    sampling,
+    digests: true,
+  })) {
+    tokens.push(`${id}:${digest}`);
+  }
+  return tokens;
+}

@@ -1,0 +1,226 @@
+// Times the CPU kernels by themselves: weights read a second against what the machine can read, rows against the peak
+// of the dot-product instruction. Run with `node bench/parts/kernels.ts`; the last line is JSON.
+//
+// Every figure is the median of passes, each over more weights than any cache holds, from a mapped file as in service.
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Kernels, kernels as loaded, missingReason, PAGE_POSITIONS } from '../../kernels/kernels.ts';
+import { matrixBytes, quantize } from '../../model/tiles.ts';
+
+if (loaded === undefined) throw new Error(missingReason);
+const kernels: Kernels = loaded;
+
+const hidden = 1536;
+const inner = 768;
+const squareBytes = matrixBytes('q4', hidden, hidden);
+const halfBytes = matrixBytes('q4', inner, hidden);
+/** 200 matrices of 1.3 MB: the level 3 cache of this class of machine holds 32 MB. */
+const squares = 200;
+const results: Record<string, number> = {};
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+/** Median seconds of one call of `run` in passes of `calls`. */
+function time(calls: number, run: (call: number) => void, passes = 7): number {
+  const seconds: number[] = [];
+  for (let pass = 0; pass < passes + 1; pass++) {
+    const start = performance.now();
+    for (let call = 0; call < calls; call++) run(call);
+    if (pass > 0) seconds.push((performance.now() - start) / 1000 / calls);
+  }
+  return median(seconds);
+}
+
+function report(name: string, value: number, text: string): void {
+  results[name] = Number(value.toPrecision(4));
+  console.log(`${name.padEnd(34)} ${text}`);
+}
+
+function writeWeights(file: string): void {
+  const one = quantize(
+    Float32Array.from({ length: hidden * hidden }, () => Math.random() - 0.5),
+    hidden,
+    hidden,
+    'q4',
+  ).data;
+  const descriptor = openSync(file, 'w');
+  for (let i = 0; i < squares; i++) writeSync(descriptor, one);
+  closeSync(descriptor);
+}
+
+function floats(count: number): Float32Array {
+  return Float32Array.from({ length: count }, () => 2 * Math.random() - 1);
+}
+
+/** 16 rows by weights that stay in the second-level cache: the arithmetic's own speed. */
+function timeCached(): number {
+  const width = 512;
+  const n = 16;
+  const m = kernels.matrixOf(quantize(floats(width * width), width, width, 'q4').data, width, width, 4);
+  const x = floats(n * width);
+  const y = new Float32Array(n * width);
+  return (n * width * width * 2) / time(1000, () => kernels.product(x, n, [m], [y])) / 1e9;
+}
+
+function bench(file: string): void {
+  const map = kernels.map(file);
+  kernels.advise(map, 0, map.bytes, 'huge');
+  kernels.advise(map, 0, map.bytes, 'populate');
+  const square = Array.from({ length: squares }, (_, i) =>
+    kernels.matrix(map, i * squareBytes, hidden, hidden, 4),
+  );
+  const experts = Array.from({ length: Math.floor(map.bytes / (3 * halfBytes)) }, (_, i) => {
+    const at = 3 * i * halfBytes;
+    return kernels.expert(
+      kernels.matrix(map, at, inner, hidden, 4),
+      kernels.matrix(map, at + halfBytes, inner, hidden, 4),
+      kernels.matrix(map, at + 2 * halfBytes, hidden, inner, 4),
+    );
+  });
+  console.log(`path ${kernels.path()}, ${(map.bytes / 1e6).toFixed(0)} MB of weights`);
+
+  for (const threads of [1, 2]) {
+    kernels.setThreads(threads);
+    const tag = `${threads}t`;
+    const sweep = map.bytes / time(1, () => kernels.sweep(map, 0, map.bytes)) / 1e9;
+    report(`read ${tag} GB/s`, sweep, `${sweep.toFixed(1)} GB/s`);
+
+    for (const n of [1, 2, 4, 8, 16, 32, 128, 512]) {
+      const x = floats(n * hidden);
+      const y = new Float32Array(n * hidden);
+      const calls = n <= 8 ? squares : n <= 32 ? 50 : 12;
+      const seconds = time(calls, (call) => kernels.product(x, n, [square[call % squares]!], [y]), 5);
+      const rate = squareBytes / seconds / 1e9;
+      const operations = (n * hidden * hidden * 2) / seconds / 1e9;
+      report(
+        `product ${n} rows ${tag} us`,
+        seconds * 1e6,
+        `${(seconds * 1e6).toFixed(1)} us, ${rate.toFixed(1)} GB/s (${((100 * rate) / sweep).toFixed(0)} % of reads), ${operations.toFixed(0)} GOP/s`,
+      );
+    }
+
+    for (const [groups, rows] of [
+      [1, 1],
+      [1, 8],
+      [70, 1],
+      [70, 2],
+      [96, 5],
+    ] as const) {
+      const x = floats(groups * rows * hidden);
+      const y = new Float32Array(groups * rows * hidden);
+      const counts = new Int32Array(groups).fill(rows);
+      const calls = groups === 1 ? experts.length : 3;
+      const seconds = time(
+        calls,
+        (call) => {
+          const first = groups === 1 ? call : 0;
+          kernels.experts(x, experts.slice(first, first + groups), counts, y);
+        },
+        5,
+      );
+      const rate = (groups * 3 * halfBytes) / seconds / 1e9;
+      report(
+        `experts ${groups} x ${rows} rows ${tag} us`,
+        seconds * 1e6,
+        `${(seconds * 1e6).toFixed(1)} us, ${rate.toFixed(1)} GB/s (${((100 * rate) / sweep).toFixed(0)} % of reads)`,
+      );
+    }
+    benchAttention(tag, sweep);
+    benchRows(tag);
+  }
+  kernels.setThreads(1);
+  const peak = timeCached();
+  report('product cached 1t GOP/s', peak, `${peak.toFixed(0)} GOP/s`);
+}
+
+function benchAttention(tag: string, sweep: number): void {
+  const heads = 16;
+  const kvHeads = 4;
+  const headDim = 96;
+  // Layers enough that a layer's keys and values are out of the cache when its turn comes again.
+  const layers = 24;
+  const positions = 2048;
+  const pageCount = positions / PAGE_POSITIONS;
+  const cache = kernels.cache(pageCount, layers, kvHeads, headDim);
+  const pages = Int32Array.from({ length: pageCount }, (_, i) => (i * 37) % pageCount);
+  const cos = new Float32Array((positions * headDim) / 2).fill(1);
+  const sin = new Float32Array((positions * headDim) / 2);
+  const all = kernels.spans(cache, pages, Int32Array.of(0, pageCount, 0, positions));
+  const q = floats(positions * heads * headDim);
+  const k = floats(positions * kvHeads * headDim);
+  const y = new Float32Array(q.length);
+  for (let layer = 0; layer < layers; layer++) {
+    kernels.rotate(all, layer, q, k, k, cos, sin, heads, undefined, undefined, 0);
+  }
+  for (const [start, count] of [
+    [15, 1],
+    [511, 1],
+    [1999, 1],
+    [0, 128],
+    [0, 512],
+  ] as const) {
+    const spans = kernels.spans(cache, pages, Int32Array.of(0, pageCount, start, count));
+    const calls = count === 1 ? 5 * layers : 4;
+    const seconds = time(
+      calls,
+      (call) => kernels.attention(spans, call % layers, q, heads, 96 ** -0.5, y),
+      5,
+    );
+    const bytes = (start + count) * kvHeads * headDim * 4;
+    const operations = count * (start + (count + 1) / 2) * heads * headDim * 4;
+    report(
+      `attention ${count} at ${start + 1} ${tag} us`,
+      seconds * 1e6,
+      count === 1
+        ? `${(seconds * 1e6).toFixed(1)} us, ${(bytes / seconds / 1e9).toFixed(1)} GB/s (${(bytes / seconds / 1e7 / sweep).toFixed(0)} % of reads)`
+        : `${(seconds * 1e6).toFixed(0)} us, ${(operations / seconds / 1e9).toFixed(0)} GFLOP/s`,
+    );
+  }
+  const one = kernels.spans(cache, pages, Int32Array.of(0, pageCount, 100, 1));
+  const norm = floats(headDim);
+  const seconds = time(2000, (call) =>
+    kernels.rotate(one, call % layers, q, k, k, cos, sin, heads, norm, norm, 1e-6),
+  );
+  report(`rotate 1 row ${tag} us`, seconds * 1e6, `${(seconds * 1e6).toFixed(2)} us`);
+}
+
+function benchRows(tag: string): void {
+  const x = floats(hidden);
+  const weight = floats(hidden);
+  const y = new Float32Array(hidden);
+  const residual = new Float32Array(hidden);
+  const norm = time(5000, () => kernels.addRmsnorm(x, weight, weight, 1e-6, residual, y, 1));
+  report(`addRmsnorm 1 row ${tag} us`, norm * 1e6, `${(norm * 1e6).toFixed(2)} us`);
+  const routers = Array.from({ length: 64 }, () => floats(96 * hidden));
+  const scored = new Float32Array(96);
+  const scores = time(640, (call) => kernels.scores(x, routers[call % 64]!, 96, hidden, scored, 1));
+  report(
+    `scores 96 1 row ${tag} us`,
+    scores * 1e6,
+    `${(scores * 1e6).toFixed(1)} us, ${((96 * hidden * 4) / scores / 1e9).toFixed(1)} GB/s`,
+  );
+  const vocab = 200_064;
+  const logits = floats(vocab);
+  const ids = new Int32Array(64);
+  const values = new Float32Array(64);
+  const sums = new Float64Array(1);
+  const argmax = time(100, () => kernels.argmax(logits, 1, vocab, ids, values));
+  report(`argmax ${tag} us`, argmax * 1e6, `${(argmax * 1e6).toFixed(1)} us`);
+  const topk = time(100, () => kernels.topk(logits, 1, vocab, 64, ids, values));
+  report(`topk 64 ${tag} us`, topk * 1e6, `${(topk * 1e6).toFixed(1)} us`);
+  const sum = time(100, () => kernels.logsumexp(logits, 1, vocab, 0.8, sums));
+  report(`logsumexp ${tag} us`, sum * 1e6, `${(sum * 1e6).toFixed(1)} us`);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'expertgrid-kernels-'));
+try {
+  const file = join(folder, 'weights');
+  writeWeights(file);
+  bench(file);
+} finally {
+  rmSync(folder, { recursive: true });
+}
+console.log(JSON.stringify({ path: kernels.path(), ...results }));

@@ -1,0 +1,144 @@
+// What guessing tokens from the text so far brings: `node bench/parts/speculation.ts [--model DIR] [--tokens 160] [--rounds 5]
+// [--streams 1,8]`. Without --model it converts nano to 4 bits, for the kernels. Prompts are prose that nano never saw
+// (held-out.json, written for this). Every run has a process of its own, with and without guesses by
+// turns; their ids must be the same. Prints medians; the last line is JSON.
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { loadTokenizer } from '../../gateway/api/text/tokenizer.ts';
+import { convert } from '../../model/convert/convert.ts';
+import { exportCheckpoint } from '../../scripts/export-checkpoint.ts';
+import { generate, openEngine } from '../in-process.ts';
+import { median } from '../load/rate.ts';
+
+/** Times that every passage is continued, for each stream. */
+const PASSES = 4;
+
+interface Run {
+  /** Generated a second, all streams together. */
+  rate: number;
+  guessed: number;
+  kept: number;
+  ids: number[][];
+}
+
+const here = fileURLToPath(import.meta.url);
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    tokens: { type: 'string', default: '160' },
+    rounds: { type: 'string', default: '5' },
+    streams: { type: 'string', default: '1,8' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    /** One run, for the process that compares them. */
+    run: { type: 'string' },
+  },
+});
+
+if (flags.run === undefined) await compare();
+else {
+  const [speculate, streams, temperature] = flags.run.split(',').map(Number);
+  const found = await runOnce(speculate === 1, streams ?? 1, temperature ?? 0);
+  process.stdout.write(JSON.stringify(found));
+}
+
+async function compare(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'expertgrid-speculation-'));
+  try {
+    const model = flags.model ?? (await nanoFor(folder));
+    const lines = [];
+    console.log('streams | temperature | without   | with      | ratio | guesses kept');
+    for (const streams of flags.streams.split(',').map(Number)) {
+      for (const temperature of [0, 0.8]) {
+        const line = { streams, temperature, ...measure(model, streams, temperature) };
+        lines.push(line);
+        const { without, with: guessing, ratio, guessed, kept } = line;
+        console.log(
+          `${String(streams).padStart(7)} | ${String(temperature).padStart(11)} | ${without.toFixed(0).padStart(5)} t/s | ` +
+            `${guessing.toFixed(0).padStart(5)} t/s | ${ratio.toFixed(2)}x | ${guessed === 0 ? 'none made' : `${kept} of ${guessed} (${Math.round((100 * kept) / guessed)} %)`}`,
+        );
+      }
+    }
+    console.log(JSON.stringify({ model: flags.model ?? 'nano at 4 bits', lines }));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function measure(model: string, streams: number, temperature: number) {
+  const runs: { without: Run; with: Run }[] = [];
+  for (let round = 0; round < Number(flags.rounds); round++) {
+    const start = (speculate: boolean): Run => {
+      const { tokens, threads } = flags;
+      const own = ['--model', model, '--tokens', tokens, '--threads', threads];
+      const run = ['--run', [Number(speculate), streams, temperature].join()];
+      return JSON.parse(execFileSync(process.execPath, [here, ...own, ...run], { encoding: 'utf8' })) as Run;
+    };
+    const first = start(round % 2 === 1);
+    const second = start(round % 2 === 0);
+    const [plain, guessing] = round % 2 === 0 ? [first, second] : [second, first];
+    if (JSON.stringify(plain.ids) !== JSON.stringify(guessing.ids))
+      throw new Error('guesses changed an answer');
+    runs.push({ without: plain, with: guessing });
+  }
+  const of = (value: (run: (typeof runs)[number]) => number) => median(runs.map(value)) ?? Number.NaN;
+  return {
+    without: of(({ without }) => without.rate),
+    with: of((run) => run.with.rate),
+    ratio: of((run) => run.with.rate / run.without.rate),
+    ratios: runs.map((run) => Number((run.with.rate / run.without.rate).toFixed(3))),
+    guessed: of((run) => run.with.guessed),
+    kept: of((run) => run.with.kept),
+  };
+}
+
+async function runOnce(speculate: boolean, streams: number, temperature: number): Promise<Run> {
+  if (flags.model === undefined) throw new Error('--run needs --model');
+  const tokenizer = await loadTokenizer(flags.model);
+  const passages: { text: string }[] = JSON.parse(
+    await readFile(new URL('../held-out.json', import.meta.url), 'utf8'),
+  );
+  const prompts = passages.map(({ text }) => Int32Array.from(tokenizer.encode(text)));
+  const { engine, close } = await openEngine({
+    model: flags.model,
+    threads: Number(flags.threads),
+    options: { speculate },
+  });
+  const answer = async (prompt: Int32Array, seed: number) => {
+    const sampling = { temperature, topP: temperature === 0 ? 1 : 0.95, seed };
+    const ids: number[] = [];
+    let firstAt = 0;
+    for await (const id of generate(engine, { prompt, maxTokens: Number(flags.tokens), sampling })) {
+      if (ids.push(id) === 1) firstAt = performance.now();
+    }
+    return { ids, firstAt };
+  };
+  for (const prompt of prompts.slice(0, 2)) await answer(prompt, 0); // code is compiled, weights are touched
+  const ids: number[][] = [];
+  let ms = 0;
+  let tokens = 0;
+  const all = Array.from({ length: PASSES * streams }, () => prompts).flat();
+  for (let at = 0; at < all.length; at += streams) {
+    const answers = await Promise.all(
+      all.slice(at, at + streams).map((prompt, n) => answer(prompt, at + n + 1)),
+    );
+    ms += performance.now() - Math.max(...answers.map(({ firstAt }) => firstAt));
+    tokens += answers.reduce((sum, one) => sum + one.ids.length - 1, 0);
+    ids.push(...answers.map((one) => one.ids));
+  }
+  const { guessed_tokens: guessed = 0, kept_guesses: kept = 0 } = (await engine.status()).counters;
+  await close();
+  return { rate: (1_000 * tokens) / ms, guessed, kept, ids };
+}
+
+/** A 4-bit bundle of nano, of its 16-bit source. */
+async function nanoFor(folder: string): Promise<string> {
+  const checkpoint = join(folder, 'checkpoint');
+  const bundle = join(folder, 'nano');
+  await exportCheckpoint(fileURLToPath(new URL('../../test/fixtures/nano-16', import.meta.url)), checkpoint);
+  await convert({ from: checkpoint, to: bundle, bits: 4 });
+  return bundle;
+}

@@ -1,0 +1,75 @@
+// What was said so far, and the request that comes of it. Knows no gateway and no terminal.
+import type { ChatMessage, ChatRequest } from './client.ts';
+
+export type ChatSettings = Pick<ChatRequest, 'temperature' | 'max_tokens' | 'seed'>;
+
+export class Conversation {
+  model: string;
+  /** What the model is told before all else. */
+  system: string | undefined;
+  readonly #settings: ChatSettings;
+  #exchanges: { question: string; answer: string }[] = [];
+  /** The last question, where it got no answer. */
+  #unanswered: string | undefined;
+  /** Of the last question, how often it was asked again. */
+  #retries = 0;
+
+  constructor({
+    model,
+    system,
+    settings,
+  }: { model: string; system: string | undefined; settings: ChatSettings }) {
+    this.model = model;
+    this.system = system;
+    this.#settings = settings;
+  }
+
+  get messages(): ChatMessage[] {
+    const said = this.#exchanges.flatMap(({ question, answer }): ChatMessage[] => [
+      { role: 'user', content: question },
+      { role: 'assistant', content: answer },
+    ]);
+    return this.system === undefined ? said : [{ role: 'system', content: this.system }, ...said];
+  }
+
+  /** A new question. */
+  ask(question: string): ChatRequest {
+    this.#retries = 0;
+    return this.#request(question);
+  }
+
+  /**
+   * The last question again, in the place of its answer; undefined: there is none. With a seed, each time with the next
+   * one: the same seed would give the same answer.
+   */
+  askAgain(): ChatRequest | undefined {
+    const question = this.#unanswered ?? this.#exchanges.pop()?.question;
+    if (question === undefined) return undefined;
+    this.#retries++;
+    return this.#request(question);
+  }
+
+  /** The answer to what was asked last, as far as it came. */
+  answered(answer: string): void {
+    if (this.#unanswered === undefined) throw new Error('there is no question to answer');
+    this.#exchanges.push({ question: this.#unanswered, answer });
+    this.#unanswered = undefined;
+  }
+
+  clear(): void {
+    this.#exchanges = [];
+    this.#unanswered = undefined;
+  }
+
+  /** A question without an answer is not part of the conversation, but can be asked again. */
+  #request(question: string): ChatRequest {
+    this.#unanswered = question;
+    const { seed } = this.#settings;
+    return {
+      model: this.model,
+      messages: [...this.messages, { role: 'user', content: question }],
+      ...this.#settings,
+      ...(seed !== undefined && { seed: seed + this.#retries }),
+    };
+  }
+}

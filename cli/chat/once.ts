@@ -1,0 +1,29 @@
+// One question and its answer, for scripts: the answer on standard output and nothing else. Knows no conversation.
+import { streamAnswer, summaryLine } from './answer.ts';
+import type { ChatClient, ChatRequest } from './client.ts';
+import { WordWrap } from './wrap.ts';
+
+const INTERRUPTED = 130;
+
+/** The exit code. Throws a ChatError where there is no whole answer. */
+export async function chatOnce(client: ChatClient, request: ChatRequest): Promise<number> {
+  const { stdout, stderr } = process;
+  const stop = new AbortController();
+  process.on('SIGINT', () => stop.abort());
+  // Whoever read the answer has gone, `head` for one: there is nobody to write for.
+  stdout.on('error', () => process.exit(0));
+  let last = '\n';
+  const wrap = stdout.isTTY ? new WordWrap(() => stdout.columns || 80) : undefined;
+  const print = (text: string) => {
+    stdout.write(text);
+    last = text.at(-1) ?? last;
+  };
+  const onText = (text: string, kind: 'reasoning' | 'content') => {
+    if (kind === 'content') print(wrap?.push(text) ?? text);
+  };
+  const summary = await streamAnswer({ client, request, signal: stop.signal, onText });
+  print(wrap?.end() ?? '');
+  if (last !== '\n') stdout.write('\n');
+  if (stderr.isTTY && stdout.isTTY) stderr.write(`${summaryLine(summary)}\n`);
+  return stop.signal.aborted ? INTERRUPTED : 0;
+}

@@ -1,0 +1,31 @@
+// The flags that gateways and shards have in common. Imports nothing of the gateway: a shard would hold it in vain.
+import { availableParallelism } from 'node:os';
+import type { Command, Option } from 'commander';
+import { DEVICES } from '../../model/devices/open.ts';
+import { LOG_FORMATS, LOG_LEVELS } from '../terminal/log.ts';
+import { flag, integer } from './flags.ts';
+
+export function deviceFlag(): Option {
+  return flag('--device <name>', 'Device that runs the model; see docs/devices.md')
+    .choices(DEVICES)
+    .default('cpu');
+}
+
+export function threadsFlag(): Option {
+  return flag('--threads <n>', 'Threads of the CPU kernels, 1–64, shared by all models')
+    .argParser(integer({ min: 1, max: 64 }))
+    .default(availableParallelism(), 'one per core');
+}
+
+export function addLogFlags(command: Command): Command {
+  return command
+    .optionsGroup('Log:')
+    .addOption(
+      flag('--log-level <level>', 'Least severe level that is logged').choices(LOG_LEVELS).default('info'),
+    )
+    .addOption(
+      flag('--log-format <format>', 'Form of a log line; auto is pretty on a terminal and json elsewhere')
+        .choices(LOG_FORMATS)
+        .default('auto'),
+    );
+}

@@ -1,0 +1,114 @@
+// Hugging Face checkpoints that `up` is given in place of bundles: found in the cache, or converted into it once the user has said
+// so. Knows no gateway.
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { formatBytes } from '../../base/format-bytes.ts';
+import type { Bits } from '../../model/bundle/tensors.ts';
+import { convert, planConversion } from '../../model/convert/convert.ts';
+import { checkpointName, kindOf } from '../../model/kind.ts';
+import { UsageError } from '../flags/flags.ts';
+import { asGiven, bundleName, describeKind, notABundle, quoted, USUAL_BITS } from '../flags/model-paths.ts';
+import type { NamedModel } from '../flags/models.ts';
+import { runWriter } from '../terminal/write-bundle.ts';
+
+/** In the order in which the cache is searched if the user has named none. */
+const ALL_BITS = [4, 8, 16, 32] as const satisfies readonly Bits[];
+
+/**
+ * The models as bundles: a checkpoint's is in the cache, or is made there if `bits` are given or a user at the terminal agrees.
+ * Undefined if the user stopped a conversion, who has been told. What is neither bundle nor checkpoint stays as it is.
+ */
+export async function convertModels(
+  models: readonly NamedModel[],
+  bits: Bits | undefined,
+): Promise<NamedModel[] | undefined> {
+  const bundles: NamedModel[] = [];
+  for (const model of models) {
+    const kind = await kindOf(model.dir);
+    if (kind.kind === 'bundle' && bits !== undefined && kind.bits !== bits) {
+      throw new UsageError(
+        `--bits ${bits}: ${model.dir} is already a bundle${kind.bits === undefined ? '' : ` at ${kind.bits} bits`}; ` +
+          '--bits is for Hugging Face checkpoints',
+      );
+    }
+    const dir = kind.kind === 'checkpoint' ? await convertedBundle(model.dir, bits) : model.dir;
+    if (dir === undefined) return undefined;
+    bundles.push({ id: kind.kind === 'checkpoint' ? idOf(model) : model.id, dir });
+  }
+  return bundles;
+}
+
+/** A directory in Hugging Face's cache is called by a hash; its repository has the name. */
+function idOf({ id, dir }: NamedModel): string {
+  return dir.endsWith(id) ? checkpointName(dir) : id;
+}
+
+async function convertedBundle(dir: string, wanted: Bits | undefined): Promise<string | undefined> {
+  const from = asGiven(dir);
+  const { key } = await planConversion({ from, bits: USUAL_BITS });
+  const pathOf = (bits: Bits) =>
+    join(cacheDirectory(process.env), `${bundleName(from, bits)}-${key.slice(0, 12)}`);
+  for (const bits of wanted === undefined ? ALL_BITS : [wanted]) {
+    if ((await kindOf(pathOf(bits))).kind === 'bundle') {
+      process.stderr.write(
+        `${from}: using the bundle at ${bits} bits that was made earlier, ${pathOf(bits)}\n`,
+      );
+      return pathOf(bits);
+    }
+  }
+  const bits = wanted ?? (await askForBits(from, pathOf));
+  const to = pathOf(bits);
+  process.stderr.write(`${from}: converting to ${bits} bits into ${to}\n`);
+  const written = await runWriter('converting', { dir: to, bits }, (options) =>
+    convert({ from, to, bits, ...options }),
+  );
+  return written?.dir;
+}
+
+/** Rejects if there is nobody to ask, or the user does not want it. */
+async function askForBits(from: string, pathOf: (bits: Bits) => string): Promise<Bits> {
+  const kind = await kindOf(from);
+  const refusal = `--model ${from}: ${notABundle(from, kind)}. Or add --bits ${USUAL_BITS}, which converts it into a cache at the start`;
+  if (!process.stdin.isTTY || !process.stderr.isTTY) throw new Error(refusal);
+  const { sourceBytes, bundleBytes } = await planConversion({ from, bits: USUAL_BITS });
+  process.stderr.write(
+    `${from}: ${describeKind(from, kind)}.\n` +
+      `Its ${formatBytes(sourceBytes)} of weights take ${formatBytes(bundleBytes)} at ${USUAL_BITS} bits, in ${quoted(pathOf(USUAL_BITS))}\n`,
+  );
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const stopped = new AbortController();
+  lines.on('close', () => stopped.abort()); // Ctrl-C and Ctrl-D
+  try {
+    for (;;) {
+      const question = 'Convert it to 4 bits? Enter converts, 8, 16 or 32 takes more bits, n leaves: ';
+      const answer = parseAnswer(await lines.question(question, { signal: stopped.signal }));
+      if (answer === 'no') throw new Error(refusal);
+      if (answer !== undefined) return answer;
+    }
+  } catch (error) {
+    if (!stopped.signal.aborted) throw error;
+    process.stderr.write('\n');
+    throw new Error(refusal, { cause: error });
+  } finally {
+    lines.close();
+  }
+}
+
+/** Undefined if it is no answer to the question. */
+export function parseAnswer(text: string): Bits | 'no' | undefined {
+  const word = text
+    .trim()
+    .toLowerCase()
+    .replace(/ *bits?$/, '');
+  if (['', 'y', 'yes'].includes(word)) return USUAL_BITS;
+  if (['n', 'no'].includes(word)) return 'no';
+  return ALL_BITS.find((bits) => String(bits) === word);
+}
+
+/** Where the user's programs keep what can be made again. */
+export function cacheDirectory(env: NodeJS.ProcessEnv): string {
+  const { XDG_CACHE_HOME: given } = env;
+  const cache = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.cache');
+  return join(cache, 'expertgrid', 'bundles');
+}

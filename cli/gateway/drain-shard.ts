@@ -1,0 +1,37 @@
+// Takes a shard out of service for a caller of the gateway's API. Knows no HTTP.
+import type { Logger } from 'pino';
+import type { DrainShard } from '../../gateway/api/endpoints/drain.ts';
+import { askToLeave } from '../../infra/moves/ask-to-leave.ts';
+import { parseAddress } from '../../rpc/address.ts';
+import { type RpcErrorCode, toRpcError } from '../../rpc/errors.ts';
+import { shardCredentials } from '../shard/shard-credentials.ts';
+import type { EngineThreadData } from './engine-thread.ts';
+
+/** A shard asks its gateways for 3 s at most and gives its calls 10 s to end. */
+const DEADLINE_MS = 30_000;
+
+/** Of RPC errors; all others mean that the shard was not reached or did not answer. */
+const outcomes: Partial<Record<RpcErrorCode, 'refused' | 'unproven'>> = {
+  needed: 'refused',
+  unproven: 'unproven',
+};
+
+/** Undefined if the shards run in this very process. */
+export function drainShardOf(shards: EngineThreadData['shards'], log: Logger): DrainShard | undefined {
+  if ('holdings' in shards) return undefined;
+  return async (address, { force }) => {
+    // Files of certificates are read anew each time: drains are rare.
+    const security = await shardCredentials(shards, { log: (level, message) => log[level](message) });
+    try {
+      const asked = { force, security, deadlineMs: DEADLINE_MS };
+      const { answered, inFlight } = await askToLeave(parseAddress(address), asked);
+      log.info(`shard ${address} was drained${force ? ' by force' : ''} by a caller of the API`);
+      return { type: 'drained', answered, inFlight };
+    } catch (cause) {
+      const { code, message } = toRpcError(cause);
+      return { type: outcomes[code] ?? 'failed', message };
+    } finally {
+      security?.close();
+    }
+  };
+}

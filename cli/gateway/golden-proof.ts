@@ -1,0 +1,20 @@
+// The bundle's golden rows as the router asks for them. Knows no shards.
+import type { Bundle } from '../../model/bundle/bundle.ts';
+import { agrees } from '../../model/bundle/golden-agreement.ts';
+import { openGoldens } from '../../model/bundle/goldens.ts';
+import type { Proof } from '../../router/shards/proof.ts';
+
+/** Undefined where the bundle has none. */
+export async function goldenProof(bundle: Bundle): Promise<Proof | undefined> {
+  const goldens = await openGoldens(bundle);
+  if (goldens === undefined) return undefined;
+  const { manifest, bits } = bundle;
+  return {
+    speaksFor: ({ content }) => content === manifest.contentHash,
+    input: (layer) => goldens.input(layer),
+    async fault(answer, { layer, expert }, numericsClass) {
+      const sameClass = numericsClass === goldens.numericsClass;
+      return agrees(answer, await goldens.answer(layer, expert), { sameClass, bits });
+    },
+  };
+}

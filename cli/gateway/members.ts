@@ -1,0 +1,68 @@
+// The shards of a fleet as members: by address, or run in this very thread.
+
+import { version } from '../../base/package.ts';
+import { checkGoldens } from '../../experts/golden/golden-checks.ts';
+import { createShardService } from '../../experts/service.ts';
+import type { Discovery } from '../../infra/discovery/discovery.ts';
+import type { Unit } from '../../model/devices/expert.ts';
+import { type OpenExpertsOptions, openExpertDevice } from '../../model/devices/open.ts';
+import type { ReadAhead } from '../../model/reading/start-read-ahead.ts';
+import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
+import { parseAddress } from '../../rpc/address.ts';
+import type { Credentials } from '../../rpc/security/credentials.ts';
+import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
+import { modelOffer } from '../shard/offer.ts';
+
+export interface Members {
+  members: Member[];
+  /** Calls `set` with all of them, now and whenever they have changed. */
+  follow(set: (members: readonly Member[]) => void): void;
+  dispose(): Promise<void>;
+}
+
+/** With `security`, shards must prove themselves, and are proven who calls. Both are closed with the members. */
+export function socketMembers(found: Discovery, security?: Credentials): Members {
+  const toMember = (text: string): Member => {
+    const address = parseAddress(text);
+    const member = socketMember(address);
+    if (security === undefined) return member;
+    return { ...member, connect: (options) => openSocketTransport(address, { ...options, security }) };
+  };
+  return {
+    members: found.addresses.map(toMember),
+    follow(set) {
+      found.follow((addresses) => set(addresses.map(toMember)));
+      set(found.addresses.map(toMember));
+    },
+    dispose: async () => {
+      found.stop();
+      security?.close();
+    },
+  };
+}
+
+export interface LocalMembersOptions extends OpenExpertsOptions {
+  /** Where the device computes on the mapped file. */
+  reading?: Pick<ReadAhead, 'serve'> | undefined;
+}
+
+/** One device holds all units; each entry of `holdings` is a shard of its own in front of it. */
+export async function localMembers(
+  { reading, ...options }: LocalMembersOptions,
+  holdings: readonly Unit[][],
+  onLoaded: (done: number, total: number) => void,
+): Promise<Members> {
+  const { bundle } = options;
+  const opened = await openExpertDevice(options);
+  const device = reading?.serve(opened) ?? opened;
+  await device.load(holdings.flat(), { onLoaded: (_, done, total) => onLoaded(done, total) });
+  await checkGoldens(bundle, device, holdings.flat());
+  const members = holdings.map((units, index) => {
+    const { handlers, run } = createShardService({
+      models: [{ device, model: modelOffer(bundle), units }],
+      version,
+    });
+    return localMember(`in-process-${index}`, handlers, run);
+  });
+  return { members, follow() {}, dispose: () => device.dispose() };
+}

@@ -1,0 +1,67 @@
+// A port that a server could not have, as its user can mend it. And a port that is kept while its server is being made ready.
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { formatAddress } from '../../rpc/address.ts';
+
+export interface Place {
+  host: string;
+  port: number;
+}
+
+/** Of the flags that named it. */
+export interface PlaceFlags {
+  port: string;
+  host: string;
+}
+
+const gatewayFlags: PlaceFlags = { port: '--port', host: '--host' };
+
+/** Says what to do about an error of listening; any other error is left as it is. */
+export function portError(error: unknown, { host, port }: Place, flags = gatewayFlags): unknown {
+  const sentence = sentences[codeOf(error) ?? ''];
+  return sentence === undefined ? error : new Error(sentence({ host, port }, flags), { cause: error });
+}
+
+const sentences: Readonly<Record<string, (place: Place, flags: PlaceFlags) => string>> = {
+  EADDRINUSE: (place, { port }) =>
+    `${port} ${place.port}: another process listens on ${formatAddress(place)} already. Stop it, or give another ${port} ` +
+    '(0 takes a free one)',
+  EACCES: (place, { port }) =>
+    `${port} ${place.port}: this user may not listen on ${formatAddress(place)}. Give a ${port} of 1024 or more`,
+  EADDRNOTAVAIL: ({ host }, flags) =>
+    `${flags.host} ${host}: this machine has no such address. Give one of its own, or 0.0.0.0 for all of them`,
+  ENOTFOUND: unknownName,
+  EAI_AGAIN: unknownName,
+};
+
+function unknownName({ host }: Place, flags: PlaceFlags): string {
+  return `${flags.host} ${host}: this name cannot be looked up. Give an address of this machine, or 0.0.0.0 for all of them`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as NodeJS.ErrnoException;
+    if (code !== undefined) return code;
+  }
+  return undefined;
+}
+
+export interface KeptPort {
+  port: number;
+  /** Gives it up, for its server to take. */
+  release(): Promise<void>;
+}
+
+/** Holds a port, so that a taken one is known before anything is loaded. Who connects meanwhile is closed at once. */
+export async function keepPort({ host, port }: Place): Promise<KeptPort> {
+  const server = createServer((socket) => socket.destroy());
+  server.listen({ host, port });
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async release() {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

@@ -1,0 +1,37 @@
+// What a gateway prints once it serves: what and where, the pages, and a request to try. Pure.
+import type { EngineStatus } from '../../gateway/engine/messages.ts';
+import { formatAddress } from '../../rpc/address.ts';
+
+export interface ReadyFacts {
+  host: string;
+  port: number;
+  /** Ids. */
+  models: readonly string[];
+  /** Since the start. */
+  seconds: number;
+  /** Of each model. */
+  engines: readonly Pick<EngineStatus, 'ready' | 'shards'>[];
+  /** Callers need a key. */
+  keyed: boolean;
+}
+
+export function readyText({ host, port, models, seconds, engines, keyed }: ReadyFacts): string {
+  const url = `http://${formatAddress({ host, port })}`;
+  // Several models may be over the same shards.
+  const all = engines.flatMap((engine) => engine.shards);
+  const addresses = (of: typeof all) => new Set(of.map(({ address }) => address)).size;
+  const connected = addresses(all.filter((shard) => shard.connected));
+  const shards = `${connected} of ${addresses(all)} shards connected`;
+  const ready = engines.every((engine) => engine.ready);
+  const missing = ready ? '' : `; not every expert is held yet, see ${url}/health/ready`;
+  const key = keyed ? `-H "authorization: Bearer $EXPERTGRID_API_KEY" ` : '';
+  return `ready in ${seconds.toFixed(1)} s: ${models.join(', ')} at ${url}, ${shards}${missing}
+
+  console  ${url}/console
+  API      ${url}/docs
+
+  curl -N ${url}/v1/completions ${key}-H 'content-type: application/json' \\
+    -d '{"model": "${models[0]}", "prompt": "It was a fine morning, and", "max_tokens": 60, "stream": true}'
+
+`;
+}

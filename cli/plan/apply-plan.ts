@@ -1,0 +1,160 @@
+// A placement for running shards: chosen or planned, signed, brought to them and watched. Knows no flags of its own.
+import { readFile } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
+import {
+  type Placement,
+  readPlacement,
+  type SignedPlacement,
+  signPlacement,
+} from '../../experts/placing/placement-file.ts';
+import { epochFault, formatId, idOf, type PlacementId } from '../../experts/placing/placement-id.ts';
+import { describe } from '../../experts/placing/take-rule.ts';
+import { type Said, startOf } from '../../infra/moves/apply-rule.ts';
+import { moveFleet } from '../../infra/moves/move-fleet.ts';
+import { type FoundShard, findShards } from '../../infra/moves/placed-shards.ts';
+import { toLayout } from '../../infra/placement/placement.ts';
+import { openBundle } from '../../model/bundle/bundle.ts';
+import { bundleDirectory } from '../files.ts';
+import { openSecurity, type SecurityFlags, securityPaths } from '../flags/security-flags.ts';
+import { progressBar } from '../terminal/progress.ts';
+import { makePlan, type PlanSettings } from './make-plan.ts';
+
+export interface ApplyFlags extends PlanSettings, SecurityFlags {
+  /** A file; absent: it is planned. */
+  placement?: string;
+  epoch?: number;
+}
+
+export async function applyPlan(addresses: readonly string[], flags: ApplyFlags): Promise<void> {
+  const paths = securityPaths(flags);
+  const log = (level: string, message: string) => void process.stderr.write(`${level}: ${message}\n`);
+  const security = paths && (await openSecurity(paths, { log }));
+  const shards = await findShards(addresses, security);
+  const bar = progressBar({ label: 'moving', unit: 'experts' });
+  try {
+    const { chosen, from } = await choosePlacement(shards, flags);
+    const secret = security?.secret?.();
+    const placement = secret === undefined ? chosen : signPlacement(chosen, secret);
+    const stopping = new AbortController();
+    process.on('SIGINT', () => stopping.abort());
+    const whole = await moveFleet({
+      shards,
+      placement,
+      from,
+      signal: stopping.signal,
+      onProgress: (done, total) => bar.update(done, total),
+      onAway(message) {
+        bar.hide();
+        process.stderr.write(`${message}\n`);
+      },
+    });
+    bar.end();
+    if (whole) {
+      process.stdout.write(`placement ${placement.epoch} is where it should be: ${shards.length} shards\n`);
+    } else {
+      process.stderr.write('the shards go on by themselves; the same command watches them again\n');
+      process.exitCode = 130;
+    }
+  } finally {
+    bar.end();
+    for (const { shard } of shards) shard.close();
+    security?.close();
+  }
+}
+
+interface Choice {
+  chosen: SignedPlacement;
+  /** The latest placement that any shard followed when this one was chosen. */
+  from: PlacementId;
+}
+
+/** The file's, or one that shards are still on their way to, or a new one. */
+async function choosePlacement(shards: readonly FoundShard[], flags: ApplyFlags): Promise<Choice> {
+  const { model } = flags.placement === undefined ? await readModel(flags) : await fileOf(flags.placement);
+  const { latest, underWay } = startOf(shards.map((found) => saidBy(found, model)));
+  const from = idOf(latest);
+  let chosen: SignedPlacement;
+  if (flags.placement !== undefined) {
+    const file = await fileOf(flags.placement);
+    if (latest !== undefined && sameShards(file, latest)) chosen = latest;
+    else {
+      if (underWay) process.stderr.write(`${describe(latest)} is under way; this one takes its place\n`);
+      chosen = appliedNow({ ...file, epoch: epochAbove(from, Math.max(file.epoch, from.epoch + 1)) });
+    }
+  } else if (latest !== undefined && underWay) {
+    process.stderr.write(`${describe(latest)} is under way; going on with it\n`);
+    chosen = latest;
+  } else {
+    const named = shards.map(({ status: { name, memoryBytes } }) => ({ name, memoryBytes }));
+    const epoch = epochAbove(from, flags.epoch);
+    chosen = appliedNow(await makePlan({ ...flags, shards: named, epoch }));
+  }
+  requireFitting(chosen, shards, model);
+  const fault = epochFault(chosen.epoch, from.epoch);
+  if (fault !== undefined)
+    throw new Error(`the placement's ${fault}. Without an epoch it gets the next one.`);
+  return { chosen, from };
+}
+
+/** Its hello tells which placement it follows, and its report how far it is. */
+function saidBy({ shard, status: { name, models } }: FoundShard, model: string): Said {
+  const report = models.find((each) => each.model === model);
+  if (report === undefined) throw new Error(`${name} does not hold model ${model}`);
+  return { name, placement: shard.placementOf(model), report };
+}
+
+function epochAbove(from: PlacementId, wanted = from.epoch + 1): number {
+  if (wanted <= from.epoch) {
+    throw new Error(`--epoch ${wanted} is over: the shards follow placement ${formatId(from)}`);
+  }
+  const fault = epochFault(wanted, from.epoch);
+  if (fault !== undefined) throw new Error(`${fault}. The next one is ${from.epoch + 1}.`);
+  return wanted;
+}
+
+/** The shards are those that it names, and every expert is placed. */
+function requireFitting(placement: Placement, shards: readonly FoundShard[], model: string): void {
+  const offer = shards[0]?.shard.offerOf(model);
+  if (offer !== undefined) toLayout(placement, offer);
+  const names = shards.map(({ status }) => status.name);
+  const strangers = Object.keys(placement.shards).filter((name) => !names.includes(name));
+  const unnamed = names.filter((name) => !Object.hasOwn(placement.shards, name));
+  if (strangers.length + unnamed.length === 0) return;
+  throw new Error(
+    `the placement is for ${Object.keys(placement.shards).join(', ')}; the shards are ${names.join(', ')}`,
+  );
+}
+
+/** Another operator, whose plan is refused, learns from it who was first. */
+function appliedNow({ version, model, epoch, shards }: Placement): SignedPlacement {
+  const at = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  return { version, model, epoch, shards, applied: { by: `${userName()}@${hostname()}`, at } };
+}
+
+/** A container may run under a number that no name belongs to. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+async function fileOf(path: string): Promise<SignedPlacement> {
+  return readPlacement(await readFile(path, 'utf8'));
+}
+
+async function readModel({ model }: ApplyFlags): Promise<{ model: string }> {
+  const bundle = await openBundle(await bundleDirectory(model));
+  await bundle.close();
+  return { model: bundle.manifest.identity };
+}
+
+function sameShards(a: Placement, b: Placement): boolean {
+  const entries = Object.entries(a.shards);
+  return (
+    a.model === b.model &&
+    entries.length === Object.keys(b.shards).length &&
+    entries.every(([name, holdings]) => b.shards[name] === holdings)
+  );
+}

@@ -1,0 +1,68 @@
+// Heat from a running gateway, or from a file with a gateway's answer. Knows no plan.
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { Option } from 'commander';
+import { type ReadHeat, readHeat } from '../../infra/placement/read-heat.ts';
+import { flag } from '../flags/flags.ts';
+import { requireFile } from '../flags/input-files.ts';
+
+/** A gateway answers within moments, or is too busy for its own callers. Milliseconds. */
+const PATIENCE = 10_000;
+
+export function apiKeyFlag(): Option {
+  return flag(
+    '--api-key <key>',
+    'API key, if the gateway needs one. Prefer the environment: other users of this machine can see flags',
+  );
+}
+
+/** `from` is a gateway's address, with or without the path, or a file's path. Errors begin with it. */
+export async function askHeat(
+  from: string,
+  { transitions = false, apiKey }: { transitions?: boolean; apiKey?: string | undefined } = {},
+): Promise<ReadHeat> {
+  const isUrl = /^https?:\/\//.test(from);
+  if (!isUrl) await requireHeatFile(from);
+  try {
+    return readHeat(JSON.parse(await (isUrl ? get(from, { transitions, apiKey }) : readFile(from, 'utf8'))));
+  } catch (cause) {
+    throw new Error(`${from}: ${cause instanceof Error ? reasonOf(cause) : String(cause)}`, { cause });
+  }
+}
+
+async function requireHeatFile(from: string): Promise<void> {
+  if (/^[^/]+:\d+$/.test(from) && !existsSync(from)) {
+    throw new Error(
+      `${from}: there is no such file. The address of a gateway begins with http://: http://${from}`,
+    );
+  }
+  await requireFile(from);
+}
+
+async function get(
+  from: string,
+  { transitions, apiKey }: { transitions: boolean; apiKey: string | undefined },
+): Promise<string> {
+  const url = new URL(from);
+  if (url.pathname === '/') url.pathname = '/v1/experts/heat';
+  if (transitions) url.searchParams.set('transitions', '1');
+  const response = await fetch(url, {
+    headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
+    signal: AbortSignal.timeout(PATIENCE),
+  }).catch((cause: Error) => {
+    throw new Error(`no gateway answers there (${reasonOf(cause)}); check that it runs, and its address`, {
+      cause,
+    });
+  });
+  if (response.ok) return await response.text();
+  const wanted = response.status === 401 || response.status === 403;
+  const advice = wanted ? '; give the key of an admin as --api-key or EXPERTGRID_API_KEY' : '';
+  throw new Error(`answers ${response.status} to ${url.pathname}${advice}`);
+}
+
+/** `fetch` says only that it failed; why is in its cause. */
+function reasonOf({ message, cause }: Error): string {
+  return message === 'fetch failed' && cause instanceof Error && cause.message !== ''
+    ? cause.message
+    : message;
+}

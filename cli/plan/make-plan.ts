@@ -1,0 +1,74 @@
+// A plan from a gateway's heat and the memory of named shards: made, shown, written down. Asks no shard.
+import { writeFile } from 'node:fs/promises';
+import type { Placement } from '../../experts/placing/placement-file.ts';
+import { toPlacement } from '../../infra/placement/placement.ts';
+import { type PlannedShard, plan } from '../../infra/placement/plan.ts';
+import { usualRows } from '../../infra/placement/read-heat.ts';
+import type { StepCost } from '../../infra/placement/step-cost.ts';
+import { openBundle } from '../../model/bundle/bundle.ts';
+import { bundleDirectory } from '../files.ts';
+import { askHeat } from './ask-heat.ts';
+import { fewerWarning, planTable } from './plan-table.ts';
+
+/** Shards by name, those without a size get the common one. */
+export type NamedShards = { name: string; memoryBytes: number | undefined }[];
+
+/** What a plan is made from and how it is shown, whichever shards it is for. */
+export interface PlanSettings {
+  heat?: string;
+  /** For the gateway that is asked for its heat. */
+  apiKey?: string;
+  model: string;
+  memory: number | undefined;
+  replicas: number;
+  rows: number | undefined;
+  cost: Partial<StepCost>;
+  strict: boolean;
+  json: boolean;
+  out: string | undefined;
+}
+
+/** Rows a step, where the heat has seen none. */
+const USUAL_ROWS = 8;
+
+export interface PlanWanted extends PlanSettings {
+  shards: NamedShards;
+  epoch: number;
+}
+
+/** Prints what it will bring. */
+export async function makePlan(flags: PlanWanted): Promise<Placement> {
+  if (flags.heat === undefined)
+    throw new Error('--heat says where the experts are hot: a gateway, or a file');
+  const bundle = await openBundle(await bundleDirectory(flags.model));
+  const { config, manifest } = bundle;
+  await bundle.close();
+  const heat = await askHeat(flags.heat, { transitions: true, apiKey: flags.apiKey });
+  if (heat.model !== manifest.identity) {
+    throw new Error(`${flags.heat} serves ${heat.model}, and ${flags.model} is ${manifest.identity}`);
+  }
+  const unitBytes = Math.max(...manifest.experts.flat().map(({ length }) => length));
+  const { replicas, cost } = flags;
+  const rows = flags.rows ?? usualRows(heat) ?? USUAL_ROWS;
+  const units = Math.ceil((config.layers * config.experts * replicas) / flags.shards.length);
+  const shards = flags.shards.map(
+    ({ name, memoryBytes = flags.memory ?? units * unitBytes }): PlannedShard => ({ name, memoryBytes }),
+  );
+  const names = shards.map(({ name }) => name);
+
+  const made = plan({ heat, shards, unitBytes, replicas, rows, k: config.expertsPerToken, cost });
+  const placement = toPlacement({ layout: made.layout, names, model: heat.model, epoch: flags.epoch });
+  if (flags.json) {
+    const { predicted, contiguous, fewer = null } = made;
+    process.stdout.write(`${JSON.stringify({ placement, rows, predicted, contiguous, fewer })}\n`);
+  } else {
+    const counted = heat.counts[0]?.reduce((sum, count) => sum + count, 0) ?? 0;
+    process.stdout.write(planTable({ plan: made, names, unitBytes, rows, counted }));
+  }
+  if (made.fewer !== undefined) {
+    if (flags.strict) throw new Error(fewerWarning(made.fewer));
+    process.stderr.write(`warning: ${fewerWarning(made.fewer)}\n`);
+  }
+  if (flags.out !== undefined) await writeFile(flags.out, `${JSON.stringify(placement, undefined, 2)}\n`);
+  return placement;
+}

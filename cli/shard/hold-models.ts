@@ -1,0 +1,97 @@
+// The experts that a shard holds, of one model or several: loaded, held against their golden rows, read ahead while they
+// serve. Knows no sockets.
+import { basename } from 'node:path';
+import { checkGoldens, type GoldenChecks } from '../../experts/golden/golden-checks.ts';
+import { formatHoldings } from '../../experts/holdings.ts';
+import type { Bundle } from '../../model/bundle/bundle.ts';
+import type { WeightSource } from '../../model/bundle/source.ts';
+import type { ExpertDevice, Unit } from '../../model/devices/expert.ts';
+import { type DeviceName, openExpertDevice } from '../../model/devices/open.ts';
+import { startReadAhead } from '../../model/reading/start-read-ahead.ts';
+import { addUp } from '../terminal/reading-report.ts';
+
+export interface OpenedExperts {
+  source: WeightSource;
+  bundle: Bundle;
+  units: readonly Unit[];
+}
+
+export interface HoldOptions {
+  device: DeviceName;
+  threads: number;
+  signal: AbortSignal;
+  /** Reading ahead begins then; at once unless told. */
+  readAfter?: Promise<void>;
+  /** Units, all models together. */
+  onLoading: (done: number, total: number) => void;
+  /** Bytes likewise, while it serves. */
+  onReading: (done: number, total: number) => void;
+  /** What is on disk is not what was hashed. */
+  onDamaged: (error: Error) => void;
+}
+
+export interface HeldExperts extends OpenedExperts {
+  device: ExpertDevice;
+  /** Undefined where the bundle has no golden rows. */
+  checks: GoldenChecks | undefined;
+  /** Resolves when nothing is read ahead any more. */
+  stopReading(): Promise<void>;
+  /** Once nothing runs. */
+  release(): Promise<void>;
+}
+
+/** Rejects where an expert cannot be loaded or does not give its golden answer, or when the signal is aborted. */
+export function holdModels(models: readonly OpenedExperts[], options: HoldOptions): Promise<HeldExperts[]> {
+  const loading = addUp(models.length, options.onLoading);
+  const reading = addUp(models.length, options.onReading);
+  return Promise.all(
+    models.map((model, i) =>
+      holdModel(model, { ...options, onLoading: loading[i]!, onReading: reading[i]! }),
+    ),
+  );
+}
+
+/** `experts 0-23 of 6 layers of nano (144 units, 5.1 MB)` */
+export function describeHeld({ bundle, units }: Pick<OpenedExperts, 'bundle' | 'units'>): string {
+  const { config, manifest, dir } = bundle;
+  const sizes = units.map(({ layer, expert }) => manifest.experts[layer]?.[expert]?.length ?? 0);
+  const megabytes = sizes.reduce((sum, bytes) => sum + bytes, 0) / 1e6;
+  const list = units.length === 0 ? 'none' : formatHoldings(units, config);
+  const experts = `experts ${list} of ${config.layers} layers`;
+  return `${experts} of ${basename(dir)} (${units.length} units, ${megabytes.toFixed(1)} MB)`;
+}
+
+async function holdModel(
+  { source, bundle, units }: OpenedExperts,
+  { device: name, threads, signal, readAfter, onLoading, onReading, onDamaged }: HoldOptions,
+): Promise<HeldExperts> {
+  const opened = await openExpertDevice({ bundle, device: name, threads });
+  await opened.load(units, { signal, onLoaded: (_, done, total) => onLoading(done, total) });
+  const reading =
+    opened.mapIn === undefined
+      ? undefined
+      : startReadAhead({
+          bundle,
+          units,
+          ...(readAfter && { after: readAfter }),
+          onUnits: onReading,
+          onDamaged,
+        });
+  const device = reading?.serve(opened) ?? opened;
+  const checks = await checkGoldens(bundle, device, units);
+  return {
+    source,
+    bundle,
+    units,
+    device,
+    checks,
+    async stopReading() {
+      await reading?.stop();
+    },
+    async release() {
+      await checks?.stop();
+      await device.dispose();
+      await bundle.close();
+    },
+  };
+}

@@ -1,0 +1,92 @@
+// A bundle's files as another shard has them, for a shard that begins without: `--model shard://HOST:PORT/`. Knows no bundle.
+import { setTimeout as delay } from 'node:timers/promises';
+import { version } from '../../base/package.ts';
+import { type FilePiece, PIECE, parseFilePiece } from '../../experts/bundle-files.ts';
+import { helloParams, protocolVersion } from '../../experts/wire.ts';
+import type { RemoteFiles } from '../../model/bundle/source.ts';
+import { InputError } from '../../model/errors.ts';
+import { parseAddress } from '../../rpc/address.ts';
+import { toRpcError } from '../../rpc/errors.ts';
+import type { Credentials } from '../../rpc/security/credentials.ts';
+import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
+import type { Transport } from '../../rpc/transport.ts';
+
+/** Of one piece. Milliseconds. */
+const PATIENCE = 30_000;
+/** Of a file that is read whole, which holds no weights. Bytes: that many are set aside before they come. */
+const LARGEST_WHOLE = 2 ** 30;
+
+/** `shard://host:port/`, or `…/IDENTITY` where that shard holds several models. */
+export function isPeer(model: string): boolean {
+  return model.startsWith('shard://');
+}
+
+/** Connects when something is read, and again where the connection was lost. */
+export function peerFiles(model: string, security: Credentials | undefined): RemoteFiles {
+  const [, host = '', identity = ''] = /^shard:\/\/([^/]+)\/?(.*)$/.exec(model) ?? [];
+  const address = parseAddress(host);
+  const place = (file: string) => `shard://${host}/${file}`;
+  let transport: Promise<Transport> | undefined;
+  const connect = () => {
+    const hello = helloParams({ protocol: protocolVersion, role: 'gateway', version });
+    const opening = openSocketTransport(address, {
+      hello,
+      ...(security && { security }),
+      onClose: () => {
+        transport = undefined;
+      },
+    });
+    opening.catch(() => {
+      transport = undefined; // whoever waits for it hears why
+    });
+    return opening;
+  };
+
+  async function piece(
+    file: string,
+    offset: number,
+    length: number,
+    signal?: AbortSignal,
+  ): Promise<FilePiece> {
+    for (;;) {
+      try {
+        return await ask(file, offset, length, signal);
+      } catch (cause) {
+        const { code, message, retryAfterMs = 20 } = toRpcError(cause);
+        if (code !== 'busy') throw new InputError(`${place(file)}: ${message}`, { cause });
+        await delay(retryAfterMs, undefined, signal && { signal });
+      }
+    }
+  }
+
+  async function ask(file: string, offset: number, length: number, signal?: AbortSignal): Promise<FilePiece> {
+    transport ??= connect();
+    const params = { file, offset, length, ...(identity !== '' && { model: identity }) };
+    const options = { deadlineMs: PATIENCE, bulk: true, ...(signal && { signal }) };
+    return parseFilePiece(await (await transport).call('bundle.read', params, options), length);
+  }
+
+  return {
+    place,
+    async read(file, range, signal) {
+      const start = range?.start ?? 0;
+      const first = await piece(file, start, range?.length ?? PIECE, signal);
+      const length = range?.length ?? first.size;
+      if (range === undefined && length > LARGEST_WHOLE) {
+        throw new InputError(
+          `${place(file)}: says that it has ${length} bytes; ${LARGEST_WHOLE} are read at most`,
+        );
+      }
+      if (start + length > first.size) throw new InputError(`${place(file)}: has only ${first.size} bytes`);
+      const whole = new Uint8Array(length);
+      whole.set(first.bytes);
+      for (let at = first.bytes.length; at < length; ) {
+        const { bytes } = await piece(file, start + at, length - at, signal);
+        if (bytes.length === 0) throw new InputError(`${place(file)}: ended early`);
+        whole.set(bytes, at);
+        at += bytes.length;
+      }
+      return whole;
+    },
+  };
+}

@@ -1,0 +1,16 @@
+// What this process proves to shards, and accepts as proof of theirs. Knows no thread.
+
+import type { ShardSource } from '../../infra/discovery/shard-source.ts';
+import type { Credentials } from '../../rpc/security/credentials.ts';
+import { type OpenSecurityOptions, openSecurity, type SecurityPaths } from '../flags/security-flags.ts';
+
+export type SecuredShards = ShardSource & { security?: SecurityPaths };
+
+/** A shard found by a name may prove that name where its address has none. Undefined without certificates and secrets. */
+export async function shardCredentials(
+  { security: paths, ...source }: SecuredShards,
+  watch: Pick<OpenSecurityOptions, 'log' | 'onFailing'>,
+): Promise<Credentials | undefined> {
+  const peers = 'dns' in source ? [source.dns.replace(/:\d+$/, '')] : [];
+  return paths && (await openSecurity(paths, { ...watch, peers }));
+}

@@ -1,0 +1,58 @@
+// What the verbs that write bundles share: their flags, progress, Ctrl-C and the last line. Knows no weights.
+
+import type { Option } from 'commander';
+import { formatBytes } from '../../base/format-bytes.ts';
+import type { Bundle } from '../../model/bundle/bundle.ts';
+import type { WriteOptions, WrittenBundle } from '../../model/convert/write-bundle.ts';
+import { requireDevice } from '../../model/devices/open.ts';
+import { recordGoldens } from '../../model/goldens.ts';
+import { parseBits } from '../flags/bits.ts';
+import { flag } from '../flags/flags.ts';
+import { onSignals } from '../signals.ts';
+import { formatSeconds, progressBar } from './progress.ts';
+
+export function bitsFlag(): Option {
+  return flag('--bits <n>', 'Bits of a stored weight: 4, 8, 16 or 32').argParser(parseBits).default(4);
+}
+
+/**
+ * Runs `write`, and records golden answers of what it wrote, with a bar and signals; undefined after Ctrl-C, when the exit code is set
+ * and the user told. Rejects before it writes anything if no device here could compute the answers.
+ */
+export async function runWriter<T extends WrittenBundle>(
+  label: string,
+  bundle: Pick<Bundle, 'dir' | 'bits'>,
+  write: (options: Pick<WriteOptions, 'signal' | 'onProgress' | 'beforeFinish'>) => Promise<T>,
+): Promise<T | undefined> {
+  requireDevice({ bundle });
+  const interrupted = new AbortController();
+  const stopListening = onSignals({ drain: () => interrupted.abort(), halt: () => process.exit(130) });
+  const { signal } = interrupted;
+  let bar = progressBar({ label });
+  const started = performance.now();
+  try {
+    const written = await write({
+      signal,
+      onProgress: ({ done, total }) => bar.update(done, total),
+      beforeFinish: async (dir) => {
+        bar.end();
+        bar = progressBar({ label: 'golden answers', unit: 'experts' });
+        await recordGoldens(dir, { signal, onProgress: ({ done, total }) => bar.update(done, total) });
+      },
+    });
+    bar.end();
+    const seconds = formatSeconds((performance.now() - started) / 1000);
+    process.stdout.write(
+      `${written.dir}: ${formatBytes(written.bytes)} in ${seconds}, ${written.identity}\n`,
+    );
+    return written;
+  } catch (error) {
+    bar.end();
+    if (!signal.aborted) throw error;
+    process.stderr.write('stopped; run the same command to resume\n');
+    process.exitCode = 130;
+    return undefined;
+  } finally {
+    stopListening();
+  }
+}

@@ -1,0 +1,51 @@
+// `expertgrid convert`: a Hugging Face checkpoint to a bundle.
+import { Command, InvalidArgumentError } from 'commander';
+import type { Bits } from '../../model/bundle/tensors.ts';
+import { convert } from '../../model/convert/convert.ts';
+import { flag } from '../flags/flags.ts';
+import { requireCheckpoint } from '../flags/model-paths.ts';
+import { bitsFlag, runWriter } from '../terminal/write-bundle.ts';
+
+interface ConvertFlags {
+  from: string;
+  to: string;
+  bits: Bits;
+}
+
+function parseGroupSize(text: string): number {
+  if (text === '32') return 32;
+  throw new InvalidArgumentError(
+    'Only groups of 32 inputs are supported: larger ones are not exact in any batch.',
+  );
+}
+
+export function convertCommand(): Command {
+  return new Command('convert')
+    .description(
+      'Convert a Hugging Face checkpoint (Qwen3-MoE, Mixtral or OLMoE layout) to a bundle. Run the same command again to resume.',
+    )
+    .addOption(
+      flag(
+        '--from <dir>',
+        'Directory of the checkpoint, with config.json and safetensors weights',
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      flag('--to <dir>', 'Directory of the new bundle; it must be empty or not exist').makeOptionMandatory(),
+    )
+    .addOption(bitsFlag())
+    .addOption(
+      flag('--group-size <n>', 'Inputs that share a scale at 4 and 8 bits; only 32 is supported')
+        .argParser(parseGroupSize)
+        .default(32),
+    )
+    .action(async ({ from, to, bits }: ConvertFlags) => {
+      await requireCheckpoint(from);
+      const written = await runWriter('converting', { dir: to, bits }, (options) =>
+        convert({ from, to, bits, ...options }),
+      );
+      if (written?.hasTokenizer === false) {
+        process.stderr.write(`${from} has no tokenizer.json: this bundle can be served token ids, no text\n`);
+      }
+    });
+}

@@ -1,0 +1,75 @@
+// `expertgrid drain`: takes a shard out of service, and says when its process may be deleted.
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { errorText } from '../../base/error-text.ts';
+import { askToLeave } from '../../infra/moves/ask-to-leave.ts';
+import { type Address, formatAddress, parseAddress } from '../../rpc/address.ts';
+import { toRpcError } from '../../rpc/errors.ts';
+import { flag, integer } from '../flags/flags.ts';
+import {
+  addSecurityFlags,
+  openSecurity,
+  type SecurityFlags,
+  securityPaths,
+} from '../flags/security-flags.ts';
+
+interface DrainFlags extends SecurityFlags {
+  timeout: number;
+  force: boolean;
+}
+
+export function drainCommand(): Command {
+  const command = new Command('drain')
+    .description(
+      'Take a shard out of service: it finishes its calls, other shards take over, and its process ends.',
+    )
+    .argument('<host:port>', 'Address of the shard', toAddress)
+    .addOption(
+      flag(
+        '--timeout <seconds>',
+        'How long to wait for the answer, 1–600 s; the shard gives its calls up to 10 s to end',
+      )
+        .argParser(integer({ min: 1, max: 600 }))
+        .default(60),
+    )
+    .addOption(
+      // Without a twin in the environment: a safeguard is given up for one shard at a time.
+      new Option('--force', 'Drain the shard even if no other shard serves some of its experts').default(
+        false,
+      ),
+    );
+  return addSecurityFlags(command).action(drain);
+}
+
+async function drain(address: Address, { timeout, force, ...flags }: DrainFlags): Promise<void> {
+  const name = formatAddress(address);
+  const paths = securityPaths(flags);
+  const log = (level: string, message: string) => void process.stderr.write(`${level}: ${message}\n`);
+  const security = paths && (await openSecurity(paths, { log }));
+  const { safeToDelete, inFlight } = await askToLeave(address, {
+    force,
+    security,
+    deadlineMs: timeout * 1_000,
+  })
+    .catch((cause) => {
+      const { code, message } = toRpcError(cause);
+      const advice =
+        code === 'needed' ? '\nRun the command again with --force to drain the shard all the same.' : '';
+      throw new Error(`${name} is not drained: ${message}${advice}`, { cause });
+    })
+    .finally(() => security?.close());
+  if (!safeToDelete) {
+    throw new Error(
+      `${name} has left service with ${inFlight} calls unanswered: they were too long under way`,
+    );
+  }
+  process.stdout.write(`safe to delete ${name}\n`);
+}
+
+function toAddress(text: string): Address {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    throw new InvalidArgumentError(errorText(error));
+  }
+}

@@ -1,0 +1,96 @@
+// `expertgrid gateway`: the API and the engine, over shards that run elsewhere.
+import { Command } from 'commander';
+import { discover } from '../../infra/discovery/discovery.ts';
+import {
+  type PeerFlags,
+  peerSource,
+  type ShardSourceFlags,
+  shardSource,
+} from '../../infra/discovery/shard-source.ts';
+import { fileWarning, stale } from '../../infra/discovery/watch-file.ts';
+import { openAccess } from '../flags/access-flags.ts';
+import { asUsage, flag, inputFlag } from '../flags/flags.ts';
+import {
+  addGatewayFlags,
+  callPolicy,
+  connectionLimits,
+  defaultRung,
+  engineOptions,
+  type GatewayFlags,
+  requestLimits,
+} from '../flags/gateway-flags.ts';
+import { namedModels, openModels } from '../flags/models.ts';
+import { securityPaths } from '../flags/security-flags.ts';
+import { serveGateway } from '../gateway/serve-gateway.ts';
+import { watchAliases } from '../gateway/watch-aliases.ts';
+import { createLogger } from '../terminal/log.ts';
+
+interface Flags extends GatewayFlags, ShardSourceFlags, PeerFlags {}
+
+export function gatewayCommand(): Command {
+  const command = new Command('gateway')
+    .description('Serve the completion API over expert shards that run elsewhere.')
+    .optionsGroup('Shards (exactly one of the first three):')
+    .addOption(
+      flag('--shards <host:port,…>', 'Addresses of the shards, or DNS names with a port').argParser(list),
+    )
+    .addOption(
+      flag(
+        '--shards-dns <name:port>',
+        'DNS name of the shards, looked up every 2 s. A name that starts with _ is queried for SRV records, ' +
+          'which include the port: _shards._tcp.example',
+      ),
+    )
+    .addOption(
+      inputFlag('--shards-file <file>', 'File with one host:port a line, read again when it changes'),
+    )
+    .addOption(
+      flag(
+        '--peers <host:port,…>',
+        'Addresses of all gateways over these shards, so that prompts with a common beginning go to one of them',
+      ).argParser(list),
+    )
+    .addOption(flag('--peers-dns <name:port>', 'DNS name of all gateways, looked up every 2 s'));
+  return addGatewayFlags(command).action(async (flags: Flags) => {
+    const { host, port, device, threads } = flags;
+    const policy = await asUsage(command, () => callPolicy(flags));
+    const source = await asUsage(command, () => shardSource(flags));
+    const peers = await asUsage(command, () => peerSource(flags));
+    const log = createLogger(flags);
+    const models = await openModels(await asUsage(command, () => namedModels(flags.model)), { device });
+    const engine = engineOptions(flags, models, log);
+    const security = securityPaths(flags);
+    const aliases = await watchAliases({ ...flags, models, log });
+    const access = await openAccess(flags, log);
+    access.warnings.watch('aliases', fileWarning('--aliases', aliases.failing));
+    const onFailing = (failing: boolean) =>
+      access.warnings.set('peers', failing ? stale('--peers-dns') : undefined);
+    const told = (level: 'info' | 'warn', message: string) => log[level](message);
+    const found = peers && (await discover(peers, { what: 'gateways', log: told, onFailing }));
+    await serveGateway({
+      models,
+      ...(found && { peerAddresses: () => found.addresses }),
+      aliases: aliases.current,
+      access,
+      host,
+      port,
+      connections: connectionLimits(flags),
+      limits: requestLimits(flags),
+      graceMs: flags.grace * 1000,
+      device,
+      threads,
+      engine,
+      policy,
+      ...defaultRung(flags),
+      log,
+      startShards: async () => () => ({ ...source, ...(security && { security }) }),
+      stopShards: async () => {},
+      killShards: () => {},
+      awaitExperts: false,
+    });
+  });
+}
+
+function list(text: string): string[] {
+  return text.split(',').map((address) => address.trim());
+}

@@ -1,0 +1,58 @@
+// `expertgrid synth`: a bundle of random weights at a given shape, for load and speed.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import type { Bits } from '../../model/bundle/tensors.ts';
+import { synth } from '../../model/synth.ts';
+import { flag, integer } from '../flags/flags.ts';
+import { requireFile } from '../flags/input-files.ts';
+import { bitsFlag, runWriter } from '../terminal/write-bundle.ts';
+
+interface SynthFlags {
+  shape: string;
+  to: string;
+  bits: Bits;
+  seed: number;
+}
+
+export function synthCommand(): Command {
+  return new Command('synth')
+    .description(
+      'Write a bundle of random weights, for tests of load and speed. Run the same command again to resume.',
+    )
+    .addOption(
+      flag(
+        '--shape <name>',
+        'Shape of the model: sigma-moe-tiny, or the path of a config.json',
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      flag('--to <dir>', 'Directory of the new bundle; it must be empty or not exist').makeOptionMandatory(),
+    )
+    .addOption(bitsFlag())
+    .addOption(
+      flag('--seed <n>', 'Seed of the weights; the same seed and shape give the same bundle')
+        .argParser(integer())
+        .default(1),
+    )
+    .action(async ({ shape, to, bits, seed }: SynthFlags) => {
+      if (shape !== 'sigma-moe-tiny') await requireShape(shape);
+      await runWriter('writing', { dir: to, bits }, (options) =>
+        synth({ shape, to, bits, seed, ...options }),
+      );
+    });
+}
+
+async function requireShape(shape: string): Promise<void> {
+  if (existsSync(join(shape, 'config.json'))) {
+    throw new Error(
+      `--shape ${shape}: this is a directory; give the config.json in it, ${join(shape, 'config.json')}`,
+    );
+  }
+  if (!existsSync(shape)) {
+    throw new Error(
+      `--shape ${shape}: there is no such file; give the path of a config.json, or sigma-moe-tiny`,
+    );
+  }
+  await requireFile(shape, '--shape');
+}

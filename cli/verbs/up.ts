@@ -1,0 +1,154 @@
+// `expertgrid up`: everything on one machine, a gateway and its expert shards, each shard a process of its own.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { fileWarning } from '../../infra/discovery/watch-file.ts';
+import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
+import type { Bits } from '../../model/bundle/tensors.ts';
+import { openAccess } from '../flags/access-flags.ts';
+import { parseBits } from '../flags/bits.ts';
+import { asUsage, flag, integer, UsageError } from '../flags/flags.ts';
+import {
+  addGatewayFlags,
+  callPolicy,
+  connectionLimits,
+  defaultRung,
+  engineOptions,
+  type GatewayFlags,
+  requestLimits,
+} from '../flags/gateway-flags.ts';
+import { type NamedModel, namedModels, type OpenedModel, openModels } from '../flags/models.ts';
+import { securityPaths } from '../flags/security-flags.ts';
+import { split } from '../flags/split.ts';
+import { serveGateway } from '../gateway/serve-gateway.ts';
+import { watchAliases } from '../gateway/watch-aliases.ts';
+import { ShardProcess } from '../shard/shard-process.ts';
+import { createLogger } from '../terminal/log.ts';
+import { addUp } from '../terminal/reading-report.ts';
+
+interface Flags extends GatewayFlags {
+  shards: number | undefined;
+  inProcess: boolean;
+  bits?: Bits;
+}
+
+const DEFAULT_SHARDS = 4;
+
+/** The twin of `--shards`. */
+const SHARD_COUNT = 'EXPERTGRID_SHARD_COUNT';
+
+/** A shard drains for 10 s at most; one that is still there after this is killed. Milliseconds. */
+const SHARD_GRACE = 12_000;
+
+export function upCommand(): Command {
+  const command = new Command('up')
+    .description('Serve models on this machine: a gateway and its expert shards.')
+    .optionsGroup('Shards:')
+    .addOption(
+      // EXPERTGRID_SHARDS is a gateway's, and names addresses.
+      flag('--shards <n>', 'Number of shard processes, at least 1')
+        .env(SHARD_COUNT)
+        .argParser(integer({ min: 1 }))
+        .default(undefined, `${DEFAULT_SHARDS}; 1 with --in-process`),
+    )
+    .addOption(
+      flag('--in-process', 'Run the experts inside the gateway process, without sockets').default(false),
+    )
+    .addOption(
+      flag(
+        '--bits <n>',
+        'Bits, 4, 8, 16 or 32, to which a --model that is a Hugging Face checkpoint is converted first, into a cache',
+      )
+        .argParser(parseBits)
+        .default(undefined, 'a user at a terminal is asked')
+        .helpGroup('Models:'),
+    )
+    .hook('preAction', refuseOldCount);
+  return addGatewayFlags(command).action(up);
+}
+
+/** EXPERTGRID_SHARDS used to be this count too. Addresses there are for a gateway and are none of ours. */
+function refuseOldCount(command: Command): void {
+  const old = process.env.EXPERTGRID_SHARDS?.trim() ?? '';
+  if (!/^\d+$/.test(old) || command.getOptionValue('shards') !== undefined) return;
+  command.error(
+    `error: EXPERTGRID_SHARDS=${old}: this variable names the addresses of a gateway's shards. ` +
+      `Set ${SHARD_COUNT}=${old} for the number of shards of "expertgrid up"`,
+  );
+}
+
+/** Loads the converter only if there is something to convert. */
+async function bundlesOf(named: readonly NamedModel[], bits: Bits | undefined) {
+  if (bits === undefined && named.every(({ dir }) => existsSync(join(dir, MANIFEST_FILE)))) return named;
+  return await (await import('../gateway/convert-models.ts')).convertModels(named, bits);
+}
+
+function requireExperts(models: readonly OpenedModel[], shards: number): void {
+  for (const { id, experts } of models) {
+    if (shards <= experts) continue;
+    throw new UsageError(
+      `--shards ${shards}: ${id} has ${experts} experts in each layer, and each shard holds one at least. Give at most ${experts}`,
+    );
+  }
+}
+
+async function up(flags: Flags, command: Command): Promise<void> {
+  const log = createLogger(flags);
+  const policy = await asUsage(command, () => callPolicy(flags));
+  const named = await asUsage(command, () => namedModels(flags.model));
+  const bundles = await bundlesOf(named, flags.bits);
+  if (bundles === undefined) return;
+  const models = await openModels(bundles, flags);
+  const engine = engineOptions(flags, models, log);
+  const aliases = await watchAliases({ ...flags, models, log });
+  const access = await openAccess(flags, log);
+  access.warnings.watch('aliases', fileWarning('--aliases', aliases.failing));
+  const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
+  requireExperts(models, count);
+  /** Each shard holds its share of every model. */
+  const ranges = ({ experts }: OpenedModel) => split(experts, count);
+  const shares = Array.from({ length: count }, (_, shard) =>
+    models.map((model) => ({ model: model.dir, experts: ranges(model)[shard]! })),
+  );
+
+  // Shards compute at the same time, on the same cores.
+  const threads = Math.max(1, Math.floor(flags.threads / count));
+  const security = securityPaths(flags);
+  const processes = flags.inProcess
+    ? []
+    : shares.map((holds) => new ShardProcess({ ...flags, threads, holds, security, log }));
+  await serveGateway({
+    models,
+    aliases: aliases.current,
+    access,
+    host: flags.host,
+    port: flags.port,
+    connections: connectionLimits(flags),
+    limits: requestLimits(flags),
+    graceMs: flags.grace * 1000,
+    device: flags.device,
+    threads: flags.threads,
+    engine,
+    policy,
+    ...defaultRung(flags),
+    log,
+    startShards: async ({ onLoading, onReading }) => {
+      if (flags.inProcess) return (model) => ({ holdings: ranges(model) });
+      const [loading, reading] = [onLoading, onReading].map((report) => addUp(processes.length, report));
+      const addresses = await Promise.all(
+        processes.map((shard, i) => shard.start({ onLoading: loading?.[i], onReading: reading?.[i] })),
+      );
+      return () => ({ addresses, ...(security && { security }) });
+    },
+    onServing: () => {
+      for (const shard of processes) shard.readAhead();
+    },
+    stopShards: async () => {
+      await Promise.all(processes.map((shard) => shard.stop(SHARD_GRACE)));
+    },
+    killShards: () => {
+      for (const shard of processes) shard.kill();
+    },
+    awaitExperts: true,
+  });
+}

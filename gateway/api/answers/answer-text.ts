@@ -1,0 +1,125 @@
+// One choice's tokens become its text: bytes to characters, stop strings cut out, and each token released together with
+// the text that it carries. Knows no engine and no wire format.
+import type { Route, TokenLogprob } from '../../engine/messages.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import { Utf8Stream } from '../text/utf8.ts';
+import { StopBuffer, type StopOutput, type StopString } from './stops.ts';
+
+export interface AnswerToken {
+  id: number;
+  /** Null where nothing stands before the token. */
+  logprob?: number | null;
+  top?: TokenLogprob[];
+  digest?: string;
+  route?: Route;
+  /** Code points of the choice's text before the token's first character. */
+  offset: number;
+}
+
+export interface Released {
+  text: string;
+  /** In order; every token whose text is now out, or was cut into by a stop string. */
+  tokens: AnswerToken[];
+  /** A stop string ended the text: nothing more may be pushed. */
+  stopped: boolean;
+  /** Which one; only where one did. */
+  stopString?: string;
+}
+
+export interface TextRules {
+  /** Strings that end the text. */
+  stops: readonly StopString[];
+  /** Leave the one that did in it. */
+  includeStop?: boolean;
+  /** Tokens whose text no stop string is looked for in. */
+  minTokens?: number;
+  /** Code points before the answer's text. */
+  offset?: number;
+  /** Special tokens whose names are part of the text: those that part thinking from content. */
+  shown?: ReadonlySet<number>;
+}
+
+type HeldToken = AnswerToken & {
+  /** Code units of the decoded text before this token and up to its end. */
+  start: number;
+  end: number;
+};
+
+export class AnswerText {
+  readonly #tokenizer: Tokenizer;
+  readonly #utf8 = new Utf8Stream();
+  readonly #stops: StopBuffer;
+  /** Code units decoded, and of those let out. */
+  #decoded = 0;
+  #released = 0;
+  #codePoints: number;
+  readonly #minTokens: number;
+  readonly #shown: ReadonlySet<number>;
+  #tokens = 0;
+  #held: HeldToken[] = [];
+
+  constructor(
+    tokenizer: Tokenizer,
+    { stops, includeStop = false, minTokens = 0, offset = 0, shown = new Set() }: TextRules,
+  ) {
+    this.#tokenizer = tokenizer;
+    this.#stops = new StopBuffer(stops, { include: includeStop });
+    this.#minTokens = minTokens;
+    this.#shown = shown;
+    this.#codePoints = offset;
+  }
+
+  /** Code points up to the end of what was pushed, those of an echoed prompt included. */
+  get offset(): number {
+    return this.#codePoints;
+  }
+
+  push(token: Omit<AnswerToken, 'offset'>): Released {
+    const start = this.#decoded;
+    const offset = this.#codePoints;
+    const text = this.#utf8.push(this.#bytes(token.id));
+    this.#count(text);
+    // A character begun and not complete will take at least one code unit: the token waits for that one.
+    const end = this.#decoded + (this.#utf8.pending ? 1 : 0);
+    this.#held.push({ ...token, offset, start, end });
+    const out = ++this.#tokens > this.#minTokens ? this.#stops.push(text) : { text, stopped: false };
+    return this.#release(out);
+  }
+
+  /** The answer ended by itself: what was held back comes out. */
+  end(): Released {
+    const rest = this.#utf8.end();
+    this.#count(rest);
+    const before = this.#stops.push(rest);
+    const after = before.stopped ? { text: '', stopped: true } : this.#stops.end();
+    const released = this.#release({ ...before, ...after, text: before.text + after.text });
+    if (!released.stopped) released.tokens.push(...this.#take(() => true));
+    return released;
+  }
+
+  #count(text: string): void {
+    this.#decoded += text.length;
+    for (const _ of text) this.#codePoints++;
+  }
+
+  #bytes(id: number): Uint8Array {
+    return this.#shown.has(id)
+      ? Buffer.from(this.#tokenizer.specialName(id) ?? '')
+      : this.#tokenizer.bytes(id);
+  }
+
+  #release({ text, stopped, stop }: StopOutput): Released {
+    this.#released += text.length;
+    const out = this.#released;
+    // At a stop, tokens that carry at least one character of what came out; the stop string's own tokens are dropped.
+    const tokens = this.#take((token) => (stopped ? token.start < out : token.end <= out));
+    if (stopped) this.#held = [];
+    return { text, tokens, stopped, ...(stop !== undefined && { stopString: stop }) };
+  }
+
+  #take(belongs: (token: HeldToken) => boolean): AnswerToken[] {
+    const first = this.#held.findIndex((token) => !belongs(token));
+    const count = first < 0 ? this.#held.length : first;
+    return this.#held.splice(0, count).map(({ start: _start, end: _end, ...token }) => token);
+  }
+}

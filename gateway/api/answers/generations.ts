@@ -1,0 +1,145 @@
+// From a plan to its generations: a request to the engine for each choice, and their events as one stream. Knows no wire
+// format.
+import { randomUUID } from 'node:crypto';
+import type { ConstraintSpec, PackedGrammar } from '../../constraints/specification.ts';
+import type { GenerationRequest, PromptLogprob, Rung } from '../../engine/messages.ts';
+import type { ApiContext } from '../context.ts';
+import type { CommonRequest } from '../requests/fields/schema-fields.ts';
+import {
+  expertsPerTokenOf,
+  minTokensOf,
+  priorityOf,
+  samplingSettings,
+  stopIdsOf,
+  stopStringsOf,
+} from '../requests/sampling.ts';
+import type { RequestRecord } from '../telemetry/request-record.ts';
+import { cacheSaltOf } from '../tenants/cache-salt.ts';
+import { type AnswerEvent, answer } from './answer.ts';
+import { echoedPrompt } from './echo.ts';
+import { merge } from './merge.ts';
+import { stopString } from './stops.ts';
+
+/** A prompt and how many tokens may follow it. */
+export interface PromptPlan {
+  prompt: readonly number[];
+  maxTokens: number;
+  /** As the caller wrote it; undefined where that was ids or messages. */
+  text?: string | undefined;
+}
+
+export interface Generated {
+  request: CommonRequest;
+  prompts: readonly PromptPlan[];
+  /** Answers that are made of each prompt. */
+  made: number;
+  /** Alternatives to tell with each token; undefined: no log-probabilities. */
+  logprobs: number | undefined;
+  /** Alternatives to tell with each of the prompt's tokens. */
+  promptLogprobs?: number | undefined;
+  /** Told the log-probabilities of a prompt, by its place, before its first answer ends. */
+  onScored?: (prompt: number, logprobs: readonly PromptLogprob[]) => void;
+  /** Give each choice's prompt first. */
+  echo: boolean;
+  /** What the answers may be; absent: anything. */
+  constraint?: ConstraintSpec | undefined;
+  /** Of the constraint, once it is read. */
+  grammar?: PackedGrammar | undefined;
+  /** Special tokens whose names are part of the text. */
+  shown?: ReadonlySet<number> | undefined;
+}
+
+/**
+ * All choices' events as they come; choice `c` of prompt `p` has the index `p * made + c`. They end together: one failure,
+ * or the caller's leaving, stops every generation.
+ */
+export function generations(
+  { engine, tokenizer, stopIds, degrade, slices }: ApiContext,
+  record: RequestRecord,
+  { request, prompts, made, logprobs, promptLogprobs, onScored, echo, constraint, grammar, shown }: Generated,
+  seed: number,
+  cancel: AbortController,
+): AsyncGenerator<AnswerEvent, void, undefined> {
+  const endIds = stopIdsOf(request, stopIds, engine.info);
+  const minTokens = minTokensOf(request, Math.min(...prompts.map(({ maxTokens }) => maxTokens)));
+  const includeStop = request.include_stop_str_in_output === true;
+  const rules = {
+    stops: stopStringsOf(request).map(stopString),
+    includeStop,
+    minTokens,
+    ...(shown !== undefined && { shown }),
+  };
+  const signal = AbortSignal.any([record.signal, cancel.signal]);
+  const expertsPerToken = expertsPerTokenOf(request, engine.info);
+  record.promptTokens = prompts.reduce((total, { prompt }) => total + prompt.length, 0);
+  const sources = prompts.flatMap(({ prompt, maxTokens, text }, p) => {
+    const ids = Array.from({ length: made }, () => randomUUID());
+    const scored = Promise.withResolvers<readonly PromptLogprob[] | undefined>();
+    const echoed = scored.promise.then((logprobs) => {
+      if (!echo || logprobs === undefined) return undefined;
+      return slices.run(record.owner, echoedPrompt(prompt, text, { tokenizer, logprobs }));
+    });
+    echoed.catch(() => {}); // each choice that waits for it hears of it
+    return ids.map((id, choice) => {
+      const generation: GenerationRequest = {
+        id,
+        prompt: Int32Array.from(prompt),
+        maxTokens,
+        ...(minTokens > 0 && { minTokens }),
+        // Numbered within its prompt: its text must not depend on its place among other prompts.
+        sampling: samplingSettings(request, { seed, choice, info: engine.info }),
+        stopIds: endIds,
+        logprobs,
+        ...(promptLogprobs !== undefined && choice === 0 && { promptLogprobs }),
+        ...(choice > 0 && { sharesPromptOf: ids[0] }),
+        ...(constraint !== undefined && { constraint }),
+        ...(grammar !== undefined && { grammar }),
+        ...(typeof request.priority === 'number' && { priority: priorityOf(request, record.key) }),
+        ...(expertsPerToken !== undefined && { expertsPerToken }),
+        digests: request.expertgrid?.digests === true,
+        routes: request.expertgrid?.routes === true,
+        ...degradeOf(request, degrade),
+        cacheSalt: cacheSaltOf({ named: request.cache_salt, owner: record.prefixOwner }),
+        ...(record.key !== undefined && { owner: record.key.name, weight: record.key.weight ?? 1 }),
+        traceId: record.id,
+      };
+      const index = p * made + choice;
+      const watch = record.generation(index);
+      const source = answer({
+        engine: { generate: (asked, signal) => watch.follow(engine.generate(asked, signal)) },
+        tokenizer,
+        request: generation,
+        index,
+        countsPrompt: choice === 0,
+        ...(onScored && choice === 0 && { onScored: (told) => onScored(p, told) }),
+        ...(echo && { echo: { scored: scored.resolve, prompt: echoed } }),
+        rules,
+        signal,
+        onToken: (index) => record.token(index),
+      });
+      return choice === 0 ? endingWith(source, () => scored.resolve(undefined)) : source;
+    });
+  });
+  return merge(
+    sources,
+    () => cancel.abort(),
+    () => slices.pause(record.owner),
+  );
+}
+
+async function* endingWith<Item>(
+  source: AsyncGenerator<Item, void, undefined>,
+  ended: () => void,
+): AsyncGenerator<Item, void, undefined> {
+  try {
+    yield* source;
+  } finally {
+    ended();
+  }
+}
+
+/** What the request allows, or else the gateway. */
+function degradeOf({ expertgrid }: CommonRequest, byDefault: Rung | undefined): { degrade?: Rung } {
+  const rung = expertgrid?.degrade ?? byDefault;
+  return rung === undefined || rung === 'none' ? {} : { degrade: rung };
+}

@@ -1,0 +1,102 @@
+// The shapes of /v1/chat/completions: messages and their deltas. Knows no request and no engine.
+
+import type { CommonRequest } from '../../requests/fields/schema-fields.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+import type { AnswerToken } from '../answer-text.ts';
+import { chatLogprobs, withStop } from '../logprobs.ts';
+import type { PromptScores } from '../prompt-logprobs.ts';
+import { type Wire, wireOf } from '../wire.ts';
+import type { MessageEvent, ToolCall, WholeMessage } from './message-events.ts';
+import { collectMessages, type MessageRules, messageEvents } from './message-parser.ts';
+
+type MessageFinish = Extract<MessageEvent, { type: 'finish' }>;
+type MessagePiece = Exclude<MessageEvent, MessageFinish>;
+
+interface FormatOptions {
+  request: Pick<CommonRequest, 'service_tier'>;
+  rules: MessageRules;
+  tokenizer: Tokenizer;
+  logprobs: boolean;
+  /** Tell the ids of the answer's tokens. */
+  ids: boolean;
+  /** Of the prompt, if they are asked for; told by the end of the answer. */
+  scores?: () => PromptScores | undefined;
+}
+
+export function chatWire({ request, rules, tokenizer, logprobs, ids, scores }: FormatOptions): Wire {
+  const logprobsOf = (tokens: readonly AnswerToken[]) => {
+    return logprobs ? { content: chatLogprobs(tokens, tokenizer), refusal: null } : null;
+  };
+  const idsOf = (tokens: readonly AnswerToken[]) => {
+    return ids ? { token_ids: tokens.map(({ id }) => id) } : {};
+  };
+  return wireOf({
+    idPrefix: 'chatcmpl-',
+    // Told to who names one: there is one tier.
+    ...(typeof request.service_tier === 'string' && { head: { service_tier: 'default' } }),
+    ...(scores && { tail: () => ({ prompt_logprobs: scores() ?? null }) }),
+    object: 'chat.completion',
+    chunkObject: 'chat.completion.chunk',
+    read: (events) => messageEvents(events, rules),
+    collect: (events: AsyncIterable<MessageEvent>) => collectMessages(events),
+    opening: (index) => ({
+      index,
+      delta: { role: 'assistant', content: '', refusal: null },
+      logprobs: null,
+      finish_reason: null,
+    }),
+    whole: ({ index, tokens, reason, stop, ...message }: WholeMessage) => ({
+      index,
+      message: wholeMessage(message),
+      logprobs: logprobsOf(withStop(tokens, stop)),
+      finish_reason: reason,
+      ...idsOf(withStop(tokens, stop)),
+    }),
+    piece: (event: MessagePiece) => ({
+      index: event.index,
+      delta: deltaOf(event),
+      logprobs: logprobsOf(event.tokens),
+      finish_reason: null,
+      ...idsOf(event.tokens),
+    }),
+    finish: ({ index, reason, stop }: MessageFinish) => ({
+      index,
+      delta: {},
+      logprobs: stop === undefined ? null : logprobsOf([stop]),
+      finish_reason: reason,
+      ...idsOf(withStop([], stop)),
+    }),
+  });
+}
+
+function wholeMessage({
+  reasoning,
+  content,
+  calls,
+}: Pick<WholeMessage, 'reasoning' | 'content' | 'calls'>): object {
+  return {
+    role: 'assistant',
+    content: calls.length > 0 && content === '' ? null : content,
+    refusal: null,
+    ...(reasoning !== undefined && { reasoning_content: reasoning }),
+    ...(calls.length > 0 && { tool_calls: calls.map(toolCall) }),
+  };
+}
+
+function toolCall({ id, name, arguments: text }: ToolCall): object {
+  return { id, type: 'function', function: { name, arguments: text } };
+}
+
+/** Clients begin a call at the delta that has its id, and append the arguments of those that have the same index. */
+function deltaOf(piece: MessagePiece): object {
+  switch (piece.type) {
+    case 'content':
+      return { content: piece.text };
+    case 'reasoning':
+      return { reasoning_content: piece.text };
+    case 'call':
+      return { tool_calls: [{ index: piece.call, ...toolCall({ ...piece, arguments: '' }) }] };
+    case 'arguments':
+      return { tool_calls: [{ index: piece.call, function: { arguments: piece.text } }] };
+  }
+}

@@ -1,0 +1,135 @@
+// From the text of an answer, as it comes, to pieces of a message: thinking, content, calls of tools. Knows no wire format.
+import { randomUUID } from 'node:crypto';
+import type { AnswerEvent } from '../answer.ts';
+import type { AnswerToken } from '../answer-text.ts';
+import type { MessageEvent, MessageFinish, WholeMessage } from './message-events.ts';
+import { SectionReader, type SectionRules, type Stretch } from './sections.ts';
+
+/** What in the text is not content. */
+export interface MessageRules extends SectionRules {
+  /** Makes the id of a call; default: a random one. */
+  callId?: () => string;
+}
+
+type MessagePiece = Exclude<MessageEvent, { type: 'finish' }>;
+
+/** Of all choices, as they come; each ends in one finish. Throws on an echoed prompt, which no chat has. */
+export async function* messageEvents(
+  events: AsyncIterable<AnswerEvent>,
+  rules: MessageRules,
+): AsyncGenerator<MessageEvent, void, undefined> {
+  const parsers = new Map<number, MessageParser>();
+  for await (const event of events) {
+    if (event.type === 'prompt') throw new Error('a chat echoes no prompt');
+    const parser = parsers.get(event.index) ?? new MessageParser(event.index, rules);
+    parsers.set(event.index, parser);
+    if (event.type === 'text') yield* parser.push(event.text, event.tokens);
+    else {
+      yield* parser.end({ cut: event.reason === 'length' });
+      const { reasoningTokens } = parser;
+      const usage = { ...event.usage, ...(rules.thinking !== undefined && { reasoningTokens }) };
+      yield { ...event, reason: parser.finish(event.reason), usage };
+    }
+  }
+}
+
+/** Of one choice. A token goes out with the stretch that its first character is in. */
+class MessageParser {
+  /** Tokens that begin within the tags of thinking. */
+  reasoningTokens = 0;
+  readonly #index: number;
+  readonly #plain: boolean;
+  readonly #reader: SectionReader;
+  readonly #callId: () => string;
+  #calls = 0;
+  /** Their text may be held back. */
+  #tokens: AnswerToken[] = [];
+  /** Code points of the stretches so far. */
+  #read = 0;
+  #last: Stretch['kind'] = 'content';
+
+  constructor(index: number, { callId = randomCallId, ...rules }: MessageRules) {
+    this.#index = index;
+    this.#plain = rules.thinking === undefined && rules.calls === undefined;
+    this.#reader = new SectionReader(rules);
+    this.#callId = callId;
+  }
+
+  push(text: string, tokens: readonly AnswerToken[]): MessagePiece[] {
+    if (this.#plain) return [{ type: 'content', index: this.#index, text, tokens: [...tokens] }];
+    this.#tokens.push(...tokens);
+    return this.#pieces(this.#reader.push(text));
+  }
+
+  end({ cut }: { cut: boolean }): MessagePiece[] {
+    const pieces = this.#pieces(this.#reader.end({ cut }));
+    // Tokens without text after the last character.
+    if (this.#tokens.length > 0) pieces.push(this.#piece(this.#last, '', this.#tokens.splice(0)));
+    return pieces;
+  }
+
+  /** An answer that ended by itself, or by a stop, with its calls whole is one that calls. */
+  finish(reason: 'stop' | 'length'): MessageFinish {
+    return reason === 'stop' && this.#calls > 0 && !this.#reader.withinCall ? 'tool_calls' : reason;
+  }
+
+  #pieces(stretches: readonly Stretch[]): MessagePiece[] {
+    const pieces: MessagePiece[] = [];
+    for (const { kind, raw, text, thought, name } of stretches) {
+      for (const _ of raw) this.#read++;
+      const tokens = this.#begun();
+      if (thought) this.reasoningTokens += tokens.length;
+      this.#last = kind === 'call' ? 'arguments' : kind;
+      const last = pieces.at(-1);
+      if (name !== undefined) {
+        const call = this.#calls++;
+        pieces.push({ type: 'call', index: this.#index, call, id: this.#callId(), name, tokens });
+      } else if (last?.type === kind && last.type !== 'call') {
+        last.text += text;
+        last.tokens.push(...tokens);
+      } else pieces.push(this.#piece(kind, text, tokens));
+    }
+    return pieces.filter((piece) => piece.type === 'call' || piece.text !== '' || piece.tokens.length > 0);
+  }
+
+  #piece(kind: Stretch['kind'], text: string, tokens: AnswerToken[]): MessagePiece {
+    const own = { index: this.#index, text, tokens };
+    if (kind === 'reasoning' || kind === 'content') return { type: kind, ...own };
+    return { type: 'arguments', call: this.#calls - 1, ...own };
+  }
+
+  /** Tokens that begin before the end of what is read. */
+  #begun(): AnswerToken[] {
+    const first = this.#tokens.findIndex(({ offset }) => offset >= this.#read);
+    return this.#tokens.splice(0, first < 0 ? this.#tokens.length : first);
+  }
+}
+
+function randomCallId(): string {
+  return `call_${randomUUID().replaceAll('-', '').slice(0, 24)}`;
+}
+
+/** In order of index. */
+export async function collectMessages(events: AsyncIterable<MessageEvent>): Promise<WholeMessage[]> {
+  const open = new Map<number, Pick<WholeMessage, 'reasoning' | 'content' | 'calls' | 'tokens'>>();
+  const messages: WholeMessage[] = [];
+  for await (const event of events) {
+    const message = open.get(event.index) ?? { content: '', calls: [], tokens: [] };
+    open.set(event.index, message);
+    if (event.type === 'finish') {
+      const { type: _, ...finish } = event;
+      messages.push({ ...finish, ...message });
+      continue;
+    }
+    for (const token of event.tokens) message.tokens.push(token);
+    if (event.type === 'reasoning') message.reasoning = (message.reasoning ?? '') + event.text;
+    else if (event.type === 'content') message.content += event.text;
+    else if (event.type === 'call') message.calls.push({ id: event.id, name: event.name, arguments: '' });
+    else {
+      const call = message.calls.at(-1);
+      if (call === undefined) throw new Error('arguments of no call');
+      call.arguments += event.text;
+    }
+  }
+  return messages.sort((a, b) => a.index - b.index);
+}

@@ -1,0 +1,156 @@
+// Runs a request's generations and answers with them, whole or as a stream. Knows no endpoint's fields or shapes.
+import { randomUUID } from 'node:crypto';
+import type { Context } from 'hono';
+import { holdingMemory } from '../budget/answer-size.ts';
+import { jsonBody } from '../budget/json-body.ts';
+import { isFew, jsonText } from '../budget/json-pieces.ts';
+import type { ApiContext } from '../context.ts';
+import { ClientGone } from '../errors.ts';
+import { streamedUsage } from '../requests/fields/stream-options.ts';
+import { drawSeed } from '../requests/sampling.ts';
+import type { Asked } from '../requests/structured.ts';
+import type { RequestRecord } from '../telemetry/request-record.ts';
+import { admitted } from './admission.ts';
+import type { AnswerEvent } from './answer.ts';
+import { type Generated, generations } from './generations.ts';
+import { type EventFormat, eventStream } from './sse.ts';
+import type { Frame, Wire } from './wire.ts';
+
+/** All that is generated for a request, and how much of it is given. */
+export interface AnswerPlan extends Generated {
+  /** Fields that change nothing for this model, by the names of the request that was planned. */
+  noEffect?: readonly string[];
+  /** What the constraint is made of, to be read before anything is generated. */
+  asked?: readonly Asked[];
+  /** Answers that are given of each prompt, the best of those that are made. */
+  wanted: number;
+  /** Ids of the one prompt, where they are told once for all choices. */
+  promptIds?: readonly number[];
+}
+
+export interface Plan extends AnswerPlan {
+  wire: Wire;
+}
+
+export interface Started {
+  frame: Frame;
+  /** Of all choices, noted in the record. For a stream it has waited for the engine's verdict; see admission.ts. */
+  events: AsyncGenerator<AnswerEvent, void, undefined>;
+  /** Stops what still runs. */
+  cancel: AbortController;
+}
+
+/** Begins a plan's generations and sets the headers of its answer; the record must have admitted the request. `frame.id` is the prefix and the caller's id, or else 32 hexadecimal digits. */
+export async function startGenerations(
+  c: Context,
+  context: ApiContext,
+  record: RequestRecord,
+  plan: AnswerPlan,
+  { idPrefix }: { idPrefix: string },
+): Promise<Started> {
+  const { request, promptIds } = plan;
+  const seed = request.seed ?? drawSeed();
+  const frame: Frame = {
+    id: idPrefix + (request.request_id ?? randomUUID().replaceAll('-', '')),
+    created: Math.floor(Date.now() / 1000),
+    model: context.model.id,
+    fingerprint: await context.fingerprint.current(),
+    seed,
+    digests: request.expertgrid?.digests === true,
+    routes: request.expertgrid?.routes === true,
+    schemaNotes: record.schemaNotes,
+    ...(promptIds !== undefined && { promptIds }),
+  };
+  const cancel = new AbortController();
+  const begun = generations(context, record, plan, seed, cancel);
+  c.header('x-expertgrid-seed', String(seed));
+  const { ledger, limits } = context;
+  const events =
+    request.stream === true
+      ? await admitted(begun, limits.admissionMs)
+      : holdingMemory(begun, { ledger, owner: record.owner.name });
+  return { frame, events: noteUsage(events, record), cancel };
+}
+
+/** The streamed answer: `values` made of a start's events. Its end settles the record and stops what still runs. */
+export function streamAnswer<Value extends object>(
+  c: Context,
+  context: ApiContext,
+  record: RequestRecord,
+  values: AsyncGenerator<Value, void, undefined>,
+  { cancel, format }: Pick<Started, 'cancel'> & { format?: EventFormat<Value> },
+): Response {
+  record.streaming = true;
+  const body = eventStream(values, {
+    ...(format !== undefined && { format }),
+    write: (value) =>
+      isFew(value) ? JSON.stringify(value) : context.slices.run(record.owner, jsonText(value)),
+    clock: record.clock,
+    stallMs: context.limits.stallMs,
+    keepAliveMs: context.limits.keepAliveMs,
+    onCut: (end) => record.shutdown.onCut(end),
+    onEnd: (error) => {
+      cancel.abort();
+      record.error = error;
+      record.settle(error === undefined ? 200 : error.status);
+    },
+  });
+  return c.body(body, 200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache',
+    'x-accel-buffering': 'no',
+  });
+}
+
+/** An answer that is not streamed. A long one goes out in pieces, and its end settles the record. */
+export async function wholeAnswer(
+  c: Context,
+  { slices, limits }: Pick<ApiContext, 'slices' | 'limits'>,
+  record: RequestRecord,
+  answer: object,
+): Promise<Response> {
+  const body = await jsonBody(answer, {
+    run: (steps) => slices.run(record.owner, steps),
+    stallMs: limits.stallMs,
+    onEnd: (error) => {
+      if (error !== undefined) record.error = new ClientGone({ cause: error });
+      record.settle(record.error?.status ?? 200);
+    },
+  });
+  record.streaming = typeof body !== 'string';
+  return c.body(body, 200, { 'content-type': 'application/json' });
+}
+
+/** For the endpoints whose answers are made of choices. */
+export async function respond(
+  c: Context,
+  context: ApiContext,
+  record: RequestRecord,
+  plan: Plan,
+): Promise<Response> {
+  const { request, wire, prompts, made, wanted } = plan;
+  const { idPrefix } = wire;
+  const { frame, events, cancel } = await startGenerations(c, context, record, plan, { idPrefix });
+  const finished = (reason: string) => record.finished(reason);
+  if (request.stream !== true) {
+    return await wholeAnswer(c, context, record, await wire.whole(events, { frame, made, wanted, finished }));
+  }
+  const values = wire.chunks(events, {
+    frame,
+    finished,
+    choices: prompts.length * made,
+    promptTokens: record.promptTokens,
+    ...streamedUsage(request),
+  });
+  return streamAnswer(c, context, record, values, { cancel });
+}
+
+async function* noteUsage(
+  events: AsyncGenerator<AnswerEvent, void, undefined>,
+  record: RequestRecord,
+): AsyncGenerator<AnswerEvent, void, undefined> {
+  for await (const event of events) {
+    if (event.type === 'finish') record.choiceEnded(event);
+    yield event;
+  }
+}

@@ -1,0 +1,253 @@
+// What the answers made of choices have in common, and the seam for what differs. Knows no endpoint and no engine.
+import { type DegradedHops, type Route, rungs } from '../../engine/messages.ts';
+import type { AnswerEvent, ChoiceUsage } from './answer.ts';
+import type { AnswerToken } from './answer-text.ts';
+import { bestChoices } from './best-of.ts';
+import { tellFinishes } from './finishes.ts';
+
+/** A choice comes in pieces and ends in one finish. */
+interface Piece {
+  type: string;
+  index: number;
+  /** Generated ones, whose text is now out. */
+  tokens?: readonly AnswerToken[];
+}
+
+interface Finish {
+  type: 'finish';
+  index: number;
+  reason: string;
+  usage: ChoiceUsage;
+}
+
+interface Choice {
+  index: number;
+  tokens: AnswerToken[];
+  usage: ChoiceUsage;
+}
+
+/** One endpoint's reading of what is generated, and its shapes. The methods without a promise each give an entry of `choices`. */
+export interface WireFormat<P extends Piece, F extends Finish, C extends Choice> {
+  idPrefix: string;
+  /** `object` of a whole answer and of a chunk. */
+  object: string;
+  chunkObject: string;
+  /** Fields that stand in a whole answer and in each chunk beside those that all formats have. */
+  head?: object;
+  /** Fields of a whole answer that are known at its end. */
+  tail?: () => object;
+  read(events: AsyncIterable<AnswerEvent>): AsyncIterable<P | F>;
+  /** In order of index. */
+  collect(events: AsyncIterable<P | F>): Promise<C[]>;
+  whole(choice: C): object;
+  /** What a stream's first chunk of a choice holds before there is text, where the format has such a chunk. */
+  opening?: (index: number) => object;
+  piece(event: P): object;
+  finish(event: F): object;
+}
+
+/** A format with the types of its events closed over. */
+export interface Wire {
+  idPrefix: string;
+  /** The answer's body, of the `wanted` best of each prompt's `made` choices. */
+  whole(events: AsyncIterable<AnswerEvent>, options: WholeOptions): Promise<object>;
+  /** The values of a stream, in order: openings, pieces, finishes, and usage where asked for. */
+  chunks(events: AsyncIterable<AnswerEvent>, options: ChunkOptions): AsyncGenerator<object, void, undefined>;
+}
+
+export interface WholeOptions {
+  frame: Frame;
+  made: number;
+  wanted: number;
+  /** Called with each choice's finish. */
+  finished: (reason: string) => void;
+}
+
+export function wireOf<P extends Piece, F extends Finish, C extends Choice>(
+  format: WireFormat<P, F, C>,
+): Wire {
+  return {
+    idPrefix: format.idPrefix,
+    whole: async (events, { frame, made, wanted, finished }) => {
+      const all = await format.collect(tellFinishes(format.read(events), finished));
+      const choices = bestChoices(all, { made, wanted });
+      return wholeBody(choices, { format, frame, usage: totalUsage(all.map(({ usage }) => usage)) });
+    },
+    chunks: (events, options) => {
+      return chunks(tellFinishes(format.read(events), options.finished), format, options);
+    },
+  };
+}
+
+/** What stands in an answer, or in each of its chunks. */
+export interface Frame {
+  id: string;
+  /** Unix seconds. */
+  created: number;
+  model: string;
+  /** Null where the engine has not told it yet. */
+  fingerprint: string | null;
+  seed: number;
+  /** Report digests of the logits beside the tokens. */
+  digests: boolean;
+  /** Report which experts each token went through. */
+  routes: boolean;
+  /** Paths in the request of what the answer is not held to. */
+  schemaNotes: readonly string[];
+  /** Ids of the one prompt, where they are told once for all choices. */
+  promptIds?: readonly number[];
+}
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  /** Left out where a choice ended before the engine told. */
+  prompt_tokens_details?: { cached_tokens: number };
+  /** Left out where the model does not think. */
+  completion_tokens_details?: { reasoning_tokens: number };
+  /** Times that something stood in for an expert, by rung; left out where nothing did. */
+  degraded_hops?: DegradedHops;
+}
+
+export function totalUsage(choices: readonly ChoiceUsage[]): Usage {
+  const prompt = sum(choices.map((choice) => choice.promptTokens));
+  const completion = sum(choices.map((choice) => choice.completionTokens));
+  const cached = choices.map((choice) => choice.cachedTokens).filter((count) => count !== undefined);
+  const reasoning = choices.map(({ reasoningTokens }) => reasoningTokens).filter((n) => n !== undefined);
+  const degraded = totalHops(choices);
+  const usage = {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    ...(reasoning.length > 0 && { completion_tokens_details: { reasoning_tokens: sum(reasoning) } }),
+    ...(degraded !== undefined && { degraded_hops: degraded }),
+  };
+  if (cached.length < choices.length) return usage;
+  return { ...usage, prompt_tokens_details: { cached_tokens: sum(cached) } };
+}
+
+function totalHops(choices: readonly ChoiceUsage[]): DegradedHops | undefined {
+  const total: DegradedHops = {};
+  for (const rung of rungs) {
+    const count = sum(choices.map(({ degradedHops }) => degradedHops?.[rung] ?? 0));
+    if (count > 0) total[rung] = count;
+  }
+  return Object.keys(total).length > 0 ? total : undefined;
+}
+
+/** `usage` is of all that was made, choices that are not given among them. */
+function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
+  choices: readonly C[],
+  { format, frame, usage }: { format: WireFormat<P, F, C>; frame: Frame; usage: Usage },
+): object {
+  const { id, created, model, fingerprint, seed, promptIds } = frame;
+  return {
+    id,
+    object: format.object,
+    created,
+    model,
+    choices: choices.map((choice) => format.whole(choice)),
+    usage,
+    ...(promptIds !== undefined && { prompt_token_ids: promptIds }),
+    ...(fingerprint !== null && { system_fingerprint: fingerprint }),
+    ...format.head,
+    ...format.tail?.(),
+    expertgrid: {
+      seed,
+      ...(frame.schemaNotes.length > 0 && { schema_notes: frame.schemaNotes }),
+      ...(frame.digests && { digests: choices.map(({ tokens }) => digestsOf(tokens)) }),
+      ...(frame.routes && { routes: choices.map(({ tokens }) => routesOf(tokens)) }),
+    },
+  };
+}
+
+export interface ChunkOptions {
+  frame: Frame;
+  /** How many choices open. */
+  choices: number;
+  /** Of all prompts, each once. */
+  promptTokens: number;
+  /** A last chunk with the usage; `continuous`: and the usage so far in each. */
+  includeUsage: boolean;
+  continuous: boolean;
+  /** Called with each choice's finish. */
+  finished: (reason: string) => void;
+}
+
+async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
+  events: AsyncIterable<P | F>,
+  format: WireFormat<P, F, C>,
+  { frame, choices: count, promptTokens, includeUsage, continuous }: ChunkOptions,
+): AsyncGenerator<object, void, undefined> {
+  const { id, created, model, fingerprint, promptIds } = frame;
+  const usages: ChoiceUsage[] = [];
+  const generated = new Array<number>(count).fill(0);
+  let first = true;
+  function usageSoFar(): Usage | null {
+    if (!continuous) return null;
+    const completion = sum(generated);
+    return {
+      prompt_tokens: promptTokens,
+      completion_tokens: completion,
+      total_tokens: promptTokens + completion,
+    };
+  }
+  function chunk(choices: object[], tokens: readonly AnswerToken[] = [], extra: object = {}): object {
+    const own = {
+      ...(first && { seed: frame.seed }),
+      ...(first && frame.schemaNotes.length > 0 && { schema_notes: frame.schemaNotes }),
+      ...(frame.digests && tokens.length > 0 && { digests: digestsOf(tokens) }),
+      ...(frame.routes && tokens.length > 0 && { routes: routesOf(tokens) }),
+      ...extra,
+    };
+    const made = {
+      id,
+      object: format.chunkObject,
+      created,
+      model,
+      choices,
+      ...(fingerprint !== null && { system_fingerprint: fingerprint }),
+      ...format.head,
+      ...(includeUsage && { usage: usageSoFar() }),
+      ...(first && promptIds !== undefined && { prompt_token_ids: promptIds }),
+      ...(Object.keys(own).length > 0 && { expertgrid: own }),
+    };
+    first = false;
+    return made;
+  }
+  if (format.opening !== undefined) {
+    for (let index = 0; index < count; index++) yield chunk([format.opening(index)]);
+  }
+  for await (const event of events) {
+    if (isFinish(event)) {
+      usages.push(event.usage);
+      generated[event.index] = event.usage.completionTokens;
+      const { degradedHops } = event.usage;
+      // Callers who do not ask for usage are told as well.
+      yield chunk([format.finish(event)], [], degradedHops && { degraded_hops: degradedHops });
+    } else {
+      const { tokens = [] } = event;
+      generated[event.index] = (generated[event.index] ?? 0) + tokens.length;
+      yield chunk([format.piece(event)], tokens);
+    }
+  }
+  if (includeUsage) yield { ...chunk([]), usage: totalUsage(usages) };
+}
+
+function isFinish<P extends Piece, F extends Finish>(event: P | F): event is F {
+  return event.type === 'finish';
+}
+
+function digestsOf(tokens: readonly AnswerToken[]): string[] {
+  return tokens.map(({ digest = '' }) => digest);
+}
+
+/** `[tokens][layers][k]` */
+function routesOf(tokens: readonly AnswerToken[]): Route[] {
+  return tokens.map(({ route = [] }) => route);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,206 @@
+// POST /v1/chat/completions: messages in, the assistant's message out. Knows no engine beyond its limits.
+
+import type { ConstraintSpec } from '../../constraints/specification.ts';
+import { chatWire } from '../answers/messages/chat-format.ts';
+import type { MessageRules } from '../answers/messages/message-parser.ts';
+import { type PromptScores, promptLogprobsOf, promptScores } from '../answers/prompt-logprobs.ts';
+import type { Plan } from '../answers/respond.ts';
+import type { ApiContext, RequestContext } from '../context.ts';
+import { badRequest } from '../errors.ts';
+import type { ChatRequest } from '../requests/fields/schema.ts';
+import {
+  allowance,
+  askedTokens,
+  cannotFit,
+  choicesOf,
+  cutPrompt,
+  limitsOfCut,
+  MOST_COUNTED,
+  mostBytes,
+  refuseHopeless,
+  type TextLimits,
+} from '../requests/prompts.ts';
+import { allowedIds, shownSpecials } from '../requests/sampling.ts';
+import { type Asked, answerConstraint, honoured } from '../requests/structured.ts';
+import { type ToolUse, toolUseOf } from '../requests/tool-use.ts';
+import { endingOf, templateDocuments, templateMessages, templateVariables } from '../text/chat-messages.ts';
+import type { ChatTemplate, Conversation } from '../text/template.ts';
+import {
+  idleThinking,
+  type ThinkingTags,
+  thinkingBudget,
+  thinkingConstraint,
+  thinkingState,
+  thinkingTagsOf,
+  thinkingVariables,
+} from '../text/thinking.ts';
+
+export interface ChatPlan extends Plan {
+  /** How the answers' text is read. */
+  rules: MessageRules;
+}
+
+/** Throws a 400 naming the field that is at fault. */
+export async function planChat(request: ChatRequest, context: RequestContext): Promise<ChatPlan> {
+  const { engine, tokenizer, limits } = context;
+  const { info } = engine;
+  const asked = askedTokens(request);
+  const logprobs = logprobsOf(request);
+  const read = await readChat(request, context, limitsOfCut(request));
+  const prompt = cutPrompt(read.prompt, request, { asked, info });
+  const maxTokens = allowance(prompt.length, 'messages', { asked, fallback: info.context, info });
+  const { rules, ...held } = heldTo(read, request, context);
+  const ids = request.return_token_ids === true;
+  const promptLogprobs = promptLogprobsOf(request);
+  let scores: PromptScores | undefined;
+  return {
+    request,
+    prompts: [{ prompt, maxTokens }],
+    ...choicesOf(request, 1, limits),
+    echo: false,
+    logprobs,
+    ...(promptLogprobs !== undefined && {
+      promptLogprobs,
+      onScored: (_, told) => {
+        scores = promptScores(prompt, told, tokenizer);
+      },
+    }),
+    ...(ids && { promptIds: prompt }),
+    ...held,
+    noEffect: idleThinking(request, read.tags),
+    asked: read.asked,
+    rules,
+    wire: chatWire({
+      ...{ request, rules, tokenizer, logprobs: logprobs !== undefined, ids },
+      ...(promptLogprobs !== undefined && { scores: () => scores }),
+    }),
+  };
+}
+
+/**
+ * How many tokens the prompt has, which may be more than the context. Throws what `planChat` throws of the prompt, and what
+ * generating would throw of the forms that the answer is to be held to.
+ */
+export async function countChat(request: ChatRequest, context: RequestContext): Promise<number> {
+  const { prompt, answer, asked } = await readChat(request, context, { takes: MOST_COUNTED });
+  await honoured(answer, asked, { owner: context.owner.name ?? '', signal: context.signal });
+  return prompt.length;
+}
+
+interface ReadChat {
+  prompt: number[];
+  /** Of the prompt. */
+  text: string;
+  toolUse: ToolUse | undefined;
+  /** What follows any thinking. */
+  answer: ConstraintSpec | undefined;
+  tags: ThinkingTags | undefined;
+  budget: number | undefined;
+  /** Of the answer's form and its calls. */
+  asked: readonly Asked[];
+}
+
+/** What a request comes to before the context's length is asked. */
+async function readChat(
+  request: ChatRequest,
+  context: RequestContext,
+  limits: TextLimits = {},
+): Promise<ReadChat> {
+  const { tokenizer, model } = context;
+  const tools = (request.tools ?? []).length > 0;
+  const template = templateOf(context, tools);
+  const specials = tokenizer.added.filter(({ special }) => special).map(({ content }) => content);
+  const toolUse = toolUseOf(request, { template, specials, model: model.id });
+  const tags = thinkingTagsOf(template.source);
+  const budget = thinkingBudget(request, { tags, model: model.id });
+  const conversation: Conversation = {
+    messages: templateMessages(request.messages, template),
+    tools: toolUse?.tools ?? [],
+    documents: templateDocuments(request.documents, template),
+    variables: { ...thinkingVariables(request), ...templateVariables(request.chat_template_kwargs) },
+    ending: endingOf(request),
+  };
+  const held = answerConstraint(request, toolUse?.constraint);
+  const { form: answer } = held;
+  const asked = [...(toolUse === undefined ? [] : [toolUse.asked]), ...held.asked];
+  return {
+    ...(await written(conversation, tools, context, limits)),
+    toolUse,
+    answer,
+    asked,
+    tags,
+    budget,
+  };
+}
+
+/** Ids of a conversation, ending where the assistant begins to write. Throws a 400 where there is no template, or it refuses. */
+export async function promptOfMessages(
+  messages: ChatRequest['messages'],
+  context: RequestContext,
+): Promise<number[]> {
+  const template = templateOf(context, false);
+  const conversation = { messages: templateMessages(messages, template), ending: endingOf({ messages }) };
+  return (await written(conversation, false, context)).prompt;
+}
+
+function templateOf({ template, toolTemplate, model }: ApiContext, tools: boolean): ChatTemplate {
+  const chosen = tools ? (toolTemplate ?? template) : template;
+  if (chosen !== undefined) return chosen;
+  const message = `The model '${model.id}' has no chat template; use the completions endpoint.`;
+  throw badRequest(message, { param: 'messages', code: 'chat_template_missing' });
+}
+
+/** A template refuses conversations that it was not made for by raising: the caller's fault, in its own words. */
+async function written(
+  conversation: Conversation,
+  tools: boolean,
+  { tokenizer, text, engine }: RequestContext,
+  limits: TextLimits = {},
+): Promise<{ prompt: number[]; text: string }> {
+  const { info } = engine;
+  const fits = { longestToken: tokenizer.longestToken, info, ...limits };
+  refuseHopeless(conversation.messages.map(({ content }) => content ?? '').join(''), 'messages', fits);
+  const chat = await text.write(conversation, { tools, most: mostBytes(fits) });
+  switch (chat.type) {
+    case 'too_long':
+      throw cannotFit(chat.bytes, 'messages', info);
+    case 'refused':
+      throw badRequest(`The chat template refused the messages: ${chat.why.slice(0, 1000)}`, {
+        param: 'messages',
+        code: 'chat_template_error',
+      });
+    case 'prompt':
+      if (chat.ids.length > 0) return { prompt: Array.from(chat.ids), text: chat.text };
+      throw badRequest("Invalid 'messages': the chat template makes nothing of them.", { param: 'messages' });
+  }
+}
+
+/** How the answers are read, and what they may be. */
+function heldTo(
+  { toolUse, answer, tags, budget, text }: ReadChat,
+  request: ChatRequest,
+  { tokenizer, engine }: ApiContext,
+): Pick<ChatPlan, 'rules' | 'constraint' | 'shown'> {
+  const calls = toolUse && { calls: toolUse.syntax };
+  const shown = shownSpecials(request, tokenizer);
+  const state = tags === undefined ? 'closed' : thinkingState(text, tags);
+  if (tags === undefined || state === 'closed') {
+    return { rules: { ...calls }, constraint: allowedIds(request, engine.info, answer), shown };
+  }
+  const open = state === 'open';
+  const tagIds = [tags.begin, tags.end].map((tag) => tokenizer.idOf(tag));
+  const special = tagIds.filter((id) => id !== undefined && tokenizer.specialName(id) !== undefined);
+  const form = thinkingConstraint(answer, { tags, open, budget, tokenizer });
+  return {
+    rules: { thinking: { ...tags, open }, ...calls },
+    constraint: allowedIds(request, engine.info, form),
+    shown: shown ?? new Set(special.filter((id) => id !== undefined)),
+  };
+}
+
+function logprobsOf({ logprobs, top_logprobs }: ChatRequest): number | undefined {
+  if (logprobs === true) return top_logprobs ?? 0;
+  if (typeof top_logprobs !== 'number' || top_logprobs === 0) return undefined;
+  const message = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.";
+  throw badRequest(message, { param: 'top_logprobs', code: 'invalid_parameter_combination' });
+}

@@ -1,0 +1,175 @@
+// POST /v1/completions: text or ids in, text out. Knows no engine beyond its limits.
+import type { AnswerEvent } from '../answers/answer.ts';
+import type { AnswerToken } from '../answers/answer-text.ts';
+import type { EchoedPrompt } from '../answers/echo.ts';
+import { completionLogprobs, withStop } from '../answers/logprobs.ts';
+import { type PromptScores, promptLogprobsOf, promptScores } from '../answers/prompt-logprobs.ts';
+import type { Plan } from '../answers/respond.ts';
+import { type Wire, wireOf } from '../answers/wire.ts';
+import type { ApiContext, RequestContext } from '../context.ts';
+import { badRequest } from '../errors.ts';
+import { type CompletionRequest, parameterName } from '../requests/fields/schema.ts';
+import {
+  allowance,
+  askedTokens,
+  choicesOf,
+  cutPrompt,
+  encodePrompt,
+  limitsOfCut,
+} from '../requests/prompts.ts';
+import { allowedIds, shownSpecials } from '../requests/sampling.ts';
+import { constraintOf } from '../requests/structured.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+
+/** OpenAI's default for this endpoint. */
+const DEFAULT_MAX_TOKENS = 16;
+
+export async function planCompletion(request: CompletionRequest, context: RequestContext): Promise<Plan> {
+  const { engine, tokenizer, text, bos, limits } = context;
+  const { info } = engine;
+  const echo = request.echo === true;
+  if (request.prompt.length > limits.prompts) {
+    const message = `Invalid 'prompt': array too long. Expected an array with maximum length ${limits.prompts}, but got an array with length ${request.prompt.length} instead.`;
+    throw badRequest(message, { param: 'prompt', code: 'array_above_max_length' });
+  }
+  refuseSuffix(request, context);
+  const asked = askedTokens(request);
+  if (asked === 0 && !echo) {
+    const message =
+      "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, or 'echo' with it, but got 0 instead.";
+    throw badRequest(message, { param: 'max_tokens', code: 'integer_below_min_value' });
+  }
+  const choices = choicesOf(request, request.prompt.length, limits);
+  const planned = request.prompt.map(async (one, i) => {
+    const param = request.prompt.length === 1 ? 'prompt' : parameterName(['prompt', i]);
+    const addSpecial = request.add_special_tokens !== false;
+    const use = { tokenizer, text, bos, info, addSpecial, ...limitsOfCut(request) };
+    const whole = await encodePrompt(one, param, use);
+    const prompt = cutPrompt(whole, request, { asked, info });
+    return {
+      prompt,
+      maxTokens: allowance(prompt.length, 'prompt', { asked, fallback: DEFAULT_MAX_TOKENS, info }),
+      text: typeof one === 'string' && prompt === whole ? one : undefined,
+    };
+  });
+  const prompts = await Promise.all(planned);
+  const logprobs = request.logprobs ?? undefined;
+  const told = { tokenizer, logprobs: logprobs !== undefined };
+  const ids = request.return_token_ids === true ? prompts.map(({ prompt }) => prompt) : undefined;
+  const promptLogprobs = promptLogprobsOf({ ...request, echoed: echo ? logprobs : undefined });
+  const { form, asked: forms } = constraintOf(request);
+  const scores: PromptScores[] = [];
+  const scored = typeof request.prompt_logprobs === 'number';
+  return {
+    request,
+    prompts,
+    ...choices,
+    echo,
+    constraint: allowedIds(request, info, form),
+    asked: forms,
+    shown: shownSpecials(request, tokenizer),
+    // The best are found by their log-probabilities.
+    logprobs: logprobs ?? (choices.made > choices.wanted ? 0 : undefined),
+    promptLogprobs,
+    ...(scored && {
+      onScored: (at, given) => {
+        scores[at] = promptScores(prompts[at]?.prompt ?? [], given, tokenizer);
+      },
+    }),
+    wire: completionWire({
+      ...told,
+      promptIds: ids && ((index) => ids[Math.floor(index / choices.wanted)]),
+      ...(scored && { scores: (index) => scores[Math.floor(index / choices.wanted)] }),
+    }),
+  };
+}
+
+function refuseSuffix({ suffix }: CompletionRequest, { model }: ApiContext): void {
+  if (!suffix) return;
+  const message = `Unsupported parameter: 'suffix' is not supported: the model '${model.id}' has no infill tokens.`;
+  throw badRequest(message, { param: 'suffix', code: 'unsupported_parameter' });
+}
+
+type AnswerFinish = Extract<AnswerEvent, { type: 'finish' }>;
+type AnswerPiece = Exclude<AnswerEvent, AnswerFinish>;
+
+interface FormatOptions {
+  tokenizer: Tokenizer;
+  logprobs: boolean;
+  /** Of a choice, where ids are to be told. */
+  promptIds: ((index: number) => readonly number[] | undefined) | undefined;
+  /** Of a choice's prompt, if they are asked for. */
+  scores?: (index: number) => PromptScores | undefined;
+}
+
+function completionWire({ tokenizer, logprobs, promptIds, scores }: FormatOptions): Wire {
+  const begun = new Set<number>();
+  const logprobsOf = (tokens: readonly AnswerToken[]) => {
+    return logprobs ? completionLogprobs(tokens, tokenizer) : null;
+  };
+  /** The prompt's ids stand in the first chunk of each choice. */
+  const idsOf = (index: number, tokens: readonly AnswerToken[]) => {
+    if (promptIds === undefined) return {};
+    const prompt = begun.has(index) ? {} : { prompt_token_ids: promptIds(index) };
+    begun.add(index);
+    return { ...prompt, token_ids: tokens.map(({ id }) => id) };
+  };
+  return wireOf({
+    idPrefix: 'cmpl-',
+    object: 'text_completion',
+    chunkObject: 'text_completion',
+    read: (events: AsyncIterable<AnswerEvent>) => events,
+    collect: collectChoices,
+    whole: ({ index, prompt, text, tokens, reason, stop }) => ({
+      text: (prompt?.text ?? '') + text,
+      index,
+      ...(scores && { prompt_logprobs: scores(index) ?? null }),
+      logprobs: logprobsOf([...(prompt?.tokens ?? []), ...withStop(tokens, stop)]),
+      finish_reason: reason,
+      ...idsOf(index, withStop(tokens, stop)),
+    }),
+    piece: (event: AnswerPiece) => {
+      const { text, tokens } = event.type === 'prompt' ? event.prompt : event;
+      return {
+        text,
+        index: event.index,
+        logprobs: logprobsOf(tokens),
+        finish_reason: null,
+        ...idsOf(event.index, event.type === 'prompt' ? [] : tokens),
+      };
+    },
+    finish: ({ index, reason, stop }: AnswerFinish) => ({
+      text: '',
+      index,
+      logprobs: stop === undefined ? null : logprobsOf([stop]),
+      finish_reason: reason,
+      ...idsOf(index, withStop([], stop)),
+    }),
+  });
+}
+
+interface WholeChoice extends Omit<AnswerFinish, 'type'> {
+  /** Where it is echoed. */
+  prompt?: EchoedPrompt;
+  text: string;
+  tokens: AnswerToken[];
+}
+
+async function collectChoices(events: AsyncIterable<AnswerEvent>): Promise<WholeChoice[]> {
+  const open = new Map<number, Pick<WholeChoice, 'tokens' | 'prompt'> & { pieces: string[] }>();
+  const choices: WholeChoice[] = [];
+  for await (const event of events) {
+    const choice = open.get(event.index) ?? { pieces: [], tokens: [] };
+    open.set(event.index, choice);
+    if (event.type === 'prompt') choice.prompt = event.prompt;
+    else if (event.type === 'text') {
+      choice.pieces.push(event.text);
+      choice.tokens.push(...event.tokens);
+    } else {
+      const { type: _, ...finish } = event;
+      const { pieces, ...rest } = choice;
+      choices.push({ ...finish, ...rest, text: pieces.join('') });
+    }
+  }
+  return choices.sort((a, b) => a.index - b.index);
+}

@@ -1,0 +1,101 @@
+// What this gateway serves: GET /v1/models and /v1/models/{id}, and which model a request means. Knows no checkpoint.
+import type { Context } from 'hono';
+import type { ApiContext } from '../context.ts';
+import { ApiError } from '../errors.ts';
+import { type Aliases, drawVersion, type Weights } from './aliases.ts';
+
+export interface Served {
+  /** By id, in the order given; the first is meant where a path names none. */
+  contexts: ReadonlyMap<string, ApiContext>;
+  /** As they are now: they may change at any time. */
+  aliases: () => Aliases;
+}
+
+/** Fields of a request that say whose it is. */
+export interface Requester {
+  user?: string | null | undefined;
+  prompt_cache_key?: string | null | undefined;
+}
+
+export function listModels(c: Context, { contexts, aliases }: Served): Response {
+  const models = [...contexts.values()].map(describe);
+  const names = [...aliases()].map(([name, weights]) => describeAlias(name, weights, contexts));
+  return c.json({ object: 'list', data: [...models, ...names] });
+}
+
+export function showModel(c: Context, { contexts, aliases }: Served): Response {
+  const id = c.req.param('id') ?? '';
+  const context = contexts.get(id);
+  if (context !== undefined) return c.json(describe(context));
+  const weights = aliases().get(id);
+  if (weights === undefined) throw notFound(id, { contexts, aliases });
+  return c.json(describeAlias(id, weights, contexts));
+}
+
+/** Throws OpenAI's model_not_found for any other name. What is no string is the schema's to refuse. */
+export function requireServed(name: unknown, served: Served): void {
+  if (typeof name !== 'string' || served.contexts.has(name) || served.aliases().has(name)) return;
+  throw notFound(name, served);
+}
+
+/**
+ * The model that answers. Behind an alias a user, or else a prompt cache key, keeps its version; who gives neither is
+ * drawn by `requestId`.
+ */
+export function chooseModel(
+  name: string,
+  { user, prompt_cache_key }: Requester,
+  { served, requestId }: { served: Served; requestId: string },
+): ApiContext {
+  const weights = served.aliases().get(name);
+  const key = user ?? prompt_cache_key ?? requestId;
+  const context = served.contexts.get(weights === undefined ? name : drawVersion(name, weights, key));
+  if (context === undefined) throw notFound(name, served);
+  return context;
+}
+
+/** The model that `?model=` names, an id; without it the first. */
+export function modelOfQuery(c: Context, { contexts }: Served): ApiContext {
+  const id = c.req.query('model');
+  const [first] = contexts.values();
+  const context = id === undefined ? first : contexts.get(id);
+  // An alias is several models: what is asked here is asked of one.
+  if (context === undefined) throw notFound(id ?? '', { contexts, aliases: () => new Map() });
+  return context;
+}
+
+export function notFound(name: string, { contexts, aliases }: Served): ApiError {
+  const served = [...contexts.keys(), ...aliases().keys()].join(', ');
+  const message = `The model '${name.slice(0, 200)}' does not exist or you do not have access to it. Served here: ${served}.`;
+  return new ApiError({ status: 404, message, param: 'model', code: 'model_not_found' });
+}
+
+/** With the fields that vLLM adds: no model here has a parent, and its root is itself. */
+function describe({ model: { id, created, facts }, engine }: Pick<ApiContext, 'model' | 'engine'>) {
+  const { context, layers, experts, expertsPerToken } = engine.info;
+  const known = facts && {
+    ...{ bits: facts.bits, parameters: facts.parameters, active_parameters: facts.activeParameters },
+  };
+  const shape = { layers, experts, experts_per_token: expertsPerToken };
+  return { ...modelCard(id, { created, context }), expertgrid: { ...shape, ...known } };
+}
+
+function modelCard(id: string, { created, context }: { created: number; context: number }) {
+  return {
+    ...{ id, object: 'model', created, owned_by: 'expertgrid' },
+    ...{ root: id, parent: null, max_model_len: context, context_length: context },
+  };
+}
+
+/** What fits any of its versions fits the name. */
+function describeAlias(id: string, weights: Weights, contexts: Served['contexts']) {
+  const versions = [...weights.keys()].flatMap((version) => contexts.get(version) ?? []);
+  const context = Math.min(...versions.map(({ engine }) => engine.info.context));
+  const card = modelCard(id, { created: createdOf(versions), context });
+  return { ...card, expertgrid: { versions: Object.fromEntries(weights) } };
+}
+
+/** A name that stands for several is as new as the newest of them. Unix seconds. */
+export function createdOf(versions: readonly Pick<ApiContext, 'model'>[]): number {
+  return Math.max(0, ...versions.map(({ model }) => model.created));
+}

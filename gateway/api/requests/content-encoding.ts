@@ -1,0 +1,88 @@
+// The encodings that a request's body may be sent in, and their decoding, piece by piece and never beyond a limit. The work is
+// done by zlib on Node's own threads. Knows no JSON.
+
+import { pipeline, type Transform } from 'node:stream';
+import zlib from 'node:zlib';
+import { errorText } from '../../../base/error-text.ts';
+import { ApiError, badRequest } from '../errors.ts';
+
+export type Pieces = AsyncIterable<Uint8Array>;
+
+interface Decoder extends Transform {
+  /** Bytes of the encoded stream that were used. */
+  readonly bytesWritten: number;
+}
+
+/** As RFC 9659 has it: a frame that refers back further than 8 MiB is not decoded. Frames could ask for 2 GiB of memory otherwise. */
+const ZSTD_WINDOW_LOG = 23;
+
+/** zstd came to Node in 22.15. */
+const zstdDecoders: Record<string, () => Decoder> =
+  typeof zlib.createZstdDecompress === 'function'
+    ? {
+        zstd: () =>
+          zlib.createZstdDecompress({
+            params: { [zlib.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
+          }),
+      }
+    : {};
+
+const decoders: Readonly<Record<string, () => Decoder>> = {
+  gzip: () => zlib.createGunzip(),
+  'x-gzip': () => zlib.createGunzip(),
+  br: () => zlib.createBrotliDecompress(),
+  deflate: () => zlib.createInflate(),
+  ...zstdDecoders,
+};
+
+const ACCEPTED = Object.keys(decoders)
+  .filter((name) => name !== 'x-gzip')
+  .join(', ');
+
+/** Each layer of encoding costs memory of its own. */
+const MOST_LAYERS = 4;
+
+/** Names of the encodings in the order in which they were applied. Throws a 415 that names one that is not decoded here. */
+export function encodingsOf(header: string | null): string[] {
+  const names = (header ?? '').split(',').map((name) => name.trim().toLowerCase());
+  const applied = names.filter((name) => name !== '' && name !== 'identity');
+  const unknown = applied.find((name) => !Object.hasOwn(decoders, name));
+  if (unknown !== undefined) {
+    throw unsupported(`The content-encoding '${unknown.slice(0, 100)}' is not supported.`);
+  }
+  if (applied.length > MOST_LAYERS) {
+    throw unsupported(`A content-encoding of more than ${MOST_LAYERS} layers is not supported.`);
+  }
+  return applied;
+}
+
+/** The same pieces without an encoding of `encodingsOf`. Throws a 400 if the stream is broken. */
+export async function* decoded(pieces: Pieces, encoding: string): AsyncGenerator<Uint8Array> {
+  const decoder = decoders[encoding]();
+  let received = 0;
+  async function* counted() {
+    for await (const piece of pieces) {
+      received += piece.length;
+      yield piece;
+    }
+  }
+  pipeline(counted(), decoder, () => {}); // the loop below meets the same error
+  try {
+    yield* decoder as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw broken(encoding, errorText(error));
+  }
+  if (decoder.bytesWritten < received) throw broken(encoding, 'bytes follow the end of the stream');
+}
+
+function broken(encoding: string, why: string): ApiError {
+  const message = `The body of your request is not the ${encoding} stream that its content-encoding names: ${why}.`;
+  return badRequest(message, { code: 'invalid_content_encoding' });
+}
+
+function unsupported(why: string): ApiError {
+  const message = `${why} Supported encodings are: ${ACCEPTED}.`;
+  const headers = { 'accept-encoding': ACCEPTED };
+  return new ApiError({ status: 415, message, code: 'unsupported_content_encoding', headers });
+}

@@ -1,0 +1,84 @@
+// Request fields that are accepted and change nothing: their mark in a zod schema, and the response header that names them.
+// Knows no endpoint.
+//
+// How to mark one. A field whose documented meaning is honoured by doing nothing is wrapped where its schema stands:
+//   store: noEffect(z.boolean().nullish()),                                 // the header says `store`
+//   truncation: z.union([noEffect(z.literal('auto')), z.literal('disabled')]).nullish(),  // only 'auto' is named
+//   tools: z.array(z.discriminatedUnion('type', [functionTool, noEffect(webSearch, 'tools.web_search')])),
+// The second argument is the name that the header gives in place of the field's path. A field that changes nothing only for
+// some models cannot be marked in a schema: its plan lists it in `AnswerPlan.noEffect`. An endpoint calls `fieldsWithoutEffect`
+// with its schema and the body's fields, and gives the names as `Asked.noEffect`; the completion handler writes the header.
+// Every name has its row under "Fields without effect" in docs/api.md: test/gateway/api/requests/no-effect.test.ts holds both alike.
+import { z } from 'zod';
+import { branchOf, parts, type Schema, valuesOf, withoutNulls } from './schema-walk.ts';
+
+export const NO_EFFECT = 'x-expertgrid-no-effect';
+
+/** Of the header's value, in bytes; names beyond it are left out. */
+const LONGEST_HEADER = 1024;
+
+const marks = z.registry<{ name: string | undefined }>();
+
+/** The same schema, marked; `name` stands for the path of the field. Marks survive `.describe()` and wrappers such as `.nullish()`. */
+export function noEffect<Marked extends z.ZodType>(schema: Marked, name?: string): Marked {
+  const marked = schema.clone();
+  marks.add(marked, { name });
+  return marked;
+}
+
+/** All names that a schema's fields may be given. */
+export function namesWithoutEffect(schema: Schema, path = ''): Set<string> {
+  const mark = marks.get(schema);
+  if (mark !== undefined) return new Set([mark.name ?? path]);
+  const inside = parts(schema).flatMap((part) => [
+    ...namesWithoutEffect(part.schema, joined(path, part.key)),
+  ]);
+  return new Set(inside);
+}
+
+/** Names of the marked fields that a request gives. `value` is what was parsed, as the caller sent it. */
+export function fieldsWithoutEffect(schema: Schema, value: unknown): string[] {
+  const found = new Set<string>();
+  collect(schema, withoutNulls(schema, value), '', found);
+  return [...found];
+}
+
+/** The header for these names; none without a name. */
+export function noEffectHeaders(names: Iterable<string>): Record<string, string> {
+  let value = '';
+  for (const name of new Set(names)) {
+    const longer = value === '' ? name : `${value}, ${name}`;
+    if (longer.length > LONGEST_HEADER) break;
+    value = longer;
+  }
+  return value === '' ? {} : { [NO_EFFECT]: value };
+}
+
+function collect(schema: Schema, value: unknown, path: string, found: Set<string>): void {
+  if (value === undefined || value === null || !holdsMark(schema)) return;
+  const mark = marks.get(schema);
+  if (mark !== undefined) {
+    found.add(mark.name ?? path);
+    return;
+  }
+  const branch = branchOf(schema, value);
+  for (const part of branch === undefined ? parts(schema) : [{ schema: branch }]) {
+    for (const inner of valuesOf(part, value)) collect(part.schema, inner, joined(path, part.key), found);
+  }
+}
+
+const holders = new WeakMap<Schema, boolean>();
+
+/** Whether a mark lies anywhere in the schema: most of a request need not be walked. */
+function holdsMark(schema: Schema): boolean {
+  const known = holders.get(schema);
+  if (known !== undefined) return known;
+  const holds = marks.get(schema) !== undefined || parts(schema).some((part) => holdsMark(part.schema));
+  holders.set(schema, holds);
+  return holds;
+}
+
+function joined(path: string, key: string | undefined): string {
+  if (key === undefined) return path;
+  return path === '' ? key : `${path}.${key}`;
+}

@@ -1,0 +1,196 @@
+// From zod's issues to OpenAI's words for them: the message, the parameter's name, the code. Knows no endpoint.
+import type { z } from 'zod';
+import type { FieldFault } from '../errors.ts';
+import { parameterName } from './fields/schema.ts';
+
+type Issue = z.core.$ZodIssue;
+type Fault = Omit<FieldFault, 'param'>;
+
+/** What the issues say is wrong, one fault for each field, in their order. `body` is what was parsed. */
+export function* issueFaults(issues: readonly Issue[], body: unknown): Generator<FieldFault> {
+  const told = new Set<string>();
+  for (const issue of judged(issues)) {
+    for (const fault of faultsOf(issue, body, [])) {
+      if (!told.has(fault.param)) yield fault;
+      told.add(fault.param);
+    }
+  }
+}
+
+/** An object of an unknown `type` is another object: nothing else is said of it. */
+function judged(issues: readonly Issue[]): Issue[] {
+  const typed = new Set(
+    issues.filter(({ code, path }) => code === 'invalid_value' && path.at(-1) === 'type'),
+  );
+  const strange = new Set([...typed].map(({ path }) => parameterName(path.slice(0, -1))));
+  return issues.filter((issue) => typed.has(issue) || !strange.has(parameterName(insideOf(issue))));
+}
+
+/** Path of the object that an issue is found in. */
+function insideOf({ code, path }: Issue): PropertyKey[] {
+  return code === 'unrecognized_keys' ? path : path.slice(0, -1);
+}
+
+function faultsOf(issue: Issue, body: unknown, above: readonly PropertyKey[]): FieldFault[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const param = parameterName([...path, key]);
+      return { message: `Unknown parameter: '${param}'.`, code: 'unknown_parameter', param };
+    });
+  }
+  if (issue.code === 'invalid_union') return unionFaults(issue, body, path);
+  return [faultOf(issue, body, path)];
+}
+
+type FieldIssue = Exclude<Issue, { code: 'unrecognized_keys' | 'invalid_union' }>;
+
+function faultOf(issue: FieldIssue, body: unknown, path: readonly PropertyKey[]): FieldFault {
+  const name = parameterName(path);
+  const value = valueAt(body, path);
+  switch (issue.code) {
+    case 'invalid_type':
+      return { ...typeFault(issue.expected, name, value), param: name };
+    case 'invalid_value':
+      return { ...valueFault(issue.values, name, value), param: name };
+    case 'too_big':
+      return { ...rangeFault(name, value, 'above', issue.maximum, issue.message), param: name };
+    case 'too_small':
+      return { ...rangeFault(name, value, 'below', issue.minimum, issue.message), param: name };
+    case 'invalid_key':
+      return {
+        message: `Invalid key in '${parameterName(path.slice(0, -1))}': ${show(path.at(-1))}. Keys are token ids.`,
+        code: 'invalid_key',
+        param: parameterName(path.slice(0, -1)),
+      };
+    case 'custom':
+      if (issue.params?.neutral !== undefined)
+        return { ...unsupportedFault(name, issue.params.neutral), param: name };
+      return { message: issue.message, code: String(issue.params?.code ?? 'invalid_value'), param: name };
+    default:
+      return { message: `Invalid '${name}': ${issue.message}.`, code: 'invalid_value', param: name };
+  }
+}
+
+/** Of a union's branches, the one that the value's own type fits tells what is wrong inside it. */
+function unionFaults(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  body: unknown,
+  path: readonly PropertyKey[],
+): FieldFault[] {
+  const param = parameterName(path);
+  const value = valueAt(body, path);
+  // Objects that their `type` tells apart, and no such type.
+  if ('options' in issue && issue.options !== undefined && value !== undefined) {
+    const known = issue.options.filter((option) => option !== undefined);
+    return [{ ...valueFault(known, param, value), param }];
+  }
+  const fitting = issue.errors.filter(
+    (branch) => branch[0].path.length > 0 || branch[0].code !== 'invalid_type',
+  );
+  const values = fitting.flatMap(([first]) => {
+    return first.code === 'invalid_value' && first.path.length === 0 ? [first.values] : [];
+  });
+  if (values.length > 0 && values.length === fitting.length) {
+    return [{ ...valueFault(values.flat(), param, value), param }];
+  }
+  if (fitting[0] !== undefined) return judged(fitting[0]).flatMap((inner) => faultsOf(inner, body, path));
+  const expected = issue.errors.flatMap((branch) =>
+    branch[0].code === 'invalid_type' ? [branch[0].expected] : [],
+  );
+  if (value === undefined) return [{ ...missing(param), param }];
+  const message = `Invalid type for '${param}': expected ${expected.map(kind).join(' or ')}, but got ${kindOf(value)} instead.`;
+  return [{ message, code: 'invalid_type', param }];
+}
+
+function typeFault(expected: string, name: string, value: unknown): Fault {
+  if (value === undefined) return missing(name);
+  if (expected === 'null') return unsupportedFault(name);
+  const message = `Invalid type for '${name}': expected ${kind(expected)}, but got ${kindOf(value)} instead.`;
+  return { message, code: 'invalid_type' };
+}
+
+function valueFault(supported: readonly unknown[], name: string, value: unknown): Fault {
+  if (value === undefined) return missing(name);
+  const values = supported.map(show).join(', ');
+  if (supported.some((one) => typeof one === typeof value)) {
+    const message = `Invalid value for '${name}': ${show(value)}. Supported values are: ${values}.`;
+    return { message, code: 'invalid_value' };
+  }
+  const message = `Invalid type for '${name}': expected one of ${values}, but got ${kindOf(value)} instead.`;
+  return { message, code: 'invalid_type' };
+}
+
+function missing(name: string): Fault {
+  return { message: `Missing required parameter: '${name}'.`, code: 'missing_required_parameter' };
+}
+
+/** A field that exists elsewhere and would change the answer here, unless it has one of the `neutral` values (JSON text). */
+export function unsupportedFault(name: string, neutral: readonly string[] = []): Fault {
+  const only = neutral.length > 0 ? ` Only ${neutral.join(', ')} is.` : '';
+  const message = `Unsupported parameter: '${name}' is not supported by this server.${only}`;
+  return { message, code: 'unsupported_parameter' };
+}
+
+function rangeFault(
+  name: string,
+  value: unknown,
+  side: 'above' | 'below',
+  limit: number | bigint,
+  noun: string,
+): Fault {
+  const bound = side === 'above' ? 'maximum' : 'minimum';
+  if (typeof value === 'number') {
+    // zod words its own check for safe integers; that is the only one without our noun.
+    const code = noun === 'decimal' ? 'decimal' : 'integer';
+    const sign = side === 'above' ? '<=' : '>=';
+    const message = `Invalid '${name}': ${code} ${side} ${bound} value. Expected a value ${sign} ${limit}, but got ${value} instead.`;
+    return { message, code: `${code}_${side}_${side === 'above' ? 'max' : 'min'}_value` };
+  }
+  const length = typeof value === 'string' || Array.isArray(value) ? value.length : 0;
+  const [what, code] = typeof value === 'string' ? ['a string', 'string'] : ['an array', 'array'];
+  if (length === 0) {
+    const message = `Invalid '${name}': empty ${code}. Expected ${what} with minimum length ${limit}, but got an empty ${code} instead.`;
+    return { message, code: `empty_${code}` };
+  }
+  const message = `Invalid '${name}': ${code} too ${side === 'above' ? 'long' : 'short'}. Expected ${what} with ${bound} length ${limit}, but got ${what} with length ${length} instead.`;
+  return { message, code: `${code}_${side}_${side === 'above' ? 'max' : 'min'}_length` };
+}
+
+const kinds: Record<string, string> = {
+  string: 'a string',
+  number: 'a decimal',
+  int: 'an integer',
+  boolean: 'a boolean',
+  array: 'an array',
+  object: 'an object',
+  record: 'an object',
+};
+
+function kind(expected: string): string {
+  return kinds[expected] ?? expected;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'an integer' : 'a decimal number';
+  return kind(typeof value);
+}
+
+function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
+  let value = body;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = Reflect.get(value, key);
+  }
+  return value;
+}
+
+const LONGEST_SHOWN = 100;
+
+function show(value: unknown): string {
+  if (typeof value === 'string')
+    return `'${value.length > LONGEST_SHOWN ? `${value.slice(0, LONGEST_SHOWN)}…` : value}'`;
+  return typeof value === 'object' && value !== null ? kindOf(value) : String(value);
+}

@@ -1,0 +1,151 @@
+// From the fields of a request to prompts in token ids that fit the context, and how much may be generated after each.
+// Knows no wire format.
+import type { EngineInfo } from '../../engine/messages.ts';
+import type { TextWork } from '../budget/text-work.ts';
+import type { Limits } from '../context.ts';
+import { type ApiError, badRequest } from '../errors.ts';
+import type { TextSide } from '../text/text-side.ts';
+import type { Prompt } from './fields/schema.ts';
+import type { CommonRequest } from './fields/schema-fields.ts';
+
+/** Ids of a completions prompt; an empty text counts as the token that begins a text. `param` names it in errors. */
+export async function encodePrompt(
+  prompt: Prompt,
+  param: string,
+  {
+    tokenizer,
+    text,
+    bos,
+    info,
+    addSpecial = true,
+    ...limits
+  }: Pick<TextSide, 'tokenizer' | 'bos'> & {
+    text: TextWork;
+    info: EngineInfo;
+    addSpecial?: boolean;
+  } & TextLimits,
+): Promise<number[]> {
+  if (typeof prompt !== 'string') {
+    const outside = prompt.find((id) => id >= info.vocab);
+    if (outside === undefined) return prompt;
+    const message = `Invalid '${param}': token id ${outside} is outside the vocabulary of ${info.vocab} tokens.`;
+    throw badRequest(message, { param, code: 'invalid_token_id' });
+  }
+  refuseHopeless(prompt, 'prompt', { longestToken: tokenizer.longestToken, info, ...limits });
+  const ids = await text.encode(prompt, { addSpecial });
+  if (ids.length > 0) return ids;
+  if (bos !== undefined && addSpecial) return [bos];
+  throw badRequest(`Invalid '${param}': the prompt has no tokens.`, { param, code: 'empty_string' });
+}
+
+/** Bytes of a text whose tokens are counted though all of them would not fit. */
+export const MOST_COUNTED = 1024 * 1024;
+
+/** A prompt that is cut may be longer than the context. */
+export function limitsOfCut({ truncate_prompt_tokens }: CommonRequest): TextLimits {
+  return typeof truncate_prompt_tokens === 'number' ? { takes: MOST_COUNTED } : {};
+}
+
+/** The prompt, or the last tokens of one that is to be cut; -1 leaves room for the answer. */
+export function cutPrompt(
+  prompt: number[],
+  { truncate_prompt_tokens: most }: CommonRequest,
+  { asked, info }: { asked: number | undefined; info: EngineInfo },
+): number[] {
+  if (typeof most !== 'number') return prompt;
+  const kept = most > 0 ? most : Math.max(1, info.context - (asked ?? 1));
+  return prompt.length <= kept ? prompt : prompt.slice(-kept);
+}
+
+export interface TextLimits {
+  /** Bytes that are taken whether they fit or not. */
+  takes?: number;
+}
+
+/** Bytes of a text that may fit in the context; no longer one can, whatever its tokens are. */
+export function mostBytes({
+  longestToken,
+  info,
+  takes = 0,
+}: { longestToken: number; info: EngineInfo } & TextLimits): number {
+  return Math.max(info.context * longestToken, takes);
+}
+
+/** Refuses a text that cannot fit whatever its tokens are, before the time is spent to find them. */
+export function refuseHopeless(
+  text: string,
+  param: 'prompt' | 'messages',
+  limits: { longestToken: number; info: EngineInfo } & TextLimits,
+): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > mostBytes(limits)) throw cannotFit(bytes, param, limits.info);
+}
+
+export function cannotFit(bytes: number, param: 'prompt' | 'messages', info: EngineInfo): ApiError {
+  return tooLong(`your ${param} of ${bytes} bytes cannot fit in it`, param, info);
+}
+
+/** The caller's own limit, by either of its names. Throws a 400 if both are given and differ. */
+export function askedTokens({
+  max_tokens,
+  max_completion_tokens,
+}: Pick<CommonRequest, 'max_tokens'> & { max_completion_tokens?: number | null | undefined }):
+  | number
+  | undefined {
+  const asked = max_completion_tokens ?? max_tokens ?? undefined;
+  if ((max_tokens ?? asked) === asked) return asked;
+  const message = `'max_completion_tokens' is another name of 'max_tokens', and the two differ: ${max_completion_tokens} and ${max_tokens}.`;
+  throw badRequest(message, { param: 'max_tokens', code: 'invalid_parameter_combination' });
+}
+
+/**
+ * How many tokens may be generated. `asked` is the caller's own limit, `fallback` what holds without one. Throws
+ * OpenAI's context_length_exceeded where prompt and asked tokens do not fit together.
+ */
+export function allowance(
+  promptTokens: number,
+  param: 'prompt' | 'messages',
+  { asked, fallback, info }: { asked: number | undefined; fallback: number; info: EngineInfo },
+): number {
+  const rest = info.context - promptTokens;
+  if (rest < (asked === 0 ? 0 : 1))
+    throw tooLong(`your ${param} resulted in ${promptTokens} tokens`, param, info);
+  if (asked !== undefined && asked > rest) {
+    const total = promptTokens + asked;
+    throw tooLong(
+      `you requested ${total} tokens (${promptTokens} in the ${param}, ${asked} in the completion)`,
+      param,
+      info,
+    );
+  }
+  return asked ?? Math.min(fallback, rest);
+}
+
+/** How many answers are made of each prompt; throws where they are more than the server makes for one request. */
+export function choicesOf(
+  { n, best_of, stream }: Pick<CommonRequest, 'n' | 'stream'> & { best_of?: number | null | undefined },
+  prompts: number,
+  { choices: most }: Pick<Limits, 'choices'>,
+): { wanted: number; made: number } {
+  const wanted = n ?? 1;
+  const made = best_of ?? wanted;
+  const param = made > wanted ? 'best_of' : 'n';
+  if (made < wanted) {
+    const message = `Invalid 'best_of': expected at least 'n', which is ${wanted}, but got ${made}.`;
+    throw badRequest(message, { param: 'best_of', code: 'integer_below_min_value' });
+  }
+  if (made > wanted && stream === true) {
+    const message = "The 'best_of' parameter is only allowed with 'stream' where it equals 'n'.";
+    throw badRequest(message, { param: 'best_of', code: 'invalid_parameter_combination' });
+  }
+  if (prompts * made <= most) return { wanted, made };
+  const message = `Invalid '${param}': ${prompts} prompts with ${made} answers each are more than the ${most} answers that one request may ask for.`;
+  throw badRequest(message, { param, code: 'integer_above_max_value' });
+}
+
+function tooLong(what: string, param: string, { context }: EngineInfo) {
+  return badRequest(
+    `This model's maximum context length is ${context} tokens. However, ${what}. Please reduce the length of the ${param} or the completion.`,
+    { param, code: 'context_length_exceeded' },
+  );
+}

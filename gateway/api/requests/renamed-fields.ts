@@ -1,0 +1,61 @@
+// Errors on the fields of a request that was translated, under the names that its caller wrote. Pure.
+//
+// Worked example: [['messages[1]', 'input[0]'], ['max_completion_tokens', 'max_output_tokens']] turns an error on
+// messages[1].content[0].text into one on input[0].content[0].text.
+import { ApiError, badFields, ClientGone, type FieldFault } from '../errors.ts';
+
+/** Path in the translated request, path in the caller's. The longest that fits is taken. */
+export type FieldNames = readonly (readonly [inner: string, outer: string])[];
+
+/**
+ * The caller's name of a path; one that no pair fits is the caller's own. Made once for all paths of an error: a request of
+ * ten thousand messages has as many names.
+ */
+export function namer(names: FieldNames): (path: string) => string {
+  const outer = new Map(names.toReversed());
+  const longest = names.reduce((most, [inner]) => Math.max(most, inner.length), 0);
+  return (path) => {
+    for (let end = Math.min(path.length, longest); end > 0; end--) {
+      if (end < path.length && path[end] !== '.' && path[end] !== '[') continue;
+      const found = outer.get(path.slice(0, end));
+      if (found !== undefined) return found + path.slice(end);
+    }
+    return path;
+  };
+}
+
+/** Waits for `work`, and throws its ApiErrors with the caller's names as param and, where they stand in quotes, in the message. */
+export async function underOuterNames<Result>(
+  names: FieldNames,
+  work: () => Result | Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw thrown instanceof ApiError && !(thrown instanceof ClientGone) ? renamed(thrown, names) : thrown;
+  }
+}
+
+function renamed(error: ApiError, names: FieldNames): ApiError {
+  const { status, type, code, details, headers, cause } = error;
+  const outer = namer(names);
+  const [first, ...others] = details?.fields ?? [];
+  if (first !== undefined) {
+    return badFields([renamedFault(first, outer), ...others.map((fault) => renamedFault(fault, outer))]);
+  }
+  const { message, param } = renamedFault(error, outer);
+  return new ApiError({ status, message, type, param, code, details, headers, cause });
+}
+
+function renamedFault<Fault extends Pick<FieldFault, 'message'> & { param?: string | undefined }>(
+  fault: Fault,
+  outer: (path: string) => string,
+): Fault {
+  const others = (text: string) =>
+    text.replaceAll(/'([a-z_]+(?:\[\d+\]|\.\w+)*)'/g, (_, path: string) => `'${outer(path)}'`);
+  const { param: inner } = fault;
+  const param = inner === undefined ? undefined : outer(inner);
+  // The param apart: the path of a schema may hold any key.
+  const texts = inner === undefined ? [fault.message] : fault.message.split(`'${inner}'`);
+  return { ...fault, message: texts.map(others).join(`'${param}'`), param };
+}

@@ -1,0 +1,17 @@
+// The fields of a request that is translated, and told again in its answer: checked by a schema, and in how deep they lie inside
+// each other, for what is written as JSON again is walked by recursion. Knows no endpoint.
+import type { z } from 'zod';
+import { parseFields, refuseManyValues } from './body.ts';
+import { refuseDeep } from './depth.ts';
+import { parameterName } from './fields/schema.ts';
+
+/** `unsupported`: known fields, each with the values that ask for nothing (JSON text). Throws a 400 that names the field. */
+export function parseShallowFields<Schema extends z.ZodType>(
+  schema: Schema,
+  fields: Record<string, unknown>,
+  unsupported: Record<string, readonly string[]>,
+): z.infer<Schema> {
+  refuseManyValues(fields);
+  for (const [name, field] of Object.entries(fields)) refuseDeep(field, parameterName([name]));
+  return parseFields(schema, fields, { unsupported });
+}

@@ -1,0 +1,145 @@
+// From request fields to what the answer is held to, refused with a 400 where it cannot be. Knows no tokens.
+import { ConstraintFault } from '../../constraints/fault.ts';
+import { GrammarReader, ReaderBusy, type ReadOptions } from '../../constraints/reading/reader.ts';
+import {
+  type ConstraintSpec,
+  type GrammarSpec,
+  grammarIn,
+  type PackedGrammar,
+} from '../../constraints/specification.ts';
+import { badRequest, fromGeneration } from '../errors.ts';
+import { refuseDeep } from './depth.ts';
+import type { ResponseFormat, StructuredFields } from './fields/structured-schema.ts';
+import { refuseLoneSurrogatesIn } from './request-text.ts';
+
+type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
+
+/** A specification, and the field that a fault in it is told by. */
+export interface Asked {
+  spec: GrammarSpec;
+  param: string;
+}
+
+/** What an answer is to be held to. */
+export interface Held {
+  /** Undefined: anything. */
+  form: GrammarSpec | undefined;
+  /** What it is made of, to be read before it is told that it is held; see `honoured`. */
+  asked: readonly Asked[];
+}
+
+/** Throws a 400 that names the field where two say what the form is. Whether it can be honoured is not known yet. */
+export function constraintOf(request: StructuredFields): Held {
+  const [first, second] = askedBy(request);
+  if (first === undefined) return { form: undefined, asked: [] };
+  if (second !== undefined) {
+    const message = `Setting '${first.param}' and '${second.param}' at the same time is not supported.`;
+    throw badRequest(message, { param: second.param, code: 'invalid_parameter_combination' });
+  }
+  return { form: first.spec, asked: [first] };
+}
+
+/** With the calls of tools that are offered: where none must be called, an answer without calls is held to what is asked for. */
+export function answerConstraint(request: StructuredFields, calls: ToolCallsSpec | undefined): Held {
+  const content = constraintOf(request);
+  if (calls === undefined) return content;
+  if (content.form === undefined || calls.mode === 'required') return { form: calls, asked: content.asked };
+  return { form: { ...calls, content: content.form }, asked: content.asked };
+}
+
+/** One for all models: what a specification means does not depend on them. */
+const reader = new GrammarReader();
+
+export interface Honoured {
+  /** Of the constraint, if it has one. */
+  grammar: PackedGrammar | undefined;
+  /** Paths in the request of what is not held of schemas that are not strict. */
+  notes: readonly string[];
+}
+
+/**
+ * Reads what an answer is to be held to. Throws a 400 that names the field, and in a schema the keyword, that cannot be honoured; a 429
+ * if too many specifications wait to be read.
+ */
+export async function honoured(
+  constraint: ConstraintSpec | undefined,
+  asked: readonly Asked[],
+  options: ReadOptions,
+): Promise<Honoured> {
+  const notes: string[] = [];
+  for (const each of asked) notes.push(...(await readAsked(each, options)).notes);
+  const spec = grammarIn(constraint);
+  if (spec === undefined) return { grammar: undefined, notes };
+  const param = spec.type === 'tool_calls' ? 'tools' : (asked.at(-1)?.param ?? '');
+  return { grammar: (await readAsked({ spec, param }, options)).grammar, notes };
+}
+
+async function readAsked({ spec, param }: Asked, options: ReadOptions) {
+  try {
+    const { notes, ...grammar } = await reader.read(spec, options);
+    return { grammar, notes: notes.map((path) => param + path) };
+  } catch (cause) {
+    if (cause instanceof ReaderBusy) {
+      throw fromGeneration({ code: 'queue_full', message: cause.message, retryable: true });
+    }
+    if (!(cause instanceof ConstraintFault)) throw cause;
+    const at = param + cause.path;
+    const isSchema = spec.type === 'json_schema' || spec.type === 'tool_calls';
+    const code = isSchema ? 'invalid_json_schema' : 'invalid_value';
+    throw badRequest(`Invalid '${at}': ${cause.message}.`, { param: at, code });
+  }
+}
+
+function askedBy(request: StructuredFields): Asked[] {
+  const { response_format, structured_outputs } = request;
+  const { guided_json, guided_regex, guided_choice, guided_grammar } = request;
+  const ours = { json: guided_json, regex: guided_regex, choice: guided_choice, grammar: guided_grammar };
+  return [
+    ...(response_format ? [formatAsked(response_format)] : []),
+    ...guided(ours, (kind) => `guided_${kind}`),
+    ...guided(structured_outputs ?? {}, (kind) => `structured_outputs.${kind}`),
+  ].filter((asked) => asked !== undefined);
+}
+
+function formatAsked({ type, json_schema }: ResponseFormat): Asked | undefined {
+  if (type === 'text') return undefined;
+  if (type === 'json_object') return { spec: { type }, param: 'response_format' };
+  const given = 'response_format.json_schema';
+  if (!json_schema) {
+    const code = 'missing_required_parameter';
+    throw badRequest(`Missing required parameter: '${given}'.`, { param: given, code });
+  }
+  const param = `${given}.schema`;
+  const spec = schemaSpec(json_schema.schema, param);
+  return { spec: json_schema.strict === false ? { ...spec, relaxed: true } : spec, param };
+}
+
+type Guided = NonNullable<StructuredFields['structured_outputs']>;
+
+function guided(
+  { json, json_object, regex, choice, grammar }: Guided,
+  param: (kind: keyof Guided) => string,
+): Asked[] {
+  const asked: Asked[] = [];
+  if (typeof json === 'string') {
+    refuseLoneSurrogatesIn(json, param('json'));
+    asked.push({ spec: { type: 'json_schema', schema: json }, param: param('json') });
+  }
+  if (json && typeof json !== 'string')
+    asked.push({ spec: schemaSpec(json, param('json')), param: param('json') });
+  if (json_object === true) asked.push({ spec: { type: 'json_object' }, param: param('json_object') });
+  if (typeof regex === 'string')
+    asked.push({ spec: { type: 'regex', pattern: regex }, param: param('regex') });
+  if (choice) asked.push({ spec: { type: 'choice', choices: choice }, param: param('choice') });
+  if (typeof grammar === 'string')
+    asked.push({ spec: { type: 'grammar', grammar }, param: param('grammar') });
+  return asked;
+}
+
+function schemaSpec(
+  schema: Record<string, unknown>,
+  param: string,
+): Extract<GrammarSpec, { type: 'json_schema' }> {
+  refuseDeep(schema, param);
+  return { type: 'json_schema', schema: JSON.stringify(schema) };
+}

@@ -1,0 +1,125 @@
+// From the fields that offer tools to what the template is given, how calls are read, and what the answer is held to.
+// Knows no prompt and no wire format.
+import type { CallableTool, CallSyntax, ConstraintSpec } from '../../constraints/specification.ts';
+import { badRequest } from '../errors.ts';
+import { callSyntaxOf, knownSyntaxes } from '../text/call-syntax.ts';
+import type { ChatTemplate, TemplateTool } from '../text/template.ts';
+import { refuseDeep } from './depth.ts';
+import type { ChatRequest } from './fields/schema.ts';
+import type { Tool } from './fields/tool-schema.ts';
+import type { Asked } from './structured.ts';
+
+type ToolFields = Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_calls'>;
+type ToolCallSpec = Extract<ConstraintSpec, { type: 'tool_calls' }>;
+
+export interface ToolUse {
+  /** What the template is given. */
+  tools: TemplateTool[];
+  syntax: CallSyntax;
+  constraint: ToolCallSpec;
+  /** All the tools, to be read: a fault is named by the tool's place among them. */
+  asked: Asked;
+}
+
+/** Undefined where nothing may be called: then the model is told of no tools either. */
+export function toolUseOf(
+  request: ToolFields,
+  { template, specials, model }: { template: ChatTemplate; specials: readonly string[]; model: string },
+): ToolUse | undefined {
+  const tools = request.tools ?? [];
+  const { mode, names, one } = choiceOf(request, tools);
+  if (mode === 'none' || tools.length === 0) return undefined;
+  refuseTwins(tools);
+  tools.forEach((tool, i) => {
+    refuseDeep(tool.function.parameters, `tools[${i}].function.parameters`);
+  });
+  const syntax = syntaxOf(template, specials, model);
+  const parallel = one !== true && request.parallel_tool_calls !== false;
+  const constraint = { type: 'tool_calls' as const, mode, tools: tools.map(callableTool), parallel, syntax };
+  const asked = { spec: constraint, param: 'tools' };
+  const offered = { tools: tools.map(templateTool), syntax, asked };
+  if (names === undefined) return { ...offered, constraint };
+  const callable = constraint.tools.filter(({ name }) => names.has(name));
+  return { ...offered, constraint: { ...constraint, tools: callable } };
+}
+
+function syntaxOf({ source }: ChatTemplate, specials: readonly string[], model: string): CallSyntax {
+  const unsupported = (why: string) => {
+    const message = `The model '${model}' cannot be given tools: ${why}`;
+    return badRequest(message, { param: 'tools', code: 'tools_not_supported' });
+  };
+  if (!/\btools\b/.test(source)) throw unsupported('its chat template does not mention them.');
+  const syntax = callSyntaxOf(source, specials);
+  if (syntax !== undefined) return syntax;
+  throw unsupported(
+    `its chat template has them called in a way that is not known here; known is ${knownSyntaxes}.`,
+  );
+}
+
+interface Choice {
+  mode: 'none' | 'auto' | 'required';
+  /** Only these may be called; undefined: all. */
+  names?: Set<string>;
+  /** Exactly one call. */
+  one?: boolean;
+}
+
+function choiceOf({ tool_choice: choice }: ToolFields, tools: readonly Tool[]): Choice {
+  if (choice === undefined || choice === null) return { mode: 'auto' };
+  if (typeof choice === 'string') {
+    if (choice !== 'required' || tools.length > 0) return { mode: choice };
+    throw withoutTools();
+  }
+  if (tools.length === 0) throw withoutTools();
+  const known = new Set(tools.map(({ function: { name } }) => name));
+  const checked = (name: string, param: string) => {
+    if (known.has(name)) return name;
+    const message = `Invalid value for '${param}': there is no tool with the name '${name.slice(0, 200)}' in 'tools'.`;
+    throw badRequest(message, { param, code: 'invalid_value' });
+  };
+  if (choice.type === 'function') {
+    const { name } = choice.function ?? missing('tool_choice.function');
+    return { mode: 'required', names: new Set([checked(name, 'tool_choice.function.name')]), one: true };
+  }
+  const { mode, tools: allowed } = choice.allowed_tools ?? missing('tool_choice.allowed_tools');
+  const names = allowed.map(({ function: { name } }, i) => {
+    return checked(name, `tool_choice.allowed_tools.tools[${i}].function.name`);
+  });
+  return { mode, names: new Set(names) };
+}
+
+function withoutTools() {
+  const message = "The 'tool_choice' parameter is only allowed where there are 'tools'.";
+  return badRequest(message, { param: 'tool_choice', code: 'invalid_parameter_combination' });
+}
+
+function missing(param: string): never {
+  throw badRequest(`Missing required parameter: '${param}'.`, { param, code: 'missing_required_parameter' });
+}
+
+function refuseTwins(tools: readonly Tool[]): void {
+  const names = tools.map((tool) => tool.function.name);
+  const twin = names.findIndex((name, i) => names.indexOf(name) < i);
+  if (twin < 0) return;
+  const param = `tools[${twin}].function.name`;
+  const message = `Invalid value for '${param}': another tool has the name '${names[twin]}'.`;
+  throw badRequest(message, { param, code: 'invalid_value' });
+}
+
+/** `strict` is for who calls, not for the model. */
+function templateTool({ type, function: { name, description, parameters } }: Tool): TemplateTool {
+  return {
+    type,
+    function: {
+      name,
+      ...(typeof description === 'string' && { description }),
+      ...(parameters && { parameters }),
+    },
+  };
+}
+
+function callableTool({ function: { name, parameters, strict } }: Tool): CallableTool {
+  if (!parameters) return { name };
+  const own = { name, parameters: JSON.stringify(parameters) };
+  return strict === true ? own : { ...own, relaxed: true };
+}

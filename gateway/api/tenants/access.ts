@@ -1,0 +1,92 @@
+// Who may call: finds the caller's key before anything else is done, and counts what it asks for against its limits. Knows no
+// endpoint but by its path.
+import type { Context, Handler, MiddlewareHandler } from 'hono';
+import { ApiError } from '../errors.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { RequestRecord } from '../telemetry/request-record.ts';
+import { findKey, KEY_PREFIX, type StoredKey } from './keys.ts';
+import { rateError, rateHeaders } from './rate-answers.ts';
+import { createRateLimits, type Exceeded, type RateLimits } from './rate-limits.ts';
+
+export interface Access {
+  /** As they are now: they may change at any time. */
+  keys: () => readonly StoredKey[];
+  /** Callers may find each other's prompts in the cache. */
+  sharedPrefix?: boolean;
+}
+
+/** Asked by machines that have no key, and by browsers for pages: those tell nothing of anybody, or ask their reader for a key. */
+const open =
+  /^\/$|^(\/v1)?\/(health|health\/ready|peer|docs|openapi\.json)\/?$|^\/(console|docs)(\/|\/([a-z]+\/)?[a-z-]+\.[a-z]+)?$/;
+
+type Env = { Variables: { record: RequestRecord } };
+
+/** Everything but probes and the console's own files wants a key. A POST is a request, as limits count them. */
+export function requireKey(
+  { keys, sharedPrefix = false }: Access,
+  { metrics, limits = createRateLimits() }: { metrics: Metrics; limits?: RateLimits },
+): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    if (open.test(c.req.path)) return await next();
+    const key = callerOf(c, keys());
+    const record = c.get('record');
+    record.key = key;
+    if (!sharedPrefix) record.prefixOwner = key.sha256;
+    if (c.req.method !== 'POST') return await next();
+    const exceeded = (by: Exceeded) => {
+      metrics.keyRefused(key.name, by.kind);
+      return rateError(key.name, by, limits.read(key));
+    };
+    const begun = limits.begin(key);
+    if ('exceeded' in begun) throw exceeded(begun.exceeded);
+    record.begin(begun.turn, exceeded);
+    await next();
+    for (const [name, value] of Object.entries(rateHeaders(limits.read(key)))) c.header(name, value);
+  };
+}
+
+/** For what is of all callers, or of the machines behind: without keys everyone may ask, with keys an admin's. */
+export function forAdmins(handler: Handler<Env>): Handler<Env> {
+  return (c, next) => {
+    const { key } = c.get('record');
+    if (key !== undefined && key.admin !== true) throw adminsOnly(key.name, c.req.path);
+    return handler(c, next);
+  };
+}
+
+/** Throws a 401 where there is none. */
+function callerOf(c: Context, keys: readonly StoredKey[]): StoredKey {
+  const given = keyOf(c);
+  if (given === undefined) {
+    const message =
+      "You didn't provide an API key. Send yours as a bearer token: the header 'Authorization: Bearer YOUR_KEY'.";
+    throw unauthorized(message);
+  }
+  const key = findKey(keys, given);
+  if (key === undefined) throw unauthorized(`Incorrect API key provided${veiled(given)}.`);
+  return key;
+}
+
+/** As OpenAI's clients send it, or Anthropic's. */
+function keyOf(c: Context): string | undefined {
+  const bearer = /^bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1];
+  return bearer ?? c.req.header('x-api-key');
+}
+
+/** Enough to know one's own key by. What is no key of ours may be a secret of another service, and is not repeated. */
+function veiled(given: string): string {
+  const end = KEY_PREFIX.length + 3;
+  return given.startsWith(KEY_PREFIX) && given.length > 2 * end
+    ? `: ${given.slice(0, end)}…`
+    : `. Keys of this server begin with ${KEY_PREFIX}`;
+}
+
+function unauthorized(message: string): ApiError {
+  const headers = { 'www-authenticate': 'Bearer realm="expertgrid"' };
+  return new ApiError({ status: 401, message, code: 'invalid_api_key', headers });
+}
+
+function adminsOnly(name: string, path: string): ApiError {
+  const message = `The key '${name}' may not ask for ${path}: it tells of all callers, which only a key made with --admin may see.`;
+  return new ApiError({ status: 403, message, code: 'insufficient_permissions' });
+}

@@ -1,0 +1,187 @@
+// From a request's messages and variables to what a template is given. Knows no tokens.
+
+import { badRequest } from '../errors.ts';
+import { refuseDeep } from '../requests/depth.ts';
+import type { ChatMessage } from '../requests/fields/message-schema.ts';
+import type { ChatRequest } from '../requests/fields/schema.ts';
+import { mayHoldLoneSurrogate, refuseLoneSurrogates } from '../requests/request-text.ts';
+import { placeSystemTurns } from './system-turns.ts';
+import {
+  type ChatTemplate,
+  type Conversation,
+  reservedVariables,
+  type TemplateCall,
+  type TemplateMessage,
+} from './template.ts';
+
+/** Throws a 400 for what the template would leave out of the prompt without a word. */
+export function templateMessages(sent: readonly ChatMessage[], template: ChatTemplate): TemplateMessage[] {
+  const messages = withoutFunctions(sent);
+  const { source } = template;
+  const knowsTools = /['"]tool['"]/.test(source);
+  const knowsCalls = /\btool_calls\b/.test(source);
+  const made = messages.map((message, i) => {
+    const refuse = (field: string, what: string) => {
+      const why = `The model's chat template does not know ${what}.`;
+      return badRequest(why, { param: `messages[${i}].${field}`, code: 'tools_not_supported' });
+    };
+    if (message.role === 'tool' && !knowsTools) {
+      throw refuse('role', `messages with the role '${sent[i].role}'`);
+    }
+    const calls = sent[i].function_call ? 'function_call' : 'tool_calls';
+    if (message.tool_calls?.[0] && !knowsCalls) throw refuse(calls, `messages with '${calls}'`);
+    return templateMessage(message, `messages[${i}]`);
+  });
+  refuseStrayResults(messages);
+  return placeSystemTurns(made, template);
+}
+
+/** Calls and results as they were written before tools, as tools have them: a result is that of its function's last call. */
+function withoutFunctions(messages: readonly ChatMessage[]): ToolMessage[] {
+  const calls = new Map<string, string>();
+  return messages.map(({ function_call, role, ...message }, i) => {
+    if (function_call) {
+      const id = `function_call_${i}`;
+      calls.set(function_call.name, id);
+      const call = { id, type: 'function' as const, function: function_call };
+      return { ...message, role: 'assistant', tool_calls: [...(message.tool_calls ?? []), call] };
+    }
+    if (role !== 'function') return { ...message, role };
+    const name = message.name ?? '';
+    const id = calls.get(name);
+    if (id !== undefined) return { ...message, role: 'tool', tool_call_id: id };
+    const param = `messages[${i}].name`;
+    const why = `Invalid value for '${param}': no message before it calls a function with the name '${name.slice(0, 100)}'.`;
+    throw badRequest(why, { param, code: 'invalid_value' });
+  });
+}
+
+type ToolMessage = Omit<ChatMessage, 'role' | 'function_call'> & {
+  role: Exclude<ChatMessage['role'], 'function'>;
+};
+
+/** Throws a 400 for the result of a call that no message before it makes, as OpenAI does. */
+function refuseStrayResults(messages: readonly ToolMessage[]): void {
+  const called = new Set<string>();
+  for (const [i, { tool_calls, tool_call_id: id }] of messages.entries()) {
+    for (const call of tool_calls ?? []) called.add(call.id);
+    if (typeof id !== 'string' || called.has(id)) continue;
+    const param = `messages[${i}].tool_call_id`;
+    const message = `Invalid value for '${param}': no message before it calls a tool with the id '${id.slice(0, 100)}'.`;
+    throw badRequest(message, { param, code: 'invalid_value' });
+  }
+}
+
+/** Templates know `system` only. */
+function templateMessage(message: ToolMessage, param: string): TemplateMessage {
+  const { role, name, reasoning, tool_calls, tool_call_id } = message;
+  const reasoning_content = message.reasoning_content ?? reasoning ?? thoughtOf(message);
+  return {
+    role: role === 'developer' ? 'system' : role,
+    content: textOf(message) ?? ((tool_calls ?? []).length > 0 ? null : ''),
+    ...(typeof name === 'string' && { name }),
+    ...(typeof reasoning_content === 'string' && { reasoning_content }),
+    ...(typeof tool_call_id === 'string' && { tool_call_id }),
+    ...(tool_calls &&
+      tool_calls.length > 0 && {
+        tool_calls: tool_calls.map((call, i) => templateCall(call, `${param}.tool_calls[${i}]`)),
+      }),
+  };
+}
+
+/** Text parts are lines of one content, as vLLM and llama.cpp join them. A refusal is text that was said. */
+function textOf({ content, refusal }: Pick<ChatMessage, 'content' | 'refusal'>): string | null {
+  const parts = Array.isArray(content) ? content.map(partText) : [content];
+  const said = [...parts, refusal || undefined].filter((text) => typeof text === 'string');
+  return said.length > 0 || Array.isArray(content) ? said.join('\n') : null;
+}
+
+type Part = Exclude<ChatMessage['content'], string | null | undefined>[number];
+
+/** Undefined: the part is a thought. */
+function partText(part: Part): string | undefined {
+  return part.type === 'thinking' ? undefined : part.type === 'text' ? part.text : part.refusal;
+}
+
+function thoughtOf({ content }: Pick<ChatMessage, 'content'>): string | undefined {
+  const parts = Array.isArray(content) ? content.filter((part) => part.type === 'thinking') : [];
+  const thoughts = parts.flatMap(({ thinking }) => {
+    return typeof thinking === 'string' ? [thinking] : thinking.map(({ text }) => text);
+  });
+  return thoughts.length > 0 ? thoughts.join('\n') : undefined;
+}
+
+/** Templates write arguments as JSON themselves; those that are none (a call that was cut off) are left as they are. */
+function templateCall(
+  { id, function: { name, arguments: text } }: NonNullable<ChatMessage['tool_calls']>[number],
+  param: string,
+): TemplateCall {
+  const given = text.trim() === '' ? {} : parsed(text);
+  refuseDeep(given, `${param}.function.arguments`);
+  if (mayHoldLoneSurrogate(text)) refuseLoneSurrogates(given, [`${param}.function.arguments`]);
+  return { id, type: 'function', function: { name, arguments: given } };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // not JSON: the caller's own words
+  }
+}
+
+/** The caller's own variables of the template. */
+export function templateVariables(
+  given: Record<string, unknown> | null | undefined,
+): Record<string, unknown> {
+  const names = Object.keys(given ?? {});
+  const reserved = names.find((name) => reservedVariables.some((own) => own === name));
+  if (reserved !== undefined) {
+    const param = `chat_template_kwargs.${reserved}`;
+    const message = `Invalid '${param}': this variable of the template is not the caller's to set.`;
+    throw badRequest(message, { param, code: 'invalid_value' });
+  }
+  refuseDeep(given, 'chat_template_kwargs');
+  return given ?? {};
+}
+
+/** Throws a 400 where the template would not show them. */
+export function templateDocuments(
+  documents: Record<string, unknown>[] | null | undefined,
+  { source }: ChatTemplate,
+): Record<string, unknown>[] {
+  if (!documents || documents.length === 0) return [];
+  refuseDeep(documents, 'documents');
+  if (/\bdocuments\b/.test(source)) return documents;
+  const message = "The model's chat template does not mention documents.";
+  throw badRequest(message, { param: 'documents', code: 'documents_not_supported' });
+}
+
+type EndingFields = Pick<ChatRequest, 'messages' | 'add_generation_prompt' | 'continue_final_message'>;
+
+/** Throws a 400 if there is no message of the assistant's to go on with, or if another message than the final one is a prefix. */
+export function endingOf({
+  messages,
+  add_generation_prompt,
+  continue_final_message,
+}: EndingFields): NonNullable<Conversation['ending']> {
+  const refuse = (message: string, param: string) => {
+    return badRequest(message, { param, code: 'invalid_parameter_combination' });
+  };
+  const last = messages.length - 1;
+  const prefix = messages.findIndex((message) => message.prefix === true);
+  if (prefix >= 0 && prefix < last) {
+    throw refuse("Only the final message may be a 'prefix'.", `messages[${prefix}].prefix`);
+  }
+  const field = prefix < 0 ? 'continue_final_message' : 'prefix';
+  if (prefix < 0 && continue_final_message !== true) return add_generation_prompt === false ? 'none' : 'turn';
+  if (add_generation_prompt === true) {
+    const message = `'${field}' and 'add_generation_prompt' cannot both be true.`;
+    throw refuse(message, prefix < 0 ? field : `messages[${prefix}].${field}`);
+  }
+  const final = messages.at(-1);
+  const calls = final?.tool_calls?.[0] ?? final?.function_call;
+  if (final?.role === 'assistant' && !calls) return 'final message';
+  const message = `With '${field}' the final message must be the assistant's, and call no tools.`;
+  throw refuse(message, `messages[${last}].role`);
+}

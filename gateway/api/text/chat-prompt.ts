@@ -1,0 +1,122 @@
+// From a conversation to prompt ids: special tokens that the template writes become those tokens, and the same names in
+// a caller's text stay text. Knows no HTTP.
+import { errorText } from '../../../base/error-text.ts';
+import { Guard } from './guard.ts';
+import { type SpecialNames, specialNames } from './special-names.ts';
+import type { ChatTemplate, Conversation } from './template.ts';
+import type { AddedToken, Tokenizer } from './tokenizer.ts';
+
+export interface WrittenChat {
+  /** The template's own special tokens and the plain text between them. */
+  pieces: (string | AddedToken)[];
+  /** All of it as text. */
+  text: string;
+}
+
+/**
+ * Only special tokens are broken up and the text is tokenized in the pieces that special tokens leave, so every other
+ * conversation gets exactly the ids that tokenizing the rendered text whole gives. A template may trim, compare or
+ * split what it is given: it sees the caller's text itself, not a placeholder. (One that writes JSON in ASCII alone spells
+ * breaks out: what was broken up is then seen with its break, and stays text all the same.)
+ */
+export function writeChat(
+  conversation: Conversation,
+  { template, tokenizer }: { template: ChatTemplate; tokenizer: Tokenizer },
+): WrittenChat {
+  const names = specialNames(tokenizer);
+  const guard = new Guard([conversation, template.source], names);
+  const rendered = ended(template.render(guarded(conversation, guard)), conversation, guard);
+  return { pieces: split(rendered, names, guard.mark), text: rendered.replaceAll(guard.mark, '') };
+}
+
+export function chatIds({ pieces }: WrittenChat, tokenizer: Tokenizer): number[] {
+  const ids: number[] = [];
+  for (const piece of pieces) {
+    if (typeof piece !== 'string') {
+      ids.push(piece.id);
+      continue;
+    }
+    // One by one: a hundred thousand are too many for the arguments of a call.
+    for (const id of tokenizer.encodePlain(piece, { first: ids.length === 0 })) ids.push(id);
+  }
+  return ids;
+}
+
+/** A conversation's prompt, or why it has none. */
+export type ChatPrompt =
+  | { type: 'prompt'; ids: Int32Array; text: string }
+  | { type: 'too_long'; bytes: number }
+  /** The template raised, or failed. */
+  | { type: 'refused'; why: string };
+
+/** `most`: bytes of the written text; a longer one is not tokenized. Throws only if the tokenizer fails. */
+export function chatPrompt(
+  conversation: Conversation,
+  { template, tokenizer, most }: { template: ChatTemplate; tokenizer: Tokenizer; most: number },
+): ChatPrompt {
+  let chat: WrittenChat;
+  try {
+    chat = writeChat(conversation, { template, tokenizer });
+  } catch (error) {
+    return { type: 'refused', why: errorText(error) };
+  }
+  const bytes = Buffer.byteLength(chat.text);
+  if (bytes > most) return { type: 'too_long', bytes };
+  return { type: 'prompt', ids: Int32Array.from(chatIds(chat, tokenizer)), text: chat.text };
+}
+
+/** Roles and types are not the caller's words, and templates compare them. */
+function guarded(conversation: Conversation, guard: Guard): Conversation {
+  const { messages, tools = [], documents = [], variables = {}, ending = 'turn' } = conversation;
+  const final = ending === 'final message' ? messages.at(-1) : undefined;
+  const typed = <Item extends { type: 'function'; function: object }>(item: Item): Item => {
+    return { ...guard.value(item), type: item.type };
+  };
+  return {
+    ending,
+    messages: messages.map((sent) => {
+      const { role, tool_calls, ...message } = sent;
+      const written = guard.value(message);
+      return {
+        role,
+        ...written,
+        ...(sent === final && { content: (written.content ?? '') + guard.seam }),
+        ...(tool_calls !== undefined && { tool_calls: tool_calls.map(typed) }),
+      };
+    }),
+    tools: tools.map(typed),
+    documents: guard.value(documents),
+    variables: Object.fromEntries(
+      Object.entries(variables).map(([name, value]) => [name, guard.value(value)]),
+    ),
+  };
+}
+
+/** Up to where the final message ends, where the prompt ends there. Throws where the template does not show it. */
+function ended(rendered: string, { ending }: Conversation, { seam }: Guard): string {
+  if (ending !== 'final message') return rendered;
+  const at = rendered.lastIndexOf(seam);
+  if (at < 0) throw new Error('it does not show the final message, which was to be continued');
+  return rendered.slice(0, at).replaceAll(seam, '');
+}
+
+/** The rendered text as special tokens and the plain text between them, breaks taken out, white space given to the tokens that take it. */
+function split(rendered: string, names: SpecialNames, mark: string): (string | AddedToken)[] {
+  const pieces: (string | AddedToken)[] = [];
+  let stripNext = false;
+  const plain = (text: string, stripEnd: boolean) => {
+    let kept = text.replaceAll(mark, '');
+    if (stripNext) kept = kept.trimStart();
+    if (stripEnd) kept = kept.trimEnd();
+    if (kept.length > 0) pieces.push(kept);
+  };
+  let from = 0;
+  for (const { token, at } of names.occurrences(rendered)) {
+    plain(rendered.slice(from, at), token.lstrip);
+    pieces.push(token);
+    stripNext = token.rstrip;
+    from = at + token.content.length;
+  }
+  plain(rendered.slice(from), false);
+  return pieces;
+}

@@ -1,0 +1,40 @@
+// Reads a JSON object from a file, naming the file in every error. Knows no fields.
+
+import { readFile } from 'node:fs/promises';
+import { errorText } from '../../../base/error-text.ts';
+
+/** `absent`: what a missing file counts as; without it a missing file is an error. */
+export async function readJsonObject(
+  file: string,
+  { absent }: { absent?: Record<string, unknown> } = {},
+): Promise<Record<string, unknown>> {
+  const text = await readTextFile(file);
+  if (text === undefined) {
+    if (absent !== undefined) return absent;
+    throw new Error(`${file}: no such file`);
+  }
+  const value = parse(text, file);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`${file}: not a JSON object`);
+  return Object.fromEntries(Object.entries(value));
+}
+
+/** The file's text, or undefined where there is no such file. */
+export async function readTextFile(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function parse(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${file}: not valid JSON: ${errorText(error)}`, {
+      cause: error,
+    });
+  }
+}

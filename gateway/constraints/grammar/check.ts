@@ -1,0 +1,103 @@
+// Whether a grammar can be matched at all: every rule is defined and ends, none begins with itself. Pure.
+
+import { ConstraintFault } from '../fault.ts';
+import { canEnd, rulesThat, walk } from './ending.ts';
+import { type Expression, entriesOf, type Grammar } from './expression.ts';
+
+/** Throws a ConstraintFault that says what is wrong. */
+export function checkGrammar({ root, rules }: Grammar): void {
+  const all = [root, ...rules.values()];
+  for (const body of all) walk(body, (each) => requireDefined(each, rules));
+  const nullable = rulesThat(rules, isNullable);
+  for (const body of all) walk(body, (each) => refuseEmptyCounted(each, nullable));
+  const ends = rulesThat(rules, canEnd);
+  const endless = [...rules.keys()].find((name) => !ends.has(name));
+  if (endless !== undefined)
+    throw new ConstraintFault(`the rule "${endless}" matches no text of finite length`);
+  if (!canEnd(root, ends)) throw new ConstraintFault('it matches no text');
+  refuseLeftRecursion(rules, nullable);
+}
+
+function requireDefined(each: Expression, rules: Grammar['rules']): void {
+  if (each.kind !== 'rule' || rules.has(each.name)) return;
+  throw new ConstraintFault(`the rule "${each.name}" is not defined`);
+}
+
+/** An iteration that takes nothing could be counted any number of times. */
+function refuseEmptyCounted(each: Expression, nullable: ReadonlySet<string>): void {
+  if (each.kind !== 'repeat' || each.most <= 1) return;
+  if (each.most === Number.POSITIVE_INFINITY && each.least <= 1) return;
+  if (!isNullable(each.item, nullable)) return;
+  throw new ConstraintFault('it counts how often something comes that may be empty');
+}
+
+function isNullable(expression: Expression, rules: ReadonlySet<string>): boolean {
+  switch (expression.kind) {
+    case 'text':
+      return expression.text === '';
+    case 'characters':
+      return false;
+    case 'entries':
+      return entriesOf(expression).some(({ text, next }) => text === '' && isNullable(next, rules));
+    case 'language':
+      return expression.least === 0 && expression.dfa[0]?.accepting === true;
+    case 'sequence':
+      return expression.items.every((item) => isNullable(item, rules));
+    case 'choice':
+      return expression.items.some((item) => isNullable(item, rules));
+    case 'repeat':
+      return expression.least === 0 || isNullable(expression.item, rules);
+    case 'rule':
+      return rules.has(expression.name);
+    case 'free':
+      return true;
+  }
+}
+
+/** A rule that begins with itself would be entered for ever before a byte is read. */
+function refuseLeftRecursion(rules: Grammar['rules'], nullable: ReadonlySet<string>): void {
+  const left = new Map(Array.from(rules, ([name, body]) => [name, firstRules(body, nullable)]));
+  const path = new Set<string>();
+  for (const start of rules.keys()) {
+    const open = [start];
+    for (let name = open.at(-1); name !== undefined; name = open.at(-1)) {
+      const next = left.get(name)?.pop();
+      path.add(name);
+      if (next === undefined) {
+        path.delete(name);
+        open.pop();
+      } else if (path.has(next)) {
+        const circle = [...path, next].slice([...path].indexOf(next));
+        throw new ConstraintFault(
+          `a rule begins with itself: ${circle.map((each) => `"${each}"`).join(' → ')}`,
+        );
+      } else open.push(next);
+    }
+  }
+}
+
+/** Rules that may be entered before a byte was read. */
+function firstRules(expression: Expression, nullable: ReadonlySet<string>): string[] {
+  switch (expression.kind) {
+    case 'text':
+    case 'characters':
+    case 'language':
+    case 'free':
+      return [];
+    case 'entries':
+      return entriesOf(expression).flatMap(({ text, next }) =>
+        text === '' ? firstRules(next, nullable) : [],
+      );
+    case 'sequence': {
+      const end = expression.items.findIndex((item) => !isNullable(item, nullable));
+      const upTo = end < 0 ? expression.items : expression.items.slice(0, end + 1);
+      return upTo.flatMap((item) => firstRules(item, nullable));
+    }
+    case 'choice':
+      return expression.items.flatMap((item) => firstRules(item, nullable));
+    case 'repeat':
+      return firstRules(expression.item, nullable);
+    case 'rule':
+      return [expression.name];
+  }
+}

@@ -1,0 +1,171 @@
+// What texts a grammar allows, as a tree: everything that constrains is translated to this. Knows no bytes and no tokens.
+//
+// Worked example, an integer in brackets:
+//   sequence(text('['), repeat(characters(range('0', '9')), 1, 3), text(']'))
+import { ConstraintFault } from '../fault.ts';
+import { type Dfa, isEmpty } from '../language/dfa.ts';
+import { lengthsOf } from '../language/lengths.ts';
+
+/** Inclusive code points, sorted and apart. */
+export type Ranges = readonly (readonly [low: number, high: number])[];
+
+export type Expression =
+  | { kind: 'text'; text: string }
+  | { kind: 'characters'; ranges: Ranges }
+  | { kind: 'sequence'; items: readonly Expression[] }
+  /** Without items: nothing matches. */
+  | { kind: 'choice'; items: readonly Expression[] }
+  | { kind: 'repeat'; item: Expression; least: number; most: number }
+  | { kind: 'rule'; name: string }
+  /** One of the entries from `from` up to but not including `to`: its text, then what follows it. */
+  | { kind: 'entries'; of: readonly Entry[]; from: number; to: number }
+  /** Texts of an automaton that have from `least` to `most` characters. */
+  | { kind: 'language'; dfa: Dfa; least: number; most: number; spelling: Spelling }
+  /** Any bytes at all, ended anywhere; where they spell `marker` (ASCII) for the first time, `rest` must follow. */
+  | { kind: 'free'; marker: string; rest: Expression };
+
+/**
+ * How a character is written: as itself; as in a JSON string, escaped only where it must be; with any escape that JSON knows. Data,
+ * so that grammars cross threads.
+ */
+export type Spelling = 'itself' | 'quoted' | 'escaped';
+
+export interface Entry {
+  text: string;
+  next: Expression;
+}
+
+export interface Grammar {
+  root: Expression;
+  rules: ReadonlyMap<string, Expression>;
+}
+
+/** The empty text. */
+export const nothing: Expression = { kind: 'sequence', items: [] };
+/** No text; the functions below give this very object where nothing can match. */
+export const impossible: Expression = { kind: 'choice', items: [] };
+
+export function text(value: string): Expression {
+  return { kind: 'text', text: value };
+}
+
+export function characters(ranges: Ranges): Expression {
+  return ranges.length === 0 ? impossible : { kind: 'characters', ranges };
+}
+
+export function range(low: string, high: string = low): Ranges {
+  return [[low.codePointAt(0) ?? 0, high.codePointAt(0) ?? 0]];
+}
+
+/** Impossible where one of the items is. */
+export function sequence(...items: readonly Expression[]): Expression {
+  if (items.includes(impossible)) return impossible;
+  const flat = items.flatMap((item) => (item.kind === 'sequence' ? item.items : [item]));
+  const [only] = flat;
+  return flat.length === 1 && only !== undefined ? only : { kind: 'sequence', items: flat };
+}
+
+/** Impossible where all of the items are. */
+export function choice(...items: readonly Expression[]): Expression {
+  const possible = items.filter((item) => item !== impossible);
+  const [only] = possible;
+  if (only === undefined) return impossible;
+  return possible.length === 1 ? only : { kind: 'choice', items: possible };
+}
+
+export function repeat(item: Expression, least: number, most: number): Expression {
+  if (item === impossible) return least === 0 ? nothing : impossible;
+  if (least === 1 && most === 1) return item;
+  const counts = item.kind === 'repeat' ? multiplied(item, { least, most }) : undefined;
+  if (item.kind === 'repeat' && counts !== undefined) return repeat(item.item, counts.least, counts.most);
+  return { kind: 'repeat', item, least, most };
+}
+
+export interface Counts {
+  least: number;
+  most: number;
+}
+
+/**
+ * The counts of what comes `inner` times, and that `outer` times: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Undefined where some
+ * numbers between are left out, as by `(aa){0,5}`.
+ */
+export function multiplied(inner: Counts, outer: Counts): Counts | undefined {
+  const fewest = Math.max(outer.least, 1);
+  // So many times and once more: without a gap, and none from nothing to once.
+  const joins =
+    fewest * inner.most + 1 >= (fewest + 1) * inner.least && (outer.least > 0 || inner.least <= 1);
+  if (outer.most !== outer.least && !joins) return undefined;
+  const most = inner.most === 0 || outer.most === 0 ? 0 : inner.most * outer.most;
+  return { least: inner.least * outer.least, most };
+}
+
+/** Impossible where all of them are. Lists may be long, and shared by many expressions. */
+export function entries(of: readonly Entry[], from = 0, to = of.length): Expression {
+  for (let i = from; i < to; i++) if (of[i]?.next !== impossible) return { kind: 'entries', of, from, to };
+  return impossible;
+}
+
+/** Impossible where the automaton accepts no text of such a length. */
+export function language(
+  dfa: Dfa,
+  spelling: Spelling,
+  { least = 0, most = Number.POSITIVE_INFINITY }: { least?: number; most?: number } = {},
+): Expression {
+  const possible =
+    least === 0 && most === Number.POSITIVE_INFINITY ? !isEmpty(dfa) : lengthsOf(dfa).reaches(0, least, most);
+  return possible ? { kind: 'language', dfa, least, most, spelling } : impossible;
+}
+
+export function optional(item: Expression): Expression {
+  return repeat(item, 0, 1);
+}
+
+export function rule(name: string): Expression {
+  return { kind: 'rule', name };
+}
+
+/** Longest chain of texts of which each is the beginning of the next. */
+const MOST_ALIKE = 500;
+
+/**
+ * Any of the texts, their common beginnings shared: a matcher that follows them has few places to be at once. Throws a
+ * ConstraintFault where too many lie within one another.
+ */
+export function oneOf(texts: readonly string[]): Expression {
+  const sorted = [...new Set(texts)].sort().map((each) => Array.from(each));
+  return shared(sorted, 0, 0);
+}
+
+/** Of sorted texts, of which the first `at` characters are the same: what follows those. */
+function shared(texts: readonly (readonly string[])[], at: number, depth: number): Expression {
+  if (depth > MOST_ALIKE) {
+    throw new ConstraintFault(
+      `more than ${MOST_ALIKE} texts, each of which begins with another, are not supported`,
+    );
+  }
+  const branches: Expression[] = [];
+  for (let from = 0; from < texts.length; ) {
+    const first = texts[from] ?? [];
+    let to = from + 1;
+    while (to < texts.length && texts[to]?.[at] === first[at]) to++;
+    if (first.length > at) {
+      const last = texts[to - 1] ?? [];
+      let common = at + 1;
+      while (common < first.length && first[common] === last[common]) common++;
+      const beginning = text(first.slice(at, common).join(''));
+      branches.push(sequence(beginning, shared(texts.slice(from, to), common, depth + 1)));
+    } else branches.push(nothing);
+    from = to;
+  }
+  return choice(...branches);
+}
+
+export function entriesOf({ of, from, to }: Expression & { kind: 'entries' }): readonly Entry[] {
+  return of.slice(from, to).filter(({ next }) => !isImpossible(next));
+}
+
+/** Of a grammar that came from another thread, `impossible` is not this very object any more. */
+function isImpossible(expression: Expression): boolean {
+  return expression.kind === 'choice' && expression.items.length === 0;
+}

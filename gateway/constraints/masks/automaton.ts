@@ -1,0 +1,355 @@
+// A grammar's states, made as they are reached: which byte leads from which to which. Knows no tokens.
+//
+// A state is the set of places that the text so far may have reached: a node, and the frames it returns to. A place that allows
+// nothing that another one does not is left out (frames.ts). Frames and states that are equal are one object, so what is learned
+// of a state (its transitions, its mask) is learned once.
+
+import { ConstraintFault } from '../fault.ts';
+import type { Grammar } from '../grammar/expression.ts';
+import { compileProgram, type Node, type Program } from '../grammar/program.ts';
+import { covers, type Frame, Frames } from './frames.ts';
+
+interface Place {
+  node: Node;
+  frame: Frame | undefined;
+}
+
+/** `[256]`; null: the byte may not come, undefined: not known yet. */
+type Steps = (State | null | undefined)[];
+/** Of states that no byte was followed from: most are only looked at. */
+const noSteps: Steps = [];
+
+/** What is found of a state beside its places. */
+interface Found {
+  accepting: boolean;
+  open: number;
+  mixed: boolean;
+  seed: Place | undefined;
+}
+
+export class State {
+  readonly places: readonly Place[];
+  /** The text may end here. */
+  readonly accepting: boolean;
+  /** Up to this many arbitrary characters may come next, because a string is open (see "plain" in vocabulary.ts). */
+  readonly open: number;
+  /** Beside those, other characters may come, perhaps more of them. */
+  readonly mixed: boolean;
+  /** What led here, if it was one place. */
+  readonly #seed: Place | undefined;
+  #next = noSteps;
+  #likeness: string | undefined;
+
+  constructor(places: readonly Place[], { accepting, open, mixed, seed }: Found) {
+    this.places = places;
+    this.accepting = accepting;
+    this.open = open;
+    this.mixed = mixed;
+    this.#seed = seed;
+  }
+
+  get next(): Readonly<Steps> {
+    return this.#next;
+  }
+
+  /** True: it is the first one that is remembered. */
+  lead(byte: number, to: State | null): boolean {
+    const first = this.#next === noSteps;
+    if (first) this.#next = new Array<State | null | undefined>(256);
+    this.#next[byte] = to;
+    return first;
+  }
+
+  /** Forgets what it leads to: else a state in use would keep all that were ever reached from it. */
+  forget(): void {
+    this.#next = noSteps;
+  }
+
+  /** Tokens that are no text may come. */
+  get textless(): boolean {
+    return this.places.some(({ node }) => node.kind === 'textless');
+  }
+
+  /** All that may come is characters of any kind and what ends them, and nothing has been counted that must still come. */
+  get loop(): boolean {
+    return this.open > 0 && !this.mixed && isLoop(this.#seed);
+  }
+
+  /** Equal where the same tokens may come. */
+  get likeness(): string {
+    this.#likeness ??= `${this.accepting}:${this.places
+      .map(({ node, frame }) => `${node.id},${frame?.likeness ?? 0}`)
+      .sort()
+      .join(' ')}`;
+    return this.#likeness;
+  }
+}
+
+/** Places of one state; a grammar that is in more places at once is too ambiguous to follow. */
+const MOST_PLACES = 2048;
+/** Places gone through to find those of one state. */
+const MOST_REACHED = 4 * MOST_PLACES;
+/** Bytes of states and frames; if they take more, all are forgotten. */
+const MOST_STATE_BYTES = 12 * 2 ** 20;
+const BYTES_PER_STATE = 500;
+const BYTES_PER_PLACE = 90;
+const BYTES_OF_STEPS = 2100;
+const BYTES_PER_NODE = 150;
+
+export interface AutomatonOptions {
+  /** Bytes of the longest token: counts above it are alike. */
+  longestToken: number;
+}
+
+/** A place on the way to those of a state. */
+interface Reached extends Place {
+  /** Another one of the same form that is kept beside it. */
+  beside: Reached | undefined;
+}
+
+export class Automaton {
+  readonly #program: Program;
+  readonly #frames: Frames;
+  #states = new Map<string, State>();
+  /** By the one place that led there. */
+  #seeded = new Map<number, State>();
+  #bytes = 0;
+  #work = 0;
+
+  /** Throws a ConstraintFault where the grammar is too large. */
+  constructor(grammar: Grammar, { longestToken }: AutomatonOptions) {
+    this.#frames = new Frames(longestToken + 1);
+    this.#program = compileProgram(grammar);
+  }
+
+  /** Bytes in memory, roughly. */
+  get size(): number {
+    return this.#program.nodes * BYTES_PER_NODE + this.#bytes + this.#frames.size;
+  }
+
+  /** Places looked at since the beginning. */
+  get work(): number {
+    return this.#work;
+  }
+
+  start(): State {
+    return this.#stateOf([{ node: this.#program.start, frame: undefined }]);
+  }
+
+  /** Undefined: `byte` may not come. Throws a ConstraintFault where too many ways are open. */
+  step(state: State, byte: number): State | undefined {
+    const known = state.next[byte];
+    if (known !== undefined) return known ?? undefined;
+    const reached: Place[] = [];
+    for (const { node, frame } of state.places) {
+      if (node.kind === 'byte' && node.accepts[byte] === 1) reached.push({ node: node.next, frame });
+    }
+    this.#work += state.places.length >> 2;
+    const next = reached.length === 0 ? null : this.#stateOf(reached);
+    if (state.lead(byte, next)) this.#bytes += BYTES_OF_STEPS;
+    return next ?? undefined;
+  }
+
+  /** After a token that is no text; undefined: none may come. */
+  stepTextless({ places }: State): State | undefined {
+    const reached = places.flatMap(({ node, frame }) => {
+      return node.kind === 'textless' ? [{ node: node.next, frame }] : [];
+    });
+    return reached.length === 0 ? undefined : this.#stateOf(reached);
+  }
+
+  /** Forgets all states and frames but those in use, which stay what they are. */
+  forget(): void {
+    for (const state of this.#states.values()) state.forget();
+    this.#states = new Map();
+    this.#seeded = new Map();
+    this.#frames.forget();
+    this.#bytes = 0;
+  }
+
+  /** All places from which a byte is read, that these lead to without one. */
+  #stateOf(from: readonly Place[]): State {
+    const [only] = from;
+    const seed = from.length === 1 ? only : undefined;
+    const known = seed === undefined ? undefined : this.#seeded.get(keyOf(seed));
+    if (known !== undefined) return known;
+    const reached = new Map<number, Reached>();
+    const open: (Place & { within?: boolean })[] = [...from].reverse();
+    let looks = 0;
+    let accepting = false;
+    let anyCharacters = 0;
+    let mixed = false;
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { node } = next;
+      const place = this.#added(next, reached);
+      if (place === undefined) continue;
+      const { frame } = place;
+      if (++looks > MOST_REACHED) throw tooAmbiguous();
+      const isOpen = node.kind === 'split' && node.open === true;
+      // What comes behind the characters of any kind is not one of them.
+      const within = isOpen || (next.within === true && node.kind !== 'leave' && node.kind !== 'return');
+      if (isOpen) {
+        const most = frame?.node.kind === 'counted' ? frame.most : Number.POSITIVE_INFINITY;
+        anyCharacters = Math.max(anyCharacters, most);
+      }
+      if (node.kind === 'byte' && !within && !mixed && beginsPlain(node.accepts)) mixed = true;
+      if (node.kind === 'return' && frame === undefined) accepting = true;
+      else for (const onward of this.#onward(node, frame).reverse()) open.push({ ...onward, within });
+    }
+    this.#work += looks;
+    const places = placesOf(reached);
+    if (places.length > MOST_PLACES) throw tooAmbiguous();
+    const state = this.#intern(places, { accepting, open: anyCharacters, mixed, seed });
+    if (seed !== undefined) this.#seeded.set(keyOf(seed), state);
+    return state;
+  }
+
+  /**
+   * Adds a place to those that were reached, in the place of those that it allows all of. It may stand for another one too then,
+   * with which it was joined. Undefined: those that were reached allow all that it does.
+   */
+  #added({ node, frame }: Place, reached: Map<number, Reached>): Reached | undefined {
+    const form = (frame?.form ?? 0) * MOST_NODE_IDS + node.id;
+    const first = reached.get(form);
+    let added = frame;
+    let beside: Reached[] = [];
+    if (first !== undefined) {
+      if (first.frame === frame || added === undefined) return undefined;
+      for (let each: Reached | undefined = first; each !== undefined; each = each.beside) beside.push(each);
+      for (let joins = true; joins; ) {
+        const mine: Frame = added;
+        this.#work += beside.length;
+        if (beside.some((each) => each.frame !== undefined && covers(each.frame, mine))) return undefined;
+        beside = beside.filter((each) => each.frame !== undefined && !covers(mine, each.frame));
+        joins = false;
+        for (const each of beside) {
+          const joined = each.frame && this.#frames.joined(each.frame, mine);
+          if (joined === undefined) continue;
+          added = joined;
+          beside = beside.filter((other) => other !== each);
+          joins = true;
+          break;
+        }
+      }
+    }
+    let place: Reached | undefined;
+    for (const each of beside) place = { node, frame: each.frame, beside: place };
+    place = { node, frame: added, beside: place };
+    reached.set(form, place);
+    return place;
+  }
+
+  #onward(node: Node, frame: Frame | undefined): Place[] {
+    switch (node.kind) {
+      case 'split':
+        return node.nexts.map((next) => ({ node: next, frame }));
+      case 'call':
+        // Nothing is left to do after a call that comes last: it returns to where its caller would.
+        return [
+          {
+            node: node.body,
+            frame: node.next.kind === 'return' ? frame : this.#frames.frame(node.next, 0, 0, frame),
+          },
+        ];
+      case 'return':
+        return frame === undefined ? [] : [{ node: frame.node, frame: frame.parent }];
+      case 'repeat':
+        return this.#iterate(node, node.least, node.most, frame);
+      case 'again':
+        if (frame?.node.kind !== 'repeat') throw new Error('a repeat ended that had not begun');
+        return this.#iterate(frame.node, frame.least, frame.most, frame.parent);
+      case 'counted':
+        return [{ node: node.body, frame: this.#frames.frame(node, node.least, node.most, frame) }];
+      case 'tick': {
+        const { counted, least, most, parent } = countedText(frame);
+        if (most === 0 || !counted.lengths.reaches(node.target, Math.max(0, least - 1), most - 1)) return [];
+        return [
+          { node: node.next, frame: this.#frames.frame(counted, Math.max(0, least - 1), most - 1, parent) },
+        ];
+      }
+      case 'leave': {
+        const { counted, least, parent } = countedText(frame);
+        return least > 0 ? [] : [{ node: counted.next, frame: parent }];
+      }
+      default:
+        return [];
+    }
+  }
+
+  #iterate(node: Node & { kind: 'repeat' }, least: number, most: number, parent: Frame | undefined): Place[] {
+    const places: Place[] = [];
+    if (most > 0) {
+      places.push({
+        node: node.body,
+        frame: this.#frames.frame(node, Math.max(0, least - 1), most - 1, parent),
+      });
+    }
+    if (least <= 0) places.push({ node: node.next, frame: parent });
+    return places;
+  }
+
+  #intern(places: readonly Place[], { accepting, ...found }: Found): State {
+    const keys = places.map(keyOf);
+    const key = `${accepting}:${keys.sort((a, b) => a - b).join(' ')}`;
+    const known = this.#states.get(key);
+    if (known !== undefined) return known;
+    if (this.#bytes + this.#frames.size > MOST_STATE_BYTES) this.forget();
+    const state = new State(places, { accepting, ...found });
+    this.#states.set(key, state);
+    this.#bytes += BYTES_PER_STATE + BYTES_PER_PLACE * places.length;
+    return state;
+  }
+}
+
+function placesOf(reached: ReadonlyMap<number, Reached>): Place[] {
+  const places: Place[] = [];
+  for (const first of reached.values()) {
+    if (first.node.kind !== 'byte' && first.node.kind !== 'textless') continue;
+    for (let each: Reached | undefined = first; each !== undefined; each = each.beside) {
+      places.push({ node: each.node, frame: each.frame });
+    }
+  }
+  return places;
+}
+
+function tooAmbiguous(): ConstraintFault {
+  return new ConstraintFault(
+    `it is too ambiguous: more than ${MOST_PLACES} ways to read the text are open at once. Write it so that a text can be read in fewer ways`,
+  );
+}
+
+/** Numbers of nodes, which frames come behind; both are far below 2^26. */
+const MOST_NODE_IDS = 2 ** 26;
+
+function keyOf({ node, frame }: Place): number {
+  return (frame?.id ?? 0) * MOST_NODE_IDS + node.id;
+}
+
+function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind: 'counted' } } {
+  if (frame?.node.kind !== 'counted') throw new Error('a counted text went on that had not begun');
+  return { ...frame, counted: frame.node };
+}
+
+/** Whether a plain token may begin with one of the bytes, which are few different sets. `accepts [256]` */
+function beginsPlain(accepts: Uint8Array): boolean {
+  let begins = plainBeginnings.get(accepts);
+  if (begins === undefined) {
+    begins = accepts.some((may, byte) => {
+      return may === 1 && byte >= 0x20 && byte !== 0x22 && byte !== 0x5c && (byte < 0x80 || byte >= 0xc0);
+    });
+    plainBeginnings.set(accepts, begins);
+  }
+  return begins;
+}
+
+const plainBeginnings = new WeakMap<Uint8Array, boolean>();
+
+/** Whether a place is where any characters may come, as many as may or none. */
+function isLoop(place: Place | undefined): boolean {
+  if (place === undefined) return false;
+  const { node, frame } = place;
+  if (node.kind === 'counted')
+    return node.least === 0 && node.body.kind === 'split' && node.body.open === true;
+  if (node.kind !== 'split' || node.open !== true) return false;
+  return frame?.node.kind !== 'counted' || frame.least === 0;
+}

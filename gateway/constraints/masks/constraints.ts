@@ -1,0 +1,65 @@
+// Opens constraints for one vocabulary, and holds the grammars that were compiled for it. Lives in the engine's thread.
+
+import { ConstraintFault } from '../fault.ts';
+import { grammarOf } from '../grammar/grammar-of.ts';
+import { unpackedGrammar } from '../grammar/packed.ts';
+import type { ConstraintSpec, GrammarSpec, ReadSpec } from '../specification.ts';
+import { Vocabulary, type VocabularyData } from '../vocabulary.ts';
+import { CompiledGrammar } from './compiled.ts';
+import { AllowedIds, type Constraint, unconstrained } from './constraint.ts';
+import { GrammarConstraint } from './grammar-constraint.ts';
+import { Grammars, type MemoryOptions, type Opened } from './grammars.ts';
+import { ThinkingConstraint } from './thinking.ts';
+
+export interface OpenOptions {
+  /** Ids that end the answer. */
+  stopIds: readonly number[];
+  /** Ids generated so far. */
+  replay?: readonly number[];
+  /** Whose memory it counts as; absent: nobody's in particular. */
+  owner?: string;
+}
+
+export class Constraints {
+  readonly grammars: Grammars;
+  readonly #vocabulary: Vocabulary | undefined;
+
+  /** Without a vocabulary only ids can be constrained. */
+  constructor(vocabulary?: VocabularyData, memory: MemoryOptions = {}) {
+    this.#vocabulary = vocabulary && new Vocabulary(vocabulary);
+    this.grammars = new Grammars(memory);
+  }
+
+  /** Throws a ConstraintFault where the specification cannot be honoured. */
+  open(spec: ConstraintSpec, { stopIds, replay = [], owner = '' }: OpenOptions): Constraint {
+    const constraint = this.#open(spec, stopIds, owner);
+    for (const id of replay) constraint.advance(id);
+    return constraint;
+  }
+
+  #open(spec: ConstraintSpec, stopIds: readonly number[], owner: string): Constraint {
+    switch (spec.type) {
+      case 'ids':
+        return new AllowedIds(spec.ids);
+      case 'thinking': {
+        const then = spec.then === undefined ? unconstrained : this.#open(spec.then, stopIds, owner);
+        const isBlank = (id: number) => this.#vocabulary?.isBlank(id) ?? false;
+        return new ThinkingConstraint(spec, { stopIds, answer: then, isBlank });
+      }
+      default:
+        return new GrammarConstraint(this.#compiled(spec, owner), stopIds);
+    }
+  }
+
+  #compiled(spec: GrammarSpec | ReadSpec, owner: string): Opened {
+    const vocabulary = this.#vocabulary;
+    if (vocabulary === undefined) throw new ConstraintFault('the engine was given no vocabulary');
+    const key = spec.type === 'read' ? spec.key : JSON.stringify(spec);
+    return this.grammars.open(key, owner, () => {
+      return new CompiledGrammar(
+        spec.type === 'read' ? unpackedGrammar(spec.packed) : grammarOf(spec),
+        vocabulary,
+      );
+    });
+  }
+}

@@ -1,0 +1,27 @@
+// The thread in which specifications are read that take long: others wait for the API's thread and the engine's. It is ended from
+// outside where it takes too long or too much memory.
+import { constants, setPriority } from 'node:os';
+import { parentPort } from 'node:worker_threads';
+import { ConstraintFault } from '../fault.ts';
+import { read, threadMs } from './read.ts';
+import type { Answer, Answered, Asked } from './reader.ts';
+
+if (parentPort === null) throw new Error('this module is the entry of a worker thread');
+const parent = parentPort;
+// On Linux this is of the calling thread alone; elsewhere it would be of the whole process.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+parent.on('message', ({ spec }: Asked) => {
+  const startedAt = threadMs();
+  const answer = answerTo(spec);
+  parent.postMessage({ answer, ms: threadMs() - startedAt } satisfies Answered);
+});
+
+function answerTo(spec: Asked['spec']): Answer {
+  try {
+    return read(spec);
+  } catch (cause) {
+    if (!(cause instanceof ConstraintFault)) throw cause;
+    const { message, path, invalid, costly } = cause;
+    return { fault: { message, path, invalid, costly } };
+  }
+}

@@ -1,0 +1,229 @@
+// Reads specifications for a thread that must not stand still: small ones at once, others in a thread of their own, the callers by turns.
+// What was found is remembered, that a specification cannot be honoured too. Knows no engine.
+
+import { createHash } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
+import { moduleUrl } from '../../../base/module-url.ts';
+import { ConstraintFault } from '../fault.ts';
+import { Cache, type CacheOptions } from '../masks/cache.ts';
+import type { GrammarSpec, PackedGrammar } from '../specification.ts';
+import { type Read, readQuickly } from './read.ts';
+import { Turns } from './reader-turns.ts';
+
+export interface Asked {
+  spec: GrammarSpec;
+}
+
+export type Answer = Read | { fault: Pick<ConstraintFault, 'message' | 'path' | 'invalid' | 'costly'> };
+
+export interface Answered {
+  answer: Answer;
+  /** How long it took. */
+  ms: number;
+}
+
+export interface ReadResult extends PackedGrammar {
+  /** Paths of what is not held of relaxed schemas, as those of faults begin. */
+  notes: readonly string[];
+}
+
+/** Too many specifications wait to be read. */
+export class ReaderBusy extends Error {}
+
+export interface ReadOptions {
+  /** Who asks. */
+  owner: string;
+  /** Nobody waits for it any more. */
+  signal?: AbortSignal;
+}
+
+export interface ReaderOptions {
+  cache?: CacheOptions;
+  /** Milliseconds after which the thread is ended in the middle of a specification. */
+  deadlineMs?: number;
+  /** Heap of the thread. */
+  megabytes?: number;
+}
+
+type Outcome = { size: number } & ({ result: ReadResult } | { fault: ConstraintFault });
+
+interface Job {
+  key: string;
+  spec: GrammarSpec;
+  /** Those who wait for it. */
+  readers: number;
+  outcome: PromiseWithResolvers<Outcome>;
+}
+
+/** A thread that has had nothing to do for so long is ended: it takes memory. */
+const IDLE_MS = 60_000;
+
+export class GrammarReader {
+  readonly #cache: Cache<Outcome>;
+  readonly #deadlineMs: number;
+  readonly #megabytes: number;
+  readonly #turns = new Turns<Job>();
+  /** By key: those that wait, and the one under way. */
+  readonly #jobs = new Map<string, Job>();
+  #thread: Worker | undefined;
+  /** What the thread is to answer. */
+  #asking: PromiseWithResolvers<Answered> | undefined;
+  #busy = false;
+  #idle: NodeJS.Timeout | undefined;
+  #resting: NodeJS.Timeout | undefined;
+
+  constructor({ cache, deadlineMs = 30_000, megabytes = 256 }: ReaderOptions = {}) {
+    this.#cache = new Cache(cache);
+    this.#deadlineMs = deadlineMs;
+    this.#megabytes = megabytes;
+  }
+
+  /** Throws a ConstraintFault if the specification cannot be honoured, ReaderBusy if too many wait, the signal's reason if it is aborted. */
+  async read(spec: GrammarSpec, { owner, signal }: ReadOptions): Promise<ReadResult> {
+    const text = JSON.stringify(spec);
+    const key = createHash('sha256').update(text).digest('base64');
+    const outcome =
+      this.#cache.get(key) ??
+      this.#quickly(spec, key, text.length) ??
+      (await this.#inTurn(spec, key, { owner, signal }));
+    if ('fault' in outcome) throw outcome.fault;
+    return outcome.result;
+  }
+
+  #quickly(spec: GrammarSpec, key: string, characters: number): Outcome | undefined {
+    let answer: Answer | undefined;
+    try {
+      answer = readQuickly(spec, characters);
+    } catch (cause) {
+      if (!(cause instanceof ConstraintFault)) throw cause;
+      answer = { fault: cause };
+    }
+    return answer && this.#remember(key, answer);
+  }
+
+  #remember(key: string, answer: Answer): Outcome {
+    const outcome = outcomeOf(key, answer);
+    this.#cache.set(key, outcome);
+    return outcome;
+  }
+
+  async #inTurn(
+    spec: GrammarSpec,
+    key: string,
+    { owner, signal }: { owner: string; signal: AbortSignal | undefined },
+  ): Promise<Outcome> {
+    signal?.throwIfAborted();
+    let job = this.#jobs.get(key);
+    if (job === undefined) {
+      job = { key, spec, readers: 0, outcome: Promise.withResolvers() };
+      job.outcome.promise.catch(() => {}); // whoever still waits hears of it
+      if (!this.#turns.add(owner, job, performance.now())) {
+        throw new ReaderBusy('too many grammars and schemas wait to be read');
+      }
+      this.#jobs.set(key, job);
+      this.#go();
+    }
+    const own = job;
+    own.readers++;
+    const left = Promise.withResolvers<never>();
+    const leave = () => left.reject(signal?.reason);
+    signal?.addEventListener('abort', leave, { once: true });
+    try {
+      return await Promise.race([own.outcome.promise, left.promise]);
+    } finally {
+      signal?.removeEventListener('abort', leave);
+      own.readers--;
+      if (own.readers === 0 && this.#jobs.get(key) === own) {
+        this.#turns.remove(owner, own);
+        this.#jobs.delete(key);
+      }
+    }
+  }
+
+  #go(): void {
+    if (this.#busy) return;
+    clearTimeout(this.#resting);
+    const next = this.#turns.next(performance.now());
+    if (next === undefined) return;
+    if ('restMs' in next) {
+      this.#resting = setTimeout(() => this.#go(), next.restMs);
+      return;
+    }
+    this.#busy = true;
+    const { owner, job } = next;
+    this.#ask(job.spec)
+      .then(({ answer, ms }) => {
+        this.#turns.had(owner, ms, performance.now());
+        job.outcome.resolve(this.#remember(job.key, answer));
+      })
+      .catch((error: unknown) => job.outcome.reject(error))
+      .finally(() => {
+        this.#busy = false;
+        this.#jobs.delete(job.key);
+        this.#go();
+      });
+  }
+
+  /** Rejects if the thread failed for a reason that is not the specification's. */
+  #ask(spec: GrammarSpec): Promise<Answered> {
+    clearTimeout(this.#idle);
+    this.#thread ??= this.#start();
+    const asking = Promise.withResolvers<Answered>();
+    this.#asking = asking;
+    this.#thread.ref();
+    this.#thread.postMessage({ spec } satisfies Asked);
+    const late = setTimeout(() => {
+      this.#rest();
+      asking.resolve(this.#tooCostly(`${this.#deadlineMs / 1000} s`));
+    }, this.#deadlineMs);
+    return asking.promise.finally(() => {
+      clearTimeout(late);
+      this.#thread?.unref();
+      this.#idle = setTimeout(() => this.#rest(), IDLE_MS).unref();
+    });
+  }
+
+  #start(): Worker {
+    const thread = new Worker(moduleUrl('./reader-thread', import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: this.#megabytes },
+    });
+    const isCurrent = () => this.#thread === thread;
+    thread.on('message', (answered: Answered) => {
+      if (isCurrent()) this.#asking?.resolve(answered);
+    });
+    thread.on('error', (error: NodeJS.ErrnoException) => {
+      if (!isCurrent()) return;
+      this.#thread = undefined;
+      if (error.code !== 'ERR_WORKER_OUT_OF_MEMORY') this.#asking?.reject(error);
+      else this.#asking?.resolve(this.#tooCostly(`${this.#megabytes} MiB of memory`));
+    });
+    thread.on('exit', () => {
+      if (!isCurrent()) return;
+      this.#thread = undefined;
+      this.#asking?.reject(new Error('the thread that reads grammars has ended'));
+    });
+    return thread;
+  }
+
+  /** Of what ended the thread: as much time as could be. */
+  #tooCostly(than: string): Answered {
+    const message = `reading it takes more than ${than}`;
+    return { answer: { fault: { message, path: '', invalid: false, costly: true } }, ms: this.#deadlineMs };
+  }
+
+  /** Ends the thread, whatever it does. */
+  #rest(): void {
+    void this.#thread?.terminate();
+    this.#thread = undefined;
+  }
+}
+
+function outcomeOf(key: string, answer: Answer): Outcome {
+  if ('fault' in answer) {
+    const { message, path, ...kind } = answer.fault;
+    return { size: 2 * (message.length + path.length), fault: new ConstraintFault(message, path, kind) };
+  }
+  const { packed, notes } = answer;
+  const size = packed.byteLength + notes.reduce((sum, path) => sum + 2 * path.length, 0);
+  return { size, result: { key, packed, notes } };
+}

@@ -1,0 +1,180 @@
+// What the keywords of one schema say of each kind of value by itself. Pure; knows no reference and nothing of what joins schemas.
+import { within } from '../../fault.ts';
+import { type Dfa, difference, everyText, intersection, isEmpty, matches } from '../../language/dfa.ts';
+import { formats } from '../formats.ts';
+import { type Keywords, type Kind, kindOfKeyword, kinds, type Schema } from '../keywords.ts';
+import type { NumberTest } from '../numbers.ts';
+import { step } from '../pointer.ts';
+import { patternTexts, type TextTest } from '../texts.ts';
+import { otherNames } from './meet.ts';
+import { type ArrayShape, type ObjectShape, type OtherNames, type Shape, universal } from './shapes.ts';
+import { any, never, type Term, type Terms } from './terms.ts';
+
+export interface OwnOptions {
+  terms: Terms;
+  /** The strings that satisfy a term. */
+  stringsOf: (term: Term) => Dfa;
+}
+
+/** By the keywords that speak of one kind each. */
+export function ownShapes(keywords: Keywords, path: string, options: OwnOptions): readonly Shape[] {
+  const { type } = keywords;
+  const spoken = new Set<Kind>();
+  for (const name of Object.keys(keywords) as (keyof Keywords)[]) {
+    const kind = kindOfKeyword[name];
+    if (kind !== undefined && keywords[name] !== undefined) spoken.add(kind);
+  }
+  const allowed =
+    type === undefined
+      ? kinds
+      : kinds.filter((kind) => type.includes(kind) || (kind === 'number' && type.includes('integer')));
+  return allowed.flatMap((kind): Shape[] => {
+    const implicit = type === undefined && !spoken.has(kind);
+    return [{ ...ofKind(kind, keywords, path, options), implicit } as Shape];
+  });
+}
+
+function ofKind(kind: Kind, keywords: Keywords, path: string, options: OwnOptions): Shape {
+  switch (kind) {
+    case 'object':
+      return objectShape(keywords, path, options);
+    case 'array':
+      return arrayShape(keywords, path, options);
+    case 'string':
+      return { kind, implicit: false, tests: textTests(keywords, path) };
+    case 'number':
+      return { kind, implicit: false, tests: numberTests(keywords) };
+    default:
+      return universal(kind);
+  }
+}
+
+function objectShape(keywords: Keywords, path: string, { terms, stringsOf }: OwnOptions): ObjectShape {
+  const { properties = {}, patternProperties = {}, additionalProperties, propertyNames } = keywords;
+  const { required = [], minProperties = 0, maxProperties = Number.POSITIVE_INFINITY } = keywords;
+  const of = (schema: Schema) => terms.of(schema);
+  const rest: OtherNames = {
+    names: everyText,
+    term: of(additionalProperties ?? true),
+    implicit: additionalProperties === undefined,
+  };
+  const patterns = Object.entries(patternProperties).map(([pattern, schema]) => {
+    const at = `${path}.patternProperties${step(pattern)}`;
+    return { names: within(at, () => patternTexts(pattern)), term: of(schema) };
+  });
+  const shape: ObjectShape = {
+    ...anyShape('object'),
+    others: nameSets(patterns).map(({ names, terms: own }) => {
+      return own.length === 0 ? { ...rest, names } : { names, term: terms.all(...own), implicit: false };
+    }),
+    properties: new Map(
+      Object.entries(properties).map(([name, schema]) => {
+        const matching = patterns.filter((each) => matches(each.names, name));
+        return [name, terms.all(of(schema), ...matching.map(({ term }) => term))];
+      }),
+    ),
+    required: new Set(required),
+    least: minProperties,
+    most: maxProperties,
+  };
+  return propertyNames === undefined ? shape : named(shape, stringsOf(of(propertyNames)), terms);
+}
+
+/** Only these names may come. */
+function named(shape: ObjectShape, names: Dfa, terms: Terms): ObjectShape {
+  const properties = new Map(shape.properties);
+  for (const name of properties.keys()) if (!matches(names, name)) properties.set(name, never);
+  const required = [...shape.required].filter((name) => !properties.has(name) && !matches(names, name));
+  for (const name of required) properties.set(name, never);
+  const explicit = shape.others.map((each) => ({
+    ...each,
+    implicit: names === everyText && each.implicit,
+  }));
+  return {
+    ...shape,
+    properties,
+    others: otherNames(explicit, [{ names, term: any, implicit: false }], terms),
+  };
+}
+
+function arrayShape(keywords: Keywords, path: string, { terms }: OwnOptions): ArrayShape {
+  const {
+    prefixItems = [],
+    items,
+    contains,
+    minContains = 1,
+    maxContains = Number.POSITIVE_INFINITY,
+  } = keywords;
+  const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, uniqueItems = false } = keywords;
+  const of = (schema: Schema) => terms.of(schema);
+  return {
+    ...anyShape('array'),
+    prefix: prefixItems.map(of),
+    rest: of(items ?? true),
+    restImplicit: items === undefined,
+    least: minItems,
+    most: maxItems,
+    some:
+      contains === undefined ? [] : [{ from: 0, term: of(contains), least: minContains, most: maxContains }],
+    unique: uniqueItems && maxItems > 1 ? `${path}.uniqueItems` : undefined,
+  };
+}
+
+/** All values of the kind. */
+export function anyShape<K extends 'array' | 'object'>(kind: K): Extract<Shape, { kind: K }> {
+  return universal(kind) as Extract<Shape, { kind: K }>;
+}
+
+function numberTests({ type, ...bounds }: Keywords): NumberTest[] {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = bounds;
+  const bound = (
+    test: 'minimum' | 'maximum',
+    value: number | undefined,
+    exclusive: boolean,
+  ): NumberTest[] => {
+    return value === undefined ? [] : [{ test, value, exclusive }];
+  };
+  const whole = type?.includes('integer') === true && !type.includes('number');
+  return [
+    ...(whole ? [{ test: 'integer' as const, negated: false }] : []),
+    ...bound('minimum', minimum, false),
+    ...bound('minimum', exclusiveMinimum, true),
+    ...bound('maximum', maximum, false),
+    ...bound('maximum', exclusiveMaximum, true),
+    ...(multipleOf === undefined ? [] : [{ test: 'multipleOf' as const, value: multipleOf, negated: false }]),
+  ];
+}
+
+/** A format that JSON Schema does not know is the caller's own annotation. */
+function textTests({ pattern, format, minLength, maxLength }: Keywords, path: string): TextTest[] {
+  const known = format !== undefined && Object.hasOwn(formats, format);
+  return [
+    ...(pattern === undefined
+      ? []
+      : [{ test: 'pattern' as const, value: pattern, negated: false, path: `${path}.pattern` }]),
+    ...(known ? [{ test: 'format' as const, value: format, path: `${path}.format` }] : []),
+    ...(minLength === undefined ? [] : [{ test: 'minLength' as const, value: minLength }]),
+    ...(maxLength === undefined ? [] : [{ test: 'maxLength' as const, value: maxLength }]),
+  ];
+}
+
+/** Names by which of the patterns they match. */
+function nameSets(patterns: readonly { names: Dfa; term: Term }[]): { names: Dfa; terms: readonly Term[] }[] {
+  let sets: { names: Dfa; terms: readonly Term[] }[] = [{ names: everyText, terms: [] }];
+  for (const { names, term } of patterns) {
+    sets = sets
+      .flatMap((set) => [
+        { names: intersection(set.names, names), terms: [...set.terms, term] },
+        { names: difference(set.names, names), terms: set.terms },
+      ])
+      .filter((set) => !isEmpty(set.names));
+  }
+  return sets;
+}
+
+/** Objects without the property, those of `present`, and whatever is no object. */
+export function withOrWithout(name: string, present: readonly Shape[]): readonly Shape[] {
+  const absent: Shape = { ...anyShape('object'), implicit: true, properties: new Map([[name, never]]) };
+  const elsewhere = kinds.filter((kind) => kind !== 'object').map((kind) => universal(kind, true));
+  return [...elsewhere, absent, ...present];
+}

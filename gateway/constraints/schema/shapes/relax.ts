@@ -1,0 +1,119 @@
+// A schema that need not be held to the letter: what cannot be held is left out, and told. Pure.
+
+import { ConstraintFault } from '../../fault.ts';
+import type { Grammar } from '../../grammar/expression.ts';
+import { withinStates } from '../../reading/budget.ts';
+import { isObject } from '../pointer.ts';
+import { schemaGrammar } from '../translate.ts';
+
+export interface Relaxed {
+  grammar: Grammar;
+  /** Paths of what is not held, `.properties.a.uniqueItems`; empty: the whole schema but its outline. */
+  notes: readonly string[];
+}
+
+/** Parts that are left out before the outline is taken. */
+const MOST_LEFT_OUT = 24;
+
+/** States of all automata of all attempts: two seconds' work. */
+const MOST_STATES = 200_000;
+
+interface Options {
+  objects?: boolean;
+}
+
+/** Throws a ConstraintFault where the schema is not valid, or nothing satisfies it. */
+export function relaxedGrammar(schema: unknown, options: Options = {}): Relaxed {
+  const notes: string[] = [];
+  const grammar =
+    withinStates(MOST_STATES, () => partsOf(schema, notes, options)) ??
+    schemaGrammar(outlineOf(schema), options);
+  return { grammar, notes };
+}
+
+/** Notes what is left out. Undefined: too much would have to be. */
+function partsOf(schema: unknown, notes: string[], options: Options): Grammar | undefined {
+  for (let kept = schema; kept !== undefined; ) {
+    try {
+      return schemaGrammar(kept, options);
+    } catch (cause) {
+      if (!(cause instanceof ConstraintFault) || cause.invalid) throw cause;
+      const goesOn = !cause.costly && notes.length < MOST_LEFT_OUT;
+      kept = goesOn ? withoutPart(kept, stepsOf(cause.path)) : undefined;
+      notes.push(kept === undefined ? '' : cause.path);
+    }
+  }
+  return undefined;
+}
+
+/** Keywords that hold one schema, and say nothing where they are missing. */
+const single = new Set([
+  'not',
+  'if',
+  'then',
+  'else',
+  'contains',
+  'propertyNames',
+  'additionalProperties',
+  'items',
+  'additionalItems',
+]);
+/** Keywords that hold schemas by name; a schema is referred to by its place there. */
+const maps = new Set([
+  'properties',
+  'patternProperties',
+  '$defs',
+  'definitions',
+  'dependentSchemas',
+  'dependencies',
+]);
+
+/** The schema without what stands at the path. Undefined: nothing stands there. */
+function withoutPart(schema: unknown, [step, ...more]: readonly string[]): unknown {
+  if (step === undefined || !isObject(schema) || !Object.hasOwn(schema, step)) return undefined;
+  const { [step]: held, ...rest } = schema;
+  const [inner, ...further] = more;
+  if (inner === undefined) return rest;
+  if (maps.has(step) && isObject(held)) {
+    if (!Object.hasOwn(held, inner)) return undefined;
+    const part = further.length === 0 ? typeAlone(held[inner]) : withoutPart(held[inner], further);
+    return part === undefined ? undefined : { ...schema, [step]: { ...held, [inner]: part } };
+  }
+  if (Array.isArray(held)) {
+    const index = Number(inner);
+    if (further.length === 0) return rest;
+    const part = withoutPart(held[index], further);
+    return part === undefined ? undefined : { ...schema, [step]: held.with(index, part) };
+  }
+  const part = single.has(step) ? withoutPart(held, more) : undefined;
+  return part === undefined ? rest : { ...schema, [step]: part };
+}
+
+function typeAlone(schema: unknown): unknown {
+  return isObject(schema) && schema.type !== undefined ? { type: schema.type } : true;
+}
+
+/** The names of its properties and their types. */
+function outlineOf(schema: unknown): unknown {
+  if (!isObject(schema)) return true;
+  const { type, properties, required } = schema;
+  return {
+    ...(type !== undefined && { type }),
+    ...(isObject(properties) && {
+      properties: Object.fromEntries(
+        Object.entries(properties).map(([name, each]) => [name, typeAlone(each)]),
+      ),
+    }),
+    ...(Array.isArray(required) && { required }),
+  };
+}
+
+/** `.properties["a b"].anyOf[0]` as its steps. */
+function stepsOf(path: string): string[] {
+  return Array.from(
+    path.matchAll(/\.([\w$-]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/g),
+    ([, name, index, quoted]) => {
+      return name ?? index ?? (JSON.parse(quoted ?? '""') as string);
+    },
+  );
+}

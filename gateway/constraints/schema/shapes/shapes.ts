@@ -1,0 +1,124 @@
+// What a term comes to: values of one kind that pass tests of that kind. A term is a list of shapes, of which one must hold. Knows no
+// keyword and no grammar.
+//
+// Worked example: {"type": "object", "required": ["a"], "properties": {"a": {"type": "null"}}} is one shape:
+//   { kind: 'object', implicit: false, properties: Map { 'a' => term }, required: Set { 'a' }, least: 0, most: Infinity, some: [],
+//     others: [{ names: everyText, term: any, implicit: true }] }
+import { type Dfa, everyText } from '../../language/dfa.ts';
+import type { Kind } from '../keywords.ts';
+import type { NumberTest } from '../numbers.ts';
+import type { TextTest } from '../texts.ts';
+import { any, type Term } from './terms.ts';
+
+export interface ShapeOf {
+  null: object;
+  boolean: { values: readonly boolean[] };
+  number: { tests: readonly NumberTest[] };
+  string: { tests: readonly TextTest[] };
+  array: {
+    prefix: readonly Term[];
+    /** Of the items behind those. */
+    rest: Term;
+    /** The schema is silent on those; they come only where they must. */
+    restImplicit: boolean;
+    least: number;
+    most: number;
+    some: readonly SomeItems[];
+    /** Path of the keyword that asks for items that all differ. */
+    unique: string | undefined;
+  };
+  object: {
+    properties: ReadonlyMap<string, Term>;
+    /** Of properties with other names; the sets do not overlap, and a name of none may not come. */
+    others: readonly OtherNames[];
+    required: ReadonlySet<string>;
+    least: number;
+    most: number;
+    some: readonly SomeProperty[];
+  };
+}
+
+/** From `least` to `most` of the items from `from` on. */
+export interface SomeItems {
+  from: number;
+  term: Term;
+  least: number;
+  most: number;
+}
+
+export interface OtherNames {
+  names: Dfa;
+  term: Term;
+  /** The schema is silent on them; they come only where they must. */
+  implicit: boolean;
+}
+
+/** One property at least with such a name, none of `properties`, and such a value. */
+export interface SomeProperty {
+  names: Dfa;
+  term: Term;
+}
+
+/** `implicit`: the schema is silent on values of this kind; they are written only where it leaves nothing else. */
+export type Shape = { [K in Kind]: { kind: K; implicit: boolean } & ShapeOf[K] }[Kind] | Value;
+
+/** This value and no other, an object or a list; values of other kinds are shapes of theirs. */
+export interface Value {
+  kind: 'is';
+  implicit: false;
+  value: object;
+}
+
+export type ObjectShape = Extract<Shape, { kind: 'object' }>;
+export type ArrayShape = Extract<Shape, { kind: 'array' }>;
+
+export const anyBoolean: readonly boolean[] = [true, false];
+
+/** All values of a kind. */
+export function universal(kind: Kind, implicit = false): Shape {
+  switch (kind) {
+    case 'null':
+      return { kind, implicit };
+    case 'boolean':
+      return { kind, implicit, values: anyBoolean };
+    case 'number':
+    case 'string':
+      return { kind, implicit, tests: [] };
+    case 'array':
+      return { kind, implicit, ...anyArray };
+    case 'object':
+      return { kind, implicit, ...anyObject };
+  }
+}
+
+export const anyArray: ShapeOf['array'] = {
+  prefix: [],
+  rest: any,
+  restImplicit: true,
+  least: 0,
+  most: Number.POSITIVE_INFINITY,
+  some: [],
+  unique: undefined,
+};
+
+export const anyObject: ShapeOf['object'] = {
+  properties: new Map(),
+  others: [{ names: everyText, term: any, implicit: true }],
+  required: new Set(),
+  least: 0,
+  most: Number.POSITIVE_INFINITY,
+  some: [],
+};
+
+/** Of a JSON value. */
+export function kindOf(value: unknown): Kind {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  const type = typeof value;
+  return type === 'number' || type === 'string' || type === 'boolean' ? type : 'object';
+}
+
+/** The kind of the values that have this shape. */
+export function kindOfShape(shape: Shape): Kind {
+  return shape.kind === 'is' ? kindOf(shape.value) : shape.kind;
+}

@@ -1,0 +1,60 @@
+// From the logits of a step to what a sequence says next. Knows no device and no other sequence.
+import { createHash } from 'node:crypto';
+import type { DenseDevice, Rows } from '../../../model/devices/dense.ts';
+import type { Counters } from '../counters.ts';
+import type { Due } from '../step.ts';
+import { sample } from './sampler.ts';
+
+export interface NextTokensOptions {
+  vocab: number;
+  picker: DenseDevice['picker'];
+  counters: Counters;
+}
+
+/** Milliseconds that finding out which ids may come behind a guess may take: longer than most take, and no more than a row. */
+const GUESS_MS = 2;
+
+/** The first row follows the last known id; each further one counts only if the guess before it was right. */
+export function sampleNext(
+  { sequence, logits, routes }: Due,
+  { vocab, picker, counters }: NextTokensOptions,
+): void {
+  if (sequence.request.maxTokens === 0) {
+    sequence.finishPrompt();
+    return;
+  }
+  const { request, generated, seen, constraint, drafts } = sequence;
+  const { sampling: settings, logprobs } = request;
+  let kept = 0;
+  for (let row = 0; row * vocab < logits.length && !sequence.ended; row++) {
+    const until = performance.now() + GUESS_MS;
+    if (row > 0 && constraint?.prepare(() => performance.now() >= until) === false) break;
+    const ofRow = logits.subarray(row * vocab, (row + 1) * vocab);
+    const digest = request.digests ? digestOf(ofRow) : undefined;
+    const position = sequence.length;
+    const sampled = sample({
+      logits: ofRow,
+      settings,
+      position,
+      generated,
+      seen,
+      constraint,
+      barred: sequence.barred,
+      picker,
+      logprobs,
+    });
+    sequence.take(sampled, { digest, route: routes?.[row] });
+    counters.generated_tokens++;
+    if (sampled.id !== drafts[row]) break;
+    kept++;
+  }
+  counters.guessed_tokens += drafts.length;
+  counters.kept_guesses += kept;
+  sequence.settle();
+}
+
+/** 64 bits of SHA-256 over the row's bytes. */
+function digestOf(row: Rows): string {
+  const bytes = new Uint8Array(row.buffer, row.byteOffset, row.byteLength);
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,61 @@
+// Opens what sequences are held to, and finds out which ids may come next in each, within the time that its owner has for that. A
+// sequence for which that is not known yet is held: it gets no rows. Knows no queue and no device.
+
+import type { ConstraintFault } from '../../constraints/fault.ts';
+import { type Constraint, unconstrained } from '../../constraints/masks/constraint.ts';
+import type { Constraints } from '../../constraints/masks/constraints.ts';
+import { withRead } from '../../constraints/specification.ts';
+import { fault } from '../faults.ts';
+import type { GenerationError } from '../messages.ts';
+import type { Sequence } from '../sequence.ts';
+
+export interface PrepareOptions {
+  constraints: Constraints;
+  /** Milliseconds that each owner may spend. */
+  ownTime: () => ReadonlyMap<string, number>;
+  onSpent: (owner: string, ms: number) => void;
+  /** Throws nothing. */
+  onFailed: (sequence: Sequence, cause: unknown) => void;
+}
+
+/** Those that were computed longest ago go first. What fails ends its own sequence. */
+export function prepare(
+  running: readonly Sequence[],
+  { constraints, ownTime, onSpent, onFailed }: PrepareOptions,
+): void {
+  const bound = running.filter(({ request, ended }) => request.constraint !== undefined && !ended);
+  for (const sequence of bound) sequence.held = sequence.constraint?.ready !== true;
+  const waiting = bound.filter(({ held }) => held).sort((a, b) => a.stepped - b.stepped);
+  if (waiting.length === 0) return;
+  const times = ownTime();
+  for (const [owner, own] of Map.groupBy(waiting, (sequence) => sequence.owner)) {
+    const from = performance.now();
+    const until = from + (times.get(owner) ?? 0);
+    for (const sequence of own) {
+      if (performance.now() >= until) break;
+      try {
+        const constraint = sequence.constraint ?? opened(sequence, constraints);
+        sequence.constraint = constraint;
+        sequence.held = !constraint.prepare(() => performance.now() >= until);
+      } catch (cause) {
+        onFailed(sequence, cause);
+      }
+    }
+    onSpent(owner, performance.now() - from);
+  }
+}
+
+function opened({ request, owner }: Sequence, constraints: Constraints): Constraint {
+  const { constraint: spec, grammar, stopIds } = request;
+  if (spec === undefined) return unconstrained;
+  const read = grammar === undefined ? spec : withRead(spec, grammar);
+  return constraints.open(read, { stopIds, owner });
+}
+
+/** Before any work, or where a grammar turned out to be too ambiguous to follow. */
+export function constraintFailed({ message, path }: ConstraintFault): GenerationError {
+  return fault(
+    'invalid_request',
+    `the answer cannot be held to what was asked for: ${message}${path && ` (at ${path})`}`,
+  );
+}

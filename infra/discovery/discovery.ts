@@ -1,0 +1,165 @@
+// Keeps asking where a gateway's shards are: DNS and files are looked at again and again. Knows no shards.
+
+import { lookup, resolveSrv } from 'node:dns/promises';
+import { errorText } from '../../base/error-text.ts';
+import { readRegularFile } from '../../base/read-file.ts';
+import { formatAddress, parseAddress } from '../../rpc/address.ts';
+import { callable, changesOf, parseShardsFile, type ShardSource } from './shard-source.ts';
+
+const DNS_EVERY = 2_000;
+/** A file counts when it was found the same twice: it may be read while it is being written. Milliseconds. */
+const FILE_EVERY = 500;
+/** Bytes of a file of addresses. */
+const LARGEST_FILE = 1024 * 1024;
+
+export interface NameService {
+  /** A and AAAA records, as the machine looks them up. */
+  addresses(name: string): Promise<string[]>;
+  /** SRV records. */
+  services(name: string): Promise<{ name: string; port: number }[]>;
+}
+
+export interface DiscoverOptions {
+  log: (level: 'info' | 'warn', message: string) => void;
+  names?: NameService;
+  everyMs?: number;
+  /** Who is found, for the log. */
+  what?: 'shards' | 'gateways';
+  /** Told when the source cannot be used, so that the last answer stays, and when it can again. */
+  onFailing?: (failing: boolean) => void;
+}
+
+export interface Discovery {
+  /** Of the shards, the last that were found. */
+  readonly addresses: readonly string[];
+  /** Calls `onChange` after every change from here on. */
+  follow(onChange: (addresses: readonly string[]) => void): void;
+  stop(): void;
+}
+
+const systemNames: NameService = {
+  async addresses(name) {
+    return (await lookup(name, { all: true })).map(({ address }) => address);
+  },
+  services: resolveSrv,
+};
+
+/**
+ * Rejects where a file is malformed or missing at the start. Afterwards, and for a name from the start, what fails leaves
+ * the last answer as it is and is logged once.
+ */
+export async function discover(
+  source: ShardSource,
+  { log, names = systemNames, everyMs, what = 'shards', onFailing = () => {} }: DiscoverOptions,
+): Promise<Discovery> {
+  if ('addresses' in source) return fixed(source.addresses);
+  if ('file' in source) {
+    const read = async () => (await readRegularFile(source.file, { mostBytes: LARGEST_FILE })).toString();
+    const look = settled(read, source.file);
+    const first = parseShardsFile(await read(), source.file);
+    return poll({ first, look, everyMs: everyMs ?? FILE_EVERY, log, what, onFailing });
+  }
+  const look = lookUps(source.dns, names, (message) => log('warn', message));
+  let failed = '';
+  const first = await look().catch((error: Error) => {
+    failed = error.message;
+    onFailing(true);
+    log('warn', `${failed}; it is asked for again and again`);
+    return [];
+  });
+  return poll({ first, failed, look, everyMs: everyMs ?? DNS_EVERY, log, what, onFailing });
+}
+
+function fixed(addresses: readonly string[]): Discovery {
+  return { addresses, follow() {}, stop() {} };
+}
+
+/** Asks each time it is called; what of an answer is left out is told once, until it is something else. */
+function lookUps(dns: string, names: NameService, warn: (message: string) => void): () => Promise<string[]> {
+  let told = '';
+  return async () => {
+    const found = await askFor(dns, names).catch((cause: NodeJS.ErrnoException) => {
+      throw new Error(`looking up ${dns} failed: ${cause.code ?? cause.message}`, { cause });
+    });
+    const { addresses, left } = callable(found, dns);
+    if (left !== '' && left !== told) warn(left);
+    told = left;
+    if (addresses.length === 0) throw new Error(`looking up ${dns} gave no address`);
+    return addresses;
+  };
+}
+
+async function askFor(dns: string, names: NameService): Promise<string[]> {
+  if (dns.startsWith('_')) {
+    return (await names.services(dns)).map(({ name, port }) => formatAddress({ host: name, port }));
+  }
+  const { host, port } = parseAddress(dns);
+  return (await names.addresses(host)).map((address) => formatAddress({ host: address, port }));
+}
+
+/** Gives undefined while the text is still changing. */
+function settled(read: () => Promise<string>, name: string): () => Promise<string[] | undefined> {
+  let last: string | undefined;
+  return async () => {
+    const text = await read();
+    const same = text === last;
+    last = text;
+    return same ? parseShardsFile(text, name) : undefined;
+  };
+}
+
+interface PollOptions extends Required<Pick<DiscoverOptions, 'log' | 'what' | 'onFailing'>> {
+  first: readonly string[];
+  /** What went wrong with it, where something did, and was told. */
+  failed?: string;
+  /** Undefined: nothing is known yet. */
+  look: () => Promise<readonly string[] | undefined>;
+  everyMs: number;
+}
+
+function poll({ first, failed: atFirst = '', look, everyMs, log, what, onFailing }: PollOptions): Discovery {
+  let addresses = first;
+  let onChange: (addresses: readonly string[]) => void = () => {};
+  let failed = atFirst;
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  const again = () => {
+    if (!stopped) timer = setTimeout(() => void turn().finally(again), everyMs);
+    timer?.unref();
+  };
+  async function turn(): Promise<void> {
+    try {
+      const found = await look();
+      if (found === undefined || stopped) return;
+      if (failed !== '') onFailing(false);
+      failed = '';
+      use(found);
+    } catch (error) {
+      const message = errorText(error);
+      if (message !== failed) log('warn', `${message}; the ${what} that are known stay`);
+      onFailing(true);
+      failed = message;
+    }
+  }
+  function use(found: readonly string[]): void {
+    const changes = changesOf(addresses, found);
+    if (changes === undefined) return;
+    addresses = found;
+    const told = [...changes.added.map((each) => `+${each}`), ...changes.removed.map((each) => `-${each}`)];
+    log('info', `${what} have changed: ${told.join(' ')}`);
+    onChange(found);
+  }
+  again();
+  return {
+    get addresses() {
+      return addresses;
+    },
+    follow(listener) {
+      onChange = listener;
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+// Where a gateway's shards are named: the flags, the lines of a file, and what changed from one answer to the next. Pure.
+import { errorText } from '../../base/error-text.ts';
+import { quoted } from '../../base/text.ts';
+import { formatAddress, parseAddress } from '../../rpc/address.ts';
+
+/** Of one gateway: each costs two connections for every model. */
+export const MOST_ADDRESSES = 1_024;
+
+export type ShardSource =
+  /** For good. */
+  | { addresses: readonly string[] }
+  /** `NAME:PORT`: every address of the name; or an SRV name, which begins with `_` and brings its ports. */
+  | { dns: string }
+  /** A file with an address a line. */
+  | { file: string };
+
+export interface ShardSourceFlags {
+  shards?: readonly string[];
+  shardsDns?: string;
+  shardsFile?: string;
+}
+
+export interface PeerFlags {
+  peers?: readonly string[];
+  peersDns?: string;
+}
+
+/** Throws where not exactly one is given, or it is malformed. */
+export function shardSource({ shards, shardsDns, shardsFile }: ShardSourceFlags): ShardSource {
+  const given: ShardSource[] = [];
+  if (shards !== undefined) given.push({ addresses: several(shards, '--shards') });
+  if (shardsDns !== undefined) given.push({ dns: parseDnsName(shardsDns, '--shards-dns') });
+  if (shardsFile !== undefined) given.push({ file: shardsFile });
+  const [source, ...more] = given;
+  if (source !== undefined && more.length === 0) return source;
+  const wrong = source === undefined ? 'one is required' : 'they exclude each other';
+  throw new Error(`--shards, --shards-dns, --shards-file: ${wrong}`);
+}
+
+/** The other gateways are found as shards are; undefined where none are named. */
+export function peerSource({ peers, peersDns }: PeerFlags): ShardSource | undefined {
+  if (peers !== undefined && peersDns !== undefined)
+    throw new Error('--peers, --peers-dns: they exclude each other');
+  if (peers !== undefined) return { addresses: several(peers, '--peers') };
+  return peersDns === undefined ? undefined : { dns: parseDnsName(peersDns, '--peers-dns') };
+}
+
+function parseDnsName(text: string, flag: string): string {
+  if (/^_[\w.-]{1,253}$/.test(text)) return text;
+  try {
+    const { host, port } = parseAddress(text);
+    return `${host}:${port}`;
+  } catch (cause) {
+    throw new Error(`${flag}: ${errorText(cause)}`, { cause });
+  }
+}
+
+/** `name` stands for the file in errors; `#` begins a comment. Throws, naming the line, also where no shard is named. */
+export function parseShardsFile(text: string, name: string): string[] {
+  const addresses = text.split('\n').flatMap((line, index) => {
+    const address = line.replace(/#.*/, '').trim();
+    if (address === '') return [];
+    try {
+      return [normal(address)];
+    } catch (cause) {
+      throw new Error(`${name}: line ${index + 1}: ${errorText(cause)}`);
+    }
+  });
+  if (addresses.length === 0) throw new Error(`${name}: names no shard; write one host:port a line`);
+  return notTooMany(distinct(addresses), name);
+}
+
+/** What a lookup of `name` gave, without what cannot be called; `left` says in one line what was left out. */
+export function callable(found: readonly string[], name: string): { addresses: string[]; left: string } {
+  const addresses: string[] = [];
+  const wrong: string[] = [];
+  for (const text of found) {
+    try {
+      addresses.push(normal(text));
+    } catch {
+      wrong.push(text); // told below, with the others
+    }
+  }
+  const all = distinct(addresses);
+  const bad =
+    wrong.length === 0 ? [] : [`${wrong.length} that cannot be called, such as ${quoted(wrong[0] ?? '')}`];
+  const more =
+    all.length <= MOST_ADDRESSES ? [] : [`${all.length - MOST_ADDRESSES} beyond ${MOST_ADDRESSES}`];
+  const out = [...bad, ...more];
+  return {
+    addresses: all.slice(0, MOST_ADDRESSES),
+    left: out.length === 0 ? '' : `looking up ${name} gave addresses that are left out: ${out.join(' and ')}`,
+  };
+}
+
+function several(texts: readonly string[], name: string): string[] {
+  return notTooMany(texts.map(normal), name);
+}
+
+function notTooMany(addresses: string[], name: string): string[] {
+  if (addresses.length <= MOST_ADDRESSES) return addresses;
+  throw new Error(`${name}: names ${addresses.length} addresses; ${MOST_ADDRESSES} are allowed`);
+}
+
+/** Each once, in order of text: two answers that mean the same are the same. */
+export function distinct(addresses: readonly string[]): string[] {
+  return [...new Set(addresses)].sort();
+}
+
+export interface Changes {
+  added: string[];
+  removed: string[];
+}
+
+/** Undefined where nothing has changed. */
+export function changesOf(before: readonly string[], after: readonly string[]): Changes | undefined {
+  const added = after.filter((address) => !before.includes(address));
+  const removed = before.filter((address) => !after.includes(address));
+  return added.length + removed.length > 0 ? { added, removed } : undefined;
+}
+
+function normal(address: string): string {
+  return formatAddress(parseAddress(address));
+}

@@ -1,0 +1,42 @@
+// Asks a shard to leave service, as an operator does, and waits until it has. Knows no flags and no terminal.
+import { setTimeout as delay } from 'node:timers/promises';
+import { version } from '../../base/package.ts';
+import { type DrainAnswer, parseDrainAnswer } from '../../experts/admin.ts';
+import { helloParams, protocolVersion } from '../../experts/wire.ts';
+import type { Address } from '../../rpc/address.ts';
+import type { Security } from '../../rpc/security/security.ts';
+import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
+
+/** A shard that has answered closes its connections within this. Milliseconds. */
+const CLOSING = 5_000;
+
+export interface LeaveRequest {
+  /** Leave even if no other shard serves some of its experts. */
+  force: boolean;
+  /** For the shard's answer: it asks its gateways for 3 s at most and gives calls in flight 10 s to end. */
+  deadlineMs: number;
+  security?: Security | undefined;
+}
+
+/**
+ * Resolves when the shard has closed its connections, so that another may take its port. Rejects with an RpcError: code
+ * `needed`, and a message that names the units, where no other shard serves some of its experts.
+ */
+export async function askToLeave(
+  address: Address,
+  { force, deadlineMs, security }: LeaveRequest,
+): Promise<DrainAnswer> {
+  const closed = Promise.withResolvers<void>();
+  const transport = await openSocketTransport(address, {
+    hello: helloParams({ protocol: protocolVersion, role: 'admin', version }),
+    onClose: () => closed.resolve(),
+    ...(security && { security }),
+  });
+  try {
+    const answer = parseDrainAnswer(await transport.call('shard.drain', { force }, { deadlineMs }));
+    await Promise.race([closed.promise, delay(CLOSING, undefined, { ref: false })]);
+    return answer;
+  } finally {
+    transport.close();
+  }
+}

@@ -1,0 +1,120 @@
+// The shards of a fleet as an operator asks them: what each is called, holds and follows, again and again. Knows no plan.
+
+import { version } from '../../base/package.ts';
+import { type PlaceStatus, parsePlacedReport, parsePlaceStatus } from '../../experts/admin.ts';
+import type { PlacedReport } from '../../experts/placing/placed-model.ts';
+import { placementText, readPlacement, type SignedPlacement } from '../../experts/placing/placement-file.ts';
+import type { PlacementId } from '../../experts/placing/placement-id.ts';
+import {
+  adoptionParams,
+  helloParams,
+  type ModelOffer,
+  parseHelloAnswer,
+  protocolVersion,
+} from '../../experts/wire.ts';
+import { parseAddress } from '../../rpc/address.ts';
+import type { Security } from '../../rpc/security/security.ts';
+import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
+import type { Transport } from '../../rpc/transport.ts';
+
+/** Milliseconds. */
+const PATIENCE = 10_000;
+
+export class PlacedShard {
+  readonly address: string;
+  readonly #security: Security | undefined;
+  #transport: Transport | undefined;
+  #offers: readonly ModelOffer[] = [];
+  /** Hash of the placement that was said to be served, on this connection. */
+  #witnessed: string | undefined;
+
+  constructor(address: string, security: Security | undefined) {
+    this.address = address;
+    this.#security = security;
+  }
+
+  /** Of its hello. */
+  offerOf(model: string): ModelOffer | undefined {
+    return this.#offers.find(({ identity }) => identity === model);
+  }
+
+  /** That it followed when it was connected. */
+  placementOf(model: string): SignedPlacement | undefined {
+    const text = this.offerOf(model)?.placement;
+    return text === undefined ? undefined : readPlacement(text);
+  }
+
+  async status(): Promise<PlaceStatus> {
+    const transport = await this.#connected();
+    return parsePlaceStatus(await transport.call('shard.status', {}, { deadlineMs: PATIENCE }));
+  }
+
+  /** Resolves when the shard has kept the placement. `from`: the latest one that whoever planned it knew of. */
+  async place(placement: SignedPlacement, from?: PlacementId): Promise<PlacedReport> {
+    const transport = await this.#connected();
+    const params = { placement: placementText(placement), ...(from && { from: { ...from } }) };
+    return parsePlacedReport(await transport.call('shard.place', params, { deadlineMs: PATIENCE }));
+  }
+
+  /** Says that every unit is where the placement wants it; once on each connection. */
+  async witness(model: string, placement: PlacementId): Promise<void> {
+    const transport = await this.#connected();
+    if (this.#witnessed === placement.hash) return;
+    await transport.call('shard.adopted', adoptionParams({ model, placement }), { deadlineMs: PATIENCE });
+    this.#witnessed = placement.hash;
+  }
+
+  close(): void {
+    this.#transport?.close();
+    this.#transport = undefined;
+  }
+
+  async #connected(): Promise<Transport> {
+    if (this.#transport !== undefined) return this.#transport;
+    const transport = await openSocketTransport(parseAddress(this.address), {
+      hello: helloParams({ protocol: protocolVersion, role: 'admin', version }),
+      onClose: () => {
+        this.#transport = undefined;
+      },
+      ...(this.#security && { security: this.#security }),
+    });
+    this.#transport = transport;
+    this.#offers = parseHelloAnswer(transport.greeting).models;
+    this.#witnessed = undefined;
+    return transport;
+  }
+}
+
+export interface FoundShard {
+  shard: PlacedShard;
+  status: PlaceStatus;
+}
+
+/** Rejects, naming the address, where one is not reached, or two are called the same. */
+export async function findShards(
+  addresses: readonly string[],
+  security: Security | undefined,
+): Promise<FoundShard[]> {
+  const shards = addresses.map((address) => new PlacedShard(address, security));
+  try {
+    return await askEach(shards);
+  } catch (error) {
+    for (const shard of shards) shard.close();
+    throw error;
+  }
+}
+
+async function askEach(shards: readonly PlacedShard[]): Promise<FoundShard[]> {
+  const asking = shards.map(async (shard): Promise<FoundShard> => {
+    const status = await shard.status().catch((cause: Error) => {
+      throw new Error(`${shard.address} does not say what it holds: ${cause.message}`, { cause });
+    });
+    return { shard, status };
+  });
+  await Promise.allSettled(asking); // none is still connecting when they are closed
+  const found = await Promise.all(asking);
+  const names = found.map(({ status }) => status.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new Error(`two shards are called ${twice}; give each a --name of its own`);
+  return found;
+}

@@ -1,0 +1,45 @@
+// The paged cache of keys and values, and attention over it, split over the pool. Knows no JavaScript.
+#pragma once
+#include "../lanes/layout.h"
+#include "../path/path.h"
+
+struct cache {
+  uint16_t *data;  // page after page; of each, layer after layer, as layout.h says
+  size_t pages, layers, kv_heads, head_dim;
+  size_t uses;
+};
+
+struct span {
+  size_t first_page, pages;  // into the step's table
+  size_t start, count;       // positions
+  size_t row;                // of the step
+};
+
+struct spans {
+  struct cache *cache;
+  int32_t *table;
+  size_t count, rows;
+  struct span list[];
+};
+
+static inline size_t layer_halves(const struct cache *c) { return c->kv_heads * page_head_halves(c->head_dim); }
+static inline size_t page_halves(const struct cache *c) {
+  return page_bytes_of(c->layers, c->kv_heads, c->head_dim) / sizeof(uint16_t);
+}
+
+// NULL: no address space. Sizes must not overflow (the caller checks). Memory comes with the first write of a page.
+struct cache *cache_create(size_t pages, size_t layers, size_t kv_heads, size_t head_dim);
+void cache_release(struct cache *cache);
+void cache_copy(struct cache *cache, size_t from, size_t to);
+
+struct rotation {
+  float *q;
+  const float *k, *v, *cos, *sin;
+  size_t heads;
+  const float *q_norm, *k_norm;  // or NULL
+  bool whole_q, whole_k;         // norm over the row, not over each head
+  float eps;
+};
+// Under the pool's lock, both. False: no memory.
+bool rotate_and_store(const struct spans *spans, size_t layer, const struct rotation *rotation);
+bool attend_spans(const struct spans *spans, size_t layer, const float *q, size_t heads, float scale, float *y);

@@ -1,0 +1,43 @@
+// Products of quantised matrices, split over the pool. Knows no JavaScript; sizes are checked by the caller.
+#pragma once
+#include "../lanes/layout.h"
+#include "../system/map.h"
+#include "../path/path.h"
+
+struct matrix {
+  const uint8_t *data;
+  size_t rows, cols;
+  int bits;         // 4 or 8
+  struct map *map;  // what data points into, or NULL
+  void *owned;      // or memory of its own
+  size_t uses;
+};
+
+static inline size_t tile_bytes(int bits) { return (bits == 4 ? 256 : 512) + TILE_SCALES; }
+static inline size_t row_blocks(const struct matrix *m) { return (m->rows + TILE_ROWS - 1) / TILE_ROWS; }
+// Of one row of tiles.
+static inline size_t row_block_bytes(const struct matrix *m) { return blocks_of(m->cols) * tile_bytes(m->bits); }
+
+// Rows of tiles of so many bytes that it pays to hand out as one range: a stream of weights starts slowly.
+static inline size_t blocks_worth_a_range(size_t bytes) { return (24576 + bytes - 1) / bytes; }
+
+static inline size_t panels_bytes(size_t rows, size_t cols) { return rows * blocks_of(cols) * PANEL_BYTES; }
+
+// Panel p of rows that lie in panels one after another.
+static inline const uint8_t *panel_at(const uint8_t *panels, size_t rows, size_t cols, size_t panel) {
+  return panels + panel_start(rows, panel) * blocks_of(cols) * PANEL_BYTES;
+}
+
+// Under the pool's lock, all of these. False: no memory.
+bool product(const float *x, size_t n, const struct matrix *const *matrices, float *const *y, size_t count);
+
+struct expert {
+  struct matrix *gate, *up, *down;
+};
+// Where a row is read in x and its answer written in y.
+struct place {
+  int32_t from, to;
+};
+// Group g is the next `counts[g]` places; NULL: rows of x and y one after another.
+bool experts(const float *x, const struct expert *const *experts, const int32_t *counts, size_t groups,
+             const struct place *places, float *y);

@@ -1,0 +1,23 @@
+// The path for 64-bit ARM with the dot product instructions (Cortex-A76, Apple M1 and later). Compiled with their flags.
+#include "../lanes/lanes-neon.h"
+#include "../lanes/tiles-neon.h"
+#if defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+#define SCORE_PAIRS 2
+#define VALUE_PAIRS 2
+#define VALUE_LANES 2
+
+static bool available(void) {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return true;  // every 64-bit Mac has them
+#endif
+}
+
+#define PATH path_neon
+#define PATH_NAME "neon"
+#include "path-table.h"

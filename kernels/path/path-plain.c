@@ -1,0 +1,13 @@
+// The path for every other CPU, and what the tests hold the faster ones against.
+#include "../lanes/lanes-plain.h"
+#include "../lanes/tiles-plain.h"
+
+#define SCORE_PAIRS 2
+#define VALUE_PAIRS 2
+#define VALUE_LANES 2
+
+static bool available(void) { return true; }
+
+#define PATH path_plain
+#define PATH_NAME "plain"
+#include "path-table.h"

@@ -1,0 +1,28 @@
+// Gathers a path's routines. The file that includes it has included lanes and tiles, and defines PATH and PATH_NAME.
+#include "../math/attend.h"
+#include "../math/logits.h"
+#include "path.h"
+#include "../system/pieces.h"
+
+const struct path PATH = {
+    .name = PATH_NAME,
+    .available = available,
+    .quantise = quantise,
+    .tiles = tiles,
+    .swiglu = swiglu,
+    .rmsnorm = rmsnorm,
+    .add = add,
+    .add_weighted = add_weighted,
+    .scores = scores,
+    .rotate = rotate,
+    .halves = halves,
+    .attend_floats = attend_floats,
+    .attend = attend,
+    .sweep = sweep,
+    .argmax = argmax,
+    .topk = topk,
+    .logsumexp = logsumexp,
+    .weigh_piece = weigh_piece,
+    .measure_piece = measure_piece,
+    .cut_piece = cut_piece,
+};

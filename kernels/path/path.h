@@ -1,0 +1,66 @@
+// What one instruction set offers: the innermost routines. They know no threads and no JavaScript, and trust sizes.
+#pragma once
+#include <stdbool.h>
+#include "../lanes/layout.h"
+
+// Up to PANEL_ROWS (query, head) pairs that read the same key head; see attend.h.
+struct tile_of_queries {
+  const uint16_t *pages;  // this layer's and key head's part of page 0
+  size_t page_stride;     // float16 values from one page to the next
+  const int32_t *table;   // the sequence's pages
+  const float *q;         // row 0 of the span, first head of the group
+  float *y;               // as q
+  size_t row_stride;      // floats from one row of q and y to the next
+  size_t head_dim;
+  size_t group;           // query heads that share a key head
+  size_t first, count;    // pairs: number p is row p / group, head p % group
+  size_t start;           // position of the span's row 0
+  float scale;
+};
+
+struct path {
+  const char *name;
+  bool (*available)(void);
+
+  // Rounds 1..PANEL_ROWS rows of `cols` values, wherever they lie, into a panel.
+  void (*quantise)(const float *const *x, size_t rows, size_t cols, uint8_t *panel);
+  // One row of tiles (16 outputs) times one panel: y[r * stride + lane], lanes < outputs.
+  void (*tiles)(int bits, const uint8_t *tiles, size_t blocks, const uint8_t *panel, size_t rows, float *y,
+                size_t stride, size_t outputs);
+  // gate = silu(gate) * up
+  void (*swiglu)(float *gate, const float *up, size_t count);
+  void (*rmsnorm)(const float *x, const float *weight, float eps, size_t width, float *y);
+  void (*add)(const float *a, const float *b, size_t width, float *y);
+  // y += weight * a
+  void (*add_weighted)(const float *a, float weight, size_t width, float *y);
+  // y[r * stride + o] for rows x outputs; weights [outputs, cols].
+  void (*scores)(const float *x, size_t rows, const float *weights, size_t outputs, size_t cols, float *y,
+                 size_t stride);
+  // Pairs (i, i + half) of one head, in place.
+  void (*rotate)(float *x, const float *cos, const float *sin, size_t half);
+  // The first `count` values as float16; writes up to a multiple of 16, zeros behind.
+  void (*halves)(const float *x, size_t count, uint16_t *y);
+
+  size_t (*attend_floats)(size_t head_dim);  // of the scratch that attend needs
+  void (*attend)(const struct tile_of_queries *tile, float *scratch);
+
+  // The exclusive or of all bytes, 8 at a time: reads as fast as memory gives.
+  uint64_t (*sweep)(const uint8_t *bytes, size_t count);
+
+  size_t (*argmax)(const float *x, size_t width);
+  // The k largest, largest first; of equals the lowest index. NaN counts as -infinity.
+  void (*topk)(const float *x, size_t width, size_t k, int32_t *ids, float *values);
+  double (*logsumexp)(const float *x, size_t width, float inverse_temperature);
+
+  // For drawing; see pieces.h.
+  float (*weigh_piece)(const float *x, size_t count, float top, float inverse_temperature, float least, float *w);
+  float (*measure_piece)(const float *w, size_t count, float least, size_t *found);
+  float (*cut_piece)(float *w, size_t count, float least);
+};
+
+// All paths compiled in, best first; NULL ends the list. Those that this CPU lacks are not `available`.
+extern const struct path *const all_paths[];
+
+const struct path *current_path(void);
+// False if the name is unknown or its path is not available.
+bool choose_path(const char *name);

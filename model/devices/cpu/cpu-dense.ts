@@ -1,0 +1,193 @@
+// The dense device on our own CPU kernels: weights computed on as they lie in the mapped bundle, keys and values in pages.
+// Knows no experts but the router's scores.
+import type { Kernels, KeyValueCache, QuantisedMatrix, StepSpans } from '../../../kernels/kernels.ts';
+import type { ModelConfig } from '../../config/config.ts';
+import { RotationTable } from '../../config/rope.ts';
+import type { DenseDevice, KvShape, LayerOutput, Picker, Rows, Span } from '../dense.ts';
+import { cpuKvShape } from '../kv-shape.ts';
+
+export interface CpuLayer {
+  /** `[hidden]` */
+  inputNorm: Float32Array;
+  q: QuantisedMatrix;
+  k: QuantisedMatrix;
+  v: QuantisedMatrix;
+  qNorm: Float32Array | undefined;
+  kNorm: Float32Array | undefined;
+  o: QuantisedMatrix;
+  /** `[hidden]` */
+  outputNorm: Float32Array;
+  /** `[experts, hidden]` */
+  router: Float32Array;
+}
+
+export interface CpuDenseParts {
+  config: ModelConfig;
+  kernels: Kernels;
+  numericsClass: string;
+  embedding: QuantisedMatrix;
+  layers: readonly CpuLayer[];
+  /** `[hidden]` */
+  norm: Float32Array;
+  head: QuantisedMatrix;
+}
+
+/** What a step needs in every layer: made at its first one, dropped with its spans. */
+interface StepBuffers {
+  spans: StepSpans;
+  cos: Rows;
+  sin: Rows;
+  x: Rows;
+  q: Rows;
+  k: Rows;
+  v: Rows;
+  attended: Rows;
+  output: Rows;
+  scores: Rows;
+}
+
+export function createCpuDense(parts: CpuDenseParts): DenseDevice {
+  return new CpuDense(parts);
+}
+
+function createPicker(kernels: Kernels): Picker {
+  const id = new Int32Array(1);
+  const logit = new Float32Array(1);
+  return {
+    likeliest(logits) {
+      kernels.argmax(logits, 1, logits.length, id, logit);
+      if (!Number.isFinite(logit[0])) throw new Error('no token has a finite logit');
+      return id[0]!;
+    },
+    draw: (logits, { temperature, topP, topK, minP }, u) =>
+      kernels.draw(logits, logits.length, temperature, topP, Math.min(topK, logits.length), minP, u),
+  };
+}
+
+class CpuDense implements DenseDevice {
+  readonly numericsClass: string;
+  /** A position's bits depend neither on the chunk nor on the batch that it is computed in. */
+  readonly minPrefillRows = 1;
+  readonly kv: KvShape;
+  readonly picker: Picker;
+  readonly #parts: CpuDenseParts;
+  readonly #rotations: RotationTable;
+  readonly #steps = new WeakMap<readonly Span[], StepBuffers>();
+  #cache: KeyValueCache | undefined;
+
+  constructor(parts: CpuDenseParts) {
+    this.numericsClass = parts.numericsClass;
+    this.kv = cpuKvShape(parts.config);
+    this.picker = createPicker(parts.kernels);
+    this.#parts = parts;
+    this.#rotations = new RotationTable(parts.config);
+  }
+
+  allocate(blocks: number): void {
+    const { kernels, config } = this.#parts;
+    this.#cache = kernels.cache(blocks, config.layers, config.kvHeads, config.headDim);
+  }
+
+  /** A sequence is its blocks. */
+  open(): void {}
+
+  close(): void {}
+
+  embed(ids: Int32Array): Rows {
+    const { kernels, config, embedding } = this.#parts;
+    const rows = new Float32Array(ids.length * config.hidden);
+    kernels.readRows(embedding, ids, rows);
+    return rows;
+  }
+
+  async layer(layer: number, hidden: Rows, spans: readonly Span[]): Promise<LayerOutput> {
+    const { kernels, config, layers } = this.#parts;
+    const { heads, headDim, normEps, experts } = config;
+    const rows = hidden.length / config.hidden;
+    const weights = layers[layer]!;
+    const step = this.#buffers(spans, rows);
+    const { x, q, k, v, attended, output, scores } = step;
+
+    kernels.rmsnorm(hidden, weights.inputNorm, normEps, x, rows);
+    kernels.product(x, rows, [weights.q, weights.k, weights.v], [q, k, v]);
+    kernels.rotate(
+      step.spans,
+      layer,
+      q,
+      k,
+      v,
+      step.cos,
+      step.sin,
+      heads,
+      weights.qNorm,
+      weights.kNorm,
+      normEps,
+    );
+    kernels.attention(step.spans, layer, q, heads, 1 / Math.sqrt(headDim), attended);
+    kernels.product(attended, rows, [weights.o], [output]);
+    kernels.addRmsnorm(hidden, output, weights.outputNorm, normEps, hidden, x, rows);
+    kernels.scores(x, weights.router, experts, config.hidden, scores, rows);
+    return { residual: hidden, x, scores };
+  }
+
+  combine(
+    residual: Rows,
+    answers: Rows,
+    { k, weights }: { k: number; weights: Float32Array },
+    hidden: number,
+    mask?: Uint8Array,
+  ): void {
+    this.#parts.kernels.combine(residual, answers, weights, k, hidden, residual.length / hidden, mask);
+  }
+
+  async head(rows: Rows, into?: Rows): Promise<Rows> {
+    const { kernels, config, norm, head } = this.#parts;
+    const count = rows.length / config.hidden;
+    const normed = new Float32Array(rows.length);
+    const length = count * config.vocab;
+    const fits = into !== undefined && into.length >= length;
+    const logits = fits ? into.subarray(0, length) : new Float32Array(length);
+    kernels.rmsnorm(rows, norm, config.normEps, normed, count);
+    kernels.product(normed, count, [head], [logits]);
+    return logits;
+  }
+
+  async dispose(): Promise<void> {
+    this.#cache = undefined;
+  }
+
+  #buffers(spans: readonly Span[], rows: number): StepBuffers {
+    const known = this.#steps.get(spans);
+    if (known !== undefined) return known;
+    const { kernels, config } = this.#parts;
+    const { hidden, heads, kvHeads, headDim, experts } = config;
+    if (this.#cache === undefined) throw new Error('no KV memory was allocated');
+    const half = headDim / 2;
+    const cos = new Float32Array(rows * half);
+    const sin = new Float32Array(rows * half);
+    const table = new Int32Array(spans.length * 4);
+    const pages: number[] = [];
+    let row = 0;
+    for (const [index, { start, count, blocks }] of spans.entries()) {
+      table.set([pages.length, blocks.length, start, count], index * 4);
+      pages.push(...blocks);
+      this.#rotations.fill(cos, sin, row, start, count);
+      row += count;
+    }
+    if (row !== rows) throw new Error(`spans name ${row} rows, the step has ${rows}`);
+    const buffers: StepBuffers = {
+      spans: kernels.spans(this.#cache, Int32Array.from(pages), table),
+      cos,
+      sin,
+      x: new Float32Array(rows * hidden),
+      q: new Float32Array(rows * heads * headDim),
+      k: new Float32Array(rows * kvHeads * headDim),
+      v: new Float32Array(rows * kvHeads * headDim),
+      attended: new Float32Array(rows * heads * headDim),
+      output: new Float32Array(rows * hidden),
+      scores: new Float32Array(rows * experts),
+    };
+    this.#steps.set(spans, buffers);
+    return buffers;
+  }
+}

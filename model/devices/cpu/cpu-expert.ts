@@ -1,0 +1,68 @@
+// The expert device on our own CPU kernels: experts computed on as they lie in the mapped bundle. Nothing is loaded but
+// what is touched.
+import type { ExpertMatrices, Kernels } from '../../../kernels/kernels.ts';
+import type { ModelConfig } from '../../config/config.ts';
+import { sortAsks } from '../by-expert.ts';
+import type { Rows } from '../dense.ts';
+import type { ExpertDevice, LoadOptions, Unit } from '../expert.ts';
+
+export interface CpuExpertSource {
+  config: ModelConfig;
+  kernels: Kernels;
+  numericsClass: string;
+  /** The matrices in the mapped file. */
+  expert(unit: Unit): ExpertMatrices;
+  mapIn(unit: Unit): void;
+}
+
+export function createCpuExperts(source: CpuExpertSource): ExpertDevice {
+  return new CpuExperts(source);
+}
+
+class CpuExperts implements ExpertDevice {
+  readonly numericsClass: string;
+  readonly #source: CpuExpertSource;
+  readonly #experts = new Map<number, ExpertMatrices>();
+
+  constructor(source: CpuExpertSource) {
+    this.numericsClass = source.numericsClass;
+    this.#source = source;
+  }
+
+  async load(units: readonly Unit[], { signal, onLoaded }: LoadOptions = {}): Promise<void> {
+    for (const [index, unit] of units.entries()) {
+      signal?.throwIfAborted();
+      if (!this.#experts.has(this.#key(unit))) this.#experts.set(this.#key(unit), this.#source.expert(unit));
+      onLoaded?.(unit, index + 1, units.length);
+    }
+  }
+
+  async unload(units: readonly Unit[]): Promise<void> {
+    for (const unit of units) this.#experts.delete(this.#key(unit));
+  }
+
+  async run(layer: number, x: Rows, asks: Uint16Array): Promise<Rows> {
+    const { kernels, config } = this.#source;
+    const { experts, counts, places } = sortAsks(asks);
+    const matrices = experts.map((expert) => {
+      const found = this.#experts.get(this.#key({ layer, expert }));
+      if (found === undefined) throw new Error(`expert ${expert} of layer ${layer} is not loaded`);
+      return found;
+    });
+    const y = new Float32Array((asks.length / 2) * config.hidden);
+    kernels.experts(x, matrices, counts, y, places);
+    return y;
+  }
+
+  mapIn(unit: Unit): void {
+    this.#source.mapIn(unit);
+  }
+
+  async dispose(): Promise<void> {
+    this.#experts.clear();
+  }
+
+  #key({ layer, expert }: Unit): number {
+    return layer * this.#source.config.experts + expert;
+  }
+}

@@ -1,0 +1,49 @@
+// The bundle's files mapped once, and matrices in place. Knows no device.
+import type { ExpertMatrices, FileMap, Kernels, QuantisedMatrix } from '../../../kernels/kernels.ts';
+import type { Bundle, Place } from '../../bundle/bundle.ts';
+import type { Unit } from '../expert.ts';
+
+export class MappedBundle {
+  readonly #kernels: Kernels;
+  readonly #bundle: Bundle;
+  readonly #maps = new Map<string, FileMap>();
+
+  constructor(kernels: Kernels, bundle: Bundle) {
+    this.#kernels = kernels;
+    this.#bundle = bundle;
+  }
+
+  matrix(name: string): QuantisedMatrix {
+    return this.#at(this.#bundle.placeOf(name));
+  }
+
+  expert(unit: Unit): ExpertMatrices {
+    const { gate, up, down } = this.#bundle.placesOf(unit);
+    return this.#kernels.expert(this.#at(gate), this.#at(up), this.#at(down));
+  }
+
+  /** Without this the first run of an expert takes a page fault for every few pages of its weights. */
+  mapIn(unit: Unit): void {
+    const { path, offset, bytes } = this.#bundle.expertRange(unit);
+    this.#kernels.advise(this.#map(path), offset, bytes, 'populate');
+  }
+
+  isResident(unit: Unit): boolean {
+    const { path, offset, bytes } = this.#bundle.expertRange(unit);
+    return this.#kernels.resident(this.#map(path), offset, bytes) >= bytes;
+  }
+
+  #at({ path, offset, rows, cols, encoding }: Place): QuantisedMatrix {
+    if (encoding !== 'q4' && encoding !== 'q8') throw new Error(`${path}: the CPU kernels take 4 and 8 bits`);
+    return this.#kernels.matrix(this.#map(path), offset, rows, cols, encoding === 'q4' ? 4 : 8);
+  }
+
+  #map(path: string): FileMap {
+    let map = this.#maps.get(path);
+    if (map === undefined) {
+      map = this.#kernels.map(path);
+      this.#maps.set(path, map);
+    }
+    return map;
+  }
+}

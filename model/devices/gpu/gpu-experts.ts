@@ -1,0 +1,130 @@
+// The expert device on ONNX Runtime's WebGPU provider: experts in slots of GPU memory, one run of `QMoE` nodes for all
+// rows of a layer. Knows rows of floats; no routing, no network.
+import type { ModelConfig } from '../../config/config.ts';
+import {
+  type Feed,
+  openResidentSession,
+  openSession,
+  type Resident,
+  type ResidentSession,
+  type Session,
+} from '../../onnx/runtime.ts';
+import { SLOT_TENSORS, type SlotShape, slotFeeds, slotRows, slotShape, upload } from '../../onnx/slots.ts';
+import type { ExpertWeights } from '../../tensor.ts';
+import type { Rows } from '../dense.ts';
+import type { ExpertDevice, LoadOptions, Unit } from '../expert.ts';
+import { Slots } from './slots.ts';
+
+/** Rows of one run; a layer with more takes several. */
+const MOST_ROWS = 16;
+
+export interface GpuExpertSource {
+  config: ModelConfig;
+  bits: 4 | 8;
+  numericsClass: string;
+  readExpert(unit: Unit): Promise<ExpertWeights>;
+}
+
+/**
+ * A slot holds one expert's weights, 5 bits a weight at 4 bits (scales are float32) and 9 at 8. `load` fills a new slot
+ * beside those in use and then puts it on the table, `unload` takes one off; a run keeps the slots that it began with, and
+ * memory is freed when the last such run has ended. So a replacement pauses nothing, and costs one expert's weights twice,
+ * in the GPU's memory and for a moment in ours. The graphs hold no weights: there is one for each number of rows up to 16,
+ * for all layers, made when that number first occurs.
+ */
+export function createGpuExperts(source: GpuExpertSource): ExpertDevice {
+  return new GpuExperts(source);
+}
+
+class GpuExperts implements ExpertDevice {
+  readonly numericsClass: string;
+  readonly #source: GpuExpertSource;
+  readonly #shape: SlotShape;
+  readonly #slots = new Slots<readonly Resident[]>(async (tensors) => {
+    for (const tensor of tensors) tensor.dispose();
+  });
+  readonly #graphs = new Map<number, Promise<Session>>();
+  #upload: Promise<ResidentSession> | undefined;
+
+  constructor(source: GpuExpertSource) {
+    this.numericsClass = source.numericsClass;
+    this.#source = source;
+    this.#shape = slotShape(source.config, source.bits);
+  }
+
+  async load(units: readonly Unit[], { signal, onLoaded }: LoadOptions = {}): Promise<void> {
+    this.#upload ??= openResidentSession(upload(this.#shape));
+    const carrier = await this.#upload;
+    for (const [index, unit] of units.entries()) {
+      signal?.throwIfAborted();
+      if (!this.#slots.has(this.#key(unit))) {
+        const feeds = slotFeeds(await this.#source.readExpert(unit), this.#shape);
+        const kept = SLOT_TENSORS.map((name) => `${name}.kept`);
+        await this.#slots.put(this.#key(unit), await carrier.run(feeds, kept));
+      }
+      onLoaded?.(unit, index + 1, units.length);
+    }
+  }
+
+  async unload(units: readonly Unit[]): Promise<void> {
+    for (const unit of units) await this.#slots.drop(this.#key(unit));
+  }
+
+  run(layer: number, x: Rows, asks: Uint16Array): Promise<Rows> {
+    const { hidden } = this.#source.config;
+    const count = asks.length / 2;
+    const experts = Array.from({ length: count }, (_, ask) => asks[2 * ask + 1]!);
+    const keys = experts.map((expert) => this.#key({ layer, expert }));
+    return this.#slots.using(keys, async (held) => {
+      const rows = held.map((slot, ask) => {
+        if (slot === undefined) throw new Error(`expert ${experts[ask]} of layer ${layer} is not loaded`);
+        const row = asks[2 * ask]!;
+        return { slot, x: x.subarray(row * hidden, (row + 1) * hidden) };
+      });
+      const y = new Float32Array(count * hidden);
+      for (let from = 0; from < count; from += MOST_ROWS) {
+        await this.#runRows(rows.slice(from, from + MOST_ROWS), y.subarray(from * hidden));
+      }
+      return y;
+    });
+  }
+
+  async dispose(): Promise<void> {
+    await this.#slots.clear();
+    for (const graph of this.#graphs.values()) await (await graph).release();
+    await (await this.#upload)?.release();
+    this.#graphs.clear();
+    this.#upload = undefined;
+  }
+
+  /** One run; answers go to `y`, row after row. */
+  async #runRows(rows: readonly { slot: readonly Resident[]; x: Rows }[], y: Rows): Promise<void> {
+    const { hidden } = this.#source.config;
+    const padded = this.#shape.hidden;
+    const feeds: Record<string, Feed | Resident> = {};
+    for (const [row, { slot, x }] of rows.entries()) {
+      const data = new Float32Array(padded);
+      data.set(x);
+      feeds[`x.${row}`] = { data, shape: [1, padded] };
+      for (const [i, tensor] of slot.entries()) feeds[`${SLOT_TENSORS[i]}.${row}`] = tensor;
+    }
+    const graph = await this.#graph(rows.length);
+    const [answers] = (await graph.run(feeds, ['y'])) as [Rows];
+    for (let row = 0; row < rows.length; row++) {
+      y.set(answers.subarray(row * padded, row * padded + hidden), row * hidden);
+    }
+  }
+
+  #graph(rows: number): Promise<Session> {
+    let graph = this.#graphs.get(rows);
+    if (graph === undefined) {
+      graph = openSession(slotRows(this.#shape, rows), { provider: 'webgpu', strict: true });
+      this.#graphs.set(rows, graph);
+    }
+    return graph;
+  }
+
+  #key({ layer, expert }: Unit): number {
+    return layer * this.#source.config.experts + expert;
+  }
+}

@@ -1,0 +1,76 @@
+// The K and V of one sequence on the ONNX Runtime device: a buffer a layer that grows by doubling. Knows no operator.
+import type { Rows } from '../dense.ts';
+
+/** Positions a buffer holds at first. */
+export const FIRST = 64;
+
+/** Positions of memory that a sequence holds once it has `positions`. */
+function capacityFor(positions: number): number {
+  let capacity = FIRST;
+  while (capacity < positions) capacity *= 2;
+  return capacity;
+}
+
+export class KvCache {
+  readonly #heads: number;
+  readonly #headDim: number;
+  /** Of each layer: `[heads, capacity, headDim]`. */
+  readonly #layers: { keys: Rows; values: Rows; capacity: number; length: number }[];
+
+  constructor({ layers, kvHeads, headDim }: { layers: number; kvHeads: number; headDim: number }) {
+    this.#heads = kvHeads;
+    this.#headDim = headDim;
+    const empty = new Float32Array(0);
+    this.#layers = Array.from({ length: layers }, () => ({
+      keys: empty,
+      values: empty,
+      capacity: 0,
+      length: 0,
+    }));
+  }
+
+  /** What attention reads. */
+  layer(layer: number): { readonly keys: Rows; readonly values: Rows; readonly capacity: number } {
+    return this.#layers[layer]!;
+  }
+
+  /** Appends `count` positions, from rows `first…` of `keys` and `values [rows, heads * headDim]`. */
+  append(layer: number, start: number, keys: Rows, values: Rows, first: number, count: number): void {
+    const cache = this.#layers[layer]!;
+    if (start !== cache.length) {
+      throw new Error(
+        `position ${start} of layer ${layer} does not follow the ${cache.length} in the KV cache`,
+      );
+    }
+    if (start + count > cache.capacity) this.#grow(layer, capacityFor(start + count));
+    const width = this.#headDim;
+    for (let row = 0; row < count; row++) {
+      for (let head = 0; head < this.#heads; head++) {
+        const from = ((first + row) * this.#heads + head) * width;
+        const to = (head * cache.capacity + start + row) * width;
+        for (let i = 0; i < width; i++) {
+          cache.keys[to + i] = keys[from + i]!;
+          cache.values[to + i] = values[from + i]!;
+        }
+      }
+    }
+    cache.length = start + count;
+  }
+
+  #grow(layer: number, capacity: number): void {
+    const cache = this.#layers[layer]!;
+    const size = this.#heads * capacity * this.#headDim;
+    const keys = new Float32Array(size);
+    const values = new Float32Array(size);
+    for (let head = 0; head < this.#heads; head++) {
+      const from = head * cache.capacity * this.#headDim;
+      const to = head * capacity * this.#headDim;
+      const length = cache.length * this.#headDim;
+      keys.set(cache.keys.subarray(from, from + length), to);
+      values.set(cache.values.subarray(from, from + length), to);
+    }
+    cache.keys = keys;
+    cache.values = values;
+    cache.capacity = capacity;
+  }
+}

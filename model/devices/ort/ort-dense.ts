@@ -1,0 +1,184 @@
+// The dense device on ONNX Runtime: one graph before and one after attention for all rows of a step, attention itself
+// a sequence at a time over a KV cache kept here. Knows no experts but the router's scores.
+import type { ModelConfig } from '../../config/config.ts';
+import { RotationTable } from '../../config/rope.ts';
+import type { Session } from '../../onnx/runtime.ts';
+import type { Matrix } from '../../tensor.ts';
+import { readRow } from '../../tiles.ts';
+import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from '../dense.ts';
+import { ortKvShape } from '../kv-shape.ts';
+import { KvCache } from './kv.ts';
+
+export interface OrtDenseParts {
+  config: ModelConfig;
+  numericsClass: string;
+  embedding: Matrix;
+  /** Of each layer, the sessions of `attentionInput` and `attentionOutput`. */
+  layers: readonly { input: Session; output: Session }[];
+  /** The session of `attention`, for all layers. */
+  attention: Session;
+  head: Session;
+}
+
+export function createOrtDense(parts: OrtDenseParts): DenseDevice {
+  return new OrtDense(parts);
+}
+
+/** Queries of one attention call. */
+const QUERY_TILE = 16;
+
+/**
+ * Cuts a span's queries for attention. The operator tiles them itself (by 2 headDim, or less where the cache of the CPU is
+ * small) and computes a tile of one query by another path, with other bits: so no call may have more queries than any
+ * tile, and none but a span of one row a single query.
+ */
+export function queryTiles(rows: number): { from: number; to: number }[] {
+  const tiles: { from: number; to: number }[] = [];
+  for (let from = 0; from < rows; ) {
+    const left = rows - from;
+    const count = left === QUERY_TILE + 1 ? QUERY_TILE - 1 : Math.min(left, QUERY_TILE);
+    tiles.push({ from, to: from + count });
+    from += count;
+  }
+  return tiles;
+}
+
+class OrtDense implements DenseDevice {
+  readonly numericsClass: string;
+  /** Attention gives one query other bits than two or more: prompt positions always come by twos or more. */
+  readonly minPrefillRows = 2;
+  readonly kv: KvShape;
+  readonly #parts: OrtDenseParts;
+  readonly #config: ModelConfig;
+  readonly #rotations: RotationTable;
+  readonly #sequences = new Map<number, KvCache>();
+
+  constructor(parts: OrtDenseParts) {
+    this.numericsClass = parts.numericsClass;
+    this.#parts = parts;
+    this.#config = parts.config;
+    this.#rotations = new RotationTable(parts.config);
+    this.kv = ortKvShape(parts.config);
+  }
+
+  /** Each sequence owns buffers of its own: blocks are only counted. */
+  allocate(): void {}
+
+  open(sequence: number): void {
+    if (this.#sequences.has(sequence)) throw new Error(`sequence ${sequence} is open already`);
+    this.#sequences.set(sequence, new KvCache(this.#config));
+  }
+
+  close(sequence: number): void {
+    if (!this.#sequences.delete(sequence)) throw new Error(`sequence ${sequence} is not open`);
+  }
+
+  embed(ids: Int32Array): Rows {
+    const { hidden, vocab } = this.#config;
+    const rows = new Float32Array(ids.length * hidden);
+    for (const [row, id] of ids.entries()) {
+      if (id < 0 || id >= vocab) throw new RangeError(`token id ${id} is outside the vocabulary of ${vocab}`);
+      readRow(this.#parts.embedding, id, rows, row * hidden);
+    }
+    return rows;
+  }
+
+  async layer(layer: number, hidden: Rows, spans: readonly Span[]): Promise<LayerOutput> {
+    const { hidden: width, heads, headDim } = this.#config;
+    const count = hidden.length / width;
+    const { input, output } = this.#parts.layers[layer]!;
+    const { cos, sin } = this.#rotationsOf(spans, count);
+    const row = BigInt64Array.from({ length: count }, (_, i) => BigInt(i));
+    const [q, k, v] = (await input.run(
+      {
+        hidden: { data: hidden, shape: [count, width] },
+        cos: { data: cos, shape: [count, headDim / 2] },
+        sin: { data: sin, shape: [count, headDim / 2] },
+        row: { data: row, shape: [1, count] },
+      },
+      ['q', 'k', 'v'],
+    )) as [Rows, Rows, Rows];
+
+    const queryWidth = heads * headDim;
+    const attended = new Float32Array(count * queryWidth);
+    let first = 0;
+    for (const { sequence, start, count: rows } of spans) {
+      const cache = this.#cacheOf(sequence);
+      cache.append(layer, start, k, v, first, rows);
+      for (const { from, to } of queryTiles(rows)) {
+        const queries = q.subarray((first + from) * queryWidth, (first + to) * queryWidth);
+        attended.set(
+          await this.#attend(cache, layer, queries, start + from, to - from),
+          (first + from) * queryWidth,
+        );
+      }
+      first += rows;
+    }
+
+    const [residual, x, scores] = (await output.run(
+      {
+        attended: { data: attended, shape: [count, queryWidth] },
+        hidden: { data: hidden, shape: [count, width] },
+      },
+      ['residual', 'x', 'scores'],
+    )) as [Rows, Rows, Rows];
+    return { residual, x, scores };
+  }
+
+  async head(rows: Rows): Promise<Rows> {
+    const { hidden } = this.#config;
+    const [logits] = (await this.#parts.head.run(
+      { rows: { data: rows, shape: [rows.length / hidden, hidden] } },
+      ['logits'],
+    )) as [Rows];
+    return logits;
+  }
+
+  async dispose(): Promise<void> {
+    const { layers, attention, head } = this.#parts;
+    for (const { input, output } of layers) {
+      await input.release();
+      await output.release();
+    }
+    await head.release();
+    await attention.release();
+    this.#sequences.clear();
+  }
+
+  async #attend(cache: KvCache, layer: number, q: Rows, start: number, count: number): Promise<Rows> {
+    const { heads, kvHeads, headDim } = this.#config;
+    const { keys, values, capacity } = cache.layer(layer);
+    const positions = start + count;
+    const shape = [1, kvHeads, capacity, headDim];
+    const [out] = (await this.#parts.attention.run(
+      {
+        q: { data: q, shape: [1, count, heads * headDim] },
+        keys: { data: keys, shape },
+        values: { data: values, shape },
+        last: { data: Int32Array.of(positions - 1), shape: [1] },
+        positions: { data: Int32Array.of(positions), shape: [] },
+      },
+      ['out'],
+    )) as [Rows];
+    return out;
+  }
+
+  #rotationsOf(spans: readonly Span[], count: number): { cos: Rows; sin: Rows } {
+    const half = this.#config.headDim / 2;
+    const cos = new Float32Array(count * half);
+    const sin = new Float32Array(count * half);
+    let row = 0;
+    for (const span of spans) {
+      this.#rotations.fill(cos, sin, row, span.start, span.count);
+      row += span.count;
+    }
+    if (row !== count) throw new Error(`spans name ${row} rows, the step has ${count}`);
+    return { cos, sin };
+  }
+
+  #cacheOf(sequence: number): KvCache {
+    const cache = this.#sequences.get(sequence);
+    if (cache === undefined) throw new Error(`sequence ${sequence} is not open`);
+    return cache;
+  }
+}

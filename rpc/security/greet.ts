@@ -1,0 +1,42 @@
+// The calling side's hello: plain, or with proofs both ways where a secret is shared. Knows no sockets.
+import { RpcError } from '../errors.ts';
+import { isMap } from '../messages.ts';
+import type { CallOptions, Params, Value } from '../transport.ts';
+import { freshNonce, isProof, nonceBytes, proofOf, provenFields } from './proof.ts';
+
+/** A connection on which nothing was called yet. */
+export interface Ungreeted {
+  call(method: string, params: Params, options: CallOptions): Promise<Value>;
+  /** `[32]`, of the TLS connection; zeros without TLS. */
+  readonly channel: Uint8Array;
+}
+
+/** Resolves to the peer's answer; rejects with `unproven` where the peer cannot prove the secret, or does not ask for it. */
+export async function greet(
+  connection: Ungreeted,
+  hello: Params,
+  { secret, ...options }: CallOptions & { secret?: Uint8Array },
+): Promise<Value> {
+  if (secret === undefined) return await connection.call('hello', hello, options);
+  const callerNonce = freshNonce();
+  const serverNonce = parseChallenge(await connection.call('challenge', { nonce: callerNonce }, options));
+  const { channel } = connection;
+  const handshake = { callerNonce, serverNonce, channel, ...provenFields(hello) };
+  const proof = proofOf(secret, 'caller', handshake);
+  const answer = await connection.call('hello', { ...hello, proof }, options);
+  if (!isMap(answer) || !isProof(answer.proof, proofOf(secret, 'server', handshake))) {
+    throw new RpcError('unproven', 'the peer did not prove that it has the same secret');
+  }
+  const { proof: _, ...greeting } = answer;
+  return greeting;
+}
+
+function parseChallenge(answer: Value): Uint8Array {
+  if (!isMap(answer) || !(answer.nonce instanceof Uint8Array) || answer.nonce.length !== nonceBytes) {
+    throw new RpcError('invalid', `the answer to challenge must hold a nonce of ${nonceBytes} bytes`);
+  }
+  if (answer.required !== true) {
+    throw new RpcError('unproven', 'the peer has no secret: start it with the same --secret-file');
+  }
+  return Uint8Array.from(answer.nonce);
+}

@@ -1,0 +1,144 @@
+// The calling end of one socket: connects in bounded time, calls, and notices a peer that has gone silent. Knows no
+// experts and does not say hello.
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Address } from '../address.ts';
+import { Caller } from '../caller.ts';
+import { afterSockets } from '../deadline.ts';
+import { RpcError, toRpcError } from '../errors.ts';
+import { isMap, type Message } from '../messages.ts';
+import { channelOf, clientTlsOptions, lossCode, type TlsIdentity } from '../security/tls.ts';
+import type { CallOptions, Params, TransportEvents, Value } from '../transport.ts';
+import { MessageSocket } from './socket.ts';
+
+export interface ConnectionOptions extends TransportEvents {
+  /** Encrypts the connection, and proves both ends by certificates. */
+  tls?: TlsIdentity;
+  /** For the handshake of TLS too. */
+  connectMs?: number;
+  maxFrameBytes?: number;
+  /** An idle connection is pinged this often. */
+  pingEveryMs?: number;
+  /** A ping unanswered for so long means that the peer is gone. */
+  silenceMs?: number;
+  /** Gives up connecting, or closes what is connected. */
+  signal?: AbortSignal;
+}
+
+export function openConnection(
+  { host, port }: Address,
+  { tls, connectMs = 2_000, signal, ...options }: ConnectionOptions = {},
+): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new RpcError('cancelled', 'connecting was cancelled'));
+    const socket =
+      tls === undefined ? connect({ host, port }) : connectTls(clientTlsOptions({ host, port }, tls));
+    const callOff = afterSockets(connectMs, () => {
+      socket.destroy(new Error(`no connection within ${connectMs} ms`));
+    });
+    const onAbort = () => socket.destroy(new Error('cancelled'));
+    const release = () => {
+      callOff();
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const onFailure = (cause: Error) => {
+      release();
+      const message = `cannot connect to ${host}:${port}: ${cause.message}`;
+      reject(new RpcError(lossCode(cause), message, { cause }));
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('error', onFailure);
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      release();
+      socket.off('error', onFailure);
+      const connection = new Connection(socket, options);
+      const close = () => connection.close();
+      signal?.addEventListener('abort', close, { once: true });
+      socket.once('close', () => signal?.removeEventListener('abort', close));
+      resolve(connection);
+    });
+  });
+}
+
+export class Connection {
+  /** `[32]`, of the TLS connection; zeros without TLS. */
+  readonly channel: Uint8Array;
+  readonly #socket: MessageSocket;
+  readonly #caller: Caller;
+  readonly #events: TransportEvents;
+  #callOffPing: () => void = () => {};
+  #closed = false;
+
+  constructor(
+    socket: Socket,
+    { maxFrameBytes, pingEveryMs = 1_000, silenceMs = 3_000, ...events }: ConnectionOptions,
+  ) {
+    this.#events = events;
+    this.channel = channelOf(socket);
+    this.#socket = new MessageSocket(socket, {
+      ...(maxFrameBytes === undefined ? {} : { maxFrameBytes }),
+      onMessage: (message) => this.#receive(message),
+      onClose: (error) => this.#lost(error),
+    });
+    this.#caller = new Caller((message) => this.#socket.send(message));
+    this.#pingWhenIdle(pingEveryMs, silenceMs, this.#socket.bytesReceived);
+  }
+
+  call(method: string, params: Params, options: CallOptions): Promise<Value> {
+    return this.#caller.call(method, params, options);
+  }
+
+  notify(method: string, params: Params): void {
+    this.#socket.send({ type: 'notification', method, params });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#callOffPing();
+    this.#caller.fail(new RpcError('unavailable', 'the connection was closed by this side'));
+    this.#socket.end();
+  }
+
+  #receive(message: Message): void {
+    switch (message.type) {
+      case 'response':
+        this.#caller.settle(message);
+        return;
+      case 'notification':
+        if (!this.#closed && isMap(message.params))
+          this.#events.onNotification?.(message.method, message.params);
+        return;
+      case 'request':
+        throw new RpcError('invalid', 'a request came to the side that calls');
+    }
+  }
+
+  #lost(error: RpcError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#callOffPing();
+    this.#caller.fail(error);
+    this.#events.onClose?.(error);
+  }
+
+  /** Any byte received is a sign of life; only a connection without one is pinged. */
+  #pingWhenIdle(everyMs: number, silenceMs: number, seen: number): void {
+    this.#callOffPing = afterSockets(everyMs, async () => {
+      if (this.#closed) return;
+      const received = this.#socket.bytesReceived;
+      if (received === seen) {
+        try {
+          await this.#caller.call('ping', {}, { deadlineMs: silenceMs });
+        } catch (error) {
+          const { code, message } = toRpcError(error);
+          // Bytes that came meanwhile are a large answer on its way: the peer lives.
+          if (code === 'deadline' && this.#socket.bytesReceived === received) {
+            return this.#socket.destroy(new RpcError('unavailable', `the peer is silent: ${message}`));
+          }
+        }
+      }
+      if (!this.#closed) this.#pingWhenIdle(everyMs, silenceMs, this.#socket.bytesReceived);
+    });
+  }
+}

@@ -1,0 +1,229 @@
+// The serving side of one connection: hello first, then calls, each with a signal that aborts when its caller cancels
+// or goes away. Knows no sockets and no bytes, and of methods only `challenge`, `hello`, `ping` and `cancel`.
+
+import { quoted } from '../../base/text.ts';
+import { RpcError, toRpcError } from '../errors.ts';
+import { isMap, type Message } from '../messages.ts';
+import { HelloGate } from '../security/hello-gate.ts';
+import type { Handler, HandlerContext, Handlers, Params, Value } from '../transport.ts';
+
+export interface SessionOptions {
+  handlers: Handlers;
+  /** Who may say hello; anyone, unless given. */
+  gate?: HelloGate;
+  /** The peer is who it must be, and may be answered; throws where there is no room for it. */
+  onProven?: () => void;
+  /** Hello has been answered well. */
+  onOpen?: () => void;
+  /** Throws where the message cannot travel. */
+  send: (message: Message) => void;
+  /** The peer broke the protocol, or its hello was refused: close the connection once what was sent is out. */
+  refuse: (error: RpcError) => void;
+  /** Calls that may be unanswered at a time; one more is answered `busy`. */
+  maxRunning?: number;
+  /** Told of errors that a handler did not foresee. */
+  onError?: (error: RpcError, method: string) => void;
+}
+
+/** Longest time a caller may ask for; a call without a deadline gets this one. */
+const longestDeadlineMs = 600_000;
+const busyRetryMs = 50;
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #gate: HelloGate;
+  readonly #maxRunning: number;
+  readonly #running = new Map<number, Call>();
+  #state: 'new' | 'greeting' | 'open' | 'closed' = 'new';
+  #draining = false;
+  /** What the hello said that was answered well. */
+  #said: Params = {};
+  #onIdle: (() => void)[] = [];
+  readonly #connection = new AbortController();
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#gate = options.gate ?? new HelloGate();
+    this.#maxRunning = options.maxRunning ?? 1024;
+  }
+
+  /** Hello has been answered well. */
+  get open(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** What the hello said that was answered well. */
+  get hello(): Params {
+    return this.#said;
+  }
+
+  /** Aborts when the connection ends. */
+  get connection(): AbortSignal {
+    return this.#connection.signal;
+  }
+
+  receive(message: Message): void {
+    if (this.#state === 'closed') return;
+    if (message.type === 'request') this.#request(message);
+    else if (message.type === 'response')
+      this.#refuse(new RpcError('invalid', 'a response came to the side that answers'));
+    else if (message.method === 'cancel') this.#cancel(message.params);
+    // Other notifications are for later versions.
+  }
+
+  /** New calls are answered `draining` from now on. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Resolves when no call is running. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#running.size === 0) resolve();
+      else this.#onIdle.push(resolve);
+    });
+  }
+
+  /** The caller is gone: aborts all of its calls. */
+  abandon(reason: RpcError): void {
+    this.#state = 'closed';
+    this.#connection.abort(reason);
+    for (const call of this.#running.values()) call.abort(reason);
+  }
+
+  #request({ id, method, params }: Extract<Message, { type: 'request' }>): void {
+    if (this.#running.has(id)) {
+      this.#refuse(new RpcError('invalid', `request id ${id} is still in use`));
+    } else if (this.#state !== 'open') {
+      this.#greet(id, method, params);
+    } else if (method === 'ping') {
+      this.#answer(id, {});
+    } else if (this.#draining) {
+      this.#answerError(id, new RpcError('draining', 'this peer is leaving service'));
+    } else if (this.#running.size >= this.#maxRunning) {
+      const message = `${this.#running.size} calls of this connection are unanswered, which is the limit`;
+      this.#answerError(id, new RpcError('busy', message, { retryAfterMs: busyRetryMs }));
+    } else {
+      void this.#run(id, method, params);
+    }
+  }
+
+  #greet(id: number, method: string, params: Params): void {
+    if (this.#state === 'new' && method === 'hello') {
+      this.#state = 'greeting';
+      void this.#run(id, method, params, (hello, call) => this.#hello(hello, call));
+    } else if (this.#state === 'new' && method === 'challenge') {
+      try {
+        this.#answer(id, this.#gate.challenge(params));
+      } catch (cause) {
+        this.#refuse(toRpcError(cause), id);
+      }
+    } else {
+      this.#refuse(new RpcError('invalid', 'hello must be the first message, and its answer be awaited'), id);
+    }
+  }
+
+  /** An unproven caller does not reach the handler, and nothing is proven to it. */
+  async #hello(params: Params, call: HandlerContext): Promise<Value> {
+    const proof = this.#gate.admit(params);
+    this.#options.onProven?.();
+    const answer = await this.#handler('hello')(params, call);
+    this.#said = params;
+    return proof !== undefined && isMap(answer) ? { ...answer, proof } : answer;
+  }
+
+  /** Ends in exactly one answer, whatever the handler does. */
+  async #run(id: number, method: string, params: Params, handler?: Handler): Promise<void> {
+    const call = new Call(this.#said, this.#connection.signal);
+    this.#running.set(id, call);
+    try {
+      const deadlineMs = parseDeadline(params);
+      if (deadlineMs <= 0) throw new RpcError('deadline', `${method} came with no time left`);
+      call.deadlineAt = performance.now() + deadlineMs;
+      const result = await (handler ?? this.#handler(method))(params, call);
+      this.#answer(id, result); // throws if the result cannot travel
+      if (this.#state === 'greeting') this.#open();
+    } catch (cause) {
+      const error = toRpcError(cause);
+      if (error.code === 'internal') this.#options.onError?.(error, method);
+      this.#answerError(id, error);
+      if (this.#state === 'greeting') this.#end(error);
+    }
+    this.#running.delete(id);
+    if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #open(): void {
+    this.#state = 'open';
+    this.#options.onOpen?.();
+  }
+
+  #handler(method: string): Handler {
+    const handler = Object.hasOwn(this.#options.handlers, method)
+      ? this.#options.handlers[method]
+      : undefined;
+    if (handler === undefined) {
+      throw new RpcError('unknown_method', `there is no method ${quoted(method)}`);
+    }
+    return handler;
+  }
+
+  #answer(id: number, result: Value): void {
+    if (this.#state !== 'closed') this.#options.send({ type: 'response', id, error: undefined, result });
+  }
+
+  #answerError(id: number, error: RpcError): void {
+    if (this.#state !== 'closed') this.#options.send({ type: 'response', id, error, result: null });
+  }
+
+  #cancel({ id }: Params): void {
+    if (typeof id !== 'number') this.#refuse(new RpcError('invalid', 'cancel must name the id of a request'));
+    else this.#running.get(id)?.abort(new RpcError('cancelled', 'cancelled by its caller'));
+  }
+
+  /** The peer broke the protocol; with `id`, that request is answered first. */
+  #refuse(error: RpcError, id?: number): void {
+    if (id !== undefined) this.#answerError(id, error);
+    this.#end(error);
+  }
+
+  #end(error: RpcError): void {
+    this.abandon(error);
+    this.#options.refuse(error);
+  }
+}
+
+class Call implements HandlerContext {
+  readonly hello: Params;
+  readonly connection: AbortSignal;
+  deadlineAt = Number.POSITIVE_INFINITY;
+  #controller: AbortController | undefined;
+  #reason: RpcError | undefined;
+
+  constructor(hello: Params, connection: AbortSignal) {
+    this.hello = hello;
+    this.connection = connection;
+  }
+
+  get aborted(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  abort(reason: RpcError): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(reason);
+  }
+}
+
+function parseDeadline({ deadlineMs = longestDeadlineMs }: Params): number {
+  if (typeof deadlineMs !== 'number' || Number.isNaN(deadlineMs)) {
+    throw new RpcError('invalid', 'deadlineMs must be a number of milliseconds');
+  }
+  return Math.min(deadlineMs, longestDeadlineMs);
+}

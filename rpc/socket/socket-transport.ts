@@ -1,0 +1,93 @@
+// A transport over sockets: two connections to one peer, so that a short call never waits behind bulk rows. Knows hello
+// only as the first message of each.
+import { type Address, formatAddress } from '../address.ts';
+import { RpcError, toRpcError } from '../errors.ts';
+import { isMap } from '../messages.ts';
+import { greet } from '../security/greet.ts';
+import type { Security } from '../security/security.ts';
+import type { Params, Transport, Value } from '../transport.ts';
+import { type Connection, type ConnectionOptions, openConnection } from './connection.ts';
+
+export interface SocketTransportOptions extends Omit<ConnectionOptions, 'tls'> {
+  /** Parameters of the hello that opens each connection. */
+  hello: Params;
+  helloMs?: number;
+  /** The peer must prove what this asks for, and is proven it. */
+  security?: Security;
+}
+
+/** Rejects if either connection cannot be made or either hello is refused; with `unproven` where a side is not who it must be. */
+export async function openSocketTransport(
+  address: Address,
+  { hello, helloMs = 5_000, security: { secret, tls } = {}, onClose, ...options }: SocketTransportOptions,
+): Promise<Transport> {
+  const connections: Connection[] = [];
+  let open = false;
+  let ended: RpcError | undefined;
+
+  function end(error: RpcError): void {
+    if (ended !== undefined) return;
+    ended = error;
+    for (const connection of connections) connection.close();
+    if (open) onClose?.(error);
+  }
+
+  async function connectOnce(events: Pick<ConnectionOptions, 'onNotification'>, hello: Params) {
+    const connection = await openConnection(address, {
+      ...options,
+      ...events,
+      ...(tls && { tls }),
+      onClose: end,
+    });
+    connections.push(connection);
+    if (ended !== undefined) connection.close();
+    const greeting = await greet(connection, hello, {
+      deadlineMs: helloMs,
+      ...(secret && { secret: secret() }),
+    });
+    return { connection, greeting };
+  }
+
+  const { onNotification } = options;
+  const { features: _, ...bulkHello } = hello;
+  const attempts = await Promise.allSettled([
+    connectOnce(onNotification === undefined ? {} : { onNotification }, hello),
+    // The peer tells every connection; once is enough. Nor is this side asked anything twice.
+    connectOnce({ onNotification: () => {} }, bulkHello),
+  ]);
+  const [short, bulk] = attempts;
+  if (short.status === 'rejected' || bulk.status === 'rejected' || ended !== undefined) {
+    const failure = [short, bulk].find((attempt) => attempt.status === 'rejected');
+    const error = toRpcError(ended ?? failure?.reason);
+    end(new RpcError('unavailable', 'connecting failed'));
+    throw tls === undefined && connections.length > 0 ? orTls(error) : error;
+  }
+  if (instanceOf(short.value.greeting) !== instanceOf(bulk.value.greeting)) {
+    end(new RpcError('incompatible', 'two connections reached two processes'));
+    throw new RpcError(
+      'incompatible',
+      `${formatAddress(address)} leads to different processes by turns; give each one an address of its own`,
+    );
+  }
+  open = true;
+  return {
+    greeting: short.value.greeting,
+    call: (method, params, call) => (call.bulk ? bulk : short).value.connection.call(method, params, call),
+    notify: (method, params) => short.value.connection.notify(method, params),
+    close() {
+      open = false;
+      end(new RpcError('unavailable', 'the transport was closed by this side'));
+    },
+  };
+}
+
+function instanceOf(greeting: Value): Value | undefined {
+  return isMap(greeting) ? greeting.instance : undefined;
+}
+
+/** A peer that speaks TLS hangs up on one that does not, without a word that this side could read. */
+function orTls(error: RpcError): RpcError {
+  if (error.code !== 'unavailable') return error;
+  const hint = 'before it answered hello; if it asks for TLS, give --tls-cert, --tls-key and --tls-ca';
+  return new RpcError('unavailable', `${error.message} ${hint}`, { cause: error });
+}

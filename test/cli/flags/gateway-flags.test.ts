@@ -1,0 +1,17 @@
+// What the flags of `up` and `gateway` become, and what they refuse together.
+import { expect, test } from 'vitest';
+import { callPolicy } from '../../../cli/flags/gateway-flags.ts';
+import { engineDefaults } from '../../../gateway/engine/engine-options.ts';
+import { defaultPolicy } from '../../../router/fleet.ts';
+
+const shares = { hedgeBudget: 0, audit: 0 };
+
+test('the patience of a call stays below its deadline, unless it is given', () => {
+  const { callDeadlineMs } = engineDefaults;
+  expect(callPolicy({ ...shares, callDeadline: callDeadlineMs }).patienceMs).toBe(defaultPolicy.patienceMs);
+  expect(callPolicy({ ...shares, callDeadline: 9_000 }).patienceMs).toBe(6_000);
+  expect(callPolicy({ ...shares, callDeadline: 9_000, patience: 8_999 }).patienceMs).toBe(8_999);
+  expect(() => callPolicy({ ...shares, callDeadline: 9_000, patience: 9_000 })).toThrow(
+    /--patience 9000 is not below --call-deadline 9000/,
+  );
+});

@@ -1,0 +1,166 @@
+// A path that is given for a model: what the user is told if it is the wrong kind of thing, and how `up` converts a checkpoint.
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { bundleDirectory } from '../../../cli/files.ts';
+import { ownCommand, requireCheckpoint } from '../../../cli/flags/model-paths.ts';
+import { cacheDirectory, convertModels, parseAnswer } from '../../../cli/gateway/convert-models.ts';
+import { openBundle } from '../../../model/bundle/bundle.ts';
+import { checkpointName } from '../../../model/kind.ts';
+import { writeCheckpoint } from '../../support/models/checkpoint.ts';
+
+const nano = join(import.meta.dirname, '..', '..', '..', 'models', 'nano');
+
+let folder: string;
+let checkpoint: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kinds-'));
+  ({ dir: checkpoint } = await writeCheckpoint(join(folder, 'Tiny MoE'), {
+    vocab: 300,
+    experts: 4,
+    layers: 1,
+  }));
+  const files: Record<string, string> = {
+    'llama/config.json': '{"model_type": "llama"}',
+    'broken/config.json': '{',
+    'torch/config.json': '{"model_type": "mixtral"}',
+    'torch/pytorch_model.bin': 'x',
+    'config-only/config.json': '{"model_type": "mixtral"}',
+    'ggufs/Model-Q4.gguf': 'GGUF',
+    'model.gguf': 'GGUF....',
+    'weights/model.safetensors': 'x',
+    'new.partial/journal.jsonl': '{}',
+    'models--Org--Model-7B/snapshots/0123abc/config.json': '{}',
+    'notes/text.txt': 'x',
+  };
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(join(folder, name, '..'), { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
+  await mkdir(join(folder, 'empty'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('a path that is no bundle', () => {
+  it.each([
+    [
+      'llama',
+      'this is a Hugging Face checkpoint in the layout llama, which is not supported; Qwen3-MoE (qwen3_moe)',
+    ],
+    ['broken', 'its config.json does not say its layout'],
+    ['torch', 'weights are not in safetensors but in pytorch_model.bin'],
+    ['config-only', 'has a config.json (mixtral) but no weights'],
+    [
+      'ggufs',
+      'this holds a GGUF file (Model-Q4.gguf), which cannot be read; give the Hugging Face checkpoint',
+    ],
+    ['model.gguf', 'this is a GGUF file, which cannot be read'],
+    ['weights/model.safetensors', /this is a file; give the directory that it lies in, \S+weights$/],
+    ['notes/text.txt', 'this is a file; a bundle is a directory with a bundle.json'],
+    ['new.partial', 'this is a bundle whose conversion has not ended; run the same convert command again'],
+    ['models--Org--Model-7B', /the checkpoint is in \S+0123abc$/],
+    ['empty', 'this directory is empty'],
+    ['nothing', 'there is no such directory; check the path'],
+    [
+      'notes',
+      'this directory has neither a bundle.json, as a bundle has, nor a config.json, as a checkpoint has',
+    ],
+  ])('%s is told as what it is', async (name, told) => {
+    const path = join(folder, name);
+    await expect(bundleDirectory(path)).rejects.toThrow(told);
+    await expect(bundleDirectory(path)).rejects.toThrow(`--model ${path}: `);
+  });
+
+  it('a checkpoint comes with the command that converts it, for a shell', async () => {
+    const command = `expertgrid convert --from '${checkpoint}' --to 'Tiny MoE-4bit' --bits 4; then give --model 'Tiny MoE-4bit'`;
+    await expect(bundleDirectory(checkpoint)).rejects.toThrow(command);
+  });
+
+  it('a name on Hugging Face comes with the command that downloads it', async () => {
+    await expect(bundleDirectory('Qwen/Qwen3-30B-A3B')).rejects.toThrow(
+      'download it first: hf download Qwen/Qwen3-30B-A3B --local-dir Qwen3-30B-A3B',
+    );
+  });
+
+  it('the only model below a directory is proposed', async () => {
+    await expect(bundleDirectory(join(nano, '..'))).rejects.toThrow(/did you mean \S+nano\?$/);
+  });
+});
+
+describe('what convert is given', () => {
+  it.each([
+    [nano, /^--from \S+: this is already a bundle at 8 bits; convert reads a Hugging Face checkpoint$/],
+    ['nothing', /^--from nothing: there is no such directory/],
+  ])('%s is refused as what it is', async (path, told) => {
+    await expect(requireCheckpoint(path)).rejects.toThrow(told);
+  });
+
+  it('a checkpoint is taken', async () => {
+    await requireCheckpoint(checkpoint);
+  });
+});
+
+describe('a checkpoint for up', () => {
+  const given = () => [{ id: 'tiny', dir: checkpoint }];
+  const inCache = async () => await readdir(cacheDirectory(process.env));
+  let before: string | undefined;
+  beforeAll(() => {
+    before = process.env.XDG_CACHE_HOME;
+    process.env.XDG_CACHE_HOME = join(folder, 'cache');
+  });
+  afterAll(() => {
+    if (before === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = before;
+  });
+
+  it('is refused with the command without a terminal, converted with --bits, and found again', async () => {
+    await expect(convertModels(given(), undefined)).rejects.toThrow(
+      /^--model .*convert --from .* --bits 4; then give --model .*\. Or add --bits 4, which converts it into a cache/,
+    );
+    const [made] = (await convertModels(given(), 8)) ?? [];
+    expect(made?.id).toBe('tiny');
+    const bundle = await openBundle(made?.dir ?? '');
+    expect(bundle.bits).toBe(8);
+    await bundle.close();
+    expect(await inCache()).toHaveLength(1);
+    expect(await convertModels(given(), undefined)).toEqual([made]);
+    expect(await convertModels(given(), 8)).toEqual([made]);
+    expect(await inCache()).toHaveLength(1);
+  });
+
+  it('is known by its files wherever they lie, and is another one once they have changed', async () => {
+    const moved = join(folder, 'elsewhere', 'Tiny MoE');
+    const [first] = (await convertModels(given(), 8)) ?? [];
+    await mkdir(join(moved, '..'));
+    await rename(checkpoint, moved);
+    expect(await convertModels([{ id: 'tiny', dir: moved }], 8)).toEqual([first]);
+    await writeFile(join(moved, 'generation_config.json'), '{"temperature": 0.5}');
+    const [changed] = (await convertModels([{ id: 'tiny', dir: moved }], 8)) ?? [];
+    expect(changed?.dir).not.toBe(first?.dir);
+  });
+
+  it('and a bundle beside it stays; other bits than its own are refused', async () => {
+    const bundle = [{ id: 'nano', dir: nano }];
+    expect(await convertModels(bundle, undefined)).toEqual(bundle);
+    expect(await convertModels(bundle, 8)).toEqual(bundle);
+    await expect(convertModels(bundle, 4)).rejects.toThrow(/^--bits 4: .*nano is already a bundle at 8 bits/);
+  });
+});
+
+test('the answer at the terminal: enter, a number of bits, or no', () => {
+  expect(['', ' y ', 'YES', '8', '16 bits', 'n', 'No', '5', 'maybe'].map(parseAnswer)).toEqual([
+    ...[4, 4, 4, 8, 16, 'no', 'no', undefined, undefined],
+  ]);
+});
+
+test('a checkpoint in the cache of Hugging Face is called by its repository', () => {
+  expect(checkpointName('/c/models--Qwen--Qwen3-30B-A3B/snapshots/0123abc')).toBe('Qwen3-30B-A3B');
+  expect(checkpointName('/models/Mixtral-8x7B/')).toBe('Mixtral-8x7B');
+});
+
+test('commands are given as the program was called', () => {
+  expect(ownCommand({ npm_command: 'run-script' })).toBe('npm run -s expertgrid --');
+  expect(ownCommand({ npm_command: 'exec' })).toBe('npx expertgrid');
+  expect(ownCommand({})).toBe('expertgrid');
+});

@@ -1,0 +1,43 @@
+// Ports and addresses that cannot be had, told by the flags that named them.
+import { connect } from 'node:net';
+import { expect, test } from 'vitest';
+import { keepPort, portError } from '../../../cli/gateway/ports.ts';
+import { serve } from '../../../gateway/api/serve.ts';
+import { listen } from '../../../rpc/socket/server.ts';
+
+const app = { fetch: () => new Response() };
+const host = '127.0.0.1';
+
+test('a kept port is taken for others, closes who connects, and is its server’s once it is given up', async () => {
+  const kept = await keepPort({ host, port: 0 });
+  const { port } = kept;
+  const taken = `--port ${port}: another process listens on 127.0.0.1:${port} already. Stop it, or give another --port (0 takes a free one)`;
+  for (const attempt of [
+    serve({ app, host, port }),
+    listen({ handlers: {}, host, port }),
+    keepPort({ host, port }),
+  ]) {
+    const error = await attempt.catch((cause: unknown) => portError(cause, { host, port }));
+    expect(error).toMatchObject({ message: taken });
+  }
+  const ended = new Promise((resolve) => connect(port, host).on('close', resolve).on('error', resolve));
+  await ended;
+  await kept.release();
+  const server = await serve({ app, host, port });
+  expect(server.port).toBe(port);
+  await server.close(0);
+});
+
+test('an address that is not this machine’s is told by the flag that named it', async () => {
+  const flags = { port: '--metrics-port', host: '--metrics-host' };
+  const place = { host: '192.0.2.1', port: 0 };
+  const error = await keepPort(place).catch((cause: unknown) => portError(cause, place, flags));
+  expect(error).toMatchObject({
+    message: expect.stringMatching(/^--metrics-host 192\.0\.2\.1: this machine has no such address/),
+  });
+});
+
+test('any other error is left as it is', () => {
+  const error = new Error('something else');
+  expect(portError(error, { host, port: 80 })).toBe(error);
+});

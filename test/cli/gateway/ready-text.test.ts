@@ -1,0 +1,35 @@
+// What a gateway prints once it serves.
+import { expect, test } from 'vitest';
+import { type ReadyFacts, readyText } from '../../../cli/gateway/ready-text.ts';
+
+const shard = (address: string, connected = true) =>
+  ({ address, connected }) as ReadyFacts['engines'][number]['shards'][number];
+const facts: ReadyFacts = {
+  host: '127.0.0.1',
+  port: 8080,
+  models: ['nano', 'other'],
+  seconds: 2.84,
+  engines: [{ ready: true, shards: [shard('a:1'), shard('b:1')] }],
+  keyed: false,
+};
+
+test('the address, the pages, and a request to try', () => {
+  expect(readyText(facts)).toBe(`ready in 2.8 s: nano, other at http://127.0.0.1:8080, 2 of 2 shards connected
+
+  console  http://127.0.0.1:8080/console
+  API      http://127.0.0.1:8080/docs
+
+  curl -N http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \\
+    -d '{"model": "nano", "prompt": "It was a fine morning, and", "max_tokens": 60, "stream": true}'
+
+`);
+});
+
+test('a key for the request, brackets around IPv6, and which experts are missing', () => {
+  const engines = [{ ready: false, shards: [shard('a:1'), shard('b:1', false)] }];
+  const text = readyText({ ...facts, host: '::1', engines, keyed: true });
+  expect(text).toMatch(
+    /at http:\/\/\[::1\]:8080, 1 of 2 shards connected; not every expert is held yet, see \S+\/health\/ready\n/,
+  );
+  expect(text).toContain('-H "authorization: Bearer $EXPERTGRID_API_KEY"');
+});

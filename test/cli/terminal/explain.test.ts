@@ -1,0 +1,139 @@
+// What the user is told of the system's errors about files: the flag, the file, and what to do.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { readRegularFile } from '../../../base/read-file.ts';
+import { flag, inputFlag } from '../../../cli/flags/flags.ts';
+import { requireFile, requireInputs } from '../../../cli/flags/input-files.ts';
+import { describeFault, explain } from '../../../cli/terminal/explain.ts';
+import { startCli } from '../../support/process.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'explain-'));
+  await writeFile(join(folder, 'file'), 'text');
+  await symlink(join(folder, 'loop'), join(folder, 'loop'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function parsed(args: readonly string[]): Promise<Command> {
+  return await new Command('verb')
+    .addOption(inputFlag('--keys <file>', 'Read'))
+    .addOption(flag('--out <file>', 'Written'))
+    .argument('[file]', 'Read too')
+    .action(() => {})
+    .parseAsync([...args], { from: 'user' });
+}
+
+function thrownBy(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('before anything starts', () => {
+  it.each([
+    ['missing', 'nothing', 'there is no such file; check the path'],
+    ['a directory', '', 'this is a directory; give a file'],
+    ['below a file', 'file/below', 'a part of this path is a file and not a directory; check the path'],
+    ['a loop of links', 'loop', 'its links lead in a circle; give the file itself'],
+  ])('a file that is %s is named with its flag', async (_what, name, problem) => {
+    const path = join(folder, name);
+    await expect(requireInputs(await parsed(['--keys', path]))).rejects.toThrow(`--keys ${path}: ${problem}`);
+  });
+
+  it('a file that is there is fine, and so is one that will be written', async () => {
+    await requireInputs(await parsed(['--keys', join(folder, 'file'), '--out', join(folder, 'new')]));
+  });
+
+  it('the twin is named if it was used', async () => {
+    process.env.EXPERTGRID_KEYS = join(folder, 'nothing');
+    try {
+      await expect(requireInputs(await parsed([]))).rejects.toThrow(
+        /^EXPERTGRID_KEYS \S+nothing: there is no/,
+      );
+    } finally {
+      delete process.env.EXPERTGRID_KEYS;
+    }
+  });
+});
+
+describe('a system error', () => {
+  it('is told by the flag or the argument that named the file', async () => {
+    const path = join(folder, 'nothing');
+    const error = thrownBy(() => readFileSync(path));
+    expect(explain(error, await parsed(['--out', path]))).toMatch(/^--out \S+nothing: there is no such file/);
+    expect(explain(error, await parsed(['--out', folder]))).toMatch(/^--out \S+nothing: /);
+    expect(explain(error, await parsed([path]))).toMatch(/^<file> \S+nothing: /);
+    expect(explain(error, await parsed([]))).toMatch(/^\S+nothing: /);
+  });
+
+  it('is seen behind a message that repeats it, and not behind one that says more', () => {
+    const cause = thrownBy(() => readFileSync(join(folder, 'nothing')));
+    expect(explain(new Error(`x: ${String(cause)}`, { cause }))).toMatch(/there is no such file/);
+    expect(explain(new Error('x is not a bundle', { cause }))).toBe('x is not a bundle');
+  });
+
+  it('names the file that was given, not the lock that is written beside it', async () => {
+    const path = join(folder, 'no', 'keys');
+    const error = thrownBy(() => writeFileSync(`${path}.lock`, ''));
+    expect(explain(error, await parsed(['--out', path]))).toMatch(/^--out \S+keys: there is no directory/);
+  });
+
+  it('finds the directory that was given in place of a file, which the system does not name', async () => {
+    const error = thrownBy(() => readFileSync(openSync(folder, 'r')));
+    expect(String(error)).not.toContain(folder);
+    expect(explain(error, await parsed(['--out', folder]))).toBe(
+      `--out ${folder}: this is a directory; give a file`,
+    );
+  });
+
+  it('says that a directory is wanted where a file is', async () => {
+    const path = join(folder, 'file');
+    const error = thrownBy(() => mkdirSync(path));
+    expect(explain(error, await parsed(['--out', path]))).toBe(
+      `--out ${path}: this is a file; give a directory`,
+    );
+  });
+
+  it('says which directory is missing', () => {
+    const path = join(folder, 'no', 'file');
+    const problem = `there is no directory ${join(folder, 'no')}; check the path, or make it`;
+    expect(describeFault({ code: 'ENOENT', path }, '--out')).toBe(`--out ${path}: ${problem}`);
+  });
+
+  it('names no code and no system call', () => {
+    const codes = ['EACCES', 'EPERM', 'ENOSPC', 'EDQUOT', 'EROFS', 'ENAMETOOLONG', 'EMFILE', 'EEXIST', 'EIO'];
+    for (const code of codes)
+      expect(describeFault({ code, path: 'p' })).toMatch(/^p: [a-z'][^A-Z]*; [^A-Z]+$/);
+  });
+});
+
+test('through the front door a missing file is a failure, not wrong usage', async () => {
+  const list = startCli(['key', 'list', '--file', join(folder, 'nothing')]);
+  const up = startCli(['up', '--api-keys', folder]);
+  expect(await list.exit).toMatchObject({ code: 1 });
+  expect(list.stderr).toBe(
+    `expertgrid: --file ${join(folder, 'nothing')}: there is no such file; check the path\n`,
+  );
+  expect(await up.exit).toMatchObject({ code: 1 });
+  expect(up.stderr).toBe(`expertgrid: --api-keys ${folder}: this is a directory; give a file\n`);
+});
+
+test('a pipe is refused before anything waits for it', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  await expect(requireFile(pipe, '--api-keys')).rejects.toThrow(`--api-keys ${pipe}: this is a pipe`);
+  await expect(readRegularFile(pipe)).rejects.toThrow(`${pipe}: is no regular file`);
+  await expect(readRegularFile(folder)).rejects.toThrow(`${folder}: is no regular file`);
+  await writeFile(join(folder, 'huge'), '');
+  await truncate(join(folder, 'huge'), 2 ** 27);
+  await expect(readRegularFile(join(folder, 'huge'))).rejects.toThrow('has more than 67108864 bytes');
+});

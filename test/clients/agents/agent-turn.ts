@@ -1,0 +1,57 @@
+// What a coding agent's turn must have done: called the tool that the proxy forced, sent its result back, and met no refusal.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Setting } from '../client.ts';
+import { type Exchange, startForcingProxy } from '../forcing-proxy.ts';
+
+/** How each API writes a tool's result into a request. */
+const RESULT = /"role": ?"tool"|"type": ?"(function_call_output|custom_tool_call_output|tool_result)"/;
+
+export interface AgentTurn {
+  /** The first of these that the agent offers is forced: tools that only read, because their arguments are random. */
+  tools: readonly string[];
+  /** Starts the agent, which calls `baseUrl` (without `/v1`), and waits for its end. */
+  turn(baseUrl: string): Promise<unknown>;
+}
+
+/** Lets an agent take a turn through the proxy; says what it did. */
+export async function takeTurn({ baseUrl, record }: Setting, { tools, turn }: AgentTurn): Promise<string> {
+  const proxy = await startForcingProxy({ target: baseUrl, tools });
+  let failure: unknown;
+  try {
+    await turn(proxy.url);
+  } catch (error) {
+    failure = error;
+  } finally {
+    await proxy.close();
+  }
+  if (record !== undefined) {
+    for (const exchange of proxy.exchanges) {
+      await writeFile(join(record, `${randomUUID()}.json`), JSON.stringify(exchange));
+    }
+  }
+  const refused = proxy.exchanges.find(({ status }) => status >= 400);
+  assert.ok(refused === undefined, refused && refusal(refused));
+  if (failure !== undefined) throw failure;
+  return described(proxy.exchanges);
+}
+
+/** What the gateway said, and the request without the text that it is mostly made of. */
+function refusal({ method, path, body, status, answer }: Exchange): string {
+  const short = body.replace(/"((?:[^"\\]|\\.){60})(?:[^"\\]|\\.)*"/g, '"$1…"').slice(0, 3_000);
+  return `${method} ${path} → ${status} ${answer.slice(0, 1_500)} ← ${short}`;
+}
+
+function described(exchanges: readonly Exchange[]): string {
+  const first = exchanges.findIndex(({ forced }) => forced);
+  assert.ok(first >= 0, `no request offered the tool: ${exchanges.map(({ path }) => path).join(', ')}`);
+  const after = exchanges.slice(first + 1).find(({ body }) => RESULT.test(body));
+  assert.ok(
+    after !== undefined,
+    `the tool's result was not sent back after ${exchanges[first]?.answer.slice(-600)}`,
+  );
+  const posts = exchanges.filter(({ method }) => method === 'POST').length;
+  return `${exchanges[first]?.path.split('?')[0]}: a turn with a tool call and its result, ${posts} requests`;
+}

@@ -1,0 +1,101 @@
+// A gateway whose shards come and go while text streams: by a file, by DNS, and what its flags refuse.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { recordGoldens } from '../../../model/goldens.ts';
+import { tinyBundle, tinyFolder } from '../../support/models/tiny-bundle.ts';
+import { eventually, type Running, startCli } from '../../support/process.ts';
+import { complete, type Gateway, gatewayOf, readiness, stream } from '../gateway.ts';
+
+let model: string;
+beforeAll(async () => {
+  model = await tinyBundle();
+  await recordGoldens(model);
+});
+
+async function startShard(experts = '0-95'): Promise<{ shard: Running; address: string }> {
+  const flags = ['--model', model, '--experts', experts, '--port', '0', '--log-level', 'warn'];
+  const shard = startCli(['shard', ...flags]);
+  const [, address = ''] = await shard.says(/shard ready on (\S+): /);
+  return { shard, address };
+}
+
+function startGateway(...flags: string[]): Promise<Gateway> {
+  return gatewayOf(startCli(['gateway', '--model', model, '--port', '0', '--log-level', 'info', ...flags]));
+}
+
+/** Of a whole stream; throws where it ends in an error. */
+async function textOf(gateway: Gateway): Promise<string> {
+  let text = '';
+  for await (const event of stream(gateway, asked)) {
+    if (event.error !== undefined) throw new Error(event.error.message);
+    text += event.choices?.[0]?.text ?? '';
+  }
+  return text;
+}
+
+const asked = { prompt: 'It was', max_tokens: 400, temperature: 0, seed: 1 };
+
+describe('a gateway with a file of shards', () => {
+  it('moves running streams from one shard to the next as the file says, changing no token', async () => {
+    const path = join(await tinyFolder(), 'shards.txt');
+    const [first, second] = [await startShard(), await startShard()];
+    await writeFile(path, `${first.address}\n`);
+    const gateway = await startGateway('--shards-file', path);
+    await eventually(async () => (await readiness(gateway)).status === 200);
+    const undisturbed = await complete(gateway, asked);
+
+    let moved = false;
+    const texts: string[] = [];
+    const streams = async () => {
+      while (!moved) texts.push(await textOf(gateway));
+    };
+    const running = Promise.all([streams(), streams()]);
+    await writeFile(path, `# the new one\n${second.address}\n`);
+    await gateway.process.says(new RegExp(`\\+${second.address} -${first.address}`));
+    await eventually(async () => (await readiness(gateway)).status === 200);
+    moved = true;
+    await running;
+    expect(new Set(texts)).toEqual(new Set([undisturbed.choices[0]?.text]));
+    first.shard.signal('SIGKILL'); // nobody calls it any more
+    await first.shard.exit;
+    expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
+  });
+
+  it('finds a shard within 5 s of its being written', async () => {
+    const path = join(await tinyFolder(), 'shards.txt');
+    const [low, high] = [await startShard('0-47'), await startShard('48-95')];
+    await writeFile(path, `${low.address}\n`);
+    const gateway = await startGateway('--shards-file', path);
+    expect((await readiness(gateway)).status).toBe(503);
+    await writeFile(path, `${low.address}\n${high.address}\n`);
+    await eventually(async () => (await readiness(gateway)).status === 200);
+  });
+});
+
+describe('a gateway with a name of shards', () => {
+  it('serves by the addresses of the name', async () => {
+    const { address } = await startShard();
+    const gateway = await startGateway('--shards-dns', `localhost:${address.split(':').at(-1)}`);
+    await eventually(async () => (await readiness(gateway)).status === 200);
+    expect((await complete(gateway, { ...asked, max_tokens: 4 })).choices).toHaveLength(1);
+  });
+});
+
+describe('a gateway refuses', () => {
+  it.each([
+    ['no shards at all', [], 2, '--shards, --shards-dns, --shards-file: one is required'],
+    ['two ways to find them', ['--shards', 'a:1', '--shards-dns', 'a:1'], 2, 'they exclude each other'],
+    ['an address that is none', ['--shards', 'a'], 2, '"a" is not an address'],
+    [
+      'a file that is not there',
+      ['--shards-file', '/nowhere/shards.txt'],
+      1,
+      'there is no directory /nowhere',
+    ],
+  ] as const)('%s', async (_what, flags, code, message) => {
+    const gateway = startCli(['gateway', '--model', model, '--port', '0', ...flags]);
+    expect(await gateway.exit).toEqual({ code, signal: null });
+    expect(gateway.stderr).toContain(message);
+  });
+});

@@ -1,0 +1,131 @@
+// Heat, its map and a plan as an operator meets them: a running gateway, then `expertgrid heat` and `expertgrid plan`.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parsePlacement } from '../../../experts/placing/placement-file.ts';
+import { unitsOf } from '../../../infra/placement/layout.ts';
+import { toLayout } from '../../../infra/placement/placement.ts';
+import { readHeat } from '../../../infra/placement/read-heat.ts';
+import { startCli } from '../../support/process.ts';
+import { complete, type Gateway, scrape, startUp, total } from '../gateway.ts';
+
+const shape = { layers: 6, experts: 96 };
+const tokens = 24;
+let up: Gateway;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'expertgrid-plan-'));
+  up = await startUp('nano', ['--in-process']);
+  const answers = ['It was a fine morning, and', 'The captain', 'My dear cousin,'].map((prompt) =>
+    complete(up, { prompt, max_tokens: tokens, temperature: 0 }),
+  );
+  const usages = (await Promise.all(answers)).map(({ usage }) => usage);
+  expect(usages.every(({ completion_tokens }) => completion_tokens === tokens)).toBe(true);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function run(...args: string[]) {
+  const process = startCli(args);
+  const { code } = await process.exit;
+  return { code, stdout: process.stdout, stderr: process.stderr };
+}
+
+test('every row of every layer was counted once, in the answer and in the metrics', async () => {
+  const response = await fetch(`${up.url}/v1/experts/heat?transitions=1`);
+  const body = (await response.json()) as { totals: number[][] };
+  const { layers, experts, counts, successors = [] } = readHeat(body);
+  expect({ layers, experts }).toEqual(shape);
+  const sums = body.totals.map((ofLayer) => ofLayer.reduce((sum, rows) => sum + rows, 0));
+  expect(new Set(sums).size).toBe(1);
+  // All but the last token of an answer are computed with, and the prompts.
+  expect(sums[0]).toBeGreaterThan(3 * (tokens - 1));
+  expect(total(await scrape(up.url), 'expertgrid_expert_rows_total')).toBe(6 * sums[0]);
+  const followed = successors.map((ofLayer) => ofLayer.flat().reduce((sum, [, rows]) => sum + rows, 0));
+  for (const rows of followed)
+    expect(rows).toBeCloseTo(
+      counts[0]!.reduce((sum, each) => sum + each, 0),
+      0,
+    );
+});
+
+test('heat draws a line a layer without colours where nobody looks at a terminal', async () => {
+  const { code, stdout } = await run('heat', up.url);
+  expect(code).toBe(0);
+  expect(stdout).not.toContain('\x1b');
+  expect(stdout.split('\n').filter((line) => /^ [0-5] .{96}$/.test(line))).toHaveLength(6);
+  expect(stdout).toMatch(/hottest\n {2}layer \d expert \d+: [\d.]+ times the mean/);
+});
+
+test('a plan is printed beside contiguous placement, and written as a placement of the whole model', async () => {
+  const out = join(folder, 'placement.json');
+  const { code, stdout } = await run('plan', '--heat', up.url, '--shards', '4', '--out', out);
+  expect(code).toBe(0);
+  const [before, after] = /hottest \/ mean shard, a layer +([\d.]+) +([\d.]+)/
+    .exec(stdout)!
+    .slice(1)
+    .map(Number);
+  expect(after).toBeLessThan(1.1);
+  expect(after).toBeLessThan(before!);
+  const placement = parsePlacement(JSON.parse(await readFile(out, 'utf8')));
+  expect(Object.keys(placement.shards)).toEqual(['shard-0', 'shard-1', 'shard-2', 'shard-3']);
+  expect(unitsOf(toLayout(placement, shape), 4)).toEqual([144, 144, 144, 144]);
+});
+
+test('a plan from a saved answer is the same each time, keeps to replicas and memory, and speaks JSON', async () => {
+  const file = join(folder, 'heat.json');
+  await writeFile(file, await (await fetch(`${up.url}/v1/experts/heat?transitions=1`)).text());
+  const args = [
+    'plan',
+    '--heat',
+    file,
+    '--shards',
+    'a=64MiB,127.0.0.1:7002',
+    '--memory',
+    '64MiB',
+    '--replicas',
+    '2',
+    '--json',
+  ];
+  const [first, again] = [await run(...args), await run(...args)];
+  expect(first.code).toBe(0);
+  expect(again.stdout).toBe(first.stdout);
+  const { placement } = JSON.parse(first.stdout);
+  expect(placement).toMatchObject({ version: 1, epoch: 1, shards: { a: '0-95', '127.0.0.1:7002': '0-95' } });
+});
+
+test('a plan that fewer shards would beat is warned of, and refused when strict', async () => {
+  const everywhere = ['plan', '--heat', up.url, '--shards', '4', '--memory', '64MiB'];
+  expect(await run(...everywhere, '--cost', 'frame=0,hop=0,expert=0,row=0')).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+  const dear = ['plan', '--heat', up.url, '--shards', 'a=64MiB,b=4MiB', '--cost', 'frame=5000,expert=0'];
+  const warned = await run(...dear);
+  expect(warned.code).toBe(0);
+  expect(warned.stderr).toMatch(/^warning: a alone holds the model and would be \d\.\d\d times as fast/);
+  const out = join(folder, 'refused.json');
+  const refused = await run(...dear, '--strict', '--out', out);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('expertgrid: a alone holds the model');
+  await expect(readFile(out)).rejects.toThrow('ENOENT');
+});
+
+test.each([
+  [['--shards', '4', '--memory', '1MiB'], 1, 'do not fit'],
+  [['--shards', 'a,a'], 2, '"a" is named twice'],
+  [['--shards', 'a=b=c'], 2, 'neither a name nor a name=size'],
+  [['--shards', '2', '--replicas', '3'], 1, '3 replicas need as many shards'],
+  [['--shards', '2', '--cost', 'hops=3'], 2, 'It takes layer, frame, hop, expert, row'],
+])('plan %j ends with %d and says why', async (args, code, reason) => {
+  const ended = await run('plan', '--heat', up.url, ...args);
+  expect(ended.code).toBe(code);
+  expect(ended.stderr).toContain(reason);
+});
+
+test('a gateway that is not there is named', async () => {
+  const { code, stderr } = await run('heat', 'http://127.0.0.1:1');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^expertgrid: http:\/\/127\.0\.0\.1:1: /);
+});

@@ -1,0 +1,172 @@
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { ShardMessage } from '../../../cli/shard/shard-parent.ts';
+import { synth } from '../../../model/synth.ts';
+import { parseAddress } from '../../../rpc/address.ts';
+import { listen } from '../../../rpc/socket/server.ts';
+import { openSocketTransport } from '../../../rpc/socket/socket-transport.ts';
+import { hello } from '../../rpc/transport.cases.ts';
+
+const shape = {
+  model_type: 'qwen3_moe',
+  hidden_size: 64,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  head_dim: 16,
+  num_experts: 8,
+  num_experts_per_tok: 1,
+  moe_intermediate_size: 32,
+  vocab_size: 300,
+  max_position_embeddings: 128,
+  rms_norm_eps: 1e-6,
+  rope_theta: 10_000,
+  norm_topk_prob: false,
+  tie_word_embeddings: false,
+  hidden_act: 'silu',
+};
+
+let folder: string;
+let bundle: string;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'shard-command-'));
+  bundle = join(folder, 'bundle');
+  await writeFile(join(folder, 'config.json'), JSON.stringify(shape));
+  await synth({ shape: join(folder, 'config.json'), to: bundle, bits: 4, seed: 1 });
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Started {
+  child: ChildProcess;
+  /** Resolves to the address that it serves on. */
+  ready: Promise<string>;
+  /** Resolves to its exit code, and what it wrote to standard error or told its parent as the reason. */
+  ended: Promise<{ code: number | null; errors: string }>;
+}
+
+function start(...flags: string[]): Started {
+  const args = ['shard', '--model', bundle, '--port', '0', ...flags];
+  const child = fork(new URL('../../../cli/main.ts', import.meta.url), args, {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  children.push(child);
+  let errors = '';
+  child.stderr?.on('data', (chunk) => {
+    errors += chunk;
+  });
+  child.on('message', (message: ShardMessage) => {
+    if (message.type === 'failed') errors += message.message;
+  });
+  // Not 'close': it never comes where the parent's side of the channel was closed first.
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const read = new Promise((resolve) => child.stderr?.once('close', resolve));
+  return {
+    child,
+    ready: new Promise((resolve) => {
+      child.on('message', (message: ShardMessage) => message.type === 'ready' && resolve(message.address));
+    }),
+    ended: Promise.all([exited, read]).then(([code]) => ({ code, errors })),
+  };
+}
+
+test('a shard serves what it was told to hold, and on SIGTERM drains and exits with 0', async () => {
+  const { child, ready, ended } = start('--experts', '0-1,1:7');
+  let told = '';
+  const params = { protocol: 1, role: 'gateway', version: 'test' };
+  const onNotification = (method: string) => {
+    told = method;
+  };
+  const transport = await openSocketTransport(parseAddress(await ready), { hello: params, onNotification });
+  expect(transport.greeting).toMatchObject({
+    state: 'available',
+    models: [
+      {
+        bits: 4,
+        layers: 2,
+        experts: 8,
+        hidden: 64,
+        holdings: [
+          [0, 0, 1],
+          [1, 0, 1],
+          [1, 7, 7],
+        ],
+      },
+    ],
+  });
+  child.kill('SIGTERM');
+  expect(await ended).toEqual({ code: 0, errors: '' });
+  expect(told).toBe('draining');
+});
+
+test('a shard whose parent has died ends too', async () => {
+  const { child, ready, ended } = start('--experts', '0-7');
+  await ready;
+  child.disconnect();
+  expect((await ended).code).toBe(0);
+});
+
+test('a port in use ends it, and its parent is told which flag names it', async () => {
+  const server = await listen({ handlers: { hello } });
+  const { port } = server.address;
+  const { code, errors } = await start('--experts', '0', '--port', `${port}`).ended;
+  await server.close();
+  expect(code).toBe(1);
+  expect(errors).toMatch(new RegExp(`^--port ${port}: another process listens on 127.0.0.1:${port} already`));
+});
+
+test('two bundles of one checkpoint are refused', async () => {
+  const copy = join(folder, 'copy');
+  await cp(bundle, copy, { recursive: true });
+  const { code, errors } = await start('--experts', '0-3', '--model', copy, '--experts', '4-7').ended;
+  expect(code).toBe(1);
+  expect(errors).toContain(`${bundle} and ${copy} are bundles of one checkpoint`);
+});
+
+test.each([
+  ['experts that the model does not have', ['--experts', '0-8'], '"0-8" names expert 8; the last is 7'],
+  [
+    'an address that others could reach',
+    ['--experts', '0', '--host', '0.0.0.0'],
+    '--host 0.0.0.0: connections are',
+  ],
+  ['no experts at all', [], '--experts <list> says which it holds'],
+  [
+    'experts of one model of two',
+    ['--experts', '0-7', '--model', 'another'],
+    'each --model has its --experts, in their order; 2 and 1 are given',
+  ],
+])('%s: bad usage, exit code 2', async (_name, flags, reason) => {
+  const { code, errors } = await start(...flags).ended;
+  expect(code).toBe(2);
+  expect(errors).toContain(reason);
+});
+
+test('a state directory is for one process alone, and free again when that one was killed', async () => {
+  const state = join(folder, 'state');
+  const lock = new URL('../../../cli/shard/state-lock.ts', import.meta.url).pathname;
+  const script = `import(${JSON.stringify(lock)}).then(({ lockState }) => {
+    lockState(${JSON.stringify(state)}, console);
+    process.send('locked');
+    setInterval(() => {}, 1e9);
+  })`;
+  const holder = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  children.push(holder);
+  await once(holder, 'message');
+
+  const { code, errors } = await start('--experts', '0', '--state', state).ended;
+  expect(code).toBe(1);
+  expect(errors).toContain(`--state ${state} is in use by the shard with pid ${holder.pid} on `);
+
+  holder.kill('SIGKILL');
+  await once(holder, 'exit');
+  await start('--experts', '0', '--state', state).ready;
+});

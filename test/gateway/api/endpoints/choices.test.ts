@@ -1,0 +1,156 @@
+// n, best_of, and the fields that shape each choice.
+import { expect, test } from 'vitest';
+import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say } from '../harness.ts';
+
+const base = { model: MODEL, prompt: 'hello' };
+const chat = { model: MODEL, messages: [{ role: 'user', content: 'hello' }] };
+
+/** Says a word of its own in each choice. */
+const words = ['aa', 'b', 'cccc', 'dd'];
+const byChoice = {
+  reply: ({ sampling }: { sampling: { choice: number } }) => say(words[sampling.choice] ?? '?'),
+};
+
+test('n choices share one prompt, are numbered, and differ in nothing but their choice', async () => {
+  const { post, engine } = await openRoom({ ...byChoice, once: true });
+  const { body } = await post('/v1/completions', {
+    ...base,
+    prompt: ['hello', 'hello world'],
+    n: 3,
+    seed: 4,
+  });
+  expect(body.choices.map(({ index, text }) => [index, text])).toEqual(
+    [0, 1, 2, 3, 4, 5].map((index) => [index, words[index % 3]]),
+  );
+  expect(body.usage).toMatchObject({ prompt_tokens: 3, completion_tokens: 14, total_tokens: 17 });
+  expect(engine.requests.map(({ sampling }) => [sampling.seed, sampling.choice])).toEqual(
+    [0, 1, 2, 0, 1, 2].map((choice) => [4, choice]),
+  );
+  const [first, second] = engine.requests;
+  expect(first.sharesPromptOf).toBeUndefined();
+  expect(second.sharesPromptOf).toBe(first.id);
+  expect(engine.requests[4].sharesPromptOf).toBe(engine.requests[3].id);
+});
+
+test('a chat has n choices, whole and streamed, each opened and ended once', async () => {
+  const { post, url } = await openRoom({ ...byChoice, once: true });
+  const { body } = await post('/v1/chat/completions', { ...chat, n: 2, logprobs: true });
+  expect(body.choices.map(({ message }) => message.content)).toEqual(['aa', 'b']);
+  expect(body.choices.map(({ logprobs }) => logprobs.content.length)).toEqual([2, 1]);
+  const request = { ...chat, n: 2, stream: true };
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(request),
+  });
+  const { values } = await readEvents(response);
+  for (const index of [0, 1]) {
+    const own = values.flatMap(({ choices }) => choices.filter((choice) => choice.index === index));
+    expect(own.map(({ delta }) => delta.content ?? '').join('')).toBe(words[index]);
+    expect(own.filter(({ delta }) => delta.role === 'assistant')).toHaveLength(1);
+    expect(own.filter(({ finish_reason }) => finish_reason !== null)).toHaveLength(1);
+  }
+});
+
+test('best_of gives the choices with the highest mean log-probability and counts all', async () => {
+  const { post, engine } = await openRoom({
+    ...byChoice,
+    once: true,
+    logprobOf: ({ sampling }) => [-3, -1, -2, -1][sampling.choice] ?? 0,
+  });
+  const { body } = await post('/v1/completions', { ...base, n: 2, best_of: 4 });
+  expect(body.choices.map(({ index, text, logprobs }) => [index, text, logprobs])).toEqual([
+    [0, 'b', null],
+    [1, 'dd', null],
+  ]);
+  expect(body.usage).toMatchObject({ prompt_tokens: 1, completion_tokens: 9 });
+  expect(engine.requests.every(({ logprobs }) => logprobs === 0)).toBe(true);
+});
+
+test('best_of of several prompts ranks each alone', async () => {
+  const { post } = await openRoom({
+    ...byChoice,
+    once: true,
+    logprobOf: ({ sampling }) => -sampling.choice,
+  });
+  const { body } = await post('/v1/completions', { ...base, prompt: ['a', 'b'], best_of: 2 });
+  expect(body.choices.map(({ index, text }) => [index, text])).toEqual([
+    [0, 'aa'],
+    [1, 'aa'],
+  ]);
+});
+
+test('return_token_ids tells the ids of prompt and answer, the stop id with them', async () => {
+  const end = idOf('<|end|>');
+  const { post, url } = await openRoom({ reply: () => [...say('hello'), end] });
+  const asked = { ...base, return_token_ids: true };
+  const { body } = await post('/v1/completions', asked);
+  expect(body.choices[0]).toMatchObject({
+    prompt_token_ids: say('hello'),
+    token_ids: [...say('hello'), end],
+  });
+  const chatted = await post('/v1/chat/completions', { ...chat, return_token_ids: true });
+  expect(chatted.body.choices[0]).toMatchObject({ token_ids: [...say('hello'), end] });
+  const ids = Reflect.get(chatted.body, 'prompt_token_ids');
+  expect(ids).toContain(idOf('<|user|>'));
+  const stream = { method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ ...asked, stream: true }) };
+  const { values } = await readEvents(await fetch(`${url}/v1/completions`, stream));
+  const told = values.map(({ choices: [choice] }) => [
+    Reflect.get(choice, 'prompt_token_ids'),
+    Reflect.get(choice, 'token_ids'),
+  ]);
+  expect(told).toEqual([
+    [say('hello'), say('hello')],
+    [undefined, [end]],
+  ]);
+});
+
+test('include_stop_str_in_output leaves the stop string in the text', async () => {
+  const { post } = await openRoom({ reply: () => say('one two three') });
+  const asked = { ...base, stop: ['two', 'o t'], max_tokens: 50 };
+  expect((await post('/v1/completions', asked)).body.choices[0].text).toBe('one tw'.slice(0, 4));
+  const { body } = await post('/v1/completions', {
+    ...asked,
+    stop: ['two'],
+    include_stop_str_in_output: true,
+  });
+  expect(body.choices[0]).toMatchObject({ text: 'one two', finish_reason: 'stop' });
+});
+
+test('min_tokens reaches the engine, and no stop string counts that begins before', async () => {
+  const { post, engine } = await openRoom({ reply: () => say('ab') });
+  const { body } = await post('/v1/completions', { ...base, stop: 'ab', min_tokens: 3, max_tokens: 9 });
+  expect(body.choices[0]).toMatchObject({ text: 'abab', finish_reason: 'stop' });
+  expect(body.usage).toMatchObject({ completion_tokens: 6 });
+  expect(engine.requests[0].minTokens).toBe(3);
+});
+
+test('priority and experts per token reach the engine', async () => {
+  const { post, engine } = await openRoom({ once: true });
+  await post('/v1/completions', { ...base, priority: -5, expertgrid: { experts_per_token: 3 } });
+  await post('/v1/completions', { ...base, expertgrid: { experts_per_token: [1, 2] } });
+  await post('/v1/completions', base);
+  expect(engine.requests.map(({ priority, expertsPerToken }) => [priority, expertsPerToken])).toEqual([
+    [-5, [3, 3]],
+    [undefined, [1, 2]],
+    [undefined, undefined],
+  ]);
+});
+
+test('continuous_usage_stats tells the usage so far in each chunk', async () => {
+  const { url } = await openRoom({ once: true });
+  const stream_options = { include_usage: true, continuous_usage_stats: true };
+  const request = { ...base, stream: true, stream_options };
+  const response = await fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(request),
+  });
+  const { values } = await readEvents(response);
+  expect(values.map(({ usage }) => [usage?.prompt_tokens, usage?.completion_tokens])).toEqual([
+    [1, 1],
+    [1, 2],
+    [1, 2],
+    [1, 2],
+  ]);
+});

@@ -1,0 +1,58 @@
+// `"expertgrid": {"routes": true}` in whole answers and chunks: each token with its own experts.
+import { expect, test } from 'vitest';
+import { JSON_TYPE, MODEL, openRoom, readEvents, say } from '../harness.ts';
+
+const ask = { model: MODEL, prompt: 'hello', max_tokens: 3, expertgrid: { routes: true } };
+/** What the fake engine tells of its tokens: layer 0 has their place, layer 1 their id and one more. */
+const routeOf = (place: number, id: number) => [[place], [id, id + 1]];
+const [hello = 0, world = 0] = say('hello world');
+
+test('a whole answer has the routes of every choice, beside what it had before', async () => {
+  const { post } = await openRoom();
+  const { body } = await post('/v1/completions', { ...ask, prompt: ['hello', 'x'], seed: 7 });
+  const routes = [routeOf(0, hello), routeOf(1, world), routeOf(2, hello)];
+  expect(body.expertgrid).toEqual({ seed: 7, routes: [routes, routes] });
+});
+
+test('a chat answers with them too, and digests stay beside them', async () => {
+  const { post } = await openRoom();
+  const { body } = await post('/v1/chat/completions', {
+    model: MODEL,
+    messages: [{ role: 'user', content: 'hi' }],
+    max_tokens: 1,
+    expertgrid: { routes: true, digests: true },
+  });
+  expect(body.expertgrid).toMatchObject({
+    routes: [[routeOf(0, hello)]],
+    digests: [[`digest-0-${hello}`]],
+  });
+});
+
+test('each chunk has the routes of the tokens whose text it brings', async () => {
+  const euro = say('€');
+  const { url } = await openRoom({ reply: () => [...say('a'), ...euro], once: true });
+  const body = JSON.stringify({ ...ask, max_tokens: 9, stream: true });
+  const { values } = await readEvents(
+    await fetch(`${url}/v1/completions`, { method: 'POST', headers: JSON_TYPE, body }),
+  );
+  const pieces = values.flatMap(({ choices, expertgrid }) =>
+    choices[0]?.text ? [{ text: choices[0].text, routes: expertgrid.routes }] : [],
+  );
+  expect(pieces).toEqual([
+    { text: 'a', routes: [routeOf(0, say('a')[0]!)] },
+    { text: '€', routes: euro.map((id, i) => routeOf(1 + i, id)) },
+  ]);
+});
+
+test('nobody who does not ask is told', async () => {
+  const { post, engine } = await openRoom();
+  const { body } = await post('/v1/completions', { ...ask, expertgrid: { routes: false } });
+  expect(body.expertgrid).not.toHaveProperty('routes');
+  expect(engine.requests[0]?.routes).toBe(false);
+});
+
+test('a wrong type is refused by name', async () => {
+  const { post } = await openRoom();
+  const { status, body } = await post('/v1/completions', { ...ask, expertgrid: { routes: 'yes' } });
+  expect([status, body.error.param]).toEqual([400, 'expertgrid.routes']);
+});

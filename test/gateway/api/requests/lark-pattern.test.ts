@@ -1,0 +1,36 @@
+// From Lark grammars to patterns of the same texts.
+import { describe, expect, test } from 'vitest';
+import { larkPattern } from '../../../../gateway/api/responses/tools/lark-pattern.ts';
+
+describe('larkPattern', () => {
+  test.each<[string, string[], string[]]>([
+    ['start: "a" | "b"', ['a', 'b'], ['', 'ab']],
+    ['start: ("a" "b")+ ["c"]', ['ab', 'ababc'], ['c', 'a']],
+    ['?start: word ~ 2..3 -> words\nword: /[x-z]/', ['xy', 'xyz'], ['x', 'xyzx']],
+    ['start: "0".."9"+ // digits\n     | WS_INLINE\n%import common.WS_INLINE', ['12', '\t '], ['a']],
+    ['start.2: A\nA: "*" "\\n" "-"', ['*\n-'], ['\n-']],
+    ['start: one\n  | two\none: "1"\ntwo: "2"', ['1', '2'], ['3']],
+  ])('%j is a pattern of the same texts', (grammar, inside, outside) => {
+    const pattern = new RegExp(`^${larkPattern(grammar)}$`);
+    expect(inside.filter((text) => !pattern.test(text))).toEqual([]);
+    expect(outside.filter((text) => pattern.test(text))).toEqual([]);
+  });
+
+  test.each([
+    ['a rule that leads back to itself', 'start: "(" start? ")"'],
+    ['what is ignored between terminals', 'start: "a"\n%ignore " "'],
+    ['a rule that is missing', 'start: other'],
+    ['letters of either case', 'start: "a"i'],
+    ['a pattern with flags', 'start: /a/i'],
+    ['what is no grammar', 'hello {'],
+    ['an import from elsewhere', 'start: X\n%import mine.X'],
+    ['groups without end', `start: ${'('.repeat(5_000)}`],
+    [
+      'more text than a pattern may have',
+      `start: a a\n${'abcdefgh'.replaceAll(/./g, (c) => `${c}: ${`${String.fromCharCode(c.charCodeAt(0) + 1)} `.repeat(9)}\n`)}i: "x"`,
+    ],
+    ['a grammar that is too long', `start: "${'a'.repeat(70_000)}"`],
+  ])('finds none of %s', (_, grammar) => {
+    expect(larkPattern(grammar)).toBeUndefined();
+  });
+});

@@ -1,0 +1,64 @@
+// System messages in the middle of a conversation: in place where the template shows them, else in the words of the user.
+import { expect, test } from 'vitest';
+import { placeSystemTurns } from '../../../../gateway/api/text/system-turns.ts';
+import { compileTemplate, type TemplateMessage } from '../../../../gateway/api/text/template.ts';
+import { TOOL_TEMPLATE } from '../../../support/models/chat-templates.ts';
+import { JSON_TYPE, MODEL, openRoom } from '../harness.ts';
+
+const turns = '{% for m in rest %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}<|assistant|>';
+const split =
+  "{% if messages[0].role == 'system' %}<|system|>{{ messages[0].content }}<|end|>{% set rest = messages[1:] %}{% else %}{% set rest = messages %}{% endif %}";
+/** As Mistral's and Gemma's: turns must alternate. */
+const ALTERNATING = `${split}{% for m in rest %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Roles must alternate') }}{% endif %}{% endfor %}${turns}`;
+/** Knows two roles, and leaves out any other. */
+const FORGETFUL = `${split}{% for m in rest %}{% if m.role == 'user' %}<|user|>{{ m.content }}<|end|>{% elif m.role == 'assistant' %}<|assistant|>{{ m.content }}<|end|>{% endif %}{% endfor %}<|assistant|>`;
+
+const template = (source: string) => compileTemplate(source, { bos: undefined, eos: undefined });
+const said = (...words: string[]) => {
+  return words.map((word) => ({ role: word.split(' ')[0], content: word }) as TemplateMessage);
+};
+
+test.each([
+  ['a template that shows them', `${split}${turns}`],
+  ['nano’s template', TOOL_TEMPLATE],
+])('%s is given them as they are', (_, source) => {
+  const messages = said('system a', 'user b', 'system c', 'user d');
+  expect(placeSystemTurns(messages, template(source))).toEqual(messages);
+});
+
+test.each([
+  ['raises', ALTERNATING],
+  ['leaves them out', FORGETFUL],
+])('a template that %s is given them as a part of the user’s turn', (_, source) => {
+  const messages = said('system a', 'user b', 'system c', 'user d', 'assistant e', 'system f', 'user g');
+  const placed = placeSystemTurns(messages, template(source));
+  expect(placed).toEqual([
+    { role: 'system', content: 'system a' },
+    { role: 'user', content: 'user b\nsystem c\nuser d' },
+    { role: 'assistant', content: 'assistant e' },
+    { role: 'user', content: 'system f\nuser g' },
+  ]);
+  expect(template(source).render({ messages: placed })).toContain('system c');
+  // Nothing else is touched.
+  const plain = said('system a', 'user b', 'user c');
+  expect(placeSystemTurns(plain, template(source))).toEqual(plain);
+});
+
+test.each(['/v1/chat/completions', '/v1/messages'])('%s of such a template reads them', async (path) => {
+  const room = await openRoom({ once: true, chat: ALTERNATING });
+  const messages = said('user a', 'system b', 'user c');
+  const asked = { model: MODEL, max_tokens: 9, messages };
+  const answer = await fetch(room.url + path, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(asked),
+  });
+  expect(answer.status).toBe(200);
+  const tokens = [...(room.engine.requests[0]?.prompt ?? [])];
+  const read = await fetch(`${room.url}/detokenize`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ tokens }),
+  });
+  expect(await read.json()).toEqual({ prompt: '<|user|>user a\nsystem b\nuser c<|end|><|assistant|>' });
+});

@@ -1,0 +1,81 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { loadTextSide } from '../../../../gateway/api/text/text-side.ts';
+import { byteLevelTokenizer, CHAT_TEMPLATE } from '../../../support/models/tokenizer.ts';
+
+const messages = [{ role: 'user', content: 'hi' }] as const;
+const names = { bos_token: '<|endoftext|>', eos_token: { content: '<|end|>' } };
+
+/** A checkpoint's directory with these files; values that are not text are written as JSON. */
+async function directory(files: Record<string, unknown>): Promise<string> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'expertgrid-text-'));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  for (const [name, content] of Object.entries({ 'tokenizer.json': byteLevelTokenizer(), ...files })) {
+    await writeFile(path.join(dir, name), typeof content === 'string' ? content : JSON.stringify(content));
+  }
+  return dir;
+}
+
+test('a lone tokenizer.json is enough: no chat, no stop ids, no bos', async () => {
+  const { template, stopIds, bos } = await loadTextSide(await directory({}));
+  expect({ template, stopIds, bos }).toEqual({ template: undefined, stopIds: [], bos: undefined });
+});
+
+test('stop ids come from generation_config.json, a number or a list', async () => {
+  const one = await loadTextSide(await directory({ 'generation_config.json': { eos_token_id: 7 } }));
+  expect(one.stopIds).toEqual([7]);
+  const several = { 'generation_config.json': { eos_token_id: [7, 8] }, 'config.json': { eos_token_id: 9 } };
+  expect((await loadTextSide(await directory(several))).stopIds).toEqual([7, 8]);
+});
+
+test('else from config.json, else from the name in tokenizer_config.json', async () => {
+  const config = { 'config.json': { eos_token_id: 9 }, 'tokenizer_config.json': names };
+  expect((await loadTextSide(await directory(config))).stopIds).toEqual([9]);
+  const { stopIds, bos, tokenizer, tokenizerInfo } = await loadTextSide(
+    await directory({ 'tokenizer_config.json': names }),
+  );
+  expect(tokenizerInfo).toEqual({ bos_token: '<|endoftext|>', eos_token: '<|end|>' });
+  expect({ stopIds, bos }).toEqual({
+    stopIds: [tokenizer.idOf('<|end|>')],
+    bos: tokenizer.idOf('<|endoftext|>'),
+  });
+});
+
+test('the template is given the messages, the tokens and the turn to write', async () => {
+  const dir = await directory({ 'tokenizer_config.json': { ...names, chat_template: CHAT_TEMPLATE } });
+  const { template } = await loadTextSide(dir);
+  expect(template?.render({ messages })).toBe('<|endoftext|><|user|>hi<|end|><|assistant|>');
+});
+
+test('of a list of templates the default one is taken; chat_template.jinja goes before both', async () => {
+  const list = [
+    { name: 'tool_use', template: 'tools' },
+    { name: 'default', template: 'default' },
+  ];
+  const config = { ...names, chat_template: list };
+  expect(
+    (await loadTextSide(await directory({ 'tokenizer_config.json': config }))).template?.render({ messages }),
+  ).toBe('default');
+  const both = await directory({
+    'tokenizer_config.json': config,
+    'chat_template.jinja': 'file {{ eos_token }}',
+  });
+  expect((await loadTextSide(both)).template?.render({ messages })).toBe('file <|end|>');
+});
+
+test.each([
+  ['tokenizer.json', 'not json', /tokenizer\.json: not valid JSON/],
+  ['generation_config.json', { eos_token_id: 'x' }, /generation_config\.json: eos_token_id holds "x"/],
+  ['tokenizer_config.json', { chat_template: '{% if %}' }, /tokenizer_config\.json: chat_template: /],
+  ['chat_template.jinja', '{{ x | pprint }}', /chat_template\.jinja: the template uses the filter 'pprint'/],
+  ['tokenizer_config.json', { chat_template: [{ name: 'rag', template: '' }] }, /named "default"/],
+  ['config.json', '[]', /config\.json: not a JSON object/],
+])('a broken %s is refused by name', async (name, content, message) => {
+  await expect(loadTextSide(await directory({ [name]: content }))).rejects.toThrow(message);
+});
+
+test('a directory without a tokenizer is refused by name', async () => {
+  await expect(loadTextSide('/nonexistent')).rejects.toThrow(/tokenizer\.json: no such file/);
+});

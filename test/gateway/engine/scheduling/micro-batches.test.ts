@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { cut, MicroBatches } from '../../../../gateway/engine/scheduling/micro-batches.ts';
+import { uniform } from '../../../support/random.ts';
+
+/** Milliseconds of a step of 16 sequences whose dense part takes `dense` a micro-batch and whose hops take `hop`. */
+function run(steps: number, dense: number, hop: number, noise = 0): { chosen: number[]; ms: number } {
+  const random = uniform(3);
+  const tuner = new MicroBatches();
+  const chosen: number[] = [];
+  let total = 0;
+  for (let step = 0; step < steps; step++) {
+    const batches = tuner.choose(16);
+    const exact = Math.max(batches * dense, dense + hop / batches);
+    const ms = exact * (1 + noise * random());
+    tuner.learn({ sequences: 16, batches, ms, idleMs: Math.max(0, ms - batches * dense) });
+    chosen.push(batches);
+    total += ms;
+  }
+  return { chosen, ms: total / steps };
+}
+
+describe('the number of micro-batches', () => {
+  it('stays one, untried, where the waits are short', () => {
+    expect(new Set(run(500, 10, 1.5).chosen)).toEqual(new Set([1]));
+  });
+
+  it('grows where waits are long, to what is fastest, and stays there', () => {
+    const { chosen, ms } = run(500, 1, 12);
+    expect(chosen[0]).toBe(1);
+    expect(chosen.slice(-100).filter((batches) => batches === 4).length).toBeGreaterThan(90);
+    expect(chosen.indexOf(4)).toBeLessThan(25);
+    expect(ms).toBeLessThan(0.4 * (1 + 12));
+  });
+
+  it('finds what is fastest though no two steps take the same time', () => {
+    const { chosen } = run(1_000, 1, 12, 0.6);
+    expect(chosen.slice(-500).filter((batches) => batches === 4).length).toBeGreaterThan(400);
+  });
+
+  it('loses little by trying where one is best though waits are long', () => {
+    const tuner = new MicroBatches();
+    let total = 0;
+    for (let step = 0; step < 1000; step++) {
+      const batches = tuner.choose(16);
+      const ms = 10 * batches;
+      tuner.learn({ sequences: 16, batches, ms, idleMs: 8 });
+      total += ms;
+    }
+    expect(total / 10_000).toBeLessThan(1.03);
+  });
+
+  it('never exceeds the number of sequences', () => {
+    const tuner = new MicroBatches();
+    for (let step = 0; step < 200; step++) {
+      const batches = tuner.choose(2);
+      expect(batches).toBeLessThanOrEqual(2);
+      tuner.learn({ sequences: 2, batches, ms: 10 / batches, idleMs: 9 });
+    }
+    expect(tuner.choose(1)).toBe(1);
+  });
+});
+
+describe('cutting a step', () => {
+  it('keeps every span once and in order, in at most that many parts', () => {
+    const spans = fc.array(fc.record({ count: fc.integer({ min: 1, max: 300 }) }), {
+      minLength: 1,
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(spans, fc.integer({ min: 1, max: 8 }), (all, parts) => {
+        const cuts = cut(all, parts);
+        expect(cuts.flat()).toEqual(all);
+        expect(cuts.length).toBeLessThanOrEqual(parts);
+        for (const part of cuts) expect(part.length).toBeGreaterThan(0);
+      }),
+      { seed: 8, numRuns: 300 },
+    );
+    expect(
+      cut(
+        [1, 1, 1, 1].map((count) => ({ count })),
+        2,
+      ).map((part) => part.length),
+    ).toEqual([2, 2]);
+  });
+});

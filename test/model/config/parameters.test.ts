@@ -1,0 +1,22 @@
+// The number of parameters by a model's shape, against the tensors of checkpoints of that shape.
+import { expect, test } from 'vitest';
+import { countParameters } from '../../../model/config/parameters.ts';
+import { type CheckpointOptions, describe, drawTensors } from '../../support/models/checkpoint.ts';
+
+test.each<[string, CheckpointOptions]>([
+  ['Qwen3-MoE', { layout: 'qwen3_moe', k: 2 }],
+  ['Qwen3-MoE with a selection bias and tied embeddings', { score: 'sigmoid', tied: true, k: [1, 3] }],
+  ['Mixtral', { layout: 'mixtral', k: 2 }],
+  ['OLMoE', { layout: 'olmoe', k: 4 }],
+])('%s', (_, options) => {
+  const config = describe(options);
+  const tensors = [...drawTensors(config)];
+  const size = (wanted: (name: string) => boolean) =>
+    tensors
+      .filter(([name]) => wanted(name))
+      .reduce((sum, [, { shape }]) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const all = size(() => true);
+  const experts = size((name) => /\.experts\.\d+\./.test(name));
+  const asked = config.expertsPerToken.reduce((sum, k) => sum + k, 0) / (config.layers * config.experts);
+  expect(countParameters(config)).toEqual({ all, active: all - experts + experts * asked });
+});

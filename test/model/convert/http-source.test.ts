@@ -1,0 +1,117 @@
+// A bundle behind HTTP: fetched an expert at a time, whatever the server does on the way.
+import { once } from 'node:events';
+import { readFile, stat } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { openBundle } from '../../../model/bundle/bundle.ts';
+import { httpSource } from '../../../model/bundle/source.ts';
+import { tinyBundle, tinyFolder } from '../../support/models/tiny-bundle.ts';
+
+let bundle: string;
+beforeAll(async () => {
+  bundle = await tinyBundle();
+});
+
+type Trick = (request: IncomingMessage, response: ServerResponse, body: Buffer) => boolean;
+
+/** Serves the bundle with ranges; where `trick` says true it has answered itself. */
+async function serve(trick: Trick = () => false) {
+  const asked: { file: string; bytes: number }[] = [];
+  const server = createServer(async (request, response) => {
+    const file = (request.url ?? '').replace('/tiny/', '');
+    const whole = await readFile(join(bundle, file));
+    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+    const body = from === undefined ? whole : whole.subarray(Number(from), Number(to) + 1);
+    asked.push({ file, bytes: body.length });
+    if (trick(request, response, body)) return;
+    response.writeHead(from === undefined ? 200 : 206, { 'content-length': body.length });
+    response.end(body);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
+  return { url: new URL(`http://127.0.0.1:${address.port}/tiny/`), asked };
+}
+
+const wanted = [
+  { layer: 0, expert: 3 },
+  { layer: 2, expert: 95 },
+  { layer: 2, expert: 0 },
+];
+
+test('the experts that are wanted are those of the bundle, and no others were fetched', async () => {
+  const { url, asked } = await serve();
+  const cache = await tinyFolder();
+  const source = await httpSource({ url, cache });
+  const told: number[] = [];
+  await source.bring(wanted, { onBrought: (done, total) => told.push(done / total) });
+  expect(told).toHaveLength(3);
+  expect(told.at(-1)).toBe(1);
+  const [there, fetched] = [await openBundle(bundle), await openBundle(source.dir)];
+  onTestFinished(async () => {
+    await there.close();
+    await fetched.close();
+  });
+  for (const unit of wanted) expect(await fetched.readExpert(unit)).toEqual(await there.readExpert(unit));
+  await expect(fetched.readExpert({ layer: 0, expert: 4 })).rejects.toThrow('does not match its hash');
+  const unitBytes = there.manifest.experts[0]![3]!.length;
+  expect(asked.filter(({ bytes }) => bytes === unitBytes)).toHaveLength(3);
+  const dense = await stat(join(source.dir, 'dense.safetensors'));
+  expect(dense.blocks * 512).toBeLessThan(dense.size);
+
+  // Begun again, nothing but the manifest is asked for.
+  asked.length = 0;
+  await (await httpSource({ url, cache })).bring(wanted);
+  expect(asked.map(({ file }) => file)).toEqual(['bundle.json']);
+});
+
+test('a server that fails, stops half-way or sends too little is asked again', async () => {
+  let turn = 0;
+  const { url } = await serve(({ headers }, response, body) => {
+    if (headers.range === undefined || ++turn % 2 === 0) return false;
+    if (turn % 6 === 1) response.writeHead(503).end();
+    else if (turn % 6 === 3) {
+      response.writeHead(206, { 'content-length': body.length });
+      response.write(body.subarray(0, 10));
+      response.socket?.destroy();
+    } else response.writeHead(206).end(body.subarray(1));
+    return true;
+  });
+  const source = await httpSource({ url, cache: await tinyFolder(), waitMs: 1 });
+  await source.bring(wanted);
+  const fetched = await openBundle(source.dir);
+  onTestFinished(() => fetched.close());
+  for (const unit of wanted) await fetched.readExpert(unit);
+});
+
+test.each<[string, Trick, RegExp]>([
+  ['is not there', (_, response) => !!response.writeHead(404).end(), /tiny\/bundle\.json: status 404$/],
+  [
+    'knows no ranges',
+    ({ headers }, response, body) => headers.range !== undefined && !!response.writeHead(200).end(body),
+    /does not answer range requests$/,
+  ],
+  [
+    'sends other bytes',
+    ({ headers }, response, body) =>
+      headers.range?.startsWith('bytes=0-') === false &&
+      !!response.writeHead(206).end(body.map((byte) => byte ^ 1)),
+    /expert 3 of layer 0: what was fetched does not match its hash in bundle\.json$/,
+  ],
+  [
+    'never works',
+    (_, response) => !!response.writeHead(500).end(),
+    /5 requests failed, the last with: status 500$/,
+  ],
+])('a server that %s is named', async (_, trick, message) => {
+  const { url } = await serve(trick);
+  const fetching = httpSource({ url, cache: await tinyFolder(), waitMs: 1 }).then((source) =>
+    source.bring(wanted.slice(0, 1)),
+  );
+  await expect(fetching).rejects.toThrow(message);
+});

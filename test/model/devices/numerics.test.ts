@@ -1,0 +1,34 @@
+// The devices against the reference, on random tiny checkpoints of every layout and score rule.
+// What is allowed and why: test/reference/agreement.ts.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { checkpointDraw } from '../../support/draws.ts';
+import { bound, type Measurement, measure, routingMargin, summary } from '../../support/measure.ts';
+
+/** Every rule with every k. */
+const draws = 18;
+
+test.each([
+  [32, 'ort-cpu'],
+  [8, 'ort-cpu'],
+  [4, 'ort-cpu'],
+  [8, 'cpu'],
+  [4, 'cpu'],
+] as const)(
+  '%i bits on %s: every position agrees with the reference to 1e-4',
+  {
+    timeout: 120_000,
+  },
+  async (bits, device) => {
+    const all: Measurement[] = [];
+    for (let index = 0; index < draws; index++) {
+      const [options] = fc.sample(checkpointDraw(index), { seed: 1000 * bits + index, numRuns: 1 });
+      if (!options) throw new Error('fast-check drew nothing');
+      const measured = await measure(options, bits, device);
+      expect(measured.worst, JSON.stringify(options)).toBeLessThanOrEqual(bound);
+      expect(measured.regret, JSON.stringify(options)).toBeLessThanOrEqual(routingMargin(bits));
+      all.push(measured);
+    }
+    console.log(summary(`${bits} bits on ${device}`, all));
+  },
+);

@@ -1,0 +1,476 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { dispatch } from '../../../router/dispatch.ts';
+import type { Fleet } from '../../../router/fleet.ts';
+import { socketMember } from '../../../router/shards/member.ts';
+import { RpcError, type RpcErrorCode } from '../../../rpc/errors.ts';
+import { listen } from '../../../rpc/socket/server.ts';
+import type { HandlerContext } from '../../../rpc/transport.ts';
+import { startRelay } from '../../support/network/relay.ts';
+import {
+  type Change,
+  createTestShard,
+  expectRight,
+  failing,
+  fleetOf,
+  hanging,
+  heldUntil,
+  lying,
+  memberOf,
+  model,
+  noted,
+  rowFor,
+  serve,
+  slow,
+  socketOf,
+  stateOf,
+  step,
+  unitsOf,
+} from '../shards.ts';
+
+const { hidden } = model;
+const hedging = { hedgeBudget: 0.05 };
+
+async function twoShards() {
+  return [await createTestShard(), await createTestShard()] as const;
+}
+
+function callsOf(fleet: Fleet): Record<string, number> {
+  return Object.fromEntries(fleet.status().map(({ address, counters }) => [address, counters.calls]));
+}
+
+describe('where one copy fails, another answers with the same bits', () => {
+  const codes: RpcErrorCode[] = [
+    'unavailable',
+    'draining',
+    'not_held',
+    'busy',
+    'internal',
+    'invalid',
+    'incompatible',
+  ];
+  test.each(codes)('by %s', async (code) => {
+    const [a, b] = await twoShards();
+    const fleet = await fleetOf([memberOf('a', a, failing(code)), memberOf('b', b)]);
+    const asked = step(20, 3);
+    await expectRight(asked, await dispatch({ fleet, ...asked }));
+    expect(callsOf(fleet)).toEqual({ a: 1, b: 1 });
+    expect(fleet.calls).toMatchObject({ retried: 1, hedged: 0 });
+    expect(stateOf(fleet, 'a')).toBe(code === 'internal' ? 'cordoned' : 'available');
+  });
+
+  test('by a number that is none: it is cordoned, and asked no more', async () => {
+    const [a, b] = await twoShards();
+    const log: string[] = [];
+    const nan = lying((rows) => rows.fill(Number.NaN, 5, 6));
+    const fleet = await fleetOf([memberOf('a', a, nan), memberOf('b', b)], {
+      log: (_, line) => log.push(line),
+    });
+    const asked = step(3, 2);
+    for (let i = 0; i < 3; i++) await expectRight(asked, await dispatch({ fleet, ...asked }));
+    expect(callsOf(fleet)).toEqual({ a: 1, b: 3 });
+    expect(stateOf(fleet, 'a')).toBe('cordoned');
+    expect(fleet.counters.cordons).toBe(1);
+    expect(log.join()).toMatch(
+      /shard a is cordoned for 0\.25 s: .*expert \d of layer 1 gave a number that is not finite/,
+    );
+  });
+
+  test('by an answer of the wrong size, which counts as a wrong one', async () => {
+    const [a, b] = await twoShards();
+    const short = () => async () => ({ rows: new Uint8Array(4), runMs: 0, queueMs: 0 });
+    const fleet = await fleetOf([memberOf('a', a, short), memberOf('b', b)]);
+    await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
+    expect(stateOf(fleet, 'a')).toBe('cordoned');
+  });
+
+  test('by a connection that breaks in mid-call', async () => {
+    const [a, b] = await twoShards();
+    const seen: HandlerContext[] = [];
+    const relay = await startRelay({ to: (await serve(a, hanging(seen))).address });
+    onTestFinished(() => relay.close());
+    const fleet = await fleetOf([socketMember(relay.address), socketOf(await serve(b))]);
+    const asked = step(20, 3);
+    const pending = dispatch({ fleet, ...asked });
+    await expect.poll(() => seen.length).toBe(1);
+    relay.cut();
+    await expectRight(asked, await pending);
+    expect(fleet.calls).toMatchObject({ retried: 1, hedged: 0 });
+  });
+
+  test('by a shard that leaves in mid-call', async () => {
+    const [a, b] = await twoShards();
+    const seen: HandlerContext[] = [];
+    const leaving = await serve(a, hanging(seen));
+    const fleet = await fleetOf([socketOf(leaving), socketOf(await serve(b))]);
+    const pending = dispatch({ fleet, ...rowFor(1) });
+    await expect.poll(() => seen.length).toBe(1);
+    await leaving.close({ graceMs: 0 });
+    await expectRight(rowFor(1), await pending);
+  });
+
+  test('a frame is split over the shards that hold its experts between them', async () => {
+    const whole = await createTestShard();
+    const left = await createTestShard({ units: unitsOf([0, 1, 2]) });
+    const right = await createTestShard({ units: unitsOf([2, 3, 4, 5]) });
+    const fleet = await fleetOf([
+      memberOf('whole', whole, failing('unavailable')),
+      memberOf('left', left),
+      memberOf('right', right),
+    ]);
+    const asked = step(40, 3);
+    await expectRight(asked, await dispatch({ fleet, ...asked }));
+    expect(callsOf(fleet)).toEqual({ whole: 1, left: 1, right: 1 });
+  });
+
+  test('a copy that fails too is followed by the third', async () => {
+    const [a, b] = await twoShards();
+    const c = await createTestShard();
+    const fleet = await fleetOf([
+      memberOf('a', a, failing('unavailable')),
+      memberOf('b', b, failing('draining')),
+      memberOf('c', c),
+    ]);
+    await expectRight(rowFor(4), await dispatch({ fleet, ...rowFor(4) }));
+    expect(fleet.calls.retried).toBe(2);
+  });
+});
+
+describe('busy shards', () => {
+  test('are waited for as long as they say, where all copies are', async () => {
+    const [a, b] = await twoShards();
+    const busy = () => failing('busy', { times: 1, retryAfterMs: 30 });
+    const fleet = await fleetOf([memberOf('a', a, busy()), memberOf('b', b, busy())]);
+    const startedAt = performance.now();
+    await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
+    expect(performance.now() - startedAt).toBeGreaterThan(29);
+    expect(fleet.counters.calls).toBe(3);
+  });
+
+  test('fail the row with their hint when the deadline comes first', async () => {
+    const [a, b] = await twoShards();
+    const busy = failing('busy', { retryAfterMs: 50 });
+    const fleet = await fleetOf([memberOf('a', a, busy), memberOf('b', b, busy)]);
+    const { failed, answers } = await dispatch({ fleet, ...rowFor(0), deadlineMs: 90 });
+    expect(failed.get(0)).toMatchObject({ code: 'busy', retryable: true, retryAfterMs: 50 });
+    expect(answers).toEqual(new Float32Array(hidden));
+  });
+
+  test('do not keep a row from a copy that has come back meanwhile', async () => {
+    const [a, b] = await twoShards();
+    const fleet = await fleetOf([
+      memberOf('a', a, failing('unavailable', { times: 1 })),
+      memberOf('b', b, failing('busy', { retryAfterMs: 10 })),
+    ]);
+    await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
+  });
+
+  test('a row that no shard can answer takes none of them out of service, and none of its neighbours with it', async () => {
+    const [a, b] = await twoShards();
+    const poisoned: Change = (real) => async (params, context) => {
+      const { rows } = params;
+      const floats = rows instanceof Uint8Array ? new Float32Array(rows.slice().buffer) : new Float32Array();
+      if (floats.includes(1e30)) throw new RpcError('internal', 'gave a number that is not finite');
+      return real(params, context);
+    };
+    const fleet = await fleetOf([memberOf('a', a, poisoned), memberOf('b', b, poisoned)]);
+    const asked = step(4, 1);
+    const whole = await dispatch({ fleet, ...asked });
+    const x = asked.x.slice();
+    x[2 * model.hidden] = 1e30;
+    const { answers, failed } = await dispatch({ fleet, ...asked, x });
+    expect([...failed.keys()]).toEqual([2]);
+    expect(failed.get(2)).toMatchObject({ code: 'internal' });
+    for (const row of [0, 1, 3]) {
+      const of = (from: Float32Array) => from.slice(row * model.hidden, (row + 1) * model.hidden);
+      expect(of(answers)).toEqual(of(whole.answers));
+    }
+    const states = ['a', 'b'].map((name) => stateOf(fleet, name));
+    expect(states.toSorted()).toEqual(['available', 'cordoned']);
+    expect(fleet.counters.cordons).toBe(1);
+    expect(await fleet.until(() => stateOf(fleet, 'a') === 'available', 60_000)).toBe(true);
+  });
+});
+
+describe('a late call', () => {
+  test('is sent to another copy once; the first answer counts and the loser is told', async () => {
+    const [a, b] = await twoShards();
+    const seen: HandlerContext[] = [];
+    const fleet = await fleetOf([socketOf(await serve(a, hanging(seen))), socketOf(await serve(b))], {
+      policy: hedging,
+    });
+    const asked = step(9, 2);
+    await expectRight(asked, await dispatch({ fleet, ...asked }));
+    expect(fleet.calls).toMatchObject({ hedged: 1, hedgeWins: 1, retried: 0 });
+    await expect.poll(() => seen[0]?.aborted).toBe(true);
+    expect(fleet.counters.failures).toBe(0);
+    expect(fleet.status().map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+  });
+
+  test('may still answer first: then the copy is told', async () => {
+    const [a, b] = await twoShards();
+    const seen: HandlerContext[] = [];
+    const fleet = await fleetOf(
+      [
+        memberOf(
+          'a',
+          a,
+          heldUntil(() => seen.length === 1),
+        ),
+        memberOf('b', b, hanging(seen)),
+      ],
+      { policy: hedging },
+    );
+    await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
+    expect(fleet.calls).toMatchObject({ hedged: 1, hedgeWins: 0 });
+    expect(seen).toHaveLength(1);
+    await expect.poll(() => seen[0]?.aborted).toBe(true);
+  });
+
+  test('without a budget is sent again only when it counts as lost', async () => {
+    const [a, b] = await twoShards();
+    const fleet = await fleetOf([memberOf('a', a, hanging()), memberOf('b', b)]);
+    const startedAt = performance.now();
+    await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
+    expect(performance.now() - startedAt).toBeGreaterThan(79);
+    expect(fleet.calls).toMatchObject({ hedged: 0, hedgeWins: 0, retried: 1 });
+  });
+
+  test('is never sent elsewhere where there is no other copy', async () => {
+    const only = await createTestShard({ units: unitsOf([0, 1, 2]) });
+    const rest = await createTestShard({ units: unitsOf([2, 3, 4, 5]) });
+    const seen: HandlerContext[] = [];
+    const fleet = await fleetOf([memberOf('only', only, slow(130)), memberOf('rest', rest, hanging(seen))], {
+      policy: hedging,
+    });
+    await expectRight(rowFor(1), await dispatch({ fleet, ...rowFor(1) }));
+    expect(fleet.calls).toMatchObject({ hedged: 0, retried: 0 });
+    expect(seen).toEqual([]);
+  });
+
+  test('that is soon enough costs nothing more', async () => {
+    const [a, b] = await twoShards();
+    const fleet = await fleetOf([memberOf('a', a), memberOf('b', b)], { policy: hedging });
+    for (let i = 0; i < 100; i++) fleet.latencies.short.late.learn(1_000);
+    for (let i = 0; i < 20; i++) await dispatch({ fleet, ...step(4, 2, i) });
+    expect(fleet.counters.calls).toBe(20);
+    expect(fleet.calls).toMatchObject({ hedged: 0, retried: 0 });
+  });
+
+  test('takes no more calls than the budget, where one copy is always late', async () => {
+    const [a, b] = await twoShards();
+    const fleet = await fleetOf([memberOf('a', a, slow(8)), memberOf('b', b, slow(8))], { policy: hedging });
+    for (let i = 0; i < 3_000; i++) fleet.latencies.short.late.learn(1);
+    for (let i = 0; i < 25; i++) await dispatch({ fleet, ...rowFor(0) });
+    expect(fleet.calls.hedged).toBeGreaterThan(0);
+    expect(fleet.calls.hedged).toBeLessThanOrEqual(1 + 0.05 * 27);
+  });
+
+  test('that fails after it was sent elsewhere is blamed for a number that is none', async () => {
+    const [a, b] = await twoShards();
+    const nan = lying((rows) => rows.fill(Number.NaN));
+    let isSent = false;
+    const sent = noted(() => {
+      isSent = true;
+    });
+    const fleet: Fleet = await fleetOf(
+      [
+        memberOf('a', a, (real) => heldUntil(() => isSent)(nan(real))),
+        memberOf('b', b, (real) => sent(heldUntil(() => stateOf(fleet, 'a') === 'cordoned')(real))),
+      ],
+      { policy: hedging },
+    );
+    await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
+    expect(fleet.calls.hedged).toBe(1);
+    expect(stateOf(fleet, 'a')).toBe('cordoned');
+  });
+
+  test('is not the end where the other copy is busy: that one is asked again', async () => {
+    const [a, b] = await twoShards();
+    const fleet = await fleetOf(
+      [memberOf('a', a, hanging()), memberOf('b', b, failing('busy', { times: 1, retryAfterMs: 10 }))],
+      { policy: hedging },
+    );
+    await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
+  });
+
+  test('is not the end where both fail but come back', async () => {
+    const [a, b] = await twoShards();
+    const lateAndLost = failing('unavailable', { times: 1 });
+    const fleet = await fleetOf(
+      [
+        memberOf('a', a, (real) => {
+          const lost = lateAndLost(real);
+          return async (...args) => {
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            return lost(...args);
+          };
+        }),
+        memberOf('b', b, failing('unavailable', { times: 1 })),
+      ],
+      { policy: { ...hedging, patienceMs: 2_000 } },
+    );
+    await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
+  });
+
+  test('that nobody answers is not counted as won elsewhere', async () => {
+    const [a, b] = await twoShards();
+    const fleet = await fleetOf([memberOf('a', a, hanging()), memberOf('b', b, hanging())], {
+      policy: hedging,
+    });
+    const { failed } = await dispatch({ fleet, ...rowFor(0), deadlineMs: 150 });
+    expect(failed.get(0)).toMatchObject({ code: 'deadline', retryable: true });
+    expect(fleet.calls).toMatchObject({ hedged: 1, hedgeWins: 0 });
+  });
+
+  test('is waited for rather than replaced by something worse', async () => {
+    const [a, b] = await twoShards();
+    let [turn, sent] = [0, 0];
+    const late = heldUntil(() => sent >= turn);
+    const fleet = await fleetOf(
+      [
+        memberOf('a', a, (real) => noted(() => turn++)(late(real))),
+        memberOf('b', b, (real) => noted(() => sent++)(failing('unavailable')(real))),
+      ],
+      { policy: hedging },
+    );
+    const asked = rowFor(0);
+    const ranked = () => [3, 4, 5].map((expert) => ({ expert, weight: 0.5 }));
+    for (const level of [3, 4]) {
+      const given = await dispatch({ fleet, ...asked, ladder: Uint8Array.of(level), ranked });
+      await expectRight(asked, given);
+      expect(given.degraded).toEqual([]);
+      expect([...asked.assignment.experts]).toEqual([0]);
+    }
+    expect(fleet.calls.hedged + fleet.calls.retried).toBeGreaterThanOrEqual(2);
+  });
+});
+
+describe('a shard without a second one', () => {
+  test('that comes back in time answers, at another port too', async () => {
+    const only = await createTestShard();
+    const seen: HandlerContext[] = [];
+    const first = await serve(only, hanging(seen));
+    const relay = await startRelay({ to: first.address });
+    onTestFinished(() => relay.close());
+    const fleet = await fleetOf([socketMember(relay.address)], { policy: { patienceMs: 5_000 } });
+    const pending = dispatch({ fleet, ...rowFor(3) });
+    await expect.poll(() => seen.length).toBe(1);
+    relay.retarget((await serve(only)).address);
+    relay.cut();
+    await expectRight(rowFor(3), await pending);
+  });
+
+  test('that does not come back fails the row when patience ends, naming expert and layer', async () => {
+    const only = await createTestShard();
+    const seen: HandlerContext[] = [];
+    const server = await listen({
+      handlers: {
+        ...only.service.handlers,
+        'expert.run': hanging(seen)(only.service.handlers['expert.run']!),
+      },
+    });
+    const fleet = await fleetOf([socketOf(server)], { policy: { patienceMs: 120 } });
+    const startedAt = performance.now();
+    const pending = dispatch({ fleet, ...rowFor(3) });
+    await expect.poll(() => seen.length).toBe(1);
+    await server.close({ graceMs: 0 });
+    const { failed } = await pending;
+    expect(failed.get(0)).toMatchObject({
+      code: 'unavailable',
+      message: 'no connected shard holds expert 3 of layer 1',
+    });
+    expect(performance.now() - startedAt).toBeGreaterThan(119);
+    expect(performance.now() - startedAt).toBeLessThan(9_000); // its deadline is 10 s
+  });
+
+  test('that comes back is not kept waiting by another that does not', async () => {
+    const back = await createTestShard({ units: unitsOf([0, 1, 2]) });
+    const gone = await createTestShard({ units: unitsOf([3, 4, 5]) });
+    const [behindBack, behindGone] = [await serve(back), await serve(gone)];
+    const [toBack, toGone] = await Promise.all(
+      [behindBack, behindGone].map(({ address }) => startRelay({ to: address })),
+    );
+    onTestFinished(() => toBack!.close());
+    const fleet = await fleetOf([socketMember(toBack!.address), socketMember(toGone!.address)], {
+      policy: { patienceMs: 1_500 },
+    });
+    await toGone!.close();
+    await expect.poll(() => fleet.ready).toBe(false);
+    toBack!.cut();
+    const asked = step(24, 1);
+    const { failed } = await dispatch({ fleet, ...asked });
+    const lost = [...asked.assignment.experts].flatMap((expert, row) => (expert > 2 ? [row] : []));
+    expect([...failed.keys()].sort((x, y) => x - y)).toEqual(lost);
+    expect(lost.length).toBeGreaterThan(0);
+    expect(lost.length).toBeLessThan(24);
+  });
+
+  test('that answers wrongly fails the row at once', async () => {
+    const only = await createTestShard();
+    const nan = lying((rows) => rows.fill(Number.NaN));
+    const fleet = await fleetOf([memberOf('only', only, nan)], { policy: { patienceMs: 5_000 } });
+    const { failed } = await dispatch({ fleet, ...rowFor(2) });
+    expect(failed.get(0)).toMatchObject({ code: 'internal' });
+    expect(failed.get(0)?.message).toContain('expert 2 of layer 1 gave a number that is not finite');
+  });
+
+  test('that is not in time is not asked again after the deadline', async () => {
+    const fleet = await fleetOf([memberOf('a', await createTestShard(), hanging())]);
+    const { failed } = await dispatch({ fleet, ...rowFor(2), deadlineMs: 30 });
+    expect(failed.get(0)).toMatchObject({ code: 'deadline' });
+    expect(fleet.counters).toMatchObject({ calls: 1, failures: 1 });
+    expect(fleet.calls.retried).toBe(0);
+  });
+});
+
+describe('a caller that gives up ends everything', () => {
+  /** Runs until `when`, then aborts; resolves to how long the end took, in milliseconds. */
+  async function abortWhen(fleet: Fleet, when: () => boolean): Promise<number> {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const before = timers();
+    const pending = dispatch({ fleet, ...rowFor(0), signal, deadlineMs: 60_000 });
+    await expect.poll(when, { interval: 2 }).toBe(true);
+    expect(getEventListeners(signal, 'abort').length).toBeGreaterThan(0);
+    const abortedAt = performance.now();
+    controller.abort();
+    const { failed } = await pending;
+    expect([...failed.keys()]).toEqual([0]);
+    expect(fleet.status().every(({ inFlight }) => inFlight === 0)).toBe(true);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(timers()).toBeLessThanOrEqual(before);
+    return performance.now() - abortedAt;
+  }
+
+  /** That keep this process alive. */
+  function timers(): number {
+    return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  }
+
+  test('while a call and its copy are under way', async () => {
+    const [a, b] = await twoShards();
+    const seen: HandlerContext[] = [];
+    const members = [memberOf('a', a, hanging(seen)), memberOf('b', b, hanging(seen))];
+    const fleet = await fleetOf(members, { policy: hedging });
+    expect(await abortWhen(fleet, () => seen.length === 2)).toBeLessThan(10_000);
+    await expect.poll(() => seen.map(({ aborted }) => aborted)).toEqual([true, true]);
+    expect(fleet.counters.failures).toBe(0);
+  });
+
+  test('while a busy shard is waited for', async () => {
+    const busy = failing('busy', { retryAfterMs: 20_000 });
+    const fleet = await fleetOf([memberOf('a', await createTestShard(), busy)]);
+    expect(await abortWhen(fleet, () => fleet.counters.failures === 1)).toBeLessThan(10_000);
+  });
+
+  test('while a lost shard is waited for', async () => {
+    const server = await serve(await createTestShard());
+    const fleet = await fleetOf([socketOf(server)], { policy: { patienceMs: 20_000 } });
+    await server.close({ graceMs: 0 });
+    await expect.poll(() => fleet.ready).toBe(false);
+    let looked = 0;
+    setTimeout(() => looked++, 60).unref();
+    expect(await abortWhen(fleet, () => looked > 0)).toBeLessThan(10_000);
+  });
+});

@@ -1,0 +1,35 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { bestCopies, rungAt, rungLevel, rungs } from '../../../router/delivery/ladder.ts';
+
+test('rungs are numbered from 1, and none is 0', () => {
+  expect(rungLevel(undefined)).toBe(0);
+  expect(rungs.map(rungLevel)).toEqual([1, 2, 3, 4]);
+  expect(rungs.map((rung) => rungAt(rungLevel(rung)))).toEqual([...rungs]);
+});
+
+test.each([0, 5, 1.5])('there is no rung %d', (level) => {
+  expect(() => rungAt(level)).toThrow(RangeError);
+});
+
+test('the best copies are usable, of one kind, as good as there are, and no worse than the level allows', () => {
+  const shards = fc.array(fc.nat(20), { maxLength: 4 });
+  fc.assert(
+    fc.property(
+      shards,
+      shards,
+      shards,
+      fc.nat(4),
+      fc.array(fc.nat(20)),
+      (exact, other, standby, level, lost) => {
+        const usable = (shard: number) => !lost.includes(shard);
+        const best = bestCopies({ exact, other, standby }, level, usable);
+        const kinds = [exact, other, standby].map((kind) => kind.filter(usable));
+        const expected = kinds.findIndex((kind) => kind.length > 0);
+        if (expected < 0 || expected > level) expect(best).toBeUndefined();
+        else expect(best).toEqual({ level: expected, copies: kinds[expected] });
+      },
+    ),
+    { seed: 7, numRuns: 1_000 },
+  );
+});

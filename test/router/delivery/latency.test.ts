@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { MeanLatency, Quantile } from '../../../router/delivery/latency.ts';
+import { uniform } from '../../support/random.ts';
+
+describe('a shard’s mean', () => {
+  test('is what is typical until something is learnt', () => {
+    expect(new MeanLatency().at(5, 3)).toBe(3);
+  });
+
+  test('follows its calls, the newest at a tenth', () => {
+    const mean = new MeanLatency();
+    mean.learn(10, 0, 1);
+    mean.learn(20, 0, 1);
+    expect(mean.at(0, 1)).toBeCloseTo(11, 9);
+  });
+
+  test('lies between the least and the most that was learnt or typical, whatever comes when', () => {
+    const call = fc.record({ ms: fc.double({ min: 0.01, max: 1e4, noNaN: true }), after: fc.nat(5_000) });
+    fc.assert(
+      fc.property(
+        fc.array(call, { minLength: 1, maxLength: 40 }),
+        fc.integer({ min: 1, max: 50 }),
+        (calls, typical) => {
+          const mean = new MeanLatency();
+          let now = 0;
+          for (const { ms, after } of calls) {
+            now += after;
+            mean.learn(ms, now, typical);
+          }
+          const known = [typical, ...calls.map(({ ms }) => ms)];
+          expect(mean.at(now + 100, typical)).toBeGreaterThanOrEqual(Math.min(...known) * (1 - 1e-9));
+          expect(mean.at(now + 100, typical)).toBeLessThanOrEqual(Math.max(...known) * (1 + 1e-9));
+        },
+      ),
+      { seed: 3, numRuns: 500 },
+    );
+  });
+
+  test('of a shard that was slow fades to what is typical by half in two seconds', () => {
+    const mean = new MeanLatency();
+    mean.learn(101, 0, 1);
+    expect(mean.at(2_000, 1)).toBeCloseTo(51, 6);
+    expect(mean.at(4_000, 1)).toBeCloseTo(26, 6);
+    expect(mean.at(60_000, 1)).toBeCloseTo(1, 3);
+  });
+
+  test('goes on from where it has faded to: one good call does not bring an old delay back', () => {
+    const mean = new MeanLatency();
+    mean.learn(1_000, 0, 1);
+    mean.learn(1, 60_000, 1);
+    expect(mean.at(60_000, 1)).toBeLessThan(2);
+  });
+
+  test('of a fast shard does not fade', () => {
+    const mean = new MeanLatency();
+    mean.learn(1, 0, 10);
+    expect(mean.at(60_000, 10)).toBe(1);
+  });
+
+  test('is raised by a call that was given up, never lowered', () => {
+    const mean = new MeanLatency();
+    mean.learn(10, 0, 1);
+    mean.learnAtLeast(4, 0, 1);
+    expect(mean.at(0, 1)).toBe(10);
+    mean.learnAtLeast(40, 0, 1);
+    expect(mean.at(0, 1)).toBe(40);
+  });
+});
+
+describe('a running quantile', () => {
+  const draws: [string, (next: () => number) => number, (q: number) => number][] = [
+    ['uniform', (next) => 100 * next(), (q) => 100 * q],
+    ['exponential', (next) => -10 * Math.log(1 - next()), (q) => -10 * Math.log(1 - q)],
+    [
+      'of two humps',
+      (next) => (next() < 0.9 ? 1 + next() : 50 + 10 * next()),
+      (q) => (q < 0.9 ? 1 + q / 0.9 : 50 + 100 * (q - 0.9)),
+    ],
+  ];
+  test.each(draws)('of a distribution that is %s converges', (_name, draw, exact) => {
+    for (const [seed, q] of [0.5, 0.95].entries()) {
+      const quantile = new Quantile(q);
+      const next = uniform(seed + 1);
+      for (let i = 0; i < 5_000; i++) quantile.learn(draw(next));
+      let sum = 0;
+      for (let i = 0; i < 5_000; i++) {
+        quantile.learn(draw(next));
+        sum += quantile.value ?? Number.NaN;
+      }
+      expect(Math.abs(sum / 5_000 / exact(q) - 1)).toBeLessThan(0.1);
+    }
+  });
+
+  test('is not known before a hundred calls, and finite and positive from then on', () => {
+    const values = fc.array(fc.double({ min: 0, max: 1e9, noNaN: true }), { minLength: 100, maxLength: 300 });
+    fc.assert(
+      fc.property(values, (learnt) => {
+        const quantile = new Quantile(0.95);
+        for (const [i, value] of learnt.entries()) {
+          expect(quantile.value === undefined).toBe(i < 100);
+          quantile.learn(value);
+        }
+        expect(quantile.value).toBeGreaterThan(0);
+        expect(quantile.value).toBeLessThan(1e12);
+      }),
+      { seed: 5, numRuns: 50 },
+    );
+  });
+
+  test('follows a fleet that becomes ten times slower within a few hundred calls', () => {
+    const quantile = new Quantile(0.95);
+    const next = uniform(8);
+    for (let i = 0; i < 2_000; i++) quantile.learn(1 + next());
+    for (let i = 0; i < 400; i++) quantile.learn(10 + 10 * next());
+    expect(quantile.value).toBeGreaterThan(15);
+  });
+});

@@ -1,0 +1,76 @@
+// Many addresses where nobody is: they cost little, and nobody waits for them.
+import { expect, onTestFinished, test } from 'vitest';
+import { dispatch } from '../../../router/dispatch.ts';
+import { Fleet } from '../../../router/fleet.ts';
+import { Dials } from '../../../router/shards/dials.ts';
+import type { Member } from '../../../router/shards/member.ts';
+import { RpcError } from '../../../rpc/errors.ts';
+import { createTestShard, expectRight, memberOf, model, rowFor, stateOf, strict } from '../shards.ts';
+
+/** Nobody is there; each attempt ends when the test says so, if it ever does. */
+function deadMembers(count: number) {
+  const attempts: { address: string; fail: () => void }[] = [];
+  let open = 0;
+  let most = 0;
+  const members = Array.from({ length: count }, (_, i): Member => {
+    const address = `dead-${i}`;
+    return {
+      address,
+      connect: () =>
+        new Promise((_, reject) => {
+          most = Math.max(most, ++open);
+          attempts.push({
+            address,
+            fail() {
+              open--;
+              reject(new RpcError('unavailable', 'nobody is there'));
+            },
+          });
+        }),
+    };
+  });
+  return { members, attempts, most: () => most };
+}
+
+test('with hundreds of dead addresses, a shard that is there is dialled between them and serves', async () => {
+  const dead = deadMembers(300);
+  const fleet = new Fleet({ members: dead.members, model, policy: strict });
+  onTestFinished(() => fleet.close());
+  await expect.poll(() => dead.attempts.length).toBe(256);
+  for (const { fail } of [...dead.attempts]) fail();
+  await expect.poll(() => dead.attempts.length).toBe(300); // while these are open, none is tried again
+  fleet.setMembers([...dead.members, memberOf('alive', await createTestShard())]);
+  await expect.poll(() => stateOf(fleet, 'alive')).toBe('available');
+  expect(dead.most()).toBeLessThanOrEqual(257);
+  await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
+});
+
+test('of those that have failed before fewer are dialled at a time, and who has failed least is next', async () => {
+  const dials = new Dials();
+  const leave = await Promise.all(Array.from({ length: 32 }, () => dials.enter(1)));
+  const order: string[] = [];
+  const enter = async (name: string, failures: number) => {
+    const done = await dials.enter(failures);
+    order.push(name);
+    return done;
+  };
+  void enter('long dead', 9);
+  void enter('dead', 3);
+  const new1 = await enter('new', 0);
+  expect(order).toEqual(['new']);
+  new1();
+  for (const each of leave) {
+    each();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(order).toEqual(['new', 'dead', 'long dead']);
+});
+
+test('with many that are not reached, each is tried more seldom', () => {
+  const dials = new Dials();
+  const shards = Array.from({ length: 500 }, () => ({}));
+  for (const shard of shards) dials.note(shard, false);
+  expect(dials.longestMs).toBe(10_000);
+  for (const shard of shards.slice(1)) dials.note(shard, true);
+  expect(dials.longestMs).toBe(20);
+});

@@ -1,0 +1,333 @@
+import fc from 'fast-check';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { HoldingRange } from '../../../experts/wire.ts';
+import { dispatch } from '../../../router/dispatch.ts';
+import { Fleet, type FleetOptions } from '../../../router/fleet.ts';
+import type { Member } from '../../../router/shards/member.ts';
+import { holds, sampleUnits, unitAt, unitsIn } from '../../../router/shards/proof.ts';
+import { listen } from '../../../rpc/socket/server.ts';
+import type { Params } from '../../../rpc/transport.ts';
+import { createPlainExpertDevice } from '../../support/engines/plain-expert-device.ts';
+import {
+  type Change,
+  createTestShard,
+  expectRight,
+  failing,
+  flip,
+  lying,
+  memberOf,
+  model,
+  rowFor,
+  socketOf,
+  stateOf,
+  strict,
+  unitsOf,
+} from '../shards.ts';
+import { bundleProof } from './proofs.ts';
+
+/** Everything within moments. */
+const pace = { roundMs: 60, leastPauseMs: 2, firstCordonMs: 60 };
+
+function open(members: Member[], options: Partial<FleetOptions> = {}): Fleet {
+  const fleet = new Fleet({ members, model, pace, random: () => 0, ...options, policy: strict });
+  onTestFinished(() => fleet.close());
+  return fleet;
+}
+
+/** Lies where `isWrong` says so of the unit. */
+function wrongAt(isWrong: (layer: number, expert: number) => boolean): Change {
+  return (real) => async (params, context) => {
+    const expert = params.asks instanceof Uint8Array ? params.asks[2]! : 0;
+    return isWrong(Number(params.layer), expert)
+      ? lying((rows) => flip(rows, 7))(real)(params, context)
+      : real(params, context);
+  };
+}
+
+function isGolden({ trace }: Params): boolean {
+  return trace === 'golden';
+}
+
+describe('units', () => {
+  const range = fc
+    .tuple(fc.nat(4), fc.nat(9), fc.nat(5))
+    .map(([layer, first, more]): HoldingRange => [layer, first, first + more]);
+  const apart = fc.uniqueArray(range, { selector: ([layer]) => layer, maxLength: 5 });
+
+  test('counted through one after another are all that are held, and round again', () => {
+    fc.assert(
+      fc.property(apart, (holdings) => {
+        const count = unitsIn(holdings);
+        const units = Array.from({ length: count }, (_, nth) => unitAt(holdings, nth));
+        expect(new Set(units.map((unit) => JSON.stringify(unit))).size).toBe(count);
+        for (const [nth, unit] of units.entries()) {
+          expect(unit && holds(holdings, unit)).toBe(true);
+          expect(unitAt(holdings, nth + 3 * count)).toEqual(unit);
+        }
+        if (count === 0) expect(unitAt(holdings, 5)).toBeUndefined();
+      }),
+      { seed: 1, numRuns: 300 },
+    );
+  });
+
+  test('a sample is of as many different units as are asked for, or of all', () => {
+    fc.assert(
+      fc.property(
+        apart,
+        fc.nat(70),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (holdings, count, random) => {
+          const sample = sampleUnits(holdings, count, random);
+          const different = new Set(sample.map((unit) => JSON.stringify(unit)));
+          expect(different.size).toBe(Math.min(count, unitsIn(holdings)));
+          expect(sample.every((unit) => holds(holdings, unit))).toBe(true);
+        },
+      ),
+      { seed: 2, numRuns: 300 },
+    );
+  });
+
+  test('what is not held is told apart', () => {
+    expect(holds([[1, 2, 4]], { layer: 1, expert: 5 })).toBe(false);
+    expect(holds([[1, 2, 4]], { layer: 0, expert: 3 })).toBe(false);
+  });
+});
+
+describe('a shard enters service', () => {
+  test('once its golden rows are answered rightly, and gets no rows before', async () => {
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const held: Change = (real) => async (params, context) => {
+      await gate;
+      return real(params, context);
+    };
+    const proof = await bundleProof();
+    const fleet = open([memberOf('a', await createTestShard(), held)], { proof });
+    await expect.poll(() => stateOf(fleet, 'a')).toBe('validating');
+    expect(fleet.ready).toBe(false);
+    expect((await dispatch({ fleet, ...rowFor(0) })).failed.get(0)).toMatchObject({ code: 'unavailable' });
+    expect(proof.compared).toEqual([]);
+    release();
+    expect(await fleet.whenReady(5_000)).toBe(true);
+    expect(proof.compared.length).toBeGreaterThanOrEqual(8);
+    expect(fleet.counters.proofs).toBeGreaterThanOrEqual(8);
+    await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
+  });
+
+  test('at once where there are no golden rows', async () => {
+    const fleet = open([memberOf('a', await createTestShard())]);
+    expect(await fleet.whenReady(5_000)).toBe(true);
+    expect(fleet.counters.proofs).toBe(0);
+  });
+
+  test('at its word where its content is not the bundle’s', async () => {
+    const proof = await bundleProof();
+    const other = await createTestShard({ model: { ...model, content: 'four bits', bits: 4, group: 32 } });
+    const fleet = open(
+      [
+        memberOf(
+          'a',
+          other,
+          wrongAt(() => true),
+        ),
+      ],
+      { proof },
+    );
+    expect(await fleet.whenReady(5_000)).toBe(true);
+    expect(proof.compared).toEqual([]);
+  });
+
+  test('of another numerics class, where its answers are near enough', async () => {
+    const proof = await bundleProof();
+    const device = createPlainExpertDevice({ hidden: model.hidden, inner: 5, numericsClass: 'other' });
+    await device.load(unitsOf([0, 1, 2, 3, 4, 5]));
+    const fleet = open(
+      [
+        memberOf(
+          'a',
+          await createTestShard({ device }),
+          wrongAt(() => true),
+        ),
+      ],
+      { proof },
+    );
+    expect(await fleet.whenReady(5_000)).toBe(true);
+  });
+
+  test('a little later, where it is too busy to be asked', async () => {
+    const proof = await bundleProof();
+    const fleet = open([memberOf('a', await createTestShard(), failing('busy', { times: 1 }))], { proof });
+    expect(await fleet.whenReady(5_000)).toBe(true);
+    expect(fleet.counters.cordons).toBe(0);
+  });
+
+  test('though some of what it held when it came is gone', async () => {
+    const proof = await bundleProof();
+    const shard = await createTestShard();
+    const { handlers } = shard.service;
+    // The first golden row finds it busy; meanwhile it keeps two experts only, of which it tells.
+    let left = 1;
+    const server = await listen({
+      handlers: {
+        ...handlers,
+        'expert.run': async (params, context) => {
+          const [, expert] =
+            params.asks instanceof Uint8Array ? new Uint16Array(Uint8Array.from(params.asks).buffer) : [];
+          if (left-- > 0) {
+            server.broadcast('holdings', { model: model.identity, holdings: [[0, 2, 3]] });
+            return failing('busy')(handlers['expert.run']!)(params, context);
+          }
+          const isHeld = params.layer === 0 && (expert === 2 || expert === 3);
+          return (isHeld ? handlers['expert.run']! : failing('not_held')(handlers['expert.run']!))(
+            params,
+            context,
+          );
+        },
+      },
+    });
+    onTestFinished(() => server.close({ graceMs: 0 }));
+    const fleet = open([socketOf(server)], { proof });
+    await expect.poll(() => fleet.status()[0]?.state).toBe('available');
+    expect(fleet.status()[0]).toMatchObject({ units: 2 });
+  });
+});
+
+describe('a shard that answers a golden row wrongly', () => {
+  test('is cordoned, and the log names the expert', async () => {
+    const log: string[] = [];
+    const proof = await bundleProof();
+    const members = [
+      memberOf(
+        'a',
+        await createTestShard(),
+        wrongAt(() => true),
+      ),
+      memberOf('b', await createTestShard()),
+    ];
+    const fleet = open(members, { proof, pace: {}, log: (_, line) => log.push(line) });
+    await expect.poll(() => [stateOf(fleet, 'a'), stateOf(fleet, 'b')]).toEqual(['cordoned', 'available']);
+    expect(log.join()).toMatch(/shard a is cordoned for 5 s: .*expert \d of layer \d: its bits differ/);
+    await expectRight(rowFor(1), await dispatch({ fleet, ...rowFor(1) }));
+    expect(fleet.status()[0]?.counters.calls).toBe(0);
+  });
+
+  test('is validated again after its cordon, and serves where it has recovered', async () => {
+    let wrong = true;
+    const proof = await bundleProof();
+    const fleet = open(
+      [
+        memberOf(
+          'a',
+          await createTestShard(),
+          wrongAt(() => wrong),
+        ),
+      ],
+      { proof },
+    );
+    await expect.poll(() => stateOf(fleet, 'a')).toBe('cordoned');
+    const asked = proof.compared.length;
+    wrong = false;
+    expect(await fleet.whenReady(5_000)).toBe(true);
+    // By all of its units: there are fewer than the sample.
+    const after = proof.compared.slice(asked).map((unit) => JSON.stringify(unit));
+    expect(new Set(after).size).toBe(12);
+    expect(fleet.counters.cordons).toBe(1);
+  });
+
+  test('is cordoned four times as long each time', async () => {
+    const log: string[] = [];
+    const proof = await bundleProof();
+    const shard = memberOf(
+      'a',
+      await createTestShard(),
+      wrongAt(() => true),
+    );
+    const fleet = open([shard], {
+      proof,
+      pace: { ...pace, firstCordonMs: 10 },
+      log: (_, line) => log.push(line),
+    });
+    await expect.poll(() => fleet.counters.cordons).toBe(3);
+    const times = log.flatMap((line) => /cordoned for ([\d.]+) s/.exec(line)?.[1] ?? []);
+    expect(times).toEqual(['0.01', '0.04', '0.16']);
+  });
+
+  test('by failing on its device is cordoned too', async () => {
+    const proof = await bundleProof();
+    const fleet = open([memberOf('a', await createTestShard(), failing('internal'))], { proof, pace: {} });
+    await expect.poll(() => stateOf(fleet, 'a')).toBe('cordoned');
+  });
+
+  test('is found in time where only one unit is damaged, though it passed at first', async () => {
+    const proof = await bundleProof();
+    let damaged = false;
+    const change = wrongAt((layer, expert) => damaged && layer === 1 && expert === 4);
+    const fleet = open([memberOf('a', await createTestShard(), change)], { proof });
+    expect(await fleet.whenReady(5_000)).toBe(true);
+    damaged = true;
+    await expect.poll(() => fleet.counters.cordons, { interval: 5 }).toBeGreaterThan(0);
+    // It stays out of service while that unit, which is suspected, is wrong.
+    await expect.poll(() => fleet.counters.cordons, { interval: 5 }).toBeGreaterThan(1);
+    damaged = false;
+    expect(await fleet.whenReady(5_000)).toBe(true);
+  });
+});
+
+describe('checks in the background', () => {
+  test('go through all units', async () => {
+    const proof = await bundleProof();
+    const fleet = open([memberOf('a', await createTestShard())], { proof });
+    await fleet.whenReady(5_000);
+    const from = proof.compared.length;
+    await expect.poll(() => proof.compared.length, { interval: 5 }).toBeGreaterThanOrEqual(from + 12);
+    const asked = proof.compared.slice(from, from + 12).map((unit) => JSON.stringify(unit));
+    expect(new Set(asked).size).toBe(12);
+  });
+
+  test('of a shard that was cordoned in between are those of its new validation alone', async () => {
+    const proof = await bundleProof();
+    // The loop of the first validation sleeps longer than the cordon lasts.
+    const slowly = { roundMs: 12 * 150, leastPauseMs: 150, firstCordonMs: 20 };
+    let answering = true;
+    let asked = 0;
+    const change: Change = (real) => async (params, context) => {
+      if (isGolden(params)) asked++;
+      while (!answering && isGolden(params)) await new Promise((resolve) => setTimeout(resolve, 5));
+      return lying((rows) => {
+        if (!isGolden(params)) rows.fill(Number.NaN);
+      })(real)(params, context);
+    };
+    const fleet = open([memberOf('a', await createTestShard(), change)], { proof, pace: slowly });
+    await fleet.whenReady(5_000);
+    answering = false;
+    const from = asked;
+    await dispatch({ fleet, ...rowFor(0) });
+    expect(stateOf(fleet, 'a')).toBe('cordoned');
+    await expect.poll(() => asked).toBe(from + 1);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(asked).toBe(from + 1);
+    expect(stateOf(fleet, 'a')).toBe('validating');
+    answering = true;
+    expect(await fleet.whenReady(5_000)).toBe(true);
+    expect(asked).toBe(from + 13); // the suspect, and a sample of all 12
+  });
+
+  test('take a shard at its word where the golden rows cannot be read here, and say so', async () => {
+    const log: string[] = [];
+    const proof = await bundleProof();
+    const fault: typeof proof.fault = async () => {
+      throw new Error('golden.safetensors: no such file');
+    };
+    const fleet = open([memberOf('a', await createTestShard())], {
+      proof: { ...proof, fault },
+      log: (_, line) => log.push(line),
+    });
+    await expect
+      .poll(() => log.join())
+      .toContain('shard a cannot be checked: golden.safetensors: no such file');
+    expect(await fleet.whenReady(5_000)).toBe(true);
+    expect(fleet.counters.cordons).toBe(0);
+  });
+});

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Redundancy } from '../../../router/redundancy.ts';
+import { type CallKind, Responses } from '../../../router/shards/responses.ts';
+
+const kinds: CallKind[] = ['decode', 'bulk', 'golden'];
+
+/** A call of `kind` that took all of its time. */
+function timeOut(responses: Responses, kind: CallKind, sentAt: number, ms = 10_000): string | undefined {
+  return responses.unanswered({ kind, code: 'deadline', sentAt, now: sentAt + ms });
+}
+
+describe('a shard is taken out', () => {
+  test.each(kinds)('by one timeout of %s while none of its kind is answered, whatever others are', (kind) => {
+    const responses = new Responses();
+    for (const other of kinds) responses.answered(other, other === kind ? 99 : 5_000);
+    expect(timeOut(responses, kind, 100)).toMatch(/^no .* were answered for 10 s$/);
+  });
+
+  test('by short deadlines only once they add up', () => {
+    const responses = new Responses();
+    expect(timeOut(responses, 'decode', 0, 500)).toBeUndefined();
+    expect(timeOut(responses, 'decode', 1_000, 500)).toBeUndefined();
+    expect(timeOut(responses, 'decode', 7_600, 500)).toBe(
+      'no calls of generated rows were answered for 8.1 s',
+    );
+  });
+
+  test('while a call still waits, once nothing of its kind was answered for eight seconds', () => {
+    const responses = new Responses();
+    const ended = responses.begin('decode', 0);
+    responses.begin('bulk', 6_000);
+    responses.answered('decode', 3_000);
+    responses.answered('bulk', 10_900);
+    expect(responses.overdue(10_900)).toBeUndefined();
+    expect(responses.overdue(11_000)).toBe('no calls of generated rows were answered for 8 s');
+    ended();
+    expect(responses.overdue(11_000)).toBeUndefined();
+    expect(responses.overdue(18_900)).toBe('no calls of prompt rows were answered for 8 s');
+  });
+
+  test('not by calls that were sent before it was back', () => {
+    const responses = new Responses();
+    responses.begin('decode', 0);
+    responses.reset(20_000);
+    expect(responses.overdue(30_000)).toBeUndefined();
+    expect(timeOut(responses, 'decode', 0, 30_000)).toBeUndefined();
+    expect(timeOut(responses, 'decode', 20_001)).toMatch('no calls of generated rows');
+  });
+
+  test('where more than a few calls time out while others are answered', () => {
+    const responses = new Responses();
+    const verdicts = Array.from({ length: 8 }, (_, i) => {
+      for (let j = 0; j < 4; j++) responses.answered('bulk', i * 10_000 + 5_000);
+      return timeOut(responses, 'bulk', i * 10_000);
+    });
+    expect(verdicts.findIndex((verdict) => verdict !== undefined)).toBe(3);
+    expect(verdicts[3]).toBe('too many calls of prompt rows time out');
+  });
+
+  test('where every call is refused for half a minute', () => {
+    const responses = new Responses();
+    const refuse = (now: number) =>
+      responses.unanswered({ kind: 'decode', code: 'busy', sentAt: now - 1, now });
+    expect([0, 8, 16, 24].map((at) => refuse(at * 1_000))).toEqual(Array(4).fill(undefined));
+    expect(refuse(32_000)).toBe('all calls of generated rows were refused for 32 s, the last with busy');
+  });
+});
+
+test('a shard that answers stays, however many of its calls were beaten by others or refused now and then', () => {
+  const event = fc.record({ busy: fc.boolean(), beaten: fc.boolean(), ms: fc.nat(900) });
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 200 }), (events) => {
+      const responses = new Responses();
+      let now = 0;
+      for (const { busy, beaten, ms } of events) {
+        now += ms + 1;
+        if (beaten) responses.givenUp('decode');
+        if (busy)
+          expect(
+            responses.unanswered({ kind: 'decode', code: 'busy', sentAt: now - 1, now }),
+          ).toBeUndefined();
+        responses.answered('decode', now);
+      }
+    }),
+    { seed: 7, numRuns: 200 },
+  );
+});
+
+test('lost connections and cancelled calls say nothing', () => {
+  const responses = new Responses();
+  for (const code of ['unavailable', 'cancelled', 'draining', 'internal'] as const) {
+    for (let at = 0; at < 60_000; at += 1_000) {
+      expect(responses.unanswered({ kind: 'decode', code, sentAt: at, now: at + 900 })).toBeUndefined();
+    }
+  }
+});
+
+test('of calls that others beat, the second in a row is watched, one at a time', () => {
+  const responses = new Responses();
+  expect([1, 2, 3].map(() => responses.givenUp('decode'))).toEqual([false, true, false]);
+  responses.watched('decode');
+  expect(responses.givenUp('decode')).toBe(true);
+  responses.watched('decode');
+  responses.answered('decode', 1);
+  expect([1, 2].map(() => responses.givenUp('decode'))).toEqual([false, true]);
+});
+
+test('a second holder that is lost, or back, is told once, and one that never was is not', () => {
+  const redundancy = new Redundancy();
+  expect(redundancy.look([1, 2, 3, 0])).toEqual({ lost: [], back: [] });
+  expect(redundancy.look([1, 1, 2, 0])).toEqual({ lost: [1], back: [] });
+  expect(redundancy.look([0, 0, 0, 0])).toEqual({ lost: [2], back: [] });
+  expect(redundancy.look([1, 2, 1, 0])).toEqual({ lost: [], back: [1] });
+  expect(redundancy.look([2, 2, 2, 2])).toEqual({ lost: [], back: [2] });
+});

@@ -1,0 +1,49 @@
+// A tiny checkpoint, converted and opened with every expert loaded. Knows no sequences.
+import { type Bundle, openBundle } from '../../../model/bundle/bundle.ts';
+import { convert } from '../../../model/convert/convert.ts';
+import type { DenseDevice } from '../../../model/devices/dense.ts';
+import type { ExpertDevice, Unit } from '../../../model/devices/expert.ts';
+import { type DeviceName, openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
+
+export interface Tiny {
+  bundle: Bundle;
+  dense: DenseDevice;
+  experts: ExpertDevice;
+  /** Of each layer, where the checkpoint has one. */
+  selectionBias: (Float32Array | undefined)[];
+  close(): Promise<void>;
+}
+
+export interface OpenTinyOptions {
+  from: string;
+  to: string;
+  bits: 4 | 8 | 16 | 32;
+  device?: DeviceName;
+}
+
+export async function openTiny({ from, to, bits, device }: OpenTinyOptions): Promise<Tiny> {
+  await convert({ from, to, bits, workers: 1 });
+  const bundle = await openBundle(to);
+  const { config } = bundle;
+  const dense = await openDenseDevice({ bundle, device });
+  const experts = await openExpertDevice({ bundle, device });
+  await experts.load(allUnits(config));
+  const selectionBias = await Promise.all(
+    Array.from({ length: config.layers }, (_, layer) => {
+      const name = `model.layers.${layer}.mlp.gate.e_score_correction_bias`;
+      return config.routing.selectionBias ? bundle.readVector(name) : undefined;
+    }),
+  );
+  const close = async () => {
+    await dense.dispose();
+    await experts.dispose();
+    await bundle.close();
+  };
+  return { bundle, dense, experts, selectionBias, close };
+}
+
+function allUnits({ layers, experts }: { layers: number; experts: number }): Unit[] {
+  return Array.from({ length: layers * experts }, (_, i) => {
+    return { layer: Math.floor(i / experts), expert: i % experts };
+  });
+}

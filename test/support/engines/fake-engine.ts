@@ -1,0 +1,192 @@
+// A small real engine without a model: it says what it is told to, one id a step, and keeps the engine's contract
+// (stop ids, limits, aborts, one finish or error). For tests of the rooms above it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  EngineClient,
+  EngineStatus,
+  GenerationError,
+  GenerationPart,
+  GenerationRequest,
+  HeatReport,
+  PromptLogprob,
+} from '../../../gateway/engine/messages.ts';
+
+export interface FakeEngineOptions {
+  vocab: number;
+  context?: number;
+  sharesPrefixes?: boolean;
+  /** The ids that the model says to a request; it repeats them for ever unless `once`. */
+  reply?: (request: GenerationRequest) => readonly number[];
+  once?: boolean;
+  /** Of each of a request's tokens. */
+  logprobOf?: (request: GenerationRequest) => number;
+  /** Before each token, and before the first one. */
+  stepMs?: number;
+  prefillMs?: number;
+  /** Before all else. */
+  prefill?: Promise<void>;
+  /** Ends the generation with this error instead of the token at `after`. */
+  fail?: { after: number; error: GenerationError };
+  status?: Partial<EngineStatus>;
+  heat?: HeatReport;
+  /** How long `status()` and `heat()` take. */
+  statusMs?: number;
+}
+
+export class FakeEngine implements EngineClient {
+  readonly info;
+  readonly requests: GenerationRequest[] = [];
+  /** Generations begun and not ended; those that an abort or a leaving reader ended; tokens given. */
+  open = 0;
+  cancelled = 0;
+  produced = 0;
+  options: FakeEngineOptions;
+
+  constructor(options: FakeEngineOptions) {
+    this.options = options;
+    const { vocab, context = 2048, sharesPrefixes = true } = options;
+    const model = { identity: 'fake', vocab, layers: 2, experts: 8, expertsPerToken: [1, 2] };
+    this.info = { ...model, context, sharesPrefixes };
+  }
+
+  async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationPart> {
+    const { reply = () => [1, 2, 3], once = false, stepMs = 0, prefillMs = 0, prefill, fail } = this.options;
+    this.requests.push(request);
+    this.open++;
+    let ended = false;
+    const told = (id: number) => {
+      const logprob = this.options.logprobOf?.(request) ?? -0.5;
+      return logprobPart(request, id, { vocab: this.info.vocab, logprob });
+    };
+    const finish = (reason: 'stop' | 'length', completionTokens: number, stopId?: number): GenerationPart => {
+      ended = true;
+      const promptTokens = request.prompt.length;
+      return {
+        type: 'finish',
+        reason,
+        ...(stopId !== undefined && { stopId }),
+        ...(stopId !== undefined && request.logprobs !== undefined && { stopLogprob: told(stopId) }),
+        promptTokens,
+        completionTokens,
+        cachedTokens: 0,
+      };
+    };
+    try {
+      await prefill;
+      await pause(prefillMs, signal);
+      if (request.promptLogprobs !== undefined) yield promptPart(request);
+      const said = reply(request);
+      for (let count = 0; ; count++) {
+        await pause(stepMs, signal);
+        if (signal.aborted) return;
+        if (fail !== undefined && count === fail.after) {
+          ended = true;
+          yield { type: 'error', error: fail.error };
+          return;
+        }
+        if (count === request.maxTokens || (once && count === said.length)) {
+          yield finish(count === request.maxTokens ? 'length' : 'stop', count);
+          return;
+        }
+        const id = said[count % said.length];
+        if (request.stopIds.includes(id) && count >= (request.minTokens ?? 0)) {
+          yield finish('stop', count + 1, id);
+          return;
+        }
+        this.produced++;
+        const logprob = this.options.logprobOf?.(request) ?? -0.5;
+        yield tokenPart(request, id, count, { vocab: this.info.vocab, logprob });
+      }
+    } finally {
+      this.open--;
+      if (!ended) this.cancelled++;
+    }
+  }
+
+  async status(): Promise<EngineStatus> {
+    await sleep(this.options.statusMs ?? 0);
+    return {
+      ready: true,
+      missing: [],
+      single: [],
+      units: { missing: 0, single: 0 },
+      running: this.open,
+      waiting: 0,
+      kvBytesReserved: 0,
+      kvBytesLimit: 1024,
+      shards: [],
+      fingerprint: 'fp_fake',
+      counters: { steps: this.produced },
+      ...this.options.status,
+    };
+  }
+
+  async heat({ successors = false }: { successors?: boolean } = {}): Promise<HeatReport> {
+    await sleep(this.options.statusMs ?? 0);
+    const { successors: known, ...heat } = this.options.heat ?? noHeat;
+    return successors && known !== undefined ? { ...heat, successors: known } : heat;
+  }
+
+  async close(): Promise<void> {
+    this.options = { ...this.options, fail: { after: 0, error: shuttingDown } };
+  }
+}
+
+const noHeat: HeatReport = {
+  layers: 1,
+  experts: 2,
+  halfLifeSeconds: 600,
+  counts: new Float64Array(2),
+  totals: new Float64Array(2),
+  steps: [],
+};
+
+const shuttingDown: GenerationError = {
+  code: 'shutting_down',
+  message: 'the engine is closing',
+  retryable: true,
+};
+
+function tokenPart(
+  request: GenerationRequest,
+  id: number,
+  position: number,
+  { vocab, logprob }: { vocab: number; logprob: number },
+): GenerationPart {
+  const part: GenerationPart = { type: 'token', id };
+  if (request.digests === true) part.digest = `digest-${position}-${id}`;
+  if (request.routes === true) part.route = [[position], [id, id + 1]];
+  return request.logprobs === undefined ? part : { ...part, ...logprobPart(request, id, { vocab, logprob }) };
+}
+
+function logprobPart(
+  { logprobs = 0 }: GenerationRequest,
+  id: number,
+  { vocab, logprob }: { vocab: number; logprob: number },
+): PromptLogprob {
+  const top = Array.from({ length: logprobs }, (_, rank) => ({
+    id: (id + rank) % vocab,
+    logprob: logprob - rank,
+  }));
+  return { logprob, top };
+}
+
+/** Each token at -1 less its place. */
+function promptPart({ prompt, promptLogprobs = 0 }: GenerationRequest): GenerationPart {
+  const logprobs = [...prompt.subarray(1)].map((id, i) => {
+    const top = Array.from({ length: promptLogprobs }, (_, rank) => ({
+      id: id + rank,
+      logprob: -1 - i - rank,
+    }));
+    return { logprob: -1 - i, rank: 1, top };
+  });
+  return { type: 'prompt', logprobs };
+}
+
+/** Yields to the event loop even for 0 ms, as a real engine's step does. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await sleep(ms, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}

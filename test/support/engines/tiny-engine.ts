@@ -1,0 +1,115 @@
+// An engine over a tiny bundle in this thread, its experts in in-process shards: every knob of the engine at hand.
+import { createShardService } from '../../../experts/service.ts';
+import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
+import type { GenerationRequest } from '../../../gateway/engine/messages.ts';
+import { routingRules } from '../../../gateway/engine/scheduling/rules.ts';
+import { openBundle } from '../../../model/bundle/bundle.ts';
+import { type DeviceName, openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
+import { Fleet } from '../../../router/fleet.ts';
+import { localMember, type Member } from '../../../router/shards/member.ts';
+
+export interface TinyEngineOptions extends Partial<EngineOptions> {
+  /** Directory of the bundle. */
+  bundle: string;
+  device?: DeviceName;
+  threads?: number;
+  /** Experts are dealt out to so many. */
+  shards?: number;
+  /** Shards that run elsewhere, in their place. */
+  members?: readonly Member[];
+}
+
+export interface TinyEngine {
+  engine: Engine;
+  close(): Promise<void>;
+}
+
+export async function startTinyEngine({
+  bundle: dir,
+  device,
+  threads,
+  shards = 1,
+  members: elsewhere,
+  ...options
+}: TinyEngineOptions): Promise<TinyEngine> {
+  const bundle = await openBundle(dir);
+  const { config, manifest, bits, group } = bundle;
+  const { layers, experts, hidden } = config;
+  const model = { identity: manifest.identity, layers, experts, hidden };
+  const dense = await openDenseDevice({ bundle, device, threads });
+  const expert = await openExpertDevice({ bundle, device, threads });
+  const units = Array.from({ length: layers * experts }, (_, i) => {
+    return { layer: Math.floor(i / experts), expert: i % experts };
+  });
+  await expert.load(units);
+  const here = Array.from({ length: elsewhere === undefined ? shards : 0 }, (_, shard) => {
+    const { handlers } = createShardService({
+      models: [
+        {
+          device: expert,
+          model: { ...model, content: manifest.contentHash, bits, group },
+          units: units.filter((unit) => unit.expert % shards === shard),
+        },
+      ],
+      version: 'test',
+    });
+    return localMember(`shard-${shard}`, handlers);
+  });
+  const fleet = new Fleet({ members: elsewhere ?? here, model });
+  if (!(await fleet.whenReady(5_000))) throw new Error('the shards are not ready');
+  const engine = new Engine({
+    config,
+    identity: manifest.identity,
+    content: manifest.contentHash,
+    dense,
+    fleet,
+    rules: await routingRules(bundle),
+    ...options,
+  });
+  return {
+    engine,
+    async close() {
+      await engine.close(0);
+      fleet.close();
+      await expert.dispose();
+      await dense.dispose();
+      await bundle.close();
+    },
+  };
+}
+
+let ids = 0;
+
+export interface Answer {
+  ids: number[];
+  /** Of each step's logits. */
+  digests: (string | undefined)[];
+}
+
+export async function answer(
+  engine: Engine,
+  request: Pick<GenerationRequest, 'prompt' | 'maxTokens'> & { temperature: number; seed: number },
+): Promise<Answer> {
+  const { temperature, seed, ...rest } = request;
+  const sampling = {
+    temperature,
+    seed,
+    choice: 0,
+    topP: 0.95,
+    topK: 0,
+    minP: 0,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    repetitionPenalty: 1,
+    logitBias: [],
+  };
+  const answer: Answer = { ids: [], digests: [] };
+  const whole = { ...rest, id: `a${ids++}`, stopIds: [], sampling, digests: true };
+  for await (const part of engine.generate(whole, new AbortController().signal)) {
+    if (part.type === 'error') throw new Error(part.error.message);
+    if (part.type !== 'token') continue;
+    answer.ids.push(part.id);
+    answer.digests.push(part.digest);
+  }
+  return answer;
+}

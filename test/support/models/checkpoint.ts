@@ -1,0 +1,217 @@
+// Writes random tiny Hugging Face checkpoints for tests, and tells what is in them. Knows no reader, no bundle.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ModelConfig, RopeScaling } from '../../../model/config/config.ts';
+import { normal, seedOf } from '../random.ts';
+import { byteTokenizerFiles, byteTokenizerVocab } from './byte-tokenizer.ts';
+import { configJson } from './checkpoint-config.ts';
+import { encodeSafetensors, type FloatDtype, type FloatTensor, rounded } from './safetensors-writer.ts';
+
+export type ScoreRule = 'softmax' | 'softmax-renormalised' | 'sigmoid';
+
+export interface CheckpointOptions {
+  seed?: number;
+  /** Mixtral always renormalises; `sigmoid` exists in the Qwen3-MoE layout only. */
+  layout?: ModelConfig['layout'];
+  dtype?: FloatDtype;
+  hidden?: number;
+  layers?: number;
+  heads?: number;
+  kvHeads?: number;
+  /** OLMoE has no such field: there it must be hidden / heads. */
+  headDim?: number;
+  experts?: number;
+  /** Experts for each token; a list has one entry a layer. */
+  k?: number | readonly number[];
+  inner?: number;
+  /** From 261 on the checkpoint gets tokenizer files too. */
+  vocab?: number;
+  context?: number;
+  tied?: boolean;
+  score?: ScoreRule;
+  /** `routed_scaling_factor`; written where it is not 1. */
+  routedScale?: number;
+  qkNorm?: ModelConfig['qkNorm'];
+  ropeBase?: number;
+  ropeScaling?: RopeScaling;
+  normEps?: number;
+  /** Number of safetensors files; more than one come with an index. */
+  shards?: number;
+}
+
+export interface Checkpoint {
+  dir: string;
+  /** The raw config.json. */
+  json: Record<string, unknown>;
+  /** What a reader should make of it. */
+  config: ModelConfig;
+  dtype: FloatDtype;
+  /** Every tensor by its checkpoint name, as float32 after rounding to the dtype. */
+  tensors: Map<string, FloatTensor>;
+  /** safetensors file names, in order. */
+  files: string[];
+}
+
+const qkNormOf = { qwen3_moe: 'head', mixtral: 'none', olmoe: 'projection' } as const;
+
+/** The options as a reader of config.json and of the tensors' shapes should see them. */
+export function describe({
+  layout = 'qwen3_moe',
+  hidden = 64,
+  layers = 2,
+  heads = 4,
+  kvHeads = 2,
+  headDim = hidden / heads,
+  experts = 8,
+  k = 1,
+  inner = 32,
+  vocab = byteTokenizerVocab,
+  context = 256,
+  tied = false,
+  score = layout === 'mixtral' ? 'softmax-renormalised' : 'softmax',
+  routedScale = 1,
+  qkNorm = qkNormOf[layout],
+  ropeBase = 10_000,
+  ropeScaling = { type: 'default' },
+  normEps = 1e-6,
+}: CheckpointOptions = {}): ModelConfig {
+  if (layout === 'mixtral' && score !== 'softmax-renormalised')
+    throw new Error(`Mixtral cannot say ${score}`);
+  if (layout === 'olmoe' && score === 'sigmoid') throw new Error('OLMoE cannot say sigmoid');
+  if (layout === 'olmoe' && headDim !== hidden / heads) throw new Error('OLMoE has no head_dim');
+  if (typeof k !== 'number' && k.length !== layers)
+    throw new Error(`k lists ${k.length} of ${layers} layers`);
+  return {
+    layout,
+    hidden,
+    layers,
+    heads,
+    kvHeads,
+    headDim,
+    experts,
+    expertsPerToken: typeof k === 'number' ? Array.from({ length: layers }, () => k) : k,
+    inner,
+    vocab,
+    context,
+    normEps,
+    qkNorm,
+    rope: { base: ropeBase, scaling: ropeScaling },
+    tiedEmbeddings: tied,
+    routing: {
+      score: score === 'sigmoid' ? 'sigmoid' : 'softmax',
+      renormalise: score !== 'softmax',
+      selectionBias: score === 'sigmoid',
+      scale: routedScale,
+    },
+  };
+}
+
+/** Names, shapes and value ranges of one checkpoint's tensors, in file order. */
+function* plan(config: ModelConfig): Generator<{ name: string; shape: number[]; mean: number; std: number }> {
+  const { layout, hidden, layers, heads, kvHeads, headDim, experts, inner, vocab, qkNorm } = config;
+  // A matrix whose inputs are O(1) gives outputs of deviation `gain`.
+  const matrix = (name: string, rows: number, cols: number, gain = 1) => {
+    return { name, shape: [rows, cols], mean: 0, std: gain / Math.sqrt(cols) };
+  };
+  const norm = (name: string, width: number) => ({ name, shape: [width], mean: 1, std: 0.2 });
+  const mixtral = layout === 'mixtral';
+  const block = mixtral ? 'block_sparse_moe' : 'mlp';
+  const [gate, up, down] = mixtral ? ['w1', 'w3', 'w2'] : ['gate_proj', 'up_proj', 'down_proj'];
+
+  const embedding = { name: 'model.embed_tokens.weight', shape: [vocab, hidden], mean: 0 };
+  yield { ...embedding, std: config.tiedEmbeddings ? 0.3 : 1 };
+  for (let l = 0; l < layers; l++) {
+    const layer = `model.layers.${l}`;
+    const attention = `${layer}.self_attn`;
+    yield norm(`${layer}.input_layernorm.weight`, hidden);
+    yield matrix(`${attention}.q_proj.weight`, heads * headDim, hidden);
+    yield matrix(`${attention}.k_proj.weight`, kvHeads * headDim, hidden);
+    yield matrix(`${attention}.v_proj.weight`, kvHeads * headDim, hidden);
+    yield matrix(`${attention}.o_proj.weight`, hidden, heads * headDim);
+    if (qkNorm !== 'none') {
+      yield norm(`${attention}.q_norm.weight`, qkNorm === 'head' ? headDim : heads * headDim);
+      yield norm(`${attention}.k_norm.weight`, qkNorm === 'head' ? headDim : kvHeads * headDim);
+    }
+    yield norm(`${layer}.post_attention_layernorm.weight`, hidden);
+    // Scores of deviation 1.5: routing is spread and the best score stands apart from the second.
+    yield matrix(`${layer}.${block}.gate.weight`, experts, hidden, 1.5);
+    if (config.routing.selectionBias) {
+      yield { name: `${layer}.${block}.gate.e_score_correction_bias`, shape: [experts], mean: 0, std: 0.1 };
+    }
+    for (let e = 0; e < experts; e++) {
+      const expert = `${layer}.${block}.experts.${e}`;
+      yield matrix(`${expert}.${gate}.weight`, inner, hidden);
+      yield matrix(`${expert}.${up}.weight`, inner, hidden);
+      // silu(gate) * up has deviation near 0.4, and a raw top-1 weight shrinks it again.
+      yield matrix(`${expert}.${down}.weight`, hidden, inner, 3);
+    }
+  }
+  yield norm('model.norm.weight', hidden);
+  if (!config.tiedEmbeddings) yield matrix('lm_head.weight', vocab, hidden);
+}
+
+/** The tensors alone, in memory: same seed and options, same values as `writeCheckpoint`. */
+export function drawTensors(
+  config: ModelConfig,
+  seed = 1,
+  dtype: FloatDtype = 'f32',
+): Map<string, FloatTensor> {
+  const tensors = new Map<string, FloatTensor>();
+  for (const { name, shape, mean, std } of plan(config)) {
+    const next = normal(seedOf(seed, name));
+    const size = shape.reduce((product, length) => product * length, 1);
+    tensors.set(name, {
+      shape,
+      data: Float32Array.from({ length: size }, () => rounded(mean + std * next(), dtype)),
+    });
+  }
+  return tensors;
+}
+
+/** Writes config, weights, generation config and (where the vocabulary has room) tokenizer files into `dir`. */
+export async function writeCheckpoint(dir: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  const { seed = 1, dtype = 'f32', shards = 1, k } = options;
+  const config = describe(options);
+  const tensors = drawTensors(config, seed, dtype);
+  const json = configJson(config, { dtype, k });
+  await mkdir(dir, { recursive: true });
+  const writeJson = (name: string, value: unknown) =>
+    writeFile(join(dir, name), JSON.stringify(value, null, 2));
+
+  const names = [...tensors.keys()];
+  const perShard = Math.ceil(names.length / shards);
+  const files: string[] = [];
+  const weightMap: Record<string, string> = {};
+  for (let s = 0; s < shards; s++) {
+    const file = shards === 1 ? 'model.safetensors' : shardName(s, shards);
+    const part = new Map([...tensors].slice(s * perShard, (s + 1) * perShard));
+    for (const name of part.keys()) weightMap[name] = file;
+    await writeFile(join(dir, file), encodeSafetensors(part, dtype));
+    files.push(file);
+  }
+  if (shards > 1) {
+    const bytes = [...tensors.values()].reduce(
+      (sum, { data }) => sum + data.length * (dtype === 'f32' ? 4 : 2),
+      0,
+    );
+    await writeJson('model.safetensors.index.json', {
+      metadata: { total_size: bytes },
+      weight_map: weightMap,
+    });
+  }
+  await writeJson('config.json', json);
+  await writeJson('generation_config.json', {
+    bos_token_id: json.bos_token_id,
+    eos_token_id: json.eos_token_id,
+    do_sample: true,
+  });
+  if (config.vocab >= byteTokenizerVocab) {
+    for (const [name, value] of Object.entries(byteTokenizerFiles())) await writeJson(name, value);
+  }
+  return { dir, json, config, dtype, tensors, files };
+}
+
+function shardName(index: number, count: number): string {
+  const digits = (value: number) => String(value).padStart(5, '0');
+  return `model-${digits(index + 1)}-of-${digits(count)}.safetensors`;
+}

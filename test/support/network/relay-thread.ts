@@ -1,0 +1,43 @@
+// A relay in a thread of its own, for tests whose thread computes: what it delays must not wait for a step's end.
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { Address } from '../../../rpc/address.ts';
+import type { Relay, RelayOptions } from './relay.ts';
+
+/** What the thread is told to do; `state` is answered with a RelayState. */
+export type RelayCommand =
+  | { type: 'cut' | 'silence' | 'state' | 'close' }
+  | { type: 'garble'; bytes: Uint8Array }
+  | { type: 'retarget'; to: Address };
+
+export type RelayState = Pick<Relay, 'connections' | 'silent'>;
+
+/** A relay's faults set in a moment after the call returns; `state` is of after those asked for before it. */
+export interface RelayThread extends Pick<Relay, 'address' | 'cut' | 'silence' | 'garble' | 'retarget'> {
+  state(): Promise<RelayState>;
+  close(): Promise<void>;
+}
+
+export async function startRelayThread(options: RelayOptions): Promise<RelayThread> {
+  const worker = new Worker(new URL('./relay-worker.ts', import.meta.url), { workerData: options });
+  const [address] = (await once(worker, 'message')) as [Address];
+  const asked: ((state: RelayState) => void)[] = [];
+  worker.on('message', (state: RelayState) => asked.shift()?.(state));
+  const tell = (command: RelayCommand) => worker.postMessage(command);
+  return {
+    address,
+    cut: () => tell({ type: 'cut' }),
+    silence: () => tell({ type: 'silence' }),
+    garble: (bytes) => tell({ type: 'garble', bytes }),
+    retarget: (to) => tell({ type: 'retarget', to }),
+    state() {
+      tell({ type: 'state' });
+      return new Promise((resolve) => asked.push(resolve));
+    },
+    async close() {
+      const ended = once(worker, 'exit');
+      tell({ type: 'close' });
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,231 @@
+// A TCP relay with the faults of a network: delay, jitter, a narrow line, connections that break, fall silent or carry
+// what nobody sent. Bytes keep their order; what is random comes from the seed. Knows no frames.
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import type { Address } from '../../../rpc/address.ts';
+import { Line, type LineOptions } from '../line.ts';
+import { seedOf, uniform } from '../random.ts';
+
+export interface RelayOptions extends LineOptions {
+  to: Address;
+  /** Each connection breaks once it has carried so many bytes at most, both ways together; how many is drawn. */
+  cutWithin?: number;
+  /** Each connection falls silent once it has carried so many bytes at most; how many is drawn. */
+  silentWithin?: number;
+}
+
+export interface Relay {
+  readonly address: Address;
+  /** Open now. */
+  readonly connections: number;
+  /** Of these, fallen silent and not given up yet by who connected. */
+  readonly silent: number;
+  /** Breaks every open connection; new ones are taken. */
+  cut(): void;
+  /** Forwards nothing more of the open connections and closes none: a peer that is gone without a word. */
+  silence(): void;
+  /** Slips bytes that nobody sent into both directions of every open connection. */
+  garble(bytes: Uint8Array): void;
+  /** Where new connections lead from now on; the open ones stay. */
+  retarget(to: Address): void;
+  close(): Promise<void>;
+}
+
+/** A chunk on its way, or the end of what the sender has to say. */
+interface Travelling {
+  chunk: Uint8Array | undefined;
+  dueAt: number;
+}
+
+/** Node's timers are up to a millisecond late: the last of a wait is spent in naps of the whole thread. Milliseconds. */
+const TIMER = 1.2;
+const NAP = 0.1;
+/** What is due within this goes at once. Milliseconds. */
+const EARLY = 0.05;
+/** Bytes on their way in one direction before the sender has to wait. */
+const HELD = 16 * 2 ** 20;
+
+export async function startRelay({
+  to,
+  seed = 1,
+  cutWithin,
+  silentWithin,
+  ...line
+}: RelayOptions): Promise<Relay> {
+  const open = new Set<RelayedConnection>();
+  let target = to;
+  let count = 0;
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
+    const own = seedOf(seed, `connection ${count++}`);
+    const draw = uniform(own);
+    const limitOf = (within: number | undefined) => {
+      const share = draw();
+      return within === undefined ? Number.POSITIVE_INFINITY : Math.floor(share * within);
+    };
+    const connection = new RelayedConnection({
+      near,
+      far: connect({ ...target, allowHalfOpen: true, noDelay: true }),
+      up: new Line({ ...line, seed: seedOf(own, 'up') }),
+      down: new Line({ ...line, seed: seedOf(own, 'down') }),
+      cutAfter: limitOf(cutWithin),
+      silentAfter: limitOf(silentWithin),
+      onClose: () => open.delete(connection),
+    });
+    open.add(connection);
+  });
+  const host = '127.0.0.1';
+  server.listen(0, host);
+  await once(server, 'listening');
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('a TCP server has no port');
+  return {
+    address: { host, port: bound.port },
+    get connections() {
+      return open.size;
+    },
+    get silent() {
+      return [...open].filter((connection) => connection.silent).length;
+    },
+    cut() {
+      for (const connection of open) connection.cut();
+    },
+    silence() {
+      for (const connection of open) connection.silence();
+    },
+    garble(bytes) {
+      for (const connection of open) connection.garble(bytes);
+    },
+    retarget(to) {
+      target = to;
+    },
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const connection of open) connection.cut();
+      await closed;
+    },
+  };
+}
+
+interface RelayedConnectionOptions {
+  /** Towards who connected. */
+  near: Socket;
+  far: Socket;
+  up: Line;
+  down: Line;
+  /** Bytes. */
+  cutAfter: number;
+  silentAfter: number;
+  onClose: () => void;
+}
+
+class RelayedConnection {
+  readonly #sockets: readonly Socket[];
+  readonly #options: RelayedConnectionOptions;
+  #carried = 0;
+  #silent = false;
+
+  constructor(options: RelayedConnectionOptions) {
+    const { near, far, up, down, onClose } = options;
+    this.#options = options;
+    this.#sockets = [near, far];
+    let closed = 0;
+    for (const socket of this.#sockets) {
+      socket.on('error', () => this.cut()); // a side that fails is a broken connection for the other
+      socket.on('close', () => {
+        if (++closed === 2) onClose();
+      });
+    }
+    this.#forward(near, far, up);
+    this.#forward(far, near, down);
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) {
+      // A line that was shut down cannot be reset: its handle would never close, and its thread never end.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
+  }
+
+  silence(): void {
+    this.#silent = true;
+  }
+
+  get silent(): boolean {
+    return this.#silent && !this.#options.near.destroyed;
+  }
+
+  garble(bytes: Uint8Array): void {
+    if (this.#silent) return;
+    for (const socket of this.#sockets) if (socket.writable) socket.write(bytes);
+  }
+
+  #forward(from: Socket, to: Socket, line: Line): void {
+    const travelling: Travelling[] = [];
+    let held = 0;
+    let callOff: (() => void) | undefined;
+    const deliver = () => {
+      callOff = undefined;
+      const now = performance.now();
+      for (let next = travelling[0]; next !== undefined; next = travelling[0]) {
+        if (next.dueAt - now > EARLY) break;
+        travelling.shift();
+        held -= next.chunk?.length ?? 0;
+        this.#pass(next.chunk, to);
+      }
+      if (held < HELD) from.resume();
+      const [next] = travelling;
+      if (next !== undefined) callOff = wake(deliver, next.dueAt - now);
+    };
+    const enter = (chunk: Uint8Array | undefined) => {
+      travelling.push({ chunk, dueAt: line.send(chunk?.length ?? 0, performance.now()) });
+      held += chunk?.length ?? 0;
+      if (held >= HELD) from.pause();
+      if (callOff === undefined) deliver();
+    };
+    from.on('data', enter);
+    from.on('end', () => {
+      if (this.#silent)
+        from.destroy(); // nobody is told, and nobody listens there any more
+      else enter(undefined);
+    });
+    to.on('close', () => callOff?.());
+  }
+
+  #pass(chunk: Uint8Array | undefined, to: Socket): void {
+    const { cutAfter, silentAfter } = this.#options;
+    if (this.#silent || to.destroyed) return;
+    if (chunk === undefined) {
+      to.end();
+      return;
+    }
+    const room = Math.min(cutAfter, silentAfter) - this.#carried;
+    this.#carried += chunk.length;
+    if (room >= chunk.length) {
+      to.write(chunk);
+      return;
+    }
+    if (silentAfter <= cutAfter) {
+      to.write(chunk.subarray(0, room));
+      this.silence();
+    } else {
+      to.write(chunk.subarray(0, room), () => this.cut());
+    }
+  }
+}
+
+const cell = new Int32Array(new SharedArrayBuffer(4));
+
+/** Calls `deliver` a tenth of a millisecond after `ms` at the latest; may call it before. Returns what calls it off. */
+function wake(deliver: () => void, ms: number): () => void {
+  if (ms > TIMER) {
+    const timer = setTimeout(deliver, Math.floor(ms - TIMER));
+    return () => clearTimeout(timer);
+  }
+  const immediate = setImmediate(() => {
+    Atomics.wait(cell, 0, 0, Math.min(ms, NAP));
+    deliver();
+  });
+  return () => clearImmediate(immediate);
+}

@@ -1,0 +1,181 @@
+// What the OTEL variables ask for, and what a request becomes in a trace.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { RequestStory } from '../../gateway/api/telemetry/telemetry.ts';
+import { tracingSettings } from '../../tracing/settings.ts';
+import { hasFailed, phases, requestAttributes, spanName } from '../../tracing/story.ts';
+import { readTraceParent, writeTraceParent } from '../../tracing/trace-context.ts';
+
+function settings(env: Record<string, string | undefined>) {
+  const warnings: string[] = [];
+  const found = tracingSettings(env, (message) => warnings.push(message));
+  return { found, warnings };
+}
+const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+const always = { sampler: { parentBased: true, ratio: 1 }, batch: {}, continuesCallers: true };
+
+test.each([
+  ['nothing is set', {}],
+  ['the endpoint is empty', { OTEL_EXPORTER_OTLP_ENDPOINT: ' ' }],
+  ['the SDK is disabled', { ...endpoint, OTEL_SDK_DISABLED: 'TRUE' }],
+  ['no exporter is wanted', { ...endpoint, OTEL_TRACES_EXPORTER: 'none' }],
+])('no traces where %s', (_, env) => {
+  expect(settings(env)).toEqual({ found: undefined, warnings: [] });
+});
+
+test.each([
+  ['an endpoint', endpoint],
+  ['an endpoint of traces', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://collector:4318/v1/traces' }],
+  ['and what is the default', { ...endpoint, OTEL_SDK_DISABLED: 'no', OTEL_TRACES_EXPORTER: 'otlp' }],
+])('%s is enough', (_, env) => {
+  expect(settings(env)).toEqual({ found: always, warnings: [] });
+});
+
+test.each([
+  ['always_on', undefined, { parentBased: false, ratio: 1 }],
+  ['always_off', undefined, { parentBased: false, ratio: 0 }],
+  ['traceidratio', '0.25', { parentBased: false, ratio: 0.25 }],
+  ['parentbased_always_off', undefined, { parentBased: true, ratio: 0 }],
+  ['parentbased_traceidratio', '0', { parentBased: true, ratio: 0 }],
+  ['parentbased_traceidratio', undefined, { parentBased: true, ratio: 1 }],
+])('the sampler %s with %s', (name, share, expected) => {
+  const argument = share === undefined ? {} : { OTEL_TRACES_SAMPLER_ARG: share };
+  const { found, warnings } = settings({ ...endpoint, OTEL_TRACES_SAMPLER: name, ...argument });
+  expect([found?.sampler, warnings]).toEqual([expected, []]);
+});
+
+test('batches and propagators are taken as given', () => {
+  const env = { OTEL_BSP_SCHEDULE_DELAY: '0', OTEL_BSP_MAX_QUEUE_SIZE: '9', OTEL_PROPAGATORS: 'b3, baggage' };
+  expect(settings({ ...endpoint, ...env }).found).toEqual({
+    ...always,
+    batch: { scheduledDelayMillis: 0, maxQueueSize: 9 },
+    continuesCallers: false,
+  });
+});
+
+test.each([
+  [{ OTEL_TRACES_EXPORTER: 'console' }, /OTEL_TRACES_EXPORTER is "console".*no traces/, undefined],
+  [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /"grpc" is not supported.*http\/protobuf/, always],
+  [{ OTEL_TRACES_SAMPLER: 'often' }, /OTEL_TRACES_SAMPLER is "often"/, always],
+  [
+    { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '7' },
+    /SAMPLER_ARG is "7"/,
+    expect.anything(),
+  ],
+  [{ OTEL_BSP_MAX_QUEUE_SIZE: '0' }, /OTEL_BSP_MAX_QUEUE_SIZE is "0".*at least 1/, always],
+])('%o is warned of', (env, warning, expected) => {
+  const { found, warnings } = settings({ ...endpoint, ...env });
+  expect(found).toEqual(expected);
+  expect(warnings).toEqual([expect.stringMatching(warning)]);
+});
+
+const hex = (length: number) =>
+  fc
+    .uint8Array({ minLength: length / 2, maxLength: length / 2 })
+    .filter((bytes) => bytes.some((byte) => byte > 0))
+    .map((bytes) => Buffer.from(bytes).toString('hex'));
+
+test('a traceparent that is written is read as it was', () => {
+  const parent = fc.record({ traceId: hex(32), spanId: hex(16), traceFlags: fc.nat(255) });
+  fc.assert(
+    fc.property(parent, (given) => {
+      expect(readTraceParent(writeTraceParent(given))).toEqual(given);
+    }),
+    { seed: 9 },
+  );
+});
+
+test.each([
+  undefined,
+  '',
+  'x',
+  `00-${'0'.repeat(32)}-${'1'.repeat(16)}-01`,
+  `00-${'1'.repeat(32)}-${'0'.repeat(16)}-01`,
+  `ff-${'1'.repeat(32)}-${'1'.repeat(16)}-01`,
+  `00-${'1'.repeat(32)}-${'1'.repeat(16)}-01-more`,
+  `00-${'A'.repeat(32)}-${'1'.repeat(16)}-01`,
+])('%s is no traceparent', (header) => {
+  expect(readTraceParent(header)).toBeUndefined();
+});
+
+test('a later version may have more fields', () => {
+  const header = `01-${'1'.repeat(32)}-${'2'.repeat(16)}-01-more`;
+  expect(readTraceParent(header)).toEqual({ traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1 });
+});
+
+const story: RequestStory = {
+  requestId: 'req_1',
+  method: 'POST',
+  path: '/chat/completions',
+  endpoint: '/v1/chat/completions',
+  status: 200,
+  durationMs: 100,
+  error: undefined,
+  requestedModel: 'chat',
+  model: 'nano',
+  key: 'alice',
+  promptTokens: 12,
+  completionTokens: 5,
+  cachedTokens: 8,
+  degradedHops: { standby: 2 },
+  finishReasons: ['stop', 'length'],
+  apiMs: 1.5,
+  generations: [],
+};
+
+test('attributes are those of the conventions, and ours', () => {
+  expect(spanName(story)).toBe('POST /v1/chat/completions');
+  expect(requestAttributes(story)).toEqual({
+    'http.request.method': 'POST',
+    'http.route': '/v1/chat/completions',
+    'http.response.status_code': 200,
+    'url.path': '/chat/completions',
+    'url.scheme': 'http',
+    'gen_ai.operation.name': 'chat',
+    'gen_ai.provider.name': 'expertgrid',
+    'gen_ai.request.model': 'chat',
+    'gen_ai.response.model': 'nano',
+    'gen_ai.response.finish_reasons': ['stop', 'length'],
+    'gen_ai.usage.input_tokens': 12,
+    'gen_ai.usage.output_tokens': 5,
+    'gen_ai.usage.cache_read.input_tokens': 8,
+    'expertgrid.request_id': 'req_1',
+    'expertgrid.key': 'alice',
+    'expertgrid.api_overhead_ms': 1.5,
+    'expertgrid.degraded_hops.standby': 2,
+  });
+});
+
+test('a path that is none of ours is no route, and no generation', () => {
+  const lost = { ...story, endpoint: 'unmatched', status: 404, error: undefined };
+  expect(spanName(lost)).toBe('POST');
+  const attributes = requestAttributes(lost);
+  expect(attributes['error.type']).toBe('404');
+  expect(Object.keys(attributes).filter((name) => /gen_ai|route/.test(name))).toEqual([]);
+});
+
+test('the server has failed where the fault is its own', () => {
+  expect([200, 404, 429, 499, 500, 503].filter((status) => hasFailed({ ...story, status }))).toEqual([
+    500, 503,
+  ]);
+});
+
+test('phases follow one another; a generation that did not begin has none', () => {
+  const began = { queuedMs: 10, prefillMs: 20 };
+  const generations = [
+    { index: 0, askedAt: 5, began, endedAt: 90 },
+    { index: 1, askedAt: 5, began: undefined, endedAt: 90 },
+    { index: 2, askedAt: 6, began, endedAt: 30 },
+  ];
+  const told = phases({ ...story, generations });
+  expect(
+    told.map(({ name, from, to, attributes }) => [attributes['expertgrid.choice'], name, from, to]),
+  ).toEqual([
+    [0, 'queue', 5, 15],
+    [0, 'prefill', 15, 35],
+    [0, 'decode', 35, 90],
+    [2, 'queue', 6, 16],
+    [2, 'prefill', 16, 36],
+    [2, 'decode', 36, 36],
+  ]);
+});
