@@ -3,16 +3,9 @@
 import { RpcError } from '../rpc/errors.ts';
 import type { HandlerContext, Handlers, Params, Value } from '../rpc/transport.ts';
 import { array, integer, map, string } from './fields.ts';
+import type { CallCounts } from './in-flight.ts';
 import type { PlacedReport } from './placing/placed-model.ts';
 import { parseApplied } from './placing/placement-file.ts';
-
-/** Calls of `expert.run`. */
-export interface CallCounts {
-  /** Answered well since the start. */
-  answered: number;
-  /** Taken and not yet answered. */
-  inFlight: number;
-}
 
 export interface ShardReport extends CallCounts {
   state: 'available' | 'draining';

@@ -1,6 +1,6 @@
 // Which (layer, expert) units a shard holds: as people write them, as a set, and as they cross the wire. Loads nothing.
 import type { Unit } from '../model/devices/expert.ts';
-import { formatRuns, type HoldingRange, toRuns } from './wire.ts';
+import { formatRuns, type HoldingRange, toRuns } from './runs.ts';
 
 export interface HoldingShape {
   layers: number;

@@ -1,5 +1,13 @@
 // Calls under way: how many, and when those of a certain moment have ended. Knows no calls, only that they begin and end.
 
+/** Calls of `expert.run`. */
+export interface CallCounts {
+  /** Answered well since the start. */
+  answered: number;
+  /** Taken and not yet answered. */
+  inFlight: number;
+}
+
 export class InFlight {
   #next = 0;
   /** Tickets of the calls under way; they ascend, so the first is the oldest. */

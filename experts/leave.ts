@@ -4,15 +4,8 @@
 // it says so: of two shards that back each other and ask at the same time, it lets one go.
 import { RpcError } from '../rpc/errors.ts';
 import type { Handlers, Params } from '../rpc/transport.ts';
-import {
-  featuresOf,
-  formatUnits,
-  type HoldingRange,
-  type LeaveView,
-  leaveFeature,
-  type ModelShape,
-  parseLeaveView,
-} from './wire.ts';
+import { formatUnits, type HoldingRange } from './runs.ts';
+import { featuresOf, type LeaveView, leaveFeature, type ModelShape, parseLeaveView } from './wire.ts';
 
 /** One connection that has said hello. */
 export interface Caller {

@@ -2,21 +2,18 @@
 // layer of one model and runs each expert once. Knows rows of floats; no sockets, no routing, no weights of its own.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as socketsRead } from 'node:timers/promises';
-import type { Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import type { HandlerContext, Handlers, Value } from '../rpc/transport.ts';
-import type { CallCounts } from './admin.ts';
 import { joinAsks, splitAnswers } from './batch.ts';
 import { deviceFailed, HeldModel, type HeldModelOptions } from './held-model.ts';
-import { InFlight } from './in-flight.ts';
+import { type CallCounts, InFlight } from './in-flight.ts';
 import type { ShardMetrics } from './metrics.ts';
-import type { SignedPlacement } from './placing/placement-file.ts';
+import type { Placeable } from './placing/placed-model.ts';
 import { type Batch, type Job, LayerQueue } from './queue.ts';
 import {
   defaultLimits,
   type FrameLimits,
   helloAnswerToValue,
-  type ModelOffer,
   parseHelloParams,
   parseRunRequest,
   type RunAnswer,
@@ -54,17 +51,6 @@ export interface ShardService {
   placeable(identity: string): Placeable | undefined;
   /** From now on hello says `draining` and calls are refused; resolves once those in flight have been answered. */
   drain(): Promise<void>;
-}
-
-/** The experts of one model while they move. Gateways are told of changes by whoever makes them. */
-export interface Placeable {
-  /** As hello tells it. */
-  readonly offer: ModelOffer;
-  follow(placement: SignedPlacement | undefined): void;
-  /** The device has loaded the units: they may be asked for. */
-  add(units: readonly Unit[]): void;
-  /** They may not be asked for any more; resolves once nothing of them is under way. */
-  remove(units: readonly Unit[]): Promise<void>;
 }
 
 interface RunJob extends Job {

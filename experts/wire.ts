@@ -11,6 +11,7 @@ import { bytesToRows, bytesToUint16, rowsToBytes, uint16ToBytes } from '../rpc/r
 import type { Params, Value } from '../rpc/transport.ts';
 import { array, binary, integer, isIndex, map, number, refuse, string, text } from './fields.ts';
 import { isHash, type PlacementId } from './placing/placement-id.ts';
+import type { HoldingRange } from './runs.ts';
 
 export const protocolVersion = 1;
 
@@ -24,9 +25,6 @@ export interface FrameLimits {
 }
 
 export const defaultLimits: FrameLimits = { rows: 64, asks: 512, frameBytes: 32 * 1024 * 1024 };
-
-/** Experts `first` to `last`, both included, of one layer. */
-export type HoldingRange = readonly [layer: number, first: number, last: number];
 
 /** One model as a shard offers it. Replicas are interchangeable without a word within one numerics class. */
 export interface ModelOffer {
@@ -368,49 +366,4 @@ export function firstNonFinite(values: Float32Array): number | undefined {
   for (; i < values.length; i++) a += values[i]! * 0;
   if (a + b + c + d === 0) return undefined;
   return values.findIndex((value) => !Number.isFinite(value));
-}
-
-/** Ascending numbers as runs of consecutive ones: `[0,1,2,5] → [[0,2],[5,5]]`. */
-export function toRuns(ascending: Iterable<number>): [first: number, last: number][] {
-  const runs: [number, number][] = [];
-  for (const value of ascending) {
-    const run = runs.at(-1);
-    if (run !== undefined && value === run[1] + 1) run[1] = value;
-    else runs.push([value, value]);
-  }
-  return runs;
-}
-
-/** Ascending numbers as people write them: `0-23,40`. */
-export function formatRuns(ascending: Iterable<number>): string {
-  return toRuns(ascending)
-    .map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
-    .join(',');
-}
-
-/** Units (layer * experts + expert), ascending, as ranges of each layer. */
-export function toRanges(units: readonly number[], experts: number): HoldingRange[] {
-  const layers = Map.groupBy(units, (unit) => Math.floor(unit / experts));
-  return [...layers].flatMap(([layer, ofLayer]) =>
-    toRuns(ofLayer.map((unit) => unit % experts)).map(([first, last]): HoldingRange => [layer, first, last]),
-  );
-}
-
-/** Units as people read them, layers that have the same experts together: `layers 0-5: experts 24-47; layer 7: experts 3`. */
-export function formatUnits(ranges: readonly HoldingRange[]): string {
-  const byLayer = new Map<number, Set<number>>();
-  for (const [layer, first, last] of ranges) {
-    const experts = byLayer.get(layer) ?? new Set();
-    for (let expert = first; expert <= last; expert++) experts.add(expert);
-    byLayer.set(layer, experts);
-  }
-  const ascending = (values: Iterable<number>) => [...values].sort((a, b) => a - b);
-  const layersOf = Map.groupBy(ascending(byLayer.keys()), (layer) =>
-    formatRuns(ascending(byLayer.get(layer) ?? [])),
-  );
-  return [...layersOf]
-    .map(
-      ([experts, layers]) => `layer${layers.length > 1 ? 's' : ''} ${formatRuns(layers)}: experts ${experts}`,
-    )
-    .join('; ');
 }

@@ -8,7 +8,8 @@ import { CLASS_KEY, DIGEST_BYTES, goldenEntry, goldenTensors } from './bundle/go
 import { shortHash } from './bundle/hash.ts';
 import { GOLDEN_FILE, type GoldenRows, publishGoldenRows } from './bundle/manifest.ts';
 import type { ExpertDevice } from './devices/expert.ts';
-import { type DeviceName, openExpertDevice } from './devices/open.ts';
+import { openExpertDevice } from './devices/open.ts';
+import type { DeviceName } from './devices/options.ts';
 import { firstNonFinite, narrowBrain } from './floats.ts';
 import { layOut } from './safetensors.ts';
 

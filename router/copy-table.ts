@@ -1,5 +1,7 @@
 // Who holds a copy of each unit, and how good it is, as the shards are at one moment. Knows no calls and no connections.
-import { formatRuns, type HoldingRange, type ModelShape } from '../experts/wire.ts';
+
+import { formatRuns, type HoldingRange } from '../experts/runs.ts';
+import type { ModelShape } from '../experts/wire.ts';
 import { bestCopies, type Copies, rungLevel } from './delivery/ladder.ts';
 import { unitsIn } from './shards/proof.ts';
 

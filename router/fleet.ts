@@ -2,7 +2,8 @@
 
 import { printable } from '../base/text.ts';
 import { formatId } from '../experts/placing/placement-id.ts';
-import { formatUnits, type HoldingRange, type ModelShape, toRanges } from '../experts/wire.ts';
+import { formatUnits, type HoldingRange, toRanges } from '../experts/runs.ts';
+import type { ModelShape } from '../experts/wire.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { CopyTable, type MissingUnits } from './copy-table.ts';
 import { Budget } from './delivery/budget.ts';

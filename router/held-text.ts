@@ -1,5 +1,5 @@
 // Which experts a shard holds, as people write them: what the flag --experts reads. Pure.
-import { formatRuns, type HoldingRange } from '../experts/wire.ts';
+import { formatRuns, type HoldingRange } from '../experts/runs.ts';
 
 /** `0-23` if every layer holds the same, else layers with what they hold: `0-3:0-11,5:7`. Empty for nothing. */
 export function heldText(ranges: readonly HoldingRange[], { layers }: { layers: number }): string {

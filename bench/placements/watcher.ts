@@ -2,8 +2,8 @@
 // Tells the shard nothing, so that it holds nothing back.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Placement, readPlacement, unitsOf } from '../../experts/placing/placement-file.ts';
+import type { HoldingRange } from '../../experts/runs.ts';
 import {
-  type HoldingRange,
   helloParams,
   type ModelShape,
   parseHelloAnswer,

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { defaultLimits, type Limits } from '../../gateway/api/context.ts';
 import { type ConnectionLimits, defaultConnections } from '../../gateway/api/serve.ts';
 import { engineDefaults } from '../../gateway/engine/engine-options.ts';
-import type { DeviceName } from '../../model/devices/open.ts';
+import type { DeviceName } from '../../model/devices/options.ts';
 import { type Rung, rungs } from '../../router/delivery/ladder.ts';
 import { type CallPolicy, defaultPolicy } from '../../router/fleet.ts';
 import type { EngineThreadData } from '../gateway/engine-thread.ts';

@@ -5,7 +5,8 @@ import type { ModelFacts } from '../../gateway/api/context.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
 import { countParameters } from '../../model/config/parameters.ts';
 import type { KvShape } from '../../model/devices/dense.ts';
-import { type DeviceName, kvShapeOf, requireDevice } from '../../model/devices/open.ts';
+import { kvShapeOf, requireDevice } from '../../model/devices/open.ts';
+import type { DeviceName } from '../../model/devices/options.ts';
 import { bundleDirectory, modelDirectory } from '../files.ts';
 
 export interface NamedModel {

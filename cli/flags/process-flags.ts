@@ -1,7 +1,7 @@
 // The flags that gateways and shards have in common. Imports nothing of the gateway: a shard would hold it in vain.
 import { availableParallelism } from 'node:os';
 import type { Command, Option } from 'commander';
-import { DEVICES } from '../../model/devices/open.ts';
+import { DEVICES } from '../../model/devices/options.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../terminal/log.ts';
 import { flag, integer } from './flags.ts';
 

@@ -1,6 +1,6 @@
 // The flags of `expertgrid shard`, as they are read and what they become.
 import type { Command } from 'commander';
-import type { DeviceName } from '../../model/devices/open.ts';
+import type { DeviceName } from '../../model/devices/options.ts';
 import type { LogFlags } from '../terminal/log.ts';
 import { bytes, flag, integer, port, several } from './flags.ts';
 import { addLogFlags, deviceFlag, threadsFlag } from './process-flags.ts';

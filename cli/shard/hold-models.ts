@@ -6,7 +6,8 @@ import { formatHoldings } from '../../experts/holdings.ts';
 import type { Bundle } from '../../model/bundle/bundle.ts';
 import type { WeightSource } from '../../model/bundle/source.ts';
 import type { ExpertDevice, Unit } from '../../model/devices/expert.ts';
-import { type DeviceName, openExpertDevice } from '../../model/devices/open.ts';
+import { openExpertDevice } from '../../model/devices/open.ts';
+import type { DeviceName } from '../../model/devices/options.ts';
 import { startReadAhead } from '../../model/reading/start-read-ahead.ts';
 import { addUp } from '../terminal/reading-report.ts';
 

@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { formatBytes } from '../../base/format-bytes.ts';
-import type { DeviceName } from '../../model/devices/open.ts';
+import type { DeviceName } from '../../model/devices/options.ts';
 import { recordGoldens } from '../../model/goldens.ts';
 import { bundleDirectory } from '../files.ts';
 import { flag } from '../flags/flags.ts';

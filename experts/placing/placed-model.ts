@@ -6,7 +6,6 @@ import { errorText } from '../../base/error-text.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import { formatHoldings, Holdings } from '../holdings.ts';
-import type { Placeable } from '../service.ts';
 import type { ModelOffer } from '../wire.ts';
 import { Adoptions } from './adoptions.ts';
 import { difference } from './difference.ts';
@@ -20,6 +19,17 @@ export interface PlacedState {
   placement: SignedPlacement | undefined;
   /** As `formatHoldings` gives it. */
   held: string;
+}
+
+/** The experts of one model while they move. Gateways are told of changes by whoever makes them. */
+export interface Placeable {
+  /** As hello tells it. */
+  readonly offer: ModelOffer;
+  follow(placement: SignedPlacement | undefined): void;
+  /** The device has loaded the units: they may be asked for. */
+  add(units: readonly Unit[]): void;
+  /** They may not be asked for any more; resolves once nothing of them is under way. */
+  remove(units: readonly Unit[]): Promise<void>;
 }
 
 export interface PlacedModelOptions {

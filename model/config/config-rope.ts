@@ -1,7 +1,25 @@
 // Rotary position settings of a config.json, in the old spelling (rope_theta, rope_scaling) and the new
 // (rope_parameters). Knows the fields and their defaults, computes no angles.
-import type { ModelConfig, RopeScaling } from './config.ts';
 import type { Fields } from './config-fields.ts';
+
+export type RopeScaling =
+  | { type: 'default' }
+  | { type: 'linear'; factor: number }
+  | { type: 'llama3'; factor: number; lowFreqFactor: number; highFreqFactor: number; originalContext: number }
+  | {
+      type: 'yarn';
+      factor: number;
+      originalContext: number;
+      betaFast: number;
+      betaSlow: number;
+      attentionFactor: number;
+      truncate: boolean;
+    };
+
+export interface RopeConfig {
+  base: number;
+  scaling: RopeScaling;
+}
 
 const KNOWN = new Set([
   'type',
@@ -20,7 +38,7 @@ const KNOWN = new Set([
   'partial_rotary_factor',
 ]);
 
-export function parseRope(config: Fields, context: number, defaultBase: number): ModelConfig['rope'] {
+export function parseRope(config: Fields, context: number, defaultBase: number): RopeConfig {
   const spellings = ['rope_parameters', 'rope_scaling'].filter((name) => config.has(name));
   if (spellings.length > 1) config.refuse('rope_scaling', 'and rope_parameters are both given; keep one');
   refusePartial(config);

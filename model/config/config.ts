@@ -1,6 +1,6 @@
 // A checkpoint's shape and rules, read from its own config.json. Knows no files but that one's contents, no tensors.
 import { type Fields, readFields, show } from './config-fields.ts';
-import { parseRope } from './config-rope.ts';
+import { parseRope, type RopeConfig } from './config-rope.ts';
 import { refuseUnsupported, refuseWindow } from './config-unsupported.ts';
 
 /** How the router's scores become weights; a property of the checkpoint (facts in docs/models.md). */
@@ -14,20 +14,6 @@ export interface RoutingConfig {
   /** Every weight is multiplied by this (`routed_scaling_factor`). */
   scale: number;
 }
-
-export type RopeScaling =
-  | { type: 'default' }
-  | { type: 'linear'; factor: number }
-  | { type: 'llama3'; factor: number; lowFreqFactor: number; highFreqFactor: number; originalContext: number }
-  | {
-      type: 'yarn';
-      factor: number;
-      originalContext: number;
-      betaFast: number;
-      betaSlow: number;
-      attentionFactor: number;
-      truncate: boolean;
-    };
 
 export interface ModelConfig {
   layout: 'qwen3_moe' | 'mixtral' | 'olmoe';
@@ -49,7 +35,7 @@ export interface ModelConfig {
   normEps: number;
   /** RMSNorm of q and k: none, over each head, or over the whole projection. Told by the tensors' shapes. */
   qkNorm: 'none' | 'head' | 'projection';
-  rope: { base: number; scaling: RopeScaling };
+  rope: RopeConfig;
   tiedEmbeddings: boolean;
   routing: RoutingConfig;
 }

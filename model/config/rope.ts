@@ -1,6 +1,7 @@
 // Rotary position embedding: inverse frequencies by scaling rule, cosines and sines by position. Knows no tensors.
 // Sources: RoFormer (arXiv 2104.09864); YaRN (arXiv 2309.00071); "llama3" as in Llama 3.1's published configuration.
-import type { ModelConfig, RopeScaling } from './config.ts';
+import type { ModelConfig } from './config.ts';
+import type { RopeScaling } from './config-rope.ts';
 
 /** Radians a position turns each pair of a head, `[headDim / 2]`, and the factor on cosines and sines. */
 export function rotations(

@@ -8,32 +8,7 @@ import type { DenseDevice, KvShape } from './dense.ts';
 import type { ExpertDevice } from './expert.ts';
 import { GPUS, type GpuName, gpuBits, requireGpu } from './gpu/gpu.ts';
 import { cpuKvShape, ortKvShape } from './kv-shape.ts';
-
-/** `cpu` is the best that this machine's CPU has; `ort-cpu` is ONNX Runtime in any case; docs/devices.md has the GPUs. */
-export type DeviceName = 'cpu' | 'ort-cpu' | GpuName;
-
-export const DEVICES: readonly DeviceName[] = ['cpu', 'ort-cpu', ...GPUS];
-
-export interface WantedDevice {
-  bundle: Pick<Bundle, 'dir' | 'bits'>;
-  device?: DeviceName;
-}
-
-export interface OpenExpertsOptions extends WantedDevice {
-  bundle: Bundle;
-  /** Of the CPU kernels, the whole process together. */
-  threads?: number;
-}
-
-export interface OpenDenseOptions extends OpenExpertsOptions {
-  signal?: AbortSignal;
-  /**
-   * Only where the device computes on the mapped file: resolves when another thread has found the matrices sound. Else
-   * opening reads and checks them.
-   */
-  sound?: Promise<void>;
-  onLoaded?: (done: number, total: number) => void;
-}
+import type { OpenDenseOptions, OpenExpertsOptions, WantedDevice } from './options.ts';
 
 export async function openDenseDevice(options: OpenDenseOptions): Promise<DenseDevice> {
   if (usesKernels(options)) return openCpuDense(kernels!, options);

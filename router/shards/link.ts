@@ -1,10 +1,10 @@
 // One connection to a shard, from a hello that fits to its loss. Knows no retries.
 import { readPlacement, type SignedPlacement } from '../../experts/placing/placement-file.ts';
+import type { HoldingRange } from '../../experts/runs.ts';
 import {
   type FrameLimits,
   firstNonFinite,
   type HelloAnswer,
-  type HoldingRange,
   helloParams,
   type LeaveView,
   leaveFeature,

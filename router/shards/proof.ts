@@ -1,5 +1,7 @@
 // What a gateway knows to be right of the experts it asks, and the asking. Knows no files: the answers are given to it.
-import type { HoldingRange, ModelOffer, RunAnswer, RunRequest } from '../../experts/wire.ts';
+
+import type { HoldingRange } from '../../experts/runs.ts';
+import type { ModelOffer, RunAnswer, RunRequest } from '../../experts/wire.ts';
 import { RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { CallOptions } from '../../rpc/transport.ts';
 

@@ -3,14 +3,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SignedPlacement } from '../../experts/placing/placement-file.ts';
 import type { PlacementId } from '../../experts/placing/placement-id.ts';
-import type {
-  HoldingRange,
-  LeaveView,
-  ModelOffer,
-  ModelShape,
-  RunAnswer,
-  RunRequest,
-} from '../../experts/wire.ts';
+import type { HoldingRange } from '../../experts/runs.ts';
+import type { LeaveView, ModelOffer, ModelShape, RunAnswer, RunRequest } from '../../experts/wire.ts';
 import { RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { CallOptions } from '../../rpc/transport.ts';
 import { type Latencies, Timing } from '../delivery/timing.ts';

@@ -1,7 +1,7 @@
 // fast-check draws of tiny checkpoints: layouts, score rules, norms, rope kinds, and shapes off every round number.
 // Knows no device.
 import fc from 'fast-check';
-import type { RopeScaling } from '../../model/config/config.ts';
+import type { RopeScaling } from '../../model/config/config-rope.ts';
 import type { CheckpointOptions, ScoreRule } from './models/checkpoint.ts';
 
 /** What each layout can say. */

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DeviceName } from '../../model/devices/open.ts';
+import type { DeviceName } from '../../model/devices/options.ts';
 import { resolve } from '../reference/agreement.ts';
 import { weightsOfBundle } from '../reference/bundle-weights.ts';
 import { forward } from '../reference/forward.ts';

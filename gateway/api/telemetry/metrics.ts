@@ -2,12 +2,12 @@
 // Knows no request's content. Of several models, what has no label `model` is their sum.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineStatus, HeatReport } from '../../engine/messages.ts';
-import { heatMetrics } from '../endpoints/heat.ts';
 import { createTally, type Tally } from '../endpoints/history/tally.ts';
 import { isProbe } from '../endpoints/probes.ts';
 import type { LimitKind } from '../tenants/rate-limits.ts';
 import type { UsageLog } from '../tenants/usage-log.ts';
 import type { Warnings } from '../warnings.ts';
+import { heatMetrics } from './heat-metrics.ts';
 
 /** What one model's engine told; undefined where it did not answer in time. */
 export interface EngineState {

@@ -1,5 +1,7 @@
 // Sets of code points, and how UTF-8 spells them: only well-formed bytes, so half a character or a surrogate never comes.
-import type { Ranges } from './expression.ts';
+
+/** Inclusive code points, sorted and apart. */
+export type Ranges = readonly (readonly [low: number, high: number])[];
 
 export const LAST_CODE_POINT = 0x10ffff;
 const SURROGATES: Ranges = [[0xd800, 0xdfff]];

@@ -5,9 +5,7 @@
 import { ConstraintFault } from '../fault.ts';
 import { type Dfa, isEmpty } from '../language/dfa.ts';
 import { lengthsOf } from '../language/lengths.ts';
-
-/** Inclusive code points, sorted and apart. */
-export type Ranges = readonly (readonly [low: number, high: number])[];
+import type { Ranges } from './characters.ts';
 
 export type Expression =
   | { kind: 'text'; text: string }

@@ -2,7 +2,7 @@
 // never go on for ever in it. Knows no schema.
 
 import { everyText } from '../language/dfa.ts';
-import { everyCharacter, intersect, ofText, without } from './characters.ts';
+import { everyCharacter, intersect, ofText, type Ranges, without } from './characters.ts';
 import {
   characters,
   choice,
@@ -10,7 +10,6 @@ import {
   language,
   oneOf,
   optional,
-  type Ranges,
   range,
   repeat,
   rule,

@@ -3,8 +3,8 @@
 import { ConstraintFault } from '../fault.ts';
 import { isUniversal } from '../language/dfa.ts';
 import { type Lengths, lengthsOf } from '../language/lengths.ts';
-import { type Spelling, spellings } from './characters.ts';
-import { type Expression, entriesOf, type Grammar, type Ranges } from './expression.ts';
+import { type Ranges, type Spelling, spellings } from './characters.ts';
+import { type Expression, entriesOf, type Grammar } from './expression.ts';
 import { spelled } from './json-text.ts';
 
 export type Node = { readonly id: number } & (

@@ -2,8 +2,8 @@
 // of its surroundings. Knows neither bytes nor JSON.
 
 import { ConstraintFault } from '../fault.ts';
+import type { Ranges } from '../grammar/characters.ts';
 import { complement, everyCharacter } from '../grammar/characters.ts';
-import type { Ranges } from '../grammar/expression.ts';
 import { spendStates } from '../reading/budget.ts';
 import { type Dfa, type Edge, explore } from './dfa.ts';
 import { type Assertion, anything, type Pattern, WORD } from './pattern.ts';

@@ -2,6 +2,7 @@
 // no automaton.
 
 import { ConstraintFault } from '../fault.ts';
+import type { Ranges } from '../grammar/characters.ts';
 import {
   complement,
   everyCharacter,
@@ -10,7 +11,6 @@ import {
   union,
   without,
 } from '../grammar/characters.ts';
-import type { Ranges } from '../grammar/expression.ts';
 import { multiplied, range } from '../grammar/expression.ts';
 import { spendStates } from '../reading/budget.ts';
 

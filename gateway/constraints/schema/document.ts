@@ -2,10 +2,7 @@
 // them. Knows no keyword that asserts something.
 import { ConstraintFault } from '../fault.ts';
 import { locationsOf } from './keywords.ts';
-import { isObject, resolve, step } from './pointer.ts';
-
-/** A schema that is not true or false, as its author wrote it. */
-export type SchemaNode = Readonly<Record<string, unknown>>;
+import { isObject, resolve, type SchemaNode, step } from './pointer.ts';
 
 interface Place {
   /** From the root, as parameters are written in errors: `.properties.a`. */

@@ -1,7 +1,7 @@
 // The table of JSON Schema's keywords that are held (2020-12, and by their older names those of drafts 4 to 7), and a schema read
 // by it. Real keywords that are not held are refused by name; what is no keyword of JSON Schema says nothing.
 import { ConstraintFault } from '../fault.ts';
-import type { Document, SchemaNode } from './document.ts';
+import type { SchemaNode } from './pointer.ts';
 import { isObject, step } from './pointer.ts';
 
 export const kinds = ['object', 'array', 'string', 'number', 'boolean', 'null'] as const;
@@ -190,7 +190,7 @@ export function locationsOf(node: SchemaNode): Location[] {
 const rules: ReadonlyMap<string, Rule> = new Map(Object.entries({ ...assertions, ...others }));
 
 /** Throws a ConstraintFault that names the keyword that cannot be held, or holds what it may not. */
-export function readKeywords(node: SchemaNode, document: Document): Keywords {
+export function readKeywords(node: SchemaNode, document: { path(node: SchemaNode): string }): Keywords {
   const path = document.path(node);
   for (const [name, held] of Object.entries(node)) {
     const at = path + step(name);

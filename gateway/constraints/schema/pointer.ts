@@ -1,4 +1,7 @@
-// JSON Pointers (RFC 6901) and paths in errors. Pure.
+// Nodes of a schema's document, JSON Pointers to them (RFC 6901), and paths in errors. Pure.
+
+/** A schema that is not true or false, as its author wrote it. */
+export type SchemaNode = Readonly<Record<string, unknown>>;
 
 /** What `/$defs/address` leads to in `root`; '' is the root. Undefined where it leads nowhere, or cannot be read. */
 export function resolve(pointer: string, root: unknown): unknown {

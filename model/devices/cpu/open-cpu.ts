@@ -3,7 +3,7 @@ import { KERNELS_VERSION, type Kernels } from '../../../kernels/kernels.ts';
 import type { Bundle } from '../../bundle/bundle.ts';
 import type { DenseDevice } from '../dense.ts';
 import type { ExpertDevice, Unit } from '../expert.ts';
-import type { OpenDenseOptions, OpenExpertsOptions } from '../open.ts';
+import type { OpenDenseOptions, OpenExpertsOptions } from '../options.ts';
 import { type CpuLayer, createCpuDense } from './cpu-dense.ts';
 import { createCpuExperts } from './cpu-expert.ts';
 import { MappedBundle } from './mapped.ts';

@@ -7,7 +7,7 @@ import type { ExpertDevice, Unit } from '../expert.ts';
 import { type GpuName, gpuBits, requireGpu } from '../gpu/gpu.ts';
 import { createGpuExperts } from '../gpu/gpu-experts.ts';
 import { gpuNumericsClass, ortNumericsClass } from '../numerics.ts';
-import type { OpenDenseOptions, OpenExpertsOptions } from '../open.ts';
+import type { OpenDenseOptions, OpenExpertsOptions } from '../options.ts';
 import { createOrtDense } from './ort-dense.ts';
 import { createOrtExperts } from './ort-expert.ts';
 

@@ -36,13 +36,14 @@ async function differing(
 
 describe('a row gives the same bits whatever runs beside it', () => {
   for (const encoding of encodings) {
-    for (const [cols, rows] of [
+    for (const [cols, rows, options] of [
       [192, 100],
       [100, 40],
       [36, 24],
+      [36, 24, { company: true }],
     ] as const) {
-      it(`product ${rows} x ${cols} at ${encoding}`, async () => {
-        const { nodes, initializers } = product('x', 'y', [matrix(1, rows, cols, encoding)]);
+      it(`product ${rows} x ${cols} at ${encoding}${options ? ' with a row of zeros' : ''}`, async () => {
+        const { nodes, initializers } = product('x', 'y', [matrix(1, rows, cols, encoding)], options);
         const session = await openSession({
           name: 'product',
           inputs: [{ name: 'x', type: 'float', shape: ['n', cols] }],

@@ -2,7 +2,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { adminHandlers } from '../../../experts/admin.ts';
 import { Leave } from '../../../experts/leave.ts';
-import { formatUnits, helloParams } from '../../../experts/wire.ts';
+import { formatUnits } from '../../../experts/runs.ts';
+import { helloParams } from '../../../experts/wire.ts';
 import { dispatch } from '../../../router/dispatch.ts';
 import type { Fleet } from '../../../router/fleet.ts';
 import { RpcError } from '../../../rpc/errors.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { HoldingRange } from '../../../experts/wire.ts';
+import type { HoldingRange } from '../../../experts/runs.ts';
 import { dispatch } from '../../../router/dispatch.ts';
 import { Fleet, type FleetOptions } from '../../../router/fleet.ts';
 import type { Member } from '../../../router/shards/member.ts';

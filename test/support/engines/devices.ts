@@ -3,7 +3,8 @@ import { type Bundle, openBundle } from '../../../model/bundle/bundle.ts';
 import { convert } from '../../../model/convert/convert.ts';
 import type { DenseDevice } from '../../../model/devices/dense.ts';
 import type { ExpertDevice, Unit } from '../../../model/devices/expert.ts';
-import { type DeviceName, openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
+import { openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
+import type { DeviceName } from '../../../model/devices/options.ts';
 
 export interface Tiny {
   bundle: Bundle;

@@ -4,7 +4,8 @@ import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
 import type { GenerationRequest } from '../../../gateway/engine/messages.ts';
 import { routingRules } from '../../../gateway/engine/scheduling/rules.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
-import { type DeviceName, openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
+import { openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
+import type { DeviceName } from '../../../model/devices/options.ts';
 import { Fleet } from '../../../router/fleet.ts';
 import { localMember, type Member } from '../../../router/shards/member.ts';
 

@@ -1,5 +1,6 @@
 // A model's shape said as each layout's config.json says it. Knows no tensors, no files.
-import type { ModelConfig, RopeScaling } from '../../../model/config/config.ts';
+import type { ModelConfig } from '../../../model/config/config.ts';
+import type { RopeScaling } from '../../../model/config/config-rope.ts';
 import { specials } from './byte-tokenizer.ts';
 import type { FloatDtype } from './safetensors-writer.ts';
 

@@ -1,7 +1,8 @@
 // Writes random tiny Hugging Face checkpoints for tests, and tells what is in them. Knows no reader, no bundle.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ModelConfig, RopeScaling } from '../../../model/config/config.ts';
+import type { ModelConfig } from '../../../model/config/config.ts';
+import type { RopeScaling } from '../../../model/config/config-rope.ts';
 import { normal, seedOf } from '../random.ts';
 import { byteTokenizerFiles, byteTokenizerVocab } from './byte-tokenizer.ts';
 import { configJson } from './checkpoint-config.ts';

@@ -1,7 +1,8 @@
 // What a value is asked for, as a tree over the schemas of one document: each of them once, so that it is looked into once. Knows no
 // keyword.
-import type { SchemaNode } from '../document.ts';
+
 import type { Schema } from '../keywords.ts';
+import type { SchemaNode } from '../pointer.ts';
 
 export type Term = { readonly id: number } & (
   | { kind: 'any' }
