@@ -158,7 +158,7 @@ function parseEntry(
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isLength)) {
     throw tensorError(file, name, 'its data_offsets are not two byte offsets');
   }
-  const [start, end] = offsets;
+  const [start = 0, end = 0] = offsets;
   const bytes = tensorBytes({ dtype, shape });
   if (end < start || end - start !== bytes) {
     throw tensorError(

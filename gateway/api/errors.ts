@@ -90,18 +90,27 @@ const LONGEST_MESSAGE = 4000;
 
 /** These fields of the request are at fault: the first one as if it were alone, then the others. */
 export function badFields(found: readonly [FieldFault, ...FieldFault[]]): ApiError {
-  const faults = found.map(({ message, param, code }) => {
+  const wellFormed = ({ message, param, code }: FieldFault) => {
     return { message: message.toWellFormed(), param: param.toWellFormed(), code };
-  });
-  const [{ message, param, code }, ...others] = faults;
+  };
+  const { message, param, code } = wellFormed(found[0]);
+  const others = found.slice(1).map(wellFormed);
   if (others.length === 0) return badRequest(message, { param, code });
   let all = `${message} Also:`;
   let told = 0;
-  for (; told < others.length && all.length + others[told].message.length < LONGEST_MESSAGE; told++) {
-    all += ` ${others[told].message}`;
+  for (const other of others) {
+    if (all.length + other.message.length >= LONGEST_MESSAGE) break;
+    all += ` ${other.message}`;
+    told++;
   }
   if (told < others.length) all += ` (${others.length - told} more)`;
-  return new ApiError({ status: 400, message: all, param, code, details: { fields: faults } });
+  return new ApiError({
+    status: 400,
+    message: all,
+    param,
+    code,
+    details: { fields: [{ message, param, code }, ...others] },
+  });
 }
 
 const generationStatus: Record<GenerationError['code'], { status: number; type: ErrorType }> = {

@@ -48,7 +48,7 @@ export function* echoedPrompt(
   for (const [i, id] of ids.entries()) {
     if (i % STEP === 0) yield;
     const told = logprobs[i - 1];
-    const offset = Math.max(0, places[i] - before);
+    const offset = Math.max(0, (places[i] ?? 0) - before);
     tokens.push({ id, offset, logprob: told?.logprob ?? null, ...(told && { top: told.top }) });
   }
   return { text, length: codePoints(text), tokens };

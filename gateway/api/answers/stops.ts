@@ -19,14 +19,14 @@ export interface StopString {
 export function stopString(text: string): StopString {
   const borders = new Int32Array(text.length);
   for (let i = 1; i < text.length; i++)
-    borders[i] = extended(text, borders, borders[i - 1], text.charCodeAt(i));
+    borders[i] = extended(text, borders, borders[i - 1] ?? 0, text.charCodeAt(i));
   return { text, borders };
 }
 
 /** How much of the string's beginning the text ends with after `unit`, if it was `length` before. */
 function extended(text: string, borders: Int32Array, length: number, unit: number): number {
   let kept = length;
-  while (kept > 0 && text.charCodeAt(kept) !== unit) kept = borders[kept - 1];
+  while (kept > 0 && text.charCodeAt(kept) !== unit) kept = borders[kept - 1] ?? 0;
   return text.charCodeAt(kept) === unit ? kept + 1 : kept;
 }
 
@@ -78,7 +78,7 @@ export class StopBuffer {
     this.#read++;
     let longest = 0;
     for (const [i, { text, borders }] of this.#stops.entries()) {
-      let length = extended(text, borders, this.#matched[i], unit);
+      let length = extended(text, borders, this.#matched[i] ?? 0, unit);
       if (length === text.length) {
         this.#note({ start: this.#read - length, stop: text });
         length = borders[length - 1] ?? 0;

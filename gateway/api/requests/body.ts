@@ -147,8 +147,10 @@ export function parseFields<Schema extends z.ZodType>(
   { unsupported = unsupportedFields }: { unsupported?: typeof unsupportedFields } = {},
 ): z.infer<Schema> {
   refuseManyValues(fields);
-  const known = Object.entries(fields).filter(([name]) => Object.hasOwn(unsupported, name));
-  const refused = known.flatMap(([name, value]) => refusal(name, value, unsupported[name]));
+  const refused = Object.entries(fields).flatMap(([name, value]) => {
+    const needs = Object.hasOwn(unsupported, name) ? unsupported[name] : undefined;
+    return needs === undefined ? [] : refusal(name, value, needs);
+  });
   const rest = Object.entries(fields).filter(([name]) => !Object.hasOwn(unsupported, name));
   const supported = withoutNulls(schema, Object.fromEntries(rest));
   const parsed = schema.safeParse(supported);

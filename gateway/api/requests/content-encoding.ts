@@ -58,7 +58,8 @@ export function encodingsOf(header: string | null): string[] {
 
 /** The same pieces without an encoding of `encodingsOf`. Throws a 400 if the stream is broken. */
 export async function* decoded(pieces: Pieces, encoding: string): AsyncGenerator<Uint8Array> {
-  const decoder = decoders[encoding]();
+  const decoder = decoders[encoding]?.();
+  if (decoder === undefined) throw new Error(`no decoder for '${encoding}'`);
   let received = 0;
   async function* counted() {
     for await (const piece of pieces) {

@@ -16,7 +16,7 @@ export function requireJsonType(header: string | null): void {
     throw unsupported(`The body of your request ${sent}.`);
   }
   for (const parameter of parameters) {
-    const [name, value = ''] = parameter.split('=');
+    const [name = '', value = ''] = parameter.split('=');
     const charset = value.replaceAll('"', '').trim();
     if (name.trim() !== 'charset' || UTF_8.has(charset)) continue;
     throw unsupported(`The charset '${charset.slice(0, 100)}' is not supported; JSON is sent as UTF-8.`);

@@ -86,17 +86,17 @@ function unionFaults(
     return [{ ...valueFault(known, param, value), param }];
   }
   const fitting = issue.errors.filter(
-    (branch) => branch[0].path.length > 0 || branch[0].code !== 'invalid_type',
+    ([first]) => first !== undefined && (first.path.length > 0 || first.code !== 'invalid_type'),
   );
   const values = fitting.flatMap(([first]) => {
-    return first.code === 'invalid_value' && first.path.length === 0 ? [first.values] : [];
+    return first?.code === 'invalid_value' && first.path.length === 0 ? [first.values] : [];
   });
   if (values.length > 0 && values.length === fitting.length) {
     return [{ ...valueFault(values.flat(), param, value), param }];
   }
   if (fitting[0] !== undefined) return judged(fitting[0]).flatMap((inner) => faultsOf(inner, body, path));
-  const expected = issue.errors.flatMap((branch) =>
-    branch[0].code === 'invalid_type' ? [branch[0].expected] : [],
+  const expected = issue.errors.flatMap(([first]) =>
+    first?.code === 'invalid_type' ? [first.expected] : [],
   );
   if (value === undefined) return [{ ...missing(param), param }];
   const message = `Invalid type for '${param}': expected ${expected.map(kind).join(' or ')}, but got ${kindOf(value)} instead.`;

@@ -46,7 +46,8 @@ async function longestThatFits<Item, Made>(
   for (let reach = 1; fits + 1 < tooLong; ) {
     const next = Math.min(fits + reach, Math.floor((fits + tooLong) / 2), tooLong - 1);
     const at = Math.max(next, fits + 1);
-    const found = await make(all[at]);
+    const item = all[at];
+    const found = item === undefined ? undefined : await make(item);
     if (found === undefined) tooLong = at;
     else {
       made = found;

@@ -26,9 +26,9 @@ export function templateMessages(sent: readonly ChatMessage[], template: ChatTem
       return badRequest(why, { param: `messages[${i}].${field}`, code: 'tools_not_supported' });
     };
     if (message.role === 'tool' && !knowsTools) {
-      throw refuse('role', `messages with the role '${sent[i].role}'`);
+      throw refuse('role', `messages with the role '${sent[i]?.role}'`);
     }
-    const calls = sent[i].function_call ? 'function_call' : 'tool_calls';
+    const calls = sent[i]?.function_call ? 'function_call' : 'tool_calls';
     if (message.tool_calls?.[0] && !knowsCalls) throw refuse(calls, `messages with '${calls}'`);
     return templateMessage(message, `messages[${i}]`);
   });

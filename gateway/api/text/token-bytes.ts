@@ -23,7 +23,7 @@ function byteLevelBytes(token: string): Uint8Array {
 
 function sentencePieceBytes(token: string): Uint8Array {
   const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token);
-  if (byte !== null) return Uint8Array.of(Number.parseInt(byte[1], 16));
+  if (byte?.[1] !== undefined) return Uint8Array.of(Number.parseInt(byte[1], 16));
   return encoder.encode(token.replaceAll('▁', ' '));
 }
 

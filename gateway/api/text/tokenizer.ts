@@ -104,7 +104,9 @@ export function createTokenizer(
 /** The same tokenizer without its special tokens, and with LEAD. */
 function plainJson(json: Record<string, unknown>, added: readonly AddedToken[]): Record<string, unknown> {
   const lead = { id: -1, content: LEAD, special: true, normalized: false };
-  const kept = Array.isArray(json.added_tokens) ? json.added_tokens.filter((_, i) => !added[i].special) : [];
+  const kept = Array.isArray(json.added_tokens)
+    ? json.added_tokens.filter((_, i) => added[i]?.special !== true)
+    : [];
   return { ...json, post_processor: null, added_tokens: [lead, ...kept] };
 }
 

@@ -37,7 +37,7 @@ export class Utf8Stream {
 function completeLength(bytes: Uint8Array): number {
   const earliest = Math.max(0, bytes.length - LONGEST_TAIL);
   for (let i = bytes.length - 1; i >= earliest; i--) {
-    const byte = bytes[i];
+    const byte = bytes[i] ?? 0;
     if ((byte & 0xc0) === 0x80) continue;
     return sequenceLength(byte) > bytes.length - i ? i : bytes.length;
   }

@@ -190,7 +190,7 @@ export function promptRows(
     const part = Math.floor((left * parts[i]!) / sum(served.slice(at).map((j) => parts[j]!)));
     const most = Math.max(least, Math.min(part, left - least * later.length));
     rows[i] = Math.min(demands[i]!.prompts, most);
-    left -= rows[i]!;
+    left -= rows[i];
   }
   return rows;
 }

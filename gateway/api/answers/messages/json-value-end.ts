@@ -8,7 +8,7 @@ export class JsonValueEnd {
   /** The value begins with the first piece. Code units of `text` up to the value's end; undefined: it goes on. */
   find(text: string): number | undefined {
     for (let at = 0; at < text.length; at++) {
-      const char = text[at];
+      const char = text.charAt(at);
       if (this.#inString) {
         if (this.#endsString(char) && this.#depth === 0) return at + 1;
       } else if (char === '"') this.#inString = true;

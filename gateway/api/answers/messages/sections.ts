@@ -157,7 +157,7 @@ export class SectionReader {
     const tag = spaceBefore(this.#held) + this.#begin.length;
     const rest = this.#held.slice(tag);
     const named = this.#name.exec(rest);
-    const name = named === null ? undefined : stringOf(named[1]);
+    const name = named === null ? undefined : stringOf(named[1] ?? '');
     if (named !== null && name !== undefined && named[0].length <= MOST_HELD) {
       this.#take(tag + named[0].length, 'call', '', name);
       this.#state = 'between';

@@ -66,7 +66,7 @@ function rulesOf(grammar: string): Map<string, string[]> {
       continue;
     }
     const defined = /^[?!]?([a-zA-Z_]\w*)(?:\.-?\d+)?\s*:/.exec(statement);
-    if (defined === null) throw new NoPattern();
+    if (defined?.[1] === undefined) throw new NoPattern();
     rules.set(defined[1], tokensOf(statement.slice(defined[0].length)));
   }
   return rules;

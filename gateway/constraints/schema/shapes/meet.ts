@@ -36,18 +36,16 @@ function joined<Test extends { test: string }>(a: readonly Test[], b: readonly T
   const lists = (negated: boolean) =>
     all.filter((test): test is Test & AmongTest => isAmong(test) && test.negated === negated);
   const [only, not] = [lists(false), lists(true)];
-  if (only.length + not.length < 2) return all;
+  const first = only[0] ?? not[0];
+  if (first === undefined || only.length + not.length < 2) return all;
   const excluded = new Set(not.flatMap(({ values }) => values));
   const kept = only.map(({ values }) => new Set(values));
-  const [first] = only;
-  const among =
-    first === undefined
-      ? { ...not[0], values: [...excluded] }
-      : {
-          ...first,
-          values: first.values.filter((value) => !excluded.has(value) && kept.every((set) => set.has(value))),
-        };
-  return [among as Test, ...all.filter((test) => !isAmong(test))];
+  const values =
+    only.length === 0
+      ? [...excluded]
+      : first.values.filter((value) => !excluded.has(value) && kept.every((set) => set.has(value)));
+  const among = { ...first, values };
+  return [among, ...all.filter((test) => !isAmong(test))];
 }
 
 interface AmongTest {
