@@ -38,7 +38,7 @@ export class Admission {
     this.waiting.splice(at < 0 ? this.waiting.length : at, 0, sequence);
   }
 
-  /** Lets in, owner by owner (places.ts), those whose known ids have room. */
+  /** Lets in, tenant by tenant (places.ts), those whose known ids have room. */
   admit(): void {
     const { fleet } = this.#options.model;
     if (this.running.length === 0) fleet.settleClasses();
@@ -115,7 +115,7 @@ export class Admission {
     return true;
   }
 
-  /** One of an owner that has more than its share gives way, where there is one. */
+  /** One of a tenant that has more than its share gives way, where there is one. */
   #makeRoom(next: Sequence): boolean {
     const victim = makesRoom(next, this.running, this.waiting);
     if (victim === undefined) return false;

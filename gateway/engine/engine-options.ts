@@ -26,13 +26,13 @@ export interface EngineOptions {
   /** Prompt rows in one step, at most. */
   prefillRows?: number;
   /**
-   * Of a step's time, how much an owner's prompts may take while others of it generate, above 0 and up to 1: the others'
+   * Of a step's time, how much a tenant's prompts may take while others of it generate, above 0 and up to 1: the others'
    * gaps grow by 1 / (1 - share), the time to a prompt's first token by 1 / share.
    */
   prefillShare?: number;
   /** Each call to a shard must be answered within this. */
   callDeadlineMs?: number;
-  /** Guess tokens from the text so far and verify several in one step; changes no answer. */
+  /** Draft tokens from the text so far and verify several in one step; changes no answer. */
   speculate?: boolean;
   /** Of the counts of each expert's rows. */
   heatHalfLifeSeconds?: number;

@@ -129,7 +129,7 @@ export class Engine implements EngineClient {
     const { fleet } = this.#model;
     const { running, waiting, pool } = this.#admission;
     if (running.length === 0) fleet.settleClasses();
-    const { owner } = request;
+    const { tenant } = request;
     const wanted = waiting.filter(({ ended }) => !ended);
     return refusal(request, {
       closing: this.#closing,
@@ -141,7 +141,7 @@ export class Engine implements EngineClient {
       missing: fleet.readyFor(rungLevel(request.degrade)) ? [] : fleet.missing(),
       waiting: wanted.length,
       maxWaiting,
-      ...(owner !== undefined && { ownWaiting: wanted.filter((each) => each.owner === owner).length }),
+      ...(tenant !== undefined && { ownWaiting: wanted.filter((each) => each.tenant === tenant).length }),
     });
   }
 

@@ -27,7 +27,7 @@ export interface StepInput {
   ids: Int32Array;
   spans: readonly Span[];
   /** `[rows]`, 1 where the row belongs to a prompt: it travels apart from decode rows. */
-  bulk: Uint8Array;
+  prefill: Uint8Array;
   /** `[rows]`, 1 while the row's answer is wanted; may be cleared while the step runs. */
   wanted: Uint8Array;
   /** `[rows]`, what may stand in for an expert (router/delivery/ladder.ts); absent: nothing may. */
@@ -64,7 +64,7 @@ export interface ForwardEvents {
 /** Runs the rows through every layer. */
 export async function forward(
   { dense, fleet, identity, hidden, experts, rules, heat }: ForwardModel,
-  { ids, spans, bulk, wanted, ladder, deadlineMs, signal, trace }: StepInput,
+  { ids, spans, prefill, wanted, ladder, deadlineMs, signal, trace }: StepInput,
   { onFailed, onDegraded, onRouted }: ForwardEvents,
 ): Promise<Forwarded> {
   let stream = dense.embed(ids);
@@ -84,7 +84,7 @@ export async function forward(
       hidden,
       assignment,
       mask: wanted,
-      bulk,
+      bulk: prefill,
       ...(ladder !== undefined && { ladder, ranked: ranking(scores, experts, rule) }),
       deadlineMs,
       signal,

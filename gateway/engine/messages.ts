@@ -50,11 +50,11 @@ export interface GenerationRequest {
   promptLogprobs?: number;
   /** Id of an open generation with the same prompt: this one waits until that prompt is computed, and shares it. */
   sharesPromptOf?: string;
-  /** Lower ones leave the queue first, among those of one owner; absent: 0. */
+  /** Lower ones leave the queue first, among those of one tenant; absent: 0. */
   priority?: number;
-  /** Whose it is: owners share the engine's time, whatever number of requests each has. Absent: nobody's in particular. */
-  owner?: string;
-  /** The owner's part of that time beside others' (one of weight 2 gets twice what one of 1 does); absent: 1. */
+  /** Whose it is: tenants share the engine's time, whatever number of requests each has. Absent: nobody's in particular. */
+  tenant?: string;
+  /** The tenant's part of that time beside others' (one of weight 2 gets twice what one of 1 does); absent: 1. */
   weight?: number;
   /** `[layers]`, experts a token; absent: the checkpoint's own. */
   expertsPerToken?: readonly number[];

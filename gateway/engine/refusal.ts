@@ -14,7 +14,7 @@ export interface Capacity {
   missing: readonly MissingUnits[];
   waiting: number;
   maxWaiting: number;
-  /** Of those that wait, the owner's; absent where it is nobody's in particular, who may take what is left. */
+  /** Of those that wait, the tenant's; absent where it is nobody's in particular, who may take what is left. */
   ownWaiting?: number;
 }
 
@@ -56,7 +56,7 @@ export function refusal(
   return queueFull(capacity, weight);
 }
 
-/** However many ask, each owner leaves room for others: it may have as much of the queue as is still free (by weight, times). */
+/** However many ask, each tenant leaves room for others: it may have as much of the queue as is still free (by weight, times). */
 function queueFull(
   { waiting, maxWaiting, ownWaiting = 0 }: Capacity,
   weight: number,

@@ -42,7 +42,7 @@ export class Sequence {
   cached: number | undefined;
   /** Prompt tokens whose log-probabilities were told, the first counted with them. */
   scored = 1;
-  /** Ids guessed to follow; verified and dropped in the next step. */
+  /** Ids drafted to follow; verified and dropped in the next step. */
   drafts: readonly number[] = [];
   /** Number of the step that computed it last. */
   stepped = 0;
@@ -66,8 +66,8 @@ export class Sequence {
     this.#emit = emit;
   }
 
-  get owner(): string {
-    return this.request.owner ?? '';
+  get tenant(): string {
+    return this.request.tenant ?? '';
   }
 
   get weight(): number {
@@ -110,12 +110,12 @@ export class Sequence {
   }
 
   /**
-   * Guesses the ids after the next, where the next is all that is left to compute, as far as they are worth their price
+   * Drafts the ids after the next, where the next is all that is left to compute, as far as they are worth their price
    * (speculation.ts).
    */
-  guess(price: number): void {
+  draft(price: number): void {
     if (this.length - this.computed !== 1 || this.computed < this.promptLength) return;
-    this.drafts = this.#speculation.guess(this.ids, this.reach - this.length - 1, price);
+    this.drafts = this.#speculation.draft(this.ids, this.reach - this.length - 1, price);
   }
 
   /** The step's ids were taken; what was computed for drafts that are not among them is dropped. */

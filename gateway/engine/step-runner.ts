@@ -14,7 +14,7 @@ import { constraintFailed, prepare } from './sampling/open-constraint.ts';
 import { FairShares } from './scheduling/fair-shares.ts';
 import { inTurns } from './scheduling/floor.ts';
 import { cut, grouped, MicroBatches } from './scheduling/micro-batches.ts';
-import { generating, type Planned, planStep, type StepLimits } from './scheduling/scheduler.ts';
+import { decodingOf, type Planned, planStep, type StepLimits } from './scheduling/scheduler.ts';
 import { StepCosts } from './scheduling/step-costs.ts';
 import type { Sequence } from './sequence.ts';
 import { type Due, Step } from './step.ts';
@@ -90,13 +90,13 @@ export class StepRunner {
     prepare(running, {
       constraints: settings.constraints,
       ownTime: () => this.#shares.ownTime(running, { costs: this.#costs, minPrefillRows }),
-      onSpent: (owner, ms) => this.#shares.spend(owner, ms),
+      onSpent: (tenant, ms) => this.#shares.spend(tenant, ms),
       onFailed: (sequence, cause) => this.#refuse(sequence, cause),
     });
-    const others = generating(running, minPrefillRows);
+    const others = decodingOf(running, minPrefillRows);
     if (settings.speculate && minPrefillRows === 1) {
-      const price = this.#costs.guessPrice(others.length);
-      for (const each of others) each.guess(price);
+      const price = this.#costs.draftPrice(others.length);
+      for (const each of others) each.draft(price);
     }
     const limits = (count: number, share: number) => this.#limits(count, share);
     const parts = this.#shares.parts(running, { costs: this.#costs, prefillShare, minPrefillRows, limits });
@@ -167,7 +167,7 @@ export class StepRunner {
       } catch (cause) {
         this.#refuse(sequence, cause);
       }
-      if (isDear(sequence)) this.#shares.spend(sequence.owner, performance.now() - from);
+      if (isDear(sequence)) this.#shares.spend(sequence.tenant, performance.now() - from);
     }
   }
 
@@ -206,7 +206,7 @@ export class StepRunner {
   }
 }
 
-/** Whether its tokens take the thread longer than those of others: its owner pays for that. */
+/** Whether its tokens take the thread longer than those of others: its tenant pays for that. */
 function isDear({ request: { constraint, logprobs, digests, sampling } }: Sequence): boolean {
   return (
     constraint !== undefined ||
@@ -221,5 +221,5 @@ function rowsOf(spans: readonly Planned<Sequence>[], others: readonly Sequence[]
   const rows = (of: readonly Planned<Sequence>[]) => of.reduce((sum, { count }) => sum + count, 0);
   const known = new Set(others);
   const own = spans.filter(({ sequence }) => known.has(sequence));
-  return { generating: own.length, guesses: rows(own) - own.length, promptRows: rows(spans) - rows(own) };
+  return { decoding: own.length, drafts: rows(own) - own.length, promptRows: rows(spans) - rows(own) };
 }

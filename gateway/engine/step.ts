@@ -69,26 +69,26 @@ export class Step {
     model: ForwardModel,
     { logits, deadlineMs, trace, onFailed, onDegraded }: StepOptions,
   ): Promise<StepResult> {
-    const owners = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
+    const sequences = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
     const { stream, waitMs } = await forward(
-      { ...model, rules: rulesOf(model.rules, owners[0]?.request.expertsPerToken) },
+      { ...model, rules: rulesOf(model.rules, sequences[0]?.request.expertsPerToken) },
       {
         ids: Int32Array.from(this.#spans.flatMap(idsOf)),
         spans: this.#spans.map(({ sequence, start, count }) => {
           return { sequence: sequence.name, start, count, blocks: sequence.table.blocks };
         }),
-        bulk: Uint8Array.from(
+        prefill: Uint8Array.from(
           this.#spans.flatMap(({ count }) => new Array<number>(count).fill(count > 1 ? 1 : 0)),
         ),
         wanted: this.#wanted,
-        ...ladderOf(owners),
+        ...ladderOf(sequences),
         deadlineMs,
         signal: this.#abort.signal,
         trace,
       },
       {
-        onFailed: (row, error) => onFailed(owners[row]!, error),
-        onDegraded: (row, rung) => onDegraded(owners[row]!, rung),
+        onFailed: (row, error) => onFailed(sequences[row]!, error),
+        onDegraded: (row, rung) => onDegraded(sequences[row]!, rung),
         ...(this.#spans.some(({ sequence }) => sequence.request.routes) && {
           onRouted: (assignment) => this.#routed.push(assignment),
         }),
@@ -163,9 +163,9 @@ function rulesOf(
 }
 
 /** Absent where no row allows anything: the common case costs nothing. */
-function ladderOf(owners: readonly Sequence[]): { ladder?: Uint8Array } {
-  if (owners.every(({ request }) => request.degrade === undefined)) return {};
-  return { ladder: Uint8Array.from(owners, ({ request }) => rungLevel(request.degrade)) };
+function ladderOf(sequences: readonly Sequence[]): { ladder?: Uint8Array } {
+  if (sequences.every(({ request }) => request.degrade === undefined)) return {};
+  return { ladder: Uint8Array.from(sequences, ({ request }) => rungLevel(request.degrade)) };
 }
 
 /** Of the tokens behind the positions from `first` on; `logits [rows, vocab]`. */

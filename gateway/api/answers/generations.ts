@@ -100,7 +100,7 @@ export function generations(
         routes: request.expertgrid?.routes === true,
         ...degradeOf(request, degrade),
         cacheSalt: cacheSaltOf({ named: request.cache_salt, owner: record.prefixOwner }),
-        ...(record.key !== undefined && { owner: record.key.name, weight: record.key.weight ?? 1 }),
+        ...(record.key !== undefined && { tenant: record.key.name, weight: record.key.weight ?? 1 }),
         traceId: record.id,
       };
       const index = p * made + choice;

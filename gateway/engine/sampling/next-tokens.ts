@@ -11,10 +11,10 @@ export interface NextTokensOptions {
   counters: Counters;
 }
 
-/** Milliseconds that finding out which ids may come behind a guess may take: longer than most take, and no more than a row. */
-const GUESS_MS = 2;
+/** Milliseconds that finding out which ids may come behind a draft may take: longer than most take, and no more than a row. */
+const PREPARE_MS = 2;
 
-/** The first row follows the last known id; each further one counts only if the guess before it was right. */
+/** The first row follows the last known id; each further one counts only if the draft before it was right. */
 export function sampleNext(
   { sequence, logits, routes }: Due,
   { vocab, picker, counters }: NextTokensOptions,
@@ -27,7 +27,7 @@ export function sampleNext(
   const { sampling: settings, logprobs } = request;
   let kept = 0;
   for (let row = 0; row * vocab < logits.length && !sequence.ended; row++) {
-    const until = performance.now() + GUESS_MS;
+    const until = performance.now() + PREPARE_MS;
     if (row > 0 && constraint?.prepare(() => performance.now() >= until) === false) break;
     const ofRow = logits.subarray(row * vocab, (row + 1) * vocab);
     const digest = request.digests ? digestOf(ofRow) : undefined;

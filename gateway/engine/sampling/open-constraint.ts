@@ -1,4 +1,4 @@
-// Opens what sequences are held to, and finds out which ids may come next in each, within the time that its owner has for that. A
+// Opens what sequences are held to, and finds out which ids may come next in each, within the time that its tenant has for that. A
 // sequence for which that is not known yet is held: it gets no rows. Knows no queue and no device.
 
 import type { ConstraintFault } from '../../constraints/fault.ts';
@@ -11,9 +11,9 @@ import type { Sequence } from '../sequence.ts';
 
 export interface PrepareOptions {
   constraints: Constraints;
-  /** Milliseconds that each owner may spend. */
+  /** Milliseconds that each tenant may spend. */
   ownTime: () => ReadonlyMap<string, number>;
-  onSpent: (owner: string, ms: number) => void;
+  onSpent: (tenant: string, ms: number) => void;
   /** Throws nothing. */
   onFailed: (sequence: Sequence, cause: unknown) => void;
 }
@@ -28,9 +28,9 @@ export function prepare(
   const waiting = bound.filter(({ held }) => held).sort((a, b) => a.stepped - b.stepped);
   if (waiting.length === 0) return;
   const times = ownTime();
-  for (const [owner, own] of Map.groupBy(waiting, (sequence) => sequence.owner)) {
+  for (const [tenant, own] of Map.groupBy(waiting, (sequence) => sequence.tenant)) {
     const from = performance.now();
-    const until = from + (times.get(owner) ?? 0);
+    const until = from + (times.get(tenant) ?? 0);
     for (const sequence of own) {
       if (performance.now() >= until) break;
       try {
@@ -41,15 +41,15 @@ export function prepare(
         onFailed(sequence, cause);
       }
     }
-    onSpent(owner, performance.now() - from);
+    onSpent(tenant, performance.now() - from);
   }
 }
 
-function opened({ request, owner }: Sequence, constraints: Constraints): Constraint {
+function opened({ request, tenant }: Sequence, constraints: Constraints): Constraint {
   const { constraint: spec, grammar, stopIds } = request;
   if (spec === undefined) return unconstrained;
   const read = grammar === undefined ? spec : withRead(spec, grammar);
-  return constraints.open(read, { stopIds, owner });
+  return constraints.open(read, { stopIds, owner: tenant });
 }
 
 /** Before any work, or where a grammar turned out to be too ambiguous to follow. */

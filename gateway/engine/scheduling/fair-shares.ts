@@ -1,11 +1,11 @@
-// How owners of running sequences stand, from step to step: what each may have of the next one, and what it had. Knows no
+// How tenants of running sequences stand, from step to step: what each may have of the next one, and what it had. Knows no
 // clock and no device; what steps cost is told to it.
 import {
-  generating,
+  decodingOf,
   type Part,
   type Planned,
   type Progress,
-  rowsToCatchUp,
+  prefillRowsLeft,
   type StepLimits,
 } from './scheduler.ts';
 import { type Demand, divide, ownTime, promptRows, settle } from './shares.ts';
@@ -22,27 +22,27 @@ export interface PartsOptions {
   prefillShare: number;
   minPrefillRows: number;
   /** Rows that catch up in a step in which they may take such a share (0 to 1) of its time beside so many sequences. */
-  limits: (generating: number, share: number) => StepLimits;
+  limits: (decoding: number, share: number) => StepLimits;
 }
 
-/** Milliseconds that an owner's own work may hold up all others at once. */
+/** Milliseconds that a tenant's own work may hold up all others at once. */
 const MOST_OWN_MS = 10;
-/** The same of the only owner: it holds up its own sequences alone. */
+/** The same of the only tenant: it holds up its own sequences alone. */
 const MOST_ALONE_MS = 20;
-/** An owner whose others have no rows to compute gets so much all the same. */
+/** A tenant whose others have no rows to compute gets so much all the same. */
 const LEAST_OTHERS_MS = 2;
-/** An owner that left while it was ahead waits for this part of the time that passes without it. */
+/** A tenant that left while it was ahead waits for this part of the time that passes without it. */
 const PART_OF_ABSENT = 1 / 2;
 
 export class FairShares {
-  /** `[owners]`, what each asks of the step that was planned last; empty while there is one owner. */
+  /** `[tenants]`, what each asks of the step that was planned last; empty while there is one tenant. */
   #demands = new Map<string, Demand>();
   /** Milliseconds spent beside rows since the last step was settled. */
   readonly #spent = new Map<string, number>();
-  /** Of owners that left while they were ahead: by how much, so that coming back is no new beginning. Milliseconds below 0. */
+  /** Of tenants that left while they were ahead: by how much, so that coming back is no new beginning. Milliseconds below 0. */
   readonly #absent = new Map<string, number>();
 
-  /** Milliseconds that each owner may spend beside rows before the next step; see shares.ts. */
+  /** Milliseconds that each tenant may spend beside rows before the next step; see shares.ts. */
   ownTime(
     running: readonly Progress[],
     { costs, minPrefillRows }: Pick<PartsOptions, 'costs' | 'minPrefillRows'>,
@@ -55,31 +55,31 @@ export class FairShares {
       mostMs: MOST_OWN_MS,
       aloneMs: MOST_ALONE_MS,
     });
-    return new Map([...demands.keys()].map((owner, i) => [owner, times[i] ?? 0]));
+    return new Map([...demands.keys()].map((tenant, i) => [tenant, times[i] ?? 0]));
   }
 
-  /** To be told what was spent for an owner beside rows. */
-  spend(owner: string, ms: number): void {
-    this.#spent.set(owner, (this.#spent.get(owner) ?? 0) + ms);
+  /** To be told what was spent for a tenant beside rows. */
+  spend(tenant: string, ms: number): void {
+    this.#spent.set(tenant, (this.#spent.get(tenant) ?? 0) + ms);
   }
 
-  /** Spent for all owners since the last step was settled, in milliseconds. */
+  /** Spent for all tenants since the last step was settled, in milliseconds. */
   get spentMs(): number {
     let ms = 0;
     for (const each of this.#spent.values()) ms += each;
     return ms;
   }
 
-  /** What each owner may have of the next step; undefined where one has all of it. */
+  /** What each tenant may have of the next step; undefined where one has all of it. */
   parts(
     running: readonly Progress[],
     { costs, prefillShare, minPrefillRows, limits }: PartsOptions,
   ): Map<string, Part> | undefined {
     const asked = this.#demandsOf(running, minPrefillRows);
-    for (const [owner, { lag }] of this.#demands) {
-      if (lag < 0 && !asked.has(owner)) this.#absent.set(owner, lag);
+    for (const [tenant, { lag }] of this.#demands) {
+      if (lag < 0 && !asked.has(tenant)) this.#absent.set(tenant, lag);
     }
-    for (const owner of asked.keys()) this.#absent.delete(owner);
+    for (const tenant of asked.keys()) this.#absent.delete(tenant);
     this.#demands = asked;
     if (asked.size < 2) {
       this.#demands.clear();
@@ -92,8 +92,8 @@ export class FairShares {
     const budget = division.promptShare === 0 ? 0 : limits(count, division.promptShare).prefillRows;
     const prompts = promptRows(demands, { parts: division.prompts, budget, least: 2 * minPrefillRows });
     return new Map(
-      [...this.#demands.keys()].map((owner, i) => {
-        return [owner, { rows: division.rows[i] ?? 0, prefillRows: prompts[i] ?? 0 }];
+      [...this.#demands.keys()].map((tenant, i) => {
+        return [tenant, { rows: division.rows[i] ?? 0, prefillRows: prompts[i] ?? 0 }];
       }),
     );
   }
@@ -103,18 +103,18 @@ export class FairShares {
     spans: readonly Planned<Progress>[],
     { costs, others, ms }: { costs: Costs; others: readonly Progress[]; ms: number },
   ): void {
-    for (const [owner, lag] of this.#absent) {
-      if (lag + PART_OF_ABSENT * ms < 0) this.#absent.set(owner, lag + PART_OF_ABSENT * ms);
-      else this.#absent.delete(owner);
+    for (const [tenant, lag] of this.#absent) {
+      if (lag + PART_OF_ABSENT * ms < 0) this.#absent.set(tenant, lag + PART_OF_ABSENT * ms);
+      else this.#absent.delete(tenant);
     }
     const spent = new Map(this.#spent);
     this.#spent.clear();
     if (this.#demands.size === 0) return;
     const decoding = new Set(others);
-    const owners = [...this.#demands.keys()];
-    const had = owners.map((owner) => ({ rows: 0, promptRows: 0, ownMs: spent.get(owner) ?? 0 }));
+    const tenants = [...this.#demands.keys()];
+    const had = tenants.map((tenant) => ({ rows: 0, promptRows: 0, ownMs: spent.get(tenant) ?? 0 }));
     for (const { sequence, count } of spans) {
-      const of = had[owners.indexOf(sequence.owner)];
+      const of = had[tenants.indexOf(sequence.tenant)];
       if (of !== undefined) of[decoding.has(sequence) ? 'rows' : 'promptRows'] += count;
     }
     const demands = [...this.#demands.values()];
@@ -123,20 +123,20 @@ export class FairShares {
     for (const [i, demand] of demands.entries()) demand.lag = lags[i] ?? 0;
   }
 
-  /** By owner. */
+  /** By tenant. */
   #demandsOf(running: readonly Progress[], minPrefillRows: number): Map<string, Demand> {
-    const byOwner = Map.groupBy(running, ({ owner }) => owner);
+    const byTenant = Map.groupBy(running, ({ tenant }) => tenant);
     return new Map(
-      [...byOwner].map(([owner, own]) => {
-        const lag = this.#demands.get(owner)?.lag ?? this.#absent.get(owner) ?? 0;
-        return [owner, { lag, ...demandOf(own, minPrefillRows) }];
+      [...byTenant].map(([tenant, own]) => {
+        const lag = this.#demands.get(tenant)?.lag ?? this.#absent.get(tenant) ?? 0;
+        return [tenant, { lag, ...demandOf(own, minPrefillRows) }];
       }),
     );
   }
 }
 
 function demandOf(own: readonly Progress[], minPrefillRows: number): Omit<Demand, 'lag'> {
-  const rows = generating(own, minPrefillRows).reduce((sum, { drafts }) => sum + 1 + drafts.length, 0);
-  const prompts = own.reduce((sum, each) => sum + (each.held ? 0 : rowsToCatchUp(each, minPrefillRows)), 0);
+  const rows = decodingOf(own, minPrefillRows).reduce((sum, { drafts }) => sum + 1 + drafts.length, 0);
+  const prompts = own.reduce((sum, each) => sum + (each.held ? 0 : prefillRowsLeft(each, minPrefillRows)), 0);
   return { weight: own[0]?.weight ?? 1, rows, prompts };
 }

@@ -5,16 +5,16 @@
 // ids and none computed, C decodes. Rows: A 1, B 4 of 7 (3 are left, not 1), C 1:
 //   planStep(…).spans = [{ sequence: A, start: 9, count: 1 }, { sequence: B, start: 0, count: 4 }, { sequence: C, … }]
 import type { BlockPool, BlockTable } from '../memory/blocks.ts';
-import { givesWay, type Tenant } from '../memory/places.ts';
+import { type Billed, givesWay } from '../memory/places.ts';
 
 /** What the scheduler knows of a running sequence. */
-export interface Progress extends Tenant {
+export interface Progress extends Billed {
   promptLength: number;
   /** Ids known: prompt and generated. */
   length: number;
   /** Positions whose K and V are in the cache. */
   computed: number;
-  /** Ids guessed to follow, to be verified in one step with the next. */
+  /** Ids drafted to follow, to be verified in one step with the next. */
   drafts: readonly number[];
   /** Number of the step that computed it last. */
   stepped: number;
@@ -46,17 +46,17 @@ export interface StepPlan<T extends Progress> {
   preempted: T[];
 }
 
-/** What an owner may have of a step. */
+/** What a tenant may have of a step. */
 export interface Part {
-  /** Rows of those that generate, guesses among them. */
+  /** Rows of those that generate, drafts among them. */
   rows: number;
   /** Rows that catch up. */
   prefillRows: number;
 }
 
 /**
- * Every decoding sequence gets its row and its drafts; those that catch up share the budget. Where owners have parts, each
- * owner's share its part. In order of arrival; tables are grown to hold the rows. Where no block is left one gives way
+ * Every decoding sequence gets its row and its drafts; those that catch up share the budget. Where tenants have parts, each
+ * tenant's share its part. In order of arrival; tables are grown to hold the rows. Where no block is left one gives way
  * (places.ts): the first always gets on.
  */
 export function planStep<T extends Progress>(
@@ -66,7 +66,7 @@ export function planStep<T extends Progress>(
   parts?: ReadonlyMap<string, Part>,
 ): StepPlan<T> {
   const able = running.filter(({ held }) => !held);
-  const rows = parts === undefined ? planOwner(able, limits) : planOwners(able, limits, parts);
+  const rows = parts === undefined ? planTenant(able, limits) : planTenants(able, limits, parts);
   const spans = new Map<T, Planned<T>>();
   const preempted = new Set<T>();
   for (const sequence of running) {
@@ -83,28 +83,28 @@ export function planStep<T extends Progress>(
   return { spans: [...spans.values()], preempted: [...preempted] };
 }
 
-function planOwners<T extends Progress>(
+function planTenants<T extends Progress>(
   running: readonly T[],
   { minPrefillRows }: StepLimits,
   parts: ReadonlyMap<string, Part>,
 ): Map<Progress, number> {
-  const byOwner = Map.groupBy(running, ({ owner }) => owner);
+  const byTenant = Map.groupBy(running, ({ tenant }) => tenant);
   return new Map(
-    [...byOwner].flatMap(([owner, own]) => {
-      const { rows, prefillRows } = parts.get(owner) ?? { rows: 0, prefillRows: 0 };
-      return [...planOwner(own, { prefillRows, minPrefillRows }, rows)];
+    [...byTenant].flatMap(([tenant, own]) => {
+      const { rows, prefillRows } = parts.get(tenant) ?? { rows: 0, prefillRows: 0 };
+      return [...planTenant(own, { prefillRows, minPrefillRows }, rows)];
     }),
   );
 }
 
 /** Rows of each; where there are not enough for all that generate, those go first that waited longest. */
-function planOwner(
+function planTenant(
   running: readonly Progress[],
   limits: StepLimits,
   most = Number.POSITIVE_INFINITY,
 ): Map<Progress, number> {
   const rows = limits.prefillRows > 0 ? planChunks(running, limits) : new Map<Progress, number>();
-  const decoding = generating(running, limits.minPrefillRows);
+  const decoding = decodingOf(running, limits.minPrefillRows);
   if (most < Number.POSITIVE_INFINITY) decoding.sort((a, b) => a.stepped - b.stepped);
   let given = 0;
   for (const sequence of decoding) {
@@ -116,8 +116,8 @@ function planOwner(
 }
 
 /** Those that do nothing but generate: a row each, and their drafts. */
-export function generating<T extends Progress>(running: readonly T[], minPrefillRows: number): T[] {
-  return running.filter((progress) => !progress.held && rowsToCatchUp(progress, minPrefillRows) === 0);
+export function decodingOf<T extends Progress>(running: readonly T[], minPrefillRows: number): T[] {
+  return running.filter((progress) => !progress.held && prefillRowsLeft(progress, minPrefillRows) === 0);
 }
 
 /**
@@ -128,7 +128,7 @@ function planChunks(
   running: readonly Progress[],
   { prefillRows, minPrefillRows }: StepLimits,
 ): Map<Progress, number> {
-  const left = (progress: Progress) => rowsToCatchUp(progress, minPrefillRows);
+  const left = (progress: Progress) => prefillRowsLeft(progress, minPrefillRows);
   const chunks = new Map<Progress, number>();
   const [oldest, ...others] = running.filter((progress) => left(progress) > 0);
   if (oldest === undefined) return chunks;
@@ -146,7 +146,7 @@ function planChunks(
  * Rows before the sequence decodes: of its prompt, and of its answer if it lost its KV memory. A device that computes a
  * single query otherwise than two gets generated positions one by one, as it did at first.
  */
-export function rowsToCatchUp({ promptLength, length, computed }: Progress, least: number): number {
+export function prefillRowsLeft({ promptLength, length, computed }: Progress, least: number): number {
   if (computed < promptLength) return (least > 1 ? promptLength : length) - computed;
   return least === 1 && length - computed > 1 ? length - computed : 0;
 }

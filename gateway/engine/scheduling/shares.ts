@@ -1,4 +1,4 @@
-// How one step is divided between owners of sequences, so that each gets on at least as fast as with its part of the
+// How one step is divided between tenants of sequences, so that each gets on at least as fast as with its part of the
 // engine's time to itself, and batches are cut no further than that takes. Pure: no clock, no sequence.
 //
 // Worked example, weights 1: a step of n rows takes 2 + n ms; A has 1 row (3 ms alone), B has 100 (102 ms alone). A may be
@@ -6,7 +6,7 @@
 //   divide([{ …, rows: 1 }, { …, rows: 100 }], …).rows = [1, 3]
 // B then gets 0.5 rows/ms where alone it has 0.98. What rounding gives to one too much is in the lags, and comes back.
 
-/** What an owner would have in a step of its own, and how it stands. */
+/** What a tenant would have in a step of its own, and how it stands. */
 export interface Demand {
   weight: number;
   /** Milliseconds of work alone that it is behind its part of the time; below 0: ahead. */
@@ -18,18 +18,18 @@ export interface Demand {
 }
 
 export interface Division {
-  /** `[owners]`, of those that generate. */
+  /** `[tenants]`, of those that generate. */
   rows: number[];
   /** Of the step's time, the part that is for prompts: 0 to 1. */
   promptShare: number;
-  /** `[owners]`, of that part; they add up to 1 where it is not 0. */
+  /** `[tenants]`, of that part; they add up to 1 where it is not 0. */
   prompts: number[];
 }
 
 export interface Prices {
   /** Milliseconds of a step with so many rows of sequences that generate; grows, and is 0 for 0. */
   stepMs: (rows: number) => number;
-  /** Of the time of an owner, how much its prompts may take while others of it generate. */
+  /** Of the time of a tenant, how much its prompts may take while others of it generate. */
   prefillShare: number;
 }
 
@@ -71,7 +71,7 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
 }
 
 /**
- * `[owners]`, milliseconds that each may spend on its own before the next step: on what its sequences need beside rows, such as which
+ * `[tenants]`, milliseconds that each may spend on its own before the next step: on what its sequences need beside rows, such as which
  * tokens a grammar allows. As much as leaves the others their part while they make a step, less what it is ahead; none takes longer
  * than `mostMs` at once, and nobody waits for less than `leastMs` of the others' work. Who is alone may take `aloneMs`.
  */
@@ -94,7 +94,7 @@ export function ownTime(
   });
 }
 
-/** What each owner had of a step. */
+/** What each tenant had of a step. */
 export interface Had {
   rows: number;
   promptRows: number;
@@ -103,7 +103,7 @@ export interface Had {
 }
 
 /**
- * The lags after a step in which each had so much. An owner keeps no more of a lead than one step of its own, but what it spent
+ * The lags after a step in which each had so much. A tenant keeps no more of a lead than one step of its own, but what it spent
  * beside rows it pays for in full.
  */
 export function settle(
@@ -171,7 +171,7 @@ function fill(
 }
 
 /**
- * `[owners]`, a budget of prompt rows by each one's part of it: who has fewer left leaves the rest to the others, who
+ * `[tenants]`, a budget of prompt rows by each one's part of it: who has fewer left leaves the rest to the others, who
  * would get less than `least` gets none. The one that lags most is asked first.
  */
 export function promptRows(

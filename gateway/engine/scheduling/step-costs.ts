@@ -1,5 +1,5 @@
 // What rows cost, learnt from the steps that ran: so much for the rows of those that generate, so much more for each row
-// of a prompt or of a guess. Pure; the clock is the caller's, what to do about it the scheduler's.
+// of a prompt or of a draft. Pure; the clock is the caller's, what to do about it the scheduler's.
 //
 // Worked example: 8 that generate take 20 ms; with 50 prompt rows the step takes 45 ms, so that a row costs 0.5 ms. If
 // prompts may have half of a step, 20 / 0.5 = 40 rows fit beside the 8.
@@ -10,8 +10,8 @@ const MEMORY = 0.2;
 const ODD = 2;
 /** Rows of a prompt cost less in the large chunks of an engine that has nothing else to do: by this much, until seen. */
 const BESIDE = 1.5;
-/** A guess is taken to cost this much of a token's time until some were seen, and again when none was seen for long. */
-const GUESS = 0.5;
+/** A draft is taken to cost this much of a token's time until some were seen, and again when none was seen for long. */
+const DRAFT_COST = 0.5;
 const FORGETS = 0.002;
 /** A row costs at least this share of a step. */
 const LEAST = 0.01;
@@ -22,11 +22,11 @@ const ALONG = 0.5;
 
 export interface StepCost {
   /** Sequences that generate: a row each. */
-  generating: number;
+  decoding: number;
   /** Rows of prompts. */
   promptRows: number;
-  /** Rows on top, to verify guesses. */
-  guesses: number;
+  /** Rows on top, to verify drafts. */
+  drafts: number;
   /** Of the whole step. */
   ms: number;
 }
@@ -37,28 +37,29 @@ interface PlainStep {
 }
 
 export class StepCosts {
-  /** Steps without prompts and guesses, by the power of two that the number of sequences reaches. */
+  /** Steps without prompts and drafts, by the power of two that the number of sequences reaches. */
   readonly #plain = new Map<number, PlainStep>();
   /** Milliseconds of a prompt's row: where only prompts were computed, and beside those that generate. */
   #alone: number | undefined;
   #beside: number | undefined;
-  /** Milliseconds of a guess's row. */
-  #guess: number | undefined;
+  /** Milliseconds of a draft's row. */
+  #draftMs: number | undefined;
 
-  learn({ generating, promptRows, guesses, ms }: StepCost): void {
-    if (generating + promptRows === 0) return;
-    if (promptRows === 0 && guesses === 0) {
-      this.#learnPlain(generating, ms);
-      if (this.#guess !== undefined) this.#guess = follow(this.#guess, (GUESS * ms) / generating, FORGETS);
-    } else if (generating === 0) {
+  learn({ decoding, promptRows, drafts, ms }: StepCost): void {
+    if (decoding + promptRows === 0) return;
+    if (promptRows === 0 && drafts === 0) {
+      this.#learnPlain(decoding, ms);
+      if (this.#draftMs !== undefined)
+        this.#draftMs = follow(this.#draftMs, (DRAFT_COST * ms) / decoding, FORGETS);
+    } else if (decoding === 0) {
       this.#alone = follow(this.#alone, ms / promptRows);
     } else {
-      const plain = this.#plainMs(generating);
+      const plain = this.#plainMs(decoding);
       if (plain === undefined) return;
       const rest = (rows: number) => Math.max(ms - plain, LEAST * plain) / rows;
-      if (guesses === 0) this.#beside = follow(this.#besideMs(), rest(promptRows));
+      if (drafts === 0) this.#beside = follow(this.#besideMs(), rest(promptRows));
       else if (promptRows === 0)
-        this.#guess = follow(this.#guess ?? (GUESS * plain) / generating, rest(guesses));
+        this.#draftMs = follow(this.#draftMs ?? (DRAFT_COST * plain) / decoding, rest(drafts));
     }
   }
 
@@ -87,28 +88,28 @@ export class StepCosts {
   }
 
   /** Prompt rows that take `share` (0 to 1) of a step beside so many that generate; undefined before that is known. */
-  promptRows(generating: number, share: number): number | undefined {
-    const plain = this.#plainMs(generating);
+  promptRows(decoding: number, share: number): number | undefined {
+    const plain = this.#plainMs(decoding);
     const row = this.#besideMs();
     if (plain === undefined || row === undefined) return undefined;
     return Math.floor(((share / (1 - share)) * plain) / row);
   }
 
-  /** Tokens that a step would have brought in the time of one guess: a guess that holds less often is a loss. */
-  guessPrice(generating: number): number {
-    const plain = this.#plainMs(generating);
-    if (plain === undefined || this.#guess === undefined) return GUESS;
-    return (this.#guess * generating) / plain;
+  /** Tokens that a step would have brought in the time of one draft: a draft that holds less often is a loss. */
+  draftPrice(decoding: number): number {
+    const plain = this.#plainMs(decoding);
+    if (plain === undefined || this.#draftMs === undefined) return DRAFT_COST;
+    return (this.#draftMs * decoding) / plain;
   }
 
-  #learnPlain(generating: number, ms: number): void {
-    const size = sizeOf(generating);
+  #learnPlain(decoding: number, ms: number): void {
+    const size = sizeOf(decoding);
     const known = this.#plain.get(size);
     if (known !== undefined) {
-      const change = follow(1, ms / this.stepMs(generating), MEMORY * ALONG);
+      const change = follow(1, ms / this.stepMs(decoding), MEMORY * ALONG);
       for (const other of this.#plain.values()) if (other !== known) other.ms *= change;
     }
-    this.#plain.set(size, { rows: follow(known?.rows, generating), ms: follow(known?.ms, ms) });
+    this.#plain.set(size, { rows: follow(known?.rows, decoding), ms: follow(known?.ms, ms) });
   }
 
   #besideMs(): number | undefined {
@@ -116,8 +117,8 @@ export class StepCosts {
   }
 
   /** Of that size, or of the one next to it that was seen. */
-  #plainMs(generating: number): number | undefined {
-    const size = sizeOf(generating);
+  #plainMs(decoding: number): number | undefined {
+    const size = sizeOf(decoding);
     let nearest: number | undefined;
     for (const known of this.#plain.keys()) {
       if (nearest === undefined || Math.abs(known - size) < Math.abs(nearest - size)) nearest = known;

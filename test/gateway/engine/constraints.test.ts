@@ -1,4 +1,4 @@
-// Constraints in the engine's own step: with guesses, without room, without ids that end an answer.
+// Constraints in the engine's own step: with drafts, without room, without ids that end an answer.
 import { expect, onTestFinished, test } from 'vitest';
 import type { Constraint } from '../../../gateway/constraints/masks/constraint.ts';
 import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
@@ -56,9 +56,9 @@ test('the id that ends the answer comes where the answer may end, after min_toke
   expect((await run({ ...asked, minTokens: 20 })).ids).toHaveLength(20);
 });
 
-test('guesses change no answer', async () => {
+test('drafts change no answer', async () => {
   const plain = await start();
-  const guessing = await start({ speculate: true });
+  const drafting = await start({ speculate: true });
   const json = {
     type: 'json_schema',
     schema: '{"items":{"enum":["abc","abd"]},"minItems":9,"maxItems":9}',
@@ -66,10 +66,10 @@ test('guesses change no answer', async () => {
   for (const constraint of [words, json]) {
     for (const sampling of [countingRequest().sampling, warm(1), warm(2)]) {
       const { ids, last } = await plain.run({ constraint, sampling });
-      expect(await guessing.run({ constraint, sampling })).toMatchObject({ ids, last });
+      expect(await drafting.run({ constraint, sampling })).toMatchObject({ ids, last });
     }
   }
-  expect((await guessing.engine.status()).counters.kept_guesses).toBeGreaterThan(0);
+  expect((await drafting.engine.status()).counters.kept_guesses).toBeGreaterThan(0);
 });
 
 test('an answer that gave way for others goes on as if it had not', async () => {
@@ -143,8 +143,8 @@ test('a mask that takes long is found over several steps, while others’ rows g
     }
   }
   const { run, engine } = await start({ constraints: new Slow(vocabulary) });
-  const slow = run({ constraint: words, owner: 'slow', maxTokens: 3 });
-  const quick = await run({ owner: 'quick', maxTokens: 40 });
+  const slow = run({ constraint: words, tenant: 'slow', maxTokens: 3 });
+  const quick = await run({ tenant: 'quick', maxTokens: 40 });
   expect(quick.last).toMatchObject({ type: 'finish', completionTokens: 40 });
   const slowWhenQuickEnded = asked.slow;
   expect((await slow).last).toMatchObject({ type: 'finish', completionTokens: 3 });

@@ -93,7 +93,7 @@ describe('the engine', () => {
     }
   });
 
-  it('verifies guesses in one step and gives the same answers with fewer steps', async () => {
+  it('verifies drafts in one step and gives the same answers with fewer steps', async () => {
     const looping = (ids: readonly number[]) => [3, 1, 4, 1, 5, 9, 2, 6][ids.length % 8]!;
     const answer = async (
       speculate: boolean,
@@ -115,10 +115,10 @@ describe('the engine', () => {
     ]) {
       for (const stopIds of [[], [9]]) {
         const plain = await answer(false, settings, stopIds);
-        const guessed = await answer(true, settings, stopIds);
-        expect(guessed.ids).toEqual(plain.ids);
-        expect(guessed.last).toEqual(plain.last);
-        expect(guessed.steps).toBeLessThanOrEqual(plain.steps);
+        const drafted = await answer(true, settings, stopIds);
+        expect(drafted.ids).toEqual(plain.ids);
+        expect(drafted.last).toEqual(plain.last);
+        expect(drafted.steps).toBeLessThanOrEqual(plain.steps);
       }
     }
     const { steps, guessed_tokens, kept_guesses } = await answer(true, {}, []);

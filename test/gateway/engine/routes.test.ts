@@ -71,7 +71,7 @@ describe('routes', () => {
     { name: 'five shards', settings: { shards: 5 } },
     { name: 'chunks of prompts', settings: { prefillRows: 8 } },
     { name: 'micro-batches', settings: { microBatches: 3 } },
-    { name: 'guessed tokens', settings: { speculate: true }, counter: 'kept_guesses' },
+    { name: 'drafted tokens', settings: { speculate: true }, counter: 'kept_guesses' },
     {
       name: 'too little KV memory for all',
       settings: { kvMemory: 40 * 2 ** 10 },

@@ -3,20 +3,20 @@ import { givesWay, makesRoom, nextIn } from '../../../../gateway/engine/memory/p
 
 interface Named {
   name: string;
-  owner: string;
+  tenant: string;
   weight: number;
   priority: number;
 }
 
-/** `b2`: the owner b's. */
+/** `b2`: the tenant b's. */
 const tenants = (names: string, weights: Record<string, number> = {}, priority = 0): Named[] =>
   names
     .split(' ')
     .filter((name) => name !== '')
-    .map((name) => ({ name, owner: name[0]!, weight: weights[name[0]!] ?? 1, priority }));
+    .map((name) => ({ name, tenant: name[0]!, weight: weights[name[0]!] ?? 1, priority }));
 
 describe('places', () => {
-  it('go to the owner that has fewest for its weight, and within it to the first of the queue', () => {
+  it('go to the tenant that has fewest for its weight, and within it to the first of the queue', () => {
     expect(nextIn(tenants('b4 b5 a1'), tenants('b1 b2 b3'))?.name).toBe('a1');
     expect(nextIn(tenants('b4 a2'), tenants('a1 b1 b2'))?.name).toBe('a2');
     expect(nextIn(tenants('a2 b4', { b: 3 }), tenants('a1 b1 b2', { b: 3 }))?.name).toBe('b4');
@@ -29,14 +29,14 @@ describe('places', () => {
     expect(nextIn(waiting, tenants('b1 b2'))?.name).toBe('b9');
   });
 
-  it('where memory is out, the latest of the owner that has most gives way, nobody’s only one while others have two', () => {
+  it('where memory is out, the latest of the tenant that has most gives way, nobody’s only one while others have two', () => {
     expect(givesWay(tenants('a1 a2 a3'))?.name).toBe('a3');
     expect(givesWay(tenants('b1 b2 b3 a1'))?.name).toBe('b3');
     expect(givesWay(tenants('b1 b2 b3 a1 a2', { b: 10 }))?.name).toBe('a2');
     expect(givesWay(tenants('a1 b1 c1'))?.name).toBe('c1');
   });
 
-  it('are made for an owner that has less than its share, until it has it', () => {
+  it('are made for a tenant that has less than its share, until it has it', () => {
     const [next] = tenants('a9');
     expect(makesRoom(next!, tenants('b1 b2 b3 b4'), [])?.name).toBe('b4');
     expect(makesRoom(next!, tenants('b1 b2 b3 a1'), [])?.name).toBe('b3');

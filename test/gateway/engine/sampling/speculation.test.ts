@@ -2,15 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { Speculation } from '../../../../gateway/engine/sampling/speculation.ts';
 import { uniform } from '../../../support/random.ts';
 
-/** Generates `count` ids; returns how many were guessed and how many of those held. */
+/** Generates `count` ids; returns how many were drafted and how many of those held. */
 function run(next: (ids: readonly number[]) => number, count: number, price: number) {
   const speculation = new Speculation();
   const ids = [0];
-  let guessed = 0;
+  let drafted = 0;
   let kept = 0;
   while (ids.length < count) {
-    const drafts = speculation.guess(ids, 100, price);
-    guessed += drafts.length;
+    const drafts = speculation.draft(ids, 100, price);
+    drafted += drafts.length;
     for (let row = 0; row <= drafts.length; row++) {
       const id = next(ids);
       ids.push(id);
@@ -19,43 +19,43 @@ function run(next: (ids: readonly number[]) => number, count: number, price: num
     }
     speculation.learn(ids);
   }
-  return { guessed, kept };
+  return { drafted, kept };
 }
 
-describe('guessing', () => {
+describe('drafting', () => {
   const looping = (ids: readonly number[]) => [3, 1, 4, 1, 5, 9, 2, 6][ids.length % 8]!;
 
-  it('guesses nearly all of a text that repeats itself, and is right', () => {
-    const { guessed, kept } = run(looping, 400, 0.3);
+  it('drafts nearly all of a text that repeats itself, and is right', () => {
+    const { drafted, kept } = run(looping, 400, 0.3);
     expect(kept).toBeGreaterThan(300);
-    expect(kept).toBeGreaterThan(0.95 * guessed);
+    expect(kept).toBeGreaterThan(0.95 * drafted);
   });
 
-  it('guesses hardly at all where the text only seems to repeat itself', () => {
+  it('drafts hardly at all where the text only seems to repeat itself', () => {
     const random = uniform(4);
-    const { guessed } = run(() => Math.floor(6 * random()), 2_000, 0.5);
-    expect(guessed).toBeLessThan(40);
+    const { drafted } = run(() => Math.floor(6 * random()), 2_000, 0.5);
+    expect(drafted).toBeLessThan(40);
   });
 
   it('brings more than it costs at any price, or stays silent', () => {
     for (const price of [0.05, 0.2, 0.5, 0.9, 1.2]) {
       for (const noise of [0, 0.1, 0.3, 0.6]) {
         const random = uniform(8);
-        const { guessed, kept } = run(
+        const { drafted, kept } = run(
           (ids) => (random() < noise ? Math.floor(50 * random()) : looping(ids)),
           3_000,
           price,
         );
-        expect(kept - price * guessed, `${price} ${noise}`).toBeGreaterThan(-0.01 * 3_000);
+        expect(kept - price * drafted, `${price} ${noise}`).toBeGreaterThan(-0.01 * 3_000);
       }
     }
   });
 
-  it('never guesses more than there is room for', () => {
+  it('never drafts more than there is room for', () => {
     const speculation = new Speculation();
     const ids = Array.from({ length: 40 }, (_, i) => i % 4);
-    expect(speculation.guess(ids, 0, 0)).toEqual([]);
-    expect(speculation.guess(ids, 2, 0)).toEqual([0, 1]);
-    expect(speculation.guess(ids, 100, 0)).toEqual([0, 1, 2, 3, 0, 1, 2]);
+    expect(speculation.draft(ids, 0, 0)).toEqual([]);
+    expect(speculation.draft(ids, 2, 0)).toEqual([0, 1]);
+    expect(speculation.draft(ids, 100, 0)).toEqual([0, 1, 2, 3, 0, 1, 2]);
   });
 });

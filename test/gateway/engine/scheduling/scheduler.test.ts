@@ -10,7 +10,7 @@ interface Named extends Progress {
 const none = () => ({ blocks: [], known: 0, prefix: 0 });
 const roomy = () => new BlockPool({ count: 10_000, size: 4 });
 
-const alone = { owner: '', weight: 1, stepped: 0, held: false };
+const alone = { tenant: '', weight: 1, stepped: 0, held: false };
 
 const decoding = (name: string, length: number, drafts: number[] = []): Named => {
   return { name, promptLength: length - 1, length, computed: length - 1, drafts, table: none(), ...alone };
@@ -77,8 +77,8 @@ describe('planning a step', () => {
     expect(pool.available).toBe(1);
   });
 
-  it('gives each owner its part: rows to those that waited longest, prompts as if it were alone', () => {
-    const of = (owner: string, sequence: Named, stepped = 0): Named => ({ ...sequence, owner, stepped });
+  it('gives each tenant its part: rows to those that waited longest, prompts as if it were alone', () => {
+    const of = (tenant: string, sequence: Named, stepped = 0): Named => ({ ...sequence, tenant, stepped });
     const running = [
       of('a', decoding('A', 5)),
       of('b', decoding('B1', 5), 9),
@@ -101,9 +101,9 @@ describe('planning a step', () => {
     ]);
   });
 
-  it('takes blocks from the owner that has most, from what it was to compute in this step as well', () => {
+  it('takes blocks from the tenant that has most, from what it was to compute in this step as well', () => {
     const pool = new BlockPool({ count: 4, size: 4 });
-    const running = ['B1', 'B2', 'A'].map((name) => ({ ...decoding(name, 4), owner: name[0]! }));
+    const running = ['B1', 'B2', 'A'].map((name) => ({ ...decoding(name, 4), tenant: name[0]! }));
     for (const { table, computed } of running) pool.grow(table, computed);
     running[2] = { ...running[2]!, length: 9, computed: 8 };
     pool.grow(running[2].table, 8);

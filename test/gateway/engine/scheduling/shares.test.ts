@@ -16,19 +16,19 @@ const demand = (rows: number, more: Partial<Demand> = {}): Demand => {
 const affine: StepMs = (rows) => (rows === 0 ? 0 : 2 + rows);
 const prefillShare = 0.7;
 
-/** Progress of each owner as a part of what it would have made alone in the same time, and its longest gap in steps. */
+/** Progress of each tenant as a part of what it would have made alone in the same time, and its longest gap in steps. */
 function run(
-  owners: readonly { weight: number; rows: number; prompts?: boolean }[],
+  tenants: readonly { weight: number; rows: number; prompts?: boolean }[],
   stepMs: StepMs,
   steps: number,
 ) {
   const promptRowMs = stepMs(1) / 4;
-  let demands = owners.map(({ weight, rows, prompts }) =>
+  let demands = tenants.map(({ weight, rows, prompts }) =>
     demand(rows, { weight, prompts: prompts ? 1e9 : 0 }),
   );
-  const made = owners.map(() => 0);
-  const since = owners.map(() => 0);
-  const longest = owners.map(() => 0);
+  const made = tenants.map(() => 0);
+  const since = tenants.map(() => 0);
+  const longest = tenants.map(() => 0);
   let elapsed = 0;
   for (let step = 0; step < steps; step++) {
     const division = divide(demands, { stepMs, prefillShare });
@@ -41,7 +41,7 @@ function run(
     const lags = settle(demands, had, { stepMs, promptRowMs });
     elapsed += decodeMs + forPrompts.reduce((sum, rows) => sum + rows, 0) * promptRowMs;
     for (const [i, { rows, promptRows }] of had.entries()) {
-      const alone = owners[i]!.rows;
+      const alone = tenants[i]!.rows;
       made[i]! += (alone === 0 ? 0 : (rows / alone) * stepMs(alone)) + promptRows * promptRowMs;
       since[i] = rows + promptRows > 0 ? 0 : since[i]! + 1;
       longest[i] = Math.max(longest[i]!, since[i]!);
@@ -52,7 +52,7 @@ function run(
 }
 
 describe('dividing a step', () => {
-  it('cuts nothing for one owner, nor where the whole batch leaves everyone its part', () => {
+  it('cuts nothing for one tenant, nor where the whole batch leaves everyone its part', () => {
     expect(divide([demand(100)], { stepMs: affine, prefillShare }).rows).toEqual([100]);
     const flat: StepMs = (rows) => (rows === 0 ? 0 : 100 + rows);
     expect(divide([demand(1), demand(64)], { stepMs: flat, prefillShare }).rows).toEqual([1, 64]);
@@ -77,7 +77,7 @@ describe('dividing a step', () => {
     expect(rows.slice(0, 8)).toEqual([[1, 48], ...Array(5).fill([1, 0]), [1, 48], [1, 0]]);
   });
 
-  it('gives prompts the part of the time that is their owner’s', () => {
+  it('gives prompts the part of the time that is their tenant’s', () => {
     const only = { stepMs: affine, prefillShare };
     expect(divide([demand(8, { prompts: 90 })], only).promptShare).toBeCloseTo(0.7);
     expect(divide([demand(8), demand(0, { prompts: 90 })], only).promptShare).toBeCloseTo(0.5);
@@ -87,7 +87,7 @@ describe('dividing a step', () => {
     expect(divide([demand(0, { prompts: 9 }), demand(0, { prompts: 9 })], only).promptShare).toBe(1);
   });
 
-  it('shares a budget of prompt rows between owners, and what one leaves goes to the others', () => {
+  it('shares a budget of prompt rows between tenants, and what one leaves goes to the others', () => {
     const two = [demand(0, { prompts: 1000 }), demand(0, { prompts: 20 })];
     const parts = [0.5, 0.5];
     expect(promptRows(two, { parts, budget: 100, least: 2 })).toEqual([80, 20]);
@@ -106,7 +106,7 @@ describe('dividing a step', () => {
     expect(ownTime([demand(3), demand(0, { lag: -5 })], prices)).toEqual([2, 0]);
   });
 
-  it('keeps an owner’s part whatever another spends beside rows, in pieces that are longer than it may', () => {
+  it('keeps a tenant’s part whatever another spends beside rows, in pieces that are longer than it may', () => {
     const pieces = fc.record({
       own: fc.integer({ min: 1, max: 64 }),
       others: fc.nat(64),
@@ -148,13 +148,13 @@ describe('dividing a step', () => {
           rows === 0 ? 0 : base + rows ** power,
     );
 
-  it('gives every owner its part of the speed that it has alone, whatever batches cost', () => {
-    const owners = fc.array(
+  it('gives every tenant its part of the speed that it has alone, whatever batches cost', () => {
+    const tenants = fc.array(
       fc.record({ weight: fc.integer({ min: 1, max: 4 }), rows: fc.integer({ min: 1, max: 100 }) }),
       { minLength: 1, maxLength: 5 },
     );
     fc.assert(
-      fc.property(owners, costs, (all, stepMs) => {
+      fc.property(tenants, costs, (all, stepMs) => {
         const { progress, longest } = run(all, stepMs, 500);
         const total = all.reduce((sum, { weight }) => sum + weight, 0);
         for (const [i, { weight }] of all.entries()) {
@@ -167,7 +167,7 @@ describe('dividing a step', () => {
   });
 
   it('does so for those who have prompts as well', () => {
-    const owners = fc.array(
+    const tenants = fc.array(
       fc.record({
         weight: fc.integer({ min: 1, max: 3 }),
         rows: fc.integer({ min: 0, max: 60 }),
@@ -175,7 +175,7 @@ describe('dividing a step', () => {
       }),
       { minLength: 1, maxLength: 4 },
     );
-    const some = owners.map((all) => all.map((each) => (each.rows > 0 ? each : { ...each, prompts: true })));
+    const some = tenants.map((all) => all.map((each) => (each.rows > 0 ? each : { ...each, prompts: true })));
     fc.assert(
       fc.property(some, costs, (all, stepMs) => {
         const { progress } = run(all, stepMs, 500);

@@ -6,23 +6,23 @@ import { StepCosts } from '../../../../gateway/engine/scheduling/step-costs.ts';
 function learnt({
   plain,
   row,
-  guess = row,
+  draft = row,
   steps = 60,
 }: {
-  plain: (generating: number) => number;
+  plain: (decoding: number) => number;
   row: number;
-  guess?: number;
+  draft?: number;
   steps?: number;
 }): StepCosts {
   const costs = new StepCosts();
   const off = (step: number) => 1 + 0.1 * Math.sin(7 * step);
   for (let step = 0; step < steps; step++) {
-    const learn = (generating: number, promptRows: number, guesses: number, ms: number) =>
-      costs.learn({ generating, promptRows, guesses, ms: ms * off(step) });
+    const learn = (decoding: number, promptRows: number, drafts: number, ms: number) =>
+      costs.learn({ decoding, promptRows, drafts, ms: ms * off(step) });
     learn(8, 0, 0, plain(8));
     learn(2, 0, 0, plain(2));
     learn(8, 30, 0, plain(8) + 30 * row);
-    learn(8, 0, 3, plain(8) + 3 * guess);
+    learn(8, 0, 3, plain(8) + 3 * draft);
   }
   return costs;
 }
@@ -31,75 +31,75 @@ describe('what a step costs', () => {
   it('is unknown before the first steps', () => {
     const costs = new StepCosts();
     expect(costs.promptRows(8, 0.5)).toBeUndefined();
-    costs.learn({ generating: 8, promptRows: 0, guesses: 0, ms: 20 });
+    costs.learn({ decoding: 8, promptRows: 0, drafts: 0, ms: 20 });
     expect(costs.promptRows(8, 0.5)).toBeUndefined();
-    costs.learn({ generating: 0, promptRows: 100, guesses: 0, ms: 20 });
+    costs.learn({ decoding: 0, promptRows: 100, drafts: 0, ms: 20 });
     expect(costs.promptRows(8, 0.5)).toBe(66); // a row beside others is taken to cost half as much again
   });
 
   it('gives prompts the rows that take their share of a step', () => {
-    const costs = learnt({ plain: (generating) => 2 * generating + 4, row: 0.5 });
-    for (const [generating, ms] of [
+    const costs = learnt({ plain: (decoding) => 2 * decoding + 4, row: 0.5 });
+    for (const [decoding, ms] of [
       [8, 20],
       [2, 8],
     ] as const) {
       for (const share of [0.25, 0.5, 0.75]) {
-        const rows = costs.promptRows(generating, share) ?? Number.NaN;
+        const rows = costs.promptRows(decoding, share) ?? Number.NaN;
         const taken = (0.5 * rows) / (ms + 0.5 * rows);
         expect(Math.abs(taken - share)).toBeLessThan(0.07);
       }
     }
   });
 
-  it('prices a guess by the tokens that its time would have brought', () => {
-    expect(new StepCosts().guessPrice(1)).toBe(0.5);
-    const costs = learnt({ plain: (generating) => 2 * generating + 4, row: 1, guess: 2 });
-    expect(Math.abs(costs.guessPrice(8) - (2 * 8) / 20)).toBeLessThan(0.15);
-    expect(Math.abs(costs.guessPrice(2) - (2 * 2) / 8)).toBeLessThan(0.1);
+  it('prices a draft by the tokens that its time would have brought', () => {
+    expect(new StepCosts().draftPrice(1)).toBe(0.5);
+    const costs = learnt({ plain: (decoding) => 2 * decoding + 4, row: 1, draft: 2 });
+    expect(Math.abs(costs.draftPrice(8) - (2 * 8) / 20)).toBeLessThan(0.15);
+    expect(Math.abs(costs.draftPrice(2) - (2 * 2) / 8)).toBeLessThan(0.1);
   });
 
-  it('does not shun guesses for one odd step, nor for ever', () => {
+  it('does not shun drafts for one odd step, nor for ever', () => {
     const costs = new StepCosts();
-    const plain = () => costs.learn({ generating: 1, promptRows: 0, guesses: 0, ms: 10 });
-    const guess = (ms: number) => costs.learn({ generating: 1, promptRows: 0, guesses: 1, ms });
+    const plain = () => costs.learn({ decoding: 1, promptRows: 0, drafts: 0, ms: 10 });
+    const draft = (ms: number) => costs.learn({ decoding: 1, promptRows: 0, drafts: 1, ms });
     plain();
-    guess(100);
-    expect(costs.guessPrice(1)).toBeLessThan(0.6);
-    for (let i = 0; i < 20; i++) guess(30);
-    expect(costs.guessPrice(1)).toBeGreaterThan(1.5);
+    draft(100);
+    expect(costs.draftPrice(1)).toBeLessThan(0.6);
+    for (let i = 0; i < 20; i++) draft(30);
+    expect(costs.draftPrice(1)).toBeGreaterThan(1.5);
     for (let i = 0; i < 2_000; i++) plain();
-    expect(costs.guessPrice(1)).toBeLessThan(0.6);
+    expect(costs.draftPrice(1)).toBeLessThan(0.6);
   });
 
   it('takes what it saw with a like number of sequences for a number that it has not seen', () => {
-    const costs = learnt({ plain: (generating) => 2 * generating + 4, row: 0.5 });
+    const costs = learnt({ plain: (decoding) => 2 * decoding + 4, row: 0.5 });
     expect(costs.promptRows(64, 0.5)).toBe(costs.promptRows(8, 0.5));
   });
 
   it('is not thrown by one odd step, and follows a lasting change', () => {
     const costs = learnt({ plain: () => 20, row: 0.5 });
     const before = costs.promptRows(8, 0.5)!;
-    costs.learn({ generating: 8, promptRows: 30, guesses: 0, ms: 900 });
+    costs.learn({ decoding: 8, promptRows: 30, drafts: 0, ms: 900 });
     expect(costs.promptRows(8, 0.5)!).toBeGreaterThan(0.8 * before);
-    for (let i = 0; i < 30; i++) costs.learn({ generating: 8, promptRows: 30, guesses: 0, ms: 20 + 30 * 2 });
+    for (let i = 0; i < 30; i++) costs.learn({ decoding: 8, promptRows: 30, drafts: 0, ms: 20 + 30 * 2 });
     expect(costs.promptRows(8, 0.5)!).toBeLessThan(0.3 * before);
   });
 
   it('never gives a number that is none, whatever the clock says', () => {
     const step = fc.record({
-      generating: fc.nat(70),
+      decoding: fc.nat(70),
       promptRows: fc.nat(300),
-      guesses: fc.nat(20),
+      drafts: fc.nat(20),
       ms: fc.double({ min: 0, max: 1e4, noNaN: true }),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         const costs = new StepCosts();
         for (const each of steps) costs.learn(each);
-        for (const generating of [1, 5, 64]) {
-          const rows = costs.promptRows(generating, 0.5);
+        for (const decoding of [1, 5, 64]) {
+          const rows = costs.promptRows(decoding, 0.5);
           if (rows !== undefined) expect(rows).toBeGreaterThanOrEqual(0);
-          expect(costs.guessPrice(generating)).toBeGreaterThanOrEqual(0);
+          expect(costs.draftPrice(decoding)).toBeGreaterThanOrEqual(0);
         }
       }),
       { seed: 6, numRuns: 300 },

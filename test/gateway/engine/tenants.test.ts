@@ -1,4 +1,4 @@
-// Owners of requests in one engine: how they share its places, its queue and its steps.
+// Tenants of requests in one engine: how they share its places, its queue and its steps.
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { GenerationPart } from '../../../gateway/engine/messages.ts';
@@ -12,17 +12,17 @@ const dear: BeforeRun = async (_layer, _x, asks) => {
 
 const counted = (length: number) => Array.from({ length }, (_, i) => (4 + i) % 50);
 
-describe('owners of requests', () => {
+describe('tenants of requests', () => {
   it('have places each though one has asked for all of them, and the answers stay the same', async () => {
     const { generate, engine } = await openCountingEngine({ maxSequences: 4, before: dear });
     const ended: string[] = [];
     const answers = Array.from({ length: 12 }, async () => {
-      const { ids } = await collect(generate({ owner: 'many', maxTokens: 60 }));
+      const { ids } = await collect(generate({ tenant: 'many', maxTokens: 60 }));
       ended.push('many');
       return ids;
     });
     await delay(5);
-    const few = await collect(generate({ owner: 'few', maxTokens: 5 }));
+    const few = await collect(generate({ tenant: 'few', maxTokens: 5 }));
     expect(few.ids).toEqual(counted(5));
     expect(ended).toEqual([]);
     for (const ids of await Promise.all(answers)) expect(ids).toEqual(counted(60));
@@ -35,15 +35,15 @@ describe('owners of requests', () => {
     let rows = 0;
     const many = Array.from({ length: 30 }, async () => {
       while (!leaving.signal.aborted) {
-        for await (const { type } of generate({ owner: 'many', maxTokens: 90 }, leaving.signal)) {
+        for await (const { type } of generate({ tenant: 'many', maxTokens: 90 }, leaving.signal)) {
           if (type === 'token') rows++;
         }
       }
     });
     await delay(50);
-    await collect(generate({ owner: 'few', maxTokens: 15 })); // what steps cost is learnt
+    await collect(generate({ tenant: 'few', maxTokens: 15 })); // what steps cost is learnt
     const before = rows;
-    await collect(generate({ owner: 'few', maxTokens: 40 }));
+    await collect(generate({ tenant: 'few', maxTokens: 40 }));
     const beside = rows - before;
     leaving.abort();
     await Promise.all(many);
@@ -54,8 +54,8 @@ describe('owners of requests', () => {
 
   it('never fill the queue for the others', async () => {
     const { generate } = await openCountingEngine({ maxSequences: 1, maxWaiting: 8, before: dear });
-    const many = Array.from({ length: 12 }, () => collect(generate({ owner: 'many', maxTokens: 20 })));
-    const few = Array.from({ length: 3 }, () => collect(generate({ owner: 'few' })));
+    const many = Array.from({ length: 12 }, () => collect(generate({ tenant: 'many', maxTokens: 20 })));
+    const few = Array.from({ length: 3 }, () => collect(generate({ tenant: 'few' })));
     const ends = await Promise.all(many);
     const refused = ends.flatMap(({ last }) => (last.type === 'error' ? [last.error] : []));
     expect(refused.length).toBeGreaterThanOrEqual(7);
