@@ -41,7 +41,7 @@ it('tells every open request that it shuts down once the grace is over, and says
 
 it('ends with 1 and one line if its engine fails, after a word to every open request', async () => {
   const when = join(await tinyFolder(), 'now');
-  const preload = ['--import', join(root, 'test', 'support', 'faulty-thread.ts')];
+  const preload = ['--import', join(root, 'test', 'support', 'engines', 'faulty-thread.ts')];
   const args = ['up', '--model', await model(), '--in-process', '--port', '0', '--log-level', 'error'];
   const up = await gatewayOf(
     startProcess(process.execPath, [...preload, join(root, 'cli', 'main.ts'), ...args], {
