@@ -1,4 +1,4 @@
-// Tests whose verdict is a speed: `npm run test:speed`, on a machine that does nothing else. What they print goes into docs/LOG.md.
+// Tests whose verdict is a speed: `npm run test:speed`, on a machine that does nothing else. What they print goes into docs/benchmarks.md.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

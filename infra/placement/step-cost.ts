@@ -14,7 +14,7 @@ export interface StepCost {
   row: number;
 }
 
-/** Bytes of weights that a shard reads a microsecond: of two cores of a server, measured (docs/LOG.md). */
+/** Bytes of weights that a shard reads a microsecond: of two cores of a server, measured (docs/benchmarks.md). */
 const BYTES_PER_MICROSECOND = 30_000;
 
 /** `unitBytes` is the size of an expert of a layer. Measured with shards on the gateway's own machine. */
