@@ -86,7 +86,10 @@ const [aloneFrom, aloneTo] = [
 ];
 const alone = rate(aloneFrom, aloneTo);
 
-const probe = worker('../load/load-probe.ts', { url: new URL('/health', server.url).href, everyMs: PROBE_MS });
+const probe = worker('../load/load-probe.ts', {
+  url: new URL('/health', server.url).href,
+  everyMs: PROBE_MS,
+});
 const memory: number[] = [];
 const sampler = setInterval(() => memory.push(memoryOf(server.pid, new Map())), MEMORY_MS);
 const lines: AttackLine[] = [];
