@@ -115,7 +115,8 @@ export class Gateway {
     return (JSON.parse(text) as { data: Record<string, unknown>[] }).data;
   }
 
-  close(): Promise<void> {
-    return end(this.#child, 'SIGKILL');
+  /** Resolves when the process has ended; SIGTERM lets its streams end first. */
+  close(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
+    return end(this.#child, signal, 60_000);
   }
 }
