@@ -1,7 +1,7 @@
 // An engine in this thread with all experts in process, for benchmarks that turn its knobs. Knows no figures.
 import { createShardService } from '../experts/service.ts';
 import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
-import type { GenerationPart, SamplingSettings } from '../gateway/engine/messages.ts';
+import { type GenerationPart, neutralSampling, type SamplingSettings } from '../gateway/engine/messages.ts';
 import { routingRules } from '../gateway/engine/scheduling/rules.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
 import { openDenseDevice, openExpertDevice } from '../model/devices/open.ts';
@@ -107,15 +107,4 @@ export async function* generate(engine: Engine, ask: Ask): AsyncGenerator<number
   for await (const { id } of generateTokens(engine, ask)) yield id;
 }
 
-const greedy: SamplingSettings = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  logitBias: [],
-  seed: 1,
-  choice: 0,
-};
+const greedy: SamplingSettings = { ...neutralSampling, temperature: 0, seed: 1 };

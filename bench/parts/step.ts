@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createShardService } from '../../experts/service.ts';
 import { Engine } from '../../gateway/engine/engine.ts';
+import { neutralSampling } from '../../gateway/engine/messages.ts';
 import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
 import { type Kernels, kernels as loaded, missingReason } from '../../kernels/kernels.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
@@ -103,18 +104,7 @@ async function run(count: number, length: number, most: number, onFirst?: () => 
         prompt: Int32Array.from({ length }, () => Math.floor(Math.random() * vocab)),
         maxTokens: most,
         stopIds: [],
-        sampling: {
-          temperature: 0,
-          seed: 1,
-          choice: 0,
-          topP: 1,
-          topK: 0,
-          minP: 0,
-          presencePenalty: 0,
-          frequencyPenalty: 0,
-          repetitionPenalty: 1,
-          logitBias: [],
-        },
+        sampling: { ...neutralSampling, temperature: 0, seed: 1 },
       };
       for await (const part of engine.generate(request, new AbortController().signal)) {
         if (part.type === 'error') throw new Error(JSON.stringify(part.error));

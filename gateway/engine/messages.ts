@@ -33,6 +33,20 @@ export interface SamplingSettings {
   choice: number;
 }
 
+/** Settings that change nothing about the model's own distribution, from which they draw. */
+export const neutralSampling: SamplingSettings = {
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  repetitionPenalty: 1,
+  logitBias: [],
+  seed: 0,
+  choice: 0,
+};
+
 export interface GenerationRequest {
   /** Made by the API thread; unique among open generations. */
   id: string;

@@ -1,7 +1,7 @@
 // From checked request fields to what the engine is told: OpenAI's defaults, stop ids, seed. Knows no text and no HTTP.
 import { randomInt } from 'node:crypto';
 import type { ConstraintSpec } from '../../constraints/specification.ts';
-import type { EngineInfo, SamplingSettings } from '../../engine/messages.ts';
+import { type EngineInfo, neutralSampling, type SamplingSettings } from '../../engine/messages.ts';
 import { badRequest } from '../errors.ts';
 import type { StoredKey } from '../tenants/keys.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -25,15 +25,15 @@ export function samplingSettings(
   request: CommonRequest,
   { seed, choice, info }: { seed: number; choice: number; info: EngineInfo },
 ): SamplingSettings {
-  const temperature = request.temperature ?? 1;
+  const temperature = request.temperature ?? neutralSampling.temperature;
   return {
     temperature: temperature < LEAST_TEMPERATURE ? 0 : temperature,
-    topP: Math.max(request.top_p ?? 1, LEAST_TOP_P),
-    topK: Math.max(request.top_k ?? 0, 0),
-    minP: request.min_p ?? 0,
-    presencePenalty: request.presence_penalty ?? 0,
-    frequencyPenalty: request.frequency_penalty ?? 0,
-    repetitionPenalty: request.repetition_penalty ?? 1,
+    topP: Math.max(request.top_p ?? neutralSampling.topP, LEAST_TOP_P),
+    topK: Math.max(request.top_k ?? neutralSampling.topK, 0),
+    minP: request.min_p ?? neutralSampling.minP,
+    presencePenalty: request.presence_penalty ?? neutralSampling.presencePenalty,
+    frequencyPenalty: request.frequency_penalty ?? neutralSampling.frequencyPenalty,
+    repetitionPenalty: request.repetition_penalty ?? neutralSampling.repetitionPenalty,
     logitBias: logitBias(request.logit_bias ?? {}, info),
     seed,
     choice,

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createShardService } from '../../../experts/service.ts';
 import { Engine } from '../../../gateway/engine/engine.ts';
-import type { GenerationRequest } from '../../../gateway/engine/messages.ts';
+import { type GenerationRequest, neutralSampling } from '../../../gateway/engine/messages.ts';
 import { routingRules } from '../../../gateway/engine/scheduling/rules.ts';
 import { type Bundle, openBundle } from '../../../model/bundle/bundle.ts';
 import type { DenseDevice } from '../../../model/devices/dense.ts';
@@ -96,18 +96,7 @@ async function digestsOf(engine: Engine, length: number, choice: number): Promis
     id: String(choice),
     prompt: Int32Array.from({ length }, (_, i) => (31 * i + choice) % 256),
     maxTokens: 6,
-    sampling: {
-      temperature: 0.9,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
-      repetitionPenalty: 1,
-      logitBias: [],
-      seed: 7,
-      choice,
-    },
+    sampling: { ...neutralSampling, temperature: 0.9, seed: 7, choice },
     stopIds: [],
     digests: true,
   };

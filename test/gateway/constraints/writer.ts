@@ -5,6 +5,7 @@ import type { Constraint } from '../../../gateway/constraints/masks/constraint.t
 import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
 import type { ConstraintSpec } from '../../../gateway/constraints/specification.ts';
 import { vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
+import { neutralSampling } from '../../../gateway/engine/messages.ts';
 import { sample } from '../../../gateway/engine/sampling/sampler.ts';
 
 const VOCAB = 4096;
@@ -50,17 +51,7 @@ export interface Written {
   finished: boolean;
 }
 
-const settings = {
-  temperature: 1.5,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  logitBias: [],
-  choice: 0,
-};
+const settings = { ...neutralSampling, temperature: 1.5 };
 
 /** Logits lie within 10 of one another: at temperature 1.5 the unlikely comes often. */
 export function write(

@@ -2,7 +2,11 @@
 import { onTestFinished } from 'vitest';
 import { createShardService } from '../../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
-import type { GenerationPart, GenerationRequest } from '../../../gateway/engine/messages.ts';
+import {
+  type GenerationPart,
+  type GenerationRequest,
+  neutralSampling,
+} from '../../../gateway/engine/messages.ts';
 import type { ModelConfig } from '../../../model/config/config.ts';
 import type { ExpertDevice } from '../../../model/devices/expert.ts';
 import { Fleet } from '../../../router/fleet.ts';
@@ -123,18 +127,7 @@ export function countingRequest(request: Partial<GenerationRequest> = {}): Gener
     prompt: Int32Array.of(1, 2, 3),
     maxTokens: 4,
     stopIds: [],
-    sampling: {
-      temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
-      repetitionPenalty: 1,
-      logitBias: [],
-      seed: 1,
-      choice: 0,
-    },
+    sampling: { ...neutralSampling, temperature: 0, seed: 1 },
     ...request,
   };
 }

@@ -1,7 +1,7 @@
 // An engine over a tiny bundle in this thread, its experts in in-process shards: every knob of the engine at hand.
 import { createShardService } from '../../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
-import type { GenerationRequest } from '../../../gateway/engine/messages.ts';
+import { type GenerationRequest, neutralSampling } from '../../../gateway/engine/messages.ts';
 import { routingRules } from '../../../gateway/engine/scheduling/rules.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
 import { openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
@@ -92,18 +92,7 @@ export async function answer(
   request: Pick<GenerationRequest, 'prompt' | 'maxTokens'> & { temperature: number; seed: number },
 ): Promise<Answer> {
   const { temperature, seed, ...rest } = request;
-  const sampling = {
-    temperature,
-    seed,
-    choice: 0,
-    topP: 0.95,
-    topK: 0,
-    minP: 0,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
-    repetitionPenalty: 1,
-    logitBias: [],
-  };
+  const sampling = { ...neutralSampling, temperature, seed, topP: 0.95 };
   const answer: Answer = { ids: [], digests: [] };
   const whole = { ...rest, id: `a${ids++}`, stopIds: [], sampling, digests: true };
   for await (const part of engine.generate(whole, new AbortController().signal)) {

@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AllowedIds } from '../../../../gateway/constraints/masks/constraint.ts';
-import type { SamplingSettings } from '../../../../gateway/engine/messages.ts';
+import { neutralSampling, type SamplingSettings } from '../../../../gateway/engine/messages.ts';
 import { uniform } from '../../../../gateway/engine/sampling/random.ts';
 import { sample } from '../../../../gateway/engine/sampling/sampler.ts';
-import { countingRequest } from '../../../support/engines/counting-engine.ts';
 
-const greedy: SamplingSettings = countingRequest().sampling;
+const greedy: SamplingSettings = { ...neutralSampling, temperature: 0 };
 
 function pick(
   logits: readonly number[],
