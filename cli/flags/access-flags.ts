@@ -1,7 +1,7 @@
 // The flags that say who may call the API and what is noted of it, and what they become. Knows no verb.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
-import type { ApiOptions } from '../../gateway/api/app.ts';
+import type { ApiOptions } from '../../gateway/api/shared.ts';
 import { parseKeys } from '../../gateway/api/tenants/keys.ts';
 import { openUsageLog, type UsageLog } from '../../gateway/api/tenants/usage-log.ts';
 import { Warnings } from '../../gateway/api/warnings.ts';

@@ -16,7 +16,7 @@ import { noEffectHeaders } from '../requests/fields/no-effect.ts';
 import { type Reading, withFields } from '../requests/read-fields.ts';
 import { type FieldNames, namer, underOuterNames } from '../requests/renamed-fields.ts';
 import { honoured } from '../requests/structured.ts';
-import type { RequestRecord } from '../telemetry/request-record.ts';
+import type { RecordEnv, RequestRecord } from '../telemetry/request-record.ts';
 import { cacheSaltOf } from '../tenants/cache-salt.ts';
 import { chooseModel, type Requester } from './models.ts';
 
@@ -60,17 +60,14 @@ function holdGrammar(grammar: PackedGrammar | undefined, record: RequestRecord, 
 export function completionHandler(
   endpoint: Endpoint,
   { peers, ...reading }: HandlerOptions,
-): Handler<{ Variables: { record: RequestRecord } }> {
+): Handler<RecordEnv> {
   const { served, slices } = reading;
   return async (c) => {
     const { owner } = c.get('record');
     return await withFields(c.req.raw, { ...reading, owner }, (fields) => answerTo(c, fields));
   };
 
-  async function answerTo(
-    c: Context<{ Variables: { record: RequestRecord } }>,
-    fields: Record<string, unknown>,
-  ): Promise<Response> {
+  async function answerTo(c: Context<RecordEnv>, fields: Record<string, unknown>): Promise<Response> {
     const record = c.get('record');
     const { owner } = record;
     const asked = await slices.turn(owner, () => endpoint.read(fields));

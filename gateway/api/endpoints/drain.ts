@@ -6,8 +6,9 @@ import type { HostRules } from '../allowed-hosts.ts';
 import type { ApiContext, Limits } from '../context.ts';
 import { ApiError } from '../errors.ts';
 import { parseFields, parseJson, readBody } from '../requests/body.ts';
-import type { RequestRecord } from '../telemetry/request-record.ts';
+import type { RecordEnv } from '../telemetry/request-record.ts';
 import { statusInTime } from './engine-status.ts';
+import type { Served } from './models.ts';
 
 /** What became of the request to one shard. */
 export type DrainOutcome =
@@ -24,7 +25,7 @@ export type DrainOutcome =
 export type DrainShard = (address: string, options: { force: boolean }) => Promise<DrainOutcome>;
 
 export interface DrainOptions {
-  contexts: ReadonlyMap<string, ApiContext>;
+  served: Pick<Served, 'contexts'>;
   limits: Limits;
   /** Absent: the shards run in the gateway's own process. */
   drainShard: DrainShard | undefined;
@@ -40,8 +41,8 @@ export const drainSchema = z.strictObject({
 });
 
 export async function drainEndpoint(
-  c: Context<{ Variables: { record: RequestRecord } }>,
-  { contexts, limits, drainShard, hosts }: DrainOptions,
+  c: Context<RecordEnv>,
+  { served: { contexts }, limits, drainShard, hosts }: DrainOptions,
 ): Promise<Response> {
   if (c.get('record').key === undefined && hosts?.loopback === false) throw needsKeys();
   const fields = parseJson(await readBody(c.req.raw, limits.bodyBytes));

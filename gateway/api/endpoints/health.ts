@@ -26,10 +26,10 @@ export function health(c: Context): Response {
 export async function healthReady(
   c: Context,
   {
+    served,
     shutdown,
     warnings: { current },
-    ...served
-  }: Served & { shutdown: Pick<Shutdown, 'refusing'>; warnings: Pick<Warnings, 'current'> },
+  }: { served: Served; shutdown: Pick<Shutdown, 'refusing'>; warnings: Pick<Warnings, 'current'> },
 ): Promise<Response> {
   const { contexts } = served;
   const warnings = current.length > 0 ? { warnings: current } : {};

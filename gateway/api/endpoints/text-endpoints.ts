@@ -7,7 +7,7 @@ import { parseFields } from '../requests/body.ts';
 import { fieldsWithoutEffect, noEffectHeaders } from '../requests/fields/no-effect.ts';
 import { type Reading, withFields } from '../requests/read-fields.ts';
 import { type FieldNames, underOuterNames } from '../requests/renamed-fields.ts';
-import type { RequestRecord } from '../telemetry/request-record.ts';
+import type { RecordEnv } from '../telemetry/request-record.ts';
 import { chooseModel } from './models.ts';
 
 /** A request once its fields are read. */
@@ -23,17 +23,14 @@ export interface TextAsked {
 export function textHandler(
   read: (fields: Record<string, unknown>) => TextAsked,
   reading: Reading,
-): (c: Context<{ Variables: { record: RequestRecord } }>) => Promise<Response> {
+): (c: Context<RecordEnv>) => Promise<Response> {
   const { served, slices } = reading;
   return async (c) => {
     const { owner } = c.get('record');
     return await withFields(c.req.raw, { ...reading, owner }, (fields) => answerTo(c, fields));
   };
 
-  async function answerTo(
-    c: Context<{ Variables: { record: RequestRecord } }>,
-    fields: Record<string, unknown>,
-  ): Promise<Response> {
+  async function answerTo(c: Context<RecordEnv>, fields: Record<string, unknown>): Promise<Response> {
     const record = c.get('record');
     const { owner } = record;
     const { model, names = [], answer } = await slices.turn(owner, () => read(fields));

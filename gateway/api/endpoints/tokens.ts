@@ -1,5 +1,6 @@
 // POST /tokenize and /detokenize, in vLLM's shapes: ids of a text or a conversation as the completions make them, and
 // back. Knows no engine beyond its limits.
+import type { Context } from 'hono';
 import { z } from 'zod';
 import { echoedPrompt } from '../answers/echo.ts';
 import { tokenName } from '../answers/logprobs.ts';
@@ -68,15 +69,15 @@ export async function detokenize(
 }
 
 /** In vLLM's shape: the checkpoint's tokenizer_config.json, with the chat template that is in use. */
-export function tokenizerInfo({ tokenizerInfo: config, template }: ApiContext): object {
-  return {
+export function tokenizerInfo(c: Context, { tokenizerInfo: config, template }: ApiContext): Response {
+  return c.json({
     tokenizer_class: 'PreTrainedTokenizerFast',
     bos_token: null,
     eos_token: null,
     pad_token: null,
     ...config,
     chat_template: template?.source ?? null,
-  };
+  });
 }
 
 async function idsOf(

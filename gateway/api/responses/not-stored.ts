@@ -1,12 +1,11 @@
 // The paths of OpenAI's that lead to a stored response: each is a 404 that says why. Knows no requests.
+import type { Context } from 'hono';
 import { ApiError } from '../errors.ts';
-
-/** Below /v1. */
-export const storedPaths = ['/responses/:id', '/responses/:id/cancel', '/responses/:id/input_items'] as const;
 
 const LONGEST_ID = 100;
 
-export function responseNotFound(id: string): ApiError {
+export function responseNotFound(c: Context): ApiError {
+  const id = c.req.param('id') ?? '';
   const message =
     `Response with id '${id.slice(0, LONGEST_ID)}' not found: this server stores no responses. ` +
     "Keep the answer of POST /v1/responses, and send all items of the conversation in 'input'.";

@@ -1,15 +1,14 @@
-// The counters and histograms of this room, and the engines' own numbers beside them, in Prometheus' text format.
-// Knows no request's content. Of several models, what has no label `model` is their sum.
+// The page /metrics, in Prometheus' text format: a table of every metric, and the methods that count. A metric without
+// the label `model` is a sum over all models.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineStatus, HeatReport } from '../../engine/messages.ts';
 import { createTally, type Tally } from '../endpoints/history/tally.ts';
-import { isProbe } from '../endpoints/probes.ts';
 import type { LimitKind } from '../tenants/rate-limits.ts';
 import type { UsageLog } from '../tenants/usage-log.ts';
 import type { Warnings } from '../warnings.ts';
 import { heatMetrics } from './heat-metrics.ts';
 
-/** What one model's engine told; undefined where it did not answer in time. */
+/** What one model's engine reported. Undefined fields: it did not answer in time. */
 export interface EngineState {
   /** Id. */
   model: string;
@@ -17,34 +16,88 @@ export interface EngineState {
   heat: HeatReport | undefined;
 }
 
-export interface Metrics {
-  /** A request ended. `endpoint` is the route, never the path as sent: unbounded labels would be a leak. */
-  requestEnded(endpoint: string, status: number, seconds: number): void;
-  /** A request ended that the model `id` answered, well or not. */
-  modelAnswered(id: string, status: number): void;
-  firstToken(endpoint: string, seconds: number): void;
-  /** What this room itself took of a request that an engine was asked for (overhead.ts). */
-  overhead(endpoint: string, seconds: number): void;
-  /** Between two tokens of one choice. */
-  nextToken(endpoint: string, seconds: number): void;
-  tokens(prompt: number, generated: number): void;
-  /** A request of the key `name` ended. Names are as many as the file of keys has. */
-  keyUsed(name: string, status: number, tokens: { prompt: number; cached: number; generated: number }): void;
-  /** One of the key's limits did not allow a request. */
-  keyRefused(name: string, limit: LimitKind): void;
-  render(engines: readonly EngineState[]): Promise<string>;
-  /** The same counts as plain numbers, for the history. */
-  readonly tally: Tally;
-  readonly contentType: string;
-}
-
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const TOKEN_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 5];
-/** Fine about the 2 ms that an ordinary request should stay below. */
+/** Fine around 2 ms, below which an ordinary request should stay. */
 const OVERHEAD_SECONDS = [
   0.0001, 0.00025, 0.0005, 0.00075, 0.001, 0.00125, 0.0015, 0.00175, 0.002, 0.0025, 0.003, 0.004, 0.006, 0.01,
   0.025, 0.05, 0.1, 0.25, 1, 5,
 ];
+
+interface Definition {
+  help: string;
+  labels?: readonly string[];
+}
+
+const counters = {
+  expertgrid_requests_total: {
+    help: 'Requests ended, by endpoint and HTTP status (499: the client left)',
+    labels: ['endpoint', 'status'],
+  },
+  expertgrid_model_requests_total: {
+    help: 'Requests ended, by the model that answered and HTTP status (499: the client left)',
+    labels: ['model', 'status'],
+  },
+  expertgrid_prompt_tokens_total: { help: 'Tokens in prompts' },
+  expertgrid_generated_tokens_total: { help: 'Tokens generated' },
+  expertgrid_key_requests_total: {
+    help: 'Requests ended, by name of the API key and HTTP status',
+    labels: ['key', 'status'],
+  },
+  expertgrid_key_tokens_total: {
+    help: 'Tokens, by name of the API key: of prompts, of them found in the cache, generated',
+    labels: ['key', 'kind'],
+  },
+  expertgrid_key_refusals_total: {
+    help: 'Requests refused by a limit of the API key',
+    labels: ['key', 'limit'],
+  },
+} satisfies Record<string, Definition>;
+
+/** By endpoint. */
+const histograms = {
+  expertgrid_request_duration_seconds: { help: 'From request to the last byte', buckets: SECONDS },
+  expertgrid_time_to_first_token_seconds: { help: 'From request to first token', buckets: SECONDS },
+  expertgrid_inter_token_latency_seconds: { help: 'Between tokens of a choice', buckets: TOKEN_SECONDS },
+  expertgrid_api_overhead_seconds: {
+    help: 'Of a request that an engine was asked for, the time outside the engine',
+    buckets: OVERHEAD_SECONDS,
+  },
+} satisfies Record<string, Definition & { buckets: number[] }>;
+
+type Gauges<From> = Readonly<Record<string, { help: string; of: (from: From) => number }>>;
+
+/** From the statuses of all engines; unchanged while one does not answer, because a sum without it would look like a fall. */
+const engineGauges: Gauges<readonly EngineStatus[]> = {
+  expertgrid_ready: {
+    help: 'Whether every expert of every model is held by a connected shard',
+    of: (all) => (all.every(({ ready }) => ready) ? 1 : 0),
+  },
+  expertgrid_sequences_running: { help: 'Sequences in the running set', of: sumOf(({ running }) => running) },
+  expertgrid_sequences_waiting: {
+    help: 'Sequences waiting for admission',
+    of: sumOf(({ waiting }) => waiting),
+  },
+  expertgrid_kv_reserved_bytes: {
+    help: 'KV memory reserved by sequences',
+    of: sumOf(({ kvBytesReserved }) => kvBytesReserved),
+  },
+  expertgrid_kv_limit_bytes: { help: 'KV memory there is', of: sumOf(({ kvBytesLimit }) => kvBytesLimit) },
+  expertgrid_shards_connected: { help: 'Shards connected', of: connectedShards },
+};
+
+/** From the status of each model's engine. */
+const modelGauges: Gauges<EngineStatus> = {
+  expertgrid_model_units_missing: {
+    help: 'Experts of all layers that no shard serves',
+    of: ({ units }) => units.missing,
+  },
+  expertgrid_model_units_without_replica: {
+    help: 'Experts of all layers that one shard serves and no other',
+    of: ({ units }) => units.single,
+  },
+  expertgrid_model_sequences_running: { help: 'Sequences in its running set', of: ({ running }) => running },
+};
 
 export interface MetricsOptions {
   warnings?: Pick<Warnings, 'current' | 'watched'>;
@@ -52,99 +105,142 @@ export interface MetricsOptions {
   usageLog?: Pick<UsageLog, 'waiting' | 'lost'> | undefined;
 }
 
-export function createMetrics({ warnings, usageLog }: MetricsOptions = {}): Metrics {
+export interface Metrics {
+  /**
+   * A request ended. `endpoint` is the route, never the path as sent, because every value of a label is kept for ever.
+   * Polled routes are left out of the history.
+   */
+  requestEnded(endpoint: string, how: { status: number; seconds: number; polled: boolean }): void;
+  /** A request ended that the model `id` answered, with whatever status. */
+  modelAnswered(id: string, status: number): void;
+  firstToken(endpoint: string, seconds: number): void;
+  /** How long this room itself worked on a request that reached an engine (overhead.ts). */
+  overhead(endpoint: string, seconds: number): void;
+  /** Between two tokens of one choice. */
+  nextToken(endpoint: string, seconds: number): void;
+  tokens(prompt: number, generated: number): void;
+  /** A request of the key `name` ended. The file of keys bounds the number of names. */
+  keyUsed(name: string, status: number, tokens: { prompt: number; cached: number; generated: number }): void;
+  /** One of the key's limits refused a request. */
+  keyRefused(name: string, limit: LimitKind): void;
+  render(engines: readonly EngineState[]): Promise<string>;
+  /** The same counts as plain numbers, for the history. */
+  readonly tally: Tally;
+  readonly contentType: string;
+}
+
+export function createMetrics(options: MetricsOptions = {}): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const tally = createTally({ first: SECONDS, next: TOKEN_SECONDS });
-  const endpoint = ['endpoint'] as const;
-  const histogram = (name: string, help: string, buckets: number[]) =>
-    new Histogram({ name, help, buckets, labelNames: endpoint, registers });
-  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
-  const modelGauge = (name: string, help: string) =>
-    new Gauge({ name, help, labelNames: ['model'] as const, registers });
+  const count = mapped(counters, (name, { help, labels }: Definition) => {
+    return new Counter<string>({ name, help, labelNames: labels ?? [], registers });
+  });
+  const seconds = mapped(histograms, (name, own) => {
+    return new Histogram({ name, ...own, labelNames: ['endpoint'], registers });
+  });
+  const setEngines = addEngineGauges(registry);
+  addCollected(registry, options);
+  return {
+    contentType: registry.contentType,
+    tally,
+    requestEnded(endpoint, { status, seconds: passed, polled }) {
+      if (!polled) {
+        tally.requests++;
+        if (status >= 500) tally.errors++;
+        else if (status >= 400 && status !== 499) tally.refused++;
+      }
+      count.expertgrid_requests_total.inc({ endpoint, status: String(status) });
+      seconds.expertgrid_request_duration_seconds.observe({ endpoint }, passed);
+    },
+    modelAnswered: (model, status) =>
+      count.expertgrid_model_requests_total.inc({ model, status: String(status) }),
+    firstToken(endpoint, passed) {
+      tally.firstToken.observe(passed);
+      seconds.expertgrid_time_to_first_token_seconds.observe({ endpoint }, passed);
+    },
+    overhead: (endpoint, passed) => seconds.expertgrid_api_overhead_seconds.observe({ endpoint }, passed),
+    nextToken(endpoint, passed) {
+      tally.nextToken.observe(passed);
+      seconds.expertgrid_inter_token_latency_seconds.observe({ endpoint }, passed);
+    },
+    tokens(prompt, generated) {
+      count.expertgrid_prompt_tokens_total.inc(prompt);
+      count.expertgrid_generated_tokens_total.inc(generated);
+    },
+    keyUsed(key, status, tokens) {
+      count.expertgrid_key_requests_total.inc({ key, status: String(status) });
+      for (const [kind, number] of Object.entries(tokens))
+        count.expertgrid_key_tokens_total.inc({ key, kind }, number);
+    },
+    keyRefused: (key, limit) => count.expertgrid_key_refusals_total.inc({ key, limit }),
+    async render(engines) {
+      const all = setEngines(engines);
+      const page = await registry.metrics();
+      if (all === undefined) return page;
+      const heats = engines.flatMap(({ model, heat }) => (heat === undefined ? [] : { model, heat }));
+      return page + engineCounters(all) + heatMetrics(heats, { labelled: engines.length > 1 });
+    },
+  };
+}
 
-  const requests = new Counter({
-    name: 'expertgrid_requests_total',
-    help: 'Requests ended, by endpoint and HTTP status (499: the client left)',
-    labelNames: ['endpoint', 'status'] as const,
-    registers,
-  });
-  const modelRequests = new Counter({
-    name: 'expertgrid_model_requests_total',
-    help: 'Requests ended, by the model that answered and HTTP status (499: the client left)',
-    labelNames: ['model', 'status'] as const,
-    registers,
-  });
-  const duration = histogram('expertgrid_request_duration_seconds', 'From request to the last byte', SECONDS);
-  const firstToken = histogram(
-    'expertgrid_time_to_first_token_seconds',
-    'From request to first token',
-    SECONDS,
-  );
-  const overhead = histogram(
-    'expertgrid_api_overhead_seconds',
-    'Of a request that an engine was asked for, the time outside the engine',
-    OVERHEAD_SECONDS,
-  );
-  const nextToken = histogram(
-    'expertgrid_inter_token_latency_seconds',
-    'Between tokens of a choice',
-    TOKEN_SECONDS,
-  );
-  const prompt = new Counter({
-    name: 'expertgrid_prompt_tokens_total',
-    help: 'Tokens in prompts',
-    registers,
-  });
-  const generated = new Counter({
-    name: 'expertgrid_generated_tokens_total',
-    help: 'Tokens generated',
-    registers,
-  });
-  const keyRequests = new Counter({
-    name: 'expertgrid_key_requests_total',
-    help: 'Requests ended, by name of the API key and HTTP status',
-    labelNames: ['key', 'status'] as const,
-    registers,
-  });
-  const keyTokens = new Counter({
-    name: 'expertgrid_key_tokens_total',
-    help: 'Tokens, by name of the API key: of prompts, of them found in the cache, generated',
-    labelNames: ['key', 'kind'] as const,
-    registers,
-  });
-  const keyRefusals = new Counter({
-    name: 'expertgrid_key_refusals_total',
-    help: 'Requests refused by a limit of the API key',
-    labelNames: ['key', 'limit'] as const,
-    registers,
-  });
-  gauge('process_start_time_seconds', 'When the process started; Unix seconds').set(
-    Math.round(performance.timeOrigin / 1_000),
-  );
+function mapped<Name extends string, From, To>(
+  table: Readonly<Record<Name, From>>,
+  make: (name: Name, from: From) => To,
+): Record<Name, To> {
+  const entries = Object.entries(table) as [Name, From][];
+  return Object.fromEntries(entries.map(([name, from]) => [name, make(name, from)])) as Record<Name, To>;
+}
+
+/** Returns what sets the gauges: it gives all statuses, or undefined if an engine did not answer. */
+function addEngineGauges(registry: Registry) {
+  const gauge = (name: string, help: string, labelNames: string[] = []) => {
+    return new Gauge<string>({ name, help, labelNames, registers: [registry] });
+  };
   const up = gauge('expertgrid_engine_up', 'Whether every engine told its status in time');
-  const ready = gauge('expertgrid_ready', 'Whether every expert of every model is held by a connected shard');
-  const modelReady = modelGauge('expertgrid_model_ready', 'The same, of one model');
-  const modelMissing = modelGauge(
-    'expertgrid_model_units_missing',
-    'Experts of all layers that no shard serves',
-  );
-  const modelSingle = modelGauge(
-    'expertgrid_model_units_without_replica',
-    'Experts of all layers that one shard serves and no other',
-  );
-  const modelShards = new Gauge({
-    name: 'expertgrid_model_shards',
-    help: 'Shards as the gateway sees them, by state',
-    labelNames: ['model', 'state'] as const,
-    registers,
+  const sums = Object.entries(engineGauges).map(([name, { help, of }]) => ({ of, gauge: gauge(name, help) }));
+  const modelReady = gauge('expertgrid_model_ready', 'The same as expertgrid_ready, of one model', ['model']);
+  const ofModel = Object.entries(modelGauges).map(([name, { help, of }]) => {
+    return { of, gauge: gauge(name, help, ['model']) };
   });
-  const modelRunning = modelGauge('expertgrid_model_sequences_running', 'Sequences in its running set');
-  const running = gauge('expertgrid_sequences_running', 'Sequences in the running set');
-  const waiting = gauge('expertgrid_sequences_waiting', 'Sequences waiting for admission');
-  const kvReserved = gauge('expertgrid_kv_reserved_bytes', 'KV memory reserved by sequences');
-  const kvLimit = gauge('expertgrid_kv_limit_bytes', 'KV memory there is');
-  const shards = gauge('expertgrid_shards_connected', 'Shards connected');
+  const shardsHelp = 'Shards as the gateway sees them, by state';
+  const modelShards = gauge('expertgrid_model_shards', shardsHelp, ['model', 'state']);
+  return (engines: readonly EngineState[]): readonly EngineStatus[] | undefined => {
+    modelShards.reset();
+    for (const { model, status } of engines) {
+      modelReady.set({ model }, status?.ready ? 1 : 0);
+      if (status === undefined) continue;
+      for (const { gauge, of } of ofModel) gauge.set({ model }, of(status));
+      for (const { state } of status.shards) modelShards.inc({ model, state });
+    }
+    const answered = engines.flatMap(({ status }) => status ?? []);
+    const all = answered.length === engines.length;
+    up.set(all ? 1 : 0);
+    if (!all) return undefined;
+    for (const { gauge, of } of sums) gauge.set(of(answered));
+    return answered;
+  };
+}
+
+/** Metrics that are read whenever the page is asked for. */
+function addCollected(registry: Registry, { warnings, usageLog }: MetricsOptions): void {
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number) => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge('process_start_time_seconds', 'When the process started; Unix seconds', () => {
+    return Math.round(performance.timeOrigin / 1_000);
+  });
+  gauge('process_resident_memory_bytes', 'Memory of the process that is resident', () => {
+    return process.memoryUsage.rss();
+  });
   if (warnings !== undefined) {
     new Gauge({
       name: 'expertgrid_warning',
@@ -157,104 +253,35 @@ export function createMetrics({ warnings, usageLog }: MetricsOptions = {}): Metr
       },
     });
   }
-  if (usageLog !== undefined) {
-    new Gauge({
-      name: 'expertgrid_usage_lines_waiting',
-      help: 'Lines of usage that wait until the log can be written',
-      registers,
-      collect() {
-        this.set(usageLog.waiting);
-      },
-    });
-    new Counter({
-      name: 'expertgrid_usage_lines_lost_total',
-      help: 'Lines of usage that were given up because the log could not be written for long',
-      registers,
-      collect() {
-        this.reset();
-        this.inc(usageLog.lost);
-      },
-    });
-  }
-  new Gauge({
-    name: 'process_resident_memory_bytes',
-    help: 'Memory of the process that is resident',
+  if (usageLog === undefined) return;
+  gauge('expertgrid_usage_lines_waiting', 'Lines of usage that wait until the log can be written', () => {
+    return usageLog.waiting;
+  });
+  new Counter({
+    name: 'expertgrid_usage_lines_lost_total',
+    help: 'Lines of usage that were given up because the log could not be written for long',
     registers,
     collect() {
-      this.set(process.memoryUsage.rss());
+      this.reset();
+      this.inc(usageLog.lost);
     },
   });
-
-  return {
-    contentType: registry.contentType,
-    tally,
-    requestEnded(endpoint, status, seconds) {
-      if (!isProbe(endpoint)) {
-        tally.requests++;
-        if (status >= 500) tally.errors++;
-        else if (status >= 400 && status !== 499) tally.refused++;
-      }
-      requests.inc({ endpoint, status: String(status) });
-      duration.observe({ endpoint }, seconds);
-    },
-    modelAnswered: (model, status) => modelRequests.inc({ model, status: String(status) }),
-    firstToken(endpoint, seconds) {
-      tally.firstToken.observe(seconds);
-      firstToken.observe({ endpoint }, seconds);
-    },
-    overhead: (endpoint, seconds) => overhead.observe({ endpoint }, seconds),
-    nextToken(endpoint, seconds) {
-      tally.nextToken.observe(seconds);
-      nextToken.observe({ endpoint }, seconds);
-    },
-    tokens(promptTokens, generatedTokens) {
-      prompt.inc(promptTokens);
-      generated.inc(generatedTokens);
-    },
-    keyUsed(key, status, tokens) {
-      keyRequests.inc({ key, status: String(status) });
-      for (const [kind, count] of Object.entries(tokens)) keyTokens.inc({ key, kind }, count);
-    },
-    keyRefused: (key, limit) => keyRefusals.inc({ key, limit }),
-    async render(engines) {
-      modelShards.reset();
-      for (const { model, status } of engines) {
-        modelReady.set({ model }, status?.ready ? 1 : 0);
-        if (status === undefined) continue;
-        modelRunning.set({ model }, status.running);
-        modelMissing.set({ model }, status.units.missing);
-        modelSingle.set({ model }, status.units.single);
-        for (const { state } of status.shards) modelShards.inc({ model, state });
-      }
-      const told = engines.flatMap(({ status }) => status ?? []);
-      const all = told.length === engines.length;
-      up.set(all ? 1 : 0);
-      // A sum without one of its parts would look like a fall.
-      if (!all) return await registry.metrics();
-      const sum = (of: (status: EngineStatus) => number) => told.reduce((total, each) => total + of(each), 0);
-      ready.set(told.every((status) => status.ready) ? 1 : 0);
-      running.set(sum((status) => status.running));
-      waiting.set(sum((status) => status.waiting));
-      kvReserved.set(sum((status) => status.kvBytesReserved));
-      kvLimit.set(sum((status) => status.kvBytesLimit));
-      shards.set(connectedShards(told).size);
-      const heats = engines.flatMap(({ model, heat }) => (heat === undefined ? [] : { model, heat }));
-      const ofHeat = heatMetrics(heats, { labelled: engines.length > 1 });
-      return (await registry.metrics()) + engineCounters(told) + ofHeat;
-    },
-  };
 }
 
-/** By address: one shard may serve several models. */
-function connectedShards(told: readonly EngineStatus[]): Set<string> {
-  const connected = told.flatMap(({ shards }) => shards.filter((shard) => shard.connected));
-  return new Set(connected.map(({ address }) => address));
+function sumOf(of: (status: EngineStatus) => number): (all: readonly EngineStatus[]) => number {
+  return (all) => all.reduce((total, each) => total + of(each), 0);
 }
 
-/** The engines count by themselves: `steps` of their status is expertgrid_engine_steps_total here. */
-function engineCounters(told: readonly EngineStatus[]): string {
+/** By address, because one shard may serve several models. */
+function connectedShards(all: readonly EngineStatus[]): number {
+  const connected = all.flatMap(({ shards }) => shards.filter((shard) => shard.connected));
+  return new Set(connected.map(({ address }) => address)).size;
+}
+
+/** `steps` in an engine's status is expertgrid_engine_steps_total here. */
+function engineCounters(all: readonly EngineStatus[]): string {
   const sums = new Map<string, number>();
-  for (const { counters } of told) {
+  for (const { counters } of all) {
     for (const [name, value] of Object.entries(counters)) sums.set(name, (sums.get(name) ?? 0) + value);
   }
   return [...sums]

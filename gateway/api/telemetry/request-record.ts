@@ -5,7 +5,6 @@ import type { DegradedHops, Rung } from '../../engine/messages.ts';
 import type { AnswerEvent } from '../answers/answer.ts';
 import type { Holding } from '../budget/ledger.ts';
 import type { Owner } from '../budget/slices.ts';
-import { isProbe } from '../endpoints/probes.ts';
 import { ApiError } from '../errors.ts';
 import type { Shutdown } from '../shutdown.ts';
 import type { StoredKey } from '../tenants/keys.ts';
@@ -14,6 +13,9 @@ import type { UsageLine, UsageLog } from '../tenants/usage-log.ts';
 import type { Metrics } from './metrics.ts';
 import { GenerationWatch, OverheadClock } from './overhead.ts';
 import type { RequestTrace } from './telemetry.ts';
+
+/** What Hono keeps for each request. */
+export type RecordEnv = { Variables: { record: RequestRecord } };
 
 /** A caller's id is taken where it is safe in a header and in a log. */
 const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
@@ -45,6 +47,8 @@ export class RequestRecord {
   readonly shutdown: Shutdown;
   /** The route, once it is known. */
   endpoint = 'unmatched';
+  /** Whether the route is one that probes, peers or open pages poll. */
+  polled = false;
   /** As the caller names it, once that is known. */
   requestedModel: string | undefined;
   /** Id of the one that answers, once it is known. */
@@ -177,7 +181,7 @@ export class RequestRecord {
     this.#turn?.turn.end();
     this.holding?.release();
     this.#tellUsage(status, durationMs);
-    metrics.requestEnded(this.endpoint, status, durationMs / 1000);
+    metrics.requestEnded(this.endpoint, { status, seconds: durationMs / 1000, polled: this.polled });
     if (apiMs !== undefined) metrics.overhead(this.endpoint, apiMs / 1000);
     if (this.model !== undefined) metrics.modelAnswered(this.model, status);
     metrics.tokens(this.promptTokens, this.completionTokens);
@@ -198,8 +202,7 @@ export class RequestRecord {
       err: this.error?.cause,
       trace: trace?.traceId,
     };
-    // Not worth a line while all is well.
-    const quiet = isProbe(this.endpoint) && status < 400;
+    const quiet = this.polled && status < 400;
     if (!quiet) this.#tellTrace(status, { durationMs, apiMs });
     if (status >= 500) logger.error(line, 'request');
     else if (quiet) logger.debug(line, 'request');

@@ -3,7 +3,7 @@
 import type { Context, Handler, MiddlewareHandler } from 'hono';
 import { ApiError } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { RequestRecord } from '../telemetry/request-record.ts';
+import type { RecordEnv } from '../telemetry/request-record.ts';
 import { findKey, KEY_PREFIX, type StoredKey } from './keys.ts';
 import { rateError, rateHeaders } from './rate-answers.ts';
 import { createRateLimits, type Exceeded, type RateLimits } from './rate-limits.ts';
@@ -15,19 +15,20 @@ export interface Access {
   sharedPrefix?: boolean;
 }
 
-/** Asked by machines that have no key, and by browsers for pages: those tell nothing of anybody, or ask their reader for a key. */
-const open =
-  /^\/$|^(\/v1)?\/(health|health\/ready|peer|docs|openapi\.json)\/?$|^\/(console|docs)(\/|\/([a-z]+\/)?[a-z-]+\.[a-z]+)?$/;
+interface KeyOptions {
+  metrics: Metrics;
+  /** Whether a path needs no key. */
+  isOpen: (path: string) => boolean;
+  limits?: RateLimits;
+}
 
-type Env = { Variables: { record: RequestRecord } };
-
-/** Everything but probes and the console's own files wants a key. A POST is a request, as limits count them. */
+/** Refuses requests without a valid key, except for open paths. The key's limits count its POST requests. */
 export function requireKey(
   { keys, sharedPrefix = false }: Access,
-  { metrics, limits = createRateLimits() }: { metrics: Metrics; limits?: RateLimits },
-): MiddlewareHandler<Env> {
+  { metrics, isOpen, limits = createRateLimits() }: KeyOptions,
+): MiddlewareHandler<RecordEnv> {
   return async (c, next) => {
-    if (open.test(c.req.path)) return await next();
+    if (isOpen(c.req.path)) return await next();
     const key = callerOf(c, keys());
     const record = c.get('record');
     record.key = key;
@@ -46,7 +47,7 @@ export function requireKey(
 }
 
 /** For what is of all callers, or of the machines behind: without keys everyone may ask, with keys an admin's. */
-export function forAdmins(handler: Handler<Env>): Handler<Env> {
+export function forAdmins(handler: Handler<RecordEnv>): Handler<RecordEnv> {
   return (c, next) => {
     const { key } = c.get('record');
     if (key !== undefined && key.admin !== true) throw adminsOnly(key.name, c.req.path);

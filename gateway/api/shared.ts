@@ -1,0 +1,129 @@
+// What all requests of one server share: its models, limits, counters and peers, built once from the server's options.
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { EngineClient, Rung } from '../engine/messages.ts';
+import type { HostRules } from './allowed-hosts.ts';
+import { createFingerprint } from './answers/fingerprint.ts';
+import { MemoryLedger } from './budget/ledger.ts';
+import { Slices } from './budget/slices.ts';
+import type { TextThreads } from './budget/text-threads.ts';
+import { createTextWork } from './budget/text-work.ts';
+import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
+import type { Aliases } from './endpoints/aliases.ts';
+import type { DrainShard } from './endpoints/drain.ts';
+import { statusInTime } from './endpoints/engine-status.ts';
+import { type Keeping, keepHistory } from './endpoints/history/endpoint.ts';
+import { History } from './endpoints/history/history.ts';
+import type { Served } from './endpoints/models.ts';
+import { type PeerCard, Peers } from './peers/peers.ts';
+import { Shutdown } from './shutdown.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import type { Tracing } from './telemetry/telemetry.ts';
+import type { Access } from './tenants/access.ts';
+import type { UsageLine, UsageLog } from './tenants/usage-log.ts';
+import type { TextSide } from './text/text-side.ts';
+import { Warnings } from './warnings.ts';
+
+export interface ModelOptions extends TextSide {
+  /** Directory from which text threads load the tokenizer. Absent: all texts are tokenized on the main thread. */
+  dir?: string;
+  engine: EngineClient;
+  model: ServedModel;
+}
+
+export interface ApiOptions {
+  /** Every model has an id of its own. The first one answers requests whose path names no model. */
+  models: readonly ModelOptions[];
+  /** The current aliases. Each of their versions is one of `models`. */
+  aliases?: () => Aliases;
+  limits?: Partial<Limits>;
+  /** Lowest rung of the degradation ladder for requests that name none. */
+  degrade?: Rung;
+  /** The current `host:port` of every gateway of these shards. Absent: this is the only gateway. */
+  peerAddresses?: () => readonly string[];
+  /** Which API keys may call. Absent: everyone may. */
+  access?: Access;
+  /** Origins of the web pages that may call; `*` allows every page. Absent or empty: none. */
+  corsOrigins?: readonly string[];
+  /** Names that the header `Host` may carry. Absent: every name. */
+  hosts?: HostRules;
+  /** Called at the end of each admitted request with what it used. */
+  onUsage?: (line: UsageLine) => void;
+  /** The log behind `onUsage`, if writing to it can fail. */
+  usageLog?: Pick<UsageLog, 'waiting' | 'lost'>;
+  /** Refuse requests while lines of `usageLog` wait to be written. */
+  usageRequired?: boolean;
+  /** Problems that the operator should fix. Absent: nothing is watched. */
+  warnings?: Warnings;
+  /** Absent: requests are not traced. */
+  tracing?: Tracing;
+  /** Version of this server, for GET /version. */
+  version?: string;
+  /** Ends the server's requests. Absent: nothing does. */
+  shutdown?: Shutdown;
+  /** Takes a shard out of service. Absent: the shards run in this process and stay. */
+  drainShard?: DrainShard;
+  /** Samples the counters every second for GET /v1/history. Absent: the history stays empty. */
+  history?: Keeping;
+  /** Threads for long texts. Absent: all texts are tokenized on the main thread. */
+  textThreads?: TextThreads;
+  logger: Logger;
+}
+
+/** What handlers are given. */
+export interface Shared {
+  served: Served;
+  limits: Limits;
+  slices: Slices;
+  ledger: MemoryLedger;
+  metrics: Metrics;
+  history: History;
+  /** What this gateway tells its peers about itself. */
+  card: PeerCard;
+  /** Undefined if this is the only gateway. */
+  peers: Peers | undefined;
+  shutdown: Shutdown;
+  warnings: Warnings;
+  version: string;
+  drainShard: DrainShard | undefined;
+  hosts: HostRules | undefined;
+}
+
+export function createShared(options: ApiOptions): Shared {
+  const {
+    models,
+    aliases = () => new Map(),
+    degrade,
+    peerAddresses,
+    usageLog,
+    textThreads,
+    logger,
+  } = options;
+  const { warnings = new Warnings(), shutdown = new Shutdown(), version = 'unknown' } = options;
+  const metrics = createMetrics({ warnings, usageLog });
+  const limits = { ...defaultLimits, ...options.limits };
+  const slices = new Slices();
+  const ledger = new MemoryLedger(limits.answerMemory);
+  const common = { limits, logger, metrics, slices, ledger, ...(degrade !== undefined && { degrade }) };
+  const contexts = models.map(({ engine, dir, ...rest }): [string, ApiContext] => {
+    const status = () => statusInTime(engine, { waitMs: limits.statusMs, logger });
+    const fingerprint = createFingerprint(async () => (await status())?.fingerprint);
+    const threads = textThreads && dir !== undefined ? { pool: textThreads, dir } : undefined;
+    const textOf = createTextWork({ tools: rest, slices, threads });
+    return [rest.model.id, { ...rest, ...common, engine, fingerprint, textOf }];
+  });
+  const served: Served = { contexts: new Map(contexts), aliases };
+  const history = new History(metrics.tally);
+  if (options.history !== undefined) {
+    keepHistory(history, { ...options.history, contexts: served.contexts.values() });
+  }
+  const identities = models.map(({ model, engine }) => [model.id, engine.info.identity]);
+  const card: PeerCard = { instance: randomUUID(), models: Object.fromEntries(identities) };
+  const log = (message: string) => logger.warn(message);
+  const peers = peerAddresses && new Peers({ card, addresses: peerAddresses, log });
+  const { drainShard, hosts } = options;
+  return {
+    ...{ served, limits, slices, ledger, metrics, history, card, peers },
+    ...{ shutdown, warnings, version, drainShard, hosts },
+  };
+}
