@@ -1,5 +1,5 @@
 // An engine in this thread with all experts in process, for benchmarks that turn its knobs. Knows no figures.
-import { createShardService } from '../experts/service.ts';
+import { ShardService } from '../experts/service.ts';
 import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
 import { type GenerationPart, neutralSampling, type SamplingSettings } from '../gateway/engine/messages.ts';
 import { routingRules } from '../gateway/engine/scheduling/rules.ts';
@@ -42,7 +42,7 @@ export async function openEngine({
   await device.load(units);
   for (const unit of units) device.mapIn?.(unit);
   const members = Array.from({ length: shards }, (_, shard) => {
-    const { handlers, run } = createShardService({
+    const { handlers, run } = new ShardService({
       models: [
         {
           device,

@@ -1,9 +1,9 @@
-// The shard service: answers hello and expert.run for every model that it holds experts of; joins what is queued for one
-// layer of one model and runs each expert once. Knows rows of floats; no sockets, no routing, no weights of its own.
+// The shard service: answers hello and expert.run for every model whose experts it holds. It joins the calls that wait for
+// one layer of one model, and runs each expert once. Knows rows of floats; no sockets, no routing, no weights of its own.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as socketsRead } from 'node:timers/promises';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
-import type { HandlerContext, Handlers, Value } from '../rpc/transport.ts';
+import type { HandlerContext, Handlers, Params, Value } from '../rpc/transport.ts';
 import { joinAsks, splitAnswers } from './batch.ts';
 import { deviceFailed, HeldModel, type HeldModelOptions } from './held-model.ts';
 import { type CallCounts, InFlight } from './in-flight.ts';
@@ -25,32 +25,12 @@ export interface ShardServiceOptions {
   /** Each of another identity: calls name their model by it. */
   models: readonly HeldModelOptions[];
   version: string;
-  /** What placements call this shard. */
-  name?: () => string;
-  /** Memory of the process that is resident now; absent: hello does not tell it. */
+  /** Name of this shard in placements. */
+  name?: string;
+  /** Resident memory of the process now; if absent, hello does not state it. */
   residentBytes?: () => number;
-  /** Absent: nothing is counted. */
+  /** If absent, nothing is counted. */
   metrics?: ShardMetrics;
-  limits?: FrameLimits;
-  /** Pairs (row, expert) of one run. Bounds how long the thread is away from its sockets. */
-  maxBatchAsks?: number;
-  /** Pairs that may wait; one call more is answered `busy`. */
-  maxQueuedAsks?: number;
-}
-
-export interface ShardService {
-  handlers: Handlers;
-  /**
-   * `expert.run` for a gateway in this very thread: without a message, a limit or a queue, for nothing else can be under
-   * way.
-   */
-  run(request: RunRequest): Promise<RunAnswer>;
-  readonly state: 'available' | 'draining';
-  readonly counts: CallCounts;
-  /** What is held of a model as it changes; undefined where it is none of this shard's. */
-  placeable(identity: string): Placeable | undefined;
-  /** From now on hello says `draining` and calls are refused; resolves once those in flight have been answered. */
-  drain(): Promise<void>;
 }
 
 interface RunJob extends Job {
@@ -63,107 +43,164 @@ interface RunJob extends Job {
   reject: (error: RpcError) => void;
 }
 
-const busyRetryMs = 100;
+/** Most (row, expert) pairs of one run. Bounds how long the thread is away from its sockets. */
+const MOST_BATCH_ASKS = 512;
+/** Most (row, expert) pairs that wait; a call beyond them is answered `busy`. */
+const MOST_QUEUED_ASKS = 16_384;
+/** When the caller of a `busy` answer may try again. */
+const BUSY_RETRY_MS = 100;
 
-export function createShardService({
-  models,
-  version,
-  name,
-  residentBytes,
-  metrics,
-  limits = defaultLimits,
-  maxBatchAsks = 512,
-  maxQueuedAsks = 16_384,
-}: ShardServiceOptions): ShardService {
-  const held = holdEach(models);
-  const instance = randomUUID();
-  const widest = Math.max(...models.map(({ model }) => model.hidden));
-  const fit = rowsThatFit(limits.frameBytes, widest);
-  const fitting = { ...limits, rows: Math.min(limits.rows, fit), asks: Math.min(limits.asks, fit) };
-  const queue = new LayerQueue<RunJob>();
-  let state: ShardService['state'] = 'available';
-  let pumping = false;
-  const calls = new InFlight();
-  let answered = 0;
-  const countUnits = () =>
-    metrics?.unitsHeld.set([...held.values()].reduce((sum, { units }) => sum + units, 0));
-  countUnits();
+export class ShardService {
+  readonly handlers: Handlers = {
+    hello: async (params) => this.#hello(params),
+    'expert.run': (params, call) => this.#answer(params, call),
+  };
+  readonly #options: ShardServiceOptions;
+  readonly #held: ReadonlyMap<string, HeldModel>;
+  readonly #limits: FrameLimits;
+  readonly #instance = randomUUID();
+  readonly #queue = new LayerQueue<RunJob>();
+  readonly #calls = new InFlight();
+  #state: 'available' | 'draining' = 'available';
+  #answered = 0;
+  #pumping = false;
 
-  const handlers: Handlers = {
-    async hello(params) {
-      const { protocol } = parseHelloParams(params);
-      const offers = [...held.values()].map(({ offer }) => offer);
-      const epoch = Math.max(...[...held.values()].map(({ placement }) => placement?.epoch ?? 0));
-      return helloAnswerToValue({
-        protocol,
-        version,
-        instance,
-        state,
-        models: offers,
-        limits: fitting,
-        epoch,
-        ...(name !== undefined && { name: name() }),
-        ...(residentBytes !== undefined && { residentBytes: residentBytes() }),
-      });
-    },
+  constructor(options: ShardServiceOptions) {
+    this.#options = options;
+    this.#held = holdEach(options.models);
+    this.#limits = limitsFor(Math.max(...options.models.map(({ model }) => model.hidden)));
+    this.#countUnits();
+  }
 
-    async 'expert.run'(params, call) {
-      const ticket = calls.begin();
-      try {
-        if (state === 'draining') throw new RpcError('draining', 'this shard is leaving service');
-        const { model, layer, priority, rows, asks } = parseRunRequest(params, held, fitting);
-        heldOf(model).requireHeld(layer, asks);
-        if (queue.asks + asks.length / 2 > maxQueuedAsks) {
-          const message = `${queue.asks} rows wait, of ${maxQueuedAsks} that may`;
-          throw new RpcError('busy', message, { retryAfterMs: busyRetryMs });
-        }
-        const answer = await new Promise<Value>((resolve, reject) => {
-          const queuedAt = performance.now();
-          queue.push({ model, layer, priority, rows, asks, call, queuedAt, resolve, reject });
-          if (!pumping) void pump();
-        });
-        answered++;
-        metrics?.answered();
-        return answer;
-      } catch (cause) {
-        const error = toRpcError(cause);
-        metrics?.calls.inc({ outcome: error.code });
-        throw error;
-      } finally {
-        calls.end(ticket);
-      }
-    },
+  get state(): 'available' | 'draining' {
+    return this.#state;
+  }
+
+  get counts(): CallCounts {
+    return { answered: this.#answered, inFlight: this.#calls.count };
+  }
+
+  /** `expert.run` for a gateway in this thread: without a message, a limit or a queue, because nothing else can be running. */
+  readonly run = async ({ model, layer, rows, asks }: RunRequest): Promise<RunAnswer> => {
+    const experts = this.#heldOf(model);
+    experts.requireHeld(layer, asks);
+    const startedAt = performance.now();
+    const answers = await experts.device.run(layer, rows, asks).catch((cause) => {
+      throw deviceFailed(layer, cause);
+    });
+    const fault = experts.faultOf(layer, asks, answers);
+    if (fault !== undefined) throw fault;
+    return { rows: answers, runMs: performance.now() - startedAt, queueMs: 0 };
   };
 
-  function heldOf(identity: string): HeldModel {
-    const model = held.get(identity);
+  /** What a placement may change of a model; undefined if this shard does not hold the model. */
+  placeable(identity: string): Placeable | undefined {
+    const model = this.#held.get(identity);
+    if (model === undefined) return undefined;
+    return {
+      get offer() {
+        return model.offer;
+      },
+      follow(placement) {
+        model.placement = placement;
+      },
+      add: (units) => {
+        model.add(units);
+        this.#countUnits();
+      },
+      remove: async (units) => {
+        model.remove(units);
+        this.#countUnits();
+        await this.#calls.ended();
+      },
+    };
+  }
+
+  /** From now on hello says `draining` and calls are refused; resolves when those in flight have been answered. */
+  drain(): Promise<void> {
+    this.#state = 'draining';
+    return this.#calls.ended();
+  }
+
+  #hello(params: Params): Value {
+    const { protocol } = parseHelloParams(params);
+    const { version, name, residentBytes } = this.#options;
+    const held = [...this.#held.values()];
+    return helloAnswerToValue({
+      protocol,
+      version,
+      instance: this.#instance,
+      state: this.#state,
+      models: held.map(({ offer }) => offer),
+      limits: this.#limits,
+      epoch: Math.max(...held.map(({ placement }) => placement?.epoch ?? 0)),
+      ...(name !== undefined && { name }),
+      ...(residentBytes !== undefined && { residentBytes: residentBytes() }),
+    });
+  }
+
+  async #answer(params: Params, call: HandlerContext): Promise<Value> {
+    const { metrics } = this.#options;
+    const ticket = this.#calls.begin();
+    try {
+      if (this.#state === 'draining') throw new RpcError('draining', 'this shard is leaving service');
+      const request = parseRunRequest(params, this.#held, this.#limits);
+      this.#heldOf(request.model).requireHeld(request.layer, request.asks);
+      const answer = await this.#enqueue(request, call);
+      this.#answered++;
+      metrics?.answered();
+      return answer;
+    } catch (cause) {
+      const error = toRpcError(cause);
+      metrics?.calls.inc({ outcome: error.code });
+      throw error;
+    } finally {
+      this.#calls.end(ticket);
+    }
+  }
+
+  #enqueue({ model, layer, priority, rows, asks }: RunRequest, call: HandlerContext): Promise<Value> {
+    const queued = this.#queue.asks;
+    if (queued + asks.length / 2 > MOST_QUEUED_ASKS) {
+      const message = `${queued} (row, expert) pairs are waiting, of at most ${MOST_QUEUED_ASKS}`;
+      throw new RpcError('busy', message, { retryAfterMs: BUSY_RETRY_MS });
+    }
+    return new Promise<Value>((resolve, reject) => {
+      const queuedAt = performance.now();
+      this.#queue.push({ model, layer, priority, rows, asks, call, queuedAt, resolve, reject });
+      if (!this.#pumping) void this.#pump();
+    });
+  }
+
+  #heldOf(identity: string): HeldModel {
+    const model = this.#held.get(identity);
     if (model !== undefined) return model;
     throw new RpcError('incompatible', `this shard does not serve model ${identity}`);
   }
 
-  /** Runs while anything waits. Each turn first lets the sockets be read: what came for a layer is joined to it. */
-  async function pump(): Promise<void> {
-    pumping = true;
-    while (queue.calls > 0) {
+  /** Runs while anything waits. Each turn reads the sockets first, so that calls which arrived for a layer are joined. */
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    while (this.#queue.calls > 0) {
       await socketsRead();
-      for (const job of queue.takeDead(performance.now())) job.reject(whyDead(job));
-      const batch = queue.take(maxBatchAsks);
-      metrics?.queuedCalls.set(queue.calls);
-      if (batch !== undefined) await run(batch);
+      for (const job of this.#queue.takeDead(performance.now())) job.reject(whyDead(job));
+      const batch = this.#queue.take(MOST_BATCH_ASKS);
+      this.#options.metrics?.queuedCalls.set(this.#queue.calls);
+      if (batch !== undefined) await this.#run(batch);
     }
-    pumping = false;
+    this.#pumping = false;
   }
 
   /** Settles every job of the batch, whatever the device does. */
-  async function run({ model, layer, jobs }: Batch<RunJob>): Promise<void> {
+  async #run({ model, layer, jobs }: Batch<RunJob>): Promise<void> {
     const startedAt = performance.now();
     try {
-      const experts = heldOf(model);
+      const experts = this.#heldOf(model);
       const { hidden } = experts;
       const { rows, asks } = joinAsks(jobs, hidden);
       const answers = await experts.device.run(layer, rows, asks);
       const runMs = performance.now() - startedAt;
-      metrics?.ran({ jobs, asks, startedAt, runMs });
+      this.#options.metrics?.ran({ jobs, asks, startedAt, runMs });
       splitAnswers(jobs, answers, hidden).forEach((ofJob, i) => {
         const job = jobs[i]!;
         settle(job, experts, { rows: ofJob, runMs, queueMs: startedAt - job.queuedAt });
@@ -174,74 +211,33 @@ export function createShardService({
     }
   }
 
-  function settle(job: RunJob, experts: HeldModel, answer: RunAnswer): void {
-    const fault = experts.faultOf(job.layer, job.asks, answer.rows);
-    if (job.call.aborted) job.reject(whyDead(job));
-    else if (fault !== undefined) job.reject(fault);
-    else job.resolve(runAnswerToValue(answer));
+  #countUnits(): void {
+    const units = [...this.#held.values()].reduce((sum, held) => sum + held.units, 0);
+    this.#options.metrics?.unitsHeld.set(units);
   }
-
-  return {
-    handlers,
-    async run({ model, layer, rows, asks }) {
-      const experts = heldOf(model);
-      experts.requireHeld(layer, asks);
-      const startedAt = performance.now();
-      const answers = await experts.device.run(layer, rows, asks).catch((cause) => {
-        throw deviceFailed(layer, cause);
-      });
-      const fault = experts.faultOf(layer, asks, answers);
-      if (fault !== undefined) throw fault;
-      return { rows: answers, runMs: performance.now() - startedAt, queueMs: 0 };
-    },
-    get state() {
-      return state;
-    },
-    get counts() {
-      return { answered, inFlight: calls.count };
-    },
-    placeable(identity) {
-      const model = held.get(identity);
-      if (model === undefined) return undefined;
-      return {
-        get offer() {
-          return model.offer;
-        },
-        follow(placement) {
-          model.placement = placement;
-        },
-        add(units) {
-          model.add(units);
-          countUnits();
-        },
-        async remove(units) {
-          model.remove(units);
-          countUnits();
-          await calls.ended();
-        },
-      };
-    },
-    drain() {
-      state = 'draining';
-      return calls.ended();
-    },
-  };
 }
 
-/** By identity. Throws where two have the same one, which a call could not tell apart. */
+function settle(job: RunJob, experts: HeldModel, answer: RunAnswer): void {
+  const fault = experts.faultOf(job.layer, job.asks, answer.rows);
+  if (job.call.aborted) job.reject(whyDead(job));
+  else if (fault !== undefined) job.reject(fault);
+  else job.resolve(runAnswerToValue(answer));
+}
+
+/** By identity. Throws if two have the same identity, because a call could not tell them apart. */
 function holdEach(models: readonly HeldModelOptions[]): ReadonlyMap<string, HeldModel> {
   const held = new Map(models.map((options) => [options.model.identity, new HeldModel(options)]));
   if (held.size === models.length && held.size > 0) return held;
-  throw new Error(
-    `a shard holds models of different identities, not ${[...held.keys()].join(', ') || 'none'}`,
-  );
+  const given = [...held.keys()].join(', ') || 'none';
+  throw new Error(`a shard holds models of different identities, not ${given}`);
 }
 
-/** Rows that a frame can carry, with room for a message's few other fields. */
-function rowsThatFit(frameBytes: number, hidden: number): number {
-  const rows = Math.floor((frameBytes - 4_096) / (hidden * Float32Array.BYTES_PER_ELEMENT));
-  if (rows < 1) throw new Error(`a frame of ${frameBytes} bytes cannot hold a row of ${hidden} floats`);
-  return rows;
+/** The default limits, cut to the rows of `hidden` floats that a frame can carry beside a message's few other fields. */
+function limitsFor(hidden: number): FrameLimits {
+  const { frameBytes, rows, asks } = defaultLimits;
+  const fit = Math.floor((frameBytes - 4_096) / (hidden * Float32Array.BYTES_PER_ELEMENT));
+  if (fit < 1) throw new Error(`a frame of ${frameBytes} bytes cannot hold a row of ${hidden} floats`);
+  return { rows: Math.min(rows, fit), asks: Math.min(asks, fit), frameBytes };
 }
 
 function whyDead({ call }: RunJob): RpcError {

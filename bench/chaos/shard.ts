@@ -2,7 +2,7 @@
 // are those of `expertgrid shard`. Knows no schedule.
 import { modelOffer } from '../../cli/shard/offer.ts';
 import { parseHoldings } from '../../experts/holdings.ts';
-import { createShardService } from '../../experts/service.ts';
+import { ShardService } from '../../experts/service.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
 import { openExpertDevice } from '../../model/devices/open.ts';
 import { listen } from '../../rpc/socket/server.ts';
@@ -29,7 +29,7 @@ await device.load(units);
 for (const unit of units) device.mapIn?.(unit);
 
 const misbehaviour = new Misbehaviour();
-const service = createShardService({
+const service = new ShardService({
   models: [{ device: misbehaviour.device(device), model: modelOffer(bundle), units }],
   version: 'chaos',
 });

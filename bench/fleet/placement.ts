@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { modelDirectory } from '../../cli/files.ts';
-import { createShardService } from '../../experts/service.ts';
+import { ShardService } from '../../experts/service.ts';
 import { loadTokenizer } from '../../gateway/api/text/tokenizer.ts';
 import { Engine } from '../../gateway/engine/engine.ts';
 import type { HeatReport } from '../../gateway/engine/messages.ts';
@@ -155,7 +155,7 @@ async function run(
       holders.flatMap((held, expert) => (held.includes(shard) ? [{ layer, expert }] : [])),
     );
     const offered = { ...model, content: manifest.contentHash, bits, group };
-    const service = createShardService({ models: [{ device, model: offered, units }], version: 'bench' });
+    const service = new ShardService({ models: [{ device, model: offered, units }], version: 'bench' });
     return localMember(`shard-${shard}`, service.handlers, (request) => {
       const asks = request.asks.length / 2;
       rows[request.layer]![shard]! += asks;

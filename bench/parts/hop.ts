@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createShardMetrics } from '../../experts/metrics.ts';
-import { createShardService } from '../../experts/service.ts';
+import { ShardService } from '../../experts/service.ts';
 import type { ExpertDevice } from '../../model/devices/expert.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
@@ -35,7 +35,7 @@ const device: ExpertDevice = {
 };
 
 function service() {
-  return createShardService({
+  return new ShardService({
     models: [
       {
         device,

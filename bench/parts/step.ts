@@ -3,7 +3,7 @@
 // where it is called, what is left is JavaScript. Prints milliseconds a step; the last line is JSON.
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { createShardService } from '../../experts/service.ts';
+import { ShardService } from '../../experts/service.ts';
 import { Engine } from '../../gateway/engine/engine.ts';
 import { neutralSampling } from '../../gateway/engine/messages.ts';
 import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
@@ -135,7 +135,7 @@ function timed(addon: Kernels): Kernels {
 function membersOf({ bits, group }: Bundle) {
   const count = Number(flags.shards);
   return Array.from({ length: count }, (_, shard) => {
-    const { handlers, run } = createShardService({
+    const { handlers, run } = new ShardService({
       models: [
         {
           device,

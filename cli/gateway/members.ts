@@ -2,7 +2,7 @@
 
 import { version } from '../../base/package.ts';
 import { checkGoldens } from '../../experts/golden/golden-checks.ts';
-import { createShardService } from '../../experts/service.ts';
+import { ShardService } from '../../experts/service.ts';
 import type { Discovery } from '../../infra/discovery/discovery.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { openExpertDevice } from '../../model/devices/open.ts';
@@ -59,7 +59,7 @@ export async function localMembers(
   await device.load(holdings.flat(), { onLoaded: (_, done, total) => onLoaded(done, total) });
   await checkGoldens(bundle, device, holdings.flat());
   const members = holdings.map((units, index) => {
-    const { handlers, run } = createShardService({
+    const { handlers, run } = new ShardService({
       models: [{ device, model: modelOffer(bundle), units }],
       version,
     });

@@ -48,11 +48,11 @@ function codeOf(error: unknown): string | undefined {
 
 export interface KeptPort {
   port: number;
-  /** Gives it up, for its server to take. */
+  /** Gives the port up, so that its server can listen on it. */
   release(): Promise<void>;
 }
 
-/** Holds a port, so that a taken one is known before anything is loaded. Who connects meanwhile is closed at once. */
+/** Keeps a port, so that one in use is known before anything is loaded. Connections to it are closed at once. */
 export async function keepPort({ host, port }: Place): Promise<KeptPort> {
   const server = createServer((socket) => socket.destroy());
   server.listen({ host, port });
@@ -60,6 +60,7 @@ export async function keepPort({ host, port }: Place): Promise<KeptPort> {
   return {
     port: (server.address() as AddressInfo).port,
     async release() {
+      if (!server.listening) return;
       server.close();
       await once(server, 'close');
     },

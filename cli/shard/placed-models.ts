@@ -1,9 +1,10 @@
-// A shard's models as placements move them: the device loads and lets go, the state directory keeps, gateways are told.
+// A shard's models as placements move them: connects the device, the state directory and the gateways to each.
 import type { Logger } from 'pino';
 import { PlacedModel } from '../../experts/placing/placed-model.ts';
 import type { ShardService } from '../../experts/service.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import type { Params } from '../../rpc/transport.ts';
+import type { Gateways } from './gateways.ts';
 import type { HeldExperts } from './hold-models.ts';
 import type { ShardState } from './shard-state.ts';
 
@@ -11,10 +12,9 @@ export interface PlacedModelsOptions {
   held: readonly HeldExperts[];
   service: ShardService;
   state: ShardState;
-  /** What placements call this shard; asked for once it listens. */
-  name: () => string;
-  /** To every gateway. */
-  broadcast: (method: string, params: Params) => void;
+  /** Name of the shard in placements. */
+  name: string;
+  gateways: Pick<Gateways, 'broadcast'>;
   log: Logger;
 }
 
@@ -24,7 +24,7 @@ export function placedModels({
   service,
   state,
   name,
-  broadcast,
+  gateways,
   log,
 }: PlacedModelsOptions): Map<string, PlacedModel> {
   return new Map(
@@ -40,8 +40,9 @@ export function placedModels({
         unload: (units) => device.unload(units),
         save: (kept) => state.save(identity, kept),
         onChange: (what, { holdings, placement = '' }) => {
-          if (what === 'placement') broadcast('placement', { model: identity, placement });
-          else broadcast('holdings', { model: identity, holdings: holdings.map((range) => [...range]) });
+          const ranges = holdings.map((range) => [...range]);
+          const changed: Params = what === 'placement' ? { placement } : { holdings: ranges };
+          gateways.broadcast(what, { model: identity, ...changed });
         },
         log: (level, message) => log[level](message),
       });
@@ -50,7 +51,7 @@ export function placedModels({
   );
 }
 
-/** Its bytes are there, hashed, and its golden answer compared before anyone may ask for it. */
+/** Fetches and hashes the unit's bytes, loads it, and runs its golden check, before any call may name it. */
 async function loadUnit({ source, bundle, device, checks }: HeldExperts, unit: Unit): Promise<void> {
   await source.bring([unit]);
   if (device.mapIn !== undefined) await bundle.readExpert(unit); // other devices read and hash while they load

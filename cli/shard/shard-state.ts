@@ -4,7 +4,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText } from '../../base/error-text.ts';
-import type { PlacedState } from '../../experts/placing/placed-model.ts';
+import type { PlacedState } from '../../experts/placing/kept-state.ts';
 import { parsePlacement } from '../../experts/placing/placement-file.ts';
 
 export interface ShardState {

@@ -1,46 +1,39 @@
-// One model's way from what a shard holds to what its placement wants: what is missing is loaded and told, the rest is let
-// go once no gateway acts on an earlier placement. Knows no sockets, no disk and no device.
-
+// Moves one model of a shard from what it holds to what its placement wants. Missing units are loaded and announced; surplus
+// units are unloaded once no gateway acts on an earlier placement. Knows no sockets, no disk and no device.
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { RpcError } from '../../rpc/errors.ts';
-import { formatHoldings, Holdings } from '../holdings.ts';
 import type { ModelOffer } from '../wire.ts';
 import { Adoptions } from './adoptions.ts';
 import { difference } from './difference.ts';
+import { KeptState, type PlacedState } from './kept-state.ts';
 import { LoadLine } from './load-line.ts';
+import { Pause } from './pause.ts';
 import { type Applied, type SignedPlacement, unitsOf } from './placement-file.ts';
 import { epochFault, formatId, idOf, type PlacementId } from './placement-id.ts';
 import { judgePlacement } from './take-rule.ts';
 
-/** Enough to be where it was after it was killed. */
-export interface PlacedState {
-  placement: SignedPlacement | undefined;
-  /** As `formatHoldings` gives it. */
-  held: string;
-}
-
-/** The experts of one model while they move. Gateways are told of changes by whoever makes them. */
+/** The experts of one model while they move. Whoever changes them tells the gateways. */
 export interface Placeable {
-  /** As hello tells it. */
+  /** As hello states it. */
   readonly offer: ModelOffer;
   follow(placement: SignedPlacement | undefined): void;
-  /** The device has loaded the units: they may be asked for. */
+  /** The device has loaded the units: calls may name them from now on. */
   add(units: readonly Unit[]): void;
-  /** They may not be asked for any more; resolves once nothing of them is under way. */
+  /** Calls may no longer name the units; resolves when no call that names them is in flight. */
   remove(units: readonly Unit[]): Promise<void>;
 }
 
 export interface PlacedModelOptions {
-  /** What placements call the shard. */
-  name: () => string;
-  /** Readies a unit and proves it: afterwards the device runs it. Rejects where its bytes or answers are wrong. */
+  /** Name of the shard in placements. */
+  name: string;
+  /** Loads a unit onto the device and runs its golden check. Rejects if its bytes or answers are wrong. */
   load: (unit: Unit) => Promise<void>;
-  /** Nothing of them is under way. */
+  /** Called when no call that names the units is in flight. */
   unload: (units: readonly Unit[]) => Promise<void>;
   service: Placeable;
-  /** Kept before anything moves; resolves when it outlasts a crash. */
+  /** Called before anything moves; resolves when the state outlasts a crash. */
   save: (state: PlacedState) => Promise<void>;
   /** Holdings or placement have changed: every gateway is told. */
   onChange: (what: 'holdings' | 'placement', offer: ModelOffer) => void;
@@ -53,11 +46,11 @@ export interface PlacedReport {
   model: string;
   /** 0: it follows no placement. */
   epoch: number;
-  /** Of the placement that it follows; absent if it follows none, or is of an older release. */
+  /** Of the placement that it follows; absent if it follows none, or runs an older release. */
   hash?: string;
-  /** By whom that placement was applied, if that is known. */
+  /** Who applied that placement, if it is known. */
   applied?: Applied;
-  /** As `formatHoldings` gives it. */
+  /** As `formatHoldings` writes it. */
   holdings: string;
   /** Units that the placement wants and that are not loaded. */
   missing: number;
@@ -65,42 +58,38 @@ export interface PlacedReport {
   surplus: number;
 }
 
-/** Units told of together: gateways look at all holdings anew after each word of it. */
+/** Units that are announced together, because gateways read all holdings anew after each announcement. */
 const TOLD_AT_ONCE = 32;
-/** After each unit, so many times as long as it took, the cores are left to others: a move takes a fifth of one. */
+/** The pause after each unit is this many times the unit's own time, so that a move takes a fifth of a core. */
 const IDLE_SHARE = 4;
-const LONGEST_IDLE = 100;
-/** After a state that could not be saved; doubles. Milliseconds. */
-const FIRST_RETRY = 200;
-const LONGEST_RETRY = 5_000;
-/** While something is to be let go: what holds it back may do so for a time only. Milliseconds. */
-const LOOK_AGAIN = 1_000;
+const LONGEST_IDLE_MS = 100;
+/** Wait after a state could not be saved; doubles up to the longest. */
+const FIRST_RETRY_MS = 200;
+const LONGEST_RETRY_MS = 5_000;
+/** How often to look whether surplus units may be unloaded: some reasons to keep them end with time alone. */
+const LOOK_AGAIN_MS = 1_000;
 
 export class PlacedModel {
   readonly #adoptions = new Adoptions();
   readonly #options: PlacedModelOptions;
   readonly #shape: ModelOffer;
-  readonly #held: Holdings;
+  readonly #kept: KeptState;
   readonly #stopping = new AbortController();
+  /** Of a move: ends when a gateway speaks or leaves, a placement arrives, or all stops. */
+  readonly #pause = new Pause();
   #placement: SignedPlacement | undefined;
-  /** What is saved: a new one before it is followed. */
-  #kept: SignedPlacement | undefined;
   /** Placements are taken one after another, and so are moves. */
   #taking: Promise<void> = Promise.resolve();
   #moving: Promise<void> = Promise.resolve();
-  /** Loaded, and not told yet. */
-  #arrived: Unit[] = [];
-  #wake: () => void = () => {};
 
   constructor(options: PlacedModelOptions) {
-    const { service } = options;
+    const { service, save } = options;
     this.#options = options;
     this.#shape = service.offer;
-    this.#held = new Holdings(this.#shape);
-    for (const range of this.#shape.holdings) this.#held.add(range);
+    this.#kept = new KeptState({ shape: this.#shape, save });
   }
 
-  /** Goes on with the placement that was kept; the shard's name is known by now. */
+  /** Continues with the placement that was kept. */
   resume(placement: SignedPlacement): void {
     const { log } = this.#options;
     try {
@@ -108,18 +97,17 @@ export class PlacedModel {
       if (fault !== undefined) throw new Error(fault);
       this.#wanted(placement);
     } catch (error) {
-      log('warn', `what was kept is not followed: ${reasonOf(error)}`);
+      log('warn', `the placement that was kept is not followed: ${errorText(error)}`);
       return;
     }
-    this.#kept = placement;
+    this.#kept.placement = placement;
     this.#follow(placement);
     const { missing, surplus } = this.#difference();
     if (missing.length + surplus.length > 0) this.#start();
   }
 
-  /** Held at the moment. */
   get units(): Unit[] {
-    return this.#held.units();
+    return this.#kept.units;
   }
 
   get report(): PlacedReport {
@@ -131,15 +119,15 @@ export class PlacedModel {
       epoch,
       ...(hash !== '' && { hash }),
       ...(applied && { applied }),
-      holdings: formatHoldings(this.#held.units(), this.#shape),
+      holdings: this.#kept.text,
       missing: missing.length,
       surplus: surplus.length,
     };
   }
 
   /**
-   * Resolves once the placement is kept; the move goes on by itself, and takes the place of one under way. Rejects if the
-   * placement is over, is planned `from` another one than is followed, or does not name this shard.
+   * Resolves when the placement is saved; the move then runs by itself and replaces a move in progress. Rejects if the
+   * placement is outdated, was planned `from` a placement older than the one followed, or does not name this shard.
    */
   place(placement: SignedPlacement, from?: PlacementId): Promise<void> {
     const taken = this.#taking.then(() => this.#take(placement, from));
@@ -147,22 +135,21 @@ export class PlacedModel {
     return taken;
   }
 
-  /** Whoever is at the other end of `connection` acts on this placement from now on, until it ends. */
+  /** The gateway at the other end of `connection` acts on this placement until the connection ends. */
   adopted(connection: AbortSignal, placement: PlacementId): void {
     if (connection.aborted) return;
     const leave = () => {
       this.#adoptions.leave(connection);
-      this.#wake();
+      this.#pause.end();
     };
     if (!this.#adoptions.knows(connection)) connection.addEventListener('abort', leave, { once: true });
     this.#adoptions.say(connection, placement, performance.now());
-    this.#wake();
+    this.#pause.end();
   }
 
-  /** Resolves when nothing moves any more. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#wake();
+    this.#pause.end();
     await this.#moving;
   }
 
@@ -173,13 +160,13 @@ export class PlacedModel {
     if (verdict.kind === 'refused') throw new RpcError(verdict.code, verdict.message);
     for (const shard of Object.keys(placement.shards)) readUnits(placement, shard, this.#shape);
     const wanted = this.#wanted(placement);
-    this.#kept = placement;
-    await this.#save().catch((error) => {
-      this.#kept = this.#placement;
+    this.#kept.placement = placement;
+    await this.#kept.save().catch((error) => {
+      this.#kept.placement = this.#placement;
       throw error;
     });
     this.#follow(placement);
-    log('info', `follows placement ${formatId(idOf(placement))}: ${wanted.length} experts for ${name()}`);
+    log('info', `follows placement ${formatId(idOf(placement))}: ${wanted.length} experts for ${name}`);
     this.#start();
   }
 
@@ -192,10 +179,12 @@ export class PlacedModel {
   }
 
   #start(): void {
-    this.#wake(); // a move that waits gives way
+    this.#pause.end(); // a move that waits gives way
     this.#moving = this.#moving
       .then(() => this.#move())
-      .catch((error: Error) => this.#options.log('warn', `a move has ended early: ${error.message}`));
+      .catch((error: Error) =>
+        this.#options.log('warn', `the move to a placement has ended early: ${error.message}`),
+      );
   }
 
   async #move(): Promise<void> {
@@ -206,111 +195,96 @@ export class PlacedModel {
     await this.#loadMissing(isCurrent);
     const { surplus } = this.#difference();
     while (isCurrent() && surplus.length > 0 && !this.#adoptions.reached(performance.now()))
-      await this.#change(LOOK_AGAIN);
+      await this.#pause.wait(LOOK_AGAIN_MS);
     if (!isCurrent()) return;
-    for (const { layer, expert } of surplus) this.#held.delete({ layer, expert });
+    this.#kept.remove(surplus);
     const gone = service.remove(surplus);
     this.#tell();
-    // Saved before the bytes go: a shard that is killed in between does not begin with them again. They are asked for no
-    // more by now, so that a placement that comes meanwhile does not end this: it waits, and loads again what it wants.
+    // Saved before the units are unloaded, so that a shard killed in between does not start with them. No call may name them
+    // by now. A placement that arrives meanwhile waits for this, and loads again what it wants.
     if (!(await this.#saveAtLast(() => !this.#stopping.signal.aborted))) return;
     await gone;
-    // One by one: all at once would keep the thread from its calls for longer than a step.
+    // One by one: unloading all at once would block the thread for longer than a step.
     for (const unit of surplus) await this.#paced(() => unload([unit]));
-    log('info', `holds what placement ${formatId(idOf(placement))} wants: ${this.#held.size} experts`);
+    log('info', `holds what placement ${formatId(idOf(placement))} wants: ${this.#kept.size} experts`);
   }
 
   async #loadMissing(isCurrent: () => boolean): Promise<void> {
-    const { service, load, log } = this.#options;
+    const { load, log } = this.#options;
     const line = new LoadLine(this.#difference().missing);
-    let kept = true;
-    const tell = async () => {
-      if (this.#arrived.length === 0) return;
-      // Kept before it is told: others let go of what this shard says that it holds, so that a restart must begin with it.
-      // A full disk is no reason not to serve what is loaded, though.
-      const failure = await this.#save().then(() => undefined, reasonOf);
-      kept = failure === undefined;
-      if (!kept) log('warn', `what is held cannot be kept: ${failure}; it is served all the same`);
-      const told = this.#arrived;
-      this.#arrived = [];
-      for (const { layer, expert } of told) this.#held.add([layer, expert, expert]);
-      service.add(told);
-      this.#tell();
-    };
+    let saved = true;
     while (isCurrent()) {
       const turn = line.next(performance.now());
       if (turn === undefined) break;
       const { next, inMs } = turn;
       if (inMs > 0) {
-        await tell(); // what is loaded does not wait for what cannot be
-        await this.#change(inMs);
+        saved = await this.#announce(saved); // loaded units do not wait for those that failed
+        await this.#pause.wait(inMs);
         continue;
       }
       try {
         await this.#paced(() => load(next.unit));
         line.loaded(next);
-        this.#arrived.push(next.unit);
+        this.#kept.arrive(next.unit);
       } catch (error) {
         const waitMs = line.failed(next, performance.now());
-        log('warn', `${reasonOf(error)}; it is tried again in ${waitMs} ms, after the others`);
+        log('warn', `${errorText(error)}; trying again in ${waitMs} ms, after the others`);
       }
-      if (this.#arrived.length >= TOLD_AT_ONCE) await tell();
+      if (this.#kept.arrived >= TOLD_AT_ONCE) saved = await this.#announce(saved);
     }
-    await tell();
-    if (!kept) await this.#saveAtLast(isCurrent);
+    saved = await this.#announce(saved);
+    if (!saved) await this.#saveAtLast(isCurrent);
   }
 
-  /** Tries again until it is kept; false where it need not be any more. */
+  /** Announces what has been loaded. Returns whether the last state is saved: `saved` if there is nothing new. */
+  async #announce(saved: boolean): Promise<boolean> {
+    if (this.#kept.arrived === 0) return saved;
+    const { service, log } = this.#options;
+    // Saved before it is announced: other shards unload what this one announces, so a restart must begin with it. But a full
+    // disk is no reason not to serve what is loaded.
+    const failure = await this.#kept.save().then(() => undefined, errorText);
+    if (failure !== undefined)
+      log('warn', `the holdings cannot be saved: ${failure}; they are served all the same`);
+    service.add(this.#kept.announce());
+    this.#tell();
+    return failure === undefined;
+  }
+
+  /** Retries until the state is saved; false if it need not be any more. */
   async #saveAtLast(isWanted: () => boolean): Promise<boolean> {
-    for (let waitMs = FIRST_RETRY; isWanted(); waitMs = Math.min(2 * waitMs, LONGEST_RETRY)) {
+    for (let waitMs = FIRST_RETRY_MS; isWanted(); waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS)) {
       try {
-        await this.#save();
+        await this.#kept.save();
         return true;
       } catch (error) {
-        const reason = `what is held cannot be kept: ${reasonOf(error)}`;
-        this.#options.log('warn', `${reason}; it is tried again in ${waitMs} ms`);
-        await this.#change(waitMs);
+        const reason = `the holdings cannot be saved: ${errorText(error)}`;
+        this.#options.log('warn', `${reason}; trying again in ${waitMs} ms`);
+        await this.#pause.wait(waitMs);
       }
     }
     return false;
   }
 
-  /** A move has no hurry; whoever is served has. */
+  /** Leaves most of the core to calls: a move has no hurry. */
   async #paced(act: () => Promise<void>): Promise<void> {
     const startedAt = performance.now();
     await act();
     if (this.#stopping.signal.aborted) return;
-    await delay(Math.min(IDLE_SHARE * (performance.now() - startedAt), LONGEST_IDLE));
+    await delay(Math.min(IDLE_SHARE * (performance.now() - startedAt), LONGEST_IDLE_MS));
   }
 
   #tell(): void {
-    this.#options.onChange('holdings', this.#options.service.offer);
-  }
-
-  async #save(): Promise<void> {
-    const held = formatHoldings([...this.#held.units(), ...this.#arrived], this.#shape);
-    await this.#options.save({ placement: this.#kept, held });
-  }
-
-  /** Until a gateway speaks or leaves, a placement comes or all ends, but no longer than `ms`. */
-  #change(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      timer.unref();
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    const { onChange, service } = this.#options;
+    onChange('holdings', service.offer);
   }
 
   #difference() {
-    const held = this.#held.units();
+    const held = this.#kept.units;
     return difference(held, this.#placement ? this.#wanted(this.#placement) : held, this.#shape);
   }
 
   #wanted(placement: SignedPlacement): Unit[] {
-    const name = this.#options.name();
+    const { name } = this.#options;
     const units = unitsOf(placement, name, this.#shape);
     if (units !== undefined) return units;
     const named = Object.keys(placement.shards).join(', ');
@@ -318,15 +292,11 @@ export class PlacedModel {
   }
 }
 
-/** All are read, not this shard's alone: gateways read them too. */
+/** Reads what any of the named shards is to hold, because gateways read all of them. */
 function readUnits(placement: SignedPlacement, name: string, shape: ModelOffer): void {
   try {
     unitsOf(placement, name, shape);
   } catch (cause) {
-    throw new RpcError('invalid', reasonOf(cause), { cause });
+    throw new RpcError('invalid', errorText(cause), { cause });
   }
-}
-
-function reasonOf(error: unknown): string {
-  return errorText(error);
 }

@@ -1,7 +1,7 @@
 // What a shard does when it is told to do wrong: through the real service, with a device that gives ones.
 import { describe, expect, it } from 'vitest';
 import { type Behaviour, flipBit, Misbehaviour } from '../../bench/chaos/misbehaviour.ts';
-import { createShardService } from '../../experts/service.ts';
+import { ShardService } from '../../experts/service.ts';
 import { parseRunAnswer, runRequestToParams } from '../../experts/wire.ts';
 import type { ExpertDevice } from '../../model/devices/expert.ts';
 
@@ -25,7 +25,7 @@ const ones: ExpertDevice = {
 /** A shard that behaves so, and what it answers one row for two experts with: `[2, hidden]`. */
 function shard(behaviour: Behaviour) {
   const misbehaviour = new Misbehaviour();
-  const service = createShardService({
+  const service = new ShardService({
     models: [
       {
         device: misbehaviour.device(ones),

@@ -88,8 +88,9 @@ test('a draining shard says so in hello', async () => {
 });
 
 test('limits shrink to what a frame can carry', async () => {
-  const limits = { rows: 64, asks: 512, frameBytes: 4_096 + 10 * model.hidden * 4 };
-  const { greeting } = await connect(await createTestShard({ limits }));
+  // Frames of 32 MiB hold ten rows of such a width.
+  const wide = { ...model, hidden: Math.floor((2 ** 25 - 4_096) / 4 / 10) };
+  const { greeting } = await connect(await createTestShard({ model: wide, units: [] }));
   expect(parseHelloAnswer(greeting).limits).toMatchObject({ rows: 10, asks: 10 });
 });
 
@@ -166,12 +167,12 @@ test('work whose deadline passed while it waited is never run', async () => {
 });
 
 test('a full queue answers busy with a time to try again', async () => {
-  const shard = await createTestShard({ maxQueuedAsks: 3 });
-  const transport = await connect(shard);
-  const calls = [run(transport, request([0, 1, 1, 1])), run(transport, request([0, 2, 1, 2]))];
-  const [first, second] = await Promise.allSettled(calls);
-  expect(first?.status).toBe('fulfilled');
-  expect(second).toMatchObject({ reason: { code: 'busy', retryAfterMs: 100 } });
+  const transport = await connect(await createTestShard());
+  const most = Array.from({ length: 512 }, () => [0, 1]).flat();
+  const calls = Array.from({ length: 33 }, () => run(transport, request(most)));
+  const answers = await Promise.allSettled(calls);
+  expect(answers.map(({ status }) => status)).toEqual([...Array(32).fill('fulfilled'), 'rejected']);
+  expect(answers.at(-1)).toMatchObject({ reason: { code: 'busy', retryAfterMs: 100 } });
 });
 
 test('a number that is not finite is an error of the one call, naming the expert, and never a row', async () => {

@@ -2,7 +2,7 @@
 
 import type { HeldModelOptions } from '../../experts/held-model.ts';
 import { createShardMetrics, type ShardMetrics } from '../../experts/metrics.ts';
-import { createShardService, type ShardService, type ShardServiceOptions } from '../../experts/service.ts';
+import { ShardService, type ShardServiceOptions } from '../../experts/service.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { createPlainExpertDevice, type PlainExpertDevice } from '../support/engines/plain-expert-device.ts';
 
@@ -45,7 +45,7 @@ export async function createTestShard({
   await device.load(units);
   const metrics = createShardMetrics();
   const models = [{ device: given ?? device, model: offered, units }, ...others];
-  const service = createShardService({ models, version: 'test', metrics, ...options });
+  const service = new ShardService({ models, version: 'test', metrics, ...options });
   return { service, device, metrics };
 }
 

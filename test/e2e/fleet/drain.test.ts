@@ -47,7 +47,9 @@ describe('a shard', () => {
 
   it('says so where the bundle has no golden rows', async () => {
     const shard = startShard(plain, '--experts', '0');
-    await shard.says(/has no golden rows to check experts by: expertgrid golden adds them/);
+    await shard.says(
+      /has no golden rows, so its experts are not checked; add them with: expertgrid golden --model/,
+    );
   });
 
   it('that would give a wrong answer does not serve, and names layer and expert', async () => {

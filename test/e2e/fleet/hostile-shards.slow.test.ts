@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { modelOffer } from '../../../cli/shard/offer.ts';
 import { parseHoldings } from '../../../experts/holdings.ts';
-import { createShardService } from '../../../experts/service.ts';
+import { ShardService } from '../../../experts/service.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
 import { openExpertDevice } from '../../../model/devices/open.ts';
 import { recordGoldens } from '../../../model/goldens.ts';
@@ -41,7 +41,7 @@ async function hostileShard(experts = '0-95'): Promise<HostileShard> {
   const device = await openExpertDevice({ bundle, threads: 1 });
   await device.load(units);
   for (const unit of units) device.mapIn?.(unit);
-  const { handlers } = createShardService({
+  const { handlers } = new ShardService({
     models: [{ device, model: modelOffer(bundle), units }],
     version: 'hostile',
   });

@@ -1,7 +1,7 @@
 // The order in which shards answer changes no bit: answers are added in order of rank, whenever they come.
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createShardService } from '../../../experts/service.ts';
+import { ShardService } from '../../../experts/service.ts';
 import { Engine } from '../../../gateway/engine/engine.ts';
 import { type GenerationRequest, neutralSampling } from '../../../gateway/engine/messages.ts';
 import { routingRules } from '../../../gateway/engine/scheduling/rules.ts';
@@ -69,7 +69,7 @@ async function generate(ownerOf: (unit: number) => number, next?: () => number) 
   const model = { identity, layers: config.layers, experts: config.experts, hidden: config.hidden };
   const arrivals: Arrivals = { called: 0, answered: [] };
   const members = Array.from({ length: SHARDS }, (_, shard) => {
-    const { handlers } = createShardService({
+    const { handlers } = new ShardService({
       models: [
         {
           device: experts,

@@ -2,8 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseHoldings } from '../../../experts/holdings.ts';
+import type { PlacedState } from '../../../experts/placing/kept-state.ts';
 import { placeHandlers } from '../../../experts/placing/place.ts';
-import { PlacedModel, type PlacedState } from '../../../experts/placing/placed-model.ts';
+import { PlacedModel } from '../../../experts/placing/placed-model.ts';
 import {
   type Placement,
   placementText,
@@ -55,7 +56,7 @@ async function start({
   const unloaded: Unit[] = [];
   const log: string[] = [];
   const placed = new PlacedModel({
-    name: () => 'a',
+    name: 'a',
     service: service.placeable(model.identity)!,
     async load(unit) {
       await load(unit);
@@ -272,7 +273,7 @@ test('an epoch that would use up all others is refused by a shard that has none 
   const poisoned = await start({ held: '0', placement: far(2 ** 53 - 1) });
   expect(poisoned.placed.report).toMatchObject({ epoch: 0, holdings: '0' });
   expect(poisoned.log).toEqual([
-    expect.stringMatching(/^what was kept is not followed: epoch 9007199254740991/),
+    expect.stringMatching(/^the placement that was kept is not followed: epoch 9007199254740991/),
   ]);
   await place(await poisoned.connect(), placementOf(1, '0-1', { b: '2-5' }));
   expect(poisoned.placed.report.epoch).toBe(1);
@@ -336,7 +337,7 @@ test('a unit that cannot be loaded waits behind all others, which are served mea
   expect(shard.holdings()).toBe('1:2-4');
   await gateway.call('expert.run', row(4), soon);
   expect(tried.slice(0, 4)).toEqual([1, 2, 3, 4]);
-  expect(shard.log).toContain('expert 1 is damaged; it is tried again in 200 ms, after the others');
+  expect(shard.log).toContain('expert 1 is damaged; trying again in 200 ms, after the others');
   damaged = false;
   await eventually(() => shard.placed.report.missing === 0);
 });
@@ -345,12 +346,12 @@ test('a placement that comes while a unit cannot be loaded is not kept waiting',
   const shard = await start({ held: '0', load: ({ expert }) => failFor(expert === 1) });
   const gateway = await shard.connect();
   await place(gateway, placementOf(1, '0-1', { b: '2-5' }));
-  await eventually(() => shard.log.filter((line) => line.includes('tried again')).length > 3);
-  const failures = shard.log.filter((line) => line.includes('tried again')).length;
+  await eventually(() => shard.log.filter((line) => line.includes('trying again')).length > 3);
+  const failures = shard.log.filter((line) => line.includes('trying again')).length;
   await place(gateway, placementOf(2, '0,2', { b: '1,3-5' }));
   await eventually(() => shard.placed.report.missing === 0);
   // The unit would have been tried once more if its turn had been waited for.
-  expect(shard.log.filter((line) => line.includes('tried again')).length).toBe(failures);
+  expect(shard.log.filter((line) => line.includes('trying again')).length).toBe(failures);
 });
 
 test('a state that cannot be saved is saved later: the move goes on, and no byte goes before', async () => {
@@ -363,7 +364,7 @@ test('a state that cannot be saved is saved later: the move goes on, and no byte
   await eventually(() => shard.placed.report.missing === 0);
   await shard.adopt(gateway, placementOf(1, '2-4', { b: '0-1,5' }));
   await eventually(() => shard.log.length > 2);
-  expect(shard.log).toContain('what is held cannot be kept: no room; it is tried again in 200 ms');
+  expect(shard.log).toContain('the holdings cannot be saved: no room; trying again in 200 ms');
   expect(shard.unloaded).toEqual([]);
   full = false;
   await eventually(() => shard.unloaded.length === 4);
@@ -376,7 +377,7 @@ test('what is told to go while nothing can be saved keeps its bytes until that i
   const gateway = await shard.connect();
   await place(gateway, placementOf(1, '1', { b: '0,2-5' }));
   await shard.adopt(gateway, placementOf(1, '1', { b: '0,2-5' }));
-  await eventually(() => shard.log.some((line) => line.includes('cannot be kept')));
+  await eventually(() => shard.log.some((line) => line.includes('cannot be saved')));
   expect(shard.holdings()).toBe('1');
   await expect(gateway.call('expert.run', row(0), soon)).rejects.toMatchObject({ code: 'not_held' });
   await delay(250);

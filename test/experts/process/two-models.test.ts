@@ -1,6 +1,6 @@
 // One shard that holds experts of two models: offered apart, run apart, left together.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createShardService } from '../../../experts/service.ts';
+import { ShardService } from '../../../experts/service.ts';
 import { parseHelloAnswer, parseRunAnswer, runRequestToParams } from '../../../experts/wire.ts';
 import { openLocalTransport } from '../../../rpc/local.ts';
 import type { Transport } from '../../../rpc/transport.ts';
@@ -92,8 +92,9 @@ test('units are counted over both, and both are left at once', async () => {
 });
 
 test('the rows of a frame are bounded by the wider model', async () => {
-  const limits = { rows: 64, asks: 512, frameBytes: 4_096 + 10 * first.hidden * 4 };
-  const narrow = await createTestShard({ limits, others: [{ device, model: second, units }] });
+  // Frames of 32 MiB hold ten rows of such a width.
+  const wide = { ...second, hidden: Math.floor((2 ** 25 - 4_096) / 4 / 10) };
+  const narrow = await createTestShard({ others: [{ device, model: wide, units: [] }] });
   const hello = { protocol: 1, role: 'gateway', version: 'test' };
   const { greeting, close } = await openLocalTransport(narrow.service.handlers, { hello });
   expect(parseHelloAnswer(greeting).limits).toMatchObject({ rows: 10, asks: 10 });
@@ -102,7 +103,7 @@ test('the rows of a frame are bounded by the wider model', async () => {
 
 test('two of one identity, and none at all, are refused', () => {
   const twin = { device, model: second, units };
-  const service = (models: (typeof twin)[]) => () => createShardService({ models, version: 'test' });
+  const service = (models: (typeof twin)[]) => () => new ShardService({ models, version: 'test' });
   expect(service([twin, twin])).toThrow('models of different identities, not second-model');
   expect(service([])).toThrow('not none');
 });

@@ -1,6 +1,6 @@
 // A real engine over the counting device and in-process shards that add one: the token after id is id + 1.
 import { onTestFinished } from 'vitest';
-import { createShardService } from '../../../experts/service.ts';
+import { ShardService } from '../../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
 import {
   type GenerationPart,
@@ -67,7 +67,7 @@ export async function startCountingEngine({
     layer: Math.floor(i / (lastExpert + 1)),
     expert: i % (lastExpert + 1),
   }));
-  const { handlers } = createShardService({
+  const { handlers } = new ShardService({
     models: [
       {
         device: addingDevice(before),

@@ -1,5 +1,5 @@
 // An engine over a tiny bundle in this thread, its experts in in-process shards: every knob of the engine at hand.
-import { createShardService } from '../../../experts/service.ts';
+import { ShardService } from '../../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
 import { type GenerationRequest, neutralSampling } from '../../../gateway/engine/messages.ts';
 import { routingRules } from '../../../gateway/engine/scheduling/rules.ts';
@@ -44,7 +44,7 @@ export async function startTinyEngine({
   });
   await expert.load(units);
   const here = Array.from({ length: elsewhere === undefined ? shards : 0 }, (_, shard) => {
-    const { handlers } = createShardService({
+    const { handlers } = new ShardService({
       models: [
         {
           device: expert,

@@ -1,0 +1,124 @@
+// The first phase of a shard process: opens files, ports and credentials, before anything is loaded. Its address is known from
+// here on.
+import type { Command } from 'commander';
+import type { Logger } from 'pino';
+import { parseHoldings } from '../../experts/holdings.ts';
+import type { ShardMetrics } from '../../experts/metrics.ts';
+import type { MetricsServerOptions } from '../../experts/metrics-server.ts';
+import type { SignedPlacement } from '../../experts/placing/placement-file.ts';
+import { formatAddress, isLoopback } from '../../rpc/address.ts';
+import type { Credentials } from '../../rpc/security/credentials.ts';
+import type { Closing } from '../closing.ts';
+import { asUsage } from '../flags/flags.ts';
+import { requireDistinct } from '../flags/models.ts';
+import { CALLERS, exposure, openSecurity, securityPaths } from '../flags/security-flags.ts';
+import type { ShardFlags } from '../flags/shard-flags.ts';
+import { type KeptPort, keepPort, portError } from '../gateway/ports.ts';
+import type { OpenedExperts } from './hold-models.ts';
+import { openExperts, wantedExperts } from './open-experts.ts';
+import { type ShardState, shardState } from './shard-state.ts';
+import { lockState } from './state-lock.ts';
+
+export interface OpenedShard {
+  security: Credentials | undefined;
+  state: ShardState;
+  models: readonly OpenedModel[];
+  /** Kept for this shard until it listens. */
+  port: KeptPort;
+  /** `host:port` */
+  address: string;
+  /** Name of the shard in placements. */
+  name: string;
+  /** Undefined without `--metrics-port`. */
+  metrics: OpenedMetrics | undefined;
+}
+
+export interface OpenedModel extends OpenedExperts {
+  /** That was kept in the state directory. */
+  placement: SignedPlacement | undefined;
+}
+
+export interface OpenedMetrics {
+  metrics: ShardMetrics;
+  url: string;
+  /** `/health` answers with this state from now on; before, it answers `loading`. */
+  follow(state: MetricsServerOptions['state']): void;
+}
+
+export interface OpenShardOptions {
+  command: Command;
+  log: Logger;
+  signal: AbortSignal;
+  closing: Closing;
+}
+
+export async function openShard(flags: ShardFlags, options: OpenShardOptions): Promise<OpenedShard> {
+  const { command, log, closing } = options;
+  const { host } = flags;
+  const paths = securityPaths(flags);
+  const exposed = exposure(host, paths);
+  if (exposed !== undefined) command.error(`error: ${exposed}`);
+  const security =
+    paths && (await openSecurity(paths, { peers: CALLERS, log: (level, message) => log[level](message) }));
+  closing.add(() => security?.close());
+  const state = shardState(flags.state);
+  const models = await openModels(flags, { ...options, security, state });
+  // The ports come before the experts: a port in use is reported before anything is loaded.
+  const port = await keepPort({ host, port: flags.port }).catch((error: unknown) => {
+    throw portError(error, { host, port: flags.port });
+  });
+  closing.add(() => port.release());
+  const address = formatAddress({ host, port: port.port });
+  const metrics = await openMetrics(flags, options);
+  return { security, state, models, port, address, name: flags.name ?? address, metrics };
+}
+
+async function openModels(
+  flags: ShardFlags,
+  { command, log, ...options }: OpenShardOptions & { security: Credentials | undefined; state: ShardState },
+): Promise<OpenedModel[]> {
+  const wanted = await asUsage(command, () => wantedExperts(flags));
+  if (flags.state !== undefined) lockState(flags.state, log);
+  const { standby, state: dir } = flags;
+  const models = await Promise.all(
+    wanted.map(async (each) => {
+      const { list, ...found } = await openExperts({ ...options, ...each, standby, dir });
+      const units = () => (list === '' ? [] : parseHoldings(list, found.bundle.config));
+      return { ...found, units: await asUsage(command, units) };
+    }),
+  );
+  requireDistinct(models.map(({ bundle }) => ({ dir: bundle.dir, identity: bundle.manifest.identity })));
+  return models;
+}
+
+/** Without `--metrics-port` the modules are not even loaded, which saves 9 MB of memory. */
+async function openMetrics(
+  { metricsHost: host, metricsPort }: ShardFlags,
+  { log, closing }: OpenShardOptions,
+): Promise<OpenedMetrics | undefined> {
+  if (metricsPort === undefined) return undefined;
+  if (!isLoopback(host)) {
+    log.warn(
+      `anyone who can connect to ${host} can read /metrics; it shows counts and times, but no requests`,
+    );
+  }
+  const [{ createShardMetrics }, { serveMetrics }] = await Promise.all([
+    import('../../experts/metrics.ts'),
+    import('../../experts/metrics-server.ts'),
+  ]);
+  const metrics = createShardMetrics();
+  let state: MetricsServerOptions['state'] = () => 'loading';
+  const place = { host, port: metricsPort };
+  const options = { registry: metrics.registry, state: () => state(), ...place };
+  const server = await serveMetrics(options).catch((error: unknown) => {
+    throw portError(error, place, { host: '--metrics-host', port: '--metrics-port' });
+  });
+  closing.add(() => server.close());
+  return {
+    metrics,
+    url: `http://${formatAddress({ host, port: server.port })}/metrics`,
+    follow(followed) {
+      state = followed;
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// The handshake, hello, and the notification `memory` that updates a part of its answer.
+import { shown } from '../../base/text.ts';
+import { RpcError } from '../../rpc/errors.ts';
+import type { Params, Value } from '../../rpc/transport.ts';
+import { array, integer, map, refuse, string } from '../fields.ts';
+import { type FrameLimits, most } from './bounds.ts';
+import { type ModelOffer, parseModelOffer } from './model.ts';
+
+export const protocolVersion = 1;
+
+export interface HelloParams {
+  protocol: number;
+  role: 'gateway' | 'admin';
+  /** Release of the caller, for logs. */
+  version: string;
+  /** Optional parts of the protocol that the caller supports, such as `leaveFeature`. Absent: none. */
+  features?: readonly string[];
+}
+
+export interface HelloAnswer {
+  protocol: number;
+  version: string;
+  /** Drawn at random when the process starts: two connections with one instance reach the same process. */
+  instance: string;
+  state: 'available' | 'draining';
+  models: readonly ModelOffer[];
+  limits: FrameLimits;
+  /** Epoch of the placement that the shard follows: the highest if it follows several, 0 if none. */
+  epoch: number;
+  /** Name of the shard in placements. */
+  name?: string;
+  /** Resident memory of its process now; the notification `memory` brings later values. */
+  residentBytes?: number;
+}
+
+/** Parameters of the notification `memory`. */
+export function memoryParams(residentBytes: number): Params {
+  return { residentBytes };
+}
+
+export function parseMemory(params: Params): number {
+  return integer(params, 'residentBytes', 0, most.memoryBytes);
+}
+
+export function helloParams({ protocol, role, version, features }: HelloParams): Params {
+  return { protocol, role, version, ...(features !== undefined && { features: [...features] }) };
+}
+
+/** Reads the version first, because the other fields may differ in another version. */
+export function parseHelloParams(params: Params): HelloParams {
+  const protocol = sameProtocol(params);
+  const role = string(params, 'role');
+  if (role !== 'gateway' && role !== 'admin') refuse(`role must be gateway or admin, not ${shown(role)}`);
+  const hello = { protocol, role, version: string(params, 'version') } as const;
+  return params.features === undefined ? hello : { ...hello, features: featuresOf(params) };
+}
+
+/** The optional features that a hello names. */
+export function featuresOf(params: Params): string[] {
+  if (params.features === undefined) return [];
+  return array(params, 'features', most.features).map((feature) => string({ feature }, 'feature', 32));
+}
+
+export function helloAnswerToValue(answer: HelloAnswer): Value {
+  const { protocol, version, instance, state, models, limits, epoch, name, residentBytes } = answer;
+  const offers = models.map((model) => ({ ...model, holdings: model.holdings.map((range) => [...range]) }));
+  const value: Params = { protocol, version, instance, state, models: offers, limits: { ...limits }, epoch };
+  if (name !== undefined) value.name = name;
+  if (residentBytes !== undefined) value.residentBytes = residentBytes;
+  return value;
+}
+
+export function parseHelloAnswer(value: Value): HelloAnswer {
+  const answer = map(value, 'the answer to hello');
+  const protocol = sameProtocol(answer);
+  const state = string(answer, 'state');
+  if (state !== 'available' && state !== 'draining') {
+    refuse(`state must be available or draining, not ${shown(state)}`);
+  }
+  const limits = map(answer.limits, 'limits');
+  return {
+    protocol,
+    version: string(answer, 'version'),
+    instance: string(answer, 'instance'),
+    state,
+    models: array(answer, 'models', most.models).map(parseModelOffer),
+    limits: {
+      rows: integer(limits, 'rows', 1, most.rows),
+      asks: integer(limits, 'asks', 1, most.asks),
+      frameBytes: integer(limits, 'frameBytes', 1, most.frameBytes),
+    },
+    epoch: integer(answer, 'epoch'),
+    ...(answer.name !== undefined && { name: string(answer, 'name') }),
+    ...(answer.residentBytes !== undefined && { residentBytes: parseMemory(answer) }),
+  };
+}
+
+function sameProtocol(params: Params): number {
+  const protocol = integer(params, 'protocol');
+  if (protocol === protocolVersion) return protocol;
+  throw new RpcError('incompatible', `the peer speaks protocol ${protocol}, this side ${protocolVersion}`);
+}

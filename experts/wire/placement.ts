@@ -1,0 +1,41 @@
+// The calls about placements: `shard.place` and `shard.adopted`.
+import type { Params } from '../../rpc/transport.ts';
+import { integer, map, refuse, string, text } from '../fields.ts';
+import { isHash, type PlacementId } from '../placing/placement-id.ts';
+
+/** Most characters of a placement's text: enough for thousands of shards with hundreds of items each. */
+const MOST_PLACEMENT = 4 * 1024 * 1024;
+
+/** Which placement a gateway acts on. */
+export interface Adoption {
+  /** Identity. */
+  model: string;
+  /** Its hash is empty if the caller runs an older release, which states the epoch alone. */
+  placement: PlacementId;
+}
+
+export function adoptionParams({ model, placement }: Adoption): Params {
+  const { epoch, hash } = placement;
+  return hash === '' ? { model, epoch } : { model, epoch, hash };
+}
+
+export function parseAdoption(params: Params): Adoption {
+  return { model: string(params, 'model'), placement: parsePlacementId(params) };
+}
+
+/** The placement that this one was planned from; stated only by the command that planned it. */
+export function parseFrom({ from }: Params): PlacementId | undefined {
+  return from === undefined ? undefined : parsePlacementId(map(from, 'from'));
+}
+
+function parsePlacementId(params: Params): PlacementId {
+  const epoch = integer(params, 'epoch');
+  const hash = params.hash === undefined ? '' : string(params, 'hash');
+  if (hash === '' || isHash(hash)) return { epoch, hash };
+  return refuse(`hash must be sha256: and 64 hex digits, not ${JSON.stringify(hash)}`);
+}
+
+/** The field `placement`: a text that placement-file.ts parses. */
+export function parsePlacementField(params: Params): string {
+  return text(params, 'placement', MOST_PLACEMENT);
+}
