@@ -3,7 +3,7 @@
 import { formatRuns, type HoldingRange } from '../experts/runs.ts';
 import type { ModelShape } from '../experts/wire.ts';
 import { bestCopies, type Copies, rungLevel } from './delivery/ladder.ts';
-import { unitsIn } from './shards/proof.ts';
+import { unitsIn } from './shards/units.ts';
 
 export interface Holder {
   /** What it can be called for now. */

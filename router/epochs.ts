@@ -7,7 +7,7 @@ import { type SignedPlacement, unitsOf } from '../experts/placing/placement-file
 import { compareIds, epochFault, idOf, type PlacementId } from '../experts/placing/placement-id.ts';
 import type { HoldingRange } from '../experts/runs.ts';
 import type { ModelShape } from '../experts/wire.ts';
-import type { ShardState } from './shards/states.ts';
+import type { ShardState } from './shards/life.ts';
 
 export interface SpeakingShard {
   readonly address: string;

@@ -16,12 +16,14 @@ import { FailureLog } from './failure-log.ts';
 import { heldText } from './held-text.ts';
 import { Redundancy } from './redundancy.ts';
 import { Dials } from './shards/dials.ts';
+import type { FleetLog } from './shards/driver.ts';
+import type { Goldens } from './shards/golden-checks.ts';
+import type { ShardState } from './shards/life.ts';
 import type { Member } from './shards/member.ts';
-import { type Proof, unitsIn } from './shards/proof.ts';
-import { defaultPace, type FleetLog, Shard } from './shards/shard.ts';
+import { defaultPace, type Pace } from './shards/pace.ts';
+import { Shard } from './shards/shard.ts';
 import { noCounters, type ShardCounters, sumOf } from './shards/shard-counters.ts';
-import type { ShardState } from './shards/states.ts';
-import type { Pace } from './shards/trial.ts';
+import { unitsIn } from './shards/units.ts';
 
 /** How much may be spent on a call that is late, and on one that nobody doubts. */
 export interface CallPolicy {
@@ -47,8 +49,8 @@ export interface FleetOptions {
   /** Release of this gateway, told to the shards. */
   version?: string;
   log?: FleetLog;
-  /** Golden rows; absent: shards are taken at their word. */
-  proof?: Proof | undefined;
+  /** Absent: shards are trusted without golden checks. */
+  goldens?: Goldens | undefined;
   /** Of one unit's weights as this gateway's own bundle has them. */
   unitBytes?: number;
   policy?: Partial<CallPolicy>;
@@ -102,7 +104,7 @@ export class Fleet {
   readonly random: () => number;
   readonly calls: CallCounters = { retried: 0, hedged: 0, hedgeWins: 0, audited: 0, mismatches: 0 };
   readonly log: FleetLog;
-  readonly proof: Proof | undefined;
+  readonly goldens: Goldens | undefined;
   readonly #options: Omit<FleetOptions, 'members'> & { version: string };
   readonly #model: ModelShape;
   readonly #epochs: Epochs;
@@ -130,7 +132,7 @@ export class Fleet {
       version = 'unknown',
       log: write = () => {},
       policy,
-      proof,
+      goldens,
       random = Math.random,
     } = options;
     // Shards have written a part of many lines.
@@ -150,7 +152,7 @@ export class Fleet {
     this.latencies = { short: quantiles(), bulk: quantiles() };
     this.random = random;
     this.log = log;
-    this.proof = proof;
+    this.goldens = goldens;
     this.setMembers(members);
   }
 
@@ -327,7 +329,7 @@ export class Fleet {
       log: this.log,
       latencies: this.latencies,
       dials: this.#dials,
-      proof: this.proof,
+      goldens: this.goldens,
       pace: this.#pace,
       isNeeded: ({ lastHeld }) => this.#table.lacksAnyOf(lastHeld),
       onChange: () => this.#changed(),

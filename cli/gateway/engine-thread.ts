@@ -144,7 +144,7 @@ async function serveBundle(
   const fleet = new Fleet({
     members,
     policy,
-    proof: await goldenProof(bundle),
+    goldens: await goldenProof(bundle),
     unitBytes: Math.max(...manifest.experts.flat().map(({ length }) => length)),
     model: { identity, layers, experts, hidden },
     siblings,

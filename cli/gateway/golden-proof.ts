@@ -2,15 +2,15 @@
 import type { Bundle } from '../../model/bundle/bundle.ts';
 import { agrees } from '../../model/bundle/golden-agreement.ts';
 import { openGoldens } from '../../model/bundle/goldens.ts';
-import type { Proof } from '../../router/shards/proof.ts';
+import type { Goldens } from '../../router/shards/golden-checks.ts';
 
 /** Undefined where the bundle has none. */
-export async function goldenProof(bundle: Bundle): Promise<Proof | undefined> {
+export async function goldenProof(bundle: Bundle): Promise<Goldens | undefined> {
   const goldens = await openGoldens(bundle);
   if (goldens === undefined) return undefined;
   const { manifest, bits } = bundle;
   return {
-    speaksFor: ({ content }) => content === manifest.contentHash,
+    covers: ({ content }) => content === manifest.contentHash,
     input: (layer) => goldens.input(layer),
     async fault(answer, { layer, expert }, numericsClass) {
       const sameClass = numericsClass === goldens.numericsClass;

@@ -29,7 +29,7 @@ export function fleetCounters({ counters, calls }: Fleet): Record<string, number
     hedge_wins: calls.hedgeWins,
     audited_calls: calls.audited,
     mismatches: calls.mismatches,
-    golden_rows: counters.proofs,
+    golden_rows: counters.goldenRows,
     cordons: counters.cordons,
     bans: counters.bans,
     call_timeouts: counters.timeouts,

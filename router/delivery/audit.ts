@@ -2,8 +2,9 @@
 // out which of them to believe. Knows no frames and no sockets.
 import { toRpcError } from '../../rpc/errors.ts';
 import type { Fleet } from '../fleet.ts';
-import { askGoldens, goldenDeadlineMs, type Unit } from '../shards/proof.ts';
+import { askGoldens, GOLDEN_DEADLINE_MS } from '../shards/golden-checks.ts';
 import type { Shard } from '../shards/shard.ts';
+import type { Unit } from '../shards/units.ts';
 import { latenessOf } from './hedge.ts';
 import { wait } from './lateness.ts';
 import { Leash } from './leash.ts';
@@ -186,12 +187,12 @@ async function byGoldens({
   signal,
 }: MismatchOptions): Promise<Shard | undefined> {
   for (const { shard } of difference.answers) {
-    const { proof } = fleet;
+    const { goldens } = fleet;
     const { offer } = shard;
-    if (proof === undefined || offer === undefined || !proof.speaksFor(offer)) continue;
+    if (goldens === undefined || offer === undefined || !goldens.covers(offer)) continue;
     const run: typeof shard.run = (request, options) => shard.run(request, options);
     const fault = await within(lostMs, signal, (ended) =>
-      askGoldens({ proof, offer, run, units: [unit], deadlineMs: goldenDeadlineMs, signal: ended }).catch(
+      askGoldens({ goldens, offer, run, units: [unit], deadlineMs: GOLDEN_DEADLINE_MS, signal: ended }).catch(
         (cause) => {
           const { message } = toRpcError(cause);
           fleet.log('warn', `shard ${shard.address} did not answer a golden row: ${message}`);

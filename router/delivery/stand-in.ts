@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RpcError, type RpcErrorCode } from '../../rpc/errors.ts';
 import type { DispatchOptions } from '../dispatch.ts';
 import type { Owners } from '../owners.ts';
-import type { Unit } from '../shards/proof.ts';
+import type { Unit } from '../shards/units.ts';
 import { type Attempt, allowedLevel } from './attempt.ts';
 import { bestCopies, rungLevel } from './ladder.ts';
 import { joined, type Outcome } from './outcome.ts';

@@ -1,52 +1,100 @@
-// How long a shard is left alone after something went wrong with it. Pure.
+// How long a shard is left alone after a failure, and what is remembered of its failures so that repeated ones mean longer
+// pauses. Pure; time is given.
 
-const firstMs = 50;
-const longestMs = 2_000;
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 2_000;
 /** A shard that was reached but does not fit stays so until someone changes it. */
-const refusedMs = 10_000;
-/** A shard of the gateway's other models may be given experts of this one at any time. */
-const siblingMs = 3_000;
+const REFUSED_MS = 10_000;
+/** A shard of the gateway's other models may be given experts of this model at any time. */
+const SIBLING_MS = 3_000;
 
-/** Losses within this time count as one story. */
-export const steadyMs = 60_000;
-/** So many of them are bad luck; more are a shard to stay away from. */
-const forgivenLosses = 5;
-const longestBanMs = 30_000;
+/** Losses within this time count together. */
+const STEADY_MS = 60_000;
+/** Losses that are forgiven; more within `STEADY_MS` mean a ban. */
+const FORGIVEN_LOSSES = 5;
+const FIRST_BAN_MS = 1_000;
+const LONGEST_BAN_MS = 30_000;
 
-export const firstCordonMs = 5_000;
-const longestCordonMs = 30 * 60_000;
+export const FIRST_CORDON_MS = 5_000;
+const LONGEST_CORDON_MS = 30 * 60_000;
+/** Wrong answers are forgotten after so long without another one. */
+const OFFENCES_FORGOTTEN_MS = 3_600_000;
+
+export const FIRST_REST_MS = 1_000;
+const LONGEST_REST_MS = 60_000;
+/** Unanswered calls are forgotten after so long without another one. */
+const SILENCES_FORGOTTEN_MS = 600_000;
 
 /**
- * `failures` attempts in a row have failed (0: a connection that worked was lost). Doubles from 50 ms to 2 s; `random`
- * in [0, 1) spreads gateways that lost the same shard over the upper half of the wait. Where many are tried, `longest` may
- * be more than 2 s.
+ * Wait before the next attempt to connect, when `failures` attempts in a row have failed (0: a connection that worked was
+ * lost). Doubles from 50 ms to 2 s, or to `longestMs` if that is more. `random` in [0, 1) spreads gateways that lost the same
+ * shard over the upper half of the wait.
  */
-export function reconnectDelayMs(failures: number, random: number, longest = longestMs): number {
-  return spread(Math.min(firstMs * 2 ** failures, Math.max(longest, longestMs)), random);
+export function reconnectDelayMs(failures: number, random: number, longestMs = LONGEST_RETRY_MS): number {
+  return spread(Math.min(FIRST_RETRY_MS * 2 ** failures, Math.max(longestMs, LONGEST_RETRY_MS)), random);
 }
 
 export function refusedDelayMs(random: number, { sibling = false } = {}): number {
-  return spread(sibling ? siblingMs : refusedMs, random);
+  return spread(sibling ? SIBLING_MS : REFUSED_MS, random);
 }
 
-/** Of a connection that was lost `losses` times within `steadyMs`; 0: no ban. Doubles from 1 s to 30 s. */
+/** Length of the ban after `losses` within `STEADY_MS`; 0: no ban. Doubles from 1 s to 30 s. */
 export function banMs(losses: number): number {
-  return losses <= forgivenLosses ? 0 : Math.min(1_000 * 2 ** (losses - forgivenLosses - 1), longestBanMs);
+  if (losses <= FORGIVEN_LOSSES) return 0;
+  return Math.min(FIRST_BAN_MS * 2 ** (losses - FORGIVEN_LOSSES - 1), LONGEST_BAN_MS);
 }
 
-/** Of a shard that answered wrongly for the `offences`th time. Four times as long each time, from `firstMs` to half an hour. */
-export function cordonMs(offences: number, firstMs = firstCordonMs): number {
-  return Math.min(firstMs * 4 ** (offences - 1), longestCordonMs);
+/** Length of the cordon after the `offences`th wrong answer: four times as long each time, from `firstMs` to half an hour. */
+export function cordonMs(offences: number, firstMs = FIRST_CORDON_MS): number {
+  return Math.min(firstMs * 4 ** (offences - 1), LONGEST_CORDON_MS);
 }
 
-export const firstRestMs = 1_000;
-const longestRestMs = 60_000;
-
-/** Of a shard that did not answer for the `times`th time. Doubles from `firstMs` to a minute. */
-export function restMs(times: number, firstMs = firstRestMs): number {
-  return Math.min(firstMs * 2 ** (times - 1), longestRestMs);
+/** Length of the rest of a shard that did not answer for the `times`th time. Doubles from `firstMs` to a minute. */
+export function restMs(times: number, firstMs = FIRST_REST_MS): number {
+  return Math.min(firstMs * 2 ** (times - 1), LONGEST_REST_MS);
 }
 
 function spread(ms: number, random: number): number {
   return ms * (0.5 + random / 2);
+}
+
+/** What is remembered of a shard's failures. */
+export interface Conduct {
+  /** When working connections were lost, within the last `STEADY_MS`. */
+  readonly lossesMs: readonly number[];
+  /** Times that it answered wrongly. */
+  readonly offences: number;
+  readonly offendedAtMs: number;
+  /** Times that it did not answer. */
+  readonly silences: number;
+  readonly silentAtMs: number;
+  /** Times that it was suspected while no golden rows could decide. */
+  readonly suspicions: number;
+}
+
+export const goodConduct: Conduct = {
+  lossesMs: [],
+  offences: 0,
+  offendedAtMs: 0,
+  silences: 0,
+  silentAtMs: 0,
+  suspicions: 0,
+};
+
+export function withLoss(conduct: Conduct, nowMs: number): Conduct {
+  return { ...conduct, lossesMs: [...conduct.lossesMs.filter((at) => at > nowMs - STEADY_MS), nowMs] };
+}
+
+export function withOffence(conduct: Conduct, nowMs: number): Conduct {
+  const before = nowMs - conduct.offendedAtMs > OFFENCES_FORGOTTEN_MS ? 0 : conduct.offences;
+  return { ...conduct, offences: before + 1, offendedAtMs: nowMs };
+}
+
+export function withSilence(conduct: Conduct, nowMs: number): Conduct {
+  const before = nowMs - conduct.silentAtMs > SILENCES_FORGOTTEN_MS ? 0 : conduct.silences;
+  return { ...conduct, silences: before + 1, silentAtMs: nowMs };
+}
+
+export function withSuspicion(conduct: Conduct): Conduct {
+  return { ...conduct, suspicions: conduct.suspicions + 1 };
 }

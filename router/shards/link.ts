@@ -63,7 +63,7 @@ export interface Link {
 }
 
 /** Time for telling a shard what its leaving would mean. Milliseconds. */
-const leaveMs = 5_000;
+const LEAVE_MS = 5_000;
 
 /** The shard is in order and holds nothing of this model: it is there for others of this gateway's. */
 export class ServesSiblings extends RpcError {
@@ -72,82 +72,85 @@ export class ServesSiblings extends RpcError {
   }
 }
 
-/** Rejects with `incompatible` where the shard was reached but does not fit; then trying again soon is no use. */
+/** Rejects with `incompatible` if the shard was reached but does not fit, so that trying again soon is no use. */
 export async function openLink(options: LinkOptions): Promise<Link> {
-  const { member, model, siblings, version, signal, onChange, onMayLeave, onStays } = options;
-  let tellLost: (error: RpcError) => void = () => {};
-  const lost = new Promise<RpcError>((resolve) => {
-    tellLost = resolve;
-  });
-  let link: Link | undefined;
-  /** What was told between the answer to hello and the link: as true as later news. */
-  const early: [method: string, params: Params][] = [];
-
-  function onNotification(method: string, params: Params): void {
-    if (link === undefined) {
-      early.push([method, params]);
-      return;
-    }
-    try {
-      if (hear(link, method, params)) onChange();
-    } catch (cause) {
-      // What it holds or follows is unknown from here on; the next hello will tell.
-      link.transport.close();
-      tellLost(toRpcError(cause));
-    }
-  }
-
-  /** Whether it changes what the shard can be asked. Throws where the message is malformed. */
-  function hear(link: Link, method: string, params: Params): boolean {
-    const ofThisModel = params.model === model.identity;
-    if (method === 'draining') link.draining = true;
-    else if (method === 'holdings' && ofThisModel) link.holdings = parseHoldingRanges(params, model);
-    else if (method === 'placement' && ofThisModel) link.placement = readPlacementField(params);
-    else {
-      if (method === 'memory') link.residentBytes = parseMemory(params);
-      else if (method === 'stays') onStays();
-      else if (method === 'may_leave') answerMayLeave(link, parseMayLeave(params));
-      return false;
-    }
-    return true;
-  }
-
-  function answerMayLeave({ transport, holdings }: Link, ask: number): void {
-    const view = { ask, model: model.identity, ...onMayLeave(holdings) };
-    // Where the answer does not arrive, the shard takes this gateway for silent, or sees that it is gone.
-    transport.call('shard.leave', leaveViewToParams(view), { deadlineMs: leaveMs }).catch(() => {});
-  }
-
+  const { member, version, signal } = options;
+  const { promise: lost, resolve: tellLost } = Promise.withResolvers<RpcError>();
+  // What arrives between the answer to hello and the link is as true as later news.
+  const early: Parameters<typeof hear>[] = [];
+  let hear = (method: string, params: Params): void => void early.push([method, params]);
   const hello = helloParams({
     protocol: protocolVersion,
     role: 'gateway',
     version,
     features: [leaveFeature],
   });
-  const transport = await member.connect({ hello, signal, onNotification, onClose: tellLost });
+  const transport = await member.connect({
+    hello,
+    signal,
+    onNotification: (method, params) => hear(method, params),
+    onClose: tellLost,
+  });
   try {
-    const answer = parseGreeting(transport);
-    const offer = checkOffer(answer, model, siblings);
-    link = {
-      transport,
-      offer,
-      // Rows and experts are 16-bit numbers; no frame bounds what stays in memory.
-      limits: member.run === undefined ? answer.limits : { rows: 0xffff, asks: 0xffff },
-      run: member.run ?? ((request, options) => runByCall(transport, request, options, model.hidden)),
-      lost,
-      holdings: offer.holdings,
-      placement: offer.placement === undefined ? undefined : readPlacementField(offer),
-      name: answer.name,
-      residentBytes: answer.residentBytes,
-      instance: answer.instance,
-      draining: false,
+    const link = linkOver(transport, options, lost);
+    hear = (method, params) => {
+      try {
+        if (heard(link, options, method, params)) options.onChange();
+      } catch (cause) {
+        // What the shard holds or follows is unknown from here on; the next hello will tell.
+        transport.close();
+        tellLost(toRpcError(cause));
+      }
     };
-    for (const told of early) onNotification(...told);
+    for (const told of early) hear(...told);
     return link;
   } catch (error) {
     transport.close();
     throw error;
   }
+}
+
+function linkOver(
+  transport: Transport,
+  { member, model, siblings }: LinkOptions,
+  lost: Promise<RpcError>,
+): Link {
+  const answer = parseGreeting(transport);
+  const offer = checkOffer(answer, model, siblings);
+  return {
+    transport,
+    offer,
+    // Rows and experts are 16-bit numbers; no frame bounds what stays in memory.
+    limits: member.run === undefined ? answer.limits : { rows: 0xffff, asks: 0xffff },
+    run: member.run ?? ((request, options) => runByCall(transport, request, options, model.hidden)),
+    lost,
+    holdings: offer.holdings,
+    placement: offer.placement === undefined ? undefined : readPlacementField(offer),
+    name: answer.name,
+    residentBytes: answer.residentBytes,
+    instance: answer.instance,
+    draining: false,
+  };
+}
+
+/** Takes over what a shard notifies of: whether it changes what it can be asked. Throws if the message is malformed. */
+function heard(link: Link, options: LinkOptions, method: string, params: Params): boolean {
+  const { model, onMayLeave, onStays } = options;
+  const ofThisModel = params.model === model.identity;
+  if (method === 'draining') link.draining = true;
+  else if (method === 'holdings' && ofThisModel) link.holdings = parseHoldingRanges(params, model);
+  else if (method === 'placement' && ofThisModel) link.placement = readPlacementField(params);
+  else {
+    if (method === 'memory') link.residentBytes = parseMemory(params);
+    else if (method === 'stays') onStays();
+    else if (method === 'may_leave') {
+      const view = { ask: parseMayLeave(params), model: model.identity, ...onMayLeave(link.holdings) };
+      // If the answer does not arrive, the shard takes this gateway for silent, or sees that it is gone.
+      link.transport.call('shard.leave', leaveViewToParams(view), { deadlineMs: LEAVE_MS }).catch(() => {});
+    }
+    return false;
+  }
+  return true;
 }
 
 function readPlacementField(fields: { placement?: Value }): SignedPlacement {

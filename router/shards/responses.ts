@@ -11,16 +11,16 @@ export interface Unanswered {
 }
 
 /** Calls of one kind wait or have timed out for so long, and none was answered. Milliseconds. */
-export const defaultSilentMs = 8_000;
+export const SILENT_MS = 8_000;
 /** So many times as long where each was answered, but with a refusal: a shard that is overloaded lets some calls through. */
-const refusingFactor = 4;
-const leastRefusals = 5;
+const REFUSING_FACTOR = 4;
+const LEAST_REFUSALS = 5;
 /** Of the calls, the share that may time out while others are answered. */
-const timeoutShare = 0.05;
+const TIMEOUT_SHARE = 0.05;
 /** Timeouts beyond that share before the shard is taken out. */
-const mostDebt = 3;
+const MOST_DEBT = 3;
 /** A call that was given less than this part of that time says nothing by itself. */
-const leastWaitShare = 1 / 3;
+const LEAST_WAIT_SHARE = 1 / 3;
 
 /** Answers by which a shard says that it does not do what it is asked. */
 const refusals: ReadonlySet<RpcErrorCode> = new Set([
@@ -56,7 +56,7 @@ export class Responses {
   #since = Number.NEGATIVE_INFINITY;
   readonly #of: { [kind in CallKind]: Standing } = { decode: fresh(), bulk: fresh(), golden: fresh() };
 
-  constructor(silentMs = defaultSilentMs) {
+  constructor(silentMs = SILENT_MS) {
     this.#silentMs = silentMs;
   }
 
@@ -91,7 +91,7 @@ export class Responses {
     standing.silentFrom = Number.POSITIVE_INFINITY;
     standing.refusedFrom = Number.POSITIVE_INFINITY;
     standing.refused = 0;
-    standing.debt = Math.max(0, standing.debt - timeoutShare);
+    standing.debt = Math.max(0, standing.debt - TIMEOUT_SHARE);
     standing.givenUp = 0;
   }
 
@@ -103,7 +103,7 @@ export class Responses {
     if (!refusals.has(code) || sentAt < standing.answeredAt) return undefined;
     standing.refused++;
     standing.refusedFrom = Math.min(standing.refusedFrom, sentAt);
-    if (standing.refused < leastRefusals || now - standing.refusedFrom < refusingFactor * this.#silentMs)
+    if (standing.refused < LEAST_REFUSALS || now - standing.refusedFrom < REFUSING_FACTOR * this.#silentMs)
       return undefined;
     return `all ${names[kind]} were refused for ${seconds(now - standing.refusedFrom)} s, the last with ${code}`;
   }
@@ -115,8 +115,8 @@ export class Responses {
       const forMs = now - standing.silentFrom;
       if (forMs >= this.#silentMs) return silence(kind, forMs);
     }
-    if (now - sentAt >= leastWaitShare * this.#silentMs) standing.debt++;
-    return standing.debt > mostDebt ? `too many ${names[kind]} time out` : undefined;
+    if (now - sentAt >= LEAST_WAIT_SHARE * this.#silentMs) standing.debt++;
+    return standing.debt > MOST_DEBT ? `too many ${names[kind]} time out` : undefined;
   }
 
   /**

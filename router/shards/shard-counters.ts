@@ -13,7 +13,7 @@ export interface ShardCounters {
   bytesSent: number;
   bytesReceived: number;
   /** Golden rows asked for. */
-  proofs: number;
+  goldenRows: number;
   cordons: number;
   bans: number;
   /** Calls and golden rows that were not answered in time. */
@@ -30,7 +30,7 @@ export function noCounters(): ShardCounters {
     reconnects: 0,
     bytesSent: 0,
     bytesReceived: 0,
-    proofs: 0,
+    goldenRows: 0,
     cordons: 0,
     bans: 0,
     timeouts: 0,

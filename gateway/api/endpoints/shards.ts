@@ -14,7 +14,7 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
     const { address, state, since, units, experts, numericsClass, standby, inFlight, expectedMs, counters } =
       shard;
     const { calls, rows, failures, timeouts, reconnects, cordons, silences, bans } = counters;
-    const { proofs, bytesSent, bytesReceived } = counters;
+    const { goldenRows, bytesSent, bytesReceived } = counters;
     return {
       address,
       state,
@@ -35,7 +35,7 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
       cordons,
       unresponsive: silences,
       bans,
-      golden_rows: proofs,
+      golden_rows: goldenRows,
       bytes_sent: bytesSent,
       bytes_received: bytesReceived,
     };

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { dispatch } from '../../../router/dispatch.ts';
 import type { Fleet } from '../../../router/fleet.ts';
-import type { Proof } from '../../../router/shards/proof.ts';
+import type { Goldens } from '../../../router/shards/golden-checks.ts';
 import { uniform } from '../../support/random.ts';
-import { bundleProof } from '../shards/proofs.ts';
+import { testGoldens } from '../shards/goldens.ts';
 import {
   bits,
   type Change,
@@ -25,7 +25,7 @@ import {
 
 interface Setting {
   policy?: { auditShare: number };
-  proof?: Proof;
+  goldens?: Goldens;
   log?: string[];
   random?: () => number;
 }
@@ -122,13 +122,13 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
     ['which was asked first', 'a'],
     ['which was asked second', 'b'],
   ])('by the golden rows, where it repeats itself: %s', async (_name, liar) => {
-    const proof = await bundleProof();
+    const goldens = await testGoldens();
     // It begins to lie once it has been proven.
     let lies = false;
     const later = lying((rows) => {
       if (lies) flip(rows, 3);
     });
-    const fleet = await audited(liar === 'a' ? [later, undefined] : [undefined, later], { proof });
+    const fleet = await audited(liar === 'a' ? [later, undefined] : [undefined, later], { goldens });
     lies = true;
     await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
     expect(stateOf(fleet, liar)).toBe('cordoned');
@@ -200,7 +200,7 @@ describe('an audited call is answered whatever the second copy does', () => {
 });
 
 test('a caller that gives up while a mismatch is settled is not kept', async () => {
-  const proof = await bundleProof();
+  const goldens = await testGoldens();
   let stuck = false;
   const stick: Change = (real) => (params, context) =>
     stuck && params.trace === 'golden' ? new Promise(() => {}) : real(params, context);
@@ -208,7 +208,7 @@ test('a caller that gives up while a mismatch is settled is not kept', async () 
     memberOf('a', await createTestShard(), (real) => stick(lying((rows) => stuck && flip(rows))(real))),
     memberOf('b', await createTestShard(), stick),
   ];
-  const fleet = await fleetOf(members, { policy: { auditShare: 1 }, proof });
+  const fleet = await fleetOf(members, { policy: { auditShare: 1 }, goldens });
   stuck = true;
   const controller = new AbortController();
   const pending = dispatch({ fleet, ...rowFor(2), signal: controller.signal });

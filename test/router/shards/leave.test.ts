@@ -12,7 +12,7 @@ import { openSocketTransport } from '../../../rpc/socket/socket-transport.ts';
 import type { Params } from '../../../rpc/transport.ts';
 import { uniform } from '../../support/random.ts';
 import { createTestShard, fleetOf, model, socketOf, stateOf, step, unitsOf } from '../shards.ts';
-import { bundleProof } from './proofs.ts';
+import { testGoldens } from './goldens.ts';
 
 const all = [0, 1, 2, 3, 4, 5];
 
@@ -203,7 +203,7 @@ describe('a replica does not count', () => {
     };
     const b = await shardWith(all, { change: { 'expert.run': failing } });
     const members = [socketOf(b.server), socketOf(a.server)];
-    const gateway = await fleetOf(members, { proof: await bundleProof() });
+    const gateway = await fleetOf(members, { goldens: await testGoldens() });
     fails = true;
     await dispatch({ fleet: gateway, ...step(1, 1) });
     await expect.poll(() => stateOf(gateway, nameOf(b))).toBe('cordoned');

@@ -16,7 +16,7 @@ import {
   stateOf,
   strict,
 } from '../shards.ts';
-import { bundleProof } from './proofs.ts';
+import { testGoldens } from './goldens.ts';
 
 const pace = {
   roundMs: 3_600_000,
@@ -69,7 +69,7 @@ async function member(name: string, fault: Fault): Promise<Member> {
 test('the only holder that swallows calls is taken out while the first still waits, told once, and back when it answers', async () => {
   const fault: Fault = { swallows: nothing };
   const server = await serve(await createTestShard(), swallowing(fault));
-  const { fleet, told } = open([socketOf(server)], { proof: await bundleProof() });
+  const { fleet, told } = open([socketOf(server)], { goldens: await testGoldens() });
   expect(await fleet.whenReady(5_000)).toBe(true);
   fault.swallows = everything;
   expect((await ask(fleet)).failed.get(0)).toMatchObject({ code: 'deadline' });
@@ -119,7 +119,7 @@ test('one that answers only after the deadline is taken out', async () => {
     await new Promise((resolve) => setTimeout(resolve, isGolden(params) ? 0 : 180));
     return real(params, context);
   };
-  const { fleet } = open([memberOf('a', await createTestShard(), late)], { proof: await bundleProof() });
+  const { fleet } = open([memberOf('a', await createTestShard(), late)], { goldens: await testGoldens() });
   expect(await fleet.whenReady(5_000)).toBe(true);
   await ask(fleet);
   expect(fleet.counters.silences).toBe(1);
@@ -139,7 +139,7 @@ test('one that answers generated rows and no prompt rows is taken out, and the r
 
 test('one that answers golden rows and no others is left alone for longer each time', async () => {
   const { fleet, told } = open([await member('a', { swallows: (params) => !isGolden(params) })], {
-    proof: await bundleProof(),
+    goldens: await testGoldens(),
   });
   for (const rest of ['0.02', '0.04', '0.08']) {
     expect(await fleet.whenReady(5_000)).toBe(true);
@@ -151,7 +151,7 @@ test('one that answers golden rows and no others is left alone for longer each t
 
 test('one that swallows golden rows never enters service, and the log says why', async () => {
   const fault: Fault = { swallows: isGolden };
-  const { fleet, told } = open([await member('a', fault)], { proof: await bundleProof() });
+  const { fleet, told } = open([await member('a', fault)], { goldens: await testGoldens() });
   await expect.poll(() => told('no golden rows were answered')).not.toEqual([]);
   expect(fleet.ready).toBe(false);
   fault.swallows = nothing;
@@ -169,5 +169,5 @@ test('without golden rows it is back once it answers something', async () => {
   fault.swallows = nothing;
   expect(await fleet.whenReady(5_000)).toBe(true);
   await expectRight(rowFor(0), await ask(fleet));
-  expect(fleet.counters.proofs).toBe(0);
+  expect(fleet.counters.goldenRows).toBe(0);
 });

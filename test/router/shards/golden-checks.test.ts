@@ -4,7 +4,7 @@ import type { HoldingRange } from '../../../experts/runs.ts';
 import { dispatch } from '../../../router/dispatch.ts';
 import { Fleet, type FleetOptions } from '../../../router/fleet.ts';
 import type { Member } from '../../../router/shards/member.ts';
-import { holds, sampleUnits, unitAt, unitsIn } from '../../../router/shards/proof.ts';
+import { holds, sampleUnits, unitAt, unitsIn } from '../../../router/shards/units.ts';
 import { listen } from '../../../rpc/socket/server.ts';
 import type { Params } from '../../../rpc/transport.ts';
 import { createPlainExpertDevice } from '../../support/engines/plain-expert-device.ts';
@@ -23,7 +23,7 @@ import {
   strict,
   unitsOf,
 } from '../shards.ts';
-import { bundleProof } from './proofs.ts';
+import { testGoldens } from './goldens.ts';
 
 /** Everything within moments. */
 const pace = { roundMs: 60, leastPauseMs: 2, firstCordonMs: 60 };
@@ -103,27 +103,27 @@ describe('a shard enters service', () => {
       await gate;
       return real(params, context);
     };
-    const proof = await bundleProof();
-    const fleet = open([memberOf('a', await createTestShard(), held)], { proof });
+    const goldens = await testGoldens();
+    const fleet = open([memberOf('a', await createTestShard(), held)], { goldens });
     await expect.poll(() => stateOf(fleet, 'a')).toBe('validating');
     expect(fleet.ready).toBe(false);
     expect((await dispatch({ fleet, ...rowFor(0) })).failed.get(0)).toMatchObject({ code: 'unavailable' });
-    expect(proof.compared).toEqual([]);
+    expect(goldens.compared).toEqual([]);
     release();
     expect(await fleet.whenReady(5_000)).toBe(true);
-    expect(proof.compared.length).toBeGreaterThanOrEqual(8);
-    expect(fleet.counters.proofs).toBeGreaterThanOrEqual(8);
+    expect(goldens.compared.length).toBeGreaterThanOrEqual(8);
+    expect(fleet.counters.goldenRows).toBeGreaterThanOrEqual(8);
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
   });
 
   test('at once where there are no golden rows', async () => {
     const fleet = open([memberOf('a', await createTestShard())]);
     expect(await fleet.whenReady(5_000)).toBe(true);
-    expect(fleet.counters.proofs).toBe(0);
+    expect(fleet.counters.goldenRows).toBe(0);
   });
 
   test('at its word where its content is not the bundle’s', async () => {
-    const proof = await bundleProof();
+    const goldens = await testGoldens();
     const other = await createTestShard({ model: { ...model, content: 'four bits', bits: 4, group: 32 } });
     const fleet = open(
       [
@@ -133,14 +133,14 @@ describe('a shard enters service', () => {
           wrongAt(() => true),
         ),
       ],
-      { proof },
+      { goldens },
     );
     expect(await fleet.whenReady(5_000)).toBe(true);
-    expect(proof.compared).toEqual([]);
+    expect(goldens.compared).toEqual([]);
   });
 
   test('of another numerics class, where its answers are near enough', async () => {
-    const proof = await bundleProof();
+    const goldens = await testGoldens();
     const device = createPlainExpertDevice({ hidden: model.hidden, inner: 5, numericsClass: 'other' });
     await device.load(unitsOf([0, 1, 2, 3, 4, 5]));
     const fleet = open(
@@ -151,20 +151,20 @@ describe('a shard enters service', () => {
           wrongAt(() => true),
         ),
       ],
-      { proof },
+      { goldens },
     );
     expect(await fleet.whenReady(5_000)).toBe(true);
   });
 
   test('a little later, where it is too busy to be asked', async () => {
-    const proof = await bundleProof();
-    const fleet = open([memberOf('a', await createTestShard(), failing('busy', { times: 1 }))], { proof });
+    const goldens = await testGoldens();
+    const fleet = open([memberOf('a', await createTestShard(), failing('busy', { times: 1 }))], { goldens });
     expect(await fleet.whenReady(5_000)).toBe(true);
     expect(fleet.counters.cordons).toBe(0);
   });
 
   test('though some of what it held when it came is gone', async () => {
-    const proof = await bundleProof();
+    const goldens = await testGoldens();
     const shard = await createTestShard();
     const { handlers } = shard.service;
     // The first golden row finds it busy; meanwhile it keeps two experts only, of which it tells.
@@ -188,7 +188,7 @@ describe('a shard enters service', () => {
       },
     });
     onTestFinished(() => server.close({ graceMs: 0 }));
-    const fleet = open([socketOf(server)], { proof });
+    const fleet = open([socketOf(server)], { goldens });
     await expect.poll(() => fleet.status()[0]?.state).toBe('available');
     expect(fleet.status()[0]).toMatchObject({ units: 2 });
   });
@@ -197,7 +197,7 @@ describe('a shard enters service', () => {
 describe('a shard that answers a golden row wrongly', () => {
   test('is cordoned, and the log names the expert', async () => {
     const log: string[] = [];
-    const proof = await bundleProof();
+    const goldens = await testGoldens();
     const members = [
       memberOf(
         'a',
@@ -206,7 +206,7 @@ describe('a shard that answers a golden row wrongly', () => {
       ),
       memberOf('b', await createTestShard()),
     ];
-    const fleet = open(members, { proof, pace: {}, log: (_, line) => log.push(line) });
+    const fleet = open(members, { goldens, pace: {}, log: (_, line) => log.push(line) });
     await expect.poll(() => [stateOf(fleet, 'a'), stateOf(fleet, 'b')]).toEqual(['cordoned', 'available']);
     expect(log.join()).toMatch(/shard a is cordoned for 5 s: .*expert \d of layer \d: its bits differ/);
     await expectRight(rowFor(1), await dispatch({ fleet, ...rowFor(1) }));
@@ -215,7 +215,7 @@ describe('a shard that answers a golden row wrongly', () => {
 
   test('is validated again after its cordon, and serves where it has recovered', async () => {
     let wrong = true;
-    const proof = await bundleProof();
+    const goldens = await testGoldens();
     const fleet = open(
       [
         memberOf(
@@ -224,28 +224,28 @@ describe('a shard that answers a golden row wrongly', () => {
           wrongAt(() => wrong),
         ),
       ],
-      { proof },
+      { goldens },
     );
     await expect.poll(() => stateOf(fleet, 'a')).toBe('cordoned');
-    const asked = proof.compared.length;
+    const asked = goldens.compared.length;
     wrong = false;
     expect(await fleet.whenReady(5_000)).toBe(true);
     // By all of its units: there are fewer than the sample.
-    const after = proof.compared.slice(asked).map((unit) => JSON.stringify(unit));
+    const after = goldens.compared.slice(asked).map((unit) => JSON.stringify(unit));
     expect(new Set(after).size).toBe(12);
     expect(fleet.counters.cordons).toBe(1);
   });
 
   test('is cordoned four times as long each time', async () => {
     const log: string[] = [];
-    const proof = await bundleProof();
+    const goldens = await testGoldens();
     const shard = memberOf(
       'a',
       await createTestShard(),
       wrongAt(() => true),
     );
     const fleet = open([shard], {
-      proof,
+      goldens,
       pace: { ...pace, firstCordonMs: 10 },
       log: (_, line) => log.push(line),
     });
@@ -255,16 +255,16 @@ describe('a shard that answers a golden row wrongly', () => {
   });
 
   test('by failing on its device is cordoned too', async () => {
-    const proof = await bundleProof();
-    const fleet = open([memberOf('a', await createTestShard(), failing('internal'))], { proof, pace: {} });
+    const goldens = await testGoldens();
+    const fleet = open([memberOf('a', await createTestShard(), failing('internal'))], { goldens, pace: {} });
     await expect.poll(() => stateOf(fleet, 'a')).toBe('cordoned');
   });
 
   test('is found in time where only one unit is damaged, though it passed at first', async () => {
-    const proof = await bundleProof();
+    const goldens = await testGoldens();
     let damaged = false;
     const change = wrongAt((layer, expert) => damaged && layer === 1 && expert === 4);
-    const fleet = open([memberOf('a', await createTestShard(), change)], { proof });
+    const fleet = open([memberOf('a', await createTestShard(), change)], { goldens });
     expect(await fleet.whenReady(5_000)).toBe(true);
     damaged = true;
     await expect.poll(() => fleet.counters.cordons, { interval: 5 }).toBeGreaterThan(0);
@@ -277,17 +277,17 @@ describe('a shard that answers a golden row wrongly', () => {
 
 describe('checks in the background', () => {
   test('go through all units', async () => {
-    const proof = await bundleProof();
-    const fleet = open([memberOf('a', await createTestShard())], { proof });
+    const goldens = await testGoldens();
+    const fleet = open([memberOf('a', await createTestShard())], { goldens });
     await fleet.whenReady(5_000);
-    const from = proof.compared.length;
-    await expect.poll(() => proof.compared.length, { interval: 5 }).toBeGreaterThanOrEqual(from + 12);
-    const asked = proof.compared.slice(from, from + 12).map((unit) => JSON.stringify(unit));
+    const from = goldens.compared.length;
+    await expect.poll(() => goldens.compared.length, { interval: 5 }).toBeGreaterThanOrEqual(from + 12);
+    const asked = goldens.compared.slice(from, from + 12).map((unit) => JSON.stringify(unit));
     expect(new Set(asked).size).toBe(12);
   });
 
   test('of a shard that was cordoned in between are those of its new validation alone', async () => {
-    const proof = await bundleProof();
+    const goldens = await testGoldens();
     // The loop of the first validation sleeps longer than the cordon lasts.
     const slowly = { roundMs: 12 * 150, leastPauseMs: 150, firstCordonMs: 20 };
     let answering = true;
@@ -299,7 +299,7 @@ describe('checks in the background', () => {
         if (!isGolden(params)) rows.fill(Number.NaN);
       })(real)(params, context);
     };
-    const fleet = open([memberOf('a', await createTestShard(), change)], { proof, pace: slowly });
+    const fleet = open([memberOf('a', await createTestShard(), change)], { goldens, pace: slowly });
     await fleet.whenReady(5_000);
     answering = false;
     const from = asked;
@@ -316,12 +316,12 @@ describe('checks in the background', () => {
 
   test('take a shard at its word where the golden rows cannot be read here, and say so', async () => {
     const log: string[] = [];
-    const proof = await bundleProof();
-    const fault: typeof proof.fault = async () => {
+    const goldens = await testGoldens();
+    const fault: typeof goldens.fault = async () => {
       throw new Error('golden.safetensors: no such file');
     };
     const fleet = open([memberOf('a', await createTestShard())], {
-      proof: { ...proof, fault },
+      goldens: { ...goldens, fault },
       log: (_, line) => log.push(line),
     });
     await expect

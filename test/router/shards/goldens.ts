@@ -1,25 +1,26 @@
 // Golden rows of the test model: what a sound shard gives for a row of each layer. Knows no files.
-import type { Proof, Unit } from '../../../router/shards/proof.ts';
+import type { Goldens } from '../../../router/shards/golden-checks.ts';
+import type { Unit } from '../../../router/shards/units.ts';
 import { createPlainExpertDevice } from '../../support/engines/plain-expert-device.ts';
 import { normal } from '../../support/random.ts';
 import { model, unitsOf } from '../shards.ts';
 
 const { hidden, experts, content } = model;
 
-export interface BundleProof extends Proof {
+export interface TestGoldens extends Goldens {
   /** Units that were compared so far. */
   readonly compared: Unit[];
 }
 
 /** Speaks for shards of the test model's content; bit-equal within the plain device's class, nearly so across. */
-export async function bundleProof(): Promise<BundleProof> {
+export async function testGoldens(): Promise<TestGoldens> {
   const device = createPlainExpertDevice({ hidden, inner: 5 });
   await device.load(unitsOf(Array.from({ length: experts }, (_, expert) => expert)));
   const compared: Unit[] = [];
   const input = (layer: number) => Float32Array.from({ length: hidden }, normal(100 + layer));
   return {
     compared,
-    speaksFor: (offer) => offer.content === content,
+    covers: (offer) => offer.content === content,
     input,
     async fault(answer, { layer, expert }, numericsClass) {
       compared.push({ layer, expert });

@@ -1,0 +1,291 @@
+// Executes the lifecycle of one shard (lifecycle.ts): owns its connection and timers, feeds what happens to the lifecycle and
+// does what the lifecycle says. Knows no choice between shards.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HoldingRange } from '../../experts/runs.ts';
+import type { LeaveView, ModelOffer, ModelShape } from '../../experts/wire.ts';
+import { RpcError, toRpcError } from '../../rpc/errors.ts';
+import type { Latencies } from '../delivery/timing.ts';
+import { Calls } from './calls.ts';
+import type { Dials } from './dials.ts';
+import { anyAnswer, type CheckOutcome, type Goldens, goldenChecks } from './golden-checks.ts';
+import {
+  type Action,
+  type Check,
+  type Life,
+  newLife,
+  type ShardEvent,
+  type ShardState,
+  type Unreached,
+} from './life.ts';
+import { lifecycle } from './lifecycle.ts';
+import { type Link, openLink, ServesSiblings } from './link.ts';
+import type { Member } from './member.ts';
+import type { Pace } from './pace.ts';
+import { noCounters } from './shard-counters.ts';
+import { Telling } from './telling.ts';
+import { sampleUnits } from './units.ts';
+
+export type FleetLog = (level: 'info' | 'warn', message: string) => void;
+
+export interface DriverOptions {
+  member: Member;
+  model: ModelShape;
+  /** Identities of the gateway's other models, which the shard may serve instead. */
+  siblings?: readonly string[] | undefined;
+  version: string;
+  log: FleetLog;
+  latencies: Latencies;
+  /** Shared by all shards of a fleet. */
+  dials: Dials;
+  /** Absent: shards are trusted without golden checks. */
+  goldens?: Goldens | undefined;
+  pace: Pace;
+  /** Some unit that it held has no other holder: to leave it alone would hurt more than it helps. */
+  isNeeded: () => boolean;
+  /** What it holds, or whether it can be called, has changed. */
+  onChange: () => void;
+  /** Which units of `holdings` would be lost if the shard left service. */
+  lostWithout: (holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
+}
+
+/** A shard that was told that it may leave says within this time that it leaves or stays. */
+const LEAVE_HOLDS_MS = 15_000;
+
+export class Driver {
+  readonly counters = noCounters();
+  readonly calls: Calls;
+  readonly #options: DriverOptions;
+  readonly #closing = new AbortController();
+  #life: Life;
+  #since = Date.now();
+  #link: Link | undefined;
+  #lastHeld: readonly HoldingRange[] = [];
+  #telling: Telling | undefined;
+  #lastLogged = '';
+  /** On the clock of `performance.now()`. */
+  #mayLeaveUntil = 0;
+  /** Of the lifecycle: until its next event `time`, or the next attempt to connect. */
+  #timer: NodeJS.Timeout | undefined;
+  /** Golden checks of an earlier validation end when the next one begins. */
+  #validations = 0;
+
+  /** Connects at once, and again whenever the connection is lost, until it is closed. */
+  constructor(options: DriverOptions) {
+    const { member, latencies, pace } = options;
+    this.#options = options;
+    this.#life = newLife(pace);
+    this.calls = new Calls({
+      address: member.address,
+      counters: this.counters,
+      latencies,
+      silentMs: pace.silentMs,
+      watched: !this.isHere,
+      isAvailable: () => this.state === 'available',
+      onUnanswered: (reason) => this.feed({ type: 'unanswered', reason }),
+    });
+    void this.#dial();
+  }
+
+  get state(): ShardState {
+    return this.#life.state;
+  }
+
+  /** When it came into its state; milliseconds since the epoch. */
+  get since(): number {
+    return this.#since;
+  }
+
+  get link(): Link | undefined {
+    return this.#link;
+  }
+
+  /** What the shard holds, or held when it was last connected. */
+  get lastHeld(): readonly HoldingRange[] {
+    return this.#link?.holdings ?? this.#lastHeld;
+  }
+
+  /** Absent while it is not connected. */
+  get telling(): Telling | undefined {
+    return this.#telling;
+  }
+
+  get mayLeave(): boolean {
+    return performance.now() < this.#mayLeaveUntil;
+  }
+
+  /** The shard is in this very thread: no other machine is to blame, nobody can be asked instead, and nothing moves. */
+  get isHere(): boolean {
+    return this.#options.member.run !== undefined;
+  }
+
+  /** Rejects what is in flight. */
+  close(): void {
+    this.#closing.abort();
+    this.#hangUp();
+    this.calls.close();
+    this.feed({ type: 'removed' });
+    clearTimeout(this.#timer);
+    this.#options.dials.note(this, true); // nobody waits for it any more
+  }
+
+  feed(event: ShardEvent): void {
+    const { life, actions } = lifecycle(this.#life, event, performance.now());
+    if (life.state !== this.#life.state) this.#since = Date.now();
+    this.#life = life;
+    for (const action of actions) (this.#acts[action.do] as (action: Action) => void)(action);
+  }
+
+  readonly #acts: { [D in Action['do']]: (action: Extract<Action, { do: D }>) => void } = {
+    log: ({ level, message }) => this.log(level, message),
+    count: ({ what }) => void this.counters[what]++,
+    tell: () => this.#options.onChange(),
+    dial: ({ afterMs }) => this.#later(afterMs, () => void this.#dial()),
+    hangUp: () => this.#hangUp(),
+    wake: ({ afterMs }) => (afterMs === 0 ? this.#feedTime() : this.#later(afterMs, () => this.#feedTime())),
+    check: (action) => void this.#check(action),
+    forgetCalls: () => this.calls.forget(),
+  };
+
+  #later(ms: number, then: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(then, ms).unref();
+  }
+
+  #feedTime(): void {
+    this.feed({ type: 'time', needed: this.#options.isNeeded(), random: Math.random() });
+  }
+
+  #hangUp(): void {
+    this.#link?.transport.close();
+    this.#link = undefined;
+  }
+
+  async #dial(): Promise<void> {
+    if (this.state === 'retired') return;
+    const { dials } = this.#options;
+    const leave = await dials.enter(this.#life.failures);
+    const link = await this.#openLink().catch(toRpcError);
+    const { aborted } = this.#closing.signal;
+    dials.note(this, aborted || !(link instanceof RpcError));
+    leave();
+    if (!(link instanceof RpcError)) return this.#use(link);
+    if (aborted) return;
+    const { message } = link;
+    const { longestMs } = dials;
+    this.feed({ type: 'unreached', why: whyUnreached(link), message, random: Math.random(), longestMs });
+  }
+
+  #openLink(): Promise<Link> {
+    return openLink({
+      ...this.#options,
+      signal: this.#closing.signal,
+      onChange: () => {
+        if (this.#link?.draining) this.feed({ type: 'leaving' });
+        this.#options.onChange();
+      },
+      onMayLeave: (holdings) => {
+        const view = this.#options.lostWithout(holdings);
+        this.#mayLeaveUntil = view.alone.length === 0 ? performance.now() + LEAVE_HOLDS_MS : 0;
+        return view;
+      },
+      onStays: () => {
+        this.#mayLeaveUntil = 0;
+      },
+    });
+  }
+
+  #use(link: Link): void {
+    const { instance, offer } = link;
+    const { numericsClass, standby = false } = offer;
+    this.#link = link;
+    this.#telling = this.#tellingFor(link);
+    const peer = { instance, check: this.#checkOf(offer), numericsClass, standby };
+    this.feed({ type: 'connected', peer });
+    if (this.#link !== link) return; // it is no longer a member
+    void link.lost.then(({ message }) => this.#lose(link, message));
+    if (link.draining) this.feed({ type: 'leaving' });
+  }
+
+  #lose(link: Link, message: string): void {
+    if (this.#link !== link) return;
+    this.#lastHeld = link.holdings;
+    this.#link = undefined;
+    this.#telling = undefined;
+    this.#mayLeaveUntil = 0;
+    this.feed({ type: 'lost', message, random: Math.random() });
+  }
+
+  /** A shard in this very thread is checked where it is loaded. */
+  #checkOf(offer: ModelOffer): Check {
+    if (this.isHere) return 'none';
+    return this.#options.goldens?.covers(offer) === true ? 'golden' : 'any';
+  }
+
+  async #check({ check, suspects, sample }: Extract<Action, { do: 'check' }>): Promise<void> {
+    const { pace, model, goldens } = this.#options;
+    const link = this.#link;
+    if (link === undefined) return;
+    const validation = ++this.#validations;
+    const outcomes = goldenChecks({
+      goldens: (check === 'golden' ? goldens : undefined) ?? anyAnswer(model.hidden),
+      link,
+      first: [...suspects, ...sampleUnits(link.holdings, sample, Math.random())],
+      pace,
+      pause: (ms) => this.#pause(ms),
+      goesOn: () => this.#link === link && this.#validations === validation && isChecked.has(this.state),
+      onAsk: (units) => {
+        if (check === 'golden') this.counters.goldenRows += units;
+      },
+      signal: this.#closing.signal,
+    });
+    for await (const outcome of outcomes) this.#judge(outcome);
+  }
+
+  #judge(outcome: CheckOutcome): void {
+    if (outcome.is === 'wrong') {
+      const reason = `a golden row was answered wrongly: ${outcome.fault}`;
+      this.feed({ type: 'wrong', reason, suspects: outcome.units });
+    } else if (outcome.is === 'unanswered') this.calls.unanswered('golden', outcome.error, outcome.sentAt);
+    else {
+      if (outcome.is === 'unable') this.log('warn', `cannot be checked: ${outcome.message}`); // so it is trusted
+      this.calls.answered('golden');
+      this.feed({ type: 'passed' });
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.#closing;
+    await delay(ms, undefined, { signal, ref: false }).catch(() => signal.aborted); // closing ends the wait
+  }
+
+  #tellingFor(link: Link): Telling | undefined {
+    if (this.isHere) return undefined;
+    const telling = new Telling({
+      link,
+      model: this.#options.model.identity,
+      log: (level, message) => this.log(level, message),
+      pause: (ms) => this.#pause(ms),
+      isOpen: () => this.#link === link,
+      onUntold: () => {
+        if (this.#link === link) this.#options.onChange();
+      },
+    });
+    void telling.repeat();
+    return telling;
+  }
+
+  /** A state that lasts is logged once, not at each attempt. */
+  log(level: 'info' | 'warn', message: string): void {
+    if (message === this.#lastLogged || this.#closing.signal.aborted) return;
+    this.#lastLogged = message;
+    this.#options.log(level, `shard ${this.#options.member.address} ${message}`);
+  }
+}
+
+/** States in which golden checks go on. */
+const isChecked: ReadonlySet<ShardState> = new Set(['validating', 'available']);
+
+function whyUnreached(error: RpcError): Unreached {
+  if (error instanceof ServesSiblings) return 'sibling';
+  return error.code === 'incompatible' || error.code === 'unproven' ? 'misfit' : 'silent';
+}

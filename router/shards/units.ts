@@ -1,0 +1,37 @@
+// Units (one expert of one layer) within the ranges that a shard holds. Pure.
+import type { HoldingRange } from '../../experts/runs.ts';
+
+export interface Unit {
+  layer: number;
+  expert: number;
+}
+
+/** The `nth` of the units held, counted through the ranges and round again; undefined if none is held. */
+export function unitAt(holdings: readonly HoldingRange[], nth: number): Unit | undefined {
+  const count = unitsIn(holdings);
+  if (count === 0) return undefined;
+  let left = nth % count;
+  for (const [layer, first, last] of holdings) {
+    if (left <= last - first) return { layer, expert: first + left };
+    left -= last - first + 1;
+  }
+  return undefined;
+}
+
+export function holds(holdings: readonly HoldingRange[], { layer, expert }: Unit): boolean {
+  return holdings.some(([of, first, last]) => of === layer && first <= expert && expert <= last);
+}
+
+export function unitsIn(holdings: readonly HoldingRange[]): number {
+  return holdings.reduce((sum, [, first, last]) => sum + last - first + 1, 0);
+}
+
+/** `count` of the units held, evenly spread, starting anywhere (`random` in [0, 1)). */
+export function sampleUnits(holdings: readonly HoldingRange[], count: number, random: number): Unit[] {
+  const all = unitsIn(holdings);
+  const from = Math.floor(random * all);
+  const taken = Math.min(count, all);
+  return Array.from({ length: taken }, (_, i) =>
+    unitAt(holdings, from + Math.floor((i * all) / taken)),
+  ).filter((unit) => unit !== undefined);
+}
