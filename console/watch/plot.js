@@ -1,4 +1,4 @@
-// A line plot of the past with its newest value in large. Knows no metric.
+// A line plot over time, with the newest value in large print. Knows no metric.
 import { element, make, makeSvg, say } from '../elements.js';
 import { pathOf, roundTop } from './scale.js';
 import { lengthOf } from './series.js';
@@ -15,134 +15,182 @@ const PAD = { top: 6, right: 2, bottom: 2, left: 2 };
 
 /**
  * @param {string} id of a figure
- * @param {{ title: string, lines: Line[], format: (value: number) => Amount, most?: number }} options most: a top that does not move
+ * @param {{ title: string, lines: Line[], format: (value: number) => Amount, most?: number }} options most: a fixed top of the axis
  * @returns {(stretch: Stretch, range: Range, newest: Stretch) => void} draws; the value in large is the last of `newest`
  */
-export function createPlot(id, { title, lines, format, most }) {
-  const figure = element(id, HTMLElement);
-  const [number, unit, note] = [make('span', { class: 'amount' }), make('span'), make('span')];
-  number.textContent = '–';
-  unit.className = 'unit';
-  note.className = 'note';
+export function createPlot(id, options) {
+  const plot = new Plot(element(id, HTMLElement), options);
+  return (stretch, range, newest) => plot.show(stretch, range, newest);
+}
+
+/** @param {number} count of lines */
+function partsOf(count) {
+  const number = make('span', { class: 'amount' }, '–');
+  const unit = make('span', { class: 'unit' });
+  const note = make('span', { class: 'note' });
   const top = make('span', { class: 'top-label', 'aria-hidden': 'true' });
+  const times = make('div', { class: 'times', 'aria-hidden': 'true' });
   const cross = makeSvg('line', { class: 'cross', y1: 0, y2: HEIGHT, visibility: 'hidden' });
-  const paths = lines.map((_, i) => makeSvg('path', { class: `line line-${i}` }));
+  const paths = Array.from({ length: count }, (_, i) => makeSvg('path', { class: `line line-${i}` }));
   const area = makeSvg('path', { class: 'area' });
   const grid = [0, 0.5, 1].map((share) => {
     const y = yOf(share, 1);
     return makeSvg('line', { class: 'grid', x1: 0, x2: '100%', y1: y, y2: y });
   });
-  const drawing = makeSvg(
-    'svg',
-    { role: 'img', height: HEIGHT },
-    ...grid,
-    area,
-    ...paths.toReversed(),
-    cross,
-  );
-  const times = make('div', { class: 'times', 'aria-hidden': 'true' });
-  const caption = make(
-    'figcaption',
-    {},
-    make('h2', {}, title),
-    make('p', { class: 'value' }, number, unit, note),
-  );
-  figure.append(caption, make('div', { class: 'frame' }, drawing, top), times);
+  const shapes = [...grid, area, ...paths.toReversed(), cross];
+  const drawing = makeSvg('svg', { role: 'img', height: HEIGHT }, ...shapes);
+  return { number, unit, note, top, times, cross, paths, area, drawing };
+}
 
+class Plot {
+  #title;
+  #lines;
+  #format;
+  #most;
+  #parts;
   /** @type {Stretch} */
-  let past = { step: 1, start: 0, series: {} };
+  #past = { step: 1, start: 0, series: {} };
   /** @type {Stretch} */
-  let newest = past;
+  #newest = this.#past;
   /** @type {Range | undefined} */
-  let range;
-  /** @type {number | undefined} place of what is pointed at */
-  let shown;
+  #range;
+  /** @type {number | undefined} index of the value that is pointed at */
+  #shown;
 
-  /** The left end of the drawing; the right end is the newest value. Unix seconds. */
-  const left = () => past.start + (lengthOf(past) - 1) * past.step - (range?.seconds ?? 1);
-  const valuesOf = (/** @type {Line} */ { column }) => past.series[column] ?? [];
+  /**
+   * @param {HTMLElement} figure
+   * @param {Parameters<typeof createPlot>[1]} options
+   */
+  constructor(figure, { title, lines, format, most }) {
+    this.#title = title;
+    this.#lines = lines;
+    this.#format = format;
+    this.#most = most;
+    this.#parts = partsOf(lines.length);
+    const { number, unit, note, drawing, top, times } = this.#parts;
+    const value = make('p', { class: 'value' }, number, unit, note);
+    const caption = make('figcaption', {}, make('h2', {}, title), value);
+    figure.append(caption, make('div', { class: 'frame' }, drawing, top), times);
+    drawing.addEventListener('pointermove', (event) => this.#point(event.offsetX));
+    drawing.addEventListener('pointerleave', () => {
+      this.#shown = undefined;
+      this.#draw();
+    });
+    new ResizeObserver(() => this.#draw()).observe(figure);
+  }
 
-  function draw() {
-    if (range === undefined) return;
-    const width = drawing.clientWidth;
-    const values = lines.map(valuesOf);
-    const highest =
-      values.flat().reduce((high, value) => Math.max(/** @type {number} */ (high), value ?? 0), 0) ?? 0;
-    const end = most ?? roundTop(highest);
-    const seconds = range.seconds;
-    const x = (/** @type {number} */ i) =>
-      PAD.left + ((past.start + i * past.step - left()) / seconds) * (width - PAD.left - PAD.right);
+  /**
+   * @param {Stretch} stretch
+   * @param {Range} range
+   * @param {Stretch} newest
+   */
+  show(stretch, range, newest) {
+    if (range !== this.#range) {
+      this.#parts.times.replaceChildren(...range.ticks.map((tick) => make('span', {}, tick)));
+      this.#shown = undefined;
+    }
+    this.#past = stretch;
+    this.#range = range;
+    this.#newest = newest;
+    this.#draw();
+  }
+
+  /** Time at the left end of the drawing in Unix seconds. The right end is the newest value. */
+  get #left() {
+    const { start, step } = this.#past;
+    return start + (lengthOf(this.#past) - 1) * step - (this.#range?.seconds ?? 1);
+  }
+
+  /** @param {number} offset in pixels from the left end */
+  #point(offset) {
+    const at = this.#left + (offset / this.#parts.drawing.clientWidth) * (this.#range?.seconds ?? 1);
+    const place = Math.round((at - this.#past.start) / this.#past.step);
+    const length = lengthOf(this.#past);
+    this.#shown = length === 0 ? undefined : Math.max(0, Math.min(length - 1, place));
+    this.#draw();
+  }
+
+  /** @param {Line} line */
+  #valuesOf({ column }) {
+    return this.#past.series[column] ?? [];
+  }
+
+  /** @param {Line} line */
+  #newestOf({ column }) {
+    return this.#newest.series[column]?.at(-1) ?? undefined;
+  }
+
+  #draw() {
+    if (this.#range === undefined) return;
+    const { cross, top, drawing } = this.#parts;
+    const values = this.#lines.map((line) => this.#valuesOf(line));
+    const highest = values
+      .flat()
+      .reduce((/** @type {number} */ high, value) => Math.max(high, value ?? 0), 0);
+    const end = this.#most ?? roundTop(highest);
+    const { seconds } = this.#range;
+    const { start, step } = this.#past;
+    const width = drawing.clientWidth - PAD.left - PAD.right;
+    const x = (/** @type {number} */ i) => PAD.left + ((start + i * step - this.#left) / seconds) * width;
+    this.#drawLines(values, { x, end });
+    const { value, unit } = this.#format(end);
+    say(top, highest > 0 ? `${value} ${unit}` : '');
+    cross.setAttribute('visibility', this.#shown === undefined ? 'hidden' : 'visible');
+    if (this.#shown !== undefined) {
+      cross.setAttribute('x1', String(x(this.#shown)));
+      cross.setAttribute('x2', String(x(this.#shown)));
+    }
+    this.#tell();
+    drawing.setAttribute('aria-label', this.#summary(highest));
+  }
+
+  /**
+   * @param {(number | null)[][]} values
+   * @param {{ x: (i: number) => number, end: number }} axes
+   */
+  #drawLines(values, { x, end }) {
     /** @type {([number, number] | undefined)[][]} */
     const places = values.map((ofLine) =>
       ofLine.map((value, i) => (value === null ? undefined : [x(i), yOf(value, end)])),
     );
-    paths.forEach((path, i) => {
+    this.#parts.paths.forEach((path, i) => {
       path.setAttribute('d', pathOf(places[i] ?? []));
     });
-    area.setAttribute('d', lines.length === 1 ? areaOf(places[0] ?? []) : '');
-    const { value, unit: ofTop } = format(end);
-    say(top, highest > 0 ? `${value} ${ofTop}` : '');
-    cross.setAttribute('visibility', shown === undefined ? 'hidden' : 'visible');
-    if (shown !== undefined) {
-      cross.setAttribute('x1', String(x(shown)));
-      cross.setAttribute('x2', String(x(shown)));
-    }
-    tell();
-    drawing.setAttribute('aria-label', summary(highest));
+    this.#parts.area.setAttribute('d', places.length === 1 ? areaOf(places[0] ?? []) : '');
   }
 
-  /** @param {Line} line */
-  const newestOf = ({ column }) => newest.series[column]?.at(-1) ?? undefined;
-
-  function tell() {
-    const at = shown;
-    const [main, ...others] = lines.map((line) =>
-      at === undefined ? newestOf(line) : (valuesOf(line)[at] ?? undefined),
+  /** Writes the values that are pointed at, or the newest ones. */
+  #tell() {
+    const { number, unit, note } = this.#parts;
+    const at = this.#shown;
+    const [main, ...others] = this.#lines.map((line) =>
+      at === undefined ? this.#newestOf(line) : (this.#valuesOf(line)[at] ?? undefined),
     );
-    const amount = main === undefined ? { value: '–', unit: '' } : format(main);
+    const amount = main === undefined ? { value: '–', unit: '' } : this.#format(main);
     say(number, amount.value);
     say(unit, amount.unit);
     const beside = others.flatMap((other, i) => {
-      if (other === undefined) return [];
-      const { value, unit: ofOther } = format(other);
-      return [`${lines[i + 1]?.name} ${value} ${ofOther}`.trim()];
+      return other === undefined ? [] : [`${this.#lines[i + 1]?.name} ${this.#text(other)}`];
     });
-    if (at !== undefined) beside.push(ago((lengthOf(past) - 1 - at) * past.step));
-    note.classList.toggle(
-      'keyed',
-      others.some((other) => other !== undefined),
-    );
+    const keyed = beside.length > 0;
+    if (at !== undefined) beside.push(ago((lengthOf(this.#past) - 1 - at) * this.#past.step));
+    note.classList.toggle('keyed', keyed);
     say(note, beside.join(' · '));
   }
 
   /** @param {number} highest */
-  function summary(highest) {
-    const value = lines[0] && newestOf(lines[0]);
-    const text = (/** @type {Amount} */ amount) => `${amount.value} ${amount.unit}`.trim();
-    const current = value === undefined ? 'nothing now' : `${text(format(value))} now`;
-    return `${title}: ${current}${highest > 0 ? `, at most ${text(format(highest))} in the last ${range?.label}` : ''}`;
+  #summary(highest) {
+    const value = this.#lines[0] && this.#newestOf(this.#lines[0]);
+    const current = value === undefined ? 'nothing now' : `${this.#text(value)} now`;
+    const most = highest > 0 ? `, at most ${this.#text(highest)} in the last ${this.#range?.label}` : '';
+    return `${this.#title}: ${current}${most}`;
   }
 
-  drawing.addEventListener('pointermove', (event) => {
-    const at = left() + (event.offsetX / drawing.clientWidth) * (range?.seconds ?? 1);
-    const place = Math.round((at - past.start) / past.step);
-    const length = lengthOf(past);
-    shown = length === 0 ? undefined : Math.max(0, Math.min(length - 1, place));
-    draw();
-  });
-  drawing.addEventListener('pointerleave', () => {
-    shown = undefined;
-    draw();
-  });
-  new ResizeObserver(draw).observe(figure);
-  return (stretch, next, latest) => {
-    if (next !== range) {
-      times.replaceChildren(...next.ticks.map((tick) => make('span', {}, tick)));
-      shown = undefined;
-    }
-    [past, range, newest] = [stretch, next, latest];
-    draw();
-  };
+  /** @param {number} number */
+  #text(number) {
+    const { value, unit } = this.#format(number);
+    return `${value} ${unit}`.trim();
+  }
 }
 
 /**

@@ -48,98 +48,38 @@ export interface ApiServer {
   close(graceMs: number): Promise<number>;
 }
 
-/** A peer that vanished without a word is found out by probes of the kernel's. */
+/** How soon the kernel starts to probe a silent connection, to find out that its peer is gone. */
 const KEEP_ALIVE_PROBE_MS = 30_000;
 
-/** Resolves once the port is bound; rejects where it cannot be. */
+/** Resolves once the port is bound; rejects if it cannot be. */
 export async function serve({
   app,
   port,
   host = '127.0.0.1',
-  connections,
+  connections: given,
 }: ServeOptions): Promise<ApiServer> {
-  const limits = { ...defaultConnections, ...connections };
-  /** Answers under way of each connection. */
-  const answers = new Map<Socket, Set<ServerResponse>>();
-  /** Connections without any, idle longest first. */
-  const idle = new Set<Socket>();
-  /** Told when no request is under way any more. */
-  const whenIdle = new Set<() => void>();
-  let open = 0;
-  let draining = false;
-  let closing: Promise<number> | undefined;
-
+  const limits = { ...defaultConnections, ...given };
+  const connections = new Connections(limits.idle);
   const listener = getRequestListener((request) => app.fetch(request), {
     overrideGlobalObjects: false,
     errorHandler: refuse,
   });
   const server = createServer(timeouts(limits), (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const { socket } = incoming;
-    const own = answers.get(socket) ?? new Set();
-    open++;
-    own.add(outgoing);
-    idle.delete(socket);
-    if (draining) outgoing.shouldKeepAlive = false;
-    outgoing.once('close', () => {
-      open--;
-      own.delete(outgoing);
-      if (open === 0) for (const tell of whenIdle) tell();
-      if (own.size > 0 || socket.destroyed) return;
-      if (draining) socket.destroySoon();
-      else rest(socket);
-    });
+    connections.addAnswer(incoming.socket, outgoing);
     void listener(incoming, outgoing);
   });
-  server.on('connection', (socket: Socket) => {
-    socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-    answers.set(socket, new Set());
-    rest(socket);
-    socket.once('close', () => {
-      answers.delete(socket);
-      idle.delete(socket);
-    });
-  });
-
+  server.on('connection', (socket: Socket) => connections.add(socket));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    const begun = [...(answers.get(socket) ?? [])].some((answer) => answer.headersSent);
-    if (socket.writable && !begun) socket.write(refusal(error));
+    if (socket.writable && !connections.hasBegunAnswer(socket)) socket.write(refusal(error));
     socket.destroySoon();
   });
-
-  function rest(socket: Socket): void {
-    if (closing !== undefined) return void socket.destroy();
-    idle.add(socket);
-    const [longest] = idle;
-    if (idle.size > limits.idle) longest?.destroy();
-  }
-
-  function drain(): void {
-    draining = true;
-    for (const own of answers.values()) for (const answer of own) answer.shouldKeepAlive = false;
-  }
-
-  function becomesIdle(withinMs: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const settle = () => {
-        clearTimeout(timer);
-        whenIdle.delete(settle);
-        resolve(open === 0);
-      };
-      const timer = setTimeout(settle, withinMs);
-      whenIdle.add(settle);
-      if (open === 0) settle();
-    });
-  }
 
   async function end(graceMs: number): Promise<number> {
     const closed = once(server, 'close');
     server.close();
-    drain();
-    // Connections without a request would hold the server open; the protocol lets a server end them at any time.
-    for (const socket of idle) socket.destroy();
-    await becomesIdle(graceMs);
-    const cut = open;
-    if (cut > 0) for (const socket of answers.keys()) socket.destroy();
+    connections.refuse();
+    await connections.allAnswered(graceMs);
+    const cut = connections.cut();
     await closed;
     return cut;
   }
@@ -147,19 +87,108 @@ export async function serve({
   server.listen(port, host);
   await once(server, 'listening');
   const address = server.address() as AddressInfo;
+  let closing: Promise<number> | undefined;
   return {
     host,
     port: address.port,
     get open() {
-      return open;
+      return connections.open;
     },
-    drain,
-    idle: becomesIdle,
+    drain: () => connections.drain(),
+    idle: (withinMs) => connections.allAnswered(withinMs),
     close(graceMs) {
       closing ??= end(graceMs);
       return closing;
     },
   };
+}
+
+/** The sockets of a server and the answers under way on each. */
+class Connections {
+  /** Number of answers under way. */
+  open = 0;
+  readonly #answers = new Map<Socket, Set<ServerResponse>>();
+  /** Sockets without an answer under way; the one that has been idle longest comes first. */
+  readonly #idle = new Set<Socket>();
+  readonly #mostIdle: number;
+  /** Called when no answer is under way any more. */
+  readonly #waiters = new Set<() => void>();
+  /** `draining`: a connection ends with its next answer. `refusing`: as well, and idle connections end at once. */
+  #state: 'serving' | 'draining' | 'refusing' = 'serving';
+
+  constructor(mostIdle: number) {
+    this.#mostIdle = mostIdle;
+  }
+
+  add(socket: Socket): void {
+    socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
+    this.#answers.set(socket, new Set());
+    this.#rest(socket);
+    socket.once('close', () => {
+      this.#answers.delete(socket);
+      this.#idle.delete(socket);
+    });
+  }
+
+  addAnswer(socket: Socket, answer: ServerResponse): void {
+    const own = this.#answers.get(socket) ?? new Set();
+    this.open++;
+    own.add(answer);
+    this.#idle.delete(socket);
+    if (this.#state !== 'serving') answer.shouldKeepAlive = false;
+    answer.once('close', () => {
+      this.open--;
+      own.delete(answer);
+      if (this.open === 0) for (const tell of this.#waiters) tell();
+      if (own.size > 0 || socket.destroyed) return;
+      if (this.#state !== 'serving') socket.destroySoon();
+      else this.#rest(socket);
+    });
+  }
+
+  hasBegunAnswer(socket: Socket): boolean {
+    return [...(this.#answers.get(socket) ?? [])].some((answer) => answer.headersSent);
+  }
+
+  drain(): void {
+    if (this.#state === 'serving') this.#state = 'draining';
+    for (const own of this.#answers.values()) for (const answer of own) answer.shouldKeepAlive = false;
+  }
+
+  /** Idle connections would hold the server open. HTTP lets a server close them at any time. */
+  refuse(): void {
+    this.drain();
+    this.#state = 'refusing';
+    for (const socket of this.#idle) socket.destroy();
+  }
+
+  /** Resolves to whether no answer is under way: as soon as that is so, or after `withinMs`. */
+  allAnswered(withinMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(settle);
+        resolve(this.open === 0);
+      };
+      const timer = setTimeout(settle, withinMs);
+      this.#waiters.add(settle);
+      if (this.open === 0) settle();
+    });
+  }
+
+  /** Ends every connection if answers are still under way, and returns how many those are. */
+  cut(): number {
+    const { open } = this;
+    if (open > 0) for (const socket of this.#answers.keys()) socket.destroy();
+    return open;
+  }
+
+  #rest(socket: Socket): void {
+    if (this.#state === 'refusing') return void socket.destroy();
+    this.#idle.add(socket);
+    const [longest] = this.#idle;
+    if (this.#idle.size > this.#mostIdle) longest?.destroy();
+  }
 }
 
 /** How often Node looks for requests that are late, at most; a fraction of the shortest limit. */

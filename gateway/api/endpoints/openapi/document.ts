@@ -1,8 +1,8 @@
 // GET /openapi.json: the API's description, made from the schemas that requests are checked with. Knows no server.
 import { z } from 'zod';
-import { anthropicError, openAiError } from './answer-schemas.ts';
-import { failures, statuses, withoutKey } from './failures.ts';
-import { type Operation, operations, tags } from './operations.ts';
+import { anthropicError, failures, openAiError, statuses, withoutKey } from './failures.ts';
+import { type Operation, tags } from './operation.ts';
+import { operations } from './operations.ts';
 
 export interface JsonSchema {
   type?: string | string[];

@@ -1,4 +1,7 @@
-// How the operations of the API may fail: statuses, what each means, and which of them go together. Knows no operation.
+// How the operations of the API may fail: statuses, what each means, which of them go together, and the shapes of errors.
+import { z } from 'zod';
+
+const text = z.string();
 
 /** Statuses of errors, and when they come. */
 export const statuses = {
@@ -41,3 +44,23 @@ export type Failures = keyof typeof failures;
 
 /** Those that answer without a key. */
 export const withoutKey: ReadonlySet<Failures> = new Set(['open', 'probe']);
+
+const fault = z.object({ param: text, code: text, message: text });
+
+const details = z
+  .object({
+    fields: z.array(fault).optional().describe('Every field at fault, if more than one is.'),
+    error_code: text.optional(),
+  })
+  .optional();
+
+export const openAiError = z.object({
+  error: z.object({ message: text, type: text, param: text.nullable(), code: text.nullable(), details }),
+});
+
+/** Types by status: gateway/api/anthropic/errors.ts. */
+export const anthropicError = z.object({
+  type: z.literal('error'),
+  error: z.object({ type: text, message: text, details }),
+  request_id: text,
+});

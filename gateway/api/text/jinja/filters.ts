@@ -1,12 +1,22 @@
 // Jinja's filters in Python's semantics, as far as they are supported. A template that names another is refused at start.
 import { bind, type Given, integerArgument, textArgument } from './arguments.ts';
+import {
+  attributeOf,
+  batch,
+  dictsort,
+  extreme,
+  type Filter,
+  filterItems,
+  join,
+  sort,
+  sum,
+  unique,
+} from './item-filters.ts';
 import { type JsonOptions, json } from './json.ts';
-import { capitalize, replace, sorted, splitLines, strip } from './methods.ts';
-import { tests } from './tests.ts';
+import { capitalize, replace, splitLines, strip } from './python-text.ts';
 import {
   Float,
   isDict,
-  isEqual,
   isNumeric,
   isTrue,
   itemsOf,
@@ -19,16 +29,6 @@ import {
   type Value,
 } from './values.ts';
 
-type Filter = (value: Value, given: Given) => Value;
-
-/** A filter without arguments. */
-const plain =
-  (change: (value: Value) => Value): Filter =>
-  (value, given) => {
-    bind(given, []);
-    return change(value);
-  };
-
 function lengthOf(value: Value): number {
   if (value === undefined) return 0;
   if (typeof value === 'string') return [...value].length;
@@ -38,72 +38,13 @@ function lengthOf(value: Value): number {
   throw new TemplateError(`object of type '${typeName(value)}' has no len()`);
 }
 
-/** Of an attribute filter: `a.b.0`; numbers are places in lists. */
-function attributeOf(value: Value, path: Value): Value {
-  const steps = typeof path === 'number' ? [path] : textArgument('attribute', path).split('.');
-  return steps.reduce<Value>((at, step) => {
-    if (isDict(at)) return at.get(step);
-    const index = Number(step);
-    return Number.isInteger(index) ? sequenceOf(at)?.at(index) : undefined;
-  }, value);
-}
-
-const folded = (value: Value): Value => (typeof value === 'string' ? value.toLowerCase() : value);
-
-function sort(value: Value, given: Given): Value {
-  const bound = bind(given, ['reverse', 'case_sensitive', 'attribute']);
-  const attribute = bound.get('attribute') ?? undefined;
-  const caseSensitive = isTrue(bound.get('case_sensitive'));
-  const key = (item: Value): Value => {
-    const by = attribute === undefined ? item : attributeOf(item, attribute);
-    return caseSensitive ? by : folded(by);
+/** A filter without arguments. */
+const plain =
+  (change: (value: Value) => Value): Filter =>
+  (value, given) => {
+    bind(given, []);
+    return change(value);
   };
-  return sorted(itemsOf(value), key, isTrue(bound.get('reverse')));
-}
-
-function dictsort(value: Value, given: Given): Value {
-  if (!isDict(value)) throw new TemplateError(`dictsort: expected a dict, got ${typeName(value)}`);
-  const bound = bind(given, ['case_sensitive', 'by', 'reverse']);
-  const by = bound.get('by') ?? 'key';
-  if (by !== 'key' && by !== 'value') throw new TemplateError("dictsort: by is either 'key' or 'value'");
-  const key = (pair: Value): Value => {
-    const own = sequenceOf(pair)?.[by === 'key' ? 0 : 1];
-    return isTrue(bound.get('case_sensitive')) ? own : folded(own);
-  };
-  const pairs = [...value].map((pair) => new Tuple(pair));
-  return sorted(pairs, key, isTrue(bound.get('reverse')));
-}
-
-function unique(value: Value, given: Given): Value {
-  const bound = bind(given, ['case_sensitive', 'attribute']);
-  const attribute = bound.get('attribute') ?? undefined;
-  const keys: Value[] = [];
-  return itemsOf(value).filter((item) => {
-    const own = attribute === undefined ? item : attributeOf(item, attribute);
-    const key = isTrue(bound.get('case_sensitive')) ? own : folded(own);
-    if (keys.some((known) => isEqual(known, key))) return false;
-    keys.push(key);
-    return true;
-  });
-}
-
-/** `select`, `reject`: a test's name and what it compares with; without a name, truth. */
-function filterItems(wanted: boolean, byAttribute: boolean): Filter {
-  return (value, { name, args, keywords }) => {
-    if (keywords.size > 0) throw new TemplateError(`${name} takes no keyword arguments`);
-    const [attribute, testName, other] = byAttribute ? args : [undefined, ...args];
-    const test = testName === undefined ? isTrue : testNamed(textArgument(name, testName));
-    return itemsOf(value).filter(
-      (item) => test(byAttribute ? attributeOf(item, attribute) : item, other) === wanted,
-    );
-  };
-}
-
-function testNamed(name: string): (value: Value, other: Value) => boolean {
-  const test = Object.hasOwn(tests, name) ? tests[name] : undefined;
-  if (test === undefined) throw new TemplateError(`no test named '${name}'`);
-  return test;
-}
 
 function map(value: Value, { name, args, keywords }: Given): Value {
   if (args.length === 0) {
@@ -188,31 +129,6 @@ function titled(text: string): string {
     .join('');
 }
 
-function extreme(sign: 1 | -1): Filter {
-  return (value, given) => {
-    const bound = bind(given, ['case_sensitive', 'attribute']);
-    const attribute = bound.get('attribute') ?? undefined;
-    const key = (item: Value): Value => {
-      const by = attribute === undefined ? item : attributeOf(item, attribute);
-      return isTrue(bound.get('case_sensitive')) ? by : folded(by);
-    };
-    return sorted(itemsOf(value), key, sign > 0)[0];
-  };
-}
-
-function sum(value: Value, given: Given): Value {
-  const bound = bind(given, ['attribute', 'start']);
-  const attribute = bound.get('attribute') ?? undefined;
-  const items = itemsOf(value).map((item) => (attribute === undefined ? item : attributeOf(item, attribute)));
-  const all = [bound.get('start') ?? 0, ...items];
-  const numbers = all.map((item) => {
-    if (isNumeric(item)) return numberOf(item);
-    throw new TemplateError(`sum: expected numbers, got ${typeName(item)}`);
-  });
-  const total = numbers.reduce((a, b) => a + b, 0);
-  return all.some((item) => item instanceof Float) ? new Float(total) : total;
-}
-
 function byDefault(value: Value, given: Given): Value {
   const bound = bind(given, ['default_value', 'boolean']);
   const missing = value === undefined || (isTrue(bound.get('boolean')) && !isTrue(value));
@@ -236,19 +152,7 @@ const filters: Readonly<Record<string, Filter>> = {
     throw new TemplateError(`bad operand type for abs(): '${typeName(value)}'`);
   }),
   attr: (value, given) => attributeOf(value, bind(given, ['name']).get('name')),
-  batch: (value, given) => {
-    const bound = bind(given, ['linecount', 'fill_with']);
-    const size = integerArgument('batch', bound.get('linecount'));
-    const fill = bound.get('fill_with') ?? null;
-    const items = itemsOf(value);
-    const batches: Value[] = [];
-    for (let at = 0; at < items.length; at += size) {
-      const batch = items.slice(at, at + size);
-      while (fill !== null && batch.length < size) batch.push(fill);
-      batches.push(batch);
-    }
-    return batches;
-  },
+  batch,
   capitalize: plain((value) => capitalize(textOf(value))),
   count: length,
   d: byDefault,
@@ -266,14 +170,7 @@ const filters: Readonly<Record<string, Filter>> = {
     if (isDict(value)) return [...value].map((pair) => new Tuple(pair));
     throw new TemplateError('Can only get item pairs from a mapping.');
   }),
-  join: (value, given) => {
-    const bound = bind(given, ['d', 'attribute']);
-    const attribute = bound.get('attribute') ?? undefined;
-    const items = itemsOf(value).map((item) =>
-      attribute === undefined ? item : attributeOf(item, attribute),
-    );
-    return items.map(textOf).join(textOf(bound.get('d')));
-  },
+  join,
   last: plain((value) => itemsOf(value).at(-1)),
   length,
   list: plain((value) => [...itemsOf(value)]),

@@ -2,7 +2,18 @@
 // value are missing, as in the sandbox that Hugging Face's templates run in.
 import { bind, type Given, integerArgument, textArgument } from './arguments.ts';
 import {
-  compare,
+  capitalize,
+  isCased,
+  onlySpace,
+  replace,
+  rsplit,
+  type Side,
+  split,
+  splitLines,
+  strip,
+  title,
+} from './python-text.ts';
+import {
   type Dict,
   isDict,
   isEqual,
@@ -14,36 +25,6 @@ import {
 } from './values.ts';
 
 type Method<Self> = (self: Self, given: Given) => Value;
-
-/** What Python's str methods take for white space. */
-const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
-const leadingSpace = new RegExp(`^[${SPACE}]+`);
-const oneSpace = new RegExp(`[${SPACE}]`);
-const word = new RegExp(`[^${SPACE}]+`, 'g');
-const onlySpace = new RegExp(`^[${SPACE}]+$`);
-
-/** A pattern with `+$` would take the square of the length of white space inside the text. */
-function withoutTrailingSpace(text: string): string {
-  let end = text.length;
-  while (end > 0 && oneSpace.test(text.charAt(end - 1))) end--;
-  return text.slice(0, end);
-}
-
-export type Side = 'left' | 'right' | 'both';
-
-/** `chars`: a set of characters; without it white space. */
-export function strip(text: string, chars: string | undefined, side: Side): string {
-  if (chars === undefined) {
-    const begun = side === 'right' ? text : text.replace(leadingSpace, '');
-    return side === 'left' ? begun : withoutTrailingSpace(begun);
-  }
-  const set = new Set(chars);
-  const kept = [...text];
-  let [from, to] = [0, kept.length];
-  while (side !== 'right' && from < to && set.has(kept[from] ?? '')) from++;
-  while (side !== 'left' && to > from && set.has(kept[to - 1] ?? '')) to--;
-  return kept.slice(from, to).join('');
-}
 
 function stripMethod(side: Side): Method<string> {
   return (text, given) => {
@@ -59,39 +40,6 @@ const plain =
     return change(text);
   };
 
-export function capitalize(text: string): string {
-  const [first = '', ...rest] = text;
-  return first.toUpperCase() + rest.join('').toLowerCase();
-}
-
-/** str.title: a letter behind anything but a letter begins a word. */
-function title(text: string): string {
-  return text.replace(
-    /\p{L}[\p{L}\p{M}]*/gu,
-    (word) => String(word).charAt(0).toUpperCase() + word.slice(1).toLowerCase(),
-  );
-}
-
-/** `most` -1: all. */
-function split(text: string, separator: string | undefined, most: number): string[] {
-  if (separator === '') throw new TemplateError('empty separator');
-  if (separator !== undefined) {
-    const parts = text.split(separator);
-    if (most < 0 || parts.length <= most + 1) return parts;
-    return [...parts.slice(0, most), parts.slice(most).join(separator)];
-  }
-  const words = [...text.matchAll(word)];
-  if (most < 0 || words.length <= most) return words.map(([found]) => found);
-  return [...words.slice(0, most).map(([found]) => found), text.slice(words[most]?.index)];
-}
-
-/** From the right; differs from `split` only where there are more parts than wanted. */
-function rsplit(text: string, separator: string | undefined, most: number): string[] {
-  const reverse = (part: string) => [...part].reverse().join('');
-  const parts = split(reverse(text), separator === undefined ? undefined : reverse(separator), most);
-  return parts.map(reverse).reverse();
-}
-
 function splitMethod(cut: typeof split): Method<string> {
   return (text, given) => {
     const bound = bind(given, ['sep', 'maxsplit']);
@@ -99,25 +47,6 @@ function splitMethod(cut: typeof split): Method<string> {
     const most = integerArgument(given.name, bound.get('maxsplit') ?? -1);
     return cut(text, separator === undefined ? undefined : textArgument(given.name, separator), most);
   };
-}
-
-const LINE_END = '\\r\\n|[\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029]';
-const lineEnd = new RegExp(LINE_END);
-const lineWithEnd = new RegExp(`(?<=${LINE_END})(?<!\\r(?=\\n))`);
-
-/** At Python's line ends; a line end at the end of the text begins no line. */
-export function splitLines(text: string, keepEnds = false): string[] {
-  const lines = text.split(keepEnds ? lineWithEnd : lineEnd);
-  if (lines.at(-1) === '') lines.pop();
-  return lines;
-}
-
-/** `most` -1: all. */
-export function replace(text: string, old: string, by: string, most: number): string {
-  if (most < 0) return old === '' ? ['', ...text, ''].join(by) : text.split(old).join(by);
-  const parts = old === '' ? ['', ...text, ''] : text.split(old);
-  const joined = parts.slice(0, most + 1).join(by);
-  return [joined, ...parts.slice(most + 1)].join(old);
 }
 
 function affixMethod(has: (text: string, affix: string) => boolean): Method<string> {
@@ -147,11 +76,6 @@ function place(value: Value, length: number, name: string): number {
 
 function every(pattern: RegExp): Method<string> {
   return plain((text) => pattern.test(text));
-}
-
-/** Whether all letters that have a case have this one, and there is one. */
-export function isCased(text: string, to: 'toLowerCase' | 'toUpperCase'): boolean {
-  return text === text[to]() && text.toLowerCase() !== text.toUpperCase();
 }
 
 function pad(side: 'start' | 'end' | 'both'): Method<string> {
@@ -296,11 +220,4 @@ export function methodOf(value: Value, name: string): Value {
 function bound<Self>(table: Readonly<Record<string, Method<Self>>>, self: Self, name: string): Value {
   const method = Object.hasOwn(table, name) ? table[name] : undefined;
   return method && ((args, keywords) => method(self, { name: `${name}()`, args, keywords }));
-}
-
-/** In Python's order; equal ones stay as they were. */
-export function sorted(items: readonly Value[], key: (item: Value) => Value, reverse: boolean): Value[] {
-  const keyed = items.map((item) => ({ item, by: key(item) }));
-  keyed.sort((a, b) => (reverse ? compare(b.by, a.by) : compare(a.by, b.by)));
-  return keyed.map(({ item }) => item);
 }

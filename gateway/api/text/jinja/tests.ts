@@ -1,5 +1,5 @@
 // Jinja's tests (`x is …`) in Python's semantics.
-import { isCased } from './methods.ts';
+import { isCased } from './python-text.ts';
 import {
   compare,
   Fields,

@@ -123,6 +123,13 @@ export function compare(a: Value, b: Value): number {
   return left.length - right.length;
 }
 
+/** Sorts in Python's order. Equal items keep their order. */
+export function sorted(items: readonly Value[], key: (item: Value) => Value, reverse: boolean): Value[] {
+  const keyed = items.map((item) => ({ item, by: key(item) }));
+  keyed.sort((a, b) => (reverse ? compare(b.by, a.by) : compare(a.by, b.by)));
+  return keyed.map(({ item }) => item);
+}
+
 /** By code points, where JavaScript compares code units. */
 function compareText(a: string, b: string): number {
   const [left, right] = [[...a], [...b]];

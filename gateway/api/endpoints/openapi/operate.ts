@@ -1,0 +1,253 @@
+// Describes what operators ask for: health, version, metrics, history, shards, drain and heat.
+import { z } from 'zod';
+import { drainSchema } from '../drain.ts';
+import { columns } from '../history/history.ts';
+import { count, modelParameter, type Operation, text } from './operation.ts';
+
+const healthAnswer = z.object({ status: z.literal('ok') });
+
+const readyAnswer = z.object({
+  status: z.enum(['ready', 'not_ready', 'unknown']),
+  reason: text.optional(),
+  missing: z.array(z.object({ layer: count, experts: z.unknown() })).describe('Units that no shard holds.'),
+  warnings: z
+    .array(z.object({ what: text, message: text }))
+    .optional()
+    .describe('What an operator should mend though the server answers. Absent: nothing.'),
+});
+
+const versionAnswer = z.object({ version: text });
+
+const amount = z.number().min(0);
+
+const shard = z.object({
+  address: text,
+  state: z
+    .enum(['away', 'banned', 'validating', 'available', 'draining', 'cordoned', 'unresponsive', 'retired'])
+    .describe('docs/operations.md tells what each state means and what leads out of it.'),
+  since: z.number().describe('When the shard came into this state, in Unix seconds.'),
+  standby: z.boolean().describe('Whether it is used only if a request or the gateway allows a stand-in.'),
+  units: count.describe('(Layer, expert) pairs that it can be called for now.'),
+  experts: text.describe(
+    'Those pairs as the flag --experts writes them; of a shard that is away, what it held when it was last here.',
+  ),
+  numerics_class: text.nullable().describe('Shards of one class give the same bits.'),
+  weight_bytes: amount.nullable().describe('Bytes of the weights that it holds; null if not known.'),
+  memory_bytes: amount.nullable().describe('Memory of its process; null while it is away.'),
+  in_flight: count.describe('Calls that it has not answered yet.'),
+  expected_ms: amount.describe('How long the next call is expected to take.'),
+  calls: count.describe('Since the start of this gateway, as all counts below.'),
+  rows: count,
+  failures: count,
+  timeouts: count.describe('Of the failures, calls that were not answered in time.'),
+  reconnects: count,
+  cordons: count,
+  unresponsive: count.describe('How often it answered pings and no calls.'),
+  bans: count,
+  golden_rows: count,
+  bytes_sent: count,
+  bytes_received: count,
+});
+
+const shardsAnswer = z.object({
+  object: z.literal('list'),
+  ready: z.boolean().describe('Whether every expert is held by a shard that is available.'),
+  without_replica: z
+    .array(z.object({ layer: count, experts: text }))
+    .describe('Experts that one shard serves and no other.'),
+  memory_bytes: amount.describe("Memory of the gateway's process."),
+  data: z.array(shard),
+});
+
+const byExpert = z.array(z.array(amount)).describe('By layer, then by expert.');
+
+const heatAnswer = z.object({
+  object: z.literal('experts.heat'),
+  model: text.describe('Identity of the checkpoint.'),
+  layers: count,
+  experts: count,
+  half_life_seconds: amount.describe('In this time `counts` fall to half unless new rows come.'),
+  counts: byExpert,
+  totals: byExpert,
+  steps: z.array(z.object({ rows: count, count: amount })).describe('Engine steps by the rows in them.'),
+  transitions: z.unknown().optional().describe('With `transitions=1`: the experts of the next layer.'),
+});
+
+const values = z.array(z.number().nullable());
+
+const series = z.object(Object.fromEntries(columns.map((name) => [name, values])));
+
+const stretch = z.object({
+  step: count.describe('Seconds between two values.'),
+  start: count.describe('Unix seconds of the first value; 0 if there is none.'),
+  series: series.describe('Oldest first; null where nothing is known. Counters are told as rates a second.'),
+});
+
+const historyAnswer = z.object({
+  object: z.literal('history'),
+  version: text,
+  started: count.describe('When this gateway started, in Unix seconds.'),
+  now: count.describe("The gateway's clock, in Unix seconds."),
+  totals: z
+    .object({ requests: count, errors: count, refused: count })
+    .describe('Since the start, probes left out.'),
+  seconds: stretch.describe('The last ten minutes.'),
+  minutes: stretch.describe('The last 24 hours.'),
+});
+
+const drainAnswer = z.object({
+  address: text,
+  safe_to_delete: z.boolean().describe('Whether every call was answered before the shard left.'),
+  answered: count.describe('Calls that the shard has answered since its start.'),
+  in_flight: count.describe('Calls that were cut off.'),
+});
+
+const readyExample = { status: 'ready', missing: [] };
+
+const stretchExample = (step: number, start: number) => ({
+  ...{ step, start },
+  series: {
+    ...{ requests: [2], errors: [0], refused: [0], prompt_tokens: [24], generated_tokens: [310] },
+    ...{ first_token_median: [0.041], first_token_p95: [0.092] },
+    ...{ next_token_median: [0.006], next_token_p95: [0.011] },
+    ...{ running: [2], waiting: [0], kv_used: [0.03] },
+  },
+});
+
+const historyExample = {
+  ...{ object: 'history', version: '0.1.0', started: 1_790_000_000, now: 1_790_003_600 },
+  totals: { requests: 4_120, errors: 0, refused: 3 },
+  ...{ seconds: stretchExample(1, 1_790_003_599), minutes: stretchExample(60, 1_790_003_520) },
+};
+
+const shardsExample = {
+  ...{
+    object: 'list',
+    ready: true,
+    without_replica: [{ layer: 0, experts: '0-23' }],
+    memory_bytes: 157_286_400,
+  },
+  data: [
+    {
+      ...{ address: '127.0.0.1:7001', state: 'available', since: 1_790_000_002, standby: false },
+      ...{ units: 144, experts: '0-23', numerics_class: 'cpu-1', weight_bytes: 6_291_456 },
+      ...{ memory_bytes: 75_497_472 },
+      ...{
+        in_flight: 0,
+        expected_ms: 0.31,
+        calls: 5_120,
+        rows: 6_044,
+        failures: 0,
+        timeouts: 0,
+        reconnects: 0,
+        unresponsive: 0,
+      },
+      ...{ cordons: 0, bans: 0, golden_rows: 144, bytes_sent: 6_189_056, bytes_received: 6_189_056 },
+    },
+  ],
+};
+
+const drainExample = { address: '127.0.0.1:7001', safe_to_delete: true, answered: 5_120, in_flight: 0 };
+
+const heatExample = {
+  ...{ object: 'experts.heat', model: 'sha256:2a7c', layers: 1, experts: 4, half_life_seconds: 600 },
+  ...{ counts: [[4.1, 0, 12.7, 1]], totals: [[5, 0, 15, 1]], steps: [{ rows: 1, count: 21 }] },
+};
+
+export const operatorOperations: readonly Operation[] = [
+  {
+    method: 'get',
+    path: '/health',
+    tag: 'Operate',
+    summary: 'Whether the process lives',
+    description: 'Asks no engine: a liveness probe.',
+    answer: { name: 'Health', zod: healthAnswer, example: { status: 'ok' } },
+    failures: 'open',
+  },
+  {
+    method: 'get',
+    path: '/health/ready',
+    tag: 'Operate',
+    answer: { name: 'Readiness', zod: readyAnswer, example: readyExample, alsoFor: [503] },
+    failures: 'probe',
+    summary: 'Whether every expert is served',
+    description:
+      'A readiness probe: 503 while an expert is held by no shard, with the missing ones by layer.',
+    parameters: [modelParameter],
+  },
+  {
+    method: 'get',
+    path: '/version',
+    tag: 'Operate',
+    summary: "This server's version",
+    answer: { name: 'Version', zod: versionAnswer, example: { version: '0.1.0' } },
+    failures: 'keyed',
+  },
+  {
+    method: 'get',
+    path: '/metrics',
+    tag: 'Operate',
+    admin: true,
+    summary: 'Counters and histograms for Prometheus',
+    type: 'text/plain',
+    failures: 'keyed',
+  },
+  {
+    method: 'get',
+    path: '/v1/history',
+    tag: 'Operate',
+    admin: true,
+    summary: 'Ten minutes by the second and a day by the minute',
+    description:
+      'What the console plots. The gateway keeps it in about 100 kB of memory, whatever the traffic, and loses it when it ends.',
+    parameters: [
+      {
+        ...{ name: 'since', in: 'query', description: 'Only what came after this time, in Unix seconds.' },
+        schema: { type: 'integer', minimum: 0, maximum: 999_999_999_999 },
+      },
+    ],
+    answer: { name: 'History', zod: historyAnswer, example: historyExample },
+    failures: 'listed',
+  },
+  {
+    method: 'get',
+    path: '/v1/shards',
+    tag: 'Operate',
+    admin: true,
+    summary: 'The shards of a model, as this gateway sees them',
+    parameters: [modelParameter],
+    answer: { name: 'Shards', zod: shardsAnswer, example: shardsExample },
+    failures: 'status',
+  },
+  {
+    method: 'post',
+    path: '/v1/shards/drain',
+    tag: 'Operate',
+    admin: true,
+    summary: 'Take a shard out of service',
+    description:
+      'Its calls end, other shards take over, and its process ends. Answers once the shard has left, which takes as long as ' +
+      'its calls do, up to ten seconds. A shard that is the only holder of an expert stays (409, code `only_holder`), unless ' +
+      '`force` is true. Without API keys only a gateway on a loopback address does this.',
+    schema: { name: 'DrainRequest', zod: drainSchema },
+    examples: { 'One shard': { address: '127.0.0.1:7001' } },
+    answer: { name: 'Drained', zod: drainAnswer, example: drainExample },
+    failures: 'drain',
+  },
+  {
+    method: 'get',
+    path: '/v1/experts/heat',
+    tag: 'Operate',
+    admin: true,
+    summary: 'How many rows each expert of each layer has computed',
+    parameters: [
+      modelParameter,
+      {
+        ...{ name: 'transitions', in: 'query', schema: { enum: ['0', '1'] } },
+        description: 'With 1 the answer also tells which experts of the next layer the rows went to.',
+      },
+    ],
+    answer: { name: 'Heat', zod: heatAnswer, example: heatExample },
+    failures: 'status',
+  },
+];

@@ -1,0 +1,41 @@
+// Describes the front page, this description, and the page that shows it.
+import { z } from 'zod';
+import { places } from '../pages/front.ts';
+import { type Operation, text } from './operation.ts';
+
+const frontAnswer = z.object({
+  name: z.literal('expertgrid'),
+  console: text,
+  docs: text,
+  openapi: text,
+  models: text,
+  ready: text,
+});
+
+export const pageOperations: readonly Operation[] = [
+  {
+    method: 'get',
+    path: '/',
+    tag: 'Describe',
+    summary: 'Where things are',
+    description: 'Paths from here. A browser, which accepts HTML, is sent to the console by a 302.',
+    answer: { name: 'Front', zod: frontAnswer, example: { name: 'expertgrid', ...places } },
+    failures: 'open',
+  },
+  {
+    method: 'get',
+    path: '/openapi.json',
+    tag: 'Describe',
+    summary: 'The description of this API, in OpenAPI 3.1',
+    answer: { name: 'Document', zod: z.object({ openapi: z.string() }), example: { openapi: '3.1.0' } },
+    failures: 'open',
+  },
+  {
+    method: 'get',
+    path: '/docs',
+    tag: 'Describe',
+    summary: 'The description as a page that can send requests',
+    type: 'text/html',
+    failures: 'open',
+  },
+];

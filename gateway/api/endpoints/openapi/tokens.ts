@@ -1,0 +1,59 @@
+// Describes /tokenize, /detokenize and /tokenizer_info.
+import { z } from 'zod';
+import { detokenizeSchema, tokenizeSchema } from '../tokens.ts';
+import { count, modelParameter, type Operation, text } from './operation.ts';
+
+const tokenizeAnswer = z.object({
+  count,
+  max_model_len: count,
+  tokens: z.array(count),
+  token_strs: z.array(text).nullable(),
+});
+
+const detokenizeAnswer = z.object({ prompt: text });
+
+const tokenizerAnswer = z.object({
+  tokenizer_class: text,
+  bos_token: z.unknown(),
+  eos_token: z.unknown(),
+  chat_template: z.unknown(),
+});
+
+const tokensExample = { count: 3, max_model_len: 2_048, tokens: [412, 1_020, 287], token_strs: null };
+
+const tokenizerExample = {
+  ...{ tokenizer_class: 'PreTrainedTokenizerFast', bos_token: '<|endoftext|>', eos_token: '<|endoftext|>' },
+  chat_template: null,
+};
+
+export const tokenOperations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/tokenize',
+    tag: 'Tokens',
+    answer: { name: 'Tokens', zod: tokenizeAnswer, example: tokensExample },
+    failures: 'body',
+    summary: 'Turn a text or a conversation into token ids',
+    schema: { name: 'TokenizeRequest', zod: tokenizeSchema },
+    examples: { 'A text': { model: 'nano', prompt: 'The old man' } },
+  },
+  {
+    method: 'post',
+    path: '/detokenize',
+    tag: 'Tokens',
+    answer: { name: 'Text', zod: detokenizeAnswer, example: { prompt: 'Hi' } },
+    failures: 'body',
+    summary: 'Turn token ids into a text',
+    schema: { name: 'DetokenizeRequest', zod: detokenizeSchema },
+    examples: { 'Two tokens': { model: 'nano', tokens: [72, 105] } },
+  },
+  {
+    method: 'get',
+    path: '/tokenizer_info',
+    tag: 'Tokens',
+    answer: { name: 'TokenizerInfo', zod: tokenizerAnswer, example: tokenizerExample },
+    failures: 'named',
+    summary: "The tokenizer's configuration and the chat template",
+    parameters: [modelParameter],
+  },
+];
