@@ -1,11 +1,13 @@
 // What all requests of one server share: its models, limits, counters and peers, built once from the server's options.
+
 import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import type { EngineClient, Rung } from '../engine/messages.ts';
 import type { HostRules } from './allowed-hosts.ts';
 import { createFingerprint } from './answers/fingerprint.ts';
 import { MemoryLedger } from './budget/ledger.ts';
-import { Slices } from './budget/slices.ts';
+import { type Charge, Slices } from './budget/slices.ts';
 import type { TextThreads } from './budget/text-threads.ts';
 import { createTextWork } from './budget/text-work.ts';
 import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
@@ -102,7 +104,11 @@ export function createShared(options: ApiOptions): Shared {
   const { warnings = new Warnings(), shutdown = new Shutdown(), version = 'unknown' } = options;
   const metrics = createMetrics({ warnings, usageLog });
   const limits = { ...defaultLimits, ...options.limits };
-  const slices = new Slices();
+  /** Time of one thread, as its part of the time of all cores. */
+  const charge: Charge = (tenant, ms) => {
+    for (const { engine } of models) engine.charge(tenant ?? '', ms / availableParallelism());
+  };
+  const slices = new Slices({ charge });
   const ledger = new MemoryLedger(limits.answerMemory);
   const common = { limits, logger, metrics, slices, ledger, ...(degrade !== undefined && { degrade }) };
   const contexts = models.map(({ engine, dir, ...rest }): [string, ApiContext] => {

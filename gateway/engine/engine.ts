@@ -77,6 +77,10 @@ export class Engine implements EngineClient {
     }
   }
 
+  charge(tenant: string, ms: number): void {
+    this.#steps.charge(tenant, ms);
+  }
+
   async status(): Promise<EngineStatus> {
     const { fleet, dense } = this.#model;
     const { identity, content, kvMemory } = this.#settings;

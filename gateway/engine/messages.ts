@@ -228,6 +228,11 @@ export interface EngineClient {
    * loop, stops the work within one step (an aborted stream ends without a further part).
    */
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart>;
+  /**
+   * Counts `ms` of the machine's time, which other threads have spent for the tenant, against its share of the engine's time.
+   * The empty name stands for requests without a tenant.
+   */
+  charge(tenant: string, ms: number): void;
   status(): Promise<EngineStatus>;
   /** Rows by (layer, expert), decayed; with which expert follows which only where asked for. */
   heat(options?: { successors?: boolean }): Promise<HeatReport>;

@@ -17,6 +17,7 @@ type Down =
   | { type: 'abort'; id: string }
   | { type: 'status'; call: number }
   | { type: 'heat'; call: number; options: { successors?: boolean } }
+  | { type: 'charge'; tenant: string; ms: number }
   | { type: 'close'; graceMs: number };
 
 type Up =
@@ -68,6 +69,8 @@ export async function serveEngine(
           return void generate(message.request);
         case 'abort':
           return aborts.get(message.id)?.abort();
+        case 'charge':
+          return engine.charge(message.tenant, message.ms);
         case 'status':
           return void engine
             .status()
@@ -206,6 +209,10 @@ class RemoteEngine implements EngineClient {
     const [id, largest] = others.reduce((most, next) => (next[1].bytes > most[1].bytes ? next : most), first);
     this.#post({ type: 'abort', id });
     largest.fail({ type: 'error', error: unread });
+  }
+
+  charge(tenant: string, ms: number): void {
+    if (this.#lost === undefined) this.#post({ type: 'charge', tenant, ms });
   }
 
   status(): Promise<EngineStatus> {

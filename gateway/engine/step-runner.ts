@@ -76,6 +76,11 @@ export class StepRunner {
     this.#shares.settle(spans, { costs: this.#costs, others, ms });
   }
 
+  /** Counts time of other threads against the tenant's share. */
+  charge(tenant: string, ms: number): void {
+    this.#shares.charge(tenant, ms);
+  }
+
   /** Nothing more is computed for the sequence in the step under way. */
   unwant(sequence: Sequence): void {
     for (const step of this.#steps) step.unwant(sequence);
@@ -135,6 +140,7 @@ export class StepRunner {
           trace: `step-${counters.steps}`,
           onFailed: (sequence, error) => this.#fail(sequence, callFailed(error)),
           onDegraded: (sequence, rung) => this.#degrade(sequence, rung),
+          onSpent: (tenant, ms) => this.#shares.spend(tenant, ms),
         });
         this.#advance(parts[index]!, due); // while the others wait for their experts
       }),

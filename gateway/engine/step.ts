@@ -33,6 +33,8 @@ export interface StepOptions {
   trace: string;
   onFailed: (sequence: Sequence, error: RpcError) => void;
   onDegraded: (sequence: Sequence, rung: Rung) => void;
+  /** Told how long the tenant's prompts took to be scored, which no other sequence has a part in. Milliseconds. */
+  onSpent: (tenant: string, ms: number) => void;
 }
 
 /** Rows of logits of a prompt in memory. */
@@ -67,7 +69,7 @@ export class Step {
   /** Computes the rows and moves the sequences on; nothing is due where nobody wanted the rows in the end. */
   async run(
     model: ForwardModel,
-    { logits, deadlineMs, trace, onFailed, onDegraded }: StepOptions,
+    { logits, deadlineMs, trace, onFailed, onDegraded, onSpent }: StepOptions,
   ): Promise<StepResult> {
     const sequences = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
     const { stream, waitMs } = await forward(
@@ -98,7 +100,7 @@ export class Step {
     for (const { sequence, start, count } of this.#spans) {
       sequence.computed = Math.min(start + count, sequence.length);
     }
-    await this.#scorePrompts(model, stream, logits);
+    await this.#scorePrompts(model, stream, { logits, onSpent });
     return { due: await this.#logits(model, stream, logits), waitMs };
   }
 
@@ -106,7 +108,7 @@ export class Step {
   async #scorePrompts(
     { dense, hidden, vocab }: ForwardModel,
     stream: Rows,
-    memory: StepOptions['logits'],
+    { logits: memory, onSpent }: Pick<StepOptions, 'logits' | 'onSpent'>,
   ): Promise<void> {
     let row = 0;
     for (const { sequence, start, count } of this.#spans) {
@@ -115,8 +117,10 @@ export class Step {
         const rows = Math.min(SCORED_AT_ONCE, left - at);
         const from = row + first - start + at;
         const of = stream.slice(from * hidden, (from + rows) * hidden);
+        const startedAt = performance.now();
         const logits = await dense.head(of, memory(rows * vocab));
         if (!sequence.ended) sequence.score(promptLogprobs(sequence, first + at, rows, logits, vocab));
+        onSpent(sequence.tenant, performance.now() - startedAt);
         await eventsHandled();
       }
       row += count;

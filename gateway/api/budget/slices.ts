@@ -11,6 +11,9 @@ export interface Owner {
   weight: number;
 }
 
+/** Told how long a thread worked for an owner, in milliseconds. */
+export type Charge = (owner: string | undefined, ms: number) => void;
+
 /** Milliseconds of long work between two turns of the event loop. */
 const SLICE_MS = 4;
 
@@ -34,6 +37,8 @@ interface Line {
  */
 export class Slices {
   readonly #lines = new Map<string | undefined, Line>();
+  /** Work for an owner that runs elsewhere tells its time here. */
+  readonly charge: Charge;
   readonly #now: () => number;
   readonly #nextTurn: (resume: () => void) => void;
   /** Long work that ran since the event loop last turned, in milliseconds. */
@@ -41,18 +46,21 @@ export class Slices {
   #scheduled = false;
   /** When the event loop last turned, as far as it was looked at since. */
   #turnedAt: number | undefined;
-  #resumed: { line: Line; at: number } | undefined;
+  #resumed: { name: string | undefined; line: Line; at: number } | undefined;
   /** A job runs; what it asks for itself comes after it. */
   #running = false;
 
-  /** For tests: a clock in milliseconds, and what calls back in the event loop's next turn. */
+  /** `charge` is told what each slice took. For tests: a clock in milliseconds, and the event loop's next turn. */
   constructor({
+    charge = () => {},
     now = () => performance.now(),
     nextTurn = setImmediate,
   }: {
+    charge?: Charge;
     now?: () => number;
     nextTurn?: (resume: () => void) => void;
   } = {}) {
+    this.charge = charge;
     this.#now = now;
     this.#nextTurn = nextTurn;
   }
@@ -107,23 +115,25 @@ export class Slices {
     return new Promise((resolve) => {
       const line = this.#lineOf(owner);
       line.paused.push(resolve);
-      if (line.paused.length === 1) line.jobs.push({ run: () => this.#resume(line) });
+      if (line.paused.length === 1) line.jobs.push({ run: () => this.#resume(owner.name, line) });
       this.#awaitTurn();
     });
   }
 
   /** All that is paused of one owner shares a slice: it runs when this turn's own work is over, and is measured after that. */
-  #resume(line: Line): true {
+  #resume(name: string | undefined, line: Line): true {
     for (const resolve of line.paused.splice(0)) resolve();
-    this.#resumed = { line, at: this.#now() };
+    this.#resumed = { name, line, at: this.#now() };
     this.#spent = SLICE_MS;
     return true;
   }
 
   #measureResumed(): void {
     if (this.#resumed === undefined) return;
-    const { line, at } = this.#resumed;
-    line.used += (this.#now() - at) / line.weight;
+    const { name, line, at } = this.#resumed;
+    const took = this.#now() - at;
+    line.used += took / line.weight;
+    this.charge(name, took);
     this.#resumed = undefined;
   }
 
@@ -151,6 +161,7 @@ export class Slices {
       const took = this.#now() - from;
       this.#spent += took;
       line.used += took / line.weight;
+      this.charge(name, took);
       if (over) line.jobs.shift();
       if (line.jobs.length === 0) this.#lines.delete(name);
     }

@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../../base/module-url.ts';
 import { type ApiError, badRequest, ClientGone, tryAgain } from '../errors.ts';
+import type { Charge } from './slices.ts';
 import type { TextJob, TextResult } from './text-jobs.ts';
 import type { TextCall, TextReply } from './text-thread.ts';
 
@@ -31,12 +32,15 @@ const defaults: TextThreadsOptions = {
 
 export interface TextCaller {
   owner: string | undefined;
+  /** Told how long a thread took for the text, also if the text was given up. */
+  onTook?: Charge;
   /** Aborted when nobody waits any more. */
   signal: AbortSignal;
 }
 
 interface Waiting {
   owner: string | undefined;
+  onTook: Charge | undefined;
   call: TextCall;
   signal: AbortSignal;
   resolve: (result: TextResult) => void;
@@ -46,6 +50,8 @@ interface Waiting {
 interface Thread {
   worker: Worker;
   running: Waiting | undefined;
+  /** When it began with the text, on the clock of `performance.now()`. */
+  begunAt: number;
   /** Of what runs, or of a thread that has nothing to do. */
   timer: NodeJS.Timeout | undefined;
 }
@@ -63,12 +69,16 @@ export class TextThreads {
   }
 
   /** Rejects with an ApiError if the text is given up or too many of its owner wait, with ClientGone if its caller left. */
-  run<Job extends TextJob>(dir: string, job: Job, { owner, signal }: TextCaller): Promise<TextResult<Job>> {
+  run<Job extends TextJob>(
+    dir: string,
+    job: Job,
+    { owner, onTook, signal }: TextCaller,
+  ): Promise<TextResult<Job>> {
     const line = this.#lines.get(owner) ?? [];
     if (line.length >= this.#options.waiting) return Promise.reject(tooMany(this.#options.waiting));
     return new Promise((resolve, reject) => {
       const done = resolve as (result: TextResult) => void;
-      line.push({ owner, call: { dir, job }, signal, resolve: done, reject });
+      line.push({ owner, onTook, call: { dir, job }, signal, resolve: done, reject });
       this.#lines.set(owner, line);
       this.#startNext();
     });
@@ -113,12 +123,13 @@ export class TextThreads {
 
   #start(): Thread {
     const worker = new Worker(entry, { resourceLimits: { maxOldGenerationSizeMb: this.#options.heapMb } });
-    const thread: Thread = { worker, running: undefined, timer: undefined };
+    const thread: Thread = { worker, running: undefined, begunAt: 0, timer: undefined };
     this.#threads.add(thread);
     worker.unref();
     worker.on('message', (reply: TextReply) => {
       if (reply.type === 'begun') return this.#time(thread);
       const { running } = thread;
+      took(thread);
       this.#rest(thread);
       if (reply.type === 'done') running?.resolve(reply.result);
       else running?.reject(new Error(reply.message));
@@ -132,6 +143,7 @@ export class TextThreads {
   #begin(thread: Thread, next: Waiting): void {
     clearTimeout(thread.timer);
     thread.running = next;
+    thread.begunAt = performance.now();
     thread.worker.postMessage(next.call);
   }
 
@@ -153,10 +165,15 @@ export class TextThreads {
   async #end(thread: Thread, error: Error): Promise<void> {
     if (!this.#threads.delete(thread)) return;
     clearTimeout(thread.timer);
+    took(thread);
     thread.running?.reject(error);
     await thread.worker.terminate();
     this.#startNext();
   }
+}
+
+function took({ running, begunAt }: Thread): void {
+  running?.onTook?.(running.owner, performance.now() - begunAt);
 }
 
 function givenUp(why: string, cause?: unknown): ApiError {

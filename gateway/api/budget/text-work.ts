@@ -36,7 +36,7 @@ export function createTextWork({ tools, slices, threads }: TextWorkOptions): (ca
       if (threads === undefined || sizeOfJob(job) <= SHORT) {
         return slices.turn(owner, () => runTextJob(job, tools));
       }
-      return threads.pool.run(threads.dir, job, { owner: owner.name, signal });
+      return threads.pool.run(threads.dir, job, { owner: owner.name, onTook: slices.charge, signal });
     };
     return {
       encode: async (text, { addSpecial }) => Array.from(await run({ type: 'encode', text, addSpecial })),

@@ -83,7 +83,9 @@ export async function planChat(request: ChatRequest, context: RequestContext): P
  */
 export async function countChat(request: ChatRequest, context: RequestContext): Promise<number> {
   const { prompt, answer, asked } = await readChat(request, context, { takes: MOST_COUNTED });
-  await honoured(answer, asked, { owner: context.owner.name ?? '', signal: context.signal });
+  const { owner, slices, signal } = context;
+  const onTook = (ms: number) => slices.charge(owner.name, ms);
+  await honoured(answer, asked, { owner: owner.name ?? '', signal, onTook });
   return prompt.length;
 }
 

@@ -84,6 +84,7 @@ export function completionHandler(
       const { grammar, notes } = await honoured(plan.constraint, plan.asked ?? [], {
         owner: record.key?.name ?? '',
         signal: record.signal,
+        onTook: (ms) => context.slices.charge(record.key?.name, ms),
       });
       plan.grammar = grammar;
       holdGrammar(grammar, record, context.ledger);

@@ -35,6 +35,8 @@ export interface ReadOptions {
   owner: string;
   /** Nobody waits for it any more. */
   signal?: AbortSignal;
+  /** Told how long the thread took, in milliseconds, if this caller is the first who asked. */
+  onTook?: (ms: number) => void;
 }
 
 export interface ReaderOptions {
@@ -52,6 +54,7 @@ interface Job {
   spec: GrammarSpec;
   /** Those who wait for it. */
   readers: number;
+  onTook: (ms: number) => void;
   outcome: PromiseWithResolvers<Outcome>;
 }
 
@@ -79,13 +82,13 @@ export class GrammarReader {
   }
 
   /** Throws a ConstraintFault if the specification cannot be honoured, ReaderBusy if too many wait, the signal's reason if it is aborted. */
-  async read(spec: GrammarSpec, { owner, signal }: ReadOptions): Promise<ReadResult> {
+  async read(spec: GrammarSpec, { owner, signal, onTook }: ReadOptions): Promise<ReadResult> {
     const text = JSON.stringify(spec);
     const key = createHash('sha256').update(text).digest('base64');
     const outcome =
       this.#cache.get(key) ??
       this.#quickly(spec, key, text.length) ??
-      (await this.#inTurn(spec, key, { owner, signal }));
+      (await this.#inTurn(spec, key, { owner, signal, onTook }));
     if ('fault' in outcome) throw outcome.fault;
     return outcome.result;
   }
@@ -110,12 +113,12 @@ export class GrammarReader {
   async #inTurn(
     spec: GrammarSpec,
     key: string,
-    { owner, signal }: { owner: string; signal: AbortSignal | undefined },
+    { owner, signal, onTook = () => {} }: ReadOptions,
   ): Promise<Outcome> {
     signal?.throwIfAborted();
     let job = this.#jobs.get(key);
     if (job === undefined) {
-      job = { key, spec, readers: 0, outcome: Promise.withResolvers() };
+      job = { key, spec, readers: 0, onTook, outcome: Promise.withResolvers() };
       job.outcome.promise.catch(() => {}); // whoever still waits hears of it
       if (!this.#turns.add(owner, job, performance.now())) {
         throw new ReaderBusy('too many grammars and schemas wait to be read');
@@ -154,6 +157,7 @@ export class GrammarReader {
     this.#ask(job.spec)
       .then(({ answer, ms }) => {
         this.#turns.had(owner, ms, performance.now());
+        job.onTook(ms);
         job.outcome.resolve(this.#remember(job.key, answer));
       })
       .catch((error: unknown) => job.outcome.reject(error))

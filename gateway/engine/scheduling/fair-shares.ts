@@ -39,6 +39,8 @@ export class FairShares {
   #demands = new Map<string, Demand>();
   /** Milliseconds spent beside rows since the last step was settled. */
   readonly #spent = new Map<string, number>();
+  /** Milliseconds that other threads spent since the last step was settled. They are no part of the step's time. */
+  readonly #charged = new Map<string, number>();
   /** Of tenants that left while they were ahead: by how much, so that coming back is no new beginning. Milliseconds below 0. */
   readonly #absent = new Map<string, number>();
 
@@ -61,6 +63,14 @@ export class FairShares {
   /** To be told what was spent for a tenant beside rows. */
   spend(tenant: string, ms: number): void {
     this.#spent.set(tenant, (this.#spent.get(tenant) ?? 0) + ms);
+  }
+
+  /**
+   * To be told what other threads spent for a tenant, as a part of the machine's time. It counts like `spend`. Nothing
+   * counts for a tenant without sequences: the others then have all of the engine.
+   */
+  charge(tenant: string, ms: number): void {
+    if (this.#demands.has(tenant)) this.#charged.set(tenant, (this.#charged.get(tenant) ?? 0) + ms);
   }
 
   /** Spent for all tenants since the last step was settled, in milliseconds. */
@@ -108,7 +118,9 @@ export class FairShares {
       else this.#absent.delete(tenant);
     }
     const spent = new Map(this.#spent);
+    for (const [tenant, chargedMs] of this.#charged) spent.set(tenant, (spent.get(tenant) ?? 0) + chargedMs);
     this.#spent.clear();
+    this.#charged.clear();
     if (this.#demands.size === 0) return;
     const decoding = new Set(others);
     const tenants = [...this.#demands.keys()];

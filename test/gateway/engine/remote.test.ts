@@ -55,6 +55,14 @@ describe('an engine behind a message port', () => {
     expect(await client.status()).toEqual({ ...(await local.engine.status()), ...settled });
   });
 
+  it('passes on what other threads spent for a tenant', async () => {
+    const { client, local } = await connect();
+    const charged = Promise.withResolvers<[string, number]>();
+    local.engine.charge = (...given) => charged.resolve(given);
+    client.charge('a', 7);
+    expect(await charged.promise).toEqual(['a', 7]);
+  });
+
   it('passes on a refusal', async () => {
     const { client } = await connect();
     const { last } = await collect(client.generate(countingRequest({ maxTokens: 1000 }), forever()));

@@ -36,6 +36,8 @@ export interface FakeEngineOptions {
 export class FakeEngine implements EngineClient {
   readonly info;
   readonly requests: GenerationRequest[] = [];
+  /** Milliseconds charged by tenant. */
+  readonly charged = new Map<string, number>();
   /** Generations begun and not ended; those that an abort or a leaving reader ended; tokens given. */
   open = 0;
   cancelled = 0;
@@ -47,6 +49,10 @@ export class FakeEngine implements EngineClient {
     const { vocab, context = 2048, sharesPrefixes = true } = options;
     const model = { identity: 'fake', vocab, layers: 2, experts: 8, expertsPerToken: [1, 2] };
     this.info = { ...model, context, sharesPrefixes };
+  }
+
+  charge(tenant: string, ms: number): void {
+    this.charged.set(tenant, (this.charged.get(tenant) ?? 0) + ms);
   }
 
   async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationPart> {

@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Owner, Slices, type Steps } from '../../../../gateway/api/budget/slices.ts';
+import { type Charge, type Owner, Slices, type Steps } from '../../../../gateway/api/budget/slices.ts';
 
 /** A clock that only work moves, and an event loop that turns when it is told to. */
-function bench() {
+function bench(charge?: Charge) {
   let now = 0;
   const resumes: (() => void)[] = [];
-  const slices = new Slices({ now: () => now, nextTurn: (resume) => resumes.push(resume) });
+  const slices = new Slices({ now: () => now, nextTurn: (resume) => resumes.push(resume), charge });
   function* work(ms: readonly number[], done: () => void = () => {}): Steps<number> {
     for (const each of ms) {
       now += each;
@@ -40,6 +40,20 @@ test('short work is over before the event loop turns, and long work goes on in l
   await expect(long).resolves.toBe(20);
   expect(Math.max(...turns)).toBeLessThanOrEqual(4);
   expect(slices.waiting).toBe(0);
+});
+
+test('each owner is charged for all that its work took', async () => {
+  const charged = new Map<string | undefined, number>();
+  const { slices, work, turn } = bench((name, ms) => charged.set(name, (charged.get(name) ?? 0) + ms));
+  const works = [slices.run(owner('a'), work(Array(20).fill(1))), slices.run(owner('b'), work([1, 2, 3]))];
+  while (turn() !== undefined);
+  await Promise.all(works);
+  expect(charged).toEqual(
+    new Map([
+      ['a', 20],
+      ['b', 6],
+    ]),
+  );
 });
 
 test('what the steps throw is thrown, and the next work runs', async () => {

@@ -31,6 +31,17 @@ test('a thread gives what is given here: ids, prompts, and what a template refus
   for (const job of jobs) expect(await threads.run(dir, job, asker('a'))).toEqual(runTextJob(job, tools));
 });
 
+test('an owner is charged for what the thread took, also if its text is given up', async () => {
+  const threads = open({ deadlineMs: 300 });
+  const charged: [string | undefined, number][] = [];
+  const onTook = (owner: string | undefined, ms: number) => charged.push([owner, ms]);
+  await threads.run(dir, encode('The old man went.'), { ...asker('a'), onTook });
+  await expect(threads.run(dir, long, { ...asker('b'), onTook })).rejects.toThrow(/given up/);
+  expect(charged.map(([owner]) => owner)).toEqual(['a', 'b']);
+  expect(charged[0]?.[1]).toBeGreaterThan(0);
+  expect(charged[1]?.[1]).toBeGreaterThanOrEqual(300);
+});
+
 test('one owner never has all threads: a short text does not wait for the long ones of another', async () => {
   const threads = open({ deadlineMs: 600_000 });
   const waiting = [1, 2, 3].map(() => threads.run(dir, long, asker('many')).catch(() => 'closed'));

@@ -441,3 +441,21 @@ test.each([
   );
   expect(headers.get('x-ratelimit-remaining-tokens')).toBe(String(left));
 });
+
+test('a key pays in the engine for the time that its texts and schemas take other threads', async () => {
+  const { url, engine } = await openKeyed({ keys: [named('a'), named('b')] });
+  const properties = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`p${i}`, { type: 'string' }]));
+  const schema = { type: 'object', properties, additionalProperties: false };
+  const body = {
+    ...ask,
+    response_format: { type: 'json_schema', json_schema: { name: 'x', strict: false, schema } },
+  };
+  const init = {
+    method: 'POST',
+    ...bearer('a'),
+    body: JSON.stringify({ ...body, prompt: 'word '.repeat(2_000) }),
+  };
+  await (await fetch(`${url}/v1/completions`, init)).text();
+  expect(engine.charged.get('a')).toBeGreaterThan(0);
+  expect(engine.charged.has('b')).toBe(false);
+});
