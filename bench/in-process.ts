@@ -4,7 +4,8 @@ import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
 import { type GenerationPart, neutralSampling, type SamplingSettings } from '../gateway/engine/messages.ts';
 import { routingRules } from '../gateway/engine/scheduling/rules.ts';
 import { openBundle } from '../model/bundle/bundle.ts';
-import { openDenseDevice, openExpertDevice } from '../model/devices/open.ts';
+import { mapInUnits } from '../model/devices/expert.ts';
+import { openDenseDevice, openExpertDevice, openHostKernels } from '../model/devices/open.ts';
 import { Fleet } from '../router/fleet.ts';
 import { localMember } from '../router/shards/member.ts';
 
@@ -40,7 +41,7 @@ export async function openEngine({
     return { layer: Math.floor(i / experts), expert: i % experts };
   });
   await device.load(units);
-  for (const unit of units) device.mapIn?.(unit);
+  mapInUnits(device, units);
   const members = Array.from({ length: shards }, (_, shard) => {
     const { handlers, run } = new ShardService({
       models: [
@@ -57,7 +58,16 @@ export async function openEngine({
   const fleet = new Fleet({ members, model });
   if (!(await fleet.whenReady(10_000))) throw new Error('the experts are not ready');
   const rules = await routingRules(bundle);
-  const engine = new Engine({ config, identity, content, dense, fleet, rules, ...options });
+  const engine = new Engine({
+    config,
+    identity,
+    content,
+    dense,
+    fleet,
+    rules,
+    ...openHostKernels({ bundle }),
+    ...options,
+  });
   return {
     engine,
     async close() {

@@ -7,7 +7,7 @@ import { goldenDigest, goldenInput } from './bundle/golden.ts';
 import { CLASS_KEY, DIGEST_BYTES, goldenEntry, goldenTensors } from './bundle/golden-file.ts';
 import { shortHash } from './bundle/hash.ts';
 import { GOLDEN_FILE, type GoldenRows, publishGoldenRows } from './bundle/manifest.ts';
-import type { ExpertDevice } from './devices/expert.ts';
+import { type ExpertDevice, isMapped } from './devices/expert.ts';
 import { openExpertDevice } from './devices/open.ts';
 import type { DeviceName } from './devices/options.ts';
 import { firstNonFinite, narrowBrain } from './floats.ts';
@@ -120,7 +120,7 @@ interface Asked extends Pick<WriteRows, 'bundle' | 'device' | 'signal'> {
 async function answersOf({ bundle, device, signal, layer, row, experts }: Asked): Promise<Float32Array> {
   const units = experts.map((expert) => ({ layer, expert }));
   await device.load(units, { signal });
-  if (device.mapIn !== undefined) {
+  if (isMapped(device)) {
     for (const unit of units) {
       await bundle.readExpert(unit); // a device that computes on the mapped file checks no hash
       device.mapIn(unit);

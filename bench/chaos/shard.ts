@@ -4,6 +4,7 @@ import { modelOffer } from '../../cli/shard/offer.ts';
 import { parseHoldings } from '../../experts/holdings.ts';
 import { ShardService } from '../../experts/service.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
+import { mapInUnits } from '../../model/devices/expert.ts';
 import { openExpertDevice } from '../../model/devices/open.ts';
 import { listen } from '../../rpc/socket/server.ts';
 import { type Behaviour, type Counts, Misbehaviour } from './misbehaviour.ts';
@@ -26,7 +27,7 @@ const bundle = await openBundle(directory);
 const units = parseHoldings(experts, bundle.config);
 const device = await openExpertDevice({ bundle, threads: 1 });
 await device.load(units);
-for (const unit of units) device.mapIn?.(unit);
+mapInUnits(device, units);
 
 const misbehaviour = new Misbehaviour();
 const service = new ShardService({

@@ -18,7 +18,7 @@ import { type Prediction, predict } from '../../infra/placement/predict.ts';
 import { defaultCost } from '../../infra/placement/step-cost.ts';
 import { staying } from '../../infra/placement/together.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
-import { openDenseDevice, openExpertDevice } from '../../model/devices/open.ts';
+import { openDenseDevice, openExpertDevice, openHostKernels } from '../../model/devices/open.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember } from '../../router/shards/member.ts';
 import { generate } from '../in-process.ts';
@@ -166,7 +166,8 @@ async function run(
   });
   const fleet = new Fleet({ members, model });
   if (!(await fleet.whenReady(10_000))) throw new Error('the experts are not ready');
-  const served = { config, identity, content: manifest.contentHash, dense, fleet, rules };
+  const host = openHostKernels({ bundle });
+  const served = { ...host, config, identity, content: manifest.contentHash, dense, fleet, rules };
   const engine = new Engine({
     ...served,
     microBatches: 1,

@@ -11,6 +11,7 @@ import { type Kernels, kernels as loaded, missingReason } from '../../kernels/ke
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
 import { openCpuDense, openCpuExperts } from '../../model/devices/cpu/open-cpu.ts';
 import type { Unit } from '../../model/devices/expert.ts';
+import { createHostKernels } from '../../model/devices/host-kernels.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember } from '../../router/shards/member.ts';
 
@@ -45,7 +46,7 @@ const units = Array.from({ length: layers * experts }, (_, i): Unit => {
   return { layer: Math.floor(i / experts), expert: i % experts };
 });
 await device.load(units);
-if (flags.warm) for (const unit of units) device.mapIn?.(unit);
+if (flags.warm) for (const unit of units) device.mapIn(unit);
 const fleet = new Fleet({
   members: membersOf(bundle),
   model: { identity: manifest.identity, layers, experts, hidden },
@@ -53,7 +54,8 @@ const fleet = new Fleet({
 await fleet.whenReady(10_000);
 const rules = await routingRules(bundle);
 const { identity, contentHash: content } = manifest;
-const engine = new Engine({ config, identity, content, dense, fleet, rules, prefillRows: 512 });
+const served = { config, identity, content, dense, fleet, rules, ...createHostKernels(kernels) };
+const engine = new Engine({ ...served, prefillRows: 512 });
 
 const prefillMs = await run(1, 512, 1);
 console.log(

@@ -12,7 +12,7 @@ import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
 import { discover } from '../../infra/discovery/discovery.ts';
 import { stale } from '../../infra/discovery/watch-file.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
-import { kernelsMissing, openDenseDevice } from '../../model/devices/open.ts';
+import { kernelsMissing, openDenseDevice, openHostKernels } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { startReadAhead } from '../../model/reading/start-read-ahead.ts';
 import { type CallPolicy, Fleet } from '../../router/fleet.ts';
@@ -160,6 +160,7 @@ async function serveBundle(
   };
   const constraints = new Constraints(await vocabulary.promise);
   const given = {
+    ...openHostKernels({ bundle, device }),
     config,
     identity,
     content: contentHash,

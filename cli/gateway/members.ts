@@ -4,7 +4,7 @@ import { version } from '../../base/package.ts';
 import { checkGoldens } from '../../experts/golden/golden-checks.ts';
 import { ShardService } from '../../experts/service.ts';
 import type { Discovery } from '../../infra/discovery/discovery.ts';
-import type { Unit } from '../../model/devices/expert.ts';
+import { isMapped, type Unit } from '../../model/devices/expert.ts';
 import { openExpertDevice } from '../../model/devices/open.ts';
 import type { OpenExpertsOptions } from '../../model/devices/options.ts';
 import type { ReadAhead } from '../../model/reading/start-read-ahead.ts';
@@ -55,7 +55,7 @@ export async function localMembers(
 ): Promise<Members> {
   const { bundle } = options;
   const opened = await openExpertDevice(options);
-  const device = reading?.serve(opened) ?? opened;
+  const device = reading !== undefined && isMapped(opened) ? reading.serve(opened) : opened;
   await device.load(holdings.flat(), { onLoaded: (_, done, total) => onLoaded(done, total) });
   await checkGoldens(bundle, device, holdings.flat());
   const members = holdings.map((units, index) => {

@@ -5,7 +5,7 @@ import { checkGoldens, type GoldenChecks } from '../../experts/golden/golden-che
 import { formatHoldings } from '../../experts/holdings.ts';
 import type { Bundle } from '../../model/bundle/bundle.ts';
 import type { WeightSource } from '../../model/bundle/source.ts';
-import type { ExpertDevice, Unit } from '../../model/devices/expert.ts';
+import { type ExpertDevice, isMapped, type Unit } from '../../model/devices/expert.ts';
 import { openExpertDevice } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { startReadAhead } from '../../model/reading/start-read-ahead.ts';
@@ -69,16 +69,15 @@ async function holdModel(
   const opened = await openExpertDevice({ bundle, device: name, threads });
   await opened.load(units, { signal, onLoaded: (_, done, total) => onLoading(done, total) });
   const reading =
-    opened.mapIn === undefined
-      ? undefined
-      : startReadAhead({
-          bundle,
-          units,
-          ...(readAfter && { after: readAfter }),
-          onUnits: onReading,
-          onDamaged,
-        });
-  const device = reading?.serve(opened) ?? opened;
+    isMapped(opened) &&
+    startReadAhead({
+      bundle,
+      units,
+      ...(readAfter && { after: readAfter }),
+      onUnits: onReading,
+      onDamaged,
+    });
+  const device = reading ? reading.serve(opened) : opened;
   const checks = await checkGoldens(bundle, device, units);
   return {
     source,
@@ -87,7 +86,7 @@ async function holdModel(
     device,
     checks,
     async stopReading() {
-      await reading?.stop();
+      if (reading) await reading.stop();
     },
     async release() {
       await checks?.stop();

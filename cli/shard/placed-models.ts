@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { PlacedModel } from '../../experts/placing/placed-model.ts';
 import type { ShardService } from '../../experts/service.ts';
-import type { Unit } from '../../model/devices/expert.ts';
+import { isMapped, mapInUnits, type Unit } from '../../model/devices/expert.ts';
 import type { Params } from '../../rpc/transport.ts';
 import type { Gateways } from './gateways.ts';
 import type { HeldExperts } from './hold-models.ts';
@@ -54,8 +54,8 @@ export function placedModels({
 /** Fetches and hashes the unit's bytes, loads it, and runs its golden check, before any call may name it. */
 async function loadUnit({ source, bundle, device, checks }: HeldExperts, unit: Unit): Promise<void> {
   await source.bring([unit]);
-  if (device.mapIn !== undefined) await bundle.readExpert(unit); // other devices read and hash while they load
+  if (isMapped(device)) await bundle.readExpert(unit); // other devices read and hash while they load
   await device.load([unit]);
-  device.mapIn?.(unit);
+  mapInUnits(device, [unit]);
   await checks?.check(unit);
 }

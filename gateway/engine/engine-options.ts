@@ -1,9 +1,12 @@
 // What an engine is made of, and its settings with their defaults. Knows no step.
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { DenseDevice } from '../../model/devices/dense.ts';
+import type { TokenPicker } from '../../model/devices/host-kernels.ts';
+import { combine } from '../../router/combine.ts';
 import type { Fleet } from '../../router/fleet.ts';
 import type { RoutingRule } from '../../router/selection.ts';
 import { Constraints } from '../constraints/masks/constraints.ts';
+import { plainPicker } from './sampling/sampler.ts';
 
 export interface EngineOptions {
   config: ModelConfig;
@@ -15,6 +18,10 @@ export interface EngineOptions {
   fleet: Fleet;
   /** Of each layer. */
   rules: readonly RoutingRule[];
+  /** Picks each token from its logits. Default: plain JavaScript. */
+  picker?: TokenPicker;
+  /** Adds the experts' answers to the residual stream. Default: plain JavaScript. */
+  combine?: typeof combine;
   /** Most positions of a sequence; the checkpoint's own context at most. */
   context?: number;
   /** Sequences that run at once. */
@@ -74,6 +81,8 @@ export function settingsOf({
     speculate: false,
     heatHalfLifeSeconds: 600,
     constraints: new Constraints(),
+    picker: plainPicker,
+    combine,
     onFault: () => {},
     ...given,
   };

@@ -40,11 +40,11 @@ export class Engine implements EngineClient {
   constructor(options: EngineOptions) {
     const { config, dense, fleet, rules } = options;
     const settings = settingsOf(options);
-    const { identity, context, heatHalfLifeSeconds: halfLifeSeconds } = settings;
+    const { identity, context, combine, heatHalfLifeSeconds: halfLifeSeconds } = settings;
     const { hidden, layers, experts, vocab, expertsPerToken } = config;
     this.#settings = settings;
     this.#heat = new Heat({ layers, experts, halfLifeSeconds });
-    this.#model = { dense, fleet, identity, hidden, experts, vocab, rules, heat: this.#heat };
+    this.#model = { dense, fleet, identity, hidden, experts, vocab, rules, combine, heat: this.#heat };
     const shared = { model: this.#model, settings, counters: this.#counters };
     this.#admission = new Admission(shared);
     this.#steps = new StepRunner({ ...shared, admission: this.#admission });

@@ -1,7 +1,7 @@
 // One step through all layers: dense device, selection, dispatch, combine. Knows rows and spans; no sampling, no text.
 import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { DenseDevice, Rows, Span } from '../../model/devices/dense.ts';
-import { combine } from '../../router/combine.ts';
+import type { combine } from '../../router/combine.ts';
 import type { Rung } from '../../router/delivery/ladder.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import type { Fleet } from '../../router/fleet.ts';
@@ -18,6 +18,7 @@ export interface ForwardModel {
   vocab: number;
   /** Of each layer. */
   rules: readonly RoutingRule[];
+  combine: typeof combine;
   /** Counts the rows of every expert. */
   heat?: Heat;
 }
@@ -63,7 +64,7 @@ export interface ForwardEvents {
 
 /** Runs the rows through every layer. */
 export async function forward(
-  { dense, fleet, identity, hidden, experts, rules, heat }: ForwardModel,
+  { dense, fleet, identity, hidden, experts, rules, combine, heat }: ForwardModel,
   { ids, spans, prefill, wanted, ladder, deadlineMs, signal, trace }: StepInput,
   { onFailed, onDegraded, onRouted }: ForwardEvents,
 ): Promise<Forwarded> {
@@ -95,8 +96,7 @@ export async function forward(
     for (const { row, rung } of degraded) onDegraded(row, rung);
     onRouted?.(assignment);
     if (signal.aborted) break;
-    if (dense.combine !== undefined) dense.combine(residual, answers, assignment, hidden, wanted);
-    else combine(residual, answers, assignment, hidden, wanted);
+    combine(residual, answers, assignment, hidden, wanted);
     stream = residual;
     if (performance.now() - turnedAt > TURN_MS) {
       await eventsHandled();

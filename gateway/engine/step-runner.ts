@@ -156,8 +156,8 @@ export class StepRunner {
 
   /** Makes known what the spans have computed, and samples what follows. */
   #advance(spans: readonly Planned<Sequence>[], due: readonly Due[]): void {
-    const { model, admission, counters } = this.#options;
-    const { kv, picker } = model.dense;
+    const { model, settings, admission, counters } = this.#options;
+    const { kv } = model.dense;
     for (const { sequence, start, count } of spans) {
       const { table, ids, computed, promptLength, salt, ended, degraded } = sequence;
       sequence.stepped = counters.steps;
@@ -169,7 +169,7 @@ export class StepRunner {
       const { sequence } = each;
       const from = performance.now();
       try {
-        sampleNext(each, { vocab: model.vocab, picker, counters });
+        sampleNext(each, { vocab: model.vocab, picker: settings.picker, counters });
       } catch (cause) {
         this.#refuse(sequence, cause);
       }

@@ -40,25 +40,6 @@ export interface LayerOutput {
   scores: Rows;
 }
 
-export interface DrawSettings {
-  /** Above 0. */
-  temperature: number;
-  /** 1 keeps all. */
-  topP: number;
-  /** 0 keeps all. */
-  topK: number;
-  /** 0 keeps all. */
-  minP: number;
-}
-
-/** Picks an id from a row of logits `[vocab]`. */
-export interface Picker {
-  /** Of the highest logit; of equals the lowest id. */
-  likeliest(logits: Float32Array): number;
-  /** By the random number `u` in [0, 1), as gateway/engine/sampling/sampler.ts defines it. */
-  draw(logits: Float32Array, settings: DrawSettings, u: number): number;
-}
-
 export interface DenseDevice {
   /** What decides the bits of an answer: device, runtime version, precision, group, instruction set. */
   readonly numericsClass: string;
@@ -75,20 +56,8 @@ export interface DenseDevice {
   /** Frees a sequence's KV memory; unknown names throw. */
   close(sequence: number): void;
   embed(ids: Int32Array): Rows;
-  /** Where the device picks faster than JavaScript reads a row. */
-  readonly picker?: Picker;
   /** One layer's attention, norms and router scores; appends the rows' K and V to their sequences. */
   layer(layer: number, hidden: Rows, spans: readonly Span[]): Promise<LayerOutput>;
-  /**
-   * Where the device adds the experts' answers faster than JavaScript: router/combine.ts, bit for bit, in its place.
-   */
-  combine?(
-    residual: Rows,
-    answers: Rows,
-    assignment: { k: number; weights: Float32Array },
-    hidden: number,
-    mask?: Uint8Array,
-  ): void;
   /**
    * Final norm and output projection. `rows [n, hidden] → logits [n, vocab]`, in `into` if the device can and it is large
    * enough: a row of logits may be most of a megabyte.

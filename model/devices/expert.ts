@@ -26,12 +26,22 @@ export interface ExpertDevice {
    * weighted. `x [n, hidden]` is normed. Each expert runs once, over all of its rows.
    */
   run(layer: number, x: Rows, asks: Uint16Array): Promise<Rows>;
-  /**
-   * Only of a device that computes on the mapped file, where `load` reads nothing and checks no hash: maps a unit in whose
-   * bytes have been read and checked (model/reading/read-ahead.ts).
-   */
-  mapIn?(unit: Unit): void;
-  /** Beside `mapIn`: whether all of a unit's bytes are in memory, so that a run takes none from disk. */
-  isResident?(unit: Unit): boolean;
   dispose(): Promise<void>;
+}
+
+/** A device that computes on the mapped file. Its `load` reads nothing and checks no hash. */
+export interface MappedExperts extends ExpertDevice {
+  /** Maps a unit into memory once its bytes have been read and checked (model/reading/read-ahead.ts). */
+  mapIn(unit: Unit): void;
+  /** Whether all bytes of a unit are in memory, so that a run reads none from disk. */
+  isResident(unit: Unit): boolean;
+}
+
+export function isMapped(device: ExpertDevice): device is MappedExperts {
+  return 'mapIn' in device && 'isResident' in device;
+}
+
+/** Maps the units into memory if the device computes on the mapped file. */
+export function mapInUnits(device: ExpertDevice, units: readonly Unit[]): void {
+  if (isMapped(device)) for (const unit of units) device.mapIn(unit);
 }

@@ -7,6 +7,7 @@ import { openCpuDense, openCpuExperts } from './cpu/open-cpu.ts';
 import type { DenseDevice, KvShape } from './dense.ts';
 import type { ExpertDevice } from './expert.ts';
 import { GPUS, type GpuName, gpuBits, requireGpu } from './gpu/gpu.ts';
+import { createHostKernels, type HostKernels } from './host-kernels.ts';
 import { cpuKvShape, ortKvShape } from './kv-shape.ts';
 import type { OpenDenseOptions, OpenExpertsOptions, WantedDevice } from './options.ts';
 
@@ -21,6 +22,11 @@ export async function openExpertDevice(options: OpenExpertsOptions): Promise<Exp
   if (usesKernels(options)) return openCpuExperts(kernels!, options);
   const { openOrtExperts } = await ortDevices(options);
   return openOrtExperts(options, gpuOf(options));
+}
+
+/** What the engine uses beside the dense device that would be opened; empty if its plain functions serve. */
+export function openHostKernels(options: WantedDevice): Partial<HostKernels> {
+  return usesKernels(options) ? createHostKernels(kernels!) : {};
 }
 
 /** Of the dense device that would be opened. */

@@ -4,15 +4,14 @@ import type { Bundle } from '../bundle/bundle.ts';
 import type { ModelConfig } from '../config/config.ts';
 import type { Serving } from '../reading/traffic.ts';
 import type { Rows } from './dense.ts';
-import type { ExpertDevice, LoadOptions, Unit } from './expert.ts';
+import type { LoadOptions, MappedExperts, Unit } from './expert.ts';
 
 /** Disks answer several requests sooner than one after another; each holds an expert's bytes until they are checked. */
 const READS_AT_ONCE = 4;
 
 export interface ReadFirstOptions {
   bundle: Pick<Bundle, 'readExpert'> & { config: Pick<ModelConfig, 'layers' | 'experts'> };
-  /** Computes on the mapped file. */
-  device: ExpertDevice;
+  device: MappedExperts;
   /** Which are read ahead. */
   units: readonly Unit[];
   /** By index in `units`: 1 once a unit's bytes were found sound, by whichever thread. */
@@ -22,7 +21,7 @@ export interface ReadFirstOptions {
   onDamaged: (error: Error) => void;
 }
 
-export class ReadFirst implements ExpertDevice {
+export class ReadFirst implements MappedExperts {
   readonly numericsClass: string;
   readonly #options: ReadFirstOptions;
   readonly #experts: number;
@@ -60,7 +59,11 @@ export class ReadFirst implements ExpertDevice {
   /** The unit's bytes are in memory and sound. */
   mapIn(unit: Unit): void {
     this.#arrived(unit);
-    this.#options.device.mapIn?.(unit);
+    this.#options.device.mapIn(unit);
+  }
+
+  isResident(unit: Unit): boolean {
+    return this.#options.device.isResident(unit);
   }
 
   dispose(): Promise<void> {
@@ -73,7 +76,7 @@ export class ReadFirst implements ExpertDevice {
       const unit = { layer, expert: asks[i]! };
       const index = this.#away[this.#key(unit)];
       if (index === undefined || index < 0) continue;
-      if (this.#options.device.isResident?.(unit) ?? true) this.#arrived(unit);
+      if (this.isResident(unit)) this.#arrived(unit);
       else missing.set(index, unit);
     }
     return [...missing.values()];

@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../base/module-url.ts';
 import type { Bundle } from '../bundle/bundle.ts';
-import type { ExpertDevice, Unit } from '../devices/expert.ts';
+import type { MappedExperts, Unit } from '../devices/expert.ts';
 import { ReadFirst } from '../devices/read-first.ts';
 import { InputError } from '../errors.ts';
 import type { ReadAheadMessage, ReadAheadThreadData } from './read-ahead-thread.ts';
@@ -32,8 +32,8 @@ export interface ReadAheadOptions {
 export interface ReadAhead {
   /** Resolves when the dense part's matrices are sound; rejects where one is not. */
   dense: Promise<void>;
-  /** `device` as it may serve while it is being read; of a device that computes on the mapped file. */
-  serve(device: ExpertDevice): ExpertDevice;
+  /** Wraps `device` so that it may serve while its bundle is still being read. */
+  serve(device: MappedExperts): MappedExperts;
   /** Ends the thread; resolves when it has ended. */
   stop(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export function startReadAhead(options: ReadAheadOptions): ReadAhead {
   const total = experts.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   let toldAt = Number.NEGATIVE_INFINITY;
-  let device: ExpertDevice | undefined;
+  let device: MappedExperts | undefined;
   let found: Error | undefined;
   let stopped = false;
   /** Parts that were found sound, or were known to be. */
@@ -78,7 +78,7 @@ export function startReadAhead(options: ReadAheadOptions): ReadAhead {
     }
     const unit = units[index];
     if (unit === undefined) throw new Error(`no unit ${index} is read ahead`);
-    device?.mapIn?.(unit);
+    device?.mapIn(unit);
     done += experts[index]?.bytes ?? 0;
     if (performance.now() - toldAt < TELL_MS && index + 1 < units.length) return;
     toldAt = performance.now();

@@ -1,13 +1,14 @@
 // From the logits of a step to what a sequence says next. Knows no device and no other sequence.
 import { createHash } from 'node:crypto';
-import type { DenseDevice, Rows } from '../../../model/devices/dense.ts';
+import type { Rows } from '../../../model/devices/dense.ts';
+import type { TokenPicker } from '../../../model/devices/host-kernels.ts';
 import type { Counters } from '../counters.ts';
 import type { Due } from '../step.ts';
 import { sample } from './sampler.ts';
 
 export interface NextTokensOptions {
   vocab: number;
-  picker: DenseDevice['picker'];
+  picker: TokenPicker;
   counters: Counters;
 }
 

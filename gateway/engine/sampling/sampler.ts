@@ -1,7 +1,7 @@
 // From a row of logits to a token: penalties, constraint, temperature, filters, one random number. Pure but for the
 // row, which it changes in place. Knows no text and no batch.
 
-import type { DrawSettings, Picker } from '../../../model/devices/dense.ts';
+import type { DrawSettings, TokenPicker } from '../../../model/devices/host-kernels.ts';
 import type { Constraint } from '../../constraints/masks/constraint.ts';
 import type { SamplingSettings, TokenLogprob } from '../messages.ts';
 import { uniform } from './random.ts';
@@ -19,8 +19,8 @@ export interface SampleInput {
   constraint?: Constraint;
   /** Ids that may not come yet. */
   barred?: readonly number[];
-  /** Picks natively where the device can. */
-  picker?: Picker;
+  /** `plainPicker` if absent. */
+  picker?: TokenPicker;
   /** Alternatives to report; undefined: no log-probabilities. */
   logprobs?: number;
 }
@@ -70,7 +70,7 @@ function adjust({ logits, settings, generated, seen }: SampleInput): void {
 }
 
 /** In plain JavaScript; native pickers are held against it. */
-export const plainPicker: Picker = { likeliest, draw };
+export const plainPicker: TokenPicker = { likeliest, draw };
 
 /** The highest logit's id; of equals the lowest id. NaN never wins. */
 function likeliest(logits: Float32Array): number {

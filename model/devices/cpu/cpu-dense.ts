@@ -3,7 +3,7 @@
 import type { Kernels, KeyValueCache, QuantisedMatrix, StepSpans } from '../../../kernels/kernels.ts';
 import type { ModelConfig } from '../../config/config.ts';
 import { RotationTable } from '../../config/rope.ts';
-import type { DenseDevice, KvShape, LayerOutput, Picker, Rows, Span } from '../dense.ts';
+import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from '../dense.ts';
 import { cpuKvShape } from '../kv-shape.ts';
 
 export interface CpuLayer {
@@ -50,26 +50,11 @@ export function createCpuDense(parts: CpuDenseParts): DenseDevice {
   return new CpuDense(parts);
 }
 
-function createPicker(kernels: Kernels): Picker {
-  const id = new Int32Array(1);
-  const logit = new Float32Array(1);
-  return {
-    likeliest(logits) {
-      kernels.argmax(logits, 1, logits.length, id, logit);
-      if (!Number.isFinite(logit[0])) throw new Error('no token has a finite logit');
-      return id[0]!;
-    },
-    draw: (logits, { temperature, topP, topK, minP }, u) =>
-      kernels.draw(logits, logits.length, temperature, topP, Math.min(topK, logits.length), minP, u),
-  };
-}
-
 class CpuDense implements DenseDevice {
   readonly numericsClass: string;
   /** A position's bits depend neither on the chunk nor on the batch that it is computed in. */
   readonly minPrefillRows = 1;
   readonly kv: KvShape;
-  readonly picker: Picker;
   readonly #parts: CpuDenseParts;
   readonly #rotations: RotationTable;
   readonly #steps = new WeakMap<readonly Span[], StepBuffers>();
@@ -78,7 +63,6 @@ class CpuDense implements DenseDevice {
   constructor(parts: CpuDenseParts) {
     this.numericsClass = parts.numericsClass;
     this.kv = cpuKvShape(parts.config);
-    this.picker = createPicker(parts.kernels);
     this.#parts = parts;
     this.#rotations = new RotationTable(parts.config);
   }
@@ -128,16 +112,6 @@ class CpuDense implements DenseDevice {
     kernels.addRmsnorm(hidden, output, weights.outputNorm, normEps, hidden, x, rows);
     kernels.scores(x, weights.router, experts, config.hidden, scores, rows);
     return { residual: hidden, x, scores };
-  }
-
-  combine(
-    residual: Rows,
-    answers: Rows,
-    { k, weights }: { k: number; weights: Float32Array },
-    hidden: number,
-    mask?: Uint8Array,
-  ): void {
-    this.#parts.kernels.combine(residual, answers, weights, k, hidden, residual.length / hidden, mask);
   }
 
   async head(rows: Rows, into?: Rows): Promise<Rows> {

@@ -4,22 +4,21 @@ import type { ExpertMatrices, Kernels } from '../../../kernels/kernels.ts';
 import type { ModelConfig } from '../../config/config.ts';
 import { sortAsks } from '../by-expert.ts';
 import type { Rows } from '../dense.ts';
-import type { ExpertDevice, LoadOptions, Unit } from '../expert.ts';
+import type { LoadOptions, MappedExperts, Unit } from '../expert.ts';
+import type { MappedBundle } from './mapped.ts';
 
 export interface CpuExpertSource {
   config: ModelConfig;
   kernels: Kernels;
   numericsClass: string;
-  /** The matrices in the mapped file. */
-  expert(unit: Unit): ExpertMatrices;
-  mapIn(unit: Unit): void;
+  mapped: Pick<MappedBundle, 'expert' | 'mapIn' | 'isResident'>;
 }
 
-export function createCpuExperts(source: CpuExpertSource): ExpertDevice {
+export function createCpuExperts(source: CpuExpertSource): MappedExperts {
   return new CpuExperts(source);
 }
 
-class CpuExperts implements ExpertDevice {
+class CpuExperts implements MappedExperts {
   readonly numericsClass: string;
   readonly #source: CpuExpertSource;
   readonly #experts = new Map<number, ExpertMatrices>();
@@ -32,7 +31,8 @@ class CpuExperts implements ExpertDevice {
   async load(units: readonly Unit[], { signal, onLoaded }: LoadOptions = {}): Promise<void> {
     for (const [index, unit] of units.entries()) {
       signal?.throwIfAborted();
-      if (!this.#experts.has(this.#key(unit))) this.#experts.set(this.#key(unit), this.#source.expert(unit));
+      const key = this.#key(unit);
+      if (!this.#experts.has(key)) this.#experts.set(key, this.#source.mapped.expert(unit));
       onLoaded?.(unit, index + 1, units.length);
     }
   }
@@ -55,7 +55,11 @@ class CpuExperts implements ExpertDevice {
   }
 
   mapIn(unit: Unit): void {
-    this.#source.mapIn(unit);
+    this.#source.mapped.mapIn(unit);
+  }
+
+  isResident(unit: Unit): boolean {
+    return this.#source.mapped.isResident(unit);
   }
 
   async dispose(): Promise<void> {

@@ -2,7 +2,7 @@
 import { KERNELS_VERSION, type Kernels } from '../../../kernels/kernels.ts';
 import type { Bundle } from '../../bundle/bundle.ts';
 import type { DenseDevice } from '../dense.ts';
-import type { ExpertDevice, Unit } from '../expert.ts';
+import type { MappedExperts } from '../expert.ts';
 import type { OpenDenseOptions, OpenExpertsOptions } from '../options.ts';
 import { type CpuLayer, createCpuDense } from './cpu-dense.ts';
 import { createCpuExperts } from './cpu-expert.ts';
@@ -58,15 +58,12 @@ export async function openCpuDense(
   });
 }
 
-export function openCpuExperts(kernels: Kernels, { bundle, threads }: OpenExpertsOptions): ExpertDevice {
+export function openCpuExperts(kernels: Kernels, { bundle, threads }: OpenExpertsOptions): MappedExperts {
   if (threads !== undefined) kernels.setThreads(threads);
-  const mapped = new MappedBundle(kernels, bundle);
-  const device = createCpuExperts({
+  return createCpuExperts({
     config: bundle.config,
     kernels,
     numericsClass: numericsClass(bundle),
-    expert: (unit) => mapped.expert(unit),
-    mapIn: (unit) => mapped.mapIn(unit),
+    mapped: new MappedBundle(kernels, bundle),
   });
-  return Object.assign(device, { isResident: (unit: Unit) => mapped.isResident(unit) });
 }

@@ -6,6 +6,7 @@ import { modelOffer } from '../../../cli/shard/offer.ts';
 import { parseHoldings } from '../../../experts/holdings.ts';
 import { ShardService } from '../../../experts/service.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
+import { mapInUnits } from '../../../model/devices/expert.ts';
 import { openExpertDevice } from '../../../model/devices/open.ts';
 import { recordGoldens } from '../../../model/goldens.ts';
 import { formatAddress } from '../../../rpc/address.ts';
@@ -40,7 +41,7 @@ async function hostileShard(experts = '0-95'): Promise<HostileShard> {
   const units = parseHoldings(experts, bundle.config);
   const device = await openExpertDevice({ bundle, threads: 1 });
   await device.load(units);
-  for (const unit of units) device.mapIn?.(unit);
+  mapInUnits(device, units);
   const { handlers } = new ShardService({
     models: [{ device, model: modelOffer(bundle), units }],
     version: 'hostile',

@@ -8,7 +8,7 @@ import { routingRules } from '../../../gateway/engine/scheduling/rules.ts';
 import { type Bundle, openBundle } from '../../../model/bundle/bundle.ts';
 import type { DenseDevice } from '../../../model/devices/dense.ts';
 import type { ExpertDevice, Unit } from '../../../model/devices/expert.ts';
-import { openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
+import { openDenseDevice, openExpertDevice, openHostKernels } from '../../../model/devices/open.ts';
 import { Fleet } from '../../../router/fleet.ts';
 import { localMember } from '../../../router/shards/member.ts';
 import type { Handlers } from '../../../rpc/transport.ts';
@@ -84,7 +84,15 @@ async function generate(ownerOf: (unit: number) => number, next?: () => number) 
   const fleet = new Fleet({ members, model });
   expect(await fleet.whenReady(1_000)).toBe(true);
   const rules = await routingRules(bundle);
-  const engine = new Engine({ config, identity, content: contentHash, dense, fleet, rules });
+  const engine = new Engine({
+    config,
+    identity,
+    content: contentHash,
+    dense,
+    ...openHostKernels({ bundle }),
+    fleet,
+    rules,
+  });
   const digests = await Promise.all([4, 23].map((length, i) => digestsOf(engine, length, i)));
   await engine.close(0);
   fleet.close();

@@ -35,6 +35,7 @@ describe('reading ahead', () => {
     const mapped: string[] = [];
     const spied = Object.assign(opened, {
       mapIn: ({ layer, expert }: { layer: number; expert: number }) => void mapped.push(`${layer}:${expert}`),
+      isResident: () => true,
     });
     const told: number[] = [];
     let total = 0;

@@ -4,7 +4,7 @@ import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
 import { type GenerationRequest, neutralSampling } from '../../../gateway/engine/messages.ts';
 import { routingRules } from '../../../gateway/engine/scheduling/rules.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
-import { openDenseDevice, openExpertDevice } from '../../../model/devices/open.ts';
+import { openDenseDevice, openExpertDevice, openHostKernels } from '../../../model/devices/open.ts';
 import type { DeviceName } from '../../../model/devices/options.ts';
 import { Fleet } from '../../../router/fleet.ts';
 import { localMember, type Member } from '../../../router/shards/member.ts';
@@ -63,6 +63,7 @@ export async function startTinyEngine({
     identity: manifest.identity,
     content: manifest.contentHash,
     dense,
+    ...openHostKernels({ bundle, device }),
     fleet,
     rules: await routingRules(bundle),
     ...options,

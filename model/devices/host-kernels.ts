@@ -1,0 +1,52 @@
+// What the engine computes itself between a dense device's calls, and our CPU kernels compute faster than JavaScript.
+import type { Kernels } from '../../kernels/kernels.ts';
+import type { Rows } from './dense.ts';
+
+export interface DrawSettings {
+  /** Above 0. */
+  temperature: number;
+  /** 1 keeps all tokens. */
+  topP: number;
+  /** 0 keeps all tokens. */
+  topK: number;
+  /** 0 keeps all tokens. */
+  minP: number;
+}
+
+/** Picks a token id from a row of logits `[vocab]`, as gateway/engine/sampling/sampler.ts defines it. */
+export interface TokenPicker {
+  /** The id of the highest logit; among equals the lowest id. */
+  likeliest(logits: Float32Array): number;
+  /** An id drawn by the random number `u` in [0, 1). */
+  draw(logits: Float32Array, settings: DrawSettings, u: number): number;
+}
+
+export interface HostKernels {
+  picker: TokenPicker;
+  /** Adds the experts' answers to the residual stream in place, with the same bits as router/combine.ts. */
+  combine(
+    residual: Rows,
+    answers: Rows,
+    assignment: { k: number; weights: Float32Array },
+    hidden: number,
+    mask?: Uint8Array,
+  ): void;
+}
+
+export function createHostKernels(kernels: Kernels): HostKernels {
+  const id = new Int32Array(1);
+  const logit = new Float32Array(1);
+  return {
+    picker: {
+      likeliest(logits) {
+        kernels.argmax(logits, 1, logits.length, id, logit);
+        if (!Number.isFinite(logit[0])) throw new Error('no token has a finite logit');
+        return id[0]!;
+      },
+      draw: (logits, { temperature, topP, topK, minP }, u) =>
+        kernels.draw(logits, logits.length, temperature, topP, Math.min(topK, logits.length), minP, u),
+    },
+    combine: (residual, answers, { k, weights }, hidden, mask) =>
+      kernels.combine(residual, answers, weights, k, hidden, residual.length / hidden, mask),
+  };
+}
