@@ -8,12 +8,12 @@ export interface RedundancyChange {
 }
 
 export class Redundancy {
-  /** By unit: it has had a second holder, and nobody has been told that it has none. */
+  /** Units that have a second holder as far as the log says. */
   readonly #had = new Set<number>();
-  /** Told as lost. */
+  /** Units whose loss is in the log. */
   readonly #lost = new Set<number>();
 
-  /** `holders [units]`: how many shards can be called for each. What never had a second holder has lost none. */
+  /** `holders [units]`: how many shards can be called for each unit. A unit that never had a second holder has lost none. */
   look(holders: readonly number[]): RedundancyChange {
     const change: RedundancyChange = { lost: [], back: [] };
     for (const [unit, count] of holders.entries()) {

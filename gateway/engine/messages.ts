@@ -2,8 +2,8 @@
 // Plain structured-cloneable data; knows no text and no HTTP.
 import type { MissingUnits } from '../../router/copy-table.ts';
 import type { Rung } from '../../router/delivery/ladder.ts';
-import type { ShardStatus } from '../../router/fleet.ts';
 import type { HeatReport } from '../../router/heat.ts';
+import type { ShardStatus } from '../../router/shard-status.ts';
 import type { ConstraintSpec, PackedGrammar } from '../constraints/specification.ts';
 
 export type { MissingUnits } from '../../router/copy-table.ts';

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { callPolicy } from '../../../cli/flags/gateway-flags.ts';
 import { engineDefaults } from '../../../gateway/engine/engine-options.ts';
-import { defaultPolicy } from '../../../router/fleet.ts';
+import { defaultPolicy } from '../../../router/call-policy.ts';
 
 const shares = { hedgeBudget: 0, audit: 0 };
 

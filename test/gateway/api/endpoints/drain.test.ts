@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import type { DrainOutcome } from '../../../../gateway/api/endpoints/drain.ts';
 import { hashKey } from '../../../../gateway/api/tenants/keys.ts';
-import type { ShardStatus } from '../../../../router/fleet.ts';
+import type { ShardStatus } from '../../../../router/shard-status.ts';
 import { noCounters } from '../../../../router/shards/shard-counters.ts';
 import { openRoom, type RoomOptions } from '../harness.ts';
 

@@ -9,7 +9,7 @@ import { withoutKey } from '../../../../gateway/api/endpoints/openapi/failures.t
 import type { Operation } from '../../../../gateway/api/endpoints/openapi/operation.ts';
 import { operations } from '../../../../gateway/api/endpoints/openapi/operations.ts';
 import { hashKey } from '../../../../gateway/api/tenants/keys.ts';
-import type { ShardStatus } from '../../../../router/fleet.ts';
+import type { ShardStatus } from '../../../../router/shard-status.ts';
 import { noCounters } from '../../../../router/shards/shard-counters.ts';
 import { honestRequests } from '../fuzz/fuzz-requests.ts';
 import { JSON_TYPE, MODEL, type Room, type RoomOptions, startRoom } from '../harness.ts';
