@@ -1,5 +1,4 @@
-// What a part's answers and faults say: requests that went wrong, stalls by kind of fault, liars, hedges; each beside its
-// target. Pure.
+// Judges what one part of the chaos run saw: requests that went wrong, stalls by kind of fault, liars. Pure.
 import type { Seen } from './part.ts';
 import type { Kind } from './schedule.ts';
 import { type Gap, gapsOf, longestWithin, type Spread, spreadOf, windowsOf } from './stalls.ts';
@@ -12,42 +11,42 @@ export interface Verdict {
   ok: boolean;
 }
 
-/** Stalls are the longest gaps of any stream in a fault's window, less the undisturbed median. Milliseconds. */
+/** A stall is the longest gap of any stream within a fault's window, minus the median gap without faults. Milliseconds. */
 export interface StallLine extends Spread {
   name: string;
-  /** Of the p99. */
+  /** Target of the p99. */
   atMost?: number;
 }
 
 export interface Judged {
   verdicts: Verdict[];
   stalls: StallLine[];
-  /** Gaps without faults. Milliseconds. */
+  /** Gaps between tokens without faults. Milliseconds. */
   undisturbedGaps: Spread;
-  /** Of answers. */
+  /** Tokens in all answers. */
   tokens: number;
-  /** Of each cordoned liar. */
+  /** Calls of each liar until it was cordoned. */
   callsToCordon: number[];
   degradedHops: number;
-  /** Answers whose logits differ in a bit, whatever their texts. */
+  /** Answers whose logits differ in some bit, even if the text is the same. */
   alteredBits: number;
-  /** Whose texts differ and that were under way while a shard lied. */
+  /** Answers with a different text that were under way while a shard lied. */
   changedBesideLiar: number;
-  /** What failed requests were told, each once; the first of many. */
+  /** Distinct error messages of failed requests, the first 20. */
   failures: string[];
 }
 
-/** Of a kind's p99. Milliseconds. */
+/** Targets of the stall p99 of a kind of fault. Milliseconds. */
 const STALL_TARGETS: Partial<Record<Kind, number>> = { kill: 100, stop: 250, 'half-open': 250, slow: 250 };
 const CORDON_TARGET = 10_000;
-/** Windows of the undisturbed run are as long as a fault's hold is on average. Milliseconds. */
-const WINDOW = 750;
-/** Reasons that are told. */
-const FAILURES = 20;
+/** Windows of the undisturbed run are as long as a fault lasts on average. */
+const WINDOW_MS = 750;
+/** Most distinct error messages in the report. */
+const MOST_FAILURES = 20;
 
 /**
- * `verified`: every answer is compared before it is used, so that a liar changes nothing either. Otherwise its wrong numbers are
- * used until an audit meets one: texts under way meanwhile are counted by themselves.
+ * `verified`: every answer is compared before it is used, so a liar changes no text. Otherwise the liar's values are used until an
+ * audit finds one, and texts that were under way meanwhile are counted separately.
  */
 export function judge(seen: Seen, { standby, verified }: { standby: boolean; verified: boolean }): Judged {
   const { undisturbed, disturbed, rounds, undisturbedWindow, counters } = seen;
@@ -72,7 +71,7 @@ export function judge(seen: Seen, { standby, verified }: { standby: boolean; ver
     disturbed.flatMap(({ times }) => gapsOf(times)),
     median,
   );
-  const control = windowsOf(undisturbedWindow, WINDOW).flatMap((window) => addedIn(quiet, window, median));
+  const control = windowsOf(undisturbedWindow, WINDOW_MS).flatMap((window) => addedIn(quiet, window, median));
 
   const verdicts = [
     verdict('texts that differ without any fault', undisturbed.filter(differs).length, 0),
@@ -80,29 +79,13 @@ export function judge(seen: Seen, { standby, verified }: { standby: boolean; ver
     verdict('hung', disturbed.filter(({ outcome }) => outcome === 'hung').length, 0),
     verdict(standby ? 'changed texts without a degraded hop' : 'changed texts', counted, 0),
     verdict('shards that stayed away', endured.filter(({ servedAt }) => servedAt === undefined).length, 0),
-    ...stalls.flatMap(({ name, p99, atMost }) =>
-      atMost === undefined || standby ? [] : [verdict(`stall p99 of ${name}`, p99, atMost)],
-    ),
-    ...(liars.length === 0 || standby
-      ? []
-      : [
-          verdict('liars not cordoned', liars.length - callsToCordon.length, 0),
-          verdict('calls until a liar was cordoned', Math.max(0, ...callsToCordon), CORDON_TARGET),
-        ]),
     ...(standby
-      ? [
-          verdict('runs without any degraded hop', degradedHops > 0 ? 0 : 1, 0),
-          verdict(
-            'degraded hops in /metrics and not in usage',
-            Math.abs((degradedIn(counters) ?? Number.NaN) - degradedHops),
-            0,
-          ),
-        ]
-      : []),
+      ? degradedVerdicts(degradedHops, counters)
+      : [...stallVerdicts(stalls), ...liarVerdicts(liars.length, callsToCordon)]),
   ];
   return {
     verdicts,
-    // Where a standby may serve, what counts is that it does: stalls are told and have no target.
+    // With a standby, stalls are reported but have no target.
     stalls: [
       { name: 'none (undisturbed)', ...spreadOf(control) },
       ...stalls.map(({ atMost, ...line }) => (standby || atMost === undefined ? line : { ...line, atMost })),
@@ -113,11 +96,34 @@ export function judge(seen: Seen, { standby, verified }: { standby: boolean; ver
     degradedHops,
     alteredBits: strict.filter(bitsDiffer).length,
     changedBesideLiar: besideLiar.length,
-    failures: [...new Set(disturbed.flatMap(({ detail }) => detail ?? []))].slice(0, FAILURES),
+    failures: [...new Set(disturbed.flatMap(({ detail }) => detail ?? []))].slice(0, MOST_FAILURES),
   };
 }
 
-/** A line a kind, of rounds with one fault; one of rounds with two; one of the time from healing to service. */
+function stallVerdicts(stalls: readonly StallLine[]): Verdict[] {
+  return stalls.flatMap(({ name, p99, atMost }) => {
+    return atMost === undefined ? [] : [verdict(`stall p99 of ${name}`, p99, atMost)];
+  });
+}
+
+function liarVerdicts(liars: number, callsToCordon: readonly number[]): Verdict[] {
+  if (liars === 0) return [];
+  return [
+    verdict('liars not cordoned', liars - callsToCordon.length, 0),
+    verdict('calls until a liar was cordoned', Math.max(0, ...callsToCordon), CORDON_TARGET),
+  ];
+}
+
+/** Faults of a fleet with a standby must lead to degraded hops, and `/metrics` must count as many as `usage`. */
+function degradedVerdicts(hops: number, counters: ReadonlyMap<string, number>): Verdict[] {
+  const uncounted = Math.abs((degradedIn(counters) ?? Number.NaN) - hops);
+  return [
+    verdict('runs without any degraded hop', hops > 0 ? 0 : 1, 0),
+    verdict('degraded hops in /metrics and not in usage', uncounted, 0),
+  ];
+}
+
+/** One line for each kind of fault, one for two faults at once, and one for the time from the end of a fault until service. */
 function stallLines(rounds: Seen['rounds'], gaps: readonly Gap[], median: number): StallLine[] {
   const byName = new Map<string, number[]>();
   const add = (name: string, window: Gap) =>
@@ -134,7 +140,7 @@ function stallLines(rounds: Seen['rounds'], gaps: readonly Gap[], median: number
   });
 }
 
-/** Nothing where no stream was between two tokens. */
+/** Empty if no stream was between two tokens. */
 function addedIn(gaps: readonly Gap[], window: Gap, median: number): number[] {
   const longest = longestWithin(gaps, window);
   return longest === undefined ? [] : [longest - median];
@@ -145,7 +151,7 @@ function degradedIn(counters: ReadonlyMap<string, number>): number | undefined {
   return found.length === 0 ? undefined : sum(found.map(([, value]) => value));
 }
 
-/** NaN, where nothing was measured or told, is not as it should be. */
+/** NaN (nothing was measured) fails. */
 function verdict(name: string, value: number, atMost: number): Verdict {
   return { name, value, atMost, ok: value <= atMost };
 }

@@ -1,4 +1,5 @@
-// Requests of at most 64 KB that are made to cost a server much, drawn from a seed. Knows no server.
+// Requests of at most 64 KB that are made to be expensive for a server, drawn from a seed.
+import { below, pick, type Random } from './random.ts';
 import { grammarShapes } from './shapes-grammar.ts';
 
 export interface Shape {
@@ -22,7 +23,6 @@ export interface ShapeLimits {
 export const MOST_BYTES = 64 * 1024;
 const LEAVING_SHARE = 0.1;
 
-type Random = () => number;
 type Draw = (random: Random, limits: ShapeLimits) => Omit<Shape, 'kind'>;
 
 /** Each kind is drawn equally often; grammars and schemas are half of all. */
@@ -293,12 +293,4 @@ function text(random: Random, length: number): string {
   let words = '';
   while (words.length < length) words += `${(random() * 2 ** 40).toString(36)} `;
   return words.slice(0, length);
-}
-
-function pick<Item>(random: Random, items: readonly Item[]): Item {
-  return items[below(random, items.length)]!;
-}
-
-function below(random: Random, limit: number): number {
-  return Math.floor(random() * limit);
 }

@@ -5,7 +5,14 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Kernels, kernels as loaded, missingReason, PAGE_POSITIONS } from '../../kernels/kernels.ts';
+import {
+  type ExpertMatrices,
+  type Kernels,
+  kernels as loaded,
+  missingReason,
+  PAGE_POSITIONS,
+  type QuantisedMatrix,
+} from '../../kernels/kernels.ts';
 import { matrixBytes, quantize } from '../../model/tiles.ts';
 
 if (loaded === undefined) throw new Error(missingReason);
@@ -88,52 +95,60 @@ function bench(file: string): void {
     const sweep = map.bytes / time(1, () => kernels.sweep(map, 0, map.bytes)) / 1e9;
     report(`read ${tag} GB/s`, sweep, `${sweep.toFixed(1)} GB/s`);
 
-    for (const n of [1, 2, 4, 8, 16, 32, 128, 512]) {
-      const x = floats(n * hidden);
-      const y = new Float32Array(n * hidden);
-      const calls = n <= 8 ? squares : n <= 32 ? 50 : 12;
-      const seconds = time(calls, (call) => kernels.product(x, n, [square[call % squares]!], [y]), 5);
-      const rate = squareBytes / seconds / 1e9;
-      const operations = (n * hidden * hidden * 2) / seconds / 1e9;
-      report(
-        `product ${n} rows ${tag} us`,
-        seconds * 1e6,
-        `${(seconds * 1e6).toFixed(1)} us, ${rate.toFixed(1)} GB/s (${((100 * rate) / sweep).toFixed(0)} % of reads), ${operations.toFixed(0)} GOP/s`,
-      );
-    }
-
-    for (const [groups, rows] of [
-      [1, 1],
-      [1, 8],
-      [70, 1],
-      [70, 2],
-      [96, 5],
-    ] as const) {
-      const x = floats(groups * rows * hidden);
-      const y = new Float32Array(groups * rows * hidden);
-      const counts = new Int32Array(groups).fill(rows);
-      const calls = groups === 1 ? experts.length : 3;
-      const seconds = time(
-        calls,
-        (call) => {
-          const first = groups === 1 ? call : 0;
-          kernels.experts(x, experts.slice(first, first + groups), counts, y);
-        },
-        5,
-      );
-      const rate = (groups * 3 * halfBytes) / seconds / 1e9;
-      report(
-        `experts ${groups} x ${rows} rows ${tag} us`,
-        seconds * 1e6,
-        `${(seconds * 1e6).toFixed(1)} us, ${rate.toFixed(1)} GB/s (${((100 * rate) / sweep).toFixed(0)} % of reads)`,
-      );
-    }
+    benchProducts(square, tag, sweep);
+    benchExperts(experts, tag, sweep);
     benchAttention(tag, sweep);
     benchRows(tag);
   }
   kernels.setThreads(1);
   const peak = timeCached();
   report('product cached 1t GOP/s', peak, `${peak.toFixed(0)} GOP/s`);
+}
+
+/** `sweep`: GB/s that the memory gives. */
+function benchProducts(square: readonly QuantisedMatrix[], tag: string, sweep: number): void {
+  for (const n of [1, 2, 4, 8, 16, 32, 128, 512]) {
+    const x = floats(n * hidden);
+    const y = new Float32Array(n * hidden);
+    const calls = n <= 8 ? squares : n <= 32 ? 50 : 12;
+    const seconds = time(calls, (call) => kernels.product(x, n, [square[call % squares]!], [y]), 5);
+    const rate = squareBytes / seconds / 1e9;
+    const operations = (n * hidden * hidden * 2) / seconds / 1e9;
+    report(
+      `product ${n} rows ${tag} us`,
+      seconds * 1e6,
+      `${(seconds * 1e6).toFixed(1)} us, ${rate.toFixed(1)} GB/s (${((100 * rate) / sweep).toFixed(0)} % of reads), ${operations.toFixed(0)} GOP/s`,
+    );
+  }
+}
+
+function benchExperts(experts: ExpertMatrices[], tag: string, sweep: number): void {
+  for (const [groups, rows] of [
+    [1, 1],
+    [1, 8],
+    [70, 1],
+    [70, 2],
+    [96, 5],
+  ] as const) {
+    const x = floats(groups * rows * hidden);
+    const y = new Float32Array(groups * rows * hidden);
+    const counts = new Int32Array(groups).fill(rows);
+    const calls = groups === 1 ? experts.length : 3;
+    const seconds = time(
+      calls,
+      (call) => {
+        const first = groups === 1 ? call : 0;
+        kernels.experts(x, experts.slice(first, first + groups), counts, y);
+      },
+      5,
+    );
+    const rate = (groups * 3 * halfBytes) / seconds / 1e9;
+    report(
+      `experts ${groups} x ${rows} rows ${tag} us`,
+      seconds * 1e6,
+      `${(seconds * 1e6).toFixed(1)} us, ${rate.toFixed(1)} GB/s (${((100 * rate) / sweep).toFixed(0)} % of reads)`,
+    );
+  }
 }
 
 function benchAttention(tag: string, sweep: number): void {

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConstraintFault } from '../../gateway/constraints/fault.ts';
 import { grammarOf } from '../../gateway/constraints/grammar/grammar-of.ts';
-import { Automaton, type State } from '../../gateway/constraints/masks/automaton.ts';
+import { Automaton } from '../../gateway/constraints/masks/automaton.ts';
 import { CompiledGrammar } from '../../gateway/constraints/masks/compiled.ts';
 import { allows } from '../../gateway/constraints/masks/mask.ts';
+import type { State } from '../../gateway/constraints/masks/state.ts';
 import { Vocabulary, vocabularyData } from '../../gateway/constraints/vocabulary.ts';
 import { largeVocabulary } from './vocabulary.ts';
 

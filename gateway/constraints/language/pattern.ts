@@ -12,7 +12,7 @@ import {
   without,
 } from '../grammar/characters.ts';
 import { multiplied, range } from '../grammar/expression.ts';
-import { spendStates } from '../reading/budget.ts';
+import { propertyRanges } from './unicode-property.ts';
 
 export type Pattern =
   | { kind: 'set'; ranges: Ranges }
@@ -263,46 +263,4 @@ class PatternReader {
 function single(set: Ranges): number | undefined {
   const [first] = set;
   return set.length === 1 && first !== undefined && first[0] === first[1] ? first[0] : undefined;
-}
-
-const properties = new Map<string, Ranges>();
-const MOST_PROPERTIES = 64;
-
-let characters: string | undefined;
-
-/** All characters in their order. A property is looked for in them at once: one by one would take a tenth of a second. */
-function allCharacters(): string {
-  characters ??= everyCharacter
-    .map(([low, high]) => {
-      const points = Array.from({ length: high - low + 1 }, (_, i) => low + i);
-      return points.map((point) => String.fromCodePoint(point)).join('');
-    })
-    .join('');
-  return characters;
-}
-
-function lastPoint(text: string): number {
-  return Array.from(text.slice(-2)).at(-1)?.codePointAt(0) ?? 0;
-}
-
-/** Code points with a property of Unicode's, `\p{L}`; undefined: there is no such property. */
-/** Looking for all characters of a property takes as long as making so many states. */
-const STATES_PER_PROPERTY = 2000;
-
-function propertyRanges(notation: string): Ranges | undefined {
-  const known = properties.get(notation);
-  if (known !== undefined) return known;
-  spendStates(STATES_PER_PROPERTY);
-  let runs: RegExp;
-  try {
-    runs = new RegExp(`${notation}+`, 'gu');
-  } catch {
-    return undefined; // the engine's own table of properties has none of this name
-  }
-  const ranges = Array.from(allCharacters().matchAll(runs), ({ 0: run, index }): [number, number] => {
-    return [allCharacters().codePointAt(index) ?? 0, lastPoint(run)];
-  });
-  if (properties.size >= MOST_PROPERTIES) properties.clear();
-  properties.set(notation, ranges);
-  return ranges;
 }

@@ -1,89 +1,14 @@
-// A grammar's states, made as they are reached: which byte leads from which to which. Knows no tokens.
+// A grammar's states, made when they are reached, and the byte that leads from one to the next. Knows no tokens.
 //
-// A state is the set of places that the text so far may have reached: a node, and the frames it returns to. A place that allows
-// nothing that another one does not is left out (frames.ts). Frames and states that are equal are one object, so what is learned
-// of a state (its transitions, its mask) is learned once.
+// A state (state.ts) is the set of places that the text so far may have reached. A place that allows nothing that another one does
+// not is left out (frames.ts). Equal frames, and equal states, are one object, so the transitions and the mask of a state are found
+// once.
 
 import { ConstraintFault } from '../fault.ts';
 import type { Grammar } from '../grammar/expression.ts';
 import { compileProgram, type Node, type Program } from '../grammar/program.ts';
 import { covers, type Frame, Frames } from './frames.ts';
-
-interface Place {
-  node: Node;
-  frame: Frame | undefined;
-}
-
-/** `[256]`; null: the byte may not come, undefined: not known yet. */
-type Steps = (State | null | undefined)[];
-/** Of states that no byte was followed from: most are only looked at. */
-const noSteps: Steps = [];
-
-/** What is found of a state beside its places. */
-interface Found {
-  accepting: boolean;
-  open: number;
-  mixed: boolean;
-  seed: Place | undefined;
-}
-
-export class State {
-  readonly places: readonly Place[];
-  /** The text may end here. */
-  readonly accepting: boolean;
-  /** Up to this many arbitrary characters may come next, because a string is open (see "plain" in vocabulary.ts). */
-  readonly open: number;
-  /** Beside those, other characters may come, perhaps more of them. */
-  readonly mixed: boolean;
-  /** What led here, if it was one place. */
-  readonly #seed: Place | undefined;
-  #next = noSteps;
-  #likeness: string | undefined;
-
-  constructor(places: readonly Place[], { accepting, open, mixed, seed }: Found) {
-    this.places = places;
-    this.accepting = accepting;
-    this.open = open;
-    this.mixed = mixed;
-    this.#seed = seed;
-  }
-
-  get next(): Readonly<Steps> {
-    return this.#next;
-  }
-
-  /** True: it is the first one that is remembered. */
-  lead(byte: number, to: State | null): boolean {
-    const first = this.#next === noSteps;
-    if (first) this.#next = new Array<State | null | undefined>(256);
-    this.#next[byte] = to;
-    return first;
-  }
-
-  /** Forgets what it leads to: else a state in use would keep all that were ever reached from it. */
-  forget(): void {
-    this.#next = noSteps;
-  }
-
-  /** Tokens that are no text may come. */
-  get textless(): boolean {
-    return this.places.some(({ node }) => node.kind === 'textless');
-  }
-
-  /** All that may come is characters of any kind and what ends them, and nothing has been counted that must still come. */
-  get loop(): boolean {
-    return this.open > 0 && !this.mixed && isLoop(this.#seed);
-  }
-
-  /** Equal where the same tokens may come. */
-  get likeness(): string {
-    this.#likeness ??= `${this.accepting}:${this.places
-      .map(({ node, frame }) => `${node.id},${frame?.likeness ?? 0}`)
-      .sort()
-      .join(' ')}`;
-    return this.#likeness;
-  }
-}
+import { type Found, type Place, State } from './state.ts';
 
 /** Places of one state; a grammar that is in more places at once is too ambiguous to follow. */
 const MOST_PLACES = 2048;
@@ -343,13 +268,3 @@ function beginsPlain(accepts: Uint8Array): boolean {
 }
 
 const plainBeginnings = new WeakMap<Uint8Array, boolean>();
-
-/** Whether a place is where any characters may come, as many as may or none. */
-function isLoop(place: Place | undefined): boolean {
-  if (place === undefined) return false;
-  const { node, frame } = place;
-  if (node.kind === 'counted')
-    return node.least === 0 && node.body.kind === 'split' && node.body.open === true;
-  if (node.kind !== 'split' || node.open !== true) return false;
-  return frame?.node.kind !== 'counted' || frame.least === 0;
-}

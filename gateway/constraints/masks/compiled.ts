@@ -4,8 +4,9 @@ import type { ConstraintFault } from '../fault.ts';
 import { type Grammar, nothing } from '../grammar/expression.ts';
 import { extentOf } from '../grammar/extent.ts';
 import type { Vocabulary } from '../vocabulary.ts';
-import { Automaton, type State } from './automaton.ts';
+import { Automaton } from './automaton.ts';
 import { type Mask, MaskSearch, maskOf, sizeOf } from './mask.ts';
+import type { State } from './state.ts';
 
 /** Bytes of masks of one grammar. */
 const MOST_MASK_BYTES = 8 * 2 ** 20;

@@ -1,9 +1,10 @@
 // Holds an answer to a grammar. Ids that end the answer may come exactly where the grammar may end. Knows no text.
-import type { State } from './automaton.ts';
+
 import type { CompiledGrammar } from './compiled.ts';
 import type { Constraint } from './constraint.ts';
 import type { Opened } from './grammars.ts';
 import { applyMask, type Mask, type MaskSearch } from './mask.ts';
+import type { State } from './state.ts';
 
 export class GrammarConstraint implements Constraint {
   readonly #grammar: CompiledGrammar;

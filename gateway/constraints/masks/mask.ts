@@ -2,7 +2,8 @@
 
 import { ConstraintFault } from '../fault.ts';
 import { LONGEST_PLAIN, type Vocabulary, type VocabularyTree } from '../vocabulary.ts';
-import type { Automaton, State } from './automaton.ts';
+import type { Automaton } from './automaton.ts';
+import type { State } from './state.ts';
 
 /** Ids that may come; where they are few as a list, otherwise as bits. Stop ids are not its business. */
 export type Mask = { ids: Int32Array } | { /** `[ceil(vocab / 32)]` */ bits: Uint32Array };

@@ -1,4 +1,4 @@
-// Objects as a grammar: declared properties in their order, those that are required always, then others where they may be.
+// Writes an object shape as a grammar: declared properties in their order, the required ones always, then others if they are allowed.
 
 import { ConstraintFault } from '../fault.ts';
 import {
@@ -19,19 +19,19 @@ import { propertyTerm } from './shapes/meet.ts';
 import type { ObjectShape, OtherNames } from './shapes/shapes.ts';
 import { any, never, type Term, type Terms } from './shapes/terms.ts';
 
-/** Names a rule and gives a reference to it; `make` is called once for each key. */
+/** Defines a rule and returns a reference to it. `make` is called once for each key. */
 export type Define = (key: string, make: () => Expression) => Expression;
 
 export interface WriteOptions {
-  /** Of a value inside. */
+  /** Writes the value of a property. */
   value: (term: Term) => Expression;
   define: Define;
-  /** Counts entries of lists of properties that are gone through. */
+  /** Charges the work of going through lists of properties. */
   spend: (entries: number) => void;
   terms: Terms;
-  /** Names the shape among all. */
+  /** Unique for each shape. */
   key: string;
-  /** Of the schema, for errors. */
+  /** Path of the schema, for errors. */
   path: string;
 }
 
@@ -41,32 +41,24 @@ interface Member {
   required: boolean;
 }
 
+/** A property whose name is one of `names` and whose value satisfies `term`. */
+type NamedMember = (each: { names: Dfa; term: Term }) => Expression;
+
 /**
- * Names that the schema is silent on do not come, unless it declares none or some must. Names that are not declared are written
- * without needless escapes: a declared name must not come by another spelling. They may come twice, so they count once toward
- * the least number of properties.
+ * Properties that the schema does not mention are not written, unless it declares none or needs more than it declares. Their names
+ * are written without needless escapes, because a declared name must not come by another spelling. A name may come twice, so all
+ * such properties together count once toward `minProperties`.
  */
-export function objects(
-  shape: ObjectShape,
-  { value, define, spend, terms, key, path }: WriteOptions,
-): Expression {
+export function objects(shape: ObjectShape, options: WriteOptions): Expression {
+  const { value, spend, terms, path } = options;
   const { required, some, least, most } = shape;
   const names = [...new Set([...shape.properties.keys(), ...required])];
-  const members: Member[] = [];
-  for (const name of names) {
-    const held = value(propertyTerm(shape, name));
-    if (held === impossible && required.has(name)) return impossible;
-    if (held === impossible) continue;
-    members.push({ name, held, required: required.has(name) });
-  }
+  const members = membersOf(shape, names, value);
+  if (members === undefined) return impossible;
   const unbounded = least === 0 && most === Number.POSITIVE_INFINITY;
   if (names.length === 0 && unbounded && some.length === 0 && isPlain(shape.others)) return anyObject;
-  const wanted = shape.others.filter(({ implicit }) => !implicit);
-  const inNeed = members.length < least || some.length > 0 || (wanted.length === 0 && names.length === 0);
-  const mayCome = (inNeed ? shape.others : wanted).filter(({ term }) => term !== never);
-  const declared = mayCome.length === 0 ? noText : listed(names);
-  const others = mayCome.map((each) => ({ ...each, names: difference(each.names, declared) }));
-  const member = ({ names: own, term }: Omit<OtherNames, 'implicit'>) => {
+  const others = othersOf(shape, names, members.length);
+  const member: NamedMember = ({ names: own, term }) => {
     const held = isEmpty(own) ? impossible : value(term);
     return held === impossible
       ? impossible
@@ -76,7 +68,7 @@ export function objects(
   const last = lastMember(shape, others, { terms, member, path });
   if (last === impossible) return impossible;
 
-  if (least <= most && members.length + 1 < least && mayCome.length > 0) {
+  if (least <= most && members.length + 1 < least && others.length > 0) {
     throw new ConstraintFault(
       `'minProperties' is supported up to one more than the ${members.length} properties that are declared`,
       `${path}.minProperties`,
@@ -87,14 +79,57 @@ export function objects(
     least,
     most === Number.POSITIVE_INFINITY ? 0 : Math.min(most, members.length + 1),
   );
-  // From the end: what may come once so many members were looked at, by how many of them were written.
   spend((counted + 1) * members.length);
-  const ends = Array.from({ length: counted + 1 }, (_, count) => end(count));
+  const ends = Array.from({ length: counted + 1 }, (_, count) => ending(count, { least, most, other, last }));
+  const first = declared(members, ends, most, options);
+  return first === impossible ? impossible : sequence(text('{'), first, text('}'));
+}
+
+/** Properties with declared or required names that can have a value. Undefined if a required one can have none. */
+function membersOf(
+  shape: ObjectShape,
+  names: readonly string[],
+  value: WriteOptions['value'],
+): Member[] | undefined {
+  const members: Member[] = [];
+  for (const name of names) {
+    const required = shape.required.has(name);
+    const held = value(propertyTerm(shape, name));
+    if (held !== impossible) members.push({ name, held, required });
+    else if (required) return undefined;
+  }
+  return members;
+}
+
+/** Sets of undeclared names that may be written, without the declared names. */
+function othersOf(
+  { others, some, least }: ObjectShape,
+  names: readonly string[],
+  members: number,
+): OtherNames[] {
+  const wanted = others.filter(({ implicit }) => !implicit);
+  const inNeed = members < least || some.length > 0 || (wanted.length === 0 && names.length === 0);
+  const mayCome = (inNeed ? others : wanted).filter(({ term }) => term !== never);
+  const own = mayCome.length === 0 ? noText : listed(names);
+  return mayCome.map((each) => ({ ...each, names: difference(each.names, own) }));
+}
+
+/**
+ * The declared members in their order, each optional unless it is required. Built from the end: entry `count` of a level is what may
+ * come once `count` members have been written. `ends` is what follows the last member, by that count.
+ */
+function declared(
+  members: readonly Member[],
+  ends: readonly Expression[],
+  most: number,
+  { define, spend, key }: WriteOptions,
+): Expression {
+  const counted = ends.length - 1;
   const written = ends.map(() => new Array<Entry>(members.length));
   let open = ends;
   let nextRequired = members.length;
-  for (const [i, { name, held, required: must }] of [...members.entries()].reverse()) {
-    if (must) nextRequired = i;
+  for (const [i, { name, held, required }] of [...members.entries()].reverse()) {
+    if (required) nextRequired = i;
     const after = open;
     const to = Math.min(nextRequired + 1, members.length);
     spend((counted + 1) * (to - i));
@@ -108,43 +143,43 @@ export function objects(
       return body === impossible ? impossible : define(`${key} ${i} ${count}`, () => body);
     });
   }
-  const [first = impossible] = open;
-  return first === impossible ? impossible : sequence(text('{'), first, text('}'));
-
-  /** What comes behind the declared members, of which `count` were written, or more where it is the most that is told apart. */
-  function end(count: number): Expression {
-    const missing = least - count - (last === undefined ? 0 : 1);
-    const room = most - count - (last === undefined ? 0 : 1);
-    if (missing > 1 || room < 0 || (missing === 1 && (other === impossible || room === 0))) return impossible;
-    const more = room === 0 ? nothing : parted(count, missing);
-    const final = last === undefined ? nothing : last;
-    if (last === undefined) return more;
-    // The last one stands behind a comma if anything was written.
-    if (count > 0) return sequence(more, comma, final);
-    if (room === 0 || other === impossible) return missing > 0 ? impossible : final;
-    const some = sequence(other, repeat(sequence(comma, other), 0, room - 1), comma, final);
-    return missing > 0 ? some : choice(final, some);
-  }
-
-  function parted(count: number, missing: number): Expression {
-    const room = most - count - (last === undefined ? 0 : 1);
-    const following = sequence(comma, other);
-    if (count > 0) return repeat(following, Math.max(0, missing), room);
-    if (last !== undefined) return nothing;
-    const all = sequence(other, repeat(following, 0, room - 1));
-    return missing > 0 ? all : choice(nothing, all);
-  }
+  return open[0] ?? impossible;
 }
 
-/** One that must come, behind all others: were another of its name to follow, that one would count. Undefined: none must. */
+interface Ending {
+  least: number;
+  most: number;
+  /** One undeclared property. */
+  other: Expression;
+  /** The undeclared property that must come at the end, if there is one. */
+  last: Expression | undefined;
+}
+
+/** What follows the declared members. `count` of them were written; the highest count stands for all higher ones too. */
+function ending(count: number, { least, most, other, last }: Ending): Expression {
+  const missing = least - count - (last === undefined ? 0 : 1);
+  const room = most - count - (last === undefined ? 0 : 1);
+  if (missing > 1 || room < 0 || (missing === 1 && (other === impossible || room === 0))) return impossible;
+  const following = sequence(comma, other);
+  if (count > 0) {
+    const more = room === 0 ? nothing : repeat(following, Math.max(0, missing), room);
+    return last === undefined ? more : sequence(more, comma, last);
+  }
+  // Nothing was written yet, so the first property has no comma before it.
+  const alone = last ?? nothing;
+  if (room === 0 || other === impossible) return missing > 0 ? impossible : alone;
+  const some = sequence(other, repeat(following, 0, room - 1), last === undefined ? nothing : comma, alone);
+  return missing > 0 ? some : choice(alone, some);
+}
+
+/**
+ * The undeclared property that must come. It stands at the end: if another of the same name followed, that one would count.
+ * Undefined if none must come.
+ */
 function lastMember(
   { some, properties }: ObjectShape,
   others: readonly OtherNames[],
-  {
-    terms,
-    member,
-    path,
-  }: { terms: Terms; member: (each: { names: Dfa; term: Term }) => Expression; path: string },
+  { terms, member, path }: { terms: Terms; member: NamedMember; path: string },
 ): Expression | undefined {
   const [one, ...more] = some;
   if (one === undefined) return undefined;

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { multiplied, repeat, text } from '../../../gateway/constraints/grammar/expression.ts';
 import { grammarOf } from '../../../gateway/constraints/grammar/grammar-of.ts';
-import { Automaton, type State } from '../../../gateway/constraints/masks/automaton.ts';
+import { Automaton } from '../../../gateway/constraints/masks/automaton.ts';
+import type { State } from '../../../gateway/constraints/masks/state.ts';
 
 /** Every text of a, b and c of up to so many characters. */
 function texts(most: number): string[] {

@@ -2,9 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { grammarOf } from '../../../gateway/constraints/grammar/grammar-of.ts';
-import type { Automaton, State } from '../../../gateway/constraints/masks/automaton.ts';
+import type { Automaton } from '../../../gateway/constraints/masks/automaton.ts';
 import { CompiledGrammar } from '../../../gateway/constraints/masks/compiled.ts';
 import { allows, maskOf } from '../../../gateway/constraints/masks/mask.ts';
+import type { State } from '../../../gateway/constraints/masks/state.ts';
 import { Vocabulary, vocabularyData } from '../../../gateway/constraints/vocabulary.ts';
 import { HERMES_CALLS } from '../../support/call-syntax.ts';
 import { nano } from './writer.ts';

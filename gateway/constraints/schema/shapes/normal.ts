@@ -1,34 +1,33 @@
-// From what a value is asked for to shapes of which one must hold: keywords, references and what joins schemas, worked out one level
-// deep. Pure; knows no grammar.
+// Turns a term into shapes, one of which a value must have: works out keywords, references and combined schemas, one level deep.
+// Knows no grammar.
 import { isDeepStrictEqual } from 'node:util';
 import { ConstraintFault, within } from '../../fault.ts';
-import { type Dfa, isEmpty, noText, unionOf } from '../../language/dfa.ts';
+import { type Dfa, noText, unionOf } from '../../language/dfa.ts';
 import { spendStates } from '../../reading/budget.ts';
 import type { Document } from '../document.ts';
 import { type Keywords, kinds, readKeywords, type Schema } from '../keywords.ts';
 import type { SchemaNode } from '../pointer.ts';
-import { allTextsOf, noneOf } from '../texts.ts';
+import { allTextsOf } from '../texts.ts';
 import { complement } from './complement.ts';
 import { hasShape } from './has-shape.ts';
-import { meet, propertyTerm } from './meet.ts';
+import { meet } from './meet.ts';
 import { anyShape, ownShapes, withOrWithout } from './own-shapes.ts';
-import { costOf, isAny, keyOf, noNumber, placed } from './shape-facts.ts';
-import { kindOf, kindOfShape, type Shape, universal } from './shapes.ts';
+import { costOf, isAny, isImpossible, keyOf, placed } from './shape-facts.ts';
+import { kindOfShape, type Shape, universal } from './shapes.ts';
 import { any, type Term, Terms } from './terms.ts';
+import { shapeOfValue, shapesOfValues, valuesOf } from './value-shapes.ts';
 
-/** Alternatives of one term, at most. */
+/** Most alternatives of one term. */
 const MOST_SHAPES = 400;
-/** Alternatives that are left of a branch once others are taken from it, at most. */
+/** Most alternatives of a branch after others were subtracted from it. */
 const MOST_LEFT = 32;
-/** Terms that are looked into at once, each for the one before. */
+/** Most terms that are being worked out at once, each for the one before. */
 const MOST_OPEN = 300;
-/** Comparisons of values with terms for one schema, at most: some tenths of a second. */
+/** Most comparisons of values with terms for one schema: some tenths of a second. */
 const MOST_COMPARED = 200_000;
-/** Objects and lists in one `enum`. */
-const MOST_STRUCTURES = 5000;
-/** Pairs of shapes that are joined for one schema, at most: about a second. */
+/** Most pairs of shapes that are joined for one schema: about a second. */
 const MOST_MEETINGS = 50_000;
-/** Values of required properties are looked into so deep to see whether there are any. */
+/** How deep values of required properties are checked for being possible at all. */
 const DEEPEST_LOOK = 3;
 
 export class Normalizer {
@@ -36,21 +35,21 @@ export class Normalizer {
   readonly #document: Document;
   readonly #shapes = new Map<number, readonly Shape[]>();
   readonly #open = new Set<number>();
-  /** Terms some of whose values were left out: what is not of them cannot be told. */
+  /** Terms some of whose values were left out. What does not satisfy such a term is therefore unknown. */
   readonly #narrowed = new Set<number>();
   #met = 0;
   #depth = 0;
   #compared = 0;
-  /** How often values were left out: whether it grew tells of a stretch of work. */
+  /** How often values were left out. If it grew during some work, that work left values out. */
   #narrowings = 0;
-  /** A value is being compared with what it must not be. */
+  /** A value is being compared with a term that it must not satisfy. */
   #inNegation = false;
 
   constructor(document: Document) {
     this.#document = document;
   }
 
-  /** None: no value satisfies it. Throws a ConstraintFault that names the keyword that cannot be held. */
+  /** Empty if no value satisfies the term. Throws a ConstraintFault that names the unsupported keyword. */
   shapesOf(term: Term): readonly Shape[] {
     const known = this.#shapes.get(term.id);
     if (known !== undefined) {
@@ -64,8 +63,7 @@ export class Normalizer {
     }
     spendStates(0);
     if (this.#open.size >= MOST_OPEN) {
-      const message = `its references lead through more than ${MOST_OPEN} schemas at once`;
-      throw new ConstraintFault(message, this.pathOf(term), { costly: true });
+      throw this.#tooCostly(term, `its references lead through more than ${MOST_OPEN} schemas at once`);
     }
     this.#open.add(term.id);
     try {
@@ -77,28 +75,28 @@ export class Normalizer {
     }
   }
 
-  /** Whether values were left out anywhere. */
+  /** Whether any values were left out. */
   get narrowed(): boolean {
     return this.#narrowed.size > 0;
   }
 
-  /** Marks every term that is being worked out as narrowed. */
+  /** Marks every term that is being worked out as narrowed: some of its values were left out. */
   #narrow(): void {
     this.#narrowings++;
     for (const id of this.#open) this.#narrowed.add(id);
   }
 
-  /** Shapes that leave nothing out. Throws a ConstraintFault where there are none. */
+  /** Shapes of all values of the term. Throws a ConstraintFault if some values were left out. */
   #exactly(term: Term): readonly Shape[] {
     const shapes = this.shapesOf(term);
     if (!this.#narrowed.has(term.id)) return shapes;
     throw new ConstraintFault('what does not satisfy this part cannot be told', this.pathOf(term));
   }
 
-  /** Whether a JSON value satisfies the term. Throws a ConstraintFault where that cannot be told, or takes too long. */
+  /** Whether a JSON value satisfies the term. Throws a ConstraintFault if that is unknown or takes too long. */
   holds(value: unknown, term: Term): boolean {
     spendStates(0);
-    if (++this.#compared > MOST_COMPARED) throw this.#multiplies(term);
+    if (++this.#compared > MOST_COMPARED) throw this.#tooCostly(term);
     if (term.kind === 'any' || term.kind === 'never') return term.kind === 'any';
     if (term.kind === 'is') return isDeepStrictEqual(value, term.value);
     if (term.kind === 'not') {
@@ -113,18 +111,16 @@ export class Normalizer {
     }
     if (term.kind === 'all') return term.of.every((each) => this.holds(value, each));
     if (this.shapesOf(term).some((shape) => this.#has(value, shape))) return true;
-    // The value may be among those that were left out.
+    // The value may be one of those that were left out.
     if (this.#inNegation) this.#exactly(term);
     return false;
   }
 
-  /** Where a schema is that the term is made of, for errors. */
+  /** Path of a schema that the term is made of, for errors. */
   pathOf(term: Term): string {
     if (term.kind === 'schema') return this.#document.path(term.node);
-    if (term.kind === 'not') return this.pathOf(term.of);
-    if (term.kind === 'all')
-      return term.of.map((each) => this.pathOf(each)).find((path) => path !== '') ?? '';
-    return '';
+    const parts = term.kind === 'all' ? term.of : term.kind === 'not' ? [term.of] : [];
+    return parts.map((each) => this.pathOf(each)).find((path) => path !== '') ?? '';
   }
 
   #look(term: Term): readonly Shape[] {
@@ -134,7 +130,7 @@ export class Normalizer {
       case 'never':
         return [];
       case 'is':
-        return [this.#value(term.value)];
+        return [shapeOfValue(term.value)];
       case 'not':
         return this.#complement(this.#exactly(term.of));
       case 'all':
@@ -144,52 +140,6 @@ export class Normalizer {
     }
   }
 
-  #value(value: unknown): Shape {
-    const kind = kindOf(value);
-    if (typeof value === 'object' && value !== null) return { kind: 'is', implicit: false, value };
-    if (kind === 'boolean') return { kind, implicit: false, values: [value as boolean] };
-    if (kind === 'number') {
-      return { kind, implicit: false, tests: [{ test: 'among', values: [value as number], negated: false }] };
-    }
-    if (kind === 'string') {
-      return { kind, implicit: false, tests: [{ test: 'among', values: [value as string], negated: false }] };
-    }
-    return { kind: 'null', implicit: false };
-  }
-
-  /** Of a list of values: one shape for all of a kind, but for objects and lists. */
-  #values(values: readonly unknown[]): readonly Shape[] {
-    const numbers = values.filter((value) => typeof value === 'number');
-    const texts = values.filter((value) => typeof value === 'string');
-    const others = values.filter((value) => typeof value !== 'number' && typeof value !== 'string');
-    if (others.length > MOST_STRUCTURES) {
-      throw new ConstraintFault(
-        `more than ${MOST_STRUCTURES} objects and lists to choose from are not supported`,
-      );
-    }
-    return [
-      ...(numbers.length > 0
-        ? [
-            {
-              kind: 'number' as const,
-              implicit: false,
-              tests: [{ test: 'among' as const, values: numbers, negated: false }],
-            },
-          ]
-        : []),
-      ...(texts.length > 0
-        ? [
-            {
-              kind: 'string' as const,
-              implicit: false,
-              tests: [{ test: 'among' as const, values: texts, negated: false }],
-            },
-          ]
-        : []),
-      ...others.map((value) => this.#value(value)),
-    ];
-  }
-
   #schema(node: SchemaNode, term: Term): readonly Shape[] {
     const keywords = readKeywords(node, this.#document);
     let shapes = this.#ownShapes(keywords, this.#document.path(node));
@@ -197,7 +147,7 @@ export class Normalizer {
       shapes = this.#both(shapes, more, term);
     };
     const values = valuesOf(keywords);
-    if (values !== undefined) and(within(`${this.#document.path(node)}.enum`, () => this.#values(values)));
+    if (values !== undefined) and(within(`${this.#document.path(node)}.enum`, () => shapesOfValues(values)));
     const of = (schema: Schema) => this.terms.of(schema);
     const { $ref, allOf = [], anyOf, oneOf, not, dependentRequired = {}, dependentSchemas = {} } = keywords;
     if ($ref !== undefined) and(this.#followed($ref, node));
@@ -230,23 +180,24 @@ export class Normalizer {
   }
 
   #ownShapes(keywords: Keywords, path: string): readonly Shape[] {
-    const options = { terms: this.terms, stringsOf: (term: Term) => this.#strings(term) };
-    return ownShapes(keywords, path, options).filter((shape) => !this.#isImpossible(shape));
+    const options = { terms: this.terms, stringsOf: this.#strings };
+    return ownShapes(keywords, path, options).filter((shape) => !isImpossible(shape, this.#isNever));
   }
 
-  #strings(term: Term): Dfa {
-    return this.shapesOf(term).reduce((names, shape) => {
-      return shape.kind === 'string' ? unionOf(names, allTextsOf(shape.tests)) : names;
-    }, noText);
-  }
+  #strings = (term: Term): Dfa => {
+    const texts = this.shapesOf(term).map((shape) =>
+      shape.kind === 'string' ? allTextsOf(shape.tests) : noText,
+    );
+    return texts.reduce(unionOf, noText);
+  };
 
-  #has(value: unknown, shape: Shape): boolean {
+  #has = (value: unknown, shape: Shape): boolean => {
     return hasShape(value, shape, (inner, term) => this.holds(inner, term));
-  }
+  };
 
-  /** Each branch without the values that another one has too. `among`: what the value is asked for otherwise. */
+  /** Each branch without the values of the other branches. `among`: shapes that the value must have anyway. */
   #oneOf(branches: readonly Term[], among: readonly Shape[], term: Term): readonly Shape[] {
-    // Of a branch that is held more narrowly than it is meant, the values that were left out may be the same ones.
+    // Values that were left out of a narrowed branch may be values of another branch, so wider shapes are compared for it.
     const whole: (readonly Shape[])[] = [];
     const own = branches.map((branch) => {
       const shapes = this.shapesOf(branch);
@@ -264,7 +215,7 @@ export class Normalizer {
     });
   }
 
-  /** Shapes of all values that may satisfy a term of which some were left out, and perhaps of more values. */
+  /** Shapes of all values that may satisfy a narrowed term, and perhaps of more values. */
   #outerShapes(term: Term): readonly Shape[] {
     const before = this.#narrowings;
     if (term.kind === 'schema') {
@@ -278,23 +229,15 @@ export class Normalizer {
   #complement(shapes: readonly Shape[]): readonly Shape[] {
     return kinds.flatMap((kind) => {
       const own = shapes.filter((shape) => kindOfShape(shape) === kind);
-      const all: readonly Shape[] = [universal(kind, own.length === 0)];
-      return own.reduce(
-        (left, shape) =>
-          this.#both(
-            left,
-            complement(shape, this.terms, () => this.#narrow()),
-            any,
-            MOST_LEFT,
-          ),
-        all,
-      );
+      const others = own.map((shape) => complement(shape, this.terms, () => this.#narrow()));
+      const all = [universal(kind, own.length === 0)];
+      return others.reduce<readonly Shape[]>((left, each) => this.#both(left, each, any, MOST_LEFT), all);
     });
   }
 
   /**
-   * Pairs that can hold at once. `term`: for errors. `enough`: so many will do; others are left out, for what is written may be
-   * less than what a schema allows.
+   * Shapes of values that have a shape of both lists. `term` is for errors. Pairs beyond `enough` are left out, because answers may
+   * be narrower than the schema.
    */
   #both(
     a: readonly Shape[],
@@ -311,83 +254,49 @@ export class Normalizer {
         break;
       }
       found.set(keyOf(shape), shape);
-      if (found.size > MOST_SHAPES) throw this.#multiplies(term);
+      if (found.size > MOST_SHAPES) throw this.#tooCostly(term);
     }
     return [...found.values()];
   }
 
-  /** Whether some value may have a shape of both; true too where values were left out on the way. */
+  /** Whether some value may have a shape of both lists. Also true if values were left out on the way. */
   #overlap(a: readonly Shape[], b: readonly Shape[], term: Term): boolean {
     const before = this.#narrowings;
     return this.#meetings(a, b, term).next().done !== true || this.#narrowings > before;
   }
 
   *#meetings(a: readonly Shape[], b: readonly Shape[], term: Term): Generator<Shape, void, undefined> {
-    const holds = (value: unknown, shape: Shape) => this.#has(value, shape);
     for (const one of a) {
       for (const other of b) {
         if (kindOfShape(one) !== kindOfShape(other)) continue;
         const cost = costOf(one, other);
         this.#met += cost;
         spendStates(cost);
-        if (this.#met > MOST_MEETINGS) throw this.#multiplies(term);
-        const shape = meet(one, other, { terms: this.terms, holds });
+        if (this.#met > MOST_MEETINGS) throw this.#tooCostly(term);
+        const shape = meet(one, other, { terms: this.terms, holds: this.#has });
         if (shape === undefined) continue;
-        for (const each of placed(shape, this.terms)) if (!this.#isImpossible(each)) yield each;
+        for (const each of placed(shape, this.terms)) if (!isImpossible(each, this.#isNever)) yield each;
       }
     }
   }
 
-  #multiplies(term: Term): ConstraintFault {
-    const message = 'its references and alternatives multiply too much';
+  #tooCostly(term: Term, message = 'its references and alternatives multiply too much'): ConstraintFault {
     return new ConstraintFault(message, this.pathOf(term), { costly: true });
   }
 
-  /** True: no value has the shape. False: perhaps some. */
-  #isImpossible(shape: Shape): boolean {
-    switch (shape.kind) {
-      case 'number':
-        return noNumber(shape.tests);
-      case 'string':
-        return noneOf(shape.tests);
-      case 'array':
-        if (shape.least > shape.most) return true;
-        return (
-          Array.from({ length: Math.min(shape.least, shape.prefix.length) }).some((_, i) => {
-            return this.#isNever(shape.prefix[i] ?? any);
-          }) ||
-          (shape.least > shape.prefix.length && this.#isNever(shape.rest))
-        );
-      case 'object':
-        if (shape.least > shape.most || shape.required.size > shape.most) return true;
-        if (shape.some.some(({ names }) => isEmpty(names))) return true;
-        return [...shape.required].some((name) => this.#isNever(propertyTerm(shape, name)));
-      default:
-        return false;
-    }
-  }
-
-  /** Looks into what is joined only: a schema alone is seldom one that nothing satisfies. */
-  #isNever(term: Term): boolean {
+  /** Whether no value satisfies the term. Looks only into joined terms: a schema alone is seldom impossible. */
+  #isNever = (term: Term): boolean => {
     if (term.kind === 'never') return true;
     if (term.kind !== 'all' || this.#open.has(term.id) || this.#depth >= DEEPEST_LOOK) return false;
     this.#depth++;
     try {
       return this.shapesOf(term).length === 0;
     } catch (cause) {
-      // Perhaps it only leads back to what is being looked into; any other fault comes again when the value is written.
+      // It may only lead back to a term that is being worked out. Any other fault is thrown again when the value is written.
       if (!(cause instanceof ConstraintFault) || cause.costly) throw cause;
       return false;
     } finally {
       this.#depth--;
     }
-  }
-}
-
-/** The values that `enum` and `const` leave; undefined: all. */
-function valuesOf(keywords: Keywords): readonly unknown[] | undefined {
-  const { enum: all } = keywords;
-  if (!('const' in keywords)) return all;
-  if (all === undefined) return [keywords.const];
-  return all.filter((value) => isDeepStrictEqual(value, keywords.const));
+  };
 }

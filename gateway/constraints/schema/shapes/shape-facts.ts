@@ -1,12 +1,12 @@
-// What can be told of shapes at a glance: whether they are all values, whether two are the same, where a property that must come
-// may stand. Pure.
+// Simple questions about shapes: whether they cover all values, whether no value has one, whether two are the same.
 import { isDeepStrictEqual } from 'node:util';
 import { type Dfa, difference, isEmpty, listed, matches } from '../../language/dfa.ts';
 import { kinds } from '../keywords.ts';
 import { hasNumber, type NumberTest, numberTexts } from '../numbers.ts';
-import { valuesAmong } from '../texts.ts';
+import { noneOf, valuesAmong } from '../texts.ts';
+import { propertyTerm } from './meet.ts';
 import { anyArray, anyBoolean, anyObject, type ObjectShape, type Shape } from './shapes.ts';
-import type { Terms } from './terms.ts';
+import type { Term, Terms } from './terms.ts';
 
 /** Joining objects takes longer the more properties they declare. */
 export function costOf(...shapes: readonly Shape[]): number {
@@ -40,7 +40,7 @@ function isUniversal(shape: Shape): boolean {
   }
 }
 
-/** A property that some object must have is one of those that are declared, or none of them. */
+/** Splits a shape with a required undeclared property by where that property is: one of the declared ones, or another. */
 export function* placed(shape: Shape, terms: Terms): Generator<Shape, void, undefined> {
   if (shape.kind !== 'object') return yield shape;
   const { properties, some } = shape;
@@ -49,7 +49,7 @@ export function* placed(shape: Shape, terms: Terms): Generator<Shape, void, unde
   if (found === undefined) return yield shape;
   const others = some.filter((each) => each !== found);
   const names = difference(found.names, listed(properties.keys()));
-  // One after another: whoever asks stops when there are too many.
+  // A generator, so that the caller can stop when there are too many.
   for (const [name, term] of properties) {
     if (!matches(found.names, name)) continue;
     const at: ObjectShape = {
@@ -73,7 +73,7 @@ function numberOf(names: Dfa): number {
   return automataSeen++;
 }
 
-/** Equal for shapes that are plainly the same. */
+/** Equal for two shapes that are obviously the same. */
 export function keyOf(shape: Shape): string {
   const { kind, implicit } = shape;
   switch (shape.kind) {
@@ -104,7 +104,28 @@ export function keyOf(shape: Shape): string {
   }
 }
 
-export function noNumber(tests: readonly NumberTest[]): boolean {
+/** True: no value has the shape. False: some value may have it. `isNever` says the same about terms. */
+export function isImpossible(shape: Shape, isNever: (term: Term) => boolean): boolean {
+  switch (shape.kind) {
+    case 'number':
+      return noNumber(shape.tests);
+    case 'string':
+      return noneOf(shape.tests);
+    case 'array': {
+      const { prefix, rest, least, most } = shape;
+      if (least > most || prefix.slice(0, least).some((item) => isNever(item))) return true;
+      return least > prefix.length && isNever(rest);
+    }
+    case 'object':
+      if (shape.least > shape.most || shape.required.size > shape.most) return true;
+      if (shape.some.some(({ names }) => isEmpty(names))) return true;
+      return [...shape.required].some((name) => isNever(propertyTerm(shape, name)));
+    default:
+      return false;
+  }
+}
+
+function noNumber(tests: readonly NumberTest[]): boolean {
   const values = valuesAmong<number>(tests as readonly (NumberTest & { values?: readonly number[] })[]);
   if (values !== undefined) return !values.some((value) => hasNumber(value, tests));
   return tests.length > 1 && isEmpty(numberTexts(tests));
