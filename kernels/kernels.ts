@@ -22,7 +22,8 @@ export interface QuantisedMatrix {
   readonly [kind]: 'matrix';
   readonly rows: number;
   readonly cols: number;
-  readonly bits: 4 | 8;
+  /** 4 or 8. */
+  readonly bits: number;
 }
 
 /** The three matrices of a SwiGLU expert. */
@@ -86,9 +87,9 @@ export interface Kernels {
   sweep(map: FileMap, offset: number, bytes: number): bigint;
 
   /** The matrix that starts at byte `offset` of the file, in place. */
-  matrix(map: FileMap, offset: number, rows: number, cols: number, bits: 4 | 8): QuantisedMatrix;
+  matrix(map: FileMap, offset: number, rows: number, cols: number, bits: number): QuantisedMatrix;
   /** As `matrix`, over a copy of `bytes`: a JavaScript buffer could be detached while a handle points into it. */
-  matrixOf(bytes: Uint8Array, rows: number, cols: number, bits: 4 | 8): QuantisedMatrix;
+  matrixOf(bytes: Uint8Array, rows: number, cols: number, bits: number): QuantisedMatrix;
   /** Row `ids[i]` as floats to row `i` of `y [ids.length, cols]`. */
   readRows(matrix: QuantisedMatrix, ids: Int32Array, y: Float32Array): void;
 

@@ -2,6 +2,7 @@
 // writing is the converter's.
 import { dirname, resolve } from 'node:path';
 import { canonicalJson, hashLines } from './bundle/hash.ts';
+import { isRouter, isSelectionBias, modelNames } from './bundle/names.ts';
 import type { Bits, CanonicalTensor } from './bundle/tensors.ts';
 import { type ModelConfig, parseConfig } from './config/config.ts';
 import { parseJson, readCopies } from './convert/checkpoint.ts';
@@ -54,10 +55,10 @@ function distribution(
   { hidden, tiedEmbeddings }: ModelConfig,
 ): { mean: number; deviation: number } {
   if (kind === 'matrix') {
-    const wide = name === 'model.embed_tokens.weight' && !tiedEmbeddings;
+    const wide = name === modelNames.embedding && !tiedEmbeddings;
     return { mean: 0, deviation: wide ? 1 : 1 / Math.sqrt(shape[1]) };
   }
-  if (name.endsWith('.mlp.gate.weight')) return { mean: 0, deviation: 1.5 / Math.sqrt(hidden) };
-  if (name.endsWith('.e_score_correction_bias')) return { mean: 0, deviation: 0.01 };
+  if (isRouter(name)) return { mean: 0, deviation: 1.5 / Math.sqrt(hidden) };
+  if (isSelectionBias(name)) return { mean: 0, deviation: 0.01 };
   return { mean: 1, deviation: 0.1 };
 }

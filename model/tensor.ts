@@ -1,7 +1,7 @@
-// A weight matrix in memory, as the bundle stores it. Knows no names and no files.
+// A weight matrix in memory, as the bundle stores it.
+import type { Encoding } from './tiles/precisions.ts';
 
-/** Stored form of a matrix: row-major floats, or tiles of 16 rows x 32 inputs with float16 scales (model/tiles.ts). */
-export type Encoding = 'f32' | 'f16' | 'bf16' | 'q8' | 'q4';
+export type { Encoding } from './tiles/precisions.ts';
 
 /** `y = x Wᵀ`: `rows` outputs, `cols` inputs. `data` is little-endian and may be a view into a larger buffer. */
 export interface Matrix {

@@ -1,13 +1,15 @@
-// The door to the stored forms of a matrix; each half of the work has a file of its own in tiles/.
+// The door to the stored forms of a matrix.
 export { type Blocks, toBlocks } from './tiles/blocks.ts';
+export { matrixBytes, tileBytes, tileGrid } from './tiles/layout.ts';
+export { GROUP, TILE_ROWS } from './tiles/precision.ts';
 export {
-  GROUP,
+  BITS,
+  type Bits,
   isTiled,
-  matrixBytes,
-  TILE_BYTES,
-  TILE_ROWS,
+  precisionOf,
+  TILED_BITS,
   type TileEncoding,
-  tileGrid,
-} from './tiles/layout.ts';
+  tilesAt,
+} from './tiles/precisions.ts';
 export { quantize, quantizeInto } from './tiles/quantize.ts';
 export { dequantize, readRow } from './tiles/read.ts';

@@ -4,16 +4,13 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { formatBytes } from '../../base/format-bytes.ts';
-import type { Bits } from '../../model/bundle/tensors.ts';
 import { convert, planConversion } from '../../model/convert/convert.ts';
 import { checkpointName, kindOf } from '../../model/kind.ts';
+import { BITS, type Bits } from '../../model/tiles.ts';
 import { UsageError } from '../flags/flags.ts';
 import { asGiven, bundleName, describeKind, notABundle, quoted, USUAL_BITS } from '../flags/model-paths.ts';
 import type { NamedModel } from '../flags/models.ts';
 import { runWriter } from '../terminal/write-bundle.ts';
-
-/** In the order in which the cache is searched if the user has named none. */
-const ALL_BITS = [4, 8, 16, 32] as const satisfies readonly Bits[];
 
 /**
  * The models as bundles: a checkpoint's is in the cache, or is made there if `bits` are given or a user at the terminal agrees.
@@ -49,7 +46,7 @@ async function convertedBundle(dir: string, wanted: Bits | undefined): Promise<s
   const { key } = await planConversion({ from, bits: USUAL_BITS });
   const pathOf = (bits: Bits) =>
     join(cacheDirectory(process.env), `${bundleName(from, bits)}-${key.slice(0, 12)}`);
-  for (const bits of wanted === undefined ? ALL_BITS : [wanted]) {
+  for (const bits of wanted === undefined ? BITS : [wanted]) {
     if ((await kindOf(pathOf(bits))).kind === 'bundle') {
       process.stderr.write(
         `${from}: using the bundle at ${bits} bits that was made earlier, ${pathOf(bits)}\n`,
@@ -103,7 +100,7 @@ export function parseAnswer(text: string): Bits | 'no' | undefined {
     .replace(/ *bits?$/, '');
   if (['', 'y', 'yes'].includes(word)) return USUAL_BITS;
   if (['n', 'no'].includes(word)) return 'no';
-  return ALL_BITS.find((bits) => String(bits) === word);
+  return BITS.find((bits) => String(bits) === word);
 }
 
 /** Where the user's programs keep what can be made again. */

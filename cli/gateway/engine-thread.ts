@@ -12,7 +12,7 @@ import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
 import { discover } from '../../infra/discovery/discovery.ts';
 import { stale } from '../../infra/discovery/watch-file.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
-import { kernelsMissing, openDenseDevice, openHostKernels } from '../../model/devices/open.ts';
+import { kernelsMissing, openDenseDevice, openHostKernels, usesKernels } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { startReadAhead } from '../../model/reading/start-read-ahead.ts';
 import type { CallPolicy } from '../../router/call-policy.ts';
@@ -111,13 +111,13 @@ async function serveBundle(
 ): Promise<void> {
   const { config, manifest } = bundle;
   const { identity, contentHash } = manifest;
-  const missing = kernelsMissing(bundle);
-  if (device === 'cpu' && missing !== undefined) {
+  const missing = kernelsMissing({ bundle, device });
+  if (missing !== undefined) {
     tell({ type: 'log', level: 'info', message: `ONNX Runtime computes: ${missing}` });
   }
   const onLoading = (done: number, total: number) => tell({ type: 'loading', done, total });
   const held = 'holdings' in shards ? shards.holdings.map((text) => parseHoldings(text, config)) : [];
-  const mapped = device === 'cpu' && missing === undefined;
+  const mapped = usesKernels({ bundle, device });
   const reading = mapped
     ? startReadAhead({
         bundle,

@@ -13,9 +13,8 @@ import {
   whole,
 } from '../config/json-shapes.ts';
 import { InputError } from '../errors.ts';
-import { GROUP } from '../tiles.ts';
+import { BITS, type Bits, GROUP } from '../tiles.ts';
 import { hashLines } from './hash.ts';
-import type { Bits } from './tensors.ts';
 
 export const MANIFEST_FILE = 'bundle.json';
 export const DENSE_FILE = 'dense.safetensors';
@@ -72,7 +71,7 @@ const manifestShape: Shape<Manifest> = fields({
   tool: text(),
   identity: fullHash,
   contentHash: fullHash,
-  bits: oneOf(4, 8, 16, 32),
+  bits: oneOf(...BITS),
   group: oneOf(GROUP),
   sourceDtypes: list(text()),
   files: record(fileName, fields({ bytes: whole(0), hash: optional(shortHash) })),

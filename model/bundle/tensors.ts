@@ -1,11 +1,12 @@
-// Which tensors a model has, by their canonical (Qwen3-MoE) names, and how a bundle stores each. Knows no files.
+// Which tensors a model has, and how a bundle stores each.
 import type { ModelConfig } from '../config/config.ts';
 import type { Unit } from '../devices/expert.ts';
 import type { TensorSpec } from '../safetensors.ts';
 import type { Encoding } from '../tensor.ts';
-import { TILE_BYTES, tileGrid } from '../tiles.ts';
+import { type Bits, isTiled, tileBytes, tileGrid, tilesAt } from '../tiles.ts';
+import { expertNames, layerNames, modelNames } from './names.ts';
 
-export type Bits = 4 | 8 | 16 | 32;
+export type { Bits } from '../tiles.ts';
 
 /** A matrix `[rows, cols]` is stored at the bundle's bits, a small tensor in the source's own type at every precision. */
 export type CanonicalTensor =
@@ -14,7 +15,7 @@ export type CanonicalTensor =
 
 const matrix = (name: string, rows: number, cols: number): CanonicalTensor & { kind: 'matrix' } => ({
   kind: 'matrix',
-  name: `${name}.weight`,
+  name,
   shape: [rows, cols],
 });
 
@@ -23,47 +24,44 @@ const small = (name: string, ...shape: number[]): CanonicalTensor => ({ kind: 's
 /** Everything that is not an expert, layer after layer. */
 export function* denseTensors(config: ModelConfig): Generator<CanonicalTensor> {
   const { hidden, layers, vocab, tiedEmbeddings } = config;
-  yield matrix('model.embed_tokens', vocab, hidden);
-  for (let layer = 0; layer < layers; layer++) yield* layerTensors(config, `model.layers.${layer}`);
-  yield small('model.norm.weight', hidden);
-  if (!tiedEmbeddings) yield matrix('lm_head', vocab, hidden);
+  yield matrix(modelNames.embedding, vocab, hidden);
+  for (let layer = 0; layer < layers; layer++) yield* layerTensors(config, layer);
+  yield small(modelNames.norm, hidden);
+  if (!tiedEmbeddings) yield matrix(modelNames.head, vocab, hidden);
 }
 
-function* layerTensors(config: ModelConfig, layer: string): Generator<CanonicalTensor> {
+function* layerTensors(config: ModelConfig, layer: number): Generator<CanonicalTensor> {
   const { hidden, heads, kvHeads, headDim, experts, qkNorm, routing } = config;
-  yield small(`${layer}.input_layernorm.weight`, hidden);
-  yield matrix(`${layer}.self_attn.q_proj`, heads * headDim, hidden);
-  yield matrix(`${layer}.self_attn.k_proj`, kvHeads * headDim, hidden);
-  yield matrix(`${layer}.self_attn.v_proj`, kvHeads * headDim, hidden);
-  yield matrix(`${layer}.self_attn.o_proj`, hidden, heads * headDim);
+  const names = layerNames(layer);
+  yield small(names.inputNorm, hidden);
+  yield matrix(names.q, heads * headDim, hidden);
+  yield matrix(names.k, kvHeads * headDim, hidden);
+  yield matrix(names.v, kvHeads * headDim, hidden);
+  yield matrix(names.o, hidden, heads * headDim);
   if (qkNorm !== 'none') {
-    yield small(`${layer}.self_attn.q_norm.weight`, qkNorm === 'head' ? headDim : heads * headDim);
-    yield small(`${layer}.self_attn.k_norm.weight`, qkNorm === 'head' ? headDim : kvHeads * headDim);
+    yield small(names.qNorm, qkNorm === 'head' ? headDim : heads * headDim);
+    yield small(names.kNorm, qkNorm === 'head' ? headDim : kvHeads * headDim);
   }
-  yield small(`${layer}.post_attention_layernorm.weight`, hidden);
-  yield small(`${layer}.mlp.gate.weight`, experts, hidden);
-  if (routing.selectionBias) yield small(`${layer}.mlp.gate.e_score_correction_bias`, experts);
+  yield small(names.outputNorm, hidden);
+  yield small(names.router, experts, hidden);
+  if (routing.selectionBias) yield small(names.selectionBias, experts);
 }
 
 /** One expert's three matrices in the order in which they lie in the file. */
-export function expertTensors({ hidden, inner }: ModelConfig, { layer, expert }: Unit) {
-  const name = `model.layers.${layer}.mlp.experts.${expert}`;
-  return [
-    matrix(`${name}.gate_proj`, inner, hidden),
-    matrix(`${name}.up_proj`, inner, hidden),
-    matrix(`${name}.down_proj`, hidden, inner),
-  ] as const;
+export function expertTensors({ hidden, inner }: ModelConfig, unit: Unit) {
+  const { gate, up, down } = expertNames(unit);
+  return [matrix(gate, inner, hidden), matrix(up, inner, hidden), matrix(down, hidden, inner)] as const;
 }
 
 /**
- * The config with `qkNorm` as the tensors have it: `shapeOf` tells a tensor's shape by its canonical name. Where one
- * head is the whole projection the two norms are one, and the config's word stands.
+ * The config with `qkNorm` as the tensors show it. `shapeOf` gives a tensor's shape by its canonical name. If one head is
+ * the whole projection, the two kinds of norm are the same, and the config decides.
  */
 export function withNormShapes(
   config: ModelConfig,
   shapeOf: (name: string) => readonly number[] | undefined,
 ): ModelConfig {
-  const shape = shapeOf('model.layers.0.self_attn.q_norm.weight');
+  const shape = shapeOf(layerNames(0).qNorm);
   if (shape === undefined) return { ...config, qkNorm: 'none' };
   const { heads, headDim, qkNorm } = config;
   if (heads === 1 && qkNorm !== 'none') return config;
@@ -71,28 +69,30 @@ export function withNormShapes(
   return { ...config, qkNorm: 'head' };
 }
 
-/** How values lie in the file: 16 bits keep a 16-bit source's own type, float32 becomes float16. */
+/** How a bundle stores a matrix. At 16 bits a 16-bit source keeps its own type, and float32 becomes float16. */
 export function storedEncoding(bits: Bits, sourceDtype: string): Encoding {
-  if (bits === 4) return 'q4';
-  if (bits === 8) return 'q8';
+  const tiles = tilesAt(bits);
+  if (tiles !== undefined) return tiles;
   if (bits === 32) return 'f32';
   return sourceDtype === 'BF16' ? 'bf16' : 'f16';
 }
 
-/** A tensor as it stands in the bundle's safetensors header. */
+/** A tensor's entry in the bundle's safetensors header. */
 export function storedSpec(tensor: CanonicalTensor, bits: Bits, sourceDtype: string): TensorSpec {
   const { kind, name, shape } = tensor;
   if (kind === 'small') return { name, dtype: sourceDtype, shape };
   const encoding = storedEncoding(bits, sourceDtype);
-  if (encoding !== 'q4' && encoding !== 'q8') return { name, dtype: encoding.toUpperCase(), shape };
+  if (!isTiled(encoding)) return { name, dtype: encoding.toUpperCase(), shape };
   const { rowBlocks, colBlocks } = tileGrid(...tensor.shape);
-  return { name, dtype: 'U8', shape: [rowBlocks, colBlocks, TILE_BYTES[encoding]] };
+  return { name, dtype: 'U8', shape: [rowBlocks, colBlocks, tileBytes(encoding)] };
 }
 
-/** The encoding of a tensor that a bundle's header calls `dtype`. */
+/** The encoding of a tensor whose type in a bundle's header is `dtype`. */
 export function encodingOf(dtype: string, bits: Bits): Encoding {
   if (dtype === 'F32') return 'f32';
   if (dtype === 'F16') return 'f16';
   if (dtype === 'BF16') return 'bf16';
-  return bits === 4 ? 'q4' : 'q8';
+  const tiles = tilesAt(bits);
+  if (tiles === undefined) throw new RangeError(`a bundle of ${bits} bits has no tensor of type ${dtype}`);
+  return tiles;
 }

@@ -2,12 +2,13 @@
 // made and written by the plan's tasks.
 import { resolve } from 'node:path';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
+import { modelNames } from '../bundle/names.ts';
 import { type Bits, type CanonicalTensor, denseTensors, expertTensors } from '../bundle/tensors.ts';
 import type { ModelConfig } from '../config/config.ts';
 import { tensorError } from '../errors.ts';
 import { type Checkpoint, openCheckpoint, type SourceTensor } from './checkpoint.ts';
 import type { JournalEntry } from './journal.ts';
-import { isHarmless, isStackedExperts, sourceName, TIED_HEAD } from './layouts.ts';
+import { isHarmless, isStackedExperts, sourceName } from './layouts.ts';
 import { type BundlePlan, planBundle, type TensorSource } from './plan.ts';
 import type { FloatDtype } from './task.ts';
 import { sameBytes } from './tied.ts';
@@ -105,8 +106,8 @@ async function refuseExtra({ config, list, tensors }: Checkpoint): Promise<void>
   }
   for (const extra of tensors.values()) {
     if (known.has(extra.name) || isHarmless(extra.name)) continue;
-    const embedding = tensors.get('model.embed_tokens.weight');
-    if (extra.name === TIED_HEAD && embedding !== undefined) {
+    const embedding = tensors.get(modelNames.embedding);
+    if (extra.name === modelNames.head && embedding !== undefined) {
       if (await sameBytes(extra, embedding)) continue;
       throw tensorError(extra.path, extra.name, 'differs from the embedding, though config.json ties them');
     }

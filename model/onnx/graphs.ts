@@ -1,27 +1,11 @@
 // The graphs of one model: before attention, attention, after attention, head, one expert. Knows shapes, no files.
 import type { ModelConfig } from '../config/config.ts';
+import type { LayerWeights } from '../devices/dense-weights.ts';
 import type { ExpertWeights, Matrix } from '../tensor.ts';
 import { floatInitializer, int64Initializer, type Part, product } from './product.ts';
 import type { Graph, Node, Port } from './proto.ts';
 
-export interface AttentionInputWeights {
-  /** `input_layernorm`, `[hidden]` */
-  norm: Float32Array;
-  q: Matrix;
-  k: Matrix;
-  v: Matrix;
-  /** `[headDim]` for a norm over each head, `[heads * headDim]` for one over the projection; absent without QK-norm. */
-  qNorm?: Float32Array;
-  kNorm?: Float32Array;
-}
-
-export interface AttentionOutputWeights {
-  o: Matrix;
-  /** `post_attention_layernorm`, `[hidden]` */
-  norm: Float32Array;
-  /** Router, `[experts, hidden]` in float32 at every precision. */
-  router: Float32Array;
-}
+type Weights = LayerWeights<Matrix>;
 
 const port = (name: string, ...shape: (number | string)[]): Port => ({ name, type: 'float', shape });
 
@@ -35,9 +19,12 @@ function rmsNorm(input: string, weight: string, output: string, epsilon: number)
 }
 
 /** `hidden [rows, d]`, `cos`, `sin [rows, headDim / 2]`, `row [1, rows]` = 0, 1, … → `q`, `k` (rotated), `v`. */
-export function attentionInput(config: ModelConfig, weights: AttentionInputWeights): Graph {
+export function attentionInput(
+  config: ModelConfig,
+  weights: Pick<Weights, 'inputNorm' | 'q' | 'k' | 'v' | 'qNorm' | 'kNorm'>,
+): Graph {
   const { hidden, heads, kvHeads, headDim, normEps } = config;
-  const initializers = [floatInitializer('norm', [hidden], weights.norm)];
+  const initializers = [floatInitializer('norm', [hidden], weights.inputNorm)];
   const nodes: Node[] = [rmsNorm('hidden', 'norm', 'x', normEps)];
   const add = (part: Part) => {
     nodes.push(...part.nodes);
@@ -133,7 +120,10 @@ export function attention({ heads, kvHeads, headDim }: ModelConfig): Graph {
 }
 
 /** `attended [rows, heads * headDim]`, `hidden [rows, d]` → `residual`, `x` (normed), `scores [rows, experts]`. */
-export function attentionOutput(config: ModelConfig, weights: AttentionOutputWeights): Graph {
+export function attentionOutput(
+  config: ModelConfig,
+  weights: Pick<Weights, 'o' | 'outputNorm' | 'router'>,
+): Graph {
   const { hidden, heads, headDim, experts, normEps } = config;
   const output = product('attended', 'o', [weights.o]);
   return {
@@ -142,7 +132,7 @@ export function attentionOutput(config: ModelConfig, weights: AttentionOutputWei
     outputs: [port('residual', 'rows', hidden), port('x', 'rows', hidden), port('scores', 'rows', experts)],
     initializers: [
       ...output.initializers,
-      floatInitializer('norm', [hidden], weights.norm),
+      floatInitializer('norm', [hidden], weights.outputNorm),
       floatInitializer('router', [experts, hidden], weights.router),
     ],
     nodes: [

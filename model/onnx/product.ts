@@ -1,16 +1,13 @@
 // The product y = x Wᵀ as ONNX nodes, for each encoding of W. Knows no layer.
 import { instructionSet } from '../devices/instructions.ts';
 import type { Matrix } from '../tensor.ts';
-import { dequantize, toBlocks } from '../tiles.ts';
+import { dequantize, GROUP, isTiled, precisionOf, toBlocks } from '../tiles.ts';
 import type { Initializer, Node } from './proto.ts';
 
 export interface Part {
   nodes: Node[];
   initializers: Initializer[];
 }
-
-/** Inputs that share one quantisation scale. */
-const GROUP = 32;
 
 export interface ProductOptions {
   padRows?: number;
@@ -41,7 +38,7 @@ export function product(
   const starts = height.map((_, index) => height.slice(0, index).reduce((sum, each) => sum + each, 0));
   const weight = `${output}.weight`;
 
-  if (encoding !== 'q4' && encoding !== 'q8') {
+  if (!isTiled(encoding)) {
     const values = new Float32Array(rows * width);
     for (const [index, matrix] of stack.entries()) {
       const source = dequantize(matrix);
@@ -55,7 +52,7 @@ export function product(
     };
   }
 
-  const bits = encoding === 'q4' ? 4 : 8;
+  const { bits, onnx } = precisionOf(encoding);
   const groups = Math.ceil(width / GROUP);
   if (groups !== Math.ceil(cols / GROUP)) throw new Error(`${output}: padCols may not add a group`);
   const groupBytes = (GROUP * bits) / 8;
@@ -81,7 +78,7 @@ export function product(
       floatInitializer(`${output}.scales`, [rows * groups], scales),
     ],
   } satisfies Part;
-  return bits === 4 && company ? besideZeros(part, input, output, width) : part;
+  return onnx.lonelyRowsDiffer && company ? besideZeros(part, input, output, width) : part;
 }
 
 /** Whether ONNX Runtime gives a single row of a 4-bit product other bits than the same row beside others. */

@@ -9,9 +9,6 @@ export interface Feed {
   shape: readonly number[];
 }
 
-/** Who computes a graph's nodes. What `webgpu` and `cuda` do not implement, ONNX Runtime leaves to `cpu`. */
-export type Provider = 'cpu' | 'webgpu' | 'cuda';
-
 /** A tensor in the GPU's memory, until it is disposed. */
 export class Resident {
   readonly tensor: ort.Tensor;
@@ -38,8 +35,9 @@ export interface ResidentSession {
 }
 
 export interface OpenSessionOptions {
-  provider?: Provider;
-  /** Refuse a graph of which a node would be left to the CPU, naming the node. */
+  /** ONNX Runtime's execution provider. It leaves nodes that it does not implement to `cpu`, which is the default. */
+  provider?: string;
+  /** Refuse a graph if a node would be left to the CPU; the error names the node. */
   strict?: boolean;
 }
 
@@ -56,9 +54,12 @@ export async function openSession(graph: Graph, options: OpenSessionOptions = {}
   };
 }
 
-/** For `webgpu` only: onnxruntime-node has no other GPU's memory to keep outputs in. */
-export async function openResidentSession(graph: Graph): Promise<ResidentSession> {
-  const session = await create(graph, { provider: 'webgpu' }, { preferredOutputLocation: 'gpu-buffer' });
+/** For `webgpu` only, because onnxruntime-node can keep outputs in no other GPU's memory. */
+export async function openResidentSession(
+  graph: Graph,
+  { provider }: OpenSessionOptions,
+): Promise<ResidentSession> {
+  const session = await create(graph, { provider }, { preferredOutputLocation: 'gpu-buffer' });
   return {
     async run(feeds, outputs) {
       const answers = await session.run(tensors(feeds), outputs);

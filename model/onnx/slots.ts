@@ -6,12 +6,10 @@
 // another path, without that shader, and its bits cannot depend on the rows beside it.
 import type { ModelConfig } from '../config/config.ts';
 import type { ExpertWeights, Matrix } from '../tensor.ts';
-import { toBlocks } from '../tiles.ts';
+import { GROUP, toBlocks } from '../tiles.ts';
 import { floatInitializer, roundUp } from './product.ts';
 import type { Graph, Node, Port } from './proto.ts';
 import type { Feed } from './runtime.ts';
-
-const GROUP = 32;
 
 /** Shape of a slot: widths are padded to whole groups, with weights of zero. */
 export interface SlotShape {
@@ -19,11 +17,11 @@ export interface SlotShape {
   hidden: number;
   /** A multiple of 32. */
   inner: number;
-  bits: 4 | 8;
+  bits: number;
 }
 
 /** Rows of one group only are taken by the operator for rows with one scale, and refused: so never fewer than two. */
-export function slotShape({ hidden, inner }: ModelConfig, bits: 4 | 8): SlotShape {
+export function slotShape({ hidden, inner }: ModelConfig, bits: number): SlotShape {
   return { hidden: Math.max(2 * GROUP, roundUp(hidden, GROUP)), inner: roundUp(inner, GROUP), bits };
 }
 
@@ -67,7 +65,7 @@ class Rows {
   readonly scales: Float32Array;
   readonly #groups: number;
 
-  constructor(rows: number, cols: number, bits: 4 | 8) {
+  constructor(rows: number, cols: number, bits: number) {
     this.#groups = cols / GROUP;
     this.rowBytes = (cols * bits) / 8;
     this.blocks = new Uint8Array(rows * this.rowBytes);

@@ -1,25 +1,17 @@
-// The bytes of a stored matrix: row-major floats, or tiles of 16 rows x 32 inputs at 4 or 8 bits. Knows no names and
-// no files. docs/bundle.md is the specification.
-//
-// A tile: vectors of 64 bytes, then one float16 scale a row. Byte r*4+j of a vector belongs to row r (0..15), so that
-// one 64-byte load feeds 16 dot products of 4 inputs. q4 has four vectors: vector v holds input 8v+j in its low
-// nibbles, 8v+4+j in its high ones. q8 has eight: vector v holds input 4v+j. Tiles lie row block after row block.
-import type { Encoding, Matrix } from '../tensor.ts';
+// Sizes of stored matrices: row-major floats, or tiles. Tiles lie row block after row block; docs/bundle.md specifies both.
+import type { Matrix } from '../tensor.ts';
+import { GROUP, TILE_ROWS } from './precision.ts';
+import { type Encoding, isTiled, precisionOf } from './precisions.ts';
 
-export const TILE_ROWS = 16;
-/** Inputs that share one scale. */
-export const GROUP = 32;
-
-export type TileEncoding = 'q4' | 'q8';
-
-/** One tile's bytes: 64 * vectors of weights, 32 of scales. */
-export const TILE_BYTES: Readonly<Record<TileEncoding, number>> = { q4: 288, q8: 544 };
+/** Bytes of the scales at the end of a tile. */
+export const SCALE_BYTES = 2 * TILE_ROWS;
 
 /** Bytes of one value. */
 export const FLOAT_BYTES = { f32: 4, f16: 2, bf16: 2 } as const;
 
-export function isTiled(encoding: Encoding): encoding is TileEncoding {
-  return encoding === 'q4' || encoding === 'q8';
+/** Bytes of one tile, scales included. */
+export function tileBytes(encoding: Encoding): number {
+  return (TILE_ROWS * GROUP * precisionOf(encoding).bits) / 8 + SCALE_BYTES;
 }
 
 /** Tiles down and across a `[rows, cols]` matrix. */
@@ -31,10 +23,10 @@ export function tileGrid(rows: number, cols: number): { rowBlocks: number; colBl
 export function matrixBytes(encoding: Encoding, rows: number, cols: number): number {
   if (!isTiled(encoding)) return rows * cols * FLOAT_BYTES[encoding];
   const { rowBlocks, colBlocks } = tileGrid(rows, cols);
-  return rowBlocks * colBlocks * TILE_BYTES[encoding];
+  return rowBlocks * colBlocks * tileBytes(encoding);
 }
 
-/** The matrix's own bytes, checked: a device that got the wrong length would compute on its neighbour's weights. */
+/** The matrix's bytes. Throws if there are too many or too few, because a device would then compute on its neighbour's weights. */
 export function checkedData({ encoding, rows, cols, data }: Matrix): Uint8Array {
   const bytes = matrixBytes(encoding, rows, cols);
   if (data.length !== bytes) {

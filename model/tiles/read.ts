@@ -1,15 +1,9 @@
-// Stored matrices back to floats. Knows the layout, no names and no files.
+// Stored matrices back to floats.
 import { halfToNumber, widenBrain, widenHalf } from '../floats.ts';
 import type { Matrix } from '../tensor.ts';
-import {
-  checkedData,
-  FLOAT_BYTES,
-  GROUP,
-  isTiled,
-  TILE_BYTES,
-  TILE_ROWS,
-  type TileEncoding,
-} from './layout.ts';
+import { checkedData, FLOAT_BYTES, SCALE_BYTES, tileBytes } from './layout.ts';
+import { GROUP, TILE_ROWS } from './precision.ts';
+import { type FloatEncoding, isTiled, precisionOf, type TileEncoding } from './precisions.ts';
 
 /** Writes row `row` of the matrix as floats to `out[offset .. offset + cols)`. */
 export function readRow(matrix: Matrix, row: number, out: Float32Array, offset: number): void {
@@ -29,7 +23,7 @@ export function dequantize(matrix: Matrix): Float32Array {
 
 function readFloatRow(
   data: Uint8Array,
-  encoding: 'f32' | 'f16' | 'bf16',
+  encoding: FloatEncoding,
   cols: number,
   row: number,
   out: Float32Array,
@@ -37,7 +31,7 @@ function readFloatRow(
 ): void {
   const width = FLOAT_BYTES[encoding] * cols;
   const target = out.subarray(offset, offset + cols);
-  // Copied first: `data` may lie at an odd address of a larger buffer, where a wider view is refused.
+  // The bytes are copied because `data` may lie at an odd address of a larger buffer, where a wider view is refused.
   const bytes = data.slice(row * width, (row + 1) * width);
   if (encoding === 'f32') target.set(new Float32Array(bytes.buffer));
   else if (encoding === 'f16') widenHalf(new Uint16Array(bytes.buffer), target);
@@ -52,14 +46,15 @@ function readTiledRow(
   out: Float32Array,
   offset: number,
 ): void {
-  const tileBytes = TILE_BYTES[encoding];
+  const bytes = tileBytes(encoding);
+  const { read } = precisionOf(encoding);
   const colBlocks = Math.ceil(cols / GROUP);
   const lane = row % TILE_ROWS;
   const group = new Float32Array(GROUP);
   for (let block = 0; block < colBlocks; block++) {
-    const tile = (Math.floor(row / TILE_ROWS) * colBlocks + block) * tileBytes;
-    const scale = tileScale(data, tile + tileBytes, lane);
-    readLane(data, tile, encoding, lane, group);
+    const tile = (Math.floor(row / TILE_ROWS) * colBlocks + block) * bytes;
+    const scale = tileScale(data, tile + bytes, lane);
+    read(data, tile, lane, group);
     const width = Math.min(GROUP, cols - block * GROUP);
     for (let i = 0; i < width; i++) out[offset + block * GROUP + i] = group[i]! * scale;
   }
@@ -67,28 +62,6 @@ function readTiledRow(
 
 /** Scale of row `lane` of the tile that ends at `end`. */
 export function tileScale(data: Uint8Array, end: number, lane: number): number {
-  const at = end - 2 * TILE_ROWS + 2 * lane;
+  const at = end - SCALE_BYTES + 2 * lane;
   return halfToNumber(data[at]! | (data[at + 1]! << 8));
-}
-
-/** The 32 signed weights of one row of one tile, before scaling. */
-function readLane(
-  data: Uint8Array,
-  tile: number,
-  encoding: TileEncoding,
-  lane: number,
-  out: Float32Array,
-): void {
-  const first = tile + lane * 4;
-  if (encoding === 'q8') {
-    for (let i = 0; i < GROUP; i++) out[i] = data[first + (i >> 2) * 64 + (i & 3)]! - 128;
-    return;
-  }
-  for (let v = 0; v < 4; v++) {
-    for (let j = 0; j < 4; j++) {
-      const byte = data[first + v * 64 + j]!;
-      out[8 * v + j] = (byte & 15) - 8;
-      out[8 * v + 4 + j] = (byte >> 4) - 8;
-    }
-  }
 }

@@ -188,7 +188,9 @@ it('refuses a matrix whose bytes are not its own, a row it has not, and floats a
   const matrix = quantize(new Float32Array(64), 2, 32, 'q4');
   expect(() => dequantize({ ...matrix, data: matrix.data.subarray(1) })).toThrow('has 288 bytes, not 287');
   expect(() => readRow(matrix, 2, new Float32Array(32), 0)).toThrow('row 2');
-  expect(() => toBlocks({ encoding: 'f32', rows: 1, cols: 1, data: new Uint8Array(4) })).toThrow('no blocks');
+  expect(() => toBlocks({ encoding: 'f32', rows: 1, cols: 1, data: new Uint8Array(4) })).toThrow(
+    'do not lie in tiles',
+  );
   expect(() => quantizeInto(new Float32Array(31), 1, 32, 'q4', new Uint8Array(288))).toThrow('31 values');
   expect(() => quantizeInto(new Float32Array(32), 1, 32, 'q4', new Uint8Array(280))).toThrow('wrong length');
 });

@@ -1,5 +1,6 @@
 // The routing rule of each layer, from the checkpoint's config and its selection bias.
 import type { Bundle } from '../../../model/bundle/bundle.ts';
+import { layerNames } from '../../../model/bundle/names.ts';
 import type { RoutingRule } from '../../../router/selection.ts';
 
 export async function routingRules({ config, readVector }: Bundle): Promise<RoutingRule[]> {
@@ -7,7 +8,7 @@ export async function routingRules({ config, readVector }: Bundle): Promise<Rout
   const rules: RoutingRule[] = [];
   for (const [layer, k] of config.expertsPerToken.entries()) {
     const bias = selectionBias && {
-      bias: await readVector(`model.layers.${layer}.mlp.gate.e_score_correction_bias`),
+      bias: await readVector(layerNames(layer).selectionBias),
     };
     rules.push({ score, renormalise, scale, k, ...bias });
   }

@@ -4,29 +4,15 @@ import type { Kernels, KeyValueCache, QuantisedMatrix, StepSpans } from '../../.
 import type { ModelConfig } from '../../config/config.ts';
 import { RotationTable } from '../../config/rope.ts';
 import type { DenseDevice, KvShape, LayerOutput, Rows, Span } from '../dense.ts';
+import type { LayerWeights } from '../dense-weights.ts';
 import { cpuKvShape } from '../kv-shape.ts';
-
-export interface CpuLayer {
-  /** `[hidden]` */
-  inputNorm: Float32Array;
-  q: QuantisedMatrix;
-  k: QuantisedMatrix;
-  v: QuantisedMatrix;
-  qNorm: Float32Array | undefined;
-  kNorm: Float32Array | undefined;
-  o: QuantisedMatrix;
-  /** `[hidden]` */
-  outputNorm: Float32Array;
-  /** `[experts, hidden]` */
-  router: Float32Array;
-}
 
 export interface CpuDenseParts {
   config: ModelConfig;
   kernels: Kernels;
   numericsClass: string;
   embedding: QuantisedMatrix;
-  layers: readonly CpuLayer[];
+  layers: readonly LayerWeights<QuantisedMatrix>[];
   /** `[hidden]` */
   norm: Float32Array;
   head: QuantisedMatrix;

@@ -1,6 +1,7 @@
 // The bundle's files mapped once, and matrices in place. Knows no device.
 import type { ExpertMatrices, FileMap, Kernels, QuantisedMatrix } from '../../../kernels/kernels.ts';
 import type { Bundle, Place } from '../../bundle/bundle.ts';
+import { precisionOf } from '../../tiles.ts';
 import type { Unit } from '../expert.ts';
 
 export class MappedBundle {
@@ -34,8 +35,7 @@ export class MappedBundle {
   }
 
   #at({ path, offset, rows, cols, encoding }: Place): QuantisedMatrix {
-    if (encoding !== 'q4' && encoding !== 'q8') throw new Error(`${path}: the CPU kernels take 4 and 8 bits`);
-    return this.#kernels.matrix(this.#map(path), offset, rows, cols, encoding === 'q4' ? 4 : 8);
+    return this.#kernels.matrix(this.#map(path), offset, rows, cols, precisionOf(encoding).bits);
   }
 
   #map(path: string): FileMap {

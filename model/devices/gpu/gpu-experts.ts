@@ -3,6 +3,7 @@
 import type { ModelConfig } from '../../config/config.ts';
 import {
   type Feed,
+  type OpenSessionOptions,
   openResidentSession,
   openSession,
   type Resident,
@@ -20,8 +21,9 @@ const MOST_ROWS = 16;
 
 export interface GpuExpertSource {
   config: ModelConfig;
-  bits: 4 | 8;
+  bits: number;
   numericsClass: string;
+  sessions: OpenSessionOptions;
   readExpert(unit: Unit): Promise<ExpertWeights>;
 }
 
@@ -53,7 +55,7 @@ class GpuExperts implements ExpertDevice {
   }
 
   async load(units: readonly Unit[], { signal, onLoaded }: LoadOptions = {}): Promise<void> {
-    this.#upload ??= openResidentSession(upload(this.#shape));
+    this.#upload ??= openResidentSession(upload(this.#shape), this.#source.sessions);
     const carrier = await this.#upload;
     for (const [index, unit] of units.entries()) {
       signal?.throwIfAborted();
@@ -118,7 +120,7 @@ class GpuExperts implements ExpertDevice {
   #graph(rows: number): Promise<Session> {
     let graph = this.#graphs.get(rows);
     if (graph === undefined) {
-      graph = openSession(slotRows(this.#shape, rows), { provider: 'webgpu', strict: true });
+      graph = openSession(slotRows(this.#shape, rows), this.#source.sessions);
       this.#graphs.set(rows, graph);
     }
     return graph;

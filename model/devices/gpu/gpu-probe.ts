@@ -1,10 +1,12 @@
-// The process that tries a GPU: `node gpu-probe.ts webgpu` prints one line of JSON, with the name of the bits that the GPU
-// gives for a fixed expert, or with why it cannot be used. Knows no bundle.
+// The process that tries a GPU: `node gpu-probe.ts webgpu` prints one line of JSON. It names the bits that the GPU computes
+// for a fixed expert, or says why the GPU cannot be used.
 import { errorText } from '../../../base/error-text.ts';
 import { goldenDigest, goldenInput } from '../../bundle/golden.ts';
 import { expert } from '../../onnx/graphs.ts';
-import { openSession, type Provider } from '../../onnx/runtime.ts';
+import { openSession } from '../../onnx/runtime.ts';
 import { quantize } from '../../tiles.ts';
+import type { DeviceName } from '../options.ts';
+import { sessionOptions } from '../ort/session-options.ts';
 
 /** What is printed. */
 export type ProbeAnswer = { print: string } | { error: string };
@@ -14,7 +16,7 @@ const HIDDEN = 256;
 const INNER = 128;
 const ROWS = 5;
 
-async function sample(provider: Provider): Promise<string> {
+async function sample(device: DeviceName): Promise<string> {
   const matrix = (unit: number, rows: number, cols: number) => {
     const values = goldenInput(0, unit, rows * cols).map((value) => value / Math.sqrt(cols));
     return quantize(values, rows, cols, 'q4');
@@ -24,10 +26,7 @@ async function sample(provider: Provider): Promise<string> {
     up: matrix(2, INNER, HIDDEN),
     down: matrix(3, HIDDEN, INNER),
   };
-  const session = await openSession(expert({ hidden: HIDDEN }, weights), {
-    provider,
-    strict: provider === 'webgpu',
-  });
+  const session = await openSession(expert({ hidden: HIDDEN }, weights), sessionOptions(device));
   const outputs = [];
   for (const rows of [1, ROWS]) {
     const x = goldenInput(0, 4, rows * HIDDEN);
@@ -37,7 +36,7 @@ async function sample(provider: Provider): Promise<string> {
   return goldenDigest(Float32Array.from(outputs.flatMap((output) => [...output])));
 }
 
-/** The part of a message that tells a person something: not the paths of the machine that built the library. */
+/** The part of a message that helps a person: without the paths of the machine that built the library. */
 function reason(error: unknown): string {
   const text = errorText(error);
   return text
@@ -49,7 +48,7 @@ function reason(error: unknown): string {
 
 let answer: ProbeAnswer;
 try {
-  answer = { print: (await sample(process.argv[2] as Provider)).slice(0, 8) };
+  answer = { print: (await sample(process.argv[2] as DeviceName)).slice(0, 8) };
 } catch (error) {
   answer = { error: reason(error) };
 }

@@ -1,54 +1,46 @@
-// Whether a GPU device is here and what a bundle must be for it: asked in a process of its own, because a driver that
-// fails may end the process that tries it. Knows no graph.
+// Whether this machine has a GPU device, and which bundles it takes. The GPU is tried in a process of its own, because a
+// driver that fails may end the process that tries it.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../../../base/module-url.ts';
-import type { Bundle } from '../../bundle/bundle.ts';
-import type { Provider } from '../../onnx/runtime.ts';
+import { TILED_BITS, tilesAt } from '../../tiles.ts';
+import { DEFAULT_DEVICE, type DeviceName, deviceEntry, type WantedDevice } from '../options.ts';
 import type { ProbeAnswer } from './gpu-probe.ts';
 
-export type GpuName = Exclude<Provider, 'cpu'>;
+/** A first use compiles shaders, which takes long. */
+const PROBE_MS = 120_000;
 
-export const GPUS: readonly GpuName[] = ['webgpu', 'cuda'];
-
-const TO_DO: Record<GpuName, string> = {
-  webgpu: 'install a Vulkan driver (on macOS Metal, on Windows Direct3D 12) and see docs/devices.md',
-  cuda: "fetch ONNX Runtime's CUDA libraries and install CUDA and cuDNN as docs/devices.md tells",
-};
-
-/** A first use compiles shaders. Milliseconds. */
-const PATIENCE = 120_000;
-
-const found = new Map<GpuName, string>();
+const found = new Map<DeviceName, string>();
 
 /**
- * A name for the bits that this machine's GPU computes (a hash of a fixed sample, model/devices/gpu/gpu-probe.ts): same name,
- * same numerics class. Takes a second or two the first time; throws with what to do where there is no such device.
+ * A name for the bits that this machine's GPU computes: a hash of a fixed sample (model/devices/gpu/gpu-probe.ts). GPUs of
+ * one name are of one numerics class. The first call takes a second or two. Throws, and says what to do, if there is no
+ * such device.
  */
-export function requireGpu(gpu: GpuName): string {
+export function requireGpu({ device: gpu = DEFAULT_DEVICE }: Pick<WantedDevice, 'device'>): string {
   const known = found.get(gpu);
   if (known !== undefined) return known;
   const probe = moduleUrl('./gpu-probe', import.meta.url);
   const { stdout, signal, status, error } = spawnSync(process.execPath, [fileURLToPath(probe), gpu], {
     encoding: 'utf8',
-    timeout: PATIENCE,
+    timeout: PROBE_MS,
     stdio: ['ignore', 'pipe', 'ignore'], // drivers and loaders write warnings of many lines
     killSignal: 'SIGKILL',
   });
   const answer = parseAnswer(stdout) ?? {
     error: error?.message ?? `trying it ended in ${signal ?? `exit code ${status}`}`,
   };
-  if ('error' in answer) throw new Error(`--device ${gpu}: ${answer.error}: ${TO_DO[gpu]}`);
+  if ('error' in answer) throw new Error(`--device ${gpu}: ${answer.error}: ${deviceEntry(gpu).gpu?.advice}`);
   found.set(gpu, answer.print);
   return answer.print;
 }
 
-/** The GPU devices take the precisions that `QMoE` and `MatMulNBits` do. */
-export function gpuBits({ dir, bits }: Pick<Bundle, 'dir' | 'bits'>, gpu: GpuName): 4 | 8 {
-  if (bits === 4 || bits === 8) return bits;
+/** GPU devices take the precisions that `QMoE` and `MatMulNBits` take. */
+export function requireGpuBits({ bundle: { dir, bits }, device }: WantedDevice): void {
+  if (tilesAt(bits) !== undefined) return;
   throw new Error(
-    `${dir}: --device ${gpu} takes bundles of 4 and 8 bits, not ${bits}: convert with --bits 4 or --bits 8, or serve it with --device cpu`,
+    `${dir}: --device ${device} takes bundles of ${TILED_BITS} bits, not ${bits}: convert with --bits 4 or --bits 8, or serve it with --device cpu`,
   );
 }
 
