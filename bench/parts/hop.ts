@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createShardMetrics } from '../../experts/metrics.ts';
+import { ShardMetrics } from '../../experts/metrics.ts';
 import { ShardService } from '../../experts/service.ts';
 import type { ExpertDevice } from '../../model/devices/expert.ts';
 import { dispatch } from '../../router/dispatch.ts';
@@ -44,7 +44,7 @@ function service() {
       },
     ],
     version: 'bench',
-    metrics: createShardMetrics(),
+    metrics: new ShardMetrics(),
   });
 }
 

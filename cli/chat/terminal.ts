@@ -17,33 +17,87 @@ export interface TerminalChat {
 const INTERRUPTED = 130;
 
 /** The exit code. */
-export async function chatAtTerminal({
-  client,
-  conversation,
-  keyboard,
-  colour,
-}: TerminalChat): Promise<number> {
-  const { stdout } = process;
-  const dim = (text: string) => (colour ? `\x1b[2m${text}\x1b[22m` : text);
-  /** Some terminals say 0. */
-  const columns = () => stdout.columns || 80;
-  /** What is not the model's. */
-  const say = (text: string, end = '\n') => stdout.write(dim(wrapWords(text, columns())) + end);
-  const input = new InputLines();
-  /** The last thing the user did was Ctrl-C. */
-  let interrupted = false;
+export async function chatAtTerminal(chat: TerminalChat): Promise<number> {
+  return await new Terminal(chat).run();
+}
 
-  async function answer(request: ChatRequest): Promise<void> {
+class Terminal {
+  readonly #chat: TerminalChat;
+  readonly #input = new InputLines();
+  /** The last key that the user pressed was Ctrl-C. */
+  #interrupted = false;
+
+  constructor(chat: TerminalChat) {
+    this.#chat = chat;
+  }
+
+  async run(): Promise<number> {
+    const { conversation, keyboard } = this.#chat;
+    this.#say(`${conversation.model}; /help lists the commands, Ctrl-D leaves`);
+    for (;;) {
+      const typed = await keyboard.next(this.#input.unfinished ? '… ' : '> ');
+      if (typed.type === 'end') {
+        process.stdout.write('\n');
+        return 0;
+      }
+      if (typed.type === 'interrupt') {
+        if (this.#interrupt()) return INTERRUPTED;
+        continue;
+      }
+      this.#interrupted = false;
+      if (await this.#take(typed.text, typed.inPaste)) return 0;
+    }
+  }
+
+  /** Drops what was typed; true if nothing was typed since the last Ctrl-C, so that the user leaves. */
+  #interrupt(): boolean {
+    const { keyboard } = this.#chat;
+    const begun = keyboard.line !== '' || this.#input.unfinished;
+    if (this.#interrupted && !begun) {
+      process.stdout.write('\n');
+      return true;
+    }
+    this.#interrupted = true;
+    this.#input.drop();
+    keyboard.drop();
+    const advice = this.#dim('Press Ctrl-C again, or Ctrl-D, to leave');
+    process.stdout.write(begun ? '\n' : `\n${advice}\n`);
+    return false;
+  }
+
+  /** Runs what the line completes; true if the user leaves. */
+  async #take(line: string, inPaste: boolean): Promise<boolean> {
+    const entered = this.#input.push(line, { inPaste });
+    if (entered === undefined) return false;
+    try {
+      if (entered.type === 'command') return await this.#command(entered.name, entered.rest);
+      await this.#answer(this.#chat.conversation.ask(entered.text));
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      process.stdout.write(`${wrapWords(`error: ${error.message}`, columns())}\n`);
+    }
+    return false;
+  }
+
+  async #command(name: string, rest: string): Promise<boolean> {
+    const { says, asks, leaves = false } = await runCommand(name, rest, this.#chat);
+    if (says !== undefined) this.#say(says);
+    if (asks !== undefined) await this.#answer(asks);
+    return leaves;
+  }
+
+  async #answer(request: ChatRequest): Promise<void> {
+    const { client, conversation, keyboard } = this.#chat;
     const stop = new AbortController();
     const interrupt = () => {
-      interrupted = true;
+      this.#interrupted = true;
       stop.abort();
     };
     const wrap = new WordWrap(columns);
     let last = '\n';
     let printed: 'reasoning' | 'content' = 'content';
     const print = (text: string) => {
-      if (text !== '') stdout.write(printed === 'reasoning' ? dim(text) : text);
+      if (text !== '') process.stdout.write(printed === 'reasoning' ? this.#dim(text) : text);
       last = text.at(-1) ?? last;
     };
     const onText = (text: string, kind: 'reasoning' | 'content') => {
@@ -53,61 +107,31 @@ export async function chatAtTerminal({
     };
     const endLine = () => {
       print(wrap.end());
-      if (last !== '\n') stdout.write('\n');
+      if (last !== '\n') process.stdout.write('\n');
     };
     try {
       const stream = () => streamAnswer({ client, request, signal: stop.signal, onText });
       const summary: AnswerSummary = await keyboard.silence(stream, interrupt);
       if (summary.text !== '') conversation.answered(summary.text);
       endLine();
-      say(summaryLine(summary), '\n\n');
+      this.#say(summaryLine(summary), '\n\n');
     } catch (error) {
       endLine();
       throw error;
     }
   }
 
-  async function command(name: string, rest: string): Promise<boolean> {
-    const { says, asks, leaves = false } = await runCommand(name, rest, { conversation, client });
-    if (says !== undefined) say(says);
-    if (asks !== undefined) await answer(asks);
-    return leaves;
+  /** Prints text that is not the model's. */
+  #say(text: string, end = '\n'): void {
+    process.stdout.write(this.#dim(wrapWords(text, columns())) + end);
   }
 
-  /** What one line brings about; true: the user leaves. */
-  async function take(line: string, inPaste: boolean): Promise<boolean> {
-    const entered = input.push(line, { inPaste });
-    if (entered === undefined) return false;
-    try {
-      if (entered.type === 'command') return await command(entered.name, entered.rest);
-      await answer(conversation.ask(entered.text));
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-      stdout.write(`${wrapWords(`error: ${error.message}`, columns())}\n`);
-    }
-    return false;
+  #dim(text: string): string {
+    return this.#chat.colour ? `\x1b[2m${text}\x1b[22m` : text;
   }
+}
 
-  say(`${conversation.model}; /help tells what there is, Ctrl-D leaves`);
-  for (;;) {
-    const typed = await keyboard.next(input.unfinished ? '… ' : '> ');
-    if (typed.type === 'end') {
-      stdout.write('\n');
-      return 0;
-    }
-    if (typed.type === 'line') {
-      interrupted = false;
-      if (await take(typed.text, typed.inPaste)) return 0;
-      continue;
-    }
-    const begun = keyboard.line !== '' || input.unfinished;
-    if (interrupted && !begun) {
-      stdout.write('\n');
-      return INTERRUPTED;
-    }
-    interrupted = true;
-    input.drop();
-    keyboard.drop();
-    stdout.write(begun ? '\n' : `\n${dim('Ctrl-C again leaves, and so does Ctrl-D')}\n`);
-  }
+/** Some terminals report 0. */
+function columns(): number {
+  return process.stdout.columns || 80;
 }

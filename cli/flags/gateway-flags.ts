@@ -1,8 +1,8 @@
 // The flags that `up` and `gateway` share, and what they become.
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
-import { defaultLimits, type Limits } from '../../gateway/api/context.ts';
-import { type ConnectionLimits, defaultConnections } from '../../gateway/api/serve.ts';
+import { defaultLimits } from '../../gateway/api/context.ts';
+import { defaultConnections } from '../../gateway/api/serve.ts';
 import { engineDefaults } from '../../gateway/engine/engine-options.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { type CallPolicy, defaultPolicy } from '../../router/call-policy.ts';
@@ -225,20 +225,6 @@ export function callPolicy({
   }
   const patienceMs = patience ?? Math.min(defaultPolicy.patienceMs, Math.floor((2 / 3) * callDeadline));
   return { hedgeBudget, auditShare: audit, patienceMs };
-}
-
-export function defaultRung({ degrade }: GatewayFlags): { degrade?: Rung } {
-  return degrade === 'none' ? {} : { degrade };
-}
-
-/** What requests may take. */
-export function requestLimits({ answerMemory }: GatewayFlags): Partial<Limits> {
-  return { answerMemory };
-}
-
-/** How connections of callers are kept. */
-export function connectionLimits({ keepAlive, maxIdleConnections }: GatewayFlags): Partial<ConnectionLimits> {
-  return { keepAliveMs: keepAlive * 1000, idle: maxIdleConnections };
 }
 
 /** Throws a UsageError if the flags ask for more than the models or the machine have. */

@@ -1,4 +1,4 @@
-// The engine's thread: opens the bundle's dense part, connects the shards (or runs them here), serves the engine.
+// The thread of one model's engine: opens the dense part of the bundle, connects to the shards or runs them here, and serves.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { errorText } from '../../base/error-text.ts';
@@ -12,16 +12,20 @@ import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
 import { discover } from '../../infra/discovery/discovery.ts';
 import { stale } from '../../infra/discovery/watch-file.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
+import type { DenseDevice } from '../../model/devices/dense.ts';
+import type { Unit } from '../../model/devices/expert.ts';
 import { kernelsMissing, openDenseDevice, openHostKernels, usesKernels } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
-import { startReadAhead } from '../../model/reading/start-read-ahead.ts';
+import { type ReadAhead, startReadAhead } from '../../model/reading/start-read-ahead.ts';
 import type { CallPolicy } from '../../router/call-policy.ts';
 import { Fleet } from '../../router/fleet.ts';
+import type { Member } from '../../router/shards/member.ts';
+import { Closing } from '../closing.ts';
 import { type SecuredShards, shardCredentials } from '../shard/shard-credentials.ts';
 import { goldenProof } from './golden-proof.ts';
 import { localMembers, type Members, socketMembers } from './members.ts';
 
-/** What the thread is started with. */
+/** The data that the thread is started with. */
 export interface EngineThreadData {
   /** The engine is served here. */
   port: MessagePort;
@@ -30,9 +34,9 @@ export interface EngineThreadData {
   /** Identities of the gateway's other models, whose engines have threads of their own. */
   siblings: readonly string[];
   device: DeviceName;
-  /** Of the CPU kernels. */
+  /** Threads of the CPU kernels. */
   threads: number;
-  /** Where shards are found, or the holdings of shards to run in this thread. */
+  /** Where shards are found, or the holdings of the shards that run in this thread. */
   shards: SecuredShards | { holdings: readonly string[] };
   engine: { kvMemory: number } & Pick<
     EngineOptions,
@@ -47,25 +51,25 @@ export interface EngineThreadData {
   policy: CallPolicy;
 }
 
-/** What the thread tells its parent. */
+/** Messages of the thread to its parent. */
 export type ThreadMessage =
   | { type: 'loading'; done: number; total: number }
-  /** Bytes of experts, while it serves. */
+  /** Bytes of experts read ahead, while it serves. */
   | { type: 'reading'; done: number; total: number }
-  /** What stays in use though its source cannot be used; undefined: it can. */
+  /** A source that cannot be used now, so that what was read before stays in use; undefined: it can be used again. */
   | { type: 'warning'; what: string; message: string | undefined }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string }
   | { type: 'failed'; message: string };
 
-/** What its parent says: that it ends, at any time; once, what the tokens are. */
+/** Messages of the parent: to end, at any time, and the vocabulary, once. */
 export type ParentMessage = { type: 'halt' } | { type: 'vocabulary'; vocabulary: VocabularyData };
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const parent = parentPort;
 const tell = (message: ThreadMessage) => parent.postMessage(message);
 
-// Leaving in a callback is safe: a session blocks this thread while it runs, so none is running now. Ending the thread
-// from outside in the middle of a run would abort the process.
+// Exiting in a callback is safe: a session of the device blocks this thread while it runs, so none is running now. Ending the
+// thread from outside in the middle of a run would abort the process.
 const vocabulary = Promise.withResolvers<VocabularyData>();
 parent.on('message', (message: ParentMessage) => {
   if (message.type === 'halt') process.exit();
@@ -77,7 +81,7 @@ try {
 } catch (error) {
   tell({ type: 'failed', message: errorText(error) });
 }
-// What is still open, the sockets to shards for one, must not keep the thread.
+// Anything still open, such as sockets to shards, must not keep the thread alive.
 process.exit();
 
 function log(level: 'info' | 'warn' | 'error', message: string): void {
@@ -88,7 +92,61 @@ function warnOf(what: string, source: string): (failing: boolean) => void {
   return (failing) => tell({ type: 'warning', what, message: failing ? stale(source) : undefined });
 }
 
-async function shardMembers(shards: SecuredShards): Promise<Members> {
+/** Phases: read ahead, connect, open the dense device, serve, close. */
+async function serve(data: EngineThreadData): Promise<void> {
+  const closing = new Closing();
+  try {
+    const bundle = await openBundle(data.model);
+    closing.add(() => bundle.close());
+    const reading = readAhead(bundle, data);
+    const { members, follow, dispose } = await connect(bundle, data, reading);
+    const dense = await openDense(bundle, data, reading);
+    closing.add(() => dense.dispose());
+    closing.add(dispose);
+    closing.add(() => reading?.stop());
+    const fleet = await openFleet(bundle, data, members);
+    closing.add(() => fleet.close());
+    follow((found) => fleet.setMembers(found));
+    if ('holdings' in data.shards) await fleet.whenReady(10_000);
+    const engine = await createEngine(bundle, data, { dense, fleet });
+    await serveEngine(data.port, engine, onFault('a generation'));
+    data.port.close();
+  } finally {
+    await closing.all();
+  }
+}
+
+/** Undefined if the device does not compute on the mapped file. */
+function readAhead(bundle: Bundle, { device, shards }: EngineThreadData): ReadAhead | undefined {
+  const missing = kernelsMissing({ bundle, device });
+  if (missing !== undefined) log('info', `using ONNX Runtime: ${missing}`);
+  if (!usesKernels({ bundle, device })) return undefined;
+  return startReadAhead({
+    bundle,
+    dense: true,
+    onDense: onLoading,
+    units: holdingsOf(bundle, shards).flat(),
+    onUnits: (done, total) => tell({ type: 'reading', done, total }),
+    onDamaged: (error) => {
+      tell({ type: 'failed', message: error.message });
+      process.exit(1); // ends this thread; its parent ends the process
+    },
+  });
+}
+
+/** The units of each shard that runs in this thread. */
+function holdingsOf({ config }: Bundle, shards: EngineThreadData['shards']): Unit[][] {
+  return 'holdings' in shards ? shards.holdings.map((text) => parseHoldings(text, config)) : [];
+}
+
+async function connect(
+  bundle: Bundle,
+  { device, threads, shards }: EngineThreadData,
+  reading: ReadAhead | undefined,
+): Promise<Members> {
+  if ('holdings' in shards) {
+    return await localMembers({ bundle, device, threads, reading }, holdingsOf(bundle, shards), onLoading);
+  }
   const credentials = 'the files of --tls-cert, --tls-key, --tls-ca or --secret-file';
   return socketMembers(
     await discover(shards, { log, onFailing: warnOf('shards', '--shards-file or --shards-dns') }),
@@ -96,86 +154,60 @@ async function shardMembers(shards: SecuredShards): Promise<Members> {
   );
 }
 
-async function serve(data: EngineThreadData): Promise<void> {
-  const bundle = await openBundle(data.model);
-  try {
-    await serveBundle(bundle, data);
-  } finally {
-    await bundle.close();
-  }
+function openDense(
+  bundle: Bundle,
+  { device, threads }: EngineThreadData,
+  reading: ReadAhead | undefined,
+): Promise<DenseDevice> {
+  const loading = reading === undefined ? { onLoaded: onLoading } : { sound: reading.dense };
+  return openDenseDevice({ bundle, device, threads, ...loading });
 }
 
-async function serveBundle(
+async function openFleet(
   bundle: Bundle,
-  { port, siblings, device, threads, shards, engine, policy }: EngineThreadData,
-): Promise<void> {
-  const { config, manifest } = bundle;
-  const { identity, contentHash } = manifest;
-  const missing = kernelsMissing({ bundle, device });
-  if (missing !== undefined) {
-    tell({ type: 'log', level: 'info', message: `ONNX Runtime computes: ${missing}` });
-  }
-  const onLoading = (done: number, total: number) => tell({ type: 'loading', done, total });
-  const held = 'holdings' in shards ? shards.holdings.map((text) => parseHoldings(text, config)) : [];
-  const mapped = usesKernels({ bundle, device });
-  const reading = mapped
-    ? startReadAhead({
-        bundle,
-        dense: true,
-        onDense: onLoading,
-        units: held.flat(),
-        onUnits: (done, total) => tell({ type: 'reading', done, total }),
-        onDamaged: (error) => {
-          tell({ type: 'failed', message: error.message });
-          process.exit(1); // ends this thread; its parent ends the process
-        },
-      })
-    : undefined;
-  const { members, follow, dispose }: Members =
-    'holdings' in shards
-      ? await localMembers({ bundle, device, threads, reading }, held, onLoading)
-      : await shardMembers(shards);
-  const dense = await openDenseDevice({
-    bundle,
-    device,
-    threads,
-    ...(reading === undefined ? { onLoaded: onLoading } : { sound: reading.dense }),
-  });
+  { policy, siblings }: EngineThreadData,
+  members: readonly Member[],
+): Promise<Fleet> {
+  const { manifest, config } = bundle;
   const { layers, experts, hidden } = config;
-  const fleet = new Fleet({
+  return new Fleet({
     members,
     policy,
     goldens: await goldenProof(bundle),
     unitBytes: Math.max(...manifest.experts.flat().map(({ length }) => length)),
-    model: { identity, layers, experts, hidden },
+    model: { identity: manifest.identity, layers, experts, hidden },
     siblings,
     version,
     log,
   });
-  follow((found) => fleet.setMembers(found));
-  if ('holdings' in shards) await fleet.whenReady(10_000);
-  const rules = await routingRules(bundle);
-  const onFault = (what: string) => (cause: unknown) => {
-    const message = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-    tell({ type: 'log', level: 'error', message: `${what} failed: ${message}` });
-  };
-  const constraints = new Constraints(await vocabulary.promise);
-  const given = {
+}
+
+async function createEngine(
+  bundle: Bundle,
+  { engine, device }: EngineThreadData,
+  parts: Pick<EngineOptions, 'dense' | 'fleet'>,
+): Promise<Engine> {
+  const { config, manifest } = bundle;
+  return new Engine({
     ...openHostKernels({ bundle, device }),
     config,
-    identity,
-    content: contentHash,
-    dense,
-    fleet,
-    rules,
-    constraints,
+    identity: manifest.identity,
+    content: manifest.contentHash,
+    ...parts,
+    rules: await routingRules(bundle),
+    constraints: new Constraints(await vocabulary.promise),
     onFault: onFault('a step'),
+    ...engine,
+  });
+}
+
+function onLoading(done: number, total: number): void {
+  tell({ type: 'loading', done, total });
+}
+
+function onFault(what: string): (cause: unknown) => void {
+  return (cause) => {
+    const message = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    log('error', `${what} failed: ${message}`);
   };
-  const options = { ...given, ...engine };
-  await serveEngine(port, new Engine(options), onFault('a generation'));
-  port.close();
-  fleet.close();
-  await reading?.stop();
-  await dispose();
-  await dense.dispose();
 }

@@ -1,4 +1,4 @@
-// The shards of a fleet as members: by address, or run in this very thread.
+// The shards of a fleet as members: found by address, or run in this thread.
 
 import { version } from '../../base/package.ts';
 import { checkGoldens } from '../../experts/golden/golden-checks.ts';
@@ -16,12 +16,12 @@ import { modelOffer } from '../shard/offer.ts';
 
 export interface Members {
   members: Member[];
-  /** Calls `set` with all of them, now and whenever they have changed. */
+  /** Calls `set` with all members, now and whenever they have changed. */
   follow(set: (members: readonly Member[]) => void): void;
   dispose(): Promise<void>;
 }
 
-/** With `security`, shards must prove themselves, and are proven who calls. Both are closed with the members. */
+/** With `security`, both sides of each connection show credentials. Discovery and credentials are closed with the members. */
 export function socketMembers(found: Discovery, security?: Credentials): Members {
   const toMember = (text: string): Member => {
     const address = parseAddress(text);
@@ -43,11 +43,11 @@ export function socketMembers(found: Discovery, security?: Credentials): Members
 }
 
 export interface LocalMembersOptions extends OpenExpertsOptions {
-  /** Where the device computes on the mapped file. */
+  /** If the device computes on the mapped file. */
   reading?: Pick<ReadAhead, 'serve'> | undefined;
 }
 
-/** One device holds all units; each entry of `holdings` is a shard of its own in front of it. */
+/** One device holds all units; each entry of `holdings` is a shard of its own that uses the device. */
 export async function localMembers(
   { reading, ...options }: LocalMembersOptions,
   holdings: readonly Unit[][],

@@ -1,6 +1,5 @@
 // A shard that holds its experts, as gateways and operators call it: its handlers, and how it leaves service. Knows no sockets.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { version } from '../../base/package.ts';
 import { adminHandlers, type DrainAnswer, type ShardReport } from '../../experts/admin.ts';
 import { bundleHandlers, type ReadableBundle } from '../../experts/bundle-files.ts';
@@ -13,25 +12,12 @@ import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
 import type { Handlers } from '../../rpc/transport.ts';
 import type { Gateways } from './gateways.ts';
 import type { HeldExperts } from './hold-models.ts';
-import type { Leaving } from './leaving.ts';
 import { modelOffer } from './offer.ts';
-import type { OpenedShard } from './open-shard.ts';
+import type { OpenedShard, ShardRun } from './open-shard.ts';
 import { placedModels } from './placed-models.ts';
 
 /** How long calls in flight may take to end. */
 export const DRAIN_MS = 10_000;
-
-export interface OfferOptions {
-  opened: Pick<OpenedShard, 'security' | 'state' | 'name' | 'metrics'>;
-  held: readonly HeldExperts[];
-  gateways: Gateways;
-  leaving: Leaving;
-  /** If true, the experts are of lower precision and answer only if no better replica is left. */
-  standby: boolean;
-  /** Bytes of `--memory`. */
-  memory: number | undefined;
-  log: Logger;
-}
 
 export interface OfferedShard {
   handlers: Handlers;
@@ -41,9 +27,12 @@ export interface OfferedShard {
   drain(): Promise<DrainAnswer>;
 }
 
-export function offerShard(options: OfferOptions): OfferedShard {
-  const { opened, held, gateways, leaving, standby, memory, log } = options;
-  const { security, state, name, metrics } = opened;
+export function offerShard(
+  { security, state, name, metrics }: OpenedShard,
+  held: readonly HeldExperts[],
+  gateways: Gateways,
+  { flags: { standby, memory }, leaving, log }: ShardRun,
+): OfferedShard {
   const service = new ShardService({
     models: held.map(({ bundle, device, units }) => {
       return { device, model: { ...modelOffer(bundle), standby }, units };
@@ -65,8 +54,17 @@ export function offerShard(options: OfferOptions): OfferedShard {
     drained ??= drainService(service, gateways);
     return drained;
   };
+  const report = (): ShardReport => ({
+    state: service.state,
+    units: [...placed.values()].reduce((sum, { units }) => sum + units.length, 0),
+    ...service.counts,
+    name,
+    ...(memory !== undefined && { memoryBytes: memory }),
+    residentBytes: process.memoryUsage.rss(),
+    models: [...placed.values()].map((model) => model.report),
+  });
   const admin = adminHandlers({
-    report: () => reportOf({ service, placed, name, memory }),
+    report,
     async drain({ force }) {
       if (!force && !leaving.signal.aborted) await leave.permission();
       return await drain();
@@ -81,26 +79,6 @@ export function offerShard(options: OfferOptions): OfferedShard {
     ...placeHandlers({ models: placed, ...(secret && { secret }), open: security === undefined }),
   };
   return { handlers, placed, drain };
-}
-
-interface Reported {
-  service: ShardService;
-  placed: ReadonlyMap<string, PlacedModel>;
-  name: string;
-  memory: number | undefined;
-}
-
-function reportOf({ service, placed, name, memory }: Reported): ShardReport {
-  const models = [...placed.values()];
-  return {
-    state: service.state,
-    units: models.reduce((sum, { units }) => sum + units.length, 0),
-    ...service.counts,
-    name,
-    ...(memory !== undefined && { memoryBytes: memory }),
-    residentBytes: process.memoryUsage.rss(),
-    models: models.map(({ report }) => report),
-  };
 }
 
 async function drainService(service: ShardService, gateways: Gateways): Promise<DrainAnswer> {

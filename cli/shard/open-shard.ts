@@ -15,6 +15,7 @@ import { CALLERS, exposure, openSecurity, securityPaths } from '../flags/securit
 import type { ShardFlags } from '../flags/shard-flags.ts';
 import { type KeptPort, keepPort, portError } from '../gateway/ports.ts';
 import type { OpenedExperts } from './hold-models.ts';
+import type { Leaving } from './leaving.ts';
 import { openExperts, wantedExperts } from './open-experts.ts';
 import { type ShardState, shardState } from './shard-state.ts';
 import { lockState } from './state-lock.ts';
@@ -45,15 +46,17 @@ export interface OpenedMetrics {
   follow(state: MetricsServerOptions['state']): void;
 }
 
-export interface OpenShardOptions {
+/** What every phase of a shard process has at hand. */
+export interface ShardRun {
+  flags: ShardFlags;
   command: Command;
   log: Logger;
-  signal: AbortSignal;
+  leaving: Leaving;
   closing: Closing;
 }
 
-export async function openShard(flags: ShardFlags, options: OpenShardOptions): Promise<OpenedShard> {
-  const { command, log, closing } = options;
+export async function openShard(run: ShardRun): Promise<OpenedShard> {
+  const { flags, command, log, closing } = run;
   const { host } = flags;
   const paths = securityPaths(flags);
   const exposed = exposure(host, paths);
@@ -62,27 +65,28 @@ export async function openShard(flags: ShardFlags, options: OpenShardOptions): P
     paths && (await openSecurity(paths, { peers: CALLERS, log: (level, message) => log[level](message) }));
   closing.add(() => security?.close());
   const state = shardState(flags.state);
-  const models = await openModels(flags, { ...options, security, state });
+  const models = await openModels(run, security, state);
   // The ports come before the experts: a port in use is reported before anything is loaded.
   const port = await keepPort({ host, port: flags.port }).catch((error: unknown) => {
     throw portError(error, { host, port: flags.port });
   });
   closing.add(() => port.release());
   const address = formatAddress({ host, port: port.port });
-  const metrics = await openMetrics(flags, options);
+  const metrics = await openMetrics(run);
   return { security, state, models, port, address, name: flags.name ?? address, metrics };
 }
 
 async function openModels(
-  flags: ShardFlags,
-  { command, log, ...options }: OpenShardOptions & { security: Credentials | undefined; state: ShardState },
+  { flags, command, log, leaving: { signal } }: ShardRun,
+  security: Credentials | undefined,
+  state: ShardState,
 ): Promise<OpenedModel[]> {
-  const wanted = await asUsage(command, () => wantedExperts(flags));
-  if (flags.state !== undefined) lockState(flags.state, log);
   const { standby, state: dir } = flags;
+  const wanted = await asUsage(command, () => wantedExperts(flags));
+  if (dir !== undefined) lockState(dir, log);
   const models = await Promise.all(
     wanted.map(async (each) => {
-      const { list, ...found } = await openExperts({ ...options, ...each, standby, dir });
+      const { list, ...found } = await openExperts({ ...each, standby, dir, state, security, signal });
       const units = () => (list === '' ? [] : parseHoldings(list, found.bundle.config));
       return { ...found, units: await asUsage(command, units) };
     }),
@@ -92,21 +96,19 @@ async function openModels(
 }
 
 /** Without `--metrics-port` the modules are not even loaded, which saves 9 MB of memory. */
-async function openMetrics(
-  { metricsHost: host, metricsPort }: ShardFlags,
-  { log, closing }: OpenShardOptions,
-): Promise<OpenedMetrics | undefined> {
+async function openMetrics({ flags, log, closing }: ShardRun): Promise<OpenedMetrics | undefined> {
+  const { metricsHost: host, metricsPort } = flags;
   if (metricsPort === undefined) return undefined;
   if (!isLoopback(host)) {
     log.warn(
       `anyone who can connect to ${host} can read /metrics; it shows counts and times, but no requests`,
     );
   }
-  const [{ createShardMetrics }, { serveMetrics }] = await Promise.all([
+  const [{ ShardMetrics }, { serveMetrics }] = await Promise.all([
     import('../../experts/metrics.ts'),
     import('../../experts/metrics-server.ts'),
   ]);
-  const metrics = createShardMetrics();
+  const metrics = new ShardMetrics();
   let state: MetricsServerOptions['state'] = () => 'loading';
   const place = { host, port: metricsPort };
   const options = { registry: metrics.registry, state: () => state(), ...place };

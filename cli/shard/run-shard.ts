@@ -1,6 +1,6 @@
 // The life of a shard process in phases: open, hold, listen, place, serve, drain. Each takes what the earlier ones returned.
 import type { Command } from 'commander';
-import type { Logger } from 'pino';
+import type { DrainAnswer } from '../../experts/admin.ts';
 import { memoryParams } from '../../experts/wire.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 import { listen, type RpcServer } from '../../rpc/socket/server.ts';
@@ -12,11 +12,11 @@ import { progressBar } from '../terminal/progress.ts';
 import { readingReport } from '../terminal/reading-report.ts';
 import { refusalLog } from '../terminal/refusal-log.ts';
 import { Gateways } from './gateways.ts';
-import { describeHeld, type HeldExperts, type HoldOptions, holdModels } from './hold-models.ts';
-import { aborted, type Leaving, leaveOnSignals } from './leaving.ts';
+import { describeHeld, type HeldExperts, holdModels } from './hold-models.ts';
+import { aborted, leaveOnSignals } from './leaving.ts';
 import { DRAIN_MS, type OfferedShard, offerShard } from './offered-shard.ts';
 import { fetchExperts } from './open-experts.ts';
-import { type OpenedModel, type OpenedShard, openShard } from './open-shard.ts';
+import { type OpenedModel, type OpenedShard, openShard, type ShardRun } from './open-shard.ts';
 import { hasParent, tellParent, toldToRead } from './shard-parent.ts';
 
 /** How long the server waits for answers that are being written. */
@@ -28,38 +28,31 @@ const TELL_MEMORY_MS = 5_000;
 export async function runShard(flags: ShardFlags, command: Command): Promise<void> {
   const startedAt = performance.now();
   const log = createLogger(flags);
-  const closing = new Closing();
-  const leaving = leaveOnSignals(log);
-  const { signal } = leaving;
+  const run: ShardRun = { flags, command, log, leaving: leaveOnSignals(log), closing: new Closing() };
   try {
-    const opened = await openShard(flags, { command, log, signal, closing });
-    const held = await hold(opened.models, { ...flags, log, leaving });
+    const opened = await openShard(run);
+    const held = await hold(opened, run);
     if (held === undefined) process.exit(0);
-    for (const each of held) closing.add(() => each.release());
     const gateways = new Gateways();
-    const { standby, memory } = flags;
-    const shard = offerShard({ opened, held, gateways, leaving, standby, memory, log });
-    const server = await listenAt(opened, { flags, shard, log });
-    closing.add(() => server.close({ graceMs: LAST_ANSWERS_MS }));
+    const shard = offerShard(opened, held, gateways, run);
+    const server = await listenAt(opened, shard, run);
     gateways.connectTo(server);
     place(opened.models, shard);
-    announce(opened, { held, port: server.address.port, startedAt });
-    await serve(held, { shard, server, leaving, checkEvery: flags.checkEvery });
-    await drain({ opened, held, shard, server, log });
-    await closing.all();
-    process.exit();
+    announce(opened, held, (performance.now() - startedAt) / 1_000);
+    await serve(held, shard, server, run);
+    const drained = await drain(held, shard, server);
+    await run.closing.all();
+    conclude(opened, drained, run);
   } catch (error) {
-    await closing.all();
+    await run.closing.all();
     throw error;
   }
 }
 
-type HoldShardOptions = Pick<HoldOptions, 'device' | 'threads'> & { log: Logger; leaving: Leaving };
-
 /** Loads the experts. Undefined if the shard is to leave before they are loaded: nothing needs to be drained. */
 async function hold(
-  models: readonly OpenedModel[],
-  { device, threads, log, leaving }: HoldShardOptions,
+  { models }: OpenedShard,
+  { flags: { device, threads }, log, leaving, closing }: ShardRun,
 ): Promise<HeldExperts[] | undefined> {
   const { signal } = leaving;
   const child = hasParent();
@@ -67,7 +60,7 @@ async function hold(
   const report = child ? undefined : readingReport({ log });
   try {
     await fetchExperts(models, signal);
-    return await holdModels(models, {
+    const held = await holdModels(models, {
       device,
       threads,
       signal,
@@ -82,6 +75,8 @@ async function hold(
         tellParent({ type: 'reading', done, total });
       },
     });
+    for (const each of held) closing.add(() => each.release());
+    return held;
   } catch (error) {
     if (signal.aborted) return undefined;
     throw error;
@@ -93,15 +88,15 @@ async function hold(
 /** Takes calls from now on, on the port that was kept. */
 async function listenAt(
   { port, security }: OpenedShard,
-  { flags, shard, log }: { flags: ShardFlags; shard: OfferedShard; log: Logger },
+  { handlers }: OfferedShard,
+  { flags: { host, maxConnections }, log, closing }: ShardRun,
 ): Promise<RpcServer> {
-  const { host, maxConnections } = flags;
   const place = { host, port: port.port };
   const onError = (error: RpcError, method: string) =>
     log.error({ method, err: error.cause ?? error }, error.message);
   await port.release();
-  return await listen({
-    handlers: shard.handlers,
+  const server = await listen({
+    handlers,
     ...place,
     ...(security && { security }),
     maxConnections,
@@ -110,6 +105,8 @@ async function listenAt(
   }).catch((error: unknown) => {
     throw portError(error, place);
   });
+  closing.add(() => server.close({ graceMs: LAST_ANSWERS_MS }));
+  return server;
 }
 
 /** Continues with the placements that were kept. */
@@ -119,40 +116,34 @@ function place(models: readonly OpenedModel[], { placed }: OfferedShard): void {
   }
 }
 
-interface Announced {
-  held: readonly HeldExperts[];
-  port: number;
-  startedAt: number;
-}
-
 /** Says on standard output, and to the parent, that the shard is ready. */
-function announce({ address, metrics }: OpenedShard, { held, port, startedAt }: Announced): void {
-  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-  process.stdout.write(`shard ready on ${address}: ${held.map(describeHeld).join('; ')} in ${seconds} s\n`);
-  if (metrics !== undefined) process.stdout.write(`metrics at ${metrics.url}\n`);
+function announce(
+  { address, port, metrics }: OpenedShard,
+  held: readonly HeldExperts[],
+  seconds: number,
+): void {
+  const { stdout } = process;
+  stdout.write(
+    `shard ready on ${address}: ${held.map(describeHeld).join('; ')} in ${seconds.toFixed(1)} s\n`,
+  );
+  if (metrics !== undefined) stdout.write(`metrics at ${metrics.url}\n`);
   for (const { bundle, checks } of held) {
     if (checks !== undefined) continue;
     const advice = `add them with: expertgrid golden --model ${bundle.dir}`;
-    process.stdout.write(`${bundle.dir} has no golden rows, so its experts are not checked; ${advice}\n`);
+    stdout.write(`${bundle.dir} has no golden rows, so its experts are not checked; ${advice}\n`);
   }
-  tellParent({ type: 'ready', address, port });
-}
-
-interface Serving {
-  shard: OfferedShard;
-  server: RpcServer;
-  leaving: Leaving;
-  /** Milliseconds. */
-  checkEvery: number;
+  tellParent({ type: 'ready', address, port: port.port });
 }
 
 /** Checks experts and tells gateways the memory in use, until the shard is to leave service. */
 async function serve(
   held: readonly HeldExperts[],
-  { shard, server, leaving, checkEvery }: Serving,
+  { placed }: OfferedShard,
+  server: RpcServer,
+  { flags: { checkEvery }, leaving }: ShardRun,
 ): Promise<void> {
   for (const { bundle, checks } of held) {
-    const units = () => shard.placed.get(bundle.manifest.identity)?.units ?? [];
+    const units = () => placed.get(bundle.manifest.identity)?.units ?? [];
     checks?.goOn(checkEvery, units, leaving.leaveFor);
   }
   const tellMemory = () => server.broadcast('memory', memoryParams(process.memoryUsage.rss()));
@@ -160,26 +151,32 @@ async function serve(
   await aborted(leaving.signal);
 }
 
-interface Drained {
-  opened: OpenedShard;
-  held: readonly HeldExperts[];
-  shard: OfferedShard;
-  server: RpcServer;
-  log: Logger;
-}
-
-/** Lets calls and moves end, and says whether every call was answered. */
-async function drain({ opened, held, shard, server, log }: Drained): Promise<void> {
+/** Lets calls and moves end. */
+async function drain(
+  held: readonly HeldExperts[],
+  { placed, drain }: OfferedShard,
+  server: RpcServer,
+): Promise<DrainAnswer> {
   const stopped = Promise.all([
     ...held.map((each) => each.stopReading()),
-    ...[...shard.placed.values()].map((model) => model.stop()),
+    ...[...placed.values()].map((model) => model.stop()),
   ]);
-  const { safeToDelete, inFlight } = await shard.drain();
+  const drained = await drain();
   await server.close({ graceMs: LAST_ANSWERS_MS });
   await stopped;
-  if (safeToDelete) process.stdout.write(`safe to delete ${opened.address}\n`);
+  return drained;
+}
+
+/** Ends the process, having said whether every call was answered. */
+function conclude(
+  { address }: OpenedShard,
+  { safeToDelete, inFlight }: DrainAnswer,
+  { log }: ShardRun,
+): never {
+  if (safeToDelete) process.stdout.write(`safe to delete ${address}\n`);
   else {
     log.error(`${inFlight} calls were not answered within ${DRAIN_MS} ms`);
     process.exitCode = 1;
   }
+  process.exit();
 }

@@ -7,22 +7,13 @@ import {
   type ShardSourceFlags,
   shardSource,
 } from '../../infra/discovery/shard-source.ts';
-import { fileWarning, stale } from '../../infra/discovery/watch-file.ts';
-import { openAccess } from '../flags/access-flags.ts';
+import { stale } from '../../infra/discovery/watch-file.ts';
 import { asUsage, flag, inputFlag } from '../flags/flags.ts';
-import {
-  addGatewayFlags,
-  callPolicy,
-  connectionLimits,
-  defaultRung,
-  engineOptions,
-  type GatewayFlags,
-  requestLimits,
-} from '../flags/gateway-flags.ts';
-import { namedModels, openModels } from '../flags/models.ts';
+import { addGatewayFlags, callPolicy, type GatewayFlags } from '../flags/gateway-flags.ts';
+import { namedModels } from '../flags/models.ts';
 import { securityPaths } from '../flags/security-flags.ts';
+import { openGateway } from '../gateway/open-gateway.ts';
 import { serveGateway } from '../gateway/serve-gateway.ts';
-import { watchAliases } from '../gateway/watch-aliases.ts';
 import { createLogger } from '../terminal/log.ts';
 
 interface Flags extends GatewayFlags, ShardSourceFlags, PeerFlags {}
@@ -52,37 +43,20 @@ export function gatewayCommand(): Command {
     )
     .addOption(flag('--peers-dns <name:port>', 'DNS name of all gateways, looked up every 2 s'));
   return addGatewayFlags(command).action(async (flags: Flags) => {
-    const { host, port, device, threads } = flags;
     const policy = await asUsage(command, () => callPolicy(flags));
     const source = await asUsage(command, () => shardSource(flags));
     const peers = await asUsage(command, () => peerSource(flags));
+    const bundles = await asUsage(command, () => namedModels(flags.model));
     const log = createLogger(flags);
-    const models = await openModels(await asUsage(command, () => namedModels(flags.model)), { device });
-    const engine = engineOptions(flags, models, log);
+    const gateway = await openGateway(flags, { bundles, policy, log });
     const security = securityPaths(flags);
-    const aliases = await watchAliases({ ...flags, models, log });
-    const access = await openAccess(flags, log);
-    access.warnings.watch('aliases', fileWarning('--aliases', aliases.failing));
     const onFailing = (failing: boolean) =>
-      access.warnings.set('peers', failing ? stale('--peers-dns') : undefined);
-    const told = (level: 'info' | 'warn', message: string) => log[level](message);
-    const found = peers && (await discover(peers, { what: 'gateways', log: told, onFailing }));
+      gateway.api.warnings.set('peers', failing ? stale('--peers-dns') : undefined);
+    const logLine = (level: 'info' | 'warn', message: string) => log[level](message);
+    const found = peers && (await discover(peers, { what: 'gateways', log: logLine, onFailing }));
     await serveGateway({
-      models,
-      ...(found && { peerAddresses: () => found.addresses }),
-      aliases: aliases.current,
-      access,
-      host,
-      port,
-      connections: connectionLimits(flags),
-      limits: requestLimits(flags),
-      graceMs: flags.grace * 1000,
-      device,
-      threads,
-      engine,
-      policy,
-      ...defaultRung(flags),
-      log,
+      ...gateway,
+      api: { ...gateway.api, ...(found && { peerAddresses: () => found.addresses }) },
       startShards: async () => () => ({ ...source, ...(security && { security }) }),
       stopShards: async () => {},
       killShards: () => {},

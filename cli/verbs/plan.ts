@@ -26,10 +26,18 @@ interface PlanFlags extends ApplyFlags {
 }
 
 export function planCommand(): Command {
-  const command = new Command('plan')
-    .description(
-      'Plan which shard holds which experts, from how hot they are, and move running shards there.',
-    )
+  const command = new Command('plan').description(
+    'Plan which shard holds which experts, from how often each is used, and move experts between running shards.',
+  );
+  addApplyFlags(addPlanFlags(command))
+    .optionsGroup('Output:')
+    .addOption(flag('--json', 'Print placement and predictions as JSON').default(false))
+    .addOption(flag('--out <file>', 'File to write the placement to'));
+  return addSecurityFlags(command).action(runPlan);
+}
+
+function addPlanFlags(command: Command): Command {
+  return command
     .optionsGroup('Plan:')
     .addOption(
       flag('--heat <url|file>', 'Address of a gateway, or a file with its answer to /v1/experts/heat'),
@@ -69,10 +77,14 @@ export function planCommand(): Command {
         .default({}, 'measured on one machine, see docs/placement.md'),
     )
     .addOption(
-      flag('--strict', 'Fail if fewer shards are predicted to be faster, instead of a warning').default(
+      flag('--strict', 'Fail, instead of a warning, if fewer shards are predicted to be faster').default(
         false,
       ),
-    )
+    );
+}
+
+function addApplyFlags(command: Command): Command {
+  return command
     .optionsGroup('Apply:')
     .addOption(
       flag(
@@ -89,11 +101,7 @@ export function planCommand(): Command {
       )
         .argParser(integer({ min: 1, max: largestEpoch }))
         .default(undefined, 'one more than the highest of the shards'),
-    )
-    .optionsGroup('Output:')
-    .addOption(flag('--json', 'Print placement and predictions as JSON').default(false))
-    .addOption(flag('--out <file>', 'File to write the placement to'));
-  return addSecurityFlags(command).action(runPlan);
+    );
 }
 
 async function runPlan(flags: PlanFlags): Promise<void> {

@@ -2,26 +2,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { fileWarning } from '../../infra/discovery/watch-file.ts';
 import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
 import type { Bits } from '../../model/bundle/tensors.ts';
-import { openAccess } from '../flags/access-flags.ts';
 import { parseBits } from '../flags/bits.ts';
 import { asUsage, flag, integer, UsageError } from '../flags/flags.ts';
-import {
-  addGatewayFlags,
-  callPolicy,
-  connectionLimits,
-  defaultRung,
-  engineOptions,
-  type GatewayFlags,
-  requestLimits,
-} from '../flags/gateway-flags.ts';
-import { type NamedModel, namedModels, type OpenedModel, openModels } from '../flags/models.ts';
+import { addGatewayFlags, callPolicy, type GatewayFlags } from '../flags/gateway-flags.ts';
+import { type NamedModel, namedModels, type OpenedModel } from '../flags/models.ts';
 import { securityPaths } from '../flags/security-flags.ts';
 import { split } from '../flags/split.ts';
+import { openGateway } from '../gateway/open-gateway.ts';
 import { serveGateway } from '../gateway/serve-gateway.ts';
-import { watchAliases } from '../gateway/watch-aliases.ts';
 import { ShardProcess } from '../shard/shard-process.ts';
 import { createLogger } from '../terminal/log.ts';
 import { addUp } from '../terminal/reading-report.ts';
@@ -37,8 +27,8 @@ const DEFAULT_SHARDS = 4;
 /** The twin of `--shards`. */
 const SHARD_COUNT = 'EXPERTGRID_SHARD_COUNT';
 
-/** A shard drains for 10 s at most; one that is still there after this is killed. Milliseconds. */
-const SHARD_GRACE = 12_000;
+/** A shard drains for 10 s at most; one that has not ended after this is killed. */
+const SHARD_GRACE_MS = 12_000;
 
 export function upCommand(): Command {
   const command = new Command('up')
@@ -98,11 +88,8 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const named = await asUsage(command, () => namedModels(flags.model));
   const bundles = await bundlesOf(named, flags.bits);
   if (bundles === undefined) return;
-  const models = await openModels(bundles, flags);
-  const engine = engineOptions(flags, models, log);
-  const aliases = await watchAliases({ ...flags, models, log });
-  const access = await openAccess(flags, log);
-  access.warnings.watch('aliases', fileWarning('--aliases', aliases.failing));
+  const gateway = await openGateway(flags, { bundles, policy, log });
+  const { models } = gateway;
   const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
   requireExperts(models, count);
   /** Each shard holds its share of every model. */
@@ -110,7 +97,6 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const shares = Array.from({ length: count }, (_, shard) =>
     models.map((model) => ({ model: model.dir, experts: ranges(model)[shard]! })),
   );
-
   // Shards compute at the same time, on the same cores.
   const threads = Math.max(1, Math.floor(flags.threads / count));
   const security = securityPaths(flags);
@@ -118,20 +104,8 @@ async function up(flags: Flags, command: Command): Promise<void> {
     ? []
     : shares.map((holds) => new ShardProcess({ ...flags, threads, holds, security, log }));
   await serveGateway({
-    models,
-    aliases: aliases.current,
-    access,
-    host: flags.host,
-    port: flags.port,
-    connections: connectionLimits(flags),
-    limits: requestLimits(flags),
-    graceMs: flags.grace * 1000,
-    device: flags.device,
-    threads: flags.threads,
-    engine,
-    policy,
-    ...defaultRung(flags),
-    log,
+    ...gateway,
+    engines: { ...gateway.engines, threads },
     startShards: async ({ onLoading, onReading }) => {
       if (flags.inProcess) return (model) => ({ holdings: ranges(model) });
       const [loading, reading] = [onLoading, onReading].map((report) => addUp(processes.length, report));
@@ -144,7 +118,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
       for (const shard of processes) shard.readAhead();
     },
     stopShards: async () => {
-      await Promise.all(processes.map((shard) => shard.stop(SHARD_GRACE)));
+      await Promise.all(processes.map((shard) => shard.stop(SHARD_GRACE_MS)));
     },
     killShards: () => {
       for (const shard of processes) shard.kill();

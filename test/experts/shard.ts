@@ -1,7 +1,7 @@
 // A shard for tests: the real service over the plain device, and a model small enough to compute by hand.
 
 import type { HeldModelOptions } from '../../experts/held-model.ts';
-import { createShardMetrics, type ShardMetrics } from '../../experts/metrics.ts';
+import { ShardMetrics } from '../../experts/metrics.ts';
 import { ShardService, type ShardServiceOptions } from '../../experts/service.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { createPlainExpertDevice, type PlainExpertDevice } from '../support/engines/plain-expert-device.ts';
@@ -43,7 +43,7 @@ export async function createTestShard({
 }: TestShardOptions = {}): Promise<TestShard> {
   const device = createPlainExpertDevice({ hidden: model.hidden, inner: 5 });
   await device.load(units);
-  const metrics = createShardMetrics();
+  const metrics = new ShardMetrics();
   const models = [{ device: given ?? device, model: offered, units }, ...others];
   const service = new ShardService({ models, version: 'test', metrics, ...options });
   return { service, device, metrics };

@@ -36,7 +36,7 @@ it('tells every open request that it shuts down once the grace is over, and says
     [503, 'shutting_down'],
     [503, 'shutting_down'],
   ]);
-  expect(up.process.stderr).toContain('2 open requests are ended with an error');
+  expect(up.process.stderr).toContain('ending 2 open requests with an error');
 });
 
 it('ends with 1 and one line if its engine fails, after a word to every open request', async () => {

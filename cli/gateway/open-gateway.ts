@@ -1,0 +1,55 @@
+// A gateway as its flags describe it: models, files and limits, opened before anything is started.
+import type { Logger } from 'pino';
+import type { ConnectionLimits } from '../../gateway/api/serve.ts';
+import type { ApiOptions } from '../../gateway/api/shared.ts';
+import { fileWarning } from '../../infra/discovery/watch-file.ts';
+import { type AccessOptions, openAccess } from '../flags/access-flags.ts';
+import { engineOptions, type GatewayFlags } from '../flags/gateway-flags.ts';
+import { type NamedModel, type OpenedModel, openModels } from '../flags/models.ts';
+import type { EngineThreadData } from './engine-thread.ts';
+import { watchAliases } from './watch-aliases.ts';
+
+export interface OpenedGateway {
+  models: readonly OpenedModel[];
+  api: AccessOptions & Pick<ApiOptions, 'aliases' | 'limits' | 'degrade' | 'peerAddresses'>;
+  host: string;
+  port: number;
+  connections: Partial<ConnectionLimits>;
+  /** How long open requests may take to end after the process is asked to end. */
+  graceMs: number;
+  engines: Pick<EngineThreadData, 'device' | 'threads' | 'engine' | 'policy'>;
+  log: Logger;
+}
+
+export interface OpenGatewayOptions {
+  bundles: readonly NamedModel[];
+  policy: EngineThreadData['policy'];
+  log: Logger;
+}
+
+export async function openGateway(
+  flags: GatewayFlags,
+  { bundles, policy, log }: OpenGatewayOptions,
+): Promise<OpenedGateway> {
+  const { host, port, device, threads, degrade, answerMemory } = flags;
+  const models = await openModels(bundles, { device });
+  const engine = engineOptions(flags, models, log);
+  const aliases = await watchAliases({ ...flags, models, log });
+  const access = await openAccess(flags, log);
+  access.warnings.watch('aliases', fileWarning('--aliases', aliases.failing));
+  return {
+    models,
+    api: {
+      ...access,
+      aliases: aliases.current,
+      limits: { answerMemory },
+      ...(degrade !== 'none' && { degrade }),
+    },
+    host,
+    port,
+    connections: { keepAliveMs: flags.keepAlive * 1000, idle: flags.maxIdleConnections },
+    graceMs: flags.grace * 1000,
+    engines: { device, threads, engine, policy },
+    log,
+  };
+}

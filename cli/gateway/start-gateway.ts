@@ -1,0 +1,160 @@
+// Starts a gateway process in phases: listen, start shards, load models, serve. Each returns what the next ones need. Knows no
+// signals and no flags.
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { version } from '../../base/package.ts';
+import { createApi } from '../../gateway/api/app.ts';
+import { TextThreads } from '../../gateway/api/budget/text-threads.ts';
+import { createLoadingApi } from '../../gateway/api/loading.ts';
+import { type ApiServer, type ServeOptions, serve } from '../../gateway/api/serve.ts';
+import type { ApiOptions, ModelOptions } from '../../gateway/api/shared.ts';
+import { loadTextSide, type TextSide } from '../../gateway/api/text/text-side.ts';
+import { vocabularyOf } from '../../gateway/api/text/vocabulary.ts';
+import type { EngineClient } from '../../gateway/engine/messages.ts';
+import { type OpenTracing, openTracing } from '../../tracing/tracing.ts';
+import type { OpenedModel } from '../flags/models.ts';
+import type { ShardProgress } from '../shard/shard-process.ts';
+import { progressBar } from '../terminal/progress.ts';
+import { readingReport } from '../terminal/reading-report.ts';
+import { drainShardOf } from './drain-shard.ts';
+import type { EngineThreadData } from './engine-thread.ts';
+import type { OpenedGateway } from './open-gateway.ts';
+import { portError } from './ports.ts';
+import { readyText } from './ready-text.ts';
+import { type Engines, startEngines } from './start-engines.ts';
+
+/** Where the shards of a model are found. */
+export type ShardsOf = (model: OpenedModel) => EngineThreadData['shards'];
+
+export interface GatewayProcess extends OpenedGateway {
+  /** Starts the shards if this process runs them. */
+  startShards: (progress: Required<ShardProgress>) => Promise<ShardsOf>;
+  /** Called when the gateway serves. */
+  onServing?: () => void;
+  /** Asks the shards that this process started to leave, and waits until they have. */
+  stopShards: () => Promise<void>;
+  /** Ends the shards that this process started at once. */
+  killShards: () => void;
+  /** Waits for every expert before it says ready: shards that it started serve within moments. */
+  awaitExperts: boolean;
+}
+
+/** What has been started so far and must be ended. */
+export interface Started {
+  server?: ApiServer;
+  engines?: Engines;
+  tracing?: OpenTracing;
+}
+
+export interface Starting extends Required<Pick<ApiOptions, 'shutdown' | 'history'>> {
+  started: Started;
+  /** The server answers with the models from now on. */
+  onServed: () => void;
+  /** An engine has ended that nobody asked to end. */
+  onFailed: (error: Error) => void;
+}
+
+export async function startGateway(options: GatewayProcess, starting: Starting): Promise<void> {
+  const { host, log, api } = options;
+  const { started, shutdown, history } = starting;
+  const startedAt = performance.now();
+  const tracing = await openTracing(process.env, log);
+  if (tracing !== undefined) started.tracing = tracing;
+  const { server, answerWith } = await listen(options);
+  started.server = server;
+  const progress = loadingProgress(log);
+  const shardsOf = await options.startShards(progress);
+  const { engines, loaded } = loadModels(options, shardsOf, progress);
+  started.engines = engines;
+  void engines.failed.then(starting.onFailed);
+  const models = await loaded;
+  progress.bar.end();
+  if (options.awaitExperts) await Promise.all(models.map(({ engine }) => allHeld(engine)));
+  const [first] = options.models; // all models have the same shards
+  const drainShard = first && drainShardOf(shardsOf(first), log);
+  answerWith(
+    createApi({
+      models,
+      ...api,
+      ...(tracing !== undefined && { tracing }),
+      ...(drainShard !== undefined && { drainShard }),
+      textThreads: new TextThreads(),
+      version,
+      shutdown,
+      history,
+      logger: log,
+    }),
+  );
+  starting.onServed();
+  options.onServing?.();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const statuses = await Promise.all(models.map(({ engine }) => engine.status()));
+  progress.reading.hide();
+  const ids = options.models.map(({ id }) => id);
+  const keyed = api.access !== undefined;
+  process.stdout.write(
+    readyText({ host, port: server.port, models: ids, seconds, engines: statuses, keyed }),
+  );
+}
+
+/** Listens before anything is loaded: a port in use is reported at once, and probes are told that the models are loading. */
+async function listen({ models, host, port, connections }: GatewayProcess) {
+  let app: ServeOptions['app'] = createLoadingApi(models.map(({ id }) => id));
+  const current: ServeOptions['app'] = { fetch: (request) => app.fetch(request) };
+  const server = await serve({ app: current, host, port, connections }).catch((error: unknown) => {
+    throw portError(error, { host, port });
+  });
+  const answerWith = (next: ServeOptions['app']) => {
+    app = next;
+  };
+  return { server, answerWith };
+}
+
+function loadingProgress(log: Logger) {
+  const bar = progressBar({ label: 'loading', unit: 'parts' });
+  const reading = readingReport({ log });
+  const onLoading = (done: number, total: number) => bar.update(done, total);
+  const onReading = (done: number, total: number) => reading.update(done, total);
+  return { bar, reading, onLoading, onReading };
+}
+
+/** Starts the engines; `loaded` resolves when every engine serves. */
+function loadModels(
+  { models, engines: settings, log, api }: GatewayProcess,
+  shardsOf: ShardsOf,
+  { onLoading, onReading }: Required<ShardProgress>,
+): { engines: Engines; loaded: Promise<ModelOptions[]> } {
+  const texts = new Map<OpenedModel, Promise<TextSide>>();
+  const textOf = (model: OpenedModel) => {
+    const text = texts.get(model) ?? loadTextSide(model.dir);
+    texts.set(model, text);
+    return text;
+  };
+  const engines = startEngines({
+    models,
+    shardsOf,
+    vocabularyOf: async (model) => vocabularyOf(await textOf(model), model.vocab),
+    ...settings,
+    log,
+    onLoading,
+    onReading,
+    onWarning: (what, message) => api.warnings.set(what, message),
+  });
+  const loading = engines.started.map(async ({ model, engine }) => {
+    const [client, text] = await Promise.all([engine, textOf(model)]);
+    return { engine: client, ...text, dir: model.dir, model: describeModel(model) };
+  });
+  return { engines, loaded: Promise.all(loading) };
+}
+
+/** Gives up after 10 s: a gateway that serves says which experts it misses. */
+async function allHeld(engine: EngineClient): Promise<void> {
+  for (let tries = 0; tries < 200 && !(await engine.status()).ready; tries++) await delay(50);
+}
+
+function describeModel({ id, dir, facts }: OpenedModel) {
+  const { mtimeMs } = statSync(join(dir, 'bundle.json'));
+  return { id, created: Math.floor(mtimeMs / 1000), facts };
+}
