@@ -1,5 +1,5 @@
-// Reads a bundle: checks its files against bundle.json and config.json, then hands out weights, each hash-checked.
-// Knows no device. docs/bundle.md is the specification.
+// Reads a bundle: checks its files against bundle.json and config.json, then returns weights, each hash-checked.
+// docs/bundle.md is the specification.
 import { join } from 'node:path';
 import { type ModelConfig, parseConfig } from '../config/config.ts';
 import type { Unit } from '../devices/expert.ts';
@@ -31,16 +31,16 @@ export interface Bundle {
   readonly group: number;
   /** A projection, the embedding or the head, by its canonical name. */
   readMatrix(name: string): Promise<Matrix>;
-  /** A small tensor widened to float32, row-major: a norm, the router's gate `[experts, hidden]`, its bias. */
+  /** A small tensor widened to float32, row-major: a norm, the router `[experts, hidden]` or its bias. */
   readVector(name: string): Promise<Float32Array>;
   readExpert(unit: Unit): Promise<ExpertWeights>;
-  /** Where a matrix lies, for a device that computes on the mapped file; its hash is not checked. */
+  /** Where a matrix lies, for a device that computes on the mapped file. Its hash is not checked. */
   placeOf(name: string): Place;
   placesOf(unit: Unit): { gate: Place; up: Place; down: Place };
-  /** The dense part's matrices in the order of the file, for one who checks them without this bundle's handles. */
+  /** The dense part's matrices in the order of the file, for a thread that checks them without this bundle's handles. */
   matrixRanges(): HashedRange[];
   expertRange(unit: Unit): HashedRange;
-  /** Undefined where it has no golden rows; `openGoldens` makes rows of the bytes. */
+  /** Undefined if the bundle has no golden rows; `openGoldens` makes rows of the bytes. */
   readonly golden: GoldenSource | undefined;
   /** Closes the files; reads still under way fail. */
   close(): Promise<void>;
@@ -66,8 +66,11 @@ export interface HashedRange {
   what: string;
 }
 
-/** What the files' headers say, once they agree with config and manifest. */
-interface Contents {
+/** An open bundle: what its files' headers say agrees with config and manifest. */
+interface Opened {
+  dir: string;
+  manifest: Manifest;
+  files: BundleFiles;
   config: ModelConfig;
   dense: TensorMap;
   /** By layer. */
@@ -76,8 +79,8 @@ interface Contents {
 }
 
 /**
- * Opens a bundle for reading. Everything but the weights' own bytes is checked now, those when they are read; what is
- * wrong throws an InputError naming the file and the tensor or field.
+ * Opens a bundle for reading. Everything but the weights' bytes is checked now; those are checked when they are read. A
+ * fault throws an InputError that names the file and the tensor or field.
  */
 export async function openBundle(dir: string): Promise<Bundle> {
   const manifest = await readManifest(dir);
@@ -87,14 +90,14 @@ export async function openBundle(dir: string): Promise<Bundle> {
   }
   const files = await openFiles(dir, manifest.files);
   try {
-    return bundleOver(dir, manifest, files, await readContents(dir, manifest, files));
+    return bundleOver(await readHeaders(dir, manifest, files));
   } catch (error) {
     await files.close();
     throw error;
   }
 }
 
-async function readContents(dir: string, manifest: Manifest, files: BundleFiles): Promise<Contents> {
+async function readHeaders(dir: string, manifest: Manifest, files: BundleFiles): Promise<Opened> {
   const copies = new Map<string, Uint8Array>();
   for (const [name, { bytes, hash }] of Object.entries(manifest.files)) {
     if (hash === undefined) continue; // weights: hashed tensor by tensor
@@ -114,7 +117,8 @@ async function readContents(dir: string, manifest: Manifest, files: BundleFiles)
     checkExperts(config, manifest, layer, stored, join(dir, name));
     experts.push(stored);
   }
-  return { config, dense, experts, golden: await readGolden(dir, manifest, files, config) };
+  const golden = await readGolden(dir, manifest, files, config);
+  return { dir, manifest, files, config, dense, experts, golden };
 }
 
 async function readGolden(
@@ -130,33 +134,73 @@ async function readGolden(
   return goldenSource(files, config, goldenRows, tensors);
 }
 
-function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, contents: Contents): Bundle {
-  const { config, dense, experts, golden } = contents;
+function bundleOver(opened: Opened): Bundle {
+  const { dir, config, manifest, files, golden } = opened;
   const { bits, group } = manifest;
-  const denseByName = new Map([...denseTensors(config)].map((tensor) => [tensor.name, tensor]));
+  return {
+    dir,
+    config,
+    manifest,
+    bits,
+    group,
+    golden,
+    ...denseReaders(opened),
+    ...expertReaders(opened),
+    close: () => files.close(),
+  };
+}
 
-  function denseEntry(name: string, kind: 'matrix' | 'small') {
-    const tensor = denseByName.get(name);
+function denseReaders({ dir, config, manifest, files, dense }: Opened) {
+  const path = join(dir, DENSE_FILE);
+  const tensors = new Map([...denseTensors(config)].map((tensor) => [tensor.name, tensor]));
+
+  function entryOf(name: string, kind: 'matrix' | 'small') {
+    const tensor = tensors.get(name);
     const entry = dense.get(name);
     if (entry === undefined || tensor?.kind !== kind) {
-      throw tensorError(join(dir, DENSE_FILE), name, `the model has no ${kind} tensor of this name`);
+      throw tensorError(path, name, `the model has no ${kind} tensor of this name`);
     }
-    return { ...entry, shape: tensor.shape, encoding: encodingOf(entry.dtype, bits) };
+    const encoding = encodingOf(entry.dtype, manifest.bits);
+    return { start: entry.start, bytes: entry.bytes, shape: tensor.shape, encoding };
   }
 
-  function readDense(name: string, { start, bytes }: { start: number; bytes: number }): Promise<Uint8Array> {
+  function placeOf(name: string): Place {
+    const { shape, encoding, start, bytes } = entryOf(name, 'matrix');
+    const [rows = 1, cols = 1] = shape;
+    return { path, offset: start, bytes, rows, cols, encoding };
+  }
+
+  function read(name: string, start: number, length: number): Promise<Uint8Array> {
     const hash = manifest.dense[name];
-    return files.read({ name: DENSE_FILE, start, length: bytes, hash, what: tensorNamed(name) });
+    return files.read({ name: DENSE_FILE, start, length, hash, what: tensorNamed(name) });
   }
 
-  function matrixRange(name: string): HashedRange {
-    const { start, bytes } = denseEntry(name, 'matrix');
-    const path = join(dir, DENSE_FILE);
+  function rangeOf(name: string): HashedRange {
+    const { offset, bytes } = placeOf(name);
     const hash = manifest.dense[name];
     if (hash === undefined) throw tensorError(path, name, 'has no hash in bundle.json');
-    return { path, offset: start, bytes, hash, what: tensorNamed(name) };
+    return { path, offset, bytes, hash, what: tensorNamed(name) };
   }
 
+  return {
+    placeOf,
+    async readMatrix(name: string): Promise<Matrix> {
+      const { rows, cols, encoding, offset, bytes } = placeOf(name);
+      return { encoding, rows, cols, data: await read(name, offset, bytes) };
+    },
+    async readVector(name: string): Promise<Float32Array> {
+      const { shape, encoding, start, bytes } = entryOf(name, 'small');
+      const cols = shape.reduce((product, length) => product * length, 1);
+      return dequantize({ encoding, rows: 1, cols, data: await read(name, start, bytes) });
+    },
+    matrixRanges(): HashedRange[] {
+      const matrices = [...tensors.values()].filter(({ kind }) => kind === 'matrix');
+      return matrices.map(({ name }) => rangeOf(name)).sort((a, b) => a.offset - b.offset);
+    },
+  };
+}
+
+function expertReaders({ dir, config, manifest, files, experts }: Opened) {
   function rangeOf({ layer, expert }: Unit) {
     const range = manifest.experts[layer]?.[expert];
     if (range === undefined) throw new RangeError(`the model has no expert ${expert} in layer ${layer}`);
@@ -168,7 +212,7 @@ function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, content
     const [gate, up, down] = expertTensors(config, unit).map(({ name, shape: [rows, cols] }): Place => {
       const entry = experts[unit.layer]?.get(name);
       if (entry === undefined) throw tensorError(path, name, 'is missing');
-      const encoding = encodingOf(entry.dtype, bits);
+      const encoding = encodingOf(entry.dtype, manifest.bits);
       return { path, offset: entry.start, bytes: entry.bytes, rows, cols, encoding };
     });
     if (!gate || !up || !down) throw new Error('an expert has three matrices');
@@ -176,22 +220,8 @@ function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, content
   }
 
   return {
-    dir,
-    config,
-    manifest,
-    bits,
-    group,
-    async readMatrix(name) {
-      const { shape, encoding, ...entry } = denseEntry(name, 'matrix');
-      const [rows = 1, cols = 1] = shape;
-      return { encoding, rows, cols, data: await readDense(name, entry) };
-    },
-    async readVector(name) {
-      const { shape, encoding, ...entry } = denseEntry(name, 'small');
-      const cols = shape.reduce((product, length) => product * length, 1);
-      return dequantize({ encoding, rows: 1, cols, data: await readDense(name, entry) });
-    },
-    async readExpert(unit) {
+    placesOf,
+    async readExpert(unit: Unit): Promise<ExpertWeights> {
       const { file, offset, length, hash } = rangeOf(unit);
       const data = await files.read({ name: file, start: offset, length, hash, what: expertNamed(unit) });
       const matrix = ({ encoding, rows, cols, offset: at, bytes }: Place): Matrix => {
@@ -200,22 +230,10 @@ function bundleOver(dir: string, manifest: Manifest, files: BundleFiles, content
       const { gate, up, down } = placesOf(unit);
       return { gate: matrix(gate), up: matrix(up), down: matrix(down) };
     },
-    placeOf(name) {
-      const { shape, encoding, start, bytes } = denseEntry(name, 'matrix');
-      const [rows = 1, cols = 1] = shape;
-      return { path: join(dir, DENSE_FILE), offset: start, bytes, rows, cols, encoding };
-    },
-    placesOf,
-    matrixRanges() {
-      const matrices = [...denseTensors(config)].filter(({ kind }) => kind === 'matrix');
-      return matrices.map(({ name }) => matrixRange(name)).sort((a, b) => a.offset - b.offset);
-    },
-    expertRange(unit) {
+    expertRange(unit: Unit): HashedRange {
       const { file, offset, length, hash } = rangeOf(unit);
       return { path: join(dir, file), offset, bytes: length, hash, what: expertNamed(unit) };
     },
-    golden,
-    close: () => files.close(),
   };
 }
 

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../base/module-url.ts';
 import { InputError } from '../errors.ts';
-import { createTaskRunner } from './run-task.ts';
+import { TaskRunner } from './run-task.ts';
 import type { Task, TaskResult, WorkerMessage } from './task.ts';
 
 export interface RunTasksOptions {
@@ -29,7 +29,7 @@ export async function runTasks(options: RunTasksOptions): Promise<void> {
 }
 
 async function runHere({ tasks, signal, onBytes, onResult }: RunTasksOptions): Promise<void> {
-  const runner = createTaskRunner({ isStopped: () => false, onBytes: (count) => onBytes?.(count) });
+  const runner = new TaskRunner({ isStopped: () => false, onBytes: (count) => onBytes?.(count) });
   try {
     for (const task of tasks) {
       signal?.throwIfAborted();

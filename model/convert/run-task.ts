@@ -1,101 +1,51 @@
-// Does one task: reads a tensor's source slice by slice, encodes, hashes both sides, writes. Synchronous: it runs in a
-// thread of its own. Knows no journal, no other tasks.
-import { createHash } from 'node:crypto';
+// Does one task of a conversion: reads a tensor's source slice by slice, encodes it, hashes both sides and writes. It is
+// synchronous, because it runs in a thread of its own.
+import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { shorten } from '../bundle/hash.ts';
 import { diskFault, InputError, tensorError } from '../errors.ts';
+import type { Encoding } from '../tensor.ts';
 import { matrixBytes, TILE_ROWS } from '../tiles.ts';
 import { DTYPE_WIDTH, decode, encode } from './encode.ts';
 import { fillRandom } from './random.ts';
 import type { Part, Task, TaskResult } from './task.ts';
 
-/** Values handled at a time: large enough for the disk, small enough for the caches' second level to help. */
+/** Values handled at a time: enough for the disk to be fast, few enough to stay in the second-level cache. */
 const SLICE_VALUES = 1 << 20;
 
-/** Thrown between slices once a stop was asked for. */
+/** Thrown between two slices after a stop was requested. */
 export class Stopped extends Error {}
 
 export interface TaskHooks {
-  /** Asked between slices. */
+  /** Called between slices. */
   isStopped: () => boolean;
   onBytes: (sourceBytes: number) => void;
 }
 
-/** Keeps files open and buffers warm from task to task, until closed. */
-export interface TaskRunner {
-  task(task: Task): TaskResult;
-  close(): void;
-}
+/** Does tasks one after another. Files stay open and buffers allocated between tasks, until it is closed. */
+export class TaskRunner {
+  readonly #hooks: TaskHooks;
+  readonly #readers = new Map<string, number>();
+  readonly #writers = new Map<string, number>();
+  #source = Buffer.alloc(0);
+  #values = new Float32Array(0);
+  #out = Buffer.alloc(0);
 
-export function createTaskRunner({ isStopped, onBytes }: TaskHooks): TaskRunner {
-  const readers = new Map<string, number>();
-  const writers = new Map<string, number>();
-  const scratch = { source: Buffer.alloc(0), values: new Float32Array(0), out: Buffer.alloc(0) };
-
-  const descriptor = (open: Map<string, number>, path: string, flags: string): number => {
-    const known = open.get(path) ?? openSync(path, flags);
-    open.set(path, known);
-    return known;
-  };
-
-  function runPart(part: Part, path: string, position: number, hashOut: (bytes: Uint8Array) => void): string {
-    const { rows, cols, encoding, source } = part;
-    const sourceHash = createHash('sha256');
-    const rowsAtOnce = Math.max(TILE_ROWS, Math.floor(SLICE_VALUES / cols / TILE_ROWS) * TILE_ROWS);
-    const largest = Math.min(rows, rowsAtOnce);
-    if (scratch.values.length < largest * cols) scratch.values = new Float32Array(largest * cols);
-    if (scratch.source.length < largest * cols * 4) scratch.source = Buffer.alloc(largest * cols * 4);
-    const outBytes = matrixBytes(encoding, largest, cols);
-    if (scratch.out.length < outBytes) scratch.out = Buffer.alloc(outBytes);
-    let written = 0;
-    for (let row = 0; row < rows; row += rowsAtOnce) {
-      if (isStopped()) throw new Stopped();
-      const count = Math.min(rowsAtOnce, rows - row);
-      const values = scratch.values.subarray(0, count * cols);
-      let sourceBytes = values.byteLength;
-      if (source.kind === 'random') {
-        fillRandom(values, row * cols, source.key, source.mean, source.deviation);
-      } else {
-        const width = cols * DTYPE_WIDTH[source.dtype];
-        sourceBytes = count * width;
-        const bytes = scratch.source.subarray(0, sourceBytes);
-        readAll(descriptor(readers, source.path, 'r'), bytes, source.start + row * width, source.path);
-        sourceHash.update(bytes);
-        decode(bytes, source.dtype, values);
-      }
-      const out = scratch.out.subarray(0, matrixBytes(encoding, count, cols));
-      encode(values, count, cols, encoding, out);
-      hashOut(out);
-      writeAll(descriptor(writers, path, 'r+'), out, position + written, path);
-      written += out.length;
-      onBytes(sourceBytes);
-    }
-    return shorten(sourceHash.digest('hex'));
+  constructor(hooks: TaskHooks) {
+    this.#hooks = hooks;
   }
 
-  function isWhole({ path, offset, bytes, recorded }: Task): boolean {
-    const hash = createHash('sha256');
-    if (scratch.out.length < SLICE_VALUES) scratch.out = Buffer.alloc(SLICE_VALUES);
-    for (let done = 0; done < bytes; done += SLICE_VALUES) {
-      if (isStopped()) throw new Stopped();
-      const slice = scratch.out.subarray(0, Math.min(SLICE_VALUES, bytes - done));
-      readAll(descriptor(writers, path, 'r+'), slice, offset + done, path);
-      hash.update(slice);
-    }
-    return shorten(hash.digest('hex')) === recorded;
-  }
-
-  function runTask(task: Task): TaskResult {
+  task(task: Task): TaskResult {
     const { id, path, offset, parts, recorded, sourceBytes } = task;
-    if (recorded !== undefined && isWhole(task)) {
-      onBytes(sourceBytes);
+    if (recorded !== undefined && this.#isWhole(task)) {
+      this.#hooks.onBytes(sourceBytes);
       return { id, hash: recorded };
     }
     const hash = createHash('sha256');
     let position = offset;
     const sourceHashes = parts.map((part) => {
       try {
-        return runPart(part, path, position, (bytes) => hash.update(bytes));
+        return this.#part(part, path, position, (bytes) => hash.update(bytes));
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
         const file = part.source.kind === 'file' ? part.source.path : path;
@@ -107,12 +57,73 @@ export function createTaskRunner({ isStopped, onBytes }: TaskHooks): TaskRunner 
     return { id, hash: shorten(hash.digest('hex')), sourceHashes };
   }
 
-  return {
-    task: runTask,
-    close() {
-      for (const opened of [...readers.values(), ...writers.values()]) closeSync(opened);
-    },
-  };
+  close(): void {
+    for (const opened of [...this.#readers.values(), ...this.#writers.values()]) closeSync(opened);
+  }
+
+  /** Returns the short hash of the source's bytes. */
+  #part(part: Part, path: string, position: number, hashOut: (bytes: Uint8Array) => void): string {
+    const { rows, cols, encoding } = part;
+    const sourceHash = createHash('sha256');
+    const rowsAtOnce = Math.max(TILE_ROWS, Math.floor(SLICE_VALUES / cols / TILE_ROWS) * TILE_ROWS);
+    this.#makeRoom(Math.min(rows, rowsAtOnce), cols, encoding);
+    const writer = descriptor(this.#writers, path, 'r+');
+    let written = 0;
+    for (let row = 0; row < rows; row += rowsAtOnce) {
+      if (this.#hooks.isStopped()) throw new Stopped();
+      const count = Math.min(rowsAtOnce, rows - row);
+      const values = this.#values.subarray(0, count * cols);
+      const sourceBytes = this.#readSlice(part, row, values, sourceHash);
+      const out = this.#out.subarray(0, matrixBytes(encoding, count, cols));
+      encode(values, count, cols, encoding, out);
+      hashOut(out);
+      writeAll(writer, out, position + written, path);
+      written += out.length;
+      this.#hooks.onBytes(sourceBytes);
+    }
+    return shorten(sourceHash.digest('hex'));
+  }
+
+  /** Fills `values` with the part's rows from `row` on; returns how many bytes of source that took. */
+  #readSlice({ cols, source }: Part, row: number, values: Float32Array, hash: Hash): number {
+    if (source.kind === 'random') {
+      fillRandom(values, row * cols, source.key, source.mean, source.deviation);
+      return values.byteLength;
+    }
+    const width = DTYPE_WIDTH[source.dtype];
+    const bytes = this.#source.subarray(0, values.length * width);
+    const reader = descriptor(this.#readers, source.path, 'r');
+    readAll(reader, bytes, source.start + row * cols * width, source.path);
+    hash.update(bytes);
+    decode(bytes, source.dtype, values);
+    return bytes.length;
+  }
+
+  #makeRoom(rows: number, cols: number, encoding: Encoding): void {
+    if (this.#values.length < rows * cols) this.#values = new Float32Array(rows * cols);
+    if (this.#source.length < rows * cols * 4) this.#source = Buffer.alloc(rows * cols * 4);
+    const outBytes = matrixBytes(encoding, rows, cols);
+    if (this.#out.length < outBytes) this.#out = Buffer.alloc(outBytes);
+  }
+
+  /** Whether the bytes on disk are those that an earlier run recorded. */
+  #isWhole({ path, offset, bytes, recorded }: Task): boolean {
+    const hash = createHash('sha256');
+    if (this.#out.length < SLICE_VALUES) this.#out = Buffer.alloc(SLICE_VALUES);
+    for (let done = 0; done < bytes; done += SLICE_VALUES) {
+      if (this.#hooks.isStopped()) throw new Stopped();
+      const slice = this.#out.subarray(0, Math.min(SLICE_VALUES, bytes - done));
+      readAll(descriptor(this.#writers, path, 'r+'), slice, offset + done, path);
+      hash.update(slice);
+    }
+    return shorten(hash.digest('hex')) === recorded;
+  }
+}
+
+function descriptor(open: Map<string, number>, path: string, flags: string): number {
+  const known = open.get(path) ?? openSync(path, flags);
+  open.set(path, known);
+  return known;
 }
 
 function readAll(descriptor: number, into: Uint8Array, position: number, path: string): void {

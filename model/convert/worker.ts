@@ -1,7 +1,7 @@
 // The thread that does tasks: one at a time as they are posted, until told to stop. Knows only task.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { InputError } from '../errors.ts';
-import { createTaskRunner, Stopped } from './run-task.ts';
+import { Stopped, TaskRunner } from './run-task.ts';
 import type { Task, WorkerMessage } from './task.ts';
 
 const port = parentPort;
@@ -9,7 +9,7 @@ if (port === null) throw new Error('this file runs as a worker thread');
 const { stop }: { stop: Int32Array<SharedArrayBuffer> } = workerData;
 const send = (message: WorkerMessage): void => port.postMessage(message);
 
-const runner = createTaskRunner({
+const runner = new TaskRunner({
   isStopped: () => Atomics.load(stop, 0) !== 0,
   onBytes: (bytes) => send({ kind: 'progress', bytes }),
 });

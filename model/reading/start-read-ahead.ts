@@ -1,5 +1,5 @@
-// Starts the thread that reads a mapped bundle ahead, and puts what it reads to use: what it has found sound is mapped
-// in, and a run of an expert that is still on disk waits for that one alone.
+// Starts the thread that reads a mapped bundle ahead. What the thread has found sound is mapped into memory. A run of an
+// expert that is still on disk waits for that expert alone.
 
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../base/module-url.ts';
@@ -10,27 +10,28 @@ import { InputError } from '../errors.ts';
 import type { ReadAheadMessage, ReadAheadThreadData } from './read-ahead-thread.ts';
 import { createTraffic, Serving } from './traffic.ts';
 
-const TELL_MS = 100;
+/** Least time between two reports of progress. */
+const REPORT_MS = 100;
 const entry = moduleUrl('./read-ahead-thread', import.meta.url);
 
 export interface ReadAheadOptions {
   bundle: Bundle;
-  /** Check the dense part's matrices, before all else. */
+  /** Check the dense part's matrices before everything else. Default: false. */
   dense?: boolean;
-  /** Tensors of the dense part. */
+  /** Counts tensors of the dense part. */
   onDense?: (done: number, total: number) => void;
-  /** Those of `device`; they are read layer by layer. */
+  /** The units of `device`. They are read layer by layer. */
   units?: readonly Unit[];
-  /** Bytes of units; called ten times a second at most, and at the end. */
+  /** Counts bytes of units. Called at most ten times a second, and at the end. */
   onUnits?: (done: number, total: number) => void;
-  /** The thread is started then; at once unless told. Runs wait for their experts in any case. */
+  /** When to start the thread. Default: at once. Runs wait for their experts in any case. */
   after?: Promise<void>;
-  /** Called once, with what names the file and the tensor or expert; reading has ended then. */
+  /** Called at most once, after which nothing more is read. The error names the file and the tensor or expert. */
   onDamaged: (error: Error) => void;
 }
 
 export interface ReadAhead {
-  /** Resolves when the dense part's matrices are sound; rejects where one is not. */
+  /** Resolves when all matrices of the dense part are sound; rejects if one is not. */
   dense: Promise<void>;
   /** Wraps `device` so that it may serve while its bundle is still being read. */
   serve(device: MappedExperts): MappedExperts;
@@ -39,81 +40,114 @@ export interface ReadAhead {
 }
 
 export function startReadAhead(options: ReadAheadOptions): ReadAhead {
-  const { bundle, onDense = () => {}, onUnits = () => {} } = options;
-  const units = (options.units ?? []).toSorted((a, b) => a.layer - b.layer || a.expert - b.expert);
-  const dense = options.dense ? bundle.matrixRanges() : [];
-  const experts = units.map((unit) => bundle.expertRange(unit));
-  const sound = new Uint8Array(new SharedArrayBuffer(units.length));
-  const serving = new Serving(createTraffic());
-  const workerData: ReadAheadThreadData = { traffic: serving.words, dense, experts, sound };
-  const total = experts.reduce((sum, { bytes }) => sum + bytes, 0);
-  let done = 0;
-  let toldAt = Number.NEGATIVE_INFINITY;
-  let device: MappedExperts | undefined;
-  let found: Error | undefined;
-  let stopped = false;
-  /** Parts that were found sound, or were known to be. */
-  let reported = 0;
-  const onDamaged = (error: Error) => {
-    if (found !== undefined) return;
-    found = error;
-    serving.stop();
-    options.onDamaged(error);
-  };
-  const checked = Promise.withResolvers<void>();
-  checked.promise.catch(() => {}); // whoever waits for it hears of it, and onDamaged in any case
-  if (dense.length === 0) checked.resolve();
-  const fail = (error: Error) => {
-    checked.reject(error);
-    onDamaged(error);
-  };
-  const onMessage = (message: ReadAheadMessage) => {
-    if (message.type === 'failed') return fail(new InputError(message.message));
-    const { part, index } = message;
-    reported++;
-    if (part === 'dense') {
-      onDense(index + 1, dense.length);
-      if (index + 1 === dense.length) checked.resolve();
-      return;
-    }
-    const unit = units[index];
-    if (unit === undefined) throw new Error(`no unit ${index} is read ahead`);
-    device?.mapIn(unit);
-    done += experts[index]?.bytes ?? 0;
-    if (performance.now() - toldAt < TELL_MS && index + 1 < units.length) return;
-    toldAt = performance.now();
-    onUnits(done, total);
-  };
-  let worker: Worker | undefined;
-  let ended: Promise<void> | undefined;
-  const begin = () => {
-    if (stopped) return;
-    worker = new Worker(entry, { workerData });
-    worker.unref(); // reading ahead alone keeps no process
-    worker.on('error', (error) => fail(error instanceof Error ? error : new Error(String(error))));
-    worker.on('message', onMessage);
+  const reading = new ReadingBundle(options);
+  if (options.after === undefined) reading.start();
+  else void options.after.then(() => reading.start());
+  return reading;
+}
+
+class ReadingBundle implements ReadAhead {
+  readonly dense: Promise<void>;
+  readonly #options: ReadAheadOptions;
+  readonly #units: readonly Unit[];
+  readonly #data: ReadAheadThreadData;
+  readonly #serving = new Serving(createTraffic());
+  readonly #denseChecked = Promise.withResolvers<void>();
+  readonly #totalBytes: number;
+  #readBytes = 0;
+  #reportedAt = Number.NEGATIVE_INFINITY;
+  /** Parts that the thread has reported as sound. */
+  #soundParts = 0;
+  #device: MappedExperts | undefined;
+  #damage: Error | undefined;
+  #stopped = false;
+  #worker: Worker | undefined;
+  #ended: Promise<void> | undefined;
+
+  constructor(options: ReadAheadOptions) {
+    const { bundle, units = [], dense = false } = options;
+    this.#options = options;
+    this.#units = units.toSorted((a, b) => a.layer - b.layer || a.expert - b.expert);
+    this.#data = {
+      traffic: this.#serving.words,
+      dense: dense ? bundle.matrixRanges() : [],
+      experts: this.#units.map((unit) => bundle.expertRange(unit)),
+      sound: new Uint8Array(new SharedArrayBuffer(units.length)),
+    };
+    this.#totalBytes = this.#data.experts.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.dense = this.#denseChecked.promise;
+    this.dense.catch(() => {}); // onDamaged reports it, even if nobody waits for the dense part
+    if (this.#data.dense.length === 0) this.#denseChecked.resolve();
+  }
+
+  start(): void {
+    if (this.#stopped) return;
+    const worker = new Worker(entry, { workerData: this.#data });
+    worker.unref(); // a process may end before everything is read
+    worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+    worker.on('message', (message: ReadAheadMessage) => this.#onMessage(message));
     const { promise, resolve } = Promise.withResolvers<void>();
     worker.once('exit', () => {
       resolve();
-      if (!stopped && reported < dense.length + units.length) {
-        fail(new Error('the thread that reads the bundle ahead has ended before it was done'));
+      if (!this.#stopped && this.#soundParts < this.#data.dense.length + this.#units.length) {
+        this.#fail(new Error('the thread that reads the bundle ahead ended before it was done'));
       }
     });
-    ended = promise;
-  };
-  if (options.after === undefined) begin();
-  else void options.after.then(begin);
-  return {
-    dense: checked.promise,
-    serve(mapped) {
-      device = new ReadFirst({ bundle, device: mapped, units, sound, serving, onDamaged });
-      return device;
-    },
-    async stop() {
-      stopped = true;
-      serving.stop();
-      worker?.ref(); // until it has ended
-      await ended;
-    },
-  };
+    this.#worker = worker;
+    this.#ended = promise;
+  }
+
+  serve(device: MappedExperts): MappedExperts {
+    this.#device = new ReadFirst({
+      bundle: this.#options.bundle,
+      device,
+      units: this.#units,
+      sound: this.#data.sound,
+      serving: this.#serving,
+      onDamaged: (error) => this.#onDamaged(error),
+    });
+    return this.#device;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#serving.stop();
+    this.#worker?.ref(); // until it has ended
+    await this.#ended;
+  }
+
+  #onMessage(message: ReadAheadMessage): void {
+    if (message.type === 'failed') return this.#fail(new InputError(message.message));
+    this.#soundParts++;
+    if (message.part === 'dense') this.#onDense(message.index);
+    else this.#onUnit(message.index);
+  }
+
+  #onDense(index: number): void {
+    const count = this.#data.dense.length;
+    this.#options.onDense?.(index + 1, count);
+    if (index + 1 === count) this.#denseChecked.resolve();
+  }
+
+  #onUnit(index: number): void {
+    const unit = this.#units[index];
+    if (unit === undefined) throw new Error(`no unit ${index} is read ahead`);
+    this.#device?.mapIn(unit);
+    this.#readBytes += this.#data.experts[index]?.bytes ?? 0;
+    if (performance.now() - this.#reportedAt < REPORT_MS && index + 1 < this.#units.length) return;
+    this.#reportedAt = performance.now();
+    this.#options.onUnits?.(this.#readBytes, this.#totalBytes);
+  }
+
+  #fail(error: Error): void {
+    this.#denseChecked.reject(error);
+    this.#onDamaged(error);
+  }
+
+  #onDamaged(error: Error): void {
+    if (this.#damage !== undefined) return;
+    this.#damage = error;
+    this.#serving.stop();
+    this.#options.onDamaged(error);
+  }
 }

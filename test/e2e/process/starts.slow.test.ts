@@ -132,7 +132,7 @@ describe('a thread that fails', () => {
     ['engine:end', /^expertgrid: the engine thread of tiny has ended$/],
     ['read-ahead:throw', /^expertgrid: a fault that nobody foresaw$/],
     ['read-ahead:heap', /^expertgrid: .*memory/],
-    ['read-ahead:end', /^expertgrid: the thread that reads the bundle ahead has ended before it was done$/],
+    ['read-ahead:end', /^expertgrid: the thread that reads the bundle ahead ended before it was done$/],
   ])('%s ends the start with 1 and one line', async (fault, sentence) => {
     const { gateway } = await faulty(fault, { at: 'start' });
     expect(await gateway.exit).toEqual({ code: 1, signal: null });
