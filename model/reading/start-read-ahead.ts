@@ -117,7 +117,10 @@ class ReadingBundle implements ReadAhead {
   }
 
   #onMessage(message: ReadAheadMessage): void {
-    if (message.type === 'failed') return this.#fail(new InputError(message.message));
+    if (message.type === 'failed') {
+      this.#fail(new InputError(message.message));
+      return;
+    }
     this.#soundParts++;
     if (message.part === 'dense') this.#onDense(message.index);
     else this.#onUnit(message.index);
