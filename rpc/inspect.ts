@@ -1,120 +1,122 @@
 // Walks MessagePack bytes without building anything, so that a small frame cannot make the decoder allocate or recurse
-// without bound. Pure; decodes nothing.
+// without bound. Decodes nothing.
 import { RpcError } from './errors.ts';
 
-const maxDepth = 16;
-/** Values in a message. The largest honest one, a hello with every unit listed singly, stays far below. */
-const maxValues = 200_000;
+const MAX_DEPTH = 16;
+/** Most values in a message. The largest honest one, a hello with every unit listed singly, stays far below. */
+const MAX_VALUES = 200_000;
 
 /** Throws unless `bytes` is exactly one MessagePack value of bounded depth, with string keys and no extension types. */
 export function inspectMessagePack(bytes: Uint8Array): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let at = 0;
-  let values = 0;
+  new Inspection(bytes).run();
+}
 
-  function take(count: number): number {
-    const start = at;
-    if (count > bytes.length - at) refuse('ends in the middle of a value');
-    at += count;
+/** What a tag says of its value: how many bytes or elements follow, or in how many bytes that number follows. */
+interface Form {
+  kind: 'plain' | 'text' | 'array' | 'map';
+  count: number;
+  /** 0: `count` is the number itself. */
+  countBytes: 0 | 1 | 2 | 4;
+}
+
+function fixed(kind: Form['kind'], count: number): Form {
+  return { kind, count, countBytes: 0 };
+}
+
+function counted(kind: Form['kind'], countBytes: 1 | 2 | 4): Form {
+  return { kind, count: 0, countBytes };
+}
+
+const longForms: Readonly<Record<number, Form>> = {
+  192: fixed('plain', 0), // nil
+  194: fixed('plain', 0), // false
+  195: fixed('plain', 0), // true
+  196: counted('plain', 1), // bin 8
+  197: counted('plain', 2), // bin 16
+  198: counted('plain', 4), // bin 32
+  202: fixed('plain', 4), // float 32
+  203: fixed('plain', 8), // float 64
+  204: fixed('plain', 1), // uint 8
+  205: fixed('plain', 2), // uint 16
+  206: fixed('plain', 4), // uint 32
+  207: fixed('plain', 8), // uint 64
+  208: fixed('plain', 1), // int 8
+  209: fixed('plain', 2), // int 16
+  210: fixed('plain', 4), // int 32
+  211: fixed('plain', 8), // int 64
+  217: counted('text', 1),
+  218: counted('text', 2),
+  219: counted('text', 4),
+  220: counted('array', 2),
+  221: counted('array', 4),
+  222: counted('map', 2),
+  223: counted('map', 4),
+};
+
+/** By tag; tags that the protocol does not use are absent. */
+const forms: readonly (Form | undefined)[] = Array.from({ length: 256 }, (_, tag) => {
+  if (tag <= 0x7f || tag >= 0xe0) return fixed('plain', 0); // fixint
+  if (tag <= 0x8f) return fixed('map', tag & 0x0f);
+  if (tag <= 0x9f) return fixed('array', tag & 0x0f);
+  if (tag <= 0xbf) return fixed('text', tag & 0x1f);
+  return longForms[tag];
+});
+
+class Inspection {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+  #values = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  run(): void {
+    this.#value(0, false);
+    if (this.#left > 0) refuse(`has ${this.#left} bytes after its value`);
+  }
+
+  get #left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  #take(count: number): number {
+    const start = this.#at;
+    if (count > this.#left) refuse('ends in the middle of a value');
+    this.#at += count;
     return start;
   }
 
-  function value(depth: number, keyOnly: boolean): void {
-    if (++values > maxValues) refuse(`holds more than ${maxValues} values`);
-    const tag = view.getUint8(take(1));
-    const text = stringBytes(tag);
-    if (text !== undefined) {
-      take(text);
-      return;
-    }
-    if (keyOnly) refuse('has a map key that is not a string');
-    if (tag <= 0x7f || tag >= 0xe0) return; // fixint
-    if (tag <= 0x8f) {
-      map(tag & 0x0f, depth);
-      return;
-    }
-    if (tag <= 0x9f) {
-      array(tag & 0x0f, depth);
-      return;
-    }
-    switch (tag) {
-      case 0xc0: // nil
-      case 0xc2: // false
-      case 0xc3: // true
-        return;
-      case 0xc4: // bin 8
-        take(view.getUint8(take(1)));
-        return;
-      case 0xc5: // bin 16
-        take(view.getUint16(take(2)));
-        return;
-      case 0xc6: // bin 32
-        take(view.getUint32(take(4)));
-        return;
-      case 0xcc: // uint 8
-      case 0xd0: // int 8
-        take(1);
-        return;
-      case 0xcd: // uint 16
-      case 0xd1: // int 16
-        take(2);
-        return;
-      case 0xca: // float 32
-      case 0xce: // uint 32
-      case 0xd2: // int 32
-        take(4);
-        return;
-      case 0xcb: // float 64
-      case 0xcf: // uint 64
-      case 0xd3: // int 64
-        take(8);
-        return;
-      case 0xdc:
-        array(view.getUint16(take(2)), depth);
-        return;
-      case 0xdd:
-        array(view.getUint32(take(4)), depth);
-        return;
-      case 0xde:
-        map(view.getUint16(take(2)), depth);
-        return;
-      case 0xdf:
-        map(view.getUint32(take(4)), depth);
-        return;
-      default:
-        refuse(`has a value of type 0x${tag.toString(16)}, which the protocol does not use`);
-    }
+  #value(depth: number, keyOnly: boolean): void {
+    if (++this.#values > MAX_VALUES) refuse(`holds more than ${MAX_VALUES} values`);
+    const tag = this.#view.getUint8(this.#take(1));
+    const form = forms[tag];
+    if (keyOnly && form?.kind !== 'text') refuse('has a map key that is not a string');
+    if (form === undefined)
+      refuse(`has a value of type 0x${tag.toString(16)}, which the protocol does not use`);
+    const count = this.#count(form);
+    if (form.kind === 'plain' || form.kind === 'text') this.#take(count);
+    else this.#elements(count, form.kind === 'map', depth);
   }
 
-  /** Length of the string that `tag` starts, or undefined where it starts none. */
-  function stringBytes(tag: number): number | undefined {
-    if (tag >= 0xa0 && tag <= 0xbf) return tag & 0x1f;
-    if (tag === 0xd9) return view.getUint8(take(1));
-    if (tag === 0xda) return view.getUint16(take(2));
-    if (tag === 0xdb) return view.getUint32(take(4));
-    return undefined;
+  #count({ count, countBytes }: Form): number {
+    if (countBytes === 0) return count;
+    const at = this.#take(countBytes);
+    if (countBytes === 1) return this.#view.getUint8(at);
+    return countBytes === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at);
   }
 
-  function array(count: number, depth: number): void {
-    enter(count, depth);
-    for (let i = 0; i < count; i++) value(depth + 1, false);
-  }
-
-  function map(count: number, depth: number): void {
-    enter(2 * count, depth);
+  #elements(count: number, areKeyed: boolean, depth: number): void {
+    const values = areKeyed ? 2 * count : count;
+    if (depth >= MAX_DEPTH) refuse(`is nested deeper than ${MAX_DEPTH}`);
+    if (values > this.#left) refuse(`announces ${values} values in ${this.#left} bytes`);
     for (let i = 0; i < count; i++) {
-      value(depth + 1, true);
-      value(depth + 1, false);
+      if (areKeyed) this.#value(depth + 1, true);
+      this.#value(depth + 1, false);
     }
   }
-
-  function enter(count: number, depth: number): void {
-    if (depth >= maxDepth) refuse(`is nested deeper than ${maxDepth}`);
-    if (count > bytes.length - at) refuse(`announces ${count} values in ${bytes.length - at} bytes`);
-  }
-
-  value(0, false);
-  if (at !== bytes.length) refuse(`has ${bytes.length - at} bytes after its value`);
 }
 
 function refuse(what: string): never {

@@ -2,20 +2,53 @@
 import { Caller } from './caller.ts';
 import { RpcError } from './errors.ts';
 import type { Message } from './messages.ts';
-import { Session } from './socket/session.ts';
-import type { Handlers, Params, Transport, TransportEvents } from './transport.ts';
+import { Peers } from './peers.ts';
+import { Session, type SessionOptions } from './session.ts';
+import type { Handlers, Params, Transport, TransportEvents, TransportServer } from './transport.ts';
 
 export interface LocalTransportOptions extends TransportEvents {
   hello: Params;
+  /** Deadline of the hello. Default: 5 s. */
   helloMs?: number;
-  maxRunning?: number;
-  onError?: (error: RpcError, method: string) => void;
+}
+
+type ServeOptions = Pick<SessionOptions, 'handlers' | 'maxRunning' | 'onError'>;
+
+export interface LocalServer extends TransportServer {
+  connect(options: LocalTransportOptions): Promise<Transport>;
+}
+
+export function serveLocally(options: ServeOptions): LocalServer {
+  const peers = new Peers();
+  let closing: Promise<void> | undefined;
+  return {
+    connect: (to) =>
+      closing === undefined
+        ? connect(options, peers, to)
+        : Promise.reject(new RpcError('unavailable', 'the peer has left service')),
+    callers: () => peers.callers(),
+    broadcast: (method, params) => peers.broadcast(method, params),
+    close({ graceMs = 10_000 } = {}) {
+      closing ??= peers.drain(graceMs);
+      return closing;
+    },
+  };
+}
+
+/** A transport to a server of its own. */
+export function openLocalTransport(
+  handlers: Handlers,
+  { maxRunning, onError, ...options }: LocalTransportOptions & Omit<ServeOptions, 'handlers'>,
+): Promise<Transport> {
+  const served = { handlers, ...(maxRunning !== undefined && { maxRunning }), ...(onError && { onError }) };
+  return serveLocally(served).connect(options);
 }
 
 /** Values pass by reference (transport.ts: what is passed is given away). */
-export async function openLocalTransport(
-  handlers: Handlers,
-  { hello, helloMs = 5_000, onClose, maxRunning, onError }: LocalTransportOptions,
+async function connect(
+  served: ServeOptions,
+  peers: Peers,
+  { hello, helloMs = 5_000, onNotification, onClose }: LocalTransportOptions,
 ): Promise<Transport> {
   let ended = false;
   let open = false;
@@ -23,6 +56,7 @@ export async function openLocalTransport(
   function end(error: RpcError): void {
     if (ended) return;
     ended = true;
+    remove();
     session.abandon(error);
     caller.fail(error);
     if (open) onClose?.(error);
@@ -33,17 +67,16 @@ export async function openLocalTransport(
     queueMicrotask(() => session.receive(message));
   }
   function toCaller(message: Message): void {
-    if (message.type === 'response') queueMicrotask(() => caller.settle(message));
+    queueMicrotask(() => {
+      if (message.type === 'response') caller.settle(message);
+      else if (message.type === 'notification' && !ended) onNotification?.(message.method, message.params);
+    });
   }
 
   const caller = new Caller(toSession);
-  const session = new Session({
-    handlers,
-    send: toCaller,
-    refuse: (error) => queueMicrotask(() => end(error)),
-    ...(maxRunning === undefined ? {} : { maxRunning }),
-    ...(onError === undefined ? {} : { onError }),
-  });
+  const endLater = (error: RpcError) => queueMicrotask(() => end(error));
+  const session = new Session({ ...served, send: toCaller, refuse: endLater });
+  const remove = peers.add({ session, send: toCaller, end: endLater });
 
   const greeting = await caller.call('hello', hello, { deadlineMs: helloMs });
   open = true;

@@ -1,4 +1,5 @@
-// The seam of a transport: one caller's way to one peer, by socket or in the same process. Knows no experts.
+// The seam of a transport, over sockets or within one process: a caller's way to one peer, and the side that answers. Knows no
+// experts.
 //
 // Worked example: a call that must be answered within 200 ms and is given up when its request is:
 //   const answer = await transport.call('expert.run', { layer: 3, rows }, { deadlineMs: 200, signal })
@@ -56,3 +57,22 @@ export type Handler = (params: Params, context: HandlerContext) => Promise<Value
 
 /** The methods of a server. `hello` must be among them; `ping` and `cancel` are the session's own. */
 export type Handlers = { [method: string]: Handler };
+
+/** The side that answers. Each implementation has its own way to be reached. */
+export interface TransportServer {
+  /** One for each connection whose hello has been answered. */
+  callers(): ConnectedCaller[];
+  /** Notifies every caller. */
+  broadcast(method: string, params: Params): void;
+  /** Takes no more calls, lets running ones end for at most `graceMs` (10 s by default), then ends every connection. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+/** The other end of one connection. */
+export interface ConnectedCaller {
+  /** What it said in its hello. */
+  hello: Params;
+  /** Aborts when the connection ends; the same object as in the context of the caller's calls. */
+  connection: AbortSignal;
+  notify(method: string, params: Params): void;
+}

@@ -1,16 +1,22 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { openLocalTransport } from '../../rpc/local.ts';
+import { openLocalTransport, serveLocally } from '../../rpc/local.ts';
 import type { Transport } from '../../rpc/transport.ts';
 import { block, describeTransport, hello } from './transport.cases.ts';
 
 const opened: Transport[] = [];
 
 describeTransport('within one process', {
-  async open(handlers, { hello = {}, ...options } = {}) {
-    const transport = await openLocalTransport(handlers, { hello, ...options });
-    opened.push(transport);
-    return transport;
+  async serve(handlers, options) {
+    const server = serveLocally({ handlers, ...options });
+    return {
+      server,
+      async open(to) {
+        const transport = await server.connect(to);
+        opened.push(transport);
+        return transport;
+      },
+    };
   },
   async close() {
     for (const transport of opened.splice(0)) transport.close();

@@ -7,16 +7,17 @@ const servers: RpcServer[] = [];
 const opened: Transport[] = [];
 
 describeTransport('over sockets', {
-  async open(handlers, { hello = {}, maxRunning, onError, ...events } = {}) {
-    const server = await listen({
-      handlers,
-      ...(maxRunning === undefined ? {} : { maxRunning }),
-      ...(onError === undefined ? {} : { onError }),
-    });
+  async serve(handlers, options) {
+    const server = await listen({ handlers, ...options });
     servers.push(server);
-    const transport = await openSocketTransport(server.address, { hello, ...events });
-    opened.push(transport);
-    return transport;
+    return {
+      server,
+      async open(to) {
+        const transport = await openSocketTransport(server.address, to);
+        opened.push(transport);
+        return transport;
+      },
+    };
   },
   async close() {
     for (const transport of opened.splice(0)) transport.close();

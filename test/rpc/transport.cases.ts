@@ -1,4 +1,5 @@
-// What every transport must do, whatever carries it. Run by socket-transport.test.ts and local-transport.test.ts.
+// What every transport and every server must do, whatever carries them. Run by socket-transport.test.ts and
+// local-transport.test.ts.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -9,25 +10,42 @@ import type {
   Params,
   Transport,
   TransportEvents,
+  TransportServer,
   Value,
 } from '../../rpc/transport.ts';
 
-export interface OpenOptions extends TransportEvents {
-  hello?: Params;
+export interface ServeOptions {
   maxRunning?: number;
   /** Errors that a handler did not foresee. */
   onError?: (error: RpcError, method: string) => void;
 }
 
-/** Opens a transport to a peer with these handlers; what it opens is closed by `close`. */
+export interface OpenOptions extends TransportEvents {
+  hello?: Params;
+}
+
+export interface Served {
+  server: TransportServer;
+  open(options: OpenOptions & { hello: Params }): Promise<Transport>;
+}
+
+/** Serves these handlers; what it opens is closed by `close`. */
 export interface TransportUnderTest {
-  open(handlers: Handlers, options?: OpenOptions): Promise<Transport>;
+  serve(handlers: Handlers, options: ServeOptions): Promise<Served>;
   close(): Promise<void>;
 }
 
 const soon = { deadlineMs: 5_000 };
 
-export function describeTransport(name: string, { open, close }: TransportUnderTest): void {
+export function describeTransport(name: string, { serve, close }: TransportUnderTest): void {
+  async function open(
+    handlers: Handlers,
+    { maxRunning, onError, hello = {}, ...events }: OpenOptions & ServeOptions = {},
+  ): Promise<Transport> {
+    const options = { ...(maxRunning !== undefined && { maxRunning }), ...(onError && { onError }) };
+    return (await serve(handlers, options)).open({ hello, ...events });
+  }
+
   describe(`a transport ${name}`, () => {
     afterEach(close);
 
@@ -231,6 +249,93 @@ export function describeTransport(name: string, { open, close }: TransportUnderT
       const transport = await open({ hello, echo });
       transport.notify('from-the-future', {});
       expect(await transport.call('echo', { a: 1 }, soon)).toMatchObject({ a: 1 });
+    });
+  });
+
+  describe(`a server ${name}`, () => {
+    afterEach(close);
+
+    /** Two callers, and what each of them is notified of. */
+    async function withTwo(handlers: Handlers) {
+      const { server, open } = await serve({ hello, ...handlers }, {});
+      const heard: Record<string, string[]> = { a: [], b: [] };
+      const closes: RpcError[] = [];
+      const openAs = (name: 'a' | 'b') =>
+        open({
+          hello: { name },
+          onNotification: (method, { text }) => heard[name]?.push(`${method} ${text}`),
+          onClose: (error) => closes.push(error),
+        });
+      const [a, b] = [await openAs('a'), await openAs('b')];
+      const names = () => new Set(server.callers().map((caller) => caller.hello.name));
+      return { server, open, a, b, heard, closes, names };
+    }
+
+    test('knows its callers by what they said in hello, until they leave', async () => {
+      const { server, a, names } = await withTwo({});
+      expect(names()).toEqual(new Set(['a', 'b']));
+      const ofA = server.callers().filter((caller) => caller.hello.name === 'a');
+      a.close();
+      await expect.poll(names).toEqual(new Set(['b']));
+      expect(ofA.every(({ connection }) => connection.aborted)).toBe(true);
+    });
+
+    test('gives handlers the hello and the connection of their caller', async () => {
+      const seen: HandlerContext[] = [];
+      const see = async (_: Params, context: HandlerContext) => {
+        seen.push(context);
+        return null;
+      };
+      const { server, b } = await withTwo({ see });
+      await b.call('see', {}, soon);
+      expect(seen[0]?.hello).toMatchObject({ name: 'b' });
+      expect(server.callers().map(({ connection }) => connection)).toContain(seen[0]?.connection);
+    });
+
+    test('notifies every caller once, or one of them', async () => {
+      const { server, heard } = await withTwo({});
+      server.broadcast('news', { text: 'all' });
+      for (const caller of server.callers())
+        if (caller.hello.name === 'a') caller.notify('news', { text: 'a' });
+      await expect.poll(() => heard).toEqual({ a: ['news all', 'news a'], b: ['news all'] });
+    });
+
+    test('when closed, says that it drains, takes no call, lets running ones end, and ends every connection', async () => {
+      const stuck = new Stuck();
+      let release = () => {};
+      const gate = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const slow = async () => {
+        await gate;
+        return 'done';
+      };
+      const { server, a, b, heard, closes, open } = await withTwo({ slow, stuck: stuck.handler });
+      const running = a.call('slow', {}, soon);
+      await a.call('ping', {}, soon); // so that the call before it has arrived
+      const closing = server.close();
+      await expect.poll(() => heard).toEqual({ a: ['draining undefined'], b: ['draining undefined'] });
+      await expect(b.call('slow', {}, soon)).rejects.toMatchObject({ code: 'draining' });
+      await expect(open({ hello: {} })).rejects.toMatchObject({ code: 'unavailable' });
+      expect(closes).toEqual([]);
+      release();
+      expect(await running).toBe('done');
+      await closing;
+      await expect.poll(() => closes).toHaveLength(2);
+      expect(closes[0]).toMatchObject({ code: 'unavailable', message: 'the peer has left service' });
+      expect(server.callers()).toEqual([]);
+    });
+
+    test('aborts what outlasts the grace', async () => {
+      const stuck = new Stuck();
+      const { server, a } = await withTwo({ stuck: stuck.handler });
+      const call = a.call('stuck', {}, soon);
+      await stuck.started;
+      await Promise.all([
+        expect(call).rejects.toMatchObject({ code: 'unavailable' }),
+        server.close({ graceMs: 10 }),
+      ]);
+      expect(await stuck.aborted).toMatchObject({ code: 'unavailable' });
     });
   });
 }

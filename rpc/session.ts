@@ -1,11 +1,11 @@
 // The serving side of one connection: hello first, then calls, each with a signal that aborts when its caller cancels
 // or goes away. Knows no sockets and no bytes, and of methods only `challenge`, `hello`, `ping` and `cancel`.
 
-import { quoted } from '../../base/text.ts';
-import { RpcError, toRpcError } from '../errors.ts';
-import { isMap, type Message } from '../messages.ts';
-import { HelloGate } from '../security/hello-gate.ts';
-import type { Handler, HandlerContext, Handlers, Params, Value } from '../transport.ts';
+import { quoted } from '../base/text.ts';
+import { RpcError, toRpcError } from './errors.ts';
+import { isMap, type Message } from './messages.ts';
+import { HelloGate } from './security/hello-gate.ts';
+import type { Handler, HandlerContext, Handlers, Params, Value } from './transport.ts';
 
 export interface SessionOptions {
   handlers: Handlers;

@@ -1,0 +1,55 @@
+// The connections of one server: who has said hello, and how all of them are drained. Knows no sockets.
+import { afterSockets } from './deadline.ts';
+import { RpcError } from './errors.ts';
+import type { Message } from './messages.ts';
+import type { Session } from './session.ts';
+import type { ConnectedCaller, Params } from './transport.ts';
+
+export interface Peer {
+  readonly session: Session;
+  send(message: Message): void;
+  /** Ends the connection once everything sent has arrived, and gives the caller the reason. */
+  end(reason: RpcError): void;
+}
+
+export class Peers {
+  readonly #peers = new Set<Peer>();
+
+  /** Returns what removes it again. */
+  add(peer: Peer): () => void {
+    this.#peers.add(peer);
+    return () => this.#peers.delete(peer);
+  }
+
+  callers(): ConnectedCaller[] {
+    return this.#open.map(({ session, send }) => ({
+      hello: session.hello,
+      connection: session.connection,
+      notify: (method, params) => send({ type: 'notification', method, params }),
+    }));
+  }
+
+  broadcast(method: string, params: Params): void {
+    for (const { send } of this.#open) send({ type: 'notification', method, params });
+  }
+
+  /** New calls are answered `draining`; running ones may take up to `graceMs`, then every connection ends. */
+  async drain(graceMs: number): Promise<void> {
+    this.broadcast('draining', {});
+    const sessions = [...this.#peers].map(({ session }) => session);
+    for (const session of sessions) session.drain();
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const callOff = afterSockets(graceMs, () => resolve());
+    await Promise.race([Promise.all(sessions.map((session) => session.idle())), late]);
+    callOff();
+    const reason = new RpcError('unavailable', 'the peer has left service');
+    for (const { session, end } of [...this.#peers]) {
+      session.abandon(reason); // what outlasted the grace
+      end(reason);
+    }
+  }
+
+  get #open(): Peer[] {
+    return [...this.#peers].filter(({ session }) => session.open);
+  }
+}
