@@ -1,5 +1,4 @@
-// `host:port` as text and back. Resolves nothing.
-
+// `host:port` as text and back.
 import { isIPv6 } from 'node:net';
 import { quoted } from '../base/text.ts';
 
@@ -8,13 +7,13 @@ export interface Address {
   port: number;
 }
 
-/** As long as a name in DNS can be. */
-const longestHost = 253;
+/** Longest DNS name. */
+const LONGEST_HOST = 253;
 
 /** `127.0.0.1:7001`, `name:7001` or `[::1]:7001`; throws with the beginning of the text and what is wrong with it. */
 export function parseAddress(text: string): Address {
   const trimmed = text.trim();
-  const isShort = trimmed.length <= longestHost + '[]:65535'.length;
+  const isShort = trimmed.length <= LONGEST_HOST + '[]:65535'.length;
   const match = isShort ? /^(?:\[([^\]]+)\]|([\p{L}\p{N}._-]+)):(\d{1,5})$/u.exec(trimmed) : null;
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);

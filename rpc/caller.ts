@@ -1,4 +1,4 @@
-// The calling side of one connection: which calls are pending, and how each ends. Knows no sockets and no bytes.
+// The calling side of one connection: its pending calls, and how each ends. Knows no sockets and no bytes.
 import { afterSockets } from './deadline.ts';
 import { RpcError } from './errors.ts';
 import type { Message } from './messages.ts';
@@ -20,7 +20,7 @@ export class Caller {
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
   #lost: RpcError | undefined;
-  /** When the one timer for all pending calls next fires; deadlines mostly come in order, so it is seldom moved. */
+  /** When the one timer for all pending calls fires next. Deadlines mostly come in order, so it is seldom moved. */
   #judgeAt = Number.POSITIVE_INFINITY;
   #callOffJudgement: () => void = () => {};
 
@@ -52,7 +52,7 @@ export class Caller {
     });
   }
 
-  /** Takes an answer. One to a call that was given up is dropped: the peer had answered before it heard. */
+  /** Settles a call. The answer to a call that was given up is dropped. */
   settle({ id, error, result }: Extract<Message, { type: 'response' }>): void {
     const pending = this.#take(id);
     if (pending === undefined) return;
@@ -60,7 +60,7 @@ export class Caller {
     else pending.reject(error);
   }
 
-  /** The connection is lost: rejects all that is pending and all that is called from now on. */
+  /** The connection is lost: rejects all pending and all later calls. */
   fail(error: RpcError): void {
     if (this.#lost !== undefined) return;
     this.#lost = error;

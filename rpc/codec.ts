@@ -1,4 +1,4 @@
-// Messages to MessagePack bytes and back. The only importer of msgpackr; knows no frames and no sockets.
+// Messages to MessagePack bytes and back. The only importer of msgpackr.
 import { Packr, RESERVE_START_SPACE } from 'msgpackr';
 import { RpcError } from './errors.ts';
 import { inspectMessagePack } from './inspect.ts';
@@ -8,7 +8,7 @@ import type { Value } from './transport.ts';
 // Plain MessagePack: no records (an extension of msgpackr's own), shortest map headers, 64-bit integers as numbers.
 const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
 
-/** `reserve` bytes (255 at most) are left before the message, for a frame's header. */
+/** Leaves `reserve` bytes (at most 255) before the message for the frame's header. */
 export function encodeMessage(message: Message, reserve = 0): Buffer {
   const value = messageToValue(message);
   assertPlain(value);

@@ -1,4 +1,4 @@
-// Errors that cross the wire or come from losing it: code, retryable, retry-after. Knows no experts, no HTTP.
+// Errors of calls, from the peer or from losing it: code, retryable, retry-after.
 import { errorText } from '../base/error-text.ts';
 
 export const rpcErrorCodes = [
@@ -16,14 +16,14 @@ export const rpcErrorCodes = [
   'not_held',
   /** The request is malformed or breaks a limit; sending it again will not help. */
   'invalid',
-  /** It was meant to change something that somebody else has changed first. */
+  /** Another caller has changed first what this call was to change. */
   'conflict',
   'unknown_method',
   /** Versions or model identities differ. */
   'incompatible',
-  /** The peer does not leave service: it holds what nobody else serves. */
+  /** The peer does not leave service, because it holds units that no other shard serves. */
   'needed',
-  /** The other side's secret or certificate is missing, wrong or not allowed here. */
+  /** The other side's credentials (secret or certificate) are missing, wrong or not allowed here. */
   'unproven',
   'internal',
 ] as const;
@@ -36,7 +36,7 @@ export function isRpcErrorCode(value: unknown): value is RpcErrorCode {
 
 export class RpcError extends Error {
   readonly code: RpcErrorCode;
-  /** Sent again, to this peer later or to another one now, the call may succeed. */
+  /** The call may succeed if it is sent again, to this peer later or to another one now. */
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
 
@@ -49,7 +49,7 @@ export class RpcError extends Error {
   }
 }
 
-/** Any thrown value as an RpcError; what is not one already was unforeseen, so it is `internal`. */
+/** Any thrown value as an RpcError; one that is no RpcError was not expected, so it becomes `internal`. */
 export function toRpcError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
   return new RpcError('internal', errorText(error), { cause: error });

@@ -1,10 +1,10 @@
-// Cuts a byte stream into frames: a 4-byte big-endian length, then that many bytes. Pure; knows nothing of what is in them.
+// Cuts a byte stream into frames: a 4-byte big-endian length, then that many bytes. Pure.
 import { RpcError } from './errors.ts';
 
 export const headerBytes = 4;
 export const defaultFrameBytes = 32 * 1024 * 1024;
 
-/** Writes the length of what follows into the frame's first bytes; throws if the peer would refuse it. */
+/** Writes the length of the payload into the frame's first bytes. Throws if the peer would refuse the frame. */
 export function writeFrameHeader(frame: Buffer, maxBytes: number = defaultFrameBytes): void {
   const payloadBytes = frame.length - headerBytes;
   if (payloadBytes > maxBytes) {
@@ -14,23 +14,23 @@ export function writeFrameHeader(frame: Buffer, maxBytes: number = defaultFrameB
 }
 
 /**
- * Takes the stream in chunks of any size. A frame that lies whole in one chunk is a view of it; only one that spans
- * chunks is copied, once. Memory follows the bytes received, never the length announced.
+ * Takes the stream in chunks of any size. A frame within one chunk is a view of it; only a frame that spans chunks is copied,
+ * once. Memory grows with the bytes received, never with the announced length.
  */
 export class FrameSplitter {
-  /** May be raised while the stream runs: for whoever has proven itself. */
+  /** May be raised while the stream runs, once the peer is trusted. */
   maxBytes: number;
   #chunks: Uint8Array[] = [];
   /** Bytes in `#chunks`. */
   #held = 0;
-  /** Bytes needed before the next cut can be made: a header, or a header and its payload. */
+  /** Bytes needed before the next cut: a header, or a header and its payload. */
   #needed = headerBytes;
 
   constructor(maxBytes: number = defaultFrameBytes) {
     this.maxBytes = maxBytes;
   }
 
-  /** Frames that `chunk` completes, in order. Throws on a length over the limit; the stream is then beyond repair. */
+  /** Frames that `chunk` completes, in order. Throws on a length over the limit; the stream cannot be used any more then. */
   push(chunk: Uint8Array): Uint8Array[] {
     this.#chunks.push(chunk);
     this.#held += chunk.length;
@@ -56,7 +56,7 @@ export class FrameSplitter {
   }
 }
 
-/** First two bytes of TLS records that greet, or that turn away who does not speak it: content type, major version. */
+/** First two bytes (content type and major version) of TLS records of a handshake and of an alert. */
 const tlsRecords = [0x1603, 0x1503];
 
 function refused(length: number, maxBytes: number): RpcError {

@@ -1,5 +1,4 @@
-// The three messages of MessagePack-RPC as types, and their parser at the door. Knows no bytes and no methods.
-
+// The three messages of MessagePack-RPC as types, and their parser. Knows no bytes and no methods.
 import { printable, shown } from '../base/text.ts';
 import { isRpcErrorCode, RpcError } from './errors.ts';
 import type { Params, Value } from './transport.ts';
@@ -9,14 +8,14 @@ export type Message =
   | { type: 'response'; id: number; error: RpcError | undefined; result: Value }
   | { type: 'notification'; method: string; params: Params };
 
-const maxId = 0xffff_ffff;
-/** Characters of an error's code and message; what is longer is cut. */
-const longestCode = 64;
-const longestMessage = 512;
-/** A hint that is longer counts as this. Milliseconds. */
-export const longestRetryMs = 60_000;
+const MAX_ID = 0xffff_ffff;
+/** Most characters of a peer's error code and message; longer ones are cut. */
+const LONGEST_CODE = 64;
+const LONGEST_MESSAGE = 512;
+/** Longest retry-after; a longer one counts as this. */
+export const LONGEST_RETRY_MS = 60_000;
 
-/** A message as the array that travels. */
+/** The message as the array that is encoded. */
 export function messageToValue(message: Message): Value[] {
   switch (message.type) {
     case 'request':
@@ -30,7 +29,7 @@ export function messageToValue(message: Message): Value[] {
   }
 }
 
-/** Anything but one of the three shapes throws `invalid`. */
+/** Throws `invalid` on anything but one of the three shapes. */
 export function parseMessage(value: Value): Message {
   if (!Array.isArray(value)) throw new RpcError('invalid', 'a message must be an array');
   switch (value[0]) {
@@ -62,20 +61,20 @@ export function errorToValue(error: RpcError): Params {
     : { code, message, retryable, retryAfterMs: Math.ceil(retryAfterMs) };
 }
 
-/** A peer's error; a code this version does not know becomes `internal`, named in the message. */
+/** A peer's error. A code that this version does not know becomes `internal` and is named in the message. */
 export function parseError(value: Value): RpcError {
   if (!isMap(value)) throw new RpcError('invalid', 'an error must be a map {code, message, retryable}');
   const { code, message, retryAfterMs } = value;
   if (typeof code !== 'string' || typeof message !== 'string') {
     throw new RpcError('invalid', "an error's code and message must be strings");
   }
-  const text = printable(message, longestMessage);
-  if (!isRpcErrorCode(code)) return new RpcError('internal', `${printable(code, longestCode)}: ${text}`);
+  const text = printable(message, LONGEST_MESSAGE);
+  if (!isRpcErrorCode(code)) return new RpcError('internal', `${printable(code, LONGEST_CODE)}: ${text}`);
   if (retryAfterMs === undefined || retryAfterMs === null) return new RpcError(code, text);
   if (typeof retryAfterMs !== 'number' || !Number.isFinite(retryAfterMs) || retryAfterMs < 0) {
     throw new RpcError('invalid', `retryAfterMs must be milliseconds, not ${shown(retryAfterMs)}`);
   }
-  return new RpcError(code, text, { retryAfterMs: Math.min(Math.ceil(retryAfterMs), longestRetryMs) });
+  return new RpcError(code, text, { retryAfterMs: Math.min(Math.ceil(retryAfterMs), LONGEST_RETRY_MS) });
 }
 
 export function isMap(value: Value | undefined): value is Params {
@@ -92,7 +91,7 @@ function ofLength(value: Value[], length: number): Value[] {
 }
 
 function parseId(id: Value | undefined): number {
-  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > maxId) {
+  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > MAX_ID) {
     throw new RpcError('invalid', 'a message id must be an integer from 0 to 4294967295');
   }
   return id;

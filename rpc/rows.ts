@@ -2,7 +2,7 @@
 import { endianness } from 'node:os';
 import { RpcError } from './errors.ts';
 
-// Views are handed out without swapping bytes; every platform that Node supports for us is little-endian.
+// Views are used without swapping bytes.
 if (endianness() !== 'LE') throw new Error('expertgrid needs a little-endian machine');
 
 /** The same memory as bytes, not a copy. */
@@ -10,7 +10,7 @@ export function rowsToBytes(rows: Float32Array): Uint8Array {
   return new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
 }
 
-/** `[count, width]` floats; a view where the bytes are aligned, else a copy. Throws `invalid` on another length. */
+/** `[count, width]` floats; a view if the bytes are aligned, else a copy. Throws `invalid` on another length. */
 export function bytesToRows(bytes: Uint8Array, count: number, width: number): Float32Array {
   const expected = count * width * Float32Array.BYTES_PER_ELEMENT;
   if (bytes.byteLength !== expected) {
@@ -27,7 +27,7 @@ export function uint16ToBytes(values: Uint16Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** A view where the bytes are aligned, else a copy. Throws `invalid` on an odd number of bytes. */
+/** A view if the bytes are aligned, else a copy. Throws `invalid` on an odd number of bytes. */
 export function bytesToUint16(bytes: Uint8Array): Uint16Array {
   if (bytes.byteLength % Uint16Array.BYTES_PER_ELEMENT !== 0) {
     throw new RpcError('invalid', `16-bit values cannot fill ${bytes.byteLength} bytes`);
@@ -36,7 +36,7 @@ export function bytesToUint16(bytes: Uint8Array): Uint16Array {
   return new Uint16Array(buffer, byteOffset, bytes.byteLength / Uint16Array.BYTES_PER_ELEMENT);
 }
 
-/** Binary values decode as views at any offset of their message: odd ones must be copied before a typed view. */
+/** Binary values are decoded as views at any offset of their message, so unaligned ones are copied for a typed view. */
 function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
   return bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes);
 }

@@ -1,6 +1,5 @@
-// The serving side of one connection: hello first, then calls, each with a signal that aborts when its caller cancels
-// or goes away. Knows no sockets and no bytes, and of methods only `challenge`, `hello`, `ping` and `cancel`.
-
+// The answering side of one connection: first hello, then calls, each with a signal that aborts when its caller cancels or goes
+// away. Handles `challenge`, `hello`, `ping` and `cancel` itself. Knows no sockets and no bytes.
 import { quoted } from '../base/text.ts';
 import { RpcError, toRpcError } from './errors.ts';
 import { isMap, type Message } from './messages.ts';
@@ -9,25 +8,25 @@ import type { Handler, HandlerContext, Handlers, Params, Value } from './transpo
 
 export interface SessionOptions {
   handlers: Handlers;
-  /** Who may say hello; anyone, unless given. */
+  /** Checks who may say hello. Default: anyone. */
   gate?: HelloGate;
-  /** The peer is who it must be, and may be answered; throws where there is no room for it. */
-  onProven?: () => void;
-  /** Hello has been answered well. */
+  /** The caller has shown its credentials. Throws if there is no room for it. */
+  onAuthenticated?: () => void;
+  /** Hello has been answered without an error. */
   onOpen?: () => void;
-  /** Throws where the message cannot travel. */
+  /** Throws if the message cannot be encoded. */
   send: (message: Message) => void;
-  /** The peer broke the protocol, or its hello was refused: close the connection once what was sent is out. */
+  /** The caller broke the protocol, or its hello was refused: close the connection once everything has been sent. */
   refuse: (error: RpcError) => void;
-  /** Calls that may be unanswered at a time; one more is answered `busy`. */
+  /** Most unanswered calls; further ones are answered `busy`. Default: 1024. */
   maxRunning?: number;
-  /** Told of errors that a handler did not foresee. */
+  /** Called with errors that a handler did not expect. */
   onError?: (error: RpcError, method: string) => void;
 }
 
-/** Longest time a caller may ask for; a call without a deadline gets this one. */
-const longestDeadlineMs = 600_000;
-const busyRetryMs = 50;
+/** Longest deadline of a call, and the deadline of a call without one. */
+const LONGEST_DEADLINE_MS = 600_000;
+const BUSY_RETRY_MS = 50;
 
 export class Session {
   readonly #options: SessionOptions;
@@ -36,7 +35,7 @@ export class Session {
   readonly #running = new Map<number, Call>();
   #state: 'new' | 'greeting' | 'open' | 'closed' = 'new';
   #draining = false;
-  /** What the hello said that was answered well. */
+  /** The hello that was answered without an error. */
   #said: Params = {};
   #onIdle: (() => void)[] = [];
   readonly #connection = new AbortController();
@@ -47,12 +46,12 @@ export class Session {
     this.#maxRunning = options.maxRunning ?? 1024;
   }
 
-  /** Hello has been answered well. */
+  /** Hello has been answered without an error. */
   get open(): boolean {
     return this.#state === 'open';
   }
 
-  /** What the hello said that was answered well. */
+  /** The hello that was answered without an error. */
   get hello(): Params {
     return this.#said;
   }
@@ -68,7 +67,7 @@ export class Session {
     else if (message.type === 'response')
       this.#refuse(new RpcError('invalid', 'a response came to the side that answers'));
     else if (message.method === 'cancel') this.#cancel(message.params);
-    // Other notifications are for later versions.
+    // Later versions may send others.
   }
 
   /** New calls are answered `draining` from now on. */
@@ -102,7 +101,7 @@ export class Session {
       this.#answerError(id, new RpcError('draining', 'this peer is leaving service'));
     } else if (this.#running.size >= this.#maxRunning) {
       const message = `${this.#running.size} calls of this connection are unanswered, which is the limit`;
-      this.#answerError(id, new RpcError('busy', message, { retryAfterMs: busyRetryMs }));
+      this.#answerError(id, new RpcError('busy', message, { retryAfterMs: BUSY_RETRY_MS }));
     } else {
       void this.#run(id, method, params);
     }
@@ -123,16 +122,16 @@ export class Session {
     }
   }
 
-  /** An unproven caller does not reach the handler, and nothing is proven to it. */
+  /** A caller without the right credentials neither reaches the handler nor gets this side's proof. */
   async #hello(params: Params, call: HandlerContext): Promise<Value> {
     const proof = this.#gate.admit(params);
-    this.#options.onProven?.();
+    this.#options.onAuthenticated?.();
     const answer = await this.#handler('hello')(params, call);
     this.#said = params;
     return proof !== undefined && isMap(answer) ? { ...answer, proof } : answer;
   }
 
-  /** Ends in exactly one answer, whatever the handler does. */
+  /** Sends exactly one answer, whatever the handler does. */
   async #run(id: number, method: string, params: Params, handler?: Handler): Promise<void> {
     const call = new Call(this.#said, this.#connection.signal);
     this.#running.set(id, call);
@@ -141,7 +140,7 @@ export class Session {
       if (deadlineMs <= 0) throw new RpcError('deadline', `${method} came with no time left`);
       call.deadlineAt = performance.now() + deadlineMs;
       const result = await (handler ?? this.#handler(method))(params, call);
-      this.#answer(id, result); // throws if the result cannot travel
+      this.#answer(id, result); // throws if the result cannot be encoded
       if (this.#state === 'greeting') this.#open();
     } catch (cause) {
       const error = toRpcError(cause);
@@ -181,7 +180,7 @@ export class Session {
     else this.#running.get(id)?.abort(new RpcError('cancelled', 'cancelled by its caller'));
   }
 
-  /** The peer broke the protocol; with `id`, that request is answered first. */
+  /** The caller broke the protocol. The request with `id`, if there is one, is answered first. */
   #refuse(error: RpcError, id?: number): void {
     if (id !== undefined) this.#answerError(id, error);
     this.#end(error);
@@ -221,9 +220,9 @@ class Call implements HandlerContext {
   }
 }
 
-function parseDeadline({ deadlineMs = longestDeadlineMs }: Params): number {
+function parseDeadline({ deadlineMs = LONGEST_DEADLINE_MS }: Params): number {
   if (typeof deadlineMs !== 'number' || Number.isNaN(deadlineMs)) {
     throw new RpcError('invalid', 'deadlineMs must be a number of milliseconds');
   }
-  return Math.min(deadlineMs, longestDeadlineMs);
+  return Math.min(deadlineMs, LONGEST_DEADLINE_MS);
 }

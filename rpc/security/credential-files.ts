@@ -1,6 +1,4 @@
-// Certificates and secrets as files: read and checked, told apart from what they were. Knows no sockets and no time to
-// look again.
-
+// Certificates and secrets as files: reads and checks them, and tells when one has changed.
 import { X509Certificate } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
@@ -9,7 +7,7 @@ import { readRegularFile } from '../../base/read-file.ts';
 import { parseSecret } from './secret.ts';
 import type { TlsMaterial } from './tls.ts';
 
-/** Paths. */
+/** Paths of PEM files. */
 export interface TlsPaths {
   cert: string;
   key: string;
@@ -26,7 +24,7 @@ export interface LoadedCredentials {
   secret?: Uint8Array;
 }
 
-/** Rejects, naming the file, where one cannot be used. */
+/** Rejects, naming the file, if one cannot be used. */
 export async function loadCredentials({ tls, secret }: CredentialFiles): Promise<LoadedCredentials> {
   return {
     ...(tls && { material: await readTls(tls) }),
@@ -45,7 +43,7 @@ async function readTls(paths: TlsPaths): Promise<TlsMaterial> {
   try {
     createSecureContext({ cert, key, ca });
   } catch (cause) {
-    throw new Error(`${paths.cert} and ${paths.key} cannot be used together: ${reasonOf(cause)}`, { cause });
+    throw new Error(`${paths.cert} and ${paths.key} cannot be used together: ${errorText(cause)}`, { cause });
   }
   return { cert, key, ca };
 }
@@ -54,7 +52,7 @@ function parseCertificate(pem: Buffer, path: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch (cause) {
-    throw new Error(`${path} holds no certificate in PEM: ${reasonOf(cause)}`, { cause });
+    throw new Error(`${path} holds no certificate in PEM: ${errorText(cause)}`, { cause });
   }
 }
 
@@ -62,13 +60,13 @@ async function read(path: string): Promise<Buffer> {
   try {
     return await readRegularFile(path);
   } catch (cause) {
-    throw new Error(`cannot read ${path}: ${reasonOf(cause)}`, { cause });
+    throw new Error(`cannot read ${path}: ${errorText(cause)}`, { cause });
   }
 }
 
-/** A word for each private file that other users of the machine can read. */
+/** A warning for each private file that other users of the machine can read. */
 export async function exposures({ tls, secret }: CredentialFiles): Promise<string[]> {
-  if (process.platform === 'win32') return []; // modes say nothing there
+  if (process.platform === 'win32') return []; // file modes mean nothing there
   const warnings: string[] = [];
   for (const path of [tls?.key, secret]) {
     if (path === undefined) continue;
@@ -79,7 +77,7 @@ export async function exposures({ tls, secret }: CredentialFiles): Promise<strin
   return warnings;
 }
 
-/** Differs when a file was written or replaced. */
+/** Changes when a file is written or replaced. */
 export async function fingerprint(files: CredentialFiles): Promise<string> {
   const states = pathsOf(files).map(async (path) => {
     const { ino, size, mtimeMs, ctimeMs } = await stat(path).catch(() => ({
@@ -95,8 +93,4 @@ export async function fingerprint(files: CredentialFiles): Promise<string> {
 
 export function pathsOf({ tls, secret }: CredentialFiles): string[] {
   return [tls?.cert, tls?.key, tls?.ca, secret].filter((path) => path !== undefined);
-}
-
-export function reasonOf(error: unknown): string {
-  return errorText(error);
 }

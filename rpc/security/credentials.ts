@@ -1,4 +1,5 @@
-// Certificates and a secret that follow their files: read at the start and again when they change. Knows no sockets.
+// Certificates and a secret that follow their files: read at the start and again when the files change. Knows no sockets.
+import { errorText } from '../../base/error-text.ts';
 import {
   type CredentialFiles,
   exposures,
@@ -6,28 +7,27 @@ import {
   type LoadedCredentials,
   loadCredentials,
   pathsOf,
-  reasonOf,
 } from './credential-files.ts';
 import type { Security } from './security.ts';
 
 export interface OpenCredentialsOptions extends CredentialFiles {
   /** Names that a peer's certificate may carry (tls.ts). */
   peers?: readonly string[];
-  /** How often the files are looked at; one that has changed is read when it has stayed the same for as long. */
+  /** How often the files are checked. A changed file is read once it has stayed the same for as long. Default: 2 s. */
   everyMs?: number;
   log?: (level: 'info' | 'warn' | 'error', message: string) => void;
-  /** Told when changed files cannot be used, so that what was read before stays in use, and when they can again. */
+  /** Told `true` when changed files cannot be used, so that the earlier ones stay in use, and `false` when they can again. */
   onFailing?: (failing: boolean) => void;
 }
 
 export interface Credentials extends Security {
-  /** Stops looking at the files. */
+  /** Stops checking the files. */
   close(): void;
 }
 
 /**
- * Rejects, naming the file, where one cannot be used. Later changes are taken if they can be used, and count for new
- * connections; else what was read before stays and an error is logged. The watch does not keep the process alive.
+ * Rejects, naming the file, if one cannot be used. Later changes apply to new connections. If changed files cannot be used,
+ * the earlier ones stay in use and an error is logged. The watch does not keep the process alive.
  */
 export async function openCredentials({
   peers = [],
@@ -37,7 +37,7 @@ export async function openCredentials({
   ...files
 }: OpenCredentialsOptions): Promise<Credentials> {
   let seen = await fingerprint(files);
-  /** The files as they were when they were last read, well or not. */
+  /** The state of the files when they were last read, successfully or not. */
   let judged = seen;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
@@ -49,10 +49,10 @@ export async function openCredentials({
   };
   watch();
 
-  // By looking, not by fs.watch: mounted secrets are replaced by swapping links above them, which it does not see.
+  // Polls, because fs.watch does not see that links above a mounted secret are swapped.
   async function look(): Promise<void> {
     const now = await fingerprint(files);
-    const settled = now === seen; // a certificate and its key are not written in one stroke
+    const settled = now === seen; // a certificate and its key are not written at the same moment
     seen = now;
     if (settled && now !== judged) {
       judged = now;
@@ -62,7 +62,7 @@ export async function openCredentials({
         log('info', `certificates and secrets were read again: ${pathsOf(files).join(', ')}`);
       } catch (error) {
         onFailing(true);
-        log('error', `${reasonOf(error)}; what was read before stays in use`);
+        log('error', `${errorText(error)}; what was read before stays in use`);
       }
     }
     watch();

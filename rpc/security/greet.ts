@@ -1,17 +1,17 @@
-// The calling side's hello: plain, or with proofs both ways where a secret is shared. Knows no sockets.
+// The calling side's hello: plain, or authenticated in both directions by a shared secret. Knows no sockets.
 import { RpcError } from '../errors.ts';
 import { isMap } from '../messages.ts';
 import type { CallOptions, Params, Value } from '../transport.ts';
-import { freshNonce, isProof, nonceBytes, proofOf, provenFields } from './proof.ts';
+import { freshNonce, isMac, macFields, macOf, nonceBytes } from './hello-mac.ts';
 
-/** A connection on which nothing was called yet. */
+/** A connection on which nothing has been called yet. */
 export interface Ungreeted {
   call(method: string, params: Params, options: CallOptions): Promise<Value>;
-  /** `[32]`, of the TLS connection; zeros without TLS. */
+  /** `[32]`, binds to the TLS connection; zeros without TLS. */
   readonly channel: Uint8Array;
 }
 
-/** Resolves to the peer's answer; rejects with `unproven` where the peer cannot prove the secret, or does not ask for it. */
+/** Resolves to the peer's answer; rejects with `unproven` if the peer does not have the secret or does not ask for it. */
 export async function greet(
   connection: Ungreeted,
   hello: Params,
@@ -21,10 +21,10 @@ export async function greet(
   const callerNonce = freshNonce();
   const serverNonce = parseChallenge(await connection.call('challenge', { nonce: callerNonce }, options));
   const { channel } = connection;
-  const handshake = { callerNonce, serverNonce, channel, ...provenFields(hello) };
-  const proof = proofOf(secret, 'caller', handshake);
+  const handshake = { callerNonce, serverNonce, channel, ...macFields(hello) };
+  const proof = macOf(secret, 'caller', handshake);
   const answer = await connection.call('hello', { ...hello, proof }, options);
-  if (!isMap(answer) || !isProof(answer.proof, proofOf(secret, 'server', handshake))) {
+  if (!isMap(answer) || !isMac(answer.proof, macOf(secret, 'server', handshake))) {
     throw new RpcError('unproven', 'the peer did not prove that it has the same secret');
   }
   const { proof: _, ...greeting } = answer;

@@ -1,30 +1,21 @@
-// The answering side's part of a proven hello: hands out its nonce once, and judges the proof that comes back. Knows no
+// The answering side's part of an authenticated hello: gives out its nonce once and checks the code that comes back. Knows no
 // sockets and no methods.
-
 import { printable } from '../../base/text.ts';
 import { RpcError } from '../errors.ts';
 import type { Params } from '../transport.ts';
+import { freshNonce, type Handshake, isMac, macFields, macOf, noChannel, nonceBytes } from './hello-mac.ts';
 import { mayTakeRole } from './peer-names.ts';
-import {
-  freshNonce,
-  type Handshake,
-  isProof,
-  noChannel,
-  nonceBytes,
-  proofOf,
-  provenFields,
-} from './proof.ts';
 
 export interface HelloGateOptions {
-  /** At least 16 bytes; without one, whoever says hello is let in. */
+  /** At least 16 bytes; without one, every caller is let in. */
   secret?: Uint8Array;
-  /** `[32]`, of the TLS connection. */
+  /** `[32]`, binds to the TLS connection. */
   channel?: Uint8Array;
-  /** Of the caller's certificate, where it has one. */
+  /** Names in the caller's certificate, if it has one. */
   names?: readonly string[];
 }
 
-/** One for each connection: that its nonce is fresh is what makes a recorded hello worthless. */
+/** One for each connection: because its nonce is fresh, a recorded hello is worthless. */
 export class HelloGate {
   readonly #secret: Uint8Array | undefined;
   readonly #channel: Uint8Array;
@@ -43,14 +34,14 @@ export class HelloGate {
     if (!(nonce instanceof Uint8Array) || nonce.length !== nonceBytes) {
       throw new RpcError('invalid', `nonce must be binary, ${nonceBytes} bytes drawn for this connection`);
     }
-    // Copied: a decoded value is a view of the chunk that it came in.
+    // Copied, because a decoded value is a view of the chunk that it came in.
     this.#nonces = { callerNonce: Uint8Array.from(nonce), serverNonce: freshNonce() };
     return { nonce: this.#nonces.serverNonce, required: this.#secret !== undefined };
   }
 
-  /** This side's own proof, or undefined where none is asked for. Throws `unproven` unless the hello's role and proof fit. */
+  /** This side's own code; undefined without a secret. Throws `unproven` unless the role and the code in the hello fit. */
   admit(hello: Params): Buffer | undefined {
-    const { role } = provenFields(hello);
+    const { role } = macFields(hello);
     if (!mayTakeRole(this.#names, role)) {
       const names = this.#names.join(', ');
       throw new RpcError(
@@ -65,10 +56,10 @@ export class HelloGate {
         'this peer asks for proof of a shared secret: give the same --secret-file on both sides',
       );
     }
-    const handshake = { ...this.#nonces, channel: this.#channel, ...provenFields(hello) };
-    if (!isProof(hello.proof, proofOf(this.#secret, 'caller', handshake))) {
+    const handshake = { ...this.#nonces, channel: this.#channel, ...macFields(hello) };
+    if (!isMac(hello.proof, macOf(this.#secret, 'caller', handshake))) {
       throw new RpcError('unproven', 'the proof in hello is wrong: both sides must have the same secret');
     }
-    return proofOf(this.#secret, 'server', handshake);
+    return macOf(this.#secret, 'server', handshake);
   }
 }

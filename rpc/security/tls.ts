@@ -1,5 +1,4 @@
-// Mutual TLS as both ends of a connection want it: which certificates are accepted, and why one is not. Knows no frames
-// and reads no files.
+// Mutual TLS for both ends of a connection: which certificates are accepted, and why one is refused. Reads no files.
 import { constants as crypto } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import { constants as system } from 'node:os';
@@ -12,23 +11,23 @@ import {
 } from 'node:tls';
 import type { Address } from '../address.ts';
 import { RpcError, type RpcErrorCode } from '../errors.ts';
+import { noChannel } from './hello-mac.ts';
 import { certificateNames, isNameAllowed } from './peer-names.ts';
-import { noChannel } from './proof.ts';
 
 /** PEM. */
 export interface TlsMaterial {
   cert: Buffer;
   key: Buffer;
-  /** Authorities whose certificates are accepted; no others are. */
+  /** The only authorities whose certificates are accepted. */
   ca: Buffer;
 }
 
 export interface TlsIdentity {
-  /** As it is now: asked for at each new connection. */
+  /** Read anew for each connection, because the files may change. */
   material: () => TlsMaterial;
   /**
-   * Names, `*` for any text in one of them, of which a peer's certificate must carry one. A certificate that names the
-   * host that was dialled needs none.
+   * Allowed names; one `*` in a name stands for any text. A peer's certificate must carry one of them. A certificate that
+   * names the host that was dialled needs none.
    */
   peers: readonly string[];
 }
@@ -36,16 +35,16 @@ export interface TlsIdentity {
 const minVersion = 'TLSv1.3';
 
 /**
- * A certificate is asked of every caller, but judged by `refusalOf` and not within the handshake, which could only hang
- * up: so the caller is told why. Nothing it sends is read before. Tickets are off, because a resumed session would be
- * judged by the authorities of the day it began.
+ * Every caller must show a certificate. It is checked by `refusalOf` after the handshake, which could only hang up, so that the
+ * caller gets the reason. Nothing that the caller sends is read before. Session tickets are off, because a resumed session
+ * would be checked against the authorities of the day it began.
  */
 export function serverTlsOptions(material: TlsMaterial): TlsOptions {
   const secureOptions = crypto.SSL_OP_NO_TICKET;
   return { ...material, minVersion, requestCert: true, rejectUnauthorized: false, secureOptions };
 }
 
-/** Why the caller behind a finished handshake is not let in, or undefined where it is. */
+/** Why a caller is not let in after its handshake; undefined if it is. */
 export function refusalOf(socket: TLSSocket, peers: readonly string[]): RpcError | undefined {
   const certificate = socket.getPeerCertificate();
   if (Object.keys(certificate).length === 0) {
@@ -75,8 +74,8 @@ export function clientTlsOptions(
     port,
     ...material(),
     minVersion,
-    rejectUnauthorized: true, // whatever the environment says
-    ...(isIP(host) === 0 && { servername: host }), // an address must not be sent as a name
+    rejectUnauthorized: true, // the environment cannot turn it off
+    ...(isIP(host) === 0 && { servername: host }), // an IP address must not be sent as a name
     checkServerIdentity: (_, certificate) => checkServerName(host, certificate, peers),
   };
 }
@@ -95,7 +94,7 @@ function checkServerName(
   );
 }
 
-/** Of the certificate at the other end; none without TLS. */
+/** Names in the peer's certificate; none without TLS. */
 export function peerNamesOf(socket: Socket): string[] {
   return socket instanceof TLSSocket ? certificateNames(socket.getPeerCertificate()) : [];
 }
@@ -106,12 +105,12 @@ export function channelOf(socket: Socket): Uint8Array {
   return socket.exportKeyingMaterial(noChannel.length, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
 }
 
-/** `unproven` where the two ends did not agree on TLS, `unavailable` where the network failed. */
+/** `unproven` if the two ends did not agree on TLS, `unavailable` if the network failed. */
 export function lossCode(cause: Error): RpcErrorCode {
   if (cause instanceof RpcError) return cause.code;
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
   if (code === undefined) return 'unavailable';
-  // A failed write of TLS is EPROTO; all its other failures have codes of OpenSSL's, which are no system's.
+  // A failed TLS write has the code EPROTO. All other TLS failures have codes of OpenSSL, which are no system codes.
   const fromSystem = 'syscall' in cause || Object.hasOwn(system.errno, code);
   return code !== 'EPROTO' && fromSystem ? 'unavailable' : 'unproven';
 }

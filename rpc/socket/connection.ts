@@ -1,5 +1,5 @@
-// The calling end of one socket: connects in bounded time, calls, and notices a peer that has gone silent. Knows no
-// experts and does not say hello.
+// The calling end of one socket: connects within a deadline, calls, and notices a peer that has gone silent. Does not say
+// hello.
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address } from '../address.ts';
@@ -12,16 +12,16 @@ import type { CallOptions, Params, TransportEvents, Value } from '../transport.t
 import { MessageSocket } from './socket.ts';
 
 export interface ConnectionOptions extends TransportEvents {
-  /** Encrypts the connection, and proves both ends by certificates. */
+  /** Encrypts the connection; both ends are authenticated by certificates. */
   tls?: TlsIdentity;
-  /** For the handshake of TLS too. */
+  /** Deadline for connecting, including the TLS handshake. Default: 2 s. */
   connectMs?: number;
   maxFrameBytes?: number;
-  /** An idle connection is pinged this often. */
+  /** How often an idle connection is pinged. Default: 1 s. */
   pingEveryMs?: number;
-  /** A ping unanswered for so long means that the peer is gone. */
+  /** A ping that is unanswered for so long means that the peer is gone. Default: 3 s. */
   silenceMs?: number;
-  /** Gives up connecting, or closes what is connected. */
+  /** Gives up connecting, or closes the connection. */
   signal?: AbortSignal;
 }
 
@@ -61,7 +61,7 @@ export function openConnection(
 }
 
 export class Connection {
-  /** `[32]`, of the TLS connection; zeros without TLS. */
+  /** `[32]`, binds to the TLS connection; zeros without TLS. */
   readonly channel: Uint8Array;
   readonly #socket: MessageSocket;
   readonly #caller: Caller;
@@ -122,7 +122,7 @@ export class Connection {
     this.#events.onClose?.(error);
   }
 
-  /** Any byte received is a sign of life; only a connection without one is pinged. */
+  /** Any received byte is a sign of life, so only a connection without one is pinged. */
   #pingWhenIdle(everyMs: number, silenceMs: number, seen: number): void {
     this.#callOffPing = afterSockets(everyMs, async () => {
       if (this.#closed) return;
@@ -132,7 +132,7 @@ export class Connection {
           await this.#caller.call('ping', {}, { deadlineMs: silenceMs });
         } catch (error) {
           const { code, message } = toRpcError(error);
-          // Bytes that came meanwhile are a large answer on its way: the peer lives.
+          // If bytes came in the meantime, a large answer is on its way and the peer is alive.
           if (code === 'deadline' && this.#socket.bytesReceived === received) {
             return this.#socket.destroy(new RpcError('unavailable', `the peer is silent: ${message}`));
           }

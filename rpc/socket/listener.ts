@@ -1,5 +1,4 @@
-// A listening socket, plain or with TLS: hands over connections, those of TLS once their certificate is judged. Knows no
-// frames.
+// A listening socket, plain or with TLS. It hands over connections; those with TLS once their certificate was checked.
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { RpcError } from '../errors.ts';
@@ -8,19 +7,19 @@ import { refusalOf, serverTlsOptions, type TlsIdentity } from '../security/tls.t
 
 export interface ListenerOptions {
   tls: TlsIdentity | undefined;
-  /** A TLS handshake may take so long. */
+  /** Longest TLS handshake. */
   handshakeMs: number;
-  /** Who is at one is among them. */
+  /** Callers count as strangers during the handshake. */
   strangers: Strangers;
-  /** With `refusal`, the connection is to be told it and closed. */
+  /** If there is a `refusal`, the caller must get it and the connection be closed. */
   onConnection: (socket: Socket, refusal?: RpcError) => void;
-  /** No connection came of it. */
+  /** The TLS handshake failed. */
   onFailure: (error: RpcError, socket: Socket) => void;
 }
 
 export interface Listener {
   server: Server;
-  /** Cuts the connections whose handshake is under way: a server that closes waits for them otherwise. */
+  /** Cuts connections during their handshake, because a closing server waits for them otherwise. */
   cutHandshakes(): void;
 }
 
@@ -34,7 +33,7 @@ export function createListener({
   if (tls === undefined) {
     return { server: createServer((socket) => onConnection(socket)), cutHandshakes() {} };
   }
-  /** By the caller's address and port, which the socket below TLS and the one above it share. */
+  /** By the caller's address and port, which the plain socket and its TLS socket share. */
   const handshakes = new Map<string, { socket: Socket; end: () => void }>();
   let material = tls.material();
   const server = createTlsServer({ ...serverTlsOptions(material), handshakeTimeout: handshakeMs });
@@ -46,7 +45,7 @@ export function createListener({
     material = current;
   }
 
-  // Before the listener by which node starts the handshake.
+  // Must run before Node's own listener, which starts the handshake.
   server.prependListener('connection', (socket: Socket) => {
     freshen();
     const caller = callerOf(socket);
@@ -59,12 +58,12 @@ export function createListener({
     socket.once('close', end);
   });
   server.on('secureConnection', (socket: TLSSocket) => {
-    handshakes.get(callerOf(socket))?.end(); // whoever takes it over counts it anew
+    handshakes.get(callerOf(socket))?.end(); // `onConnection` counts it anew
     onConnection(socket, refusalOf(socket, tls.peers));
   });
   server.on('tlsClientError', (cause: Error, socket: TLSSocket) => {
     onFailure(new RpcError('unproven', `TLS failed: ${cause.message}`, { cause }), socket);
-    socket.destroy(); // which node leaves to this listener where a handshake took too long
+    socket.destroy(); // Node leaves this to the listener if a handshake took too long
   });
   return {
     server,

@@ -172,11 +172,11 @@ class SocketServer implements RpcServer {
     carrier.end(refusal);
   }
 
-  #sessionOn(socket: Socket, carrier: MessageSocket, onProven: () => void): Session {
+  #sessionOn(socket: Socket, carrier: MessageSocket, onAuthenticated: () => void): Session {
     const { handlers, security, maxRunning, onError } = this.#options;
     return new Session({
       handlers,
-      onProven,
+      onAuthenticated,
       gate: new HelloGate({
         ...(security?.secret && { secret: security.secret() }),
         channel: channelOf(socket),

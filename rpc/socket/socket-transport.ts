@@ -1,5 +1,4 @@
-// A transport over sockets: two connections to one peer, so that a short call never waits behind bulk rows. Knows hello
-// only as the first message of each.
+// A transport over sockets: two connections to one peer, so that a short call never waits behind a large one.
 import { type Address, formatAddress } from '../address.ts';
 import { RpcError, toRpcError } from '../errors.ts';
 import { isMap } from '../messages.ts';
@@ -11,12 +10,13 @@ import { type Connection, type ConnectionOptions, openConnection } from './conne
 export interface SocketTransportOptions extends Omit<ConnectionOptions, 'tls'> {
   /** Parameters of the hello that opens each connection. */
   hello: Params;
+  /** Deadline of each hello. Default: 5 s. */
   helloMs?: number;
-  /** The peer must prove what this asks for, and is proven it. */
+  /** Credentials that both sides must show. */
   security?: Security;
 }
 
-/** Rejects if either connection cannot be made or either hello is refused; with `unproven` where a side is not who it must be. */
+/** Rejects if a connection cannot be made or a hello is refused; with `unproven` if a side lacks the right credentials. */
 export async function openSocketTransport(
   address: Address,
   { hello, helloMs = 5_000, security: { secret, tls } = {}, onClose, ...options }: SocketTransportOptions,
@@ -52,7 +52,7 @@ export async function openSocketTransport(
   const { features: _, ...bulkHello } = hello;
   const attempts = await Promise.allSettled([
     connectOnce(onNotification === undefined ? {} : { onNotification }, hello),
-    // The peer tells every connection; once is enough. Nor is this side asked anything twice.
+    // The peer notifies every connection and once is enough. Without features, it asks this connection nothing.
     connectOnce({ onNotification: () => {} }, bulkHello),
   ]);
   const [short, bulk] = attempts;
@@ -85,7 +85,7 @@ function instanceOf(greeting: Value): Value | undefined {
   return isMap(greeting) ? greeting.instance : undefined;
 }
 
-/** A peer that speaks TLS hangs up on one that does not, without a word that this side could read. */
+/** A peer that speaks TLS hangs up on one that does not, and this side cannot read why. */
 function orTls(error: RpcError): RpcError {
   if (error.code !== 'unavailable') return error;
   const hint = 'before it answered hello; if it asks for TLS, give --tls-cert, --tls-key and --tls-ca';

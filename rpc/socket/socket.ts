@@ -1,4 +1,4 @@
-// One socket that carries messages: frames in and out, and exactly one end. Knows no calls and no methods.
+// One socket that carries messages as frames, and ends exactly once. Knows no calls and no methods.
 import type { Socket } from 'node:net';
 import { decodeMessage, encodeMessage } from '../codec.ts';
 import { afterSockets } from '../deadline.ts';
@@ -9,17 +9,17 @@ import { lossCode } from '../security/tls.ts';
 
 export interface MessageSocketOptions {
   maxFrameBytes?: number;
-  /** Of frames that come before `trust` is called; as `maxFrameBytes` unless given. */
+  /** Largest frame before `trust` is called. Default: `maxFrameBytes`. */
   untrustedFrameBytes?: number;
   onMessage: (message: Message) => void;
-  /** Called once, whatever ended it. */
+  /** Called once, however the socket ended. */
   onClose: (error: RpcError) => void;
 }
 
-/** How long a peer may take to read the last words before the connection is cut. */
-const lastWordsMs = 1_000;
-/** Frames of the largest size that may wait for a peer that does not read. */
-const maxUnreadFrames = 4;
+/** How long a peer may take to read the last message before the connection is cut. */
+const LAST_MESSAGE_MS = 1_000;
+/** A peer that leaves more than so many frames of the largest size unread is cut off. */
+const MAX_UNREAD_FRAMES = 4;
 
 export class MessageSocket {
   readonly #socket: Socket;
@@ -50,23 +50,23 @@ export class MessageSocket {
     return this.#socket.bytesRead;
   }
 
-  /** From now on frames up to `maxFrameBytes` are taken. */
+  /** Accepts frames up to `maxFrameBytes` from now on. */
   trust(): void {
     this.#splitter.maxBytes = this.#maxFrameBytes;
   }
 
-  /** Throws `invalid` if the message cannot travel; a closed socket takes it without a word. */
+  /** Throws `invalid` if the message cannot be encoded. A closed socket drops it silently. */
   send(message: Message): void {
     const frame = encodeMessage(message, headerBytes);
     writeFrameHeader(frame, this.#maxFrameBytes);
     if (this.#ending || !this.#socket.writable) return;
     this.#socket.write(frame);
-    if (this.#socket.writableLength > maxUnreadFrames * this.#maxFrameBytes) {
+    if (this.#socket.writableLength > MAX_UNREAD_FRAMES * this.#maxFrameBytes) {
       this.destroy(new RpcError('unavailable', 'the peer does not read what it is sent'));
     }
   }
 
-  /** Closes once everything sent is out. With `error`, the peer is told it in a last notification. */
+  /** Closes once everything has been sent. The peer gets `error`, if there is one, in a last notification. */
   end(error?: RpcError): void {
     if (this.#ending) return;
     if (error !== undefined) {
@@ -75,7 +75,7 @@ export class MessageSocket {
     }
     this.#ending = true;
     this.#socket.end();
-    const callOff = afterSockets(lastWordsMs, () => this.#socket.destroy());
+    const callOff = afterSockets(LAST_MESSAGE_MS, () => this.#socket.destroy());
     this.#socket.once('close', callOff);
   }
 
@@ -96,7 +96,7 @@ export class MessageSocket {
     }
   }
 
-  /** `error` is the peer's last word before it closes: the reason that everyone waiting is given. */
+  /** The notification `error` is the last before a peer closes: pending calls fail with it. */
   #deliver(message: Message): void {
     if (message.type === 'notification' && message.method === 'error')
       this.destroy(parseError(message.params));

@@ -64,22 +64,17 @@ for (const [way, ofServer, ofCaller] of ways) {
   const opened: Transport[] = [];
   const servers: RpcServer[] = [];
   describeTransport(`over sockets closed by ${way}`, {
-    async open(handlers, { hello: params = {}, ...rest } = {}) {
-      const { maxRunning, onError, ...events } = rest;
-      const server = await listen({
-        handlers,
-        security: ofServer,
-        ...(maxRunning === undefined ? {} : { maxRunning }),
-        ...(onError === undefined ? {} : { onError }),
-      });
+    async serve(handlers, options) {
+      const server = await listen({ handlers, security: ofServer, ...options });
       servers.push(server);
-      const transport = await openSocketTransport(server.address, {
-        hello: params,
-        security: ofCaller,
-        ...events,
-      });
-      opened.push(transport);
-      return transport;
+      return {
+        server,
+        async open(to) {
+          const transport = await openSocketTransport(server.address, { security: ofCaller, ...to });
+          opened.push(transport);
+          return transport;
+        },
+      };
     },
     async close() {
       for (const transport of opened.splice(0)) transport.close();

@@ -301,7 +301,6 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
     });
 
     test('when closed, says that it drains, takes no call, lets running ones end, and ends every connection', async () => {
-      const stuck = new Stuck();
       let release = () => {};
       const gate = new Promise<void>((resolve) => {
         release = resolve;
@@ -310,7 +309,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
         await gate;
         return 'done';
       };
-      const { server, a, b, heard, closes, open } = await withTwo({ slow, stuck: stuck.handler });
+      const { server, a, b, heard, closes, open } = await withTwo({ slow });
       const running = a.call('slow', {}, soon);
       await a.call('ping', {}, soon); // so that the call before it has arrived
       const closing = server.close();

@@ -5,7 +5,7 @@ import type { Address } from '../../../rpc/address.ts';
 import { decodeMessage, encodeMessage } from '../../../rpc/codec.ts';
 import { FrameSplitter } from '../../../rpc/frame.ts';
 import type { Message } from '../../../rpc/messages.ts';
-import { proofOf, provenFields } from '../../../rpc/security/proof.ts';
+import { macFields, macOf } from '../../../rpc/security/hello-mac.ts';
 import type { Params, Transport, Value } from '../../../rpc/transport.ts';
 import { framed } from '../../rpc/framed.ts';
 
@@ -179,8 +179,8 @@ export class Victim {
       typeof answer === 'object' && answer !== null && 'nonce' in answer ? answer.nonce : undefined;
     if (!(nonce instanceof Uint8Array)) throw new Error('a challenge was refused');
     const channel = new Uint8Array(32);
-    const handshake = { callerNonce, serverNonce: nonce, channel, ...provenFields(hello) };
-    return proofOf(secret, 'caller', handshake);
+    const handshake = { callerNonce, serverNonce: nonce, channel, ...macFields(hello) };
+    return macOf(secret, 'caller', handshake);
   }
 
   #asks(method: string, params: Params): Promise<Value | undefined> {

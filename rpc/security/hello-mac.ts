@@ -1,13 +1,14 @@
-// Proof of a shared secret: what both ends of a connection compute and compare. Knows no sockets and no messages.
+// The authentication code (HMAC) by which each end of a connection shows that it has the shared secret. On the wire it is the
+// field `proof`. Knows no sockets and no messages.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Params, Value } from '../transport.ts';
 
 export const nonceBytes = 32;
 
-/** Stands for the TLS connection where there is none. */
+/** Stands for the TLS connection if there is none. */
 export const noChannel = new Uint8Array(32);
 
-/** All that a proof is bound to: it is worth nothing on another connection, in another role or from the other side. */
+/** What a code is computed over, so that it is worth nothing on another connection, in another role or from the other side. */
 export interface Handshake {
   /** `[32]`, drawn for this connection. */
   callerNonce: Uint8Array;
@@ -15,7 +16,7 @@ export interface Handshake {
   serverNonce: Uint8Array;
   /** `[32]`: exported from the TLS connection (RFC 9266, tls-exporter), or zeros without TLS. */
   channel: Uint8Array;
-  /** Of the hello, as are the next. */
+  /** Protocol and role are fields of the hello. */
   protocol: number;
   role: string;
 }
@@ -24,8 +25,8 @@ export function freshNonce(): Buffer {
   return randomBytes(nonceBytes);
 }
 
-/** HMAC-SHA256, `[32]`. The side is in it, so that neither can send the other's proof back. */
-export function proofOf(
+/** HMAC-SHA256, `[32]`. It covers the side, so that neither side can send the other's code back. */
+export function macOf(
   secret: Uint8Array,
   side: 'caller' | 'server',
   { callerNonce, serverNonce, channel, protocol, role }: Handshake,
@@ -43,13 +44,13 @@ export function proofOf(
     .digest();
 }
 
-/** In a time that does not depend on where they differ. */
-export function isProof(given: Value | undefined, expected: Buffer): boolean {
+/** Takes the same time wherever the two differ. */
+export function isMac(given: Value | undefined, expected: Buffer): boolean {
   return given instanceof Uint8Array && given.length === expected.length && timingSafeEqual(given, expected);
 }
 
-/** What of a hello is proven. A field that is missing or malformed counts as 0 or empty: its own parser refuses it. */
-export function provenFields({ protocol, role }: Params): Pick<Handshake, 'protocol' | 'role'> {
+/** The fields of a hello that the code covers. A missing or malformed one counts as 0 or empty; its own parser refuses it. */
+export function macFields({ protocol, role }: Params): Pick<Handshake, 'protocol' | 'role'> {
   const isVersion = typeof protocol === 'number' && Number.isInteger(protocol);
   return {
     protocol: isVersion && protocol >= 0 && protocol <= 0xffff_ffff ? protocol : 0,

@@ -7,11 +7,11 @@ import { HelloGate } from '../../rpc/security/hello-gate.ts';
 import {
   freshNonce,
   type Handshake,
-  isProof,
+  isMac,
+  macFields,
+  macOf,
   noChannel,
-  proofOf,
-  provenFields,
-} from '../../rpc/security/proof.ts';
+} from '../../rpc/security/hello-mac.ts';
 import { parseSecret } from '../../rpc/security/secret.ts';
 import type { Params } from '../../rpc/transport.ts';
 
@@ -49,13 +49,13 @@ test('a proof is the documented HMAC', () => {
     Buffer.from('gateway'),
   ]);
   const expected = createHmac('sha256', secret).update(message).digest('hex');
-  expect(proofOf(secret, 'caller', handshake).toString('hex')).toBe(expected);
+  expect(macOf(secret, 'caller', handshake).toString('hex')).toBe(expected);
 });
 
 test.each(['caller', 'server'] as const)('the documented proof of the %s is that of the code', (side) => {
   const doc = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
   const block = new RegExp(`\`\`\`hex ${side}-proof\n([^\`]*)\`\`\``).exec(doc)?.[1];
-  expect(block?.replace(/\s/g, '')).toBe(proofOf(secret, side, handshake).toString('hex'));
+  expect(block?.replace(/\s/g, '')).toBe(macOf(secret, side, handshake).toString('hex'));
 });
 
 test('a proof fits nothing but its own secret, side, connection, protocol and role', () => {
@@ -67,31 +67,31 @@ test('a proof fits nothing but its own secret, side, connection, protocol and ro
     fc.record({ protocol: fc.nat() }),
     fc.record({ role: fc.string() }),
   );
-  const own = proofOf(secret, 'caller', handshake);
+  const own = macOf(secret, 'caller', handshake);
   fc.assert(
     fc.property(change, (changed) => {
       const moved = { ...handshake, ...changed };
       const same = Object.entries(changed).every(
         ([key, value]) => `${Reflect.get(handshake, key)}` === `${value}`,
       );
-      expect(isProof(own, proofOf(secret, 'caller', moved))).toBe(same);
+      expect(isMac(own, macOf(secret, 'caller', moved))).toBe(same);
     }),
     { seed: 5, numRuns: 300 },
   );
-  expect(isProof(own, proofOf(secret, 'server', handshake))).toBe(false);
-  expect(isProof(own, proofOf(other, 'caller', handshake))).toBe(false);
+  expect(isMac(own, macOf(secret, 'server', handshake))).toBe(false);
+  expect(isMac(own, macOf(other, 'caller', handshake))).toBe(false);
 });
 
 test.each([[undefined], [null], ['proof'], [new Uint8Array(31)], [new Uint8Array(0)]])(
   '%j is no proof',
   (given) => {
-    expect(isProof(given, proofOf(secret, 'caller', handshake))).toBe(false);
+    expect(isMac(given, macOf(secret, 'caller', handshake))).toBe(false);
   },
 );
 
 test('malformed fields of a hello are proven as 0 and nothing, never thrown on', () => {
   for (const protocol of [-1, 0.5, 2 ** 32, Number.NaN, 'x', null]) {
-    expect(provenFields({ protocol, role: 7 })).toEqual({ protocol: 0, role: '' });
+    expect(macFields({ protocol, role: 7 })).toEqual({ protocol: 0, role: '' });
   }
 });
 
