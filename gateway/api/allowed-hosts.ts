@@ -1,21 +1,21 @@
-// Which requests a listener takes by the names in their headers, before anything else is looked at. A listener on loopback is reached by
-// any page in this machine's browser: by a name of the page's own that is made to resolve to 127.0.0.1 (DNS rebinding), and by
-// requests that browsers send to other sites without asking. Knows no routes.
+// Refuses requests by the host and origin in their headers, before anything else looks at them. Any page in a browser on this
+// machine can reach a listener on loopback: by a name that the page's owner makes resolve to 127.0.0.1 (DNS rebinding), or by
+// requests that browsers send to other sites without a preflight.
 import { isIP } from 'node:net';
 import type { MiddlewareHandler } from 'hono';
 import { ApiError } from './errors.ts';
 
 export interface HostRules {
-  /** The listener is reached from this machine alone. */
+  /** Only this machine can reach the listener. */
   loopback: boolean;
   /**
-   * Names that `Host` may carry beside those of this machine; `*.example.com`: all names below it, `*`: all names. Absent: for a
-   * listener on loopback none, for others all.
+   * Names that `Host` may have beside those of this machine. `*.example.com` allows all names below it, `*` all names. Absent:
+   * none for a listener on loopback, all for others.
    */
   allowed?: readonly string[];
 }
 
-/** Throws a 403 for a `Host` that is not allowed, and for requests that pages of other sites make a browser send. */
+/** Throws a 403 for a `Host` that is not allowed, and for requests that pages of other sites make browsers send. */
 export function requireAllowedHost(
   rules: HostRules,
   { corsOrigins }: { corsOrigins: readonly string[] },
@@ -37,12 +37,12 @@ export function isAllowedHost(host: string, { loopback, allowed }: HostRules): b
   if (!loopback && allowed === undefined) return true;
   const name = nameOf(host);
   if (isOwnName(name)) return true;
-  // A page cannot make an address resolve to another one: only names are rebound.
+  // DNS rebinding works only with names, not with addresses.
   if (!loopback && isIP(name.replace(/^\[|\]$/g, '')) !== 0) return true;
   return (allowed ?? []).some((pattern) => matches(name, pattern.toLowerCase()));
 }
 
-/** Browsers say so. A page that a link leads to is no request of another site's script. */
+/** By the headers that browsers send. Following a link is not a request of another site's script. */
 function isOfAnotherSite(header: (name: string) => string | undefined): boolean {
   return header('sec-fetch-site') === 'cross-site' && header('sec-fetch-mode') !== 'navigate';
 }
@@ -51,13 +51,13 @@ function allowsOrigin(corsOrigins: readonly string[], origin: string | undefined
   return corsOrigins.includes('*') || (origin !== undefined && corsOrigins.includes(origin));
 }
 
-/** Without port and final dot, in lower case. */
+/** The host in lower case, without port and final dot. */
 function nameOf(host: string): string {
   return host.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
 }
 
 /**
- * *.localhost, 127.0.0.0/8, ::1 and names without a dot, such as localhost and those that /etc/hosts and Docker give: nobody can
+ * *.localhost, 127.0.0.0/8, ::1 and names without a dot, such as localhost and the names of /etc/hosts and Docker. Nobody can
  * register one of them and make it resolve to another machine.
  */
 function isOwnName(name: string): boolean {
@@ -75,11 +75,11 @@ function matches(name: string, pattern: string): boolean {
 }
 
 function hostRefused(host: string): ApiError {
-  const message = `The Host '${host.slice(0, 200)}' is not allowed here. If it is this server's, start it with --allowed-hosts ${nameOf(host).slice(0, 200)}.`;
+  const message = `The Host '${host.slice(0, 200)}' is not allowed. If it is a name of this server, start the server with --allowed-hosts ${nameOf(host).slice(0, 200)}.`;
   return new ApiError({ status: 403, message, code: 'host_not_allowed' });
 }
 
 function originRefused(origin = 'its origin'): ApiError {
-  const message = `A page of another site may not call this server. If it may, start it with --cors-origin and ${origin.slice(0, 200)}.`;
+  const message = `A page of another site may not call this server. To allow it, start the server with --cors-origin and ${origin.slice(0, 200)}.`;
   return new ApiError({ status: 403, message, code: 'origin_not_allowed' });
 }

@@ -1,32 +1,32 @@
-// What every endpoint of this room is given. Knows no endpoint.
+// What every endpoint gets: the served model, limits and shared parts.
 import type { Logger } from 'pino';
 import type { EngineClient, Rung } from '../engine/messages.ts';
 import type { Fingerprint } from './answers/fingerprint.ts';
 import type { MemoryLedger } from './budget/ledger.ts';
-import type { Owner, Slices } from './budget/slices.ts';
-import type { TextOwner, TextWork } from './budget/text-work.ts';
+import type { Slices, Tenant } from './budget/slices.ts';
+import type { TextTenant, TextWork } from './budget/text-work.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { TextSide } from './text/text-side.ts';
 
 export interface Limits {
-  /** Largest request body, in bytes; more is a 413. */
+  /** Largest request body in bytes. A larger one is a 413. Default 10 MiB. */
   bodyBytes: number;
-  /** Most prompts in one completions request. */
+  /** Largest number of prompts in one completions request. Default 128. */
   prompts: number;
-  /** Most answers in one request: prompts by choices of each. */
+  /** Largest number of answers in one request: prompts times choices. Default 128. */
   choices: number;
   /**
-   * Memory that all requests' bodies, and answers that are kept whole, may take until they are written, in bytes: a quarter of
-   * it one answer, beyond which is a 400.
+   * Memory in bytes for all request bodies, and for all answers that are kept whole, until they are written. One answer may take a
+   * quarter of it, and a larger one is a 400. Default 512 MiB.
    */
   answerMemory: number;
-  /** How long a stream's headers wait for the engine's verdict; see admission.ts. */
+  /** How long a stream's headers wait until the engine has admitted the request; see admission.ts. */
   admissionMs: number;
-  /** How long a stream's reader may take nothing before its generation is stopped. */
+  /** How long a stream's reader may take nothing before the generation is stopped. */
   stallMs: number;
-  /** How often a stream that has nothing to tell says that it lives. */
+  /** Interval of keep-alive events in a stream without other events. */
   keepAliveMs: number;
-  /** How long an answer that needs the engine's status waits for it. */
+  /** How long an answer waits for the engine's status. */
   statusMs: number;
 }
 
@@ -42,48 +42,48 @@ export const defaultLimits: Limits = {
 };
 
 export interface ServedModel {
-  /** What requests name it by. */
+  /** Name of the model in requests. */
   id: string;
   /** Unix seconds. */
   created: number;
-  /** Absent: not told. */
+  /** Absent: GET /v1/models does not show them. */
   facts?: ModelFacts;
 }
 
-/** What callers are told of a model beside its shape, which its engine knows. */
+/** What GET /v1/models shows of a model beside its shape, which the engine knows. */
 export interface ModelFacts {
-  /** Of a weight. */
+  /** Bits of a weight. */
   bits: number;
   parameters: number;
-  /** Of those, the ones that a token goes through. */
+  /** Parameters that one token goes through. */
   activeParameters: number;
 }
 
-/** Of one model. */
+/** The context of one model. */
 export interface ApiContext extends TextSide {
   engine: EngineClient;
   model: ServedModel;
   limits: Limits;
-  /** What may stand in for an expert where a request does not say; absent: nothing may. */
+  /** Lowest rung that may stand in for an expert if a request names none. Absent: no rung may. */
   degrade?: Rung;
   logger: Logger;
   metrics: Metrics;
   fingerprint: Fingerprint;
-  /** Shares this thread's time between the long work of requests; of all models. */
+  /** Shares this thread's time between the long work of requests. All models have the same one. */
   slices: Slices;
-  /** What the answers of all models hold. */
+  /** Counts the memory of requests and answers. All models have the same one. */
   ledger: MemoryLedger;
-  textOf: (owner: TextOwner) => TextWork;
+  textOf: (tenant: TextTenant) => TextWork;
 }
 
-/** Of one model and one request. */
+/** The context of one request. */
 export interface RequestContext extends ApiContext {
-  owner: Owner;
-  /** Aborted when the caller is gone. */
+  tenant: Tenant;
+  /** Aborted when the client is gone. */
   signal: AbortSignal;
   text: TextWork;
 }
 
-export function requestContext(context: ApiContext, request: TextOwner): RequestContext {
-  return { ...context, owner: request.owner, signal: request.signal, text: context.textOf(request) };
+export function requestContext(context: ApiContext, request: TextTenant): RequestContext {
+  return { ...context, tenant: request.tenant, signal: request.signal, text: context.textOf(request) };
 }

@@ -1,4 +1,4 @@
-// A failure as a whole HTTP answer, in the shape that its caller expects. Knows no route.
+// The HTTP answer to an error, in the shape that the client expects.
 import { anthropicError, anthropicStatus } from './anthropic/errors.ts';
 import type { ApiError } from './errors.ts';
 

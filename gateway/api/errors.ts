@@ -1,21 +1,21 @@
-// The one place where failures become HTTP: status, OpenAI's error envelope, headers. Knows no engine internals.
+// Turns failures into HTTP: status, OpenAI's error envelope, headers.
 import type { GenerationError } from '../engine/messages.ts';
 
-/** `requests` and `tokens` are what a caller's own limits count; `rate_limit_error` is of all callers together. */
+/** `requests` and `tokens` are limits of one API key. `rate_limit_error` is a limit of all tenants together. */
 export type ErrorType = 'invalid_request_error' | 'rate_limit_error' | 'requests' | 'tokens' | 'server_error';
 
-/** One field of a request that is at fault. */
+/** A fault in one field of a request. */
 export interface FieldFault {
   param: string;
   code: string;
   message: string;
 }
 
-/** What a client may read beside the message, in `error.details`. */
+/** What `error.details` contains beside the message. */
 export interface ErrorDetails {
-  /** Every field at fault, if more than one is. */
+  /** Every fault, if there is more than one. */
   fields?: readonly FieldFault[];
-  /** Anthropic's name of a cause from which its client can recover. */
+  /** Anthropic's name of an error from which its client can recover. */
   error_code?: string;
 }
 
@@ -40,7 +40,7 @@ interface ErrorOptions {
   cause?: unknown;
 }
 
-/** A failure with its place in HTTP already decided. */
+/** A failure with its HTTP status. */
 export class ApiError extends Error {
   readonly status: number;
   readonly type: ErrorType;
@@ -59,7 +59,7 @@ export class ApiError extends Error {
     headers = {},
     cause,
   }: ErrorOptions) {
-    // What a caller wrote is cut where it is told, possibly within a character.
+    // The message may quote text of the client that was cut within a character.
     super(message.toWellFormed(), cause === undefined ? undefined : { cause });
     this.name = 'ApiError';
     this.status = status;
@@ -70,14 +70,14 @@ export class ApiError extends Error {
     this.headers = headers;
   }
 
-  /** All four of OpenAI's keys, always: clients read them without looking. */
+  /** Always has all four of OpenAI's keys, because clients read them without a check. */
   get envelope(): ErrorEnvelope {
     const { message, type, param = null, code = null, details } = this;
     return { error: { message, type, param, code, ...(details !== undefined && { details }) } };
   }
 }
 
-/** The request is at fault, in the field `param`. */
+/** The error of a request with a fault in the field `param`. */
 export function badRequest(
   message: string,
   { param, code }: { param?: string; code?: string } = {},
@@ -85,10 +85,10 @@ export function badRequest(
   return new ApiError({ status: 400, message, param, code });
 }
 
-/** Characters of the message that tells of several faults; further ones are counted, and stand in the details. */
+/** Largest length of a message about several faults. Further faults are counted, and the details contain them. */
 const LONGEST_MESSAGE = 4000;
 
-/** These fields of the request are at fault: the first one as if it were alone, then the others. */
+/** The error of a request with faults in several fields. It reads like the error of the first fault, followed by the others. */
 export function badFields(found: readonly [FieldFault, ...FieldFault[]]): ApiError {
   const wellFormed = ({ message, param, code }: FieldFault) => {
     return { message: message.toWellFormed(), param: param.toWellFormed(), code };
@@ -124,12 +124,12 @@ const generationStatus: Record<GenerationError['code'], { status: number; type: 
   internal: { status: 500, type: 'server_error' },
 };
 
-/** Retrying sooner than this is of no use where the engine does not say when. */
+/** Retry time if the engine does not name one. */
 const RETRY_AFTER_MS = 1000;
-/** A day: whatever was computed, clients must be able to read it as a whole number. */
+/** A day. Clients must be able to read the retry time as a whole number. */
 const LONGEST_RETRY_MS = 86_400_000;
 
-/** The engine's failure as an answer. `x-should-retry` is what OpenAI's clients go by. */
+/** The engine's failure as an error. OpenAI's clients retry if `x-should-retry` is true. */
 export function fromGeneration({ code, message, retryable, retryAfterMs }: GenerationError): ApiError {
   const { status, type } = generationStatus[code];
   const headers: Record<string, string> = { 'x-should-retry': String(retryable) };
@@ -137,26 +137,26 @@ export function fromGeneration({ code, message, retryable, retryAfterMs }: Gener
   return new ApiError({ status, message, type, code, headers });
 }
 
-/** When to come again: in whole seconds for every client, in milliseconds for OpenAI's. */
+/** The retry time in whole seconds for every client, and in milliseconds for OpenAI's. */
 export function retryHeaders(ms: number): Record<string, string> {
   const waitMs = Math.min(Math.ceil(ms), LONGEST_RETRY_MS);
   return { 'retry-after': String(Math.ceil(waitMs / 1000)), 'retry-after-ms': String(waitMs) };
 }
 
-/** What a request needs is taken for now, by others or by its own key. */
+/** A resource that the request needs is in use, by other tenants or by its own. */
 export function tryAgain(message: string, code: string): ApiError {
   const headers = { 'x-should-retry': 'true', ...retryHeaders(RETRY_AFTER_MS) };
   return new ApiError({ status: 429, message, type: 'rate_limit_error', code, headers });
 }
 
-/** Anything thrown, as an answer. What was not foreseen tells the caller nothing; the log has it. */
+/** Any thrown value as an error. An unexpected one tells the client nothing, but is logged. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const message = 'The server had an error while processing your request.';
   return new ApiError({ status: 500, message, type: 'server_error', code: 'internal', cause: error });
 }
 
-/** The caller went away; nobody reads the answer. 499 as nginx logs it. */
+/** The client closed the connection, so nobody reads the answer. The status 499 is nginx's. */
 export class ClientGone extends ApiError {
   constructor({ cause }: { cause?: unknown } = {}) {
     super({ status: 499, message: 'The client closed the connection.', code: 'client_closed', cause });

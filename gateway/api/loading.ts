@@ -1,16 +1,15 @@
-// What a server answers while its models are being loaded: it lives, and nothing else can be had yet. Knows no engine.
+// What a server answers while its models are being loaded: it is alive but not ready.
 import { randomUUID } from 'node:crypto';
 import { errorAnswer } from './error-answer.ts';
 import { speaksAnthropic } from './error-shape.ts';
 import { ApiError, retryHeaders } from './errors.ts';
 
-/** Callers need not ask more often. Milliseconds. */
+/** Retry time that the answers suggest. Milliseconds. */
 const RETRY_MS = 2_000;
 
 /**
- * `/health` is 200 and `/health/ready` 503, so that a probe of liveness lets the server load and one of readiness sends it no
- * callers. Everything else is 503 with `retry-after`: a request that waited here would hold its caller up for as long as the
- * load takes, while another server could answer it.
+ * `/health` is 200, so that a liveness probe lets the server load. `/health/ready` is 503, so that it gets no clients. Everything
+ * else is 503 with `retry-after`, because another server may answer sooner than this one is loaded.
  */
 export function createLoadingApi(models: readonly string[]): { fetch: (request: Request) => Response } {
   const reason = `The server is loading ${models.join(', ')}.`;

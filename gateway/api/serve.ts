@@ -1,4 +1,4 @@
-// Puts an application on a port, and takes it off again without dropping what is under way. Knows no routes.
+// Serves an application on a port, and stops without dropping the requests under way.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -7,26 +7,26 @@ import { ApiError, badRequest, toApiError } from './errors.ts';
 
 export interface ServeOptions {
   app: { fetch: (request: Request) => Response | Promise<Response> };
-  /** 0 takes any free port. */
+  /** 0 selects any free port. */
   port: number;
   host?: string;
   connections?: Partial<ConnectionLimits>;
 }
 
 export interface ConnectionLimits {
-  /** How long a connection is kept after its last answer. Told in the header `Keep-Alive`. */
+  /** How long a connection stays open after its last answer. The header `Keep-Alive` announces it. */
   keepAliveMs: number;
-  /** Connections without a request that are kept at once; beyond, the one that has been idle longest is closed. */
+  /** Largest number of idle connections. Beyond it, the one that has been idle longest is closed. */
   idle: number;
-  /** Time for a request's headers, from its first byte or a new connection's beginning; then it is a 408. */
+  /** Time for the headers of a request, from its first byte or from the start of a new connection. After it the answer is a 408. */
   headersMs: number;
-  /** Time for a whole request, a slow upload for one; then it is a 408. */
+  /** Time for a whole request, such as a slow upload. After it the answer is a 408. */
   requestMs: number;
 }
 
 /**
- * Pools of clients keep connections up to 90 s (Go) and reuse them without asking: a server that closes sooner meets a request
- * with a reset. Most pools keep less (undici 4 s, aiohttp 15 s, nginx 60 s). 10 MiB in five minutes are 35 KB/s.
+ * Client pools keep connections for up to 90 s (Go) and reuse them without a check, so a server that closes a connection sooner
+ * may reset a request. Most pools keep them for less (undici 4 s, aiohttp 15 s, nginx 60 s). 10 MiB in five minutes are 35 KB/s.
  */
 export const defaultConnections: ConnectionLimits = {
   keepAliveMs: 75_000,
@@ -38,13 +38,13 @@ export const defaultConnections: ConnectionLimits = {
 export interface ApiServer {
   readonly host: string;
   readonly port: number;
-  /** Requests under way. */
+  /** Number of requests under way. */
   readonly open: number;
-  /** From now on a connection is closed with the answer that it waits for, or with the next one. New ones are still taken. */
+  /** Closes every connection after its current or next answer. New connections are still accepted. */
   drain(): void;
-  /** Resolves to whether no request is under way: as soon as that is so, or when `withinMs` have passed. */
+  /** Resolves to whether no request is under way, as soon as that is so or after `withinMs`. */
   idle(withinMs: number): Promise<boolean>;
-  /** Takes no new connections, lets requests under way end for at most `graceMs`, then cuts them. Gives how many were cut. */
+  /** Accepts no new connections, cuts the requests that have not ended after `graceMs`, and returns their number. */
   close(graceMs: number): Promise<number>;
 }
 
@@ -191,13 +191,13 @@ class Connections {
   }
 }
 
-/** How often Node looks for requests that are late, at most; a fraction of the shortest limit. */
+/** Longest interval between Node's checks for late requests. It is otherwise a fraction of the shortest limit. */
 const LONGEST_CHECK_MS = 10_000;
 
 function timeouts({ keepAliveMs, headersMs, requestMs }: ConnectionLimits) {
   return {
     keepAliveTimeout: keepAliveMs,
-    /** A request that is sent as the time ends still arrives: clients are told of less time than they have. */
+    /** Clients are told a shorter time than they have, so that a request that is sent at the end of it still arrives. */
     keepAliveTimeoutBuffer: 1_000,
     headersTimeout: Math.min(headersMs, requestMs),
     requestTimeout: requestMs,
@@ -205,17 +205,17 @@ function timeouts({ keepAliveMs, headersMs, requestMs }: ConnectionLimits) {
   };
 }
 
-/** By Node's code; anything else is a 400. */
+/** By Node's code. Any other fault is a 400. */
 const faultsOfRequests: Record<string, { status: number; message: string }> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'Your request did not arrive in time.' },
   HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers of your request are too large.' },
 };
 
-/** A whole answer, for what is no request that an application could be given. */
+/** The whole HTTP answer to input that is not a valid HTTP request. */
 function refusal({ code = '', message: why }: NodeJS.ErrnoException): string {
   const { status, message } = faultsOfRequests[code] ?? {
     status: 400,
-    message: `Your request is no HTTP: ${why}`,
+    message: `Your request is not valid HTTP: ${why}`,
   };
   const body = JSON.stringify(new ApiError({ status, message }).envelope);
   const head = [
@@ -227,7 +227,7 @@ function refusal({ code = '', message: why }: NodeJS.ErrnoException): string {
   return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** For requests that no application could be given: a Host or a target that makes no URL. */
+/** Answers a request whose Host and target do not form a URL, so that the application cannot get it. */
 function refuse(thrown: unknown): Response {
   const error = thrown instanceof RequestError ? badRequest(thrown.message) : toApiError(thrown);
   return Response.json(error.envelope, { status: error.status });

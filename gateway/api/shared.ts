@@ -104,7 +104,7 @@ export function createShared(options: ApiOptions): Shared {
   const { warnings = new Warnings(), shutdown = new Shutdown(), version = 'unknown' } = options;
   const metrics = createMetrics({ warnings, usageLog });
   const limits = { ...defaultLimits, ...options.limits };
-  /** Time of one thread, as its part of the time of all cores. */
+  /** Charges the time of one thread as a share of the time of all cores. */
   const charge: Charge = (tenant, ms) => {
     for (const { engine } of models) engine.charge(tenant ?? '', ms / availableParallelism());
   };

@@ -1,8 +1,8 @@
-// The end of a server as its requests meet it: new ones are refused first, and those that are still open in the end get an
-// error instead of a connection that breaks. Knows no routes and no sockets.
+// Ends the requests of a server that shuts down: it refuses new requests, and those that are still open at the end get an error
+// instead of a broken connection.
 import { type ApiError, fromGeneration } from './errors.ts';
 
-/** What a request is told when the server ends because somebody asked it to: another server, or this one's successor, can take it. */
+/** The error of requests during a regular shutdown. It is retryable, because another server can answer them. */
 export function shuttingDown(): ApiError {
   return fromGeneration({ code: 'shutting_down', message: 'The server is shutting down.', retryable: true });
 }
@@ -12,7 +12,7 @@ export class Shutdown {
   #cut: ApiError | undefined;
   readonly #open = new Set<(error: ApiError) => void>();
 
-  /** New requests are refused. */
+  /** Whether new requests are refused. */
   get refusing(): boolean {
     return this.#refusing;
   }
@@ -21,7 +21,7 @@ export class Shutdown {
     this.#refusing = true;
   }
 
-  /** Ends every open request with `error`; the first call counts. */
+  /** Ends every open request with `error`. Only the first call has an effect. */
   cut(error: ApiError): void {
     this.#refusing = true;
     if (this.#cut !== undefined) return;
@@ -29,14 +29,14 @@ export class Shutdown {
     for (const end of [...this.#open]) end(error);
   }
 
-  /** Calls `end` when open requests are cut, at once if they have been. Returns what takes it back. */
+  /** Calls `end` when open requests are cut, or at once if they have been. Returns a function that cancels this. */
   onCut(end: (error: ApiError) => void): () => void {
     if (this.#cut !== undefined) end(this.#cut);
     this.#open.add(end);
     return () => this.#open.delete(end);
   }
 
-  /** What `work` gives; rejects if the request is cut before. */
+  /** Resolves to the result of `work`, and rejects if the request is cut before. */
   during<Result>(work: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const over = this.onCut(reject);

@@ -1,7 +1,7 @@
-// What an operator should mend while the gateway serves on: told by /health/ready and /metrics. Knows no cause. Messages are
-// read by whoever may ask whether the gateway is ready: they name flags, no paths.
+// Problems that an operator should fix while the gateway keeps serving. /health/ready and /metrics report them. Everyone can read
+// the messages, so they name flags but no paths.
 export interface Warning {
-  /** A label of metrics and a word of alerts: `api_keys`. */
+  /** Name of the problem in metrics and alerts, such as `api_keys`. */
   what: string;
   message: string;
 }
@@ -9,17 +9,17 @@ export interface Warning {
 export class Warnings {
   readonly #messages = new Map<string, () => string | undefined>();
 
-  /** From now on `message` is asked whenever somebody looks; undefined while all is well. */
+  /** Calls `message` whenever the warnings are read. It returns undefined while there is no problem. */
   watch(what: string, message: () => string | undefined): void {
     this.#messages.set(what, message);
   }
 
-  /** Until it is set again; undefined: all is well. */
+  /** Sets a fixed message. Undefined: there is no problem. */
   set(what: string, message: string | undefined): void {
     this.watch(what, () => message);
   }
 
-  /** What may go wrong, whether it has or not. */
+  /** Names of all watched problems, whether they have occurred or not. */
   get watched(): string[] {
     return [...this.#messages.keys()];
   }

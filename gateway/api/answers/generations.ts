@@ -4,12 +4,12 @@ import { randomUUID } from 'node:crypto';
 import type { ConstraintSpec, PackedGrammar } from '../../constraints/specification.ts';
 import type { GenerationRequest, PromptLogprob, Rung } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
+import { samplingSettings } from '../requests/fields/sampling-fields.ts';
 import type { CommonRequest } from '../requests/fields/schema-fields.ts';
 import {
   expertsPerTokenOf,
   minTokensOf,
   priorityOf,
-  samplingSettings,
   stopIdsOf,
   stopStringsOf,
 } from '../requests/sampling.ts';
@@ -77,7 +77,7 @@ export function generations(
     const scored = Promise.withResolvers<readonly PromptLogprob[] | undefined>();
     const echoed = scored.promise.then((logprobs) => {
       if (!echo || logprobs === undefined) return undefined;
-      return slices.run(record.owner, echoedPrompt(prompt, text, { tokenizer, logprobs }));
+      return slices.run(record.tenant, echoedPrompt(prompt, text, { tokenizer, logprobs }));
     });
     echoed.catch(() => {}); // each choice that waits for it hears of it
     return ids.map((id, choice) => {
@@ -99,7 +99,7 @@ export function generations(
         digests: request.expertgrid?.digests === true,
         routes: request.expertgrid?.routes === true,
         ...degradeOf(request, degrade),
-        cacheSalt: cacheSaltOf({ named: request.cache_salt, owner: record.prefixOwner }),
+        cacheSalt: cacheSaltOf({ named: request.cache_salt, tenant: record.prefixTenant }),
         ...(record.key !== undefined && { tenant: record.key.name, weight: record.key.weight ?? 1 }),
         traceId: record.id,
       };
@@ -123,7 +123,7 @@ export function generations(
   return merge(
     sources,
     () => cancel.abort(),
-    () => slices.pause(record.owner),
+    () => slices.pause(record.tenant),
   );
 }
 

@@ -68,7 +68,7 @@ export async function startGenerations(
   const events =
     request.stream === true
       ? await admitted(begun, limits.admissionMs)
-      : holdingMemory(begun, { ledger, owner: record.owner.name });
+      : holdingMemory(begun, { ledger, tenant: record.tenant.name });
   return { frame, events: noteUsage(events, record), cancel };
 }
 
@@ -84,7 +84,7 @@ export function streamAnswer<Value extends object>(
   const body = eventStream(values, {
     ...(format !== undefined && { format }),
     write: (value) =>
-      isFew(value) ? JSON.stringify(value) : context.slices.run(record.owner, jsonText(value)),
+      isFew(value) ? JSON.stringify(value) : context.slices.run(record.tenant, jsonText(value)),
     clock: record.clock,
     stallMs: context.limits.stallMs,
     keepAliveMs: context.limits.keepAliveMs,
@@ -110,7 +110,7 @@ export async function wholeAnswer(
   answer: object,
 ): Promise<Response> {
   const body = await jsonBody(answer, {
-    run: (steps) => slices.run(record.owner, steps),
+    run: (steps) => slices.run(record.tenant, steps),
     stallMs: limits.stallMs,
     onEnd: (error) => {
       if (error !== undefined) record.error = new ClientGone({ cause: error });

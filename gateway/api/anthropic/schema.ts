@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import { extraFields } from '../requests/fields/extra-fields.ts';
 import { noEffect } from '../requests/fields/no-effect.ts';
-import { commonFields, integer, LARGEST_INT32 } from '../requests/fields/schema-fields.ts';
+import { integer, LARGEST_INT32 } from '../requests/fields/numbers.ts';
+import { commonFields } from '../requests/fields/schema-fields.ts';
 import { message, textBlock } from './blocks.ts';
 import { contextManagement } from './context-management.ts';
 import { cacheControl, effort } from './shared-fields.ts';

@@ -1,5 +1,5 @@
-// How much memory an answer takes until it is written: refuses one that could take too much before it is begun, and counts
-// what the answers under way hold. Knows no wire format.
+// How much memory an answer takes until it is written. Refuses an answer that could take too much before it begins, and counts
+// the memory of the answers under way.
 import { type EngineInfo, heldBytes, logprobBytes, routeBytes } from '../../engine/messages.ts';
 import type { AnswerEvent } from '../answers/answer.ts';
 import type { Generated } from '../answers/generations.ts';
@@ -11,7 +11,7 @@ import type { MemoryLedger } from './ledger.ts';
 /** Bytes of a token beside its log-probabilities and route, as V8 holds it. */
 const TOKEN = 160;
 
-/** Streams let go of each token when it is read: of theirs only a prompt that is given back is whole at once. Throws a 400. */
+/** Throws a 400. A stream frees each token when it is read, so that only an echoed prompt of a stream counts as a whole. */
 export function refuseLargeAnswer(
   { request, prompts, made, logprobs, promptLogprobs, onScored, echo }: Generated,
   info: EngineInfo,
@@ -19,7 +19,7 @@ export function refuseLargeAnswer(
 ): void {
   const routes = request.expertgrid?.routes === true ? routeBytes(expertsOf(request, info)) : 0;
   const ofToken = TOKEN + logprobBytes(logprobs) + routes;
-  // Of an answer whose length is not asked for, most end long before the context does: those are counted as they grow.
+  // Without a limit of tokens most answers end long before the context does. They are counted as they grow.
   const counted = request.stream !== true && askedTokens(request) !== undefined;
   const ofPrompt = TOKEN + logprobBytes(promptLogprobs);
   const bytes = prompts.reduce((total, { prompt, maxTokens }) => {
@@ -28,7 +28,7 @@ export function refuseLargeAnswer(
   }, 0);
   if (bytes <= most) return;
   const param = routes > 0 ? 'expertgrid.routes' : ofToken > TOKEN ? 'logprobs' : 'max_tokens';
-  const message = `Invalid '${param}': ${made * prompts.length} answers with up to ${ofToken} bytes a token may come to ${bytes} bytes, and one request may ask for ${most}. Ask for fewer answers or tokens, or tell less of each, or stream.`;
+  const message = `Invalid '${param}': ${made * prompts.length} answers with up to ${ofToken} bytes for each token may reach ${bytes} bytes, and the limit of one request is ${most}. Ask for fewer answers, tokens or details of tokens, or stream.`;
   throw badRequest(message, { param, code: 'answer_too_large' });
 }
 
@@ -38,14 +38,14 @@ function expertsOf(request: Generated['request'], info: EngineInfo): readonly nu
 }
 
 /**
- * Counts what `events` add to an answer that is kept whole. Throws a 400 if it takes more than any answer may, and a 429 if
- * the owner's answers would take more than is free.
+ * Counts what `events` add to an answer that is kept whole. Throws a 400 if it takes more than one answer may, and a 429 if
+ * the tenant's answers would take more than is free.
  */
 export async function* holdingMemory(
   events: AsyncGenerator<AnswerEvent, void, undefined>,
-  { ledger, owner }: { ledger: MemoryLedger; owner: string | undefined },
+  { ledger, tenant }: { ledger: MemoryLedger; tenant: string | undefined },
 ): AsyncGenerator<AnswerEvent, void, undefined> {
-  const holding = ledger.open(owner);
+  const holding = ledger.open(tenant);
   let total = 0;
   try {
     for await (const event of events) {
@@ -61,13 +61,13 @@ export async function* holdingMemory(
 }
 
 function outgrown(most: number): ApiError {
-  const message = `The answer has come to more than the ${most} bytes that one request may ask for. Ask for fewer answers or tokens by 'max_tokens', or tell less of each, or stream.`;
+  const message = `The answer has exceeded the limit of ${most} bytes for one request. Ask for fewer answers, for fewer tokens by 'max_tokens' or for fewer details of tokens, or stream.`;
   return badRequest(message, { code: 'answer_too_large' });
 }
 
 function memoryTaken(): ApiError {
   const message =
-    "The gateway's memory for whole answers is taken for now, or your key's part of it. Try again, or stream, or ask for fewer log-probabilities.";
+    "The gateway's memory for whole answers, or your key's share of it, is in use. Try again, or stream, or ask for fewer log-probabilities.";
   return tryAgain(message, 'answer_memory');
 }
 

@@ -1,20 +1,20 @@
-// A whole answer's body: its JSON text, made and sent in pieces if it is long. Knows no endpoint.
+// The body of an answer that is not streamed: its JSON text, which is made and sent in pieces if it is long.
 import { jsonPieces } from './json-pieces.ts';
 import type { Steps } from './slices.ts';
 
-/** Characters that are made before the body is given to its reader, and at once after that. */
+/** Characters that are made before the body goes to its reader, and in each later piece. */
 const CHUNK = 64 * 1024;
 
 export interface JsonBodyOptions {
-  /** Runs steps; see slices.ts. */
+  /** Runs the steps in slices of time; see slices.ts. */
   run: <Result>(steps: Steps<Result>) => Promise<Result>;
-  /** How long the reader may leave a chunk untaken before the body breaks off. Milliseconds. */
+  /** How long the reader may take nothing before the body is cut off. Milliseconds. */
   stallMs: number;
-  /** Called once when the body is over, with what broke it off or `undefined`. Not called for a text. */
+  /** Called once at the end of a stream, with the error that cut it off or `undefined`. Not called for a text. */
   onEnd: (error: Error | undefined) => void;
 }
 
-/** `value` as jsonPieces takes it. A text if it is short; otherwise a stream that makes as much as its reader takes. */
+/** A text if it is short, otherwise a stream that makes pieces as its reader takes them. `value` is as for jsonPieces. */
 export async function jsonBody(
   value: unknown,
   { run, stallMs, onEnd }: JsonBodyOptions,
@@ -59,7 +59,7 @@ export async function jsonBody(
   );
 }
 
-/** The next pieces as one text; empty after the last. */
+/** The next pieces as one text. Empty after the last. */
 function* chunkOf(pieces: Generator<string, void, void>): Steps<string> {
   let text = '';
   for (let piece = pieces.next(); piece.done !== true; piece = pieces.next()) {

@@ -1,13 +1,12 @@
-// A value as JSON text in pieces none of which takes long to make, and lists whose entries are made when they are written.
-// Knows no answer.
+// Writes a value as JSON text in pieces, none of which takes long to make, and has lists whose entries are made when written.
 import type { Steps } from './slices.ts';
 
-/** Entries are made a few at a time, by whoever writes them. `JSON.stringify` and `toJSON` make them all at once. */
+/** A list whose entries are made a few at a time when they are written. `JSON.stringify` and `toJSON` make them all at once. */
 export class LazyList<Entry> {
   readonly length: number;
   readonly #slice: (from: number, to: number) => readonly Entry[];
 
-  /** `slice` makes the entries from `from` to before `to`. */
+  /** `slice` makes the entries from `from` up to, but not including, `to`. */
   constructor(length: number, slice: (from: number, to: number) => readonly Entry[]) {
     this.length = length;
     this.#slice = slice;
@@ -22,7 +21,7 @@ export class LazyList<Entry> {
   }
 }
 
-/** `make` of each item, when it is written. */
+/** Calls `make` for each item when the entry is written. */
 export function lazyMap<Item, Entry>(
   items: readonly Item[],
   make: (item: Item, at: number) => Entry,
@@ -32,17 +31,17 @@ export function lazyMap<Item, Entry>(
   );
 }
 
-/** Values that are written at once wherever they stand. */
+/** A container with at most this many values is written at once. */
 const FEW = 64;
-/** Objects so deep are written whole, and entries of lists so deep. Answers keep their long lists above that. */
+/** Containers at this depth are written whole. The long lists of answers are less deep. */
 const WALKED_DEPTH = 4;
-/** Entries that are written at once: of numbers and texts, of others. */
+/** Entries that are written at once: numbers and texts, and other entries. */
 const FLAT_ENTRIES = 512;
 const ENTRIES = 16;
 
 /**
- * What `JSON.stringify(value)` gives, in pieces. `value` holds JSON, LazyLists, and undefined fields, which are left out; its
- * containers deeper than four levels are small.
+ * The text of `JSON.stringify(value)` in pieces. `value` contains JSON, LazyLists, and undefined fields, which are left out.
+ * Containers deeper than four levels must be small.
  */
 export function* jsonPieces(value: unknown, depth = 0): Generator<string, void, void> {
   if (!isContainer(value) || isFew(value)) yield JSON.stringify(value) ?? 'null';
@@ -68,7 +67,7 @@ function* listPieces(
     yield '[]';
     return;
   }
-  // The first entry of log-probabilities is null: nothing stands before the first token.
+  // The last entry counts too, because the first log-probability of a prompt is null.
   const flat = ![0, list.length - 1].some((at) => isContainer(list.slice(at, at + 1)[0]));
   const walked = !flat && depth < WALKED_DEPTH - 1;
   const entries = walked ? 1 : flat ? FLAT_ENTRIES : ENTRIES;
@@ -86,7 +85,7 @@ function isContainer(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Whether it holds few values, at any depth. Takes no longer if it holds many. */
+/** Whether it contains few values at all depths together. Stops counting when there are too many. */
 export function isFew(value: object): boolean {
   const open: object[] = [value];
   let count = 0;
@@ -103,7 +102,7 @@ export function isFew(value: object): boolean {
   return true;
 }
 
-/** All of the text, a piece a step. */
+/** The whole text, made in one step for each piece. */
 export function* jsonText(value: unknown): Steps<string> {
   if (!isContainer(value) || isFew(value)) return JSON.stringify(value);
   let text = '';

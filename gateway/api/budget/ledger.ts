@@ -1,17 +1,17 @@
-// How much memory the answers under way may take together, and each owner's of it. Pure; knows no answer.
+// Limits the memory that requests and answers under way take together, and each tenant's share of it.
 
-/** What one answer holds. */
+/** The memory of one request or answer. */
 export interface Holding {
-  /** Asks for so many bytes more; false: they are not free for this owner now. */
+  /** Takes so many more bytes. Returns false if they are not free for this tenant now. */
   grow(bytes: number): boolean;
-  /** Gives all of it back. */
+  /** Returns all of its bytes. */
   release(): void;
 }
 
-/** Bytes that a holding takes at once: most answers ask the ledger a few times only. */
+/** Bytes that a holding takes at a time, so that most answers ask the ledger only a few times. */
 const CHUNK = 64 * 1024;
 
-/** An owner may hold as much as is still free: half of all if it is alone, and no owner is locked out by another. */
+/** A tenant may hold as much as is still free. Alone it gets half of all, so that no tenant locks out another. */
 export class MemoryLedger {
   /** Bytes. */
   readonly limit: number;
@@ -22,17 +22,17 @@ export class MemoryLedger {
     this.limit = limit;
   }
 
-  /** Bytes that one holding may come to, so that an owner who is alone has room for two. */
+  /** Largest size of one holding in bytes, so that a tenant that is alone has room for two. */
   get largest(): number {
     return this.limit / 4;
   }
 
-  /** Bytes that all owners hold. */
+  /** Bytes that all tenants together hold. */
   get held(): number {
     return this.#total;
   }
 
-  open(owner: string | undefined): Holding {
+  open(tenant: string | undefined): Holding {
     let asked = 0;
     let taken = 0;
     return {
@@ -40,23 +40,23 @@ export class MemoryLedger {
         asked += bytes;
         const more = Math.ceil(Math.max(0, asked - taken) / CHUNK) * CHUNK;
         if (more === 0) return true;
-        if ((this.#held.get(owner) ?? 0) + more > this.limit - this.#total) return false;
-        this.#add(owner, more);
+        if ((this.#held.get(tenant) ?? 0) + more > this.limit - this.#total) return false;
+        this.#add(tenant, more);
         taken += more;
         return true;
       },
       release: () => {
-        this.#add(owner, -taken);
+        this.#add(tenant, -taken);
         asked = 0;
         taken = 0;
       },
     };
   }
 
-  #add(owner: string | undefined, bytes: number): void {
-    const own = (this.#held.get(owner) ?? 0) + bytes;
-    if (own > 0) this.#held.set(owner, own);
-    else this.#held.delete(owner);
+  #add(tenant: string | undefined, bytes: number): void {
+    const own = (this.#held.get(tenant) ?? 0) + bytes;
+    if (own > 0) this.#held.set(tenant, own);
+    else this.#held.delete(tenant);
     this.#total += bytes;
   }
 }

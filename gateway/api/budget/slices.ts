@@ -1,56 +1,56 @@
-// Shares a thread's time between long work and everything else that the thread does: long work runs in slices, one slice
-// between two turns of the event loop, and the owners of the work take turns. Knows no work.
+// Shares a thread's time between long work and everything else that the thread does. Long work runs in slices, one between two
+// turns of the event loop, and tenants take turns.
 
-/** Work that yields wherever it may be interrupted; its steps should take well under a millisecond. */
+/** Work that yields wherever it may be interrupted. Each step should take well under a millisecond. */
 export type Steps<Result> = Generator<void, Result, void>;
 
-export interface Owner {
-  /** Undefined: all that belongs to nobody in particular. */
+export interface Tenant {
+  /** Undefined: all requests without an API key. */
   name: string | undefined;
-  /** Its part of the time beside other owners. */
+  /** Relative share of the time: a weight of 2 gets twice as much as a weight of 1. */
   weight: number;
 }
 
-/** Told how long a thread worked for an owner, in milliseconds. */
-export type Charge = (owner: string | undefined, ms: number) => void;
+/** Called with the time in milliseconds that a thread worked for a tenant. */
+export type Charge = (tenant: string | undefined, ms: number) => void;
 
 /** Milliseconds of long work between two turns of the event loop. */
 const SLICE_MS = 4;
 
 interface Job {
-  /** Runs until `untilMs` or the work's end; true: it is over. */
+  /** Runs until `untilMs` or the end of the work. Returns whether the work has ended. */
   run(untilMs: number): boolean;
 }
 
 interface Line {
   jobs: Job[];
-  /** One of the jobs wakes them. */
+  /** Callers of `pause` that one of the jobs wakes. */
   paused: (() => void)[];
-  /** Milliseconds used for each unit of weight; the smallest runs next. */
+  /** Milliseconds used for each unit of weight. The line with the smallest runs next. */
   used: number;
   weight: number;
 }
 
 /**
- * Weighted fair queueing over owners (start-time fair queueing, Goyal et al. 1996): an owner that comes back starts where the
- * least served of the others stands, so that idle time earns no lead.
+ * Weighted fair queueing over tenants (start-time fair queueing, Goyal et al. 1996). A tenant that returns starts at the level of
+ * the least served other tenant, so that idle time earns no advantage.
  */
 export class Slices {
   readonly #lines = new Map<string | undefined, Line>();
-  /** Work for an owner that runs elsewhere tells its time here. */
+  /** Charges a tenant for work on other threads. */
   readonly charge: Charge;
   readonly #now: () => number;
   readonly #nextTurn: (resume: () => void) => void;
   /** Long work that ran since the event loop last turned, in milliseconds. */
   #spent = 0;
   #scheduled = false;
-  /** When the event loop last turned, as far as it was looked at since. */
+  /** Time of the first look at the clock since the event loop last turned. */
   #turnedAt: number | undefined;
   #resumed: { name: string | undefined; line: Line; at: number } | undefined;
-  /** A job runs; what it asks for itself comes after it. */
+  /** A job is running. Work that it starts itself runs after it. */
   #running = false;
 
-  /** `charge` is told what each slice took. For tests: a clock in milliseconds, and the event loop's next turn. */
+  /** `charge` is called with the time of each slice. Tests pass a clock in milliseconds, and the event loop's next turn. */
   constructor({
     charge = () => {},
     now = () => performance.now(),
@@ -65,13 +65,13 @@ export class Slices {
     this.#nextTurn = nextTurn;
   }
 
-  /** Jobs that wait. */
+  /** Number of jobs that wait. */
   get waiting(): number {
     return [...this.#lines.values()].reduce((sum, { jobs }) => sum + jobs.length, 0);
   }
 
-  /** Resolves to what the steps return, and rejects with what they throw. Short work is over before the event loop turns. */
-  run<Result>(owner: Owner, steps: Steps<Result>): Promise<Result> {
+  /** Resolves to what the steps return, and rejects with what they throw. Short work ends before the event loop turns. */
+  run<Result>(tenant: Tenant, steps: Steps<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const job: Job = {
         run: (untilMs) => {
@@ -90,22 +90,22 @@ export class Slices {
           }
         },
       };
-      const line = this.#lineOf(owner);
+      const line = this.#lineOf(tenant);
       line.jobs.push(job);
       this.#runSlice();
     });
   }
 
-  /** The same for work that cannot be interrupted: it waits for its owner's turn. */
-  turn<Result>(owner: Owner, work: () => Result): Promise<Result> {
-    return this.run(owner, oneStep(work));
+  /** Runs work that cannot be interrupted in its tenant's turn. */
+  turn<Result>(tenant: Tenant, work: () => Result): Promise<Result> {
+    return this.run(tenant, oneStep(work));
   }
 
   /**
-   * For work in many small promises, none of which lets the event loop turn: undefined while this turn is shorter than a
-   * slice, and otherwise a promise of the owner's next slice.
+   * For work in many small promises, which do not let the event loop turn. Undefined while this turn is shorter than a slice,
+   * otherwise a promise of the tenant's next slice.
    */
-  pause(owner: Owner): Promise<void> | undefined {
+  pause(tenant: Tenant): Promise<void> | undefined {
     const now = this.#now();
     if (this.#turnedAt === undefined) {
       this.#turnedAt = now;
@@ -113,14 +113,14 @@ export class Slices {
     }
     if (now - this.#turnedAt < SLICE_MS) return undefined;
     return new Promise((resolve) => {
-      const line = this.#lineOf(owner);
+      const line = this.#lineOf(tenant);
       line.paused.push(resolve);
-      if (line.paused.length === 1) line.jobs.push({ run: () => this.#resume(owner.name, line) });
+      if (line.paused.length === 1) line.jobs.push({ run: () => this.#resume(tenant.name, line) });
       this.#awaitTurn();
     });
   }
 
-  /** All that is paused of one owner shares a slice: it runs when this turn's own work is over, and is measured after that. */
+  /** Everything that one tenant has paused shares a slice. It runs after this turn's own work and is measured after that. */
   #resume(name: string | undefined, line: Line): true {
     for (const resolve of line.paused.splice(0)) resolve();
     this.#resumed = { name, line, at: this.#now() };
@@ -137,7 +137,7 @@ export class Slices {
     this.#resumed = undefined;
   }
 
-  #lineOf({ name, weight }: Owner): Line {
+  #lineOf({ name, weight }: Tenant): Line {
     const known = this.#lines.get(name);
     if (known !== undefined) return known;
     const used = Math.min(...[...this.#lines.values()].map((line) => line.used));
@@ -146,7 +146,7 @@ export class Slices {
     return line;
   }
 
-  /** Runs what there is time for in this turn of the event loop, and leaves the rest to the next turns. */
+  /** Runs what there is time for in this turn of the event loop, and leaves the rest to later turns. */
   #runSlice(): void {
     if (this.#running) return;
     while (this.#spent < SLICE_MS) {
@@ -177,7 +177,7 @@ export class Slices {
       this.#turnedAt = undefined;
       this.#runSlice();
     });
-    // In the same turn, after what that has woken.
+    // In the same turn, after the work that the callback above has woken.
     this.#nextTurn(() => this.#measureResumed());
   }
 

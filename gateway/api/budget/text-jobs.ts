@@ -1,11 +1,11 @@
-// Turning text into token ids, as plain data in and out: the same here and in a text thread. Pure; knows no request.
+// Turns text into token ids, with plain data in and out, so that a text thread can do the same.
 import { type ChatPrompt, chatPrompt } from '../text/chat-prompt.ts';
 import type { Conversation } from '../text/template.ts';
 import type { TextSide } from '../text/text-side.ts';
 
 export type TextJob =
   | { type: 'encode'; text: string; addSpecial: boolean }
-  /** `most`: bytes of the written text; more is not tokenized. `tools`: by the template for tools, if there is one. */
+  /** A written text of more than `most` bytes is not tokenized. `tools` chooses the template for tools, if there is one. */
   | { type: 'chat'; conversation: Conversation; tools: boolean; most: number };
 
 export type TextResult<Job extends TextJob = TextJob> = Job extends { type: 'encode' }
@@ -14,7 +14,7 @@ export type TextResult<Job extends TextJob = TextJob> = Job extends { type: 'enc
 
 export type TextTools = Pick<TextSide, 'tokenizer' | 'template' | 'toolTemplate'>;
 
-/** Throws if the tokenizer fails. A chat needs a template. */
+/** Throws if the tokenizer fails, or if a chat has no template. */
 export function runTextJob<Job extends TextJob>(job: Job, tools: TextTools): TextResult<Job>;
 export function runTextJob(job: TextJob, { tokenizer, template, toolTemplate }: TextTools): TextResult {
   if (job.type === 'encode') {
@@ -25,10 +25,10 @@ export function runTextJob(job: TextJob, { tokenizer, template, toolTemplate }: 
   return chatPrompt(job.conversation, { template: chosen, tokenizer, most: job.most });
 }
 
-/** What a message costs beside its text, in code units of text. */
+/** Cost of a message beside its text, as code units of text. */
 const MESSAGE = 64;
 
-/** Roughly how long a job takes, in code units of text. */
+/** Estimated cost of a job, as code units of text. */
 export function sizeOfJob(job: TextJob): number {
   if (job.type === 'encode') return job.text.length;
   const { messages, tools = [], documents = [], variables = {} } = job.conversation;

@@ -1,4 +1,4 @@
-// A thread that turns long texts into token ids, away from the thread that serves health and streams. Knows no request.
+// The entry of a thread that turns long texts into token ids, so that the thread that serves health and streams stays free.
 
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
@@ -12,7 +12,7 @@ export interface TextCall {
   job: TextJob;
 }
 
-/** `begun`: all is loaded, and the job runs; then one of the others. */
+/** First `begun`, when everything is loaded and the job runs, then one of the others. */
 export type TextReply =
   | { type: 'begun' }
   | { type: 'done'; result: TextResult }
@@ -20,7 +20,7 @@ export type TextReply =
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const parent = parentPort;
-// On Linux this is of the calling thread alone; elsewhere it would be of the whole process.
+// On Linux this sets the priority of the calling thread. On other systems it would change the whole process.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const sides = new Map<string, Promise<TextSide>>();
 

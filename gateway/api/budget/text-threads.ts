@@ -1,5 +1,4 @@
-// A few threads for long texts: each owner's texts wait in a line of their own, and no owner has all of the threads. Knows no
-// endpoint.
+// A pool of threads for long texts. The texts of each tenant wait in a line of their own, and no tenant gets all threads.
 
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../../base/module-url.ts';
@@ -9,19 +8,19 @@ import type { TextJob, TextResult } from './text-jobs.ts';
 import type { TextCall, TextReply } from './text-thread.ts';
 
 export interface TextThreadsOptions {
-  /** At most so many at once; each is started when it is first needed. */
+  /** Largest number of threads. Each is started when it is first needed. */
   threads: number;
-  /** A thread that has nothing to do for so long ends, and its memory with it. Milliseconds. */
+  /** A thread that is idle for so long ends, which frees its memory. */
   idleMs: number;
-  /** A text that takes longer is given up, with its thread. Milliseconds. */
+  /** A text that takes longer is aborted together with its thread. */
   deadlineMs: number;
-  /** Heap of a thread, in MiB; a text that needs more is given up, with its thread. */
+  /** Heap of a thread in MiB. A text that needs more is aborted together with its thread. */
   heapMb: number;
-  /** Texts of one owner that may wait. */
+  /** Largest number of waiting texts of one tenant. */
   waiting: number;
 }
 
-/** A megabyte takes seconds: what tokenizers take longest for is at 0.2 MB/s on a slow core. */
+/** The slowest texts are tokenized at 0.2 MB/s on a slow core, so a megabyte takes seconds. */
 const defaults: TextThreadsOptions = {
   threads: 2,
   idleMs: 60_000,
@@ -31,15 +30,15 @@ const defaults: TextThreadsOptions = {
 };
 
 export interface TextCaller {
-  owner: string | undefined;
-  /** Told how long a thread took for the text, also if the text was given up. */
+  tenant: string | undefined;
+  /** Called with the time that a thread spent on the text, even if the text was aborted. */
   onTook?: Charge;
-  /** Aborted when nobody waits any more. */
+  /** Aborted when the client is gone. */
   signal: AbortSignal;
 }
 
 interface Waiting {
-  owner: string | undefined;
+  tenant: string | undefined;
   onTook: Charge | undefined;
   call: TextCall;
   signal: AbortSignal;
@@ -50,9 +49,9 @@ interface Waiting {
 interface Thread {
   worker: Worker;
   running: Waiting | undefined;
-  /** When it began with the text, on the clock of `performance.now()`. */
+  /** When the thread began the text, by `performance.now()`. */
   begunAt: number;
-  /** Of what runs, or of a thread that has nothing to do. */
+  /** The deadline of the running text, or the end of an idle thread. */
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -61,30 +60,30 @@ const entry = moduleUrl('./text-thread', import.meta.url);
 export class TextThreads {
   readonly #options: TextThreadsOptions;
   readonly #threads = new Set<Thread>();
-  /** In the order of their turns; an owner whose text begins goes to the end. */
+  /** In the order of their turns. A tenant whose text begins moves to the end. */
   readonly #lines = new Map<string | undefined, Waiting[]>();
 
   constructor(options: Partial<TextThreadsOptions> = {}) {
     this.#options = { ...defaults, ...options };
   }
 
-  /** Rejects with an ApiError if the text is given up or too many of its owner wait, with ClientGone if its caller left. */
+  /** Rejects with an ApiError if the text is aborted or too many texts of its tenant wait, and with ClientGone if its client left. */
   run<Job extends TextJob>(
     dir: string,
     job: Job,
-    { owner, onTook, signal }: TextCaller,
+    { tenant, onTook, signal }: TextCaller,
   ): Promise<TextResult<Job>> {
-    const line = this.#lines.get(owner) ?? [];
+    const line = this.#lines.get(tenant) ?? [];
     if (line.length >= this.#options.waiting) return Promise.reject(tooMany(this.#options.waiting));
     return new Promise((resolve, reject) => {
       const done = resolve as (result: TextResult) => void;
-      line.push({ owner, onTook, call: { dir, job }, signal, resolve: done, reject });
-      this.#lines.set(owner, line);
+      line.push({ tenant, onTook, call: { dir, job }, signal, resolve: done, reject });
+      this.#lines.set(tenant, line);
       this.#startNext();
     });
   }
 
-  /** Ends all threads; what runs and waits is rejected. */
+  /** Ends all threads and rejects the texts that run and wait. */
   async close(): Promise<void> {
     const lost = [...this.#lines.values()].flat();
     this.#lines.clear();
@@ -102,20 +101,20 @@ export class TextThreads {
     }
   }
 
-  /** The next text of an owner that may have one more thread. */
+  /** The next text of a tenant that may use one more thread. */
   #takeNext(): Waiting | undefined {
     const running = [...this.#threads].flatMap((thread) => thread.running ?? []);
     const most = Math.max(1, this.#options.threads - 1);
-    for (const [owner, line] of this.#lines) {
+    for (const [tenant, line] of this.#lines) {
       while (line[0]?.signal.aborted) line.shift()?.reject(new ClientGone());
       if (line.length === 0) {
-        this.#lines.delete(owner);
+        this.#lines.delete(tenant);
         continue;
       }
-      if (running.filter((each) => each.owner === owner).length >= most) continue;
+      if (running.filter((each) => each.tenant === tenant).length >= most) continue;
       const next = line.shift();
-      this.#lines.delete(owner);
-      if (line.length > 0) this.#lines.set(owner, line);
+      this.#lines.delete(tenant);
+      if (line.length > 0) this.#lines.set(tenant, line);
       return next;
     }
     return undefined;
@@ -147,7 +146,7 @@ export class TextThreads {
     thread.worker.postMessage(next.call);
   }
 
-  /** What was loaded before is not the text's fault. */
+  /** The deadline starts after loading, which does not depend on the text. */
   #time(thread: Thread): void {
     const { deadlineMs } = this.#options;
     thread.timer = setTimeout(() => {
@@ -173,11 +172,11 @@ export class TextThreads {
 }
 
 function took({ running, begunAt }: Thread): void {
-  running?.onTook?.(running.owner, performance.now() - begunAt);
+  running?.onTook?.(running.tenant, performance.now() - begunAt);
 }
 
 function givenUp(why: string, cause?: unknown): ApiError {
-  const error = badRequest(`The text of your request was given up: ${why}. Send a shorter one.`, {
+  const error = badRequest(`Tokenizing the text of your request was aborted: ${why}. Send a shorter text.`, {
     code: 'text_too_costly',
   });
   error.cause = cause;
@@ -185,6 +184,6 @@ function givenUp(why: string, cause?: unknown): ApiError {
 }
 
 function tooMany(most: number): ApiError {
-  const message = `${most} long texts of your key wait to be tokenized already. Try again when they are done.`;
+  const message = `${most} long texts of your key already wait to be tokenized. Try again when they are done.`;
   return tryAgain(message, 'too_many_texts');
 }

@@ -1,42 +1,46 @@
-// Where a text is turned into token ids: a short one here, in its owner's turn, a long one in a text thread. Knows no endpoint.
+// Turns a short text into token ids on this thread, in its tenant's turn, and a long one in a text thread.
 import type { ChatPrompt } from '../text/chat-prompt.ts';
 import type { Conversation } from '../text/template.ts';
-import type { Owner, Slices } from './slices.ts';
+import type { Slices, Tenant } from './slices.ts';
 import { runTextJob, sizeOfJob, type TextJob, type TextResult, type TextTools } from './text-jobs.ts';
 import type { TextThreads } from './text-threads.ts';
 
-/** For the texts of one request. */
+/** Tokenizes the texts of one request. */
 export interface TextWork {
   /** Ids of a text; see Tokenizer.encode. */
   encode(text: string, options: { addSpecial: boolean }): Promise<number[]>;
-  /** `most`: bytes of the written text. `tools`: by the template for tools, if there is one. */
+  /** `most` limits the bytes of the written text. `tools` chooses the template for tools, if there is one. */
   write(conversation: Conversation, options: { tools: boolean; most: number }): Promise<ChatPrompt>;
 }
 
-/** Whose texts they are. */
-export interface TextOwner {
-  owner: Owner;
-  /** Aborted when the caller is gone. */
+/** The request that the texts are of. */
+export interface TextTenant {
+  tenant: Tenant;
+  /** Aborted when the client is gone. */
   signal: AbortSignal;
 }
 
-/** Code units; a text of so many takes a few milliseconds at most. */
+/** A text of so many code units takes at most a few milliseconds. */
 const SHORT = 4 * 1024;
 
 export interface TextWorkOptions {
   tools: TextTools;
   slices: Slices;
-  /** The threads, and the directory from which they load the same tools; absent: everything is done here. */
+  /** The threads, and the directory from which they load the same tools. Absent: this thread does everything. */
   threads?: { pool: TextThreads; dir: string } | undefined;
 }
 
-export function createTextWork({ tools, slices, threads }: TextWorkOptions): (caller: TextOwner) => TextWork {
-  return ({ owner, signal }) => {
+export function createTextWork({
+  tools,
+  slices,
+  threads,
+}: TextWorkOptions): (caller: TextTenant) => TextWork {
+  return ({ tenant, signal }) => {
     const run = <Job extends TextJob>(job: Job): Promise<TextResult<Job>> => {
       if (threads === undefined || sizeOfJob(job) <= SHORT) {
-        return slices.turn(owner, () => runTextJob(job, tools));
+        return slices.turn(tenant, () => runTextJob(job, tools));
       }
-      return threads.pool.run(threads.dir, job, { owner: owner.name, onTook: slices.charge, signal });
+      return threads.pool.run(threads.dir, job, { tenant: tenant.name, onTook: slices.charge, signal });
     };
     return {
       encode: async (text, { addSpecial }) => Array.from(await run({ type: 'encode', text, addSpecial })),

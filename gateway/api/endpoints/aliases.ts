@@ -1,16 +1,16 @@
-// Names that stand for versions of a model, and which version a request gets. Pure; knows no engine and no file.
+// Aliases: names for several versions of a model, and which version a request gets.
 import { createHash } from 'node:crypto';
 
-/** Id of a served model → its share of the requests, beside those of the others. At least one is above 0. */
+/** Relative share of the requests for the id of each served model. At least one is above 0. */
 export type Weights = ReadonlyMap<string, number>;
 
-/** By name. */
+/** Weights by alias. */
 export type Aliases = ReadonlyMap<string, Weights>;
 
 /**
- * The version for `key`: always the same one while the weights are the same, and of many keys each version gets its share.
- * Raising a version's weight moves keys to that version only, lowering it moves keys away from that one only.
- * Weighted rendezvous hashing: each version draws a score of its own for the key, and the highest wins.
+ * The version for `key`. It stays the same while the weights do, and each version gets its share of many keys. Raising a weight
+ * moves keys only to that version, and lowering it moves keys only away from it. This is weighted rendezvous hashing: each version
+ * draws a score of its own for the key, and the highest score wins.
  */
 export function drawVersion(alias: string, weights: Weights, key: string): string {
   let best: { version: string; score: number } | undefined;
@@ -23,7 +23,7 @@ export function drawVersion(alias: string, weights: Weights, key: string): strin
   return best.version;
 }
 
-/** In (0, 1), evenly spread and independent for different arguments. */
+/** A number in (0, 1), evenly spread and independent for different arguments. */
 function uniform(...parts: readonly string[]): number {
   const digest = createHash('sha256').update(JSON.stringify(parts)).digest();
   return (digest.readUIntBE(0, 6) + 0.5) / 2 ** 48;

@@ -1,4 +1,4 @@
-// POST /v1/chat/completions: messages in, the assistant's message out. Knows no engine beyond its limits.
+// POST /v1/chat/completions: messages in, the assistant's message out.
 
 import type { ConstraintSpec } from '../../constraints/specification.ts';
 import { chatWire } from '../answers/messages/chat-format.ts';
@@ -36,11 +36,11 @@ import {
 } from '../text/thinking.ts';
 
 export interface ChatPlan extends Plan {
-  /** How the answers' text is read. */
+  /** How the text of the answers is read. */
   rules: MessageRules;
 }
 
-/** Throws a 400 naming the field that is at fault. */
+/** Throws a 400 that names the field at fault. */
 export async function planChat(request: ChatRequest, context: RequestContext): Promise<ChatPlan> {
   const { engine, tokenizer, limits } = context;
   const { info } = engine;
@@ -78,31 +78,31 @@ export async function planChat(request: ChatRequest, context: RequestContext): P
 }
 
 /**
- * How many tokens the prompt has, which may be more than the context. Throws what `planChat` throws of the prompt, and what
- * generating would throw of the forms that the answer is to be held to.
+ * Number of tokens in the prompt, which may exceed the context. Throws what `planChat` throws for the prompt, and what generating
+ * would throw for the constraints of the answer.
  */
 export async function countChat(request: ChatRequest, context: RequestContext): Promise<number> {
   const { prompt, answer, asked } = await readChat(request, context, { takes: MOST_COUNTED });
-  const { owner, slices, signal } = context;
-  const onTook = (ms: number) => slices.charge(owner.name, ms);
-  await honoured(answer, asked, { owner: owner.name ?? '', signal, onTook });
+  const { tenant, slices, signal } = context;
+  const onTook = (ms: number) => slices.charge(tenant.name, ms);
+  await honoured(answer, asked, { owner: tenant.name ?? '', signal, onTook });
   return prompt.length;
 }
 
 interface ReadChat {
   prompt: number[];
-  /** Of the prompt. */
+  /** The prompt's text. */
   text: string;
   toolUse: ToolUse | undefined;
-  /** What follows any thinking. */
+  /** Constraint of what follows any thinking. */
   answer: ConstraintSpec | undefined;
   tags: ThinkingTags | undefined;
   budget: number | undefined;
-  /** Of the answer's form and its calls. */
+  /** Specifications of the answer's form and its calls. */
   asked: readonly Asked[];
 }
 
-/** What a request comes to before the context's length is asked. */
+/** Everything that does not depend on the length of the context. */
 async function readChat(
   request: ChatRequest,
   context: RequestContext,
@@ -135,7 +135,7 @@ async function readChat(
   };
 }
 
-/** Ids of a conversation, ending where the assistant begins to write. Throws a 400 where there is no template, or it refuses. */
+/** Token ids of a conversation up to where the assistant begins. Throws a 400 if there is no template, or if it raises. */
 export async function promptOfMessages(
   messages: ChatRequest['messages'],
   context: RequestContext,
@@ -152,7 +152,7 @@ function templateOf({ template, toolTemplate, model }: ApiContext, tools: boolea
   throw badRequest(message, { param: 'messages', code: 'chat_template_missing' });
 }
 
-/** A template refuses conversations that it was not made for by raising: the caller's fault, in its own words. */
+/** A template raises for conversations that it does not support. That is a 400 with the template's own message. */
 async function written(
   conversation: Conversation,
   tools: boolean,
@@ -173,11 +173,13 @@ async function written(
       });
     case 'prompt':
       if (chat.ids.length > 0) return { prompt: Array.from(chat.ids), text: chat.text };
-      throw badRequest("Invalid 'messages': the chat template makes nothing of them.", { param: 'messages' });
+      throw badRequest("Invalid 'messages': the chat template writes no tokens for them.", {
+        param: 'messages',
+      });
   }
 }
 
-/** How the answers are read, and what they may be. */
+/** How the answers are read, and what they are constrained to. */
 function heldTo(
   { toolUse, answer, tags, budget, text }: ReadChat,
   request: ChatRequest,

@@ -1,4 +1,4 @@
-// The two endpoints whose answers are made of choices, as the completion handler takes them. Knows no HTTP.
+// The two endpoints whose answers consist of choices, /v1/completions and /v1/chat/completions, for the completion handler.
 import type { z } from 'zod';
 import { type Plan, respond } from '../answers/respond.ts';
 import type { RequestContext } from '../context.ts';

@@ -1,4 +1,4 @@
-// POST /v1/completions: text or ids in, text out. Knows no engine beyond its limits.
+// POST /v1/completions: text or token ids in, text out.
 import type { AnswerEvent } from '../answers/answer.ts';
 import type { AnswerToken } from '../answers/answer-text.ts';
 import type { EchoedPrompt } from '../answers/echo.ts';
@@ -36,7 +36,7 @@ export async function planCompletion(request: CompletionRequest, context: Reques
   const asked = askedTokens(request);
   if (asked === 0 && !echo) {
     const message =
-      "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, or 'echo' with it, but got 0 instead.";
+      "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, or 'echo' beside it, but got 0 instead.";
     throw badRequest(message, { param: 'max_tokens', code: 'integer_below_min_value' });
   }
   const choices = choicesOf(request, request.prompt.length, limits);
@@ -68,7 +68,7 @@ export async function planCompletion(request: CompletionRequest, context: Reques
     constraint: allowedIds(request, info, form),
     asked: forms,
     shown: shownSpecials(request, tokenizer),
-    // The best are found by their log-probabilities.
+    // Choosing the best needs log-probabilities.
     logprobs: logprobs ?? (choices.made > choices.wanted ? 0 : undefined),
     promptLogprobs,
     ...(scored && {
@@ -96,9 +96,9 @@ type AnswerPiece = Exclude<AnswerEvent, AnswerFinish>;
 interface FormatOptions {
   tokenizer: Tokenizer;
   logprobs: boolean;
-  /** Of a choice, where ids are to be told. */
+  /** Prompt ids of a choice. Undefined: ids are not asked for. */
   promptIds: ((index: number) => readonly number[] | undefined) | undefined;
-  /** Of a choice's prompt, if they are asked for. */
+  /** Scores of a choice's prompt. Absent: not asked for. */
   scores?: (index: number) => PromptScores | undefined;
 }
 
@@ -107,7 +107,7 @@ function completionWire({ tokenizer, logprobs, promptIds, scores }: FormatOption
   const logprobsOf = (tokens: readonly AnswerToken[]) => {
     return logprobs ? completionLogprobs(tokens, tokenizer) : null;
   };
-  /** The prompt's ids stand in the first chunk of each choice. */
+  /** The first chunk of each choice has the prompt's ids. */
   const idsOf = (index: number, tokens: readonly AnswerToken[]) => {
     if (promptIds === undefined) return {};
     const prompt = begun.has(index) ? {} : { prompt_token_ids: promptIds(index) };
@@ -149,7 +149,7 @@ function completionWire({ tokenizer, logprobs, promptIds, scores }: FormatOption
 }
 
 interface WholeChoice extends Omit<AnswerFinish, 'type'> {
-  /** Where it is echoed. */
+  /** Only if it is echoed. */
   prompt?: EchoedPrompt;
   text: string;
   tokens: AnswerToken[];

@@ -1,5 +1,5 @@
-// POST /v1/shards/drain: takes a shard of this gateway out of service. How a shard is asked is another room's; this file
-// decides who may ask, of which shard, and how the outcome reads over HTTP.
+// POST /v1/shards/drain: takes a shard of this gateway out of service. This file decides who may ask, for which shard, and how the
+// outcome reads in HTTP. `DrainShard` asks the shard.
 import type { Context } from 'hono';
 import { z } from 'zod';
 import type { HostRules } from '../allowed-hosts.ts';
@@ -10,18 +10,18 @@ import type { RecordEnv } from '../telemetry/request-record.ts';
 import { statusInTime } from './engine-status.ts';
 import type { Served } from './models.ts';
 
-/** What became of the request to one shard. */
+/** The outcome of draining one shard. */
 export type DrainOutcome =
-  /** It has left service. `inFlight` calls were cut; at 0 nothing was lost. */
+  /** The shard has left service, and `inFlight` calls were cut. 0: nothing was lost. */
   | { type: 'drained'; answered: number; inFlight: number }
-  /** It stays: nobody else serves some of its experts. `message` names them. */
+  /** The shard stays, because no other shard serves some of its experts. `message` names them. */
   | { type: 'refused'; message: string }
-  /** This gateway's certificate or secret does not allow it to ask. */
+  /** The shard does not accept the credentials of this gateway. */
   | { type: 'unproven'; message: string }
-  /** It was not reached, or did not answer. */
+  /** The shard was not reached, or did not answer. */
   | { type: 'failed'; message: string };
 
-/** `address` is one that the engine's status tells. `force` drains the only holder of an expert too. */
+/** `address` is one of the engine's status. `force` also drains the only holder of an expert. */
 export type DrainShard = (address: string, options: { force: boolean }) => Promise<DrainOutcome>;
 
 export interface DrainOptions {
@@ -37,7 +37,7 @@ export const drainSchema = z.strictObject({
   force: z
     .boolean()
     .nullish()
-    .describe('Drain the shard even if nobody else serves some of its experts. Default false.'),
+    .describe('Drain the shard even if no other shard serves some of its experts. Default false.'),
 });
 
 export async function drainEndpoint(
@@ -57,7 +57,7 @@ export async function drainEndpoint(
   return c.json({ address, safe_to_delete: inFlight === 0, answered, in_flight: inFlight });
 }
 
-/** The gateway connects to nothing that a caller names, only to its own shards. */
+/** The gateway connects only to its own shards, never to another address that a client names. */
 async function isMember(address: string, contexts: readonly ApiContext[]): Promise<boolean> {
   const statuses = await Promise.all(
     contexts.map(({ engine, limits, logger }) => statusInTime(engine, { waitMs: limits.statusMs, logger })),
@@ -65,7 +65,7 @@ async function isMember(address: string, contexts: readonly ApiContext[]): Promi
   return statuses.some((status) => status?.shards.some((shard) => shard.address === address) === true);
 }
 
-/** Shards know models by their identity, callers by the name that they are served under. */
+/** Replaces identities of models, which shards use, by the ids under which clients know them. */
 function inNames(message: string, contexts: ReadonlyMap<string, ApiContext>): string {
   let named = message;
   for (const [id, { engine }] of contexts) named = named.replaceAll(engine.info.identity, id);
@@ -74,7 +74,7 @@ function inNames(message: string, contexts: ReadonlyMap<string, ApiContext>): st
 
 function needsKeys(): ApiError {
   const message =
-    'This gateway listens beyond loopback without --api-keys, so anybody could drain its shards. Start it with --api-keys ' +
+    'This gateway listens beyond loopback without --api-keys, so anyone could drain its shards. Start it with --api-keys ' +
     'and send a key made with --admin, or use `expertgrid drain`.';
   return new ApiError({ status: 403, message, code: 'insufficient_permissions' });
 }

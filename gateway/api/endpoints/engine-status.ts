@@ -1,4 +1,4 @@
-// Asks the engine how it is, for no longer than a request may wait. Knows no endpoint.
+// Asks the engine for its status and heat, but waits no longer than a request may wait.
 import type { Logger } from 'pino';
 import type { EngineClient, EngineStatus, HeatReport } from '../../engine/messages.ts';
 
@@ -7,12 +7,12 @@ export interface Patience {
   logger: Logger;
 }
 
-/** Undefined where the engine is too busy, or too broken, to say within `waitMs`; the latter is logged. */
+/** Undefined if the engine does not answer within `waitMs` or fails. A failure is logged. */
 export function statusInTime(engine: EngineClient, patience: Patience): Promise<EngineStatus | undefined> {
   return inTime(engine.status(), 'status', patience);
 }
 
-/** Undefined as above. */
+/** Undefined in the same cases. */
 export function heatInTime(
   engine: EngineClient,
   { successors = false, ...patience }: Patience & { successors?: boolean },
@@ -32,7 +32,7 @@ async function inTime<T>(
   try {
     return await Promise.race([answer, late]);
   } catch (error) {
-    logger.warn({ err: error }, `the engine did not tell its ${what}`);
+    logger.warn({ err: error }, `the engine failed to report its ${what}`);
     return undefined;
   } finally {
     clearTimeout(timer);

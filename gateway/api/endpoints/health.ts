@@ -1,4 +1,4 @@
-// GET /health, /health/ready and /metrics: whether the process lives, whether it can answer, what it has counted.
+// GET /health, /health/ready and /metrics: whether the process is alive, whether it can answer requests, and its metrics.
 import type { Context } from 'hono';
 import type { MissingUnits } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
@@ -14,14 +14,14 @@ interface Readiness {
   missing: MissingUnits[];
 }
 
-/** Asks the engine nothing: it is alive while it computes. */
+/** Does not ask the engine, which may be busy computing. */
 export function health(c: Context): Response {
   return c.json({ status: 'ok' });
 }
 
 /**
- * 503 while an expert is held by no connected shard, and once the server is ending; says which, layer by layer. Of several models all must be ready, and
- * what is missing is told with its model, unless one is named by `?model=`. Warnings are told beside: the server is ready all the same.
+ * 503 while no connected shard holds some expert, with the missing ones by layer, and while the server shuts down. All models must
+ * be ready, unless `?model=` names one. Warnings do not change the status.
  */
 export async function healthReady(
   c: Context,

@@ -1,16 +1,16 @@
-// GET /v1/experts/heat: rows that each expert has taken, decayed and in total. Knows no shards.
+// GET /v1/experts/heat: rows that each expert has computed, decayed and in total.
 import type { Context } from 'hono';
 import type { ApiContext } from '../context.ts';
 import { ApiError, badRequest } from '../errors.ts';
 import { rounded } from '../telemetry/heat-metrics.ts';
 import { heatInTime } from './engine-status.ts';
 
-/** Rows of every (layer, expert); with `?transitions=1` also which experts of the next layer took them. */
+/** Rows of every unit. With `?transitions=1` also which experts of the next layer computed them next. */
 export async function expertHeat(c: Context, { engine, limits, logger }: ApiContext): Promise<Response> {
   const successors = flagOf(c.req.query('transitions'));
   const report = await heatInTime(engine, { waitMs: limits.statusMs, logger, successors });
   if (report === undefined) {
-    const message = `The engine did not tell its heat within ${limits.statusMs} ms.`;
+    const message = `The engine did not report its heat within ${limits.statusMs} ms.`;
     throw new ApiError({ status: 503, message, type: 'server_error', headers: { 'retry-after': '1' } });
   }
   const { layers, experts, halfLifeSeconds, counts, totals, steps } = report;

@@ -1,17 +1,17 @@
-// What this gateway serves: GET /v1/models and /v1/models/{id}, and which model a request means. Knows no checkpoint.
+// GET /v1/models and /v1/models/{id}, and which model a request means.
 import type { Context } from 'hono';
 import type { ApiContext } from '../context.ts';
 import { ApiError } from '../errors.ts';
 import { type Aliases, drawVersion, type Weights } from './aliases.ts';
 
 export interface Served {
-  /** By id, in the order given; the first is meant where a path names none. */
+  /** By id, in the order of the options. The first one answers requests whose path names no model. */
   contexts: ReadonlyMap<string, ApiContext>;
-  /** As they are now: they may change at any time. */
+  /** The current aliases, which may change at any time. */
   aliases: () => Aliases;
 }
 
-/** Fields of a request that say whose it is. */
+/** Fields of a request that identify its user. */
 export interface Requester {
   user?: string | null | undefined;
   prompt_cache_key?: string | null | undefined;
@@ -32,15 +32,15 @@ export function showModel(c: Context, { contexts, aliases }: Served): Response {
   return c.json(describeAlias(id, weights, contexts));
 }
 
-/** Throws OpenAI's model_not_found for any other name. What is no string is the schema's to refuse. */
+/** Throws OpenAI's model_not_found for an unknown name. The schema refuses values that are not strings. */
 export function requireServed(name: unknown, served: Served): void {
   if (typeof name !== 'string' || served.contexts.has(name) || served.aliases().has(name)) return;
   throw notFound(name, served);
 }
 
 /**
- * The model that answers. Behind an alias a user, or else a prompt cache key, keeps its version; who gives neither is
- * drawn by `requestId`.
+ * The model that answers. Behind an alias, a user or else a prompt cache key always gets the same version. Without either, the
+ * version is drawn by `requestId`.
  */
 export function chooseModel(
   name: string,
@@ -54,12 +54,12 @@ export function chooseModel(
   return context;
 }
 
-/** The model that `?model=` names, an id; without it the first. */
+/** The model whose id is in `?model=`, or the first one. */
 export function modelOfQuery(c: Context, { contexts }: Served): ApiContext {
   const id = c.req.query('model');
   const [first] = contexts.values();
   const context = id === undefined ? first : contexts.get(id);
-  // An alias is several models: what is asked here is asked of one.
+  // An alias stands for several models, but this is about one.
   if (context === undefined) throw notFound(id ?? '', { contexts, aliases: () => new Map() });
   return context;
 }
@@ -70,7 +70,7 @@ export function notFound(name: string, { contexts, aliases }: Served): ApiError 
   return new ApiError({ status: 404, message, param: 'model', code: 'model_not_found' });
 }
 
-/** With the fields that vLLM adds: no model here has a parent, and its root is itself. */
+/** Includes the fields of vLLM. No model here has a parent, so each is its own root. */
 function describe({ model: { id, created, facts }, engine }: Pick<ApiContext, 'model' | 'engine'>) {
   const { context, layers, experts, expertsPerToken } = engine.info;
   const known = facts && {
@@ -87,7 +87,7 @@ function modelCard(id: string, { created, context }: { created: number; context:
   };
 }
 
-/** What fits any of its versions fits the name. */
+/** The alias has the smallest context of its versions, so that a prompt that fits it fits each of them. */
 function describeAlias(id: string, weights: Weights, contexts: Served['contexts']) {
   const versions = [...weights.keys()].flatMap((version) => contexts.get(version) ?? []);
   const context = Math.min(...versions.map(({ engine }) => engine.info.context));
@@ -95,7 +95,7 @@ function describeAlias(id: string, weights: Weights, contexts: Served['contexts'
   return { ...card, expertgrid: { versions: Object.fromEntries(weights) } };
 }
 
-/** A name that stands for several is as new as the newest of them. Unix seconds. */
+/** An alias is as new as the newest of its versions. Unix seconds. */
 export function createdOf(versions: readonly Pick<ApiContext, 'model'>[]): number {
   return Math.max(0, ...versions.map(({ model }) => model.created));
 }

@@ -1,4 +1,4 @@
-// GET /v1/shards: every shard as this gateway sees it. Knows no calls.
+// GET /v1/shards: every shard as this gateway sees it.
 import type { Context } from 'hono';
 import type { ApiContext } from '../context.ts';
 import { ApiError } from '../errors.ts';
@@ -43,7 +43,7 @@ export async function listShards(c: Context, { engine, limits, logger }: ApiCont
   return c.json({
     object: 'list',
     ready: status.ready,
-    // Where one of these shards is lost, so is the model.
+    // If one of these shards is lost, the model is not ready.
     without_replica: status.single,
     memory_bytes: process.memoryUsage.rss(),
     data,

@@ -1,4 +1,4 @@
-// What the endpoints that ask the engine nothing have in common: body, fields, model, answer. Knows no endpoint.
+// The steps of every endpoint with a body that does not use the engine: body, fields, model, answer.
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { wholeAnswer } from '../answers/respond.ts';
@@ -12,40 +12,40 @@ import { chooseModel } from './models.ts';
 
 /** A request once its fields are read. */
 export interface TextAsked {
-  /** Absent: the first model is meant. */
+  /** Absent: the first model. */
   model: string | null | undefined;
-  /** Of a request that was translated. */
+  /** How errors name the client's fields, if the request was translated. */
   names?: FieldNames;
   answer(context: RequestContext): Promise<{ body: object; noEffect: readonly string[] }>;
 }
 
-/** `read` throws a 400 that names the fields at fault. */
+/** `read` may throw a 400 that names the fields at fault. */
 export function textHandler(
   read: (fields: Record<string, unknown>) => TextAsked,
   reading: Reading,
 ): (c: Context<RecordEnv>) => Promise<Response> {
   const { served, slices } = reading;
   return async (c) => {
-    const { owner } = c.get('record');
-    return await withFields(c.req.raw, { ...reading, owner }, (fields) => answerTo(c, fields));
+    const { tenant } = c.get('record');
+    return await withFields(c.req.raw, { ...reading, tenant }, (fields) => answerTo(c, fields));
   };
 
   async function answerTo(c: Context<RecordEnv>, fields: Record<string, unknown>): Promise<Response> {
     const record = c.get('record');
-    const { owner } = record;
-    const { model, names = [], answer } = await slices.turn(owner, () => read(fields));
+    const { tenant } = record;
+    const { model, names = [], answer } = await slices.turn(tenant, () => read(fields));
     const [first = ''] = served.contexts.keys();
     const chosen = chooseModel(model ?? first, {}, { served, requestId: record.id });
     const context = requestContext(chosen, record);
     record.model = context.model.id;
-    const { body, noEffect } = await underOuterNames(names, () => slices.turn(owner, () => answer(context)));
+    const { body, noEffect } = await underOuterNames(names, () => slices.turn(tenant, () => answer(context)));
     const response = await wholeAnswer(c, context, record, body);
     for (const [name, value] of Object.entries(noEffectHeaders(noEffect))) response.headers.set(name, value);
     return response;
   }
 }
 
-/** Reads a request whose fields are those of its schema. */
+/** Reads a request that is not translated. */
 export function plainly<Schema extends z.ZodType<{ model?: string | null | undefined }>>(
   schema: Schema,
   answer: (request: z.infer<Schema>, context: RequestContext) => Promise<object>,

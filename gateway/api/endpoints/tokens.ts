@@ -1,5 +1,4 @@
-// POST /tokenize and /detokenize, in vLLM's shapes: ids of a text or a conversation as the completions make them, and
-// back. Knows no engine beyond its limits.
+// POST /tokenize and /detokenize in vLLM's shapes: the token ids of a text or a conversation, as completions make them, and back.
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { echoedPrompt } from '../answers/echo.ts';
@@ -8,16 +7,16 @@ import { lazyMap } from '../budget/json-pieces.ts';
 import type { ApiContext, RequestContext } from '../context.ts';
 import { badRequest } from '../errors.ts';
 import { message } from '../requests/fields/message-schema.ts';
-import { integer, LARGEST_INT32 } from '../requests/fields/schema-fields.ts';
+import { integer, LARGEST_INT32 } from '../requests/fields/numbers.ts';
 import { refuseHopeless } from '../requests/prompts.ts';
 import { promptOfMessages } from './chat.ts';
 
-/** More is no text of any model here. */
+/** Largest number of ids in one request. */
 const MOST_IDS = 1_000_000;
 
 const ids = z.array(integer(0, LARGEST_INT32)).max(MOST_IDS);
 
-/** Ids up to the first that is none: the schema would make an issue of each of a million. */
+/** Keeps only the first invalid id, because the schema would make an issue of each of a million. */
 function toFirstFault(value: unknown): unknown {
   if (!Array.isArray(value)) return value;
   if (value.length > MOST_IDS) return new Array<number>(MOST_IDS + 1).fill(0);
@@ -26,19 +25,19 @@ function toFirstFault(value: unknown): unknown {
 }
 
 export const tokenizeSchema = z.strictObject({
-  model: z.string().nullish().describe('Id of a model; without it the first that is served.'),
-  prompt: z.string().nullish().describe('A text; or `messages` in its place.'),
-  messages: z.array(message).min(1).nullish().describe('A conversation, written by the chat template.'),
+  model: z.string().nullish().describe('Id of a model. Default: the first one.'),
+  prompt: z.string().nullish().describe('A text. Give either `prompt` or `messages`.'),
+  messages: z.array(message).min(1).nullish().describe('A conversation, which the chat template writes.'),
   add_special_tokens: z
     .boolean()
     .nullish()
-    .describe('Of a text: begin it as the tokenizer begins texts. Default true.'),
-  return_token_strs: z.boolean().nullish().describe('Tell each token as text, too.'),
+    .describe('With `prompt`: add the special tokens with which the tokenizer begins a text. Default true.'),
+  return_token_strs: z.boolean().nullish().describe('Also return the text of each token. Default false.'),
 });
 export type TokenizeRequest = z.infer<typeof tokenizeSchema>;
 
 export const detokenizeSchema = z.strictObject({
-  model: z.string().nullish().describe('Id of a model; without it the first that is served.'),
+  model: z.string().nullish().describe('Id of a model. Default: the first one.'),
   tokens: z
     .preprocess(toFirstFault, ids)
     .meta({ ...z.toJSONSchema(ids, { io: 'input' }), description: 'Token ids.' }),
@@ -52,15 +51,15 @@ export async function tokenize(request: TokenizeRequest, context: RequestContext
   return { count: tokens.length, max_model_len: context.engine.info.context, tokens, token_strs: names };
 }
 
-/** Special tokens stand in the text by name. */
+/** The text contains special tokens by name. */
 export async function detokenize(
   { tokens }: DetokenizeRequest,
-  { engine, tokenizer, slices, owner }: RequestContext,
+  { engine, tokenizer, slices, tenant }: RequestContext,
 ): Promise<object> {
   const { vocab } = engine.info;
   const at = tokens.findIndex((id) => id >= vocab);
   if (at < 0) {
-    const { text } = await slices.run(owner, echoedPrompt(tokens, undefined, { tokenizer, logprobs: [] }));
+    const { text } = await slices.run(tenant, echoedPrompt(tokens, undefined, { tokenizer, logprobs: [] }));
     return { prompt: text };
   }
   const param = `tokens[${at}]`;
@@ -68,7 +67,7 @@ export async function detokenize(
   throw badRequest(why, { param, code: 'invalid_token_id' });
 }
 
-/** In vLLM's shape: the checkpoint's tokenizer_config.json, with the chat template that is in use. */
+/** In vLLM's shape: the checkpoint's tokenizer_config.json with the chat template in use. */
 export function tokenizerInfo(c: Context, { tokenizerInfo: config, template }: ApiContext): Response {
   return c.json({
     tokenizer_class: 'PreTrainedTokenizerFast',

@@ -71,7 +71,7 @@ export class Peers {
   }
 
   /** The address of the peer that the key belongs to; undefined where that is this gateway. */
-  ownerOf(key: string, model: string): string | undefined {
+  addressOf(key: string, model: string): string | undefined {
     const identity = this.#options.card.models[model];
     const self = { name: this.#options.card.instance, address: undefined };
     const others = this.#alive.filter(({ models }) => models[model] === identity);
@@ -190,7 +190,7 @@ export async function passOn(
   if (headers.has(FORWARDED)) return undefined;
   const { prompts } = planned;
   const key = prefixKey(model, prompts[0]?.prompt ?? [], salt);
-  const address = key && peers.ownerOf(key, model);
+  const address = key && peers.addressOf(key, model);
   if (address === undefined) return undefined;
   const used = Object.entries(fields).filter(([name]) => !relayed.idleFields.includes(name));
   const body = JSON.stringify({ ...Object.fromEntries(used), model });

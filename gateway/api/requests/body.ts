@@ -1,4 +1,4 @@
-// From a request's bytes to checked fields: JSON, then the schema, then OpenAI's words for what is wrong. Knows no endpoint.
+// From a request's bytes to checked fields: JSON, then the schema, then errors in OpenAI's words.
 
 import type { z } from 'zod';
 import { errorText } from '../../../base/error-text.ts';
@@ -11,17 +11,17 @@ import { withoutNulls } from './fields/schema-walk.ts';
 import { issueFaults, unsupportedFault } from './issues.ts';
 import { mayHoldLoneSurrogate, refuseLoneSurrogates, textOf } from './request-text.ts';
 
-/** Values outside `prompt` and `tokens` that a request may hold; keeps the cost of checking one bounded. */
+/** Largest number of values outside `prompt` and `tokens` in one request. It bounds the cost of checking the request. */
 const MOST_VALUES = 50_000;
-/** Numbers and texts of lists, ids of a prompt above all. */
+/** Largest number of list entries in one request. Most of them are the ids of a prompt. */
 const MOST_ENTRIES = 2_500_000;
-/** A JSON text of so many code units is parsed in a few milliseconds whatever it holds. */
+/** Code units of a JSON text that is parsed within a few milliseconds, whatever it holds. */
 const SHORT = 256 * 1024;
 
 /**
- * The body as text, of at most `most` bytes as it is sent and when it is decoded; a body that says it is larger is not read at
- * all. What arrives is counted in `holding`. Throws a 415 unless it is JSON in an encoding that is known, and a 429 if it needs
- * more memory than there is.
+ * The body as text. Its limit of `most` bytes holds both for what is sent and for what is decoded. A body whose content-length is
+ * larger is not read at all. `holding` counts the bytes that arrive. Throws a 415 for other media types and unknown encodings,
+ * and a 429 if the body needs more memory than is free.
  */
 export async function readBody(request: Request, most: number, holding?: Holding): Promise<string> {
   const { headers } = request;
@@ -38,7 +38,7 @@ export async function readBody(request: Request, most: number, holding?: Holding
   return textOf(Buffer.concat(all));
 }
 
-/** Whoever touches `body` must read it to its end: the server cuts the connection otherwise, perhaps within the next request. */
+/** A body that is touched must be read to its end: otherwise the server cuts the connection, perhaps during the next request. */
 async function* received(request: Request): AsyncGenerator<Uint8Array> {
   const reader = request.body?.getReader();
   if (reader === undefined) return;
@@ -59,7 +59,7 @@ async function discardRest(reader: ReadableStreamDefaultReader<Uint8Array>): Pro
   try {
     while (!(await reader.read()).done);
   } catch {
-    // Cut, or gone: nothing is left to discard.
+    // The connection is gone, so nothing is left to discard.
   }
 }
 
@@ -73,11 +73,11 @@ async function* limited(pieces: Pieces, most: number): AsyncGenerator<Uint8Array
 }
 
 function tooLarge(most: number): ApiError {
-  const message = `The body of your request is larger than the ${most} bytes that this server takes.`;
+  const message = `The body of your request is larger than this server's limit of ${most} bytes.`;
   return new ApiError({ status: 413, message, code: 'request_too_large' });
 }
 
-/** The body's fields, `null` ones left out. Throws an ApiError. */
+/** The body's fields without those that are `null`. Throws an ApiError. */
 export function parseJson(text: string): Record<string, unknown> {
   if (text.length > SHORT) refuseManyMembers(text);
   let value: unknown;
@@ -97,8 +97,8 @@ export function parseJson(text: string): Record<string, unknown> {
 const [QUOTE, BACKSLASH, COLON, COMMA, BRACKET, BRACE] = [...'"\\:,[{'].map((sign) => sign.charCodeAt(0));
 
 /**
- * Throws a 400 before parsing would take long: objects with very many members are what takes V8 longest. Counts the signs
- * outside of strings; a text that is no JSON is left to the parser.
+ * Throws a 400 for a text that V8 would take long to parse, which is mostly objects with very many members. Counts the signs
+ * outside of strings and leaves invalid JSON to the parser.
  */
 function refuseManyMembers(text: string): void {
   let [members, entries] = [0, 0];
@@ -114,7 +114,7 @@ function refuseManyMembers(text: string): void {
   if (members > 2 * MOST_VALUES || entries > MOST_ENTRIES) throw manyValues();
 }
 
-/** Where the string that begins at `from` ends. */
+/** Index at which the string that begins at `from` ends. */
 function stringEnd(text: string, from: number): number {
   for (let at = text.indexOf('"', from + 1); at >= 0; at = text.indexOf('"', at + 1)) {
     let backslashes = 0;
@@ -128,19 +128,19 @@ function manyValues(): ApiError {
   return badRequest(`Your request holds more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
 }
 
-/** Bytes in memory for each byte of a body: as it came, and as text. What is parsed of it takes about as much as the former. */
+/** Bytes in memory for each byte of a body, which is held as bytes and as text. The parsed value replaces the bytes. */
 const HELD = 2;
 
 function memoryTaken(): ApiError {
   const message =
-    "The gateway's memory for requests is taken for now, or your key's part of it. Try again, or send fewer large requests at once.";
+    "The gateway's memory for requests, or your key's share of it, is in use. Try again, or send fewer large requests at once.";
   return tryAgain(message, 'request_memory');
 }
 
-/** Faults of one request that its error lists. */
+/** Largest number of faults that one error lists. */
 const MOST_FAULTS = 50;
 
-/** The fields as `schema` has them. Fields that are unknown, unsupported, of another type or out of range are a 400 that names them all. */
+/** The fields as `schema` parses them. Throws one 400 that names every field that is unknown, unsupported or invalid. */
 export function parseFields<Schema extends z.ZodType>(
   schema: Schema,
   fields: Record<string, unknown>,
@@ -164,7 +164,7 @@ export function parseFields<Schema extends z.ZodType>(
   return parsed.data as z.infer<Schema>;
 }
 
-/** Throws a 400 where checking the fields would take long. */
+/** Throws a 400 if checking the fields would take long. */
 export function refuseManyValues({
   prompt: _prompt,
   tokens: _tokens,
@@ -174,15 +174,15 @@ export function refuseManyValues({
   throw manyValues();
 }
 
-/** Of a known but unsupported field; none if its value asks for nothing, as `neutral` ones do (JSON text). */
+/** The fault of an unsupported field; none if its value is one of the `neutral` ones (JSON text), which ask for nothing. */
 function refusal(name: string, value: unknown, neutral: readonly string[]): FieldFault[] {
-  // Only what is small can be neutral; JSON.stringify fails on what is deep.
+  // Neutral values are small, and JSON.stringify fails on deep ones.
   const small = typeof value !== 'object' || value === null || countValues(value, 2) <= 2;
   if (small && neutral.includes(JSON.stringify(value))) return [];
   return [{ ...unsupportedFault(name, neutral), param: name }];
 }
 
-/** Counts without recursion, so that depth costs nothing, and stops past `most`. */
+/** Counts without recursion, because a value may be deep, and stops past `most`. */
 function countValues(root: object, most: number): number {
   const open: object[] = [root];
   let count = 0;

@@ -1,5 +1,4 @@
-// The encodings that a request's body may be sent in, and their decoding, piece by piece and never beyond a limit. The work is
-// done by zlib on Node's own threads. Knows no JSON.
+// Decodes request bodies piece by piece, so that a limit can stop it early. zlib does the work on Node's own threads.
 
 import { pipeline, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
@@ -9,14 +8,14 @@ import { ApiError, badRequest } from '../errors.ts';
 export type Pieces = AsyncIterable<Uint8Array>;
 
 interface Decoder extends Transform {
-  /** Bytes of the encoded stream that were used. */
+  /** Bytes of the encoded stream that were consumed. */
   readonly bytesWritten: number;
 }
 
-/** As RFC 9659 has it: a frame that refers back further than 8 MiB is not decoded. Frames could ask for 2 GiB of memory otherwise. */
+/** RFC 9659: a frame with a window of more than 8 MiB is not decoded. A frame could otherwise demand 2 GiB of memory. */
 const ZSTD_WINDOW_LOG = 23;
 
-/** zstd came to Node in 22.15. */
+/** Node has zstd since version 22.15. */
 const zstdDecoders: Record<string, () => Decoder> =
   typeof zlib.createZstdDecompress === 'function'
     ? {
@@ -39,10 +38,10 @@ const ACCEPTED = Object.keys(decoders)
   .filter((name) => name !== 'x-gzip')
   .join(', ');
 
-/** Each layer of encoding costs memory of its own. */
+/** Largest number of encodings applied to one body. Each costs memory of its own. */
 const MOST_LAYERS = 4;
 
-/** Names of the encodings in the order in which they were applied. Throws a 415 that names one that is not decoded here. */
+/** Names of the encodings in the order in which they were applied. Throws a 415 that names the first unknown one. */
 export function encodingsOf(header: string | null): string[] {
   const names = (header ?? '').split(',').map((name) => name.trim().toLowerCase());
   const applied = names.filter((name) => name !== '' && name !== 'identity');
@@ -51,12 +50,12 @@ export function encodingsOf(header: string | null): string[] {
     throw unsupported(`The content-encoding '${unknown.slice(0, 100)}' is not supported.`);
   }
   if (applied.length > MOST_LAYERS) {
-    throw unsupported(`A content-encoding of more than ${MOST_LAYERS} layers is not supported.`);
+    throw unsupported(`More than ${MOST_LAYERS} content-encodings on one body are not supported.`);
   }
   return applied;
 }
 
-/** The same pieces without an encoding of `encodingsOf`. Throws a 400 if the stream is broken. */
+/** Removes one encoding that `encodingsOf` returned. Throws a 400 if the stream is broken. */
 export async function* decoded(pieces: Pieces, encoding: string): AsyncGenerator<Uint8Array> {
   const decoder = decoders[encoding]?.();
   if (decoder === undefined) throw new Error(`no decoder for '${encoding}'`);
@@ -67,7 +66,7 @@ export async function* decoded(pieces: Pieces, encoding: string): AsyncGenerator
       yield piece;
     }
   }
-  pipeline(counted(), decoder, () => {}); // the loop below meets the same error
+  pipeline(counted(), decoder, () => {}); // the loop below gets the same error
   try {
     yield* decoder as AsyncIterable<Buffer>;
   } catch (error) {
@@ -78,7 +77,7 @@ export async function* decoded(pieces: Pieces, encoding: string): AsyncGenerator
 }
 
 function broken(encoding: string, why: string): ApiError {
-  const message = `The body of your request is not the ${encoding} stream that its content-encoding names: ${why}.`;
+  const message = `The body of your request is not the ${encoding} stream that its content-encoding says: ${why}.`;
   return badRequest(message, { code: 'invalid_content_encoding' });
 }
 

@@ -1,9 +1,9 @@
-// Which media types a request's body may have. Anything but JSON is refused: a web page of another site may send forms and
-// plain text to this server unasked, but JSON only if CORS allows the page. Knows no body.
+// Refuses request bodies that are not JSON. A page of another site may make a browser send forms and plain text to this server,
+// but it may send JSON only if CORS allows the page.
 import { ApiError } from '../errors.ts';
 
 const token = "[!#$%&'*+.^_`|~0-9a-z-]+";
-/** `application/json`, or any type whose suffix says that it is JSON. */
+/** `application/json`, or any type with the suffix `+json`. */
 const jsonType = new RegExp(`^(?:application/json|${token}/${token}\\+json)$`);
 
 const UTF_8 = new Set(['utf-8', 'utf8']);
@@ -19,7 +19,7 @@ export function requireJsonType(header: string | null): void {
     const [name = '', value = ''] = parameter.split('=');
     const charset = value.replaceAll('"', '').trim();
     if (name.trim() !== 'charset' || UTF_8.has(charset)) continue;
-    throw unsupported(`The charset '${charset.slice(0, 100)}' is not supported; JSON is sent as UTF-8.`);
+    throw unsupported(`The charset '${charset.slice(0, 100)}' is not supported, because JSON is UTF-8.`);
   }
 }
 

@@ -1,9 +1,9 @@
-// How deep a JSON value may be before it is walked by what recurses: templates, grammars, translations. Pure.
+// Limits the depth of JSON values before recursive code reads them: templates, grammars, translations.
 import { badRequest } from '../errors.ts';
 
 const DEEPEST = 100;
 
-/** A 400, naming `param` where one is given, where arrays and objects lie more than 100 in one another. Does not recurse. */
+/** Throws a 400 that names `param` if arrays and objects are nested more than 100 deep. Does not recurse. */
 export function refuseDeep(value: unknown, param?: string): void {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {

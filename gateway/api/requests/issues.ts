@@ -1,4 +1,4 @@
-// From zod's issues to OpenAI's words for them: the message, the parameter's name, the code. Knows no endpoint.
+// Translates zod's issues to OpenAI's messages, parameter names and codes.
 import type { z } from 'zod';
 import type { FieldFault } from '../errors.ts';
 import { parameterName } from './fields/schema.ts';
@@ -6,7 +6,7 @@ import { parameterName } from './fields/schema.ts';
 type Issue = z.core.$ZodIssue;
 type Fault = Omit<FieldFault, 'param'>;
 
-/** What the issues say is wrong, one fault for each field, in their order. `body` is what was parsed. */
+/** One fault for each field, in the order of the issues. `body` is the value that was parsed. */
 export function* issueFaults(issues: readonly Issue[], body: unknown): Generator<FieldFault> {
   const told = new Set<string>();
   for (const issue of judged(issues)) {
@@ -17,7 +17,7 @@ export function* issueFaults(issues: readonly Issue[], body: unknown): Generator
   }
 }
 
-/** An object of an unknown `type` is another object: nothing else is said of it. */
+/** Drops the other issues of an object whose `type` is unknown, because it is another kind of object. */
 function judged(issues: readonly Issue[]): Issue[] {
   const typed = new Set(
     issues.filter(({ code, path }) => code === 'invalid_value' && path.at(-1) === 'type'),
@@ -26,7 +26,7 @@ function judged(issues: readonly Issue[]): Issue[] {
   return issues.filter((issue) => typed.has(issue) || !strange.has(parameterName(insideOf(issue))));
 }
 
-/** Path of the object that an issue is found in. */
+/** Path of the object that contains the issue. */
 function insideOf({ code, path }: Issue): PropertyKey[] {
   return code === 'unrecognized_keys' ? path : path.slice(0, -1);
 }
@@ -72,7 +72,7 @@ function faultOf(issue: FieldIssue, body: unknown, path: readonly PropertyKey[])
   }
 }
 
-/** Of a union's branches, the one that the value's own type fits tells what is wrong inside it. */
+/** Reports the faults inside the union's branch that has the value's own type. */
 function unionFaults(
   issue: Extract<Issue, { code: 'invalid_union' }>,
   body: unknown,
@@ -80,7 +80,7 @@ function unionFaults(
 ): FieldFault[] {
   const param = parameterName(path);
   const value = valueAt(body, path);
-  // Objects that their `type` tells apart, and no such type.
+  // The branches are objects told apart by their `type`, and the value has none of those types.
   if ('options' in issue && issue.options !== undefined && value !== undefined) {
     const known = issue.options.filter((option) => option !== undefined);
     return [{ ...valueFault(known, param, value), param }];
@@ -125,7 +125,7 @@ function missing(name: string): Fault {
   return { message: `Missing required parameter: '${name}'.`, code: 'missing_required_parameter' };
 }
 
-/** A field that exists elsewhere and would change the answer here, unless it has one of the `neutral` values (JSON text). */
+/** A field of another server that would change the answer, unless it has one of the `neutral` values (JSON text). */
 export function unsupportedFault(name: string, neutral: readonly string[] = []): Fault {
   const only = neutral.length > 0 ? ` Only ${neutral.join(', ')} is.` : '';
   const message = `Unsupported parameter: '${name}' is not supported by this server.${only}`;
@@ -141,7 +141,7 @@ function rangeFault(
 ): Fault {
   const bound = side === 'above' ? 'maximum' : 'minimum';
   if (typeof value === 'number') {
-    // zod words its own check for safe integers; that is the only one without our noun.
+    // Every message here is our noun, except for zod's own check of safe integers.
     const code = noun === 'decimal' ? 'decimal' : 'integer';
     const sign = side === 'above' ? '<=' : '>=';
     const message = `Invalid '${name}': ${code} ${side} ${bound} value. Expected a value ${sign} ${limit}, but got ${value} instead.`;

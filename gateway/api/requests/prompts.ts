@@ -1,5 +1,4 @@
-// From the fields of a request to prompts in token ids that fit the context, and how much may be generated after each.
-// Knows no wire format.
+// From the fields of a request to prompts in token ids that fit the context, and how many tokens may follow each.
 import type { EngineInfo } from '../../engine/messages.ts';
 import type { TextWork } from '../budget/text-work.ts';
 import type { Limits } from '../context.ts';
@@ -8,7 +7,7 @@ import type { TextSide } from '../text/text-side.ts';
 import type { Prompt } from './fields/schema.ts';
 import type { CommonRequest } from './fields/schema-fields.ts';
 
-/** Ids of a completions prompt; an empty text counts as the token that begins a text. `param` names it in errors. */
+/** Token ids of a completions prompt. An empty text becomes the token that begins a text. `param` is its name in errors. */
 export async function encodePrompt(
   prompt: Prompt,
   param: string,
@@ -38,15 +37,15 @@ export async function encodePrompt(
   throw badRequest(`Invalid '${param}': the prompt has no tokens.`, { param, code: 'empty_string' });
 }
 
-/** Bytes of a text whose tokens are counted though all of them would not fit. */
+/** Largest text in bytes that is tokenized although it may not fit, either to count it or to cut it. */
 export const MOST_COUNTED = 1024 * 1024;
 
-/** A prompt that is cut may be longer than the context. */
+/** A prompt may be longer than the context if the request cuts it. */
 export function limitsOfCut({ truncate_prompt_tokens }: CommonRequest): TextLimits {
   return typeof truncate_prompt_tokens === 'number' ? { takes: MOST_COUNTED } : {};
 }
 
-/** The prompt, or the last tokens of one that is to be cut; -1 leaves room for the answer. */
+/** The last tokens of the prompt if the request cuts it, otherwise the whole prompt. -1 leaves room for the answer. */
 export function cutPrompt(
   prompt: number[],
   { truncate_prompt_tokens: most }: CommonRequest,
@@ -58,11 +57,11 @@ export function cutPrompt(
 }
 
 export interface TextLimits {
-  /** Bytes that are taken whether they fit or not. */
+  /** Bytes that are accepted even if they may not fit. */
   takes?: number;
 }
 
-/** Bytes of a text that may fit in the context; no longer one can, whatever its tokens are. */
+/** Bytes of the longest text that may fit in the context, whatever its tokens are. */
 export function mostBytes({
   longestToken,
   info,
@@ -71,7 +70,7 @@ export function mostBytes({
   return Math.max(info.context * longestToken, takes);
 }
 
-/** Refuses a text that cannot fit whatever its tokens are, before the time is spent to find them. */
+/** Refuses a text that cannot fit, whatever its tokens are, before time is spent on tokenizing it. */
 export function refuseHopeless(
   text: string,
   param: 'prompt' | 'messages',
@@ -85,7 +84,7 @@ export function cannotFit(bytes: number, param: 'prompt' | 'messages', info: Eng
   return tooLong(`your ${param} of ${bytes} bytes cannot fit in it`, param, info);
 }
 
-/** The caller's own limit, by either of its names. Throws a 400 if both are given and differ. */
+/** The request's own limit, by either of its names. Throws a 400 if both are given and differ. */
 export function askedTokens({
   max_tokens,
   max_completion_tokens,
@@ -94,13 +93,13 @@ export function askedTokens({
   | undefined {
   const asked = max_completion_tokens ?? max_tokens ?? undefined;
   if ((max_tokens ?? asked) === asked) return asked;
-  const message = `'max_completion_tokens' is another name of 'max_tokens', and the two differ: ${max_completion_tokens} and ${max_tokens}.`;
+  const message = `'max_completion_tokens' is another name of 'max_tokens', but the two differ: ${max_completion_tokens} and ${max_tokens}.`;
   throw badRequest(message, { param: 'max_tokens', code: 'invalid_parameter_combination' });
 }
 
 /**
- * How many tokens may be generated. `asked` is the caller's own limit, `fallback` what holds without one. Throws
- * OpenAI's context_length_exceeded where prompt and asked tokens do not fit together.
+ * How many tokens may be generated. `asked` is the request's own limit, and `fallback` holds without one. Throws OpenAI's
+ * context_length_exceeded if the prompt and the asked tokens do not fit together.
  */
 export function allowance(
   promptTokens: number,
@@ -121,7 +120,7 @@ export function allowance(
   return asked ?? Math.min(fallback, rest);
 }
 
-/** How many answers are made of each prompt; throws where they are more than the server makes for one request. */
+/** How many answers are generated for each prompt, and how many are returned. Throws if one request asks for too many. */
 export function choicesOf(
   { n, best_of, stream }: Pick<CommonRequest, 'n' | 'stream'> & { best_of?: number | null | undefined },
   prompts: number,
@@ -135,11 +134,11 @@ export function choicesOf(
     throw badRequest(message, { param: 'best_of', code: 'integer_below_min_value' });
   }
   if (made > wanted && stream === true) {
-    const message = "The 'best_of' parameter is only allowed with 'stream' where it equals 'n'.";
+    const message = "With 'stream', the 'best_of' parameter must equal 'n'.";
     throw badRequest(message, { param: 'best_of', code: 'invalid_parameter_combination' });
   }
   if (prompts * made <= most) return { wanted, made };
-  const message = `Invalid '${param}': ${prompts} prompts with ${made} answers each are more than the ${most} answers that one request may ask for.`;
+  const message = `Invalid '${param}': ${prompts} prompts with ${made} answers each exceed the limit of ${most} answers in one request.`;
   throw badRequest(message, { param, code: 'integer_above_max_value' });
 }
 

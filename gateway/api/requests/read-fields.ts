@@ -1,12 +1,12 @@
-// A request's body as fields that name a model which is served here. Knows no endpoint.
+// Reads a request's body as fields, and checks that this gateway serves the model that they name.
 
 import type { Holding, MemoryLedger } from '../budget/ledger.ts';
-import type { Owner, Slices } from '../budget/slices.ts';
+import type { Slices, Tenant } from '../budget/slices.ts';
 import type { Limits } from '../context.ts';
 import { requireServed, type Served } from '../endpoints/models.ts';
 import { parseJson, readBody } from './body.ts';
 
-/** What reading a request takes of what all requests share. */
+/** The shared parts that reading a request needs. */
 export interface Reading {
   served: Served;
   limits: Limits;
@@ -15,17 +15,17 @@ export interface Reading {
 }
 
 /**
- * `use` gets the fields, and their memory is its owner's until it is done. `null` ones are left out; `model` is filled in if it is
- * absent and only one model is served. Throws ApiErrors.
+ * Calls `use` with the fields, whose memory the tenant holds until `use` is done. Fields that are `null` are left out. `model` is
+ * filled in if it is absent and only one model is served. Throws ApiErrors.
  */
 export async function withFields<Result>(
   request: Request,
-  { owner, ...reading }: Reading & { owner: Owner },
+  { tenant, ...reading }: Reading & { tenant: Tenant },
   use: (fields: Record<string, unknown>) => Promise<Result>,
 ): Promise<Result> {
-  const holding = reading.ledger.open(owner.name);
+  const holding = reading.ledger.open(tenant.name);
   try {
-    return await use(await readFields(request, { ...reading, owner, holding }));
+    return await use(await readFields(request, { ...reading, tenant, holding }));
   } finally {
     holding.release();
   }
@@ -33,10 +33,10 @@ export async function withFields<Result>(
 
 async function readFields(
   request: Request,
-  { served, limits, slices, owner, holding }: Reading & { owner: Owner; holding: Holding },
+  { served, limits, slices, tenant, holding }: Reading & { tenant: Tenant; holding: Holding },
 ): Promise<Record<string, unknown>> {
   const text = await readBody(request, limits.bodyBytes, holding);
-  const fields = await slices.turn(owner, () => parseJson(text));
+  const fields = await slices.turn(tenant, () => parseJson(text));
   requireServed(fields.model, served);
   const [only, another] = served.contexts.keys();
   return fields.model === undefined && another === undefined ? { ...fields, model: only } : fields;

@@ -1,15 +1,15 @@
-// Errors on the fields of a request that was translated, under the names that its caller wrote. Pure.
+// Renames the fields in errors about a translated request to the names that its client wrote.
 //
 // Worked example: [['messages[1]', 'input[0]'], ['max_completion_tokens', 'max_output_tokens']] turns an error on
 // messages[1].content[0].text into one on input[0].content[0].text.
 import { ApiError, badFields, ClientGone, type FieldFault } from '../errors.ts';
 
-/** Path in the translated request, path in the caller's. The longest that fits is taken. */
+/** Pairs of a path in the translated request and a path in the client's request. The longest inner path that matches counts. */
 export type FieldNames = readonly (readonly [inner: string, outer: string])[];
 
 /**
- * The caller's name of a path; one that no pair fits is the caller's own. Made once for all paths of an error: a request of
- * ten thousand messages has as many names.
+ * Translates paths to the client's. A path that no pair matches stays as it is. Make one for all paths of an error, because a
+ * request of ten thousand messages has as many names.
  */
 export function namer(names: FieldNames): (path: string) => string {
   const outer = new Map(names.toReversed());
@@ -24,7 +24,7 @@ export function namer(names: FieldNames): (path: string) => string {
   };
 }
 
-/** Waits for `work`, and throws its ApiErrors with the caller's names as param and, where they stand in quotes, in the message. */
+/** Waits for `work`, and rethrows its ApiErrors with the client's names in the param and, if quoted, in the message. */
 export async function underOuterNames<Result>(
   names: FieldNames,
   work: () => Result | Promise<Result>,
@@ -55,7 +55,7 @@ function renamedFault<Fault extends Pick<FieldFault, 'message'> & { param?: stri
     text.replaceAll(/'([a-z_]+(?:\[\d+\]|\.\w+)*)'/g, (_, path: string) => `'${outer(path)}'`);
   const { param: inner } = fault;
   const param = inner === undefined ? undefined : outer(inner);
-  // The param apart: the path of a schema may hold any key.
+  // The param is replaced separately, because the path of a schema may contain any key.
   const texts = inner === undefined ? [fault.message] : fault.message.split(`'${inner}'`);
   return { ...fault, message: texts.map(others).join(`'${param}'`), param };
 }

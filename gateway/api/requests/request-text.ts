@@ -1,5 +1,5 @@
-// What a request says is text, checked once: its bytes are UTF-8, and its strings have no lone surrogates, which JSON can
-// write as escapes and UTF-8 cannot. Whatever reads a request's strings may rely on it.
+// Checks once that a request's bytes are UTF-8 and that its strings have no lone surrogates. JSON can write those as escapes, but
+// UTF-8 cannot. All code that reads a request's strings relies on this.
 import { badRequest } from '../errors.ts';
 import { parameterName } from './fields/schema.ts';
 
@@ -15,7 +15,7 @@ export function textOf(bytes: Buffer): string {
   }
 }
 
-/** Where reading the bytes leniently and writing them again first gives another byte. */
+/** Index of the first byte that changes when the bytes are decoded leniently and encoded again. */
 function firstFault(bytes: Buffer): number {
   const again = Buffer.from(bytes.toString('utf8'));
   let at = 0;
@@ -25,31 +25,31 @@ function firstFault(bytes: Buffer): number {
 
 const anySurrogateEscape = /\\u[dD][89a-fA-F]/;
 
-/** Whether JSON text may hold a lone surrogate. Without such an escape it holds none: it was read from UTF-8. */
+/** Whether JSON text may contain a lone surrogate. Text that was read from UTF-8 can do so only by an escape. */
 export function mayHoldLoneSurrogate(json: string): boolean {
   return anySurrogateEscape.test(json);
 }
 
-/** The same for JSON that is the text of the field `name`. What is no JSON is not looked at. */
+/** Throws a 400 if the JSON text in the field `name` contains a lone surrogate. Other text is not checked. */
 export function refuseLoneSurrogatesIn(json: string, name: string): void {
   if (!mayHoldLoneSurrogate(json)) return;
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch {
-    return; // whoever reads it says so
+    return; // the code that needs JSON refuses it
   }
   refuseLoneSurrogates(value, [name]);
 }
 
-/** A value within a request, and where it is. */
+/** A value within a request, and its path. */
 interface Place {
   value: unknown;
   key: PropertyKey;
   above: Place | undefined;
 }
 
-/** Throws a 400 that names the first field below `root` whose text, or whose name, holds a lone surrogate. Does not recurse. */
+/** Throws a 400 that names the first field below `root` whose text or name contains a lone surrogate. Does not recurse. */
 export function refuseLoneSurrogates(root: unknown, rootPath: readonly PropertyKey[] = []): void {
   const open: Place[] = [{ value: root, key: '', above: undefined }];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
@@ -76,7 +76,7 @@ function isOpen(value: unknown): boolean {
   return typeof value === 'string' || (typeof value === 'object' && value !== null);
 }
 
-/** Steps of a path that an error tells, at most. */
+/** Largest number of steps of a path in an error. */
 const LONGEST_PATH = 30;
 
 function pathOf(place: Place): PropertyKey[] {
@@ -86,9 +86,9 @@ function pathOf(place: Place): PropertyKey[] {
 }
 
 function loneSurrogate(text: string, path: readonly PropertyKey[]) {
-  const at = text.search(/\p{Surrogate}/u); // with the flag u, halves of whole characters are none
+  const at = text.search(/\p{Surrogate}/u); // with the flag u, the halves of a whole character do not match
   const code = text.charCodeAt(at).toString(16).toUpperCase();
   const name = parameterName(path).toWellFormed();
-  const message = `Invalid '${name}': its text has the lone surrogate U+${code} at position ${at}, half of a character. Send whole characters.`;
+  const message = `Invalid '${name}': its text has the lone surrogate U+${code} at position ${at}, which is half of a character. Send whole characters.`;
   return badRequest(message, { ...(name !== '' && { param: name }), code: 'lone_surrogate' });
 }

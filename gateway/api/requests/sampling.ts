@@ -1,46 +1,19 @@
-// From checked request fields to what the engine is told: OpenAI's defaults, stop ids, seed. Knows no text and no HTTP.
+// From checked request fields to what the engine gets beside the sampling settings: seed, stops, limits, experts, priority.
 import { randomInt } from 'node:crypto';
 import type { ConstraintSpec } from '../../constraints/specification.ts';
-import { type EngineInfo, neutralSampling, type SamplingSettings } from '../../engine/messages.ts';
+import type { EngineInfo } from '../../engine/messages.ts';
 import { badRequest } from '../errors.ts';
 import type { StoredKey } from '../tenants/keys.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { requireToken } from './fields/sampling-fields.ts';
 import type { CommonRequest } from './fields/schema-fields.ts';
 
-/** Below this top_p keeps the likeliest token only; 0, which OpenAI allows, would keep none. */
-const LEAST_TOP_P = 1e-9;
-
-/**
- * Below this the likeliest token is all that a draw could give, and logits are divided by it in single precision, where
- * 1e-46 is 0.
- */
-const LEAST_TEMPERATURE = 1e-6;
-
-/** 53 random bits: every request has a seed, so that any answer can be had again. */
+/** 53 random bits. Every request has a seed, so that any answer can be reproduced. */
 export function drawSeed(): number {
   return randomInt(2 ** 5) * 2 ** 48 + randomInt(2 ** 48 - 1);
 }
 
-export function samplingSettings(
-  request: CommonRequest,
-  { seed, choice, info }: { seed: number; choice: number; info: EngineInfo },
-): SamplingSettings {
-  const temperature = request.temperature ?? neutralSampling.temperature;
-  return {
-    temperature: temperature < LEAST_TEMPERATURE ? 0 : temperature,
-    topP: Math.max(request.top_p ?? neutralSampling.topP, LEAST_TOP_P),
-    topK: Math.max(request.top_k ?? neutralSampling.topK, 0),
-    minP: request.min_p ?? neutralSampling.minP,
-    presencePenalty: request.presence_penalty ?? neutralSampling.presencePenalty,
-    frequencyPenalty: request.frequency_penalty ?? neutralSampling.frequencyPenalty,
-    repetitionPenalty: request.repetition_penalty ?? neutralSampling.repetitionPenalty,
-    logitBias: logitBias(request.logit_bias ?? {}, info),
-    seed,
-    choice,
-  };
-}
-
-/** Ids that end the answer: the model's own unless refused, and the caller's. */
+/** Ids that end the answer: the model's own, unless `ignore_eos` is set, and the request's. */
 export function stopIdsOf(request: CommonRequest, modelStops: readonly number[], info: EngineInfo): number[] {
   const own = request.stop_token_ids ?? [];
   own.forEach((id, i) => {
@@ -49,7 +22,7 @@ export function stopIdsOf(request: CommonRequest, modelStops: readonly number[],
   return [...new Set([...(request.ignore_eos === true ? [] : modelStops), ...own])];
 }
 
-/** Throws where the answer ends before so many tokens. */
+/** Throws a 400 if the answer cannot have so many tokens. */
 export function minTokensOf({ min_tokens }: CommonRequest, maxTokens: number): number {
   const least = min_tokens ?? 0;
   if (least <= maxTokens) return least;
@@ -57,13 +30,13 @@ export function minTokensOf({ min_tokens }: CommonRequest, maxTokens: number): n
   throw badRequest(message, { param: 'min_tokens', code: 'integer_above_max_value' });
 }
 
-/** Ahead of the default only for who operates: without keys everyone, with keys an admin's. */
+/** With API keys, only an admin's key may go ahead of the default priority. Without keys everyone may. */
 export function priorityOf({ priority }: CommonRequest, key: StoredKey | undefined): number {
   const asked = priority ?? 0;
   return key === undefined || key.admin === true ? asked : Math.max(asked, 0);
 }
 
-/** `[layers]`; undefined where the checkpoint's own k holds. */
+/** `[layers]`. Undefined: the checkpoint's own numbers hold. */
 export function expertsPerTokenOf(
   { expertgrid }: CommonRequest,
   { layers, experts }: EngineInfo,
@@ -87,14 +60,7 @@ export function stopStringsOf({ stop }: CommonRequest): string[] {
   return stops.filter((text) => text !== '');
 }
 
-function logitBias(bias: Record<string, number>, info: EngineInfo): [number, number][] {
-  return Object.entries(bias).map(([key, value]) => {
-    requireToken(Number(key), `logit_bias.${key}`, info);
-    return [Number(key), value];
-  });
-}
-
-/** Special tokens whose names are part of the text. */
+/** Special tokens whose names appear in the text. */
 export function shownSpecials(
   { skip_special_tokens }: CommonRequest,
   { added }: Pick<Tokenizer, 'added'>,
@@ -103,7 +69,7 @@ export function shownSpecials(
   return new Set(added.filter(({ special }) => special).map(({ id }) => id));
 }
 
-/** What holds an answer to the ids that may come; undefined: all may. `other` is what it is held to besides. */
+/** The constraint of an answer to its allowed ids. Undefined: all ids are allowed. `other` is its other constraint, if any. */
 export function allowedIds<Other extends ConstraintSpec>(
   { allowed_token_ids: ids }: CommonRequest,
   info: EngineInfo,
@@ -115,12 +81,6 @@ export function allowedIds<Other extends ConstraintSpec>(
     requireToken(id, `${param}[${i}]`, info);
   });
   if (other === undefined) return { type: 'ids', ids };
-  const message = `'${param}' is not allowed beside a form of the answer, tools, or a limit of thinking.`;
+  const message = `'${param}' cannot be combined with structured output, tools, or a limit of thinking.`;
   throw badRequest(message, { param, code: 'invalid_parameter_combination' });
-}
-
-function requireToken(id: number, param: string, { vocab }: EngineInfo): void {
-  if (id < vocab) return;
-  const message = `Invalid '${param}': token id ${id} is outside the vocabulary of ${vocab} tokens.`;
-  throw badRequest(message, { param, code: 'invalid_token_id' });
 }

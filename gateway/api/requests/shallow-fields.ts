@@ -1,11 +1,11 @@
-// The fields of a request that is translated, and told again in its answer: checked by a schema, and in how deep they lie inside
-// each other, for what is written as JSON again is walked by recursion. Knows no endpoint.
+// Checks the fields of a request that is translated to a chat by a schema, and also their depth. Parts of them are written as
+// JSON again, and that recurses.
 import type { z } from 'zod';
 import { parseFields, refuseManyValues } from './body.ts';
 import { refuseDeep } from './depth.ts';
 import { parameterName } from './fields/schema.ts';
 
-/** `unsupported`: known fields, each with the values that ask for nothing (JSON text). Throws a 400 that names the field. */
+/** `unsupported` are known fields, each with the values that ask for nothing (JSON text). Throws a 400 that names the field. */
 export function parseShallowFields<Schema extends z.ZodType>(
   schema: Schema,
   fields: Record<string, unknown>,

@@ -1,4 +1,4 @@
-// From request fields to what the answer is held to, refused with a 400 where it cannot be. Knows no tokens.
+// From request fields to the constraint of the answer. A constraint that is not supported is a 400.
 import { ConstraintFault } from '../../constraints/fault.ts';
 import { GrammarReader, ReaderBusy, type ReadOptions } from '../../constraints/reading/reader.ts';
 import {
@@ -14,21 +14,21 @@ import { refuseLoneSurrogatesIn } from './request-text.ts';
 
 type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
 
-/** A specification, and the field that a fault in it is told by. */
+/** A specification, and the field that an error about it names. */
 export interface Asked {
   spec: GrammarSpec;
   param: string;
 }
 
-/** What an answer is to be held to. */
+/** What an answer is constrained to. */
 export interface Held {
   /** Undefined: anything. */
   form: GrammarSpec | undefined;
-  /** What it is made of, to be read before it is told that it is held; see `honoured`. */
+  /** The specifications in the request, which `honoured` has to read before anything is generated. */
   asked: readonly Asked[];
 }
 
-/** Throws a 400 that names the field where two say what the form is. Whether it can be honoured is not known yet. */
+/** Throws a 400 if two fields specify the form. Whether the form is supported is not known yet. */
 export function constraintOf(request: StructuredFields): Held {
   const [first, second] = askedBy(request);
   if (first === undefined) return { form: undefined, asked: [] };
@@ -39,7 +39,7 @@ export function constraintOf(request: StructuredFields): Held {
   return { form: first.spec, asked: [first] };
 }
 
-/** With the calls of tools that are offered: where none must be called, an answer without calls is held to what is asked for. */
+/** Combines the form with the tools. If no tool must be called, an answer without calls has to have the form. */
 export function answerConstraint(request: StructuredFields, calls: ToolCallsSpec | undefined): Held {
   const content = constraintOf(request);
   if (calls === undefined) return content;
@@ -47,19 +47,19 @@ export function answerConstraint(request: StructuredFields, calls: ToolCallsSpec
   return { form: { ...calls, content: content.form }, asked: content.asked };
 }
 
-/** One for all models: what a specification means does not depend on them. */
+/** One reader serves all models, because a specification means the same for each. */
 const reader = new GrammarReader();
 
 export interface Honoured {
-  /** Of the constraint, if it has one. */
+  /** The constraint's grammar, if it has one. */
   grammar: PackedGrammar | undefined;
-  /** Paths in the request of what is not held of schemas that are not strict. */
+  /** Paths in the request of the parts of non-strict schemas that are not enforced. */
   notes: readonly string[];
 }
 
 /**
- * Reads what an answer is to be held to. Throws a 400 that names the field, and in a schema the keyword, that cannot be honoured; a 429
- * if too many specifications wait to be read.
+ * Reads the specifications. Throws a 400 that names the unsupported field, and in a schema the keyword. Throws a 429 if too many
+ * specifications wait to be read.
  */
 export async function honoured(
   constraint: ConstraintSpec | undefined,

@@ -1,8 +1,7 @@
-// From the fields that offer tools to what the template is given, how calls are read, and what the answer is held to.
-// Knows no prompt and no wire format.
+// From the fields that offer tools to what the template gets, how calls are read, and the constraint of the answer.
 import type { CallableTool, CallSyntax, ConstraintSpec } from '../../constraints/specification.ts';
 import { badRequest } from '../errors.ts';
-import { callSyntaxOf, knownSyntaxes } from '../text/call-syntax.ts';
+import { callSyntaxOf, titlesOfSyntaxes } from '../text/call-syntax.ts';
 import type { ChatTemplate, TemplateTool } from '../text/template.ts';
 import { refuseDeep } from './depth.ts';
 import type { ChatRequest } from './fields/schema.ts';
@@ -13,15 +12,15 @@ type ToolFields = Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_cal
 type ToolCallSpec = Extract<ConstraintSpec, { type: 'tool_calls' }>;
 
 export interface ToolUse {
-  /** What the template is given. */
+  /** What the template gets. */
   tools: TemplateTool[];
   syntax: CallSyntax;
   constraint: ToolCallSpec;
-  /** All the tools, to be read: a fault is named by the tool's place among them. */
+  /** The specification of all tools, so that an error names a tool by its place among them. */
   asked: Asked;
 }
 
-/** Undefined where nothing may be called: then the model is told of no tools either. */
+/** Undefined if no tool may be called. The template then gets no tools either. */
 export function toolUseOf(
   request: ToolFields,
   { template, specials, model }: { template: ChatTemplate; specials: readonly string[]; model: string },
@@ -48,11 +47,11 @@ function syntaxOf({ source }: ChatTemplate, specials: readonly string[], model: 
     const message = `The model '${model}' cannot be given tools: ${why}`;
     return badRequest(message, { param: 'tools', code: 'tools_not_supported' });
   };
-  if (!/\btools\b/.test(source)) throw unsupported('its chat template does not mention them.');
+  if (!/\btools\b/.test(source)) throw unsupported('its chat template does not mention tools.');
   const syntax = callSyntaxOf(source, specials);
   if (syntax !== undefined) return syntax;
   throw unsupported(
-    `its chat template has them called in a way that is not known here; known is ${knownSyntaxes}.`,
+    `its chat template writes calls in a syntax that this server does not know. It knows ${titlesOfSyntaxes}.`,
   );
 }
 
@@ -89,7 +88,7 @@ function choiceOf({ tool_choice: choice }: ToolFields, tools: readonly Tool[]): 
 }
 
 function withoutTools() {
-  const message = "The 'tool_choice' parameter is only allowed where there are 'tools'.";
+  const message = "The 'tool_choice' parameter is only allowed with 'tools'.";
   return badRequest(message, { param: 'tool_choice', code: 'invalid_parameter_combination' });
 }
 
@@ -106,7 +105,7 @@ function refuseTwins(tools: readonly Tool[]): void {
   throw badRequest(message, { param, code: 'invalid_value' });
 }
 
-/** `strict` is for who calls, not for the model. */
+/** Leaves out `strict`, which is not meant for the model. */
 function templateTool({ type, function: { name, description, parameters } }: Tool): TemplateTool {
   return {
     type,

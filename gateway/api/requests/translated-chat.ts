@@ -1,4 +1,4 @@
-// A request of another API as the chat request that asks for the same: checked as any caller's is. Knows no endpoint.
+// A request of another API, translated to the chat request that asks for the same. It is checked like a client's chat request.
 import type { z } from 'zod';
 import { parseFields } from './body.ts';
 import { type ChatRequest, chatSchema } from './fields/schema.ts';
@@ -8,7 +8,7 @@ export type ChatFields = z.input<typeof chatSchema>;
 
 export interface TranslatedChat {
   chat: ChatFields;
-  /** Where the caller wrote what became each field. */
+  /** Where the client's request has what became each field. */
   names: FieldNames;
 }
 

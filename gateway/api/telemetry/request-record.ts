@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { DegradedHops, Rung } from '../../engine/messages.ts';
 import type { AnswerEvent } from '../answers/answer.ts';
 import type { Holding } from '../budget/ledger.ts';
-import type { Owner } from '../budget/slices.ts';
+import type { Tenant } from '../budget/slices.ts';
 import { ApiError } from '../errors.ts';
 import type { Shutdown } from '../shutdown.ts';
 import type { StoredKey } from '../tenants/keys.ts';
@@ -58,7 +58,7 @@ export class RequestRecord {
   /** The caller's; undefined where none is wanted. */
   key: StoredKey | undefined;
   /** Whose cached prefixes alone the request may find, by the hash of a key; undefined: everyone's. */
-  prefixOwner: string | undefined;
+  prefixTenant: string | undefined;
   /** Another gateway computes the answer, and tells what it used. */
   passedOn = false;
   /** Paths in the request of what the answer is not held to; see structured.ts. */
@@ -101,7 +101,7 @@ export class RequestRecord {
   }
 
   /** Whose time and memory it takes. */
-  get owner(): Owner {
+  get tenant(): Tenant {
     return { name: this.key?.name, weight: this.key?.weight ?? 1 };
   }
 

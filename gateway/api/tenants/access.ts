@@ -1,5 +1,4 @@
-// Who may call: finds the caller's key before anything else is done, and counts what it asks for against its limits. Knows no
-// endpoint but by its path.
+// Checks the API key of each request before anything else happens, and counts the request against the key's limits.
 import type { Context, Handler, MiddlewareHandler } from 'hono';
 import { ApiError } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -9,9 +8,9 @@ import { rateError, rateHeaders } from './rate-answers.ts';
 import { createRateLimits, type Exceeded, type RateLimits } from './rate-limits.ts';
 
 export interface Access {
-  /** As they are now: they may change at any time. */
+  /** The current keys, which may change at any time. */
   keys: () => readonly StoredKey[];
-  /** Callers may find each other's prompts in the cache. */
+  /** Tenants share cached prompts. */
   sharedPrefix?: boolean;
 }
 
@@ -32,7 +31,7 @@ export function requireKey(
     const key = callerOf(c, keys());
     const record = c.get('record');
     record.key = key;
-    if (!sharedPrefix) record.prefixOwner = key.sha256;
+    if (!sharedPrefix) record.prefixTenant = key.sha256;
     if (c.req.method !== 'POST') return await next();
     const exceeded = (by: Exceeded) => {
       metrics.keyRefused(key.name, by.kind);
@@ -46,7 +45,7 @@ export function requireKey(
   };
 }
 
-/** For what is of all callers, or of the machines behind: without keys everyone may ask, with keys an admin's. */
+/** For endpoints about all tenants or the machines. With API keys only an admin's key may call them, otherwise everyone may. */
 export function forAdmins(handler: Handler<RecordEnv>): Handler<RecordEnv> {
   return (c, next) => {
     const { key } = c.get('record');
@@ -55,7 +54,7 @@ export function forAdmins(handler: Handler<RecordEnv>): Handler<RecordEnv> {
   };
 }
 
-/** Throws a 401 where there is none. */
+/** Throws a 401 if the request has no valid key. */
 function callerOf(c: Context, keys: readonly StoredKey[]): StoredKey {
   const given = keyOf(c);
   if (given === undefined) {
@@ -74,7 +73,7 @@ function keyOf(c: Context): string | undefined {
   return bearer ?? c.req.header('x-api-key');
 }
 
-/** Enough to know one's own key by. What is no key of ours may be a secret of another service, and is not repeated. */
+/** Enough of a key to recognize it. Another text may be a secret of another service, so it is not repeated. */
 function veiled(given: string): string {
   const end = KEY_PREFIX.length + 3;
   return given.startsWith(KEY_PREFIX) && given.length > 2 * end
@@ -88,6 +87,6 @@ function unauthorized(message: string): ApiError {
 }
 
 function adminsOnly(name: string, path: string): ApiError {
-  const message = `The key '${name}' may not ask for ${path}: it tells of all callers, which only a key made with --admin may see.`;
+  const message = `The key '${name}' may not ask for ${path}, which is about all API keys. Use a key that was made with --admin.`;
   return new ApiError({ status: 403, message, code: 'insufficient_permissions' });
 }

@@ -1,19 +1,18 @@
-// Who shares cached prefixes with whom: requests with one salt. Pure.
+// Decides which requests share cached prefixes: those with the same salt.
 
 /**
- * What a caller names is kept apart from what keys are named by, so that nobody can name another's. Empty: shared by all.
- *
- * A salt of the caller's own comes before its key: callers with different keys who agree on one share what they computed.
+ * The request's own salt, or else one for its API key. The two have different prefixes, so that no request can name the salt of
+ * another key. Tenants that agree on a salt of their own share their cached prefixes. Empty: all requests share them.
  */
 export function cacheSaltOf({
   named,
-  owner,
+  tenant,
 }: {
   /** The request's `cache_salt`. */
   named: string | null | undefined;
-  /** Hash of the caller's key; absent without keys, and where all share. */
-  owner: string | undefined;
+  /** Hash of the API key. Undefined without keys, and if all tenants share cached prefixes. */
+  tenant: string | undefined;
 }): string {
   if (named !== undefined && named !== null) return `named/${named}`;
-  return owner === undefined ? '' : `key/${owner}`;
+  return tenant === undefined ? '' : `key/${tenant}`;
 }

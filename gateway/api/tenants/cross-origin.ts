@@ -1,9 +1,9 @@
-// Which web pages may call: CORS for the origins that the operator names. Knows no keys; a preflight has none.
+// CORS for the web pages that the operator names. It works without API keys, because a preflight request has none.
 import type { MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { NO_EFFECT } from '../requests/fields/no-effect.ts';
 
-/** What a page's script may read of an answer beside its body. */
+/** Headers of an answer that a page's script may read. */
 const exposed = [
   'openai-processing-ms',
   'request-id',
@@ -19,7 +19,7 @@ const exposed = [
   ),
 ];
 
-/** `*` allows every page. Headers that a page asks for are allowed whatever they are: keys are not sent by browsers unasked. */
+/** `*` allows every page. All request headers are allowed, because browsers do not send API keys by themselves. */
 export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
   return cors({
     origin: origins.includes('*') ? '*' : [...origins],

@@ -1,4 +1,4 @@
-// Limits as HTTP has them: OpenAI's x-ratelimit headers, and the 429 of a request that a limit does not allow. Knows no counting.
+// Rate limits in HTTP: OpenAI's x-ratelimit headers, and the 429 of a request that a limit does not allow.
 import { ApiError, retryHeaders } from '../errors.ts';
 import type { Reading } from './rate-buckets.ts';
 import type { Exceeded, LimitKind } from './rate-limits.ts';
@@ -6,7 +6,7 @@ import type { Exceeded, LimitKind } from './rate-limits.ts';
 /** Of the limits that a key has. */
 type Readings = { requests?: Reading; tokens?: Reading };
 
-/** `x-ratelimit-remaining-tokens` and its like; none for limits that the key does not have. */
+/** `x-ratelimit-remaining-tokens` and so on. There are none for limits that the key does not have. */
 export function rateHeaders(readings: Readings): Record<string, string> {
   const headers = Object.entries(readings).flatMap(([kind, { limit, remaining, resetMs }]) => [
     [`x-ratelimit-limit-${kind}`, String(limit)],
@@ -16,7 +16,7 @@ export function rateHeaders(readings: Readings): Record<string, string> {
   return Object.fromEntries(headers);
 }
 
-/** As Go writes durations, and OpenAI's headers with it: `0s`, `20ms`, `1.5s`, `6m0s`, `1h0m0s`. */
+/** Durations as Go and OpenAI's headers write them: `0s`, `20ms`, `1.5s`, `6m0s`, `1h0m0s`. */
 export function formatDuration(ms: number): string {
   if (ms > 0 && ms < 1000) return `${Math.ceil(ms)}ms`;
   const seconds = Math.ceil(ms) / 1000;
@@ -32,7 +32,7 @@ const words: Record<LimitKind, (limit: number) => string> = {
   concurrency: (limit) => `${limit} requests at once`,
 };
 
-/** What is larger than the limit itself is not worth another try, and is told so. */
+/** A request that is larger than the limit itself is told not to try again. */
 export function rateError(
   key: string,
   { kind, limit, asked, retryMs }: Exceeded,
@@ -41,7 +41,7 @@ export function rateError(
   const again = Number.isFinite(retryMs);
   const advice = again
     ? `Please try again in ${formatDuration(retryMs)}.`
-    : `The request has ${asked}, which no waiting makes room for: send a shorter one.`;
+    : `The request has ${asked}, which exceeds the limit itself. Send a shorter one.`;
   return new ApiError({
     status: 429,
     message: `Rate limit reached for the key '${key}': ${words[kind](limit)}. ${advice}`,

@@ -1,21 +1,21 @@
-// Token buckets: how much of a minute's allowance is there, whether a request may take its part, and when it may. Pure:
-// time is given, in milliseconds on any clock that does not go back; a clock that does refills nothing.
+// Token buckets: how much of a minute's allowance is left, and when a request may take its part. Times are milliseconds on any
+// monotonic clock. A clock that goes back refills nothing.
 
-/** A minute's allowance: a bucket holds it whole at most, and is filled evenly. */
+/** A full bucket holds the allowance of one minute and is refilled evenly. */
 const MINUTE_MS = 60_000;
 
-/** Rounding of a part of a unit must not refuse what was promised for now. */
+/** A rounding error must not refuse a request at the time for which it was promised. */
 const ROUNDING = 1e-6;
 
 export interface Bucket {
-  /** Units there were at `atMs`; below 0 where more was taken afterwards than was asked for. */
+  /** Units in the bucket at `atMs`. Below 0 after an answer took more than there was. */
   level: number;
   atMs: number;
 }
 
 export interface Reading {
   limit: number;
-  /** Whole units that may be taken now. */
+  /** Whole units that a request may take now. */
   remaining: number;
   /** Until the bucket is full. */
   resetMs: number;
@@ -25,7 +25,7 @@ export function fullBucket(perMinute: number, nowMs: number): Bucket {
   return { level: perMinute, atMs: nowMs };
 }
 
-/** The bucket as it is now. Another limit than before counts from now on. */
+/** The bucket at `nowMs`. A changed limit counts from now on. */
 export function filled({ level, atMs }: Bucket, perMinute: number, nowMs: number): Bucket {
   const passed = Math.max(0, nowMs - atMs);
   return {
@@ -34,14 +34,14 @@ export function filled({ level, atMs }: Bucket, perMinute: number, nowMs: number
   };
 }
 
-/** Milliseconds until `amount` may be taken, 0: now; Infinity where the bucket never holds so much. */
+/** Milliseconds until `amount` may be taken. 0: now. Infinity: the bucket never holds so much. */
 export function waitFor(bucket: Bucket, amount: number, perMinute: number, nowMs: number): number {
   if (amount > perMinute) return Number.POSITIVE_INFINITY;
   const missing = amount - filled(bucket, perMinute, nowMs).level;
   return missing <= ROUNDING ? 0 : Math.ceil((missing * MINUTE_MS) / perMinute);
 }
 
-/** Without asking: what was generated has been generated. */
+/** Takes `amount` even if there is less, because the tokens have already been generated. */
 export function taken(bucket: Bucket, amount: number, perMinute: number, nowMs: number): Bucket {
   const { level, atMs } = filled(bucket, perMinute, nowMs);
   return { level: level - amount, atMs };

@@ -1,25 +1,25 @@
-// What each key has used of its limits, in this process, and the admission of its requests. Knows no HTTP.
+// Admits the requests of each key by its limits, and counts what the key has used in this process.
 //
-// A request counts once in each gateway that it passes: where it arrives, and, handed on to a peer, there as well. So the
-// header by which a peer marks it buys nothing from whoever forges it.
+// A request that is passed on to a peer counts in both gateways. Forging the header that marks such requests therefore gains
+// nothing.
 import type { StoredKey } from './keys.ts';
 import { type Bucket, fullBucket, type Reading, readBucket, taken, waitFor } from './rate-buckets.ts';
 
 export type LimitKind = 'requests' | 'tokens' | 'concurrency';
 
-/** Which limit does not allow a request. */
+/** The limit that does not allow a request. */
 export interface Exceeded {
   kind: LimitKind;
   limit: number;
   /** How much the request asked for. */
   asked: number;
-  /** When it may be asked again; Infinity: never, it is larger than the limit. */
+  /** Time until the request may be repeated. Infinity: it is larger than the limit itself. */
   retryMs: number;
 }
 
 /** One request of a key. */
 export interface Turn {
-  /** Asked before any work on the prompt; undefined: it may go on, and is counted. */
+  /** Counts the prompt before any work on it. Undefined: the request may continue. */
   prompt(tokens: number): Exceeded | undefined;
   /** Tokens came from the engine. */
   generated(tokens: number): void;
@@ -28,9 +28,9 @@ export interface Turn {
 }
 
 export interface RateLimits {
-  /** Counts the request, or says why it may not be made. */
+  /** Counts the request, or returns the limit that refuses it. */
   begin(key: StoredKey): { turn: Turn } | { exceeded: Exceeded };
-  /** Of the limits that the key has. */
+  /** The state of the limits that the key has. */
   read(key: StoredKey): { requests?: Reading; tokens?: Reading };
 }
 
@@ -40,11 +40,11 @@ interface Use {
   open: number;
 }
 
-/** How soon a place among a key's requests may be free is not known. Milliseconds. */
+/** Retry time after the limit of concurrent requests, because it is not known when one of them ends. Milliseconds. */
 const PLACE_MS = 1_000;
 
 export function createRateLimits(now: () => number = () => performance.now()): RateLimits {
-  /** By name: a key that is made anew keeps its owner's use. As many as there were names in the file of keys. */
+  /** By name, so that a key that replaces another of the same name keeps its use. Bounded by the names in the file of keys. */
   const uses = new Map<string, Use>();
 
   function useOf({ name, rpm = 0, tpm = 0 }: StoredKey): Use {
@@ -73,7 +73,7 @@ export function createRateLimits(now: () => number = () => performance.now()): R
     const turn: Turn = {
       prompt(tokens) {
         if (tpm === undefined) return undefined;
-        // An answer has a token at least: whoever owes some waits, however short the prompt.
+        // An answer has at least one token, so a key that owes tokens waits even with an empty prompt.
         const retryMs = waitFor(use.tokens, Math.max(tokens, 1), tpm, now());
         if (retryMs > 0) return { kind: 'tokens', limit: tpm, asked: tokens, retryMs };
         take(tokens);

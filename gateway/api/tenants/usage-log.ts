@@ -1,4 +1,4 @@
-// Writes what each request used to a file, one line of JSON each, so that a process that is killed loses none. Knows no HTTP.
+// Writes what each request used to a file, as one line of JSON, so that no line is lost if the process is killed.
 
 import { appendFileSync, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errorText } from '../../../base/error-text.ts';
@@ -7,12 +7,12 @@ export interface UsageLine {
   /** When the request ended, ISO 8601. */
   time: string;
   request: string;
-  /** Name of the caller's key; null without keys. */
+  /** Name of the API key. Null without keys. */
   key: string | null;
   model: string | null;
   endpoint: string;
   prompt_tokens: number;
-  /** Of the prompt's, those found in the cache; null where the answer ended before that was told. */
+  /** Prompt tokens that were found in the cache. Null if the answer ended before the engine reported it. */
   cached_tokens: number | null;
   generated_tokens: number;
   /** 499: the client left. */
@@ -22,38 +22,37 @@ export interface UsageLine {
 
 export interface UsageLog {
   write(line: UsageLine): void;
-  /** Lines that wait until the file can be written again. */
+  /** Number of lines that wait until the file can be written again. */
   readonly waiting: number;
-  /** Lines that were given up since the start. */
+  /** Number of lines that were dropped since the start. */
   readonly lost: number;
-  /** Tries once more to write what waits; what still cannot be written is lost. */
+  /** Tries once more to write the waiting lines. Lines that still cannot be written are lost. */
   close(): void;
 }
 
 export interface UsageLogOptions {
   onError: (message: string) => void;
   onRecovered?: (message: string) => void;
-  /** Lines that may wait: about 300 bytes each. Beyond, the oldest is lost. */
+  /** Largest number of waiting lines, of about 300 bytes each. Beyond it the oldest is dropped. Default 20,000. */
   mostWaiting?: number;
-  /** While lines wait, the file is tried again after so long even if no request ends. Milliseconds. */
+  /** Time between attempts to write while lines wait. Default 1 s. */
   retryMs?: number;
 }
 
 /**
- * Lines are appended and given to the kernel before `write` returns: about 10 µs each, and what becomes of this process is then
- * no matter. A file that is renamed or removed is left, and one of the same name begun. Throws if it cannot be opened, or is
- * no regular file: a pipe that nobody reads would hold up the whole process. While the file cannot be written, lines wait;
- * that is reported once.
+ * `write` returns after the kernel has the line (about 10 µs), so that the line survives the end of this process. If the file is
+ * renamed or removed, a new file of the same name is begun. While the file cannot be written, lines wait, which is reported once.
+ * Throws if the file cannot be opened, or is not a regular file, because a pipe that nobody reads would block the whole process.
  */
 export function openUsageLog(
   path: string,
   { onError, onRecovered = () => {}, mostWaiting = 20_000, retryMs = 1_000 }: UsageLogOptions,
 ): UsageLog {
   let file = open(path);
-  /** In order, the oldest first. */
+  /** Oldest first. */
   let waiting: string[] = [];
   let lost = 0;
-  /** A disk that was full may have taken half a line. */
+  /** The last line may be incomplete, because the disk was full. */
   let torn = false;
   let failing = false;
   let timer: NodeJS.Timeout | undefined;
@@ -68,7 +67,7 @@ export function openUsageLog(
     torn = false;
   }
 
-  /** Whether nothing waits any more. */
+  /** Writes the waiting lines. Returns whether none waits any more. */
   function flush(): boolean {
     let written = 0;
     try {
@@ -78,7 +77,7 @@ export function openUsageLog(
     } catch (error) {
       torn = true;
       const reason = errorText(error);
-      if (!failing) onError(`${path}: usage is not written, lines wait: ${reason}`);
+      if (!failing) onError(`${path}: usage cannot be written, so lines wait: ${reason}`);
       failing = true;
       waiting = waiting.slice(written);
       return false;
@@ -92,7 +91,7 @@ export function openUsageLog(
       timer = setTimeout(settle, retryMs).unref();
     } else if (failing) {
       failing = false;
-      onRecovered(`${path}: usage is written again, ${before} lines had waited`);
+      onRecovered(`${path}: usage is written again after ${before} lines waited`);
     }
   }
 
@@ -100,9 +99,10 @@ export function openUsageLog(
     write(line) {
       waiting.push(JSON.stringify(line));
       if (failing) {
-        if (waiting.length <= mostWaiting) return; // the timer tries; a request is no reason to try a full disk again
+        if (waiting.length <= mostWaiting) return; // the timer tries again, so that requests do not hit a full disk
         waiting.shift();
-        if (lost++ === 0) onError(`${path}: ${mostWaiting} lines wait, the oldest are lost from now on`);
+        if (lost++ === 0)
+          onError(`${path}: ${mostWaiting} lines wait, so the oldest are dropped from now on`);
       } else {
         settle();
       }
@@ -125,12 +125,12 @@ export function openUsageLog(
   };
 }
 
-/** To append to; if the last writer did not end its line, that is done. Opening for both ways waits for nobody, whatever it is. */
+/** Opens the file to append, and ends an incomplete last line. Opening for reading and writing does not block on a pipe. */
 function open(path: string): number {
   const file = openSync(path, 'a+', 0o600);
   try {
     const stats = fstatSync(file);
-    if (!stats.isFile()) throw new Error(`${path} is no file but a pipe, a socket or a device; give a file`);
+    if (!stats.isFile()) throw new Error(`${path} is a pipe, a socket or a device. Give a regular file.`);
     const last = Buffer.alloc(1);
     const { size } = stats;
     if (size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last.toString() !== '\n') {
@@ -143,7 +143,7 @@ function open(path: string): number {
   }
 }
 
-/** Whether the path still leads to the open file. */
+/** Whether the path still names the open file. */
 function isAt(file: number, path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
   const { dev, ino } = fstatSync(file);

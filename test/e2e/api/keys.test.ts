@@ -127,7 +127,7 @@ describe('a gateway with keys', () => {
     const good = await readFile(keys, 'utf8');
     const ready = async () => (await (await fetch(`${gateway.url}/health/ready`)).json()) as object;
     await writeFile(keys, '{"name":');
-    await gateway.process.says(/line 1 is no key: .*; the API keys stay as they were/);
+    await gateway.process.says(/line 1 is not a key: .*; the API keys stay as they were/);
     await writeFile(keys, '');
     await gateway.process.says(/is empty: a mistake\?; the API keys stay as they were/);
     expect((await list(fresh)).status).toBe(200);

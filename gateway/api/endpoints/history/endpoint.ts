@@ -1,4 +1,4 @@
-// GET /v1/history, and the clock that keeps the history growing. Knows no counter.
+// GET /v1/history, and the timer that samples the history.
 import type { Context } from 'hono';
 import type { ApiContext } from '../../context.ts';
 import { badRequest } from '../../errors.ts';
@@ -7,18 +7,18 @@ import { type EngineTotals, type History, seriesOf } from './history.ts';
 import type { Ring } from './ring.ts';
 
 export interface Keeping {
-  /** Ends the looks when it is aborted. */
+  /** Ends the sampling when it is aborted. */
   signal: AbortSignal;
-  /** Default: a second. */
+  /** Default 1 s. */
   everyMs?: number;
 }
 
-/** Does not go back, whatever is done to the machine's clock. Milliseconds since the epoch. */
+/** Milliseconds since the epoch that never go back, even if the machine's clock is changed. */
 export function steadyNow(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** Looks at the engines again and again. A look that an engine delays past the next one takes its place. */
+/** Samples the engines periodically. If an engine delays a sample past the next one, the next one is skipped. */
 export function keepHistory(
   history: History,
   { contexts, signal, everyMs = 1_000 }: Keeping & { contexts: Iterable<ApiContext> },
@@ -37,7 +37,7 @@ export function keepHistory(
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }
 
-/** Of all models together; undefined unless every engine tells its part, for a sum without it would look like a fall. */
+/** Sums over all models. Undefined unless every engine answers, because a sum without one would look like a fall. */
 async function totalsOf(models: readonly ApiContext[]): Promise<EngineTotals | undefined> {
   const statuses = await Promise.all(
     models.map(({ engine, limits, logger }) => statusInTime(engine, { waitMs: limits.statusMs, logger })),
@@ -68,7 +68,7 @@ export function showHistory(
     now: Math.round(steadyNow() / 1_000),
     totals: history.totals,
     seconds: stretchOf(history.seconds, sinceMs),
-    // A minute is told when it is over, long after it began.
+    // A minute is complete only long after it began, so earlier ones may be new.
     minutes: stretchOf(history.minutes, sinceMs - 120_000),
   });
 }

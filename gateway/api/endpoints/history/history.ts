@@ -1,9 +1,9 @@
-// What the console plots: the last ten minutes second by second, the last day minute by minute. Made from looks at
-// counters; pure, the clock is given.
+// The data of the console's plots: the last ten minutes by the second and the last day by the minute, made from samples of
+// counters. The caller passes the time.
 import { Ring, type Stretch } from './ring.ts';
 import { quantile, type Tally } from './tally.ts';
 
-/** Names of the columns. Counters are told as rates a second, times in seconds, `kv_used` as a share (0 to 1). */
+/** Names of the columns. Counters are rates for each second, times are in seconds, and `kv_used` is a share (0 to 1). */
 export const columns = [
   'requests',
   'errors',
@@ -21,13 +21,13 @@ export const columns = [
 type Column = (typeof columns)[number];
 type Row = Record<Column, number | undefined>;
 
-/** Of the engines, all together; undefined while one of them does not answer. */
+/** Sums over all engines. */
 export interface EngineTotals {
   promptTokens: number;
   generatedTokens: number;
   running: number;
   waiting: number;
-  /** Of the KV memory, the share in use. */
+  /** Share of the KV memory that is in use (0 to 1). */
   kvUsed: number;
 }
 
@@ -43,32 +43,32 @@ interface Look {
   engines: EngineTotals | undefined;
 }
 
-/** Quantiles of a second are over this much of the past: single requests come seldom. */
+/** Quantiles of a second cover this much of the past, because single requests are rare. */
 const WINDOW_MS = 20_000;
 const MINUTE_MS = 60_000;
 const LATE_MS = 5_000;
 
 export class History {
-  /** 12 columns of 4 bytes: 28,800 bytes for ten minutes and 69,120 for a day, whatever the traffic. */
+  /** 12 columns of 4 bytes take 28,800 bytes for ten minutes and 69,120 bytes for a day, whatever the traffic. */
   readonly seconds = new Ring({ columns: columns.length, rows: 600, stepMs: 1_000 });
   readonly minutes = new Ring({ columns: columns.length, rows: 1_440, stepMs: MINUTE_MS });
   readonly #tally: Tally;
-  /** Of the window, oldest first. */
+  /** Samples within the window, oldest first. */
   #looks: Look[] = [];
-  /** The first look of the minute that runs, and the largest values since. */
+  /** First sample of the current minute, and the largest values since. */
   #minute: { from: Look; peaks: Partial<Row> } | undefined;
 
   constructor(tally: Tally) {
     this.#tally = tally;
   }
 
-  /** Since the start. */
+  /** Counts since the start. */
   get totals(): Record<(typeof rates)[number], number> {
     const { requests, errors, refused } = this.#tally;
     return { requests, errors, refused };
   }
 
-  /** To be called about once a second. `atMs` never goes back. */
+  /** Takes a sample. Call it about once a second with an `atMs` that never goes back. */
   look(atMs: number, engines: EngineTotals | undefined): void {
     const { firstToken, nextToken } = this.#tally;
     const now: Look = {
@@ -82,7 +82,7 @@ export class History {
     if (before !== undefined) {
       const row = { ...this.#rates(before, now), ...this.#quantiles(this.#looks[0] ?? before, now) };
       const values = inOrder({ ...row, ...peaksOf(engines) });
-      // A look that comes a little late speaks for the seconds that it missed too; a long silence stays a gap.
+      // A sample that is a little late also fills the seconds that it missed. A long silence stays a gap.
       const from = atMs - before.atMs > LATE_MS ? atMs : Math.min(before.atMs + 1_000, atMs);
       for (let at = from; at < atMs; at += 1_000) this.seconds.put(at, values);
       this.seconds.put(atMs, values);
@@ -91,7 +91,7 @@ export class History {
     this.#looks = [...this.#looks.filter((look) => look.atMs > atMs - WINDOW_MS), now];
   }
 
-  /** A minute is told once it is over: rates and quantiles of all of it, and the peaks of what stands at a level. */
+  /** When a minute is over, its row gets the rates and quantiles of the whole minute and the peaks of the gauges. */
   #lookAtMinute(now: Look): void {
     const { from, peaks } = this.#minute ?? { from: now, peaks: {} };
     if (Math.floor(from.atMs / MINUTE_MS) === Math.floor(now.atMs / MINUTE_MS)) {
@@ -127,7 +127,7 @@ export class History {
   }
 }
 
-/** Column by column, numbers with four digits: more would tell nothing. */
+/** The columns by name, with numbers rounded to four significant digits. */
 export function seriesOf({ columns: values }: Stretch): Record<Column, (number | null)[]> {
   const rounded = (value: number | null) => (value === null ? null : Number(value.toPrecision(4)));
   const entries = columns.map((name, i) => [name, (values[i] ?? []).map(rounded)]);

@@ -1,16 +1,16 @@
-// A table of numbers over time: one row a step of time, the oldest overwritten. Pure; the clock is given.
+// A table of numbers over time with one row for each step of time. New rows overwrite the oldest. The caller passes the time.
 
 export interface RingOptions {
   /** Numbers in a row. */
   columns: number;
-  /** Rows that are kept. */
+  /** Largest number of rows. */
   rows: number;
   stepMs: number;
 }
 
-/** Rows one after another, by column; null: not known. */
+/** Consecutive rows, by column. Null: not known. */
 export interface Stretch {
-  /** When the first row begins; milliseconds. */
+  /** Time at which the first row begins. */
   startMs: number;
   columns: (number | null)[][];
 }
@@ -19,9 +19,9 @@ export class Ring {
   readonly stepMs: number;
   readonly rows: number;
   readonly #columns: number;
-  /** `[rows, columns]`; NaN: not known. */
+  /** `[rows, columns]`. NaN: not known. */
   readonly #values: Float32Array;
-  /** Number of the newest row since the epoch, and of the first that was ever put. */
+  /** Numbers, counted from the epoch, of the newest row and of the first row that was ever written. */
   #newest = -1;
   #first = 0;
 
@@ -36,7 +36,7 @@ export class Ring {
     return this.#values.byteLength;
   }
 
-  /** Sets the row that `atMs` falls into. Rows that were left out since the last one are unknown; an older row is not kept. */
+  /** Writes the row of `atMs`. Rows that were skipped since the last one are unknown, and older rows are ignored. */
   put(atMs: number, values: readonly (number | undefined)[]): void {
     const row = Math.floor(atMs / this.stepMs);
     if (this.#newest === -1) this.#first = row;
@@ -49,7 +49,7 @@ export class Ring {
     }
   }
 
-  /** Rows that begin after `afterMs`, up to the newest one. */
+  /** The rows that begin after `afterMs`, up to the newest one. */
   since(afterMs: number): Stretch {
     const oldest = Math.max(this.#first, this.#newest - this.rows + 1);
     const from = Math.max(oldest, Math.floor(afterMs / this.stepMs) + 1);
@@ -63,7 +63,7 @@ export class Ring {
     return { startMs: rows === 0 ? 0 : from * this.stepMs, columns };
   }
 
-  /** The next `rows` rows are unknown until they are put. */
+  /** Makes the next `rows` rows unknown until they are written. */
   #forget(rows: number): void {
     for (let i = 1; i <= Math.min(rows, this.rows); i++) {
       const offset = this.#offset(this.#newest + i);

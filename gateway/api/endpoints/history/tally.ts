@@ -1,6 +1,6 @@
-// What the API has counted since its start, as plain numbers for the history. Pure.
+// What the API has counted since its start, as plain numbers for the history.
 
-/** Observations by bucket, each alone: `counts[i]` lie above `bounds[i - 1]` and up to `bounds[i]`, the last above all. */
+/** A histogram. `counts[i]` are the values above `bounds[i - 1]` and up to `bounds[i]`; the last are above all bounds. */
 export class Buckets {
   readonly bounds: readonly number[];
   readonly counts: number[];
@@ -18,11 +18,11 @@ export class Buckets {
 }
 
 export interface Tally {
-  /** Requests that ended, probes and pages left out. */
+  /** Requests that ended, without those for polled routes. */
   requests: number;
-  /** Of them, those that failed with a status of 500 or more. */
+  /** Those of them with a status of 500 or more. */
   errors: number;
-  /** Of them, those refused with a status of 400 to 498; 499 is a client that left. */
+  /** Those of them with a status of 400 to 498. 499 is a client that left. */
   refused: number;
   /** Seconds from request to first token, and between tokens. */
   firstToken: Buckets;
@@ -35,8 +35,8 @@ export function createTally({ first, next }: { first: number[]; next: number[] }
 }
 
 /**
- * Linear inside a bucket, as Prometheus' histogram_quantile has it; above the last bound, that bound. Undefined if
- * nothing was observed. `share` is 0 to 1.
+ * Interpolates linearly inside a bucket, as Prometheus' histogram_quantile does. Above the last bound the result is that bound.
+ * Undefined if nothing was observed. `share` is 0 to 1.
  */
 export function quantile(bounds: readonly number[], counts: readonly number[], share: number) {
   const all = counts.reduce((sum, count) => sum + count, 0);

@@ -1,16 +1,15 @@
-// GET /docs: the API's reference. The page is ours; what draws it is Swagger UI, served as its package has it. Knows
-// nothing of the API.
+// GET /docs: the API's reference. The page is in console/, and the unchanged Swagger UI package draws it.
 import { existsSync } from 'node:fs';
 import type { Context } from 'hono';
 import { StaticFiles } from './static-files.ts';
 
 const root = new URL('../../../../', import.meta.url);
 
-/** A packed install has the package's two files beside the compiled code: scripts/build.ts copies them. */
+/** In a packed install the package's two files lie beside the compiled code, where scripts/build.ts copies them. */
 const packed = new URL('swagger-ui/', root);
 const folder = existsSync(packed) ? packed : new URL('node_modules/swagger-ui-dist/', root);
 
-/** Swagger UI draws its icons from `data:` addresses and sets styles on elements; it needs no script but its own. */
+/** Swagger UI loads icons from `data:` URLs, and needs no scripts but its own. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -26,7 +25,7 @@ const headers = { 'content-security-policy': policy };
 const pages = new StaticFiles(new URL('console/', root), { headers, names: /^docs\.html$/ });
 const renderer = new StaticFiles(folder, { headers, names: /^swagger-ui(\.css|-bundle\.js)$/ });
 
-/** The page's own names are relative, as the console's are: it has no slash behind it. Throws a 404 if there is no such file. */
+/** Like the console's, the page's paths are relative, so its own path has no slash at the end. Throws a 404 for unknown files. */
 export async function docsFile(c: Context): Promise<Response> {
   const file: string | undefined = c.req.param('file');
   if (file !== undefined) return await renderer.send(c, file);

@@ -1,7 +1,7 @@
-// GET /: a browser is sent to the console, a program is told where things are. Knows no page.
+// GET /: redirects browsers to the console, and tells programs the paths of the API.
 import type { Context } from 'hono';
 
-/** As the pages' own names, from where the answer lies: a proxy may put it below a prefix. */
+/** Paths relative to the answer, because a proxy may serve the gateway below a prefix. */
 export const places = {
   console: 'console',
   docs: 'docs',

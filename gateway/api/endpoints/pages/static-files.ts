@@ -1,5 +1,4 @@
-// Files for browsers: read once, compressed once, and sent with a tag so that a browser which has one is told so. Knows no
-// page.
+// Static files for browsers: read once, compressed once, and sent with an ETag so that browsers can keep them.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
@@ -15,19 +14,19 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Smaller files fit into one packet as they are. Bytes. */
+/** Size in bytes from which files are compressed. Smaller files fit into one packet. */
 const LEAST_COMPRESSED = 1_000;
 
 interface Body {
   bytes: Uint8Array<ArrayBuffer>;
-  /** Of the bytes. */
+  /** Hash of the bytes. */
   etag: string;
 }
 
 interface Asset {
   type: string;
   plain: Body;
-  /** Absent for small files. */
+  /** Gzip. Absent for small files. */
   compressed?: Body;
 }
 
@@ -38,7 +37,7 @@ export class StaticFiles {
   /** The files do not change while the process runs. */
   readonly #assets = new Map<string, Promise<Asset>>();
 
-  /** `names`: those that may be asked for; no path may fit it. `headers` go with every answer. */
+  /** `names` matches the names that may be requested, and must not match any path outside the folder. */
   constructor(folder: URL, { names, headers }: { names: RegExp; headers: Readonly<Record<string, string>> }) {
     this.#folder = folder;
     this.#names = names;
@@ -92,7 +91,7 @@ function tagged(bytes: Uint8Array<ArrayBuffer>): Body {
   return { bytes, etag: `"${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}"` };
 }
 
-/** A proxy that compresses makes tags weak; they stand for the same file. */
+/** A proxy that compresses makes tags weak, but they still name the same file. */
 function strong(tag: string): string {
   return tag.trim().replace(/^W\//, '');
 }

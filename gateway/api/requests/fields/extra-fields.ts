@@ -1,29 +1,25 @@
-// The fields of vLLM's and ours that the Responses and the Messages endpoints take beside their own API's: those that their
-// answers have room for. Knows neither.
+// The fields of vLLM and of this server that the Responses and Messages endpoints accept beside those of their own API.
+import { samplingFields } from './sampling-fields.ts';
 import { commonFields } from './schema-fields.ts';
 
-const { min_p, seed, presence_penalty, frequency_penalty, repetition_penalty, logit_bias } = commonFields;
+/** The Responses and Messages APIs have fields of their own for these three. */
+const { temperature: _temperature, top_p: _topP, top_k: _topK, ...sampling } = samplingFields;
 const { min_tokens, stop_token_ids, ignore_eos, priority, cache_salt, expertgrid } = commonFields;
 
 export const extraFields = {
-  min_p,
-  seed,
-  presence_penalty,
-  frequency_penalty,
-  repetition_penalty,
-  logit_bias,
+  ...sampling,
   min_tokens,
   stop_token_ids,
   ignore_eos,
   priority,
   cache_salt,
-  /** Neither answer has a place for what is told of each token. */
+  /** The answers of these APIs have no place for data about each token. */
   expertgrid: expertgrid.unwrap().unwrap().omit({ digests: true, routes: true }).nullish(),
 };
 
 type ExtraName = keyof typeof extraFields;
 
-/** Those of a request's fields that are meant as they are for a chat request. */
+/** The extra fields of a request, which mean the same in a chat request. */
 export function extrasOf<Request extends Partial<Record<ExtraName, unknown>>>(
   request: Request,
 ): Pick<Request, ExtraName & keyof Request> {

@@ -1,17 +1,17 @@
-// The messages of a chat as callers send them: a zod schema, and what each role may carry. An answer's message may be sent back
-// as it came, from OpenAI, vLLM, OpenRouter, LiteLLM or this server. Knows no template.
+// The messages of a chat as clients send them: a zod schema, and the fields that each role may have. Clients may send back an
+// answer's message unchanged, whether it came from OpenAI, vLLM, OpenRouter, LiteLLM or this server.
 import { z } from 'zod';
 import { noEffect } from './no-effect.ts';
 import { refused } from './refused.ts';
 
-/** Prompts are cached without being asked; nothing is cached longer for it. */
+/** Prompts are always cached, and a hint does not make the cache keep them longer. */
 const cacheHints = {
   cache_control: noEffect(z.record(z.string(), z.unknown()).optional()),
   copilot_cache_control: noEffect(z.record(z.string(), z.unknown()).optional()),
   prompt_cache_breakpoint: noEffect(z.record(z.string(), z.unknown()).optional()),
 };
 
-/** What answers, and the clients that read them, write beside a text. */
+/** Fields that servers and clients add to a part of a message. */
 const partNotes = {
   ...cacheHints,
   role: noEffect(z.string().optional()),
@@ -24,7 +24,7 @@ const partNotes = {
 const textPart = z.strictObject({ type: z.literal('text'), text: z.string(), ...partNotes });
 const refusalPart = z.strictObject({ type: z.literal('refusal'), refusal: z.string(), ...partNotes });
 
-/** Anthropic's and Mistral's way of writing what an assistant thought. */
+/** How Anthropic and Mistral write what an assistant thought. */
 const thinkingPart = z.strictObject({
   type: z.literal('thinking'),
   thinking: z.union([z.string(), z.array(z.strictObject({ type: z.literal('text'), text: z.string() }))]),
@@ -33,7 +33,7 @@ const thinkingPart = z.strictObject({
   ...cacheHints,
 });
 
-/** Signatures and the like, which mean something to the provider that made them. */
+/** Signatures and similar data that only the provider that made them can use. */
 const ofProvider = {
   provider_specific_fields: noEffect(z.unknown().optional()),
   extra_content: noEffect(z.unknown().optional()),
@@ -44,11 +44,11 @@ const sentFunction = z.strictObject({ name: z.string().min(1), arguments: z.stri
 const sentCall = z.strictObject({
   id: z.string(),
   type: z.literal('function').optional(),
-  /** Some clients leave a delta's index in. */
+  /** Some clients keep the index of the delta. */
   index: noEffect(z.int().optional()),
   function: z.strictObject({
     ...sentFunction.shape,
-    /** OpenAI's client adds what it has parsed. */
+    /** OpenAI's client adds the arguments that it has parsed. */
     parsed_arguments: noEffect(z.unknown().optional()),
     ...ofProvider,
   }),
@@ -60,22 +60,30 @@ const fields = z.strictObject({
   content: z
     .union([z.string(), z.array(z.discriminatedUnion('type', [textPart, refusalPart, thinkingPart]))])
     .nullish()
-    .describe('Only of an assistant that calls tools, thinks or refuses may it be absent.'),
-  name: z.string().nullish().describe('Of who speaks; the template may show it. Of a function: its name.'),
-  tool_calls: z.array(sentCall).nullish().describe('Of an assistant: its calls.'),
-  tool_call_id: z.string().nullish().describe('Of a tool: the call that this is the result of.'),
+    .describe('Only a message of an assistant that calls tools, thinks or refuses may omit it.'),
+  name: z
+    .string()
+    .nullish()
+    .describe(
+      'Name of the speaker, which the template may show; in a function message, name of the function.',
+    ),
+  tool_calls: z.array(sentCall).nullish().describe('Assistant messages: its calls.'),
+  tool_call_id: z.string().nullish().describe('Tool messages: id of the call whose result this is.'),
   function_call: sentFunction
     .nullish()
-    .describe('Of an assistant: its call, as it was written before tools.'),
+    .describe('Assistant messages: its call, in the format that preceded tools.'),
   reasoning_content: z
     .string()
     .nullish()
-    .describe("Of an assistant: what it thought; most templates leave earlier turns' out."),
+    .describe('Assistant messages: what it thought. Most templates omit it for earlier turns.'),
   reasoning: z.string().nullish().describe("vLLM's and OpenRouter's name of `reasoning_content`."),
-  refusal: z.string().nullish().describe('Of an assistant: the text with which it refused.'),
+  refusal: z.string().nullish().describe('Assistant messages: the text with which it refused.'),
   audio: refused(),
   images: refused([]),
-  prefix: z.boolean().nullish().describe("Of the final message, an assistant's: the answer goes on with it."),
+  prefix: z
+    .boolean()
+    .nullish()
+    .describe('True in a final message of the assistant: the answer continues this message.'),
   type: noEffect(z.enum(['text', 'message']).optional()),
   id: noEffect(z.string().optional()),
   status: noEffect(z.string().optional()),
@@ -132,13 +140,13 @@ function messageFault({ role, ...value }: MessageFields): MessageFault | undefin
   if (role === 'tool' && typeof given.tool_call_id !== 'string') return missing('tool_call_id');
   if (role === 'function' && typeof given.name !== 'string') return missing('name');
   if (typeof thought === 'string' && typeof reasoning === 'string' && thought !== reasoning) {
-    const problem = "'reasoning' is another name of 'reasoning_content', and the two differ.";
+    const problem = "'reasoning' is another name of 'reasoning_content', but the two differ.";
     return { field: ['reasoning'], problem, code: 'invalid_parameter_combination' };
   }
   return role === 'assistant' || !Array.isArray(content) ? undefined : partFault(content, role);
 }
 
-/** Of the content of all but an assistant: nobody else refuses and thinks. A tool may give nothing. */
+/** Checks the content of every role but the assistant's, which alone refuses and thinks. Only a tool's may be empty. */
 function partFault(
   parts: Exclude<MessageFields['content'], string | null | undefined>,
   role: string,
@@ -156,6 +164,6 @@ function partFault(
 }
 
 function strange(field: string, role: string, owner: string): MessageFault {
-  const problem = `Invalid message: '${field}' belongs to messages with the role '${owner}', and this one's is '${role}'.`;
+  const problem = `Invalid message: '${field}' belongs to messages with the role '${owner}', but this message has the role '${role}'.`;
   return { field: [field as keyof MessageFields], problem, code: 'invalid_value' };
 }

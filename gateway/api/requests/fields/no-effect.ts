@@ -1,32 +1,31 @@
-// Request fields that are accepted and change nothing: their mark in a zod schema, and the response header that names them.
-// Knows no endpoint.
+// Request fields that are accepted and change nothing: how zod schemas mark them, and the response header that names them.
 //
-// How to mark one. A field whose documented meaning is honoured by doing nothing is wrapped where its schema stands:
+// If doing nothing honours the documented meaning of a field, wrap its schema:
 //   store: noEffect(z.boolean().nullish()),                                 // the header says `store`
-//   truncation: z.union([noEffect(z.literal('auto')), z.literal('disabled')]).nullish(),  // only 'auto' is named
+//   truncation: z.union([noEffect(z.literal('auto')), z.literal('disabled')]).nullish(),  // the header names only 'auto'
 //   tools: z.array(z.discriminatedUnion('type', [functionTool, noEffect(webSearch, 'tools.web_search')])),
-// The second argument is the name that the header gives in place of the field's path. A field that changes nothing only for
-// some models cannot be marked in a schema: its plan lists it in `AnswerPlan.noEffect`. An endpoint calls `fieldsWithoutEffect`
-// with its schema and the body's fields, and gives the names as `Asked.noEffect`; the completion handler writes the header.
-// Every name has its row under "Fields without effect" in docs/api.md: test/gateway/api/requests/no-effect.test.ts holds both alike.
+// The second argument is the name in the header, in place of the field's path. A schema cannot mark a field that changes nothing
+// only for some models. The plan lists it in `AnswerPlan.noEffect`. An endpoint calls `fieldsWithoutEffect` and returns the names
+// as `Asked.noEffect`, and the completion handler writes the header. Every name needs a row under "Fields without effect" in
+// docs/api.md, which test/gateway/api/requests/no-effect.test.ts checks.
 import { z } from 'zod';
 import { branchOf, parts, type Schema, valuesOf, withoutNulls } from './schema-walk.ts';
 
 export const NO_EFFECT = 'x-expertgrid-no-effect';
 
-/** Of the header's value, in bytes; names beyond it are left out. */
+/** Largest length of the header's value in bytes. Further names are left out. */
 const LONGEST_HEADER = 1024;
 
 const marks = z.registry<{ name: string | undefined }>();
 
-/** The same schema, marked; `name` stands for the path of the field. Marks survive `.describe()` and wrappers such as `.nullish()`. */
+/** The same schema, marked. `name` replaces the field's path. Marks survive `.describe()` and wrappers such as `.nullish()`. */
 export function noEffect<Marked extends z.ZodType>(schema: Marked, name?: string): Marked {
   const marked = schema.clone();
   marks.add(marked, { name });
   return marked;
 }
 
-/** All names that a schema's fields may be given. */
+/** Every name that the header may contain for this schema. */
 export function namesWithoutEffect(schema: Schema, path = ''): Set<string> {
   const mark = marks.get(schema);
   if (mark !== undefined) return new Set([mark.name ?? path]);
@@ -36,14 +35,14 @@ export function namesWithoutEffect(schema: Schema, path = ''): Set<string> {
   return new Set(inside);
 }
 
-/** Names of the marked fields that a request gives. `value` is what was parsed, as the caller sent it. */
+/** Names of the marked fields in a request. `value` is the request as the client sent it. */
 export function fieldsWithoutEffect(schema: Schema, value: unknown): string[] {
   const found = new Set<string>();
   collect(schema, withoutNulls(schema, value), '', found);
   return [...found];
 }
 
-/** The header for these names; none without a name. */
+/** The header for these names; no header if there are none. */
 export function noEffectHeaders(names: Iterable<string>): Record<string, string> {
   let value = '';
   for (const name of new Set(names)) {
@@ -69,7 +68,7 @@ function collect(schema: Schema, value: unknown, path: string, found: Set<string
 
 const holders = new WeakMap<Schema, boolean>();
 
-/** Whether a mark lies anywhere in the schema: most of a request need not be walked. */
+/** Whether any part of the schema is marked. If not, its part of a request need not be walked. */
 function holdsMark(schema: Schema): boolean {
   const known = holders.get(schema);
   if (known !== undefined) return known;

@@ -1,7 +1,7 @@
-// Request fields that are known and would change the answer if they were honoured: their place in a zod schema. Knows no endpoint.
+// Schemas of known request fields that are not supported and would change the answer.
 import { z } from 'zod';
 
-/** A field that is refused by name, unless it is null or has one of the `neutral` values, which ask for nothing. */
+/** A field that is refused by name unless it is null or one of the `neutral` values, which ask for nothing. */
 export function refused(...neutral: readonly (string | number | boolean | readonly unknown[])[]) {
   const texts = neutral.map((value) => JSON.stringify(value));
   return z
@@ -15,7 +15,7 @@ export function refused(...neutral: readonly (string | number | boolean | readon
     .meta({ enum: [...neutral, null], description: 'Other values are refused by name.' });
 }
 
-/** As JSON, of a value that may be neutral: those are small, and what is deep cannot be written. */
+/** The value as JSON if it may be neutral. Neutral values are small, and JSON.stringify fails on deep ones. */
 function written(value: unknown): string {
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0
     ? ''

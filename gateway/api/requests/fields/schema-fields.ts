@@ -1,109 +1,90 @@
-// The request fields that both endpoints share, as zod schemas. Their shapes and ranges live here and nowhere else; an
-// OpenAPI document can be generated from them. `null` means absent throughout.
+// The request fields that completions and chats share, as zod schemas. Their shapes and ranges are defined only here, and
+// /openapi.json is generated from them. `null` always means absent.
 import { z } from 'zod';
 import { rungs } from '../../../engine/messages.ts';
 import { noEffect } from './no-effect.ts';
+import { integer, LARGEST_INT32, tokenId } from './numbers.ts';
+import { samplingFields } from './sampling-fields.ts';
 import { structuredFields } from './structured-schema.ts';
 
-/** zod's message carries the noun that OpenAI's error codes use for a number. */
-const decimal = (least: number, most: number) => z.number().min(least, 'decimal').max(most, 'decimal');
-export const integer = (least: number, most: number) =>
-  z.int('integer').min(least, 'integer').max(most, 'integer');
-
-export const LARGEST_INT32 = 2 ** 31 - 1;
-const tokenId = integer(0, LARGEST_INT32);
 const stopString = z.string().max(512);
-/** Stop strings of one request; each costs time at every token. */
+/** Largest number of stop strings in one request. Each costs time at every token. */
 const MOST_STOPS = 256;
 
-/** Choices of one prompt, at most. */
+/** Largest number of choices for one prompt. */
 export const MOST_CHOICES = 128;
 
 const expertsPerToken = integer(1, 1024);
 
-const samplingFields = {
-  temperature: decimal(0, 2).nullish().describe('0 takes the likeliest token always. Default 1.'),
-  top_p: decimal(0, 1).nullish().describe('Keep the smallest set of tokens whose probability reaches this.'),
-  top_k: integer(-1, LARGEST_INT32)
-    .nullish()
-    .describe('Keep this many of the likeliest tokens; 0 and -1 keep all.'),
-  min_p: decimal(0, 1).nullish().describe('Drop tokens less likely than this share of the likeliest one.'),
-  /** Beyond 2^53 JSON numbers lose digits, so such seeds are refused. */
-  seed: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
-    .nullish()
-    .describe('The same seed gives the same answer; without one a seed is drawn, and told.'),
-  presence_penalty: decimal(-2, 2)
-    .nullish()
-    .describe('Taken once from the logit of a token that the answer holds.'),
-  frequency_penalty: decimal(-2, 2)
-    .nullish()
-    .describe('Taken for each time that the answer holds the token.'),
-  repetition_penalty: decimal(0.01, 100)
-    .nullish()
-    .describe('Divides the logits of tokens of prompt and answer; 1 is off.'),
-  logit_bias: z
-    .record(z.string().regex(/^\d+$/), decimal(-100, 100))
-    .nullish()
-    .describe('Added to the logits of these token ids.'),
-};
-
 export const commonFields = {
   model: z
     .string()
-    .describe(
-      'Id of a model, or a name that stands for some. It may be left out if only one model is served.',
-    ),
+    .describe('Id of a model, or an alias of several models. It may be omitted if only one model is served.'),
   ...samplingFields,
-  n: integer(1, MOST_CHOICES).nullish().describe('Choices of each prompt; they share its computation.'),
-  max_tokens: integer(1, LARGEST_INT32).nullish().describe('Tokens of the answer, at most.'),
+  n: integer(1, MOST_CHOICES)
+    .nullish()
+    .describe('Choices for each prompt; they share its computation. Default 1.'),
+  max_tokens: integer(1, LARGEST_INT32).nullish().describe('Largest number of tokens in the answer.'),
   min_tokens: integer(0, LARGEST_INT32)
     .nullish()
-    .describe('Before so many tokens no stop id comes and no stop string counts.'),
+    .describe('Stop ids and stop strings cannot end the answer before this many tokens. Default 0.'),
   stop: z
     .union([stopString, z.array(stopString).max(MOST_STOPS)])
     .nullish()
-    .describe('Strings that end the answer and are not part of it; empty ones count as none.'),
+    .describe('Strings that end the answer and are not part of it. Empty strings are ignored.'),
   stop_token_ids: z.array(tokenId).max(128).nullish().describe('Token ids that end the answer.'),
   include_stop_str_in_output: z
     .boolean()
     .nullish()
-    .describe('Leave the stop string that ended the answer in its text.'),
+    .describe('Keep the stop string that ended the answer in its text. Default false.'),
   truncate_prompt_tokens: integer(-1, LARGEST_INT32)
     .refine((most) => most !== 0, 'expected -1, or at least 1')
     .nullish()
-    .describe("Keep this many of the prompt's last tokens; -1 keeps what the context has room for."),
+    .describe(
+      "Keep only this many of the prompt's last tokens. -1 keeps as many as the context has room for.",
+    ),
   prompt_logprobs: integer(0, 20)
     .nullish()
-    .describe("Tell the log-probability of each of the prompt's tokens, with so many of the likeliest."),
+    .describe('Return the log-probability of each prompt token, with this many of the most likely tokens.'),
   allowed_token_ids: z
     .array(tokenId)
     .min(1)
     .nullish()
-    .describe('Only these tokens may come; the end of an answer must be among them to come.'),
+    .describe('Generate only these tokens. Include a stop id if the answer should be able to end.'),
   skip_special_tokens: z
     .boolean()
     .nullish()
-    .describe('False: special tokens stand in the text by name. Default true.'),
-  ignore_eos: z.boolean().nullish().describe("Go on past the model's own end."),
+    .describe('False: the text contains the names of special tokens. Default true.'),
+  ignore_eos: z
+    .boolean()
+    .nullish()
+    .describe('Continue past the tokens with which the model ends an answer. Default false.'),
   ...structuredFields,
-  return_token_ids: z.boolean().nullish().describe('Report the ids of prompt and answer.'),
-  priority: integer(-LARGEST_INT32, LARGEST_INT32).nullish().describe('Lower ones leave the queue first.'),
-  stream: z.boolean().nullish().describe('Send the answer as server-sent events.'),
+  return_token_ids: z
+    .boolean()
+    .nullish()
+    .describe('Return the token ids of prompt and answer. Default false.'),
+  priority: integer(-LARGEST_INT32, LARGEST_INT32)
+    .nullish()
+    .describe('Requests with a lower number leave the queue first. Default 0.'),
+  stream: z.boolean().nullish().describe('Send the answer as server-sent events. Default false.'),
   stream_options: z
     .strictObject({
-      include_usage: z.boolean().nullish().describe('A last chunk that holds nothing but the usage.'),
+      include_usage: z.boolean().nullish().describe('Send a last chunk that contains only the usage.'),
       continuous_usage_stats: z
         .boolean()
         .nullish()
-        .describe('With `include_usage`: and the usage so far in each chunk.'),
-      include_obfuscation: noEffect(z.boolean().nullish()).describe('Nothing is padded.'),
+        .describe('With `include_usage`: also send the usage so far in each chunk.'),
+      include_obfuscation: noEffect(z.boolean().nullish()).describe('No effect: nothing is padded.'),
     })
     .nullish(),
   usage: z
     .strictObject({ include: z.boolean().nullish() })
     .nullish()
-    .describe("OpenRouter's name of `stream_options.include_usage`; an answer that is whole always has it."),
-  request_id: z.string().min(1).max(128).nullish().describe("The answer's id ends with it."),
+    .describe(
+      "OpenRouter's name of `stream_options.include_usage`. Answers that are not streamed always have it.",
+    ),
+  request_id: z.string().min(1).max(128).nullish().describe('Last part of the id of the answer.'),
   user: z.string().nullish(),
   metadata: noEffect(z.record(z.string(), z.unknown()).nullish()),
   store: noEffect(z.boolean().nullish()),
@@ -114,7 +95,7 @@ export const commonFields = {
   prompt_cache_options: noEffect(
     z.strictObject({ mode: z.enum(['implicit', 'explicit']).nullish(), ttl: z.string().nullish() }).nullish(),
   ),
-  /** Requests find each other's prompts in the cache where their salts are equal; without one, those of one API key. */
+  /** Requests share cached prompts if their salts are equal. Without a salt, requests of one API key share them. */
   cache_salt: z.string().min(1).max(256).nullish(),
   verbosity: noEffect(z.enum(['low', 'medium', 'high']).nullish()),
   length_penalty: noEffect(z.number().nullish()),
@@ -124,15 +105,17 @@ export const commonFields = {
   expertgrid: z
     .strictObject({
       digests: z.boolean().nullish(),
-      routes: z.boolean().nullish().describe("Report each token's experts."),
+      routes: z.boolean().nullish().describe('Return the experts of each token.'),
       degrade: z
         .enum(['none', ...rungs])
         .nullish()
-        .describe("The lowest rung that may stand in for an expert; the gateway's own default where absent."),
+        .describe(
+          "Lowest rung of the degradation ladder that may stand in for an expert. Default: the gateway's.",
+        ),
       experts_per_token: z
         .union([expertsPerToken, z.array(expertsPerToken).min(1)])
         .nullish()
-        .describe('Of every layer, or of each.'),
+        .describe("Experts for each token: one number for all layers, or a list. Default: the checkpoint's."),
     })
     .nullish(),
 };

@@ -1,12 +1,12 @@
-// The parts of a zod schema beside the parts of a value, for what walks both. Knows no field's meaning.
+// Walks a zod schema and a value together.
 import { z } from 'zod';
 
 export type Schema = z.core.$ZodType;
 
-/** What a schema is made of. */
+/** A part of a schema. */
 export interface Part {
   schema: Schema;
-  /** Name of the field; absent where the part is the value itself, or each of its items. */
+  /** Name of the field. Absent if the part describes the value itself or each of its items. */
   key?: string;
   each?: true;
 }
@@ -44,8 +44,8 @@ export function valuesOf({ key, each }: Part, value: unknown): unknown[] {
 }
 
 /**
- * Of a union's branches the one that a value fits: told by its type and the fields that are literals, or else parsed. Undefined
- * for other schemas, and for a value that fits none.
+ * The branch of a union that a value fits, found by its type and its literal fields, or else by parsing. Undefined for other
+ * schemas, and for a value that fits no branch.
  */
 export function branchOf(schema: Schema, value: unknown): Schema | undefined {
   const { def } = schema._zod as z.core.$ZodTypes['_zod'];
@@ -61,7 +61,7 @@ export function branchOf(schema: Schema, value: unknown): Schema | undefined {
 
 const indices = new WeakMap<readonly Schema[], Map<unknown, Schema>>();
 
-/** Branches by the value of the field that tells them apart: a request of ten thousand items looks for as many. */
+/** Branches by the value of their discriminator. An index, because a request of ten thousand items looks up as many. */
 function byDiscriminator(options: readonly Schema[], discriminator: string): Map<unknown, Schema> {
   const known = indices.get(options);
   if (known !== undefined) return known;
@@ -74,8 +74,8 @@ function byDiscriminator(options: readonly Schema[], discriminator: string): Map
 }
 
 /**
- * The value without its null fields, since null means absent, at every depth that `schema` describes. What the schema leaves
- * open is the caller's own data (JSON Schemas, metadata, variables of a template) and stays as it is.
+ * The value without its null fields, which mean absent, at every depth that `schema` describes. Data that the schema leaves open
+ * (JSON Schemas, metadata, variables of a template) is the client's own and stays as it is.
  */
 export function withoutNulls(schema: Schema, value: unknown): unknown {
   const { def } = schema._zod as z.core.$ZodTypes['_zod'];
@@ -136,7 +136,7 @@ function resembles(schema: Schema, value: unknown): boolean {
   }
 }
 
-/** Only literals tell objects apart before they are parsed. */
+/** Before parsing, only literals tell objects apart. */
 function isNamed(field: Schema, value: unknown): boolean {
   return field._zod.def.type !== 'literal' || resembles(field, value);
 }

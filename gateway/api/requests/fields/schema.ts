@@ -1,14 +1,14 @@
-// What the two completion endpoints accept, as zod schemas, and the fields of OpenAI's and vLLM's that are refused by
-// name. Knows no defaults and no engine.
+// What /v1/completions and /v1/chat/completions accept, as zod schemas, and the fields of OpenAI and vLLM that they refuse by name.
 import { z } from 'zod';
 import { reasoningEfforts } from '../../text/thinking.ts';
 import { message } from './message-schema.ts';
 import { noEffect } from './no-effect.ts';
+import { integer, LARGEST_INT32 } from './numbers.ts';
 import { refused } from './refused.ts';
-import { commonFields, integer, LARGEST_INT32, MOST_CHOICES } from './schema-fields.ts';
+import { commonFields, MOST_CHOICES } from './schema-fields.ts';
 import { toolFields } from './tool-schema.ts';
 
-/** One prompt each: text, or the token ids themselves. */
+/** One prompt: a text or token ids. */
 export type Prompt = string | number[];
 
 const promptForms = {
@@ -24,7 +24,7 @@ const promptForms = {
   ],
 };
 
-/** Walked by hand, to the first fault only: a union would collect one issue for each of a million ids. */
+/** Checked by hand up to the first fault, because a union would collect an issue for each of a million ids. */
 const prompt = z
   .unknown()
   .transform((value, context): Prompt[] => {
@@ -38,26 +38,34 @@ const prompt = z
 export const completionSchema = z.strictObject({
   ...commonFields,
   prompt,
-  max_tokens: integer(0, LARGEST_INT32).nullish().describe('0 only with `echo`.'),
+  max_tokens: integer(0, LARGEST_INT32)
+    .nullish()
+    .describe('Largest number of tokens in the answer. Default 16; 0 only with `echo`.'),
   max_completion_tokens: integer(0, LARGEST_INT32)
     .nullish()
-    .describe('Another name of `max_tokens`; if both are given they must be equal.'),
+    .describe('Another name of `max_tokens`. If both are given they must be equal.'),
   best_of: integer(1, MOST_CHOICES)
     .nullish()
-    .describe('Of so many choices the `n` with the highest mean log-probability are given.'),
+    .describe(
+      'Generate this many choices and return the `n` with the highest mean log-probability. Default `n`.',
+    ),
   echo: z
     .boolean()
     .nullish()
-    .describe('Give the prompt before the answer, with its log-probabilities where those are asked for.'),
+    .describe(
+      'Return the prompt before the answer, with its log-probabilities if `logprobs` is set. Default false.',
+    ),
   add_special_tokens: z
     .boolean()
     .nullish()
-    .describe('Begin a text as the tokenizer begins texts. Default true.'),
+    .describe('Add the special tokens with which the tokenizer begins a text. Default true.'),
   suffix: z
     .string()
     .nullish()
-    .describe('Refused by name unless empty: no model here was made to fill a gap.'),
-  logprobs: integer(0, 20).nullish().describe('Log-probabilities, with so many of the likeliest tokens.'),
+    .describe('Refused by name unless empty, because no model here can fill a gap.'),
+  logprobs: integer(0, 20)
+    .nullish()
+    .describe('Return the log-probability of each token, with this many of the most likely tokens.'),
 });
 export type CompletionRequest = z.infer<typeof completionSchema>;
 
@@ -67,7 +75,7 @@ export const chatSchema = z.strictObject({
   messages: z.array(message).min(1),
   max_completion_tokens: integer(1, LARGEST_INT32)
     .nullish()
-    .describe('The newer name of `max_tokens`; if both are given they must be equal.'),
+    .describe('The newer name of `max_tokens`. If both are given they must be equal.'),
   prediction: noEffect(
     z
       .strictObject({
@@ -84,15 +92,17 @@ export const chatSchema = z.strictObject({
         ]),
       })
       .nullish(),
-  ).describe('A guess at the answer, by which it could be found sooner.'),
-  logprobs: z.boolean().nullish().describe('Tell the log-probability of each token.'),
-  top_logprobs: integer(0, 20).nullish().describe('With `logprobs`: and so many of the likeliest tokens.'),
-  echo: refused(false).describe('Of completions only.'),
-  add_special_tokens: refused(false).describe('The chat template writes all special tokens.'),
+  ).describe('No effect: a prediction of the answer.'),
+  logprobs: z.boolean().nullish().describe('Return the log-probability of each token. Default false.'),
+  top_logprobs: integer(0, 20)
+    .nullish()
+    .describe('With `logprobs`: also return this many of the most likely tokens. Default 0.'),
+  echo: refused(false).describe('Only for completions.'),
+  add_special_tokens: refused(false).describe('Refused because the chat template writes all special tokens.'),
   documents: z
     .array(z.record(z.string(), z.unknown()))
     .nullish()
-    .describe('Passed to the chat template, for those that show them.'),
+    .describe('Documents for the chat template. Refused if the template does not show them.'),
   chat_template_kwargs: z
     .record(z.string(), z.unknown())
     .nullish()
@@ -100,26 +110,28 @@ export const chatSchema = z.strictObject({
   add_generation_prompt: z
     .boolean()
     .nullish()
-    .describe("False: the prompt ends with the conversation, and no turn of the assistant's is begun."),
+    .describe(
+      "False: the prompt ends with the conversation and does not begin the assistant's turn. Default true.",
+    ),
   continue_final_message: z
     .boolean()
     .nullish()
-    .describe("The answer goes on with the final message, which is the assistant's."),
+    .describe('The answer continues the final message, which must be of the assistant. Default false.'),
   enable_thinking: z
     .boolean()
     .nullish()
-    .describe('False: a model that thinks does not. True: its template is told to let it think.'),
+    .describe('False: the model answers without thinking. True: the template is told to let it think.'),
   reasoning_effort: z
     .enum(reasoningEfforts)
     .nullish()
-    .describe('How long a model that thinks may think: a budget by name.'),
+    .describe('How long a model that thinks may think, as a named budget of tokens.'),
   max_thinking_tokens: integer(0, LARGEST_INT32)
     .nullish()
-    .describe('Tokens of the thinking, at most; goes before `reasoning_effort`.'),
+    .describe('Largest number of tokens for thinking. Overrides `reasoning_effort`.'),
 });
 export type ChatRequest = z.infer<typeof chatSchema>;
 
-/** Known fields that would change the answer and are not supported, each with the values that ask for nothing (JSON text). */
+/** Known fields that are not supported and would change the answer, each with the values that ask for nothing (JSON text). */
 export const unsupportedFields: Record<string, readonly string[]> = {
   functions: ['[]'],
   function_call: ['"none"'],
@@ -193,7 +205,7 @@ function isIds(value: unknown): value is number[] {
 
 const LONGEST_KEY = 200;
 
-/** A path as OpenAI writes it: messages[0].content[1].type; long keys, which are the caller's own, are cut. */
+/** A path as OpenAI writes it: messages[0].content[1].type. Long keys, which are the client's own, are cut. */
 export function parameterName(path: readonly PropertyKey[]): string {
   return path
     .map((key, i) => {

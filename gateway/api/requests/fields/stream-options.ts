@@ -1,4 +1,4 @@
-// What may be asked of a stream, and of nothing else. Pure.
+// The options of a stream.
 import { badRequest } from '../../errors.ts';
 import type { CommonRequest } from './schema-fields.ts';
 
@@ -11,7 +11,7 @@ export function refuseStreamOptions({ stream, stream_options: options }: CommonR
   }
 }
 
-/** Whether a stream ends with the usage, and whether each chunk tells what it is so far. */
+/** Whether a stream ends with the usage, and whether each chunk has the usage so far. */
 export function streamedUsage({ stream_options: options, usage }: CommonRequest) {
   const includeUsage = options?.include_usage === true || usage?.include === true;
   return { includeUsage, continuous: includeUsage && options?.continuous_usage_stats === true };
@@ -19,11 +19,11 @@ export function streamedUsage({ stream_options: options, usage }: CommonRequest)
 
 const continuous = 'stream_options.continuous_usage_stats';
 
-/** Alone it asks for nothing, as vLLM has it. */
+/** As in vLLM, the option has no effect without `include_usage`. */
 export function idleStreamOptions(request: CommonRequest): string[] {
   const asked = request.stream_options?.continuous_usage_stats === true;
   return asked && !streamedUsage(request).includeUsage ? [continuous] : [];
 }
 
-/** Every name that `idleStreamOptions` may give. */
+/** Every name that `idleStreamOptions` may return. */
 export const namesOfIdleStreamOptions: readonly string[] = [continuous];

@@ -1,4 +1,4 @@
-// The request fields that say what form an answer has, as zod schemas. Knows no grammar.
+// The request fields of structured output, as zod schemas.
 import { z } from 'zod';
 
 const schemaValue = z.record(z.string(), z.unknown());
@@ -14,7 +14,7 @@ export const responseFormat = z.strictObject({
         .boolean()
         .nullish()
         .describe(
-          'False: what cannot be held of the schema is left out, and told in `expertgrid.schema_notes`.',
+          'False: unsupported parts of the schema are ignored, and `expertgrid.schema_notes` lists them.',
         ),
     })
     .nullish(),
@@ -27,11 +27,15 @@ const guidedChoice = z.array(z.string()).min(1).nullish();
 const guidedGrammar = z.string().min(1).nullish();
 
 export const structuredFields = {
-  response_format: responseFormat.nullish().describe('Plain text, any JSON object, or JSON of a schema.'),
-  guided_json: guidedJson.describe('A JSON Schema, or its text, that the answer satisfies.'),
-  guided_regex: guidedRegex.describe('A regular expression that the whole answer matches.'),
-  guided_choice: guidedChoice.describe('The answer is one of these.'),
-  guided_grammar: guidedGrammar.describe('EBNF (GBNF) that the answer matches, from `root`.'),
+  response_format: responseFormat
+    .nullish()
+    .describe('Form of the answer: plain text, any JSON object, or JSON that satisfies a schema.'),
+  guided_json: guidedJson.describe('A JSON Schema, or its text, that the answer has to satisfy.'),
+  guided_regex: guidedRegex.describe('A regular expression that the whole answer has to match.'),
+  guided_choice: guidedChoice.describe('Texts of which the answer has to be one.'),
+  guided_grammar: guidedGrammar.describe(
+    'A grammar in EBNF (GBNF) that the answer has to match from `root`.',
+  ),
   structured_outputs: z
     .strictObject({
       json: guidedJson,
@@ -41,7 +45,7 @@ export const structuredFields = {
       grammar: guidedGrammar,
     })
     .nullish()
-    .describe("The same by vLLM's newer names."),
+    .describe("The same fields under vLLM's newer names."),
 };
 const fields = z.object(structuredFields);
 export type StructuredFields = z.infer<typeof fields>;

@@ -1,4 +1,4 @@
-// The fields of a chat that offer tools and say how they may be called, as zod schemas. Knows no template and no grammar.
+// The fields of a chat that offer tools and say how they may be called, as zod schemas.
 import { z } from 'zod';
 import { noEffect } from './no-effect.ts';
 
@@ -7,7 +7,7 @@ export const MOST_TOOLS = 128;
 /** Anthropic's limit; OpenAI's is 64. */
 const functionName = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, 'expected 1 to 128 letters, digits, _ or -');
 
-/** Prompts are cached without being asked. */
+/** Prompts are always cached. */
 const cacheHint = noEffect(z.record(z.string(), z.unknown()).nullish());
 
 const tool = z.strictObject({
@@ -18,23 +18,23 @@ const tool = z.strictObject({
     parameters: z
       .record(z.string(), z.unknown())
       .nullish()
-      .describe('JSON Schema of the arguments; without one any object.'),
+      .describe('JSON Schema of the arguments. Default: any object.'),
     strict: z
       .boolean()
       .nullish()
       .describe(
-        'True: a schema that cannot be held is refused. Otherwise what cannot be held is left out, and told.',
+        'True: a schema with unsupported parts is refused. False, the default: they are ignored and reported.',
       ),
     cache_control: cacheHint,
   }),
   cache_control: cacheHint,
-  defer_loading: noEffect(z.boolean().nullish()).describe('Every tool is offered at once.'),
+  defer_loading: noEffect(z.boolean().nullish()).describe('No effect: every tool is offered at once.'),
 });
 export type Tool = z.infer<typeof tool>;
 
 const named = z.strictObject({ name: z.string() });
 
-/** One object for both types: of a union, errors could not say which was meant. */
+/** One object for both types, because errors about a union could not say which type was meant. */
 const choiceObject = z.strictObject({
   type: z.enum(['function', 'allowed_tools']),
   function: named.optional(),
@@ -51,10 +51,10 @@ export const toolFields = {
     .array(tool)
     .max(MOST_TOOLS)
     .nullish()
-    .describe('Functions that the model may call; passed to the chat template.'),
+    .describe('Functions that the model may call. The chat template gets them.'),
   tool_choice: z
     .union([choiceObject, z.enum(['none', 'auto', 'required'])])
     .nullish()
-    .describe('Whether a tool must be called, and which. Default `auto` where there are tools.'),
-  parallel_tool_calls: z.boolean().nullish().describe('False: one call at most.'),
+    .describe('Whether a tool must be called, and which. Default `auto` if there are tools.'),
+  parallel_tool_calls: z.boolean().nullish().describe('Allow more than one call in an answer. Default true.'),
 };

@@ -4,7 +4,7 @@ import { MemoryLedger } from '../../../../gateway/api/budget/ledger.ts';
 
 const MB = 2 ** 20;
 
-test('one owner has half of all, and what it has leaves room for another', () => {
+test('one tenant has half of all, and what it has leaves room for another', () => {
   const ledger = new MemoryLedger(100 * MB);
   const first = ledger.open('a');
   expect(first.grow(50 * MB)).toBe(true);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Charge, type Owner, Slices, type Steps } from '../../../../gateway/api/budget/slices.ts';
+import { type Charge, Slices, type Steps, type Tenant } from '../../../../gateway/api/budget/slices.ts';
 
 /** A clock that only work moves, and an event loop that turns when it is told to. */
 function bench(charge?: Charge) {
@@ -29,12 +29,12 @@ function bench(charge?: Charge) {
   };
 }
 
-const owner = (name: string, weight = 1): Owner => ({ name, weight });
+const tenant = (name: string, weight = 1): Tenant => ({ name, weight });
 
 test('short work is over before the event loop turns, and long work goes on in later turns', async () => {
   const { slices, work, turn } = bench();
-  await expect(slices.run(owner('a'), work([1]))).resolves.toBe(1);
-  const long = slices.run(owner('a'), work(Array(20).fill(1)));
+  await expect(slices.run(tenant('a'), work([1]))).resolves.toBe(1);
+  const long = slices.run(tenant('a'), work(Array(20).fill(1)));
   const turns = [];
   for (let each = turn(); each !== undefined; each = turn()) turns.push(each);
   await expect(long).resolves.toBe(20);
@@ -42,10 +42,10 @@ test('short work is over before the event loop turns, and long work goes on in l
   expect(slices.waiting).toBe(0);
 });
 
-test('each owner is charged for all that its work took', async () => {
+test('each tenant is charged for all that its work took', async () => {
   const charged = new Map<string | undefined, number>();
   const { slices, work, turn } = bench((name, ms) => charged.set(name, (charged.get(name) ?? 0) + ms));
-  const works = [slices.run(owner('a'), work(Array(20).fill(1))), slices.run(owner('b'), work([1, 2, 3]))];
+  const works = [slices.run(tenant('a'), work(Array(20).fill(1))), slices.run(tenant('b'), work([1, 2, 3]))];
   while (turn() !== undefined);
   await Promise.all(works);
   expect(charged).toEqual(
@@ -58,14 +58,14 @@ test('each owner is charged for all that its work took', async () => {
 
 test('what the steps throw is thrown, and the next work runs', async () => {
   const { slices, work } = bench();
-  const failing = slices.turn(owner('a'), () => {
+  const failing = slices.turn(tenant('a'), () => {
     throw new Error('no');
   });
   await expect(failing).rejects.toThrow('no');
-  await expect(slices.run(owner('a'), work([1]))).resolves.toBe(1);
+  await expect(slices.run(tenant('a'), work([1]))).resolves.toBe(1);
 });
 
-test('no turn takes longer than a slice and the step that ends it; owners get time by weight whatever they ask for', async () => {
+test('no turn takes longer than a slice and the step that ends it; tenants get time by weight whatever they ask for', async () => {
   const job = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 30 });
   const weights = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 2, maxLength: 4 });
   await fc.assert(
@@ -81,13 +81,13 @@ test('no turn takes longer than a slice and the step that ends it; owners get ti
             used[i]! += ms.reduce((sum, each) => sum + each, 0) / weight;
             if (open.every((left) => left > 0)) endedWhileAllWaited.push([...used]);
           };
-          return slices.run(owner(`o${i}`, weight), work(ms, done));
+          return slices.run(tenant(`o${i}`, weight), work(ms, done));
         }),
       );
       for (let each = turn(); each !== undefined; each = turn()) expect(each).toBeLessThanOrEqual(4 + 2);
       await Promise.all(all);
       expect(now()).toBe(given.length * jobs.flat().reduce((sum, each) => sum + each, 0));
-      // No owner is ahead of another by more than the work that it had begun, and a slice.
+      // No tenant is ahead of another by more than the work that it had begun, and a slice.
       const longest = Math.max(...jobs.map((ms) => ms.reduce((sum, each) => sum + each, 0)));
       for (const each of endedWhileAllWaited) {
         expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(2 * longest + 8);
@@ -97,12 +97,12 @@ test('no turn takes longer than a slice and the step that ends it; owners get ti
   );
 });
 
-test('an owner that comes late waits for one slice, not for all that wait', async () => {
+test('a tenant that comes late waits for one slice, not for all that wait', async () => {
   const { slices, work, turn } = bench();
-  for (let i = 0; i < 100; i++) void slices.run(owner('many'), work(Array(10).fill(1)));
+  for (let i = 0; i < 100; i++) void slices.run(tenant('many'), work(Array(10).fill(1)));
   turn();
   let done = false;
-  void slices.run(owner('one'), work([1])).then(() => {
+  void slices.run(tenant('one'), work([1])).then(() => {
     done = true;
   });
   turn();
@@ -114,8 +114,8 @@ test('an owner that comes late waits for one slice, not for all that wait', asyn
 test('work may ask for more work: it comes after what asked for it', async () => {
   const { slices, turn } = bench();
   const order: string[] = [];
-  const outer = slices.turn(owner('a'), () => {
-    const inner = slices.turn(owner('a'), () => order.push('inner'));
+  const outer = slices.turn(tenant('a'), () => {
+    const inner = slices.turn(tenant('a'), () => order.push('inner'));
     order.push('outer');
     return inner;
   });
@@ -124,7 +124,7 @@ test('work may ask for more work: it comes after what asked for it', async () =>
   expect(order).toEqual(['outer', 'inner']);
 });
 
-test('what is made of many promises lets the event loop turn, and one owner waits for one slice of another', async () => {
+test('what is made of many promises lets the event loop turn, and one tenant waits for one slice of another', async () => {
   const slices = new Slices();
   const seen: string[] = [];
   let over = false;
@@ -132,7 +132,7 @@ test('what is made of many promises lets the event loop turn, and one owner wait
     for (let event = 0; event < events; event++) {
       const until = performance.now() + 0.2;
       while (performance.now() < until);
-      const wait = slices.pause(owner(name));
+      const wait = slices.pause(tenant(name));
       if (wait !== undefined) await wait;
       else await Promise.resolve();
       seen.push(name);

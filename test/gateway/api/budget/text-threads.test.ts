@@ -15,7 +15,7 @@ function open(options: Partial<TextThreadsOptions> = {}): TextThreads {
   return threads;
 }
 
-const asker = (owner: string, signal = new AbortController().signal) => ({ owner, signal });
+const asker = (tenant: string, signal = new AbortController().signal) => ({ tenant, signal });
 
 test('a thread gives what is given here: ids, prompts, and what a template refuses', async () => {
   const threads = open();
@@ -31,18 +31,18 @@ test('a thread gives what is given here: ids, prompts, and what a template refus
   for (const job of jobs) expect(await threads.run(dir, job, asker('a'))).toEqual(runTextJob(job, tools));
 });
 
-test('an owner is charged for what the thread took, also if its text is given up', async () => {
+test('a tenant is charged for what the thread took, also if its text is given up', async () => {
   const threads = open({ deadlineMs: 300 });
   const charged: [string | undefined, number][] = [];
-  const onTook = (owner: string | undefined, ms: number) => charged.push([owner, ms]);
+  const onTook = (tenant: string | undefined, ms: number) => charged.push([tenant, ms]);
   await threads.run(dir, encode('The old man went.'), { ...asker('a'), onTook });
   await expect(threads.run(dir, long, { ...asker('b'), onTook })).rejects.toThrow(/given up/);
-  expect(charged.map(([owner]) => owner)).toEqual(['a', 'b']);
+  expect(charged.map(([tenant]) => tenant)).toEqual(['a', 'b']);
   expect(charged[0]?.[1]).toBeGreaterThan(0);
   expect(charged[1]?.[1]).toBeGreaterThanOrEqual(300);
 });
 
-test('one owner never has all threads: a short text does not wait for the long ones of another', async () => {
+test('one tenant never has all threads: a short text does not wait for the long ones of another', async () => {
   const threads = open({ deadlineMs: 600_000 });
   const waiting = [1, 2, 3].map(() => threads.run(dir, long, asker('many')).catch(() => 'closed'));
   const ended: string[] = [];
@@ -58,7 +58,7 @@ test('a text that takes too long is given up by name, and the next is answered',
   expect((await threads.run(dir, encode('Hello'), asker('a'))).length).toBeGreaterThan(0);
 });
 
-test('too many texts of one owner are refused; texts whose callers left are not begun', async () => {
+test('too many texts of one tenant are refused; texts whose callers left are not begun', async () => {
   const threads = open({ threads: 1, waiting: 2 });
   const first = threads.run(dir, encode('a'), asker('a'));
   const leaving = new AbortController();

@@ -65,7 +65,7 @@ describe.each(firsts)('$path', ({ path, body }) => {
       expect(status).toBe(415);
       expect(headers.get('accept-encoding')).toMatch(/^gzip, br, deflate(, zstd)?$/);
       const wrong = encoding.split(', ').at(-1) ?? '';
-      expect(message).toContain(wrong.startsWith('gzip') ? 'more than 4 layers' : `'${wrong}'`);
+      expect(message).toContain(wrong.startsWith('gzip') ? 'More than 4 content-encodings' : `'${wrong}'`);
     },
   );
 
@@ -199,7 +199,7 @@ describe('a stream that is not what its encoding says', () => {
       'content-encoding': encoding,
     });
     expect([status, error?.code]).toEqual([400, 'invalid_content_encoding']);
-    expect(message).toContain('stream that its content-encoding names');
+    expect(message).toContain('stream that its content-encoding says');
   });
 });
 

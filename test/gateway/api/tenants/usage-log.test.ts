@@ -102,8 +102,8 @@ test('lines wait while the file cannot be written, which is told once, and are i
   log.write(line('c'));
   expect(await lines()).toEqual(['a', 'b', 'c']);
   expect(errors).toEqual([
-    expect.stringContaining('usage is not written, lines wait: ENOENT'),
-    expect.stringContaining('usage is written again, 2 lines had waited'),
+    expect.stringContaining('usage cannot be written, so lines wait: ENOENT'),
+    expect.stringContaining('usage is written again after 2 lines waited'),
   ]);
 });
 
@@ -115,7 +115,7 @@ test('beyond so many waiting lines the oldest are lost, and counted', async () =
   await mkdir(folder);
   await expect.poll(() => log.waiting).toBe(0);
   expect(await lines()).toEqual(['c', 'd']);
-  expect(errors[1]).toContain('2 lines wait, the oldest are lost from now on');
+  expect(errors[1]).toContain('2 lines wait, so the oldest are dropped from now on');
 });
 
 test('what still waits when the log is closed is lost, and said', async () => {
@@ -128,9 +128,9 @@ test('what still waits when the log is closed is lost, and said', async () => {
 });
 
 test.each([
-  ['a pipe that nobody reads', () => execFileSync('mkfifo', [path]), 'is no file but a pipe'],
+  ['a pipe that nobody reads', () => execFileSync('mkfifo', [path]), 'is a pipe, a socket or a device'],
   ['a directory', () => mkdir(path), 'EISDIR'],
-  ['a device', () => symlink('/dev/full', path), 'is no file but'],
+  ['a device', () => symlink('/dev/full', path), 'is a pipe, a socket or a device'],
 ])('%s is refused at the start, at once', async (_, make, message) => {
   await make();
   expect(() => open()).toThrow(message);
@@ -142,7 +142,7 @@ test('a pipe that takes the place of the file holds up nobody', async () => {
   execFileSync('mkfifo', [path]);
   log.write(line('a'));
   expect(log.waiting).toBe(1);
-  expect(errors[0]).toContain('is no file but a pipe');
+  expect(errors[0]).toContain('is a pipe, a socket or a device');
   await rm(path);
   await expect.poll(() => log.waiting).toBe(0);
   expect(await lines()).toEqual(['a']);
