@@ -21,7 +21,7 @@ export const defaultPolicy: CallPolicy = { hedgeBudget: 0.05, auditShare: 0.001,
 export function newLatencies({ hedgeBudget }: CallPolicy): Latencies {
   const late = 1 - (hedgeBudget || defaultPolicy.hedgeBudget) / 2;
   const quantiles = () => ({ median: new Quantile(0.5), late: new Quantile(late) });
-  return { short: quantiles(), bulk: quantiles() };
+  return { decode: quantiles(), prefill: quantiles() };
 }
 
 /** Calls since the start. */

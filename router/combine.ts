@@ -1,10 +1,10 @@
-// Adds the experts' answers to the residual stream. Pure; the order of the sum is that of rank, never of arrival.
+// Adds the experts' answers to the residual stream, in order of rank and never of arrival. Pure.
 import type { Assignment } from './selection.ts';
 
 /**
  * In place: `residual[r] += weights[r, j] * answers[r, j]` for j = 0 … k-1. Each product and sum is computed in double
- * precision and rounded to float32 when it is stored, once a rank; that defines the bits.
- * `residual [rows, hidden]`, `answers [rows, k, hidden]`; rows whose `mask` is 0 are left as they are.
+ * precision and rounded to float32 when it is stored, once a rank. This defines the bits.
+ * `residual [rows, hidden]`, `answers [rows, k, hidden]`; rows whose `mask` is 0 are not changed.
  */
 export function combine(
   residual: Float32Array,

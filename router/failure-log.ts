@@ -1,14 +1,14 @@
-// Which line the log gets about calls that failed for good: one in a while, so that a lost shard is no flood. Pure; time is given.
+// Limits the log lines about rows that have failed, so that a lost shard does not flood the log. Pure; time is given.
 import type { RpcError } from '../rpc/errors.ts';
 
-/** Between two lines. Milliseconds. */
-const everyMs = 5_000;
+/** Least time between two lines. */
+const EVERY_MS = 5_000;
 
 export class FailureLog {
   #quietUntil = Number.NEGATIVE_INFINITY;
   #leftOut = 0;
 
-  /** Undefined: this one is only counted. The layer's `rows` have no answer, for that reason. */
+  /** The line about `rows` of a layer that have failed by `error`. Undefined if they are only counted, for the next line. */
   line(
     { layer, rows, error }: { layer: number; rows: number; error: RpcError },
     now: number,
@@ -18,7 +18,7 @@ export class FailureLog {
       return undefined;
     }
     const more = this.#leftOut > 0 ? ` (${this.#leftOut} more since the last such line)` : '';
-    this.#quietUntil = now + everyMs;
+    this.#quietUntil = now + EVERY_MS;
     this.#leftOut = 0;
     const { cause } = error;
     const why = cause instanceof Error && !error.message.includes(cause.message) ? `: ${cause.message}` : '';

@@ -6,14 +6,14 @@ import { formatUnits, type HoldingRange, toRanges } from '../experts/runs.ts';
 import type { ModelShape } from '../experts/wire.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { type CallCounters, type CallPolicy, defaultPolicy, newLatencies } from './call-policy.ts';
-import { CopyTable, type MissingUnits } from './copy-table.ts';
 import { Budget } from './delivery/budget.ts';
-import type { Copies } from './delivery/ladder.ts';
+import type { Replicas } from './delivery/ladder.ts';
 import { Sample } from './delivery/sample.ts';
 import type { Latencies } from './delivery/timing.ts';
 import { Epochs } from './epochs.ts';
 import { FailureLog } from './failure-log.ts';
 import { Redundancy } from './redundancy.ts';
+import { type MissingUnits, ReplicaTable } from './replica-table.ts';
 import { type ShardStatus, statusOf } from './shard-status.ts';
 import { Dials } from './shards/dials.ts';
 import type { FleetLog } from './shards/driver.ts';
@@ -44,7 +44,7 @@ export interface FleetOptions {
 /** Most characters of a line in the log. */
 const LONGEST_LINE = 600;
 
-const nobody: Copies<Shard> = { exact: [], other: [], standby: [] };
+const nobody: Replicas<Shard> = { exact: [], otherClass: [], standby: [] };
 
 export class Fleet {
   readonly policy: CallPolicy;
@@ -65,7 +65,7 @@ export class Fleet {
   #past = noCounters();
   readonly #listeners = new Set<() => void>();
   /** Built when it is asked for after a change. */
-  #copyTable: CopyTable<Shard> | undefined;
+  #replicaTable: ReplicaTable<Shard> | undefined;
   /** `[layers * experts]`, what decides the bits of each unit's exact replicas. */
   readonly #classes: (string | undefined)[] = [];
   readonly #dials = new Dials();
@@ -116,7 +116,7 @@ export class Fleet {
   }
 
   /** The shards that can be called for the unit. */
-  copies(layer: number, expert: number): Copies<Shard> {
+  replicas(layer: number, expert: number): Replicas<Shard> {
     return this.#table.of(layer, expert) ?? nobody;
   }
 
@@ -225,7 +225,7 @@ export class Fleet {
     this.#closed = true;
     clearTimeout(this.#redundancyLook);
     for (const shard of [...this.#shards, ...this.#leaving]) shard.close();
-    this.#copyTable = undefined;
+    this.#replicaTable = undefined;
   }
 
   async #leave(shard: Shard): Promise<void> {
@@ -257,7 +257,7 @@ export class Fleet {
   }
 
   #changed(): void {
-    this.#copyTable = undefined;
+    this.#replicaTable = undefined;
     this.#followPlacements();
     this.#lookAtRedundancySoon();
     for (const listener of [...this.#listeners]) listener();
@@ -286,13 +286,13 @@ export class Fleet {
     }
   }
 
-  get #table(): CopyTable<Shard> {
-    this.#copyTable ??= new CopyTable({
+  get #table(): ReplicaTable<Shard> {
+    this.#replicaTable ??= new ReplicaTable({
       shape: this.#model,
       holders: this.#shards,
       classes: this.#classes,
       stays: (name, unit) => this.#epochs.stays(name, unit),
     });
-    return this.#copyTable;
+    return this.#replicaTable;
   }
 }

@@ -1,63 +1,62 @@
-// Cuts a step's assignment into frames: one a shard and class of rows, more where a frame would overflow. Pure; knows
-// shards as numbers only.
+// Cuts a step's assignment into frames: one for each shard and kind of rows, more if a frame would exceed the shard's limits.
+// Pure; knows shards as numbers only.
 //
-// Worked example: rows 0 and 1 want expert 3, row 1 also expert 17; shard 0 owns both:
-//   [{ owner: 0, bulk: false, rows: [0, 1], asks: [0, 3,  1, 3,  1, 17], slots: [0, 2, 3] }]     // k = 2, row 0 rank 1 elsewhere
+// Worked example: k = 2, rows 0 and 1 want expert 3, row 1 also expert 17, shard 0 owns both; rank 1 of row 0 is elsewhere:
+//   [{ owner: 0, prefill: false, rows: [0, 1], asks: [0, 3,  1, 3,  1, 17], slots: [0, 2, 3] }]
 import type { Assignment } from './selection.ts';
 
 export interface Frame {
-  /** Index of the shard. */
+  /** Number of the shard. */
   owner: number;
-  bulk: boolean;
-  /** Rows of the step that travel, each once, ascending. */
+  prefill: boolean;
+  /** The step's rows that travel in it, each once, ascending. */
   rows: number[];
   /** Pairs (index into `rows`, expert). */
   asks: number[];
-  /** Where each ask's answer belongs: row of the step * k + rank. */
+  /** Of each ask, where its answer belongs: the step's row * k + rank. */
   slots: number[];
 }
 
 export interface Grouping {
   frames: Frame[];
-  /** Rows with an expert that nobody owns, and their slots; none of their asks is in a frame. */
-  unowned: { row: number; expert: number; slots: number[] }[];
+  /** Slots of rows that have an expert without an owner; none of these slots is in a frame. */
+  unserved: number[];
 }
 
 export interface GroupOptions {
   assignment: Assignment;
-  /** The owner of an expert, the same at every call for the row, or undefined. */
+  /** The owner of an expert for a row, the same at every call; undefined if it has none. */
   ownerOf: (expert: number, row: number) => number | undefined;
   limitsOf: (owner: number) => { rows: number; asks: number };
-  /** 1 = the row takes part; absent: all do. */
-  mask?: Uint8Array;
-  /** 1 = a row of a prompt; absent: none is. */
-  bulk?: Uint8Array;
-  /** Slots that are wanted; absent: all are. */
-  only?: ReadonlySet<number>;
+  /** `[rows]`, 1 if the row takes part; undefined: all do. */
+  mask?: Uint8Array | undefined;
+  /** `[rows]`, 1 for rows of a prompt; undefined: none is. */
+  prefill?: Uint8Array | undefined;
+  /** Slots that are wanted; undefined: all are. */
+  only?: ReadonlySet<number> | undefined;
 }
 
-/** Every (row, rank) that takes part is in exactly one frame, or its row is unowned. Rows keep their order. */
-export function group({ assignment, ownerOf, limitsOf, mask, bulk, only }: GroupOptions): Grouping {
+/** Every slot that takes part is in exactly one frame, or all slots of its row are unserved. Rows keep their order. */
+export function group({ assignment, ownerOf, limitsOf, mask, prefill, only }: GroupOptions): Grouping {
   const { k, experts } = assignment;
-  const grouping: Grouping = { frames: [], unowned: [] };
-  /** The frame being filled, by owner and class of rows. */
+  const grouping: Grouping = { frames: [], unserved: [] };
+  /** The frame that is being filled, by owner and kind of rows. */
   const filling = new Map<number, Frame>();
   for (let row = 0; row * k < experts.length; row++) {
     if (mask !== undefined && mask[row] === 0) continue;
     const slots = slotsOf(row, k, only);
-    const orphan = slots.find((slot) => ownerOf(experts[slot]!, row) === undefined);
-    if (orphan !== undefined) {
-      grouping.unowned.push({ row, expert: experts[orphan]!, slots });
+    if (slots.some((slot) => ownerOf(experts[slot]!, row) === undefined)) {
+      grouping.unserved.push(...slots);
       continue;
     }
-    const isBulk = bulk !== undefined && bulk[row] === 1;
+    const isPrefill = prefill !== undefined && prefill[row] === 1;
     for (const slot of slots) {
       const expert = experts[slot]!;
       const owner = ownerOf(expert, row)!;
-      const key = 2 * owner + (isBulk ? 1 : 0);
+      const key = 2 * owner + (isPrefill ? 1 : 0);
       let frame = filling.get(key);
       if (frame === undefined || !fits(frame, row, limitsOf(owner))) {
-        frame = { owner, bulk: isBulk, rows: [], asks: [], slots: [] };
+        frame = { owner, prefill: isPrefill, rows: [], asks: [], slots: [] };
         filling.set(key, frame);
         grouping.frames.push(frame);
       }

@@ -1,24 +1,29 @@
-// Which shard each expert of one layer goes to, decided once, so that an expert's rows stay together and shards that are
-// asked anyway are asked for more. Knows copies and costs; no rows.
+// Which shard each expert of one layer goes to, and so in which frames the rows travel. An expert's rows stay together, and a
+// shard that is asked anyway is asked for more. Starts nothing.
 import { choose } from './choice.ts';
-import { bestCopies, type Copies, rungLevel } from './delivery/ladder.ts';
+import { bestReplicas, type Replicas, rungLevel } from './delivery/ladder.ts';
+import { type Attempt, allowedLevel, type Ledger, mayAsk } from './delivery/ledger.ts';
+import { type Frame, group } from './group.ts';
 import type { Shard } from './shards/shard.ts';
 
-export interface OwnersOptions {
-  copies: (expert: number) => Copies<Shard>;
+interface OwnersOptions {
+  replicas: (expert: number) => Replicas<Shard>;
   usable: (shard: Shard) => boolean;
   /** In [0, 1). */
   random: () => number;
 }
 
 interface Owner {
+  /** See `Owners.at`. */
   index: number;
-  /** Of the ladder: 0 is an exact copy. */
+  /** On the ladder: 0 is an exact replica. */
   level: number;
 }
 
-const lastCopy = rungLevel('standby');
+/** The lowest rung on which a shard is asked for the expert itself. */
+const lastReplica = rungLevel('standby');
 
+/** Decides each question once. */
 export class Owners {
   readonly #options: OwnersOptions;
   /** By expert and what its row allows. */
@@ -29,10 +34,10 @@ export class Owners {
     this.#options = options;
   }
 
-  /** The owner for a row that allows `level` of the ladder; undefined where no copy is left. */
+  /** The owner for a row that allows `level` of the ladder; undefined if no replica is left. */
   of(expert: number, level: number): Owner | undefined {
-    const allowed = Math.min(level, lastCopy);
-    const key = expert * (lastCopy + 1) + allowed;
+    const allowed = Math.min(level, lastReplica);
+    const key = expert * (lastReplica + 1) + allowed;
     if (this.#known.has(key)) return this.#known.get(key);
     const owner = this.#find(expert, allowed);
     this.#known.set(key, owner);
@@ -44,15 +49,46 @@ export class Owners {
   }
 
   #find(expert: number, allowed: number): Owner | undefined {
-    const { copies, usable, random } = this.#options;
-    const held = copies(expert);
-    // Where something else may stand in, nobody waits again and again for a shard that does not answer.
+    const { replicas, usable, random } = this.#options;
+    const held = replicas(expert);
+    // If something else may stand in, nobody waits again and again for a shard that does not answer.
     const answering = (each: Shard) => usable(each) && !each.silent;
     const best =
-      (allowed > 0 ? bestCopies(held, allowed, answering) : undefined) ?? bestCopies(held, allowed, usable);
-    const shard = best && choose(best.copies, this.#shards, random);
+      (allowed > 0 ? bestReplicas(held, allowed, answering) : undefined) ??
+      bestReplicas(held, allowed, usable);
+    const shard = best && choose(best.replicas, this.#shards, random);
     if (best === undefined || shard === undefined) return undefined;
     const known = this.#shards.indexOf(shard);
     return { index: known >= 0 ? known : this.#shards.push(shard) - 1, level: best.level };
   }
+}
+
+export interface Plan {
+  frames: Frame[];
+  owners: Owners;
+  /** Slots of rows that have an expert without a replica. */
+  unserved: number[];
+}
+
+/** The frames for `slots`, or for all that take part. */
+export function planFrames(
+  ledger: Pick<Ledger, 'step'>,
+  attempt: Attempt,
+  slots: readonly number[] | undefined,
+): Plan {
+  const { fleet, layer, assignment, mask, prefill } = ledger.step;
+  const owners = new Owners({
+    replicas: (expert) => fleet.replicas(layer, expert),
+    usable: (shard) => mayAsk(shard, attempt),
+    random: fleet.random,
+  });
+  const { frames, unserved } = group({
+    assignment,
+    ownerOf: (expert, row) => owners.of(expert, allowedLevel(ledger, row, attempt))?.index,
+    limitsOf: (owner) => owners.at(owner).limits,
+    mask,
+    prefill,
+    only: slots && new Set(slots),
+  });
+  return { frames, owners, unserved };
 }

@@ -1,22 +1,22 @@
-// The router's scores to chosen experts and their weights, by the checkpoint's rule. Pure; knows no shards.
+// Turns the router's scores into chosen experts and their weights, by the checkpoint's rule. Pure; knows no shards.
 //
 // Worked example: 4 experts, k = 1, softmax not renormalised, scores [0, ln 3, 0, 0] of one row:
 //   experts = [1], weights = [0.5]          // 3 / (1 + 3 + 1 + 1)
 
-/** One layer's rule; where it comes from: model/config/config.ts `RoutingConfig`. */
+/** The rule of one layer, read from the checkpoint by model/config/config.ts. */
 export interface RoutingRule {
   score: 'softmax' | 'sigmoid';
-  /** Divide the chosen weights by their sum. For `sigmoid` only where k > 1. */
+  /** Divide the chosen weights by their sum; for `sigmoid` only if k > 1. */
   renormalise: boolean;
-  /** Multiplies every weight, last. */
+  /** Every weight is multiplied by this, last. */
   scale: number;
-  /** `[experts]`, added to the sigmoid for choosing, never to the weights. */
+  /** `[experts]`, added to the sigmoid when experts are chosen, never to a weight. */
   bias?: Float32Array;
   k: number;
 }
 
 export interface Assignment {
-  /** Experts a row. */
+  /** Experts per row. */
   k: number;
   /** `[rows, k]`, best first. */
   experts: Uint16Array;
@@ -25,8 +25,8 @@ export interface Assignment {
 }
 
 /**
- * `scores` are raw, `[rows, experts]`. Computed in double precision and rounded to float32 once, at the weight; of equal
- * experts the lower number comes first. Throws where a score is not finite.
+ * Chooses from raw `scores [rows, experts]`. Weights are computed in double precision and rounded to float32 once. Of experts
+ * with equal scores, the one with the lower number comes first. Throws if a score is not finite.
  */
 export function select(scores: Float32Array, experts: number, rule: RoutingRule): Assignment {
   const { k, bias } = rule;
@@ -56,7 +56,7 @@ export function select(scores: Float32Array, experts: number, rule: RoutingRule)
   return assignment;
 }
 
-/** All experts for one row's scores `[experts]`, best first, each with the weight it would have in place of a chosen one. */
+/** All experts of one row's `scores [experts]`, best first, each with the weight that it would have in place of a chosen one. */
 export function rank(scores: Float32Array, rule: RoutingRule): { expert: number; weight: number }[] {
   const all = select(scores, scores.length, { ...rule, k: scores.length, renormalise: false });
   const weights = [...all.weights];
@@ -74,7 +74,7 @@ function requireFinite(scores: Float32Array, row: number): void {
   }
 }
 
-/** Fills `chosen` with the experts of the highest keys, by insertion. */
+/** Fills `chosen` with the experts of the highest keys, best first. */
 function choose(keys: Float32Array | Float64Array, chosen: number[]): void {
   const k = chosen.length;
   let count = 0;
@@ -89,7 +89,7 @@ function choose(keys: Float32Array | Float64Array, chosen: number[]): void {
   }
 }
 
-/** Writes the weights of one row's `chosen` from `weights[at]` on. */
+/** Writes the weights of one row's `chosen` experts to `weights`, from index `at` on. */
 function weigh(
   scores: Float32Array,
   { score, renormalise, scale }: RoutingRule,
@@ -98,7 +98,7 @@ function weigh(
   at: number,
 ): void {
   const isSoftmax = score === 'softmax';
-  // Softmax relative to the largest score, which is the first chosen one's: no exponent overflows.
+  // Relative to the largest score, which belongs to the first chosen expert, no exponent overflows.
   const largest = scores[chosen[0]!]!;
   let divisor = 1;
   if (renormalise && (isSoftmax || chosen.length > 1)) {
@@ -108,7 +108,7 @@ function weigh(
     divisor = 0;
     for (let expert = 0; expert < scores.length; expert++) divisor += Math.exp(scores[expert]! - largest);
   }
-  // Sigmoids of very low scores may all be 0: then so are the weights.
+  // The sigmoids of very low scores may all be 0. Then the weights are 0 too.
   for (let rank = 0; rank < chosen.length; rank++) {
     const raw = rawWeight(isSoftmax, scores[chosen[rank]!]!, largest);
     weights[at + rank] = divisor === 0 ? 0 : (raw / divisor) * scale;

@@ -85,7 +85,7 @@ export async function forward(
       hidden,
       assignment,
       mask: wanted,
-      bulk: prefill,
+      prefill,
       ...(ladder !== undefined && { ladder, ranked: ranking(scores, experts, rule) }),
       deadlineMs,
       signal,

@@ -1,14 +1,14 @@
 // What crosses between the API thread and the engine thread: token ids and settings down, parts of a stream up.
 // Plain structured-cloneable data; knows no text and no HTTP.
-import type { MissingUnits } from '../../router/copy-table.ts';
 import type { Rung } from '../../router/delivery/ladder.ts';
 import type { HeatReport } from '../../router/heat.ts';
+import type { MissingUnits } from '../../router/replica-table.ts';
 import type { ShardStatus } from '../../router/shard-status.ts';
 import type { ConstraintSpec, PackedGrammar } from '../constraints/specification.ts';
 
-export type { MissingUnits } from '../../router/copy-table.ts';
 export { type Rung, rungs } from '../../router/delivery/ladder.ts';
 export type { HeatReport } from '../../router/heat.ts';
+export type { MissingUnits } from '../../router/replica-table.ts';
 
 export interface SamplingSettings {
   /** 0 is greedy. */

@@ -1,13 +1,13 @@
-// A share of calls that may be spent on something extra, saved up to a bound. Pure.
+// A budget of extra calls: every call earns a share of one, up to a limit. Pure.
 
-/** What may be saved for a bad moment. */
-const most = 20;
+/** Extra calls that can be saved up for a bad moment. */
+const MOST_SAVED = 20;
 
 export class Budget {
   readonly #share: number;
   #saved: number;
 
-  /** `share` of the calls; 0 allows none. */
+  /** `share`: extra calls per call, 0 to 1; 0 allows none. Begins with one extra call. */
   constructor(share: number) {
     this.#share = share;
     this.#saved = share > 0 ? 1 : 0;
@@ -15,10 +15,10 @@ export class Budget {
 
   /** A call was made. */
   earn(): void {
-    this.#saved = Math.min(most, this.#saved + this.#share);
+    this.#saved = Math.min(MOST_SAVED, this.#saved + this.#share);
   }
 
-  /** Takes one, if there is one. */
+  /** Pays for one extra call; false if not enough is saved. */
   spend(): boolean {
     if (this.#saved < 1) return false;
     this.#saved--;

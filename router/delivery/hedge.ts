@@ -1,100 +1,75 @@
-// A call to one shard, and what else may be done while its answer is awaited: asking a second shard, or what is allowed
-// instead. Knows no frames and no grouping.
-import { RpcError } from '../../rpc/errors.ts';
-import type { Fleet } from '../fleet.ts';
+// What is done about a call that takes long. Starts nothing.
+//
+// Worked example: a call counts as late after 10 ms and as lost after 80 ms, and another exact replica holds its experts:
+//   at 10 ms  the budget has a hedge left → the other replica is asked too
+//   at 80 ms  the budget had none         → the other replica is asked in any case
+import type { Frame } from '../group.ts';
 import type { Shard } from '../shards/shard.ts';
-import { type Lateness, lateness, wait } from './lateness.ts';
-import { Leash } from './leash.ts';
-import { firstWhole, type Outcome, type Piece } from './outcome.ts';
+import { hasReplica, rungLevel } from './ladder.ts';
+import { type Lateness, lateness } from './lateness.ts';
+import { type Attempt, allowedLevel, type Call, type Ledger, mayAsk, unanswered } from './ledger.ts';
 
-/** One frame for one shard. */
-export interface CallInHand {
-  fleet: Fleet;
-  shard: Shard;
-  bulk: boolean;
-  signal: AbortSignal;
-  /** Sends it: the answer, or what came instead. */
-  call: (signal: AbortSignal) => Promise<Piece | RpcError>;
-  /** What that means, and no more is done. */
-  judge: (result: Piece | RpcError) => Outcome;
-  /** What that means; where it failed, by another attempt elsewhere. */
-  settle: (result: Piece | RpcError) => Promise<Outcome>;
-  /** The same rows by other exact copies, while this shard is still at them. */
-  elsewhere: (signal: AbortSignal) => Promise<Outcome>;
+/** What else could serve the slots of a call: another exact replica, a lower rung that all their rows allow, or nothing. */
+export type Alternative = 'replica' | 'lower_rung' | 'none';
+
+type Watch = Pick<Call, 'wake' | 'wakeAt' | 'lostAt'>;
+
+/** A lower rung takes over after so many times as long as it takes for a call to count as lost. */
+const STEP_DOWN_FACTOR = 3;
+const NEVER = Number.POSITIVE_INFINITY;
+const unwatched: Watch = { wake: 'lost', wakeAt: NEVER, lostAt: NEVER };
+const nextBest = rungLevel('next_best');
+
+/** When a call that is sent now is first looked at. One that has an exact alternative earns a part of a hedge. */
+export function watchFor(ledger: Ledger, frame: Frame, shard: Shard, attempt: Attempt): Watch {
+  const alternative = alternativeTo(ledger, frame, shard, attempt);
+  if (alternative === 'none') return unwatched;
+  if (alternative === 'replica') ledger.step.fleet.hedges.earn();
+  return watchOf(alternative, latenessOf(ledger, frame), ledger.now);
 }
 
-/** Something worse stands in for a shard that takes so many times as long as one that counts as lost. */
-const stepDownFactor = 3;
+export function watchOf(
+  alternative: Exclude<Alternative, 'none'>,
+  { lateMs, lostMs }: Lateness,
+  now: number,
+): Watch {
+  if (alternative === 'replica') return { wake: 'late', wakeAt: now + lateMs, lostAt: now + lostMs };
+  const silentAt = now + STEP_DOWN_FACTOR * lostMs;
+  return { wake: 'silent', wakeAt: silentAt, lostAt: silentAt };
+}
 
-/** Sent to a second shard where it is late and the budget allows, or where it is very late; the first answer wins. */
-export async function hedged(inHand: CallInHand): Promise<Outcome> {
-  const { fleet, shard, signal } = inHand;
-  const { lateMs, lostMs } = latenessOf(inHand);
-  const second = new Leash(signal);
-  const first = begin(inHand);
-  const call = first.result;
-  try {
-    let result = await Promise.race([call, wait(lateMs, call)]);
-    if (result !== undefined) return await inHand.settle(result);
-    const isHedge = fleet.hedges.spend();
-    if (isHedge) fleet.calls.hedged++;
-    else {
-      result = await Promise.race([call, wait(lostMs - lateMs, call)]);
-      if (result !== undefined) return await inHand.settle(result);
-      fleet.calls.retried++;
+export function alternativeTo(
+  ledger: Pick<Ledger, 'step'>,
+  { asks, rows }: Frame,
+  shard: Shard,
+  attempt: Attempt,
+): Alternative {
+  const { fleet, layer, ladder } = ledger.step;
+  if (!fleet.replicated && ladder === undefined) return 'none';
+  const isOther = (other: Shard) => other !== shard && mayAsk(other, attempt);
+  const isHeldElsewhere = (level: number) => {
+    for (let i = 1; i < asks.length; i += 2) {
+      if (!hasReplica(fleet.replicas(layer, asks[i]!), level, isOther)) return false;
     }
-    const own = call.then((ended) => inHand.judge(ended));
-    const outcome = await firstWhole(own, inHand.elsewhere(second.signal));
-    if (outcome === undefined) {
-      second.cut(); // what it waits for beside this call may be worse than what is allowed now
-      return await inHand.settle(await call);
-    }
-    if (isHedge && outcome.pieces.every((piece) => piece.shard !== shard)) fleet.calls.hedgeWins++;
-    return outcome;
-  } finally {
-    first.giveUp();
-    second.cut();
-  }
-}
-
-/** The only exact copy of an expert: where it is very late, what the rows allow stands in. */
-export async function steppedDown(inHand: CallInHand): Promise<Outcome> {
-  const { shard } = inHand;
-  const own = begin(inHand);
-  const call = own.result;
-  try {
-    const ms = stepDownFactor * latenessOf(inHand).lostMs;
-    const result = await Promise.race([call, wait(ms, call)]);
-    if (result === undefined) shard.noteSilence();
-    const late = new RpcError('unavailable', `shard ${shard.address}: no answer in ${Math.round(ms)} ms`);
-    return await inHand.settle(result ?? late);
-  } finally {
-    own.giveUp();
-  }
-}
-
-/** Sends the call. */
-function begin({ call, shard, bulk, signal }: CallInHand) {
-  const leash = new Leash(signal);
-  const result = call(leash.signal);
-  let ended = false;
-  void result.then(() => {
-    ended = true;
-  });
-  return {
-    result,
-    /** Cancels it where it is still under way, unless it is to tell whether the shard answers at all. */
-    giveUp() {
-      if (ended || signal.aborted || !shard.watches(bulk)) leash.cut();
-      else
-        void result.then(() => {
-          leash.cut();
-          shard.watched(bulk);
-        });
-    },
+    return true;
   };
+  if (fleet.replicated && isHeldElsewhere(0)) return 'replica';
+  if (ladder === undefined) return 'none';
+  const level = Math.min(...rows.map((row) => allowedLevel(ledger, row, attempt)));
+  return level >= nextBest || (level > 0 && isHeldElsewhere(level)) ? 'lower_rung' : 'none';
 }
 
-export function latenessOf({ fleet, bulk }: Pick<CallInHand, 'fleet' | 'bulk'>): Lateness {
-  return lateness(bulk ? fleet.latencies.bulk : fleet.latencies.short);
+/** Whether another replica is asked: as a hedge that the budget pays for, as a retry that needs no budget, or not yet. */
+export function secondCall(wake: 'late' | 'lost', hasBudget: () => boolean): 'hedge' | 'retry' | 'not_yet' {
+  if (wake === 'lost') return 'retry';
+  return hasBudget() ? 'hedge' : 'not_yet';
+}
+
+/** Calls under way whose slots other shards have all answered by now, `call` the last of them. */
+export function beatenBy(ledger: Ledger, { attempt }: Call): Call[] {
+  return attempt.beside.filter((each) => ledger.open.includes(each) && unanswered(ledger, each).length === 0);
+}
+
+export function latenessOf({ step: { fleet } }: Pick<Ledger, 'step'>, { prefill }: Frame): Lateness {
+  return lateness(prefill ? fleet.latencies.prefill : fleet.latencies.decode);
 }

@@ -1,45 +1,52 @@
-// What may stand in where no proper copy of an expert answers, best first. Pure; what is allowed is the caller's choice.
+// The degradation ladder: what may stand in for an expert if no exact replica answers, best first. Pure; each request says
+// how far down it allows.
 
-/** Each rung allows those before it too. Without any, a row without its expert fails. */
+/** Each rung allows those before it too. Without a rung, a row fails if no exact replica answers for one of its experts. */
 export const rungs = ['class', 'standby', 'next_best', 'pass_through'] as const;
 
 /**
- * `class`: a copy of the same precision elsewhere, whose bits differ (another numerics class). `standby`: a copy of lower
- * precision. `next_best`: the expert with the next best score. `pass_through`: the row goes on without an expert.
+ * `class`: a replica of the same precision but another numerics class, whose bits differ. `standby`: a replica of lower
+ * precision. `next_best`: the expert with the next best score. `pass_through`: the row goes on without the expert.
  */
 export type Rung = (typeof rungs)[number];
 
-/** Rung as a number: 0 allows nothing, 1 `class` … 4 `pass_through`. */
+/** Number of a rung: 0 allows nothing, 1 is `class`, 4 is `pass_through`. */
 export function rungLevel(rung: Rung | undefined): number {
   return rung === undefined ? 0 : rungs.indexOf(rung) + 1;
 }
 
-/** Of a level above 0. */
+/** Rung of a level from 1 to 4. */
 export function rungAt(level: number): Rung {
   const rung = rungs[level - 1];
   if (rung === undefined) throw new RangeError(`there is no rung ${level}`);
   return rung;
 }
 
-/** Copies of one unit, by how good they are. */
-export interface Copies<S> {
-  /** Interchangeable without a word. */
+/** Replicas of one unit, by how good they are. */
+export interface Replicas<S> {
+  /** Of the unit's numerics class: their answers have the same bits. */
   exact: readonly S[];
-  /** Of another numerics class. */
-  other: readonly S[];
+  otherClass: readonly S[];
   standby: readonly S[];
 }
 
-/** The best copies that `level` allows, and the level they are on; undefined where there is none. */
-export function bestCopies<S>(
-  { exact, other, standby }: Copies<S>,
+/** The best usable replicas that `level` allows, and the level they are on; undefined if there are none. */
+export function bestReplicas<S>(
+  replicas: Replicas<S>,
   level: number,
   usable: (shard: S) => boolean,
-): { level: number; copies: S[] } | undefined {
-  for (const [at, copies] of [exact, other, standby].entries()) {
-    if (at > level) return undefined;
-    const left = copies.filter(usable);
-    if (left.length > 0) return { level: at, copies: left };
+): { level: number; replicas: S[] } | undefined {
+  for (let at = 0; at <= level && at < kinds.length; at++) {
+    const left = replicas[kinds[at]!].filter(usable);
+    if (left.length > 0) return { level: at, replicas: left };
   }
   return undefined;
 }
+
+/** Whether `bestReplicas` would find any. */
+export function hasReplica<S>(replicas: Replicas<S>, level: number, usable: (shard: S) => boolean): boolean {
+  return kinds.some((kind, at) => at <= level && replicas[kind].some(usable));
+}
+
+/** By level. */
+const kinds = ['exact', 'otherClass', 'standby'] as const;

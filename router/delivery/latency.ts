@@ -1,9 +1,9 @@
-// What calls have taken of late: a shard's mean, which forgets, and quantiles of the fleet's. Pure; time is given.
+// How long calls have taken lately: a mean for one shard, which fades, and running quantiles for a fleet. Pure; time is given.
 
 /** Weight of the newest call. */
-const newest = 0.1;
-/** What was learnt of a shard that is no longer called fades by half in this time: it is tried again. */
-const halfLifeMs = 2_000;
+const NEWEST = 0.1;
+/** While a shard is not called, its delay fades by half in this time, so that it is tried again. */
+const HALF_LIFE_MS = 2_000;
 
 /** An exponentially weighted mean that fades towards a typical value while nothing is learnt. */
 export class MeanLatency {
@@ -12,28 +12,28 @@ export class MeanLatency {
 
   learn(ms: number, now: number, typicalMs: number): void {
     const known = this.#ms === undefined ? ms : this.at(now, typicalMs);
-    this.#ms = known + newest * (ms - known);
+    this.#ms = known + NEWEST * (ms - known);
     this.#at = now;
   }
 
-  /** The call was given up after `ms`: it would have taken longer, and the next one would too. */
+  /** A call was given up after `ms`. It would have taken longer, and the next one is expected to. */
   learnAtLeast(ms: number, now: number, typicalMs: number): void {
     this.#ms = Math.max(this.at(now, typicalMs), ms);
     this.#at = now;
   }
 
-  /** Milliseconds; `typicalMs` where nothing is known. */
+  /** Milliseconds; `typicalMs` if nothing is known. */
   at(now: number, typicalMs: number): number {
     if (this.#ms === undefined) return typicalMs;
     if (this.#ms <= typicalMs) return this.#ms;
-    return typicalMs + (this.#ms - typicalMs) * 0.5 ** ((now - this.#at) / halfLifeMs);
+    return typicalMs + (this.#ms - typicalMs) * 0.5 ** ((now - this.#at) / HALF_LIFE_MS);
   }
 }
 
-/** How far one call moves a percentile, as a share of it. */
-const stepShare = 0.02;
-/** Calls before the percentile is more than a guess. */
-const warmUp = 100;
+/** How far one call moves a quantile, as a share of it. */
+const STEP_SHARE = 0.02;
+/** Number of calls after which a quantile is known. */
+const WARM_UP = 100;
 
 /**
  * A running quantile by stochastic approximation (Robbins and Monro) of the logarithm: each value above it moves it up by
@@ -55,12 +55,12 @@ export class Quantile {
       this.#log = log;
       return;
     }
-    const step = stepShare * Math.max(1, warmUp / this.#count);
+    const step = STEP_SHARE * Math.max(1, WARM_UP / this.#count);
     this.#log += step * (log > this.#log ? this.#q : this.#q - 1);
   }
 
-  /** Undefined until enough was seen. */
+  /** Undefined until enough calls were seen. */
   get value(): number | undefined {
-    return this.#log === undefined || this.#count < warmUp ? undefined : Math.exp(this.#log);
+    return this.#log === undefined || this.#count < WARM_UP ? undefined : Math.exp(this.#log);
   }
 }

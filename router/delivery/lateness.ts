@@ -1,30 +1,30 @@
-// When a call counts as late, and as lost, by what its like have taken. The wait for it.
+// When a call counts as late and when as lost, by what calls of its kind have taken lately.
 import { afterSockets } from '../../rpc/deadline.ts';
 import type { Quantile } from './latency.ts';
 
-/** In milliseconds; sooner is no time at all on a machine that does anything else. */
-const leastLateMs = 1.5;
-/** So late, something is wrong with the shard, and no budget is asked. */
-const lostFactor = 8;
-const leastLostMs = 40;
-/** While too few calls were timed: a start may be slow. */
+/** On a machine that does anything else, a shorter delay means nothing. */
+const LEAST_LATE_MS = 1.5;
+/** A call that takes so many times as long as a late one counts as lost. */
+const LOST_FACTOR = 8;
+const LEAST_LOST_MS = 40;
+/** Until enough calls were timed; the first ones may be slow. */
 const unknown = { lateMs: 50, lostMs: 400 };
 
 export interface Lateness {
-  /** After this a hedge may go out, where the budget allows. */
+  /** After this, a hedge may be sent if the budget allows. */
   lateMs: number;
-  /** After this it is sent again in any case. */
+  /** After this, the rows are sent again in any case. */
   lostMs: number;
 }
 
 export function lateness({ late }: { late: Quantile }): Lateness {
   const { value } = late;
   if (value === undefined) return unknown;
-  const lateMs = Math.max(leastLateMs, value);
-  return { lateMs, lostMs: Math.max(leastLostMs, lostFactor * value, lateMs) };
+  const lateMs = Math.max(LEAST_LATE_MS, value);
+  return { lateMs, lostMs: Math.max(LEAST_LOST_MS, LOST_FACTOR * value, lateMs) };
 }
 
-/** Resolves, to undefined, when `ms` have passed and the sockets were read since; not at all once `call` has ended. */
+/** Resolves to undefined when `ms` have passed and the sockets were read since; never, once `call` has ended. */
 export function wait(ms: number, call: Promise<unknown>): Promise<undefined> {
   return new Promise((resolve) => {
     const callOff = afterSockets(ms, () => resolve(undefined));

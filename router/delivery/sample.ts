@@ -1,9 +1,9 @@
-// A share of the calls, drawn by chance, for something that only some of them can take. Pure.
+// Draws a share of the calls by chance, for audits. Pure.
 //
-// By chance and not every thousandth, because the calls of a step come in the same order again and again.
+// Every thousandth call would not do: the calls of a step come in the same order again and again.
 
 export interface SampleOptions {
-  /** Of the calls; 1 draws every one. */
+  /** Share of the calls that are drawn, 0 to 1. */
   share: number;
   /** In [0, 1). */
   random: () => number;
@@ -17,14 +17,14 @@ export class Sample {
     this.#options = options;
   }
 
-  /** Whether this call is wanted. One that is drawn and cannot be taken is made up for by the next that can. */
+  /** Whether this call is drawn. If one that is drawn cannot be used, the next ones are drawn until `take` is called. */
   draw(): boolean {
     const { share, random } = this.#options;
     if (random() < share) this.#owed = true;
     return this.#owed;
   }
 
-  /** The call that was drawn could be taken. */
+  /** The call that was drawn is used. */
   take(): void {
     this.#owed = false;
   }

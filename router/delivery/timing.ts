@@ -1,24 +1,32 @@
-// How long a shard's calls take, as they end: what one more would cost, and whether it answers at all. Knows no connection.
+// How long a shard's calls take: what one more would cost, and whether the shard answers at all. Knows no connection.
 import type { RpcError } from '../../rpc/errors.ts';
 import { MeanLatency, type Quantile } from './latency.ts';
 
-/** Milliseconds of the fleet's calls, of generated rows and of bulk ones: what is usual, and what is late. */
-export interface Latencies {
-  short: { median: Quantile; late: Quantile };
-  bulk: { median: Quantile; late: Quantile };
+interface Quantiles {
+  median: Quantile;
+  /** What calls take that count as late. */
+  late: Quantile;
 }
 
-/** What a first call is thought to take. */
-const unknownMs = 1;
-const silenceMs = 1_000;
-/** A call that was given up late is taken for one of so many times that length. */
-const lateFactor = 4;
-/** Cost of a shard that said it is busy: any other is better. */
-const busyCostMs = 1e6;
+/** Milliseconds of the calls of a whole fleet, by the kind of their rows. */
+export interface Latencies {
+  decode: Quantiles;
+  prefill: Quantiles;
+}
+
+/** What the first call is expected to take. */
+const UNKNOWN_MS = 1;
+const SILENCE_MS = 1_000;
+/** A call that was given up late counts as one of so many times that length. */
+const LATE_FACTOR = 4;
+/** The cost of a shard that says that it is busy; any other shard is better. */
+const BUSY_COST_MS = 1e6;
+/** How long a busy shard that gives no hint counts as busy. */
+const BUSY_MS = 100;
 
 export class Timing {
   readonly #latencies: Latencies;
-  /** Of generated rows: how long prompts take says more of the prompts than of the shard. */
+  /** Of decode rows: how long prompts take depends more on the prompts than on the shard. */
   readonly #mean = new MeanLatency();
   #busyUntil = 0;
   #silentUntil = 0;
@@ -30,13 +38,13 @@ export class Timing {
   /** Milliseconds that one more call is expected to take. */
   cost(inFlight: number): number {
     const now = performance.now();
-    if (now < this.#busyUntil) return busyCostMs;
+    if (now < this.#busyUntil) return BUSY_COST_MS;
     return this.#mean.at(now, this.#usualMs) * (1 + inFlight);
   }
 
-  /** A call was not answered in a long time. */
+  /** A call was not answered for a long time. */
   noteSilence(): void {
-    this.#silentUntil = performance.now() + silenceMs;
+    this.#silentUntil = performance.now() + SILENCE_MS;
   }
 
   get silent(): boolean {
@@ -44,31 +52,31 @@ export class Timing {
   }
 
   /** A call was answered. */
-  learn(startedAt: number, bulk: boolean): void {
+  learn(startedAt: number, prefill: boolean): void {
     const now = performance.now();
     const ms = now - startedAt;
-    const { median, late } = this.#latencies[bulk ? 'bulk' : 'short'];
-    if (!bulk) this.#mean.learn(ms, now, this.#usualMs);
+    const { median, late } = this.#latencies[prefill ? 'prefill' : 'decode'];
+    if (!prefill) this.#mean.learn(ms, now, this.#usualMs);
     median.learn(ms);
     late.learn(ms);
   }
 
-  /** A call was not. */
-  learnFailure({ code, retryAfterMs = 100 }: RpcError, startedAt: number, bulk: boolean): void {
+  /** A call was not answered. */
+  learnFailure({ code, retryAfterMs = BUSY_MS }: RpcError, startedAt: number, prefill: boolean): void {
     const now = performance.now();
     if (code === 'busy') this.#busyUntil = now + retryAfterMs;
-    // Given up or timed out: it takes longer than that.
+    // A call that was given up or timed out would have taken longer.
     if (code !== 'cancelled' && code !== 'deadline') return;
-    const { late } = this.#latencies[bulk ? 'bulk' : 'short'];
+    const { late } = this.#latencies[prefill ? 'prefill' : 'decode'];
     const ms = now - startedAt;
     const isLate = late.value !== undefined && ms >= late.value;
-    // How much longer it would have taken nobody knows; to ask it again soon would cost as much again.
-    if (!bulk) this.#mean.learnAtLeast(isLate ? lateFactor * ms : ms, now, this.#usualMs);
-    // Left out, the calls that hedges cut short would make every other one look late.
+    // Nobody knows how much longer. To ask the shard again soon would cost as much again.
+    if (!prefill) this.#mean.learnAtLeast(isLate ? LATE_FACTOR * ms : ms, now, this.#usualMs);
+    // Without the calls that hedges cut short, every other call would look late.
     if (isLate) late.learn(ms);
   }
 
   get #usualMs(): number {
-    return this.#latencies.short.median.value ?? unknownMs;
+    return this.#latencies.decode.median.value ?? UNKNOWN_MS;
   }
 }

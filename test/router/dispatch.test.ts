@@ -82,14 +82,14 @@ test('each row and rank gets its own expert of its own row, as the device comput
 
 test('one shard, three shards and sockets give identical bits', async () => {
   const asked = step(150, 2);
-  const bulk = Uint8Array.from({ length: 150 }, (_, row) => (row % 3 === 0 ? 0 : 1));
-  const one = await dispatch({ fleet: await fleetOf(local([await createTestShard()])), ...asked, bulk });
-  const three = await dispatch({ fleet: await fleetOf(local(await threeShards())), ...asked, bulk });
-  const far = await dispatch({ fleet: await fleetOf(await sockets(await threeShards())), ...asked, bulk });
+  const prefill = Uint8Array.from({ length: 150 }, (_, row) => (row % 3 === 0 ? 0 : 1));
+  const one = await dispatch({ fleet: await fleetOf(local([await createTestShard()])), ...asked, prefill });
+  const three = await dispatch({ fleet: await fleetOf(local(await threeShards())), ...asked, prefill });
+  const far = await dispatch({ fleet: await fleetOf(await sockets(await threeShards())), ...asked, prefill });
   const direct = (await threeShards()).map(({ service }, i) =>
     localMember(`d${i}`, service.handlers, service.run),
   );
-  const near = await dispatch({ fleet: await fleetOf(direct), ...asked, bulk });
+  const near = await dispatch({ fleet: await fleetOf(direct), ...asked, prefill });
   expect(near.answers).toEqual(far.answers);
   expect(three.answers).toEqual(one.answers);
   expect(far.answers).toEqual(one.answers);
@@ -112,8 +112,8 @@ test('answers that arrive in any order combine to identical bits', async () => {
       });
       const fleet = await fleetOf(local(shards, shuffled));
       const asked = step(70, 3, seed + 10);
-      const bulk = Uint8Array.from({ length: 70 }, (_, row) => row % 2);
-      const { answers, failed } = await dispatch({ fleet, ...asked, bulk });
+      const prefill = Uint8Array.from({ length: 70 }, (_, row) => row % 2);
+      const { answers, failed } = await dispatch({ fleet, ...asked, prefill });
       fleet.close();
       expect(failed.size).toBe(0);
       const bits = combined(70, asked, answers);
@@ -124,13 +124,13 @@ test('answers that arrive in any order combine to identical bits', async () => {
   );
 });
 
-test('a layer costs one frame a shard for generated rows, and bulk rows travel in frames of 64', async () => {
+test('a layer costs one frame a shard for generated rows, and prefill rows travel in frames of 64', async () => {
   const shards = await threeShards();
   const fleet = await fleetOf(local(shards));
   await dispatch({ fleet, ...step(60, 6) });
   expect(fleet.counters).toMatchObject({ calls: 3, rows: 360, failures: 0 });
   expect(await counted(shards[0]!.metrics, 'expertgrid_shard_batch_rows_sum')).toBe(120);
-  await dispatch({ fleet, ...step(130, 6), bulk: new Uint8Array(130).fill(1) });
+  await dispatch({ fleet, ...step(130, 6), prefill: new Uint8Array(130).fill(1) });
   expect(fleet.counters.calls).toBe(3 + 3 * 3);
   expect(fleet.counters.bytesReceived).toBe((60 + 130) * 6 * hidden * 4);
 });

@@ -182,7 +182,7 @@ describe('numerics classes', () => {
     fleet.setMembers([one, memberOf('two', await shardOf('two'))]);
     await expect.poll(() => stateOf(fleet, 'two')).toBe('available');
     fleet.settleClasses();
-    expect(fleet.copies(0, 0).exact.map(({ address }) => address)).toEqual(['one']);
+    expect(fleet.replicas(0, 0).exact.map(({ address }) => address)).toEqual(['one']);
 
     fleet.setMembers([memberOf('two', await shardOf('two'))]);
     expect(fleet.ready).toBe(false);
@@ -196,7 +196,7 @@ describe('numerics classes', () => {
     // The first class comes back, and is the other one now.
     fleet.setMembers([one, memberOf('two', await shardOf('two'))]);
     await expect.poll(() => stateOf(fleet, 'one')).toBe('available');
-    expect(fleet.copies(0, 0).exact.map(({ address }) => address)).toEqual(['two']);
+    expect(fleet.replicas(0, 0).exact.map(({ address }) => address)).toEqual(['two']);
   });
 });
 
@@ -364,7 +364,7 @@ describe('down the ladder', () => {
       memberOf('own', await createTestShard(), hanging()),
       memberOf('standby', await shardOf('low', everyExpert, true)),
     ]);
-    for (let i = 0; i < 3_000; i++) fleet.latencies.short.late.learn(1);
+    for (let i = 0; i < 3_000; i++) fleet.latencies.decode.late.learn(1);
     const took: number[] = [];
     for (let i = 0; i < 3; i++) {
       const startedAt = performance.now();

@@ -251,7 +251,7 @@ describe('a late call', () => {
   test('that is soon enough costs nothing more', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a), memberOf('b', b)], { policy: hedging });
-    for (let i = 0; i < 100; i++) fleet.latencies.short.late.learn(1_000);
+    for (let i = 0; i < 100; i++) fleet.latencies.decode.late.learn(1_000);
     for (let i = 0; i < 20; i++) await dispatch({ fleet, ...step(4, 2, i) });
     expect(fleet.counters.calls).toBe(20);
     expect(fleet.calls).toMatchObject({ hedged: 0, retried: 0 });
@@ -260,7 +260,7 @@ describe('a late call', () => {
   test('takes no more calls than the budget, where one copy is always late', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a, slow(8)), memberOf('b', b, slow(8))], { policy: hedging });
-    for (let i = 0; i < 3_000; i++) fleet.latencies.short.late.learn(1);
+    for (let i = 0; i < 3_000; i++) fleet.latencies.decode.late.learn(1);
     for (let i = 0; i < 25; i++) await dispatch({ fleet, ...rowFor(0) });
     expect(fleet.calls.hedged).toBeGreaterThan(0);
     expect(fleet.calls.hedged).toBeLessThanOrEqual(1 + 0.05 * 27);

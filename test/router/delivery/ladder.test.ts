@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bestCopies, rungAt, rungLevel, rungs } from '../../../router/delivery/ladder.ts';
+import { bestReplicas, rungAt, rungLevel, rungs } from '../../../router/delivery/ladder.ts';
 
 test('rungs are numbered from 1, and none is 0', () => {
   expect(rungLevel(undefined)).toBe(0);
@@ -23,11 +23,11 @@ test('the best copies are usable, of one kind, as good as there are, and no wors
       fc.array(fc.nat(20)),
       (exact, other, standby, level, lost) => {
         const usable = (shard: number) => !lost.includes(shard);
-        const best = bestCopies({ exact, other, standby }, level, usable);
+        const best = bestReplicas({ exact, otherClass: other, standby }, level, usable);
         const kinds = [exact, other, standby].map((kind) => kind.filter(usable));
         const expected = kinds.findIndex((kind) => kind.length > 0);
         if (expected < 0 || expected > level) expect(best).toBeUndefined();
-        else expect(best).toEqual({ level: expected, copies: kinds[expected] });
+        else expect(best).toEqual({ level: expected, replicas: kinds[expected] });
       },
     ),
     { seed: 7, numRuns: 1_000 },

@@ -59,7 +59,7 @@ function open(members: Member[], options: Partial<FleetOptions> = {}) {
 }
 
 function ask(fleet: Fleet, { bulk = false, deadlineMs = 120 } = {}) {
-  return dispatch({ fleet, ...rowFor(0), deadlineMs, bulk: Uint8Array.of(bulk ? 1 : 0) });
+  return dispatch({ fleet, ...rowFor(0), deadlineMs, prefill: Uint8Array.of(bulk ? 1 : 0) });
 }
 
 async function member(name: string, fault: Fault): Promise<Member> {

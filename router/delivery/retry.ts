@@ -1,0 +1,33 @@
+// What follows when a call fails: whose fault it was, and whether its slots are asked for again. Pure.
+import type { RpcError } from '../../rpc/errors.ts';
+import type { Attempt } from './ledger.ts';
+
+/** `retry`: another replica is asked. `each_alone`: any replica is asked, for each slot in a frame of its own. */
+export type AfterFailure = 'retry' | 'each_alone' | 'give_up';
+
+export interface Failure {
+  error: RpcError;
+  attempt: Attempt;
+  /** Number of slots in the frame. */
+  slots: number;
+  /** The deadline has passed or the caller has given up. */
+  isOver: boolean;
+}
+
+/** An `internal` error comes from the shard or from a row of the frame; every other one has nothing to do with the rows. */
+export function afterFailure({ error, attempt, slots, isOver }: Failure): AfterFailure {
+  const isInternal = error.code === 'internal';
+  if (isInternal && attempt.alone) return 'give_up';
+  if (isInternal && hasFailedInternally(attempt) && slots > 1) return 'each_alone';
+  return isOver || error.code === 'cancelled' ? 'give_up' : 'retry';
+}
+
+/** The first shard that fails a frame by `internal` is blamed for it. If a second one fails it too, a row may be to blame. */
+export function isBlamed(error: RpcError, attempt: Attempt): boolean {
+  return error.code === 'internal' && !hasFailedInternally(attempt) && !attempt.alone;
+}
+
+function hasFailedInternally({ failures }: Attempt): boolean {
+  for (const { code } of failures.values()) if (code === 'internal') return true;
+  return false;
+}

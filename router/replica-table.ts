@@ -1,0 +1,149 @@
+// Which shards hold a replica of each unit, and how good it is, at one moment. Knows no calls and no connections.
+import { formatRuns, type HoldingRange } from '../experts/runs.ts';
+import type { ModelShape } from '../experts/wire.ts';
+import { hasReplica, type Replicas, rungLevel } from './delivery/ladder.ts';
+import { unitsIn } from './shards/units.ts';
+
+export interface Holder {
+  /** What it can be called for now. */
+  readonly holdings: readonly HoldingRange[];
+  readonly standby: boolean;
+  /** Names everything that decides the bits of its answers. */
+  readonly bitsOf: string | undefined;
+  /** Its name in placements. */
+  readonly name: string | undefined;
+}
+
+export interface ReplicaTableOptions<S extends Holder> {
+  shape: ModelShape;
+  holders: readonly S[];
+  /**
+   * `[layers * experts]`, what decides the bits of the exact replicas of each unit. Filled in for units that have none yet:
+   * the class that serves the most units is taken first.
+   */
+  classes: (string | undefined)[];
+  /** Whether the replica of the holder with that name is to stay there. */
+  stays: (name: string | undefined, unit: number) => boolean;
+}
+
+export interface MissingUnits {
+  layer: number;
+  /** `0-23,40` */
+  experts: string;
+}
+
+/** A unit is numbered layer * experts + expert. */
+export class ReplicaTable<S extends Holder> {
+  readonly #shape: ModelShape;
+  /** By unit. */
+  readonly #replicas: Replicas<S>[];
+  /** Units by their number of exact replicas. */
+  readonly #listed = new Map<number, MissingUnits[]>();
+  /** Some unit has a second exact replica. */
+  readonly replicated: boolean;
+  /** Every unit has an exact replica. */
+  readonly whole: boolean;
+
+  constructor({ shape, holders, classes, stays }: ReplicaTableOptions<S>) {
+    const { layers, experts } = shape;
+    const table = Array.from({ length: layers * experts }, () => {
+      return { exact: [] as S[], otherClass: [] as S[], standby: [] as S[] };
+    });
+    const ranked = [...holders].sort((a, b) => unitsIn(b.holdings) - unitsIn(a.holdings));
+    for (const holder of ranked) {
+      for (const unit of unitsOf(holder.holdings, experts)) {
+        const replicas = table[unit];
+        if (replicas === undefined) continue;
+        if (holder.standby) replicas.standby.push(holder);
+        else {
+          classes[unit] ??= holder.bitsOf;
+          (classes[unit] === holder.bitsOf ? replicas.exact : replicas.otherClass).push(holder);
+        }
+      }
+    }
+    for (const [unit, replicas] of table.entries()) {
+      const staying = replicas.exact.filter(({ name }) => stays(name, unit));
+      if (staying.length > 0) replicas.exact = staying; // the others are about to be unloaded
+    }
+    this.#shape = shape;
+    this.#replicas = table;
+    this.replicated = table.some(({ exact }) => exact.length > 1);
+    this.whole = table.every(({ exact }) => exact.length > 0);
+  }
+
+  of(layer: number, expert: number): Replicas<S> | undefined {
+    return this.#replicas[layer * this.#shape.experts + expert];
+  }
+
+  /** Every row can be answered by what `level` of the ladder allows (ladder.ts). */
+  readyFor(level: number): boolean {
+    if (this.whole || level >= rungLevel('pass_through')) return true;
+    const served = (replicas: Replicas<S>) => hasReplica(replicas, level, () => true);
+    if (level < rungLevel('next_best')) return this.#replicas.every(served);
+    const { layers, experts } = this.#shape;
+    return Array.from({ length: layers }, (_, layer) => layer * experts).every((first) =>
+      this.#replicas.slice(first, first + experts).some(served),
+    );
+  }
+
+  /** Units without an exact replica, by layer. */
+  missing(): MissingUnits[] {
+    return this.#having(0);
+  }
+
+  /** Units with exactly one exact replica, by layer. */
+  single(): MissingUnits[] {
+    return this.#having(1);
+  }
+
+  /** By unit, the number of exact replicas. */
+  holders(): number[] {
+    return this.#replicas.map(({ exact }) => exact.length);
+  }
+
+  /** Computed once, because every scrape of /metrics asks for it. */
+  #having(count: number): MissingUnits[] {
+    const known = this.#listed.get(count);
+    if (known !== undefined) return known;
+    const { layers, experts } = this.#shape;
+    const having: MissingUnits[] = [];
+    for (let layer = 0; layer < layers; layer++) {
+      const ofLayer = Array.from({ length: experts }, (_, expert) => expert).filter(
+        (expert) => this.of(layer, expert)?.exact.length === count,
+      );
+      if (ofLayer.length > 0) having.push({ layer, experts: formatRuns(ofLayer) });
+    }
+    this.#listed.set(count, having);
+    return having;
+  }
+
+  /** Units that are held only by shards of another numerics class than the unit's. */
+  ofOtherClasses(): number[] {
+    return [...this.#replicas.entries()].flatMap(([unit, { exact, otherClass }]) =>
+      exact.length === 0 && otherClass.length > 0 ? [unit] : [],
+    );
+  }
+
+  /** Units of `holdings`, ascending, without an exact replica at a shard that `counts`. */
+  onlyIn(holdings: readonly HoldingRange[], counts: (holder: S) => boolean): number[] {
+    const units = [...unitsOf(holdings, this.#shape.experts)].sort((a, b) => a - b);
+    return units.filter((unit) => this.#replicas[unit]?.exact.some(counts) !== true);
+  }
+
+  /** Some unit of `holdings` has no exact replica. */
+  lacksAnyOf(holdings: readonly HoldingRange[]): boolean {
+    for (const unit of unitsOf(holdings, this.#shape.experts)) {
+      if (this.#replicas[unit]?.exact.length === 0) return true;
+    }
+    return false;
+  }
+}
+
+/** Each unit once, because the ranges of a shard may overlap. */
+function unitsOf(holdings: readonly HoldingRange[], experts: number): Set<number> {
+  const units = new Set<number>();
+  for (const [layer, first, last] of holdings) {
+    for (let expert = first; expert <= last; expert++) units.add(layer * experts + expert);
+  }
+  return units;
+}
