@@ -9,7 +9,8 @@ import { total } from './samples.js';
  */
 
 const list = element('counts', HTMLElement);
-const rungs = ['class', 'standby', 'next_best', 'pass_through'];
+/** One counter for each rung of the degradation ladder, best first. */
+const hopCounter = /^expertgrid_engine_degraded_hops_(\w+)_total$/;
 /** In order, so that the strip does not jump as answers come. */
 const names = ['Uptime', 'Requests', 'Memory', 'Calls retried', 'Degraded hops', 'Cordons'];
 
@@ -32,7 +33,10 @@ export function showRequests({ version, started, now, totals }) {
 /** @param {ReadonlyMap<string, Sample[]>} samples */
 export function showCounts(samples) {
   const engine = (/** @type {string} */ name) => total(samples, `expertgrid_engine_${name}_total`) ?? 0;
-  const degraded = rungs.map((rung) => ({ rung, hops: engine(`degraded_hops_${rung}`) }));
+  const degraded = [...samples.keys()].flatMap((name) => {
+    const rung = hopCounter.exec(name)?.[1];
+    return rung === undefined ? [] : [{ rung, hops: total(samples, name) ?? 0 }];
+  });
   const hops = degraded.reduce((sum, each) => sum + each.hops, 0);
   const cordons = engine('cordons');
   tile('Calls retried', count(engine('retried_calls')), `${count(engine('hedged_calls'))} hedged`);

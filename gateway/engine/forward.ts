@@ -46,13 +46,6 @@ export interface StepInput {
  */
 const TURN_MS = 5;
 
-export interface Forwarded {
-  /** The last layer's residual stream, `[rows, hidden]`. */
-  stream: Rows;
-  /** Milliseconds spent waiting for experts. */
-  waitMs: number;
-}
-
 export interface ForwardEvents {
   /** An expert could not answer the row. It is taken out of `wanted` by the caller; the others go on. */
   onFailed: (row: number, error: RpcError) => void;
@@ -62,21 +55,19 @@ export interface ForwardEvents {
   onRouted?: ((assignment: Assignment) => void) | undefined;
 }
 
-/** Runs the rows through every layer. */
+/** Runs the rows through every layer. Returns the last layer's residual stream, `[rows, hidden]`. */
 export async function forward(
   { dense, fleet, identity, hidden, experts, rules, combine, heat }: ForwardModel,
   { ids, spans, prefill, wanted, ladder, deadlineMs, signal, trace }: StepInput,
   { onFailed, onDegraded, onRouted }: ForwardEvents,
-): Promise<Forwarded> {
+): Promise<Rows> {
   let stream = dense.embed(ids);
-  let waitMs = 0;
   let turnedAt = performance.now();
   const stepHeat = heat?.step();
   for (const [layer, rule] of rules.entries()) {
     const { residual, x, scores } = await dense.layer(layer, stream, spans);
     const assignment = select(scores, experts, rule);
     stepHeat?.count(layer, assignment, wanted);
-    const sentAt = performance.now();
     const { answers, failed, degraded } = await dispatch({
       fleet,
       model: identity,
@@ -91,7 +82,6 @@ export async function forward(
       signal,
       trace,
     });
-    waitMs += performance.now() - sentAt;
     for (const [row, error] of failed) onFailed(row, error);
     for (const { row, rung } of degraded) onDegraded(row, rung);
     onRouted?.(assignment);
@@ -103,7 +93,7 @@ export async function forward(
       turnedAt = performance.now();
     }
   }
-  return { stream, waitMs };
+  return stream;
 }
 
 function ranking(scores: Float32Array, experts: number, rule: RoutingRule) {

@@ -2,7 +2,7 @@
 // what steps cost. A step that throws fails its sequences, never the process.
 import { errorText } from '../../base/error-text.ts';
 import type { Rows } from '../../model/devices/dense.ts';
-import type { Rung } from '../../router/delivery/ladder.ts';
+import { type Rung, rungs } from '../../router/delivery/ladder.ts';
 import { ConstraintFault } from '../constraints/fault.ts';
 import type { Admission } from './admission.ts';
 import type { Counters } from './counters.ts';
@@ -36,7 +36,7 @@ export interface StepRunnerOptions {
 
 export class StepRunner {
   /** Times that something stood in for an expert. */
-  readonly degradedHops: Record<Rung, number> = { class: 0, standby: 0, next_best: 0, pass_through: 0 };
+  readonly degradedHops = Object.fromEntries(rungs.map((rung) => [rung, 0])) as Record<Rung, number>;
   readonly #options: StepRunnerOptions;
   /** For several micro-batches. */
   readonly #modelInTurns: ForwardModel;
@@ -134,7 +134,7 @@ export class StepRunner {
     const idle = performance.eventLoopUtilization();
     const results = await Promise.allSettled(
       this.#steps.map(async (step, index) => {
-        const { due } = await step.run(this.#steps.length > 1 ? this.#modelInTurns : model, {
+        const due = await step.run(this.#steps.length > 1 ? this.#modelInTurns : model, {
           logits: (length) => this.#logitsOf(index, length),
           deadlineMs: settings.callDeadlineMs,
           trace: `step-${counters.steps}`,

@@ -20,12 +20,6 @@ export interface Due {
   routes?: Route[];
 }
 
-export interface StepResult {
-  due: Due[];
-  /** Milliseconds spent waiting for experts. */
-  waitMs: number;
-}
-
 export interface StepOptions {
   /** Memory for so many logits, this step's until its results were used. */
   logits: (length: number) => Rows;
@@ -70,9 +64,9 @@ export class Step {
   async run(
     model: ForwardModel,
     { logits, deadlineMs, trace, onFailed, onDegraded, onSpent }: StepOptions,
-  ): Promise<StepResult> {
+  ): Promise<Due[]> {
     const sequences = this.#spans.flatMap(({ sequence, count }) => new Array<Sequence>(count).fill(sequence));
-    const { stream, waitMs } = await forward(
+    const stream = await forward(
       { ...model, rules: rulesOf(model.rules, sequences[0]?.request.expertsPerToken) },
       {
         ids: Int32Array.from(this.#spans.flatMap(idsOf)),
@@ -96,12 +90,12 @@ export class Step {
         }),
       },
     );
-    if (this.#abort.signal.aborted) return { due: [], waitMs };
+    if (this.#abort.signal.aborted) return [];
     for (const { sequence, start, count } of this.#spans) {
       sequence.computed = Math.min(start + count, sequence.length);
     }
     await this.#scorePrompts(model, stream, { logits, onSpent });
-    return { due: await this.#logits(model, stream, logits), waitMs };
+    return await this.#logits(model, stream, logits);
   }
 
   /** A few rows at a time: those of a long prompt may be gigabytes together. */
