@@ -31,12 +31,12 @@ test('a thread gives what is given here: ids, prompts, and what a template refus
   for (const job of jobs) expect(await threads.run(dir, job, asker('a'))).toEqual(runTextJob(job, tools));
 });
 
-test('a tenant is charged for what the thread took, also if its text is given up', async () => {
+test('a tenant is charged for what the thread took, also if its text is aborted', async () => {
   const threads = open({ deadlineMs: 300 });
   const charged: [string | undefined, number][] = [];
   const onTook = (tenant: string | undefined, ms: number) => charged.push([tenant, ms]);
   await threads.run(dir, encode('The old man went.'), { ...asker('a'), onTook });
-  await expect(threads.run(dir, long, { ...asker('b'), onTook })).rejects.toThrow(/given up/);
+  await expect(threads.run(dir, long, { ...asker('b'), onTook })).rejects.toThrow(/was aborted/);
   expect(charged.map(([tenant]) => tenant)).toEqual(['a', 'b']);
   expect(charged[0]?.[1]).toBeGreaterThan(0);
   expect(charged[1]?.[1]).toBeGreaterThanOrEqual(300);
@@ -51,7 +51,7 @@ test('one tenant never has all threads: a short text does not wait for the long 
   expect(ended).toEqual(['one']);
 });
 
-test('a text that takes too long is given up by name, and the next is answered', async () => {
+test('a text that takes too long is aborted by name, and the next is answered', async () => {
   const threads = open({ threads: 1, deadlineMs: 1_000 });
   const given = threads.run(dir, encode(' '.repeat(8_000_000)), asker('a'));
   await expect(given).rejects.toMatchObject({ status: 400, code: 'text_too_costly' });
