@@ -1,4 +1,4 @@
-// The verbs of the command line, in the groups of its help, and the program made of them. Knows no verb's flags.
+// The verbs of the command line, in the groups of the help.
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { packageRoot, version } from '../base/package.ts';
@@ -6,7 +6,7 @@ import { withPlainHelp } from './terminal/help.ts';
 
 interface Verb {
   group: string;
-  /** Each verb is loaded when it is named: a shard need not read what only the gateway runs. */
+  /** A verb's modules are loaded only when it is named, because a shard need not load what only the gateway runs. */
   load: () => Promise<Command>;
 }
 
@@ -27,16 +27,16 @@ const verbs: Readonly<Record<string, Verb>> = {
   key: { group: 'Run a fleet:', load: async () => (await import('./verbs/key.ts')).keyCommand() },
 };
 
-/** With the verb that is named, or with all of them if none is. Errors of the command line are thrown as CommanderErrors. */
+/** The program with the named verb, or with all verbs if none is named. It throws a CommanderError if the command line is wrong. */
 export async function createProgram(named: string | undefined): Promise<Command> {
   const program = new Command('expertgrid')
-    .description('Serve Mixture-of-Experts language models whose experts live on machines of their own.')
+    .description('Serve Mixture-of-Experts language models whose experts run on separate machines.')
     .version(version, '-V, --version', 'Show the version')
     .helpCommand('help [verb]', 'Show the help of a verb')
     .addHelpText(
       'after',
-      '\nTo begin with: expertgrid up. "expertgrid VERB --help" shows a verb\'s flags.\n' +
-        `The pages that help and errors name as docs/… are in ${join(packageRoot, 'docs')}`,
+      '\nTo begin, run: expertgrid up. To see the flags of a verb: expertgrid VERB --help\n' +
+        `Pages that help and errors call docs/… are in ${join(packageRoot, 'docs')}`,
     );
   const one = named !== undefined && Object.hasOwn(verbs, named) ? verbs[named] : undefined;
   const wanted = one === undefined ? Object.values(verbs) : [one];

@@ -21,6 +21,9 @@ export interface ShardReport extends CallCounts {
   models: readonly PlacedReport[];
 }
 
+/** How long calls in flight may take to end when a shard drains. */
+export const DRAIN_MS = 10_000;
+
 export interface DrainAnswer extends CallCounts {
   /** Nothing is in flight and nothing will be: the process is about to end. */
   safeToDelete: boolean;

@@ -1,9 +1,9 @@
-// The flags that say who may call the API and what is noted of it, and what they become. Knows no verb.
+// The flags that say who may call the API and what is recorded of each call, and the options that they become.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
 import type { ApiOptions } from '../../gateway/api/shared.ts';
 import { parseKeys } from '../../gateway/api/tenants/keys.ts';
-import { openUsageLog, type UsageLog } from '../../gateway/api/tenants/usage-log.ts';
+import { MOST_WAITING, openUsageLog, type UsageLog } from '../../gateway/api/tenants/usage-log.ts';
 import { Warnings } from '../../gateway/api/warnings.ts';
 import { fileWarning, watchFile } from '../../infra/discovery/watch-file.ts';
 import { isLoopback } from '../../rpc/address.ts';
@@ -26,19 +26,19 @@ export function addAccessFlags(command: Command): Command {
     .addOption(
       inputFlag(
         '--api-keys <file>',
-        'API keys that callers need, made by `expertgrid key create`; read again when the file changes',
-      ).default(undefined, 'anyone may call'),
+        'File of the API keys that callers need, made by `expertgrid key create`; read again when it changes',
+      ).default(undefined, 'no key is needed'),
     )
     .addOption(
       flag(
         '--shared-prefix',
-        'Share cached prompts between API keys: faster, but callers can find out what others have asked',
+        'Share cached prompts between API keys. Faster, but one tenant can find out what another has asked',
       ).default(false),
     )
     .addOption(
       flag(
         '--cors-origin <origin>',
-        'Web page that may call from a browser, such as https://app.example.com, or * for all. Repeatable',
+        'Origin of web pages that may call from a browser, such as https://app.example.com, or * for all. Repeatable',
       )
         .argParser(origins)
         .default(undefined, 'none'),
@@ -46,22 +46,22 @@ export function addAccessFlags(command: Command): Command {
     .addOption(
       flag(
         '--allowed-hosts <name,…>',
-        'Names that the Host header may have besides loopback addresses, *.localhost and names without a dot. ' +
-          '*.example.com allows all names below it, * all names',
+        'Names to accept in the Host header besides loopback addresses, *.localhost and names without a dot. ' +
+          '*.example.com accepts all names below it, and * all names',
       )
         .argParser(hostNames)
-        .default(undefined, 'none if --host is a loopback address, else all'),
+        .default(undefined, 'none if --host is a loopback address, otherwise all'),
     )
     .addOption(
       flag(
         '--usage-log <file>',
-        'File to which each request appends what it used, as a line of JSON; a new file is begun after a rename',
+        'File to append one line of JSON to for what each request used; after a rename, a new file is created',
       ).default(undefined, 'none'),
     )
     .addOption(
       flag(
         '--usage-log-required',
-        'Refuse requests with 503 while --usage-log cannot be written, instead of keeping up to 20,000 lines in memory',
+        `Refuse requests with 503 while --usage-log cannot be written. Without it, up to ${MOST_WAITING.toLocaleString('en')} lines wait in memory`,
       ).default(false),
     )
     .hook('preAction', (called) => {
@@ -98,7 +98,8 @@ export async function openAccess(
   const logged = usage && { onUsage: usage.write, usageLog: usage, usageRequired: usageLogRequired };
   const rest = { corsOrigins, hosts, warnings, ...logged };
   if (path === undefined) {
-    if (!isLoopback(host)) log.warn(`--host ${host} without --api-keys: whoever reaches it may use the API`);
+    if (!isLoopback(host))
+      log.warn(`--host ${host} without --api-keys: anyone who can connect may use the API`);
     return rest;
   }
   const keys = await watchFile({
@@ -109,7 +110,7 @@ export async function openAccess(
     log,
   });
   warnings.watch('api_keys', fileWarning('--api-keys', keys.failing));
-  if (keys.current().length === 0) log.warn(`${path} has no keys: every request will be refused`);
+  if (keys.current().length === 0) log.warn(`${path} has no keys: every request is refused`);
   return { ...rest, access: { keys: keys.current, sharedPrefix } };
 }
 
@@ -121,7 +122,7 @@ function openUsage(path: string, { log, warnings }: { log: Logger; warnings: War
   warnings.watch('usage_log', () => {
     const { waiting, lost } = usage;
     if (waiting === 0 && lost === 0) return undefined;
-    return `The file of --usage-log could not be written: ${waiting} lines wait, ${lost} were lost. The log says why.`;
+    return `The file of --usage-log cannot be written: ${waiting} lines are waiting and ${lost} were lost. The log says why.`;
   });
   process.once('exit', () => usage.close());
   return usage;
@@ -132,7 +133,7 @@ function hostNames(text: string): string[] {
   const wrong = names.find((name) => !/^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/.test(name));
   if (wrong === undefined) return names;
   throw new InvalidArgumentError(
-    `'${wrong}' is no host name. Give names without scheme and port, such as gateway.example.com or *.example.com.`,
+    `'${wrong}' is not a host name. Give names without scheme and port, such as gateway.example.com or *.example.com.`,
   );
 }
 
@@ -140,12 +141,12 @@ function origins(text: string, before?: readonly string[]): string[] {
   return [...(before ?? []), ...several(text).map(originOf)];
 }
 
-/** As browsers send it. Anything else would never match. */
+/** The origin as browsers send it, because any other text would never match. */
 function originOf(text: string): string {
   if (text === '*') return text;
   const origin = URL.canParse(text) ? new URL(text).origin : undefined;
   if (origin === text.replace(/\/$/, '') && origin !== 'null') return origin;
   throw new InvalidArgumentError(
-    `'${text}' is no origin: a scheme, a host and, unless it is the usual one, a port, such as https://app.example.com.`,
+    `'${text}' is not an origin. Give a scheme, a host and, unless it is the usual one, a port, such as https://app.example.com.`,
   );
 }

@@ -3,14 +3,18 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { errorText } from '../../base/error-text.ts';
 
-/** `--kv-memory <size>` gets the twin EXPERTGRID_KV_MEMORY. Verbs that share a twin must mean the same by it. */
+/** Where everything listens unless a flag says otherwise: this machine alone can connect. */
+export const LOOPBACK = '127.0.0.1';
+export const GATEWAY_PORT = 8080;
+
+/** A flag with a twin in the environment: EXPERTGRID_KV_MEMORY for `--kv-memory <size>`. All verbs mean the same by a twin. */
 export function flag(flags: string, description: string): Option {
   return new Option(flags, description).env(twinOf(flags));
 }
 
 const inputs = new WeakSet<Option>();
 
-/** A flag whose file is only read: it must be there before anything starts. */
+/** A flag that names a file to read: the file must exist before anything starts. */
 export function inputFlag(flags: string, description: string): Option {
   return asInput(flag(flags, description));
 }
@@ -24,23 +28,23 @@ export function isInput(option: Option): boolean {
   return inputs.has(option);
 }
 
-/** The name that a flag's twin in the environment has, unless the flag says otherwise. */
+/** The usual name of a flag's twin in the environment. */
 export function twinOf(flags: string): string {
   const name = /--([\w-]+)/.exec(flags)?.[1];
   if (name === undefined) throw new Error(`no long flag in ${flags}`);
   return `EXPERTGRID_${name.toUpperCase().replaceAll('-', '_')}`;
 }
 
-/** Of a flag that may be given again and again; its twin in the environment has one a line. */
+/** Parses a repeatable flag; its twin in the environment has one value per line. */
 export function several(text: string, before: readonly string[] = []): string[] {
   const lines = text.split('\n').map((line) => line.trim());
   return [...before, ...lines.filter((line) => line !== '')];
 }
 
-/** The flags do not go together, or do not go with each other's values: the command line is to be changed. */
+/** The flags contradict each other or the model: the user must change the command line. */
 export class UsageError extends Error {}
 
-/** What `read` gives; what it throws is a fault of the flags. */
+/** The result of `read`; an error that it throws is reported as an error of the command line. */
 export async function asUsage<T>(command: Command, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
@@ -53,8 +57,8 @@ const ON = ['1', 'true', 'yes', 'on'];
 const OFF = ['', '0', 'false', 'no', 'off'];
 
 /**
- * Takes switches that the environment turns off out of `env`: Commander would take any value for on. What is neither on nor off
- * is an error of the command line.
+ * Removes switches that are turned off from `env`, because Commander takes any value for on. A value that is neither on nor off is
+ * an error of the command line.
  */
 export function readSwitches(command: Command, env: NodeJS.ProcessEnv): void {
   for (const { envVar, required, optional } of command.options) {

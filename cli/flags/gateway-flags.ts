@@ -1,4 +1,4 @@
-// The flags that `up` and `gateway` share, and what they become.
+// The flags that `up` and `gateway` share, and the options that they become.
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { defaultLimits } from '../../gateway/api/context.ts';
@@ -10,7 +10,19 @@ import { type Rung, rungs } from '../../router/delivery/ladder.ts';
 import type { EngineThreadData } from '../gateway/engine-thread.ts';
 import type { LogFlags } from '../terminal/log.ts';
 import { type AccessFlags, addAccessFlags } from './access-flags.ts';
-import { bytes, flag, inputFlag, integer, port, several, share, shareOrNone } from './flags.ts';
+import { formatBinary } from './binary-size.ts';
+import {
+  bytes,
+  flag,
+  GATEWAY_PORT,
+  inputFlag,
+  integer,
+  LOOPBACK,
+  port,
+  several,
+  share,
+  shareOrNone,
+} from './flags.ts';
 import { fitModels, machineMemory } from './model-fit.ts';
 import type { OpenedModel } from './models.ts';
 import { addLogFlags, deviceFlag, threadsFlag } from './process-flags.ts';
@@ -63,15 +75,15 @@ function addModelFlags(command: Command): Command {
     .addOption(
       flag(
         '--model <dir>',
-        'Bundle to serve, under the name of its directory or as NAME=DIR; repeat it to serve several models',
+        "Bundle's directory, served under its own name or as NAME=DIR. Repeat to serve several models",
       )
         .argParser(several)
-        .default(undefined, 'nano, which comes with expertgrid'),
+        .default(undefined, 'nano, the model that comes with expertgrid'),
     )
     .addOption(
       flag(
         '--alias <name=model:weight,…>',
-        'Name that stands for one or more models; each request draws one by weight. Repeatable',
+        'Name for one or more models; each request goes to one of them, drawn by weight. Repeatable',
       ).argParser(several),
     )
     .addOption(
@@ -81,7 +93,7 @@ function addModelFlags(command: Command): Command {
       ),
     )
     .addOption(
-      flag('--context <tokens>', 'Longest prompt and answer together, in tokens, at least 1')
+      flag('--context <tokens>', 'Most tokens of a prompt and its answer together, at least 1')
         .argParser(integer({ min: 1 }))
         .default(undefined, "the model's"),
     );
@@ -90,21 +102,21 @@ function addModelFlags(command: Command): Command {
 function addHttpFlags(command: Command): Command {
   return command
     .optionsGroup('HTTP:')
-    .addOption(flag('--host <address>', 'Address to listen on').default('127.0.0.1'))
+    .addOption(flag('--host <address>', 'Address to listen on').default(LOOPBACK))
     .addOption(
       flag('--port <number>', 'Port to listen on, 0–65535; 0 takes a free port')
         .argParser(port)
-        .default(8080),
+        .default(GATEWAY_PORT),
     )
     .addOption(
-      flag('--keep-alive <seconds>', 'How long an idle connection is kept open, 1–3600 s')
+      flag('--keep-alive <seconds>', 'Seconds until an idle connection is closed, 1–3600')
         .argParser(integer({ min: 1, max: 3600 }))
         .default(defaultConnections.keepAliveMs / 1000),
     )
     .addOption(
       flag(
         '--max-idle-connections <n>',
-        'Idle connections that are kept open, at least 1; beyond that, the one idle longest is closed',
+        'Most idle connections, at least 1; beyond that, the one idle longest is closed',
       )
         .argParser(integer({ min: 1 }))
         .default(defaultConnections.idle),
@@ -112,15 +124,15 @@ function addHttpFlags(command: Command): Command {
     .addOption(
       flag(
         '--answer-memory <size>',
-        "Memory for requests' bodies and answers that are not streamed, such as 512MiB; an API key may use as much as is still free",
+        'Memory for request bodies and for answers that are not streamed, such as 512MiB. One API key may use all that is free',
       )
         .argParser(bytes)
-        .default(defaultLimits.answerMemory, '512MiB'),
+        .default(defaultLimits.answerMemory, formatBinary(defaultLimits.answerMemory)),
     )
     .addOption(
       flag(
         '--grace <seconds>',
-        'Seconds, 0–3600, that open requests have to end after SIGTERM or Ctrl-C; then they end with an error',
+        'Seconds that open requests have to end after SIGTERM or Ctrl-C, 0–3600; then they end with an error',
       )
         .argParser(integer({ max: 3600 }))
         .default(10),
@@ -133,19 +145,19 @@ function addEngineFlags(command: Command): Command {
     .addOption(deviceFlag())
     .addOption(threadsFlag())
     .addOption(
-      flag('--kv-memory <size>', 'Memory for keys and values, such as 512MiB, split evenly among the models')
+      flag('--kv-memory <size>', 'Memory for the KV cache, such as 512MiB, split evenly among the models')
         .argParser(bytes)
-        .default(undefined, "2GiB, at most half of the machine's memory"),
+        .default(undefined, `${formatBinary(engineDefaults.kvMemory)}, at most half of the machine's memory`),
     )
     .addOption(
-      flag('--max-sequences <n>', 'Sequences generated at once by each model, at least 1')
+      flag('--max-sequences <n>', 'Most sequences that each model generates at once, at least 1')
         .argParser(integer({ min: 1 }))
         .default(engineDefaults.maxSequences),
     )
     .addOption(
       flag(
         '--max-waiting <n>',
-        'Requests that may wait for each model, at least 0; further ones are refused with 429',
+        'Most requests that wait for each model, at least 0; more are refused with 429',
       )
         .argParser(integer())
         .default(engineDefaults.maxWaiting),
@@ -158,14 +170,17 @@ function addEngineFlags(command: Command): Command {
     .addOption(
       flag(
         '--prefill-share <share>',
-        'Share of the time spent on prompts while other requests are generating, above 0 and up to 1. ' +
+        "Share of each step's time spent on prompts while other requests are generating, above 0 and up to 1. " +
           'Higher values start new requests sooner; lower values keep running streams smoother',
       )
         .argParser(share)
         .default(engineDefaults.prefillShare),
     )
     .addOption(
-      flag('--speculate', 'Draft tokens from the text so far, and verify several in one step').default(false),
+      flag(
+        '--speculate',
+        'Use speculative decoding: draft tokens from the text so far, and verify several in one step',
+      ).default(false),
     );
 }
 
@@ -173,15 +188,15 @@ function addCallFlags(command: Command): Command {
   return command
     .optionsGroup('Calls to experts:')
     .addOption(
-      flag('--call-deadline <ms>', 'Time within which a shard must answer a call, in ms, at least 1')
+      flag('--call-deadline <ms>', 'Milliseconds within which a shard must answer a call, at least 1')
         .argParser(integer({ min: 1 }))
         .default(engineDefaults.callDeadlineMs),
     )
     .addOption(
       flag(
         '--patience <ms>',
-        'How long a request waits for an expert that no shard serves at the moment, such as that of a shard ' +
-          'that is being started again, in ms; below --call-deadline',
+        'Milliseconds that a request waits for an expert that no shard serves now, for example while a shard ' +
+          'restarts; less than --call-deadline',
       )
         .argParser(integer())
         .default(undefined, `${defaultPolicy.patienceMs}, at most two thirds of --call-deadline`),
@@ -189,28 +204,28 @@ function addCallFlags(command: Command): Command {
     .addOption(
       flag(
         '--hedge-budget <share>',
-        'Share of the calls, 0–1, that may also go to a second shard because the first is late',
+        'Share of calls that may also be sent to a second shard because the first is late, 0–1',
       )
         .argParser(shareOrNone)
         .default(defaultPolicy.hedgeBudget),
     )
     .addOption(
-      flag('--audit <share>', 'Share of the calls, 0–1, that two shards answer so that they can be compared')
+      flag('--audit <share>', 'Share of calls that are sent to two shards, to compare their answers, 0–1')
         .argParser(shareOrNone)
         .default(defaultPolicy.auditShare),
     )
     .addOption(
       flag(
         '--degrade <rung>',
-        'What may replace an expert that no shard serves if the request does not say; ' +
-          'each rung allows those before it. See docs/operations.md',
+        'What may replace an expert that no shard serves, unless the request says otherwise; ' +
+          'each choice includes those before it. See docs/operations.md',
       )
         .choices(['none', ...rungs])
         .default('none'),
     );
 }
 
-/** How calls to experts are made. Throws if the patience would outlast the deadline. */
+/** The policy for calls to experts. Throws if --patience is not less than --call-deadline. */
 export function callPolicy({
   hedgeBudget,
   audit,
@@ -219,8 +234,8 @@ export function callPolicy({
 }: Pick<GatewayFlags, 'hedgeBudget' | 'audit' | 'patience' | 'callDeadline'>): CallPolicy {
   if (patience !== undefined && patience >= callDeadline) {
     throw new Error(
-      `--patience ${patience} is not below --call-deadline ${callDeadline}, so that a call which has waited could no ` +
-        'longer be answered; give a smaller --patience or a larger --call-deadline',
+      `--patience ${patience} is not less than --call-deadline ${callDeadline}: a call that had waited so long would miss its ` +
+        'deadline. Give a smaller --patience or a larger --call-deadline',
     );
   }
   const patienceMs = patience ?? Math.min(defaultPolicy.patienceMs, Math.floor((2 / 3) * callDeadline));

@@ -1,14 +1,14 @@
-// The flags that gateways and shards have in common. Imports nothing of the gateway: a shard would hold it in vain.
+// The flags that gateways and shards share. Imports nothing of the gateway, which would only take memory in a shard.
 import { availableParallelism } from 'node:os';
 import type { Command, Option } from 'commander';
-import { DEVICES } from '../../model/devices/options.ts';
+import { DEFAULT_DEVICE, DEVICES } from '../../model/devices/options.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../terminal/log.ts';
 import { flag, integer } from './flags.ts';
 
 export function deviceFlag(): Option {
   return flag('--device <name>', 'Device that runs the model; see docs/devices.md')
     .choices(DEVICES)
-    .default('cpu');
+    .default(DEFAULT_DEVICE);
 }
 
 export function threadsFlag(): Option {
@@ -20,11 +20,9 @@ export function threadsFlag(): Option {
 export function addLogFlags(command: Command): Command {
   return command
     .optionsGroup('Log:')
+    .addOption(flag('--log-level <level>', 'Lowest severity to log').choices(LOG_LEVELS).default('info'))
     .addOption(
-      flag('--log-level <level>', 'Least severe level that is logged').choices(LOG_LEVELS).default('info'),
-    )
-    .addOption(
-      flag('--log-format <format>', 'Form of a log line; auto is pretty on a terminal and json elsewhere')
+      flag('--log-format <format>', 'Format of log lines; auto is pretty at a terminal and json elsewhere')
         .choices(LOG_FORMATS)
         .default('auto'),
     );

@@ -1,5 +1,5 @@
-// The flags that close the expert plane to strangers, and what they become. Files travel between threads and processes
-// as paths; each reads them itself. Knows no verb.
+// The flags for TLS and the shared secret between gateways and shards, and the options that they become. Threads and processes pass
+// the paths on, and each reads the files itself.
 import type { Command } from 'commander';
 import { isLoopback } from '../../rpc/address.ts';
 import type { TlsPaths } from '../../rpc/security/credential-files.ts';
@@ -14,7 +14,6 @@ export interface SecurityFlags {
   secretFile?: string;
 }
 
-/** Plain data, all of it paths and names. */
 export interface SecurityPaths {
   tls?: TlsPaths;
   /** Names that a peer's certificate may carry. */
@@ -22,32 +21,32 @@ export interface SecurityPaths {
   secret?: string;
 }
 
-/** Callers whom a shard lets in unless told otherwise: those whose certificate says that they are one of these. */
+/** Names in a caller's certificate that a shard accepts by default. */
 export const CALLERS = ['gateway', 'gateway-*', 'gateway.*', 'admin', 'admin-*', 'admin.*'] as const;
 
 export function addSecurityFlags(command: Command): Command {
   return command
     .optionsGroup('Security between gateways and shards:')
-    .addOption(inputFlag('--tls-cert <file>', 'Certificate of this process, PEM'))
-    .addOption(inputFlag('--tls-key <file>', 'Private key of --tls-cert, PEM'))
+    .addOption(inputFlag('--tls-cert <file>', 'Certificate of this process, in PEM'))
+    .addOption(inputFlag('--tls-key <file>', 'Private key of --tls-cert, in PEM'))
     .addOption(
-      inputFlag('--tls-ca <file>', 'Certificate of the authority that must have signed both sides, PEM'),
+      inputFlag(
+        '--tls-ca <file>',
+        "Certificate of the authority that signed both sides' certificates, in PEM",
+      ),
     )
     .addOption(
-      flag(
-        '--tls-peers <name,…>',
-        "Names that the other side's certificate may have, each with at most one *",
-      )
+      flag('--tls-peers <name,…>', "Names to accept in the other side's certificate, each with at most one *")
         .argParser((text) => text.split(',').map((name) => name.trim()))
         .default(
           undefined,
-          `a shard accepts ${CALLERS.join(', ')}; a gateway accepts the name by which it calls the shard`,
+          `a shard accepts ${CALLERS.join(', ')}; a gateway accepts the name under which it calls the shard`,
         ),
     )
     .addOption(
       inputFlag(
         '--secret-file <file>',
-        'Secret that gateways and shards prove to each other, at least 16 bytes',
+        'File with the secret that gateways and shards share, at least 16 bytes',
       ),
     )
     .hook('preAction', (called) => {
@@ -56,7 +55,7 @@ export function addSecurityFlags(command: Command): Command {
     });
 }
 
-/** What is wrong with the flags together, or undefined. */
+/** Why the flags do not go together, or undefined. */
 export function misused({ tlsCert, tlsKey, tlsCa, tlsPeers }: SecurityFlags): string | undefined {
   const files = { '--tls-cert': tlsCert, '--tls-key': tlsKey, '--tls-ca': tlsCa };
   const missing = Object.entries(files).filter(([, path]) => path === undefined);
@@ -70,10 +69,10 @@ export function misused({ tlsCert, tlsKey, tlsCa, tlsPeers }: SecurityFlags): st
   const bad = tlsPeers.find((name) => !/^[^\s*]*\*?[^\s*]*$/.test(name) || name === '');
   return bad === undefined
     ? undefined
-    : `--tls-peers: ${JSON.stringify(bad)} is no name; it may have one * in it`;
+    : `--tls-peers: ${JSON.stringify(bad)} is not a name; a name may contain one *`;
 }
 
-/** Undefined where neither certificates nor a secret are given. */
+/** Undefined if neither certificates nor a secret are given. */
 export function securityPaths({
   tlsCert,
   tlsKey,
@@ -93,7 +92,7 @@ export function securityPaths({
   };
 }
 
-/** The flags again, for a process that is to have the same. */
+/** The flags as arguments, for a child process with the same credentials. */
 export function securityArguments({ tls, peers, secret }: SecurityPaths = {}): string[] {
   const flags: [string, string | undefined][] = [
     ['--tls-cert', tls?.cert],
@@ -108,14 +107,14 @@ export function securityArguments({ tls, peers, secret }: SecurityPaths = {}): s
 export type SecurityLog = (level: 'info' | 'warn' | 'error', message: string) => void;
 
 export interface OpenSecurityOptions {
-  /** Allowed if the flags name none. */
+  /** Names to accept if the flags give none. */
   peers?: readonly string[];
   log: SecurityLog;
-  /** Told when changed files cannot be used, so that what was read before stays in use, and when they can again. */
+  /** Called with true when changed files cannot be used and the earlier content stays in use; with false when they can again. */
   onFailing?: (failing: boolean) => void;
 }
 
-/** Rejects, naming the file, if one cannot be used. */
+/** Rejects with an error that names the file if one cannot be used. */
 export function openSecurity(
   { tls, peers: named, secret }: SecurityPaths,
   { peers = [], log, onFailing }: OpenSecurityOptions,
@@ -129,11 +128,11 @@ export function openSecurity(
   });
 }
 
-/** Why `host` must not be listened on, or undefined where it may: it is this machine's own, or strangers are kept out. */
+/** Why a shard must not listen on `host`; undefined if it may: on loopback, or with credentials. */
 export function exposure(host: string, paths: SecurityPaths | undefined): string | undefined {
   if (isLoopback(host) || paths !== undefined) return undefined;
   return (
-    `--host ${host}: connections are open to whoever reaches that address. ` +
+    `--host ${host}: anyone who can connect to that address could call this shard. ` +
     'Give --tls-cert, --tls-key and --tls-ca, or --secret-file; docs/operations.md says how to make them. ' +
     'Without them only 127.0.0.1 or ::1 is allowed'
   );

@@ -1,14 +1,17 @@
-// The flags of `expertgrid shard`, as they are read and what they become.
+// The flags of `expertgrid shard`.
 import type { Command } from 'commander';
 import type { DeviceName } from '../../model/devices/options.ts';
+import { MOST_CONNECTIONS } from '../../rpc/socket/server.ts';
 import type { LogFlags } from '../terminal/log.ts';
-import { bytes, flag, integer, port, several } from './flags.ts';
+import { bytes, flag, integer, LOOPBACK, port, several } from './flags.ts';
 import { addLogFlags, deviceFlag, threadsFlag } from './process-flags.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
+const SHARD_PORT = 7001;
+
 export interface ShardFlags extends SecurityFlags, LogFlags {
   model: string[];
-  /** Of each model. */
+  /** One list for each model. */
   experts?: string[];
   standby: boolean;
   name?: string;
@@ -37,8 +40,8 @@ function addExpertFlags(command: Command): Command {
     .addOption(
       flag(
         '--model <dir|url>',
-        "Bundle's directory, or where to fetch experts from into --state: https://…/, or another shard, " +
-          'shard://host:port/. Repeat it to hold experts of several models',
+        "Bundle's directory, or where to fetch experts from into --state: https://…/ or another shard, " +
+          'shard://host:port/. Repeat to hold experts of several models',
       )
         .argParser(several)
         .makeOptionMandatory(),
@@ -46,27 +49,27 @@ function addExpertFlags(command: Command): Command {
     .addOption(
       flag(
         '--experts <list>',
-        'Experts to hold: 0-23 of every layer, or 3:17,5:0-11 as layer:experts. ' +
+        'Experts to hold: of every layer, such as 0-23, or as layer:experts, such as 3:17,5:0-11. ' +
           'One list for each --model, in the same order',
       )
         .argParser(several)
-        .default(undefined, 'all with --standby; with --state those that a placement gives'),
+        .default(undefined, 'all with --standby; with --state, those of the placement'),
     )
     .addOption(
       flag(
         '--standby',
-        'Answer calls only if nothing better is left and the request allows it; for a bundle of fewer bits',
+        'Answer only calls that allow lower precision and have no better replica left; for a bundle of fewer bits',
       ).default(false),
     )
     .addOption(flag('--name <name>', 'Name of this shard in placements').default(undefined, 'its host:port'))
     .addOption(
       flag(
         '--state <dir>',
-        'Directory that keeps the placement and what was fetched. A kept placement replaces --experts at the next start',
+        'Directory for the placement and for fetched experts. A placement found there replaces --experts at the start',
       ),
     )
     .addOption(
-      flag('--memory <size>', 'Memory for experts that `expertgrid plan --apply` may fill, such as 4GiB')
+      flag('--memory <size>', 'Memory that `expertgrid plan --apply` may fill with experts, such as 4GiB')
         .argParser(bytes)
         .default(undefined, 'as much as the plan needs'),
     )
@@ -75,7 +78,7 @@ function addExpertFlags(command: Command): Command {
     .addOption(
       flag(
         '--check-every <ms>',
-        'Time between two golden checks of one expert each, in ms; 0 checks at the start only',
+        'Milliseconds between golden checks of one expert each; 0 checks only at the start',
       )
         .argParser(integer())
         .default(1_000),
@@ -88,21 +91,21 @@ function addAddressFlags(command: Command): Command {
     .addOption(
       flag(
         '--host <address>',
-        'Address to listen on; others than loopback need certificates or a secret',
-      ).default('127.0.0.1'),
+        'Address to listen on; any but loopback needs certificates or a secret',
+      ).default(LOOPBACK),
     )
     .addOption(
       flag('--port <number>', 'Port to listen on, 0–65535; 0 takes a free port')
         .argParser(port)
-        .default(7001),
+        .default(SHARD_PORT),
     )
     .addOption(
       flag(
         '--max-connections <n>',
-        'Most authenticated connections at once, at least 2; a gateway takes two for each of its models',
+        'Most authenticated connections, at least 2; a gateway uses two for each of its models',
       )
         .argParser(integer({ min: 2 }))
-        .default(256),
+        .default(MOST_CONNECTIONS),
     );
 }
 
@@ -117,7 +120,7 @@ function addMetricsFlags(command: Command): Command {
     .addOption(
       flag(
         '--metrics-host <address>',
-        'Address for --metrics-port; on others than loopback, anyone may read the metrics',
-      ).default('127.0.0.1'),
+        'Address for --metrics-port; anyone who can connect to it may read the metrics',
+      ).default(LOOPBACK),
     );
 }

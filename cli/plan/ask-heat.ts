@@ -12,7 +12,7 @@ const PATIENCE = 10_000;
 export function apiKeyFlag(): Option {
   return flag(
     '--api-key <key>',
-    'API key, if the gateway needs one. Prefer the environment: other users of this machine can see flags',
+    'API key, if the gateway needs one. Prefer the environment, because other users of this machine can see flags',
   );
 }
 

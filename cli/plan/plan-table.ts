@@ -1,4 +1,4 @@
-// A plan as people read it: what it does beside contiguous placement, and what each shard holds. Pure.
+// A plan as text: its predictions beside those of contiguous placement, and what each shard holds. Pure.
 
 import { formatBytes } from '../../base/format-bytes.ts';
 import type { Plan } from '../../infra/placement/plan.ts';
@@ -8,9 +8,9 @@ export interface PlanTableOptions {
   plan: Plan;
   names: readonly string[];
   unitBytes: number;
-  /** Rows a step that were planned for. */
+  /** Rows per step that were planned for. */
   rows: number;
-  /** Rows a layer that the heat counted, decayed. */
+  /** Rows per layer that the heat counted, decayed over time. */
   counted: number;
 }
 
@@ -25,11 +25,11 @@ export function planTable({ plan, names, unitBytes, rows, counted }: PlanTableOp
     `${name.padEnd(width)}${cells.map((cell) => cell.padStart(14)).join('')}`;
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
   return [
-    `${names.length} shards, ${rows} rows a step, heat of ${Math.round(counted)} rows a layer`,
+    `${names.length} shards, ${rows} rows per step, heat of ${Math.round(counted)} rows per layer`,
     '',
     line('predicted', contiguousFits ? 'contiguous' : 'contiguous*', 'plan'),
-    of('hottest / mean shard, a layer', ({ hottest }) => hottest.toFixed(3)),
-    of('frames a step', ({ frames }) => frames.toFixed(1)),
+    of('hottest / mean shard of a layer', ({ hottest }) => hottest.toFixed(3)),
+    of('frames per step', ({ frames }) => frames.toFixed(1)),
     ...(predicted.staying === undefined
       ? []
       : [of('rows that stay on their shard', ({ staying = 0 }) => percent(staying))]),
@@ -51,8 +51,10 @@ export function planTable({ plan, names, unitBytes, rows, counted }: PlanTableOp
   ].join('\n');
 }
 
-/** What is said where fewer shards would do better. */
+/** The warning that fewer shards would do better. */
 export function fewerWarning({ shards, ratio }: NonNullable<Plan['fewer']>): string {
-  const those = shards.length === 1 ? `${shards[0]} alone holds` : `${shards.join(', ')} hold`;
-  return `${those} the model and would be ${ratio.toFixed(2)} times as fast by the cost model`;
+  const names = shards.join(', ');
+  const those = shards.length === 1 ? `shard ${names} alone holds` : `shards ${names} hold`;
+  const are = shards.length === 1 ? 'is' : 'are';
+  return `${those} the model, and ${are} predicted to be ${ratio.toFixed(2)} times as fast`;
 }

@@ -1,7 +1,7 @@
 // A shard that holds its experts, as gateways and operators call it: its handlers, and how it leaves service. Knows no sockets.
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
-import { adminHandlers, type DrainAnswer, type ShardReport } from '../../experts/admin.ts';
+import { adminHandlers, DRAIN_MS, type DrainAnswer, type ShardReport } from '../../experts/admin.ts';
 import { bundleHandlers, type ReadableBundle } from '../../experts/bundle-files.ts';
 import { Leave } from '../../experts/leave.ts';
 import { placeHandlers } from '../../experts/placing/place.ts';
@@ -15,9 +15,6 @@ import type { HeldExperts } from './hold-models.ts';
 import { modelOffer } from './offer.ts';
 import type { OpenedShard, ShardRun } from './open-shard.ts';
 import { placedModels } from './placed-models.ts';
-
-/** How long calls in flight may take to end. */
-export const DRAIN_MS = 10_000;
 
 export interface OfferedShard {
   handlers: Handlers;

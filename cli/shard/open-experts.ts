@@ -1,4 +1,4 @@
-// Which experts of which models a shard is to begin with, and where their bytes come from. Loads nothing onto a device.
+// Which experts of which models a shard starts with, and where their bytes come from. Loads nothing onto a device.
 import { join } from 'node:path';
 import type { SignedPlacement } from '../../experts/placing/placement-file.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
@@ -10,11 +10,11 @@ import type { OpenedExperts } from './hold-models.ts';
 import { isPeer, peerFiles } from './peer-files.ts';
 import type { ShardState } from './shard-state.ts';
 
-/** As the flags have them. */
+/** Flags of `expertgrid shard`. */
 export interface ExpertFlags {
   /** Directories or URLs. */
   model: readonly string[];
-  /** Of each model. */
+  /** One list for each model. */
   experts?: readonly string[];
   standby: boolean;
   state?: string;
@@ -22,30 +22,32 @@ export interface ExpertFlags {
 
 export interface WantedExperts {
   model: string;
-  /** Shorthand; where absent, a standby holds all, and others what they are given later. */
+  /** Shorthand. If absent, a standby shard holds all experts, and others start with none. */
   experts: string | undefined;
 }
 
-/** Throws where models and experts are no pairs. */
+/** Throws if there is not one list of experts for each model. */
 export function wantedExperts({ model, experts, standby, state }: ExpertFlags): WantedExperts[] {
   if (experts === undefined && !standby && state === undefined) {
     throw new Error(
-      '--experts <list> says which it holds: 0-23, say; or --state <dir>, where it is placed later',
+      'say which experts to hold with --experts, such as 0-23, or give --state to be placed later',
     );
   }
   if (experts !== undefined && experts.length !== model.length) {
     const [models, lists] = [model.length, experts.length];
-    throw new Error(`each --model has its --experts, in their order; ${models} and ${lists} are given`);
+    throw new Error(
+      `give one --experts for each --model, in the same order, not ${models} models and ${lists} ${lists === 1 ? 'list' : 'lists'}`,
+    );
   }
   return model.map((each, i) => ({ model: each, experts: experts?.[i] }));
 }
 
 export interface OpenExpertsOptions extends WantedExperts {
   standby: boolean;
-  /** The state directory, and what it keeps. */
+  /** The state directory, and what it holds. */
   dir: string | undefined;
   state: ShardState;
-  /** Of this shard, for peers that it fetches from. */
+  /** Credentials of this shard, for other shards that it fetches from. */
   security: Credentials | undefined;
   signal: AbortSignal;
 }
@@ -55,11 +57,11 @@ export interface FoundExperts {
   bundle: Bundle;
   /** Shorthand; empty for none. */
   list: string;
-  /** That was kept. */
+  /** The placement that was kept. */
   placement: SignedPlacement | undefined;
 }
 
-/** What was kept goes before the flags. */
+/** Experts that were kept take precedence over the flags. */
 export async function openExperts(options: OpenExpertsOptions): Promise<FoundExperts> {
   const { experts, standby, state } = options;
   const source = await openSource(options);
@@ -69,7 +71,7 @@ export async function openExperts(options: OpenExpertsOptions): Promise<FoundExp
   return { source, bundle, list, placement: kept?.placement };
 }
 
-/** Of models that are not on disk. */
+/** Fetches the experts of models that are not on disk. */
 export async function fetchExperts(opened: readonly OpenedExperts[], signal: AbortSignal): Promise<void> {
   for (const { source, units } of opened) {
     const bar = progressBar({ label: 'fetching' });
@@ -89,7 +91,7 @@ async function openSource({
 }: Pick<OpenExpertsOptions, 'model' | 'dir' | 'signal' | 'security'>): Promise<WeightSource> {
   if (!isPeer(model) && !/^https?:/.test(model)) return diskSource(await bundleDirectory(model));
   if (dir === undefined) {
-    throw new Error(`--model ${model}: --state <dir> says where to keep what is fetched`);
+    throw new Error(`--model ${model}: give --state, the directory in which to keep what is fetched`);
   }
   const cache = join(dir, 'bundles');
   if (isPeer(model)) return await remoteSource({ cache, files: peerFiles(model, security) });

@@ -1,6 +1,6 @@
 // The life of a shard process in phases: open, hold, listen, place, serve, drain. Each takes what the earlier ones returned.
 import type { Command } from 'commander';
-import type { DrainAnswer } from '../../experts/admin.ts';
+import { DRAIN_MS, type DrainAnswer } from '../../experts/admin.ts';
 import { memoryParams } from '../../experts/wire.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 import { listen, type RpcServer } from '../../rpc/socket/server.ts';
@@ -14,7 +14,7 @@ import { refusalLog } from '../terminal/refusal-log.ts';
 import { Gateways } from './gateways.ts';
 import { describeHeld, type HeldExperts, holdModels } from './hold-models.ts';
 import { aborted, leaveOnSignals } from './leaving.ts';
-import { DRAIN_MS, type OfferedShard, offerShard } from './offered-shard.ts';
+import { type OfferedShard, offerShard } from './offered-shard.ts';
 import { fetchExperts } from './open-experts.ts';
 import { type OpenedModel, type OpenedShard, openShard, type ShardRun } from './open-shard.ts';
 import { hasParent, tellParent, toldToRead } from './shard-parent.ts';

@@ -1,5 +1,4 @@
-// What a shard keeps in `--state DIR`: of each model its placement and what it held last, so that a restart goes on where
-// it was. Knows no sockets.
+// What a shard keeps in `--state DIR`: each model's placement and the experts it held last, so that a restart continues from there.
 
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,13 +7,13 @@ import type { PlacedState } from '../../experts/placing/kept-state.ts';
 import { parsePlacement } from '../../experts/placing/placement-file.ts';
 
 export interface ShardState {
-  /** Undefined where nothing was kept of the model. Rejects, naming the file, where it cannot be read. */
+  /** Undefined if nothing was kept of the model. Rejects with an error that names the file if it cannot be read. */
   read(identity: string): Promise<PlacedState | undefined>;
-  /** Resolves when it outlasts a crash. One after another, in the order of the calls. */
+  /** Resolves when the state outlasts a crash. States are saved in the order of the calls. */
   save(identity: string, state: PlacedState): Promise<void>;
 }
 
-/** Without a directory nothing is kept. */
+/** Keeps nothing without a directory. */
 export function shardState(dir: string | undefined): ShardState {
   if (dir === undefined) return { read: async () => undefined, save: async () => {} };
   let saving: Promise<void> = Promise.resolve();
@@ -29,13 +28,13 @@ export function shardState(dir: string | undefined): ShardState {
     },
     save(identity, state) {
       const saved = saving.then(() => write(dir, fileOf(identity), state));
-      saving = saved.catch(() => {}); // whoever saved it is told
+      saving = saved.catch(() => {}); // the caller receives the error
       return saved;
     },
   };
 }
 
-/** Of another model's name another file; identities are `sha256:` and 64 hex digits. */
+/** One file for each model; identities are `sha256:` and 64 hex digits. */
 function fileOf(identity: string): string {
   return `placement-${identity.replace(/^sha256:/, '').slice(0, 16)}.json`;
 }
@@ -54,6 +53,6 @@ function parseState(text: string, path: string): PlacedState {
     return { held, placement: placement === undefined ? undefined : parsePlacement(placement) };
   } catch (cause) {
     const reason = errorText(cause);
-    throw new Error(`${path}: ${reason}; without the file the shard begins with --experts`, { cause });
+    throw new Error(`${path}: ${reason}. Delete the file to start with the experts of --experts`, { cause });
   }
 }

@@ -1,13 +1,13 @@
-// How every verb's --help reads: flags in groups, each with its choices, its default and, if it has an unusual one, its twin in
-// the environment; and that each error of the command line points there. Knows no verb.
+// Formats every verb's --help: flags in groups, each with its choices, its default and its variable in the environment, if that has an
+// unusual name. Errors of the command line point to the help.
 import type { Command, Option } from 'commander';
 import { twinOf } from '../flags/flags.ts';
 
 const twinsOf = ({ envVar, long }: Option) => `
-Every flag has a twin in the environment, which the flag overrides:
-${envVar} stands for ${long}.`;
+Every flag can also be set in the environment, and a flag overrides the environment:
+${envVar} sets ${long}.`;
 
-/** Of the command and the verbs below it, by its full name. */
+/** Applies to the command and the verbs below it; `name` is its full name. */
 export function withPlainHelp(command: Command, name: string = command.name()): Command {
   if (command.options.some(({ helpGroupHeading }) => helpGroupHeading !== undefined)) {
     command.optionsGroup('Help:');
@@ -15,7 +15,7 @@ export function withPlainHelp(command: Command, name: string = command.name()): 
   command
     .configureHelp({ optionDescription: describeFlag })
     .helpOption('-h, --help', 'Show this help')
-    .showHelpAfterError(`Run "${name} --help" to see what can be given.`)
+    .showHelpAfterError(`Run "${name} --help" to see its flags.`)
     .exitOverride();
   const example = command.options.find(hasUsualTwin);
   if (example !== undefined) command.addHelpText('after', twinsOf(example));

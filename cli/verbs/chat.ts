@@ -1,4 +1,4 @@
-// `expertgrid chat`: talks to a running gateway, at a terminal or for a script.
+// `expertgrid chat`: a conversation with a running gateway, at a terminal or from a script.
 import { Command, InvalidArgumentError } from 'commander';
 import { ChatClient, ChatError } from '../chat/client.ts';
 import { type ChatSettings, Conversation } from '../chat/conversation.ts';
@@ -6,7 +6,7 @@ import { historyPath, readHistory, writeHistory } from '../chat/history.ts';
 import { Keyboard } from '../chat/keyboard.ts';
 import { chatOnce } from '../chat/once.ts';
 import { chatAtTerminal } from '../chat/terminal.ts';
-import { flag, integer } from '../flags/flags.ts';
+import { flag, GATEWAY_PORT, integer, LOOPBACK } from '../flags/flags.ts';
 import { apiKeyFlag } from '../plan/ask-heat.ts';
 
 interface ChatFlags {
@@ -23,10 +23,12 @@ interface ChatFlags {
 
 export function chatCommand(): Command {
   return new Command('chat')
-    .description('Talk to a model that a gateway serves. What is piped in is asked as one question.')
+    .description('Talk to a model that a gateway serves. Piped input is asked as one question.')
     .optionsGroup('Gateway:')
     .addOption(
-      flag('--url <address>', 'Address of the gateway').argParser(httpUrl).default('http://127.0.0.1:8080'),
+      flag('--url <address>', 'Address of the gateway')
+        .argParser(httpUrl)
+        .default(`http://${LOOPBACK}:${GATEWAY_PORT}`),
     )
     .addOption(apiKeyFlag())
     .optionsGroup('Request:')
@@ -34,18 +36,18 @@ export function chatCommand(): Command {
       // EXPERTGRID_MODEL is a gateway's, and names a directory.
       flag('--model <id>', 'Model that answers')
         .env('EXPERTGRID_CHAT_MODEL')
-        .default(undefined, 'the first that the gateway serves'),
+        .default(undefined, 'the first model of the gateway'),
     )
     .addOption(flag('--system <text>', 'System message'))
     .addOption(
-      flag('--temperature <number>', 'Sampling temperature, 0–2; 0 takes the likeliest token each time')
+      flag('--temperature <number>', 'Sampling temperature, 0–2; 0 always takes the most likely token')
         .argParser(number)
         .default(undefined, '1'),
     )
     .addOption(
       flag('--max-tokens <n>', 'Most tokens of an answer, at least 1')
         .argParser(integer({ min: 1 }))
-        .default(undefined, 'up to the end of the context'),
+        .default(undefined, 'the rest of the context'),
     )
     .addOption(
       // EXPERTGRID_SEED is that of synth's weights.
@@ -55,8 +57,8 @@ export function chatCommand(): Command {
         .default(undefined, 'a new one for each answer'),
     )
     .optionsGroup('Use:')
-    .addOption(flag('--once <text>', 'Ask this, print the answer and leave'))
-    .addOption(flag('--no-history', 'Keep the lines of this chat out of the history file'))
+    .addOption(flag('--once <text>', 'Question to ask; the answer is printed and the chat ends'))
+    .addOption(flag('--no-history', 'Do not write the lines of this chat to the history file'))
     .action(chat);
 }
 

@@ -1,7 +1,8 @@
-// `expertgrid drain`: takes a shard out of service, and says when its process may be deleted.
+// `expertgrid drain`: takes a shard out of service, and says when it is safe to delete.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { errorText } from '../../base/error-text.ts';
+import { DRAIN_MS } from '../../experts/admin.ts';
 import { askToLeave } from '../../infra/moves/ask-to-leave.ts';
 import { type Address, formatAddress, parseAddress } from '../../rpc/address.ts';
 import { toRpcError } from '../../rpc/errors.ts';
@@ -27,13 +28,13 @@ export function drainCommand(): Command {
     .addOption(
       flag(
         '--timeout <seconds>',
-        'How long to wait for the answer, 1–600 s; the shard gives its calls up to 10 s to end',
+        `Seconds to wait for the answer, 1–600; calls in flight have up to ${DRAIN_MS / 1_000} s to end`,
       )
         .argParser(integer({ min: 1, max: 600 }))
         .default(60),
     )
     .addOption(
-      // Without a twin in the environment: a safeguard is given up for one shard at a time.
+      // No twin in the environment, so that the safeguard is given up for one shard at a time.
       new Option('--force', 'Drain the shard even if no other shard serves some of its experts').default(
         false,
       ),
@@ -59,9 +60,7 @@ async function drain(address: Address, { timeout, force, ...flags }: DrainFlags)
     })
     .finally(() => security?.close());
   if (!safeToDelete) {
-    throw new Error(
-      `${name} has left service with ${inFlight} calls unanswered: they were too long under way`,
-    );
+    throw new Error(`${name} has left service, but ${inFlight} calls were not answered in time`);
   }
   process.stdout.write(`safe to delete ${name}\n`);
 }

@@ -1,4 +1,4 @@
-// `expertgrid golden`: adds golden rows to a bundle that was written without them, or by another machine.
+// `expertgrid golden`: adds golden rows to a bundle that was written without them, or on another machine.
 
 import { Command } from 'commander';
 import { formatBytes } from '../../base/format-bytes.ts';
@@ -18,7 +18,9 @@ interface GoldenFlags {
 
 export function goldenCommand(): Command {
   return new Command('golden')
-    .description('Add golden rows to a bundle: the answers of its experts that shards are checked against.')
+    .description(
+      'Add golden rows to a bundle: answers of its experts, against which shards check the experts that they load.',
+    )
     .addOption(flag('--model <dir>', "Bundle's directory").makeOptionMandatory())
     .addOption(deviceFlag())
     .addOption(threadsFlag())

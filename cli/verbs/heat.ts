@@ -1,4 +1,4 @@
-// `expertgrid heat`: which experts of a running gateway are hot, drawn in the terminal.
+// `expertgrid heat`: draws in the terminal how often each expert of a running gateway is used.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { flag, integer } from '../flags/flags.ts';
@@ -10,20 +10,19 @@ interface HeatFlags {
   apiKey?: string;
 }
 
-/** Seconds between two drawings unless told. */
-const WATCH = 2;
+const WATCH_SECONDS = 2;
 const CLEAR = '\x1b[H\x1b[2J';
 
 export function heatCommand(): Command {
   return new Command('heat')
     .description(
-      'Draw how often each expert of a running gateway is used, and list the hottest and the coldest.',
+      'Draw how often each expert of a running gateway is used, and list the most and the least used.',
     )
     .argument('<url|file>', 'Address of the gateway, or a file with its answer to /v1/experts/heat')
     .addOption(
       flag(
         '--watch [seconds]',
-        `Draw again and again; the time between two drawings, 1–3600 s, is ${WATCH} s unless given`,
+        `Seconds after which to draw again, 1–3600; ${WATCH_SECONDS} if no number is given`,
       )
         .argParser(integer({ min: 1, max: 3600 }))
         .default(false),
@@ -31,8 +30,8 @@ export function heatCommand(): Command {
     .addOption(apiKeyFlag())
     .action(async (from: string, { watch, apiKey }: HeatFlags) => {
       if (watch === false) return void process.stdout.write(await draw(from, apiKey));
-      const seconds = watch === true ? WATCH : watch;
-      // Whoever read it has gone: nobody is left to draw for.
+      const seconds = watch === true ? WATCH_SECONDS : watch;
+      // The reader of the output has gone.
       process.stdout.on('error', () => process.exit(0));
       for (;;) {
         const drawn = await draw(from, apiKey);
@@ -49,6 +48,6 @@ async function draw(from: string, apiKey: string | undefined): Promise<string> {
   const colour = isTTY && (process.env.NO_COLOR ?? '') === '';
   const rows = Math.round(heat.counts[0]?.reduce((sum, count) => sum + count, 0) ?? 0);
   if (rows === 0) return 'no rows have been sent to experts yet\n';
-  const title = `${rows} rows a layer, those of ${heat.halfLifeSeconds / 60} minutes ago counted by half`;
+  const title = `${rows} rows per layer; a row counts half after ${heat.halfLifeSeconds / 60} minutes`;
   return `${title}\n\n${heatMap(heat, isTTY ? { columns, colour } : {})}\n`;
 }

@@ -1,4 +1,4 @@
-// `expertgrid key`: makes, lists and revokes the API keys of a gateway's callers. Knows no gateway.
+// `expertgrid key`: makes, lists and revokes the API keys of a gateway, in their file.
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
@@ -18,32 +18,34 @@ interface CreateFlags extends Pick<StoredKey, 'rpm' | 'tpm' | 'concurrency' | 'w
 }
 
 export function keyCommand(): Command {
-  const command = new Command('key').description('Make, list and revoke the API keys of a gateway.');
-  verb(command, 'create', 'Make a key, print it once and append its hash to the file.')
+  const command = new Command('key')
+    .description('Make, list and revoke the API keys of a gateway.')
+    .helpCommand('help [verb]', 'Show the help of a verb');
+  verb(command, 'create', 'Make a key, print it once, and append its hash to the file.')
     .argument('<name>', 'Name of the key in logs and metrics', toName)
     .addOption(fileFlag())
-    .addOption(limit('--rpm <n>', 'Most requests a minute, at least 1'))
-    .addOption(limit('--tpm <n>', 'Most tokens a minute, of prompts and answers together, at least 1'))
+    .addOption(limit('--rpm <n>', 'Most requests per minute, at least 1'))
+    .addOption(limit('--tpm <n>', 'Most tokens per minute, in prompts and answers together, at least 1'))
     .addOption(limit('--concurrency <n>', 'Most requests at once, at least 1'))
     .addOption(
       new Option(
         '--weight <n>',
-        `Weight of the key's share of the engine while other keys are busy too, 1–${MOST_WEIGHT}`,
+        `Weight of the key's share of the engine while other keys are busy, 1–${MOST_WEIGHT}`,
       )
         .argParser(integer({ min: 1, max: MOST_WEIGHT }))
         .default(undefined, '1'),
     )
-    .option('--admin', 'Let the key read metrics, shards and heat too')
+    .option('--admin', 'Let the key also read metrics, shards and heat')
     .action(create);
   verb(command, 'list', 'List the keys of the file and their limits.')
     .addOption(asInput(fileFlag()))
     .action(list);
-  verb(command, 'revoke', 'Remove a key from the file; gateways refuse it from a second later.')
+  verb(command, 'revoke', 'Remove a key from the file; gateways refuse it about a second later.')
     .argument('<name>', 'Name of the key', toName)
     .addOption(asInput(fileFlag()))
     .action(async (name: string, { file }: { file: string }) => {
       await removeKey(file, name);
-      process.stderr.write(`revoked ${name}; answers under way may end\n`);
+      process.stderr.write(`revoked ${name}; its open requests may end\n`);
     });
   return command;
 }
@@ -69,7 +71,7 @@ async function create(name: string, { file, ...limits }: CreateFlags): Promise<v
   await addKey(file, { name, sha256: hashKey(key), created: new Date().toISOString(), ...limits });
   // Alone on standard output, for scripts.
   process.stdout.write(`${key}\n`);
-  process.stderr.write(`the key of ${name} is not kept anywhere: this is the only time it is shown\n`);
+  process.stderr.write(`the key of ${name} is shown only this once, and stored nowhere\n`);
 }
 
 async function list({ file }: { file: string }): Promise<void> {

@@ -1,5 +1,5 @@
-// `expertgrid plan`: from a gateway's heat and the shards' memory to which shard holds what, what that will bring, and, with
-// `--apply`, to running shards that hold it.
+// `expertgrid plan`: plans which shard holds which experts from a gateway's heat and the shards' memory, predicts the gain, and with
+// `--apply` moves running shards to the plan.
 
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import { apiKeyFlag } from '../plan/ask-heat.ts';
 import { makePlan, type NamedShards } from '../plan/make-plan.ts';
 
 interface WantedShards {
-  /** They were given by their number, and the names are ours. */
+  /** The user gave their number, so the names are made up. */
   counted: boolean;
   list: NamedShards;
 }
@@ -48,30 +48,30 @@ function addPlanFlags(command: Command): Command {
       // EXPERTGRID_SHARDS is a gateway's, and names addresses only.
       flag(
         '--shards <n|host:port|name=size,…>',
-        'Shards to plan for without moving any: how many, their addresses, or names with their memory, a=4GiB,b=8GiB',
+        'Shards to plan for, without moving any: a number, addresses, or names with memory, such as a=4GiB,b=8GiB',
       )
         .env('EXPERTGRID_PLAN_SHARDS')
         .argParser(parseShards),
     )
     .addOption(
-      flag('--memory <size>', 'Memory for experts of each shard without a size of its own, such as 4GiB')
+      flag('--memory <size>', 'Memory for experts on each shard that has no size of its own, such as 4GiB')
         .argParser(bytes)
         .default(undefined, 'just enough'),
     )
     .addOption(
-      flag('--replicas <n>', 'Least number of shards that hold each expert, at least 1')
+      flag('--replicas <n>', 'Least number of replicas of each expert, at least 1')
         .argParser(integer({ min: 1 }))
         .default(1),
     )
     .addOption(
-      flag('--rows <n>', 'Rows of a step to plan for, 1–4096')
+      flag('--rows <n>', 'Rows per step to plan for, 1–4096')
         .argParser(integer({ min: 1, max: 4096 }))
-        .default(undefined, 'what the gateway usually has'),
+        .default(undefined, "the gateway's usual number"),
     )
     .addOption(
       flag(
         '--cost <name=µs,…>',
-        `Costs of the predicted step, in microseconds: any of ${Object.keys(defaultCost(1)).join(', ')}`,
+        `Costs for predicting the time of a step, in microseconds: any of ${Object.keys(defaultCost(1)).join(', ')}`,
       )
         .argParser(parseCost)
         .default({}, 'measured on one machine, see docs/placement.md'),
@@ -89,18 +89,18 @@ function addApplyFlags(command: Command): Command {
     .addOption(
       flag(
         '--apply <host:port,…>',
-        'Addresses of running shards: plan for them and move them there. A move that is under way is continued',
+        'Addresses of running shards to plan for and to move experts between. A move in progress is continued',
       ).argParser((text) => text.split(',').map((address) => address.trim())),
     )
     .addOption(inputFlag('--shards-file <file>', 'File with one host:port a line, instead of --apply'))
-    .addOption(inputFlag('--placement <file>', 'Placement to apply instead of planning one'))
+    .addOption(inputFlag('--placement <file>', 'File of a placement to apply instead of planning one'))
     .addOption(
       flag(
         '--epoch <n>',
-        `Epoch of the placement, at least 1 and at most ${mostAhead.toLocaleString('en')} above that of the shards; shards follow the highest`,
+        `Epoch of the placement, 1 to ${mostAhead.toLocaleString('en')} above the shards' own; shards follow the highest`,
       )
         .argParser(integer({ min: 1, max: largestEpoch }))
-        .default(undefined, 'one more than the highest of the shards'),
+        .default(undefined, 'one above the highest of the shards'),
     );
 }
 
@@ -122,14 +122,14 @@ async function addressesOf({ apply, shardsFile }: PlanFlags): Promise<string[] |
   return shardsFile === undefined ? apply : parseShardsFile(await readFile(shardsFile, 'utf8'), shardsFile);
 }
 
-/** A shard that is given without a size is one that runs somewhere: a name that is none may be a slip. Rejects if it cannot be found. */
+/** A shard without a size must be running somewhere, so its name must be an address. Rejects if it cannot be looked up. */
 async function requireCallable(shards: NamedShards): Promise<void> {
   for (const { name, memoryBytes } of shards) {
     const [, host] = /^\[?(.*?)\]?(?::\d+)?$/.exec(name) ?? [];
     if (memoryBytes !== undefined || host === undefined || (await isKnown(host))) continue;
     throw new UsageError(
-      `--shards ${name}: this is neither a number nor an address, and no DNS name that can be looked up. ` +
-        `Write host:port, or give a shard that does not run yet its memory: ${name}=4GiB`,
+      `--shards ${name}: this is neither a number nor an address, and DNS does not know the name. ` +
+        `Write host:port, or add the memory of a shard that does not run yet: ${name}=4GiB`,
     );
   }
 }

@@ -1,4 +1,4 @@
-// `expertgrid synth`: a bundle of random weights at a given shape, for load and speed.
+// `expertgrid synth`: writes a bundle of random weights in a given shape, for load and speed tests.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -18,7 +18,7 @@ interface SynthFlags {
 export function synthCommand(): Command {
   return new Command('synth')
     .description(
-      'Write a bundle of random weights, for tests of load and speed. Run the same command again to resume.',
+      'Write a bundle of random weights, for load and speed tests. Run the same command again to resume.',
     )
     .addOption(
       flag(

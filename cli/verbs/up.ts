@@ -1,7 +1,8 @@
-// `expertgrid up`: everything on one machine, a gateway and its expert shards, each shard a process of its own.
+// `expertgrid up`: a gateway and its expert shards on one machine, each shard a process of its own.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { DRAIN_MS } from '../../experts/admin.ts';
 import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
 import type { Bits } from '../../model/bundle/tensors.ts';
 import { parseBits } from '../flags/bits.ts';
@@ -27,8 +28,8 @@ const DEFAULT_SHARDS = 4;
 /** The twin of `--shards`. */
 const SHARD_COUNT = 'EXPERTGRID_SHARD_COUNT';
 
-/** A shard drains for 10 s at most; one that has not ended after this is killed. */
-const SHARD_GRACE_MS = 12_000;
+/** A shard that has not ended by then is killed. */
+const SHARD_GRACE_MS = DRAIN_MS + 2_000;
 
 export function upCommand(): Command {
   const command = new Command('up')
@@ -47,17 +48,17 @@ export function upCommand(): Command {
     .addOption(
       flag(
         '--bits <n>',
-        'Bits, 4, 8, 16 or 32, to which a --model that is a Hugging Face checkpoint is converted first, into a cache',
+        'Bits of a weight, 4, 8, 16 or 32, for converting a --model that is a Hugging Face checkpoint; the bundle is cached',
       )
         .argParser(parseBits)
-        .default(undefined, 'a user at a terminal is asked')
+        .default(undefined, 'asked at a terminal')
         .helpGroup('Models:'),
     )
     .hook('preAction', refuseOldCount);
   return addGatewayFlags(command).action(up);
 }
 
-/** EXPERTGRID_SHARDS used to be this count too. Addresses there are for a gateway and are none of ours. */
+/** EXPERTGRID_SHARDS was this count in older releases; today it names the addresses of a gateway's shards. */
 function refuseOldCount(command: Command): void {
   const old = process.env.EXPERTGRID_SHARDS?.trim() ?? '';
   if (!/^\d+$/.test(old) || command.getOptionValue('shards') !== undefined) return;
@@ -77,7 +78,7 @@ function requireExperts(models: readonly OpenedModel[], shards: number): void {
   for (const { id, experts } of models) {
     if (shards <= experts) continue;
     throw new UsageError(
-      `--shards ${shards}: ${id} has ${experts} experts in each layer, and each shard holds one at least. Give at most ${experts}`,
+      `--shards ${shards}: ${id} has ${experts} experts in each layer, and each shard holds at least one. Give at most ${experts}`,
     );
   }
 }

@@ -13,6 +13,9 @@ import type { ConnectedCaller, Handlers, Params, TransportServer } from '../tran
 import { createListener, type Listener } from './listener.ts';
 import { MessageSocket } from './socket.ts';
 
+/** Default of `maxConnections`. */
+export const MOST_CONNECTIONS = 256;
+
 export interface ServerOptions {
   handlers: Handlers;
   /** Default: 127.0.0.1. */
@@ -21,7 +24,7 @@ export interface ServerOptions {
   port?: number;
   /** Credentials that callers must show; without it, anyone is let in. */
   security?: Security;
-  /** Most callers that have been let in. Default: 256. */
+  /** Most callers that have been let in. Default: MOST_CONNECTIONS. */
   maxConnections?: number;
   /**
    * Most connections whose caller has not been let in yet; the oldest makes room for a new one. They do not count as
@@ -73,7 +76,7 @@ class SocketServer implements RpcServer {
   constructor(options: Omit<ServerOptions, 'host' | 'port'>) {
     this.#options = {
       ...options,
-      maxConnections: options.maxConnections ?? 256,
+      maxConnections: options.maxConnections ?? MOST_CONNECTIONS,
       maxStrangers: options.maxStrangers ?? 64,
       helloMs: options.helloMs ?? 5_000,
       idleMs: options.idleMs ?? 30_000,

@@ -8,7 +8,7 @@ test.concurrent.each([
   [['upp'], /^error: unknown command 'upp'\n\(Did you mean up\?\)\nRun "expertgrid --help" to see/],
   [
     ['plan', '--shards', 'x', '--heat', 'h'],
-    /^expertgrid: --shards x: this is neither a number nor an address, and no DNS name/,
+    /^expertgrid: --shards x: this is neither a number nor an address, and DNS does not know the name/,
   ],
 ])('%o', async (args, told) => {
   const running = startProcess(process.execPath, [main, ...args]);

@@ -30,6 +30,9 @@ export interface UsageLog {
   close(): void;
 }
 
+/** Most lines that wait while the file cannot be written. */
+export const MOST_WAITING = 20_000;
+
 export interface UsageLogOptions {
   onError: (message: string) => void;
   onRecovered?: (message: string) => void;
@@ -46,7 +49,7 @@ export interface UsageLogOptions {
  */
 export function openUsageLog(
   path: string,
-  { onError, onRecovered = () => {}, mostWaiting = 20_000, retryMs = 1_000 }: UsageLogOptions,
+  { onError, onRecovered = () => {}, mostWaiting = MOST_WAITING, retryMs = 1_000 }: UsageLogOptions,
 ): UsageLog {
   let file = open(path);
   /** Oldest first. */

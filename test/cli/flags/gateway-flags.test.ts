@@ -12,6 +12,6 @@ test('the patience of a call stays below its deadline, unless it is given', () =
   expect(callPolicy({ ...shares, callDeadline: 9_000 }).patienceMs).toBe(6_000);
   expect(callPolicy({ ...shares, callDeadline: 9_000, patience: 8_999 }).patienceMs).toBe(8_999);
   expect(() => callPolicy({ ...shares, callDeadline: 9_000, patience: 9_000 })).toThrow(
-    /--patience 9000 is not below --call-deadline 9000/,
+    /--patience 9000 is not less than --call-deadline 9000/,
   );
 });

@@ -47,8 +47,8 @@ test.each([
   [['--tls-cert', 'c'], '--tls-key and --tls-ca are missing'],
   [['--tls-cert', 'c', '--tls-key', 'k', '--secret-file', 's'], '--tls-ca is missing'],
   [['--tls-peers', 'gateway'], '--tls-peers names certificates'],
-  [[...tls, '--tls-peers', 'a-*-*'], '"a-*-*" is no name'],
-  [[...tls, '--tls-peers', 'a,,b'], '"" is no name'],
+  [[...tls, '--tls-peers', 'a-*-*'], '"a-*-*" is not a name'],
+  [[...tls, '--tls-peers', 'a,,b'], '"" is not a name'],
 ])('%j is bad usage: %s', (args, reason) => {
   expect(() => parsed(args)).toThrow(reason);
 });

@@ -142,7 +142,7 @@ describe('a gateway with keys', () => {
     expect(without.stderr).toContain(
       'answers 401 to /v1/experts/heat; give the key of an admin as --api-key',
     );
-    expect(run('heat', gateway.url, '--api-key', key.root!)).toContain('rows a layer');
+    expect(run('heat', gateway.url, '--api-key', key.root!)).toContain('rows per layer');
   });
 
   it('writes what was used into the file of the name, also after that was renamed, and a kill loses none', async () => {
@@ -233,7 +233,7 @@ describe('usage', () => {
       1,
       'there is no such file',
     ],
-    ['an origin that is none', () => ['--cors-origin', 'example.com'], 2, "'example.com' is no origin"],
+    ['an origin that is none', () => ['--cors-origin', 'example.com'], 2, "'example.com' is not an origin"],
   ])('%s is refused', async (_what, flags, code, reason) => {
     const up = startCli(['up', '--model', bundle, '--in-process', '--port', '0', ...flags()]);
     expect((await up.exit).code).toBe(code);
@@ -244,7 +244,7 @@ describe('usage', () => {
     const flags = ['--model', bundle, '--in-process', '--port', '0', '--host', '0.0.0.0'];
     const open = await gatewayOf(startCli(['up', ...flags]));
     expect(open.process.stderr).toContain(
-      '--host 0.0.0.0 without --api-keys: whoever reaches it may use the API',
+      '--host 0.0.0.0 without --api-keys: anyone who can connect may use the API',
     );
     open.process.signal('SIGTERM');
     await open.process.exit;

@@ -138,11 +138,11 @@ test.each([
     ['--experts', '0', '--host', '0.0.0.0'],
     '--host 0.0.0.0: connections are',
   ],
-  ['no experts at all', [], '--experts <list> says which it holds'],
+  ['no experts at all', [], 'say which experts to hold with --experts'],
   [
     'experts of one model of two',
     ['--experts', '0-7', '--model', 'another'],
-    'each --model has its --experts, in their order; 2 and 1 are given',
+    'give one --experts for each --model, in the same order, not 2 models and 1 list',
   ],
 ])('%s: bad usage, exit code 2', async (_name, flags, reason) => {
   const { code, errors } = await start(...flags).ended;

@@ -1,0 +1,110 @@
+// The defaults that --help shows are those of the modules that use them, so that a default stands in one place.
+import type { Command, Option } from 'commander';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { describeFlag } from '../../../cli/terminal/help.ts';
+import { createProgram } from '../../../cli/verbs.ts';
+import { DRAIN_MS } from '../../../experts/admin.ts';
+import { defaultLimits } from '../../../gateway/api/context.ts';
+import { defaultConnections } from '../../../gateway/api/serve.ts';
+import { MOST_WAITING } from '../../../gateway/api/tenants/usage-log.ts';
+import { engineDefaults } from '../../../gateway/engine/engine-options.ts';
+import { DEFAULT_DEVICE } from '../../../model/devices/options.ts';
+import { defaultPolicy } from '../../../router/call-policy.ts';
+import { MOST_CONNECTIONS } from '../../../rpc/socket/server.ts';
+
+let options: Map<string, Option>;
+beforeAll(async () => {
+  options = new Map(flagsBelow(await createProgram(undefined)));
+});
+
+function flagsBelow(command: Command): [string, Option][] {
+  return command.commands.flatMap((verb) => [
+    ...verb.options.map((option): [string, Option] => [`${verb.name()} ${option.long}`, option]),
+    ...flagsBelow(verb),
+  ]);
+}
+
+/** Flags of `up` and `gateway`, and the values that their modules have. */
+const ofGateway: Record<string, unknown> = {
+  '--max-sequences': engineDefaults.maxSequences,
+  '--max-waiting': engineDefaults.maxWaiting,
+  '--prefill-rows': engineDefaults.prefillRows,
+  '--prefill-share': engineDefaults.prefillShare,
+  '--call-deadline': engineDefaults.callDeadlineMs,
+  '--hedge-budget': defaultPolicy.hedgeBudget,
+  '--audit': defaultPolicy.auditShare,
+  '--keep-alive': defaultConnections.keepAliveMs / 1000,
+  '--max-idle-connections': defaultConnections.idle,
+  '--answer-memory': defaultLimits.answerMemory,
+  '--device': DEFAULT_DEVICE,
+};
+
+/** Numbers that nothing but the command line knows. */
+const onlyHere = [
+  'chat --url',
+  'convert --bits',
+  'convert --group-size',
+  'drain --timeout',
+  'gateway --grace',
+  'gateway --port',
+  'plan --replicas',
+  'shard --check-every',
+  'shard --port',
+  'synth --bits',
+  'synth --seed',
+  'up --grace',
+  'up --port',
+];
+
+describe('defaults', () => {
+  const cases = ['up', 'gateway'].flatMap((verb) =>
+    Object.entries(ofGateway).map(([long, value]): [string, unknown] => [`${verb} ${long}`, value]),
+  );
+  it.each([...cases, ['shard --device', DEFAULT_DEVICE], ['shard --max-connections', MOST_CONNECTIONS]] as [
+    string,
+    unknown,
+  ][])('%s is the one of its module', (name, value) => {
+    expect(options.get(name)?.defaultValue).toBe(value);
+  });
+
+  it('has a module for every number, except those that only the command line knows', () => {
+    const known = new Set([...cases.map(([name]) => name), 'shard --max-connections', ...onlyHere]);
+    const numbers = [...options].filter(([, option]) => typeof option.defaultValue === 'number');
+    expect(
+      numbers.map(([name]) => name).filter((name) => !known.has(name) && !/ --threads$/.test(name)),
+    ).toEqual([]);
+  });
+});
+
+describe('help', () => {
+  const shown = (name: string) => describeFlag(options.get(name)!);
+
+  it('shows a default as it can be given', () => {
+    expect(shown('up --answer-memory')).toMatch(/\(default: 512MiB\)$/);
+    expect(shown('up --prefill-share')).toMatch(/\(default: 0\.7\)$/);
+    expect(shown('up --keep-alive')).toMatch(/\(default: 75\)$/);
+    expect(shown('chat --url')).toMatch(/\(default: http:\/\/127\.0\.0\.1:8080\)$/);
+  });
+
+  it('derives what it says of limits from the modules too', () => {
+    expect(shown('up --kv-memory')).toContain("(default: 2GiB, at most half of the machine's memory)");
+    expect(engineDefaults.kvMemory).toBe(2 * 2 ** 30);
+    expect(shown('up --patience')).toContain(`(default: ${defaultPolicy.patienceMs}, at most two thirds of`);
+    expect(shown('up --usage-log-required')).toContain(`up to ${MOST_WAITING.toLocaleString('en')} lines`);
+    expect(shown('drain --timeout')).toContain(`up to ${DRAIN_MS / 1000} s`);
+  });
+
+  it('says the unit of every number that has one', () => {
+    const units: Record<string, RegExp> = {
+      'up --call-deadline': /^Milliseconds /,
+      'up --patience': /^Milliseconds /,
+      'shard --check-every': /^Milliseconds /,
+      'up --grace': /^Seconds /,
+      'up --keep-alive': /^Seconds /,
+      'drain --timeout': /^Seconds /,
+      'heat --watch': /^Seconds /,
+      'plan --cost': /microseconds/,
+    };
+    for (const [name, unit] of Object.entries(units)) expect(shown(name), name).toMatch(unit);
+  });
+});

@@ -1,0 +1,53 @@
+// The flags of `expertgrid plan` as they are written: shards by number, address or memory, and costs.
+import { expect, it } from 'vitest';
+import { planCommand } from '../../../cli/verbs/plan.ts';
+
+function parsed(...args: string[]): Record<string, unknown> {
+  const command = planCommand()
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  command.parseOptions(args);
+  return command.opts();
+}
+
+it('names shards that are given by their number', () => {
+  expect(parsed('--shards', '2').shards).toEqual({
+    counted: true,
+    list: [
+      { name: 'shard-0', memoryBytes: undefined },
+      { name: 'shard-1', memoryBytes: undefined },
+    ],
+  });
+});
+
+it('takes addresses, and names with their memory', () => {
+  expect(parsed('--shards', '10.0.0.7:7001, b=4GiB').shards).toEqual({
+    counted: false,
+    list: [
+      { name: '10.0.0.7:7001', memoryBytes: undefined },
+      { name: 'b', memoryBytes: 2 ** 32 },
+    ],
+  });
+});
+
+it.each([
+  ['0', 'from 1 to 4096'],
+  ['a=1GiB,a=2GiB', '"a" is named twice'],
+  ['=1GiB', '"=1GiB" is neither a name nor a name=size'],
+  ['a=1=2', '"a=1=2" is neither a name nor a name=size'],
+  ['a=much', 'It must be a size such as'],
+])('refuses --shards %s', (text, reason) => {
+  expect(() => parsed('--shards', text)).toThrow(reason);
+});
+
+it('takes the costs that it knows', () => {
+  expect(parsed('--cost', 'frame=120,hop=3.5').cost).toEqual({ frame: 120, hop: 3.5 });
+});
+
+it.each(['frame', 'frame=', 'frame=-1', 'frame=x', 'wire=1'])('refuses --cost %s', (text) => {
+  expect(() => parsed('--cost', text)).toThrow('=microseconds');
+});
+
+it('splits the addresses of --apply', () => {
+  expect(parsed('--apply', 'a:1, b:2').apply).toEqual(['a:1', 'b:2']);
+});

@@ -1,0 +1,67 @@
+// A plan as an operator reads it: predictions beside contiguous placement, and what each shard holds.
+import { expect, it } from 'vitest';
+import { fewerWarning, planTable } from '../../../cli/plan/plan-table.ts';
+import type { Plan } from '../../../infra/placement/plan.ts';
+
+const prediction = {
+  loads: [
+    [0.5, 0.5],
+    [0.25, 0.75],
+  ],
+  hottest: 1.25,
+  frames: 3.5,
+  staying: undefined,
+  stepMicroseconds: 1_500,
+};
+const plan: Plan = {
+  layout: [],
+  units: [2, 4],
+  predicted: prediction,
+  contiguous: { ...prediction, hottest: 1.5, stepMicroseconds: 2_250 },
+  contiguousFits: true,
+  fewer: undefined,
+};
+const options = { plan, names: ['a', 'a-long-name'], unitBytes: 1_000_000, rows: 8, counted: 1234.4 };
+const lineOf = (text: string, title: string) => text.split('\n').find((line) => line.startsWith(title));
+
+it('says for what it was planned', () => {
+  expect(planTable(options)).toMatch(/^2 shards, 8 rows per step, heat of 1234 rows per layer\n/);
+});
+
+it('shows each prediction beside that of contiguous placement', () => {
+  const table = planTable(options);
+  expect(lineOf(table, 'predicted')?.split(/ +/)).toEqual(['predicted', 'contiguous', 'plan']);
+  expect(lineOf(table, 'hottest / mean')).toMatch(/ 1\.500 +1\.250$/);
+  expect(lineOf(table, 'step')).toMatch(/ 2\.25 ms +1\.50 ms$/);
+  expect(table).not.toContain('stay');
+});
+
+it('shows how many rows stay on their shard, if the heat tells', () => {
+  const staying = { ...plan, predicted: { ...prediction, staying: 0.421 } };
+  expect(lineOf(planTable({ ...options, plan: staying }), 'rows that stay')).toMatch(/ 0\.0 % +42\.1 %$/);
+});
+
+it('marks a contiguous placement that would not fit', () => {
+  const table = planTable({ ...options, plan: { ...plan, contiguousFits: false } });
+  expect(lineOf(table, 'predicted')).toContain('contiguous*');
+  expect(table).toContain('\n* does not fit into the memory of every shard\n');
+});
+
+it('shows of each shard its units, their bytes, and its mean and highest load', () => {
+  const table = planTable(options);
+  expect(lineOf(table, 'a ')?.split(/ {2,}/)).toEqual(['a', '2', '2.0 MB', '37.5 %', '50.0 %']);
+  expect(lineOf(table, 'a-long-name')?.split(/ {2,}/)).toEqual([
+    'a-long-name',
+    '4',
+    '4.0 MB',
+    '62.5 %',
+    '75.0 %',
+  ]);
+});
+
+it.each([
+  [['a'], 'shard a alone holds the model, and is predicted to be 1.50 times as fast'],
+  [['a', 'b'], 'shards a, b hold the model, and are predicted to be 1.50 times as fast'],
+])('says that %o would do better', (shards, warning) => {
+  expect(fewerWarning({ shards, ratio: 1.5 })).toBe(warning);
+});
