@@ -1,7 +1,7 @@
-// Which placement a gateway acts on: the latest that its shards serve whole. Pure; knows shards by what they say.
+// Which placement a gateway acts on: the latest one that its shards serve whole. Pure.
 //
-// Worked example: a and b follow epoch 2 and have loaded what it wants of them, c follows epoch 3 and is still loading:
-//   learn([a, b, c]) → 2 is adopted; c's copies that epoch 2 names elsewhere are not preferred any more
+// Example: a and b follow epoch 2 and have loaded their units, c follows epoch 3 and is still loading:
+//   learn([a, b, c]) → 2 is adopted; c's replicas of units that epoch 2 places elsewhere are not preferred any more
 import { errorText } from '../base/error-text.ts';
 import { type SignedPlacement, unitsOf } from '../experts/placing/placement-file.ts';
 import { compareIds, epochFault, idOf, type PlacementId } from '../experts/placing/placement-id.ts';
@@ -11,16 +11,16 @@ import type { ShardState } from './shards/life.ts';
 
 export interface SpeakingShard {
   readonly address: string;
-  /** What placements call it; undefined where it does not say. */
+  /** What placements call it; undefined if it does not say. */
   readonly name: string | undefined;
-  /** That it follows. */
+  /** The placement that it follows. */
   readonly placement: SignedPlacement | undefined;
   readonly state: ShardState;
   /** What it can be called for now. */
   readonly holdings: readonly HoldingRange[];
 }
 
-/** A placement with `[layers * experts]` for each shard, 1 where it is to hold the unit. */
+/** `wanted`: by the shard's name, `[layers * experts]`, 1 for each unit that it is to hold. */
 interface Known {
   id: PlacementId;
   placement: SignedPlacement;
@@ -30,29 +30,29 @@ interface Known {
 export class Epochs {
   readonly #shape: ModelShape;
   readonly #onUnusable: (shard: SpeakingShard, reason: string) => void;
-  /** Told of already: shards say the same until they are connected anew. */
+  /** Already reported: a shard repeats its placement until it connects again. */
   readonly #unusable = new WeakSet<SignedPlacement>();
-  /** By hash, from the adopted one on. */
+  /** By hash: the adopted placement and later ones. */
   readonly #known = new Map<string, Known>();
   #adopted: Known | undefined;
 
-  /** `onUnusable` is told once of a placement that cannot be one of this model's, and of the shard that came with it. */
+  /** `onUnusable` is called once for each placement that does not fit this model, with the shard that follows it. */
   constructor(shape: ModelShape, onUnusable: (shard: SpeakingShard, reason: string) => void = () => {}) {
     this.#shape = shape;
     this.#onUnusable = onUnusable;
   }
 
-  /** Adopted. */
+  /** The adopted placement. */
   get id(): PlacementId {
     return idOf(this.#adopted?.placement);
   }
 
-  /** Adopted; 0: none. */
+  /** Epoch of the adopted placement; 0: none. */
   get epoch(): number {
     return this.id.epoch;
   }
 
-  /** What the shard called `name` is to follow instead of `follows`: the latest known that names it and that it may take. */
+  /** What the shard `name` should follow instead of `follows`: the latest known placement that names it and that it may take. */
   newerFor(name: string, follows: SignedPlacement | undefined): SignedPlacement | undefined {
     const now = idOf(follows);
     let newer: Known | undefined;
@@ -64,8 +64,8 @@ export class Epochs {
   }
 
   /**
-   * Looks at the shards again. True if another placement is adopted; never an earlier one. What one shard says never keeps
-   * it from the others: a placement that is unusable counts as none.
+   * Looks at the shards again. True if a later placement is adopted. An unusable placement counts as none, so that one shard
+   * cannot block the others.
    */
   learn(shards: readonly SpeakingShard[]): boolean {
     for (const shard of shards) if (shard.placement !== undefined) this.#hear(shard, shard.placement);
@@ -85,8 +85,8 @@ export class Epochs {
   }
 
   /**
-   * Whether the shard's copy of `unit` (layer * experts + expert) will stay: the adopted placement wants it there, or says
-   * nothing of the shard.
+   * Whether the shard's replica of `unit` (layer * experts + expert) stays: the adopted placement wants it there, or does not
+   * name the shard.
    */
   stays(name: string | undefined, unit: number): boolean {
     const wanted = name === undefined ? undefined : this.#adopted?.wanted.get(name);
@@ -106,7 +106,7 @@ export class Epochs {
     }
   }
 
-  /** What nobody follows any more, but for the latest, which is still to be brought, and what is acted on. */
+  /** Forgets placements that no shard follows, except the adopted one and the latest, which is still to be brought to shards. */
   #forget(shards: readonly SpeakingShard[]): void {
     if (this.#known.size < 2) return;
     const kept = new Set(shards.map(({ placement }) => idOf(placement).hash)).add(this.id.hash);
@@ -117,8 +117,8 @@ export class Epochs {
   }
 
   /**
-   * Each unit can be called for at a shard where it is to stay and that follows this very placement, and none of those still
-   * loads. A shard that follows another one does not count, whatever it holds: it may be about to let go of it.
+   * Every unit is served by a shard that is to hold it and follows this very placement, and none of those shards is still
+   * loading. A shard that follows another placement does not count, because it may be about to unload what it holds.
    */
   #isWhole({ id, wanted }: Known, held: readonly { shard: SpeakingShard; units: Uint8Array }[]): boolean {
     const served = new Uint8Array(this.#shape.layers * this.#shape.experts);
@@ -144,7 +144,7 @@ export class Epochs {
   }
 }
 
-/** By the shard's name. Throws where the placement is of another model, or names units that there are none of. */
+/** By the shard's name. Throws if the placement is of another model or names units that do not exist. */
 function wantedBy(placement: SignedPlacement, shape: ModelShape): Map<string, Uint8Array> {
   const { identity, layers, experts } = shape;
   if (placement.model !== identity)

@@ -1,11 +1,11 @@
-// How hot each expert is: rows by (layer, expert), and which expert follows which from layer to layer, decayed. Knows no
-// shards and no tokens; the clock is given.
+// How hot each expert is: decayed numbers of rows by layer and expert, and by pairs of experts in consecutive layers. The clock is
+// given.
 //
-// Nothing is decayed when it is counted: a row adds a weight that doubles every half-life, and whoever reads divides by
-// what the weight is by then.
+// Counts are not decayed when rows are added. Instead, a row adds a weight that doubles every half-life, and a reader divides by
+// the current weight.
 import type { Assignment } from './selection.ts';
 
-/** Rows of the step so far counted, `[expert, rows]`. */
+/** An expert of the next layer, and the number of rows that went to it. */
 export type Successor = readonly [expert: number, rows: number];
 
 export interface HeatReport {
@@ -13,15 +13,15 @@ export interface HeatReport {
   /** Experts of each layer. */
   experts: number;
   halfLifeSeconds: number;
-  /** `[layers * experts]`, rows, those of one half-life ago by half. */
+  /** `[layers * experts]`, rows; those of one half-life ago count half. */
   counts: Float64Array;
   /** `[layers * experts]`, rows since the start. */
   totals: Float64Array;
-  /** Decayed numbers of steps with at most so many rows and more than half as many; only those that were met. */
+  /** Decayed number of steps by size: at most `rows` rows and more than half as many. Sizes that did not occur are left out. */
   steps: { rows: number; count: number }[];
   /**
-   * `[layers - 1][experts]`: which experts of the next layer took the rows of an expert, most first, decayed; at most
-   * `mostSuccessors` each. For k > 1 of each row's best expert. Absent where it was not asked for or is not kept.
+   * `[layers - 1][experts]`: to which experts of the next layer an expert's rows went, most first, decayed; at most
+   * `MOST_SUCCESSORS` each. For k > 1, only each row's best expert counts. Absent if it was not asked for or is not kept.
    */
   successors?: Successor[][][];
 }
@@ -30,22 +30,22 @@ export interface HeatOptions {
   layers: number;
   experts: number;
   halfLifeSeconds?: number;
-  /** Most bytes for `[layers - 1, experts, experts]` floats; a model that needs more is counted without successors. */
+  /** Most memory for successors, `[layers - 1, experts, experts]` floats; beyond it they are not kept. Default: 64 MiB. */
   successorBytes?: number;
-  /** Milliseconds that only grow. */
+  /** A monotonic clock in milliseconds. */
   now?: () => number;
 }
 
-/** One step on its way through the layers. */
+/** Counts one step, layer by layer. */
 export interface StepHeat {
-  /** To be called once a layer, in order; rows keep their numbers through a step. Rows with mask 0 are not counted. */
+  /** Must be called once for each layer, in order. Rows keep their numbers through a step. Rows with mask 0 are not counted. */
   count(layer: number, assignment: Assignment, mask?: Uint8Array): void;
 }
 
-/** Of one expert, in a report. */
-export const mostSuccessors = 24;
+/** Most successors of one expert in a report. */
+export const MOST_SUCCESSORS = 24;
 
-/** Weights are brought back to 1 after so many half-lives: sums of float32 stay far from their largest. */
+/** Weights are scaled back to 1 after so many half-lives, so that sums of float32 do not overflow. */
 const MOST_HALF_LIVES = 32;
 /** Steps of up to 2^15 rows and more. */
 const STEP_SIZES = 16;
@@ -55,15 +55,15 @@ export class Heat {
   readonly #experts: number;
   readonly #halfLifeMs: number;
   readonly #now: () => number;
-  /** `[layers, experts]`, in weights. */
+  /** `[layers, experts]`, sums of weights. */
   readonly #counts: Float64Array;
-  /** `[layers, experts]`, in rows. */
+  /** `[layers, experts]`, rows. */
   readonly #totals: Float64Array;
-  /** In weights; entry i: steps of 2^(i-1) + 1 to 2^i rows. */
+  /** Sums of weights; entry i: steps of 2^(i-1) + 1 to 2^i rows. */
   readonly #steps = new Float64Array(STEP_SIZES);
-  /** `[layers - 1, experts, experts]`, in weights: from an expert to one of the next layer. */
+  /** `[layers - 1, experts, experts]`, sums of weights: from an expert to an expert of the next layer. */
   readonly #successors: Float32Array | undefined;
-  /** What a row adds now, and when it added 1. */
+  /** The weight that a row adds now, and the time at which it was 1. */
   #weight = 1;
   #since: number;
 
@@ -74,7 +74,8 @@ export class Heat {
     successorBytes = 64 * 2 ** 20,
     now = () => performance.now(),
   }: HeatOptions) {
-    if (!(halfLifeSeconds > 0)) throw new RangeError(`a half-life of ${halfLifeSeconds} s is none`);
+    if (!(halfLifeSeconds > 0))
+      throw new RangeError(`the half-life must be above 0 s, not ${halfLifeSeconds} s`);
     this.#layers = layers;
     this.#experts = experts;
     this.#halfLifeMs = halfLifeSeconds * 1000;
@@ -86,7 +87,7 @@ export class Heat {
     this.#since = now();
   }
 
-  /** Steps may overlap. The weight is that of the latest one's beginning. */
+  /** Steps may overlap. Rows get the weight of the moment when the latest step began. */
   step(): StepHeat {
     this.#weighNow();
     let previous: Assignment | undefined;
@@ -171,7 +172,7 @@ export class Heat {
           const weights = this.#successors![from + next]!;
           if (weights > 0) found.push([next, weights * scale]);
         }
-        return found.sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, mostSuccessors);
+        return found.sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, MOST_SUCCESSORS);
       }),
     );
   }

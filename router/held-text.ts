@@ -1,7 +1,7 @@
-// Which experts a shard holds, as people write them: what the flag --experts reads. Pure.
+// Formats the experts that a shard holds as the flag --experts takes them. Pure.
 import { formatRuns, type HoldingRange } from '../experts/runs.ts';
 
-/** `0-23` if every layer holds the same, else layers with what they hold: `0-3:0-11,5:7`. Empty for nothing. */
+/** `0-23` if every layer holds the same, else layers and their experts: `0-3:0-11,5:7`. Empty if nothing is held. */
 export function heldText(ranges: readonly HoldingRange[], { layers }: { layers: number }): string {
   const experts = Array.from({ length: layers }, (): number[] => []);
   for (const [layer, first, last] of ranges) {

@@ -1,5 +1,5 @@
-// Traces as OTLP over HTTP, by OpenTelemetry's library: its only importer. Spans are queued without waiting, and dropped
-// where the collector does not take them. Knows no environment beyond what the library reads itself.
+// Sends traces as OTLP over HTTP. The only importer of OpenTelemetry's library. Spans are queued without waiting, and dropped if
+// the collector does not take them.
 import {
   createTraceState,
   DiagLogLevel,
@@ -33,11 +33,11 @@ import { hasFailed, phases, requestAttributes, spanName } from './story.ts';
 import { readTraceParent, writeTraceParent } from './trace-context.ts';
 
 export interface OtlpTracing extends Tracing {
-  /** Sends what is queued; rejects where the collector does not take it. */
+  /** Sends the queued spans. Rejects if the collector does not take them. */
   close(): Promise<void>;
 }
 
-/** `warn` is told when spans do not arrive. */
+/** `warn` is called when spans do not arrive. */
 export function otlpTracing(settings: TracingSettings, warn: (message: string) => void): OtlpTracing {
   diag.setLogger(
     { error: warn, warn, info: () => {}, debug: () => {}, verbose: () => {} },
@@ -70,7 +70,7 @@ function parentOf({ traceparent, tracestate }: CallerTrace): typeof ROOT_CONTEXT
   return trace.setSpanContext(ROOT_CONTEXT, { ...parent, ...traceState, isRemote: true });
 }
 
-/** The children are told when all is over: the engine tells their times with the first token. */
+/** The child spans are made at the end, because the engine gives their times with the first token. */
 function begin(tracer: Tracer, parent: typeof ROOT_CONTEXT): RequestTrace {
   const startTime = Date.now();
   const span: Span = tracer.startSpan('request', { kind: SpanKind.SERVER, startTime }, parent);

@@ -1,31 +1,31 @@
-// Which traces the standard OTEL variables ask for. Pure; what says where they are sent, and with which headers and
-// certificates, the exporter reads itself.
+// Which traces the standard OTEL variables ask for. Pure. The exporter itself reads where they are sent, and with which headers
+// and certificates.
 //
 // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 
 export interface TracingSettings {
   sampler: SamplerSettings;
-  /** Milliseconds and spans; absent: the library's own. */
+  /** Milliseconds and spans. Absent: the library's default. */
   batch: {
     scheduledDelayMillis?: number;
     exportTimeoutMillis?: number;
     maxQueueSize?: number;
     maxExportBatchSize?: number;
   };
-  /** A caller's `traceparent` is taken up. */
+  /** Traces continue a caller's `traceparent`. */
   continuesCallers: boolean;
 }
 
 export interface SamplerSettings {
-  /** Where a caller has decided already, that stands. */
+  /** A caller's decision is kept. */
   parentBased: boolean;
-  /** Of traces that begin here, the share that is told. */
+  /** Share of the traces beginning here that are sent. */
   ratio: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Undefined: no traces are asked for. `warn` is told of each value that cannot be honoured, and what holds instead. */
+/** Undefined: no traces are asked for. `warn` is called for each unsupported value, with what is used instead. */
 export function tracingSettings(
   env: Environment,
   warn: (message: string) => void,
@@ -46,7 +46,7 @@ export function tracingSettings(
     const text = value(name);
     if (text === undefined) return undefined;
     if (/^\d+$/.test(text) && Number(text) >= least) return Number(text);
-    warn(`${name} is "${text}", not a whole number of at least ${least}: the default holds`);
+    warn(`${name} is "${text}", not a whole number of at least ${least}: the default is used`);
     return undefined;
   };
   const batch = {
@@ -79,11 +79,11 @@ function sampler(
     case 'traceidratio': {
       const ratio = Number(share ?? 1);
       if (ratio >= 0 && ratio <= 1) return { parentBased, ratio };
-      warn(`OTEL_TRACES_SAMPLER_ARG is "${share}", not a number from 0 to 1: all traces are told`);
+      warn(`OTEL_TRACES_SAMPLER_ARG is "${share}", not a number from 0 to 1: all traces are sent`);
       return { parentBased, ratio: 1 };
     }
     default:
-      warn(`OTEL_TRACES_SAMPLER is "${name}", which is not known: parentbased_always_on holds`);
+      warn(`OTEL_TRACES_SAMPLER is "${name}", which is not known: parentbased_always_on is used`);
       return { parentBased: true, ratio: 1 };
   }
 }

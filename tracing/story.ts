@@ -1,4 +1,4 @@
-// A request's story in the words of OpenTelemetry's conventions (HTTP server spans, generative AI). Pure; knows no library.
+// A request's spans and attributes as OpenTelemetry's conventions name them (HTTP server spans, generative AI). Pure.
 //
 // https://opentelemetry.io/docs/specs/semconv/http/http-spans/, …/gen-ai/gen-ai-spans/
 import type { GenerationTimes, RequestStory } from '../gateway/api/telemetry/telemetry.ts';
@@ -13,7 +13,7 @@ export interface Phase {
   attributes: Attributes;
 }
 
-/** The endpoints that generate, by the names that the conventions have for it. */
+/** The conventions' name of the operation, by endpoint that generates. */
 const operations: Readonly<Record<string, string>> = {
   '/v1/completions': 'text_completion',
   '/v1/chat/completions': 'chat',
@@ -25,7 +25,7 @@ export function spanName({ method, endpoint }: RequestStory): string {
   return endpoint === 'unmatched' ? method : `${method} ${endpoint}`;
 }
 
-/** A server's span has failed where the server has: a caller's mistake is no fault of it. */
+/** A server span has failed only if the server has failed, not if the caller made a mistake. */
 export function hasFailed({ status }: RequestStory): boolean {
   return status >= 500;
 }
@@ -66,7 +66,7 @@ function generated(story: RequestStory, operation: string): Record<string, Attri
   };
 }
 
-/** Of every choice whose generation has begun. */
+/** The phases of every choice whose generation has begun. */
 export function phases({ generations }: RequestStory): Phase[] {
   return generations.flatMap(phasesOf);
 }

@@ -1,4 +1,4 @@
-// The `traceparent` header of W3C Trace Context, read and written. Knows no library.
+// Reads and writes the `traceparent` header of W3C Trace Context.
 //
 // https://www.w3.org/TR/trace-context/#traceparent-header
 
@@ -13,11 +13,11 @@ export interface TraceParent {
 
 const HEADER = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
-/** Undefined where the header is none that can be trusted; the trace then begins anew. */
+/** Undefined if the header is not valid; then a new trace begins. */
 export function readTraceParent(header: string | undefined): TraceParent | undefined {
   const [, version, traceId = '', spanId = '', flags = '', more] = HEADER.exec(header?.trim() ?? '') ?? [];
   if (version === undefined || version === 'ff') return undefined;
-  // Later versions may have more fields, the first has none.
+  // Later versions may have more fields; version 00 has none.
   if (version === '00' && more !== undefined) return undefined;
   if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) };

@@ -1,16 +1,16 @@
-// Traces, where the standard OTEL variables ask for them; where they do not, nothing of it is loaded. Knows no span.
+// Opens tracing if the standard OTEL variables ask for it. Otherwise the library is not even loaded.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Tracing } from '../gateway/api/telemetry/telemetry.ts';
 import { tracingSettings } from './settings.ts';
 
-/** A collector that is away would be complained of with every batch. Milliseconds. */
-const COMPLAIN_EVERY = 60_000;
-/** What the end of the process waits for the last spans to be taken. Milliseconds. */
-const FLUSH = 2_000;
+/** Least pause between two warnings, because every batch fails while the collector is away. */
+const WARN_EVERY_MS = 60_000;
+/** How long the end of the process waits until the last spans are taken. */
+const FLUSH_MS = 2_000;
 
 export interface OpenTracing extends Tracing {
-  /** Sends the last spans, for as long as one may wait for that. Never rejects. */
+  /** Sends the last spans, within 2 s. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -18,14 +18,14 @@ export async function openTracing(env: NodeJS.ProcessEnv, log: Logger): Promise<
   const settings = tracingSettings(env, (message) => log.warn(message));
   if (settings === undefined) return undefined;
   const { otlpTracing } = await import('./otlp.ts');
-  const complain = atMostEvery(COMPLAIN_EVERY, (reason) => log.warn(`traces are not delivered: ${reason}`));
+  const complain = atMostEvery(WARN_EVERY_MS, (reason) => log.warn(`traces are not delivered: ${reason}`));
   const tracing = otlpTracing(settings, complain);
   return {
     begin: tracing.begin,
     async close() {
-      const late = delay(FLUSH, 'late' as const, { ref: false });
+      const late = delay(FLUSH_MS, 'late' as const, { ref: false });
       const flushed = tracing.close().catch((error: unknown) => complain(String(error)));
-      if ((await Promise.race([flushed, late])) === 'late') complain(`not taken within ${FLUSH} ms`);
+      if ((await Promise.race([flushed, late])) === 'late') complain(`not taken within ${FLUSH_MS} ms`);
     },
   };
 }

@@ -1,19 +1,18 @@
-// Keeps asking where a gateway's shards are: DNS and files are looked at again and again. Knows no shards.
-
+// Finds the addresses of a gateway's shards, and follows them: polls DNS or a file.
 import { lookup, resolveSrv } from 'node:dns/promises';
 import { errorText } from '../../base/error-text.ts';
 import { readRegularFile } from '../../base/read-file.ts';
 import { formatAddress, parseAddress } from '../../rpc/address.ts';
 import { callable, changesOf, parseShardsFile, type ShardSource } from './shard-source.ts';
 
-const DNS_EVERY = 2_000;
-/** A file counts when it was found the same twice: it may be read while it is being written. Milliseconds. */
-const FILE_EVERY = 500;
-/** Bytes of a file of addresses. */
-const LARGEST_FILE = 1024 * 1024;
+const DNS_EVERY_MS = 2_000;
+/** A changed file is used once it was the same twice, because it may be read while it is being written. */
+const FILE_EVERY_MS = 500;
+/** Largest file of addresses. */
+const LARGEST_FILE_BYTES = 1024 * 1024;
 
 export interface NameService {
-  /** A and AAAA records, as the machine looks them up. */
+  /** A and AAAA records, from the machine's resolver. */
   addresses(name: string): Promise<string[]>;
   /** SRV records. */
   services(name: string): Promise<{ name: string; port: number }[]>;
@@ -22,17 +21,18 @@ export interface NameService {
 export interface DiscoverOptions {
   log: (level: 'info' | 'warn', message: string) => void;
   names?: NameService;
+  /** Default: 2 s for DNS, 0.5 s for a file. */
   everyMs?: number;
-  /** Who is found, for the log. */
+  /** What is found, for the log. */
   what?: 'shards' | 'gateways';
-  /** Told when the source cannot be used, so that the last answer stays, and when it can again. */
+  /** Told `true` when the source cannot be used, so that the last answer stays, and `false` when it can again. */
   onFailing?: (failing: boolean) => void;
 }
 
 export interface Discovery {
-  /** Of the shards, the last that were found. */
+  /** The addresses that were found last. */
   readonly addresses: readonly string[];
-  /** Calls `onChange` after every change from here on. */
+  /** Calls `onChange` after every later change. */
   follow(onChange: (addresses: readonly string[]) => void): void;
   stop(): void;
 }
@@ -45,8 +45,8 @@ const systemNames: NameService = {
 };
 
 /**
- * Rejects where a file is malformed or missing at the start. Afterwards, and for a name from the start, what fails leaves
- * the last answer as it is and is logged once.
+ * Rejects if a file is malformed or missing at the start. Later failures, and all failures of DNS, leave the last answer in
+ * use and are logged once.
  */
 export async function discover(
   source: ShardSource,
@@ -54,27 +54,28 @@ export async function discover(
 ): Promise<Discovery> {
   if ('addresses' in source) return fixed(source.addresses);
   if ('file' in source) {
-    const read = async () => (await readRegularFile(source.file, { mostBytes: LARGEST_FILE })).toString();
+    const read = async () =>
+      (await readRegularFile(source.file, { mostBytes: LARGEST_FILE_BYTES })).toString();
     const look = settled(read, source.file);
     const first = parseShardsFile(await read(), source.file);
-    return poll({ first, look, everyMs: everyMs ?? FILE_EVERY, log, what, onFailing });
+    return poll({ first, look, everyMs: everyMs ?? FILE_EVERY_MS, log, what, onFailing });
   }
   const look = lookUps(source.dns, names, (message) => log('warn', message));
   let failed = '';
   const first = await look().catch((error: Error) => {
     failed = error.message;
     onFailing(true);
-    log('warn', `${failed}; it is asked for again and again`);
+    log('warn', `${failed}; it is looked up again and again`);
     return [];
   });
-  return poll({ first, failed, look, everyMs: everyMs ?? DNS_EVERY, log, what, onFailing });
+  return poll({ first, failed, look, everyMs: everyMs ?? DNS_EVERY_MS, log, what, onFailing });
 }
 
 function fixed(addresses: readonly string[]): Discovery {
   return { addresses, follow() {}, stop() {} };
 }
 
-/** Asks each time it is called; what of an answer is left out is told once, until it is something else. */
+/** Looks up once for each call. Addresses that are left out are logged when they change. */
 function lookUps(dns: string, names: NameService, warn: (message: string) => void): () => Promise<string[]> {
   let told = '';
   return async () => {
@@ -97,7 +98,7 @@ async function askFor(dns: string, names: NameService): Promise<string[]> {
   return (await names.addresses(host)).map((address) => formatAddress({ host: address, port }));
 }
 
-/** Gives undefined while the text is still changing. */
+/** Resolves to undefined while the text is still changing. */
 function settled(read: () => Promise<string>, name: string): () => Promise<string[] | undefined> {
   let last: string | undefined;
   return async () => {
@@ -110,9 +111,9 @@ function settled(read: () => Promise<string>, name: string): () => Promise<strin
 
 interface PollOptions extends Required<Pick<DiscoverOptions, 'log' | 'what' | 'onFailing'>> {
   first: readonly string[];
-  /** What went wrong with it, where something did, and was told. */
+  /** The error of the first look, already logged; empty if there was none. */
   failed?: string;
-  /** Undefined: nothing is known yet. */
+  /** Resolves to undefined if the answer is not settled yet. */
   look: () => Promise<readonly string[] | undefined>;
   everyMs: number;
 }
@@ -136,7 +137,7 @@ function poll({ first, failed: atFirst = '', look, everyMs, log, what, onFailing
       use(found);
     } catch (error) {
       const message = errorText(error);
-      if (message !== failed) log('warn', `${message}; the ${what} that are known stay`);
+      if (message !== failed) log('warn', `${message}; the known ${what} stay in use`);
       onFailing(true);
       failed = message;
     }

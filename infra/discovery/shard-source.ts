@@ -1,17 +1,17 @@
-// Where a gateway's shards are named: the flags, the lines of a file, and what changed from one answer to the next. Pure.
+// Parses where a gateway's shards are: flags, a file's lines, answers of DNS. Tells what changed between two answers. Pure.
 import { errorText } from '../../base/error-text.ts';
 import { quoted } from '../../base/text.ts';
 import { formatAddress, parseAddress } from '../../rpc/address.ts';
 
-/** Of one gateway: each costs two connections for every model. */
+/** Most addresses of one gateway: each costs two connections for every model. */
 export const MOST_ADDRESSES = 1_024;
 
 export type ShardSource =
-  /** For good. */
+  /** These addresses, for good. */
   | { addresses: readonly string[] }
-  /** `NAME:PORT`: every address of the name; or an SRV name, which begins with `_` and brings its ports. */
+  /** `NAME:PORT`: every address of the name. A name that begins with `_` is an SRV name, whose records include the port. */
   | { dns: string }
-  /** A file with an address a line. */
+  /** A file with one address on each line. */
   | { file: string };
 
 export interface ShardSourceFlags {
@@ -25,7 +25,7 @@ export interface PeerFlags {
   peersDns?: string;
 }
 
-/** Throws where not exactly one is given, or it is malformed. */
+/** Throws unless exactly one flag is given and it is well-formed. */
 export function shardSource({ shards, shardsDns, shardsFile }: ShardSourceFlags): ShardSource {
   const given: ShardSource[] = [];
   if (shards !== undefined) given.push({ addresses: several(shards, '--shards') });
@@ -37,7 +37,7 @@ export function shardSource({ shards, shardsDns, shardsFile }: ShardSourceFlags)
   throw new Error(`--shards, --shards-dns, --shards-file: ${wrong}`);
 }
 
-/** The other gateways are found as shards are; undefined where none are named. */
+/** Other gateways are found as shards are; undefined if no flag names any. */
 export function peerSource({ peers, peersDns }: PeerFlags): ShardSource | undefined {
   if (peers !== undefined && peersDns !== undefined)
     throw new Error('--peers, --peers-dns: they exclude each other');
@@ -55,7 +55,7 @@ function parseDnsName(text: string, flag: string): string {
   }
 }
 
-/** `name` stands for the file in errors; `#` begins a comment. Throws, naming the line, also where no shard is named. */
+/** `name` names the file in errors; `#` begins a comment. Throws, naming the line, and also if the file names no shard. */
 export function parseShardsFile(text: string, name: string): string[] {
   const addresses = text.split('\n').flatMap((line, index) => {
     const address = line.replace(/#.*/, '').trim();
@@ -70,7 +70,7 @@ export function parseShardsFile(text: string, name: string): string[] {
   return notTooMany(distinct(addresses), name);
 }
 
-/** What a lookup of `name` gave, without what cannot be called; `left` says in one line what was left out. */
+/** The addresses of a lookup of `name` that can be called; `left` says in one line which were left out. */
 export function callable(found: readonly string[], name: string): { addresses: string[]; left: string } {
   const addresses: string[] = [];
   const wrong: string[] = [];
@@ -78,7 +78,7 @@ export function callable(found: readonly string[], name: string): { addresses: s
     try {
       addresses.push(normal(text));
     } catch {
-      wrong.push(text); // told below, with the others
+      wrong.push(text); // reported below, with the others
     }
   }
   const all = distinct(addresses);
@@ -102,7 +102,7 @@ function notTooMany(addresses: string[], name: string): string[] {
   throw new Error(`${name}: names ${addresses.length} addresses; ${MOST_ADDRESSES} are allowed`);
 }
 
-/** Each once, in order of text: two answers that mean the same are the same. */
+/** Each once, sorted, so that answers with the same addresses are equal. */
 export function distinct(addresses: readonly string[]): string[] {
   return [...new Set(addresses)].sort();
 }
@@ -112,7 +112,7 @@ export interface Changes {
   removed: string[];
 }
 
-/** Undefined where nothing has changed. */
+/** Undefined if nothing has changed. */
 export function changesOf(before: readonly string[], after: readonly string[]): Changes | undefined {
   const added = after.filter((address) => !before.includes(address));
   const removed = before.filter((address) => !after.includes(address));

@@ -1,17 +1,16 @@
-// Keeps what a file says as it is now, while it changes. What is wrong in the file changes nothing. Knows no file's meaning.
-
+// Follows a file: keeps its parsed contents up to date while it changes. A malformed file changes nothing.
 import type { Logger } from 'pino';
 import { errorText } from '../../base/error-text.ts';
 import { readRegularFile } from '../../base/read-file.ts';
 
-/** A file counts when it was found the same twice: it may be read while it is being written. Milliseconds. */
-const LOOK_EVERY = 500;
+/** A changed file is used once it was the same twice, because it may be read while it is being written. */
+const LOOK_EVERY_MS = 500;
 
 export interface WatchFileOptions<T> {
   path: string;
-  /** Throws, naming the file, where the text is wrong. */
+  /** Throws, naming the file, if the text is malformed. */
   parse: (text: string) => T;
-  /** For the log: what the file holds, and what it holds now. */
+  /** For the log: what the file contains. */
   what: string;
   format: (value: T) => string;
   log: Pick<Logger, 'info' | 'error'>;
@@ -20,14 +19,14 @@ export interface WatchFileOptions<T> {
 
 export interface Watched<T> {
   current(): T;
-  /** The file cannot be used as it is now: what it said before counts. */
+  /** The file cannot be used now, so its earlier contents stay in use. */
   failing(): boolean;
   stop(): void;
 }
 
 /**
- * Rejects if the file is wrong at the start; later that is logged, once each time it is wrong in another way. A file that is
- * emptied, which an editor or a full disk does by mistake, is wrong too.
+ * Rejects if the file is malformed at the start. Later that is logged, once for each new error. An empty file counts as
+ * malformed, because editors and full disks empty files by mistake.
  */
 export async function watchFile<T>({
   path,
@@ -35,7 +34,7 @@ export async function watchFile<T>({
   what,
   format,
   log,
-  everyMs = LOOK_EVERY,
+  everyMs = LOOK_EVERY_MS,
 }: WatchFileOptions<T>): Promise<Watched<T>> {
   const read = async () => (await readRegularFile(path)).toString();
   let used = await read();
@@ -51,7 +50,7 @@ export async function watchFile<T>({
     last = text;
     if (!settled || stopped) return;
     if (text !== used) {
-      if (text.trim() === '') throw new Error(`${path} is empty: a mistake?`);
+      if (text.trim() === '') throw new Error(`${path} is empty`);
       current = parse(text);
       used = text;
       log.info(`${what} have changed: ${format(current)}`);
@@ -82,12 +81,12 @@ export async function watchFile<T>({
   };
 }
 
-/** What /health/ready says of the file that `flag` names: the path is the log's to tell. */
+/** The warning in /health/ready about the file of `flag`. It does not name the path; the log does. */
 export function fileWarning(flag: string, failing: () => boolean): () => string | undefined {
   return () => (failing() ? stale(flag) : undefined);
 }
 
-/** Of what `source` names, the last that could be used counts. */
+/** The warning that what `source` names cannot be used, so that its last usable contents stay in use. */
 export function stale(source: string): string {
   return `What ${source} names cannot be used now; what it said before stays in use. The log says why.`;
 }

@@ -1,13 +1,13 @@
-// What an operator's command makes of what shards say about placements: what a plan starts from, which shard is asked first,
-// and how far a move is. Pure.
+// Decisions of an operator's command from what shards say about placements: what a plan starts from, which shard is asked first,
+// and how far a move has come. Pure.
 import type { PlacedReport } from '../../experts/placing/placed-model.ts';
 import type { SignedPlacement } from '../../experts/placing/placement-file.ts';
 import { compareIds, epochFault, idOf, type PlacementId } from '../../experts/placing/placement-id.ts';
 
-/** What one shard says of one model. */
+/** What one shard says about one model. */
 export interface Said {
   name: string;
-  /** That it follows. */
+  /** The placement that it follows. */
   placement: SignedPlacement | undefined;
   report: Pick<PlacedReport, 'missing' | 'surplus'>;
 }
@@ -15,11 +15,11 @@ export interface Said {
 export interface Start {
   /** The latest placement that any of the shards follows. */
   latest: SignedPlacement | undefined;
-  /** Some shard follows another one, or has not finished. */
+  /** Some shard follows another placement or has not finished moving. */
   underWay: boolean;
 }
 
-/** Throws, naming the shard, if it follows a placement whose epoch nobody may have. */
+/** Throws, naming the shard, if it follows a placement whose epoch is out of bounds. */
 export function startOf(shards: readonly Said[]): Start {
   let latest: SignedPlacement | undefined;
   for (const { name, placement } of shards) {
@@ -40,8 +40,8 @@ export function startOf(shards: readonly Said[]): Start {
 }
 
 /**
- * All operators ask the same shard first, and go on only if it takes their placement. So of two that plan from the same
- * placement, one has changed nothing when it is refused.
+ * All operators ask the same shard first and go on only if it takes their placement. If two operators plan from the same
+ * placement, one is refused before it has changed anything.
  */
 export function askedInTurn<T>(
   shards: readonly T[],
@@ -52,21 +52,21 @@ export function askedInTurn<T>(
   return { first, others };
 }
 
-/** `again`: bring it the placement, because it does not follow it. `replaced`: it follows a later one. */
+/** `again`: the shard does not follow the placement and must be brought it again. `replaced`: it follows a later one. */
 export type Standing = 'follows' | 'again' | 'replaced';
 
 export function standingOf({ epoch, hash }: PlacedReport, placement: PlacementId): Standing {
-  // A shard of an older release tells no hash: it is asked by bringing it the placement once more.
+  // A shard of an older release reports no hash, so it is brought the placement once more.
   if (hash === undefined) return epoch > placement.epoch ? 'replaced' : 'again';
   const order = compareIds({ epoch, hash }, placement);
   if (order === 0) return 'follows';
   return order > 0 ? 'replaced' : 'again';
 }
 
-/** `loaded`: nothing is missing anywhere, so that whoever sees this may say that the placement is served whole. */
+/** `loaded`: no shard misses a unit, so the placement may be announced as served whole. `whole`: nothing is surplus either. */
 export type Progress = 'moving' | 'loaded' | 'whole';
 
-/** `reports` are of shards that follow the placement, one for each shard of the fleet; undefined: it has not answered. */
+/** `reports`: one for each shard of the fleet, of shards that follow the placement; undefined for a shard that did not answer. */
 export function progressOf(reports: readonly (PlacedReport | undefined)[]): Progress {
   if (reports.some((report) => report === undefined || report.missing > 0)) return 'moving';
   return reports.some((report) => report !== undefined && report.surplus > 0) ? 'loaded' : 'whole';

@@ -1,4 +1,4 @@
-// Asks a shard to leave service, as an operator does, and waits until it has. Knows no flags and no terminal.
+// Asks a shard to leave service, as an operator does, and waits until it has left.
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
 import { type DrainAnswer, parseDrainAnswer } from '../../experts/admin.ts';
@@ -7,20 +7,20 @@ import type { Address } from '../../rpc/address.ts';
 import type { Security } from '../../rpc/security/security.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 
-/** A shard that has answered closes its connections within this. Milliseconds. */
-const CLOSING = 5_000;
+/** A shard that has answered closes its connections within this time. */
+const CLOSING_MS = 5_000;
 
 export interface LeaveRequest {
   /** Leave even if no other shard serves some of its experts. */
   force: boolean;
-  /** For the shard's answer: it asks its gateways for 3 s at most and gives calls in flight 10 s to end. */
+  /** Deadline of the shard's answer. It asks its gateways for up to 3 s and gives calls in flight 10 s to end. */
   deadlineMs: number;
   security?: Security | undefined;
 }
 
 /**
- * Resolves when the shard has closed its connections, so that another may take its port. Rejects with an RpcError: code
- * `needed`, and a message that names the units, where no other shard serves some of its experts.
+ * Resolves when the shard has closed its connections, so that another may take its port. Rejects with an RpcError of code
+ * `needed`, whose message names the units, if no other shard serves some of its experts.
  */
 export async function askToLeave(
   address: Address,
@@ -34,7 +34,7 @@ export async function askToLeave(
   });
   try {
     const answer = parseDrainAnswer(await transport.call('shard.drain', { force }, { deadlineMs }));
-    await Promise.race([closed.promise, delay(CLOSING, undefined, { ref: false })]);
+    await Promise.race([closed.promise, delay(CLOSING_MS, undefined, { ref: false })]);
     return answer;
   } finally {
     transport.close();

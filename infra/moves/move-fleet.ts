@@ -1,5 +1,4 @@
-// A placement brought to all shards of a fleet, and watched until each holds what it wants. Plans nothing.
-
+// Brings a placement to all shards of a fleet, and watches until each holds what the placement wants.
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
 import type { PlacedReport } from '../../experts/placing/placed-model.ts';
@@ -15,18 +14,18 @@ const LOOK_MS = 200;
 export interface MoveOptions {
   shards: readonly FoundShard[];
   placement: SignedPlacement;
-  /** The latest placement that it was planned from. */
+  /** The placement that it was planned from. */
   from: PlacementId;
   signal: AbortSignal;
-  /** Units to load and to let go, of all shards that answer. */
+  /** Counts units to load and to unload, of all shards that answer. */
   onProgress: (done: number, total: number) => void;
-  /** Of a shard that has not answered, once for each time it goes. */
+  /** Called once each time a shard stops answering. */
   onAway: (message: string) => void;
 }
 
 /**
- * Resolves to true when every shard holds what the placement wants and nothing else; to false when the signal was aborted:
- * the shards go on by themselves. Rejects if a shard refuses the placement, or follows a later one.
+ * Resolves to true when every shard holds what the placement wants and nothing else, and to false when the signal was aborted;
+ * the shards then go on by themselves. Rejects if a shard refuses the placement or follows a later one.
  */
 export async function moveFleet(options: MoveOptions): Promise<boolean> {
   const { shards, placement, signal, onProgress, onAway } = options;
@@ -42,16 +41,16 @@ export async function moveFleet(options: MoveOptions): Promise<boolean> {
     const progress = progressOf(reports);
     if (progress === 'whole') return true;
     if (progress === 'loaded') {
-      // If no gateway is connected, nobody else says so.
+      // If no gateway is connected, nothing else tells the shards.
       const said = shards.map(({ shard }) => shard.witness(placement.model, idOf(placement)));
-      await Promise.allSettled(said); // one that is lost is looked at again
+      await Promise.allSettled(said); // one that is lost is asked again
     }
     await delay(LOOK_MS, undefined, { signal }).catch(() => signal.aborted); // Ctrl-C ends the wait
   }
   return false;
 }
 
-/** To the shard that every operator asks first, and once it has taken the placement, to the others. */
+/** Brings the placement to the shard that every operator asks first and, once that has taken it, to the others. */
 async function bring({ shards, placement, from }: MoveOptions): Promise<void> {
   const { first, others } = askedInTurn(shards, ({ status }) => status.name);
   const id = idOf(placement);
@@ -69,7 +68,7 @@ async function bring({ shards, placement, from }: MoveOptions): Promise<void> {
   });
   const taken = await Promise.allSettled(others.map(({ shard }) => shard.place(placement, from)));
   taken.forEach((result, i) => {
-    if (result.status === 'fulfilled' || isPassing(result.reason)) return; // one that is away is looked at again
+    if (result.status === 'fulfilled' || isPassing(result.reason)) return; // one that is away is asked again
     const { code, message } = toRpcError(result.reason);
     const hint =
       code === 'conflict'
@@ -85,7 +84,7 @@ function isPassing(error: unknown): boolean {
   return toRpcError(error).retryable;
 }
 
-/** Undefined if it does not answer. One that has come back from before the placement is brought it again. */
+/** Undefined if the shard does not answer. A shard that came back without the placement is brought it again. */
 async function look(
   { shard, status: { name } }: FoundShard,
   placement: SignedPlacement,

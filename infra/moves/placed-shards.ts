@@ -1,5 +1,4 @@
-// The shards of a fleet as an operator asks them: what each is called, holds and follows, again and again. Knows no plan.
-
+// The shards of a fleet as an operator asks them: what each is called, holds and follows.
 import { version } from '../../base/package.ts';
 import { type PlaceStatus, parsePlacedReport, parsePlaceStatus } from '../../experts/admin.ts';
 import type { PlacedReport } from '../../experts/placing/placed-model.ts';
@@ -17,15 +16,15 @@ import type { Security } from '../../rpc/security/security.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Transport } from '../../rpc/transport.ts';
 
-/** Milliseconds. */
-const PATIENCE = 10_000;
+/** Deadline of each call. */
+const CALL_MS = 10_000;
 
 export class PlacedShard {
   readonly address: string;
   readonly #security: Security | undefined;
   #transport: Transport | undefined;
   #offers: readonly ModelOffer[] = [];
-  /** Hash of the placement that was said to be served, on this connection. */
+  /** Hash of the placement that was announced as served whole on this connection. */
   #witnessed: string | undefined;
 
   constructor(address: string, security: Security | undefined) {
@@ -33,12 +32,12 @@ export class PlacedShard {
     this.#security = security;
   }
 
-  /** Of its hello. */
+  /** From its hello. */
   offerOf(model: string): ModelOffer | undefined {
     return this.#offers.find(({ identity }) => identity === model);
   }
 
-  /** That it followed when it was connected. */
+  /** The placement that it followed when it was connected. */
   placementOf(model: string): SignedPlacement | undefined {
     const text = this.offerOf(model)?.placement;
     return text === undefined ? undefined : readPlacement(text);
@@ -46,21 +45,21 @@ export class PlacedShard {
 
   async status(): Promise<PlaceStatus> {
     const transport = await this.#connected();
-    return parsePlaceStatus(await transport.call('shard.status', {}, { deadlineMs: PATIENCE }));
+    return parsePlaceStatus(await transport.call('shard.status', {}, { deadlineMs: CALL_MS }));
   }
 
-  /** Resolves when the shard has kept the placement. `from`: the latest one that whoever planned it knew of. */
+  /** Resolves when the shard has stored the placement. `from`: the placement that it was planned from. */
   async place(placement: SignedPlacement, from?: PlacementId): Promise<PlacedReport> {
     const transport = await this.#connected();
     const params = { placement: placementText(placement), ...(from && { from: { ...from } }) };
-    return parsePlacedReport(await transport.call('shard.place', params, { deadlineMs: PATIENCE }));
+    return parsePlacedReport(await transport.call('shard.place', params, { deadlineMs: CALL_MS }));
   }
 
-  /** Says that every unit is where the placement wants it; once on each connection. */
+  /** Tells the shard that the placement is served whole, once on each connection. */
   async witness(model: string, placement: PlacementId): Promise<void> {
     const transport = await this.#connected();
     if (this.#witnessed === placement.hash) return;
-    await transport.call('shard.adopted', adoptionParams({ model, placement }), { deadlineMs: PATIENCE });
+    await transport.call('shard.adopted', adoptionParams({ model, placement }), { deadlineMs: CALL_MS });
     this.#witnessed = placement.hash;
   }
 
@@ -90,7 +89,7 @@ export interface FoundShard {
   status: PlaceStatus;
 }
 
-/** Rejects, naming the address, where one is not reached, or two are called the same. */
+/** Rejects, naming the address, if a shard cannot be reached or two have the same name. */
 export async function findShards(
   addresses: readonly string[],
   security: Security | undefined,

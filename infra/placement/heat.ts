@@ -1,4 +1,4 @@
-// What is known of the load: rows of every (layer, expert) and who follows whom. Types, and counts made shares.
+// What is known of the load: rows of every expert of every layer, and which expert follows which. Turns counts into shares.
 
 export interface Heat {
   layers: number;
@@ -6,14 +6,14 @@ export interface Heat {
   experts: number;
   /** `[layers][experts]`, rows. */
   counts: readonly (readonly number[])[];
-  /** `[layers - 1][experts]`: experts of the next layer that took an expert's rows, with the number of rows. */
+  /** `[layers - 1][experts]`: the experts of the next layer to which an expert's rows went, with the number of rows. */
   successors?: readonly (readonly (readonly (readonly [expert: number, rows: number])[])[])[];
 }
 
-/** Rows that every expert is taken to have had before any was counted: one never seen may still be asked for. */
+/** Rows that every expert is assumed to have had before counting, because an expert without rows may still get some. */
 const PRIOR_ROWS = 0.5;
 
-/** `[layers][experts]`, of a layer's rows; each layer's sum is 1. */
+/** `[layers][experts]`, each expert's share of the layer's rows; the sum of each layer is 1. */
 export function sharesOf({ experts, counts }: Heat): Float64Array[] {
   return counts.map((ofLayer) => {
     const total = ofLayer.reduce((sum, rows) => sum + rows, 0) + PRIOR_ROWS * experts;

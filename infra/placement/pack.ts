@@ -1,33 +1,35 @@
-// One layer's experts onto shards with equal loads. Pure; knows one layer and its seats.
+// Packs one layer's experts onto shards with equal loads. Pure.
 import { loadsOf } from './layout.ts';
 
 export interface PackOptions {
-  /** `[experts]`, of the layer's rows. */
+  /** `[experts]`, shares of the layer's rows. */
   shares: Float64Array;
-  /** `[experts]`, shards that each is to be on. */
-  copies: readonly number[];
-  /** `[shards]`, experts that fit, at most. */
+  /** `[experts]`, number of replicas of each expert. */
+  replicas: readonly number[];
+  /** `[shards]`, most experts of the layer on each shard. */
   seats: readonly number[];
 }
 
-/** `[experts]` → shards, ascending; undefined where the seats do not allow it. */
+/** `[experts]` → shards, ascending; undefined if the seats do not allow it. */
 export function pack(options: PackOptions): number[][] | undefined {
-  const { copies, shares } = options;
-  const sizes = shares.map((share, expert) => share / copies[expert]!);
+  const { replicas, shares } = options;
+  const sizes = shares.map((share, expert) => share / replicas[expert]!);
   const experts = Array.from(shares, (_, expert) => expert);
-  // The largest first, each where there is least yet.
+  // The largest first, each on the shards with the least load.
   const bySize = experts.toSorted((a, b) => sizes[b]! - sizes[a]! || a - b);
   const packed = deal(options, sizes, bySize, (load, _left) => load);
   if (packed !== undefined) return level(packed, options);
-  // That ended with too few shards left for an expert's copies. Where any way exists, this one does: most copies first,
+  // Too few shards were left for an expert's replicas. This order finds a way if there is one: experts with most replicas first,
   // each on the shards with most seats left.
-  const byCopies = experts.toSorted((a, b) => copies[b]! - copies[a]! || sizes[b]! - sizes[a]! || a - b);
-  const fitted = deal(options, sizes, byCopies, (_load, left) => -left);
+  const byReplicas = experts.toSorted(
+    (a, b) => replicas[b]! - replicas[a]! || sizes[b]! - sizes[a]! || a - b,
+  );
+  const fitted = deal(options, sizes, byReplicas, (_load, left) => -left);
   return fitted === undefined ? undefined : level(fitted, options);
 }
 
 function deal(
-  { copies, seats }: PackOptions,
+  { replicas, seats }: PackOptions,
   sizes: Float64Array,
   order: readonly number[],
   keyOf: (load: number, left: number) => number,
@@ -37,7 +39,7 @@ function deal(
   const holders: number[][] = sizes.length === 0 ? [] : Array.from(sizes, () => []);
   for (const expert of order) {
     const open = left.flatMap((count, shard) => (count > 0 ? [shard] : []));
-    const wanted = copies[expert]!;
+    const wanted = replicas[expert]!;
     if (open.length < wanted) return undefined;
     open.sort(
       (a, b) => keyOf(loads[a]!, left[a]!) - keyOf(loads[b]!, left[b]!) || loads[a]! - loads[b]! || a - b,
@@ -52,13 +54,13 @@ function deal(
   return holders;
 }
 
-/** Of the mean load: an exchange that cools the hottest shard by less is not worth looking for. */
+/** Exchanges that lower the hottest load by less than this share of the mean load are not worth looking for. */
 const LEAST_GAIN = 1e-4;
 
-/** Exchanges experts between the hottest shard and others, or moves one where there is a seat, while that makes it cooler. */
+/** Lowers the hottest shard's load: exchanges its experts with other shards', or moves one to a free seat, while that helps. */
 export function level(
   holders: readonly (readonly number[])[],
-  { shares, seats }: Omit<PackOptions, 'copies'>,
+  { shares, seats }: Omit<PackOptions, 'replicas'>,
 ): number[][] {
   const settled = holders.map((shards) => [...shards]);
   const loads = loadsOf(settled, shares, seats.length);
@@ -72,13 +74,13 @@ export function level(
       if (shard === hottest) continue;
       const half = (loads[hottest]! - loads[shard]!) / 2;
       if (loads[hottest]! - half >= (best?.peak ?? loads[hottest]! - leastGain)) continue;
-      // What may take the place of an expert that leaves, by size: one that only the other shard has, or nothing.
+      // What may replace an expert that leaves, by size: an expert that only the other shard has, or nothing.
       const back: { expert: number | undefined; size: number }[] = only(settled, shard, hottest)
         .map((expert) => ({ expert, size: sizeOf(expert) }))
         .sort((a, b) => a.size - b.size);
       if (free[shard]! > 0) back.unshift({ expert: undefined, size: 0 });
       for (const off of only(settled, hottest, shard)) {
-        // Both are as hot afterwards where half of what parts them moves: the nearest two sizes are tried.
+        // Moving half of the difference makes both equally hot, so the two sizes nearest to that are tried.
         const after = firstOfSize(back, sizeOf(off) - half);
         for (const { expert: on, size } of back.slice(Math.max(0, after - 1), after + 1)) {
           const moved = sizeOf(off) - size;
@@ -106,7 +108,7 @@ export function level(
   }
 }
 
-/** Index of the first that is at least so large; their number where none is. `sizes` ascend. */
+/** Index of the first that is at least `least`, or their number if none is. `sizes` ascend. */
 function firstOfSize(sizes: readonly { size: number }[], least: number): number {
   let [low, high] = [0, sizes.length];
   while (low < high) {
@@ -117,7 +119,7 @@ function firstOfSize(sizes: readonly { size: number }[], least: number): number 
   return low;
 }
 
-/** Experts that are on one shard and not on another. */
+/** Experts that are on the shard `on` and not on the shard `notOn`. */
 export function only(holders: readonly (readonly number[])[], on: number, notOn: number): number[] {
   const found: number[] = [];
   holders.forEach((shards, expert) => {

@@ -1,5 +1,5 @@
-// Heat and rooms to a layout: balanced, hot experts on more shards where there is memory, followers together. Pure and
-// deterministic.
+// Makes a layout from heat and memory: balanced, hot experts on more shards if there is memory, experts that follow each other
+// together. Pure and deterministic.
 import { type Heat, sharesOf } from './heat.ts';
 import { contiguous, type Layout, loadsOf, unitsOf } from './layout.ts';
 import { level, pack } from './pack.ts';
@@ -12,18 +12,18 @@ export interface PlaceOptions {
   heat: Heat;
   /** `[shards]`, units that fit into each. */
   room: readonly number[];
-  /** Shards that hold each unit, at least. */
+  /** Least number of replicas of each unit. Default: 1. */
   replicas?: number;
-  /** For the sake of followers the hottest shard of a layer may have so many times the mean. */
+  /** The hottest shard of a layer may have so many times the mean load to keep followers together. Default: 1.02. */
   slack?: number;
-  /** Use memory that balance does not need, for fewer frames. */
+  /** Use memory that balance does not need to save frames. Default: false. */
   fill?: boolean;
 }
 
-/** Of a load that is the same sum in another order. */
+/** Largest difference between equal loads that were summed in different orders. */
 const ROUNDING = 1e-12;
 
-/** Throws where the model does not fit. No layer's hottest load is above contiguous placement's, where that fits. */
+/** Throws if the model does not fit. No layer's hottest load is above that of contiguous placement, if that fits. */
 export function place({ heat, room, replicas = 1, slack = 1.02, fill = false }: PlaceOptions): Layout {
   const { layers, experts } = heat;
   const shards = room.length;
@@ -32,7 +32,7 @@ export function place({ heat, room, replicas = 1, slack = 1.02, fill = false }: 
   const [inOrder = []] = contiguous(heat, shards);
   const packed = shares.map((ofLayer, layer): PackedLayer => {
     const ofSeats = { shares: ofLayer, seats: seats[layer]! };
-    const holders = pack({ ...ofSeats, copies: new Array<number>(experts).fill(replicas) });
+    const holders = pack({ ...ofSeats, replicas: new Array<number>(experts).fill(replicas) });
     if (holders === undefined) throw new Error(`layer ${layer} cannot be packed into ${seats[layer]} seats`);
     const peak = (each: readonly (readonly number[])[]) => Math.max(...loadsOf(each, ofLayer, shards));
     const settled = replicas === 1 && seated(inOrder, seats[layer]!) ? level(inOrder, ofSeats) : holders;
@@ -46,7 +46,7 @@ export function place({ heat, room, replicas = 1, slack = 1.02, fill = false }: 
     return room.map((units, shard) => units - used[shard]!);
   };
   replicate(packed, spare());
-  // Of the largest load: the slack, but never more than contiguous placement has, nor less than there is.
+  // The largest load that a layer may have: the slack, but not more than contiguous placement has, and not less than now.
   const bounds = packed.map(({ holders, shares: ofLayer }) => {
     const [peak, before] = [holders, inOrder].map((each) => Math.max(...loadsOf(each, ofLayer, shards)));
     return Math.max(peak!, Math.min(slack / shards, before!)) + ROUNDING;

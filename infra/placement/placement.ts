@@ -1,12 +1,11 @@
-// Between a layout, which knows shards by number, and the placement that names them (experts/placing/placement-file.ts). Knows no
-// heat and no shards' addresses.
+// Converts between a layout, which numbers shards, and the placement that names them (experts/placing/placement-file.ts).
 import { formatHoldings, type HoldingShape } from '../../experts/holdings.ts';
 import { type Placement, unitsOf } from '../../experts/placing/placement-file.ts';
 import type { Layout } from './layout.ts';
 
 export interface PlacementOptions {
   layout: Layout;
-  /** Of the shards, by number. */
+  /** Names of the shards, by number. */
   names: readonly string[];
   model: string;
   epoch: number;
@@ -24,7 +23,7 @@ export function toPlacement({ layout, names, model, epoch }: PlacementOptions): 
   return { version: 1, model, epoch, shards: Object.fromEntries(shards) };
 }
 
-/** The layout over the placement's shards in their order. Throws with the shard or the unit that is wrong. */
+/** The layout of the placement's shards in their order. Throws, naming the shard or the unit that is wrong. */
 export function toLayout({ shards }: Pick<Placement, 'shards'>, shape: HoldingShape): Layout {
   const layout = Array.from({ length: shape.layers }, () =>
     Array.from({ length: shape.experts }, (): number[] => []),

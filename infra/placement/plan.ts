@@ -1,4 +1,4 @@
-// Heat and shards to a placement, with what it will do beside what contiguous placement would. Pure: no clock, no files.
+// Plans a placement from heat and shards, and predicts it beside contiguous placement. Pure.
 import type { Heat } from './heat.ts';
 import { contiguous, type Layout, unitsOf } from './layout.ts';
 import { place } from './place.ts';
@@ -13,15 +13,15 @@ export interface PlannedShard {
 export interface PlanOptions {
   heat: Heat;
   shards: readonly PlannedShard[];
-  /** One expert of one layer. */
+  /** Size of one expert of one layer. */
   unitBytes: number;
-  /** Shards that hold each unit, at least. */
+  /** Least number of replicas of each unit. Default: 1. */
   replicas?: number;
-  /** Rows a step, for the predictions. */
+  /** Rows of a step, for the predictions. Default: 8. */
   rows?: number;
-  /** Experts a row, of each layer; 1 where absent. */
+  /** Experts for each row, by layer. Default: 1. */
   k?: readonly number[];
-  /** For the sake of experts that follow each other the hottest shard of a layer may have so many times the mean. */
+  /** The hottest shard of a layer may have so many times the mean load to keep experts that follow each other together. */
   slack?: number;
   cost?: Partial<StepCost>;
 }
@@ -34,14 +34,14 @@ export interface Plan {
   contiguous: Prediction;
   /** Whether contiguous placement would fit into the memory of each shard. */
   contiguousFits: boolean;
-  /** Shards that hold the model without the others and are predicted faster, by `ratio` of step times. */
+  /** Shards that hold the model without the others and are predicted to be faster; `ratio` is that of the step times. */
   fewer: { shards: string[]; ratio: number } | undefined;
 }
 
-/** Fewer shards have to be faster by so much that it is said. */
-const WORTH_SAYING = 1.02;
+/** Fewer shards are reported only if they are faster by at least this ratio. */
+const WORTH_REPORTING = 1.02;
 
-/** Throws where the model does not fit into the shards, or not `replicas` times. */
+/** Throws if the model does not fit `replicas` times into the shards. */
 export function plan({
   heat,
   shards,
@@ -57,7 +57,7 @@ export function plan({
   const options = { replicas, ...(slack !== undefined && { slack }) };
   const predictFor = (layout: Layout, count: number) =>
     predict(layout, { heat, shards: count, rows, k, cost: costs });
-  /** Memory that balance does not need is used where that is predicted faster. */
+  /** Uses memory that balance does not need if that is predicted to be faster. */
   const best = (chosen: readonly PlannedShard[], of: Heat) => {
     const room = roomOf(chosen, unitBytes);
     return [false, true]
@@ -69,13 +69,13 @@ export function plan({
   const { layout, predicted } = best(shards, heat);
   const inOrder = contiguous(heat, shards.length);
   const room = roomOf(shards, unitBytes);
-  const bySize = shards.toSorted((a, b) => b.memoryBytes - a.memoryBytes); // stable: of equal ones the first
-  const { successors: _, ...alone } = heat; // who follows whom changes no step's predicted time
+  const bySize = shards.toSorted((a, b) => b.memoryBytes - a.memoryBytes); // stable: equal ones keep their order
+  const { successors: _, ...alone } = heat; // successors do not change predicted step times
   let fewer: Plan['fewer'];
   for (const count of countsToTry(roomOf(bySize, unitBytes), heat, replicas)) {
     const kept = bySize.slice(0, count);
     const ratio = predicted.stepMicroseconds / best(kept, alone).predicted.stepMicroseconds;
-    if (ratio > (fewer?.ratio ?? WORTH_SAYING)) fewer = { shards: kept.map(({ name }) => name), ratio };
+    if (ratio > (fewer?.ratio ?? WORTH_REPORTING)) fewer = { shards: kept.map(({ name }) => name), ratio };
   }
   return {
     layout,
@@ -92,7 +92,7 @@ function roomOf(shards: readonly PlannedShard[], unitBytes: number): number[] {
   return shards.map(({ memoryBytes }) => Math.floor(memoryBytes / unitBytes));
 }
 
-/** Fewer shards: as few as hold the model, one less than there are, and by halves between. `room` descends. */
+/** Numbers of shards to try: as few as hold the model, one less than all, and halves between. `room` descends. */
 function countsToTry(room: readonly number[], heat: Heat, replicas: number): number[] {
   const all = room.length;
   const counts = Array.from({ length: all - 1 }, (_, index) => index + 1).filter(

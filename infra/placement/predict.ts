@@ -1,7 +1,6 @@
-// What a layout will do under a load: how rows spread over shards, frames a step, time a step. Pure and deterministic:
-// steps are drawn from the heat by a seed.
-import type { Heat } from './heat.ts';
-import { sharesOf } from './heat.ts';
+// Predicts a layout under a load: how rows spread over shards, and the frames and time of a step. Pure and deterministic: steps are
+// drawn from the heat with a fixed seed.
+import { type Heat, sharesOf } from './heat.ts';
 import { hottestOf, type Layout, loadsOf } from './layout.ts';
 import { layerMicroseconds, type StepCost } from './step-cost.ts';
 import { staying } from './together.ts';
@@ -9,26 +8,26 @@ import { staying } from './together.ts';
 export interface PredictOptions {
   heat: Heat;
   shards: number;
-  /** Rows a step. */
+  /** Rows of a step. */
   rows: number;
-  /** Experts a row, of each layer; 1 where absent. */
+  /** Experts for each row, by layer. Default: 1. */
   k?: readonly number[];
   cost: StepCost;
 }
 
 export interface Prediction {
-  /** `[layers][shards]`, of a layer's rows, where replicas share evenly. */
+  /** `[layers][shards]`, shares of the layer's rows; replicas share a unit's rows evenly. */
   loads: number[][];
-  /** Mean over layers of hottest shard / mean shard. */
+  /** Hottest shard's load divided by the mean load, averaged over layers. */
   hottest: number;
-  /** Shards that a step's rows go to, summed over layers. */
+  /** Frames of a step, summed over layers. */
   frames: number;
-  /** Of the rows that go from a layer to the next, how many stay on their shard; undefined where no heat tells. */
+  /** Share of the rows that stay on their shard from one layer to the next; undefined without successors in the heat. */
   staying: number | undefined;
   stepMicroseconds: number;
 }
 
-/** Draws for each layer. The mean frames of a layer are then known to about 0.05. */
+/** Steps drawn for each layer, so that its mean frames are known to about 0.05. */
 const DRAWS = 256;
 const SEED = 20_261_122;
 
@@ -61,12 +60,12 @@ export function predict(layout: Layout, { heat, shards, rows, k = [], cost }: Pr
   };
 }
 
-/** Expected frames of a layer whose units have one holder each: no row of a step wants a shard with (1 - load)^rows. */
+/** Expected frames of a layer with one replica of each unit: (1 - load)^rows is the chance that no row wants a shard. */
 export function framesOf(loads: readonly number[], rows: number): number {
   return loads.reduce((sum, load) => sum + 1 - (1 - load) ** rows, 0);
 }
 
-/** As the router sends them: to a holder that gets a frame anyway, else to one of them at random. */
+/** Sends rows as the router does: to a holder that already gets a frame, else to a random one. */
 function send(
   wanted: ReadonlyMap<number, number>,
   holders: Layout[number],
@@ -86,7 +85,7 @@ function send(
   return { experts, rows };
 }
 
-/** Draws experts by their shares. */
+/** Draws experts in proportion to their shares. */
 function drawer(shares: Float64Array, random: () => number): () => number {
   const upTo = new Float64Array(shares.length);
   let sum = 0;
@@ -106,7 +105,7 @@ function drawer(shares: Float64Array, random: () => number): () => number {
   };
 }
 
-/** Numbers in [0, 1), the same for a seed: a counter put through a mix of multiplications and shifts (murmur3's end). */
+/** Pseudo-random numbers in [0, 1): a counter, mixed by the final steps of MurmurHash3. */
 function createRandom(seed: number): () => number {
   let count = seed;
   return () => {

@@ -1,16 +1,16 @@
-// A gateway's answer at /v1/experts/heat as heat. Checks it; asks nobody.
+// Parses a gateway's answer at /v1/experts/heat.
 import type { Heat } from './heat.ts';
 
-/** What else the answer says that a plan goes by. */
+/** Heat with the other fields that a plan needs. */
 export interface ReadHeat extends Heat {
   /** Identity of the checkpoint. */
   model: string;
-  /** Decayed numbers of steps of at most so many rows, more than half as many. */
+  /** Decayed number of steps by size: at most `rows` rows and more than half as many. */
   steps: { rows: number; count: number }[];
   halfLifeSeconds: number;
 }
 
-/** Throws with the field that is wrong. */
+/** Throws, naming the field that is wrong. */
 export function readHeat(value: unknown): ReadHeat {
   const fields = object(value, 'the answer');
   const layers = whole(fields.layers, 'layers');
@@ -40,7 +40,7 @@ export function readHeat(value: unknown): ReadHeat {
   return { ...heat, successors };
 }
 
-/** Rows of the steps that half of all rows were part of: what a plan should be good at. Undefined where none ran. */
+/** The step size up to which half of all rows ran: what a plan should be good at. Undefined if no step ran. */
 export function usualRows({ steps }: Pick<ReadHeat, 'steps'>): number | undefined {
   const total = steps.reduce((sum, { rows, count }) => sum + rows * count, 0);
   let sum = 0;

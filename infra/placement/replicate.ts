@@ -1,27 +1,25 @@
-// Spends spare memory on further copies of hot experts, a layer at a time, where they cool the hottest shard most. Pure.
+// Spends spare memory on further replicas of hot experts, where they lower the hottest shard's load most. Pure.
 import { countsOf, loadsOf } from './layout.ts';
 import { pack } from './pack.ts';
 
-/** One layer as it is packed so far. */
+/** One layer as packed so far. */
 export interface PackedLayer {
-  /** `[experts]`, of the layer's rows. */
+  /** `[experts]`, shares of the layer's rows. */
   readonly shares: Float64Array;
   /** `[experts]` → shards, ascending. */
   holders: number[][];
 }
 
-/** A way to cool a layer. */
+/** A way to lower the hottest load of a layer. */
 interface Offer {
   holders: number[][];
-  /** Units more. */
-  copies: number;
-  /** By how much the hottest shard's load falls, for each of them. */
+  /** By how much the hottest shard's load falls for each further replica. */
   gain: number;
 }
 
-/** One copy alone often changes nothing where two shards are as hot; so many are tried together. */
+/** Up to so many replicas are tried together, because one alone changes nothing if two shards are equally hot. */
 const TOGETHER = 8;
-/** Of a layer's rows: a copy that cools the hottest shard by less is not worth its memory. */
+/** A replica is worth its memory only if it lowers the hottest load by more than this share of the layer's rows. */
 const LEAST_GAIN = 5e-4;
 
 /** `spare`: `[shards]`, units that still fit into each. Changes the layers' holders. */
@@ -37,7 +35,7 @@ export function replicate(layers: readonly PackedLayer[], spare: readonly number
     const layer = layers[best]!;
     const change = difference(layer.holders, offers[best]!.holders, free.length);
     if (change.some((units, shard) => units > free[shard]!)) {
-      offers[best] = bestOffer(layer, free); // another layer took the room meanwhile
+      offers[best] = bestOffer(layer, free); // another layer has taken the room
       continue;
     }
     change.forEach((units, shard) => {
@@ -52,33 +50,37 @@ function bestOffer({ shares, holders }: PackedLayer, free: readonly number[]): O
   const shards = free.length;
   const before = Math.max(...loadsOf(holders, shares, shards));
   const held = countsOf(holders, shards);
-  const copies = holders.map((ofExpert) => ofExpert.length);
+  const replicas = holders.map((ofExpert) => ofExpert.length);
   let best: Offer | undefined;
   for (let more = 1; more <= TOGETHER; more++) {
-    const hottest = largestCopy(shares, copies, shards);
+    const hottest = hottestReplica(shares, replicas, shards);
     if (hottest === undefined) break;
-    copies[hottest]!++;
+    replicas[hottest]!++;
     const seats = held.map((units, shard) => units + Math.min(free[shard]!, more));
-    const packed = pack({ shares, copies, seats });
+    const packed = pack({ shares, replicas, seats });
     if (packed === undefined) break;
     const gain = (before - Math.max(...loadsOf(packed, shares, shards))) / more;
-    if (gain > Math.max(best?.gain ?? 0, LEAST_GAIN)) best = { holders: packed, copies: more, gain };
+    if (gain > Math.max(best?.gain ?? 0, LEAST_GAIN)) best = { holders: packed, gain };
   }
   return best;
 }
 
-/** The expert with the most rows for each of its copies that is not on every shard yet. */
-function largestCopy(shares: Float64Array, copies: readonly number[], shards: number): number | undefined {
+/** Of the experts that are not on every shard yet, the one with the most rows for each replica. */
+function hottestReplica(
+  shares: Float64Array,
+  replicas: readonly number[],
+  shards: number,
+): number | undefined {
   let largest: number | undefined;
-  for (const [expert, count] of copies.entries()) {
+  for (const [expert, count] of replicas.entries()) {
     if (count >= shards) continue;
-    if (largest === undefined || shares[expert]! / count > shares[largest]! / copies[largest]!)
+    if (largest === undefined || shares[expert]! / count > shares[largest]! / replicas[largest]!)
       largest = expert;
   }
   return largest;
 }
 
-/** `[shards]`, units more. */
+/** `[shards]`, further units on each shard. */
 function difference(before: number[][], after: number[][], shards: number): number[] {
   const had = countsOf(before, shards);
   return countsOf(after, shards).map((units, shard) => units - had[shard]!);

@@ -1,4 +1,4 @@
-// How many experts of each layer a shard takes before any is held more often than asked for. Pure; knows no heat.
+// How many experts of each layer go on each shard, before spare memory is used for further replicas. Pure.
 import { contiguousSizes } from './layout.ts';
 
 export interface SeatOptions {
@@ -7,13 +7,13 @@ export interface SeatOptions {
   experts: number;
   /** `[shards]`, units that fit into each. */
   room: readonly number[];
-  /** Shards that hold each unit, at least. */
+  /** Number of replicas of each unit. */
   replicas: number;
 }
 
 /**
- * `[layers][shards]`: every layer has `experts * replicas` seats, a shard has no more of them than experts, all its layers
- * fit into its room, and shards have as many as each other as far as their rooms allow. Throws where there is no room.
+ * `[layers][shards]`: every layer has `experts * replicas` seats. A shard has at most `experts` seats of a layer, all its layers
+ * fit into its room, and shards have equally many as far as their rooms allow. Throws if there is too little room.
  */
 export function seatsOf({ layers, experts, room, replicas }: SeatOptions): number[][] {
   const shards = room.length;
@@ -35,7 +35,7 @@ export function seatsOf({ layers, experts, room, replicas }: SeatOptions): numbe
   }
   const left = evenly(most, wanted);
   return Array.from({ length: layers }, (_, layer) => {
-    // What is left of a shard, over the layers left, rounded so that the layer's seats add up.
+    // A shard's remaining units divided by the remaining layers, rounded so that the layer's seats add up.
     const seats = left.map((units) => Math.floor(units / (layers - layer)));
     let short = experts * replicas - seats.reduce((sum, count) => sum + count, 0);
     const rests = left.map((units, shard) => ({ shard, rest: units % (layers - layer) }));
@@ -50,7 +50,7 @@ export function seatsOf({ layers, experts, room, replicas }: SeatOptions): numbe
   });
 }
 
-/** `wanted` dealt out one each in turn, nobody getting more than their most. */
+/** Deals `wanted` out in turn, to each at most its entry of `most`. */
 function evenly(most: readonly number[], wanted: number): number[] {
   const dealt = most.map(() => 0);
   for (let left = wanted; left > 0; ) {

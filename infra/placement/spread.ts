@@ -1,12 +1,12 @@
-// Fills memory that balance does not need with second and further copies of hot experts: a row whose expert is on many
-// shards goes where a frame goes anyway, so a step needs fewer frames. Pure.
+// Fills memory that balance does not need with further replicas of hot experts. A row whose expert is on many shards joins a frame
+// that is sent anyway, so a step needs fewer frames. Pure.
 import { countsOf, loadsOf } from './layout.ts';
 import { pack } from './pack.ts';
 import type { PackedLayer } from './replicate.ts';
 
 /**
- * `spare`: `[shards]`, units that still fit into each, shared out evenly among layers. `bounds`: `[layers]`; a layer of
- * which a shard's load would grow beyond it stays as it is. Changes the layers' holders.
+ * `spare`: `[shards]`, units that still fit into each, divided evenly among layers. `bounds`: `[layers]`, largest load; a layer
+ * that would exceed it stays as it is. Changes the layers' holders.
  */
 export function spread(
   layers: readonly PackedLayer[],
@@ -20,8 +20,8 @@ export function spread(
     const held = countsOf(holders, free.length);
     const seats = held.map((units, shard) => Math.min(units + ofLayer[shard]!, shares.length));
     const more = seats.reduce((sum, units, shard) => sum + units - held[shard]!, 0);
-    const copies = further(shares, holders, more, free.length);
-    const packed = pack({ shares, copies, seats });
+    const replicas = further(shares, holders, more, free.length);
+    const packed = pack({ shares, replicas, seats });
     if (packed === undefined) return;
     if (loadsOf(packed, shares, free.length).some((load) => load > bounds[index]!)) return;
     countsOf(packed, free.length).forEach((units, shard) => {
@@ -31,23 +31,23 @@ export function spread(
   });
 }
 
-/** `[experts]`, copies: the hottest of those with fewest copies get one more, until `more` are given. */
+/** `[experts]`, replicas: of the experts with fewest replicas the hottest get one more, until `more` are given. */
 function further(
   shares: Float64Array,
   holders: readonly (readonly number[])[],
   more: number,
   shards: number,
 ): number[] {
-  const copies = holders.map((ofExpert) => ofExpert.length);
-  const byShare = copies.map((_, expert) => expert).sort((a, b) => shares[b]! - shares[a]! || a - b);
+  const replicas = holders.map((ofExpert) => ofExpert.length);
+  const byShare = replicas.map((_, expert) => expert).sort((a, b) => shares[b]! - shares[a]! || a - b);
   let left = more;
   for (let count = 1; count < shards; count++) {
     for (const expert of byShare) {
-      if (left === 0) return copies;
-      if (copies[expert] !== count) continue;
-      copies[expert]!++;
+      if (left === 0) return replicas;
+      if (replicas[expert] !== count) continue;
+      replicas[expert]!++;
       left--;
     }
   }
-  return copies;
+  return replicas;
 }

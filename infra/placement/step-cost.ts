@@ -1,28 +1,28 @@
-// What a step is taken to cost, from its rows, frames and experts. Pure; every figure can be measured and given.
+// The assumed cost of a step, from its rows, frames and experts. Pure; every figure can be replaced by a measured one.
 
-/** Microseconds, where nothing else is said. */
+/** All in microseconds. */
 export interface StepCost {
-  /** Attention, scores and the like: a layer, whatever the shards do. */
+  /** A layer in the gateway (attention, scores), whatever the shards do. */
   layer: number;
-  /** A frame to a shard, of the gateway's time: frames of a layer are written and read one after another. */
+  /** The gateway's time for a frame; frames of a layer are written and read one after another. */
   frame: number;
-  /** From a frame written to its answer read, the shard's own work left out: once a layer, frames travel together. */
+  /** From writing a frame to reading its answer, without the shard's work. Counts once a layer, because frames travel together. */
   hop: number;
-  /** An expert's weights, read once a frame by the shard; its experts one after another. */
+  /** Reading an expert's weights, once a frame; a shard's experts run one after another. */
   expert: number;
-  /** A row on an expert, beside reading the weights. */
+  /** Running a row on an expert, without reading the weights. */
   row: number;
 }
 
-/** Bytes of weights that a shard reads a microsecond: of two cores of a server, measured (docs/benchmarks.md). */
+/** Bytes of weights that a shard reads in a microsecond, measured on two cores of a server (docs/benchmarks.md). */
 const BYTES_PER_MICROSECOND = 30_000;
 
-/** `unitBytes` is the size of an expert of a layer. Measured with shards on the gateway's own machine. */
+/** `unitBytes`: size of an expert of a layer. The figures were measured with shards on the gateway's own machine. */
 export function defaultCost(unitBytes: number): StepCost {
   return { layer: 150, frame: 60, hop: 100, expert: unitBytes / BYTES_PER_MICROSECOND + 5, row: 10 };
 }
 
-/** One layer of one step: shards work at the same time, so the slowest counts. `[shards]` experts and rows. */
+/** One layer of one step. Shards work in parallel, so the slowest counts. `experts` and `rows`: `[shards]`. */
 export function layerMicroseconds(
   cost: StepCost,
   experts: ArrayLike<number>,

@@ -1,5 +1,5 @@
-// Puts experts that follow each other on the same shard, by exchanges within a layer that leave the shards' loads within
-// bounds. Pure. Rows of one text then stay on few shards, so their frames are few.
+// Puts experts that follow each other on the same shard, by exchanges within a layer that keep the shards' loads within bounds.
+// Rows of one text then stay on few shards and need few frames. Pure.
 import type { Heat } from './heat.ts';
 import { type Layout, loadsOf } from './layout.ts';
 import { only, replace } from './pack.ts';
@@ -8,14 +8,14 @@ export interface TogetherOptions {
   /** `[layers][experts]` → shards, ascending; changed in place. */
   layout: number[][][];
   successors: NonNullable<Heat['successors']>;
-  /** `[layers][experts]`, of a layer's rows. */
+  /** `[layers][experts]`, shares of the layer's rows. */
   shares: readonly Float64Array[];
-  /** `[layers]`: no shard's load may grow beyond it. */
+  /** `[layers]`, largest load of a shard. */
   bounds: readonly number[];
   shards: number;
 }
 
-/** Over all layers. Most of what can be gained is gained in the first few. */
+/** Most passes over all layers. Most of the gain comes from the first few. */
 const PASSES = 8;
 
 export function together(options: TogetherOptions): void {
@@ -26,7 +26,7 @@ export function together(options: TogetherOptions): void {
   }
 }
 
-/** Of the rows that were counted from one layer to the next, the share that stays on its shard; replicas share evenly. */
+/** Share of the counted rows that stay on their shard from one layer to the next; replicas share rows evenly. */
 export function staying(layout: Layout, successors: TogetherOptions['successors']): number {
   let stay = 0;
   let all = 0;
@@ -76,7 +76,7 @@ function exchange(layer: number, options: TogetherOptions): number {
   return exchanged;
 }
 
-/** `[experts, shards]`: rows to and from neighbours of the expert that lie on the shard. */
+/** `[experts, shards]`: rows to and from the expert's neighbours on the shard. */
 function pullOf(layer: number, { layout, successors, shards }: TogetherOptions): Float64Array {
   const pull = new Float64Array(layout[layer]!.length * shards);
   const add = (expert: number, neighbours: readonly number[], rows: number) => {

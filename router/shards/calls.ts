@@ -1,4 +1,4 @@
-// The calls of one shard: counted, timed, and watched for whether they are answered. Knows no states.
+// The calls of one shard: counted, timed, and watched for whether they are answered.
 import type { RunAnswer, RunRequest } from '../../experts/wire.ts';
 import { RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { CallOptions } from '../../rpc/transport.ts';

@@ -1,11 +1,10 @@
-// How many shards are dialled at a time, and in which order: one that may be there never waits behind many that are not. Knows
-// no connections.
+// How many shards are dialled at a time, and in which order, so that a shard that is there never waits behind many that are not.
 
-/** Attempts at a time of shards that were not tried yet or were there a moment ago, and of those that have failed before. */
-const firstAtOnce = 256;
-const againAtOnce = 32;
-/** Attempts to reach shards that do not answer are this far apart, all of them together. Milliseconds. */
-const apartMs = 20;
+/** Most attempts at a time: for shards that have not failed since they were last connected, and for the others. */
+const FIRST_AT_ONCE = 256;
+const AGAIN_AT_ONCE = 32;
+/** Least average pause between two attempts to reach shards that do not answer, over all of them. */
+const APART_MS = 20;
 
 interface Waiting {
   /** Attempts in a row that have failed. */
@@ -18,7 +17,7 @@ export class Dials {
   readonly #waiting = new Set<Waiting>();
   readonly #failing = new Set<object>();
 
-  /** Resolves, to what ends it, when it is this attempt's turn: of those that wait, the one that has failed least. */
+  /** Resolves when it is this attempt's turn, to a function that ends it. Of those that wait, the one with the fewest failures is next. */
   async enter(failures: number): Promise<() => void> {
     if (this.#open >= limitOf(failures)) {
       await new Promise<void>((go) => {
@@ -32,15 +31,15 @@ export class Dials {
     };
   }
 
-  /** Whether `shard` could be reached the last time. */
+  /** Notes whether the last attempt reached `shard`. */
   note(shard: object, reached: boolean): void {
     if (reached) this.#failing.delete(shard);
     else this.#failing.add(shard);
   }
 
-  /** Longest time after which a shard that is not reached is tried again: with many of them, longer. Milliseconds. */
+  /** Longest wait before a shard that was not reached is tried again. The more such shards, the longer. */
   get longestMs(): number {
-    return apartMs * this.#failing.size;
+    return APART_MS * this.#failing.size;
   }
 
   #next(): void {
@@ -53,5 +52,5 @@ export class Dials {
 }
 
 function limitOf(failures: number): number {
-  return failures === 0 ? firstAtOnce : againAtOnce;
+  return failures === 0 ? FIRST_AT_ONCE : AGAIN_AT_ONCE;
 }

@@ -1,4 +1,4 @@
-// One connection to a shard, from a hello that fits to its loss. Knows no retries.
+// One connection to a shard, from a hello that fits until it is lost.
 import { readPlacement, type SignedPlacement } from '../../experts/placing/placement-file.ts';
 import type { HoldingRange } from '../../experts/runs.ts';
 import {
@@ -29,16 +29,16 @@ import type { Member } from './member.ts';
 export interface LinkOptions {
   member: Member;
   model: ModelShape;
-  /** Identities of the other models that this gateway serves, over the same shards. */
+  /** Identities of the gateway's other models, which the shard may serve instead. */
   siblings?: readonly string[] | undefined;
   /** Release of this gateway, for the shard's logs. */
   version: string;
   signal: AbortSignal;
   /** Holdings or placement have changed, or the shard is leaving. */
   onChange: () => void;
-  /** The shard asks whether it may leave service. What is given is its answer, which says which of its units are lost. */
+  /** The shard asks whether it may leave service. The answer says which of its units would be lost. */
   onMayLeave: (holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
-  /** It has asked, and stays after all. */
+  /** The shard has asked to leave and stays after all. */
   onStays: () => void;
 }
 
@@ -46,26 +46,26 @@ export interface Link {
   readonly transport: Transport;
   readonly offer: ModelOffer;
   readonly limits: Pick<FrameLimits, 'rows' | 'asks'>;
-  /** Of the process. */
+  /** Identifies the shard's process. */
   readonly instance: string;
   run(request: RunRequest, options: CallOptions): Promise<RunAnswer>;
-  /** Resolves, never rejects, to what ended the connection. */
+  /** Resolves (never rejects) with the reason when the connection is lost. */
   readonly lost: Promise<RpcError>;
   holdings: readonly HoldingRange[];
-  /** That the shard follows. */
+  /** The placement that the shard follows. */
   placement: SignedPlacement | undefined;
   /** What placements call the shard. */
   readonly name: string | undefined;
   /** Memory of its process, as it last said; undefined if it does not say. */
   residentBytes: number | undefined;
-  /** Calls in flight are still answered; no more are taken. */
+  /** The shard takes no more calls, but answers those in flight. */
   draining: boolean;
 }
 
-/** Time for telling a shard what its leaving would mean. Milliseconds. */
+/** Deadline of the answer to a shard that wants to leave. */
 const LEAVE_MS = 5_000;
 
-/** The shard is in order and holds nothing of this model: it is there for others of this gateway's. */
+/** The shard fits but holds nothing of this model: it serves other models of this gateway. */
 export class ServesSiblings extends RpcError {
   constructor() {
     super('incompatible', "it serves only other models of this gateway's");
@@ -176,7 +176,7 @@ async function runByCall(
   throw new RpcError('internal', message);
 }
 
-/** What is malformed is a fault of the shard's, as a wrong number is. */
+/** A malformed answer is a fault of the shard, like a number that is not finite. */
 function parseAnswer(value: Value, asks: number, hidden: number): RunAnswer {
   try {
     return parseRunAnswer(value, asks, hidden);

@@ -1,4 +1,4 @@
-// A place where a shard may be, by socket or in this process. Both look alike from here on.
+// The place of a shard: an address to connect to, or this process.
 import type { RunAnswer, RunRequest } from '../../experts/wire.ts';
 import { type Address, formatAddress } from '../../rpc/address.ts';
 import { openLocalTransport } from '../../rpc/local.ts';
@@ -12,10 +12,10 @@ export interface MemberConnectOptions extends TransportEvents {
 }
 
 export interface Member {
-  /** Names the place in status and logs. */
+  /** Name of the place in status and logs. */
   readonly address: string;
   connect(options: MemberConnectOptions): Promise<Transport>;
-  /** Only of a shard in this very thread: what a call of `expert.run` gives, without a message. */
+  /** Only for a shard in this very thread: does what a call of `expert.run` does, without a message. */
   readonly run?: (request: RunRequest) => Promise<RunAnswer>;
 }
 
@@ -27,8 +27,8 @@ export function socketMember(address: Address): Member {
 }
 
 /**
- * `name` stands where a socket's address would; `handlers` are a shard service's, `run` is its short way for rows (without
- * it they travel as messages, as over a socket).
+ * `name` takes the place of an address. `handlers` and `run` belong to a shard service. Without `run`, rows are sent as
+ * messages, as over a socket.
  */
 export function localMember(name: string, handlers: Handlers, run?: Member['run']): Member {
   return {

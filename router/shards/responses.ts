@@ -1,8 +1,8 @@
-// Whether a shard answers what it is asked: calls of generated rows, calls of bulk rows and golden rows, each by itself,
-// because a shard may answer one kind and swallow another. Pure; time is given.
+// Whether a shard answers its calls. Calls with decode rows, calls with prefill rows and golden rows are judged separately,
+// because a shard may answer one kind and not another. Pure; time is given.
 import type { RpcErrorCode } from '../../rpc/errors.ts';
 
-/** How a call that brought no rows ended. */
+/** A call that ended without rows. */
 export interface Unanswered {
   kind: CallKind;
   code: RpcErrorCode;
@@ -10,19 +10,19 @@ export interface Unanswered {
   now: number;
 }
 
-/** Calls of one kind wait or have timed out for so long, and none was answered. Milliseconds. */
+/** Default time after which a shard is unresponsive: calls of a kind have waited or timed out, and none was answered. */
 export const SILENT_MS = 8_000;
-/** So many times as long where each was answered, but with a refusal: a shard that is overloaded lets some calls through. */
+/** If calls are refused instead, it takes so many times as long, because an overloaded shard lets some calls through. */
 const REFUSING_FACTOR = 4;
 const LEAST_REFUSALS = 5;
-/** Of the calls, the share that may time out while others are answered. */
+/** Share of the calls that may time out while others are answered. */
 const TIMEOUT_SHARE = 0.05;
-/** Timeouts beyond that share before the shard is taken out. */
+/** Timeouts beyond that share until the shard is unresponsive. */
 const MOST_DEBT = 3;
-/** A call that was given less than this part of that time says nothing by itself. */
+/** A timeout counts towards that share only if the call waited at least this part of the silent time. */
 const LEAST_WAIT_SHARE = 1 / 3;
 
-/** Answers by which a shard says that it does not do what it is asked. */
+/** Errors with which a shard refuses a call. */
 const refusals: ReadonlySet<RpcErrorCode> = new Set([
   'busy',
   'not_held',
@@ -33,21 +33,21 @@ const refusals: ReadonlySet<RpcErrorCode> = new Set([
   'needed',
 ]);
 
-/** Of one kind. */
+/** What is known of calls of one kind. */
 interface Standing {
-  /** Calls under way, oldest first. */
+  /** Calls in flight, oldest first. */
   open: Set<{ sentAt: number }>;
   answeredAt: number;
-  /** When the first of the calls was sent that have timed out since the last answer. */
+  /** When the first call was sent that has timed out since the last answer. */
   silentFrom: number;
-  /** Likewise of those that were refused. */
+  /** When the first call was sent that has been refused since the last answer. */
   refusedFrom: number;
   refused: number;
-  /** Timeouts beyond what the answers allow for. */
+  /** Timeouts beyond the allowed share. */
   debt: number;
-  /** Calls given up in a row, as others answered sooner. */
+  /** Calls given up in a row because another shard answered first. */
   givenUp: number;
-  /** One call is left running to see whether an answer comes. */
+  /** A call is being left running to see whether an answer comes. */
   watched: boolean;
 }
 
@@ -60,7 +60,7 @@ export class Responses {
     this.#silentMs = silentMs;
   }
 
-  /** A call is sent. Returns what tells that it has ended, however it did. */
+  /** A call is sent. Returns a function to call when it has ended, with or without an answer. */
   begin(kind: CallKind, sentAt: number): () => void {
     const call = { sentAt };
     const { open } = this.#of[kind];
@@ -72,7 +72,7 @@ export class Responses {
     return Object.values(this.#of).some(({ open }) => open.size > 0);
   }
 
-  /** Why the shard is to be taken out although calls are still under way; undefined where it is not. */
+  /** Why the shard is unresponsive, judged by the calls in flight; undefined if it is not. */
   overdue(now: number): string | undefined {
     for (const kind of callKinds) {
       const { open, answeredAt, silentFrom } = this.#of[kind];
@@ -84,7 +84,7 @@ export class Responses {
     return undefined;
   }
 
-  /** A call brought its rows. */
+  /** A call was answered with rows. */
   answered(kind: CallKind, now: number): void {
     const standing = this.#of[kind];
     standing.answeredAt = now;
@@ -95,7 +95,7 @@ export class Responses {
     standing.givenUp = 0;
   }
 
-  /** Why the shard is to be taken out, after a call that brought none; undefined where it is not. */
+  /** Why the shard is unresponsive, after a call that ended without rows; undefined if it is not. */
   unanswered({ kind, code, sentAt, now }: Unanswered): string | undefined {
     const standing = this.#of[kind];
     if (sentAt < this.#since) return undefined;
@@ -120,8 +120,8 @@ export class Responses {
   }
 
   /**
-   * A call is given up because another shard answered sooner. True: it is the second in a row, and should be left running:
-   * a shard whose every call is cancelled in time would never time out.
+   * A call is given up because another shard answered first. True if it is the second in a row and should be left running,
+   * because a shard whose calls are all cancelled in time would never time out.
    */
   givenUp(kind: CallKind): boolean {
     const standing = this.#of[kind];
@@ -135,7 +135,7 @@ export class Responses {
     this.#of[kind].watched = false;
   }
 
-  /** The shard begins anew: it is connected again, or is back after a rest. Calls sent before say nothing any more. */
+  /** The shard is connected again or back after a rest: calls that were sent before no longer count. */
   reset(now: number): void {
     this.#since = now;
     for (const kind of callKinds) this.#of[kind] = fresh();

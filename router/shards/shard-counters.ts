@@ -1,24 +1,24 @@
-// What is counted of a shard.
+// The counters of a shard.
 
 /** Since the start. */
 export interface ShardCounters {
   /** Frames sent. */
   calls: number;
-  /** (row, expert) pairs asked for. */
+  /** Pairs of a row and an expert asked for. */
   rows: number;
   failures: number;
-  /** Connections made after the first. */
+  /** Connections after the first. */
   reconnects: number;
-  /** Of rows, without framing. */
+  /** Bytes of rows, without framing. */
   bytesSent: number;
   bytesReceived: number;
   /** Golden rows asked for. */
   goldenRows: number;
   cordons: number;
   bans: number;
-  /** Calls and golden rows that were not answered in time. */
+  /** Calls and golden rows that missed their deadline. */
   timeouts: number;
-  /** Times that it was taken out because it did not answer. */
+  /** Times that it became unresponsive. */
   silences: number;
 }
 

@@ -1,5 +1,4 @@
-// What one shard is told of placements on one connection, each once: which is acted on, and a newer one than it follows.
-// Knows no states.
+// Tells one shard about placements, on one connection: which one this gateway acts on, and a newer one than the shard follows.
 import { placementText, type SignedPlacement } from '../../experts/placing/placement-file.ts';
 import { idOf, type PlacementId } from '../../experts/placing/placement-id.ts';
 import { adoptionParams } from '../../experts/wire.ts';
@@ -9,36 +8,36 @@ import type { Link } from './link.ts';
 
 export interface TellingOptions {
   link: Link;
-  /** Identity. */
+  /** Identity of the model. */
   model: string;
   log: (level: 'warn', message: string) => void;
   pause: (ms: number) => Promise<void>;
-  /** The link is still in use. */
+  /** Whether the link is still in use. */
   isOpen: () => boolean;
-  /** The shard was too busy to be told: all is to be told again, where it is still connected. */
+  /** The shard could not take a message, so everything must be told again if it is still connected. */
   onUntold: () => void;
 }
 
-/** A shard keeps a placement before it answers. */
-const tellMs = 10_000;
-/** One that could not take it is told again: it was too busy, or its disk was full. */
+/** Deadline of one message. A shard stores a placement before it answers. */
+const TELL_MS = 10_000;
+/** Errors after which a shard is told again, because it was busy or its disk was full. */
 const passing: readonly RpcErrorCode[] = ['busy', 'deadline', 'internal'];
-const tellAgainMs = 1_000;
-/** What is acted on is said again so often: a shard forgets the word of a gateway that is lost without a sign. */
-const repeatMs = 2_000;
+const TELL_AGAIN_MS = 1_000;
+/** How often the placement that is acted on is repeated, because a shard forgets what a silently lost gateway told it. */
+const REPEAT_MS = 2_000;
 
 export class Telling {
   readonly #options: TellingOptions;
-  /** The placement that it was told of as acted on; undefined: nothing was told. */
+  /** The placement that the shard was last told is acted on. */
   #acted: PlacementId | undefined;
-  /** Hash of the placement that it was brought. */
+  /** Hash of the placement that was last brought to the shard. */
   #brought: string | undefined;
 
   constructor(options: TellingOptions) {
     this.#options = options;
   }
 
-  /** `acted`: on which this gateway acts. `newer`: what the shard is to follow instead of what it follows, if there is one. */
+  /** `acted`: the placement that this gateway acts on. `newer`: the placement that the shard should follow instead of its own. */
   tell(acted: PlacementId, newer: SignedPlacement | undefined): void {
     if (this.#acted?.hash !== acted.hash) {
       this.#acted = acted;
@@ -49,11 +48,11 @@ export class Telling {
     void this.#call('shard.place', { placement: placementText(newer) });
   }
 
-  /** Says what is acted on again and again, as long as the link is in use. */
+  /** Repeats which placement is acted on, for as long as the link is in use. */
   async repeat(): Promise<void> {
     const { pause, isOpen } = this.#options;
     for (;;) {
-      await pause(repeatMs);
+      await pause(REPEAT_MS);
       if (!isOpen()) return;
       if (this.#acted !== undefined) await this.#sayActed(this.#acted);
     }
@@ -67,14 +66,14 @@ export class Telling {
   async #call(method: string, params: Params): Promise<void> {
     const { link, log, pause, onUntold } = this.#options;
     try {
-      await link.transport.call(method, params, { deadlineMs: tellMs });
+      await link.transport.call(method, params, { deadlineMs: TELL_MS });
     } catch (cause) {
       const { code, message } = toRpcError(cause);
-      // Who does not know the method does not move; of one that is lost or leaves there is word already.
+      // A shard that does not know the method does not move units; one that is lost or leaves is logged already.
       if (['unknown_method', 'unavailable', 'draining'].includes(code)) return;
       log('warn', `refuses ${method}: ${message}`);
       if (!passing.includes(code)) return;
-      await pause(tellAgainMs);
+      await pause(TELL_AGAIN_MS);
       this.#acted = undefined;
       this.#brought = undefined;
       onUntold();

@@ -85,7 +85,7 @@ test('a file that is emptied is taken for a mistake, and says that it is not use
   expect(watched.failing()).toBe(false);
   await writeFile(aliases, ' \n');
   await expect.poll(() => watched.failing()).toBe(true);
-  expect(log).toEqual([`error ${aliases} is empty: a mistake?; the aliases stay as they were`]);
+  expect(log).toEqual([`error ${aliases} is empty; the aliases stay as they were`]);
   expect(now(watched)).toEqual({ nano: 1 });
   await write({ nano: 1 });
   await expect.poll(() => watched.failing()).toBe(false);

@@ -78,10 +78,10 @@ describe('a DNS name', () => {
     delete zone.addresses;
     const until = asked.length + 5;
     await eventually(() => asked.length > until);
-    expect(logged).toEqual(['looking up n:7 failed: ENOTFOUND; the shards that are known stay']);
+    expect(logged).toEqual(['looking up n:7 failed: ENOTFOUND; the known shards stay in use']);
     zone.addresses = [];
     await eventually(() => logged.length === 2);
-    expect(logged[1]).toBe('looking up n:7 gave no address; the shards that are known stay');
+    expect(logged[1]).toBe('looking up n:7 gave no address; the known shards stay in use');
     expect(discovery.addresses).toEqual(['10.0.0.1:7']);
     zone.addresses = ['10.0.0.9'];
     await eventually(() => answers.length === 1);
@@ -94,7 +94,7 @@ describe('a DNS name', () => {
     const { discovery, answers, logged } = await open({ dns: 'n:7' }, { names });
     expect(discovery.addresses).toEqual([]);
     await eventually(() => asked.length > 4);
-    expect(logged).toEqual(['looking up n:7 failed: ENOTFOUND; it is asked for again and again']);
+    expect(logged).toEqual(['looking up n:7 failed: ENOTFOUND; it is looked up again and again']);
     zone.addresses = ['10.0.0.1'];
     await eventually(() => answers.length === 1);
     expect(answers).toEqual([['10.0.0.1:7']]);
