@@ -1,11 +1,11 @@
-// A specification that cannot be honoured. Knows no HTTP: whoever answers the caller puts the field's name before the path.
+// The error for a specification that cannot be honoured. The API puts the name of the request's field before the path.
 
 export class ConstraintFault extends Error {
-  /** Where in the schema, `.properties.a.not` or `[1]`; empty: the whole. */
+  /** Place in the schema, such as `.properties.a.not` or `[1]`. Empty for the whole schema. */
   readonly path: string;
-  /** The specification means nothing, here or elsewhere. Otherwise it is only not supported here. */
+  /** The specification is invalid everywhere. Otherwise it is only unsupported here. */
   readonly invalid: boolean;
-  /** Finding it out took a second's work or so. */
+  /** Finding the fault took about a second of work. */
   readonly costly: boolean;
 
   constructor(
@@ -21,7 +21,7 @@ export class ConstraintFault extends Error {
   }
 }
 
-/** What `make` gives; the place of a fault in it is told from `path` on. */
+/** Returns what `make` returns. `path` is put before the path of a fault that it throws. */
 export function within<Result>(path: string, make: () => Result): Result {
   try {
     return make();

@@ -1,6 +1,6 @@
-// What crosses threads: plain data that a constraint is compiled from. Knows no library and no tokenizer.
+// Plain data that a constraint is compiled from, and that crosses threads.
 
-/** How a model writes a call of a tool: `begin`, a JSON object with name and arguments, `end`. */
+/** How a model writes a tool call: `begin`, a JSON object with name and arguments, `end`. */
 export interface CallSyntax {
   /** Such as `<tool_call>\n`. */
   begin: string;
@@ -15,9 +15,9 @@ export interface CallSyntax {
 
 export interface CallableTool {
   name: string;
-  /** JSON Schema of the arguments, as JSON text; undefined: any object. */
+  /** JSON Schema of the arguments, as JSON text. Undefined for any object. */
   parameters?: string;
-  /** What cannot be held of the schema is left out. Absent: it is a fault. */
+  /** Unsupported keywords of the schema are left out. Without this they are a fault. */
   relaxed?: true;
 }
 
@@ -25,12 +25,12 @@ export interface CallableTool {
 export type GrammarSpec =
   /** Any JSON object. */
   | { type: 'json_object' }
-  /** JSON text of a schema. `relaxed`: what cannot be held of it is left out. */
+  /** JSON text of a schema. `relaxed`: unsupported keywords are left out. */
   | { type: 'json_schema'; schema: string; relaxed?: true }
-  /** ECMAScript's; the whole answer matches. */
+  /** A regular expression of ECMAScript that the whole answer matches. */
   | { type: 'regex'; pattern: string }
   | { type: 'choice'; choices: readonly string[] }
-  /** EBNF (GBNF as llama.cpp and vLLM take it); begins at `root`. */
+  /** EBNF, or GBNF as llama.cpp and vLLM accept it. Begins at `root`. */
   | { type: 'grammar'; grammar: string }
   /**
    * `required`: the answer is calls of these tools and nothing else. `auto`: free text, in which `begin` starts a call that
@@ -42,22 +42,22 @@ export type GrammarSpec =
       tools: readonly CallableTool[];
       parallel: boolean;
       syntax: CallSyntax;
-      /** With `auto`: the answer is calls and nothing else, or this. Absent: free text and calls. */
+      /** With `auto`: the answer is either calls and nothing else, or this. If absent, it is free text and calls. */
       content?: GrammarSpec;
     };
 
-/** A grammar that was read already; see reader.ts. */
+/** A grammar that was read before; see reader.ts. */
 export interface PackedGrammar {
-  /** The same for equal specifications. */
+  /** Equal for equal specifications. */
   key: string;
-  /** Shared between threads, so that it is in memory once; see packed.ts. */
+  /** Memory that threads share, so that the grammar is in memory once; see packed.ts. */
   packed: SharedArrayBuffer;
 }
 
 export type ReadSpec = { type: 'read' } & PackedGrammar;
 
 export type ConstraintSpec =
-  /** Only these ids may ever come (the model's own stop ids must be named to be allowed). */
+  /** Only these ids may come. The model's own stop ids must be among them to be allowed. */
   | { type: 'ids'; ids: readonly number[] }
   | GrammarSpec
   | ReadSpec
@@ -74,13 +74,13 @@ export type ConstraintSpec =
       then?: ConstraintSpec;
     };
 
-/** What an answer is held to by a grammar, if it is; undefined: by none, or by one that was read already. */
+/** The part of a specification that needs a grammar. Undefined if there is none, or if it was read before. */
 export function grammarIn(spec: ConstraintSpec | undefined): GrammarSpec | undefined {
   if (spec === undefined || spec.type === 'ids' || spec.type === 'read') return undefined;
   return spec.type === 'thinking' ? grammarIn(spec.then) : spec;
 }
 
-/** The same with the grammar that was read in the place of what it was read from: that may be large. */
+/** The specification with the grammar that was read, instead of its source, which may be large. */
 export function withRead(spec: ConstraintSpec, { key, packed }: PackedGrammar): ConstraintSpec {
   if (spec.type === 'ids') return spec;
   if (spec.type !== 'thinking') return { type: 'read', key, packed };

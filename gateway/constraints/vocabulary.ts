@@ -1,25 +1,25 @@
-// What a grammar must know of a tokenizer: the bytes of each id, as plain data that crosses threads, and as a tree in which
-// tokens that begin alike are tried at once. Knows no grammar.
+// The vocabulary as grammars need it: the bytes of each id, as plain data that crosses threads, and as a tree that tries tokens with a
+// common prefix together.
 
-/** Tokens that begin alike lie together: nodes in the order of their bytes, each before what follows it; no root among them. */
+/** A tree of tokens by their bytes, without the root. Nodes are in the order of their bytes, each before its descendants. */
 export interface VocabularyTree {
   /** `[nodes]` */
   byte: Uint8Array;
   /** `[nodes]` from 0. */
   depth: Uint16Array;
-  /** `[nodes]` The first node that does not lie below. */
+  /** `[nodes]` The first node after a node's descendants. */
   end: Int32Array;
-  /** `[nodes + 1]` Where in `ids` those begin whose token ends here; they end where the next node's begin. */
+  /** `[nodes + 1]` Index in `ids` of the first id whose token ends at the node. They end where the next node's ids begin. */
   first: Int32Array;
   ids: Int32Array;
-  /** `[256]` The node of a token's first byte; -1: no token begins so. */
+  /** `[256]` The node of a token's first byte. -1 if no token begins with it. */
   roots: Int32Array;
   /** `[nodes]` 1 where all ids of the node and below it are plain; see VocabularyData. */
   plain: Uint8Array;
 }
 
 export interface VocabularyData {
-  /** Of all ids, one after another; an id without bytes is no text (special, or unused). */
+  /** Bytes of all ids, one after another. An id without bytes is not text: it is special or unused. */
   bytes: Uint8Array;
   /** `[vocab]`, where each id's bytes end. */
   ends: Int32Array;
@@ -29,13 +29,13 @@ export interface VocabularyData {
    * JSON string: whole characters, none of them a quote, a backslash or a control character.
    */
   plain: readonly Uint32Array[];
-  /** The tree of all ids that are in no row of `plain`. */
+  /** Tree of the ids that are in no row of `plain`. */
   rest: VocabularyTree;
-  /** The same ids by what of them is left behind their first plain characters: there are few such ends, and many ids of each. */
+  /** The same ids by the bytes after their first plain characters. There are few such ends, each with many ids. */
   tails: VocabularyTree;
 }
 
-/** Characters of the longest plain ids; longer ones are among the rest. */
+/** Most characters of a plain id; longer ones are among the rest. */
 export const LONGEST_PLAIN = 32;
 
 const BLANKS = Array.from(' \t\r\n', (character) => character.charCodeAt(0));
@@ -79,7 +79,7 @@ function isSpecial(byte: number): boolean {
   return byte < 0x20 || byte === 0x22 || byte === 0x5c;
 }
 
-/** From the first byte on that is special, or part of a character that is not whole; all of it where there is none. */
+/** Index of the first byte that is special or belongs to an incomplete character; the length if there is none. */
 function tailOf(piece: Uint8Array): Uint8Array {
   let at = 0;
   while (at < piece.length) {
@@ -91,7 +91,7 @@ function tailOf(piece: Uint8Array): Uint8Array {
   return at < piece.length ? piece.subarray(at) : piece;
 }
 
-/** Characters of a plain id; 0: it is not plain. */
+/** Characters of a plain id. 0 if it is not plain. */
 function plainLength(piece: Uint8Array): number {
   if (piece.length === 0 || piece.some(isSpecial)) return 0;
   if (piece.every((byte) => byte < 0x80)) return piece.length <= LONGEST_PLAIN ? piece.length : 0;
@@ -109,7 +109,7 @@ export class Vocabulary {
   readonly size: number;
   /** Bytes. */
   readonly longest: number;
-  /** Ids that are no text. */
+  /** Ids that are not text. */
   readonly textless: readonly number[];
   readonly tree: VocabularyTree;
   readonly rest: VocabularyTree;
@@ -138,7 +138,7 @@ export class Vocabulary {
     return plain[Math.min(length, plain.length) - 1] ?? new Uint32Array(Math.ceil(this.size / 32));
   }
 
-  /** White space and nothing else. */
+  /** Whether it is white space and nothing else. */
   isBlank(id: number): boolean {
     const bytes = this.bytes(id);
     return bytes.length > 0 && bytes.every((byte) => BLANKS.includes(byte));
@@ -147,7 +147,7 @@ export class Vocabulary {
 
 interface Key {
   id: number;
-  /** A character a byte: such texts compare as their bytes do, and much faster. */
+  /** One character for each byte: such strings compare like their bytes, and much faster. */
   text: string;
 }
 

@@ -85,7 +85,7 @@ export async function countChat(request: ChatRequest, context: RequestContext): 
   const { prompt, answer, asked } = await readChat(request, context, { takes: MOST_COUNTED });
   const { tenant, slices, signal } = context;
   const onTook = (ms: number) => slices.charge(tenant.name, ms);
-  await honoured(answer, asked, { owner: tenant.name ?? '', signal, onTook });
+  await honoured(answer, asked, { tenant: tenant.name ?? '', signal, onTook });
   return prompt.length;
 }
 

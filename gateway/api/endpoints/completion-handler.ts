@@ -82,7 +82,7 @@ export function completionHandler(
         ...(plan.noEffect ?? []).map(namer(asked.names ?? [])),
       ]);
       const { grammar, notes } = await honoured(plan.constraint, plan.asked ?? [], {
-        owner: record.key?.name ?? '',
+        tenant: record.key?.name ?? '',
         signal: record.signal,
         onTook: (ms) => context.slices.charge(record.key?.name, ms),
       });

@@ -1,12 +1,12 @@
-// Sets of code points, and how UTF-8 spells them: only well-formed bytes, so half a character or a surrogate never comes.
+// Sets of code points and their UTF-8 spellings. Only well-formed bytes, so there is never a part of a character or a surrogate.
 
-/** Inclusive code points, sorted and apart. */
+/** Ranges of code points with both ends included, sorted and without overlaps. */
 export type Ranges = readonly (readonly [low: number, high: number])[];
 
 export const LAST_CODE_POINT = 0x10ffff;
 const SURROGATES: Ranges = [[0xd800, 0xdfff]];
 
-/** All that can be written. */
+/** All characters that can be written. */
 export const everyCharacter: Ranges = complement([]);
 
 /** Sorted, overlaps joined, without surrogates. */
@@ -14,7 +14,7 @@ export function union(...sets: readonly Ranges[]): Ranges {
   return complement(complement(sets.flat()));
 }
 
-/** All code points that are not in the set, surrogates apart. */
+/** All code points that are not in the set, without surrogates. */
 export function complement(ranges: Ranges): Ranges {
   const sorted = [...ranges, ...SURROGATES].sort(([a], [b]) => a - b);
   const gaps: [number, number][] = [];
@@ -49,7 +49,7 @@ export function spellings(ranges: Ranges): Spelling[] {
   return union(ranges).flatMap(([low, high]) => byLength(low, high));
 }
 
-/** First code points that take one, two, three and four bytes, and what lies behind the last. */
+/** First code points of one, two, three and four bytes, and the end. */
 const LENGTHS = [0, 0x80, 0x800, 0x10000, LAST_CODE_POINT + 1];
 
 function byLength(low: number, high: number): Spelling[] {

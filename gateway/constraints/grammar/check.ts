@@ -1,4 +1,4 @@
-// Whether a grammar can be matched at all: every rule is defined and ends, none begins with itself. Pure.
+// Checks that a grammar can be matched: every rule is defined and ends, and none begins with itself.
 
 import { ConstraintFault } from '../fault.ts';
 import { canEnd, rulesThat, walk } from './ending.ts';
@@ -23,7 +23,7 @@ function requireDefined(each: Expression, rules: Grammar['rules']): void {
   throw new ConstraintFault(`the rule "${each.name}" is not defined`);
 }
 
-/** An iteration that takes nothing could be counted any number of times. */
+/** A repeated item that may be empty could be counted any number of times. */
 function refuseEmptyCounted(each: Expression, nullable: ReadonlySet<string>): void {
   if (each.kind !== 'repeat' || each.most <= 1) return;
   if (each.most === Number.POSITIVE_INFINITY && each.least <= 1) return;

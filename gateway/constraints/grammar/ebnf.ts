@@ -1,4 +1,4 @@
-// Grammars as llama.cpp (GBNF) and xgrammar (EBNF) take them, read into expressions; begins at `root`. Knows no tokens.
+// Reads grammars as llama.cpp (GBNF) and xgrammar (EBNF) accept them into expressions. A grammar begins at `root`.
 
 import { ConstraintFault } from '../fault.ts';
 import { spendStates } from '../reading/budget.ts';

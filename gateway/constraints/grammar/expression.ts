@@ -1,4 +1,4 @@
-// What texts a grammar allows, as a tree: everything that constrains is translated to this. Knows no bytes and no tokens.
+// The texts that a grammar allows, as a tree. Every kind of constraint is translated to this.
 //
 // Worked example, an integer in brackets:
 //   sequence(text('['), repeat(characters(range('0', '9')), 1, 3), text(']'))
@@ -19,7 +19,7 @@ export type Expression =
   | { kind: 'entries'; of: readonly Entry[]; from: number; to: number }
   /** Texts of an automaton that have from `least` to `most` characters. */
   | { kind: 'language'; dfa: Dfa; least: number; most: number; spelling: Spelling }
-  /** Any bytes at all, ended anywhere; where they spell `marker` (ASCII) for the first time, `rest` must follow. */
+  /** Any bytes, which may end anywhere. When they spell `marker` (ASCII) for the first time, `rest` must follow. */
   | { kind: 'free'; marker: string; rest: Expression };
 
 /**
@@ -40,7 +40,7 @@ export interface Grammar {
 
 /** The empty text. */
 export const nothing: Expression = { kind: 'sequence', items: [] };
-/** No text; the functions below give this very object where nothing can match. */
+/** No text. The functions below return this very object if nothing can match. */
 export const impossible: Expression = { kind: 'choice', items: [] };
 
 export function text(value: string): Expression {
@@ -55,7 +55,7 @@ export function range(low: string, high: string = low): Ranges {
   return [[low.codePointAt(0) ?? 0, high.codePointAt(0) ?? 0]];
 }
 
-/** Impossible where one of the items is. */
+/** Impossible if one of the items is. */
 export function sequence(...items: readonly Expression[]): Expression {
   if (items.includes(impossible)) return impossible;
   const flat = items.flatMap((item) => (item.kind === 'sequence' ? item.items : [item]));
@@ -63,7 +63,7 @@ export function sequence(...items: readonly Expression[]): Expression {
   return flat.length === 1 && only !== undefined ? only : { kind: 'sequence', items: flat };
 }
 
-/** Impossible where all of the items are. */
+/** Impossible if all of the items are. */
 export function choice(...items: readonly Expression[]): Expression {
   const possible = items.filter((item) => item !== impossible);
   const [only] = possible;
@@ -85,12 +85,12 @@ export interface Counts {
 }
 
 /**
- * The counts of what comes `inner` times, and that `outer` times: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Undefined where some
- * numbers between are left out, as by `(aa){0,5}`.
+ * Counts of an item that is repeated `inner` times, and that `outer` times: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Undefined if the
+ * counts have gaps, as in `(aa){0,5}`.
  */
 export function multiplied(inner: Counts, outer: Counts): Counts | undefined {
   const fewest = Math.max(outer.least, 1);
-  // So many times and once more: without a gap, and none from nothing to once.
+  // No gap between a number of repetitions and the next, nor between none and one.
   const joins =
     fewest * inner.most + 1 >= (fewest + 1) * inner.least && (outer.least > 0 || inner.least <= 1);
   if (outer.most !== outer.least && !joins) return undefined;
@@ -98,13 +98,13 @@ export function multiplied(inner: Counts, outer: Counts): Counts | undefined {
   return { least: inner.least * outer.least, most };
 }
 
-/** Impossible where all of them are. Lists may be long, and shared by many expressions. */
+/** Impossible if all of them are. Lists may be long, and many expressions may share one. */
 export function entries(of: readonly Entry[], from = 0, to = of.length): Expression {
   for (let i = from; i < to; i++) if (of[i]?.next !== impossible) return { kind: 'entries', of, from, to };
   return impossible;
 }
 
-/** Impossible where the automaton accepts no text of such a length. */
+/** Impossible if the automaton accepts no text of such a length. */
 export function language(
   dfa: Dfa,
   spelling: Spelling,
@@ -123,19 +123,19 @@ export function rule(name: string): Expression {
   return { kind: 'rule', name };
 }
 
-/** Longest chain of texts of which each is the beginning of the next. */
+/** Longest chain of texts in which each is a prefix of the next. */
 const MOST_ALIKE = 500;
 
 /**
- * Any of the texts, their common beginnings shared: a matcher that follows them has few places to be at once. Throws a
- * ConstraintFault where too many lie within one another.
+ * Any of the texts. Common prefixes are shared, so that a matcher is in few places at once. Throws a ConstraintFault if too many texts
+ * are prefixes of one another.
  */
 export function oneOf(texts: readonly string[]): Expression {
   const sorted = [...new Set(texts)].sort().map((each) => Array.from(each));
   return shared(sorted, 0, 0);
 }
 
-/** Of sorted texts, of which the first `at` characters are the same: what follows those. */
+/** What follows the first `at` characters of sorted texts, which are the same in all of them. */
 function shared(texts: readonly (readonly string[])[], at: number, depth: number): Expression {
   if (depth > MOST_ALIKE) {
     throw new ConstraintFault(
@@ -163,7 +163,7 @@ export function entriesOf({ of, from, to }: Expression & { kind: 'entries' }): r
   return of.slice(from, to).filter(({ next }) => !isImpossible(next));
 }
 
-/** Of a grammar that came from another thread, `impossible` is not this very object any more. */
+/** In a grammar that came from another thread, `impossible` is another object. */
 function isImpossible(expression: Expression): boolean {
   return expression.kind === 'choice' && expression.items.length === 0;
 }

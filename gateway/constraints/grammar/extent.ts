@@ -1,11 +1,10 @@
-// How large a grammar is: the bytes that it takes and how deep its expressions lie within one another. Does not recurse, for a
-// grammar may be deep.
+// Size of a grammar: its bytes, and how deep its expressions are nested. Does not recurse, because a grammar may be deep.
 import type { Expression, Grammar } from './expression.ts';
 
 export interface Extent {
   /** In memory, roughly. */
   bytes: number;
-  /** Expressions within one another, at most. */
+  /** Depth of the most nested expression. */
   depth: number;
 }
 
@@ -15,7 +14,7 @@ const BYTES_PER_RANGE = 60;
 const BYTES_PER_DFA_STATE = 120;
 const BYTES_PER_EDGE = 60;
 
-/** What several expressions share is counted once. */
+/** Parts that several expressions share are counted once. */
 export function extentOf({ root, rules }: Grammar): Extent {
   const seen = new Set<unknown>();
   let bytes = 0;
@@ -34,7 +33,7 @@ export function extentOf({ root, rules }: Grammar): Extent {
   return { bytes, depth };
 }
 
-/** Of what an expression holds beside other expressions. */
+/** Bytes of an expression without the expressions in it. */
 function ownBytes(expression: Expression, seen: Set<unknown>): number {
   switch (expression.kind) {
     case 'text':

@@ -1,4 +1,4 @@
-// From a specification to its grammar: all that can be wrong with it is found here, without a tokenizer. Pure.
+// Turns a specification into its grammar and finds everything that is wrong with it, without a tokenizer. Pure.
 
 import { errorText } from '../../../base/error-text.ts';
 import { ConstraintFault } from '../fault.ts';
@@ -14,25 +14,25 @@ import { anyObject, jsonRules } from './json-text.ts';
 import { regexExpression } from './regex.ts';
 import { toolCallsGrammar } from './tool-calls.ts';
 
-/** What one request may ask for. Characters, but where it says otherwise. */
+/** Limits of one request, in characters unless the name says otherwise. */
 export const limits = {
   schema: 1024 * 1024,
   regex: 4096,
   grammar: 64 * 1024,
-  /** Number of them, and characters of all. */
+  /** Number of choices, and characters of all of them. */
   choices: 1024,
   choiceText: 64 * 1024,
 };
 
-/** Expressions within one another. */
+/** Most nested expressions. */
 const DEEPEST = 2000;
 
-/** What the schemas of all tools may take together, in states of automata: some seconds' work. */
+/** Most states of the automata of all tools' schemas together: some seconds of work. */
 const TOOLS_STATES = 100_000;
 
 export interface ReadGrammar {
   grammar: Grammar;
-  /** Paths of what is not held of relaxed schemas, as those of faults begin. */
+  /** Paths of keywords of relaxed schemas that were left out, in the form of a fault's path. */
   notes: readonly string[];
 }
 
@@ -79,10 +79,10 @@ function checked(grammar: Grammar): Grammar {
   return grammar;
 }
 
-/** What is done with grammars recurses into them. Throws a ConstraintFault. */
+/** Throws a ConstraintFault if the grammar is nested too deeply for functions that recurse into it. */
 function requireShallow(grammar: Grammar): void {
   if (extentOf(grammar).depth <= DEEPEST) return;
-  throw new ConstraintFault(`groups and counts lie more than ${DEEPEST} deep within one another`);
+  throw new ConstraintFault(`groups and counts are nested more than ${DEEPEST} deep`);
 }
 
 function choiceGrammar(choices: readonly string[]): Grammar {

@@ -1,5 +1,5 @@
-// JSON as a grammar: strings, numbers, any value. White space is one space at most, after a colon and a comma: a text can
-// never go on for ever in it. Knows no schema.
+// JSON as a grammar: strings, numbers, any value. White space is at most one space after a colon and a comma, so that a text cannot go on
+// in it for ever.
 
 import { everyText } from '../language/dfa.ts';
 import { everyCharacter, intersect, ofText, type Ranges, without } from './characters.ts';
@@ -29,7 +29,7 @@ const plainCharacters = without(everyCharacter, [...CONTROL, ...ofText('"\\')]);
 export const digit = characters(range('0', '9'));
 const hex = characters([...range('0', '9'), ...range('A', 'F'), ...range('a', 'f')]);
 
-/** \uXXXX; half a character may not come without its other half, for validators count characters. */
+/** \uXXXX. A surrogate may not come without its other half, because validators count characters. */
 const unicodeEscape = choice(
   sequence(
     text('u'),
@@ -65,7 +65,7 @@ export function spelled(ranges: Ranges, spelling: Spelling): Expression {
   return spelling === 'escaped' ? stringCharacter : quotedCharacter(ranges);
 }
 
-/** Itself, or escaped where it must be. */
+/** A character as itself, or escaped if it must be. */
 function quotedCharacter(ranges: Ranges): Expression {
   const known = spelledBefore.get(ranges);
   if (known !== undefined) return known;
@@ -79,7 +79,7 @@ function quotedCharacter(ranges: Ranges): Expression {
 /** Patterns use the same few classes over and over. */
 const spelledBefore = new WeakMap<Ranges, Expression>();
 
-/** As a string spells it, without the quotes around. */
+/** The text as a JSON string spells it, without the quotes. */
 function quoted(value: string): string {
   return JSON.stringify(value).slice(1, -1);
 }
@@ -87,7 +87,7 @@ function quoted(value: string): string {
 /** Digits before the point, of numbers without bounds: all of them are exact. */
 export const MOST_DIGITS = 15;
 const natural = choice(text('0'), sequence(characters(range('1', '9')), repeat(digit, 0, MOST_DIGITS - 1)));
-/** No -0, which is another number in some languages. */
+/** Without -0, which is another number in some languages. */
 export const integer = choice(
   natural,
   sequence(text('-'), characters(range('1', '9')), repeat(digit, 0, MOST_DIGITS - 1)),
@@ -101,7 +101,7 @@ export const number = sequence(
 );
 export const boolean = choice(text('true'), text('false'));
 
-/** `{`, members parted by commas, `}`; `[` and `]` likewise. */
+/** `{`, members separated by commas, `}`; `[` and `]` likewise. */
 export function list(open: string, item: Expression, close: string): Expression {
   const items = sequence(item, repeat(sequence(comma, item), 0, Number.POSITIVE_INFINITY));
   return sequence(text(open), optional(items), text(close));

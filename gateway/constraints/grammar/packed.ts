@@ -1,4 +1,4 @@
-// A grammar as bytes that threads share: all that it is made of is data.
+// A grammar as bytes that threads share.
 import { deserialize, serialize } from 'node:v8';
 import type { Grammar } from './expression.ts';
 
@@ -10,6 +10,6 @@ export function packedGrammar(grammar: Grammar): SharedArrayBuffer {
 }
 
 export function unpackedGrammar(shared: SharedArrayBuffer): Grammar {
-  // The decoder wants memory of its own.
+  // The decoder needs memory that is not shared.
   return deserialize(Uint8Array.from(new Uint8Array(shared))) as Grammar;
 }

@@ -9,9 +9,9 @@ import { spelled } from './json-text.ts';
 
 export type Node = { readonly id: number } & (
   | { kind: 'byte'; accepts: Uint8Array /** `[256]`, 1 where it may come */; next: Node }
-  /** Any token that is no text (special tokens); leads to `next`. */
+  /** Any token that is not text (special tokens); leads to `next`. */
   | { kind: 'textless'; next: Node }
-  /** Goes on at each of them without a byte. `open`: from here on any characters may come, if no count forbids it. */
+  /** Continues at each of `nexts` without a byte. `open`: any characters may come from here on, if no count forbids it. */
   | { kind: 'split'; readonly nexts: Node[]; readonly open?: boolean }
   /** The rule's body, then `next`. */
   | { kind: 'call'; body: Node; next: Node }
@@ -29,21 +29,21 @@ export type Node = { readonly id: number } & (
 /** `[256]` Of each byte alone; shared, never changed. */
 const singles = Array.from({ length: 256 }, (_, byte) => new Uint8Array(256).fill(1, byte, byte + 1));
 
-/** Nodes of one grammar, at most. */
+/** Most nodes of one grammar. */
 const MOST_NODES = 200_000;
 
 export interface Program {
   start: Node;
-  /** Number of nodes that are made so far. */
+  /** Number of nodes made so far. */
   readonly nodes: number;
 }
 
-/** Throws a ConstraintFault where the grammar is too large; so may the nodes of a rule, which are made when it is entered. */
+/** Throws a ConstraintFault if the grammar is too large. Entering a rule, whose nodes are made then, may throw it too. */
 export function compileProgram({ root, rules }: Grammar): Program {
   return new Compiler(rules).compile(root);
 }
 
-/** A split whose branches are made when they are looked at for the first time. */
+/** A split whose branches are made when they are first used. */
 class LazySplit {
   readonly kind = 'split';
   readonly id: number;
@@ -125,7 +125,7 @@ class Compiler {
     return known;
   }
 
-  /** Compiled once, when it is entered: rules may call one another, and most of a large schema is never written. */
+  /** Compiled when the rule is first entered, because rules may call one another and most of a large schema is never written. */
   #body(name: string): Node {
     const known = this.#bodies.get(name);
     if (known !== undefined) return known;
@@ -138,7 +138,7 @@ class Compiler {
     return body;
   }
 
-  /** Texts that begin alike share their nodes, which are made as they are reached. */
+  /** Texts with a common prefix share nodes, which are made when they are reached. */
   #entries(expression: Expression & { kind: 'entries' }, next: Node): Node {
     const texts = entriesOf(expression).map((entry) => ({ bytes: Buffer.from(entry.text), entry }));
     const at = (group: typeof texts, depth: number): Node => {
@@ -216,7 +216,7 @@ class Compiler {
     }, next);
   }
 
-  /** What ends alike shares its nodes: most characters of more than one byte end in the same continuation bytes. */
+  /** Shares nodes of common ends: most characters of more than one byte end in the same continuation bytes. */
   #characters(all: readonly Spelling[], next: Node): Node {
     const groups = new Map<string, { heads: [number, number][]; tail: Spelling }>();
     for (const [head, ...tail] of all) {
@@ -273,7 +273,7 @@ class Compiler {
   }
 }
 
-/** Of the marker's first `length` bytes and one more: the longest end that begins the marker. */
+/** Length of the longest suffix of the marker's first `length` bytes plus one byte that is a prefix of the marker. */
 function endsIn(marker: Uint8Array, length: number, byte: number): number {
   if (marker.length === 0) return 0;
   const seen = [...marker.subarray(0, length), byte];

@@ -1,5 +1,5 @@
-// Regular expressions as a grammar: read as ECMAScript writes them, then written as an expression where nothing is asserted of
-// what stands around, and as an automaton where something is. Knows no JSON.
+// Regular expressions of ECMAScript as a grammar: an automaton if the pattern asserts something about its surroundings, otherwise a
+// plain expression.
 
 import { dfaOf } from '../language/determinize.ts';
 import { anything, anywhere, type Pattern, readPattern } from '../language/pattern.ts';
@@ -8,7 +8,7 @@ import { spelled } from './json-text.ts';
 
 export interface RegexOptions {
   spelling: Spelling;
-  /** True: the whole text; false: anywhere in it, unless ^ and $ say otherwise. */
+  /** Whether the pattern matches the whole text. Otherwise it matches anywhere in it, unless ^ and $ say otherwise. */
   whole: boolean;
 }
 
@@ -20,7 +20,7 @@ export function regexExpression(pattern: string, { spelling, whole }: RegexOptio
   return language(dfaOf(whole ? read : anywhere(read)), spelling);
 }
 
-/** The same texts without ^ and $. Undefined if they stand elsewhere than at the ends, or if the pattern asserts more. */
+/** The same texts without ^ and $. Undefined if these are not at the ends, or if the pattern asserts more. */
 function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
   const branches = pattern.kind === 'choice' ? pattern.items : [pattern];
   const items: Pattern[] = [];
@@ -40,7 +40,7 @@ function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
   return { kind: 'choice', items };
 }
 
-/** Whether it must be followed by an automaton: it asserts something, or counts what may be empty. */
+/** Whether the pattern needs an automaton, because it asserts something or repeats what may be empty. */
 function needsAutomaton(pattern: Pattern): boolean {
   switch (pattern.kind) {
     case 'set':

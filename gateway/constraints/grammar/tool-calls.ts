@@ -1,4 +1,4 @@
-// Calls of tools as a grammar: `begin`, an object with the tool's name and its arguments, `end`. Knows no template.
+// Tool calls as a grammar: `begin`, an object with the tool's name and its arguments, `end`.
 
 import { within } from '../fault.ts';
 import { type Relaxed, relaxedGrammar } from '../schema/shapes/relax.ts';
@@ -54,14 +54,14 @@ function callsGrammar(spec: ToolCallsSpec, parameters: readonly Grammar[], conte
     const calls = sequence(one, parallel ? more : nothing);
     return { root: content === undefined ? calls : choice(adopt(content, 'content', rules), calls), rules };
   }
-  // Held to its syntax from its tag on: the white space behind it is not part of what is looked for.
+  // A call is held to its syntax after its tag. The white space after the tag is not part of the marker.
   const marker = begin.trimEnd();
   const rest = sequence(text(begin.slice(marker.length)), call, parallel ? rule('answer') : nothing);
   rules.set('answer', { kind: 'free', marker, rest });
   return { root: rule('answer'), rules };
 }
 
-/** The grammar's root, its rules taken over under names of its own. */
+/** Adds a grammar's rules under names of their own and returns its root. */
 function adopt(grammar: Grammar, owner: string, rules: Map<string, Expression>): Expression {
   const lists = new Map<readonly Entry[], Entry[]>();
   for (const [name, body] of grammar.rules) {

@@ -10,11 +10,11 @@ import { compileProgram, type Node, type Program } from '../grammar/program.ts';
 import { covers, type Frame, Frames } from './frames.ts';
 import { type Found, type Place, State } from './state.ts';
 
-/** Places of one state; a grammar that is in more places at once is too ambiguous to follow. */
+/** Most places of one state. A grammar that is in more places at once is too ambiguous to follow. */
 const MOST_PLACES = 2048;
-/** Places gone through to find those of one state. */
+/** Most places that are visited to find those of one state. */
 const MOST_REACHED = 4 * MOST_PLACES;
-/** Bytes of states and frames; if they take more, all are forgotten. */
+/** Most bytes of states and frames. If they take more, all are forgotten. */
 const MOST_STATE_BYTES = 12 * 2 ** 20;
 const BYTES_PER_STATE = 500;
 const BYTES_PER_PLACE = 90;
@@ -22,13 +22,13 @@ const BYTES_OF_STEPS = 2100;
 const BYTES_PER_NODE = 150;
 
 export interface AutomatonOptions {
-  /** Bytes of the longest token: counts above it are alike. */
+  /** Bytes of the longest token. Higher counts need not be distinguished. */
   longestToken: number;
 }
 
 /** A place on the way to those of a state. */
 interface Reached extends Place {
-  /** Another one of the same form that is kept beside it. */
+  /** Another place of the same form that is kept too. */
   beside: Reached | undefined;
 }
 
@@ -36,12 +36,12 @@ export class Automaton {
   readonly #program: Program;
   readonly #frames: Frames;
   #states = new Map<string, State>();
-  /** By the one place that led there. */
+  /** States by the one place that led there. */
   #seeded = new Map<number, State>();
   #bytes = 0;
   #work = 0;
 
-  /** Throws a ConstraintFault where the grammar is too large. */
+  /** Throws a ConstraintFault if the grammar is too large. */
   constructor(grammar: Grammar, { longestToken }: AutomatonOptions) {
     this.#frames = new Frames(longestToken + 1);
     this.#program = compileProgram(grammar);
@@ -61,7 +61,7 @@ export class Automaton {
     return this.#stateOf([{ node: this.#program.start, frame: undefined }]);
   }
 
-  /** Undefined: `byte` may not come. Throws a ConstraintFault where too many ways are open. */
+  /** Undefined if `byte` may not come. Throws a ConstraintFault if too many ways are open. */
   step(state: State, byte: number): State | undefined {
     const known = state.next[byte];
     if (known !== undefined) return known ?? undefined;
@@ -75,7 +75,7 @@ export class Automaton {
     return next ?? undefined;
   }
 
-  /** After a token that is no text; undefined: none may come. */
+  /** The state after a token that is not text. Undefined if none may come. */
   stepTextless({ places }: State): State | undefined {
     const reached = places.flatMap(({ node, frame }) => {
       return node.kind === 'textless' ? [{ node: node.next, frame }] : [];
@@ -83,7 +83,7 @@ export class Automaton {
     return reached.length === 0 ? undefined : this.#stateOf(reached);
   }
 
-  /** Forgets all states and frames but those in use, which stay what they are. */
+  /** Forgets all states and frames except those in use, which do not change. */
   forget(): void {
     for (const state of this.#states.values()) state.forget();
     this.#states = new Map();
@@ -92,7 +92,7 @@ export class Automaton {
     this.#bytes = 0;
   }
 
-  /** All places from which a byte is read, that these lead to without one. */
+  /** The state of all places that read a byte and that `from` leads to without one. */
   #stateOf(from: readonly Place[]): State {
     const [only] = from;
     const seed = from.length === 1 ? only : undefined;
@@ -111,7 +111,7 @@ export class Automaton {
       const { frame } = place;
       if (++looks > MOST_REACHED) throw tooAmbiguous();
       const isOpen = node.kind === 'split' && node.open === true;
-      // What comes behind the characters of any kind is not one of them.
+      // What comes after the arbitrary characters is not one of them.
       const within = isOpen || (next.within === true && node.kind !== 'leave' && node.kind !== 'return');
       if (isOpen) {
         const most = frame?.node.kind === 'counted' ? frame.most : Number.POSITIVE_INFINITY;
@@ -130,8 +130,8 @@ export class Automaton {
   }
 
   /**
-   * Adds a place to those that were reached, in the place of those that it allows all of. It may stand for another one too then,
-   * with which it was joined. Undefined: those that were reached allow all that it does.
+   * Adds a place to the reached ones and removes those that allow nothing more than it does. It may be joined with another place. Returns
+   * the added place, or undefined if the reached ones allow everything that it does.
    */
   #added({ node, frame }: Place, reached: Map<number, Reached>): Reached | undefined {
     const form = (frame?.form ?? 0) * MOST_NODE_IDS + node.id;
@@ -169,7 +169,7 @@ export class Automaton {
       case 'split':
         return node.nexts.map((next) => ({ node: next, frame }));
       case 'call':
-        // Nothing is left to do after a call that comes last: it returns to where its caller would.
+        // A call in last position returns to where its caller would (a tail call).
         return [
           {
             node: node.body,
@@ -243,7 +243,7 @@ function tooAmbiguous(): ConstraintFault {
   );
 }
 
-/** Numbers of nodes, which frames come behind; both are far below 2^26. */
+/** Factor that combines the ids of a node and a frame into one number; both are far below 2^26. */
 const MOST_NODE_IDS = 2 ** 26;
 
 function keyOf({ node, frame }: Place): number {
@@ -255,7 +255,7 @@ function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind
   return { ...frame, counted: frame.node };
 }
 
-/** Whether a plain token may begin with one of the bytes, which are few different sets. `accepts [256]` */
+/** Whether a plain token may begin with one of the bytes. There are few different sets, so results are kept. `accepts [256]` */
 function beginsPlain(accepts: Uint8Array): boolean {
   let begins = plainBeginnings.get(accepts);
   if (begins === undefined) {

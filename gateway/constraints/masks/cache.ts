@@ -1,4 +1,4 @@
-// Values by what they were made from, those used last; bounded by number and by bytes. Knows no grammar.
+// A cache of the most recently used values, bounded by number and by bytes.
 
 export interface CacheOptions {
   count?: number;
@@ -6,7 +6,7 @@ export interface CacheOptions {
 }
 
 export class Cache<Value extends { readonly size: number }> {
-  /** The one used last at the end. */
+  /** The most recently used one is last. */
   readonly #entries = new Map<string, Value>();
   readonly #count: number;
   readonly #most: number;
@@ -33,7 +33,7 @@ export class Cache<Value extends { readonly size: number }> {
     return value;
   }
 
-  /** Keeps the last one, however large it is. */
+  /** Keeps at least the last one, however large it is. */
   set(key: string, value: Value): void {
     this.#remove(key);
     this.#entries.set(key, value);

@@ -1,4 +1,4 @@
-// A grammar made ready for a vocabulary: its automaton, and the masks found so far. Shared by all that are held to it.
+// A grammar compiled for a vocabulary: its automaton and the masks found so far. All sequences with the grammar share it.
 
 import type { ConstraintFault } from '../fault.ts';
 import { type Grammar, nothing } from '../grammar/expression.ts';
@@ -8,9 +8,9 @@ import { Automaton } from './automaton.ts';
 import { type Mask, MaskSearch, maskOf, sizeOf } from './mask.ts';
 import type { State } from './state.ts';
 
-/** Bytes of masks of one grammar. */
+/** Most bytes of masks of one grammar. */
 const MOST_MASK_BYTES = 8 * 2 ** 20;
-/** What is kept of a grammar that was ended, if anyone asks. */
+/** Stands in for the automaton of a grammar that was ended. */
 const none: Grammar = { root: nothing, rules: new Map() };
 
 export class CompiledGrammar {
@@ -19,11 +19,11 @@ export class CompiledGrammar {
   /** Of the grammar itself. */
   #extent: number;
   #fault: ConstraintFault | undefined;
-  /** By the states' likeness, the one used last at the end. */
+  /** Masks by the likeness of their states, the most recently used one last. */
   readonly #masks = new Map<string, Mask>();
   #maskBytes = 0;
 
-  /** Throws a ConstraintFault where the grammar is too large. */
+  /** Throws a ConstraintFault if the grammar is too large. */
   constructor(grammar: Grammar, vocabulary: Vocabulary) {
     this.vocabulary = vocabulary;
     this.#extent = extentOf(grammar).bytes;
@@ -41,7 +41,7 @@ export class CompiledGrammar {
     return found;
   }
 
-  /** Undefined: it was not found yet, or was forgotten. */
+  /** Undefined if the mask was not found yet, or was forgotten. */
   known({ likeness }: State): Mask | undefined {
     const known = this.#masks.get(likeness);
     if (known === undefined) return undefined;
@@ -67,7 +67,7 @@ export class CompiledGrammar {
     }
   }
 
-  /** Lets go of all that it holds; whoever goes on with it gets the fault. */
+  /** Frees everything. Requests that still use the grammar get the fault. */
   end(fault: ConstraintFault): void {
     this.forget();
     this.#fault = fault;
@@ -75,7 +75,7 @@ export class CompiledGrammar {
     this.automaton = new Automaton(none, { longestToken: this.vocabulary.longest });
   }
 
-  /** Forgets what can be found again: states and masks. */
+  /** Forgets states and masks, which can be found again. */
   forget(): void {
     this.automaton.forget();
     this.#masks.clear();

@@ -1,28 +1,29 @@
-// The seam of a constraint: which token ids may come next. Runs inside the engine's step; rebuilt by replaying ids.
+// The interface of a constraint, which says which token ids may come next. It runs inside the engine's step and is rebuilt by replaying
+// ids.
 //
 // Worked example: a sequence whose answer must be the ids 5 6 and then an end:
 //   constraint.allow(logits)   // sets every logit but that of id 5 to -Infinity
 //   constraint.advance(5)      // now only 6 is allowed
 
 export interface Constraint {
-  /** The answer is whole: no id may follow but one that ends it. */
+  /** The answer is complete: only an id that ends it may follow. */
   readonly finished: boolean;
-  /** Which ids may come next is known, so that `allow` takes no time to speak of. */
+  /** The ids that may come next are known, so `allow` takes almost no time. */
   readonly ready: boolean;
   /**
-   * Finds out which ids may come next, until `isOver`; goes on there when it is called again. True: it is known.
-   * Throws a ConstraintFault if it cannot be found out.
+   * Finds the ids that may come next, until `isOver`. Another call continues there. Returns true once they are known. Throws a
+   * ConstraintFault if they cannot be found.
    */
   prepare(isOver: () => boolean): boolean;
   /** Sets the logits of forbidden ids to -Infinity, in place. `logits [vocab]` */
   allow(logits: Float32Array): void;
-  /** Takes the chosen id into account, one that ends the answer too; throws if it was forbidden. */
+  /** Advances by the chosen id, which may end the answer. Throws if it was forbidden. */
   advance(id: number): void;
-  /** Nothing more is asked of it: what it holds may be forgotten. */
+  /** Frees what the constraint holds. It is not used afterwards. */
   close(): void;
 }
 
-/** Only these ids may ever come. */
+/** Allows only these ids. */
 export class AllowedIds implements Constraint {
   readonly finished = false;
   readonly ready = true;
@@ -49,7 +50,7 @@ export class AllowedIds implements Constraint {
   close(): void {}
 }
 
-/** Any id may come, always. */
+/** Allows every id. */
 export const unconstrained: Constraint = {
   finished: false,
   ready: true,

@@ -1,4 +1,4 @@
-// Opens constraints for one vocabulary, and holds the grammars that were compiled for it. Lives in the engine's thread.
+// Opens constraints for one vocabulary and keeps the grammars that were compiled for it. Lives in the engine's thread.
 
 import { ConstraintFault } from '../fault.ts';
 import { grammarOf } from '../grammar/grammar-of.ts';
@@ -16,8 +16,8 @@ export interface OpenOptions {
   stopIds: readonly number[];
   /** Ids generated so far. */
   replay?: readonly number[];
-  /** Whose memory it counts as; absent: nobody's in particular. */
-  owner?: string;
+  /** Who is charged for the memory. Absent for nobody in particular. */
+  tenant?: string;
 }
 
 export class Constraints {
@@ -30,32 +30,32 @@ export class Constraints {
     this.grammars = new Grammars(memory);
   }
 
-  /** Throws a ConstraintFault where the specification cannot be honoured. */
-  open(spec: ConstraintSpec, { stopIds, replay = [], owner = '' }: OpenOptions): Constraint {
-    const constraint = this.#open(spec, stopIds, owner);
+  /** Throws a ConstraintFault if the specification cannot be honoured. */
+  open(spec: ConstraintSpec, { stopIds, replay = [], tenant = '' }: OpenOptions): Constraint {
+    const constraint = this.#open(spec, stopIds, tenant);
     for (const id of replay) constraint.advance(id);
     return constraint;
   }
 
-  #open(spec: ConstraintSpec, stopIds: readonly number[], owner: string): Constraint {
+  #open(spec: ConstraintSpec, stopIds: readonly number[], tenant: string): Constraint {
     switch (spec.type) {
       case 'ids':
         return new AllowedIds(spec.ids);
       case 'thinking': {
-        const then = spec.then === undefined ? unconstrained : this.#open(spec.then, stopIds, owner);
+        const then = spec.then === undefined ? unconstrained : this.#open(spec.then, stopIds, tenant);
         const isBlank = (id: number) => this.#vocabulary?.isBlank(id) ?? false;
         return new ThinkingConstraint(spec, { stopIds, answer: then, isBlank });
       }
       default:
-        return new GrammarConstraint(this.#compiled(spec, owner), stopIds);
+        return new GrammarConstraint(this.#compiled(spec, tenant), stopIds);
     }
   }
 
-  #compiled(spec: GrammarSpec | ReadSpec, owner: string): Opened {
+  #compiled(spec: GrammarSpec | ReadSpec, tenant: string): Opened {
     const vocabulary = this.#vocabulary;
     if (vocabulary === undefined) throw new ConstraintFault('the engine was given no vocabulary');
     const key = spec.type === 'read' ? spec.key : JSON.stringify(spec);
-    return this.grammars.open(key, owner, () => {
+    return this.grammars.open(key, tenant, () => {
       return new CompiledGrammar(
         spec.type === 'read' ? unpackedGrammar(spec.packed) : grammarOf(spec),
         vocabulary,

@@ -1,20 +1,20 @@
-// What a place in a grammar returns to: chains of frames, each frame made once. Tells when one chain allows all that another does,
-// and when one can stand for two. Knows no bytes and no states.
+// Chains of frames: what a place in a grammar returns to. Each frame is made once. Says when one chain allows everything that another
+// does, and when one can replace two.
 //
 // Worked example, `([abc]{1,60}){1,60}` after two characters. The second one may go on with the first group, which leaves 58 of its
 // characters and 59 groups, or begin another group: 59 and 58. After three characters there are (57, 59), (59, 58), (58, 58) and
 // (59, 57). The last two allow nothing that (59, 58) does not: two places are kept, however long the text becomes.
 import type { Node } from '../grammar/program.ts';
 
-/** Where to go on after a rule's body, or how often a repeat's body may still come. */
+/** Where to continue after a rule's body, or how often a repeated body may still come. */
 export interface Frame {
   id: number;
-  /** The same for frames that differ only in counts too high to matter within one token. */
+  /** Equal for frames that differ only in counts too high to matter within one token. */
   likeness: number;
-  /** The same for frames that differ only in counts, their own or those further out. */
+  /** Equal for frames that differ only in counts, their own or those of outer frames. */
   form: number;
   node: Node;
-  /** Of a repeat: iterations that must, and that may, follow the one under way. */
+  /** For a repeat: fewest and most iterations after the current one. */
   least: number;
   most: number;
   parent: Frame | undefined;
@@ -29,7 +29,7 @@ export class Frames {
   #forms = new Map<string, number>();
   #ids = 1;
 
-  /** Counts above `horizon` are alike. */
+  /** Counts above `horizon` are not distinguished. */
   constructor(horizon: number) {
     this.#horizon = horizon;
   }
@@ -43,7 +43,7 @@ export class Frames {
     const key = `${node.id},${least},${most},${parent?.id ?? 0}`;
     const known = this.#made.get(key);
     if (known !== undefined) return known;
-    // Of a text that an automaton holds, which lengths it may have matters from afar.
+    // For the text of an automaton, the lengths that it may have matter at any distance.
     const horizon = node.kind === 'counted' && node.exact ? Number.POSITIVE_INFINITY : this.#horizon;
     const counts = `${Math.min(least, horizon)},${Math.min(most, horizon)}`;
     const frame = {
@@ -57,8 +57,8 @@ export class Frames {
   }
 
   /**
-   * The chain that allows what either of two of one form does, and no more. Undefined if there is none: they must differ in one
-   * count, and without a gap between the numbers that they allow.
+   * The chain that allows what either of two chains of one form allows, and no more. Undefined if there is none: they must differ in one
+   * count, without a gap between their numbers.
    */
   joined(a: Frame, b: Frame): Frame | undefined {
     const inner: Frame[] = [];
@@ -79,7 +79,7 @@ export class Frames {
     );
   }
 
-  /** Frames in use stay what they are, and keep their numbers: none is mistaken for another. */
+  /** Forgets all frames. Frames in use keep their ids, so none is mistaken for another. */
   forget(): void {
     this.#made = new Map();
     this.#likenesses = new Map();
@@ -93,7 +93,7 @@ export class Frames {
   }
 }
 
-/** Whether a chain allows all that another one of the same form does. */
+/** Whether chain `a` allows everything that chain `b` of the same form does. */
 export function covers(a: Frame, b: Frame): boolean {
   let [x, y]: (Frame | undefined)[] = [a, b];
   for (; x !== y; x = x.parent, y = y.parent) {

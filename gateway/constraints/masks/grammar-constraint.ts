@@ -1,4 +1,4 @@
-// Holds an answer to a grammar. Ids that end the answer may come exactly where the grammar may end. Knows no text.
+// Holds an answer to a grammar. Ids that end the answer may come exactly where the grammar may end.
 
 import type { CompiledGrammar } from './compiled.ts';
 import type { Constraint } from './constraint.ts';
@@ -11,7 +11,7 @@ export class GrammarConstraint implements Constraint {
   readonly #stopIds: ReadonlySet<number>;
   readonly #opened: Opened;
   #state: State;
-  /** Of the state, once it is found; until then the search for it. */
+  /** The mask of the state, or the search for it. */
   #mask: Mask | undefined;
   #search: MaskSearch | undefined;
 

@@ -1,38 +1,38 @@
-// The grammars of an engine: those in use, and those used last, with a bound on the memory of all together. What can be found again
-// is forgotten first, then grammars that nobody uses; then the owner that holds most loses its largest one. Knows no sequence.
+// The grammars of an engine: those in use and those used last, with one bound on their memory. Above the bound, unused grammars go
+// first, then states and masks, which can be found again. Then the tenant that holds most loses its largest grammar.
 
 import { ConstraintFault } from '../fault.ts';
 import type { CompiledGrammar } from './compiled.ts';
 
 export interface MemoryOptions {
-  /** Grammars that nobody uses, at most. */
+  /** Most unused grammars that are kept. */
   count?: number;
-  /** Of all grammars together. */
+  /** Most bytes of all grammars together. */
   bytes?: number;
 }
 
 interface Entry {
   key: string;
   grammar: CompiledGrammar;
-  /** Those who use it. */
+  /** Number of sequences that use it. */
   users: number;
-  /** Who was the first to use it, since nobody did. */
-  owner: string;
+  /** The tenant that was first to use it after nobody did. */
+  tenant: string;
 }
 
 export interface Opened {
   grammar: CompiledGrammar;
-  /** To be called when it has grown, so that all grammars stay within their bound. */
+  /** Call it when the grammar has grown, so that all grammars stay within their bound. */
   grown: () => void;
-  /** To be called once it is not used any more. */
+  /** Call it when the grammar is no longer used. */
   close: () => void;
 }
 
-/** What grammars in use may take of the bound once they hold nothing that can be found again. */
+/** Share of the bound that grammars in use may take without states and masks. */
 const MOST_IN_USE = 3 / 4;
 
 export class Grammars {
-  /** By what they were compiled from; the one used last at the end. */
+  /** By their key, the most recently used one last. */
   readonly #entries = new Map<string, Entry>();
   readonly #count: number;
   readonly #bytes: number;
@@ -53,10 +53,10 @@ export class Grammars {
     return bytes;
   }
 
-  /** What `make` throws is thrown on, and nothing is remembered. */
-  open(key: string, owner: string, make: () => CompiledGrammar): Opened {
-    const entry = this.#entries.get(key) ?? { key, grammar: make(), users: 0, owner };
-    if (entry.users === 0) entry.owner = owner;
+  /** If `make` throws, the error is passed on and nothing is remembered. */
+  open(key: string, tenant: string, make: () => CompiledGrammar): Opened {
+    const entry = this.#entries.get(key) ?? { key, grammar: make(), users: 0, tenant };
+    if (entry.users === 0) entry.tenant = tenant;
     entry.users++;
     this.#entries.delete(key);
     this.#entries.set(key, entry);
@@ -88,17 +88,17 @@ export class Grammars {
     while (this.bytes > MOST_IN_USE * this.#bytes) this.#end();
   }
 
-  /** The largest grammar of the owner whose grammars take most: whoever uses it is told. */
+  /** Ends the largest grammar of the tenant whose grammars take most. Requests that use it get the fault. */
   #end(): void {
-    const byOwner = new Map<string, number>();
-    for (const { owner, grammar } of this.#entries.values()) {
-      byOwner.set(owner, (byOwner.get(owner) ?? 0) + grammar.size);
+    const byTenant = new Map<string, number>();
+    for (const { tenant, grammar } of this.#entries.values()) {
+      byTenant.set(tenant, (byTenant.get(tenant) ?? 0) + grammar.size);
     }
     let most: Entry | undefined;
     for (const entry of this.#entries.values()) {
       const [own, held] = [
-        byOwner.get(entry.owner) ?? 0,
-        most === undefined ? -1 : (byOwner.get(most.owner) ?? 0),
+        byTenant.get(entry.tenant) ?? 0,
+        most === undefined ? -1 : (byTenant.get(most.tenant) ?? 0),
       ];
       if (own > held || (own === held && most !== undefined && entry.grammar.size > most.grammar.size))
         most = entry;

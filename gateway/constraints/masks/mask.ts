@@ -1,20 +1,20 @@
-// Which tokens may come in a state: found by walking the vocabulary's tree and the grammar's states together. Knows no sequence.
+// Finds the tokens that may come in a state, by walking the vocabulary's tree and the grammar's states together.
 
 import { ConstraintFault } from '../fault.ts';
 import { LONGEST_PLAIN, type Vocabulary, type VocabularyTree } from '../vocabulary.ts';
 import type { Automaton } from './automaton.ts';
 import type { State } from './state.ts';
 
-/** Ids that may come; where they are few as a list, otherwise as bits. Stop ids are not its business. */
+/** Ids that may come: a list if they are few, otherwise bits. Stop ids are handled elsewhere. */
 export type Mask = { ids: Int32Array } | { /** `[ceil(vocab / 32)]` */ bits: Uint32Array };
 
-/** A list of fewer than one id in so many is cheaper than bits. */
+/** A list of fewer than one id in this many is cheaper than bits. */
 const SPARSE = 64;
 
-/** Places looked at to find one mask, at most: some tenths of a second to a second. */
+/** Most places that are visited to find one mask: some tenths of a second to a second. */
 const MOST_WORK = 1_000_000;
 
-/** A mask that is being found, in as many pieces as it takes. */
+/** A search for a mask, in any number of pieces. */
 export class MaskSearch {
   readonly #automaton: Automaton;
   readonly #vocabulary: Vocabulary;
@@ -30,7 +30,7 @@ export class MaskSearch {
 
   constructor(automaton: Automaton, state: State, vocabulary: Vocabulary) {
     const { size, textless } = vocabulary;
-    // Within a string most ids are plain, and those need not be walked through.
+    // Within a string most ids are plain, and need not be walked.
     const inString = state.open > 0 && !(state.mixed && state.open < LONGEST_PLAIN);
     this.#automaton = automaton;
     this.#vocabulary = vocabulary;
@@ -41,7 +41,7 @@ export class MaskSearch {
     if (state.textless) for (const id of textless) this.#admit(id);
   }
 
-  /** Undefined: `isOver` was true before it was found. Throws a ConstraintFault if it takes too much work in all. */
+  /** Undefined if `isOver` was true before the mask was found. Throws a ConstraintFault if it takes too much work in all. */
   run(isOver: () => boolean): Mask | undefined {
     const { byte, depth, end, first, ids, plain, roots } = this.#tree;
     const path = this.#path;
@@ -64,7 +64,7 @@ export class MaskSearch {
           continue;
         }
         path[depth[node]! + 1] = next;
-        // Where any characters may follow, so may all that is plain.
+        // If any characters may follow, so may every plain token.
         const whole = plain[node] === 1 && next.open >= LONGEST_PLAIN;
         const after = whole ? end[node]! : node + 1;
         for (let i = first[node]!; i < first[after]!; i++) this.#admit(ids[i]!);
@@ -95,7 +95,7 @@ export class MaskSearch {
   }
 }
 
-/** In one piece. */
+/** Finds the mask in one piece. */
 export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabulary): Mask {
   const found = new MaskSearch(automaton, state, vocabulary).run(() => false);
   if (found === undefined) throw new Error('a search that may take any time gave up');

@@ -8,12 +8,12 @@ export interface Place {
   frame: Frame | undefined;
 }
 
-/** `[256]`; null: the byte may not come, undefined: not known yet. */
+/** `[256]` The state that each byte leads to. null: the byte may not come; undefined: not known yet. */
 type Steps = (State | null | undefined)[];
-/** Of states that no byte was followed from: most are only looked at. */
+/** Shared by states from which no byte was followed yet, which are most. */
 const noSteps: Steps = [];
 
-/** What is found of a state beside its places. */
+/** Facts about a state besides its places. */
 export interface Found {
   accepting: boolean;
   open: number;
@@ -27,9 +27,9 @@ export class State {
   readonly accepting: boolean;
   /** Up to this many arbitrary characters may come next, because a string is open (see "plain" in vocabulary.ts). */
   readonly open: number;
-  /** Beside those, other characters may come, perhaps more of them. */
+  /** Other characters may come too, perhaps more of them. */
   readonly mixed: boolean;
-  /** What led here, if it was one place. */
+  /** The place that led here, if it was only one. */
   readonly #seed: Place | undefined;
   #next = noSteps;
   #likeness: string | undefined;
@@ -46,7 +46,7 @@ export class State {
     return this.#next;
   }
 
-  /** True: it is the first one that is remembered. */
+  /** Remembers where a byte leads. True if it is the first one of this state. */
   lead(byte: number, to: State | null): boolean {
     const first = this.#next === noSteps;
     if (first) this.#next = new Array<State | null | undefined>(256);
@@ -54,22 +54,22 @@ export class State {
     return first;
   }
 
-  /** Forgets what it leads to: else a state in use would keep all that were ever reached from it. */
+  /** Forgets where bytes lead. Otherwise a state in use would keep all states that were ever reached from it. */
   forget(): void {
     this.#next = noSteps;
   }
 
-  /** Tokens that are no text may come. */
+  /** Whether tokens that are not text may come. */
   get textless(): boolean {
     return this.places.some(({ node }) => node.kind === 'textless');
   }
 
-  /** All that may come is characters of any kind and what ends them, and nothing has been counted that must still come. */
+  /** Whether only arbitrary characters and what ends them may come, and no more characters are required. */
   get loop(): boolean {
     return this.open > 0 && !this.mixed && isLoop(this.#seed);
   }
 
-  /** Equal where the same tokens may come. */
+  /** Equal for states in which the same tokens may come. */
   get likeness(): string {
     this.#likeness ??= `${this.accepting}:${this.places
       .map(({ node, frame }) => `${node.id},${frame?.likeness ?? 0}`)
@@ -79,7 +79,7 @@ export class State {
   }
 }
 
-/** Whether a place is where any characters may come, as many as may or none. */
+/** Whether any number of arbitrary characters may come at the place, or none. */
 function isLoop(place: Place | undefined): boolean {
   if (place === undefined) return false;
   const { node, frame } = place;

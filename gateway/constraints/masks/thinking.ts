@@ -1,4 +1,4 @@
-// Thinking before the answer: free, for so many tokens at most, and then the answer as its own constraint has it. Knows ids.
+// Thinking before the answer: free up to a budget of tokens, then the answer under its own constraint.
 
 import type { ConstraintSpec } from '../specification.ts';
 import type { Constraint } from './constraint.ts';
@@ -8,9 +8,9 @@ type Stage = 'lead' | 'thinking' | 'answer';
 
 export interface ThinkingOptions {
   stopIds: readonly number[];
-  /** Of what follows the thinking. */
+  /** Constraint of the answer that follows the thinking. */
   answer: Constraint;
-  /** Tokens of white space: thinking may begin behind them. */
+  /** Tokens of white space, after which thinking may begin. */
   isBlank: (id: number) => boolean;
 }
 
@@ -20,11 +20,11 @@ export class ThinkingConstraint implements Constraint {
   readonly #answer: Constraint;
   readonly #isBlank: (id: number) => boolean;
   #stage: Stage;
-  /** The answer's constraint could still take what came before any thinking. */
+  /** The answer's constraint still accepts what came before any thinking. */
   #answered = true;
-  /** Ids of `begin` or `end` that came last. */
+  /** The last ids that match a prefix of `begin` or `end`. */
   #matched = 0;
-  /** Tokens of thinking, those that may turn out to be the beginning of `end` among them. */
+  /** Tokens of thinking, including those that may turn out to be a prefix of `end`. */
   #thought = 0;
 
   constructor(spec: ThinkingSpec, { stopIds, answer, isBlank }: ThinkingOptions) {
@@ -43,7 +43,7 @@ export class ThinkingConstraint implements Constraint {
     return !this.#answers || this.#answer.ready;
   }
 
-  /** What comes next may be part of the answer. */
+  /** The next id may belong to the answer. */
   get #answers(): boolean {
     return this.#stage === 'answer' || (this.#stage === 'lead' && this.#answered);
   }
@@ -71,7 +71,7 @@ export class ThinkingConstraint implements Constraint {
     else this.#think(id);
   }
 
-  /** The id that must come, where the budget is spent. */
+  /** The id that must come when the budget is used up. */
   get #forced(): number | undefined {
     const { budget, end } = this.#spec;
     return budget !== undefined && this.#thought >= budget ? end[this.#matched] : undefined;
@@ -98,7 +98,7 @@ export class ThinkingConstraint implements Constraint {
     }
   }
 
-  /** What begins the thinking may be forbidden in an answer. */
+  /** The ids that begin thinking may be forbidden in an answer. */
   #takes(id: number): boolean {
     const logits = new Float32Array(id + 1);
     this.#answer.allow(logits);
@@ -120,7 +120,7 @@ export class ThinkingConstraint implements Constraint {
   }
 }
 
-/** The longest end of `seen` that begins `wanted`. */
+/** The longest suffix of `seen` that is a prefix of `wanted`. */
 function endsIn(seen: readonly number[], wanted: readonly number[]): number {
   for (let size = Math.min(seen.length, wanted.length); size > 0; size--) {
     if (seen.slice(-size).every((id, i) => id === wanted[i])) return size;
@@ -131,6 +131,6 @@ function endsIn(seen: readonly number[], wanted: readonly number[]): number {
 function only(logits: Float32Array, id: number): void {
   const logit = logits[id] ?? 0;
   logits.fill(Number.NEGATIVE_INFINITY);
-  // A bias of the caller's may have ruled it out; it must come all the same.
+  // The caller's bias may have ruled it out, but it must come.
   logits[id] = logit === Number.NEGATIVE_INFINITY ? 0 : logit;
 }

@@ -1,15 +1,15 @@
-// What reading one specification may take: work, counted in states of automata, and time. Whoever loops over what a caller sent
-// counts its work here. State of the thread, for reading is synchronous: nothing else is read meanwhile.
+// Budget for reading one specification: work, counted in states of automata, and time. Every loop over input of a caller counts its
+// work here. The state is global to the thread, because reading is synchronous and nothing else is read meanwhile.
 import { ConstraintFault } from '../fault.ts';
 
-/** More than the time was spent. No ConstraintFault: nothing is wrong with the specification, and nothing can be left out of it. */
+/** The time is used up. Not a ConstraintFault, because leaving out a keyword would not help. */
 export class OutOfTime extends Error {}
 
 export interface TimeOptions {
   /** Milliseconds by `clock`. */
   ms: number;
   clock: () => number;
-  /** Of all automata; absent: any number. */
+  /** Most states of all automata together. Absent for any number. */
   states?: number;
 }
 
@@ -22,10 +22,10 @@ interface TimeLimit {
 let statesLeft = Number.POSITIVE_INFINITY;
 let limit: TimeLimit | undefined;
 let looks = 0;
-/** The clock is read once in so many times that work is counted. */
+/** The clock is read once for this many counts of work. */
 const LOOKS = 16;
 
-/** What `make` gives. Throws a ConstraintFault where it takes more than so many states in all its automata, or than are left further out. */
+/** Returns what `make` returns. Throws a ConstraintFault if its automata together take more than `states`, or more than an outer limit leaves. */
 export function withinStates<Result>(most: number, make: () => Result): Result {
   const outer = statesLeft;
   const given = Math.min(most, outer);
@@ -37,7 +37,7 @@ export function withinStates<Result>(most: number, make: () => Result): Result {
   }
 }
 
-/** What `make` gives. Throws OutOfTime where it takes longer, or more states. */
+/** Returns what `make` returns. Throws OutOfTime if it takes longer or needs more states. */
 export function withinTime<Result>(
   { ms, clock, states = Number.POSITIVE_INFINITY }: TimeOptions,
   make: () => Result,
@@ -51,7 +51,7 @@ export function withinTime<Result>(
   }
 }
 
-/** Counts work that takes as long as making so many states; 0: much less than one. */
+/** Counts work that takes as long as making this many states; 0 for much less than one. */
 export function spendStates(count: number): void {
   statesLeft -= count;
   if (statesLeft < 0) throw new ConstraintFault('its automata together are too large', '', { costly: true });

@@ -1,4 +1,4 @@
-// Reads a specification to its grammar within bounds on work, time and memory, and gives it as bytes that threads share.
+// Reads a specification into its grammar within bounds on work, time and memory, and returns it as bytes that threads share.
 
 import { ConstraintFault } from '../fault.ts';
 import { extentOf } from '../grammar/extent.ts';
@@ -10,19 +10,19 @@ import { OutOfTime, withinTime } from './budget.ts';
 export interface Read {
   /** The grammar; see packed.ts. */
   packed: SharedArrayBuffer;
-  /** Paths of what is not held of relaxed schemas, as those of faults begin. */
+  /** Paths of keywords of relaxed schemas that were left out, in the form of a fault's path. */
   notes: readonly string[];
 }
 
-/** Milliseconds of computing that one specification may take. */
+/** Most milliseconds of CPU time for one specification. */
 const MOST_MS = 1500;
-/** Of one grammar in memory. */
+/** Most bytes of one grammar in memory. */
 const MOST_BYTES = 16 * 2 ** 20;
-/** A specification of fewer characters may be read at once, if it takes no longer than so many milliseconds and states. */
+/** Limits for reading at once, in the calling thread: characters of the specification, milliseconds, states. */
 const SMALL = 8192;
 const quick = { ms: 3, clock: threadMs, states: 1000 };
 
-/** Throws a ConstraintFault where it cannot be honoured. */
+/** Throws a ConstraintFault if the specification cannot be honoured. */
 export function read(spec: GrammarSpec): Read {
   try {
     return bounded(() => withinTime({ ms: MOST_MS, clock: threadMs }, () => readGrammar(spec)));
@@ -57,19 +57,19 @@ function bounded(make: () => ReadGrammar): Read {
   return { packed: packedGrammar(grammar), notes };
 }
 
-/** Each kind of depth has a bound of its own; together they may be more than the thread's stack holds. */
+/** Each kind of depth has its own bound. Together they may exceed the thread's stack. */
 function shallow<Result>(make: () => Result): Result {
   try {
     return make();
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new ConstraintFault(
-      /call stack/.test(cause.message) ? 'too much of it lies within one another' : 'it is too large',
+      /call stack/.test(cause.message) ? 'it is nested too deeply' : 'it is too large',
     );
   }
 }
 
-/** Computing time of this thread, so that the work of others makes no difference. */
+/** CPU time of this thread, so that other threads' work makes no difference. */
 export function threadMs(): number {
   const { user, system } = (process.threadCpuUsage ?? process.cpuUsage)();
   return (user + system) / 1000;

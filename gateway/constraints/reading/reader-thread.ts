@@ -1,5 +1,4 @@
-// The thread in which specifications are read that take long: others wait for the API's thread and the engine's. It is ended from
-// outside where it takes too long or too much memory.
+// The thread that reads specifications that take long. It is terminated from outside if it takes too long or too much memory.
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { ConstraintFault } from '../fault.ts';
@@ -8,7 +7,7 @@ import type { Answer, Answered, Asked } from './reader.ts';
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const parent = parentPort;
-// On Linux this is of the calling thread alone; elsewhere it would be of the whole process.
+// On Linux this sets the priority of the calling thread alone; elsewhere it would set that of the whole process.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 parent.on('message', ({ spec }: Asked) => {
   const startedAt = threadMs();

@@ -1,5 +1,5 @@
-// Reads specifications for a thread that must not stand still: small ones at once, others in a thread of their own, the callers by turns.
-// What was found is remembered, that a specification cannot be honoured too. Knows no engine.
+// Reads specifications for a thread that must not block: small ones at once, others in a separate thread, where tenants take turns.
+// Results are remembered, refusals too.
 
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
@@ -18,12 +18,12 @@ export type Answer = Read | { fault: Pick<ConstraintFault, 'message' | 'path' | 
 
 export interface Answered {
   answer: Answer;
-  /** How long it took. */
+  /** How long reading took. */
   ms: number;
 }
 
 export interface ReadResult extends PackedGrammar {
-  /** Paths of what is not held of relaxed schemas, as those of faults begin. */
+  /** Paths of keywords of relaxed schemas that were left out, in the form of a fault's path. */
   notes: readonly string[];
 }
 
@@ -31,17 +31,17 @@ export interface ReadResult extends PackedGrammar {
 export class ReaderBusy extends Error {}
 
 export interface ReadOptions {
-  /** Who asks. */
-  owner: string;
-  /** Nobody waits for it any more. */
+  /** Whose turn it is; who is charged. */
+  tenant: string;
+  /** Aborted when nobody waits for the result any more. */
   signal?: AbortSignal;
-  /** Told how long the thread took, in milliseconds, if this caller is the first who asked. */
+  /** Called with the milliseconds that the thread took, if this caller was the first that asked. */
   onTook?: (ms: number) => void;
 }
 
 export interface ReaderOptions {
   cache?: CacheOptions;
-  /** Milliseconds after which the thread is ended in the middle of a specification. */
+  /** Milliseconds after which the thread is terminated in the middle of a specification. */
   deadlineMs?: number;
   /** Heap of the thread. */
   megabytes?: number;
@@ -52,13 +52,13 @@ type Outcome = { size: number } & ({ result: ReadResult } | { fault: ConstraintF
 interface Job {
   key: string;
   spec: GrammarSpec;
-  /** Those who wait for it. */
+  /** Number of callers that wait for it. */
   readers: number;
   onTook: (ms: number) => void;
   outcome: PromiseWithResolvers<Outcome>;
 }
 
-/** A thread that has had nothing to do for so long is ended: it takes memory. */
+/** How long an idle thread is kept, because it takes memory. */
 const IDLE_MS = 60_000;
 
 export class GrammarReader {
@@ -66,10 +66,10 @@ export class GrammarReader {
   readonly #deadlineMs: number;
   readonly #megabytes: number;
   readonly #turns = new Turns<Job>();
-  /** By key: those that wait, and the one under way. */
+  /** By key: jobs that wait, and the one that is being read. */
   readonly #jobs = new Map<string, Job>();
   #thread: Worker | undefined;
-  /** What the thread is to answer. */
+  /** The request that the thread is working on. */
   #asking: PromiseWithResolvers<Answered> | undefined;
   #busy = false;
   #idle: NodeJS.Timeout | undefined;
@@ -82,13 +82,13 @@ export class GrammarReader {
   }
 
   /** Throws a ConstraintFault if the specification cannot be honoured, ReaderBusy if too many wait, the signal's reason if it is aborted. */
-  async read(spec: GrammarSpec, { owner, signal, onTook }: ReadOptions): Promise<ReadResult> {
+  async read(spec: GrammarSpec, { tenant, signal, onTook }: ReadOptions): Promise<ReadResult> {
     const text = JSON.stringify(spec);
     const key = createHash('sha256').update(text).digest('base64');
     const outcome =
       this.#cache.get(key) ??
       this.#quickly(spec, key, text.length) ??
-      (await this.#inTurn(spec, key, { owner, signal, onTook }));
+      (await this.#inTurn(spec, key, { tenant, signal, onTook }));
     if ('fault' in outcome) throw outcome.fault;
     return outcome.result;
   }
@@ -113,14 +113,14 @@ export class GrammarReader {
   async #inTurn(
     spec: GrammarSpec,
     key: string,
-    { owner, signal, onTook = () => {} }: ReadOptions,
+    { tenant, signal, onTook = () => {} }: ReadOptions,
   ): Promise<Outcome> {
     signal?.throwIfAborted();
     let job = this.#jobs.get(key);
     if (job === undefined) {
       job = { key, spec, readers: 0, onTook, outcome: Promise.withResolvers() };
       job.outcome.promise.catch(() => {}); // whoever still waits hears of it
-      if (!this.#turns.add(owner, job, performance.now())) {
+      if (!this.#turns.add(tenant, job, performance.now())) {
         throw new ReaderBusy('too many grammars and schemas wait to be read');
       }
       this.#jobs.set(key, job);
@@ -137,7 +137,7 @@ export class GrammarReader {
       signal?.removeEventListener('abort', leave);
       own.readers--;
       if (own.readers === 0 && this.#jobs.get(key) === own) {
-        this.#turns.remove(owner, own);
+        this.#turns.remove(tenant, own);
         this.#jobs.delete(key);
       }
     }
@@ -153,10 +153,10 @@ export class GrammarReader {
       return;
     }
     this.#busy = true;
-    const { owner, job } = next;
+    const { tenant, job } = next;
     this.#ask(job.spec)
       .then(({ answer, ms }) => {
-        this.#turns.had(owner, ms, performance.now());
+        this.#turns.had(tenant, ms, performance.now());
         job.onTook(ms);
         job.outcome.resolve(this.#remember(job.key, answer));
       })
@@ -168,7 +168,7 @@ export class GrammarReader {
       });
   }
 
-  /** Rejects if the thread failed for a reason that is not the specification's. */
+  /** Rejects if the thread failed for another reason than the specification. */
   #ask(spec: GrammarSpec): Promise<Answered> {
     clearTimeout(this.#idle);
     this.#thread ??= this.#start();
@@ -209,13 +209,13 @@ export class GrammarReader {
     return thread;
   }
 
-  /** Of what ended the thread: as much time as could be. */
+  /** Charges the most time that a specification may take to the one that ended the thread. */
   #tooCostly(than: string): Answered {
     const message = `reading it takes more than ${than}`;
     return { answer: { fault: { message, path: '', invalid: false, costly: true } }, ms: this.#deadlineMs };
   }
 
-  /** Ends the thread, whatever it does. */
+  /** Terminates the thread, whatever it is doing. */
   #rest(): void {
     void this.#thread?.terminate();
     this.#thread = undefined;

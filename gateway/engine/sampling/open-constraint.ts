@@ -49,7 +49,7 @@ function opened({ request, tenant }: Sequence, constraints: Constraints): Constr
   const { constraint: spec, grammar, stopIds } = request;
   if (spec === undefined) return unconstrained;
   const read = grammar === undefined ? spec : withRead(spec, grammar);
-  return constraints.open(read, { stopIds, owner: tenant });
+  return constraints.open(read, { stopIds, tenant });
 }
 
 /** Before any work, or where a grammar turned out to be too ambiguous to follow. */

@@ -57,15 +57,15 @@ describe('the reader', () => {
   it('remembers what it read, and that something cannot be honoured', async () => {
     const reader = new GrammarReader();
     const [one, other] = await Promise.all([
-      reader.read(large, { owner: 'a' }),
-      reader.read(large, { owner: 'b' }),
+      reader.read(large, { tenant: 'a' }),
+      reader.read(large, { tenant: 'b' }),
     ]);
     expect(one.packed).toBe(other.packed);
-    expect((await reader.read(large, { owner: 'c' })).packed).toBe(one.packed);
+    expect((await reader.read(large, { tenant: 'c' })).packed).toBe(one.packed);
     const refused = json({ unevaluatedItems: false, title: 'x'.repeat(9000) });
     const faults = [];
     for (let times = 0; times < 2; times++) {
-      faults.push(await reader.read(refused, { owner: 'a' }).catch((cause: unknown) => cause));
+      faults.push(await reader.read(refused, { tenant: 'a' }).catch((cause: unknown) => cause));
     }
     expect(faults[0]).toMatchObject({ name: 'ConstraintFault', path: '.unevaluatedItems' });
     expect(faults[1]).toBe(faults[0]);
@@ -73,18 +73,18 @@ describe('the reader', () => {
 
   it('ends what takes too long, and reads the next', async () => {
     const reader = new GrammarReader({ deadlineMs: 1 });
-    await expect(reader.read(large, { owner: 'a' })).rejects.toThrow('takes more than 0.001 s');
+    await expect(reader.read(large, { tenant: 'a' })).rejects.toThrow('takes more than 0.001 s');
     const small: GrammarSpec = { type: 'choice', choices: ['yes', 'no'] };
-    expect((await reader.read(small, { owner: 'a' })).notes).toEqual([]);
+    expect((await reader.read(small, { tenant: 'a' })).notes).toEqual([]);
   });
 
   it('lets go of what nobody waits for any more', async () => {
     const reader = new GrammarReader();
     const leaving = new AbortController();
-    const left = reader.read(large, { owner: 'a', signal: leaving.signal });
+    const left = reader.read(large, { tenant: 'a', signal: leaving.signal });
     leaving.abort(new Error('left'));
     await expect(left).rejects.toThrow('left');
-    expect((await reader.read(large, { owner: 'a' })).notes).toEqual([]);
+    expect((await reader.read(large, { tenant: 'a' })).notes).toEqual([]);
   });
 });
 
@@ -92,12 +92,12 @@ describe('turns', () => {
   it('go to whoever has had least', () => {
     const turns = new Turns<string>();
     for (const job of ['a1', 'a2']) turns.add('a', job, 0);
-    expect(turns.next(0)).toEqual({ owner: 'a', job: 'a1' });
+    expect(turns.next(0)).toEqual({ tenant: 'a', job: 'a1' });
     turns.add('b', 'b1', 0);
     turns.had('a', 500, 500);
-    expect(turns.next(500)).toEqual({ owner: 'b', job: 'b1' });
+    expect(turns.next(500)).toEqual({ tenant: 'b', job: 'b1' });
     turns.had('b', 5, 505);
-    expect(turns.next(505)).toEqual({ owner: 'a', job: 'a2' });
+    expect(turns.next(505)).toEqual({ tenant: 'a', job: 'a2' });
     expect(turns.next(505)).toBeUndefined();
   });
 
@@ -128,6 +128,6 @@ describe('turns', () => {
     expect(own).toBe(128);
     expect(turns.add('b', 0, 0)).toBe(true);
     turns.remove('a', 0);
-    expect(turns.next(0)).toEqual({ owner: 'a', job: 1 });
+    expect(turns.next(0)).toEqual({ tenant: 'a', job: 1 });
   });
 });
