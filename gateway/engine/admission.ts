@@ -1,11 +1,11 @@
-// Who waits, who runs, and who holds which blocks of KV memory: lets sequences in, and takes them out. Knows no step.
+// Admits sequences when KV memory has room, and removes them when they have ended. Keeps the queue and the running list.
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import type { Counters } from './counters.ts';
 import type { EngineSettings } from './engine-options.ts';
 import { notReady } from './faults.ts';
 import type { ForwardModel } from './forward.ts';
 import { BlockPool } from './memory/blocks.ts';
-import { makesRoom, nextIn } from './memory/places.ts';
+import { nextIn, victimFor } from './memory/places.ts';
 import type { Sequence } from './sequence.ts';
 
 export interface AdmissionOptions {
@@ -30,7 +30,7 @@ export class Admission {
     dense.allocate(this.pool.count);
   }
 
-  /** Behind all of its priority; those that gave way for others (they ran before) stay in front. */
+  /** Adds a sequence behind all of its priority. Preempted sequences, which ran before, stay in front. */
   queue(sequence: Sequence): void {
     const at = this.waiting.findIndex((other) => {
       return other.cached === undefined && other.priority > sequence.priority;
@@ -38,7 +38,7 @@ export class Admission {
     this.waiting.splice(at < 0 ? this.waiting.length : at, 0, sequence);
   }
 
-  /** Lets in, tenant by tenant (places.ts), those whose known ids have room. */
+  /** Admits waiting sequences, in the order that places.ts sets between tenants, as long as their ids have room. */
   admit(): void {
     const { fleet } = this.#options.model;
     if (this.running.length === 0) fleet.settleClasses();
@@ -50,7 +50,7 @@ export class Admission {
     }
   }
 
-  /** Takes ended sequences out of both lists and frees their KV. */
+  /** Removes ended sequences from both lists and frees their KV memory. */
   leave(): void {
     for (const { constraint } of remove(this.waiting, (sequence) => sequence.ended)) constraint?.close();
     for (const sequence of remove(this.running, (each) => each.ended)) {
@@ -61,10 +61,10 @@ export class Admission {
   }
 
   /**
-   * Whose blocks were taken for others: they wait again, before all others, and compute their ids once more when they are
-   * back, or find them known still.
+   * Puts sequences whose blocks were taken back to the front of the queue. When they are admitted again, they recompute
+   * those ids that the prefix cache no longer holds.
    */
-  giveWay(sequences: readonly Sequence[]): void {
+  preempt(sequences: readonly Sequence[]): void {
     for (const sequence of sequences) {
       this.#options.counters.preempted_sequences++;
       this.#options.model.dense.close(sequence.name);
@@ -79,7 +79,7 @@ export class Admission {
     return nextIn(this.waiting, this.running, (sequence) => !this.#isAwaitingPrompt(sequence));
   }
 
-  /** Whether another computes its prompt just now, or is about to. */
+  /** Whether another choice of the same request is computing their common prompt, or is about to. */
   #isAwaitingPrompt({ request, promptLength }: Sequence): boolean {
     const { sharesPromptOf: id } = request;
     if (id === undefined || !this.#options.model.dense.kv.shared || promptLength <= this.pool.size)
@@ -88,16 +88,16 @@ export class Admission {
     return computing || this.waiting.some((each) => each.request.id === id);
   }
 
-  /** False where it must wait. */
+  /** Admits a sequence; false if it must wait. */
   #enter(next: Sequence): boolean {
     const { model, settings, counters } = this.#options;
     const { dense, fleet } = model;
     if (this.running.length >= settings.maxSequences && !this.#makeRoom(next)) return false;
     const { cacheSalt = '', expertsPerToken = [], promptLogprobs } = next.request;
-    // The last id is always computed: its logits are wanted. A device that does not share blocks finds none known, and
-    // who wants the prompt's own logits computes all of it.
+    // The last id is always computed, because its logits are needed. Nothing is taken from the prefix cache if the device
+    // shares no blocks, or if the request asks for the log-probabilities of its prompt.
     const limit = dense.kv.shared && promptLogprobs === undefined ? next.length - 1 : 0;
-    // What was computed while a shard answered wrongly is not found again once that shard has been cordoned.
+    // A cordoned shard may have answered wrongly before: the count of cordons in the salt hides what was cached until then.
     const salt = `${cacheSalt}/${fleet.counters.cordons}/${expertsPerToken}`;
     const table = this.pool.open(next.ids, { limit, salt });
     while (!this.pool.grow(table, next.length)) {
@@ -115,12 +115,12 @@ export class Admission {
     return true;
   }
 
-  /** One of a tenant that has more than its share gives way, where there is one. */
+  /** Preempts a sequence of a tenant that has more than its share; false if there is none. */
   #makeRoom(next: Sequence): boolean {
-    const victim = makesRoom(next, this.running, this.waiting);
+    const victim = victimFor(next, this.running, this.waiting);
     if (victim === undefined) return false;
     this.pool.release(victim.table);
-    this.giveWay([victim]);
+    this.preempt([victim]);
     return true;
   }
 }

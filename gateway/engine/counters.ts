@@ -1,4 +1,4 @@
-// What an engine counts from its start on; /metrics calls each `expertgrid_engine_<name>_total`.
+// Counters of an engine since its start. /metrics names each `expertgrid_engine_<name>_total`.
 
 export type Counters = ReturnType<typeof createCounters>;
 

@@ -1,4 +1,4 @@
-// What an engine is made of, and its settings with their defaults. Knows no step.
+// What an engine is made of, and its settings with their defaults.
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { DenseDevice } from '../../model/devices/dense.ts';
 import type { TokenPicker } from '../../model/devices/host-kernels.ts';
@@ -10,44 +10,44 @@ import { plainPicker } from './sampling/sampler.ts';
 
 export interface EngineOptions {
   config: ModelConfig;
-  /** Of the checkpoint (bundle.json). */
+  /** Identity of the checkpoint (bundle.json). */
   identity: string;
-  /** Of the bundle that the dense device reads. */
+  /** Content hash of the bundle that the dense device reads. */
   content: string;
   dense: DenseDevice;
   fleet: Fleet;
-  /** Of each layer. */
+  /** One rule for each layer. */
   rules: readonly RoutingRule[];
   /** Picks each token from its logits. Default: plain JavaScript. */
   picker?: TokenPicker;
   /** Adds the experts' answers to the residual stream. Default: plain JavaScript. */
   combine?: typeof combine;
-  /** Most positions of a sequence; the checkpoint's own context at most. */
+  /** Most positions of a sequence: prompt and answer. Default and maximum: the checkpoint's context. */
   context?: number;
-  /** Sequences that run at once. */
+  /** Most sequences that run at once. */
   maxSequences?: number;
-  /** Sequences that wait at once; one more is refused. */
+  /** Most sequences that wait at once. One more is refused. */
   maxWaiting?: number;
-  /** Bytes. */
+  /** Bytes of the KV cache. */
   kvMemory?: number;
-  /** Prompt rows in one step, at most. */
+  /** Most prefill rows in one step. */
   prefillRows?: number;
   /**
-   * Of a step's time, how much a tenant's prompts may take while others of it generate, above 0 and up to 1: the others'
-   * gaps grow by 1 / (1 - share), the time to a prompt's first token by 1 / share.
+   * Share of each step spent on a tenant's prefill while other sequences of that tenant decode (above 0, at most 1). It
+   * stretches the gaps between tokens by 1 / (1 - share) and the time to the first token by 1 / share.
    */
   prefillShare?: number;
-  /** Each call to a shard must be answered within this. */
+  /** Deadline of each call to a shard, in milliseconds. */
   callDeadlineMs?: number;
-  /** Draft tokens from the text so far and verify several in one step; changes no answer. */
+  /** Draft tokens from the text so far and verify several in one step. Changes no answer. Default: false. */
   speculate?: boolean;
-  /** Of the counts of each expert's rows. */
+  /** Half-life of the counts of each expert's rows. Default: 600. */
   heatHalfLifeSeconds?: number;
-  /** Micro-batches of a step; measured where absent. */
+  /** Micro-batches in a step. Default: found by measuring (scheduling/micro-batches.ts). */
   microBatches?: number;
-  /** Opens what requests are held to; made for the model's vocabulary. */
+  /** Opens the constraints of requests, for the model's vocabulary. */
   constraints?: Constraints;
-  /** Hears of a step that threw, or of the sampling of one sequence; what it concerned is failed. */
+  /** Called when a step, or the sampling of one sequence, throws. The sequences concerned have failed by then. */
   onFault?: (cause: unknown) => void;
 }
 
@@ -56,18 +56,18 @@ export type EngineSettings = Required<
 > &
   Pick<EngineOptions, 'microBatches'>;
 
-/** What holds if nothing else is given; kvMemory in bytes. */
+/** Defaults that flags and docs read as well. */
 export const engineDefaults = {
   maxSequences: 64,
   maxWaiting: 256,
   kvMemory: 2 ** 31,
   prefillRows: 256,
   prefillShare: 0.7,
-  /** Longer than the patience of a call (router/fleet.ts), which would otherwise end in a 504. */
+  /** Longer than a call waits for a late replica (router/fleet.ts): the request would otherwise end with status 504. */
   callDeadlineMs: 30_000,
 };
 
-/** Throws where the context is longer than the checkpoint's. */
+/** Throws if the context is longer than the checkpoint's. */
 export function settingsOf({
   config,
   dense,

@@ -1,5 +1,5 @@
-// Continuous batching: sequences enter and leave at any step; one step computes the rows that the scheduler names.
-// Knows token ids and devices; no text, no HTTP.
+// Continuous batching: sequences enter and leave between any two steps, and each step computes the rows that the scheduler
+// selects. The engine knows token ids and devices, but neither text nor HTTP.
 import { setImmediate as eventsHandled } from 'node:timers/promises';
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import { Heat } from '../../router/heat.ts';
@@ -156,7 +156,7 @@ export class Engine implements EngineClient {
       this.#admission.admit();
       if (running.length > 0) {
         await this.#steps.run();
-        this.#admission.leave(); // before anyone asks how many run
+        this.#admission.leave(); // so that status() does not count ended sequences
         await eventsHandled();
         this.#steps.settle();
       } else if (this.#closing && waiting.length === 0) return;

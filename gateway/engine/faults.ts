@@ -1,4 +1,4 @@
-// What goes wrong with a generation, as the caller will hear it. Knows no HTTP.
+// Errors of a generation, in the words that the client receives.
 import { NoHolder } from '../../router/delivery/stand-in.ts';
 import type { RpcError, RpcErrorCode } from '../../rpc/errors.ts';
 import type { GenerationError, MissingUnits } from './messages.ts';
@@ -33,8 +33,8 @@ export function notReady(missing: readonly MissingUnits[]): GenerationError {
   });
 }
 
-/** What a caller hears of a call that failed. What a shard said, and where it is, stays in the log: callers see no machines. */
-const told: Record<RpcErrorCode, [GenerationError['code'], string]> = {
+/** What clients are told about a failed call. The shard's own message and address stay in the log. */
+const clientErrors: Record<RpcErrorCode, [GenerationError['code'], string]> = {
   unavailable: ['shard_unavailable', 'an expert shard was lost'],
   draining: ['shard_unavailable', 'an expert shard is leaving service'],
   not_held: ['shard_unavailable', 'an expert shard no longer holds an expert'],
@@ -50,10 +50,10 @@ const told: Record<RpcErrorCode, [GenerationError['code'], string]> = {
   internal: ['internal', 'an expert shard failed'],
 };
 
-/** A shard did not answer for some row. */
+/** The error for a row that no shard answered. */
 export function callFailed(error: RpcError): GenerationError {
-  const [code, message] = told[error.code];
-  // Which expert has no holder is this gateway's own knowledge, and `/health/ready` tells it too.
-  const what = error instanceof NoHolder ? error.message : message;
-  return fault(code, what, RETRYABLE.has(code) ? { retryAfterMs: error.retryAfterMs ?? 1000 } : {});
+  const [code, message] = clientErrors[error.code];
+  // Which expert has no holder may be told: `/health/ready` shows it too.
+  const text = error instanceof NoHolder ? error.message : message;
+  return fault(code, text, RETRYABLE.has(code) ? { retryAfterMs: error.retryAfterMs ?? 1000 } : {});
 }

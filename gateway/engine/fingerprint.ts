@@ -1,14 +1,14 @@
-// Names what decides the bits of an answer (`system_fingerprint`), and counts of the fleet as /metrics has them. Pure.
+// Names what decides the bits of an answer (`system_fingerprint`), and names the fleet's counters for /metrics. Pure.
 import { createHash } from 'node:crypto';
 import type { Rung } from '../../router/delivery/ladder.ts';
 import type { Fleet } from '../../router/fleet.ts';
 
-/** Equal where checkpoint, bundle and every numerics class at work are. */
+/** Two fingerprints are equal if checkpoint, bundle and all numerics classes in use are equal. */
 export function fingerprint(parts: {
   identity: string;
   content: string;
   dense: string;
-  /** Classes of the connected shards. */
+  /** Numerics classes of the connected shards. */
   experts: readonly string[];
 }): string {
   const { identity, content, dense, experts } = parts;

@@ -1,4 +1,4 @@
-// One step through all layers: dense device, selection, dispatch, combine. Knows rows and spans; no sampling, no text.
+// One step through all layers: dense device, selection, dispatch, combine.
 import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { DenseDevice, Rows, Span } from '../../model/devices/dense.ts';
 import type { combine } from '../../router/combine.ts';
@@ -16,7 +16,7 @@ export interface ForwardModel {
   hidden: number;
   experts: number;
   vocab: number;
-  /** Of each layer. */
+  /** One rule for each layer. */
   rules: readonly RoutingRule[];
   combine: typeof combine;
   /** Counts the rows of every expert. */
@@ -27,31 +27,31 @@ export interface StepInput {
   /** Ids of the step's rows, span after span. */
   ids: Int32Array;
   spans: readonly Span[];
-  /** `[rows]`, 1 where the row belongs to a prompt: it travels apart from decode rows. */
+  /** `[rows]`, 1 if the row's span has more rows than one. Such rows travel on other connections than lone decode rows. */
   prefill: Uint8Array;
-  /** `[rows]`, 1 while the row's answer is wanted; may be cleared while the step runs. */
+  /** `[rows]`, 1 while the row's answer is wanted. It may be cleared while the step runs. */
   wanted: Uint8Array;
-  /** `[rows]`, what may stand in for an expert (router/delivery/ladder.ts); absent: nothing may. */
+  /** `[rows]`, the lowest rung that each row allows (router/delivery/ladder.ts). Absent: no row allows any. */
   ladder?: Uint8Array;
-  /** Each call to a shard must be answered within this. */
+  /** Deadline of each call to a shard. */
   deadlineMs: number;
-  /** Aborted when no row is wanted any more. */
+  /** Aborted when no row is wanted anymore. */
   signal: AbortSignal;
   trace: string;
 }
 
 /**
- * With its experts in process a step never waits. Messages to this thread (a request, an abort, the end) are handled so
- * many milliseconds apart at most, or a layer.
+ * With its experts in process, a step never waits for I/O. It lets this thread handle its messages (requests, aborts)
+ * after the first layer that ends this long after the last time.
  */
 const TURN_MS = 5;
 
 export interface ForwardEvents {
-  /** An expert could not answer the row. It is taken out of `wanted` by the caller; the others go on. */
+  /** No expert could answer the row. The callback must clear the row in `wanted`; the other rows go on. */
   onFailed: (row: number, error: RpcError) => void;
-  /** Something stood in for an expert of the row. */
+  /** The row went down the ladder to `rung` for one of its experts. */
   onDegraded: (row: number, rung: Rung) => void;
-  /** Once a layer, in order: which experts every row went through, those that stood in for others among them. */
+  /** Called once a layer, in order, with the experts of every row, stand-ins included. */
   onRouted?: ((assignment: Assignment) => void) | undefined;
 }
 

@@ -1,5 +1,5 @@
-// What crosses between the API thread and the engine thread: token ids and settings down, parts of a stream up.
-// Plain structured-cloneable data; knows no text and no HTTP.
+// What the API thread and the engine thread exchange: token ids and settings in one direction, parts of a stream in the
+// other. All of it is plain data that can be cloned. The engine knows neither text nor HTTP.
 import type { Rung } from '../../router/delivery/ladder.ts';
 import type { HeatReport } from '../../router/heat.ts';
 import type { MissingUnits } from '../../router/replica-table.ts';
@@ -23,13 +23,13 @@ export interface SamplingSettings {
   presencePenalty: number;
   /** Subtracted for each time the answer already holds the token. */
   frequencyPenalty: number;
-  /** Divides positive (multiplies negative) logits of tokens seen in prompt or answer; 1 is off (CTRL, arXiv 1909.05858). */
+  /** Divides positive (multiplies negative) logits of tokens in prompt or answer; 1 is off (CTRL, arXiv 1909.05858). */
   repetitionPenalty: number;
   /** Added to the logits of these ids. */
   logitBias: readonly (readonly [id: number, bias: number])[];
-  /** 64-bit seed in decimal or any safe integer; the caller's or one drawn for the request. */
+  /** Any safe integer: the client's, or one drawn for the request. */
   seed: number;
-  /** Which of a request's choices this is; parts the random numbers of choices with one seed. */
+  /** Number of the choice within its request. Choices of one seed get different random numbers. */
   choice: number;
 }
 
@@ -48,41 +48,41 @@ export const neutralSampling: SamplingSettings = {
 };
 
 export interface GenerationRequest {
-  /** Made by the API thread; unique among open generations. */
+  /** Made by the API thread, and unique among open generations. */
   id: string;
   prompt: Int32Array;
-  /** 0: the prompt is computed and nothing follows. */
+  /** 0: only the prompt is computed. */
   maxTokens: number;
-  /** Tokens before which no stop id may come; a constraint that allows nothing else goes before it. */
+  /** No stop id may come before so many tokens, unless the constraint allows nothing else. */
   minTokens?: number;
   sampling: SamplingSettings;
-  /** Ids that end the answer (they are not part of it and not counted in its text). */
+  /** Ids that end the answer. They are not part of its text. */
   stopIds: readonly number[];
-  /** How many alternatives to report with each token; undefined: no log-probabilities at all. 0: the chosen one's only. */
+  /** How many alternatives to report with each token. 0: only the chosen token's own. Undefined: no log-probabilities. */
   logprobs?: number;
-  /** The same of the prompt's tokens, told before the first token; no cached prefix is read then. Absent: not told. */
+  /** The same for the prompt's tokens. They are sent before the first token, and no cached prefix is used. */
   promptLogprobs?: number;
-  /** Id of an open generation with the same prompt: this one waits until that prompt is computed, and shares it. */
+  /** Id of an open generation with the same prompt. This one waits until that prompt is computed, and shares it. */
   sharesPromptOf?: string;
-  /** Lower ones leave the queue first, among those of one tenant; absent: 0. */
+  /** Requests of a tenant with lower numbers leave the queue first. Default: 0. */
   priority?: number;
-  /** Whose it is: tenants share the engine's time, whatever number of requests each has. Absent: nobody's in particular. */
+  /** Who is billed. Tenants share the engine's time by weight, however many requests each has. Absent: no tenant. */
   tenant?: string;
-  /** The tenant's part of that time beside others' (one of weight 2 gets twice what one of 1 does); absent: 1. */
+  /** The tenant's weight: one of weight 2 gets twice as much time as one of weight 1. Default: 1. */
   weight?: number;
-  /** `[layers]`, experts a token; absent: the checkpoint's own. */
+  /** `[layers]`, experts for each token. Default: the checkpoint's. */
   expertsPerToken?: readonly number[];
   constraint?: ConstraintSpec;
-  /** Of the constraint, if it was read already: it goes in the place of what it was read from. */
+  /** The constraint's grammar, if it has been read already. It replaces the text that it was read from. */
   grammar?: PackedGrammar;
-  /** Report a hash of each step's logits row: equal hashes mean equal bits. */
+  /** Report a hash of each row of logits. Equal hashes mean equal bits. */
   digests?: boolean;
   /** Report each token's route. */
   routes?: boolean;
   traceId?: string;
   /** Cached prefixes are shared only among requests with equal salts. */
   cacheSalt?: string;
-  /** What may stand in for an expert that nobody serves, and all that is better; absent: nothing may. */
+  /** The lowest rung of the ladder that the request allows. Absent: none. */
   degrade?: Rung;
 }
 
@@ -92,45 +92,45 @@ export interface TokenLogprob {
 }
 
 /**
- * `[layers][k]` expert numbers, best first: those that the row went through from whose logits the token was sampled, the
- * row of the position before it. What stood in for an expert (`next_best`) is told in its place.
+ * `[layers][k]` expert numbers, best first. They are those of the row whose logits the token was sampled from, which is the
+ * row of the position before it. An expert that stood in (`next_best`) takes the place of the one that it replaced.
  */
 export type Route = number[][];
 
-/** Bytes of a log-probability, of a layer's list of experts and of an expert in it, as V8 holds them. */
-const [LOGPROB, LAYER, EXPERT] = [64, 40, 8];
+/** Bytes in V8 of a log-probability, of a layer's list of experts and of one expert in it. */
+const [LOGPROB_BYTES, LAYER_BYTES, EXPERT_BYTES] = [64, 40, 8];
 
-/** Bytes that are held of what is told beside a token. */
+/** Bytes in memory of what is reported with a token. */
 export function heldBytes({ top, route }: { top?: readonly TokenLogprob[]; route?: Route }): number {
   return (
     logprobBytes(top?.length) + (route === undefined ? 0 : routeBytes(route.map(({ length }) => length)))
   );
 }
 
-/** Of the token's own log-probability and its alternatives'; undefined: none is told. */
+/** Bytes of the token's log-probability and its alternatives; undefined: none is reported. */
 export function logprobBytes(alternatives: number | undefined): number {
-  return alternatives === undefined ? 0 : (1 + alternatives) * LOGPROB;
+  return alternatives === undefined ? 0 : (1 + alternatives) * LOGPROB_BYTES;
 }
 
-/** `[layers]`: how many experts the token goes through. */
+/** Bytes of a route with so many experts in each layer. */
 export function routeBytes(experts: readonly number[]): number {
-  return experts.reduce((total, count) => total + LAYER + EXPERT * count, 0);
+  return experts.reduce((total, count) => total + LAYER_BYTES + EXPERT_BYTES * count, 0);
 }
 
-/** How long a generation took to begin. */
+/** How long a generation took to start. */
 export interface Began {
-  /** From generate() until it was let in. */
+  /** From the call of generate() until it was first admitted. */
   queuedMs: number;
-  /** From there to the first token, or to the end if there was none; what it waited again is in it. */
+  /** From then until the first token, or until the end if there was none. Includes waiting after a preemption. */
   prefillMs: number;
 }
 
-/** How often something stood in for an expert of a row, by rung. */
+/** How often each rung stood in for an expert of a row. */
 export type DegradedHops = Partial<Record<Rung, number>>;
 
 export type FinishReason = 'stop' | 'length';
 
-/** Why a generation failed; the API maps `code` to a status in one place. */
+/** Why a generation failed. The API maps `code` to a status in one place. */
 export interface GenerationError {
   code:
     | 'invalid_request'
@@ -146,35 +146,35 @@ export interface GenerationError {
   retryAfterMs?: number;
 }
 
-/** Of one token of a prompt, or of a stop id, given the tokens before it. */
+/** Log-probability of a prompt's token or of a stop id, given the tokens before it. */
 export interface PromptLogprob {
   logprob: number;
-  /** Of a prompt's token: 1 is the likeliest. */
+  /** Of a prompt's token; 1 is the likeliest. */
   rank?: number;
   top: TokenLogprob[];
 }
 
-/** A stream of parts: the prompt's where asked for, any number of tokens, then exactly one finish or error. */
+/** A stream has prompt parts if requested, then any number of tokens, then exactly one finish or error. */
 export type GenerationPart =
-  /** Of the prompt's next tokens, in order; its first token has none. */
+  /** The prompt's next tokens, in order. The first token of a prompt has no log-probability. */
   | { type: 'prompt'; logprobs: PromptLogprob[] }
   | {
       type: 'token';
       id: number;
-      /** Of the model's own distribution (before penalties, bias and temperature). */
+      /** From the model's own distribution, before penalties, bias and temperature. */
       logprob?: number;
       top?: TokenLogprob[];
       digest?: string;
       route?: Route;
-      /** So far; absent: none. */
+      /** Counts so far; absent if there are none. */
       degradedHops?: DegradedHops;
-      /** With the first token only. */
+      /** Only with the first token. */
       began?: Began;
     }
   | {
       type: 'finish';
       reason: FinishReason;
-      /** The stop id that ended it, if one did. It is counted as a generated token but not sent as a token part. */
+      /** The stop id that ended the answer, if one did. It counts as generated but is not sent as a token part. */
       stopId?: number;
       /** The stop id's log-probability and its alternatives, if the request asks for log-probabilities. */
       stopLogprob?: PromptLogprob;
@@ -183,7 +183,7 @@ export type GenerationPart =
       completionTokens: number;
       cachedTokens: number;
       degradedHops?: DegradedHops;
-      /** Where no token part came before. */
+      /** If there was no token part before. */
       began?: Began;
     }
   | { type: 'error'; error: GenerationError };
@@ -191,18 +191,18 @@ export type GenerationPart =
 export interface EngineStatus {
   ready: boolean;
   missing: MissingUnits[];
-  /** Units that one shard serves and no other. */
+  /** Units that only one shard serves. */
   single: MissingUnits[];
-  /** How many units none serves, and how many one alone. */
+  /** How many units no shard serves, and how many only one. */
   units: { missing: number; single: number };
   running: number;
   waiting: number;
   kvBytesReserved: number;
   kvBytesLimit: number;
   shards: ShardStatus[];
-  /** Names the numerics of the whole (`system_fingerprint`). */
+  /** Names the numerics of the whole system (`system_fingerprint`). */
   fingerprint: string;
-  /** Monotonic counters since start; /metrics calls each `expertgrid_engine_<name>_total`. */
+  /** Counters since the start. /metrics names each `expertgrid_engine_<name>_total`. */
   counters: Record<string, number>;
 }
 
@@ -210,22 +210,22 @@ export interface EngineInfo {
   identity: string;
   vocab: number;
   layers: number;
-  /** In each layer. */
+  /** Experts in each layer. */
   experts: number;
   /** `[layers]`, the checkpoint's own. */
   expertsPerToken: readonly number[];
-  /** Most positions a sequence may have: prompt and answer together. */
+  /** Most positions of a sequence: prompt and answer together. */
   context: number;
-  /** What one prompt has computed is known to others that begin alike. */
+  /** Requests whose prompts begin alike share what has been computed. */
   sharesPrefixes: boolean;
 }
 
-/** The engine as the API sees it: in another thread in production, in the same one in tests. */
+/** The engine as the API sees it. In production it runs in another thread, in tests in the same one. */
 export interface EngineClient {
   readonly info: EngineInfo;
   /**
-   * Starts a generation and yields its parts; the last is a finish or an error. Aborting the signal, or leaving the
-   * loop, stops the work within one step (an aborted stream ends without a further part).
+   * Starts a generation and yields its parts, of which the last is a finish or an error. Aborting the signal or leaving the
+   * loop stops the work within one step, and the stream ends without another part.
    */
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart>;
   /**
@@ -234,8 +234,8 @@ export interface EngineClient {
    */
   charge(tenant: string, ms: number): void;
   status(): Promise<EngineStatus>;
-  /** Rows by (layer, expert), decayed; with which expert follows which only where asked for. */
+  /** Decayed counts of rows by (layer, expert), and on request which expert follows which. */
   heat(options?: { successors?: boolean }): Promise<HeatReport>;
-  /** Takes no new generations, lets running ones end for at most `graceMs`, then fails them with `shutting_down`. */
+  /** Accepts no new generations. Running ones that do not end within `graceMs` fail with `shutting_down`. */
   close(graceMs: number): Promise<void>;
 }

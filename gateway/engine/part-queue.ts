@@ -1,12 +1,12 @@
-// Parts of one generation between the one who makes them and the one who reads them. Bounded by the answer's length.
+// The queue between the producer of a generation's parts and their reader. Its length is bounded by the answer's.
 import { type GenerationPart, heldBytes } from './messages.ts';
 
 export function isLast({ type }: GenerationPart): boolean {
   return type === 'finish' || type === 'error';
 }
 
-/** Bytes of a part beside its log-probabilities and route, as V8 holds it. */
-const PART = 200;
+/** Bytes of a part in V8, without its log-probabilities and route. */
+const PART_BYTES = 200;
 
 /** An async iterable that ends after a finish, an error, or `end()`. */
 export class PartQueue implements AsyncIterable<GenerationPart> {
@@ -16,12 +16,12 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
   #wake: () => void = () => {};
   readonly #onBytes: (change: number) => void;
 
-  /** `onBytes` hears how much more, or less, is held. */
+  /** `onBytes` is called with each change of `bytes`. */
   constructor(onBytes: (change: number) => void = () => {}) {
     this.#onBytes = onBytes;
   }
 
-  /** About what the parts take that nobody has read yet. */
+  /** About how many bytes the unread parts take. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -40,7 +40,7 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
     this.#wake();
   }
 
-  /** Ends the stream at once; parts not yet read are dropped. */
+  /** Ends the stream at once and drops unread parts. */
   end(): void {
     this.#parts.length = 0;
     this.#hold(0);
@@ -48,7 +48,7 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
     this.#wake();
   }
 
-  /** In place of what nobody has read: the last part. */
+  /** Replaces all unread parts by an error, which ends the stream. */
   fail(part: Extract<GenerationPart, { type: 'error' }>): void {
     this.end();
     this.#parts.push(part);
@@ -69,8 +69,8 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
 
 function bytesOf(part: GenerationPart): number {
   if (part.type === 'token') {
-    return PART + heldBytes(part);
+    return PART_BYTES + heldBytes(part);
   }
-  if (part.type !== 'prompt') return PART;
-  return part.logprobs.reduce((total, told) => total + PART + heldBytes(told), PART);
+  if (part.type !== 'prompt') return PART_BYTES;
+  return part.logprobs.reduce((total, told) => total + PART_BYTES + heldBytes(told), PART_BYTES);
 }

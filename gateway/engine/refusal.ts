@@ -1,4 +1,4 @@
-// Why a request cannot even wait, if so. Pure; knows no queue and no device.
+// Why a request cannot be queued, if it cannot. Pure.
 import { fault, notReady } from './faults.ts';
 import type { GenerationError, GenerationRequest, MissingUnits } from './messages.ts';
 
@@ -9,12 +9,12 @@ export interface Capacity {
   experts: number;
   /** Most positions of a sequence. */
   context: number;
-  /** Positions that fit the KV memory, all of it given to one sequence. */
+  /** Positions of a single sequence that has all KV memory. */
   kvPositions: number;
   missing: readonly MissingUnits[];
   waiting: number;
   maxWaiting: number;
-  /** Of those that wait, the tenant's; absent where it is nobody's in particular, who may take what is left. */
+  /** Waiting requests of the same tenant. Absent if the request has no tenant; it may then fill the queue. */
   ownWaiting?: number;
 }
 
@@ -56,7 +56,7 @@ export function refusal(
   return queueFull(capacity, weight);
 }
 
-/** However many ask, each tenant leaves room for others: it may have as much of the queue as is still free (by weight, times). */
+/** Each tenant leaves room for others: it may hold as much of the queue as is still free, times its weight. */
 function queueFull(
   { waiting, maxWaiting, ownWaiting = 0 }: Capacity,
   weight: number,

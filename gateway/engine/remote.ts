@@ -1,4 +1,4 @@
-// The engine across a message port: one side serves an engine, the other is an EngineClient. Knows no engine inside.
+// The engine across a message port: one side serves an engine, the other side is an EngineClient.
 import type { MessagePort } from 'node:worker_threads';
 import { withRead } from '../constraints/specification.ts';
 import { fault } from './faults.ts';
@@ -27,20 +27,20 @@ type Up =
   | { type: 'heat'; call: number; report: HeatReport }
   | { type: 'closed' };
 
-/** What all generations together may hold of parts that their readers have not taken, in bytes. */
-const MOST_UNREAD = 128 * 2 ** 20;
+/** Most bytes of unread parts, all generations together. Beyond it, the generation that holds most fails. */
+const MOST_UNREAD_BYTES = 128 * 2 ** 20;
 
-/** Told in place of what a reader did not take. */
+/** What a client that reads too slowly is told. */
 const unread = fault(
   'answer_memory',
   'the answer was made faster than it was taken, and waits in more memory than there is; ask for fewer choices or log-probabilities',
   { retryAfterMs: 1000 },
 );
 
-/** What callers are told of a failure that was not foreseen; the log has the cause. */
+/** What clients are told about an unforeseen failure. The log has the cause. */
 const broken = fault('internal', 'the engine has failed');
 
-/** Serves `engine` over `port` until it is closed; resolves then. `onFault` hears of a generation that threw. */
+/** Serves `engine` over `port` and resolves when it has been closed. `onFault` is called if a generation throws. */
 export async function serveEngine(
   port: MessagePort,
   engine: EngineClient,
@@ -55,7 +55,7 @@ export async function serveEngine(
       for await (const part of engine.generate(request, abort.signal))
         up({ type: 'part', id: request.id, part });
     } catch (cause) {
-      // One request's fault is no other's.
+      // Other requests go on.
       onFault(cause);
       up({ type: 'part', id: request.id, part: { type: 'error', error: broken } });
     } finally {
@@ -94,27 +94,27 @@ export async function serveEngine(
 }
 
 /**
- * The engine that is served at the other end of `port`, once it serves. `lost` tells that its thread has ended: what is
- * open then fails, and so does a connection that was never made.
+ * Resolves with the engine at the other end of `port` when it has started. `lost` resolves when the engine's thread has
+ * ended: open generations then fail, and so does this call if the engine has not started.
  */
 export async function connectEngine(
   port: MessagePort,
   lost: Promise<Error>,
-  { mostUnread = MOST_UNREAD }: { mostUnread?: number } = {},
+  { mostUnread = MOST_UNREAD_BYTES }: { mostUnread?: number } = {},
 ): Promise<EngineClient> {
   const client = new RemoteEngine(port, lost, mostUnread);
   await client.started;
   return client;
 }
 
-/** A grammar that was read goes in the place of what it was read from, which may be large, and would be copied for each choice. */
+/** Sends a grammar that has been read instead of its source, which may be large and would be copied for each choice. */
 function withoutSource({ grammar, ...request }: GenerationRequest): GenerationRequest {
   if (grammar === undefined || request.constraint === undefined) return request;
   return { ...request, constraint: withRead(request.constraint, grammar) };
 }
 
-/** Who waits for an answer. */
-interface Asked<Answer> {
+/** A call that waits for its answer. */
+interface PendingCall<Answer> {
   resolve: (answer: Answer) => void;
   reject: (error: Error) => void;
 }
@@ -124,8 +124,8 @@ class RemoteEngine implements EngineClient {
   readonly #port: MessagePort;
   readonly #mostUnread: number;
   readonly #generations = new Map<string, PartQueue>();
-  readonly #statuses = new Map<number, Asked<EngineStatus>>();
-  readonly #heats = new Map<number, Asked<HeatReport>>();
+  readonly #statuses = new Map<number, PendingCall<EngineStatus>>();
+  readonly #heats = new Map<number, PendingCall<HeatReport>>();
   readonly #closed: Promise<void>;
   #unread = 0;
   #calls = 0;
@@ -201,7 +201,7 @@ class RemoteEngine implements EngineClient {
     }
   }
 
-  /** The generation that holds most ends with an error: a reader that takes nothing must not fill the memory. */
+  /** Fails the generation that holds most unread parts, so that a reader that takes nothing cannot fill the memory. */
   #limitUnread(): void {
     if (this.#unread <= this.#mostUnread) return;
     const [first, ...others] = this.#generations;

@@ -1,4 +1,4 @@
-// One running answer: its ids, how far they are computed, what the sampler must remember. Knows no device.
+// One sequence: its ids, how far they are computed, and what the sampler must remember.
 import type { Rung } from '../../router/delivery/ladder.ts';
 import type { Constraint } from '../constraints/masks/constraint.ts';
 import type { BlockTable } from './memory/blocks.ts';
@@ -13,9 +13,9 @@ import type {
 import type { Sampled } from './sampling/sampler.ts';
 import { Speculation } from './sampling/speculation.ts';
 
-/** Where a token comes from, as far as the request asks. */
+/** Where a token comes from, if the request asks for that. */
 export interface Provenance {
-  /** Of the logits. */
+  /** Hash of the logits. */
   digest?: string | undefined;
   route?: Route | undefined;
 }
@@ -24,37 +24,37 @@ export class Sequence {
   /** The name under which the dense device keeps its KV. */
   readonly name: number;
   readonly request: GenerationRequest;
-  /** What the answer is held to, once it is open. */
+  /** The constraint of the answer, once it is open. */
   constraint: Constraint | undefined;
-  /** It gets no rows: which ids may come next is not known yet. */
+  /** It gets no rows as long as its constraint has not told which ids may come next. */
   held = false;
-  /** Prompt and answer. */
+  /** Ids of prompt and answer. */
   readonly ids: number[];
   readonly generated = new Map<number, number>();
   readonly seen: Set<number>;
   /** Blocks of KV memory; empty while it waits. */
   table: BlockTable = { blocks: [], known: 0, prefix: 0 };
-  /** Parts the blocks that it may share from others'. */
+  /** Sequences share cached blocks only if their salts are equal. */
   salt = '';
   /** Positions whose K and V are in the cache. */
   computed = 0;
-  /** Prompt positions that were in the cache when it first began. */
+  /** Prompt positions that were cached when it was first admitted. */
   cached: number | undefined;
-  /** Prompt tokens whose log-probabilities were told, the first counted with them. */
+  /** Prompt tokens whose log-probabilities have been sent. The first token counts, although it has none. */
   scored = 1;
-  /** Ids drafted to follow; verified and dropped in the next step. */
+  /** Drafts, which the next step verifies and drops. */
   drafts: readonly number[] = [];
-  /** Number of the step that computed it last. */
+  /** Number of the last step that computed it. */
   stepped = 0;
-  /** Set when nobody wants the answer any more, or it failed. */
+  /** It has finished, failed or been aborted. */
   ended = false;
-  /** Times that something stood in for an expert. */
+  /** How often each rung stood in for an expert. */
   readonly degraded = new Map<Rung, number>();
   readonly #speculation = new Speculation();
   readonly #askedAt = performance.now();
-  /** When it was let in for the first time. */
+  /** When it was first admitted. */
   #admittedAt: number | undefined;
-  /** It was told how long the answer took to begin. */
+  /** A part with `began` has been sent. */
   #begun = false;
   readonly #emit: (part: GenerationPart) => void;
 
@@ -86,14 +86,14 @@ export class Sequence {
     return this.ids.length;
   }
 
-  /** It has its place and its KV memory, `computed` positions of it known already. */
+  /** It has been admitted. `computed` positions of its KV memory came from the prefix cache. */
   admitted(computed: number): void {
     this.computed = computed;
     this.cached ??= computed;
     this.#admittedAt ??= performance.now();
   }
 
-  /** Rows of the span whose logits tell the log-probability of a prompt token that was not told yet. */
+  /** Rows of the span whose logits give log-probabilities of the prompt that have not been sent yet. */
   unscored(start: number, count: number): { first: number; count: number } {
     if (this.request.promptLogprobs === undefined) return { first: start, count: 0 };
     const first = Math.max(start, this.scored - 1);
@@ -109,40 +109,37 @@ export class Sequence {
     return this.promptLength + this.request.maxTokens;
   }
 
-  /**
-   * Drafts the ids after the next, where the next is all that is left to compute, as far as they are worth their price
-   * (speculation.ts).
-   */
+  /** Drafts ids as far as they are worth `price` (speculation.ts), if only the next id is left to compute. */
   draft(price: number): void {
     if (this.length - this.computed !== 1 || this.computed < this.promptLength) return;
     this.drafts = this.#speculation.draft(this.ids, this.reach - this.length - 1, price);
   }
 
-  /** The step's ids were taken; what was computed for drafts that are not among them is dropped. */
+  /** To be called when the step's ids have been taken: drops what was computed for rejected drafts. */
   settle(): void {
     this.computed = this.length - 1;
     this.#speculation.learn(this.ids);
     this.drafts = [];
   }
 
-  /** Tells the log-probabilities of the prompt's next tokens. */
+  /** Sends the log-probabilities of the prompt's next tokens. */
   score(logprobs: PromptLogprob[]): void {
     this.scored += logprobs.length;
     this.#emit({ type: 'prompt', logprobs });
   }
 
-  /** The prompt is computed and nothing was to follow. */
+  /** The prompt is computed, and the request asked for nothing more. */
   finishPrompt(): void {
     this.#finish('length');
   }
 
-  /** Stop ids that may not come yet. */
+  /** Stop ids that the answer is still too short for. */
   get barred(): readonly number[] {
     const { minTokens = 0, stopIds } = this.request;
     return this.answerLength < minTokens ? stopIds : [];
   }
 
-  /** Takes a sampled token: tells it, and ends the answer where it must end. */
+  /** Appends a sampled token, sends it, and finishes the answer if it has ended. */
   take({ id, logprob, top }: Sampled, { digest, route }: Provenance = {}): void {
     this.constraint?.advance(id);
     this.ids.push(id);
@@ -191,7 +188,7 @@ export class Sequence {
     });
   }
 
-  /** With the first part of the answer only. */
+  /** Timings for the first part of the answer. */
   #began(): { began?: Began } {
     if (this.#begun) return {};
     this.#begun = true;

@@ -1,4 +1,4 @@
-// Runs steps: what the scheduler names is computed, by one batch or several in flight, and what follows is sampled. Learns
+// Runs steps: computes the rows that the scheduler selects, in one micro-batch or several, samples the next tokens, and learns
 // what steps cost. A step that throws fails its sequences, never the process.
 import { errorText } from '../../base/error-text.ts';
 import type { Rows } from '../../model/devices/dense.ts';
@@ -12,19 +12,19 @@ import type { ForwardModel } from './forward.ts';
 import { sampleNext } from './sampling/next-tokens.ts';
 import { constraintFailed, prepare } from './sampling/open-constraint.ts';
 import { FairShares } from './scheduling/fair-shares.ts';
-import { inTurns } from './scheduling/floor.ts';
 import { cut, grouped, MicroBatches } from './scheduling/micro-batches.ts';
 import { decodingOf, type Planned, planStep, type StepLimits } from './scheduling/scheduler.ts';
 import { StepCosts } from './scheduling/step-costs.ts';
+import { inTurns } from './scheduling/turns.ts';
 import type { Sequence } from './sequence.ts';
 import { type Due, Step } from './step.ts';
 
-/** Prompt rows beside others that generate, in any case. */
+/** Least number of prefill rows in a step that decodes as well. */
 const LEAST_PREFILL = 4;
-/** Of the prompt rows that a step may have, while nothing is known of what they cost. */
-const UNKNOWN = 1 / 8;
+/** Share of `prefillRows` that a step may have as long as their cost is unknown. */
+const FIRST_SHARE = 1 / 8;
 
-/** Biases of a request that are not worth counting. */
+/** Up to so many biases of a request cost too little to be charged. */
 const FEW_BIASES = 64;
 
 export interface StepRunnerOptions {
@@ -35,19 +35,19 @@ export interface StepRunnerOptions {
 }
 
 export class StepRunner {
-  /** Times that something stood in for an expert. */
+  /** How often each rung stood in for an expert. */
   readonly degradedHops = Object.fromEntries(rungs.map((rung) => [rung, 0])) as Record<Rung, number>;
   readonly #options: StepRunnerOptions;
-  /** For several micro-batches. */
+  /** The model as several micro-batches use it. */
   readonly #modelInTurns: ForwardModel;
   readonly #microBatches = new MicroBatches();
   readonly #costs = new StepCosts();
   readonly #shares = new FairShares();
   readonly #logits: Rows[] = [];
-  /** Micro-batches under way. */
+  /** Micro-batches in flight. */
   #steps: readonly Step[] = [];
-  /** The last step, until it is settled. */
-  #ran: { spans: readonly Planned<Sequence>[]; others: readonly Sequence[]; startedAt: number } | undefined;
+  /** The last step until it is settled. */
+  #ran: { spans: readonly Planned<Sequence>[]; decoding: readonly Sequence[]; startedAt: number } | undefined;
 
   constructor(options: StepRunnerOptions) {
     const { model } = options;
@@ -55,7 +55,7 @@ export class StepRunner {
     this.#modelInTurns = { ...model, dense: inTurns(model.dense) };
   }
 
-  /** One step of those that run. */
+  /** Runs one step of the running sequences. */
   async run(): Promise<void> {
     try {
       await this.#run();
@@ -66,14 +66,14 @@ export class StepRunner {
     }
   }
 
-  /** To be told when all that the step led to is done: its parts are sent, which takes its time too. */
+  /** Learns what the last step cost. To be called when its parts have been sent, because sending takes time as well. */
   settle(): void {
     if (this.#ran === undefined) return;
-    const { spans, others, startedAt } = this.#ran;
+    const { spans, decoding, startedAt } = this.#ran;
     this.#ran = undefined;
     const ms = performance.now() - startedAt;
-    this.#costs.learn({ ...rowsOf(spans, others), ms: Math.max(0, ms - this.#shares.spentMs) });
-    this.#shares.settle(spans, { costs: this.#costs, others, ms });
+    this.#costs.learn({ ...rowsOf(spans, decoding), ms: Math.max(0, ms - this.#shares.spentMs) });
+    this.#shares.settle(spans, { costs: this.#costs, decoding, ms });
   }
 
   /** Counts time of other threads against the tenant's share. */
@@ -81,7 +81,7 @@ export class StepRunner {
     this.#shares.charge(tenant, ms);
   }
 
-  /** Nothing more is computed for the sequence in the step under way. */
+  /** Computes nothing more for the sequence in the step in flight. */
   unwant(sequence: Sequence): void {
     for (const step of this.#steps) step.unwant(sequence);
   }
@@ -98,31 +98,31 @@ export class StepRunner {
       onSpent: (tenant, ms) => this.#shares.spend(tenant, ms),
       onFailed: (sequence, cause) => this.#refuse(sequence, cause),
     });
-    const others = decodingOf(running, minPrefillRows);
+    const decoding = decodingOf(running, minPrefillRows);
     if (settings.speculate && minPrefillRows === 1) {
-      const price = this.#costs.draftPrice(others.length);
-      for (const each of others) each.draft(price);
+      const price = this.#costs.draftPrice(decoding.length);
+      for (const each of decoding) each.draft(price);
     }
     const limits = (count: number, share: number) => this.#limits(count, share);
     const parts = this.#shares.parts(running, { costs: this.#costs, prefillShare, minPrefillRows, limits });
-    const { spans, preempted } = planStep(running, pool, limits(others.length, prefillShare), parts);
-    admission.giveWay(preempted);
+    const { spans, preempted } = planStep(running, pool, limits(decoding.length, prefillShare), parts);
+    admission.preempt(preempted);
     if (spans.length > 0) await this.#compute(spans);
-    this.#ran = { spans, others, startedAt };
+    this.#ran = { spans, decoding, startedAt };
   }
 
-  /** While some generate, prompts get as many rows as take their share of the step. */
-  #limits(others: number, share: number): StepLimits {
+  /** While `decoding` sequences decode, prefill gets as many rows as fill its share of the step. */
+  #limits(decoding: number, share: number): StepLimits {
     const { prefillRows } = this.#options.settings;
     const { minPrefillRows } = this.#options.model.dense;
     const limits = { prefillRows, minPrefillRows };
-    if (others === 0 || share === 1) return limits;
-    const rows = this.#costs.promptRows(others, share) ?? prefillRows * UNKNOWN;
+    if (decoding === 0 || share === 1) return limits;
+    const rows = this.#costs.promptRows(decoding, share) ?? prefillRows * FIRST_SHARE;
     const least = Math.max(LEAST_PREFILL, 2 * minPrefillRows);
     return { ...limits, prefillRows: Math.min(prefillRows, Math.max(least, Math.floor(rows))) };
   }
 
-  /** The spans as one batch, or as several in flight at once: one computes while others wait for their experts. */
+  /** Computes the spans in one micro-batch, or in several at once: one computes while others wait for their experts. */
   async #compute(spans: readonly Planned<Sequence>[]): Promise<void> {
     const { model, settings, counters } = this.#options;
     const sequences = spans.length;
@@ -154,7 +154,7 @@ export class StepRunner {
     counters.step_rows += this.#steps.reduce((sum, { rows }) => sum + rows, 0);
   }
 
-  /** Makes known what the spans have computed, and samples what follows. */
+  /** Registers what the spans have computed for sharing, and samples the next tokens. */
   #advance(spans: readonly Planned<Sequence>[], due: readonly Due[]): void {
     const { model, settings, admission, counters } = this.#options;
     const { kv } = model.dense;
@@ -162,7 +162,7 @@ export class StepRunner {
       const { table, ids, computed, promptLength, salt, ended, degraded } = sequence;
       sequence.stepped = counters.steps;
       counters.prompt_tokens += Math.max(0, Math.min(start + count, promptLength) - start);
-      // What a stand-in has touched is nobody else's prefix.
+      // A prefix that a stand-in has touched is not shared.
       if (kv.shared && !ended && degraded.size === 0) admission.pool.register(table, ids, computed, salt);
     }
     for (const each of due) {
@@ -177,13 +177,13 @@ export class StepRunner {
     }
   }
 
-  /** Fails a sequence that cannot be held to what it asked for, or whose work threw. */
+  /** Fails a sequence whose constraint cannot be kept, or whose work threw. */
   #refuse(sequence: Sequence, cause: unknown): void {
     if (cause instanceof ConstraintFault) this.#fail(sequence, constraintFailed(cause));
     else this.#threw([sequence], cause);
   }
 
-  /** Of the micro-batch so numbered: made once, for a row of them may be most of a megabyte. */
+  /** Logits of micro-batch `index`. The memory is kept, because one row may take most of a megabyte. */
   #logitsOf(index: number, length: number): Rows {
     const known = this.#logits[index];
     if (known !== undefined && known.length >= length) return known;
@@ -192,7 +192,7 @@ export class StepRunner {
     return made;
   }
 
-  /** Fails the sequences whose work threw, and no others. */
+  /** Fails the sequences whose work threw. */
   #threw(sequences: readonly Sequence[], cause: unknown): void {
     this.#options.settings.onFault(cause);
     const message = errorText(cause);
@@ -212,7 +212,7 @@ export class StepRunner {
   }
 }
 
-/** Whether its tokens take the thread longer than those of others: its tenant pays for that. */
+/** Whether sampling the sequence takes longer than usual. Its tenant is then charged for that time. */
 function isDear({ request: { constraint, logprobs, digests, sampling } }: Sequence): boolean {
   return (
     constraint !== undefined ||
@@ -222,10 +222,10 @@ function isDear({ request: { constraint, logprobs, digests, sampling } }: Sequen
   );
 }
 
-/** How many rows of each kind the spans have; `others` do nothing but generate. */
-function rowsOf(spans: readonly Planned<Sequence>[], others: readonly Sequence[]) {
+/** How many rows of each kind the spans have. */
+function rowsOf(spans: readonly Planned<Sequence>[], decoding: readonly Sequence[]) {
   const rows = (of: readonly Planned<Sequence>[]) => of.reduce((sum, { count }) => sum + count, 0);
-  const known = new Set(others);
-  const own = spans.filter(({ sequence }) => known.has(sequence));
+  const decodes = new Set(decoding);
+  const own = spans.filter(({ sequence }) => decodes.has(sequence));
   return { decoding: own.length, drafts: rows(own) - own.length, promptRows: rows(spans) - rows(own) };
 }

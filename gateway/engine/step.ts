@@ -1,4 +1,4 @@
-// One step under way: its rows, who still wants them, and what comes out. Knows sequences and devices; no queue.
+// One step: its rows, which of them are still wanted, and the logits that come out.
 import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { Rows } from '../../model/devices/dense.ts';
 import { type Rung, rungLevel } from '../../router/delivery/ladder.ts';
@@ -11,17 +11,17 @@ import { describe } from './sampling/sampler.ts';
 import type { Planned } from './scheduling/scheduler.ts';
 import type { Sequence } from './sequence.ts';
 
-/** Logits of the rows of one sequence from which ids are to be sampled. */
+/** Logits from which the next ids of one sequence are sampled. */
 export interface Due {
   sequence: Sequence;
-  /** `[count, vocab]`; the first follows the last known id, the others the drafts, one by one. */
+  /** `[count, vocab]`: row 0 follows the last known id, and row i the i-th draft. */
   logits: Rows;
-  /** `[count]`, of the rows that gave the logits; absent where the sequence does not ask for it. */
+  /** `[count]`, the routes of the same rows. Absent unless the request asks for routes. */
   routes?: Route[];
 }
 
 export interface StepOptions {
-  /** Memory for so many logits, this step's until its results were used. */
+  /** Memory for so many logits. It belongs to this step until its results have been used. */
   logits: (length: number) => Rows;
   deadlineMs: number;
   trace: string;
@@ -31,17 +31,17 @@ export interface StepOptions {
   onSpent: (tenant: string, ms: number) => void;
 }
 
-/** Rows of logits of a prompt in memory. */
+/** Rows of a prompt's logits that are in memory at a time. */
 const SCORED_AT_ONCE = 16;
 
-/** All its sequences ask for the same experts a token. */
+/** All sequences of a step use the same number of experts for each token. */
 export class Step {
-  /** Rows, all spans together. */
+  /** Rows of all spans together. */
   readonly rows: number;
   readonly #spans: readonly Planned<Sequence>[];
   readonly #wanted: Uint8Array;
   readonly #abort = new AbortController();
-  /** `[layers]`; kept only where a sequence asks for its routes. */
+  /** `[layers]`, kept only if a request asks for routes. */
   readonly #routed: Assignment[] = [];
 
   constructor(spans: readonly Planned<Sequence>[]) {
@@ -50,7 +50,7 @@ export class Step {
     this.#wanted = new Uint8Array(this.rows).fill(1);
   }
 
-  /** No shard works on for the sequence's rows; without any wanted row the step ends. */
+  /** Stops work on the sequence's rows. The step is aborted when no row is wanted anymore. */
   unwant(sequence: Sequence): void {
     let row = 0;
     for (const span of this.#spans) {
@@ -60,7 +60,7 @@ export class Step {
     if (!this.#wanted.includes(1)) this.#abort.abort();
   }
 
-  /** Computes the rows and moves the sequences on; nothing is due where nobody wanted the rows in the end. */
+  /** Computes the rows and advances the sequences. Returns nothing if no row was wanted in the end. */
   async run(
     model: ForwardModel,
     { logits, deadlineMs, trace, onFailed, onDegraded, onSpent }: StepOptions,
@@ -95,10 +95,10 @@ export class Step {
       sequence.computed = Math.min(start + count, sequence.length);
     }
     await this.#scorePrompts(model, stream, { logits, onSpent });
-    return await this.#logits(model, stream, logits);
+    return this.#logits(model, stream, logits);
   }
 
-  /** A few rows at a time: those of a long prompt may be gigabytes together. */
+  /** A few rows at a time, because the logits of a long prompt may take gigabytes. */
   async #scorePrompts(
     { dense, hidden, vocab }: ForwardModel,
     stream: Rows,
@@ -121,7 +121,7 @@ export class Step {
     }
   }
 
-  /** Logits are needed from the last known id on. */
+  /** The logits of each sequence from its last known id on. */
   async #logits(
     { dense, hidden, vocab }: ForwardModel,
     stream: Rows,
@@ -160,13 +160,13 @@ function rulesOf(
   return asked === undefined ? rules : rules.map((rule, layer) => ({ ...rule, k: asked[layer] ?? rule.k }));
 }
 
-/** Absent where no row allows anything: the common case costs nothing. */
+/** Absent if no row allows any rung, so that the common case costs nothing. */
 function ladderOf(sequences: readonly Sequence[]): { ladder?: Uint8Array } {
   if (sequences.every(({ request }) => request.degrade === undefined)) return {};
   return { ladder: Uint8Array.from(sequences, ({ request }) => rungLevel(request.degrade)) };
 }
 
-/** Of the tokens behind the positions from `first` on; `logits [rows, vocab]`. */
+/** Log-probabilities of the tokens that follow the positions from `first` on; `logits [rows, vocab]`. */
 function promptLogprobs(
   { ids, request }: Sequence,
   first: number,

@@ -1,40 +1,39 @@
-// KV memory in blocks: which block holds which positions of which sequence, and which prefixes are known already. Pure;
-// knows no device and no bytes.
+// KV memory in blocks: which block holds which positions of which sequence, and which prefixes are cached. Pure.
 //
 // Worked example, blocks of 4: A has computed the prompt 1 2 3 4 5 6 in blocks [0, 1] and released them. Block 0 is full,
 // so it stays known as the prefix 1 2 3 4. B with the prompt 1 2 3 4 9 gets the table [0] and 4 cached positions.
 
-/** Of one sequence: its blocks in order of position. */
+/** The blocks of one sequence, in order of position. */
 export interface BlockTable {
   readonly blocks: number[];
-  /** Leading blocks that are known as a prefix: shared, or registered for sharing. */
+  /** How many leading blocks are known as a prefix: shared, or registered for sharing. */
   known: number;
-  /** Names the last known block's prefix. */
+  /** Names the prefix that ends with the last known block. */
   prefix: number;
 }
 
 interface KnownBlock {
-  /** Where it is found: the prefix before it and its ids. */
+  /** The key under which it is found: the prefix before it, and its own ids. */
   key: string;
-  /** Names the prefix up to and with this block. */
+  /** Names the prefix that ends with this block. */
   prefix: number;
 }
 
-/** The prefix of no ids. */
+/** The empty prefix. */
 const ROOT = 0;
 
 export class BlockPool {
   readonly count: number;
-  /** Positions of a block. */
+  /** Positions in a block. */
   readonly size: number;
-  /** Blocks from here on were never used. */
+  /** Blocks from this number on were never used. */
   #fresh = 0;
   readonly #free: number[] = [];
-  /** Sequences that hold a block, by block. */
+  /** How many sequences hold each block. */
   readonly #holders: number[] = [];
   readonly #byKey = new Map<string, number>();
   readonly #known = new Map<number, KnownBlock>();
-  /** Known blocks that nobody holds, the longest unused first: free for the taking. */
+  /** Known blocks that no sequence holds, the longest unused first. They may be evicted. */
   readonly #idle = new Set<number>();
   #prefixes = ROOT;
 
@@ -44,14 +43,14 @@ export class BlockPool {
     this.size = size;
   }
 
-  /** Blocks that can be had: empty ones and known ones that nobody holds. */
+  /** Blocks that can be allocated: empty ones, and known ones that no sequence holds. */
   get available(): number {
     return this.count - this.#fresh + this.#free.length + this.#idle.size;
   }
 
   /**
-   * A table that begins with the longest known prefix of `ids`, at most `limit` positions of it. `salt` parts those
-   * who must not share.
+   * A table that begins with the longest known prefix of `ids`, but at most `limit` positions of it. Sequences with
+   * different salts share nothing.
    */
   open(ids: readonly number[], { limit, salt = '' }: { limit: number; salt?: string }): BlockTable {
     const table: BlockTable = { blocks: [], known: 0, prefix: ROOT };
@@ -66,7 +65,7 @@ export class BlockPool {
     return table;
   }
 
-  /** Makes room for `positions`; false, and nothing changed, where there are not enough blocks. */
+  /** Makes room for `positions`. Returns false and changes nothing if there are not enough blocks. */
   grow(table: BlockTable, positions: number): boolean {
     const wanted = Math.ceil(positions / this.size) - table.blocks.length;
     if (wanted > this.available) return false;
@@ -78,7 +77,7 @@ export class BlockPool {
     return true;
   }
 
-  /** Registers the blocks that `computed` positions fill, so that others can begin with them. */
+  /** Registers the blocks that `computed` positions fill, so that other sequences can begin with them. */
   register(table: BlockTable, ids: readonly number[], computed: number, salt = ''): void {
     while ((table.known + 1) * this.size <= computed) {
       const key = this.#key(table, ids, salt);
@@ -93,9 +92,9 @@ export class BlockPool {
     }
   }
 
-  /** Gives a sequence's blocks back; known ones stay known until their memory is needed. */
+  /** Releases a sequence's blocks. Known blocks stay known until their memory is needed. */
   release(table: BlockTable): void {
-    // The last blocks first: a prefix is worth more the shorter it is.
+    // The last blocks are released, and so evicted, first, because shorter prefixes are reused more often.
     for (const block of table.blocks.splice(0).reverse()) {
       this.#holders[block]!--;
       if (this.#holders[block]! > 0) continue;

@@ -1,18 +1,18 @@
-// Whose turn it is to come in, and who gives way, where there is not room for all. Between tenants it counts sequences that
-// run, by weight; within one it is first come, first served. Pure.
+// Which sequence is admitted next, and which is preempted, if there is no room for all. Tenants are compared by how many of
+// their sequences run, divided by weight. Within a tenant the order is first come, first served. Pure.
 //
-// Worked example, weights 1, all 4 places taken: B has b1 b2 b3 b4 running and b5 waiting, A has a1 waiting. A has fewer, so
-// a1 is next. Of 4 places 2 are A's and 2 are B's: b4, the latest, gives way to it. Then b4 and b5 wait, and a2 if it comes
-// takes the place of b3; an a3 would wait.
+// Worked example with weights of 1 and 4 places, all taken: B has b1 b2 b3 b4 running and b5 waiting; A has a1 waiting. A has
+// fewer, so a1 is next. Each tenant's share is 2 places, so b4, B's latest, is preempted. A sequence a2 would then take the
+// place of b3, and an a3 would wait.
 
-/** Of a sequence. */
+/** What a sequence says about its tenant. */
 export interface Billed {
   tenant: string;
-  /** The tenant's, above 0. */
+  /** The tenant's weight, above 0. */
   weight: number;
 }
 
-/** `waiting` in the order of the queue; those that may not enter yet are passed over. Priorities below 0 go before all tenants. */
+/** `waiting` is in the order of the queue. Sequences with a priority below 0 go before those of all tenants. */
 export function nextIn<T extends Billed & { priority: number }>(
   waiting: readonly T[],
   running: readonly Billed[],
@@ -27,19 +27,19 @@ export function nextIn<T extends Billed & { priority: number }>(
 }
 
 /**
- * The one that gives way where memory runs out: the latest of the tenant that has most, its first one not counted, so that
- * nobody loses its only one while others have two. `running` in order of arrival.
+ * The sequence that is preempted when memory runs out: the latest of the tenant that has most, not counting each tenant's
+ * first, so that no tenant loses its only sequence while another has two. `running` is in order of arrival.
  */
-export function givesWay<T extends Billed>(running: readonly T[]): T | undefined {
+export function victimOf<T extends Billed>(running: readonly T[]): T | undefined {
   const held = counted(running);
   return least(running.toReversed(), ({ tenant, weight }) => (1 - (held.get(tenant) ?? 0)) / weight);
 }
 
 /**
- * The one that gives way to `next` where all places are taken; undefined where its tenant has its share, or would have more
- * than it, or nobody has more than its own. `waiting` count with their tenants.
+ * The sequence that is preempted for `next` when all places are taken. Undefined if one more would give the tenant of `next`
+ * more than its share, or if no tenant has more than its share. Tenants that only wait count for the shares.
  */
-export function makesRoom<T extends Billed>(
+export function victimFor<T extends Billed>(
   next: Billed,
   running: readonly T[],
   waiting: readonly Billed[],
@@ -62,7 +62,7 @@ function counted(tenants: readonly Billed[]): Map<string, number> {
   return counts;
 }
 
-/** The first of the least. */
+/** The first of the items with the least value. */
 function least<T>(items: readonly T[], of: (item: T) => number): T | undefined {
   let found: T | undefined;
   for (const item of items) if (found === undefined || of(item) < of(found)) found = item;

@@ -1,31 +1,31 @@
-// Where the last ids of a text stood before: hash chains over pairs of ids, as compressors of the Lempel-Ziv kind keep
-// them. Pure; costs a look into a map for each new id.
+// Finds earlier occurrences of the last ids of a text, by hash chains over pairs of ids as in Lempel-Ziv compressors. Each
+// new id costs one map lookup. Pure.
 
-/** Ids are below this: a pair is one number. */
+/** Ids are below this, so that a pair fits one number. */
 const WIDEST = 2 ** 24;
-/** Earlier places that are compared, latest first. */
+/** How many earlier occurrences are compared, latest first. */
 const PLACES = 8;
 
 export interface Found {
-  /** Ids before the end that stood there before as well, from 2 to `longest`. */
+  /** How many ids match, from 2 to `longest`. */
   match: number;
-  /** Index of the id that followed there. */
+  /** Index of the id that followed the earlier occurrence. */
   next: number;
 }
 
-/** Of one text that only ever grows. */
+/** Works on one text, which only grows. */
 export class Lookup {
   readonly #longest: number;
-  /** Index of the second id of each pair's latest place. */
+  /** For each pair, the index of the second id of its latest occurrence. */
   readonly #latest = new Map<number, number>();
-  /** By index of a pair's second id: the place before that one, or 0. */
+  /** For each index of a pair's second id, the pair's occurrence before that one, or 0. */
   readonly #earlier: number[] = [0];
 
   constructor(longest: number) {
     this.#longest = longest;
   }
 
-  /** The longest match of the end of `ids` with an earlier place; of equals the latest. */
+  /** The longest match of the end of `ids` with an earlier occurrence; among equals the latest. */
   find(ids: readonly number[]): Found | undefined {
     for (let index = this.#earlier.length; index < ids.length; index++) {
       const pair = ids[index - 1]! * WIDEST + ids[index]!;

@@ -1,4 +1,4 @@
-// From the logits of a step to what a sequence says next. Knows no device and no other sequence.
+// Samples the next tokens of one sequence from the logits of a step.
 import { createHash } from 'node:crypto';
 import type { Rows } from '../../../model/devices/dense.ts';
 import type { TokenPicker } from '../../../model/devices/host-kernels.ts';
@@ -12,10 +12,10 @@ export interface NextTokensOptions {
   counters: Counters;
 }
 
-/** Milliseconds that finding out which ids may come behind a draft may take: longer than most take, and no more than a row. */
+/** How long a constraint may prepare the ids after a draft. Most take less, and a decode row costs no less. */
 const PREPARE_MS = 2;
 
-/** The first row follows the last known id; each further one counts only if the draft before it was right. */
+/** The first row follows the last known id. Each further row counts only if the draft before it was right. */
 export function sampleNext(
   { sequence, logits, routes }: Due,
   { vocab, picker, counters }: NextTokensOptions,

@@ -1,6 +1,5 @@
-// Opens what sequences are held to, and finds out which ids may come next in each, within the time that its tenant has for that. A
-// sequence for which that is not known yet is held: it gets no rows. Knows no queue and no device.
-
+// Opens the constraints of sequences and prepares which ids may come next, within the time that each tenant has for it. A
+// sequence whose constraint is not ready is held: it gets no rows.
 import type { ConstraintFault } from '../../constraints/fault.ts';
 import { type Constraint, unconstrained } from '../../constraints/masks/constraint.ts';
 import type { Constraints } from '../../constraints/masks/constraints.ts';
@@ -14,11 +13,11 @@ export interface PrepareOptions {
   /** Milliseconds that each tenant may spend. */
   ownTime: () => ReadonlyMap<string, number>;
   onSpent: (tenant: string, ms: number) => void;
-  /** Throws nothing. */
+  /** Must not throw. */
   onFailed: (sequence: Sequence, cause: unknown) => void;
 }
 
-/** Those that were computed longest ago go first. What fails ends its own sequence. */
+/** Sequences that were computed longest ago go first. A constraint that fails ends its own sequence only. */
 export function prepare(
   running: readonly Sequence[],
   { constraints, ownTime, onSpent, onFailed }: PrepareOptions,
@@ -52,7 +51,7 @@ function opened({ request, tenant }: Sequence, constraints: Constraints): Constr
   return constraints.open(read, { stopIds, tenant });
 }
 
-/** Before any work, or where a grammar turned out to be too ambiguous to follow. */
+/** A constraint that cannot be opened, or a grammar that turned out to be too ambiguous. */
 export function constraintFailed({ message, path }: ConstraintFault): GenerationError {
   return fault(
     'invalid_request',

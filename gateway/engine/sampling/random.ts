@@ -1,4 +1,4 @@
-// Random numbers as a pure function of (seed, choice, position). Knows no sampler.
+// Random numbers as a pure function of (seed, choice, position).
 // Source: Philox4x32-10, Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011).
 
 const MULTIPLIER_0 = 0xd2511f53;

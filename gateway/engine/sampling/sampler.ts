@@ -1,6 +1,5 @@
-// From a row of logits to a token: penalties, constraint, temperature, filters, one random number. Pure but for the
-// row, which it changes in place. Knows no text and no batch.
-
+// From a row of logits to a token: penalties, constraint, temperature, filters and one random number. Pure, except that it
+// changes the row in place.
 import type { DrawSettings, TokenPicker } from '../../../model/devices/host-kernels.ts';
 import type { Constraint } from '../../constraints/masks/constraint.ts';
 import type { SamplingSettings, TokenLogprob } from '../messages.ts';
@@ -10,24 +9,24 @@ export interface SampleInput {
   /** `[vocab]`; overwritten. */
   logits: Float32Array;
   settings: SamplingSettings;
-  /** Position in the sequence that the token will have; the random number's. */
+  /** The token's position in the sequence. It selects the random number. */
   position: number;
   /** How often the answer holds each id so far. */
   generated: ReadonlyMap<number, number>;
   /** Ids of prompt and answer. */
   seen: ReadonlySet<number>;
   constraint?: Constraint;
-  /** Ids that may not come yet. */
+  /** Ids that may not come yet, unless the constraint allows nothing else. */
   barred?: readonly number[];
   /** `plainPicker` if absent. */
   picker?: TokenPicker;
-  /** Alternatives to report; undefined: no log-probabilities. */
+  /** How many alternatives to report. Undefined: no log-probabilities. */
   logprobs?: number;
 }
 
 export interface Sampled {
   id: number;
-  /** Of the model's own distribution, before anything here changed it. */
+  /** From the model's own distribution, before penalties, bias and temperature. */
   logprob?: number;
   top?: TokenLogprob[];
 }
@@ -45,7 +44,7 @@ export function sample(input: SampleInput): Sampled {
   return model === undefined ? { id } : { id, logprob: model.logprobOf(id), top: model.top };
 }
 
-/** A constraint goes before: what is the only way on is not barred. */
+/** Ids are not barred if no other id is possible: a constraint takes precedence. */
 function bar(logits: Float32Array, ids: readonly number[] = []): void {
   if (ids.length === 0) return;
   const before = ids.map((id) => logits[id]!);
@@ -69,10 +68,10 @@ function adjust({ logits, settings, generated, seen }: SampleInput): void {
   for (const [id, bias] of logitBias) logits[id]! += bias;
 }
 
-/** In plain JavaScript; native pickers are held against it. */
+/** The definition, in plain JavaScript. Tests compare native pickers with it. */
 export const plainPicker: TokenPicker = { likeliest, draw };
 
-/** The highest logit's id; of equals the lowest id. NaN never wins. */
+/** The id of the highest logit; among equals the lowest id. NaN never wins. */
 function likeliest(logits: Float32Array): number {
   let best = -1;
   let highest = Number.NEGATIVE_INFINITY;
@@ -87,8 +86,8 @@ function likeliest(logits: Float32Array): number {
 }
 
 /**
- * The first id at which the cumulative weight of those that are kept passes `u` of the whole. Filters: min_p against the
- * likeliest, then top_k, then top_p of what is left (vLLM's order); of equals the lower id is kept.
+ * The first id at which the cumulative weight of the kept ids passes the share `u` of their total. The filters are applied in
+ * vLLM's order: min_p against the likeliest, then top_k, then top_p of what is left. Among equals the lower id is kept.
  */
 function draw(logits: Float32Array, { temperature, topP, topK, minP }: DrawSettings, u: number): number {
   const highest = logits[likeliest(logits)]!;
@@ -121,12 +120,12 @@ function draw(logits: Float32Array, { temperature, topP, topK, minP }: DrawSetti
     last = id;
     if (sum > target) return id;
   }
-  return last; // rounding left the target a hair above the sum
+  return last; // rounding put the target slightly above the sum
 }
 
-/** Ids of the top_k likeliest, cut where their weight reaches top_p of the k's weight. */
+/** The top_k likeliest ids, cut where their cumulative weight reaches top_p of the weight of all k. */
 function likeliestFirst(weights: Float64Array, total: number, topK: number, topP: number): number[] {
-  // Sorting the whole vocabulary is slow; nearly always a few ids that stand out suffice.
+  // Sorting the whole vocabulary is slow, and nearly always a few likely ids suffice.
   for (const least of [1e-2, 1e-4, 1e-6, 0]) {
     const ids: number[] = [];
     let weight = 0;
@@ -151,7 +150,7 @@ function likeliestFirst(weights: Float64Array, total: number, topK: number, topP
   throw new Error('unreachable: the last threshold takes every id');
 }
 
-/** The distribution that a row of logits stands for, kept from what changes the row later, and its `count` likeliest. */
+/** The distribution of a row of logits and its `count` likeliest ids. Later changes of the row do not affect it. */
 export function describe(
   logits: Float32Array,
   count: number,
@@ -169,7 +168,7 @@ export function describe(
   };
 }
 
-/** 1 for the highest. */
+/** The highest logit has rank 1. */
 function rankOf(logits: Float32Array, own: number): number {
   let above = 0;
   for (const logit of logits) if (logit > own) above++;

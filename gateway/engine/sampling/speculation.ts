@@ -1,30 +1,30 @@
-// Drafts the next ids from the text so far: what followed when the last few ids stood there before (prompt lookup).
-// Pure; the step that verifies a draft samples as if there had been none, so no draft changes an answer.
+// Drafts the next ids from the text so far: those that followed an earlier occurrence of the last few ids (prompt lookup).
+// The step that verifies a draft samples as if there were none, so that no draft changes an answer. Pure.
 //
-// Every step's draft is scored, made or not: how often a draft holds is known before the first one costs anything.
+// Possible drafts are scored in every step, even if none is made. So the hit rate is known before the first draft costs time.
 import { type Found, Lookup } from './lookup.ts';
 
-/** Longer matches are taken for as good as this. */
+/** Longer matches are scored like matches of this length. */
 const LONGEST_MATCH = 8;
-/** Most ids drafted at once. */
+/** Most drafts in a step. */
 const MOST = 7;
-/** How fast the scores follow. */
+/** Weight of the last observation in a score. */
 const MEMORY = 0.1;
-/** A draft must promise so many times its price. */
+/** A draft is made only if its chance is so many times its price. */
 const MARGIN = 1.25;
 
-/** Keeps score of one sequence's drafts. */
+/** Drafts for one sequence, and keeps their scores. */
 export class Speculation {
   readonly #lookup = new Lookup(LONGEST_MATCH);
-  /** How often the next id is as drafted, by the length of the match. */
+  /** How often a draft is right, by length of the match. */
   readonly #chances = Array.from({ length: LONGEST_MATCH + 1 }, (_, match) => match / (LONGEST_MATCH + 4));
   #found: Found | undefined;
-  /** Ids known when it was found. */
+  /** How many ids were known when it was found. */
   #known = 0;
 
   /**
-   * Ids drafted to follow `ids`, at most `room`: while the chance that all of them hold is worth `price`, the tokens that
-   * would be generated in the time that one more draft takes.
+   * At most `room` drafts to follow `ids`. `price` is the number of tokens that could be generated in the time of one more
+   * draft. Drafting stops when the chance that all drafts are right is not worth it.
    */
   draft(ids: readonly number[], room: number, price: number): readonly number[] {
     this.#found = this.#lookup.find(ids);
@@ -37,12 +37,12 @@ export class Speculation {
       chance *= this.#chances[lengthOf(match + ahead)] ?? 0;
       if (chance < MARGIN * price) break;
       const at = next + ahead;
-      drafts.push(ids[at] ?? drafts[at - ids.length]!); // where the place runs into the end, on with the draft
+      drafts.push(ids[at] ?? drafts[at - ids.length]!); // past the end of `ids`, continue with the drafts
     }
     return drafts;
   }
 
-  /** `ids` have grown by what the sampler chose. */
+  /** To be called when `ids` have grown by the sampled ones. */
   learn(ids: readonly number[]): void {
     if (this.#found === undefined) return;
     const { match, next } = this.#found;

@@ -1,5 +1,5 @@
-// How tenants of running sequences stand, from step to step: what each may have of the next one, and what it had. Knows no
-// clock and no device; what steps cost is told to it.
+// Keeps account of the tenants of running sequences from step to step: what each may have of the next step, and what it had.
+// Callers measure the time.
 import {
   decodingOf,
   type Part,
@@ -11,9 +11,9 @@ import {
 import { type Demand, divide, ownTime, promptRows, settle } from './shares.ts';
 
 export interface Costs {
-  /** Milliseconds of a step with so many rows of those that generate. */
+  /** Milliseconds of a step with so many decode rows. */
   stepMs(rows: number): number;
-  /** Milliseconds of a prompt's row beside them. */
+  /** Milliseconds of a prefill row beside decode rows. */
   readonly promptRowMs: number;
 }
 
@@ -21,30 +21,30 @@ export interface PartsOptions {
   costs: Costs;
   prefillShare: number;
   minPrefillRows: number;
-  /** Rows that catch up in a step in which they may take such a share (0 to 1) of its time beside so many sequences. */
+  /** Limits of a step with so many decoding sequences if prefill may take `share` (0–1) of its time. */
   limits: (decoding: number, share: number) => StepLimits;
 }
 
-/** Milliseconds that a tenant's own work may hold up all others at once. */
+/** How long a tenant's own work may hold up the other tenants at a time. */
 const MOST_OWN_MS = 10;
-/** The same of the only tenant: it holds up its own sequences alone. */
+/** The same for the only tenant, which holds up nobody but itself. */
 const MOST_ALONE_MS = 20;
-/** A tenant whose others have no rows to compute gets so much all the same. */
+/** The least that a step of the other tenants counts when a tenant's own time is computed from it. */
 const LEAST_OTHERS_MS = 2;
-/** A tenant that left while it was ahead waits for this part of the time that passes without it. */
-const PART_OF_ABSENT = 1 / 2;
+/** Share of the time for which a tenant is absent that is taken off its lead. */
+const ABSENT_SHARE = 1 / 2;
 
 export class FairShares {
-  /** `[tenants]`, what each asks of the step that was planned last; empty while there is one tenant. */
+  /** What each tenant asked of the last planned step. Empty while there is one tenant. */
   #demands = new Map<string, Demand>();
-  /** Milliseconds spent beside rows since the last step was settled. */
+  /** Milliseconds that each tenant spent beside its rows since the last step was settled. */
   readonly #spent = new Map<string, number>();
   /** Milliseconds that other threads spent since the last step was settled. They are no part of the step's time. */
   readonly #charged = new Map<string, number>();
-  /** Of tenants that left while they were ahead: by how much, so that coming back is no new beginning. Milliseconds below 0. */
+  /** Leads of tenants that left while they were ahead (milliseconds below 0), so that coming back erases nothing. */
   readonly #absent = new Map<string, number>();
 
-  /** Milliseconds that each tenant may spend beside rows before the next step; see shares.ts. */
+  /** Milliseconds that each tenant may spend beside its rows before the next step; see shares.ts. */
   ownTime(
     running: readonly Progress[],
     { costs, minPrefillRows }: Pick<PartsOptions, 'costs' | 'minPrefillRows'>,
@@ -60,7 +60,7 @@ export class FairShares {
     return new Map([...demands.keys()].map((tenant, i) => [tenant, times[i] ?? 0]));
   }
 
-  /** To be told what was spent for a tenant beside rows. */
+  /** Charges a tenant for time that was spent beside its rows. */
   spend(tenant: string, ms: number): void {
     this.#spent.set(tenant, (this.#spent.get(tenant) ?? 0) + ms);
   }
@@ -73,14 +73,14 @@ export class FairShares {
     if (this.#demands.has(tenant)) this.#charged.set(tenant, (this.#charged.get(tenant) ?? 0) + ms);
   }
 
-  /** Spent for all tenants since the last step was settled, in milliseconds. */
+  /** Milliseconds spent beside rows, for all tenants, since the last step was settled. */
   get spentMs(): number {
     let ms = 0;
     for (const each of this.#spent.values()) ms += each;
     return ms;
   }
 
-  /** What each tenant may have of the next step; undefined where one has all of it. */
+  /** What each tenant may have of the next step. Undefined if there is only one. */
   parts(
     running: readonly Progress[],
     { costs, prefillShare, minPrefillRows, limits }: PartsOptions,
@@ -108,13 +108,13 @@ export class FairShares {
     );
   }
 
-  /** To be told what was computed of the step that was planned last, by those who may have left since, and how long it took. */
+  /** Settles the last planned step: what was computed in it, and that it took `ms`. */
   settle(
     spans: readonly Planned<Progress>[],
-    { costs, others, ms }: { costs: Costs; others: readonly Progress[]; ms: number },
+    { costs, decoding, ms }: { costs: Costs; decoding: readonly Progress[]; ms: number },
   ): void {
     for (const [tenant, lag] of this.#absent) {
-      if (lag + PART_OF_ABSENT * ms < 0) this.#absent.set(tenant, lag + PART_OF_ABSENT * ms);
+      if (lag + ABSENT_SHARE * ms < 0) this.#absent.set(tenant, lag + ABSENT_SHARE * ms);
       else this.#absent.delete(tenant);
     }
     const spent = new Map(this.#spent);
@@ -122,12 +122,12 @@ export class FairShares {
     this.#spent.clear();
     this.#charged.clear();
     if (this.#demands.size === 0) return;
-    const decoding = new Set(others);
+    const decodes = new Set(decoding);
     const tenants = [...this.#demands.keys()];
     const had = tenants.map((tenant) => ({ rows: 0, promptRows: 0, ownMs: spent.get(tenant) ?? 0 }));
     for (const { sequence, count } of spans) {
       const of = had[tenants.indexOf(sequence.tenant)];
-      if (of !== undefined) of[decoding.has(sequence) ? 'rows' : 'promptRows'] += count;
+      if (of !== undefined) of[decodes.has(sequence) ? 'rows' : 'promptRows'] += count;
     }
     const demands = [...this.#demands.values()];
     const { promptRowMs } = costs;

@@ -1,32 +1,32 @@
-// How many micro-batches a step is cut into: while one waits for its experts, another computes its attention. Each reads
-// the dense weights again, so it pays only where the wait is long; what pays is measured. Pure; knows no clock.
+// How many micro-batches a step is cut into: while one waits for its experts, another computes its attention. Each reads the
+// dense weights again, so that several pay only if the wait is long. The best number is found by measuring. Pure.
 
 /** Most micro-batches in flight. */
 const MOST = 8;
-/** One micro-batch that is idle for a smaller share of its step has nothing to hide. */
+/** If a single micro-batch is idle for a smaller share of its step, there is no wait to fill. */
 const LEAST_IDLE = 0.15;
-/** Another number must be faster by this factor to be taken. */
+/** Another number is taken if its steps take less than this share of the time. */
 const WORTH = 0.97;
-/** Of each number, the last steps are judged by their median, those of earlier trials among them. */
+/** How many of the last steps with each number are kept. Their median is compared. */
 const RECENT = 12;
-/** Steps between two trials of another number; doubles while trials fail. */
+/** Steps between two trials of another number. The pause doubles while trials fail. */
 const FIRST_PAUSE = 6;
 const LONGEST_PAUSE = 512;
-/** Steps of a trial; the first is not counted. */
+/** Steps of a trial. The first is not counted. */
 const TRIAL = 6;
-/** A trial that is slower by this factor ends after so many steps. */
+/** A trial that is slower by this factor ends after `GLANCE` steps. */
 const HOPELESS = 1.25;
 const GLANCE = 3;
 
 interface Tuning {
   best: number;
-  /** Milliseconds of the last steps, by the number of micro-batches. */
+  /** Milliseconds of the last steps, by number of micro-batches. */
   recent: Map<number, number[]>;
   pause: number;
   /** Steps until the next trial. */
   wait: number;
   trial: { batches: number; steps: number } | undefined;
-  /** Which way the next trial goes. */
+  /** The next trial has twice as many micro-batches; otherwise half as many. */
   up: boolean;
 }
 
@@ -35,12 +35,12 @@ export interface StepTiming {
   sequences: number;
   batches: number;
   ms: number;
-  /** Of `ms`, how long this thread had nothing to do. */
+  /** How much of `ms` this thread was idle. */
   idleMs: number;
 }
 
 export class MicroBatches {
-  /** By the power of two that the number of sequences reaches. */
+  /** By the number of sequences, rounded up to a power of two. */
   readonly #tunings = new Map<number, Tuning>();
 
   choose(sequences: number): number {
@@ -96,12 +96,12 @@ function median(values: readonly number[] = []): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
-/** Spans with one key together, in order of their first. */
+/** Groups spans by key, in the order of each group's first. */
 export function grouped<T>(spans: readonly T[], keyOf: (span: T) => string): T[][] {
   return [...Map.groupBy(spans, keyOf).values()];
 }
 
-/** Cuts a step's spans into parts of about equal rows, in order. */
+/** Cuts spans into parts with about equally many rows, in order. */
 export function cut<T extends { count: number }>(spans: readonly T[], parts: number): T[][] {
   const total = spans.reduce((sum, { count }) => sum + count, 0);
   const cuts: T[][] = [];

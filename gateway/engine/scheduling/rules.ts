@@ -1,4 +1,4 @@
-// The routing rule of each layer, from the checkpoint's config and its selection bias.
+// The routing rule of each layer, from the checkpoint's config and selection bias.
 import type { Bundle } from '../../../model/bundle/bundle.ts';
 import { layerNames } from '../../../model/bundle/names.ts';
 import type { RoutingRule } from '../../../router/selection.ts';

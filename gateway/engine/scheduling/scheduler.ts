@@ -1,24 +1,23 @@
-// Which rows of which sequences the next step computes, and who gives way when KV memory runs out. Pure: no clock, no
-// device, no await.
+// Which rows of which sequences the next step computes, and which sequences are preempted when KV memory runs out. Pure.
 //
-// Worked example, budget 4, two rows at least for a prompt's chunk: A decodes (10 known, 9 computed), B has 7 prompt
-// ids and none computed, C decodes. Rows: A 1, B 4 of 7 (3 are left, not 1), C 1:
+// Worked example with a budget of 4 prefill rows and chunks of at least 2: A decodes (10 known, 9 computed), B has 7 prompt
+// ids and none computed, C decodes. A gets 1 row, B 4 of its 7, C 1:
 //   planStep(…).spans = [{ sequence: A, start: 9, count: 1 }, { sequence: B, start: 0, count: 4 }, { sequence: C, … }]
 import type { BlockPool, BlockTable } from '../memory/blocks.ts';
-import { type Billed, givesWay } from '../memory/places.ts';
+import { type Billed, victimOf } from '../memory/places.ts';
 
-/** What the scheduler knows of a running sequence. */
+/** What the scheduler knows about a running sequence. */
 export interface Progress extends Billed {
   promptLength: number;
-  /** Ids known: prompt and generated. */
+  /** Known ids: prompt and generated. */
   length: number;
   /** Positions whose K and V are in the cache. */
   computed: number;
-  /** Ids drafted to follow, to be verified in one step with the next. */
+  /** Drafts, to be verified in the same step as the next id. */
   drafts: readonly number[];
-  /** Number of the step that computed it last. */
+  /** Number of the last step that computed it. */
   stepped: number;
-  /** It gets no rows: which ids may come next is not known yet. */
+  /** It gets no rows as long as its constraint has not told which ids may come next. */
   held: boolean;
   table: BlockTable;
 }
@@ -32,32 +31,32 @@ export interface Planned<T extends Progress> {
 
 export interface StepLimits {
   /**
-   * Rows that catch up (prompts, answers computed again) in one step, all sequences together; decode rows come on top.
-   * At least `2 * minPrefillRows`.
+   * Most prefill rows in one step, for all sequences together: prompts, and answers that are recomputed. Decode rows come
+   * on top. At least `2 * minPrefillRows`.
    */
   prefillRows: number;
-  /** The dense device's: a chunk of a prompt is never shorter, unless the whole prompt is. */
+  /** The dense device's: no chunk of a prompt is shorter, unless the whole prompt is. */
   minPrefillRows: number;
 }
 
 export interface StepPlan<T extends Progress> {
   spans: Planned<T>[];
-  /** Sequences whose blocks were taken for others; they start again later. */
+  /** Sequences whose blocks were taken for others. They start again later. */
   preempted: T[];
 }
 
 /** What a tenant may have of a step. */
 export interface Part {
-  /** Rows of those that generate, drafts among them. */
+  /** Decode rows, drafts included. */
   rows: number;
-  /** Rows that catch up. */
+  /** Prefill rows. */
   prefillRows: number;
 }
 
 /**
- * Every decoding sequence gets its row and its drafts; those that catch up share the budget. Where tenants have parts, each
- * tenant's share its part. In order of arrival; tables are grown to hold the rows. Where no block is left one gives way
- * (places.ts): the first always gets on.
+ * Every decoding sequence gets a row for its next id and one for each draft. Prefilling sequences share the budget. With
+ * `parts`, the sequences of each tenant share its part instead. Tables are grown to hold the rows, in order of arrival. If
+ * no block is left, a sequence is preempted (places.ts), so that the first always advances.
  */
 export function planStep<T extends Progress>(
   running: readonly T[],
@@ -73,7 +72,7 @@ export function planStep<T extends Progress>(
     const start = sequence.computed;
     const count = rows.get(sequence) ?? 0;
     while (count > 0 && !preempted.has(sequence) && !pool.grow(sequence.table, start + count)) {
-      const victim = givesWay(running.filter((each) => !preempted.has(each))) ?? sequence;
+      const victim = victimOf(running.filter((each) => !preempted.has(each))) ?? sequence;
       pool.release(victim.table);
       preempted.add(victim);
       spans.delete(victim);
@@ -97,7 +96,7 @@ function planTenants<T extends Progress>(
   );
 }
 
-/** Rows of each; where there are not enough for all that generate, those go first that waited longest. */
+/** Rows of each sequence. If there are too few for all that decode, those that waited longest go first. */
 function planTenant(
   running: readonly Progress[],
   limits: StepLimits,
@@ -115,14 +114,14 @@ function planTenant(
   return rows;
 }
 
-/** Those that do nothing but generate: a row each, and their drafts. */
+/** The sequences that decode: all their ids but the last are computed. */
 export function decodingOf<T extends Progress>(running: readonly T[], minPrefillRows: number): T[] {
   return running.filter((progress) => !progress.held && prefillRowsLeft(progress, minPrefillRows) === 0);
 }
 
 /**
- * Rows of each sequence that catches up. The one with the fewest left goes first, so that a short prompt never waits for
- * a long one; a quarter of the budget is the oldest's, so that a long one never waits for ever.
+ * Prefill rows of each sequence. The one with the fewest rows left goes first, so that a short prompt never waits for a
+ * long one. A quarter of the budget is kept for the oldest, so that a long prompt never waits forever.
  */
 function planChunks(
   running: readonly Progress[],
@@ -143,15 +142,15 @@ function planChunks(
 }
 
 /**
- * Rows before the sequence decodes: of its prompt, and of its answer if it lost its KV memory. A device that computes a
- * single query otherwise than two gets generated positions one by one, as it did at first.
+ * Rows to prefill before the sequence decodes: of its prompt, and of its answer if it lost its KV memory. A device whose
+ * bits differ between one query and two (`least` above 1) gets generated positions one by one, as it did the first time.
  */
 export function prefillRowsLeft({ promptLength, length, computed }: Progress, least: number): number {
   if (computed < promptLength) return (least > 1 ? promptLength : length) - computed;
   return least === 1 && length - computed > 1 ? length - computed : 0;
 }
 
-/** Rows of a chunk with `left` rows to go: never one that is too short, never one that leaves such a one. */
+/** Rows of the next chunk when `left` rows remain. Neither it nor the rest is too short. */
 function chunkOf(left: number, budget: number, least: number): number {
   if (left <= budget) return left;
   const rest = left - budget;

@@ -1,42 +1,42 @@
-// How one step is divided between tenants of sequences, so that each gets on at least as fast as with its part of the
-// engine's time to itself, and batches are cut no further than that takes. Pure: no clock, no sequence.
+// How one step is divided between tenants. Each tenant advances at least as fast as if it had its share of the engine's time
+// to itself, and batches are made no smaller than that requires. Pure.
 //
-// Worked example, weights 1: a step of n rows takes 2 + n ms; A has 1 row (3 ms alone), B has 100 (102 ms alone). A may be
-// slowed to half: 6 ms a step, so 4 rows, of which 1 is A's and 3 are B's:
+// Worked example with weights of 1: a step of n rows takes 2 + n ms. A has 1 row (3 ms alone), B has 100 (102 ms alone). A may
+// be slowed to half, which is 6 ms a step. So the step has 4 rows, of which 1 is A's and 3 are B's:
 //   divide([{ …, rows: 1 }, { …, rows: 100 }], …).rows = [1, 3]
-// B then gets 0.5 rows/ms where alone it has 0.98. What rounding gives to one too much is in the lags, and comes back.
+// B then gets 0.5 rows/ms; alone it would get 0.98. Rounding errors accumulate in `lag` and are repaid in later steps.
 
-/** What a tenant would have in a step of its own, and how it stands. */
+/** What a tenant would have in a step of its own, and its balance. */
 export interface Demand {
   weight: number;
-  /** Milliseconds of work alone that it is behind its part of the time; below 0: ahead. */
+  /** How far it is behind its share, in milliseconds that its work takes alone. Below 0 it is ahead. */
   lag: number;
-  /** Rows of those that generate. */
+  /** Decode rows. */
   rows: number;
-  /** Rows that its prompts have left. */
+  /** Prefill rows that are left. */
   prompts: number;
 }
 
 export interface Division {
-  /** `[tenants]`, of those that generate. */
+  /** `[tenants]`, decode rows. */
   rows: number[];
-  /** Of the step's time, the part that is for prompts: 0 to 1. */
+  /** Share of the step's time that is for prefill (0–1). */
   promptShare: number;
-  /** `[tenants]`, of that part; they add up to 1 where it is not 0. */
+  /** `[tenants]`, each one's share of that time. They add up to 1 unless it is 0. */
   prompts: number[];
 }
 
 export interface Prices {
-  /** Milliseconds of a step with so many rows of sequences that generate; grows, and is 0 for 0. */
+  /** Milliseconds of a step with so many decode rows. It grows with them and is 0 for 0. */
   stepMs: (rows: number) => number;
-  /** Of the time of a tenant, how much its prompts may take while others of it generate. */
+  /** Share of a tenant's time that its prefill may take while others of its sequences decode. */
   prefillShare: number;
 }
 
 /**
- * No step takes longer than leaves everyone its part, by the predicted times. Where batches that small would cost the
- * others more a row than they pay alone, one larger step is made, and who lags behind afterwards is alone in the next
- * ones until it has caught up.
+ * By the predicted times, no step takes so long that a tenant falls behind its share. If batches that small would cost the
+ * other tenants more for each row than computing alone, one larger step is made instead. A tenant that lags afterwards
+ * has the next steps to itself until it lags no more.
  */
 export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Prices): Division {
   const shares = sharesOf(demands);
@@ -47,7 +47,7 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
   if (total === 0 || forPrompts === 1)
     return { rows: demands.map(({ rows }) => rows), promptShare: 1, prompts };
 
-  // How long the step may take before each falls behind.
+  // How long the step may take before each tenant falls behind.
   const patience = demands.map(({ rows, lag }, i) =>
     rows === 0 ? Number.POSITIVE_INFINITY : (stepMs(rows) - lag) / (shares[i]! * (1 - bound[i]!)),
   );
@@ -58,7 +58,7 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
   const count = batchOf(demands, core, { limitMs: (1 - forPrompts) * limitMs, anyLags, stepMs });
   const decodeMs = stepMs(count);
   const fullMs = (forPrompts / (1 - forPrompts)) * decodeMs;
-  // Prompts wait while others catch up. What those have lost who have nothing else comes on top later, up to as much again.
+  // Prefill waits while any tenant lags. Tenants that only prefill get back what they lost later, at most doubling the time.
   const lostMs = sum(demands.map(({ rows, lag }) => (rows === 0 ? Math.max(lag, 0) : 0)));
   const promptMs = anyLags
     ? Math.min(Math.max(limitMs - decodeMs, 0), fullMs)
@@ -71,9 +71,9 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
 }
 
 /**
- * `[tenants]`, milliseconds that each may spend on its own before the next step: on what its sequences need beside rows, such as which
- * tokens a grammar allows. As much as leaves the others their part while they make a step, less what it is ahead; none takes longer
- * than `mostMs` at once, and nobody waits for less than `leastMs` of the others' work. Who is alone may take `aloneMs`.
+ * `[tenants]`, milliseconds that each may spend before the next step on work beside its rows, such as finding out which tokens a
+ * grammar allows. It is the tenant's share beside one step of the others, which counts at least `leastMs`, corrected by its
+ * lag and at most `mostMs`. A tenant that is alone may take `aloneMs`.
  */
 export function ownTime(
   demands: readonly Demand[],
@@ -98,13 +98,13 @@ export function ownTime(
 export interface Had {
   rows: number;
   promptRows: number;
-  /** Milliseconds that were spent for it beside the rows. */
+  /** Milliseconds that were spent beside its rows. */
   ownMs?: number;
 }
 
 /**
- * The lags after a step in which each had so much. A tenant keeps no more of a lead than one step of its own, but what it spent
- * beside rows it pays for in full.
+ * The lags after a step in which each tenant had so much. A tenant keeps a lead of at most one step of its own, but pays in
+ * full for time spent beside its rows.
  */
 export function settle(
   demands: readonly Demand[],
@@ -125,7 +125,7 @@ export function settle(
   });
 }
 
-/** Rows of the step: those of `core`, and of the others what time allows. */
+/** Rows of the step: all rows of the tenants in `core`, and as many of the others as time allows. */
 function batchOf(
   demands: readonly Demand[],
   core: readonly boolean[],
@@ -145,7 +145,7 @@ function batchOf(
   return count;
 }
 
-/** Row by row to the one that would be furthest behind. */
+/** Gives row after row to the tenant that would be furthest behind. */
 function fill(
   demands: readonly Demand[],
   {
@@ -171,8 +171,8 @@ function fill(
 }
 
 /**
- * `[tenants]`, a budget of prompt rows by each one's part of it: who has fewer left leaves the rest to the others, who
- * would get less than `least` gets none. The one that lags most is asked first.
+ * `[tenants]`, a budget of prefill rows divided by `parts`. A tenant that needs fewer leaves the rest to the others. A tenant
+ * that would get fewer than `least` gets none. The tenant that lags most is served first.
  */
 export function promptRows(
   demands: readonly Demand[],
@@ -181,7 +181,7 @@ export function promptRows(
   const rows = demands.map(() => 0);
   const order = [...demands.keys()].filter((i) => demands[i]!.prompts > 0);
   order.sort((a, b) => demands[b]!.lag - demands[a]!.lag);
-  // As many as can have the least; of them, those with little left first, so that what they leave is the others'.
+  // As many tenants as can have `least` are served. Those with few rows left go first, so that others get what they leave.
   const served = order.slice(0, Math.floor(budget / least));
   served.sort((a, b) => demands[a]!.prompts / parts[a]! - demands[b]!.prompts / parts[b]!);
   let left = budget;

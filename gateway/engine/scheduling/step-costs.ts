@@ -1,33 +1,33 @@
-// What rows cost, learnt from the steps that ran: so much for the rows of those that generate, so much more for each row
-// of a prompt or of a draft. Pure; the clock is the caller's, what to do about it the scheduler's.
+// What rows cost, learnt from past steps: a time for the decode rows together, and an additional time for each prefill row
+// and each draft. Callers measure the time. Pure.
 //
-// Worked example: 8 that generate take 20 ms; with 50 prompt rows the step takes 45 ms, so that a row costs 0.5 ms. If
-// prompts may have half of a step, 20 / 0.5 = 40 rows fit beside the 8.
+// Worked example: 8 decode rows take 20 ms. With 50 prefill rows the step takes 45 ms, so that a prefill row costs 0.5 ms. If
+// prefill may take half of a step, 20 / 0.5 = 40 of its rows fit beside the 8.
 
-/** How fast what was learnt follows the last step. */
+/** Weight of the last step in what has been learnt. */
 const MEMORY = 0.2;
-/** One odd step moves what was learnt by no more than if it had cost so many times as much, or as little. */
+/** A step counts as at most so many times as slow, or as fast, as what has been learnt. */
 const ODD = 2;
-/** Rows of a prompt cost less in the large chunks of an engine that has nothing else to do: by this much, until seen. */
+/** Until it is measured, a prefill row beside decode rows is taken to cost so many times what it costs alone. */
 const BESIDE = 1.5;
-/** A draft is taken to cost this much of a token's time until some were seen, and again when none was seen for long. */
+/** Cost of a draft, as a share of a decode row's time, before any was measured and when none was measured for long. */
 const DRAFT_COST = 0.5;
 const FORGETS = 0.002;
-/** A row costs at least this share of a step. */
+/** Additional rows together cost at least this share of a step. */
 const LEAST = 0.01;
-/** A step of so many rows costs their number to this power, where nothing better is known. */
+/** If nothing better is known, the cost of a step grows with its rows to this power. */
 const POWER = 0.7;
-/** A step that takes longer than its like did tells so much of steps of other sizes: the machine may be slower now. */
+/** How much of a change at one size is applied to the other sizes, because the machine may have become slower. */
 const ALONG = 0.5;
 
 export interface StepCost {
-  /** Sequences that generate: a row each. */
+  /** Decoding sequences, each with one row. */
   decoding: number;
-  /** Rows of prompts. */
+  /** Prefill rows. */
   promptRows: number;
-  /** Rows on top, to verify drafts. */
+  /** Additional rows that verify drafts. */
   drafts: number;
-  /** Of the whole step. */
+  /** Milliseconds of the whole step. */
   ms: number;
 }
 
@@ -37,12 +37,12 @@ interface PlainStep {
 }
 
 export class StepCosts {
-  /** Steps without prompts and drafts, by the power of two that the number of sequences reaches. */
+  /** Steps without prefill and drafts, by the number of sequences rounded up to a power of two. */
   readonly #plain = new Map<number, PlainStep>();
-  /** Milliseconds of a prompt's row: where only prompts were computed, and beside those that generate. */
+  /** Milliseconds of a prefill row: in steps without decode rows, and beside decode rows. */
   #alone: number | undefined;
   #beside: number | undefined;
-  /** Milliseconds of a draft's row. */
+  /** Milliseconds of the row that verifies a draft. */
   #draftMs: number | undefined;
 
   learn({ decoding, promptRows, drafts, ms }: StepCost): void {
@@ -64,8 +64,8 @@ export class StepCosts {
   }
 
   /**
-   * Milliseconds of a step with so many rows of sequences that generate; grows with them, and less than they do. Before
-   * the first step: of no unit.
+   * Milliseconds of a step with so many decode rows. It grows with them, but less than they do. Before the first step is
+   * learnt, only ratios of these numbers mean something.
    */
   stepMs(rows: number): number {
     if (rows === 0) return 0;
@@ -78,16 +78,16 @@ export class StepCosts {
     const from = below ?? above ?? { rows: 1, ms: 1 };
     const to = below === undefined ? from : (above ?? from);
     if (to.rows === from.rows) return from.ms * (rows / from.rows) ** POWER;
-    // A straight line flatters sizes between two that were seen: so they are tried, and then known.
+    // A straight line is optimistic between two known sizes, so that such sizes are tried and become known.
     return from.ms + (Math.max(to.ms - from.ms, 0) * (rows - from.rows)) / (to.rows - from.rows);
   }
 
-  /** Milliseconds of a prompt's row beside those that generate; 0 before that is known. */
+  /** Milliseconds of a prefill row beside decode rows; 0 before that is known. */
   get promptRowMs(): number {
     return this.#besideMs() ?? 0;
   }
 
-  /** Prompt rows that take `share` (0 to 1) of a step beside so many that generate; undefined before that is known. */
+  /** Prefill rows that take `share` (0–1) of a step beside so many decode rows; undefined before that is known. */
   promptRows(decoding: number, share: number): number | undefined {
     const plain = this.#plainMs(decoding);
     const row = this.#besideMs();
@@ -95,7 +95,7 @@ export class StepCosts {
     return Math.floor(((share / (1 - share)) * plain) / row);
   }
 
-  /** Tokens that a step would have brought in the time of one draft: a draft that holds less often is a loss. */
+  /** Tokens that a step would generate in the time of one draft. A draft that is right less often is a loss. */
   draftPrice(decoding: number): number {
     const plain = this.#plainMs(decoding);
     if (plain === undefined || this.#draftMs === undefined) return DRAFT_COST;
@@ -116,7 +116,7 @@ export class StepCosts {
     return this.#beside ?? (this.#alone === undefined ? undefined : BESIDE * this.#alone);
   }
 
-  /** Of that size, or of the one next to it that was seen. */
+  /** Milliseconds of a step of that size, or of the nearest known size. */
   #plainMs(decoding: number): number | undefined {
     const size = sizeOf(decoding);
     let nearest: number | undefined;
@@ -131,7 +131,7 @@ function sizeOf(sequences: number): number {
   return Math.ceil(Math.log2(Math.max(1, sequences)));
 }
 
-/** A geometric mean, so that what came late by half weighs no more than what came early by half. */
+/** A geometric mean, so that a step of twice the time and one of half the time cancel out. */
 function follow(known: number | undefined, seen: number, memory = MEMORY): number {
   if (known === undefined || known === 0) return seen;
   return known * Math.min(Math.max(seen / known, 1 / ODD), ODD) ** memory;

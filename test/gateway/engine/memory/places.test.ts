@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { givesWay, makesRoom, nextIn } from '../../../../gateway/engine/memory/places.ts';
+import { nextIn, victimFor, victimOf } from '../../../../gateway/engine/memory/places.ts';
 
 interface Named {
   name: string;
@@ -30,20 +30,20 @@ describe('places', () => {
   });
 
   it('where memory is out, the latest of the tenant that has most gives way, nobody’s only one while others have two', () => {
-    expect(givesWay(tenants('a1 a2 a3'))?.name).toBe('a3');
-    expect(givesWay(tenants('b1 b2 b3 a1'))?.name).toBe('b3');
-    expect(givesWay(tenants('b1 b2 b3 a1 a2', { b: 10 }))?.name).toBe('a2');
-    expect(givesWay(tenants('a1 b1 c1'))?.name).toBe('c1');
+    expect(victimOf(tenants('a1 a2 a3'))?.name).toBe('a3');
+    expect(victimOf(tenants('b1 b2 b3 a1'))?.name).toBe('b3');
+    expect(victimOf(tenants('b1 b2 b3 a1 a2', { b: 10 }))?.name).toBe('a2');
+    expect(victimOf(tenants('a1 b1 c1'))?.name).toBe('c1');
   });
 
   it('are made for a tenant that has less than its share, until it has it', () => {
     const [next] = tenants('a9');
-    expect(makesRoom(next!, tenants('b1 b2 b3 b4'), [])?.name).toBe('b4');
-    expect(makesRoom(next!, tenants('b1 b2 b3 a1'), [])?.name).toBe('b3');
-    expect(makesRoom(next!, tenants('b1 b2 a1 a2'), [])).toBeUndefined();
-    expect(makesRoom(next!, tenants('b1'), [])).toBeUndefined();
-    expect(makesRoom(next!, tenants('b1 b2 b3 a1'), tenants('c1 d1'))).toBeUndefined();
-    expect(makesRoom({ ...next!, weight: 3 }, tenants('b1 b2 a1 a2', { a: 3 }), [])?.name).toBe('b2');
-    expect(makesRoom(tenants('b9')[0]!, tenants('b1 b2 b3 a1'), [])).toBeUndefined();
+    expect(victimFor(next!, tenants('b1 b2 b3 b4'), [])?.name).toBe('b4');
+    expect(victimFor(next!, tenants('b1 b2 b3 a1'), [])?.name).toBe('b3');
+    expect(victimFor(next!, tenants('b1 b2 a1 a2'), [])).toBeUndefined();
+    expect(victimFor(next!, tenants('b1'), [])).toBeUndefined();
+    expect(victimFor(next!, tenants('b1 b2 b3 a1'), tenants('c1 d1'))).toBeUndefined();
+    expect(victimFor({ ...next!, weight: 3 }, tenants('b1 b2 a1 a2', { a: 3 }), [])?.name).toBe('b2');
+    expect(victimFor(tenants('b9')[0]!, tenants('b1 b2 b3 a1'), [])).toBeUndefined();
   });
 });

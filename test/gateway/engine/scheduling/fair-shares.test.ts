@@ -27,7 +27,7 @@ function rowsOf(shares: FairShares, running: readonly Progress[], steps: number,
       return rows < 1 ? [] : [{ sequence, start: 1, count: 1 }];
     });
     for (const { sequence } of spans) had[sequence.tenant] = (had[sequence.tenant] ?? 0) + 1;
-    shares.settle(spans, { costs, others: running, ms: costs.stepMs(spans.length) });
+    shares.settle(spans, { costs, decoding: running, ms: costs.stepMs(spans.length) });
   }
   return { few: had.few ?? 0, many: had.many ?? 0 };
 }

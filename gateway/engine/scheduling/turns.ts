@@ -1,9 +1,9 @@
-// Micro-batches take turns at computing, and what one has computed leaves before the next begins. Without turns, answers
-// that came together are worked off together: all compute, then all send, and nothing overlaps any more.
+// Micro-batches take turns at computing, and each sends its rows before the next one computes. Without turns, micro-batches
+// whose answers arrive together would all compute and then all send, and nothing would overlap anymore.
 import { setImmediate as socketsRead } from 'node:timers/promises';
 import type { DenseDevice } from '../../../model/devices/dense.ts';
 
-/** The device, one layer's rows at a time, in the order in which they were asked for. */
+/** The device, which computes one layer of one micro-batch at a time, in the order of the calls. */
 export function inTurns(dense: DenseDevice): DenseDevice {
   const take = turns();
   const layer: DenseDevice['layer'] = (...rows) => take(() => dense.layer(...rows));
@@ -16,13 +16,13 @@ export function inTurns(dense: DenseDevice): DenseDevice {
   });
 }
 
-/** Runs what it is given one after another; between two, what the first led to at once is done and sockets are read. */
+/** Runs one function after another. Between two, the event loop turns once, so that rows are sent and sockets read. */
 export function turns(): <T>(compute: () => Promise<T>) => Promise<T> {
   let free: Promise<void> = Promise.resolve();
   return (compute) => {
     const done = free.then(compute);
     const next = () => socketsRead();
-    free = done.then(next, next); // whoever asked hears of a failure
+    free = done.then(next, next); // the caller of a failed function gets its error
     return done;
   };
 }
