@@ -75,7 +75,7 @@ export class Heat {
     now = () => performance.now(),
   }: HeatOptions) {
     if (!(halfLifeSeconds > 0))
-      throw new RangeError(`the half-life must be above 0 s, not ${halfLifeSeconds} s`);
+      throw new RangeError(`a half-life of ${halfLifeSeconds} s is not possible: it must be above 0`);
     this.#layers = layers;
     this.#experts = experts;
     this.#halfLifeMs = halfLifeSeconds * 1000;

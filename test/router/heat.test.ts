@@ -129,6 +129,6 @@ describe('successors', () => {
   });
 });
 
-it('refuses a half-life that is none', () => {
+it('refuses a half-life of 0', () => {
   expect(() => openHeat({ halfLifeSeconds: 0 })).toThrow('half-life of 0 s');
 });
