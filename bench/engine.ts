@@ -1,4 +1,4 @@
-// What the benchmark asks of an engine, ours or a peer's: start it, let it generate, look at its processes, end it.
+// The interface of an engine, ours or a peer's: start it, let it generate, look at its processes, end it.
 // All times are milliseconds since the Unix epoch, so that those of two processes can be subtracted.
 
 export interface Task {

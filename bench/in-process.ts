@@ -1,4 +1,4 @@
-// An engine in this thread with all experts in process, for benchmarks that turn its knobs. Knows no figures.
+// An engine in this thread with all experts in process, for benchmarks that vary its options.
 import { ShardService } from '../experts/service.ts';
 import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
 import { type GenerationPart, neutralSampling, type SamplingSettings } from '../gateway/engine/messages.ts';
@@ -12,9 +12,9 @@ import { localMember } from '../router/shards/member.ts';
 export interface OpenEngineOptions {
   /** Directory of the bundle. */
   model: string;
-  /** Of the CPU kernels. */
+  /** Threads of the CPU kernels. */
   threads: number;
-  /** Experts are dealt out to so many, all in this thread. */
+  /** Number of shards that share the experts, all in this thread. */
   shards?: number;
   options: Partial<EngineOptions>;
 }
@@ -84,7 +84,7 @@ export interface Ask {
   prompt: Int32Array;
   maxTokens: number;
   sampling?: Partial<SamplingSettings>;
-  /** Hashes of the logits beside the ids. */
+  /** Return hashes of the logits with the ids. */
   digests?: boolean;
   signal?: AbortSignal;
 }
@@ -93,7 +93,7 @@ let asked = 0;
 
 export type Token = Extract<GenerationPart, { type: 'token' }>;
 
-/** The tokens of one answer as they come; throws where it ends in an error. */
+/** The tokens of one answer as they come; throws if it ends in an error. */
 export async function* generateTokens(
   engine: Engine,
   { prompt, maxTokens, sampling, digests = false, signal = new AbortController().signal }: Ask,
@@ -112,7 +112,7 @@ export async function* generateTokens(
   }
 }
 
-/** Their ids alone. */
+/** Only the ids of an answer. */
 export async function* generate(engine: Engine, ask: Ask): AsyncGenerator<number> {
   for await (const { id } of generateTokens(engine, ask)) yield id;
 }

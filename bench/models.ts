@@ -11,7 +11,7 @@ import { type ModelConfig, parseConfig } from '../model/config/config.ts';
 import { randomGgufBytes, writeRandomGguf } from './peers/random-gguf.ts';
 
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
-/** Beside what is written. */
+/** Free space that must remain. */
 const SPARE_BYTES = 2e9;
 
 export interface Bundle {
@@ -54,7 +54,7 @@ export async function findGguf(config: ModelConfig, cache: string): Promise<stri
   const bar = progressBar({ label: `writing ${name}`, unit: 'tensors' });
   await writeRandomGguf(config, { to, onTensor: (done, total) => bar.update(done, total) });
   bar.end();
-  // What is still being written would disturb what is measured.
+  // Writes that are still in progress would disturb the measurement.
   execFileSync('sync', [to]);
   return to;
 }

@@ -1,4 +1,4 @@
-// Puts files into the page cache and takes them out again. Knows no formats.
+// Puts files into the page cache and drops them again.
 import { execFile } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';

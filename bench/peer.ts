@@ -9,7 +9,7 @@ import { endTree } from './process-tree.ts';
 
 const script = fileURLToPath(new URL('peers/measure.ts', import.meta.url));
 
-/** Undefined where it can be started, else what to do. */
+/** Undefined if it can be started, else what to do. */
 export function peerMissing(): string | undefined {
   if (existsSync(new URL('peers/node_modules/node-llama-cpp', import.meta.url))) return undefined;
   return 'llama.cpp is not installed: npm ci --prefix bench/peers --omit=optional --ignore-scripts';

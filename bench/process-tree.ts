@@ -1,8 +1,8 @@
-// A process and all that came of it, as Linux's /proc shows them: memory, bytes read, and their end. Knows no engine.
+// A process and its descendants in Linux's /proc: memory, bytes read, and how to end them.
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** `pid` and its descendants that are alive. */
+/** `pid` and its living descendants. */
 export function treeOf(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
@@ -33,7 +33,7 @@ export function memoryOf(pid: number, files: ReadonlyMap<string, number>): numbe
   return bytes;
 }
 
-/** What one process takes: a page that n processes share counts 1/n in each. */
+/** Proportional set size of one process: a page that n processes share counts 1/n in each. */
 export function proportionalBytes(pid: number): number {
   const [, kilobytes] = /^Pss: +(\d+) kB/m.exec(readOrGone(`/proc/${pid}/smaps_rollup`) ?? '') ?? [];
   if (kilobytes === undefined) throw new Error(`process ${pid} tells no proportional set size`);
@@ -59,7 +59,7 @@ export async function endTree(pid: number, ended: Promise<unknown>, graceMs = 15
   await ended;
 }
 
-/** Processor time of all of them and of those that have ended, in ticks of /proc/stat. */
+/** CPU time of all of them, including those that have ended, in ticks of /proc/stat. */
 export function processorTicks(pid: number): number {
   return treeOf(pid).reduce((sum, each) => {
     const stat = readOrGone(`/proc/${each}/stat`) ?? '';

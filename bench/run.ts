@@ -84,7 +84,7 @@ for (const [signal, code] of [
   });
 }
 
-/** Whose files are in the page cache, and whose have been started from disk: once is enough, disks are slow. */
+/** Which engine's files are in the page cache, and which engines were started from disk. Once is enough, because disks are slow. */
 let cached: readonly string[] = [];
 const startedCold = new Set<readonly string[]>();
 for (let round = 0; round < rounds; round++) {

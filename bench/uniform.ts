@@ -1,4 +1,4 @@
-// Random numbers that a seed names. Knows nothing of what they are for.
+// Random numbers from a seed.
 
 /** Numbers in [0, 1). */
 export function uniform(seed: number): () => number {

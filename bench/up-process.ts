@@ -1,4 +1,4 @@
-// `expertgrid up` as a process of its own, for runs that meet it through its front door. Knows no request.
+// `expertgrid up` as a separate process, for runs that use its HTTP API.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ export interface UpProcess {
 
 const ourMain = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
-/** At its ready line; `flags` beside model and port. Rejects where it ends before. */
+/** At its ready line; `flags` beside model and port. Rejects if it ends before. */
 export async function startUp(
   model: string,
   flags: readonly string[],

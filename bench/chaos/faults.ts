@@ -1,5 +1,4 @@
-// How each kind of fault strikes a shard, how long it lasts, how it is healed, and when the shard serves again. Knows no
-// streams.
+// How each kind of fault hits a shard, how long it lasts, how it is healed, and when the shard serves again.
 import { setTimeout as delay } from 'node:timers/promises';
 import { seedOf, uniform } from '../../test/support/random.ts';
 import type { Gateway } from './gateway.ts';
@@ -8,14 +7,14 @@ import type { Fault } from './schedule.ts';
 import type { Site } from './site.ts';
 import type { Gap } from './stalls.ts';
 
-/** What is known of a fault once it is over. */
+/** Facts about a fault after its end. */
 export interface Endured {
   fault: Fault;
-  /** From the strike until it was healed. */
+  /** From the beginning of the fault until it was healed. */
   window: Gap;
-  /** When the shard served again; undefined where it stayed away. */
+  /** When the shard served again; undefined if it stayed away. */
   servedAt: number | undefined;
-  /** Of a liar: the calls it answered until it was cordoned; undefined where it was not, or nobody tells. */
+  /** Of a liar: the calls it answered until it was cordoned; undefined if it was not, or nobody tells. */
   callsToCordon?: number | undefined;
 }
 
@@ -104,7 +103,7 @@ async function strikeAndHeal(fault: Fault, scene: Scene): Promise<number | undef
   }
 }
 
-/** Calls that the liar had answered when the gateway no longer called it; undefined where it got away with them. */
+/** Calls that the liar had answered when the gateway no longer called it; undefined if it got away with them. */
 async function cordoned(site: Site, gateway: Gateway): Promise<number | undefined> {
   const until = performance.now() + LONGEST_LIE;
   while (performance.now() < until) {

@@ -1,4 +1,4 @@
-// A gateway process, or any verb that says where it serves; and what a gateway tells of its shards and counters.
+// A gateway process, or any verb that prints its address, and what a gateway reports about its shards and counters.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { end, hasEnded, spawnKept } from './processes.ts';
@@ -9,7 +9,7 @@ export interface Verb {
   found: string;
 }
 
-/** Of this very project; another checkout's may be started instead, to compare. */
+/** This checkout's command line. Another checkout's may be started instead, to compare. */
 export const ownMain = '../../cli/main.ts';
 
 /** A verb of the command line, until it has said `ready`; its errors go to the file descriptor `log`. */
@@ -72,13 +72,13 @@ export class Gateway {
     return hasEnded(this.#child);
   }
 
-  /** The state of each shard by its address; undefined where the gateway does not tell. */
+  /** The state of each shard by its address; undefined if the gateway does not tell. */
   async states(): Promise<Map<string, string> | undefined> {
     const list = await this.#list();
     return list && new Map(list.map(({ address, state }) => [String(address), String(state)]));
   }
 
-  /** What a call to each shard is expected to take, as the gateway has learnt. Milliseconds. */
+  /** Expected time of a call to each shard, as the gateway has learnt it. Milliseconds. */
   async expectedCallMs(): Promise<number[]> {
     const list = (await this.#list()) ?? [];
     return list.map(({ expected_ms }) => Number(expected_ms));
@@ -106,7 +106,7 @@ export class Gateway {
     return new Map(Array.from(samples, ([, name = '', value]) => [name, Number(value)]));
   }
 
-  /** GET /v1/shards; undefined where the engine did not answer in time. */
+  /** GET /v1/shards; undefined if the engine did not answer in time. */
   async #list(): Promise<Record<string, unknown>[] | undefined> {
     const response = await fetch(new URL('/v1/shards', this.url));
     const text = await response.text();

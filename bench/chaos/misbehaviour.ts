@@ -1,4 +1,4 @@
-// What a shard can be told to do wrong, and the device and handlers that do it. Knows no processes and no sockets.
+// Kinds of misbehaviour of a shard, and the device and handlers that perform them.
 import type { ExpertDevice } from '../../model/devices/expert.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import { isMap } from '../../rpc/messages.ts';
@@ -11,9 +11,9 @@ export type Behaviour =
   | { mode: 'nan'; where: 'device' | 'wire' }
   /** One value of each run has another bit, drawn from the `bits` lowest of its mantissa: finite, and wrong. */
   | { mode: 'flip'; seed: number; bits: number }
-  /** Each run takes so many times as long. */
+  /** Each run takes this many times as long. */
   | { mode: 'slow'; factor: number }
-  /** A share of its answers comes so much later; others do not wait for them. Milliseconds. */
+  /** A share of its answers is delayed; others do not wait for them. Milliseconds. */
   | { mode: 'hiccup'; share: number; delayMs: number; seed: number }
   /** Its queue is full. */
   | { mode: 'busy' };

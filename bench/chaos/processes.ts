@@ -1,4 +1,4 @@
-// Child processes that never outlive this one, stopped ones included. Knows nothing of what they run.
+// Child processes that never outlive this one, including stopped ones.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

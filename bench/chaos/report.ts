@@ -1,8 +1,8 @@
-// A part's table and lines, from its verdicts. Measures and judges nothing.
+// Prints the table and the lines of one part from its verdicts.
 import type { Seen } from './part.ts';
 import type { Judged } from './verdicts.ts';
 
-/** Counters of the gateway that are printed where it has them, each a share of its calls. */
+/** Counters of the gateway that are printed if it has them, each as a share of its calls. */
 const SHARES = ['retried_calls', 'hedged_calls', 'hedge_wins', 'audited_calls'];
 const COUNTS = ['mismatches', 'cordons', 'bans', 'shard_reconnects'];
 

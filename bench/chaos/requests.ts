@@ -1,4 +1,4 @@
-// What the streams ask: passages that the model never saw, greedy and drawn, each with a seed and a length of its own.
+// The requests of the streams: unseen passages, greedy and sampled, each with its own seed and length.
 import { readFile } from 'node:fs/promises';
 
 export type CompletionBody = {

@@ -1,6 +1,6 @@
 // `npm run chaos -- [--faults 200] [--seed 1] [--streams 8] [--kinds kill,stop,…] [--only replicas|liars|standby] [--model DIR]`:
-// streams through a gateway whose shards are killed, stopped, slowed, cut off and made to lie, and looks whether any
-// caller notices. Every part prints a table; the last line is JSON; exit code 1 where a target is missed.
+// runs streams through a gateway whose shards are killed, stopped, slowed, cut off and made to lie, and checks whether any
+// caller notices. Every part prints a table; the last line is JSON; exit code 1 if a target is missed.
 
 import { mkdtempSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -24,7 +24,7 @@ const { values: flags } = parseArgs({
     seed: { type: 'string', default: '1' },
     streams: { type: 'string', default: '8' },
     kinds: { type: 'string', default: KINDS.join(',') },
-    /** `replicas`, `liars` or `standby`; all unless told. */
+    /** `replicas`, `liars` or `standby`; default: all. */
     only: { type: 'string' },
     model: { type: 'string', default: 'nano' },
     /** Lowest bits of the mantissa that a liar may turn. */
@@ -136,7 +136,7 @@ async function measured(
   }
 }
 
-/** Room for the running answers and little more: what is asked again is computed again, prompts too. Bytes. */
+/** Memory for the running answers and little more, so that repeated prompts are computed again. Bytes. */
 function kvBytes(): number {
   const { layers, kvHeads, headDim } = config;
   const longest = 800; // tokens: twice those of the longest prompt and answer
@@ -149,7 +149,7 @@ function kindNamed(name: string): Kind {
   return kind;
 }
 
-/** On a terminal the line is written over; elsewhere every line stays. */
+/** On a terminal the line is overwritten; elsewhere every line stays. */
 function progress(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
   else if (line !== '') process.stderr.write(`${line.trimEnd()}\n`);

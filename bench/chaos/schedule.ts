@@ -1,7 +1,7 @@
-// Which faults strike which shards, drawn from a seed. Pure; knows no processes.
+// Draws from a seed which faults hit which shards. Pure.
 //
 // The rule: a round's faults last together, and a round begins only once the one before it is healed, so of every expert
-// at least one copy is healthy at any time. No round strikes all copies of an expert.
+// at least one replica is healthy at any time. No round hits all replicas of an expert.
 import { seedOf, uniform } from '../../test/support/random.ts';
 
 export const KINDS = [
@@ -42,7 +42,7 @@ export interface ScheduleOptions {
   kinds: readonly Kind[];
   /** Of each shard, the parts of the model that it holds, by any number. */
   holdings: readonly (readonly number[])[];
-  /** Shards that may be struck; all where absent. */
+  /** Shards that may be struck; all if absent. */
   struck?: readonly number[];
   /** Of rounds that have two faults at once, where the rule allows a second. */
   pairs?: number;
@@ -52,7 +52,7 @@ export interface ScheduleOptions {
 const HOLD = [300, 1_200] as const;
 const PAUSE = [100, 400] as const;
 
-/** Every kind comes once before any comes again. Throws where no shard may be struck at all. */
+/** Every kind comes once before any comes again. Throws if no shard may be struck at all. */
 export function drawRounds({
   seed,
   faults,
@@ -84,7 +84,7 @@ export function drawRounds({
   return rounds;
 }
 
-/** Whether every part that anyone holds is held by a shard that is not `down`. */
+/** Whether every part of the model is held by a shard that is not `down`. */
 export function leavesCopies(holdings: readonly (readonly number[])[], down: readonly number[]): boolean {
   const healthy = new Set(holdings.flatMap((parts, shard) => (down.includes(shard) ? [] : parts)));
   return holdings.flat().every((part) => healthy.has(part));

@@ -1,5 +1,5 @@
-// A shard process that does wrong when its parent tells it over IPC: `shard.ts MODEL EXPERTS`. Service, server and device
-// are those of `expertgrid shard`. Knows no schedule.
+// A shard process that misbehaves when its parent tells it over IPC: `shard.ts MODEL EXPERTS`. Service, server and device are those of
+// `expertgrid shard`.
 import { modelOffer } from '../../cli/shard/offer.ts';
 import { parseHoldings } from '../../experts/holdings.ts';
 import { ShardService } from '../../experts/service.ts';

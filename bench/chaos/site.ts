@@ -1,5 +1,5 @@
-// One shard as a gateway meets it: an address that stays, a relay behind it, and a process behind that which can be
-// killed, stopped, told to do wrong and started again. Knows no schedule.
+// One shard as a gateway sees it: a fixed address, a relay behind it, and a process behind the relay that can be killed, stopped, made to
+// misbehave and started again.
 import type { ChildProcess } from 'node:child_process';
 import { formatAddress } from '../../rpc/address.ts';
 import { type RelayThread, startRelayThread } from '../../test/support/network/relay-thread.ts';

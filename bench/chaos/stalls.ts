@@ -1,4 +1,4 @@
-// How long streams stood still while a fault lasted, from the arrivals of their tokens. Pure.
+// How long streams stalled during a fault, computed from the arrivals of their tokens. Pure.
 import { percentile } from '../load/soak-verdicts.ts';
 
 /** Between two tokens of one stream, on one clock. Milliseconds. */
@@ -20,8 +20,8 @@ export function gapsOf(times: readonly number[]): Gap[] {
 }
 
 /**
- * The longest of those that touch the window, whole: a stall that outlasts it counts to its end. Undefined where none
- * does: no stream was between two tokens.
+ * The longest gap that touches the window. A stall that outlasts the window counts to its end. Undefined if no stream was between two
+ * tokens.
  */
 export function longestWithin(gaps: readonly Gap[], { from, to }: Gap): number | undefined {
   let longest: number | undefined;

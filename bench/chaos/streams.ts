@@ -1,5 +1,4 @@
-// Streams of completions that are asked again as they end: each answer's text, digests and arrivals, and how it ended.
-// Knows HTTP and no faults.
+// Streams of completions: each stream sends the next request when an answer ends, and records its text, digests, arrivals and end.
 
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,12 +13,12 @@ export interface Answer {
   sentAt: number;
   endedAt: number;
   text: string;
-  /** Of every token's logits: equal ones mean equal bits. */
+  /** Hashes of every token's logits: equal hashes mean equal bits. */
   digests: string[];
-  /** As its usage tells; 0 where it tells none. */
+  /** From the answer's usage; 0 if it has none. */
   degradedHops: number;
   outcome: 'whole' | 'failed' | 'hung';
-  /** What was wrong, where something was. */
+  /** What was wrong, if anything. */
   detail?: string;
 }
 
@@ -32,9 +31,9 @@ export interface StreamsOptions {
   /** Sent with every request beside `digests`. */
   allow?: { degrade?: string };
   onAnswer: (answer: Answer) => void;
-  /** A stream without a byte for so long hangs. Milliseconds. */
+  /** A stream without a byte for longer hangs. Milliseconds. */
   hungMs?: number;
-  /** Asked before each request: a stream that is told no is over. */
+  /** Called before each request. The stream ends if it returns false. */
   goesOn: (asked: number) => boolean;
 }
 
@@ -111,7 +110,7 @@ interface StreamedEvent {
   error?: { code: string | null; message: string };
 }
 
-/** Throws where the event is an error. */
+/** Throws if the event is an error. */
 function note(answer: Answer, data: string): void {
   const { choices = [], expertgrid = {}, usage, error } = JSON.parse(data) as StreamedEvent;
   if (error !== undefined) throw new Error(`${error.code}: ${error.message}`);
@@ -123,7 +122,7 @@ function note(answer: Answer, data: string): void {
   answer.degradedHops += typeof hops === 'number' ? hops : sum(Object.values(hops));
 }
 
-/** The data of each event as it comes; throws where the answer is none. */
+/** The data of each event as it comes; throws if the answer is none. */
 async function* eventsOf(response: IncomingMessage): AsyncGenerator<string, void, undefined> {
   let held = '';
   for await (const chunk of response.setEncoding('utf8')) {

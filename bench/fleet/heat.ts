@@ -1,4 +1,4 @@
-// What counting costs: `node bench/fleet/heat.ts [--model nano] [--tokens 200]`. Counts drawn assignments at nano's shape and at
+// Cost of counting heat: `node bench/fleet/heat.ts [--model nano] [--tokens 200]`. Counts drawn assignments at nano's shape and at
 // Sigma-MoE-Tiny's, and runs the model in this thread to see what share of its step that is. Prints nanoseconds a row and
 // layer; the last line is JSON.
 import { availableParallelism } from 'node:os';

@@ -1,5 +1,5 @@
-// What hedging brings: `node bench/fleet/hedge.ts [--model DIR] [--streams 4] [--rounds 3] [--slow one|all]`. Four shards with
-// two copies of every expert; one of them (or each) answers 1 % of its calls 50 times later than the median. Time per token
+// What hedges gain: `node bench/fleet/hedge.ts [--model DIR] [--streams 4] [--rounds 3] [--slow one|all]`. Four shards with
+// two replicas of every expert; one of them (or each) answers 1 % of its calls 50 times later than the median. Time per token
 // while all streams generate, with and without hedges by turns, each in a fresh gateway. The last line is JSON; exit
 // code 1 where a target is missed.
 import { mkdtempSync, openSync } from 'node:fs';
@@ -47,7 +47,7 @@ interface Run {
   callsOfSlow: number;
   /** That were slow. */
   slowCalls: number;
-  /** Hedges, of the calls that were none; NaN where the gateway does not tell. */
+  /** Hedges, of the calls that were none; NaN if the gateway does not tell. */
   extra: number;
   /** What a call is expected to take, as the gateway has learnt. Milliseconds. */
   callMs: number;
@@ -103,7 +103,7 @@ console.log(`extra calls ${(100 * extra).toFixed(2)} % at most (up to ${100 * Nu
 console.log(JSON.stringify({ ...flags, callMs, delayMs, quiet, gain, extra, met, runs }));
 process.exit(met ? 0 : 1);
 
-/** The same requests every time. Throws where a text differs from the run before. */
+/** The same requests every time. Throws if a text differs from the run before. */
 async function run(hedging: boolean, delayMs: number): Promise<Run> {
   const shards = sites.map(({ address }) => address);
   const budget = ['--hedge-budget', hedging ? flags.budget : '0'];

@@ -1,4 +1,4 @@
-// What `up` and a shard by itself take of memory: `node bench/fleet/memory.ts [--model nano] [--shards 4] [--streams 16]
+// Memory of `up` and of a shard by itself: `node bench/fleet/memory.ts [--model nano] [--shards 4] [--streams 16]
 // [--tokens 500] [--cli cli/main.ts]`. Proportional set sizes at rest and after a load, and what the load took of the
 // processors. Linux only. A page of Node itself that n processes share counts 1/n in each, so run it while no other Node
 // does. Its last line is JSON.

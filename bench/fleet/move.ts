@@ -1,8 +1,8 @@
-// What a move costs those who stream: `node bench/fleet/move.ts [--model DIR] [--streams 8] [--gateways 3] [--delay 5]`. Four
-// shards with two copies of every expert, each under `--state`; where `--delay` is given they are so many milliseconds away,
-// one way, so that the processes of this one machine wait for each other's network instead of each other's cores. Under load all experts change places with `expertgrid plan
+// What a move costs running streams: `node bench/fleet/move.ts [--model DIR] [--streams 8] [--gateways 3] [--delay 5]`. Four
+// shards with two replicas of every expert, each under `--state`. With `--delay` they are that many milliseconds away, one way, so that
+// the processes of this machine wait for the network instead of each other's cores. Under load all experts move with `expertgrid plan
 // --apply`; then back, one shard killed in mid-move and started again; then a shard comes back with what it kept before.
-// Texts must be those of an undisturbed run. The last line is JSON; exit code 1 where a target is missed.
+// Texts must be those of an undisturbed run. The last line is JSON; exit code 1 if a target is missed.
 import { cpSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';

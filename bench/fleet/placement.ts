@@ -1,4 +1,4 @@
-// What a plan brings on nano's own heat: `node bench/fleet/placement.ts [--model DIR] [--shards 4] [--streams 8] [--tokens 96]
+// What a plan gains on nano's own heat: `node bench/fleet/placement.ts [--model DIR] [--shards 4] [--streams 8] [--tokens 96]
 // [--seeds 4] [--rounds 1]`. Half of the sentences of prose that nano never saw (held-out.json) are continued and their heat
 // is planned from; the other half are then run over real shards in this thread that hold what was planned, and beside it
 // what contiguous placement gives them. Prints predicted and counted figures; the last line is JSON.

@@ -1,4 +1,4 @@
-// A thread that sends hostile requests of one key, so many at once, and looks how each answer ends. Started with
+// A thread that sends a number of hostile requests of one key at once and records how each answer ends. Started with
 // {url, model, key, seed, shapes, atOnce, limits}; posts a line for each and ends after the last.
 
 import { request } from 'node:http';
@@ -9,7 +9,7 @@ import { uniform } from '../uniform.ts';
 import { hearStream } from './endings.ts';
 import { hostileShape } from './shapes.ts';
 
-/** One hostile request and what came of it. */
+/** One hostile request and its result. */
 export interface AttackLine {
   seed: number;
   kind: string;

@@ -1,7 +1,7 @@
-// One request over HTTP and how its answer ended: nothing of it is kept but its last bytes. Knows no shape.
+// Sends one request over HTTP and finds out how its answer ended. Keeps only the last bytes of it.
 import type { IncomingMessage, request as send } from 'node:http';
 
-/** `cut`: it is neither a whole answer nor one that ended with an error event. */
+/** `cut`: neither a complete answer nor one that ended with an error event. */
 export type Ending = 'finish' | 'error' | 'cut';
 
 export interface Heard {

@@ -1,5 +1,4 @@
-// A thread that keeps streams of an honest key under way and counts their tokens, away from what the attack costs its own
-// client. Started with {url, model, key, streams}; each message is answered with the tokens so far, `end` with a report.
+// A thread that runs streams of an honest key and counts their tokens, so that the attack's client does not slow it down. Started with {url, model, key, streams}; each message is answered with the tokens so far, `end` with a report.
 
 import { request } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';

@@ -1,6 +1,6 @@
 // `npm run hostile -- [--shapes 2000] [--seed 1] [--at-once 4] [--model nano] [--shards N]`: one key sends requests that are
-// made to cost much, while another keeps 16 streams. Does `/health` stay quick, does the honest key keep its share, does
-// memory stay bounded, does every answer end? Prints tables; the last line is JSON; exit code 1 if a target is missed.
+// made to be expensive, while another runs 16 streams. Checks that `/health` stays fast, that the honest key keeps its share, that
+// memory stays bounded and that every answer ends. Prints tables; the last line is JSON; exit code 1 if a target is missed.
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ const { values: flags } = parseArgs({
     /** Hostile requests under way. */
     'at-once': { type: 'string', default: '4' },
     model: { type: 'string', default: 'nano' },
-    /** In process unless told. */
+    /** Number of shards. Default: in process. */
     shards: { type: 'string' },
     /** Seconds that a hostile request may take. */
     patience: { type: 'string', default: '300' },

@@ -7,7 +7,7 @@ export interface Shape {
   path: string;
   /** Without `model`. */
   body: Record<string, unknown>;
-  /** The caller leaves after so many milliseconds; absent: it stays. */
+  /** Milliseconds after which the caller leaves. Absent if it stays. */
   leaveAfterMs?: number;
 }
 
@@ -48,7 +48,7 @@ function constrained(random: Random): Omit<Shape, 'kind'> {
   return { path: chat, body: { messages: user('Once'), ...common, ...fields } };
 }
 
-/** Every kind of cost that a request's fields may ask for, beside its grammar. */
+/** Every kind of cost that a request's fields can cause, except grammars. */
 const draws: Record<string, Draw> = {
   'echo with logprobs': (random, { context, vocab }) => ({
     path: completions,
@@ -249,8 +249,8 @@ const draws: Record<string, Draw> = {
 };
 
 /**
- * So many choices and tokens of each, at most, that all come to about `tokens`: thousands of requests are to be tried, and the
- * engine's time is shared however much is asked for.
+ * Choices and tokens of each whose product is at most about `tokens`, because thousands of requests must be tried and the engine's time
+ * is shared anyway.
  */
 function answers(random: Random, most: { n: number; tokens: number }): { n: number; max_tokens: number } {
   const n = 1 + below(random, most.n);

@@ -1,6 +1,6 @@
 // `node bench/load/soak.ts --model DIR --minutes 30 --clients 8`: serves a model through its front door to clients of mixed
 // lengths, some leaving midway, and looks whether memory, errors and latencies stay as they are. The last line is JSON;
-// exit code 1 where a verdict fails.
+// exit code 1 if a verdict fails.
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';

@@ -71,7 +71,7 @@ export interface Browser {
   close(): Promise<void>;
 }
 
-/** Throws where the machine has none. */
+/** Throws if the machine has none. */
 export async function startChromium(): Promise<Browser> {
   const file = places.find((place) => place !== undefined && existsSync(place));
   if (file === undefined)

@@ -17,7 +17,7 @@ export interface Running {
   readonly stderr: string;
   readonly exit: Promise<Exit>;
   signal(signal: NodeJS.Signals): void;
-  /** The first match on standard output or error; rejects where the process ends, or `withinMs` pass, before it. */
+  /** The first match on standard output or error; rejects if the process ends, or `withinMs` pass, before it. */
   says(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray>;
 }
 

@@ -28,7 +28,7 @@ function refuseEmptyCounted(each: Expression, nullable: ReadonlySet<string>): vo
   if (each.kind !== 'repeat' || each.most <= 1) return;
   if (each.most === Number.POSITIVE_INFINITY && each.least <= 1) return;
   if (!isNullable(each.item, nullable)) return;
-  throw new ConstraintFault('it counts how often something comes that may be empty');
+  throw new ConstraintFault('it counts repetitions of something that may be empty');
 }
 
 function isNullable(expression: Expression, rules: ReadonlySet<string>): boolean {

@@ -36,7 +36,7 @@ export interface ReadGrammar {
   notes: readonly string[];
 }
 
-/** Throws a ConstraintFault where it cannot be honoured. */
+/** Throws a ConstraintFault if it cannot be honoured. */
 export function readGrammar(spec: GrammarSpec): ReadGrammar {
   if (spec.type === 'json_schema' && spec.relaxed === true) {
     requireLength(spec.schema, limits.schema);
@@ -47,7 +47,7 @@ export function readGrammar(spec: GrammarSpec): ReadGrammar {
   return withinStates(TOOLS_STATES, () => toolCallsGrammar(spec, spec.content && grammarOf(spec.content)));
 }
 
-/** Throws a ConstraintFault where it cannot be honoured. */
+/** Throws a ConstraintFault if it cannot be honoured. */
 export function grammarOf(spec: GrammarSpec): Grammar {
   return readGrammar(spec).grammar;
 }

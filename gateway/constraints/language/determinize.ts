@@ -1,5 +1,4 @@
-// From a pattern to the automaton of the texts that match it as a whole: the subset construction, with what a pattern asserts
-// of its surroundings. Knows neither bytes nor JSON.
+// Turns a pattern into the automaton of the texts that match it as a whole: the subset construction, extended by assertions.
 
 import { ConstraintFault } from '../fault.ts';
 import type { Ranges } from '../grammar/characters.ts';
@@ -8,11 +7,11 @@ import { spendStates } from '../reading/budget.ts';
 import { type Dfa, type Edge, explore } from './dfa.ts';
 import { type Assertion, anything, type Pattern, WORD } from './pattern.ts';
 
-/** Nodes of one pattern, its counts written out, at most. */
+/** Most nodes of one pattern with its counts written out. */
 const MOST_NODES = 50_000;
-/** Threads of one state, at most. */
+/** Most threads of one state. */
 const MOST_THREADS = 2000;
-/** Threads of all states, at most: half a second. Each takes about a tenth of what a state takes. */
+/** Most threads of all states: half a second. A thread takes about a tenth of the time of a state. */
 const MOST_VISITS = 500_000;
 const VISITS_PER_STATE = 10;
 
@@ -29,11 +28,11 @@ interface Look {
   negated: boolean;
 }
 
-/** What stands before a place in the text, and behind it. */
+/** What precedes and follows a place in the text. */
 type Before = 'start' | 'word' | 'other';
 type Behind = 'end' | 'word' | 'other';
 
-/** A place in the pattern, and for each lookahead that was begun the state of its automaton, `look:state`. */
+/** A place in the pattern, and for each open lookahead the state of its automaton, `look:state`. */
 interface Thread {
   node: number;
   duties: readonly string[];
@@ -44,7 +43,7 @@ interface Subset {
   before: Before;
 }
 
-/** Texts that the whole pattern matches. Throws a ConstraintFault where the automaton is too large. */
+/** Texts that the whole pattern matches. Throws a ConstraintFault if the automaton is too large. */
 export function dfaOf(pattern: Pattern): Dfa {
   const builder = new Builder();
   const start = builder.emit(pattern, builder.accept);
@@ -103,7 +102,7 @@ class Builder {
   }
 }
 
-/** Whether the pattern depends on what precedes it. The automaton of a lookahead does not know that. */
+/** Whether the pattern depends on what precedes it, which the automaton of a lookahead does not see. */
 function looksBack(pattern: Pattern): boolean {
   switch (pattern.kind) {
     case 'set':
@@ -189,7 +188,7 @@ class Determinizer {
     });
   }
 
-  /** Threads at nodes that take a character, or that accept. */
+  /** Threads at nodes that consume a character or accept. */
   #closure({ threads, before }: Subset, behind: Behind): Thread[] {
     const seen = new Set<string>();
     const found: Thread[] = [];
@@ -236,7 +235,7 @@ class Determinizer {
     return after;
   }
 
-  /** Undefined: it cannot be met. A duty that is met whatever comes is none. */
+  /** Undefined if the duty cannot be met. A duty that is always met is left out. */
   #withDuty(duties: readonly string[], index: number, state: number): string[] | undefined {
     const look = this.#looks[index] as Look;
     const { accepting, edges } = look.dfa[state] ?? { accepting: false, edges: [] };
@@ -273,7 +272,7 @@ function keyOf({ node, duties }: Thread): string {
   return duties.length === 0 ? String(node) : `${node}/${duties.join('/')}`;
 }
 
-/** Ranges such that each of the sets holds all of one or nothing of it. */
+/** Ranges that each of the sets contains completely or not at all. */
 function cutsOf(sets: readonly Ranges[]): [low: number, high: number][] {
   const starts = new Set<number>();
   for (const set of sets) {

@@ -1,5 +1,4 @@
-// Deterministic automata over code points: sets of texts that can be intersected, subtracted and measured. Knows neither bytes
-// nor JSON.
+// Deterministic automata over code points: sets of texts that can be intersected, subtracted and measured.
 //
 // Worked example, the texts "a", "ab", "abb" …:
 //   [{ accepting: false, edges: [[97, 97, 1]] }, { accepting: true, edges: [[98, 98, 1]] }]
@@ -20,7 +19,7 @@ export interface DfaState {
 /** Starts in state 0. Every state can be reached, and from every state but the first an accepting one can be reached. */
 export type Dfa = readonly DfaState[];
 
-/** States of one automaton, at most. */
+/** Most states of one automaton. */
 const MOST_STATES = 10_000;
 
 export const noText: Dfa = [{ accepting: false, edges: [] }];
@@ -68,7 +67,7 @@ export function isEmpty([start]: Dfa): boolean {
   return start === undefined || (!start.accepting && start.edges.length === 0);
 }
 
-/** Whether every text is accepted from this state on: its edges lead back to it, whatever comes. */
+/** Whether every text is accepted from this state on, because all characters lead back to it. */
 export function isUniversal(dfa: Dfa, state: number): boolean {
   const { accepting, edges } = dfa[state] ?? { accepting: false, edges: [] };
   return accepting && edges.every(([, , target]) => target === state) && takesEvery(edges);
@@ -113,7 +112,7 @@ export function unionOf(a: Dfa, b: Dfa): Dfa {
   return product(a, b, (inA, inB) => inA || inB);
 }
 
-/** A state of the pair of automata; -1: no text of that automaton begins so. */
+/** A pair of states of two automata. -1 if no text of that automaton begins so. */
 type Pair = readonly [a: number, b: number];
 
 function product(a: Dfa, b: Dfa, accepts: (inA: boolean, inB: boolean) => boolean): Dfa {
@@ -131,7 +130,7 @@ function product(a: Dfa, b: Dfa, accepts: (inA: boolean, inB: boolean) => boolea
   );
 }
 
-/** The edges of two states side by side: every code point that either of them takes, with both targets. */
+/** The edges of two states together: every code point that either of them accepts, with both targets. */
 function paired(a: readonly Edge[], b: readonly Edge[]): [low: number, high: number, targets: Pair][] {
   const made: [number, number, Pair][] = [];
   let [i, j, at] = [0, 0, 0];
@@ -158,8 +157,8 @@ interface Explored<Item> {
 }
 
 /**
- * The automaton whose states are what can be reached from `start`; states from which nothing is accepted are left out. `key`
- * is equal for items that are one state. Throws a ConstraintFault where there are too many.
+ * The automaton of everything that can be reached from `start`, without states from which nothing is accepted. `key` is equal for items
+ * that are one state. Throws a ConstraintFault if there are too many.
  */
 export function explore<Item>(
   start: Item,
@@ -191,7 +190,7 @@ export function explore<Item>(
   return trimmed(states);
 }
 
-/** Neighbouring edges to one target as one. */
+/** Joins neighbouring edges to the same target. */
 function joined(edges: readonly Edge[]): Edge[] {
   const made: [number, number, number][] = [];
   for (const [low, high, target] of edges) {
@@ -202,7 +201,7 @@ function joined(edges: readonly Edge[]): Edge[] {
   return made;
 }
 
-/** Without states that lead nowhere, and with all states from which everything is accepted as one. */
+/** Removes states that lead nowhere, and joins all states from which everything is accepted. */
 function trimmed(states: readonly DfaState[]): Dfa {
   const alive = backwards(states, (state) => state.accepting);
   const kept = states.map(({ accepting, edges }) => ({
@@ -221,7 +220,7 @@ function trimmed(states: readonly DfaState[]): Dfa {
   );
 }
 
-/** `[states]` 1 for each state for which `holds` is true, and for each state that leads to one. */
+/** `[states]` 1 for each state for which `holds` is true, and for each state from which such a state can be reached. */
 function backwards(states: readonly DfaState[], holds: (state: DfaState) => boolean): Uint8Array {
   const before: number[][] = states.map(() => []);
   for (const [from, { edges }] of states.entries()) for (const [, , to] of edges) before[to]?.push(from);

@@ -1,18 +1,17 @@
-// How long the texts of an automaton may become: what a text with bounds on its length needs to know so as never to be led where
-// it cannot end. Knows neither bytes nor JSON.
+// Possible lengths of an automaton's texts, so that a text with bounds on its length never gets where it cannot end.
 
 import { ConstraintFault } from '../fault.ts';
 import { everyCharacter } from '../grammar/characters.ts';
 import { spendStates } from '../reading/budget.ts';
 import { type Dfa, explore } from './dfa.ts';
 
-/** Bytes of the table, at most: states times lengths. */
+/** Most bytes of the table: states times lengths. */
 const MOST_CELLS = 8 * 2 ** 20;
 
 export interface Lengths {
   /**
-   * Whether `state` can be led to the end of an accepted text by `least` to `most` more characters. Throws a ConstraintFault
-   * where finding out takes too much memory.
+   * Whether `least` to `most` more characters can lead from `state` to the end of an accepted text. Throws a ConstraintFault if finding
+   * out takes too much memory.
    */
   reaches(state: number, least: number, most: number): boolean;
 }

@@ -1,5 +1,4 @@
-// Regular expressions as ECMAScript writes them, read into a tree. Backreferences and lookbehind are refused. Knows no JSON and
-// no automaton.
+// Reads regular expressions of ECMAScript into a tree. Backreferences and lookbehind are refused.
 
 import { ConstraintFault } from '../fault.ts';
 import type { Ranges } from '../grammar/characters.ts';
@@ -19,9 +18,9 @@ export type Pattern =
   | { kind: 'sequence'; items: readonly Pattern[] }
   | { kind: 'choice'; items: readonly Pattern[] }
   | { kind: 'repeat'; item: Pattern; least: number; most: number }
-  /** What takes no character: `^`, `$`, `\b` and `\B`. */
+  /** Assertions that consume no character: `^`, `$`, `\b` and `\B`. */
   | { kind: 'edge'; edge: Assertion }
-  /** What follows begins with the item, or does not. */
+  /** A lookahead: what follows begins with the item, or does not if `negated`. */
   | { kind: 'look'; item: Pattern; negated: boolean };
 
 export type Assertion = 'start' | 'end' | 'boundary' | 'inside';
@@ -132,7 +131,7 @@ class PatternReader {
       case '\\':
         if (this.#takes('b')) return { kind: 'edge', edge: 'boundary' };
         if (this.#takes('B')) return { kind: 'edge', edge: 'inside' };
-        // Half of a character is in no text: nothing matches it.
+        // A lone surrogate is in no text, so nothing matches it.
         return { kind: 'set', ranges: union(this.#escape()) };
       case '^':
         return { kind: 'edge', edge: 'start' };
@@ -143,7 +142,7 @@ class PatternReader {
       case '?':
         throw this.#fault(`${character} with nothing to repeat`, 1);
       case '{':
-        // Without counts in it, it stands for itself, as in patterns that are not read by Unicode's rules.
+        // A brace without counts stands for itself, as in patterns without the `u` flag.
         this.#at--;
         if (this.#counts() !== undefined) throw this.#fault('a count with nothing to repeat');
         this.#at++;
@@ -181,7 +180,7 @@ class PatternReader {
       this.#at++;
       const high = this.#member();
       const [from, to] = [single(low), single(high)];
-      // Beside a class, such as in [\w-.], the hyphen stands for itself.
+      // Next to a class, as in [\w-.], the hyphen stands for itself.
       if (from === undefined || to === undefined) set.push(...low, ...ofText('-'), ...high);
       else if (from > to) throw this.#fault('a range out of order');
       else set.push([from, to]);
@@ -195,7 +194,7 @@ class PatternReader {
     return this.#takes('b') ? ofText('\b') : this.#escape();
   }
 
-  /** Behind the backslash. */
+  /** What follows a backslash. */
   #escape(): Ranges {
     const character = this.#next();
     const known = classes[character];
@@ -217,7 +216,7 @@ class PatternReader {
     if (digits === undefined) throw this.#fault('an escape without its digits');
     this.#at += digits.length;
     let point = Number.parseInt(braced ?? digits, 16);
-    if (point > LAST_CODE_POINT) throw this.#fault('a character behind the last one');
+    if (point > LAST_CODE_POINT) throw this.#fault('a code point above U+10FFFF');
     const [low, lowDigits] = /^\\u([dD][c-fC-F][0-9A-Fa-f]{2})/.exec(this.#ahead(6)) ?? [];
     if (braced === undefined && point >= 0xd800 && point < 0xdc00 && low !== undefined) {
       this.#at += low.length;

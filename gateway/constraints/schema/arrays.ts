@@ -1,4 +1,4 @@
-// Arrays as a grammar: the items of `prefix`, then so many others; of some items how many there are. Knows no other kind.
+// Writes an array shape as a grammar: the items of `prefix`, then a number of others, with counts of certain items.
 
 import { ConstraintFault } from '../fault.ts';
 import {
@@ -17,16 +17,16 @@ import type { ArrayShape, SomeItems } from './shapes/shapes.ts';
 import { any, type Term } from './shapes/terms.ts';
 import { sortedJson } from './shapes/values.ts';
 
-/** Places in a list, times the items that were counted there, at most. */
+/** Most places in a list times the items that were counted there. */
 const MOST_PLACES = 4000;
-/** Items that are written out one by one, at most. */
+/** Most items that are written out one by one. */
 const MOST_LISTED = 1000;
-/** Kinds of items that are counted at once, at most: an item may be of any of them or not. */
+/** Most kinds of items that are counted at once. An item may be of any of them. */
 const MOST_COUNTED = 8;
-/** Of values that all differ, so many may come in any order; more come in the order of the schema. */
+/** This many different values may come in any order; more come in the order of the schema. */
 const ANY_ORDER = 6;
 
-/** Without `items`, none come after those of `prefix` but what must. */
+/** Without `items`, no more items come after those of `prefix` than must. */
 export function arrays(
   shape: ArrayShape,
   options: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined },
@@ -38,7 +38,7 @@ export function arrays(
       options.path,
     );
   }
-  // Those that are counted may fit none of the places of `prefix`, and each other's neither.
+  // Counted items may fit no place of `prefix`, and an item of one kind need not be of another.
   const behind = Math.max(prefix.length, ...shape.some.map(({ from }) => from));
   const needed = Math.max(least, behind + shape.some.reduce((sum, each) => sum + each.least, 0));
   const most = Math.min(
@@ -62,7 +62,7 @@ export function arrays(
   if (leading.length + more < least) return impossible;
   return sequence(text('['), from(0), text(']'));
 
-  /** What comes once so many are written. */
+  /** What follows after this many items. */
   function from(written: number): Expression {
     const parted = written === 0 ? nothing : comma;
     const next = leading[written];
@@ -80,7 +80,7 @@ export function arrays(
   }
 }
 
-/** A rule for each place and each count so far; an item is one that counts, or one that does not. */
+/** A rule for each place and each count so far. An item either counts or does not. */
 function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOptions): Expression {
   const { prefix, rest, least, most, some } = shape;
   const lastPlace = Math.max(
@@ -126,7 +126,7 @@ function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOp
   }
 }
 
-/** Of each of the counted: whether an item at this place is one; undefined: it is not looked at. */
+/** For each counted kind: whether an item at this place is one. Undefined if it does not matter. */
 function combinations(some: readonly SomeItems[], place: number): (boolean | undefined)[][] {
   return some.reduce<(boolean | undefined)[][]>(
     (all, { from }) => {
@@ -137,7 +137,7 @@ function combinations(some: readonly SomeItems[], place: number): (boolean | und
   );
 }
 
-/** Items that all differ: of a few values that are known. */
+/** Items that all differ, chosen from a few known values. */
 function distinct(
   { prefix, rest, least, most, some, unique }: ArrayShape,
   {
@@ -151,7 +151,7 @@ function distinct(
   const known = prefix.length === 0 && some.length === 0 ? values(rest) : undefined;
   if (known === undefined) {
     throw new ConstraintFault(
-      'items that all differ are supported only where they are of a few values, as of an enum',
+      'items that all differ are supported only if they have a few values, such as those of an enum',
       unique,
     );
   }
@@ -163,7 +163,7 @@ function distinct(
   const body = all.length > ANY_ORDER ? inOrder(0, 0) : from([]);
   return sequence(text('['), body, text(']'));
 
-  /** Once these were written, by their places among the values. */
+  /** What follows after these values, given by their indices. */
   function from(used: readonly number[]): Expression {
     return define(`${key} without ${[...used].sort().join(' ')}`, () => {
       const branches = used.length >= bounds.least ? [nothing] : [];
@@ -175,7 +175,7 @@ function distinct(
     });
   }
 
-  /** Once so many were written, of the first `decided` values. */
+  /** What follows after this many of the first `decided` values. */
   function inOrder(written: number, decided: number): Expression {
     return define(`${key} after ${written} of ${decided}`, () => {
       const item = items[decided];

@@ -1,30 +1,29 @@
-// Where references of a schema lead: identifiers and anchors (JSON Schema core 8.2), pointers (RFC 6901), by all drafts' names for
-// them. Knows no keyword that asserts something.
+// Resolves references of a schema: identifiers and anchors (JSON Schema core 8.2) and pointers (RFC 6901), by the names of all drafts.
 import { ConstraintFault } from '../fault.ts';
 import { locationsOf } from './keywords.ts';
 import { isObject, resolve, type SchemaNode, step } from './pointer.ts';
 
 interface Place {
-  /** From the root, as parameters are written in errors: `.properties.a`. */
+  /** Path from the root, as in errors: `.properties.a`. */
   path: string;
-  /** Against which its references are resolved. */
+  /** Base against which its references are resolved. */
   base: string;
 }
 
-/** Base of a schema without an identifier. RFC 2606 keeps the name from ever leading anywhere. */
+/** Base of a schema without an identifier. RFC 2606 reserves the name, so it never leads anywhere. */
 const NOWHERE = 'https://schema.invalid/';
-/** Schemas in all, at most. */
+/** Most schemas in all. */
 const MOST_SCHEMAS = 50_000;
-/** Schemas within one another, at most. */
+/** Most nested schemas. */
 const DEEPEST = 100;
 
 export class Document {
   readonly #root: unknown;
   readonly #places = new Map<SchemaNode, Place>();
-  /** By address: without a fragment a schema with an identifier, with one an anchor. */
+  /** Schemas by address: identifiers, and anchors with a fragment. */
   readonly #addresses = new Map<string, SchemaNode>();
 
-  /** Throws a ConstraintFault where there are too many schemas, or they lie too deep. */
+  /** Throws a ConstraintFault if there are too many schemas or they are nested too deeply. */
   constructor(root: unknown) {
     this.#root = root;
     if (isObject(root)) {
@@ -33,12 +32,12 @@ export class Document {
     }
   }
 
-  /** Of a schema that was found in this document. */
+  /** Path of a schema of this document. */
   path(node: SchemaNode): string {
     return this.#places.get(node)?.path ?? '';
   }
 
-  /** What `$ref` of a schema leads to: true, false or a schema. Throws a ConstraintFault where there is none. */
+  /** The target of a schema's `$ref`: true, false or a schema. Throws a ConstraintFault if there is none. */
   follow(reference: string, from: SchemaNode): boolean | SchemaNode {
     const at = `${this.path(from)}.$ref`;
     const found = this.#find(reference, from);
@@ -50,7 +49,7 @@ export class Document {
       throw new ConstraintFault(`the reference ${JSON.stringify(reference)} ${why}`, at);
     }
     if (!this.#places.has(found)) {
-      // It stands where no keyword has schemas: among a caller's own keywords.
+      // It is where no keyword has schemas, for example among the caller's own keywords.
       const path = reference
         .slice(reference.indexOf('#') + 1)
         .split('/')
@@ -70,19 +69,20 @@ export class Document {
     const root = this.#addresses.get(resource);
     const found = root === undefined ? undefined : resolve(fragment, root);
     if (found !== undefined) return found;
-    // Identifiers that are not meant as addresses are common: then the whole document is. Some clients lose the #.
+    // Identifiers that are not meant as addresses are common; they stand for the whole document. Some clients omit the #.
     const pointer = /^#?(\/.*)$/.exec(reference)?.[1];
     return pointer === undefined ? undefined : resolve(pointer, this.#root);
   }
 
   #index(node: SchemaNode, place: Place, depth: number): void {
     if (this.#places.has(node)) return;
-    if (depth > DEEPEST) throw new ConstraintFault(`schemas lie more than ${DEEPEST} deep`, place.path);
+    if (depth > DEEPEST)
+      throw new ConstraintFault(`schemas are nested more than ${DEEPEST} deep`, place.path);
     if (this.#places.size >= MOST_SCHEMAS) {
-      throw new ConstraintFault(`it holds more than ${MOST_SCHEMAS} schemas`);
+      throw new ConstraintFault(`it contains more than ${MOST_SCHEMAS} schemas`);
     }
     if (place.path !== '' && '$ref' in node && ('$id' in node || 'id' in node)) {
-      // Up to draft 7 the identifier is passed over; from 2019-09 on references are resolved against it.
+      // Up to draft 7 the identifier is ignored. From 2019-09 on, references are resolved against it.
       throw new ConstraintFault(
         'an identifier beside a reference means different things in different drafts',
         place.path,
@@ -95,7 +95,7 @@ export class Document {
     }
   }
 
-  /** Notes the addresses of a schema, and gives its base. */
+  /** Records the addresses of a schema and returns its base. */
   #identified(node: SchemaNode, outer: string): string {
     let base = outer;
     for (const id of [node.$id, node.id]) {
@@ -115,7 +115,7 @@ export class Document {
   }
 }
 
-/** Undefined where it is no address. */
+/** Undefined if it is not an address. */
 function absolute(reference: string, base: string): string | undefined {
   try {
     return new URL(reference, base).href;

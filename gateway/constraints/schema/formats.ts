@@ -1,21 +1,21 @@
-// Formats of strings that are held, each as a pattern that is as narrow as its standard or narrower. Pure.
+// Supported formats of strings, each as a pattern that is as narrow as its standard or narrower.
 
 const month31 = '(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])';
 const month30 = '(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)';
 const february = '02-(?:0[1-9]|1[0-9]|2[0-8])';
-/** Years that have a day more: divisible by 4, but of full hundreds only by 400. */
+/** Leap years: divisible by 4, and full hundreds only if divisible by 400. */
 const leapYear = '(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)';
 /** Many languages have no year 0. */
 const year = '(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)';
 const date = `(?:${year}-(?:${month31}|${month30}|${february})|${leapYear}-02-29)`;
 const hour = '(?:[01][0-9]|2[0-3])';
-/** No leap second: which there were is not known here. */
+/** Without leap seconds, because their dates are not known here. */
 const time = `${hour}:[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?(?:[zZ]|[+-]${hour}:[0-5][0-9])`;
 const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
 const ipv4 = `${octet}(?:\\.${octet}){3}`;
 /**
- * At most 41 of the 63 characters that are allowed, and no two hyphens beside each other: in the third and fourth place they announce
- * an encoding (xn--), of which not all are valid.
+ * At most 41 of the 63 allowed characters, and no two hyphens in a row: in the third and fourth place they would announce an encoding
+ * (xn--), and not every such name is valid.
  */
 const label = '[a-zA-Z0-9]{1,20}(?:-[a-zA-Z0-9]{1,20})?';
 const hostname = `${label}(?:\\.${label}){0,5}`;
@@ -23,7 +23,7 @@ const days = '(?:[0-9]{1,9}Y(?:[0-9]{1,9}M(?:[0-9]{1,9}D)?)?|[0-9]{1,9}M(?:[0-9]
 const clock = 'T(?:[0-9]{1,9}H(?:[0-9]{1,9}M(?:[0-9]{1,9}S)?)?|[0-9]{1,9}M(?:[0-9]{1,9}S)?|[0-9]{1,9}S)';
 
 const group = '[0-9a-fA-F]{1,4}';
-/** All eight groups, or `::` for those that are left out. */
+/** All eight groups, or `::` for omitted ones. */
 const shortened = Array.from({ length: 8 }, (_, before) => {
   const first = before === 0 ? '' : `${group}(?::${group}){${before - 1}}`;
   return `${first}::(?:${group}(?::${group}){0,${6 - before}})?`;
@@ -31,7 +31,7 @@ const shortened = Array.from({ length: 8 }, (_, before) => {
 const ipv6 = `(?:${group}(?::${group}){7}|${[...shortened.slice(0, 7), `(?:${group}:){7}:`].join('|')})`;
 
 const atom = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,20}";
-/** At most 62 of the 64 characters that are allowed before the @. */
+/** At most 62 of the 64 allowed characters before the @. */
 const email = `${atom}(?:\\.${atom}){0,2}@${label}(?:\\.${label}){1,4}`;
 
 const escaped = '%[0-9a-fA-F]{2}';

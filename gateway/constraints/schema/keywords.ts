@@ -1,5 +1,5 @@
-// The table of JSON Schema's keywords that are held (2020-12, and by their older names those of drafts 4 to 7), and a schema read
-// by it. Real keywords that are not held are refused by name; what is no keyword of JSON Schema says nothing.
+// The table of supported JSON Schema keywords (2020-12, and drafts 4 to 7 by their older names), and the function that reads a schema by
+// it. Unsupported keywords are refused by name. Other names are ignored.
 import { ConstraintFault } from '../fault.ts';
 import type { SchemaNode } from './pointer.ts';
 import { isObject, step } from './pointer.ts';
@@ -10,9 +10,9 @@ export type Kind = (typeof kinds)[number];
 export type Schema = boolean | SchemaNode;
 export type SchemaMap = Readonly<Record<string, Schema>>;
 
-/** A schema as it is read: checked, older spellings as the newest, annotations left out. */
+/** A schema after reading: checked, with the newest spellings, without annotations. */
 export interface Keywords {
-  /** Undefined: any. `integer` is a number of its own. */
+  /** Undefined for any type. `integer` is listed separately from `number`. */
   type?: readonly (Kind | 'integer')[];
   enum?: readonly unknown[];
   const?: unknown;
@@ -52,7 +52,7 @@ export interface Keywords {
   $ref?: string;
 }
 
-/** What a keyword may hold: schemas, or what the function has no objection to. */
+/** Allowed values of a keyword: schemas, or any value to which the function does not object. */
 type Rule = 'schema' | 'schemas' | 'someSchemas' | 'schemaMap' | ((value: unknown) => string | undefined);
 
 const count: Rule = (value) => {
@@ -64,7 +64,7 @@ const names: Rule = (value) => {
   const sound = Array.isArray(value) && value.every((name) => typeof name === 'string');
   return sound ? undefined : 'expected a list of names';
 };
-/** Draft 4 has a flag that says how `minimum` is meant. */
+/** In draft 4 this is a flag of `minimum`. */
 const bound: Rule = (value) => (typeof value === 'boolean' ? undefined : number(value));
 
 /** Keywords that a value must satisfy. */
@@ -81,7 +81,7 @@ export const assertions: Readonly<Record<keyof Keywords, Rule>> = {
   patternProperties: 'schemaMap',
   additionalProperties: 'schema',
   propertyNames: 'schema',
-  // Draft 3 has a flag in the property's own schema.
+  // In draft 3 this is a flag in the property's own schema.
   required: (value) => (typeof value === 'boolean' ? undefined : names(value)),
   minProperties: count,
   maxProperties: count,
@@ -118,7 +118,7 @@ export const assertions: Readonly<Record<keyof Keywords, Rule>> = {
   $ref: string,
 };
 
-/** Older spellings, and places where schemas stand that are referred to. */
+/** Older spellings, and keywords whose schemas are only referred to. */
 const others: Readonly<Record<string, Rule>> = {
   $defs: 'schemaMap',
   definitions: 'schemaMap',
@@ -126,7 +126,7 @@ const others: Readonly<Record<string, Rule>> = {
   dependencies: (value) => (isObject(value) ? undefined : 'expected an object'),
 };
 
-/** Real keywords that are not held, each with the values that ask for nothing (JSON). */
+/** Unsupported keywords, each with the values (JSON) that assert nothing. */
 const unheld: Readonly<Record<string, readonly string[]>> = {
   unevaluatedProperties: ['true', '{}'],
   unevaluatedItems: ['true', '{}'],
@@ -137,7 +137,7 @@ const unheld: Readonly<Record<string, readonly string[]>> = {
   divisibleBy: [],
 };
 
-/** Of which kind the values are that a keyword speaks of. */
+/** The kind of values that a keyword applies to. */
 export const kindOfKeyword: Readonly<Partial<Record<keyof Keywords, Kind>>> = {
   properties: 'object',
   patternProperties: 'object',
@@ -167,11 +167,11 @@ export const kindOfKeyword: Readonly<Partial<Record<keyof Keywords, Kind>>> = {
 
 interface Location {
   schema: unknown;
-  /** From the schema that holds it: `.properties.a`. */
+  /** Path from the schema that contains it: `.properties.a`. */
   path: string;
 }
 
-/** The schemas that stand in a schema, whatever they are. */
+/** The subschemas of a schema, even invalid ones. */
 export function locationsOf(node: SchemaNode): Location[] {
   return Object.entries(node).flatMap(([name, held]) => {
     const rule = rules.get(name);
@@ -189,7 +189,7 @@ export function locationsOf(node: SchemaNode): Location[] {
 
 const rules: ReadonlyMap<string, Rule> = new Map(Object.entries({ ...assertions, ...others }));
 
-/** Throws a ConstraintFault that names the keyword that cannot be held, or holds what it may not. */
+/** Throws a ConstraintFault that names the keyword that is unsupported or has an invalid value. */
 export function readKeywords(node: SchemaNode, document: { path(node: SchemaNode): string }): Keywords {
   const path = document.path(node);
   for (const [name, held] of Object.entries(node)) {
@@ -230,7 +230,7 @@ export function isSchema(value: unknown): value is Schema {
   return typeof value === 'boolean' || isObject(value);
 }
 
-/** By the newest draft's spellings; `node` is as checked. */
+/** Converts a checked node to the newest draft's spellings. */
 function newest(node: SchemaNode): Keywords {
   const given = Object.fromEntries(Object.entries(node).filter(([name]) => Object.hasOwn(assertions, name)));
   const read: Keywords = {

@@ -1,5 +1,4 @@
-// Sets of numbers as automata over their decimal texts, written without an exponent. All arithmetic is exact: bounds are decimals,
-// not doubles. Knows no other kind.
+// Sets of numbers as automata over their decimal texts without an exponent. All arithmetic is exact: bounds are decimals, not doubles.
 
 import { ConstraintFault } from '../fault.ts';
 import { MOST_DIGITS } from '../grammar/json-text.ts';
@@ -16,14 +15,14 @@ import {
 } from '../language/dfa.ts';
 import { setOf } from './shapes/values.ts';
 
-/** What a number is asked for. `negated`: it must not be so. */
+/** A test that a number must pass, or fail if `negated`. */
 export type NumberTest =
   | { test: 'integer'; negated: boolean }
   | { test: 'multipleOf'; value: number; negated: boolean }
   | { test: 'among'; values: readonly number[]; negated: boolean }
   | { test: 'minimum' | 'maximum'; value: number; exclusive: boolean };
 
-/** Of the number itself, without its sign: digits before the point, and behind it without zeros at the end. */
+/** Digits of a number without its sign: before the point, and after it without trailing zeros. */
 interface Decimal {
   whole: string;
   fraction: string;
@@ -32,7 +31,7 @@ interface Decimal {
 const made = new Map<string, Dfa>();
 const MOST_MADE = 1000;
 
-/** The texts of the numbers that pass all tests: up to 15 digits before the point and 15 behind it, never -0. */
+/** The texts of the numbers that pass all tests: up to 15 digits before the point and 15 after it, never -0. */
 export function numberTexts(tests: readonly NumberTest[]): Dfa {
   const key = JSON.stringify(tests);
   const known = made.get(key);
@@ -70,12 +69,12 @@ function isMultiple(value: Decimal, of: Decimal): boolean {
   return (scaled ?? 0n) % (divisor ?? 1n) === 0n;
 }
 
-/** Remainders that an automaton tells apart; multiples of a number with more are listed. */
+/** Most remainders of an automaton. Multiples of a number with more are listed. */
 const MOST_REMAINDERS = 500;
-/** So many of them on either side of 0. */
+/** Number of listed multiples on either side of 0. */
 const MOST_LISTED = 1000;
 
-/** Undefined: no test asks for multiples of a number with many digits. Throws a ConstraintFault where bounds leave none of those listed. */
+/** Undefined if no test needs multiples of a number with many digits. Throws a ConstraintFault if bounds exclude all listed ones. */
 function manyMultiples(tests: readonly NumberTest[]): Dfa | undefined {
   const [test] = tests.filter(
     (each) => each.test === 'multipleOf' && !each.negated && scaled(each.value) > MOST_REMAINDERS,
@@ -117,7 +116,7 @@ function signedTexts(tests: readonly NumberTest[]): Dfa {
     }));
   };
   const [start, ...rest] = shifted(positive, 0);
-  // No text leads back to its beginning, and none without a sign begins as those with one do.
+  // No text returns to the first state, and texts without a sign do not begin like those with one.
   const first = {
     accepting: false,
     edges: [[MINUS, MINUS, positive.length] as const, ...(start?.edges ?? [])],
@@ -130,8 +129,8 @@ const POINT = 0x2e;
 const ZERO = 0x30;
 
 /**
- * Numbers without a sign. A bound that is itself left out is kept off by more than a double's last digit: no text beside it reads
- * as the bound. If it matters which number a text is exactly, it has no more digits than a double tells apart.
+ * Numbers without a sign. Texts stay away from an excluded bound by more than the last digit of a double, so that none reads as the
+ * bound. If the exact number matters, a text has no more digits than a double can distinguish.
  */
 function written(tests: readonly NumberTest[]): Dfa {
   const whole = tests.some((test) => test.test === 'integer' && !test.negated);
@@ -162,7 +161,7 @@ function written(tests: readonly NumberTest[]): Dfa {
   );
 }
 
-/** Texts without a sign of the numbers with the sign `sign` that pass the test; among texts that `written` has. */
+/** Texts, without their sign, of numbers with the sign `sign` that pass the test; a subset of `written`. */
 function magnitudes(test: NumberTest, sign: 1 | -1): Dfa {
   switch (test.test) {
     case 'integer':
@@ -179,7 +178,7 @@ function magnitudes(test: NumberTest, sign: 1 | -1): Dfa {
     default: {
       const { test: side, value, exclusive } = test;
       const above = (side === 'minimum') === (sign === 1);
-      // The bound has the other sign: every number on this side lies above it, or none does.
+      // The bound has the other sign: either every number on this side is above it, or none is.
       if (value !== 0 && Math.sign(value) !== sign) return above ? everyText : noText;
       return compared(decimal(value), (order) => (order === 0 ? !exclusive : above === order > 0));
     }
@@ -222,10 +221,10 @@ function compared({ whole, fraction }: Decimal, accepts: (order: number) => bool
   });
 }
 
-/** Remainders are kept as doubles: so many of them at most. */
+/** Largest divisor: remainders are kept as doubles. */
 const LARGEST_DIVISOR = 1_000_000;
 
-/** Texts of the multiples of `divisor` / 10^`places`. Throws a ConstraintFault where the divisor is too large. */
+/** Texts of the multiples of `divisor` / 10^`places`. Throws a ConstraintFault if the divisor is too large. */
 function multiples(divisor: number, places: number): Dfa {
   if (divisor > LARGEST_DIVISOR) {
     throw new ConstraintFault(

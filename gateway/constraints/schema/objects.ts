@@ -184,10 +184,7 @@ function lastMember(
   const [one, ...more] = some;
   if (one === undefined) return undefined;
   if (more.length > 0) {
-    throw new ConstraintFault(
-      'more than one property that must come by a name that is not told is not supported',
-      path,
-    );
+    throw new ConstraintFault('more than one required property that is not declared is not supported', path);
   }
   const own = difference(one.names, listed(properties.keys()));
   return choice(

@@ -3,7 +3,7 @@
 /** A schema that is not true or false, as its author wrote it. */
 export type SchemaNode = Readonly<Record<string, unknown>>;
 
-/** What `/$defs/address` leads to in `root`; '' is the root. Undefined where it leads nowhere, or cannot be read. */
+/** The target of a pointer such as `/$defs/address` in `root`; '' is the root. Undefined if there is none, or the pointer is malformed. */
 export function resolve(pointer: string, root: unknown): unknown {
   let found = root;
   for (const part of pointer.split('/').slice(1)) {
@@ -15,7 +15,7 @@ export function resolve(pointer: string, root: unknown): unknown {
   return found;
 }
 
-/** As JSON Pointer and URIs escape it. */
+/** Unescapes a step of a JSON Pointer in a URI. */
 function nameOf(part: string): string | undefined {
   try {
     return decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');

@@ -1,4 +1,4 @@
-// Takes from a grammar what can never be written to its end: rules that only lead back to themselves. Pure.
+// Removes from a grammar what can never end: rules that only lead back to themselves.
 import { canEnd, rulesThat } from '../grammar/ending.ts';
 import {
   choice,
@@ -12,7 +12,7 @@ import {
   sequence,
 } from '../grammar/expression.ts';
 
-/** The same texts. Its root is impossible where there are none. */
+/** A grammar of the same texts. Its root is impossible if there are none. */
 export function productive({ root, rules }: Grammar): Grammar {
   const ending = rulesThat(rules, canEnd);
   if (ending.size === rules.size) return { root, rules };

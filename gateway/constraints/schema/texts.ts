@@ -1,4 +1,4 @@
-// Sets of strings by what they are asked for: patterns, formats, lengths, values. Knows no other kind.
+// Sets of strings, described by tests: patterns, formats, lengths, values.
 
 import { ConstraintFault, within } from '../fault.ts';
 import { type Expression, impossible, language, oneOf, sequence, text } from '../grammar/expression.ts';
@@ -11,19 +11,19 @@ import { anywhere, readPattern } from '../language/pattern.ts';
 import { formats } from './formats.ts';
 import { setOf } from './shapes/values.ts';
 
-/** What a string is asked for. `negated`: it must not be so. `path`: of the keyword that asks, for errors. */
+/** A test that a string must pass, or fail if `negated`. `path` is that of the keyword, for errors. */
 export type TextTest =
   | { test: 'pattern'; value: string; negated: boolean; path: string }
   | { test: 'format'; value: string; path: string }
   | { test: 'among'; values: readonly string[]; negated: boolean }
   | { test: 'minLength' | 'maxLength'; value: number };
 
-/** Characters that a pattern may have. */
+/** Most characters of a pattern. */
 const LONGEST_PATTERN = 10_000;
 const MOST_READ = 500;
 const read = new Map<string, Dfa>();
 
-/** Texts that match a pattern somewhere. Throws a ConstraintFault where it cannot be read, or is too large. */
+/** Texts that match a pattern anywhere. Throws a ConstraintFault if the pattern cannot be read or is too large. */
 export function patternTexts(pattern: string): Dfa {
   const known = read.get(pattern);
   if (known !== undefined) return known;
@@ -36,13 +36,13 @@ export function patternTexts(pattern: string): Dfa {
   return texts;
 }
 
-/** The pattern that a test comes to, if it comes to one. */
+/** The pattern of a test, if it has one. */
 function patternOf(test: TextTest): string | undefined {
   if (test.test === 'pattern') return test.negated ? undefined : test.value;
   return test.test === 'format' ? `^(?:${formats[test.value]})$` : undefined;
 }
 
-/** Texts that pass all tests but those of length. */
+/** Texts that pass all tests except those of length. */
 function textsOf(tests: readonly TextTest[]): Dfa {
   let texts = everyText;
   for (const test of tests) {
@@ -96,7 +96,7 @@ function passes(text: string, test: TextTest): boolean {
   }
 }
 
-/** Whether no string passes, as far as it is cheap to tell. */
+/** Whether no string passes, as far as that is cheap to find out. */
 export function noneOf(tests: readonly TextTest[]): boolean {
   const { least, most } = lengthsAsked(tests);
   if (least > most) return true;
@@ -106,14 +106,14 @@ export function noneOf(tests: readonly TextTest[]): boolean {
   return shaping.length > 1 && isEmpty(textsOf(shaping));
 }
 
-/** The few values that are left by a list of them; undefined: there is no list. */
+/** The values that pass all tests, if one test lists values. Undefined if none does. */
 export function valuesAmong<Value>(
   tests: readonly { test: string; values?: readonly Value[]; negated?: boolean }[],
 ): readonly Value[] | undefined {
   return tests.find(({ test, negated }) => test === 'among' && negated === false)?.values;
 }
 
-/** A string in quotes. Throws a ConstraintFault where the tests together are too large. */
+/** A string in quotes. Throws a ConstraintFault if the tests together are too large. */
 export function strings(tests: readonly TextTest[]): Expression {
   const { least, most } = lengthsAsked(tests);
   if (least > most) return impossible;
@@ -129,7 +129,7 @@ export function strings(tests: readonly TextTest[]): Expression {
   function inside(): Expression {
     const alone = more.length === 0 && !sized ? shaping : undefined;
     const pattern = alone === undefined ? undefined : patternOf(alone);
-    // Followed as it is written: its counts stay counts.
+    // The pattern is followed as it is written, so its counts stay counts.
     if (
       alone !== undefined &&
       'path' in alone &&

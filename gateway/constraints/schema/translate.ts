@@ -1,5 +1,5 @@
-// From a schema to the grammar of the JSON texts that satisfy it. What a value is asked for becomes one rule, however often it is
-// asked, so that recursion ends.
+// Translates a schema into the grammar of the JSON texts that satisfy it. Each term becomes one rule, however often it is used, so that
+// recursion ends.
 
 import { ConstraintFault, within } from '../fault.ts';
 import {
@@ -26,21 +26,21 @@ import type { Shape } from './shapes/shapes.ts';
 import { any, type Term } from './shapes/terms.ts';
 import { hasText, strings, type TextTest, valuesAmong } from './texts.ts';
 
-/** States of all automata: a second's work. */
+/** Most states of all automata: a second of work. */
 const MOST_STATES = 100_000;
 const MOST_RULES = 100_000;
-/** Entries of all lists of properties, of which a rule has those that may come next. */
+/** Most entries of all lists of properties. A rule has those that may come next. */
 const MOST_ENTRIES = 1_000_000;
-/** Entries that take as long as a state of an automaton. */
+/** Number of entries that take as long as one state of an automaton. */
 const ENTRIES_PER_STATE = 20;
-/** Values that are looked into within one another; deeper ones wait, for the stack is short. */
+/** Most nested values that are worked out at once. Deeper ones wait, because the stack is short. */
 const DEEPEST_RULE = 30;
-/** Arrays and objects within one another, those of values counted too. */
+/** Most nested arrays and objects, including those in values. */
 const DEEPEST_VALUE = 100;
-/** Values of a list whose items all differ. */
+/** Most values of a list whose items all differ. */
 const MOST_VALUES = 200;
 
-/** `objects`: of its values only those that are objects. Throws a ConstraintFault whose path names the keyword at fault, if it is one's. */
+/** `objects`: only values that are objects. Throws a ConstraintFault; its path names the keyword at fault, if there is one. */
 export function schemaGrammar(
   schema: unknown,
   { objects: only = false }: { objects?: boolean } = {},
@@ -59,10 +59,10 @@ export function schemaGrammar(
     if (grammar.root !== impossible) return grammar;
   }
   if (!normalizer.narrowed) throw new ConstraintFault('no value satisfies it', '', { invalid: true });
-  throw new ConstraintFault('no value that satisfies it can be told');
+  throw new ConstraintFault('no value that satisfies it is known');
 }
 
-/** What walks values does so by recursion. */
+/** Functions that walk values recurse. */
 function refuseDeep(root: unknown): void {
   let level: unknown[] = [root];
   for (let depth = 0; level.length > 0; depth++) {
@@ -86,7 +86,7 @@ class Writer {
   #depth = 0;
   #entries = 0;
 
-  /** `silent`: values of kinds that a schema does not speak of are written too. */
+  /** `silent`: values of kinds that a schema does not mention are written too. */
   constructor(normalizer: Normalizer, { silent }: { silent: boolean }) {
     this.normalizer = normalizer;
     this.#silent = silent;
@@ -117,7 +117,7 @@ class Writer {
     this.#define(`value ${term.id}`, body);
   }
 
-  /** Where the schema is silent on a kind of value, it is written only if it leaves nothing else. */
+  /** A kind of value that the schema does not mention is written only if it allows nothing else. */
   #toWrite(term: Term): readonly Shape[] {
     const shapes = this.normalizer.shapesOf(term);
     const spoken = shapes.filter(({ implicit }) => !implicit);
@@ -152,7 +152,7 @@ class Writer {
     }
   }
 
-  /** All values of a term; undefined: more than a few. */
+  /** All values of a term. Undefined if there are more than a few. */
   #finite(term: Term): readonly unknown[] | undefined {
     const values = this.#toWrite(term).map((shape): readonly unknown[] | undefined => {
       if (shape.kind === 'is') return [shape.value];
@@ -183,7 +183,7 @@ class Writer {
   #spend(entries: number): void {
     this.#entries += entries;
     if (this.#entries > MOST_ENTRIES) {
-      throw new ConstraintFault('its properties that may be left out are too many', '', { costly: true });
+      throw new ConstraintFault('it has too many optional properties', '', { costly: true });
     }
     spendStates(Math.floor(entries / ENTRIES_PER_STATE));
   }
@@ -201,7 +201,7 @@ function numbers(tests: readonly NumberTest[]): Expression {
   const [only] = tests;
   if (tests.length === 1 && only?.test === 'integer' && !only.negated) return integer;
   const values = valuesAmong<number>(tests as readonly NumberTest[]);
-  // As the schema writes them, with an exponent too.
+  // Written as in the schema, with an exponent if it has one.
   if (values !== undefined)
     return oneOf(values.filter((value) => hasNumber(value, tests)).map((value) => JSON.stringify(value)));
   return language(numberTexts(tests), 'itself');

@@ -1,11 +1,11 @@
-// All values of one kind but those of a shape, as shapes. Pure; knows no keyword and no grammar.
+// The complement of a shape: all other values of its kind, as shapes.
 import { type Dfa, difference, everyText, isEmpty, listed, noText } from '../../language/dfa.ts';
 import type { NumberTest } from '../numbers.ts';
 import type { TextTest } from '../texts.ts';
 import { type ArrayShape, anyArray, anyBoolean, anyObject, type ObjectShape, type Shape } from './shapes.ts';
 import { any, never, type Terms } from './terms.ts';
 
-/** Calls `narrowed` where some of them are left out, as those that are not of a format: it is held more narrowly than it is meant. */
+/** Calls `narrowed` if some values are left out, for example those without a format, because formats are narrower than their standard. */
 export function complement(shape: Shape, terms: Terms, narrowed: () => void): Shape[] {
   switch (shape.kind) {
     case 'null':
@@ -43,7 +43,7 @@ function oppositeNumber(test: NumberTest): NumberTest {
   return { ...test, test: side, exclusive: !test.exclusive };
 }
 
-/** Undefined: no string fails the test, or none that can be told. */
+/** Undefined if no string fails the test, or if it is unknown which do. */
 function oppositeText(test: TextTest): TextTest | undefined {
   switch (test.test) {
     case 'pattern':

@@ -1,4 +1,4 @@
-// Whether a value has a shape: what enum and const are held against. Pure; knows no keyword.
+// Whether a value has a shape. Used to check the values of `enum` and `const`.
 import { isDeepStrictEqual } from 'node:util';
 import { matches } from '../../language/dfa.ts';
 import { hasNumber } from '../numbers.ts';
@@ -10,7 +10,7 @@ import { sortedJson } from './values.ts';
 
 type Holds = (value: unknown, term: Term) => boolean;
 
-/** Whether a JSON value has the shape. `holds` tells of a value inside whether it satisfies a term. */
+/** Whether a JSON value has the shape. `holds` says whether a value inside it satisfies a term. */
 export function hasShape(value: unknown, shape: Shape, holds: Holds): boolean {
   if (kindOf(value) !== kindOfShape(shape)) return false;
   switch (shape.kind) {

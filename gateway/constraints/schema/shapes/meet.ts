@@ -1,14 +1,14 @@
-// Two shapes that hold at once as shapes. Pure; knows no keyword and no grammar.
+// The intersection of two shapes, as shapes.
 import { isDeepStrictEqual } from 'node:util';
 import { ConstraintFault } from '../../fault.ts';
 import { type Dfa, everyText, intersection, isEmpty, matches } from '../../language/dfa.ts';
 import type { ArrayShape, ObjectShape, OtherNames, Shape } from './shapes.ts';
 import { any, never, type Term, type Terms } from './terms.ts';
 
-/** Sets of names of one object, at most. */
+/** Most sets of names of one object. */
 const MOST_NAME_SETS = 64;
 
-/** Undefined: they cannot, for their kinds or values differ. `holds` tells of a value whether a shape has it. */
+/** Undefined if no value has both shapes, because their kinds or values differ. `holds` says whether a value has a shape. */
 export function meet(
   a: Shape,
   b: Shape,
@@ -28,7 +28,7 @@ export function meet(
   return a.kind === 'null' && b.kind === 'null' ? { ...a, implicit } : undefined;
 }
 
-/** Lists of values become one list. */
+/** Joins lists of values into one. */
 function joined<Test extends { test: string }>(a: readonly Test[], b: readonly Test[]): readonly Test[] {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
@@ -75,7 +75,7 @@ function objects(a: ObjectShape, b: ObjectShape, terms: Terms): ObjectShape {
   };
 }
 
-/** What the value of a property of this name is asked for. */
+/** The term that the value of a property with this name must satisfy. */
 export function propertyTerm({ properties, others }: ObjectShape, name: string): Term {
   return (
     properties.get(name) ??
@@ -84,7 +84,7 @@ export function propertyTerm({ properties, others }: ObjectShape, name: string):
   );
 }
 
-/** Sets of names that overlap are parted. */
+/** Divides overlapping sets of names. */
 export function otherNames(
   a: readonly OtherNames[],
   b: readonly OtherNames[],

@@ -90,7 +90,7 @@ export class Normalizer {
   #exactly(term: Term): readonly Shape[] {
     const shapes = this.shapesOf(term);
     if (!this.#narrowed.has(term.id)) return shapes;
-    throw new ConstraintFault('what does not satisfy this part cannot be told', this.pathOf(term));
+    throw new ConstraintFault('it is unknown which values do not satisfy this part', this.pathOf(term));
   }
 
   /** Whether a JSON value satisfies the term. Throws a ConstraintFault if that is unknown or takes too long. */

@@ -1,4 +1,4 @@
-// What the keywords of one schema say of each kind of value by itself. Pure; knows no reference and nothing of what joins schemas.
+// Shapes from the keywords of one schema that apply to a kind of value by itself, without references and combined schemas.
 import { within } from '../../fault.ts';
 import { type Dfa, difference, everyText, intersection, isEmpty, matches } from '../../language/dfa.ts';
 import { formats } from '../formats.ts';
@@ -16,7 +16,7 @@ export interface OwnOptions {
   stringsOf: (term: Term) => Dfa;
 }
 
-/** By the keywords that speak of one kind each. */
+/** One shape for each kind, from the keywords that apply to it. */
 export function ownShapes(keywords: Keywords, path: string, options: OwnOptions): readonly Shape[] {
   const { type } = keywords;
   const spoken = new Set<Kind>();
@@ -145,7 +145,7 @@ function numberTests({ type, ...bounds }: Keywords): NumberTest[] {
   ];
 }
 
-/** A format that JSON Schema does not know is the caller's own annotation. */
+/** A format that JSON Schema does not define is the caller's own annotation. */
 function textTests({ pattern, format, minLength, maxLength }: Keywords, path: string): TextTest[] {
   const known = format !== undefined && Object.hasOwn(formats, format);
   return [
@@ -158,7 +158,7 @@ function textTests({ pattern, format, minLength, maxLength }: Keywords, path: st
   ];
 }
 
-/** Names by which of the patterns they match. */
+/** Sets of names, divided by which of the patterns they match. */
 function nameSets(patterns: readonly { names: Dfa; term: Term }[]): { names: Dfa; terms: readonly Term[] }[] {
   let sets: { names: Dfa; terms: readonly Term[] }[] = [{ names: everyText, terms: [] }];
   for (const { names, term } of patterns) {
@@ -172,7 +172,7 @@ function nameSets(patterns: readonly { names: Dfa; term: Term }[]): { names: Dfa
   return sets;
 }
 
-/** Objects without the property, those of `present`, and whatever is no object. */
+/** Objects without the property, objects of `present`, and values that are not objects. */
 export function withOrWithout(name: string, present: readonly Shape[]): readonly Shape[] {
   const absent: Shape = { ...anyShape('object'), implicit: true, properties: new Map([[name, never]]) };
   const elsewhere = kinds.filter((kind) => kind !== 'object').map((kind) => universal(kind, true));

@@ -1,4 +1,4 @@
-// A schema that need not be held to the letter: what cannot be held is left out, and told. Pure.
+// Reads a schema that is not strict: unsupported keywords are left out and listed.
 
 import { ConstraintFault } from '../../fault.ts';
 import type { Grammar } from '../../grammar/expression.ts';
@@ -8,21 +8,21 @@ import { schemaGrammar } from '../translate.ts';
 
 export interface Relaxed {
   grammar: Grammar;
-  /** Paths of what is not held, `.properties.a.uniqueItems`; empty: the whole schema but its outline. */
+  /** Paths of keywords that were left out, `.properties.a.uniqueItems`. An empty path stands for everything but the outline. */
   notes: readonly string[];
 }
 
-/** Parts that are left out before the outline is taken. */
+/** Most keywords that are left out before only the outline is used. */
 const MOST_LEFT_OUT = 24;
 
-/** States of all automata of all attempts: two seconds' work. */
+/** Most states of the automata of all attempts: two seconds of work. */
 const MOST_STATES = 200_000;
 
 interface Options {
   objects?: boolean;
 }
 
-/** Throws a ConstraintFault where the schema is not valid, or nothing satisfies it. */
+/** Throws a ConstraintFault if the schema is invalid or nothing satisfies it. */
 export function relaxedGrammar(schema: unknown, options: Options = {}): Relaxed {
   const notes: string[] = [];
   const grammar =
@@ -31,7 +31,7 @@ export function relaxedGrammar(schema: unknown, options: Options = {}): Relaxed 
   return { grammar, notes };
 }
 
-/** Notes what is left out. Undefined: too much would have to be. */
+/** Records what is left out. Undefined if that would be too much. */
 function partsOf(schema: unknown, notes: string[], options: Options): Grammar | undefined {
   for (let kept = schema; kept !== undefined; ) {
     try {
@@ -46,7 +46,7 @@ function partsOf(schema: unknown, notes: string[], options: Options): Grammar | 
   return undefined;
 }
 
-/** Keywords that hold one schema, and say nothing where they are missing. */
+/** Keywords that contain one schema, and that assert nothing if they are missing. */
 const single = new Set([
   'not',
   'if',
@@ -58,7 +58,7 @@ const single = new Set([
   'items',
   'additionalItems',
 ]);
-/** Keywords that hold schemas by name; a schema is referred to by its place there. */
+/** Keywords that contain schemas by name; references lead to a schema there by its place. */
 const maps = new Set([
   'properties',
   'patternProperties',
@@ -68,7 +68,7 @@ const maps = new Set([
   'dependencies',
 ]);
 
-/** The schema without what stands at the path. Undefined: nothing stands there. */
+/** The schema without the value at the path. Undefined if there is none. */
 function withoutPart(schema: unknown, [step, ...more]: readonly string[]): unknown {
   if (step === undefined || !isObject(schema) || !Object.hasOwn(schema, step)) return undefined;
   const { [step]: held, ...rest } = schema;
@@ -93,7 +93,7 @@ function typeAlone(schema: unknown): unknown {
   return isObject(schema) && schema.type !== undefined ? { type: schema.type } : true;
 }
 
-/** The names of its properties and their types. */
+/** The outline of a schema: the names of its properties and their types. */
 function outlineOf(schema: unknown): unknown {
   if (!isObject(schema)) return true;
   const { type, properties, required } = schema;

@@ -1,5 +1,4 @@
-// What a term comes to: values of one kind that pass tests of that kind. A term is a list of shapes, of which one must hold. Knows no
-// keyword and no grammar.
+// Shapes: values of one kind that pass tests of that kind. A term becomes a list of shapes, one of which a value must have.
 //
 // Worked example: {"type": "object", "required": ["a"], "properties": {"a": {"type": "null"}}} is one shape:
 //   { kind: 'object', implicit: false, properties: Map { 'a' => term }, required: Set { 'a' }, least: 0, most: Infinity, some: [],
@@ -17,19 +16,19 @@ export interface ShapeOf {
   string: { tests: readonly TextTest[] };
   array: {
     prefix: readonly Term[];
-    /** Of the items behind those. */
+    /** Term of the items after those. */
     rest: Term;
-    /** The schema is silent on those; they come only where they must. */
+    /** The schema does not mention those items, so they are written only if they must be. */
     restImplicit: boolean;
     least: number;
     most: number;
     some: readonly SomeItems[];
-    /** Path of the keyword that asks for items that all differ. */
+    /** Path of the keyword that requires all items to differ. */
     unique: string | undefined;
   };
   object: {
     properties: ReadonlyMap<string, Term>;
-    /** Of properties with other names; the sets do not overlap, and a name of none may not come. */
+    /** Properties with other names. The sets do not overlap; a name that is in none of them is forbidden. */
     others: readonly OtherNames[];
     required: ReadonlySet<string>;
     least: number;
@@ -49,20 +48,20 @@ export interface SomeItems {
 export interface OtherNames {
   names: Dfa;
   term: Term;
-  /** The schema is silent on them; they come only where they must. */
+  /** The schema does not mention them, so they are written only if they must be. */
   implicit: boolean;
 }
 
-/** One property at least with such a name, none of `properties`, and such a value. */
+/** At least one property with such a name that is not in `properties`, and with such a value. */
 export interface SomeProperty {
   names: Dfa;
   term: Term;
 }
 
-/** `implicit`: the schema is silent on values of this kind; they are written only where it leaves nothing else. */
+/** `implicit`: the schema does not mention values of this kind, so they are written only if it allows nothing else. */
 export type Shape = { [K in Kind]: { kind: K; implicit: boolean } & ShapeOf[K] }[Kind] | Value;
 
-/** This value and no other, an object or a list; values of other kinds are shapes of theirs. */
+/** Exactly this object or list. Values of other kinds have shapes of their kind. */
 export interface Value {
   kind: 'is';
   implicit: false;
@@ -110,7 +109,7 @@ export const anyObject: ShapeOf['object'] = {
   some: [],
 };
 
-/** Of a JSON value. */
+/** The kind of a JSON value. */
 export function kindOf(value: unknown): Kind {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';

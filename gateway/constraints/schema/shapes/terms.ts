@@ -1,5 +1,4 @@
-// What a value is asked for, as a tree over the schemas of one document: each of them once, so that it is looked into once. Knows no
-// keyword.
+// Terms: what a value must satisfy, as a tree over the schemas of one document. Equal terms are one object, so each is worked out once.
 
 import type { Schema } from '../keywords.ts';
 import type { SchemaNode } from '../pointer.ts';
@@ -8,7 +7,7 @@ export type Term = { readonly id: number } & (
   | { kind: 'any' }
   | { kind: 'never' }
   | { kind: 'schema'; node: SchemaNode }
-  /** All of them; never none, one, or an `all`. */
+  /** All of these terms: at least two, and none of them an `all`. */
   | { kind: 'all'; of: readonly Term[] }
   | { kind: 'not'; of: Term }
   /** Equal to this JSON value. */

@@ -1,9 +1,9 @@
-// When JSON values are equal: objects whatever the order of their keys. Pure; knows no schema.
+// Equality of JSON values. The order of an object's keys does not matter.
 import { isObject } from '../pointer.ts';
 
 const sets = new WeakMap<readonly unknown[], ReadonlySet<unknown>>();
 
-/** The values as a set, which is kept for each list: lists may be long, and each of their values is looked up. */
+/** The values as a set, which is kept for each list, because lists may be long and each of their values is looked up. */
 export function setOf(values: readonly unknown[]): ReadonlySet<unknown> {
   const known = sets.get(values) ?? new Set(values);
   sets.set(values, known);
