@@ -3,14 +3,14 @@
 
 export interface Task {
   prompts: number[][];
-  /** To generate after each prompt, whatever they are. */
+  /** Number of tokens to generate after each prompt. */
   tokens: number;
   temperature: number;
   topP: number;
 }
 
 export interface Stream {
-  /** Arrivals, in order. One may bring several tokens where some have no text of their own. */
+  /** Arrivals, in order. One may have several tokens if some have no text of their own. */
   times: number[];
   /** As the engine counts them. */
   tokens: number;
@@ -34,7 +34,7 @@ export interface Engine {
   name: string;
   /** Files that it reads its weights from. */
   files: readonly string[];
-  /** Whether it computes on the mapped files as they lie, so that all of them count once every expert was used. */
+  /** Whether it computes on the mapped files, so that all of them count when every expert was used. */
   inPlace: boolean;
   /** A fresh process, ready for a task. */
   start(): Promise<RunningEngine>;

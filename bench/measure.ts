@@ -1,5 +1,5 @@
-// Runs one subject once, in fresh processes: cold start, warm start, memory, every load. A load that fails is noted
-// and the others go on. Knows no table.
+// Runs one subject once, in fresh processes: cold start, warm start, memory, every load. A load that fails is recorded and the others go
+// on.
 
 import { stat } from 'node:fs/promises';
 import { errorText } from '../base/error-text.ts';
@@ -13,7 +13,7 @@ import type { Samples } from './samples.ts';
 
 /** A load that takes longer has failed. Milliseconds. */
 const LOAD_LIMIT = 120_000;
-/** Slow disks hold 11 GB, and ONNX Runtime wants all of it first. Milliseconds. */
+/** 11 GB on slow disks, which ONNX Runtime reads completely first. Milliseconds. */
 const START_LIMIT = 300_000;
 
 export interface Measurement {
@@ -23,7 +23,7 @@ export interface Measurement {
   figures: ReadonlySet<Figure>;
   vocab: number;
   samples: Samples;
-  /** Drop its files from the page cache and start it once like that. */
+  /** Start it once with its files dropped from the page cache. */
   cold: boolean;
   log: (line: string) => void;
   quiet: Quiet;
@@ -127,7 +127,7 @@ async function sizesOf(files: readonly string[]): Promise<Map<string, number>> {
   return new Map(await Promise.all(files.map(async (file) => [file, (await stat(file)).size] as const)));
 }
 
-/** Fresh random ids: no prefix was ever seen before. */
+/** Fresh random ids, so that no prefix is in the cache. */
 function taskOf({ streams, prompt, tokens, temperature, topP }: Load, vocab: number): Task {
   const ids = () => Array.from({ length: prompt }, () => Math.floor(Math.random() * vocab));
   return { prompts: Array.from({ length: streams }, ids), tokens, temperature, topP };

@@ -15,7 +15,7 @@ export interface OursOptions {
   /** Directory of the bundle. */
   model: string;
   files: readonly string[];
-  /** For `up`, beside model and port. */
+  /** Flags of `up` besides model and port. */
   flags: readonly string[];
   /** Keys and values of one position. */
   positionBytes: number;

@@ -1,9 +1,9 @@
-// Waits for the machine's other work, and takes a measurement again that it disturbed. Knows nothing of what is measured.
+// Waits for other work on the machine, and repeats a measurement that it disturbed.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processorTicks } from './process-tree.ts';
 
-/** Of all cores, used by processes that are not ours: more than this disturbs. */
+/** Share of all cores: if other processes use more, a measurement is disturbed. */
 const DISTURBED = 0.08;
 const ATTEMPTS = 4;
 const GLANCE = 400;
@@ -26,13 +26,13 @@ export class Quiet {
   /** Of each measurement, the share of the cores that others used. */
   readonly shares: number[] = [];
 
-  /** Waits for `patienceMs` in all; then figures are taken as they come. */
+  /** Waits for `patienceMs` in all, and then accepts disturbed figures. */
   constructor({ log, patienceMs }: { log: (line: string) => void; patienceMs: number }) {
     this.#log = log;
     this.#patience = patienceMs;
   }
 
-  /** The result that others disturbed least. */
+  /** The least disturbed result. */
   async measure<T>(action: () => Promise<T>): Promise<T> {
     let best: { result: T; share: number } | undefined;
     for (let attempt = 1; best === undefined || (best.share > DISTURBED && attempt <= ATTEMPTS); attempt++) {
@@ -61,7 +61,7 @@ export class Quiet {
     this.#log(`still busy with itself after ${limitMs / 1000} s`);
   }
 
-  /** Returns when others leave the cores alone, or patience is at its end. */
+  /** Returns when other processes are quiet, or when the patience is used up. */
   async wait(): Promise<void> {
     while (this.#patience > 0) {
       const before = ticks();

@@ -1,4 +1,4 @@
-// The table and the line of JSON, from samples. Measures nothing.
+// Prints the table and the line of JSON from samples.
 import { type FloorShape, stepBytes } from './parts/floor.ts';
 import { type Figure, floorOf, type Row, type Subject, type Target, type Unit } from './parts/rows.ts';
 import type { Samples } from './samples.ts';
@@ -9,7 +9,7 @@ export interface ReportFacts {
   bandwidth: number | undefined;
   /** Of the bundle on disk. */
   bundleBytes: number;
-  /** Whether the targets are meant for what was measured. */
+  /** Whether the targets apply to this run. */
   judged: boolean;
 }
 

@@ -1,4 +1,4 @@
-// What was measured so far, by subject and figure, with the failures. Knows no rows.
+// Measurements so far, by subject and figure, with the failures.
 import { median } from './load/rate.ts';
 import type { Figure, Subject } from './parts/rows.ts';
 

@@ -1,14 +1,14 @@
-// A long prompt arrives among sequences that generate: the gaps between their tokens with and without it, and the time to
-// its first token among them and alone. Judges nothing.
+// Measures a long prompt that arrives while other sequences decode: the gaps between their tokens with and without it, and its time
+// to first token among them and alone.
 import type { Engine } from '../../gateway/engine/engine.ts';
 import { generate } from '../in-process.ts';
 
 export interface ArrivalOptions {
-  /** Sequences that generate. */
+  /** Number of decoding sequences. */
   streams: number;
   /** Tokens of the prompt that arrives. */
   prompt: number;
-  /** Another one gives other ids: no prefix is known twice. */
+  /** Decides the ids, so that no prefix is in the cache. */
   seed: number;
 }
 
@@ -29,7 +29,7 @@ export interface Arrival {
 
 /** Tokens of the others' prompts. */
 const SHORT = 24;
-/** Milliseconds that the others generate undisturbed before they are measured. */
+/** Milliseconds that the others decode undisturbed before they are measured. */
 const SETTLE = 300;
 
 export async function arrival(engine: Engine, { streams, prompt, seed }: ArrivalOptions): Promise<Arrival> {

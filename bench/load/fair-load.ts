@@ -1,4 +1,4 @@
-// Two callers of one gateway: how fast each is alone, and beside the other. Counts events, parses none. Judges nothing.
+// Measures two callers of one gateway, each alone and beside the other. Counts events without parsing them.
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { now } from '../engine.ts';
@@ -10,14 +10,14 @@ export interface Caller {
 }
 
 export interface FairLoadOptions {
-  /** Of the gateway. */
+  /** URL of the gateway. */
   url: string;
   model: string;
   few: Caller;
   many: Caller;
-  /** Each speed is measured for so long. */
+  /** How long each speed is measured. */
   seconds: number;
-  /** Another one gives other prompts. */
+  /** Decides the prompts. */
   round: number;
 }
 
@@ -91,7 +91,7 @@ interface Load {
   close(): Promise<void>;
 }
 
-/** Keeps so many answers under way; throws from `close` where one failed. */
+/** Keeps this many answers running. `close` throws if one failed. */
 function openStreams({
   url,
   model,

@@ -53,7 +53,7 @@ const lines = Object.entries(found).map(([keys, all]) => {
   const of = (value: (one: FairLoad) => number) => median(all.map(value)) ?? Number.NaN;
   return {
     keys,
-    /** Of half the speed that it has alone. */
+    /** Ratio to half the speed that it has alone. */
     fewShare: of(({ few, fewAlone }) => (2 * few) / fewAlone),
     manyShare: of(({ many, manyAlone }) => (2 * many) / manyAlone),
     few: of(({ few }) => few),

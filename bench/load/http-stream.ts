@@ -1,9 +1,9 @@
-// One streamed completion: when each event arrived, and the usage at the end. Events are counted, not parsed, so that
-// the client takes little of the cores that it shares with the server. Knows nothing of what is asked.
+// One streamed completion: arrival of each event, and the usage at the end. Events are counted and not parsed, so that the client takes
+// little of the cores that it shares with the server.
 import { type IncomingMessage, request } from 'node:http';
 import { now, type Stream } from '../engine.ts';
 
-/** After the tokens come the finish, the usage and `[DONE]`. */
+/** Events after the tokens: the finish, the usage and `[DONE]`. */
 const CLOSING_EVENTS = 3;
 /** Holds the closing events. */
 const TAIL = 4096;

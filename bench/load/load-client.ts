@@ -1,5 +1,5 @@
-// One of many clients at once: a connection of its own, request after request of mixed kinds, some left midway. Answers are
-// scanned and not parsed, for the clients share the cores with the server. Knows only HTTP.
+// One of many clients: sends requests of mixed kinds over its own connection and leaves some midway. Answers are scanned instead of
+// parsed, because the clients share the cores with the server.
 
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { errorText } from '../../base/error-text.ts';
@@ -7,12 +7,12 @@ import { errorText } from '../../base/error-text.ts';
 export interface LoadRequest {
   path: '/v1/completions' | '/v1/chat/completions';
   body: Record<string, unknown>;
-  /** The client leaves after so many milliseconds. */
+  /** Milliseconds after which the client leaves. */
   leaveAfterMs?: number;
 }
 
 export interface LoadSink {
-  /** As the server counts them, of a whole answer; of one that was left, as many as came. */
+  /** Tokens as the server counts them. For an answer that the client left, as many as came. */
   tokens(count: number): void;
   /** `kind`: a status with its code, or how the connection failed. */
   ended(outcome: 'whole' | 'left' | 'error', kind?: string): void;
@@ -27,8 +27,8 @@ const LONG = [400, 1_200] as const;
 const LONG_SHARE = 1 / 8;
 
 /**
- * Prompts are pieces of `prose`, from anywhere in it; lengths are spread evenly over their orders of magnitude. `random` gives
- * numbers in [0, 1).
+ * Prompts are pieces from anywhere in `prose`. Every order of magnitude of lengths is equally likely. `random` returns numbers in
+ * [0, 1).
  */
 export function loadRequest(random: () => number, prose: string): LoadRequest {
   const between = ([least, most]: readonly [number, number]) =>
@@ -53,7 +53,7 @@ export function loadRequest(random: () => number, prose: string): LoadRequest {
   };
 }
 
-/** Until `signal` is aborted; what is under way then is left. */
+/** Runs until `signal` is aborted, which also ends a running request. */
 export async function runLoadClient(
   url: string,
   model: string,
@@ -75,7 +75,7 @@ export async function runLoadClient(
   agent.destroy();
 }
 
-/** Undefined, or what went wrong. */
+/** What went wrong, if anything. */
 async function ask(
   url: URL,
   body: string,

@@ -1,4 +1,4 @@
-// A thread that asks `/health` at a fixed pace and times the answers, away from the clients' own work. Started with
+// A thread that requests `/health` at a fixed pace and times the answers, undisturbed by the clients. Started with
 // {url, everyMs}; a message ends it, and it answers with the milliseconds of each.
 import { Agent, get } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -16,7 +16,7 @@ const { url, everyMs } = z.object({ url: z.string(), everyMs: z.number() }).pars
 const report: ProbeReport = { times: [], failures: [] };
 const agent = new Agent({ keepAlive: true });
 
-// A slow answer does not hold the next question back: what is slow would be seen too rarely.
+// A slow answer does not delay the next request, because slow phases would otherwise be sampled too rarely.
 const timer = setInterval(ask, everyMs);
 parent.once('message', () => {
   clearInterval(timer);

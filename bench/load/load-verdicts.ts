@@ -1,4 +1,4 @@
-// What a load run found, and whether it is as it should be. Pure.
+// Judges the results of a load run. Pure.
 import { percentile } from './soak-verdicts.ts';
 
 export interface LoadFindings {
@@ -11,9 +11,9 @@ export interface LoadFindings {
   health: { times: readonly number[]; failures: readonly string[] };
   /** A page of /metrics, from after the run. */
   metrics: string;
-  /** Of the clients' own event loop; it does not enter the figures of /health. Milliseconds. */
+  /** Delay of the clients' own event loop, which does not affect the figures of /health. Milliseconds. */
   clientLagP99: number;
-  /** Of all cores, what other processes took meanwhile. */
+  /** Share of all cores that other processes used meanwhile. */
   othersShare: number;
 }
 
@@ -64,7 +64,7 @@ export function loadFigures(found: LoadFindings): LoadFigures {
   };
 }
 
-/** NaN, where nothing was measured, is not as it should be. */
+/** NaN (nothing was measured) fails. */
 export function loadVerdicts({ errors, healthP99, overheadP50 }: LoadFigures): LoadVerdict[] {
   return [
     { name: 'no error but 429', ok: errors === 0 },
@@ -73,7 +73,7 @@ export function loadVerdicts({ errors, healthP99, overheadP50 }: LoadFigures): L
   ];
 }
 
-/** Upper bound → how many were at most that, whatever their other labels; ascending, the last is Infinity. */
+/** Upper bound → number of values up to it, summed over the other labels. Ascending; the last is Infinity. */
 export function histogram(page: string, name: string): Map<number, number> {
   const buckets = new Map<number, number>();
   for (const [, bound = '', count] of page.matchAll(
@@ -85,7 +85,7 @@ export function histogram(page: string, name: string): Map<number, number> {
   return new Map([...buckets].sort(([a], [b]) => a - b));
 }
 
-/** As Prometheus' histogram_quantile: evenly spread within a bucket; what is in the last is told as its lower bound. */
+/** Like Prometheus' histogram_quantile: values are spread evenly within a bucket; the last bucket gives its lower bound. */
 export function quantile(buckets: ReadonlyMap<number, number>, p: number): number {
   const total = [...buckets.values()].at(-1) ?? 0;
   if (total === 0) return Number.NaN;

@@ -1,6 +1,5 @@
 // `node bench/load/load.ts --connections 200 --seconds 120`: many clients of mixed kinds against `up` on nano, some leaving
-// midway. Are there errors, does `/health` stay quick, what does the API itself take? The last line is JSON; exit code 1
-// where a target is missed.
+// midway. Checks for errors, the latency of `/health` and the API's own time. The last line is JSON; exit code 1 if a target is missed.
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -22,7 +21,7 @@ const { values: flags } = parseArgs({
     model: { type: 'string', default: 'nano' },
     connections: { type: 'string', default: '200' },
     seconds: { type: 'string', default: '120' },
-    /** In process unless told. */
+    /** Number of shards. Default: in process. */
     shards: { type: 'string' },
     seed: { type: 'string', default: '1' },
   },
@@ -65,7 +64,7 @@ const clients = Array.from({ length: Number(flags.connections) }, (_, client) =>
   const next = () => loadRequest(random, prose);
   return runLoadClient(server.url, basename(model), { next, sink, signal: over.signal });
 });
-// What others take of the cores is told beside the figures, which are worth little where it is much.
+// The share of the cores that other processes used is printed too. If it is large, the figures mean little.
 const quiet = new Quiet({ log: console.log, patienceMs: 0 });
 await quiet.measure(() => Promise.race([delay(1000 * Number(flags.seconds)), server.ended]));
 const seconds = (performance.now() - startedAt) / 1000;

@@ -1,4 +1,4 @@
-// From arrival times to tokens a second. Knows no engine.
+// Turns arrival times into tokens a second.
 import type { Generation, Stream } from '../engine.ts';
 
 /** Seconds from the start until every stream has its first token. */

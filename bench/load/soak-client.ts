@@ -1,4 +1,4 @@
-// One client of the soak: request after request of mixed kinds and lengths, some of them left midway. Knows only HTTP.
+// One client of the soak: sends requests of mixed kinds and lengths, and leaves some of them midway.
 
 import { type IncomingMessage, request } from 'node:http';
 import { errorText } from '../../base/error-text.ts';
@@ -6,7 +6,7 @@ import { now } from '../engine.ts';
 
 export interface SoakRequest {
   body: Record<string, unknown>;
-  /** The client leaves after so many milliseconds. */
+  /** Milliseconds after which the client leaves. */
   leaveAfterMs?: number;
 }
 
@@ -29,7 +29,7 @@ const ANSWER = [4, 256] as const;
 const LEAVING_SHARE = 0.15;
 const STAY_MS = [30, 4_000] as const;
 
-/** A random request; lengths are spread evenly over their orders of magnitude. `random` gives numbers in [0, 1). */
+/** A random request. Every order of magnitude of lengths is equally likely. `random` returns numbers in [0, 1). */
 export function soakRequest(random: () => number, { vocab, context }: RequestLimits): SoakRequest {
   const between = ([least, most]: readonly [number, number]) =>
     Math.floor(least * (most / least) ** random());
@@ -52,7 +52,7 @@ function ids(random: () => number, length: number, vocab: number): number[] {
   return Array.from({ length }, () => Math.floor(random() * vocab));
 }
 
-/** `length` characters, so that it has no more tokens. */
+/** A text of `length` characters, which has at most as many tokens. */
 function text(random: () => number, length: number): string {
   let words = '';
   while (words.length < length) {
@@ -65,7 +65,7 @@ function text(random: () => number, length: number): string {
   return words.slice(0, length);
 }
 
-/** Sends requests one after another until `signal` is aborted; what is under way then is left. */
+/** Sends requests one after another until `signal` is aborted, which also ends a running request. */
 export async function runClient(
   url: URL,
   model: string,
@@ -108,7 +108,7 @@ async function ask(
     for (const event of events) {
       if (event.includes('"error"')) throw new Error(event);
       if (event === 'data: [DONE]') return;
-      // The closing event carries the finish and no text of its own.
+      // The last event has the finish reason and no text.
       if (/"finish_reason":"/.test(event)) continue;
       const at = now();
       if (last === undefined) sink.firstToken(at - sentAt);

@@ -1,7 +1,7 @@
-// What a soak's intervals say: percentiles, growth of memory, and whether each is as it should be. Pure.
+// Judges the intervals of a soak: percentiles and growth of memory, each against its target. Pure.
 
 export interface Interval {
-  /** Of its end, since the first. */
+  /** Time of its end since the first interval. */
   minutes: number;
   seconds: number;
   tokens: number;
@@ -17,9 +17,9 @@ export interface Interval {
 export interface Memory {
   /** Proportional: a page that n processes share counts 1/n in each. */
   pss: number;
-  /** Of that, what no file backs: heaps, buffers, keys and values. */
+  /** The part that no file backs: heaps, buffers, keys and values. */
   anonymous: number;
-  /** JavaScript's, where /metrics tells it. */
+  /** JavaScript's heap, if /metrics has it. */
   heap?: number;
 }
 
@@ -31,9 +31,9 @@ export interface Verdict {
   ok: boolean;
 }
 
-/** Anonymous memory may waver by so much; what leaks at every request is more in half an hour. Bytes. */
+/** Allowed variation of anonymous memory in bytes. A leak at every request is larger within half an hour. */
 const GROWTH = 32e6;
-/** A 99th percentile of a few hundred first tokens wavers more than one of thousands of gaps. */
+/** A 99th percentile of a few hundred first tokens varies more than one of thousands of gaps. */
 const GAP_RATIO = 1.25;
 const FIRST_TOKEN_RATIO = 1.5;
 
@@ -64,12 +64,12 @@ export function verdictsOf(intervals: readonly Interval[]): Verdict[] {
   ];
 }
 
-/** NaN, where nothing was measured, is not as it should be. */
+/** NaN (nothing was measured) fails. */
 function verdict(name: string, value: number, atMost: number, unit: string): Verdict {
   return { name, value, atMost, unit, ok: value <= atMost };
 }
 
-/** What the straight line nearest to the samples rises by from the first to the last. Bytes. */
+/** Rise of the regression line of the samples from the first to the last. Bytes. */
 export function growthOf(intervals: readonly Pick<Interval, 'minutes' | 'memory'>[]): number {
   const [first, last] = [intervals[0], intervals.at(-1)];
   if (first === undefined || last === undefined) return Number.NaN;
@@ -85,7 +85,7 @@ export function growthOf(intervals: readonly Pick<Interval, 'minutes' | 'memory'
   return variance === 0 ? 0 : (covariance / variance) * (last.minutes - first.minutes);
 }
 
-/** The smallest value that at least a share `p` of them do not exceed; NaN of none. */
+/** The smallest value that at least a share `p` of the values do not exceed. NaN if there are none. */
 export function percentile(values: readonly number[], p: number): number {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? Number.NaN;

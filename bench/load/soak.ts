@@ -1,5 +1,5 @@
 // `node bench/load/soak.ts --model DIR --minutes 30 --clients 8`: serves a model through its front door to clients of mixed
-// lengths, some leaving midway, and looks whether memory, errors and latencies stay as they are. The last line is JSON;
+// lengths, some leaving midway, and checks that memory, errors and latencies stay stable. The last line is JSON;
 // exit code 1 if a verdict fails.
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -19,9 +19,9 @@ const { values: flags } = parseArgs({
     model: { type: 'string', default: 'nano' },
     minutes: { type: 'string', default: '30' },
     clients: { type: 'string', default: '8' },
-    /** In process unless told. */
+    /** Number of shards. Default: in process. */
     shards: { type: 'string' },
-    /** Small enough that the prefix cache has filled it when the run has settled. */
+    /** Small enough that the prefix cache is full when the run has settled. */
     'kv-memory': { type: 'string', default: '512MiB' },
     seed: { type: 'string', default: '1' },
   },

@@ -1,6 +1,6 @@
 // `node bench/parts/exactness.ts --model DIR [--prompts 5] [--tokens 24]`: whether any optimisation changes a bit of this model.
-// The same prompts, greedy and seeded by turns, one after another and then at once with each optimisation; compared are
-// the ids and the hash of every step's logits. Exit code 1 where one differs; the last line is JSON.
+// Runs the same prompts, greedy and sampled in turns, one after another and then at once with each optimisation. Compares the ids and
+// the hash of every step's logits. Exit code 1 where one differs; the last line is JSON.
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { EngineOptions } from '../../gateway/engine/engine.ts';
@@ -27,7 +27,7 @@ const prompts = Array.from({ length: Number(flags.prompts) }, (_, n) => {
     Math.floor(uniform(n % 2 === 0 && i < 40 ? 9_999 : n, 0, i) * config.vocab);
   return Int32Array.from({ length: 12 + ((37 * n) % 120) }, draw);
 });
-/** A little more than the longest answer needs: the others must give way. */
+/** A little more than the longest answer needs, so that the others are preempted. */
 const longest = Math.max(...prompts.map(({ length }) => length)) + Number(flags.tokens);
 const blockBytes = positionBytes(config) * PAGE_POSITIONS;
 
@@ -36,9 +36,9 @@ interface Case {
   threads?: number;
   shards?: number;
   options?: Partial<EngineOptions>;
-  /** Everything is asked for once before. */
+  /** Sends every request once before. */
   again?: boolean;
-  /** Must have counted something: the optimisation was at work. */
+  /** A counter that must have risen, which shows that the optimisation was used. */
   counter?: string;
 }
 

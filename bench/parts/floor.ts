@@ -1,5 +1,5 @@
-// The least time that a decode step can take on a machine: the bytes that it must read over what memory gives. Knows
-// no engine: 4.5 bits a weight, the router in float32, keys and values in float16.
+// The least possible time of a decode step on a machine: the bytes that it must read divided by the memory bandwidth. Assumes 4.5 bits
+// a weight, the router in float32, keys and values in float16.
 import type { ModelConfig } from '../../model/config/config.ts';
 
 const WEIGHT_BYTES = 4.5 / 8;
@@ -28,7 +28,7 @@ export function positionBytes({ layers, kvHeads, headDim }: FloorShape): number 
   return layers * 2 * kvHeads * headDim * 2;
 }
 
-/** Different experts of a layer that `rows` rows choose, where every expert is as likely. */
+/** Number of different experts of a layer that `rows` rows choose if all experts are equally likely. */
 function expectedExperts(experts: number, k: number, rows: number): number {
   return experts * (1 - (1 - k / experts) ** rows);
 }

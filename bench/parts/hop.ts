@@ -1,4 +1,4 @@
-// What a hop costs: `node bench/parts/hop.ts [--rows 1] [--hidden 1536]`. One layer's rows through dispatch, a socket, a shard
+// Cost of a hop: `node bench/parts/hop.ts [--rows 1] [--hidden 1536]`. One layer's rows through dispatch, a socket, a shard
 // service in another process and a device that does nothing, beside a bare TCP echo of as many bytes and the same hop in
 // process. Prints medians in microseconds; the last line is JSON.
 import { fork } from 'node:child_process';
@@ -25,7 +25,7 @@ const { values: flags } = parseArgs({
 const [rows, hidden, hops] = [Number(flags.rows), Number(flags.hidden), Number(flags.hops)];
 const model = { identity: 'sha256:hop', layers: 1, experts: 96, hidden };
 
-/** Gives every ask a row of zeros. */
+/** Answers every ask with a row of zeros. */
 const device: ExpertDevice = {
   numericsClass: 'nothing',
   async load() {},

@@ -1,4 +1,4 @@
-// The table's rows: what is measured, of whom, and what it should reach. Data and pure functions; measures nothing.
+// The rows of the table: what is measured, for which engine, and its target. Data and pure functions.
 
 /** Ours in one process, ours in four shards, llama.cpp. */
 export type Subject = 'local' | 'sharded' | 'peer';
@@ -47,14 +47,14 @@ export const loads: readonly TimedLoad[] = [
 
 /** exec to first token. */
 export const firstLoad: Load = { streams: 1, prompt: 16, tokens: 2, ...greedy };
-/** Before anything is timed: pages are mapped and buffers made. */
+/** Runs before anything is timed, to map pages and make buffers. */
 export const warmUp: Load = { streams: 1, prompt: 256, tokens: 2, ...greedy };
 export const warmUps = 4;
 
 export type Unit = 'tokens/s' | 'bytes' | 's' | 'share';
 
 export type Target =
-  /** Times the peer's; times our own other figure (`against`). */
+  /** Factor over the peer's figure, or over our own other figure (`against`). */
   | { of: 'peer' | 'against'; atLeast: number }
   | { of: 'value'; atLeast: number }
   | { of: 'value'; atMost: number }
@@ -65,7 +65,7 @@ export interface Row {
   title: string;
   unit: Unit;
   ours: readonly [Subject, Figure];
-  /** The peer's figure beside it; absent where it has none. */
+  /** The peer's figure. Absent if it has none. */
   peer?: Figure;
   /** Printed as a share of this one, with what it should be. */
   against?: { of: readonly [Subject, Figure]; words: string; aim?: number };
@@ -214,7 +214,7 @@ export const rows: readonly Row[] = [
   },
 ];
 
-/** Shares of the floor are worked out from these. */
+/** Shares of the floor are computed from these. */
 export const floorOf: Partial<Record<Figure, { figure: Figure; streams: number; positions: number }>> = {
   'floor-1': { figure: 'decode-16', streams: 1, positions: 48 },
   'floor-8': { figure: 'decode-8-streams', streams: 8, positions: 32 },
@@ -229,7 +229,7 @@ export function rowsNamed(only: string | undefined): Row[] {
   });
 }
 
-/** What must be measured of a subject for these rows. */
+/** What must be measured for a subject of these rows. */
 export function figuresOf(wanted: readonly Row[], subject: Subject): Set<Figure> {
   const pairs = wanted.flatMap(({ ours, peer, against }): (readonly [Subject, Figure])[] => [
     ours,

@@ -1,4 +1,4 @@
-// What a long prompt costs those that generate, and they it, over values of `--prefill-share`:
+// What a long prompt and decoding sequences cost each other, by `--prefill-share`:
 // `node bench/parts/scheduler.ts --model DIR [--shares 0.25,0.5,0.65] [--streams 8] [--prompt 2000] [--rounds 3]`. The engine
 // runs in this thread with its experts in process. Prints a table of medians; the last line is JSON.
 import { availableParallelism } from 'node:os';

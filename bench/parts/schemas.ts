@@ -1,5 +1,5 @@
-// What structured output takes of the schemas that people have: JSONSchemaBench and its MaskBench (github.com/guidance-ai/jsonschemabench,
-// a checkout of which lies in DIR; it is not part of this repository). `node bench/parts/schemas.ts DIR [--masks-every 50]`: how many
+// Structured output with schemas from practice: JSONSchemaBench and its MaskBench (github.com/guidance-ai/jsonschemabench; DIR is a
+// checkout of it, which is not part of this repository). `node bench/parts/schemas.ts DIR [--masks-every 50]`: how many
 // schemas are accepted, how many of MaskBench's files pass, what was wrongly accepted, and what masks cost on every 50th file with a
 // vocabulary of 200,000: ours, or one of tiktoken's (`--vocabulary o200k_base.tiktoken`; npm's gpt-tokenizer has it). The last line
 // is JSON.
@@ -54,7 +54,7 @@ function acceptedOf(data: string) {
   return { schemas: files.length, accepted: files.length - refused.length };
 }
 
-/** As MaskBench counts: every schema compiles, and of its instances, written as Python writes JSON, the valid ones alone are taken. */
+/** Passes as MaskBench counts: the schema compiles, and exactly its valid instances, written as Python writes JSON, are accepted. */
 function maskBench(data: string) {
   const files = jsonFiles(data);
   const counts = { schemas: files.length, passing: 0, refused: 0, falseAccepts: 0, falseRejects: 0 };

@@ -1,6 +1,6 @@
 // Where a step's time goes: `node bench/parts/step.ts --model DIR [--streams 1] [--prompt 16] [--tokens 64] [--threads N]
 // [--shards 1] [--warm]`. The engine runs in this thread with its experts in process; every entry of the kernels is timed
-// where it is called, what is left is JavaScript. Prints milliseconds a step; the last line is JSON.
+// where it is called; the rest is JavaScript. Prints milliseconds a step; the last line is JSON.
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ShardService } from '../../experts/service.ts';

@@ -15,7 +15,7 @@ const alphabets: readonly (readonly [first: number, count: number])[] = [
 const PUNCTUATION = '",:{}[].;()\n \t/\\-=<>\'*#_!?';
 const ENDINGS = ['ing', 'ed', '_', '(', '"', '":', 'ation', ',', '.'];
 
-/** Bytes of each id; the last id has none, as the one that ends an answer. */
+/** Bytes of each id. The last id ends an answer and has none. */
 export function largeVocabulary(size = 200_000): Uint8Array[] {
   const random = uniform(12345);
   const below = (count: number) => Math.floor(random() * count);

@@ -1,4 +1,4 @@
-// The tiny checkpoints that llama.cpp is asked about. Knows no engine.
+// The tiny checkpoints that llama.cpp computes.
 import type { CheckpointOptions } from '../../test/support/models/checkpoint.ts';
 
 export interface Case {

@@ -1,5 +1,5 @@
 // Runs llama.cpp on exported tiny checkpoints and writes its logits to test/golden, where the project's own devices
-// and reference are held against them. Knows nothing of either.
+// and reference are compared with them.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

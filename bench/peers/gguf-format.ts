@@ -1,4 +1,4 @@
-// Writes the GGUF v3 container: typed metadata, then tensors of float32 or Q4_0. Knows no models.
+// Writes the GGUF v3 container: typed metadata, then tensors of float32 or Q4_0.
 // Source: docs/gguf.md of ggml-org/ggml.
 import { open } from 'node:fs/promises';
 
@@ -12,7 +12,7 @@ export type GgufValue =
 
 export interface GgufTensor {
   name: string;
-  /** Row-major, outermost first, as Hugging Face says it; the file holds them the other way round. */
+  /** Row-major, outermost dimension first, as in Hugging Face's files. The GGUF file has the opposite order. */
   shape: readonly number[];
   type?: TensorType;
   /** Little-endian float32, or blocks of 32 values along the innermost dimension. */

@@ -1,4 +1,4 @@
-// Exports a Hugging Face directory to GGUF at float32, for llama.cpp's `qwen3moe` and `olmoe`. Knows no quantisation.
+// Exports a Hugging Face directory to GGUF at float32, for llama.cpp's `qwen3moe` and `olmoe`.
 //
 // Facts from llama.cpp (gguf-py/gguf/constants.py, src/models/{qwen3moe,olmoe}.cpp): both rotate halves, so q and k
 // keep their row order; a layer's experts are one tensor [experts, rows, cols]; `qwen3moe` always divides the chosen
@@ -128,7 +128,7 @@ function ropeMetadata(architecture: string, scaling: RopeScaling | null): Record
   };
 }
 
-/** llama.cpp loads no model without a vocabulary; ids are all that is asked of it here. */
+/** llama.cpp loads no model without a vocabulary, although only ids are used here. */
 async function vocabMetadata(from: string, config: SourceConfig): Promise<Record<string, GgufValue>> {
   const tokenizer: {
     added_tokens: { id: number; content: string }[];

@@ -1,5 +1,4 @@
-// llama.cpp as a child process that a benchmark drives: loads a model, generates what it is told, answers with the
-// time of every token. Knows no other engine and judges nothing.
+// llama.cpp as a child process of a benchmark: loads a model, generates, and answers with the time of every token.
 import { getLlama, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { PeerMessage, PeerOptions, PeerTask } from './protocol.ts';
 

@@ -1,4 +1,4 @@
-// A GGUF file of random Q4_0 weights at any shape of llama.cpp's `qwen3moe`, for load and speed. Knows no engine.
+// Writes a GGUF file of random Q4_0 weights at any shape of llama.cpp's `qwen3moe`, for load and speed.
 //
 // Deviations are those of `expertgrid synth`, so that activations stay near 1 and the router spreads rows as there.
 // llama.cpp divides the chosen weights by their sum: with one expert a token its weight is 1.
@@ -129,7 +129,7 @@ function modelMetadata(shape: RandomShape): Record<string, GgufValue> {
   };
 }
 
-/** llama.cpp loads no model without a vocabulary; ids are all that is asked of it here. */
+/** llama.cpp loads no model without a vocabulary, although only ids are used here. */
 function vocabMetadata(vocab: number): Record<string, GgufValue> {
   const last: GgufValue = { type: 'u32', value: vocab - 1 };
   return {

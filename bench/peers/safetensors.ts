@@ -1,5 +1,4 @@
-// Reads float32 tensors of a Hugging Face directory by name. Knows no names. (The peers stand on their own: they
-// check model/'s reader, so they do not use it.)
+// Reads float32 tensors of a Hugging Face directory by name. The peers check the reader in model/, so they do not use it.
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 

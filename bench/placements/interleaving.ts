@@ -1,5 +1,5 @@
-// One interleaving on a running fleet: two operators and the faults that were drawn, what it came to, and how long the
-// fleet took to come to rest afterwards.
+// One interleaving on a running fleet: two operators with the drawn faults, their results, and how long the fleet took to come to rest
+// afterwards.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -31,7 +31,7 @@ export interface Interleaving {
   left: string;
 }
 
-/** A split may outlive the last apply by so much. Milliseconds. */
+/** How long a split may outlive the last apply. Milliseconds. */
 export const AT_MOST = 10_000;
 const LOOK = 20;
 /** An operator waits at most so long for the other one; its connections give up after 5 s. */

@@ -1,4 +1,4 @@
-// One operator: the real `plan --apply` as a process of its own, over delays of its own, and what became of it.
+// One operator: the real `plan --apply` as a process, over its own delays, and its result.
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,9 +7,9 @@ import { startRelay } from '../../test/support/network/relay.ts';
 import { hasEnded, spawnKept } from '../chaos/processes.ts';
 
 export type Outcome =
-  /** It has seen all in place. */
+  /** It has seen every shard hold what it should. */
   | 'whole'
-  /** It was refused or overtaken, and told by whom. */
+  /** It was refused or overtaken, and learnt by whom. */
   | 'told'
   | 'killed'
   /** It ended with another error. */
@@ -35,7 +35,7 @@ export interface OperatorOptions {
   killMs?: number | undefined;
 }
 
-/** A command that runs for longer does not end any more. Milliseconds. */
+/** A command that runs longer is stuck. Milliseconds. */
 const ENDLESS = 40_000;
 
 /** Whoever is told of another operator is told when, as who, and which placement. */
@@ -72,7 +72,7 @@ export async function runOperator(options: OperatorOptions): Promise<OperatorRun
   return { outcome: TOLD.test(said) ? 'told' : 'failed', said };
 }
 
-/** Two operators who are to overlap do so whatever their processes take to start: both wait at the door for each other. */
+/** Makes two operators overlap, however long their processes take to start: each waits for the other. */
 export function gateFor(operators: number, patienceMs: number): (afterMs: number) => () => Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let waiting = 0;

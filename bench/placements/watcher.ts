@@ -1,5 +1,5 @@
-// One shard as a watcher knows it: what it holds and follows, word by word as it tells its gateways, and across restarts.
-// Tells the shard nothing, so that it holds nothing back.
+// Watches one shard: what it holds and follows, as it tells its gateways, also across restarts. Sends the shard nothing, so that it
+// delays nothing.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Placement, readPlacement, unitsOf } from '../../experts/placing/placement-file.ts';
 import type { HoldingRange } from '../../experts/runs.ts';
@@ -15,7 +15,7 @@ import { parseAddress } from '../../rpc/address.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Params, Transport } from '../../rpc/transport.ts';
 
-/** A shard that is being started is tried again after so many milliseconds. */
+/** Milliseconds until a shard that is starting is tried again. */
 const AGAIN = 20;
 
 export class Watcher {
@@ -28,7 +28,7 @@ export class Watcher {
   /** `[layers * experts]`, 1 if it holds the unit; the last that it told, while it is away. */
   held: Uint8Array;
   placement: Placement | undefined;
-  /** It has told what it holds, at some time. */
+  /** Whether it has ever said what it holds. */
   seen = false;
 
   constructor(name: string, address: string, shape: ModelShape, onChange: () => void) {
@@ -107,7 +107,7 @@ export class Watcher {
   }
 }
 
-/** How many units none of them holds. */
+/** Number of units that none of the shards holds. */
 export function orphansOf(watchers: readonly Watcher[]): number {
   const [first] = watchers;
   if (first === undefined) return 0;
