@@ -1,13 +1,12 @@
-// Decides when a stream's status line goes out. Knows no wire format.
+// Decides when the status line of a stream is sent.
 
 /**
- * Waits for the stream's first item or `waitMs`, whichever is first, and gives the stream back whole; throws what the
- * stream throws within that time.
+ * Waits for the stream's first item, but at most `waitMs`, and returns the whole stream. Throws what the stream throws in that
+ * time.
  *
- * A stream's headers should be sent at once, but a status cannot be taken back: a request that the engine refuses
- * (queue full, experts missing, shutting down) must arrive as 429 or 503, not inside a 200. The engine tells within
- * one step, so the verdict is waited for as long as a slow step takes; no caller misses the headers of an answer
- * that has no token yet. A long prefill outlasts the wait: then the headers go, and a later failure is an event.
+ * Headers should be sent early, but a status cannot be changed later. A request that the engine refuses (queue full, experts
+ * missing, shutting down) must become a 429 or 503, not an error inside a 200. The engine refuses within one step, so `waitMs`
+ * covers a slow step. A long prefill takes longer: then the headers are sent, and a later failure is an event.
  */
 export async function admitted<Item>(
   stream: AsyncGenerator<Item, void, undefined>,

@@ -1,5 +1,4 @@
-// One choice's tokens become its text: bytes to characters, stop strings cut out, and each token released together with
-// the text that it carries. Knows no engine and no wire format.
+// Turns the tokens of one choice into text: decodes bytes, cuts off stop strings, and releases each token together with its text.
 import type { Route, TokenLogprob } from '../../engine/messages.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { Utf8Stream } from '../text/utf8.ts';
@@ -7,7 +6,7 @@ import { StopBuffer, type StopOutput, type StopString } from './stops.ts';
 
 export interface AnswerToken {
   id: number;
-  /** Null where nothing stands before the token. */
+  /** Null for the first token of a prompt, which has no probability. */
   logprob?: number | null;
   top?: TokenLogprob[];
   digest?: string;
@@ -18,29 +17,29 @@ export interface AnswerToken {
 
 export interface Released {
   text: string;
-  /** In order; every token whose text is now out, or was cut into by a stop string. */
+  /** Tokens whose text is now released, or was cut by a stop string, in order. */
   tokens: AnswerToken[];
-  /** A stop string ended the text: nothing more may be pushed. */
+  /** A stop string ended the text, so nothing more may be pushed. */
   stopped: boolean;
-  /** Which one; only where one did. */
+  /** The stop string that ended the text, if one did. */
   stopString?: string;
 }
 
 export interface TextRules {
   /** Strings that end the text. */
   stops: readonly StopString[];
-  /** Leave the one that did in it. */
+  /** Keep the stop string that ended the text. Default false. */
   includeStop?: boolean;
-  /** Tokens whose text no stop string is looked for in. */
+  /** Number of first tokens in whose text stop strings do not count. */
   minTokens?: number;
   /** Code points before the answer's text. */
   offset?: number;
-  /** Special tokens whose names are part of the text: those that part thinking from content. */
+  /** Special tokens whose names are part of the text, such as those around thinking. */
   shown?: ReadonlySet<number>;
 }
 
 type HeldToken = AnswerToken & {
-  /** Code units of the decoded text before this token and up to its end. */
+  /** Code units of the decoded text before this token, and up to its end. */
   start: number;
   end: number;
 };
@@ -49,7 +48,7 @@ export class AnswerText {
   readonly #tokenizer: Tokenizer;
   readonly #utf8 = new Utf8Stream();
   readonly #stops: StopBuffer;
-  /** Code units decoded, and of those let out. */
+  /** Code units that were decoded, and that were released. */
   #decoded = 0;
   #released = 0;
   #codePoints: number;
@@ -69,7 +68,7 @@ export class AnswerText {
     this.#codePoints = offset;
   }
 
-  /** Code points up to the end of what was pushed, those of an echoed prompt included. */
+  /** Code points up to the end of the pushed text, including those of an echoed prompt. */
   get offset(): number {
     return this.#codePoints;
   }
@@ -79,14 +78,14 @@ export class AnswerText {
     const offset = this.#codePoints;
     const text = this.#utf8.push(this.#bytes(token.id));
     this.#count(text);
-    // A character begun and not complete will take at least one code unit: the token waits for that one.
+    // An incomplete character will take at least one code unit, for which the token waits.
     const end = this.#decoded + (this.#utf8.pending ? 1 : 0);
     this.#held.push({ ...token, offset, start, end });
     const out = ++this.#tokens > this.#minTokens ? this.#stops.push(text) : { text, stopped: false };
     return this.#release(out);
   }
 
-  /** The answer ended by itself: what was held back comes out. */
+  /** Releases the text that was held back, because the answer has ended without a stop string. */
   end(): Released {
     const rest = this.#utf8.end();
     this.#count(rest);
@@ -111,7 +110,7 @@ export class AnswerText {
   #release({ text, stopped, stop }: StopOutput): Released {
     this.#released += text.length;
     const out = this.#released;
-    // At a stop, tokens that carry at least one character of what came out; the stop string's own tokens are dropped.
+    // After a stop, tokens with at least one released character stay, and the other tokens of the stop string are dropped.
     const tokens = this.#take((token) => (stopped ? token.start < out : token.end <= out));
     if (stopped) this.#held = [];
     return { text, tokens, stopped, ...(stop !== undefined && { stopString: stop }) };

@@ -1,5 +1,4 @@
-// Runs one generation and yields its choice as text: engine parts in, pieces of text and exactly one finish out. Knows
-// no wire format.
+// Runs one generation and yields its choice as text: engine parts in, pieces of text and exactly one finish out.
 import type {
   DegradedHops,
   EngineClient,
@@ -14,19 +13,19 @@ import { AnswerText, type AnswerToken, type Released, type TextRules } from './a
 import type { EchoedPrompt } from './echo.ts';
 
 export interface ChoiceUsage {
-  /** 0 for a prompt's further choices: it is counted once. */
+  /** 0 for further choices of a prompt, which counts once. */
   promptTokens: number;
-  /** The stop id, and the token that completed a stop string, included; nothing after. */
+  /** Includes the stop id and the token that completed a stop string, but no later token. */
   completionTokens: number;
-  /** Of the prompt tokens that are counted here; undefined where the answer ended before the engine told. */
+  /** Cached tokens among `promptTokens`. Undefined if the answer ended before the engine reported them. */
   cachedTokens: number | undefined;
-  /** Of the completion tokens, those that the model thought with; absent where it does not think. */
+  /** Completion tokens that are thinking. Absent if the model does not think. */
   reasoningTokens?: number;
-  /** Absent: nothing stood in for an expert. */
+  /** Absent: no rung stood in for an expert. */
   degradedHops?: DegradedHops;
 }
 
-/** Of one choice: its prompt where that is echoed, pieces of text, one finish. */
+/** The events of one choice: its prompt if it is echoed, pieces of text, one finish. */
 export type AnswerEvent =
   | { type: 'prompt'; index: number; prompt: EchoedPrompt }
   | { type: 'text'; index: number; text: string; tokens: AnswerToken[] }
@@ -36,7 +35,7 @@ export type AnswerEvent =
       reason: FinishReason;
       /** The stop id that ended the answer, if one did. It has no text. */
       stop?: AnswerToken;
-      /** The caller's stop string that ended it, where one did. */
+      /** The request's stop string that ended the answer, if one did. */
       stopString?: string;
       usage: ChoiceUsage;
     };
@@ -47,25 +46,25 @@ export interface AnswerOptions {
   request: GenerationRequest;
   /** Place among the request's choices. */
   index: number;
-  /** The prompt was counted with another choice. */
+  /** Whether this choice counts the tokens of the prompt. */
   countsPrompt: boolean;
   /**
-   * Give the prompt first. All choices of a prompt share it: the choice that counts the prompt tells its log-probabilities,
-   * the others wait. Undefined: that one failed.
+   * Yield the prompt first. All choices of a prompt share it: the one that counts the prompt calls `scored`, and the others wait
+   * for `prompt`, which is undefined if that one failed.
    */
   echo?: {
     scored: (logprobs: readonly PromptLogprob[]) => void;
     prompt: Promise<EchoedPrompt | undefined>;
   };
-  /** Told the log-probabilities of the prompt, once. */
+  /** Called once with the log-probabilities of the prompt. */
   onScored?: (logprobs: readonly PromptLogprob[]) => void;
   rules: TextRules;
   signal: AbortSignal;
-  /** Called for every token that the engine gives. */
+  /** Called for every token of the engine. */
   onToken: (index: number) => void;
 }
 
-/** Throws an ApiError where the generation fails, ClientGone where `signal` ended it. */
+/** Throws an ApiError if the generation fails, and ClientGone if `signal` ended it. */
 export async function* answer({
   engine,
   tokenizer,

@@ -1,4 +1,4 @@
-// Which of a prompt's answers are given where more were made than asked for. Pure; knows no wire format.
+// Chooses the best answers to a prompt for `best_of`.
 import type { AnswerToken } from './answer-text.ts';
 
 interface Choice {
@@ -7,8 +7,8 @@ interface Choice {
 }
 
 /**
- * Of each prompt's `made` choices (in order of index) the `wanted` ones with the highest mean log-probability, best first,
- * numbered anew. An answer without a token comes last; of equals the earlier one comes first.
+ * Of each prompt's `made` choices (in order of index) the `wanted` ones with the highest mean log-probability, best first and
+ * renumbered. An answer without tokens comes last, and of equals the earlier one comes first.
  */
 export function bestChoices<Made extends Choice>(
   choices: readonly Made[],
@@ -31,7 +31,7 @@ function meanLogprob({ tokens }: Choice): number {
   return sum / tokens.length;
 }
 
-/** Infinities are equal to themselves; a difference would be NaN. */
+/** Compares without a difference, because the difference of two infinities is NaN. */
 function compare(a = Number.NEGATIVE_INFINITY, b = Number.NEGATIVE_INFINITY): number {
   return a === b ? 0 : a - b;
 }

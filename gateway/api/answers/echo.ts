@@ -1,5 +1,4 @@
-// A prompt as `echo` gives it back: its text, and its tokens with their places in it. Knows no engine beyond what it
-// tells of a prompt.
+// The prompt that `echo` returns: its text, and its tokens with their places in the text.
 import type { PromptLogprob } from '../../engine/messages.ts';
 import type { Steps } from '../budget/slices.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -13,13 +12,13 @@ export interface EchoedPrompt {
   tokens: AnswerToken[];
 }
 
-/** Tokens of a step. */
+/** Number of tokens in one step of work. */
 const STEP = 256;
 
 /**
- * `given` is the caller's own text, undefined where the prompt was ids: then special tokens stand in the text by name.
- * Tokens that the tokenizer put before a text lie at its beginning. `logprobs` are of all tokens but the first, whose
- * own is null: nothing stands before it.
+ * `given` is the request's own text. It is undefined for a prompt of ids, whose text contains special tokens by name. Tokens that
+ * the tokenizer added before a text have its beginning as their place. `logprobs` are for all tokens but the first, whose
+ * log-probability is null.
  */
 export function* echoedPrompt(
   ids: readonly number[],

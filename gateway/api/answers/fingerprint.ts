@@ -1,15 +1,14 @@
-// `system_fingerprint`: the engine's name for its numerics, kept for a while so that no request waits for a busy engine
-// to be asked. Knows no HTTP.
+// `system_fingerprint`: the engine's name for its numerics. It is cached for a while, so that requests do not wait for a busy engine.
 
-/** It changes when shards of another numerics class take over. */
+/** How long a fingerprint stays fresh. It changes when shards of another numerics class take over. */
 const FRESH_MS = 5_000;
 
 export interface Fingerprint {
-  /** Only while nothing is known does a call wait for `ask`; later ones get what is known while it is asked again. Null where the engine does not tell. */
+  /** Waits for `ask` only while nothing is known. Later it returns the known value while it asks again. Null: not known. */
   current(): Promise<string | null>;
 }
 
-/** `ask` never rejects; undefined: not told. */
+/** `ask` never rejects. It resolves to undefined if the engine does not answer. */
 export function createFingerprint(ask: () => Promise<string | undefined>, freshMs = FRESH_MS): Fingerprint {
   let known: string | null = null;
   let askedAt = Number.NEGATIVE_INFINITY;

@@ -1,4 +1,4 @@
-// Tells how each choice of a stream of events ended, as the events go by. Knows no wire format.
+// Reports how each choice of a stream of events ended, as the events pass.
 
 export async function* tellFinishes<Event extends { type: string; reason?: string }>(
   events: AsyncIterable<Event>,

@@ -1,5 +1,4 @@
-// From a plan to its generations: a request to the engine for each choice, and their events as one stream. Knows no wire
-// format.
+// Runs the generations of a plan: a request to the engine for each choice, and their events as one stream.
 import { randomUUID } from 'node:crypto';
 import type { ConstraintSpec, PackedGrammar } from '../../constraints/specification.ts';
 import type { GenerationRequest, PromptLogprob, Rung } from '../../engine/messages.ts';
@@ -24,34 +23,34 @@ import { stopString } from './stops.ts';
 export interface PromptPlan {
   prompt: readonly number[];
   maxTokens: number;
-  /** As the caller wrote it; undefined where that was ids or messages. */
+  /** The prompt as the client wrote it. Undefined if that was ids or messages. */
   text?: string | undefined;
 }
 
 export interface Generated {
   request: CommonRequest;
   prompts: readonly PromptPlan[];
-  /** Answers that are made of each prompt. */
+  /** Number of answers that are generated for each prompt. */
   made: number;
-  /** Alternatives to tell with each token; undefined: no log-probabilities. */
+  /** Number of alternatives for each token. Undefined: no log-probabilities. */
   logprobs: number | undefined;
-  /** Alternatives to tell with each of the prompt's tokens. */
+  /** Number of alternatives for each prompt token. Undefined: no log-probabilities. */
   promptLogprobs?: number | undefined;
-  /** Told the log-probabilities of a prompt, by its place, before its first answer ends. */
+  /** Called with the index of a prompt and its log-probabilities before its first answer ends. */
   onScored?: (prompt: number, logprobs: readonly PromptLogprob[]) => void;
-  /** Give each choice's prompt first. */
+  /** Yield the prompt of each choice first. */
   echo: boolean;
-  /** What the answers may be; absent: anything. */
+  /** Absent: the answers are free. */
   constraint?: ConstraintSpec | undefined;
-  /** Of the constraint, once it is read. */
+  /** The constraint's grammar, once it has been read. */
   grammar?: PackedGrammar | undefined;
   /** Special tokens whose names are part of the text. */
   shown?: ReadonlySet<number> | undefined;
 }
 
 /**
- * All choices' events as they come; choice `c` of prompt `p` has the index `p * made + c`. They end together: one failure,
- * or the caller's leaving, stops every generation.
+ * The events of all choices as they come. Choice `c` of prompt `p` has the index `p * made + c`. One failure stops every
+ * generation, and so does a client that leaves.
  */
 export function generations(
   { engine, tokenizer, stopIds, degrade, slices }: ApiContext,
@@ -79,14 +78,14 @@ export function generations(
       if (!echo || logprobs === undefined) return undefined;
       return slices.run(record.tenant, echoedPrompt(prompt, text, { tokenizer, logprobs }));
     });
-    echoed.catch(() => {}); // each choice that waits for it hears of it
+    echoed.catch(() => {}); // each choice that waits for it gets the error
     return ids.map((id, choice) => {
       const generation: GenerationRequest = {
         id,
         prompt: Int32Array.from(prompt),
         maxTokens,
         ...(minTokens > 0 && { minTokens }),
-        // Numbered within its prompt: its text must not depend on its place among other prompts.
+        // The number within its prompt, because the text must not depend on the other prompts of the request.
         sampling: samplingSettings(request, { seed, choice, info: engine.info }),
         stopIds: endIds,
         logprobs,
@@ -138,7 +137,7 @@ async function* endingWith<Item>(
   }
 }
 
-/** What the request allows, or else the gateway. */
+/** The lowest rung that the request allows, or else the gateway. */
 function degradeOf({ expertgrid }: CommonRequest, byDefault: Rung | undefined): { degrade?: Rung } {
   const rung = expertgrid?.degrade ?? byDefault;
   return rung === undefined || rung === 'none' ? {} : { degrade: rung };

@@ -1,4 +1,4 @@
-// Log-probabilities in OpenAI's two shapes: completions' parallel arrays and chat's list of entries. Knows no engine.
+// Log-probabilities in OpenAI's two shapes: parallel arrays for completions, and a list of entries for chats.
 
 import { type LazyList, lazyMap } from '../budget/json-pieces.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -22,7 +22,7 @@ export interface ChatLogprob {
 
 export type ChatLogprobEntry = ChatLogprob & { top_logprobs: ChatLogprob[] };
 
-/** The chosen token is among the top ones even where it was not one of them, as OpenAI has it. */
+/** As in OpenAI's API, the chosen token is always among the top ones. */
 export function completionLogprobs(tokens: readonly AnswerToken[], tokenizer: Tokenizer): CompletionLogprobs {
   const name = (id: number) => tokenName(id, tokenizer, 'bytes:');
   return {
@@ -30,7 +30,7 @@ export function completionLogprobs(tokens: readonly AnswerToken[], tokenizer: To
     token_logprobs: lazyMap(tokens, ({ logprob }) => (logprob === null ? null : finite(logprob))),
     top_logprobs: lazyMap(tokens, ({ id, logprob, top = [] }) => {
       if (logprob === null) return null;
-      // Likeliest first. Two ids may have one name: the likelier one stays, and the chosen one in any case.
+      // Most likely first. Two ids may have the same name. Then the more likely one stays, but the chosen one always does.
       const entries = new Map<string, number>();
       for (const other of top) {
         if (!entries.has(name(other.id))) entries.set(name(other.id), finite(other.logprob));
@@ -57,12 +57,12 @@ export function chatLogprobs(
   }));
 }
 
-/** The tokens, followed by the stop id that ended them, if one did: ids and log-probabilities tell it, the text does not. */
+/** The tokens and the stop id that ended them, if one did. Ids and log-probabilities include it, but the text does not. */
 export function withStop(tokens: readonly AnswerToken[], stop: AnswerToken | undefined): AnswerToken[] {
   return stop === undefined ? [...tokens] : [...tokens, stop];
 }
 
-/** A token's text; one that is only part of a character is written byte by byte (`\xe2\x82`), as OpenAI does. */
+/** A token's text. As in OpenAI's API, a token that is part of a character is written byte by byte (`\xe2\x82`). */
 export function tokenName(id: number, tokenizer: Tokenizer, bytesPrefix: string): string {
   const special = tokenizer.specialName(id);
   if (special !== undefined) return special;
@@ -72,7 +72,7 @@ export function tokenName(id: number, tokenizer: Tokenizer, bytesPrefix: string)
   return bytesPrefix + [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
 }
 
-/** JSON has no -Infinity; OpenAI writes what cannot come as -9999. */
+/** JSON has no -Infinity, so OpenAI writes -9999 for a token that cannot occur. */
 const IMPOSSIBLE = -9999;
 
 export function finite(logprob: number | null | undefined): number {

@@ -1,4 +1,4 @@
-// Several streams as one, each item as soon as it is there. Knows nothing of what flows.
+// Merges several streams into one, with each item as soon as it arrives.
 
 interface Arrival<Item> {
   source: AsyncGenerator<Item, void, undefined>;
@@ -6,9 +6,9 @@ interface Arrival<Item> {
 }
 
 /**
- * Pulls at most one item ahead from each source. The first failure ends the whole. However it ends, `cancel` is called
- * before the sources are closed, so that one that is waiting for its next item is woken. Before each item `pause` may give
- * what is to be waited for: streams whose items are all there would otherwise never let the event loop turn.
+ * Pulls at most one item ahead from each source. The first failure ends the whole stream. At every end, `cancel` is called before
+ * the sources are closed, which wakes a source that waits for its next item. Before each item the stream waits for `pause`,
+ * because sources whose items are all ready would never let the event loop turn.
  */
 export async function* merge<Item>(
   sources: readonly AsyncGenerator<Item, void, undefined>[],

@@ -1,4 +1,4 @@
-// The log-probabilities of a prompt as vLLM tells them (`prompt_logprobs`). Knows no endpoint and no engine.
+// The log-probabilities of a prompt in vLLM's shape (`prompt_logprobs`).
 import type { PromptLogprob } from '../../engine/messages.ts';
 import { type LazyList, lazyMap } from '../budget/json-pieces.ts';
 import { badRequest } from '../errors.ts';
@@ -6,18 +6,19 @@ import type { CommonRequest } from '../requests/fields/schema-fields.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { finite, tokenName } from './logprobs.ts';
 
-/** Of one token: by its id, and by the ids of likelier ones. */
+/** One entry for each token of the prompt. */
 export type PromptScores = LazyList<TokenScores | null>;
 
+/** The token itself and the most likely alternatives, by id. */
 type TokenScores = Record<string, { logprob: number; rank: number | null; decoded_token: string }>;
 
-/** Alternatives to tell with each token of a prompt; undefined: none are asked for. Throws a 400 for what cannot be told together. */
+/** Number of alternatives for each prompt token. Undefined: not asked for. Throws a 400 for fields that exclude each other. */
 export function promptLogprobsOf({
   prompt_logprobs,
   stream,
   echoed,
 }: Pick<CommonRequest, 'prompt_logprobs' | 'stream'> & {
-  /** Alternatives that an echo tells of the prompt. */
+  /** Number of alternatives that `echo` returns for the prompt. */
   echoed?: number | undefined;
 }): number | undefined {
   const asked = prompt_logprobs ?? undefined;
@@ -31,7 +32,7 @@ export function promptLogprobsOf({
   throw refuse(`With 'echo', 'prompt_logprobs' must equal 'logprobs', which is ${echoed}.`);
 }
 
-/** One entry for each of the prompt's ids; the first is null, since nothing stands before it. */
+/** The entry of the first token is null, because it has no probability. */
 export function promptScores(
   ids: readonly number[],
   scores: readonly PromptLogprob[],

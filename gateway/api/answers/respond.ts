@@ -1,4 +1,4 @@
-// Runs a request's generations and answers with them, whole or as a stream. Knows no endpoint's fields or shapes.
+// Runs a request's generations and answers with them, whole or as a stream.
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { holdingMemory } from '../budget/answer-size.ts';
@@ -16,15 +16,15 @@ import { type Generated, generations } from './generations.ts';
 import { type EventFormat, eventStream } from './sse.ts';
 import type { Frame, Wire } from './wire.ts';
 
-/** All that is generated for a request, and how much of it is given. */
+/** Everything that is generated for a request, and which part of it is returned. */
 export interface AnswerPlan extends Generated {
-  /** Fields that change nothing for this model, by the names of the request that was planned. */
+  /** Fields that change nothing for this model, by their names in the planned request. */
   noEffect?: readonly string[];
-  /** What the constraint is made of, to be read before anything is generated. */
+  /** Specifications of the constraint, which have to be read before anything is generated. */
   asked?: readonly Asked[];
-  /** Answers that are given of each prompt, the best of those that are made. */
+  /** Number of answers to each prompt that are returned: the best of those that are generated. */
   wanted: number;
-  /** Ids of the one prompt, where they are told once for all choices. */
+  /** Ids of the only prompt, if they are returned once for all choices. */
   promptIds?: readonly number[];
 }
 
@@ -34,13 +34,16 @@ export interface Plan extends AnswerPlan {
 
 export interface Started {
   frame: Frame;
-  /** Of all choices, noted in the record. For a stream it has waited for the engine's verdict; see admission.ts. */
+  /** Events of all choices, which the record counts. For a stream the engine has admitted the request; see admission.ts. */
   events: AsyncGenerator<AnswerEvent, void, undefined>;
-  /** Stops what still runs. */
+  /** Stops the generations. */
   cancel: AbortController;
 }
 
-/** Begins a plan's generations and sets the headers of its answer; the record must have admitted the request. `frame.id` is the prefix and the caller's id, or else 32 hexadecimal digits. */
+/**
+ * Begins a plan's generations and sets the headers of the answer. The record must have admitted the request. `frame.id` is the
+ * prefix and the request's own id, or else 32 hexadecimal digits.
+ */
 export async function startGenerations(
   c: Context,
   context: ApiContext,
@@ -72,7 +75,7 @@ export async function startGenerations(
   return { frame, events: noteUsage(events, record), cancel };
 }
 
-/** The streamed answer: `values` made of a start's events. Its end settles the record and stops what still runs. */
+/** The streamed answer with `values` made from the events. Its end settles the record and stops the generations. */
 export function streamAnswer<Value extends object>(
   c: Context,
   context: ApiContext,
@@ -102,7 +105,7 @@ export function streamAnswer<Value extends object>(
   });
 }
 
-/** An answer that is not streamed. A long one goes out in pieces, and its end settles the record. */
+/** An answer that is not streamed. A long one is sent in pieces, and its end settles the record. */
 export async function wholeAnswer(
   c: Context,
   { slices, limits }: Pick<ApiContext, 'slices' | 'limits'>,
@@ -121,7 +124,7 @@ export async function wholeAnswer(
   return c.body(body, 200, { 'content-type': 'application/json' });
 }
 
-/** For the endpoints whose answers are made of choices. */
+/** Answers a request to an endpoint whose answers consist of choices. */
 export async function respond(
   c: Context,
   context: ApiContext,

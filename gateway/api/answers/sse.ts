@@ -1,20 +1,20 @@
-// A stream of JSON values as server-sent events, pulled as fast as its reader takes them. Knows no endpoint.
+// A stream of JSON values as server-sent events, made as fast as the reader takes them.
 import { ApiError, ClientGone, toApiError } from '../errors.ts';
 import type { OverheadClock } from '../telemetry/overhead.ts';
 
-/** How one API writes its stream: each method gives whole events, the empty line after each included. */
+/** How one API writes its stream. Every text contains whole events, including the empty line after each. */
 export interface EventFormat<Value> {
   /** `json` is the value's text. */
   event(value: Value, json: string): string;
-  /** After the last value. */
+  /** Follows the last value. */
   ending: string;
-  /** While no value comes. */
+  /** Sent while no value comes. */
   keepAlive: string;
-  /** In the ending's place: what went wrong. */
+  /** Replaces the ending if the stream fails. */
   failure(error: ApiError): string;
 }
 
-/** As OpenAI's completions have it: events without a name, `[DONE]` after the last; a failure is its envelope. */
+/** The format of OpenAI's completions: events without a name, and `[DONE]` after the last. A failure is an error envelope. */
 export const dataEvents: EventFormat<unknown> = {
   event: (_, json) => `data: ${json}\n\n`,
   ending: 'data: [DONE]\n\n',
@@ -22,7 +22,7 @@ export const dataEvents: EventFormat<unknown> = {
   failure: (error) => `data: ${JSON.stringify(error.envelope)}\n\n`,
 };
 
-/** An event that is named by its own type, as OpenAI's Responses and Anthropic's Messages have them. */
+/** An event that is named by its type, as in OpenAI's Responses and Anthropic's Messages. */
 export function namedEvent<Value extends { type: string }>(
   value: Value,
   json = JSON.stringify(value),
@@ -31,28 +31,28 @@ export function namedEvent<Value extends { type: string }>(
 }
 
 export interface EventStreamOptions<Value> {
-  /** Default: as completions are written. */
+  /** Default: the format of completions. */
   format?: EventFormat<Value>;
-  /** A value's JSON text. Default: what `JSON.stringify` gives, at once. */
+  /** Makes a value's JSON text. Default: `JSON.stringify`. */
   write?: (value: Value) => string | Promise<string>;
-  /** How long the reader may leave a written event untaken. */
+  /** How long the reader may take nothing. */
   stallMs: number;
-  /** While no value comes, the format's keep-alive is sent this often: proxies cut what is silent. */
+  /** Interval of keep-alive events while no value comes, because proxies cut silent connections. */
   keepAliveMs: number;
-  /** Called once, with what ended the stream (undefined where it came to its end). Must wake `values` where it waits. */
+  /** Called once with the error that ended the stream, or undefined. Must wake `values` if it waits. */
   onEnd: (error: ApiError | undefined) => void;
-  /** Has its argument called if the server ends the stream; returns what takes that back. */
+  /** Registers a function that the server calls to end the stream. Returns a function that unregisters it. */
   onCut?: (end: (error: ApiError) => void) => () => void;
-  /** Stands while the reader takes. */
+  /** Is stopped while the stream waits for its reader. */
   clock?: Pick<OverheadClock, 'readerAsks' | 'readerIsGiven'>;
 }
 
 const encoder = new TextEncoder();
 
 /**
- * Each value is an event; the format's ending follows the last. A failure is told as the format tells it, in the ending's
- * place: the status line is long gone. Nothing is pulled from `values` before the reader wants it, so a slow reader holds
- * its own generation back and no memory; one that takes nothing for `stallMs` loses it.
+ * Each value is an event, and the format's ending follows the last. A failure replaces the ending, because the status line has
+ * already been sent. Values are pulled only when the reader wants one, so that a slow reader slows its own generation down and
+ * costs no memory. A reader that takes nothing for `stallMs` loses its generation.
  */
 export function eventStream<Value>(
   values: AsyncGenerator<Value, void, undefined>,
@@ -81,7 +81,7 @@ export function eventStream<Value>(
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     clearTimeout(stall);
     clock?.readerAsks();
-    // One that was not taken yet is enough.
+    // One event that was not taken yet is enough.
     const silence = setInterval(() => {
       if (!ended && (controller.desiredSize ?? 0) >= 0) controller.enqueue(encoder.encode(format.keepAlive));
     }, keepAliveMs);
@@ -110,11 +110,11 @@ export function eventStream<Value>(
   }
 
   function stalled(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    const message = `The stream was ended: its reader took nothing for ${stallMs} ms.`;
+    const message = `The stream was ended because its reader took nothing for ${stallMs} ms.`;
     fail(controller, new ApiError({ status: 408, message, code: 'reader_stalled' }));
   }
 
-  /** Ends the stream whatever it waits for. */
+  /** Ends the stream with an error, whatever it waits for. */
   function fail(controller: ReadableStreamDefaultController<Uint8Array>, error: ApiError): void {
     if (ended) return;
     end(error);
@@ -134,7 +134,7 @@ export function eventStream<Value>(
         await values.return();
       },
     },
-    // No read-ahead: a value is made when the reader asks for it.
+    // No read-ahead, so that a value is made only when the reader asks for it.
     { highWaterMark: 0 },
   );
 }

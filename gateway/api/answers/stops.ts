@@ -1,18 +1,18 @@
-// Finds stop strings in text that arrives in pieces and never lets a part of one out. Knows no tokens and no HTTP.
+// Finds stop strings in text that arrives in pieces, and never releases a part of one.
 
 export interface StopOutput {
   /** Text that is certain to be part of the answer. */
   text: string;
-  /** A stop string was found; the answer ends with `text`. */
+  /** A stop string was found, so the answer ends with `text`. */
   stopped: boolean;
-  /** Which one; only if one was found. */
+  /** The stop string that was found, if one was. */
   stop?: string;
 }
 
-/** A stop string with its failure function (Knuth, Morris, Pratt 1977); one serves all choices of a request. */
+/** A stop string with its failure function (Knuth, Morris, Pratt 1977). All choices of a request can share it. */
 export interface StopString {
   readonly text: string;
-  /** `[length]`: of the first i + 1 code units, how many of their end are the string's beginning, all of them not counted. */
+  /** `[length]`. Entry i is the length of the longest proper suffix of the first i + 1 code units that is also a prefix. */
   readonly borders: Int32Array;
 }
 
@@ -23,7 +23,7 @@ export function stopString(text: string): StopString {
   return { text, borders };
 }
 
-/** How much of the string's beginning the text ends with after `unit`, if it was `length` before. */
+/** Length of the prefix that the text ends with after `unit`, if it was `length` before. */
 function extended(text: string, borders: Int32Array, length: number, unit: number): number {
   let kept = length;
   while (kept > 0 && text.charCodeAt(kept) !== unit) kept = borders[kept - 1] ?? 0;
@@ -37,22 +37,22 @@ interface Match {
 }
 
 /**
- * Cuts at the match that starts earliest (the whole text's smallest `indexOf`), whatever the pieces were. A complete
- * match waits while a longer stop string that began before it may still come true ("bcd" and "c" after "abc"). Takes time
- * in proportion to the text, times the stop strings.
+ * Cuts at the match that starts earliest (the smallest `indexOf` in the whole text), whatever the pieces are. A complete match
+ * waits while a longer stop string that began before it may still be completed ("bcd" and "c" after "abc"). Takes time
+ * proportional to the length of the text times the number of stop strings.
  */
 export class StopBuffer {
   readonly #stops: readonly StopString[];
   readonly #include: boolean;
-  /** `[stops]`: how much of each string's beginning the text ends with. */
+  /** `[stops]`: length of each string's prefix that the text ends with. */
   readonly #matched: Int32Array;
   #held = '';
-  /** Code units of the whole text before what is held, and of all that was read. */
+  /** Code units of the whole text that were released, and that were read. */
   #released = 0;
   #read = 0;
   #match: Match | undefined;
 
-  /** `include`: the stop string is the end of the answer instead of cut off. */
+  /** `include` keeps the stop string at the end of the answer. */
   constructor(stops: readonly StopString[], { include = false }: { include?: boolean } = {}) {
     this.#stops = stops;
     this.#include = include;
@@ -68,12 +68,12 @@ export class StopBuffer {
     return this.#release(this.#opening(), false);
   }
 
-  /** No more text comes: openings that stayed unfinished were ordinary text. */
+  /** Releases incomplete stop strings as ordinary text, because no more text comes. */
   end(): StopOutput {
     return this.#match === undefined ? this.#release(this.#read, false) : this.#stopAt(this.#match);
   }
 
-  /** Reads one code unit, and gives the first place from which the text is the unfinished beginning of a stop string. */
+  /** Reads one code unit, and returns the first place at which an incomplete stop string begins. */
   #advance(unit: number): number {
     this.#read++;
     let longest = 0;
@@ -89,7 +89,7 @@ export class StopBuffer {
     return this.#read - longest;
   }
 
-  /** Of matches that begin at one place the first one was complete first, and is the shortest. */
+  /** Of matches that begin at the same place, the first one is the shortest. */
   #note(match: Match): void {
     if (this.#match === undefined || match.start < this.#match.start) this.#match = match;
   }
@@ -102,7 +102,7 @@ export class StopBuffer {
     return { ...this.#release(this.#include ? start + stop.length : start, true), stop };
   }
 
-  /** `until`: code units of the whole text. */
+  /** `until` counts code units of the whole text. */
   #release(until: number, stopped: boolean): StopOutput {
     const length = until - this.#released;
     const text = this.#held.slice(0, length);

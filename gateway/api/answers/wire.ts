@@ -1,15 +1,15 @@
-// What the answers made of choices have in common, and the seam for what differs. Knows no endpoint and no engine.
+// What all answers that consist of choices have in common, and the interface for what differs.
 import { type DegradedHops, type Route, rungs } from '../../engine/messages.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
 import { bestChoices } from './best-of.ts';
 import { tellFinishes } from './finishes.ts';
 
-/** A choice comes in pieces and ends in one finish. */
+/** A piece of a choice. Every choice ends in one finish. */
 interface Piece {
   type: string;
   index: number;
-  /** Generated ones, whose text is now out. */
+  /** Generated tokens whose text is now released. */
   tokens?: readonly AnswerToken[];
 }
 
@@ -26,32 +26,32 @@ interface Choice {
   usage: ChoiceUsage;
 }
 
-/** One endpoint's reading of what is generated, and its shapes. The methods without a promise each give an entry of `choices`. */
+/** How one endpoint reads and writes choices. The synchronous methods return an entry of `choices`. */
 export interface WireFormat<P extends Piece, F extends Finish, C extends Choice> {
   idPrefix: string;
   /** `object` of a whole answer and of a chunk. */
   object: string;
   chunkObject: string;
-  /** Fields that stand in a whole answer and in each chunk beside those that all formats have. */
+  /** Further fields of a whole answer and of each chunk. */
   head?: object;
-  /** Fields of a whole answer that are known at its end. */
+  /** Further fields of a whole answer that are known at its end. */
   tail?: () => object;
   read(events: AsyncIterable<AnswerEvent>): AsyncIterable<P | F>;
-  /** In order of index. */
+  /** The choices in order of index. */
   collect(events: AsyncIterable<P | F>): Promise<C[]>;
   whole(choice: C): object;
-  /** What a stream's first chunk of a choice holds before there is text, where the format has such a chunk. */
+  /** The first chunk of a choice, before there is text. Absent: the format has no such chunk. */
   opening?: (index: number) => object;
   piece(event: P): object;
   finish(event: F): object;
 }
 
-/** A format with the types of its events closed over. */
+/** A format without the types of its events. */
 export interface Wire {
   idPrefix: string;
-  /** The answer's body, of the `wanted` best of each prompt's `made` choices. */
+  /** The body of an answer with the `wanted` best of each prompt's `made` choices. */
   whole(events: AsyncIterable<AnswerEvent>, options: WholeOptions): Promise<object>;
-  /** The values of a stream, in order: openings, pieces, finishes, and usage where asked for. */
+  /** The values of a stream, in order: openings, pieces, finishes, and the usage if asked for. */
   chunks(events: AsyncIterable<AnswerEvent>, options: ChunkOptions): AsyncGenerator<object, void, undefined>;
 }
 
@@ -79,22 +79,22 @@ export function wireOf<P extends Piece, F extends Finish, C extends Choice>(
   };
 }
 
-/** What stands in an answer, or in each of its chunks. */
+/** What an answer and each of its chunks contain. */
 export interface Frame {
   id: string;
   /** Unix seconds. */
   created: number;
   model: string;
-  /** Null where the engine has not told it yet. */
+  /** Null if it is not known yet. */
   fingerprint: string | null;
   seed: number;
-  /** Report digests of the logits beside the tokens. */
+  /** Return digests of the logits for each token. */
   digests: boolean;
-  /** Report which experts each token went through. */
+  /** Return the experts of each token. */
   routes: boolean;
-  /** Paths in the request of what the answer is not held to. */
+  /** Paths in the request of schema parts that are not enforced. */
   schemaNotes: readonly string[];
-  /** Ids of the one prompt, where they are told once for all choices. */
+  /** Ids of the only prompt, if they are returned once for all choices. */
   promptIds?: readonly number[];
 }
 
@@ -102,11 +102,11 @@ export interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
-  /** Left out where a choice ended before the engine told. */
+  /** Absent if a choice ended before the engine reported it. */
   prompt_tokens_details?: { cached_tokens: number };
-  /** Left out where the model does not think. */
+  /** Absent if the model does not think. */
   completion_tokens_details?: { reasoning_tokens: number };
-  /** Times that something stood in for an expert, by rung; left out where nothing did. */
+  /** How often a rung stood in for an expert. Absent: never. */
   degraded_hops?: DegradedHops;
 }
 
@@ -136,7 +136,7 @@ function totalHops(choices: readonly ChoiceUsage[]): DegradedHops | undefined {
   return Object.keys(total).length > 0 ? total : undefined;
 }
 
-/** `usage` is of all that was made, choices that are not given among them. */
+/** `usage` includes the choices that are not returned. */
 function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
   choices: readonly C[],
   { format, frame, usage }: { format: WireFormat<P, F, C>; frame: Frame; usage: Usage },
@@ -164,11 +164,11 @@ function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
 
 export interface ChunkOptions {
   frame: Frame;
-  /** How many choices open. */
+  /** Number of choices. */
   choices: number;
-  /** Of all prompts, each once. */
+  /** Tokens of all prompts, each counted once. */
   promptTokens: number;
-  /** A last chunk with the usage; `continuous`: and the usage so far in each. */
+  /** Send a last chunk with the usage. With `continuous` each chunk also has the usage so far. */
   includeUsage: boolean;
   continuous: boolean;
   /** Called with each choice's finish. */
@@ -224,7 +224,7 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
       usages.push(event.usage);
       generated[event.index] = event.usage.completionTokens;
       const { degradedHops } = event.usage;
-      // Callers who do not ask for usage are told as well.
+      // Clients that do not ask for the usage get this as well.
       yield chunk([format.finish(event)], [], degradedHops && { degraded_hops: degradedHops });
     } else {
       const { tokens = [] } = event;

@@ -1,5 +1,5 @@
-// One request to another gateway and its answer, streamed. By node:http: fetch gives up on an answer whose headers take five
-// minutes, which a long one does, and it would be computed twice. Knows no peers and follows no redirect.
+// Sends one request to another gateway and streams its answer. It uses node:http, because fetch gives up if the headers take more
+// than five minutes, and a long answer would then be computed twice. Follows no redirects.
 import { type IncomingMessage, request } from 'node:http';
 
 export interface Passed {
@@ -13,11 +13,11 @@ export interface PeerAnswer {
   status: number;
   headers: Headers;
   body: AsyncIterator<Buffer>;
-  /** The body is not wanted: who still reads it meets the error. */
+  /** Discards the body. A pending read fails with the error. */
   cancel: (error?: Error) => void;
 }
 
-/** What another gateway must know of a request. Anything else is the connection's own, or would be believed of it. */
+/** Headers that the other gateway needs. Others belong to the connection, or the other gateway would trust them. */
 const passedHeaders = [
   'content-type',
   'authorization',
@@ -29,10 +29,10 @@ const passedHeaders = [
   'tracestate',
 ];
 
-/** Of its answer, the connection's own. */
+/** Headers of the answer that belong to the connection. */
 const ownHeaders = ['connection', 'keep-alive', 'transfer-encoding', 'content-length'];
 
-/** `added` are headers that are set by this gateway. Rejects where there is no answer, or `signal` ends it. */
+/** `added` are headers of this gateway. Rejects if there is no answer, or if `signal` aborts it. */
 export function askPeer(
   address: string,
   { path, headers, body, signal }: Passed,
@@ -44,7 +44,7 @@ export function askPeer(
   });
   const sent: Record<string, string> = { ...Object.fromEntries(known), ...added };
   return new Promise((resolve, reject) => {
-    // A connection of its own: one that was kept could have been closed by the other side just now.
+    // A new connection, because the other side may just have closed one that was kept.
     const options = { method: 'POST', headers: sent, signal, agent: false };
     const asked = request(`http://${address}${path}`, options, (answer) => resolve(peerAnswer(answer)));
     asked.on('error', reject);
@@ -66,7 +66,7 @@ function peerAnswer(answer: IncomingMessage): PeerAnswer {
   };
 }
 
-/** Seconds or milliseconds, as this gateway would say them; a date or a number with an exponent is none. */
+/** Whether a value is a number of seconds or milliseconds as this gateway writes it, not a date or a number with an exponent. */
 function isDelay(value: string): boolean {
   return /^\d{1,9}$/.test(value);
 }

@@ -1,5 +1,5 @@
-// The other gateways over the same shards: which of them live, and the passing on of a request whose prompt one of them has
-// likelier computed before. Knows no shards and no tokens' meaning.
+// The other gateways of the same shards: which of them are alive, and passing a request on to the one that has probably computed
+// the beginning of its prompt before.
 
 import { z } from 'zod';
 import { errorText } from '../../../base/error-text.ts';
@@ -12,51 +12,51 @@ import { gatewayLost, type Relayed, relayedChoices } from './relayed.ts';
 import { prefixKey, rendezvous } from './rendezvous.ts';
 import { WholeEvents } from './whole-events.ts';
 
-/** Where a request that was passed on says so: it is answered where it arrives. */
+/** Marks a request that was passed on, so that the other gateway answers it itself. */
 export const FORWARDED = 'x-expertgrid-forwarded';
 
-/** Bytes of what another gateway says of itself, and of a refusal that is read whole. */
+/** Largest size in bytes of a peer's card, and of a refusal that is read as a whole. */
 const LARGEST_CARD = 256 * 1024;
 const LARGEST_REFUSAL = 1024 * 1024;
 
 const peerCard = z.object({
-  /** Drawn when the process starts: two addresses with one instance are one gateway. */
+  /** Drawn when the process starts. Two addresses with the same instance are one gateway. */
   instance: z.string().min(1).max(128),
-  /** Identity of each model's checkpoint, by the model's id: two gateways may mean two things by one id. */
+  /** Identity of each model's checkpoint by the model's id, because two gateways may use an id for different models. */
   models: z.record(z.string().max(512), z.string().max(512)),
 });
 
-/** Told by GET /peer. */
+/** The answer of GET /peer. */
 export type PeerCard = z.infer<typeof peerCard>;
 
 export interface PeersOptions {
   card: PeerCard;
-  /** `host:port` of all gateways as they are known now; this one may be among them. */
+  /** The current `host:port` of all gateways, which may include this one. */
   addresses: () => readonly string[];
   log: (message: string) => void;
   everyMs?: number;
-  /** A peer that takes longer to answer is not alive. */
+  /** A peer that takes longer to answer counts as not alive. */
   patienceMs?: number;
   fetch?: typeof fetch;
 }
 
 interface Peer extends PeerCard {
-  /** Its instance: what its share of the prompts hangs on. */
+  /** Its instance, which determines its share of the prompts. */
   name: string;
   address: string;
 }
 
-/** What this gateway would say of the request too. Anything else a peer says of itself, and the answer is computed here. */
+/** Statuses that this gateway would return as well. Any other status is a problem of the peer, and the request is answered here. */
 const FINAL: ReadonlySet<number> = new Set([200, 400, 413, 429]);
 
-/** Looks in a row to which a peer says nothing, before what it computes is given up. */
+/** Number of consecutive checks without an answer after which the requests at a peer are aborted. */
 const SILENT_LOOKS = 2;
 
 export class Peers {
   readonly #options: Required<PeersOptions>;
   #alive: readonly Peer[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** By address: looks in a row without a word. */
+  /** Number of consecutive checks without an answer, by address. */
   readonly #silent = new Map<string, number>();
   /** Requests that are at a peer. */
   readonly #passes = new Set<{ address: string; silence: AbortController }>();
@@ -70,7 +70,7 @@ export class Peers {
     return this.#alive;
   }
 
-  /** The address of the peer that the key belongs to; undefined where that is this gateway. */
+  /** The address of the peer that the key belongs to. Undefined if it belongs to this gateway. */
   addressOf(key: string, model: string): string | undefined {
     const identity = this.#options.card.models[model];
     const self = { name: this.#options.card.instance, address: undefined };
@@ -79,8 +79,8 @@ export class Peers {
   }
 
   /**
-   * The peer's answer, streamed; undefined where it has none for this caller: then the work is one's own. One that cannot be
-   * asked counts as gone.
+   * The peer's answer as a stream. Undefined if the peer has no answer, so that this gateway has to compute it. A peer that cannot
+   * be reached counts as not alive.
    */
   async pass(
     address: string,
@@ -104,14 +104,14 @@ export class Peers {
       if (first === undefined) {
         answer.cancel();
         over();
-        this.#options.log(`gateway ${address} refused a request (${answer.status}), it is computed here`);
+        this.#options.log(`gateway ${address} refused a request (${answer.status}), which is computed here`);
         return undefined;
       }
       const { status, headers } = answer;
       headers.set('x-expertgrid-gateway', address);
       const end = (error: ApiError, events: number) => broken(error, { requestId, events });
       const lost = (cause: unknown) =>
-        this.#options.log(`gateway ${address} was lost with an answer under way: ${reasonOf(cause)}`);
+        this.#options.log(`gateway ${address} was lost during an answer: ${errorText(cause)}`);
       const onCut = (cut: (error: ApiError) => void) => shutdown.onCut(cut);
       return new Response(streamed(answer, { first, lost, over, end, onCut }), { status, headers });
     } catch (cause) {
@@ -119,7 +119,7 @@ export class Peers {
       if (signal.aborted) throw new ClientGone({ cause });
       this.#alive = this.#alive.filter((peer) => peer.address !== address);
       this.#options.log(
-        `gateway ${address} could not be asked, its prompts are computed here: ${reasonOf(cause)}`,
+        `gateway ${address} could not be reached, so its prompts are computed here: ${errorText(cause)}`,
       );
       return undefined;
     }
@@ -151,11 +151,11 @@ export class Peers {
       return { name: card.data.instance, address, ...card.data };
     } catch {
       this.#heardNothing(address, signal.aborted);
-      return undefined; // not there now; it is asked again
+      return undefined; // the next check asks it again
     }
   }
 
-  /** One that refuses connections may be ending what it has; its connections tell. One that is silent may never say anything. */
+  /** A peer that refuses connections may still end its answers. A silent one may never answer, so its requests are aborted. */
   #heardNothing(address: string, silent: boolean): void {
     const looks = silent ? (this.#silent.get(address) ?? 0) + 1 : 0;
     this.#silent.set(address, looks);
@@ -166,8 +166,8 @@ export class Peers {
 }
 
 /**
- * The answer of the gateway that the prompt belongs to; undefined where that is this one, or it has none. The request names
- * the version that was drawn here, so that an alias is drawn once.
+ * The answer of the gateway that the prompt belongs to. Undefined if that is this gateway, or if it has no answer. The request
+ * names the version that was drawn here, so that an alias is drawn only once.
  */
 export async function passOn(
   { url, headers, signal }: Request,
@@ -202,7 +202,7 @@ export async function passOn(
   return await peers.pass(address, { path, headers: sent, body, signal, requestId, broken, shutdown });
 }
 
-/** The beginning of an answer that is the caller's; undefined: not this one. A 429 is read whole, for two things are called so. */
+/** The first bytes of an answer for the client. Undefined: it is not for the client. A 429 is read as a whole to see its code. */
 async function finalPart({ status, body }: PeerAnswer): Promise<Uint8Array | undefined> {
   if (!FINAL.has(status)) return undefined;
   const parts: Uint8Array[] = [];
@@ -217,23 +217,19 @@ async function finalPart({ status, body }: PeerAnswer): Promise<Uint8Array | und
   return text.includes('"queue_full"') ? undefined : text;
 }
 
-/** Throws as soon as there are more bytes than that. */
+/** Throws as soon as there are more than `most` bytes. */
 async function wholeText(body: ReadableStream<Uint8Array> | null, most: number): Promise<string> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of body ?? []) {
     parts.push(part);
     length += part.length;
-    if (length > most) throw new Error(`it says more than ${most} bytes of itself`);
+    if (length > most) throw new Error(`its card is longer than ${most} bytes`);
   }
   return Buffer.concat(parts).toString();
 }
 
-function reasonOf(cause: unknown): string {
-  return errorText(cause);
-}
-
-/** A stream of events that breaks ends with an error event after its last whole one, as one of our own would. */
+/** If a stream of events breaks, an error event follows its last whole event, as in a stream of this gateway. */
 function streamed(
   { headers, body, cancel }: PeerAnswer,
   {
@@ -244,12 +240,12 @@ function streamed(
     onCut,
   }: {
     first: Uint8Array;
-    /** The answer broke off, for this reason. */
+    /** Called with the reason if the answer breaks off. */
     lost: (cause: unknown) => void;
     over: () => void;
-    /** What ends the stream after so many events. */
+    /** The text that ends the stream after so many events. */
     end: (error: ApiError, events: number) => string;
-    /** Has its argument called if this server ends the stream; returns what takes that back. */
+    /** Registers a function that this server calls to end the stream. Returns a function that unregisters it. */
     onCut: (cut: (error: ApiError) => void) => () => void;
   },
 ): ReadableStream<Uint8Array> {

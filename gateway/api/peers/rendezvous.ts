@@ -1,10 +1,10 @@
-// Which of several gateways a prompt belongs to, so that all of them keep it together with those that begin alike. Pure.
+// Decides which of several gateways a prompt belongs to, so that prompts with the same beginning go to the same gateway.
 import { createHash } from 'node:crypto';
 
-/** Positions that the key is made of: one block of keys and values (kernels' PAGE_POSITIONS). */
+/** Number of first tokens in the key: one block of the KV cache (PAGE_POSITIONS of the kernels). */
 export const PREFIX_BLOCK = 32;
 
-/** Names the beginning of a prompt; undefined where it is shorter than a block: there is nothing to share. */
+/** A key for the beginning of a prompt. Undefined if the prompt is shorter than a block, because there is nothing to share. */
 export function prefixKey(model: string, prompt: ArrayLike<number>, salt = ''): string | undefined {
   if (prompt.length < PREFIX_BLOCK) return undefined;
   const hash = createHash('sha256').update(`${model}\0${salt}\0`);
@@ -13,8 +13,8 @@ export function prefixKey(model: string, prompt: ArrayLike<number>, salt = ''): 
 }
 
 /**
- * The highest random weight (Thaler and Ravishankar 1998): every gateway that knows the same nodes finds the same one, and
- * a node that comes or goes moves only its own share of the keys. Throws without a node.
+ * The node with the highest random weight (Thaler and Ravishankar 1998). Gateways that know the same nodes choose the same one, and
+ * a node that is added or removed moves only its own share of the keys. Throws if there is no node.
  */
 export function rendezvous<N extends { name: string }>(key: string, nodes: readonly N[]): N {
   let best: { node: N; weight: string } | undefined;

@@ -1,14 +1,14 @@
-// Lets server-sent events through one by one though their bytes come in any pieces, and counts them. Knows no endpoint.
+// Passes server-sent events on as whole events, although their bytes come in any pieces, and counts them.
 
 const NEWLINE = 0x0a;
 
-/** What is behind the last whole event can be dropped where its rest never comes: half an event is no JSON. */
+/** Holds back the bytes after the last whole event, because half an event is not valid JSON. */
 export class WholeEvents {
-  /** Events with data: comments are none. */
+  /** Number of events with data, without comments. */
   count = 0;
   #held: Uint8Array[] = [];
 
-  /** The events that `bytes` completes; empty where it completes none. */
+  /** The events that `bytes` completes, which may be none. */
   push(bytes: Uint8Array): Uint8Array {
     const piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const end = this.#endOfLast(piece);
@@ -22,7 +22,7 @@ export class WholeEvents {
     return whole;
   }
 
-  /** What was held back, where the stream came to its end. */
+  /** The bytes that were held back, for the end of the stream. */
   rest(): Uint8Array {
     return Buffer.concat(this.#held.splice(0));
   }
@@ -33,7 +33,7 @@ export class WholeEvents {
     return piece[0] === NEWLINE && this.#held.at(-1)?.at(-1) === NEWLINE ? 1 : 0;
   }
 
-  /** JSON has no line breaks: what stands at the beginning of a line is the field's name. */
+  /** JSON text has no line breaks, so every line begins with the name of its field. */
   #count(whole: Buffer): void {
     if (whole.indexOf('data:') === 0) this.count++;
     for (let at = whole.indexOf('\ndata:'); at >= 0; at = whole.indexOf('\ndata:', at + 1)) this.count++;

@@ -1,4 +1,4 @@
-// The shapes of /v1/chat/completions: messages and their deltas. Knows no request and no engine.
+// The shapes of /v1/chat/completions: messages and their deltas.
 
 import type { CommonRequest } from '../../requests/fields/schema-fields.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
@@ -17,9 +17,9 @@ interface FormatOptions {
   rules: MessageRules;
   tokenizer: Tokenizer;
   logprobs: boolean;
-  /** Tell the ids of the answer's tokens. */
+  /** Return the token ids of the answer. */
   ids: boolean;
-  /** Of the prompt, if they are asked for; told by the end of the answer. */
+  /** Scores of the prompt, which are known at the end of the answer. Absent: not asked for. */
   scores?: () => PromptScores | undefined;
 }
 
@@ -32,7 +32,7 @@ export function chatWire({ request, rules, tokenizer, logprobs, ids, scores }: F
   };
   return wireOf({
     idPrefix: 'chatcmpl-',
-    // Told to who names one: there is one tier.
+    // The only tier is returned to clients that name one.
     ...(typeof request.service_tier === 'string' && { head: { service_tier: 'default' } }),
     ...(scores && { tail: () => ({ prompt_logprobs: scores() ?? null }) }),
     object: 'chat.completion',
@@ -87,7 +87,7 @@ function toolCall({ id, name, arguments: text }: ToolCall): object {
   return { id, type: 'function', function: { name, arguments: text } };
 }
 
-/** Clients begin a call at the delta that has its id, and append the arguments of those that have the same index. */
+/** Clients begin a call at the delta with its id, and append the arguments of later deltas with the same index. */
 function deltaOf(piece: MessagePiece): object {
   switch (piece.type) {
     case 'content':

@@ -1,11 +1,11 @@
-// Finds where a JSON value ends in text that comes in pieces. Does not check that it is one.
+// Finds where a JSON value ends in text that comes in pieces. Does not check whether it is valid.
 
 export class JsonValueEnd {
   #depth = 0;
   #inString = false;
   #escaped = false;
 
-  /** The value begins with the first piece. Code units of `text` up to the value's end; undefined: it goes on. */
+  /** Code units of `text` up to the value's end. Undefined: it continues. The value begins with the first piece. */
   find(text: string): number | undefined {
     for (let at = 0; at < text.length; at++) {
       const char = text.charAt(at);
@@ -14,7 +14,7 @@ export class JsonValueEnd {
       } else if (char === '"') this.#inString = true;
       else if (char === '{' || char === '[') this.#depth++;
       else if (char === '}' || char === ']') {
-        if (this.#depth === 0) return at; // of what is around a number or a word
+        if (this.#depth === 0) return at; // this ends the container of a number or a word
         if (--this.#depth === 0) return at + 1;
       } else if (this.#depth === 0 && /[\s,]/.test(char)) return at;
     }

@@ -1,5 +1,4 @@
-// What an assistant's message is made of, piece by piece: the seam between the parser of generated text and the wire
-// formats of the chat endpoints. Knows neither.
+// The events of an assistant's message: the interface between the parser of generated text and the formats of the chat endpoints.
 //
 // Worked example, a call of one tool after a word of text:
 //   content "Let me look." → call 0 call_9f… "weather" → arguments 0 '{"city":' → arguments 0 '"Bonn"}' → finish "tool_calls"
@@ -9,12 +8,12 @@ import type { AnswerToken } from '../answer-text.ts';
 
 export type MessageFinish = FinishReason | 'tool_calls';
 
-/** Of one choice; `index` is its place among the request's. Ends in exactly one finish. `tokens` are those whose text is now out. */
+/** An event of the choice `index`, which ends in exactly one finish. `tokens` are those whose text is now released. */
 export type MessageEvent =
   | { type: 'reasoning' | 'content'; index: number; text: string; tokens: AnswerToken[] }
-  /** The call with the number `call` (from 0) begins; calls come one after another. */
+  /** Begins the call with the number `call` (from 0). Calls come one after another. */
   | { type: 'call'; index: number; call: number; id: string; name: string; tokens: AnswerToken[] }
-  /** A piece of its arguments: JSON text, whole only with the call's last piece. */
+  /** A piece of the arguments, which are JSON text that is complete only with the last piece. */
   | { type: 'arguments'; index: number; call: number; text: string; tokens: AnswerToken[] }
   | {
       type: 'finish';
@@ -22,7 +21,7 @@ export type MessageEvent =
       reason: MessageFinish;
       /** The stop id that ended the answer, if one did. It has no text. */
       stop?: AnswerToken;
-      /** The caller's stop string that ended it, where one did. */
+      /** The request's stop string that ended the answer, if one did. */
       stopString?: string;
       usage: ChoiceUsage;
     };
@@ -34,14 +33,14 @@ export interface ToolCall {
   arguments: string;
 }
 
-/** A choice's events put together. */
+/** All events of a choice together. */
 export interface WholeMessage {
   index: number;
-  /** Undefined where the model does not think, or was not to. */
+  /** Undefined if the model did not think. */
   reasoning?: string;
   content: string;
   calls: ToolCall[];
-  /** Of all of it, in order. */
+  /** All tokens, in order. */
   tokens: AnswerToken[];
   reason: MessageFinish;
   stop?: AnswerToken;

@@ -1,19 +1,19 @@
-// From the text of an answer, as it comes, to pieces of a message: thinking, content, calls of tools. Knows no wire format.
+// Parses the text of an answer, as it comes, into the events of a message: thinking, content, tool calls.
 import { randomUUID } from 'node:crypto';
 import type { AnswerEvent } from '../answer.ts';
 import type { AnswerToken } from '../answer-text.ts';
 import type { MessageEvent, MessageFinish, WholeMessage } from './message-events.ts';
 import { SectionReader, type SectionRules, type Stretch } from './sections.ts';
 
-/** What in the text is not content. */
+/** How the text is divided into sections. */
 export interface MessageRules extends SectionRules {
-  /** Makes the id of a call; default: a random one. */
+  /** Makes the id of a call. Default: a random one. */
   callId?: () => string;
 }
 
 type MessagePiece = Exclude<MessageEvent, { type: 'finish' }>;
 
-/** Of all choices, as they come; each ends in one finish. Throws on an echoed prompt, which no chat has. */
+/** The events of all choices as they come. Throws for an echoed prompt, which no chat has. */
 export async function* messageEvents(
   events: AsyncIterable<AnswerEvent>,
   rules: MessageRules,
@@ -33,18 +33,18 @@ export async function* messageEvents(
   }
 }
 
-/** Of one choice. A token goes out with the stretch that its first character is in. */
+/** The parser of one choice. A token belongs to the stretch that contains its first character. */
 class MessageParser {
-  /** Tokens that begin within the tags of thinking. */
+  /** Number of tokens that begin within the tags of thinking. */
   reasoningTokens = 0;
   readonly #index: number;
   readonly #plain: boolean;
   readonly #reader: SectionReader;
   readonly #callId: () => string;
   #calls = 0;
-  /** Their text may be held back. */
+  /** Tokens whose text may still be held back. */
   #tokens: AnswerToken[] = [];
-  /** Code points of the stretches so far. */
+  /** Code points of all stretches so far. */
   #read = 0;
   #last: Stretch['kind'] = 'content';
 
@@ -63,12 +63,12 @@ class MessageParser {
 
   end({ cut }: { cut: boolean }): MessagePiece[] {
     const pieces = this.#pieces(this.#reader.end({ cut }));
-    // Tokens without text after the last character.
+    // Tokens without text follow the last character.
     if (this.#tokens.length > 0) pieces.push(this.#piece(this.#last, '', this.#tokens.splice(0)));
     return pieces;
   }
 
-  /** An answer that ended by itself, or by a stop, with its calls whole is one that calls. */
+  /** An answer that stopped after a complete call finishes with tool_calls. */
   finish(reason: 'stop' | 'length'): MessageFinish {
     return reason === 'stop' && this.#calls > 0 && !this.#reader.withinCall ? 'tool_calls' : reason;
   }
@@ -98,7 +98,7 @@ class MessageParser {
     return { type: 'arguments', call: this.#calls - 1, ...own };
   }
 
-  /** Tokens that begin before the end of what is read. */
+  /** Takes the tokens that begin within the stretches so far. */
   #begun(): AnswerToken[] {
     const first = this.#tokens.findIndex(({ offset }) => offset >= this.#read);
     return this.#tokens.splice(0, first < 0 ? this.#tokens.length : first);
@@ -109,7 +109,7 @@ function randomCallId(): string {
   return `call_${randomUUID().replaceAll('-', '').slice(0, 24)}`;
 }
 
-/** In order of index. */
+/** The messages in order of index. */
 export async function collectMessages(events: AsyncIterable<MessageEvent>): Promise<WholeMessage[]> {
   const open = new Map<number, Pick<WholeMessage, 'reasoning' | 'content' | 'calls' | 'tokens'>>();
   const messages: WholeMessage[] = [];
@@ -127,7 +127,7 @@ export async function collectMessages(events: AsyncIterable<MessageEvent>): Prom
     else if (event.type === 'call') message.calls.push({ id: event.id, name: event.name, arguments: '' });
     else {
       const call = message.calls.at(-1);
-      if (call === undefined) throw new Error('arguments of no call');
+      if (call === undefined) throw new Error('arguments without a call');
       call.arguments += event.text;
     }
   }

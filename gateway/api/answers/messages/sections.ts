@@ -1,52 +1,54 @@
-// Reads an answer's text, in whatever pieces it comes, as sections: thinking, content, calls and their arguments. Knows no
-// tokens and no wire format.
+// Divides an answer's text, in whatever pieces it comes, into sections: thinking, content, calls and their arguments.
 import type { CallSyntax } from '../../../constraints/specification.ts';
 import { JsonValueEnd } from './json-value-end.ts';
 
 export interface SectionRules {
-  /** Absent: all text is content. `open`: the prompt has begun the thinking already. */
+  /** Absent: the model does not think. `open`: the prompt has already begun the thinking. */
   thinking?: { begin: string; end: string; open: boolean };
-  /** Absent: no calls are looked for. */
+  /** Absent: the text has no calls. */
   calls?: CallSyntax;
 }
 
-/** A stretch of the text. Tags and the white space beside them are stretches of the section that they part, without text. */
+/** A stretch of the text. Tags and the white space around them are stretches with an empty `text`. */
 export interface Stretch {
   kind: 'reasoning' | 'content' | 'call' | 'arguments';
-  /** As it came. */
+  /** The text as the model wrote it. */
   raw: string;
-  /** What it says. */
+  /** The text without tags. */
   text: string;
-  /** Within the tags of thinking. */
+  /** Whether it is within the tags of thinking. */
   thought: boolean;
-  /** Of a call: the tool's. */
+  /** Name of the tool, if the stretch begins a call. */
   name?: string;
 }
 
 /**
- * Code units that are held back because a tag may follow, or a name, and read again with each piece. White space beyond is
- * text, and what stands in a call's tag so long before its name is complete is no call.
+ * Largest number of code units that are held back, and read again with each piece, because a tag or a name may follow. Longer
+ * white space is text, and a tag with so much text before a complete name is not a call.
  */
 const MOST_HELD = 1_000;
 
-/** `lead`: thinking may begin. `call`: its tag has come, not the tool's name. `between`: name and arguments. `tail`: after them. */
+/**
+ * `lead`: thinking may begin. `call`: after the tag of a call, before the tool's name. `between`: between name and arguments.
+ * `tail`: after the arguments.
+ */
 type State = 'lead' | 'thinking' | 'content' | 'call' | 'between' | 'arguments' | 'tail';
 
 /**
- * Nothing is let out that may turn out to be part of a tag. What a call holds beside name and arguments is dropped; a tag
- * that no JSON object with a name follows is content.
+ * Holds back text that may become part of a tag. Drops what a call contains beside name and arguments. A tag is content if no JSON
+ * object with a name follows.
  */
 export class SectionReader {
   readonly #rules: SectionRules;
   /** The tags of a call. */
   readonly #begin: string;
   readonly #end: string;
-  /** What stands before a call's name and with it, and before its arguments. */
+  /** Matches a call up to its name, and from there up to its arguments. */
   readonly #name: RegExp;
   readonly #arguments: RegExp;
   #state: State;
   #held = '';
-  /** White space is dropped up to the next other character, as part of this section. */
+  /** Leading white space of the held text is dropped as part of this section. */
   #dropping: Stretch['kind'] | undefined;
   #valueEnd = new JsonValueEnd();
   #out: Stretch[] = [];
@@ -62,7 +64,7 @@ export class SectionReader {
     this.#arguments = new RegExp(`^\\s*,\\s*"${calls?.argumentsKey}"\\s*:\\s*(?=\\S)`);
   }
 
-  /** A call has begun, and its arguments are not whole. */
+  /** Whether a call has begun and its arguments are not complete. */
   get withinCall(): boolean {
     return this.#state === 'between' || this.#state === 'arguments';
   }
@@ -73,7 +75,7 @@ export class SectionReader {
     return this.#out.splice(0);
   }
 
-  /** No more text comes. What was held back was text after all, but where the text was `cut`: there a tag was being written. */
+  /** Ends the text. What was held back is text, unless the text was `cut` within a tag. */
   end({ cut }: { cut: boolean }): Stretch[] {
     const held = this.#held;
     const { thinking, calls } = this.#rules;
@@ -88,7 +90,7 @@ export class SectionReader {
     return this.#out.splice(0);
   }
 
-  /** False: more text is needed. */
+  /** Returns false if it needs more text. */
   #step(): boolean {
     if (this.#dropping !== undefined) {
       this.#take(spaceBefore(this.#held), this.#dropping, '');
@@ -152,7 +154,7 @@ export class SectionReader {
     return true;
   }
 
-  /** The held text begins with white space and the tag. */
+  /** The held text begins with optional white space and the tag. */
   #call(): boolean {
     const tag = spaceBefore(this.#held) + this.#begin.length;
     const rest = this.#held.slice(tag);
@@ -211,7 +213,7 @@ export class SectionReader {
   }
 }
 
-/** `clear` code units are no part of the tag, nor of the white space before it that is held; `tagAt` where it is whole. */
+/** `clear` code units precede the tag and the white space before it. `tagAt` is the index of a complete tag. */
 function untilTag(text: string, tag: string): { clear: number; tagAt: number | undefined } {
   const at = text.indexOf(tag);
   const open = at >= 0 ? at : text.length - openingLength(text, tag);
@@ -219,7 +221,7 @@ function untilTag(text: string, tag: string): { clear: number; tagAt: number | u
   return { clear, tagAt: at >= 0 ? at : undefined };
 }
 
-/** Of the longest end of `text` that is the unfinished beginning of `tag`. */
+/** Length of the longest end of `text` that is an incomplete beginning of `tag`. */
 function openingLength(text: string, tag: string): number {
   for (let length = Math.min(text.length, tag.length - 1); length > 0; length--) {
     if (text.endsWith(tag.slice(0, length))) return length;
@@ -235,11 +237,11 @@ function spaceBefore(text: string): number {
   return text.length - text.trimStart().length;
 }
 
-/** Undefined where it is not JSON: a control character within it. */
+/** Undefined if it is not valid JSON, for example because it contains a control character. */
 function stringOf(json: string): string | undefined {
   try {
     return String(JSON.parse(json));
   } catch {
-    return undefined; // the reader takes it for content
+    return undefined; // the reader treats it as content
   }
 }
