@@ -1,10 +1,10 @@
-// The heat of the experts as samples of /metrics. Knows no shards.
+// The heat of the experts as samples of /metrics.
 import type { HeatReport } from '../../engine/messages.ts';
 
-/** Units (layer, expert) that /metrics lists one by one; of a larger model /metrics has the layers' gauges alone. */
+/** Largest number of units that /metrics lists one by one. For a larger model it has only the gauges of the layers. */
 const MOST_SERIES = 8192;
 
-/** In Prometheus' text format; of several models with the label `model`. Units that no row has met yet have no sample. */
+/** In Prometheus' text format, with the label `model` if `labelled`. Units without rows have no sample. */
 export function heatMetrics(
   heats: readonly { model: string; heat: HeatReport }[],
   { labelled }: { labelled: boolean },
@@ -49,7 +49,7 @@ function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
-/** More digits would tell nothing and make the page three times as long. */
+/** Six significant digits. More would carry no information and make the page three times as long. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(6));
 }

@@ -1,5 +1,5 @@
-// How long this room itself works on one request. The clock runs from the request's arrival and stands while all is the
-// engine's to go on with, or the reader's to take. Knows no wire format.
+// Measures how long this room itself works on one request. The clock runs from the arrival of the request, and is stopped while
+// the room only waits for the engine or for the reader.
 //
 // Worked example, a stream of two tokens, `=` where the clock runs:
 //   arrival ==== engine asked ········ token == written ······ token == written ··· finish === end
@@ -10,7 +10,7 @@ export class OverheadClock {
   readonly #now: () => number;
   #ranMs = 0;
   #runsSince: number | undefined;
-  /** Generations begun and not ended; of them, those whose next part is the engine's to give. */
+  /** Number of generations under way, and of those among them that wait for the engine. */
   #open = 0;
   #waiting = 0;
   #withReader = false;
@@ -22,7 +22,7 @@ export class OverheadClock {
     this.#runsSince = now();
   }
 
-  /** So far. Milliseconds. */
+  /** The time so far in milliseconds. */
   get ms(): number {
     return this.#ranMs + (this.#runsSince === undefined ? 0 : this.#now() - this.#runsSince);
   }
@@ -32,7 +32,7 @@ export class OverheadClock {
     this.#turn();
   }
 
-  /** Of a generation that does not wait. */
+  /** Ends a generation that does not wait for the engine. */
   generationEnds(): void {
     this.#open--;
     this.#turn();
@@ -49,8 +49,8 @@ export class OverheadClock {
   }
 
   /**
-   * What there was is given away. Putting it on the socket is still ours, and happens in this turn of the event loop; the
-   * reader that has not asked for more by the next one is waited for.
+   * Everything has been handed to the reader. Writing it to the socket still counts and happens in this turn of the event loop.
+   * The clock stops if the reader has not asked for more by the next turn.
    */
   readerIsGiven(): void {
     this.#untaken = setImmediate(() => {
@@ -77,7 +77,7 @@ export class OverheadClock {
   }
 }
 
-/** Follows one generation: its waits stop `clock`, its times are kept. `elapsedMs`: since the request came. */
+/** Follows one generation: stops `clock` while it waits, and keeps its times. `elapsedMs` counts from the request's arrival. */
 export class GenerationWatch implements GenerationTimes {
   readonly index: number;
   askedAt = 0;
@@ -92,7 +92,7 @@ export class GenerationWatch implements GenerationTimes {
     this.#elapsedMs = elapsedMs;
   }
 
-  /** The same parts. By hand and not as a generator: it stands in the way of every token. */
+  /** Passes the parts on. Written by hand instead of as a generator, because every token goes through it. */
   follow(parts: AsyncIterable<GenerationPart>): AsyncIterable<GenerationPart> {
     return { [Symbol.asyncIterator]: () => this.#iterator(parts[Symbol.asyncIterator]()) };
   }

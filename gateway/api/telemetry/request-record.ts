@@ -1,4 +1,4 @@
-// What is noted of one request while it runs: for its log line, its metrics and its headers. Holds no text.
+// The record of one request while it runs, for its log line, metrics, trace and headers. It contains no text of the request.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { DegradedHops, Rung } from '../../engine/messages.ts';
@@ -17,23 +17,23 @@ import type { RequestTrace } from './telemetry.ts';
 /** What Hono keeps for each request. */
 export type RecordEnv = { Variables: { record: RequestRecord } };
 
-/** A caller's id is taken where it is safe in a header and in a log. */
+/** A client's request id is accepted if it is safe in headers and logs. */
 const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
 
 export interface RequestRecordOptions {
   method: string;
   path: string;
   givenId: string | undefined;
-  /** Aborted when the caller goes away. */
+  /** Aborted when the client closes the connection. */
   signal: AbortSignal;
   shutdown: Shutdown;
   logger: Logger;
   metrics: Metrics;
-  /** Told what a request that was admitted has used, when it is over. */
+  /** Called at the end of an admitted request with what it used. */
   onUsage?: (line: UsageLine) => void;
-  /** No request is admitted while lines of this wait; absent: no log decides that. */
+  /** No request is admitted while lines of this log wait. Absent: usage need not be logged. */
   usageLog?: Pick<UsageLog, 'waiting'>;
-  /** Absent: nobody traces. */
+  /** Absent: requests are not traced. */
   trace?: RequestTrace;
 }
 
@@ -43,47 +43,47 @@ export class RequestRecord {
   readonly id: string;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
-  /** Of the server, which ends the request if it is still open then. */
+  /** The server's shutdown, which ends the request if it is still open. */
   readonly shutdown: Shutdown;
-  /** The route, once it is known. */
+  /** Path of the route, once it is known. */
   endpoint = 'unmatched';
   /** Whether the route is one that probes, peers or open pages poll. */
   polled = false;
-  /** As the caller names it, once that is known. */
+  /** Name of the model in the request, once it is known. */
   requestedModel: string | undefined;
-  /** Id of the one that answers, once it is known. */
+  /** Id of the model that answers, once it is known. */
   model: string | undefined;
-  /** The answer goes on after the handler has returned; its end settles the record. */
+  /** The answer continues after the handler has returned, and its end settles the record. */
   streaming = false;
-  /** The caller's; undefined where none is wanted. */
+  /** Undefined if the route or the server needs no API key. */
   key: StoredKey | undefined;
-  /** Whose cached prefixes alone the request may find, by the hash of a key; undefined: everyone's. */
+  /** Hash of the key whose cached prefixes the request may use. Undefined: it may use all. */
   prefixTenant: string | undefined;
-  /** Another gateway computes the answer, and tells what it used. */
+  /** Another gateway computes the answer and logs the usage. */
   passedOn = false;
-  /** Paths in the request of what the answer is not held to; see structured.ts. */
+  /** Paths in the request of schema parts that are not enforced; see structured.ts. */
   schemaNotes: readonly string[] = [];
-  /** What the request holds of the gateway's memory until it is over, beside its answer. */
+  /** Memory that the request holds until its end, beside that of its answer. */
   holding: Holding | undefined;
   promptTokens = 0;
-  /** Of the prompt's, those found in the cache, once the engine has told. */
+  /** Prompt tokens that were found in the cache, once the engine has reported them. */
   cachedTokens: number | undefined;
   completionTokens = 0;
-  /** What ended the request, where something went wrong. */
+  /** The error that ended the request, if one did. */
   error: ApiError | undefined;
   readonly #options: RequestRecordOptions;
-  /** Runs while the request is neither the engine's nor its reader's to go on with. */
+  /** Measures the time that this room works on the request. */
   readonly clock = new OverheadClock();
   readonly #startedAt = performance.now();
   readonly #abandoned = new AbortController();
   readonly #generations: GenerationWatch[] = [];
   readonly #degradedHops: DegradedHops = {};
   readonly #lastTokenAt = new Map<number, number>();
-  /** By choice. */
+  /** Number of tokens by choice. */
   readonly #tokensOf = new Map<number, number>();
   readonly #reasons = new Set<string>();
   #firstTokenMs: number | undefined;
-  /** The request's place in its key's limits. */
+  /** The request in its key's limits. */
   #turn: { turn: Turn; refusal: (by: Exceeded) => ApiError } | undefined;
   #admitted = false;
 
@@ -100,31 +100,31 @@ export class RequestRecord {
     return performance.now() - this.#startedAt;
   }
 
-  /** Whose time and memory it takes. */
+  /** The tenant that is charged for the request's time and memory. */
   get tenant(): Tenant {
     return { name: this.key?.name, weight: this.key?.weight ?? 1 };
   }
 
-  /** For calls that are made in this request's name; undefined: nobody traces. */
+  /** Header for calls on behalf of this request. Undefined: requests are not traced. */
   get traceparent(): string | undefined {
     return this.#options.trace?.traceparent;
   }
 
-  /** Follows the generation of the choice `index`, which is about to begin. */
+  /** Makes the watch of the choice `index`, whose generation is about to begin. */
   generation(index: number): GenerationWatch {
     const watch = new GenerationWatch(index, { clock: this.clock, elapsedMs: () => this.elapsedMs });
     this.#generations.push(watch);
     return watch;
   }
 
-  /** The request counts against its key's limits; `refusal` makes the error of one that does not allow it. */
+  /** Counts the request against its key's limits. `refusal` makes the error of a limit that refuses it. */
   begin(turn: Turn, refusal: (by: Exceeded) => ApiError): void {
     this.#turn = { turn, refusal };
   }
 
   /**
-   * To be asked before any work on prompts of so many tokens. Throws a 429 if the key's limit does not allow it, and a 503
-   * while its usage could not be written.
+   * Admits prompts of so many tokens before any work on them. Throws a 429 if the key's limit refuses them, and a 503 while usage
+   * cannot be logged.
    */
   admit(tokens: number): void {
     if ((this.#options.usageLog?.waiting ?? 0) > 0) throw unwritable();
@@ -136,7 +136,7 @@ export class RequestRecord {
     this.#admitted = true;
   }
 
-  /** A token of the choice `index` came from the engine. */
+  /** Counts a token of the choice `index` from the engine. */
   token(index: number): void {
     const { metrics } = this.#options;
     const now = this.elapsedMs;
@@ -152,12 +152,12 @@ export class RequestRecord {
     this.#tokensOf.set(index, (this.#tokensOf.get(index) ?? 0) + 1);
   }
 
-  /** A choice's finish, as its endpoint reads it: an answer that calls tools stops for that. */
+  /** Notes the finish reason of a choice in the endpoint's terms, which include tool calls. */
   finished(reason: string): void {
     this.#reasons.add(reason);
   }
 
-  /** One choice is whole. The token that ended it was generated, and is counted, though it was not given. */
+  /** Ends a choice. The token that ended it counts too, although it was not passed on. */
   choiceEnded({ index, usage }: EndedChoice): void {
     if (usage.cachedTokens !== undefined) this.cachedTokens = (this.cachedTokens ?? 0) + usage.cachedTokens;
     for (const [rung, hops = 0] of Object.entries(usage.degradedHops ?? {}) as [Rung, number][]) {
@@ -168,12 +168,12 @@ export class RequestRecord {
     this.#turn?.turn.generated(more);
   }
 
-  /** It has its answer already: whatever is still computed for it is stopped. */
+  /** Stops the generations, because the request already has its answer. */
   abandon(): void {
     this.#abandoned.abort();
   }
 
-  /** The request is over: one log line, the metrics, and its trace. */
+  /** Ends the request: writes one log line, the metrics, the usage and the trace. */
   settle(status: number): void {
     const { method, path, logger, metrics, trace } = this.#options;
     const durationMs = this.elapsedMs;
@@ -258,7 +258,7 @@ function unwritable(): ApiError {
   return new ApiError({
     status: 503,
     message:
-      'The server cannot write its usage log now, and answers nothing that it could not account for. Try again later.',
+      'The server cannot write its usage log now, and answers no requests that it cannot account for. Try again later.',
     type: 'server_error',
     code: 'usage_log_unavailable',
     headers: { 'retry-after': '1' },

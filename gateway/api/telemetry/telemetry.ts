@@ -9,16 +9,16 @@ export interface CallerTrace {
 }
 
 export interface Tracing {
-  /** A request has come just now. Must neither throw nor wait. */
+  /** Begins the trace of a request that has just arrived. Must neither throw nor wait. */
   begin(caller: CallerTrace): RequestTrace;
 }
 
 export interface RequestTrace {
-  /** 32 hexadecimal digits: the caller's, where it sent one. */
+  /** 32 hexadecimal digits. The client's, if it sent one. */
   readonly traceId: string;
-  /** For a call that is made in this request's name. */
+  /** Header for calls on behalf of this request. */
   readonly traceparent: string;
-  /** Called once, when the request is over; a trace that never ends is not told. Must neither throw nor wait. */
+  /** Called once at the end of the request. A trace that never ends is not exported. Must neither throw nor wait. */
   end(story: RequestStory): void;
 }
 
@@ -26,38 +26,38 @@ export interface RequestStory {
   requestId: string;
   method: string;
   path: string;
-  /** The route, as in `/v1/models/{id}`. */
+  /** Path of the route, such as `/v1/models/{id}`. */
   endpoint: string;
-  /** 499: the caller left. */
+  /** 499: the client left. */
   status: number;
   durationMs: number;
   /** Code of the error, or its type. */
   error: string | undefined;
-  /** As the caller named it. */
+  /** Name of the model in the request. */
   requestedModel: string | undefined;
-  /** Id of the one that answered. */
+  /** Id of the model that answered. */
   model: string | undefined;
-  /** Name of the caller's key. */
+  /** Name of the API key. */
   key: string | undefined;
   promptTokens: number;
   completionTokens: number;
-  /** Undefined: the engine did not tell. */
+  /** Undefined: the engine did not report it. */
   cachedTokens: number | undefined;
   degradedHops: DegradedHops;
-  /** Of all choices, each once. */
+  /** The different finish reasons of all choices. */
   finishReasons: readonly string[];
-  /** Outside the engine; undefined where no engine was asked. */
+  /** Time outside the engine. Undefined if no engine was asked. */
   apiMs: number | undefined;
-  /** In the order in which they were begun. */
+  /** In the order in which they began. */
   generations: readonly GenerationTimes[];
 }
 
-/** One choice's way through the engine. Milliseconds since the request came. */
+/** The times of one choice in the engine, in milliseconds since the request arrived. */
 export interface GenerationTimes {
-  /** Place among the request's choices. */
+  /** Index among the request's choices. */
   index: number;
   askedAt: number;
-  /** Undefined: it ended before its first token. */
+  /** Undefined if it ended before its first token. */
   began: Began | undefined;
   endedAt: number;
 }

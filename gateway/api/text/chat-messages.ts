@@ -1,4 +1,4 @@
-// From a request's messages and variables to what a template is given. Knows no tokens.
+// Translates a request's messages and variables to what a chat template gets.
 
 import { badRequest } from '../errors.ts';
 import { refuseDeep } from '../requests/depth.ts';
@@ -14,7 +14,7 @@ import {
   type TemplateMessage,
 } from './template.ts';
 
-/** Throws a 400 for what the template would leave out of the prompt without a word. */
+/** Throws a 400 for messages that the template would silently leave out of the prompt. */
 export function templateMessages(sent: readonly ChatMessage[], template: ChatTemplate): TemplateMessage[] {
   const messages = withoutFunctions(sent);
   const { source } = template;
@@ -36,7 +36,7 @@ export function templateMessages(sent: readonly ChatMessage[], template: ChatTem
   return placeSystemTurns(made, template);
 }
 
-/** Calls and results as they were written before tools, as tools have them: a result is that of its function's last call. */
+/** Translates the older function calls to tool calls. A function message is the result of its function's last call. */
 function withoutFunctions(messages: readonly ChatMessage[]): ToolMessage[] {
   const calls = new Map<string, string>();
   return messages.map(({ function_call, role, ...message }, i) => {
@@ -60,7 +60,7 @@ type ToolMessage = Omit<ChatMessage, 'role' | 'function_call'> & {
   role: Exclude<ChatMessage['role'], 'function'>;
 };
 
-/** Throws a 400 for the result of a call that no message before it makes, as OpenAI does. */
+/** As in OpenAI's API, the result of a call that no earlier message makes is a 400. */
 function refuseStrayResults(messages: readonly ToolMessage[]): void {
   const called = new Set<string>();
   for (const [i, { tool_calls, tool_call_id: id }] of messages.entries()) {
@@ -72,7 +72,7 @@ function refuseStrayResults(messages: readonly ToolMessage[]): void {
   }
 }
 
-/** Templates know `system` only. */
+/** The role `developer` becomes `system`, because templates know only that. */
 function templateMessage(message: ToolMessage, param: string): TemplateMessage {
   const { role, name, reasoning, tool_calls, tool_call_id } = message;
   const reasoning_content = message.reasoning_content ?? reasoning ?? thoughtOf(message);
@@ -89,7 +89,7 @@ function templateMessage(message: ToolMessage, param: string): TemplateMessage {
   };
 }
 
-/** Text parts are lines of one content, as vLLM and llama.cpp join them. A refusal is text that was said. */
+/** As in vLLM and llama.cpp, text parts are joined as lines. A refusal counts as text. */
 function textOf({ content, refusal }: Pick<ChatMessage, 'content' | 'refusal'>): string | null {
   const parts = Array.isArray(content) ? content.map(partText) : [content];
   const said = [...parts, refusal || undefined].filter((text) => typeof text === 'string');
@@ -98,7 +98,7 @@ function textOf({ content, refusal }: Pick<ChatMessage, 'content' | 'refusal'>):
 
 type Part = Exclude<ChatMessage['content'], string | null | undefined>[number];
 
-/** Undefined: the part is a thought. */
+/** Undefined if the part is thinking. */
 function partText(part: Part): string | undefined {
   return part.type === 'thinking' ? undefined : part.type === 'text' ? part.text : part.refusal;
 }
@@ -111,7 +111,7 @@ function thoughtOf({ content }: Pick<ChatMessage, 'content'>): string | undefine
   return thoughts.length > 0 ? thoughts.join('\n') : undefined;
 }
 
-/** Templates write arguments as JSON themselves; those that are none (a call that was cut off) are left as they are. */
+/** Parses the arguments, because templates write them as JSON. Invalid JSON, of a call that was cut off, stays a text. */
 function templateCall(
   { id, function: { name, arguments: text } }: NonNullable<ChatMessage['tool_calls']>[number],
   param: string,
@@ -126,11 +126,11 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text; // not JSON: the caller's own words
+    return text; // not JSON
   }
 }
 
-/** The caller's own variables of the template. */
+/** The request's own variables for the template. */
 export function templateVariables(
   given: Record<string, unknown> | null | undefined,
 ): Record<string, unknown> {
@@ -138,14 +138,14 @@ export function templateVariables(
   const reserved = names.find((name) => reservedVariables.some((own) => own === name));
   if (reserved !== undefined) {
     const param = `chat_template_kwargs.${reserved}`;
-    const message = `Invalid '${param}': this variable of the template is not the caller's to set.`;
+    const message = `Invalid '${param}': a request cannot set this variable of the template.`;
     throw badRequest(message, { param, code: 'invalid_value' });
   }
   refuseDeep(given, 'chat_template_kwargs');
   return given ?? {};
 }
 
-/** Throws a 400 where the template would not show them. */
+/** Throws a 400 if the template would not show them. */
 export function templateDocuments(
   documents: Record<string, unknown>[] | null | undefined,
   { source }: ChatTemplate,
@@ -159,7 +159,7 @@ export function templateDocuments(
 
 type EndingFields = Pick<ChatRequest, 'messages' | 'add_generation_prompt' | 'continue_final_message'>;
 
-/** Throws a 400 if there is no message of the assistant's to go on with, or if another message than the final one is a prefix. */
+/** Throws a 400 if there is no assistant message to continue, or if a message before the final one is a prefix. */
 export function endingOf({
   messages,
   add_generation_prompt,
@@ -182,6 +182,6 @@ export function endingOf({
   const final = messages.at(-1);
   const calls = final?.tool_calls?.[0] ?? final?.function_call;
   if (final?.role === 'assistant' && !calls) return 'final message';
-  const message = `With '${field}' the final message must be the assistant's, and call no tools.`;
+  const message = `With '${field}' the final message must have the role 'assistant' and no tool calls.`;
   throw refuse(message, `messages[${last}].role`);
 }

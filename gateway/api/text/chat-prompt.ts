@@ -1,5 +1,5 @@
-// From a conversation to prompt ids: special tokens that the template writes become those tokens, and the same names in
-// a caller's text stay text. Knows no HTTP.
+// Turns a conversation into prompt ids. Special tokens that the template writes become those tokens, but the same names in a
+// client's text stay text.
 import { errorText } from '../../../base/error-text.ts';
 import { Guard } from './guard.ts';
 import { type SpecialNames, specialNames } from './special-names.ts';
@@ -9,15 +9,14 @@ import type { AddedToken, Tokenizer } from './tokenizer.ts';
 export interface WrittenChat {
   /** The template's own special tokens and the plain text between them. */
   pieces: (string | AddedToken)[];
-  /** All of it as text. */
+  /** The whole prompt as text. */
   text: string;
 }
 
 /**
- * Only special tokens are broken up and the text is tokenized in the pieces that special tokens leave, so every other
- * conversation gets exactly the ids that tokenizing the rendered text whole gives. A template may trim, compare or
- * split what it is given: it sees the caller's text itself, not a placeholder. (One that writes JSON in ASCII alone spells
- * breaks out: what was broken up is then seen with its break, and stays text all the same.)
+ * Breaks up only the names of special tokens, and tokenizes the text between special tokens. Every other conversation therefore
+ * gets the same ids as its rendered text. A template may trim, compare or split the client's text, because it gets the text
+ * itself and no placeholder. (A template that writes JSON in ASCII spells the breaks out. Such a text keeps them and stays text.)
  */
 export function writeChat(
   conversation: Conversation,
@@ -36,20 +35,20 @@ export function chatIds({ pieces }: WrittenChat, tokenizer: Tokenizer): number[]
       ids.push(piece.id);
       continue;
     }
-    // One by one: a hundred thousand are too many for the arguments of a call.
+    // One by one, because a hundred thousand ids are too many for the arguments of a call.
     for (const id of tokenizer.encodePlain(piece, { first: ids.length === 0 })) ids.push(id);
   }
   return ids;
 }
 
-/** A conversation's prompt, or why it has none. */
+/** A conversation's prompt, or the reason why it has none. */
 export type ChatPrompt =
   | { type: 'prompt'; ids: Int32Array; text: string }
   | { type: 'too_long'; bytes: number }
-  /** The template raised, or failed. */
+  /** The template raised or failed. */
   | { type: 'refused'; why: string };
 
-/** `most`: bytes of the written text; a longer one is not tokenized. Throws only if the tokenizer fails. */
+/** A written text of more than `most` bytes is not tokenized. Throws only if the tokenizer fails. */
 export function chatPrompt(
   conversation: Conversation,
   { template, tokenizer, most }: { template: ChatTemplate; tokenizer: Tokenizer; most: number },
@@ -65,7 +64,7 @@ export function chatPrompt(
   return { type: 'prompt', ids: Int32Array.from(chatIds(chat, tokenizer)), text: chat.text };
 }
 
-/** Roles and types are not the caller's words, and templates compare them. */
+/** Guards everything but roles and types, which are not free text and which templates compare. */
 function guarded(conversation: Conversation, guard: Guard): Conversation {
   const { messages, tools = [], documents = [], variables = {}, ending = 'turn' } = conversation;
   const final = ending === 'final message' ? messages.at(-1) : undefined;
@@ -92,15 +91,15 @@ function guarded(conversation: Conversation, guard: Guard): Conversation {
   };
 }
 
-/** Up to where the final message ends, where the prompt ends there. Throws where the template does not show it. */
+/** If the answer continues the final message, cuts the text at its end. Throws if the template does not show that message. */
 function ended(rendered: string, { ending }: Conversation, { seam }: Guard): string {
   if (ending !== 'final message') return rendered;
   const at = rendered.lastIndexOf(seam);
-  if (at < 0) throw new Error('it does not show the final message, which was to be continued');
+  if (at < 0) throw new Error('it does not show the final message, which the answer should continue');
   return rendered.slice(0, at).replaceAll(seam, '');
 }
 
-/** The rendered text as special tokens and the plain text between them, breaks taken out, white space given to the tokens that take it. */
+/** Splits the rendered text into special tokens and plain text, without breaks and without white space that a token strips. */
 function split(rendered: string, names: SpecialNames, mark: string): (string | AddedToken)[] {
   const pieces: (string | AddedToken)[] = [];
   let stripNext = false;

@@ -1,13 +1,13 @@
-// Marks what callers wrote so that none of it reads as a special token in a rendered template. Knows no template.
+// Marks the text of clients so that none of it reads as a special token in a rendered template.
 import type { SpecialNames } from './special-names.ts';
 
-/** Characters that are assigned for ever to nothing (Unicode 23.7): the first that nobody wrote is the break. */
+/** Noncharacters (Unicode 23.7), which never get a meaning. The first one that does not occur is the break. */
 const noncharacters = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
 const anyNoncharacter = /[\ufdd0-\ufdef]/;
 
 /**
- * Keys that templates look up in tools and documents. Such a key stays whole unless it holds a special token's name: broken
- * up because of its edges it would not be found.
+ * Keys that templates look up in tools and documents. Such a key is broken up only if it contains the name of a special token,
+ * because the template could not find it otherwise.
  */
 const lookedUp = new Set(
   (
@@ -16,15 +16,15 @@ const lookedUp = new Set(
   ).split(' '),
 );
 
-/** JSON values of one conversation, all that its callers wrote. */
+/** Guards the JSON values of one conversation. */
 export class Guard {
-  /** Put where text could read as a special token, to be taken out once the template's own special tokens were found. */
+  /** Breaks text that could read as a special token. It is removed after the template's own special tokens were found. */
   readonly mark: string;
-  /** Another, that nobody wrote. */
+  /** Another character that does not occur. It marks the end of the final message. */
   readonly seam: string;
   readonly #names: SpecialNames;
 
-  /** Throws a RangeError where `values` leave no characters for break and seam. */
+  /** Throws a RangeError if `values` leave no characters for mark and seam. */
   constructor(values: unknown, names: SpecialNames) {
     this.#names = names;
     let unwritten = noncharacters;
@@ -33,13 +33,13 @@ export class Guard {
     }
     const [mark, seam] = unwritten;
     if (mark === undefined || seam === undefined) {
-      throw new RangeError('the text holds all noncharacters from U+FDD0 to U+FDEF, or all but one');
+      throw new RangeError('the text contains all noncharacters from U+FDD0 to U+FDEF, or all but one');
     }
     this.mark = mark;
     this.seam = seam;
   }
 
-  /** The same value, every string in it guarded, keys too. Its depth must be bounded: this recurses. */
+  /** The value with every string and key in it guarded. Recurses, so its depth must be bounded. */
   value<Value>(value: Value): Value;
   value(value: unknown): unknown {
     if (typeof value === 'string') return this.text(value);
@@ -48,7 +48,7 @@ export class Guard {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.#key(key), this.value(item)]));
   }
 
-  /** Breaks every special token's name in a text, and any that its edges could complete with the text around it. */
+  /** Breaks every name of a special token in a text, and every name that its edges could form with the text around it. */
   text(text: string): string {
     const breaks = new Set(this.#names.within(text));
     const core = text.trim();
@@ -69,7 +69,7 @@ export class Guard {
   }
 }
 
-/** Every string of a JSON value, keys among them. */
+/** Every string of a JSON value, including keys. */
 export function* stringsOf(value: unknown): Generator<string> {
   const open: unknown[] = [value];
   while (open.length > 0) {

@@ -1,9 +1,9 @@
-// Reads a JSON object from a file, naming the file in every error. Knows no fields.
+// Reads a JSON object from a file, and names the file in every error.
 
 import { readFile } from 'node:fs/promises';
 import { errorText } from '../../../base/error-text.ts';
 
-/** `absent`: what a missing file counts as; without it a missing file is an error. */
+/** `absent` is the result for a missing file. Without it a missing file is an error. */
 export async function readJsonObject(
   file: string,
   { absent }: { absent?: Record<string, unknown> } = {},
@@ -19,7 +19,7 @@ export async function readJsonObject(
   return Object.fromEntries(Object.entries(value));
 }
 
-/** The file's text, or undefined where there is no such file. */
+/** The file's text, or undefined if there is no such file. */
 export async function readTextFile(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');

@@ -1,20 +1,20 @@
-// The names of a tokenizer's special tokens, ready to be looked for in what callers wrote. Knows no conversation.
+// Finds the names of a tokenizer's special tokens in the text of clients.
 import type { AddedToken, Tokenizer } from './tokenizer.ts';
 
 const known = new WeakMap<Tokenizer, SpecialNames>();
 
-/** Made once for each tokenizer: some have a thousand special tokens, and a request a thousand strings. */
+/** Made once for each tokenizer, because some have a thousand special tokens and a request may have a thousand strings. */
 export function specialNames(tokenizer: Tokenizer): SpecialNames {
   const made = known.get(tokenizer) ?? new SpecialNames(tokenizer.added);
   known.set(tokenizer, made);
   return made;
 }
 
-/** Of names that begin alike. */
+/** A node of the trie of names. */
 interface Branch {
-  /** That ends here. */
+  /** The token whose name ends here. */
   token?: AddedToken;
-  /** By the next code unit. */
+  /** Longer names by their next code unit. */
   longer: Map<number, Branch>;
 }
 
@@ -22,18 +22,18 @@ const NOTHING = /(?!)/g;
 
 export class SpecialNames {
   readonly #begun: Branch = { longer: new Map() };
-  /** Of any name the first character; undefined: there are no names. */
+  /** Matches the first character of any name. Undefined: there are no names. */
   readonly #first: RegExp | undefined;
-  /** Proper ends and beginnings of names. */
+  /** Proper suffixes and prefixes of names. */
   readonly #tails = new Set<string>();
   readonly #heads = new Set<string>();
-  /** Ends of names without their first character, and of those without their last: sorted, for what is within one begins an end. */
+  /** Sorted suffixes of names without their first character, and of names without their last. A text inside a name begins one. */
   readonly #endsOfTails: readonly string[];
   readonly #endsOfHeads: readonly string[];
   readonly #longest: number;
 
   constructor(added: readonly AddedToken[]) {
-    // A name of one character cannot be broken up: it stays text.
+    // A name of one character cannot be broken up, so it stays text.
     const tokens = added.filter((token) => token.special && token.content.length > 1);
     const names = tokens.map(({ content }) => content);
     const firsts = new Set(names.map((name) => name.charAt(0).replace(/[\]\\^-]/, '\\$&')));
@@ -52,7 +52,7 @@ export class SpecialNames {
     this.#endsOfHeads = [...endsOfHeads].sort();
   }
 
-  /** The names in `text`, from left to right, none within another; of several that begin at one place the longest. */
+  /** The names in `text` from left to right, without overlaps. Of several names that begin at one place, the longest. */
   *occurrences(text: string): Generator<{ token: AddedToken; at: number }> {
     let from = 0;
     for (const { index: at } of text.matchAll(this.#first ?? NOTHING)) {
@@ -63,7 +63,7 @@ export class SpecialNames {
     }
   }
 
-  /** Places in `text` right after the first character of each name in it, those within others too. */
+  /** Places right after the first character of each name in `text`, including names inside others. */
   *within(text: string): Generator<number> {
     for (const { index: at } of text.matchAll(this.#first ?? NOTHING)) {
       const token = this.#longestAt(text, at);
@@ -82,7 +82,7 @@ export class SpecialNames {
     branch.token = token;
   }
 
-  /** A step for each character, however many names begin alike. */
+  /** Takes one step for each character, however many names have the same beginning. */
   #longestAt(text: string, at: number): AddedToken | undefined {
     let longest: AddedToken | undefined;
     let branch: Branch | undefined = this.#begun;
@@ -93,7 +93,7 @@ export class SpecialNames {
     return longest;
   }
 
-  /** What `text` begins with, or all of it, could end or continue a name that something before it began. */
+  /** Whether the beginning of `text`, or all of it, could end or continue a name that text before it begins. */
   completedBy(text: string): boolean {
     for (let length = 1; length <= Math.min(text.length, this.#longest); length++) {
       if (this.#tails.has(text.slice(0, length))) return true;
@@ -101,7 +101,7 @@ export class SpecialNames {
     return text.length < this.#longest && beginsOne(text, this.#endsOfTails);
   }
 
-  /** What `text` ends with, or all of it, could begin or continue a name that something after it ends. */
+  /** Whether the end of `text`, or all of it, could begin or continue a name that text after it ends. */
   begunBy(text: string): boolean {
     for (let length = 1; length <= Math.min(text.length, this.#longest); length++) {
       if (this.#heads.has(text.slice(-length))) return true;
@@ -110,12 +110,12 @@ export class SpecialNames {
   }
 }
 
-/** Code units of the first character: a break inside a surrogate pair would tear it. */
+/** Code units of the first character, because a break must not split a surrogate pair. */
 function firstLength(name: string): number {
   return String.fromCodePoint(name.codePointAt(0) ?? 0).length;
 }
 
-/** Whether one of the sorted texts begins with `text`: the first that is not below it would. */
+/** Whether one of the sorted texts begins with `text`. If so, the first one that is not less than `text` does. */
 function beginsOne(text: string, sorted: readonly string[]): boolean {
   let [from, to] = [0, sorted.length];
   while (from < to) {

@@ -1,8 +1,8 @@
-// System messages in the middle of a conversation: kept where they stand if the chat template shows them there, and told in the
-// words of the user if it refuses them or leaves them out. Knows no request and no tokens.
+// System messages in the middle of a conversation. They stay if the chat template shows them there, and become user messages if
+// it refuses them or leaves them out.
 import type { ChatTemplate, TemplateMessage } from './template.ts';
 
-/** Messages as the template can show them. Leading system messages stay as they are. */
+/** The messages in a form that the template shows. Leading system messages stay as they are. */
 export function placeSystemTurns(
   messages: readonly TemplateMessage[],
   template: ChatTemplate,
@@ -23,7 +23,7 @@ export function placeSystemTurns(
   return placed;
 }
 
-/** Templates may insist that turns of user and assistant alternate. */
+/** Joins consecutive user messages, because templates may require that user and assistant alternate. */
 function joinedUsers(last: TemplateMessage | undefined, next: TemplateMessage): TemplateMessage | undefined {
   if (last?.role !== 'user' || next.role !== 'user' || last.name !== next.name) return undefined;
   return { ...last, content: `${last.content ?? ''}\n${next.content ?? ''}` };
@@ -37,7 +37,10 @@ function showsLaterSystem(template: ChatTemplate): boolean {
   return shows;
 }
 
-/** One where turns would alternate if a system message were the assistant's, one where they would not; in words that no template writes by itself. */
+/**
+ * Two conversations to try: in the first, turns alternate if the system message counts as the assistant's, and in the second they
+ * do not. No template writes these texts by itself.
+ */
 const probes = [
   ['user', 'system', 'user', 'assistant', 'user', 'system'],
   ['user', 'assistant', 'system', 'user', 'assistant'],
@@ -52,6 +55,6 @@ function probed(template: ChatTemplate): boolean {
       return messages.every(({ content }) => text.includes(content ?? ''));
     });
   } catch {
-    return false; // it raises on a role that it does not expect
+    return false; // it raises for a role that it does not expect
   }
 }

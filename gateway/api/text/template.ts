@@ -1,4 +1,4 @@
-// Renders the checkpoint's chat template (Jinja). The only importer of the library that parses it; knows no tokens.
+// Renders the checkpoint's chat template (Jinja). Only this file imports the library that parses templates.
 
 import path from 'node:path';
 import { parse, tokenize } from '@huggingface/jinja';
@@ -11,10 +11,10 @@ import type { Node } from './jinja/nodes.ts';
 import { toValue } from './jinja/values.ts';
 import { readTextFile } from './json-file.ts';
 
-/** What a template sees of a message, as Hugging Face's templates have it. */
+/** A message as Hugging Face's templates expect it. */
 export interface TemplateMessage {
   role: 'system' | 'user' | 'assistant' | 'tool';
-  /** Null of an assistant that only calls tools. */
+  /** Null if an assistant only calls tools. */
   content: string | null;
   name?: string;
   reasoning_content?: string;
@@ -25,7 +25,7 @@ export interface TemplateMessage {
 export interface TemplateCall {
   id: string;
   type: 'function';
-  /** Arguments are an object, or a text where they are not JSON. */
+  /** Arguments are an object, or a text if they are not valid JSON. */
   function: { name: string; arguments: unknown };
 }
 
@@ -38,13 +38,13 @@ export interface Conversation {
   messages: readonly TemplateMessage[];
   tools?: readonly TemplateTool[];
   documents?: readonly Record<string, unknown>[];
-  /** Further variables; none of `reservedVariables`. */
+  /** Further variables, none of which is in `reservedVariables`. */
   variables?: Record<string, unknown>;
-  /** What the prompt ends with: the assistant's turn begun (default), its final message as far as it is written, nothing more. */
+  /** End of the prompt: the beginning of the assistant's turn (default), the text of its final message, or nothing more. */
   ending?: 'turn' | 'final message' | 'none';
 }
 
-/** What no caller may set: the conversation itself, special tokens' names, functions. */
+/** Variables that no request may set: the conversation itself, names of special tokens, functions. */
 export const reservedVariables = [
   'messages',
   'tools',
@@ -69,18 +69,18 @@ export const reservedVariables = [
 export interface ChatTemplate {
   /** Jinja. */
   readonly source: string;
-  /** The prompt's text, ending where the assistant begins to write. Throws what the template raises. */
+  /** The prompt's text up to where the assistant begins. Throws what the template raises. */
   render(conversation: Conversation): string;
 }
 
 export interface TemplateTokens {
   bos: string | undefined;
   eos: string | undefined;
-  /** By the names that templates have for them: `pad_token`, … */
+  /** Other special tokens by their names in templates, such as `pad_token`. */
   others?: Readonly<Record<string, string>>;
 }
 
-/** Throws if `source` cannot be parsed, or if it uses what the evaluator lacks. */
+/** Throws if `source` cannot be parsed, or if it uses features that the evaluator lacks. */
 export function compileTemplate(
   source: string,
   { bos, eos, others = {} }: TemplateTokens,
@@ -91,7 +91,7 @@ export function compileTemplate(
   const globals = globalsOf(clock);
   return {
     source,
-    // Null and not absent if there are none, as Hugging Face has it.
+    // As in Hugging Face, tools and documents are null and not absent if there are none.
     render: ({ messages, tools = [], documents = [], variables = {}, ending = 'turn' }) => {
       const scope = new Scope();
       for (const [name, value] of Object.entries(globals)) scope.set(name, value);
@@ -111,7 +111,7 @@ export function compileTemplate(
   };
 }
 
-/** The library renders, too, but not as Python does; only its parser is used. */
+/** Only the library's parser is used, because it does not render like Python. */
 function parsed(source: string): Node {
   const tokens = tokenize(source, { lstrip_blocks: true, trim_blocks: true });
   requireNoChains(tokens);
@@ -119,18 +119,18 @@ function parsed(source: string): Node {
 }
 
 export interface ChatTemplates {
-  /** Undefined where there is none: a base model has no chat. */
+  /** Undefined if there is none, as for a base model. */
   template: ChatTemplate | undefined;
-  /** For conversations with tools, where the checkpoint has one of its own for them. */
+  /** The template for conversations with tools, if the checkpoint has a separate one. */
   toolTemplate?: ChatTemplate;
 }
 
-/** For conversations with tools: as a checkpoint has it, and as a bundle does, which has no folders. */
+/** The template for tools in a checkpoint, and in a bundle, which has no folders. */
 const TOOL_USE_FILES = ['additional_chat_templates/tool_use.jinja', 'chat_template.tool_use.jinja'];
 
 /**
- * The directory's templates: chat_template.jinja and the one for tools beside it, else tokenizer_config.json's `chat_template`
- * (a string, or a list of named ones of which `default` is taken, and `tool_use` for conversations with tools).
+ * The templates of the directory: chat_template.jinja and a separate one for tools, or else `chat_template` of
+ * tokenizer_config.json. That is a string, or a list of named templates with `default` and perhaps `tool_use`.
  */
 export async function loadTemplates(
   dir: string,

@@ -1,4 +1,4 @@
-// Loads all that turns text into ids and back from a checkpoint's directory. Knows no weights and no HTTP.
+// Loads everything that turns text into ids and back from a checkpoint's directory.
 import path from 'node:path';
 import { readJsonObject } from './json-file.ts';
 import { type ChatTemplates, loadTemplates } from './template.ts';
@@ -8,13 +8,13 @@ export interface TextSide extends ChatTemplates {
   tokenizer: Tokenizer;
   /** Ids that end an answer. */
   stopIds: number[];
-  /** What tokenizer_config.json says, with special tokens by name: what `/tokenizer_info` tells. */
+  /** The content of tokenizer_config.json with special tokens by name, for `/tokenizer_info`. */
   tokenizerInfo: Record<string, unknown>;
-  /** The id that begins a text, where the checkpoint names one; stands in for an empty prompt. */
+  /** The id that begins a text, if the checkpoint names one. It replaces an empty prompt. */
   bos: number | undefined;
 }
 
-/** Reads tokenizer.json, tokenizer_config.json, chat_template.jinja, generation_config.json and config.json; all but the first may be missing. */
+/** Reads tokenizer.json and, if they exist, tokenizer_config.json, chat_template.jinja, generation_config.json and config.json. */
 export async function loadTextSide(dir: string): Promise<TextSide> {
   const read = (name: string) => readJsonObject(path.join(dir, name), { absent: {} });
   const [config, generation, checkpoint] = await Promise.all([
@@ -40,7 +40,7 @@ export async function loadTextSide(dir: string): Promise<TextSide> {
   };
 }
 
-/** Special tokens that templates know by name, as transformers gives them. */
+/** Special tokens that templates know by name, as in transformers. */
 function otherTokens(config: Record<string, unknown>): Record<string, string> {
   const names = ['unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
   return Object.fromEntries(
@@ -51,13 +51,13 @@ function otherTokens(config: Record<string, unknown>): Record<string, string> {
   );
 }
 
-/** tokenizer_config.json writes a token as its name or as an object with `content`. */
+/** tokenizer_config.json has a token as its name or as an object with `content`. */
 function tokenName(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   return isAddedToken(value) ? value.content : undefined;
 }
 
-/** Special tokens that are written as objects, alone or in a list, become their names. */
+/** Replaces special tokens that are objects, alone or in a list, by their names. */
 function namedTokens(config: Record<string, unknown>): Record<string, unknown> {
   const named = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(named);

@@ -1,5 +1,4 @@
-// Models that think before they answer: which tags part the thinking from the answer, whether a prompt has begun it, how
-// long it may be. Pure; knows no wire format.
+// Models that think before they answer: the tags around the thinking, whether a prompt has begun it, and how long it may be.
 import type { ConstraintSpec } from '../../constraints/specification.ts';
 import { badRequest } from '../errors.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -7,7 +6,7 @@ import type { Tokenizer } from './tokenizer.ts';
 export const reasoningEfforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
 export type ReasoningEffort = (typeof reasoningEfforts)[number];
 
-/** Tokens of thinking, at most. */
+/** Largest number of tokens for thinking. Undefined: no limit. */
 const budgets: Record<ReasoningEffort, number | undefined> = {
   none: 0,
   minimal: 128,
@@ -23,7 +22,7 @@ export interface ThinkingTags {
   end: string;
 }
 
-/** Qwen3's, DeepSeek-R1's and most others'; then Mistral's, Seed's, and one of prompts' own. */
+/** The tags of Qwen3, DeepSeek-R1 and most others, of Mistral, of Seed, and of prompts that ask for thinking. */
 const knownTags: readonly ThinkingTags[] = [
   { begin: '<think>', end: '</think>' },
   { begin: '[THINK]', end: '[/THINK]' },
@@ -31,15 +30,15 @@ const knownTags: readonly ThinkingTags[] = [
   { begin: '<thinking>', end: '</thinking>' },
 ];
 
-/** Of a template's source: one that knows the end of thinking takes it out of earlier turns, or begins it in the new one. */
+/** The tags in a template's source. A template of a model that thinks contains the end tag. */
 export function thinkingTagsOf(source: string): ThinkingTags | undefined {
   return knownTags.find(({ end }) => source.includes(end));
 }
 
-/** What a prompt leaves to the answer: thinking that has begun, none, or the choice. */
+/** Whether the prompt has begun the thinking, has ended it, or leaves the choice to the model. */
 export type ThinkingState = 'open' | 'closed' | 'free';
 
-/** `prompt`: its text, which ends where the assistant begins to write. */
+/** `prompt` is the text up to where the assistant begins. */
 export function thinkingState(prompt: string, { begin, end }: ThinkingTags): ThinkingState {
   const text = prompt.trimEnd();
   if (text.endsWith(begin)) return 'open';
@@ -56,7 +55,7 @@ interface ThinkingFields {
 const EFFORT = 'reasoning_effort';
 const SWITCH = 'enable_thinking';
 
-/** An effort is a limit of thinking, which a model that cannot think keeps by itself; so is that it shall not think. */
+/** Fields without effect on a model that does not think: an effort only limits thinking, and false only turns it off. */
 export function idleThinking(
   { reasoning_effort: effort, enable_thinking: on }: ThinkingFields,
   tags: ThinkingTags | undefined,
@@ -65,10 +64,10 @@ export function idleThinking(
   return [...(typeof effort === 'string' ? [EFFORT] : []), ...(on === false ? [SWITCH] : [])];
 }
 
-/** Every name that `idleThinking` may give. */
+/** Every name that `idleThinking` may return. */
 export const namesOfIdleThinking: readonly string[] = [EFFORT, SWITCH];
 
-/** Undefined: no limit. A 400 by name if the model does not think and is asked to, or if two fields contradict each other. */
+/** Undefined: no limit. Throws a 400 if a model that does not think is asked to, or if two fields contradict each other. */
 export function thinkingBudget(
   {
     reasoning_effort: effort,
@@ -81,20 +80,20 @@ export function thinkingBudget(
   const asked = [(most ?? 0) > 0 && 'max_thinking_tokens', on === true && SWITCH];
   const param = asked.find((name) => name !== false);
   if (tags === undefined && param !== undefined) {
-    const message = `Unsupported parameter: '${param}' is not supported: the chat template of the model '${model}' knows no thinking.`;
+    const message = `Unsupported parameter: '${param}' is not supported: the chat template of the model '${model}' does not support thinking.`;
     throw badRequest(message, { param, code: 'unsupported_parameter' });
   }
   const budget = most ?? (typeof effort === 'string' ? budgets[effort] : undefined);
   const variable = variables?.[SWITCH];
   const differs = typeof on === 'boolean' && variable !== undefined && variable !== on;
   if (differs || (on === true && budget === 0)) {
-    const message = `'${SWITCH}' is ${on}, and another field of the request says the contrary.`;
+    const message = `'${SWITCH}' is ${on}, but another field of the request says the opposite.`;
     throw badRequest(message, { param: SWITCH, code: 'invalid_parameter_combination' });
   }
   return on === false ? 0 : budget;
 }
 
-/** Variables by which templates turn thinking on and off; one that knows neither has its budget alone. */
+/** Variables that turn thinking on and off in templates. In a template without them, only the budget limits thinking. */
 export function thinkingVariables({
   reasoning_effort: effort,
   max_thinking_tokens: most,
@@ -111,13 +110,13 @@ export function thinkingVariables({
 
 interface SpecOptions {
   tags: ThinkingTags;
-  /** Not of a closed prompt. */
+  /** Whether the prompt has begun the thinking. The constraint is not for prompts that have ended it. */
   open: boolean;
   budget: number | undefined;
   tokenizer: Tokenizer;
 }
 
-/** Thinking within its budget and then what `then` allows; undefined where neither limits anything. */
+/** Constrains thinking to its budget and what follows to `then`. Undefined if there is no limit. */
 export function thinkingConstraint(
   then: ConstraintSpec | undefined,
   { tags, open, budget, tokenizer }: SpecOptions,

@@ -1,6 +1,6 @@
-// From a vocabulary entry's spelling to the bytes it stands for. Knows the two spellings in use, no tokenizer library.
+// Decodes the spelling of a vocabulary entry to the bytes that it stands for.
 
-/** `byte-level`: GPT-2's printable stand-in for each byte. `sentencepiece`: plain text, `▁` for a space, `<0xNN>` for a byte. */
+/** `byte-level`: GPT-2's printable character for each byte. `sentencepiece`: plain text with `▁` for a space, `<0xNN>` for a byte. */
 export type Spelling = 'byte-level' | 'sentencepiece';
 
 const symbolToByte = byteSymbols();
@@ -10,7 +10,7 @@ export function tokenBytes(token: string, spelling: Spelling): Uint8Array {
   return spelling === 'byte-level' ? byteLevelBytes(token) : sentencePieceBytes(token);
 }
 
-/** A token with a character outside the table is not in this spelling: it stands for its own text, as in Hugging Face's decoder. */
+/** As in Hugging Face's decoder, a token with a character outside the table stands for its own text. */
 function byteLevelBytes(token: string): Uint8Array {
   const bytes: number[] = [];
   for (const symbol of token) {
@@ -27,7 +27,7 @@ function sentencePieceBytes(token: string): Uint8Array {
   return encoder.encode(token.replaceAll('▁', ' '));
 }
 
-/** Printable bytes stand for themselves; the others, in order, for the code points from 256 on. */
+/** Printable bytes stand for themselves. The other bytes have, in order, the code points from 256 on. */
 function byteSymbols(): Map<string, number> {
   const symbols = new Map<string, number>();
   let hidden = 0;
@@ -43,7 +43,7 @@ interface DecoderJson {
   decoders?: DecoderJson[];
 }
 
-/** Which spelling a tokenizer.json's `decoder` reads; throws for those we cannot turn into bytes. */
+/** The spelling for the `decoder` of tokenizer.json. Throws for unsupported decoders. */
 export function spellingOf(decoder: unknown): Spelling {
   const types = decoderTypes(decoder);
   const known = (allowed: string[]) => types.every((type) => allowed.includes(type));

@@ -1,5 +1,5 @@
-// Text to token ids and token ids to bytes, by the checkpoint's own tokenizer.json. The only importer of the tokenizer
-// library; knows no chat template and no HTTP.
+// Turns text into token ids and token ids into bytes, by the checkpoint's tokenizer.json. Only this file imports the tokenizer
+// library.
 import path from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { readJsonObject } from './json-file.ts';
@@ -8,30 +8,33 @@ import { spellingOf, tokenBytes } from './token-bytes.ts';
 export interface AddedToken {
   id: number;
   content: string;
-  /** Left out of text; a caller's text never becomes one in a chat. */
+  /** Is not part of the text. In a chat, a client's text never becomes a special token. */
   special: boolean;
-  /** Takes the white space before (after) it. */
+  /** Strips the white space before (lstrip) or after (rstrip) it. */
   lstrip: boolean;
   rstrip: boolean;
 }
 
-/** Texts are well-formed: no lone surrogates. */
+/** All texts must be well-formed, without lone surrogates. */
 export interface Tokenizer {
   readonly added: readonly AddedToken[];
-  /** Bytes of the longest token: a text of more than `context * longestToken` bytes cannot fit. */
+  /** Bytes of the longest token. A text of more than `context * longestToken` bytes cannot fit. */
   readonly longestToken: number;
-  /** Ids of a text as Hugging Face gives them: names of special tokens become those tokens, and what the post-processor adds (bos) is added unless `addSpecial` is false. */
+  /**
+   * Ids of a text, as in Hugging Face. Names of special tokens become those tokens, and the post-processor adds its tokens (bos)
+   * unless `addSpecial` is false.
+   */
   encode(text: string, options?: { addSpecial?: boolean }): number[];
-  /** Ids of a text in which names of special tokens are ordinary text; `first`: no token stands before it. */
+  /** Ids of a text in which names of special tokens are ordinary text. `first`: no token precedes the text. */
   encodePlain(text: string, options: { first: boolean }): number[];
-  /** The bytes a generated token adds to the answer; none for special tokens and ids without a token. */
+  /** Bytes that a generated token adds to the answer. None for special tokens and unknown ids. */
   bytes(id: number): Uint8Array;
-  /** A special token's name. */
+  /** The name of a special token. Undefined for other ids. */
   specialName(id: number): string | undefined;
   idOf(token: string): number | undefined;
 }
 
-/** The part of the library that we use: its own declarations do not resolve under `nodenext`. */
+/** The part of the library that is used here. Its own declarations do not resolve under `nodenext`. */
 interface Library {
   encode(
     text: string,
@@ -42,17 +45,17 @@ interface Library {
 }
 
 export interface TokenizerOptions {
-  /** Ids that end an answer: special even where tokenizer.json does not call them so. */
+  /** Ids that end an answer. They are special even if tokenizer.json does not say so. */
   reserved?: readonly number[];
 }
 
 /**
- * An added token that no well-formed text can hold: two high surrogates (one alone is the first half of a character).
- * Text after it is not the first piece, which SentencePiece-style tokenizers treat apart.
+ * An added token that no well-formed text contains: two high surrogates. Text after it is not the first piece of a text, which
+ * SentencePiece-style tokenizers treat differently.
  */
 const LEAD = '\ud800\ud800';
 
-/** Reads tokenizer.json and, if there is one, tokenizer_config.json from `dir`. Throws, naming file and field, for kinds that are not supported. */
+/** Reads tokenizer.json and, if there is one, tokenizer_config.json from `dir`. Throws for unsupported kinds, naming file and field. */
 export async function loadTokenizer(
   dir: string,
   { reserved = [] }: TokenizerOptions = {},
@@ -101,7 +104,7 @@ export function createTokenizer(
   };
 }
 
-/** The same tokenizer without its special tokens, and with LEAD. */
+/** The same tokenizer without its special tokens but with LEAD. */
 function plainJson(json: Record<string, unknown>, added: readonly AddedToken[]): Record<string, unknown> {
   const lead = { id: -1, content: LEAD, special: true, normalized: false };
   const kept = Array.isArray(json.added_tokens)
@@ -132,7 +135,7 @@ function readAdded(value: unknown, reserved: readonly number[]): AddedToken[] {
   });
 }
 
-/** In bytes of the spelling, which is never shorter than what it stands for. */
+/** Bytes of the longest spelling, which is never shorter than the bytes that it stands for. */
 function longest(tokens: readonly string[]): number {
   return tokens.reduce((most, token) => Math.max(most, Buffer.byteLength(token)), 1);
 }

@@ -1,6 +1,6 @@
-// Turns bytes that arrive in arbitrary pieces into text, holding back characters that are not complete yet. Knows no tokens.
+// Turns bytes that arrive in arbitrary pieces into text, and holds back incomplete characters.
 
-/** Longest tail that can still become a character: three of four bytes. */
+/** Longest incomplete character: three of four bytes. */
 const LONGEST_TAIL = 3;
 
 export class Utf8Stream {
@@ -12,7 +12,7 @@ export class Utf8Stream {
     return this.#tail.length > 0;
   }
 
-  /** The characters that `bytes` completes; invalid sequences become U+FFFD as the WHATWG decoder has it. */
+  /** The characters that `bytes` completes. Invalid sequences become U+FFFD, as in the WHATWG decoder. */
   push(bytes: Uint8Array): string {
     const joined = new Uint8Array(this.#tail.length + bytes.length);
     joined.set(this.#tail);
@@ -22,7 +22,7 @@ export class Utf8Stream {
     return this.#decoder.decode(joined.subarray(0, complete));
   }
 
-  /** What is left when no more bytes come: an unfinished character is U+FFFD. */
+  /** Ends the bytes. An incomplete character becomes U+FFFD. */
   end(): string {
     const rest = this.#decoder.decode(this.#tail);
     this.#tail = new Uint8Array(0);
@@ -31,8 +31,8 @@ export class Utf8Stream {
 }
 
 /**
- * How many leading bytes can be decoded now. The rest starts with a lead byte whose continuation has not arrived;
- * cutting just before a lead byte never changes what a decoder makes of either side.
+ * How many leading bytes can be decoded now. The rest starts with a lead byte whose continuation has not arrived. A cut just
+ * before a lead byte never changes how either side is decoded.
  */
 function completeLength(bytes: Uint8Array): number {
   const earliest = Math.max(0, bytes.length - LONGEST_TAIL);
@@ -44,7 +44,7 @@ function completeLength(bytes: Uint8Array): number {
   return bytes.length;
 }
 
-/** Bytes in the character that starts with this lead byte; 1 for ASCII and for bytes that start nothing. */
+/** Bytes in the character that starts with this lead byte. 1 for ASCII and for bytes that are not lead bytes. */
 function sequenceLength(lead: number): number {
   if (lead >= 0xc2 && lead <= 0xdf) return 2;
   if (lead >= 0xe0 && lead <= 0xef) return 3;

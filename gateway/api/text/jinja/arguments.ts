@@ -1,14 +1,14 @@
-// Arguments of a filter, method or function, bound to parameters as Python binds them.
+// Binds the arguments of a filter, method or function to its parameters, as Python does.
 import { TemplateError, typeName, type Value } from './values.ts';
 
 export interface Given {
-  /** What is called: for errors. */
+  /** Name of the function, for errors. */
   name: string;
   args: readonly Value[];
   keywords: ReadonlyMap<string, Value>;
 }
 
-/** By the parameters' names; those that were not given are absent. Throws where there are too many or unknown ones. */
+/** Arguments by the names of their parameters, without those that were not given. Throws if there are too many or unknown ones. */
 export function bind({ name, args, keywords }: Given, parameters: readonly string[]): Map<string, Value> {
   if (args.length > parameters.length) {
     throw new TemplateError(`${name} takes at most ${parameters.length} arguments (${args.length} given)`);

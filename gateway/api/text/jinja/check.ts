@@ -1,4 +1,4 @@
-// Finds what a template uses and this evaluator lacks, before any conversation is written with it.
+// Finds features of a template that this evaluator lacks, before the template renders any conversation.
 import { filterNames } from './filters.ts';
 import { globalNames } from './globals.ts';
 import { methodNames } from './methods.ts';
@@ -11,7 +11,7 @@ const LOOP_FIELDS: ReadonlySet<string> = new Set(
   'index index0 revindex revindex0 first last length previtem nextitem depth depth0 cycle changed'.split(' '),
 );
 
-/** Throws an Error that names the first thing that is not supported. */
+/** Throws an Error that names the first unsupported feature. */
 export function requireSupported(program: Node): void {
   const nodes = allNodes(program);
   const callable = new Set([...globalNames, 'caller']);
@@ -22,20 +22,20 @@ export function requireSupported(program: Node): void {
   }
 }
 
-/** Of the library's lexer. */
+/** A token of the library's lexer. */
 export interface Token {
   type: string;
   value: string;
 }
 
-/** What separates one comparison from the next; `not` of `not in` and `is not` does no harm here. */
+/** Words that separate one comparison from the next. `not` also occurs in `not in` and `is not`, which does no harm. */
 const ENDS_COMPARISON: ReadonlySet<string> = new Set(['and', 'or', 'not', 'if', 'else', 'for']);
 const OPENS = /^Open(?!Statement|Expression)/;
 const CLOSES = /^Close(?!Statement|Expression)/;
 
-/** Throws for `a < b < c`: the parser reads it as `(a < b) < c`, which is not what Python means. */
+/** Throws for `a < b < c`, which the parser reads as `(a < b) < c`, unlike Python. */
 export function requireNoChains(tokens: readonly Token[]): void {
-  /** Whether a comparison was read, for each open bracket. */
+  /** For each open bracket, whether a comparison was read. */
   let compared = [false];
   for (const [i, { type, value }] of tokens.entries()) {
     const name = type === 'Identifier' ? value : undefined;
@@ -55,7 +55,7 @@ export function requireNoChains(tokens: readonly Token[]): void {
   }
 }
 
-/** The `in` of `{% for a, b in …`. */
+/** Whether this is the `in` of `{% for a, b in …`. */
 function declaresLoop(tokens: readonly Token[], at: number): boolean {
   let before = at - 1;
   while (before >= 0 && /^(?:Identifier|Comma|OpenParen|CloseParen)$/.test(tokens[before]?.type ?? '')) {
@@ -100,7 +100,7 @@ function problemOf(node: Node, callable: ReadonlySet<string>): string | undefine
   }
 }
 
-/** Filters and tests that other filters are given by name. */
+/** Filters and tests that are arguments of other filters, by name. */
 function namedProblem(filter: string, args: readonly Node[]): string | undefined {
   const byAttribute = filter === 'selectattr' || filter === 'rejectattr';
   const named = args[byAttribute ? 1 : 0];
@@ -113,14 +113,14 @@ function namedProblem(filter: string, args: readonly Node[]): string | undefined
 function callProblem({ callee, args }: NodeOf<'CallExpression'>, callable: ReadonlySet<string>) {
   if (callee.type === 'Identifier') {
     if (callee.value === 'strftime_now') return formatProblem(args[0]);
-    // The call that stands for a filter with arguments is looked at where the filter is.
+    // A filter with arguments is a call too, and is checked as a filter.
     return callable.has(callee.value) || filterNames.has(callee.value)
       ? undefined
       : `the function ${callee.value}()`;
   }
-  if (callee.type !== 'MemberExpression') return 'a call of what is no name';
+  if (callee.type !== 'MemberExpression') return 'a call of something other than a name';
   const { property, computed } = callee;
-  // `functions[i](…)` is known only when it runs.
+  // The function of `functions[i](…)` is known only when it runs.
   const name = computed && property.type === 'Identifier' ? undefined : nameOf(property);
   if (name === undefined || methodNames.has(name) || LOOP_FUNCTIONS.has(name)) return undefined;
   return `the method .${name}()`;
@@ -148,7 +148,7 @@ function nameOf(node: Node): string | undefined {
 
 function written(node: Node): string {
   const name = nameOf(node);
-  return name === undefined ? 'that is no name' : `'${name}'`;
+  return name === undefined ? 'without a name' : `'${name}'`;
 }
 
 function isTarget(node: Node): boolean {

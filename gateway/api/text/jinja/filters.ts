@@ -1,4 +1,4 @@
-// Jinja's filters in Python's semantics, as far as they are supported. A template that names another is refused at start.
+// The supported filters of Jinja, with Python's semantics. A template that uses another one is refused when it is loaded.
 import { bind, type Given, integerArgument, textArgument } from './arguments.ts';
 import {
   attributeOf,

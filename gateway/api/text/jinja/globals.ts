@@ -1,9 +1,9 @@
-// The functions and constants that every template has, as Hugging Face's environment gives them.
+// The functions and constants of every template, as in Hugging Face's environment.
 import { bind, integerArgument, textArgument } from './arguments.ts';
 import { strftime } from './strftime.ts';
 import { type Callable, Fields, isDict, itemsOf, TemplateError, textOf, type Value } from './values.ts';
 
-/** The sandbox's own bound. */
+/** The limit of Jinja's sandbox. */
 const LONGEST_RANGE = 100_000;
 
 const range: Callable = (args, keywords) => {
@@ -53,7 +53,7 @@ export function globalsOf(clock: Clock): Readonly<Record<string, Value>> {
   };
 }
 
-/** Functions by these names may be called. */
+/** Names of the functions. */
 export const globalNames: ReadonlySet<string> = new Set(
   Object.entries(globalsOf({ now: () => new Date() })).flatMap(([name, value]) =>
     typeof value === 'function' ? [name] : [],

@@ -1,11 +1,11 @@
-// Python's `json.dumps` of a template's values, as the `tojson` of Hugging Face's templates calls it.
+// Python's `json.dumps` for a template's values, as `tojson` of Hugging Face's templates calls it.
 import { Float, floatText, isDict, sequenceOf, TemplateError, typeName, type Value } from './values.ts';
 
 export interface JsonOptions {
   ensureAscii: boolean;
-  /** A text, or a number of spaces; null: all on one line. */
+  /** Text before each line, for each level. Null: everything is on one line. */
   indent: string | null;
-  /** Between items, and between key and value. */
+  /** Texts between items, and between key and value. */
   separators: readonly [item: string, key: string];
   sortKeys: boolean;
 }

@@ -1,5 +1,5 @@
-// Methods of Python's str, dict, list and tuple that a template may call, one table for each type. Those that change a
-// value are missing, as in the sandbox that Hugging Face's templates run in.
+// Methods of Python's str, dict, list and tuple that a template may call, with one table for each type. Methods that change a
+// value are missing, as in the sandbox of Hugging Face's templates.
 import { bind, type Given, integerArgument, textArgument } from './arguments.ts';
 import {
   capitalize,
@@ -204,12 +204,12 @@ const listMethods: Readonly<Record<string, Method<readonly Value[]>>> = {
   },
 };
 
-/** Names that may be called on some value. */
+/** Names of all methods. */
 export const methodNames: ReadonlySet<string> = new Set(
   [textMethods, dictMethods, listMethods].flatMap((table) => Object.keys(table)),
 );
 
-/** The method of this name that `value` has, bound to it. */
+/** The method `name` of `value`, bound to it. Undefined if it has none. */
 export function methodOf(value: Value, name: string): Value {
   if (typeof value === 'string') return bound(textMethods, value, name);
   if (isDict(value)) return bound(dictMethods, value, name);

@@ -1,4 +1,4 @@
-// The syntax tree of a template, as the library's parser gives it.
+// The syntax tree of a template, as the library's parser returns it.
 
 export type Node =
   | Named<'Program', { body: Node[] }>
@@ -32,10 +32,10 @@ export type NodeOf<Type extends Node['type']> = Extract<Node, { type: Type }>;
 
 type Named<Type extends string, Fields> = Type extends string ? { type: Type } & Fields : never;
 
-/** Nodes directly below. */
+/** The direct children. */
 export function childrenOf(node: Node): Node[] {
   return Object.entries(node).flatMap(([field, part]: [string, unknown]) => {
-    // A token, not a node.
+    // This is a token, not a node.
     if (field === 'operator') return [];
     if (part instanceof Map) return [...part].flat().filter(isNode);
     return (Array.isArray(part) ? part : [part]).filter(isNode);

@@ -42,7 +42,7 @@ const operators: Readonly<Record<string, Operator>> = {
   '~': (left, right) => textOf(left) + textOf(right),
 };
 
-/** Any but `and` and `or`, whose right side may not be evaluated. */
+/** Applies any operator but `and` and `or`, which do not always evaluate their right side. */
 export function operate(operator: string, left: Value, right: Value): Value {
   const own = Object.hasOwn(operators, operator) ? operators[operator] : undefined;
   if (own !== undefined) return own(left, right);
@@ -68,7 +68,7 @@ export function operate(operator: string, left: Value, right: Value): Value {
   );
 }
 
-/** More would be no prompt. */
+/** Largest length of a repeated value. */
 const MOST_REPEATED = 1_000_000;
 
 function repeat(value: Value, times: Value): Value {

@@ -1,4 +1,4 @@
-// Python's `datetime.now().strftime(format)` in the C locale: a time without a zone. Knows no clock.
+// Python's `datetime.now().strftime(format)` in the C locale, for a time without a zone.
 import { TemplateError } from './values.ts';
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
@@ -13,13 +13,13 @@ type Directive = (date: Date) => string;
 const pad = (value: number, width = 2, fill = '0') => String(value).padStart(width, fill);
 const twelve = (date: Date) => date.getHours() % 12 || 12;
 
-/** Days since January 1. Counted in UTC, because local days may have 23 or 25 hours. */
+/** Days since January 1, counted in UTC, because local days may have 23 or 25 hours. */
 function dayOfYear(date: Date): number {
   const day = Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
   return Math.round((day - Date.UTC(date.getFullYear(), 0, 1)) / DAY_MS);
 }
 
-/** Full weeks that begin on `first` (0 is Sunday) and have begun by `date`. */
+/** Number of weeks of the year that have begun by `date`. A week begins on `first` (0 is Sunday). */
 function weekOfYear(date: Date, first: number): number {
   return Math.floor((dayOfYear(date) + 7 - ((date.getDay() - first + 7) % 7)) / 7);
 }
@@ -34,7 +34,7 @@ function isoWeek(date: Date): { year: number; week: number } {
   return { year: thursday.getFullYear(), week: Math.floor(dayOfYear(thursday) / 7) + 1 };
 }
 
-/** Those that Python documents, and the ones of C that every platform of Python has. */
+/** The directives that Python documents, and those of C that every platform of Python supports. */
 const directives: Readonly<Record<string, Directive>> = {
   a: (date) => (DAYS[date.getDay()] ?? '').slice(0, 3),
   A: (date) => DAYS[date.getDay()] ?? '',
@@ -75,13 +75,13 @@ const directives: Readonly<Record<string, Directive>> = {
   r: (date) => strftime(date, '%I:%M:%S %p'),
 };
 
-/** Throws for a directive that is not known, among them glibc's own such as `%-d`. */
+/** Throws for unknown directives, which include glibc's own, such as `%-d`. */
 export function strftime(date: Date, format: string): string {
   return format.replace(/%([\s\S]?)/gu, (directive, letter: string) => {
     const write = Object.hasOwn(directives, letter) ? directives[letter] : undefined;
     if (write !== undefined) return write(date);
     throw new TemplateError(
-      `strftime_now: the directive ${directive} is not supported; known are ${knownDirectives}`,
+      `strftime_now: the directive ${directive} is not supported. Supported are ${knownDirectives}`,
     );
   });
 }

@@ -1,4 +1,4 @@
-// Jinja's tests (`x is …`) in Python's semantics.
+// Jinja's tests (`x is …`) with Python's semantics.
 import { isCased } from './python-text.ts';
 import {
   compare,

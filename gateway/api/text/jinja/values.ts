@@ -1,6 +1,6 @@
-// Python's values in JavaScript, as far as a chat template sees them: conversion, truth, equality, text. Knows no Jinja.
+// Python's values in JavaScript, as far as chat templates need them: conversion, truth, equality, text.
 
-/** Integers are numbers, every other float is a `Float`; `undefined` is Jinja's Undefined, `null` is None. */
+/** A number is an int, and a `Float` is a float. `undefined` is Jinja's Undefined, and `null` is None. */
 export type Value =
   | undefined
   | null
@@ -31,7 +31,7 @@ export class Tuple {
   }
 }
 
-/** An object with attributes and no items: a namespace, the `loop` of a for statement. */
+/** An object with attributes but no items: a namespace, or the `loop` of a for statement. */
 export class Fields {
   readonly kind: 'namespace' | 'loop';
   readonly fields: Map<string, Value>;
@@ -41,7 +41,7 @@ export class Fields {
   }
 }
 
-/** What Python would raise while a template is rendered. */
+/** An error that Python would raise while a template is rendered. */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
 }
@@ -58,7 +58,7 @@ export function numberOf(value: number | boolean | Float): number {
   return value instanceof Float ? value.value : Number(value);
 }
 
-/** From JSON-like data. Absent fields stay absent. */
+/** Converts JSON-like data. Absent fields stay absent. */
 export function toValue(input: unknown): Value {
   if (input === null || input === undefined || typeof input === 'string' || typeof input === 'boolean')
     return input;
@@ -72,7 +72,7 @@ export function toValue(input: unknown): Value {
   return new Map(entries.map(([key, value]): [Value, Value] => [key, toValue(value)]));
 }
 
-/** As error messages of Python name types. */
+/** The name of the type in Python's error messages. */
 export function typeName(value: Value): string {
   if (value === undefined) return 'Undefined';
   if (value === null) return 'NoneType';
@@ -108,7 +108,7 @@ function sameItems(a: readonly Value[], b: readonly Value[]): boolean {
   return a.length === b.length && a.every((item, i) => isEqual(item, b[i]));
 }
 
-/** Negative, zero or positive, as `a` is before, like or behind `b`; throws for values without an order. */
+/** Negative, zero or positive if `a` is less than, equal to or greater than `b`. Throws for values without an order. */
 export function compare(a: Value, b: Value): number {
   if (isNumeric(a) && isNumeric(b)) return numberOf(a) - numberOf(b);
   if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
@@ -130,7 +130,7 @@ export function sorted(items: readonly Value[], key: (item: Value) => Value, rev
   return keyed.map(({ item }) => item);
 }
 
-/** By code points, where JavaScript compares code units. */
+/** Compares code points, because JavaScript compares code units. */
 function compareText(a: string, b: string): number {
   const [left, right] = [[...a], [...b]];
   for (const [i, char] of left.entries()) {
@@ -146,7 +146,7 @@ export function sequenceOf(value: Value): readonly Value[] | undefined {
   return value instanceof Tuple ? value.items : undefined;
 }
 
-/** What a for statement goes through: of a dict its keys, of a text its characters, of Undefined nothing. */
+/** The items of a for statement: the keys of a dict, the characters of a text, nothing for Undefined. */
 export function itemsOf(value: Value): readonly Value[] {
   if (value === undefined) return [];
   if (typeof value === 'string') return [...value];
@@ -185,7 +185,7 @@ function integerText(value: number): string {
   return Number.isSafeInteger(value) ? String(value) : BigInt(value).toString();
 }
 
-/** Shortest digits, as JavaScript has them, in Python's notation. */
+/** JavaScript's shortest digits in Python's notation. */
 export function floatText(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
   if (Object.is(value, -0)) return '-0.0';
