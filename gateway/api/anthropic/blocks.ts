@@ -1,11 +1,11 @@
-// What messages of an Anthropic request may hold, as zod schemas: content blocks that callers write, and those that came with
-// an answer and are sent back. Knows no chat.
+// The messages of an Anthropic request, as zod schemas: content blocks that clients write, and those of an answer that clients
+// send back.
 import { z } from 'zod';
 import { noEffect } from '../requests/fields/no-effect.ts';
 import { cacheControl, effort } from './shared-fields.ts';
 import { anyTool } from './tools.ts';
 
-/** Citations of an earlier answer are history; `enabled: false` asks for none. */
+/** Citations of an earlier answer change nothing, and `enabled: false` asks for none. */
 const citations = noEffect(
   z.union([z.array(z.looseObject({})), z.strictObject({ enabled: z.literal(false).nullish() })]).nullish(),
   'citations',
@@ -18,7 +18,7 @@ export const textBlock = z.strictObject({
   cache_control: cacheControl,
 });
 
-/** Citations of a document are asked for with `enabled: true`, which nothing here makes. */
+/** `enabled: true` would ask for citations of a document, which this server does not make. */
 const noCitations = noEffect(z.strictObject({ enabled: z.literal(false).nullish() }).nullish(), 'citations');
 
 const documentBlock = z.strictObject({
@@ -46,7 +46,7 @@ const searchResult = z.strictObject({
   cache_control: cacheControl,
 });
 
-/** A tool that a search has found. All tools are offered from the start, so only its name is told. */
+/** A tool that a search has found. All tools are offered from the start, so the model only gets its name. */
 const toolReference = z.strictObject({
   type: z.literal('tool_reference'),
   tool_name: z.string(),
@@ -64,7 +64,7 @@ const toolResult = z.strictObject({
   cache_control: cacheControl,
 });
 
-/** Who called is history, whatever it was. */
+/** Who made an earlier call changes nothing. */
 const caller = z
   .union([
     z.strictObject({ type: z.literal('direct') }),
@@ -75,7 +75,7 @@ const caller = z
 const call = {
   id: z.string().min(1),
   name: z.string().min(1),
-  /** An object, but for calls that were cut off. */
+  /** An object, unless the call was cut off. */
   input: z.unknown(),
   caller,
   cache_control: cacheControl,
@@ -87,7 +87,7 @@ const toolUse = z.strictObject({
   toolset_name: noEffect(z.string().nullish(), 'toolset_name'),
 });
 
-/** Calls of tools that another server ran, with their results, as its answers held them. */
+/** Calls of tools that another server ran, and their results, as in that server's answers. */
 const serverToolUse = z.strictObject({ type: z.literal('server_tool_use'), ...call });
 const mcpToolUse = z.strictObject({
   type: z.literal('mcp_tool_use'),
@@ -113,17 +113,17 @@ const serverToolResult = z.looseObject({
 const thinking = z.strictObject({
   type: z.literal('thinking'),
   thinking: z.string(),
-  /** Ours are empty; what another made is not checked. */
+  /** Empty in answers of this server. Signatures of others are not checked. */
   signature: z.string().nullish(),
 });
 
-/** Only its maker can read it. */
+/** Only the server that made it can read it. */
 const redactedThinking = noEffect(
   z.looseObject({ type: z.literal('redacted_thinking') }),
   'redacted_thinking',
 );
 
-/** Marks where one model gave way to another. */
+/** Marks where one model replaced another. */
 const fallback = noEffect(z.looseObject({ type: z.literal('fallback') }), 'fallback');
 
 /** A summary in place of earlier turns. */
@@ -161,7 +161,7 @@ const user = z.strictObject({
   content: z.union([z.string(), z.array(userBlock).min(1)]),
 });
 
-/** Without content where a model ended at once: an answer may be sent back as it came. */
+/** The content may be empty, because a model may end at once and clients send its answer back unchanged. */
 const assistant = z.strictObject({
   role: z.literal('assistant'),
   content: z.union([z.string(), z.array(assistantBlock)]),
@@ -173,11 +173,11 @@ const system = z.strictObject({
   clear_at: z
     .enum(['next_user_message', 'never'])
     .nullish()
-    .describe('`next_user_message`: left out as soon as a message of the user follows.'),
+    .describe('`next_user_message`: the message is left out as soon as a message of the user follows.'),
   output_config: z
     .strictObject({ effort })
     .nullish()
-    .describe('For the turn that follows, in place of the request’s own.'),
+    .describe('Replaces the request’s own `output_config` for the turn that follows.'),
 });
 
 export const message = z.discriminatedUnion('role', [user, assistant, system]);

@@ -1,4 +1,4 @@
-// From a request for a message, or for its count of tokens, to the chat request that asks for the same. Pure; knows no engine.
+// Translates a request for a message, or for its count of tokens, to the chat request that asks for the same.
 import type { ApiContext } from '../context.ts';
 import { badRequest } from '../errors.ts';
 import { extrasOf } from '../requests/fields/extra-fields.ts';
@@ -18,7 +18,7 @@ const fieldNames: FieldNames = [
   ['tool_choice.function', 'tool_choice'],
 ];
 
-/** All that becomes the prompt, but for thinking: that is asked of the model's template. */
+/** Everything that becomes the prompt, except for thinking, which depends on the model's template. */
 export function chatOfPrompt(request: CountRequest): TranslatedChat {
   const { messages, names } = chatMessages(request);
   const { model, tool_choice } = request;
@@ -39,7 +39,7 @@ export function chatOfPrompt(request: CountRequest): TranslatedChat {
       },
     }),
   };
-  // All of them may come from messages.
+  // Tools may all come from messages.
   const all = request.tools ? 'tools' : (tools[0]?.outer ?? 'tools');
   const ofTools = tools.flatMap(({ outer }, i) => [
     ['tools', all] as const,
@@ -52,7 +52,7 @@ export function chatOfPrompt(request: CountRequest): TranslatedChat {
   return { chat, names: [...fieldNames, ...ofFormat, ...ofTools, ...names] };
 }
 
-/** Without `max_tokens`: how many fit is known once the prompt is. */
+/** Leaves out `max_tokens`, because the number of tokens that fit is known only with the prompt. */
 export function chatOfMessage(request: MessagesRequest): TranslatedChat {
   const { chat, names } = chatOfPrompt(request);
   const { stop_sequences, temperature, top_p, top_k, stream, metadata } = request;
@@ -60,7 +60,7 @@ export function chatOfMessage(request: MessagesRequest): TranslatedChat {
   return { chat: { ...chat, ...own, ...extrasOf(request) }, names };
 }
 
-/** A conversation that ends with the assistant's words is one whose answer has begun. */
+/** If a conversation ends with an assistant message, the answer continues that message. */
 function prefills({ messages }: CountRequest): boolean {
   return messages.at(-1)?.role === 'assistant';
 }
@@ -96,7 +96,7 @@ function chatToolChoice(
   }
 }
 
-/** A tool of Anthropic's own that must be called is one that the answer would lack. */
+/** Refuses a forced call of a tool that Anthropic defines, because the model is not offered it. */
 function refuseDefinedTool(
   name: string,
   given: CountRequest['tools'],
@@ -110,7 +110,7 @@ function refuseDefinedTool(
   throw badRequest(message, { param, code: 'unsupported_value' });
 }
 
-/** Fields that change nothing for some models, or some conversations. */
+/** Fields that change nothing for some models or some conversations. */
 export const modelFields = ['thinking', 'output_config.effort', 'context_management'] as const;
 export type ModelField = (typeof modelFields)[number];
 
@@ -121,8 +121,8 @@ interface ThinkingPlan {
 }
 
 /**
- * Without `thinking` Anthropic's models do not think, unless an effort is asked for. A model that cannot think is asked for
- * nothing: an effort, a budget and `adaptive` only permit it.
+ * As in Anthropic's API, a model does not think without `thinking` or an effort. For a model that cannot think the fields have no
+ * effect, because an effort, a budget and `adaptive` only permit thinking.
  */
 export function thinkingPlan(
   request: Pick<CountRequest, 'thinking' | 'output_config' | 'messages'> & { max_tokens?: number },
@@ -146,7 +146,7 @@ export function thinkingPlan(
   return { fields: { ...most, ...(effort && { reasoning_effort: effort }) }, noEffect: [] };
 }
 
-/** That of a system message goes before the request's own, for the turn that follows it. */
+/** The effort of a system message overrides the request's own for the turn that follows. */
 function effortOf({ messages, output_config }: Pick<CountRequest, 'messages' | 'output_config'>) {
   const turn = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
   const efforts = turn.map((message) =>

@@ -1,5 +1,4 @@
-// What a request asks to be left out of a long conversation: earlier thinking, and results of tools that were used long ago. Pure;
-// knows no tokens but their number.
+// Leaves out parts of a long conversation that a request asks to clear: earlier thinking, and results of earlier tool calls.
 //
 // Worked example: with {"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses", "value": 1}, "trigger": {"type": "tool_uses",
 // "value": 2}} a conversation that used tools three times keeps its third result; a line stands in place of the first two.
@@ -44,7 +43,7 @@ type ClearToolUses = z.infer<typeof clearToolUses>;
 export const contextManagement = z.strictObject({ edits: z.array(edit).nullish() }).nullish();
 export type ContextManagement = z.infer<typeof contextManagement>;
 
-/** Anthropic's, where an edit does not say. */
+/** Anthropic's defaults. */
 const defaults = {
   keptThinkingTurns: 1,
   keptToolUses: 3,
@@ -52,10 +51,10 @@ const defaults = {
   compactTrigger: { type: 'input_tokens', value: 150_000 },
 } as const;
 
-/** In place of a result. */
+/** Replaces a cleared result. */
 const CLEARED = '[This result was cleared to make room.]';
 
-/** One that changed the conversation, as the answer tells it. */
+/** An edit that changed the conversation, as the answer reports it. */
 export interface AppliedEdit {
   type: Edit['type'];
   cleared_input_tokens: number;
@@ -68,10 +67,10 @@ export interface Edited {
   applied: AppliedEdit[];
 }
 
-/** How many tokens a prompt of them has. */
+/** Returns the number of tokens in the prompt. */
 type Count = (messages: Message[]) => Promise<number>;
 
-/** The conversation after the edits, each made of what the one before it left. */
+/** Applies the edits one after another. */
 export async function applyEdits(
   management: ContextManagement,
   messages: Message[],
@@ -109,7 +108,7 @@ type Cleared =
   | { messages: Message[]; told: Pick<AppliedEdit, 'cleared_thinking_turns' | 'cleared_tool_uses'> }
   | undefined;
 
-/** Undefined where nothing is to be cleared. */
+/** Undefined if there is nothing to clear. */
 function thinkingCleared(messages: Message[], { keep }: ClearThinking): Cleared {
   const turns = messages.flatMap((message, i) => (blocksOf(message).some(isThinking) ? [i] : []));
   const older = new Set(turns.slice(0, Math.max(0, turns.length - keptTurns(keep))));
@@ -126,7 +125,7 @@ function keptTurns(keep: ClearThinking['keep']): number {
   return keep === 'all' || keep.type === 'all' ? Number.POSITIVE_INFINITY : keep.value;
 }
 
-/** Undefined where the trigger is not reached, or nothing is to be cleared. */
+/** Undefined if the trigger is not reached, or if there is nothing to clear. */
 async function toolUsesCleared(
   messages: Message[],
   edit: ClearToolUses,
@@ -172,12 +171,12 @@ function isThinking({ type }: AssistantBlock): boolean {
   return type === 'thinking' || type === 'redacted_thinking';
 }
 
-/** A summary is the model's work, in a block that only its maker can read. */
+/** Refuses a compaction that is due, because this server makes no summaries. */
 function refuseCompaction({ trigger }: z.infer<typeof compact>, place: number, tokens: number): void {
   const { value } = trigger ?? defaults.compactTrigger;
   if (tokens <= value) return;
   const param = `context_management.edits[${place}]`;
-  const message = `Unsupported value: '${param}' is not supported: this server makes no summaries, and the prompt's ${tokens} tokens are more than its trigger of ${value}.`;
+  const message = `Unsupported value: '${param}' is not supported: this server makes no summaries, and the prompt's ${tokens} tokens exceed the edit's trigger of ${value}.`;
   throw badRequest(message, { param, code: 'unsupported_value' });
 }
 

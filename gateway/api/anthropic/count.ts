@@ -1,4 +1,4 @@
-// POST /v1/messages/count_tokens: how long the prompt of a message is. Asks the engine nothing.
+// POST /v1/messages/count_tokens: the number of tokens in the prompt of a message.
 import { countChat } from '../endpoints/chat.ts';
 import type { TextAsked } from '../endpoints/text-endpoints.ts';
 import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';
@@ -9,7 +9,7 @@ import { editedPrompt } from './edited-prompt.ts';
 import { refuseThread } from './errors.ts';
 import { countSchema, unsupportedCountFields } from './schema.ts';
 
-/** A prompt may be longer than the model's context: whoever asks wants to know by how much. */
+/** The prompt may exceed the model's context, because clients want to know by how much. */
 export function readCount(fields: Record<string, unknown>): TextAsked {
   refuseThread(fields);
   const request = parseShallowFields(countSchema, fields, unsupportedCountFields);

@@ -1,4 +1,4 @@
-// The prompt of an Anthropic request after the edits that it asks for. Knows no answer.
+// The prompt of an Anthropic request after the edits that it asks for.
 
 import type { RequestContext } from '../context.ts';
 import { countChat } from '../endpoints/chat.ts';
@@ -10,12 +10,12 @@ import type { CountRequest } from './schema.ts';
 
 export interface EditedPrompt {
   chat: ChatFields;
-  /** None if the conversation is as it was sent. */
+  /** Empty if the conversation is unchanged. */
   applied: readonly AppliedEdit[];
   noEffect: readonly ModelField[];
 }
 
-/** Edits leave every message at its place, so that errors name the places of the request. Throws a 400 for an edit that cannot be made. */
+/** Edits do not move messages, so that errors name the right ones. Throws a 400 for an unsupported edit. */
 export async function editedPrompt(
   request: CountRequest,
   { chat, thinking, context }: { chat: ChatFields; thinking: Partial<ChatFields>; context: RequestContext },

@@ -1,4 +1,4 @@
-// POST /v1/messages, in the shape of Anthropic's API. Knows no engine.
+// POST /v1/messages, in the shape of Anthropic's API.
 
 import { tellFinishes } from '../answers/finishes.ts';
 import { messageEvents } from '../answers/messages/message-parser.ts';
@@ -57,7 +57,7 @@ export const messagesEndpoint: Endpoint = {
   },
 };
 
-/** At most `max_tokens`, which may be more than there is room for. */
+/** Limits the answers to `max_tokens`, which may exceed what the context has room for. */
 function limited(plan: ChatPlan, { max_tokens }: MessagesRequest): ChatPlan {
   const prompts = plan.prompts.map((prompt) => {
     return { ...prompt, maxTokens: Math.min(prompt.maxTokens, max_tokens) };

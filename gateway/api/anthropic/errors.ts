@@ -1,4 +1,4 @@
-// Failures in the shape of Anthropic's API: its types, its statuses, its envelope. Knows no engine.
+// Errors in the shape of Anthropic's API: types, statuses, envelope.
 import { ApiError, type ErrorDetails } from '../errors.ts';
 
 export interface AnthropicError {
@@ -7,7 +7,7 @@ export interface AnthropicError {
   request_id: string;
 }
 
-/** A full queue is a 529 there; a 429 is the caller's own limit. */
+/** In Anthropic's API a full queue is a 529, and a 429 is a limit of the key. */
 export function anthropicStatus({ status, code }: ApiError): number {
   return code === 'queue_full' ? 529 : status;
 }
@@ -19,7 +19,7 @@ export function anthropicError(error: ApiError, requestId: string): AnthropicErr
   return { type: 'error', error: told, request_id: requestId };
 }
 
-/** Throws what Anthropic's clients go on from without a thread: nothing of a conversation is kept here. */
+/** Refuses `thread` with an error after which Anthropic's clients continue without it, because nothing is stored here. */
 export function refuseThread({ thread }: Record<string, unknown>): void {
   if (thread === undefined) return;
   throw new ApiError({

@@ -1,5 +1,4 @@
-// From the turns of an Anthropic request to the messages of a chat: results of tools become messages of their own. Pure; knows
-// no engine.
+// Translates the turns of an Anthropic request to the messages of a chat. Results of tools become messages of their own.
 import type { ChatMessage } from '../requests/fields/message-schema.ts';
 import type { FieldNames } from '../requests/renamed-fields.ts';
 import type { AssistantMessage, Message, ResultBlock, SystemMessage, UserMessage } from './blocks.ts';
@@ -12,19 +11,19 @@ type AssistantBlock = Blocks<AssistantMessage>[number];
 type Call = Extract<AssistantBlock, { type: 'tool_use' | 'server_tool_use' | 'mcp_tool_use' }>;
 type ServerResult = Extract<AssistantBlock, { type: `${string}_tool_result` }>;
 
-/** A message, and where it stands in the request. */
+/** A message and its path in the request. */
 interface Placed {
   message: ChatMessage;
   outer: string;
-  /** Default: the turn's. */
+  /** Path of its content. Default: the content of the turn. */
   content?: string;
-  /** Of each of its calls. */
+  /** Paths of its calls. */
   calls?: readonly string[];
 }
 
 export function chatMessages({ system, messages: turns }: Pick<CountRequest, 'system' | 'messages'>): {
   messages: ChatMessage[];
-  /** Where each part of the messages stands in the request. */
+  /** Paths of the messages' parts in the request. */
   names: FieldNames;
 } {
   const messages: ChatMessage[] = [];
@@ -68,7 +67,7 @@ function placedTurn(turn: Message, outer: string, later: readonly Message[]): Pl
   return turn.role === 'assistant' ? assistantTurn(turn.content, outer) : userTurn(turn.content, outer);
 }
 
-/** Changes of the tools are not told here: they change what is offered from the start. */
+/** Changes of the tools are left out here, because they change which tools are offered from the start. */
 function systemTurn(
   { content, clear_at }: SystemMessage,
   outer: string,
@@ -80,7 +79,7 @@ function systemTurn(
   return text === '' ? [] : [{ message: { role: 'system', content: text }, outer }];
 }
 
-/** Results answer the calls before them, and come first wherever they stand. */
+/** Results belong to earlier calls, so they precede the text of the turn. */
 function userTurn(blocks: Blocks<UserMessage>, outer: string): Placed[] {
   const results = blocks.flatMap((block, j): Placed[] => {
     return block.type === 'tool_result'
@@ -92,7 +91,7 @@ function userTurn(blocks: Blocks<UserMessage>, outer: string): Placed[] {
   return [...results, { message: { role: 'user', content: shownText(texts) }, outer }];
 }
 
-/** Results of tools that another server ran stand within the turn: what follows one is a message of its own. */
+/** Results of tools that another server ran are inside the turn. What follows one becomes a separate message. */
 function assistantTurn(blocks: Blocks<AssistantMessage>, outer: string): Placed[] {
   const placed: Placed[] = [];
   let open: AssistantBlock[] = [];
@@ -116,7 +115,7 @@ function assistantTurn(blocks: Blocks<AssistantMessage>, outer: string): Placed[
   return placed;
 }
 
-/** Texts of one role that follow one another are one turn: templates may insist that turns alternate. */
+/** Joins consecutive texts of one role, because templates may require that roles alternate. */
 function joinedTurn(last: ChatMessage | undefined, next: ChatMessage): ChatMessage | undefined {
   if (last === undefined || last.role !== next.role || !isText(last) || !isText(next)) return undefined;
   return { ...next, content: `${last.content}\n${next.content}` };
@@ -138,7 +137,7 @@ function textOf(blocks: readonly { text: string }[]): string {
   return blocks.map(({ text }) => text).join('\n');
 }
 
-/** What the model reads of blocks that the caller wrote: of a document and a search result also what they are called. */
+/** The text of a client's blocks for the model, with the titles of documents and search results. */
 function shownText(blocks: readonly ResultBlock[]): string {
   return blocks.map(shownBlock).join('\n');
 }
@@ -169,7 +168,7 @@ function toolMessage({ tool_use_id, content, is_error }: ToolResult): ChatMessag
   );
 }
 
-/** As JSON, but for what only its maker can read. */
+/** The result as JSON, without encrypted parts. */
 function serverResult({ tool_use_id, content, is_error }: ServerResult): ChatMessage {
   const readable = (key: string, value: unknown) => (key.startsWith('encrypted_') ? undefined : value);
   const text = typeof content === 'string' ? content : JSON.stringify(content ?? null, readable);
@@ -177,7 +176,7 @@ function serverResult({ tool_use_id, content, is_error }: ServerResult): ChatMes
 }
 
 function resultMessage(id: string, text: string, isError: boolean | null | undefined): ChatMessage {
-  // A chat's tool message has no mark for it.
+  // A chat's tool message has no field for errors.
   return { role: 'tool', tool_call_id: id, content: isError === true ? `Error: ${text}` : text };
 }
 

@@ -1,10 +1,10 @@
-// What this gateway serves, in the shape of Anthropic's Models API: a list in pages, and one model. Knows no checkpoint.
+// GET /v1/models and /v1/models/{id} in the shape of Anthropic's Models API, whose lists have pages.
 import type { Context } from 'hono';
 import type { ApiContext } from '../context.ts';
 import { createdOf, notFound, type Served } from '../endpoints/models.ts';
 import { badRequest } from '../errors.ts';
 
-/** Anthropic's. */
+/** Anthropic's limits. */
 const PAGE = { default: 20, most: 1000 };
 
 export interface ModelInfo {
@@ -22,7 +22,7 @@ export interface ModelInfo {
   retires_at: null;
 }
 
-/** The newest first. Throws a 400 for a page that does not exist. */
+/** Newest first. Throws a 400 for a page that does not exist. */
 export function listAnthropicModels(c: Context, served: Served): Response {
   const lifecycles = [...(c.req.queries('lifecycle') ?? []), ...(c.req.queries('lifecycle[]') ?? [])];
   const wanted = lifecycles.length === 0 || lifecycles.includes('active');
@@ -63,7 +63,7 @@ function allModels({ contexts, aliases }: Served): ModelInfo[] {
   return [...models, ...names].sort((a, b) => b.created_at.localeCompare(a.created_at));
 }
 
-/** A name that stands for several promises what the smallest can do. */
+/** An alias has the smallest context of its versions. */
 function infoOf(id: string, created: number, versions: readonly ApiContext[]): ModelInfo {
   const context = Math.min(...versions.map(({ engine }) => engine.info.context));
   return {

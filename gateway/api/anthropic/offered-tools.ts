@@ -1,15 +1,14 @@
-// Which tools a request offers to the model: the caller's own in its list, and those that system messages add or take away on the
-// way. Pure; knows no template and no chat.
+// Which tools a request offers to the model: those in its list, with the changes that system messages make.
 import type { Message } from './blocks.ts';
 import { type AnyTool, isOwn, type OwnTool } from './tools.ts';
 
 export interface OfferedTool {
   tool: OwnTool;
-  /** Where the request defines it. */
+  /** Path of its definition in the request. */
   outer: string;
 }
 
-/** As they are after the last message, in the order in which they are defined. */
+/** The tools after the last message, in the order of their definitions. */
 export function offeredTools({
   tools,
   messages,

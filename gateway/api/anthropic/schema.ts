@@ -1,5 +1,4 @@
-// What POST /v1/messages and /v1/messages/count_tokens accept, as zod schemas, and the fields of Anthropic's that are refused by
-// name. Knows no chat.
+// What POST /v1/messages and /v1/messages/count_tokens accept, as zod schemas, and the fields of Anthropic that they refuse by name.
 import { z } from 'zod';
 import { extraFields } from '../requests/fields/extra-fields.ts';
 import { noEffect } from '../requests/fields/no-effect.ts';
@@ -24,8 +23,8 @@ const thinkingOptions = {
   display: z
     .union([noEffect(z.enum(['summarized', 'updates']), 'thinking.display'), z.literal('omitted')])
     .nullish()
-    .describe('`omitted`: the blocks of thinking come empty.'),
-  /** What happens to thinking that is of another conversation: it is not checked. */
+    .describe('`omitted`: the blocks of thinking are empty.'),
+  /** Has no effect, because it is not checked whether thinking is of another conversation. */
   block_binding: noEffect(z.looseObject({}).nullish(), 'thinking.block_binding'),
 };
 
@@ -42,35 +41,35 @@ const thinking = z.discriminatedUnion('type', [
 const outputFormat = z
   .strictObject({ type: z.literal('json_schema'), schema: z.record(z.string(), z.unknown()) })
   .nullish()
-  .describe('JSON of a schema.');
+  .describe('The answer is JSON that satisfies a schema.');
 
-/** What becomes the prompt. */
+/** Fields that become the prompt. */
 const promptFields = {
   model,
-  messages: z.array(message).min(1).describe('Turns of user and assistant, and system messages among them.'),
+  messages: z.array(message).min(1).describe('Turns of user and assistant, with system messages among them.'),
   system: z
     .union([z.string(), z.array(textBlock)])
     .nullish()
-    .describe('A system message before them.'),
-  tools: z.array(anyTool).max(128).nullish().describe('What the model may call.'),
+    .describe('A system message before the other messages.'),
+  tools: z.array(anyTool).max(128).nullish().describe('Tools that the model may call.'),
   tool_choice: toolChoice.nullish(),
   thinking: thinking
     .nullish()
     .describe(
-      'Of models that think: at most `budget_tokens`, as long as they like (adaptive), or not at all.',
+      'Whether a model that thinks may do so: for up to `budget_tokens`, without limit (adaptive), or not at all.',
     ),
   output_config: z
     .strictObject({
       format: outputFormat,
-      effort: effort.describe('Of models that think: a budget by name, unless `thinking` sets one.'),
+      effort: effort.describe('A named budget for models that think, unless `thinking` sets one.'),
       task_budget: noEffect(z.looseObject({}).nullish(), 'output_config.task_budget'),
     })
     .nullish(),
   output_format: outputFormat.describe('The older name of `output_config.format`.'),
-  context_management: contextManagement.describe('What is left out of a long conversation.'),
+  context_management: contextManagement.describe('Edits that clear parts of a long conversation.'),
 };
 
-/** What asks for nothing that this server could do otherwise: where the request is computed, who pays, what is cached. */
+/** Fields that cannot change anything on this server: where the request is computed, who pays, what is cached. */
 export const idleFields = {
   cache_control: cacheControl,
   inference_geo: noEffect(z.string().nullish()),
@@ -86,7 +85,7 @@ export const idleFields = {
 
 const answerFields = {
   max_tokens: integer(0, LARGEST_INT32).describe(
-    'Tokens of the answer, at most, and at most what the context has room for.',
+    'Largest number of tokens in the answer. It may exceed what the context has room for.',
   ),
   stop_sequences: z
     .array(z.string().min(1).max(512))
@@ -98,25 +97,27 @@ const answerFields = {
     .min(0, 'decimal')
     .max(1, 'decimal')
     .nullish()
-    .describe('0 takes the likeliest token always. Default 1.'),
+    .describe('0 always takes the most likely token. Default 1.'),
   top_p,
-  top_k: integer(0, LARGEST_INT32).nullish().describe('Keep this many of the likeliest tokens; 0 keeps all.'),
+  top_k: integer(0, LARGEST_INT32)
+    .nullish()
+    .describe('Keep this many of the most likely tokens. 0 keeps all. Default 0.'),
   stream,
   metadata: z
     .strictObject({ user_id: z.string().nullish() })
     .nullish()
-    .describe('`user_id` keeps its version behind a name that stands for several models.'),
+    .describe('Behind an alias, requests with the same `user_id` get the same model.'),
   diagnostics: z
     .strictObject({ previous_message_id: z.string().nullish() })
     .nullish()
-    .describe('The answer says that no reason for a miss of the cache is known.'),
+    .describe('The answer says that the reason for a cache miss is not known.'),
   ...extraFields,
 };
 
 export const messagesSchema = z.strictObject({ ...promptFields, ...answerFields, ...idleFields });
 export type MessagesRequest = z.infer<typeof messagesSchema>;
 
-/** All that a request for a message may hold: what is not of the prompt changes no count. */
+/** Accepts every field of a request for a message. Those that are not part of the prompt have no effect on the count. */
 export const countSchema = z.strictObject({
   ...promptFields,
   ...idleFields,
@@ -137,5 +138,5 @@ export const unsupportedMessagesFields: Record<string, readonly string[]> = {
 };
 
 const { compaction: _, ...unsupported } = unsupportedMessagesFields;
-/** A count is of the conversation as it was sent, whatever an answer would make of it. */
+/** Compaction has no effect here, because the count is of the conversation as it was sent. */
 export const unsupportedCountFields: Record<string, readonly string[]> = unsupported;

@@ -1,8 +1,8 @@
-// Fields that stand at several places of an Anthropic request, as zod schemas. Knows no place of theirs.
+// Fields that occur at several places of an Anthropic request, as zod schemas.
 import { z } from 'zod';
 import { noEffect } from '../requests/fields/no-effect.ts';
 
-/** Prompts are cached without being asked, for as long as there is memory: a mark may say whatever it likes. */
+/** Has no effect, because prompts are always cached for as long as there is memory. */
 export const cacheControl = noEffect(
   z.looseObject({ type: z.literal('ephemeral') }).nullish(),
   'cache_control',

@@ -1,10 +1,10 @@
-// What an Anthropic request may offer as a tool, as zod schemas: tools of the caller's own, and those that Anthropic defines,
-// which are not offered to the model here. Knows no messages and no chat.
+// The tools of an Anthropic request, as zod schemas: the client's own tools, and those that Anthropic defines, which the model is
+// not offered here.
 import { z } from 'zod';
 import { noEffect } from '../requests/fields/no-effect.ts';
 import { cacheControl } from './shared-fields.ts';
 
-/** With a tool that only code execution may call, nobody here could call it. */
+/** Refuses a tool that only code execution may call, because this server executes no code. */
 const allowedCallers = z
   .array(z.string())
   .superRefine((callers, context) => {
@@ -21,17 +21,17 @@ const ownTool = z.strictObject({
   input_schema: z.record(z.string(), z.unknown()).describe('JSON Schema of the input.'),
   strict: z.boolean().nullish(),
   allowed_callers: noEffect(allowedCallers, 'tools.allowed_callers'),
-  /** All tools are loaded from the start: there is no search that could find them later. */
+  /** Has no effect, because all tools are loaded from the start. */
   defer_loading: noEffect(z.boolean().nullish(), 'tools.defer_loading'),
-  /** The schema and the description say it to the model. */
+  /** Has no effect, because the model gets only the schema and the description. */
   input_examples: noEffect(z.array(z.record(z.string(), z.unknown())).nullish(), 'tools.input_examples'),
-  /** Inputs are streamed as they come, whatever it says. */
+  /** Has no effect, because inputs are always streamed as they come. */
   eager_input_streaming: noEffect(z.boolean().nullish(), 'tools.eager_input_streaming'),
   cache_control: cacheControl,
 });
 export type OwnTool = z.infer<typeof ownTool>;
 
-/** Tools that Anthropic runs, or whose schema only its models know; in requests each has a date behind its name. */
+/** Tools that Anthropic runs, or whose schema only its models know. In requests a date follows each name. */
 const definedTools = [
   'advisor',
   'bash',

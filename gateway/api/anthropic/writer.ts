@@ -1,5 +1,4 @@
-// Writes one message in the shape of Anthropic's API: pieces of the assistant's message become its events, and the content
-// blocks they add up to. Knows no engine and no HTTP.
+// Writes one message in the shape of Anthropic's API: the pieces of the assistant's message become events and content blocks.
 import type { ChoiceUsage } from '../answers/answer.ts';
 import type { MessageEvent } from '../answers/messages/message-events.ts';
 import type { AppliedEdit } from './context-management.ts';
@@ -7,17 +6,17 @@ import type { MessagesRequest } from './schema.ts';
 
 export interface MessageFrame {
   id: string;
-  /** Id of the one that answers. */
+  /** Id of the model that answers. */
   model: string;
   seed: number;
-  /** Paths in the request of what the answer is not held to. */
+  /** Paths in the request of schema parts that are not enforced. */
   schemaNotes: readonly string[];
   promptTokens: number;
-  /** What the request asks of the message's shape. */
+  /** Fields of the request that affect the shape of the message. */
   asked: Pick<MessagesRequest, 'thinking' | 'diagnostics' | 'context_management'>;
-  /** What was left out of the conversation, if anything. */
+  /** Edits that changed the conversation. */
   edits?: readonly AppliedEdit[];
-  /** Prompt and answer fill the model's context where the answer is so long. */
+  /** Tokens of an answer that fills the model's context. */
   room: number;
 }
 
@@ -42,7 +41,7 @@ export class MessageWriter {
     this.#frame = frame;
   }
 
-  /** The message as it now is. */
+  /** The message so far. */
   get message(): object {
     const { id, model, seed, schemaNotes, promptTokens } = this.#frame;
     const hops = this.#finish?.usage.degradedHops;
@@ -70,7 +69,7 @@ export class MessageWriter {
     };
   }
 
-  /** All events of the one choice's message. */
+  /** All events of the message. */
   async *events(message: AsyncIterable<MessageEvent>): AsyncGenerator<WireEvent, void, undefined> {
     yield { type: 'message_start', message: this.message };
     for await (const event of message) yield* this.#take(event);
@@ -96,7 +95,7 @@ export class MessageWriter {
         yield* this.#grow(event.text, { type: 'input_json_delta', partial_json: event.text });
         return;
       case 'finish': {
-        // Clients read the first text without looking whether there is one.
+        // Clients read the first text without a check, so there must be one.
         if (this.#blocks.every(({ type }) => type === 'thinking'))
           yield* this.#begin({ type: 'text', pieces: [] });
         yield* this.#end();
@@ -126,7 +125,7 @@ export class MessageWriter {
 
   *#grow(text: string, delta: WireEvent): Generator<WireEvent, void, undefined> {
     const block = this.#blocks.at(-1);
-    if (block === undefined) throw new Error('text came while no block was open');
+    if (block === undefined) throw new Error('text without an open block');
     block.pieces.push(text);
     if (text !== '') yield { type: 'content_block_delta', index: this.#blocks.length - 1, delta };
   }
@@ -134,7 +133,7 @@ export class MessageWriter {
   *#end(): Generator<WireEvent, void, undefined> {
     const [index, block] = [this.#blocks.length - 1, this.#blocks.at(-1)];
     if (block === undefined) return;
-    // Some clients send only such thinking back as had one.
+    // Some clients send thinking back only if it had a signature.
     if (block.type === 'thinking') {
       yield { type: 'content_block_delta', index, delta: { type: 'signature_delta', signature: '' } };
     }
@@ -146,7 +145,7 @@ export class MessageWriter {
     return thinking != null && 'display' in thinking && thinking.display === 'omitted';
   }
 
-  /** Only if edits were asked for. */
+  /** Empty unless edits were asked for. */
   #management(): object {
     const { asked, edits = [] } = this.#frame;
     return asked.context_management ? { context_management: { applied_edits: edits } } : {};
@@ -171,14 +170,14 @@ function stopReason({ reason, stopString, usage }: Finish, { room }: MessageFram
   return stopString === undefined ? 'end_turn' : 'stop_sequence';
 }
 
-/** Which prompt was read before is not kept, so that no reason is known why one was not found in the cache. */
+/** Earlier prompts are not stored, so the reason for a cache miss is not known. */
 function diagnosticsOf({ diagnostics }: MessageFrame['asked']): object | null {
   if (!diagnostics) return null;
   const earlier = typeof diagnostics.previous_message_id === 'string';
   return { cache_miss_reason: earlier ? { type: 'unavailable' } : null };
 }
 
-/** A call's input is whole JSON once its block is; before, and where the answer was cut, it is empty. */
+/** The input of a call is empty until it is complete, and if the answer was cut. */
 function wholeBlock(block: Block): object {
   const text = block.pieces.join('');
   if (block.type === 'text') return { type: 'text', text };
@@ -201,7 +200,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What was read from the cache is not among `input_tokens`; all of the prompt is the sum. */
+/** `input_tokens` does not include cached tokens. The whole prompt is the sum of both. */
 function usageOf({ promptTokens, completionTokens, cachedTokens = 0, reasoningTokens }: ChoiceUsage): object {
   return {
     input_tokens: promptTokens - cachedTokens,

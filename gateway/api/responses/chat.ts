@@ -1,4 +1,4 @@
-// From a Responses request to the chat request that asks for the same. Pure; knows no engine.
+// Translates a Responses request to the chat request that asks for the same.
 import { badRequest } from '../errors.ts';
 import { extrasOf } from '../requests/fields/extra-fields.ts';
 import type { FieldNames } from '../requests/renamed-fields.ts';
@@ -57,7 +57,7 @@ export function chatOfResponse(request: ResponsesRequest): TranslatedResponse {
   return { chat, names: [...fieldNames, ...offered.names, ...choice.names, ...names], offered };
 }
 
-/** The request's tools, and those that its items make known. */
+/** The request's tools, and those in its items. */
 function toolLists({ tools, input }: ResponsesRequest) {
   const items = typeof input === 'string' ? [] : input;
   const within = items.flatMap((item, i) => {

@@ -1,4 +1,4 @@
-// POST /v1/responses/input_tokens: how long the prompt of a response is. Asks the engine nothing.
+// POST /v1/responses/input_tokens: the number of tokens in the prompt of a response.
 import { countChat } from '../endpoints/chat.ts';
 import type { TextAsked } from '../endpoints/text-endpoints.ts';
 import { parseTranslated } from '../requests/translated-chat.ts';
@@ -6,7 +6,7 @@ import { chatOfResponse } from './chat.ts';
 import { readResponse } from './read.ts';
 import { inputTokensSchema } from './schema.ts';
 
-/** A prompt may be longer than the model's context: whoever asks wants to know by how much. */
+/** The prompt may exceed the model's context, because clients want to know by how much. */
 export function readInputTokens(fields: Record<string, unknown>): TextAsked {
   const { request, noEffect } = readResponse(inputTokensSchema, fields);
   const { chat, names } = chatOfResponse(request);

@@ -1,5 +1,4 @@
-// POST /v1/responses: OpenAI's Responses API without its memory; nothing is stored, and every request brings all that it is
-// about. Knows no engine.
+// POST /v1/responses: OpenAI's Responses API without storage. Every request contains the whole conversation.
 
 import { tellFinishes } from '../answers/finishes.ts';
 import { chatLogprobs } from '../answers/logprobs.ts';
@@ -16,7 +15,7 @@ import { responsesSchema } from './schema.ts';
 import { planTruncated } from './truncation.ts';
 
 export const responsesEndpoint: Endpoint = {
-  // Its other idle fields are told in the answer.
+  // The answer repeats its other fields without effect.
   idleFields: ['store', 'client_metadata'],
   broken: ({ code = null, message, param = null }, { events }) => {
     return namedEvent({ type: 'error', code, message, param, sequence_number: events });
@@ -61,7 +60,7 @@ export const responsesEndpoint: Endpoint = {
   },
 };
 
-/** The last event tells that the response is over: nothing follows it. */
+/** Nothing follows the last event, which says that the response has ended. */
 function formatOf(writer: ResponseWriter): EventFormat<ResponseEvent> {
   return {
     event: (event, json) => namedEvent(event, json),

@@ -1,4 +1,4 @@
-// The paths of OpenAI's that lead to a stored response: each is a 404 that says why. Knows no requests.
+// The errors of OpenAI's paths that need stored responses: each is a 404 that says why.
 import type { Context } from 'hono';
 import { ApiError } from '../errors.ts';
 
@@ -14,6 +14,6 @@ export function responseNotFound(c: Context): ApiError {
 
 export function noCompaction(): ApiError {
   const message =
-    "This server compacts no conversations. Have a model sum it up by POST /v1/responses, and send that in 'input'.";
+    "This server compacts no conversations. Let a model summarize it by POST /v1/responses, and send the summary in 'input'.";
   return new ApiError({ status: 404, message, code: 'unknown_url' });
 }

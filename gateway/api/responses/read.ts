@@ -1,5 +1,4 @@
-// From the fields of a Responses request to the request as its schema has it, and the names of its fields without effect. Knows no
-// chat.
+// Parses the fields of a Responses request, and finds those without effect.
 import type { z } from 'zod';
 import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';
 import { isObject } from '../requests/fields/schema-walk.ts';
@@ -16,7 +15,7 @@ export function readResponse<Schema extends z.ZodType>(
   return { request, noEffect: fieldsWithoutEffect(schema, given) };
 }
 
-/** An item that is nothing but an id is a reference, as one that says so. */
+/** An item with nothing but an id is a reference, even without that type. */
 function withReferences(fields: Record<string, unknown>): Record<string, unknown> {
   const { input } = fields;
   if (!Array.isArray(input)) return fields;

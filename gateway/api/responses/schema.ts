@@ -1,4 +1,4 @@
-// What POST /v1/responses accepts, as a zod schema, and the fields of OpenAI's that are refused by name. Knows no chat.
+// What POST /v1/responses and /v1/responses/input_tokens accept, as zod schemas, and the fields of OpenAI that they refuse by name.
 import { z } from 'zod';
 import { extraFields } from '../requests/fields/extra-fields.ts';
 import { noEffect } from '../requests/fields/no-effect.ts';
@@ -26,7 +26,7 @@ const textFormat = z.discriminatedUnion('type', [
 
 const summary = z.enum(['auto', 'concise', 'detailed']).nullish();
 
-/** What these ask for is part of items that no answer here has, or is given anyhow. */
+/** Values that ask for parts of items that no answer here has, or that the answer has anyway. */
 const includesWithoutEffect = (
   [
     'code_interpreter_call.outputs',
@@ -43,11 +43,11 @@ export const responsesSchema = z.strictObject({
   model,
   input: z
     .union([z.string(), z.array(inputItem).min(1)])
-    .describe('A text of the user, or items: messages, function calls and their outputs, reasoning.'),
+    .describe('A text of the user, or items: messages, calls of tools and their outputs, reasoning.'),
   instructions: z.string().nullish().describe('A system message before the input.'),
   max_output_tokens: integer(1, LARGEST_INT32)
     .nullish()
-    .describe('Tokens of the answer, at most, reasoning and calls among them.'),
+    .describe('Largest number of tokens in the answer, including reasoning and calls.'),
   tools: z
     .array(tool)
     .nullish()
@@ -55,17 +55,19 @@ export const responsesSchema = z.strictObject({
       'Functions, custom tools and namespaces of them. Tools of other types are not offered to the model.',
     ),
   tool_choice: toolChoice.nullish(),
-  parallel_tool_calls: z.boolean().nullish().describe('More than one call in an answer. Default true.'),
+  parallel_tool_calls: z.boolean().nullish().describe('Allow more than one call in an answer. Default true.'),
   text: z
     .strictObject({
-      format: textFormat.nullish().describe('Plain text, any JSON object, or JSON of a schema.'),
+      format: textFormat
+        .nullish()
+        .describe('Form of the text: plain text, any JSON object, or JSON that satisfies a schema.'),
       verbosity,
     })
     .nullish(),
   reasoning: z
     .strictObject({
-      effort: z.enum(reasoningEfforts).nullish().describe('Of models that think.'),
-      summary: noEffect(summary).describe('Makes none: the reasoning itself is given in the item.'),
+      effort: z.enum(reasoningEfforts).nullish().describe('A named budget for models that think.'),
+      summary: noEffect(summary).describe('No effect: the item contains the reasoning itself.'),
       generate_summary: noEffect(summary),
       context: z
         .union([noEffect(z.enum(['auto', 'all_turns'])), z.literal('current_turn')])
@@ -80,17 +82,21 @@ export const responsesSchema = z.strictObject({
   stop,
   top_logprobs: integer(0, 20)
     .nullish()
-    .describe('With `message.output_text.logprobs` in `include`: and so many of the likeliest tokens.'),
+    .describe(
+      'With `message.output_text.logprobs` in `include`: return this many of the most likely tokens.',
+    ),
   include: z
     .array(z.union([z.literal('message.output_text.logprobs'), ...includesWithoutEffect]))
     .nullish()
-    .describe('Log-probabilities of the text. Encrypted reasoning is never made: it is given in the open.'),
+    .describe('Log-probabilities of the text. Reasoning is never encrypted.'),
   stream,
   stream_options: z
-    .strictObject({ include_obfuscation: noEffect(z.boolean().nullish()).describe('Nothing is padded.') })
+    .strictObject({
+      include_obfuscation: noEffect(z.boolean().nullish()).describe('No effect: nothing is padded.'),
+    })
     .nullish(),
-  metadata: z.record(z.string(), z.string().max(512)).nullish().describe('Given back with the answer.'),
-  store: store.describe('Nothing is stored, whatever it says.'),
+  metadata: z.record(z.string(), z.string().max(512)).nullish().describe('Returned with the answer.'),
+  store: store.describe('No effect: nothing is stored.'),
   user,
   prompt_cache_key,
   safety_identifier,

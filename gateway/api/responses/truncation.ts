@@ -1,8 +1,6 @@
-// The plan of a chat whose conversation may be cut at its beginning until it fits the model's context: `truncation: "auto"`.
-// Knows no engine.
+// Plans a chat with `truncation: "auto"`: cuts the beginning of the conversation until it fits the model's context.
 //
-// Worked example: of system, user, assistant, user, assistant, user the last four are kept with the system message, if those fit and
-// all six do not.
+// Worked example: if system, user, assistant, user, assistant, user do not fit, the system message and the last three are tried.
 
 import type { RequestContext } from '../context.ts';
 import { type ChatPlan, planChat } from '../endpoints/chat.ts';
@@ -11,7 +9,7 @@ import { type ChatFields, parseTranslated } from '../requests/translated-chat.ts
 
 type Messages = ChatFields['messages'];
 
-/** Throws what `planChat` throws; if not even the last turn fits, what it throws of the whole conversation. */
+/** Throws what `planChat` throws. If not even the last turn fits, that is the error for the whole conversation. */
 export async function planTruncated(chat: ChatFields, context: RequestContext): Promise<ChatPlan> {
   const plan = (messages: Messages) => planChat(parseTranslated({ ...chat, messages }), context);
   try {
@@ -24,7 +22,7 @@ export async function planTruncated(chat: ChatFields, context: RequestContext): 
   }
 }
 
-/** The conversation cut before each turn of the user but the first, shortest first. Instructions at its head stay. */
+/** The conversation cut before each user turn but the first, shortest first. Leading instructions stay. */
 function cuts(messages: Messages): Messages[] {
   const first = messages.findIndex(({ role }) => role !== 'system' && role !== 'developer');
   const head = messages.slice(0, Math.max(first, 0));
@@ -33,8 +31,8 @@ function cuts(messages: Messages): Messages[] {
 }
 
 /**
- * What `make` makes of the last of `all` that it makes something of; each holds the one before it. Doubles its reach from the
- * shortest on, so that no time goes into texts that are far too long.
+ * Calls `make` for items of `all`, each of which contains the one before it, and returns the result for the last item that has
+ * one. Starts with the shortest and doubles its steps, so that no time is spent on texts that are far too long.
  */
 async function longestThatFits<Item, Made>(
   all: readonly Item[],
@@ -58,7 +56,7 @@ async function longestThatFits<Item, Made>(
   return made;
 }
 
-/** A cut may also part the result of a call from the call. */
+/** Undefined for any ApiError, because a cut may also separate the result of a call from the call. */
 async function planIfFits(
   plan: (messages: Messages) => Promise<ChatPlan>,
   messages: Messages,

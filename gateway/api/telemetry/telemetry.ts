@@ -1,8 +1,8 @@
-// What this room tells of a request to whoever traces requests: when it came, what became of it, and how long each
-// generation waited, read its prompt and wrote. Knows no tracing library.
+// The interface between this room and request tracing: when a request came, how it ended, and how long each generation waited,
+// prefilled and decoded.
 import type { Began, DegradedHops } from '../../engine/messages.ts';
 
-/** The caller's own trace, as W3C Trace Context has it in headers; unparsed. */
+/** The client's own trace: the unparsed headers of W3C Trace Context. */
 export interface CallerTrace {
   traceparent: string | undefined;
   tracestate: string | undefined;

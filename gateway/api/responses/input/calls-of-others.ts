@@ -1,5 +1,4 @@
-// Calls of tools that others run (OpenAI's servers, or their clients), as a conversation here shows them: a call of a function
-// and, where the item tells it, what came of it. Pure; knows no chat.
+// Translates calls of tools that OpenAI's servers or clients run to a function call and, if the item has one, its result.
 //
 // Worked example: {type: 'shell_call', call_id: 'c', action: {commands: ['ls']}} is a call `c` of `shell` with {"commands":["ls"]}.
 import type { CallOfOthers } from './items.ts';

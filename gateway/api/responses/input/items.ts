@@ -1,5 +1,5 @@
-// What `input` of a Responses request may hold, as zod schemas: messages, calls and what came of them, reasoning. Items of an
-// answer fit as they are, of an answer that OpenAI or vLLM gave too. Knows no chat.
+// The items in `input` of a Responses request, as zod schemas: messages, calls and their results, reasoning. Clients may send back
+// the items of an answer unchanged, also of an answer by OpenAI or vLLM.
 import { z } from 'zod';
 import { noEffect } from '../../requests/fields/no-effect.ts';
 import { tool } from '../tools/schema.ts';
@@ -9,13 +9,13 @@ const status = z.string().nullish();
 const id = z.string().nullish();
 const callId = z.string().min(1);
 
-/** OpenAI's client adds what it has parsed to the items that it gives, and callers send those back. */
+/** OpenAI's client adds what it has parsed to items, and sends those back. */
 const ofClient = z.unknown().optional();
 
-/** Who made the call: the model, or a program that it wrote. The call itself stands in the conversation either way. */
+/** Who made the call: the model, or a program that it wrote. The conversation contains the call in both cases. */
 const caller = noEffect(z.looseObject({ type: z.enum(['direct', 'program']) }).nullish(), 'input.caller');
 const created_by = noEffect(z.string().nullish(), 'input.created_by');
-/** A call that its result may follow later. */
+/** Whether the result of a call may follow later. */
 const later = noEffect(z.boolean().nullish(), 'input.async');
 
 const cacheBreakpoint = noEffect(
@@ -77,7 +77,7 @@ const customToolCall = z.strictObject({
   async: later,
 });
 
-/** What the result of a call says of the call is known from the call. */
+/** Fields of a result that repeat the call. */
 const ofCall = {
   name: noEffect(z.string().nullish(), 'input.name'),
   namespace: noEffect(z.string().nullish(), 'input.namespace'),
@@ -100,9 +100,9 @@ const reasoning = z.strictObject({
   type: z.literal('reasoning'),
   summary: z.array(z.strictObject({ type: z.literal('summary_text'), text: z.string() })).nullish(),
   content: z.array(z.strictObject({ type: z.enum(['reasoning_text', 'text']), text: z.string() })).nullish(),
-  /** Made elsewhere: nobody here can read it. */
+  /** Only the server that made it can read it. */
   encrypted_content: noEffect(z.string().nullish(), 'input.encrypted_content'),
-  /** OpenRouter's: what the reasoning's maker knows it by. */
+  /** OpenRouter's fields for the server that made the reasoning. */
   format: noEffect(z.string().nullish(), 'input.format'),
   signature: noEffect(z.string().nullish(), 'input.signature'),
   id,
@@ -110,7 +110,7 @@ const reasoning = z.strictObject({
 });
 
 /**
- * What one agent of Codex tells another. Where no server of OpenAI's stands between them, `encrypted_content` is the plain text
+ * A message from one agent of Codex to another. Without a server of OpenAI between them, `encrypted_content` is the plain text
  * that the model wrote.
  */
 const agentMessage = z.strictObject({
@@ -126,7 +126,7 @@ const agentMessage = z.strictObject({
   id,
 });
 
-/** Tools that are made known within the conversation. */
+/** Tools that are defined within the conversation. */
 const additionalTools = z.strictObject({
   type: z.literal('additional_tools'),
   role: z.literal('developer').nullish(),
@@ -144,7 +144,7 @@ const toolSearchOutput = z.strictObject({
   created_by,
 });
 
-/** Calls of tools that others run, which are told to the model as calls; see calls-of-others.ts. */
+/** Calls of tools that others run, which the model sees as function calls; see calls-of-others.ts. */
 const callsOfOthers = [
   z.looseObject({
     type: z.literal('local_shell_call'),
@@ -202,7 +202,7 @@ const callsOfOthers = [
   }),
 ] as const;
 
-/** What such an item tells is not for the model: what came of it stands in the items around it, or nowhere. */
+/** Items that the model does not see. Other items contain their results, if anything does. */
 const itemsLeftOut = [
   'image_generation_call',
   'mcp_approval_request',
@@ -232,7 +232,7 @@ export const inputItem = z.discriminatedUnion('type', [
   ...leftOut,
   ...refusedItems,
 ]);
-/** Without those that no request is accepted with. */
+/** All items except those that are refused. */
 export type InputItem = z.infer<typeof ownItem> | CallOfOthers | ItemLeftOut;
 export type MessageItem = z.infer<typeof messageItem>;
 export type CallOfOthers = z.infer<(typeof callsOfOthers)[number]>;

@@ -1,5 +1,4 @@
-// From the input of a Responses request to the messages of a chat: what one turn of the assistant was made of becomes one message
-// again. Pure; knows no engine.
+// Translates the input of a Responses request to the messages of a chat. The items of one assistant turn become one message.
 import { badRequest } from '../../errors.ts';
 import type { ChatMessage } from '../../requests/fields/message-schema.ts';
 import type { FieldNames } from '../../requests/renamed-fields.ts';
@@ -10,7 +9,7 @@ import type { InputItem, MessageItem } from './items.ts';
 
 interface Translated {
   messages: ChatMessage[];
-  /** Where each part of the messages stands in the request. */
+  /** Paths of the messages' parts in the request. */
   names: FieldNames;
 }
 
@@ -40,7 +39,7 @@ export function chatMessages({ instructions, input, reasoning }: ResponsesReques
   return { messages: turns.messages, names: turns.names };
 }
 
-/** Of the turns before the last message of the user. */
+/** Removes the reasoning before the last message of the user. */
 function forgetReasoning(messages: readonly ChatMessage[]): void {
   const last = messages.findLastIndex(({ role }) => role === 'user');
   for (const message of messages.slice(0, Math.max(last, 0))) delete message.reasoning_content;
@@ -78,7 +77,7 @@ class Turns {
       }
       case 'reasoning': {
         const thought = (item.content ?? item.summary ?? []).map(({ text }) => text).join('\n');
-        // Of one that is encrypted, nothing is left.
+        // Encrypted reasoning has no text.
         if (thought !== '')
           this.add({ role: 'assistant', content: '', reasoning_content: thought }, [['', at]]);
         return;
@@ -92,10 +91,10 @@ class Turns {
       case undefined:
         this.#message(item, at);
         return;
-      // Their tools are offered from the beginning.
+      // The tools in these items are offered from the beginning.
       case 'additional_tools':
       case 'tool_search_output':
-      // And these are left out; see items.ts.
+      // The model does not see these; see items.ts.
       case 'image_generation_call':
       case 'mcp_approval_request':
       case 'mcp_list_tools':
@@ -126,7 +125,7 @@ class Turns {
     ]);
   }
 
-  /** An assistant's text goes on the turn that its thoughts began. */
+  /** The text of an assistant joins the turn that its reasoning began. */
   #message({ role, content }: MessageItem, at: string): void {
     const text = typeof content === 'string' ? content : partsOf(content);
     const last = this.messages.at(-1);
@@ -155,7 +154,7 @@ class Turns {
     ]);
   }
 
-  /** Of the last message's parts. */
+  /** Adds the names of the last message's parts. */
   #name(names: readonly Named[]): void {
     const message = `messages[${this.messages.length - 1}]`;
     this.names.push(...names.map(([part, outer]): Named => [message + part, outer]));

@@ -1,5 +1,5 @@
-// Fields, items and tool choices of the Responses API that are refused with advice of their own: what the caller sends instead.
-// Each is a zod schema that no value passes. Knows no other fields.
+// Fields and items of the Responses API that are refused with advice on what to send instead. Each is a zod schema that no value
+// passes.
 import { z } from 'zod';
 
 const ADVICE = "Send all items of the conversation in 'input'";
@@ -28,16 +28,16 @@ export const refusedFields = {
 
 const LONGEST_ID = 100;
 
-/** Why each of these items cannot be part of a conversation here. */
+/** The reason why each of these items is refused. */
 const itemMessages = {
   item_reference: (id) => nothingStored(`the item '${id}' of an earlier response is not found`),
   compaction: () =>
-    `An item of the type 'compaction' is encrypted and cannot be read here. ${ADVICE}, in place of what was made of them.`,
+    `An item of the type 'compaction' is encrypted, so this server cannot read it. ${ADVICE} instead.`,
   compaction_trigger: () => `This server compacts no conversations. ${ADVICE}.`,
   computer_call: () => 'Computer use is not supported: no model here reads images.',
   computer_call_output: () => 'Computer use is not supported: no model here reads images.',
   configuration_update: () =>
-    "Settings cannot change within a conversation. Set 'reasoning' and 'text' of the request.",
+    "Settings cannot change within a conversation. Set 'reasoning' and 'text' of the request instead.",
   mcp_approval_response: () =>
     'This server calls no MCP servers, so there is no call to approve. Call them yourself.',
   program: () => 'Programs that call tools are not supported.',

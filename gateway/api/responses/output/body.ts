@@ -1,4 +1,4 @@
-// The response object of OpenAI's Responses API: what was asked, beside what came of it. Knows no engine.
+// The response object of OpenAI's Responses API: the request's settings and the output.
 import type { ChoiceUsage } from '../../answers/answer.ts';
 import { MOST_SCHEMA_NOTES } from '../../endpoints/completion-handler.ts';
 import type { ApiError } from '../../errors.ts';
@@ -10,11 +10,11 @@ export interface ResponseFrame {
   id: string;
   /** Unix seconds. */
   created: number;
-  /** Id of the one that answers. */
+  /** Id of the model that answers. */
   model: string;
   seed: number;
   request: ResponsesRequest;
-  /** Paths in the request of what the answer is not held to. */
+  /** Paths in the request of schema parts that are not enforced. */
   schemaNotes?: readonly string[];
 }
 
@@ -26,7 +26,7 @@ export interface ResponseUsage {
   total_tokens: number;
 }
 
-/** How far a response has come. */
+/** The state of a response. */
 export type ResponseState =
   | { status: 'in_progress' }
   | { status: 'completed' | 'incomplete'; usage: ChoiceUsage }
@@ -61,7 +61,7 @@ export function responseBody(
   };
 }
 
-/** The request's settings, defaults in the place of those that it left out. */
+/** The request's settings, with defaults for those that it left out. */
 function asked(request: ResponsesRequest): object {
   const { instructions, max_output_tokens, metadata, reasoning, temperature, text, tool_choice } = request;
   const { tools, top_logprobs, top_p, parallel_tool_calls } = request;
@@ -89,7 +89,7 @@ function asked(request: ResponsesRequest): object {
   };
 }
 
-/** Of a function also what it leaves out. */
+/** A function also has the fields that the request left out. */
 function toldTool(tool: Tool): object {
   if (tool.type !== 'function') return tool;
   return { description: null, parameters: null, strict: null, ...tool };
@@ -110,7 +110,7 @@ function usageOf({
   };
 }
 
-/** OpenAI knows few codes here; what was at fault stands in the message. */
+/** OpenAI has only a few codes here, so the message says what was at fault. */
 function responseError({ status, message }: ApiError): object {
   const code = { 400: 'invalid_prompt', 429: 'rate_limit_exceeded' }[status] ?? 'server_error';
   return { code, message };

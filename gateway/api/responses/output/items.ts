@@ -1,4 +1,4 @@
-// The items of a response's output, as OpenAI's Responses API has them: how each looks begun and whole. Knows no stream.
+// The items in the output of OpenAI's Responses API.
 
 import type { ChatLogprob, ChatLogprobEntry } from '../../answers/logprobs.ts';
 import { type LazyList, lazyMap } from '../../budget/json-pieces.ts';
@@ -9,7 +9,7 @@ export interface OutputText {
   type: 'output_text';
   text: string;
   annotations: [];
-  /** Empty where none were asked for. */
+  /** Empty unless asked for. */
   logprobs: LazyList<object>;
 }
 
@@ -22,7 +22,7 @@ export interface ReasoningItem {
   type: 'reasoning';
   id: string;
   status: ItemStatus;
-  /** Always empty: the reasoning itself is the content. */
+  /** Always empty, because the content is the reasoning itself. */
   summary: [];
   content: ReasoningText[];
   encrypted_content: null;
@@ -36,7 +36,7 @@ export interface MessageItem {
   content: OutputText[];
 }
 
-/** `namespace`: only of a tool that has one. */
+/** `namespace` is absent if the tool has none. */
 interface CallItem {
   id: string;
   status: ItemStatus;
@@ -47,7 +47,7 @@ interface CallItem {
 
 export interface FunctionCallItem extends CallItem {
   type: 'function_call';
-  /** JSON text, whole where the item is completed. */
+  /** JSON text, which is complete if the item is. */
   arguments: string;
 }
 
@@ -59,7 +59,7 @@ export interface CustomToolCallItem extends CallItem {
 export type OutputItem = ReasoningItem | MessageItem | FunctionCallItem | CustomToolCallItem;
 
 export function outputText(text: string, entries: readonly ChatLogprobEntry[]): OutputText {
-  // Special tokens have no bytes; these types know no null.
+  // Special tokens have no bytes, but these types have no null.
   const whole = ({ bytes, ...rest }: ChatLogprob) => ({ ...rest, bytes: bytes ?? [] });
   const logprobs = lazyMap(entries, ({ top_logprobs, ...own }) => {
     return { ...whole(own), top_logprobs: top_logprobs.map(whole) };
@@ -67,7 +67,7 @@ export function outputText(text: string, entries: readonly ChatLogprobEntry[]): 
   return { type: 'output_text', text, annotations: [], logprobs };
 }
 
-/** Events tell what a token's alternatives are without their bytes. */
+/** In events, log-probabilities have no bytes. */
 export function deltaLogprobs(entries: readonly ChatLogprobEntry[]): LazyList<object> {
   return lazyMap(entries, ({ token, logprob, top_logprobs }) => {
     return {

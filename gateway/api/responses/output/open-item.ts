@@ -1,5 +1,4 @@
-// The output item that is being written: its text so far, and the events of its beginning, its growth and its end. Knows no
-// other items and no numbering of events.
+// An output item while it is being written: its text so far, and the events of its beginning, growth and end.
 import type { ChatLogprobEntry } from '../../answers/logprobs.ts';
 import { CustomInput } from '../tools/custom-input.ts';
 import type { OfferedTool } from '../tools/offered-tools.ts';
@@ -14,7 +13,7 @@ import {
   type ReasoningItem,
 } from './items.ts';
 
-/** Without the number that each has in its stream. */
+/** An event without its sequence number. */
 export interface ItemEvent {
   type: string;
   [field: string]: unknown;
@@ -23,14 +22,14 @@ export interface ItemEvent {
 export interface OpenItem {
   readonly kind: OutputItem['type'];
   begin(): ItemEvent[];
-  /** Undefined where nothing can be told yet. */
+  /** Undefined if there is nothing to send yet. */
   grow(text: string, logprobs: readonly ChatLogprobEntry[]): ItemEvent | undefined;
-  /** The item as it now is. */
+  /** The item so far. */
   item(status: ItemStatus): OutputItem;
   end(status: ItemStatus): ItemEvent[];
 }
 
-/** `index`: the item's place in the output. */
+/** `index` is the item's place in the output. */
 interface Place {
   id: string;
   index: number;

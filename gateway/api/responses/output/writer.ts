@@ -1,5 +1,4 @@
-// Writes one response: pieces of the assistant's message become OpenAI's numbered events and the output they add up to. Knows no
-// engine and no HTTP.
+// Writes one response: the pieces of the assistant's message become OpenAI's numbered events and the output.
 import { randomUUID } from 'node:crypto';
 import type { AnswerToken } from '../../answers/answer-text.ts';
 import type { ChatLogprobEntry } from '../../answers/logprobs.ts';
@@ -14,13 +13,13 @@ export type ResponseEvent = ItemEvent & { sequence_number: number };
 
 interface WriterOptions {
   logprobsOf?: ((tokens: readonly AnswerToken[]) => readonly ChatLogprobEntry[]) | undefined;
-  /** By the names that the model calls; one that is not there is a function. */
+  /** Tools by the names that the model calls. An unknown name is a function. */
   tools?: ReadonlyMap<string, OfferedTool>;
 }
 
 export class ResponseWriter {
   readonly #frame: ResponseFrame;
-  /** Of the text; absent: not asked for. */
+  /** Log-probabilities of the text. Absent: not asked for. */
   readonly #logprobsOf: ((tokens: readonly AnswerToken[]) => readonly ChatLogprobEntry[]) | undefined;
   readonly #tools: ReadonlyMap<string, OfferedTool>;
   readonly #output: OutputItem[] = [];
@@ -34,13 +33,13 @@ export class ResponseWriter {
     this.#tools = tools;
   }
 
-  /** The response as it now is. */
+  /** The response so far. */
   get response(): object {
     const open = this.#open === undefined ? [] : [this.#open.item(this.#statusOfOpen())];
     return responseBody(this.#frame, this.#state, [...this.#output, ...open]);
   }
 
-  /** All events of the one choice's message, the last of them telling that it is completed or incomplete. */
+  /** All events of the message. The last one says that the response is completed or incomplete. */
   async *events(message: AsyncIterable<MessageEvent>): AsyncGenerator<ResponseEvent, void, undefined> {
     yield this.#numbered({ type: 'response.created', response: this.response });
     yield this.#numbered({ type: 'response.in_progress', response: this.response });
@@ -49,7 +48,7 @@ export class ResponseWriter {
     }
   }
 
-  /** What follows in the place of further events where the response fails. */
+  /** The last events if the response fails. */
   failure(error: ApiError): ResponseEvent[] {
     const { message, code = null, param = null } = error;
     this.#state = { status: 'failed', error };
@@ -77,11 +76,11 @@ export class ResponseWriter {
         if (event.text !== '') yield* this.#grown(event.text);
         return;
       case 'finish': {
-        // A model that said nothing has said the empty text.
+        // An empty answer is an empty text.
         if (this.#open === undefined && this.#output.length === 0) {
           yield* this.#begin(openMessage(this.#place('msg')));
         }
-        // As in a chat; only texts have log-probabilities here, so one that ends a call is not told.
+        // As in a chat, the stop id has a log-probability. Only texts have them here, so one that ends a call is left out.
         if (event.stop !== undefined && this.#open?.kind === 'message') {
           yield* this.#content('', this.#logprobsOf?.([event.stop]) ?? []);
         }
@@ -99,7 +98,7 @@ export class ResponseWriter {
     yield* this.#grown(text, logprobs);
   }
 
-  /** Goes on with the open item where it is of this kind; another is ended and the new one begun. */
+  /** Keeps the open item if it is of this kind. Otherwise ends it and begins a new one. */
   *#into(kind: OutputItem['type'], open: () => OpenItem): Generator<ItemEvent, void, undefined> {
     if (this.#open?.kind === kind) return;
     yield* this.#end('completed');
@@ -107,7 +106,7 @@ export class ResponseWriter {
   }
 
   *#grown(text: string, logprobs: readonly ChatLogprobEntry[] = []): Generator<ItemEvent, void, undefined> {
-    if (this.#open === undefined) throw new Error('text came while no item was open');
+    if (this.#open === undefined) throw new Error('text without an open item');
     const grown = this.#open.grow(text, logprobs);
     if (grown !== undefined) yield grown;
   }

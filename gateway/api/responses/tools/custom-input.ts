@@ -1,13 +1,12 @@
-// The one text of a custom tool's call, out of the JSON that the model writes: {"input": "…"}, in pieces as they come. Knows no
-// events.
+// Extracts the text of a custom tool's call from the JSON that the model writes, {"input": "…"}, in pieces as they come.
 
-/** Of text that is held to that form; what is behind the string is passed over. */
+/** The JSON is constrained to that form. What follows the string is ignored. */
 export class CustomInput {
   #state: 'before' | 'key' | 'after key' | 'value' | 'done' = 'before';
-  /** An escape that is begun, from its backslash on; of a surrogate pair, both halves. */
+  /** An incomplete escape from its backslash on. For a surrogate pair it includes both halves. */
   #escape = '';
 
-  /** The characters of the text that are whole with this piece. */
+  /** The characters that this piece completes. */
   push(json: string): string {
     let text = '';
     for (const character of json) text += this.#next(character);

@@ -1,11 +1,11 @@
-// From a Lark grammar to a regular expression of the same texts, where the grammar has one that is easily found: no rule leads
-// back to itself, and nothing is ignored between terminals. Knows no tools.
+// Translates a Lark grammar to a regular expression for the same texts. It must not be recursive, and must not ignore anything
+// between terminals.
 //
 // Worked example: start: "a" line+ / line: /[0-9]+/ LF / %import common.LF  becomes  (?:a(?:(?:[0-9]+)\n)+)
 //
-// Terminals are not cut out first, as Lark's lexer does it, so where two terminals fit the same text a little more is let through.
+// Unlike in Lark, no lexer finds the terminals first, so the pattern accepts a little more if two terminals match the same text.
 
-/** Those of Lark's library that grammars import. */
+/** The terminals of Lark's library that grammars import. */
 const common: Record<string, string> = {
   CR: '\\r',
   DIGIT: '[0-9]',
@@ -23,13 +23,13 @@ const common: Record<string, string> = {
   WS_INLINE: '[ \\t]+',
 };
 
-/** Characters of a grammar, and of a pattern; the reader of patterns has a lower limit of its own. */
+/** Largest number of characters in a grammar and in a pattern. The reader of patterns has a lower limit of its own. */
 const LONGEST_GRAMMAR = 65_536;
 const LONGEST_PATTERN = 10_000;
-/** Rules and groups in one another. */
+/** Largest depth of nested rules and groups. */
 const DEEPEST = 100;
 
-/** Undefined: the grammar is none, or has no pattern that this finds. */
+/** Undefined if the grammar is invalid, or if this finds no pattern for it. */
 export function larkPattern(grammar: string): string | undefined {
   if (grammar.length > LONGEST_GRAMMAR) return undefined;
   try {
@@ -54,7 +54,7 @@ const tokenForms = [
   /[|()[\]?*+]/y,
 ];
 
-/** A rule's name and its tokens, one list for each rule. */
+/** The tokens of each rule by its name. */
 function rulesOf(grammar: string): Map<string, string[]> {
   const rules = new Map<string, string[]>();
   for (const statement of statementsOf(grammar)) {
@@ -72,7 +72,7 @@ function rulesOf(grammar: string): Map<string, string[]> {
   return rules;
 }
 
-/** A statement goes on over lines that begin with white space or `|`. */
+/** A statement continues on lines that begin with white space or `|`. */
 function statementsOf(grammar: string): string[] {
   const statements: string[] = [];
   for (const line of grammar.split('\n')) {
@@ -95,7 +95,7 @@ function tokensOf(text: string): string[] {
       .find((found) => found !== undefined);
     if (token === undefined) throw new NoPattern();
     at += token.length;
-    // Aliases name what was read and say nothing of the text.
+    // Aliases only name what was read.
     if (!/^(?:\s|#|\/\/|->)/.test(token)) tokens.push(token);
   }
   return tokens;
@@ -194,13 +194,13 @@ function bounded(pattern: string): string {
 
 function regexOf(token: string): string {
   const end = token.lastIndexOf('/');
-  // A flag changes what the characters mean; ^ and $ would be of a line.
+  // Patterns with flags are not supported.
   if (end < token.length - 1) throw new NoPattern();
   return `(?:${token.slice(1, end)})`;
 }
 
 function textOf(token: string): string {
-  if (!/^".+"$/s.test(token)) throw new NoPattern(); // the empty text, or letters of either case
+  if (!/^".+"$/s.test(token)) throw new NoPattern(); // an empty text, or one that ignores case
   try {
     return String(JSON.parse(token));
   } catch {
@@ -208,7 +208,7 @@ function textOf(token: string): string {
   }
 }
 
-/** Also within a set. */
+/** Escapes a text for use in a pattern and in a set. */
 function escaped(text: string): string {
   return text
     .replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')

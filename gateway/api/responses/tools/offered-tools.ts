@@ -1,9 +1,8 @@
-// From the tools of a Responses request to the functions that a chat is offered, and back from the name of a called function to
-// the tool that it stands for. A custom tool is a function of one text; a namespace's functions carry its name before their own.
-// Pure; knows no schema of requests.
+// Translates the tools of a Responses request to functions of a chat, and the name of a called function back to its tool. A custom
+// tool becomes a function with one text. The names of a namespace's functions begin with the name of the namespace.
 //
 // Worked example: {type: 'namespace', name: 'files', tools: [{type: 'function', name: 'read'}]} is offered as the function
-// `files__read`; a call of it is told as {type: 'function_call', namespace: 'files', name: 'read'}.
+// `files__read`. Its call is returned as {type: 'function_call', namespace: 'files', name: 'read'}.
 import { badRequest } from '../../errors.ts';
 import { MOST_TOOLS } from '../../requests/fields/tool-schema.ts';
 import type { FieldNames } from '../../requests/renamed-fields.ts';
@@ -13,7 +12,7 @@ import { type CustomTool, type FunctionTool, isOfOthers, type Namespace, type To
 
 type ChatTool = NonNullable<ChatFields['tools']>[number];
 
-/** One function that the chat is offered. */
+/** The tool behind one function of the chat. */
 export interface OfferedTool {
   kind: 'function' | 'custom';
   name: string;
@@ -21,26 +20,26 @@ export interface OfferedTool {
 }
 
 export interface OfferedTools {
-  /** As the chat is given them. */
+  /** The functions of the chat. */
   tools: ChatTool[];
-  /** By the name that the model calls. */
+  /** Tools by the name that the model calls. */
   byName: ReadonlyMap<string, OfferedTool>;
-  /** Where each of the chat's tools stands in the request. */
+  /** Paths of the tools in the request. */
   names: FieldNames;
-  /** Paths in the request of the grammars that the texts of custom tools are not held to. */
+  /** Paths in the request of grammars that are not enforced. */
   notHeld: string[];
 }
 
-/** Key of the one argument that a custom tool's function has. */
+/** Name of the only argument of a custom tool's function. */
 export const CUSTOM_INPUT = 'input';
 
-/** `lists`: the request's lists of tools, each with its place in the request. */
+/** `lists` are the request's lists of tools, each with its path in the request. */
 export function offeredTools(lists: readonly { tools: readonly Tool[]; at: string }[]): OfferedTools {
   const found = latest(
     lists.map(({ tools, at }) => tools.flatMap((tool, i) => callables(tool, `${at}[${i}]`))),
   );
   if (found.length > MOST_TOOLS) {
-    const message = `Invalid 'tools': ${found.length} functions are more than the ${MOST_TOOLS} that a model can be offered.`;
+    const message = `Invalid 'tools': ${found.length} functions exceed the limit of ${MOST_TOOLS}.`;
     throw badRequest(message, { param: 'tools', code: 'array_above_max_length' });
   }
   const byName = new Map<string, OfferedTool>();
@@ -63,20 +62,20 @@ export function offeredTools(lists: readonly { tools: readonly Tool[]; at: strin
     if (tool.format?.type === 'grammar' && pattern === undefined) notHeld.push(grammar);
     return {
       type: 'function',
-      // What became of another grammar language is held if it can be; a regular expression that cannot be held is refused.
+      // A translated Lark grammar is enforced if possible, but an unsupported regular expression is refused.
       function: { ...described, parameters: customParameters(pattern), strict: !isLark(tool) },
     };
   });
   return { tools, byName, names, notHeld };
 }
 
-/** What the model calls. Codex's own namespaces may end with the separator. */
+/** The name that the model calls. Codex's own namespaces may end with the separator. */
 export function calledName(name: string, namespace?: string | null): string {
   if (namespace === undefined || namespace === null) return name;
   return namespace.endsWith('__') ? namespace + name : `${namespace}__${name}`;
 }
 
-/** A later list's tool stands in the place of one that an earlier list has under its name. */
+/** A tool replaces those of the same name in earlier lists. */
 function latest(lists: readonly Callable[][]): Callable[] {
   const called = ({ tool, namespace }: Callable) => calledName(tool.name, namespace);
   const last = new Map(lists.flatMap((list) => list.map((one) => [called(one), list])));
@@ -87,7 +86,7 @@ interface Callable {
   tool: FunctionTool | CustomTool;
   at: string;
   namespace?: string;
-  /** Its description with the namespace's before it. */
+  /** The description of the namespace followed by its own. */
   told?: string;
 }
 
@@ -98,7 +97,7 @@ function callables(tool: Tool, at: string): Callable[] {
   const { name: namespace, description, tools } = known;
   return tools.map((inner, i) => {
     const place = { tool: inner, at: `${at}.tools[${i}]`, namespace };
-    // Said once: the model reads the list from its beginning.
+    // Only the first tool has it, because the model reads the list from the beginning.
     if (i > 0 || !description) return place;
     return { ...place, told: [description, inner.description].filter(Boolean).join('\n\n') };
   });
@@ -114,12 +113,12 @@ function customParameters(pattern: string | undefined): Record<string, unknown> 
   };
 }
 
-/** Undefined: the text is free. A regular expression that cannot be held is refused later, by name. */
+/** Undefined: the text is free. An unsupported regular expression is refused later by name. */
 function patternOf({ format }: CustomTool): string | undefined {
   if (format?.type !== 'grammar') return undefined;
   const { syntax, definition } = format;
   if (syntax === 'lark') return larkPattern(definition);
-  // The whole text matches anyhow. Of alternatives each would have ends of its own.
+  // The whole text has to match, so ^ and $ around it can be removed, but not if they belong to single alternatives.
   return /^\^[^|]*[^\\|]\$$/.test(definition) ? definition.slice(1, -1) : definition;
 }
 

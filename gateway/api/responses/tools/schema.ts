@@ -1,11 +1,11 @@
-// The tools that a Responses request may name and how it may choose among them, as zod schemas: functions and custom tools, alone
-// or in a namespace, and the tools that only OpenAI's servers or their clients run. Knows no chat.
+// The tools of a Responses request and its choice among them, as zod schemas: functions and custom tools, alone or in a namespace,
+// and tools that only OpenAI's servers or clients run.
 import { z } from 'zod';
 import { noEffect } from '../../requests/fields/no-effect.ts';
 
 /**
- * Tools that the model here is not offered: each with the name under which the header tells it. What is said of such a tool
- * is not looked at.
+ * Tools that the model is not offered, each with its name in the header of fields without effect. Their other fields are not
+ * checked.
  */
 const toolsOfOthers = {
   apply_patch: 'tools.apply_patch',
@@ -31,11 +31,11 @@ const toolName = z.string().min(1);
 
 const callers = z.array(z.enum(['direct', 'programmatic'])).refine((list) => list.includes('direct'), {
   message:
-    "Unsupported value for 'allowed_callers': every call here is direct, and this tool does not allow one.",
+    "Unsupported value for 'allowed_callers': every call here is direct, but this tool does not allow direct calls.",
   params: { code: 'unsupported_parameter' },
 });
 
-/** What functions and custom tools share. */
+/** Fields that functions and custom tools share. */
 const callable = {
   name: toolName,
   description: z.string().nullish(),
@@ -67,7 +67,7 @@ const customTool = z
       ])
       .nullish(),
   })
-  .describe('Called with one text.');
+  .describe('A tool whose argument is one text.');
 
 const namespace = z
   .strictObject({
@@ -76,7 +76,7 @@ const namespace = z
     description: z.string().nullish(),
     tools: z.array(z.discriminatedUnion('type', [functionTool, customTool])),
   })
-  .describe('Functions under one name.');
+  .describe('Functions and custom tools under a common name.');
 
 const others = othersTypes.map((type) => {
   return noEffect(z.looseObject({ type: z.literal(type) }), toolsOfOthers[type]);
@@ -115,7 +115,7 @@ export type AllowedTool = NamedTool | z.infer<typeof namedNamespace> | ToolOfOth
 
 export type ToolOfOthers = z.infer<(typeof others)[number]>;
 
-/** Whether a tool is of a type that no model here is offered. */
+/** Whether a tool is of a type that the model is not offered. */
 export function isOfOthers(tool: { type: string }): tool is ToolOfOthers {
   return Object.hasOwn(toolsOfOthers, tool.type);
 }

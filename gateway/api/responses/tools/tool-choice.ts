@@ -1,5 +1,4 @@
-// From the tool choice of a Responses request to that of the chat that is asked: functions under the names that the model calls.
-// Pure.
+// Translates the tool choice of a Responses request to that of a chat.
 import { badRequest } from '../../errors.ts';
 import type { FieldNames } from '../../requests/renamed-fields.ts';
 import type { ChatFields } from '../../requests/translated-chat.ts';
@@ -9,11 +8,11 @@ import { type AllowedTool, isOfOthers, type NamedTool, type ToolOfOthers } from 
 
 interface ChosenTool {
   chosen: ChatFields['tool_choice'];
-  /** Where its parts stand in the request. */
+  /** Paths of its parts in the request. */
   names: FieldNames;
 }
 
-/** Throws a 400 where it forces a tool that no model here is offered. */
+/** Throws a 400 if it requires a tool that the model is not offered. */
 export function chatToolChoice(
   { tools, tool_choice: choice }: ResponsesRequest,
   offered: OfferedTools,
@@ -21,7 +20,7 @@ export function chatToolChoice(
   const given = (tools ?? []).length > 0 && offered.tools.length === 0;
   if (typeof choice !== 'object' || choice === null) {
     if (choice === 'required' && given) {
-      throw notOffered('tool_choice', "none of the 'tools' can be called here, and one is required");
+      throw notOffered('tool_choice', "a call is required, but this server can offer none of the 'tools'");
     }
     return { chosen: choice, names: [] };
   }
@@ -30,7 +29,7 @@ export function chatToolChoice(
     const name = nameOf(choice, offered, 'tool_choice.name');
     return { chosen: { type: 'function', function: { name } }, names: [] };
   }
-  throw notOffered('tool_choice.type', `a tool of the type '${choice.type}' is not offered to models here`);
+  throw notOffered('tool_choice.type', `this server does not offer tools of the type '${choice.type}'`);
 }
 
 function allowedTools(
@@ -42,7 +41,10 @@ function allowedTools(
   });
   if (allowed.length === 0 && mode === 'auto') return { chosen: 'none', names: [] };
   if (allowed.length === 0) {
-    throw notOffered('tool_choice.tools', 'none of these tools can be called here, and one is required');
+    throw notOffered(
+      'tool_choice.tools',
+      'a call is required, but this server can offer none of these tools',
+    );
   }
   const chat = 'tool_choice.allowed_tools.tools';
   const chosen = allowed.map(({ name }) => ({ type: 'function' as const, function: { name } }));
@@ -61,7 +63,7 @@ function namesOf(tool: AllowedTool, offered: OfferedTools, param: string): strin
   return within.map(([called]) => called);
 }
 
-/** The name that the model calls. `param`: the field that holds the caller's. */
+/** The name that the model calls. `param` is the field with the client's name. */
 function nameOf({ type, name, namespace }: NamedTool, { byName }: OfferedTools, param: string): string {
   const full = calledName(name, namespace);
   if (byName.get(full)?.kind === type) return full;

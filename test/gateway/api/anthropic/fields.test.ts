@@ -126,7 +126,7 @@ test.each<[object, RegExp]>([
 test.each<[object, RegExp]>([
   [
     edits({ type: 'compact_20260112', trigger: { type: 'input_tokens', value: 1 } }),
-    /edits\[0\]'.*more than its trigger of 1/,
+    /edits\[0\]'.*exceed the edit's trigger of 1/,
   ],
   [edits({ type: 'forget' }), /'context_management\.edits\[0\]\.type': 'forget'/],
   [{ compaction: { type: 'summarize' } }, /'compaction' is not supported/],
