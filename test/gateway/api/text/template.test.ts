@@ -74,7 +74,9 @@ test('a time format that is computed is refused by name when it is used', () => 
   const written = (format: string) =>
     template.render({ messages: [], variables: { format }, ending: 'none' });
   expect(written('%e')).toBe(' 5');
-  expect(() => written('%-d')).toThrow('strftime_now: the directive %- is not supported. Supported are %a %A');
+  expect(() => written('%-d')).toThrow(
+    'strftime_now: the directive %- is not supported. Supported are %a %A',
+  );
 });
 
 // From Python's datetime.strftime in the C locale.
