@@ -1,4 +1,4 @@
-// Readies the packed tarball: compiles every room that the command line may start a thread or process of, because Node does not
+// Prepares the packed tarball: compiles every room that the command line may start a thread or process of, because Node does not
 // run TypeScript below node_modules, and puts in the CPU kernels built here.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';
@@ -13,7 +13,7 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.
 });
 process.exitCode = status ?? 1;
 cpSync(new URL('console', root), new URL('dist/console', root), { recursive: true });
-// Of Swagger UI, what /docs needs: docs/decisions/0021-swagger-ui-copied.md.
+// The parts of Swagger UI that /docs needs: docs/decisions/0021-swagger-ui-copied.md.
 for (const name of [
   'swagger-ui.css',
   'swagger-ui-bundle.js',

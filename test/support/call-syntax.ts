@@ -1,4 +1,4 @@
-// How Hermes, Qwen2.5 and Qwen3 write a call: the syntax that tests of calls take unless they are about another one.
+// The call syntax of Hermes, Qwen2.5 and Qwen3, which most tests of tool calls use.
 import type { CallSyntax } from '../../gateway/constraints/specification.ts';
 
 export const HERMES_CALLS: CallSyntax = {

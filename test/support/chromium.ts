@@ -1,5 +1,4 @@
-// A headless Chromium driven over its DevTools protocol: opens pages, evaluates, presses keys, takes pictures. Knows no
-// page. Every wait has an end.
+// Drives a headless Chromium over its DevTools protocol: opens pages, evaluates, presses keys, takes pictures. Every wait has a limit.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -47,20 +46,20 @@ export interface Page {
   /** Every URL that the page asked for. */
   readonly urls: string[];
   open(url: string): Promise<void>;
-  /** In front of the browser's other pages; those are hidden. */
+  /** Brings the page to the front. The browser's other pages are then hidden. */
   front(): Promise<void>;
   view(view: View): Promise<void>;
-  /** The value of an expression, awaited where it is a promise. Throws what it throws. */
+  /** The value of an expression, awaited if it is a promise. Throws what the expression throws. */
   evaluate<T>(expression: string): Promise<T>;
-  /** Waits until the expression is truthy; gives its value. */
+  /** Waits until the expression is truthy and returns its value. */
   until<T>(expression: string, withinMs?: number): Promise<T>;
-  /** Into what has the focus. */
+  /** Types into the element that has the focus. */
   type(text: string): Promise<void>;
   /** A named key, as KeyboardEvent.key has it. */
   press(key: string): Promise<void>;
-  /** In the middle of what the selector finds. */
+  /** Clicks the middle of the element that the selector finds. */
   click(selector: string): Promise<void>;
-  /** Points at a place inside what the selector finds, in shares of its size. */
+  /** Points at a place inside the element that the selector finds, in shares of its size. */
   point(selector: string, x: number, y: number): Promise<void>;
   /** A PNG of what is in view. */
   screenshot(file: string): Promise<void>;
@@ -199,7 +198,7 @@ async function openPage(protocol: Protocol, session: string): Promise<Page> {
     return (result as { value: T }).value;
   }
 
-  /** Scrolls there, and gives the place in the view. */
+  /** Scrolls to the element and returns its place in the view. */
   async function placeOf(selector: string, x: number, y: number): Promise<{ x: number; y: number }> {
     return await evaluate(`(() => {
       const found = document.querySelector(${JSON.stringify(selector)});

@@ -1,5 +1,4 @@
-// fast-check draws of tiny checkpoints: layouts, score rules, norms, rope kinds, and shapes off every round number.
-// Knows no device.
+// fast-check draws of tiny checkpoints: layouts, score rules, norms, kinds of rope, and shapes that avoid round numbers.
 import fc from 'fast-check';
 import type { RopeScaling } from '../../model/config/config-rope.ts';
 import type { CheckpointOptions, ScoreRule } from './models/checkpoint.ts';

@@ -1,5 +1,5 @@
-// Runs one sequence through a dense and an expert device layer by layer, as the engine does: chunks of prompt, then
-// one position at a time. Knows no scheduler, batch or network.
+// Runs one sequence through a dense and an expert device layer by layer, as the engine does: chunks of the prompt, then one position at
+// a time.
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { DenseDevice, Rows } from '../../model/devices/dense.ts';
 import type { ExpertDevice } from '../../model/devices/expert.ts';

@@ -1,6 +1,6 @@
-// How far one row of logits is from another. Knows no models.
+// The distance between two rows of logits.
 
-/** `max |a - b| / max |b|`; NaN anywhere gives NaN, which no bound admits. */
+/** `max |a - b| / max |b|`. NaN anywhere gives NaN, which exceeds every bound. */
 export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) throw new Error(`${a.length} logits against ${b.length}`);
   let difference = 0;

@@ -1,4 +1,4 @@
-// When bytes that enter one direction of a slow line leave it: delay, jitter, rate. Pure; the clock is the caller's.
+// Computes when bytes that enter one direction of a slow line leave it, from delay, jitter and rate. Pure.
 import { uniform } from './random.ts';
 
 export interface LineOptions {
@@ -29,7 +29,7 @@ export class Line {
     this.#random = uniform(seed);
   }
 
-  /** When a chunk that comes at `now` has left: never before one that came earlier. Milliseconds. */
+  /** When a chunk that comes at `now` leaves, never before an earlier one. Milliseconds. */
   send(bytes: number, now: number): number {
     const { delayMs, jitterMs, bytesPerSecond } = this.#options;
     this.#freeAt = Math.max(this.#freeAt, now) + (1_000 * bytes) / bytesPerSecond;

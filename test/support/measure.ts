@@ -1,5 +1,5 @@
-// Converts a tiny checkpoint, runs it on the devices and holds every position against the reference. Knows which
-// bound belongs to which precision; judges nothing.
+// Converts a tiny checkpoint, runs it on the devices and compares every position with the reference. Knows the bound of each
+// precision.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { seedOf, uniform } from './random.ts';
 /** Largest `max |a - b| / max |b|` over a position's logits. */
 export const bound = 1e-4;
 
-/** What rounds activations to int8, and what computes with them as they are. */
+/** Devices that round activations to int8, and devices that do not. */
 const rounds = (bits: number, device: DeviceName) => bits !== 32 && device !== 'webgpu';
 
 /** Scores nearer than this are a tie that float32 (and int8 activations) may break otherwise. */
@@ -95,7 +95,7 @@ export async function measure(
   }
 }
 
-/** What was seen over several measurements, exceptions counted. */
+/** The combined result of several measurements, with the exceptions counted. */
 export function summary(title: string, all: readonly Measurement[]): string {
   const sum = (of: (one: Measurement) => number) => all.reduce((total, one) => total + of(one), 0);
   const sorted = (of: (one: Measurement) => number[]) => all.flatMap(of).sort((a, b) => a - b);

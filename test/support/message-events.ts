@@ -1,4 +1,4 @@
-// Random messages of an assistant as the parser gives them, for the tests of what writes them down. Knows no wire format.
+// Random messages of an assistant as the parser returns them, for tests of their writers.
 import * as fc from 'fast-check';
 import type { MessageEvent } from '../../gateway/api/answers/messages/message-events.ts';
 
@@ -25,7 +25,7 @@ const calls = fc.array(
   { maxLength: 3 },
 );
 
-/** Of one choice: thoughts, text and calls, any of them missing, and the finish. */
+/** The events of one choice: thoughts, text and calls, some of which may be missing, and the finish. */
 export const messages: fc.Arbitrary<MessageEvent[]> = fc
   .tuple(
     fc.option(texts('reasoning'), { nil: [] }),

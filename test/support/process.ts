@@ -1,4 +1,4 @@
-// The command line as a real child process: started, read, signalled, and never left behind. Knows no HTTP.
+// Runs the command line as a real child process: starts it, reads its output, signals it, and never leaves it behind.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -43,7 +43,7 @@ export function startCli(args: readonly string[]): Running {
 export interface StartOptions {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
-  /** A process group of its own, which gets every signal whole, as from a terminal. */
+  /** Its own process group, which gets every signal as a whole, as from a terminal. */
   group?: boolean;
 }
 
@@ -108,7 +108,7 @@ export function isAlive(pid: number): boolean {
   return processes().some((row) => row.pid === pid && !row.command.includes('<defunct>'));
 }
 
-/** Whether a server could listen there now. */
+/** Whether a server could listen at the address now. */
 export async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {

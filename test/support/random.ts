@@ -1,4 +1,4 @@
-// Deterministic random numbers for tests: the same on every machine and engine. Knows nothing of what they are for.
+// Deterministic random numbers for tests: the same on every machine and engine.
 
 /** FNV-1a over a name's UTF-16 units, mixed with a seed: each tensor gets a stream of its own. */
 export function seedOf(seed: number, name: string): number {

@@ -1,5 +1,4 @@
-// A command at a pseudo-terminal, as a user has it: keys in, the screen's bytes out. By util-linux' `script`. Knows no
-// command.
+// Runs a command at a pseudo-terminal, as a user does: keys in, the screen's bytes out. Uses `script` of util-linux.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';

@@ -1,4 +1,4 @@
-// The masks of @mlc-ai/web-xgrammar, an independent implementation that ours are held against. The only importer of it.
+// The masks of @mlc-ai/web-xgrammar, an independent implementation that ours are compared with. The only importer of it.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
@@ -6,7 +6,7 @@ import { compileFunction, constants } from 'node:vm';
 import type * as Library from '@mlc-ai/web-xgrammar';
 import { byteSymbols } from './models/tokenizer.ts';
 
-/** The package calls itself an ES module and is none: neither import nor require loads it in Node. */
+/** The package claims to be an ES module and is not, so neither import nor require loads it in Node. */
 function load(): typeof Library {
   const require = createRequire(import.meta.url);
   const file = require.resolve('@mlc-ai/web-xgrammar');
@@ -25,7 +25,7 @@ export interface OracleMatcher {
   accept(id: number): boolean;
 }
 
-/** For a vocabulary: `bytes` of each id, none for ids that are no text. `open` compiles EBNF, or a JSON Schema. */
+/** Opens a vocabulary: `bytes` of each id, none for ids that are not text. `open` compiles EBNF or a JSON Schema. */
 export async function openOracle(bytes: readonly Uint8Array[]) {
   const { TokenizerInfo, GrammarCompiler, GrammarMatcher } = load();
   const symbols = byteSymbols();

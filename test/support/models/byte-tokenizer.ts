@@ -1,4 +1,4 @@
-// Tokenizer files of tiny checkpoints: no merges, id = byte, then the five specials. Knows no model.
+// Tokenizer files of tiny checkpoints: no merges, id = byte, then the five special tokens.
 import { byteSymbols, CHAT_TEMPLATE, SPECIALS } from './tokenizer.ts';
 
 /** 256 bytes and five specials. */

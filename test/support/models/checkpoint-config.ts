@@ -1,4 +1,4 @@
-// A model's shape said as each layout's config.json says it. Knows no tensors, no files.
+// Writes a model's shape as each layout's config.json does.
 import type { ModelConfig } from '../../../model/config/config.ts';
 import type { RopeScaling } from '../../../model/config/config-rope.ts';
 import { specials } from './byte-tokenizer.ts';

@@ -1,4 +1,4 @@
-// Writes random tiny Hugging Face checkpoints for tests, and tells what is in them. Knows no reader, no bundle.
+// Writes random tiny Hugging Face checkpoints for tests, and returns what is in them.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelConfig } from '../../../model/config/config.ts';

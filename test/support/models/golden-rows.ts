@@ -1,4 +1,4 @@
-// Makes a bundle's golden rows wrong for one expert, all hashes right: what a shard with that expert damaged looks like.
+// Makes a bundle's golden rows wrong for one expert with all hashes right, which looks like a shard with that expert damaged.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DIGEST_BYTES } from '../../../model/bundle/golden-file.ts';

@@ -1,4 +1,4 @@
-// Golden numbers of an implementation that is not ours (bench/peers writes them). Knows no devices.
+// Reference numbers of an independent implementation, written by bench/peers.
 import { readFile } from 'node:fs/promises';
 import type { CheckpointOptions } from './checkpoint.ts';
 

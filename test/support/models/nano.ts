@@ -1,4 +1,4 @@
-// Where the embedded model lies, and the 16-bit bundle with the floats that it was converted from.
+// Paths of the embedded model and of the 16-bit bundle with the floats that it was converted from.
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..', '..', '..');

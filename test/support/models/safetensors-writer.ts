@@ -1,4 +1,4 @@
-// Writes safetensors bytes from float32 tensors. Written apart from model/'s reader so that each checks the other.
+// Writes safetensors bytes from float32 tensors. Independent of the reader in model/, so that each checks the other.
 
 export type FloatDtype = 'f32' | 'f16' | 'bf16';
 
@@ -86,7 +86,7 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, FloatTensor>, dty
   return frameSafetensors(header, Buffer.concat(parts));
 }
 
-/** A file from any header and body, right or wrong: tests of broken files start here. */
+/** A file from any header and body, valid or not, for tests of broken files. */
 export function frameSafetensors(header: Record<string, unknown>, body: Uint8Array): Buffer {
   const json = Buffer.from(JSON.stringify(header));
   const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, 0x20)]);

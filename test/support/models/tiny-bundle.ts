@@ -1,4 +1,4 @@
-// Bundles of tiny random models with 96 experts a layer: made once a shape and test file, removed after the file.
+// Bundles of tiny random models with 96 experts a layer: made once for each shape and test file, and removed after the file.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ export async function tinyFolder(): Promise<string> {
   return await mkdtemp(join(await root, 'folder-'));
 }
 
-/** Directory of a bundle with a byte tokenizer: 3 layers of 96 experts, 64 wide, unless told otherwise. */
+/** Directory of a bundle with a byte tokenizer. Default: 3 layers of 96 experts, 64 wide. */
 export function tinyBundle(options: TinyBundleOptions = {}): Promise<string> {
   const key = JSON.stringify(options);
   let bundle = made.get(key);

@@ -1,5 +1,4 @@
-// Authorities and certificates for tests, made when they are needed: X.509 written by hand and signed by node. Knows no
-// sockets.
+// Authorities and certificates for tests, made when they are needed: X.509 written by hand and signed by node.
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 
 /** PEM. */
@@ -16,7 +15,7 @@ export interface IssueOptions {
   /** Days from now; negative ones are past. */
   fromDays?: number;
   toDays?: number;
-  /** Both unless told otherwise. */
+  /** Default: both. */
   usages?: readonly ('client' | 'server')[];
 }
 

@@ -1,4 +1,4 @@
-// A collector for tests: takes OTLP over HTTP on loopback and reads as much of its protobuf as spans have. Knows no tracer.
+// A collector for tests: accepts OTLP over HTTP on loopback and reads the parts of its protobuf that spans use.
 //
 // Field numbers: https://github.com/open-telemetry/opentelemetry-proto (trace.proto, common.proto, resource.proto)
 import { once } from 'node:events';
@@ -29,7 +29,7 @@ export interface Collector {
   close(): void;
 }
 
-/** `answers: false`: it takes requests and never answers. */
+/** `answers: false`: it accepts requests and never answers. */
 export async function openCollector({ answers = true } = {}): Promise<Collector> {
   const spans: ReadSpan[] = [];
   const headers: IncomingHttpHeaders[] = [];

@@ -1,10 +1,10 @@
-// A relay in a thread of its own, for tests whose thread computes: what it delays must not wait for a step's end.
+// A relay in a separate thread, for tests whose own thread computes: delays must not wait for the end of a step.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Address } from '../../../rpc/address.ts';
 import type { Relay, RelayOptions } from './relay.ts';
 
-/** What the thread is told to do; `state` is answered with a RelayState. */
+/** Orders to the thread. `state` is answered with a RelayState. */
 export type RelayCommand =
   | { type: 'cut' | 'silence' | 'state' | 'close' }
   | { type: 'garble'; bytes: Uint8Array }

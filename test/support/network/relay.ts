@@ -1,5 +1,5 @@
-// A TCP relay with the faults of a network: delay, jitter, a narrow line, connections that break, fall silent or carry
-// what nobody sent. Bytes keep their order; what is random comes from the seed. Knows no frames.
+// A TCP relay with the faults of a network: delay, jitter, limited bandwidth, connections that break, fall silent or carry bytes that
+// nobody sent. Bytes keep their order. Random choices come from the seed.
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { Address } from '../../../rpc/address.ts';
@@ -8,39 +8,39 @@ import { seedOf, uniform } from '../random.ts';
 
 export interface RelayOptions extends LineOptions {
   to: Address;
-  /** Each connection breaks once it has carried so many bytes at most, both ways together; how many is drawn. */
+  /** Each connection breaks after a random number of bytes, at most this many in both directions together. */
   cutWithin?: number;
-  /** Each connection falls silent once it has carried so many bytes at most; how many is drawn. */
+  /** Each connection falls silent after a random number of bytes, at most this many. */
   silentWithin?: number;
 }
 
 export interface Relay {
   readonly address: Address;
-  /** Open now. */
+  /** Open connections. */
   readonly connections: number;
-  /** Of these, fallen silent and not given up yet by who connected. */
+  /** Open connections that have fallen silent and that the client has not given up yet. */
   readonly silent: number;
-  /** Breaks every open connection; new ones are taken. */
+  /** Breaks every open connection. New ones are accepted. */
   cut(): void;
-  /** Forwards nothing more of the open connections and closes none: a peer that is gone without a word. */
+  /** Forwards nothing more of the open connections and closes none, like a peer that vanished. */
   silence(): void;
-  /** Slips bytes that nobody sent into both directions of every open connection. */
+  /** Inserts bytes that nobody sent into both directions of every open connection. */
   garble(bytes: Uint8Array): void;
-  /** Where new connections lead from now on; the open ones stay. */
+  /** Sets where new connections lead. Open ones stay. */
   retarget(to: Address): void;
   close(): Promise<void>;
 }
 
-/** A chunk on its way, or the end of what the sender has to say. */
+/** A chunk on its way, or the end of the sender's data. */
 interface Travelling {
   chunk: Uint8Array | undefined;
   dueAt: number;
 }
 
-/** Node's timers are up to a millisecond late: the last of a wait is spent in naps of the whole thread. Milliseconds. */
+/** Node's timers are up to a millisecond late, so the whole thread sleeps for the last part of a wait. Milliseconds. */
 const TIMER = 1.2;
 const NAP = 0.1;
-/** What is due within this goes at once. Milliseconds. */
+/** Data that is due within this time is sent at once. Milliseconds. */
 const EARLY = 0.05;
 /** Bytes on their way in one direction before the sender has to wait. */
 const HELD = 16 * 2 ** 20;
@@ -108,7 +108,7 @@ export async function startRelay({
 }
 
 interface RelayedConnectionOptions {
-  /** Towards who connected. */
+  /** Towards the client. */
   near: Socket;
   far: Socket;
   up: Line;
@@ -142,7 +142,7 @@ class RelayedConnection {
 
   cut(): void {
     for (const socket of this.#sockets) {
-      // A line that was shut down cannot be reset: its handle would never close, and its thread never end.
+      // A connection that was shut down cannot be reset: its handle would never close, and its thread would never end.
       if (socket.writableEnded) socket.destroy();
       else socket.resetAndDestroy();
     }
@@ -217,7 +217,7 @@ class RelayedConnection {
 
 const cell = new Int32Array(new SharedArrayBuffer(4));
 
-/** Calls `deliver` a tenth of a millisecond after `ms` at the latest; may call it before. Returns what calls it off. */
+/** Calls `deliver` at most a tenth of a millisecond after `ms`, perhaps earlier. Returns a function that cancels it. */
 function wake(deliver: () => void, ms: number): () => void {
   if (ms > TIMER) {
     const timer = setTimeout(deliver, Math.floor(ms - TIMER));
