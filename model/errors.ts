@@ -1,6 +1,6 @@
-// The error for what a user handed over and is wrong: a checkpoint, a bundle, a configuration. Knows no exit codes.
+// The error for faulty input: a checkpoint, a bundle, a configuration.
 
-/** `message` is one line that names the file, and the field or tensor, and says what is wrong with it. */
+/** `message` is one line that names the file and the field or tensor, and says what is wrong. */
 export class InputError extends Error {
   override readonly name = 'InputError';
 }
@@ -10,7 +10,7 @@ export function tensorError(file: string, tensor: string, problem: string): Inpu
   return new InputError(`${file}: tensor ${tensor}: ${problem}`);
 }
 
-/** What is to be thrown if writing to `file` failed with `cause`: a full disk is the user's to mend. */
+/** The error to throw if writing to `file` failed with `cause`. A full disk is an InputError, because the user can free space. */
 export function diskFault(cause: unknown, file: string): unknown {
   const isFull =
     cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');

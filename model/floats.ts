@@ -1,12 +1,12 @@
-// 16-bit floats to 32-bit ones and back, by their bits. Knows no tensors.
+// Converts between 16-bit and 32-bit floats by their bits.
 //
-// Everything works on bit patterns, so that NaN payloads and signed zeros survive: a pattern widened and narrowed
-// again is the same pattern, for all 65,536 of them.
+// Everything works on bit patterns, so that NaN payloads and signed zeros survive: each of the 65,536 patterns is the same
+// after it has been widened and narrowed again.
 
 const floatScratch = new Float32Array(1);
 const bitScratch = new Uint32Array(floatScratch.buffer);
 
-/** float32 bits of every float16. Built once: 256 KiB, the fastest way to widen a stream. */
+/** float32 bits of every float16: a table of 256 KiB, which is the fastest way to widen a stream. */
 const widened = Uint32Array.from({ length: 65536 }, (_, half) => {
   const sign = (half & 0x8000) << 16;
   const exponent = (half >>> 10) & 31;
@@ -17,7 +17,7 @@ const widened = Uint32Array.from({ length: 65536 }, (_, half) => {
   return sign | bitScratch[0]!;
 });
 
-/** float16 bits nearest to a float32 given by its bits, ties to even; too large becomes infinity. */
+/** float16 bits nearest to a float32 that is given by its bits, ties to even. Too large values become infinity. */
 function narrow(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
@@ -34,7 +34,7 @@ function narrow(bits: number): number {
   return sign | (rest > half || (rest === half && (kept & 1) === 1) ? kept + 1 : kept);
 }
 
-/** The number that float16 bits stand for. */
+/** The value of float16 bits. */
 export function halfToNumber(half: number): number {
   bitScratch[0] = widened[half]!;
   return floatScratch[0]!;
@@ -74,7 +74,7 @@ export function narrowBrain(values: Float32Array, out: Uint16Array): void {
   for (let i = 0; i < bits.length; i++) {
     const word = bits[i]!;
     const isNan = (word & 0x7fffffff) > 0x7f800000;
-    const quiet = (word >>> 16) & 0x7f ? 0 : 0x40; // a NaN whose payload lies in the dropped bits must not become infinity
+    const quiet = (word >>> 16) & 0x7f ? 0 : 0x40; // a NaN must not become infinity if its payload is dropped
     out[i] = isNan ? (word >>> 16) | quiet : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
   }
 }

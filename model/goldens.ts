@@ -1,5 +1,4 @@
-// Records what every expert of a bundle gives for its layer's golden row on this machine's device, so that a shard elsewhere
-// can prove itself. Knows no precision and no graph.
+// Records the answer of every expert of a bundle to its layer's golden row, so that the experts of any shard can be checked.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, openBundle } from './bundle/bundle.ts';
@@ -14,30 +13,30 @@ import { firstNonFinite, narrowBrain } from './floats.ts';
 import { layOut } from './safetensors.ts';
 
 /** Experts that are loaded at a time. */
-const LOADED = 16;
+const BATCH = 16;
 
-/** Grows here, beside the file that it becomes. */
+/** The file while it is written. */
 const STAGED = `${GOLDEN_FILE}.new`;
 
 export interface RecordGoldensOptions {
   device?: DeviceName;
-  /** Of the CPU kernels. */
+  /** Threads of the CPU kernels. */
   threads?: number;
   signal?: AbortSignal;
-  /** Experts done, of all. */
+  /** Counts experts. */
   onProgress?: (progress: { done: number; total: number }) => void;
 }
 
 export interface RecordedGoldens {
   numericsClass: string;
-  /** Of `golden.safetensors`. */
+  /** Size of `golden.safetensors`. */
   bytes: number;
 }
 
 /**
- * Writes `golden.safetensors` into the bundle in `dir`, in place of an earlier one, and lists it last: stopped by the
- * signal or by force it leaves the bundle as it was. Every expert's hash is checked on the way; throws where an answer is
- * not finite.
+ * Writes `golden.safetensors` into the bundle in `dir` and replaces an earlier one. The file is listed in the manifest last, so
+ * that the bundle is unchanged if this is stopped by the signal or by force. Checks every expert's hash. Throws if an
+ * answer is not finite.
  */
 export async function recordGoldens(
   dir: string,
@@ -65,7 +64,7 @@ interface WriteRows extends Pick<RecordGoldensOptions, 'signal' | 'onProgress'> 
   file: FileHandle;
 }
 
-/** One layer's answers are in memory at a time. */
+/** Keeps the answers of one layer in memory at a time. */
 async function writeRows({ file, ...options }: WriteRows): Promise<{ rows: GoldenRows; bytes: number }> {
   const { bundle, device, onProgress } = options;
   const { layers, experts, hidden } = bundle.config;
@@ -79,9 +78,9 @@ async function writeRows({ file, ...options }: WriteRows): Promise<{ rows: Golde
     const row = goldenRow(layer, hidden);
     input.set(row, layer * hidden);
     const stored = new Uint16Array(experts * hidden);
-    for (let from = 0; from < experts; from += LOADED) {
+    for (let from = 0; from < experts; from += BATCH) {
       onProgress?.({ done: layer * experts + from, total: layers * experts });
-      const numbers = Array.from({ length: Math.min(LOADED, experts - from) }, (_, i) => from + i);
+      const numbers = Array.from({ length: Math.min(BATCH, experts - from) }, (_, i) => from + i);
       const answers = await answersOf({ ...options, layer, row, experts: numbers });
       narrowBrain(answers, stored.subarray(from * hidden));
       for (const [i, expert] of numbers.entries()) {
@@ -105,7 +104,7 @@ async function writeRows({ file, ...options }: WriteRows): Promise<{ rows: Golde
   };
 }
 
-/** Uniform numbers of variance 1, as after a norm: the largest is 1.7, so that the int8 of an activation is well used. */
+/** Uniform numbers of variance 1, as after a norm. The largest is 1.7, so that activations use the range of int8 well. */
 function goldenRow(layer: number, hidden: number): Float32Array {
   return goldenInput(layer, 0, hidden).map((value) => value * Math.sqrt(3));
 }
@@ -116,13 +115,13 @@ interface Asked extends Pick<WriteRows, 'bundle' | 'device' | 'signal'> {
   experts: readonly number[];
 }
 
-/** `[experts, hidden]`: each expert's answer to the row. */
+/** `[experts, hidden]`, each expert's answer to the row. */
 async function answersOf({ bundle, device, signal, layer, row, experts }: Asked): Promise<Float32Array> {
   const units = experts.map((expert) => ({ layer, expert }));
   await device.load(units, { signal });
   if (isMapped(device)) {
     for (const unit of units) {
-      await bundle.readExpert(unit); // a device that computes on the mapped file checks no hash
+      await bundle.readExpert(unit); // checks the hash, which such a device does not
       device.mapIn(unit);
     }
   }

@@ -1,5 +1,4 @@
-// What a path is that somebody gives for a model: a bundle, a checkpoint, or what else it may be. Looks at names and at the first
-// bytes; checks nothing further.
+// What kind of model a path is: a bundle, a checkpoint or something else. Looks only at names and first bytes.
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { MANIFEST_FILE } from './bundle/manifest.ts';
@@ -9,36 +8,36 @@ import { PARTIAL } from './convert/staging.ts';
 
 export type ModelKind =
   | { kind: 'bundle'; bits: number | undefined }
-  /** A bundle in the making, or one whose making was interrupted. */
+  /** A bundle that is being made, or whose conversion was interrupted. */
   | { kind: 'unfinished' }
-  /** Of Hugging Face, in a layout that can be converted. */
+  /** A Hugging Face checkpoint in a layout that can be converted. */
   | { kind: 'checkpoint'; layout: string }
   /** `layout` is undefined if its config.json names none. */
   | { kind: 'unsupported'; layout: string | undefined }
-  /** Without safetensors; `others` are weights in another format. */
+  /** A checkpoint without safetensors. `others` is a file of weights in another format. */
   | { kind: 'weightless'; layout: string; others: string | undefined }
-  /** A repository in Hugging Face's cache; its newest checkpoint is in `dir`. */
+  /** A repository in Hugging Face's cache. Its newest checkpoint is in `dir`. */
   | { kind: 'repository'; dir: string }
   /** `file` is the GGUF file's name, if the path is a directory. */
   | { kind: 'gguf'; file: string | undefined }
   | { kind: 'file' }
   | { kind: 'empty' }
   | { kind: 'missing' }
-  /** `within` is a directory below that is a bundle or a checkpoint. */
+  /** `within` is a subdirectory that is a bundle or a checkpoint. */
   | { kind: 'other'; within: string | undefined };
 
 const CONFIG_FILE = 'config.json';
 const SAFETENSORS = '.safetensors';
 const OTHER_WEIGHTS = /\.(bin|pt|pth|ckpt|onnx|h5|msgpack|npz)$/;
 
-/** Rejects with the system's error if the path cannot be looked at. */
+/** Rejects with the system's error if the path cannot be read. */
 export async function kindOf(path: string): Promise<ModelKind> {
   const found = await stat(path).catch(absent);
   if (found === undefined) return { kind: 'missing' };
   if (!found.isDirectory())
     return (await isGguf(path)) ? { kind: 'gguf', file: undefined } : { kind: 'file' };
   const names = (await readdir(path)).sort();
-  // A kill may leave the journal in a bundle that is whole.
+  // A kill may leave the journal in a complete bundle.
   if (names.includes(MANIFEST_FILE) && !path.endsWith(PARTIAL)) {
     return { kind: 'bundle', bits: await bitsOf(join(path, MANIFEST_FILE)) };
   }
@@ -54,7 +53,7 @@ export async function kindOf(path: string): Promise<ModelKind> {
   return { kind: 'other', within: await modelWithin(path, names) };
 }
 
-/** Undefined, and an error only if it is something else that fails. */
+/** Undefined if the path does not exist. Throws any other error. */
 function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
   return undefined;
@@ -84,7 +83,7 @@ async function bitsOf(path: string): Promise<number | undefined> {
   return typeof bits === 'number' ? bits : undefined;
 }
 
-/** Undefined if the file is no JSON object that has it: whoever reads the whole of it says what is wrong. */
+/** Undefined if the file is not a JSON object with this field. Code that reads the whole file reports the fault. */
 async function fieldOf(path: string, field: string): Promise<unknown> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
@@ -109,7 +108,7 @@ async function newestIn(folder: string): Promise<string | undefined> {
   return found.sort((a, b) => b.at - a.at)[0]?.dir;
 }
 
-/** The only directory below that is a model. */
+/** The subdirectory that is a model, if there is only one. */
 async function modelWithin(path: string, names: readonly string[]): Promise<string | undefined> {
   const models: string[] = [];
   for (const name of names.slice(0, 100)) {
@@ -120,7 +119,7 @@ async function modelWithin(path: string, names: readonly string[]): Promise<stri
   return new Set(models).size === 1 ? models[0] : undefined;
 }
 
-/** What people call the checkpoint in `dir`: its directory, or its repository in Hugging Face's cache. */
+/** The usual name of the checkpoint in `dir`: its directory, or its repository in Hugging Face's cache. */
 export function checkpointName(dir: string): string {
   const parts = dir.split(sep).filter((part) => part !== '');
   const repository = parts.at(-2) === 'snapshots' ? parts.at(-3) : undefined;

@@ -1,11 +1,11 @@
-// The safetensors format: a header of names, types, shapes and offsets, then the tensors' bytes. Parses and lays out
-// headers; knows no model. Format: github.com/huggingface/safetensors, "Format".
+// The safetensors format: a header of names, types, shapes and offsets, then the tensors' bytes. Parses and lays out headers.
+// Specification: github.com/huggingface/safetensors, "Format".
 import { type FileHandle, open } from 'node:fs/promises';
 import { InputError, tensorError } from './errors.ts';
 import { readExactly } from './reading/read-exactly.ts';
 
-/** Bytes of one element of each type that the format names. */
-const DTYPE_BYTES: Readonly<Record<string, number>> = {
+/** Bytes of one element of each type in the format. */
+const dtypeBytes: Readonly<Record<string, number>> = {
   BOOL: 1,
   U8: 1,
   I8: 1,
@@ -25,7 +25,7 @@ const DTYPE_BYTES: Readonly<Record<string, number>> = {
   C64: 8,
 };
 
-/** The largest header that is read; the reference implementation's own bound. */
+/** The largest header that is read. It is the reference implementation's limit. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
 /** Headers are padded so that the first tensor starts on a cache line. */
@@ -33,12 +33,12 @@ const ALIGNMENT = 64;
 
 export interface TensorSpec {
   name: string;
-  /** As the format spells it: `F32`, `BF16`, `U8`, … */
+  /** In the format's spelling: `F32`, `BF16`, `U8`, … */
   dtype: string;
   shape: readonly number[];
 }
 
-/** Where a tensor lies: `bytes` of the file from `start`. */
+/** Where a tensor lies: `bytes` bytes of the file from `start`. */
 export interface TensorEntry extends TensorSpec {
   start: number;
   bytes: number;
@@ -48,18 +48,18 @@ export interface TensorEntry extends TensorSpec {
 export type TensorMap = ReadonlyMap<string, TensorEntry>;
 
 export function tensorBytes({ dtype, shape }: Pick<TensorSpec, 'dtype' | 'shape'>): number {
-  const width = DTYPE_BYTES[dtype];
+  const width = dtypeBytes[dtype];
   if (width === undefined) throw new RangeError(`unknown dtype ${dtype}`);
   return shape.reduce((product, length) => product * length, width);
 }
 
-/** Reads and checks a file's header. Throws an InputError naming file and tensor. */
+/** Reads and checks a file's header. Throws an InputError that names file and tensor. */
 export async function readTensorMap(handle: FileHandle, file: string): Promise<TensorMap> {
   const { header, size } = await readHeader(handle, file);
   return parseHeader(header, size, file);
 }
 
-/** The texts of a header's `__metadata__`; none where it has no such field. */
+/** The texts in a header's `__metadata__`. Empty if it has no such field. */
 export async function readMetadata(
   handle: FileHandle,
   file: string,
@@ -87,7 +87,7 @@ async function readHeader(handle: FileHandle, file: string): Promise<{ header: B
   return { header, size };
 }
 
-/** As `readTensorMap`, of a path. */
+/** Like `readTensorMap`, for a path. */
 export async function loadTensorMap(path: string, file: string): Promise<TensorMap> {
   const handle = await open(path);
   try {
@@ -97,7 +97,7 @@ export async function loadTensorMap(path: string, file: string): Promise<TensorM
   }
 }
 
-/** Parses the JSON part of a header of a file with `fileBytes` bytes; pure. The tensors must fill the rest exactly. */
+/** Parses the JSON part of the header of a file with `fileBytes` bytes. The tensors must fill the rest exactly. */
 export function parseHeader(header: Uint8Array, fileBytes: number, file: string): TensorMap {
   const body = 8 + header.length;
   const entries = Object.entries(parseObject(header, file))
@@ -150,7 +150,7 @@ function parseEntry(
   if (typeof value !== 'object' || value === null)
     throw tensorError(file, name, 'its entry is not an object');
   const { dtype, shape, data_offsets: offsets }: Record<string, unknown> = { ...value };
-  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype)) {
+  if (typeof dtype !== 'string' || !Object.hasOwn(dtypeBytes, dtype)) {
     throw tensorError(file, name, `has the unknown dtype ${JSON.stringify(dtype)}`);
   }
   if (!Array.isArray(shape) || !shape.every(isLength))
@@ -177,7 +177,7 @@ function parseEntry(
   return { name, dtype, shape, start: body + start, bytes };
 }
 
-/** Lays tensors out in the given order: the bytes before them, where each lies, and the file's size. */
+/** Lays tensors out in the given order. Returns the header, where each tensor lies, and the file's size. */
 export function layOut(
   specs: readonly TensorSpec[],
   metadata: Readonly<Record<string, string>> = {},

@@ -1,5 +1,4 @@
-// Bundles of random weights at any shape, for load and speed: no text comes out of them. Knows no checkpoint; the
-// writing is the converter's.
+// Makes bundles of random weights in any shape, for load and speed tests. They generate no meaningful text.
 import { dirname, resolve } from 'node:path';
 import { canonicalJson, hashLines } from './bundle/hash.ts';
 import { isRouter, isSelectionBias, modelNames } from './bundle/names.ts';
@@ -13,10 +12,10 @@ import { InputError } from './errors.ts';
 import { sigmaMoeTinyFiles } from './synth/sigma-moe-tiny.ts';
 
 export interface SynthOptions extends WriteOptions {
-  /** `sigma-moe-tiny`, or the path of a config.json; tokenizer files beside it are copied. */
+  /** `sigma-moe-tiny`, or the path of a config.json. Tokenizer files beside it are copied. */
   shape: string;
   bits: Bits;
-  /** Whole number; same seed and shape, same values at every precision. */
+  /** A whole number. The same seed and shape give the same values at every precision. */
   seed: number;
 }
 
@@ -49,7 +48,7 @@ export async function synth({ shape, bits, seed, ...options }: SynthOptions): Pr
   );
 }
 
-/** Scales that keep activations near 1 in every layer, and router scores far enough apart to spread the rows. */
+/** Scales that keep activations near 1 in every layer and router scores far enough apart to spread the rows. */
 function distribution(
   { kind, name, shape }: CanonicalTensor,
   { hidden, tiedEmbeddings }: ModelConfig,

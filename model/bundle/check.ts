@@ -1,4 +1,4 @@
-// Does what a bundle's files hold match what its config and manifest say? Pure: compares headers, reads nothing.
+// Checks that the headers of a bundle's files agree with its config and manifest. Pure.
 import type { ModelConfig } from '../config/config.ts';
 import { InputError, tensorError } from '../errors.ts';
 import type { TensorMap } from '../safetensors.ts';

@@ -1,33 +1,32 @@
-// Bytes of a file behind HTTP, a range at a time, asked for again where the way fails. Knows no bundle.
-
+// Fetches bytes of a file by HTTP range requests, with retries.
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
 import { InputError } from '../errors.ts';
 
 export interface FetchRangeOptions {
   signal?: AbortSignal;
-  /** Requests for one range, the first included. */
+  /** Requests for one range, the first included. Default: 5. */
   attempts?: number;
-  /** Before the second request; doubles. Milliseconds. */
+  /** Pause before the second request; it doubles with each further one. Default: 200. */
   waitMs?: number;
-  /** A request without an end after so long is given up. Milliseconds. */
-  patienceMs?: number;
+  /** Deadline of each request. Default: 60,000. */
+  timeoutMs?: number;
 }
 
-/** The whole file where `range` is absent. Rejects with an InputError that names the URL. */
+/** Fetches a range, or the whole file if `range` is absent. Rejects with an InputError that names the URL. */
 export async function fetchBytes(
   url: URL,
   range: { start: number; length: number } | undefined,
-  { signal, attempts = 5, waitMs = 200, patienceMs = 60_000 }: FetchRangeOptions = {},
+  { signal, attempts = 5, waitMs = 200, timeoutMs = 60_000 }: FetchRangeOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   let why: unknown;
   for (let attempt = 0; attempt < attempts; attempt++) {
     signal?.throwIfAborted();
     if (attempt > 0) await delay(waitMs * 2 ** (attempt - 1), undefined, { ...(signal && { signal }) });
     try {
-      return await fetchOnce(url, range, patienceMs, signal);
+      return await fetchOnce(url, range, timeoutMs, signal);
     } catch (error) {
-      if (error instanceof InputError) throw error; // asking again would not help
+      if (error instanceof InputError) throw error; // a retry would not help
       why = error;
     }
   }
@@ -39,13 +38,13 @@ export async function fetchBytes(
 async function fetchOnce(
   url: URL,
   range: { start: number; length: number } | undefined,
-  patienceMs: number,
+  timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const patience = AbortSignal.timeout(patienceMs);
+  const timeout = AbortSignal.timeout(timeoutMs);
   const response = await fetch(url, {
     headers: range === undefined ? {} : { range: `bytes=${range.start}-${range.start + range.length - 1}` },
-    signal: signal === undefined ? patience : AbortSignal.any([signal, patience]),
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   });
   const { status } = response;
   if (status !== (range === undefined ? 200 : 206)) {

@@ -1,4 +1,4 @@
-// The files of a bundle on disk: sizes checked when opened, stretches hash-checked when read. Knows bytes, no tensors.
+// The files of a bundle on disk. Sizes are checked when the files are opened, and hashes when bytes are read.
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
@@ -11,22 +11,22 @@ export interface Stretch {
   name: string;
   start: number;
   length: number;
-  /** The bytes' short hash; nothing is handed out without one. */
+  /** The bytes' short hash. Bytes without one are never returned. */
   hash: string | undefined;
-  /** What the bytes are, for the error. */
+  /** What the bytes are, for error messages. */
   what: string;
 }
 
 export interface BundleFiles {
-  /** Bytes in memory of their own, so that wider views over them are aligned. */
+  /** Bytes in a buffer of their own, so that wider views over them are aligned. */
   read(stretch: Stretch): Promise<Uint8Array<ArrayBuffer>>;
   header(name: string): Promise<TensorMap>;
-  /** The texts that a header holds beside its tensors. */
+  /** The texts in a header's metadata. */
   metadata(name: string): Promise<Readonly<Record<string, string>>>;
   close(): Promise<void>;
 }
 
-/** The error for bytes that are not those that were hashed. */
+/** The error for bytes that do not match their hash. */
 export function damaged(path: string, what: string): InputError {
   return new InputError(`${path}: ${what}: does not match its hash in bundle.json: damaged or replaced`);
 }

@@ -1,26 +1,26 @@
-// Whether an answer to a golden row is a sound one. Pure; knows no device and no files.
+// Whether an expert's answer to a golden row agrees with the stored one. Pure.
 import { firstNonFinite } from '../floats.ts';
 import { goldenDigest } from './golden.ts';
 import type { GoldenAnswer } from './goldens.ts';
 import type { Bits } from './tensors.ts';
 
 /**
- * How far another numerics class may be from the stored answer, as a part of its length. Stored answers are rounded to
- * bfloat16, which alone is up to 2^-8. At 16 and 32 bits all devices compute in float32, 1e-6 apart. At 4 and 8 bits some
- * round activations to int8 (the CPU kernels and ONNX Runtime on a CPU, 1e-6 apart, 5e-3 where a tie turns) and some do
- * not (GPUs): that is up to 1.7e-2 over random experts of 64 to 1,536 inputs and those of nano
+ * How far another numerics class may be from the stored answer, as a share of its length. Stored answers are rounded to
+ * bfloat16, which alone makes up to 2^-8. At 16 and 32 bits all devices compute in float32 and differ by 1e-6. At 4 and 8 bits
+ * the CPU kernels and ONNX Runtime on a CPU round activations to int8. They differ by 1e-6, or by 5e-3 if a tie is rounded
+ * otherwise. GPUs do not round and differ by up to 1.7e-2, over random experts of 64 to 1,536 inputs and those of nano
  * (test/model/bundle/golden-agreement.test.ts).
  */
 const TOLERANCE: Readonly<Record<Bits, number>> = { 4: 0.04, 8: 0.04, 16: 0.005, 32: 0.005 };
 
 export interface AgreementOptions {
-  /** The answer is from the numerics class that the golden answer is from. */
+  /** The answer and the golden answer are of one numerics class. */
   sameClass: boolean;
-  /** Of the bundle. */
+  /** Bits of the bundle. */
   bits: Bits;
 }
 
-/** Undefined where `answer [hidden]` agrees with the golden one; else why not. What is not finite never agrees. */
+/** Why `answer [hidden]` does not agree with the golden one; undefined if it does. Answers that are not finite never agree. */
 export function agrees(
   answer: Float32Array,
   { row, digest }: GoldenAnswer,
@@ -37,7 +37,7 @@ export function agrees(
   return error <= allowed ? undefined : `${off}; another numerics class may be ${allowed}`;
 }
 
-/** `|a - b| / |b|`; 0 where both are nothing but zeros. */
+/** `|a - b| / |b|`; 0 if both are all zeros. */
 export function relativeDistance(a: Float32Array, b: Float32Array): number {
   let distance = 0;
   let length = 0;

@@ -1,14 +1,14 @@
-// The file of golden rows in a bundle: its tensors, what its header must say, its bytes. Knows no device and no agreement.
+// The file of golden rows in a bundle: its tensors, the checks of its header, and reading its bytes.
 import type { ModelConfig } from '../config/config.ts';
 import { InputError, tensorError } from '../errors.ts';
 import type { TensorMap, TensorSpec } from '../safetensors.ts';
 import type { BundleFiles } from './files.ts';
 import { GOLDEN_FILE, type GoldenRows } from './manifest.ts';
 
-/** A digest as it lies in the file: the first 128 bits of SHA-256. */
+/** Bytes of a digest in the file: the first 128 bits of SHA-256. */
 export const DIGEST_BYTES = 16;
 
-/** The key of the header's metadata that names the class of the answers. */
+/** The metadata key under which the header names the numerics class of the answers. */
 export const CLASS_KEY = 'numerics_class';
 
 export type GoldenShape = Pick<ModelConfig, 'layers' | 'experts' | 'hidden'>;
@@ -20,7 +20,7 @@ export interface GoldenSource {
   readInput(): Promise<Uint8Array<ArrayBuffer>>;
   /** `[layers, experts, 16]` */
   readDigests(): Promise<Uint8Array<ArrayBuffer>>;
-  /** bfloat16 `[experts, hidden]` of one layer. */
+  /** bfloat16 `[experts, hidden]`, the answers of one layer. */
   readAnswers(layer: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -33,14 +33,14 @@ export function goldenTensors({ layers, experts, hidden }: GoldenShape): TensorS
   ];
 }
 
-/** The entry of a tensor that `checkGolden` or the layout has put there. */
+/** The entry of a tensor. Throws if there is none. */
 export function goldenEntry(stored: TensorMap, name: string, file: string) {
   const entry = stored.get(name);
   if (entry === undefined) throw tensorError(file, name, 'is missing');
   return entry;
 }
 
-/** Throws an InputError where the header is not that of the model's golden rows or contradicts bundle.json. */
+/** Throws an InputError if the header does not fit the model's golden rows or contradicts bundle.json. */
 export function checkGolden(
   shape: GoldenShape,
   rows: GoldenRows,
@@ -71,7 +71,7 @@ export function checkGolden(
   }
 }
 
-/** `stored` is the file's header, checked. */
+/** `stored` is the file's checked header. */
 export function goldenSource(
   files: BundleFiles,
   { layers }: GoldenShape,

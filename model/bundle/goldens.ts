@@ -1,27 +1,27 @@
-// Golden rows of an open bundle: a row for each layer, and what each of its experts answers. Knows no device.
+// Golden rows of an open bundle: a row for each layer, and the answer of each of its experts.
 import { widenBrain } from '../floats.ts';
 import type { Bundle } from './bundle.ts';
 import { DIGEST_BYTES } from './golden-file.ts';
 
-/** What a sound expert gives for its layer's row. */
+/** The answer of a sound expert to its layer's row. */
 export interface GoldenAnswer {
-  /** `[hidden]`, rounded to bfloat16, not weighted: what another numerics class comes near to. */
+  /** `[hidden]`, rounded to bfloat16 and not weighted. Other numerics classes come near to it. */
   row: Float32Array;
-  /** Of the float32 bits before rounding, as `goldenDigest` gives it: what the same class gives bit for bit. */
+  /** `goldenDigest` of the answer before rounding. Devices of the same numerics class give exactly these bits. */
   digest: string;
 }
 
-/** Readable while the bundle is open. They speak for its very weights: for shards whose content hash is its own. */
+/** Readable while the bundle is open. They are valid for shards whose content hash is the bundle's. */
 export interface Goldens {
-  /** Of the device that computed the answers. */
+  /** The numerics class of the device that computed the answers. */
   readonly numericsClass: string;
-  /** `[hidden]`: the row that is put to every expert of the layer. */
+  /** `[hidden]`, the row that every expert of the layer answers. */
   input(layer: number): Float32Array;
-  /** Rejects with an InputError where the stored answer is damaged. */
+  /** Rejects with an InputError if the stored answer is damaged. */
   answer(layer: number, expert: number): Promise<GoldenAnswer>;
 }
 
-/** Undefined where the bundle has no golden rows. Keeps one layer's answers in memory, the last that were asked for. */
+/** Undefined if the bundle has no golden rows. Keeps the answers of the last used layer in memory. */
 export async function openGoldens({ config, golden }: Pick<Bundle, 'config' | 'golden'>) {
   if (golden === undefined) return undefined;
   const { layers, experts, hidden } = config;
@@ -47,7 +47,7 @@ export async function openGoldens({ config, golden }: Pick<Bundle, 'config' | 'g
         const reading = { layer, answers };
         kept = reading;
         answers.catch(() => {
-          if (kept === reading) kept = undefined; // read again by whoever asks next
+          if (kept === reading) kept = undefined; // the next call reads them again
         });
       }
       const row = new Float32Array(hidden);

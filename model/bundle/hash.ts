@@ -1,7 +1,7 @@
-// The hashes of a bundle. Knows no files.
+// The hashes of a bundle.
 import { createHash } from 'node:crypto';
 
-/** The first 128 bits of SHA-256 in hex: what names the bytes of a tensor, an expert or a file. */
+/** The first 128 bits of SHA-256 in hex, which name the bytes of a tensor, an expert or a file. */
 export function shortHash(...parts: Uint8Array[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
@@ -12,19 +12,19 @@ export function shorten(hex: string): string {
   return hex.slice(0, 32);
 }
 
-/** SHA-256 over lines of text, each ended by a newline: what names a source or a bundle as a whole. */
+/** SHA-256 over lines of text, each ending in a newline. It names a whole source or bundle. */
 export function hashLines(lines: Iterable<string>): string {
   const hash = createHash('sha256');
   for (const line of lines) hash.update(`${line}\n`);
   return `sha256:${hash.digest('hex')}`;
 }
 
-/** What names a text by its content: `sha256:` and 64 hex digits. */
+/** Names a text by its content: `sha256:` and 64 hex digits. */
 export function sha256(text: string): string {
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
-/** JSON with the keys of every object in order of their code units, and no spaces. */
+/** JSON without spaces, in which the keys of every object are sorted by code units. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => {
     if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;

@@ -1,4 +1,4 @@
-// bundle.json: what a bundle is and where each expert lies in it. Parses and names; reads no weights.
+// bundle.json, the manifest: what a bundle is, and where each expert lies in it.
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -20,12 +20,12 @@ export const MANIFEST_FILE = 'bundle.json';
 export const DENSE_FILE = 'dense.safetensors';
 export const GOLDEN_FILE = 'golden.safetensors';
 
-/** `experts-LLLLL.safetensors`, one file a layer. */
+/** `experts-LLLLL.safetensors`: each layer has one file. */
 export function expertsFile(layer: number): string {
   return `experts-${String(layer).padStart(5, '0')}.safetensors`;
 }
 
-/** One expert of one layer: `length` bytes of `file` from `offset`; gate, up and down one after the other. */
+/** One expert of one layer: `length` bytes of `file` from `offset`, which are gate, up and down in this order. */
 export interface ExpertRange {
   file: string;
   offset: number;
@@ -33,7 +33,7 @@ export interface ExpertRange {
   hash: string;
 }
 
-/** Hashes of the tensors of `golden.safetensors`, of `answers` one a layer, and the class of the answers. */
+/** Hashes of the tensors of `golden.safetensors` (`answers` has one for each layer) and the numerics class of the answers. */
 export interface GoldenRows {
   numericsClass: string;
   input: string;
@@ -42,9 +42,9 @@ export interface GoldenRows {
 }
 
 /**
- * `identity` names the source at every precision, `contentHash` these very weights. `files` lists every file of the
- * bundle but this one, with a hash for those that are copied whole. `experts[layer][expert]`. A bundle need not have
- * golden rows.
+ * `identity` names the checkpoint, whatever the precision; `contentHash` names these exact bytes. `files` lists every other
+ * file of the bundle, with a hash for those that are copied whole. Ranges are `experts[layer][expert]`. Golden rows are
+ * optional.
  */
 export interface Manifest {
   format: 1;
@@ -63,7 +63,7 @@ export interface Manifest {
 
 const shortHash = text(/^[0-9a-f]{32}$/, 'a hash of 32 hex digits');
 const fullHash = text(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hex digits');
-/** A file beside bundle.json: never a path that leads elsewhere. */
+/** A file beside bundle.json, never a path to another directory. */
 const fileName = text(/^[\w][\w.-]*$/, 'the name of a file in the same directory');
 
 const manifestShape: Shape<Manifest> = fields({
@@ -96,7 +96,7 @@ export function parseManifest(json: unknown, file: string): Manifest {
   }
 }
 
-/** Names a bundle's weights and files, golden rows apart: two bundles with one content hash are interchangeable. */
+/** Names a bundle's weights and files except its golden rows. Bundles with one content hash are interchangeable. */
 export function contentHashOf({ bits, group, files, dense, experts }: Omit<Manifest, 'contentHash'>): string {
   const sorted = <T>(record: Record<string, T>) =>
     Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -127,7 +127,7 @@ export async function readManifest(dir: string): Promise<Manifest> {
   return parseManifest(parseJson(text, path), path);
 }
 
-/** Written beside and renamed, so that a reader sees the old one or the new one whole. */
+/** Writes a new file and renames it, so that a reader sees either the old manifest or the new one, whole. */
 export async function writeManifest(dir: string, manifest: Manifest): Promise<void> {
   const path = join(dir, MANIFEST_FILE);
   await writeFile(`${path}.new`, `${JSON.stringify(manifest, null, 1)}\n`, { flush: true });
@@ -135,8 +135,8 @@ export async function writeManifest(dir: string, manifest: Manifest): Promise<vo
 }
 
 /**
- * Adds or replaces the golden rows: `staged`, a file in `dir`, becomes `golden.safetensors`. Whoever opens the bundle in
- * between finds it whole, with golden rows or without.
+ * Adds or replaces the golden rows: `staged`, a file in `dir`, becomes `golden.safetensors`. If the bundle is opened in the
+ * meantime, it is complete, with golden rows or without.
  */
 export async function publishGoldenRows(
   dir: string,

@@ -1,5 +1,5 @@
-// Where a bundle's weights come from: a directory that has them all, or somewhere else, from where each expert is fetched when
-// it is wanted, into a directory that fills up. Knows no device.
+// Where a bundle's weights come from: a directory that has all of them, or a remote place. From there each expert is fetched
+// into a local directory when it is needed.
 import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Unit } from '../devices/expert.ts';
@@ -20,21 +20,21 @@ import {
 
 export interface BringOptions {
   signal?: AbortSignal;
-  /** Bytes; what was there already counts. */
+  /** Counts bytes, including those that were there already. */
   onBrought?: (done: number, total: number) => void;
 }
 
 export interface WeightSource {
-  /** A bundle that `openBundle` reads; experts' bytes are sound there only once they were brought. */
+  /** A bundle for `openBundle`. The bytes of an expert are valid only after `bring`. */
   readonly dir: string;
   bring(units: readonly Unit[], options?: BringOptions): Promise<void>;
 }
 
-/** The files of a bundle that is somewhere else. */
+/** The files of a remote bundle. */
 export interface RemoteFiles {
-  /** Where a file is, for people. */
+  /** Where a file is, for messages. */
   place: (file: string) => string;
-  /** The whole file where `range` is absent. Rejects with an InputError that names the place. */
+  /** Reads a range, or the whole file if `range` is absent. Rejects with an InputError that names the place. */
   read: (
     file: string,
     range: { start: number; length: number } | undefined,
@@ -43,14 +43,14 @@ export interface RemoteFiles {
 }
 
 export interface HttpSourceOptions extends FetchRangeOptions {
-  /** Of the bundle, ending in `/`. */
+  /** URL of the bundle, ending in `/`. */
   url: URL;
   cache: string;
 }
 
-/** Fetches of experts under way at a time. */
+/** Experts that are fetched at a time. */
 const AT_ONCE = 4;
-/** Most headers end before it: one request instead of two. */
+/** Bytes of the first request for a header. Most headers are shorter and so take one request. */
 const FIRST_BYTES = 64 * 1024;
 
 export function diskSource(dir: string): WeightSource {
@@ -69,8 +69,8 @@ export function httpSource({ url, cache, ...options }: HttpSourceOptions): Promi
 }
 
 /**
- * The manifest, files that are read whole and the headers of the others are there when it resolves. Bundles are kept below
- * `cache`, each in a directory that its content names.
+ * Resolves when the manifest, the files that are read whole and the headers of the others have been fetched. Bundles are
+ * kept in `cache`, each in a directory named by its content hash.
  */
 export async function remoteSource({
   files,
@@ -112,7 +112,7 @@ interface Listed {
 }
 
 async function fetchWhole({ name, path, bytes, hash }: Listed, files: RemoteFiles): Promise<void> {
-  const there = await readFile(path).catch(() => undefined); // what cannot be read is fetched
+  const there = await readFile(path).catch(() => undefined); // a file that cannot be read is fetched
   if (there?.length === bytes && (hash === undefined || shortHash(there) === hash)) return;
   const fetched = await files.read(name, undefined, undefined);
   const at = files.place(name);
@@ -123,9 +123,9 @@ async function fetchWhole({ name, path, bytes, hash }: Listed, files: RemoteFile
   await replace(path, fetched);
 }
 
-/** A file of the right size that is empty but for its header: it takes no room on disk until experts are written. */
+/** Makes a sparse file of the right size that holds only its header. It takes disk space when experts are written. */
 async function fetchHeader({ name, path, bytes }: Listed, files: RemoteFiles): Promise<void> {
-  const there = await stat(path).catch(() => undefined); // what is not there is fetched
+  const there = await stat(path).catch(() => undefined); // a missing file is fetched
   if (there?.size === bytes) return;
   const upTo = (length: number) => files.read(name, { start: 0, length }, undefined);
   let head = await upTo(Math.min(FIRST_BYTES, bytes));
@@ -152,7 +152,7 @@ interface Bringing {
   onBrought: (done: number, total: number) => void;
 }
 
-/** An interrupted run goes on where it was: what is on disk and sound is not fetched again. */
+/** Continues an interrupted run: what is sound on disk is not fetched again. */
 async function bring(
   manifest: Manifest,
   units: readonly Unit[],
@@ -200,7 +200,7 @@ function rangeOf(manifest: Manifest, { layer, expert }: Unit): ExpertRange {
   return range;
 }
 
-/** Whole or not at all, whoever looks meanwhile. */
+/** Replaces a file in one step: readers see the old bytes or the new ones, whole. */
 async function replace(path: string, bytes: Uint8Array): Promise<void> {
   await writeFile(`${path}.new`, bytes, { flush: true });
   await rename(`${path}.new`, path);

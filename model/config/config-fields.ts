@@ -1,13 +1,13 @@
-// Typed, checked reading of the fields of a config.json. Knows no architecture.
+// Typed and checked reading of the fields of a config.json.
 import { InputError } from '../errors.ts';
 
-/** Larger numbers in a config are lies or attacks; every real dimension is far below. */
+/** Every real dimension is far below this. Larger numbers are errors or attacks. */
 const LARGEST = 2 ** 24;
 
-/** The fields of one object of one file; each reader throws an InputError that names both. */
+/** The fields of one object of one file. Each reader throws an InputError that names both. */
 export interface Fields {
   has(name: string): boolean;
-  /** As it stands; undefined where absent or null. */
+  /** The unchecked value; undefined if absent or null. */
   raw(name: string): unknown;
   /** A whole number of at least 1. */
   count(name: string, fallback?: number): number;
@@ -18,7 +18,7 @@ export interface Fields {
   /** The fields of a nested object. */
   object(name: string): Fields;
   names(): string[];
-  /** Throws: this field's value is wrong or not supported. */
+  /** Throws an error that this field's value is wrong or not supported. */
   refuse(name: string, reason: string): never;
 }
 
@@ -62,7 +62,7 @@ export function readFields(json: unknown, file: string, prefix = ''): Fields {
   };
 }
 
-/** A value as JSON, short enough for one line. */
+/** A value as JSON, cut to fit one line. */
 export function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;

@@ -1,5 +1,5 @@
 // Rotary position settings of a config.json, in the old spelling (rope_theta, rope_scaling) and the new
-// (rope_parameters). Knows the fields and their defaults, computes no angles.
+// (rope_parameters).
 import type { Fields } from './config-fields.ts';
 
 export type RopeScaling =

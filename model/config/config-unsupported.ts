@@ -1,8 +1,8 @@
-// Refusals of what a config.json may ask for and this engine does not do: each by the field's name, so that nothing
-// is ignored and answers are never quietly wrong. Knows the fields, no shapes.
+// Refuses settings of a config.json that this engine does not support, by the field's name. So nothing is ignored, and answers
+// are never silently wrong.
 import { type Fields, show } from './config-fields.ts';
 
-/** Fields that change the model unless they hold one of these values (or are absent or null). */
+/** These fields change the model unless they are absent, null or one of these values. */
 const HARMLESS: Readonly<Record<string, readonly unknown[]>> = {
   attention_bias: [false],
   qkv_bias: [false],
@@ -43,7 +43,7 @@ export function refuseUnsupported(fields: Fields): void {
     fields.refuse('layer_types', `${show(other)} is not supported (full_attention is)`);
 }
 
-/** A sliding window as wide as the context never slides. Qwen3 names one that is off unless `use_sliding_window`. */
+/** A sliding window as wide as the context never slides. Qwen3 configs name one that is off unless `use_sliding_window`. */
 export function refuseWindow(fields: Fields, layout: string, context: number): void {
   const used = fields.flag('use_sliding_window', layout !== 'qwen3_moe');
   if (!used || !fields.has('sliding_window')) return;

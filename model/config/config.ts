@@ -1,17 +1,17 @@
-// A checkpoint's shape and rules, read from its own config.json. Knows no files but that one's contents, no tensors.
+// A checkpoint's shape and rules, read from the contents of its config.json.
 import { type Fields, readFields, show } from './config-fields.ts';
 import { parseRope, type RopeConfig } from './config-rope.ts';
 import { refuseUnsupported, refuseWindow } from './config-unsupported.ts';
 
-/** How the router's scores become weights; a property of the checkpoint (facts in docs/models.md). */
+/** How the router's scores become weights. It is a property of the checkpoint; docs/models.md has the sources. */
 export interface RoutingConfig {
   /** `softmax` over all experts, or elementwise `sigmoid` with a selection bias. */
   score: 'softmax' | 'sigmoid';
-  /** Divide the chosen weights by their sum. For `sigmoid` this applies only where k > 1. */
+  /** Divide the chosen weights by their sum. For `sigmoid` this applies only if k > 1. */
   renormalise: boolean;
-  /** `e_score_correction_bias` is added to the scores for choosing, never to the weights. */
+  /** `e_score_correction_bias` is added to the scores for the choice, but not to the weights. */
   selectionBias: boolean;
-  /** Every weight is multiplied by this (`routed_scaling_factor`). */
+  /** Factor on every weight (`routed_scaling_factor`). */
   scale: number;
 }
 
@@ -21,19 +21,19 @@ export interface ModelConfig {
   layers: number;
   heads: number;
   kvHeads: number;
-  /** Width of one head; not always hidden / heads. */
+  /** Width of one head, which is not always hidden / heads. */
   headDim: number;
   /** Experts in each layer. */
   experts: number;
-  /** k of each layer, `layers` entries. */
+  /** `[layers]`, k of each layer. */
   expertsPerToken: readonly number[];
   /** Inner width of one expert. */
   inner: number;
   vocab: number;
-  /** Positions the checkpoint was made for (`max_position_embeddings`). */
+  /** Positions that the checkpoint was made for (`max_position_embeddings`). */
   context: number;
   normEps: number;
-  /** RMSNorm of q and k: none, over each head, or over the whole projection. Told by the tensors' shapes. */
+  /** RMSNorm of q and k: none, over each head, or over the whole projection. The tensors' shapes decide. */
   qkNorm: 'none' | 'head' | 'projection';
   rope: RopeConfig;
   tiedEmbeddings: boolean;
@@ -42,10 +42,10 @@ export interface ModelConfig {
 
 type Layout = ModelConfig['layout'];
 
-/** More would be a lie that costs memory before the first tensor could prove it one. */
+/** A limit, because a false number would cost memory before the missing tensors are noticed. */
 const MOST_LAYERS = 4096;
 
-/** What Hugging Face's configuration classes assume for fields a file leaves out, and where they look for the rest. */
+/** Defaults of Hugging Face's configuration classes for absent fields, and the names of fields that differ. */
 const LAYOUTS = {
   qwen3_moe: {
     kvHeads: 4,
@@ -77,9 +77,8 @@ const LAYOUTS = {
 } as const;
 
 /**
- * The model that a config.json describes. `file` names it in errors: every field that is missing, lies or asks for
- * something unsupported throws an InputError naming file and field. `qkNorm` is the layout's usual one; the tensors'
- * shapes have the last word (`withNormShapes`).
+ * The model that a config.json describes. A field that is missing, contradictory or unsupported throws an InputError that
+ * names the field and `file`. `qkNorm` is the layout's usual one; `withNormShapes` corrects it by the tensors' shapes.
  */
 export function parseConfig(json: unknown, file: string): ModelConfig {
   const fields = readFields(json, file);
@@ -114,7 +113,7 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
   };
 }
 
-/** A `model_type` that is supported. */
+/** Whether a `model_type` is supported. */
 export function isLayout(type: string): type is Layout {
   return Object.hasOwn(LAYOUTS, type);
 }

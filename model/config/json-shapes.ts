@@ -1,10 +1,10 @@
-// Shapes of JSON values: each checks a value and returns it typed, or throws with the path of the field that is wrong.
-// Shards read their manifest with these and not with zod, which takes 9 MB of memory. Knows no file.
+// Shapes of JSON values. Each checks a value and returns it typed, or throws an error with the path of the wrong field. Shards
+// read their manifest with these instead of zod, which takes 9 MB of memory.
 
-/** `path` names the value in errors: `experts.0.3.hash`; empty for the whole. */
+/** `path` names the value in errors, such as `experts.0.3.hash`. It is empty for the whole. */
 export type Shape<T> = (value: unknown, path: string) => T;
 
-/** What a shape returns. */
+/** The type that a shape returns. */
 export type Shaped<S> = S extends Shape<infer T> ? T : never;
 
 export class ShapeError extends Error {
@@ -14,7 +14,7 @@ export class ShapeError extends Error {
   }
 }
 
-/** Text, of a pattern if one is given; `what` is its name in errors. */
+/** Text, optionally matching a pattern. `what` names such text in errors. */
 export function text(pattern?: RegExp, what = `text like ${pattern}`): Shape<string> {
   return (value, path) => {
     if (typeof value !== 'string') throw new ShapeError(path, `is ${kindOf(value)}, not text`);
@@ -47,7 +47,7 @@ export function list<T>(item: Shape<T>): Shape<T[]> {
   };
 }
 
-/** Any keys of a shape, each with a value of a shape. */
+/** Any keys of one shape, with values of another. */
 export function record<T>(key: Shape<string>, item: Shape<T>): Shape<Record<string, T>> {
   return (value, path) =>
     Object.fromEntries(
@@ -58,7 +58,7 @@ export function record<T>(key: Shape<string>, item: Shape<T>): Shape<Record<stri
     );
 }
 
-/** These keys; others are left out. */
+/** These keys. Others are dropped. */
 export function fields<S extends Record<string, Shape<unknown>>>(
   shapes: S,
 ): Shape<{ [K in keyof S]: Shaped<S[K]> }> {

@@ -1,9 +1,9 @@
-// How many parameters a model has, by its shape. Pure.
+// Counts a model's parameters by its shape. Pure.
 import type { ModelConfig } from './config.ts';
 
 export interface ParameterCounts {
   all: number;
-  /** Of one token's way: the dense part, and the experts that it is sent to. */
+  /** Parameters that one token uses: the dense part and its experts. */
   active: number;
 }
 

@@ -1,9 +1,9 @@
-// Rotary position embedding: inverse frequencies by scaling rule, cosines and sines by position. Knows no tensors.
+// Rotary position embedding: frequencies by scaling rule, cosines and sines by position.
 // Sources: RoFormer (arXiv 2104.09864); YaRN (arXiv 2309.00071); "llama3" as in Llama 3.1's published configuration.
 import type { ModelConfig } from './config.ts';
 import type { RopeScaling } from './config-rope.ts';
 
-/** Radians a position turns each pair of a head, `[headDim / 2]`, and the factor on cosines and sines. */
+/** By how many radians a position turns each pair of a head, `[headDim / 2]`, and the factor on cosines and sines. */
 export function rotations(
   headDim: number,
   base: number,
@@ -52,7 +52,7 @@ function yarn(
   });
 }
 
-/** Cosines and sines of positions, computed once each and kept. */
+/** Cosines and sines of positions. Each is computed once and kept. */
 export class RotationTable {
   readonly #half: number;
   readonly #frequencies: Float64Array;
@@ -67,7 +67,7 @@ export class RotationTable {
     this.#factor = factor;
   }
 
-  /** Writes the rotations of `count` positions from `start` into rows `[…, headDim / 2]`, beginning at row `row`. */
+  /** Writes the rotations of `count` positions from `start` to rows `[…, headDim / 2]`, starting at row `row`. */
   fill(cos: Float32Array, sin: Float32Array, row: number, start: number, count: number): void {
     this.#reach(start + count);
     const from = start * this.#half;

@@ -1,5 +1,5 @@
-// A Hugging Face checkpoint on disk: its config, the files to copy, and where each tensor lies. Reads headers only;
-// knows no bundle.
+// A Hugging Face checkpoint on disk: its config, the files to copy, and where each tensor lies. Of weights it reads only the
+// headers.
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withNormShapes } from '../bundle/tensors.ts';
@@ -8,8 +8,8 @@ import { InputError, tensorError } from '../errors.ts';
 import { loadTensorMap, type TensorEntry } from '../safetensors.ts';
 import { isSpare, sourceName } from './layouts.ts';
 
-/** Copied into the bundle as they are, if the checkpoint has them, by their names there: a bundle has no folders. */
-const COPIED_FILES: Readonly<Record<string, string>> = {
+/** Files that are copied unchanged if the checkpoint has them, by their names in the bundle, which has no folders. */
+const copiedFiles: Readonly<Record<string, string>> = {
   'config.json': 'config.json',
   'tokenizer.json': 'tokenizer.json',
   'tokenizer_config.json': 'tokenizer_config.json',
@@ -32,11 +32,11 @@ export interface Checkpoint {
   list: string;
   /** By the checkpoint's own names. */
   tensors: ReadonlyMap<string, SourceTensor>;
-  /** Name, size and time of each weight file: what a resumed conversion must find unchanged. */
+  /** Name, size and time of each weight file. A resumed conversion must find them unchanged. */
   stamps: readonly string[];
 }
 
-/** Reads config, index and headers of the checkpoint in `dir`; throws an InputError naming file and tensor or field. */
+/** Reads config, index and headers of the checkpoint in `dir`. Throws an InputError that names file and tensor or field. */
 export async function openCheckpoint(dir: string): Promise<Checkpoint> {
   const copies = await readCopies(dir);
   const configPath = join(dir, 'config.json');
@@ -56,10 +56,10 @@ export async function openCheckpoint(dir: string): Promise<Checkpoint> {
   return { config, copies, list, tensors, stamps };
 }
 
-/** The small files that a bundle copies, as far as `dir` has them; `configFile` may stand in for its config.json. */
+/** The small files in `dir` that a bundle copies. `configFile` may replace its config.json. */
 export async function readCopies(dir: string, configFile?: string): Promise<Map<string, Uint8Array>> {
   const copies = new Map<string, Uint8Array>();
-  for (const [name, from] of Object.entries(COPIED_FILES)) {
+  for (const [name, from] of Object.entries(copiedFiles)) {
     const path = name === 'config.json' && configFile !== undefined ? configFile : join(dir, from);
     const data = await readOptional(path);
     if (data !== undefined) copies.set(name, data);
@@ -127,7 +127,7 @@ async function requireFile(path: string, otherwise: string): Promise<void> {
   });
 }
 
-/** Tensor name to file name; files lie beside the index, never elsewhere. */
+/** Maps tensor names to file names. The files lie beside the index, never elsewhere. */
 function parseIndex(json: unknown, path: string): Map<string, string> {
   const map = typeof json === 'object' && json !== null && 'weight_map' in json ? json.weight_map : undefined;
   if (typeof map !== 'object' || map === null) throw new InputError(`${path}: field weight_map: is missing`);

@@ -1,5 +1,5 @@
-// Turns a Hugging Face checkpoint into a bundle. Knows what belongs to the model and what does not; the bytes are
-// made and written by the plan's tasks.
+// Turns a Hugging Face checkpoint into a bundle. It decides which tensors belong to the model; the plan's tasks make and write
+// the bytes.
 import { resolve } from 'node:path';
 import { canonicalJson, hashLines, shortHash } from '../bundle/hash.ts';
 import { modelNames } from '../bundle/names.ts';
@@ -22,14 +22,14 @@ export interface ConvertOptions extends WriteOptions {
 
 export interface Converted extends WrittenBundle {
   config: ModelConfig;
-  /** Whether the checkpoint had a tokenizer.json; without one a bundle serves token ids only. */
+  /** Whether the checkpoint had a tokenizer.json. Without one, a bundle serves token ids only. */
   hasTokenizer: boolean;
 }
 
 /**
- * Converts the checkpoint in `from` to a bundle in `to`, which must not exist or be empty. The work grows in
- * `to.partial`; stopped by the signal or by force, the same call resumes it, and gives the same bytes. What is wrong
- * with the checkpoint throws an InputError, one line that names file and tensor or field.
+ * Converts the checkpoint in `from` to a bundle in `to`, which must not exist or must be empty. The bundle grows in
+ * `to.partial`. If it is stopped by the signal or by force, the same call resumes it, with the same bytes in the end. A fault
+ * of the checkpoint throws an InputError of one line that names file and tensor or field.
  */
 export async function convert({ from, bits, ...options }: ConvertOptions): Promise<Converted> {
   const checkpoint = await openCheckpoint(resolve(from));
@@ -45,14 +45,14 @@ export async function convert({ from, bits, ...options }: ConvertOptions): Promi
 
 /** What a conversion would read and write. */
 export interface PlannedConversion {
-  /** Differs when the checkpoint's files do, by their sizes and times; the same wherever they lie. */
+  /** Names the checkpoint's files by their contents or by sizes and times, wherever they lie. */
   key: string;
   /** Bytes of weights. */
   sourceBytes: number;
   bundleBytes: number;
 }
 
-/** Reads headers only; throws as `convert` does if the checkpoint cannot be converted. */
+/** Reads headers only. Throws like `convert` if the checkpoint cannot be converted. */
 export async function planConversion({
   from,
   bits,
@@ -88,7 +88,7 @@ function floatDtype({ dtype, path, name }: SourceTensor): FloatDtype {
   throw tensorError(path, name, `has dtype ${dtype}; F32, F16 and BF16 are read`);
 }
 
-/** Tensors beyond those that the config describes mean that it describes another model. */
+/** Refuses tensors that the config does not describe, because it would then be another model's. */
 async function refuseExtra({ config, list, tensors }: Checkpoint): Promise<void> {
   const stacked = [...tensors.values()].find(({ name }) => isStackedExperts(name));
   if (stacked !== undefined) {
@@ -122,7 +122,7 @@ function* modelTensors(config: ModelConfig): Generator<CanonicalTensor> {
   }
 }
 
-/** Names the source: what is computed with, not how it was packed, so that it is one at every precision. */
+/** Names the source by its config and its tensors' bytes, not by its files. It is the same at every precision. */
 function sourceIdentity({ config, tasks }: BundlePlan, results: readonly JournalEntry[]): string {
   const lines = tasks.flatMap(({ id, tensors, dtypes }) =>
     tensors.map(

@@ -1,4 +1,4 @@
-// Source bytes to floats, floats to the bytes a bundle stores. Knows no files; little-endian hosts only, as Node's.
+// Source bytes to floats, and floats to the bytes that a bundle stores. For little-endian hosts only, like Node.
 import { firstNonFinite, narrowHalf, widenBrain, widenHalf } from '../floats.ts';
 import type { Encoding } from '../tensor.ts';
 import { isTiled, matrixBytes, quantizeInto } from '../tiles.ts';
@@ -18,7 +18,7 @@ export function decode(bytes: Uint8Array, dtype: FloatDtype, out: Float32Array):
   if (bad !== undefined) throw new RangeError(`holds ${out[bad]} at element ${bad} of a slice`);
 }
 
-/** The bytes of whole rows `[rows, cols]` in `encoding`, into `out`, which has exactly their length. */
+/** Writes whole rows `[rows, cols]` in `encoding` to `out`, which has exactly their length. */
 export function encode(
   values: Float32Array,
   rows: number,
@@ -36,7 +36,7 @@ export function encode(
 function encodeHalves(values: Float32Array, encoding: 'f16' | 'bf16', out: Uint8Array): void {
   const words = new Uint16Array(out.buffer, out.byteOffset, values.length);
   if (encoding === 'bf16') {
-    // Only ever a bfloat16 source's own values: the upper half of their float32 is they themselves.
+    // The values come from a bfloat16 source, so that the upper half of each float32 is the exact value.
     const halves = new Uint16Array(values.buffer, values.byteOffset, values.length * 2);
     for (let i = 0; i < words.length; i++) words[i] = halves[2 * i + 1]!;
     return;

@@ -1,5 +1,4 @@
-// The record of a bundle in the making: which tasks are done, with what hashes. A run that was stopped reads it back.
-// Knows no tensors.
+// The record of an unfinished bundle: which tasks are done, and their hashes. A resumed run reads it.
 import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
@@ -13,7 +12,7 @@ export interface JournalEntry {
   sourceHashes: string[];
 }
 
-/** Entries of an earlier run of the same plan, by task, and a file open for more. */
+/** Entries of an earlier run of the same plan, by task, and a file that is open for more. */
 export interface Journal {
   entries: ReadonlyMap<number, JournalEntry>;
   append(entry: JournalEntry): void;
@@ -21,10 +20,10 @@ export interface Journal {
 }
 
 /**
- * Opens the journal of `dir`. Its first line names the plan; a journal of another plan (another source or precision)
- * is refused, for its work cannot be used and may be wanted. A last line cut short by a kill is dropped. Lines are not
- * flushed to disk one by one: after a power loss an entry may name work that is gone, which its hash will tell. Refused
- * too while another process has it open: each would overwrite what the other has written.
+ * Opens the journal of `dir`. Its first line names the plan. A journal of another plan (another source or precision) is
+ * refused, because its work cannot be used but may be needed. A last line that a kill cut short is dropped. Lines are not
+ * flushed one by one: after a power loss an entry may name lost work, which its hash shows. The journal is also refused while
+ * another process has it open, because the two would overwrite each other's work.
  */
 export function openJournal(dir: string, plan: string): Journal {
   const path = join(dir, JOURNAL_FILE);
@@ -58,7 +57,7 @@ export function openJournal(dir: string, plan: string): Journal {
   };
 }
 
-/** A line that a crash garbled stands for no work: its task is done again. */
+/** A line that a crash garbled is ignored, so that its task is done again. */
 function parseEntry(line: string): JournalEntry | undefined {
   let json: unknown;
   try {

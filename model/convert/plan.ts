@@ -1,5 +1,4 @@
-// Decides what a bundle's files will hold, byte for byte, and cuts the work into tasks. Pure; knows sources only by
-// description.
+// Decides what a bundle's files will hold, byte for byte, and cuts the work into tasks. Pure.
 import { join } from 'node:path';
 import { DENSE_FILE, expertsFile } from '../bundle/manifest.ts';
 import {
@@ -15,7 +14,7 @@ import { layOut, type TensorMap } from '../safetensors.ts';
 import { DTYPE_WIDTH } from './encode.ts';
 import type { FloatDtype, Part, Source, Task } from './task.ts';
 
-/** What a canonical tensor is made from. */
+/** The source of a canonical tensor. */
 export interface TensorSource {
   sourceName: string;
   source: Source;
@@ -28,7 +27,7 @@ export interface PlannedFile {
   bytes: number;
 }
 
-/** A task with what it writes in canonical terms; results are found by the same index. */
+/** A task, and the canonical tensors that it writes. Its result is found by the same id. */
 export type PlannedTask = Task & { tensors: readonly CanonicalTensor[]; dtypes: readonly FloatDtype[] } & (
     | { kind: 'dense'; name: string }
     | { kind: 'expert'; layer: number; expert: number; file: string }
@@ -49,8 +48,8 @@ export interface PlanOptions {
   sourceOf: (tensor: CanonicalTensor) => TensorSource;
 }
 
-/** Tiles before wide floats before narrow ones: every tensor then starts at a multiple of its element's size. */
-const RANK: Readonly<Record<string, number>> = { U8: 0, F32: 1, F16: 2, BF16: 2 };
+/** Tiles come before wide floats before narrow ones, so that every tensor starts at a multiple of its element's size. */
+const dtypeRank: Readonly<Record<string, number>> = { U8: 0, F32: 1, F16: 2, BF16: 2 };
 
 export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): BundlePlan {
   const tasks: PlannedTask[] = [];
@@ -76,10 +75,10 @@ export function planBundle({ config, bits, dir, sourceOf }: PlanOptions): Bundle
   };
 
   const dense = [...denseTensors(config)];
-  const denseSpecs = dense.map(specOf).sort((a, b) => (RANK[a.dtype] ?? 0) - (RANK[b.dtype] ?? 0));
+  const denseSpecs = dense.map(specOf).sort((a, b) => (dtypeRank[a.dtype] ?? 0) - (dtypeRank[b.dtype] ?? 0));
   const denseLayout = layOut(denseSpecs);
   const files: PlannedFile[] = [{ name: DENSE_FILE, header: denseLayout.header, bytes: denseLayout.bytes }];
-  // The largest first: the embedding and the head are the longest tasks, and must not be what is waited for last.
+  // The largest tensors first, so that the longest tasks, embedding and head, do not end last.
   for (const tensor of dense.toSorted((a, b) => elements(b.shape) - elements(a.shape))) {
     const task = taskOf([tensor], denseLayout.tensors, join(dir, DENSE_FILE));
     tasks.push({ ...task, kind: 'dense', name: tensor.name });

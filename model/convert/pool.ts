@@ -1,5 +1,4 @@
-// Hands tasks to worker threads, one each at a time, and gathers their results. Knows nothing of what they do.
-
+// Gives tasks to worker threads, one each at a time, and collects their results.
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../base/module-url.ts';
@@ -16,13 +15,12 @@ export interface RunTasksOptions {
   onResult: (result: TaskResult) => void;
 }
 
-/** Below so much source a thread takes longer to start than the work takes. */
+/** For less source than this, starting a thread takes longer than the work. */
 const SMALL_BYTES = 16 << 20;
 
-/** Compiled, this file is JavaScript and so is its neighbour. */
 const workerFile = moduleUrl('./worker', import.meta.url);
 
-/** Resolves when all are done; rejects with the first failure or the signal's reason, after every thread has ended. */
+/** Resolves when all tasks are done. Rejects with the first failure or the signal's reason when all threads have ended. */
 export async function runTasks(options: RunTasksOptions): Promise<void> {
   const bytes = options.tasks.reduce((sum, { sourceBytes }) => sum + sourceBytes, 0);
   await (bytes < SMALL_BYTES ? runHere(options) : runInThreads(options));
@@ -34,7 +32,7 @@ async function runHere({ tasks, signal, onBytes, onResult }: RunTasksOptions): P
     for (const task of tasks) {
       signal?.throwIfAborted();
       onResult(runner.task(task));
-      await setImmediate(); // lets an abort in
+      await setImmediate(); // so that an abort is noticed
     }
   } finally {
     runner.close();

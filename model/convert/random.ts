@@ -1,17 +1,17 @@
-// Random weights: a stream of nearly normal numbers for each tensor, each a pure function of (key, index), so that
-// any slice can be made anywhere. Knows no tensors.
+// Random weights: a stream of nearly normal numbers for each tensor. Each number is a pure function of (key, index), so that any
+// slice can be made on its own.
 import { createHash } from 'node:crypto';
 
-/** The two words that set a tensor's stream apart from every other. */
+/** The two words that select a tensor's stream. */
 export function streamKey(seed: number, name: string): readonly [number, number] {
   const digest = createHash('sha256').update(`${seed}/${name}`).digest();
   return [digest.readInt32LE(0), digest.readInt32LE(4)];
 }
 
-/** Four dice of 256 sides: their sum is bell-shaped, with this standard deviation. */
+/** Standard deviation of the sum of four dice with 256 sides, which is nearly normal. */
 const DICE_DEVIATION = Math.sqrt((4 * (256 ** 2 - 1)) / 12);
 
-/** Writes numbers `first`, `first + 1`, … of the stream to all of `out`; none is farther than 3.5 deviations out. */
+/** Fills `out` with the numbers `first`, `first + 1`, … of the stream. None is more than 3.5 deviations from the mean. */
 export function fillRandom(
   out: Float32Array,
   first: number,

@@ -1,4 +1,4 @@
-// The directory in which a bundle grows, and the rename that makes it one. Knows files and sizes, no tensors.
+// The directory in which a bundle grows, and the rename that completes it.
 import { mkdir, open, readdir, rename, rmdir, stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { formatBytes } from '../../base/format-bytes.ts';
@@ -6,10 +6,10 @@ import { InputError } from '../errors.ts';
 import { JOURNAL_FILE } from './journal.ts';
 import type { PlannedFile } from './plan.ts';
 
-/** Ends the name of a directory in which a bundle grows. */
+/** Suffix of a directory in which a bundle grows. */
 export const PARTIAL = '.partial';
 
-/** Where a bundle grows until it is whole: beside its target, so that the rename is one step. */
+/** The directory in which a bundle grows. It lies beside the target, so that the rename is one step. */
 export function partialDir(to: string): string {
   return resolve(to) + PARTIAL;
 }
@@ -27,7 +27,7 @@ export async function refuseOccupied(to: string): Promise<void> {
     throw new InputError(`${to}: exists and is not empty: choose another directory or delete it`);
 }
 
-/** Rejects if what is still to be written to `dir` does not fit: the files, and `extra` bytes beside them. */
+/** Rejects if the disk has no room for what is still to be written to `dir`: the files, and `extra` bytes. */
 export async function requireSpace(
   dir: string,
   files: readonly Pick<PlannedFile, 'name' | 'bytes'>[],
@@ -46,7 +46,7 @@ export async function requireSpace(
   if (fault !== undefined) throw new InputError(`${dir}: ${fault}`);
 }
 
-/** Undefined if there is room enough. Bytes. */
+/** Undefined if there is enough room. Arguments are in bytes. */
 export function spaceFault({ needed, free }: { needed: number; free: number }): string | undefined {
   if (needed <= free) return undefined;
   return (
@@ -55,7 +55,7 @@ export function spaceFault({ needed, free }: { needed: number; free: number }): 
   );
 }
 
-/** Brings every file to its size with its header in place; what an earlier run wrote stays. */
+/** Gives every file its size and its header. What an earlier run wrote stays. */
 export async function prepareFiles(
   dir: string,
   files: readonly PlannedFile[],
@@ -74,7 +74,7 @@ export async function prepareFiles(
   }
 }
 
-/** Waits until the disk has the file. */
+/** Waits until the file is on the disk. */
 export async function flush(path: string): Promise<void> {
   const file = await open(path, 'r+');
   try {
@@ -84,7 +84,7 @@ export async function flush(path: string): Promise<void> {
   }
 }
 
-/** The rename is the moment at which the bundle exists; the journal goes after it, so that a kill between loses nothing. */
+/** The bundle exists from the rename on. The journal is deleted after it, so that a kill in between loses nothing. */
 export async function finish(dir: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   await rmdir(to).catch((error: unknown) => {

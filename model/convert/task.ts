@@ -1,4 +1,4 @@
-// What crosses between the writer of a bundle and its worker threads: plain structured-cloneable data.
+// What the writer of a bundle and its worker threads exchange: plain data that can be cloned.
 import type { Encoding } from '../tensor.ts';
 
 export type FloatDtype = 'F32' | 'F16' | 'BF16';
@@ -8,9 +8,9 @@ export type Source =
   | { kind: 'file'; path: string; start: number; dtype: FloatDtype }
   | { kind: 'random'; key: readonly [number, number]; mean: number; deviation: number };
 
-/** One tensor, `[rows, cols]`; a small tensor that is kept as it stands is one row. */
+/** One tensor, `[rows, cols]`. A small tensor, which is kept unchanged, is one row. */
 export interface Part {
-  /** As the source calls it: errors speak of this name. */
+  /** The tensor's name in the source, for errors. */
   sourceName: string;
   source: Source;
   rows: number;
@@ -18,16 +18,16 @@ export interface Part {
   encoding: Encoding;
 }
 
-/** One stretch of one file of the bundle: a dense tensor, or an expert's three one after the other. */
+/** A range of one file of the bundle: a dense tensor, or the three of an expert one after another. */
 export interface Task {
   id: number;
   path: string;
   offset: number;
   bytes: number;
-  /** Bytes of source that it reads, for progress. */
+  /** Bytes of source, for progress. */
   sourceBytes: number;
   parts: readonly Part[];
-  /** Hash that a stopped run recorded: where the bytes still match, the work is done. */
+  /** Hash that an earlier run recorded. If the bytes still match, the work is done. */
   recorded?: string;
 }
 
@@ -35,7 +35,7 @@ export interface TaskResult {
   id: number;
   /** Short hash of the bytes written. */
   hash: string;
-  /** Short hash of each part's source bytes; undefined where the recorded work was found whole. */
+  /** Short hash of each part's source bytes; undefined if the recorded work was complete. */
   sourceHashes?: string[];
 }
 

@@ -1,5 +1,5 @@
-// Carries out a plan: files beside the target, tasks over threads, a journal to resume from, and the rename that makes
-// a bundle of it all. Knows no checkpoint.
+// Carries out a plan: writes files beside the target, spreads tasks over threads, keeps a journal to resume from, and renames
+// the result.
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -15,11 +15,11 @@ import { runTasks } from './pool.ts';
 import { finish, flush, partialDir, prepareFiles, refuseOccupied, requireSpace } from './staging.ts';
 import type { TaskResult } from './task.ts';
 
-/** What a bundle records as its maker. */
+/** The program that the manifest records. */
 const TOOL = `expertgrid ${version}`;
 
 export interface WriteProgress {
-  /** Bytes of source dealt with, of `total`. */
+  /** Bytes of source that are done, of `total`. */
   done: number;
   total: number;
 }
@@ -28,18 +28,18 @@ export interface WriteOptions {
   to: string;
   signal?: AbortSignal;
   onProgress?: (progress: WriteProgress) => void;
-  /** Threads; as many as the machine has cores unless told. The bytes do not depend on it. */
+  /** Threads. Default: as many as the machine has cores. The bytes do not depend on it. */
   workers?: number;
-  /** Called with the directory of the complete bundle, before it gets its name; what it throws leaves it resumable. */
+  /** Called with the directory of the complete bundle before the rename. If it throws, the conversion can be resumed. */
   beforeFinish?: (dir: string) => Promise<void>;
 }
 
 export interface BundleContents {
-  /** Makes the plan for the directory that the files are written to. */
+  /** Makes the plan for the directory to which files are written. */
   plan: (dir: string) => BundlePlan;
-  /** Small files copied as they are. */
+  /** Small files that are copied unchanged. */
   copies: ReadonlyMap<string, Uint8Array>;
-  /** What the plan does not say and a resumed run must find the same: the source files' times, a seed. */
+  /** What else a resumed run must find unchanged: the source files' times, or a seed. */
   stamps: readonly string[];
   identity: (plan: BundlePlan, results: readonly JournalEntry[]) => string;
 }
@@ -48,10 +48,10 @@ export interface WrittenBundle {
   dir: string;
   identity: string;
   contentHash: string;
-  /** Of all files but bundle.json and what `beforeFinish` adds. */
+  /** Size of all files except bundle.json and what `beforeFinish` adds. */
   bytes: number;
   tasks: number;
-  /** Tasks found done by an earlier run. */
+  /** Tasks that an earlier run had done. */
   resumed: number;
 }
 
@@ -80,16 +80,16 @@ export async function writeBundle(contents: BundleContents, options: WriteOption
   }
 }
 
-/** An entry of the journal, about. */
+/** About the size of an entry in the journal. */
 const ENTRY_BYTES = 256;
 
-/** Of what is written beside the weights: copies, journal, golden rows. */
+/** Bytes that are written beside the weights: copies, journal, golden rows. */
 function bytesBeside({ copies }: BundleContents, { config, tasks }: BundlePlan): number {
   const copied = [...copies.values()].reduce((sum, { length }) => sum + length, 0);
   return copied + tasks.length * ENTRY_BYTES + layOut(goldenTensors(config)).bytes;
 }
 
-/** Names everything that decides the bundle's bytes, so that work is never resumed into another bundle. */
+/** Names everything that decides the bundle's bytes, so that no other bundle is resumed. */
 function fingerprint({ config, bits, tasks }: BundlePlan, { copies, stamps }: BundleContents): string {
   return hashLines([
     TOOL,

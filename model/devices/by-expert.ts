@@ -1,4 +1,4 @@
-// Sorts asks by expert, for devices that run each expert once over all its rows. Pure.
+// Sorts the asks of a run by expert, for devices that run each expert once over all its rows. Pure.
 //
 // Worked example: rows 0 and 1 of x, row 0 for experts 17 and 3, row 1 for expert 3:
 //   asks   = [0, 17,  0, 3,  1, 3]
@@ -6,11 +6,11 @@
 import type { Rows } from './dense.ts';
 
 export interface SortedAsks {
-  /** Each once, ascending. */
+  /** Each expert once, ascending. */
   experts: number[];
-  /** Asks of each. */
+  /** How many asks each expert has. */
   counts: Int32Array;
-  /** `[asks, 2]`: row of x and number of the ask, expert after expert; of one expert in the order of the asks. */
+  /** `[asks, 2]`: row of x and number of the ask, sorted by expert and then by number. */
   places: Int32Array;
 }
 
@@ -48,9 +48,9 @@ export interface ExpertGroup {
 }
 
 /**
- * For devices that want an expert's rows one after another: `run` gets a group for each expert, ascending, and gives the
- * rows of each; returned in the order of the asks, `[m, hidden]`. Throws where a group is answered with another number of
- * rows.
+ * For devices that take an expert's rows one after another. `run` gets one group for each expert, ascending, and returns the
+ * answers of each group. The result has them in the order of the asks, `[m, hidden]`. Throws if a group's answer has
+ * another number of rows.
  */
 export async function runByExpert(
   x: Rows,

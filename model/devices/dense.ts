@@ -1,5 +1,5 @@
-// The seam of a dense device: everything of a layer but its experts. The device owns KV memory; the engine names
-// sequences and spans of rows. Knows no tokens' meaning, no sampling, no network.
+// The seam of a dense device, which computes everything but the experts. The device owns the KV memory; the engine names
+// sequences and spans of rows. Sampling and combining are the engine's.
 //
 // Worked example, one step that prefills 3 prompt positions of sequence 7 and decodes position 12 of sequence 4:
 //   spans = [{ sequence: 7, start: 0, count: 3, blocks: [5] }, { sequence: 4, start: 12, count: 1, blocks: [0] }]
@@ -11,56 +11,56 @@
 export type Rows = Float32Array;
 
 export interface Span {
-  /** A name the engine opened. */
+  /** A name that the engine has opened. */
   sequence: number;
-  /** Position of the span's first row; K and V of all positions before it are in the cache. */
+  /** Position of the span's first row. K and V of all positions before it are in the cache. */
   start: number;
-  /** Rows of the step that belong to it, consecutive in the step and in position. */
+  /** Rows of the span, consecutive in the step and in position. */
   count: number;
   /** Where the sequence's K and V lie: block `i` holds positions from `i * blockSize`. */
   blocks: readonly number[];
 }
 
-/** KV memory as the engine counts it: in blocks of positions. */
+/** The KV memory as the engine counts it, in blocks of positions. */
 export interface KvShape {
-  /** Positions. */
+  /** Positions in a block. */
   blockSize: number;
-  /** Bytes that a block costs at most, all layers together. */
+  /** Most bytes that a block takes, all layers together. */
   blockBytes: number;
-  /** Whether sequences may name the same block: a prefix computed once then serves many. */
+  /** Whether several sequences may use one block, so that a prefix is computed once for all. */
   shared: boolean;
 }
 
 export interface LayerOutput {
   /** Residual stream after attention. `[rows, hidden]` */
   residual: Rows;
-  /** Its normed rows: the experts' input. `[rows, hidden]` */
+  /** The residual stream after the norm, which is the experts' input. `[rows, hidden]` */
   x: Rows;
-  /** The router's raw scores (logits), before softmax or sigmoid. `[rows, experts]` */
+  /** The router's scores before softmax or sigmoid. `[rows, experts]` */
   scores: Rows;
 }
 
 export interface DenseDevice {
-  /** What decides the bits of an answer: device, runtime version, precision, group, instruction set. */
+  /** Names what decides the bits of an answer: device, runtime version, precision, group, instruction set. */
   readonly numericsClass: string;
   /**
-   * How the device wants prompts cut: a chunk of a prompt never has fewer rows than this (unless the whole prompt
-   * does), so that a position's bits do not depend on how the prompt was cut.
+   * A chunk of a prompt never has fewer rows than this, unless the whole prompt has. So a position's bits do not depend on
+   * how the prompt was cut.
    */
   readonly minPrefillRows: number;
   readonly kv: KvShape;
-  /** Makes `blocks` blocks of KV memory; called once, before any sequence is opened. */
+  /** Allocates `blocks` blocks of KV memory. Called once, before any sequence is opened. */
   allocate(blocks: number): void;
-  /** Opens an empty sequence; throws if the name is open. */
+  /** Opens an empty sequence. Throws if the name is open. */
   open(sequence: number): void;
-  /** Frees a sequence's KV memory; unknown names throw. */
+  /** Frees a sequence's KV memory. Throws if the name is unknown. */
   close(sequence: number): void;
   embed(ids: Int32Array): Rows;
-  /** One layer's attention, norms and router scores; appends the rows' K and V to their sequences. */
+  /** One layer's attention, norms and router scores. Appends the rows' K and V to their sequences. */
   layer(layer: number, hidden: Rows, spans: readonly Span[]): Promise<LayerOutput>;
   /**
-   * Final norm and output projection. `rows [n, hidden] → logits [n, vocab]`, in `into` if the device can and it is large
-   * enough: a row of logits may be most of a megabyte.
+   * Final norm and output projection: `rows [n, hidden] → logits [n, vocab]`. The device may write them to `into` if it is
+   * large enough, because a row of logits may take most of a megabyte.
    */
   head(rows: Rows, into?: Rows): Promise<Rows>;
   dispose(): Promise<void>;

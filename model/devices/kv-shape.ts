@@ -1,24 +1,24 @@
-// What a position of keys and values costs on each kind of device, known before one is opened. Pure.
+// What a position of keys and values costs on each kind of device, known before a device is opened. Pure.
 import { PAGE_POSITIONS } from '../../kernels/kernels.ts';
 import type { ModelConfig } from '../config/config.ts';
 import type { KvShape } from './dense.ts';
-import { FIRST } from './ort/kv.ts';
+import { FIRST_POSITIONS } from './ort/kv.ts';
 
 type Shape = Pick<ModelConfig, 'layers' | 'kvHeads' | 'headDim'>;
 
-/** Pages of float16. */
+/** The CPU kernels keep pages of float16. */
 export function cpuKvShape(shape: Shape): KvShape {
   const blockBytes = PAGE_POSITIONS * positionFloats(shape) * 2;
   return { blockSize: PAGE_POSITIONS, blockBytes, shared: true };
 }
 
-/** Buffers of float32 that grow by doubling, so that up to half of one is unused. */
+/** ONNX Runtime's devices keep buffers of float32 that grow by doubling, so that up to half of one is unused. */
 export function ortKvShape(shape: Shape): KvShape {
-  const blockBytes = 2 * FIRST * positionFloats(shape) * Float32Array.BYTES_PER_ELEMENT;
-  return { blockSize: FIRST, blockBytes, shared: false };
+  const blockBytes = 2 * FIRST_POSITIONS * positionFloats(shape) * Float32Array.BYTES_PER_ELEMENT;
+  return { blockSize: FIRST_POSITIONS, blockBytes, shared: false };
 }
 
-/** Keys and values of one position, all layers. */
+/** Floats in the keys and values of one position, all layers together. */
 function positionFloats({ layers, kvHeads, headDim }: Shape): number {
   return layers * 2 * kvHeads * headDim;
 }

@@ -1,23 +1,23 @@
-// An expert device over a mapped bundle that is still being read ahead: a run waits for those of its experts that are not
-// in memory, read side by side and checked, and for no others. Knows no threads and no sockets.
+// An expert device over a mapped bundle that is still being read ahead. If experts of a run are not in memory, the run reads
+// and checks them, several at a time. It waits for no others.
 import type { Bundle } from '../bundle/bundle.ts';
 import type { ModelConfig } from '../config/config.ts';
 import type { Serving } from '../reading/traffic.ts';
 import type { Rows } from './dense.ts';
 import type { LoadOptions, MappedExperts, Unit } from './expert.ts';
 
-/** Disks answer several requests sooner than one after another; each holds an expert's bytes until they are checked. */
+/** Disks serve parallel reads sooner than one after another. Each read holds one expert's bytes until they are checked. */
 const READS_AT_ONCE = 4;
 
 export interface ReadFirstOptions {
   bundle: Pick<Bundle, 'readExpert'> & { config: Pick<ModelConfig, 'layers' | 'experts'> };
   device: MappedExperts;
-  /** Which are read ahead. */
+  /** The units that are read ahead. */
   units: readonly Unit[];
-  /** By index in `units`: 1 once a unit's bytes were found sound, by whichever thread. */
+  /** By index in `units`: 1 once any thread has found the unit's bytes sound. */
   sound: Uint8Array<SharedArrayBuffer>;
   serving: Serving;
-  /** A unit that a run waits for is not what was hashed; that run fails. */
+  /** Called when a unit that a run waits for does not match its hash. That run fails. */
   onDamaged: (error: Error) => void;
 }
 
@@ -25,7 +25,7 @@ export class ReadFirst implements MappedExperts {
   readonly numericsClass: string;
   readonly #options: ReadFirstOptions;
   readonly #experts: number;
-  /** By layer * experts + expert: the index in `units` of those that may still lie on disk alone, else -1. */
+  /** By layer * experts + expert: the index in `units` if the unit may not be in memory yet, otherwise -1. */
   readonly #away: Int32Array;
   #left: number;
 
@@ -56,7 +56,7 @@ export class ReadFirst implements MappedExperts {
     return this.#read(missing).then(() => device.run(layer, x, asks));
   }
 
-  /** The unit's bytes are in memory and sound. */
+  /** To be called when the unit's bytes are in memory and sound. */
   mapIn(unit: Unit): void {
     this.#arrived(unit);
     this.#options.device.mapIn(unit);

@@ -1,4 +1,4 @@
-// The graphs of one model: before attention, attention, after attention, head, one expert. Knows shapes, no files.
+// The graphs of one model: before attention, attention, after attention, head, one expert.
 import type { ModelConfig } from '../config/config.ts';
 import type { LayerWeights } from '../devices/dense-weights.ts';
 import type { ExpertWeights, Matrix } from '../tensor.ts';
@@ -36,7 +36,7 @@ export function attentionInput(
     initializers.push(int64Initializer(`${name}.shape`, [1, -1, width]));
     let rows = `${name}.product`;
     if (norm !== undefined) {
-      // Norming rows of headDim values is norming each head.
+      // A norm over rows of headDim values is a norm over each head.
       initializers.push(
         floatInitializer(`${name}.norm`, [norm.length], norm),
         int64Initializer(`${name}.split`, [-1, norm.length]),
@@ -82,8 +82,8 @@ export function attentionInput(
 /**
  * The last `n` positions of a sequence attend over a cache that the caller keeps: `q [1, n, heads * headDim]`,
  * `keys`, `values [1, kvHeads, capacity, headDim]`, `last [1]` = positions - 1, `positions []` → `out`.
- * The zero-length key tells the operator that the cache is complete. The present outputs must be named and must not be
- * fetched: fetching copies the whole cache.
+ * The zero-length key tells the operator that the cache is complete. The present outputs must be named but must not be
+ * fetched, because that copies the whole cache.
  */
 export function attention({ heads, kvHeads, headDim }: ModelConfig): Graph {
   const none = {
@@ -157,8 +157,8 @@ export function head({ hidden, vocab, normEps }: ModelConfig, norm: Float32Array
 }
 
 /**
- * One SwiGLU expert, `x [n, d]` → `y [n, d]`. The inner width is padded to whole vectors: the element-wise operators
- * compute the tail of a buffer by another path, so that without padding a row's bits would depend on where it lies.
+ * One SwiGLU expert, `x [n, d]` → `y [n, d]`. The inner width is padded to whole vectors, because the element-wise operators
+ * compute the tail of a buffer by another path. Without padding, a row's bits would depend on its place.
  */
 export function expert({ hidden }: Pick<ModelConfig, 'hidden'>, { gate, up, down }: ExpertWeights): Graph {
   const vector = 32;

@@ -1,7 +1,7 @@
-// Whether ONNX Runtime, an optional dependency, is installed, and what to do if it is not. Loads nothing of it.
+// Whether ONNX Runtime, an optional dependency, is installed. Loads nothing of it.
 import { createRequire } from 'node:module';
 
-/** What package.json asks for. */
+/** The version in package.json. */
 export const RUNTIME_PACKAGE = 'onnxruntime-node@1.30.0';
 
 export function runtimeInstalled(): boolean {
@@ -14,7 +14,7 @@ export function runtimeInstalled(): boolean {
   }
 }
 
-/** Throws unless ONNX Runtime is installed. `why` it is needed, as a sentence without its full stop, begins the message. */
+/** Throws unless ONNX Runtime is installed. The message starts with `why` it is needed, a sentence without its full stop. */
 export function requireRuntime(why: string, ...instead: readonly string[]): void {
   if (runtimeInstalled()) return;
   const ways = [`add it with npm install ${RUNTIME_PACKAGE} (docs/devices.md)`, ...instead];

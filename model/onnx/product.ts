@@ -1,4 +1,4 @@
-// The product y = x Wᵀ as ONNX nodes, for each encoding of W. Knows no layer.
+// The product y = x Wᵀ as ONNX nodes, for each encoding of W.
 import { instructionSet } from '../devices/instructions.ts';
 import type { Matrix } from '../tensor.ts';
 import { dequantize, GROUP, isTiled, precisionOf, toBlocks } from '../tiles.ts';
@@ -17,10 +17,10 @@ export interface ProductOptions {
 
 /**
  * `output [rows, N] = input [rows, cols] Wᵀ`, where W is the given matrices stacked by rows, each padded with rows of
- * zeros to a multiple of `padRows`, and `cols` is padded with zero inputs to a multiple of `padCols`. One row's bits do
- * not depend on the rows beside it: float32 `Gemm` and `MatMulNBits` at group 32 with int8 activations (accuracy level
- * 4) both have that property; it is tested in test/model/devices/exactness.test.ts. The exception is a 4-bit product of
- * a single row on some CPUs: with `company`, a row of zeros is computed beside the input and dropped again.
+ * zeros to a multiple of `padRows`, and `cols` is padded with zero inputs to a multiple of `padCols`. The bits of a row do not
+ * depend on the rows beside it: float32 `Gemm`, and `MatMulNBits` at group 32 with int8 activations (accuracy level 4), both
+ * have that property (test/model/devices/exactness.test.ts). The exception is a 4-bit product of a single row on some CPUs.
+ * With `company`, a row of zeros is computed beside the input and dropped again.
  */
 export function product(
   input: string,
@@ -86,7 +86,7 @@ function lonelyRowsDiffer(): boolean {
   return !instructionSet().endsWith('-avx512_vnni');
 }
 
-/** The same product with one more row, of zeros, whose answer is cut off. */
+/** The same product with an additional row of zeros, whose answer is cut off. */
 function besideZeros(
   { nodes: [node], initializers }: Part,
   input: string,

@@ -1,11 +1,11 @@
-// Writes ONNX models (onnx.proto3) as bytes: just the messages and fields that our graphs use. Knows no operator.
+// Writes ONNX models (onnx.proto3) as bytes, with only the messages and fields that our graphs use.
 
 export type ElementType = 'float' | 'uint8' | 'int32' | 'int64';
 
 /** TensorProto.DataType */
 const ELEMENT: Record<ElementType, number> = { float: 1, uint8: 2, int32: 6, int64: 7 };
 
-/** A graph input or output; a string in `shape` names a dimension that is known only at run time. */
+/** A graph input or output. A string in `shape` names a dimension that is known only at run time. */
 export interface Port {
   name: string;
   type: ElementType;
@@ -26,7 +26,7 @@ export interface Node {
   op: string;
   inputs: readonly string[];
   outputs: readonly string[];
-  /** Whole numbers are written as INT; wrap a float in `{ float }`. */
+  /** Whole numbers are written as INT. A float must be wrapped in `{ float }`. */
   attributes?: Record<string, Attribute>;
   /** Default: the standard ONNX operators. */
   domain?: 'com.microsoft';
@@ -126,7 +126,7 @@ function opset(domain: string, version: number): Message {
   return message;
 }
 
-/** A protobuf message under construction: pieces that are joined once, so that weights are copied once. */
+/** A protobuf message that is being built. Its pieces are joined once at the end, so that weights are copied once. */
 class Message {
   readonly #pieces: Uint8Array[] = [];
   #length = 0;

@@ -1,15 +1,15 @@
-// ONNX Runtime behind a small door: sessions from graphs, runs on typed arrays or on tensors that stay in a GPU's memory.
-// The only importer of onnxruntime-node.
+// Opens sessions of ONNX Runtime from graphs, and runs them on typed arrays or on tensors that stay in a GPU's memory. This is
+// the only importer of onnxruntime-node.
 import * as ort from 'onnxruntime-node';
 import { encodeModel, type Graph } from './proto.ts';
 
-/** Values of one input; their element type follows the array's. */
+/** Values of one input. Their element type follows from the array's. */
 export interface Feed {
   data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
   shape: readonly number[];
 }
 
-/** A tensor in the GPU's memory, until it is disposed. */
+/** A tensor in the GPU's memory until it is disposed. */
 export class Resident {
   readonly tensor: ort.Tensor;
 
@@ -23,7 +23,7 @@ export class Resident {
 }
 
 export interface Session {
-  /** Blocks the thread while it computes, and reads the feeds in place. Only the named float outputs are fetched. */
+  /** Blocks the thread while it computes, and reads the feeds in place. Fetches only the named float outputs. */
   run(feeds: Record<string, Feed | Resident>, outputs: readonly string[]): Promise<Float32Array[]>;
   release(): Promise<void>;
 }
@@ -70,8 +70,8 @@ export async function openResidentSession(
 }
 
 /**
- * One thread a session: pools of idle sessions would spin on the cores that others need, and sums split over threads
- * would change the bits. Parallelism comes from processes.
+ * Each session has one thread, because the thread pools of idle sessions would spin on cores that others need, and sums that
+ * are split over threads would change the bits. Parallelism comes from processes.
  */
 function create(
   graph: Graph,

@@ -1,9 +1,8 @@
-// One layer's experts for a step as one graph of `QMoE` nodes, a node a row, over weights that lie in the GPU's memory.
-// Knows shapes and the operator's layout; no device, no layer.
+// One layer's experts for a step as one graph of `QMoE` nodes, one node for each row, over weights in the GPU's memory.
 //
-// Why a node a row: given two or more rows, ONNX Runtime 1.30.0 on WebGPU counts each expert's rows with a shader whose
-// first workgroup zeroes the counters while the others already count, and loses rows (docs/devices.md). One row takes
-// another path, without that shader, and its bits cannot depend on the rows beside it.
+// Each row has a node because ONNX Runtime 1.30.0 on WebGPU loses rows if a node has two or more (docs/devices.md): its shader
+// counts each expert's rows while the first workgroup still zeroes the counters. A single row takes another path without
+// that shader, and its bits cannot depend on other rows.
 import type { ModelConfig } from '../config/config.ts';
 import type { ExpertWeights, Matrix } from '../tensor.ts';
 import { GROUP, toBlocks } from '../tiles.ts';
@@ -11,16 +10,16 @@ import { floatInitializer, roundUp } from './product.ts';
 import type { Graph, Node, Port } from './proto.ts';
 import type { Feed } from './runtime.ts';
 
-/** Shape of a slot: widths are padded to whole groups, with weights of zero. */
+/** Shape of a slot. Widths are padded to whole groups with weights of zero. */
 export interface SlotShape {
-  /** Inputs and outputs, a multiple of 32, at least 64. */
+  /** Number of inputs and of outputs: a multiple of 32, at least 64. */
   hidden: number;
   /** A multiple of 32. */
   inner: number;
   bits: number;
 }
 
-/** Rows of one group only are taken by the operator for rows with one scale, and refused: so never fewer than two. */
+/** At least two groups, because the operator takes rows of a single group for rows with one scale and refuses them. */
 export function slotShape({ hidden, inner }: ModelConfig, bits: number): SlotShape {
   return { hidden: Math.max(2 * GROUP, roundUp(hidden, GROUP)), inner: roundUp(inner, GROUP), bits };
 }
@@ -40,7 +39,7 @@ function slotPorts({ hidden, inner, bits }: SlotShape): Record<SlotTensor, Omit<
   };
 }
 
-/** An expert's weights as `QMoE` reads them: gate and up rows take turns, gate first. */
+/** An expert's weights as `QMoE` reads them: rows of gate and up alternate, gate first. */
 export function slotFeeds(
   { gate, up, down }: ExpertWeights,
   { hidden, inner, bits }: SlotShape,
@@ -58,7 +57,7 @@ export function slotFeeds(
   };
 }
 
-/** Quantised rows under construction; a row that is not put has scales of zero. */
+/** Quantised rows that are being built. Rows that are never put have scales of zero. */
 class Rows {
   readonly rowBytes: number;
   readonly blocks: Uint8Array;
@@ -83,7 +82,7 @@ class Rows {
   }
 }
 
-/** Takes a slot's tensors in and gives them back: run with its outputs kept, it carries them to the GPU. */
+/** Returns a slot's tensors unchanged. A run whose outputs stay in the GPU's memory uploads them. */
 export function upload(shape: SlotShape): Graph {
   const ports = slotPorts(shape);
   return {
@@ -96,9 +95,9 @@ export function upload(shape: SlotShape): Graph {
 }
 
 /**
- * For each row i `x.i [1, hidden]` and the slot it is meant for, `gate_up.i` … `down_scales.i` → `y [rows, hidden]`. (One
- * input of all rows would want a Split, which a GPU's limit of storage buffers stops at 8 to 12 rows.)
- * A node sees one expert; the softmax over its one score is 1, so that answers are not weighted.
+ * For each row i, `x.i [1, hidden]` and its slot, `gate_up.i` … `down_scales.i` → `y [rows, hidden]`. (A single input for all
+ * rows would need a Split, which a GPU's limit of storage buffers restricts to 8 to 12 rows.)
+ * Each node has one expert. The softmax over its single score is 1, so that answers are not weighted.
  */
 export function slotRows(shape: SlotShape, rows: number): Graph {
   const ports = slotPorts(shape);

@@ -1,6 +1,5 @@
-// The thread that reads a mapped bundle ahead and checks its hashes: the dense part first, then experts, giving way to
-// whoever serves. Knows no device.
-
+// The thread that reads a mapped bundle ahead and checks its hashes: first the dense part, then experts. It gives way to the
+// thread that serves.
 import { existsSync, readlinkSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { basename } from 'node:path';
@@ -10,18 +9,18 @@ import type { HashedRange } from '../bundle/bundle.ts';
 import { readAhead } from './read-ahead.ts';
 import { Reading, type TrafficWords } from './traffic.ts';
 
-/** What the thread is started with. */
+/** The data with which the thread is started. */
 export interface ReadAheadThreadData {
   traffic: TrafficWords;
-  /** Someone waits for these. */
+  /** Read first, because opening the dense device waits for them. */
   dense: HashedRange[];
   experts: HashedRange[];
-  /** By index in `experts`: 1 for those that were found sound elsewhere. */
+  /** By index in `experts`: 1 if another thread has found it sound. */
   sound: Uint8Array<SharedArrayBuffer>;
 }
 
 export type ReadAheadMessage =
-  /** `index` is that in `dense` or `experts`. */
+  /** `index` is an index into `dense` or `experts`. */
   { type: 'sound'; part: 'dense' | 'experts'; index: number } | { type: 'failed'; message: string };
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
@@ -42,7 +41,7 @@ try {
   tell({ type: 'failed', message: errorText(error) });
 }
 
-/** Linux gives every thread a priority of its own, by its number; elsewhere it would be the whole process's. */
+/** Lowers this thread's priority, on Linux only. Elsewhere the call would affect the whole process. */
 function stepBack(): void {
   const self = '/proc/thread-self';
   if (process.platform !== 'linux' || !existsSync(self)) return;

@@ -1,5 +1,5 @@
-// Reads ranges of a bundle's files and checks their hashes, in a thread of its own, so that they are in the page cache
-// when a device computes on the mapped files. Knows no device and no thread.
+// Reads ranges of a bundle's files and checks their hashes, so that they are in the page cache when a device computes on the
+// mapped files.
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { HashedRange } from '../bundle/bundle.ts';
@@ -8,18 +8,18 @@ import { shorten } from '../bundle/hash.ts';
 import { InputError } from '../errors.ts';
 import type { Reading } from './traffic.ts';
 
-/** Bytes between two looks at the traffic: hashing them takes about 0.2 ms. */
+/** Bytes that are read between two checks of the traffic. Hashing them takes about 0.2 ms. */
 const PIECE = 256 * 1024;
 
 export interface ReadAheadOptions {
   traffic: Pick<Reading, 'stopped' | 'giveWay'>;
-  /** Called with the index of each range that is sound, in order. */
+  /** Called with the index of each sound range, in order. */
   onSound: (index: number) => void;
-  /** Of ranges that were read and checked elsewhere: they are not read again. */
+  /** Whether another thread has read and checked a range. It is then not read again. */
   isSound?: (index: number) => boolean;
 }
 
-/** In order; throws at the first damaged range, naming file and what it is; ends early when told to stop. */
+/** Reads the ranges in order. Throws at the first damaged one; the error names it. Returns early when told to stop. */
 export function readAhead(
   ranges: readonly HashedRange[],
   { traffic, onSound, isSound = () => false }: ReadAheadOptions,
@@ -48,7 +48,7 @@ export function readAhead(
   }
 }
 
-/** Undefined where it was told to stop. */
+/** Undefined if it was told to stop. */
 function hashRange(
   file: number,
   { path, offset, bytes }: HashedRange,

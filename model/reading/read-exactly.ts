@@ -1,11 +1,11 @@
-// Reading a stretch of a file, all of it or an error that names the file. Knows no format.
+// Reads a range of a file completely, or throws an error that names the file.
 import type { FileHandle } from 'node:fs/promises';
 import { InputError } from '../errors.ts';
 
-/** One read call returns at most 2 GiB on Linux; stay well below. */
+/** Well below 2 GiB, which is the most that one read call returns on Linux. */
 const MAX_READ = 2 ** 30;
 
-/** Fills `into` from byte `position` of the file; throws an InputError where the file ends before. */
+/** Fills `into` from byte `position` of the file. Throws an InputError if the file ends before. */
 export async function readExactly(
   handle: FileHandle,
   into: Uint8Array,

@@ -1,16 +1,16 @@
-// How a thread that reads ahead gives way to the one that serves: words that both see. Knows no files, no devices.
+// How a thread that reads ahead gives way to the thread that serves, by words in shared memory.
 
 const STOP = 0;
 const RUNS = 1;
 const WAITING = 2;
 const WORDS = 3;
 
-/** Serving is busy for so long after a run. Milliseconds. */
+/** Serving counts as busy for so long after a run. */
 const BUSY_MS = 50;
-/** While it is busy, of a core one part in so many is taken. */
+/** While serving is busy, reading ahead takes one part in so many of a core's time. */
 const BUSY_SHARE = 8;
 
-/** Between two looks whether to stop. */
+/** Longest time between two checks whether to stop. */
 const MOST_WAIT_MS = 100;
 
 export type TrafficWords = Int32Array<SharedArrayBuffer>;
@@ -31,7 +31,7 @@ export class Serving {
     Atomics.add(this.words, RUNS, 1);
   }
 
-  /** Between this and `hasRead` a request waits for the disk, which is then left to it. */
+  /** Until `hasRead` is called, a request waits for the disk, and reading ahead pauses. */
   reads(): void {
     Atomics.add(this.words, WAITING, 1);
   }
@@ -48,7 +48,7 @@ export class Serving {
   }
 }
 
-/** The reading side; its thread sleeps in here. */
+/** The reading side. Its thread sleeps in `giveWay`. */
 export class Reading {
   readonly #words: TrafficWords;
   #seen = 0;
@@ -62,7 +62,7 @@ export class Reading {
     return Atomics.load(this.#words, STOP) !== 0;
   }
 
-  /** Called after every few tenths of a millisecond of work: sleeps for as long as the traffic asks. */
+  /** To be called after every few tenths of a millisecond of work. Sleeps as long as the traffic requires. */
   giveWay(workedMs: number): void {
     for (;;) {
       const waiting = Atomics.load(this.#words, WAITING);

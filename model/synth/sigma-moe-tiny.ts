@@ -1,5 +1,5 @@
 // The shape of Sigma-MoE-Tiny (arXiv 2512.16248) as a config.json, with a byte-level tokenizer in place of its own.
-// Knows no weights. What is not published is assumed: head_dim 96, RoPE base 10,000, eps 1e-6, untied embeddings.
+// Assumed, because not published: head_dim 96, RoPE base 10,000, eps 1e-6, untied embeddings.
 
 const config = {
   architectures: ['Qwen3MoeForCausalLM'],
@@ -12,7 +12,7 @@ const config = {
   num_experts: 96,
   num_experts_per_tok: 1,
   moe_intermediate_size: 768,
-  norm_topk_prob: false, // the raw probability weighs the one expert
+  norm_topk_prob: false, // the one expert is weighted by its raw probability
   hidden_act: 'silu',
   vocab_size: 200_064,
   max_position_embeddings: 8192,
@@ -35,7 +35,7 @@ const CHAT_TEMPLATE =
   "{{ bos_token }}{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}" +
   "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
 
-/** The printable character by which byte-level BPE spells each byte: itself, or one from 256 up (GPT-2's alphabet). */
+/** The printable character for each byte in byte-level BPE: the byte itself, or one from 256 up (GPT-2's alphabet). */
 function byteSymbols(): string[] {
   let spare = 256;
   return Array.from({ length: 256 }, (_, byte) => {
@@ -44,7 +44,7 @@ function byteSymbols(): string[] {
   });
 }
 
-/** Ids 0-255 are the bytes, the specials stand where the model's own do; no id between has any text. */
+/** Ids 0–255 are the bytes. The special tokens have the model's own ids. No other id has any text. */
 function tokenizer(): object {
   const addedTokens = [...SPECIALS].map(([content, id]) => {
     return {
@@ -83,7 +83,7 @@ const tokenizerConfig = {
   chat_template: CHAT_TEMPLATE,
 };
 
-/** File name to contents, as a checkpoint's directory would hold them. */
+/** The files of a checkpoint's directory, by name. */
 export function sigmaMoeTinyFiles(): Map<string, Uint8Array> {
   const files = {
     'config.json': config,

@@ -8,7 +8,7 @@ import { tileScale } from './read.ts';
 export interface Blocks {
   /** `[rows, ceil(cols / 32), 16]` at 4 bits (input 2i in the low nibble of byte i, 2i+1 in the high), `[…, 32]` at 8. */
   blocks: Uint8Array;
-  /** `[rows * ceil(cols / 32)]`; zero points are the operator's own: 8 and 128. */
+  /** `[rows * ceil(cols / 32)]`. Zero points are the operator's defaults: 8 and 128. */
   scales: Float32Array;
 }
 

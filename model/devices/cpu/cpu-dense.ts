@@ -1,5 +1,4 @@
-// The dense device on our own CPU kernels: weights computed on as they lie in the mapped bundle, keys and values in pages.
-// Knows no experts but the router's scores.
+// The dense device on our own CPU kernels. It computes on the weights in the mapped bundle, and keeps keys and values in pages.
 import type { Kernels, KeyValueCache, QuantisedMatrix, StepSpans } from '../../../kernels/kernels.ts';
 import type { ModelConfig } from '../../config/config.ts';
 import { RotationTable } from '../../config/rope.ts';
@@ -18,7 +17,7 @@ export interface CpuDenseParts {
   head: QuantisedMatrix;
 }
 
-/** What a step needs in every layer: made at its first one, dropped with its spans. */
+/** What a step needs in every layer. Made at its first layer and dropped with its spans. */
 interface StepBuffers {
   spans: StepSpans;
   cos: Rows;
@@ -38,7 +37,7 @@ export function createCpuDense(parts: CpuDenseParts): DenseDevice {
 
 class CpuDense implements DenseDevice {
   readonly numericsClass: string;
-  /** A position's bits depend neither on the chunk nor on the batch that it is computed in. */
+  /** A position's bits depend neither on its chunk nor on its batch. */
   readonly minPrefillRows = 1;
   readonly kv: KvShape;
   readonly #parts: CpuDenseParts;
@@ -58,7 +57,7 @@ class CpuDense implements DenseDevice {
     this.#cache = kernels.cache(blocks, config.layers, config.kvHeads, config.headDim);
   }
 
-  /** A sequence is its blocks. */
+  /** Nothing to do: a sequence is its blocks. */
   open(): void {}
 
   close(): void {}

@@ -1,5 +1,5 @@
-// The expert device on our own CPU kernels: experts computed on as they lie in the mapped bundle. Nothing is loaded but
-// what is touched.
+// The expert device on our own CPU kernels. It computes on the weights in the mapped bundle; the system reads pages when they
+// are touched.
 import type { ExpertMatrices, Kernels } from '../../../kernels/kernels.ts';
 import type { ModelConfig } from '../../config/config.ts';
 import { sortAsks } from '../by-expert.ts';

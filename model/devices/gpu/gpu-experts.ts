@@ -1,5 +1,5 @@
-// The expert device on ONNX Runtime's WebGPU provider: experts in slots of GPU memory, one run of `QMoE` nodes for all
-// rows of a layer. Knows rows of floats; no routing, no network.
+// The expert device on ONNX Runtime's WebGPU provider: experts lie in slots of GPU memory, and all rows of a layer are one run
+// of `QMoE` nodes.
 import type { ModelConfig } from '../../config/config.ts';
 import {
   type Feed,
@@ -16,7 +16,7 @@ import type { Rows } from '../dense.ts';
 import type { ExpertDevice, LoadOptions, Unit } from '../expert.ts';
 import { Slots } from './slots.ts';
 
-/** Rows of one run; a layer with more takes several. */
+/** Most rows of one run. A layer with more rows takes several runs. */
 const MOST_ROWS = 16;
 
 export interface GpuExpertSource {
@@ -28,11 +28,11 @@ export interface GpuExpertSource {
 }
 
 /**
- * A slot holds one expert's weights, 5 bits a weight at 4 bits (scales are float32) and 9 at 8. `load` fills a new slot
- * beside those in use and then puts it on the table, `unload` takes one off; a run keeps the slots that it began with, and
- * memory is freed when the last such run has ended. So a replacement pauses nothing, and costs one expert's weights twice,
- * in the GPU's memory and for a moment in ours. The graphs hold no weights: there is one for each number of rows up to 16,
- * for all layers, made when that number first occurs.
+ * A slot holds one expert's weights: 5 bits for each weight of 4 bits, because scales are float32, and 9 bits at 8. `load`
+ * fills a new slot beside those in use and then enters it in the table; `unload` removes it. A run keeps the slots that it
+ * started with, and memory is freed when the last such run has ended. So a replacement pauses nothing, but takes one
+ * expert's weights twice. The graphs hold no weights: there is one for each number of rows up to 16, for all layers, made
+ * when that number first occurs.
  */
 export function createGpuExperts(source: GpuExpertSource): ExpertDevice {
   return new GpuExperts(source);
@@ -99,7 +99,7 @@ class GpuExperts implements ExpertDevice {
     this.#upload = undefined;
   }
 
-  /** One run; answers go to `y`, row after row. */
+  /** One run. It writes the answers to `y`, row after row. */
   async #runRows(rows: readonly { slot: readonly Resident[]; x: Rows }[], y: Rows): Promise<void> {
     const { hidden } = this.#source.config;
     const padded = this.#shape.hidden;

@@ -8,10 +8,10 @@ import { quantize } from '../../tiles.ts';
 import type { DeviceName } from '../options.ts';
 import { sessionOptions } from '../ort/session-options.ts';
 
-/** What is printed. */
+/** The line that is printed. */
 export type ProbeAnswer = { print: string } | { error: string };
 
-/** Wide enough for the kernels that wide models get. */
+/** Wide enough that the same kernels run as for wide models. */
 const HIDDEN = 256;
 const INNER = 128;
 const ROWS = 5;

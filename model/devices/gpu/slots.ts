@@ -1,6 +1,4 @@
-// A table of loaded things that may be replaced while they are in use: what is dropped is released when its last user is
-// done. Knows no weights, no device.
-
+// A table of loaded things that may be replaced while they are in use. A dropped thing is released when its last user is done.
 interface Slot<T> {
   held: T;
   users: number;
@@ -19,14 +17,14 @@ export class Slots<T> {
     return this.#slots.has(key);
   }
 
-  /** From now on `key` names `held`; what it named before is dropped. */
+  /** Enters `held` under `key` and drops what was there before. */
   async put(key: number, held: T): Promise<void> {
     const before = this.#slots.get(key);
     this.#slots.set(key, { held, users: 0, dropped: false });
     if (before !== undefined) await this.#drop(before);
   }
 
-  /** Takes `key` off the table at once; keys that name nothing are let be. */
+  /** Removes `key` from the table at once. Does nothing if the key is unknown. */
   async drop(key: number): Promise<void> {
     const slot = this.#slots.get(key);
     if (slot === undefined) return;
@@ -34,7 +32,7 @@ export class Slots<T> {
     await this.#drop(slot);
   }
 
-  /** Calls `work` with what the keys name now, which lives until it is done. A key that names nothing gives undefined. */
+  /** Calls `work` with what the keys name now and keeps it until `work` is done. Unknown keys give undefined. */
   async using<R>(keys: readonly number[], work: (held: (T | undefined)[]) => Promise<R>): Promise<R> {
     const slots = keys.map((key) => this.#slots.get(key));
     for (const slot of slots) if (slot !== undefined) slot.users++;

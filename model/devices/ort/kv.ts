@@ -1,12 +1,12 @@
-// The K and V of one sequence on the ONNX Runtime device: a buffer a layer that grows by doubling. Knows no operator.
+// The keys and values of one sequence on the ONNX Runtime devices: one buffer for each layer, which grows by doubling.
 import type { Rows } from '../dense.ts';
 
-/** Positions a buffer holds at first. */
-export const FIRST = 64;
+/** Positions that fit a buffer at first. */
+export const FIRST_POSITIONS = 64;
 
-/** Positions of memory that a sequence holds once it has `positions`. */
+/** Positions that fit the buffers of a sequence with `positions`. */
 function capacityFor(positions: number): number {
-  let capacity = FIRST;
+  let capacity = FIRST_POSITIONS;
   while (capacity < positions) capacity *= 2;
   return capacity;
 }
@@ -14,7 +14,7 @@ function capacityFor(positions: number): number {
 export class KvCache {
   readonly #heads: number;
   readonly #headDim: number;
-  /** Of each layer: `[heads, capacity, headDim]`. */
+  /** One entry for each layer; keys and values are `[heads, capacity, headDim]`. */
   readonly #layers: { keys: Rows; values: Rows; capacity: number; length: number }[];
 
   constructor({ layers, kvHeads, headDim }: { layers: number; kvHeads: number; headDim: number }) {
@@ -29,7 +29,7 @@ export class KvCache {
     }));
   }
 
-  /** What attention reads. */
+  /** The buffers that attention reads. */
   layer(layer: number): { readonly keys: Rows; readonly values: Rows; readonly capacity: number } {
     return this.#layers[layer]!;
   }
@@ -39,7 +39,7 @@ export class KvCache {
     const cache = this.#layers[layer]!;
     if (start !== cache.length) {
       throw new Error(
-        `position ${start} of layer ${layer} does not follow the ${cache.length} in the KV cache`,
+        `position ${start} of layer ${layer} does not follow the ${cache.length} positions in the KV cache`,
       );
     }
     if (start + count > cache.capacity) this.#grow(layer, capacityFor(start + count));

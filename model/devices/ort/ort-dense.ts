@@ -1,5 +1,5 @@
-// The dense device on ONNX Runtime: one graph before and one after attention for all rows of a step, attention itself
-// a sequence at a time over a KV cache kept here. Knows no experts but the router's scores.
+// The dense device on ONNX Runtime. One graph before attention and one after it compute all rows of a step. Attention itself
+// runs for one sequence at a time, over a KV cache that is kept here.
 import type { ModelConfig } from '../../config/config.ts';
 import { RotationTable } from '../../config/rope.ts';
 import type { Session } from '../../onnx/runtime.ts';
@@ -13,9 +13,9 @@ export interface OrtDenseParts {
   config: ModelConfig;
   numericsClass: string;
   embedding: Matrix;
-  /** Of each layer, the sessions of `attentionInput` and `attentionOutput`. */
+  /** For each layer, the sessions of `attentionInput` and `attentionOutput`. */
   layers: readonly { input: Session; output: Session }[];
-  /** The session of `attention`, for all layers. */
+  /** The session of `attention` serves all layers. */
   attention: Session;
   head: Session;
 }
@@ -24,13 +24,13 @@ export function createOrtDense(parts: OrtDenseParts): DenseDevice {
   return new OrtDense(parts);
 }
 
-/** Queries of one attention call. */
+/** Most queries of one attention call. */
 const QUERY_TILE = 16;
 
 /**
- * Cuts a span's queries for attention. The operator tiles them itself (by 2 headDim, or less where the cache of the CPU is
- * small) and computes a tile of one query by another path, with other bits: so no call may have more queries than any
- * tile, and none but a span of one row a single query.
+ * Cuts a span's queries for attention. The operator cuts them into tiles of its own (2 headDim queries, or fewer if the CPU's
+ * cache is small) and computes a tile of one query by another path, with other bits. So no call may have more queries than
+ * the smallest tile, and only a span of one row may have a call with a single query.
  */
 export function queryTiles(rows: number): { from: number; to: number }[] {
   const tiles: { from: number; to: number }[] = [];
@@ -45,7 +45,7 @@ export function queryTiles(rows: number): { from: number; to: number }[] {
 
 class OrtDense implements DenseDevice {
   readonly numericsClass: string;
-  /** Attention gives one query other bits than two or more: prompt positions always come by twos or more. */
+  /** Attention gives a single query other bits than several, so that prefill always has two rows or more. */
   readonly minPrefillRows = 2;
   readonly kv: KvShape;
   readonly #parts: OrtDenseParts;
@@ -61,7 +61,7 @@ class OrtDense implements DenseDevice {
     this.kv = ortKvShape(parts.config);
   }
 
-  /** Each sequence owns buffers of its own: blocks are only counted. */
+  /** Nothing to do: each sequence has buffers of its own, and blocks are only counted. */
   allocate(): void {}
 
   open(sequence: number): void {

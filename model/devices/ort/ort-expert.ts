@@ -1,5 +1,4 @@
-// The expert device on ONNX Runtime: one session an expert of a layer, on the CPU or with CUDA. Knows rows of floats; no
-// routing, no network.
+// The expert device on ONNX Runtime with one session for each unit, on the CPU or with CUDA.
 import type { ModelConfig } from '../../config/config.ts';
 import { expert as expertGraph } from '../../onnx/graphs.ts';
 import { type OpenSessionOptions, openSession, type Session } from '../../onnx/runtime.ts';
