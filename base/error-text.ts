@@ -1,4 +1,4 @@
-// The text of whatever was thrown.
+// The text of anything that was thrown.
 
 /** The message of an `Error`; anything else as a string. */
 export function errorText(thrown: unknown): string {

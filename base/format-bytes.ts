@@ -1,4 +1,4 @@
-// Sizes for people, in powers of ten as disks are sold. Pure.
+// Formats sizes in powers of ten, as disks are sold. Pure.
 
 /** `11.27 GB`, `940.0 MB`, `12 kB`, `3 bytes` */
 export function formatBytes(bytes: number): string {

@@ -1,4 +1,4 @@
-// URLs of modules that another thread or process starts from.
+// URLs of modules that a thread or a child process starts with.
 
 /** URL of `name` (without its extension) beside the module `from` (an `import.meta.url`): `.ts` in a checkout, `.js` once compiled. */
 export function moduleUrl(name: string, from: string): URL {

@@ -1,4 +1,4 @@
-// This package as it lies on disk: its root folder and its version.
+// The root folder and the version of this package.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -8,7 +8,7 @@ export const version: string = (
   JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }
 ).version;
 
-/** The nearest folder above whose package.json is ours. Its distance differs between a checkout and the compiled `dist/`. */
+/** The nearest folder above with our package.json. Its depth differs between a checkout and the compiled `dist/`. */
 function findRoot(folder: string): string {
   for (let at = folder; ; at = dirname(at)) {
     try {

@@ -1,23 +1,23 @@
-// Reads a file that a flag names, and nothing else: a pipe, a socket or a terminal could keep the reader waiting for ever, and
-// a file of gigabytes could fill its memory. Knows no file's meaning.
+// Reads a file that a flag names. Refuses pipes, sockets and terminals, which could keep the reader waiting for ever, and files that
+// would fill its memory.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
-/** Keys of 100,000 callers, or the addresses of as many shards. Bytes. */
+/** Enough for 100,000 keys, or for the addresses of as many shards. */
 const MOST_BYTES = 64 * 2 ** 20;
 
-/** Rejects, naming the file, if it is no regular file or has more than `mostBytes`; else as `readFile` does. */
+/** Rejects with an error that names the file if it is not a regular file or has more than `mostBytes`. */
 export async function readRegularFile(
   path: string,
   { mostBytes = MOST_BYTES }: { mostBytes?: number } = {},
 ): Promise<Buffer> {
-  // A pipe that nobody writes to is opened at once, and told apart afterwards.
+  // Opens at once even a pipe that nobody writes to; the check below refuses it.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const stats = await file.stat();
-    if (!stats.isFile()) throw new Error(`${path}: is no regular file`);
+    if (!stats.isFile()) throw new Error(`${path}: this is not a regular file`);
     if (stats.size > mostBytes)
-      throw new Error(`${path}: has more than ${mostBytes} bytes; is it the right file?`);
+      throw new Error(`${path}: the file has more than ${mostBytes} bytes; is it the right one?`);
     return await file.readFile();
   } finally {
     await file.close();

@@ -1,7 +1,7 @@
-// Texts of others in messages and logs: cut to a length, and without characters that would command a terminal or break a
-// line. Pure.
+// Makes texts of peers and users safe for messages and logs: cut to a length, and without characters that would control a terminal or
+// break a line. Pure.
 
-/** Control characters of C0 and C1, line and paragraph separators, and those that reverse the direction of writing. */
+/** Control characters (C0 and C1), line and paragraph separators, and characters that change the direction of writing. */
 const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 const everyUnprintable = new RegExp(unprintable, 'gu');
 
@@ -9,18 +9,18 @@ export function isPrintable(text: string): boolean {
   return !unprintable.test(text);
 }
 
-/** Fit for a log line: `�` for every character that is not printable, and at most `most` characters. */
+/** For a log line: `�` in place of every character that is not printable, and at most `most` characters. */
 export function printable(text: string, most: number): string {
   const cut = text.length > most ? `${text.slice(0, most - 1)}…` : text;
   return cut.toWellFormed().replace(everyUnprintable, '\ufffd');
 }
 
-/** In quotation marks, cut and escaped, to tell what was wrong with it. */
+/** In quotation marks, cut and escaped, for an error message about the text. */
 export function quoted(text: string, most = 60): string {
   return JSON.stringify(printable(text, most));
 }
 
-/** Any value that came where another was expected; whatever its size, the text is short. */
+/** A short text for any value, for an error message about it. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return quoted(value);
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);

@@ -7,13 +7,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-/** A package carries no sources; `dist` in a checkout is what an interrupted `npm pack` left. */
+/** A published package has no sources. In a checkout, `dist` is only what an interrupted `npm pack` left. */
 const source = join(root, 'cli', 'main.ts');
 const main = existsSync(source) ? source : join(root, 'dist', 'cli', 'main.js');
 
-/** The first that runs TypeScript without a flag. */
+/** The first version that runs TypeScript without a flag. */
 const OLDEST = { major: 22, minor: 18 };
-// npm runs the scripts of a checkout in its root; a path that the user names lies where the user is.
+// npm runs the scripts of a checkout in its root, but paths of the user are relative to the user's folder.
 const { npm_lifecycle_event: script, npm_package_name: owner, INIT_CWD: folder } = process.env;
 if (owner === 'expertgrid' && ['start', 'expertgrid'].includes(script) && folder) process.chdir(folder);
 
@@ -27,7 +27,7 @@ function startPinned() {
   const child = spawn(pinnedNode(), [main, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl-C to both; the child decides what it means.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => forward(child, signal));
-  // npx passes a signal on to its shell, and a shell that dies of it tells nobody: our parent is then another.
+  // npx passes a signal on to its shell, and the shell ends without telling us: our parent process is then another.
   const parent = process.ppid;
   setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500).unref();
   child.on('error', (error) => fail(`cannot start the pinned Node: ${error.message}`));

@@ -1,5 +1,5 @@
-// What an operator may ask of a shard: how it fares, and to leave service. Methods, their answers and who may call them;
-// knows no sockets and no signals.
+// The calls of an operator to a shard, `shard.status` and `shard.drain`: their answers, and who may make them. Knows no sockets and
+// no signals.
 import { RpcError } from '../rpc/errors.ts';
 import type { HandlerContext, Handlers, Params, Value } from '../rpc/transport.ts';
 import { array, integer, map, string } from './fields.ts';
@@ -25,15 +25,15 @@ export interface ShardReport extends CallCounts {
 export const DRAIN_MS = 10_000;
 
 export interface DrainAnswer extends CallCounts {
-  /** Nothing is in flight and nothing will be: the process is about to end. */
+  /** No call is in flight and none will be: the process is about to end. */
   safeToDelete: boolean;
 }
 
 export interface AdminActions {
   report: () => ShardReport;
   /**
-   * Takes no more calls and lets those in flight end; the process ends soon after the answer. Asked twice, it is one.
-   * Without `force`, rejects with `needed` where the shard may not leave.
+   * Takes no more calls and lets those in flight end; the process ends soon after the answer. Two drains are one. Without
+   * `force`, rejects with `needed` if the shard may not leave.
    */
   drain: (options: { force: boolean }) => Promise<DrainAnswer>;
 }
@@ -66,12 +66,12 @@ export function parseDrainAnswer(value: Value): DrainAnswer {
   return { safeToDelete, answered: integer(answer, 'answered'), inFlight: integer(answer, 'inFlight') };
 }
 
-/** Of the answer to `shard.status`, what placing is about. */
+/** The part of the answer to `shard.status` that placements need. */
 export type PlaceStatus = Pick<ShardReport, 'name' | 'memoryBytes' | 'models'>;
 
-/** Models that one shard may tell of, and characters of the holdings of one. */
-const mostModels = 64;
-const longestHoldings = 4 * 1024 * 1024;
+/** Most models in one answer, and most characters of the holdings of one model. */
+const MOST_MODELS = 64;
+const LONGEST_HOLDINGS = 4 * 1024 * 1024;
 
 export function parsePlaceStatus(value: Value): PlaceStatus {
   const answer = map(value, 'the answer to shard.status');
@@ -84,7 +84,7 @@ export function parsePlaceStatus(value: Value): PlaceStatus {
   return {
     name: string(answer, 'name'),
     ...(answer.memoryBytes !== undefined && { memoryBytes: integer(answer, 'memoryBytes') }),
-    models: array(answer, 'models', mostModels).map(parsePlacedReport),
+    models: array(answer, 'models', MOST_MODELS).map(parsePlacedReport),
   };
 }
 
@@ -99,7 +99,7 @@ export function parsePlacedReport(value: Value): PlacedReport {
     epoch: integer(report, 'epoch'),
     ...(report.hash !== undefined && { hash: string(report, 'hash') }),
     ...(report.applied !== undefined && { applied: parseApplied(report.applied) }),
-    holdings: string(report, 'holdings', longestHoldings),
+    holdings: string(report, 'holdings', LONGEST_HOLDINGS),
     missing: integer(report, 'missing'),
     surplus: integer(report, 'surplus'),
   };

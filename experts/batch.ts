@@ -1,4 +1,4 @@
-// Joins the asks of several callers into one run of a layer, and splits the answers again. Pure.
+// Joins the asks of several calls into one run of a layer, and splits the answers again. Pure.
 //
 // Worked example: job A asks its row 0 of experts 3 and 17, job B its row 0 of expert 3:
 //   joined = { rows: [A0, B0], asks: [0, 3,  0, 17,  1, 3] }
@@ -11,7 +11,7 @@ export interface Asked {
   asks: Uint16Array;
 }
 
-/** All rows one after another, and all asks in order, their rows counted through. One job is taken as it is. */
+/** Concatenates the rows and the asks, whose row numbers are shifted accordingly. A single job is returned unchanged. */
 export function joinAsks(jobs: readonly Asked[], hidden: number): Asked {
   if (jobs.length === 1) return jobs[0]!;
   const rows = new Float32Array(jobs.reduce((sum, job) => sum + job.rows.length, 0));
@@ -29,7 +29,7 @@ export function joinAsks(jobs: readonly Asked[], hidden: number): Asked {
   return { rows, asks };
 }
 
-/** Each job's part of `answers [asks, hidden]`: a view. Throws where a device answered another number of rows. */
+/** Each job's part of `answers [asks, hidden]`, as a view. Throws if the device returned another number of rows. */
 export function splitAnswers(
   jobs: readonly Pick<Asked, 'asks'>[],
   answers: Float32Array,
@@ -37,7 +37,7 @@ export function splitAnswers(
 ): Float32Array[] {
   const wanted = jobs.reduce((sum, { asks }) => sum + (asks.length / 2) * hidden, 0);
   if (answers.length !== wanted) {
-    throw new Error(`the device answered with ${answers.length} floats for ${wanted}`);
+    throw new Error(`the device returned ${answers.length} floats instead of ${wanted}`);
   }
   let end = 0;
   return jobs.map(({ asks }) => {

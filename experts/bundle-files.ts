@@ -1,5 +1,4 @@
-// The files of a shard's bundles for other shards: a piece at a time, by name, and no other file. Method `bundle.read`, its
-// answer and its limits; knows no sockets.
+// The call `bundle.read`, by which other shards fetch a file of this shard's bundles piece by piece. Knows no sockets.
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quoted } from '../base/text.ts';
@@ -7,27 +6,27 @@ import { RpcError } from '../rpc/errors.ts';
 import type { Handlers, Params, Value } from '../rpc/transport.ts';
 import { binary, integer, map } from './fields.ts';
 
-/** Of one answer. Bytes. */
+/** Most bytes of one answer. */
 export const PIECE = 1024 * 1024;
 
 export interface ReadableBundle {
   dir: string;
   identity: string;
-  /** Names of the files that may be read. */
+  /** Names of the files that may be read; no other file may be. */
   files: ReadonlySet<string>;
 }
 
 export interface FilePiece {
   /** At most `PIECE` from the offset asked for; fewer at the end of the file. */
   bytes: Uint8Array;
-  /** Of the whole file. */
+  /** Size of the whole file. */
   size: number;
 }
 
-/** Pieces that may be read at a time, whoever asks. */
+/** Most pieces that are read at the same time, for all callers together. */
 const AT_ONCE = 8;
 
-/** A request without `model` means the first. */
+/** A call without `model` means the first bundle. */
 export function bundleHandlers(bundles: readonly ReadableBundle[]): Handlers {
   let reading = 0;
   return {
@@ -38,8 +37,7 @@ export function bundleHandlers(bundles: readonly ReadableBundle[]): Handlers {
       const { model, file, offset, length } = parseRead(params);
       const bundle = bundles.find(({ identity }) => model === undefined || identity === model);
       if (bundle === undefined) throw new RpcError('not_held', 'this shard has no bundle of that model');
-      if (!bundle.files.has(file))
-        throw new RpcError('invalid', `file ${quoted(file)} is none of the bundle's`);
+      if (!bundle.files.has(file)) throw new RpcError('invalid', `the bundle has no file ${quoted(file)}`);
       reading++;
       try {
         return await readPiece(join(bundle.dir, file), offset, length);
@@ -72,7 +70,7 @@ function parseRead({ model, file, offset, length }: Params) {
   return { model, file, offset: Number(offset), length: Number(length) };
 }
 
-/** `asked` is the length that was asked for. */
+/** `asked` is the length that was requested. */
 export function parseFilePiece(value: Value, asked = PIECE): FilePiece {
   const answer = map(value, 'the answer to bundle.read');
   const bytes = binary(answer, 'bytes');

@@ -1,4 +1,4 @@
-// Reads the fields of a message's maps, each by name and type, or refuses them with `invalid`. Knows no methods.
+// Reads the fields of a message by name and type, or refuses the message with the error `invalid`.
 
 import { isPrintable, shown } from '../base/text.ts';
 import { RpcError } from '../rpc/errors.ts';
@@ -19,7 +19,7 @@ export function array(params: Params, name: string, most: number): Value[] {
   return value.length <= most ? value : refuse(`${name} has ${value.length} entries; ${most} are allowed`);
 }
 
-/** A name or a word: without line breaks and other control characters, which have no place in a log. */
+/** A name or a word, without control characters such as line breaks, because it may be written to a log. */
 export function string(params: Params, name: string, most = 512): string {
   const value = text(params, name, most);
   return isPrintable(value) ? value : refuse(`${name} has control characters: ${shown(value)}`);
@@ -32,7 +32,7 @@ export function text(params: Params, name: string, most: number): string {
   return value;
 }
 
-/** Finite, and within bounds. */
+/** A finite number within bounds. */
 export function number(params: Params, name: string, least: number, most: number): number {
   const value = params[name];
   if (typeof value === 'number' && value >= least && value <= most) return value; // NaN is neither

@@ -1,4 +1,4 @@
-// The experts of one model that a shard holds: what it offers of them, what it refuses, and which answers must not travel.
+// The experts of one model that a shard holds: what the shard offers, which calls it refuses, and which answers it must not send.
 // Knows no queue and no sockets.
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
@@ -21,7 +21,7 @@ export class HeldModel implements ModelShape {
   readonly device: ExpertDevice;
   readonly #model: HeldModelOptions['model'];
   readonly #holdings: Holdings;
-  /** That this shard follows for the model. */
+  /** The placement that this shard follows for the model. */
   placement: SignedPlacement | undefined;
 
   constructor({ device, model, units }: HeldModelOptions) {
@@ -43,22 +43,22 @@ export class HeldModel implements ModelShape {
     };
   }
 
-  /** How many (layer, expert) are held. */
+  /** Number of units held. */
   get units(): number {
     return this.#holdings.size;
   }
 
-  /** Units that the device has loaded may be asked for from now on. */
+  /** Calls may name these units, which the device has loaded, from now on. */
   add(units: readonly Unit[]): void {
     for (const { layer, expert } of units) this.#holdings.add([layer, expert, expert]);
   }
 
-  /** Not asked for any more; those under way are still answered. */
+  /** New calls may no longer name these units; calls in flight are still answered. */
   remove(units: readonly Unit[]): void {
     for (const unit of units) this.#holdings.delete(unit);
   }
 
-  /** `asks [m, 2]`: (row, expert). Throws with the first expert that is not held. */
+  /** `asks [m, 2]`: (row, expert). Throws an error that names the first expert that is not held. */
   requireHeld(layer: number, asks: Uint16Array): void {
     for (let i = 1; i < asks.length; i += 2) {
       if (!this.#holdings.has(layer, asks[i]!)) {
@@ -68,8 +68,8 @@ export class HeldModel implements ModelShape {
   }
 
   /**
-   * What is wrong with `rows [m, hidden]`, the answers to `asks`. A number that is none counts as a fault of the hardware or
-   * the weights: it must not travel on as a row.
+   * What is wrong with `rows [m, hidden]`, the answers to `asks`. A number that is not finite is a fault of the hardware or the
+   * weights, and must not be sent as a row.
    */
   faultOf(layer: number, asks: Uint16Array, rows: Float32Array): RpcError | undefined {
     const bad = firstNonFinite(rows);

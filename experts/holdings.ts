@@ -1,4 +1,4 @@
-// Which (layer, expert) units a shard holds: as people write them, as a set, and as they cross the wire. Loads nothing.
+// The units that a shard holds: as text in flags and placements, as a set, and as ranges in messages. Loads nothing.
 import type { Unit } from '../model/devices/expert.ts';
 import { formatRuns, type HoldingRange, toRuns } from './runs.ts';
 
@@ -10,14 +10,14 @@ export interface HoldingShape {
 
 /**
  * Units named by a list of items: `0-23` or `40` are experts of every layer, `3:17` and `5:0-11` of one,
- * `0-3:0-11` of several. Sorted by layer, then expert, each once. Throws with the item that is wrong.
+ * `0-3:0-11` of several. Sorted by layer, then expert, each once. Throws an error that names a wrong item.
  */
 export function parseHoldings(text: string, shape: HoldingShape): Unit[] {
   const holdings = new Holdings(shape);
   for (const item of text.split(',')) {
     const match = /^\s*(?:(\d+)(?:-(\d+))?:)?(\d+)(?:-(\d+))?\s*$/.exec(item);
     if (match === null) {
-      throw new Error(`experts: ${JSON.stringify(item)} is none of 0-23, 40, 3:17 or 5:0-11`);
+      throw new Error(`experts: ${JSON.stringify(item)} is not written as 0-23, 40, 3:17 or 5:0-11`);
     }
     const [, firstLayer = '0', lastLayer = match[1] ?? `${shape.layers - 1}`, first = '', last = first] =
       match;
@@ -28,7 +28,7 @@ export function parseHoldings(text: string, shape: HoldingShape): Unit[] {
   return holdings.units();
 }
 
-/** The shortest writing that `parseHoldings` reads back: `0-23` where every layer holds the same. */
+/** The shortest text that `parseHoldings` reads back: `0-23` if every layer holds the same. */
 export function formatHoldings(units: readonly Unit[], shape: HoldingShape): string {
   const ranges = Holdings.of(units, shape).layers();
   const [first = ''] = ranges;

@@ -1,16 +1,16 @@
-// Calls under way: how many, and when those of a certain moment have ended. Knows no calls, only that they begin and end.
+// Counts calls in flight, and waits until those that were in flight at a certain moment have ended.
 
 /** Calls of `expert.run`. */
 export interface CallCounts {
-  /** Answered well since the start. */
+  /** Calls answered without an error since the start. */
   answered: number;
-  /** Taken and not yet answered. */
+  /** Calls taken and not yet answered. */
   inFlight: number;
 }
 
 export class InFlight {
   #next = 0;
-  /** Tickets of the calls under way; they ascend, so the first is the oldest. */
+  /** Tickets of the calls in flight; they ascend, so the first is the oldest. */
   readonly #open = new Set<number>();
   #waiting: { before: number; resolve: () => void }[] = [];
 
@@ -18,7 +18,7 @@ export class InFlight {
     return this.#open.size;
   }
 
-  /** A ticket for `end`. */
+  /** Returns a ticket for `end`. */
   begin(): number {
     const ticket = this.#next++;
     this.#open.add(ticket);
@@ -34,7 +34,7 @@ export class InFlight {
     for (const { resolve } of over) resolve();
   }
 
-  /** Resolves once every call that is under way now has ended, whatever begins meanwhile. */
+  /** Resolves when every call that is in flight now has ended, even if new calls begin meanwhile. */
   ended(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#open.size === 0) resolve();

@@ -1,7 +1,7 @@
-// Whether this shard may leave service: asks its connected gateways which units nobody else would serve. Knows no sockets.
+// Decides whether this shard may leave service: asks the connected gateways which units no other shard serves. Knows no sockets.
 //
-// Only gateways know the other shards. A gateway that sees every unit elsewhere stops counting this shard as a holder when
-// it says so: of two shards that back each other and ask at the same time, it lets one go.
+// Only gateways know the other shards. When a gateway answers that every unit is served elsewhere, it stops counting this shard as a
+// holder. So if two shards hold the same units and ask at the same time, it lets only one of them leave.
 import { RpcError } from '../rpc/errors.ts';
 import type { Handlers, Params } from '../rpc/transport.ts';
 import { formatUnits, type HoldingRange } from './runs.ts';
@@ -10,37 +10,37 @@ import { featuresOf, type LeaveView, leaveFeature, type ModelShape, parseLeaveVi
 /** One connection that has said hello. */
 export interface Caller {
   hello: Params;
-  /** Aborts when it ends; the handlers of its calls are given the same. */
+  /** Aborts when the connection ends; the handlers of its calls receive the same signal. */
   connection: AbortSignal;
   notify(method: string, params: Params): void;
 }
 
 export interface LeaveOptions {
   callers: () => readonly Caller[];
-  /** That the shard holds, by identity. */
+  /** The models of the shard, by identity. */
   models: ReadonlyMap<string, ModelShape>;
-  /** A gateway that has not answered within it is silent. */
+  /** How long gateways may take to answer. Default: 3 s. */
   waitMs?: number;
 }
 
-/** What the gateways have said. */
+/** The answers of the gateways. */
 export interface Views {
-  /** How many were asked and are still connected. */
+  /** Gateways that were asked and are still connected. */
   asked: number;
-  /** How many of these did not answer in time. */
+  /** Those of them that did not answer in time. */
   silent: number;
   views: readonly LeaveView[];
 }
 
-const defaultWaitMs = 3_000;
-/** Characters of a refusal that name units. */
-const longestUnits = 300;
+const WAIT_MS = 3_000;
+/** Most characters of a refusal that name units. */
+const LONGEST_UNITS = 300;
 
 interface Question {
   ask: number;
-  /** By connection; undefined until it has answered. */
+  /** Answers by connection; undefined until the gateway has answered. */
   views: Map<AbortSignal, LeaveView | undefined>;
-  /** Told when something has changed. */
+  /** Called when an answer or the end of a connection has changed something. */
   look: () => void;
 }
 
@@ -62,8 +62,8 @@ export class Leave {
   }
 
   /**
-   * Resolves where no connected gateway would lose a unit, and at once where none is connected; rejects with `needed` where
-   * one would, or where one did not say. Asked twice meanwhile, it is one question.
+   * Resolves if no connected gateway would lose a unit, and at once if none is connected. Rejects with `needed` if one would, or
+   * if one did not answer. Calls during an open question share it.
    */
   permission(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => {
@@ -73,7 +73,7 @@ export class Leave {
   }
 
   async #ask(): Promise<void> {
-    const { callers, models, waitMs = defaultWaitMs } = this.#options;
+    const { callers, models, waitMs = WAIT_MS } = this.#options;
     const asked = callers().filter(({ hello }) => featuresOf(hello).includes(leaveFeature));
     const ask = ++this.#asks;
     const views = await this.#answers(ask, asked, waitMs);
@@ -83,7 +83,7 @@ export class Leave {
     throw new RpcError('needed', refusal);
   }
 
-  /** Waits until each that is still connected has answered, but no longer than `waitMs`. */
+  /** Waits until every gateway that is still connected has answered, but at most `waitMs`. */
   async #answers(ask: number, asked: readonly Caller[], waitMs: number): Promise<Views> {
     const views = new Map<AbortSignal, LeaveView | undefined>(
       asked.map(({ connection }) => [connection, undefined]),
@@ -113,7 +113,7 @@ export class Leave {
     };
   }
 
-  /** An answer that comes late, or from who was not asked, changes nothing. */
+  /** An answer that is late, or comes from a gateway that was not asked, changes nothing. */
   #hear(view: LeaveView, connection: AbortSignal | undefined): void {
     const question = this.#question;
     if (question?.ask !== view.ask || connection === undefined || !question.views.has(connection)) return;
@@ -122,7 +122,7 @@ export class Leave {
   }
 }
 
-/** Why the shard has to stay; undefined where it may leave. Pure. */
+/** Why the shard must stay; undefined if it may leave. Pure. */
 export function refusalOf(
   { asked, silent, views }: Views,
   { waitMs, severalModels }: { waitMs: number; severalModels: boolean },
@@ -134,8 +134,8 @@ export function refusalOf(
       return severalModels ? `${units} of ${model}` : units;
     });
     const contested = losing.every((view) => view.contested);
-    const why = contested ? ', because another shard that has them is leaving' : '';
-    const who = asked > 1 ? ` (so ${losing.length} of ${asked} gateways)` : '';
+    const why = contested ? ', because another shard that holds them is leaving' : '';
+    const who = asked > 1 ? ` (according to ${losing.length} of ${asked} gateways)` : '';
     return `no other shard serves ${shortened(ofModel.join(', '))}${why}${who}`;
   }
   if (silent === 0) return undefined;
@@ -144,5 +144,5 @@ export function refusalOf(
 }
 
 function shortened(text: string): string {
-  return text.length <= longestUnits ? text : `${text.slice(0, longestUnits)}…`;
+  return text.length <= LONGEST_UNITS ? text : `${text.slice(0, LONGEST_UNITS)}…`;
 }

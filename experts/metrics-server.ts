@@ -1,10 +1,10 @@
-// A shard's small HTTP listener: GET /metrics for Prometheus and GET /health. Knows no experts.
+// A shard's HTTP server for GET /metrics (Prometheus) and GET /health. Knows no experts.
 import { createServer } from 'node:http';
 import type { Registry } from 'prom-client';
 
 export interface MetricsServerOptions {
   registry: Registry;
-  /** What /health answers; a shard that is loading or leaving says so with 503. */
+  /** The answer of /health: with status 200 if the shard is available, otherwise 503. */
   state: () => 'loading' | 'available' | 'draining';
   host: string;
   port: number;

@@ -1,4 +1,4 @@
-// What waits at a shard, by model and layer, and what is taken next. Pure: no clock, no promises; knows no weights.
+// The calls that wait at a shard, and which of them run next. Pure: no clock, no promises.
 export interface Job {
   /** Identity. */
   model: string;
@@ -6,25 +6,25 @@ export interface Job {
   /** `[m, 2]`: (row, expert) */
   asks: Uint16Array;
   priority: 0 | 1;
-  /** Whose answer is wanted, until when (on the clock that `take` is given). */
+  /** Whether and until when the answer is wanted, on the clock of the caller. */
   call: { readonly aborted: boolean; readonly deadlineAt: number };
 }
 
 export interface Batch<J> {
   model: string;
   layer: number;
-  /** Of that model's layer: the one whose turn it is, then rows of generated tokens, then bulk rows, each oldest first. */
+  /** The job whose turn it is, then decode rows, then prefill rows, each oldest first; all of one layer of the model. */
   jobs: J[];
 }
 
 /**
- * The oldest call is passed over so many times at most: where generated rows never cease, bulk ones get every 17th turn, and
- * a call with n before it waits for 17 (n + 1) turns at most.
+ * How often the oldest call may be passed over. If decode rows never cease, prefill rows get every 17th turn, and a call with n calls
+ * before it waits for at most 17 (n + 1) turns.
  */
 const MOST_PASSED_OVER = 16;
 
 export class LayerQueue<J extends Job> {
-  /** All that waits, oldest first. */
+  /** All waiting jobs, oldest first. */
   #jobs: J[] = [];
   /** Turns in a row that left the oldest call waiting. */
   #passedOver = 0;
@@ -34,7 +34,7 @@ export class LayerQueue<J extends Job> {
     return this.#jobs.length;
   }
 
-  /** (row, expert) pairs that wait. */
+  /** Number of waiting (row, expert) pairs. */
   get asks(): number {
     return this.#asks;
   }
@@ -44,7 +44,7 @@ export class LayerQueue<J extends Job> {
     this.#asks += job.asks.length / 2;
   }
 
-  /** Removes and returns what nobody waits for any more: cancelled, or past its deadline at `now`. */
+  /** Removes and returns the jobs whose answer is no longer wanted: cancelled, or past their deadline at `now`. */
   takeDead(now: number): J[] {
     const isDead = ({ call }: J) => call.aborted || call.deadlineAt <= now;
     const dead = this.#jobs.filter(isDead);
@@ -53,9 +53,8 @@ export class LayerQueue<J extends Job> {
   }
 
   /**
-   * Removes and returns what runs next: the layer of the oldest job of the highest priority, or of the oldest of all where
-   * that was passed over too often; with it whatever else waits for that layer, up to `maxAsks` pairs (a single job may
-   * exceed it).
+   * Removes and returns what runs next: the oldest job of the highest priority, or the oldest of all if that was passed over too
+   * often. Jobs of the same layer join it, up to `maxAsks` pairs in total; a single job may exceed them.
    */
   take(maxAsks: number): Batch<J> | undefined {
     const oldest = this.#jobs[0];

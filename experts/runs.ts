@@ -1,4 +1,4 @@
-// Runs of consecutive experts: how holdings are written for people and for the wire. Pure.
+// Runs of consecutive experts, by which holdings are written in texts and messages. Pure.
 
 /** Experts `first` to `last`, both included, of one layer. */
 export type HoldingRange = readonly [layer: number, first: number, last: number];
@@ -14,7 +14,7 @@ export function toRuns(ascending: Iterable<number>): [first: number, last: numbe
   return runs;
 }
 
-/** Ascending numbers as people write them: `0-23,40`. */
+/** Ascending numbers as text: `0-23,40`. */
 export function formatRuns(ascending: Iterable<number>): string {
   return toRuns(ascending)
     .map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
@@ -29,7 +29,7 @@ export function toRanges(units: readonly number[], experts: number): HoldingRang
   );
 }
 
-/** Units as people read them, layers that have the same experts together: `layers 0-5: experts 24-47; layer 7: experts 3`. */
+/** Units as text, with layers that have the same experts joined: `layers 0-5: experts 24-47; layer 7: experts 3`. */
 export function formatUnits(ranges: readonly HoldingRange[]): string {
   const byLayer = new Map<number, Set<number>>();
   for (const [layer, first, last] of ranges) {

@@ -1,5 +1,4 @@
-// Whether a shard's experts give the bundle's golden answers: a few before it serves, all of them over time. Knows no
-// sockets and no files.
+// Golden checks: whether experts give the answers that are stored in the bundle. Knows no sockets and no files.
 import { setTimeout as delay } from 'node:timers/promises';
 import { agrees } from '../../model/bundle/golden-agreement.ts';
 import type { Goldens } from '../../model/bundle/goldens.ts';
@@ -9,11 +8,11 @@ import type { ExpertDevice, Unit } from '../../model/devices/expert.ts';
 export interface Checked {
   device: Pick<ExpertDevice, 'numericsClass' | 'run'>;
   goldens: Goldens;
-  /** Of the bundle. */
+  /** Bits of the bundle's weights. */
   bits: Bits;
 }
 
-/** What is wrong with the first of `units` that does not give its golden answer; undefined where all do. */
+/** What is wrong with the first unit that does not give its golden answer; undefined if all do. */
 export async function findFault(
   { device, goldens, bits }: Checked,
   units: readonly Unit[],
@@ -32,7 +31,7 @@ function holds(units: readonly Unit[], { layer, expert }: Unit): boolean {
   return units.some((unit) => unit.layer === layer && unit.expert === expert);
 }
 
-/** Up to `perLayer` units of each layer, evenly spread over those that are held. Pure. */
+/** Up to `perLayer` units of each layer, evenly spread over the units that are held. Pure. */
 export function sampleUnits(units: readonly Unit[], perLayer: number): Unit[] {
   const layers = Map.groupBy(units, ({ layer }) => layer);
   return [...layers.values()].flatMap((held) => {
@@ -41,19 +40,19 @@ export function sampleUnits(units: readonly Unit[], perLayer: number): Unit[] {
   });
 }
 
-/** Checks in a row that could not be made. */
-const mostFailures = 60;
+/** After so many checks in a row that could not be made, the shard is at fault. */
+const MOST_FAILURES = 60;
 
 export interface Rounds extends Checked {
-  /** What is held at the moment, layer by layer, so that answers are read once a layer. */
+  /** The units held now, layer by layer, so that the answers of a layer are read once. */
   units: () => readonly Unit[];
-  /** One unit is checked each time. Milliseconds. */
+  /** Milliseconds between checks of one unit each. */
   everyMs: number;
-  /** Called once, with what `findFault` says or why it could not be asked; the rounds have ended then. */
+  /** Called at most once, with what is wrong or why checks cannot be made; the rounds have then ended. */
   onFault: (fault: string) => void;
 }
 
-/** Checks one unit after another, round after round. `stop` resolves when none is being checked. */
+/** Checks one unit after another, round after round. `stop` resolves when no check is running. */
 export function checkInRounds({ units, everyMs, onFault, ...checked }: Rounds): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -69,10 +68,10 @@ export function checkInRounds({ units, everyMs, onFault, ...checked }: Rounds): 
         fault = await findFault(checked, [unit]);
         failures = 0;
       } catch (cause) {
-        // A disk that stumbles is no damaged expert; one that goes on stumbling is of no use.
-        if (++failures >= mostFailures) fault = String(cause);
+        // One failed read of the disk does not mean that an expert is damaged, but a disk that keeps failing is of no use.
+        if (++failures >= MOST_FAILURES) fault = String(cause);
       }
-      // One that was let go meanwhile is nobody's fault.
+      // A unit that was unloaded meanwhile is not at fault.
       if (fault !== undefined && holds(units(), unit)) return onFault(fault);
     }
   };

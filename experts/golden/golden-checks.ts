@@ -1,23 +1,23 @@
-// A shard's experts held against the bundle's golden rows: before it serves, and while it does. Knows no sockets.
+// The golden checks of a shard: a sample before it serves, and one unit after another while it serves. Knows no sockets.
 
 import type { Bundle } from '../../model/bundle/bundle.ts';
 import { openGoldens } from '../../model/bundle/goldens.ts';
 import type { ExpertDevice, Unit } from '../../model/devices/expert.ts';
 import { type Checked, checkInRounds, findFault, sampleUnits } from './golden-check.ts';
 
-/** Units that are checked before it serves, or one a layer where that is more: at full size from a cold disk, 120 MB. */
+/** Units checked before the shard serves, at least one per layer. At full size that reads 120 MB from a cold disk. */
 const CHECKED_FIRST = 64;
 
 export interface GoldenChecks {
-  /** Rejects where the unit, which the device has loaded, is wrong. */
+  /** Rejects if the unit, which the device has loaded, is wrong. */
   check(unit: Unit): Promise<void>;
-  /** From now on, one unit of those that are held each time. */
+  /** Checks one of the held units every `everyMs` from now on; never if that is 0. */
   goOn(everyMs: number, units: () => readonly Unit[], onFault: (fault: string) => void): void;
-  /** Resolves when none is being checked. */
+  /** Resolves when no check is running. */
   stop(): Promise<void>;
 }
 
-/** Checks a sample at once, and throws where one is wrong. Undefined where the bundle has no golden rows. */
+/** Checks a sample at once, and throws if a unit is wrong. Undefined if the bundle has no golden rows. */
 export async function checkGoldens(
   bundle: Bundle,
   device: ExpertDevice,

@@ -1,11 +1,11 @@
-// What lies between what a shard holds and what it is to hold. Pure.
+// The difference between the units that a shard holds and those that it is to hold. Pure.
 import type { Unit } from '../../model/devices/expert.ts';
 import { type HoldingShape, Holdings } from '../holdings.ts';
 
 export interface Difference {
-  /** To be loaded, by layer, then expert. */
+  /** Units to load, by layer, then expert. */
   missing: Unit[];
-  /** To be let go, likewise. */
+  /** Units to unload, in the same order. */
   surplus: Unit[];
 }
 

@@ -1,35 +1,35 @@
-// The units that a move has still to load, in the order in which they are tried: one that failed waits behind all others,
-// longer each time. Pure; time is given.
+// The units that a move has still to load, in the order in which they are tried. A unit that failed waits behind all others, longer
+// each time. Pure; the caller passes the time.
 import type { Unit } from '../../model/devices/expert.ts';
 
-/** After a unit's first failure; doubles. Milliseconds. */
-const FIRST_WAIT = 200;
-const LONGEST_WAIT = 5_000;
+/** Wait of a unit after its first failure; doubles with each failure, up to the longest. */
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 5_000;
 /**
- * Before any other unit is tried after a failure; doubles while nothing is loaded. Where all fail, because their source is
- * away, thousands of them would be tried and told of at once.
+ * Pause of all units after a failure; doubles while nothing is loaded. Without it, if the source of all units is away, thousands
+ * would be tried and logged at once.
  */
-const FIRST_PAUSE = 20;
-const LONGEST_PAUSE = 1_000;
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 1_000;
 
 interface Waiting {
   unit: Unit;
-  /** Not to be tried before; on the clock that the caller gives. */
+  /** Earliest time of the next try, on the clock of the caller. */
   from: number;
-  /** After its next failure. */
+  /** Wait after its next failure. */
   waitMs: number;
 }
 
 export class LoadLine {
   readonly #line: Set<Waiting>;
-  #pauseMs = FIRST_PAUSE;
+  #pauseMs = FIRST_PAUSE_MS;
   #pausedUntil = 0;
 
   constructor(units: readonly Unit[]) {
-    this.#line = new Set(units.map((unit) => ({ unit, from: 0, waitMs: FIRST_WAIT })));
+    this.#line = new Set(units.map((unit) => ({ unit, from: 0, waitMs: FIRST_WAIT_MS })));
   }
 
-  /** What to try next, and in how many milliseconds; undefined where nothing is left. */
+  /** The unit to try next, and in how many milliseconds; undefined if none is left. */
   next(now: number): { next: Waiting; inMs: number } | undefined {
     let next: Waiting | undefined;
     for (const waiting of this.#line) {
@@ -41,16 +41,16 @@ export class LoadLine {
 
   loaded(waiting: Waiting): void {
     this.#line.delete(waiting);
-    this.#pauseMs = FIRST_PAUSE;
+    this.#pauseMs = FIRST_PAUSE_MS;
   }
 
-  /** Milliseconds until it is tried again at the earliest. */
+  /** Returns the milliseconds until it is tried again at the earliest. */
   failed(waiting: Waiting, now: number): number {
     const { waitMs } = waiting;
     waiting.from = now + waitMs;
-    waiting.waitMs = Math.min(2 * waitMs, LONGEST_WAIT);
+    waiting.waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS);
     this.#pausedUntil = now + this.#pauseMs;
-    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
     return waitMs;
   }
 }

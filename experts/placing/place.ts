@@ -1,4 +1,5 @@
-// The methods by which a shard is told what to hold, and what gateways act on; who may call them. Knows no sockets.
+// The calls `shard.place`, which brings a shard its placement, and `shard.adopted`, by which gateways say which placement they act on.
+// Knows no sockets.
 import { errorText } from '../../base/error-text.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import type { HandlerContext, Handlers } from '../../rpc/transport.ts';
@@ -10,9 +11,9 @@ import { isSignedBy, readPlacement, type SignedPlacement } from './placement-fil
 export interface PlaceOptions {
   /** By identity. */
   models: ReadonlyMap<string, PlacedModel>;
-  /** The fleet's secret, asked for each time because its file may change. Absent: signatures are not looked at. */
+  /** The fleet's secret, read at each call because its file may change. Absent: signatures are ignored. */
   secret?: () => Uint8Array;
-  /** Anyone who reaches this shard may be a gateway: it listens on loopback alone. */
+  /** Every caller counts as an admin, because the shard listens on loopback only. */
   open: boolean;
 }
 
@@ -40,8 +41,8 @@ export function placeHandlers({ models, secret, open }: PlaceOptions): Handlers 
 }
 
 /**
- * With a secret only its signature counts, whoever brings the placement: a gateway passes on what it was given. Without,
- * an admin's word does, and a gateway's where it could as well be an admin.
+ * With a secret only the signature counts, whoever brings the placement, because gateways pass placements on. Without a secret,
+ * admins may bring placements, and so may gateways if the shard is open.
  */
 function requireRight(
   placement: SignedPlacement,

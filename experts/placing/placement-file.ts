@@ -1,4 +1,4 @@
-// The wanted placement as an operator writes it and shards keep it: read, checked, signed. Knows no disk and no sockets.
+// A placement as operators write it and shards keep it: parsed, checked, signed. Knows no disk and no sockets.
 //
 // Worked example:
 //   { "version": 1, "model": "sha256:…", "epoch": 3, "shards": { "a": "0-47", "b": "48-95,0:3" }, "signature": "5f…" }
@@ -13,13 +13,13 @@ export interface Placement {
   version: 1;
   /** Identity of the checkpoint. */
   model: string;
-  /** A placement with a higher one takes its place. */
+  /** A placement with a higher epoch replaces it. */
   epoch: number;
-  /** Holdings by the shard's name, as `expertgrid shard --experts` takes them; empty for none. */
+  /** Holdings by name of the shard, as `expertgrid shard --experts` takes them; empty for none. */
   shards: Record<string, string>;
 }
 
-/** Who applied a placement, for other operators. No decision depends on it, and it is not signed. */
+/** Who applied a placement, for other operators to read. No decision depends on it, and it is not signed. */
 export interface Applied {
   /** `user@host`. */
   by: string;
@@ -29,14 +29,14 @@ export interface Applied {
 
 export interface SignedPlacement extends Placement {
   applied?: Applied;
-  /** HMAC-SHA256 in hex over the text of the rest, by the fleet's secret; absent where it has none. */
+  /** HMAC-SHA256 in hex over the text of the rest, with the fleet's secret; absent if the fleet has none. */
   signature?: string;
 }
 
-/** What is signed begins with this, so that no other message can pass for a placement. */
+/** The signed text starts with this, so that no other message can pass for a placement. */
 const LABEL = 'expertgrid placement 1\0';
 
-/** Checks a value that was read; holdings are checked by `unitsOf`, which knows the model's shape. */
+/** Checks a parsed value, except the holdings: `unitsOf` checks them, because it knows the model's shape. */
 export function parsePlacement(value: unknown): SignedPlacement {
   const { version, model, epoch, shards, applied, signature } = fields(value, 'the placement');
   if (version !== 1) throw new Error(`placement: version must be 1, not ${JSON.stringify(version)}`);
@@ -65,12 +65,12 @@ export function readPlacement(text: string): SignedPlacement {
   return parsePlacement(value);
 }
 
-/** The text of what a placement says, which its hash and its signature are made over. */
+/** The text that a placement's hash and signature are computed over. */
 export function contentText({ version, model, epoch, shards }: Placement): string {
   return canonicalJson({ version, model, epoch, shards });
 }
 
-/** One text for one placement, whatever order it was written in. */
+/** The canonical text of a placement, whatever the order of its fields was. */
 export function placementText(placement: SignedPlacement): string {
   return canonicalJson(placement);
 }
@@ -84,7 +84,7 @@ export function isSignedBy({ signature, ...placement }: SignedPlacement, secret:
   return timingSafeEqual(Buffer.from(signature, 'hex'), Buffer.from(signatureOf(placement, secret), 'hex'));
 }
 
-/** What the shard `name` is to hold; undefined where the placement does not name it. Throws where its holdings are none. */
+/** The units that the shard `name` is to hold; undefined if the placement does not name it. Throws if they cannot be parsed. */
 export function unitsOf(
   { shards }: Pick<Placement, 'shards'>,
   name: string,
@@ -110,7 +110,7 @@ export function parseApplied(value: unknown): Applied {
   throw new Error('placement: applied must have by and at, each a line of at most 200 characters');
 }
 
-/** Other operators read it on their terminals: it holds no control characters. */
+/** A line without control characters, because other operators read it on their terminals. */
 function isLine(value: unknown): value is string {
   return typeof value === 'string' && /^[^\p{C}]{1,200}$/u.test(value);
 }

@@ -1,5 +1,5 @@
-// What names a placement and what orders two of them: an epoch and the hash of its content. Two operators may give the same
-// epoch to two placements; the hash then decides, and it decides alike in every shard, gateway and command. Pure.
+// The identifier of a placement, which also orders placements: its epoch and the hash of its content. If two operators give the same
+// epoch to two placements, the hash decides, and it decides alike in every shard, gateway and command. Pure.
 
 import { sha256 } from '../../model/bundle/hash.ts';
 import { contentText, type Placement } from './placement-file.ts';
@@ -13,14 +13,14 @@ export interface PlacementId {
 
 export const noPlacement: PlacementId = { epoch: 0, hash: '' };
 
-/** How far a placement's epoch may be above the highest that is known. A typing error must not use up all epochs. */
+/** How far a placement's epoch may be above the highest known one, so that a typing error does not use up all epochs. */
 export const mostAhead = 1_000_000;
-/** The largest epoch that is taken by anyone, whatever is known. */
+/** The largest epoch that is ever accepted. */
 export const largestEpoch = 2 ** 40;
 
 const ids = new WeakMap<object, PlacementId>();
 
-/** The signature and the operator's name do not count. Placements are never changed, so that each is hashed once. */
+/** The signature and the operator's name do not count. Placements are immutable, so each is hashed once. */
 export function idOf(placement: Placement | undefined): PlacementId {
   if (placement === undefined) return noPlacement;
   let id = ids.get(placement);
@@ -31,7 +31,7 @@ export function idOf(placement: Placement | undefined): PlacementId {
   return id;
 }
 
-/** Below 0 if `b` takes the place of `a`, above 0 if `a` takes the place of `b`, 0 if they are the same. */
+/** Negative if `b` replaces `a`, positive if `a` replaces `b`, 0 if they are the same. */
 export function compareIds(a: PlacementId, b: PlacementId): number {
   if (a.epoch !== b.epoch) return a.epoch - b.epoch;
   if (a.hash === b.hash) return 0;
@@ -39,8 +39,8 @@ export function compareIds(a: PlacementId, b: PlacementId): number {
 }
 
 /**
- * Why a placement may not have this epoch, or undefined. `known` is the highest epoch that is known, 0 if it is known that
- * there is none yet; undefined if nothing is known, as at a shard or a gateway that has just started.
+ * Why a placement may not have this epoch, or undefined. `known` is the highest known epoch: 0 if there is certainly none yet,
+ * undefined if nothing is known, as in a shard or gateway that has just started.
  */
 export function epochFault(epoch: number, known: number | undefined): string | undefined {
   if (epoch < 1) return `epoch ${epoch} is too low: epochs begin at 1`;
@@ -54,7 +54,7 @@ export function isHash(text: string): boolean {
   return /^sha256:[0-9a-f]{64}$/.test(text);
 }
 
-/** `5 (3f2a9c1e04b7)`: the epoch, and as much of the hash as tells placements apart. */
+/** `5 (3f2a9c1e04b7)`: the epoch, and enough of the hash to tell placements apart. */
 export function formatId({ epoch, hash }: PlacementId): string {
   if (epoch === 0) return 'none';
   return hash === '' ? `${epoch}` : `${epoch} (${hash.slice('sha256:'.length, 'sha256:'.length + 12)})`;

@@ -1,19 +1,19 @@
-// Whether a shard takes a placement that it is brought. Pure; docs/placement.md says why it is enough.
+// Whether a shard accepts a placement that it is brought. Pure; docs/placement.md says why this rule is enough.
 import type { RpcErrorCode } from '../../rpc/errors.ts';
 import type { Applied, SignedPlacement } from './placement-file.ts';
 import { compareIds, epochFault, formatId, idOf, type PlacementId } from './placement-id.ts';
 
 export interface TakeQuestion {
   placement: SignedPlacement;
-  /** What the shard follows now. */
+  /** The placement that the shard follows now. */
   follows: SignedPlacement | undefined;
-  /** The latest placement that whoever planned this one knew of. Absent: a gateway brings it, or an older release. */
+  /** The latest placement known to the command that planned this one. Absent if a gateway or an older release brings it. */
   from?: PlacementId | undefined;
 }
 
 export type TakeVerdict =
   | { kind: 'new' }
-  /** It is followed already. */
+  /** The shard follows it already. */
   | { kind: 'known' }
   | { kind: 'refused'; code: RpcErrorCode; message: string };
 

@@ -46,6 +46,6 @@ test('a job alone is not copied', () => {
 test('a device that answers with another number of rows is caught', () => {
   const asked = [{ asks: Uint16Array.of(0, 4) }];
   expect(() => splitAnswers(asked, new Float32Array(1), hidden)).toThrow(
-    'the device answered with 1 floats for 2',
+    'the device returned 1 floats instead of 2',
   );
 });

@@ -28,11 +28,11 @@ describe('what cannot be meant is refused by name', () => {
     ['8', '"8" names expert 8; the last is 7'],
     ['3:0', '"3:0" names layer 3; the last is 2'],
     ['5-2', '"5-2" runs backwards; write 2-5'],
-    ['', '"" is none of 0-23'],
-    ['0-3,', '"" is none of 0-23'],
-    ['a', '"a" is none of'],
-    ['1:2:3', '"1:2:3" is none of'],
-    ['-1', '"-1" is none of'],
+    ['', '"" is not written as 0-23'],
+    ['0-3,', '"" is not written as 0-23'],
+    ['a', '"a" is not written as'],
+    ['1:2:3', '"1:2:3" is not written as'],
+    ['-1', '"-1" is not written as'],
   ])('%s', (text, reason) => {
     expect(() => parseHoldings(text, shape)).toThrow(reason);
   });

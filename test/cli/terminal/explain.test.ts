@@ -131,8 +131,8 @@ test('a pipe is refused before anything waits for it', async () => {
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);
   await expect(requireFile(pipe, '--api-keys')).rejects.toThrow(`--api-keys ${pipe}: this is a pipe`);
-  await expect(readRegularFile(pipe)).rejects.toThrow(`${pipe}: is no regular file`);
-  await expect(readRegularFile(folder)).rejects.toThrow(`${folder}: is no regular file`);
+  await expect(readRegularFile(pipe)).rejects.toThrow(`${pipe}: this is not a regular file`);
+  await expect(readRegularFile(folder)).rejects.toThrow(`${folder}: this is not a regular file`);
   await writeFile(join(folder, 'huge'), '');
   await truncate(join(folder, 'huge'), 2 ** 27);
   await expect(readRegularFile(join(folder, 'huge'))).rejects.toThrow('has more than 67108864 bytes');

@@ -190,11 +190,11 @@ describe('a file', () => {
 
   it('that is too large, or no file at all, is refused and never waited for', async () => {
     const path = await file(`${'#'.repeat(2 ** 20)}\n`);
-    await expect(open({ file: path })).rejects.toThrow('has more than 1048576 bytes; is it the right file?');
+    await expect(open({ file: path })).rejects.toThrow('has more than 1048576 bytes; is it the right one?');
     const pipe = `${path}.pipe`;
     execFileSync('mkfifo', [pipe]);
     for (const odd of [pipe, await tinyFolder(), '/dev/zero']) {
-      await expect(open({ file: odd })).rejects.toThrow(`${odd}: is no regular file`);
+      await expect(open({ file: odd })).rejects.toThrow(`${odd}: this is not a regular file`);
     }
   });
 });

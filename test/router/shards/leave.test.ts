@@ -103,7 +103,7 @@ describe('a shard that is asked to drain', () => {
     expect(outcomes).toContainEqual({
       status: 'rejected',
       reason: needed(
-        'no other shard serves layers 0-1: experts 0-5, because another shard that has them is leaving',
+        'no other shard serves layers 0-1: experts 0-5, because another shard that holds them is leaving',
       ),
     });
     await expect.poll(() => gateway.status().filter(({ units }) => units > 0)).toHaveLength(1);
@@ -115,7 +115,7 @@ describe('a shard that is asked to drain', () => {
     await gatewayOver(a, b);
     await gatewayOver(a); // sees no other
     await expect(a.drain()).rejects.toEqual(
-      needed('no other shard serves layers 0-1: experts 0-5 (so 1 of 2 gateways)'),
+      needed('no other shard serves layers 0-1: experts 0-5 (according to 1 of 2 gateways)'),
     );
     expect(await b.drain()).toEqual(left);
   });
