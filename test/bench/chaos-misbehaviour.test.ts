@@ -59,7 +59,7 @@ describe('a shard that misbehaves', () => {
     expect(misbehaviour.counts).toEqual({ calls: 1, wrong: 0 });
   });
 
-  it('turns one bit of one finite value in every answer, the same from the same seed', async () => {
+  it('flips one bit of one finite value in every answer, the same from the same seed', async () => {
     const { call, misbehaviour } = shard({ mode: 'flip', seed: 3, bits: 23 });
     const answers = [await call(), await call(), await call()];
     for (const rows of answers) {
@@ -70,13 +70,13 @@ describe('a shard that misbehaves', () => {
     expect(await shard({ mode: 'flip', seed: 3, bits: 23 }).call()).toEqual(answers[0]);
   });
 
-  it('answers NaN on the wire behind its own checks, or from a device that its service finds out', async () => {
+  it('answers NaN on the wire after its own checks, or from a device whose service notices it', async () => {
     const onWire = await shard({ mode: 'nan', where: 'wire' }).call();
     expect(Array.from(onWire).filter(Number.isNaN)).toHaveLength(1);
     await expect(shard({ mode: 'nan', where: 'device' }).call()).rejects.toMatchObject({ code: 'internal' });
   });
 
-  it('says busy with a hint', async () => {
+  it('answers busy with a hint', async () => {
     await expect(shard({ mode: 'busy' }).call()).rejects.toMatchObject({ code: 'busy', retryAfterMs: 100 });
   });
 
@@ -92,14 +92,14 @@ describe('a shard that misbehaves', () => {
     expect(times.filter((ms) => ms >= 19)).toHaveLength(misbehaviour.counts.wrong);
   });
 
-  it('is itself again when told to be', async () => {
+  it('is healthy again when told to be', async () => {
     const { call, misbehaviour } = shard({ mode: 'busy' });
     misbehaviour.set({ mode: 'healthy' });
     expect(Array.from(await call())).toEqual(Array(8).fill(1));
   });
 });
 
-it('a turned bit of the mantissa leaves a value finite, turned twice as it was', () => {
+it('a flipped bit of the mantissa leaves a value finite, and flipped twice it is unchanged', () => {
   const values = Float32Array.of(3, -0.1, 0);
   flipBit(values, 1, 22);
   expect(Number.isFinite(values[1])).toBe(true);

@@ -30,7 +30,7 @@ const holdings = fc
   );
 
 describe('a schedule of faults', () => {
-  it('leaves a healthy copy of every part in every round, whoever holds what', () => {
+  it('leaves a healthy replica of every part in every round, for any holdings', () => {
     fc.assert(
       fc.property(holdings, fc.nat(), fc.double({ min: 0, max: 1, noNaN: true }), (held, seed, pairs) => {
         const rounds = drawRounds({ seed, faults: 40, kinds: KINDS, holdings: held, pairs });
@@ -45,7 +45,7 @@ describe('a schedule of faults', () => {
     );
   });
 
-  it('draws as many faults as asked, the same from the same seed, others from another', () => {
+  it('draws the requested number of faults, the same from the same seed, others from another', () => {
     const draw = (seed: number) => drawRounds({ seed, faults: 200, kinds: KINDS, holdings: ring });
     expect(draw(1)).toEqual(draw(1));
     expect(draw(1)).not.toEqual(draw(2));
@@ -66,7 +66,7 @@ describe('a schedule of faults', () => {
     }
   });
 
-  it('strikes only the shards it is told to', () => {
+  it('hits only the shards it is told to', () => {
     const standby = [...[[0], [1], [2], [3]], [0, 1, 2, 3]];
     const rounds = drawRounds({
       seed: 5,
@@ -80,7 +80,7 @@ describe('a schedule of faults', () => {
     expect([...shards].sort()).toEqual([0, 1, 2, 3]);
   });
 
-  it('refuses to strike what has no copy', () => {
+  it('refuses to hit a shard without a replica', () => {
     expect(leavesCopies(ring, [0, 2])).toBe(true);
     expect(leavesCopies(ring, [0, 1])).toBe(false);
     expect(() => drawRounds({ seed: 1, faults: 1, kinds: KINDS, holdings: [[0], [1]] })).toThrow(

@@ -11,7 +11,7 @@ import { judge } from '../../bench/chaos/verdicts.ts';
 describe('gaps between tokens', () => {
   const gaps = gapsOf([0, 10, 20, 120, 130]);
 
-  it('count whole where a window touches them', () => {
+  it('count whole if a window touches them', () => {
     expect(longestWithin(gaps, { from: 0, to: 19 })).toBe(10);
     expect(longestWithin(gaps, { from: 50, to: 60 })).toBe(100);
     expect(longestWithin(gaps, { from: 121, to: 500 })).toBe(10);
@@ -72,7 +72,7 @@ const missed = (run: Seen, standby = false) =>
   judge(run, { standby, verified: false }).verdicts.flatMap(({ name, ok }) => (ok ? [] : [name]));
 
 describe('the verdicts on a run', () => {
-  it('find nothing wrong where all texts are the same and no stream stood still', () => {
+  it('find nothing wrong if all texts are the same and no stream stalled', () => {
     const run = seen({ rounds: [[endured('kill', 5_200)], [endured('stop', 5_600)]] });
     expect(missed(run)).toEqual([]);
     expect(
@@ -100,13 +100,13 @@ describe('the verdicts on a run', () => {
     ]);
   });
 
-  it('do not take a run for good whose own texts differ', () => {
+  it('fail a run whose own texts differ', () => {
     expect(missed(seen({ undisturbed: [answer({ text: 'twice' }), answer()] }))).toContain(
       'texts that differ without any fault',
     );
   });
 
-  it('hold the longest stall of each kind, less the undisturbed median, to its target', () => {
+  it('compare the longest stall of each kind, minus the undisturbed median, with its target', () => {
     const disturbed = [answer({ sentAt: 5_000, stallAt: 5_250, stallMs: 160 })];
     const stall = (kind: Kind) => missed(seen({ disturbed, rounds: [[endured(kind, 5_200)]] }));
     expect(stall('kill')).toEqual(['stall p99 of kill']);
@@ -120,11 +120,11 @@ describe('the verdicts on a run', () => {
     });
   });
 
-  it('do not take a stall for short that no stream was there to meet', () => {
+  it('do not count a stall as short if no stream was there to see it', () => {
     expect(missed(seen({ rounds: [[endured('kill', 9_000)]] }))).toEqual(['stall p99 of kill']);
   });
 
-  it('want every liar cordoned within 10,000 calls', () => {
+  it('require every liar to be cordoned within 10,000 calls', () => {
     const lie = (callsToCordon: number | undefined) =>
       missed(seen({ rounds: [[endured('flip', 5_200, { callsToCordon })]] }));
     expect(lie(900)).toEqual([]);
@@ -132,7 +132,7 @@ describe('the verdicts on a run', () => {
     expect(lie(undefined)).toEqual(['liars not cordoned']);
   });
 
-  it('name changed bits apart from changed texts, and those beside a liar', () => {
+  it('list changed bits separately from changed texts, and those beside a liar', () => {
     const disturbed = [answer({ sentAt: 5_000, text: 'twice' }), answer({ digests: ['a', 'c'] })];
     const rounds = [[endured('flip', 5_200, { callsToCordon: 10 })]];
     expect(judge(seen({ disturbed, rounds }), { standby: false, verified: false })).toMatchObject({
@@ -141,7 +141,7 @@ describe('the verdicts on a run', () => {
     });
   });
 
-  it('forgive what changed beside a liar only where answers are used unseen', () => {
+  it('allow texts changed by a liar only if answers are used unverified', () => {
     const disturbed = [answer({ sentAt: 5_000, text: 'twice' })];
     const run = seen({ disturbed, rounds: [[endured('flip', 5_200, { callsToCordon: 10 })]] });
     expect(missed(run)).toEqual([]);
@@ -149,7 +149,7 @@ describe('the verdicts on a run', () => {
     expect(verified.flatMap(({ name, ok }) => (ok ? [] : [name]))).toEqual(['changed texts']);
   });
 
-  it('let degraded answers differ where a standby may serve, if all of their hops are told and counted', () => {
+  it('let degraded answers differ if a standby may serve and all of their hops are reported and counted', () => {
     const disturbed = [answer({ text: 'twice', degradedHops: 4 }), answer({ degradedHops: 1 })];
     const counters = new Map([['expertgrid_engine_degraded_hops_standby_total', 5]]);
     expect(missed(seen({ disturbed, counters }), true)).toEqual([]);

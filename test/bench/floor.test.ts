@@ -25,7 +25,7 @@ it('a position holds 86 KB of keys and values', () => {
   expect(positionBytes(shape)).toBe(86_016);
 });
 
-it('rows share what they choose alike, never more than all experts', () => {
+it('rows share experts, never more than all of them', () => {
   const bytes = (streams: number) => stepBytes(shape, { streams, positions: 0 });
   const expert = (56 * 3 * 1536 * 768 * 4.5) / 8;
   expect((bytes(2) - bytes(1)) / expert).toBeCloseTo(1 - 1 / 96, 6);

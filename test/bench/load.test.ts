@@ -68,7 +68,7 @@ it('finds errors, a slow /health, a slow API, and what was not measured', () => 
   expect(failed({ metrics: '', health: { times: [], failures: [] } })).toHaveLength(2);
 });
 
-it('asks for chats and completions, streamed and whole, short and long, and leaves some', () => {
+it('sends chats and completions, streamed and whole, short and long, and leaves some', () => {
   const random = uniform(4);
   const asked = Array.from({ length: 400 }, () => loadRequest(random, PROSE));
   const share = (of: (request: (typeof asked)[number]) => boolean) => asked.filter(of).length / asked.length;

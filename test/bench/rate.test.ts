@@ -18,7 +18,7 @@ describe('decodeRate', () => {
     expect(decodeRate({ startedAt: 0, streams: [early, late] })).toBeCloseTo(200);
   });
 
-  it('takes the number of tokens from the engine where an arrival brings several', () => {
+  it('takes the number of tokens from the engine if an arrival has several', () => {
     const times = arrivals(0, 11, 20);
     expect(decodeRate({ startedAt: 0, streams: [{ times, tokens: 22 }] })).toBeCloseTo(100);
   });

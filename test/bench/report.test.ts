@@ -23,7 +23,7 @@ function lineNamed(name: string, samples: Samples, changes: Partial<typeof facts
 }
 
 describe('a line', () => {
-  it('holds the ratio of medians against its target', () => {
+  it('compares the ratio of medians with its target', () => {
     const samples = new Samples();
     for (const value of [100, 30, 31]) samples.add('local', 'decode-16', value);
     for (const value of [20, 1, 21]) samples.add('peer', 'decode-16', value);
@@ -33,7 +33,7 @@ describe('a line', () => {
     expect(lineNamed('decode-16', samples)).toMatchObject({ peer: 21, met: false });
   });
 
-  it('compares shards with in process, and the sampled with the greedy', () => {
+  it('compares shards with in process, and sampled with greedy', () => {
     const samples = new Samples();
     samples.add('local', 'decode-16', 100);
     samples.add('sharded', 'decode-16', 80);
@@ -45,7 +45,7 @@ describe('a line', () => {
     expect(lineNamed('sampled', samples)).toMatchObject({ share: 0.95, met: true });
   });
 
-  it('is judged by the most it may be where less is better', () => {
+  it('is judged by an upper limit if less is better', () => {
     const samples = new Samples();
     samples.add('local', 'memory', 1101);
     samples.add('local', 'start-warm', 2.9);
@@ -54,7 +54,7 @@ describe('a line', () => {
     expect(lineNamed('start-warm', samples).met).toBe(true);
   });
 
-  it('says why a figure is missing, and is not met for that', () => {
+  it('says why a figure is missing, and is then not met', () => {
     const samples = new Samples();
     samples.fail('peer', 'decode-16', 'out of memory');
     const line = lineNamed('decode-16', samples);
@@ -72,7 +72,7 @@ describe('a line', () => {
     });
   });
 
-  it('works the share of the floor out of a rate', () => {
+  it('computes the share of the floor from a rate', () => {
     const samples = new Samples();
     samples.add('local', 'decode-16', 1000);
     samples.add('local', 'decode-8-streams', 4000);
@@ -84,7 +84,7 @@ describe('a line', () => {
 });
 
 describe('rows', () => {
-  it('ask of each subject only what they need', () => {
+  it('request of each subject only what they need', () => {
     const wanted = rowsNamed('shards-8,floor-1');
     expect([...figuresOf(wanted, 'sharded')]).toEqual(['decode-8-streams']);
     expect([...figuresOf(wanted, 'local')].sort()).toEqual(['decode-16', 'decode-8-streams']);

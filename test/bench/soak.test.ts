@@ -29,7 +29,7 @@ function intervals(
 }
 const failed = (run: Interval[]) => verdictsOf(run).flatMap(({ name, ok }) => (ok ? [] : [name]));
 
-it('passes a run that settles and stays as it is', () => {
+it('passes a run that settles and stays stable', () => {
   expect(
     failed(intervals((minute) => ({ anonymous: minute < 5 ? minute * 1e8 : 6e8 + (minute % 3) * 1e6 }))),
   ).toEqual([]);
@@ -66,7 +66,7 @@ it('prints a row for each interval', () => {
   expect(soakTable(intervals(() => ({}))).split('\n')).toHaveLength(31);
 });
 
-it('asks only for what fits the model, the same from the same seed', () => {
+it('sends only requests that fit the model, the same from the same seed', () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 16, max: 8_192 }), (seed, context) => {
       const ask = () => soakRequest(uniform(seed), { vocab: 300, context });

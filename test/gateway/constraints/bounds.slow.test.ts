@@ -84,7 +84,7 @@ function write(constraint: Constraint, { seed, tokens }: { seed: number; tokens:
   }
 }
 
-it('forms that are made to cost much are refused, or followed within bounds', { timeout: 900_000 }, () => {
+it('expensive grammars are refused, or followed within bounds', { timeout: 900_000 }, () => {
   const { refused, ended, written } = followShapes(3000, 3250, 40);
   expect(refused + ended + written).toBe(250);
   expect(refused).toBeGreaterThan(10);

@@ -13,7 +13,7 @@ function follow(constraint: Constraint, text: string): Constraint {
 }
 
 describe('a choice, a pattern, a grammar', () => {
-  it('let through what they describe and nothing beside', () => {
+  it('allow exactly what they describe', () => {
     const choice: ConstraintSpec = { type: 'choice', choices: ['yes', 'no', 'yesterday', 'é"'] };
     for (const text of ['yes', 'no', 'yesterday', 'é"'])
       expect([text, accepts(choice, text)]).toEqual([text, true]);
@@ -33,7 +33,7 @@ describe('a choice, a pattern, a grammar', () => {
     for (const text of ['', '1+', '1234', '((7)', '1 + 2']) expect(accepts(grammar, text)).toBe(false);
   });
 
-  it('say what ECMAScript says', () => {
+  it('agree with ECMAScript', () => {
     const patterns = [
       '^(a|bc)*d?$',
       '^[^a-c]{2,3}$',
@@ -62,7 +62,7 @@ describe('a constraint', () => {
     required: ['name', 'n'],
   });
 
-  it('allows the same after its ids were replayed', () => {
+  it('allows the same ids after a replay', () => {
     for (let seed = 0; seed < 10; seed++) {
       const { ids } = write(open(spec), { seed });
       const constraint = open(spec);
@@ -73,7 +73,7 @@ describe('a constraint', () => {
     }
   });
 
-  it('throws at an id that it forbids, and stays as it was', () => {
+  it('throws at a forbidden id, and does not change', () => {
     const constraint = follow(open(spec), '{"name"');
     const before = allowed(constraint);
     const [wrong = 0] = idsOf('}');
@@ -82,7 +82,7 @@ describe('a constraint', () => {
     expect(allowed(constraint)).toEqual(before);
   });
 
-  it('lets the answer end exactly where it is whole', () => {
+  it('lets the answer end exactly where it is complete', () => {
     const word: ConstraintSpec = { type: 'regex', pattern: '[a-z]+' };
     expect(allowed(open(word))).not.toContain(END);
     const begun = follow(open(word), 'a');
@@ -94,13 +94,13 @@ describe('a constraint', () => {
     expect(allowed(whole)).toEqual([END]);
   });
 
-  it('never lets a token through that is no text', () => {
+  it('never allows a token that is not text', () => {
     const seen = allowed(follow(open(schema({ type: 'string' })), '"a'));
     expect(seen.length).toBeGreaterThan(3000);
     expect(seen.filter((id) => textOf([id]) === '')).toEqual([]);
   });
 
-  it('never lets bytes through that are no UTF-8', () => {
+  it('never allows bytes that are not UTF-8', () => {
     for (let seed = 0; seed < 20; seed++) {
       const { text, finished } = write(open(schema({ type: 'string', minLength: 30, maxLength: 60 })), {
         seed,
@@ -110,7 +110,7 @@ describe('a constraint', () => {
     }
   });
 
-  it('refuses a grammar that is too ambiguous to follow, rather than to stand still', () => {
+  it('refuses a grammar that is too ambiguous to follow, without a delay', () => {
     const grammar = 'root ::= s\ns ::= [a-z] s? s? s? "."?';
     expect(() => follow(open({ type: 'grammar', grammar }), 'a'.repeat(60))).toThrow('ambiguous');
   });
@@ -145,7 +145,7 @@ describe('thinking', () => {
     expect(follow(constraint, 'yes').finished).toBe(true);
   });
 
-  it('that began to end within its budget ends so', () => {
+  it('that begins to end within its budget ends so', () => {
     const constraint = open(thinking({ budget: 2, open: true }, answer));
     constraint.advance(other);
     constraint.advance(end[0] ?? 0);
@@ -156,7 +156,7 @@ describe('thinking', () => {
     expect(allowed(constraint).length).toBeLessThan(10);
   });
 
-  it('may end by itself, and is free until then but for the end of the answer', () => {
+  it('may end by itself, and is free until then except for the end of the answer', () => {
     const constraint = open(thinking({ budget: undefined, open: true }, answer));
     for (let i = 0; i < 50; i++) constraint.advance(other);
     expect(allowed(constraint)).not.toContain(END);
@@ -166,7 +166,7 @@ describe('thinking', () => {
     expect(allowed(alone)).toContain(END);
   });
 
-  it('begins only where its tag comes first, white space apart', () => {
+  it('begins only if its tag comes first, after white space', () => {
     const plain = open(thinking({ budget: 0, open: false }, answer));
     expect(follow(plain, 'no').finished).toBe(true);
     const thought = open(thinking({ budget: 1, open: false }, answer));
@@ -215,7 +215,7 @@ describe('calls of tools', () => {
     expect(follow(open(calls('required', false)), bonn).finished).toBe(true);
   });
 
-  it('that are free to come are held to their syntax from their tag on', () => {
+  it('that are optional are held to their syntax after their tag', () => {
     for (const text of [
       '',
       'Well, <tool',
@@ -237,12 +237,12 @@ describe('calls of tools', () => {
     expect(accepts(calls('auto', false), `${bonn} Well.`)).toBe(false);
   });
 
-  it('free text may be anything, half a character too', () => {
+  it('free text may be anything, even part of a character', () => {
     const free = allowed(open(calls('auto')));
     expect(free).toHaveLength(4096);
   });
 
-  it('stand beside an answer with a form of its own', () => {
+  it('are an alternative to an answer with its own form', () => {
     const spec = calls(
       'auto',
       true,
@@ -253,7 +253,7 @@ describe('calls of tools', () => {
       expect([text, accepts(spec, text)]).toEqual([text, false]);
   });
 
-  it('are written whole by any logits', () => {
+  it('are complete whatever the logits', () => {
     for (let seed = 0; seed < 20; seed++) {
       const { text, finished } = write(open(calls('required', false)), { seed, most: 300 });
       if (finished)

@@ -36,7 +36,7 @@ const nested = fc.letrec<{ pattern: string }>((tie) => ({
 describe('counts within counts', () => {
   const all = texts(5);
 
-  it('take the texts that a regular expression takes', () => {
+  it('accept the texts that a regular expression accepts', () => {
     fc.assert(
       fc.property(nested, (pattern) => {
         const automaton = new Automaton(grammarOf({ type: 'regex', pattern }), { longestToken: 4 });
@@ -65,7 +65,7 @@ describe('counts within counts', () => {
     expect(places).toBeLessThanOrEqual(most);
   });
 
-  it('are one count where no number is left out', () => {
+  it('become one count if there is no gap', () => {
     const times = (least: number, most: number) => ({ least, most });
     expect(multiplied(times(1, 60), times(1, 60))).toEqual(times(1, 3600));
     expect(multiplied(times(0, 1), times(0, 1))).toEqual(times(0, 1));
@@ -81,7 +81,7 @@ describe('counts within counts', () => {
     expect(signs).toEqual(repeat(text('a'), 0, 1));
   });
 
-  it('are joined for all small counts exactly where the numbers have no gap', () => {
+  it('are joined, for all small counts, exactly if the numbers have no gap', () => {
     const count = fc.tuple(fc.nat(5), fc.nat(5)).map(([least, more]) => ({ least, most: least + more }));
     fc.assert(
       fc.property(count, count, (inner, outer) => {

@@ -86,7 +86,7 @@ describe('the automaton of a pattern', () => {
     );
   });
 
-  it('takes the texts that JavaScript does, of patterns that are made at random', () => {
+  it('accepts the texts that JavaScript does, for random patterns', () => {
     const { pattern } = fc.letrec<{ pattern: string; atom: string; item: string }>((tie) => ({
       atom: fc.oneof(
         fc.constantFrom('a', 'b', '1', '_', '.', '\\w', '\\W', '[^a]', '[ab1]', ' ', 'é'),
@@ -119,7 +119,7 @@ describe('the automaton of a pattern', () => {
     );
   });
 
-  it('takes the texts that JavaScript does, where it looks ahead', () => {
+  it('accepts the texts that JavaScript does, for patterns with lookahead', () => {
     const ahead = fc.constantFrom('a', 'ab', '.*1', '$', 'a*$', '[^b]{2}', '(?:a|b1)', '.{3}');
     const look = fc.tuple(fc.constantFrom('?=', '?!'), ahead).map(([kind, of]) => `(${kind}${of})`);
     const item = fc.oneof(look, fc.constantFrom('a', 'b?', '.', '\\w*', '[^1]', '(?:ab|1)*'));
@@ -134,7 +134,7 @@ describe('the automaton of a pattern', () => {
     );
   });
 
-  it('that is too large is refused by what it asks for, not by standing still', () => {
+  it('that is too large is refused with a reason, without a delay', () => {
     expect(() => found('a.{20}b.{20}a')).toThrow('more than 10000 states');
     expect(() => found('(((a{99}){99}){99})')).toThrow('too large');
     expect(() => withinStates(50, () => found('a{60}'))).toThrow('together are too large');
@@ -145,7 +145,7 @@ describe('sets of texts', () => {
   const few = fc.constantFrom(...patterns).map((pattern) => ({ pattern, dfa: found(pattern) }));
   const in_ = ({ pattern }: { pattern: string }, each: string) => new RegExp(pattern, 'u').test(each);
 
-  it('are joined, cut and turned round as sets are', () => {
+  it('have unions, intersections and complements like sets', () => {
     fc.assert(
       fc.property(few, few, fc.array(text, { minLength: 20, maxLength: 20 }), (a, b, texts) => {
         const both = intersection(a.dfa, b.dfa);
@@ -168,7 +168,7 @@ describe('sets of texts', () => {
     );
   });
 
-  it('that are listed hold those texts and no others', () => {
+  it('of listed texts accept exactly these', () => {
     fc.assert(
       fc.property(fc.array(text, { maxLength: 6 }), text, (all, each) => {
         const dfa = listed(all);
@@ -181,7 +181,7 @@ describe('sets of texts', () => {
     );
   });
 
-  it('may hold nothing, or everything', () => {
+  it('may accept nothing, or everything', () => {
     expect(isEmpty(noText)).toBe(true);
     expect(isEmpty(everyText)).toBe(false);
     expect(isEmpty(opposite(everyText))).toBe(true);
@@ -243,7 +243,7 @@ describe('lengths', () => {
     }
   });
 
-  it('that no text has are known before the first character', () => {
+  it('that no text has are found before the first character', () => {
     const schema = JSON.stringify({ type: 'string', pattern: '^(aaa)*$', minLength: 4, maxLength: 5 });
     expect(() => open({ type: 'json_schema', schema })).toThrow('no value satisfies it');
   });
@@ -286,7 +286,7 @@ describe('numbers', () => {
       ]),
   );
 
-  it('are those that arithmetic says', () => {
+  it('agree with arithmetic', () => {
     fc.assert(
       fc.property(
         fc.array(test, { maxLength: 3 }),
@@ -312,7 +312,7 @@ describe('numbers', () => {
     );
   });
 
-  it('are written as JSON has them, and 0 without a sign', () => {
+  it('are written as in JSON, and 0 without a sign', () => {
     const any = numberTexts([{ test: 'minimum', value: -1e15, exclusive: false }]);
     for (const each of ['0', '-1', '10', '0.0', '1.50', '-0.25', '999999999999999'])
       expect([each, matches(any, each)]).toEqual([each, true]);
@@ -320,7 +320,7 @@ describe('numbers', () => {
       expect([each, matches(any, each)]).toEqual([each, false]);
   });
 
-  it('have no more digits than a double tells apart where it matters which number it is', () => {
+  it('have no more digits than a double can distinguish if the exact number matters', () => {
     const [not, half] = [
       numberTexts([{ test: 'integer', negated: true }]),
       numberTexts([{ test: 'multipleOf', value: 0.003, negated: false }]),
@@ -334,7 +334,7 @@ describe('numbers', () => {
     expect(matches(half, '333333333333333.333')).toBe(false);
   });
 
-  it('never lie on the wrong side of a bound once a double is read from them', () => {
+  it('are never on the wrong side of a bound after they are read as a double', () => {
     const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: 15 });
     const tests: NumberTest[] = [
       { test: 'minimum', value: 0.1, exclusive: true },

@@ -240,7 +240,7 @@ describe('a mask', () => {
 });
 
 describe('plain tokens', () => {
-  it('are whole characters that stand for themselves, up to so many', () => {
+  it('are complete characters that stand for themselves, up to a number', () => {
     const ids = (length: number) => {
       const bits = made.plain(length);
       return Array.from({ length: made.size }, (_, id) => id).filter(
@@ -265,7 +265,7 @@ describe('plain tokens', () => {
     expect(pieces(32)).toContain('€'.repeat(32));
   });
 
-  it('and the rest are all tokens together, none of them twice', () => {
+  it('and the rest together are all tokens, each once', () => {
     const bits = made.plain(32);
     const rest = new Set(made.rest.ids);
     for (let id = 0; id < made.size; id++) {

@@ -12,7 +12,7 @@ import { nano } from './writer.ts';
 const point = fc.integer({ min: 0, max: 0x10ffff }).filter((each) => each < 0xd800 || each > 0xdfff);
 
 describe('characters', () => {
-  it('are spelled as UTF-8 spells them, those of the set and no others', () => {
+  it('are spelled in UTF-8, exactly those of the set', () => {
     fc.assert(
       fc.property(point, point, point, (one, other, value) => {
         const [low, high] = [Math.min(one, other), Math.max(one, other)];
@@ -29,7 +29,7 @@ describe('characters', () => {
     );
   });
 
-  it('are one character where two escapes of a pattern spell its halves', () => {
+  it('are one character if two escapes of a pattern spell its halves', () => {
     const grammar = (pattern: string) => grammarOf({ type: 'regex', pattern });
     expect(grammar('a\\ud83d\\uDE00b')).toEqual(grammar('a😀b'));
     expect(grammar('[\\ud83d\\ude00-\\ud83d\\ude02]')).toEqual(grammar('[😀-😂]'));
@@ -52,7 +52,7 @@ describe('a mask', () => {
   const texts = ['a', 'ab', 'abc', 'b', 'ab', '', 'bc', 'c', '\u00e9'];
   const vocabulary = new Vocabulary(vocabularyData(texts.length, (id) => Buffer.from(texts[id] ?? '')));
 
-  it('holds every token that may come, twins too, and no other', () => {
+  it('contains exactly the tokens that may come, including duplicates', () => {
     const grammar = new CompiledGrammar(grammarOf({ type: 'regex', pattern: 'ab|b|é' }), vocabulary);
     const mask = grammar.mask(grammar.automaton.start());
     const come = texts.flatMap((text, id) => (allows(mask, id) ? [text] : []));
@@ -62,7 +62,7 @@ describe('a mask', () => {
     expect(Array.from(logits, (logit) => logit === 1)).toEqual(texts.map((text) => come.includes(text)));
   });
 
-  it('is the same however it is kept, and equals trying every token', () => {
+  it('is the same in every representation, and equals trying every token', () => {
     const large = new Vocabulary(nano);
     const grammar = new CompiledGrammar(
       grammarOf({ type: 'regex', pattern: '[a-z]{3}( [A-Z]{1,2}\\d)*' }),
@@ -85,7 +85,7 @@ describe('a mask', () => {
 describe('the cache', () => {
   const value = (size: number) => ({ size });
 
-  it('forgets what was used longest ago, by number', () => {
+  it('forgets the least recently used values above a number', () => {
     const cache = new Cache({ count: 2 });
     const one = value(1);
     cache.set('1', one);
@@ -97,7 +97,7 @@ describe('the cache', () => {
     expect(cache.get('2')).toBeUndefined();
   });
 
-  it('forgets by bytes, and keeps the last one', () => {
+  it('forgets above a number of bytes, and keeps the last one', () => {
     const cache = new Cache({ bytes: 1000 });
     cache.set('1', value(300));
     cache.set('2', value(300));

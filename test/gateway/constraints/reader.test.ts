@@ -14,7 +14,7 @@ const named = (count: number, held: (i: number) => unknown) => {
 const large = json({ type: 'string', pattern: '^[ab]*a[ab]{9}$', minLength: 40 });
 
 describe('reading', () => {
-  it('gives a grammar as bytes that mean the same in another thread', () => {
+  it('returns a grammar as bytes that another thread reads alike', () => {
     const { packed, notes } = read({ type: 'grammar', grammar: 'root ::= "a" ("b" | [c-e]{2,3})' });
     expect(notes).toEqual([]);
     expect(unpackedGrammar(packed)).toEqual(unpackedGrammar(packed));
@@ -40,12 +40,12 @@ describe('reading', () => {
     expect(() => read(spec)).toThrow(message);
   });
 
-  it.each(['?', '*+', '{2}?', '{5,6}{2,3}?'])('takes counts of counts, however many: %s', (counts) => {
+  it.each(['?', '*+', '{2}?', '{5,6}{2,3}?'])('accepts any number of nested counts: %s', (counts) => {
     const grammar = `root ::= "a"${counts.repeat(9000 / counts.length)}`;
     expect(read({ type: 'grammar', grammar }).packed.byteLength).toBeLessThan(500);
   });
 
-  it('leaves what takes longer than a few milliseconds to others', () => {
+  it('leaves specifications that take longer than a few milliseconds to another thread', () => {
     const small = json({ type: 'object', properties: { a: { type: 'string', maxLength: 30 } } });
     expect(readQuickly(small, 100)?.notes).toEqual([]);
     expect(readQuickly(large, 100)).toBeUndefined();
@@ -54,7 +54,7 @@ describe('reading', () => {
 });
 
 describe('the reader', () => {
-  it('remembers what it read, and that something cannot be honoured', async () => {
+  it('remembers results and refusals', async () => {
     const reader = new GrammarReader();
     const [one, other] = await Promise.all([
       reader.read(large, { tenant: 'a' }),
@@ -71,14 +71,14 @@ describe('the reader', () => {
     expect(faults[1]).toBe(faults[0]);
   });
 
-  it('ends what takes too long, and reads the next', async () => {
+  it('terminates a specification that takes too long, and reads the next', async () => {
     const reader = new GrammarReader({ deadlineMs: 1 });
     await expect(reader.read(large, { tenant: 'a' })).rejects.toThrow('takes more than 0.001 s');
     const small: GrammarSpec = { type: 'choice', choices: ['yes', 'no'] };
     expect((await reader.read(small, { tenant: 'a' })).notes).toEqual([]);
   });
 
-  it('lets go of what nobody waits for any more', async () => {
+  it('drops specifications that nobody waits for', async () => {
     const reader = new GrammarReader();
     const leaving = new AbortController();
     const left = reader.read(large, { tenant: 'a', signal: leaving.signal });
@@ -89,7 +89,7 @@ describe('the reader', () => {
 });
 
 describe('turns', () => {
-  it('go to whoever has had least', () => {
+  it('go to the tenant that used least', () => {
     const turns = new Turns<string>();
     for (const job of ['a1', 'a2']) turns.add('a', job, 0);
     expect(turns.next(0)).toEqual({ tenant: 'a', job: 'a1' });
@@ -101,7 +101,7 @@ describe('turns', () => {
     expect(turns.next(505)).toBeUndefined();
   });
 
-  it('give nobody more than half of the time for long', () => {
+  it('give no tenant more than half of the time for long', () => {
     const turns = new Turns<number>();
     let now = 0;
     let had = 0;
@@ -121,7 +121,7 @@ describe('turns', () => {
     expect(had / now).toBeGreaterThan(0.45);
   });
 
-  it('leave room for others, and forget who left', () => {
+  it('leave room for other tenants, and forget those that left', () => {
     const turns = new Turns<number>();
     let own = 0;
     while (turns.add('a', own, 0)) own++;

@@ -106,7 +106,7 @@ it.each<[string, unknown, RegExp, boolean]>([
   expect(fault?.costly).toBe(costly);
 });
 
-it('values of a long list, each held once', () => {
+it('values of a long list, each stored once', () => {
   const words = list(80_000, (i) => `a${i}`);
   expect(faultOf({ enum: words })).toBeUndefined();
   expect(faultOf({ enum: list(100_000, (i) => i) })).toBeUndefined();
@@ -114,7 +114,7 @@ it('values of a long list, each held once', () => {
   expect(accepts(spec({ enum: words }), '"a80000"')).toBe(false);
 });
 
-it('objects that lie far within one another by references', () => {
+it('objects that references nest deeply', () => {
   const chain = named(2000, (i) => ({ type: 'object', properties: { x: { $ref: `#/$defs/p${i + 1}` } } }));
   const schema = spec({ $defs: { ...chain, p2000: { type: 'null' } }, $ref: '#/$defs/p0' });
   const nested = (depth: number, held: string) => '{"x":'.repeat(depth) + held + '}'.repeat(depth);
@@ -122,7 +122,7 @@ it('objects that lie far within one another by references', () => {
   expect(accepts(schema, nested(50, 'null'))).toBe(false);
 });
 
-it('200 values that all differ, counted', () => {
+it('200 different values with a count', () => {
   const items = { enum: list(200, (i) => i) };
   const schema = spec({ type: 'array', items, uniqueItems: true, minItems: 2, maxItems: 3 });
   for (const text of ['[0,1]', '[3, 150, 199]']) expect(accepts(schema, text), text).toBe(true);
@@ -141,7 +141,7 @@ it('many scripts in one pattern', () => {
   expect(accepts(schema, '"7"')).toBe(false);
 });
 
-it('patterns of a schema that is not strict: after some of them, all are left out', () => {
+it('patterns of a schema that is not strict: after a number of them, all are left out', () => {
   const properties = named(24, (i) => ({ type: 'string', pattern: `^(?:a?){${1900 + i}}$` }));
   const schema = { ...spec({ type: 'object', properties }), relaxed: true as const };
   const { notes } = readGrammar(schema);
@@ -151,7 +151,7 @@ it('patterns of a schema that is not strict: after some of them, all are left ou
   expect(accepts(schema, '{"p0":1}')).toBe(false);
 });
 
-it('tools that each take long: the first are held, the others by their outline', () => {
+it('tools that each take long: the first are held exactly, the others in outline', () => {
   const branch = (i: number) => ({ type: 'object', properties: { [`a${i}`]: string }, required: [`a${i}`] });
   const tools = list(60, (j) => {
     return { name: `t${j}`, parameters: JSON.stringify({ oneOf: list(12, branch) }), relaxed: true as const };

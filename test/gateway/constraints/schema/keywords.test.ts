@@ -1042,7 +1042,7 @@ describe('bounds of numbers', () => {
 describe('white space', () => {
   const schema = JSON.stringify({ type: 'object', properties: { a: letter, b: letter } });
 
-  it('is one space at most, behind a colon and a comma', () => {
+  it('is at most one space, after a colon and a comma', () => {
     expect(accepts({ type: 'json_schema', schema }, '{"a": "a", "b": "b"}')).toBe(true);
     for (const text of [
       '{ "a":"a"}',

@@ -98,7 +98,7 @@ describe('a schema that cannot be honoured', () => {
     expect(told.path).toBe(path);
   });
 
-  it('may be too deep, too large, or no JSON', () => {
+  it('may be too deep, too large, or not JSON', () => {
     let deep: unknown = {};
     for (let depth = 0; depth < 120; depth++) deep = { items: deep };
     expect(schemaFault(deep).message).toMatch(/more than 100 deep/);

@@ -126,7 +126,7 @@ describe('a schema that is not strict', () => {
     expect(() => grammarOf({ type: 'json_schema', schema: JSON.stringify(schema) })).toThrow(ConstraintFault);
   });
 
-  it('that can be held is held to the letter, and nothing is told', () => {
+  it('that is fully supported is held exactly, without notes', () => {
     const schema = { type: 'object', properties: { a: { not: {} }, b: integer }, required: ['b'] };
     expect(readGrammar(relaxed(schema))).toEqual({
       grammar: grammarOf({ type: 'json_schema', schema: JSON.stringify(schema) }),
@@ -134,7 +134,7 @@ describe('a schema that is not strict', () => {
     });
   });
 
-  it('of which too much cannot be held is held by its outline', () => {
+  it('with too many unsupported keywords is held in outline', () => {
     const sets = Array.from({ length: 60 }, (_, i) => [`p${i}`, { type: 'array', uniqueItems: true }]);
     const schema = { type: 'object', properties: Object.fromEntries(sets), required: ['p0'] };
     const notes = notesOf(schema);
@@ -156,7 +156,7 @@ describe('a schema that is not strict', () => {
     expect(() => readGrammar(relaxed(schema))).toThrow(fault);
   });
 
-  it('is taken, whatever is asked for in it', () => {
+  it('is accepted, whatever it contains', () => {
     const odd = fc.constantFrom(
       { unevaluatedProperties: false },
       { unevaluatedItems: { type: 'string' } },
@@ -201,7 +201,7 @@ describe('tools that are not strict', () => {
     required: ['ids'],
   };
 
-  it('are told by their place among the tools, and held as far as can be', () => {
+  it('are named by their place among the tools, and held as far as possible', () => {
     const spec = calls([
       { name: 'plain' },
       { name: 'set', parameters: parameters(set), relaxed: true },
@@ -222,7 +222,7 @@ describe('tools that are not strict', () => {
       expect([text, accepts(spec, text)]).toEqual([text, false]);
   });
 
-  it('may stand beside strict ones, of which the first that cannot be held is refused', () => {
+  it('may be mixed with strict ones, and the first unsupported strict one is refused', () => {
     const spec = calls([
       { name: 'loose', parameters: parameters(set), relaxed: true },
       { name: 'strict', parameters: parameters(set) },
@@ -300,7 +300,7 @@ describe('tools that are not strict', () => {
     }
   });
 
-  it('that refer to themselves are held all the way down', () => {
+  it('that refer to themselves are held at every depth', () => {
     const node = {
       type: 'object',
       properties: { v: integer, next: { anyOf: [{ $ref: '#' }, { type: 'null' }] } },

@@ -107,7 +107,7 @@ it.each(Object.entries(types))('zod takes what is written for it: %s', (_, type)
   }
 });
 
-it('a name of a host is held by its format: the pattern, which counts ahead, has too many states', () => {
+it('a host name is held by its format, because the pattern with its lookahead has too many states', () => {
   const schema = JSON.stringify(z.toJSONSchema(z.hostname()));
   const spec: GrammarSpec = { type: 'json_schema', schema, relaxed: true };
   expect(readGrammar(spec).notes).toEqual(['.pattern']);
