@@ -14,7 +14,7 @@ function priced(ms: number): Priced {
 const costs = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 2, maxLength: 8 });
 const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-test('none of none, and the only one without drawing', () => {
+test('without candidates there is none; a single one is chosen without drawing', () => {
   const never = () => {
     throw new Error('drew');
   };
@@ -24,7 +24,7 @@ test('none of none, and the only one without drawing', () => {
 });
 
 describe('of two drawn', () => {
-  test('the cheaper is taken, and they are two', () => {
+  test('the cheaper one is chosen, and two different ones are drawn', () => {
     fc.assert(
       fc.property(costs, draw, draw, (all, u, v) => {
         const candidates = all.map(priced);
@@ -40,7 +40,7 @@ describe('of two drawn', () => {
     );
   });
 
-  test('the dearest of all is never taken, and each other one at times', () => {
+  test('the most expensive of all is never chosen, and each other one sometimes is', () => {
     const candidates = [1, 2, 3, 9].map(priced);
     const random = uniform(5);
     const taken = new Map<number, number>();
@@ -55,7 +55,7 @@ describe('of two drawn', () => {
     expect((taken.get(3) ?? 0) / 600).toBeCloseTo(1 / 6, 1);
   });
 
-  test('of equals each is taken as often', () => {
+  test('of equally cheap ones, each is chosen equally often', () => {
     const candidates = [4, 4, 4].map(priced);
     const random = uniform(6);
     const times = candidates.map(() => 0);
@@ -65,7 +65,7 @@ describe('of two drawn', () => {
 });
 
 describe('a shard that gets a frame anyway', () => {
-  test('is taken where it costs at most twice what the drawn one does, the cheapest of such', () => {
+  test('is chosen if it costs at most twice as much as the drawn one; of several, the cheapest', () => {
     fc.assert(
       fc.property(
         costs,
@@ -92,7 +92,7 @@ describe('a shard that gets a frame anyway', () => {
     );
   });
 
-  test('is not taken where it holds no copy', () => {
+  test('is not chosen if it holds no replica', () => {
     const stranger = priced(1);
     const candidates = [priced(5), priced(6)];
     expect(candidates).toContain(choose(candidates, [stranger], () => 0));

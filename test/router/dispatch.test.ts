@@ -66,7 +66,7 @@ function combined(rows: number, asked: Omit<DispatchOptions, 'fleet'>, answers: 
   return [...residual];
 }
 
-test('each row and rank gets its own expert of its own row, as the device computes it alone', async () => {
+test('each slot gets the answer of its own expert for its own row, as the device computes it alone', async () => {
   const shards = await threeShards();
   const { device } = await createTestShard();
   const asked = step(9, 3);
@@ -124,7 +124,7 @@ test('answers that arrive in any order combine to identical bits', async () => {
   );
 });
 
-test('a layer costs one frame a shard for generated rows, and prefill rows travel in frames of 64', async () => {
+test('a layer costs one frame per shard for decode rows, and prefill rows travel in frames of 64', async () => {
   const shards = await threeShards();
   const fleet = await fleetOf(local(shards));
   await dispatch({ fleet, ...step(60, 6) });
@@ -145,8 +145,8 @@ test('masked rows are not sent and stay zero', async () => {
   expect(answers.subarray(hidden, 2 * hidden)).toEqual(new Float32Array(hidden));
 });
 
-describe('a failure is that of its rows alone', () => {
-  test('where nobody holds an expert: at once, naming expert and layer', async () => {
+describe('a failure fails its own rows only', () => {
+  test('if nobody holds an expert: at once, naming expert and layer', async () => {
     const [first] = await threeShards();
     const fleet = new Fleet({ members: local([first!]), model, policy: { patienceMs: 0 } });
     closers.push(() => fleet.close());
@@ -162,7 +162,7 @@ describe('a failure is that of its rows alone', () => {
     });
   });
 
-  test('where a shard stays busy until the deadline: the other rows stand', async () => {
+  test('if a shard stays busy until the deadline: the other rows are answered', async () => {
     const shards = await threeShards();
     const members = local(shards);
     members[1] = localMember('bad', {
@@ -191,7 +191,7 @@ describe('a failure is that of its rows alone', () => {
     expect(fleet.counters.failures).toBeGreaterThan(1);
   });
 
-  test('where the caller gives up: promptly, and it counts as nobody’s failure', async () => {
+  test('if the caller gives up: promptly, and it counts as nobody’s failure', async () => {
     const controller = new AbortController();
     const shards = await threeShards();
     const fleet = await fleetOf(local(shards));
@@ -204,7 +204,7 @@ describe('a failure is that of its rows alone', () => {
     expect(shards.flatMap(({ device }) => device.runs)).toEqual([]);
   });
 
-  test('where the deadline passes', async () => {
+  test('if the deadline passes', async () => {
     const stuck = {
       ...(await createTestShard()).service.handlers,
       'expert.run': () => new Promise<null>(() => {}),

@@ -9,7 +9,7 @@ function assign(k: number, experts: number[]): Assignment {
 
 const wide = () => ({ rows: 64, asks: 512 });
 
-test('one shard gets one frame, each row once, whatever its experts', () => {
+test('one shard gets one frame, with each row once, whatever its experts', () => {
   const assignment = assign(2, [3, 9, 3, 17]);
   const { frames } = group({ assignment, ownerOf: (expert) => (expert === 9 ? 1 : 0), limitsOf: wide });
   expect(frames).toEqual([
@@ -18,7 +18,7 @@ test('one shard gets one frame, each row once, whatever its experts', () => {
   ]);
 });
 
-test('rows of a prompt travel apart from generated ones', () => {
+test('prefill rows travel apart from decode rows', () => {
   const { frames } = group({
     assignment: assign(1, [1, 1, 1]),
     ownerOf: () => 0,
@@ -48,7 +48,7 @@ const step = fc
     }),
   );
 
-test('a grouping is a partition: every row and rank exactly once, in order, within the limits, at its owner', () => {
+test('every slot is in exactly one frame, in order, within the limits, at its owner', () => {
   fc.assert(
     fc.property(step, ({ shape, experts, mask, prefill }) => {
       const { k, owners, limits, masked } = shape;

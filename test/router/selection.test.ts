@@ -10,7 +10,7 @@ test('top-1 of a softmax keeps its raw probability as the weight', () => {
   expect(weights[0]).toBeCloseTo(0.5, 7);
 });
 
-test('renormalised weights of a softmax add up to 1, and to exactly 1 where k = 1', () => {
+test('renormalised weights of a softmax add up to 1, and to exactly 1 if k = 1', () => {
   const scores = Float32Array.of(0.3, 2, -1, 1.5);
   expect(select(scores, 4, { ...raw, renormalise: true }).weights[0]).toBe(1);
   const two = select(scores, 4, { ...raw, renormalise: true, k: 2 });
@@ -33,7 +33,7 @@ test('the bias of a sigmoid decides the choice, never the weight', () => {
   expect(weights[0]).toBe(0.5);
 });
 
-test('weights of a sigmoid are divided by their sum only where k > 1', () => {
+test('weights of a sigmoid are divided by their sum only if k > 1', () => {
   const scores = Float32Array.of(0, 0, -100);
   const rule: RoutingRule = { score: 'sigmoid', renormalise: true, scale: 1, k: 1 };
   expect([...select(scores, 3, rule).weights]).toEqual([0.5]);
@@ -47,7 +47,7 @@ test('the scale multiplies last', () => {
   ]);
 });
 
-test('of equal experts the lower number comes first', () => {
+test('of experts with equal scores, the lower number comes first', () => {
   const { experts } = select(new Float32Array(10), 5, { ...raw, k: 3 });
   expect([...experts]).toEqual([0, 1, 2, 0, 1, 2]);
 });
@@ -160,7 +160,7 @@ describe('the ranking of one row', () => {
     );
   });
 
-  test('weighs the next best expert against the chosen ones, not against all', () => {
+  test('gives the next best expert a weight relative to the chosen ones, not to all', () => {
     const ranked = rank(Float32Array.of(Math.log(4), Math.log(3), 0), { ...raw, renormalise: true, k: 2 });
     expect(ranked.map(({ expert }) => expert)).toEqual([0, 1, 2]);
     expect(ranked[2]!.weight).toBeCloseTo(1 / 7, 6);
@@ -175,7 +175,7 @@ describe('the ranking of one row', () => {
   });
 });
 
-describe('what cannot be meant is refused', () => {
+describe('meaningless input is refused', () => {
   test.each([
     ['a score that is NaN', Float32Array.of(0, Number.NaN), {}, 'score of row 0 for expert 1 is NaN'],
     ['more experts than there are', new Float32Array(2), { k: 3 }, 'cannot choose 3 of 2 experts'],

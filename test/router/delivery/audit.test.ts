@@ -30,7 +30,7 @@ interface Setting {
   random?: () => number;
 }
 
-/** Every call is asked of two, unless the policy is another; shards a, b, … whose answers are changed. */
+/** Shards a, b, … with `changes` to their answers. Every call is audited unless the policy says otherwise. */
 async function audited(
   changes: (Change | undefined)[],
   { log = [], ...setting }: Setting = {},
@@ -41,7 +41,7 @@ async function audited(
   return fleetOf(members, { policy: { auditShare: 1 }, log: (_, line) => log.push(line), ...setting });
 }
 
-/** One finite value, its lowest bit. */
+/** Flips the lowest bit of one value in every answer. */
 const always = lying((rows) => flip(rows, 3));
 
 function at(times: number[]): Change {
@@ -55,7 +55,7 @@ function states(fleet: Fleet): string[] {
   return fleet.status().map(({ state }) => state);
 }
 
-test('equal answers pass, each call asked of two', async () => {
+test('equal answers are used, and each call is asked of two shards', async () => {
   const fleet = await audited([undefined, undefined]);
   const asked = step(12, 3);
   await expectRight(asked, await dispatch({ fleet, ...asked }));
@@ -64,7 +64,7 @@ test('equal answers pass, each call asked of two', async () => {
   expect(states(fleet)).toEqual(['available', 'available']);
 });
 
-test('of three copies two are asked', async () => {
+test('of three replicas, two are asked', async () => {
   const fleet = await audited([undefined, undefined, undefined]);
   await dispatch({ fleet, ...step(12, 3) });
   expect(fleet.counters.calls).toBe(2);
@@ -80,7 +80,7 @@ test('a share of the calls is audited', async () => {
     random: () => draws[drawn++ % draws.length]!,
   });
   for (let i = 0; i < 10; i++) await dispatch({ fleet, ...rowFor(0) });
-  // Two draws choose the shard, the third decides: 0.2 and 0.01 by turns.
+  // Two draws choose the shard. The third decides about the audit: 0.2 and 0.01 by turns.
   expect(fleet.calls.audited).toBe(10);
   const none = await fleetOf([memberOf('a', a), memberOf('b', b)], { policy: { auditShare: 0 } });
   for (let i = 0; i < 10; i++) await dispatch({ fleet: none, ...rowFor(0) });
@@ -91,7 +91,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   test.each([
     ['which was asked first', [always, undefined, undefined], 0],
     ['which was asked second', [undefined, always, undefined], 1],
-  ] as const)('by a third copy: %s', async (_name, changes, liar) => {
+  ] as const)('by a third replica: %s', async (_name, changes, liar) => {
     const log: string[] = [];
     const fleet = await audited([...changes], { log });
     const asked = step(12, 3);
@@ -111,7 +111,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   test.each([
     ['which was asked first', [at([0]), undefined], 'a'],
     ['which was asked second', [undefined, at([0])], 'b'],
-  ] as const)('by not repeating itself, where there is no third: %s', async (_name, changes, liar) => {
+  ] as const)('because it does not repeat itself, if there is no third: %s', async (_name, changes, liar) => {
     const fleet = await audited([...changes]);
     await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
     expect(stateOf(fleet, liar)).toBe('cordoned');
@@ -121,9 +121,9 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   test.each([
     ['which was asked first', 'a'],
     ['which was asked second', 'b'],
-  ])('by the golden rows, where it repeats itself: %s', async (_name, liar) => {
+  ])('by the golden rows, if it repeats itself: %s', async (_name, liar) => {
     const goldens = await testGoldens();
-    // It begins to lie once it has been proven.
+    // It gives wrong answers once it has passed its golden checks.
     let lies = false;
     const later = lying((rows) => {
       if (lies) flip(rows, 3);
@@ -136,7 +136,7 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   });
 });
 
-test('where nothing shows who is wrong, nobody is cordoned, and the log tells', async () => {
+test('if nothing shows who is wrong, no shard is cordoned and the log says so', async () => {
   const log: string[] = [];
   const fleet = await audited([undefined, always], { log });
   const { failed } = await dispatch({ fleet, ...rowFor(2) });
@@ -155,7 +155,7 @@ test('-0 and 0 are different answers', async () => {
   expect(stateOf(fleet, 'b')).toBe('cordoned');
 });
 
-describe('an audited call is answered whatever the second copy does', () => {
+describe('an audited call is answered whatever the second replica does', () => {
   test.each([
     ['fails', failing('unavailable')],
     ['is busy', failing('busy')],
@@ -173,13 +173,13 @@ describe('an audited call is answered whatever the second copy does', () => {
     }
   });
 
-  test('a number that is none is blamed on its shard there too', async () => {
+  test('a number that is not finite is blamed on its shard there too', async () => {
     const fleet = await audited([lying((rows) => rows.fill(Number.POSITIVE_INFINITY)), undefined]);
     await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
     expect(states(fleet)).toEqual(['cordoned', 'available']);
   });
 
-  test('answers that a ladder would allow are not compared', async () => {
+  test('answers of lower rungs are not compared', async () => {
     const worse = await createTestShard({ model: { ...model, standby: true } });
     const members = [
       memberOf('a', await createTestShard(), slow(20)),
@@ -199,7 +199,7 @@ describe('an audited call is answered whatever the second copy does', () => {
   });
 });
 
-test('a caller that gives up while a mismatch is settled is not kept', async () => {
+test('a caller that gives up does not wait for the judgement', async () => {
   const goldens = await testGoldens();
   let stuck = false;
   const stick: Change = (real) => (params, context) =>
@@ -220,10 +220,10 @@ test('a caller that gives up while a mismatch is settled is not kept', async () 
   expect(performance.now() - abortedAt).toBeLessThan(9_000); // its deadline is 10 s
 });
 
-describe('a third copy that does not answer', () => {
+describe('a third replica that does not answer', () => {
   const sample = { policy: { auditShare: 0.5 } };
 
-  test('keeps the caller no longer than a call that counts as lost; the liar is found all the same', async () => {
+  test('delays the caller no longer than a lost call does; the wrong shard is found all the same', async () => {
     const fleet = await audited([at([0]), undefined, hanging()], sample);
     const startedAt = performance.now();
     const { failed } = await dispatch({ fleet, ...rowFor(2) });
@@ -233,7 +233,7 @@ describe('a third copy that does not answer', () => {
     expect(states(fleet).slice(1)).toEqual(['available', 'available']);
   });
 
-  test('is followed by what else may show who is wrong, where every answer is to be confirmed', async () => {
+  test('does not end the judgement if every answer is to be confirmed', async () => {
     const fleet = await audited([at([0]), undefined, hanging()]);
     const startedAt = performance.now();
     await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
@@ -241,7 +241,7 @@ describe('a third copy that does not answer', () => {
     expect(stateOf(fleet, 'a')).toBe('cordoned');
   });
 
-  test('does not keep another from being asked for the row as it was, though the step has gone on', async () => {
+  test('is followed by another, which is asked for the row as it was although the step has gone on', async () => {
     const fleet = await audited([always, undefined, hanging(), slow(30)], sample);
     const asked = rowFor(2);
     await dispatch({ fleet, ...asked });
@@ -251,11 +251,11 @@ describe('a third copy that does not answer', () => {
   });
 });
 
-describe('a frame that no single other shard holds', () => {
+describe('a frame that no single other shard could answer', () => {
   const left = () => createTestShard({ units: unitsOf([0, 1, 2]) });
   const right = () => createTestShard({ units: unitsOf([3, 4, 5]) });
 
-  test('is compared with all that hold its parts, where every answer is to be confirmed', async () => {
+  test('is compared with all shards that hold parts of it if every answer is to be confirmed', async () => {
     const members = [
       memberOf('whole', await createTestShard()),
       memberOf('left', await left()),
@@ -267,7 +267,7 @@ describe('a frame that no single other shard holds', () => {
     expect(states(fleet)).toEqual(['available', 'available', 'cordoned']);
   });
 
-  test('is compared with one of them, each in its turn, where it is drawn for a sample', async () => {
+  test('is compared with one of them, drawn at random, if it belongs to a sample', async () => {
     const members = [
       memberOf('whole', await createTestShard()),
       memberOf('left', await left()),
@@ -282,7 +282,7 @@ describe('a frame that no single other shard holds', () => {
     await expectRight(asked, await dispatch({ fleet, ...asked }));
   });
 
-  test.each([1, 0.5])('is audited too where some of its rows have no second copy: %f', async (auditShare) => {
+  test.each([1, 0.5])('is audited too if some of its rows have no second replica: %f', async (auditShare) => {
     const members = [memberOf('whole', await createTestShard()), memberOf('left', await left())];
     const fleet = await fleetOf(members, { policy: { auditShare } });
     const asked = step(30, 2);
@@ -292,7 +292,7 @@ describe('a frame that no single other shard holds', () => {
     expect(fleet.status().map(({ counters }) => counters.rows)).toEqual([60, inLeft]);
   });
 
-  test('is answered by others altogether where the part that was compared shows that its shard lies', async () => {
+  test('is answered by other shards altogether once the part that was compared shows that its shard is wrong', async () => {
     const members = [
       memberOf('whole', await createTestShard(), always),
       memberOf('left', await left()),
@@ -301,14 +301,14 @@ describe('a frame that no single other shard holds', () => {
     ];
     const fleet = await fleetOf(members, { policy: { auditShare: 0.5 } });
     const asked = step(30, 2);
-    asked.assignment.experts[0] = 0; // where the lie is
+    asked.assignment.experts[0] = 0; // its answer is the wrong one
     await expectRight(asked, await dispatch({ fleet, ...asked }));
     expect(stateOf(fleet, 'whole')).toBe('cordoned');
     expect(fleet.calls).toMatchObject({ mismatches: 1, retried: 1 });
   });
 });
 
-test('while a shard is away, as many calls are audited as are asked for', async () => {
+test('while a shard is away, the share of audited calls is still what the policy asks for', async () => {
   const random = uniform(4);
   const members = [
     memberOf('a', await createTestShard({ units: unitsOf([0, 1, 2]) })),

@@ -39,7 +39,7 @@ function callsOf(fleet: Fleet): Record<string, number> {
   return Object.fromEntries(fleet.status().map(({ address, counters }) => [address, counters.calls]));
 }
 
-describe('where one copy fails, another answers with the same bits', () => {
+describe('if one replica fails, another answers with the same bits', () => {
   const codes: RpcErrorCode[] = [
     'unavailable',
     'draining',
@@ -59,7 +59,7 @@ describe('where one copy fails, another answers with the same bits', () => {
     expect(stateOf(fleet, 'a')).toBe(code === 'internal' ? 'cordoned' : 'available');
   });
 
-  test('by a number that is none: it is cordoned, and asked no more', async () => {
+  test('by a number that is not finite: it is cordoned and not asked again', async () => {
     const [a, b] = await twoShards();
     const log: string[] = [];
     const nan = lying((rows) => rows.fill(Number.NaN, 5, 6));
@@ -76,7 +76,7 @@ describe('where one copy fails, another answers with the same bits', () => {
     );
   });
 
-  test('by an answer of the wrong size, which counts as a wrong one', async () => {
+  test('by an answer of the wrong size, which counts as wrong', async () => {
     const [a, b] = await twoShards();
     const short = () => async () => ({ rows: new Uint8Array(4), runMs: 0, queueMs: 0 });
     const fleet = await fleetOf([memberOf('a', a, short), memberOf('b', b)]);
@@ -84,7 +84,7 @@ describe('where one copy fails, another answers with the same bits', () => {
     expect(stateOf(fleet, 'a')).toBe('cordoned');
   });
 
-  test('by a connection that breaks in mid-call', async () => {
+  test('by a connection that breaks during the call', async () => {
     const [a, b] = await twoShards();
     const seen: HandlerContext[] = [];
     const relay = await startRelay({ to: (await serve(a, hanging(seen))).address });
@@ -98,7 +98,7 @@ describe('where one copy fails, another answers with the same bits', () => {
     expect(fleet.calls).toMatchObject({ retried: 1, hedged: 0 });
   });
 
-  test('by a shard that leaves in mid-call', async () => {
+  test('by a shard that leaves service during the call', async () => {
     const [a, b] = await twoShards();
     const seen: HandlerContext[] = [];
     const leaving = await serve(a, hanging(seen));
@@ -109,7 +109,7 @@ describe('where one copy fails, another answers with the same bits', () => {
     await expectRight(rowFor(1), await pending);
   });
 
-  test('a frame is split over the shards that hold its experts between them', async () => {
+  test('a frame is split among shards that together hold its experts', async () => {
     const whole = await createTestShard();
     const left = await createTestShard({ units: unitsOf([0, 1, 2]) });
     const right = await createTestShard({ units: unitsOf([2, 3, 4, 5]) });
@@ -123,7 +123,7 @@ describe('where one copy fails, another answers with the same bits', () => {
     expect(callsOf(fleet)).toEqual({ whole: 1, left: 1, right: 1 });
   });
 
-  test('a copy that fails too is followed by the third', async () => {
+  test('after two replicas have failed, the third is asked', async () => {
     const [a, b] = await twoShards();
     const c = await createTestShard();
     const fleet = await fleetOf([
@@ -137,7 +137,7 @@ describe('where one copy fails, another answers with the same bits', () => {
 });
 
 describe('busy shards', () => {
-  test('are waited for as long as they say, where all copies are', async () => {
+  test('are waited for as long as they say if all replicas are busy', async () => {
     const [a, b] = await twoShards();
     const busy = () => failing('busy', { times: 1, retryAfterMs: 30 });
     const fleet = await fleetOf([memberOf('a', a, busy()), memberOf('b', b, busy())]);
@@ -147,7 +147,7 @@ describe('busy shards', () => {
     expect(fleet.counters.calls).toBe(3);
   });
 
-  test('fail the row with their hint when the deadline comes first', async () => {
+  test('fail the row with their hint if the deadline comes first', async () => {
     const [a, b] = await twoShards();
     const busy = failing('busy', { retryAfterMs: 50 });
     const fleet = await fleetOf([memberOf('a', a, busy), memberOf('b', b, busy)]);
@@ -156,7 +156,7 @@ describe('busy shards', () => {
     expect(answers).toEqual(new Float32Array(hidden));
   });
 
-  test('do not keep a row from a copy that has come back meanwhile', async () => {
+  test('do not keep a row from a replica that answers again', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([
       memberOf('a', a, failing('unavailable', { times: 1 })),
@@ -165,7 +165,7 @@ describe('busy shards', () => {
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
   });
 
-  test('a row that no shard can answer takes none of them out of service, and none of its neighbours with it', async () => {
+  test('a row that no shard can answer fails alone, and both shards stay in service', async () => {
     const [a, b] = await twoShards();
     const poisoned: Change = (real) => async (params, context) => {
       const { rows } = params;
@@ -193,7 +193,7 @@ describe('busy shards', () => {
 });
 
 describe('a late call', () => {
-  test('is sent to another copy once; the first answer counts and the loser is told', async () => {
+  test('is sent to another replica once; the first answer counts and the other call is cancelled', async () => {
     const [a, b] = await twoShards();
     const seen: HandlerContext[] = [];
     const fleet = await fleetOf([socketOf(await serve(a, hanging(seen))), socketOf(await serve(b))], {
@@ -207,7 +207,7 @@ describe('a late call', () => {
     expect(fleet.status().map(({ inFlight }) => inFlight)).toEqual([0, 0]);
   });
 
-  test('may still answer first: then the copy is told', async () => {
+  test('may still answer first; then the hedge is cancelled', async () => {
     const [a, b] = await twoShards();
     const seen: HandlerContext[] = [];
     const fleet = await fleetOf(
@@ -227,7 +227,7 @@ describe('a late call', () => {
     await expect.poll(() => seen[0]?.aborted).toBe(true);
   });
 
-  test('without a budget is sent again only when it counts as lost', async () => {
+  test('without a budget is sent again only once it counts as lost', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a, hanging()), memberOf('b', b)]);
     const startedAt = performance.now();
@@ -236,7 +236,7 @@ describe('a late call', () => {
     expect(fleet.calls).toMatchObject({ hedged: 0, hedgeWins: 0, retried: 1 });
   });
 
-  test('is never sent elsewhere where there is no other copy', async () => {
+  test('is never sent elsewhere if there is no other replica', async () => {
     const only = await createTestShard({ units: unitsOf([0, 1, 2]) });
     const rest = await createTestShard({ units: unitsOf([2, 3, 4, 5]) });
     const seen: HandlerContext[] = [];
@@ -248,7 +248,7 @@ describe('a late call', () => {
     expect(seen).toEqual([]);
   });
 
-  test('that is soon enough costs nothing more', async () => {
+  test('that is answered in time causes no other call', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a), memberOf('b', b)], { policy: hedging });
     for (let i = 0; i < 100; i++) fleet.latencies.decode.late.learn(1_000);
@@ -257,7 +257,7 @@ describe('a late call', () => {
     expect(fleet.calls).toMatchObject({ hedged: 0, retried: 0 });
   });
 
-  test('takes no more calls than the budget, where one copy is always late', async () => {
+  test('causes no more hedges than the budget allows, although one replica is always late', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a, slow(8)), memberOf('b', b, slow(8))], { policy: hedging });
     for (let i = 0; i < 3_000; i++) fleet.latencies.decode.late.learn(1);
@@ -266,7 +266,7 @@ describe('a late call', () => {
     expect(fleet.calls.hedged).toBeLessThanOrEqual(1 + 0.05 * 27);
   });
 
-  test('that fails after it was sent elsewhere is blamed for a number that is none', async () => {
+  test('whose number is not finite is blamed on its shard although it was hedged', async () => {
     const [a, b] = await twoShards();
     const nan = lying((rows) => rows.fill(Number.NaN));
     let isSent = false;
@@ -285,7 +285,7 @@ describe('a late call', () => {
     expect(stateOf(fleet, 'a')).toBe('cordoned');
   });
 
-  test('is not the end where the other copy is busy: that one is asked again', async () => {
+  test('is sent again to another replica that was busy', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf(
       [memberOf('a', a, hanging()), memberOf('b', b, failing('busy', { times: 1, retryAfterMs: 10 }))],
@@ -294,7 +294,7 @@ describe('a late call', () => {
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
   });
 
-  test('is not the end where both fail but come back', async () => {
+  test('is answered even if both replicas fail but come back', async () => {
     const [a, b] = await twoShards();
     const lateAndLost = failing('unavailable', { times: 1 });
     const fleet = await fleetOf(
@@ -313,7 +313,7 @@ describe('a late call', () => {
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0), deadlineMs: 60_000 }));
   });
 
-  test('that nobody answers is not counted as won elsewhere', async () => {
+  test('that no replica answers is not counted as a win of the hedge', async () => {
     const [a, b] = await twoShards();
     const fleet = await fleetOf([memberOf('a', a, hanging()), memberOf('b', b, hanging())], {
       policy: hedging,
@@ -323,7 +323,7 @@ describe('a late call', () => {
     expect(fleet.calls).toMatchObject({ hedged: 1, hedgeWins: 0 });
   });
 
-  test('is waited for rather than replaced by something worse', async () => {
+  test('is waited for and not replaced by a lower rung while its hedge fails', async () => {
     const [a, b] = await twoShards();
     let [turn, sent] = [0, 0];
     const late = heldUntil(() => sent >= turn);
@@ -346,8 +346,8 @@ describe('a late call', () => {
   });
 });
 
-describe('a shard without a second one', () => {
-  test('that comes back in time answers, at another port too', async () => {
+describe('a shard that alone holds an expert', () => {
+  test('answers when it comes back in time, at another port too', async () => {
     const only = await createTestShard();
     const seen: HandlerContext[] = [];
     const first = await serve(only, hanging(seen));
@@ -361,7 +361,7 @@ describe('a shard without a second one', () => {
     await expectRight(rowFor(3), await pending);
   });
 
-  test('that does not come back fails the row when patience ends, naming expert and layer', async () => {
+  test('fails the row if it is not back when patience ends, naming expert and layer', async () => {
     const only = await createTestShard();
     const seen: HandlerContext[] = [];
     const server = await listen({
@@ -384,7 +384,7 @@ describe('a shard without a second one', () => {
     expect(performance.now() - startedAt).toBeLessThan(9_000); // its deadline is 10 s
   });
 
-  test('that comes back is not kept waiting by another that does not', async () => {
+  test('answers when it is back although another shard stays away', async () => {
     const back = await createTestShard({ units: unitsOf([0, 1, 2]) });
     const gone = await createTestShard({ units: unitsOf([3, 4, 5]) });
     const [behindBack, behindGone] = [await serve(back), await serve(gone)];
@@ -406,7 +406,7 @@ describe('a shard without a second one', () => {
     expect(lost.length).toBeLessThan(24);
   });
 
-  test('that answers wrongly fails the row at once', async () => {
+  test('fails the row at once if its answer is wrong', async () => {
     const only = await createTestShard();
     const nan = lying((rows) => rows.fill(Number.NaN));
     const fleet = await fleetOf([memberOf('only', only, nan)], { policy: { patienceMs: 5_000 } });
@@ -415,7 +415,7 @@ describe('a shard without a second one', () => {
     expect(failed.get(0)?.message).toContain('expert 2 of layer 1 gave a number that is not finite');
   });
 
-  test('that is not in time is not asked again after the deadline', async () => {
+  test('is not asked again after the deadline', async () => {
     const fleet = await fleetOf([memberOf('a', await createTestShard(), hanging())]);
     const { failed } = await dispatch({ fleet, ...rowFor(2), deadlineMs: 30 });
     expect(failed.get(0)).toMatchObject({ code: 'deadline' });
@@ -425,7 +425,7 @@ describe('a shard without a second one', () => {
 });
 
 describe('a caller that gives up ends everything', () => {
-  /** Runs until `when`, then aborts; resolves to how long the end took, in milliseconds. */
+  /** Aborts as soon as `when` holds. Resolves to the milliseconds from then until the call had ended. */
   async function abortWhen(fleet: Fleet, when: () => boolean): Promise<number> {
     const controller = new AbortController();
     const { signal } = controller;
@@ -448,7 +448,7 @@ describe('a caller that gives up ends everything', () => {
     return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   }
 
-  test('while a call and its copy are under way', async () => {
+  test('while a call and its hedge are under way', async () => {
     const [a, b] = await twoShards();
     const seen: HandlerContext[] = [];
     const members = [memberOf('a', a, hanging(seen)), memberOf('b', b, hanging(seen))];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bestReplicas, rungAt, rungLevel, rungs } from '../../../router/delivery/ladder.ts';
 
-test('rungs are numbered from 1, and none is 0', () => {
+test('rungs are numbered from 1, and 0 allows nothing', () => {
   expect(rungLevel(undefined)).toBe(0);
   expect(rungs.map(rungLevel)).toEqual([1, 2, 3, 4]);
   expect(rungs.map((rung) => rungAt(rungLevel(rung)))).toEqual([...rungs]);
@@ -12,7 +12,7 @@ test.each([0, 5, 1.5])('there is no rung %d', (level) => {
   expect(() => rungAt(level)).toThrow(RangeError);
 });
 
-test('the best copies are usable, of one kind, as good as there are, and no worse than the level allows', () => {
+test('the best replicas are usable, of the best kind there is, and no worse than the level allows', () => {
   const shards = fc.array(fc.nat(20), { maxLength: 4 });
   fc.assert(
     fc.property(

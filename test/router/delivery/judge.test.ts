@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { doubtedSlots, firstDifference, without } from '../../../router/delivery/audit.ts';
+import { type Evidence, nextStep, noEvidence } from '../../../router/delivery/judge.ts';
+import type { Piece } from '../../../router/delivery/ledger.ts';
+import { shard } from './ledgers.ts';
+
+const [a, b, c, d] = [shard('a'), shard('b'), shard('c'), shard('d')];
+const [one, two, three] = [Float32Array.of(1), Float32Array.of(2), Float32Array.of(3)];
+const difference = {
+  slot: 0,
+  answers: [
+    { shard: a, row: one },
+    { shard: b, row: two },
+  ],
+} as const;
+const atOdds = { type: 'verdict', liar: undefined };
+
+function after(evidence: Partial<Evidence>, thirds = [c, d]) {
+  return nextStep(difference, thirds, { ...noEvidence(), ...evidence });
+}
+
+test('third replicas are asked one after another, and the first that agrees with one of the two decides', () => {
+  expect(after({})).toEqual({ type: 'ask_third', shard: c });
+  expect(after({ thirds: [one] })).toEqual({ type: 'verdict', liar: b });
+  expect(after({ thirds: [two] })).toEqual({ type: 'verdict', liar: a });
+  expect(after({ thirds: [undefined] })).toEqual({ type: 'ask_third', shard: d });
+  expect(after({ thirds: [three, one] })).toEqual({ type: 'verdict', liar: b });
+  expect(after({ thirds: [three, undefined] })).toEqual({ type: 'ask_again' });
+});
+
+test('then the shard that does not repeat its own answer is wrong; no answer is not a wrong one', () => {
+  const repeated = (...repeats: [Float32Array | undefined, Float32Array | undefined]) =>
+    after({ repeats }, []);
+  expect(repeated(three, two)).toEqual({ type: 'verdict', liar: a });
+  expect(repeated(undefined, three)).toEqual({ type: 'verdict', liar: b });
+  for (const both of [repeated(one, two), repeated(three, three), repeated(undefined, two)]) {
+    expect(both).toEqual({ type: 'ask_golden', shard: a });
+  }
+});
+
+test('then the one that fails a golden row; if neither does, nothing shows who is wrong', () => {
+  const golden = (...failedGolden: boolean[]) => after({ repeats: [one, two], failedGolden }, []);
+  expect(golden(true)).toEqual({ type: 'verdict', liar: a });
+  expect(golden(false)).toEqual({ type: 'ask_golden', shard: b });
+  expect(golden(false, true)).toEqual({ type: 'verdict', liar: b });
+  expect(golden(false, false)).toEqual(atOdds);
+});
+
+test('answers differ by their bits, at slots that two shards have answered exactly', () => {
+  const piece = (of: Piece['shard'], slots: number[], ...values: number[]): Piece => {
+    return { shard: of, slots, rows: Float32Array.from(values) };
+  };
+  const differ = (mine: Piece, other: Piece, isExact = true) =>
+    firstDifference([mine], [other], { hidden: 1, isExact: () => isExact })?.slot;
+  expect(differ(piece(a, [0, 4, 5], 1, 2, 3), piece(b, [4, 5], 2, 3))).toBeUndefined();
+  expect(differ(piece(a, [0, 4, 5], 1, 2, 3), piece(b, [4, 5], 2, 4))).toBe(5);
+  expect(differ(piece(a, [0], 0), piece(b, [0], -0))).toBe(0);
+  expect(differ(piece(a, [0], 1), piece(a, [0], 2))).toBeUndefined();
+  expect(differ(piece(a, [0], 1), piece(b, [0], 2), false)).toBeUndefined();
+});
+
+test('everything that a wrong shard has answered is doubtful', () => {
+  const mine = { shard: a, slots: [0, 1], rows: Float32Array.of(1, 1) };
+  const retried = { shard: c, slots: [2], rows: three };
+  const opinion = { shard: b, slots: [0], rows: two };
+  expect(without(a, [mine, retried], [opinion])).toEqual({ believed: [opinion, retried], rest: [1] });
+  expect(without(b, [mine, retried], [opinion])).toEqual({ believed: [mine, retried], rest: [] });
+});
+
+test('all slots with another replica are doubted if every call is audited, else those of one of its holders', () => {
+  const others = [[], [b], [b, c], [c]];
+  const doubted = (auditShare: number, draw: number) =>
+    doubtedSlots([0, 1, 2, 3], (slot) => others[slot]!, { auditShare, random: () => draw });
+  expect(doubted(1, 0)).toEqual([1, 2, 3]);
+  expect(doubted(0.5, 0)).toEqual([1, 2]);
+  expect(doubted(0.5, 0.99)).toEqual([2, 3]);
+});
