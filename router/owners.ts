@@ -1,17 +1,10 @@
 // Which shard each expert of one layer goes to, and so in which frames the rows travel. An expert's rows stay together, and a
 // shard that is asked anyway is asked for more. Starts nothing.
 import { choose } from './choice.ts';
-import { bestReplicas, type Replicas, rungLevel } from './delivery/ladder.ts';
-import { type Attempt, allowedLevel, type Ledger, mayAsk } from './delivery/ledger.ts';
+import { bestReplicas, rungLevel } from './delivery/ladder.ts';
+import { type Attempt, allowedLevel, type DispatchOptions, type Ledger, mayAsk } from './delivery/ledger.ts';
 import { type Frame, group } from './group.ts';
 import type { Shard } from './shards/shard.ts';
-
-interface OwnersOptions {
-  replicas: (expert: number) => Replicas<Shard>;
-  usable: (shard: Shard) => boolean;
-  /** In [0, 1). */
-  random: () => number;
-}
 
 interface Owner {
   /** See `Owners.at`. */
@@ -25,13 +18,15 @@ const lastReplica = rungLevel('standby');
 
 /** Decides each question once. */
 export class Owners {
-  readonly #options: OwnersOptions;
+  readonly #step: DispatchOptions;
+  readonly #attempt: Attempt;
   /** By expert and what its row allows. */
   readonly #known = new Map<number, Owner | undefined>();
   readonly #shards: Shard[] = [];
 
-  constructor(options: OwnersOptions) {
-    this.#options = options;
+  constructor(step: DispatchOptions, attempt: Attempt) {
+    this.#step = step;
+    this.#attempt = attempt;
   }
 
   /** The owner for a row that allows `level` of the ladder; undefined if no replica is left. */
@@ -49,14 +44,15 @@ export class Owners {
   }
 
   #find(expert: number, allowed: number): Owner | undefined {
-    const { replicas, usable, random } = this.#options;
-    const held = replicas(expert);
+    const { fleet, layer } = this.#step;
+    const held = fleet.replicas(layer, expert);
+    const usable = (each: Shard) => mayAsk(each, this.#attempt);
     // If something else may stand in, nobody waits again and again for a shard that does not answer.
     const answering = (each: Shard) => usable(each) && !each.silent;
     const best =
       (allowed > 0 ? bestReplicas(held, allowed, answering) : undefined) ??
       bestReplicas(held, allowed, usable);
-    const shard = best && choose(best.replicas, this.#shards, random);
+    const shard = best && choose(best.replicas, this.#shards, fleet.random);
     if (best === undefined || shard === undefined) return undefined;
     const known = this.#shards.indexOf(shard);
     return { index: known >= 0 ? known : this.#shards.push(shard) - 1, level: best.level };
@@ -76,12 +72,8 @@ export function planFrames(
   attempt: Attempt,
   slots: readonly number[] | undefined,
 ): Plan {
-  const { fleet, layer, assignment, mask, prefill } = ledger.step;
-  const owners = new Owners({
-    replicas: (expert) => fleet.replicas(layer, expert),
-    usable: (shard) => mayAsk(shard, attempt),
-    random: fleet.random,
-  });
+  const { assignment, mask, prefill } = ledger.step;
+  const owners = new Owners(ledger.step, attempt);
   const { frames, unserved } = group({
     assignment,
     ownerOf: (expert, row) => owners.of(expert, allowedLevel(ledger, row, attempt))?.index,

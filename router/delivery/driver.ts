@@ -1,5 +1,5 @@
-// Carries out what next.ts says and tells it what happens. All timers, cancellations and promises of a layer's delivery are
-// here; no decisions are.
+// Carries out what next.ts says and tells it what happens. Holds the timers, signals and promises of a layer's delivery, and
+// makes no decisions.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterSockets } from '../../rpc/deadline.ts';
 import { toRpcError } from '../../rpc/errors.ts';
@@ -27,11 +27,11 @@ export class Driver {
   /** Aborted when the caller gives up. */
   readonly #signal: AbortSignal;
   readonly #done = Promise.withResolvers<void>();
-  /** Of what can be cancelled by itself; calls that nothing else could replace have the caller's signal. */
+  /** For calls and waits that can be cancelled separately. A call that nothing else could replace has the caller's signal. */
   #controllers: Map<Call | Wait, AbortController> | undefined;
   #onAbort: (() => void) | undefined;
   #opinions: Map<Audit, Driver> | undefined;
-  /** Calls that run on although another shard has answered. */
+  /** Calls that run on although another shard has answered (`Shard.watches`). */
   #watched: Set<Call> | undefined;
   #alarmAt = Number.POSITIVE_INFINITY;
   #callOffAlarm: (() => void) | undefined;
@@ -41,13 +41,13 @@ export class Driver {
     this.#signal = signal;
   }
 
-  /** Resolves when the ledger is done; for a shard's sake it never rejects. */
+  /** Resolves when the ledger is done; never rejects because of a shard. */
   run(slots?: readonly number[], attempt: Attempt = firstAttempt): Promise<void> {
     this.#feed({ type: 'begun', slots, attempt });
     return this.#done.promise;
   }
 
-  /** Nobody wants the rest any more. */
+  /** Cancels what is under way. */
   abandon(): void {
     this.ledger.open = [];
     this.#cancelAll();

@@ -65,9 +65,10 @@ export function secondCall(wake: 'late' | 'lost', hasBudget: () => boolean): 'he
   return hasBudget() ? 'hedge' : 'not_yet';
 }
 
-/** Calls under way whose slots other shards have all answered by now, `call` the last of them. */
+/** Calls under way whose slots other shards have all answered, now that `call` is answered too; the newest first. */
 export function beatenBy(ledger: Ledger, { attempt }: Call): Call[] {
-  return attempt.beside.filter((each) => ledger.open.includes(each) && unanswered(ledger, each).length === 0);
+  const isBeaten = (each: Call) => ledger.open.includes(each) && unanswered(ledger, each).length === 0;
+  return attempt.beside.filter(isBeaten).reverse();
 }
 
 export function latenessOf({ step: { fleet } }: Pick<Ledger, 'step'>, { prefill }: Frame): Lateness {

@@ -1,5 +1,5 @@
 // The ledger of one layer: what its slots wait for, and what has been answered. A slot is one (row, rank) of the step, numbered
-// row * k + rank. Data, and the smallest changes to it: next.ts decides on them, driver.ts acts.
+// row * k + rank. Holds data and the smallest changes to it; next.ts decides, driver.ts acts.
 import type { RpcError } from '../../rpc/errors.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Frame } from '../group.ts';
@@ -45,7 +45,7 @@ export interface Attempt {
 const noFailures: ReadonlyMap<Shard, RpcError> = new Map();
 export const firstAttempt: Attempt = { failures: noFailures, beside: [], alone: false };
 
-/** The attempt after a while, or on other terms: replicas that failed before may be asked again. */
+/** The attempt without its failures: every replica may be asked again. */
 export function afresh(attempt: Attempt, { alone = attempt.alone } = {}): Attempt {
   return { failures: noFailures, beside: attempt.beside, alone };
 }
@@ -114,7 +114,7 @@ export interface Answered {
 
 /** What has happened. */
 export type Event =
-  /** The slots are to be answered; undefined: all that take part. */
+  /** The slots are wanted; undefined: all that take part. */
   | { type: 'begun'; slots: readonly number[] | undefined; attempt: Attempt }
   | { type: 'answered'; call: Call; rows: Float32Array }
   | { type: 'failed'; call: Call; error: RpcError }
@@ -139,7 +139,7 @@ export type Action =
   | { type: 'avoid'; shard: Shard }
   | { type: 'ask_opinion'; audit: Audit }
   | { type: 'judge'; audit: Audit; difference: Difference }
-  /** Ends the opinion. A judgement goes on, for the fleet's sake. */
+  /** Ends the opinion. A judgement goes on, because the wrong shard must be found in any case. */
   | { type: 'close'; audit: Audit };
 
 export interface Ledger {

@@ -121,6 +121,16 @@ describe('a call that is late', () => {
     expect(told(failed)).toEqual(['cancel c', 'send c 1']);
   });
 
+  test('and whose hedge is late too is cancelled with it by the third answer', () => {
+    const ledger = ledgerOf({ held: { 0: { exact: [a, b, c] } }, rows: [[0]], hedges: 2 });
+    begin(ledger);
+    at(ledger, 50, { type: 'overdue', call: callAt(ledger, 'a') });
+    expect(told(at(ledger, 100, { type: 'overdue', call: callAt(ledger, 'b') }))).toEqual(['send c 0']);
+    expect(told(next(ledger, answer(callAt(ledger, 'c'))))).toEqual(['cancel b beaten', 'cancel a beaten']);
+    expect(ledger.step.fleet.calls).toMatchObject({ hedged: 2, hedgeWins: 2 });
+    expect(isDone(ledger)).toBe(true);
+  });
+
   test('is waited for if its hedge fails for good', () => {
     const ledger = ledgerOf({ held: { 0: both }, rows: [[0]], hedges: 1 });
     begin(ledger);
