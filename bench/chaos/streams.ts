@@ -144,6 +144,6 @@ function post(url: URL, body: string, signal: AbortSignal): Promise<IncomingMess
   });
 }
 
-function sum(numbers: readonly number[]): number {
+export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }

@@ -2,7 +2,7 @@
 import type { Seen } from './part.ts';
 import type { Kind } from './schedule.ts';
 import { type Gap, gapsOf, longestWithin, type Spread, spreadOf, windowsOf } from './stalls.ts';
-import type { Answer } from './streams.ts';
+import { type Answer, sum } from './streams.ts';
 
 export interface Verdict {
   name: string;
@@ -161,7 +161,3 @@ function wasUnderWay({ sentAt, endedAt }: Answer, { from, to }: Gap): boolean {
 }
 
 const lengths = (gaps: readonly Gap[]) => gaps.map(({ from, to }) => to - from);
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
-}

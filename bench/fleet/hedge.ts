@@ -16,7 +16,7 @@ import { table } from '../chaos/report.ts';
 import { readRequests } from '../chaos/requests.ts';
 import { Site } from '../chaos/site.ts';
 import { gapsOf, type Spread, spreadOf } from '../chaos/stalls.ts';
-import { type Answer, runStreams } from '../chaos/streams.ts';
+import { type Answer, runStreams, sum } from '../chaos/streams.ts';
 import { median } from '../load/rate.ts';
 
 const { values: flags } = parseArgs({
@@ -155,8 +155,4 @@ async function together(url: string): Promise<number[]> {
   const to = Math.min(...answers.map(({ times }) => times.at(-1) ?? Number.NaN));
   const gaps = answers.flatMap(({ times }) => gapsOf(times));
   return gaps.filter((gap) => gap.from >= from && gap.to <= to).map((gap) => gap.to - gap.from);
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -26,10 +26,6 @@ const halfBytes = matrixBytes('q4', inner, hidden);
 const squares = 200;
 const results: Record<string, number> = {};
 
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1]!;
-}
-
 /** Median seconds of one call of `run` in passes of `calls`. */
 function time(calls: number, run: (call: number) => void, passes = 7): number {
   const seconds: number[] = [];
@@ -38,7 +34,7 @@ function time(calls: number, run: (call: number) => void, passes = 7): number {
     for (let call = 0; call < calls; call++) run(call);
     if (pass > 0) seconds.push((performance.now() - start) / 1000 / calls);
   }
-  return median(seconds);
+  return seconds.sort((a, b) => a - b)[passes >> 1]!;
 }
 
 function report(name: string, value: number, text: string): void {
@@ -105,20 +101,22 @@ function bench(file: string): void {
   report('product cached 1t GOP/s', peak, `${peak.toFixed(0)} GOP/s`);
 }
 
-/** `sweep`: GB/s that the memory gives. */
+/** Time, and bytes a second as a share of `sweep`, the GB/s that the memory gives. */
+function reads(seconds: number, bytes: number, sweep: number): string {
+  const rate = bytes / seconds / 1e9;
+  const share = ((100 * rate) / sweep).toFixed(0);
+  return `${(seconds * 1e6).toFixed(1)} us, ${rate.toFixed(1)} GB/s (${share} % of reads)`;
+}
+
 function benchProducts(square: readonly QuantisedMatrix[], tag: string, sweep: number): void {
   for (const n of [1, 2, 4, 8, 16, 32, 128, 512]) {
     const x = floats(n * hidden);
     const y = new Float32Array(n * hidden);
     const calls = n <= 8 ? squares : n <= 32 ? 50 : 12;
     const seconds = time(calls, (call) => kernels.product(x, n, [square[call % squares]!], [y]), 5);
-    const rate = squareBytes / seconds / 1e9;
     const operations = (n * hidden * hidden * 2) / seconds / 1e9;
-    report(
-      `product ${n} rows ${tag} us`,
-      seconds * 1e6,
-      `${(seconds * 1e6).toFixed(1)} us, ${rate.toFixed(1)} GB/s (${((100 * rate) / sweep).toFixed(0)} % of reads), ${operations.toFixed(0)} GOP/s`,
-    );
+    const text = `${reads(seconds, squareBytes, sweep)}, ${operations.toFixed(0)} GOP/s`;
+    report(`product ${n} rows ${tag} us`, seconds * 1e6, text);
   }
 }
 
@@ -142,12 +140,8 @@ function benchExperts(experts: ExpertMatrices[], tag: string, sweep: number): vo
       },
       5,
     );
-    const rate = (groups * 3 * halfBytes) / seconds / 1e9;
-    report(
-      `experts ${groups} x ${rows} rows ${tag} us`,
-      seconds * 1e6,
-      `${(seconds * 1e6).toFixed(1)} us, ${rate.toFixed(1)} GB/s (${((100 * rate) / sweep).toFixed(0)} % of reads)`,
-    );
+    const text = reads(seconds, groups * 3 * halfBytes, sweep);
+    report(`experts ${groups} x ${rows} rows ${tag} us`, seconds * 1e6, text);
   }
 }
 
@@ -186,13 +180,9 @@ function benchAttention(tag: string, sweep: number): void {
     );
     const bytes = (start + count) * kvHeads * headDim * 4;
     const operations = count * (start + (count + 1) / 2) * heads * headDim * 4;
-    report(
-      `attention ${count} at ${start + 1} ${tag} us`,
-      seconds * 1e6,
-      count === 1
-        ? `${(seconds * 1e6).toFixed(1)} us, ${(bytes / seconds / 1e9).toFixed(1)} GB/s (${(bytes / seconds / 1e7 / sweep).toFixed(0)} % of reads)`
-        : `${(seconds * 1e6).toFixed(0)} us, ${(operations / seconds / 1e9).toFixed(0)} GFLOP/s`,
-    );
+    const speed = `${(seconds * 1e6).toFixed(0)} us, ${(operations / seconds / 1e9).toFixed(0)} GFLOP/s`;
+    const text = count === 1 ? reads(seconds, bytes, sweep) : speed;
+    report(`attention ${count} at ${start + 1} ${tag} us`, seconds * 1e6, text);
   }
   const one = kernels.spans(cache, pages, Int32Array.of(0, pageCount, 100, 1));
   const norm = floats(headDim);

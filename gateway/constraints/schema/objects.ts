@@ -146,14 +146,8 @@ function declared(
   return open[0] ?? impossible;
 }
 
-interface Ending {
-  least: number;
-  most: number;
-  /** One undeclared property. */
-  other: Expression;
-  /** The undeclared property that must come at the end, if there is one. */
-  last: Expression | undefined;
-}
+/** `other` is one undeclared property, `last` the one that must come at the end, if there is one. */
+type Ending = Pick<ObjectShape, 'least' | 'most'> & { other: Expression; last: Expression | undefined };
 
 /** What follows the declared members. `count` of them were written; the highest count stands for all higher ones too. */
 function ending(count: number, { least, most, other, last }: Ending): Expression {
