@@ -1,17 +1,17 @@
-// Where our own files are: the model that comes with the package.
+// Directories of models: the embedded model `nano`, and bundles that the user names.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { packageRoot } from '../base/package.ts';
 
-/** A bundle's directory; `nano` is the embedded model unless a directory of that name is here. */
+/** The directory of a bundle; `nano` is the embedded model unless the current folder has a directory of that name. */
 export function modelDirectory(name: string): string {
   return name === 'nano' && !existsSync('nano') ? join(packageRoot, 'models', 'nano') : resolve(name);
 }
 
-/** Directory of the bundle that `name` stands for. Rejects, saying what the path is instead, if it is none. */
+/** The directory of the bundle `name`. Rejects with an error that says what the path is, if it is not a bundle. */
 export async function bundleDirectory(name: string, flag = '--model'): Promise<string> {
   const dir = modelDirectory(name);
   if (existsSync(join(dir, 'bundle.json')) && !dir.endsWith('.partial')) return dir;
-  // Loaded only now: a shard should not hold what it needs for an error alone.
+  // Loaded only for the error, so that a shard does not keep it in memory.
   throw await (await import('./flags/model-paths.ts')).bundleFault(dir, flag);
 }

@@ -1,11 +1,11 @@
-// The command line. One that is wrong exits with 2, and what fails with 1, each with a line that says why and what to do.
+// The entry of the command line. A wrong command line exits with 2 and a failure with 1, each with a line that says why and what to do.
 import { type Command, CommanderError } from 'commander';
 import { readSwitches, UsageError } from './flags/flags.ts';
 import { requireInputs } from './flags/input-files.ts';
 import { explain } from './terminal/explain.ts';
 import { createProgram } from './verbs.ts';
 
-// Whoever read the output has gone, `head` for one: nobody is left to write for, and what runs may be worth ending well.
+// If the reader of the output has gone, such as `head`, the process still ends in order.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -28,8 +28,8 @@ try {
 
 function fail(error: unknown): never {
   const isUsage = error instanceof CommanderError || error instanceof UsageError;
-  // Commander has told its own.
+  // Commander has printed its own errors.
   if (!(error instanceof CommanderError)) process.stderr.write(`expertgrid: ${explain(error, called)}\n`);
-  // Whatever was begun, a thread or a connection, must not keep a process that has failed.
+  // Threads and connections must not keep a process that has failed.
   process.exit(isUsage ? 2 : 1);
 }

@@ -1,7 +1,7 @@
-// Ctrl-C and SIGTERM: the first asks for a clean end, a second Ctrl-C for one at once. Knows nothing that runs.
+// Ctrl-C and SIGTERM: the first asks for a clean end, a second Ctrl-C for an immediate one.
 
-/** A terminal and npm may both pass on one Ctrl-C; two signals closer than this are one. Milliseconds. */
-const SAME = 250;
+/** Two signals closer than this count as one, because a terminal and npm may both pass on one Ctrl-C. */
+const SAME_MS = 250;
 
 export interface SignalActions {
   /** Called once. */
@@ -10,7 +10,7 @@ export interface SignalActions {
   halt: () => void;
 }
 
-/** Until the function that is returned is called. */
+/** Watches signals until the returned function is called. */
 export function onSignals({ drain, halt }: SignalActions): () => void {
   let first: number | undefined;
   let halted = false;
@@ -19,7 +19,7 @@ export function onSignals({ drain, halt }: SignalActions): () => void {
     if (first === undefined) {
       first = now;
       drain(signal);
-    } else if (signal === 'SIGINT' && !halted && now - first > SAME) {
+    } else if (signal === 'SIGINT' && !halted && now - first > SAME_MS) {
       halted = true;
       halt();
     }
@@ -34,7 +34,7 @@ export function onSignals({ drain, halt }: SignalActions): () => void {
   };
 }
 
-/** npm passes a signal on to its shell, and a shell that dies of it tells nobody: our parent is then another. */
+/** npm passes a signal on to its shell, and the shell ends without telling us: our parent process is then another. */
 function onOrphaned(act: () => void): () => void {
   if (process.env.npm_lifecycle_event === undefined) return () => {};
   const parent = process.ppid;

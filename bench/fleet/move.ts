@@ -123,7 +123,7 @@ async function apply(epoch: number, turn: number): Promise<void> {
   const placed = Object.fromEntries(NAMES.map((name, i) => [name, holdingsAt(turn)[i]]));
   writeFileSync(file, JSON.stringify({ version: 1, model: identity, epoch, shards: placed }));
   const args = ['plan', '--apply', addresses.join(','), '--placement', file];
-  const { child, found } = await startVerb(args, /^placement (\d+) is where it should be/m, log);
+  const { child, found } = await startVerb(args, /^placement (\d+) is in place/m, log);
   await end(child, 'SIGTERM');
   if (Number(found) !== epoch) throw new Error(`placement ${found} was applied instead of ${epoch}`);
 }

@@ -1,15 +1,15 @@
-// One answer, told piece by piece as it comes, and what is to be said of it afterwards. Knows no terminal.
+// Streams one answer piece by piece, and summarizes it afterwards. Knows no terminal.
 import type { AnswerPiece, ChatClient, ChatRequest } from './client.ts';
 import { PlainText } from './plain-text.ts';
 
 export interface AnswerSummary {
-  /** As the model wrote it, without its reasoning. */
+  /** The answer without its reasoning. */
   text: string;
   tokens: number;
   degradedHops: number;
-  /** Undefined: it was stopped. */
+  /** Undefined: the user stopped it. */
   reason: string | undefined;
-  /** From the request; undefined: nothing came. Milliseconds. */
+  /** Milliseconds from the request to the first and the last piece; undefined: no piece came. */
   firstMs: number | undefined;
   lastMs: number;
 }
@@ -22,7 +22,7 @@ export interface AnswerOptions {
   onText: (text: string, kind: 'reasoning' | 'content') => void;
 }
 
-/** Throws a ChatError where there is no whole answer; one that `signal` ends is given as far as it came. */
+/** Throws a ChatError if the answer is not complete. If `signal` ends it, the part that came is returned. */
 export async function streamAnswer({
   client,
   request,
@@ -59,14 +59,14 @@ export async function streamAnswer({
 /** `42 tokens, 35.1 tokens/s, first after 120 ms` */
 export function summaryLine({ tokens, degradedHops, reason, firstMs, lastMs }: AnswerSummary): string {
   const words = [`${tokens} ${tokens === 1 ? 'token' : 'tokens'}`];
-  // The first token is the prompt's time; the rate is of those behind it.
+  // The time of the first token is that of the prompt, so the rate counts only the tokens after it.
   if (firstMs !== undefined && tokens > 1 && lastMs > firstMs) {
     words.push(`${((1000 * (tokens - 1)) / (lastMs - firstMs)).toFixed(1)} tokens/s`);
   }
   if (firstMs !== undefined) words.push(`first after ${Math.round(firstMs)} ms`);
-  if (degradedHops > 0) words.push(`${degradedHops} times something stood in for an expert`);
+  if (degradedHops > 0) words.push(`${degradedHops} calls answered by a replacement of an expert`);
   if (reason === undefined) words.push('stopped');
-  else if (reason === 'length') words.push('cut at the most tokens allowed');
+  else if (reason === 'length') words.push('cut at --max-tokens or the end of the context');
   else if (reason !== 'stop') words.push(reason);
   return words.join(', ');
 }

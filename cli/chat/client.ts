@@ -1,4 +1,4 @@
-// A running gateway as `expertgrid chat` calls it: which models, and an answer as it comes. Knows no terminal.
+// The calls of `expertgrid chat` to a running gateway: its models, and an answer as a stream. Knows no terminal.
 import { z } from 'zod';
 import { EventReader } from './events.ts';
 
@@ -17,15 +17,15 @@ export interface ChatRequest {
 
 export type AnswerPiece =
   | { type: 'reasoning' | 'content'; text: string }
-  /** Tokens generated so far; how often something stood in for an expert. */
+  /** Tokens generated so far, and how many calls a replacement of an expert answered. */
   | { type: 'usage'; tokens: number; degradedHops: number }
   | { type: 'finish'; reason: string };
 
-/** The gateway's refusal, or its absence, in one line for the user. */
+/** In one line for the user: the gateway refused, or did not answer. */
 export class ChatError extends Error {}
 
-/** Lists answer within moments, or not at all. Milliseconds. */
-const PATIENCE = 10_000;
+/** Deadline of the list of models. */
+const LIST_MS = 10_000;
 
 const errorBody = z.object({ error: z.object({ message: z.string() }) });
 const modelsBody = z.object({ data: z.array(z.object({ id: z.string() })) });
@@ -58,11 +58,11 @@ export class ChatClient {
 
   /** Ids. */
   async models(): Promise<string[]> {
-    const response = await this.#ask('/v1/models', { signal: AbortSignal.timeout(PATIENCE) });
+    const response = await this.#ask('/v1/models', { signal: AbortSignal.timeout(LIST_MS) });
     return modelsBody.parse(await response.json()).data.map(({ id }) => id);
   }
 
-  /** Throws a ChatError where there is no whole answer; ends early, without an error, where `signal` is aborted. */
+  /** Throws a ChatError if the answer is not complete; ends early, without an error, if `signal` is aborted. */
   async *answer(request: ChatRequest, signal: AbortSignal): AsyncGenerator<AnswerPiece, void, undefined> {
     const usage = { include_usage: true, continuous_usage_stats: true };
     const body = JSON.stringify({ ...request, stream: true, stream_options: usage });
@@ -88,7 +88,7 @@ export class ChatClient {
       return `the gateway at ${this.#url} needs an API key: give yours as EXPERTGRID_API_KEY or --api-key`;
     }
     return (
-      `the gateway at ${this.#url} does not know this API key: it was revoked, or is another server's. ` +
+      `the gateway at ${this.#url} does not know this API key: it was revoked, or belongs to another server. ` +
       'Give another as EXPERTGRID_API_KEY or --api-key'
     );
   }
@@ -98,7 +98,7 @@ export class ChatClient {
     const response = await fetch(this.#url + path, { ...init, headers }).catch((error: unknown) => {
       if (init.signal?.aborted && error instanceof Error && error.name === 'AbortError') throw error;
       throw new ChatError(
-        `${this.#url} does not answer (${reasonOf(error)}); "expertgrid up" starts a gateway, --url names another`,
+        `${this.#url} does not answer (${reasonOf(error)}); start a gateway with "expertgrid up", or name another with --url`,
       );
     });
     if (response.ok) return response;
@@ -112,7 +112,8 @@ function* pieces(data: string): Generator<AnswerPiece, void, undefined> {
   const failure = errorBody.safeParse(value);
   if (failure.success) throw new ChatError(oneLine(failure.data.error.message));
   const chunk = chunkBody.safeParse(value);
-  if (!chunk.success) throw new ChatError(`the gateway sent what is no part of an answer: ${oneLine(data)}`);
+  if (!chunk.success)
+    throw new ChatError(`the gateway sent something that is not part of an answer: ${oneLine(data)}`);
   const { choices, usage } = chunk.data;
   for (const { delta, finish_reason } of choices) {
     if (delta.reasoning_content) yield { type: 'reasoning', text: delta.reasoning_content };
@@ -133,7 +134,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // the caller says what it is not
+    return undefined; // the caller reports it
   }
 }
 
@@ -142,7 +143,7 @@ function oneLine(text: string): string {
   return line.length > 500 ? `${line.slice(0, 500)}…` : line;
 }
 
-/** `fetch` says only that it failed; why is in its cause. */
+/** `fetch` says only that it failed; its cause says why. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;

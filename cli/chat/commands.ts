@@ -1,10 +1,10 @@
-// The commands of `expertgrid chat`: what each does to the conversation, and what it says. Knows no terminal.
+// The commands of `expertgrid chat`: what each does to the conversation, and what it prints. Knows no terminal.
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type ChatClient, ChatError, type ChatRequest } from './client.ts';
 import type { Conversation } from './conversation.ts';
 
-/** What is to happen now, where saying something is not all. */
+/** What to do after a command: print a text, send a request, leave. */
 export interface CommandResult {
   says?: string;
   asks?: ChatRequest;
@@ -23,18 +23,18 @@ interface ChatCommand {
 }
 
 const commands: Readonly<Record<string, ChatCommand>> = {
-  help: { takes: '', does: 'tells this', run: () => ({ says: help() }) },
+  help: { takes: '', does: 'show this help', run: () => ({ says: help() }) },
   clear: {
     takes: '',
-    does: 'begins a new conversation',
+    does: 'start a new conversation',
     run: (_, { conversation }) => {
       conversation.clear();
-      return { says: 'a new conversation' };
+      return { says: 'new conversation' };
     },
   },
   system: {
     takes: '[TEXT]',
-    does: 'tells what the model is told before all else, or sets it; "-" takes it away',
+    does: 'show or set the system message; "-" removes it',
     run: (rest, { conversation }) => {
       if (rest !== '') conversation.system = rest === '-' ? undefined : rest;
       return {
@@ -44,11 +44,11 @@ const commands: Readonly<Record<string, ChatCommand>> = {
   },
   model: {
     takes: '[ID]',
-    does: 'tells which models there are, or takes another',
+    does: 'list the models, or switch to another',
     run: async (rest, { conversation, client }) => {
       const ids = await client.models();
       if (rest !== '' && !ids.includes(rest)) {
-        throw new ChatError(`there is no model "${rest}"; there is ${ids.join(', ')}`);
+        throw new ChatError(`there is no model "${rest}"; the gateway has ${ids.join(', ')}`);
       }
       if (rest !== '') conversation.model = rest;
       return { says: ids.map((id) => `${id === conversation.model ? '*' : ' '} ${id}`).join('\n') };
@@ -56,27 +56,27 @@ const commands: Readonly<Record<string, ChatCommand>> = {
   },
   retry: {
     takes: '',
-    does: 'asks the last question again (with --seed: by the next seed)',
+    does: 'ask the last question again (with --seed: with the next seed)',
     run: (_, { conversation }) => {
       const asks = conversation.askAgain();
-      if (asks === undefined) throw new ChatError('there is no question yet');
+      if (asks === undefined) throw new ChatError('there is no question to ask again');
       return { asks };
     },
   },
   save: {
     takes: 'FILE',
-    does: 'writes the conversation to a new file, as a request that can be sent',
+    does: 'write the conversation to a new file, as a request body',
     run: async (rest, { conversation }) => {
-      if (rest === '') throw new ChatError('/save needs the name of a file');
+      if (rest === '') throw new ChatError('give the name of a file: /save FILE');
       const { model, messages } = conversation;
       await save(rest, `${JSON.stringify({ model, messages }, null, 2)}\n`);
       return { says: `${messages.length} messages in ${resolve(rest)}` };
     },
   },
-  exit: { takes: '', does: 'leaves; so does Ctrl-D', run: () => ({ leaves: true }) },
+  exit: { takes: '', does: 'leave, as with Ctrl-D', run: () => ({ leaves: true }) },
 };
 
-/** Throws a ChatError where it cannot be done. */
+/** Throws a ChatError if the command fails or does not exist. */
 export async function runCommand(
   name: string,
   rest: string,
@@ -84,7 +84,9 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command !== undefined) return await command.run(rest, context);
-  throw new ChatError(`there is no /${name}; /help tells what there is, a message may begin with //`);
+  throw new ChatError(
+    `there is no command /${name}; /help lists the commands, and a message that starts with / is written with //`,
+  );
 }
 
 function help(): string {
@@ -92,7 +94,7 @@ function help(): string {
   const width = Math.max(...entries.map(([usage = '']) => usage.length));
   return [
     ...entries.map(([usage = '', does]) => `${usage.padEnd(width)}  ${does}`),
-    'A line that ends in \\ goes on in the next; """ begins and ends a message of many lines.',
+    'A line that ends in \\ continues on the next; """ begins and ends a message of several lines.',
     'Ctrl-C stops an answer.',
   ].join('\n');
 }
@@ -102,6 +104,6 @@ async function save(path: string, text: string): Promise<void> {
     await writeFile(path, text, { flag: 'wx' });
   } catch (error) {
     const there = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    throw new ChatError(there ? `${path} is there already` : `${path} cannot be written: ${String(error)}`);
+    throw new ChatError(there ? `${path} exists already` : `${path} cannot be written: ${String(error)}`);
   }
 }

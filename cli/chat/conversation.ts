@@ -1,17 +1,17 @@
-// What was said so far, and the request that comes of it. Knows no gateway and no terminal.
+// A conversation so far, and the request for its next answer. Knows no gateway and no terminal.
 import type { ChatMessage, ChatRequest } from './client.ts';
 
 export type ChatSettings = Pick<ChatRequest, 'temperature' | 'max_tokens' | 'seed'>;
 
 export class Conversation {
   model: string;
-  /** What the model is told before all else. */
+  /** System message. */
   system: string | undefined;
   readonly #settings: ChatSettings;
   #exchanges: { question: string; answer: string }[] = [];
-  /** The last question, where it got no answer. */
+  /** The last question, if it got no answer. */
   #unanswered: string | undefined;
-  /** Of the last question, how often it was asked again. */
+  /** How often the last question was asked again. */
   #retries = 0;
 
   constructor({
@@ -32,15 +32,14 @@ export class Conversation {
     return this.system === undefined ? said : [{ role: 'system', content: this.system }, ...said];
   }
 
-  /** A new question. */
   ask(question: string): ChatRequest {
     this.#retries = 0;
     return this.#request(question);
   }
 
   /**
-   * The last question again, in the place of its answer; undefined: there is none. With a seed, each time with the next
-   * one: the same seed would give the same answer.
+   * The last question again, replacing its answer; undefined if there is none. A seed is increased each time, because the same seed
+   * would give the same answer.
    */
   askAgain(): ChatRequest | undefined {
     const question = this.#unanswered ?? this.#exchanges.pop()?.question;
@@ -49,7 +48,7 @@ export class Conversation {
     return this.#request(question);
   }
 
-  /** The answer to what was asked last, as far as it came. */
+  /** Adds the answer to the last question, as far as it came. */
   answered(answer: string): void {
     if (this.#unanswered === undefined) throw new Error('there is no question to answer');
     this.#exchanges.push({ question: this.#unanswered, answer });

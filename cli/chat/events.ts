@@ -1,6 +1,6 @@
-// Server-sent events, read: bytes in, the data of each event out. Knows no API.
+// Parses server-sent events: bytes in, the data of each event out.
 
-/** https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation, but for ids and names. */
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation, without ids and names. */
 export class EventReader {
   readonly #decoder = new TextDecoder();
   #held = '';

@@ -1,19 +1,19 @@
-// Lines typed in earlier chats: a file that only the user may read. Knows no terminal.
+// The lines typed in earlier chats, in a file that only the user may read.
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 
-/** As many as are kept. */
+/** Most lines kept. */
 export const HISTORY_LINES = 1_000;
 
-/** Where the user's programs keep such things. */
+/** In the user's directory for the state of programs. */
 export function historyPath(env: NodeJS.ProcessEnv): string {
   const { XDG_STATE_HOME: given } = env;
   const state = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.local', 'state');
   return join(state, 'expertgrid', 'chat-history');
 }
 
-/** Newest first; none where there is no file. */
+/** Newest first; none if there is no file. */
 export function readHistory(path: string): string[] {
   try {
     const lines = readFileSync(path, 'utf8').split('\n');
@@ -24,9 +24,9 @@ export function readHistory(path: string): string[] {
   }
 }
 
-/** `lines` newest first; the file has the newest last, as shells do. At once: a terminal may be closed at any time. */
+/** `lines` has the newest first; the file has the newest last, as in shells. Written at once, because a terminal may be closed. */
 export function writeHistory(path: string, lines: readonly string[]): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   writeFileSync(path, `${lines.slice(0, HISTORY_LINES).reverse().join('\n')}\n`, { mode: 0o600 });
-  chmodSync(path, 0o600); // the mode above is only a new file's
+  chmodSync(path, 0o600); // the mode above applies only to a new file
 }

@@ -1,4 +1,4 @@
-// From lines, as they are typed or pasted, to messages and commands. Knows no terminal.
+// Turns typed or pasted lines into messages and commands. Knows no terminal.
 //
 //   one line                 a message        a line \          a message of two lines
 //   /name rest of the line   a command        that ends so
@@ -6,7 +6,7 @@
 
 export type Input =
   | { type: 'message'; text: string }
-  /** As it was typed: `name` may be none that there is. */
+  /** As it was typed; there may be no command `name`. */
   | { type: 'command'; name: string; rest: string };
 
 const FENCE = '"""';
@@ -15,7 +15,7 @@ export class InputLines {
   #lines: string[] = [];
   #fenced = false;
 
-  /** More must come before it is a message. */
+  /** More lines must come before the message is complete. */
   get unfinished(): boolean {
     return this.#lines.length > 0 || this.#fenced;
   }
@@ -25,7 +25,7 @@ export class InputLines {
     this.#fenced = false;
   }
 
-  /** What this line completes; undefined: more is to come, or there is nothing. `inPaste`: the next line was pasted with it. */
+  /** The message or command that this line completes, if any. `inPaste`: the next line was pasted with it. */
   push(line: string, { inPaste = false }: { inPaste?: boolean } = {}): Input | undefined {
     if (!this.#fenced && this.#lines.length === 0 && line.trimStart().startsWith(FENCE)) {
       this.#fenced = true;
@@ -37,7 +37,7 @@ export class InputLines {
     return continues || inPaste ? undefined : this.#whole();
   }
 
-  /** The opening fence may stand alone in its line, and so may the closing one. */
+  /** The opening and the closing fence may each stand alone on a line. */
   #pushFenced(line: string, { first = false } = {}): Input | undefined {
     const end = line.trimEnd();
     const closes = end.endsWith(FENCE);

@@ -1,5 +1,4 @@
-// The keyboard of an interactive chat: lines, Ctrl-C and the end, one after another; silent while an answer is printed.
-// Knows no conversation.
+// The keyboard of an interactive chat: a queue of lines, Ctrl-C and the end of input. Echoes nothing while an answer is printed.
 import { createInterface, type Interface, type Key } from 'node:readline';
 import { Writable } from 'node:stream';
 import { HISTORY_LINES } from './history.ts';
@@ -11,11 +10,11 @@ export type Typed =
 export interface KeyboardOptions {
   /** Newest first. */
   history: string[];
-  /** Told the whole history when a line is new to it. */
+  /** Called with the whole history when a line is added. */
   onHistory: (lines: readonly string[]) => void;
 }
 
-/** Terminals that are asked for it put marks around what is pasted. */
+/** Asks the terminal to mark the begin and the end of pasted text. */
 const PASTE_ON = '\x1b[?2004h';
 const PASTE_OFF = '\x1b[?2004l';
 
@@ -58,7 +57,7 @@ export class Keyboard {
     this.#lines.on('history', onHistory);
   }
 
-  /** Shows `prompt`, and what was typed of the line already, unless a line is there. */
+  /** The next input. Shows `prompt`, and what was typed of the line already, while there is none. */
   async next(prompt: string): Promise<Typed> {
     for (;;) {
       const typed = this.#typed.shift();
@@ -70,7 +69,7 @@ export class Keyboard {
     }
   }
 
-  /** Nothing typed is shown until `work` is done; Ctrl-C, and the end, call `onInterrupt`. */
+  /** Echoes nothing until `work` is done. Ctrl-C and the end of input call `onInterrupt`. */
   async silence<T>(work: () => Promise<T>, onInterrupt: () => void): Promise<T> {
     this.#silent = true;
     this.#onInterrupt = onInterrupt;
@@ -82,7 +81,7 @@ export class Keyboard {
     }
   }
 
-  /** Forgets the line that is being typed. */
+  /** Deletes the line that is being typed. */
   drop(): void {
     this.#lines.write(null, { ctrl: true, name: 'e' });
     this.#lines.write(null, { ctrl: true, name: 'u' });

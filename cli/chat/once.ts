@@ -1,16 +1,16 @@
-// One question and its answer, for scripts: the answer on standard output and nothing else. Knows no conversation.
+// One question and its answer, for scripts: prints the answer alone on standard output.
 import { streamAnswer, summaryLine } from './answer.ts';
 import type { ChatClient, ChatRequest } from './client.ts';
 import { WordWrap } from './wrap.ts';
 
 const INTERRUPTED = 130;
 
-/** The exit code. Throws a ChatError where there is no whole answer. */
+/** Returns the exit code. Throws a ChatError if the answer is not complete. */
 export async function chatOnce(client: ChatClient, request: ChatRequest): Promise<number> {
   const { stdout, stderr } = process;
   const stop = new AbortController();
   process.on('SIGINT', () => stop.abort());
-  // Whoever read the answer has gone, `head` for one: there is nobody to write for.
+  // The reader of the answer has gone, such as `head`.
   stdout.on('error', () => process.exit(0));
   let last = '\n';
   const wrap = stdout.isTTY ? new WordWrap(() => stdout.columns || 80) : undefined;

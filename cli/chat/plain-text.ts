@@ -1,18 +1,18 @@
-// Takes out of a model's text what would drive a terminal: escape sequences and control characters. Knows no terminal.
+// Removes from a model's text what would control a terminal: escape sequences and control characters.
 
-/** Where the text so far ends: in plain text, behind an escape, within `ESC [ …`, or within a string such as `ESC ] …`. */
+/** Where the text so far ends: in plain text, after an escape, within `ESC [ …`, or within a string such as `ESC ] …`. */
 type State = 'text' | 'escape' | 'sequence' | 'string';
 
 const ESCAPE = '\x1b';
 const BELL = '\x07';
-/** What begins a string of any length: device control, title and links, and others, by their letters behind an escape. */
+/** Letters that, after an escape, begin a string of any length: device control, titles, links and others. */
 const STRINGS = 'PX]^_';
 
-/** Of one answer, whose pieces may cut a sequence anywhere. */
+/** For one answer, whose pieces may cut a sequence anywhere. */
 export class PlainText {
   #state: State = 'text';
 
-  /** The next piece, with nothing in it but characters that print, line ends and tabs. */
+  /** Returns the next piece with only printable characters, line ends and tabs. */
   push(piece: string): string {
     let plain = '';
     for (const character of piece) plain += this.#next(character);
@@ -25,12 +25,12 @@ export class PlainText {
         this.#state = afterEscape(character);
         return this.#state === 'text' && isControl(character) ? this.#next(character) : '';
       case 'sequence':
-        // Parameters, until a letter; anything else was no sequence, and ends it.
+        // Parameters up to a letter; any other character ends the sequence.
         if (/[\x20-\x3f]/.test(character)) return '';
         this.#state = 'text';
         return /[\x40-\x7e]/.test(character) ? '' : this.#next(character);
       case 'string':
-        // A string that never ends must not swallow the rest of an answer: its line's end is enough.
+        // A string also ends with its line, so that one without an end does not swallow the rest of the answer.
         if (character === ESCAPE) this.#state = 'escape';
         else if (character === BELL || character === '\x9c') this.#state = 'text';
         else if (character === '\n') {
@@ -53,7 +53,7 @@ function afterEscape(character: string): State {
   return STRINGS.includes(character) ? 'string' : 'text';
 }
 
-/** A carriage return is one: it would let a later text cover an earlier one. */
+/** Includes the carriage return, which would let later text overwrite earlier text. */
 function isControl(character: string): boolean {
   return /\p{Cc}/u.test(character) && character !== '\n' && character !== '\t';
 }

@@ -1,4 +1,4 @@
-// A chat at a terminal: reads what is typed, prints what is answered, until the user leaves. Knows no HTTP.
+// A chat at a terminal: reads lines and prints answers until the user leaves. Knows no HTTP.
 import { type AnswerSummary, streamAnswer, summaryLine } from './answer.ts';
 import { type ChatClient, ChatError, type ChatRequest } from './client.ts';
 import { runCommand } from './commands.ts';

@@ -1,26 +1,26 @@
-// Breaks text at the edge of a terminal between words, as it comes piece by piece. Knows widths of characters, no terminal.
+// Wraps text between words at the edge of a terminal, piece by piece. Knows the widths of characters, but no terminal.
 
 /** East Asian wide and full-width characters, and pictures. https://www.unicode.org/reports/tr11/ */
 const WIDE =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Yi}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6\p{Emoji_Presentation}]/u;
 /** Half-width forms of them. */
 const NARROW = /^[\uff61-\uffdc]/u;
-/** Asks for the picture of a sign that is narrow otherwise. */
+/** Selects the wide picture of a character that is narrow otherwise. */
 const PICTURE = '\ufe0f';
-/** What does not begin a line. */
+/** Characters that may not begin a line. */
 const CLOSING = /^[\p{Pe}\p{Pf}.,!?;:…、。，．！？：；]/u;
 const TAB = 8;
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
-/** Cells that one character, with all that combines with it, takes. Line ends and tabs are not asked. */
+/** Cells that one character takes, including its combining marks. Not for line ends and tabs. */
 export function cellsOf(character: string): number {
   if (/^[\p{Mark}\p{Cf}]*$/u.test(character)) return 0;
   if (NARROW.test(character)) return 1;
   return WIDE.test(character) || character.includes(PICTURE) ? 2 : 1;
 }
 
-/** Characters that stand side by side until one at which a line may end. */
+/** Characters without a place between them where a line may end. */
 interface Run {
   text: string;
   cells: number;
@@ -28,27 +28,27 @@ interface Run {
 
 const nothing = (): Run => ({ text: '', cells: 0 });
 
-/** Of one text. A word is given once its end is known. One that is longer than a line is left to the terminal. */
+/** For one text. A word is returned when its end is known. The terminal breaks a word that is longer than a line. */
 export class WordWrap {
   readonly #columns: () => number;
-  /** Cells of the line that are taken. */
+  /** Cells of the line that are used. */
   #column = 0;
-  /** Behind the last word; left out if the next one begins a line. */
+  /** Spaces after the last word; dropped if the next word begins a line. */
   #spaces = nothing();
   #word = nothing();
-  /** The word ends in a wide character, behind which a line may end. */
+  /** The word ends in a wide character, after which a line may end. */
   #isWide = false;
-  /** The word is the rest of one that has filled its line. */
+  /** The word is the rest of a word that has filled its line. */
   #isRest = false;
-  /** What a piece ended with: the next one may combine with it. */
+  /** The last character of a piece, because the next piece may combine with it. */
   #held = '';
 
-  /** `columns` is asked at each word: a terminal may change its size. */
+  /** `columns` is called at each word, because a terminal may change its size. */
   constructor(columns: () => number) {
     this.#columns = columns;
   }
 
-  /** The next piece, as far as it can be printed. */
+  /** Takes the next piece; returns what can be printed by now. */
   push(piece: string): string {
     const characters = Array.from(segmenter.segment(this.#held + piece), ({ segment }) => segment);
     const last = characters.at(-1) ?? '';
@@ -57,7 +57,7 @@ export class WordWrap {
     return characters.map((character) => this.#take(character)).join('');
   }
 
-  /** What is left when the text has ended. */
+  /** Returns the rest when the text has ended. */
   end(): string {
     const held = this.#held;
     this.#held = '';
@@ -96,7 +96,7 @@ export class WordWrap {
     return `${word}\n`;
   }
 
-  /** The word behind its spaces, or behind a line end if the line has no room for both. */
+  /** The word after its spaces, or after a line end if the line has no room for both. */
   #endWord(): string {
     const [word, spaces, columns] = [this.#word, this.#spaces, this.#columns()];
     if (word.text === '') return '';

@@ -1,15 +1,15 @@
-// Aliases as people write them, in flags and in a file, checked against what is served. Pure.
+// Parses aliases, from flags and from a file, and checks them against the models that are served. Pure.
 import { errorText } from '../../base/error-text.ts';
 import type { Aliases, Weights } from '../../gateway/api/endpoints/aliases.ts';
 
 export interface AliasContext {
   /** Ids of the models that are served. */
   models: readonly string[];
-  /** Stands for the flag or file in errors. */
+  /** The flag or file, for errors. */
   from: string;
 }
 
-/** `chat=nano:90,nano-v2:10`; a version without a weight has 1. Throws with what is wrong. */
+/** Parses `chat=nano:90,nano-v2:10`; a version without a weight has weight 1. */
 export function parseAliasFlags(texts: readonly string[], context: AliasContext): Aliases {
   const aliases = new Map<string, Weights>();
   for (const text of texts) {
@@ -23,7 +23,7 @@ export function parseAliasFlags(texts: readonly string[], context: AliasContext)
   return aliases;
 }
 
-/** `{"chat": {"nano": 90, "nano-v2": 10}}`. Throws with what is wrong. */
+/** Parses `{"chat": {"nano": 90, "nano-v2": 10}}`. */
 export function parseAliasFile(text: string, context: AliasContext): Aliases {
   const entries = Object.entries(object(parsed(text, context), 'the whole', context));
   return new Map(
@@ -33,7 +33,7 @@ export function parseAliasFile(text: string, context: AliasContext): Aliases {
   );
 }
 
-/** Those of both. Throws where both have one of a name. */
+/** The aliases of both. Throws if both define the same name. */
 export function mergeAliases(flags: Aliases, file: Aliases): Aliases {
   const twice = [...file.keys()].find((name) => flags.has(name));
   if (twice !== undefined) throw new Error(`the alias ${twice} is in --alias and in --aliases; keep one`);

@@ -1,4 +1,4 @@
-// Sizes as `--kv-memory` takes them.
+// Formats sizes as flags such as `--kv-memory` take them.
 
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB'];
 

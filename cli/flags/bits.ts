@@ -1,4 +1,4 @@
-// Bits of a stored weight, as flags give them. Knows no bundle.
+// Parses the bits of a stored weight.
 import { InvalidArgumentError } from 'commander';
 import { BITS, type Bits } from '../../model/tiles.ts';
 

@@ -1,11 +1,11 @@
-// The files that a command line names for reading, looked at before anything starts. Knows no file's meaning.
+// Checks the files that a command line names for reading before anything starts.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { describeFault, explain, nameOf } from '../terminal/explain.ts';
 import { isInput } from './flags.ts';
 
-/** Rejects, naming the flag, if a file that the command is to read cannot be read now. */
+/** Rejects with an error that names the flag if a file that the command is to read cannot be read. */
 export async function requireInputs(command: Command): Promise<void> {
   for (const option of command.options.filter(isInput)) {
     const path: unknown = command.getOptionValue(option.attributeName());
@@ -13,20 +13,20 @@ export async function requireInputs(command: Command): Promise<void> {
   }
 }
 
-/** Rejects if there is no file at `path` that can be read. `flag` named it, if it is known. */
+/** Rejects if there is no readable file at `path`. `flag` is the flag that named it, if that is known. */
 export async function requireFile(path: string, flag?: string): Promise<void> {
-  // A pipe that nobody writes to is opened at once, and told apart below.
+  // Opens at once even a pipe that nobody writes to; the check below refuses it.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((error: unknown) => {
     throw new Error(explain(error, flag), { cause: error });
   });
   const stats = await file.stat();
   await file.close();
-  // The system finds this out only at the first read, and then does not say which file it was.
+  // The system reports this only at the first read, and then does not say which file it was.
   if (stats.isDirectory()) throw new Error(describeFault({ code: 'EISDIR', path }, flag));
   if (!stats.isFile()) {
     const named = flag === undefined ? path : `${flag} ${path}`;
     throw new Error(
-      `${named}: this is a pipe, a socket or a device, whose reader may wait for ever; give a file`,
+      `${named}: this is a pipe, a socket or a device, and reading it may never end; give a file`,
     );
   }
 }

@@ -1,9 +1,9 @@
-// Adds keys to a file of keys and takes them out, while gateways read it. Knows no verb.
+// Adds keys to a file of API keys and removes them, while gateways read the file.
 import { appendFile, open, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { readRegularFile } from '../../base/read-file.ts';
 import { keyLine, NO_KEYS, parseKeys, type StoredKey, withoutKey } from '../../gateway/api/tenants/keys.ts';
 
-/** Makes the file where there is none. Rejects where a key of that name is in it. */
+/** Creates the file if there is none. Rejects if the file has a key of that name. */
 export async function addKey(path: string, key: StoredKey): Promise<void> {
   await locked(path, async () => {
     const text = await readOrEmpty(path);
@@ -15,13 +15,13 @@ export async function addKey(path: string, key: StoredKey): Promise<void> {
   });
 }
 
-/** Rejects where the file has no key of that name. */
+/** Rejects if the file has no key of that name. */
 export async function removeKey(path: string, name: string): Promise<void> {
   await locked(path, async () => {
     const left = withoutKey(await read(path), name, path);
     if (left === undefined) throw new Error(`${path} has no key named ${name}`);
     const text = left.trim() === '' ? NO_KEYS : left;
-    // A link goes on leading to the file.
+    // Replaces the file and not a link to it.
     const file = await realpath(path);
     await writeFile(`${file}.new`, text, { mode: (await stat(file)).mode & 0o777 });
     await rename(`${file}.new`, file);
@@ -41,7 +41,7 @@ async function read(path: string): Promise<string> {
   return (await readRegularFile(path)).toString();
 }
 
-/** One writer at a time: what another appended would be lost in a rename. */
+/** Lets one writer in at a time, because a rename would lose what another appends. */
 async function locked(path: string, write: () => Promise<void>): Promise<void> {
   const lock = `${path}.lock`;
   const handle = await open(lock, 'wx').catch((error: NodeJS.ErrnoException) => {

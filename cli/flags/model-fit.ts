@@ -1,5 +1,5 @@
-// Whether what the flags ask of memory and context fits the models and the machine, said before anything is loaded. Pure but for
-// the machine's own memory.
+// Checks, before anything is loaded, whether the memory and the context that the flags ask for fit the models and the machine. Pure,
+// except that it asks for the machine's memory.
 import { totalmem } from 'node:os';
 import { engineDefaults } from '../../gateway/engine/engine-options.ts';
 import type { KvShape } from '../../model/devices/dense.ts';
@@ -8,23 +8,23 @@ import { UsageError } from './flags.ts';
 
 export interface FittedModel {
   id: string;
-  /** Most tokens of a sequence that the checkpoint was made for. */
+  /** Longest sequence that the checkpoint supports, in tokens. */
   context: number;
   kv: Pick<KvShape, 'blockSize' | 'blockBytes'>;
 }
 
 export interface MemoryFlags {
   context?: number;
-  /** Bytes; absent: the default. */
+  /** Bytes. Absent: the default. */
   kvMemory?: number;
 }
 
-/** Of the machine, or of the container if that has less. Bytes. */
+/** Memory of the machine in bytes, or of the container if that has less. */
 export function machineMemory(): number {
   return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
-/** For keys and values if nothing is said: never more than half of the machine's. Bytes. */
+/** Bytes for the KV cache unless a flag says otherwise: at most half of the machine's memory. */
 export function defaultKvMemory(machine: number): number {
   return Math.min(engineDefaults.kvMemory, Math.floor(machine / 2));
 }
@@ -32,7 +32,7 @@ export function defaultKvMemory(machine: number): number {
 export interface Fit {
   /** Bytes, all models together. */
   kvMemory: number;
-  /** What is worth a word though it can be served. */
+  /** Problems with which the models can still be served. */
   warnings: string[];
 }
 
@@ -81,7 +81,7 @@ function requireContext({ id, context: own }: FittedModel, context: number | und
   );
 }
 
-/** For one sequence that is as long as may be. */
+/** Bytes for one sequence of full length. */
 function wholeBytes({ kv, context: own }: FittedModel, context = own): number {
   return Math.ceil(context / kv.blockSize) * kv.blockBytes;
 }

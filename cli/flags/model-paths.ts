@@ -1,19 +1,19 @@
-// What the user is told if a path is not the kind of model that a verb takes, and which command makes it one. Converts nothing.
+// Explains that a path is not the kind of model that a verb takes, and names the command that makes it one. Converts nothing.
 import { dirname, relative } from 'node:path';
 import type { Bits } from '../../model/bundle/tensors.ts';
 import { checkpointName, kindOf, type ModelKind } from '../../model/kind.ts';
 
-/** Bits of a new bundle unless somebody says otherwise. */
+/** Default bits of a new bundle. */
 export const USUAL_BITS: Bits = 4;
 
-/** What is wrong with a path that is no bundle, in the words of `flag`. */
+/** Why the path that `flag` gave is not a bundle. */
 export async function bundleFault(path: string, flag: string): Promise<Error> {
   const kind = await kindOf(path);
   const shown = asGiven(path);
   return new Error(`${flag} ${shown}: ${notABundle(shown, kind)}`);
 }
 
-/** Rejects, in the words of `--from`, if the path is certainly no checkpoint. What is wrong with one, its reader says. */
+/** Rejects if the path of `--from` is certainly not a checkpoint. The reader of checkpoints reports other faults. */
 export async function requireCheckpoint(path: string): Promise<void> {
   const kind = await kindOf(path);
   if (kind.kind === 'checkpoint' || kind.kind === 'weightless') return;
@@ -21,7 +21,7 @@ export async function requireCheckpoint(path: string): Promise<void> {
   throw new Error(`--from ${path}: ${fault}`);
 }
 
-/** A sentence on what it is, and the command that makes a bundle of it if one can be made. */
+/** Says what the path is, and which command makes a bundle of it if that is possible. */
 export function notABundle(path: string, kind: ModelKind): string {
   const is = describeKind(path, kind);
   if (kind.kind !== 'checkpoint') return is;
@@ -43,7 +43,7 @@ function alreadyBundle({ bits }: { bits: number | undefined }): string {
   return `this is already a bundle${precision}; convert reads a Hugging Face checkpoint`;
 }
 
-/** The path itself has been named already. */
+/** For a message that has already named the path. */
 export function describeKind(path: string, kind: ModelKind): string {
   switch (kind.kind) {
     case 'bundle':
@@ -93,19 +93,19 @@ function isRepositoryName(path: string): boolean {
   return /^[A-Za-z0-9][\w.-]*\/[\w.-]+$/.test(path);
 }
 
-/** A path below the current directory is shown as one would type it. */
+/** Shows a path below the current directory as one would type it. */
 export function asGiven(path: string): string {
   const below = relative('', path);
   return below === '' || below.startsWith('..') ? path : below;
 }
 
-/** How this very program was called, for commands that the user may copy. */
+/** How this program was called, for commands that the user may copy. */
 export function ownCommand(env: NodeJS.ProcessEnv): string {
   if (env.npm_command === 'run-script' || env.npm_command === 'start') return 'npm run -s expertgrid --';
   return env.npm_command === 'exec' ? 'npx expertgrid' : 'expertgrid';
 }
 
-/** For a shell. */
+/** Quoted for a shell. */
 export function quoted(text: string): string {
   return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,5 +1,5 @@
-// The models that a process is told to serve: `--model` as it is written, the ids that callers name them by, and that no two
-// are the same checkpoint. Loads no weights.
+// The models that a process is to serve: parses `--model`, opens the bundles for their facts, and refuses two bundles of one
+// checkpoint. Loads no weights.
 import { basename } from 'node:path';
 import type { ModelFacts } from '../../gateway/api/context.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
@@ -10,27 +10,27 @@ import type { DeviceName } from '../../model/devices/options.ts';
 import { bundleDirectory, modelDirectory } from '../files.ts';
 
 export interface NamedModel {
-  /** What requests name it by. */
+  /** Name of the model in requests. */
   id: string;
   /** Directory of the bundle. */
   dir: string;
 }
 
 export interface OpenedModel extends NamedModel {
-  /** Of the checkpoint, the same at every precision. */
+  /** Identity of the checkpoint, the same at every precision. */
   identity: string;
-  /** Of each layer. */
+  /** Experts of each layer. */
   experts: number;
-  /** Token ids. */
+  /** Number of token ids. */
   vocab: number;
   facts: ModelFacts;
-  /** Most tokens of a sequence that the checkpoint was made for. */
+  /** Longest sequence that the checkpoint supports, in tokens. */
   context: number;
-  /** Memory of keys and values on the device that the model is opened for. */
+  /** Memory of the KV cache on the device that the model is opened for. */
   kv: KvShape;
 }
 
-/** `DIR`, called like it, or `NAME=DIR`; a directory with a `=` in its name is written `./a=b`. Throws where two are called alike. */
+/** Parses `DIR` or `NAME=DIR`; a directory with a `=` in its name is written `./a=b`. Throws if two models have one name. */
 export function namedModels(texts: readonly string[] = ['nano']): NamedModel[] {
   const models = texts.map((text): NamedModel => {
     const [, id, named] = /^([\w.-]+)=(.+)$/.exec(text) ?? [];
@@ -45,11 +45,11 @@ export function namedModels(texts: readonly string[] = ['nano']): NamedModel[] {
 }
 
 export interface OpenModelsOptions {
-  /** Of the dense part, and of the experts if this process runs them. */
+  /** Device of the dense part, and of the experts if this process runs them. */
   device: DeviceName;
 }
 
-/** Throws if two models cannot be told apart, or if the device is not here or does not take one. */
+/** Throws if two models have one identity, or if the device does not exist or cannot run a model. */
 export async function openModels(
   models: readonly NamedModel[],
   options: OpenModelsOptions,
@@ -60,16 +60,16 @@ export async function openModels(
 }
 
 /**
- * Throws where two are bundles of one checkpoint: calls name a model by its checkpoint, so that shards of one bundle would
- * answer for the other too.
+ * Throws if two are bundles of one checkpoint. Calls name a model by its checkpoint, so shards of one bundle would answer calls for
+ * the other too.
  */
 export function requireDistinct(models: readonly { dir: string; identity: string }[]): void {
   for (const [i, { dir, identity }] of models.entries()) {
     const twin = models.slice(0, i).find((other) => other.identity === identity);
     if (twin === undefined) continue;
     throw new Error(
-      `${twin.dir} and ${dir} are bundles of one checkpoint, whatever their precision: one process serves it from one of them. ` +
-        'Serve the other from shards and a gateway of its own, or as copies of a shard with --standby',
+      `${twin.dir} and ${dir} are bundles of one checkpoint, and a process serves only one bundle of a checkpoint. ` +
+        'Serve the other one with shards and a gateway of its own, or as replicas of lower precision with --standby',
     );
   }
 }

@@ -1,5 +1,5 @@
-// Hugging Face checkpoints that `up` is given in place of bundles: found in the cache, or converted into it once the user has said
-// so. Knows no gateway.
+// Hugging Face checkpoints given to `up` instead of bundles: their bundles are found in the cache, or converted into it with the
+// user's consent. Knows no gateway.
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -13,8 +13,8 @@ import type { NamedModel } from '../flags/models.ts';
 import { runWriter } from '../terminal/write-bundle.ts';
 
 /**
- * The models as bundles: a checkpoint's is in the cache, or is made there if `bits` are given or a user at the terminal agrees.
- * Undefined if the user stopped a conversion, who has been told. What is neither bundle nor checkpoint stays as it is.
+ * The models as bundles. A checkpoint's bundle is in the cache, or is made there if `bits` are given or a user at the terminal agrees.
+ * Undefined if the user stopped a conversion. A path that is neither a bundle nor a checkpoint is returned unchanged.
  */
 export async function convertModels(
   models: readonly NamedModel[],
@@ -36,7 +36,7 @@ export async function convertModels(
   return bundles;
 }
 
-/** A directory in Hugging Face's cache is called by a hash; its repository has the name. */
+/** The directory of a checkpoint in Hugging Face's cache is named by a hash; the repository has the model's name. */
 function idOf({ id, dir }: NamedModel): string {
   return dir.endsWith(id) ? checkpointName(dir) : id;
 }
@@ -63,7 +63,7 @@ async function convertedBundle(dir: string, wanted: Bits | undefined): Promise<s
   return written?.dir;
 }
 
-/** Rejects if there is nobody to ask, or the user does not want it. */
+/** Rejects if there is no terminal to ask at, or the user declines. */
 async function askForBits(from: string, pathOf: (bits: Bits) => string): Promise<Bits> {
   const kind = await kindOf(from);
   const refusal = `--model ${from}: ${notABundle(from, kind)}. Or add --bits ${USUAL_BITS}, which converts it into a cache at the start`;
@@ -92,7 +92,7 @@ async function askForBits(from: string, pathOf: (bits: Bits) => string): Promise
   }
 }
 
-/** Undefined if it is no answer to the question. */
+/** Undefined if the text does not answer the question. */
 export function parseAnswer(text: string): Bits | 'no' | undefined {
   const word = text
     .trim()
@@ -103,7 +103,7 @@ export function parseAnswer(text: string): Bits | 'no' | undefined {
   return BITS.find((bits) => String(bits) === word);
 }
 
-/** Where the user's programs keep what can be made again. */
+/** The user's directory for data that can be made again. */
 export function cacheDirectory(env: NodeJS.ProcessEnv): string {
   const { XDG_CACHE_HOME: given } = env;
   const cache = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.cache');

@@ -1,4 +1,4 @@
-// Takes a shard out of service for a caller of the gateway's API. Knows no HTTP.
+// Drains a shard for a caller of the gateway's API. Knows no HTTP.
 import type { Logger } from 'pino';
 import type { DrainShard } from '../../gateway/api/endpoints/drain.ts';
 import { askToLeave } from '../../infra/moves/ask-to-leave.ts';
@@ -7,20 +7,20 @@ import { type RpcErrorCode, toRpcError } from '../../rpc/errors.ts';
 import { shardCredentials } from '../shard/shard-credentials.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 
-/** A shard asks its gateways for 3 s at most and gives its calls 10 s to end. */
+/** A shard asks its gateways for up to 3 s, and its calls have 10 s to end. */
 const DEADLINE_MS = 30_000;
 
-/** Of RPC errors; all others mean that the shard was not reached or did not answer. */
+/** Outcomes by RPC error; any other error means that the shard was not reached or did not answer. */
 const outcomes: Partial<Record<RpcErrorCode, 'refused' | 'unproven'>> = {
   needed: 'refused',
   unproven: 'unproven',
 };
 
-/** Undefined if the shards run in this very process. */
+/** Undefined if the shards run in this process. */
 export function drainShardOf(shards: EngineThreadData['shards'], log: Logger): DrainShard | undefined {
   if ('holdings' in shards) return undefined;
   return async (address, { force }) => {
-    // Files of certificates are read anew each time: drains are rare.
+    // The credentials are read again each time, because drains are rare.
     const security = await shardCredentials(shards, { log: (level, message) => log[level](message) });
     try {
       const asked = { force, security, deadlineMs: DEADLINE_MS };

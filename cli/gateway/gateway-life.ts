@@ -1,15 +1,15 @@
-// The life of a gateway process as a table: which phase follows which, upon what, and with which exit code. Pure; knows no
+// The life of a gateway process as a table: which phase follows which, after what event, and with which exit code. Pure; knows no
 // server, no engine and no clock.
 
 /**
- * `draining`: new requests are refused, open ones may end. `cutting`: open ones are told that they end. `leaving`: the engines
+ * `draining`: new requests are refused, open ones may end. `cutting`: open requests are ended with an error. `leaving`: the engines
  * and shards end in order. `halting`: they end at once.
  */
 export type Phase = 'loading' | 'serving' | 'draining' | 'cutting' | 'leaving' | 'halting';
 
 export interface Life {
   phase: Phase;
-  /** What the process ends with. */
+  /** Exit code. */
   code: number;
 }
 
@@ -21,9 +21,9 @@ export type LifeEvent =
   | 'terminated'
   /** A second Ctrl-C. */
   | 'urged'
-  /** An engine has ended by itself, or the process is at fault. */
+  /** An engine has ended by itself, or the process has failed. */
   | 'failed'
-  /** No request is open, or the phase's time for those that are is over. */
+  /** No request is open any more; or the phase's time for open requests is over. */
   | 'idle'
   | 'late';
 
@@ -37,7 +37,7 @@ type Follow = Partial<Record<LifeEvent, { phase: Phase; code?: number }>>;
 const follows: Readonly<Record<Phase, Follow>> = {
   loading: {
     loaded: { phase: 'serving' },
-    // Nothing of a caller's is under way.
+    // No request is open yet.
     interrupted: { phase: 'halting', code: INTERRUPTED },
     terminated: { phase: 'halting' },
     failed: { phase: 'halting', code: FAILED },
@@ -72,6 +72,6 @@ export function lifeAfter(life: Life, event: LifeEvent): Life {
   const next = follows[life.phase][event];
   if (next === undefined) return life;
   const { phase, code = life.code } = next;
-  // Only a process that ends well takes the time to let its shards drain.
+  // A process that failed does not wait for its shards to drain.
   return { phase: phase === 'leaving' && code !== 0 ? 'halting' : phase, code };
 }

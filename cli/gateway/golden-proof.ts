@@ -1,10 +1,10 @@
-// The bundle's golden rows as the router asks for them. Knows no shards.
+// The bundle's golden rows as the router needs them for golden checks of shards.
 import type { Bundle } from '../../model/bundle/bundle.ts';
 import { agrees } from '../../model/bundle/golden-agreement.ts';
 import { openGoldens } from '../../model/bundle/goldens.ts';
 import type { Goldens } from '../../router/shards/golden-checks.ts';
 
-/** Undefined where the bundle has none. */
+/** Undefined if the bundle has none. */
 export async function goldenProof(bundle: Bundle): Promise<Goldens | undefined> {
   const goldens = await openGoldens(bundle);
   if (goldens === undefined) return undefined;

@@ -1,4 +1,4 @@
-// A port that a server could not have, as its user can mend it. And a port that is kept while its server is being made ready.
+// Explains why a server could not listen on its port, and keeps a port while its server is being prepared.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { formatAddress } from '../../rpc/address.ts';
@@ -8,7 +8,7 @@ export interface Place {
   port: number;
 }
 
-/** Of the flags that named it. */
+/** Names of the flags that gave the place. */
 export interface PlaceFlags {
   port: string;
   host: string;
@@ -16,7 +16,7 @@ export interface PlaceFlags {
 
 const gatewayFlags: PlaceFlags = { port: '--port', host: '--host' };
 
-/** Says what to do about an error of listening; any other error is left as it is. */
+/** The error with advice if listening failed; any other error is returned unchanged. */
 export function portError(error: unknown, { host, port }: Place, flags = gatewayFlags): unknown {
   const sentence = sentences[codeOf(error) ?? ''];
   return sentence === undefined ? error : new Error(sentence({ host, port }, flags), { cause: error });
@@ -24,7 +24,7 @@ export function portError(error: unknown, { host, port }: Place, flags = gateway
 
 const sentences: Readonly<Record<string, (place: Place, flags: PlaceFlags) => string>> = {
   EADDRINUSE: (place, { port }) =>
-    `${port} ${place.port}: another process listens on ${formatAddress(place)} already. Stop it, or give another ${port} ` +
+    `${port} ${place.port}: another process already listens on ${formatAddress(place)}. Stop it, or give another ${port} ` +
     '(0 takes a free one)',
   EACCES: (place, { port }) =>
     `${port} ${place.port}: this user may not listen on ${formatAddress(place)}. Give a ${port} of 1024 or more`,

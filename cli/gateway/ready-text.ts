@@ -1,4 +1,4 @@
-// What a gateway prints once it serves: what and where, the pages, and a request to try. Pure.
+// The text that a gateway prints when it serves: models, address, pages, and a request to try. Pure.
 import type { EngineStatus } from '../../gateway/engine/messages.ts';
 import { formatAddress } from '../../rpc/address.ts';
 
@@ -7,9 +7,9 @@ export interface ReadyFacts {
   port: number;
   /** Ids. */
   models: readonly string[];
-  /** Since the start. */
+  /** Seconds since the start. */
   seconds: number;
-  /** Of each model. */
+  /** The engine of each model. */
   engines: readonly Pick<EngineStatus, 'ready' | 'shards'>[];
   /** Callers need a key. */
   keyed: boolean;
@@ -17,7 +17,7 @@ export interface ReadyFacts {
 
 export function readyText({ host, port, models, seconds, engines, keyed }: ReadyFacts): string {
   const url = `http://${formatAddress({ host, port })}`;
-  // Several models may be over the same shards.
+  // Models may share shards.
   const all = engines.flatMap((engine) => engine.shards);
   const addresses = (of: typeof all) => new Set(of.map(({ address }) => address)).size;
   const connected = addresses(all.filter((shard) => shard.connected));

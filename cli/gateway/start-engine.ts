@@ -1,4 +1,4 @@
-// Starts the engine's thread, and ends it without ever cutting a run short.
+// Starts the thread of an engine, and ends it between two runs of its device.
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { moduleUrl } from '../../base/module-url.ts';
@@ -8,26 +8,26 @@ import { connectEngine } from '../../gateway/engine/remote.ts';
 import type { EngineThreadData, ParentMessage, ThreadMessage } from './engine-thread.ts';
 
 export interface StartEngineOptions extends Omit<EngineThreadData, 'port'> {
-  /** Of the model, for errors. */
+  /** Name of the model, for errors. */
   name: string;
   log: Logger;
-  /** The thread's own once it is known. */
+  /** Sent to the thread when it is known. */
   vocabulary: Promise<VocabularyData>;
   onLoading: (done: number, total: number) => void;
   /** Bytes of experts read ahead. */
   onReading: (done: number, total: number) => void;
-  /** As `Warnings.set` takes it. */
+  /** For `Warnings.set`. */
   onWarning: (what: string, message: string | undefined) => void;
 }
 
 export interface EngineThread {
-  /** Resolves when the engine serves; rejects with what kept it from it. */
+  /** Resolves when the engine serves; rejects with the reason if it cannot. */
   engine: Promise<EngineClient>;
-  /** Resolves when the thread has ended though nobody asked it to, to why; never if that does not happen. */
+  /** Resolves with the reason if the thread ends without being asked to. */
   failed: Promise<Error>;
   /** Lets generations end for at most `graceMs`, then ends the thread. */
   close(graceMs: number): Promise<void>;
-  /** Ends the thread between two runs, whatever is under way. */
+  /** Ends the thread between two runs, even if requests are open. */
   halt(): Promise<void>;
 }
 
@@ -80,7 +80,7 @@ export function startEngine({
     },
     async halt() {
       asked = true;
-      engine.catch(() => {}); // whoever waits for it hears of it; the halt itself is no failure
+      engine.catch(() => {}); // whoever awaits it receives the error
       tell({ type: 'halt' });
       await ended;
       port1.close();
@@ -88,7 +88,7 @@ export function startEngine({
   };
 }
 
-/** What was thrown and not caught there, or what ended the thread from outside. */
+/** Names the model and the reason: an error that the thread did not catch, or a full heap. */
 function threadError(name: string, thrown: unknown): Error {
   const { message = String(thrown), code } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
   const why =

@@ -1,4 +1,4 @@
-// An engine for each model of a gateway, each in a thread of its own, started and ended as one. Knows no HTTP.
+// Starts an engine for each model of a gateway, each in its own thread, and ends them together. Knows no HTTP.
 import type { Logger } from 'pino';
 import type { VocabularyData } from '../../gateway/constraints/vocabulary.ts';
 import type { EngineClient } from '../../gateway/engine/messages.ts';
@@ -16,17 +16,17 @@ export interface StartEnginesOptions
 }
 
 export interface Engines {
-  /** In the order of the models; an engine resolves when it serves, or rejects with what kept it from it. */
+  /** In the order of the models. An engine resolves when it serves, and rejects with the reason if it cannot. */
   started: readonly { model: OpenedModel; engine: Promise<EngineClient> }[];
-  /** Resolves when one has ended that nobody asked to, to why; never if that does not happen. */
+  /** Resolves with the reason if an engine ends without being asked to. */
   failed: Promise<Error>;
   /** Lets generations end for at most `graceMs`, then ends the threads. */
   close(graceMs: number): Promise<void>;
-  /** Ends the threads between two runs, whatever is under way. */
+  /** Ends the threads between two runs, even if requests are open. */
   halt(): Promise<void>;
 }
 
-/** Memory for keys and values is shared out evenly; the kernels' threads are the process's and serve all. */
+/** The memory of the KV cache is split evenly; the threads of the kernels are shared by all models. */
 export function startEngines({
   models,
   shardsOf,

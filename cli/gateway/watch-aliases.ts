@@ -1,4 +1,4 @@
-// Keeps the aliases of flags and of a watched file as they are now. Knows no requests.
+// The current aliases, from flags and from a watched file.
 
 import type { Logger } from 'pino';
 import { errorText } from '../../base/error-text.ts';
@@ -13,7 +13,7 @@ export interface WatchAliasesOptions {
   alias?: readonly string[];
   /** Path of the file. */
   aliases?: string;
-  /** Those that are served. */
+  /** Models that are served. */
   models: readonly Pick<NamedModel, 'id'>[];
   log: Pick<Logger, 'info' | 'error'>;
   everyMs?: number;
@@ -21,7 +21,7 @@ export interface WatchAliasesOptions {
 
 export type WatchedAliases = Watched<Aliases>;
 
-/** Rejects if flags or file are wrong at the start; with a UsageError if the flags are. */
+/** Rejects if the file is wrong at the start, and with a UsageError if the flags are wrong. */
 export async function watchAliases({
   alias = [],
   aliases: path,

@@ -1,4 +1,4 @@
-// A placement for running shards: chosen or planned, signed, brought to them and watched. Knows no flags of its own.
+// Applies a placement to running shards: chooses or plans it, signs it, brings it to the shards and watches the move.
 import { readFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import {
@@ -20,7 +20,7 @@ import { progressBar } from '../terminal/progress.ts';
 import { makePlan, type PlanSettings } from './make-plan.ts';
 
 export interface ApplyFlags extends PlanSettings, SecurityFlags {
-  /** A file; absent: it is planned. */
+  /** File of the placement. Absent: it is planned. */
   placement?: string;
   epoch?: number;
 }
@@ -50,9 +50,11 @@ export async function applyPlan(addresses: readonly string[], flags: ApplyFlags)
     });
     bar.end();
     if (whole) {
-      process.stdout.write(`placement ${placement.epoch} is where it should be: ${shards.length} shards\n`);
+      process.stdout.write(`placement ${placement.epoch} is in place on ${shards.length} shards\n`);
     } else {
-      process.stderr.write('the shards go on by themselves; the same command watches them again\n');
+      process.stderr.write(
+        'the shards continue the move by themselves; run the same command again to watch it\n',
+      );
       process.exitCode = 130;
     }
   } finally {
@@ -68,7 +70,7 @@ interface Choice {
   from: PlacementId;
 }
 
-/** The file's, or one that shards are still on their way to, or a new one. */
+/** The placement of the file, or the one that shards are still moving to, or a new one. */
 async function choosePlacement(shards: readonly FoundShard[], flags: ApplyFlags): Promise<Choice> {
   const { model } = flags.placement === undefined ? await readModel(flags) : await fileOf(flags.placement);
   const { latest, underWay } = startOf(shards.map((found) => saidBy(found, model)));
@@ -78,11 +80,11 @@ async function choosePlacement(shards: readonly FoundShard[], flags: ApplyFlags)
     const file = await fileOf(flags.placement);
     if (latest !== undefined && sameShards(file, latest)) chosen = latest;
     else {
-      if (underWay) process.stderr.write(`${describe(latest)} is under way; this one takes its place\n`);
+      if (underWay) process.stderr.write(`${describe(latest)} is in progress; this one replaces it\n`);
       chosen = appliedNow({ ...file, epoch: epochAbove(from, Math.max(file.epoch, from.epoch + 1)) });
     }
   } else if (latest !== undefined && underWay) {
-    process.stderr.write(`${describe(latest)} is under way; going on with it\n`);
+    process.stderr.write(`${describe(latest)} is in progress; continuing it\n`);
     chosen = latest;
   } else {
     const named = shards.map(({ status: { name, memoryBytes } }) => ({ name, memoryBytes }));
@@ -96,7 +98,7 @@ async function choosePlacement(shards: readonly FoundShard[], flags: ApplyFlags)
   return { chosen, from };
 }
 
-/** Its hello tells which placement it follows, and its report how far it is. */
+/** The hello of a shard says which placement it follows, and its report how far it is. */
 function saidBy({ shard, status: { name, models } }: FoundShard, model: string): Said {
   const report = models.find((each) => each.model === model);
   if (report === undefined) throw new Error(`${name} does not hold model ${model}`);
@@ -105,14 +107,14 @@ function saidBy({ shard, status: { name, models } }: FoundShard, model: string):
 
 function epochAbove(from: PlacementId, wanted = from.epoch + 1): number {
   if (wanted <= from.epoch) {
-    throw new Error(`--epoch ${wanted} is over: the shards follow placement ${formatId(from)}`);
+    throw new Error(`--epoch ${wanted} is too low: the shards follow placement ${formatId(from)}`);
   }
   const fault = epochFault(wanted, from.epoch);
   if (fault !== undefined) throw new Error(`${fault}. The next one is ${from.epoch + 1}.`);
   return wanted;
 }
 
-/** The shards are those that it names, and every expert is placed. */
+/** Throws unless the placement names exactly these shards and places every expert. */
 function requireFitting(placement: Placement, shards: readonly FoundShard[], model: string): void {
   const offer = shards[0]?.shard.offerOf(model);
   if (offer !== undefined) toLayout(placement, offer);
@@ -125,13 +127,13 @@ function requireFitting(placement: Placement, shards: readonly FoundShard[], mod
   );
 }
 
-/** Another operator, whose plan is refused, learns from it who was first. */
+/** Adds who applied the placement and when, for another operator whose plan is then refused. */
 function appliedNow({ version, model, epoch, shards }: Placement): SignedPlacement {
   const at = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   return { version, model, epoch, shards, applied: { by: `${userName()}@${hostname()}`, at } };
 }
 
-/** A container may run under a number that no name belongs to. */
+/** A container may run under a user number without a name. */
 function userName(): string {
   try {
     return userInfo().username;

@@ -1,4 +1,4 @@
-// Heat from a running gateway, or from a file with a gateway's answer. Knows no plan.
+// Reads heat from a running gateway, or from a file with a gateway's answer. Knows no plan.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Option } from 'commander';
@@ -6,8 +6,8 @@ import { type ReadHeat, readHeat } from '../../infra/placement/read-heat.ts';
 import { flag } from '../flags/flags.ts';
 import { requireFile } from '../flags/input-files.ts';
 
-/** A gateway answers within moments, or is too busy for its own callers. Milliseconds. */
-const PATIENCE = 10_000;
+/** Deadline of a gateway's answer. */
+const ANSWER_MS = 10_000;
 
 export function apiKeyFlag(): Option {
   return flag(
@@ -16,7 +16,7 @@ export function apiKeyFlag(): Option {
   );
 }
 
-/** `from` is a gateway's address, with or without the path, or a file's path. Errors begin with it. */
+/** `from` is the address of a gateway, with or without the path, or the path of a file. Errors begin with it. */
 export async function askHeat(
   from: string,
   { transitions = false, apiKey }: { transitions?: boolean; apiKey?: string | undefined } = {},
@@ -48,7 +48,7 @@ async function get(
   if (transitions) url.searchParams.set('transitions', '1');
   const response = await fetch(url, {
     headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
-    signal: AbortSignal.timeout(PATIENCE),
+    signal: AbortSignal.timeout(ANSWER_MS),
   }).catch((cause: Error) => {
     throw new Error(`no gateway answers there (${reasonOf(cause)}); check that it runs, and its address`, {
       cause,
@@ -60,7 +60,7 @@ async function get(
   throw new Error(`answers ${response.status} to ${url.pathname}${advice}`);
 }
 
-/** `fetch` says only that it failed; why is in its cause. */
+/** `fetch` says only that it failed; its cause says why. */
 function reasonOf({ message, cause }: Error): string {
   return message === 'fetch failed' && cause instanceof Error && cause.message !== ''
     ? cause.message

@@ -1,10 +1,10 @@
-// Draws heat as text: layers down, experts across, and who is hottest and coldest. Pure; knows no terminal.
+// Draws heat as text, with a row for each layer and a column for each expert, and lists the hottest and coldest experts. Pure.
 import type { Heat } from '../../infra/placement/heat.ts';
 
 export interface HeatMapOptions {
-  /** Characters across; experts share a cell where there are too few. */
+  /** Width in characters; if it is too small, experts share a cell. */
   columns?: number;
-  /** With colours (xterm's 256), else with letters. */
+  /** Draws with xterm's 256 colours instead of letters. */
   colour?: boolean;
 }
 
@@ -12,9 +12,9 @@ export interface HeatMapOptions {
 const LETTERS = ' .:-=+*#%@';
 const COLOURS = [16, 17, 18, 19, 25, 31, 37, 36, 71, 107, 143, 179, 214, 208, 202, 196];
 
-/** Rows of an expert over its layer's mean, in powers of two: the ends of the ramp. */
+/** Ends of the ramp: rows of an expert over the mean of its layer, as a power of two. */
 const SPAN = 3;
-/** Listed at each end. */
+/** Experts listed at each end. */
 const LISTED = 5;
 
 export function heatMap(
@@ -37,7 +37,7 @@ export function heatMap(
   return [...lines, '', legend(perCell, colour), ...extremes(heat)].join('\n');
 }
 
-/** Of each expert over the layer's mean; all 1 where no row was counted. */
+/** Rows of each expert over the mean of the layer; all 1 if no row was counted. */
 function ratiosOf(rows: readonly number[]): number[] {
   const mean = rows.reduce((sum, count) => sum + count, 0) / rows.length;
   return rows.map((count) => (mean === 0 ? 1 : count / mean));
@@ -71,7 +71,7 @@ function extremes({ counts }: Heat): string[] {
     const ratios = ratiosOf(rows);
     return rows.map((count, expert) => ({ layer, expert, count, ratio: ratios[expert]! }));
   });
-  // Of equal ones the first: sorting keeps the order.
+  // Sorting is stable, so the first of equal experts is listed.
   const hottest = units.toSorted((a, b) => b.ratio - a.ratio).slice(0, LISTED);
   const coldest = units.toSorted((a, b) => a.ratio - b.ratio).slice(0, LISTED);
   const line = ({ layer, expert, count, ratio }: (typeof units)[number]) =>

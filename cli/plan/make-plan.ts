@@ -1,4 +1,4 @@
-// A plan from a gateway's heat and the memory of named shards: made, shown, written down. Asks no shard.
+// Makes a plan from a gateway's heat and the memory of named shards, prints it, and writes it to a file. Calls no shard.
 import { writeFile } from 'node:fs/promises';
 import type { Placement } from '../../experts/placing/placement-file.ts';
 import { toPlacement } from '../../infra/placement/placement.ts';
@@ -10,13 +10,13 @@ import { bundleDirectory } from '../files.ts';
 import { askHeat } from './ask-heat.ts';
 import { fewerWarning, planTable } from './plan-table.ts';
 
-/** Shards by name, those without a size get the common one. */
+/** Shards by name; those without a size get the size of --memory. */
 export type NamedShards = { name: string; memoryBytes: number | undefined }[];
 
-/** What a plan is made from and how it is shown, whichever shards it is for. */
+/** Settings of a plan, whichever shards it is for. */
 export interface PlanSettings {
   heat?: string;
-  /** For the gateway that is asked for its heat. */
+  /** Key for the gateway whose heat is read. */
   apiKey?: string;
   model: string;
   memory: number | undefined;
@@ -28,7 +28,7 @@ export interface PlanSettings {
   out: string | undefined;
 }
 
-/** Rows a step, where the heat has seen none. */
+/** Rows per step if the heat has counted none. */
 const USUAL_ROWS = 8;
 
 export interface PlanWanted extends PlanSettings {
@@ -36,10 +36,10 @@ export interface PlanWanted extends PlanSettings {
   epoch: number;
 }
 
-/** Prints what it will bring. */
+/** Prints the predictions too. */
 export async function makePlan(flags: PlanWanted): Promise<Placement> {
   if (flags.heat === undefined)
-    throw new Error('--heat says where the experts are hot: a gateway, or a file');
+    throw new Error('give --heat, the address of a gateway or a file with its heat');
   const bundle = await openBundle(await bundleDirectory(flags.model));
   const { config, manifest } = bundle;
   await bundle.close();

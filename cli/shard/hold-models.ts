@@ -1,5 +1,5 @@
-// The experts that a shard holds, of one model or several: loaded, held against their golden rows, read ahead while they
-// serve. Knows no sockets.
+// Loads the experts that a shard holds, of one model or several, checks them against the golden rows, and reads them ahead while the
+// shard serves. Knows no sockets.
 import { basename } from 'node:path';
 import { checkGoldens, type GoldenChecks } from '../../experts/golden/golden-checks.ts';
 import { formatHoldings } from '../../experts/holdings.ts';
@@ -21,27 +21,27 @@ export interface HoldOptions {
   device: DeviceName;
   threads: number;
   signal: AbortSignal;
-  /** Reading ahead begins then; at once unless told. */
+  /** Reading ahead begins when this resolves; at once if it is absent. */
   readAfter?: Promise<void>;
-  /** Units, all models together. */
+  /** Counts units of all models together. */
   onLoading: (done: number, total: number) => void;
-  /** Bytes likewise, while it serves. */
+  /** Counts bytes of all models together, while the shard serves. */
   onReading: (done: number, total: number) => void;
-  /** What is on disk is not what was hashed. */
+  /** The bytes on disk do not have the hash of the bundle. */
   onDamaged: (error: Error) => void;
 }
 
 export interface HeldExperts extends OpenedExperts {
   device: ExpertDevice;
-  /** Undefined where the bundle has no golden rows. */
+  /** Undefined if the bundle has no golden rows. */
   checks: GoldenChecks | undefined;
-  /** Resolves when nothing is read ahead any more. */
+  /** Stops reading ahead; resolves when nothing is being read. */
   stopReading(): Promise<void>;
-  /** Once nothing runs. */
+  /** Called when no call is running. */
   release(): Promise<void>;
 }
 
-/** Rejects where an expert cannot be loaded or does not give its golden answer, or when the signal is aborted. */
+/** Rejects if an expert cannot be loaded or does not give its golden answer, or when the signal is aborted. */
 export function holdModels(models: readonly OpenedExperts[], options: HoldOptions): Promise<HeldExperts[]> {
   const loading = addUp(models.length, options.onLoading);
   const reading = addUp(models.length, options.onReading);

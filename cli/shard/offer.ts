@@ -1,4 +1,4 @@
-// What a shard says of the model it serves, from the bundle.
+// Describes the model of a bundle as a shard offers it in hello.
 import type { HeldModelOptions } from '../../experts/held-model.ts';
 import type { Bundle } from '../../model/bundle/bundle.ts';
 

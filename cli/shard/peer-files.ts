@@ -1,4 +1,4 @@
-// A bundle's files as another shard has them, for a shard that begins without: `--model shard://HOST:PORT/`. Knows no bundle.
+// Reads the files of a bundle from another shard: `--model shard://HOST:PORT/`. Knows no bundle.
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
 import { type FilePiece, PIECE, parseFilePiece } from '../../experts/bundle-files.ts';
@@ -11,17 +11,17 @@ import type { Credentials } from '../../rpc/security/credentials.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Transport } from '../../rpc/transport.ts';
 
-/** Of one piece. Milliseconds. */
-const PATIENCE = 30_000;
-/** Of a file that is read whole, which holds no weights. Bytes: that many are set aside before they come. */
+/** Deadline of one piece. */
+const PIECE_MS = 30_000;
+/** Most bytes of a file that is read whole, because memory for it is allocated before it arrives. Such files hold no weights. */
 const LARGEST_WHOLE = 2 ** 30;
 
-/** `shard://host:port/`, or `…/IDENTITY` where that shard holds several models. */
+/** `shard://host:port/`, or `…/IDENTITY` if that shard holds several models. */
 export function isPeer(model: string): boolean {
   return model.startsWith('shard://');
 }
 
-/** Connects when something is read, and again where the connection was lost. */
+/** Connects when something is read, and again if the connection was lost. */
 export function peerFiles(model: string, security: Credentials | undefined): RemoteFiles {
   const [, host = '', identity = ''] = /^shard:\/\/([^/]+)\/?(.*)$/.exec(model) ?? [];
   const address = parseAddress(host);
@@ -37,7 +37,7 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
       },
     });
     opening.catch(() => {
-      transport = undefined; // whoever waits for it hears why
+      transport = undefined; // the caller receives the error
     });
     return opening;
   };
@@ -62,7 +62,7 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
   async function ask(file: string, offset: number, length: number, signal?: AbortSignal): Promise<FilePiece> {
     transport ??= connect();
     const params = { file, offset, length, ...(identity !== '' && { model: identity }) };
-    const options = { deadlineMs: PATIENCE, bulk: true, ...(signal && { signal }) };
+    const options = { deadlineMs: PIECE_MS, bulk: true, ...(signal && { signal }) };
     return parseFilePiece(await (await transport).call('bundle.read', params, options), length);
   }
 
@@ -74,15 +74,16 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
       const length = range?.length ?? first.size;
       if (range === undefined && length > LARGEST_WHOLE) {
         throw new InputError(
-          `${place(file)}: says that it has ${length} bytes; ${LARGEST_WHOLE} are read at most`,
+          `${place(file)}: the shard reports ${length} bytes, more than the ${LARGEST_WHOLE} that are read`,
         );
       }
-      if (start + length > first.size) throw new InputError(`${place(file)}: has only ${first.size} bytes`);
+      if (start + length > first.size)
+        throw new InputError(`${place(file)}: the file has only ${first.size} bytes`);
       const whole = new Uint8Array(length);
       whole.set(first.bytes);
       for (let at = first.bytes.length; at < length; ) {
         const { bytes } = await piece(file, start + at, length - at, signal);
-        if (bytes.length === 0) throw new InputError(`${place(file)}: ended early`);
+        if (bytes.length === 0) throw new InputError(`${place(file)}: the file ended early`);
         whole.set(bytes, at);
         at += bytes.length;
       }

@@ -1,4 +1,4 @@
-// What this process proves to shards, and accepts as proof of theirs. Knows no thread.
+// The credentials with which this process calls shards.
 
 import type { ShardSource } from '../../infra/discovery/shard-source.ts';
 import type { Credentials } from '../../rpc/security/credentials.ts';
@@ -6,7 +6,7 @@ import { type OpenSecurityOptions, openSecurity, type SecurityPaths } from '../f
 
 export type SecuredShards = ShardSource & { security?: SecurityPaths };
 
-/** A shard found by a name may prove that name where its address has none. Undefined without certificates and secrets. */
+/** A shard that was found by a DNS name may have that name in its certificate. Undefined without certificates and secrets. */
 export async function shardCredentials(
   { security: paths, ...source }: SecuredShards,
   watch: Pick<OpenSecurityOptions, 'log' | 'onFailing'>,

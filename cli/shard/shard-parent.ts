@@ -1,21 +1,21 @@
-// What a shard and a parent that started it with an IPC channel tell each other.
+// The messages between a shard and a parent that started it with an IPC channel.
 
-/** What the shard tells. */
+/** Messages of the shard. */
 export type ShardMessage =
   | { type: 'loading'; done: number; total: number }
-  /** Bytes, while it serves. */
+  /** Bytes read ahead, while it serves. */
   | { type: 'reading'; done: number; total: number }
   | { type: 'ready'; address: string; port: number }
-  /** Why it ends before it serves. */
+  /** Why the shard ends before it serves. */
   | { type: 'failed'; message: string };
 
-/** What the parent tells, once all that it starts is there: reading ahead takes cores and disk from the others. */
+/** Message of the parent when everything that it starts is ready, because reading ahead takes cores and disk from the others. */
 export interface ReadAheadMessage {
   type: 'read-ahead';
 }
 
-/** Experts are checked even if the parent never says so. Milliseconds. */
-const LONGEST_UNREAD = 30_000;
+/** Reading ahead begins after this time even without a message, because it also checks the experts. */
+const LONGEST_UNREAD_MS = 30_000;
 
 export function hasParent(): boolean {
   return process.send !== undefined;
@@ -25,18 +25,18 @@ export function tellParent(message: ShardMessage): void {
   process.send?.(message);
 }
 
-/** Leaves what kept the shard from serving to its parent, who has more to say than the shard's own standard error. */
+/** Tells the parent why the shard cannot serve, and ends. The parent reports it to the user. */
 export function failBefore(message: string): Promise<never> {
   return new Promise(() => {
-    process.channel?.ref(); // until it is told
+    process.channel?.ref(); // keeps the process until the message is sent
     process.send?.({ type: 'failed', message } satisfies ShardMessage, () => process.exit(1));
   });
 }
 
-/** Resolves when the parent says so. */
+/** Resolves when the parent lets the shard read ahead. */
 export function toldToRead(): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, LONGEST_UNREAD).unref();
+    setTimeout(resolve, LONGEST_UNREAD_MS).unref();
     process.once('message', (_: ReadAheadMessage) => resolve());
   });
 }

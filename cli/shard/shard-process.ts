@@ -1,5 +1,5 @@
-// One expert shard as a child process: started, watched, started again on its port when it dies, asked to leave. One that was
-// drained by somebody else has left for good.
+// An expert shard as a child process: started, restarted on its port when it dies, and asked to leave. A shard that an operator
+// drained is not restarted.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -8,33 +8,32 @@ import { type SecurityPaths, securityArguments } from '../flags/security-flags.t
 import type { LogFormat } from '../terminal/log.ts';
 import type { ReadAheadMessage, ShardMessage } from './shard-parent.ts';
 
-/** Milliseconds before a dead shard is started again; doubles while it dies young. */
-const FIRST_WAIT = 200;
-const LONGEST_WAIT = 5_000;
-/** A shard that served so long was healthy. */
-const HEALTHY = 10_000;
-/** Twins in the environment that can be meant for one shard only; each of several children would take them for its own. */
+/** Wait before a dead shard is restarted; doubles each time the shard served for less than HEALTHY_MS. */
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 5_000;
+const HEALTHY_MS = 10_000;
+/** Variables that can be meant for one shard only; each of several children would take them for its own. */
 const OF_ONE_SHARD = ['METRICS_PORT', 'NAME', 'STATE', 'MEMORY', 'STANDBY'];
 /**
- * glibc gives each thread an arena, up to eight a core, and what V8's compiling threads free stays in theirs: 15 MB of a
- * shard in a checkout. No call of a shard waits for an arena.
+ * glibc gives each thread an arena, up to eight per core, and memory that V8's compiler threads free stays in theirs: 15 MB of a
+ * shard in a checkout. Two arenas are enough, because no call of a shard waits for one.
  */
 const MALLOC_ARENAS = '2';
 
 export interface ShardProcessOptions {
-  /** Of each model: directory of the bundle, and experts as shorthand, such as 0-23. */
+  /** For each model the directory of its bundle and its experts, such as 0-23. */
   holds: readonly { model: string; experts: string }[];
   device: string;
   threads: number;
   logLevel: string;
   logFormat: LogFormat;
-  /** What it and its gateway prove to each other. */
+  /** Paths of the credentials that it and its gateway use. */
   security: SecurityPaths | undefined;
   log: Logger;
 }
 
 export interface ShardProgress {
-  /** Units, before it serves. */
+  /** Units loaded, before it serves. */
   onLoading?: (done: number, total: number) => void;
   /** Bytes read ahead, while it serves. */
   onReading?: (done: number, total: number) => void;
@@ -44,7 +43,7 @@ export class ShardProcess {
   readonly #options: ShardProcessOptions;
   #child: ChildProcess | undefined;
   #port = 0;
-  #wait = FIRST_WAIT;
+  #wait = FIRST_WAIT_MS;
   #restart: NodeJS.Timeout | undefined;
   #stopping = false;
   #readsAhead = false;
@@ -53,7 +52,7 @@ export class ShardProcess {
     this.#options = options;
   }
 
-  /** Resolves with its address once it serves; rejects if it dies first. */
+  /** Resolves with its address when it serves; rejects if it ends first. */
   start({ onLoading = () => {}, onReading = () => {} }: ShardProgress = {}): Promise<string> {
     const { holds, device, threads, logLevel, logFormat, security } = this.#options;
     const flags = [
@@ -72,7 +71,7 @@ export class ShardProcess {
       '127.0.0.1', // EXPERTGRID_HOST is the gateway's
       ...securityArguments(security),
     ];
-    // A process group of its own: a terminal's Ctrl-C reaches only the parent, which asks it to leave when it is time.
+    // A process group of its own, so that Ctrl-C at a terminal reaches only the parent, which asks the shard to leave in time.
     const child = spawn(
       process.execPath,
       [fileURLToPath(moduleUrl('../main', import.meta.url)), 'shard', ...flags],
@@ -112,7 +111,7 @@ export class ShardProcess {
     });
   }
 
-  /** Lets it read its experts ahead, now and whenever it is started again. */
+  /** Lets it read its experts ahead, now and after every restart. */
   readAhead(): void {
     this.#readsAhead = true;
     if (this.#child?.connected) this.#child.send({ type: 'read-ahead' } satisfies ReadAheadMessage);
@@ -138,24 +137,24 @@ export class ShardProcess {
     this.#child?.kill('SIGKILL');
   }
 
-  /** For errors and logs: `0-23`, or of several models `0-23, 0-47`. */
+  /** For errors and logs: `0-23`, or `0-23, 0-47` of two models. */
   get #experts(): string {
     return this.#options.holds.map(({ experts }) => experts).join(', ');
   }
 
-  /** Nothing but a drain ends it with 0: an operator has it replaced, or wants it gone. */
+  /** Only a drain ends it with 0: an operator has replaced it, or wants it gone. */
   #onLeft(): void {
     if (this.#stopping) return;
     const { log } = this.#options;
-    log.warn({ experts: this.#experts, port: this.#port }, 'shard was drained; it is not started again');
+    log.warn({ experts: this.#experts, port: this.#port }, 'shard was drained; it is not restarted');
   }
 
   #onDeath(how: string, servedMs: number): void {
     if (this.#stopping) return;
     const { log } = this.#options;
     const experts = this.#experts;
-    this.#wait = servedMs > HEALTHY ? FIRST_WAIT : Math.min(2 * this.#wait, LONGEST_WAIT);
-    log.warn({ experts, port: this.#port, restartMs: this.#wait }, `shard ${how}; starting it again`);
+    this.#wait = servedMs > HEALTHY_MS ? FIRST_WAIT_MS : Math.min(2 * this.#wait, LONGEST_WAIT_MS);
+    log.warn({ experts, port: this.#port, restartMs: this.#wait }, `shard ${how}; restarting it`);
     this.#restart = setTimeout(() => {
       this.start().catch((error: Error) => log.error({ experts }, error.message));
     }, this.#wait);
@@ -165,5 +164,5 @@ export class ShardProcess {
 function endOf(code: number | null, signal: NodeJS.Signals | null): string {
   if (signal === null) return `exited with ${code}`;
   if (signal !== 'SIGBUS') return `was ended by ${signal}`;
-  return 'was ended by SIGBUS: a file of its model was cut short or replaced while in use, which its last line names';
+  return 'was ended by SIGBUS: a file of its model was truncated or replaced while in use; its last log line names the file';
 }

@@ -1,18 +1,18 @@
-// One shard for each `--state` directory: two would take each other's placement and experts. Knows nothing of what is kept.
+// Locks a `--state` directory for one shard, because two shards would overwrite each other's placement and experts.
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { lockFile } from '../../model/file-lock.ts';
 
-/** Holds the directory until this process ends. Throws, naming the holder, if another process has it. */
+/** Holds the lock until this process ends. Throws an error that names the holder if another process has it. */
 export function lockState(dir: string, log: { warn(message: string): void }): void {
   mkdirSync(dir, { recursive: true });
   const path = join(dir, 'lock');
-  const file = openSync(path, 'a+', 0o600); // stays open: the lock is the descriptor's
+  const file = openSync(path, 'a+', 0o600); // stays open, because the lock belongs to the descriptor
   const locked = lockFile(file);
   if (locked === undefined) {
     log.warn(
-      `--state ${dir}: not locked, because the CPU kernels are not built here; give it to one shard only`,
+      `--state ${dir} cannot be locked, because the CPU kernels are not built here; give it to one shard only`,
     );
   } else if (!locked) {
     const holder = readFileSync(path, 'utf8').trim() || 'another process';

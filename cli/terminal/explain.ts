@@ -1,15 +1,15 @@
-// What failed, in one line for the user. The system's errors about files become sentences that name the flag and the file, and
-// say what to do. Knows no verb.
+// Explains an error in one line for the user. The system's errors about files become sentences that name the flag and the file, and say
+// what to do.
 
 import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, type Option } from 'commander';
 import { errorText } from '../../base/error-text.ts';
 
-/** A directory was to be made where a file is. No code of the system. */
+/** A directory was to be made where a file is. Not a code of the system. */
 const FILE_FOR_DIRECTORY = 'a file for a directory';
 
-/** What is wrong with the file, and what to do, by the system's code. */
+/** What is wrong with the file and what to do, by the system's error code. */
 const FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file; check the path',
   EACCES: 'this user may not use it; change its owner or its mode',
@@ -44,7 +44,7 @@ export function explain(error: unknown, by?: Command | string): string {
   return describeFault({ ...fault, path: isBeside ? given.path : fault.path }, given.name);
 }
 
-/** The system's error about a file that `error` is, or repeats in its message; undefined if it says more than that. */
+/** The system's error about a file, if `error` is one or only repeats one in its message. */
 export function fileFault(error: unknown): FileFault | undefined {
   if (!(error instanceof Error)) return undefined;
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
@@ -56,7 +56,7 @@ export function fileFault(error: unknown): FileFault | undefined {
   return undefined;
 }
 
-/** `flag` named the file, if it is known. */
+/** `flag` is the flag that named the file, if that is known. */
 export function describeFault({ code, path }: FileFault, flag?: string): string {
   const folder = dirname(resolve(path));
   const isFolderMissing = code === 'ENOENT' && !existsSync(folder);
@@ -72,7 +72,7 @@ interface GivenFile {
   path: string;
 }
 
-/** Every value of the command line, whether it is a file or not. `NAME=FILE` counts as the file. */
+/** Every value of the command line, even if it is not a file. `NAME=FILE` counts as the file. */
 function givenFiles(command: Command): GivenFile[] {
   const found: GivenFile[] = [];
   const add = (name: string, value: unknown): void => {
@@ -90,13 +90,13 @@ function givenFiles(command: Command): GivenFile[] {
   return found;
 }
 
-/** `path` is the file that was given, one that we write beside it, or one below it. */
+/** Whether `path` is the given file, a file that we write beside it, or a file below it. */
 function leadsTo(given: string, path: string): boolean {
   const [file, wanted] = [resolve(given), resolve(path)];
   return ['', '.lock', '.new'].some((end) => wanted === file + end) || wanted.startsWith(`${file}/`);
 }
 
-/** The system does not say which file it was that is a directory: the only one that was given. */
+/** The system does not say which file is a directory; it must be the only directory among the given files. */
 function directoryFault(error: unknown, command: Command): FileFault | undefined {
   if (!(error instanceof Error && error.message.startsWith('EISDIR: '))) return undefined;
   const isDirectory = ({ path }: GivenFile) =>
@@ -106,7 +106,7 @@ function directoryFault(error: unknown, command: Command): FileFault | undefined
   return directories.length === 1 && path !== undefined ? { code: 'EISDIR', path } : undefined;
 }
 
-/** As the user gave it: the flag, or its twin. */
+/** The flag, or the variable in the environment if the value comes from there. */
 export function nameOf(option: Option, command: Command): string {
   const fromEnvironment = command.getOptionValueSource(option.attributeName()) === 'env';
   return (fromEnvironment ? option.envVar : option.long) ?? option.flags;

@@ -1,4 +1,4 @@
-// A line of the log for people: `12:34:56 warn  what happened  field=value`. Pure; knows no stream.
+// Formats a log line for a terminal: `12:34:56 warn  what happened  field=value`. Pure.
 
 export interface PrettyOptions {
   colour: boolean;
@@ -14,7 +14,7 @@ const COLOURS: Readonly<Record<string, string>> = {
 const DIM = '\x1b[2m';
 const PLAIN = '\x1b[0m';
 
-/** What is no line of our log is given as it is. */
+/** A line that is not from our log is returned unchanged. */
 export function prettyLine(line: string, { colour }: PrettyOptions): string {
   const event = parsed(line);
   if (event === undefined) return line;
@@ -39,7 +39,7 @@ function parsed(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Hours, minutes and seconds on the reader's own clock. */
+/** Hours, minutes and seconds in local time. */
 function clock(time: unknown): string {
   const date = new Date(String(time));
   if (Number.isNaN(date.getTime())) return '--:--:--';
@@ -48,13 +48,13 @@ function clock(time: unknown): string {
     .join(':');
 }
 
-/** Texts without spaces and quotes stand bare. */
+/** Texts without spaces and quotes are not quoted. */
 function valueText(value: unknown): string {
   if (typeof value === 'string' && /^[^\s"=]+$/.test(value)) return printable(value);
   return printable(JSON.stringify(value));
 }
 
-/** An error's stack, indented; without one its message. */
+/** The stack of an error, indented, or its message if it has no stack. */
 function stackOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return '';
   const { stack, message }: { stack?: unknown; message?: unknown } = error;
@@ -65,7 +65,7 @@ function stackOf(error: unknown): string {
     .join('');
 }
 
-/** A stranger may have written parts of a message: nothing in it drives the terminal. */
+/** Escapes control characters, because a peer may have written parts of a message. */
 function printable(text: string): string {
   const escaped = (character: string) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
   return text.replace(/\p{Cc}/gu, escaped);

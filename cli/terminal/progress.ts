@@ -1,33 +1,33 @@
-// A progress bar on a terminal, a line for every tenth elsewhere. Knows amounts, not what they are amounts of.
+// A progress bar at a terminal, or a line for every tenth elsewhere.
 import { formatBytes } from '../../base/format-bytes.ts';
 
 export interface ProgressState {
   label: string;
   done: number;
   total: number;
-  /** Amount a second of late; 0 where not known yet. */
+  /** Recent amount per second; 0 while it is unknown. */
   rate: number;
 }
 
 export interface ProgressOptions {
   label: string;
   stream?: { isTTY?: boolean; columns?: number; write: (text: string) => unknown };
-  /** Milliseconds on any steady clock. */
+  /** Milliseconds on a monotonic clock. */
   now?: () => number;
-  /** What is counted, in the plural: `experts`. Bytes unless told. */
+  /** What is counted, in the plural, such as `experts`. Default: bytes. */
   unit?: string;
 }
 
 export interface ProgressBar {
   update(done: number, total: number): void;
-  /** Takes the bar's line back, for something else to be written there. */
+  /** Clears the bar's line, so that other text can be written there. */
   hide(): void;
-  /** Ends the bar's line; a bar that never drew leaves nothing. */
+  /** Ends the bar's line, if it was drawn. */
   end(): void;
 }
 
 const REDRAW_MS = 100;
-/** The rate is that of this last stretch: work found done by an earlier run goes by fast and must not set the ETA. */
+/** The rate covers this last stretch only, so that work done by an earlier run, which passes quickly, does not set the ETA. */
 const WINDOW_MS = 10_000;
 
 export function formatSeconds(seconds: number): string {

@@ -1,9 +1,8 @@
-// Tells how far reading ahead is: a bar on a terminal, a line of the log at every quarter elsewhere, nothing where it is
-// done in no time. Knows bytes, not what reads them.
+// Reports how far reading ahead is: a bar at a terminal, or a log line at every quarter elsewhere. Reports nothing if it is done quickly.
 import type { Logger } from 'pino';
 import { amountsOf, type ProgressOptions, progressBar } from './progress.ts';
 
-/** What is done sooner is not told. Milliseconds. */
+/** Reading that takes less time is not reported. */
 const QUIET_MS = 2_000;
 const LABEL = 'reading experts ahead';
 
@@ -14,7 +13,7 @@ export interface ReadingReportOptions extends Pick<ProgressOptions, 'stream' | '
 export interface ReadingReport {
   /** Bytes. */
   update(done: number, total: number): void;
-  /** Takes the bar's line back, for something else to be written; it is drawn again with the next update. */
+  /** Clears the bar's line, so that other text can be written; the next update draws it again. */
   hide(): void;
 }
 
@@ -44,7 +43,7 @@ export function readingReport({
   };
 }
 
-/** For parts that report apart: a reporter for each, and what they add up to goes to `report` once all have begun. */
+/** Reporters for several parts; `report` receives their sums when all parts have begun. */
 export function addUp(parts: number, report: (done: number, total: number) => void) {
   const each = Array.from({ length: parts }, () => ({ done: 0, total: 0 }));
   return each.map((part) => (done: number, total: number) => {

@@ -1,12 +1,12 @@
-// Log lines about callers that were turned away, few enough that a flood of callers is no flood of lines.
+// Logs refused callers, with few lines even if there are many callers.
 
 import { printable } from '../../base/text.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 
-/** Characters: a stranger may have written the reason. */
+/** Most characters of a reason, because a stranger may have written it. */
 const LONGEST_REASON = 300;
 
-/** One line in `everyMs` at most, with the number of those left out since the last one. `now` in milliseconds. */
+/** Writes at most one line in `everyMs`, with the number of callers left out since the last line. */
 export function refusalLog(
   warn: (fields: object, message: string) => void,
   { everyMs = 5_000, now = () => performance.now() }: { everyMs?: number; now?: () => number } = {},

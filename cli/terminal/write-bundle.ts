@@ -1,4 +1,4 @@
-// What the verbs that write bundles share: their flags, progress, Ctrl-C and the last line. Knows no weights.
+// Shared by the verbs that write bundles: the flag for bits, progress, Ctrl-C and the last line.
 
 import type { Option } from 'commander';
 import { formatBytes } from '../../base/format-bytes.ts';
@@ -16,8 +16,8 @@ export function bitsFlag(): Option {
 }
 
 /**
- * Runs `write`, and records golden answers of what it wrote, with a bar and signals; undefined after Ctrl-C, when the exit code is set
- * and the user told. Rejects before it writes anything if no device here could compute the answers.
+ * Runs `write` and records the golden rows of the new bundle, with a progress bar. Undefined after Ctrl-C; the exit code is then set and
+ * the user told. Rejects before it writes anything if no device here can compute the golden rows.
  */
 export async function runWriter<T extends WrittenBundle>(
   label: string,

@@ -75,7 +75,9 @@ test('system tells, sets and takes away', async () => {
 test('model takes one that there is', async () => {
   const conversation = talk();
   const context = { conversation, client };
-  await expect(runCommand('model', 'none', context)).rejects.toThrow('no model "none"; there is nano, other');
+  await expect(runCommand('model', 'none', context)).rejects.toThrow(
+    'no model "none"; the gateway has nano, other',
+  );
   expect((await runCommand('model', 'other', context)).says).toBe('  nano\n* other');
   expect(conversation.ask('x').model).toBe('other');
 });
@@ -91,8 +93,8 @@ test('save writes a request that can be sent, and never over a file', async () =
     model: 'nano',
     messages: conversation.messages,
   });
-  await expect(runCommand('save', file, { conversation, client })).rejects.toThrow('is there already');
-  await expect(runCommand('save', '', { conversation, client })).rejects.toThrow('needs the name of a file');
+  await expect(runCommand('save', file, { conversation, client })).rejects.toThrow('exists already');
+  await expect(runCommand('save', '', { conversation, client })).rejects.toThrow('give the name of a file');
 });
 
 test('help tells every command, and what is none is refused', async () => {
@@ -102,7 +104,7 @@ test('help tells every command, and what is none is refused', async () => {
     expect(says).toContain(`/${name} `);
   }
   for (const name of ['nope', 'toString', '']) {
-    await expect(runCommand(name, '', context)).rejects.toThrow(`there is no /${name};`);
+    await expect(runCommand(name, '', context)).rejects.toThrow(`there is no command /${name};`);
   }
 });
 
@@ -111,10 +113,10 @@ test('the line behind an answer tells tokens, their rate, and what ended it', ()
   expect(summaryLine(summary)).toBe('11 tokens, 20.0 tokens/s, first after 100 ms');
   expect(summaryLine({ ...summary, tokens: 1, lastMs: 100 })).toBe('1 token, first after 100 ms');
   expect(summaryLine({ ...summary, reason: undefined, degradedHops: 3 })).toBe(
-    '11 tokens, 20.0 tokens/s, first after 100 ms, 3 times something stood in for an expert, stopped',
+    '11 tokens, 20.0 tokens/s, first after 100 ms, 3 calls answered by a replacement of an expert, stopped',
   );
   expect(summaryLine({ ...summary, tokens: 0, firstMs: undefined, reason: 'length' })).toBe(
-    '0 tokens, cut at the most tokens allowed',
+    '0 tokens, cut at --max-tokens or the end of the context',
   );
 });
 

@@ -11,7 +11,7 @@ const host = '127.0.0.1';
 test('a kept port is taken for others, closes who connects, and is its server’s once it is given up', async () => {
   const kept = await keepPort({ host, port: 0 });
   const { port } = kept;
-  const taken = `--port ${port}: another process listens on 127.0.0.1:${port} already. Stop it, or give another --port (0 takes a free one)`;
+  const taken = `--port ${port}: another process already listens on 127.0.0.1:${port}. Stop it, or give another --port (0 takes a free one)`;
   for (const attempt of [
     serve({ app, host, port }),
     listen({ handlers: {}, host, port }),

@@ -83,7 +83,7 @@ describe('for scripts', () => {
     const { code, stderr } = await chat(['--url', 'http://127.0.0.1:1', '--once', 'x']);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^expertgrid: http:\/\/127.0.0.1:1 does not answer \(.*\); "expertgrid up" starts a/,
+      /^expertgrid: http:\/\/127.0.0.1:1 does not answer \(.*\); start a gateway with "expertgrid up"/,
     );
   });
 
@@ -104,9 +104,9 @@ describe.runIf(existsSync('/usr/bin/script'))('at a terminal', () => {
     terminal.type('Tell me of the sea.\r');
     const [first = ''] = (await answered('Tell me of the sea.')).split(/\s/);
     await terminal.shows(new RegExp(`\\n${first}`));
-    await terminal.shows(/12 tokens, [\d.]+ tokens\/s, first after \d+ ms, cut at the most tokens allowed/);
+    await terminal.shows(/12 tokens, [\d.]+ tokens\/s, first after \d+ ms, cut at --max-tokens/);
     terminal.type('/model nope\r');
-    await terminal.shows(/error: there is no model "nope"; there is nano/);
+    await terminal.shows(/error: there is no model "nope"; the gateway has nano/);
     terminal.type('/retry\r');
     await terminal.shows(/12 tokens/);
     const file = join(folder, 'saved.json');

@@ -133,7 +133,7 @@ describe('expertgrid drain', () => {
     expect(error.message).toMatch(/no other shard serves layers 0-\d+: experts 0-47/);
     expect((await complete(up, { prompt: 'It was', max_tokens: 1 })).choices).toHaveLength(1);
     expect(await startCli(['drain', address, '--force']).exit).toEqual({ code: 0, signal: null });
-    await up.process.says(/shard was drained; it is not started again/);
+    await up.process.says(/shard was drained; it is not restarted/);
     expect(childrenOf(up.process.pid).length).toBe(1);
     up.process.signal('SIGTERM');
     expect(await up.process.exit).toEqual({ code: 0, signal: null });

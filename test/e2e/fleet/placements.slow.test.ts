@@ -86,7 +86,7 @@ test('experts change places under a stream, which does not change by a byte, and
   expect(text).toBe(undisturbed.choices[0]?.text);
   expect(await moved).toMatchObject({
     code: 0,
-    stdout: 'placement 1 is where it should be: 2 shards\n',
+    stdout: 'placement 1 is in place on 2 shards\n',
     stderr: expect.stringContaining('moving 100 %  576 of 576 experts'),
   });
   expect(await heldOf(a)).toMatchObject({ held: '48-95', placement: { epoch: 1 } });
@@ -98,7 +98,7 @@ test('experts change places under a stream, which does not change by a byte, and
     ...['--heat', gateway.url, '--model', bundle],
   ]);
   expect(await planned.exit).toMatchObject({ code: 0 });
-  expect(planned.stdout).toContain('placement 2 is where it should be: 2 shards\n');
+  expect(planned.stdout).toContain('placement 2 is in place on 2 shards\n');
   expect((await complete(gateway, asked)).choices[0]?.text).toBe(undisturbed.choices[0]?.text);
   expect(await apply(shards, swapped)).toMatchObject({
     code: 0,
@@ -177,9 +177,11 @@ test('whoever stops watching leaves the move going on, and watches again with th
   await eventually(async () => (await heldOf(shards[0]!)).held === '0-95');
   plan.signal('SIGINT');
   expect(await plan.exit).toEqual({ code: 130, signal: null });
-  expect(plan.stderr).toContain('the shards go on by themselves; the same command watches them again\n');
+  expect(plan.stderr).toContain(
+    'the shards continue the move by themselves; run the same command again to watch it\n',
+  );
   const again = startCli([...command, '--model', bundle]);
-  await again.says(/placement 1 \(\w{12}\), applied by \S.*@\S+ at \S+, is under way; going on with it/);
+  await again.says(/placement 1 \(\w{12}\), applied by \S.*@\S+ at \S+, is in progress; continuing it/);
   clearInterval(saying);
   for (const gateway of gateways) gateway.close();
   expect(await again.exit).toEqual({ code: 0, signal: null });

@@ -71,7 +71,7 @@ describe('a bundle that is cut short while it is in use', () => {
     await post(up, ask);
     // Whoever reads first finds it: a run of an expert, or the thread that still reads ahead.
     await up.process.says(/experts-00001\.safetensors: (was cut short or replaced .*SIGBUS|ends at byte)/);
-    await up.process.says(/shard (was ended by SIGBUS: a file of its model was cut short|exited with 1)/);
+    await up.process.says(/shard (was ended by SIGBUS: a file of its model was truncated|exited with 1)/);
     // Started again, it looks at the sizes of its files before anything else.
     await up.process.says(
       /experts-00001.safetensors: has 4096 bytes, bundle.json says \d+: truncated or replaced/,

@@ -120,7 +120,7 @@ test('a port in use ends it, and its parent is told which flag names it', async 
   const { code, errors } = await start('--experts', '0', '--port', `${port}`).ended;
   await server.close();
   expect(code).toBe(1);
-  expect(errors).toMatch(new RegExp(`^--port ${port}: another process listens on 127.0.0.1:${port} already`));
+  expect(errors).toMatch(new RegExp(`^--port ${port}: another process already listens on 127.0.0.1:${port}`));
 });
 
 test('two bundles of one checkpoint are refused', async () => {
