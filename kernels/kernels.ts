@@ -1,9 +1,8 @@
-// The door to the CPU kernels: loads the addon, or says why not, and gives its entries types. Knows no model.
+// Loads the addon with the CPU kernels, or says why it cannot, and declares the types of its functions.
 //
-// Every entry checks types, sizes and bounds, throws a TypeError or RangeError that names the argument, and computes
-// nothing then. Arrays may be longer than asked (buffers are made once and kept); `n` says how many rows are meant.
-// Outputs may not overlap inputs. A row's bits depend neither on the rows beside it, nor on threads, nor on the path.
-
+// Every function checks types, sizes and bounds first, and throws a TypeError or RangeError that names the argument. Arrays may
+// be longer than needed, because callers keep buffers; `n` is the number of rows. Outputs must not overlap inputs. A row's
+// bits depend neither on the rows beside it, nor on threads, nor on the instruction set.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -11,13 +10,13 @@ import { errorText } from '../base/error-text.ts';
 
 declare const kind: unique symbol;
 
-/** A file mapped read-only; unmapped when it and every matrix over it are garbage. */
+/** A file that is mapped read-only. It is unmapped when it and every matrix in it have been garbage-collected. */
 export interface FileMap {
   readonly [kind]: 'map';
   readonly bytes: number;
 }
 
-/** `[rows, cols]` weights in tiles (model/tiles/layout.ts); keeps its map alive. */
+/** `[rows, cols]` weights in tiles (model/tiles/precision.ts). Keeps its map alive. */
 export interface QuantisedMatrix {
   readonly [kind]: 'matrix';
   readonly rows: number;
@@ -33,70 +32,71 @@ export interface ExpertMatrices {
   readonly inner: number;
 }
 
-/** Pages of float16 keys and values of all layers; memory is taken when a page is first written. */
+/** Pages of float16 keys and values of all layers. Memory is allocated when a page is first written. */
 export interface KeyValueCache {
   readonly [kind]: 'cache';
   readonly pages: number;
-  /** Of one page, all layers. */
+  /** Bytes of one page, all layers together. */
   readonly pageBytes: number;
 }
 
-/** Which rows of a step belong to which pages, checked once for all layers. */
+/** Which rows of a step belong to which pages. Checked once for all layers. */
 export interface StepSpans {
   readonly [kind]: 'spans';
-  /** Of all spans. */
+  /** Rows of all spans together. */
   readonly rows: number;
 }
 
 export type PathName = 'avx512-vnni' | 'avx2' | 'neon' | 'plain';
 
 /**
- * `willneed` starts reading ahead and returns; `populate` returns when all is mapped; `huge` asks for large pages;
- * `random` stops the kernel from reading more than is touched, `normal` undoes that.
+ * `willneed` starts reading ahead and returns at once. `populate` returns when everything is mapped. `huge` requests large
+ * pages. `random` stops the operating system from reading more than is touched, and `normal` undoes that.
  */
 export type Advice = 'willneed' | 'populate' | 'random' | 'normal' | 'huge';
 
 export interface Kernels {
-  /** Paths that this CPU runs, best first; all give the same bits. */
+  /** The instruction sets that this CPU can use, best first. All give the same bits. */
   paths(): PathName[];
   path(): PathName;
-  /** For tests and comparisons; of the whole process. */
+  /** Sets the path of the whole process, for tests and comparisons. */
   setPath(name: PathName): void;
 
   threads(): number;
   /**
-   * Threads of the whole process, the caller's included (1 to 64). Between jobs the others spin for
-   * `spinMicroseconds` (500: an answer from a shard takes as long), giving way to any other runnable thread, then sleep.
+   * Sets the threads of the whole process, including the caller's (1–64). Between jobs, the others spin for
+   * `spinMicroseconds` (default 500, about as long as a shard takes to answer) and then sleep. While they spin, they yield to
+   * any other runnable thread.
    */
   setThreads(count: number, spinMicroseconds?: number): void;
 
   /**
-   * A SIGBUS within the map, because the file was cut short, writes a line with the path to standard error before the
-   * process dies of it.
+   * If the file is truncated later, reading the missing part raises SIGBUS. The process then writes a line with the path to
+   * standard error before it dies.
    */
   map(path: string): FileMap;
-  /** Blocks only for `populate`; holds no lock, so that another thread may read ahead while one computes. */
+  /** Blocks only for `populate`. Holds no lock, so that one thread can read ahead while another computes. */
   advise(map: FileMap, offset: number, bytes: number, advice: Advice): void;
-  /** Bytes of the range that are in memory, in whole pages. */
+  /** How many bytes of the range are in memory, in whole pages. */
   resident(map: FileMap, offset: number, bytes: number): number;
 
   /**
-   * The exclusive or of the range's 8-byte words (a rest below 8 bytes is left out), read by all threads as fast as
-   * memory gives: what a benchmark holds weight reads against.
+   * The exclusive or of the range's 8-byte words, read by all threads at the speed of memory. A remainder below 8 bytes is
+   * ignored. Benchmarks compare the reading of weights with it.
    */
   sweep(map: FileMap, offset: number, bytes: number): bigint;
 
   /** The matrix that starts at byte `offset` of the file, in place. */
   matrix(map: FileMap, offset: number, rows: number, cols: number, bits: number): QuantisedMatrix;
-  /** As `matrix`, over a copy of `bytes`: a JavaScript buffer could be detached while a handle points into it. */
+  /** Like `matrix`, over a copy of `bytes`, because a JavaScript buffer could be detached while a handle points into it. */
   matrixOf(bytes: Uint8Array, rows: number, cols: number, bits: number): QuantisedMatrix;
   /** Row `ids[i]` as floats to row `i` of `y [ids.length, cols]`. */
   readRows(matrix: QuantisedMatrix, ids: Int32Array, y: Float32Array): void;
 
   /**
-   * `y[i] [n, rows_i] = x [n, cols] Wᵢᵀ` for matrices that share their input (q, k, v) in one parallel job. `x` is
-   * rounded to int8 with a float32 scale for each 32 inputs as ONNX Runtime does at accuracy level 4; per output the
-   * blocks of 32 are added in order: `acc = fma(float(Σ q·w), scaleX * scaleW, acc)`.
+   * `y[i] [n, rows_i] = x [n, cols] Wᵢᵀ` for matrices that share their input (q, k, v), in one parallel job. `x` is rounded
+   * to int8 with a float32 scale for every 32 inputs, like ONNX Runtime at accuracy level 4. For each output, the blocks of
+   * 32 are added in order: `acc = fma(float(Σ q·w), scaleX * scaleW, acc)`.
    */
   product(x: Float32Array, n: number, matrices: readonly QuantisedMatrix[], y: readonly Float32Array[]): void;
 
@@ -104,8 +104,8 @@ export interface Kernels {
   expert(gate: QuantisedMatrix, up: QuantisedMatrix, down: QuantisedMatrix): ExpertMatrices;
   /**
    * `y = down(silu(gate x) * up x)`, group after group: the next `counts[i] ≥ 1` rows belong to `experts[i]`. `places
-   * [sum of counts, 2]` names each one's row of `x` and of `y` (no two the same of `y`); without it they lie in order in
-   * both, `[sum of counts, hidden]`. The experts of one call have one shape.
+   * [sum of counts, 2]` gives for each its row of `x` and its row of `y`; no two rows of `y` may be the same. Without it, the
+   * rows lie in order in both, `[sum of counts, hidden]`. All experts of a call have the same shape.
    */
   experts(
     x: Float32Array,
@@ -138,8 +138,8 @@ export interface Kernels {
   ): void;
 
   /**
-   * `residual[r] += weights[r, j] * answers[r, j]`, as router/combine.ts defines it, bit for bit: `residual [n, width]`,
-   * `answers [n, k, width]`, `weights [n, k]`; rows whose `mask [n]` is 0 are left as they are.
+   * `residual[r] += weights[r, j] * answers[r, j]`, with the same bits as router/combine.ts: `residual [n, width]`,
+   * `answers [n, k, width]`, `weights [n, k]`. Rows whose `mask [n]` is 0 are unchanged.
    */
   combine(
     residual: Float32Array,
@@ -152,25 +152,25 @@ export interface Kernels {
   ): void;
 
   /**
-   * Takes the lock of an open file, by its descriptor, for this process alone (flock): false if another has it. It is
-   * released when the descriptor is closed, or when the process ends, however it does.
+   * Takes an exclusive lock (flock) on an open file, by its descriptor. Returns false if another process has it. The lock is
+   * released when the descriptor is closed or the process ends in any way.
    */
   lockFile(file: number): boolean;
 
   /** `headDim` is even. */
   cache(pages: number, layers: number, kvHeads: number, headDim: number): KeyValueCache;
-  /** All layers of page `from` to page `to`. */
+  /** Copies all layers of page `from` to page `to`. */
   copyPage(cache: KeyValueCache, from: number, to: number): void;
   /**
-   * `spans [s, 4]` = first entry in `pages`, entries, start, count. A sequence's position p lies in its page
-   * `pages[first + floor(p / PAGE_POSITIONS)]`; a span's rows are positions start … start + count - 1.
+   * `spans [s, 4]` = first entry in `pages`, number of entries, start, count. Position p of a sequence lies in page
+   * `pages[first + floor(p / PAGE_POSITIONS)]`. A span's rows are the positions start … start + count - 1.
    */
   spans(cache: KeyValueCache, pages: Int32Array, spans: Int32Array): StepSpans;
   /**
-   * Norms (over each head if the weight has `headDim` values, over the whole row otherwise, not at all if undefined)
-   * and rotates `q [rows, heads * headDim]` in place, does the same to `k [rows, kvHeads * headDim]` on its way to the
-   * cache as float16, where `v` of the same shape goes too. `cos`, `sin [rows, headDim / 2]`; pairs are (i, i + half).
-   * `k` and `v` are left as they are.
+   * Applies the norm and the rotation to `q [rows, heads * headDim]` in place. Writes `k [rows, kvHeads * headDim]`, normed and
+   * rotated, and `v` of the same shape to the cache as float16, and leaves both unchanged. The norm is over each head if its
+   * weight has `headDim` values, otherwise over the whole row, and absent if undefined. `cos`, `sin [rows, headDim / 2]`;
+   * pairs are (i, i + half).
    */
   rotate(
     spans: StepSpans,
@@ -186,9 +186,9 @@ export interface Kernels {
     eps: number,
   ): void;
   /**
-   * Causal attention of every span's rows over its pages, to `y [rows, heads * headDim]`; query head h reads key head
-   * `floor(h * kvHeads / heads)`. Positions are summed in segments of 512, in order: a row's bits do not depend on the
-   * number of queries or of spans.
+   * Causal attention of every span's rows over its pages, to `y [rows, heads * headDim]`. Query head h reads key head
+   * `floor(h * kvHeads / heads)`. Positions are summed in segments of 512, in order, so that a row's bits do not depend on the
+   * number of queries or spans.
    */
   attention(
     spans: StepSpans,
@@ -199,9 +199,9 @@ export interface Kernels {
     y: Float32Array,
   ): void;
 
-  /** Index and value of each row's largest; of equals the lowest index. NaN counts as -infinity. */
+  /** Index and value of each row's largest logit; among equals the lowest index. NaN counts as -infinity. */
   argmax(logits: Float32Array, n: number, width: number, ids: Int32Array, values: Float32Array): void;
-  /** As `argmax` for the `k` largest (1 to 4096, at most `width`) of each row, largest first, to `[n, k]`. */
+  /** Like `argmax`, for the `k` largest (1–4096, at most `width`) of each row, largest first, to `[n, k]`. */
   topk(
     logits: Float32Array,
     n: number,
@@ -213,8 +213,8 @@ export interface Kernels {
   /** `log Σ exp(logits / temperature)` of each row to `y [n]`. */
   logsumexp(logits: Float32Array, n: number, width: number, temperature: number, y: Float64Array): void;
   /**
-   * An id of one row, by the random number `u` in [0, 1), as gateway/engine/sampling/sampler.ts defines it (its weights are
-   * float32 here). `topP` 1, `topK` 0 and `minP` 0 keep all. Throws where no logit is finite.
+   * Draws an id from one row by the random number `u` in [0, 1), as gateway/engine/sampling/sampler.ts defines it, but with
+   * float32 weights. `topP` 1, `topK` 0 and `minP` 0 keep all ids. Throws if no logit is finite.
    */
   draw(
     logits: Float32Array,
@@ -227,13 +227,13 @@ export interface Kernels {
   ): number;
 }
 
-/** Positions of one page of the cache. */
+/** Positions in one page of the cache. */
 export const PAGE_POSITIONS = 32;
 
-/** Names what decides the bits; raised with any change of an order of sums. All paths share it. */
+/** Part of the numerics class. Must be raised when the order of any sum changes. All paths share it. */
 export const KERNELS_VERSION = 1;
 
-/** Built by npm's node-gyp in a checkout, else as packed; the compiled form of this file lies two folders deeper. */
+/** In a checkout npm's node-gyp builds the addon; a package includes it. This file, compiled, lies two folders deeper. */
 const places = ['./', '../../kernels/'].flatMap((root) => [
   `${root}build/Release/kernels.node`,
   `${root}prebuilt/${process.platform}-${process.arch}/kernels.node`,
@@ -255,8 +255,8 @@ function load(): { addon?: Kernels; reason: string } {
 
 const loaded = load();
 
-/** Undefined where the addon is neither built nor packed for this machine: then ONNX Runtime serves. */
+/** Undefined if the addon is neither built nor packed for this machine. ONNX Runtime computes then. */
 export const kernels: Kernels | undefined = loaded.addon;
 
-/** Why `kernels` is undefined; else empty. */
+/** Why `kernels` is undefined; otherwise empty. */
 export const missingReason: string = loaded.reason;

@@ -1,4 +1,4 @@
-// An entry for files that are no weights: the lock that one process holds on a file until it ends.
+// The lock that one process holds on a file until it ends.
 #include <errno.h>
 #include <string.h>
 #include <sys/file.h>

@@ -1,4 +1,4 @@
-// Entries over rows of logits, so that a vocabulary of them need not reach JavaScript.
+// Functions over rows of logits, so that JavaScript need not read a whole vocabulary of them.
 #include "addon.h"
 #include "../math/draw.h"
 #include "../path/path.h"

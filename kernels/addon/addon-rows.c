@@ -1,9 +1,9 @@
-// Entries over rows of floats: norms and the router's scores.
+// Functions over rows of floats: norms, the router's scores and combine.
 #include "addon.h"
 #include "../path/path.h"
 #include "../system/pool.h"
 
-// Rows that one thread does sooner alone than with help.
+// For fewer rows than this, one thread alone is faster than several.
 enum { FEW_ROWS = 8 };
 
 enum { MOST_RANKS = 1 << 16 };
@@ -104,7 +104,7 @@ struct scoring {
   size_t n, outputs, cols;
 };
 
-// An item is a few outputs of all rows, so that the weights are read once.
+// An item is a few outputs of all rows, so that weights are read once.
 enum { OUTPUTS_AT_ONCE = 4 };
 
 static void score_outputs(void *context, size_t from, size_t to, int thread) {
@@ -132,7 +132,7 @@ static napi_value scores_entry(napi_env env, napi_callback_info info) {
   pool_lock();
   struct scoring job = {current_path(), x.data, weights.data, y.data, n, outputs, cols};
   const size_t items = (outputs + OUTPUTS_AT_ONCE - 1) / OUTPUTS_AT_ONCE;
-  // Ranges below about 32 KiB of weights are not worth handing out.
+  // Ranges of less than about 32 KiB of weights do not pay for a thread.
   const size_t least = 1 + 32768 / (OUTPUTS_AT_ONCE * cols * sizeof(float));
   pool_run(score_outputs, &job, items, least, COST_EVEN);
   pool_unlock();
@@ -168,7 +168,7 @@ static napi_value combine_entry(napi_env env, napi_callback_info info) {
       !read_count(env, arguments[5], "n", 1, MOST_ROWS, &n) || !read_floats(env, arguments[0], "residual", &residual) ||
       !read_floats(env, arguments[1], "answers", &answers) || !read_floats(env, arguments[2], "weights", &weights) ||
       !read_optional_bytes(env, arguments[6], "mask", &mask) || !check_length(env, &residual, n, width) ||
-      // In this order: n * k is then a number of elements that there are, and its product with width fits.
+      // In this order, n * k is a number of existing elements, so that its product with width cannot overflow.
       !check_length(env, &weights, n, k) || !check_length(env, &answers, n * k, width) ||
       (mask.data != NULL && !check_length(env, &mask, n, 1)) || !check_apart(env, &residual, &answers) ||
       !check_apart(env, &residual, &weights) || (mask.data != NULL && !check_apart(env, &residual, &mask))) {

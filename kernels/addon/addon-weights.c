@@ -1,4 +1,4 @@
-// Entries that map files, make matrices and read their rows.
+// Functions that map files, make matrices and read their rows.
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ static napi_value map_entry(napi_env env, napi_callback_info info) {
   return handle;
 }
 
-// map, offset, bytes: a range of at least one byte inside the file.
+// Arguments map, offset, bytes: a range of at least one byte inside the file.
 static bool read_range(napi_env env, napi_value *arguments, struct map **map, size_t *offset, size_t *bytes) {
   void *handle;
   if (!read_handle(env, arguments[0], HANDLE_MAP, "map", &handle)) return false;

@@ -1,4 +1,4 @@
-// The addon's door: paths and threads, and the other groups of entries. kernels.ts documents every entry.
+// The addon's entry point: paths, threads and the other groups of functions. kernels.ts documents every function.
 #include "addon.h"
 #include <stdlib.h>
 #include "../path/path.h"

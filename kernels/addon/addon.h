@@ -1,4 +1,4 @@
-// The groups of entries that make up the addon.
+// The groups of functions that make up the addon.
 #pragma once
 #include "arguments.h"
 
@@ -9,7 +9,7 @@ bool add_row_entries(napi_env env, napi_value exports);
 bool add_attention_entries(napi_env env, napi_value exports);
 bool add_logit_entries(napi_env env, napi_value exports);
 
-// Rows of one call. Together with MOST_WIDTH it keeps every product of sizes far from overflow.
+// Most rows of one call. With MOST_WIDTH it keeps every product of sizes far from overflow.
 #define MOST_ROWS ((size_t)1 << 24)
-// Rows or columns of a matrix, values of a row.
+// Most rows or columns of a matrix, and values of a row.
 #define MOST_WIDTH ((size_t)1 << 31)

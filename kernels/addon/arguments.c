@@ -1,4 +1,4 @@
-// Reads JavaScript arguments and makes handles. Knows types and sizes, nothing of what they are for.
+// Reads and checks JavaScript arguments, and makes handles.
 #include "arguments.h"
 #include <math.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 static const char *const handle_names[HANDLE_KINDS] = {"a FileMap", "a QuantisedMatrix", "an ExpertMatrices",
                                                        "a KeyValueCache", "a StepSpans"};
 
-// Random numbers: no other addon tags its objects so.
+// Random numbers, so that no other addon has the same tags.
 static napi_type_tag tag_of(enum handle_kind kind) {
   return (napi_type_tag){0x6b9d3c54f0a1e827u, 0xd1f26e0837c945abu + kind};
 }

@@ -1,4 +1,4 @@
-// Sixteen float32 lanes in plain C: the meaning of every operation that the faster headers offer.
+// Sixteen float32 lanes in plain C. It defines every operation that the faster headers offer.
 #pragma once
 #include <math.h>
 #include <stdbool.h>
@@ -22,7 +22,7 @@ static inline lanes lanes_load(const float *p) {
   memcpy(&r, p, sizeof r);
   return r;
 }
-// Reads nothing behind the first n (0..16); the other lanes are zero.
+// Reads only the first n values (0..16). The other lanes are zero.
 static inline lanes lanes_load_some(const float *p, size_t n) {
   lanes r = lanes_set(0);
   memcpy(&r, p, n * sizeof(float));
@@ -62,7 +62,7 @@ static inline bool lanes_any_greater(lanes a, lanes b) {
   EACH any |= a.lane[i] > b.lane[i];
   return any;
 }
-// The first n lanes (0..16) of v, behind them those of rest.
+// The first n lanes (0..16) of v, followed by those of rest.
 static inline lanes lanes_first(size_t n, lanes v, lanes rest) {
   lanes r;
   EACH r.lane[i] = (size_t)i < n ? v.lane[i] : rest.lane[i];

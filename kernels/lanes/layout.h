@@ -19,7 +19,7 @@ enum {
 // rows' 32 int8 values, then their float32 scales, then -8 * (sum of the 32 values), which cancels the weights' offset.
 enum { PANEL_BYTES = BLOCK + sizeof(float) + sizeof(int32_t) };  // of one row of one block
 
-// Row r of panel p is row panel_start(p) + r: rows are spread evenly, none of the panels is nearly empty.
+// Row r of panel p is row panel_start(p) + r. Rows are spread evenly, so that no panel is nearly empty.
 static inline size_t panel_count(size_t rows) { return (rows + PANEL_ROWS - 1) / PANEL_ROWS; }
 static inline size_t panel_start(size_t rows, size_t panel) { return rows * panel / panel_count(rows); }
 

@@ -1,10 +1,10 @@
-// Routines over rows of floats, written once in lanes; each path includes them and so computes the same bits.
+// Routines over rows of floats, written once in lanes. Each path includes them and so computes the same bits.
 #pragma once
 #include <math.h>
 #include <string.h>
 #include "layout.h"
 
-// Sums and maxima across lanes fold halves: 16, 8, 4, 2, 1.
+// Sums and maxima across lanes fold one half onto the other: 16, 8, 4, 2, 1.
 static inline float lanes_sum(lanes v) {
   float s[LANES];
   lanes_store(s, v);
@@ -109,7 +109,7 @@ static void add(const float *a, const float *b, size_t width, float *y) {
   }
 }
 
-// In double precision, where the product of two floats is exact, and rounded once: as router/combine.ts defines it.
+// Computed in double precision, in which the product of two floats is exact, and rounded once, like router/combine.ts.
 static void add_weighted(const float *a, float weight, size_t width, float *y) {
   for (size_t i = 0; i < width; i++) y[i] = (float)((double)y[i] + (double)weight * (double)a[i]);
 }

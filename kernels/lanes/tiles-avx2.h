@@ -1,4 +1,4 @@
-// One row of tiles times one panel with AVX2. Knows that 4-bit weights cannot overflow 16-bit sums, 8-bit ones can.
+// One row of tiles times one panel with AVX2. 16-bit sums cannot overflow with 4-bit weights, but can with 8-bit ones.
 #pragma once
 #include <immintrin.h>
 #include <string.h>

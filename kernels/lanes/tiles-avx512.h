@@ -4,12 +4,12 @@
 #include <string.h>
 #include "layout.h"
 
-// How many bytes ahead of the current tile the weights are prefetched: up to about four rows, reading memory takes longer
+// How many bytes ahead of the current tile the weights are prefetched, because up to about four rows reading memory takes longer
 // than the arithmetic. The hint is T1 for every number of rows, because the non-temporal one halves the speed on Intel.
 enum { AHEAD = 8192 };
 
 static inline __attribute__((always_inline)) void prefetch_ahead(const uint8_t *tile, int tile_bytes) {
-  // May reach behind the matrix: a prefetch never faults.
+  // May point beyond the matrix, because a prefetch never faults.
   for (int line = 0; line < tile_bytes; line += 64) _mm_prefetch((const char *)tile + AHEAD + line, _MM_HINT_T1);
 }
 
@@ -26,7 +26,7 @@ static inline __attribute__((always_inline)) void unpack_tile(int bits, const ui
   }
 }
 
-// `bits` and `rows` are constants wherever this is inlined, so that the sums of all rows stay in registers.
+// `bits` and `rows` are constants when this is inlined, so that the sums of all rows stay in registers.
 static inline __attribute__((always_inline)) void tile_row(int bits, int rows, const uint8_t *tile, size_t blocks,
                                                            const uint8_t *panel, float *y, size_t stride,
                                                            __mmask16 outputs) {

@@ -1,4 +1,4 @@
-// One row of tiles times one panel in plain C: what the faster headers must equal, bit for bit.
+// One row of tiles times one panel in plain C. The faster headers must give the same bits.
 #pragma once
 #include <math.h>
 #include <string.h>

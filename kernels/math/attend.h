@@ -4,8 +4,8 @@
 // sum over the head's values in order. Positions come in segments of SEGMENT: in each, the maximum, the exponentials,
 // their sum (16 lanes, folded), the weighted values position after position; then the segments are joined in order.
 //
-// SCORE_PAIRS and VALUE_PAIRS x VALUE_LANES are how much one pass keeps in registers: each path sets its own, they
-// decide no bits.
+// SCORE_PAIRS and VALUE_PAIRS x VALUE_LANES are how much one pass keeps in registers. Each path sets its own; they do not
+// affect bits.
 #pragma once
 #include "../lanes/layout.h"
 #include "../path/path.h"
@@ -22,8 +22,8 @@ static size_t attend_floats(size_t head_dim) {
   return PANEL_ROWS * (head_dim + SEGMENT + 2 * value_width(head_dim));
 }
 
-// Pages lie apart, so what comes next is asked for by hand, a phase ahead: values while scores are computed (and the
-// next page's keys, for the first segment), the next segment's keys while values are added.
+// Pages lie apart, so memory is prefetched by hand, one phase ahead: values (and the next page's keys, in the first segment)
+// while scores are computed, and the next segment's keys while values are added.
 static inline void to_second_level(const uint16_t *p) { __builtin_prefetch(p, 0, 2); }
 
 // Positions that the tile's last pair sees, and the pages they lie in.
@@ -36,7 +36,7 @@ static inline const uint16_t *page_at(const struct tile_of_queries *t, size_t pa
   return t->pages + (size_t)t->table[page] * t->page_stride;
 }
 
-// Scores of `pairs` (a constant here) at the 32 positions of a page. Ones behind the sequence's end are garbage.
+// Scores of `pairs` (a constant here) at the 32 positions of a page. Scores behind the sequence's end are garbage.
 static inline __attribute__((always_inline)) void score_page(int pairs, const float *q, const uint16_t *keys,
                                                              const uint16_t *next, size_t head_dim, float *scores) {
   const uint16_t *values = keys + PAGE * head_dim;
@@ -75,7 +75,7 @@ static void score_segment(const struct tile_of_queries *t, const float *q, size_
   }
 }
 
-// Turns the first `count` scores into exponentials, zeros behind up to a multiple of 16; their maximum and sum.
+// Turns the first `count` scores into exponentials, padded with zeros to a multiple of 16. Returns their maximum and sum.
 static void soften(float *scores, size_t count, float *top, float *sum) {
   lanes most = lanes_set(-INFINITY);
   for (size_t i = 0; i < count; i += LANES) {
@@ -155,7 +155,7 @@ static void weigh_segment(const struct tile_of_queries *t, size_t segment_start,
   const size_t width = value_width(t->head_dim), first_page = segment_start / PAGE;
   for (size_t p = 0; p < t->count; p += VALUE_PAIRS) {
     const size_t pairs = smaller(t->count - p, VALUE_PAIRS);
-    // All pairs together as far as the first sees, then each alone to its own end: nothing is ever multiplied by 0.
+    // All pairs together as far as the first sees, then each alone to its own end, so that nothing is multiplied by 0.
     const size_t common = pairs == VALUE_PAIRS ? seen(t, p, segment_start) : 0;
     if (common > 0) weigh_pairs(VALUE_PAIRS, t, first_page, 0, common, weights + p * SEGMENT, sums + p * width);
     for (size_t i = p; i < p + pairs; i++) {
@@ -194,7 +194,7 @@ static inline size_t pair_offset(const struct tile_of_queries *t, size_t p) {
   return number / t->group * t->row_stride + number % t->group * t->head_dim;
 }
 
-// Columns are pairs, so that a score needs one value after another; score_segment may read a few columns too many.
+// Columns are pairs, so that a score reads values in order. score_segment may read a few columns too many.
 static void pack_queries(const struct tile_of_queries *t, float *q) {
   const size_t columns = smaller(round_up(t->count, t->count > 4 ? 8 : 4), PANEL_ROWS);
   for (size_t p = 0; p < columns; p++) {

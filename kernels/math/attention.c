@@ -1,5 +1,5 @@
-// The paged cache of keys and values, and attention over it. Work is split over rows, key heads and tiles of queries,
-// never over positions: no sum depends on the number of threads.
+// The paged cache of keys and values, and attention over it. Work is split over rows, key heads and tiles of queries, but
+// never over positions, so that no sum depends on the number of threads.
 #include "attention.h"
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +120,7 @@ struct attending {
   size_t scratch_floats;
 };
 
-// Whole queries fill a tile where a group of heads fits into it.
+// If a group of heads fits into a tile, a tile holds whole queries.
 static size_t tile_pairs(size_t group) { return group >= PANEL_ROWS ? PANEL_ROWS : PANEL_ROWS / group * group; }
 static size_t tiles_of(size_t count, size_t group) {
   return (count * group + tile_pairs(group) - 1) / tile_pairs(group);
@@ -137,7 +137,7 @@ static void attend_items(void *context, size_t from, size_t to, int thread) {
     const struct span *span = &spans->list[s];
     const size_t tiles = tiles_of(span->count, group);
     const size_t local = item - job->first_items[s], head = local / tiles;
-    // Late queries see more positions: they come first, so that the last ranges handed out are short.
+    // Late queries see more positions. They come first, so that the last ranges are short.
     const size_t first = (tiles - 1 - local % tiles) * each;
     const size_t at = span->row * stride + head * group * c->head_dim;
     const struct tile_of_queries tile = {

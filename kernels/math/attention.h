@@ -1,4 +1,4 @@
-// The paged cache of keys and values, and attention over it, split over the pool. Knows no JavaScript.
+// The paged cache of keys and values, and attention over it, split over the pool.
 #pragma once
 #include "../lanes/layout.h"
 #include "../path/path.h"
@@ -27,7 +27,8 @@ static inline size_t page_halves(const struct cache *c) {
   return page_bytes_of(c->layers, c->kv_heads, c->head_dim) / sizeof(uint16_t);
 }
 
-// NULL: no address space. Sizes must not overflow (the caller checks). Memory comes with the first write of a page.
+// Returns NULL if there is no address space. The caller checks that sizes do not overflow. A page takes memory when it is
+// first written.
 struct cache *cache_create(size_t pages, size_t layers, size_t kv_heads, size_t head_dim);
 void cache_release(struct cache *cache);
 void cache_copy(struct cache *cache, size_t from, size_t to);
@@ -40,6 +41,6 @@ struct rotation {
   bool whole_q, whole_k;         // norm over the row, not over each head
   float eps;
 };
-// Under the pool's lock, both. False: no memory.
+// Call both under the pool's lock. They return false if there is no memory.
 bool rotate_and_store(const struct spans *spans, size_t layer, const struct rotation *rotation);
 bool attend_spans(const struct spans *spans, size_t layer, const float *q, size_t heads, float scale, float *y);

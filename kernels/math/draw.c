@@ -1,9 +1,9 @@
-// Draws an id from a row of logits as gateway/engine/sampling/sampler.ts defines it: weights e^((x - max) / temperature); kept are
-// those of at least min_p, of them the top_k largest, of them the largest that reach top_p of their sum (equals: the
-// lower id first); the id at which the kept weights, summed in the order of ids, pass u of their sum.
+// Draws an id from a row of logits as gateway/engine/sampling/sampler.ts defines it. Weights are e^((x - max) / temperature).
+// Kept are weights of at least min_p; of those the top_k largest; of those the largest that reach top_p of their sum (among
+// equals the lower id first). The result is the id at which the kept weights, summed in order of ids, pass u of their sum.
 //
-// Nothing is sorted but a few weights near each cut: the cut is found by narrowing its range, a pass over the row a time.
-// Sums are of pieces in float32, pieces in double, in order: the same on every path, with any number of threads.
+// Only a few weights near each cut are sorted. The cut is found by narrowing its range, with one pass over the row each time.
+// Pieces are summed in float32 and added in double, in order: the same on every path, with any number of threads.
 #include "draw.h"
 #include <math.h>
 #include <stdlib.h>
@@ -66,7 +66,7 @@ static double sum_pieces(const struct drawing *job) {
   return sum;
 }
 
-// Weights of at least `least`.
+// Number and sum of the weights of at least `least`.
 static struct range measure(struct drawing *job, float least) {
   job->least = least;
   pool_run(measure_pieces, job, job->pieces, 16, COST_EVEN);
@@ -93,13 +93,13 @@ static int likelier_first(const void *a, const void *b) {
   return x->id < y->id ? -1 : 1;
 }
 
-// Weights from `high` on are kept, those below `low` are not; of those between, the likeliest that are still wanted.
+// Keeps weights from `high` on, drops those below `low`, and of those between keeps the likeliest that are still needed.
 static void keep_some(struct drawing *job, uint32_t low, uint32_t high, struct range above, size_t count, double sum) {
   const float sure = from_bits(high), possible = from_bits(low);
   size_t room = count - above.count, few = 0;
   double reached = above.sum;
   struct weighed near[FEW];
-  // More than a few of one weight: it is low's, and high is next to it.
+  // There are many of one weight: it is that of `low`, and `high` is next to it.
   const bool equals = high - low == 1;
   job->least = possible;
   pool_run(cut_pieces, job, job->pieces, 16, COST_EVEN);
@@ -134,8 +134,8 @@ static void keep_some(struct drawing *job, uint32_t low, uint32_t high, struct r
   }
 }
 
-// Where between `low` and `high` the mass falls to what is wanted, if it falls evenly; every third time the middle, so
-// that the range at least halves.
+// Where between `low` and `high` the sum falls to the wanted one if it falls evenly. Every third time it is the middle, so that
+// the range at least halves.
 static uint32_t between(uint32_t low, uint32_t high, double at_low, double at_high, double wanted, int pass) {
   const double share = pass % 3 == 2 || at_low <= at_high ? 0.5 : (at_low - wanted) / (at_low - at_high);
   const uint32_t offset = (uint32_t)((high - low) * (share < 0 ? 0 : share));
@@ -203,7 +203,7 @@ int64_t draw(const float *logits, size_t width, const struct draw_settings *sett
     if (sum > target) return last;
   }
   if (last >= 0) return last;
-  // Rounding left the target a hair above the sum: the last one kept.
+  // Rounding put the target slightly above the sum: take the last kept id.
   for (size_t id = width; id-- > 0;) {
     if (weights[id] > 0) return (int64_t)id;
   }

@@ -11,5 +11,5 @@ struct draw_settings {
   double u;           // in [0, 1)
 };
 
-// Under the pool's lock. The id, -1 where no logit is finite, -2 without memory.
+// Call under the pool's lock. Returns the id, -1 if no logit is finite, or -2 if there is no memory.
 int64_t draw(const float *logits, size_t width, const struct draw_settings *settings);

@@ -1,5 +1,5 @@
-// SwiGLU experts over groups of rows: gate and up, silu, rounding, down. Each step is one job over all groups, split
-// over rows of tiles: a single expert keeps every thread busy, and many small ones stream their weights once.
+// SwiGLU experts over groups of rows: gate and up, silu, rounding, down. Each step is one job over all groups, split over rows
+// of tiles. So a single expert keeps every thread busy, and many small ones read their weights once.
 #include <string.h>
 #include "../system/pool.h"
 #include "product.h"
@@ -125,7 +125,7 @@ bool experts(const float *x, const struct expert *const *list, const int32_t *co
   const size_t wide = blocks_worth_a_range(2 * row_block_bytes(shape));
   const size_t narrow = blocks_worth_a_range(row_block_bytes(list[0]->down));
   const enum pool_cost cost = count == 1 ? COST_EVEN : COST_UNEVEN;
-  // Rounding a row takes under a microsecond: below a few it is not worth waking anyone.
+  // Rounding a row takes under a microsecond, so that waking threads for a few rows does not pay.
   const size_t few = 4;
   pool_run(quantise_inputs, &job, count, few, COST_UNEVEN);
   pool_run(gate_and_up, &job, count * job.inner_blocks, wide, cost);

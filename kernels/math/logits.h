@@ -13,7 +13,7 @@ static size_t argmax(const float *x, size_t width) {
     const size_t end = smaller(start + PIECE, width);
     lanes most[4] = {lowest, lowest, lowest, lowest};
     size_t i = start;
-    // A NaN in the first operand of max gives way to the second.
+    // If the first operand of max is NaN, the result is the second.
     for (; i + 4 * LANES <= end; i += 4 * LANES) {
       for (int m = 0; m < 4; m++) most[m] = lanes_max(lanes_load(x + i + m * LANES), most[m]);
     }
@@ -57,7 +57,7 @@ static void topk(const float *x, size_t width, size_t k, int32_t *ids, float *va
   for (size_t i = 0; i < k; i++) heap[i] = (struct candidate){isnan(x[i]) ? -INFINITY : x[i], (int32_t)i};
   for (size_t i = k / 2; i-- > 0;) sink(heap, k, i);
   for (size_t i = k; i < width;) {
-    // Later ids lose ties, so only a strictly greater value enters; most sixteens hold none.
+    // Later ids lose ties, so that only a greater value enters. Most groups of sixteen have none.
     if (i + LANES <= width && !lanes_any_greater(lanes_load(x + i), lanes_set(heap[0].key))) {
       i += LANES;
       continue;
@@ -76,7 +76,7 @@ static void topk(const float *x, size_t width, size_t k, int32_t *ids, float *va
   }
 }
 
-// Exponentials are added in float32 within a piece, pieces in double: 200,000 of them lose no digits.
+// Exponentials are added in float32 within a piece and pieces in double, so that 200,000 of them lose no digits.
 static double logsumexp(const float *x, size_t width, float inverse_temperature) {
   enum { PIECE = 1024 };
   const lanes top = lanes_set(x[argmax(x, width)]), zero = lanes_set(0), factor = lanes_set(inverse_temperature);

@@ -2,7 +2,7 @@
 #include "product.h"
 #include "../system/pool.h"
 
-// Panels whose activations stay in a core's second-level cache while the weights pass by: at 1,536 inputs, 240 KiB.
+// So many panels stay in a core's second-level cache while the weights are read: 240 KiB at 1,536 inputs.
 enum { RESIDENT_PANELS = 8 };
 
 struct job {

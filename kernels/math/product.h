@@ -1,4 +1,4 @@
-// Products of quantised matrices, split over the pool. Knows no JavaScript; sizes are checked by the caller.
+// Products of quantised matrices, split over the pool. The caller checks sizes.
 #pragma once
 #include "../lanes/layout.h"
 #include "../system/map.h"
@@ -15,10 +15,10 @@ struct matrix {
 
 static inline size_t tile_bytes(int bits) { return (bits == 4 ? 256 : 512) + TILE_SCALES; }
 static inline size_t row_blocks(const struct matrix *m) { return (m->rows + TILE_ROWS - 1) / TILE_ROWS; }
-// Of one row of tiles.
+// Bytes of one row of tiles.
 static inline size_t row_block_bytes(const struct matrix *m) { return blocks_of(m->cols) * tile_bytes(m->bits); }
 
-// Rows of tiles of so many bytes that it pays to hand out as one range: a stream of weights starts slowly.
+// The fewest rows of tiles, by their bytes, that pay as one range, because reading weights starts slowly.
 static inline size_t blocks_worth_a_range(size_t bytes) { return (24576 + bytes - 1) / bytes; }
 
 static inline size_t panels_bytes(size_t rows, size_t cols) { return rows * blocks_of(cols) * PANEL_BYTES; }
@@ -28,16 +28,16 @@ static inline const uint8_t *panel_at(const uint8_t *panels, size_t rows, size_t
   return panels + panel_start(rows, panel) * blocks_of(cols) * PANEL_BYTES;
 }
 
-// Under the pool's lock, all of these. False: no memory.
+// Call all of these under the pool's lock. They return false if there is no memory.
 bool product(const float *x, size_t n, const struct matrix *const *matrices, float *const *y, size_t count);
 
 struct expert {
   struct matrix *gate, *up, *down;
 };
-// Where a row is read in x and its answer written in y.
+// The row of x that is read, and the row of y that is written.
 struct place {
   int32_t from, to;
 };
-// Group g is the next `counts[g]` places; NULL: rows of x and y one after another.
+// Group g is the next `counts[g]` places. If places is NULL, rows of x and y lie in order.
 bool experts(const float *x, const struct expert *const *experts, const int32_t *counts, size_t groups,
              const struct place *places, float *y);

@@ -1,4 +1,4 @@
-// The path for every other CPU, and what the tests hold the faster ones against.
+// The path for every other CPU. Tests compare the faster paths with it.
 #include "../lanes/lanes-plain.h"
 #include "../lanes/tiles-plain.h"
 

@@ -1,4 +1,4 @@
-// Chooses the path of this CPU. Knows the paths' names, not what they do.
+// Chooses the path of this CPU.
 #include "path.h"
 #include <stdatomic.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// What one instruction set offers: the innermost routines. They know no threads and no JavaScript, and trust sizes.
+// The innermost routines, which every instruction set offers. They do not check sizes.
 #pragma once
 #include <stdbool.h>
 #include "../lanes/layout.h"
@@ -44,11 +44,11 @@ struct path {
   size_t (*attend_floats)(size_t head_dim);  // of the scratch that attend needs
   void (*attend)(const struct tile_of_queries *tile, float *scratch);
 
-  // The exclusive or of all bytes, 8 at a time: reads as fast as memory gives.
+  // The exclusive or of all bytes, 8 at a time, read at the speed of memory.
   uint64_t (*sweep)(const uint8_t *bytes, size_t count);
 
   size_t (*argmax)(const float *x, size_t width);
-  // The k largest, largest first; of equals the lowest index. NaN counts as -infinity.
+  // The k largest, largest first; among equals the lowest index first. NaN counts as -infinity.
   void (*topk)(const float *x, size_t width, size_t k, int32_t *ids, float *values);
   double (*logsumexp)(const float *x, size_t width, float inverse_temperature);
 
@@ -58,7 +58,7 @@ struct path {
   float (*cut_piece)(float *w, size_t count, float least);
 };
 
-// All paths compiled in, best first; NULL ends the list. Those that this CPU lacks are not `available`.
+// All compiled paths, best first; NULL ends the list. Paths that this CPU cannot run are not `available`.
 extern const struct path *const all_paths[];
 
 const struct path *current_path(void);

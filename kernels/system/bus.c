@@ -1,5 +1,5 @@
-// A page of a mapped file that is no longer there raises SIGBUS in whoever reads it. The handler writes one line with the
-// file's name and steps back: the read is tried again, and the process dies of the signal as it would have without us.
+// Reading a page of a mapped file that no longer exists raises SIGBUS. The handler writes one line with the file's name and
+// restores the former handler. The read is then tried again, and the process dies of the signal as it would have without us.
 #include "bus.h"
 #include "pool.h"
 #include <pthread.h>
@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-// Of a bundle each layer is a file; files beyond these go unnamed.
+// In a bundle, each layer is a file. Files beyond this number are not named.
 enum { MOST_WATCHED = 4096 };
 
-// The handler reads these at any moment: `start` is written last when a range is added, and cleared first.
+// The handler may read these at any moment, so `start` is written last when a range is added, and cleared first.
 static struct {
   _Atomic uintptr_t start;
   uintptr_t end;
@@ -34,7 +34,7 @@ static size_t append(char *line, size_t length, size_t most, const char *text) {
   return length;
 }
 
-// In one write, so that nothing comes between its parts. Only what is async-signal-safe.
+// One write, so that the line is not interrupted. Only async-signal-safe functions are called.
 static void tell(uintptr_t at) {
   static char line[8192];
   for (int i = 0; i < MOST_WATCHED; i++) {

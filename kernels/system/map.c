@@ -1,7 +1,7 @@
-// Maps a file read-only and shared: every process reads the one copy in the page cache. Knows no tensors.
+// Maps a file read-only and shared, so that all processes use the same copy in the page cache.
 //
-// The size is taken once. A file that is cut short while mapped makes readers die of SIGBUS, whose handler names the file
-// (bus.c): replace a bundle by writing beside it and renaming, never in place.
+// The size is read once. If a mapped file is truncated, its readers die of SIGBUS, and bus.c names the file. So a bundle must
+// be replaced by writing a new file and renaming it, never in place.
 #include "map.h"
 #include "bus.h"
 #include <errno.h>
@@ -58,7 +58,7 @@ bool map_advise(const struct map *map, size_t offset, size_t bytes, enum map_adv
     case ADVICE_NORMAL: return madvise(start, length, MADV_NORMAL) == 0;
     case ADVICE_HUGE:
 #if defined(MADV_HUGEPAGE)
-      // A wish: file systems without large pages refuse it, and nothing is lost.
+      // File systems without large pages refuse this, which does no harm.
       madvise(start, length, MADV_HUGEPAGE);
 #endif
       return true;
@@ -67,7 +67,7 @@ bool map_advise(const struct map *map, size_t offset, size_t bytes, enum map_adv
 #if defined(MADV_POPULATE_READ)
   if (madvise(start, length, MADV_POPULATE_READ) == 0) return true;
 #endif
-  // Kernels before 5.14: touching a byte of every page does the same.
+  // For Linux before 5.14, reading a byte of every page does the same.
   volatile uint8_t sink = 0;
   for (size_t at = 0; at < length; at += page_bytes()) sink ^= ((const uint8_t *)start)[at];
   return true;

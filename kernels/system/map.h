@@ -1,4 +1,4 @@
-// A file mapped read-only. Knows no tensors.
+// A file that is mapped read-only.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@ struct map *map_open(const char *path);
 void map_release(struct map *map);
 
 enum map_advice { ADVICE_WILLNEED, ADVICE_POPULATE, ADVICE_RANDOM, ADVICE_NORMAL, ADVICE_HUGE };
-// Of a range inside the file. False with errno set.
+// Advises about a range inside the file. False with errno set on failure.
 bool map_advise(const struct map *map, size_t offset, size_t bytes, enum map_advice advice);
-// Bytes of a range inside the file that are in memory, in whole pages; SIZE_MAX with errno set.
+// How many bytes of a range are in memory, in whole pages. SIZE_MAX with errno set on failure.
 size_t map_resident(const struct map *map, size_t offset, size_t bytes);

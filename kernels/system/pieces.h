@@ -1,4 +1,4 @@
-// Routines over one piece (at most PIECE values) of a row of logits, for drawing an id; each path includes them.
+// Routines for drawing an id, over one piece (at most PIECE values) of a row of logits. Each path includes them.
 #pragma once
 #include "../lanes/rows.h"
 
@@ -19,8 +19,8 @@ static float weigh_piece(const float *x, size_t count, float top, float inverse_
   return lanes_sum(sum);
 }
 
-// Number and sum of the weights of at least `least` (above 0). Four sums and four counts: each addition waits for the one
-// before it.
+// Number and sum of the weights of at least `least` (above 0). There are four sums and four counts, because each addition
+// waits for the one before it.
 static float measure_piece(const float *w, size_t count, float least, size_t *found) {
   const lanes bound = lanes_set(least), zero = lanes_set(0), one = lanes_set(1);
   lanes sums[4] = {zero, zero, zero, zero}, numbers[4] = {zero, zero, zero, zero};

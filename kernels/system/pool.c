@@ -1,4 +1,4 @@
-// The process's threads: fork and join by two counters, spinning briefly between jobs, then sleeping. Knows no tensors.
+// The process's threads. They fork and join by two counters. Between jobs they spin briefly and then sleep.
 #include "pool.h"
 #include <dlfcn.h>
 #include <pthread.h>
@@ -24,8 +24,8 @@ static struct {
   _Atomic size_t next;
 } job;
 
-// A worker may touch `job` only while it is counted in `inside` and `open` still is the job it came for: a caller that
-// finishes alone closes the job and leaves without waiting for threads that are only just waking up.
+// A worker may touch `job` only while it is counted in `inside` and `open` is still the job that it woke for. A caller that
+// finishes alone closes the job and returns without waiting for threads that are still waking up.
 static _Atomic uint64_t posted;  // number of the last job; grows
 static _Atomic uint64_t open;    // its number while it may be joined, else 0
 static _Atomic int inside;
@@ -54,7 +54,7 @@ static void take_ranges(int thread) {
     size_t from = atomic_load_explicit(&job.next, memory_order_relaxed), to;
     do {
       if (from >= job.count) return;
-      // A share of what is left: few ranges, and the last ones are short, so that all end together.
+      // A share of what is left, so that there are few ranges and the last ones are short. All threads then end together.
       size_t range = (job.count - from) / job.parts;
       if (range < job.least) range = job.least;
       to = job.count - from < range ? job.count : from + range;
@@ -72,11 +72,11 @@ static uint64_t await_job(uint64_t seen) {
       if ((number = atomic_load(&posted)) != seen) return number;
       pause_briefly();
     }
-    // Other processes live on these cores too (a gateway and its shards): whoever can run goes first.
+    // Other processes use these cores too (a gateway and its shards), so any runnable thread goes first.
     if (waited > limit / 4) sched_yield();
   }
   pthread_mutex_lock(&door);
-  // Counted before the last look: a caller that posts either is seen here, or sees this sleeper and rings.
+  // This thread counts itself before it looks a last time. So either it sees a new job, or the caller sees it and wakes it.
   atomic_fetch_add(&sleepers, 1);
   while ((number = atomic_load(&posted)) == seen) pthread_cond_wait(&bell, &door);
   atomic_fetch_sub(&sleepers, 1);
@@ -166,7 +166,7 @@ void pool_run(pool_task task, void *context, size_t count, size_t least, enum po
   take_ranges(0);
   atomic_store(&open, 0);
   for (int turns = 0; atomic_load(&inside) > 0; turns++) {
-    // A thread inside may have lost its core to another process: give it ours.
+    // A thread inside may have lost its core to another process, so yield ours.
     if (turns < 2000) pause_briefly();
     else sched_yield();
   }
@@ -181,7 +181,7 @@ void *pool_scratch(enum scratch_slot slot, size_t bytes) {
   free(slots[slot].memory);
   slots[slot].memory = NULL;
   slots[slot].bytes = 0;
-  // Large ones in large pages: a panel that lies on scattered small ones does not fit its cache evenly.
+  // Large buffers use large pages, because a panel on scattered small pages does not fill the cache evenly.
   const size_t large = (size_t)2 << 20;
   const bool is_large = bytes > large / 2;
   if (is_large) bytes = (bytes + large - 1) / large * large;
