@@ -62,7 +62,7 @@ test('a plan is printed beside contiguous placement, and written as a placement 
   const out = join(folder, 'placement.json');
   const { code, stdout } = await run('plan', '--heat', up.url, '--shards', '4', '--out', out);
   expect(code).toBe(0);
-  const [before, after] = /hottest \/ mean shard, a layer +([\d.]+) +([\d.]+)/
+  const [before, after] = /hottest \/ mean shard of a layer +([\d.]+) +([\d.]+)/
     .exec(stdout)!
     .slice(1)
     .map(Number);
@@ -104,11 +104,13 @@ test('a plan that fewer shards would beat is warned of, and refused when strict'
   const dear = ['plan', '--heat', up.url, '--shards', 'a=64MiB,b=4MiB', '--cost', 'frame=5000,expert=0'];
   const warned = await run(...dear);
   expect(warned.code).toBe(0);
-  expect(warned.stderr).toMatch(/^warning: a alone holds the model and would be \d\.\d\d times as fast/);
+  expect(warned.stderr).toMatch(
+    /^warning: shard a alone holds the model, and is predicted to be \d\.\d\d times as fast/,
+  );
   const out = join(folder, 'refused.json');
   const refused = await run(...dear, '--strict', '--out', out);
   expect(refused.code).toBe(1);
-  expect(refused.stderr).toContain('expertgrid: a alone holds the model');
+  expect(refused.stderr).toContain('expertgrid: shard a alone holds the model');
   await expect(readFile(out)).rejects.toThrow('ENOENT');
 });
 
