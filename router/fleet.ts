@@ -16,7 +16,7 @@ import { Redundancy } from './redundancy.ts';
 import { type MissingUnits, ReplicaTable } from './replica-table.ts';
 import { type ShardStatus, statusOf } from './shard-status.ts';
 import { Dials } from './shards/dials.ts';
-import type { FleetLog } from './shards/driver.ts';
+import type { Driver, FleetLog } from './shards/driver.ts';
 import type { Goldens } from './shards/golden-checks.ts';
 import type { Member } from './shards/member.ts';
 import { defaultPace, type Pace } from './shards/pace.ts';
@@ -242,14 +242,14 @@ export class Fleet {
       log: this.log,
       latencies: this.latencies,
       dials: this.#dials,
-      isNeeded: ({ lastHeld }) => this.#table.lacksAnyOf(lastHeld),
+      isNeeded: (lastHeld) => this.#table.lacksAnyOf(lastHeld),
       onChange: () => this.#changed(),
       lostWithout: (shard, holdings) => this.#lostWithout(shard, holdings),
     });
   }
 
   /** Only exact replicas count: what is served by others only is missing, as in `missing`. */
-  #lostWithout(shard: Shard, holdings: readonly HoldingRange[]) {
+  #lostWithout(shard: Driver, holdings: readonly HoldingRange[]) {
     if (shard.standby) return { alone: [], contested: false };
     const alone = this.#table.onlyIn(holdings, (other) => other !== shard && !other.mayLeave);
     const withLeaving = this.#table.onlyIn(holdings, (other) => other !== shard);

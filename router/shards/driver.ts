@@ -41,19 +41,20 @@ export interface DriverOptions {
   goldens?: Goldens | undefined;
   pace: Pace;
   /** Some unit that it held has no other holder: to leave it alone would hurt more than it helps. */
-  isNeeded: () => boolean;
+  isNeeded: (lastHeld: readonly HoldingRange[]) => boolean;
   /** What it holds, or whether it can be called, has changed. */
   onChange: () => void;
   /** Which units of `holdings` would be lost if the shard left service. */
-  lostWithout: (holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
+  lostWithout: (shard: Driver, holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
 }
 
 /** A shard that was told that it may leave says within this time that it leaves or stays. */
 const LEAVE_HOLDS_MS = 15_000;
 
 export class Driver {
+  readonly address: string;
   readonly counters = noCounters();
-  readonly calls: Calls;
+  protected readonly calls: Calls;
   readonly #options: DriverOptions;
   readonly #closing = new AbortController();
   #life: Life;
@@ -72,10 +73,11 @@ export class Driver {
   /** Connects at once, and again whenever the connection is lost, until it is closed. */
   constructor(options: DriverOptions) {
     const { member, latencies, pace } = options;
+    this.address = member.address;
     this.#options = options;
     this.#life = newLife(pace);
     this.calls = new Calls({
-      address: member.address,
+      address: this.address,
       counters: this.counters,
       latencies,
       silentMs: pace.silentMs,
@@ -95,8 +97,12 @@ export class Driver {
     return this.#since;
   }
 
-  get link(): Link | undefined {
+  protected get link(): Link | undefined {
     return this.#link;
+  }
+
+  get standby(): boolean {
+    return this.#link?.offer.standby === true;
   }
 
   /** What the shard holds, or held when it was last connected. */
@@ -105,16 +111,17 @@ export class Driver {
   }
 
   /** Absent while it is not connected. */
-  get telling(): Telling | undefined {
+  protected get telling(): Telling | undefined {
     return this.#telling;
   }
 
+  /** It was told that it may leave service and has not said yet what it does, so nothing should rely on it. */
   get mayLeave(): boolean {
     return performance.now() < this.#mayLeaveUntil;
   }
 
   /** The shard is in this very thread: no other machine is to blame, nobody can be asked instead, and nothing moves. */
-  get isHere(): boolean {
+  protected get isHere(): boolean {
     return this.#options.member.run !== undefined;
   }
 
@@ -128,7 +135,7 @@ export class Driver {
     this.#options.dials.note(this, true); // nobody waits for it any more
   }
 
-  feed(event: ShardEvent): void {
+  protected feed(event: ShardEvent): void {
     const { life, actions } = lifecycle(this.#life, event, performance.now());
     if (life.state !== this.#life.state) this.#since = Date.now();
     this.#life = life;
@@ -152,7 +159,7 @@ export class Driver {
   }
 
   #feedTime(): void {
-    this.feed({ type: 'time', needed: this.#options.isNeeded(), random: Math.random() });
+    this.feed({ type: 'time', needed: this.#options.isNeeded(this.lastHeld), random: Math.random() });
   }
 
   #hangUp(): void {
@@ -184,7 +191,7 @@ export class Driver {
         this.#options.onChange();
       },
       onMayLeave: (holdings) => {
-        const view = this.#options.lostWithout(holdings);
+        const view = this.#options.lostWithout(this, holdings);
         this.#mayLeaveUntil = view.alone.length === 0 ? performance.now() + LEAVE_HOLDS_MS : 0;
         return view;
       },
@@ -275,10 +282,10 @@ export class Driver {
   }
 
   /** A state that lasts is logged once, not at each attempt. */
-  log(level: 'info' | 'warn', message: string): void {
+  protected log(level: 'info' | 'warn', message: string): void {
     if (message === this.#lastLogged || this.#closing.signal.aborted) return;
     this.#lastLogged = message;
-    this.#options.log(level, `shard ${this.#options.member.address} ${message}`);
+    this.#options.log(level, `shard ${this.address} ${message}`);
   }
 }
 

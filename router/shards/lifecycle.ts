@@ -25,24 +25,21 @@ export type Move =
   | 'leaving'
   | 'removed';
 
-const transitions: Readonly<Record<ShardState, Partial<Record<Move, ShardState>>>> = {
+type Moves = Partial<Record<Move, ShardState>>;
+
+const inUse: Moves = {
+  wrong: 'cordoned',
+  unanswered: 'unresponsive',
+  lost: 'away',
+  leaving: 'draining',
+  removed: 'retired',
+};
+
+const transitions: Readonly<Record<ShardState, Moves>> = {
   away: { connected: 'validating', unstable: 'banned', removed: 'retired' },
   banned: { released: 'away', removed: 'retired' },
-  validating: {
-    passed: 'available',
-    wrong: 'cordoned',
-    unanswered: 'unresponsive',
-    lost: 'away',
-    leaving: 'draining',
-    removed: 'retired',
-  },
-  available: {
-    wrong: 'cordoned',
-    unanswered: 'unresponsive',
-    lost: 'away',
-    leaving: 'draining',
-    removed: 'retired',
-  },
+  validating: { ...inUse, passed: 'available' },
+  available: inUse,
   draining: { lost: 'away', removed: 'retired' },
   cordoned: { released: 'validating', lost: 'away', leaving: 'draining', removed: 'retired' },
   unresponsive: { released: 'validating', lost: 'away', leaving: 'draining', removed: 'retired' },
