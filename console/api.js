@@ -1,11 +1,11 @@
-// The gateway's HTTP API as the page calls it: with a key where one is wanted, errors as exceptions. Knows no view.
+// Calls the gateway's HTTP API, with an API key if one is needed. Errors become exceptions.
 import { askKey, storedKey } from './key.js';
 
-/** The page may lie below a prefix: the API lies beside it. */
+/** The page may be below a prefix. The API is next to it. */
 const root = new URL('../', import.meta.url);
 const PATIENCE_MS = 10_000;
 
-/** An answer that is none. */
+/** An error that the gateway returned. */
 export class ApiError extends Error {
   /**
    * @param {string} message
@@ -21,7 +21,7 @@ export class ApiError extends Error {
 
 /**
  * @param {string} path
- * @param {{ accept?: number[] }} [options] statuses beside 200 whose body is an answer
+ * @param {{ accept?: number[] }} [options] error statuses whose body is an answer
  * @returns {Promise<Response>}
  */
 export function get(path, { accept = [] } = {}) {
@@ -41,7 +41,7 @@ export function post(path, body, signal) {
 
 /**
  * @param {string} path
- * @param {() => RequestInit} init made anew for each attempt
+ * @param {() => RequestInit} init called for each attempt
  * @param {number[]} accept
  * @returns {Promise<Response>}
  */
@@ -54,7 +54,7 @@ async function request(path, init, accept) {
       headers: { ...headers, ...(key !== null && { authorization: `Bearer ${key}` }) },
     });
     if (response.ok || accept.includes(response.status)) return response;
-    // Another request may have brought a key meanwhile.
+    // Another request may have asked for a key in the meantime.
     if (response.status === 401 && (storedKey() !== key || (await askKey()))) continue;
     throw await errorOf(response);
   }

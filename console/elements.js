@@ -1,7 +1,7 @@
-// Finds and makes elements. Knows no part of the page.
+// Finds and makes elements.
 
 /**
- * The page's element of that id. Throws where there is none, or one of another kind.
+ * The element with this id. Throws if there is none, or if it is of another kind.
  * @template {Element} T
  * @param {string} id
  * @param {{ new (): T }} kind
@@ -40,7 +40,7 @@ export function makeSvg(tag, attributes = {}, ...children) {
 }
 
 /**
- * Sets a text only where it differs: screen readers speak of every change in a live region.
+ * Sets a text only if it differs, because screen readers announce every change in a live region.
  * @param {Element} target
  * @param {string} text
  */

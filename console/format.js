@@ -1,4 +1,4 @@
-// Numbers as people read them. Pure.
+// Formats numbers for people.
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
@@ -9,7 +9,7 @@ export function count(value) {
 }
 
 /**
- * As in 23.1M, 1.2B.
+ * For example 23.1M, 1.2B.
  * @param {number} value
  */
 export function short(value) {
@@ -17,7 +17,7 @@ export function short(value) {
 }
 
 /**
- * Three significant digits at most, as in 0.42, 3.1, 12, 1,240.
+ * For example 0.42, 3.1, 12, 1,240.
  * @param {number} value
  */
 export function figure(value) {
@@ -42,7 +42,7 @@ export function durationText(seconds) {
 }
 
 /**
- * A time that passes, in its two largest units.
+ * A duration in its two largest units.
  * @param {number} seconds
  */
 export function span(seconds) {

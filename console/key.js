@@ -1,4 +1,4 @@
-// The caller's API key: asked for in a dialog, kept for as long as the tab lives. Knows no request.
+// The API key: a dialog asks for it, and the tab keeps it until it is closed.
 import { element } from './elements.js';
 
 const STORED = 'expertgrid.key';
@@ -18,7 +18,7 @@ export function storedKey() {
 }
 
 /**
- * Asks for a key, once however many requests need it; after a refusal to give one, not before the button is pressed.
+ * Asks for a key, once for all requests that need it. After a refusal it asks again only when the button is pressed.
  * @returns {Promise<boolean>} whether there is a new key
  */
 export function askKey() {

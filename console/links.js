@@ -1,5 +1,4 @@
-// The link to /metrics, which a browser follows without the key that the gateway may want: the page then fetches it and shows what
-// it got.
+// The link to /metrics. A browser follows links without an API key, so if there is a key the page fetches the metrics itself.
 import { get } from './api.js';
 import { element } from './elements.js';
 import { storedKey } from './key.js';
@@ -10,7 +9,7 @@ const link = element('metrics-link', HTMLAnchorElement);
 link.addEventListener('click', async (event) => {
   if (storedKey() === null) return;
   event.preventDefault();
-  // Before anything is awaited: later the browser would take it for a pop-up.
+  // Before anything is awaited, because the browser would block it as a pop-up later.
   const shown = window.open('', '_blank');
   try {
     const text = await (await get('metrics')).text();

@@ -1,4 +1,4 @@
-// Wires the page: looks at the gateway every two seconds and hands what it sees to the views.
+// Wires the page: asks the gateway every two seconds and passes the answers to the views.
 import { ApiError, get } from './api.js';
 import { element } from './elements.js';
 import { count, duration, figure, percent } from './format.js';
@@ -16,7 +16,7 @@ import { showShards } from './watch/shards.js';
 import { showAge, showReadiness, showState } from './watch/state.js';
 
 const EVERY_MS = 2000;
-/** Samples of every expert are the larger part of the page, and the heat has them already. */
+/** Skips the samples of single experts, which are most of the metrics and which the heat already has. */
 const wanted = (/** @type {string} */ name) => name.startsWith('expertgrid_engine_');
 
 const rate = (/** @type {number} */ value) => ({
@@ -70,7 +70,7 @@ const ranges = {
 const [, byMinute] = [...element('range', HTMLFieldSetElement).querySelectorAll('input')];
 const past = new Past();
 
-/** @type {number | undefined} (layer, expert) pairs of the model */
+/** @type {number | undefined} number of units of the model */
 let units;
 
 function draw() {
@@ -109,7 +109,7 @@ async function lookAtModels() {
   if (!knowsModels()) showModels((await (await get('v1/models')).json()).data);
 }
 
-/** Of several models one is watched. */
+/** The query that names the watched model, if there are several. */
 function ofModel() {
   const id = watchedModel();
   return id === undefined ? '' : `?model=${encodeURIComponent(id)}`;
@@ -117,7 +117,7 @@ function ofModel() {
 
 async function look() {
   const heat = lookAtHeat();
-  // After the heat, which knows how many experts there are.
+  // After the heat, which tells the number of experts.
   const shards = heat.then(lookAtShards, lookAtShards);
   const looks = [lookAtHistory(), lookAtMetrics(), heat, shards, lookAtReadiness(), lookAtModels()];
   const results = await Promise.allSettled(looks);

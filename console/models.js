@@ -1,4 +1,4 @@
-// Which models there are, which of them the page is about, and what is known of it. Knows no requests.
+// The choice of the model that the page shows, and facts about it.
 import { element, make, say } from './elements.js';
 import { count, short } from './format.js';
 
@@ -15,7 +15,7 @@ import { count, short } from './format.js';
  * @typedef {{ id: string, max_model_len?: number, expertgrid?: Facts }} Model
  */
 
-/** The same choice twice: above the page, and beside the prompt. */
+/** Two elements for the same choice: at the top of the page and beside the prompt. */
 const selects = ['model-select', 'ask-model'].map((id) => element(id, HTMLSelectElement));
 const name = element('model', HTMLElement);
 const facts = element('facts', HTMLElement);
@@ -35,7 +35,7 @@ export function knowsModels() {
   return models.length > 0;
 }
 
-/** What prompts are sent to: a model, or an alias of several. */
+/** Name of the model, or alias of several models, that prompts are sent to. */
 export function chosenModel() {
   return selects[0]?.value ?? '';
 }
@@ -45,7 +45,7 @@ export function watchedModel() {
   return watched()?.id;
 }
 
-/** An alias' first version. */
+/** The chosen model, or the first version of the chosen alias. */
 function watched() {
   const chosen = models.find(({ id }) => id === chosenModel());
   const [version] = Object.keys(chosen?.expertgrid?.versions ?? {});
@@ -82,7 +82,7 @@ function factsOf({ max_model_len: context, expertgrid = {} }) {
   return parts.filter((part) => part !== '').join(' · ');
 }
 
-/** @param {() => void} listener hears that another model was chosen */
+/** @param {() => void} listener called when another model is chosen */
 export function onModel(listener) {
   for (const select of selects) {
     select.addEventListener('change', () => {

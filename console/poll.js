@@ -1,10 +1,10 @@
-// Looks again and again while somebody can see the page. Knows nothing of what is looked at.
+// Polls while the page is visible.
 
 /**
- * Calls `look` now and `everyMs` after each end of it; not while the tab is hidden, and at once when it is back.
+ * Calls `look` now and `everyMs` after each call has ended. Pauses while the tab is hidden, and calls at once when it is back.
  * @param {() => Promise<void>} look must not reject
  * @param {{ everyMs: number, onPause: () => void }} options
- * @returns {() => void} looks at once
+ * @returns {() => void} calls `look` at once
  */
 export function poll(look, { everyMs, onPause }) {
   /** @type {number | undefined} */
@@ -17,7 +17,7 @@ export function poll(look, { everyMs, onPause }) {
     looking = true;
     await look();
     looking = false;
-    // What that look has shown is shown over.
+    // The pause replaces what that call has shown.
     if (document.hidden) onPause();
     else timer = setTimeout(turn, everyMs);
   }

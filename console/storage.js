@@ -1,5 +1,5 @@
-// What the page remembers in this browser. Storage is refused to some pages (private windows, strict settings) and may be full:
-// the page then works on and remembers nothing.
+// What the page remembers in this browser. Storage may be forbidden (private windows, strict settings) or full. The page then
+// works without it and remembers nothing.
 
 /**
  * @param {string} name

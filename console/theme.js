@@ -1,12 +1,12 @@
-// Sets the theme before anything is painted, and remembers a choice. A plain script, not a module: modules run too late,
-// and the page would flash. Used by the console and by the API's reference.
+// Sets the theme before anything is painted, and remembers the choice, for the console and the API's reference. It is a plain
+// script, because modules run too late and the page would flash.
 {
   const STORED = 'expertgrid.theme';
   const choices = ['auto', 'light', 'dark'];
   const system = matchMedia('(prefers-color-scheme: dark)');
   const root = document.documentElement;
 
-  /** Storage is refused to some pages (private windows, strict settings): the theme is then kept for this page only. */
+  /** Storage may be forbidden (private windows, strict settings). The theme then holds for this page only. */
   const stored = () => {
     try {
       return localStorage.getItem(STORED);
@@ -18,7 +18,7 @@
     try {
       localStorage.setItem(STORED, choice);
     } catch {
-      // As above.
+      // See `stored`.
     }
   };
 
@@ -27,7 +27,7 @@
   const apply = () => {
     const dark = choice === 'dark' || (choice === 'auto' && system.matches);
     root.dataset.theme = dark ? 'dark' : 'light';
-    // Swagger UI's own name for it.
+    // Swagger UI's own class for dark mode.
     root.classList.toggle('dark-mode', dark);
     root.dispatchEvent(new Event('themechange'));
   };

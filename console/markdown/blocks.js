@@ -1,5 +1,5 @@
-// Splits Markdown into blocks: paragraphs, headings, lists, quotes, code, tables, rules. Pure. Every line keeps its place in
-// the source, so that what is drawn can be traced back to it. HTML is text like any other.
+// Splits Markdown into blocks: paragraphs, headings, lists, quotes, code, tables, rules. Every line keeps its place in the source,
+// so that drawn text can be traced back to it. HTML is ordinary text.
 
 /**
  * @typedef {{ text: string, at: number }} Line a part of one line of the source, and where it begins there
@@ -13,9 +13,9 @@
  * @typedef {(Paragraph | Heading | Code | Quote | List | Table | Rule) & { from: number, to: number }} Block from, to: in the source
  */
 
-/** Characters of the line below a table's head; a longer one is text. */
+/** Largest length of the line below a table's head. A longer line is text. */
 const LONGEST_DELIMITERS = 1_000;
-/** Quotes and lists inside one another; deeper ones are text. */
+/** Largest depth of nested quotes and lists. Deeper ones are text. */
 const DEEPEST = 8;
 
 const FENCE = /^ {0,3}(`{3,}|~{3,}) *([^`\s]*)[^`]*$/;
@@ -143,7 +143,7 @@ function list(lines, i, depth) {
   while (next < lines.length && kindOf(lines[next]) === kind && !RULE.test(lines[next]?.text ?? '')) {
     const line = lines[next] ?? { text: '', at: 0 };
     const [whole = '', , , spaces = ' '] = ITEM.exec(line.text) ?? [];
-    // Text that is set in by more than four spaces behind the mark belongs to the mark's first column.
+    // If more than four spaces follow the mark, the item's text begins one column after it.
     const width = spaces.length > 4 ? whole.length - spaces.length + 1 : whole.length;
     const inner = [rest(line, width)];
     const end = endOfItem(lines, next + 1, width);
@@ -158,7 +158,7 @@ function list(lines, i, depth) {
 }
 
 /**
- * Lines that are set in as far as the item's text belong to it, and those that only go on with its paragraph.
+ * The end of an item. Lines with its indentation belong to it, and so do lines that continue its paragraph.
  * @param {readonly Line[]} lines
  * @param {number} from
  * @param {number} width
@@ -204,7 +204,7 @@ function table(lines, i) {
 }
 
 /**
- * A bar behind a backslash is text.
+ * A bar after a backslash is text.
  * @param {Line} line
  * @returns {Line[]}
  */

@@ -1,4 +1,4 @@
-// Finds emphasis, code and links in a block's text. Pure; takes time in proportion to the text, whatever stands in it.
+// Finds emphasis, code and links in a block's text. Takes time proportional to the length of the text.
 import { safeLink } from './links.js';
 
 /**
@@ -13,7 +13,7 @@ import { safeLink } from './links.js';
  */
 
 const STYLES = /** @type {const} */ ({ '*': 'em', _: 'em', '**': 'strong', __: 'strong', '~~': 'del' });
-/** Marks in a row, and open runs of them in a line: more are text, so that no line nests deep. */
+/** Largest number of consecutive marks, and of open runs in a line. More are text, so that the nesting stays shallow. */
 const MOST_MARKS = 3;
 const MOST_OPEN = 20;
 const ESCAPED = /^\\[!-/:-@[-`{-~]/;
@@ -31,7 +31,7 @@ export function inlineOf(lines) {
     const nodes = inlineOfText(line.text, line.at);
     const before = lines[i - 1];
     if (before === undefined) return nodes;
-    // The break between two lines stands in the source, too, behind white space that is not shown.
+    // In the source, the break between two lines follows white space that is not shown.
     const at = before.at + before.text.length;
     return [{ type: /** @type {const} */ ('text'), text: '\n', at }, ...nodes];
   });
@@ -84,7 +84,7 @@ function inlineOfText(text, at) {
 }
 
 /**
- * A span that begins at `i` and holds no marks of emphasis of the text around it.
+ * A span that begins at `i` and is not affected by the emphasis around it.
  * @param {string} text
  * @param {number} i
  * @param {number} at
@@ -121,7 +121,7 @@ function spanAt(text, i, at, codeEnds) {
 }
 
 /**
- * Undefined for addresses that a page must not lead to: they stay text.
+ * Undefined for unsafe addresses, which stay text.
  * @param {string} href
  * @param {string} label
  * @param {number} at
@@ -145,7 +145,7 @@ function inlineOfLabel(label, at) {
 }
 
 /**
- * Of each run of backticks that has a partner, where the partner begins.
+ * The place of the closing run of backticks, by the place of the opening one.
  * @param {string} text
  * @returns {Map<number, number>}
  */
@@ -178,14 +178,14 @@ function flanks(mark, before, after) {
 }
 
 /**
- * Pairs each closing run with the nearest opening one of its mark; what lies between becomes one node.
+ * Pairs each closing run with the nearest opening run of the same mark. What is between them becomes one node.
  * @param {readonly Run[]} runs
  * @returns {Inline[]}
  */
 function joined(runs) {
   /** @type {Run[]} open runs and what follows each */
   const stack = [];
-  /** Open runs of each mark: a mark that has none is not looked for. */
+  /** Number of open runs by mark, which avoids searching for a mark that has none. */
   const open = { '*': 0, _: 0, '~': 0 };
   const count = (/** @type {Run} */ run, /** @type {number} */ by) => {
     if (run.opens && run.mark !== '') open[/** @type {keyof typeof open} */ (run.mark)] += by;
@@ -226,7 +226,7 @@ function joined(runs) {
 }
 
 /**
- * Marks that stayed alone are text.
+ * Marks without a partner are text.
  * @param {Run} run
  * @param {number} count
  * @returns {Inline[]}

@@ -1,7 +1,7 @@
-// Which addresses a text that a model wrote may lead to. Pure.
+// Which addresses the links in a model's text may have.
 
 /**
- * The address as it may stand in a link; undefined for everything but web pages and mail: `javascript:` and `data:` would run in
+ * The address for a link. Undefined unless it is a web page or an e-mail address, because `javascript:` and `data:` would run in
  * this page.
  * @param {string} href
  * @returns {string | undefined}

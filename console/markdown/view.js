@@ -1,5 +1,5 @@
-// Draws Markdown as elements, never as HTML text: whatever a model writes, no element is made that is not named here. Blocks
-// that have not changed since the last drawing stay as they are.
+// Draws Markdown as elements, never as HTML text, so that a model's text can only make the elements that are named here. Blocks
+// that have not changed since the last drawing are kept.
 import { make } from '../elements.js';
 import { blocksOf } from './blocks.js';
 import { inlineOf } from './inline.js';
@@ -30,7 +30,7 @@ export class MarkdownView {
   draw(source) {
     const blocks = blocksOf(source);
     const keys = blocks.map(({ from, to }) => `${from} ${source.slice(from, to)}`);
-    // What follows may belong to the last block, though its text is the same.
+    // New text may belong to the last block, even if its text so far is the same.
     const same = keys.findIndex((key, i) => this.#drawn[i]?.key !== key || i === blocks.length - 1);
     const kept = same === -1 ? 0 : same;
     for (const { element } of this.#drawn.slice(kept)) element.remove();
@@ -52,7 +52,7 @@ function drawBlock(block, write) {
     case 'paragraph':
       return withText(make('p'), block.lines, write);
     case 'heading':
-      // Below the page's own two levels.
+      // The page itself uses the first two levels.
       return withText(
         make('div', {
           role: 'heading',
@@ -86,7 +86,7 @@ function drawCode(lines, language, write) {
     write(code, i === lines.length - 1 ? text : `${text}\n`, at);
   }
   const box = make('pre', {}, code);
-  // It scrolls, and not every browser lets the keyboard in for that alone.
+  // Not every browser makes scrollable elements focusable.
   box.tabIndex = 0;
   return box;
 }
@@ -101,7 +101,7 @@ function drawList(items, start, write) {
   for (const blocks of items) {
     const item = make('li');
     const [first] = blocks;
-    // An item that is one line is no paragraph of its own.
+    // The first paragraph of an item needs no element of its own.
     if (first?.type === 'paragraph') withText(item, first.lines, write);
     list.append(withBlocks(item, first?.type === 'paragraph' ? blocks.slice(1) : blocks, write));
   }

@@ -1,9 +1,9 @@
-// Puts a text on the clipboard, on pages without TLS too, to which browsers do not give `navigator.clipboard`.
+// Copies a text to the clipboard. On pages without TLS, browsers do not provide `navigator.clipboard`.
 import { make } from '../elements.js';
 
 /**
  * @param {string} text
- * @returns {Promise<boolean>} whether it is there
+ * @returns {Promise<boolean>} whether the text was copied
  */
 export async function copyText(text) {
   if (navigator.clipboard !== undefined) {
@@ -11,7 +11,7 @@ export async function copyText(text) {
       await navigator.clipboard.writeText(text);
       return true;
     } catch {
-      // Refused to a page that has not the focus, or by a setting.
+      // The page does not have the focus, or a setting forbids it.
     }
   }
   const focused = document.activeElement;

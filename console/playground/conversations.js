@@ -1,22 +1,22 @@
-// Saved conversations as a list, newest first, of bounded size. Pure.
+// Saved conversations as a list of bounded size, newest first.
 
 /**
  * @typedef {import('./generate.js').Message} Message
  * @typedef {object} Conversation
  * @property {string} id
  * @property {string} title
- * @property {number} at when it was last added to; milliseconds since the epoch
+ * @property {number} at time of its last change in milliseconds since the epoch
  * @property {string} model
- * @property {Message[]} messages the system prompt among them
+ * @property {Message[]} messages including the system prompt
  */
 
 export const MOST_CONVERSATIONS = 100;
-/** Browsers give a page about 5 million characters. */
+/** Browsers let a page store about 5 million characters. */
 export const MOST_CHARACTERS = 2_000_000;
 const LONGEST_TITLE = 60;
 
 /**
- * The list with this conversation at its head; the oldest go where it grows too long.
+ * The list with this conversation first. The oldest ones are dropped if it becomes too long.
  * @param {readonly Conversation[]} list
  * @param {Conversation} conversation
  * @returns {Conversation[]}
@@ -52,7 +52,7 @@ export function titleOf(messages) {
 }
 
 /**
- * What of a stored value is a list of conversations: it may come from another release, or have been edited.
+ * The valid conversations in a stored value, which may be of another release or may have been edited.
  * @param {unknown} value
  * @returns {Conversation[]}
  */

@@ -1,4 +1,4 @@
-// Reads the data of server-sent events out of a stream of text. Knows no API.
+// Reads the data of server-sent events from a stream of text.
 
 /**
  * @param {AsyncIterable<string>} pieces text, cut anywhere
@@ -10,7 +10,7 @@ export async function* eventData(pieces) {
     const events = (held + piece).split('\n\n');
     held = events.pop() ?? '';
     for (const event of events) {
-      // Lines that begin with a colon are only there to keep the connection open.
+      // Lines that begin with a colon only keep the connection open.
       const data = event.split('\n').filter((line) => line.startsWith('data:'));
       if (data.length > 0) yield data.map((line) => line.slice(5).replace(/^ /, '')).join('\n');
     }
@@ -18,7 +18,7 @@ export async function* eventData(pieces) {
 }
 
 /**
- * Not every browser can loop over a stream itself.
+ * Not every browser can iterate over a stream itself.
  * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body
  * @returns {AsyncGenerator<string, void, undefined>}
  */

@@ -1,4 +1,4 @@
-// Asks for a completion and reads its stream: text with the routes of its tokens, then how it ended. Knows no view.
+// Requests a completion and reads its stream: text with the routes of its tokens, then how it ended.
 import { ApiError, post } from '../api.js';
 import { eventData, textOf } from './events.js';
 
@@ -36,7 +36,7 @@ export function complete(prompt, settings, signal) {
 }
 
 /**
- * Throws an ApiError where the gateway refuses or the stream ends in an error.
+ * Throws an ApiError if the gateway refuses the request or the stream ends with an error.
  * @param {string} path
  * @param {object} asked
  * @param {Settings} settings

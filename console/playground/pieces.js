@@ -1,4 +1,4 @@
-// The tokens of an answer by their place in its text. Pure.
+// The tokens of an answer by their place in its text.
 
 /**
  * @typedef {{ text: string, route: number[][] }} Token
@@ -16,7 +16,7 @@ export class Pieces {
 
   /**
    * @param {string} text
-   * @param {readonly number[][][]} routes of its tokens: a character may take several
+   * @param {readonly number[][][]} routes of its tokens, of which one character may need several
    */
   add(text, routes) {
     for (const route of routes) {
@@ -29,7 +29,7 @@ export class Pieces {
   }
 
   /**
-   * The pieces that a stretch of the text is made of.
+   * The pieces of a stretch of the text.
    * @param {number} from
    * @param {number} to
    * @returns {{ index: number, from: number, to: number }[]}
@@ -49,7 +49,7 @@ export class Pieces {
 
   /**
    * @param {number} index of a piece
-   * @returns {number | undefined} undefined where no token is known
+   * @returns {number | undefined} undefined if no token is known
    */
   tokenOf(index) {
     const token = this.#pieces[index]?.token;

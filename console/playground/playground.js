@@ -1,4 +1,4 @@
-// The playground: a prompt goes out, its answer streams in, Stop ends it. Knows how to ask, not how answers are shown.
+// The playground: sends a prompt, shows its answer as it streams in, and stops it on request.
 import { ApiError } from '../api.js';
 import { element, make, say } from '../elements.js';
 import { count, durationText, figure } from '../format.js';
@@ -30,7 +30,7 @@ let messages = [];
 let conversation = newId();
 /** @type {AbortController | undefined} */
 let running;
-/** The newest answer's button, by which it is made anew. */
+/** The retry button of the newest answer. */
 /** @type {{ button: HTMLButtonElement } | undefined} */
 let last;
 
@@ -58,7 +58,7 @@ async function run(work) {
 }
 
 /**
- * If the model turns out to have no chat template, the text is completed instead, now and from then on.
+ * If the model has no chat template, the text is completed instead, now and from then on.
  * @param {string} text
  * @param {AbortSignal} signal
  */
@@ -73,7 +73,7 @@ async function ask(text, signal) {
     if (!(error instanceof ApiError) || error.code !== 'chat_template_missing') throw error;
     if (chatMode) chatMode.disabled = true;
     if (completionMode) completionMode.checked = true;
-    addNote('This model has no chat template: prompts are completed as they stand.');
+    addNote('This model has no chat template, so prompts are completed as they are.');
     await goOn(text, signal);
   }
 }
@@ -89,7 +89,7 @@ async function answer(asked, signal, onFirst) {
     system === undefined ? asked : [{ role: /** @type {const} */ ('system'), content: system }, ...asked];
   const mine = conversation;
   const keep = (/** @type {string} */ content) => {
-    // Another conversation may have been opened meanwhile.
+    // Another conversation may have been opened in the meantime.
     if (conversation !== mine) return;
     messages = [...asked, { role: 'assistant', content }];
     const all =
@@ -121,7 +121,7 @@ async function goOn(text, signal, onFirst) {
 /**
  * @param {ReturnType<typeof chat>} parts
  * @param {{ given?: string, markdown?: boolean, onFirst?: (() => void) | undefined, onText?: (text: string) => void, again: (old: Shown) => Promise<void> }} options
- *   onFirst: called before the first part is shown; onText: called with the answer when it ends, or breaks off
+ *   onFirst: called before the first part is shown; onText: called with the answer when it ends or breaks off
  */
 async function show(parts, { given = '', markdown = false, onFirst, onText, again }) {
   const startedAt = performance.now();
@@ -183,7 +183,7 @@ function summary(usage, { tokens, seconds, first, reason }) {
 }
 
 /**
- * Buttons below an answer. Only the newest answer can be made anew.
+ * Adds the buttons below an answer. Only the newest answer can be retried.
  * @param {Shown} shown
  * @param {string} given
  * @param {(old: Shown) => Promise<void>} again
@@ -213,7 +213,7 @@ function failed(error) {
   addNote(error instanceof Error ? error.message : String(error), true);
 }
 
-/** `crypto.randomUUID` is not given to pages without TLS. */
+/** Browsers do not provide `crypto.randomUUID` on pages without TLS. */
 function newId() {
   return `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
 }

@@ -1,4 +1,4 @@
-// Which token's route is shown: the one pointed at, else the one picked, else the newest. Knows no requests.
+// Shows the route of one token: the one pointed at, or else the one picked, or else the newest.
 import { element, make, say } from '../elements.js';
 import { showRoute } from '../watch/heat.js';
 import { markToken, onTokens } from './transcript.js';
@@ -15,7 +15,7 @@ const layers = element('route-layers', HTMLOListElement);
 let picked;
 
 /**
- * Shows the newest token of an answer that grows.
+ * Shows the newest token of a growing answer.
  * @param {Answer} answer
  */
 export function followRoute(answer) {
@@ -67,7 +67,7 @@ function show(answer, at) {
 }
 
 /**
- * White space in quotes and as signs, so that it can be seen.
+ * The token in quotes, with visible signs for white space.
  * @param {string} token
  */
 function visible(token) {

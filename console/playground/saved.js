@@ -1,4 +1,4 @@
-// The dialog of saved conversations: opens, deletes and exports them. Knows no requests.
+// The dialog of saved conversations: opens, deletes and exports them.
 import { element, make, say } from '../elements.js';
 import { recall, remember } from '../storage.js';
 import { conversationsOf, withConversation, withoutConversation } from './conversations.js';
@@ -13,7 +13,7 @@ const note = element('saved-note', HTMLElement);
 /** @type {(conversation: Conversation) => void} */
 let open = () => {};
 
-/** Another tab may have saved meanwhile. */
+/** Read each time, because another tab may have saved conversations. */
 const stored = () => conversationsOf(recall(STORED));
 
 /** @param {Conversation} conversation */
@@ -31,7 +31,7 @@ function show() {
   say(
     note,
     all.length === 0
-      ? 'None yet. Each chat is saved here as it goes, in this browser only.'
+      ? 'None yet. Each chat is saved automatically, in this browser only.'
       : 'Kept in this browser only.',
   );
   list.replaceChildren(...all.map(item));
@@ -71,7 +71,7 @@ function exportAll() {
   const file = new Blob([JSON.stringify(stored(), null, 2)], { type: 'application/json' });
   const link = make('a', { href: URL.createObjectURL(file), download: 'expertgrid-conversations.json' });
   link.click();
-  // Not before the browser has begun to read it.
+  // Later, because the browser must have begun to read it.
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 

@@ -1,4 +1,4 @@
-// What the playground asks for, beside the prompt: fields of the page, remembered in this browser. Knows no requests.
+// The settings of the playground: fields of the page, which this browser remembers.
 import { element, say } from '../elements.js';
 import { chosenModel } from '../models.js';
 import { recall, remember } from '../storage.js';
@@ -68,7 +68,7 @@ function restore() {
 restore();
 changed();
 for (const field of [...Object.values(texts), markdown]) field.addEventListener('input', changed);
-// A field that is wrong cannot say so while it is folded away.
+// An invalid field cannot show its message while the settings are closed.
 element('composer', HTMLFormElement).addEventListener(
   'invalid',
   () => {

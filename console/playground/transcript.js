@@ -1,4 +1,4 @@
-// The conversation on the page: turns, and in each answer its tokens, which can be pointed at. Knows no requests.
+// The conversation on the page: its turns, and the tokens of each answer, which can be pointed at.
 import { element, make } from '../elements.js';
 import { MarkdownView } from '../markdown/view.js';
 import { Pieces } from './pieces.js';
@@ -7,14 +7,14 @@ import { Pieces } from './pieces.js';
 
 const root = element('transcript', HTMLElement);
 const empty = root.querySelector('.empty');
-// It scrolls, and not every browser lets the keyboard in for that alone.
+// Not every browser makes scrollable elements focusable.
 root.tabIndex = 0;
 
 /** @type {WeakMap<Element, Answer>} */
 const answers = new WeakMap();
 /** @type {Element[]} */
 let marked = [];
-/** Somebody has scrolled up. */
+/** Whether the reader has scrolled up. */
 let reading = false;
 
 /** @param {string} text */
@@ -31,8 +31,8 @@ export function addNote(text, wrong = false) {
 }
 
 /**
- * An answer that grows.
- * @param {{ given?: string, markdown?: boolean }} [options] given: text that it goes on from; markdown: draw it as such
+ * Adds a growing answer.
+ * @param {{ given?: string, markdown?: boolean }} [options] given: text that it continues; markdown: draw it as Markdown
  */
 export function addAnswer({ given = '', markdown = false } = {}) {
   const body = make('div', { class: markdown ? 'answer-text markdown' : 'answer-text plain' });
@@ -87,7 +87,7 @@ export function addAnswer({ given = '', markdown = false } = {}) {
         write(body, text, from);
         keepUp();
       } else if (!waiting) {
-        // However many tokens come between two frames, they are drawn once.
+        // All tokens that come between two frames are drawn once.
         waiting = true;
         requestAnimationFrame(draw);
       }
@@ -111,7 +111,7 @@ export function markToken(answer, place) {
   remark();
 }
 
-/** Drawing anew makes new elements. */
+/** Marks the token again, because drawing makes new elements. */
 function remark() {
   for (const span of marked) span.classList.remove('marked');
   marked = [];
@@ -153,7 +153,7 @@ function add(turn) {
   keepUp();
 }
 
-/** Shows the end, unless somebody reads further up. */
+/** Shows the end, unless the reader has scrolled up. */
 function keepUp() {
   if (!reading) root.scrollTop = root.scrollHeight;
 }

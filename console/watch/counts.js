@@ -1,4 +1,4 @@
-// The strip of counts: uptime, requests, memory, what was retried, what stood in, what was cordoned. Knows no requests.
+// The strip of counts: uptime, requests, memory, retried calls, degraded hops, cordons.
 import { element, make, say } from '../elements.js';
 import { bytes, count, span } from '../format.js';
 import { total } from './samples.js';
@@ -11,7 +11,7 @@ import { total } from './samples.js';
 const list = element('counts', HTMLElement);
 /** One counter for each rung of the degradation ladder, best first. */
 const hopCounter = /^expertgrid_engine_degraded_hops_(\w+)_total$/;
-/** In order, so that the strip does not jump as answers come. */
+/** In a fixed order, so that the strip does not jump as answers come. */
 const names = ['Uptime', 'Requests', 'Memory', 'Calls retried', 'Degraded hops', 'Cordons'];
 
 /** @type {Map<string, { value: HTMLElement, below: HTMLElement }>} */

@@ -1,9 +1,9 @@
-// The dialog that takes a shard out of service: asks, drains, and says what came of it.
+// The dialog that takes a shard out of service: asks for confirmation, drains, and shows the outcome.
 import { ApiError, post } from '../api.js';
 import { element, say } from '../elements.js';
 import { onDrain } from './shards.js';
 
-/** A shard gives its calls ten seconds. */
+/** A shard waits up to ten seconds for its calls to end. */
 const PATIENCE_MS = 60_000;
 
 const dialog = element('drain-dialog', HTMLDialogElement);
@@ -14,7 +14,7 @@ const confirm = element('drain-confirm', HTMLButtonElement);
 const result = element('drain-result', HTMLElement);
 
 let address = '';
-/** The shard has refused: the next press insists. */
+/** Whether the shard has refused, so that the next press drains it anyway. */
 let force = false;
 
 onDrain((shard) => {
@@ -38,8 +38,8 @@ form.addEventListener('submit', async (event) => {
     say(
       result,
       safe
-        ? `${asked} has left service: safe to delete.`
-        : `${asked} has left service; ${cut} calls were cut off.`,
+        ? `${asked} has left service. It is safe to delete.`
+        : `${asked} has left service, but ${cut} calls were cut off.`,
     );
     if (address === asked) dialog.close();
   } catch (error) {

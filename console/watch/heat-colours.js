@@ -1,11 +1,11 @@
-// From how hot an expert is to its colour. Pure.
+// The colour of an expert by its heat.
 
-/** So many times the layer's mean is as hot as the scale goes. */
+/** Ratio to the layer's mean at the hot end of the scale. */
 export const HOTTEST = 8;
 const SHADES = 64;
 
 /**
- * Shades from cold to hot, evenly through the given colours.
+ * Shades from cold to hot, spread evenly over the given colours.
  * @param {readonly string[]} stops `#rrggbb`
  * @returns {string[]}
  */
@@ -23,7 +23,7 @@ export function palette(stops) {
 }
 
 /**
- * By the logarithm: half the mean, the mean and twice the mean are told apart as well as 4 and 8 times.
+ * Logarithmic, so that half the mean, the mean and twice the mean differ as clearly as 4 and 8 times the mean.
  * @param {number} ratio rows of the expert over the mean of its layer
  * @returns {number} of the palette's shades
  */

@@ -1,4 +1,4 @@
-// Where each (layer, expert) lies on the heat map, and which one lies where. Pure; lengths are CSS pixels.
+// The place of each unit on the heat map, and the unit at each place. Lengths are CSS pixels.
 
 /**
  * @typedef {{ layer: number, expert: number }} Cell
@@ -23,12 +23,12 @@ export class HeatGrid {
     this.row = Math.max(LEAST_ROW, Math.min(TALLEST_ROW, Math.floor(WANTED_HEIGHT / layers)));
     this.height = TOP + this.row * layers;
     this.column = (width - LEFT) / experts;
-    /** Between cells: none where they are too small for it. */
+    /** Space between cells. None if the cells are too small. */
     this.gap = Math.min(this.column, this.row) < 4 ? 0 : 1;
   }
 
   /**
-   * On whole device pixels.
+   * The cell's box on whole device pixels.
    * @param {Cell} cell
    * @returns {Box}
    */
@@ -53,7 +53,7 @@ export class HeatGrid {
     return inside ? { layer, expert } : undefined;
   }
 
-  /** Experts to be named above, layers to be named at the side. */
+  /** Experts with a label above the map, and layers with a label at its side. */
   get ticks() {
     const every = (/** @type {number} */ size, /** @type {number} */ least) =>
       [1, 2, 4, 8, 16, 32, 64].find((step) => step * size >= least) ?? 64;
@@ -67,7 +67,7 @@ export class HeatGrid {
 }
 
 /**
- * The cell that a key leads to; undefined for keys that lead nowhere.
+ * The cell that a key moves to. Undefined for other keys.
  * @param {Cell} cell
  * @param {string} key as KeyboardEvent names it
  * @param {{ layers: number, experts: number }} size

@@ -1,4 +1,4 @@
-// The heat map: layers down, experts across, one cell pointed at, one token's route drawn over it. Knows no requests.
+// The heat map: a row for each layer, a column for each expert, a cursor, and the route of one token.
 import { element, say } from '../elements.js';
 import { count, figure, percent } from '../format.js';
 import { HOTTEST, palette, shadeOf } from './heat-colours.js';
@@ -11,7 +11,7 @@ import { HeatGrid, moved } from './heat-grid.js';
  */
 
 const canvas = element('heat', HTMLCanvasElement);
-/** Has the keyboard's focus in the canvas' place. */
+/** Takes the keyboard focus in place of the canvas. */
 const keys = element('heat-keys', HTMLElement);
 keys.tabIndex = 0;
 const readout = element('heat-readout', HTMLOutputElement);
@@ -41,7 +41,7 @@ export function showRoute(next) {
   drawSoon();
 }
 
-/** However much changes at once, it is drawn once a frame. */
+/** Draws at most once for each frame. */
 function drawSoon() {
   if (waiting) return;
   waiting = true;
@@ -193,7 +193,7 @@ function nameOf({ layer, expert }, { counts, experts }) {
 }
 
 /**
- * By its share of its layer.
+ * The unit with the largest share of its layer.
  * @param {HeatReport} heat
  * @returns {Cell | undefined}
  */

@@ -1,11 +1,11 @@
-// Which experts nobody serves, in words. Pure.
+// Says in words which experts no shard serves.
 
 /** @typedef {{ model?: string, layer: number, experts: string }} Missing experts of one layer; model: if there are several */
 
 const SHOWN_LAYERS = 6;
 
 /**
- * Layers are counted model by model: two models' layers are not the same layers.
+ * Counts the layers of each model separately.
  * @param {readonly Missing[]} missing
  * @returns {{ headline: string, items: string[] }}
  */
@@ -24,5 +24,5 @@ export function missingText(missing) {
   });
   const more = missing.length - items.length;
   if (more > 0) items.push(`and ${more} more ${more === 1 ? 'layer' : 'layers'}`);
-  return { headline: `${parts.join(' and ')} ${verb} experts that nobody serves`, items };
+  return { headline: `${parts.join(' and ')} ${verb} experts that no shard serves`, items };
 }

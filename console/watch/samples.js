@@ -1,4 +1,4 @@
-// Reads a page of Prometheus' text format: samples by name. Pure.
+// Reads a page in Prometheus' text format: samples by name.
 
 /**
  * @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample
@@ -8,7 +8,7 @@ const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
 /**
- * Lines that are no samples are passed over.
+ * Skips lines that are not samples.
  * @param {string} page
  * @param {(name: string) => boolean} [wanted]
  * @returns {Map<string, Sample[]>} by name
@@ -27,7 +27,7 @@ export function parseSamples(page, wanted = () => true) {
 }
 
 /**
- * The sum over all labels; undefined where the page has no such sample.
+ * The sum over all labels. Undefined if the page has no such sample.
  * @param {ReadonlyMap<string, Sample[]>} samples
  * @param {string} name
  */

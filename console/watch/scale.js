@@ -1,7 +1,7 @@
-// A plot's axis: where it ends, and at which round number. Pure.
+// The axis and the path of a plot.
 
 /**
- * The least of 1, 2, 3, 4, 5, 6, 8, 10 times a power of ten that is not below `most`; 1 where there is nothing.
+ * The top of the axis: the least of 1, 2, 3, 4, 5, 6, 8, 10 times a power of ten that is not below `most`. 1 if `most` is 0.
  * @param {number} most
  */
 export function roundTop(most) {
@@ -12,7 +12,7 @@ export function roundTop(most) {
 }
 
 /**
- * An SVG path through the values; it breaks off where there is none, and a lone value is a dot.
+ * An SVG path through the values. It has gaps for missing values, and a single value is a dot.
  * @param {readonly (readonly [x: number, y: number] | undefined)[]} places
  */
 export function pathOf(places) {

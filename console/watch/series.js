@@ -1,4 +1,4 @@
-// What the gateway tells of its past, kept up by what is newer. Pure.
+// The gateway's history, extended by newer answers.
 
 /**
  * @typedef {Record<string, (number | null)[]>} Columns
@@ -12,7 +12,7 @@
  * @property {Stretch} minutes
  */
 
-/** Values that each stretch keeps: ten minutes, and a day. */
+/** Number of values in each stretch: ten minutes, and a day. */
 const KEPT = { seconds: 600, minutes: 1440 };
 
 export class Past {
@@ -22,14 +22,14 @@ export class Past {
   minutes = { step: 60, start: 0, series: {} };
   #started = 0;
 
-  /** From when on values are not known yet. Unix seconds; 0: nothing is known. */
+  /** Time from which values are not known yet, in Unix seconds. 0: nothing is known. */
   get since() {
     return this.seconds.start === 0 ? 0 : endOf(this.seconds) - this.seconds.step;
   }
 
-  /** @param {Answer} answer to a question for what came after `since` */
+  /** @param {Answer} answer to a request for what came after `since` */
   add({ started, seconds, minutes }) {
-    // Another process remembers nothing of the one before; what it has told is all there is.
+    // A restarted gateway has a new history.
     if (started !== this.#started) {
       this.seconds = { ...this.seconds, start: 0, series: {} };
       this.minutes = { ...this.minutes, start: 0, series: {} };
@@ -42,7 +42,7 @@ export class Past {
 
 /**
  * @param {Stretch} known
- * @param {Stretch} more which may tell anew of the end of what is known
+ * @param {Stretch} more which may replace the end of what is known
  * @param {number} kept
  * @returns {Stretch}
  */
@@ -55,7 +55,7 @@ export function joined(known, more, kept) {
   const series = Object.fromEntries(
     Object.entries(more.series).map(([name, values]) => {
       const earlier = (known.series[name] ?? []).slice(0, before);
-      // What was missed is not known.
+      // Missed values are not known.
       while (earlier.length < before) earlier.push(null);
       return [name, [...earlier, ...values]];
     }),
@@ -80,7 +80,7 @@ export function lengthOf({ series }) {
 }
 
 /**
- * When its last value ends; Unix seconds.
+ * The end of the last value in Unix seconds.
  * @param {Stretch} stretch
  */
 export function endOf(stretch) {

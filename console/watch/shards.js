@@ -1,4 +1,4 @@
-// The table of shards. Knows no requests. Rows stay the same elements while their shard is there: a button in them keeps the focus.
+// The table of shards. A row keeps its elements while its shard is there, so that a button in it keeps the focus.
 import { element, make, say } from '../elements.js';
 import { bytes, count, figure, span } from '../format.js';
 
@@ -16,7 +16,7 @@ import { bytes, count, figure, span } from '../format.js';
 const body = element('shards', HTMLElement);
 const note = element('shards-note', HTMLElement);
 
-// Where the page is narrow the rows are no table to the style sheet; to a screen reader they still are.
+// On a narrow page the style sheet does not draw a table, but for a screen reader it still is one.
 const roles = { table: 'table', 'thead, tbody': 'rowgroup', 'thead tr': 'row', 'thead th': 'columnheader' };
 for (const [selector, role] of Object.entries(roles)) {
   for (const part of document.querySelectorAll(`.shards ${selector}, .shards:is(${selector})`))
@@ -34,7 +34,7 @@ const tones = {
   cordoned: 'bad',
   unresponsive: 'bad',
 };
-/** States in which there is a process that can be asked to leave. */
+/** States in which the shard's process can be drained. */
 const drainable = new Set(['available', 'validating', 'cordoned', 'unresponsive']);
 
 /** @type {{ at: number, calls: Map<string, number> } | undefined} */
@@ -44,7 +44,7 @@ const rows = new Map();
 /** @type {(shard: Shard) => void} */
 let drain = () => {};
 
-/** @param {(shard: Shard) => void} listener hears whose button was pressed */
+/** @param {(shard: Shard) => void} listener called with the shard whose button was pressed */
 export function onDrain(listener) {
   drain = listener;
 }
@@ -129,7 +129,7 @@ function createRow(address) {
 }
 
 /**
- * Since when it is so, and what it was before.
+ * How long the shard has had its state, and how often it was cordoned and banned.
  * @param {Shard} shard
  * @param {number} now
  */

@@ -1,4 +1,4 @@
-// The header and the banner: how the gateway is, and which experts nobody serves. Knows no requests.
+// The header and the banner: the state of the gateway, and which experts no shard serves.
 import { element, make, say } from '../elements.js';
 import { missingText } from './missing.js';
 
@@ -19,7 +19,7 @@ export function showReadiness({ status, missing, reason }) {
   banner.hidden = status === 'ready';
   if (banner.hidden) return;
   const { headline, items } = missingText(missing);
-  const text = missing.length > 0 ? headline : (reason ?? 'The gateway takes no requests now.');
+  const text = missing.length > 0 ? headline : (reason ?? 'The gateway accepts no requests now.');
   const list = missing.length > 0 ? [make('ul', {}, ...items.map((item) => make('li', {}, item)))] : [];
   banner.replaceChildren(make('strong', {}, text), ...list);
 }

@@ -113,11 +113,11 @@ describe('the past', () => {
 describe('the warning', () => {
   it('counts the layers of each model by themselves', () => {
     const layers = [0, 1, 2].map((layer) => ({ layer, experts: '0-3' }));
-    expect(missing.missingText(layers).headline).toBe('3 layers have experts that nobody serves');
-    expect(missing.missingText(layers.slice(0, 1)).headline).toBe('1 layer has experts that nobody serves');
+    expect(missing.missingText(layers).headline).toBe('3 layers have experts that no shard serves');
+    expect(missing.missingText(layers.slice(0, 1)).headline).toBe('1 layer has experts that no shard serves');
     const two = ['big', 'small'].flatMap((model) => layers.map((each) => ({ model, ...each })));
     const { headline, items } = missing.missingText([...two, { model: 'small', layer: 3, experts: '7' }]);
-    expect(headline).toBe('3 layers of big and 4 layers of small have experts that nobody serves');
+    expect(headline).toBe('3 layers of big and 4 layers of small have experts that no shard serves');
     expect(items.slice(2)).toEqual([
       'big, layer 2: 0-3',
       'small, layer 0: 0-3',

@@ -321,7 +321,7 @@ describe('the console', () => {
     await partial.view(WIDE);
     await partial.open(`${poorer.url}/console`);
     await partial.until(`${text('state')} === 'Experts missing'`);
-    expect(await partial.evaluate(text('missing'))).toContain('6 layers have experts that nobody serves');
+    expect(await partial.evaluate(text('missing'))).toContain('6 layers have experts that no shard serves');
     expect(await partial.evaluate(text('missing'))).toMatch(/layer 0: \d+-\d+/);
     await partial.screenshot(join(pictures, 'missing.png'));
     poorer.process.signal('SIGKILL');
