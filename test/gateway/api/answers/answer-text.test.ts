@@ -22,7 +22,7 @@ function run(ids: readonly number[], stops: readonly string[]) {
 const bytesOf = (ids: readonly number[]) =>
   Buffer.concat(ids.map((id) => tokenizer.bytes(id))).toString('utf8');
 
-test('the bytes of one character come out together, with all of its tokens', () => {
+test('the bytes of one character are released together, with all of its tokens', () => {
   const [a, b, c, d] = new TextEncoder().encode('😀');
   const { released } = run([a, b, c, d], []);
   expect(released.map(({ text, tokens }) => [text, tokens.length])).toEqual([
@@ -42,7 +42,7 @@ test('tokens held back with their text are released with it', () => {
   ]);
 });
 
-test('a stop string takes its tokens with it; one that is cut in two stays', () => {
+test('the tokens of a stop string are dropped, except for one that is cut in two', () => {
   const cut = run(say('hello world'), ['wor']);
   expect(cut.text).toBe('hello ');
   expect(cut.tokens.map(({ id }) => id)).toEqual(say('hello world'));
@@ -51,7 +51,7 @@ test('a stop string takes its tokens with it; one that is cut in two stays', () 
   expect(dropped.tokens.map(({ id }) => id)).toEqual(say('hello'));
 });
 
-test('every token comes out once, in order, at the offset of its text in code points', () => {
+test('every token is released once, in order, with the offset of its text in code points', () => {
   const id = fc.oneof(
     fc.nat(255),
     fc.constantFrom(...say('hello world in the end 😀'), ...tokenizer.added.map((t) => t.id)),

@@ -4,7 +4,7 @@ import { idOf, JSON_TYPE, MODEL, openRoom, readEvents, say } from '../harness.ts
 
 const base = { model: MODEL, prompt: 'hello world' };
 
-test('max_tokens 0 scores a text: its tokens, the first without a log-probability', async () => {
+test('max_tokens 0 returns the log-probabilities of a text, with null for its first token', async () => {
   const { post, engine } = await openRoom();
   const { body } = await post('/v1/completions', { ...base, echo: true, logprobs: 1, max_tokens: 0 });
   expect(body.choices[0]).toEqual({
@@ -22,7 +22,7 @@ test('max_tokens 0 scores a text: its tokens, the first without a log-probabilit
   expect(engine.requests[0]).toMatchObject({ maxTokens: 0, promptLogprobs: 1 });
 });
 
-test('an answer follows the prompt, and its offsets too', async () => {
+test('the answer and its offsets follow the echoed prompt', async () => {
   const { post } = await openRoom({ reply: () => say('!a') });
   const { body } = await post('/v1/completions', {
     ...base,
@@ -37,7 +37,7 @@ test('an answer follows the prompt, and its offsets too', async () => {
   expect(logprobs.token_logprobs.slice(-2)).toEqual([-0.5, -0.5]);
 });
 
-test('a stop id has its entry in the log-probabilities, and no text', async () => {
+test('a stop id has a log-probability but no text', async () => {
   const { post } = await openRoom({ reply: () => [...say('!'), idOf('<|end|>')] });
   const asked = { ...base, echo: true, logprobs: 1 };
   const { body: scored } = await post('/v1/completions', {
@@ -57,7 +57,7 @@ test('a stop id has its entry in the log-probabilities, and no text', async () =
   });
 });
 
-test('a stream tells the stop id with the finish reason', async () => {
+test('a stream sends the stop id with the finish reason', async () => {
   const { url } = await openRoom({ reply: () => [...say('!'), idOf('<|end|>')] });
   const last = async (path: string, fields: object) => {
     const body = JSON.stringify({ model: MODEL, stream: true, ...fields });
@@ -77,7 +77,7 @@ test('a stream tells the stop id with the finish reason', async () => {
   });
 });
 
-test('a chat tells the stop id last, unless a stop string came before it', async () => {
+test('a chat returns the stop id last, unless a stop string came before it', async () => {
   const { post } = await openRoom({ reply: () => [...say('a!'), idOf('<|end|>')] });
   const asked = { model: MODEL, messages: [{ role: 'user', content: 'hello' }], logprobs: true };
   const told = async (fields: object) => {
@@ -88,14 +88,14 @@ test('a chat tells the stop id last, unless a stop string came before it', async
   expect(await told({ stop: '!' })).toEqual(['a']);
 });
 
-test('without logprobs the engine is not asked for any', async () => {
+test('without logprobs the engine computes no log-probabilities', async () => {
   const { post, engine } = await openRoom({ once: true });
   const { body } = await post('/v1/completions', { ...base, echo: true });
   expect(body.choices[0]).toMatchObject({ text: 'hello worldhello world', logprobs: null });
   expect(engine.requests[0].promptLogprobs).toBeUndefined();
 });
 
-test('a prompt of ids is written out, special tokens by name', async () => {
+test('an echoed prompt of ids contains special tokens by name', async () => {
   const { post } = await openRoom({ once: true });
   const prompt = [idOf('<|user|>'), ...say('hello')];
   const { body } = await post('/v1/completions', { ...base, prompt, echo: true, max_tokens: 0, logprobs: 0 });
@@ -105,7 +105,7 @@ test('a prompt of ids is written out, special tokens by name', async () => {
   });
 });
 
-test('a stream begins with the prompt, in each choice', async () => {
+test('a stream begins with the prompt for each choice', async () => {
   const { url } = await openRoom({ once: true });
   const request = { ...base, echo: true, logprobs: 0, n: 2, stream: true };
   const response = await fetch(`${url}/v1/completions`, {
@@ -128,7 +128,7 @@ test('a prompt that fills the context can be scored', async () => {
   expect((await post('/v1/completions', { ...base, echo: true, max_tokens: 1 })).status).toBe(400);
 });
 
-test('a prompt’s log-probabilities are computed once for all its choices, and told in each', async () => {
+test('the log-probabilities of a prompt are computed once and returned in each choice', async () => {
   const { post, engine } = await openRoom({ once: true });
   const fields = { ...base, prompt: ['hello world', 'world'], echo: true, logprobs: 1, n: 3 };
   const { body } = await post('/v1/completions', fields);
@@ -141,7 +141,7 @@ test('a prompt’s log-probabilities are computed once for all its choices, and 
   }
 });
 
-test('a prompt that fails takes the choices with it that wait for its log-probabilities', async () => {
+test('if a prompt fails, the choices that wait for its log-probabilities fail too', async () => {
   const error = { code: 'shard_unavailable', message: 'gone', retryable: true } as const;
   const { post, engine } = await openRoom({ fail: { after: 0, error } });
   const { status } = await post('/v1/completions', { ...base, echo: true, logprobs: 1, n: 3 });

@@ -117,7 +117,7 @@ describe('an answer that is cut off', () => {
     expect(await whole([cut], rules, 'length')).toMatchObject({ ...expected, reason: 'length' });
   });
 
-  test('within the arguments, by a stop string, is no call that is whole', async () => {
+  test('within the arguments, by a stop string, is not a complete call', async () => {
     const cut = call('f', '{"a": 1}').slice(0, -18);
     expect(await whole([cut], rules, 'stop')).toMatchObject({ calls: [['f', '{"a"']], reason: 'stop' });
   });
@@ -166,7 +166,7 @@ function joined(events: readonly MessageEvent[]): unknown[] {
   return out.filter(({ type, text }) => type === 'finish' || type === 'call' || text !== '');
 }
 
-test('any pieces give what the whole text gives', async () => {
+test('the result does not depend on how the text is split into pieces', async () => {
   const cuts = fc.array(fc.nat(200), { maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(answerText, cuts, given, reasons, async (text, places, use, reason) => {
@@ -178,7 +178,7 @@ test('any pieces give what the whole text gives', async () => {
   );
 });
 
-test('every token comes out once, in order, with the piece that its text begins in', async () => {
+test('every token is released once, in order, with the piece in which its text begins', async () => {
   const cuts = fc.array(fc.nat(200), { maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(answerText, cuts, given, reasons, async (text, places, use, reason) => {
@@ -221,7 +221,7 @@ test('every token comes out once, in order, with the piece that its text begins 
   ]);
 });
 
-test('no piece of content ends within a tag that comes true', async () => {
+test('no piece of content ends within a tag that is completed later', async () => {
   const text = `a < b\n${call('f', '{}')}`;
   const events = await read([...text], { calls });
   expect(
@@ -261,7 +261,7 @@ test('tokens between the tags of thinking are counted, those of the tags are not
   expect(await count(['Yes'], { calls })).toBeUndefined();
 });
 
-test('choices are read apart', async () => {
+test('each choice has a parser of its own', async () => {
   async function* answers(): AsyncGenerator<AnswerEvent> {
     const text = call('f', '{"a": 1}');
     for (const at of [0, 10, 20, 30]) {
@@ -311,14 +311,14 @@ describe('what a model writes without end', () => {
     }
   });
 
-  test('is let out as it comes, but for its end', async () => {
+  test('is released as it comes, except for its end', async () => {
     const events = await read(new Array<string>(500).fill(' '.repeat(16)), rules);
     const content = events.flatMap((event) => (event.type === 'content' ? [event.text.length] : []));
     expect(content.reduce((total, length) => total + length)).toBe(8_000);
     expect(Math.max(...content)).toBeLessThan(1_100);
   });
 
-  test('tokens without text are told, however many', async () => {
+  test('any number of tokens without text is passed on', async () => {
     const pieces = [...new Array<string>(150_000).fill(''), 'a'];
     async function* events() {
       yield* await read(pieces, rules);

@@ -22,7 +22,7 @@ function run(pieces: readonly string[], stops: readonly string[]) {
   return { out: [...out, text], stopped };
 }
 
-test('any pieces give what the whole text gives', () => {
+test('the result does not depend on how the text is split into pieces', () => {
   // A small alphabet makes overlaps, repeats and near misses common.
   const word = (most: number) => fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: most });
   const stops = fc.array(
@@ -38,20 +38,20 @@ test('any pieces give what the whole text gives', () => {
   );
 });
 
-test('text that could be the beginning of a stop string waits, the rest does not', () => {
+test('only text that may begin a stop string is held back', () => {
   const buffer = new StopBuffer(['\n\nUser:'].map(stopString));
   expect(buffer.push('Yes.\n')).toEqual({ text: 'Yes.', stopped: false });
   expect(buffer.push('\nUs')).toEqual({ text: '', stopped: false });
   expect(buffer.push('ually')).toEqual({ text: '\n\nUsually', stopped: false });
 });
 
-test('what was held back comes out at the end', () => {
+test('held-back text is released at the end', () => {
   const buffer = new StopBuffer([stopString('END')]);
   expect(buffer.push('an EN').text).toBe('an ');
   expect(buffer.end()).toEqual({ text: 'EN', stopped: false });
 });
 
-test('nothing after a stop string comes out, though it came in the same piece', () => {
+test('text after a stop string in the same piece is dropped', () => {
   expect(new StopBuffer([stopString('END')]).push('one END two')).toEqual({
     text: 'one ',
     stopped: true,

@@ -7,7 +7,7 @@ const base = { model: MODEL, prompt: 'hello', stream: true };
 const send = (url: string, path: string, body: unknown) =>
   fetch(url + path, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(body) });
 
-test('whatever is asked, each choice ends once, and nothing of it follows', async () => {
+test('each choice of any request ends exactly once, and no event of it follows', async () => {
   const room = await startRoom({
     reply: ({ sampling }) => [...say('hello wörld 😀 '.repeat(1 + (sampling.choice % 2))), idOf('<|end|>')],
   });
@@ -55,7 +55,7 @@ test('whatever is asked, each choice ends once, and nothing of it follows', asyn
   await room.server.close(0);
 });
 
-test('a stream that waits says that it lives, and headers go out before its first token', async () => {
+test('a waiting stream sends keep-alive events, and its headers precede the first token', async () => {
   const { promise: prefill, resolve: prefilled } = Promise.withResolvers<void>();
   const { url } = await openRoom({ once: true, prefill, limits: { keepAliveMs: 50, admissionMs: 20 } });
   const response = await send(url, '/v1/completions', base);
@@ -72,7 +72,7 @@ test('a stream that waits says that it lives, and headers go out before its firs
   expect(blocks.slice(-2)).toEqual(['data: [DONE]', '']);
 });
 
-test('the openai client reads past signs of life', async () => {
+test('the openai client ignores keep-alive events', async () => {
   const { client } = await openRoom({ once: true, stepMs: 60, limits: { keepAliveMs: 20 } });
   const stream = await client.completions.create({ ...base, stream: true });
   let text = '';
@@ -80,7 +80,7 @@ test('the openai client reads past signs of life', async () => {
   expect(text).toBe('hello world');
 });
 
-test('an error after the first byte is one event and the end', async () => {
+test('an error after the first byte is one event that ends the stream', async () => {
   const error = { code: 'shard_unavailable', message: 'shard 2 is gone', retryable: true } as const;
   const { url } = await openRoom({ fail: { after: 1, error } });
   const { values, done } = await readEvents(await send(url, '/v1/completions', { ...base, n: 3 }));

@@ -15,14 +15,14 @@ test.each([
   expect(engine.requests).toHaveLength(0);
 });
 
-test('a prompt that is given back counts once for each choice, in a stream too', async () => {
+test('an echoed prompt counts once for each choice, in a stream too', async () => {
   const { post } = await openRoom({ context: 1_000_000 });
   const fields = { prompt: Array(20_000).fill(1), echo: true, logprobs: 20, max_tokens: 1, stream: true };
   const { status, body } = await post('/v1/completions', { ...base, ...fields, n: 100 });
   expect([status, body.error.param]).toEqual([400, 'logprobs']);
 });
 
-test('a stream holds nothing of what it has told', async () => {
+test('a stream holds no memory for what it has sent', async () => {
   const { url } = await openRoom({ context: 1_000_000 });
   const fields = { n: 100, max_tokens: 300_000, stream: true };
   const stop = new AbortController();

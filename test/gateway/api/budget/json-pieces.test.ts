@@ -11,7 +11,7 @@ function lazily(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, lazily(field)]));
 }
 
-test('the pieces are what JSON.stringify gives', () => {
+test('the pieces together are the text of JSON.stringify', () => {
   const value = fc.letrec<{ any: unknown }>((tie) => ({
     any: fc.oneof(
       { maxDepth: 6 },
@@ -42,7 +42,7 @@ test('no piece of a long answer is long', () => {
   expect(JSON.parse(pieces.join('')).choices[2].logprobs.top_logprobs[4_999]).toEqual(top(4_999));
 });
 
-test('entries are made when they are written, and no sooner', () => {
+test('entries are made only when they are written', () => {
   let made = 0;
   const list = lazyMap(Array(1_000).fill('x'), (item) => {
     made++;
@@ -54,7 +54,7 @@ test('entries are made when they are written, and no sooner', () => {
   expect(made).toBeLessThan(100);
 });
 
-test('what is few is known without a look at all of it', () => {
+test('isFew does not look at all values of a large object', () => {
   expect(isFew({ id: 'x', choices: [{ text: 'a', index: 0, logprobs: null }] })).toBe(true);
   expect(isFew({ list: lazyMap(Array(1e6).fill(0), String) })).toBe(false);
   expect(isFew(Array(1e6).fill({}))).toBe(false);

@@ -31,7 +31,7 @@ function bench(charge?: Charge) {
 
 const tenant = (name: string, weight = 1): Tenant => ({ name, weight });
 
-test('short work is over before the event loop turns, and long work goes on in later turns', async () => {
+test('short work ends before the event loop turns, and long work continues in later turns', async () => {
   const { slices, work, turn } = bench();
   await expect(slices.run(tenant('a'), work([1]))).resolves.toBe(1);
   const long = slices.run(tenant('a'), work(Array(20).fill(1)));
@@ -42,7 +42,7 @@ test('short work is over before the event loop turns, and long work goes on in l
   expect(slices.waiting).toBe(0);
 });
 
-test('each tenant is charged for all that its work took', async () => {
+test('each tenant is charged for all the time of its work', async () => {
   const charged = new Map<string | undefined, number>();
   const { slices, work, turn } = bench((name, ms) => charged.set(name, (charged.get(name) ?? 0) + ms));
   const works = [slices.run(tenant('a'), work(Array(20).fill(1))), slices.run(tenant('b'), work([1, 2, 3]))];
@@ -56,7 +56,7 @@ test('each tenant is charged for all that its work took', async () => {
   );
 });
 
-test('what the steps throw is thrown, and the next work runs', async () => {
+test('an error of the steps rejects, and the next work runs', async () => {
   const { slices, work } = bench();
   const failing = slices.turn(tenant('a'), () => {
     throw new Error('no');
@@ -65,7 +65,7 @@ test('what the steps throw is thrown, and the next work runs', async () => {
   await expect(slices.run(tenant('a'), work([1]))).resolves.toBe(1);
 });
 
-test('no turn takes longer than a slice and the step that ends it; tenants get time by weight whatever they ask for', async () => {
+test('no turn takes longer than a slice and its last step, and tenants get time by weight', async () => {
   const job = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 30 });
   const weights = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 2, maxLength: 4 });
   await fc.assert(
@@ -97,7 +97,7 @@ test('no turn takes longer than a slice and the step that ends it; tenants get t
   );
 });
 
-test('a tenant that comes late waits for one slice, not for all that wait', async () => {
+test('a tenant that comes late waits for one slice, not for all waiting work', async () => {
   const { slices, work, turn } = bench();
   for (let i = 0; i < 100; i++) void slices.run(tenant('many'), work(Array(10).fill(1)));
   turn();
@@ -111,7 +111,7 @@ test('a tenant that comes late waits for one slice, not for all that wait', asyn
   expect(done).toBe(true);
 });
 
-test('work may ask for more work: it comes after what asked for it', async () => {
+test('work that is started by other work runs after it', async () => {
   const { slices, turn } = bench();
   const order: string[] = [];
   const outer = slices.turn(tenant('a'), () => {
@@ -124,7 +124,7 @@ test('work may ask for more work: it comes after what asked for it', async () =>
   expect(order).toEqual(['outer', 'inner']);
 });
 
-test('what is made of many promises lets the event loop turn, and one tenant waits for one slice of another', async () => {
+test('work in many promises lets the event loop turn, and a tenant waits for only one slice of another', async () => {
   const slices = new Slices();
   const seen: string[] = [];
   let over = false;

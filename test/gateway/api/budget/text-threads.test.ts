@@ -17,7 +17,7 @@ function open(options: Partial<TextThreadsOptions> = {}): TextThreads {
 
 const asker = (tenant: string, signal = new AbortController().signal) => ({ tenant, signal });
 
-test('a thread gives what is given here: ids, prompts, and what a template refuses', async () => {
+test('a thread gives the same results as the main thread: ids, prompts, and refusals of templates', async () => {
   const threads = open();
   const tools = await loadTextSide(dir);
   const messages = [{ role: 'user' as const, content: 'Hi <|end|> there' }];
@@ -31,7 +31,7 @@ test('a thread gives what is given here: ids, prompts, and what a template refus
   for (const job of jobs) expect(await threads.run(dir, job, asker('a'))).toEqual(runTextJob(job, tools));
 });
 
-test('a tenant is charged for what the thread took, also if its text is aborted', async () => {
+test('a tenant is charged for the time of the thread, even if its text is aborted', async () => {
   const threads = open({ deadlineMs: 300 });
   const charged: [string | undefined, number][] = [];
   const onTook = (tenant: string | undefined, ms: number) => charged.push([tenant, ms]);
@@ -42,7 +42,7 @@ test('a tenant is charged for what the thread took, also if its text is aborted'
   expect(charged[1]?.[1]).toBeGreaterThanOrEqual(300);
 });
 
-test('one tenant never has all threads: a short text does not wait for the long ones of another', async () => {
+test('a short text does not wait for the long texts of another tenant, because no tenant gets all threads', async () => {
   const threads = open({ deadlineMs: 600_000 });
   const waiting = [1, 2, 3].map(() => threads.run(dir, long, asker('many')).catch(() => 'closed'));
   const ended: string[] = [];
@@ -51,14 +51,14 @@ test('one tenant never has all threads: a short text does not wait for the long 
   expect(ended).toEqual(['one']);
 });
 
-test('a text that takes too long is aborted by name, and the next is answered', async () => {
+test('a text that takes too long is aborted, and the next one is answered', async () => {
   const threads = open({ threads: 1, deadlineMs: 1_000 });
   const given = threads.run(dir, encode(' '.repeat(8_000_000)), asker('a'));
   await expect(given).rejects.toMatchObject({ status: 400, code: 'text_too_costly' });
   expect((await threads.run(dir, encode('Hello'), asker('a'))).length).toBeGreaterThan(0);
 });
 
-test('too many texts of one tenant are refused; texts whose callers left are not begun', async () => {
+test('too many texts of one tenant are refused, and texts whose clients left are not begun', async () => {
   const threads = open({ threads: 1, waiting: 2 });
   const first = threads.run(dir, encode('a'), asker('a'));
   const leaving = new AbortController();

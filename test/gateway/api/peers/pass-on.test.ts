@@ -82,7 +82,7 @@ test('a gateway names its models with the identity of each', async () => {
   expect(card.models).toEqual({ [MODEL]: 'fake' });
 });
 
-test('what is handed on has the headers of an allow-list, and no field that changes nothing', async () => {
+test('a request that is passed on has only headers of an allow-list, and no fields without effect', async () => {
   const peer = await openPeer(complete);
   const room = await openBeside(peer);
   const metadata = `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
@@ -101,7 +101,7 @@ test('what is handed on has the headers of an allow-list, and no field that chan
   expect(peer.asked[0]?.headers).not.toHaveProperty('x-forwarded-for');
 });
 
-test('Expect: 100-continue is between the caller and this gateway', async () => {
+test('Expect: 100-continue is not passed on', async () => {
   const peer = await openPeer(complete);
   const room = await openBeside(peer);
   const asked = request(`${room.url}/v1/completions`, {
@@ -136,7 +136,7 @@ test.each([
   expect(peer.asked).toHaveLength(2);
 });
 
-test('a limit of the caller’s own key that a peer holds is told', async () => {
+test('a limit of the client’s key at a peer is returned to the client', async () => {
   const error = { message: 'no', type: 'requests', param: null, code: 'rate_limit_exceeded' };
   const peer = await openPeer((_, response) => {
     response.writeHead(429, { 'retry-after': '7' });
@@ -147,7 +147,7 @@ test('a limit of the caller’s own key that a peer holds is told', async () => 
   expect([answer.status, answer.body, answer.headers.get('retry-after')]).toEqual([429, { error }, '7']);
 });
 
-test('a caller that leaves while its request is at a peer gives its place back', async () => {
+test('a client that leaves while its request is at a peer stops counting as an open request', async () => {
   const peer = await openPeer(() => {}); // never answers
   const key: StoredKey = {
     ...{ name: 'a', sha256: hashKey('eg-a'), created: '2026-01-31T12:00:00.000Z' },
@@ -165,7 +165,7 @@ test('a caller that leaves while its request is at a peer gives its place back',
   expect((await post(room, short, { headers })).status).toBe(200);
 });
 
-test('what is thrown and is no Error ends its request like any failure', async () => {
+test('a thrown value that is not an Error ends its request like any failure', async () => {
   const room = await openRoom({
     api: {
       access: {
@@ -180,7 +180,7 @@ test('what is thrown and is no Error ends its request like any failure', async (
   expect(room.logs).toContainEqual(expect.objectContaining({ status: 500, msg: 'request' }));
 });
 
-test('another checkpoint by the same id is another model', async () => {
+test('another checkpoint with the same id is another model', async () => {
   const peer = await openPeer(complete, { [MODEL]: 'another' });
   const room = await openBeside(peer);
   expect(await post(room, room.fields)).toMatchObject({ status: 200, by: null });
@@ -204,7 +204,7 @@ async function passed(answer: Answering) {
   return { peer, answered };
 }
 
-test('a peer that is silent twice loses what it has not answered', async () => {
+test('requests at a peer that is silent twice are aborted', async () => {
   const { peer, answered } = await passed(() => {});
   peer.silence();
   expect(await answered).toBeUndefined();
@@ -223,7 +223,7 @@ test('a stream of a peer that is silent twice ends with an error event', async (
   expect(text).not.toContain('127.0.0.1'); // where it was is in the log
 });
 
-test('a wait that no client could read is not passed on, one that it can is', async () => {
+test('a retry time is passed on only if clients can read it', async () => {
   for (const [wait, passedOn] of [
     ['1e+305', null],
     ['-5', null],
@@ -241,7 +241,7 @@ test('a wait that no client could read is not passed on, one that it can is', as
   }
 });
 
-test('a peer that does not stop telling of itself is none', async () => {
+test('a peer with an endless card is ignored', async () => {
   const endless = 'x'.repeat(300_000);
   const peer = await openPeer(complete, { [MODEL]: 'fake', more: endless });
   const room = await openBeside(peer);
@@ -281,7 +281,7 @@ async function messagesOfPeer(room: Awaited<ReturnType<typeof openBeside>>) {
   }
 }
 
-test('responses and messages are handed on as they came, with what their answers tell', async () => {
+test('responses and messages are passed on unchanged, and so are the headers of their answers', async () => {
   const peer = await openPeer(complete);
   const room = await openBeside(peer);
   const messages = await messagesOfPeer(room);

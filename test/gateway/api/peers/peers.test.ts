@@ -7,7 +7,7 @@ const names = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 2, maxLen
 const nodes = (of: readonly string[]) => of.map((name) => ({ name }));
 
 describe('the gateway of a prompt', () => {
-  it('is the same whatever the order in which gateways are known', () => {
+  it('does not depend on the order of the gateways', () => {
     fc.assert(
       fc.property(names, fc.string(), (of, key) => {
         expect(rendezvous(key, nodes(of))).toEqual(rendezvous(key, nodes(of.toReversed())));
@@ -28,7 +28,7 @@ describe('the gateway of a prompt', () => {
     );
   });
 
-  it('is shared out evenly', () => {
+  it('is spread evenly', () => {
     const counts = new Map<string, number>();
     for (let i = 0; i < 3_000; i++) {
       const { name } = rendezvous(`key ${i}`, nodes(['a', 'b', 'c']));
@@ -37,7 +37,7 @@ describe('the gateway of a prompt', () => {
     for (const count of counts.values()) expect(Math.abs(count - 1_000)).toBeLessThan(120);
   });
 
-  it('hangs on the first block of ids, the model and the salt, and on nothing behind it', () => {
+  it('depends only on the first block of ids, the model and the salt', () => {
     const ids = Array.from({ length: PREFIX_BLOCK + 5 }, (_, i) => i);
     const key = prefixKey('m', ids);
     expect(prefixKey('m', [...ids, 7])).toBe(key);

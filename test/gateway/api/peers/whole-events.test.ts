@@ -9,7 +9,7 @@ const events = [
   'data: [DONE]\n\n',
 ];
 
-test('events go by whole and counted, in whatever pieces their bytes come', () => {
+test('events pass as a whole and are counted, in whatever pieces their bytes come', () => {
   fc.assert(
     fc.property(
       fc.array(fc.constantFrom(...events), { maxLength: 8 }),

@@ -16,7 +16,7 @@ function clockByHand() {
   return { clock, pass, elapsedMs: () => now };
 }
 
-test('it runs before the engine is asked, while a part is in hand, and after the end', () => {
+test('the clock runs before the engine is asked, while a part is processed, and after the end', () => {
   const { clock, pass } = clockByHand();
   pass(1);
   clock.generationBegins();
@@ -33,7 +33,7 @@ test('it runs before the engine is asked, while a part is in hand, and after the
   expect(clock.ms).toBe(7);
 });
 
-test('of several generations, it stands only while all of them wait', () => {
+test('with several generations, the clock stops only while all of them wait', () => {
   const { clock, pass } = clockByHand();
   for (let i = 0; i < 2; i++) {
     clock.generationBegins();
@@ -51,7 +51,7 @@ test('of several generations, it stands only while all of them wait', () => {
   expect(clock.ms).toBe(7);
 });
 
-test('giving a part away is its own in that turn of the event loop; then the reader is waited for', async () => {
+test('handing a part to the reader counts in that turn of the event loop, and waiting for the reader does not', async () => {
   const { clock, pass } = clockByHand();
   clock.readerIsGiven();
   pass(1);
@@ -92,7 +92,7 @@ test('a generation is followed to its end, however it ends', async () => {
   expect(watch).toMatchObject({ index: 0, askedAt: 1, began, endedAt: 157 });
 });
 
-test('an engine that throws ends what was followed', async () => {
+test('an engine that throws ends the watch', async () => {
   const { clock, pass, elapsedMs } = clockByHand();
   const failing: AsyncIterable<GenerationPart> = {
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('lost')) }),
@@ -106,7 +106,7 @@ test('an engine that throws ends what was followed', async () => {
   expect(clock.ms).toBe(8);
 });
 
-test('a reader that takes its time is not counted', async () => {
+test('the time of a slow reader does not count', async () => {
   async function* values() {
     for (let i = 0; i < 3; i++) yield i;
   }
@@ -133,7 +133,7 @@ async function overheadOf(url: string): Promise<{ sum: number; count: number }> 
   return { sum: value('sum'), count: value('count') };
 }
 
-test('the engine’s time is not in the metric, and requests that ask no engine are not counted', async () => {
+test('the metric excludes the engine’s time and requests that use no engine', async () => {
   const { url, post, logs } = await openRoom({ stepMs: 40, once: true });
   await post('/v1/completions', { model: MODEL, prompt: 'a', temperature: 9 });
   await fetch(`${url}/v1/models`);

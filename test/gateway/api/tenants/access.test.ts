@@ -72,7 +72,7 @@ describe('a key', () => {
     expect([engine.requests.length, usage.length]).toEqual([0, 0]);
   });
 
-  test('lets its owner in, by either header', async () => {
+  test('is accepted in either header', async () => {
     const { post } = await openKeyed({ keys: [named('bob'), named('alice')] });
     for (const headers of [bearer('alice').headers, { 'x-api-key': 'eg-alice' }]) {
       expect((await post('/v1/completions', ask, { headers })).status).toBe(200);
@@ -120,7 +120,7 @@ describe('a key', () => {
     },
   );
 
-  test('is refused from when it is revoked, and an answer under way ends', async () => {
+  test('is refused as soon as it is revoked, but an answer under way is completed', async () => {
     const { url, post, held } = await openKeyed({ keys: [named('alice')], stepMs: 5 });
     const stream = await fetch(`${url}/v1/completions`, {
       method: 'POST',
@@ -132,7 +132,7 @@ describe('a key', () => {
     expect((await readEvents(stream)).done).toBe(true);
   });
 
-  test('OpenAI’s client throws its own errors', async () => {
+  test('makes OpenAI’s client throw its own errors', async () => {
     const room = await openKeyed({ keys: [named('alice', { rpm: 1 })] });
     await expect(clientOf(room, 'bob').models.list()).rejects.toBeInstanceOf(AuthenticationError);
     const alice = clientOf(room, 'alice');
@@ -143,7 +143,7 @@ describe('a key', () => {
 });
 
 describe('limits', () => {
-  test('requests a minute: headers count down, then a 429 that says when, before any work', async () => {
+  test('requests a minute: headers count down to a 429 with a retry time, before any work', async () => {
     const { post, engine } = await openKeyed({
       keys: [named('alice', { rpm: 2 }), named('bob', { rpm: 2 })],
     });
@@ -163,7 +163,7 @@ describe('limits', () => {
     expect((await post('/v1/completions', ask, bearer('bob'))).status).toBe(200);
   });
 
-  test('a request that a peer is said to have handed on is counted like any other', async () => {
+  test('a request that claims to come from a peer counts like any other', async () => {
     const { post } = await openKeyed({ keys: [named('alice', { rpm: 1 })] });
     const forged = { headers: { ...bearer('alice').headers, 'x-expertgrid-forwarded': 'a peer' } };
     expect((await post('/v1/completions', ask, forged)).status).toBe(200);
@@ -188,14 +188,14 @@ describe('limits', () => {
     expect(engine.requests.length).toBe(2);
   });
 
-  test('a prompt beyond the limit is not worth another try', async () => {
+  test('a prompt beyond the limit itself is told not to retry', async () => {
     const { post } = await openKeyed({ keys: [named('alice', { tpm: 10 })] });
     const answer = await post('/v1/completions', { ...ask, prompt: Array(11).fill(1) }, bearer('alice'));
     expect([answer.status, answer.headers.get('x-should-retry')]).toEqual([429, 'false']);
     expect(answer.headers.has('retry-after')).toBe(false);
   });
 
-  test('concurrency: a stream holds its place until it ends, also when its reader leaves', async () => {
+  test('concurrency: a stream counts until it ends, also if its reader leaves', async () => {
     const { url, post, engine } = await openKeyed({ keys: [named('alice', { concurrency: 1 })], stepMs: 5 });
     const leave = new AbortController();
     const body = JSON.stringify({ ...ask, max_tokens: 1_000, stream: true });
@@ -210,7 +210,7 @@ describe('limits', () => {
     await expect.poll(async () => (await post('/v1/completions', ask, bearer('alice'))).status).toBe(200);
   });
 
-  test('what is refused for another reason gives its place back', async () => {
+  test('a request that is refused for another reason no longer counts as open', async () => {
     const { post } = await openKeyed({ keys: [named('alice', { concurrency: 1 })] });
     for (const body of ['{', { ...ask, temperature: 9 }, { ...ask, model: 'other' }]) {
       expect((await post('/v1/completions', body, bearer('alice'))).status).toBeGreaterThanOrEqual(400);
@@ -218,7 +218,7 @@ describe('limits', () => {
     expect((await post('/v1/completions', ask, bearer('alice'))).status).toBe(200);
   });
 
-  test('looking at models is no request that limits count', async () => {
+  test('limits do not count requests for the list of models', async () => {
     const { url, post } = await openKeyed({ keys: [named('alice', { rpm: 1 })] });
     for (let i = 0; i < 3; i++) expect((await fetch(`${url}/v1/models`, bearer('alice'))).status).toBe(200);
     expect((await post('/v1/completions', ask, bearer('alice'))).status).toBe(200);
@@ -288,7 +288,7 @@ describe('who shares cached prefixes', () => {
     expect(a).not.toBe(b);
   });
 
-  test('whoever names one salt, and nobody by naming another’s key', async () => {
+  test('requests with the same salt, but not a request whose salt names another key', async () => {
     const own = `key/${hashKey('eg-alice')}`;
     const [a, named1, named2, forged] = await salts({ keys }, [
       ['alice'],
@@ -300,7 +300,7 @@ describe('who shares cached prefixes', () => {
     expect(new Set([a, named1, forged]).size).toBe(3);
   });
 
-  test('all, where the gateway says so; a salt still parts', async () => {
+  test('all tenants if the gateway allows it, except requests with different salts', async () => {
     const [a, b, apart] = await salts({ keys, sharedPrefix: true }, [['alice'], ['bob'], ['bob', 'x']]);
     expect(a).toBe(b);
     expect(apart).not.toBe(a);
@@ -317,7 +317,7 @@ describe('who shares cached prefixes', () => {
 });
 
 describe('what was used', () => {
-  test('is told of each request that computed, once it is over', async () => {
+  test('is reported at the end of each request that was computed', async () => {
     const { post, url, usage } = await openKeyed({ keys: [named('alice', { rpm: 3 })], once: true });
     const headers = { ...bearer('alice').headers, 'x-request-id': 'mine' };
     const { body } = await post('/v1/completions', ask, { headers });
@@ -359,7 +359,7 @@ describe('what was used', () => {
     expect(JSON.stringify(logs)).not.toContain('eg-alice');
   });
 
-  test('without keys is told as well, of nobody', async () => {
+  test('is reported without a key if there are no keys', async () => {
     const usage: UsageLine[] = [];
     const { post } = await openRoom({ api: { onUsage: (line) => usage.push(line) } });
     await post('/v1/completions', ask);
@@ -380,7 +380,7 @@ describe('a web page', () => {
     });
   const access = { keys: () => [named('alice')] };
 
-  test('of a named origin may ask before it sends a key, and reads what it is told, errors too', async () => {
+  test('of a named origin may send a preflight without a key, and may read answers and errors', async () => {
     const { url, post } = await openRoom({ api: { access, corsOrigins: [origin] } });
     const asked = await preflight(url);
     expect(asked.status).toBe(204);
@@ -408,7 +408,7 @@ describe('a web page', () => {
     expect(asked.headers.has('access-control-allow-origin')).toBe(false);
   });
 
-  test('of any origin may where all are allowed, and none may unless one is', async () => {
+  test('of any origin may call if all are allowed, and none may call by default', async () => {
     const all = await openRoom({ api: { corsOrigins: ['*'] } });
     expect((await preflight(all.url)).headers.get('access-control-allow-origin')).toBe('*');
     const none = await openRoom();
@@ -417,7 +417,7 @@ describe('a web page', () => {
   });
 });
 
-test('only an admin’s key goes ahead of the default; any may wait longer', async () => {
+test('only an admin’s key gets a priority ahead of the default, but any key may get a later one', async () => {
   const { post, engine } = await openKeyed({
     keys: [named('alice'), named('root', { admin: true })],
     once: true,
@@ -442,7 +442,7 @@ test.each([
   expect(headers.get('x-ratelimit-remaining-tokens')).toBe(String(left));
 });
 
-test('a key pays in the engine for the time that its texts and schemas take other threads', async () => {
+test('a key is charged in the engine for the time of its texts and schemas on other threads', async () => {
   const { url, engine } = await openKeyed({ keys: [named('a'), named('b')] });
   const properties = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`p${i}`, { type: 'string' }]));
   const schema = { type: 'object', properties, additionalProperties: false };

@@ -15,20 +15,20 @@ const stored = (name: string, more: Partial<StoredKey> = {}): StoredKey => {
   return { name, sha256: hashKey(`eg-${name}`), created, ...more };
 };
 
-test('a key has 256 bits behind its prefix, and no two are alike', () => {
+test('a key has 256 random bits after its prefix', () => {
   const keys = Array.from({ length: 100 }, drawKey);
   for (const key of keys) expect(key).toMatch(/^eg-[\w-]{43}$/);
   expect(new Set(keys).size).toBe(100);
 });
 
-test('a line has the hash and not the key, and is read as it was written', () => {
+test('a line contains the hash but not the key, and can be read back', () => {
   const key = stored('alice', { rpm: 60, tpm: 40_000, concurrency: 4, admin: true });
   const line = keyLine(key);
   expect(line).not.toContain('eg-alice');
   expect(parseKeys(`# ours\n\n${line}${keyLine(stored('bob'))}`, 'keys')).toEqual([key, stored('bob')]);
 });
 
-test('the key that was given is found, whichever it is, and no other', () => {
+test('any given key is found, and an unknown one is not', () => {
   const keys = ['alice', 'bob', 'carol'].map((name) => stored(name));
   for (const { name } of keys) expect(findKey(keys, `eg-${name}`)?.name).toBe(name);
   for (const wrong of ['', 'eg-', 'eg-alic', 'eg-alice ', 'EG-alice', keys[0]!.sha256]) {
@@ -49,7 +49,7 @@ test.each([
   expect(() => parseKeys(keyLine(stored('first')) + line, 'keys')).toThrow(reason);
 });
 
-test('one key is taken out and the rest of the file stays as it was', () => {
+test('removing one key leaves the rest of the file unchanged', () => {
   const [a, b] = [keyLine(stored('a')), keyLine(stored('b'))];
   expect(withoutKey(`# ours\n${a}${b}`, 'a', 'keys')).toBe(`# ours\n${b}`);
   expect(withoutKey(a + b, 'b', 'keys')).toBe(a);

@@ -21,7 +21,7 @@ const requests = fc.array(
   { maxLength: 80 },
 );
 
-test('in no stretch of time more is admitted than a full bucket and what has flowed in', () => {
+test('no period admits more than a full bucket and what was refilled in that period', () => {
   fc.assert(
     fc.property(limits, requests, (limit, asked) => {
       let bucket = fullBucket(limit, 0);
@@ -46,7 +46,7 @@ test('in no stretch of time more is admitted than a full bucket and what has flo
   );
 });
 
-test('the wait that is told is enough, and a moment less is not', () => {
+test('the returned wait is sufficient, and a shorter one is not', () => {
   fc.assert(
     fc.property(limits, requests, fc.nat(1_000_000), (limit, asked, debt) => {
       let bucket = taken(fullBucket(limit, 0), debt, limit, 0);
@@ -68,7 +68,7 @@ test('the wait that is told is enough, and a moment less is not', () => {
   );
 });
 
-test('what remains may be taken at once, and one more not', () => {
+test('the remaining units may be taken at once, but not one more', () => {
   fc.assert(
     fc.property(limits, fc.nat(200_000), fc.nat(120_000), (limit, used, now) => {
       const bucket = taken(fullBucket(limit, 0), used, limit, 0);
@@ -81,13 +81,13 @@ test('what remains may be taken at once, and one more not', () => {
   );
 });
 
-test('a clock that goes back gives nothing, and loses nothing', () => {
+test('a clock that goes back neither refills nor drains the bucket', () => {
   const bucket: Bucket = { level: 3, atMs: 50_000 };
   expect(filled(bucket, 60, 10_000)).toEqual(bucket);
   expect(filled(filled(bucket, 60, 10_000), 60, 51_000)).toEqual({ level: 4, atMs: 51_000 });
 });
 
-test('a limit that is lowered counts at once, one that is raised as it flows in', () => {
+test('a lowered limit counts at once, and a raised one as the bucket is refilled', () => {
   const full = fullBucket(100, 0);
   expect(readBucket(full, 10, 0)).toEqual({ limit: 10, remaining: 10, resetMs: 0 });
   expect(readBucket(full, 6_000, 1_000)).toMatchObject({ remaining: 200 });

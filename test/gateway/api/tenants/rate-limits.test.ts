@@ -23,7 +23,7 @@ function limitsAt(start = 0) {
   return { ...limits, turn: begin, pass };
 }
 
-test('requests: the minute’s are taken at once, then one for each part of it; keys have their own', () => {
+test('requests: a minute’s allowance may be used at once and is then refilled evenly, for each key separately', () => {
   const { begin, turn, pass } = limitsAt();
   const alice = key({ rpm: 2 });
   turn(alice);
@@ -35,7 +35,7 @@ test('requests: the minute’s are taken at once, then one for each part of it; 
   expect(begin(alice)).toHaveProperty('exceeded');
 });
 
-test('concurrency: a place is free again when its request ends, and once only', () => {
+test('concurrency: a request stops counting when it ends, and only once', () => {
   const { begin, turn } = limitsAt();
   const alice = key({ concurrency: 2 });
   const first = turn(alice);
@@ -47,7 +47,7 @@ test('concurrency: a place is free again when its request ends, and once only', 
   expect(begin(alice)).toHaveProperty('exceeded');
 });
 
-test('a request that its concurrency does not allow costs none of the requests a minute', () => {
+test('a request that concurrency refuses does not count as a request of the minute', () => {
   const { begin, turn, read } = limitsAt();
   const alice = key({ concurrency: 1, rpm: 5 });
   turn(alice);
@@ -55,7 +55,7 @@ test('a request that its concurrency does not allow costs none of the requests a
   expect(read(alice).requests?.remaining).toBe(4);
 });
 
-test('tokens: a prompt is asked for, an answer is counted as it comes, and a debt is waited for', () => {
+test('tokens: a prompt needs its allowance, an answer is counted as it comes, and a debt has to be refilled', () => {
   const { turn, read, pass } = limitsAt();
   const alice = key({ tpm: 600 });
   const first = turn(alice);
@@ -80,7 +80,7 @@ test('a key without limits has none, and no headers', () => {
   expect(rateHeaders(read(key({})))).toEqual({});
 });
 
-test('headers are named and written as OpenAI’s', () => {
+test('headers have OpenAI’s names and formats', () => {
   const { turn, read } = limitsAt();
   const alice = key({ rpm: 60, tpm: 6_000 });
   turn(alice).prompt(36);
@@ -109,7 +109,7 @@ test.each([
   expect(formatDuration(ms)).toBe(text);
 });
 
-test('an exceeded limit is a 429 that says when to come again', () => {
+test('an exceeded limit is a 429 with a retry time', () => {
   const { status, envelope, headers } = rateError('alice', {
     kind: 'tokens',
     limit: 600,

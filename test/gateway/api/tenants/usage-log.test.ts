@@ -52,7 +52,7 @@ const lines = async (file = path) =>
     .filter((text) => text !== '')
     .map((text): string => JSON.parse(text).request);
 
-test('each line is in the file when it is written, behind what was there', async () => {
+test('each line is appended to the file before write returns', async () => {
   open().write(line('a'));
   expect(await lines()).toEqual(['a']);
   log?.close();
@@ -84,14 +84,14 @@ test('two gateways may write to one file', async () => {
   expect(await lines()).toEqual(['a', 'A', 'b', 'B', 'c', 'C']);
 });
 
-test('half a line that a lost machine left is ended before the next', async () => {
+test('an incomplete line of a crashed machine is ended before the next line', async () => {
   await writeFile(path, `${JSON.stringify(line('a'))}\n{"time":"20`);
   open().write(line('b'));
   const texts = (await readFile(path, 'utf8')).split('\n');
   expect(texts.slice(1)).toEqual(['{"time":"20', JSON.stringify(line('b')), '']);
 });
 
-test('lines wait while the file cannot be written, which is told once, and are in it in order when it can', async () => {
+test('lines wait while the file cannot be written, which is reported once, and are then written in order', async () => {
   const log = open();
   await rm(folder, { recursive: true });
   log.write(line('a'));
@@ -107,7 +107,7 @@ test('lines wait while the file cannot be written, which is told once, and are i
   ]);
 });
 
-test('beyond so many waiting lines the oldest are lost, and counted', async () => {
+test('the oldest lines beyond the limit of waiting lines are dropped and counted', async () => {
   const log = open({ mostWaiting: 2 });
   await rm(folder, { recursive: true });
   for (const request of ['a', 'b', 'c', 'd']) log.write(line(request));
@@ -118,7 +118,7 @@ test('beyond so many waiting lines the oldest are lost, and counted', async () =
   expect(errors[1]).toContain('2 lines wait, so the oldest are dropped from now on');
 });
 
-test('what still waits when the log is closed is lost, and said', async () => {
+test('lines that still wait when the log is closed are lost, which is reported', async () => {
   const log = openUsageLog(path, { onError: (message) => errors.push(message), retryMs: 60_000 });
   await rm(folder, { recursive: true });
   log.write(line('a'));
@@ -136,7 +136,7 @@ test.each([
   expect(() => open()).toThrow(message);
 });
 
-test('a pipe that takes the place of the file holds up nobody', async () => {
+test('a pipe that replaces the file does not block the process', async () => {
   const log = open();
   await rename(path, `${path}.1`);
   execFileSync('mkfifo', [path]);
