@@ -71,7 +71,7 @@ describe('inline', () => {
     expect(inline([{ text: source, at: 0 }])).toBe(wanted);
   });
 
-  it('leads to web pages and mail alone', () => {
+  it('leads only to web pages and e-mail addresses', () => {
     expect(safeLink('mailto:a@b.example')).toBe('mailto:a@b.example');
     for (const href of [
       'javascript:alert(1)',
@@ -174,7 +174,7 @@ describe('any text', () => {
     expect(process.threadCpuUsage().user - startedAt).toBeLessThan(1_000_000);
   });
 
-  it('nests no deeper than it can be drawn', () => {
+  it('limits the depth of nesting', () => {
     for (const source of [
       `${'> '.repeat(5_000)}a`,
       `${'- '.repeat(5_000)}a`,

@@ -61,7 +61,7 @@ describe('samples', () => {
     expect(samples.total(page, 'no_such_sample')).toBeUndefined();
   });
 
-  it('keep escaped labels, and pass over what is no sample or not wanted', () => {
+  it('keep escaped labels, and skip other lines and unwanted samples', () => {
     const page = '# HELP a b\na{x="1\\"2\\n"} 3\n\nnonsense\nb 4 1700000000\nc{} +Inf\n';
     expect([...samples.parseSamples(page, (name) => name !== 'c').values()].flat()).toEqual([
       { name: 'a', labels: { x: '1"2\n' }, value: 3 },
@@ -83,7 +83,7 @@ describe('the past', () => {
     minutes,
   });
 
-  it('is kept up by what is newer, and asks for no more than that', () => {
+  it('is extended by newer values, and asks only for those', () => {
     const kept = new past.Past();
     expect(kept.since).toBe(0);
     kept.add(answer(1, stretch(100, [1, 2, 3])));
@@ -94,7 +94,7 @@ describe('the past', () => {
     expect(kept.seconds).toEqual(stretch(100, [1, 2, 3, 4, null, null, 7]));
   });
 
-  it('is told anew of what was told before, and forgets what is too old', () => {
+  it('replaces values that are sent again, and drops those that are too old', () => {
     expect(past.joined(stretch(60, [1, 2], 60), stretch(120, [5, 6], 60), 10)).toEqual(
       stretch(60, [1, 5, 6], 60),
     );
@@ -102,7 +102,7 @@ describe('the past', () => {
     expect(past.joined(stretch(10, [1, 2]), stretch(9_000, [3]), 3)).toEqual(stretch(9_000, [3]));
   });
 
-  it('begins anew with another process', () => {
+  it('starts again if the gateway has restarted', () => {
     const kept = new past.Past();
     kept.add(answer(1, stretch(100, [1, 2, 3])));
     kept.add(answer(2, stretch(103, [9])));
@@ -111,7 +111,7 @@ describe('the past', () => {
 });
 
 describe('the warning', () => {
-  it('counts the layers of each model by themselves', () => {
+  it('counts the layers of each model separately', () => {
     const layers = [0, 1, 2].map((layer) => ({ layer, experts: '0-3' }));
     expect(missing.missingText(layers).headline).toBe('3 layers have experts that no shard serves');
     expect(missing.missingText(layers.slice(0, 1)).headline).toBe('1 layer has experts that no shard serves');
@@ -146,7 +146,7 @@ describe('saved conversations', () => {
     expect(conversations.withoutConversation(list, 'long')).toEqual([]);
   });
 
-  it('are called by their first words, and what is none is passed over', () => {
+  it('have their first words as a title, and invalid ones are skipped', () => {
     expect(
       conversations.titleOf([
         { role: 'system', content: 's' },
@@ -233,7 +233,7 @@ describe('the heat map', () => {
 });
 
 describe('events', () => {
-  it('come out whole however the stream is cut, comments left out', async () => {
+  it('are complete however the stream is cut, without comments', async () => {
     const text = 'data: {"a":1}\n\n: keep-alive\n\ndata: x\ndata: y\n\ndata: [DONE]\n\n';
     for (let size = 1; size < text.length; size++) {
       async function* pieces() {

@@ -13,7 +13,7 @@ test('a browser is sent to the console', async () => {
   expect([followed.status, followed.url]).toEqual([200, `${url}/console`]);
 });
 
-test('a program is told where things are, and each place is there', async () => {
+test('a program gets the paths of the API, and each of them answers', async () => {
   const { url } = await openRoom();
   const answer = await fetch(`${url}/`);
   expect(answer.headers.get('vary')).toContain('accept');

@@ -29,7 +29,7 @@ test('closing lets requests under way end, and takes no new ones', async () => {
   expect(room.server.open).toBe(0);
 });
 
-test('what has not ended in time is cut, and its work stopped', async () => {
+test('requests that have not ended in time are cut, and their generations are stopped', async () => {
   const room = await openRoom({ stepMs: 10 });
   const plain = fetch(`${room.url}/v1/completions`, request({ max_tokens: 2000 }));
   const refused = expect(plain).rejects.toThrow();
@@ -77,7 +77,7 @@ async function open(connections: Partial<ConnectionLimits>, handler = app): Prom
 }
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-test('an idle connection is kept for the time that its answers tell, and answers again', async () => {
+test('an idle connection is kept for the time in its Keep-Alive header, and answers again', async () => {
   const { port } = await open({ keepAliveMs: 1_000, headersMs: 300, requestMs: 300 });
   const { socket, text } = await speak(port);
   socket.write(`${line}\r\n`);
@@ -92,7 +92,7 @@ test('an idle connection is kept for the time that its answers tell, and answers
   expect(performance.now() - from).toBeGreaterThan(900);
 });
 
-test('of idle connections beyond the limit the one idle longest is closed, none with a request', async () => {
+test('beyond the limit, the connection that has been idle longest is closed, but none with a request', async () => {
   let answer = (): void => {};
   const held = new Promise<void>((resolve) => {
     answer = resolve;
@@ -171,7 +171,7 @@ test('a taken port is an error, not a hang', async () => {
   await expect(serve({ app, port: room.server.port })).rejects.toThrow(/EADDRINUSE/);
 });
 
-test('a request that makes no URL is refused in the envelope', async () => {
+test('a request without a valid URL is refused in the envelope', async () => {
   const room = await openRoom();
   const socket = connect(room.server.port, '127.0.0.1');
   socket.write('GET /v1\\models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');

@@ -32,7 +32,7 @@ async function lastEvent(response: Response): Promise<[name: string | undefined,
   return [name, JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? '')];
 }
 
-test('what is still open in the end is told so in the shape of its API, and in the log', async () => {
+test('requests that are still open at the end get an error in the shape of their API, which is logged', async () => {
   const shutdown = new Shutdown();
   const room = await openRoom({ stepMs: 1, context: 200_000, api: { shutdown } });
   const streams = await Promise.all(paths.map((path) => ask(room, path, { stream: true })));
@@ -65,7 +65,7 @@ test('what is still open in the end is told so in the shape of its API, and in t
   );
 });
 
-test('a server that ends refuses what is new, answers probes, and lets what is open end', async () => {
+test('a server that shuts down refuses new requests, answers probes, and completes open requests', async () => {
   const shutdown = new Shutdown();
   const room = await openRoom({ stepMs: 1, context: 200_000, api: { shutdown } });
   const stream = await ask(room, '/v1/completions', { stream: true, max_tokens: 50 });
@@ -93,7 +93,7 @@ test('a server that ends refuses what is new, answers probes, and lets what is o
   expect(await room.server.idle(60_000)).toBe(true);
 });
 
-test('an upload that is still coming is told before its connection ends', async () => {
+test('an upload gets an error before its connection ends', async () => {
   const shutdown = new Shutdown();
   const room = await openRoom({ api: { shutdown } });
   const socket = connect(room.server.port, '127.0.0.1');
@@ -124,7 +124,7 @@ test('requests that come after the cut get its error, and the first error counts
   await expect(shutdown.during(new Promise(() => {}))).rejects.toBe(failed);
 });
 
-test('a server that loads its models lives, is not ready, and asks everyone to come again', async () => {
+test('a server that loads its models is alive but not ready, and tells clients to retry', async () => {
   const server = await serve({ app: createLoadingApi(['nano']), port: 0 });
   const url = `http://127.0.0.1:${server.port}`;
   const get = async (path: string, headers: Record<string, string> = {}) => {

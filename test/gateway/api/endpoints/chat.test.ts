@@ -38,7 +38,7 @@ test('the rest of the context is the default', async () => {
   expect(engine.requests[0].maxTokens).toBe(95);
 });
 
-test('roles and text parts are rendered, and callers write no special tokens', async () => {
+test('roles and text parts are rendered, and clients cannot write special tokens', async () => {
   const { post, engine } = await openRoom({ once: true });
   await post('/v1/chat/completions', {
     ...base,
@@ -84,7 +84,7 @@ test('log-probabilities are entries with bytes, their text together is the conte
   expect(Buffer.from(bytes).toString()).toBe(message.content);
 });
 
-test('logprobs without top_logprobs reports the chosen tokens alone', async () => {
+test('logprobs without top_logprobs reports only the chosen tokens', async () => {
   const { post } = await openRoom({ once: true });
   const { body } = await post('/v1/chat/completions', { ...base, logprobs: true });
   expect(body.choices[0].logprobs.content.map(({ top_logprobs }) => top_logprobs)).toEqual([[], []]);
@@ -121,7 +121,7 @@ test('a stream opens with the role, and closes with an empty delta and the reaso
   expect(values.slice(1).every((value) => !('expertgrid' in value) && !('usage' in value))).toBe(true);
 });
 
-test('characters and stop strings in pieces come whole in a stream', async () => {
+test('a stream has complete characters and no parts of stop strings', async () => {
   const room = await openRoom({ reply: () => say('é😀 EN ENDx'), once: true });
   const response = await fetch(`${room.url}/v1/chat/completions`, {
     method: 'POST',
@@ -138,7 +138,7 @@ test('characters and stop strings in pieces come whole in a stream', async () =>
   expect(Buffer.from(text).toString()).toBe('é😀 EN ');
 });
 
-test('truly broken bytes at the end are one U+FFFD', async () => {
+test('an incomplete character at the end is one U+FFFD', async () => {
   const room = await openRoom({ reply: () => [0x41, 0xe2, 0x82], once: true });
   const { body } = await room.post('/v1/chat/completions', base);
   expect(body.choices[0].message.content).toBe('A\ufffd');

@@ -11,7 +11,7 @@ const byChoice = {
   reply: ({ sampling }: { sampling: { choice: number } }) => say(words[sampling.choice] ?? '?'),
 };
 
-test('n choices share one prompt, are numbered, and differ in nothing but their choice', async () => {
+test('n choices share one prompt, are numbered, and differ only in their number', async () => {
   const { post, engine } = await openRoom({ ...byChoice, once: true });
   const { body } = await post('/v1/completions', {
     ...base,
@@ -52,7 +52,7 @@ test('a chat has n choices, whole and streamed, each opened and ended once', asy
   }
 });
 
-test('best_of gives the choices with the highest mean log-probability and counts all', async () => {
+test('best_of returns the choices with the highest mean log-probability and counts all tokens', async () => {
   const { post, engine } = await openRoom({
     ...byChoice,
     once: true,
@@ -67,7 +67,7 @@ test('best_of gives the choices with the highest mean log-probability and counts
   expect(engine.requests.every(({ logprobs }) => logprobs === 0)).toBe(true);
 });
 
-test('best_of of several prompts ranks each alone', async () => {
+test('best_of ranks the choices of each prompt separately', async () => {
   const { post } = await openRoom({
     ...byChoice,
     once: true,
@@ -80,7 +80,7 @@ test('best_of of several prompts ranks each alone', async () => {
   ]);
 });
 
-test('return_token_ids tells the ids of prompt and answer, the stop id with them', async () => {
+test('return_token_ids returns the ids of prompt and answer, including the stop id', async () => {
   const end = idOf('<|end|>');
   const { post, url } = await openRoom({ reply: () => [...say('hello'), end] });
   const asked = { ...base, return_token_ids: true };
@@ -105,7 +105,7 @@ test('return_token_ids tells the ids of prompt and answer, the stop id with them
   ]);
 });
 
-test('include_stop_str_in_output leaves the stop string in the text', async () => {
+test('include_stop_str_in_output keeps the stop string in the text', async () => {
   const { post } = await openRoom({ reply: () => say('one two three') });
   const asked = { ...base, stop: ['two', 'o t'], max_tokens: 50 };
   expect((await post('/v1/completions', asked)).body.choices[0].text).toBe('one tw'.slice(0, 4));
@@ -117,7 +117,7 @@ test('include_stop_str_in_output leaves the stop string in the text', async () =
   expect(body.choices[0]).toMatchObject({ text: 'one two', finish_reason: 'stop' });
 });
 
-test('min_tokens reaches the engine, and no stop string counts that begins before', async () => {
+test('min_tokens reaches the engine, and earlier stop strings do not count', async () => {
   const { post, engine } = await openRoom({ reply: () => say('ab') });
   const { body } = await post('/v1/completions', { ...base, stop: 'ab', min_tokens: 3, max_tokens: 9 });
   expect(body.choices[0]).toMatchObject({ text: 'abab', finish_reason: 'stop' });
@@ -137,7 +137,7 @@ test('priority and experts per token reach the engine', async () => {
   ]);
 });
 
-test('continuous_usage_stats tells the usage so far in each chunk', async () => {
+test('continuous_usage_stats adds the usage so far to each chunk', async () => {
   const { url } = await openRoom({ once: true });
   const stream_options = { include_usage: true, continuous_usage_stats: true };
   const request = { ...base, stream: true, stream_options };

@@ -26,7 +26,7 @@ test('a completion has the shape that OpenAI documents', async () => {
   expect(headers.get('x-expertgrid-seed')).toBe('7');
 });
 
-test('16 tokens are the default, less where the context ends', async () => {
+test('16 tokens are the default, or fewer if the context is full', async () => {
   const { post, engine } = await openRoom({ context: 20 });
   await post('/v1/completions', base);
   await post('/v1/completions', { ...base, prompt: Array(15).fill(1) });
@@ -59,7 +59,7 @@ test('several prompts are several choices, each with its own text, in order of t
   expect(new Set(engine.requests.map(({ id }) => id)).size).toBe(2);
 });
 
-test('a prompt gets the same settings alone and among others', async () => {
+test('a prompt gets the same settings alone and with other prompts', async () => {
   const { post, engine } = await openRoom();
   await post('/v1/completions', { ...base, seed: 5 });
   await post('/v1/completions', { ...base, seed: 5, prompt: ['x', 'hello'] });
@@ -122,13 +122,13 @@ test('without fields the settings are OpenAI defaults', async () => {
   });
 });
 
-test('ignore_eos leaves the stop ids of the caller', async () => {
+test('ignore_eos keeps the request’s own stop ids', async () => {
   const { post, engine } = await openRoom();
   await post('/v1/completions', { ...base, ignore_eos: true, stop_token_ids: [9] });
   expect(engine.requests[0].stopIds).toEqual([9]);
 });
 
-test('a request without a seed is given one, is told it, and gets another each time', async () => {
+test('a request without a seed gets a new one each time, which the answer reports', async () => {
   const { post, engine } = await openRoom();
   const seeds = new Set<number>();
   for (let i = 0; i < 8; i++) {
@@ -142,7 +142,7 @@ test('a request without a seed is given one, is told it, and gets another each t
   expect(seeds.size).toBe(8);
 });
 
-test('a stop id ends the answer; it is counted and not part of the text', async () => {
+test('a stop id ends the answer, counts as a token, and is not part of the text', async () => {
   const { post } = await openRoom({ reply: () => [...say('hello'), idOf('<|end|>')] });
   const { body } = await post('/v1/completions', base);
   expect(body.choices[0]).toMatchObject({ text: 'hello', finish_reason: 'stop' });
@@ -154,7 +154,7 @@ test('special tokens are left out of the text', async () => {
   expect((await post('/v1/completions', base)).body.choices[0].text).toBe('hello');
 });
 
-test('a stop string ends the answer and the work, and nothing after it is counted', async () => {
+test('a stop string ends the answer and the generation, and later tokens do not count', async () => {
   const { post, engine } = await openRoom({ reply: () => [...say('one\n'), ...say('two\n')], stepMs: 1 });
   const { body } = await post('/v1/completions', { ...base, max_tokens: 1000, stop: ['\ntw'] });
   expect(body.choices[0]).toMatchObject({ text: 'one', finish_reason: 'stop' });
@@ -180,7 +180,7 @@ test('log-probabilities are parallel arrays that match the text', async () => {
   expect(logprobs.top_logprobs[0]).toEqual({ a: -0.5, b: -1.5 });
 });
 
-test('logprobs: 0 reports the chosen token alone', async () => {
+test('logprobs: 0 reports only the chosen token', async () => {
   const { post, engine } = await openRoom({ once: true });
   const { body } = await post('/v1/completions', { ...base, logprobs: 0 });
   expect(engine.requests[0].logprobs).toBe(0);
@@ -199,7 +199,7 @@ test('digests are reported for each choice, one for each token', async () => {
   expect(body.expertgrid).toEqual({ seed: expect.any(Number), digests: [each, each] });
 });
 
-test('a stream tells the seed first, then pieces, then each finish once, then usage', async () => {
+test('a stream sends the seed first, then pieces, then each finish once, then the usage', async () => {
   const room = await openRoom({ once: true });
   const response = await fetch(`${room.url}/v1/completions`, {
     method: 'POST',
@@ -236,7 +236,7 @@ test('a stream tells the seed first, then pieces, then each finish once, then us
   expect(values.slice(0, -1).every(({ usage }) => usage === null)).toBe(true);
 });
 
-test('every id of the vocabulary can be said', async () => {
+test('every id of the vocabulary can be generated', async () => {
   const { post } = await openRoom({ reply: () => Array.from({ length: VOCAB }, (_, id) => id), once: true });
   const { status } = await post('/v1/completions', {
     ...base,
@@ -247,7 +247,7 @@ test('every id of the vocabulary can be said', async () => {
   expect(status).toBe(200);
 });
 
-test('a temperature that single precision takes for 0 is 0', async () => {
+test('a temperature that is 0 in single precision counts as 0', async () => {
   const { post, engine } = await openRoom({ once: true });
   for (const temperature of [1e-46, 9e-7, 1e-6]) {
     await post('/v1/completions', { model: MODEL, prompt: 'x', temperature });

@@ -34,7 +34,7 @@ async function open(outcome: DrainOutcome, api: RoomOptions['api'] = {}) {
   return { asked, drain };
 }
 
-test('tells what became of the calls of a shard that left', async () => {
+test('reports the calls of a shard that has left', async () => {
   const { asked, drain } = await open(gone);
   expect(await drain({ address: ADDRESS })).toMatchObject({
     status: 200,
@@ -60,7 +60,7 @@ test.each<[number, string, DrainOutcome]>([
   expect(JSON.stringify(answer.answer)).toContain('message' in outcome ? outcome.message : '');
 });
 
-test('calls the models by the names that callers know', async () => {
+test('names models by their ids', async () => {
   // The engine of the room has the identity `fake`.
   const { drain } = await open({
     type: 'refused',
@@ -69,7 +69,7 @@ test('calls the models by the names that callers know', async () => {
   expect(JSON.stringify((await drain({ address: ADDRESS })).answer)).toContain('experts 0-3 of fake-moe');
 });
 
-test('asks no address that is not one of its shards', async () => {
+test('connects only to addresses of its own shards', async () => {
   const { asked, drain } = await open(gone);
   for (const address of ['127.0.0.1:7002', 'metadata.internal:80', `${ADDRESS} `]) {
     expect(await drain({ address })).toMatchObject({ status: 404, code: 'shard_not_found' });
@@ -78,7 +78,7 @@ test('asks no address that is not one of its shards', async () => {
   expect(asked).toEqual([]);
 });
 
-test('with keys takes an admin, without keys a gateway on loopback', async () => {
+test('needs an admin’s key, or without keys a gateway on loopback', async () => {
   const made = '2026-01-31T12:00:00.000Z';
   const plain = { name: 'plain', created: made, sha256: hashKey('eg-plain') };
   const admin = { name: 'admin', created: made, sha256: hashKey('eg-admin'), admin: true };
@@ -98,7 +98,7 @@ test('with keys takes an admin, without keys a gateway on loopback', async () =>
   expect(exposed.asked).toEqual([]);
 });
 
-test('cannot take away what runs in its own process', async () => {
+test('cannot drain shards in its own process', async () => {
   const room = await openRoom({ status: { shards: [shard] } });
   const { status, body } = await room.post('/v1/shards/drain', { address: ADDRESS });
   expect([status, body.error.code]).toEqual([409, 'shard_in_process']);

@@ -16,7 +16,7 @@ const heat = {
   successors: [[[[2, 1.25] as const, [0, 0.25] as const], [], [[1, 4] as const]]],
 };
 
-test('heat is told by layer and expert, and successors only where asked for', async () => {
+test('heat is by layer and expert, and has successors only if asked for', async () => {
   const { url } = await openRoom({ heat });
   const response = await fetch(`${url}/v1/experts/heat`);
   const body = await response.json();
@@ -50,7 +50,7 @@ test('heat is told by layer and expert, and successors only where asked for', as
   ]);
 });
 
-test('what is told can be planned from', async () => {
+test('the planner can read the answer', async () => {
   const { url } = await openRoom({ heat });
   const read = readHeat(await (await fetch(`${url}/v1/experts/heat?transitions=1`)).json());
   expect(read.counts[1]).toEqual([2, 2, 2]);
@@ -58,7 +58,7 @@ test('what is told can be planned from', async () => {
   expect(usualRows(read)).toBe(8);
 });
 
-test('heat that is not kept, asked for wrongly or not told in time is said to be so', async () => {
+test('heat that is not kept, invalid queries and late answers have their own errors', async () => {
   const { url, engine } = await openRoom({ limits: { statusMs: 20 } });
   const without = await (await fetch(`${url}/v1/experts/heat?transitions=1`)).json();
   expect(without).toHaveProperty('transitions', null);
@@ -70,7 +70,7 @@ test('heat that is not kept, asked for wrongly or not told in time is said to be
   expect((await fetch(`${url}/v1/experts/heat`, { method: 'POST' })).status).toBe(405);
 });
 
-test('metrics have rows of each expert that had any, and how uneven each layer is', async () => {
+test('metrics have the rows of each used expert and the ratio of each layer', async () => {
   const { url } = await openRoom({ heat });
   const page = await (await fetch(`${url}/metrics`)).text();
   expect(page).toContain('expertgrid_expert_rows_total{layer="0",expert="2"} 9\n');
@@ -79,7 +79,7 @@ test('metrics have rows of each expert that had any, and how uneven each layer i
   expect(page).toContain('expertgrid_layer_hottest_expert_ratio{layer="1"} 1\n');
 });
 
-test('metrics of a model with very many experts have the ratios alone', async () => {
+test('metrics of a model with very many experts have only the ratios', async () => {
   const [layers, experts] = [65, 128];
   const many = new Float64Array(layers * experts).fill(1);
   const { url } = await openRoom({ heat: { ...heat, layers, experts, counts: many, totals: many } });

@@ -165,7 +165,7 @@ const cases: Case[] = [
   ['parts of the system', { role: 'system', content: [{ type: 'text', text: 'b' }] }, '[system:b]'],
 ];
 
-describe('an answer is sent back', () => {
+describe('an answer may be sent back', () => {
   test.each(cases)('of %s', async (_, message, text, noEffect = []) => {
     expect(await shown([message])).toEqual({ text, noEffect });
   });
@@ -181,7 +181,7 @@ describe('an answer is sent back', () => {
   });
 });
 
-test('a call from before tools, and its result, are a call and a result of a tool', async () => {
+test('an older function call and its result become a tool call and its result', async () => {
   const { text } = await shown([
     { role: 'assistant', content: null, function_call: { name: 'f', arguments: '{}' } },
     { role: 'function', name: 'f', content: 'r' },
@@ -210,7 +210,7 @@ test.each<[message: object, param: string, code: string]>([
   expect([status, answer.error.param, answer.error.code]).toEqual([400, `messages[1].${field}`, code]);
 });
 
-test('a tool may give nothing', async () => {
+test('the result of a tool may be empty', async () => {
   const { text } = await shown([
     { role: 'assistant', content: null, tool_calls: [call] },
     { role: 'tool', tool_call_id: 'call_1', content: [] },
@@ -218,7 +218,7 @@ test('a tool may give nothing', async () => {
   expect(text).toBe('[assistant: calls call_1 f {"x": 1}][tool: of call_1]');
 });
 
-test('null is absent at every depth, but in data of the caller', () => {
+test('null means absent at every depth, except in the client’s own data', () => {
   const data = { const: null, enum: [null, { a: null }] };
   const tool = { type: 'function', function: { name: 'f', parameters: data } };
   const format = { type: 'json_schema', json_schema: { name: 'x', schema: data } };

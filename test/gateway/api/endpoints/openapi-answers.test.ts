@@ -110,7 +110,7 @@ describe.each(named(posts))('POST %s', (path, operation) => {
   };
   const text = JSON.stringify(example);
 
-  test('answers its example, and what clients send, as described', async () => {
+  test('answers its example and clients’ requests as described', async () => {
     expect(await send('plain', text)).toBe(200);
     if (operation.streams) {
       expect(await send('plain', JSON.stringify({ ...example, stream: true }))).toBe(200);
@@ -187,7 +187,7 @@ test.each(named(gets))('GET %s answers as described', async (_, operation) => {
   }
 });
 
-test('every reference of the document leads somewhere', () => {
+test('every reference of the document has a target', () => {
   const text = JSON.stringify(document);
   const references = [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(
     ([, name = '']) => name,

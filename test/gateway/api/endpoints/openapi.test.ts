@@ -60,14 +60,14 @@ test.each(
   expect([response.status, await response.text()]).toEqual([200, expect.any(String)]);
 });
 
-test('every example of an answer is one', () => {
+test('every example of an answer matches its schema', () => {
   for (const { path, answer } of operations) {
     if (answer !== undefined)
       expect([path, answer.zod.safeParse(answer.example).error]).toEqual([path, undefined]);
   }
 });
 
-test('every operation is in a group, and says whether it wants a key', () => {
+test('every operation has a tag, and says whether it needs a key', () => {
   const { tags, paths } = openApiDocument() as {
     tags: { name: string }[];
     paths: Record<string, Record<string, { tags: string[]; security?: object[]; summary: string }>>;

@@ -6,7 +6,7 @@ import { JSON_TYPE, MODEL, openRoom, say, until } from '../harness.ts';
 
 const base = { model: MODEL, prompt: 'secret words' };
 
-test('alive is ok, whatever the engine does', async () => {
+test('health is ok, whatever the engine does', async () => {
   const { url } = await openRoom({ statusMs: 60_000, status: { ready: false } });
   for (const path of ['/health', '/v1/health', '/health/']) {
     const response = await fetch(url + path);
@@ -15,7 +15,7 @@ test('alive is ok, whatever the engine does', async () => {
   expect((await fetch(`${url}/health`, { method: 'HEAD' })).status).toBe(200);
 });
 
-test('ready is 200, and 503 with the experts that are missing', async () => {
+test('ready is 200, or 503 with the missing experts', async () => {
   const missing = [{ layer: 3, experts: '0-23,40' }];
   const { url, engine } = await openRoom();
   const ready = await fetch(`${url}/health/ready`);
@@ -33,7 +33,7 @@ test('an engine that does not answer in time is not ready', async () => {
   expect(await (await fetch(`${url}/metrics`)).text()).toContain('expertgrid_engine_up 0');
 });
 
-test('what an operator should mend is told beside readiness and as a metric, and keeps nobody out', async () => {
+test('warnings are reported by readiness and as a metric, and requests are still answered', async () => {
   const warnings = new Warnings();
   let fault: string | undefined;
   warnings.watch('api_keys', () => fault);
@@ -48,7 +48,7 @@ test('what an operator should mend is told beside readiness and as a metric, and
   expect((await post('/v1/completions', base)).status).toBe(200);
 });
 
-test('while usage cannot be written and has to be, requests are a 503; else they are answered and counted', async () => {
+test('if usage must be logged and cannot be written, requests are a 503, and otherwise they are answered and counted', async () => {
   const usageLog = { waiting: 0, lost: 0 };
   const strict = await openRoom({ api: { usageLog, usageRequired: true } });
   const lenient = await openRoom({ api: { usageLog } });
@@ -75,7 +75,7 @@ function sample(page: string, name: string): number {
   return Number(line?.slice(name.length + 1));
 }
 
-test('metrics count requests by endpoint and status, tokens, and the engine beside them', async () => {
+test('metrics count requests by endpoint and status, tokens, and the engine’s counters', async () => {
   const { url, post } = await openRoom({ once: true, status: { waiting: 4, kvBytesReserved: 7 } });
   await post('/v1/completions', base);
   await (
@@ -105,7 +105,7 @@ test('metrics count requests by endpoint and status, tokens, and the engine besi
   expect(sample(page, 'expertgrid_ready')).toBe(1);
 });
 
-test('one log line a request, without its text', async () => {
+test('each request has one log line without its text', async () => {
   const { post, logs } = await openRoom({ once: true });
   await post('/v1/completions?key=hidden', base, { headers: { 'x-request-id': 'mine-1' } });
   expect(logs).toHaveLength(1);
@@ -159,7 +159,7 @@ test.each([
   }
 });
 
-test('a request id is taken where it is safe, and made where not', async () => {
+test('a safe request id is accepted, and an unsafe one is replaced', async () => {
   const { post } = await openRoom({ once: true });
   const idOf = async (given?: string) => {
     const headers: Record<string, string> = given === undefined ? {} : { 'x-request-id': given };
@@ -170,7 +170,7 @@ test('a request id is taken where it is safe, and made where not', async () => {
     expect(await idOf(unsafe)).toMatch(/^req_[0-9a-f]{32}$/);
 });
 
-test('answers and errors tell how long they took', async () => {
+test('answers and errors report their processing time', async () => {
   const { post } = await openRoom({ once: true });
   for (const fields of [{}, { n: 2 }]) {
     const { headers } = await post('/v1/completions', { ...base, ...fields });
@@ -190,7 +190,7 @@ test('the fingerprint is asked for once, not by every request', async () => {
   expect(asked).toBe(1);
 });
 
-test('an engine that does not tell its fingerprint holds no request up', async () => {
+test('an engine that does not report its fingerprint delays no request', async () => {
   const { post } = await openRoom({ once: true, statusMs: 60_000, limits: { statusMs: 20 } });
   const { status, body } = await post('/v1/completions', base);
   expect([status, 'system_fingerprint' in body]).toEqual([200, false]);

@@ -56,7 +56,7 @@ test('a file that has not changed is not sent again', async () => {
   expect((await fetch(url, { headers: { 'if-none-match': '"other"' } })).status).toBe(200);
 });
 
-test('is compressed for whoever takes it, under a tag of its own', async () => {
+test('is compressed for clients that accept it, with an ETag of its own', async () => {
   const path = '/docs/swagger-ui-bundle.js';
   const plain = await bytes(path, 'identity');
   const packed = await bytes(path, 'br, gzip');
@@ -76,7 +76,7 @@ test.each([
   expect([response.status, response.headers.get('location')]).toEqual([308, place]);
 });
 
-test('the pages need no key, the description neither', async () => {
+test('neither the pages nor the description need a key', async () => {
   const key = { name: 'a', created: '2026-01-31T12:00:00.000Z', sha256: hashKey('eg-a') };
   const { url } = await openRoom({ api: { access: { keys: () => [key] } } });
   for (const path of ['/console', '/console/main.js', '/docs', '/docs/swagger-ui.css', '/openapi.json'])

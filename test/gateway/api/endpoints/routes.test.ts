@@ -44,7 +44,7 @@ test('each chunk has the routes of the tokens whose text it brings', async () =>
   ]);
 });
 
-test('nobody who does not ask is told', async () => {
+test('answers have no routes unless asked for', async () => {
   const { post, engine } = await openRoom();
   const { body } = await post('/v1/completions', { ...ask, expertgrid: { routes: false } });
   expect(body.expertgrid).not.toHaveProperty('routes');

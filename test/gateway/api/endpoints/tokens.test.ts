@@ -26,7 +26,7 @@ test.each(['/tokenize', '/v1/tokenize', '/tokenize/', '/v1/tokenize/'])('%s tell
   });
 });
 
-test('without a model the first is meant, and names of tokens only where asked for', async () => {
+test('without a model the first one answers, and token texts are returned only if asked for', async () => {
   const { url } = await openRoom();
   const { body } = await ask(url, '/tokenize', { prompt: '' });
   expect(body).toEqual({ count: 0, max_model_len: 2048, tokens: [], token_strs: null });
@@ -62,7 +62,7 @@ test.each(['/tokenizer_info', '/v1/tokenizer_info', `/tokenizer_info?model=${MOD
   },
 );
 
-test('detokenize gives the text back', async () => {
+test('detokenize returns the text', async () => {
   const { url } = await openRoom();
   const text = 'hello wörld 😀<|user|>';
   const tokens = [...say('hello wörld 😀'), idOf('<|user|>')];
@@ -98,7 +98,7 @@ describe('refused by name', () => {
   });
 });
 
-test('two million things that are no ids are refused for the first of them', async () => {
+test('two million invalid ids are refused for the first one', async () => {
   const { url } = await openRoom();
   const many = await ask(url, '/detokenize', { tokens: Array(2_000_000).fill('') });
   expect(many).toMatchObject({

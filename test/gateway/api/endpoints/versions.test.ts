@@ -63,7 +63,7 @@ describe('two models', () => {
     });
   });
 
-  test('another name is not found, and the error names what is served', async () => {
+  test('an unknown name is not found, and the error lists the served models', async () => {
     const { status, error } = await ask({ model: 'gpt-4' });
     expect([status, error.code]).toEqual([404, 'model_not_found']);
     expect(error.message).toContain(`Served here: ${MODEL}, ${OTHER}, chat.`);
@@ -86,7 +86,7 @@ describe('two models', () => {
     });
   });
 
-  test('both must be ready; what is missing is told by model, and one may be asked for', async () => {
+  test('both must be ready, missing experts are listed by model, and a query selects one model', async () => {
     const all = await get('/health/ready');
     expect(all).toEqual({
       status: 200,
@@ -112,7 +112,7 @@ describe('two models', () => {
     });
   });
 
-  test('shards and heat are told of the first, or of the one that is named', async () => {
+  test('shards and heat are of the first model, or of the one that the query names', async () => {
     const heat = { layers: 1, experts: 3, halfLifeSeconds: 60, steps: [] };
     const rows = (...counts: number[]) => ({
       counts: Float64Array.from(counts),
@@ -129,7 +129,7 @@ describe('two models', () => {
     }
   });
 
-  test('metrics sum the engines, and tell models apart by a label where sums say nothing', async () => {
+  test('metrics are sums over the engines, or have a label for the model', async () => {
     const heat = { layers: 1, experts: 2, halfLifeSeconds: 60, steps: [] };
     const rows = { counts: Float64Array.of(1, 3), totals: Float64Array.of(1, 3) };
     for (const engine of room.engines.values()) {
@@ -162,13 +162,13 @@ describe('two models', () => {
 });
 
 describe('an alias', () => {
-  test('is answered by a version, which the answer and the log name', async () => {
+  test('is answered by one version, which the answer and the log name', async () => {
     move({ [OTHER]: 1 });
     expect(await ask({ model: 'chat' })).toMatchObject({ model: OTHER, text: 'good morning' });
     expect(room.logs.at(-1)).toMatchObject({ model: OTHER, status: 200 });
   });
 
-  test('keeps a user on one version, and a prompt cache key where no user is given', async () => {
+  test('keeps a user, or else a prompt cache key, on one version', async () => {
     move({ [MODEL]: 50, [OTHER]: 50 });
     const drawn = new Set<string>();
     for (let who = 0; who < 12; who++) {
@@ -184,13 +184,13 @@ describe('an alias', () => {
     expect(drawn).toEqual(new Set([MODEL, OTHER]));
   });
 
-  test('draws anew for each request of nobody', async () => {
+  test('draws a version for each request without a user', async () => {
     move({ [MODEL]: 50, [OTHER]: 50 });
     const answers = await Promise.all(Array.from({ length: 40 }, () => ask({ model: 'chat' })));
     expect(new Set(answers.map(({ model }) => model))).toEqual(new Set([MODEL, OTHER]));
   });
 
-  test('that is moved leaves what runs where it is', async () => {
+  test('that changes does not move running requests', async () => {
     for (const engine of room.engines.values()) engine.options = { ...engine.options, stepMs: 20 };
     const stream = await room.client.completions.create({ model: 'chat', prompt: 'x', stream: true });
     let text = '';

@@ -11,7 +11,7 @@ interface Answer {
   seconds: { step: number; start: number; series: Record<string, (number | null)[]> };
 }
 
-test('tells requests, errors and refusals a second, and only what is newer on request', async () => {
+test('has requests, errors and refusals a second, or only newer values if asked', async () => {
   const serving = new AbortController();
   onTestFinished(() => serving.abort());
   const { url, post } = await openRoom({
@@ -51,7 +51,7 @@ test('tells requests, errors and refusals a second, and only what is newer on re
   expect((await ask(`?since=${now + 60}`)).seconds.series.requests).toEqual([]);
 });
 
-test('refuses a time that is none, and callers who are no admins', async () => {
+test('refuses invalid times and keys that are not an admin’s', async () => {
   const key = { name: 'a', created: '2026-01-31T12:00:00.000Z', sha256: hashKey('eg-a') };
   const { url } = await openRoom({ api: { access: { keys: () => [key] } } });
   const status = async (path: string, headers = {}) => (await fetch(url + path, { headers })).status;

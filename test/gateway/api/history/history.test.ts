@@ -20,7 +20,7 @@ function open() {
 }
 
 describe('seconds', () => {
-  test('have the rates and quantiles of what came since the last look', () => {
+  test('have the rates and quantiles since the last sample', () => {
     const { tally, history } = open();
     history.look(START, engines({ generatedTokens: 100 }));
     Object.assign(tally, { requests: 4, errors: 1, refused: 2 });
@@ -36,7 +36,7 @@ describe('seconds', () => {
     });
   });
 
-  test('are filled by a look that comes late, and stay empty in a long silence', () => {
+  test('are filled by a late sample, and stay empty in a long silence', () => {
     const { history } = open();
     for (const [after, generatedTokens] of [
       [0, 0],
@@ -62,7 +62,7 @@ describe('seconds', () => {
 });
 
 describe('minutes', () => {
-  test('are told when they are over: rates of all of it, peaks of what stands at a level', () => {
+  test('are complete when they are over, with rates of the whole minute and peaks of gauges', () => {
     const { tally, history } = open();
     for (let second = 0; second <= 60; second++) {
       tally.requests = second;

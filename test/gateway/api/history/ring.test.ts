@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Ring } from '../../../../gateway/api/endpoints/history/ring.ts';
 
-test('keeps what was put, forgets what is older than its rows, and knows nothing of rows that were left out', () => {
+test('keeps rows up to its size, drops older ones, and has no values for skipped rows', () => {
   const gaps = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(gaps, fc.integer({ min: 0, max: 60 }), (steps, after) => {
@@ -26,7 +26,7 @@ test('keeps what was put, forgets what is older than its rows, and knows nothing
   );
 });
 
-test('is empty at first, and tells nothing new after its newest row', () => {
+test('is empty at first, and has nothing after its newest row', () => {
   const ring = new Ring({ columns: 1, rows: 4, stepMs: 1_000 });
   expect(ring.since(0)).toEqual({ startMs: 0, columns: [[]] });
   ring.put(5_000, [1]);

@@ -319,7 +319,7 @@ describe.each([
     });
   });
 
-  test('null is absent, and fields that ask for nothing are taken', async () => {
+  test('null means absent, and neutral fields are accepted', async () => {
     const nulls = Object.fromEntries(
       [
         'temperature',
@@ -348,7 +348,7 @@ describe.each([
     expect((await room.post(path, { ...base, ...harmless })).status).toBe(200);
   });
 
-  test('deep JSON is read without trouble', async () => {
+  test('deep JSON is parsed', async () => {
     const depth = 20_000;
     const deep = `${'['.repeat(depth)}${']'.repeat(depth)}`;
     const metadata = `{"a":${deep}}`;
@@ -358,7 +358,7 @@ describe.each([
     expect((await room.post(path, tools)).body.error.param).toBe('suffix');
   });
 
-  test('a body over the limit is a 413, whether or not it says its length', async () => {
+  test('a body over the limit is a 413, with and without a content-length', async () => {
     const large = JSON.stringify({ ...base, user: 'x'.repeat(200_000) });
     const told = await room.post(path, large);
     const stream = new ReadableStream({
@@ -386,14 +386,14 @@ test('a model without a chat template says so', async () => {
   expect(body.error).toMatchObject({ param: 'messages', code: 'chat_template_missing' });
 });
 
-test('what a template raises is the answer', async () => {
+test('the error has the message that the template raises', async () => {
   const strict = await openRoom({ chat: "{{ raise_exception('system must come first') }}" });
   const { status, body } = await strict.post('/v1/chat/completions', chat);
   expect(status).toBe(400);
   expect(body.error.message).toContain('system must come first');
 });
 
-test('an empty prompt is the token that begins a text', async () => {
+test('an empty prompt becomes the token that begins a text', async () => {
   const { status } = await room.post('/v1/completions', { ...completion, prompt: '' });
   expect(status).toBe(200);
   expect([...(room.engine.requests.at(-1)?.prompt ?? [])]).toEqual([VOCAB - 5]);

@@ -70,7 +70,7 @@ test('the first one is the error itself', async () => {
   expect(body.error).toMatchObject({ param: first?.param, code: first?.code, type: 'invalid_request_error' });
 });
 
-test('a translated field has the name that its caller wrote', async () => {
+test('a translated field has the name that the client wrote', async () => {
   const tools = ['two words', 'fine', 'two more'].map((name) => ({ name, input_schema: {} }));
   const body = { model: MODEL, max_tokens: 5, messages: [user], tools };
   const { error } = (await room.post('/v1/messages', body)).body;
@@ -79,7 +79,7 @@ test('a translated field has the name that its caller wrote', async () => {
   expect(error.message).toContain("'tools[2].name'");
 });
 
-test('at most fifty are listed, and the message stays short', async () => {
+test('at most fifty faults are listed, and the message stays short', async () => {
   const many = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`${'x'.repeat(150)}${i}`, i]));
   const { error } = (await room.post('/v1/completions', { model: MODEL, prompt: 'x', ...many })).body;
   expect(error.details?.fields).toHaveLength(50);

@@ -94,7 +94,7 @@ test.each<[string, object]>([
   expect(status, text.slice(0, 300)).toBe(200);
 });
 
-test('what is long in a message of an error is cut', async () => {
+test('long texts in error messages are cut', async () => {
   const key = 'k'.repeat(1_000_000);
   const { status, text } = await ask('/v1/chat/completions', {
     messages: [{ role: 'user', content: 'x' }],

@@ -71,7 +71,7 @@ describe('marked fields', () => {
     ]);
   });
 
-  test('are left out of a header that would be longer than 1 KiB', () => {
+  test('are left out if the header would exceed 1 KiB', () => {
     const names = Array.from({ length: 100 }, (_, i) => `a_field_with_a_name.${i}`);
     const value = noEffectHeaders(names)[NO_EFFECT] ?? '';
     expect(value.length).toBeLessThanOrEqual(1024);

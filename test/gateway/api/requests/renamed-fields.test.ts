@@ -23,7 +23,7 @@ test.each([
   expect(namer(names)(inner)).toBe(outer);
 });
 
-test('an error keeps all but its names: those in quotes, and its param', async () => {
+test('an error keeps everything but its param and the quoted names', async () => {
   const message = "Invalid 'messages[1].content': it's not 'max_tokens', nor messages.";
   const error = new ApiError({
     status: 418,
@@ -40,7 +40,7 @@ test('an error keeps all but its names: those in quotes, and its param', async (
   });
 });
 
-test('what is no fault of a field goes through as it is', async () => {
+test('errors that are not about a field are unchanged', async () => {
   for (const other of [new ClientGone(), new Error("'messages'"), 'a text']) {
     await expect(underOuterNames(names, () => Promise.reject(other))).rejects.toBe(other);
   }

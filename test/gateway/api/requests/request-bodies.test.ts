@@ -164,7 +164,7 @@ test.each([
   expect(message).toContain(why);
 });
 
-test('an error that cuts what the caller wrote cuts no character in half', async () => {
+test('an error that cuts a client’s text does not split a character', async () => {
   const odd = JSON.stringify({
     model: MODEL,
     prompt: 'x',
@@ -179,7 +179,7 @@ test('an error that cuts what the caller wrote cuts no character in half', async
   expect(text).not.toMatch(/\\ud[89a-f]/i);
 });
 
-describe('a stream that is not what its encoding says', () => {
+describe('a body that does not match its content-encoding', () => {
   const whole = encoders.gzip(completion);
   test.each<[string, string, Uint8Array]>([
     ['gzip', 'cut short', whole.subarray(0, -5)],
@@ -234,7 +234,7 @@ describe('sizes', () => {
     expect(most).toBeLessThan(64 * 2 ** 20);
   });
 
-  test('a connection whose body was not read to its end answers the next request', async () => {
+  test('a connection with an unread body answers the next request', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const headers = { ...JSON_TYPE, 'content-encoding': 'gzip' };
     const ask = async (body: Uint8Array, more: object = {}) => {

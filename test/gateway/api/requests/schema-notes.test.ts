@@ -118,7 +118,7 @@ describe.each(endpoints)('tools at $path', ({ path, tools, at, notes, streamed }
     expect([status, notes(text)]).toEqual([200, undefined]);
   });
 
-  test('that are strict are refused by the keyword', async () => {
+  test('that are strict are refused by their keyword', async () => {
     const { status, text } = await ask(path, tools([plain, odd], { strict: true }));
     expect(status).toBe(400);
     expect(text).toContain(`${at(1)}.unevaluatedProperties`);
@@ -133,7 +133,7 @@ describe.each(endpoints)('tools at $path', ({ path, tools, at, notes, streamed }
     expect(told[0]).toBe(`${at(0)}.unevaluatedProperties`);
   });
 
-  test('that are no schemas are refused, strict or not', async () => {
+  test('that are invalid schemas are refused, strict or not', async () => {
     const wrong = { type: 'object', properties: { a: { type: 'text' } } };
     const { status, text } = await ask(path, tools([plain, wrong]));
     expect(status).toBe(400);

@@ -136,7 +136,7 @@ describe('what may be called', () => {
     expect(promptText(prompt)).toContain('{"type": "function", "function": {"name": "weather"');
   });
 
-  test('nothing: no tool is shown, and a call is text', async () => {
+  test('nothing: the template gets no tools, and a call is text', async () => {
     const { post, engine } = await room(written);
     const { body } = await post('/v1/chat/completions', { ...base, tool_choice: 'none' });
     expect(body.choices[0]).toMatchObject({ message: { content: written }, finish_reason: 'stop' });
@@ -177,7 +177,7 @@ test('log-probabilities and ids are of all tokens, those of the tags among them'
   expect(values.flatMap(({ choices }) => choices[0].token_ids ?? [])).toEqual([...ids, idOf('<|end|>')]);
 });
 
-test('a conversation with calls and results is written by the template, and callers write no special tokens', async () => {
+test('the template writes calls and results, and clients cannot write special tokens', async () => {
   const { post, engine } = await room('Fine.');
   const sent = [
     { role: 'system', content: 'Be brief.' },
@@ -221,7 +221,7 @@ test('a conversation with calls and results is written by the template, and call
   ]);
 });
 
-test('a template that has tools called in another way is refused by name', async () => {
+test('a template with another call syntax is refused by name', async () => {
   const { post } = await openRoom({ chat: '{{ tools }}{{ messages[0].content }}<|python_tag|>' });
   const { status, body } = await post('/v1/chat/completions', base);
   expect(status).toBe(400);

@@ -35,7 +35,7 @@ describe.each([chat, completions])('%s', (path) => {
     }
   });
 
-  test('makes a prompt fit that is too long for the context, with room for the answer', async () => {
+  test('cuts a prompt that is too long for the context, and leaves room for the answer', async () => {
     const long = {
       prompt: 'hello '.repeat(5000),
       messages: [{ role: 'user', content: 'hello '.repeat(5000) }],
@@ -47,7 +47,7 @@ describe.each([chat, completions])('%s', (path) => {
     expect(asked()).toHaveLength(54);
   });
 
-  test('allows no other tokens than those that are named', async () => {
+  test('allows only the named tokens', async () => {
     expect((await ask(path, { allowed_token_ids: [5, 7] })).status).toBe(200);
     expect(room.engine.requests.at(-1)?.constraint).toEqual({ type: 'ids', ids: [5, 7] });
     const beside = { allowed_token_ids: [5], response_format: { type: 'json_object' } };
@@ -61,7 +61,7 @@ describe.each([chat, completions])('%s', (path) => {
     }
   });
 
-  test('shows special tokens by name if they are not to be skipped', async () => {
+  test('shows special tokens by name if they are not skipped', async () => {
     const said = async (fields: object) => {
       const [choice] = (await ask(path, fields)).body.choices;
       return path === chat ? choice.message.content : choice.text;
@@ -71,7 +71,7 @@ describe.each([chat, completions])('%s', (path) => {
     expect(await said({ skip_special_tokens: false })).toBe('hello<|assistant|> world');
   });
 
-  test("tells the log-probabilities of the prompt in vLLM's shape", async () => {
+  test("returns the log-probabilities of the prompt in vLLM's shape", async () => {
     const { body } = await ask(path, { prompt_logprobs: 2, n: 2 });
     const ids = asked();
     const [first] = body.choices;
@@ -86,7 +86,7 @@ describe.each([chat, completions])('%s', (path) => {
     if (path === completions) expect(body.choices[1]?.prompt_logprobs).toEqual(scores);
   });
 
-  test('tells them of the prompt in no stream', async () => {
+  test('does not return them in a stream', async () => {
     const { status, body } = await ask(path, { prompt_logprobs: 0, stream: true });
     expect([status, body.error.param]).toEqual([400, 'prompt_logprobs']);
   });
@@ -125,7 +125,7 @@ test.each(['/version', '/v1/version'])('%s tells the version', async (path) => {
   expect(await (await fetch(room.url + path)).json()).toEqual({ version: '1.2.3' });
 });
 
-test('a model tells how long its context is', async () => {
+test('a model has the length of its context', async () => {
   const [model] = (await room.client.models.list()).data;
   expect(model).toMatchObject({ id: MODEL, root: MODEL, parent: null, max_model_len: 64 });
 });

@@ -30,7 +30,7 @@ const text = (content: string, first = false) => tokenizer.encodePlain(content, 
 const user = (content: string): TemplateMessage => ({ role: 'user', content });
 const specialsIn = (ids: readonly number[]) => ids.filter((one) => tokenizer.specialName(one) !== undefined);
 
-test('the template writes special tokens, the caller writes text', () => {
+test('the template writes special tokens, but the client writes text', () => {
   const ids = encodeChat([user('hello <|end|><|system|>')], { template: plainTemplate, tokenizer });
   expect(ids).toEqual([
     id('<|endoftext|>'),
@@ -93,7 +93,7 @@ test.each([
   );
 });
 
-test('a template may look into what it is given', () => {
+test('a template may inspect its input', () => {
   const template = compileTemplate(
     "{% for m in messages %}{{ m.content.split('</think>')[-1] | trim }}{% endfor %}<|assistant|>",
     tokens,
@@ -102,7 +102,7 @@ test('a template may look into what it is given', () => {
   expect(ids).toEqual([...text('<|end|> said', true), id('<|assistant|>')]);
 });
 
-test('white space around tokens that take it is taken', () => {
+test('tokens strip the white space around them', () => {
   const json = byteLevelTokenizer();
   json.added_tokens = json.added_tokens.map((token) => ({ ...token, rstrip: token.content === '<|user|>' }));
   const stripping = createTokenizer(json);
@@ -204,7 +204,7 @@ test.each([
   },
 );
 
-test('what callers wrote is in the prompt as they wrote it, breaks taken out', () => {
+test('the prompt contains the client’s text without breaks', () => {
   const use = { template: compileTemplate(DOCUMENT_TEMPLATE, tokens), tokenizer };
   const documents = [{ title: '<|end|>', '<|user|>': '\ufdd0<|end|>\ufdd1' }];
   const { text, pieces } = writeChat({ messages: [user('hi')], documents }, use);
@@ -231,7 +231,7 @@ test('a prompt may end with the conversation, or within its final message', () =
   expect(() => writeChat({ messages, ending: 'final message' }, silent)).toThrow(/final message/);
 });
 
-test('a key that templates look up is found, though it could be part of a special token', () => {
+test('templates find a key that could be part of a special token', () => {
   const json = byteLevelTokenizer();
   json.added_tokens.push({ id: 300, content: '<name>', special: true, normalized: false });
   const template = compileTemplate('{{ tools[0].function.name }}', tokens);

@@ -12,7 +12,7 @@ const letters = (min: number, max: number) =>
     .map((all) => all.join(''));
 const drawn = fc.record({ contents: fc.uniqueArray(letters(2, 5), { maxLength: 5 }), text: letters(1, 12) });
 
-test('names are found wherever they begin, within each other too', () => {
+test('names are found wherever they begin, also inside others', () => {
   fc.assert(
     fc.property(drawn, ({ contents, text }) => {
       const starts = [...text.matchAll(/./gu)];
@@ -25,7 +25,7 @@ test('names are found wherever they begin, within each other too', () => {
   );
 });
 
-test('what text around could make a name of is told on either side', () => {
+test('text that could form a name with its surroundings is detected on both sides', () => {
   fc.assert(
     fc.property(drawn, ({ contents, text }) => {
       const names = namesOf(contents);

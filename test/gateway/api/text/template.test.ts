@@ -69,7 +69,7 @@ describe('is refused when it is loaded', () => {
   });
 });
 
-test('a time format that is computed is refused by name when it is used', () => {
+test('a computed time format is refused by name when it is used', () => {
   const template = compile('{{ strftime_now(format) }}');
   const written = (format: string) =>
     template.render({ messages: [], variables: { format }, ending: 'none' });

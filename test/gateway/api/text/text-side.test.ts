@@ -76,6 +76,6 @@ test.each([
   await expect(loadTextSide(await directory({ [name]: content }))).rejects.toThrow(message);
 });
 
-test('a directory without a tokenizer is refused by name', async () => {
+test('a directory without a tokenizer is an error that names the file', async () => {
   await expect(loadTextSide('/nonexistent')).rejects.toThrow(/tokenizer\.json: no such file/);
 });

@@ -23,13 +23,13 @@ test('the tags are found in the template', () => {
   expect(thinkingTagsOf(TOOL_TEMPLATE)).toBeUndefined();
 });
 
-test('a prompt has begun thinking, has closed it, or leaves the choice', () => {
+test('a prompt begins thinking, ends it, or leaves the choice', () => {
   expect(thinkingState('<|assistant|><think>\n', tags)).toBe('open');
   expect(thinkingState('<|assistant|><think>\n\n</think>\n\n', tags)).toBe('closed');
   expect(thinkingState('<|user|><think><|end|><|assistant|>', tags)).toBe('free');
 });
 
-test('thinking is told apart from the content, and its tokens are counted', async () => {
+test('thinking is separated from the content, and its tokens are counted', async () => {
   const { post } = await room('<think>\nHm.\n</think>\n\nYes.');
   const { body } = await post('/v1/chat/completions', base);
   expect(body.choices[0]).toMatchObject({
@@ -45,7 +45,7 @@ test('a prompt that has begun it needs no tag', async () => {
   expect(body.choices[0].message).toMatchObject({ content: 'Yes.', reasoning_content: 'Hm.' });
 });
 
-test('in a stream thinking comes in deltas of its own', async () => {
+test('in a stream, thinking has deltas of its own', async () => {
   const { url } = await room('<think>Hm.</think>Yes.');
   const asked = { ...base, stream: true, stream_options: { include_usage: true } };
   const response = await fetch(`${url}/v1/chat/completions`, {

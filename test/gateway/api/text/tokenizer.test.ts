@@ -22,7 +22,7 @@ describe.each([
   // A SentencePiece-style tokenizer writes the space before a text's first word into the token.
   { kind: 'SentencePiece-style', tokenizer: sentencePiece, lead: ' ' },
 ])('$kind', ({ tokenizer, lead }) => {
-  test('any text comes back, token by token', () => {
+  test('any text is restored from its tokens', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const ids = tokenizer.encodePlain(text, { first: true });
@@ -33,7 +33,7 @@ describe.each([
     );
   });
 
-  test('text that is not first comes back unchanged', () => {
+  test('text that is not first is restored unchanged', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const ids = tokenizer.encodePlain(text, { first: false });

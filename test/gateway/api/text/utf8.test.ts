@@ -30,7 +30,7 @@ test('text in any pieces is the text, and no piece holds U+FFFD', () => {
   );
 });
 
-test('arbitrary bytes in any pieces are what the WHATWG decoder makes of them whole', () => {
+test('arbitrary bytes in any pieces are decoded as by the WHATWG decoder', () => {
   const bytes = fc.uint8Array({ maxLength: 24 });
   const nearlyText = fc.array(fc.constantFrom(0x41, 0x80, 0xbf, 0xc2, 0xe0, 0xed, 0xf0, 0xf4, 0xff, 0xa0), {
     maxLength: 16,
