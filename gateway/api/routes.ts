@@ -1,4 +1,4 @@
-// Every route of the API and of its pages. Order matters only where one path contains another.
+// Every route of the API and of its pages. To add an endpoint, add a line to `routes` and describe it in endpoints/openapi/.
 import type { Context, Handler } from 'hono';
 import { readCount } from './anthropic/count.ts';
 import { messagesEndpoint } from './anthropic/endpoint.ts';

@@ -7,7 +7,7 @@ import { count, generation, type Operation, text } from './operation.ts';
 
 const usage = z.object({ prompt_tokens: count, completion_tokens: count, total_tokens: count });
 
-/** Of both endpoints whose answers are made of choices. */
+/** Fields of both endpoints whose answers consist of choices. */
 const chosen = {
   id: text,
   created: count.describe('Unix seconds.'),

@@ -1,4 +1,4 @@
-// GET /openapi.json: the API's description, made from the schemas that requests are checked with. Knows no server.
+// GET /openapi.json: the API's description, generated from the schemas that check the requests.
 import { z } from 'zod';
 import { anthropicError, failures, openAiError, statuses, withoutKey } from './failures.ts';
 import { type Operation, tags } from './operation.ts';
@@ -10,7 +10,7 @@ export interface JsonSchema {
   properties?: Record<string, JsonSchema>;
   required?: string[];
   anyOf?: JsonSchema[];
-  /** Objects that one field tells apart. */
+  /** Objects with a discriminator field. */
   oneOf?: JsonSchema[];
   const?: unknown;
   items?: JsonSchema;
@@ -19,7 +19,7 @@ export interface JsonSchema {
   maximum?: number;
 }
 
-/** Of OpenAPI 3.1, whose schemas are JSON Schema as it is. */
+/** In OpenAPI 3.1, whose schemas are JSON Schema. */
 export function openApiDocument({ version = 'unknown' }: { version?: string } = {}): object {
   const requests = operations.flatMap(({ schema }) =>
     schema ? [[schema.name, jsonSchema(schema.zod)]] : [],
@@ -59,7 +59,7 @@ const description = `The API of an expertgrid gateway.
 
 - Every path answers with and without \`/v1\` before it.
 - \`null\` means absent. A field that is not listed is refused by name.
-- A server that was started with \`--api-keys\` wants a key: press **Authorize** to send yours. Without keys leave it empty.
+- A server that was started with \`--api-keys\` needs an API key. Press **Authorize** to send yours.
 - Requests that you try here are real: they generate tokens, and \`/v1/shards/drain\` ends a shard.`;
 
 export function jsonSchema(schema: z.ZodType): JsonSchema {
@@ -82,7 +82,7 @@ function describe(operation: Operation) {
     tags: [tag],
     summary,
     ...(told !== '' && { description: told }),
-    // No key is needed, and none helps.
+    // Needs no API key.
     ...(withoutKey.has(operation.failures) && { security: [] }),
     ...(parameters && {
       parameters: parameters.map((one) => ({ schema: text, ...one, required: one.in === 'path' })),
@@ -101,7 +101,7 @@ function descriptionOf({ description: about, refused = {}, admin }: Operation): 
   const names = Object.keys(refused).map((name) => `\`${name}\``);
   return [
     about ?? [],
-    admin === true ? 'With API keys, only a key made with `--admin` may ask.' : [],
+    admin === true ? 'If the server has API keys, only a key made with `--admin` may call this.' : [],
     names.length > 0 ? `Refused by name: ${names.join(', ')}.` : [],
   ]
     .flat()
@@ -119,13 +119,13 @@ function shown(examples: Readonly<Record<string, object>>) {
 
 const text = { type: 'string' };
 
-/** Of server-sent events, each by itself: the fields that it has. */
+/** The fields of one server-sent event. */
 const event = { type: 'object', required: ['data'], properties: { event: text, data: text } };
 
 function responsesOf({ answer, type, streams, failures: kind, errors = ['Error'] }: Operation) {
   const json = answer && { schema: named(answer.name), example: answer.example };
   const content = json && { 'application/json': json };
-  // The example is one of success.
+  // The example is only for the status 200.
   const unlike = answer && { 'application/json': { schema: named(answer.name) } };
   const events = streams && { 'text/event-stream': { schema: event } };
   const error = errors.length > 1 ? { anyOf: errors.map(named) } : named(errors[0] ?? 'Error');
@@ -146,7 +146,9 @@ function responsesOf({ answer, type, streams, failures: kind, errors = ['Error']
   };
 }
 
-const headers = { 'x-request-id': { description: 'Id of the request, in the log too.', schema: text } };
+const headers = {
+  'x-request-id': { description: 'Id of the request, which the log contains too.', schema: text },
+};
 
 function named(name: string) {
   return { $ref: `#/components/schemas/${name}` };

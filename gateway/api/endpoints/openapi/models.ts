@@ -7,18 +7,18 @@ const model = z.object({
   object: z.literal('model'),
   created: count.describe('Unix seconds.'),
   owned_by: text,
-  max_model_len: count.describe('Tokens of prompt and answer together, at most.'),
-  context_length: count.describe('The same, as OpenRouter names it.'),
+  max_model_len: count.describe('Largest number of tokens in prompt and answer together.'),
+  context_length: count.describe("OpenRouter's name of `max_model_len`."),
   expertgrid: z.union([
     z.object({
       layers: count,
-      experts: count.describe('Of each layer.'),
-      experts_per_token: z.array(count).describe('By layer.'),
-      bits: count.optional().describe('Of a weight.'),
+      experts: count.describe('Experts in each layer.'),
+      experts_per_token: z.array(count).describe('Experts that one token uses, by layer.'),
+      bits: count.optional().describe('Bits of a weight.'),
       parameters: count.optional(),
-      active_parameters: count.optional().describe('Parameters that one token goes through.'),
+      active_parameters: count.optional().describe('Parameters that one token uses.'),
     }),
-    z.object({ versions: z.record(text, z.number()) }).describe('Of a name that stands for some models.'),
+    z.object({ versions: z.record(text, z.number()) }).describe('Weights of the models behind an alias.'),
   ]),
 });
 
@@ -29,7 +29,7 @@ const anthropicModel = z.object({
   created_at: z.iso.datetime({ offset: true }),
 });
 
-/** The second shape is Anthropic's, for callers that send its version header. */
+/** The second shape is Anthropic's, for clients that send its version header. */
 const modelAnswer = z.union([model, anthropicModel]);
 
 const modelsAnswer = z.union([
@@ -57,7 +57,7 @@ const anthropicVersion = {
   description: "With this header the answer has the shape of Anthropic's API.",
 } as const;
 
-/** Those of the query are Anthropic's, and mean nothing without its header. */
+/** The query parameter is Anthropic's and has no effect without the header. */
 const modelsParameters: readonly Parameter[] = [
   anthropicVersion,
   { name: 'limit', in: 'query', description: "Models in a page of Anthropic's shape, 1 to 1000." },
@@ -68,7 +68,7 @@ export const modelOperations: readonly Operation[] = [
     method: 'get',
     path: '/v1/models',
     tag: 'Models',
-    summary: 'The models that are served, and the names that stand for some',
+    summary: 'The models and aliases that are served',
     answer: { name: 'Models', zod: modelsAnswer, example: { object: 'list', data: [example] } },
     failures: 'listed',
     errors: ['Error', 'AnthropicError'],
@@ -82,6 +82,9 @@ export const modelOperations: readonly Operation[] = [
     failures: 'named',
     errors: ['Error', 'AnthropicError'],
     summary: 'One model',
-    parameters: [{ name: 'id', in: 'path', description: 'Its id.', example: 'nano' }, anthropicVersion],
+    parameters: [
+      { name: 'id', in: 'path', description: 'Id of the model.', example: 'nano' },
+      anthropicVersion,
+    ],
   },
 ];

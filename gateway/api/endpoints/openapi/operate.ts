@@ -1,4 +1,4 @@
-// Describes what operators ask for: health, version, metrics, history, shards, drain and heat.
+// Describes the operations for operators: health, version, metrics, history, shards, drain and heat.
 import { z } from 'zod';
 import { drainSchema } from '../drain.ts';
 import { columns } from '../history/history.ts';
@@ -13,7 +13,7 @@ const readyAnswer = z.object({
   warnings: z
     .array(z.object({ what: text, message: text }))
     .optional()
-    .describe('What an operator should mend though the server answers. Absent: nothing.'),
+    .describe('Problems that an operator should fix although the server answers. Absent: none.'),
 });
 
 const versionAnswer = z.object({ version: text });
@@ -24,25 +24,27 @@ const shard = z.object({
   address: text,
   state: z
     .enum(['away', 'banned', 'validating', 'available', 'draining', 'cordoned', 'unresponsive', 'retired'])
-    .describe('docs/operations.md tells what each state means and what leads out of it.'),
-  since: z.number().describe('When the shard came into this state, in Unix seconds.'),
-  standby: z.boolean().describe('Whether it is used only if a request or the gateway allows a stand-in.'),
-  units: count.describe('(Layer, expert) pairs that it can be called for now.'),
+    .describe('docs/operations.md explains each state and what ends it.'),
+  since: z.number().describe('When the shard entered this state, in Unix seconds.'),
+  standby: z
+    .boolean()
+    .describe('Whether it is used only if a request or the gateway allows the rung standby.'),
+  units: count.describe('Number of units (experts of a layer) that it serves now.'),
   experts: text.describe(
-    'Those pairs as the flag --experts writes them; of a shard that is away, what it held when it was last here.',
+    'These units in the format of the flag --experts. For a shard that is away, the units that it held before.',
   ),
   numerics_class: text.nullable().describe('Shards of one class give the same bits.'),
-  weight_bytes: amount.nullable().describe('Bytes of the weights that it holds; null if not known.'),
-  memory_bytes: amount.nullable().describe('Memory of its process; null while it is away.'),
+  weight_bytes: amount.nullable().describe('Bytes of the weights that it holds. Null if not known.'),
+  memory_bytes: amount.nullable().describe('Bytes of memory of its process. Null while it is away.'),
   in_flight: count.describe('Calls that it has not answered yet.'),
-  expected_ms: amount.describe('How long the next call is expected to take.'),
-  calls: count.describe('Since the start of this gateway, as all counts below.'),
+  expected_ms: amount.describe('Expected duration of the next call in milliseconds.'),
+  calls: count.describe('Calls since the start of this gateway. All counts below are since then too.'),
   rows: count,
   failures: count,
-  timeouts: count.describe('Of the failures, calls that were not answered in time.'),
+  timeouts: count.describe('Failures that are calls without an answer in time.'),
   reconnects: count,
   cordons: count,
-  unresponsive: count.describe('How often it answered pings and no calls.'),
+  unresponsive: count.describe('How often it answered pings but no calls.'),
   bans: count,
   golden_rows: count,
   bytes_sent: count,
@@ -54,8 +56,8 @@ const shardsAnswer = z.object({
   ready: z.boolean().describe('Whether every expert is held by a shard that is available.'),
   without_replica: z
     .array(z.object({ layer: count, experts: text }))
-    .describe('Experts that one shard serves and no other.'),
-  memory_bytes: amount.describe("Memory of the gateway's process."),
+    .describe('Experts that only one shard serves.'),
+  memory_bytes: amount.describe("Bytes of memory of the gateway's process."),
   data: z.array(shard),
 });
 
@@ -66,11 +68,14 @@ const heatAnswer = z.object({
   model: text.describe('Identity of the checkpoint.'),
   layers: count,
   experts: count,
-  half_life_seconds: amount.describe('In this time `counts` fall to half unless new rows come.'),
+  half_life_seconds: amount.describe('Time in which `counts` fall to half without new rows.'),
   counts: byExpert,
   totals: byExpert,
-  steps: z.array(z.object({ rows: count, count: amount })).describe('Engine steps by the rows in them.'),
-  transitions: z.unknown().optional().describe('With `transitions=1`: the experts of the next layer.'),
+  steps: z.array(z.object({ rows: count, count: amount })).describe('Engine steps by their number of rows.'),
+  transitions: z
+    .unknown()
+    .optional()
+    .describe('With `transitions=1`: experts of the next layer to which the rows of each expert went.'),
 });
 
 const values = z.array(z.number().nullable());
@@ -79,8 +84,8 @@ const series = z.object(Object.fromEntries(columns.map((name) => [name, values])
 
 const stretch = z.object({
   step: count.describe('Seconds between two values.'),
-  start: count.describe('Unix seconds of the first value; 0 if there is none.'),
-  series: series.describe('Oldest first; null where nothing is known. Counters are told as rates a second.'),
+  start: count.describe('Time of the first value in Unix seconds. 0 if there is none.'),
+  series: series.describe('Oldest first. Null: not known. Counters are rates for each second.'),
 });
 
 const historyAnswer = z.object({
@@ -90,7 +95,7 @@ const historyAnswer = z.object({
   now: count.describe("The gateway's clock, in Unix seconds."),
   totals: z
     .object({ requests: count, errors: count, refused: count })
-    .describe('Since the start, probes left out.'),
+    .describe('Counts since the start, without requests of probes and open pages.'),
   seconds: stretch.describe('The last ten minutes.'),
   minutes: stretch.describe('The last 24 hours.'),
 });
@@ -159,8 +164,8 @@ export const operatorOperations: readonly Operation[] = [
     method: 'get',
     path: '/health',
     tag: 'Operate',
-    summary: 'Whether the process lives',
-    description: 'Asks no engine: a liveness probe.',
+    summary: 'Whether the process is alive',
+    description: 'A liveness probe, which does not ask the engine.',
     answer: { name: 'Health', zod: healthAnswer, example: { status: 'ok' } },
     failures: 'open',
   },
@@ -171,15 +176,14 @@ export const operatorOperations: readonly Operation[] = [
     answer: { name: 'Readiness', zod: readyAnswer, example: readyExample, alsoFor: [503] },
     failures: 'probe',
     summary: 'Whether every expert is served',
-    description:
-      'A readiness probe: 503 while an expert is held by no shard, with the missing ones by layer.',
+    description: 'A readiness probe: 503 while no shard holds some expert, with the missing ones by layer.',
     parameters: [modelParameter],
   },
   {
     method: 'get',
     path: '/version',
     tag: 'Operate',
-    summary: "This server's version",
+    summary: 'The version of this server',
     answer: { name: 'Version', zod: versionAnswer, example: { version: '0.1.0' } },
     failures: 'keyed',
   },
@@ -199,10 +203,10 @@ export const operatorOperations: readonly Operation[] = [
     admin: true,
     summary: 'Ten minutes by the second and a day by the minute',
     description:
-      'What the console plots. The gateway keeps it in about 100 kB of memory, whatever the traffic, and loses it when it ends.',
+      'The data of the console. The gateway keeps it in about 100 kB of memory, whatever the traffic, and loses it when it ends.',
     parameters: [
       {
-        ...{ name: 'since', in: 'query', description: 'Only what came after this time, in Unix seconds.' },
+        ...{ name: 'since', in: 'query', description: 'Only values after this time in Unix seconds.' },
         schema: { type: 'integer', minimum: 0, maximum: 999_999_999_999 },
       },
     ],
@@ -226,9 +230,9 @@ export const operatorOperations: readonly Operation[] = [
     admin: true,
     summary: 'Take a shard out of service',
     description:
-      'Its calls end, other shards take over, and its process ends. Answers once the shard has left, which takes as long as ' +
-      'its calls do, up to ten seconds. A shard that is the only holder of an expert stays (409, code `only_holder`), unless ' +
-      '`force` is true. Without API keys only a gateway on a loopback address does this.',
+      'The calls of the shard end, other shards take over, and its process ends. The answer comes when the shard has left, ' +
+      'which takes as long as its calls, up to ten seconds. A shard that is the only holder of an expert stays (409, code ' +
+      '`only_holder`), unless `force` is true. Without API keys only a gateway on a loopback address allows this.',
     schema: { name: 'DrainRequest', zod: drainSchema },
     examples: { 'One shard': { address: '127.0.0.1:7001' } },
     answer: { name: 'Drained', zod: drainAnswer, example: drainExample },
@@ -244,7 +248,7 @@ export const operatorOperations: readonly Operation[] = [
       modelParameter,
       {
         ...{ name: 'transitions', in: 'query', schema: { enum: ['0', '1'] } },
-        description: 'With 1 the answer also tells which experts of the next layer the rows went to.',
+        description: '1 adds the experts of the next layer to which the rows went.',
       },
     ],
     answer: { name: 'Heat', zod: heatAnswer, example: heatExample },

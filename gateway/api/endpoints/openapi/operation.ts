@@ -1,16 +1,16 @@
-// What the description says of one operation, and the pieces that several descriptions share.
+// The type of an operation's description, and parts that several descriptions share.
 import { z } from 'zod';
 import { rungs } from '../../../engine/messages.ts';
 import type { Failures } from './failures.ts';
 
-/** Groups of operations, in order. */
+/** Groups of operations in the order of the reference. */
 export const tags = {
   Generate: 'Text from a model, in the shapes that clients of OpenAI and Anthropic send.',
-  Tokens: 'Texts as token ids, and back.',
-  Models: 'What this gateway serves.',
+  Tokens: 'Texts to token ids, and back.',
+  Models: 'The models that this gateway serves.',
   Operate:
-    'How the gateway and its shards are. If the gateway has API keys, what tells of all callers or of the machines takes a ' +
-    'key made with `expertgrid key create --admin`.',
+    'The state of the gateway and its shards. If the gateway has API keys, operations about all keys or about the machines ' +
+    'need a key that was made with `expertgrid key create --admin`.',
   Describe: 'This description.',
 } as const;
 
@@ -20,27 +20,27 @@ export interface Operation {
   tag: keyof typeof tags;
   summary: string;
   description?: string;
-  /** Of the body. */
+  /** Schema of the body. */
   schema?: { name: string; zod: z.ZodType };
-  /** Fields of the path, the query and the headers. */
+  /** Parameters in the path, the query and the headers. */
   parameters?: readonly Parameter[];
-  /** Bodies that are answered as they stand, the model's name apart, by what each shows. */
+  /** Bodies by their titles. Each is answered with 200 if its model is served. */
   examples?: Readonly<Record<string, object>>;
   /** Known fields that are refused by name, each with the values that ask for nothing (JSON text). */
   refused?: Record<string, readonly string[]>;
-  /** Names of fields that change nothing for some models, beside those that the schema marks. */
+  /** Names of fields without effect on some models, beside those that the schema marks. */
   noEffect?: readonly string[];
-  /** Of the answer with status 200, and of further ones whose body is no error; absent: it is no JSON. */
+  /** Schema of the answer with status 200, and of those in `alsoFor`. Absent: the answer is not JSON. */
   answer?: { name: string; zod: z.ZodType; example: object; alsoFor?: readonly number[] };
-  /** Media type of the answer; default: JSON. */
+  /** Media type of the answer. Default: JSON. */
   type?: string;
-  /** With `stream` the answer is server-sent events. */
+  /** The answer is server-sent events if the field `stream` is true. */
   streams?: true;
-  /** How it may fail. */
+  /** The ways in which it may fail. */
   failures: Failures;
-  /** Schemas of its errors; default: OpenAI's. */
+  /** Schemas of its errors. Default: OpenAI's. */
   errors?: readonly ErrorName[];
-  /** If there are API keys, only one of an admin will do. */
+  /** With API keys, it needs an admin's key. */
   admin?: true;
 }
 
@@ -59,13 +59,13 @@ export type ErrorName = 'Error' | 'AnthropicError';
 export const modelParameter = {
   name: 'model',
   in: 'query',
-  description: 'Id of a model; without it the first.',
+  description: 'Id of a model. Default: the first one.',
 } as const;
 
 export const count = z.int().min(0);
 export const text = z.string();
 
-/** Of all answers that are generated. */
+/** `expertgrid` in every generated answer. */
 export const generation = z.object({
   seed: z.int(),
   degraded_hops: z.partialRecord(z.enum(rungs), count).optional(),

@@ -1,4 +1,4 @@
-// Describes the front page, this description, and the page that shows it.
+// Describes the front page, the description itself, and the page that shows it.
 import { z } from 'zod';
 import { places } from '../pages/front.ts';
 import { type Operation, text } from './operation.ts';
@@ -17,8 +17,9 @@ export const pageOperations: readonly Operation[] = [
     method: 'get',
     path: '/',
     tag: 'Describe',
-    summary: 'Where things are',
-    description: 'Paths from here. A browser, which accepts HTML, is sent to the console by a 302.',
+    summary: 'Paths of the API',
+    description:
+      'The paths are relative. A browser, which accepts HTML, is redirected to the console by a 302.',
     answer: { name: 'Front', zod: frontAnswer, example: { name: 'expertgrid', ...places } },
     failures: 'open',
   },

@@ -43,7 +43,7 @@ export const responseOperations: readonly Operation[] = [
     streams: true,
     failures: 'engine',
     summary: "Answer a conversation, in the shape of OpenAI's Responses API",
-    description: 'Nothing is stored: every request carries the whole conversation.',
+    description: 'Nothing is stored, so every request contains the whole conversation.',
     schema: { name: 'ResponsesRequest', zod: responsesSchema },
     refused: unsupportedResponsesFields,
     noEffect: ['reasoning.effort'],

@@ -1,4 +1,4 @@
-// Evaluates the statements of a template as Jinja does. Knows neither the parser nor what a chat is.
+// Evaluates the statements of a template as Jinja does.
 
 import { argumentsOf, callableOf, evaluated, filterOf, Scope } from './expressions.ts';
 import { applyFilter } from './filters.ts';

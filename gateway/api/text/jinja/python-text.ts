@@ -57,7 +57,7 @@ export function split(text: string, separator: string | undefined, most: number)
   return [...words.slice(0, most).map(([found]) => found), text.slice(words[most]?.index)];
 }
 
-/** From the right; differs from `split` only where there are more parts than wanted. */
+/** Splits from the right, which differs from `split` only if there are more parts than wanted. */
 export function rsplit(text: string, separator: string | undefined, most: number): string[] {
   const reverse = (part: string) => [...part].reverse().join('');
   const parts = split(reverse(text), separator === undefined ? undefined : reverse(separator), most);
