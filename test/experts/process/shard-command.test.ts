@@ -136,7 +136,7 @@ test.each([
   [
     'an address that others could reach',
     ['--experts', '0', '--host', '0.0.0.0'],
-    '--host 0.0.0.0: connections are',
+    '--host 0.0.0.0: anyone who can connect',
   ],
   ['no experts at all', [], 'say which experts to hold with --experts'],
   [
