@@ -5,7 +5,7 @@
 import { RpcError } from '../rpc/errors.ts';
 import type { Handlers, Params } from '../rpc/transport.ts';
 import { formatUnits, type HoldingRange } from './runs.ts';
-import { featuresOf, type LeaveView, leaveFeature, type ModelShape, parseLeaveView } from './wire.ts';
+import { featuresOf, LEAVE_FEATURE, type LeaveView, type ModelShape, parseLeaveView } from './wire.ts';
 
 /** One connection that has said hello. */
 export interface Caller {
@@ -74,7 +74,7 @@ export class Leave {
 
   async #ask(): Promise<void> {
     const { callers, models, waitMs = WAIT_MS } = this.#options;
-    const asked = callers().filter(({ hello }) => featuresOf(hello).includes(leaveFeature));
+    const asked = callers().filter(({ hello }) => featuresOf(hello).includes(LEAVE_FEATURE));
     const ask = ++this.#asks;
     const views = await this.#answers(ask, asked, waitMs);
     const refusal = refusalOf(views, { waitMs, severalModels: models.size > 1 });

@@ -6,10 +6,10 @@ import type { HoldingRange } from '../../experts/runs.ts';
 import {
   helloParams,
   type ModelShape,
+  PROTOCOL_VERSION,
   parseHelloAnswer,
   parseHoldingRanges,
   parsePlacementField,
-  protocolVersion,
 } from '../../experts/wire.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
@@ -67,7 +67,7 @@ export class Watcher {
       const early: [method: string, params: Params][] = [];
       try {
         const transport = await openSocketTransport(parseAddress(this.#address), {
-          hello: helloParams({ protocol: protocolVersion, role: 'admin', version: 'bench' }),
+          hello: helloParams({ protocol: PROTOCOL_VERSION, role: 'admin', version: 'bench' }),
           onClose,
           onNotification: (method, params) => {
             if (greeted) this.#hear(method, params);

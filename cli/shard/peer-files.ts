@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
 import { type FilePiece, PIECE, parseFilePiece } from '../../experts/bundle-files.ts';
-import { helloParams, protocolVersion } from '../../experts/wire.ts';
+import { helloParams, PROTOCOL_VERSION } from '../../experts/wire.ts';
 import type { RemoteFiles } from '../../model/bundle/source.ts';
 import { InputError } from '../../model/errors.ts';
 import { parseAddress } from '../../rpc/address.ts';
@@ -28,7 +28,7 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
   const place = (file: string) => `shard://${host}/${file}`;
   let transport: Promise<Transport> | undefined;
   const connect = () => {
-    const hello = helloParams({ protocol: protocolVersion, role: 'gateway', version });
+    const hello = helloParams({ protocol: PROTOCOL_VERSION, role: 'gateway', version });
     const opening = openSocketTransport(address, {
       hello,
       ...(security && { security }),

@@ -4,7 +4,7 @@
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { largestEpoch, mostAhead } from '../../experts/placing/placement-id.ts';
+import { LARGEST_EPOCH, MOST_AHEAD } from '../../experts/placing/placement-id.ts';
 import { parseShardsFile } from '../../infra/discovery/shard-source.ts';
 import { defaultCost, type StepCost } from '../../infra/placement/step-cost.ts';
 import { bytes, flag, inputFlag, integer, UsageError } from '../flags/flags.ts';
@@ -97,9 +97,9 @@ function addApplyFlags(command: Command): Command {
     .addOption(
       flag(
         '--epoch <n>',
-        `Epoch of the placement, 1 to ${mostAhead.toLocaleString('en')} above the shards' own; shards follow the highest`,
+        `Epoch of the placement, 1 to ${MOST_AHEAD.toLocaleString('en')} above the shards' own; shards follow the highest`,
       )
-        .argParser(integer({ min: 1, max: largestEpoch }))
+        .argParser(integer({ min: 1, max: LARGEST_EPOCH }))
         .default(undefined, 'one above the highest of the shards'),
     );
 }

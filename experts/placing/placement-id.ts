@@ -14,9 +14,9 @@ export interface PlacementId {
 export const noPlacement: PlacementId = { epoch: 0, hash: '' };
 
 /** How far a placement's epoch may be above the highest known one, so that a typing error does not use up all epochs. */
-export const mostAhead = 1_000_000;
+export const MOST_AHEAD = 1_000_000;
 /** The largest epoch that is ever accepted. */
-export const largestEpoch = 2 ** 40;
+export const LARGEST_EPOCH = 2 ** 40;
 
 const ids = new WeakMap<object, PlacementId>();
 
@@ -44,7 +44,7 @@ export function compareIds(a: PlacementId, b: PlacementId): number {
  */
 export function epochFault(epoch: number, known: number | undefined): string | undefined {
   if (epoch < 1) return `epoch ${epoch} is too low: epochs begin at 1`;
-  const most = known === undefined ? largestEpoch : Math.min(known + mostAhead, largestEpoch);
+  const most = known === undefined ? LARGEST_EPOCH : Math.min(known + MOST_AHEAD, LARGEST_EPOCH);
   if (epoch <= most) return undefined;
   const reason = known === undefined ? '' : `; the highest epoch here is ${known}`;
   return `epoch ${epoch} is too high: it may be at most ${most}${reason}`;

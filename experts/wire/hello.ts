@@ -6,14 +6,14 @@ import { array, integer, map, refuse, string } from '../fields.ts';
 import { type FrameLimits, most } from './bounds.ts';
 import { type ModelOffer, parseModelOffer } from './model.ts';
 
-export const protocolVersion = 1;
+export const PROTOCOL_VERSION = 1;
 
 export interface HelloParams {
   protocol: number;
   role: 'gateway' | 'admin';
   /** Release of the caller, for logs. */
   version: string;
-  /** Optional parts of the protocol that the caller supports, such as `leaveFeature`. Absent: none. */
+  /** Optional parts of the protocol that the caller supports, such as `LEAVE_FEATURE`. Absent: none. */
   features?: readonly string[];
 }
 
@@ -97,6 +97,6 @@ export function parseHelloAnswer(value: Value): HelloAnswer {
 
 function sameProtocol(params: Params): number {
   const protocol = integer(params, 'protocol');
-  if (protocol === protocolVersion) return protocol;
-  throw new RpcError('incompatible', `the peer speaks protocol ${protocol}, this side ${protocolVersion}`);
+  if (protocol === PROTOCOL_VERSION) return protocol;
+  throw new RpcError('incompatible', `the peer speaks protocol ${protocol}, this side ${PROTOCOL_VERSION}`);
 }

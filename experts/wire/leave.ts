@@ -6,7 +6,7 @@ import type { HoldingRange } from '../runs.ts';
 import { type ModelShape, parseHoldingRanges } from './model.ts';
 
 /** The caller answers the notification `may_leave` with a call of `shard.leave`. */
-export const leaveFeature = 'leave';
+export const LEAVE_FEATURE = 'leave';
 
 /** What a gateway answers about a shard that asks to leave service. */
 export interface LeaveView {

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
 import { type DrainAnswer, parseDrainAnswer } from '../../experts/admin.ts';
-import { helloParams, protocolVersion } from '../../experts/wire.ts';
+import { helloParams, PROTOCOL_VERSION } from '../../experts/wire.ts';
 import type { Address } from '../../rpc/address.ts';
 import type { Security } from '../../rpc/security/security.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
@@ -28,7 +28,7 @@ export async function askToLeave(
 ): Promise<DrainAnswer> {
   const closed = Promise.withResolvers<void>();
   const transport = await openSocketTransport(address, {
-    hello: helloParams({ protocol: protocolVersion, role: 'admin', version }),
+    hello: helloParams({ protocol: PROTOCOL_VERSION, role: 'admin', version }),
     onClose: () => closed.resolve(),
     ...(security && { security }),
   });

@@ -8,8 +8,8 @@ import {
   adoptionParams,
   helloParams,
   type ModelOffer,
+  PROTOCOL_VERSION,
   parseHelloAnswer,
-  protocolVersion,
 } from '../../experts/wire.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import type { Security } from '../../rpc/security/security.ts';
@@ -71,7 +71,7 @@ export class PlacedShard {
   async #connected(): Promise<Transport> {
     if (this.#transport !== undefined) return this.#transport;
     const transport = await openSocketTransport(parseAddress(this.address), {
-      hello: helloParams({ protocol: protocolVersion, role: 'admin', version }),
+      hello: helloParams({ protocol: PROTOCOL_VERSION, role: 'admin', version }),
       onClose: () => {
         this.#transport = undefined;
       },

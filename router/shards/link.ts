@@ -6,18 +6,18 @@ import {
   firstNonFinite,
   type HelloAnswer,
   helloParams,
+  LEAVE_FEATURE,
   type LeaveView,
-  leaveFeature,
   leaveViewToParams,
   type ModelOffer,
   type ModelShape,
+  PROTOCOL_VERSION,
   parseHelloAnswer,
   parseHoldingRanges,
   parseMayLeave,
   parseMemory,
   parsePlacementField,
   parseRunAnswer,
-  protocolVersion,
   type RunAnswer,
   type RunRequest,
   runRequestToParams,
@@ -80,10 +80,10 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   const early: Parameters<typeof hear>[] = [];
   let hear = (method: string, params: Params): void => void early.push([method, params]);
   const hello = helloParams({
-    protocol: protocolVersion,
+    protocol: PROTOCOL_VERSION,
     role: 'gateway',
     version,
-    features: [leaveFeature],
+    features: [LEAVE_FEATURE],
   });
   const transport = await member.connect({
     hello,

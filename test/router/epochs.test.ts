@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatHoldings, Holdings } from '../../experts/holdings.ts';
 import type { Placement } from '../../experts/placing/placement-file.ts';
-import { compareIds, idOf, largestEpoch, mostAhead } from '../../experts/placing/placement-id.ts';
+import { compareIds, idOf, LARGEST_EPOCH, MOST_AHEAD } from '../../experts/placing/placement-id.ts';
 import type { ModelShape } from '../../experts/wire.ts';
 import { Epochs, type SpeakingShard } from '../../router/epochs.ts';
 
@@ -93,15 +93,15 @@ test('an epoch that is out of bounds is not heard, and is forgotten once a real 
   const told: string[] = [];
   const epochs = new Epochs(shape, (_, why) => told.push(why));
   const wanted = [['a'], ['a'], ['a'], ['b'], ['b'], ['b']];
-  const far = placementOf(largestEpoch, wanted);
+  const far = placementOf(LARGEST_EPOCH, wanted);
   epochs.learn([shard('c', [], placementOf(2 ** 53 - 1, wanted)), shard('d', [], far)]);
-  expect(told).toEqual([`placement: epoch ${2 ** 53 - 1} is too high: it may be at most ${largestEpoch}`]);
+  expect(told).toEqual([`placement: epoch ${2 ** 53 - 1} is too high: it may be at most ${LARGEST_EPOCH}`]);
   expect(epochs.newerFor('a', undefined)).toBe(far);
   expect(epochs.newerFor('a', split)).toBeUndefined(); // it would be refused there
   const shards = [shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split), shard('d', [], far)];
   expect(epochs.learn(shards)).toBe(true);
   expect(epochs.newerFor('a', undefined)).toBe(split);
-  epochs.learn([...shards, shard('c', [], placementOf(2 + mostAhead + 1, wanted))]);
+  epochs.learn([...shards, shard('c', [], placementOf(2 + MOST_AHEAD + 1, wanted))]);
   expect(told.at(-1)).toContain('the highest epoch here is 2');
 });
 

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { parseFilePiece } from '../../../experts/bundle-files.ts';
-import { helloParams, protocolVersion } from '../../../experts/wire.ts';
+import { helloParams, PROTOCOL_VERSION } from '../../../experts/wire.ts';
 import { parseAddress } from '../../../rpc/address.ts';
 import { openSocketTransport } from '../../../rpc/socket/socket-transport.ts';
 import { tinyBundle, tinyFolder } from '../../support/models/tiny-bundle.ts';
@@ -38,7 +38,7 @@ it('gives away no file but those of its bundle, and no more of one than there is
   const model = await tinyBundle();
   const shard = startCli(['shard', '--model', model, '--experts', '0-3', '--port', '0']);
   const [, address = ''] = await shard.says(ready);
-  const hello = helloParams({ protocol: protocolVersion, role: 'gateway', version: 'test' });
+  const hello = helloParams({ protocol: PROTOCOL_VERSION, role: 'gateway', version: 'test' });
   const transport = await openSocketTransport(parseAddress(address), { hello });
   const read = (params: Record<string, string | number>) =>
     transport.call('bundle.read', params, { deadlineMs: 60_000 });

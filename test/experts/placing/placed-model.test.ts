@@ -15,8 +15,8 @@ import {
   compareIds,
   formatId,
   idOf,
-  largestEpoch,
-  mostAhead,
+  LARGEST_EPOCH,
+  MOST_AHEAD,
   noPlacement,
   type PlacementId,
 } from '../../../experts/placing/placement-id.ts';
@@ -206,7 +206,7 @@ test('a newer placement takes the place of one under way; older ones are refused
     ],
     [
       placementOf(2 ** 53 - 1, '0', { b: '1-5' }),
-      `placement: epoch ${2 ** 53 - 1} is too high: it may be at most ${5 + mostAhead}; the highest epoch here is 5`,
+      `placement: epoch ${2 ** 53 - 1} is too high: it may be at most ${5 + MOST_AHEAD}; the highest epoch here is 5`,
     ],
     [placementOf(6, '0-6'), 'placement: shards.a: experts: "0-6" names expert 6; the last is 5'],
     [{ ...placementOf(6, ''), shards: { b: '0-5' } }, 'placement 6 names b; this shard is a'],
@@ -261,14 +261,14 @@ test('an epoch that would use up all others is refused by a shard that has none 
   const far = (epoch: number) => placementOf(epoch, '0', { b: '1-5' });
   const fresh = await start({ held: '0' });
   const admin = await fresh.connect('admin');
-  const most = `it may be at most ${mostAhead}; the highest epoch here is 0`;
-  await expect(place(admin, far(mostAhead + 1), noPlacement)).rejects.toMatchObject({
+  const most = `it may be at most ${MOST_AHEAD}; the highest epoch here is 0`;
+  await expect(place(admin, far(MOST_AHEAD + 1), noPlacement)).rejects.toMatchObject({
     code: 'invalid',
-    message: `placement: epoch ${mostAhead + 1} is too high: ${most}`,
+    message: `placement: epoch ${MOST_AHEAD + 1} is too high: ${most}`,
   });
   await expect(place(admin, far(2 ** 53 - 1))).rejects.toMatchObject({
     code: 'invalid',
-    message: `placement: epoch ${2 ** 53 - 1} is too high: it may be at most ${largestEpoch}`,
+    message: `placement: epoch ${2 ** 53 - 1} is too high: it may be at most ${LARGEST_EPOCH}`,
   });
   const poisoned = await start({ held: '0', placement: far(2 ** 53 - 1) });
   expect(poisoned.placed.report).toMatchObject({ epoch: 0, holdings: '0' });
