@@ -90,7 +90,7 @@ describe('a layout', () => {
     );
   });
 
-  it('has in no layer a hotter shard than contiguous placement, where that fits', () => {
+  it('has in no layer a hotter shard than contiguous placement, if that fits', () => {
     fc.assert(
       fc.property(
         heats,
@@ -144,7 +144,7 @@ describe('a layout', () => {
     expect(frames(true)).toBeLessThan(0.8 * frames(false));
   });
 
-  it('is refused where the model does not fit, with how much room is missing', () => {
+  it('is refused if the model does not fit, with the room that is missing', () => {
     const heat: Heat = {
       layers: 2,
       experts: 4,
@@ -191,7 +191,7 @@ describe('a prediction', () => {
     ],
   };
 
-  it('has the frames that follow from the loads where every unit has one holder', () => {
+  it('has the frames that follow from the loads if every unit has one replica', () => {
     for (const rows of [1, 3, 8]) {
       const { frames, loads: ofLayers } = predict(contiguous(heat, 3), {
         heat,
@@ -204,13 +204,13 @@ describe('a prediction', () => {
     }
   });
 
-  it('sends rows of replicated experts where a frame goes anyway', () => {
+  it('sends rows of replicated experts to shards that get a frame anyway', () => {
     const everywhere: Layout = Array.from({ length: 2 }, () => new Array<number[]>(6).fill([0, 1, 2]));
     const { frames, hottest } = predict(everywhere, { heat, shards: 3, rows: 8, cost: defaultCost(1e6) });
     expect([frames, hottest]).toEqual([2, expect.closeTo(1, 9)]);
   });
 
-  it('draws as many different experts a row as the layer has', () => {
+  it('draws as many different experts for each row as the layer uses', () => {
     const apart: Layout = [Array.from({ length: 6 }, (_, expert) => [expert])];
     const one = { ...heat, layers: 1, counts: heat.counts.slice(0, 1) };
     expect(predict(apart, { heat: one, shards: 6, rows: 1, k: [4], cost: defaultCost(1e6) }).frames).toBe(4);
@@ -229,7 +229,7 @@ describe('a plan', () => {
   const shards = Array.from({ length: 4 }, (_, index) => ({ name: `s${index}`, memoryBytes: 48e6 }));
   const options = { heat, shards, unitBytes: 1e6, rows: 16 };
 
-  it('says which fewer shards would be faster where frames are dear, and nothing where experts are', () => {
+  it('names fewer shards that would be faster if frames are expensive, and none if experts are', () => {
     const large = [
       { name: 's0', memoryBytes: 48e6 },
       ...shards.slice(1).map(({ name }) => ({ name, memoryBytes: 16e6 })),
@@ -247,7 +247,7 @@ describe('a plan', () => {
     expect(fewer?.shards).toEqual(['s3', 's1']);
   });
 
-  it('cools the hottest shard, keeps to memory and says whether contiguous placement would', () => {
+  it('lowers the hottest load, respects memory and says whether contiguous placement would', () => {
     const made = plan(options);
     expect(made.predicted.hottest).toBeLessThan(1.05);
     expect(made.contiguous.hottest).toBeGreaterThan(1.8);
@@ -260,7 +260,7 @@ describe('a plan', () => {
 });
 
 describe('a placement file', () => {
-  it('says what the layout says, and nothing is lost by writing and reading it', () => {
+  it('means the same as the layout after it was written and read', () => {
     fc.assert(
       fc.property(cases, ({ heat, replicas, room }) => {
         const layout = place({ heat, room, replicas });
@@ -286,7 +286,7 @@ describe('a placement file', () => {
     expect(() => parsePlacement({ ...sound, ...wrong })).toThrow(reason);
   });
 
-  it('is refused where it names what is not there, or leaves an expert out', () => {
+  it('is refused if it names units that do not exist or leaves out an expert', () => {
     const shape = { layers: 2, experts: 4 };
     expect(() => toLayout({ shards: { a: '0-4' } }, shape)).toThrow(
       'shards.a: experts: "0-4" names expert 4',

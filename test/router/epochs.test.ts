@@ -48,7 +48,7 @@ test('a placement is adopted once every unit is where it is wanted, and not befo
   expect(epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split)])).toBe(false);
 });
 
-test('a second copy that is still being loaded is waited for, one at a shard that is away is not', () => {
+test('a second replica that is still loading is waited for, one on a shard that is away is not', () => {
   const twice = placementOf(3, Array(6).fill(['a', 'b']));
   const epochs = new Epochs(shape);
   const all = [0, 1, 2, 3, 4, 5];
@@ -56,7 +56,7 @@ test('a second copy that is still being loaded is waited for, one at a shard tha
   expect(epochs.learn([shard('a', all, twice), shard('b', [0], twice, 'away')])).toBe(true);
 });
 
-test('of several it is the highest that is served, and never again a lower one', () => {
+test('of several placements the latest that is served whole is adopted, and never an earlier one after it', () => {
   const later = placementOf(5, [['b'], ['b'], ['b'], ['a'], ['a'], ['a']]);
   const epochs = new Epochs(shape);
   const before = [shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split), shard('c', [], later)];
@@ -72,7 +72,7 @@ test('of several it is the highest that is served, and never again a lower one',
   expect(epochs.epoch).toBe(5);
 });
 
-test('a shard that follows another placement of the same epoch counts for nothing, whatever it holds', () => {
+test('a shard that follows another placement of the same epoch does not count, whatever it holds', () => {
   const [first, second] = [split, placementOf(2, [['a'], ['a'], ['b'], ['b'], ['b'], ['b']])].sort((x, y) =>
     compareIds(idOf(x), idOf(y)),
   );
@@ -89,7 +89,7 @@ test('a shard that follows another placement of the same epoch counts for nothin
   expect(epochs.learn([shard('a', all, first), shard('b', all, first)])).toBe(false);
 });
 
-test('an epoch that is out of bounds is not heard, and is forgotten once a real one is acted on', () => {
+test('an epoch that is out of bounds is ignored, or forgotten once a real one is adopted', () => {
   const told: string[] = [];
   const epochs = new Epochs(shape, (_, why) => told.push(why));
   const wanted = [['a'], ['a'], ['a'], ['b'], ['b'], ['b']];
@@ -131,7 +131,7 @@ test.each([
   );
 });
 
-test('copies that are about to go are told from those that stay and those of shards that are not spoken of', () => {
+test('replicas that are about to be unloaded differ from those that stay and those of shards that are not named', () => {
   const epochs = new Epochs(shape);
   expect(epochs.stays('a', 5)).toBe(true);
   epochs.learn([shard('a', [0, 1, 2], split), shard('b', [3, 4, 5], split)]);
@@ -141,7 +141,7 @@ test('copies that are about to go are told from those that stay and those of sha
   expect(epochs.stays(undefined, 5)).toBe(true);
 });
 
-test('whatever is adopted, every unit has a copy that stays', () => {
+test('whatever is adopted, every unit has a replica that stays', () => {
   const holders = fc.array(fc.subarray(['a', 'b', 'c']), { minLength: 6, maxLength: 6 });
   const held = fc.array(fc.subarray([0, 1, 2, 3, 4, 5]), { minLength: 3, maxLength: 3 });
   fc.assert(

@@ -67,7 +67,7 @@ function chosen({ assignment }: Pick<DispatchOptions, 'assignment'>, row: number
 }
 
 describe('members that come and go', () => {
-  test('under load lose no call, and change no bit', async () => {
+  test('lose no call under load and change no bit', async () => {
     const shards = await Promise.all([0, 1, 2, 3].map(() => createTestShard()));
     const members = await Promise.all(shards.map(async (shard) => socketOf(await serve(shard, slow(2)))));
     const fleet = await fleetOf(members.slice(0, 2));
@@ -100,7 +100,7 @@ describe('members that come and go', () => {
     expect(fleet.status().map(({ address }) => address)).toEqual([members[2]!.address]);
   });
 
-  test('a member that goes answers what it has; then its connection is closed', async () => {
+  test('a member that is removed answers its calls; then its connection is closed', async () => {
     const server = await serve(await createTestShard(), slow(80));
     const fleet = await fleetOf([socketOf(server)]);
     const pending = dispatch({ fleet, ...rowFor(1) });
@@ -113,7 +113,7 @@ describe('members that come and go', () => {
     expect(fleet.counters).toMatchObject({ calls: 1, failures: 0 });
   });
 
-  test('closing the fleet ends the calls of members that have gone, too', async () => {
+  test('closing the fleet also ends the calls of removed members', async () => {
     const server = await serve(await createTestShard(), hanging());
     const fleet = await fleetOf([socketOf(server)]);
     const pending = dispatch({ fleet, ...rowFor(1), deadlineMs: 60_000 });
@@ -123,7 +123,7 @@ describe('members that come and go', () => {
     await expect.poll(() => server.peers).toBe(0);
   });
 
-  test('an address that comes again is a new member; one named twice is one', async () => {
+  test('an address that is added again is a new member; one that is named twice is one member', async () => {
     const member = socketOf(await serve(await createTestShard()));
     const fleet = await fleetOf([member, member]);
     expect(fleet.status()).toHaveLength(1);
@@ -164,7 +164,7 @@ describe('members that come and go', () => {
 });
 
 describe('numerics classes', () => {
-  test('the one that serves a unit goes on serving it, and another is not used without leave', async () => {
+  test('a unit stays with the class that serves it, and another class is not used without permission', async () => {
     const two = memberOf('two', await shardOf('two'));
     const fleet = await fleetOf([memberOf('one', await createTestShard({ units: unitsOf([0, 1]) }))]);
     fleet.setMembers([memberOf('one', await createTestShard()), two]);
@@ -175,7 +175,7 @@ describe('numerics classes', () => {
     expect(callsOf(fleet)).toEqual({ one: 6, two: 0 });
   });
 
-  test('are settled anew only when asked to, where the class of a unit is gone', async () => {
+  test('are chosen again only on request, if the class of a unit is gone', async () => {
     const log: string[] = [];
     const one = memberOf('one', await createTestShard());
     const fleet = await fleetOf([one], { log: (_, line) => log.push(line) });
@@ -222,7 +222,7 @@ describe('down the ladder', () => {
     if (calls === 0) expect(failed.get(0)).toMatchObject({ code: 'unavailable' });
   });
 
-  test('never where a proper copy is there', async () => {
+  test('a standby is never used if an exact replica is there', async () => {
     const fleet = await lame();
     for (const level of [0, 1, 2, 3, 4]) {
       const given = await dispatch({ fleet, ...rowFor(2), ladder: Uint8Array.of(level) });
@@ -232,7 +232,7 @@ describe('down the ladder', () => {
     expect(callsOf(fleet)).toEqual({ half: 5, standby: 0 });
   });
 
-  test('another class stands in where its own has no copy, before a standby', async () => {
+  test('another class is used before a standby if the class of the unit has no replica', async () => {
     const fleet = await fleetOf([
       memberOf('own', await createTestShard(), failing('unavailable')),
       memberOf('class', await shardOf('two', [4])),
@@ -246,7 +246,7 @@ describe('down the ladder', () => {
     expect(callsOf(fleet)).toMatchObject({ class: 1, standby: 1 });
   });
 
-  test('each row goes as far as it allows itself', async () => {
+  test('each row steps down as far as it allows', async () => {
     const fleet = await lame();
     const asked = allowing(undefined, 3, 1);
     asked.assignment.experts.fill(4);
@@ -259,7 +259,7 @@ describe('down the ladder', () => {
     ]);
   });
 
-  test('the next best expert by score takes the place and brings its weight', async () => {
+  test('the next best expert by score is used, with its own weight', async () => {
     const fleet = await fleetOf([memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }))]);
     const asked = allowing('next_best', 40, 1);
     const before = [...asked.assignment.experts];
@@ -276,7 +276,7 @@ describe('down the ladder', () => {
     }
   });
 
-  test('of several experts a row keeps those that can be asked, and has none twice', async () => {
+  test('a row with several experts keeps those that can be called, and has none twice', async () => {
     const fleet = await fleetOf([
       memberOf('most', await createTestShard({ units: unitsOf([0, 1, 2, 3, 4]) })),
     ]);
@@ -296,7 +296,7 @@ describe('down the ladder', () => {
     expect(given.degraded).toHaveLength([...before].filter((expert) => expert === 5).length);
   });
 
-  test('where no expert is left the row passes through unchanged', async () => {
+  test('if no expert is left, the row passes through unchanged', async () => {
     const fleet = await fleetOf([memberOf('a', await createTestShard(), failing('unavailable'))]);
     const asked = allowing('pass_through', 5, 2);
     const { answers, failed, degraded } = await dispatch({ fleet, ...asked });
@@ -308,7 +308,7 @@ describe('down the ladder', () => {
     expect(bits(residual)).toEqual(bits(before));
   });
 
-  test('of several experts only the missing one is passed by, where no other may take its place', async () => {
+  test('of several experts only the missing one is skipped, if no other expert may be used', async () => {
     const fleet = await fleetOf([
       memberOf('most', await createTestShard({ units: unitsOf([0, 1, 2, 3, 4]) })),
     ]);
@@ -324,7 +324,7 @@ describe('down the ladder', () => {
     }
   });
 
-  test('without a rung rows fail, and nothing is counted or changed', async () => {
+  test('rows without a rung fail, and nothing is counted or changed', async () => {
     const fleet = await fleetOf([memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }))]);
     const asked = allowing(undefined, 40, 1);
     const before = asked.assignment.experts.slice();
@@ -336,7 +336,7 @@ describe('down the ladder', () => {
     );
   });
 
-  test('what stood in and failed is not counted', async () => {
+  test('a substitute that failed is not counted', async () => {
     const standby = memberOf('standby', await shardOf('low', everyExpert, true), failing('unavailable'));
     const fleet = await fleetOf([standby]);
     const { failed, degraded } = await dispatch({ fleet, ...rowFor(4), ladder: Uint8Array.of(2) });
@@ -344,7 +344,7 @@ describe('down the ladder', () => {
     expect(degraded).toEqual([]);
   });
 
-  test('a liar is left for a standby, where that is allowed', async () => {
+  test('a standby is used instead of a shard with wrong answers, if that is allowed', async () => {
     const fleet = await fleetOf([
       memberOf(
         'own',
@@ -359,7 +359,7 @@ describe('down the ladder', () => {
     expect(stateOf(fleet, 'own')).toBe('cordoned');
   });
 
-  test('a shard that does not answer is left for a standby after a while, and then at once', async () => {
+  test('a standby is used instead of a shard that does not answer, first after a while and then at once', async () => {
     const fleet = await fleetOf([
       memberOf('own', await createTestShard(), hanging()),
       memberOf('standby', await shardOf('low', everyExpert, true)),
@@ -379,7 +379,7 @@ describe('down the ladder', () => {
     expect(failed.get(0)).toMatchObject({ code: 'deadline' });
   });
 
-  test('a standby that comes while a row waits is used', async () => {
+  test('a standby that connects while a row waits is used', async () => {
     const half = memberOf('half', await createTestShard({ units: unitsOf([0, 1, 2]) }));
     const fleet = await fleetOf([half], { policy: { patienceMs: 5_000 } });
     const pending = dispatch({ fleet, ...rowFor(4), ladder: Uint8Array.of(2) });

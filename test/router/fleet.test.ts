@@ -54,7 +54,7 @@ test('before any shard is there everything is missing, by layer', () => {
   ]);
 });
 
-test('what several shards hold adds up; what nobody holds is named', async () => {
+test('the units of several shards add up; units that no shard holds are named', async () => {
   const first = await createTestShard({ units: units([0, 1], [0, 1, 2]) });
   const second = await createTestShard({ units: [...units([0], [3, 4, 5]), ...units([1], [2, 4])] });
   const fleet = fleetOf([
@@ -70,7 +70,7 @@ test('what several shards hold adds up; what nobody holds is named', async () =>
   expect(fleet.numericsClasses).toEqual(['plain-f32']);
 });
 
-test('of two holders the one with fewer calls in flight is asked', async () => {
+test('of two holders the one with fewer calls in flight is called', async () => {
   const waiting = {
     ...(await createTestShard()).service.handlers,
     'expert.run': () => new Promise<null>(() => {}),
@@ -107,7 +107,7 @@ describe('a shard that does not fit is not used, and the log says why', () => {
     expect(fleet.status()).toMatchObject([{ connected: false, units: 0 }]);
   });
 
-  test('a greeting that is none', async () => {
+  test('a malformed answer to hello', async () => {
     const log: string[] = [];
     fleetOf([localMember('odd', { hello: async () => ({ protocol: 'one' }) })], log);
     await expect
@@ -115,7 +115,7 @@ describe('a shard that does not fit is not used, and the log says why', () => {
       .toContain('its answer to hello is malformed: protocol must be an integer');
   });
 
-  test('one whose words would fill a log, or command the terminal that shows it', async () => {
+  test('one whose messages would fill the log or send control characters to a terminal', async () => {
     const log: string[] = [];
     const words = `\u001b[2J\n${'x'.repeat(10_000)}`;
     const hello = async () => {
@@ -125,7 +125,7 @@ describe('a shard that does not fit is not used, and the log says why', () => {
     await expect.poll(() => log.join()).toMatch(/^warn shard odd is not used: \ufffd\[2J\ufffdx{400,600}…$/);
   });
 
-  test('a protocol of the future', async () => {
+  test('a later protocol', async () => {
     const log: string[] = [];
     const { service } = await createTestShard();
     const hello = async (...args: Parameters<(typeof service.handlers)[string]>) => {
@@ -137,7 +137,7 @@ describe('a shard that does not fit is not used, and the log says why', () => {
   });
 });
 
-test('a shard that comes late is found, and one that dies and returns serves again', async () => {
+test('a shard that starts late is found, and one that dies and returns serves again', async () => {
   const log: string[] = [];
   const first = await serve();
   const { port } = first.address;
@@ -180,7 +180,7 @@ test('a shard that drains gets no new rows but answers those in flight', async (
   await closed;
 });
 
-test('holdings that change are taken over as they are told', async () => {
+test('changed holdings count as soon as the shard reports them', async () => {
   const server = await serve({ units: units([0, 1], everyExpert) });
   const fleet = fleetOf([socketMember(server.address)]);
   await fleet.whenReady(5_000);
@@ -197,7 +197,7 @@ test('holdings that change are taken over as they are told', async () => {
   expect(fleet.missing()).toEqual([{ layer: 1, experts: '4-5' }]);
 });
 
-test('the memory of a shard is known from what it tells, and is no change of what it can be asked', async () => {
+test('the memory of a shard is what it reports, and does not count as a change', async () => {
   const server = await serve();
   const fleet = fleetOf([socketMember(server.address)]);
   await fleet.whenReady(5_000);
@@ -209,7 +209,7 @@ test('the memory of a shard is known from what it tells, and is no change of wha
   expect(changes).toBe(0);
 });
 
-test('malformed holdings end the connection; the next hello tells what is held', async () => {
+test('malformed holdings end the connection; the next hello says what is held', async () => {
   const log: string[] = [];
   const server = await serve();
   const fleet = fleetOf([socketMember(server.address)], log);
@@ -220,7 +220,7 @@ test('malformed holdings end the connection; the next hello tells what is held',
   expect(fleet.ready).toBe(true);
 });
 
-test('closing while a shard is still being reached ends everything', async () => {
+test('closing while a shard is still being dialled ends everything', async () => {
   let opened = false;
   let closed = false;
   const { service } = await createTestShard();

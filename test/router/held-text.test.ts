@@ -21,7 +21,7 @@ test('is what --experts reads back', () => {
   );
 });
 
-test('names layers only if they differ, and nothing as nothing', () => {
+test('names layers only if they differ, and is empty if nothing is held', () => {
   const same = Array.from({ length: 5 }, (_, layer) => [layer, 0, 3] as const).map((range) => [...range]);
   expect(heldText(same as [number, number, number][], shape)).toBe('0-3');
   expect(

@@ -53,7 +53,7 @@ async function writeTls(options: IssueOptions = { commonName: 'gateway' }): Prom
 
 const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
 
-test('files are read as they stand, and say nothing where they are private', async () => {
+test('files are read unchanged, without a warning if they are private', async () => {
   const tls = await writeTls();
   const secret = await write('secret', 'sixteen bytes, or more\n');
   const credentials = await open({ tls, secret, peers: ['shard'] });
@@ -63,7 +63,7 @@ test('files are read as they stand, and say nothing where they are private', asy
   expect(lines).toEqual([]);
 });
 
-test('what was not given is not asked of peers', async () => {
+test('credentials that were not given are not required of peers', async () => {
   expect(await open({ secret: await write('secret', 'x'.repeat(16)) })).not.toHaveProperty('tls');
   expect(await open({ tls: await writeTls() })).not.toHaveProperty('secret');
 });
@@ -126,7 +126,7 @@ describe('files that change', () => {
     await expect.poll(() => text(credentials.secret?.())).toBe('the second of secrets');
   });
 
-  test('and cannot be used leave what was there in use, with one line, until they can', async () => {
+  test('and cannot be used leave the earlier ones in use, with one line in the log, until they can', async () => {
     const tls = await writeTls();
     const credentials = await open({ tls });
     const before = credentials.tls?.material();
@@ -143,7 +143,7 @@ describe('files that change', () => {
     expect(lines.map(([level]) => level)).toEqual(['error', 'info']);
   });
 
-  test('and vanish are in use until they are back', async () => {
+  test('and vanish stay in use until they are back', async () => {
     const secret = await write('secret', 'the first of secrets');
     const credentials = await open({ secret });
     await rm(secret);

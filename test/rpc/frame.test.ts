@@ -46,6 +46,6 @@ test('an empty frame is refused', () => {
   expect(() => new FrameSplitter().push(new Uint8Array(4))).toThrow('announces 0 bytes');
 });
 
-test('what is sent is held to the same limit', () => {
+test('sent frames have the same limit', () => {
   expect(() => framed(new Uint8Array(101), 100)).toThrow('a frame of 101 bytes exceeds the limit of 100');
 });

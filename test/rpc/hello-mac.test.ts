@@ -39,7 +39,7 @@ function connectionTo(gate: HelloGate, channel: Uint8Array = noChannel) {
 }
 const soon = { deadlineMs: 60_000 };
 
-test('a proof is the documented HMAC', () => {
+test('the code is the documented HMAC', () => {
   const message = Buffer.concat([
     Buffer.from('expertgrid hello 1 caller\0'),
     handshake.callerNonce,
@@ -52,13 +52,13 @@ test('a proof is the documented HMAC', () => {
   expect(macOf(secret, 'caller', handshake).toString('hex')).toBe(expected);
 });
 
-test.each(['caller', 'server'] as const)('the documented proof of the %s is that of the code', (side) => {
+test.each(['caller', 'server'] as const)('the documented proof of the %s is the computed one', (side) => {
   const doc = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
   const block = new RegExp(`\`\`\`hex ${side}-proof\n([^\`]*)\`\`\``).exec(doc)?.[1];
   expect(block?.replace(/\s/g, '')).toBe(macOf(secret, side, handshake).toString('hex'));
 });
 
-test('a proof fits nothing but its own secret, side, connection, protocol and role', () => {
+test('a code is valid only for its own secret, side, connection, protocol and role', () => {
   const bytes = fc.uint8Array({ minLength: 32, maxLength: 32 });
   const change = fc.oneof(
     fc.record({ callerNonce: bytes }),
@@ -83,26 +83,26 @@ test('a proof fits nothing but its own secret, side, connection, protocol and ro
 });
 
 test.each([[undefined], [null], ['proof'], [new Uint8Array(31)], [new Uint8Array(0)]])(
-  '%j is no proof',
+  '%j is no valid code',
   (given) => {
     expect(isMac(given, macOf(secret, 'caller', handshake))).toBe(false);
   },
 );
 
-test('malformed fields of a hello are proven as 0 and nothing, never thrown on', () => {
+test('malformed fields of a hello count as 0 and empty, and never throw', () => {
   for (const protocol of [-1, 0.5, 2 ** 32, Number.NaN, 'x', null]) {
     expect(macFields({ protocol, role: 7 })).toEqual({ protocol: 0, role: '' });
   }
 });
 
 describe('a hello between two ends', () => {
-  test('with the same secret proves both', async () => {
+  test('with the same secret authenticates both', async () => {
     expect(await greet(connectionTo(new HelloGate({ secret })), hello, { ...soon, secret })).toMatchObject({
       instance: 'a',
     });
   });
 
-  test('with none on either side is plain', async () => {
+  test('without a secret on either side is plain', async () => {
     expect(await greet(connectionTo(new HelloGate()), hello, soon)).toEqual({ instance: 'a' });
   });
 
@@ -125,7 +125,7 @@ describe('a hello between two ends', () => {
     });
   });
 
-  test('is refused by the caller where the answer is not proven', async () => {
+  test('is refused by the caller if the answer is not authenticated', async () => {
     const gate = new HelloGate({ secret });
     const impostor = {
       channel: noChannel,
@@ -138,7 +138,7 @@ describe('a hello between two ends', () => {
     });
   });
 
-  test('is refused in another role than the one that was proven', async () => {
+  test('is refused in another role than the authenticated one', async () => {
     const gate = new HelloGate({ secret });
     const honest = connectionTo(gate);
     const relay = {
@@ -161,7 +161,7 @@ test('a gate hands out one nonce, a fresh one on each connection, for 32 bytes o
 });
 
 describe('a secret in a file', () => {
-  test('is what stands between white space', () => {
+  test('is the text without the white space around it', () => {
     expect(parseSecret(Buffer.from(' \n0123456789 abcdef\r\n'), 'f')).toEqual(
       Buffer.from('0123456789 abcdef'),
     );

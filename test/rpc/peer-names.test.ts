@@ -9,7 +9,7 @@ test('a certificate names its common name and its DNS names, in lower case, each
   expect(certificateNames({ subject, subjectaltname })).toEqual(['gateway-1', 'b.example']);
 });
 
-test('a DNS name that tries to pass for several counts for none', () => {
+test('a DNS name that could be taken for several counts as none', () => {
   const subjectaltname = 'DNS:"a, DNS:gateway, b"';
   expect(certificateNames({ subject, subjectaltname })).toEqual(['gateway-1']);
 });

@@ -83,7 +83,7 @@ for (const [way, ofServer, ofCaller] of ways) {
   });
 }
 
-describe('refused with a reason, on both sides where the server finds it, and the server lives on', () => {
+describe('refused with a reason, on both sides if the server finds it, and the server keeps running', () => {
   const issuedByStranger = { issuer: stranger };
   const trustsStranger = { ca: stranger.ca };
   const cases: [string, Security, Security | undefined, string][] = [
@@ -191,7 +191,7 @@ describe('refused with a reason, on both sides where the server finds it, and th
   });
 });
 
-test("a gateway's certificate is none for an admin", async () => {
+test("a gateway's certificate is not valid for an admin", async () => {
   const { address } = await serve({ security: { tls: shardTls } });
   const admin = openSocketTransport(address, { hello: { role: 'admin' }, security: { tls: gatewayTls } });
   await expect(admin).rejects.toMatchObject({
@@ -200,7 +200,7 @@ test("a gateway's certificate is none for an admin", async () => {
   });
 });
 
-test('a caller without TLS is told what may be missing, and the server tells of it', async () => {
+test('a caller without TLS gets what may be missing, and the server reports it', async () => {
   const server = await serve({ security: { tls: shardTls } });
   await expect(open(server)).rejects.toMatchObject({
     code: 'unavailable',
@@ -209,13 +209,13 @@ test('a caller without TLS is told what may be missing, and the server tells of 
   await expect.poll(() => refused[0]?.message).toContain('TLS failed');
 });
 
-test('a caller with TLS is told of by a server without', async () => {
+test('a server without TLS reports a caller with TLS', async () => {
   const server = await serve();
   await expect(open(server, { tls: gatewayTls })).rejects.toMatchObject({ code: 'unproven' });
   await expect.poll(() => refused[0]?.message).toContain('the other side speaks TLS, this side does not');
 });
 
-test('a shard may be known by a name in the list instead of by its host', async () => {
+test('a shard may carry a name in the list instead of its host', async () => {
   const server = await serve({ security: { tls: tls({ commonName: 'shard-9' }, ['gateway-1']) } });
   const transport = await open(server, { tls: tls({ commonName: 'gateway-1' }, ['shard-*']) });
   expect(await transport.call('ping', {}, { deadlineMs: 60_000 })).toEqual({});
@@ -284,7 +284,7 @@ describe('what a stranger may cost', () => {
     expect(await peer.rest()).toMatchObject([{ params: { message: expect.stringMatching(announced) } }]);
   });
 
-  test('a proven caller may send large ones', async () => {
+  test('an authenticated caller may send large ones', async () => {
     const transport = await open(await serve({ security: { secret } }), { secret });
     expect(await transport.call('echo', large, { deadlineMs: 60_000 })).toMatchObject({
       bytes: expect.objectContaining({ length: 100_000 }),
@@ -302,13 +302,13 @@ describe('what a stranger may cost', () => {
     expect(await peer.rest()).toMatchObject([{ id: 2, error: { code: 'invalid' } }, { method: 'error' }]);
   });
 
-  test('a challenge after hello is no method', async () => {
+  test('a challenge after hello is an unknown method', async () => {
     const transport = await open(await serve());
     const call = transport.call('challenge', { nonce: new Uint8Array(32) }, { deadlineMs: 60_000 });
     await expect(call).rejects.toMatchObject({ code: 'unknown_method' });
   });
 
-  test('one connection more than are allowed is refused at its hello, and told of', async () => {
+  test('one connection beyond the limit is refused at its hello, and reported', async () => {
     const server = await serve({ maxConnections: 2 });
     await open(server);
     const busy = { code: 'busy', message: '2 connections are open, which is the limit' };

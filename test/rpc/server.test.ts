@@ -47,7 +47,7 @@ async function worker(): Promise<{
   return { address, answered, terminate: () => thread.terminate() };
 }
 
-describe('a connection that breaks the protocol is told why, then closed; the server lives on', () => {
+describe('a connection that breaks the protocol gets the reason and is closed; the server keeps running', () => {
   const unread = { type: 'request', id: 9, method: 'echo', params: {} } as const;
   test.each([
     ['a frame over the limit', new Uint8Array([0x7f, 0, 0, 0]), 'announces 2130706432 bytes'],
@@ -101,7 +101,7 @@ describe('a connection that breaks the protocol is told why, then closed; the se
   });
 });
 
-test('a connection without a byte for long is cut', async () => {
+test('a connection without a byte for too long is cut', async () => {
   const server = await serve({ idleMs: 40 });
   const peer = await greeted(server.address);
   await peer.rest();
@@ -142,7 +142,7 @@ test.each([
 });
 
 describe('draining', () => {
-  test('lets running calls end, refuses new ones, tells every peer, then closes', async () => {
+  test('lets running calls end, refuses new ones, notifies every peer, then closes', async () => {
     const { promise, resolve } = gate();
     const slow = () => promise.then(() => 'done');
     const server = await listen({ handlers: { hello, slow } });
@@ -214,7 +214,7 @@ describe('the calling end', () => {
     expect(closes).toHaveLength(1);
   });
 
-  test('notices a peer that has gone silent though nothing was asked of it', async () => {
+  test('notices a peer that has gone silent although no call is pending', async () => {
     const { address } = await serve();
     const peer = await frozenAfterHello();
     const lost = new Promise<RpcError>((onClose) => {
@@ -242,7 +242,7 @@ describe('the calling end', () => {
     expect(closes).toEqual([]);
   });
 
-  test('is told where nobody listens', async () => {
+  test('gets an error if nobody listens', async () => {
     const server = await listen({ handlers: { hello } });
     await server.close();
     const { host, port } = server.address;
@@ -252,7 +252,7 @@ describe('the calling end', () => {
     });
   });
 
-  test('refuses an address behind which two processes answer by turns', async () => {
+  test('refuses an address at which two processes answer in turn', async () => {
     let count = 0;
     const { address } = await serve({ handlers: { hello: async () => ({ instance: `${count++}` }) } });
     await expect(openSocketTransport(address, { hello: {} })).rejects.toMatchObject({

@@ -16,7 +16,7 @@ import type {
 
 export interface ServeOptions {
   maxRunning?: number;
-  /** Errors that a handler did not foresee. */
+  /** Called with errors that a handler did not expect. */
   onError?: (error: RpcError, method: string) => void;
 }
 
@@ -78,7 +78,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(answer).toMatchObject({ bytes: expect.objectContaining({ length: 3, 1: 255 }) });
     });
 
-    test('works on both of its ways', async () => {
+    test('works on both of its connections', async () => {
       const transport = await open({ hello, echo });
       const answers = [true, false].map((bulk) => transport.call('echo', { bulk }, { ...soon, bulk }));
       expect(await Promise.all(answers)).toMatchObject([{ bulk: true }, { bulk: false }]);
@@ -114,7 +114,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       });
     });
 
-    test('turns an unforeseen error of a handler into internal and tells the serving side', async () => {
+    test('turns an unexpected error of a handler into internal and reports it on the answering side', async () => {
       const told: string[] = [];
       const transport = await open(
         {
@@ -142,7 +142,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(await transport.call('ping', {}, soon)).toEqual({});
     });
 
-    test('tells the handler when the answer is no longer wanted', async () => {
+    test('gives the handler the deadline of the call', async () => {
       const leftMs = async (_: Params, { deadlineAt }: HandlerContext) => deadlineAt - performance.now();
       const transport = await open({ hello, leftMs });
       const left = Number(await transport.call('leftMs', {}, { deadlineMs: 5_000 }));
@@ -213,7 +213,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(listeners).toBe(0);
     });
 
-    test('answers busy past the limit of unanswered calls, and the others all the same', async () => {
+    test('answers busy beyond the limit of unanswered calls, and still answers the others', async () => {
       const stuck = new Stuck();
       const transport = await open({ hello, echo, stuck: stuck.handler }, { maxRunning: 1 });
       const controller = new AbortController();
@@ -245,7 +245,7 @@ export function describeTransport(name: string, { serve, close }: TransportUnder
       expect(closes).toEqual([]);
     });
 
-    test('takes a notification of a later version without a word', async () => {
+    test('ignores a notification of a later version', async () => {
       const transport = await open({ hello, echo });
       transport.notify('from-the-future', {});
       expect(await transport.call('echo', { a: 1 }, soon)).toMatchObject({ a: 1 });

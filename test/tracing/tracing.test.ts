@@ -123,7 +123,7 @@ const story: RequestStory = {
   generations: [],
 };
 
-test('attributes are those of the conventions, and ours', () => {
+test('attributes are those of the conventions and our own', () => {
   expect(spanName(story)).toBe('POST /v1/chat/completions');
   expect(requestAttributes(story)).toEqual({
     'http.request.method': 'POST',
@@ -146,7 +146,7 @@ test('attributes are those of the conventions, and ours', () => {
   });
 });
 
-test('a path that is none of ours is no route, and no generation', () => {
+test('an unknown path is no route and no generation', () => {
   const lost = { ...story, endpoint: 'unmatched', status: 404, error: undefined };
   expect(spanName(lost)).toBe('POST');
   const attributes = requestAttributes(lost);
@@ -154,7 +154,7 @@ test('a path that is none of ours is no route, and no generation', () => {
   expect(Object.keys(attributes).filter((name) => /gen_ai|route/.test(name))).toEqual([]);
 });
 
-test('the server has failed where the fault is its own', () => {
+test('the server has failed only if the fault is its own', () => {
   expect([200, 404, 429, 499, 500, 503].filter((status) => hasFailed({ ...story, status }))).toEqual([
     500, 503,
   ]);

@@ -48,7 +48,7 @@ function nameService(zone: { addresses?: string[]; services?: { name: string; po
 }
 
 describe('a DNS name', () => {
-  it('gives every address at the port, in one order however the answers come', async () => {
+  it('gives every address with the port, in the same order however the answers are ordered', async () => {
     const zone = { addresses: ['10.0.0.2', 'fd00::1', '10.0.0.1'] };
     const { names, asked } = nameService(zone);
     const { discovery, answers } = await open({ dns: 'shards.internal:7001' }, { names });
@@ -59,7 +59,7 @@ describe('a DNS name', () => {
     expect(answers).toEqual([]);
   });
 
-  it('is followed: what is new is told, and what has vanished', async () => {
+  it('is followed: new and removed addresses are reported', async () => {
     const zone = { addresses: ['10.0.0.1'] };
     const { answers, discovery, logged } = await open({ dns: 'n:7' }, nameService(zone));
     zone.addresses = ['10.0.0.1', '10.0.0.2'];
@@ -100,7 +100,7 @@ describe('a DNS name', () => {
     expect(answers).toEqual([['10.0.0.1:7']]);
   });
 
-  it('that begins with _ is asked for services, which bring their ports', async () => {
+  it('that begins with _ is queried for SRV records, which include the port', async () => {
     const services = [
       { name: 'b.shards', port: 7002 },
       { name: 'a.shards', port: 7001 },
@@ -111,7 +111,7 @@ describe('a DNS name', () => {
     expect(asked[0]).toBe('_shards._tcp.internal');
   });
 
-  it('whose answer names what cannot be called is taken without it, and told once', async () => {
+  it('whose answer has addresses that cannot be called is used without them, which is logged once', async () => {
     const zone = { services: [{ name: 'a.shards', port: 0 }] };
     const { names, asked } = nameService(zone);
     const { discovery, logged } = await open({ dns: '_shards._tcp.internal' }, { names });
@@ -162,7 +162,7 @@ describe('a file', () => {
     expect(answers).toEqual([['a:1', 'b:1'], ['b:1']]);
   });
 
-  it('that is broken, emptied or removed leaves the last answer, and the line is named once', async () => {
+  it('that is malformed, emptied or removed leaves the last answer, and the line is logged once', async () => {
     const path = await file('a:1\n');
     const { discovery, answers, logged } = await open({ file: path });
     await writeFile(path, 'a:1\nnonsense\n');
@@ -182,7 +182,7 @@ describe('a file', () => {
     expect(answers).toEqual([['c:1']]);
   });
 
-  it('that is broken or missing at the start is refused', async () => {
+  it('that is malformed or missing at the start is refused', async () => {
     const path = await file('a:1\n:\n');
     await expect(open({ file: path })).rejects.toThrow(`${path}: line 2:`);
     await expect(open({ file: `${path}.none` })).rejects.toThrow('ENOENT');

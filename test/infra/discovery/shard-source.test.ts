@@ -36,7 +36,7 @@ function many(count: number): string {
 }
 
 describe('a file of shards', () => {
-  it('has an address a line, with comments and blank lines; each counts once', () => {
+  it('has one address on each line, with comments and blank lines; each counts once', () => {
     const text = '# ours\nb:7001 # the new one\r\n\n  a:7001\n[::1]:7002\nb:7001\n';
     expect(parseShardsFile(text, 'f')).toEqual(['[::1]:7002', 'a:7001', 'b:7001']);
   });
@@ -57,8 +57,8 @@ describe('a file of shards', () => {
   });
 });
 
-describe('what a lookup gave', () => {
-  it('is taken without what cannot be called, and without what is too much, which is told', () => {
+describe('the answer of a lookup', () => {
+  it('is used without addresses that cannot be called or exceed the limit, and says which', () => {
     expect(callable(['b:1', 'a:0', 'a:1', 'b:1', '\u0007:1'], 'n')).toEqual({
       addresses: ['a:1', 'b:1'],
       left: 'looking up n gave addresses that are left out: 2 that cannot be called, such as "a:0"',
@@ -71,7 +71,7 @@ describe('what a lookup gave', () => {
 });
 
 describe('changes', () => {
-  it('are what leads from one set to the next', () => {
+  it('lead from one set to the next', () => {
     const addresses = fc.array(fc.constantFrom('a:1', 'b:1', 'c:1', 'd:1')).map(distinct);
     fc.assert(
       fc.property(addresses, addresses, (before, after) => {

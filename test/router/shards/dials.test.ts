@@ -45,7 +45,7 @@ test('with hundreds of dead addresses, a shard that is there is dialled between 
   await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
 });
 
-test('of those that have failed before fewer are dialled at a time, and who has failed least is next', async () => {
+test('fewer shards that failed before are dialled at a time, and the one with the fewest failures is next', async () => {
   const dials = new Dials();
   const leave = await Promise.all(Array.from({ length: 32 }, () => dials.enter(1)));
   const order: string[] = [];
@@ -66,7 +66,7 @@ test('of those that have failed before fewer are dialled at a time, and who has 
   expect(order).toEqual(['new', 'dead', 'long dead']);
 });
 
-test('with many that are not reached, each is tried more seldom', () => {
+test('the more shards are not reached, the less often each is tried', () => {
   const dials = new Dials();
   const shards = Array.from({ length: 500 }, () => ({}));
   for (const shard of shards) dials.note(shard, false);

@@ -54,7 +54,7 @@ describe('units', () => {
     .map(([layer, first, more]): HoldingRange => [layer, first, first + more]);
   const apart = fc.uniqueArray(range, { selector: ([layer]) => layer, maxLength: 5 });
 
-  test('counted through one after another are all that are held, and round again', () => {
+  test('are counted one after another through all that are held, and then again', () => {
     fc.assert(
       fc.property(apart, (holdings) => {
         const count = unitsIn(holdings);
@@ -70,7 +70,7 @@ describe('units', () => {
     );
   });
 
-  test('a sample is of as many different units as are asked for, or of all', () => {
+  test('a sample has as many different units as are asked for, or all', () => {
     fc.assert(
       fc.property(
         apart,
@@ -87,14 +87,14 @@ describe('units', () => {
     );
   });
 
-  test('what is not held is told apart', () => {
+  test('a unit that is not held is recognized', () => {
     expect(holds([[1, 2, 4]], { layer: 1, expert: 5 })).toBe(false);
     expect(holds([[1, 2, 4]], { layer: 0, expert: 3 })).toBe(false);
   });
 });
 
 describe('a shard enters service', () => {
-  test('once its golden rows are answered rightly, and gets no rows before', async () => {
+  test('once it has answered its golden rows correctly, and gets no rows before', async () => {
     let release = () => {};
     const gate = new Promise<void>((resolve) => {
       release = resolve;
@@ -116,13 +116,13 @@ describe('a shard enters service', () => {
     await expectRight(rowFor(0), await dispatch({ fleet, ...rowFor(0) }));
   });
 
-  test('at once where there are no golden rows', async () => {
+  test('at once if there are no golden rows', async () => {
     const fleet = open([memberOf('a', await createTestShard())]);
     expect(await fleet.whenReady(5_000)).toBe(true);
     expect(fleet.counters.goldenRows).toBe(0);
   });
 
-  test('at its word where its content is not the bundle’s', async () => {
+  test('without golden checks if its content is not the bundle’s', async () => {
     const goldens = await testGoldens();
     const other = await createTestShard({ model: { ...model, content: 'four bits', bits: 4, group: 32 } });
     const fleet = open(
@@ -139,7 +139,7 @@ describe('a shard enters service', () => {
     expect(goldens.compared).toEqual([]);
   });
 
-  test('of another numerics class, where its answers are near enough', async () => {
+  test('with another numerics class if its answers are close enough', async () => {
     const goldens = await testGoldens();
     const device = createPlainExpertDevice({ hidden: model.hidden, inner: 5, numericsClass: 'other' });
     await device.load(unitsOf([0, 1, 2, 3, 4, 5]));
@@ -156,14 +156,14 @@ describe('a shard enters service', () => {
     expect(await fleet.whenReady(5_000)).toBe(true);
   });
 
-  test('a little later, where it is too busy to be asked', async () => {
+  test('a little later if it is too busy to be asked', async () => {
     const goldens = await testGoldens();
     const fleet = open([memberOf('a', await createTestShard(), failing('busy', { times: 1 }))], { goldens });
     expect(await fleet.whenReady(5_000)).toBe(true);
     expect(fleet.counters.cordons).toBe(0);
   });
 
-  test('though some of what it held when it came is gone', async () => {
+  test('although it has unloaded some units since it connected', async () => {
     const goldens = await testGoldens();
     const shard = await createTestShard();
     const { handlers } = shard.service;
@@ -213,7 +213,7 @@ describe('a shard that answers a golden row wrongly', () => {
     expect(fleet.status()[0]?.counters.calls).toBe(0);
   });
 
-  test('is validated again after its cordon, and serves where it has recovered', async () => {
+  test('is validated again after its cordon, and serves if it has recovered', async () => {
     let wrong = true;
     const goldens = await testGoldens();
     const fleet = open(
@@ -254,13 +254,13 @@ describe('a shard that answers a golden row wrongly', () => {
     expect(times).toEqual(['0.01', '0.04', '0.16']);
   });
 
-  test('by failing on its device is cordoned too', async () => {
+  test('because its device fails is cordoned too', async () => {
     const goldens = await testGoldens();
     const fleet = open([memberOf('a', await createTestShard(), failing('internal'))], { goldens, pace: {} });
     await expect.poll(() => stateOf(fleet, 'a')).toBe('cordoned');
   });
 
-  test('is found in time where only one unit is damaged, though it passed at first', async () => {
+  test('is found in time even if only one unit is damaged and it passed at first', async () => {
     const goldens = await testGoldens();
     let damaged = false;
     const change = wrongAt((layer, expert) => damaged && layer === 1 && expert === 4);
@@ -286,7 +286,7 @@ describe('checks in the background', () => {
     expect(new Set(asked).size).toBe(12);
   });
 
-  test('of a shard that was cordoned in between are those of its new validation alone', async () => {
+  test('of a shard that was cordoned in between belong to its new validation alone', async () => {
     const goldens = await testGoldens();
     // The loop of the first validation sleeps longer than the cordon lasts.
     const slowly = { roundMs: 12 * 150, leastPauseMs: 150, firstCordonMs: 20 };
@@ -314,7 +314,7 @@ describe('checks in the background', () => {
     expect(asked).toBe(from + 13); // the suspect, and a sample of all 12
   });
 
-  test('take a shard at its word where the golden rows cannot be read here, and say so', async () => {
+  test('trust a shard if the golden rows cannot be read here, and log that', async () => {
     const log: string[] = [];
     const goldens = await testGoldens();
     const fault: typeof goldens.fault = async () => {

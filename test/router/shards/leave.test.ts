@@ -71,7 +71,7 @@ const left = expect.objectContaining({ safeToDelete: true });
 const needed = (message: string) => expect.objectContaining({ code: 'needed', message });
 
 describe('a shard that is asked to drain', () => {
-  test('stays where no other serves some of its units, and names them', async () => {
+  test('stays if no other shard serves some of its units, and names them', async () => {
     const [a, b] = [await shardWith(all), await shardWith([0, 4, 5])];
     const gateway = await gatewayOver(a, b);
     await expect(a.drain()).rejects.toEqual(needed('no other shard serves layers 0-1: experts 1-3'));
@@ -79,14 +79,14 @@ describe('a shard that is asked to drain', () => {
     expect(await b.drain()).toEqual(left);
   });
 
-  test('leaves all the same when it is forced', async () => {
+  test('leaves anyway when it is forced', async () => {
     const a = await shardWith(all);
     const gateway = await gatewayOver(a);
     expect(await a.drain({ force: true })).toEqual(left);
     expect(gateway.ready).toBe(false);
   });
 
-  test('leaves where no gateway is connected, or only one of a release that cannot be asked', async () => {
+  test('leaves if no gateway is connected, or only one whose release cannot be asked', async () => {
     const [a, b] = [await shardWith(all), await shardWith(all)];
     expect(await a.drain()).toEqual(left);
     const old = helloParams({ protocol: 1, role: 'gateway', version: '0.0.1' });
@@ -95,7 +95,7 @@ describe('a shard that is asked to drain', () => {
     transport.close();
   });
 
-  test('of two that back each other and ask at once, one leaves', async () => {
+  test('leaves alone if it and its only replica ask at the same time', async () => {
     const [a, b] = [await shardWith(all), await shardWith(all)];
     const gateway = await gatewayOver(a, b);
     const outcomes = await Promise.allSettled([a.drain(), b.drain()]);
@@ -110,7 +110,7 @@ describe('a shard that is asked to drain', () => {
     expect(gateway.ready).toBe(true);
   });
 
-  test('counts as a holder again once it has to stay', async () => {
+  test('counts as a holder again once it is told to stay', async () => {
     const [a, b] = [await shardWith(all), await shardWith(all)];
     await gatewayOver(a, b);
     await gatewayOver(a); // sees no other
@@ -120,7 +120,7 @@ describe('a shard that is asked to drain', () => {
     expect(await b.drain()).toEqual(left);
   });
 
-  test('stays where a gateway does not say in time, and says so', async () => {
+  test('stays if a gateway does not answer in time, and says so', async () => {
     const a = await shardWith(all, { waitMs: 30 });
     const hello = helloParams({ protocol: 1, role: 'gateway', version: 'mute', features: ['leave'] });
     const mute = await openSocketTransport(a.server.address, { hello });
@@ -134,7 +134,7 @@ describe('a shard that is asked to drain', () => {
     );
   });
 
-  test('does not wait for a gateway that goes away meanwhile', async () => {
+  test('does not wait for a gateway that disconnects in the meantime', async () => {
     const a = await shardWith(all, { waitMs: 60_000 });
     const asked = Promise.withResolvers<void>();
     const hello = helloParams({ protocol: 1, role: 'gateway', version: 'mute', features: ['leave'] });
@@ -210,7 +210,7 @@ describe('a replica does not count', () => {
     await expect(a.drain()).rejects.toMatchObject({ code: 'needed' });
   });
 
-  test('where its copies are standby ones, and a standby leaves freely', async () => {
+  test('on a standby, and a standby may always leave', async () => {
     const a = await shardWith(all);
     const { service } = await createTestShard({ model: { ...model, standby: true } });
     const standby = await shardWith(all, { change: { hello: service.handlers.hello! } });
@@ -220,7 +220,7 @@ describe('a replica does not count', () => {
   });
 });
 
-test('units are told layer by layer, like layers together', () => {
+test('units are named layer by layer, equal layers together', () => {
   expect(
     formatUnits([
       [0, 24, 47],

@@ -10,14 +10,17 @@ function timeOut(responses: Responses, kind: CallKind, sentAt: number, ms = 10_0
   return responses.unanswered({ kind, code: 'deadline', sentAt, now: sentAt + ms });
 }
 
-describe('a shard is taken out', () => {
-  test.each(kinds)('by one timeout of %s while none of its kind is answered, whatever others are', (kind) => {
-    const responses = new Responses();
-    for (const other of kinds) responses.answered(other, other === kind ? 99 : 5_000);
-    expect(timeOut(responses, kind, 100)).toMatch(/^no .* were answered for 10 s$/);
-  });
+describe('a shard is unresponsive', () => {
+  test.each(kinds)(
+    'after one timeout of %s if no call of that kind is answered, even if calls of other kinds are',
+    (kind) => {
+      const responses = new Responses();
+      for (const other of kinds) responses.answered(other, other === kind ? 99 : 5_000);
+      expect(timeOut(responses, kind, 100)).toMatch(/^no .* were answered for 10 s$/);
+    },
+  );
 
-  test('by short deadlines only once they add up', () => {
+  test('after calls with short deadlines only once their waits add up', () => {
     const responses = new Responses();
     expect(timeOut(responses, 'decode', 0, 500)).toBeUndefined();
     expect(timeOut(responses, 'decode', 1_000, 500)).toBeUndefined();
@@ -26,7 +29,7 @@ describe('a shard is taken out', () => {
     );
   });
 
-  test('while a call still waits, once nothing of its kind was answered for eight seconds', () => {
+  test('while a call still waits, once no call of its kind was answered for eight seconds', () => {
     const responses = new Responses();
     const ended = responses.begin('decode', 0);
     responses.begin('bulk', 6_000);
@@ -39,7 +42,7 @@ describe('a shard is taken out', () => {
     expect(responses.overdue(18_900)).toBe('no calls of prompt rows were answered for 8 s');
   });
 
-  test('not by calls that were sent before it was back', () => {
+  test('but not because of calls that were sent before it was back', () => {
     const responses = new Responses();
     responses.begin('decode', 0);
     responses.reset(20_000);
@@ -48,7 +51,7 @@ describe('a shard is taken out', () => {
     expect(timeOut(responses, 'decode', 20_001)).toMatch('no calls of generated rows');
   });
 
-  test('where more than a few calls time out while others are answered', () => {
+  test('if more than a few calls time out while others are answered', () => {
     const responses = new Responses();
     const verdicts = Array.from({ length: 8 }, (_, i) => {
       for (let j = 0; j < 4; j++) responses.answered('bulk', i * 10_000 + 5_000);
@@ -58,7 +61,7 @@ describe('a shard is taken out', () => {
     expect(verdicts[3]).toBe('too many calls of prompt rows time out');
   });
 
-  test('where every call is refused for half a minute', () => {
+  test('if every call is refused for half a minute', () => {
     const responses = new Responses();
     const refuse = (now: number) =>
       responses.unanswered({ kind: 'decode', code: 'busy', sentAt: now - 1, now });
@@ -67,7 +70,7 @@ describe('a shard is taken out', () => {
   });
 });
 
-test('a shard that answers stays, however many of its calls were beaten by others or refused now and then', () => {
+test('a shard that answers stays available, however many of its calls others answered first or it refused now and then', () => {
   const event = fc.record({ busy: fc.boolean(), beaten: fc.boolean(), ms: fc.nat(900) });
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), (events) => {
@@ -87,7 +90,7 @@ test('a shard that answers stays, however many of its calls were beaten by other
   );
 });
 
-test('lost connections and cancelled calls say nothing', () => {
+test('lost connections and cancelled calls do not count', () => {
   const responses = new Responses();
   for (const code of ['unavailable', 'cancelled', 'draining', 'internal'] as const) {
     for (let at = 0; at < 60_000; at += 1_000) {
@@ -96,7 +99,7 @@ test('lost connections and cancelled calls say nothing', () => {
   }
 });
 
-test('of calls that others beat, the second in a row is watched, one at a time', () => {
+test('of calls that others answer first, the second in a row is left running, one at a time', () => {
   const responses = new Responses();
   expect([1, 2, 3].map(() => responses.givenUp('decode'))).toEqual([false, true, false]);
   responses.watched('decode');
@@ -106,7 +109,7 @@ test('of calls that others beat, the second in a row is watched, one at a time',
   expect([1, 2].map(() => responses.givenUp('decode'))).toEqual([false, true]);
 });
 
-test('a second holder that is lost, or back, is told once, and one that never was is not', () => {
+test('the loss and the return of a second holder are reported once; a unit that never had one is not reported', () => {
   const redundancy = new Redundancy();
   expect(redundancy.look([1, 2, 3, 0])).toEqual({ lost: [], back: [] });
   expect(redundancy.look([1, 1, 2, 0])).toEqual({ lost: [1], back: [] });

@@ -66,7 +66,7 @@ async function member(name: string, fault: Fault): Promise<Member> {
   return memberOf(name, await createTestShard(), swallowing(fault));
 }
 
-test('the only holder that swallows calls is taken out while the first still waits, told once, and back when it answers', async () => {
+test('the only holder that swallows calls is taken out while the first call still waits, logged once, and back when it answers', async () => {
   const fault: Fault = { swallows: nothing };
   const server = await serve(await createTestShard(), swallowing(fault));
   const { fleet, told } = open([socketOf(server)], { goldens: await testGoldens() });
@@ -88,7 +88,7 @@ test('the only holder that swallows calls is taken out while the first still wai
   expect(told('is unresponsive')).toHaveLength(fleet.counters.silences);
 });
 
-test('beside a replica it is taken out though its calls are cancelled in time, and the lost redundancy is told', async () => {
+test('beside a replica it is taken out although its calls are cancelled in time, and the lost redundancy is logged', async () => {
   const fault: Fault = { swallows: nothing };
   const { fleet, told } = open([await member('a', fault), await member('b', { swallows: nothing })], {
     policy: { ...strict, hedgeBudget: 1 },
@@ -125,7 +125,7 @@ test('one that answers only after the deadline is taken out', async () => {
   expect(fleet.counters.silences).toBe(1);
 });
 
-test('one that answers generated rows and no prompt rows is taken out, and the reverse', async () => {
+test('one that answers decode rows and no prefill rows is taken out, and the reverse', async () => {
   for (const swallowed of [0, 1]) {
     const fault: Fault = { swallows: (params) => params.priority === swallowed && !isGolden(params) };
     const { fleet, told } = open([await member('a', fault)]);
