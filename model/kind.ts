@@ -28,7 +28,7 @@ export type ModelKind =
 
 const CONFIG_FILE = 'config.json';
 const SAFETENSORS = '.safetensors';
-const OTHER_WEIGHTS = /\.(bin|pt|pth|ckpt|onnx|h5|msgpack|npz)$/;
+const otherWeights = /\.(bin|pt|pth|ckpt|onnx|h5|msgpack|npz)$/;
 
 /** Rejects with the system's error if the path cannot be read. */
 export async function kindOf(path: string): Promise<ModelKind> {
@@ -75,7 +75,7 @@ async function checkpointKind(path: string, names: readonly string[]): Promise<M
   if (names.some((name) => name.endsWith(SAFETENSORS) || name.endsWith(`${SAFETENSORS}.index.json`))) {
     return { kind: 'checkpoint', layout };
   }
-  return { kind: 'weightless', layout, others: names.find((name) => OTHER_WEIGHTS.test(name)) };
+  return { kind: 'weightless', layout, others: names.find((name) => otherWeights.test(name)) };
 }
 
 async function bitsOf(path: string): Promise<number | undefined> {

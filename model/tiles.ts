@@ -3,8 +3,8 @@ export { type Blocks, toBlocks } from './tiles/blocks.ts';
 export { matrixBytes, tileBytes, tileGrid } from './tiles/layout.ts';
 export { GROUP, TILE_ROWS } from './tiles/precision.ts';
 export {
-  BITS,
   type Bits,
+  bundleBits,
   isTiled,
   precisionOf,
   TILED_BITS,

@@ -1,13 +1,13 @@
 // The flags that gateways and shards share. Imports nothing of the gateway, which would only take memory in a shard.
 import { availableParallelism } from 'node:os';
 import type { Command, Option } from 'commander';
-import { DEFAULT_DEVICE, DEVICES } from '../../model/devices/options.ts';
+import { DEFAULT_DEVICE, deviceNames } from '../../model/devices/options.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../terminal/log.ts';
 import { flag, integer } from './flags.ts';
 
 export function deviceFlag(): Option {
   return flag('--device <name>', 'Device that runs the model; see docs/devices.md')
-    .choices(DEVICES)
+    .choices(deviceNames)
     .default(DEFAULT_DEVICE);
 }
 

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline/promises';
 import { formatBytes } from '../../base/format-bytes.ts';
 import { convert, planConversion } from '../../model/convert/convert.ts';
 import { checkpointName, kindOf } from '../../model/kind.ts';
-import { BITS, type Bits } from '../../model/tiles.ts';
+import { type Bits, bundleBits } from '../../model/tiles.ts';
 import { UsageError } from '../flags/flags.ts';
 import { asGiven, bundleName, describeKind, notABundle, quoted, USUAL_BITS } from '../flags/model-paths.ts';
 import type { NamedModel } from '../flags/models.ts';
@@ -46,7 +46,7 @@ async function convertedBundle(dir: string, wanted: Bits | undefined): Promise<s
   const { key } = await planConversion({ from, bits: USUAL_BITS });
   const pathOf = (bits: Bits) =>
     join(cacheDirectory(process.env), `${bundleName(from, bits)}-${key.slice(0, 12)}`);
-  for (const bits of wanted === undefined ? BITS : [wanted]) {
+  for (const bits of wanted === undefined ? bundleBits : [wanted]) {
     if ((await kindOf(pathOf(bits))).kind === 'bundle') {
       process.stderr.write(
         `${from}: using the bundle at ${bits} bits that was made earlier, ${pathOf(bits)}\n`,
@@ -100,7 +100,7 @@ export function parseAnswer(text: string): Bits | 'no' | undefined {
     .replace(/ *bits?$/, '');
   if (['', 'y', 'yes'].includes(word)) return USUAL_BITS;
   if (['n', 'no'].includes(word)) return 'no';
-  return BITS.find((bits) => String(bits) === word);
+  return bundleBits.find((bits) => String(bits) === word);
 }
 
 /** The user's directory for data that can be made again. */

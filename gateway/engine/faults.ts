@@ -3,7 +3,7 @@ import { NoHolder } from '../../router/delivery/stand-in.ts';
 import type { RpcError, RpcErrorCode } from '../../rpc/errors.ts';
 import type { GenerationError, MissingUnits } from './messages.ts';
 
-const RETRYABLE: ReadonlySet<GenerationError['code']> = new Set([
+const retryableCodes: ReadonlySet<GenerationError['code']> = new Set([
   'queue_full',
   'answer_memory',
   'shard_unavailable',
@@ -19,7 +19,7 @@ export function fault(
   return {
     code,
     message,
-    retryable: RETRYABLE.has(code),
+    retryable: retryableCodes.has(code),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   };
 }
@@ -55,5 +55,5 @@ export function callFailed(error: RpcError): GenerationError {
   const [code, message] = clientErrors[error.code];
   // Which expert has no holder may be told: `/health/ready` shows it too.
   const text = error instanceof NoHolder ? error.message : message;
-  return fault(code, text, RETRYABLE.has(code) ? { retryAfterMs: error.retryAfterMs ?? 1000 } : {});
+  return fault(code, text, retryableCodes.has(code) ? { retryAfterMs: error.retryAfterMs ?? 1000 } : {});
 }

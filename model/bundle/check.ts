@@ -5,13 +5,13 @@ import type { TensorMap } from '../safetensors.ts';
 import { expertsFile, type Manifest } from './manifest.ts';
 import { type Bits, type CanonicalTensor, denseTensors, expertTensors, storedSpec } from './tensors.ts';
 
-export const FLOAT_DTYPES: readonly string[] = ['F32', 'F16', 'BF16'];
+export const floatDtypes: readonly string[] = ['F32', 'F16', 'BF16'];
 
 function checkTensor(tensor: CanonicalTensor, stored: TensorMap, bits: Bits, file: string): void {
   const entry = stored.get(tensor.name);
   if (entry === undefined) throw tensorError(file, tensor.name, 'is missing');
   const expected = storedSpec(tensor, bits, entry.dtype);
-  const known = tensor.kind === 'matrix' || FLOAT_DTYPES.includes(entry.dtype);
+  const known = tensor.kind === 'matrix' || floatDtypes.includes(entry.dtype);
   if (known && entry.dtype === expected.dtype && String(entry.shape) === String(expected.shape)) return;
   throw tensorError(
     file,

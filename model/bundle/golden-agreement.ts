@@ -11,7 +11,7 @@ import type { Bits } from './tensors.ts';
  * otherwise. GPUs do not round and differ by up to 1.7e-2, over random experts of 64 to 1,536 inputs and those of nano
  * (test/model/bundle/golden-agreement.test.ts).
  */
-const TOLERANCE: Readonly<Record<Bits, number>> = { 4: 0.04, 8: 0.04, 16: 0.005, 32: 0.005 };
+const tolerances: Readonly<Record<Bits, number>> = { 4: 0.04, 8: 0.04, 16: 0.005, 32: 0.005 };
 
 export interface AgreementOptions {
   /** The answer and the golden answer are of one numerics class. */
@@ -33,7 +33,7 @@ export function agrees(
   const error = relativeDistance(answer, row);
   const off = `it is ${error.toPrecision(2)} of its length away from the golden answer`;
   if (sameClass) return `its bits are not those of the golden answer (${off})`;
-  const allowed = TOLERANCE[bits];
+  const allowed = tolerances[bits];
   return error <= allowed ? undefined : `${off}; another numerics class may be ${allowed}`;
 }
 

@@ -13,7 +13,7 @@ import {
   whole,
 } from '../config/json-shapes.ts';
 import { InputError } from '../errors.ts';
-import { BITS, type Bits, GROUP } from '../tiles.ts';
+import { type Bits, bundleBits, GROUP } from '../tiles.ts';
 import { hashLines } from './hash.ts';
 
 export const MANIFEST_FILE = 'bundle.json';
@@ -71,7 +71,7 @@ const manifestShape: Shape<Manifest> = fields({
   tool: text(),
   identity: fullHash,
   contentHash: fullHash,
-  bits: oneOf(...BITS),
+  bits: oneOf(...bundleBits),
   group: oneOf(GROUP),
   sourceDtypes: list(text()),
   files: record(fileName, fields({ bytes: whole(0), hash: optional(shortHash) })),

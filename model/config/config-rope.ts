@@ -21,7 +21,7 @@ export interface RopeConfig {
   scaling: RopeScaling;
 }
 
-const KNOWN = new Set([
+const knownFields = new Set([
   'type',
   'rope_type',
   'rope_theta',
@@ -47,7 +47,7 @@ export function parseRope(config: Fields, context: number, defaultBase: number):
   if (spelling === undefined) return { base: topBase ?? defaultBase, scaling: { type: 'default' } };
   const rope = config.object(spelling);
   refusePartial(rope);
-  for (const name of rope.names()) if (!KNOWN.has(name)) rope.refuse(name, 'is not supported');
+  for (const name of rope.names()) if (!knownFields.has(name)) rope.refuse(name, 'is not supported');
   return {
     base: rope.has('rope_theta') ? rope.positive('rope_theta') : (topBase ?? defaultBase),
     scaling: parseScaling(rope, context),

@@ -3,7 +3,7 @@
 import { type Fields, show } from './config-fields.ts';
 
 /** These fields change the model unless they are absent, null or one of these values. */
-const HARMLESS: Readonly<Record<string, readonly unknown[]>> = {
+const harmlessValues: Readonly<Record<string, readonly unknown[]>> = {
   attention_bias: [false],
   qkv_bias: [false],
   mlp_bias: [false],
@@ -23,7 +23,7 @@ const HARMLESS: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 export function refuseUnsupported(fields: Fields): void {
-  for (const [name, harmless] of Object.entries(HARMLESS)) {
+  for (const [name, harmless] of Object.entries(harmlessValues)) {
     if (!fields.has(name)) continue;
     const value = fields.raw(name);
     if (!harmless.includes(value)) fields.refuse(name, `${show(value)} is not supported`);

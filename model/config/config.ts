@@ -46,7 +46,7 @@ type Layout = ModelConfig['layout'];
 const MOST_LAYERS = 4096;
 
 /** Defaults of Hugging Face's configuration classes for absent fields, and the names of fields that differ. */
-const LAYOUTS = {
+const layouts = {
   qwen3_moe: {
     kvHeads: 4,
     context: 32_768,
@@ -83,7 +83,7 @@ const LAYOUTS = {
 export function parseConfig(json: unknown, file: string): ModelConfig {
   const fields = readFields(json, file);
   const layout = parseLayout(fields);
-  const defaults = LAYOUTS[layout];
+  const defaults = layouts[layout];
   refuseUnsupported(fields);
   const hidden = fields.count('hidden_size');
   const layers = fields.count('num_hidden_layers');
@@ -115,13 +115,15 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
 
 /** Whether a `model_type` is supported. */
 export function isLayout(type: string): type is Layout {
-  return Object.hasOwn(LAYOUTS, type);
+  return Object.hasOwn(layouts, type);
 }
 
 function parseLayout(fields: Fields): Layout {
   const type = fields.text('model_type');
   if (isLayout(type)) return type;
-  return fields.refuse('model_type', `"${type}" is not supported (qwen3_moe, mixtral and olmoe are)`);
+  const names = Object.keys(layouts);
+  const supported = `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  return fields.refuse('model_type', `"${type}" is not supported (${supported} are)`);
 }
 
 function parseHeads(fields: Fields, hidden: number, defaultKvHeads: number | undefined) {

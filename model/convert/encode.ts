@@ -4,7 +4,7 @@ import type { Encoding } from '../tensor.ts';
 import { isTiled, matrixBytes, quantizeInto } from '../tiles.ts';
 import type { FloatDtype } from './task.ts';
 
-export const DTYPE_WIDTH: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
+export const dtypeWidths: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 
 /** Widens little-endian source bytes (aligned to their type) into `out`. Throws a RangeError on NaN and infinity. */
 export function decode(bytes: Uint8Array, dtype: FloatDtype, out: Float32Array): void {

@@ -11,7 +11,7 @@ import {
 } from '../bundle/tensors.ts';
 import type { ModelConfig } from '../config/config.ts';
 import { layOut, type TensorMap } from '../safetensors.ts';
-import { DTYPE_WIDTH } from './encode.ts';
+import { dtypeWidths } from './encode.ts';
 import type { FloatDtype, Part, Source, Task } from './task.ts';
 
 /** The source of a canonical tensor. */
@@ -108,5 +108,5 @@ function elements(shape: readonly number[]): number {
 }
 
 function widthOf(source: TensorSource | undefined): number {
-  return source === undefined ? 0 : DTYPE_WIDTH[source.dtype];
+  return source === undefined ? 0 : dtypeWidths[source.dtype];
 }

@@ -6,7 +6,7 @@ import { shorten } from '../bundle/hash.ts';
 import { diskFault, InputError, tensorError } from '../errors.ts';
 import type { Encoding } from '../tensor.ts';
 import { matrixBytes, TILE_ROWS } from '../tiles.ts';
-import { DTYPE_WIDTH, decode, encode } from './encode.ts';
+import { decode, dtypeWidths, encode } from './encode.ts';
 import { fillRandom } from './random.ts';
 import type { Part, Task, TaskResult } from './task.ts';
 
@@ -90,7 +90,7 @@ export class TaskRunner {
       fillRandom(values, row * cols, source.key, source.mean, source.deviation);
       return values.byteLength;
     }
-    const width = DTYPE_WIDTH[source.dtype];
+    const width = dtypeWidths[source.dtype];
     const bytes = this.#source.subarray(0, values.length * width);
     const reader = descriptor(this.#readers, source.path, 'r');
     readAll(reader, bytes, source.start + row * cols * width, source.path);

@@ -43,7 +43,7 @@ const devices = {
 
 export type DeviceName = keyof typeof devices;
 
-export const DEVICES = Object.keys(devices) as readonly DeviceName[];
+export const deviceNames = Object.keys(devices) as readonly DeviceName[];
 
 export const DEFAULT_DEVICE: DeviceName = 'cpu';
 

@@ -3,7 +3,7 @@
 export type ElementType = 'float' | 'uint8' | 'int32' | 'int64';
 
 /** TensorProto.DataType */
-const ELEMENT: Record<ElementType, number> = { float: 1, uint8: 2, int32: 6, int64: 7 };
+const elementCodes: Record<ElementType, number> = { float: 1, uint8: 2, int32: 6, int64: 7 };
 
 /** A graph input or output. A string in `shape` names a dimension that is known only at run time. */
 export interface Port {
@@ -94,7 +94,7 @@ function encodeAttribute(name: string, value: Attribute): Message {
 function encodeTensor({ name, type, shape, data }: Initializer): Message {
   const tensor = new Message();
   for (const size of shape) tensor.integer(1, size);
-  tensor.integer(2, ELEMENT[type]);
+  tensor.integer(2, elementCodes[type]);
   tensor.text(8, name);
   tensor.raw(9, data);
   return tensor;
@@ -109,7 +109,7 @@ function encodePort({ name, type, shape }: Port): Message {
     dimensions.message(1, dimension);
   }
   const tensor = new Message();
-  tensor.integer(1, ELEMENT[type]);
+  tensor.integer(1, elementCodes[type]);
   tensor.message(2, dimensions);
   const typeProto = new Message();
   typeProto.message(1, tensor);

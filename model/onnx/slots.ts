@@ -25,9 +25,9 @@ export function slotShape({ hidden, inner }: ModelConfig, bits: number): SlotSha
 }
 
 /** The tensors of a slot, in the order in which `QMoE` takes them. */
-export const SLOT_TENSORS = ['gate_up', 'gate_up_scales', 'down', 'down_scales'] as const;
+export const slotTensors = ['gate_up', 'gate_up_scales', 'down', 'down_scales'] as const;
 
-type SlotTensor = (typeof SLOT_TENSORS)[number];
+type SlotTensor = (typeof slotTensors)[number];
 
 function slotPorts({ hidden, inner, bits }: SlotShape): Record<SlotTensor, Omit<Port, 'name'>> {
   const bytes = (values: number) => (values * bits) / 8;
@@ -87,10 +87,10 @@ export function upload(shape: SlotShape): Graph {
   const ports = slotPorts(shape);
   return {
     name: 'upload',
-    inputs: SLOT_TENSORS.map((name) => ({ name, ...ports[name] })),
-    outputs: SLOT_TENSORS.map((name) => ({ name: `${name}.kept`, ...ports[name] })),
+    inputs: slotTensors.map((name) => ({ name, ...ports[name] })),
+    outputs: slotTensors.map((name) => ({ name: `${name}.kept`, ...ports[name] })),
     initializers: [],
-    nodes: SLOT_TENSORS.map((name) => ({ op: 'Identity', inputs: [name], outputs: [`${name}.kept`] })),
+    nodes: slotTensors.map((name) => ({ op: 'Identity', inputs: [name], outputs: [`${name}.kept`] })),
   };
 }
 
@@ -136,7 +136,7 @@ export function slotRows(shape: SlotShape, rows: number): Graph {
     name: 'slot_rows',
     inputs: [
       ...index.map((at) => row(`x.${at}`, 1)),
-      ...index.flatMap((at) => SLOT_TENSORS.map((name) => ({ name: `${name}.${at}`, ...ports[name] }))),
+      ...index.flatMap((at) => slotTensors.map((name) => ({ name: `${name}.${at}`, ...ports[name] }))),
     ],
     outputs: [row('y', rows)],
     initializers: [floatInitializer('score', [1, 1], Float32Array.of(1))],

@@ -23,7 +23,7 @@ const config = {
   eos_token_id: [199_999, 200_003],
 };
 
-const SPECIALS = new Map([
+const specialTokens = new Map([
   ['<|endoftext|>', 199_999],
   ['<|system|>', 200_000],
   ['<|user|>', 200_001],
@@ -46,7 +46,7 @@ function byteSymbols(): string[] {
 
 /** Ids 0–255 are the bytes. The special tokens have the model's own ids. No other id has any text. */
 function tokenizer(): object {
-  const addedTokens = [...SPECIALS].map(([content, id]) => {
+  const addedTokens = [...specialTokens].map(([content, id]) => {
     return {
       id,
       content,

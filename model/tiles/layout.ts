@@ -7,7 +7,7 @@ import { type Encoding, isTiled, precisionOf } from './precisions.ts';
 export const SCALE_BYTES = 2 * TILE_ROWS;
 
 /** Bytes of one value. */
-export const FLOAT_BYTES = { f32: 4, f16: 2, bf16: 2 } as const;
+export const floatBytes = { f32: 4, f16: 2, bf16: 2 } as const;
 
 /** Bytes of one tile, scales included. */
 export function tileBytes(encoding: Encoding): number {
@@ -21,7 +21,7 @@ export function tileGrid(rows: number, cols: number): { rowBlocks: number; colBl
 
 /** Bytes of a `[rows, cols]` matrix as stored. */
 export function matrixBytes(encoding: Encoding, rows: number, cols: number): number {
-  if (!isTiled(encoding)) return rows * cols * FLOAT_BYTES[encoding];
+  if (!isTiled(encoding)) return rows * cols * floatBytes[encoding];
   const { rowBlocks, colBlocks } = tileGrid(rows, cols);
   return rowBlocks * colBlocks * tileBytes(encoding);
 }

@@ -4,8 +4,8 @@ import { q4 } from './q4.ts';
 import { q8 } from './q8.ts';
 
 /** Bits of a weight in a bundle; 16 and 32 are plain floats. */
-export const BITS = [4, 8, 16, 32] as const;
-export type Bits = (typeof BITS)[number];
+export const bundleBits = [4, 8, 16, 32] as const;
+export type Bits = (typeof bundleBits)[number];
 
 const precisions = { q4, q8 } as const satisfies Readonly<Record<string, TilePrecision>>;
 

@@ -1,7 +1,7 @@
 // Stored matrices back to floats.
 import { halfToNumber, widenBrain, widenHalf } from '../floats.ts';
 import type { Matrix } from '../tensor.ts';
-import { checkedData, FLOAT_BYTES, SCALE_BYTES, tileBytes } from './layout.ts';
+import { checkedData, floatBytes, SCALE_BYTES, tileBytes } from './layout.ts';
 import { GROUP, TILE_ROWS } from './precision.ts';
 import { type FloatEncoding, isTiled, precisionOf, type TileEncoding } from './precisions.ts';
 
@@ -29,7 +29,7 @@ function readFloatRow(
   out: Float32Array,
   offset: number,
 ): void {
-  const width = FLOAT_BYTES[encoding] * cols;
+  const width = floatBytes[encoding] * cols;
   const target = out.subarray(offset, offset + cols);
   // The bytes are copied because `data` may lie at an odd address of a larger buffer, where a wider view is refused.
   const bytes = data.slice(row * width, (row + 1) * width);

@@ -40,7 +40,7 @@ function everywhere(logits: Float32Array, chosen: Settings, u: number): number {
   return [...ids][0]!;
 }
 
-/** Weights are float32 here and float64 there: at the very edge of an id's stretch or of a cut the two may part. */
+/** Weights are float32 here and float64 there, so that the two may differ at the very edge of an id's range or of a cut. */
 function agrees(logits: Float32Array, chosen: Settings, u: number, id: number): boolean {
   const around = [u, Math.max(0, u - 1e-5), Math.min(u + 1e-5, 1 - 2 ** -53)];
   const cuts = [chosen.topP, chosen.topP * (1 - 1e-5), Math.min(1, chosen.topP * (1 + 1e-5))];

@@ -1,4 +1,4 @@
-// What the kernels' tests share: the addon itself, matrices from a seed, one run on every path. Knows no model.
+// What the kernels' tests share: the addon, matrices from a seed, and runs on every path.
 import {
   type Kernels,
   kernels as loaded,
@@ -51,7 +51,7 @@ export function multiply({ weights, rows, cols }: TestMatrix, x: Float32Array, n
   return y;
 }
 
-/** Runs `compute` on every path; throws where a bit differs from the plain one's. */
+/** Runs `compute` on every path. Throws if a bit differs from the plain path's. */
 export function onEveryPath(compute: () => Float32Array): Float32Array {
   const before = kernels.path();
   try {
@@ -68,7 +68,7 @@ export function onEveryPath(compute: () => Float32Array): Float32Array {
   }
 }
 
-/** Where two arrays first differ in a bit. */
+/** The first index at which two arrays differ in a bit. */
 export function firstDifference(a: Float32Array, b: Float32Array): string | undefined {
   if (a.length !== b.length) return `lengths ${a.length} and ${b.length}`;
   const bitsA = new Int32Array(a.buffer, a.byteOffset, a.length);

@@ -1,4 +1,4 @@
-// An implementation that no one here wrote, llama.cpp, agrees on checkpoints drawn from a seed (bench/peers).
+// llama.cpp, an independent implementation, agrees on checkpoints that are drawn from a seed (bench/peers).
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

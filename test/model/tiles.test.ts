@@ -1,4 +1,4 @@
-// Tiles against the byte layout as docs/bundle.md words it, and against the error that rounding may make.
+// Tiles, compared with the byte layout in docs/bundle.md and with the error that rounding may make.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { halfToNumber } from '../../model/floats.ts';
@@ -73,7 +73,7 @@ describe.each(encodings)('%s tiles', (encoding) => {
     );
   });
 
-  it('read a row alone as in the whole', () => {
+  it('give the same row alone and within the whole matrix', () => {
     const matrix = quantize(randomValues(5, 37 * 70), 37, 70, encoding);
     const whole = dequantize(matrix);
     const out = new Float32Array(100).fill(9);
@@ -102,7 +102,7 @@ describe.each(encodings)('%s tiles', (encoding) => {
     }
   });
 
-  it('refuse NaN, infinity and values no scale can reach', () => {
+  it('refuse NaN, infinity and values that no scale can reach', () => {
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
       const values = new Float32Array(16 * 32).fill(1);
       values[100] = bad;
@@ -184,7 +184,7 @@ it('reads row-major floats of every width, from odd addresses too', () => {
   );
 });
 
-it('refuses a matrix whose bytes are not its own, a row it has not, and floats as blocks', () => {
+it('refuses matrices with a wrong number of bytes, rows that do not exist, and blocks of float matrices', () => {
   const matrix = quantize(new Float32Array(64), 2, 32, 'q4');
   expect(() => dequantize({ ...matrix, data: matrix.data.subarray(1) })).toThrow('has 288 bytes, not 287');
   expect(() => readRow(matrix, 2, new Float32Array(32), 0)).toThrow('row 2');

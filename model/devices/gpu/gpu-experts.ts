@@ -10,7 +10,7 @@ import {
   type ResidentSession,
   type Session,
 } from '../../onnx/runtime.ts';
-import { SLOT_TENSORS, type SlotShape, slotFeeds, slotRows, slotShape, upload } from '../../onnx/slots.ts';
+import { type SlotShape, slotFeeds, slotRows, slotShape, slotTensors, upload } from '../../onnx/slots.ts';
 import type { ExpertWeights } from '../../tensor.ts';
 import type { Rows } from '../dense.ts';
 import type { ExpertDevice, LoadOptions, Unit } from '../expert.ts';
@@ -61,7 +61,7 @@ class GpuExperts implements ExpertDevice {
       signal?.throwIfAborted();
       if (!this.#slots.has(this.#key(unit))) {
         const feeds = slotFeeds(await this.#source.readExpert(unit), this.#shape);
-        const kept = SLOT_TENSORS.map((name) => `${name}.kept`);
+        const kept = slotTensors.map((name) => `${name}.kept`);
         await this.#slots.put(this.#key(unit), await carrier.run(feeds, kept));
       }
       onLoaded?.(unit, index + 1, units.length);
@@ -108,7 +108,7 @@ class GpuExperts implements ExpertDevice {
       const data = new Float32Array(padded);
       data.set(x);
       feeds[`x.${row}`] = { data, shape: [1, padded] };
-      for (const [i, tensor] of slot.entries()) feeds[`${SLOT_TENSORS[i]}.${row}`] = tensor;
+      for (const [i, tensor] of slot.entries()) feeds[`${slotTensors[i]}.${row}`] = tensor;
     }
     const graph = await this.#graph(rows.length);
     const [answers] = (await graph.run(feeds, ['y'])) as [Rows];

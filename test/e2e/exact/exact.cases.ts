@@ -42,7 +42,7 @@ function requests(count: number, maxTokens: number) {
   });
 }
 
-/** ONNX Runtime shares no blocks and guesses nothing; what is left must be exact all the same. */
+/** ONNX Runtime shares no blocks and makes no drafts. The other optimisations must be exact as well. */
 const ortCases = [
   'five shards',
   'chunks of 8 prompt rows',

@@ -1,4 +1,4 @@
-// The claim that where the experts run, and what else runs, changes no bit of an answer; tried by one file a precision.
+// Where the experts run, and what else runs, changes no bit of an answer. One test file for each precision uses these cases.
 import { describe, expect, it } from 'vitest';
 import type { Bits } from '../../../model/bundle/tensors.ts';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
@@ -25,8 +25,8 @@ function bytes(length: number, seed: number): number[] {
 }
 
 /**
- * What must be equal: text, ids (as named with their log-probabilities), and the hash of every step's logits. How much of
- * a prompt was known already is another matter.
+ * What must be equal: text, ids (as named with their log-probabilities), and the hash of every step's logits. How much of a
+ * prompt was cached may differ.
  */
 function essence({ choices, usage, expertgrid }: Completion) {
   const { prompt_tokens, completion_tokens } = usage;
@@ -39,7 +39,7 @@ async function alone(up: Gateway) {
   return answers;
 }
 
-/** Each among seven others at a time. */
+/** Runs each request beside seven others. */
 async function together(up: Gateway) {
   const answers = [];
   for (let first = 0; first < requests.length; first += 8) {

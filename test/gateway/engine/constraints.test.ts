@@ -1,4 +1,4 @@
-// Constraints in the engine's own step: with drafts, without room, without ids that end an answer.
+// Constraints in the engine: with drafts, with too little memory, and without ids that end an answer.
 import { expect, onTestFinished, test } from 'vitest';
 import type { Constraint } from '../../../gateway/constraints/masks/constraint.ts';
 import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';

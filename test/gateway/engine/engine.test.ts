@@ -69,7 +69,7 @@ describe('the engine', () => {
     expect(Math.max(...byNumber.dense.steps.map((spans) => spans.length))).toBe(2);
   });
 
-  it('takes KV memory back when it runs out and gives the same answers all the same', async () => {
+  it('preempts sequences when KV memory runs out, and gives the same answers', async () => {
     const mixing = (ids: readonly number[]) => ids.reduce((sum, id, i) => (sum * 3 + id + i) % 9973, 7);
     const prompts = Array.from({ length: 8 }, (_, n) => Int32Array.from({ length: 3 + n }, (_, i) => n + i));
     const answers = async (options: CountingEngineOptions) => {
@@ -127,7 +127,7 @@ describe('the engine', () => {
     expect(guessed_tokens!).toBeGreaterThanOrEqual(kept_guesses!);
   });
 
-  it('computes a known prefix once, and says how much of a prompt was known', async () => {
+  it('computes a common prefix once, and reports how much of a prompt was cached', async () => {
     const { generate, dense } = await openCountingEngine();
     const prompt = Int32Array.from({ length: 11 }, (_, i) => i);
     const ask = async (request: Partial<GenerationRequest>) => {
@@ -150,7 +150,7 @@ describe('the engine', () => {
     });
   });
 
-  it('refuses what can never run, naming why, before any work', async () => {
+  it('refuses requests that can never run, with the reason, before any work', async () => {
     const { generate, dense } = await openCountingEngine({ context: 10, kvMemory: 8 });
     const error = async (request: Partial<GenerationRequest>) => (await collect(generate(request))).last;
     expect(await error({ prompt: new Int32Array(0) })).toMatchObject({ error: { code: 'invalid_request' } });
@@ -164,7 +164,7 @@ describe('the engine', () => {
     expect(dense.steps).toEqual([]);
   });
 
-  it('refuses one more than may wait', async () => {
+  it('refuses one request more than may wait', async () => {
     const { generate } = await openCountingEngine({ maxSequences: 1, maxWaiting: 2 });
     const parts = await Promise.all(Array.from({ length: 8 }, () => collect(generate({}))));
     const refused = parts.filter(({ last }) => last.type === 'error');
@@ -219,7 +219,7 @@ describe('the engine', () => {
     expect(last).toMatchObject({ type: 'error', error: { code: 'deadline_exceeded', retryable: true } });
   });
 
-  it('stops within a step when the caller goes away, and frees the KV', async () => {
+  it('stops within a step when the client leaves, and frees the KV memory', async () => {
     const { generate, dense, engine } = await openCountingEngine({
       before: () => new Promise((go) => setTimeout(go, 2)),
     });

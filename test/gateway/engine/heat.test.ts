@@ -1,4 +1,4 @@
-// What the engine counts of its own steps, here and behind a message port.
+// What the engine counts in its steps, here and across a message port.
 import { MessageChannel } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectEngine, serveEngine } from '../../../gateway/engine/remote.ts';

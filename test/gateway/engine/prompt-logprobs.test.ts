@@ -1,4 +1,4 @@
-// The log-probabilities of a prompt's own tokens against the plain reference, and under every way of computing them.
+// The log-probabilities of a prompt's tokens, compared with the plain reference, in every way of computing them.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { GenerationRequest, PromptLogprob } from '../../../gateway/engine/messages.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';

@@ -1,5 +1,5 @@
-// The experts that an answer tells for its tokens, against those of the devices run by hand, and under every change of
-// batch.
+// The experts that are reported for an answer's tokens, compared with those of devices that are run by hand, in all kinds of
+// batches.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GenerationRequest, Route } from '../../../gateway/engine/messages.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';
@@ -35,7 +35,7 @@ async function generate({ engine }: TinyEngine, request: Partial<GenerationReque
   return told;
 }
 
-/** Prompts of 1 to 70 ids, a third of them with the same 40 in front; every other answer repeats itself. */
+/** Prompts of 1 to 70 ids. A third of them start with the same 40 ids, and every other answer repeats itself. */
 const requests = Array.from({ length: 12 }, (_, n) => {
   const random = uniform(n % 3 === 0 ? 9 : n);
   const draw = () => Math.floor(250 * random());

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { GenerationPart } from '../../../gateway/engine/messages.ts';
 import { type BeforeRun, collect, openCountingEngine } from '../../support/engines/counting-engine.ts';
 
-/** Each row costs as much as the next: a millisecond in both layers together, which is much beside all else. */
+/** Each row takes a millisecond in both layers together, which is much compared with everything else. */
 const dear: BeforeRun = async (_layer, _x, asks) => {
   const until = performance.now() + 0.25 * asks.length;
   while (performance.now() < until);
@@ -47,7 +47,7 @@ describe('tenants of requests', () => {
     const beside = rows - before;
     leaving.abort();
     await Promise.all(many);
-    // In step with it, each of the 30 would have had 40; where each row costs the same, half of the time is 40 rows.
+    // In the same batches, each of the 30 would have got 40 rows. If each row costs the same, half of the time is 40 rows.
     expect(beside).toBeLessThan(30 * 40 * 0.4);
     expect(beside).toBeGreaterThan(10);
   });

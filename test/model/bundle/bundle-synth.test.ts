@@ -1,4 +1,4 @@
-// Bundles of random weights: right shape, sane numbers, the same for a seed.
+// Bundles of random weights have the right shape and plausible numbers, and depend only on the seed.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,7 +67,7 @@ describe('a synthetic bundle', () => {
     await bundle.close();
   });
 
-  it('is one for a seed, at every precision of one identity, and another for another seed', async () => {
+  it('depends on the seed alone, and has one identity at every precision', async () => {
     const shape = join(fresh(), 'config.json');
     await writeCheckpoint(join(shape, '..'), { vocab: 50 });
     const write = (bits: 4 | 32, seed: number) => synth({ shape, to: fresh(), bits, seed });
@@ -78,7 +78,7 @@ describe('a synthetic bundle', () => {
     expect(other.contentHash).not.toBe(a.contentHash);
   });
 
-  it('refuses a shape that is none, by name', async () => {
+  it('refuses a shape that does not exist, by name', async () => {
     const path = join(dir, 'llama.json');
     await writeFile(path, '{"model_type":"llama"}');
     const options = { to: fresh(), bits: 4, seed: 1 } as const;

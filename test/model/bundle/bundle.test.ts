@@ -36,7 +36,7 @@ async function flip(path: string, at: number): Promise<void> {
   await file.close();
 }
 
-/** Rewrites bundle.json, its own hash made right again unless the change is to it. */
+/** Rewrites bundle.json with a correct content hash, unless the change is to that hash. */
 async function forge(at: string, change: (manifest: Manifest) => Record<string, unknown>): Promise<void> {
   const manifest = await readManifest(at);
   const changed = { ...manifest, ...change(manifest) };
@@ -56,7 +56,7 @@ describe('a bundle', () => {
     await Promise.all([a.close(), b.close()]);
   });
 
-  it('hands out bytes that wider views can be laid over', async () => {
+  it('returns bytes that are aligned for wider views', async () => {
     const bundle = await openBundle(sound);
     const { data } = await bundle.readMatrix('model.embed_tokens.weight');
     expect(data.byteOffset % 4).toBe(0);
@@ -64,7 +64,7 @@ describe('a bundle', () => {
     await bundle.close();
   });
 
-  it('knows no tensor or expert beyond its own', async () => {
+  it('refuses tensors and experts that it does not have', async () => {
     const bundle = await openBundle(sound);
     await expect(bundle.readMatrix('model.norm.weight')).rejects.toThrow('tensor model.norm.weight');
     await expect(bundle.readVector('lm_head.weight')).rejects.toThrow('tensor lm_head.weight');

@@ -69,7 +69,7 @@ describe('recording', () => {
     );
   });
 
-  it('tells how far it is, and a bundle without golden rows reads as one without', async () => {
+  it('reports progress, and a bundle without golden rows has none', async () => {
     const at = await copy(plain);
     const progress: number[] = [];
     const { bytes } = await recordGoldens(at, {
@@ -83,7 +83,7 @@ describe('recording', () => {
     await bundle.close();
   });
 
-  it('again gives the same bytes, and by another device those of its class', async () => {
+  it('gives the same bytes again, and other bytes on a device of another class', async () => {
     const at = await copy(recorded);
     await recordGoldens(at);
     const read = (dir: string) => readFile(join(dir, 'golden.safetensors'));

@@ -119,7 +119,7 @@ describe('identity', () => {
 });
 
 describe('a bundle directory', () => {
-  it('holds the copied files as they were, and nothing of the making', async () => {
+  it('holds the copied files unchanged, and no files of the conversion', async () => {
     const { dir: from, files } = await writeCheckpoint(fresh(), { layers: 2 });
     await writeFile(join(from, 'chat_template.jinja'), '{{ messages }}');
     const to = fresh();
@@ -154,7 +154,7 @@ describe('a bundle directory', () => {
     expect(hashes.size).toBe(1);
   });
 
-  it('tells progress up to all of the source, and that a tokenizer is missing', async () => {
+  it('reports progress up to the whole source, and that a tokenizer is missing', async () => {
     const { dir: from } = await writeCheckpoint(fresh(), { vocab: 50 });
     const seen: number[] = [];
     let all = 0;

@@ -1,4 +1,4 @@
-// A bundle behind HTTP: fetched an expert at a time, whatever the server does on the way.
+// A bundle behind HTTP is fetched expert by expert, whatever the server does.
 import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -70,7 +70,7 @@ test('the experts that are wanted are those of the bundle, and no others were fe
   expect(asked.map(({ file }) => file)).toEqual(['bundle.json']);
 });
 
-test('a server that fails, stops half-way or sends too little is asked again', async () => {
+test('requests are retried if the server fails, stops half-way or sends too little', async () => {
   let turn = 0;
   const { url } = await serve(({ headers }, response, body) => {
     if (headers.range === undefined || ++turn % 2 === 0) return false;

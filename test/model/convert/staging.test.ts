@@ -1,4 +1,4 @@
-// The directory in which a bundle grows: whether its disk has room enough, and what is said if it has not.
+// The directory in which a bundle grows: whether the disk has room for it, and the error if not.
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ describe('room on the disk', () => {
     );
   });
 
-  it('is looked at before anything is written', async () => {
+  it('is checked before anything is written', async () => {
     const shape = join(folder, 'config.json');
     const sizes = {
       hidden_size: 65_536,
@@ -64,7 +64,7 @@ describe('room on the disk', () => {
   });
 });
 
-test('a disk that fills up on the way is told with what to do', () => {
+test('the error for a disk that fills up says what to do', () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
   expect(String(diskFault(full, 'x/dense.safetensors'))).toMatch(
     /x\/dense\.safetensors: the disk is full; free some space and run the same command again/,

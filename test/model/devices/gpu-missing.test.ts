@@ -1,4 +1,4 @@
-// A device that is not here is refused at start, through the front door: one line that says what to do, never a crash.
+// A missing device is refused at start, through the command line, with one line that says what to do.
 import { describe, expect, it } from 'vitest';
 import { withoutGpu } from '../../support/engines/software-gpu.ts';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
@@ -35,7 +35,7 @@ describe.each(Object.keys(verbs) as (keyof typeof verbs)[])('%s', (verb) => {
   });
 });
 
-it('a bundle of 16 bits is refused, and how to make another is said', async () => {
+it('a bundle of 16 bits is refused, with how to convert it again', async () => {
   const model = await tinyBundle({ layers: 1, experts: 8, bits: 16 });
   const said = await refused(['shard', '--model', model, '--device', 'webgpu', ...verbs.shard]);
   expect(said.trim().split('\n')).toHaveLength(1);

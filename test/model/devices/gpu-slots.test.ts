@@ -1,4 +1,4 @@
-// The table of things in use: nothing is released under a user, nothing is kept after the last one.
+// The table of slots: nothing is released while it is used, and nothing is kept after its last user.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Slots } from '../../../model/devices/gpu/slots.ts';
@@ -38,7 +38,7 @@ describe('slots', () => {
     expect(released).toEqual(['old']);
   });
 
-  it('a user that fails lets go as well', async () => {
+  it('a user that fails releases its slots as well', async () => {
     const { slots, released } = table();
     await slots.put(1, 'a');
     const failing = slots.using([1, 2], async (held) => {

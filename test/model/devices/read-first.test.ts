@@ -47,7 +47,7 @@ async function readFirst({ resident = [] as string[], bad = '' } = {}) {
   return { guarded, run, plainly, read, mapped, damaged, sound, words };
 }
 
-it('waits for those of its experts that are not in memory, each read once, and gives the same rows', async () => {
+it('reads each expert that is not in memory once before a run, and gives the same rows', async () => {
   const { run, plainly, read, sound } = await readFirst({ resident: ['0:1'] });
   expect(await run(0, 2, 1, 2, 3)).toEqual(await plainly(0, 2, 1, 2, 3));
   expect(read).toEqual(['0:2', '0:3']);
@@ -76,7 +76,7 @@ it('leaves the disk to reading ahead again once a run has read', async () => {
   expect(changed).toEqual([1]);
 });
 
-it('tells of a damaged expert and fails the run that needs it', async () => {
+it('reports a damaged expert and fails the run that needs it', async () => {
   const { run, damaged, words } = await readFirst({ bad: '1:3' });
   await expect(run(1, 0, 3)).rejects.toThrow('expert 1:3 is damaged');
   expect(damaged).toEqual(['expert 1:3 is damaged']);

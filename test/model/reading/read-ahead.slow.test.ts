@@ -59,7 +59,7 @@ describe('reading ahead', () => {
     await bundle.close();
   });
 
-  it('tells of damage once, and of the dense part also to whoever waits for it', async () => {
+  it('reports damage once, and rejects waits for the dense part if it is damaged', async () => {
     const dir = await tinyBundle({ seed: 32 });
     const bundle = await openBundle(dir);
     const { path, offset, what } = bundle.matrixRanges()[1]!;
@@ -103,7 +103,7 @@ describe('a damaged expert', () => {
     expect(shard.stderr).toContain('leaving service');
   });
 
-  it('is none of the business of a shard that does not hold it', async () => {
+  it('does not affect a shard that does not hold it', async () => {
     const dir = await tinyBundle({ seed: 33 });
     const shard = startCli(['shard', '--model', dir, '--experts', '8-95', '--port', '0']);
     await shard.says(/shard ready/);
@@ -111,7 +111,7 @@ describe('a damaged expert', () => {
     expect(await shard.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('is found by a shard that its parent lets read ahead once all is there', async () => {
+  it('is found by a shard whose parent lets it read ahead once everything is ready', async () => {
     const dir = await tinyBundle({ seed: 33 });
     const up = startCli(['up', '--shards', '2', '--model', dir, '--port', '0']);
     await up.says(/expert 7 of layer 1: does not match its hash.*leaving service/);

@@ -20,7 +20,7 @@ async function open(seed: number): Promise<Bundle> {
   return bundle;
 }
 
-/** Turns one bit, `at` bytes into a stretch that starts at `offset`. */
+/** Flips one bit, `at` bytes into a range that starts at `offset`. */
 async function damage(path: string, offset: number, at = 5): Promise<void> {
   const bytes = await readFile(path);
   bytes[offset + at]! ^= 4;
@@ -54,7 +54,7 @@ it('gives way after every piece, and ends between two when it is told to stop', 
   expect(pieces).toBe(3);
 });
 
-it('does not read again what was found sound elsewhere', async () => {
+it('does not read again what another thread has found sound', async () => {
   const { expertRange } = await open(23);
   const ranges = units.map(expertRange);
   const { path, offset } = ranges[2]!;
@@ -86,7 +86,7 @@ it('names a damaged tensor of the dense part', async () => {
   );
 });
 
-it('names a file that was cut short', async () => {
+it('names a truncated file', async () => {
   const { expertRange } = await open(25);
   const range = expertRange(units[7]!);
   await writeFile(range.path, (await readFile(range.path)).subarray(0, range.offset + 10));

@@ -1,4 +1,4 @@
-// How the reading thread gives way: nothing while idle, much while rows are run, everything while a request waits.
+// How the reading thread gives way: not at all while idle, mostly while rows run, and fully while a request waits.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
@@ -10,7 +10,7 @@ function timed(action: () => void): number {
   return performance.now() - startedAt;
 }
 
-/** Others may take the processor for a while, but not each time. */
+/** Other processes may take the processor at times, but not each time. */
 const shortest = (action: () => void) => Math.min(...Array.from({ length: 5 }, () => timed(action)));
 
 it('does not rest while nothing runs', () => {
@@ -37,7 +37,7 @@ it('is woken from a rest by being told to stop', () => {
   expect(reading.stopped).toBe(true);
 });
 
-/** A reader that gives way once, tells, and ends. */
+/** A reader that gives way once, reports it, and ends. */
 async function reader(words: Int32Array): Promise<{ passed: Promise<void>; hasPassed: () => boolean }> {
   const traffic = new URL('../../../model/reading/traffic.ts', import.meta.url).href;
   const script = `
@@ -62,7 +62,7 @@ async function reader(words: Int32Array): Promise<{ passed: Promise<void>; hasPa
   return { passed: promise, hasPassed: () => done };
 }
 
-it('leaves the disk to a request that waits for it, until that has read', async () => {
+it('leaves the disk to a waiting request until that has read', async () => {
   const words = createTraffic();
   const serving = new Serving(words);
   serving.reads();

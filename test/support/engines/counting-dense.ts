@@ -1,6 +1,6 @@
-// A small real dense device that counts: the token after id is id + 1, and the experts' answers must have arrived for it
-// to be so. It reads what it needs from its KV memory, so it checks what an engine owes a device: every position
-// computed before it is read, blocks not overwritten, sequences opened and closed.
+// A small real dense device that counts: the token after id is id + 1, but only if the experts' answers have arrived. It reads
+// its inputs from its KV memory and so checks what an engine must do: compute every position before it is read, overwrite no
+// blocks, and open and close sequences.
 import type { DenseDevice, Span } from '../../../model/devices/dense.ts';
 
 export interface CountingOptions {
@@ -8,10 +8,10 @@ export interface CountingOptions {
   layers: number;
   experts: number;
   minPrefillRows?: number;
-  /** Positions of a block of KV memory; each costs a byte. */
+  /** Positions in a block of KV memory. Each takes a byte. */
   blockSize?: number;
   shared?: boolean;
-  /** The token that follows; told all ids before it as they lie in the KV memory. */
+  /** The next token, computed from all ids before it as they lie in the KV memory. */
   next?: (ids: readonly number[]) => number;
 }
 
@@ -35,7 +35,7 @@ export function createCountingDense({
 }: CountingOptions): CountingDense {
   const sequences = new Set<number>();
   const steps: Span[][] = [];
-  /** The id at each position of each block; -1 where none was written. */
+  /** The id at each position of each block; -1 if none was written. */
   let memory = new Int32Array(0);
   const place = ({ blocks }: Span, position: number) => {
     const block = blocks[Math.floor(position / blockSize)];

@@ -49,7 +49,7 @@ export interface CountingEngineOptions
   extends Partial<EngineOptions>,
     Pick<CountingOptions, 'minPrefillRows' | 'blockSize' | 'shared' | 'next'> {
   before?: BeforeRun;
-  /** Experts after it are held by nobody. */
+  /** No shard holds the experts after it. */
   lastExpert?: number;
 }
 
@@ -103,7 +103,7 @@ export async function startCountingEngine({
 }
 
 export interface OpenCountingEngine extends CountingEngine {
-  /** What the request leaves out is as in countingRequest. */
+  /** Fields that are left out are as in countingRequest. */
   generate(request: Partial<GenerationRequest>, signal?: AbortSignal): AsyncGenerator<GenerationPart>;
 }
 
@@ -120,7 +120,7 @@ export async function openCountingEngine(options: CountingEngineOptions = {}): P
 
 let ids = 0;
 
-/** Greedy, prompt 1 2 3, four tokens, unless told otherwise. */
+/** Greedy, with prompt 1 2 3 and four tokens, unless given otherwise. */
 export function countingRequest(request: Partial<GenerationRequest> = {}): GenerationRequest {
   return {
     id: `g${ids++}`,

@@ -1,4 +1,4 @@
-// A tiny checkpoint, converted and opened with every expert loaded. Knows no sequences.
+// A tiny checkpoint, converted and opened with every expert loaded.
 import { type Bundle, openBundle } from '../../../model/bundle/bundle.ts';
 import { convert } from '../../../model/convert/convert.ts';
 import type { DenseDevice } from '../../../model/devices/dense.ts';
@@ -10,7 +10,7 @@ export interface Tiny {
   bundle: Bundle;
   dense: DenseDevice;
   experts: ExpertDevice;
-  /** Of each layer, where the checkpoint has one. */
+  /** By layer, if the checkpoint has one. */
   selectionBias: (Float32Array | undefined)[];
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// A small real engine without a model: it says what it is told to, one id a step, and keeps the engine's contract
-// (stop ids, limits, aborts, one finish or error). For tests of the rooms above it.
+// A small real engine without a model: it generates given ids, one in each step, and keeps the engine's contract (stop ids,
+// limits, aborts, one finish or error). For tests of the rooms above it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   EngineClient,
@@ -15,15 +15,15 @@ export interface FakeEngineOptions {
   vocab: number;
   context?: number;
   sharesPrefixes?: boolean;
-  /** The ids that the model says to a request; it repeats them for ever unless `once`. */
+  /** The ids that are generated for a request. They repeat forever unless `once` is set. */
   reply?: (request: GenerationRequest) => readonly number[];
   once?: boolean;
-  /** Of each of a request's tokens. */
+  /** Log-probability of each token of a request. */
   logprobOf?: (request: GenerationRequest) => number;
-  /** Before each token, and before the first one. */
+  /** Pauses before each token, and before the first one. */
   stepMs?: number;
   prefillMs?: number;
-  /** Before all else. */
+  /** Awaited before anything else. */
   prefill?: Promise<void>;
   /** Ends the generation with this error instead of the token at `after`. */
   fail?: { after: number; error: GenerationError };
@@ -177,7 +177,7 @@ function logprobPart(
   return { logprob, top };
 }
 
-/** Each token at -1 less its place. */
+/** Token number i gets the log-probability -1 - i. */
 function promptPart({ prompt, promptLogprobs = 0 }: GenerationRequest): GenerationPart {
   const logprobs = [...prompt.subarray(1)].map((id, i) => {
     const top = Array.from({ length: promptLogprobs }, (_, rank) => ({

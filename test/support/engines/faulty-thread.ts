@@ -1,5 +1,5 @@
-// Preloaded into the command line (`--import`): makes one of its threads fail as nobody foresaw, when it is told to.
-// FAULTY_THREAD names the thread and the fault, `engine:throw` for one; it happens once the file FAULTY_WHEN exists.
+// Preloaded into the command line (`--import`) to make one of its threads fail unexpectedly. FAULTY_THREAD names the thread and
+// the fault, such as `engine:throw`, which happens once the file FAULTY_WHEN exists.
 import { existsSync } from 'node:fs';
 import { isMainThread, workerData } from 'node:worker_threads';
 

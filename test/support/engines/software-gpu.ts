@@ -1,4 +1,4 @@
-// The software Vulkan device that the WebGPU tests run on. Knows where Debian puts it.
+// The software Vulkan device on which the WebGPU tests run, at its place on Debian.
 import { existsSync } from 'node:fs';
 
 const icd = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -6,7 +6,7 @@ const icd = '/usr/lib/chromium/vk_swiftshader_icd.json';
 /** The environment of a process without any Vulkan device. */
 export const withoutGpu = { VK_ICD_FILENAMES: '/dev/null' };
 
-/** Must be called before the first session; a GPU that the caller has named is left as it is. */
+/** Must be called before the first session. Leaves a GPU unchanged that the environment names. */
 export function useSoftwareGpu(): void {
   if (process.env.VK_ICD_FILENAMES !== undefined) return;
   if (!existsSync(icd)) {

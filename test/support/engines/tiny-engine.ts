@@ -1,4 +1,4 @@
-// An engine over a tiny bundle in this thread, its experts in in-process shards: every knob of the engine at hand.
+// An engine over a tiny bundle in this thread, with its experts in in-process shards. Tests can set every engine option.
 import { ShardService } from '../../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
 import { type GenerationRequest, neutralSampling } from '../../../gateway/engine/messages.ts';
@@ -14,9 +14,9 @@ export interface TinyEngineOptions extends Partial<EngineOptions> {
   bundle: string;
   device?: DeviceName;
   threads?: number;
-  /** Experts are dealt out to so many. */
+  /** Number of shards over which the experts are spread. */
   shards?: number;
-  /** Shards that run elsewhere, in their place. */
+  /** Shards that run elsewhere and replace those in process. */
   members?: readonly Member[];
 }
 
@@ -84,7 +84,7 @@ let ids = 0;
 
 export interface Answer {
   ids: number[];
-  /** Of each step's logits. */
+  /** Digests of each step's logits. */
   digests: (string | undefined)[];
 }
 

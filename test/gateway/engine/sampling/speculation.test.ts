@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Speculation } from '../../../../gateway/engine/sampling/speculation.ts';
 import { uniform } from '../../../support/random.ts';
 
-/** Generates `count` ids; returns how many were drafted and how many of those held. */
+/** Generates `count` ids. Returns how many were drafted, and how many drafts were right. */
 function run(next: (ids: readonly number[]) => number, count: number, price: number) {
   const speculation = new Speculation();
   const ids = [0];

@@ -1,4 +1,4 @@
-// What tenants have of steps, where other threads spend time for one of them.
+// What tenants get of steps when other threads spend time for one of them.
 import { describe, expect, it } from 'vitest';
 import { FairShares } from '../../../../gateway/engine/scheduling/fair-shares.ts';
 import type { Progress } from '../../../../gateway/engine/scheduling/scheduler.ts';

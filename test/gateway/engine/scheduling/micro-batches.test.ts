@@ -21,11 +21,11 @@ function run(steps: number, dense: number, hop: number, noise = 0): { chosen: nu
 }
 
 describe('the number of micro-batches', () => {
-  it('stays one, untried, where the waits are short', () => {
+  it('stays one without trials if waits are short', () => {
     expect(new Set(run(500, 10, 1.5).chosen)).toEqual(new Set([1]));
   });
 
-  it('grows where waits are long, to what is fastest, and stays there', () => {
+  it('grows to the fastest number if waits are long, and stays there', () => {
     const { chosen, ms } = run(500, 1, 12);
     expect(chosen[0]).toBe(1);
     expect(chosen.slice(-100).filter((batches) => batches === 4).length).toBeGreaterThan(90);
@@ -33,12 +33,12 @@ describe('the number of micro-batches', () => {
     expect(ms).toBeLessThan(0.4 * (1 + 12));
   });
 
-  it('finds what is fastest though no two steps take the same time', () => {
+  it('finds the fastest number although no two steps take the same time', () => {
     const { chosen } = run(1_000, 1, 12, 0.6);
     expect(chosen.slice(-500).filter((batches) => batches === 4).length).toBeGreaterThan(400);
   });
 
-  it('loses little by trying where one is best though waits are long', () => {
+  it('loses little by trials if one is best although waits are long', () => {
     const tuner = new MicroBatches();
     let total = 0;
     for (let step = 0; step < 1000; step++) {

@@ -39,35 +39,35 @@ describe('planning a step', () => {
     expect(plan([decoding('A', 10, [7, 8])], 4, 1).rows).toEqual([['A', 9, 3]]);
   });
 
-  it('never leaves one prompt row alone where two are the least', () => {
+  it('never leaves one prompt row alone if chunks have at least two', () => {
     expect(plan([waiting('A', 5)], 4, 2).rows).toEqual([['A', 0, 3]]);
   });
 
-  it('computes a prompt of one token singly', () => {
+  it('computes a prompt of one token as a single row', () => {
     expect(plan([waiting('A', 1)], 4, 2).rows).toEqual([['A', 0, 1]]);
   });
 
-  it('computes a short prompt at once though a long one came before it', () => {
+  it('computes a short prompt at once, even if a long one came before it', () => {
     expect(plan([waiting('A', 8_000), waiting('B', 100)], 256, 2).rows).toEqual([
       ['A', 0, 156],
       ['B', 0, 100],
     ]);
   });
 
-  it('gets on with the oldest prompt though shorter ones keep coming', () => {
+  it('advances the oldest prompt even if shorter ones keep coming', () => {
     expect(plan([waiting('A', 8_000), waiting('B', 300), waiting('C', 200)], 256, 2).rows).toEqual([
       ['A', 0, 64],
       ['C', 0, 192],
     ]);
   });
 
-  it('computes an answer again in chunks, or one by one where a single query has bits of its own', () => {
+  it('recomputes an answer in chunks, or row by row if a single query has bits of its own', () => {
     const again = (): Named => ({ ...waiting('A', 3), length: 9, computed: 3 });
     expect(plan([again()], 4, 1).rows).toEqual([['A', 3, 4]]);
     expect(plan([again()], 4, 2).rows).toEqual([['A', 3, 1]]);
   });
 
-  it('takes blocks from the latest arrivals when they run out, and from nobody who came first', () => {
+  it('takes blocks from the latest arrivals when they run out, and never from the first', () => {
     const pool = new BlockPool({ count: 3, size: 4 });
     const running = [decoding('A', 5), decoding('B', 5), decoding('C', 2)];
     for (const { table, computed } of running.slice(0, 2)) pool.grow(table, computed);
@@ -77,7 +77,7 @@ describe('planning a step', () => {
     expect(pool.available).toBe(1);
   });
 
-  it('gives each tenant its part: rows to those that waited longest, prompts as if it were alone', () => {
+  it('gives each tenant its part: decode rows to sequences that waited longest, and prefill as if it were alone', () => {
     const of = (tenant: string, sequence: Named, stepped = 0): Named => ({ ...sequence, tenant, stepped });
     const running = [
       of('a', decoding('A', 5)),

@@ -16,7 +16,7 @@ const demand = (rows: number, more: Partial<Demand> = {}): Demand => {
 const affine: StepMs = (rows) => (rows === 0 ? 0 : 2 + rows);
 const prefillShare = 0.7;
 
-/** Progress of each tenant as a part of what it would have made alone in the same time, and its longest gap in steps. */
+/** Progress of each tenant as a share of what it would have made alone in the same time, and its longest gap in steps. */
 function run(
   tenants: readonly { weight: number; rows: number; prompts?: boolean }[],
   stepMs: StepMs,
@@ -102,7 +102,7 @@ describe('dividing a step', () => {
     expect(ownTime([demand(0)], prices)).toEqual([50]);
     expect(ownTime([demand(16), demand(0)], prices)).toEqual([2, 10]);
     expect(ownTime([demand(3), demand(0)], prices)).toEqual([2, 5]);
-    // Ahead by what it spent too much: it waits.
+    // It is ahead by what it spent too much, and waits.
     expect(ownTime([demand(3), demand(0, { lag: -5 })], prices)).toEqual([2, 0]);
   });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StepCosts } from '../../../../gateway/engine/scheduling/step-costs.ts';
 
-/** Learns from steps of a machine with these prices; each a little off, as a busy machine's are. */
+/** Learns from steps of a machine with these prices. Each step is a little off, as on a busy machine. */
 function learnt({
   plain,
   row,
