@@ -1,8 +1,16 @@
-// Parses the bits of a stored weight.
+// Bits of a stored weight, as flags and questions name them.
 import { InvalidArgumentError } from 'commander';
 import { type Bits, bundleBits } from '../../model/tiles.ts';
 
+/** `4, 8, 16 or 32` */
+export const BITS_TEXT = alternatives(bundleBits);
+
+/** `8, 16 or 32` */
+export function alternatives(values: readonly number[]): string {
+  return `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+}
+
 export function parseBits(text: string): Bits {
   for (const bits of bundleBits) if (text === String(bits)) return bits;
-  throw new InvalidArgumentError(`It must be ${bundleBits.slice(0, -1).join(', ')} or ${bundleBits.at(-1)}.`);
+  throw new InvalidArgumentError(`It must be ${BITS_TEXT}.`);
 }

@@ -1,5 +1,6 @@
 // Hugging Face checkpoints given to `up` instead of bundles: their bundles are found in the cache, or converted into it with the
 // user's consent. Knows no gateway.
+
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -7,6 +8,7 @@ import { formatBytes } from '../../base/format-bytes.ts';
 import { convert, planConversion } from '../../model/convert/convert.ts';
 import { checkpointName, kindOf } from '../../model/kind.ts';
 import { type Bits, bundleBits } from '../../model/tiles.ts';
+import { alternatives } from '../flags/bits.ts';
 import { UsageError } from '../flags/flags.ts';
 import { asGiven, bundleName, describeKind, notABundle, quoted, USUAL_BITS } from '../flags/model-paths.ts';
 import type { NamedModel } from '../flags/models.ts';
@@ -78,7 +80,8 @@ async function askForBits(from: string, pathOf: (bits: Bits) => string): Promise
   lines.on('close', () => stopped.abort()); // Ctrl-C and Ctrl-D
   try {
     for (;;) {
-      const question = 'Convert it to 4 bits? Enter converts, 8, 16 or 32 takes more bits, n leaves: ';
+      const others = alternatives(bundleBits.filter((bits) => bits !== USUAL_BITS));
+      const question = `Convert it to ${USUAL_BITS} bits? Enter converts, ${others} takes more bits, n leaves: `;
       const answer = parseAnswer(await lines.question(question, { signal: stopped.signal }));
       if (answer === 'no') throw new Error(refusal);
       if (answer !== undefined) return answer;

@@ -6,13 +6,13 @@ import type { Bundle } from '../../model/bundle/bundle.ts';
 import type { WriteOptions, WrittenBundle } from '../../model/convert/write-bundle.ts';
 import { requireDevice } from '../../model/devices/open.ts';
 import { recordGoldens } from '../../model/goldens.ts';
-import { parseBits } from '../flags/bits.ts';
+import { BITS_TEXT, parseBits } from '../flags/bits.ts';
 import { flag } from '../flags/flags.ts';
 import { onSignals } from '../signals.ts';
 import { formatSeconds, progressBar } from './progress.ts';
 
 export function bitsFlag(): Option {
-  return flag('--bits <n>', 'Bits of a stored weight: 4, 8, 16 or 32').argParser(parseBits).default(4);
+  return flag('--bits <n>', `Bits of a stored weight: ${BITS_TEXT}`).argParser(parseBits).default(4);
 }
 
 /**

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { DRAIN_MS } from '../../experts/admin.ts';
 import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
 import type { Bits } from '../../model/bundle/tensors.ts';
-import { parseBits } from '../flags/bits.ts';
+import { BITS_TEXT, parseBits } from '../flags/bits.ts';
 import { asUsage, flag, integer, UsageError } from '../flags/flags.ts';
 import { addGatewayFlags, callPolicy, type GatewayFlags } from '../flags/gateway-flags.ts';
 import { type NamedModel, namedModels, type OpenedModel } from '../flags/models.ts';
@@ -48,7 +48,7 @@ export function upCommand(): Command {
     .addOption(
       flag(
         '--bits <n>',
-        'Bits of a weight, 4, 8, 16 or 32, for converting a --model that is a Hugging Face checkpoint; the bundle is cached',
+        `Bits of a weight, ${BITS_TEXT}, for converting a --model that is a Hugging Face checkpoint; the bundle is cached`,
       )
         .argParser(parseBits)
         .default(undefined, 'asked at a terminal')
