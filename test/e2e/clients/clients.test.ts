@@ -1,7 +1,7 @@
 // What people call the API with, each against one running `up` on nano; every answer and stream is held to what OpenAI
 // publishes (published.ts).
 import { beforeAll } from 'vitest';
-import { nano as embedded, nanoSource } from '../../support/models/nano.ts';
+import { nano as embedded } from '../../support/models/nano.ts';
 import { langchainSuite } from './langchain.cases.ts';
 import { type Nano, startNano } from './nano.ts';
 import { openaiSuite } from './openai.cases.ts';
@@ -10,9 +10,8 @@ import { scoringSuite } from './scoring.cases.ts';
 import { vercelSuite } from './vercel.cases.ts';
 
 let nano: Nano;
-let source: Nano;
 beforeAll(async () => {
-  [nano, source] = await Promise.all([startNano(), startNano(`nano=${nanoSource}`)]);
+  nano = await startNano();
 });
 
 openaiSuite(() => nano);
@@ -20,4 +19,3 @@ responsesSuite(() => nano);
 vercelSuite(() => nano);
 langchainSuite(() => nano);
 scoringSuite('nano', () => nano, { dir: embedded, each: 0.03, sum: 0.15 });
-scoringSuite('the 16-bit source', () => source, { dir: nanoSource, each: 1e-3, sum: 5e-3 });

@@ -1,5 +1,5 @@
 // The devices against the reference, on random tiny checkpoints of every layout and score rule.
-// What is allowed and why: test/reference/agreement.ts.
+// ONNX Runtime at 8 and 32 bits is in numerics.slow.test.ts. What is allowed and why: test/reference/agreement.ts.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkpointDraw } from '../../support/draws.ts';
@@ -9,8 +9,6 @@ import { bound, type Measurement, measure, routingMargin, summary } from '../../
 const draws = 18;
 
 test.each([
-  [32, 'ort-cpu'],
-  [8, 'ort-cpu'],
   [4, 'ort-cpu'],
   [8, 'cpu'],
   [4, 'cpu'],

@@ -1,0 +1,12 @@
+// Scoring as lm-eval asks for it, by the 16-bit source of nano, which ONNX Runtime computes.
+import { beforeAll } from 'vitest';
+import { nanoSource } from '../../support/models/nano.ts';
+import { type Nano, startNano } from './nano.ts';
+import { scoringSuite } from './scoring.cases.ts';
+
+let source: Nano;
+beforeAll(async () => {
+  source = await startNano(`nano=${nanoSource}`);
+});
+
+scoringSuite('the 16-bit source', () => source, { dir: nanoSource, each: 1e-3, sum: 5e-3 });
