@@ -63,7 +63,9 @@ describe.each(Object.entries(verbs))('%s', (_, verb) => {
   it('refuses a taken port before anything is loaded', async () => {
     const refused = startCli([...verb(), '--model', model, '--port', String(port)]);
     expect(await refused.exit).toEqual({ code: 1, signal: null });
-    expect(said(refused)).toEqual([expect.stringContaining(`--port ${port}: another process already listens`)]);
+    expect(said(refused)).toEqual([
+      expect.stringContaining(`--port ${port}: another process already listens`),
+    ]);
     expect(refused.stderr).not.toContain('loading');
   });
 
@@ -85,7 +87,9 @@ it('refuses ports of a shard that are taken before its experts are loaded', asyn
   ] as const) {
     const refused = startCli([...experts, ...flags]);
     expect(await refused.exit).toEqual({ code: 1, signal: null });
-    expect(said(refused)).toEqual([expect.stringContaining(`${flag} ${port}: another process already listens`)]);
+    expect(said(refused)).toEqual([
+      expect.stringContaining(`${flag} ${port}: another process already listens`),
+    ]);
     expect(refused.stderr).not.toContain('loading');
   }
 });
