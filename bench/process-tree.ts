@@ -1,4 +1,4 @@
-// A process and its descendants in Linux's /proc: memory, bytes read, and how to end them.
+// Measures and ends a process and its descendants: memory, bytes read and CPU time, all from Linux's /proc.
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -7,7 +7,7 @@ export function treeOf(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     const stat = readOrGone(`/proc/${name}/stat`);
-    // The command's name, in brackets, may hold anything.
+    // The command's name stands in brackets and may contain any characters, brackets included.
     const parent = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
     if (parent !== undefined) parents.set(Number(name), Number(parent));
   }
@@ -19,8 +19,9 @@ export function treeOf(pid: number): number[] {
 }
 
 /**
- * Bytes that all of them together take: their proportional set sizes (a page that n processes share counts 1/n in
- * each), but those of `files` (path → size) that they map as if every page had been used, and once.
+ * Bytes of memory that `pid` and its descendants take together. The result is the sum of their proportional
+ * set sizes, in which a page that n processes share counts 1/n in each. The parts of `files` (path to size)
+ * that they map are counted differently: once, and as if every page had been used.
  */
 export function memoryOf(pid: number, files: ReadonlyMap<string, number>): number {
   const mapped = new Map<string, number>();
@@ -40,7 +41,7 @@ export function proportionalBytes(pid: number): number {
   return 1024 * Number(kilobytes);
 }
 
-/** From storage, page faults included. Bytes. */
+/** Bytes that `pid` and its descendants have read from storage, page faults included. */
 export function bytesRead(pid: number): number {
   return treeOf(pid).reduce((sum, each) => {
     const [, bytes = 0] = /^read_bytes: (\d+)/m.exec(readOrGone(`/proc/${each}/io`) ?? '') ?? [];
@@ -48,7 +49,7 @@ export function bytesRead(pid: number): number {
   }, 0);
 }
 
-/** Asks `pid` to end, and kills what is left of its tree after `graceMs`. */
+/** Asks `pid` to end. If it has not ended after `graceMs`, kills its whole tree. */
 export async function endTree(pid: number, ended: Promise<unknown>, graceMs = 15_000): Promise<void> {
   const tree = treeOf(pid);
   signal(pid, 'SIGTERM');
@@ -59,11 +60,14 @@ export async function endTree(pid: number, ended: Promise<unknown>, graceMs = 15
   await ended;
 }
 
-/** CPU time of all of them, including those that have ended, in ticks of /proc/stat. */
+/**
+ * CPU time of `pid` and its living descendants, in ticks of /proc/stat. Ended children that were waited for
+ * are included.
+ */
 export function processorTicks(pid: number): number {
   return treeOf(pid).reduce((sum, each) => {
     const stat = readOrGone(`/proc/${each}/stat`) ?? '';
-    // utime, stime, and those of children that were waited for.
+    // utime and stime of the process, then the same two for its children that were waited for.
     const times = stat
       .slice(stat.lastIndexOf(')') + 2)
       .split(' ')
@@ -76,7 +80,7 @@ export function killDescendants(pid: number): void {
   for (const each of treeOf(pid)) if (each !== pid) signal(each, 'SIGKILL');
 }
 
-/** Every mapping: the file behind it, its size, and its proportional share of what is in memory. Bytes. */
+/** Every mapping of the process: the file behind it, its size, and its proportional set size. Bytes. */
 function mappingsOf(pid: number): { path: string; size: number; share: number }[] {
   // A mapping's first line: addresses, rights, offset, device, inode, path.
   const blocks = (readOrGone(`/proc/${pid}/smaps`) ?? '').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);

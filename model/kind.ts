@@ -1,4 +1,5 @@
-// What kind of model a path is: a bundle, a checkpoint or something else. Looks only at names and first bytes.
+// Finds out what kind of model a path is: a bundle, a checkpoint or something else. Looks only at names, at a
+// file's first bytes, and at one field of config.json or of the manifest.
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { MANIFEST_FILE } from './bundle/manifest.ts';
@@ -37,7 +38,7 @@ export async function kindOf(path: string): Promise<ModelKind> {
   if (!found.isDirectory())
     return (await isGguf(path)) ? { kind: 'gguf', file: undefined } : { kind: 'file' };
   const names = (await readdir(path)).sort();
-  // A kill may leave the journal in a complete bundle.
+  // A killed conversion may leave its journal in a complete bundle, so the manifest is looked for first.
   if (names.includes(MANIFEST_FILE) && !path.endsWith(PARTIAL)) {
     return { kind: 'bundle', bits: await bitsOf(join(path, MANIFEST_FILE)) };
   }
@@ -83,7 +84,10 @@ async function bitsOf(path: string): Promise<number | undefined> {
   return typeof bits === 'number' ? bits : undefined;
 }
 
-/** Undefined if the file is not a JSON object with this field. Code that reads the whole file reports the fault. */
+/**
+ * Undefined if the file is not a JSON object with this field. The code that later reads the whole file
+ * reports the fault.
+ */
 async function fieldOf(path: string, field: string): Promise<unknown> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));

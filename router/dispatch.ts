@@ -9,16 +9,16 @@ export type { DispatchOptions } from './delivery/ledger.ts';
 export interface Dispatched {
   /** `[rows, k, hidden]`, not weighted; zeros for rows that failed or took no part. */
   answers: Float32Array;
-  /** Rows without an answer, or with only a part of it, and why. */
+  /** Rows without a complete answer, and why. */
   failed: ReadonlyMap<number, RpcError>;
-  /** What stood in for an expert of a row that has not failed: one entry a slot. */
+  /** The rung that stood in for an expert of a row that has not failed: one entry per slot. */
   degraded: { row: number; rung: Rung }[];
 }
 
 const never = new AbortController().signal;
 const noFailures: ReadonlyMap<number, RpcError> = new Map();
 
-/** Never rejects because of a shard: rows fail one by one. All frames are sent before any answer is awaited. */
+/** Never rejects because of a shard: rows fail one by one. Sends all frames before it awaits any answer. */
 export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
   const { assignment, hidden, signal = never } = options;
   const ledger = openLedger(options, performance.now());
@@ -42,7 +42,7 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
   return { answers, failed, degraded };
 }
 
-/** By row instead of by slot; the log is told. */
+/** Turns failures by slot into failures by row, and reports the first to the fleet. */
 function failedRows(
   { fleet, layer, assignment }: DispatchOptions,
   bySlot: ReadonlyMap<number, RpcError>,

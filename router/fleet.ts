@@ -1,5 +1,5 @@
-// All the shards of a gateway: which of them hold a replica of an expert, what is missing, how they fare. Knows no rows and no
-// sockets.
+// All the shards of a gateway: which of them hold a replica of an expert, what is missing, how they fare.
+// Knows no rows and no sockets.
 import { printable } from '../base/text.ts';
 import { formatId } from '../experts/placing/placement-id.ts';
 import { formatUnits, type HoldingRange, toRanges } from '../experts/runs.ts';
@@ -59,14 +59,14 @@ export class Fleet {
   readonly #model: ModelShape;
   readonly #epochs: Epochs;
   #shards: Shard[] = [];
-  /** No longer members, but with calls in flight. */
+  /** Shards that are no longer members but still have calls in flight. */
   readonly #leaving = new Set<Shard>();
   /** Sums over shards that have left. */
   #past = noCounters();
   readonly #listeners = new Set<() => void>();
-  /** Built when it is asked for after a change. */
+  /** Undefined after a change, until it is next asked for and built. */
   #replicaTable: ReplicaTable<Shard> | undefined;
-  /** `[layers * experts]`, what decides the bits of each unit's exact replicas. */
+  /** `[layers * experts]`: the numerics class of each unit's exact replicas. */
   readonly #classes: (string | undefined)[] = [];
   readonly #dials = new Dials();
   readonly #failures = new FailureLog();
@@ -94,7 +94,7 @@ export class Fleet {
     this.setMembers(members);
   }
 
-  /** Connects to new members. Those that are gone get no new calls, and are disconnected once their calls have ended. */
+  /** Connects to new members. Removed members get no new calls and are disconnected when their calls end. */
   setMembers(members: readonly Member[]): void {
     if (this.#closed) return;
     const wanted = new Set(members.map(({ address }) => address));
@@ -120,17 +120,17 @@ export class Fleet {
     return this.#table.of(layer, expert) ?? nobody;
   }
 
-  /** Some unit has a second exact replica. */
+  /** True if some unit has a second exact replica. */
   get replicated(): boolean {
     return this.#table.replicated;
   }
 
-  /** Every unit has an exact replica that can be called. */
+  /** True if every unit has an exact replica that can be called. */
   get ready(): boolean {
     return this.#table.whole;
   }
 
-  /** Every row can be answered by what `level` of the ladder (ladder.ts) allows. */
+  /** True if every row can be answered with what `level` of the ladder (ladder.ts) allows. */
   readyFor(level: number): boolean {
     return this.#table.readyFor(level);
   }
@@ -151,8 +151,8 @@ export class Fleet {
   }
 
   /**
-   * Gives units whose numerics class has no shard left the class of the shards that are there. To be called only while no
-   * sequence is running, because it would change the bits within one.
+   * If no shard is left in a unit's numerics class, the unit takes the class of the shards that are present.
+   * Call this only while no sequence is running, because it would change the bits within a sequence.
    */
   settleClasses(): void {
     if (this.ready) return;
@@ -172,7 +172,7 @@ export class Fleet {
     return this.#shards.map((shard) => statusOf(shard, this.#model, this.#options.unitBytes));
   }
 
-  /** Rows of the layer have failed for good. */
+  /** To be called when rows of a layer have failed for good. */
   noteFailure(failure: { layer: number; rows: number; error: RpcError }): void {
     const line = this.#failures.line(failure, performance.now());
     if (line !== undefined) this.log('warn', line);
@@ -190,18 +190,21 @@ export class Fleet {
     return sumOf([this.#past, ...present]);
   }
 
-  /** Calls `listener` after every change of what is held or connected. Returns a function that ends this. */
+  /** Calls `listener` after every change of holdings or connections. Returns a function that removes it. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Resolves to true as soon as every unit has a shard, or to false when `withinMs` have passed. */
+  /** Resolves to true once the fleet is `ready`, or to false after `withinMs`. */
   whenReady(withinMs: number): Promise<boolean> {
     return this.until(() => this.ready, withinMs);
   }
 
-  /** Resolves to what `holds` says once it is true (asked after every change), `withinMs` have passed or `signal` aborts. */
+  /**
+   * Waits until `holds()` is true, `withinMs` have passed or `signal` aborts, and resolves to `holds()` at
+   * that moment. `holds` is asked after every change.
+   */
   until(holds: () => boolean, withinMs: number, signal?: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
       if (holds()) return resolve(true);
@@ -220,7 +223,7 @@ export class Fleet {
     });
   }
 
-  /** Rejects what is in flight and stops reconnecting. */
+  /** Rejects all calls in flight and stops reconnecting. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#redundancyLook);
@@ -248,7 +251,7 @@ export class Fleet {
     });
   }
 
-  /** Only exact replicas count: what is served by others only is missing, as in `missing`. */
+  /** Only exact replicas count, as in `missing`: a unit that only other replicas serve is missing. */
   #lostWithout(shard: Driver, holdings: readonly HoldingRange[]) {
     if (shard.standby) return { alone: [], contested: false };
     const alone = this.#table.onlyIn(holdings, (other) => other !== shard && !other.mayLeave);
@@ -274,7 +277,7 @@ export class Fleet {
     }, this.#options.pace.redundancyMs).unref();
   }
 
-  /** Adopts the latest placement that is served whole, and tells the shards. */
+  /** Adopts the latest placement that the shards serve whole, and tells the shards. */
   #followPlacements(): void {
     const proper = this.#shards.filter(({ standby }) => !standby);
     const adopted = this.#epochs.learn(proper);

@@ -1,17 +1,23 @@
-// Walks MessagePack bytes without building anything, so that a small frame cannot make the decoder allocate or recurse
-// without bound. Decodes nothing.
+// Walks MessagePack bytes without building anything, so that a small frame cannot make the decoder
+// allocate or recurse without bound. Decodes nothing.
 import { RpcError } from './errors.ts';
 
 const MAX_DEPTH = 16;
-/** Most values in a message. The largest honest one, a hello with every unit listed singly, stays far below. */
+/** Most values in a message. The largest valid one, a hello that lists every unit singly, has far fewer. */
 const MAX_VALUES = 200_000;
 
-/** Throws unless `bytes` is exactly one MessagePack value of bounded depth, with string keys and no extension types. */
+/**
+ * Throws unless `bytes` is exactly one MessagePack value of bounded depth, with string keys and no
+ * extension types.
+ */
 export function inspectMessagePack(bytes: Uint8Array): void {
   new Inspection(bytes).run();
 }
 
-/** What a tag says of its value: how many bytes or elements follow, or in how many bytes that number follows. */
+/**
+ * What a tag says of its value: the number of bytes or elements that follow, or the number of bytes that
+ * hold this number.
+ */
 interface Form {
   kind: 'plain' | 'text' | 'array' | 'map';
   count: number;
@@ -53,7 +59,7 @@ const longForms: Readonly<Record<number, Form>> = {
   223: counted('map', 4),
 };
 
-/** By tag; tags that the protocol does not use are absent. */
+/** Forms by tag; undefined for tags that the protocol does not use. */
 const forms: readonly (Form | undefined)[] = Array.from({ length: 256 }, (_, tag) => {
   if (tag <= 0x7f || tag >= 0xe0) return fixed('plain', 0); // fixint
   if (tag <= 0x8f) return fixed('map', tag & 0x0f);

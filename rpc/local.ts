@@ -1,4 +1,5 @@
-// A transport within one process: the same caller and session as over a socket, joined without bytes between them.
+// A transport within one process. It has the same caller and session as over a socket, but passes messages
+// without turning them into bytes.
 import { Caller } from './caller.ts';
 import { RpcError } from './errors.ts';
 import type { Message } from './messages.ts';
@@ -35,7 +36,7 @@ export function serveLocally(options: ServeOptions): LocalServer {
   };
 }
 
-/** A transport to a server of its own. */
+/** Opens a transport to a server that serves only this transport. */
 export function openLocalTransport(
   handlers: Handlers,
   { maxRunning, onError, ...options }: LocalTransportOptions & Omit<ServeOptions, 'handlers'>,
@@ -44,7 +45,7 @@ export function openLocalTransport(
   return serveLocally(served).connect(options);
 }
 
-/** Values pass by reference (transport.ts: what is passed is given away). */
+/** Passes values by reference, so a sender gives away what it passes (see transport.ts). */
 async function connect(
   served: ServeOptions,
   peers: Peers,
@@ -62,7 +63,7 @@ async function connect(
     if (open) onClose?.(error);
   }
 
-  // A message arrives in a later turn of the queue, never inside the call that sent it: as over a socket.
+  // As over a socket, a message arrives in a later turn of the queue, never inside the call that sent it.
   function toSession(message: Message): void {
     queueMicrotask(() => session.receive(message));
   }

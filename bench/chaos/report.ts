@@ -1,8 +1,8 @@
-// Prints the table and the lines of one part from its verdicts.
+// Formats the report of one part: a table of stalls, the gateway's counters and the verdicts.
 import type { Seen } from './part.ts';
 import type { Judged } from './verdicts.ts';
 
-/** Counters of the gateway that are printed if it has them, each as a share of its calls. */
+/** Gateway counters that are printed with their share of all calls. `-` marks one that the gateway lacks. */
 const SHARES = ['retried_calls', 'hedged_calls', 'hedge_wins', 'audited_calls'];
 const COUNTS = ['mismatches', 'cordons', 'bans', 'shard_reconnects'];
 
@@ -45,7 +45,7 @@ export function partText(name: string, seen: Seen, judged: Judged): string {
   ].join('\n');
 }
 
-/** Columns padded, the first to the left. */
+/** Formats rows as padded columns. The first column is aligned left, the others right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, i) =>
     Math.max(title.length, ...rows.map((cells) => cells[i]?.length ?? 0)),

@@ -1,5 +1,6 @@
-// How long `up` misses a shard that is killed, again and again, while other work keeps the machine busy: what `--patience`
-// must outlast. `node bench/fleet/restart.ts [--model DIR] [--busy 4] [--kills 6]`; its last line is JSON.
+// Measures how long `up` is without a shard that is killed again and again while other work keeps the
+// machine busy. `--patience` must outlast that time.
+// `node bench/fleet/restart.ts [--model DIR] [--busy 4] [--kills 6]`; its last line is JSON.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -9,13 +10,13 @@ import { startUp } from '../up-process.ts';
 const { values: flags } = parseArgs({
   options: {
     model: { type: 'string', default: 'nano' },
-    /** Processes that do nothing but take processor time. */
+    /** Number of processes that do nothing but take processor time. */
     busy: { type: 'string', default: '4' },
     kills: { type: 'string', default: '6' },
   },
 });
 
-/** It ends with the process that started it. */
+/** This process ends with the one that started it. */
 function busyProcess(): ChildProcess {
   const turn =
     'const turn = () => { for (const end = Date.now() + 50; Date.now() < end; ); setImmediate(turn); };';
@@ -32,7 +33,7 @@ async function until(ready: boolean): Promise<void> {
   while ((await fetch(`${up.url}/health/ready`)).ok !== ready) await delay(20);
 }
 
-/** The shard that is started last has the highest number: it is the one that was killed before. */
+/** The shard that was started last has the highest process id: it replaces the one that was killed before. */
 const victim = () => Math.max(...treeOf(up.pid).filter((pid) => pid !== up.pid));
 const missedMs: number[] = [];
 for (let kill = 0; kill < Number(flags.kills); kill++) {

@@ -11,7 +11,7 @@ const SHARD_PORT = 7001;
 
 export interface ShardFlags extends SecurityFlags, LogFlags {
   model: string[];
-  /** One list for each model. */
+  /** One list of experts for each model. */
   experts?: string[];
   standby: boolean;
   name?: string;

@@ -8,7 +8,7 @@ export interface Place {
   port: number;
 }
 
-/** Names of the flags that gave the place. */
+/** Names of the flags that set the host and the port. */
 export interface PlaceFlags {
   port: string;
   host: string;
@@ -16,7 +16,7 @@ export interface PlaceFlags {
 
 const gatewayFlags: PlaceFlags = { port: '--port', host: '--host' };
 
-/** The error with advice if listening failed; any other error is returned unchanged. */
+/** Returns an error with advice if listening failed, and any other error unchanged. */
 export function portError(error: unknown, { host, port }: Place, flags = gatewayFlags): unknown {
   const sentence = sentences[codeOf(error) ?? ''];
   return sentence === undefined ? error : new Error(sentence({ host, port }, flags), { cause: error });
@@ -52,7 +52,7 @@ export interface KeptPort {
   release(): Promise<void>;
 }
 
-/** Keeps a port, so that one in use is known before anything is loaded. Connections to it are closed at once. */
+/** Occupies a port, so that one in use is noticed before anything is loaded. Closes connections at once. */
 export async function keepPort({ host, port }: Place): Promise<KeptPort> {
   const server = createServer((socket) => socket.destroy());
   server.listen({ host, port });

@@ -1,4 +1,4 @@
-// Starts an engine for each model of a gateway, each in its own thread, and ends them together. Knows no HTTP.
+// Starts an engine for each model of a gateway, each in its own thread, and ends them all. Knows no HTTP.
 import type { Logger } from 'pino';
 import type { VocabularyData } from '../../gateway/constraints/vocabulary.ts';
 import type { EngineClient } from '../../gateway/engine/messages.ts';
@@ -16,7 +16,7 @@ export interface StartEnginesOptions
 }
 
 export interface Engines {
-  /** In the order of the models. An engine resolves when it serves, and rejects with the reason if it cannot. */
+  /** In the order of `models`. `engine` resolves when it serves, and rejects with the reason if it cannot. */
   started: readonly { model: OpenedModel; engine: Promise<EngineClient> }[];
   /** Resolves with the reason if an engine ends without being asked to. */
   failed: Promise<Error>;
@@ -26,7 +26,7 @@ export interface Engines {
   halt(): Promise<void>;
 }
 
-/** The memory of the KV cache is split evenly; the threads of the kernels are shared by all models. */
+/** Splits the memory of the KV cache evenly between the models; all models share the kernel threads. */
 export function startEngines({
   models,
   shardsOf,

@@ -6,7 +6,7 @@ import { type ReadHeat, readHeat } from '../../infra/placement/read-heat.ts';
 import { flag } from '../flags/flags.ts';
 import { requireFile } from '../flags/input-files.ts';
 
-/** Deadline of a gateway's answer. */
+/** How long a gateway may take to answer. */
 const ANSWER_MS = 10_000;
 
 export function apiKeyFlag(): Option {
@@ -16,7 +16,7 @@ export function apiKeyFlag(): Option {
   );
 }
 
-/** `from` is the address of a gateway, with or without the path, or the path of a file. Errors begin with it. */
+/** `from` is a gateway's address, with or without the path, or the path of a file. Errors begin with it. */
 export async function askHeat(
   from: string,
   { transitions = false, apiKey }: { transitions?: boolean; apiKey?: string | undefined } = {},
@@ -60,7 +60,7 @@ async function get(
   throw new Error(`answers ${response.status} to ${url.pathname}${advice}`);
 }
 
-/** `fetch` says only that it failed; its cause says why. */
+/** The message of an error from `fetch` says only that it failed; the reason is in the error's cause. */
 function reasonOf({ message, cause }: Error): string {
   return message === 'fetch failed' && cause instanceof Error && cause.message !== ''
     ? cause.message

@@ -1,4 +1,4 @@
-// The gateways that are connected to a shard: none before it listens.
+// The gateways that are connected to a shard. There are none before the shard listens.
 import type { Caller } from '../../experts/leave.ts';
 import type { RpcServer } from '../../rpc/socket/server.ts';
 import type { Params } from '../../rpc/transport.ts';

@@ -1,4 +1,5 @@
-// A shard's models as placements move them: connects the device, the state directory and the gateways to each.
+// Connects each model of a shard to its device, its state directory and the gateways, so that placements
+// can move its units.
 import type { Logger } from 'pino';
 import { PlacedModel } from '../../experts/placing/placed-model.ts';
 import type { ShardService } from '../../experts/service.ts';
@@ -18,7 +19,7 @@ export interface PlacedModelsOptions {
   log: Logger;
 }
 
-/** By identity. */
+/** Models by identity. */
 export function placedModels({
   held,
   service,

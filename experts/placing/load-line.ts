@@ -1,13 +1,14 @@
-// The units that a move has still to load, in the order in which they are tried. A unit that failed waits behind all others, longer
-// each time. Pure; the caller passes the time.
+// The units that a move has still to load, in the order in which they are tried. A unit that failed waits
+// behind all others, longer after each failure. Pure; the caller passes the time.
 import type { Unit } from '../../model/devices/expert.ts';
 
-/** Wait of a unit after its first failure; doubles with each failure, up to the longest. */
+/** How long a unit waits after its first failure. The wait doubles with each failure, up to the longest. */
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 /**
- * Pause of all units after a failure; doubles while nothing is loaded. Without it, if the source of all units is away, thousands
- * would be tried and logged at once.
+ * How long no unit is tried after a failure. The pause doubles with each failure, up to the longest, until a
+ * unit is loaded. Without it, thousands of units would be tried and logged at once if the source of all units
+ * is away.
  */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;
@@ -44,7 +45,7 @@ export class LoadLine {
     this.#pauseMs = FIRST_PAUSE_MS;
   }
 
-  /** Returns the milliseconds until it is tried again at the earliest. */
+  /** Returns the least number of milliseconds until the unit is tried again. */
   failed(waiting: Waiting, now: number): number {
     const { waitMs } = waiting;
     waiting.from = now + waitMs;

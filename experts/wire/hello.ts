@@ -1,4 +1,4 @@
-// The handshake, hello, and the notification `memory` that updates a part of its answer.
+// The handshake hello, and the notification `memory`, which updates `residentBytes` of its answer.
 import { shown } from '../../base/text.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import type { Params, Value } from '../../rpc/transport.ts';
@@ -29,7 +29,7 @@ export interface HelloAnswer {
   epoch: number;
   /** Name of the shard in placements. */
   name?: string;
-  /** Resident memory of its process now; the notification `memory` brings later values. */
+  /** Resident memory of the shard's process now; the notification `memory` brings later values. */
   residentBytes?: number;
 }
 

@@ -16,13 +16,13 @@ export interface Limits {
   /** Largest number of answers in one request: prompts times choices. Default 128. */
   choices: number;
   /**
-   * Memory in bytes for all request bodies, and for all answers that are kept whole, until they are written. One answer may take a
-   * quarter of it, and a larger one is a 400. Default 512 MiB.
+   * Memory in bytes for all request bodies, and for all answers that are kept whole until they are written.
+   * One answer may take a quarter of this memory. A larger answer is a 400. Default 512 MiB.
    */
   answerMemory: number;
   /** How long a stream's headers wait until the engine has admitted the request; see admission.ts. */
   admissionMs: number;
-  /** How long a stream's reader may take nothing before the generation is stopped. */
+  /** How long a stream's client may read nothing before its generation is stopped. */
   stallMs: number;
   /** Interval of keep-alive events in a stream without other events. */
   keepAliveMs: number;
@@ -46,11 +46,11 @@ export interface ServedModel {
   id: string;
   /** Unix seconds. */
   created: number;
-  /** Absent: GET /v1/models does not show them. */
+  /** If absent, GET /v1/models does not show the facts. */
   facts?: ModelFacts;
 }
 
-/** What GET /v1/models shows of a model beside its shape, which the engine knows. */
+/** Facts about a model that GET /v1/models shows beside its shape. The shape comes from the engine. */
 export interface ModelFacts {
   /** Bits of a weight. */
   bits: number;
@@ -64,7 +64,7 @@ export interface ApiContext extends TextSide {
   engine: EngineClient;
   model: ServedModel;
   limits: Limits;
-  /** Lowest rung that may stand in for an expert if a request names none. Absent: no rung may. */
+  /** Lowest rung that may stand in for an expert in a request that names no rung. If absent, no rung may. */
   degrade?: Rung;
   logger: Logger;
   metrics: Metrics;

@@ -1,4 +1,4 @@
-// Plain data that a constraint is compiled from, and that crosses threads.
+// The plain data from which a constraint is compiled. It can be sent between threads.
 
 /** How a model writes a tool call: `begin`, a JSON object with name and arguments, `end`. */
 export interface CallSyntax {
@@ -9,7 +9,7 @@ export interface CallSyntax {
   /** Keys of the object, in this order. */
   nameKey: string;
   argumentsKey: string;
-  /** Between calls. */
+  /** Text between two calls. */
   separator: string;
 }
 
@@ -21,7 +21,7 @@ export interface CallableTool {
   relaxed?: true;
 }
 
-/** What a grammar is made from. */
+/** The source of a grammar. */
 export type GrammarSpec =
   /** Any JSON object. */
   | { type: 'json_object' }
@@ -33,8 +33,8 @@ export type GrammarSpec =
   /** EBNF, or GBNF as llama.cpp and vLLM accept it. Begins at `root`. */
   | { type: 'grammar'; grammar: string }
   /**
-   * `required`: the answer is calls of these tools and nothing else. `auto`: free text, in which `begin` starts a call that
-   * is then held to its syntax. `parallel`: more than one call may come.
+   * `required`: the answer is calls of these tools and nothing else. `auto`: free text, in which `begin`
+   * starts a call that is then held to its syntax. `parallel`: more than one call may come.
    */
   | {
       type: 'tool_calls';
@@ -42,7 +42,10 @@ export type GrammarSpec =
       tools: readonly CallableTool[];
       parallel: boolean;
       syntax: CallSyntax;
-      /** With `auto`: the answer is either calls and nothing else, or this. If absent, it is free text and calls. */
+      /**
+       * Only with `auto`. If present, the answer is either calls and nothing else, or what this grammar
+       * allows. If absent, the answer is free text and calls.
+       */
       content?: GrammarSpec;
     };
 
@@ -62,8 +65,9 @@ export type ConstraintSpec =
   | GrammarSpec
   | ReadSpec
   /**
-   * Anything until the ids `end` have come, at most `budget` tokens (then `end` is forced, not counted); from there on
-   * `then`. `open`: the prompt has begun the thinking already; otherwise it begins only where `begin` comes first.
+   * Thinking may be any tokens. It ends with the ids `end`; from there on `then` applies. After `budget`
+   * tokens `end` is forced; the tokens of `end` are not counted. `open`: the prompt has begun the thinking
+   * already. If not `open`, thinking begins only if `begin` comes first.
    */
   | {
       type: 'thinking';

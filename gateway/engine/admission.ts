@@ -1,4 +1,5 @@
-// Admits sequences when KV memory has room, and removes them when they have ended. Keeps the queue and the running list.
+// Admits sequences when KV memory has room, and removes them when they have ended. Keeps the queue and the
+// running list.
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import type { Counters } from './counters.ts';
 import type { EngineSettings } from './engine-options.ts';
@@ -30,7 +31,10 @@ export class Admission {
     dense.allocate(this.pool.count);
   }
 
-  /** Adds a sequence behind all of its priority. Preempted sequences, which ran before, stay in front. */
+  /**
+   * Adds a sequence behind the waiting sequences whose priority number is the same or lower. Preempted
+   * sequences have run before, so they stay in front whatever their priority.
+   */
   queue(sequence: Sequence): void {
     const at = this.waiting.findIndex((other) => {
       return other.cached === undefined && other.priority > sequence.priority;
@@ -38,7 +42,9 @@ export class Admission {
     this.waiting.splice(at < 0 ? this.waiting.length : at, 0, sequence);
   }
 
-  /** Admits waiting sequences, in the order that places.ts sets between tenants, as long as their ids have room. */
+  /**
+   * Admits waiting sequences in the order that places.ts sets between tenants, until one must wait for room.
+   */
   admit(): void {
     const { fleet } = this.#options.model;
     if (this.running.length === 0) fleet.settleClasses();
@@ -61,8 +67,8 @@ export class Admission {
   }
 
   /**
-   * Puts sequences whose blocks were taken back to the front of the queue. When they are admitted again, they recompute
-   * those ids that the prefix cache no longer holds.
+   * Moves sequences whose KV blocks were freed from the running list to the front of the queue. When they are
+   * admitted again, they recompute those ids that the prefix cache no longer holds.
    */
   preempt(sequences: readonly Sequence[]): void {
     for (const sequence of sequences) {
@@ -94,10 +100,11 @@ export class Admission {
     const { dense, fleet } = model;
     if (this.running.length >= settings.maxSequences && !this.#makeRoom(next)) return false;
     const { cacheSalt = '', expertsPerToken = [], promptLogprobs } = next.request;
-    // The last id is always computed, because its logits are needed. Nothing is taken from the prefix cache if the device
-    // shares no blocks, or if the request asks for the log-probabilities of its prompt.
+    // The last id is always computed, because its logits are needed. Nothing is taken from the prefix cache
+    // if the device shares no blocks, or if the request asks for the log-probabilities of its prompt.
     const limit = dense.kv.shared && promptLogprobs === undefined ? next.length - 1 : 0;
-    // A cordoned shard may have answered wrongly before: the count of cordons in the salt hides what was cached until then.
+    // A shard may have answered wrongly before it was cordoned. The salt contains the number of cordons, so
+    // that a request does not find what was cached before the latest one.
     const salt = `${cacheSalt}/${fleet.counters.cordons}/${expertsPerToken}`;
     const table = this.pool.open(next.ids, { limit, salt });
     while (!this.pool.grow(table, next.length)) {

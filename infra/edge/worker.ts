@@ -1,4 +1,5 @@
-// The edge Worker: relays the API of one region's gateway, streams included. Knows no model, no key and no second region.
+// The edge Worker: relays the API of one region's gateway, streams included. It knows no models, no keys and
+// no other region.
 import { Hono } from 'hono';
 import { type EdgeError, envelope, logFailure } from './errors.ts';
 import { relayEvents } from './event-stream.ts';
@@ -52,7 +53,7 @@ async function relay(request: Request, gateway: string): Promise<Response> {
   return relayed(answer);
 }
 
-/** Path and query as the client wrote them, at the gateway's origin. */
+/** The URL at the gateway's origin, with path and query as the client wrote them. */
 function target(url: string, gateway: string): URL {
   if (!URL.canParse(gateway))
     throw new Error(`GATEWAY_URL is "${gateway}", which is no URL: set it in wrangler.toml`);
@@ -63,13 +64,16 @@ function target(url: string, gateway: string): URL {
   return at;
 }
 
-/** On Cloudflare's network an origin that is down is no rejected fetch but a page of Cloudflare's own, 520 to 530. */
+/**
+ * Whether Cloudflare answered instead of the gateway. When an origin is down, `fetch` on Cloudflare's network
+ * does not reject; it returns a page of Cloudflare's own with a status of 520 to 530.
+ */
 function isCloudflares({ status }: Response): boolean {
   return status >= 520 && status <= 530;
 }
 
 function badGateway(request: Request, cause: unknown): Response {
-  // A client that left reads no answer, and its leaving is no fault of the gateway's.
+  // If the client has left, nobody reads the answer, and the failure is not the gateway's fault.
   if (!request.signal.aborted) logFailure(unreachable, request, cause);
   return Response.json(envelope(unreachable), { status: 502 });
 }
@@ -78,7 +82,7 @@ function relayed({ status, statusText, headers, body }: Response): Response {
   const sent = endToEnd(headers);
   if (body === null || !(headers.get('content-type') ?? '').startsWith('text/event-stream'))
     return new Response(body, { status, statusText, headers: sent });
-  // The events are read here, and so already decoded and of no known length.
+  // `relayEvents` reads the events here, so the body is already decoded and its length is not known.
   for (const name of ['content-encoding', 'content-length']) sent.delete(name);
   return new Response(relayEvents(body), { status, statusText, headers: sent });
 }

@@ -4,8 +4,9 @@
 #include <string.h>
 #include "layout.h"
 
-// How many bytes ahead of the current tile the weights are prefetched, because up to about four rows reading memory takes longer
-// than the arithmetic. The hint is T1 for every number of rows, because the non-temporal one halves the speed on Intel.
+// Weights are prefetched this many bytes ahead of the current tile, because reading memory takes longer than
+// the arithmetic for up to about four rows. The hint is T1 for every number of rows, because the non-temporal
+// hint halves the speed on Intel.
 enum { AHEAD = 8192 };
 
 static inline __attribute__((always_inline)) void prefetch_ahead(const uint8_t *tile, int tile_bytes) {
@@ -49,7 +50,7 @@ static inline __attribute__((always_inline)) void tile_row(int bits, int rows, c
       float scale;
       memcpy(&offset, offsets + r * sizeof offset, sizeof offset);
       memcpy(&scale, scales + r * sizeof scale, sizeof scale);
-      // -8 Σq at 4 bits, -128 Σq at 8.
+      // The weights in `w` are 8 too large at 4 bits and 128 at 8, so the sum starts at -8 Σq or -128 Σq.
       __m512i dot = _mm512_set1_epi32(bits == 4 ? offset : offset * 16);
 #pragma GCC unroll 8
       for (int v = 0; v < 8; v++) {

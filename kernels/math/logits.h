@@ -1,4 +1,4 @@
-// Routines over one row of logits, written once in lanes.
+// Argmax, top-k and log-sum-exp of one row of logits, written once in lanes for all instruction sets.
 #pragma once
 #include <math.h>
 #include "../lanes/layout.h"
@@ -57,7 +57,7 @@ static void topk(const float *x, size_t width, size_t k, int32_t *ids, float *va
   for (size_t i = 0; i < k; i++) heap[i] = (struct candidate){isnan(x[i]) ? -INFINITY : x[i], (int32_t)i};
   for (size_t i = k / 2; i-- > 0;) sink(heap, k, i);
   for (size_t i = k; i < width;) {
-    // Later ids lose ties, so that only a greater value enters. Most groups of sixteen have none.
+    // A later id loses a tie, so only a greater value enters the heap. Most groups of sixteen have none.
     if (i + LANES <= width && !lanes_any_greater(lanes_load(x + i), lanes_set(heap[0].key))) {
       i += LANES;
       continue;
@@ -76,7 +76,7 @@ static void topk(const float *x, size_t width, size_t k, int32_t *ids, float *va
   }
 }
 
-// Exponentials are added in float32 within a piece and pieces in double, so that 200,000 of them lose no digits.
+// Adds exponentials in float32 within a piece, and pieces in double, so that 200,000 of them lose no digits.
 static double logsumexp(const float *x, size_t width, float inverse_temperature) {
   enum { PIECE = 1024 };
   const lanes top = lanes_set(x[argmax(x, width)]), zero = lanes_set(0), factor = lanes_set(inverse_temperature);

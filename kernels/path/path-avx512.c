@@ -1,4 +1,5 @@
-// The path for x86-64 with AVX-512 and its byte dot products (Ice Lake, Zen 4 and later). Compiled with their flags.
+// The path for x86-64 CPUs that have AVX-512 with VNNI, its byte dot products (Ice Lake, Zen 4 and later).
+// This file is compiled with the compiler flags for these instructions.
 #include "../lanes/lanes-avx512.h"
 #include "../lanes/tiles-avx512.h"
 

@@ -39,7 +39,7 @@ export function checkDense(config: ModelConfig, manifest: Manifest, stored: Tens
   refuseExtra(stored, names, file);
 }
 
-/** Checks one layer's file of experts: each is one range of bytes, the one that bundle.json names. */
+/** Checks one layer's experts file. Each expert must be exactly the byte range that bundle.json names. */
 export function checkExperts(
   config: ModelConfig,
   { bits, experts }: Manifest,

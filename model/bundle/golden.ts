@@ -1,9 +1,9 @@
-// Golden rows, which are computed from the unit's numbers alone, and the digest that names an answer's bits.
+// Computes a unit's golden row from its layer and expert numbers, and the digest that names an answer's bits.
 import { shortHash } from './hash.ts';
 
 /**
- * A row for a unit, `[hidden]`: multiples of 2^-23 in [-1, 1), which float32 holds exactly. Only integer arithmetic modulo 2^32
- * is used, so that every machine computes the same row.
+ * The golden row of a unit, `[hidden]`. Its values are multiples of 2^-23 in [-1, 1), which float32 holds
+ * exactly. Only integer arithmetic modulo 2^32 is used, so that every machine computes the same row.
  */
 export function goldenInput(layer: number, expert: number, hidden: number): Float32Array {
   const unit = scramble(Math.imul(layer, 65_537) + expert + 1);

@@ -3,7 +3,9 @@ import { type Fields, readFields, show } from './config-fields.ts';
 import { parseRope, type RopeConfig } from './config-rope.ts';
 import { refuseUnsupported, refuseWindow } from './config-unsupported.ts';
 
-/** How the router's scores become weights. It is a property of the checkpoint; docs/models.md has the sources. */
+/**
+ * How the router's scores become weights. It is a property of the checkpoint; docs/models.md has the sources.
+ */
 export interface RoutingConfig {
   /** `softmax` over all experts, or elementwise `sigmoid` with a selection bias. */
   score: 'softmax' | 'sigmoid';
@@ -25,7 +27,7 @@ export interface ModelConfig {
   headDim: number;
   /** Experts in each layer. */
   experts: number;
-  /** `[layers]`, k of each layer. */
+  /** `[layers]`: the number of experts per token, k, of each layer. */
   expertsPerToken: readonly number[];
   /** Inner width of one expert. */
   inner: number;
@@ -42,10 +44,13 @@ export interface ModelConfig {
 
 type Layout = ModelConfig['layout'];
 
-/** A limit, because a false number would cost memory before the missing tensors are noticed. */
+/** Limits the layers, because a false number would cost memory before missing tensors are noticed. */
 const MOST_LAYERS = 4096;
 
-/** Defaults of Hugging Face's configuration classes for absent fields, and the names of fields that differ. */
+/**
+ * For each layout, the values that Hugging Face's configuration classes give to absent fields, and the names
+ * of fields that differ between layouts.
+ */
 const layouts = {
   qwen3_moe: {
     kvHeads: 4,
@@ -77,8 +82,9 @@ const layouts = {
 } as const;
 
 /**
- * The model that a config.json describes. A field that is missing, contradictory or unsupported throws an InputError that
- * names the field and `file`. `qkNorm` is the layout's usual one; `withNormShapes` corrects it by the tensors' shapes.
+ * The model that a config.json describes. A field that is missing, contradictory or unsupported throws an
+ * InputError that names the field and `file`. `qkNorm` is the layout's usual one; `withNormShapes` corrects
+ * it by the tensors' shapes.
  */
 export function parseConfig(json: unknown, file: string): ModelConfig {
   const fields = readFields(json, file);

@@ -1,7 +1,7 @@
-// The instruction set by which ONNX Runtime chooses its kernels on this CPU.
+// Finds this CPU's instruction set, by which ONNX Runtime chooses its CPU kernels.
 import { readFileSync } from 'node:fs';
 
-/** The widest of the vector instructions between which ONNX Runtime's CPU kernels choose. */
+/** Widest of this CPU's vector instructions, among those by which ONNX Runtime chooses its kernels. */
 export function instructionSet(arch: string = process.arch, flags: ReadonlySet<string> = cpuFlags()): string {
   const widest = ['avx512_vnni', 'avx512bw', 'avx_vnni', 'avx2', 'avx', 'i8mm', 'asimddp'].find((flag) =>
     flags.has(flag),
@@ -9,7 +9,7 @@ export function instructionSet(arch: string = process.arch, flags: ReadonlySet<s
   return widest === undefined ? arch : `${arch}-${widest}`;
 }
 
-/** Flags from /proc/cpuinfo on Linux. Elsewhere the architecture alone names the class. */
+/** CPU flags from /proc/cpuinfo on Linux. Elsewhere empty: the architecture alone then names the class. */
 function cpuFlags(): ReadonlySet<string> {
   if (process.platform !== 'linux') return new Set();
   const line = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'));

@@ -1,7 +1,7 @@
-// Whether ONNX Runtime, an optional dependency, is installed. Loads nothing of it.
+// Tells whether ONNX Runtime, an optional dependency, is installed, without loading it.
 import { createRequire } from 'node:module';
 
-/** The version in package.json. */
+/** The package to install, at the version that package.json names. */
 export const RUNTIME_PACKAGE = 'onnxruntime-node@1.30.0';
 
 export function runtimeInstalled(): boolean {
@@ -14,7 +14,10 @@ export function runtimeInstalled(): boolean {
   }
 }
 
-/** Throws unless ONNX Runtime is installed. The message starts with `why` it is needed, a sentence without its full stop. */
+/**
+ * Throws unless ONNX Runtime is installed. The message starts with `why`: the reason for needing it, as a
+ * sentence without its full stop. `instead` lists other ways out.
+ */
 export function requireRuntime(why: string, ...instead: readonly string[]): void {
   if (runtimeInstalled()) return;
   const ways = [`add it with npm install ${RUNTIME_PACKAGE} (docs/devices.md)`, ...instead];

@@ -1,8 +1,11 @@
-// Steps that rounding to tiles shares between precisions.
+// Steps of rounding to tiles that are the same at every precision.
 import { halfToNumber, numberToHalf } from '../floats.ts';
 import { GROUP } from './precision.ts';
 
-/** Index of the value farthest from zero: the largest bit pattern without its sign. Refuses NaN and infinity. */
+/**
+ * Index of the value farthest from zero in the group that starts at `from`. Compares the `bits` of the values
+ * without their signs. Throws if the value is NaN or infinite.
+ */
 export function farthest(values: Float32Array, bits: Int32Array, from: number): number {
   let at = from;
   let largest = 0;
@@ -17,7 +20,7 @@ export function farthest(values: Float32Array, bits: Int32Array, from: number): 
   return at;
 }
 
-/** The float16 bits nearest to a scale, and the inverse of what they stand for. */
+/** `half`: the float16 bits nearest to `scale`. `inverse`: the inverse of that float16, or 0 if it is 0. */
 export function halfScale(scale: number): { half: number; inverse: number } {
   const half = numberToHalf(scale);
   const rounded = halfToNumber(half);

@@ -1,19 +1,22 @@
-// A budget of extra calls: every call earns a share of one, up to a limit. Pure.
+// A budget of extra calls. Every call earns a share of one extra call, up to a limit. Pure.
 
-/** Extra calls that can be saved up for a bad moment. */
+/** Largest number of extra calls that can be saved up for a bad moment. */
 const MOST_SAVED = 20;
 
 export class Budget {
   readonly #share: number;
   #saved: number;
 
-  /** `share`: extra calls per call, 0 to 1; 0 allows none. Begins with one extra call. */
+  /**
+   * `share`: extra calls that each call earns, 0 to 1; 0 allows none. If it is above 0, one extra call is
+   * saved at the start.
+   */
   constructor(share: number) {
     this.#share = share;
     this.#saved = share > 0 ? 1 : 0;
   }
 
-  /** A call was made. */
+  /** Adds what one call earns. */
   earn(): void {
     this.#saved = Math.min(MOST_SAVED, this.#saved + this.#share);
   }

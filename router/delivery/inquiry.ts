@@ -1,4 +1,5 @@
-// Asks shards: one frame of a layer, or the questions by which judge.ts finds the shard that answers wrongly.
+// Asks shards for one frame of a layer, or asks the questions by which judge.ts finds the shard that answers
+// wrongly.
 import type { RunAnswer } from '../../experts/wire.ts';
 import { toRpcError } from '../../rpc/errors.ts';
 import type { Frame } from '../group.ts';
@@ -24,7 +25,7 @@ export function askFrame(
   );
 }
 
-/** The rows that travel in the frame; `x` itself if these are all. */
+/** The rows that travel in the frame; `x` itself if the frame has all rows. */
 export function rowsOf({ rows }: Frame, { x, hidden }: DispatchOptions): Float32Array {
   if (rows.length * hidden === x.length) return x;
   const gathered = new Float32Array(rows.length * hidden);
@@ -36,14 +37,14 @@ export function rowsOf({ rows }: Frame, { x, hidden }: DispatchOptions): Float32
 export interface Inquiry {
   step: DispatchOptions;
   deadlineAt: number;
-  /** Milliseconds for each question; a later answer counts as none. */
+  /** Time limit of each question; a later answer counts as none. */
   lostMs: number;
   signal: AbortSignal;
 }
 
 /**
- * Cordons and returns the shard that has answered wrongly. Undefined, with a line in the log, if no question shows which one.
- * May outlast the step.
+ * Cordons and returns the shard that has answered wrongly. If no question shows which one has, logs a
+ * warning and returns undefined. May outlast the step.
  */
 export async function findLiar(difference: Difference, inquiry: Inquiry): Promise<Shard | undefined> {
   const { fleet, layer, assignment } = inquiry.step;
@@ -66,7 +67,7 @@ export async function findLiar(difference: Difference, inquiry: Inquiry): Promis
   }
 }
 
-/** Asks a shard for the slot's row once more. */
+/** Returns a function that asks a shard for the slot's row once more. */
 function questionFor(slot: number, { expert }: Unit, inquiry: Inquiry) {
   const { step, deadlineAt } = inquiry;
   const rows = [Math.floor(slot / step.assignment.k)];
@@ -116,7 +117,7 @@ function pronounce(
   liar.accuse(`its answer of ${named} differs from that of ${witness.shard.address}`, [unit]);
 }
 
-/** What `ask` resolves to; undefined, and the question is cancelled, if that takes too long. */
+/** Resolves as `ask` does. After `lostMs` it cancels the question and resolves to undefined. */
 async function within<T>(
   { lostMs, signal: parent }: Inquiry,
   ask: (signal: AbortSignal) => Promise<T>,

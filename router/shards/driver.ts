@@ -1,5 +1,5 @@
-// Executes the lifecycle of one shard (lifecycle.ts): owns its connection and timers, feeds what happens to the lifecycle and
-// does what the lifecycle says. Knows no choice between shards.
+// Runs the lifecycle of one shard (lifecycle.ts): owns its connection and timers, passes events to the
+// lifecycle and carries out the actions that it returns. Never chooses between shards.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HoldingRange } from '../../experts/runs.ts';
 import type { LeaveView, ModelOffer, ModelShape } from '../../experts/wire.ts';
@@ -40,15 +40,15 @@ export interface DriverOptions {
   /** Absent: shards are trusted without golden checks. */
   goldens?: Goldens | undefined;
   pace: Pace;
-  /** Some unit that it held has no other holder: to leave it alone would hurt more than it helps. */
+  /** Whether a unit of `lastHeld` has no replica left: leaving the shard alone would hurt more than help. */
   isNeeded: (lastHeld: readonly HoldingRange[]) => boolean;
-  /** What it holds, or whether it can be called, has changed. */
+  /** Called when what the shard holds, or whether it can be called, has changed. */
   onChange: () => void;
   /** Which units of `holdings` would be lost if the shard left service. */
   lostWithout: (shard: Driver, holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
 }
 
-/** A shard that was told that it may leave says within this time that it leaves or stays. */
+/** Within this time, a shard that was told that it may leave says whether it leaves or stays. */
 const LEAVE_HOLDS_MS = 15_000;
 
 export class Driver {
@@ -63,14 +63,14 @@ export class Driver {
   #lastHeld: readonly HoldingRange[] = [];
   #telling: Telling | undefined;
   #lastLogged = '';
-  /** On the clock of `performance.now()`. */
+  /** When `mayLeave` ends, on the clock of `performance.now()`. */
   #mayLeaveUntil = 0;
-  /** Of the lifecycle: until its next event `time`, or the next attempt to connect. */
+  /** Runs until the lifecycle's next event `time`, or until the next attempt to connect. */
   #timer: NodeJS.Timeout | undefined;
-  /** Golden checks of an earlier validation end when the next one begins. */
+  /** Number of validations begun. Golden checks of an earlier one end when the next one begins. */
   #validations = 0;
 
-  /** Connects at once, and again whenever the connection is lost, until it is closed. */
+  /** Connects at once, and reconnects whenever the connection is lost, until the driver is closed. */
   constructor(options: DriverOptions) {
     const { member, latencies, pace } = options;
     this.address = member.address;
@@ -92,7 +92,7 @@ export class Driver {
     return this.#life.state;
   }
 
-  /** When it came into its state; milliseconds since the epoch. */
+  /** When the shard entered its state, in milliseconds since the epoch. */
   get since(): number {
     return this.#since;
   }
@@ -110,22 +110,22 @@ export class Driver {
     return this.#link?.holdings ?? this.#lastHeld;
   }
 
-  /** Absent while it is not connected. */
+  /** Undefined while the shard is not connected. */
   protected get telling(): Telling | undefined {
     return this.#telling;
   }
 
-  /** It was told that it may leave service and has not said yet what it does, so nothing should rely on it. */
+  /** The shard was told that it may leave and has not said yet what it does: nothing should rely on it. */
   get mayLeave(): boolean {
     return performance.now() < this.#mayLeaveUntil;
   }
 
-  /** The shard is in this very thread: no other machine is to blame, nobody can be asked instead, and nothing moves. */
+  /** The shard is in this very thread: no other machine is to blame or can be asked, and nothing moves. */
   protected get isHere(): boolean {
     return this.#options.member.run !== undefined;
   }
 
-  /** Rejects what is in flight. */
+  /** Rejects the calls in flight. */
   close(): void {
     this.#closing.abort();
     this.#hangUp();
@@ -208,7 +208,7 @@ export class Driver {
     this.#telling = this.#tellingFor(link);
     const peer = { instance, check: this.#checkOf(offer), numericsClass, standby };
     this.feed({ type: 'connected', peer });
-    if (this.#link !== link) return; // it is no longer a member
+    if (this.#link !== link) return; // the shard is no longer a member
     void link.lost.then(({ message }) => this.#lose(link, message));
     if (link.draining) this.feed({ type: 'leaving' });
   }
@@ -254,7 +254,8 @@ export class Driver {
       this.feed({ type: 'wrong', reason, suspects: outcome.units });
     } else if (outcome.is === 'unanswered') this.calls.unanswered('golden', outcome.error, outcome.sentAt);
     else {
-      if (outcome.is === 'unable') this.log('warn', `cannot be checked: ${outcome.message}`); // so it is trusted
+      // A shard that cannot be checked is trusted.
+      if (outcome.is === 'unable') this.log('warn', `cannot be checked: ${outcome.message}`);
       this.calls.answered('golden');
       this.feed({ type: 'passed' });
     }
@@ -281,7 +282,7 @@ export class Driver {
     return telling;
   }
 
-  /** A state that lasts is logged once, not at each attempt. */
+  /** A message that repeats is logged once, not at each attempt. */
   protected log(level: 'info' | 'warn', message: string): void {
     if (message === this.#lastLogged || this.#closing.signal.aborted) return;
     this.#lastLogged = message;
@@ -289,7 +290,7 @@ export class Driver {
   }
 }
 
-/** States in which golden checks go on. */
+/** States in which golden checks continue. */
 const isChecked: ReadonlySet<ShardState> = new Set(['validating', 'available']);
 
 function whyUnreached(error: RpcError): Unreached {

@@ -1,4 +1,4 @@
-// One connection to a shard, from a hello that fits until it is lost.
+// One connection to a shard, from an accepted hello until the connection is lost.
 import { readPlacement, type SignedPlacement } from '../../experts/placing/placement-file.ts';
 import type { HoldingRange } from '../../experts/runs.ts';
 import {
@@ -34,11 +34,11 @@ export interface LinkOptions {
   /** Release of this gateway, for the shard's logs. */
   version: string;
   signal: AbortSignal;
-  /** Holdings or placement have changed, or the shard is leaving. */
+  /** Called when holdings or placement have changed, or when the shard is leaving. */
   onChange: () => void;
-  /** The shard asks whether it may leave service. The answer says which of its units would be lost. */
+  /** Called when the shard asks to leave service. The answer says which of its units would be lost. */
   onMayLeave: (holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
-  /** The shard has asked to leave and stays after all. */
+  /** Called when the shard has asked to leave and stays after all. */
   onStays: () => void;
 }
 
@@ -54,15 +54,17 @@ export interface Link {
   holdings: readonly HoldingRange[];
   /** The placement that the shard follows. */
   placement: SignedPlacement | undefined;
-  /** What placements call the shard. */
+  /** The name of the shard in placements. */
   readonly name: string | undefined;
-  /** Memory of its process, as it last said; undefined if it does not say. */
+  /**
+   * Memory of the shard's process, as the shard last reported it. Undefined: the shard does not report it.
+   */
   residentBytes: number | undefined;
   /** The shard takes no more calls, but answers those in flight. */
   draining: boolean;
 }
 
-/** Deadline of the answer to a shard that wants to leave. */
+/** Deadline for answering a shard that wants to leave. */
 const LEAVE_MS = 5_000;
 
 /** The shard fits but holds nothing of this model: it serves other models of this gateway. */
@@ -72,11 +74,13 @@ export class ServesSiblings extends RpcError {
   }
 }
 
-/** Rejects with `incompatible` if the shard was reached but does not fit, so that trying again soon is no use. */
+/**
+ * Rejects with `incompatible` if the shard was reached but does not fit. Trying again soon is then of no use.
+ */
 export async function openLink(options: LinkOptions): Promise<Link> {
   const { member, version, signal } = options;
   const { promise: lost, resolve: tellLost } = Promise.withResolvers<RpcError>();
-  // What arrives between the answer to hello and the link is as true as later news.
+  // Notifications that arrive before the link exists. They are as true as later ones, and are applied to it.
   const early: Parameters<typeof hear>[] = [];
   let hear = (method: string, params: Params): void => void early.push([method, params]);
   const hello = helloParams({
@@ -97,7 +101,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       try {
         if (heard(link, options, method, params)) options.onChange();
       } catch (cause) {
-        // What the shard holds or follows is unknown from here on; the next hello will tell.
+        // From here on it is unknown what the shard holds or follows. The next hello will tell.
         transport.close();
         tellLost(toRpcError(cause));
       }
@@ -120,7 +124,7 @@ function linkOver(
   return {
     transport,
     offer,
-    // Rows and experts are 16-bit numbers; no frame bounds what stays in memory.
+    // `member.run` sends no frames, so no frame size limits it. Rows and experts are still 16-bit numbers.
     limits: member.run === undefined ? answer.limits : { rows: 0xffff, asks: 0xffff },
     run: member.run ?? ((request, options) => runByCall(transport, request, options, model.hidden)),
     lost,
@@ -133,7 +137,10 @@ function linkOver(
   };
 }
 
-/** Takes over what a shard notifies of: whether it changes what it can be asked. Throws if the message is malformed. */
+/**
+ * Applies a notification of the shard to the link. Returns whether it changes what the shard can be asked.
+ * Throws if the message is malformed.
+ */
 function heard(link: Link, options: LinkOptions, method: string, params: Params): boolean {
   const { model, onMayLeave, onStays } = options;
   const ofThisModel = params.model === model.identity;
@@ -145,7 +152,7 @@ function heard(link: Link, options: LinkOptions, method: string, params: Params)
     else if (method === 'stays') onStays();
     else if (method === 'may_leave') {
       const view = { ask: parseMayLeave(params), model: model.identity, ...onMayLeave(link.holdings) };
-      // If the answer does not arrive, the shard takes this gateway for silent, or sees that it is gone.
+      // If the answer does not arrive, the shard counts this gateway as silent, or notices that it is gone.
       link.transport.call('shard.leave', leaveViewToParams(view), { deadlineMs: LEAVE_MS }).catch(() => {});
     }
     return false;
@@ -195,7 +202,7 @@ function parseGreeting({ greeting }: Transport): HelloAnswer {
   }
 }
 
-/** The offer of the wanted model, or an error that says what differs. */
+/** Returns the shard's offer of the wanted model, or throws an error that says what differs. */
 export function checkOffer(
   answer: HelloAnswer,
   model: ModelShape,

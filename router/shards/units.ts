@@ -1,4 +1,4 @@
-// Units (one expert of one layer) within the ranges that a shard holds. Pure.
+// Finds, counts and samples the units within the ranges that a shard holds. Pure.
 import type { HoldingRange } from '../../experts/runs.ts';
 
 export interface Unit {
@@ -6,7 +6,7 @@ export interface Unit {
   expert: number;
 }
 
-/** The `nth` of the units held, counted through the ranges and round again; undefined if none is held. */
+/** The held unit with index `nth`. Counting starts over after the last unit. Undefined if none is held. */
 export function unitAt(holdings: readonly HoldingRange[], nth: number): Unit | undefined {
   const count = unitsIn(holdings);
   if (count === 0) return undefined;
@@ -26,7 +26,7 @@ export function unitsIn(holdings: readonly HoldingRange[]): number {
   return holdings.reduce((sum, [, first, last]) => sum + last - first + 1, 0);
 }
 
-/** `count` of the units held, evenly spread, starting anywhere (`random` in [0, 1)). */
+/** Picks `count` of the held units, evenly spread. `random`, in [0, 1), chooses the first one. */
 export function sampleUnits(holdings: readonly HoldingRange[], count: number, random: number): Unit[] {
   const all = unitsIn(holdings);
   const from = Math.floor(random * all);

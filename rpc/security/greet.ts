@@ -11,7 +11,10 @@ export interface Ungreeted {
   readonly channel: Uint8Array;
 }
 
-/** Resolves to the peer's answer; rejects with `unproven` if the peer does not have the secret or does not ask for it. */
+/**
+ * Resolves to the peer's answer. With a `secret`, rejects with `unproven` if the peer does not have the same
+ * secret or does not require one.
+ */
 export async function greet(
   connection: Ungreeted,
   hello: Params,

@@ -1,10 +1,14 @@
-// `system_fingerprint`: the engine's name for its numerics. It is cached for a while, so that requests do not wait for a busy engine.
+// `system_fingerprint`: the name that the engine gives to its numerics. It is cached for a while, so that
+// requests do not wait for a busy engine.
 
 /** How long a fingerprint stays fresh. It changes when shards of another numerics class take over. */
 const FRESH_MS = 5_000;
 
 export interface Fingerprint {
-  /** Waits for `ask` only while nothing is known. Later it returns the known value while it asks again. Null: not known. */
+  /**
+   * Waits for `ask` only while no fingerprint is known. Later it returns the known one while it asks again.
+   * Null: not known.
+   */
   current(): Promise<string | null>;
 }
 

@@ -1,7 +1,11 @@
-// Writes a value as JSON text in pieces, none of which takes long to make, and has lists whose entries are made when written.
+// Writes a value as JSON text in pieces, each of which takes little time to make. Also has lists whose
+// entries are made only when they are written.
 import type { Steps } from './slices.ts';
 
-/** A list whose entries are made a few at a time when they are written. `JSON.stringify` and `toJSON` make them all at once. */
+/**
+ * A list whose entries are made a few at a time when they are written. `JSON.stringify` and `toJSON` make
+ * them all at once.
+ */
 export class LazyList<Entry> {
   readonly length: number;
   readonly #slice: (from: number, to: number) => readonly Entry[];
@@ -31,17 +35,18 @@ export function lazyMap<Item, Entry>(
   );
 }
 
-/** A container with at most this many values is written at once. */
+/** A container with at most this many values is written as one piece. */
 const FEW = 64;
-/** Containers at this depth are written whole. The long lists of answers are less deep. */
+/** Containers at this depth are written whole. The long lists in answers are nested less deeply. */
 const WALKED_DEPTH = 4;
-/** Entries that are written at once: numbers and texts, and other entries. */
+/** Entries that are written as one piece if the list holds numbers or texts. */
 const FLAT_ENTRIES = 512;
+/** Entries that are written as one piece if the list holds containers. */
 const ENTRIES = 16;
 
 /**
- * The text of `JSON.stringify(value)` in pieces. `value` contains JSON, LazyLists, and undefined fields, which are left out.
- * Containers deeper than four levels must be small.
+ * The text of `JSON.stringify(value)` in pieces. `value` may contain JSON, LazyLists, and undefined fields,
+ * which are left out. Containers deeper than four levels must be small.
  */
 export function* jsonPieces(value: unknown, depth = 0): Generator<string, void, void> {
   if (!isContainer(value) || isFew(value)) yield JSON.stringify(value) ?? 'null';
@@ -67,7 +72,7 @@ function* listPieces(
     yield '[]';
     return;
   }
-  // The last entry counts too, because the first log-probability of a prompt is null.
+  // The first entry alone is not enough: the first log-probability of a prompt is null.
   const flat = ![0, list.length - 1].some((at) => isContainer(list.slice(at, at + 1)[0]));
   const walked = !flat && depth < WALKED_DEPTH - 1;
   const entries = walked ? 1 : flat ? FLAT_ENTRIES : ENTRIES;
@@ -85,7 +90,9 @@ function isContainer(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Whether it contains few values at all depths together. Stops counting when there are too many. */
+/**
+ * Whether `value` contains at most `FEW` values at all depths together. Stops counting when there are more.
+ */
 export function isFew(value: object): boolean {
   const open: object[] = [value];
   let count = 0;
@@ -102,7 +109,7 @@ export function isFew(value: object): boolean {
   return true;
 }
 
-/** The whole text, made in one step for each piece. */
+/** Returns the whole JSON text. Each piece is made in a step of its own. */
 export function* jsonText(value: unknown): Steps<string> {
   if (!isContainer(value) || isFew(value)) return JSON.stringify(value);
   let text = '';

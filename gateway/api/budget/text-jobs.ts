@@ -1,11 +1,14 @@
-// Turns text into token ids, with plain data in and out, so that a text thread can do the same.
+// Turns text into token ids. Input and output are plain data, so that a text thread can run the job too.
 import { type ChatPrompt, chatPrompt } from '../text/chat-prompt.ts';
 import type { Conversation } from '../text/template.ts';
 import type { TextSide } from '../text/text-side.ts';
 
 export type TextJob =
   | { type: 'encode'; text: string; addSpecial: boolean }
-  /** A written text of more than `most` bytes is not tokenized. `tools` chooses the template for tools, if there is one. */
+  /**
+   * If the written text has more than `most` bytes, it is not tokenized. `tools` chooses the template for
+   * tools, if there is one.
+   */
   | { type: 'chat'; conversation: Conversation; tools: boolean; most: number };
 
 export type TextResult<Job extends TextJob = TextJob> = Job extends { type: 'encode' }
@@ -25,10 +28,10 @@ export function runTextJob(job: TextJob, { tokenizer, template, toolTemplate }: 
   return chatPrompt(job.conversation, { template: chosen, tokenizer, most: job.most });
 }
 
-/** Cost of a message beside its text, as code units of text. */
+/** Cost of a message in addition to its text, in code units of text. */
 const MESSAGE = 64;
 
-/** Estimated cost of a job, as code units of text. */
+/** Estimated cost of a job, in code units of text. */
 export function sizeOfJob(job: TextJob): number {
   if (job.type === 'encode') return job.text.length;
   const { messages, tools = [], documents = [], variables = {} } = job.conversation;

@@ -1,4 +1,5 @@
-// Turns a short text into token ids on this thread, in its tenant's turn, and a long one in a text thread.
+// Tokenizes the texts of requests: short texts on this thread, where tenants take turns, and long ones in a
+// text thread.
 import type { ChatPrompt } from '../text/chat-prompt.ts';
 import type { Conversation } from '../text/template.ts';
 import type { Slices, Tenant } from './slices.ts';
@@ -13,20 +14,20 @@ export interface TextWork {
   write(conversation: Conversation, options: { tools: boolean; most: number }): Promise<ChatPrompt>;
 }
 
-/** The request that the texts are of. */
+/** The tenant and the signal of the request whose texts are tokenized. */
 export interface TextTenant {
   tenant: Tenant;
   /** Aborted when the client is gone. */
   signal: AbortSignal;
 }
 
-/** A text of so many code units takes at most a few milliseconds. */
+/** Longest text, in code units, that this thread tokenizes itself. That takes at most a few milliseconds. */
 const SHORT = 4 * 1024;
 
 export interface TextWorkOptions {
   tools: TextTools;
   slices: Slices;
-  /** The threads, and the directory from which they load the same tools. Absent: this thread does everything. */
+  /** The threads, and the directory from which they load the same tools. Absent: this thread does all. */
   threads?: { pool: TextThreads; dir: string } | undefined;
 }
 

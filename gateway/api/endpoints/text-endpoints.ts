@@ -1,4 +1,5 @@
-// The steps of every endpoint with a body that does not use the engine: body, fields, model, answer.
+// Handles the endpoints that take a request body and do not use the engine. Their steps are: read the body,
+// read its fields, choose the model, answer.
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { wholeAnswer } from '../answers/respond.ts';
@@ -12,7 +13,7 @@ import { chooseModel } from './models.ts';
 
 /** A request once its fields are read. */
 export interface TextAsked {
-  /** Absent: the first model. */
+  /** If absent, the first model answers. */
   model: string | null | undefined;
   /** How errors name the client's fields, if the request was translated. */
   names?: FieldNames;

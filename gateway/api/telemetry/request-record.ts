@@ -1,4 +1,5 @@
-// The record of one request while it runs, for its log line, metrics, trace and headers. It contains no text of the request.
+// The record of one request while it runs. Its log line, metrics, trace and headers are made from it. It
+// contains no text of the request.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { DegradedHops, Rung } from '../../engine/messages.ts';
@@ -47,13 +48,13 @@ export class RequestRecord {
   readonly shutdown: Shutdown;
   /** Path of the route, once it is known. */
   endpoint = 'unmatched';
-  /** Whether the route is one that probes, peers or open pages poll. */
+  /** Whether probes, peers or open pages poll the route. */
   polled = false;
   /** Name of the model in the request, once it is known. */
   requestedModel: string | undefined;
   /** Id of the model that answers, once it is known. */
   model: string | undefined;
-  /** The answer continues after the handler has returned, and its end settles the record. */
+  /** True: the answer continues after the handler has returned. The end of the answer settles the record. */
   streaming = false;
   /** Undefined if the route or the server needs no API key. */
   key: StoredKey | undefined;
@@ -61,9 +62,9 @@ export class RequestRecord {
   prefixTenant: string | undefined;
   /** Another gateway computes the answer and logs the usage. */
   passedOn = false;
-  /** Paths in the request of schema parts that are not enforced; see structured.ts. */
+  /** Paths of those schema parts in the request that are not enforced; see structured.ts. */
   schemaNotes: readonly string[] = [];
-  /** Memory that the request holds until its end, beside that of its answer. */
+  /** Memory that the request holds until it ends, not including that of its answer. */
   holding: Holding | undefined;
   promptTokens = 0;
   /** Prompt tokens that were found in the cache, once the engine has reported them. */
@@ -72,7 +73,7 @@ export class RequestRecord {
   /** The error that ended the request, if one did. */
   error: ApiError | undefined;
   readonly #options: RequestRecordOptions;
-  /** Measures the time that this room works on the request. */
+  /** Measures the time that the API itself works on the request. */
   readonly clock = new OverheadClock();
   readonly #startedAt = performance.now();
   readonly #abandoned = new AbortController();
@@ -83,7 +84,7 @@ export class RequestRecord {
   readonly #tokensOf = new Map<number, number>();
   readonly #reasons = new Set<string>();
   #firstTokenMs: number | undefined;
-  /** The request in its key's limits. */
+  /** The request's turn in its key's limits. `refusal` makes the error when a limit refuses the request. */
   #turn: { turn: Turn; refusal: (by: Exceeded) => ApiError } | undefined;
   #admitted = false;
 
@@ -110,21 +111,21 @@ export class RequestRecord {
     return this.#options.trace?.traceparent;
   }
 
-  /** Makes the watch of the choice `index`, whose generation is about to begin. */
+  /** Creates the watch of the choice `index`. Called before the choice is generated. */
   generation(index: number): GenerationWatch {
     const watch = new GenerationWatch(index, { clock: this.clock, elapsedMs: () => this.elapsedMs });
     this.#generations.push(watch);
     return watch;
   }
 
-  /** Counts the request against its key's limits. `refusal` makes the error of a limit that refuses it. */
+  /** Sets the turn that counts the request's tokens. `refusal` makes the error when a limit refuses them. */
   begin(turn: Turn, refusal: (by: Exceeded) => ApiError): void {
     this.#turn = { turn, refusal };
   }
 
   /**
-   * Admits prompts of so many tokens before any work on them. Throws a 429 if the key's limit refuses them, and a 503 while usage
-   * cannot be logged.
+   * Admits the request, whose prompts have `tokens` tokens in all. Called before any work on the prompts.
+   * Throws a 429 if a limit of the key refuses them, and a 503 while usage cannot be logged.
    */
   admit(tokens: number): void {
     if ((this.#options.usageLog?.waiting ?? 0) > 0) throw unwritable();

@@ -1,7 +1,7 @@
-// Admits the requests of each key by its limits, and counts what the key has used in this process.
+// Admits the requests of each key by the key's limits, and counts what the key has used in this process.
 //
-// A request that is passed on to a peer counts in both gateways. Forging the header that marks such requests therefore gains
-// nothing.
+// A request that is passed on to a peer counts in both gateways. A client therefore gains nothing by forging
+// the header that marks such requests.
 import type { StoredKey } from './keys.ts';
 import { type Bucket, fullBucket, type Reading, readBucket, taken, waitFor } from './rate-buckets.ts';
 
@@ -13,7 +13,7 @@ export interface Exceeded {
   limit: number;
   /** How much the request asked for. */
   asked: number;
-  /** Time until the request may be repeated. Infinity: it is larger than the limit itself. */
+  /** Time until the request may be repeated. Infinity: the request is larger than the limit itself. */
   retryMs: number;
 }
 
@@ -21,9 +21,9 @@ export interface Exceeded {
 export interface Turn {
   /** Counts the prompt before any work on it. Undefined: the request may continue. */
   prompt(tokens: number): Exceeded | undefined;
-  /** Tokens came from the engine. */
+  /** Counts tokens that came from the engine. */
   generated(tokens: number): void;
-  /** The request is over, however it ended. */
+  /** Ends the turn. Called when the request is over, however it ended. */
   end(): void;
 }
 
@@ -40,11 +40,17 @@ interface Use {
   open: number;
 }
 
-/** Retry time after the limit of concurrent requests, because it is not known when one of them ends. Milliseconds. */
+/**
+ * Retry time when the limit of concurrent requests is reached. It is fixed, because it is not known when one
+ * of the requests ends. Milliseconds.
+ */
 const PLACE_MS = 1_000;
 
 export function createRateLimits(now: () => number = () => performance.now()): RateLimits {
-  /** By name, so that a key that replaces another of the same name keeps its use. Bounded by the names in the file of keys. */
+  /**
+   * The use of each key by name, so that a key that replaces another of the same name keeps its use. The
+   * names in the file of keys bound the size.
+   */
   const uses = new Map<string, Use>();
 
   function useOf({ name, rpm = 0, tpm = 0 }: StoredKey): Use {

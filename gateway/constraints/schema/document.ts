@@ -1,4 +1,5 @@
-// Resolves references of a schema: identifiers and anchors (JSON Schema core 8.2) and pointers (RFC 6901), by the names of all drafts.
+// Resolves the references in a schema: identifiers and anchors (JSON Schema core 8.2), and pointers
+// (RFC 6901). Accepts the names that these have in all drafts.
 import { ConstraintFault } from '../fault.ts';
 import { locationsOf } from './keywords.ts';
 import { isObject, resolve, type SchemaNode, step } from './pointer.ts';
@@ -6,21 +7,21 @@ import { isObject, resolve, type SchemaNode, step } from './pointer.ts';
 interface Place {
   /** Path from the root, as in errors: `.properties.a`. */
   path: string;
-  /** Base against which its references are resolved. */
+  /** Base against which the schema's references are resolved. */
   base: string;
 }
 
 /** Base of a schema without an identifier. RFC 2606 reserves the name, so it never leads anywhere. */
 const NOWHERE = 'https://schema.invalid/';
-/** Most schemas in all. */
+/** Largest number of schemas in one document. */
 const MOST_SCHEMAS = 50_000;
-/** Most nested schemas. */
+/** Largest depth to which schemas may be nested. */
 const DEEPEST = 100;
 
 export class Document {
   readonly #root: unknown;
   readonly #places = new Map<SchemaNode, Place>();
-  /** Schemas by address: identifiers, and anchors with a fragment. */
+  /** Schemas by address. An address is an identifier, or a base with an anchor as its fragment. */
   readonly #addresses = new Map<string, SchemaNode>();
 
   /** Throws a ConstraintFault if there are too many schemas or they are nested too deeply. */
@@ -49,7 +50,7 @@ export class Document {
       throw new ConstraintFault(`the reference ${JSON.stringify(reference)} ${why}`, at);
     }
     if (!this.#places.has(found)) {
-      // It is where no keyword has schemas, for example among the caller's own keywords.
+      // The target is in a place where no keyword has schemas, for example among the caller's own keywords.
       const path = reference
         .slice(reference.indexOf('#') + 1)
         .split('/')
@@ -69,7 +70,8 @@ export class Document {
     const root = this.#addresses.get(resource);
     const found = root === undefined ? undefined : resolve(fragment, root);
     if (found !== undefined) return found;
-    // Identifiers that are not meant as addresses are common; they stand for the whole document. Some clients omit the #.
+    // Many clients write identifiers that are not meant as addresses. A pointer that leads nowhere is
+    // therefore resolved again, from the root of the whole document. Some clients omit the #.
     const pointer = /^#?(\/.*)$/.exec(reference)?.[1];
     return pointer === undefined ? undefined : resolve(pointer, this.#root);
   }

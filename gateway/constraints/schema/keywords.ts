@@ -1,5 +1,5 @@
-// The table of supported JSON Schema keywords (2020-12, and drafts 4 to 7 by their older names), and the function that reads a schema by
-// it. Unsupported keywords are refused by name. Other names are ignored.
+// The table of supported JSON Schema keywords (2020-12, and drafts 4 to 7 by their older names), and the
+// function that reads a schema by it. Unsupported keywords are refused by name. Other names are ignored.
 import { ConstraintFault } from '../fault.ts';
 import type { SchemaNode } from './pointer.ts';
 import { isObject, step } from './pointer.ts';
@@ -52,7 +52,7 @@ export interface Keywords {
   $ref?: string;
 }
 
-/** Allowed values of a keyword: schemas, or any value to which the function does not object. */
+/** Allowed values of a keyword: schemas, or any value for which the function returns no objection. */
 type Rule = 'schema' | 'schemas' | 'someSchemas' | 'schemaMap' | ((value: unknown) => string | undefined);
 
 const count: Rule = (value) => {
@@ -64,7 +64,7 @@ const names: Rule = (value) => {
   const sound = Array.isArray(value) && value.every((name) => typeof name === 'string');
   return sound ? undefined : 'expected a list of names';
 };
-/** In draft 4 this is a flag of `minimum`. */
+/** In draft 4, an exclusive bound is a boolean that modifies `minimum` or `maximum`. */
 const bound: Rule = (value) => (typeof value === 'boolean' ? undefined : number(value));
 
 /** Keywords that a value must satisfy. */
@@ -167,7 +167,7 @@ export const kindOfKeyword: Readonly<Partial<Record<keyof Keywords, Kind>>> = {
 
 interface Location {
   schema: unknown;
-  /** Path from the schema that contains it: `.properties.a`. */
+  /** Path from the containing schema, such as `.properties.a`. */
   path: string;
 }
 
@@ -255,7 +255,10 @@ function typesOf(type: unknown): Pick<Keywords, 'type'> {
   return { type: named.length === all.length ? named : undefined } as Pick<Keywords, 'type'>;
 }
 
-/** Up to draft 2019-09 a list in `items` is what `prefixItems` is now, and `additionalItems` what `items` is. */
+/**
+ * Up to draft 2019-09, a list in `items` means what `prefixItems` means now, and `additionalItems` means
+ * what `items` means now.
+ */
 function itemsOf({ items, additionalItems }: SchemaNode): Pick<Keywords, 'prefixItems' | 'items'> {
   if (!Array.isArray(items)) return {};
   return {
@@ -275,7 +278,7 @@ function boundsOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Sche
   return flags as Keywords;
 }
 
-/** Up to draft 7 one keyword holds lists of names and schemas. */
+/** Up to draft 7 one keyword holds both lists of names and schemas. */
 function dependentsOf({ dependencies, ...node }: SchemaNode): Keywords {
   if (!isObject(dependencies)) return {};
   const all = Object.entries(dependencies).map(

@@ -5,7 +5,10 @@ export class JsonValueEnd {
   #inString = false;
   #escaped = false;
 
-  /** Code units of `text` up to the value's end. Undefined: it continues. The value begins with the first piece. */
+  /**
+   * Returns how many code units of `text` belong to the value, or undefined if the value continues. The
+   * value begins with the first piece.
+   */
   find(text: string): number | undefined {
     for (let at = 0; at < text.length; at++) {
       const char = text.charAt(at);
@@ -14,7 +17,7 @@ export class JsonValueEnd {
       } else if (char === '"') this.#inString = true;
       else if (char === '{' || char === '[') this.#depth++;
       else if (char === '}' || char === ']') {
-        if (this.#depth === 0) return at; // this ends the container of a number or a word
+        if (this.#depth === 0) return at; // this bracket ends the container of a number or a word
         if (--this.#depth === 0) return at + 1;
       } else if (this.#depth === 0 && /[\s,]/.test(char)) return at;
     }

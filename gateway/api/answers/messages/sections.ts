@@ -1,4 +1,5 @@
-// Divides an answer's text, in whatever pieces it comes, into sections: thinking, content, calls and their arguments.
+// Divides an answer's text into sections: thinking, content, calls and their arguments. The text may arrive
+// in pieces of any length.
 import type { CallSyntax } from '../../../constraints/specification.ts';
 import { JsonValueEnd } from './json-value-end.ts';
 
@@ -23,32 +24,34 @@ export interface Stretch {
 }
 
 /**
- * Largest number of code units that are held back, and read again with each piece, because a tag or a name may follow. Longer
- * white space is text, and a tag with so much text before a complete name is not a call.
+ * Largest number of code units that are held back because a tag or a name may follow. Held text is read again
+ * with each new piece. Longer white space is text. A tag is not a call if the name is not complete within
+ * this length.
  */
 const MOST_HELD = 1_000;
 
 /**
- * `lead`: thinking may begin. `call`: after the tag of a call, before the tool's name. `between`: between name and arguments.
- * `tail`: after the arguments.
+ * `lead`: thinking may begin. `call`: after the tag of a call, before the tool's name. `between`: between
+ * name and arguments. `tail`: after the arguments.
  */
 type State = 'lead' | 'thinking' | 'content' | 'call' | 'between' | 'arguments' | 'tail';
 
 /**
- * Holds back text that may become part of a tag. Drops what a call contains beside name and arguments. A tag is content if no JSON
- * object with a name follows.
+ * Holds back text that may become part of a tag. Drops everything in a call except its name and arguments. A
+ * tag is content if no JSON object with a name follows.
  */
 export class SectionReader {
   readonly #rules: SectionRules;
-  /** The tags of a call. */
+  /** The tags that begin and end a call. */
   readonly #begin: string;
   readonly #end: string;
-  /** Matches a call up to its name, and from there up to its arguments. */
+  /** Matches the text after the tag of a call, up to the end of the tool's name. */
   readonly #name: RegExp;
+  /** Matches the text between the tool's name and the arguments. */
   readonly #arguments: RegExp;
   #state: State;
   #held = '';
-  /** Leading white space of the held text is dropped as part of this section. */
+  /** If set, leading white space of the held text becomes a stretch of this kind with an empty `text`. */
   #dropping: Stretch['kind'] | undefined;
   #valueEnd = new JsonValueEnd();
   #out: Stretch[] = [];
@@ -75,7 +78,10 @@ export class SectionReader {
     return this.#out.splice(0);
   }
 
-  /** Ends the text. What was held back is text, unless the text was `cut` within a tag. */
+  /**
+   * Ends the text and returns its last stretches. If it was `cut`, their `text` omits an incomplete tag at
+   * its end.
+   */
   end({ cut }: { cut: boolean }): Stretch[] {
     const held = this.#held;
     const { thinking, calls } = this.#rules;
@@ -213,7 +219,10 @@ export class SectionReader {
   }
 }
 
-/** `clear` code units precede the tag and the white space before it. `tagAt` is the index of a complete tag. */
+/**
+ * `clear` is the number of code units before the tag and the white space that precedes it. `tagAt` is the
+ * index of the tag, if it is complete.
+ */
 function untilTag(text: string, tag: string): { clear: number; tagAt: number | undefined } {
   const at = text.indexOf(tag);
   const open = at >= 0 ? at : text.length - openingLength(text, tag);
@@ -221,7 +230,7 @@ function untilTag(text: string, tag: string): { clear: number; tagAt: number | u
   return { clear, tagAt: at >= 0 ? at : undefined };
 }
 
-/** Length of the longest end of `text` that is an incomplete beginning of `tag`. */
+/** Length of the longest suffix of `text` that is a proper prefix of `tag`. */
 function openingLength(text: string, tag: string): number {
   for (let length = Math.min(text.length, tag.length - 1); length > 0; length--) {
     if (text.endsWith(tag.slice(0, length))) return length;

@@ -1,6 +1,9 @@
-// What the API has counted since its start, as plain numbers for the history.
+// What the API has counted since it started, as plain numbers for the history.
 
-/** A histogram. `counts[i]` are the values above `bounds[i - 1]` and up to `bounds[i]`; the last are above all bounds. */
+/**
+ * A histogram. `counts[i]` is the number of values above `bounds[i - 1]` and up to `bounds[i]`. The last
+ * count is for values above all bounds.
+ */
 export class Buckets {
   readonly bounds: readonly number[];
   readonly counts: number[];
@@ -18,14 +21,15 @@ export class Buckets {
 }
 
 export interface Tally {
-  /** Requests that ended, without those for polled routes. */
+  /** Ended requests, except those for polled routes. */
   requests: number;
-  /** Those of them with a status of 500 or more. */
+  /** Those of `requests` that ended with a status of 500 or more. */
   errors: number;
-  /** Those of them with a status of 400 to 498. 499 is a client that left. */
+  /** Those of `requests` that ended with a status of 400 to 498. Status 499 means that the client left. */
   refused: number;
-  /** Seconds from request to first token, and between tokens. */
+  /** Seconds from a request to its first token. */
   firstToken: Buckets;
+  /** Seconds between two tokens. */
   nextToken: Buckets;
 }
 
@@ -35,8 +39,8 @@ export function createTally({ first, next }: { first: number[]; next: number[] }
 }
 
 /**
- * Interpolates linearly inside a bucket, as Prometheus' histogram_quantile does. Above the last bound the result is that bound.
- * Undefined if nothing was observed. `share` is 0 to 1.
+ * Interpolates linearly inside a bucket, as Prometheus' histogram_quantile does. Above the last bound the
+ * result is that bound. Undefined if nothing was observed. `share` is 0 to 1.
  */
 export function quantile(bounds: readonly number[], counts: readonly number[], share: number) {
   const all = counts.reduce((sum, count) => sum + count, 0);

@@ -1,5 +1,5 @@
-// The request fields that completions and chats share, as zod schemas. Their shapes and ranges are defined only here, and
-// /openapi.json is generated from them. `null` always means absent.
+// The request fields that completions and chats share, as zod schemas. Their shapes and ranges are defined
+// only here, and /openapi.json is generated from them. `null` always means absent.
 import { z } from 'zod';
 import { rungs } from '../../../engine/messages.ts';
 import { noEffect } from './no-effect.ts';
@@ -95,7 +95,10 @@ export const commonFields = {
   prompt_cache_options: noEffect(
     z.strictObject({ mode: z.enum(['implicit', 'explicit']).nullish(), ttl: z.string().nullish() }).nullish(),
   ),
-  /** Requests share cached prompts if their salts are equal. Without a salt, requests of one API key share them. */
+  /**
+   * Requests share cached prompts if their salts are equal. Without a salt, requests of one API key share
+   * them.
+   */
   cache_salt: z.string().min(1).max(256).nullish(),
   verbosity: noEffect(z.enum(['low', 'medium', 'high']).nullish()),
   length_penalty: noEffect(z.number().nullish()),

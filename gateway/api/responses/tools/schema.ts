@@ -1,11 +1,11 @@
-// The tools of a Responses request and its choice among them, as zod schemas: functions and custom tools, alone or in a namespace,
-// and tools that only OpenAI's servers or clients run.
+// The tools of a Responses request and its choice among them, as zod schemas: functions and custom tools,
+// alone or in a namespace, and tools that only OpenAI's servers or clients run.
 import { z } from 'zod';
 import { noEffect } from '../../requests/fields/no-effect.ts';
 
 /**
- * Tools that the model is not offered, each with its name in the header of fields without effect. Their other fields are not
- * checked.
+ * Tools that are not offered to the model. The name of each stands in the header of fields without effect.
+ * Their other fields are not checked.
  */
 const toolsOfOthers = {
   apply_patch: 'tools.apply_patch',

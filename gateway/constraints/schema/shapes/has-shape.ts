@@ -1,4 +1,4 @@
-// Whether a value has a shape. Used to check the values of `enum` and `const`.
+// Tells whether a JSON value has a shape. This checks the values of `enum` and `const`.
 import { isDeepStrictEqual } from 'node:util';
 import { matches } from '../../language/dfa.ts';
 import { hasNumber } from '../numbers.ts';

@@ -1,4 +1,5 @@
-// Shapes from the keywords of one schema that apply to a kind of value by itself, without references and combined schemas.
+// Builds the shapes of one schema from its own keywords, kind by kind. Leaves out references and
+// combined schemas.
 import { within } from '../../fault.ts';
 import { type Dfa, difference, everyText, intersection, isEmpty, matches } from '../../language/dfa.ts';
 import { formats } from '../formats.ts';
@@ -80,7 +81,7 @@ function objectShape(keywords: Keywords, path: string, { terms, stringsOf }: Own
   return propertyNames === undefined ? shape : named(shape, stringsOf(of(propertyNames)), terms);
 }
 
-/** Only these names may come. */
+/** The objects of `shape` whose property names are all in `names`. */
 function named(shape: ObjectShape, names: Dfa, terms: Terms): ObjectShape {
   const properties = new Map(shape.properties);
   for (const name of properties.keys()) if (!matches(names, name)) properties.set(name, never);
@@ -158,7 +159,7 @@ function textTests({ pattern, format, minLength, maxLength }: Keywords, path: st
   ];
 }
 
-/** Sets of names, divided by which of the patterns they match. */
+/** Divides all names into sets. The names in one set match the same patterns, whose terms are `terms`. */
 function nameSets(patterns: readonly { names: Dfa; term: Term }[]): { names: Dfa; terms: readonly Term[] }[] {
   let sets: { names: Dfa; terms: readonly Term[] }[] = [{ names: everyText, terms: [] }];
   for (const { names, term } of patterns) {
@@ -172,7 +173,7 @@ function nameSets(patterns: readonly { names: Dfa; term: Term }[]): { names: Dfa
   return sets;
 }
 
-/** Objects without the property, objects of `present`, and values that are not objects. */
+/** Shapes of objects without the property `name` and of values that are not objects, plus `present`. */
 export function withOrWithout(name: string, present: readonly Shape[]): readonly Shape[] {
   const absent: Shape = { ...anyShape('object'), implicit: true, properties: new Map([[name, never]]) };
   const elsewhere = kinds.filter((kind) => kind !== 'object').map((kind) => universal(kind, true));

@@ -1,4 +1,5 @@
-// Terms: what a value must satisfy, as a tree over the schemas of one document. Equal terms are one object, so each is worked out once.
+// Terms: what a value must satisfy, as a tree over the schemas of one document. Equal terms are one object,
+// so each is worked out once.
 
 import type { Schema } from '../keywords.ts';
 import type { SchemaNode } from '../pointer.ts';
