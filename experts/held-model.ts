@@ -1,10 +1,12 @@
 // The experts of one model that a shard holds: what the shard offers, which calls it refuses, and which answers it must not send.
 // Knows no queue and no sockets.
+
+import { firstNonFinite } from '../base/finite.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import { Holdings } from './holdings.ts';
 import { placementText, type SignedPlacement } from './placing/placement-file.ts';
-import { firstNonFinite, type ModelOffer, type ModelShape } from './wire.ts';
+import type { ModelOffer, ModelShape } from './wire.ts';
 
 export interface HeldModelOptions {
   /** Has loaded the units. */

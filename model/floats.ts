@@ -78,10 +78,3 @@ export function narrowBrain(values: Float32Array, out: Uint16Array): void {
     out[i] = isNan ? (word >>> 16) | quiet : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
   }
 }
-
-/** Index of the first NaN or infinity, or undefined. */
-export function firstNonFinite(values: Float32Array): number | undefined {
-  const bits = bitsOf(values);
-  for (let i = 0; i < bits.length; i++) if ((bits[i]! & 0x7f800000) === 0x7f800000) return i;
-  return undefined;
-}

@@ -1,6 +1,7 @@
 // Records the answer of every expert of a bundle to its layer's golden row, so that the experts of any shard can be checked.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { firstNonFinite } from '../base/finite.ts';
 import { type Bundle, openBundle } from './bundle/bundle.ts';
 import { goldenDigest, goldenInput } from './bundle/golden.ts';
 import { CLASS_KEY, DIGEST_BYTES, goldenEntry, goldenTensors } from './bundle/golden-file.ts';
@@ -9,7 +10,7 @@ import { GOLDEN_FILE, type GoldenRows, publishGoldenRows } from './bundle/manife
 import { type ExpertDevice, isMapped } from './devices/expert.ts';
 import { openExpertDevice } from './devices/open.ts';
 import type { DeviceName } from './devices/options.ts';
-import { firstNonFinite, narrowBrain } from './floats.ts';
+import { narrowBrain } from './floats.ts';
 import { layOut } from './safetensors.ts';
 
 /** Experts that are loaded at a time. */

@@ -25,7 +25,7 @@ export interface Grouping {
 
 export interface GroupOptions {
   assignment: Assignment;
-  /** The owner of an expert for a row, the same at every call; undefined if it has none. */
+  /** The owner of an expert for a row; undefined if it has none. */
   ownerOf: (expert: number, row: number) => number | undefined;
   limitsOf: (owner: number) => { rows: number; asks: number };
   /** `[rows]`, 1 if the row takes part; undefined: all do. */
@@ -45,14 +45,15 @@ export function group({ assignment, ownerOf, limitsOf, mask, prefill, only }: Gr
   for (let row = 0; row * k < experts.length; row++) {
     if (mask !== undefined && mask[row] === 0) continue;
     const slots = slotsOf(row, k, only);
-    if (slots.some((slot) => ownerOf(experts[slot]!, row) === undefined)) {
+    const owners = slots.map((slot) => ownerOf(experts[slot]!, row));
+    if (owners.includes(undefined)) {
       grouping.unserved.push(...slots);
       continue;
     }
     const isPrefill = prefill !== undefined && prefill[row] === 1;
-    for (const slot of slots) {
+    for (const [i, slot] of slots.entries()) {
       const expert = experts[slot]!;
-      const owner = ownerOf(expert, row)!;
+      const owner = owners[i]!;
       const key = 2 * owner + (isPrefill ? 1 : 0);
       let frame = filling.get(key);
       if (frame === undefined || !fits(frame, row, limitsOf(owner))) {

@@ -33,7 +33,8 @@ export class Owners {
   of(expert: number, level: number): Owner | undefined {
     const allowed = Math.min(level, lastReplica);
     const key = expert * (lastReplica + 1) + allowed;
-    if (this.#known.has(key)) return this.#known.get(key);
+    const known = this.#known.get(key);
+    if (known !== undefined || this.#known.has(key)) return known;
     const owner = this.#find(expert, allowed);
     this.#known.set(key, owner);
     return owner;

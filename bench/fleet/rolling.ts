@@ -5,6 +5,7 @@
 import { mkdtempSync, openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { modelDirectory } from '../../cli/files.ts';
 import { Gateway, startVerb } from '../chaos/gateway.ts';
@@ -87,9 +88,10 @@ const streams = gateways.map(({ url }) =>
   }),
 );
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
-const pause = () => new Promise((resolve) => setTimeout(resolve, 3_000));
+/** Milliseconds before and after the restarts. */
+const QUIET_MS = 3_000;
 
-await pause();
+await delay(QUIET_MS);
 for (let round = 1; round <= Number(flags.rounds); round++) {
   phase = 'shards';
   for (const [index, experts] of EXPERTS.entries()) {
@@ -113,10 +115,10 @@ for (let round = 1; round <= Number(flags.rounds); round++) {
   }
 }
 phase = 'quiet';
-await pause();
+await delay(QUIET_MS);
 phase = 'killed gateway';
 await gateways[0]?.close('SIGKILL');
-await pause();
+await delay(QUIET_MS);
 over = true;
 await Promise.all(streams);
 for (const gateway of gateways) await gateway.close('SIGTERM');

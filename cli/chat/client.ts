@@ -1,5 +1,7 @@
 // The calls of `expertgrid chat` to a running gateway: its models, and an answer as a stream. Knows no terminal.
+
 import { z } from 'zod';
+import { fetchErrorText } from '../../base/error-text.ts';
 import { EventReader } from './events.ts';
 
 export interface ChatMessage {
@@ -78,7 +80,9 @@ export class ChatClient {
       }
     } catch (error) {
       if (signal.aborted) return;
-      throw error instanceof ChatError ? error : new ChatError(`the answer broke off: ${reasonOf(error)}`);
+      throw error instanceof ChatError
+        ? error
+        : new ChatError(`the answer broke off: ${oneLine(fetchErrorText(error))}`);
     }
     if (!signal.aborted) throw new ChatError('the answer broke off: the gateway closed the connection');
   }
@@ -98,7 +102,7 @@ export class ChatClient {
     const response = await fetch(this.#url + path, { ...init, headers }).catch((error: unknown) => {
       if (init.signal?.aborted && error instanceof Error && error.name === 'AbortError') throw error;
       throw new ChatError(
-        `${this.#url} does not answer (${reasonOf(error)}); start a gateway with "expertgrid up", or name another with --url`,
+        `${this.#url} does not answer (${oneLine(fetchErrorText(error))}); start a gateway with "expertgrid up", or name another with --url`,
       );
     });
     if (response.ok) return response;
@@ -141,11 +145,4 @@ function parsed(text: string): unknown {
 function oneLine(text: string): string {
   const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
   return line.length > 500 ? `${line.slice(0, 500)}…` : line;
-}
-
-/** `fetch` says only that it failed; its cause says why. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  return oneLine(cause instanceof Error && cause.message !== '' ? cause.message : error.message);
 }

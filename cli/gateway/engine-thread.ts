@@ -22,7 +22,7 @@ import { Fleet } from '../../router/fleet.ts';
 import type { Member } from '../../router/shards/member.ts';
 import { Closing } from '../closing.ts';
 import { type SecuredShards, shardCredentials } from '../shard/shard-credentials.ts';
-import { goldenProof } from './golden-proof.ts';
+import { fleetGoldens } from './fleet-goldens.ts';
 import { localMembers, type Members, socketMembers } from './members.ts';
 
 /** The data that the thread is started with. */
@@ -173,7 +173,7 @@ async function openFleet(
   return new Fleet({
     members,
     policy,
-    goldens: await goldenProof(bundle),
+    goldens: await fleetGoldens(bundle),
     unitBytes: Math.max(...manifest.experts.flat().map(({ length }) => length)),
     model: { identity: manifest.identity, layers, experts, hidden },
     siblings,

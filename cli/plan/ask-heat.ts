@@ -1,7 +1,9 @@
 // Reads heat from a running gateway, or from a file with a gateway's answer. Knows no plan.
+
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Option } from 'commander';
+import { fetchErrorText } from '../../base/error-text.ts';
 import { type ReadHeat, readHeat } from '../../infra/placement/read-heat.ts';
 import { flag } from '../flags/flags.ts';
 import { requireFile } from '../flags/input-files.ts';
@@ -26,7 +28,7 @@ export async function askHeat(
   try {
     return readHeat(JSON.parse(await (isUrl ? get(from, { transitions, apiKey }) : readFile(from, 'utf8'))));
   } catch (cause) {
-    throw new Error(`${from}: ${cause instanceof Error ? reasonOf(cause) : String(cause)}`, { cause });
+    throw new Error(`${from}: ${fetchErrorText(cause)}`, { cause });
   }
 }
 
@@ -50,19 +52,15 @@ async function get(
     headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
     signal: AbortSignal.timeout(ANSWER_MS),
   }).catch((cause: Error) => {
-    throw new Error(`no gateway answers there (${reasonOf(cause)}); check that it runs, and its address`, {
-      cause,
-    });
+    throw new Error(
+      `no gateway answers there (${fetchErrorText(cause)}); check that it runs, and its address`,
+      {
+        cause,
+      },
+    );
   });
   if (response.ok) return await response.text();
   const wanted = response.status === 401 || response.status === 403;
   const advice = wanted ? '; give the key of an admin as --api-key or EXPERTGRID_API_KEY' : '';
   throw new Error(`answers ${response.status} to ${url.pathname}${advice}`);
-}
-
-/** The message of an error from `fetch` says only that it failed; the reason is in the error's cause. */
-function reasonOf({ message, cause }: Error): string {
-  return message === 'fetch failed' && cause instanceof Error && cause.message !== ''
-    ? cause.message
-    : message;
 }

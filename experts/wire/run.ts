@@ -3,6 +3,7 @@
 // Worked example: rows 0 and 1 of a frame, row 0 for experts 3 and 17, row 1 for expert 3 of layer 2:
 //   asks   = Uint16Array [0, 3,  0, 17,  1, 3]      // pairs (row, expert)
 //   answer = rows [3 * hidden], one for each ask, in the order of the asks
+import { firstNonFinite } from '../../base/finite.ts';
 import { shown } from '../../base/text.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import { bytesToRows, bytesToUint16, rowsToBytes, uint16ToBytes } from '../../rpc/rows.ts';
@@ -87,20 +88,4 @@ export function parseRunAnswer(value: Value, asks: number, hidden: number): RunA
     runMs: number(answer, 'runMs', 0, most.callMs),
     queueMs: number(answer, 'queueMs', 0, most.callMs),
   };
-}
-
-/** Index of the first NaN or infinity, or undefined. */
-export function firstNonFinite(values: Float32Array): number | undefined {
-  // A finite number times 0 is 0, any other is NaN. Four sums, because each addition waits for the one before it.
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let i = 0;
-  for (; i + 3 < values.length; i += 4) {
-    a += values[i]! * 0;
-    b += values[i + 1]! * 0;
-    c += values[i + 2]! * 0;
-    d += values[i + 3]! * 0;
-  }
-  for (; i < values.length; i++) a += values[i]! * 0;
-  if (a + b + c + d === 0) return undefined;
-  return values.findIndex((value) => !Number.isFinite(value));
 }

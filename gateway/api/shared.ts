@@ -6,8 +6,9 @@ import type { Logger } from 'pino';
 import type { EngineClient, Rung } from '../engine/messages.ts';
 import type { HostRules } from './allowed-hosts.ts';
 import { createFingerprint } from './answers/fingerprint.ts';
+import { chargeNowAndThen } from './budget/charges.ts';
 import { MemoryLedger } from './budget/ledger.ts';
-import { type Charge, Slices } from './budget/slices.ts';
+import { Slices } from './budget/slices.ts';
 import type { TextThreads } from './budget/text-threads.ts';
 import { createTextWork } from './budget/text-work.ts';
 import { type ApiContext, defaultLimits, type Limits, type ServedModel } from './context.ts';
@@ -104,10 +105,11 @@ export function createShared(options: ApiOptions): Shared {
   const { warnings = new Warnings(), shutdown = new Shutdown(), version = 'unknown' } = options;
   const metrics = createMetrics({ warnings, usageLog });
   const limits = { ...defaultLimits, ...options.limits };
-  /** Charges the time of one thread as a share of the time of all cores. */
-  const charge: Charge = (tenant, ms) => {
-    for (const { engine } of models) engine.charge(tenant ?? '', ms / availableParallelism());
-  };
+  /** The time of one thread counts as its share of the time of all cores. */
+  const cores = availableParallelism();
+  const charge = chargeNowAndThen((tenant, ms) => {
+    for (const { engine } of models) engine.charge(tenant ?? '', ms / cores);
+  });
   const slices = new Slices({ charge });
   const ledger = new MemoryLedger(limits.answerMemory);
   const common = { limits, logger, metrics, slices, ledger, ...(degrade !== undefined && { degrade }) };

@@ -1,5 +1,5 @@
 // Whether an expert's answer to a golden row agrees with the stored one. Pure.
-import { firstNonFinite } from '../floats.ts';
+import { firstNonFinite } from '../../base/finite.ts';
 import { goldenDigest } from './golden.ts';
 import type { GoldenAnswer } from './goldens.ts';
 import type { Bits } from './tensors.ts';

@@ -1,5 +1,7 @@
 // Source bytes to floats, and floats to the bytes that a bundle stores. For little-endian hosts only, like Node.
-import { firstNonFinite, narrowHalf, widenBrain, widenHalf } from '../floats.ts';
+
+import { firstNonFinite } from '../../base/finite.ts';
+import { narrowHalf, widenBrain, widenHalf } from '../floats.ts';
 import type { Encoding } from '../tensor.ts';
 import { isTiled, matrixBytes, quantizeInto } from '../tiles.ts';
 import type { FloatDtype } from './task.ts';

@@ -1,7 +1,8 @@
 // Names a numerics class: two devices of one class give the same bits for the same weights and row.
+
+import { instructionSet } from '../onnx/instructions.ts';
 import { RUNTIME_VERSION } from '../onnx/runtime.ts';
 import { type Bits, tilesAt } from '../tiles.ts';
-import { instructionSet } from './instructions.ts';
 
 interface BundlePrecision {
   bits: Bits;

@@ -1,5 +1,4 @@
 // The product y = x Wᵀ as ONNX nodes, for each encoding of W.
-import { instructionSet } from '../devices/instructions.ts';
 import type { Matrix } from '../tensor.ts';
 import { dequantize, GROUP, isTiled, precisionOf, toBlocks } from '../tiles.ts';
 import type { Initializer, Node } from './proto.ts';
@@ -9,24 +8,18 @@ export interface Part {
   initializers: Initializer[];
 }
 
-export interface ProductOptions {
-  padRows?: number;
-  padCols?: number;
-  company?: boolean;
-}
-
 /**
  * `output [rows, N] = input [rows, cols] Wᵀ`, where W is the given matrices stacked by rows, each padded with rows of
  * zeros to a multiple of `padRows`, and `cols` is padded with zero inputs to a multiple of `padCols`. The bits of a row do not
  * depend on the rows beside it: float32 `Gemm`, and `MatMulNBits` at group 32 with int8 activations (accuracy level 4), both
- * have that property (test/model/devices/exactness.test.ts). The exception is a 4-bit product of a single row on some CPUs.
- * With `company`, a row of zeros is computed beside the input and dropped again.
+ * have that property (test/model/devices/exactness.test.ts). The exception is a 4-bit product of a single row on some CPUs
+ * (company.ts).
  */
 export function product(
   input: string,
   output: string,
   stack: readonly Matrix[],
-  { padRows = 1, padCols = 1, company = lonelyRowsDiffer() }: ProductOptions = {},
+  { padRows = 1, padCols = 1 }: { padRows?: number; padCols?: number } = {},
 ): Part {
   const { encoding, cols } = stack[0]!;
   if (stack.some((matrix) => matrix.encoding !== encoding || matrix.cols !== cols)) {
@@ -52,7 +45,7 @@ export function product(
     };
   }
 
-  const { bits, onnx } = precisionOf(encoding);
+  const { bits } = precisionOf(encoding);
   const groups = Math.ceil(width / GROUP);
   if (groups !== Math.ceil(cols / GROUP)) throw new Error(`${output}: padCols may not add a group`);
   const groupBytes = (GROUP * bits) / 8;
@@ -63,7 +56,7 @@ export function product(
     blocks.set(source.blocks, starts[index]! * groups * groupBytes);
     scales.set(source.scales, starts[index]! * groups);
   }
-  const part = {
+  return {
     nodes: [
       {
         op: 'MatMulNBits',
@@ -76,37 +69,6 @@ export function product(
     initializers: [
       { name: weight, type: 'uint8', shape: [rows, groups, groupBytes], data: blocks },
       floatInitializer(`${output}.scales`, [rows * groups], scales),
-    ],
-  } satisfies Part;
-  return onnx.lonelyRowsDiffer && company ? besideZeros(part, input, output, width) : part;
-}
-
-/** Whether ONNX Runtime gives a single row of a 4-bit product other bits than the same row beside others. */
-function lonelyRowsDiffer(): boolean {
-  return !instructionSet().endsWith('-avx512_vnni');
-}
-
-/** The same product with an additional row of zeros, whose answer is cut off. */
-function besideZeros(
-  { nodes: [node], initializers }: Part,
-  input: string,
-  output: string,
-  width: number,
-): Part {
-  if (node === undefined) throw new Error(`${output}: a product without a node`);
-  const name = (what: string) => `${output}.${what}`;
-  const [, ...weights] = node.inputs;
-  return {
-    nodes: [
-      { op: 'Concat', inputs: [input, name('zeros')], outputs: [name('in')], attributes: { axis: 0 } },
-      { ...node, inputs: [name('in'), ...weights], outputs: [name('out')] },
-      { op: 'Slice', inputs: [name('out'), name('first'), name('last')], outputs: [output] },
-    ],
-    initializers: [
-      ...initializers,
-      floatInitializer(name('zeros'), [1, width], new Float32Array(width)),
-      int64Initializer(name('first'), [0]),
-      int64Initializer(name('last'), [-1]),
     ],
   };
 }

@@ -1,6 +1,7 @@
 // Opens sessions of ONNX Runtime from graphs, and runs them on typed arrays or on tensors that stay in a GPU's memory. This is
 // the only importer of onnxruntime-node.
 import * as ort from 'onnxruntime-node';
+import { lonelyRowsDiffer, withCompany } from './company.ts';
 import { encodeModel, type Graph } from './proto.ts';
 
 /** Values of one input. Their element type follows from the array's. */
@@ -78,7 +79,8 @@ function create(
   { provider = 'cpu', strict = false }: OpenSessionOptions,
   more: ort.InferenceSession.SessionOptions = {},
 ): Promise<ort.InferenceSession> {
-  return ort.InferenceSession.create(encodeModel(graph), {
+  const exact = provider === 'cpu' && lonelyRowsDiffer() ? withCompany(graph) : graph;
+  return ort.InferenceSession.create(encodeModel(exact), {
     executionProviders: [provider],
     intraOpNumThreads: 1,
     interOpNumThreads: 1,

@@ -14,7 +14,7 @@ export interface Blocks {
 
 export function toBlocks(matrix: Matrix): Blocks {
   const { encoding, rows, cols } = matrix;
-  const { bits, onnx } = precisionOf(encoding);
+  const { bits, repack } = precisionOf(encoding);
   const data = checkedData(matrix);
   const { colBlocks } = tileGrid(rows, cols);
   const bytes = tileBytes(encoding);
@@ -27,7 +27,7 @@ export function toBlocks(matrix: Matrix): Blocks {
       const tile = (Math.floor(row / TILE_ROWS) * colBlocks + block) * bytes;
       const index = row * colBlocks + block;
       scales[index] = tileScale(data, tile + bytes, lane);
-      onnx.repack(data, tile + lane * 4, blocks, index * blockBytes);
+      repack(data, tile + lane * 4, blocks, index * blockBytes);
     }
   }
   return { blocks, scales };

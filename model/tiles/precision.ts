@@ -19,11 +19,6 @@ export interface TilePrecision {
   round(values: Float32Array, bits: Int32Array, from: number, out: Int32Array, to: number): number;
   /** Writes the 32 signed weights of row `lane` of the tile at byte `tile` to `out`, before scaling. */
   read(data: Uint8Array, tile: number, lane: number, out: Float32Array): void;
-  /** How ONNX Runtime's `MatMulNBits` and `QMoE` take these weights. */
-  onnx: {
-    /** Moves one row of a tile, which starts at byte `from`, to the operators' order. */
-    repack(data: Uint8Array, from: number, out: Uint8Array, to: number): void;
-    /** On some CPUs a single row gets other bits than the same row beside others. */
-    lonelyRowsDiffer: boolean;
-  };
+  /** Moves one row of a tile, which starts at byte `from`, to the order of ONNX Runtime's `MatMulNBits` and `QMoE`. */
+  repack(data: Uint8Array, from: number, out: Uint8Array, to: number): void;
 }

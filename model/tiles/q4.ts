@@ -8,7 +8,7 @@ export const q4: TilePrecision = {
   zeros: 0x88,
   round,
   read,
-  onnx: { repack, lonelyRowsDiffer: true },
+  repack,
 };
 
 /** Adding and subtracting 1.5 * 2^52 rounds a double to a whole number, ties to even. It is faster than Math.round. */

@@ -8,7 +8,7 @@ export const q8: TilePrecision = {
   zeros: 0x80,
   round,
   read,
-  onnx: { repack, lonelyRowsDiffer: false },
+  repack,
 };
 
 /** The value farthest from zero is laid on 127 or -127. */

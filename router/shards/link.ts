@@ -1,9 +1,10 @@
 // One connection to a shard, from an accepted hello until the connection is lost.
+
+import { firstNonFinite } from '../../base/finite.ts';
 import { readPlacement, type SignedPlacement } from '../../experts/placing/placement-file.ts';
 import type { HoldingRange } from '../../experts/runs.ts';
 import {
   type FrameLimits,
-  firstNonFinite,
   type HelloAnswer,
   helloParams,
   LEAVE_FEATURE,

@@ -1,8 +1,8 @@
 // 16-bit floats against the format's definition, over every pattern there is.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { firstNonFinite } from '../../base/finite.ts';
 import {
-  firstNonFinite,
   halfToNumber,
   narrowBrain,
   narrowHalf,

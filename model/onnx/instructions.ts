@@ -9,9 +9,13 @@ export function instructionSet(arch: string = process.arch, flags: ReadonlySet<s
   return widest === undefined ? arch : `${arch}-${widest}`;
 }
 
+let ownFlags: ReadonlySet<string> | undefined;
+
 /** CPU flags from /proc/cpuinfo on Linux. Elsewhere empty: the architecture alone then names the class. */
 function cpuFlags(): ReadonlySet<string> {
-  if (process.platform !== 'linux') return new Set();
-  const line = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'));
-  return new Set(line?.[1]?.trim().split(/\s+/) ?? []);
+  if (ownFlags !== undefined) return ownFlags;
+  const text = process.platform === 'linux' ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+  const line = /^(?:flags|Features)\s*:(.*)$/m.exec(text);
+  ownFlags = new Set(line?.[1]?.trim().split(/\s+/) ?? []);
+  return ownFlags;
 }

@@ -5,7 +5,7 @@ import { openGoldens } from '../../model/bundle/goldens.ts';
 import type { Goldens } from '../../router/shards/golden-checks.ts';
 
 /** Undefined if the bundle has none. */
-export async function goldenProof(bundle: Bundle): Promise<Goldens | undefined> {
+export async function fleetGoldens(bundle: Bundle): Promise<Goldens | undefined> {
   const goldens = await openGoldens(bundle);
   if (goldens === undefined) return undefined;
   const { manifest, bits } = bundle;

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { chargeNowAndThen } from '../../../../gateway/api/budget/charges.ts';
+
+test('small times of a tenant are charged together, and none of them is lost', () => {
+  const charged: [string | undefined, number][] = [];
+  const charge = chargeNowAndThen((tenant, ms) => charged.push([tenant, ms]));
+  for (let i = 0; i < 7; i++) charge('a', 1);
+  charge('b', 0.5);
+  charge(undefined, 10);
+  expect(charged).toEqual([
+    ['a', 4],
+    [undefined, 10],
+  ]);
+  charge('a', 1);
+  charge('b', 3.5);
+  expect(charged.slice(2)).toEqual([
+    ['a', 4],
+    ['b', 4],
+  ]);
+});
