@@ -1,6 +1,7 @@
 // Explains that a path is not the kind of model that a verb takes, and names the command that makes it one. Converts nothing.
 import { dirname, relative } from 'node:path';
 import type { Bits } from '../../model/bundle/tensors.ts';
+import { supportedLayouts } from '../../model/config/config.ts';
 import { checkpointName, kindOf, type ModelKind } from '../../model/kind.ts';
 
 /** Default bits of a new bundle. */
@@ -43,6 +44,10 @@ function alreadyBundle({ bits }: { bits: number | undefined }): string {
   return `this is already a bundle${precision}; convert reads a Hugging Face checkpoint`;
 }
 
+const supported = new Intl.ListFormat('en-GB').format(
+  supportedLayouts.map(({ title, type }) => `${title} (${type})`),
+);
+
 /** For a message that has already named the path. */
 export function describeKind(path: string, kind: ModelKind): string {
   switch (kind.kind) {
@@ -57,7 +62,7 @@ export function describeKind(path: string, kind: ModelKind): string {
         (kind.layout === undefined
           ? 'this looks like a checkpoint, but its config.json does not say its layout (model_type)'
           : `this is a Hugging Face checkpoint in the layout ${kind.layout}, which is not supported`) +
-        '; Qwen3-MoE (qwen3_moe), Mixtral (mixtral) and OLMoE (olmoe) are'
+        `; ${supported} are`
       );
     case 'weightless':
       return kind.others === undefined

@@ -1,6 +1,7 @@
 // `expertgrid convert`: a Hugging Face checkpoint to a bundle.
 import { Command, InvalidArgumentError } from 'commander';
 import type { Bits } from '../../model/bundle/tensors.ts';
+import { supportedLayouts } from '../../model/config/config.ts';
 import { convert } from '../../model/convert/convert.ts';
 import { flag } from '../flags/flags.ts';
 import { requireCheckpoint } from '../flags/model-paths.ts';
@@ -22,7 +23,7 @@ function parseGroupSize(text: string): number {
 export function convertCommand(): Command {
   return new Command('convert')
     .description(
-      'Convert a Hugging Face checkpoint (Qwen3-MoE, Mixtral or OLMoE layout) to a bundle. Run the same command again to resume.',
+      `Convert a Hugging Face checkpoint to a bundle. Layouts: ${supportedLayouts.map(({ title }) => title).join(', ')}. Run the same command again to resume.`,
     )
     .addOption(
       flag(

@@ -18,7 +18,7 @@ export interface RoutingConfig {
 }
 
 export interface ModelConfig {
-  layout: 'qwen3_moe' | 'mixtral' | 'olmoe';
+  layout: Layout;
   hidden: number;
   layers: number;
   heads: number;
@@ -42,17 +42,16 @@ export interface ModelConfig {
   routing: RoutingConfig;
 }
 
-type Layout = ModelConfig['layout'];
-
 /** Limits the layers, because a false number would cost memory before missing tensors are noticed. */
 const MOST_LAYERS = 4096;
 
 /**
- * For each layout, the values that Hugging Face's configuration classes give to absent fields, and the names
- * of fields that differ between layouts.
+ * For each layout (`model_type`), its name in messages, the values that Hugging Face's configuration classes
+ * give to absent fields, and the names of fields that differ between layouts.
  */
 const layouts = {
   qwen3_moe: {
+    title: 'Qwen3-MoE',
     kvHeads: 4,
     context: 32_768,
     normEps: 1e-6,
@@ -62,6 +61,7 @@ const layouts = {
     inner: 'moe_intermediate_size',
   },
   mixtral: {
+    title: 'Mixtral',
     kvHeads: 8,
     context: 131_072,
     normEps: 1e-5,
@@ -71,6 +71,7 @@ const layouts = {
     inner: 'intermediate_size',
   },
   olmoe: {
+    title: 'OLMoE',
     kvHeads: undefined, // as many as query heads
     context: 4096,
     normEps: 1e-5,
@@ -80,6 +81,11 @@ const layouts = {
     inner: 'intermediate_size',
   },
 } as const;
+
+type Layout = keyof typeof layouts;
+
+/** Name and `model_type` of each supported layout. */
+export const supportedLayouts = Object.entries(layouts).map(([type, { title }]) => ({ type, title }));
 
 /**
  * The model that a config.json describes. A field that is missing, contradictory or unsupported throws an
