@@ -85,6 +85,16 @@ export function badRequest(
   return new ApiError({ status: 400, message, param, code });
 }
 
+/** The error of a field whose value is refused because of `why`. */
+export function invalidValue(param: string, why: string): ApiError {
+  return badRequest(`Invalid value for '${param}': ${why}.`, { param, code: 'invalid_value' });
+}
+
+export function missingParameter(param: string): ApiError {
+  const message = `Missing required parameter: '${param}'.`;
+  return badRequest(message, { param, code: 'missing_required_parameter' });
+}
+
 /** Largest length of a message about several faults. Further faults are counted, and the details contain them. */
 const LONGEST_MESSAGE = 4000;
 

@@ -1,11 +1,10 @@
-// The messages of an Anthropic request, as zod schemas: content blocks that clients write, and those of an answer that clients
-// send back.
+// The messages of an Anthropic request as zod schemas. Their content blocks are those that clients write, and those of an answer,
+// which clients send back.
 import { z } from 'zod';
 import { noEffect } from '../requests/fields/no-effect.ts';
-import { cacheControl, effort } from './shared-fields.ts';
-import { anyTool } from './tools.ts';
+import { anyTool, cacheControl } from './tools.ts';
 
-/** Citations of an earlier answer change nothing, and `enabled: false` asks for none. */
+/** Citations in an earlier answer have no effect. `enabled: false` asks for no citations. */
 const citations = noEffect(
   z.union([z.array(z.looseObject({})), z.strictObject({ enabled: z.literal(false).nullish() })]).nullish(),
   'citations',
@@ -18,7 +17,7 @@ export const textBlock = z.strictObject({
   cache_control: cacheControl,
 });
 
-/** `enabled: true` would ask for citations of a document, which this server does not make. */
+/** `enabled: true` is refused, because this server does not cite documents. */
 const noCitations = noEffect(z.strictObject({ enabled: z.literal(false).nullish() }).nullish(), 'citations');
 
 const documentBlock = z.strictObject({
@@ -46,7 +45,7 @@ const searchResult = z.strictObject({
   cache_control: cacheControl,
 });
 
-/** A tool that a search has found. All tools are offered from the start, so the model only gets its name. */
+/** A tool that a tool search has found. The model gets only its name, because all tools are offered from the start. */
 const toolReference = z.strictObject({
   type: z.literal('tool_reference'),
   tool_name: z.string(),
@@ -64,7 +63,7 @@ const toolResult = z.strictObject({
   cache_control: cacheControl,
 });
 
-/** Who made an earlier call changes nothing. */
+/** Whether the model or a program made an earlier call. This has no effect. */
 const caller = z
   .union([
     z.strictObject({ type: z.literal('direct') }),
@@ -75,7 +74,7 @@ const caller = z
 const call = {
   id: z.string().min(1),
   name: z.string().min(1),
-  /** An object, unless the call was cut off. */
+  /** An object, unless the answer was cut off within the call. */
   input: z.unknown(),
   caller,
   cache_control: cacheControl,
@@ -87,7 +86,7 @@ const toolUse = z.strictObject({
   toolset_name: noEffect(z.string().nullish(), 'toolset_name'),
 });
 
-/** Calls of tools that another server ran, and their results, as in that server's answers. */
+/** Calls of tools that another server ran, and their results, in the form in which that server answered. */
 const serverToolUse = z.strictObject({ type: z.literal('server_tool_use'), ...call });
 const mcpToolUse = z.strictObject({
   type: z.literal('mcp_tool_use'),
@@ -113,17 +112,17 @@ const serverToolResult = z.looseObject({
 const thinking = z.strictObject({
   type: z.literal('thinking'),
   thinking: z.string(),
-  /** Empty in answers of this server. Signatures of others are not checked. */
+  /** Empty in answers of this server. Signatures by other servers are not checked. */
   signature: z.string().nullish(),
 });
 
-/** Only the server that made it can read it. */
+/** Encrypted thinking, which only the server that made it can read. */
 const redactedThinking = noEffect(
   z.looseObject({ type: z.literal('redacted_thinking') }),
   'redacted_thinking',
 );
 
-/** Marks where one model replaced another. */
+/** Marks the place in an answer at which another model continued it. */
 const fallback = noEffect(z.looseObject({ type: z.literal('fallback') }), 'fallback');
 
 /** A summary in place of earlier turns. */
@@ -161,11 +160,13 @@ const user = z.strictObject({
   content: z.union([z.string(), z.array(userBlock).min(1)]),
 });
 
-/** The content may be empty, because a model may end at once and clients send its answer back unchanged. */
+/** The content may be empty: a model may end its answer at once, and clients send the answer back unchanged. */
 const assistant = z.strictObject({
   role: z.literal('assistant'),
   content: z.union([z.string(), z.array(assistantBlock)]),
 });
+
+export const effort = z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish();
 
 const system = z.strictObject({
   role: z.literal('system'),
@@ -173,7 +174,7 @@ const system = z.strictObject({
   clear_at: z
     .enum(['next_user_message', 'never'])
     .nullish()
-    .describe('`next_user_message`: the message is left out as soon as a message of the user follows.'),
+    .describe('`next_user_message`: the message is left out if a message of the user follows.'),
   output_config: z
     .strictObject({ effort })
     .nullish()

@@ -1,10 +1,8 @@
-// Translates a request for a message, or for its count of tokens, to the chat request that asks for the same.
-import type { ApiContext } from '../context.ts';
+// Translates a request of Anthropic's Messages API, or one that only counts its tokens, to the equivalent chat request.
 import { badRequest } from '../errors.ts';
 import { extrasOf } from '../requests/fields/extra-fields.ts';
 import type { FieldNames } from '../requests/renamed-fields.ts';
 import type { ChatFields, TranslatedChat } from '../requests/translated-chat.ts';
-import { thinkingTagsOf } from '../text/thinking.ts';
 import { chatMessages } from './messages.ts';
 import { type OfferedTool, offeredTools } from './offered-tools.ts';
 import type { CountRequest, MessagesRequest } from './schema.ts';
@@ -18,7 +16,7 @@ const fieldNames: FieldNames = [
   ['tool_choice.function', 'tool_choice'],
 ];
 
-/** Everything that becomes the prompt, except for thinking, which depends on the model's template. */
+/** Translates the fields that become the prompt. prompt.ts adds the fields about thinking, which depend on the model. */
 export function chatOfPrompt(request: CountRequest): TranslatedChat {
   const { messages, names } = chatMessages(request);
   const { model, tool_choice } = request;
@@ -39,7 +37,7 @@ export function chatOfPrompt(request: CountRequest): TranslatedChat {
       },
     }),
   };
-  // Tools may all come from messages.
+  // The request may have no list of tools, because a system message may define tools too.
   const all = request.tools ? 'tools' : (tools[0]?.outer ?? 'tools');
   const ofTools = tools.flatMap(({ outer }, i) => [
     ['tools', all] as const,
@@ -52,7 +50,7 @@ export function chatOfPrompt(request: CountRequest): TranslatedChat {
   return { chat, names: [...fieldNames, ...ofFormat, ...ofTools, ...names] };
 }
 
-/** Leaves out `max_tokens`, because the number of tokens that fit is known only with the prompt. */
+/** Leaves out `max_tokens`, because a chat refuses a limit that the context has no room for and Anthropic's API does not. */
 export function chatOfMessage(request: MessagesRequest): TranslatedChat {
   const { chat, names } = chatOfPrompt(request);
   const { stop_sequences, temperature, top_p, top_k, stream, metadata } = request;
@@ -108,59 +106,4 @@ function refuseDefinedTool(
   const param = 'tool_choice.name';
   const message = `Unsupported value: '${param}' is not supported: the tool '${name.slice(0, 200)}' is of the type '${defined.slice(0, 100)}', which this server does not offer to the model.`;
   throw badRequest(message, { param, code: 'unsupported_value' });
-}
-
-/** Fields that change nothing for some models or some conversations. */
-export const modelFields = ['thinking', 'output_config.effort', 'context_management'] as const;
-export type ModelField = (typeof modelFields)[number];
-
-interface ThinkingPlan {
-  fields: Pick<ChatFields, 'max_thinking_tokens' | 'reasoning_effort'>;
-  /** Names of fields that change nothing for this model. */
-  noEffect: ModelField[];
-}
-
-/**
- * As in Anthropic's API, a model does not think without `thinking` or an effort. For a model that cannot think the fields have no
- * effect, because an effort, a budget and `adaptive` only permit thinking.
- */
-export function thinkingPlan(
-  request: Pick<CountRequest, 'thinking' | 'output_config' | 'messages'> & { max_tokens?: number },
-  { tools = [] }: Pick<ChatFields, 'tools'>,
-  { template, toolTemplate }: Pick<ApiContext, 'template' | 'toolTemplate'>,
-): ThinkingPlan {
-  const { thinking } = request;
-  const effort = effortOf(request);
-  const used = tools !== null && tools.length > 0 ? (toolTemplate ?? template) : template;
-  const thinks = used !== undefined && thinkingTagsOf(used.source) !== undefined;
-  const named: ModelField[] = typeof effort === 'string' ? ['output_config.effort'] : [];
-  if (!thinks) {
-    const permitted = thinking && thinking.type !== 'disabled';
-    return { fields: {}, noEffect: permitted ? ['thinking', ...named] : named };
-  }
-  if (thinking?.type === 'disabled' || (!thinking && effort === undefined)) {
-    return { fields: { max_thinking_tokens: 0 }, noEffect: named };
-  }
-  refuseLargeBudget(request);
-  const most = thinking?.type === 'enabled' ? { max_thinking_tokens: thinking.budget_tokens } : {};
-  return { fields: { ...most, ...(effort && { reasoning_effort: effort }) }, noEffect: [] };
-}
-
-/** The effort of a system message overrides the request's own for the turn that follows. */
-function effortOf({ messages, output_config }: Pick<CountRequest, 'messages' | 'output_config'>) {
-  const turn = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
-  const efforts = turn.map((message) =>
-    message.role === 'system' ? message.output_config?.effort : undefined,
-  );
-  return efforts.findLast((effort) => typeof effort === 'string') ?? output_config?.effort ?? undefined;
-}
-
-function refuseLargeBudget({
-  thinking,
-  max_tokens = Number.POSITIVE_INFINITY,
-}: Pick<CountRequest, 'thinking'> & { max_tokens?: number }): void {
-  if (thinking?.type !== 'enabled' || thinking.budget_tokens < max_tokens) return;
-  const param = 'thinking.budget_tokens';
-  const message = `Invalid '${param}': expected less than 'max_tokens', which is ${max_tokens}, but got ${thinking.budget_tokens}.`;
-  throw badRequest(message, { param, code: 'integer_above_max_value' });
 }

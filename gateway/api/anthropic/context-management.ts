@@ -1,7 +1,8 @@
-// Leaves out parts of a long conversation that a request asks to clear: earlier thinking, and results of earlier tool calls.
+// Applies `context_management`: clears the parts of a long conversation that a request asks to clear, which are earlier thinking and
+// the results of earlier tool calls.
 //
-// Worked example: with {"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses", "value": 1}, "trigger": {"type": "tool_uses",
-// "value": 2}} a conversation that used tools three times keeps its third result; a line stands in place of the first two.
+// Worked example: {"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses", "value": 1}, "trigger": {"type": "tool_uses",
+// "value": 2}}. A conversation with three tool calls keeps the third result. A fixed line replaces the first two.
 import { z } from 'zod';
 import { badRequest } from '../errors.ts';
 import type { AssistantMessage, Message } from './blocks.ts';
@@ -36,14 +37,13 @@ const compact = z.strictObject({
 });
 
 const edit = z.discriminatedUnion('type', [clearThinking, clearToolUses, compact]);
-type Edit = z.infer<typeof edit>;
 type ClearThinking = z.infer<typeof clearThinking>;
 type ClearToolUses = z.infer<typeof clearToolUses>;
 
 export const contextManagement = z.strictObject({ edits: z.array(edit).nullish() }).nullish();
 export type ContextManagement = z.infer<typeof contextManagement>;
 
-/** Anthropic's defaults. */
+/** Anthropic's defaults for fields that an edit leaves out. */
 const defaults = {
   keptThinkingTurns: 1,
   keptToolUses: 3,
@@ -51,61 +51,52 @@ const defaults = {
   compactTrigger: { type: 'input_tokens', value: 150_000 },
 } as const;
 
-/** Replaces a cleared result. */
+/** The line that replaces a cleared result. */
 const CLEARED = '[This result was cleared to make room.]';
 
-/** An edit that changed the conversation, as the answer reports it. */
+/** An edit that changed the conversation, in the form in which the answer reports it. */
 export interface AppliedEdit {
-  type: Edit['type'];
+  type: ClearThinking['type'] | ClearToolUses['type'];
   cleared_input_tokens: number;
   cleared_thinking_turns?: number;
   cleared_tool_uses?: number;
 }
 
-export interface Edited {
-  messages: Message[];
-  applied: AppliedEdit[];
-}
-
-/** Returns the number of tokens in the prompt. */
-type Count = (messages: Message[]) => Promise<number>;
-
-/** Applies the edits one after another. */
+/**
+ * Applies the edits one after another. `count` returns the number of tokens in a prompt of these messages. If no edit changes the
+ * conversation, the result has the same array of messages.
+ */
 export async function applyEdits(
   management: ContextManagement,
-  messages: Message[],
-  count: Count,
-): Promise<Edited> {
-  let edited: Edited = { messages, applied: [] };
+  given: Message[],
+  count: (messages: Message[]) => Promise<number>,
+): Promise<{ messages: Message[]; applied: AppliedEdit[] }> {
+  let messages = given;
+  const applied: AppliedEdit[] = [];
   for (const [i, edit] of (management?.edits ?? []).entries()) {
-    if (edit.type === 'compact_20260112') refuseCompaction(edit, i, await count(edited.messages));
-    else edited = await next(edited, edit, count);
+    const current = messages;
+    let counted: Promise<number> | undefined;
+    const before = () => (counted ??= count(current));
+    if (edit.type === 'compact_20260112') {
+      refuseCompaction(edit, i, await before());
+      continue;
+    }
+    const cleared =
+      edit.type === 'clear_thinking_20251015'
+        ? thinkingCleared(current, edit)
+        : await toolUsesCleared(current, edit, before);
+    if (cleared === undefined) continue;
+    const cleared_input_tokens = Math.max(0, (await before()) - (await count(cleared.messages)));
+    const least = edit.type === 'clear_tool_uses_20250919' ? (edit.clear_at_least?.value ?? 0) : 0;
+    if (cleared_input_tokens < least) continue;
+    messages = cleared.messages;
+    applied.push({ type: edit.type, cleared_input_tokens, ...cleared.counts });
   }
-  return edited;
-}
-
-async function next(
-  { messages, applied }: Edited,
-  edit: ClearThinking | ClearToolUses,
-  count: Count,
-): Promise<Edited> {
-  const before = counted(() => count(messages));
-  const made =
-    edit.type === 'clear_thinking_20251015'
-      ? thinkingCleared(messages, edit)
-      : await toolUsesCleared(messages, edit, before);
-  if (made === undefined) return { messages, applied };
-  const cleared_input_tokens = Math.max(0, (await before()) - (await count(made.messages)));
-  const least = edit.type === 'clear_tool_uses_20250919' ? (edit.clear_at_least?.value ?? 0) : 0;
-  if (cleared_input_tokens < least) return { messages, applied };
-  return {
-    messages: made.messages,
-    applied: [...applied, { type: edit.type, cleared_input_tokens, ...made.told }],
-  };
+  return { messages, applied };
 }
 
 type Cleared =
-  | { messages: Message[]; told: Pick<AppliedEdit, 'cleared_thinking_turns' | 'cleared_tool_uses'> }
+  | { messages: Message[]; counts: Pick<AppliedEdit, 'cleared_thinking_turns' | 'cleared_tool_uses'> }
   | undefined;
 
 /** Undefined if there is nothing to clear. */
@@ -117,7 +108,7 @@ function thinkingCleared(messages: Message[], { keep }: ClearThinking): Cleared 
     if (!older.has(i) || message.role !== 'assistant') return message;
     return { ...message, content: blocksOf(message).filter((block) => !isThinking(block)) };
   });
-  return { messages: cleared, told: { cleared_thinking_turns: older.size } };
+  return { messages: cleared, counts: { cleared_thinking_turns: older.size } };
 }
 
 function keptTurns(keep: ClearThinking['keep']): number {
@@ -158,7 +149,7 @@ async function toolUsesCleared(
     });
     return { ...message, content };
   });
-  return { messages: cleared, told: { cleared_tool_uses: ids.size } };
+  return { messages: cleared, counts: { cleared_tool_uses: ids.size } };
 }
 
 type AssistantBlock = Exclude<AssistantMessage['content'], string>[number];
@@ -171,17 +162,11 @@ function isThinking({ type }: AssistantBlock): boolean {
   return type === 'thinking' || type === 'redacted_thinking';
 }
 
-/** Refuses a compaction that is due, because this server makes no summaries. */
+/** Throws a 400 if the prompt has reached the trigger of a compaction, because this server makes no summaries. */
 function refuseCompaction({ trigger }: z.infer<typeof compact>, place: number, tokens: number): void {
   const { value } = trigger ?? defaults.compactTrigger;
   if (tokens <= value) return;
   const param = `context_management.edits[${place}]`;
   const message = `Unsupported value: '${param}' is not supported: this server makes no summaries, and the prompt's ${tokens} tokens exceed the edit's trigger of ${value}.`;
   throw badRequest(message, { param, code: 'unsupported_value' });
-}
-
-/** Counts at most once. */
-function counted(count: () => Promise<number>): () => Promise<number> {
-  let known: Promise<number> | undefined;
-  return () => (known ??= count());
 }

@@ -1,15 +1,15 @@
-// POST /v1/messages/count_tokens: the number of tokens in the prompt of a message.
+// POST /v1/messages/count_tokens: counts the tokens of the prompt that the same request to /v1/messages would have.
 import { countChat } from '../endpoints/chat.ts';
 import type { TextAsked } from '../endpoints/text-endpoints.ts';
 import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';
 import { parseShallowFields } from '../requests/shallow-fields.ts';
 import { type ChatFields, parseTranslated } from '../requests/translated-chat.ts';
-import { chatOfPrompt, thinkingPlan } from './chat.ts';
-import { editedPrompt } from './edited-prompt.ts';
+import { chatOfPrompt } from './chat.ts';
 import { refuseThread } from './errors.ts';
+import { completeChat } from './prompt.ts';
 import { countSchema, unsupportedCountFields } from './schema.ts';
 
-/** The prompt may exceed the model's context, because clients want to know by how much. */
+/** The prompt may exceed the model's context, so that clients can see by how much. */
 export function readCount(fields: Record<string, unknown>): TextAsked {
   refuseThread(fields);
   const request = parseShallowFields(countSchema, fields, unsupportedCountFields);
@@ -18,20 +18,15 @@ export function readCount(fields: Record<string, unknown>): TextAsked {
     model: request.model,
     names,
     answer: async (context) => {
-      const thinking = thinkingPlan(request, chat, context);
-      const edited = await editedPrompt(request, { chat, thinking: thinking.fields, context });
-      const count = (translated: ChatFields) => {
-        return countChat(parseTranslated({ ...translated, ...thinking.fields }), context);
+      const complete = await completeChat(request, chat, context);
+      const count = (messages: ChatFields['messages']) => {
+        return countChat(parseTranslated({ ...complete.chat, messages }), context);
       };
-      const noEffect = [
-        ...fieldsWithoutEffect(countSchema, fields),
-        ...thinking.noEffect,
-        ...edited.noEffect,
-      ];
+      const noEffect = [...fieldsWithoutEffect(countSchema, fields), ...complete.noEffect];
       const body = {
-        input_tokens: await count(edited.chat),
+        input_tokens: await count(complete.chat.messages),
         ...(request.context_management && {
-          context_management: { original_input_tokens: await count(chat) },
+          context_management: { original_input_tokens: await count(chat.messages) },
         }),
       };
       return { body, noEffect };

@@ -9,9 +9,9 @@ import type { Endpoint } from '../endpoints/completion-handler.ts';
 import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';
 import { parseShallowFields } from '../requests/shallow-fields.ts';
 import { parseTranslated } from '../requests/translated-chat.ts';
-import { chatOfMessage, thinkingPlan } from './chat.ts';
-import { editedPrompt } from './edited-prompt.ts';
+import { chatOfMessage } from './chat.ts';
 import { anthropicError, refuseThread } from './errors.ts';
+import { completeChat } from './prompt.ts';
 import { idleFields, type MessagesRequest, messagesSchema, unsupportedMessagesFields } from './schema.ts';
 import { MessageWriter, type WireEvent } from './writer.ts';
 
@@ -28,11 +28,9 @@ export const messagesEndpoint: Endpoint = {
       noEffect: fieldsWithoutEffect(messagesSchema, fields),
       names,
       plan: async (context) => {
-        const thinking = thinkingPlan(request, chat, context);
-        const edited = await editedPrompt(request, { chat, thinking: thinking.fields, context });
-        const asked = parseTranslated({ ...chat, messages: edited.chat.messages, ...thinking.fields });
-        const whole = await planChat(asked, context);
-        const noEffect = [...(whole.noEffect ?? []), ...thinking.noEffect, ...edited.noEffect];
+        const complete = await completeChat(request, chat, context);
+        const whole = await planChat(parseTranslated(complete.chat), context);
+        const noEffect = [...(whole.noEffect ?? []), ...complete.noEffect];
         const plan = { ...limited(whole, request), noEffect };
         return {
           plan,
@@ -41,7 +39,7 @@ export const messagesEndpoint: Endpoint = {
             const { id, model, seed, schemaNotes } = started.frame;
             const room = whole.prompts[0]?.maxTokens ?? 0;
             const frame = { id, model, seed, schemaNotes, promptTokens: record.promptTokens, room };
-            const writer = new MessageWriter({ ...frame, asked: request, edits: edited.applied });
+            const writer = new MessageWriter({ ...frame, asked: request, edits: complete.applied });
             const message = messageEvents(started.events, plan.rules);
             const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));
             if (request.stream !== true) {
@@ -57,7 +55,7 @@ export const messagesEndpoint: Endpoint = {
   },
 };
 
-/** Limits the answers to `max_tokens`, which may exceed what the context has room for. */
+/** Limits the answers to `max_tokens`. `plan` already limits them to the room that the context has after the prompt. */
 function limited(plan: ChatPlan, { max_tokens }: MessagesRequest): ChatPlan {
   const prompts = plan.prompts.map((prompt) => {
     return { ...prompt, maxTokens: Math.min(prompt.maxTokens, max_tokens) };

@@ -1,4 +1,4 @@
-// Errors in the shape of Anthropic's API: types, statuses, envelope.
+// Translates an ApiError to the shape of Anthropic's API: status, type and envelope.
 import { ApiError, type ErrorDetails } from '../errors.ts';
 
 export interface AnthropicError {
@@ -7,7 +7,7 @@ export interface AnthropicError {
   request_id: string;
 }
 
-/** In Anthropic's API a full queue is a 529, and a 429 is a limit of the key. */
+/** In Anthropic's API a full queue is a 529, and a 429 means that a limit of the API key is reached. */
 export function anthropicStatus({ status, code }: ApiError): number {
   return code === 'queue_full' ? 529 : status;
 }
@@ -15,11 +15,11 @@ export function anthropicStatus({ status, code }: ApiError): number {
 export function anthropicError(error: ApiError, requestId: string): AnthropicError {
   const type = typeOf(anthropicStatus(error));
   const { message, details } = error;
-  const told = { type, message, ...(details !== undefined && { details }) };
-  return { type: 'error', error: told, request_id: requestId };
+  const body = { type, message, ...(details !== undefined && { details }) };
+  return { type: 'error', error: body, request_id: requestId };
 }
 
-/** Refuses `thread` with an error after which Anthropic's clients continue without it, because nothing is stored here. */
+/** Throws a 400 for `thread`, because this server stores no conversations. Anthropic's clients then repeat the request without it. */
 export function refuseThread({ thread }: Record<string, unknown>): void {
   if (thread === undefined) return;
   throw new ApiError({

@@ -1,4 +1,4 @@
-// Translates the turns of an Anthropic request to the messages of a chat. Results of tools become messages of their own.
+// Translates the turns of an Anthropic request to the messages of a chat. Each result of a tool becomes a separate message.
 import type { ChatMessage } from '../requests/fields/message-schema.ts';
 import type { FieldNames } from '../requests/renamed-fields.ts';
 import type { AssistantMessage, Message, ResultBlock, SystemMessage, UserMessage } from './blocks.ts';
@@ -11,19 +11,19 @@ type AssistantBlock = Blocks<AssistantMessage>[number];
 type Call = Extract<AssistantBlock, { type: 'tool_use' | 'server_tool_use' | 'mcp_tool_use' }>;
 type ServerResult = Extract<AssistantBlock, { type: `${string}_tool_result` }>;
 
-/** A message and its path in the request. */
+/** A message of the chat, and the path of the part of the request that it comes from. */
 interface Placed {
   message: ChatMessage;
   outer: string;
-  /** Path of its content. Default: the content of the turn. */
+  /** Path of the message's content in the request. Default: `${outer}.content`. */
   content?: string;
-  /** Paths of its calls. */
+  /** Paths of the message's calls in the request. */
   calls?: readonly string[];
 }
 
 export function chatMessages({ system, messages: turns }: Pick<CountRequest, 'system' | 'messages'>): {
   messages: ChatMessage[];
-  /** Paths of the messages' parts in the request. */
+  /** For errors: the path in the request of each part of the messages. */
   names: FieldNames;
 } {
   const messages: ChatMessage[] = [];
@@ -67,7 +67,7 @@ function placedTurn(turn: Message, outer: string, later: readonly Message[]): Pl
   return turn.role === 'assistant' ? assistantTurn(turn.content, outer) : userTurn(turn.content, outer);
 }
 
-/** Changes of the tools are left out here, because they change which tools are offered from the start. */
+/** Skips blocks that add or remove tools, because offered-tools.ts applies them. */
 function systemTurn(
   { content, clear_at }: SystemMessage,
   outer: string,
@@ -79,7 +79,7 @@ function systemTurn(
   return text === '' ? [] : [{ message: { role: 'system', content: text }, outer }];
 }
 
-/** Results belong to earlier calls, so they precede the text of the turn. */
+/** The results come before the text of the turn, because a chat expects them directly after the calls. */
 function userTurn(blocks: Blocks<UserMessage>, outer: string): Placed[] {
   const results = blocks.flatMap((block, j): Placed[] => {
     return block.type === 'tool_result'
@@ -91,7 +91,10 @@ function userTurn(blocks: Blocks<UserMessage>, outer: string): Placed[] {
   return [...results, { message: { role: 'user', content: shownText(texts) }, outer }];
 }
 
-/** Results of tools that another server ran are inside the turn. What follows one becomes a separate message. */
+/**
+ * The results of tools that another server ran are inside the assistant's turn. Each result splits the turn, so that the blocks
+ * before and after the result become separate messages.
+ */
 function assistantTurn(blocks: Blocks<AssistantMessage>, outer: string): Placed[] {
   const placed: Placed[] = [];
   let open: AssistantBlock[] = [];
@@ -115,7 +118,7 @@ function assistantTurn(blocks: Blocks<AssistantMessage>, outer: string): Placed[
   return placed;
 }
 
-/** Joins consecutive texts of one role, because templates may require that roles alternate. */
+/** The two messages as one if both are plain texts of one role, because templates may require that roles alternate. */
 function joinedTurn(last: ChatMessage | undefined, next: ChatMessage): ChatMessage | undefined {
   if (last === undefined || last.role !== next.role || !isText(last) || !isText(next)) return undefined;
   return { ...next, content: `${last.content}\n${next.content}` };
@@ -137,11 +140,11 @@ function textOf(blocks: readonly { text: string }[]): string {
   return blocks.map(({ text }) => text).join('\n');
 }
 
-/** The text of a client's blocks for the model, with the titles of documents and search results. */
 function shownText(blocks: readonly ResultBlock[]): string {
   return blocks.map(shownBlock).join('\n');
 }
 
+/** The text that the model gets for a block. Documents and search results begin with their titles. */
 function shownBlock(block: ResultBlock): string {
   const lines = (...texts: (string | null | undefined)[]) => texts.filter((text) => text).join('\n');
   switch (block.type) {
@@ -161,14 +164,11 @@ function shownBlock(block: ResultBlock): string {
 }
 
 function toolMessage({ tool_use_id, content, is_error }: ToolResult): ChatMessage {
-  return resultMessage(
-    tool_use_id,
-    typeof content === 'string' ? content : shownText(content ?? []),
-    is_error,
-  );
+  const text = typeof content === 'string' ? content : shownText(content ?? []);
+  return resultMessage(tool_use_id, text, is_error);
 }
 
-/** The result as JSON, without encrypted parts. */
+/** A result that is not a text is written as JSON, without its encrypted parts. */
 function serverResult({ tool_use_id, content, is_error }: ServerResult): ChatMessage {
   const readable = (key: string, value: unknown) => (key.startsWith('encrypted_') ? undefined : value);
   const text = typeof content === 'string' ? content : JSON.stringify(content ?? null, readable);
@@ -176,7 +176,7 @@ function serverResult({ tool_use_id, content, is_error }: ServerResult): ChatMes
 }
 
 function resultMessage(id: string, text: string, isError: boolean | null | undefined): ChatMessage {
-  // A chat's tool message has no field for errors.
+  // The tool messages of a chat have no field that marks an error.
   return { role: 'tool', tool_call_id: id, content: isError === true ? `Error: ${text}` : text };
 }
 

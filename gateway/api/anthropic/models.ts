@@ -2,39 +2,18 @@
 import type { Context } from 'hono';
 import type { ApiContext } from '../context.ts';
 import { createdOf, notFound, type Served } from '../endpoints/models.ts';
-import { badRequest } from '../errors.ts';
+import { badRequest, invalidValue } from '../errors.ts';
 
-/** Anthropic's limits. */
+/** Number of models in one page of the list: Anthropic's default and maximum. */
 const PAGE = { default: 20, most: 1000 };
 
-export interface ModelInfo {
-  type: 'model';
-  id: string;
-  display_name: string;
-  /** RFC 3339. */
-  created_at: string;
-  max_input_tokens: number;
-  max_tokens: number;
-  lifecycle: 'active';
-  line: null;
-  capabilities: null;
-  deprecated_at: null;
-  retires_at: null;
-}
-
-/** Newest first. Throws a 400 for a page that does not exist. */
+/** One page of the models, newest first. Throws a 400 if the page begins or ends at an unknown model. */
 export function listAnthropicModels(c: Context, served: Served): Response {
   const lifecycles = [...(c.req.queries('lifecycle') ?? []), ...(c.req.queries('lifecycle[]') ?? [])];
   const wanted = lifecycles.length === 0 || lifecycles.includes('active');
   const all = wanted ? allModels(served) : [];
-  const { from, to } = pageOf(
-    all.map(({ id }) => id),
-    {
-      after: c.req.query('after_id'),
-      before: c.req.query('before_id'),
-      limit: limitOf(c.req.query('limit')),
-    },
-  );
+  const ids = all.map(({ id }) => id);
+  const { from, to } = pageOf(c, ids);
   const data = all.slice(from, to);
   const backwards = c.req.query('before_id') !== undefined;
   return c.json({
@@ -52,7 +31,7 @@ export function showAnthropicModel(c: Context, served: Served): Response {
   return c.json(model);
 }
 
-function allModels({ contexts, aliases }: Served): ModelInfo[] {
+function allModels({ contexts, aliases }: Served) {
   const models = [...contexts.values()].map((context) => {
     return infoOf(context.model.id, context.model.created, [context]);
   });
@@ -63,8 +42,8 @@ function allModels({ contexts, aliases }: Served): ModelInfo[] {
   return [...models, ...names].sort((a, b) => b.created_at.localeCompare(a.created_at));
 }
 
-/** An alias has the smallest context of its versions. */
-function infoOf(id: string, created: number, versions: readonly ApiContext[]): ModelInfo {
+/** `created` is in Unix seconds. An alias has the smallest context of its versions. */
+function infoOf(id: string, created: number, versions: readonly ApiContext[]) {
   const context = Math.min(...versions.map(({ engine }) => engine.info.context));
   return {
     type: 'model',
@@ -81,13 +60,10 @@ function infoOf(id: string, created: number, versions: readonly ApiContext[]): M
   };
 }
 
-interface Page {
-  after: string | undefined;
-  before: string | undefined;
-  limit: number;
-}
-
-function pageOf(ids: readonly string[], { after, before, limit }: Page): { from: number; to: number } {
+/** The range of `ids` that the query asks for. */
+function pageOf({ req }: Context, ids: readonly string[]): { from: number; to: number } {
+  const [after, before] = [req.query('after_id'), req.query('before_id')];
+  const limit = limitOf(req.query('limit'));
   if (after !== undefined && before !== undefined) {
     const message = "The 'after_id' and 'before_id' parameters cannot be used together.";
     throw badRequest(message, { param: 'after_id', code: 'invalid_parameter_combination' });
@@ -103,14 +79,12 @@ function pageOf(ids: readonly string[], { after, before, limit }: Page): { from:
 function placeOf(ids: readonly string[], id: string, param: string): number {
   const place = ids.indexOf(id);
   if (place >= 0) return place;
-  const message = `Invalid value for '${param}': there is no model '${id.slice(0, 200)}' in the list.`;
-  throw badRequest(message, { param, code: 'invalid_value' });
+  throw invalidValue(param, `there is no model '${id.slice(0, 200)}' in the list`);
 }
 
 function limitOf(given: string | undefined): number {
   if (given === undefined) return PAGE.default;
   const limit = /^\d{1,9}$/.test(given) ? Number(given) : 0;
   if (limit >= 1 && limit <= PAGE.most) return limit;
-  const message = `Invalid value for 'limit': '${given.slice(0, 50)}'. It is a whole number from 1 to ${PAGE.most}.`;
-  throw badRequest(message, { param: 'limit', code: 'invalid_value' });
+  throw invalidValue('limit', `'${given.slice(0, 50)}' is not a whole number from 1 to ${PAGE.most}`);
 }

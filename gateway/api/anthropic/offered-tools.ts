@@ -1,10 +1,10 @@
-// Which tools a request offers to the model: those in its list, with the changes that system messages make.
+// Finds the tools that a request offers to the model: those in its list, with the additions and removals in its system messages.
 import type { Message } from './blocks.ts';
 import { type AnyTool, isOwn, type OwnTool } from './tools.ts';
 
 export interface OfferedTool {
   tool: OwnTool;
-  /** Path of its definition in the request. */
+  /** Path of the tool's definition in the request. */
   outer: string;
 }
 

@@ -1,13 +1,12 @@
-// What POST /v1/messages and /v1/messages/count_tokens accept, as zod schemas, and the fields of Anthropic that they refuse by name.
+// The fields that POST /v1/messages and /v1/messages/count_tokens accept, as zod schemas, and those that they refuse by name.
 import { z } from 'zod';
 import { extraFields } from '../requests/fields/extra-fields.ts';
 import { noEffect } from '../requests/fields/no-effect.ts';
 import { integer, LARGEST_INT32 } from '../requests/fields/numbers.ts';
 import { commonFields } from '../requests/fields/schema-fields.ts';
-import { message, textBlock } from './blocks.ts';
+import { effort, message, textBlock } from './blocks.ts';
 import { contextManagement } from './context-management.ts';
-import { cacheControl, effort } from './shared-fields.ts';
-import { anyTool } from './tools.ts';
+import { anyTool, cacheControl } from './tools.ts';
 
 const { model, stream, top_p } = commonFields;
 
@@ -24,7 +23,7 @@ const thinkingOptions = {
     .union([noEffect(z.enum(['summarized', 'updates']), 'thinking.display'), z.literal('omitted')])
     .nullish()
     .describe('`omitted`: the blocks of thinking are empty.'),
-  /** Has no effect, because it is not checked whether thinking is of another conversation. */
+  /** Has no effect, because this server does not check to which conversation thinking belongs. */
   block_binding: noEffect(z.looseObject({}).nullish(), 'thinking.block_binding'),
 };
 
@@ -69,7 +68,7 @@ const promptFields = {
   context_management: contextManagement.describe('Edits that clear parts of a long conversation.'),
 };
 
-/** Fields that cannot change anything on this server: where the request is computed, who pays, what is cached. */
+/** Fields that have no effect on this server. Most of them choose a place, a price, or the use of the cache. */
 export const idleFields = {
   cache_control: cacheControl,
   inference_geo: noEffect(z.string().nullish()),
@@ -117,7 +116,7 @@ const answerFields = {
 export const messagesSchema = z.strictObject({ ...promptFields, ...answerFields, ...idleFields });
 export type MessagesRequest = z.infer<typeof messagesSchema>;
 
-/** Accepts every field of a request for a message. Those that are not part of the prompt have no effect on the count. */
+/** Accepts every field that /v1/messages accepts. Fields that are not part of the prompt have no effect on the count. */
 export const countSchema = z.strictObject({
   ...promptFields,
   ...idleFields,
@@ -128,15 +127,15 @@ export const countSchema = z.strictObject({
 });
 export type CountRequest = z.infer<z.ZodObject<typeof promptFields, z.core.$strict>>;
 
-/** Known fields that are not supported, each with the values that ask for nothing (JSON text). */
+/** Known fields that are not supported, each with the values that are accepted because they ask for nothing (JSON text). */
 export const unsupportedMessagesFields: Record<string, readonly string[]> = {
   container: [],
   mcp_servers: ['[]'],
   compaction: [],
-  /** Refused before the others, in the words of `refuseThread`. */
+  /** `refuseThread` refuses this field before all others. */
   thread: [],
 };
 
 const { compaction: _, ...unsupported } = unsupportedMessagesFields;
-/** Compaction has no effect here, because the count is of the conversation as it was sent. */
+/** `compaction` is missing: it has no effect here, because the tokens of the conversation that was sent are counted. */
 export const unsupportedCountFields: Record<string, readonly string[]> = unsupported;

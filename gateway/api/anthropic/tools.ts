@@ -1,8 +1,13 @@
-// The tools of an Anthropic request, as zod schemas: the client's own tools, and those that Anthropic defines, which the model is
-// not offered here.
+// The tools of an Anthropic request as zod schemas: the client's own tools, and tools that Anthropic defines. The model is offered
+// only the client's own.
 import { z } from 'zod';
 import { noEffect } from '../requests/fields/no-effect.ts';
-import { cacheControl } from './shared-fields.ts';
+
+/** Has no effect, because prompts are always cached for as long as there is memory. */
+export const cacheControl = noEffect(
+  z.looseObject({ type: z.literal('ephemeral') }).nullish(),
+  'cache_control',
+);
 
 /** Refuses a tool that only code execution may call, because this server executes no code. */
 const allowedCallers = z
@@ -25,13 +30,13 @@ const ownTool = z.strictObject({
   defer_loading: noEffect(z.boolean().nullish(), 'tools.defer_loading'),
   /** Has no effect, because the model gets only the schema and the description. */
   input_examples: noEffect(z.array(z.record(z.string(), z.unknown())).nullish(), 'tools.input_examples'),
-  /** Has no effect, because inputs are always streamed as they come. */
+  /** Has no effect, because the input of a call is always streamed while the model writes it. */
   eager_input_streaming: noEffect(z.boolean().nullish(), 'tools.eager_input_streaming'),
   cache_control: cacheControl,
 });
 export type OwnTool = z.infer<typeof ownTool>;
 
-/** Tools that Anthropic runs, or whose schema only its models know. In requests a date follows each name. */
+/** Families of tools that Anthropic runs, or whose schema only Anthropic's models know. In a request, a date follows the family. */
 const definedTools = [
   'advisor',
   'bash',
@@ -51,7 +56,7 @@ function definedTool(family: string) {
   const type = z.string().regex(new RegExp(`^${family}(_\\d{8})?$`), `expected '${family}' and a date`);
   return noEffect(z.looseObject({ type, name: z.string().nullish() }), `tools.${family}`);
 }
-export type DefinedTool = { type: string; name?: string | null | undefined };
+type DefinedTool = { type: string; name?: string | null | undefined };
 
 export const anyTool = z.union([ownTool, ...definedTools.map(definedTool)]);
 export type AnyTool = OwnTool | DefinedTool;

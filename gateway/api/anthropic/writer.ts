@@ -1,10 +1,10 @@
-// Writes one message in the shape of Anthropic's API: the pieces of the assistant's message become events and content blocks.
+// Writes one answer in the shape of Anthropic's API, both as a stream of events and as a whole message.
 import type { ChoiceUsage } from '../answers/answer.ts';
 import type { MessageEvent } from '../answers/messages/message-events.ts';
 import type { AppliedEdit } from './context-management.ts';
 import type { MessagesRequest } from './schema.ts';
 
-export interface MessageFrame {
+interface MessageFrame {
   id: string;
   /** Id of the model that answers. */
   model: string;
@@ -14,9 +14,9 @@ export interface MessageFrame {
   promptTokens: number;
   /** Fields of the request that affect the shape of the message. */
   asked: Pick<MessagesRequest, 'thinking' | 'diagnostics' | 'context_management'>;
-  /** Edits that changed the conversation. */
+  /** The edits of `context_management` that changed the conversation. */
   edits?: readonly AppliedEdit[];
-  /** Tokens of an answer that fills the model's context. */
+  /** Number of tokens in an answer that fills the model's context. */
   room: number;
 }
 
@@ -69,7 +69,7 @@ export class MessageWriter {
     };
   }
 
-  /** All events of the message. */
+  /** All events of the message. `message` is the answer of the model, in pieces. */
   async *events(message: AsyncIterable<MessageEvent>): AsyncGenerator<WireEvent, void, undefined> {
     yield { type: 'message_start', message: this.message };
     for await (const event of message) yield* this.#take(event);
@@ -95,7 +95,7 @@ export class MessageWriter {
         yield* this.#grow(event.text, { type: 'input_json_delta', partial_json: event.text });
         return;
       case 'finish': {
-        // Clients read the first text without a check, so there must be one.
+        // Clients read the first text block without a check, so there must be one.
         if (this.#blocks.every(({ type }) => type === 'thinking'))
           yield* this.#begin({ type: 'text', pieces: [] });
         yield* this.#end();
@@ -133,7 +133,7 @@ export class MessageWriter {
   *#end(): Generator<WireEvent, void, undefined> {
     const [index, block] = [this.#blocks.length - 1, this.#blocks.at(-1)];
     if (block === undefined) return;
-    // Some clients send thinking back only if it had a signature.
+    // Some clients send thinking back only if it came with a signature.
     if (block.type === 'thinking') {
       yield { type: 'content_block_delta', index, delta: { type: 'signature_delta', signature: '' } };
     }
@@ -145,7 +145,7 @@ export class MessageWriter {
     return thinking != null && 'display' in thinking && thinking.display === 'omitted';
   }
 
-  /** Empty unless edits were asked for. */
+  /** Empty if the request has no `context_management`. */
   #management(): object {
     const { asked, edits = [] } = this.#frame;
     return asked.context_management ? { context_management: { applied_edits: edits } } : {};
@@ -170,14 +170,14 @@ function stopReason({ reason, stopString, usage }: Finish, { room }: MessageFram
   return stopString === undefined ? 'end_turn' : 'stop_sequence';
 }
 
-/** Earlier prompts are not stored, so the reason for a cache miss is not known. */
+/** The reason for a cache miss is always `unavailable`, because earlier prompts are not stored. */
 function diagnosticsOf({ diagnostics }: MessageFrame['asked']): object | null {
   if (!diagnostics) return null;
   const earlier = typeof diagnostics.previous_message_id === 'string';
   return { cache_miss_reason: earlier ? { type: 'unavailable' } : null };
 }
 
-/** The input of a call is empty until it is complete, and if the answer was cut. */
+/** The content block with all of its text. The input of a call is `{}` until its JSON is complete. */
 function wholeBlock(block: Block): object {
   const text = block.pieces.join('');
   if (block.type === 'text') return { type: 'text', text };
@@ -200,7 +200,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** `input_tokens` does not include cached tokens. The whole prompt is the sum of both. */
+/** In Anthropic's API, `input_tokens` does not include cached tokens. The whole prompt is the sum of both numbers. */
 function usageOf({ promptTokens, completionTokens, cachedTokens = 0, reasoningTokens }: ChoiceUsage): object {
   return {
     input_tokens: promptTokens - cachedTokens,

@@ -1,6 +1,6 @@
 // Describes /v1/messages and /v1/messages/count_tokens.
 import { z } from 'zod';
-import { modelFields } from '../../anthropic/chat.ts';
+import { modelFields } from '../../anthropic/prompt.ts';
 import {
   countSchema,
   messagesSchema,
