@@ -1,5 +1,4 @@
-// The calls of an operator to a shard, `shard.status` and `shard.drain`: their answers, and who may make them. Knows no sockets and
-// no signals.
+// The calls `shard.status` and `shard.drain`, which an operator makes to a shard: handlers, answers and parsers of the answers.
 import { RpcError } from '../rpc/errors.ts';
 import type { HandlerContext, Handlers, Params, Value } from '../rpc/transport.ts';
 import { array, integer, map, string } from './fields.ts';
@@ -9,31 +8,30 @@ import { parseApplied } from './placing/placement-file.ts';
 
 export interface ShardReport extends CallCounts {
   state: 'available' | 'draining';
-  /** Units (layer, expert) held. */
+  /** Number of units held, over all models. */
   units: number;
-  /** What placements call it. */
+  /** Name of the shard in placements. */
   name: string;
-  /** For experts, where it was told. */
+  /** Memory that plans may fill with experts (`--memory`). Absent: as much as the plan needs. */
   memoryBytes?: number;
-  /** Memory of the process that is resident now. */
+  /** Resident memory of the process now. */
   residentBytes: number;
-  /** What it holds and is to hold of each. */
   models: readonly PlacedReport[];
 }
 
-/** How long calls in flight may take to end when a shard drains. */
+/** How long a drain waits for calls in flight. */
 export const DRAIN_MS = 10_000;
 
 export interface DrainAnswer extends CallCounts {
-  /** No call is in flight and none will be: the process is about to end. */
+  /** True if no call is in flight. The shard takes no new calls, and its process ends soon. */
   safeToDelete: boolean;
 }
 
-export interface AdminActions {
+interface AdminActions {
   report: () => ShardReport;
   /**
-   * Takes no more calls and lets those in flight end; the process ends soon after the answer. Two drains are one. Without
-   * `force`, rejects with `needed` if the shard may not leave.
+   * Refuses new calls and lets the calls in flight end. The process ends soon after the answer. A second call joins the drain in
+   * progress. Without `force`, rejects with the code `needed` if the shard holds units that no other shard serves.
    */
   drain: (options: { force: boolean }) => Promise<DrainAnswer>;
 }
@@ -66,11 +64,12 @@ export function parseDrainAnswer(value: Value): DrainAnswer {
   return { safeToDelete, answered: integer(answer, 'answered'), inFlight: integer(answer, 'inFlight') };
 }
 
-/** The part of the answer to `shard.status` that placements need. */
+/** The part of the answer to `shard.status` that the planner of placements needs. */
 export type PlaceStatus = Pick<ShardReport, 'name' | 'memoryBytes' | 'models'>;
 
-/** Most models in one answer, and most characters of the holdings of one model. */
+/** Most models in one answer. */
 const MOST_MODELS = 64;
+/** Most characters of the holdings of one model. */
 const LONGEST_HOLDINGS = 4 * 1024 * 1024;
 
 export function parsePlaceStatus(value: Value): PlaceStatus {
@@ -78,7 +77,7 @@ export function parsePlaceStatus(value: Value): PlaceStatus {
   if (answer.name === undefined || answer.models === undefined) {
     throw new RpcError(
       'invalid',
-      'the answer to shard.status must hold name and models: is it an older release?',
+      'the answer to shard.status has no name or no models; the shard may run an older release',
     );
   }
   return {

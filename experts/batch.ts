@@ -1,17 +1,17 @@
-// Joins the asks of several calls into one run of a layer, and splits the answers again. Pure.
+// Joins several calls into one run of a layer, and splits the answers by call again. Pure. An ask is a pair (row, expert).
 //
-// Worked example: job A asks its row 0 of experts 3 and 17, job B its row 0 of expert 3:
+// Worked example: job A asks experts 3 and 17 for its row 0, and job B asks expert 3 for its row 0:
 //   joined = { rows: [A0, B0], asks: [0, 3,  0, 17,  1, 3] }
 //   split  → A: [y3(A0), y17(A0)], B: [y3(B0)]
 
 export interface Asked {
   /** `[n, hidden]` */
   rows: Float32Array;
-  /** `[m, 2]`: (row, expert) */
+  /** `[m, 2]`: pairs (row, expert) */
   asks: Uint16Array;
 }
 
-/** Concatenates the rows and the asks, whose row numbers are shifted accordingly. A single job is returned unchanged. */
+/** Concatenates the rows and the asks of all jobs. Row numbers then count from the first job. A single job is returned unchanged. */
 export function joinAsks(jobs: readonly Asked[], hidden: number): Asked {
   if (jobs.length === 1) return jobs[0]!;
   const rows = new Float32Array(jobs.reduce((sum, job) => sum + job.rows.length, 0));
@@ -29,7 +29,7 @@ export function joinAsks(jobs: readonly Asked[], hidden: number): Asked {
   return { rows, asks };
 }
 
-/** Each job's part of `answers [asks, hidden]`, as a view. Throws if the device returned another number of rows. */
+/** Views of `answers [asks, hidden]`, one for each job. Throws if `answers` does not have one row for each ask. */
 export function splitAnswers(
   jobs: readonly Pick<Asked, 'asks'>[],
   answers: Float32Array,

@@ -1,32 +1,32 @@
-// The call `bundle.read`, by which other shards fetch a file of this shard's bundles piece by piece. Knows no sockets.
+// The call `bundle.read`, by which other shards fetch the files of this shard's bundles in pieces.
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quoted } from '../base/text.ts';
 import { RpcError } from '../rpc/errors.ts';
 import type { Handlers, Params, Value } from '../rpc/transport.ts';
-import { binary, integer, map } from './fields.ts';
+import { binary, integer, map, string } from './fields.ts';
 
-/** Most bytes of one answer. */
+/** Most bytes of one piece. */
 export const PIECE = 1024 * 1024;
 
 export interface ReadableBundle {
   dir: string;
   identity: string;
-  /** Names of the files that may be read; no other file may be. */
+  /** Names of the files that may be read. */
   files: ReadonlySet<string>;
 }
 
 export interface FilePiece {
-  /** At most `PIECE` from the offset asked for; fewer at the end of the file. */
+  /** At most `PIECE` bytes from the requested offset, and fewer at the end of the file. */
   bytes: Uint8Array;
-  /** Size of the whole file. */
+  /** Size of the whole file in bytes. */
   size: number;
 }
 
-/** Most pieces that are read at the same time, for all callers together. */
+/** Most pieces that are read at the same time, over all callers. A call beyond them is answered `busy`. */
 const AT_ONCE = 8;
 
-/** A call without `model` means the first bundle. */
+/** A call without `model` reads from the first bundle. */
 export function bundleHandlers(bundles: readonly ReadableBundle[]): Handlers {
   let reading = 0;
   return {
@@ -60,17 +60,13 @@ async function readPiece(path: string, offset: number, length: number) {
   }
 }
 
-function parseRead({ model, file, offset, length }: Params) {
-  if (model !== undefined && typeof model !== 'string')
-    throw new RpcError('invalid', 'model must be a string');
-  if (typeof file !== 'string') throw new RpcError('invalid', 'file must be a string');
-  const isCount = (value: Value | undefined) => Number.isSafeInteger(value) && Number(value) >= 0;
-  if (!isCount(offset) || !isCount(length))
-    throw new RpcError('invalid', 'offset and length must be whole numbers of at least 0');
-  return { model, file, offset: Number(offset), length: Number(length) };
+function parseRead(params: Params) {
+  const model = params.model === undefined ? undefined : string(params, 'model');
+  const [offset, length] = [integer(params, 'offset'), integer(params, 'length')];
+  return { model, file: string(params, 'file'), offset, length };
 }
 
-/** `asked` is the length that was requested. */
+/** Throws if the answer has more bytes than `asked`, the length that was requested. */
 export function parseFilePiece(value: Value, asked = PIECE): FilePiece {
   const answer = map(value, 'the answer to bundle.read');
   const bytes = binary(answer, 'bytes');

@@ -1,18 +1,24 @@
-// The experts of one model that a shard holds: what the shard offers, which calls it refuses, and which answers it must not send.
-// Knows no queue and no sockets.
-
+// The experts of one model that a shard holds. It makes the model's part of the hello, refuses calls of units that are not held, and
+// finds answers that must not be sent.
 import { firstNonFinite } from '../base/finite.ts';
+import type { Bundle } from '../model/bundle/bundle.ts';
 import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import { Holdings } from './holdings.ts';
 import { placementText, type SignedPlacement } from './placing/placement-file.ts';
-import type { ModelOffer, ModelShape } from './wire.ts';
+import type { ModelOffer, ModelShape } from './wire/model.ts';
 
 export interface HeldModelOptions {
-  /** Has loaded the units. */
+  /** The device must have loaded the units. */
   device: ExpertDevice;
   model: Omit<ModelOffer, 'numericsClass' | 'holdings'>;
   units: readonly Unit[];
+}
+
+/** The fields of `ModelOffer` that the bundle determines. */
+export function modelOffer({ config, manifest, bits, group }: Bundle): HeldModelOptions['model'] {
+  const { layers, experts, hidden } = config;
+  return { identity: manifest.identity, content: manifest.contentHash, bits, group, layers, experts, hidden };
 }
 
 export class HeldModel implements ModelShape {
@@ -23,7 +29,7 @@ export class HeldModel implements ModelShape {
   readonly device: ExpertDevice;
   readonly #model: HeldModelOptions['model'];
   readonly #holdings: Holdings;
-  /** The placement that this shard follows for the model. */
+  /** The placement that the shard follows for this model. Undefined: none. */
   placement: SignedPlacement | undefined;
 
   constructor({ device, model, units }: HeldModelOptions) {
@@ -50,17 +56,17 @@ export class HeldModel implements ModelShape {
     return this.#holdings.size;
   }
 
-  /** Calls may name these units, which the device has loaded, from now on. */
+  /** From now on, calls may name these units. The device must have loaded them. */
   add(units: readonly Unit[]): void {
     for (const { layer, expert } of units) this.#holdings.add([layer, expert, expert]);
   }
 
-  /** New calls may no longer name these units; calls in flight are still answered. */
+  /** From now on, calls that name these units are refused. Calls in flight are still answered. */
   remove(units: readonly Unit[]): void {
     for (const unit of units) this.#holdings.delete(unit);
   }
 
-  /** `asks [m, 2]`: (row, expert). Throws an error that names the first expert that is not held. */
+  /** `asks [m, 2]`: pairs (row, expert). Throws `not_held` with the first expert that is not held. */
   requireHeld(layer: number, asks: Uint16Array): void {
     for (let i = 1; i < asks.length; i += 2) {
       if (!this.#holdings.has(layer, asks[i]!)) {
@@ -70,8 +76,8 @@ export class HeldModel implements ModelShape {
   }
 
   /**
-   * What is wrong with `rows [m, hidden]`, the answers to `asks`. A number that is not finite is a fault of the hardware or the
-   * weights, and must not be sent as a row.
+   * The error that replaces `rows [m, hidden]`, the answers to `asks`, if a number in them is not finite. Such a number shows that
+   * the hardware or the weights are damaged. Undefined if all numbers are finite.
    */
   faultOf(layer: number, asks: Uint16Array, rows: Float32Array): RpcError | undefined {
     const bad = firstNonFinite(rows);

@@ -1,4 +1,4 @@
-// The units that a shard holds: as text in flags and placements, as a set, and as ranges in messages. Loads nothing.
+// The units that a shard holds: as text in flags and placements, as a set, and as ranges in messages.
 import type { Unit } from '../model/devices/expert.ts';
 import { formatRuns, type HoldingRange, toRuns } from './runs.ts';
 
@@ -9,8 +9,9 @@ export interface HoldingShape {
 }
 
 /**
- * Units named by a list of items: `0-23` or `40` are experts of every layer, `3:17` and `5:0-11` of one,
- * `0-3:0-11` of several. Sorted by layer, then expert, each once. Throws an error that names a wrong item.
+ * Parses a comma-separated list. The items `0-23` and `40` name experts of every layer; `3:17` and `5:0-11` name experts of one
+ * layer; `0-3:0-11` names experts of several layers. Returns each unit once, sorted by layer, then expert. Throws an error that
+ * quotes the first wrong item.
  */
 export function parseHoldings(text: string, shape: HoldingShape): Unit[] {
   const holdings = new Holdings(shape);
@@ -28,7 +29,7 @@ export function parseHoldings(text: string, shape: HoldingShape): Unit[] {
   return holdings.units();
 }
 
-/** The shortest text that `parseHoldings` reads back: `0-23` if every layer holds the same. */
+/** The text that `parseHoldings` reads back, such as `0-23` if every layer has the same experts. Empty for no units. */
 export function formatHoldings(units: readonly Unit[], shape: HoldingShape): string {
   const ranges = Holdings.of(units, shape).layers();
   const [first = ''] = ranges;
@@ -43,7 +44,7 @@ export function formatHoldings(units: readonly Unit[], shape: HoldingShape): str
 /** A set of units with lookup in constant time. */
 export class Holdings {
   readonly shape: HoldingShape;
-  /** `[layers, experts]`, 1 where held */
+  /** `[layers, experts]`: 1 for a unit that is held, otherwise 0. */
   readonly #held: Uint8Array;
 
   constructor(shape: HoldingShape) {
@@ -79,6 +80,7 @@ export class Holdings {
     return this.#held.reduce((sum, held) => sum + held, 0);
   }
 
+  /** Sorted by layer, then expert. */
   units(): Unit[] {
     const units: Unit[] = [];
     this.#held.forEach((held, i) => {
@@ -88,13 +90,18 @@ export class Holdings {
     return units;
   }
 
+  /** The units that `other` does not have, sorted by layer, then expert. */
+  without(other: Holdings): Unit[] {
+    return this.units().filter(({ layer, expert }) => !other.has(layer, expert));
+  }
+
   ranges(): HoldingRange[] {
     return Array.from({ length: this.shape.layers }, (_, layer) =>
       toRuns(this.#expertsOf(layer)).map(([first, last]): HoldingRange => [layer, first, last]),
     ).flat();
   }
 
-  /** Each layer's experts as `0-23,40`. */
+  /** The experts of each layer as text, such as `0-23,40`; empty for a layer without experts. */
   layers(): string[] {
     return Array.from({ length: this.shape.layers }, (_, layer) => formatRuns(this.#expertsOf(layer)));
   }

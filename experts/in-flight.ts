@@ -1,16 +1,16 @@
-// Counts calls in flight, and waits until those that were in flight at a certain moment have ended.
+// Counts calls in flight, and waits until all calls that are in flight at one moment have ended.
 
-/** Calls of `expert.run`. */
+/** Counts of `expert.run` calls. */
 export interface CallCounts {
-  /** Calls answered without an error since the start. */
+  /** Calls answered without an error since the process started. */
   answered: number;
-  /** Calls taken and not yet answered. */
+  /** Calls that have arrived and are not yet answered. */
   inFlight: number;
 }
 
 export class InFlight {
   #next = 0;
-  /** Tickets of the calls in flight; they ascend, so the first is the oldest. */
+  /** Tickets of the calls in flight, in ascending order: the first is the oldest call. */
   readonly #open = new Set<number>();
   #waiting: { before: number; resolve: () => void }[] = [];
 
@@ -28,7 +28,7 @@ export class InFlight {
   end(ticket: number): void {
     this.#open.delete(ticket);
     if (this.#waiting.length === 0) return;
-    const oldest = this.#oldest();
+    const [oldest = Number.POSITIVE_INFINITY] = this.#open;
     const over = this.#waiting.filter(({ before }) => before <= oldest);
     this.#waiting = this.#waiting.filter(({ before }) => before > oldest);
     for (const { resolve } of over) resolve();
@@ -40,10 +40,5 @@ export class InFlight {
       if (this.#open.size === 0) resolve();
       else this.#waiting.push({ before: this.#next, resolve });
     });
-  }
-
-  #oldest(): number {
-    for (const ticket of this.#open) return ticket;
-    return Number.POSITIVE_INFINITY;
   }
 }

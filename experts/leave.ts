@@ -1,46 +1,48 @@
-// Decides whether this shard may leave service: asks the connected gateways which units no other shard serves. Knows no sockets.
+// Decides whether this shard may leave service. It asks the connected gateways which of its units no other shard serves.
 //
-// Only gateways know the other shards. When a gateway answers that every unit is served elsewhere, it stops counting this shard as a
-// holder. So if two shards hold the same units and ask at the same time, it lets only one of them leave.
+// Only gateways know the other shards. A gateway that answers "every unit has another replica" no longer counts this shard as a
+// replica. If two shards with the same units ask at the same time, the gateway therefore lets only one of them leave.
 import { RpcError } from '../rpc/errors.ts';
 import type { Handlers, Params } from '../rpc/transport.ts';
 import { formatUnits, type HoldingRange } from './runs.ts';
-import { featuresOf, LEAVE_FEATURE, type LeaveView, type ModelShape, parseLeaveView } from './wire.ts';
+import { featuresOf } from './wire/hello.ts';
+import { LEAVE_FEATURE, type LeaveView, parseLeaveView } from './wire/leave.ts';
+import type { ModelShape } from './wire/model.ts';
 
-/** One connection that has said hello. */
+/** The other end of a connection to this shard, after its hello. */
 export interface Caller {
   hello: Params;
-  /** Aborts when the connection ends; the handlers of its calls receive the same signal. */
+  /** Aborted when the connection ends. Handlers of calls on this connection receive the same object. */
   connection: AbortSignal;
   notify(method: string, params: Params): void;
 }
 
-export interface LeaveOptions {
+interface LeaveOptions {
   callers: () => readonly Caller[];
-  /** The models of the shard, by identity. */
+  /** Models of this shard by identity. */
   models: ReadonlyMap<string, ModelShape>;
-  /** How long gateways may take to answer. Default: 3 s. */
+  /** Longest wait for the answers of gateways. Default: `WAIT_MS`. */
   waitMs?: number;
 }
 
-/** The answers of the gateways. */
+/** The answers of the gateways to one question. */
 export interface Views {
-  /** Gateways that were asked and are still connected. */
+  /** Number of gateways that were asked and are still connected. */
   asked: number;
-  /** Those of them that did not answer in time. */
+  /** Number of these gateways that did not answer in time. */
   silent: number;
   views: readonly LeaveView[];
 }
 
 const WAIT_MS = 3_000;
-/** Most characters of a refusal that name units. */
+/** A list of units in a refusal is cut after this many characters. */
 const LONGEST_UNITS = 300;
 
 interface Question {
   ask: number;
   /** Answers by connection; undefined until the gateway has answered. */
   views: Map<AbortSignal, LeaveView | undefined>;
-  /** Called when an answer or the end of a connection has changed something. */
+  /** Ends the wait if every connected gateway has answered. Called after each answer and each lost connection. */
   look: () => void;
 }
 
@@ -62,8 +64,8 @@ export class Leave {
   }
 
   /**
-   * Resolves if no connected gateway would lose a unit, and at once if none is connected. Rejects with `needed` if one would, or
-   * if one did not answer. Calls during an open question share it.
+   * Resolves if the shard may leave: every connected gateway has another replica of each unit, or no gateway is connected. Rejects
+   * with the code `needed` if a gateway would lose a unit or did not answer. Calls during an open question share its result.
    */
   permission(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => {
@@ -113,7 +115,7 @@ export class Leave {
     };
   }
 
-  /** An answer that is late, or comes from a gateway that was not asked, changes nothing. */
+  /** Ignores an answer that is late or that comes from a gateway that was not asked. */
   #hear(view: LeaveView, connection: AbortSignal | undefined): void {
     const question = this.#question;
     if (question?.ask !== view.ask || connection === undefined || !question.views.has(connection)) return;
@@ -122,7 +124,7 @@ export class Leave {
   }
 }
 
-/** Why the shard must stay; undefined if it may leave. Pure. */
+/** The message with which the shard refuses to leave. Undefined if it may leave. Pure. */
 export function refusalOf(
   { asked, silent, views }: Views,
   { waitMs, severalModels }: { waitMs: number; severalModels: boolean },

@@ -1,26 +1,17 @@
-// A shard's HTTP server for GET /metrics (Prometheus) and GET /health. Knows no experts.
+// The HTTP server of a shard for `GET /metrics` (Prometheus) and `GET /health`.
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 
 export interface MetricsServerOptions {
   registry: Registry;
-  /** The answer of /health: with status 200 if the shard is available, otherwise 503. */
+  /** The answer of `/health`. Its HTTP status is 200 for `available`, otherwise 503. */
   state: () => 'loading' | 'available' | 'draining';
   host: string;
   port: number;
 }
 
-export interface MetricsServer {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
-export async function serveMetrics({
-  registry,
-  state,
-  host,
-  port,
-}: MetricsServerOptions): Promise<MetricsServer> {
+export async function serveMetrics({ registry, state, host, port }: MetricsServerOptions) {
   const server = createServer(async (request, response) => {
     const path = request.url?.split('?')[0];
     if (request.method !== 'GET') {
@@ -43,11 +34,10 @@ export async function serveMetrics({
     });
     server.listen({ host, port }, resolve);
   });
-  const bound = server.address();
   return {
-    port: bound !== null && typeof bound === 'object' ? bound.port : port,
+    port: (server.address() as AddressInfo).port,
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),

@@ -1,25 +1,16 @@
-// The counters of a shard, for Prometheus. Knows what is counted, not when.
+// The Prometheus metrics of a shard.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 export interface Run {
   jobs: readonly { asks: Uint16Array; priority: 0 | 1; queuedAt: number }[];
-  /** The asks of all jobs, `[m, 2]`: (row, expert). */
+  /** The asks of all jobs, `[m, 2]`: pairs (row, expert). */
   asks: Uint16Array;
   /** On the clock of `performance.now()`. */
   startedAt: number;
   runMs: number;
 }
 
-/** What is kept of a run until it is counted. */
-interface Sample {
-  /** (row, expert) pairs, by priority. */
-  pairs: [decode: number, prefill: number];
-  experts: number;
-  calls: number;
-  queueMs: number[];
-  runMs: number;
-}
-
+/** Runs are added to the counters when this many have ended, or when the metrics are read, because adding takes long. */
 const MOST_SAMPLES = 64;
 const ROW_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 const SECOND_BUCKETS = [
@@ -27,10 +18,10 @@ const SECOND_BUCKETS = [
 ];
 
 export class ShardMetrics {
-  /** A registry of its own, so that several shards can run in one process. */
+  /** Not the global registry, because several shards may run in one process. */
   readonly registry = new Registry();
   readonly #registers = [this.registry];
-  /** Calls of `expert.run` by outcome. Prometheus reads it first, and it then brings the others up to date. */
+  /** Registered first, so that Prometheus reads it first: its `collect` updates all metrics that are registered later. */
   readonly calls = new Counter({
     name: 'expertgrid_shard_calls_total',
     help: 'expert.run calls by outcome: ok or an error code',
@@ -46,7 +37,7 @@ export class ShardMetrics {
   });
   readonly #expertRuns = new Counter({
     name: 'expertgrid_shard_expert_runs_total',
-    help: 'Runs of one expert, each over all rows that a batch has for it',
+    help: 'Runs of one expert, each over all rows of a batch for this expert',
     registers: this.#registers,
   });
   readonly #batchCalls = this.#histogram('batch_calls', 'Calls joined in one run of a layer', ROW_BUCKETS);
@@ -67,7 +58,7 @@ export class ShardMetrics {
   );
   readonly queuedCalls = this.#gauge('expertgrid_shard_queued_calls', 'Calls that wait for a run');
   readonly unitsHeld = this.#gauge('expertgrid_shard_units', 'Units (layer, expert) held');
-  #samples: Sample[] = [];
+  #samples: ReturnType<typeof sampleOf>[] = [];
   #answered = 0;
 
   constructor() {
@@ -76,12 +67,12 @@ export class ShardMetrics {
     );
   }
 
-  /** One call was answered. */
+  /** Counts one call that was answered without an error. */
   answered(): void {
     this.#answered++;
   }
 
-  /** One run of a layer. Runs are counted a few dozen at a time, or when the metrics are read, because counting takes long. */
+  /** Counts one run of a layer. */
   ran(run: Run): void {
     this.#samples.push(sampleOf(run));
     if (this.#samples.length >= MOST_SAMPLES) this.#count();
@@ -112,8 +103,9 @@ export class ShardMetrics {
   }
 }
 
-function sampleOf({ jobs, asks, startedAt, runMs }: Run): Sample {
-  const pairs: [number, number] = [0, 0];
+function sampleOf({ jobs, asks, startedAt, runMs }: Run) {
+  /** Number of (row, expert) pairs by priority. */
+  const pairs: [decode: number, prefill: number] = [0, 0];
   for (const { asks: own, priority } of jobs) pairs[priority] += own.length / 2;
   return {
     pairs,

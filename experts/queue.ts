@@ -1,32 +1,33 @@
-// The calls that wait at a shard, and which of them run next. Pure: no clock, no promises.
+// The queue of calls at a shard, and the choice of the calls that run next. Pure: no clock, no promises.
 export interface Job {
   /** Identity. */
   model: string;
   layer: number;
-  /** `[m, 2]`: (row, expert) */
+  /** `[m, 2]`: pairs (row, expert) */
   asks: Uint16Array;
+  /** 0: decode rows; 1: prefill rows. */
   priority: 0 | 1;
-  /** Whether and until when the answer is wanted, on the clock of the caller. */
+  /** `deadlineAt` is on the clock of `takeDead`. */
   call: { readonly aborted: boolean; readonly deadlineAt: number };
 }
 
 export interface Batch<J> {
   model: string;
   layer: number;
-  /** The job whose turn it is, then decode rows, then prefill rows, each oldest first; all of one layer of the model. */
+  /** The job whose turn it is, then jobs with decode rows, then jobs with prefill rows, each oldest first. */
   jobs: J[];
 }
 
 /**
- * How often the oldest call may be passed over. If decode rows never cease, prefill rows get every 17th turn, and a call with n calls
- * before it waits for at most 17 (n + 1) turns.
+ * How many turns in a row may pass over the oldest call. If decode rows arrive without end, prefill rows get every 17th turn. A call
+ * behind n calls waits for at most 17 (n + 1) turns.
  */
 const MOST_PASSED_OVER = 16;
 
 export class LayerQueue<J extends Job> {
   /** All waiting jobs, oldest first. */
   #jobs: J[] = [];
-  /** Turns in a row that left the oldest call waiting. */
+  /** Turns in a row that did not run the oldest call. */
   #passedOver = 0;
   #asks = 0;
 
@@ -44,7 +45,7 @@ export class LayerQueue<J extends Job> {
     this.#asks += job.asks.length / 2;
   }
 
-  /** Removes and returns the jobs whose answer is no longer wanted: cancelled, or past their deadline at `now`. */
+  /** Removes and returns the jobs that were cancelled or whose deadline is past at `now`. */
   takeDead(now: number): J[] {
     const isDead = ({ call }: J) => call.aborted || call.deadlineAt <= now;
     const dead = this.#jobs.filter(isDead);
@@ -53,8 +54,9 @@ export class LayerQueue<J extends Job> {
   }
 
   /**
-   * Removes and returns what runs next: the oldest job of the highest priority, or the oldest of all if that was passed over too
-   * often. Jobs of the same layer join it, up to `maxAsks` pairs in total; a single job may exceed them.
+   * Removes and returns the jobs that run next. The first is the oldest job with decode rows, or the oldest of all jobs if there is
+   * none or if it was passed over too often. Jobs of the same layer and model join it, up to `maxAsks` pairs (row, expert) in total.
+   * A single job may exceed `maxAsks`.
    */
   take(maxAsks: number): Batch<J> | undefined {
     const oldest = this.#jobs[0];
@@ -63,14 +65,9 @@ export class LayerQueue<J extends Job> {
     const next = isDue ? oldest : (this.#jobs.find(({ priority }) => priority === 0) ?? oldest);
     const { model, layer } = next;
     const others = this.#jobs.filter((job) => job !== next && job.layer === layer && job.model === model);
-    const ordered = [
-      next,
-      ...others.filter(({ priority }) => priority === 0),
-      ...others.filter(({ priority }) => priority === 1),
-    ];
     const jobs: J[] = [];
     let asks = 0;
-    for (const job of ordered) {
+    for (const job of [next, ...others.sort((a, b) => a.priority - b.priority)]) {
       asks += job.asks.length / 2;
       if (jobs.length > 0 && asks > maxAsks) break;
       jobs.push(job);

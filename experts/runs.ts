@@ -1,6 +1,6 @@
-// Runs of consecutive experts, by which holdings are written in texts and messages. Pure.
+// Runs of consecutive experts: the form of holdings in texts and messages. Pure.
 
-/** Experts `first` to `last`, both included, of one layer. */
+/** Experts `first` to `last` of one layer, both included. */
 export type HoldingRange = readonly [layer: number, first: number, last: number];
 
 /** Ascending numbers as runs of consecutive ones: `[0,1,2,5] → [[0,2],[5,5]]`. */
@@ -21,7 +21,7 @@ export function formatRuns(ascending: Iterable<number>): string {
     .join(',');
 }
 
-/** Units (layer * experts + expert), ascending, as ranges of each layer. */
+/** Ranges of ascending unit numbers. The number of a unit is `layer * experts + expert`. */
 export function toRanges(units: readonly number[], experts: number): HoldingRange[] {
   const layers = Map.groupBy(units, (unit) => Math.floor(unit / experts));
   return [...layers].flatMap(([layer, ofLayer]) =>
@@ -29,7 +29,7 @@ export function toRanges(units: readonly number[], experts: number): HoldingRang
   );
 }
 
-/** Units as text, with layers that have the same experts joined: `layers 0-5: experts 24-47; layer 7: experts 3`. */
+/** Ranges as text for users. Layers with the same experts are joined: `layers 0-5: experts 24-47; layer 7: experts 3`. */
 export function formatUnits(ranges: readonly HoldingRange[]): string {
   const byLayer = new Map<number, Set<number>>();
   for (const [layer, first, last] of ranges) {

@@ -1,5 +1,5 @@
-// The shard service: answers hello and expert.run for every model whose experts it holds. It joins the calls that wait for
-// one layer of one model, and runs each expert once. Knows rows of floats; no sockets, no routing, no weights of its own.
+// The shard service: it answers `hello` and `expert.run` for every model of the shard. It joins the calls that wait for one layer of
+// one model, and runs each expert once over all their rows.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as socketsRead } from 'node:timers/promises';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
@@ -10,26 +10,19 @@ import { type CallCounts, InFlight } from './in-flight.ts';
 import type { ShardMetrics } from './metrics.ts';
 import type { Placeable } from './placing/placed-model.ts';
 import { type Batch, type Job, LayerQueue } from './queue.ts';
-import {
-  defaultLimits,
-  type FrameLimits,
-  helloAnswerToValue,
-  parseHelloParams,
-  parseRunRequest,
-  type RunAnswer,
-  type RunRequest,
-  runAnswerToValue,
-} from './wire.ts';
+import { defaultLimits, type FrameLimits } from './wire/bounds.ts';
+import { helloAnswerToValue, parseHelloParams } from './wire/hello.ts';
+import { parseRunRequest, type RunAnswer, type RunRequest, runAnswerToValue } from './wire/run.ts';
 
 export interface ShardServiceOptions {
-  /** Each of another identity: calls name their model by it. */
+  /** Their identities must differ, because a call names its model by identity. */
   models: readonly HeldModelOptions[];
   version: string;
   /** Name of this shard in placements. */
   name?: string;
-  /** Resident memory of the process now; if absent, hello does not state it. */
+  /** Returns the resident memory of the process. If absent, the hello does not state it. */
   residentBytes?: () => number;
-  /** If absent, nothing is counted. */
+  /** Absent: no metrics. */
   metrics?: ShardMetrics;
 }
 
@@ -43,11 +36,11 @@ interface RunJob extends Job {
   reject: (error: RpcError) => void;
 }
 
-/** Most (row, expert) pairs of one run. Bounds how long the thread is away from its sockets. */
+/** Most (row, expert) pairs of one run. The thread cannot read its sockets during a run, so this bounds the delay. */
 const MOST_BATCH_ASKS = 512;
-/** Most (row, expert) pairs that wait; a call beyond them is answered `busy`. */
+/** Most (row, expert) pairs in the queue. A call beyond them is answered `busy`. */
 const MOST_QUEUED_ASKS = 16_384;
-/** When the caller of a `busy` answer may try again. */
+/** After a `busy` answer, the caller waits for this time before it tries again. */
 const BUSY_RETRY_MS = 100;
 
 export class ShardService {
@@ -80,7 +73,7 @@ export class ShardService {
     return { answered: this.#answered, inFlight: this.#calls.count };
   }
 
-  /** `expert.run` for a gateway in this thread: without a message, a limit or a queue, because nothing else can be running. */
+  /** `expert.run` for a gateway in the same thread. It needs no message, limit or queue, because no other call can be running. */
   readonly run = async ({ model, layer, rows, asks }: RunRequest): Promise<RunAnswer> => {
     const experts = this.#heldOf(model);
     experts.requireHeld(layer, asks);
@@ -93,7 +86,7 @@ export class ShardService {
     return { rows: answers, runMs: performance.now() - startedAt, queueMs: 0 };
   };
 
-  /** What a placement may change of a model; undefined if this shard does not hold the model. */
+  /** The operations by which placements change a model. Undefined if this shard does not hold the model. */
   placeable(identity: string): Placeable | undefined {
     const model = this.#held.get(identity);
     if (model === undefined) return undefined;
@@ -116,7 +109,7 @@ export class ShardService {
     };
   }
 
-  /** From now on hello says `draining` and calls are refused; resolves when those in flight have been answered. */
+  /** From now on, `hello` answers `draining` and new calls are refused. Resolves when the calls in flight have been answered. */
   drain(): Promise<void> {
     this.#state = 'draining';
     return this.#calls.ended();
@@ -178,7 +171,7 @@ export class ShardService {
     throw new RpcError('incompatible', `this shard does not serve model ${identity}`);
   }
 
-  /** Runs while anything waits. Each turn reads the sockets first, so that calls which arrived for a layer are joined. */
+  /** Runs until the queue is empty. Each turn reads the sockets first, so that calls that have just arrived join a batch. */
   async #pump(): Promise<void> {
     this.#pumping = true;
     while (this.#queue.calls > 0) {
@@ -191,7 +184,7 @@ export class ShardService {
     this.#pumping = false;
   }
 
-  /** Settles every job of the batch, whatever the device does. */
+  /** Settles every job of the batch, also if the device fails. */
   async #run({ model, layer, jobs }: Batch<RunJob>): Promise<void> {
     const startedAt = performance.now();
     try {
@@ -224,17 +217,18 @@ function settle(job: RunJob, experts: HeldModel, answer: RunAnswer): void {
   else job.resolve(runAnswerToValue(answer));
 }
 
-/** By identity. Throws if two have the same identity, because a call could not tell them apart. */
+/** Models by identity. Throws if there is no model, or if two models have the same identity. */
 function holdEach(models: readonly HeldModelOptions[]): ReadonlyMap<string, HeldModel> {
   const held = new Map(models.map((options) => [options.model.identity, new HeldModel(options)]));
   if (held.size === models.length && held.size > 0) return held;
   const given = [...held.keys()].join(', ') || 'none';
-  throw new Error(`a shard holds models of different identities, not ${given}`);
+  throw new Error(`a shard needs at least one model, and models of different identities, not ${given}`);
 }
 
-/** The default limits, cut to the rows of `hidden` floats that a frame can carry beside a message's few other fields. */
+/** The default limits, reduced to the number of rows of `hidden` floats that fit into a frame. */
 function limitsFor(hidden: number): FrameLimits {
   const { frameBytes, rows, asks } = defaultLimits;
+  // 4 KiB are left for the other fields of the message.
   const fit = Math.floor((frameBytes - 4_096) / (hidden * Float32Array.BYTES_PER_ELEMENT));
   if (fit < 1) throw new Error(`a frame of ${frameBytes} bytes cannot hold a row of ${hidden} floats`);
   return { rows: Math.min(rows, fit), asks: Math.min(asks, fit), frameBytes };

@@ -6,7 +6,7 @@ import { errorText } from '../base/error-text.ts';
 import { type SignedPlacement, unitsOf } from '../experts/placing/placement-file.ts';
 import { compareIds, epochFault, idOf, type PlacementId } from '../experts/placing/placement-id.ts';
 import type { HoldingRange } from '../experts/runs.ts';
-import type { ModelShape } from '../experts/wire.ts';
+import type { ModelShape } from '../experts/wire/model.ts';
 import type { ShardState } from './shards/life.ts';
 
 export interface SpeakingShard {

@@ -3,7 +3,7 @@
 import { printable } from '../base/text.ts';
 import { formatId } from '../experts/placing/placement-id.ts';
 import { formatUnits, type HoldingRange, toRanges } from '../experts/runs.ts';
-import type { ModelShape } from '../experts/wire.ts';
+import type { ModelShape } from '../experts/wire/model.ts';
 import type { RpcError } from '../rpc/errors.ts';
 import { type CallCounters, type CallPolicy, defaultPolicy, newLatencies } from './call-policy.ts';
 import { Budget } from './delivery/budget.ts';

@@ -1,6 +1,6 @@
 // Which shards hold a replica of each unit, and how good it is, at one moment. Knows no calls and no connections.
 import { formatRuns, type HoldingRange } from '../experts/runs.ts';
-import type { ModelShape } from '../experts/wire.ts';
+import type { ModelShape } from '../experts/wire/model.ts';
 import { hasReplica, type Replicas, rungLevel } from './delivery/ladder.ts';
 import { unitsIn } from './shards/units.ts';
 

@@ -1,5 +1,5 @@
 // What people and metrics are told of one shard. Pure.
-import type { ModelShape } from '../experts/wire.ts';
+import type { ModelShape } from '../experts/wire/model.ts';
 import { heldText } from './held-text.ts';
 import type { ShardState } from './shards/life.ts';
 import type { Shard } from './shards/shard.ts';

@@ -1,6 +1,6 @@
 // A shard process that misbehaves when its parent tells it over IPC: `shard.ts MODEL EXPERTS`. Service, server and device are those of
 // `expertgrid shard`.
-import { modelOffer } from '../../cli/shard/offer.ts';
+import { modelOffer } from '../../experts/held-model.ts';
 import { parseHoldings } from '../../experts/holdings.ts';
 import { ShardService } from '../../experts/service.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';

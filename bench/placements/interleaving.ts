@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { idOf } from '../../experts/placing/placement-id.ts';
-import type { ModelShape } from '../../experts/wire.ts';
+import type { ModelShape } from '../../experts/wire/model.ts';
 import type { Draw, Fault, OperatorDraw } from './draw.ts';
 import type { BenchFleet } from './fleet.ts';
 import { gateFor, type OperatorRun, runOperator } from './operator.ts';

@@ -3,14 +3,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Placement, readPlacement, unitsOf } from '../../experts/placing/placement-file.ts';
 import type { HoldingRange } from '../../experts/runs.ts';
-import {
-  helloParams,
-  type ModelShape,
-  PROTOCOL_VERSION,
-  parseHelloAnswer,
-  parseHoldingRanges,
-  parsePlacementField,
-} from '../../experts/wire.ts';
+import { helloParams, PROTOCOL_VERSION, parseHelloAnswer } from '../../experts/wire/hello.ts';
+import { type ModelShape, parseHoldingRanges } from '../../experts/wire/model.ts';
+import { parsePlacementField } from '../../experts/wire/placement.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Params, Transport } from '../../rpc/transport.ts';

@@ -1,7 +1,8 @@
 // The shards of a fleet as members: found by address, or run in this thread.
 
 import { version } from '../../base/package.ts';
-import { checkGoldens } from '../../experts/golden/golden-checks.ts';
+import { checkGoldens } from '../../experts/golden-checks.ts';
+import { modelOffer } from '../../experts/held-model.ts';
 import { ShardService } from '../../experts/service.ts';
 import type { Discovery } from '../../infra/discovery/discovery.ts';
 import { isMapped, type Unit } from '../../model/devices/expert.ts';
@@ -12,7 +13,6 @@ import { localMember, type Member, socketMember } from '../../router/shards/memb
 import { parseAddress } from '../../rpc/address.ts';
 import type { Credentials } from '../../rpc/security/credentials.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
-import { modelOffer } from '../shard/offer.ts';
 
 export interface Members {
   members: Member[];

@@ -1,7 +1,7 @@
 // Loads the experts that a shard holds, of one model or several, checks them against the golden rows, and reads them ahead while the
 // shard serves. Knows no sockets.
 import { basename } from 'node:path';
-import { checkGoldens, type GoldenChecks } from '../../experts/golden/golden-checks.ts';
+import { checkGoldens, type GoldenChecks } from '../../experts/golden-checks.ts';
 import { formatHoldings } from '../../experts/holdings.ts';
 import type { Bundle } from '../../model/bundle/bundle.ts';
 import type { WeightSource } from '../../model/bundle/source.ts';

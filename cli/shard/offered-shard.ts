@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
 import { adminHandlers, DRAIN_MS, type DrainAnswer, type ShardReport } from '../../experts/admin.ts';
 import { bundleHandlers, type ReadableBundle } from '../../experts/bundle-files.ts';
+import { modelOffer } from '../../experts/held-model.ts';
 import { Leave } from '../../experts/leave.ts';
 import { placeHandlers } from '../../experts/placing/place.ts';
 import type { PlacedModel } from '../../experts/placing/placed-model.ts';
@@ -12,7 +13,6 @@ import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
 import type { Handlers } from '../../rpc/transport.ts';
 import type { Gateways } from './gateways.ts';
 import type { HeldExperts } from './hold-models.ts';
-import { modelOffer } from './offer.ts';
 import type { OpenedShard, ShardRun } from './open-shard.ts';
 import { placedModels } from './placed-models.ts';
 

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
 import { type FilePiece, PIECE, parseFilePiece } from '../../experts/bundle-files.ts';
-import { helloParams, PROTOCOL_VERSION } from '../../experts/wire.ts';
+import { helloParams, PROTOCOL_VERSION } from '../../experts/wire/hello.ts';
 import type { RemoteFiles } from '../../model/bundle/source.ts';
 import { InputError } from '../../model/errors.ts';
 import { parseAddress } from '../../rpc/address.ts';

@@ -1,7 +1,6 @@
 // The life of a shard process in phases: open, hold, listen, place, serve, drain. Each takes what the earlier ones returned.
 import type { Command } from 'commander';
 import { DRAIN_MS, type DrainAnswer } from '../../experts/admin.ts';
-import { memoryParams } from '../../experts/wire.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 import { listen, type RpcServer } from '../../rpc/socket/server.ts';
 import { Closing } from '../closing.ts';
@@ -146,7 +145,7 @@ async function serve(
     const units = () => placed.get(bundle.manifest.identity)?.units ?? [];
     checks?.goOn(checkEvery, units, leaving.leaveFor);
   }
-  const tellMemory = () => server.broadcast('memory', memoryParams(process.memoryUsage.rss()));
+  const tellMemory = () => server.broadcast('memory', { residentBytes: process.memoryUsage.rss() });
   setInterval(tellMemory, TELL_MEMORY_MS).unref();
   await aborted(leaving.signal);
 }

@@ -1,34 +1,35 @@
-// Which placement each connected gateway acts on, and so whether units that only an earlier placement needs may be unloaded. Pure; the
-// caller passes the time.
+// Records which placement each connected gateway acts on, and decides whether a shard may unload units that its placement does not
+// want. Pure; times are in milliseconds on the clock of the caller.
 import { compareIds, noPlacement, type PlacementId } from './placement-id.ts';
 
-/** How long a gateway's statement counts; gateways repeat it before that. */
+/** A gateway's statement counts for this time. A connected gateway repeats its statement earlier. */
 const STATEMENT_MS = 5_000;
 
-/** The placement that a caller acts on. Callers of older releases state the epoch alone; the hash is then empty. */
-export type Adopted = PlacementId;
-
-interface Said {
-  adopted: Adopted;
-  /** When it was stated first and last, in milliseconds on the clock of the caller. */
+interface Statement {
+  adopted: PlacementId;
+  /** Time of the first statement of this placement. */
   since: number;
+  /** Time of the last statement. */
   at: number;
 }
 
 export class Adoptions {
-  readonly #by = new Map<object, Said>();
+  readonly #by = new Map<object, Statement>();
   #followed: PlacementId = noPlacement;
-  /** A gateway has found that the placement which the shard follows is served completely. */
+  /** True if a gateway has found that the fleet serves every unit of the followed placement. */
   #witnessed = false;
 
-  /** The shard follows this placement from now on; earlier statements about it count. */
+  /** From now on, the shard follows `placement`. Earlier statements about it count. */
   follow(placement: PlacementId): void {
     this.#followed = placement;
     this.#witnessed = [...this.#by.values()].some(({ adopted }) => isSame(adopted, placement));
   }
 
-  /** `caller` has found this placement served completely, and calls by it from now on; `noPlacement`: it calls by none. */
-  say(caller: object, adopted: Adopted, now: number): void {
+  /**
+   * `caller` acts on the placement `adopted`, because the fleet serves every unit of it. An older release states only the epoch;
+   * `hash` is then empty. `noPlacement` means that the caller acts on no placement.
+   */
+  say(caller: object, adopted: PlacementId, now: number): void {
     const before = this.#by.get(caller);
     const since = before !== undefined && compareIds(before.adopted, adopted) === 0 ? before.since : now;
     this.#by.set(caller, { adopted, since, at: now });
@@ -45,11 +46,13 @@ export class Adoptions {
   }
 
   /**
-   * True if units that the followed placement does not want may be unloaded. That needs three things. A gateway has found the
-   * placement served completely. No gateway that spoke recently acts on an earlier placement; a gateway that was lost without a
-   * word blocks this only for a time. No gateway has just begun to act on a later placement, which may want the units here; such a
-   * gateway normally delivers that placement immediately. A caller that never said what it acts on blocks nothing: it is told what
-   * the shard holds, and calls other shards.
+   * True if the shard may unload units that the followed placement does not want. All three conditions must hold:
+   * 1. A gateway has found that the fleet serves every unit of the followed placement.
+   * 2. No gateway acts on an earlier placement. A statement that is older than `STATEMENT_MS` does not count, because that gateway is
+   *    lost.
+   * 3. No gateway has begun to act on a later placement within `STATEMENT_MS`. The later placement may want these units, and such a
+   *    gateway normally delivers it immediately.
+   * A caller that has made no statement blocks nothing. It learns of the new holdings and then calls other shards.
    */
   reached(now: number): boolean {
     if (!this.#witnessed) return false;
@@ -62,11 +65,12 @@ export class Adoptions {
   }
 }
 
-/** An epoch alone does not identify a placement: another one may have the same epoch. */
-function isSame(adopted: Adopted, placement: PlacementId): boolean {
+/** False if `adopted` states only an epoch, because two placements may have the same epoch. */
+function isSame(adopted: PlacementId, placement: PlacementId): boolean {
   return adopted.hash !== '' && compareIds(adopted, placement) === 0;
 }
 
-function orderOf(adopted: Adopted, placement: PlacementId): number {
+/** Negative if `adopted` is earlier than `placement`, positive if it is later. */
+function orderOf(adopted: PlacementId, placement: PlacementId): number {
   return adopted.hash === '' ? adopted.epoch - placement.epoch : compareIds(adopted, placement);
 }

@@ -1,40 +1,37 @@
-// What a shard holds of one model, with the placement that goes with it, saved so that a restart continues from there. Knows no
-// device and no gateways.
+// The units of one model that a shard holds, with the placement that the shard follows. Both are saved, so that a restart continues
+// from there.
 import type { Unit } from '../../model/devices/expert.ts';
 import { formatHoldings, type HoldingShape, Holdings } from '../holdings.ts';
 import type { HoldingRange } from '../runs.ts';
 import type { SignedPlacement } from './placement-file.ts';
 
-/** Enough to continue after the process was killed. */
+/** The saved state of one model. */
 export interface PlacedState {
   placement: SignedPlacement | undefined;
-  /** As `formatHoldings` writes it. */
+  /** Held units, as `formatHoldings` writes them. */
   held: string;
 }
 
-export interface KeptStateOptions {
-  shape: HoldingShape & { holdings: readonly HoldingRange[] };
-  /** Resolves when the state outlasts a crash. */
-  save: (state: PlacedState) => Promise<void>;
-}
+/** Resolves when a crash can no longer lose the state. */
+export type SaveState = (state: PlacedState) => Promise<void>;
 
 export class KeptState {
-  /** The placement that is saved: a new one is saved before it is followed. */
+  /** The placement to save. A new placement is saved before the shard follows it. */
   placement: SignedPlacement | undefined;
   readonly #shape: HoldingShape;
   readonly #held: Holdings;
-  readonly #save: KeptStateOptions['save'];
-  /** Loaded and not yet announced. */
+  readonly #save: SaveState;
+  /** Units that are loaded and not yet announced. */
   #arrived: Unit[] = [];
 
-  constructor({ shape, save }: KeptStateOptions) {
+  constructor(shape: HoldingShape & { holdings: readonly HoldingRange[] }, save: SaveState) {
     this.#shape = shape;
     this.#held = new Holdings(shape);
     for (const range of shape.holdings) this.#held.add(range);
     this.#save = save;
   }
 
-  /** Units that are announced. */
+  /** The announced units. */
   get units(): Unit[] {
     return this.#held.units();
   }
@@ -43,21 +40,22 @@ export class KeptState {
     return this.#held.size;
   }
 
+  /** Number of units that are loaded and not yet announced. */
   get arrived(): number {
     return this.#arrived.length;
   }
 
-  /** The units as `formatHoldings` writes them. */
+  /** The announced units, as `formatHoldings` writes them. */
   get text(): string {
     return formatHoldings(this.units, this.#shape);
   }
 
-  /** The device has loaded the unit. */
+  /** Adds a unit that the device has loaded. */
   arrive(unit: Unit): void {
     this.#arrived.push(unit);
   }
 
-  /** Counts what has arrived as announced, and returns it. */
+  /** Returns the units that are loaded and not yet announced. They count as announced from now on. */
   announce(): Unit[] {
     const announced = this.#arrived;
     this.#arrived = [];
@@ -69,7 +67,7 @@ export class KeptState {
     for (const unit of units) this.#held.delete(unit);
   }
 
-  /** Saves all units, including those that are not yet announced. */
+  /** Saves all units, including units that are not yet announced. */
   async save(): Promise<void> {
     const held = formatHoldings([...this.units, ...this.#arrived], this.#shape);
     await this.#save({ placement: this.placement, held });

@@ -1,23 +1,22 @@
-// The units that a move has still to load, in the order in which they are tried. A unit that failed waits
-// behind all others, longer after each failure. Pure; the caller passes the time.
+// The order in which a move loads its missing units. A unit that could not be loaded waits behind all other units, and longer after
+// each failure. Pure; times are in milliseconds on the clock of the caller.
 import type { Unit } from '../../model/devices/expert.ts';
 
-/** How long a unit waits after its first failure. The wait doubles with each failure, up to the longest. */
+/** Wait of a unit after its first failure. It doubles with each failure, up to the longest. */
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 /**
- * How long no unit is tried after a failure. The pause doubles with each failure, up to the longest, until a
- * unit is loaded. Without it, thousands of units would be tried and logged at once if the source of all units
- * is away.
+ * Pause of all units after a failure. It doubles with each failure, up to the longest, and starts again when a unit is loaded. Without
+ * it, a source that is away would cause thousands of tries and log lines at once.
  */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;
 
 interface Waiting {
   unit: Unit;
-  /** Earliest time of the next try, on the clock of the caller. */
+  /** Earliest time of the next try. 0: never tried. */
   from: number;
-  /** Wait after its next failure. */
+  /** Wait after the next failure. */
   waitMs: number;
 }
 
@@ -30,12 +29,12 @@ export class LoadLine {
     this.#line = new Set(units.map((unit) => ({ unit, from: 0, waitMs: FIRST_WAIT_MS })));
   }
 
-  /** The unit to try next, and in how many milliseconds; undefined if none is left. */
+  /** The unit to try next, and the milliseconds until then. Undefined if every unit is loaded. */
   next(now: number): { next: Waiting; inMs: number } | undefined {
     let next: Waiting | undefined;
     for (const waiting of this.#line) {
       if (next === undefined || waiting.from < next.from) next = waiting;
-      if (next.from === 0) break; // never tried: none comes before it
+      if (next.from === 0) break; // a unit that was never tried comes first
     }
     return next && { next, inMs: Math.max(0, next.from - now, this.#pausedUntil - now) };
   }
@@ -45,7 +44,7 @@ export class LoadLine {
     this.#pauseMs = FIRST_PAUSE_MS;
   }
 
-  /** Returns the least number of milliseconds until the unit is tried again. */
+  /** Returns the wait of this unit. The next try may come later, because other units are tried first. */
   failed(waiting: Waiting, now: number): number {
     const { waitMs } = waiting;
     waiting.from = now + waitMs;

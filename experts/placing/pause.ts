@@ -1,4 +1,4 @@
-// A wait that somebody else may end early. Holds no process back from its end.
+// A wait that can be ended early. It does not keep the process alive.
 
 export class Pause {
   #end: () => void = () => {};

@@ -1,19 +1,19 @@
-// The calls `shard.place`, which brings a shard its placement, and `shard.adopted`, by which gateways say which placement they act on.
-// Knows no sockets.
-import { errorText } from '../../base/error-text.ts';
+// The handlers of `shard.place`, which brings a shard its placement, and of `shard.adopted`, by which a gateway states which placement
+// it acts on.
 import { RpcError } from '../../rpc/errors.ts';
 import type { HandlerContext, Handlers } from '../../rpc/transport.ts';
 import { reportToValue } from '../admin.ts';
-import { parseAdoption, parseFrom, parsePlacementField } from '../wire.ts';
+import { orInvalid } from '../fields.ts';
+import { parseAdoption, parseFrom, parsePlacementField } from '../wire/placement.ts';
 import type { PlacedModel } from './placed-model.ts';
 import { isSignedBy, readPlacement, type SignedPlacement } from './placement-file.ts';
 
-export interface PlaceOptions {
-  /** By identity. */
+interface PlaceOptions {
+  /** Models by identity. */
   models: ReadonlyMap<string, PlacedModel>;
-  /** The fleet's secret, read at each call because its file may change. Absent: signatures are ignored. */
+  /** Returns the fleet's secret. It is read at each call, because its file may change. Absent: signatures are ignored. */
   secret?: () => Uint8Array;
-  /** Every caller counts as an admin, because the shard listens on loopback only. */
+  /** True if every caller counts as an admin, because the shard listens on loopback only. */
   open: boolean;
 }
 
@@ -25,7 +25,7 @@ export function placeHandlers({ models, secret, open }: PlaceOptions): Handlers 
   }
   return {
     async 'shard.place'(params, context) {
-      const placement = read(parsePlacementField(params));
+      const placement = orInvalid(() => readPlacement(parsePlacementField(params)));
       requireRight(placement, context, { secret: secret?.(), open });
       const model = modelOf(placement.model);
       await model.place(placement, parseFrom(params));
@@ -41,8 +41,8 @@ export function placeHandlers({ models, secret, open }: PlaceOptions): Handlers 
 }
 
 /**
- * With a secret only the signature counts, whoever brings the placement, because gateways pass placements on. Without a secret,
- * admins may bring placements, and so may gateways if the shard is open.
+ * With a secret, any caller may bring a signed placement, because gateways pass placements on. Without a secret, only admins may
+ * bring placements, or every caller if the shard is open.
  */
 function requireRight(
   placement: SignedPlacement,
@@ -54,13 +54,8 @@ function requireRight(
     throw new RpcError('unproven', `placement ${placement.epoch} is not signed with this shard's secret`);
   }
   if (open || hello?.role === 'admin') return;
-  throw new RpcError('unproven', 'without a secret to sign placements, only admins may bring them');
-}
-
-function read(text: string): SignedPlacement {
-  try {
-    return readPlacement(text);
-  } catch (cause) {
-    throw new RpcError('invalid', errorText(cause), { cause });
-  }
+  throw new RpcError(
+    'unproven',
+    'this shard has no secret to check signatures with, so only admins may bring placements',
+  );
 }

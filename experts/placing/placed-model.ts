@@ -1,31 +1,32 @@
-// Moves one model of a shard from what it holds to what its placement wants. Missing units are loaded and announced; surplus
-// units are unloaded once no gateway acts on an earlier placement. Knows no sockets, no disk and no device.
+// Moves one model of a shard to the units that its placement wants. Missing units are loaded and announced. Surplus units are unloaded
+// when no gateway acts on an earlier placement.
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { RpcError } from '../../rpc/errors.ts';
-import type { ModelOffer } from '../wire.ts';
+import { orInvalid } from '../fields.ts';
+import { Holdings } from '../holdings.ts';
+import type { ModelOffer } from '../wire/model.ts';
 import { Adoptions } from './adoptions.ts';
-import { difference } from './difference.ts';
-import { KeptState, type PlacedState } from './kept-state.ts';
+import { KeptState, type SaveState } from './kept-state.ts';
 import { LoadLine } from './load-line.ts';
 import { Pause } from './pause.ts';
 import { type Applied, type SignedPlacement, unitsOf } from './placement-file.ts';
 import { epochFault, formatId, idOf, type PlacementId } from './placement-id.ts';
 import { judgePlacement } from './take-rule.ts';
 
-/** The experts of one model while they move. Whoever changes them tells the gateways. */
+/** One model of the shard service, as a move changes it. The caller of a method announces the change to the gateways. */
 export interface Placeable {
-  /** As hello states it. */
+  /** The model's entry in the answer to `hello`. */
   readonly offer: ModelOffer;
   follow(placement: SignedPlacement | undefined): void;
-  /** The device has loaded the units: calls may name them from now on. */
+  /** From now on, calls may name the units. The device must have loaded them. */
   add(units: readonly Unit[]): void;
-  /** Calls may no longer name the units; resolves when no call that names them is in flight. */
+  /** From now on, calls that name the units are refused. Resolves when no call that names them is in flight. */
   remove(units: readonly Unit[]): Promise<void>;
 }
 
-export interface PlacedModelOptions {
+interface PlacedModelOptions {
   /** Name of the shard in placements. */
   name: string;
   /** Loads a unit onto the device and runs its golden check. Rejects if its bytes or answers are wrong. */
@@ -33,40 +34,39 @@ export interface PlacedModelOptions {
   /** Called when no call that names the units is in flight. */
   unload: (units: readonly Unit[]) => Promise<void>;
   service: Placeable;
-  /** Called before anything moves; resolves when the state outlasts a crash. */
-  save: (state: PlacedState) => Promise<void>;
-  /** Holdings or placement have changed: every gateway is told. */
+  save: SaveState;
+  /** Announces changed holdings or a changed placement to every gateway. */
   onChange: (what: 'holdings' | 'placement', offer: ModelOffer) => void;
   log: (level: 'info' | 'warn', message: string) => void;
 }
 
-/** How far a shard is with one model's placement. */
+/** Progress of a shard towards the placement of one model. */
 export interface PlacedReport {
   /** Identity. */
   model: string;
-  /** 0: it follows no placement. */
+  /** Epoch of the placement that the shard follows. 0: none. */
   epoch: number;
-  /** Of the placement that it follows; absent if it follows none, or runs an older release. */
+  /** Hash of this placement. Absent if there is none, or if the shard runs an older release. */
   hash?: string;
-  /** Who applied that placement, if it is known. */
+  /** The operator who applied this placement, if known. */
   applied?: Applied;
-  /** As `formatHoldings` writes it. */
+  /** Announced units, as `formatHoldings` writes them. */
   holdings: string;
-  /** Units that the placement wants and that are not loaded. */
+  /** Number of units that the placement wants and that are not announced. */
   missing: number;
-  /** Units held that it does not want. */
+  /** Number of held units that the placement does not want. */
   surplus: number;
 }
 
-/** Units that are announced together, because gateways read all holdings anew after each announcement. */
+/** Units are announced in groups of this size, because gateways read all holdings again after each announcement. */
 const TOLD_AT_ONCE = 32;
-/** The pause after each unit is this many times the unit's own time, so that a move takes a fifth of a core. */
+/** After each unit, a move pauses for this many times the time of the unit. It therefore uses a fifth of a core. */
 const IDLE_SHARE = 4;
 const LONGEST_IDLE_MS = 100;
-/** Wait after a state could not be saved; doubles up to the longest. */
+/** Wait before the state is saved again after a failure. It doubles with each failure, up to the longest. */
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 5_000;
-/** How often to look whether surplus units may be unloaded: some reasons to keep them end with time alone. */
+/** Interval of checks whether surplus units may be unloaded. Some reasons to keep them end after a time, without an event. */
 const LOOK_AGAIN_MS = 1_000;
 
 export class PlacedModel {
@@ -75,21 +75,22 @@ export class PlacedModel {
   readonly #shape: ModelOffer;
   readonly #kept: KeptState;
   readonly #stopping = new AbortController();
-  /** Of a move: ends when a gateway speaks or leaves, a placement arrives, or all stops. */
+  /** The wait of a move. It ends when a gateway makes a statement or disconnects, a placement arrives, or the model stops. */
   readonly #pause = new Pause();
   #placement: SignedPlacement | undefined;
-  /** Placements are taken one after another, and so are moves. */
+  /** Placements are accepted one after another. */
   #taking: Promise<void> = Promise.resolve();
+  /** Moves run one after another. */
   #moving: Promise<void> = Promise.resolve();
 
   constructor(options: PlacedModelOptions) {
     const { service, save } = options;
     this.#options = options;
     this.#shape = service.offer;
-    this.#kept = new KeptState({ shape: this.#shape, save });
+    this.#kept = new KeptState(this.#shape, save);
   }
 
-  /** Continues with the placement that was kept. */
+  /** Follows the placement that was saved before a restart, and continues its move. */
   resume(placement: SignedPlacement): void {
     const { log } = this.#options;
     try {
@@ -97,7 +98,7 @@ export class PlacedModel {
       if (fault !== undefined) throw new Error(fault);
       this.#wanted(placement);
     } catch (error) {
-      log('warn', `the placement that was kept is not followed: ${errorText(error)}`);
+      log('warn', `the saved placement is not followed: ${errorText(error)}`);
       return;
     }
     this.#kept.placement = placement;
@@ -126,8 +127,8 @@ export class PlacedModel {
   }
 
   /**
-   * Resolves when the placement is saved; the move then runs by itself and replaces a move in progress. Rejects if the
-   * placement is outdated, was planned `from` a placement older than the one followed, or does not name this shard.
+   * Resolves when the placement is saved. The move then runs in the background, and replaces a move in progress. Rejects if
+   * `judgePlacement` refuses the placement, if its holdings are wrong, or if it does not name this shard.
    */
   place(placement: SignedPlacement, from?: PlacementId): Promise<void> {
     const taken = this.#taking.then(() => this.#take(placement, from));
@@ -135,7 +136,7 @@ export class PlacedModel {
     return taken;
   }
 
-  /** The gateway at the other end of `connection` acts on this placement until the connection ends. */
+  /** The gateway at the other end of `connection` acts on `placement`. The statement ends with the connection. */
   adopted(connection: AbortSignal, placement: PlacementId): void {
     if (connection.aborted) return;
     const leave = () => {
@@ -158,7 +159,10 @@ export class PlacedModel {
     const verdict = judgePlacement({ placement, follows: this.#placement, from });
     if (verdict.kind === 'known') return;
     if (verdict.kind === 'refused') throw new RpcError(verdict.code, verdict.message);
-    for (const shard of Object.keys(placement.shards)) readUnits(placement, shard, this.#shape);
+    // The holdings of all shards are checked, because gateways read all of them.
+    orInvalid(() => {
+      for (const shard of Object.keys(placement.shards)) unitsOf(placement, shard, this.#shape);
+    });
     const wanted = this.#wanted(placement);
     this.#kept.placement = placement;
     await this.#kept.save().catch((error) => {
@@ -179,7 +183,7 @@ export class PlacedModel {
   }
 
   #start(): void {
-    this.#pause.end(); // a move that waits gives way
+    this.#pause.end(); // a move that waits ends early
     this.#moving = this.#moving
       .then(() => this.#move())
       .catch((error: Error) =>
@@ -200,11 +204,11 @@ export class PlacedModel {
     this.#kept.remove(surplus);
     const gone = service.remove(surplus);
     this.#tell();
-    // Saved before the units are unloaded, so that a shard killed in between does not start with them. No call may name them
-    // by now. A placement that arrives meanwhile waits for this, and loads again what it wants.
+    // The state is saved before the units are unloaded. Otherwise, a shard that is killed in between would start with these units.
+    // The move of a placement that arrives now waits for this move, and then loads the units again that it wants.
     if (!(await this.#saveAtLast(() => !this.#stopping.signal.aborted))) return;
     await gone;
-    // One by one: unloading all at once would block the thread for longer than a step.
+    // Units are unloaded one by one, because unloading all at once would block the thread for longer than a step.
     for (const unit of surplus) await this.#paced(() => unload([unit]));
     log('info', `holds what placement ${formatId(idOf(placement))} wants: ${this.#kept.size} experts`);
   }
@@ -218,7 +222,7 @@ export class PlacedModel {
       if (turn === undefined) break;
       const { next, inMs } = turn;
       if (inMs > 0) {
-        saved = await this.#announce(saved); // loaded units do not wait for those that failed
+        saved = await this.#announce(saved); // loaded units do not wait for units that failed
         await this.#pause.wait(inMs);
         continue;
       }
@@ -236,21 +240,21 @@ export class PlacedModel {
     if (!saved) await this.#saveAtLast(isCurrent);
   }
 
-  /** Announces what has been loaded. Returns whether the last state is saved: `saved` if there is nothing new. */
+  /** Announces the loaded units. Returns whether the state with them is saved, or `saved` if there are no new units. */
   async #announce(saved: boolean): Promise<boolean> {
     if (this.#kept.arrived === 0) return saved;
     const { service, log } = this.#options;
-    // Saved before it is announced: other shards unload what this one announces, so a restart must begin with it. But a full
-    // disk is no reason not to serve what is loaded.
+    // The state is saved before the units are announced. Other shards unload units that this shard announces, so this shard must have
+    // them after a restart. If the disk is full, the units are served nevertheless.
     const failure = await this.#kept.save().then(() => undefined, errorText);
     if (failure !== undefined)
-      log('warn', `the holdings cannot be saved: ${failure}; they are served all the same`);
+      log('warn', `the holdings cannot be saved: ${failure}; they are served nevertheless`);
     service.add(this.#kept.announce());
     this.#tell();
     return failure === undefined;
   }
 
-  /** Retries until the state is saved; false if it need not be any more. */
+  /** Tries until the state is saved. Returns false if `isWanted` ends the tries first. */
   async #saveAtLast(isWanted: () => boolean): Promise<boolean> {
     for (let waitMs = FIRST_RETRY_MS; isWanted(); waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS)) {
       try {
@@ -265,7 +269,7 @@ export class PlacedModel {
     return false;
   }
 
-  /** Leaves most of the core to calls: a move has no hurry. */
+  /** Runs `act`, then pauses. A move is not urgent and leaves most of the core to calls. */
   async #paced(act: () => Promise<void>): Promise<void> {
     const startedAt = performance.now();
     await act();
@@ -279,8 +283,9 @@ export class PlacedModel {
   }
 
   #difference() {
-    const held = this.#kept.units;
-    return difference(held, this.#placement ? this.#wanted(this.#placement) : held, this.#shape);
+    const held = Holdings.of(this.#kept.units, this.#shape);
+    const wanted = this.#placement ? Holdings.of(this.#wanted(this.#placement), this.#shape) : held;
+    return { missing: wanted.without(held), surplus: held.without(wanted) };
   }
 
   #wanted(placement: SignedPlacement): Unit[] {
@@ -289,14 +294,5 @@ export class PlacedModel {
     if (units !== undefined) return units;
     const named = Object.keys(placement.shards).join(', ');
     throw new RpcError('invalid', `placement ${placement.epoch} names ${named}; this shard is ${name}`);
-  }
-}
-
-/** Reads what any of the named shards is to hold, because gateways read all of them. */
-function readUnits(placement: SignedPlacement, name: string, shape: ModelOffer): void {
-  try {
-    unitsOf(placement, name, shape);
-  } catch (cause) {
-    throw new RpcError('invalid', errorText(cause), { cause });
   }
 }

@@ -1,4 +1,4 @@
-// A placement as operators write it and shards keep it: parsed, checked, signed. Knows no disk and no sockets.
+// The JSON text of a placement, as operators write it and shards save it: parsing, checks and the signature.
 //
 // Worked example:
 //   { "version": 1, "model": "sha256:…", "epoch": 3, "shards": { "a": "0-47", "b": "48-95,0:3" }, "signature": "5f…" }
@@ -13,13 +13,13 @@ export interface Placement {
   version: 1;
   /** Identity of the checkpoint. */
   model: string;
-  /** A placement with a higher epoch replaces it. */
+  /** A placement with a higher epoch replaces this one. */
   epoch: number;
-  /** Holdings by name of the shard, as `expertgrid shard --experts` takes them; empty for none. */
+  /** Holdings by name of the shard, in the form of `expertgrid shard --experts`. An empty text means no experts. */
   shards: Record<string, string>;
 }
 
-/** Who applied a placement, for other operators to read. No decision depends on it, and it is not signed. */
+/** The operator who applied a placement, for other operators to read. No decision depends on it, and it is not signed. */
 export interface Applied {
   /** `user@host`. */
   by: string;
@@ -29,14 +29,14 @@ export interface Applied {
 
 export interface SignedPlacement extends Placement {
   applied?: Applied;
-  /** HMAC-SHA256 in hex over the text of the rest, with the fleet's secret; absent if the fleet has none. */
+  /** HMAC-SHA256 of `contentText` in hex, with the fleet's secret. Absent if the fleet has no secret. */
   signature?: string;
 }
 
-/** The signed text starts with this, so that no other message can pass for a placement. */
+/** Begins the signed text, so that the signature of another kind of message is never valid for a placement. */
 const LABEL = 'expertgrid placement 1\0';
 
-/** Checks a parsed value, except the holdings: `unitsOf` checks them, because it knows the model's shape. */
+/** Checks a parsed JSON value. `unitsOf` checks the holdings later, because that needs the model's shape. */
 export function parsePlacement(value: unknown): SignedPlacement {
   const { version, model, epoch, shards, applied, signature } = fields(value, 'the placement');
   if (version !== 1) throw new Error(`placement: version must be 1, not ${JSON.stringify(version)}`);
@@ -65,12 +65,12 @@ export function readPlacement(text: string): SignedPlacement {
   return parsePlacement(value);
 }
 
-/** The text that a placement's hash and signature are computed over. */
+/** The text from which the hash and the signature of a placement are computed. */
 export function contentText({ version, model, epoch, shards }: Placement): string {
   return canonicalJson({ version, model, epoch, shards });
 }
 
-/** The canonical text of a placement, whatever the order of its fields was. */
+/** The canonical text of a placement. It does not depend on the order of fields. */
 export function placementText(placement: SignedPlacement): string {
   return canonicalJson(placement);
 }
@@ -84,19 +84,19 @@ export function isSignedBy({ signature, ...placement }: SignedPlacement, secret:
   return timingSafeEqual(Buffer.from(signature, 'hex'), Buffer.from(signatureOf(placement, secret), 'hex'));
 }
 
-/** The units that the shard `name` is to hold; undefined if the placement does not name it. Throws if they cannot be parsed. */
+/** The units that the placement wants on shard `name`. Undefined if it does not name the shard. Throws if the text is wrong. */
 export function unitsOf(
   { shards }: Pick<Placement, 'shards'>,
   name: string,
   shape: HoldingShape,
 ): Unit[] | undefined {
   const holdings = Object.hasOwn(shards, name) ? shards[name] : undefined;
-  if (holdings === undefined || holdings === '') return holdings === '' ? [] : undefined;
+  if (holdings === undefined) return undefined;
+  if (holdings === '') return [];
   try {
     return parseHoldings(holdings, shape);
   } catch (cause) {
-    const reason = errorText(cause);
-    throw new Error(`placement: shards.${name}: ${reason}`, { cause });
+    throw new Error(`placement: shards.${name}: ${errorText(cause)}`, { cause });
   }
 }
 
@@ -110,7 +110,7 @@ export function parseApplied(value: unknown): Applied {
   throw new Error('placement: applied must have by and at, each a line of at most 200 characters');
 }
 
-/** A line without control characters, because other operators read it on their terminals. */
+/** A text of 1 to 200 characters without control characters, because other operators read it on their terminals. */
 function isLine(value: unknown): value is string {
   return typeof value === 'string' && /^[^\p{C}]{1,200}$/u.test(value);
 }

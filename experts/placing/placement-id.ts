@@ -1,5 +1,5 @@
-// The identifier of a placement, which also orders placements: its epoch and the hash of its content. If two operators give the same
-// epoch to two placements, the hash decides, and it decides alike in every shard, gateway and command. Pure.
+// The identifier of a placement: its epoch and the hash of its content. It also orders placements. If two placements have the same
+// epoch, the hash decides, so that every shard, gateway and command chooses the same one. Pure.
 
 import { sha256 } from '../../model/bundle/hash.ts';
 import { contentText, type Placement } from './placement-file.ts';
@@ -7,20 +7,20 @@ import { contentText, type Placement } from './placement-file.ts';
 export interface PlacementId {
   /** 0: no placement; epochs begin at 1. */
   epoch: number;
-  /** `sha256:` and 64 hex digits over the placement's content; empty for no placement. */
+  /** `sha256:` and 64 hex digits, the hash of `contentText`. Empty for no placement. */
   hash: string;
 }
 
 export const noPlacement: PlacementId = { epoch: 0, hash: '' };
 
-/** How far a placement's epoch may be above the highest known one, so that a typing error does not use up all epochs. */
+/** An epoch may be this far above the highest known epoch. The limit keeps a typing error from using up all epochs. */
 export const MOST_AHEAD = 1_000_000;
-/** The largest epoch that is ever accepted. */
+/** The largest epoch that is accepted at all. */
 export const LARGEST_EPOCH = 2 ** 40;
 
 const ids = new WeakMap<object, PlacementId>();
 
-/** The signature and the operator's name do not count. Placements are immutable, so each is hashed once. */
+/** The identifier does not depend on `signature` and `applied`. A placement is immutable, so it is hashed only once. */
 export function idOf(placement: Placement | undefined): PlacementId {
   if (placement === undefined) return noPlacement;
   let id = ids.get(placement);
@@ -39,8 +39,8 @@ export function compareIds(a: PlacementId, b: PlacementId): number {
 }
 
 /**
- * Why a placement may not have this epoch, or undefined. `known` is the highest known epoch: 0 if there is certainly none yet,
- * undefined if nothing is known, as in a shard or gateway that has just started.
+ * Says why a placement may not have this epoch. Returns undefined if it may. `known` is the highest known epoch, and 0 if there is
+ * certainly no placement yet. It is undefined in a shard or gateway that has just started and knows nothing.
  */
 export function epochFault(epoch: number, known: number | undefined): string | undefined {
   if (epoch < 1) return `epoch ${epoch} is too low: epochs begin at 1`;
@@ -54,7 +54,7 @@ export function isHash(text: string): boolean {
   return /^sha256:[0-9a-f]{64}$/.test(text);
 }
 
-/** `5 (3f2a9c1e04b7)`: the epoch, and enough of the hash to tell placements apart. */
+/** `5 (3f2a9c1e04b7)`: the epoch, and 12 digits of the hash, which suffice to distinguish placements. */
 export function formatId({ epoch, hash }: PlacementId): string {
   if (epoch === 0) return 'none';
   return hash === '' ? `${epoch}` : `${epoch} (${hash.slice('sha256:'.length, 'sha256:'.length + 12)})`;

@@ -1,19 +1,20 @@
-// Whether a shard accepts a placement that it is brought. Pure; docs/placement.md says why this rule is enough.
+// The rule by which a shard accepts or refuses a placement. Pure; docs/placement.md explains why this rule is sufficient.
 import type { RpcErrorCode } from '../../rpc/errors.ts';
 import type { Applied, SignedPlacement } from './placement-file.ts';
 import { compareIds, epochFault, formatId, idOf, type PlacementId } from './placement-id.ts';
 
-export interface TakeQuestion {
+interface TakeQuestion {
+  /** The new placement. */
   placement: SignedPlacement;
   /** The placement that the shard follows now. */
   follows: SignedPlacement | undefined;
-  /** The latest placement known to the command that planned this one. Absent if a gateway or an older release brings it. */
+  /** The latest placement that was known when the new one was planned. Absent if a gateway or an older release brings it. */
   from?: PlacementId | undefined;
 }
 
-export type TakeVerdict =
+type TakeVerdict =
   | { kind: 'new' }
-  /** The shard follows it already. */
+  /** The shard already follows this placement. */
   | { kind: 'known' }
   | { kind: 'refused'; code: RpcErrorCode; message: string };
 

@@ -1,31 +1,31 @@
-// Limits of a frame, and the most that a peer may state in any field.
+// Limits of one frame, and upper bounds of the numbers that a peer may state.
 
-/** What one frame may hold. */
+/** Limits of one frame. A shard states its limits in the hello. */
 export interface FrameLimits {
-  /** Rows of one `expert.run`. */
+  /** Most rows of one `expert.run`. */
   rows: number;
-  /** (row, expert) pairs of one `expert.run`, so rows of its answer. */
+  /** Most (row, expert) pairs of one `expert.run`. Its answer has one row for each pair. */
   asks: number;
   frameBytes: number;
 }
 
 export const defaultLimits: FrameLimits = { rows: 64, asks: 512, frameBytes: 32 * 1024 * 1024 };
 
-/** Bounds on what a peer states: far above what is in use, and far below what would harm this side. */
+/** Upper bounds of fields of a peer. They are far above the numbers in use, and far below numbers that would exhaust memory. */
 export const most = {
-  /** Names in one hello. */
+  /** Features in one hello. */
   features: 16,
   models: 64,
   layers: 4_096,
   experts: 0x10000,
-  /** Of all layers. */
+  /** Units of one model. */
   units: 2 ** 20,
   hidden: 2 ** 20,
   bits: 32,
   rows: 0xffff,
   asks: 2 ** 20,
   frameBytes: 2 ** 30,
-  /** Milliseconds. */
+  /** `runMs` or `queueMs` of one call: one day. */
   callMs: 86_400_000,
   memoryBytes: 2 ** 50,
 } as const;

@@ -1,4 +1,4 @@
-// The handshake hello, and the notification `memory`, which updates `residentBytes` of its answer.
+// The call `hello`, which begins each connection, and the notification `memory`, which updates a field of its answer.
 import { shown } from '../../base/text.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import type { Params, Value } from '../../rpc/transport.ts';
@@ -20,12 +20,12 @@ export interface HelloParams {
 export interface HelloAnswer {
   protocol: number;
   version: string;
-  /** Drawn at random when the process starts: two connections with one instance reach the same process. */
+  /** A random text for each process. Two connections with the same instance lead to the same process. */
   instance: string;
   state: 'available' | 'draining';
   models: readonly ModelOffer[];
   limits: FrameLimits;
-  /** Epoch of the placement that the shard follows: the highest if it follows several, 0 if none. */
+  /** Epoch of the placement that the shard follows. 0 if it follows none; the highest if several models have placements. */
   epoch: number;
   /** Name of the shard in placements. */
   name?: string;
@@ -33,11 +33,7 @@ export interface HelloAnswer {
   residentBytes?: number;
 }
 
-/** Parameters of the notification `memory`. */
-export function memoryParams(residentBytes: number): Params {
-  return { residentBytes };
-}
-
+/** Reads `residentBytes`, the only parameter of the notification `memory`. */
 export function parseMemory(params: Params): number {
   return integer(params, 'residentBytes', 0, most.memoryBytes);
 }
@@ -46,7 +42,7 @@ export function helloParams({ protocol, role, version, features }: HelloParams):
   return { protocol, role, version, ...(features !== undefined && { features: [...features] }) };
 }
 
-/** Reads the version first, because the other fields may differ in another version. */
+/** Reads `protocol` first, because another version of the protocol may have other fields. */
 export function parseHelloParams(params: Params): HelloParams {
   const protocol = sameProtocol(params);
   const role = string(params, 'role');
@@ -55,7 +51,7 @@ export function parseHelloParams(params: Params): HelloParams {
   return params.features === undefined ? hello : { ...hello, features: featuresOf(params) };
 }
 
-/** The optional features that a hello names. */
+/** The features in the params of a hello; empty if the field is absent. */
 export function featuresOf(params: Params): string[] {
   if (params.features === undefined) return [];
   return array(params, 'features', most.features).map((feature) => string({ feature }, 'feature', 32));

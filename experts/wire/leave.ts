@@ -1,22 +1,23 @@
-// How a shard asks its gateways whether it may leave service: the notification `may_leave`, the call `shard.leave`.
+// The messages by which a shard asks its gateways whether it may leave service: the notification `may_leave` of the shard, and the
+// call `shard.leave` of a gateway, which answers it.
 import { RpcError } from '../../rpc/errors.ts';
 import type { Params } from '../../rpc/transport.ts';
 import { integer, string } from '../fields.ts';
 import type { HoldingRange } from '../runs.ts';
 import { type ModelShape, parseHoldingRanges } from './model.ts';
 
-/** The caller answers the notification `may_leave` with a call of `shard.leave`. */
+/** The feature of a gateway that answers the notification `may_leave` with the call `shard.leave`. */
 export const LEAVE_FEATURE = 'leave';
 
-/** What a gateway answers about a shard that asks to leave service. */
+/** The answer of a gateway about one model of the shard. */
 export interface LeaveView {
-  /** Number of the question, from `may_leave`. */
+  /** Number of the question: the field `ask` of `may_leave`. */
   ask: number;
   /** Identity. */
   model: string;
   /** Units that no other shard serves. */
   alone: readonly HoldingRange[];
-  /** True if another shard serves some of them, but has been told that it may leave. */
+  /** True if another shard serves some of these units, but has already got permission to leave. */
   contested: boolean;
 }
 
@@ -24,12 +25,12 @@ export function leaveViewToParams({ ask, model, alone, contested }: LeaveView): 
   return { ask, model, alone: alone.map((range) => [...range]), contested };
 }
 
-/** Number of the question that a shard asks with `may_leave`. */
+/** Returns the number of the question. */
 export function parseMayLeave(params: Params): number {
   return integer(params, 'ask');
 }
 
-/** `models` are the shard's, by identity. */
+/** `models` are the models of the shard by identity. Throws `incompatible` if the view is about another model. */
 export function parseLeaveView(params: Params, models: ReadonlyMap<string, ModelShape>): LeaveView {
   const identity = string(params, 'model');
   const model = models.get(identity);

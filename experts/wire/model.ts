@@ -1,4 +1,4 @@
-// A model as a shard offers it in hello: its shape, its numerics class and the units that are held.
+// A model as a shard describes it in the answer to `hello`: shape, numerics class and held units.
 import { shown } from '../../base/text.ts';
 import type { Params, Value } from '../../rpc/transport.ts';
 import { array, integer, isIndex, map, refuse, string } from '../fields.ts';
@@ -6,16 +6,15 @@ import type { HoldingRange } from '../runs.ts';
 import { most } from './bounds.ts';
 import { parsePlacementField } from './placement.ts';
 
-/** One model as a shard offers it. Replicas of one numerics class give the same bits. */
 export interface ModelOffer {
   /** Hash of the checkpoint's source, the same at every precision. */
   identity: string;
   /** Hash of the bundle's content. */
   content: string;
-  /** Names everything that decides the bits of an answer. */
+  /** Replicas of one numerics class give the same bits. */
   numericsClass: string;
   bits: number;
-  /** Inputs that share a scale. */
+  /** Number of inputs that share one scale of the quantized weights. */
   group: number;
   layers: number;
   /** Experts of each layer. */
@@ -23,16 +22,16 @@ export interface ModelOffer {
   /** Width of a row. */
   hidden: number;
   holdings: readonly HoldingRange[];
-  /** Its replicas answer only if no better replica is left, because they have fewer bits. Absent: false. */
+  /** True: its replicas have fewer bits, and are asked only if no better replica is left. Absent: false. */
   standby?: boolean;
-  /** The text of the placement that the shard follows (placement-file.ts). Absent: none. */
+  /** The placement that the shard follows, as `placementText` writes it. Absent: none. */
   placement?: string;
 }
 
-/** What a shard needs to know of a model to check a request. */
+/** The fields that are needed to check a request. */
 export type ModelShape = Pick<ModelOffer, 'identity' | 'layers' | 'experts' | 'hidden'>;
 
-/** An entry of the field `models`. */
+/** Parses an entry of the field `models`. */
 export function parseModelOffer(value: Value): ModelOffer {
   const offer = map(value, 'an entry of models');
   const layers = integer(offer, 'layers', 1, most.layers);
@@ -52,7 +51,7 @@ export function parseModelOffer(value: Value): ModelOffer {
   };
 }
 
-/** The field `name`: triples (layer, first expert, last expert) within the model's shape. */
+/** Parses the field `name`: triples (layer, first expert, last expert) within the model's shape. */
 export function parseHoldingRanges(
   params: Params,
   { layers, experts }: { layers: number; experts: number },

@@ -1,4 +1,4 @@
-// The calls about placements: `shard.place` and `shard.adopted`.
+// The calls about placements: `shard.place` brings a shard a placement, and `shard.adopted` states which placement a gateway acts on.
 import type { Params } from '../../rpc/transport.ts';
 import { integer, map, refuse, string, text } from '../fields.ts';
 import { isHash, type PlacementId } from '../placing/placement-id.ts';
@@ -6,11 +6,11 @@ import { isHash, type PlacementId } from '../placing/placement-id.ts';
 /** Most characters of a placement's text: enough for thousands of shards with hundreds of items each. */
 const MOST_PLACEMENT = 4 * 1024 * 1024;
 
-/** Which placement a gateway acts on. */
-export interface Adoption {
+/** The placement that a gateway acts on. */
+interface Adoption {
   /** Identity. */
   model: string;
-  /** Its hash is empty if the caller runs an older release, which states the epoch alone. */
+  /** The hash is empty if the gateway runs an older release, which states only the epoch. */
   placement: PlacementId;
 }
 
@@ -23,7 +23,7 @@ export function parseAdoption(params: Params): Adoption {
   return { model: string(params, 'model'), placement: parsePlacementId(params) };
 }
 
-/** The placement that this one was planned from; stated only by the command that planned it. */
+/** Identifies the placement from which the placement in `shard.place` was planned. Only the command that planned it states this. */
 export function parseFrom({ from }: Params): PlacementId | undefined {
   return from === undefined ? undefined : parsePlacementId(map(from, 'from'));
 }
@@ -35,7 +35,7 @@ function parsePlacementId(params: Params): PlacementId {
   return refuse(`hash must be sha256: and 64 hex digits, not ${JSON.stringify(hash)}`);
 }
 
-/** The field `placement`: a text that placement-file.ts parses. */
+/** Returns the field `placement`, a text for `readPlacement`. */
 export function parsePlacementField(params: Params): string {
   return text(params, 'placement', MOST_PLACEMENT);
 }

@@ -1,7 +1,7 @@
 // The call `expert.run` and its answer.
 //
-// Worked example: rows 0 and 1 of a frame, row 0 for experts 3 and 17, row 1 for expert 3 of layer 2:
-//   asks   = Uint16Array [0, 3,  0, 17,  1, 3]      // pairs (row, expert)
+// Worked example: a frame for layer 2 has two rows. Row 0 goes to experts 3 and 17, row 1 to expert 3:
+//   asks   = Uint16Array [0, 3,  0, 17,  1, 3]      pairs (row, expert)
 //   answer = rows [3 * hidden], one for each ask, in the order of the asks
 import { firstNonFinite } from '../../base/finite.ts';
 import { shown } from '../../base/text.ts';
@@ -16,21 +16,24 @@ export interface RunRequest {
   /** Identity. */
   model: string;
   layer: number;
-  /** 0: decode rows; 1: prefill rows, which run after them. */
+  /** 0: decode rows; 1: prefill rows, which run after decode rows. */
   priority: 0 | 1;
+  /** Empty: none. */
   trace: string;
+  /** Epoch of the placement that the gateway acts on. */
   epoch: number;
   /** `[n, hidden]` */
   rows: Float32Array;
-  /** `[m, 2]`: (row, expert) */
+  /** `[m, 2]`: pairs (row, expert) */
   asks: Uint16Array;
 }
 
 export interface RunAnswer {
-  /** `[m, hidden]`, in the order of the asks; not weighted. */
+  /** `[m, hidden]`, in the order of the asks, not multiplied by the router's weights. */
   rows: Float32Array;
-  /** Time on the device, shared with the calls that were joined to this one. */
+  /** Time of the run on the device. Other calls may be part of the same run. */
   runMs: number;
+  /** Time from the arrival of the call to the start of its run. */
   queueMs: number;
 }
 
@@ -38,7 +41,7 @@ export function runRequestToParams({ rows, asks, ...rest }: RunRequest): Params 
   return { ...rest, dtype: 'f32', rows: rowsToBytes(rows), asks: uint16ToBytes(asks) };
 }
 
-/** Checks everything except whether the experts are held. `models` are the shard's, by identity. */
+/** Checks all fields, but not whether the experts are held. `models` are the models of the shard by identity. */
 export function parseRunRequest(
   params: Params,
   models: ReadonlyMap<string, ModelShape>,
@@ -80,7 +83,7 @@ export function runAnswerToValue({ rows, runMs, queueMs }: RunAnswer): Value {
   return { rows: rowsToBytes(rows), runMs, queueMs };
 }
 
-/** An answer to `asks` pairs of a model `hidden` wide. */
+/** `asks` is the number of pairs in the request, `hidden` the width of a row. */
 export function parseRunAnswer(value: Value, asks: number, hidden: number): RunAnswer {
   const answer = map(value, 'the answer to expert.run');
   return {

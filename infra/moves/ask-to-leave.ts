@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
 import { type DrainAnswer, parseDrainAnswer } from '../../experts/admin.ts';
-import { helloParams, PROTOCOL_VERSION } from '../../experts/wire.ts';
+import { helloParams, PROTOCOL_VERSION } from '../../experts/wire/hello.ts';
 import type { Address } from '../../rpc/address.ts';
 import type { Security } from '../../rpc/security/security.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';

@@ -4,13 +4,9 @@ import { type PlaceStatus, parsePlacedReport, parsePlaceStatus } from '../../exp
 import type { PlacedReport } from '../../experts/placing/placed-model.ts';
 import { placementText, readPlacement, type SignedPlacement } from '../../experts/placing/placement-file.ts';
 import type { PlacementId } from '../../experts/placing/placement-id.ts';
-import {
-  adoptionParams,
-  helloParams,
-  type ModelOffer,
-  PROTOCOL_VERSION,
-  parseHelloAnswer,
-} from '../../experts/wire.ts';
+import { helloParams, PROTOCOL_VERSION, parseHelloAnswer } from '../../experts/wire/hello.ts';
+import type { ModelOffer } from '../../experts/wire/model.ts';
+import { adoptionParams } from '../../experts/wire/placement.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import type { Security } from '../../rpc/security/security.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';

@@ -1,6 +1,6 @@
 // Asks shards for one frame of a layer, or asks the questions by which judge.ts finds the shard that answers
 // wrongly.
-import type { RunAnswer } from '../../experts/wire.ts';
+import type { RunAnswer } from '../../experts/wire/run.ts';
 import { toRpcError } from '../../rpc/errors.ts';
 import type { Frame } from '../group.ts';
 import { askGoldens, GOLDEN_DEADLINE_MS } from '../shards/golden-checks.ts';

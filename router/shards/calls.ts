@@ -1,5 +1,5 @@
 // The calls of one shard: counted, timed, and watched for whether they are answered.
-import type { RunAnswer, RunRequest } from '../../experts/wire.ts';
+import type { RunAnswer, RunRequest } from '../../experts/wire/run.ts';
 import { RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { CallOptions } from '../../rpc/transport.ts';
 import { type Latencies, Timing } from '../delivery/timing.ts';

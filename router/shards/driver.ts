@@ -2,7 +2,8 @@
 // lifecycle and carries out the actions that it returns. Never chooses between shards.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HoldingRange } from '../../experts/runs.ts';
-import type { LeaveView, ModelOffer, ModelShape } from '../../experts/wire.ts';
+import type { LeaveView } from '../../experts/wire/leave.ts';
+import type { ModelOffer, ModelShape } from '../../experts/wire/model.ts';
 import { RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { Latencies } from '../delivery/timing.ts';
 import { Calls } from './calls.ts';

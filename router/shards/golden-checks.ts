@@ -1,6 +1,7 @@
 // Golden checks: a shard's answers to the bundle's golden rows are compared with the stored ones. Knows no files and no states.
 
-import type { ModelOffer, RunRequest } from '../../experts/wire.ts';
+import type { ModelOffer } from '../../experts/wire/model.ts';
+import type { RunRequest } from '../../experts/wire/run.ts';
 import { type RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { Link } from './link.ts';
 import { holds, type Unit, unitAt, unitsIn } from './units.ts';

@@ -3,26 +3,23 @@
 import { firstNonFinite } from '../../base/finite.ts';
 import { readPlacement, type SignedPlacement } from '../../experts/placing/placement-file.ts';
 import type { HoldingRange } from '../../experts/runs.ts';
+import type { FrameLimits } from '../../experts/wire/bounds.ts';
 import {
-  type FrameLimits,
   type HelloAnswer,
   helloParams,
-  LEAVE_FEATURE,
-  type LeaveView,
-  leaveViewToParams,
-  type ModelOffer,
-  type ModelShape,
   PROTOCOL_VERSION,
   parseHelloAnswer,
-  parseHoldingRanges,
-  parseMayLeave,
   parseMemory,
-  parsePlacementField,
+} from '../../experts/wire/hello.ts';
+import { LEAVE_FEATURE, type LeaveView, leaveViewToParams, parseMayLeave } from '../../experts/wire/leave.ts';
+import { type ModelOffer, type ModelShape, parseHoldingRanges } from '../../experts/wire/model.ts';
+import { parsePlacementField } from '../../experts/wire/placement.ts';
+import {
   parseRunAnswer,
   type RunAnswer,
   type RunRequest,
   runRequestToParams,
-} from '../../experts/wire.ts';
+} from '../../experts/wire/run.ts';
 import { RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { CallOptions, Params, Transport, Value } from '../../rpc/transport.ts';
 import type { Member } from './member.ts';

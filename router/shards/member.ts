@@ -1,5 +1,5 @@
 // The place of a shard: an address to connect to, or this process.
-import type { RunAnswer, RunRequest } from '../../experts/wire.ts';
+import type { RunAnswer, RunRequest } from '../../experts/wire/run.ts';
 import { type Address, formatAddress } from '../../rpc/address.ts';
 import { openLocalTransport } from '../../rpc/local.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';

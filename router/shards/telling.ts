@@ -1,7 +1,7 @@
 // Tells one shard about placements, on one connection: which one this gateway acts on, and a newer one than the shard follows.
 import { placementText, type SignedPlacement } from '../../experts/placing/placement-file.ts';
 import { idOf, type PlacementId } from '../../experts/placing/placement-id.ts';
-import { adoptionParams } from '../../experts/wire.ts';
+import { adoptionParams } from '../../experts/wire/placement.ts';
 import { type RpcErrorCode, toRpcError } from '../../rpc/errors.ts';
 import type { Params } from '../../rpc/transport.ts';
 import type { Link } from './link.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Behaviour, flipBit, Misbehaviour } from '../../bench/chaos/misbehaviour.ts';
 import { ShardService } from '../../experts/service.ts';
-import { parseRunAnswer, runRequestToParams } from '../../experts/wire.ts';
+import { parseRunAnswer, runRequestToParams } from '../../experts/wire/run.ts';
 import type { ExpertDevice } from '../../model/devices/expert.ts';
 
 const model = {

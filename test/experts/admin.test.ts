@@ -1,7 +1,7 @@
 // What an admin may ask of a shard, and that a gateway may not.
 import { afterEach, expect, test } from 'vitest';
 import { adminHandlers, type DrainAnswer, parseDrainAnswer } from '../../experts/admin.ts';
-import { runRequestToParams } from '../../experts/wire.ts';
+import { runRequestToParams } from '../../experts/wire/run.ts';
 import { openLocalTransport } from '../../rpc/local.ts';
 import type { Transport } from '../../rpc/transport.ts';
 import { createTestShard, model, type TestShard } from './shard.ts';

@@ -4,19 +4,17 @@ import { describe, expect, test } from 'vitest';
 import { isPrintable } from '../../base/text.ts';
 import { parseDrainAnswer, parsePlacedReport, parsePlaceStatus } from '../../experts/admin.ts';
 import { parseFilePiece } from '../../experts/bundle-files.ts';
+import { defaultLimits } from '../../experts/wire/bounds.ts';
 import {
-  defaultLimits,
   helloAnswerToValue,
-  parseAdoption,
   parseHelloAnswer,
   parseHelloParams,
-  parseHoldingRanges,
-  parseLeaveView,
-  parseMayLeave,
   parseMemory,
-  parseRunAnswer,
-  parseRunRequest,
-} from '../../experts/wire.ts';
+} from '../../experts/wire/hello.ts';
+import { parseLeaveView, parseMayLeave } from '../../experts/wire/leave.ts';
+import { parseHoldingRanges } from '../../experts/wire/model.ts';
+import { parseAdoption } from '../../experts/wire/placement.ts';
+import { parseRunAnswer, parseRunRequest } from '../../experts/wire/run.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import { isMap, parseError, parseMessage } from '../../rpc/messages.ts';
 import type { Params, Value } from '../../rpc/transport.ts';

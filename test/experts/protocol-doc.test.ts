@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { defaultLimits } from '../../experts/wire/bounds.ts';
 import {
-  defaultLimits,
   helloAnswerToValue,
   helloParams,
   parseHelloAnswer,
   parseHelloParams,
+} from '../../experts/wire/hello.ts';
+import {
   parseRunAnswer,
   parseRunRequest,
   runAnswerToValue,
   runRequestToParams,
-} from '../../experts/wire.ts';
+} from '../../experts/wire/run.ts';
 import { decodeMessage, encodeMessage } from '../../rpc/codec.ts';
 import { RpcError, rpcErrorCodes } from '../../rpc/errors.ts';
 import { FrameSplitter } from '../../rpc/frame.ts';

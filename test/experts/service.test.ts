@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { serveMetrics } from '../../experts/metrics-server.ts';
-import { parseHelloAnswer, parseRunAnswer, type RunRequest, runRequestToParams } from '../../experts/wire.ts';
+import { parseHelloAnswer } from '../../experts/wire/hello.ts';
+import { parseRunAnswer, type RunRequest, runRequestToParams } from '../../experts/wire/run.ts';
 import { openLocalTransport } from '../../rpc/local.ts';
 import type { CallOptions, Params, Transport } from '../../rpc/transport.ts';
 import { counted, createTestShard, model, type TestShard } from './shard.ts';

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { formatHoldings, Holdings } from '../../experts/holdings.ts';
 import type { Placement } from '../../experts/placing/placement-file.ts';
 import { compareIds, idOf, LARGEST_EPOCH, MOST_AHEAD } from '../../experts/placing/placement-id.ts';
-import type { ModelShape } from '../../experts/wire.ts';
+import type { ModelShape } from '../../experts/wire/model.ts';
 import { Epochs, type SpeakingShard } from '../../router/epochs.ts';
 
 const shape: ModelShape = { identity: 'm', layers: 2, experts: 3, hidden: 4 };

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { memoryParams } from '../../experts/wire.ts';
 import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
@@ -204,7 +203,7 @@ test('the memory of a shard is what it reports, and does not count as a change',
   expect(fleet.status()).toMatchObject([{ residentBytes: undefined }]);
   let changes = 0;
   fleet.onChange(() => changes++);
-  server.broadcast('memory', memoryParams(60_000_000));
+  server.broadcast('memory', { residentBytes: 60_000_000 });
   await expect.poll(() => fleet.status()[0]?.residentBytes).toBe(60_000_000);
   expect(changes).toBe(0);
 });

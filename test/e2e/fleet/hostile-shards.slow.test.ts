@@ -2,7 +2,7 @@
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { modelOffer } from '../../../cli/shard/offer.ts';
+import { modelOffer } from '../../../experts/held-model.ts';
 import { parseHoldings } from '../../../experts/holdings.ts';
 import { ShardService } from '../../../experts/service.ts';
 import { openBundle } from '../../../model/bundle/bundle.ts';

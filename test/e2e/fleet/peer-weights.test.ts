@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { parseFilePiece } from '../../../experts/bundle-files.ts';
-import { helloParams, PROTOCOL_VERSION } from '../../../experts/wire.ts';
+import { helloParams, PROTOCOL_VERSION } from '../../../experts/wire/hello.ts';
 import { parseAddress } from '../../../rpc/address.ts';
 import { openSocketTransport } from '../../../rpc/socket/socket-transport.ts';
 import { tinyBundle, tinyFolder } from '../../support/models/tiny-bundle.ts';

@@ -20,7 +20,8 @@ import {
   noPlacement,
   type PlacementId,
 } from '../../../experts/placing/placement-id.ts';
-import { adoptionParams, runRequestToParams } from '../../../experts/wire.ts';
+import { adoptionParams } from '../../../experts/wire/placement.ts';
+import { runRequestToParams } from '../../../experts/wire/run.ts';
 import type { Unit } from '../../../model/devices/expert.ts';
 import { openLocalTransport } from '../../../rpc/local.ts';
 import type { Handlers, Transport } from '../../../rpc/transport.ts';
@@ -273,7 +274,7 @@ test('an epoch that would use up all others is refused by a shard that has none 
   const poisoned = await start({ held: '0', placement: far(2 ** 53 - 1) });
   expect(poisoned.placed.report).toMatchObject({ epoch: 0, holdings: '0' });
   expect(poisoned.log).toEqual([
-    expect.stringMatching(/^the placement that was kept is not followed: epoch 9007199254740991/),
+    expect.stringMatching(/^the saved placement is not followed: epoch 9007199254740991/),
   ]);
   await place(await poisoned.connect(), placementOf(1, '0-1', { b: '2-5' }));
   expect(poisoned.placed.report.epoch).toBe(1);

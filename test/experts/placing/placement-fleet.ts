@@ -7,7 +7,7 @@ import { type Placement, unitsOf } from '../../../experts/placing/placement-file
 import { compareIds, idOf, type PlacementId } from '../../../experts/placing/placement-id.ts';
 import { judgePlacement } from '../../../experts/placing/take-rule.ts';
 import type { HoldingRange } from '../../../experts/runs.ts';
-import type { ModelShape } from '../../../experts/wire.ts';
+import type { ModelShape } from '../../../experts/wire/model.ts';
 import { askedInTurn, progressOf, standingOf, startOf } from '../../../infra/moves/apply-rule.ts';
 import { Epochs, type SpeakingShard } from '../../../router/epochs.ts';
 

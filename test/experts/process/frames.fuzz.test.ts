@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parseHelloAnswer } from '../../../experts/wire.ts';
+import { parseHelloAnswer } from '../../../experts/wire/hello.ts';
 import { parseAddress } from '../../../rpc/address.ts';
 import { openSocketTransport } from '../../../rpc/socket/socket-transport.ts';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';

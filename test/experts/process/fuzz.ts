@@ -1,6 +1,6 @@
 // Broken frames and the connections that bear them: mostly honest messages with some bytes changed. Knows no service.
 import { connect, type Socket } from 'node:net';
-import { runRequestToParams } from '../../../experts/wire.ts';
+import { runRequestToParams } from '../../../experts/wire/run.ts';
 import type { Address } from '../../../rpc/address.ts';
 import { decodeMessage, encodeMessage } from '../../../rpc/codec.ts';
 import { FrameSplitter } from '../../../rpc/frame.ts';

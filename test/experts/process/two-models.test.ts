@@ -1,7 +1,8 @@
 // One shard that holds experts of two models: offered apart, run apart, left together.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ShardService } from '../../../experts/service.ts';
-import { parseHelloAnswer, parseRunAnswer, runRequestToParams } from '../../../experts/wire.ts';
+import { parseHelloAnswer } from '../../../experts/wire/hello.ts';
+import { parseRunAnswer, runRequestToParams } from '../../../experts/wire/run.ts';
 import { openLocalTransport } from '../../../rpc/local.ts';
 import type { Transport } from '../../../rpc/transport.ts';
 import {

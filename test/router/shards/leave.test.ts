@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { adminHandlers } from '../../../experts/admin.ts';
 import { Leave } from '../../../experts/leave.ts';
 import { formatUnits } from '../../../experts/runs.ts';
-import { helloParams } from '../../../experts/wire.ts';
+import { helloParams } from '../../../experts/wire/hello.ts';
 import { dispatch } from '../../../router/dispatch.ts';
 import type { Fleet } from '../../../router/fleet.ts';
 import { RpcError } from '../../../rpc/errors.ts';

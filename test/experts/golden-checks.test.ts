@@ -1,13 +1,13 @@
-// Whether experts are held against their golden answers: which, how many, and what is said of a wrong one.
+// Golden checks of a shard: the sample before it serves, the rounds while it serves, and the description of a fault.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { checkInRounds, findFault, sampleUnits } from '../../../experts/golden/golden-check.ts';
-import { goldenDigest } from '../../../model/bundle/golden.ts';
-import type { Goldens } from '../../../model/bundle/goldens.ts';
-import type { ExpertDevice, Unit } from '../../../model/devices/expert.ts';
-import { createPlainExpertDevice } from '../../support/engines/plain-expert-device.ts';
-import { eventually } from '../../support/process.ts';
-import { allUnits, model } from '../shard.ts';
+import { checkInRounds, findFault, sampleUnits } from '../../experts/golden-checks.ts';
+import { goldenDigest } from '../../model/bundle/golden.ts';
+import type { Goldens } from '../../model/bundle/goldens.ts';
+import type { ExpertDevice, Unit } from '../../model/devices/expert.ts';
+import { createPlainExpertDevice } from '../support/engines/plain-expert-device.ts';
+import { eventually } from '../support/process.ts';
+import { allUnits, model } from './shard.ts';
 
 const shape = { hidden: model.hidden, inner: 5 };
 
