@@ -1,4 +1,4 @@
-// Translates a Responses request to the chat request that asks for the same.
+// Translates a Responses request to the equivalent chat request.
 import { badRequest } from '../errors.ts';
 import { extrasOf } from '../requests/fields/extra-fields.ts';
 import type { FieldNames } from '../requests/renamed-fields.ts';
@@ -57,12 +57,12 @@ export function chatOfResponse(request: ResponsesRequest): TranslatedResponse {
   return { chat, names: [...fieldNames, ...offered.names, ...choice.names, ...names], offered };
 }
 
-/** The request's tools, and those in its items. */
+/** The lists of tools in the request and in its items, each with its path in the request. */
 function toolLists({ tools, input }: ResponsesRequest) {
   const items = typeof input === 'string' ? [] : input;
   const within = items.flatMap((item, i) => {
-    const knows = item.type === 'additional_tools' || item.type === 'tool_search_output';
-    return knows ? [{ tools: item.tools, at: `input[${i}].tools` }] : [];
+    const hasTools = item.type === 'additional_tools' || item.type === 'tool_search_output';
+    return hasTools ? [{ tools: item.tools, at: `input[${i}].tools` }] : [];
   });
   return [{ tools: tools ?? [], at: 'tools' }, ...within];
 }

@@ -1,4 +1,4 @@
-// POST /v1/responses/input_tokens: the number of tokens in the prompt of a response.
+// POST /v1/responses/input_tokens: counts the tokens of the prompt that the same request to /v1/responses would have.
 import { countChat } from '../endpoints/chat.ts';
 import type { TextAsked } from '../endpoints/text-endpoints.ts';
 import { parseTranslated } from '../requests/translated-chat.ts';
@@ -6,7 +6,7 @@ import { chatOfResponse } from './chat.ts';
 import { readResponse } from './read.ts';
 import { inputTokensSchema } from './schema.ts';
 
-/** The prompt may exceed the model's context, because clients want to know by how much. */
+/** The prompt may exceed the model's context, so that clients can see by how much. */
 export function readInputTokens(fields: Record<string, unknown>): TextAsked {
   const { request, noEffect } = readResponse(inputTokensSchema, fields);
   const { chat, names } = chatOfResponse(request);

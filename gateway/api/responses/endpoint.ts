@@ -15,7 +15,7 @@ import { responsesSchema } from './schema.ts';
 import { planTruncated } from './truncation.ts';
 
 export const responsesEndpoint: Endpoint = {
-  // The answer repeats its other fields without effect.
+  // Other fields without effect are passed on, because the answer repeats them.
   idleFields: ['store', 'client_metadata'],
   broken: ({ code = null, message, param = null }, { events }) => {
     return namedEvent({ type: 'error', code, message, param, sequence_number: events });
@@ -37,7 +37,7 @@ export const responsesEndpoint: Endpoint = {
             const started = await startGenerations(c, context, record, plan, { idPrefix: 'resp_' });
             const { id, created, model, seed, schemaNotes } = started.frame;
             const writer = new ResponseWriter(
-              { id, created, model, seed, request, schemaNotes: [...offered.notHeld, ...schemaNotes] },
+              { id, created, model, seed, request, schemaNotes: [...offered.notEnforced, ...schemaNotes] },
               {
                 ...(plan.logprobs !== undefined && {
                   logprobsOf: (tokens) => chatLogprobs(tokens, context.tokenizer).toJSON(),
@@ -48,7 +48,7 @@ export const responsesEndpoint: Endpoint = {
             const message = messageEvents(started.events, plan.rules);
             const events = writer.events(tellFinishes(message, (reason) => record.finished(reason)));
             if (request.stream !== true) {
-              await drain(events);
+              for await (const _ of events);
               return await wholeAnswer(c, context, record, writer.response);
             }
             const { cancel } = started;
@@ -60,20 +60,15 @@ export const responsesEndpoint: Endpoint = {
   },
 };
 
-/** Nothing follows the last event, which says that the response has ended. */
+/** No `[DONE]` follows the last event, because that event itself says that the response has ended. */
 function formatOf(writer: ResponseWriter): EventFormat<ResponseEvent> {
   return {
     event: (event, json) => namedEvent(event, json),
     ending: '',
     keepAlive: ': keep-alive\n\n',
-    failure: (error) =>
-      writer
-        .failure(error)
-        .map((event) => namedEvent(event))
-        .join(''),
+    failure: (error) => {
+      const events = writer.failure(error);
+      return events.map((event) => namedEvent(event)).join('');
+    },
   };
-}
-
-async function drain(events: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of events);
 }

@@ -1,4 +1,4 @@
-// The errors of OpenAI's paths that need stored responses: each is a 404 that says why.
+// The 404s of OpenAI's paths that need stored responses. Each message says what to send instead.
 import type { Context } from 'hono';
 import { ApiError } from '../errors.ts';
 

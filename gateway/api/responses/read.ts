@@ -1,4 +1,4 @@
-// Parses the fields of a Responses request, and finds those without effect.
+// Parses the fields of a Responses request, and finds the fields that have no effect.
 import type { z } from 'zod';
 import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';
 import { isObject } from '../requests/fields/schema-walk.ts';
@@ -15,7 +15,7 @@ export function readResponse<Schema extends z.ZodType>(
   return { request, noEffect: fieldsWithoutEffect(schema, given) };
 }
 
-/** An item with nothing but an id is a reference, even without that type. */
+/** Adds the type `item_reference` to items that have only an id, because OpenAI's API accepts references without the type. */
 function withReferences(fields: Record<string, unknown>): Record<string, unknown> {
   const { input } = fields;
   if (!Array.isArray(input)) return fields;

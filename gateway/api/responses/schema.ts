@@ -1,4 +1,4 @@
-// What POST /v1/responses and /v1/responses/input_tokens accept, as zod schemas, and the fields of OpenAI that they refuse by name.
+// The fields that POST /v1/responses and /v1/responses/input_tokens accept, as zod schemas, and those that they refuse by name.
 import { z } from 'zod';
 import { extraFields } from '../requests/fields/extra-fields.ts';
 import { noEffect } from '../requests/fields/no-effect.ts';
@@ -26,7 +26,7 @@ const textFormat = z.discriminatedUnion('type', [
 
 const summary = z.enum(['auto', 'concise', 'detailed']).nullish();
 
-/** Values that ask for parts of items that no answer here has, or that the answer has anyway. */
+/** Values of `include` without effect: they ask for parts that no answer has here, or that each answer has anyway. */
 const includesWithoutEffect = (
   [
     'code_interpreter_call.outputs',
@@ -127,7 +127,7 @@ export const responsesSchema = z.strictObject({
 });
 export type ResponsesRequest = z.infer<typeof responsesSchema>;
 
-/** Known fields that are not supported, each with the values that ask for nothing (JSON text). */
+/** Known fields that are not supported, each with the values that are accepted because they ask for nothing (JSON text). */
 export const unsupportedResponsesFields = {
   background: ['false'],
   background_options: ['{}'],
@@ -139,7 +139,6 @@ export const unsupportedResponsesFields = {
 const { input, instructions, tools, tool_choice, parallel_tool_calls, reasoning, text } =
   responsesSchema.shape;
 
-/** What POST /v1/responses/input_tokens accepts. */
 export const inputTokensSchema = z.strictObject({
   model,
   input,

@@ -1,6 +1,7 @@
-// Plans a chat with `truncation: "auto"`: cuts the beginning of the conversation until it fits the model's context.
+// Plans a chat with `truncation: "auto"`: cuts the beginning of the conversation so that the rest fits the model's context.
 //
-// Worked example: if system, user, assistant, user, assistant, user do not fit, the system message and the last three are tried.
+// Worked example: the messages system, user, assistant, user, assistant, user do not fit. Then the system message is tried with only
+// the last message, and if that fits, with the last three messages.
 
 import type { RequestContext } from '../context.ts';
 import { type ChatPlan, planChat } from '../endpoints/chat.ts';
@@ -9,20 +10,22 @@ import { type ChatFields, parseTranslated } from '../requests/translated-chat.ts
 
 type Messages = ChatFields['messages'];
 
-/** Throws what `planChat` throws. If not even the last turn fits, that is the error for the whole conversation. */
+/** Throws the errors of `planChat`. If not even the last turn fits, the error is that of the whole conversation. */
 export async function planTruncated(chat: ChatFields, context: RequestContext): Promise<ChatPlan> {
-  const plan = (messages: Messages) => planChat(parseTranslated({ ...chat, messages }), context);
+  const plan = async (messages: Messages) => planChat(parseTranslated({ ...chat, messages }), context);
   try {
     return await plan(chat.messages);
   } catch (error) {
     if (!isTooLong(error)) throw error;
-    const fitted = await longestThatFits(cuts(chat.messages), (messages) => planIfFits(plan, messages));
+    const fitted = await longestThatFits(cuts(chat.messages), (messages) =>
+      plan(messages).catch(unlessRefused),
+    );
     if (fitted === undefined) throw error;
     return fitted;
   }
 }
 
-/** The conversation cut before each user turn but the first, shortest first. Leading instructions stay. */
+/** The conversation cut before each message of the user except the first, shortest first. Leading system messages stay. */
 function cuts(messages: Messages): Messages[] {
   const first = messages.findIndex(({ role }) => role !== 'system' && role !== 'developer');
   const head = messages.slice(0, Math.max(first, 0));
@@ -31,8 +34,8 @@ function cuts(messages: Messages): Messages[] {
 }
 
 /**
- * Calls `make` for items of `all`, each of which contains the one before it, and returns the result for the last item that has
- * one. Starts with the shortest and doubles its steps, so that no time is spent on texts that are far too long.
+ * Calls `make` for items of `all` and returns the result of the last item for which `make` has a result. Each item contains the item
+ * before it. The search starts with the shortest item and doubles its steps, so that it spends no time on far too long texts.
  */
 async function longestThatFits<Item, Made>(
   all: readonly Item[],
@@ -56,17 +59,9 @@ async function longestThatFits<Item, Made>(
   return made;
 }
 
-/** Undefined for any ApiError, because a cut may also separate the result of a call from the call. */
-async function planIfFits(
-  plan: (messages: Messages) => Promise<ChatPlan>,
-  messages: Messages,
-): Promise<ChatPlan | undefined> {
-  try {
-    return await plan(messages);
-  } catch (error) {
-    if (error instanceof ApiError) return undefined;
-    throw error;
-  }
+/** Any ApiError counts as not fitting, because a cut may also separate the result of a call from the call. */
+function unlessRefused(error: unknown): undefined {
+  if (!(error instanceof ApiError)) throw error;
 }
 
 function isTooLong(error: unknown): boolean {

@@ -1,5 +1,5 @@
 // The items in `input` of a Responses request, as zod schemas: messages, calls and their results, reasoning. Clients may send back
-// the items of an answer unchanged, also of an answer by OpenAI or vLLM.
+// the items of an answer unchanged, even if OpenAI or vLLM wrote the answer.
 import { z } from 'zod';
 import { noEffect } from '../../requests/fields/no-effect.ts';
 import { tool } from '../tools/schema.ts';
@@ -9,13 +9,13 @@ const status = z.string().nullish();
 const id = z.string().nullish();
 const callId = z.string().min(1);
 
-/** OpenAI's client adds what it has parsed to items, and sends those back. */
+/** OpenAI's client adds fields with parsed values to the items of an answer, and sends them back. */
 const ofClient = z.unknown().optional();
 
-/** Who made the call: the model, or a program that it wrote. The conversation contains the call in both cases. */
+/** Whether the model made the call, or a program that the model wrote. The prompt contains the call in both cases. */
 const caller = noEffect(z.looseObject({ type: z.enum(['direct', 'program']) }).nullish(), 'input.caller');
 const created_by = noEffect(z.string().nullish(), 'input.created_by');
-/** Whether the result of a call may follow later. */
+/** Whether the result of the call may follow after other items. */
 const later = noEffect(z.boolean().nullish(), 'input.async');
 
 const cacheBreakpoint = noEffect(
@@ -50,38 +50,24 @@ const messageItem = z.strictObject({
   phase: noEffect(z.enum(['commentary', 'final_answer']).nullish(), 'input.phase'),
 });
 
+/** Fields that calls of functions and of custom tools share. */
+const called = { call_id: callId, name: z.string().min(1), namespace: z.string().nullish() };
+const callNotes = { id, status, caller, created_by, async: later };
+
 const functionCall = z.strictObject({
   type: z.literal('function_call'),
-  call_id: callId,
-  name: z.string().min(1),
-  namespace: z.string().nullish(),
+  ...called,
   arguments: z.string(),
-  id,
-  status,
-  caller,
-  created_by,
-  async: later,
+  ...callNotes,
   parsed_arguments: ofClient,
 });
 
 const customToolCall = z.strictObject({
   type: z.literal('custom_tool_call'),
-  call_id: callId,
-  name: z.string().min(1),
-  namespace: z.string().nullish(),
+  ...called,
   input: z.string(),
-  id,
-  status,
-  caller,
-  created_by,
-  async: later,
+  ...callNotes,
 });
-
-/** Fields of a result that repeat the call. */
-const ofCall = {
-  name: noEffect(z.string().nullish(), 'input.name'),
-  namespace: noEffect(z.string().nullish(), 'input.namespace'),
-};
 
 const callOutput = {
   call_id: callId,
@@ -90,7 +76,9 @@ const callOutput = {
   status,
   caller,
   created_by,
-  ...ofCall,
+  /** These two repeat the call. */
+  name: noEffect(z.string().nullish(), 'input.name'),
+  namespace: noEffect(z.string().nullish(), 'input.namespace'),
 };
 
 const functionCallOutput = z.strictObject({ type: z.literal('function_call_output'), ...callOutput });
@@ -100,7 +88,7 @@ const reasoning = z.strictObject({
   type: z.literal('reasoning'),
   summary: z.array(z.strictObject({ type: z.literal('summary_text'), text: z.string() })).nullish(),
   content: z.array(z.strictObject({ type: z.enum(['reasoning_text', 'text']), text: z.string() })).nullish(),
-  /** Only the server that made it can read it. */
+  /** Only the server that encrypted the reasoning can read it. */
   encrypted_content: noEffect(z.string().nullish(), 'input.encrypted_content'),
   /** OpenRouter's fields for the server that made the reasoning. */
   format: noEffect(z.string().nullish(), 'input.format'),
@@ -109,10 +97,7 @@ const reasoning = z.strictObject({
   status,
 });
 
-/**
- * A message from one agent of Codex to another. Without a server of OpenAI between them, `encrypted_content` is the plain text
- * that the model wrote.
- */
+/** A message from one agent of Codex to another. Only OpenAI's server encrypts `encrypted_content`; here it is plain text. */
 const agentMessage = z.strictObject({
   type: z.literal('agent_message'),
   author: z.string(),
@@ -144,43 +129,19 @@ const toolSearchOutput = z.strictObject({
   created_by,
 });
 
-/** Calls of tools that others run, which the model sees as function calls; see calls-of-others.ts. */
-const callsOfOthers = [
-  z.looseObject({
-    type: z.literal('local_shell_call'),
-    id,
-    call_id: z.string().nullish(),
-    action: z.record(z.string(), z.unknown()),
-  }),
-  z.looseObject({
-    type: z.literal('local_shell_call_output'),
-    id,
-    call_id: z.string().nullish(),
-    output: z.string(),
-  }),
-  z.looseObject({
-    type: z.literal('shell_call'),
-    call_id: callId,
-    action: z.record(z.string(), z.unknown()),
-  }),
-  z.looseObject({
-    type: z.literal('shell_call_output'),
-    call_id: callId,
-    output: z.union([z.string(), z.array(z.unknown())]),
-  }),
-  z.looseObject({
-    type: z.literal('apply_patch_call'),
-    call_id: callId,
-    operation: z.record(z.string(), z.unknown()),
-  }),
-  z.looseObject({
-    type: z.literal('apply_patch_call_output'),
-    call_id: callId,
-    status,
-    output: z.string().nullish(),
-  }),
-  z.looseObject({
-    type: z.literal('mcp_call'),
+const looseItem = <Type extends string, Shape extends z.core.$ZodLooseShape>(type: Type, shape: Shape) =>
+  z.looseObject({ type: z.literal(type), ...shape });
+const jsonObject = z.record(z.string(), z.unknown());
+
+/** Calls of OpenAI's built-in tools, and their results. The model sees them as function calls; see built-in-calls.ts. */
+const builtInCalls = [
+  looseItem('local_shell_call', { id, call_id: z.string().nullish(), action: jsonObject }),
+  looseItem('local_shell_call_output', { id, call_id: z.string().nullish(), output: z.string() }),
+  looseItem('shell_call', { call_id: callId, action: jsonObject }),
+  looseItem('shell_call_output', { call_id: callId, output: z.union([z.string(), z.array(z.unknown())]) }),
+  looseItem('apply_patch_call', { call_id: callId, operation: jsonObject }),
+  looseItem('apply_patch_call_output', { call_id: callId, status, output: z.string().nullish() }),
+  looseItem('mcp_call', {
     id: callId,
     server_label: z.string(),
     name: z.string(),
@@ -188,31 +149,28 @@ const callsOfOthers = [
     output: z.string().nullish(),
     error: z.unknown().optional(),
   }),
-  z.looseObject({
-    type: z.literal('code_interpreter_call'),
+  looseItem('code_interpreter_call', {
     id: callId,
     code: z.string().nullish(),
     outputs: z.array(z.looseObject({ type: z.string() })).nullish(),
   }),
-  z.looseObject({
-    type: z.literal('file_search_call'),
+  looseItem('file_search_call', {
     id: callId,
     queries: z.array(z.string()),
     results: z.array(z.looseObject({})).nullish(),
   }),
 ] as const;
 
-/** Items that the model does not see. Other items contain their results, if anything does. */
-const itemsLeftOut = [
-  'image_generation_call',
-  'mcp_approval_request',
-  'mcp_list_tools',
-  'tool_search_call',
-  'web_search_call',
-] as const;
-const leftOut = itemsLeftOut.map((type) =>
-  noEffect(z.looseObject({ type: z.literal(type) }), `input.${type}`),
-);
+/** Items that are left out of the prompt. None of them contains a result that the model could use. */
+const leftOut = (
+  [
+    'image_generation_call',
+    'mcp_approval_request',
+    'mcp_list_tools',
+    'tool_search_call',
+    'web_search_call',
+  ] as const
+).map((type) => noEffect(looseItem(type, {}), `input.${type}`));
 
 const ownItem = z.discriminatedUnion('type', [
   messageItem,
@@ -228,12 +186,11 @@ const ownItem = z.discriminatedUnion('type', [
 
 export const inputItem = z.discriminatedUnion('type', [
   ...ownItem.options,
-  ...callsOfOthers,
+  ...builtInCalls,
   ...leftOut,
   ...refusedItems,
 ]);
 /** All items except those that are refused. */
-export type InputItem = z.infer<typeof ownItem> | CallOfOthers | ItemLeftOut;
+export type InputItem = z.infer<typeof ownItem> | BuiltInCall | z.infer<(typeof leftOut)[number]>;
 export type MessageItem = z.infer<typeof messageItem>;
-export type CallOfOthers = z.infer<(typeof callsOfOthers)[number]>;
-export type ItemLeftOut = z.infer<(typeof leftOut)[number]>;
+export type BuiltInCall = z.infer<(typeof builtInCalls)[number]>;

@@ -4,30 +4,24 @@ import type { ChatMessage } from '../../requests/fields/message-schema.ts';
 import type { FieldNames } from '../../requests/renamed-fields.ts';
 import type { ResponsesRequest } from '../schema.ts';
 import { CUSTOM_INPUT, calledName } from '../tools/offered-tools.ts';
-import { isCallOfOthers, type ShownCall, shownCall } from './calls-of-others.ts';
+import { isBuiltInCall, type ShownCall, shownCall } from './built-in-calls.ts';
 import type { InputItem, MessageItem } from './items.ts';
 
-interface Translated {
+/** Paths in the request by the parts of a message that come from there. The part '' is the whole message. */
+type PartNames = Record<string, string>;
+
+export function chatMessages({ instructions, input, reasoning }: ResponsesRequest): {
   messages: ChatMessage[];
-  /** Paths of the messages' parts in the request. */
+  /** For errors: the path in the request of each part of the messages. */
   names: FieldNames;
-}
-
-type Named = readonly [part: string, outer: string];
-
-export function chatMessages({ instructions, input, reasoning }: ResponsesRequest): Translated {
+} {
   const turns = new Turns();
   if (typeof instructions === 'string') {
-    turns.add({ role: 'system', content: instructions }, [
-      ['', 'instructions'],
-      ['.content', 'instructions'],
-    ]);
+    const names = { '': 'instructions', '.content': 'instructions' };
+    turns.add({ role: 'system', content: instructions }, names);
   }
   if (typeof input === 'string') {
-    turns.add({ role: 'user', content: input }, [
-      ['', 'input'],
-      ['.content', 'input'],
-    ]);
+    turns.add({ role: 'user', content: input }, { '': 'input', '.content': 'input' });
   } else {
     for (const [i, item] of input.entries()) turns.take(item, `input[${i}]`);
     if (turns.messages.length === 0) {
@@ -47,15 +41,15 @@ function forgetReasoning(messages: readonly ChatMessage[]): void {
 
 class Turns {
   readonly messages: ChatMessage[] = [];
-  readonly names: Named[] = [['messages', 'input']];
+  readonly names: (readonly [inner: string, outer: string])[] = [['messages', 'input']];
 
-  add(message: ChatMessage, names: readonly Named[]): void {
+  add(message: ChatMessage, names: PartNames): void {
     this.messages.push(message);
     this.#name(names);
   }
 
   take(item: InputItem, at: string): void {
-    if (isCallOfOthers(item)) {
+    if (isBuiltInCall(item)) {
       this.#shown(shownCall(item), at);
       return;
     }
@@ -64,37 +58,33 @@ class Turns {
       case 'custom_tool_call_output':
         this.#result(item, at);
         return;
-      case 'function_call': {
-        const { call_id: id, arguments: text } = item;
-        this.#call({ id, name: calledName(item.name, item.namespace), text }, at);
+      case 'function_call':
+        this.#call(item.call_id, calledName(item.name, item.namespace), item.arguments, at);
         return;
-      }
       case 'custom_tool_call': {
-        const { call_id: id, input } = item;
-        const text = JSON.stringify({ [CUSTOM_INPUT]: input });
-        this.#call({ id, name: calledName(item.name, item.namespace), text }, at);
+        const text = JSON.stringify({ [CUSTOM_INPUT]: item.input });
+        this.#call(item.call_id, calledName(item.name, item.namespace), text, at);
         return;
       }
       case 'reasoning': {
         const thought = (item.content ?? item.summary ?? []).map(({ text }) => text).join('\n');
-        // Encrypted reasoning has no text.
-        if (thought !== '')
-          this.add({ role: 'assistant', content: '', reasoning_content: thought }, [['', at]]);
+        if (thought === '') return; // the reasoning is encrypted
+        this.add({ role: 'assistant', content: '', reasoning_content: thought }, { '': at });
         return;
       }
       case 'agent_message': {
         const parts = item.content.map((part) => ('text' in part ? part.text : part.encrypted_content));
-        this.add({ role: 'user', content: parts.join('') }, [['', at]]);
+        this.add({ role: 'user', content: parts.join('') }, { '': at });
         return;
       }
       case 'message':
       case undefined:
         this.#message(item, at);
         return;
-      // The tools in these items are offered from the beginning.
+      // The tools in these two items are offered like those of the request; see chat.ts.
       case 'additional_tools':
       case 'tool_search_output':
-      // The model does not see these; see items.ts.
+      // The following items are left out of the prompt; see items.ts.
       case 'image_generation_call':
       case 'mcp_approval_request':
       case 'mcp_list_tools':
@@ -109,55 +99,43 @@ class Turns {
     at: string,
   ): void {
     const content = typeof output === 'string' ? output : output.map(({ text }) => text).join('\n');
-    this.add({ role: 'tool', tool_call_id: call_id, content }, [
-      ['', at],
-      ['.content', `${at}.output`],
-      ['.tool_call_id', `${at}.call_id`],
-    ]);
+    const names = { '': at, '.content': `${at}.output`, '.tool_call_id': `${at}.call_id` };
+    this.add({ role: 'tool', tool_call_id: call_id, content }, names);
   }
 
   #shown({ id, call, result }: ShownCall, at: string): void {
-    if (call !== undefined) this.#call({ id, name: call.name, text: call.arguments }, at);
+    if (call !== undefined) this.#call(id, call.name, call.arguments, at);
     if (result === undefined) return;
-    this.add({ role: 'tool', tool_call_id: id, content: result }, [
-      ['', at],
-      ['.tool_call_id', `${at}.call_id`],
-    ]);
+    const names = { '': at, '.tool_call_id': `${at}.call_id` };
+    this.add({ role: 'tool', tool_call_id: id, content: result }, names);
   }
 
-  /** The text of an assistant joins the turn that its reasoning began. */
+  /** The text of an assistant becomes part of the same message as the reasoning before it. */
   #message({ role, content }: MessageItem, at: string): void {
     const text = typeof content === 'string' ? content : partsOf(content);
     const last = this.messages.at(-1);
     if (role !== 'assistant' || last?.role !== 'assistant' || last.content !== '' || last.tool_calls) {
-      this.add({ role, content: text }, [['', at]]);
+      this.add({ role, content: text }, { '': at });
       return;
     }
     last.content = text;
-    this.#name([
-      ['', at],
-      ['.content', `${at}.content`],
-    ]);
+    this.#name({ '': at, '.content': `${at}.content` });
   }
 
-  #call({ id, name, text }: { id: string; name: string; text: string }, at: string): void {
-    if (this.messages.at(-1)?.role !== 'assistant') this.add({ role: 'assistant', content: '' }, [['', at]]);
+  #call(id: string, name: string, text: string, at: string): void {
+    if (this.messages.at(-1)?.role !== 'assistant') this.add({ role: 'assistant', content: '' }, { '': at });
     const last = this.messages.at(-1);
     const calls = last?.tool_calls ?? [];
     if (last !== undefined) last.tool_calls = calls;
     calls.push({ id, type: 'function', function: { name, arguments: text } });
     const call = `.tool_calls[${calls.length - 1}]`;
-    this.#name([
-      [call, at],
-      [`${call}.id`, `${at}.call_id`],
-      [`${call}.function`, at],
-    ]);
+    this.#name({ [call]: at, [`${call}.id`]: `${at}.call_id`, [`${call}.function`]: at });
   }
 
   /** Adds the names of the last message's parts. */
-  #name(names: readonly Named[]): void {
+  #name(names: PartNames): void {
     const message = `messages[${this.messages.length - 1}]`;
-    this.names.push(...names.map(([part, outer]): Named => [message + part, outer]));
+    for (const [part, outer] of Object.entries(names)) this.names.push([message + part, outer]);
   }
 }
 

@@ -1,5 +1,5 @@
-// Fields and items of the Responses API that are refused with advice on what to send instead. Each is a zod schema that no value
-// passes.
+// Fields and items of the Responses API that are refused with advice on what to send instead, as zod schemas. No value passes these
+// schemas.
 import { z } from 'zod';
 
 const ADVICE = "Send all items of the conversation in 'input'";
@@ -28,7 +28,7 @@ export const refusedFields = {
 
 const LONGEST_ID = 100;
 
-/** The reason why each of these items is refused. */
+/** Types of items that are refused, each with the error message for an item with this id. */
 const itemMessages = {
   item_reference: (id) => nothingStored(`the item '${id}' of an earlier response is not found`),
   compaction: () =>

@@ -1,10 +1,10 @@
-// The response object of OpenAI's Responses API: the request's settings and the output.
+// The response object of OpenAI's Responses API, which contains the settings of the request and the output.
 import type { ChoiceUsage } from '../../answers/answer.ts';
 import { MOST_SCHEMA_NOTES } from '../../endpoints/completion-handler.ts';
 import type { ApiError } from '../../errors.ts';
 import type { ResponsesRequest } from '../schema.ts';
-import { isOfOthers, type Tool } from '../tools/schema.ts';
-import type { OutputItem } from './items.ts';
+import { isBuiltIn, type Tool } from '../tools/schema.ts';
+import type { OutputItem } from './open-item.ts';
 
 export interface ResponseFrame {
   id: string;
@@ -18,15 +18,6 @@ export interface ResponseFrame {
   schemaNotes?: readonly string[];
 }
 
-export interface ResponseUsage {
-  input_tokens: number;
-  input_tokens_details: { cached_tokens: number; cache_write_tokens: number };
-  output_tokens: number;
-  output_tokens_details: { reasoning_tokens: number };
-  total_tokens: number;
-}
-
-/** The state of a response. */
 export type ResponseState =
   | { status: 'in_progress' }
   | { status: 'completed' | 'incomplete'; usage: ChoiceUsage }
@@ -52,7 +43,7 @@ export function responseBody(
     model,
     output,
     usage: ended ? usageOf(state.usage) : null,
-    ...asked(request),
+    ...settingsOf(request),
     expertgrid: {
       seed,
       ...(hops !== undefined && { degraded_hops: hops }),
@@ -62,7 +53,7 @@ export function responseBody(
 }
 
 /** The request's settings, with defaults for those that it left out. */
-function asked(request: ResponsesRequest): object {
+function settingsOf(request: ResponsesRequest): object {
   const { instructions, max_output_tokens, metadata, reasoning, temperature, text, tool_choice } = request;
   const { tools, top_logprobs, top_p, parallel_tool_calls } = request;
   const { prompt_cache_key, safety_identifier, user, max_tool_calls, truncation } = request;
@@ -81,7 +72,7 @@ function asked(request: ResponsesRequest): object {
     temperature: temperature ?? 1,
     text: { format: text?.format ?? { type: 'text' }, verbosity: text?.verbosity ?? 'medium' },
     tool_choice: tool_choice ?? 'auto',
-    tools: (tools ?? []).filter((tool) => !isOfOthers(tool)).map(toldTool),
+    tools: (tools ?? []).filter((tool) => !isBuiltIn(tool)).map(shownTool),
     top_logprobs: top_logprobs ?? 0,
     top_p: top_p ?? 1,
     truncation: truncation ?? 'disabled',
@@ -89,8 +80,8 @@ function asked(request: ResponsesRequest): object {
   };
 }
 
-/** A function also has the fields that the request left out. */
-function toldTool(tool: Tool): object {
+/** As in OpenAI's answers, a function also has the fields that the request left out. */
+function shownTool(tool: Tool): object {
   if (tool.type !== 'function') return tool;
   return { description: null, parameters: null, strict: null, ...tool };
 }
@@ -98,19 +89,19 @@ function toldTool(tool: Tool): object {
 function usageOf({
   promptTokens,
   completionTokens,
-  cachedTokens,
-  reasoningTokens,
-}: ChoiceUsage): ResponseUsage {
+  cachedTokens = 0,
+  reasoningTokens = 0,
+}: ChoiceUsage): object {
   return {
     input_tokens: promptTokens,
-    input_tokens_details: { cached_tokens: cachedTokens ?? 0, cache_write_tokens: 0 },
+    input_tokens_details: { cached_tokens: cachedTokens, cache_write_tokens: 0 },
     output_tokens: completionTokens,
-    output_tokens_details: { reasoning_tokens: reasoningTokens ?? 0 },
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: promptTokens + completionTokens,
   };
 }
 
-/** OpenAI has only a few codes here, so the message says what was at fault. */
+/** OpenAI defines few codes for a failed response, so only the message names the fault. */
 function responseError({ status, message }: ApiError): object {
   const code = { 400: 'invalid_prompt', 429: 'rate_limit_exceeded' }[status] ?? 'server_error';
   return { code, message };

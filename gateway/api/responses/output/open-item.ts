@@ -1,17 +1,18 @@
-// An output item while it is being written: its text so far, and the events of its beginning, growth and end.
-import type { ChatLogprobEntry } from '../../answers/logprobs.ts';
+// An output item of a response while it is being written: its text so far, and the events of its beginning, growth and end.
+import type { ChatLogprob, ChatLogprobEntry } from '../../answers/logprobs.ts';
+import { type LazyList, lazyMap } from '../../budget/json-pieces.ts';
 import { CustomInput } from '../tools/custom-input.ts';
 import type { OfferedTool } from '../tools/offered-tools.ts';
-import {
-  type CustomToolCallItem,
-  deltaLogprobs,
-  type FunctionCallItem,
-  type ItemStatus,
-  type MessageItem,
-  type OutputItem,
-  outputText,
-  type ReasoningItem,
-} from './items.ts';
+
+export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
+
+/** The type determines the other fields. */
+export interface OutputItem {
+  type: 'reasoning' | 'message' | 'function_call' | 'custom_tool_call';
+  id: string;
+  status: ItemStatus;
+  [field: string]: unknown;
+}
 
 /** An event without its sequence number. */
 export interface ItemEvent {
@@ -22,56 +23,65 @@ export interface ItemEvent {
 export interface OpenItem {
   readonly kind: OutputItem['type'];
   begin(): ItemEvent[];
-  /** Undefined if there is nothing to send yet. */
+  /** Adds a piece of text. Returns its event, or undefined if no character is complete yet. */
   grow(text: string, logprobs: readonly ChatLogprobEntry[]): ItemEvent | undefined;
   /** The item so far. */
   item(status: ItemStatus): OutputItem;
   end(status: ItemStatus): ItemEvent[];
 }
 
-/** `index` is the item's place in the output. */
+/** `index` is the position of the item in the output. */
 interface Place {
   id: string;
   index: number;
 }
 
-export function openReasoning({ id, index }: Place): OpenItem {
-  const pieces: string[] = [];
-  const at = { item_id: id, output_index: index, content_index: 0 };
-  const part = () => ({ type: 'reasoning_text' as const, text: pieces.join('') });
-  const item = (status: ItemStatus, content = [part()]): ReasoningItem => {
-    return { type: 'reasoning', id, status, summary: [], content, encrypted_content: null };
-  };
-  return {
+export function openReasoning(place: Place): OpenItem {
+  return openText(place, {
     kind: 'reasoning',
-    item,
-    begin: () => [
-      { type: 'response.output_item.added', output_index: index, item: item('in_progress', []) },
-      { type: 'response.content_part.added', ...at, part: part() },
-    ],
-    grow: (delta) => {
-      pieces.push(delta);
-      return { type: 'response.reasoning_text.delta', ...at, delta };
-    },
-    end: (status) => [
-      { type: 'response.reasoning_text.done', ...at, text: part().text },
-      { type: 'response.content_part.done', ...at, part: part() },
-      { type: 'response.output_item.done', output_index: index, item: item(status) },
-    ],
-  };
+    partType: 'reasoning_text',
+    // The summary is empty, because the content is the reasoning itself.
+    itemFields: (content) => ({ summary: [], content, encrypted_content: null }),
+    partFields: () => ({}),
+    eventFields: () => ({}),
+  });
 }
 
-export function openMessage({ id, index }: Place): OpenItem {
+export function openMessage(place: Place): OpenItem {
+  return openText(place, {
+    kind: 'message',
+    partType: 'output_text',
+    itemFields: (content) => ({ role: 'assistant', content }),
+    partFields: (entries) => ({ annotations: [], logprobs: textLogprobs(entries) }),
+    eventFields: (entries) => ({ logprobs: eventLogprobs(entries) }),
+  });
+}
+
+interface TextForm {
+  kind: OutputItem['type'];
+  /** Type of the item's only part, and of the events about its text. */
+  partType: string;
+  itemFields: (content: object[]) => object;
+  /** Fields of the part and of its events. The arguments are the log-probabilities of their text. */
+  partFields: (entries: readonly ChatLogprobEntry[]) => object;
+  eventFields: (entries: readonly ChatLogprobEntry[]) => object;
+}
+
+/** An item whose content is one part with a text. */
+function openText(
+  { id, index }: Place,
+  { kind, partType, itemFields, partFields, eventFields }: TextForm,
+): OpenItem {
   const pieces: string[] = [];
   const logprobs: ChatLogprobEntry[] = [];
   const at = { item_id: id, output_index: index, content_index: 0 };
-  const part = () => outputText(pieces.join(''), logprobs);
-  const item = (status: ItemStatus, content = [part()]): MessageItem => {
-    return { type: 'message', id, status, role: 'assistant', content };
+  const part = () => ({ type: partType, text: pieces.join(''), ...partFields(logprobs) });
+  const item = (status: ItemStatus, content = [part()]) => {
+    return { type: kind, id, status, ...itemFields(content) };
   };
   return {
-    kind: 'message',
-    item,
+    kind,
+    item: (status) => item(status),
     begin: () => [
       { type: 'response.output_item.added', output_index: index, item: item('in_progress', []) },
       { type: 'response.content_part.added', ...at, part: part() },
@@ -79,73 +89,70 @@ export function openMessage({ id, index }: Place): OpenItem {
     grow: (delta, entries) => {
       pieces.push(delta);
       logprobs.push(...entries);
-      return { type: 'response.output_text.delta', ...at, delta, logprobs: deltaLogprobs(entries) };
+      return { type: `response.${partType}.delta`, ...at, delta, ...eventFields(entries) };
     },
     end: (status) => [
-      {
-        type: 'response.output_text.done',
-        ...at,
-        text: part().text,
-        logprobs: deltaLogprobs(logprobs),
-      },
+      { type: `response.${partType}.done`, ...at, text: pieces.join(''), ...eventFields(logprobs) },
       { type: 'response.content_part.done', ...at, part: part() },
       { type: 'response.output_item.done', output_index: index, item: item(status) },
     ],
   };
 }
 
-interface Call {
-  callId: string;
-  tool: OfferedTool;
-}
-
-export function openCall(place: Place, call: Call): OpenItem {
-  return { function: openFunctionCall, custom: openCustomCall }[call.tool.kind](place, call);
-}
-
-function openFunctionCall({ id, index }: Place, { callId, tool }: Call): OpenItem {
-  const { kind: _, ...named } = tool;
-  const pieces: string[] = [];
-  const at = { item_id: id, output_index: index };
-  const item = (status: ItemStatus): FunctionCallItem => {
-    return { type: 'function_call', id, status, call_id: callId, ...named, arguments: pieces.join('') };
-  };
-  return {
-    kind: 'function_call',
-    item,
-    begin: () => [{ type: 'response.output_item.added', output_index: index, item: item('in_progress') }],
-    grow: (delta) => {
-      pieces.push(delta);
-      return { type: 'response.function_call_arguments.delta', ...at, delta };
-    },
-    end: (status) => [
-      { type: 'response.function_call_arguments.done', ...at, arguments: pieces.join('') },
-      { type: 'response.output_item.done', output_index: index, item: item(status) },
-    ],
-  };
-}
-
-function openCustomCall({ id, index }: Place, { callId, tool }: Call): OpenItem {
-  const { kind: _, ...named } = tool;
-  const written = new CustomInput();
-  const pieces: string[] = [];
-  const at = { item_id: id, output_index: index };
-  const item = (status: ItemStatus): CustomToolCallItem => {
-    return { type: 'custom_tool_call', id, status, call_id: callId, ...named, input: pieces.join('') };
-  };
-  return {
+/** How a call of each kind of tool is written. `reader` returns a function from pieces of the model's JSON to pieces of the field. */
+const callForms = {
+  function: { kind: 'function_call', field: 'arguments', reader: () => (json: string) => json },
+  custom: {
     kind: 'custom_tool_call',
+    field: 'input',
+    reader: () => {
+      const input = new CustomInput();
+      return (json: string) => input.push(json);
+    },
+  },
+} as const;
+
+export function openCall(
+  { id, index }: Place,
+  { callId, tool }: { callId: string; tool: OfferedTool },
+): OpenItem {
+  const { kind: toolKind, ...named } = tool;
+  const { kind, field, reader } = callForms[toolKind];
+  const read = reader();
+  const pieces: string[] = [];
+  const at = { item_id: id, output_index: index };
+  const item = (status: ItemStatus): OutputItem => {
+    return { type: kind, id, status, call_id: callId, ...named, [field]: pieces.join('') };
+  };
+  return {
+    kind,
     item,
     begin: () => [{ type: 'response.output_item.added', output_index: index, item: item('in_progress') }],
     grow: (json) => {
-      const delta = written.push(json);
+      const delta = read(json);
       if (delta === '') return undefined;
       pieces.push(delta);
-      return { type: 'response.custom_tool_call_input.delta', ...at, delta };
+      return { type: `response.${kind}_${field}.delta`, ...at, delta };
     },
     end: (status) => [
-      { type: 'response.custom_tool_call_input.done', ...at, input: pieces.join('') },
+      { type: `response.${kind}_${field}.done`, ...at, [field]: pieces.join('') },
       { type: 'response.output_item.done', output_index: index, item: item(status) },
     ],
   };
+}
+
+function textLogprobs(entries: readonly ChatLogprobEntry[]): LazyList<object> {
+  // Special tokens have no bytes. OpenAI's types do not allow null here.
+  const whole = ({ bytes, ...rest }: ChatLogprob) => ({ ...rest, bytes: bytes ?? [] });
+  return lazyMap(entries, ({ top_logprobs, ...own }) => {
+    return { ...whole(own), top_logprobs: top_logprobs.map(whole) };
+  });
+}
+
+/** In events, log-probabilities have no bytes. */
+function eventLogprobs(entries: readonly ChatLogprobEntry[]): LazyList<object> {
+  return lazyMap(entries, ({ token, logprob, top_logprobs }) => {
+    const others = top_logprobs.map((other) => ({ token: other.token, logprob: other.logprob }));
+    return { token, logprob, top_logprobs: others };
+  });
 }

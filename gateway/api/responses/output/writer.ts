@@ -1,4 +1,4 @@
-// Writes one response: the pieces of the assistant's message become OpenAI's numbered events and the output.
+// Writes one response, both as a stream of OpenAI's numbered events and as a whole. The source is the model's answer, in pieces.
 import { randomUUID } from 'node:crypto';
 import type { AnswerToken } from '../../answers/answer-text.ts';
 import type { ChatLogprobEntry } from '../../answers/logprobs.ts';
@@ -6,28 +6,42 @@ import type { MessageEvent } from '../../answers/messages/message-events.ts';
 import type { ApiError } from '../../errors.ts';
 import type { OfferedTool } from '../tools/offered-tools.ts';
 import { type ResponseFrame, type ResponseState, responseBody } from './body.ts';
-import type { ItemStatus, OutputItem } from './items.ts';
-import { type ItemEvent, type OpenItem, openCall, openMessage, openReasoning } from './open-item.ts';
+import {
+  type ItemEvent,
+  type ItemStatus,
+  type OpenItem,
+  type OutputItem,
+  openCall,
+  openMessage,
+  openReasoning,
+} from './open-item.ts';
 
 export type ResponseEvent = ItemEvent & { sequence_number: number };
 
+const textItems = {
+  reasoning: { prefix: 'rs', open: openReasoning },
+  message: { prefix: 'msg', open: openMessage },
+};
+
+type LogprobsOf = (tokens: readonly AnswerToken[]) => readonly ChatLogprobEntry[];
+
 interface WriterOptions {
-  logprobsOf?: ((tokens: readonly AnswerToken[]) => readonly ChatLogprobEntry[]) | undefined;
+  /** Returns the log-probabilities of tokens of the text. Default: there are none. */
+  logprobsOf?: LogprobsOf;
   /** Tools by the names that the model calls. An unknown name is a function. */
   tools?: ReadonlyMap<string, OfferedTool>;
 }
 
 export class ResponseWriter {
   readonly #frame: ResponseFrame;
-  /** Log-probabilities of the text. Absent: not asked for. */
-  readonly #logprobsOf: ((tokens: readonly AnswerToken[]) => readonly ChatLogprobEntry[]) | undefined;
+  readonly #logprobsOf: LogprobsOf;
   readonly #tools: ReadonlyMap<string, OfferedTool>;
   readonly #output: OutputItem[] = [];
   #open: OpenItem | undefined;
   #state: ResponseState = { status: 'in_progress' };
   #sequence = 0;
 
-  constructor(frame: ResponseFrame, { logprobsOf, tools = new Map() }: WriterOptions = {}) {
+  constructor(frame: ResponseFrame, { logprobsOf = () => [], tools = new Map() }: WriterOptions = {}) {
     this.#frame = frame;
     this.#logprobsOf = logprobsOf;
     this.#tools = tools;
@@ -48,7 +62,7 @@ export class ResponseWriter {
     }
   }
 
-  /** The last events if the response fails. */
+  /** The events that end a stream because of an error. */
   failure(error: ApiError): ResponseEvent[] {
     const { message, code = null, param = null } = error;
     this.#state = { status: 'failed', error };
@@ -62,11 +76,11 @@ export class ResponseWriter {
     switch (event.type) {
       case 'reasoning':
         if (event.text === '') return;
-        yield* this.#into('reasoning', () => openReasoning(this.#place('rs')));
+        yield* this.#into('reasoning');
         yield* this.#grown(event.text);
         return;
       case 'content':
-        yield* this.#content(event.text, this.#logprobsOf?.(event.tokens) ?? []);
+        yield* this.#content(event.text, this.#logprobsOf(event.tokens));
         return;
       case 'call':
         yield* this.#end('completed');
@@ -76,13 +90,11 @@ export class ResponseWriter {
         if (event.text !== '') yield* this.#grown(event.text);
         return;
       case 'finish': {
-        // An empty answer is an empty text.
-        if (this.#open === undefined && this.#output.length === 0) {
-          yield* this.#begin(openMessage(this.#place('msg')));
-        }
-        // As in a chat, the stop id has a log-probability. Only texts have them here, so one that ends a call is left out.
+        // An answer without tokens is a message with an empty text.
+        if (this.#open === undefined && this.#output.length === 0) yield* this.#into('message');
+        // As in a chat, the stop id has a log-probability. It is left out after a call, because only texts have log-probabilities.
         if (event.stop !== undefined && this.#open?.kind === 'message') {
-          yield* this.#content('', this.#logprobsOf?.([event.stop]) ?? []);
+          yield* this.#content('', this.#logprobsOf([event.stop]));
         }
         const status = event.reason === 'length' ? 'incomplete' : 'completed';
         yield* this.#end(status);
@@ -94,15 +106,16 @@ export class ResponseWriter {
 
   *#content(text: string, logprobs: readonly ChatLogprobEntry[]): Generator<ItemEvent, void, undefined> {
     if (text === '' && logprobs.length === 0) return;
-    yield* this.#into('message', () => openMessage(this.#place('msg')));
+    yield* this.#into('message');
     yield* this.#grown(text, logprobs);
   }
 
-  /** Keeps the open item if it is of this kind. Otherwise ends it and begins a new one. */
-  *#into(kind: OutputItem['type'], open: () => OpenItem): Generator<ItemEvent, void, undefined> {
+  /** Keeps the open item if it is of this kind. Otherwise ends the open item and begins a new one. */
+  *#into(kind: keyof typeof textItems): Generator<ItemEvent, void, undefined> {
     if (this.#open?.kind === kind) return;
     yield* this.#end('completed');
-    yield* this.#begin(open());
+    const { prefix, open } = textItems[kind];
+    yield* this.#begin(open(this.#place(prefix)));
   }
 
   *#grown(text: string, logprobs: readonly ChatLogprobEntry[] = []): Generator<ItemEvent, void, undefined> {

@@ -1,42 +1,25 @@
-// Extracts the text of a custom tool's call from the JSON that the model writes, {"input": "…"}, in pieces as they come.
+// Extracts the text of a custom tool's call from the JSON that the model writes, {"input": "…"}, while its pieces arrive.
 
-/** The JSON is constrained to that form. What follows the string is ignored. */
+/** Relies on a constraint that gives the JSON exactly this form. */
 export class CustomInput {
-  #state: 'before' | 'key' | 'after key' | 'value' | 'done' = 'before';
-  /** An incomplete escape from its backslash on. For a surrogate pair it includes both halves. */
+  /** Number of quotes so far. The text is between the third and the fourth. */
+  #quotes = 0;
+  /** An incomplete escape, from its backslash on. The two escapes of a surrogate pair count as one. */
   #escape = '';
 
-  /** The characters that this piece completes. */
+  /** Returns the part of the text that this piece of the JSON completes. */
   push(json: string): string {
     let text = '';
-    for (const character of json) text += this.#next(character);
+    for (const character of json) {
+      const inText = this.#quotes === 3 && (this.#escape !== '' || character !== '"');
+      if (inText) text += this.#decoded(character);
+      else if (character === '"') this.#quotes++;
+    }
     return text;
   }
 
-  #next(character: string): string {
-    switch (this.#state) {
-      case 'before':
-        if (character === '"') this.#state = 'key';
-        return '';
-      case 'key':
-        if (character === '"') this.#state = 'after key';
-        return '';
-      case 'after key':
-        if (character === '"') this.#state = 'value';
-        return '';
-      case 'value':
-        return this.#value(character);
-      case 'done':
-        return '';
-    }
-  }
-
-  #value(character: string): string {
-    if (this.#escape === '' && character !== '\\') {
-      if (character !== '"') return character;
-      this.#state = 'done';
-      return '';
-    }
+  #decoded(character: string): string {
+    if (this.#escape === '' && character !== '\\') return character;
     this.#escape += character;
     if (!isWhole(this.#escape)) return '';
     const text: string = JSON.parse(`"${this.#escape}"`);
@@ -45,7 +28,7 @@ export class CustomInput {
   }
 }
 
-/** `\n`, `é`, or both halves of a pair. */
+/** Whether an escape is complete: `\n`, `\u00e9`, or both halves of a surrogate pair. */
 function isWhole(begun: string): boolean {
   if (/^\\u[dD][89abAB]/.test(begun)) return begun.length === 12;
   return begun.startsWith('\\u') ? begun.length === 6 : begun.length === 2;

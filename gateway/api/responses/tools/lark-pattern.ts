@@ -1,11 +1,12 @@
-// Translates a Lark grammar to a regular expression for the same texts. It must not be recursive, and must not ignore anything
-// between terminals.
+// Translates a Lark grammar to a regular expression for the same texts. Grammars that are recursive, or that ignore text between
+// terminals (%ignore), are not supported.
 //
 // Worked example: start: "a" line+ / line: /[0-9]+/ LF / %import common.LF  becomes  (?:a(?:(?:[0-9]+)\n)+)
 //
-// Unlike in Lark, no lexer finds the terminals first, so the pattern accepts a little more if two terminals match the same text.
+// Lark splits a text into terminals before it applies the rules. The pattern does not, so it accepts a few more texts if two terminals
+// match the same text.
 
-/** The terminals of Lark's library that grammars import. */
+/** The terminals of Lark's library `common` that grammars may import, as patterns. */
 const common: Record<string, string> = {
   CR: '\\r',
   DIGIT: '[0-9]',
@@ -23,13 +24,13 @@ const common: Record<string, string> = {
   WS_INLINE: '[ \\t]+',
 };
 
-/** Largest number of characters in a grammar and in a pattern. The reader of patterns has a lower limit of its own. */
+/** Largest number of characters in a grammar and in a pattern. The code that reads patterns has a lower limit. */
 const LONGEST_GRAMMAR = 65_536;
 const LONGEST_PATTERN = 10_000;
 /** Largest depth of nested rules and groups. */
 const DEEPEST = 100;
 
-/** Undefined if the grammar is invalid, or if this finds no pattern for it. */
+/** Undefined if the grammar is invalid or not supported. */
 export function larkPattern(grammar: string): string | undefined {
   if (grammar.length > LONGEST_GRAMMAR) return undefined;
   try {
@@ -95,7 +96,7 @@ function tokensOf(text: string): string[] {
       .find((found) => found !== undefined);
     if (token === undefined) throw new NoPattern();
     at += token.length;
-    // Aliases only name what was read.
+    // White space, comments and aliases (`-> name`) do not change which texts match.
     if (!/^(?:\s|#|\/\/|->)/.test(token)) tokens.push(token);
   }
   return tokens;
@@ -194,8 +195,7 @@ function bounded(pattern: string): string {
 
 function regexOf(token: string): string {
   const end = token.lastIndexOf('/');
-  // Patterns with flags are not supported.
-  if (end < token.length - 1) throw new NoPattern();
+  if (end < token.length - 1) throw new NoPattern(); // flags follow the pattern
   return `(?:${token.slice(1, end)})`;
 }
 

@@ -1,5 +1,5 @@
-// Translates the tools of a Responses request to functions of a chat, and the name of a called function back to its tool. A custom
-// tool becomes a function with one text. The names of a namespace's functions begin with the name of the namespace.
+// Translates the tools of a Responses request to functions of a chat, and finds the tool behind the name of a called function. A
+// custom tool becomes a function with one text argument. The name of a namespace precedes the names of its functions.
 //
 // Worked example: {type: 'namespace', name: 'files', tools: [{type: 'function', name: 'read'}]} is offered as the function
 // `files__read`. Its call is returned as {type: 'function_call', namespace: 'files', name: 'read'}.
@@ -8,7 +8,7 @@ import { MOST_TOOLS } from '../../requests/fields/tool-schema.ts';
 import type { FieldNames } from '../../requests/renamed-fields.ts';
 import type { ChatFields } from '../../requests/translated-chat.ts';
 import { larkPattern } from './lark-pattern.ts';
-import { type CustomTool, type FunctionTool, isOfOthers, type Namespace, type Tool } from './schema.ts';
+import { type CustomTool, type FunctionTool, isBuiltIn, type Namespace, type Tool } from './schema.ts';
 
 type ChatTool = NonNullable<ChatFields['tools']>[number];
 
@@ -24,10 +24,10 @@ export interface OfferedTools {
   tools: ChatTool[];
   /** Tools by the name that the model calls. */
   byName: ReadonlyMap<string, OfferedTool>;
-  /** Paths of the tools in the request. */
+  /** For errors: the path in the request of each function. */
   names: FieldNames;
   /** Paths in the request of grammars that are not enforced. */
-  notHeld: string[];
+  notEnforced: string[];
 }
 
 /** Name of the only argument of a custom tool's function. */
@@ -44,13 +44,13 @@ export function offeredTools(lists: readonly { tools: readonly Tool[]; at: strin
   }
   const byName = new Map<string, OfferedTool>();
   const names: (readonly [string, string])[] = [];
-  const notHeld: string[] = [];
-  const tools = found.map(({ tool, at, namespace, told }, i): ChatTool => {
+  const notEnforced: string[] = [];
+  const tools = found.map(({ tool, at, namespace, description }, i): ChatTool => {
     const name = calledName(tool.name, namespace);
     byName.set(name, { kind: tool.type, name: tool.name, ...(namespace !== undefined && { namespace }) });
     const chat = `tools[${i}].function`;
     names.push([chat, at]);
-    const described = { name, description: told ?? tool.description };
+    const described = { name, description: description ?? tool.description };
     if (tool.type === 'function') {
       const { parameters, strict } = tool;
       return { type: 'function', function: { ...described, parameters, strict } };
@@ -59,23 +59,23 @@ export function offeredTools(lists: readonly { tools: readonly Tool[]; at: strin
     names.push([`${chat}.parameters`, grammar]);
     names.push([`${chat}.parameters.properties.${CUSTOM_INPUT}.pattern`, grammar]);
     const pattern = patternOf(tool);
-    if (tool.format?.type === 'grammar' && pattern === undefined) notHeld.push(grammar);
+    if (tool.format?.type === 'grammar' && pattern === undefined) notEnforced.push(grammar);
     return {
       type: 'function',
-      // A translated Lark grammar is enforced if possible, but an unsupported regular expression is refused.
+      // strict: an unsupported regular expression is refused. The pattern of a Lark grammar is enforced only if it is supported.
       function: { ...described, parameters: customParameters(pattern), strict: !isLark(tool) },
     };
   });
-  return { tools, byName, names, notHeld };
+  return { tools, byName, names, notEnforced };
 }
 
-/** The name that the model calls. Codex's own namespaces may end with the separator. */
+/** The name that the model calls. Namespaces of Codex may already end with the separator `__`. */
 export function calledName(name: string, namespace?: string | null): string {
   if (namespace === undefined || namespace === null) return name;
   return namespace.endsWith('__') ? namespace + name : `${namespace}__${name}`;
 }
 
-/** A tool replaces those of the same name in earlier lists. */
+/** The tools of all lists, without tools whose name occurs in a later list again. */
 function latest(lists: readonly Callable[][]): Callable[] {
   const called = ({ tool, namespace }: Callable) => calledName(tool.name, namespace);
   const last = new Map(lists.flatMap((list) => list.map((one) => [called(one), list])));
@@ -86,20 +86,20 @@ interface Callable {
   tool: FunctionTool | CustomTool;
   at: string;
   namespace?: string;
-  /** The description of the namespace followed by its own. */
-  told?: string;
+  /** Replaces the tool's own description, which it contains. */
+  description?: string;
 }
 
 function callables(tool: Tool, at: string): Callable[] {
-  if (isOfOthers(tool)) return [];
+  if (isBuiltIn(tool)) return [];
   const known = tool as FunctionTool | CustomTool | Namespace;
   if (known.type !== 'namespace') return [{ tool: known, at }];
-  const { name: namespace, description, tools } = known;
+  const { name: namespace, description: ofAll, tools } = known;
   return tools.map((inner, i) => {
     const place = { tool: inner, at: `${at}.tools[${i}]`, namespace };
-    // Only the first tool has it, because the model reads the list from the beginning.
-    if (i > 0 || !description) return place;
-    return { ...place, told: [description, inner.description].filter(Boolean).join('\n\n') };
+    // The description of the namespace precedes only that of its first tool, because the model reads the list from the beginning.
+    if (i > 0 || !ofAll) return place;
+    return { ...place, description: [ofAll, inner.description].filter(Boolean).join('\n\n') };
   });
 }
 
@@ -113,12 +113,12 @@ function customParameters(pattern: string | undefined): Record<string, unknown> 
   };
 }
 
-/** Undefined: the text is free. An unsupported regular expression is refused later by name. */
+/** The regular expression of a custom tool's text. Undefined: any text is allowed. Whether it is supported is checked later. */
 function patternOf({ format }: CustomTool): string | undefined {
   if (format?.type !== 'grammar') return undefined;
   const { syntax, definition } = format;
   if (syntax === 'lark') return larkPattern(definition);
-  // The whole text has to match, so ^ and $ around it can be removed, but not if they belong to single alternatives.
+  // The whole text has to match, so ^ and $ at the ends are not needed. In a pattern with | they may belong to one alternative.
   return /^\^[^|]*[^\\|]\$$/.test(definition) ? definition.slice(1, -1) : definition;
 }
 

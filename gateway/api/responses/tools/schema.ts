@@ -1,13 +1,13 @@
-// The tools of a Responses request and its choice among them, as zod schemas: functions and custom tools,
-// alone or in a namespace, and tools that only OpenAI's servers or clients run.
+// The tools and the tool choice of a Responses request, as zod schemas. Tools are functions and custom tools, alone or in a
+// namespace, and OpenAI's built-in tools.
 import { z } from 'zod';
 import { noEffect } from '../../requests/fields/no-effect.ts';
 
 /**
- * Tools that are not offered to the model. The name of each stands in the header of fields without effect.
- * Their other fields are not checked.
+ * Types of built-in tools, each with its name in the header of fields without effect. These tools are not offered to the model, so
+ * their other fields are not checked.
  */
-const toolsOfOthers = {
+const builtInTools = {
   apply_patch: 'tools.apply_patch',
   code_interpreter: 'tools.code_interpreter',
   computer: 'tools.computer',
@@ -25,7 +25,7 @@ const toolsOfOthers = {
   web_search_preview: 'tools.web_search_preview',
   web_search_preview_2025_03_11: 'tools.web_search_preview',
 } as const;
-const othersTypes = Object.keys(toolsOfOthers) as (keyof typeof toolsOfOthers)[];
+const builtInTypes = Object.keys(builtInTools) as (keyof typeof builtInTools)[];
 
 const toolName = z.string().min(1);
 
@@ -78,11 +78,11 @@ const namespace = z
   })
   .describe('Functions and custom tools under a common name.');
 
-const others = othersTypes.map((type) => {
-  return noEffect(z.looseObject({ type: z.literal(type) }), toolsOfOthers[type]);
+const builtIns = builtInTypes.map((type) => {
+  return noEffect(z.looseObject({ type: z.literal(type) }), builtInTools[type]);
 });
 
-export const tool = z.discriminatedUnion('type', [functionTool, customTool, namespace, ...others]);
+export const tool = z.discriminatedUnion('type', [functionTool, customTool, namespace, ...builtIns]);
 export type Tool = z.infer<typeof tool>;
 export type FunctionTool = z.infer<typeof functionTool>;
 export type CustomTool = z.infer<typeof customTool>;
@@ -92,7 +92,7 @@ const named = { name: toolName, namespace: z.string().nullish() };
 const namedFunction = z.strictObject({ type: z.literal('function'), ...named });
 const namedCustom = z.strictObject({ type: z.literal('custom'), ...named });
 const namedNamespace = z.strictObject({ type: z.literal('namespace'), name: toolName });
-const otherChoices = othersTypes.map((type) => z.looseObject({ type: z.literal(type) }));
+const builtInChoices = builtInTypes.map((type) => z.looseObject({ type: z.literal(type) }));
 
 export const toolChoice = z.union([
   z.discriminatedUnion('type', [
@@ -102,20 +102,17 @@ export const toolChoice = z.union([
       type: z.literal('allowed_tools'),
       mode: z.enum(['auto', 'required']),
       tools: z
-        .array(z.discriminatedUnion('type', [namedFunction, namedCustom, namedNamespace, ...others]))
+        .array(z.discriminatedUnion('type', [namedFunction, namedCustom, namedNamespace, ...builtIns]))
         .min(1),
     }),
-    ...otherChoices,
+    ...builtInChoices,
   ]),
   z.enum(['none', 'auto', 'required']),
 ]);
-export type ToolChoice = z.infer<typeof toolChoice>;
 export type NamedTool = z.infer<typeof namedFunction> | z.infer<typeof namedCustom>;
-export type AllowedTool = NamedTool | z.infer<typeof namedNamespace> | ToolOfOthers;
+export type AllowedTool = NamedTool | z.infer<typeof namedNamespace> | BuiltInTool;
+export type BuiltInTool = z.infer<(typeof builtIns)[number]>;
 
-export type ToolOfOthers = z.infer<(typeof others)[number]>;
-
-/** Whether a tool is of a type that the model is not offered. */
-export function isOfOthers(tool: { type: string }): tool is ToolOfOthers {
-  return Object.hasOwn(toolsOfOthers, tool.type);
+export function isBuiltIn(tool: { type: string }): tool is BuiltInTool {
+  return Object.hasOwn(builtInTools, tool.type);
 }

@@ -1,18 +1,18 @@
-// Translates the tool choice of a Responses request to that of a chat.
-import { badRequest } from '../../errors.ts';
+// Translates the tool choice of a Responses request to the tool choice of a chat.
+import { invalidValue } from '../../errors.ts';
 import type { FieldNames } from '../../requests/renamed-fields.ts';
 import type { ChatFields } from '../../requests/translated-chat.ts';
 import type { ResponsesRequest } from '../schema.ts';
 import { calledName, type OfferedTools } from './offered-tools.ts';
-import { type AllowedTool, isOfOthers, type NamedTool, type ToolOfOthers } from './schema.ts';
+import { type AllowedTool, type BuiltInTool, isBuiltIn, type NamedTool } from './schema.ts';
 
 interface ChosenTool {
   chosen: ChatFields['tool_choice'];
-  /** Paths of its parts in the request. */
+  /** For errors: the paths in the request of its parts. */
   names: FieldNames;
 }
 
-/** Throws a 400 if it requires a tool that the model is not offered. */
+/** Throws a 400 if the choice requires a tool that is not offered to the model. */
 export function chatToolChoice(
   { tools, tool_choice: choice }: ResponsesRequest,
   offered: OfferedTools,
@@ -20,7 +20,7 @@ export function chatToolChoice(
   const given = (tools ?? []).length > 0 && offered.tools.length === 0;
   if (typeof choice !== 'object' || choice === null) {
     if (choice === 'required' && given) {
-      throw notOffered('tool_choice', "a call is required, but this server can offer none of the 'tools'");
+      throw invalidValue('tool_choice', "a call is required, but this server can offer none of the 'tools'");
     }
     return { chosen: choice, names: [] };
   }
@@ -29,7 +29,7 @@ export function chatToolChoice(
     const name = nameOf(choice, offered, 'tool_choice.name');
     return { chosen: { type: 'function', function: { name } }, names: [] };
   }
-  throw notOffered('tool_choice.type', `this server does not offer tools of the type '${choice.type}'`);
+  throw invalidValue('tool_choice.type', `this server does not offer tools of the type '${choice.type}'`);
 }
 
 function allowedTools(
@@ -41,10 +41,8 @@ function allowedTools(
   });
   if (allowed.length === 0 && mode === 'auto') return { chosen: 'none', names: [] };
   if (allowed.length === 0) {
-    throw notOffered(
-      'tool_choice.tools',
-      'a call is required, but this server can offer none of these tools',
-    );
+    const why = 'a call is required, but this server can offer none of these tools';
+    throw invalidValue('tool_choice.tools', why);
   }
   const chat = 'tool_choice.allowed_tools.tools';
   const chosen = allowed.map(({ name }) => ({ type: 'function' as const, function: { name } }));
@@ -55,15 +53,15 @@ function allowedTools(
 }
 
 function namesOf(tool: AllowedTool, offered: OfferedTools, param: string): string[] {
-  if (isOfOthers(tool)) return [];
-  const named = tool as Exclude<AllowedTool, ToolOfOthers>;
+  if (isBuiltIn(tool)) return [];
+  const named = tool as Exclude<AllowedTool, BuiltInTool>;
   if (named.type !== 'namespace') return [nameOf(named, offered, param)];
   const within = [...offered.byName].filter(([, { namespace }]) => namespace === named.name);
   if (within.length === 0) throw unknownTool(named.name, param);
   return within.map(([called]) => called);
 }
 
-/** The name that the model calls. `param` is the field with the client's name. */
+/** The name that the model calls for a tool that the client names in the field `param`. */
 function nameOf({ type, name, namespace }: NamedTool, { byName }: OfferedTools, param: string): string {
   const full = calledName(name, namespace);
   if (byName.get(full)?.kind === type) return full;
@@ -73,9 +71,5 @@ function nameOf({ type, name, namespace }: NamedTool, { byName }: OfferedTools, 
 }
 
 function unknownTool(name: string, param: string) {
-  return notOffered(param, `there is no tool with the name '${name.slice(0, 200)}' in 'tools'`);
-}
-
-function notOffered(param: string, why: string) {
-  return badRequest(`Invalid value for '${param}': ${why}.`, { param, code: 'invalid_value' });
+  return invalidValue(param, `there is no tool with the name '${name.slice(0, 200)}' in 'tools'`);
 }

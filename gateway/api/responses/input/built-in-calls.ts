@@ -1,16 +1,17 @@
-// Translates calls of tools that OpenAI's servers or clients run to a function call and, if the item has one, its result.
+// Translates a call of one of OpenAI's built-in tools to a function call and, if the item contains it, the result of the call.
 //
-// Worked example: {type: 'shell_call', call_id: 'c', action: {commands: ['ls']}} is a call `c` of `shell` with {"commands":["ls"]}.
-import type { CallOfOthers } from './items.ts';
+// Worked example: {type: 'shell_call', call_id: 'c', action: {commands: ['ls']}} becomes a call of the function `shell` with the id
+// `c` and the arguments {"commands":["ls"]}.
+import type { BuiltInCall } from './items.ts';
 
-/** A call, the result of one, or both. */
+/** A call, the result of a call, or both. */
 export interface ShownCall {
   id: string;
   call?: { name: string; arguments: string };
   result?: string;
 }
 
-type Shown = { [Type in CallOfOthers['type']]: (item: Extract<CallOfOthers, { type: Type }>) => ShownCall };
+type Shown = { [Type in BuiltInCall['type']]: (item: Extract<BuiltInCall, { type: Type }>) => ShownCall };
 
 const shown: Shown = {
   local_shell_call: ({ id, call_id, action }) => {
@@ -44,14 +45,14 @@ const shown: Shown = {
   },
 };
 
-export function shownCall(item: CallOfOthers): ShownCall {
-  const show = shown[item.type] as (item: CallOfOthers) => ShownCall;
+export function shownCall(item: BuiltInCall): ShownCall {
+  const show = shown[item.type] as (item: BuiltInCall) => ShownCall;
   return show(item);
 }
 
-export function isCallOfOthers<Item extends { type?: string | undefined }>(
+export function isBuiltInCall<Item extends { type?: string | undefined }>(
   item: Item,
-): item is Item & CallOfOthers {
+): item is Item & BuiltInCall {
   return item.type !== undefined && Object.hasOwn(shown, item.type);
 }
 
