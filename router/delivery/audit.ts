@@ -1,11 +1,10 @@
-// A second opinion: which slots of a call are asked of another replica too, whether the two answers differ, and what is
-// believed once the wrong shard is known. Starts nothing; judge.ts finds the wrong shard.
+// Audits: which slots of a call also go to another replica, whether the two answers differ, and which answers stay once the
+// wrong shard is known. Changes the ledger only; judge.ts finds the wrong shard.
 import { type Candidate, choose } from '../choice.ts';
 import type { Frame } from '../group.ts';
 import type { Shard } from '../shards/shard.ts';
 import { latenessOf } from './hedge.ts';
 import {
-  type Action,
   type Answered,
   type Attempt,
   type Audit,
@@ -19,7 +18,7 @@ import {
 
 const none: readonly number[] = [];
 
-/** Draws whether a call is audited, and gives the slots for which another replica is asked too. */
+/** Draws whether a call is audited. Returns the slots for which other replicas are called too; none if it is not audited. */
 export function doubtedOf(
   { step, degraded }: Ledger,
   { slots }: Frame,
@@ -37,8 +36,8 @@ export function doubtedOf(
 }
 
 /**
- * If every call is audited, these are all slots that have another exact replica. Otherwise one of those replicas is drawn, and
- * these are the slots that it holds: while some shard is away, few frames have a second replica of all their slots.
+ * If every call is audited, returns all slots that have another exact replica. Otherwise draws one of these replicas and returns
+ * the slots that it holds. One replica seldom holds all slots of a frame while some shard is away.
  */
 export function doubtedSlots<S extends Candidate>(
   slots: readonly number[],
@@ -52,15 +51,15 @@ export function doubtedSlots<S extends Candidate>(
   return held.filter((slot) => othersOf(slot).some((each) => each === other));
 }
 
-/** Looks whether the audit has what it waits for. */
-export function review(ledger: Ledger, audit: Audit, actions: Action[]): void {
+/** Moves the audit to its next state, or closes it, if the answers that it waits for are there. */
+export function review(ledger: Ledger, audit: Audit): void {
   const { fleet, hidden } = ledger.step;
   if (audit.state === 'judgement') return;
   if (audit.state === 'answer') {
     if (isUnderWay(ledger, audit)) return;
     audit.state = 'opinion';
     audit.lostMs = latenessOf(ledger, audit.call.frame).lostMs;
-    // If every answer is to be confirmed, the caller waits for it. A sample holds up nobody longer than a lost call does.
+    // If every call is audited, the caller waits for the opinion. Otherwise it waits no longer than for a lost call.
     if (fleet.policy.auditShare < 1) audit.wakeAt = ledger.now + audit.lostMs;
   }
   const anyFailed = audit.call.slots.some((slot) => ledger.failed?.has(slot));
@@ -70,18 +69,18 @@ export function review(ledger: Ledger, audit: Audit, actions: Action[]): void {
     ? undefined
     : firstDifference(piecesOf(ledger, audit.call), audit.opinion ?? [], { hidden, isExact });
   if (difference === undefined) {
-    close(ledger, audit, actions);
+    close(ledger, audit);
     return;
   }
   fleet.calls.mismatches++;
   audit.state = 'judgement';
-  actions.push({ type: 'judge', audit, difference });
+  ledger.actions.push({ type: 'judge', audit, difference });
 }
 
-/** Some slot of the audited call still waits for something. */
+/** True while some slot of the audited call is in a call, a wait or a later audit. */
 function isUnderWay({ open, audits }: Ledger, audit: Audit): boolean {
   const slots = new Set(audit.call.slots);
-  // All slots of what was begun after the call are slots of the call, or none is.
+  // Entries that were begun after the call have either only slots of the call or none, so one slot tells.
   const isOurs = (entry: Call | Wait) => slots.has(entry.slots[0]!);
   return open.some(isOurs) || audits.slice(audits.indexOf(audit) + 1).some(({ call }) => isOurs(call));
 }
@@ -92,34 +91,37 @@ function piecesOf({ pieces }: Ledger, call: Call): Piece[] {
   return pieces.filter((piece) => slots.has(piece.slots[0]!));
 }
 
-/** What the ledger holds by now is used. */
-export function close(ledger: Ledger, audit: Audit, actions: Action[]): void {
+/** Ends the audit; the answers in the ledger stay. */
+export function close(ledger: Ledger, audit: Audit): void {
   ledger.audits = ledger.audits.filter((each) => each !== audit);
-  actions.push({ type: 'close', audit });
+  ledger.actions.push({ type: 'close', audit });
 }
 
-/** Takes the answers of `liar` to the audited call out of the ledger. Returns the slots that only it has answered. */
-export function discredit(ledger: Ledger, { call, opinion = [] }: Audit, liar: Shard): number[] {
+/** Removes the answers of `wrongShard` to the audited call from the ledger. Returns the slots that only it has answered. */
+export function discredit(ledger: Ledger, { call, opinion = [] }: Audit, wrongShard: Shard): number[] {
   const pieces = piecesOf(ledger, call);
-  const { believed, rest } = without(liar, pieces, opinion);
+  const { believed, rest } = without(wrongShard, pieces, opinion);
   ledger.pieces = [...believed, ...ledger.pieces.filter((piece) => !pieces.includes(piece))];
   return rest;
 }
 
-/** One wrong answer makes all others of the shard doubtful. `rest` are the slots that only `liar` has answered. */
+/**
+ * All answers except those of `wrongShard`, because one wrong answer makes its others doubtful. `rest`: the slots that only
+ * `wrongShard` has answered.
+ */
 export function without(
-  liar: Shard,
+  wrongShard: Shard,
   pieces: readonly Piece[],
   opinion: readonly Piece[],
 ): { believed: Piece[]; rest: number[] } {
-  const doubted = pieces.filter(({ shard }) => shard === liar).flatMap(({ slots }) => slots);
+  const doubted = pieces.filter(({ shard }) => shard === wrongShard).flatMap(({ slots }) => slots);
   if (doubted.length === 0) return { believed: [...pieces], rest: [] };
-  const believed = [...opinion, ...pieces].filter(({ shard }) => shard !== liar);
+  const believed = [...opinion, ...pieces].filter(({ shard }) => shard !== wrongShard);
   const known = new Set(believed.flatMap(({ slots }) => slots));
   return { believed, rest: doubted.filter((slot) => !known.has(slot)) };
 }
 
-/** The first slot that two shards have answered with different bits; undefined if there is none. */
+/** The first exact slot that two shards have answered with different bits; undefined if there is none. */
 export function firstDifference(
   pieces: readonly Piece[],
   opinion: readonly Piece[],
@@ -144,7 +146,7 @@ function answersOf(pieces: readonly Piece[], hidden: number): Map<number, Answer
   return answers;
 }
 
-/** Whether the bits are equal: 0 and -0 differ. */
+/** Compares bits, so that 0 and -0 differ. */
 export function sameBits(a: Float32Array, b: Float32Array): boolean {
   const bits = (row: Float32Array) => Buffer.from(row.buffer, row.byteOffset, row.byteLength);
   return bits(a).equals(bits(b));

@@ -1,9 +1,9 @@
-// Carries out what next.ts says and tells it what happens. Holds the timers, signals and promises of a layer's delivery, and
-// makes no decisions.
+// Runs the delivery of one layer: carries out the actions that next.ts returns, and feeds it the resulting events. Has the timers,
+// signals and promises, and makes no decisions.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterSockets } from '../../rpc/deadline.ts';
 import { toRpcError } from '../../rpc/errors.ts';
-import { askFrame, findLiar, rowsOf } from './inquiry.ts';
+import { askFrame, findWrongShard, rowsOf } from './inquiry.ts';
 import {
   type Action,
   type Attempt,
@@ -19,20 +19,20 @@ import {
 import { isDone, next } from './next.ts';
 import { isBack } from './stand-in.ts';
 
-/** Node counts the time of timers in whole milliseconds, so one may fire so much earlier than it was asked for. */
+/** Node counts the time of timers in whole milliseconds, so a timer may fire up to this much early. */
 const TIMER_SLACK_MS = 1;
 
 export class Driver {
   readonly ledger: Ledger;
-  /** Aborted when the caller gives up. */
+  /** The caller's signal. */
   readonly #signal: AbortSignal;
   readonly #done = Promise.withResolvers<void>();
-  /** For calls and waits that can be cancelled separately. A call that nothing else could replace has the caller's signal. */
+  /** For waits, and for calls that another call could replace. All other calls have the caller's signal. */
   #controllers: Map<Call | Wait, AbortController> | undefined;
   #onAbort: (() => void) | undefined;
   #opinions: Map<Audit, Driver> | undefined;
-  /** Calls that run on although another shard has answered (`Shard.watches`). */
-  #watched: Set<Call> | undefined;
+  /** Calls that run on although another shard has answered (`Calls.startProbe`). */
+  #probes: Set<Call> | undefined;
   #alarmAt = Number.POSITIVE_INFINITY;
   #callOffAlarm: (() => void) | undefined;
 
@@ -47,7 +47,7 @@ export class Driver {
     return this.#done.promise;
   }
 
-  /** Cancels what is under way. */
+  /** Cancels all calls and waits under way. */
   abandon(): void {
     this.ledger.open = [];
     this.#cancelAll();
@@ -58,7 +58,9 @@ export class Driver {
     try {
       this.ledger.now = performance.now();
       this.ledger.isAborted = this.#signal.aborted;
-      for (const action of next(this.ledger, event)) this.#carryOut(action);
+      for (const action of next(this.ledger, event)) {
+        (Driver.#acts[action.type] as (driver: Driver, action: Action) => void)(this, action);
+      }
       if (isDone(this.ledger)) this.#end();
       else this.#setAlarm();
     } catch (cause) {
@@ -72,41 +74,18 @@ export class Driver {
     this.#done.resolve();
   }
 
-  #carryOut(action: Action): void {
-    switch (action.type) {
-      case 'send':
-        void this.#send(action.call);
-        break;
-      case 'wait':
-        void this.#wait(action.wait);
-        break;
-      case 'cancel':
-        this.#cancel(action.entry, action.isBeaten);
-        break;
-      case 'blame': {
-        const { shard, frame } = action.call;
-        const { layer } = this.ledger.step;
-        const experts = new Set(frame.asks.filter((_, i) => i % 2 === 1));
-        shard.suspect(
-          action.error.message,
-          [...experts].map((expert) => ({ layer, expert })),
-        );
-        break;
-      }
-      case 'avoid':
-        action.shard.noteSilence();
-        break;
-      case 'ask_opinion':
-        void this.#askOpinion(action.audit);
-        break;
-      case 'judge':
-        void this.#judge(action.audit, action.difference);
-        break;
-      case 'close':
-        this.#opinions?.get(action.audit)?.abandon();
-        break;
-    }
-  }
+  static readonly #acts: {
+    [T in Action['type']]: (driver: Driver, action: Extract<Action, { type: T }>) => void;
+  } = {
+    send: (driver, { call }) => void driver.#send(call),
+    wait: (driver, { wait }) => void driver.#wait(wait),
+    cancel: (driver, { entry, isBeaten }) => driver.#cancel(entry, isBeaten),
+    blame: (driver, { call, error }) => driver.#blame(call, error.message),
+    avoid: (_, { shard }) => shard.noteSilence(),
+    ask_opinion: (driver, { audit }) => void driver.#askOpinion(audit),
+    judge: (driver, { audit, difference }) => void driver.#judge(audit, difference),
+    close: (driver, { audit }) => driver.#opinions?.get(audit)?.abandon(),
+  };
 
   async #send(call: Call): Promise<void> {
     const { step, deadlineAt } = this.ledger;
@@ -123,14 +102,14 @@ export class Driver {
       event = { type: 'failed', call, error: toRpcError(cause) };
     }
     if (canBeReplaced) this.#release(call);
-    if (this.#watched?.delete(call)) shard.watched(frame.prefill);
+    if (this.#probes?.delete(call)) shard.calls.endProbe(frame.prefill);
     this.#feed(event);
   }
 
   async #wait(wait: Wait): Promise<void> {
     const { fleet } = this.ledger.step;
     const signal = this.#signalFor(wait);
-    await delay(wait.ms, undefined, { signal }).catch(() => {}); // next.ts looks whether the caller has given up
+    await delay(wait.ms, undefined, { signal }).catch(() => {}); // an abort ends the wait; next.ts handles it
     if (wait.until !== undefined) {
       const ms = Math.max(0, wait.until - performance.now());
       await fleet.until(() => isBack(this.ledger, wait), ms, signal);
@@ -140,15 +119,18 @@ export class Driver {
   }
 
   #cancel(entry: Call | Wait, isBeaten: boolean): void {
-    if (
-      isBeaten &&
-      entry.type === 'call' &&
-      !this.#signal.aborted &&
-      entry.shard.watches(entry.frame.prefill)
-    ) {
-      this.#watched ??= new Set();
-      this.#watched.add(entry);
+    const mayProbe = isBeaten && entry.type === 'call' && !this.#signal.aborted;
+    if (mayProbe && entry.shard.calls.startProbe(entry.frame.prefill)) {
+      this.#probes ??= new Set();
+      this.#probes.add(entry);
     } else this.#controllers?.get(entry)?.abort();
+  }
+
+  #blame({ shard, frame }: Call, reason: string): void {
+    const { layer } = this.ledger.step;
+    const experts = new Set(frame.asks.filter((_, i) => i % 2 === 1));
+    const units = Array.from(experts, (expert) => ({ layer, expert }));
+    shard.suspect(reason, units);
   }
 
   async #askOpinion(audit: Audit): Promise<void> {
@@ -164,11 +146,11 @@ export class Driver {
   async #judge(audit: Audit, difference: Difference): Promise<void> {
     const { step, deadlineAt } = this.ledger;
     const inquiry = { step, deadlineAt, lostMs: audit.lostMs, signal: this.#signal };
-    const liar = await findLiar(difference, inquiry);
-    this.#feed({ type: 'judged', audit, liar });
+    const wrongShard = await findWrongShard(difference, inquiry);
+    this.#feed({ type: 'judged', audit, wrongShard });
   }
 
-  /** One timer for all calls: it fires when the first of them is overdue, and is set anew if that one has ended by then. */
+  /** One timer serves all calls and audits. It fires when the first of them is due, and is then set again. */
   #setAlarm(): void {
     const { open, audits } = this.ledger;
     let at = Number.POSITIVE_INFINITY;
@@ -208,7 +190,7 @@ export class Driver {
     if (isDone(this.ledger)) this.#unlisten();
   }
 
-  /** A call that is watched still ends with its caller. */
+  /** Keeps listening while a probe runs, because a probe ends with its caller too. */
   #unlisten(): void {
     if (this.#onAbort === undefined || this.#controllers?.size !== 0) return;
     this.#signal.removeEventListener('abort', this.#onAbort);

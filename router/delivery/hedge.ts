@@ -1,26 +1,40 @@
-// What is done about a call that takes long. Starts nothing.
+// When a call counts as late or lost, and whether another replica is then called too. Changes no call.
 //
 // Worked example: a call counts as late after 10 ms and as lost after 80 ms, and another exact replica holds its experts:
-//   at 10 ms  the budget has a hedge left → the other replica is asked too
-//   at 80 ms  the budget had none         → the other replica is asked in any case
+//   at 10 ms  if the budget has a hedge left → the other replica is called too
+//   at 80 ms  if the budget had no hedge     → the other replica is called in any case
 import type { Frame } from '../group.ts';
 import type { Shard } from '../shards/shard.ts';
 import { hasReplica, rungLevel } from './ladder.ts';
-import { type Lateness, lateness } from './lateness.ts';
-import { type Attempt, allowedLevel, type Call, type Ledger, mayAsk, unanswered } from './ledger.ts';
+import type { Quantile } from './latency.ts';
+import { type Attempt, allowedLevel, type Call, type Ledger, mayAsk } from './ledger.ts';
 
-/** What else could serve the slots of a call: another exact replica, a lower rung that all their rows allow, or nothing. */
+/** What could serve the slots of a call instead: another exact replica, a lower rung that all its rows allow, or nothing. */
 export type Alternative = 'replica' | 'lower_rung' | 'none';
 
 type Watch = Pick<Call, 'wake' | 'wakeAt' | 'lostAt'>;
 
-/** A lower rung takes over after so many times as long as it takes for a call to count as lost. */
+export interface Lateness {
+  /** Time after which a hedge may be sent if the budget allows. */
+  lateMs: number;
+  /** Time after which the rows are sent again in any case. */
+  lostMs: number;
+}
+
+/** Least time after which a call is late. Shorter delays are noise on a machine that does anything else. */
+const LEAST_LATE_MS = 1.5;
+/** A call counts as lost after this multiple of the time after which calls are late. */
+const LOST_FACTOR = 8;
+const LEAST_LOST_MS = 40;
+/** Used until enough calls were timed, because the first calls may be slow. */
+const unknown: Lateness = { lateMs: 50, lostMs: 400 };
+/** A lower rung takes over after this multiple of the time after which calls are lost. */
 const STEP_DOWN_FACTOR = 3;
 const NEVER = Number.POSITIVE_INFINITY;
 const unwatched: Watch = { wake: 'lost', wakeAt: NEVER, lostAt: NEVER };
 const nextBest = rungLevel('next_best');
 
-/** When a call that is sent now is first looked at. One that has an exact alternative earns a part of a hedge. */
+/** When a call that is sent now is first looked at. If there is another exact replica, the call earns a part of a hedge. */
 export function watchFor(ledger: Ledger, frame: Frame, shard: Shard, attempt: Attempt): Watch {
   const alternative = alternativeTo(ledger, frame, shard, attempt);
   if (alternative === 'none') return unwatched;
@@ -59,18 +73,19 @@ export function alternativeTo(
   return level >= nextBest || (level > 0 && isHeldElsewhere(level)) ? 'lower_rung' : 'none';
 }
 
-/** Whether another replica is asked: as a hedge that the budget pays for, as a retry that needs no budget, or not yet. */
+/** Whether another replica is called now: as a hedge that the budget pays for, as a retry without budget, or not yet. */
 export function secondCall(wake: 'late' | 'lost', hasBudget: () => boolean): 'hedge' | 'retry' | 'not_yet' {
   if (wake === 'lost') return 'retry';
   return hasBudget() ? 'hedge' : 'not_yet';
 }
 
-/** Calls under way whose slots other shards have all answered, now that `call` is answered too; the newest first. */
-export function beatenBy(ledger: Ledger, { attempt }: Call): Call[] {
-  const isBeaten = (each: Call) => ledger.open.includes(each) && unanswered(ledger, each).length === 0;
-  return attempt.beside.filter(isBeaten).reverse();
-}
-
 export function latenessOf({ step: { fleet } }: Pick<Ledger, 'step'>, { prefill }: Frame): Lateness {
   return lateness(prefill ? fleet.latencies.prefill : fleet.latencies.decode);
+}
+
+export function lateness({ late }: { late: Quantile }): Lateness {
+  const { value } = late;
+  if (value === undefined) return unknown;
+  const lateMs = Math.max(LEAST_LATE_MS, value);
+  return { lateMs, lostMs: Math.max(LEAST_LOST_MS, LOST_FACTOR * value, lateMs) };
 }

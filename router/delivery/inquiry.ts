@@ -1,16 +1,15 @@
-// Asks shards for one frame of a layer, or asks the questions by which judge.ts finds the shard that answers
-// wrongly.
+// Sends one frame of a layer to a shard, and makes the extra calls by which judge.ts finds a shard that answers wrongly.
 import type { RunAnswer } from '../../experts/wire/run.ts';
+import { afterSockets } from '../../rpc/deadline.ts';
 import { toRpcError } from '../../rpc/errors.ts';
 import type { Frame } from '../group.ts';
 import { askGoldens, GOLDEN_DEADLINE_MS } from '../shards/golden-checks.ts';
 import type { Shard } from '../shards/shard.ts';
 import type { Unit } from '../shards/units.ts';
 import { nextStep, noEvidence } from './judge.ts';
-import { wait } from './lateness.ts';
 import type { Difference, DispatchOptions } from './ledger.ts';
 
-/** Asks the shard for the frame, whose rows are `x`; the answers are `[frame.slots, hidden]`. */
+/** `x [frame.rows, hidden]`: the frame's rows. The answer has rows `[frame.slots, hidden]`. */
 export function askFrame(
   { fleet, model, layer, trace = '' }: DispatchOptions,
   { prefill, asks }: Frame,
@@ -25,7 +24,7 @@ export function askFrame(
   );
 }
 
-/** The rows that travel in the frame; `x` itself if the frame has all rows. */
+/** The frame's rows, `[frame.rows, hidden]`: the step's own array, not a copy, if the frame has all rows of the step. */
 export function rowsOf({ rows }: Frame, { x, hidden }: DispatchOptions): Float32Array {
   if (rows.length * hidden === x.length) return x;
   const gathered = new Float32Array(rows.length * hidden);
@@ -37,16 +36,16 @@ export function rowsOf({ rows }: Frame, { x, hidden }: DispatchOptions): Float32
 export interface Inquiry {
   step: DispatchOptions;
   deadlineAt: number;
-  /** Time limit of each question; a later answer counts as none. */
+  /** Deadline of each call. */
   lostMs: number;
   signal: AbortSignal;
 }
 
 /**
- * Cordons and returns the shard that has answered wrongly. If no question shows which one has, logs a
- * warning and returns undefined. May outlast the step.
+ * Cordons and returns the shard that has answered wrongly. If the calls do not show which shard that is, logs a warning and
+ * returns undefined. May take longer than the step.
  */
-export async function findLiar(difference: Difference, inquiry: Inquiry): Promise<Shard | undefined> {
+export async function findWrongShard(difference: Difference, inquiry: Inquiry): Promise<Shard | undefined> {
   const { fleet, layer, assignment } = inquiry.step;
   const unit = { layer, expert: assignment.experts[difference.slot]! };
   const ask = questionFor(difference.slot, unit, inquiry);
@@ -61,18 +60,18 @@ export async function findLiar(difference: Difference, inquiry: Inquiry): Promis
     else if (step.type === 'ask_golden') {
       evidence.failedGolden.push(await failsGolden(step.shard, unit, inquiry));
     } else {
-      pronounce(step.liar, unit, difference, fleet);
-      return step.liar;
+      report(step.wrongShard, unit, difference, fleet);
+      return step.wrongShard;
     }
   }
 }
 
-/** Returns a function that asks a shard for the slot's row once more. */
+/** Returns a function that calls a shard for the slot's row alone. It resolves to undefined if there is no answer. */
 function questionFor(slot: number, { expert }: Unit, inquiry: Inquiry) {
   const { step, deadlineAt } = inquiry;
   const rows = [Math.floor(slot / step.assignment.k)];
   const frame: Frame = { owner: 0, prefill: false, rows, asks: [0, expert], slots: [slot] };
-  const x = rowsOf(frame, step).slice(); // the step goes on meanwhile, and its rows change
+  const x = rowsOf(frame, step).slice(); // a copy, because the step may go on and change its rows
   return (shard: Shard) =>
     within(inquiry, (signal) => {
       const deadlineMs = deadlineAt - performance.now();
@@ -89,8 +88,7 @@ async function failsGolden(shard: Shard, unit: Unit, inquiry: Inquiry): Promise<
   const { goldens } = fleet;
   const { offer } = shard;
   if (goldens === undefined || offer === undefined || !goldens.covers(offer)) return false;
-  const run: typeof shard.run = (request, options) => shard.run(request, options);
-  const asked = { goldens, offer, run, units: [unit], deadlineMs: GOLDEN_DEADLINE_MS };
+  const asked = { goldens, offer, shard, units: [unit], deadlineMs: GOLDEN_DEADLINE_MS };
   const fault = await within(inquiry, (signal) =>
     askGoldens({ ...asked, signal }).catch((cause) => {
       const { message } = toRpcError(cause);
@@ -101,23 +99,23 @@ async function failsGolden(shard: Shard, unit: Unit, inquiry: Inquiry): Promise<
   return fault !== undefined;
 }
 
-function pronounce(
-  liar: Shard | undefined,
+function report(
+  wrongShard: Shard | undefined,
   unit: Unit,
   { answers: [a, b] }: Difference,
   fleet: DispatchOptions['fleet'],
 ): void {
   const named = `expert ${unit.expert} of layer ${unit.layer}`;
-  if (liar === undefined) {
+  if (wrongShard === undefined) {
     const both = `${a.shard.address} and ${b.shard.address}`;
     fleet.log('warn', `shards ${both} differ on ${named}, and neither is shown to be wrong`);
     return;
   }
-  const witness = liar === a.shard ? b : a;
-  liar.accuse(`its answer of ${named} differs from that of ${witness.shard.address}`, [unit]);
+  const witness = wrongShard === a.shard ? b : a;
+  wrongShard.accuse(`its answer of ${named} differs from that of ${witness.shard.address}`, [unit]);
 }
 
-/** Resolves as `ask` does. After `lostMs` it cancels the question and resolves to undefined. */
+/** Resolves as `ask` does. After `lostMs`, it aborts the signal of `ask` and resolves to undefined. */
 async function within<T>(
   { lostMs, signal: parent }: Inquiry,
   ask: (signal: AbortSignal) => Promise<T>,
@@ -131,4 +129,12 @@ async function within<T>(
   parent.removeEventListener('abort', abort);
   abort();
   return inTime;
+}
+
+/** Resolves to undefined when `ms` have passed and the sockets were read since. Never resolves once `call` has ended. */
+export function wait(ms: number, call: Promise<unknown>): Promise<undefined> {
+  return new Promise((resolve) => {
+    const callOff = afterSockets(ms, () => resolve(undefined));
+    void call.then(callOff, callOff);
+  });
 }

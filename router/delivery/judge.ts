@@ -1,10 +1,10 @@
-// Two shards of one numerics class have given different bits for one row: which question finds the wrong one. Pure; inquiry.ts
-// asks the questions.
+// Decides which calls find the wrong one of two shards whose answers to one row differ although they have one numerics class.
+// Pure; inquiry.ts makes the calls.
 //
-// Worked example: a and b differ, c holds the expert too:
-//   {}                          → ask c for the row
-//   { thirds: [undefined] }     → c did not answer: ask a and b once more
-//   { …, repeats: [same, …] }   → both repeat themselves: ask a for a golden row, then b
+// Worked example: a and b differ, and c holds the expert too:
+//   {}                          → call c for the row
+//   { thirds: [undefined] }     → c has not answered: call a and b for the row again
+//   { …, repeats: [same, …] }   → both repeat their answers: call a for a golden row, then b
 import type { Shard } from '../shards/shard.ts';
 import { sameBits } from './audit.ts';
 import type { Difference } from './ledger.ts';
@@ -12,13 +12,13 @@ import type { Difference } from './ledger.ts';
 /** A shard's answer to the disputed row; undefined if none came. */
 type Answer = Float32Array | undefined;
 
-/** What has been learnt so far. */
+/** Results of the calls so far. */
 export interface Evidence {
-  /** By third replica, in the order in which they are asked. */
+  /** Answers of third replicas, in the order in which they are called. */
   thirds: Answer[];
-  /** What each of the two answered when it was asked once more. */
+  /** Second answers of the two shards. */
   repeats: readonly [Answer, Answer] | undefined;
-  /** By each of the two, whether it failed a golden row. */
+  /** For each of the two shards, whether it failed a golden row. */
   failedGolden: boolean[];
 }
 
@@ -26,15 +26,16 @@ export type NextStep =
   | { type: 'ask_third'; shard: Shard }
   | { type: 'ask_again' }
   | { type: 'ask_golden'; shard: Shard }
-  | { type: 'verdict'; liar: Shard | undefined };
+  | { type: 'verdict'; wrongShard: Shard | undefined };
 
 export function noEvidence(): Evidence {
   return { thirds: [], repeats: undefined, failedGolden: [] };
 }
 
 /**
- * A third replica that agrees with one of the two decides. Without any, the shard that does not repeat its own answer is
- * wrong; if both do or neither does, the one that fails a golden row. No answer is not a wrong one.
+ * If a third replica agrees with one of the two shards, the other shard is wrong. If no third replica decides, the shard that does
+ * not repeat its own answer is wrong. If that does not decide either, the shard that fails a golden row is wrong. A missing answer
+ * does not count as wrong.
  */
 export function nextStep(
   { answers: [a, b] }: Difference,
@@ -42,8 +43,8 @@ export function nextStep(
   evidence: Evidence,
 ): NextStep {
   for (const row of evidence.thirds) {
-    if (row !== undefined && sameBits(row, a.row)) return { type: 'verdict', liar: b.shard };
-    if (row !== undefined && sameBits(row, b.row)) return { type: 'verdict', liar: a.shard };
+    if (row !== undefined && sameBits(row, a.row)) return { type: 'verdict', wrongShard: b.shard };
+    if (row !== undefined && sameBits(row, b.row)) return { type: 'verdict', wrongShard: a.shard };
   }
   const third = thirds[evidence.thirds.length];
   if (third !== undefined) return { type: 'ask_third', shard: third };
@@ -52,11 +53,11 @@ export function nextStep(
   const [again, bAgain] = evidence.repeats;
   const isRepeated = again === undefined || sameBits(again, a.row);
   if (isRepeated !== (bAgain === undefined || sameBits(bAgain, b.row))) {
-    return { type: 'verdict', liar: isRepeated ? b.shard : a.shard };
+    return { type: 'verdict', wrongShard: isRepeated ? b.shard : a.shard };
   }
 
   const failed = [a, b].find((_, index) => evidence.failedGolden[index] === true);
   const asked = [a, b][evidence.failedGolden.length];
-  if (failed !== undefined || asked === undefined) return { type: 'verdict', liar: failed?.shard };
+  if (failed !== undefined || asked === undefined) return { type: 'verdict', wrongShard: failed?.shard };
   return { type: 'ask_golden', shard: asked.shard };
 }

@@ -1,21 +1,21 @@
-// The degradation ladder: what may stand in for an expert if no exact replica answers, best first. Pure; each request says
-// how far down it allows.
+// The degradation ladder: what may stand in for an expert if no exact replica answers. Each request allows a part of the ladder.
+// Pure.
 
-/** Each rung allows those before it too. Without a rung, a row fails if no exact replica answers for one of its experts. */
+/** Best first. A rung allows all rungs before it too. Without a rung, a row fails if one of its experts has no exact replica. */
 export const rungs = ['class', 'standby', 'next_best', 'pass_through'] as const;
 
 /**
- * `class`: a replica of the same precision but another numerics class, whose bits differ. `standby`: a replica of lower
+ * `class`: a replica of the same precision and of another numerics class, so its bits differ. `standby`: a replica of lower
  * precision. `next_best`: the expert with the next best score. `pass_through`: the row goes on without the expert.
  */
 export type Rung = (typeof rungs)[number];
 
-/** Number of a rung: 0 allows nothing, 1 is `class`, 4 is `pass_through`. */
+/** Level of a rung, from 1 (`class`) to 4 (`pass_through`); 0 without a rung. */
 export function rungLevel(rung: Rung | undefined): number {
   return rung === undefined ? 0 : rungs.indexOf(rung) + 1;
 }
 
-/** Rung of a level from 1 to 4. */
+/** The rung of a level from 1 to 4. */
 export function rungAt(level: number): Rung {
   const rung = rungs[level - 1];
   if (rung === undefined) throw new RangeError(`there is no rung ${level}`);
@@ -30,7 +30,7 @@ export interface Replicas<S> {
   standby: readonly S[];
 }
 
-/** The best usable replicas that `level` allows, and the level they are on; undefined if there are none. */
+/** The best usable replicas that `level` allows, and the level of these replicas; undefined if there are none. */
 export function bestReplicas<S>(
   replicas: Replicas<S>,
   level: number,

@@ -1,11 +1,11 @@
-// How long calls have taken lately: a mean for one shard, which fades, and running quantiles for a fleet. Pure; time is given.
+// Statistics of recent call times: a mean for one shard and running quantiles for a fleet. Pure; the caller gives the time.
 
-/** Weight of the newest call. */
+/** Weight of the newest call in the mean. */
 const NEWEST = 0.1;
-/** While a shard is not called, its delay fades by half in this time, so that it is tried again. */
+/** While a shard is not called, half of its extra delay fades in this time, so that the shard is tried again. */
 const HALF_LIFE_MS = 2_000;
 
-/** An exponentially weighted mean that fades towards a typical value while nothing is learnt. */
+/** An exponentially weighted mean that fades towards a typical value while there are no calls. */
 export class MeanLatency {
   #ms: number | undefined;
   #at = 0;
@@ -16,13 +16,13 @@ export class MeanLatency {
     this.#at = now;
   }
 
-  /** A call was given up after `ms`. It would have taken longer, and the next one is expected to. */
+  /** For a call that was given up after `ms`. It would have taken at least so long, so the mean rises to `ms`. */
   learnAtLeast(ms: number, now: number, typicalMs: number): void {
     this.#ms = Math.max(this.at(now, typicalMs), ms);
     this.#at = now;
   }
 
-  /** Milliseconds; `typicalMs` if nothing is known. */
+  /** Milliseconds; `typicalMs` before the first call. */
   at(now: number, typicalMs: number): number {
     if (this.#ms === undefined) return typicalMs;
     if (this.#ms <= typicalMs) return this.#ms;
@@ -30,14 +30,14 @@ export class MeanLatency {
   }
 }
 
-/** How far one call moves a quantile, as a share of it. */
+/** How far one call moves a quantile, relative to its value. */
 const STEP_SHARE = 0.02;
-/** Number of calls after which a quantile is known. */
+/** Calls before a quantile has a value. */
 const WARM_UP = 100;
 
 /**
- * A running quantile by stochastic approximation (Robbins and Monro) of the logarithm: each value above it moves it up by
- * `q` steps, each one below down by `1 - q`.
+ * A running quantile by stochastic approximation (Robbins and Monro) of its logarithm. Each value above the quantile moves it up
+ * by `q` steps; each value below moves it down by `1 - q` steps.
  */
 export class Quantile {
   readonly #q: number;
@@ -59,7 +59,7 @@ export class Quantile {
     this.#log += step * (log > this.#log ? this.#q : this.#q - 1);
   }
 
-  /** Undefined until enough calls were seen. */
+  /** Undefined before `WARM_UP` calls. */
   get value(): number | undefined {
     return this.#log === undefined || this.#count < WARM_UP ? undefined : Math.exp(this.#log);
   }

@@ -1,5 +1,5 @@
-// The ledger of one layer: what its slots wait for, and what has been answered. A slot is one (row, rank) of the step, numbered
-// row * k + rank. Holds data and the smallest changes to it; next.ts decides, driver.ts acts.
+// The ledger of one layer of a step: the calls that its slots wait for, and the answers so far. A slot is one (row, rank),
+// numbered row * k + rank. This file has the data and small changes to the data; next.ts decides, and driver.ts acts.
 import type { RpcError } from '../../rpc/errors.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Frame } from '../group.ts';
@@ -11,46 +11,46 @@ export interface DispatchOptions {
   /** Identity of the model. */
   model: string;
   layer: number;
-  /** Normed rows, `[rows, hidden]`; not changed until the answers are in. */
+  /** Normed rows, `[rows, hidden]`. The caller does not change them before all answers are in. */
   x: Float32Array;
   hidden: number;
   /** Changed only if a row's ladder allows another expert. */
   assignment: Assignment;
-  /** `[rows]`, 1 if the row takes part; absent: all rows do. */
+  /** `[rows]`, 1 if the row takes part. Absent: all rows take part. */
   mask?: Uint8Array;
-  /** `[rows]`, 1 for rows of a prompt, which may wait behind decode rows; absent: no row is. */
+  /** `[rows]`, 1 for prefill rows, which may wait behind decode rows. Absent: there are no prefill rows. */
   prefill?: Uint8Array;
-  /** `[rows]`, the lowest rung that may stand in for an expert (`rungLevel`); absent: nothing may. */
+  /** `[rows]`, level of the lowest rung that may stand in for an expert (`rungLevel`). Absent: 0 for every row. */
   ladder?: Uint8Array;
-  /** The row's experts from best to worst; asked for only if its ladder reaches `next_best`. */
+  /** The row's experts from best to worst. Called only if the row's ladder reaches `next_best`. */
   ranked?: (row: number) => { expert: number; weight: number }[];
   deadlineMs: number;
   signal?: AbortSignal;
   trace?: string;
 }
 
-/** How some slots came to be asked for, which limits what may be asked next. */
+/** Earlier calls for some slots. They limit which shards may be called for these slots next. */
 export interface Attempt {
-  /** Replicas that have failed these slots, and how; they are not asked again in this attempt. */
+  /** Errors of the replicas that have failed these slots. The attempt does not call these replicas again. */
   readonly failures: ReadonlyMap<Shard, RpcError>;
   /**
-   * Calls under way for the same slots at other replicas. While there are any, an exact answer may still come: so nothing
-   * worse is used, and the assignment is not changed.
+   * Calls under way for the same slots at other replicas. While there are any, an exact answer may still come, so no lower rung
+   * is used and the assignment is not changed.
    */
   readonly beside: readonly Call[];
-  /** Two replicas have failed the frame that held these slots. One of its rows may be to blame, so each slot travels alone. */
+  /** Two replicas have failed the frame with these slots. One of its rows may be to blame, so each slot gets its own frame. */
   readonly alone: boolean;
 }
 
 const noFailures: ReadonlyMap<Shard, RpcError> = new Map();
 export const firstAttempt: Attempt = { failures: noFailures, beside: [], alone: false };
 
-/** The attempt without its failures: every replica may be asked again. */
+/** The attempt without its failures, so that every replica may be called again. */
 export function afresh(attempt: Attempt, { alone = attempt.alone } = {}): Attempt {
   return { failures: noFailures, beside: attempt.beside, alone };
 }
 
-/** One frame at one shard. */
+/** One frame that was sent to one shard. */
 export interface Call {
   readonly type: 'call';
   readonly frame: Frame;
@@ -58,38 +58,38 @@ export interface Call {
   readonly shard: Shard;
   readonly attempt: Attempt;
   readonly sentAt: number;
-  /** What happens next if no answer comes (hedge.ts), and when; infinite: nothing does. */
+  /** What the call counts as if it is still unanswered at `wakeAt` (hedge.ts). */
   wake: 'late' | 'lost' | 'silent';
+  /** Infinite: the call is waited for until its deadline. */
   wakeAt: number;
-  /** When the call counts as lost. */
   lostAt: number;
   /** The budget has paid for a second call. */
   isHedged: boolean;
 }
 
-/** Slots for which no replica can be asked at the moment. */
+/** Slots for which no replica can be called at the moment. */
 export interface Wait {
   readonly type: 'wait';
   readonly slots: readonly number[];
   readonly attempt: Attempt;
-  /** Milliseconds until the next look. */
+  /** Least time in milliseconds before the slots are sent again. */
   readonly ms: number;
-  /** If every replica is away: when waiting for one to come back ends. Undefined if one is there but busy. */
+  /** If every replica is away: the time at which the slots stop waiting for a replica. Undefined if a replica is busy. */
   readonly until: number | undefined;
 }
 
-/** A second opinion on some slots of a call. */
+/** Compares the answers to some slots of a call with those of other replicas. */
 export interface Audit {
   readonly call: Call;
-  /** The slots for which another replica is asked too. */
+  /** The slots for which other replicas are called too. */
   readonly doubted: readonly number[];
-  /** The audit waits for the call's own `answer`, for the `opinion`, or for a `judgement` because the two differ. */
+  /** The audit waits for the call's own `answer`, for the other replicas' `opinion`, or for a `judgement` if the two differ. */
   state: 'answer' | 'opinion' | 'judgement';
-  /** What the other replicas have answered; undefined until they have. */
+  /** The answers of the other replicas; undefined while they are missing. */
   opinion: readonly Piece[] | undefined;
-  /** Milliseconds that each question to a shard may take, once the call's own answer is there. */
+  /** Deadline of each call that looks for the wrong shard. Set when the audited call is answered. */
   lostMs: number;
-  /** When the call's own answer is used as it is; infinite: never. */
+  /** When the call's own answer is used without an opinion or a judgement; infinite: never. */
   wakeAt: number;
 }
 
@@ -112,54 +112,58 @@ export interface Answered {
   row: Float32Array;
 }
 
-/** What has happened. */
 export type Event =
-  /** The slots are wanted; undefined: all that take part. */
+  /** Starts the work on `slots`; undefined: on all slots that take part. */
   | { type: 'begun'; slots: readonly number[] | undefined; attempt: Attempt }
   | { type: 'answered'; call: Call; rows: Float32Array }
   | { type: 'failed'; call: Call; error: RpcError }
-  /** No answer yet, at `call.wakeAt`. */
+  /** The call is still unanswered at `call.wakeAt`. */
   | { type: 'overdue'; call: Call }
-  /** The busy shard is free, a replica is back, or waiting for it is over. */
+  /** A busy shard is free, a replica is back, or the time of the wait is over. */
   | { type: 'waited'; wait: Wait }
-  /** What the other replicas have answered. */
+  /** `pieces`: the answers of the other replicas. */
   | { type: 'opinion'; audit: Audit; pieces: readonly Piece[] }
-  | { type: 'judged'; audit: Audit; liar: Shard | undefined }
-  /** Neither opinion nor judgement yet, at `audit.wakeAt`. */
+  /** `wrongShard` is undefined if no shard is shown to be wrong. */
+  | { type: 'judged'; audit: Audit; wrongShard: Shard | undefined }
+  /** The opinion or the judgement is still missing at `audit.wakeAt`. */
   | { type: 'unjudged'; audit: Audit };
 
-/** What is to be done. */
 export type Action =
   | { type: 'send'; call: Call }
   | { type: 'wait'; wait: Wait }
-  /** `isBeaten`: another shard has answered sooner, so the call may run on to show whether its shard answers at all. */
+  /** `isBeaten`: another shard has answered first. The call may run on, to show whether its shard answers at all. */
   | { type: 'cancel'; entry: Call | Wait; isBeaten: boolean }
+  /** The shard may be to blame for the error. */
   | { type: 'blame'; call: Call; error: RpcError }
-  /** For a while, the shard is not asked if something else may be. */
+  /** For one second, rows whose ladder allows a lower rung do not go to the shard. */
   | { type: 'avoid'; shard: Shard }
   | { type: 'ask_opinion'; audit: Audit }
   | { type: 'judge'; audit: Audit; difference: Difference }
-  /** Ends the opinion. A judgement goes on, because the wrong shard must be found in any case. */
+  /** Cancels the calls for an opinion. A judgement goes on, because the wrong shard must be found in any case. */
   | { type: 'close'; audit: Audit };
 
 export interface Ledger {
   readonly step: DispatchOptions;
-  /** This and every other moment here is on the clock of `performance.now()`. */
+  /** Like every other time in the ledger, on the clock of `performance.now()`. */
   readonly deadlineAt: number;
-  /** What is under way. The layer is done when this and `audits` are empty. */
+  /** Calls and waits under way. The layer is done when `open` and `audits` are empty. */
   open: (Call | Wait)[];
   /** Newest last. */
   audits: Audit[];
+  /** Answers so far. A finished slot without a piece or an entry in `failed` does without an expert, as its row allows. */
   pieces: Piece[];
-  /** By slot; undefined while none has failed. A slot neither here nor in a piece goes without an answer, as its row allows. */
+  /** By slot; undefined while no slot has failed. */
   failed: Map<number, RpcError> | undefined;
-  /** By slot, the level of the ladder that stood in; undefined while none did. */
+  /** By slot, the level of the ladder that stood in; undefined while no slot is degraded. */
   degraded: Map<number, number> | undefined;
-  /** When waiting for replicas that are away ends; set when it begins. */
+  /** When slots stop waiting for replicas that are away; undefined until a slot waits. */
   patienceAt: number | undefined;
-  /** The time of the latest event, and whether the caller had given up by then. */
+  /** Time of the latest event. */
   now: number;
+  /** The caller had given up at that time. */
   isAborted: boolean;
+  /** Actions that the latest event has led to so far. */
+  actions: Action[];
 }
 
 export function openLedger(step: DispatchOptions, now: number, deadlineAt = now + step.deadlineMs): Ledger {
@@ -174,33 +178,34 @@ export function openLedger(step: DispatchOptions, now: number, deadlineAt = now 
     patienceAt: undefined,
     now,
     isAborted: false,
+    actions: [],
   };
 }
 
-/** The level of the ladder that the row allows. */
+/** Level of the lowest rung that may serve the row. 0, exact replicas only, while another call for its slots is under way. */
 export function allowedLevel({ step }: Pick<Ledger, 'step'>, row: number, { beside }: Attempt): number {
   return beside.length > 0 ? 0 : (step.ladder?.[row] ?? 0);
 }
 
-/** The shard has not failed these slots, and is not being asked for them. */
+/** True if the shard has neither failed the attempt's slots nor a call for them under way. */
 export function mayAsk(shard: Shard, { failures, beside }: Attempt): boolean {
   return !failures.has(shard) && !beside.some((call) => call.shard === shard);
 }
 
-/** False if the entry is not under way any more. */
+/** Returns false if the entry was not under way. */
 export function remove({ open }: Ledger, entry: Call | Wait): boolean {
   const at = open.indexOf(entry);
   if (at >= 0) open.splice(at, 1);
   return at >= 0;
 }
 
-/** The slots of a call that no other call has answered. */
+/** The slots of the call that no shard has answered. */
 export function unanswered({ pieces }: Ledger, { slots }: Call): readonly number[] {
   const answered = new Set(pieces.flatMap((piece) => piece.slots));
   return answered.size === 0 ? slots : slots.filter((slot) => !answered.has(slot));
 }
 
-/** The slots fail, unless a call for them is still under way. */
+/** Fails the slots, unless another call for them is still under way. */
 export function fail(
   ledger: Ledger,
   slots: readonly number[],
@@ -212,7 +217,7 @@ export function fail(
   for (const slot of slots) ledger.failed.set(slot, errorOf(slot));
 }
 
-/** A level of 0 takes the slot's mark away. */
+/** Level 0 removes the slot's mark. */
 export function markDegraded(ledger: Ledger, slot: number, level: number): void {
   if (level === 0) ledger.degraded?.delete(slot);
   else {

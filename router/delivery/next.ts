@@ -1,16 +1,16 @@
-// Gets the rows of one layer answered, whatever becomes of the shards: given the ledger and what has happened, changes the ledger
-// and says what is to be done. The rules are in retry.ts, hedge.ts, stand-in.ts and audit.ts; driver.ts does what they say.
+// The rules by which every row of a layer gets an answer: `next` takes the ledger and an event, changes the ledger, and returns
+// the actions that driver.ts carries out. Details are in retry.ts, hedge.ts, stand-in.ts and audit.ts.
 //
-// Worked example: shard a is asked for two slots and is late, b answers first:
-//   begun → send the slots to a
-//   overdue → send them to b too
-//   answered by b → cancel the call to a                // the ledger is done
+// Worked example: shard a is called for two slots and is late, and shard b answers first:
+//   begun          → send the slots to a
+//   overdue        → send the slots to b too
+//   b has answered → cancel the call to a               // the ledger is done
 import { RpcError } from '../../rpc/errors.ts';
 import type { Frame } from '../group.ts';
 import { type Owners, planFrames } from '../owners.ts';
 import type { Shard } from '../shards/shard.ts';
 import { close, discredit, doubtedOf, review } from './audit.ts';
-import { beatenBy, secondCall, watchFor } from './hedge.ts';
+import { secondCall, watchFor } from './hedge.ts';
 import { rungLevel } from './ladder.ts';
 import {
   type Action,
@@ -34,63 +34,44 @@ const NEVER = Number.POSITIVE_INFINITY;
 const nextBest = rungLevel('next_best');
 
 export function next(ledger: Ledger, event: Event): Action[] {
-  const actions: Action[] = [];
-  react(ledger, event, actions);
-  for (let i = ledger.audits.length - 1; i >= 0; i--) review(ledger, ledger.audits[i]!, actions);
-  return actions;
+  ledger.actions = [];
+  (rules[event.type] as (ledger: Ledger, event: Event) => void)(ledger, event);
+  for (let i = ledger.audits.length - 1; i >= 0; i--) review(ledger, ledger.audits[i]!);
+  return ledger.actions;
 }
 
-/** Every slot that takes part has its answer, has failed, or goes without. */
+/** True if every slot that takes part has its answer, has failed, or does without an expert. */
 export function isDone({ open, audits }: Ledger): boolean {
   return open.length === 0 && audits.length === 0;
 }
 
-function react(ledger: Ledger, event: Event, actions: Action[]): void {
-  switch (event.type) {
-    case 'begun':
-      ask(ledger, event.slots, event.attempt, actions);
-      break;
-    case 'answered':
-      answered(ledger, event.call, event.rows, actions);
-      break;
-    case 'failed':
-      failed(ledger, event.call, event.error, actions);
-      break;
-    case 'overdue':
-      overdue(ledger, event.call, actions);
-      break;
-    case 'waited':
-      waited(ledger, event.wait, actions);
-      break;
-    case 'opinion':
-      event.audit.opinion = event.pieces;
-      break;
-    case 'judged':
-      judged(ledger, event.audit, event.liar, actions);
-      break;
-    case 'unjudged':
-      close(ledger, event.audit, actions);
-      break;
-  }
-}
+type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
 
-/** Asks for the slots, or for all that take part. */
-function ask(
-  ledger: Ledger,
-  slots: readonly number[] | undefined,
-  attempt: Attempt,
-  actions: Action[],
-): void {
+const rules: { [T in Event['type']]: (ledger: Ledger, event: EventOf<T>) => void } = {
+  begun: (ledger, { slots, attempt }) => ask(ledger, slots, attempt),
+  answered,
+  failed,
+  overdue,
+  waited,
+  opinion: (_, { audit, pieces }) => {
+    audit.opinion = pieces;
+  },
+  judged,
+  unjudged: (ledger, { audit }) => close(ledger, audit),
+};
+
+/** Calls shards for the slots; undefined: for all slots that take part. */
+function ask(ledger: Ledger, slots: readonly number[] | undefined, attempt: Attempt): void {
   const { frames, owners, unserved } = planFrames(ledger, attempt, slots);
   if (ledger.step.ladder !== undefined) noteLevels(ledger, frames, owners, attempt);
-  for (const frame of frames) send(ledger, frame, owners.at(frame.owner), attempt, actions);
+  for (const frame of frames) send(ledger, frame, owners.at(frame.owner), attempt);
   if (unserved.length === 0) return;
   const { served, waiting } = standIn(ledger, unserved, owners, attempt);
-  if (served.length > 0) ask(ledger, served, attempt, actions);
-  if (waiting.length > 0) wait(ledger, waiting, attempt, actions);
+  if (served.length > 0) ask(ledger, served, attempt);
+  if (waiting.length > 0) wait(ledger, waiting, attempt);
 }
 
-function send(ledger: Ledger, frame: Frame, shard: Shard, attempt: Attempt, actions: Action[]): void {
+function send(ledger: Ledger, frame: Frame, shard: Shard, attempt: Attempt): void {
   const doubted = doubtedOf(ledger, frame, shard, attempt);
   const { wake, wakeAt, lostAt } = watchFor(ledger, frame, shard, attempt);
   const { slots } = frame;
@@ -108,57 +89,62 @@ function send(ledger: Ledger, frame: Frame, shard: Shard, attempt: Attempt, acti
     isHedged: false,
   };
   ledger.open.push(call);
-  actions.push({ type: 'send', call });
+  ledger.actions.push({ type: 'send', call });
   if (doubted.length === 0) return;
   const { audits, calls } = ledger.step.fleet;
   audits.take();
   calls.audited++;
   const audit: Audit = { call, doubted, state: 'answer', opinion: undefined, lostMs: 0, wakeAt: NEVER };
   ledger.audits.push(audit);
-  actions.push({ type: 'ask_opinion', audit });
+  ledger.actions.push({ type: 'ask_opinion', audit });
 }
 
-function answered(ledger: Ledger, call: Call, rows: Float32Array, actions: Action[]): void {
+function answered(ledger: Ledger, { call, rows }: EventOf<'answered'>): void {
   if (!remove(ledger, call)) return;
   ledger.pieces.push({ shard: call.shard, slots: call.slots, rows });
-  cancelBeside(ledger, call, actions);
-  for (const beaten of beatenBy(ledger, call)) {
-    if (beaten.isHedged) ledger.step.fleet.calls.hedgeWins++;
-    cancel(ledger, beaten, actions);
+  cancelBeside(ledger, call);
+  const { beside } = call.attempt;
+  for (let i = beside.length - 1; i >= 0; i--) {
+    const earlier = beside[i]!;
+    if (!ledger.open.includes(earlier) || unanswered(ledger, earlier).length > 0) continue;
+    if (earlier.isHedged) ledger.step.fleet.calls.hedgeWins++;
+    remove(ledger, earlier);
+    ledger.actions.push({ type: 'cancel', entry: earlier, isBeaten: true });
+    cancelBeside(ledger, earlier);
   }
 }
 
-function failed(ledger: Ledger, call: Call, error: RpcError, actions: Action[]): void {
+function failed(ledger: Ledger, { call, error }: Omit<EventOf<'failed'>, 'type'>): void {
   const { shard, attempt } = call;
-  if (isBlamed(error, attempt)) actions.push({ type: 'blame', call, error });
+  if (isBlamed(error, attempt)) ledger.actions.push({ type: 'blame', call, error });
   if (!remove(ledger, call)) return;
-  // What was asked beside this call may be waiting for an exact replica although its rows allow less from now on.
-  cancelBeside(ledger, call, actions);
+  // Entries beside this call may be waiting for an exact replica, although their rows may step down the ladder from now on.
+  cancelBeside(ledger, call);
   const slots = unanswered(ledger, call);
   const isOver = ledger.isAborted || ledger.now >= ledger.deadlineAt;
   const then = afterFailure({ error, attempt, slots: slots.length, isOver });
-  if (then === 'retry') retry(ledger, slots, { shard, error, attempt }, actions);
+  if (then === 'retry') retry(ledger, slots, attempt, shard, error);
   else if (then === 'give_up') fail(ledger, slots, attempt, () => error);
-  else {
-    for (const slot of slots) ask(ledger, [slot], afresh(attempt, { alone: true }), actions);
-  }
+  else for (const slot of slots) ask(ledger, [slot], afresh(attempt, { alone: true }));
 }
 
+/** Asks other replicas for slots that `shard` has failed. */
 function retry(
   ledger: Ledger,
   slots: readonly number[],
-  { shard, error, attempt }: { shard: Shard; error: RpcError; attempt: Attempt },
-  actions: Action[],
+  attempt: Attempt,
+  shard: Shard,
+  error: RpcError,
 ): void {
   ledger.step.fleet.calls.retried++;
-  ask(ledger, slots, { ...attempt, failures: new Map([...attempt.failures, [shard, error]]) }, actions);
+  ask(ledger, slots, { ...attempt, failures: new Map([...attempt.failures, [shard, error]]) });
 }
 
-function overdue(ledger: Ledger, call: Call, actions: Action[]): void {
+function overdue(ledger: Ledger, { call }: EventOf<'overdue'>): void {
   const { hedges, calls } = ledger.step.fleet;
   if (!ledger.open.includes(call)) return;
   if (call.wake === 'silent') {
-    stepDown(ledger, call, actions);
+    stepDown(ledger, call);
     return;
   }
   const second = secondCall(call.wake, () => hedges.spend());
@@ -167,19 +153,20 @@ function overdue(ledger: Ledger, call: Call, actions: Action[]): void {
   if (second === 'not_yet') return;
   call.isHedged = second === 'hedge';
   calls[call.isHedged ? 'hedged' : 'retried']++;
-  ask(ledger, call.slots, { ...call.attempt, beside: [...call.attempt.beside, call] }, actions);
+  ask(ledger, call.slots, { ...call.attempt, beside: [...call.attempt.beside, call] });
 }
 
-/** Something worse takes over from a shard that does not answer. */
-function stepDown(ledger: Ledger, call: Call, actions: Action[]): void {
+/** Lets a lower rung take over from a shard that does not answer. */
+function stepDown(ledger: Ledger, call: Call): void {
   const { shard, sentAt, wakeAt } = call;
   const ms = Math.round(wakeAt - sentAt);
-  actions.push({ type: 'avoid', shard });
-  failed(ledger, call, new RpcError('unavailable', `shard ${shard.address}: no answer in ${ms} ms`), actions);
-  actions.push({ type: 'cancel', entry: call, isBeaten: true });
+  ledger.actions.push({ type: 'avoid', shard });
+  const error = new RpcError('unavailable', `shard ${shard.address}: no answer in ${ms} ms`);
+  failed(ledger, { call, error });
+  ledger.actions.push({ type: 'cancel', entry: call, isBeaten: true });
 }
 
-function wait(ledger: Ledger, slots: readonly number[], attempt: Attempt, actions: Action[]): void {
+function wait(ledger: Ledger, slots: readonly number[], attempt: Attempt): void {
   const patience = patienceFor(ledger, attempt);
   if (patience === undefined) {
     failUnserved(ledger, slots, attempt);
@@ -187,34 +174,27 @@ function wait(ledger: Ledger, slots: readonly number[], attempt: Attempt, action
   }
   const wait: Wait = { type: 'wait', slots, attempt, ...patience };
   ledger.open.push(wait);
-  actions.push({ type: 'wait', wait });
+  ledger.actions.push({ type: 'wait', wait });
 }
 
-function waited(ledger: Ledger, wait: Wait, actions: Action[]): void {
+function waited(ledger: Ledger, { wait }: EventOf<'waited'>): void {
   const { slots, attempt } = wait;
   if (!remove(ledger, wait)) return;
   if (ledger.isAborted || ledger.now >= ledger.deadlineAt) failUnserved(ledger, slots, attempt);
-  else ask(ledger, slots, afresh(attempt), actions);
+  else ask(ledger, slots, afresh(attempt));
 }
 
-function judged(ledger: Ledger, audit: Audit, liar: Shard | undefined, actions: Action[]): void {
+function judged(ledger: Ledger, { audit, wrongShard }: EventOf<'judged'>): void {
   if (!ledger.audits.includes(audit)) return;
-  close(ledger, audit, actions);
-  const slots = liar === undefined ? [] : discredit(ledger, audit, liar);
-  if (liar === undefined || slots.length === 0) return;
-  const error = new RpcError('unavailable', `shard ${liar.address} has answered wrongly`);
-  retry(ledger, slots, { shard: liar, error, attempt: audit.call.attempt }, actions);
+  close(ledger, audit);
+  const slots = wrongShard === undefined ? [] : discredit(ledger, audit, wrongShard);
+  if (wrongShard === undefined || slots.length === 0) return;
+  const error = new RpcError('unavailable', `shard ${wrongShard.address} has answered wrongly`);
+  retry(ledger, slots, audit.call.attempt, wrongShard, error);
 }
 
-/** Ends a call that other shards have answered sooner. */
-function cancel(ledger: Ledger, call: Call, actions: Action[]): void {
-  remove(ledger, call);
-  actions.push({ type: 'cancel', entry: call, isBeaten: true });
-  cancelBeside(ledger, call, actions);
-}
-
-/** Ends what is under way beside a call that has ended itself. */
-function cancelBeside({ open }: Ledger, call: Call, actions: Action[]): void {
+/** Cancels the calls and waits that were begun beside a call that has now ended. */
+function cancelBeside({ open, actions }: Ledger, call: Call): void {
   for (let i = open.length - 1; i >= 0; i--) {
     const entry = open[i]!;
     if (!entry.attempt.beside.includes(call)) continue;
@@ -223,7 +203,7 @@ function cancelBeside({ open }: Ledger, call: Call, actions: Action[]): void {
   }
 }
 
-/** Marks the slots whose shard is no exact replica. */
+/** Marks the slots that are sent to a replica that is not exact. */
 function noteLevels(ledger: Ledger, frames: readonly Frame[], owners: Owners, attempt: Attempt): void {
   const { k, experts } = ledger.step.assignment;
   if (attempt.beside.length > 0) return;

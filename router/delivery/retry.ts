@@ -1,8 +1,8 @@
-// What follows when a call fails: whose fault it was, and whether its slots are asked for again. Pure.
+// Decides after a failed call whether the shard is to blame and whether the slots are sent again. Pure.
 import type { RpcError } from '../../rpc/errors.ts';
 import type { Attempt } from './ledger.ts';
 
-/** `retry`: another replica is asked. `each_alone`: any replica is asked, for each slot in a frame of its own. */
+/** `retry`: another replica is called. `each_alone`: any replica is called, with one frame for each slot. */
 export type AfterFailure = 'retry' | 'each_alone' | 'give_up';
 
 export interface Failure {
@@ -14,7 +14,7 @@ export interface Failure {
   isOver: boolean;
 }
 
-/** An `internal` error comes from the shard or from a row of the frame; every other one has nothing to do with the rows. */
+/** The shard or a row of the frame causes an `internal` error. Rows never cause any other error. */
 export function afterFailure({ error, attempt, slots, isOver }: Failure): AfterFailure {
   const isInternal = error.code === 'internal';
   if (isInternal && attempt.alone) return 'give_up';
@@ -22,7 +22,7 @@ export function afterFailure({ error, attempt, slots, isOver }: Failure): AfterF
   return isOver || error.code === 'cancelled' ? 'give_up' : 'retry';
 }
 
-/** The first shard that fails a frame by `internal` is blamed for it. If a second one fails it too, a row may be to blame. */
+/** The first shard that fails a frame by `internal` is blamed. If a second shard fails it too, a row may be to blame. */
 export function isBlamed(error: RpcError, attempt: Attempt): boolean {
   return error.code === 'internal' && !hasFailedInternally(attempt) && !attempt.alone;
 }

@@ -1,6 +1,6 @@
-// Draws a share of the calls by chance, for audits. Pure.
+// Draws a share of the calls at random, for audits. Pure.
 //
-// Every thousandth call would not do: the calls of a step come in the same order again and again.
+// Every thousandth call would not do, because the calls of each step come in the same order.
 
 export interface SampleOptions {
   /** Share of the calls that are drawn, 0 to 1. */
@@ -17,14 +17,14 @@ export class Sample {
     this.#options = options;
   }
 
-  /** Whether this call is drawn. If one that is drawn cannot be used, the next ones are drawn until `take` is called. */
+  /** Whether this call is drawn. After a call was drawn, every call is drawn until `take` is called. */
   draw(): boolean {
     const { share, random } = this.#options;
     if (random() < share) this.#owed = true;
     return this.#owed;
   }
 
-  /** The call that was drawn is used. */
+  /** To be called when a drawn call is used. */
   take(): void {
     this.#owed = false;
   }

@@ -1,23 +1,22 @@
-// What becomes of slots for which no replica can be asked at the moment: the next best expert, no expert, a wait for a replica,
-// or failure. Changes the ledger and starts nothing.
+// Decides about slots for which no replica can be called at the moment: another expert, no expert, a wait, or failure. Changes
+// the ledger only.
 import { RpcError, type RpcErrorCode } from '../../rpc/errors.ts';
 import type { Owners } from '../owners.ts';
 import type { Shard } from '../shards/shard.ts';
 import { hasReplica, rungLevel } from './ladder.ts';
 import { type Attempt, allowedLevel, fail, type Ledger, markDegraded, type Wait } from './ledger.ts';
 
-/** After one of these, another replica may answer, or the same one a little later. */
+/** After these errors, another replica may answer, or the same replica a little later. */
 const passing: ReadonlySet<RpcErrorCode> = new Set(['unavailable', 'draining', 'not_held', 'busy']);
-/** How long a busy shard that gives no hint is left alone. */
+/** Wait for a busy shard if its answer has no `retryAfterMs`. */
 const BUSY_MS = 100;
-/** A hint of 0 must not become a loop. */
+/** Least wait for a busy shard, so that a `retryAfterMs` of 0 makes no endless loop. */
 const LEAST_BUSY_MS = 5;
-/** Pause before each look for a replica that has come back. */
+/** Pause before the first look for a replica that is back. */
 const LOOK_MS = 10;
 const nextBest = rungLevel('next_best');
 const passThrough = rungLevel('pass_through');
 
-/** No shard can be asked for the expert. */
 export class NoHolder extends RpcError {
   constructor({ layer, expert }: { layer: number; expert: number }, cause: RpcError | undefined) {
     super('unavailable', `no connected shard holds expert ${expert} of layer ${layer}`, { cause });
@@ -25,8 +24,8 @@ export class NoHolder extends RpcError {
 }
 
 /**
- * `slots` are those of rows that have an expert without a replica. For the `served` ones there is a replica after all: of the
- * expert as it was, or of one that has taken its place. What is in neither list goes without an expert.
+ * `slots`: all slots of the rows that have an expert without a replica. Slots in `served` have a replica: of their own expert, or
+ * of an expert that has taken its place. Slots in neither list do without an expert.
  */
 export function standIn(
   ledger: Ledger,
@@ -59,7 +58,7 @@ export function standIn(
   return { served, waiting };
 }
 
-/** How long slots without a replica wait for one: for a busy shard to be free, or for one that is away. Undefined: they fail. */
+/** How long slots without a replica wait for a busy shard, or for a shard that is away. Undefined: the slots fail. */
 export function patienceFor(ledger: Ledger, attempt: Attempt): Pick<Wait, 'ms' | 'until'> | undefined {
   const { now, deadlineAt, isAborted } = ledger;
   const failures = [...attempt.failures.values()];
@@ -73,7 +72,7 @@ export function patienceFor(ledger: Ledger, attempt: Attempt): Pick<Wait, 'ms' |
   return now < until ? { ms: Math.min(LOOK_MS, until - now), until } : undefined;
 }
 
-/** While a call for the slots is under way, there is no hurry. */
+/** When slots stop waiting for shards that are away: at the deadline if another call for the slots is under way. */
 function patienceEnd(ledger: Ledger, { beside }: Attempt): number {
   const { now, deadlineAt, step } = ledger;
   if (beside.length > 0) return deadlineAt;
@@ -81,7 +80,7 @@ function patienceEnd(ledger: Ledger, { beside }: Attempt): number {
   return ledger.patienceAt;
 }
 
-/** Some row that waits could be answered. */
+/** True if shards could answer all waiting slots of some row now. */
 export function isBack(ledger: Ledger, { slots, attempt }: Wait): boolean {
   const { fleet, layer, assignment } = ledger.step;
   const isFree = (shard: Shard) => !attempt.beside.some((call) => call.shard === shard);
@@ -92,7 +91,7 @@ export function isBack(ledger: Ledger, { slots, attempt }: Wait): boolean {
   });
 }
 
-/** The reason is an error that no other replica can mend, else that a shard is busy, else that nobody holds the expert. */
+/** The slots fail with an error that no other replica can mend, else with `busy`, else with `NoHolder`. */
 export function failUnserved(ledger: Ledger, slots: readonly number[], attempt: Attempt): void {
   const { layer, assignment } = ledger.step;
   const errors = [...attempt.failures.values()];

@@ -1,32 +1,33 @@
-// How long a shard's calls take: what one more would cost, and whether the shard answers at all. Knows no connection.
+// Learns how long a shard's calls take, and estimates the time of its next call. Knows no connections.
 import type { RpcError } from '../../rpc/errors.ts';
 import { MeanLatency, type Quantile } from './latency.ts';
 
 interface Quantiles {
   median: Quantile;
-  /** What calls take that count as late. */
+  /** Calls that take longer than this quantile count as late. */
   late: Quantile;
 }
 
-/** Milliseconds of the calls of a whole fleet, by the kind of their rows. */
+/** Quantiles of the milliseconds that calls take, over a whole fleet. */
 export interface Latencies {
   decode: Quantiles;
   prefill: Quantiles;
 }
 
-/** What the first call is expected to take. */
+/** Expected time of a fleet's first call. */
 const UNKNOWN_MS = 1;
+/** How long a shard counts as silent after an unanswered call. */
 const SILENCE_MS = 1_000;
-/** A call that was given up late counts as one of so many times that length. */
+/** A late call that was cancelled counts as this multiple of the time that it ran. */
 const LATE_FACTOR = 4;
-/** The cost of a shard that says that it is busy; any other shard is better. */
+/** Expected time of a call to a busy shard, so that every other shard is preferred. */
 const BUSY_COST_MS = 1e6;
-/** How long a busy shard that gives no hint counts as busy. */
+/** How long a shard counts as busy if its answer has no `retryAfterMs`. */
 const BUSY_MS = 100;
 
 export class Timing {
   readonly #latencies: Latencies;
-  /** Of decode rows: how long prompts take depends more on the prompts than on the shard. */
+  /** Of decode calls only, because the time of a prefill call depends more on the prompt than on the shard. */
   readonly #mean = new MeanLatency();
   #busyUntil = 0;
   #silentUntil = 0;
@@ -35,14 +36,14 @@ export class Timing {
     this.#latencies = latencies;
   }
 
-  /** Milliseconds that one more call is expected to take. */
+  /** Expected milliseconds of one more call. */
   cost(inFlight: number): number {
     const now = performance.now();
     if (now < this.#busyUntil) return BUSY_COST_MS;
     return this.#mean.at(now, this.#usualMs) * (1 + inFlight);
   }
 
-  /** A call was not answered for a long time. */
+  /** To be called if a call was not answered for a long time. */
   noteSilence(): void {
     this.#silentUntil = performance.now() + SILENCE_MS;
   }
@@ -51,7 +52,7 @@ export class Timing {
     return performance.now() < this.#silentUntil;
   }
 
-  /** A call was answered. */
+  /** To be called for each answered call. */
   learn(startedAt: number, prefill: boolean): void {
     const now = performance.now();
     const ms = now - startedAt;
@@ -61,18 +62,17 @@ export class Timing {
     late.learn(ms);
   }
 
-  /** A call was not answered. */
+  /** To be called for each failed call. */
   learnFailure({ code, retryAfterMs = BUSY_MS }: RpcError, startedAt: number, prefill: boolean): void {
     const now = performance.now();
     if (code === 'busy') this.#busyUntil = now + retryAfterMs;
-    // A call that was given up or timed out would have taken longer.
     if (code !== 'cancelled' && code !== 'deadline') return;
     const { late } = this.#latencies[prefill ? 'prefill' : 'decode'];
     const ms = now - startedAt;
     const isLate = late.value !== undefined && ms >= late.value;
-    // Nobody knows how much longer. To ask the shard again soon would cost as much again.
+    // The call would have taken longer, nobody knows how much. Calling the shard again soon could cost as much again.
     if (!prefill) this.#mean.learnAtLeast(isLate ? LATE_FACTOR * ms : ms, now, this.#usualMs);
-    // Without the calls that hedges cut short, every other call would look late.
+    // If late calls that hedges cut short did not count, the quantile would fall and every other call would look late.
     if (isLate) late.learn(ms);
   }
 

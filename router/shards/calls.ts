@@ -1,4 +1,4 @@
-// The calls of one shard: counted, timed, and watched for whether they are answered.
+// Makes the calls to one shard: counts and times them, and reports if the shard does not answer them.
 import type { RunAnswer, RunRequest } from '../../experts/wire/run.ts';
 import { RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { CallOptions } from '../../rpc/transport.ts';
@@ -12,11 +12,11 @@ export interface CallsOptions {
   counters: ShardCounters;
   latencies: Latencies;
   silentMs: number;
-  /** False for a shard in this very thread: there is no machine that could fall silent. */
-  watched: boolean;
-  /** The shard gets calls, so unanswered ones tell something. */
+  /** False for a shard in this thread, which cannot stop answering while the thread runs. */
+  isRemote: boolean;
+  /** Unanswered decode and prefill calls count only while this returns true. */
   isAvailable: () => boolean;
-  /** Told why the shard is to be taken out of service. */
+  /** Called with the reason when the shard should be taken out of service. */
   onUnanswered: (reason: string) => void;
 }
 
@@ -37,7 +37,7 @@ export class Calls {
     return this.#inFlight;
   }
 
-  /** Milliseconds that one more call is expected to take. */
+  /** Expected milliseconds of one more call. */
   cost(): number {
     return this.timing.cost(this.#inFlight);
   }
@@ -75,10 +75,10 @@ export class Calls {
     this.#responses.answered(kind, performance.now());
   }
 
-  /** A call ended without rows. */
+  /** To be called for a call that ended without rows. */
   unanswered(kind: CallKind, { code }: RpcError, sentAt: number): void {
-    const { watched, counters, isAvailable, onUnanswered } = this.#options;
-    if (!watched) return;
+    const { isRemote, counters, isAvailable, onUnanswered } = this.#options;
+    if (!isRemote) return;
     if (code === 'deadline') counters.timeouts++;
     if (kind !== 'golden' && !isAvailable()) return;
     const why = this.#responses.unanswered({ kind, code, sentAt, now: performance.now() });
@@ -86,18 +86,18 @@ export class Calls {
   }
 
   /**
-   * A call is late and another shard has answered. True if the call should be left running all the same, because it tells
-   * whether the shard answers at all; `watched` is to be called when it has ended.
+   * To be called when another shard has answered a late call first. Returns true if the call should run on as a probe, which shows
+   * whether the shard answers at all. `endProbe` must be called when the probe has ended.
    */
-  watches(bulk: boolean): boolean {
-    return this.#options.watched && this.#responses.givenUp(kindOf(bulk));
+  startProbe(bulk: boolean): boolean {
+    return this.#options.isRemote && this.#responses.startProbe(kindOf(bulk));
   }
 
-  watched(bulk: boolean): void {
-    this.#responses.watched(kindOf(bulk));
+  endProbe(bulk: boolean): void {
+    this.#responses.endProbe(kindOf(bulk));
   }
 
-  /** Calls that were sent before no longer tell whether the shard answers. */
+  /** Calls that were sent before this moment no longer count as unanswered. */
   forget(): void {
     this.#responses.reset(performance.now());
   }
@@ -107,9 +107,9 @@ export class Calls {
     this.#look = undefined;
   }
 
-  /** While calls are in flight, looks again and again whether they have waited too long. */
+  /** Starts the timer that checks calls in flight. Returns a function to call when the call has ended. */
   #begin(kind: CallKind, sentAt: number): () => void {
-    if (!this.#options.watched) return () => {};
+    if (!this.#options.isRemote) return () => {};
     if (this.#look === undefined) this.#lookAgain();
     return this.#responses.begin(kind, sentAt);
   }

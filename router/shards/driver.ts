@@ -55,7 +55,7 @@ const LEAVE_HOLDS_MS = 15_000;
 export class Driver {
   readonly address: string;
   readonly counters = noCounters();
-  protected readonly calls: Calls;
+  readonly calls: Calls;
   readonly #options: DriverOptions;
   readonly #closing = new AbortController();
   #life: Life;
@@ -82,7 +82,7 @@ export class Driver {
       counters: this.counters,
       latencies,
       silentMs: pace.silentMs,
-      watched: !this.isHere,
+      isRemote: !this.isHere,
       isAvailable: () => this.state === 'available',
       onUnanswered: (reason) => this.feed({ type: 'unanswered', reason }),
     });

@@ -1,22 +1,22 @@
-// Golden checks: a shard's answers to the bundle's golden rows are compared with the stored ones. Knows no files and no states.
-
+// Golden checks: compares a shard's answers to the bundle's golden rows with the stored answers. Knows no files and no states.
 import type { ModelOffer } from '../../experts/wire/model.ts';
 import type { RunRequest } from '../../experts/wire/run.ts';
 import { type RpcError, toRpcError } from '../../rpc/errors.ts';
 import type { Link } from './link.ts';
+import type { Pace } from './pace.ts';
 import { holds, type Unit, unitAt, unitsIn } from './units.ts';
 
 /** The golden rows of one bundle. */
 export interface Goldens {
-  /** Whether the answers of a shard with this offer can be compared: golden rows are of one precision. */
+  /** Whether golden rows exist for the precision of this offer. */
   covers(offer: ModelOffer): boolean;
-  /** `[hidden]`, the layer's row. */
+  /** `[hidden]`, the golden row of the layer. */
   input(layer: number): Float32Array;
-  /** Why `answer [hidden]` to the layer's row is wrong; undefined if it is right. */
+  /** Why `answer [hidden]` to the layer's golden row is wrong; undefined if it is right. */
   fault(answer: Float32Array, unit: Unit, numericsClass: string): Promise<string | undefined>;
 }
 
-/** Takes the place of golden rows if there are none: any answer is right, but there must be one. */
+/** Stands in for missing golden rows: every answer counts as right, so the check only shows that the shard answers. */
 export function anyAnswer(hidden: number): Goldens {
   const zeros = new Float32Array(hidden);
   return { covers: () => true, input: () => zeros, fault: async () => undefined };
@@ -28,21 +28,21 @@ export const GOLDEN_DEADLINE_MS = 10_000;
 export interface AskOptions {
   goldens: Goldens;
   offer: ModelOffer;
-  run: Link['run'];
+  shard: Pick<Link, 'run'>;
   units: readonly Unit[];
-  /** For each answer. */
+  /** Deadline of each answer. */
   deadlineMs: number;
-  /** Rows are asked as prefill and decode rows by turns, because a shard may answer one kind only. Even: prefill first. */
+  /** Even: the first golden row is sent as a prefill row, odd: as a decode row. The kinds alternate from there. Default: 0. */
   turn?: number;
   signal: AbortSignal;
 }
 
 /**
- * Asks for the golden rows of `units`, one by one, and gives the first fault, if any. A number that is not finite and a call
- * that the shard failed are faults. Rejects if no answer came, or if it could not be compared.
+ * Sends the golden rows of `units` one by one, by turns as prefill and decode rows, because a shard may answer only one kind.
+ * Returns the first fault: a wrong answer, or the shard's error `internal`. Rejects if an answer is missing or cannot be compared.
  */
 export async function askGoldens(options: AskOptions): Promise<string | undefined> {
-  const { goldens, offer, run, units, deadlineMs, turn = 0, signal } = options;
+  const { goldens, offer, shard, units, deadlineMs, turn = 0, signal } = options;
   for (const [index, { layer, expert }] of units.entries()) {
     const bulk = (turn + index) % 2 === 0;
     const request: RunRequest = {
@@ -54,7 +54,7 @@ export async function askGoldens(options: AskOptions): Promise<string | undefine
       rows: goldens.input(layer),
       asks: Uint16Array.of(0, expert),
     };
-    const answer = await run(request, { deadlineMs, bulk, signal }).catch(toRpcError);
+    const answer = await shard.run(request, { deadlineMs, bulk, signal }).catch(toRpcError);
     if (answer instanceof Error) {
       if (answer.code !== 'internal') throw answer;
       return answer.message;
@@ -68,38 +68,38 @@ export async function askGoldens(options: AskOptions): Promise<string | undefine
 export type CheckOutcome =
   | { is: 'right' }
   | { is: 'wrong'; fault: string; units: readonly Unit[] }
-  /** No answer came, which is no wrong answer. */
+  /** An answer is missing. The shard has given no wrong answer. */
   | { is: 'unanswered'; error: RpcError; sentAt: number }
-  /** The golden rows cannot be read here, which is not the shard's fault. */
+  /** This gateway cannot read the golden rows. The shard has made no mistake. */
   | { is: 'unable'; message: string };
 
 export interface ChecksOptions extends Pick<AskOptions, 'goldens' | 'signal'> {
   link: Link;
-  /** Units that are asked for first. */
+  /** Units of the first check. */
   first: readonly Unit[];
-  /** `roundMs`: all units of the shard are asked for once within it. `leastPauseMs`: between two golden rows. */
-  pace: { roundMs: number; leastPauseMs: number; goldenDeadlineMs: number };
+  pace: Pick<Pace, 'roundMs' | 'leastPauseMs' | 'goldenDeadlineMs'>;
   pause: (ms: number) => Promise<void>;
+  /** The checks end when this returns false. */
   goesOn: () => boolean;
-  /** Units are asked for. */
+  /** Called with the number of units before each check. */
   onAsk: (units: number) => void;
 }
 
-/** Pause before asking again for units that found the shard busy or silent. */
+/** Pause before units are checked again whose golden rows were not answered. */
 const RETRY_MS = 200;
 
-/** Asks for the units `first`, and then for one unit after another as long as `goesOn`; yields what came of each. */
+/** Checks the units `first`, and then one unit after another. Yields the outcome of each check. */
 export async function* goldenChecks(options: ChecksOptions): AsyncGenerator<CheckOutcome, void, void> {
   const { goldens, link, first, pace, pause, goesOn, onAsk, signal } = options;
-  const run: Link['run'] = (request, options) => link.run(request, options);
+  const { offer } = link;
+  const deadlineMs = pace.goldenDeadlineMs;
   let units = first;
   let next = Math.floor(Math.random() * 0x10000);
   let turn = next;
   while (goesOn()) {
-    units = units.filter((unit) => holds(link.holdings, unit)); // the shard may have let some go
+    units = units.filter((unit) => holds(link.holdings, unit)); // the shard may have unloaded some of them
     onAsk(units.length);
-    const asked = { goldens, offer: link.offer, run, units, deadlineMs: pace.goldenDeadlineMs, turn, signal };
-    const outcome = await outcomeOf(asked);
+    const outcome = await outcomeOf({ goldens, offer, shard: link, units, deadlineMs, turn, signal });
     if (!goesOn()) return;
     yield outcome;
     const isRight = outcome.is === 'right';

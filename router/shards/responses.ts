@@ -1,5 +1,5 @@
-// Whether a shard answers its calls. Calls with decode rows, calls with prefill rows and golden rows are judged separately,
-// because a shard may answer one kind and not another. Pure; time is given.
+// Judges whether a shard answers its calls. Decode calls, prefill calls and golden rows are judged separately, because a shard may
+// answer one kind and not another. Pure; the caller gives the time.
 import type { RpcErrorCode } from '../../rpc/errors.ts';
 
 /** A call that ended without rows. */
@@ -10,19 +10,20 @@ export interface Unanswered {
   now: number;
 }
 
-/** Default time after which a shard is unresponsive: calls of a kind have waited or timed out, and none was answered. */
+/** Default of the silent time. A shard is unresponsive if it answers no call of a kind for so long while calls wait or time out. */
 export const SILENT_MS = 8_000;
-/** If calls are refused instead, it takes so many times as long, because an overloaded shard lets some calls through. */
+/** A shard that refuses all calls is unresponsive after this multiple of the silent time: overloaded shards answer some calls. */
 const REFUSING_FACTOR = 4;
+/** Least refused calls in a row before a shard is unresponsive. */
 const LEAST_REFUSALS = 5;
-/** Share of the calls that may time out while others are answered. */
+/** Share of the calls that may time out while other calls are answered. */
 const TIMEOUT_SHARE = 0.05;
-/** Timeouts beyond that share until the shard is unresponsive. */
+/** Most timeouts beyond `TIMEOUT_SHARE`; one more, and the shard is unresponsive. */
 const MOST_DEBT = 3;
-/** A timeout counts towards that share only if the call waited at least this part of the silent time. */
+/** A timeout counts towards `TIMEOUT_SHARE` only if the call waited at least this part of the silent time. */
 const LEAST_WAIT_SHARE = 1 / 3;
 
-/** Errors with which a shard refuses a call. */
+/** Error codes of calls that a shard refuses. */
 const refusals: ReadonlySet<RpcErrorCode> = new Set([
   'busy',
   'not_held',
@@ -33,22 +34,23 @@ const refusals: ReadonlySet<RpcErrorCode> = new Set([
   'needed',
 ]);
 
-/** What is known of calls of one kind. */
+/** The record of the calls of one kind. */
 interface Standing {
   /** Calls in flight, oldest first. */
   open: Set<{ sentAt: number }>;
+  /** When the last answer came. */
   answeredAt: number;
   /** When the first call was sent that has timed out since the last answer. */
   silentFrom: number;
   /** When the first call was sent that has been refused since the last answer. */
   refusedFrom: number;
+  /** Calls refused since the last answer. */
   refused: number;
-  /** Timeouts beyond the allowed share. */
+  /** Timeouts beyond `TIMEOUT_SHARE`. */
   debt: number;
-  /** Calls given up in a row because another shard answered first. */
-  givenUp: number;
-  /** A call is being left running to see whether an answer comes. */
-  watched: boolean;
+  /** Calls in a row that another shard answered first. */
+  beaten: number;
+  isProbed: boolean;
 }
 
 export class Responses {
@@ -60,7 +62,7 @@ export class Responses {
     this.#silentMs = silentMs;
   }
 
-  /** A call is sent. Returns a function to call when it has ended, with or without an answer. */
+  /** To be called for each call that is sent. Returns a function to call when the call has ended. */
   begin(kind: CallKind, sentAt: number): () => void {
     const call = { sentAt };
     const { open } = this.#of[kind];
@@ -72,11 +74,11 @@ export class Responses {
     return Object.values(this.#of).some(({ open }) => open.size > 0);
   }
 
-  /** Why the shard is unresponsive, judged by the calls in flight; undefined if it is not. */
+  /** Judges the calls in flight: why the shard is unresponsive, or undefined if it is not. */
   overdue(now: number): string | undefined {
     for (const kind of callKinds) {
       const { open, answeredAt, silentFrom } = this.#of[kind];
-      const [oldest] = open; // they are sent in order
+      const [oldest] = open;
       if (oldest === undefined) continue;
       const forMs = now - Math.min(silentFrom, Math.max(oldest.sentAt, answeredAt));
       if (forMs >= this.#silentMs) return silence(kind, forMs);
@@ -84,7 +86,7 @@ export class Responses {
     return undefined;
   }
 
-  /** A call was answered with rows. */
+  /** To be called for a call that was answered with rows. */
   answered(kind: CallKind, now: number): void {
     const standing = this.#of[kind];
     standing.answeredAt = now;
@@ -92,10 +94,10 @@ export class Responses {
     standing.refusedFrom = Number.POSITIVE_INFINITY;
     standing.refused = 0;
     standing.debt = Math.max(0, standing.debt - TIMEOUT_SHARE);
-    standing.givenUp = 0;
+    standing.beaten = 0;
   }
 
-  /** Why the shard is unresponsive, after a call that ended without rows; undefined if it is not. */
+  /** Judges a call that ended without rows: why the shard is unresponsive, or undefined if it is not. */
   unanswered({ kind, code, sentAt, now }: Unanswered): string | undefined {
     const standing = this.#of[kind];
     if (sentAt < this.#since) return undefined;
@@ -120,22 +122,21 @@ export class Responses {
   }
 
   /**
-   * A call is given up because another shard answered first. True if it is the second in a row and should be left running,
-   * because a shard whose calls are all cancelled in time would never time out.
+   * To be called when another shard has answered a call first. Returns true if this happens at least twice in a row and there is
+   * no probe yet: the call should then run on as a probe. A shard whose calls are all cancelled would never time out.
    */
-  givenUp(kind: CallKind): boolean {
+  startProbe(kind: CallKind): boolean {
     const standing = this.#of[kind];
-    if (++standing.givenUp < 2 || standing.watched) return false;
-    standing.watched = true;
+    if (++standing.beaten < 2 || standing.isProbed) return false;
+    standing.isProbed = true;
     return true;
   }
 
-  /** The call that was left running has ended. */
-  watched(kind: CallKind): void {
-    this.#of[kind].watched = false;
+  endProbe(kind: CallKind): void {
+    this.#of[kind].isProbed = false;
   }
 
-  /** The shard is connected again or back after a rest: calls that were sent before no longer count. */
+  /** Forgets all calls. Those that were sent before `now` do not count any more. */
   reset(now: number): void {
     this.#since = now;
     for (const kind of callKinds) this.#of[kind] = fresh();
@@ -164,8 +165,8 @@ function fresh(): Standing {
     refusedFrom: Number.POSITIVE_INFINITY,
     refused: 0,
     debt: 0,
-    givenUp: 0,
-    watched: false,
+    beaten: 0,
+    isProbed: false,
   };
 }
 

@@ -67,17 +67,7 @@ export class Shard extends Driver {
     return this.calls.run(this.link, request, options);
   }
 
-  /** A call is late and another shard has answered: whether to leave it running (see `Calls.watches`). */
-  watches(bulk: boolean): boolean {
-    return this.calls.watches(bulk);
-  }
-
-  /** The call that was left running has ended. */
-  watched(bulk: boolean): void {
-    this.calls.watched(bulk);
-  }
-
-  /** A call was not answered in a long time: for a second, calls go to other shards if there are any. */
+  /** To be called if a call was not answered for a long time. The shard is then `silent` for one second. */
   noteSilence(): void {
     this.calls.timing.noteSilence();
   }

@@ -91,17 +91,19 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   test.each([
     ['which was asked first', [always, undefined, undefined], 0],
     ['which was asked second', [undefined, always, undefined], 1],
-  ] as const)('by a third replica: %s', async (_name, changes, liar) => {
+  ] as const)('by a third replica: %s', async (_name, changes, wrongShard) => {
     const log: string[] = [];
     const fleet = await audited([...changes], { log });
     const asked = step(12, 3);
     await expectRight(asked, await dispatch({ fleet, ...asked }));
-    expect(states(fleet).map((state) => state === 'cordoned')).toEqual([0, 1, 2].map((i) => i === liar));
+    expect(states(fleet).map((state) => state === 'cordoned')).toEqual(
+      [0, 1, 2].map((i) => i === wrongShard),
+    );
     expect(fleet.calls).toMatchObject({ audited: 1, mismatches: 1 });
     expect(fleet.counters.cordons).toBe(1);
     expect(log.join()).toMatch(
       new RegExp(
-        `shard ${'ab'[liar]} is cordoned for 5 s: its answer of expert \\d of layer 1 differs from that of [abc]`,
+        `shard ${'ab'[wrongShard]} is cordoned for 5 s: its answer of expert \\d of layer 1 differs from that of [abc]`,
       ),
     );
     await expectRight(asked, await dispatch({ fleet, ...asked }));
@@ -111,27 +113,30 @@ describe('a shard that flips one bit is cordoned, and the other answer is used',
   test.each([
     ['which was asked first', [at([0]), undefined], 'a'],
     ['which was asked second', [undefined, at([0])], 'b'],
-  ] as const)('because it does not repeat itself, if there is no third: %s', async (_name, changes, liar) => {
-    const fleet = await audited([...changes]);
-    await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
-    expect(stateOf(fleet, liar)).toBe('cordoned');
-    expect(states(fleet).filter((state) => state === 'available')).toHaveLength(1);
-  });
+  ] as const)(
+    'because it does not repeat itself, if there is no third: %s',
+    async (_name, changes, wrongShard) => {
+      const fleet = await audited([...changes]);
+      await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
+      expect(stateOf(fleet, wrongShard)).toBe('cordoned');
+      expect(states(fleet).filter((state) => state === 'available')).toHaveLength(1);
+    },
+  );
 
   test.each([
     ['which was asked first', 'a'],
     ['which was asked second', 'b'],
-  ])('by the golden rows, if it repeats itself: %s', async (_name, liar) => {
+  ])('by the golden rows, if it repeats itself: %s', async (_name, wrongShard) => {
     const goldens = await testGoldens();
     // It gives wrong answers once it has passed its golden checks.
     let lies = false;
     const later = lying((rows) => {
       if (lies) flip(rows, 3);
     });
-    const fleet = await audited(liar === 'a' ? [later, undefined] : [undefined, later], { goldens });
+    const fleet = await audited(wrongShard === 'a' ? [later, undefined] : [undefined, later], { goldens });
     lies = true;
     await expectRight(rowFor(2), await dispatch({ fleet, ...rowFor(2) }));
-    expect(stateOf(fleet, liar)).toBe('cordoned');
+    expect(stateOf(fleet, wrongShard)).toBe('cordoned');
     expect(states(fleet).filter((state) => state === 'available')).toHaveLength(1);
   });
 });

@@ -13,7 +13,7 @@ const difference = {
     { shard: b, row: two },
   ],
 } as const;
-const atOdds = { type: 'verdict', liar: undefined };
+const atOdds = { type: 'verdict', wrongShard: undefined };
 
 function after(evidence: Partial<Evidence>, thirds = [c, d]) {
   return nextStep(difference, thirds, { ...noEvidence(), ...evidence });
@@ -21,18 +21,18 @@ function after(evidence: Partial<Evidence>, thirds = [c, d]) {
 
 test('third replicas are asked one after another, and the first that agrees with one of the two decides', () => {
   expect(after({})).toEqual({ type: 'ask_third', shard: c });
-  expect(after({ thirds: [one] })).toEqual({ type: 'verdict', liar: b });
-  expect(after({ thirds: [two] })).toEqual({ type: 'verdict', liar: a });
+  expect(after({ thirds: [one] })).toEqual({ type: 'verdict', wrongShard: b });
+  expect(after({ thirds: [two] })).toEqual({ type: 'verdict', wrongShard: a });
   expect(after({ thirds: [undefined] })).toEqual({ type: 'ask_third', shard: d });
-  expect(after({ thirds: [three, one] })).toEqual({ type: 'verdict', liar: b });
+  expect(after({ thirds: [three, one] })).toEqual({ type: 'verdict', wrongShard: b });
   expect(after({ thirds: [three, undefined] })).toEqual({ type: 'ask_again' });
 });
 
 test('then the shard that does not repeat its own answer is wrong; no answer is not a wrong one', () => {
   const repeated = (...repeats: [Float32Array | undefined, Float32Array | undefined]) =>
     after({ repeats }, []);
-  expect(repeated(three, two)).toEqual({ type: 'verdict', liar: a });
-  expect(repeated(undefined, three)).toEqual({ type: 'verdict', liar: b });
+  expect(repeated(three, two)).toEqual({ type: 'verdict', wrongShard: a });
+  expect(repeated(undefined, three)).toEqual({ type: 'verdict', wrongShard: b });
   for (const both of [repeated(one, two), repeated(three, three), repeated(undefined, two)]) {
     expect(both).toEqual({ type: 'ask_golden', shard: a });
   }
@@ -40,9 +40,9 @@ test('then the shard that does not repeat its own answer is wrong; no answer is 
 
 test('then the one that fails a golden row; if neither does, nothing shows who is wrong', () => {
   const golden = (...failedGolden: boolean[]) => after({ repeats: [one, two], failedGolden }, []);
-  expect(golden(true)).toEqual({ type: 'verdict', liar: a });
+  expect(golden(true)).toEqual({ type: 'verdict', wrongShard: a });
   expect(golden(false)).toEqual({ type: 'ask_golden', shard: b });
-  expect(golden(false, true)).toEqual({ type: 'verdict', liar: b });
+  expect(golden(false, true)).toEqual({ type: 'verdict', wrongShard: b });
   expect(golden(false, false)).toEqual(atOdds);
 });
 

@@ -1,8 +1,9 @@
 import { MessageChannel } from 'node:worker_threads';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { lateness } from '../../../router/delivery/hedge.ts';
+import { wait } from '../../../router/delivery/inquiry.ts';
 import { Quantile } from '../../../router/delivery/latency.ts';
-import { lateness, wait } from '../../../router/delivery/lateness.ts';
 
 function lateAfter(ms: number): Quantile {
   const late = new Quantile(0.95);

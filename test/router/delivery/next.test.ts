@@ -198,7 +198,7 @@ describe('an audited call', () => {
   test('is judged when they differ, and then the other answer is used', () => {
     const { ledger, audit, judged } = differing(1);
     expect(judged).toEqual(['judge a']);
-    expect(told(next(ledger, { type: 'judged', audit, liar: a }))).toEqual(['close a']);
+    expect(told(next(ledger, { type: 'judged', audit, wrongShard: a }))).toEqual(['close a']);
     expect(ledger.pieces).toMatchObject([{ shard: b }]);
     expect(ledger.step.fleet.calls).toMatchObject({ audited: 1, mismatches: 1, retried: 0 });
   });
@@ -207,7 +207,7 @@ describe('an audited call', () => {
     const { ledger, audit } = differing(0.9);
     expect(audit.wakeAt).toBe(400);
     expect(told(at(ledger, 400, { type: 'unjudged', audit }))).toEqual(['close a']);
-    expect(next(ledger, { type: 'judged', audit, liar: a })).toEqual([]);
+    expect(next(ledger, { type: 'judged', audit, wrongShard: a })).toEqual([]);
     expect(ledger.pieces).toMatchObject([{ shard: a }]);
   });
 
@@ -222,7 +222,7 @@ describe('an audited call', () => {
     expect(audit.doubted).toEqual([0]);
     next(ledger, { type: 'opinion', audit, pieces: [{ shard: b, slots: [0], rows: Float32Array.of(2) }] });
     next(ledger, answer(callAt(ledger, 'a')));
-    expect(told(next(ledger, { type: 'judged', audit, liar: a }))).toEqual(['close a', 'wait 10 1']);
+    expect(told(next(ledger, { type: 'judged', audit, wrongShard: a }))).toEqual(['close a', 'wait 10 1']);
     expect(ledger.pieces).toMatchObject([{ shard: b, slots: [0] }]);
   });
 });

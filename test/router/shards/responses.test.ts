@@ -78,7 +78,7 @@ test('a shard that answers stays available, however many of its calls others ans
       let now = 0;
       for (const { busy, beaten, ms } of events) {
         now += ms + 1;
-        if (beaten) responses.givenUp('decode');
+        if (beaten) responses.startProbe('decode');
         if (busy)
           expect(
             responses.unanswered({ kind: 'decode', code: 'busy', sentAt: now - 1, now }),
@@ -101,12 +101,12 @@ test('lost connections and cancelled calls do not count', () => {
 
 test('of calls that others answer first, the second in a row is left running, one at a time', () => {
   const responses = new Responses();
-  expect([1, 2, 3].map(() => responses.givenUp('decode'))).toEqual([false, true, false]);
-  responses.watched('decode');
-  expect(responses.givenUp('decode')).toBe(true);
-  responses.watched('decode');
+  expect([1, 2, 3].map(() => responses.startProbe('decode'))).toEqual([false, true, false]);
+  responses.endProbe('decode');
+  expect(responses.startProbe('decode')).toBe(true);
+  responses.endProbe('decode');
   responses.answered('decode', 1);
-  expect([1, 2].map(() => responses.givenUp('decode'))).toEqual([false, true]);
+  expect([1, 2].map(() => responses.startProbe('decode'))).toEqual([false, true]);
 });
 
 test('the loss and the return of a second holder are reported once; a unit that never had one is not reported', () => {
