@@ -87,8 +87,8 @@ export function compileTemplate(
   clock: Clock = { now: () => new Date() },
 ): ChatTemplate {
   const program = parsed(source);
-  requireSupported(program);
   const globals = globalsOf(clock);
+  requireSupported(program, globals);
   return {
     source,
     // As in Hugging Face, tools and documents are null and not absent if there are none.

@@ -1,14 +1,18 @@
 // Binds the arguments of a filter, method or function to its parameters, as Python does.
 import { TemplateError, typeName, type Value } from './values.ts';
 
+/** A call's name and arguments. */
 export interface Given {
-  /** Name of the function, for errors. */
+  /** Name of the filter, method or function, for error messages. */
   name: string;
   args: readonly Value[];
   keywords: ReadonlyMap<string, Value>;
 }
 
-/** Arguments by the names of their parameters, without those that were not given. Throws if there are too many or unknown ones. */
+/**
+ * Maps the name of each parameter that was given to its argument. Throws if there are more arguments than parameters, or if a
+ * keyword names no parameter or one that already has an argument.
+ */
 export function bind({ name, args, keywords }: Given, parameters: readonly string[]): Map<string, Value> {
   if (args.length > parameters.length) {
     throw new TemplateError(`${name} takes at most ${parameters.length} arguments (${args.length} given)`);
@@ -24,9 +28,22 @@ export function bind({ name, args, keywords }: Given, parameters: readonly strin
   return bound;
 }
 
+/** A filter or method that takes no arguments. */
+export function plain<Self>(change: (self: Self) => Value): (self: Self, given: Given) => Value {
+  return (self, given) => {
+    bind(given, []);
+    return change(self);
+  };
+}
+
 export function textArgument(name: string, value: Value): string {
   if (typeof value === 'string') return value;
   throw new TemplateError(`${name}: expected a str, got ${typeName(value)}`);
+}
+
+/** Undefined if the argument is absent or None. */
+export function optionalText(name: string, value: Value): string | undefined {
+  return value === undefined || value === null ? undefined : textArgument(name, value);
 }
 
 export function integerArgument(name: string, value: Value): number {

@@ -1,20 +1,21 @@
-// Finds features of a template that this evaluator lacks, before the template renders any conversation.
-import { filterNames } from './filters.ts';
-import { globalNames } from './globals.ts';
-import { methodNames } from './methods.ts';
-import { childrenOf, type Node, type NodeOf } from './nodes.ts';
+// Refuses a template that uses features which this folder does not support. It runs once, when the template is loaded.
+import { filters } from './filters.ts';
+import { isMethod } from './methods.ts';
+import { childrenOf, type Node, type NodeOf, nameOf } from './nodes.ts';
+import { tests } from './operators.ts';
 import { strftime } from './strftime.ts';
-import { tests } from './tests.ts';
+import type { Value } from './values.ts';
 
 const LOOP_FUNCTIONS: ReadonlySet<string> = new Set(['cycle', 'changed']);
 const LOOP_FIELDS: ReadonlySet<string> = new Set(
   'index index0 revindex revindex0 first last length previtem nextitem depth depth0 cycle changed'.split(' '),
 );
 
-/** Throws an Error that names the first unsupported feature. */
-export function requireSupported(program: Node): void {
+/** Throws an Error that names an unsupported feature. `globals` are the functions and constants that every template has. */
+export function requireSupported(program: Node, globals: Readonly<Record<string, Value>>): void {
   const nodes = allNodes(program);
-  const callable = new Set([...globalNames, 'caller']);
+  const callable = new Set(['caller']);
+  for (const [name, value] of Object.entries(globals)) if (typeof value === 'function') callable.add(name);
   for (const node of nodes) if (node.type === 'Macro') callable.add(node.name.value);
   for (const node of nodes) {
     const problem = problemOf(node, callable);
@@ -28,14 +29,14 @@ export interface Token {
   value: string;
 }
 
-/** Words that separate one comparison from the next. `not` also occurs in `not in` and `is not`, which does no harm. */
+/** Words after which a new comparison may begin. `not` in `not in` is part of a comparison and is not counted. */
 const ENDS_COMPARISON: ReadonlySet<string> = new Set(['and', 'or', 'not', 'if', 'else', 'for']);
 const OPENS = /^Open(?!Statement|Expression)/;
 const CLOSES = /^Close(?!Statement|Expression)/;
 
 /** Throws for `a < b < c`, which the parser reads as `(a < b) < c`, unlike Python. */
 export function requireNoChains(tokens: readonly Token[]): void {
-  /** For each open bracket, whether a comparison was read. */
+  /** For each open bracket: whether a comparison was read since it opened, or since the last word or comma that ends one. */
   let compared = [false];
   for (const [i, { type, value }] of tokens.entries()) {
     const name = type === 'Identifier' ? value : undefined;
@@ -80,11 +81,11 @@ function problemOf(node: Node, callable: ReadonlySet<string>): string | undefine
     case 'FilterExpression':
     case 'FilterStatement': {
       const name = node.filter.type === 'Identifier' ? node.filter : node.filter.callee;
-      if (name.type !== 'Identifier' || !filterNames.has(name.value)) return `the filter ${written(name)}`;
+      if (name.type !== 'Identifier' || !filters.has(name.value)) return `the filter ${written(name)}`;
       return node.filter.type === 'CallExpression' ? namedProblem(name.value, node.filter.args) : undefined;
     }
     case 'TestExpression':
-      return Object.hasOwn(tests, node.test.value) ? undefined : `the test '${node.test.value}'`;
+      return tests.has(node.test.value) ? undefined : `the test '${node.test.value}'`;
     case 'CallExpression':
       return callProblem(node, callable);
     case 'MemberExpression':
@@ -100,29 +101,28 @@ function problemOf(node: Node, callable: ReadonlySet<string>): string | undefine
   }
 }
 
-/** Filters and tests that are arguments of other filters, by name. */
+/** Checks the filter or test whose name is an argument of `filter`, as in `map('upper')`. */
 function namedProblem(filter: string, args: readonly Node[]): string | undefined {
   const byAttribute = filter === 'selectattr' || filter === 'rejectattr';
   const named = args[byAttribute ? 1 : 0];
   if (named?.type !== 'StringLiteral') return undefined;
   const isTest = byAttribute || filter === 'select' || filter === 'reject';
-  if (isTest && !Object.hasOwn(tests, named.value)) return `the test '${named.value}'`;
-  return filter === 'map' && !filterNames.has(named.value) ? `the filter '${named.value}'` : undefined;
+  if (isTest && !tests.has(named.value)) return `the test '${named.value}'`;
+  return filter === 'map' && !filters.has(named.value) ? `the filter '${named.value}'` : undefined;
 }
 
 function callProblem({ callee, args }: NodeOf<'CallExpression'>, callable: ReadonlySet<string>) {
   if (callee.type === 'Identifier') {
     if (callee.value === 'strftime_now') return formatProblem(args[0]);
-    // A filter with arguments is a call too, and is checked as a filter.
-    return callable.has(callee.value) || filterNames.has(callee.value)
-      ? undefined
-      : `the function ${callee.value}()`;
+    // A filter with arguments is also a call. `problemOf` checks it as a filter.
+    const isKnown = callable.has(callee.value) || filters.has(callee.value);
+    return isKnown ? undefined : `the function ${callee.value}()`;
   }
   if (callee.type !== 'MemberExpression') return 'a call of something other than a name';
   const { property, computed } = callee;
-  // The function of `functions[i](…)` is known only when it runs.
+  // In `functions[i](…)` the function is not known before the template renders.
   const name = computed && property.type === 'Identifier' ? undefined : nameOf(property);
-  if (name === undefined || methodNames.has(name) || LOOP_FUNCTIONS.has(name)) return undefined;
+  if (name === undefined || isMethod(name) || LOOP_FUNCTIONS.has(name)) return undefined;
   return `the method .${name}()`;
 }
 
@@ -140,10 +140,6 @@ function loopProblem({ object, property, computed }: NodeOf<'MemberExpression'>)
   if (computed || object.type !== 'Identifier' || object.value !== 'loop') return undefined;
   const name = nameOf(property);
   return name === undefined || LOOP_FIELDS.has(name) ? undefined : `loop.${name}`;
-}
-
-function nameOf(node: Node): string | undefined {
-  return node.type === 'Identifier' || node.type === 'StringLiteral' ? node.value : undefined;
 }
 
 function written(node: Node): string {

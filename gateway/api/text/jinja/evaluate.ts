@@ -1,5 +1,4 @@
 // Evaluates the statements of a template as Jinja does.
-
 import { argumentsOf, callableOf, evaluated, filterOf, Scope } from './expressions.ts';
 import { applyFilter } from './filters.ts';
 import type { Node, NodeOf } from './nodes.ts';
@@ -17,34 +16,43 @@ import {
 class BreakLoop extends Error {}
 class ContinueLoop extends Error {}
 
-/** The text that the statements write. */
+type Write = (text: string) => void;
+
+/** Returns the text that the statements write. */
 export function evaluate(body: readonly Node[], scope: Scope): string {
   let text = '';
-  for (const node of body) text += written(node, scope);
+  run(body, scope, (piece) => {
+    text += piece;
+  });
   return text;
 }
 
+/** Writes each piece of text as soon as it is known, so that text before a `break` or `continue` is kept. */
+function run(body: readonly Node[], scope: Scope, write: Write): void {
+  for (const node of body) {
+    if (node.type === 'Program') run(node.body, scope, write);
+    // An `if` opens no scope.
+    else if (node.type === 'If') {
+      run(isTrue(evaluated(node.test, scope)) ? node.body : node.alternate, scope, write);
+    } else if (node.type === 'For') loop(node, scope, write);
+    else write(written(node, scope));
+  }
+}
+
+/** The text that a statement writes, or the text of an expression. */
 function written(node: Node, scope: Scope): string {
   switch (node.type) {
-    case 'Program':
-      return evaluate(node.body, scope);
     case 'Comment':
       return '';
-    case 'If':
-      return evaluate(isTrue(evaluated(node.test, scope)) ? node.body : node.alternate, scope);
-    case 'For':
-      return loop(node, scope);
     case 'Break':
       throw new BreakLoop();
     case 'Continue':
       throw new ContinueLoop();
-    case 'Set':
-      assign(
-        node.assignee,
-        node.value === null ? evaluate(node.body, new Scope(scope)) : evaluated(node.value, scope),
-        scope,
-      );
+    case 'Set': {
+      const { assignee, value, body } = node;
+      assign(assignee, value === null ? evaluate(body, new Scope(scope)) : evaluated(value, scope), scope);
       return '';
+    }
     case 'Macro':
       scope.set(node.name.value, macro(node.name.value, node.args, node.body, scope));
       return '';
@@ -63,8 +71,8 @@ function written(node: Node, scope: Scope): string {
   }
 }
 
-/** Each iteration has a scope of its own: what it sets is not visible after it. */
-function loop(node: NodeOf<'For'>, scope: Scope): string {
+/** Each iteration has a scope of its own. A variable that it sets is not visible after it. */
+function loop(node: NodeOf<'For'>, scope: Scope, write: Write): void {
   const filtered = node.iterable.type === 'SelectExpression' ? node.iterable : undefined;
   const all = itemsOf(evaluated(filtered?.lhs ?? node.iterable, scope));
   const items = all.filter((item) => {
@@ -73,9 +81,8 @@ function loop(node: NodeOf<'For'>, scope: Scope): string {
     assign(node.loopvar, item, inner);
     return isTrue(evaluated(filtered.test, inner));
   });
-  if (items.length === 0) return evaluate(node.defaultBlock, new Scope(scope));
+  if (items.length === 0) run(node.defaultBlock, new Scope(scope), write);
   let changed: readonly Value[] | undefined;
-  let text = '';
   for (const [i, item] of items.entries()) {
     const inner = new Scope(scope);
     const fields: Record<string, Value> = {
@@ -88,7 +95,7 @@ function loop(node: NodeOf<'For'>, scope: Scope): string {
       length: items.length,
       previtem: items[i - 1],
       nextitem: items[i + 1],
-      // Depth of recursive loops, which the parser does not support.
+      // The depth is always 1, because the parser does not support recursive loops.
       depth: 1,
       depth0: 0,
       cycle: (args) => {
@@ -103,31 +110,12 @@ function loop(node: NodeOf<'For'>, scope: Scope): string {
     };
     inner.set('loop', new Fields('loop', new Map(Object.entries(fields))));
     assign(node.loopvar, item, inner);
-    const turn = ended(() => evaluateInto(node.body, inner, (piece) => (text += piece)));
-    if (turn === 'break') break;
-  }
-  return text;
-}
-
-/** Writes piece by piece, so that what comes before a `break` or `continue` stays. */
-function evaluateInto(body: readonly Node[], scope: Scope, write: (piece: string) => void): void {
-  for (const node of body) {
-    // An `if` opens no scope and may hold the statement that ends the turn.
-    if (node.type === 'If') {
-      const branch = isTrue(evaluated(node.test, scope)) ? node.body : node.alternate;
-      evaluateInto(branch, scope, write);
-    } else write(written(node, scope));
-  }
-}
-
-function ended(turn: () => void): 'break' | 'continue' | undefined {
-  try {
-    turn();
-    return undefined;
-  } catch (thrown) {
-    if (thrown instanceof BreakLoop) return 'break';
-    if (thrown instanceof ContinueLoop) return 'continue';
-    throw thrown;
+    try {
+      run(node.body, inner, write);
+    } catch (thrown) {
+      if (thrown instanceof BreakLoop) return;
+      if (!(thrown instanceof ContinueLoop)) throw thrown;
+    }
   }
 }
 
@@ -149,10 +137,10 @@ function assign(target: Node, value: Value, scope: Scope): void {
   }
 }
 
-/** Name of the argument by which a call block passes its body to the macro that it calls. */
+/** Name of the argument in which a call block passes its body to the macro that it calls. */
 const CALLER = 'caller';
 
-/** A macro sees the names around its definition, not those around its call. */
+/** A macro sees the variables around its definition, not those around its call. */
 function macro(name: string, parameters: readonly Node[], body: readonly Node[], around: Scope): Callable {
   return (args, keywords) => {
     const scope = new Scope(around);
@@ -182,5 +170,5 @@ function macro(name: string, parameters: readonly Node[], body: readonly Node[],
 function parameterOf(node: Node): { name: string; fallback?: Node } {
   if (node.type === 'Identifier') return { name: node.value };
   if (node.type === 'KeywordArgumentExpression') return { name: node.key.value, fallback: node.value };
-  throw new TemplateError(`a ${node.type} is no parameter`);
+  throw new TemplateError(`a ${node.type} cannot be a parameter`);
 }

@@ -2,9 +2,8 @@
 import type { Given } from './arguments.ts';
 import { applyFilter } from './filters.ts';
 import { methodOf } from './methods.ts';
-import type { CallNode, IdentifierNode, Node, NodeOf } from './nodes.ts';
-import { operate } from './operators.ts';
-import { tests } from './tests.ts';
+import { type CallNode, type IdentifierNode, type Node, type NodeOf, nameOf } from './nodes.ts';
+import { operate, testNamed } from './operators.ts';
 import {
   type Callable,
   Fields,
@@ -22,7 +21,7 @@ import {
   type Value,
 } from './values.ts';
 
-/** Names and their values. A name that is missing here is looked up in the outer scope. */
+/** The variables of a block of the template. A name that is not set here is looked up in the outer scope. */
 export class Scope {
   readonly #names = new Map<string, Value>();
   readonly #outer: Scope | undefined;
@@ -65,11 +64,8 @@ export function evaluated(node: Node, scope: Scope): Value {
     }
     case 'FilterExpression':
       return applyFilter(evaluated(node.operand, scope), filterOf(node.filter, scope));
-    case 'TestExpression': {
-      const test = Object.hasOwn(tests, node.test.value) ? tests[node.test.value] : undefined;
-      if (test === undefined) throw new TemplateError(`no test named '${node.test.value}'`);
-      return test(evaluated(node.operand, scope), undefined) !== node.negate;
-    }
+    case 'TestExpression':
+      return testNamed(node.test.value)(evaluated(node.operand, scope), undefined) !== node.negate;
     case 'Ternary':
       return evaluated(isTrue(evaluated(node.condition, scope)) ? node.trueExpr : node.falseExpr, scope);
     case 'SelectExpression':
@@ -96,7 +92,7 @@ function unary(operator: string, value: Value): Value {
   return value instanceof Float ? new Float(result) : result + 0;
 }
 
-/** As in Jinja, `a.b` looks for an attribute before an item, and `a[b]` for an item before an attribute. */
+/** As in Jinja, `a.b` tries the attribute before the item, and `a[b]` tries the item before the attribute. */
 function memberOf({ object, property, computed }: NodeOf<'MemberExpression'>, scope: Scope): Value {
   const of = evaluated(object, scope);
   if (of === undefined) throw new TemplateError(`${described(object)} is undefined`);
@@ -110,13 +106,12 @@ function memberOf({ object, property, computed }: NodeOf<'MemberExpression'>, sc
   return attribute === undefined ? itemOf(of, property.value) : attribute;
 }
 
+/** The expression in error messages. */
 function described(node: Node): string {
   if (node.type === 'Identifier') return `'${node.value}'`;
   if (node.type !== 'MemberExpression') return 'the value';
-  const { property } = node;
-  return property.type === 'Identifier' || property.type === 'StringLiteral'
-    ? `'${property.value}'`
-    : 'the item';
+  const name = nameOf(node.property);
+  return name === undefined ? 'the item' : `'${name}'`;
 }
 
 function itemOf(of: Value, key: Value): Value {
@@ -156,9 +151,8 @@ function sliced(of: Value, { start, stop, step }: NodeOf<'SliceExpression'>, sco
 export function callableOf(node: Node, scope: Scope): Callable {
   const value = evaluated(node, scope);
   if (typeof value === 'function') return value;
-  throw new TemplateError(
-    value === undefined ? `${described(node)} is undefined` : `'${typeName(value)}' object is not callable`,
-  );
+  if (value === undefined) throw new TemplateError(`${described(node)} is undefined`);
+  throw new TemplateError(`'${typeName(value)}' object is not callable`);
 }
 
 export function argumentsOf({ args }: CallNode, scope: Scope): Pick<Given, 'args' | 'keywords'> {

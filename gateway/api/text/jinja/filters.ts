@@ -1,5 +1,5 @@
-// The supported filters of Jinja, with Python's semantics. A template that uses another one is refused when it is loaded.
-import { bind, type Given, integerArgument, textArgument } from './arguments.ts';
+// The supported filters of Jinja, with Python's semantics. A template that uses another filter is refused when it is loaded.
+import { bind, type Given, integerArgument, optionalText, plain, textArgument } from './arguments.ts';
 import {
   attributeOf,
   batch,
@@ -12,7 +12,7 @@ import {
   sum,
   unique,
 } from './item-filters.ts';
-import { type JsonOptions, json } from './json.ts';
+import { json } from './json.ts';
 import { capitalize, replace, splitLines, strip } from './python-text.ts';
 import {
   Float,
@@ -38,14 +38,6 @@ function lengthOf(value: Value): number {
   throw new TemplateError(`object of type '${typeName(value)}' has no len()`);
 }
 
-/** A filter without arguments. */
-const plain =
-  (change: (value: Value) => Value): Filter =>
-  (value, given) => {
-    bind(given, []);
-    return change(value);
-  };
-
 function map(value: Value, { name, args, keywords }: Given): Value {
   if (args.length === 0) {
     const bound = bind({ name, args, keywords }, ['attribute', 'default']);
@@ -61,63 +53,55 @@ function map(value: Value, { name, args, keywords }: Given): Value {
 
 function toJson(value: Value, given: Given): Value {
   const bound = bind(given, ['ensure_ascii', 'indent', 'separators', 'sort_keys']);
-  const indent = bound.get('indent') ?? undefined;
-  const separators = sequenceOf(bound.get('separators') ?? undefined);
-  const options: JsonOptions = {
+  const indent = bound.get('indent') ?? null;
+  const separators = sequenceOf(bound.get('separators'));
+  return json(value, {
     ensureAscii: isTrue(bound.get('ensure_ascii')),
-    indent:
-      indent === undefined
-        ? null
-        : typeof indent === 'string'
-          ? indent
-          : ' '.repeat(Math.max(0, integerArgument('tojson', indent))),
+    indent: indent === null ? null : indentText('tojson', indent),
     separators:
       separators === undefined
-        ? [indent === undefined ? ', ' : ',', ': ']
+        ? [indent === null ? ', ' : ',', ': ']
         : [textArgument('tojson', separators[0]), textArgument('tojson', separators[1])],
     sortKeys: isTrue(bound.get('sort_keys')),
-  };
-  return json(value, options);
+  });
 }
 
-const INTEGER = /^\s*[+-]?\d+(?:_\d+)*\s*$/;
-const FLOAT = /^\s*[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
+/** An indent is a text or a number of spaces. */
+function indentText(name: string, indent: Value): string {
+  return typeof indent === 'string' ? indent : ' '.repeat(Math.max(0, integerArgument(name, indent)));
+}
 
-function parseFloatText(text: string): number | undefined {
-  return FLOAT.test(text) ? Number(text.replaceAll('_', '')) : undefined;
+const NUMBER = /^\s*[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
+
+/** The value as a number. Undefined if it is neither a number nor the text of one. */
+function parsedNumber(value: Value): number | undefined {
+  if (typeof value !== 'string') return isNumeric(value) ? numberOf(value) : undefined;
+  return NUMBER.test(value) ? Number(value.replaceAll('_', '')) : undefined;
 }
 
 function toInt(value: Value, given: Given): Value {
   const bound = bind(given, ['default', 'base']);
   if ((bound.get('base') ?? 10) !== 10) throw new TemplateError('int: only base 10 is supported');
-  const number =
-    typeof value === 'string'
-      ? INTEGER.test(value)
-        ? Number(value.replaceAll('_', ''))
-        : parseFloatText(value)
-      : isNumeric(value)
-        ? numberOf(value)
-        : undefined;
+  const number = parsedNumber(value);
   return number === undefined || !Number.isFinite(number) ? (bound.get('default') ?? 0) : Math.trunc(number);
 }
 
 function toFloat(value: Value, given: Given): Value {
   const fallback = bind(given, ['default']).get('default') ?? new Float(0);
-  const number =
-    typeof value === 'string' ? parseFloatText(value) : isNumeric(value) ? numberOf(value) : undefined;
+  const number = parsedNumber(value);
   return number === undefined ? fallback : new Float(number);
 }
 
 function indent(value: Value, given: Given): Value {
   const bound = bind(given, ['width', 'first', 'blank']);
-  const width = bound.get('width') ?? 4;
-  const by = typeof width === 'string' ? width : ' '.repeat(integerArgument('indent', width));
+  const by = indentText('indent', bound.get('width') ?? 4);
   const text = `${textArgument('indent', value)}\n`;
   const [first = '', ...lines] = splitLines(text);
   const rest = lines.map((line) => (line !== '' || isTrue(bound.get('blank')) ? by + line : line));
   return (isTrue(bound.get('first')) ? by : '') + [first, ...rest].join('\n');
 }
 
+/** Unlike `str.title`, Jinja's filter begins words only after white space, hyphens and brackets. */
 function titled(text: string): string {
   return text
     .split(/([-\s({[<]+)/)
@@ -142,10 +126,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
   '"': '&#34;',
 };
-const escapeHtml = plain((value) => textOf(value).replace(/[&<>'"]/g, (char) => ENTITIES[char] ?? char));
+const escapeHtml = plain<Value>((value) =>
+  textOf(value).replace(/[&<>'"]/g, (char) => ENTITIES[char] ?? char),
+);
 const length = plain(lengthOf);
 
-const filters: Readonly<Record<string, Filter>> = {
+const table: Readonly<Record<string, Filter>> = {
   abs: plain((value) => {
     if (value instanceof Float) return new Float(Math.abs(value.value));
     if (isNumeric(value)) return Math.abs(numberOf(value));
@@ -197,19 +183,17 @@ const filters: Readonly<Record<string, Filter>> = {
   sum,
   title: plain((value) => titled(textOf(value))),
   tojson: toJson,
-  trim: (value, given) => {
-    const chars = bind(given, ['chars']).get('chars') ?? undefined;
-    return strip(textOf(value), chars === undefined ? undefined : textArgument('trim', chars), 'both');
-  },
+  trim: (value, given) =>
+    strip(textOf(value), optionalText('trim', bind(given, ['chars']).get('chars')), 'both'),
   unique,
   upper: plain((value) => textOf(value).toUpperCase()),
   wordcount: plain((value) => textOf(value).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0),
 };
 
-export const filterNames: ReadonlySet<string> = new Set(Object.keys(filters));
+export const filters: ReadonlyMap<string, Filter> = new Map(Object.entries(table));
 
 export function applyFilter(value: Value, given: Given): Value {
-  const filter = Object.hasOwn(filters, given.name) ? filters[given.name] : undefined;
+  const filter = filters.get(given.name);
   if (filter === undefined) throw new TemplateError(`no filter named '${given.name}'`);
   return filter(value, given);
 }

@@ -1,9 +1,9 @@
-// The functions and constants of every template, as in Hugging Face's environment.
+// The functions and constants that every template can use, as in the template environment of Hugging Face's transformers.
 import { bind, integerArgument, textArgument } from './arguments.ts';
 import { strftime } from './strftime.ts';
 import { type Callable, Fields, isDict, itemsOf, TemplateError, textOf, type Value } from './values.ts';
 
-/** The limit of Jinja's sandbox. */
+/** Largest length of a range. Longer ones raise, as in Jinja's sandbox. */
 const LONGEST_RANGE = 100_000;
 
 const range: Callable = (args, keywords) => {
@@ -16,6 +16,7 @@ const range: Callable = (args, keywords) => {
   return Array.from({ length }, (_, i) => start + i * step);
 };
 
+/** The entries that Python's `dict(…)` makes from its arguments. */
 function entriesOf(args: readonly Value[], keywords: ReadonlyMap<string, Value>): [string, Value][] {
   const [first] = args;
   const pairs = isDict(first) ? [...first] : itemsOf(first).map((pair) => itemsOf(pair));
@@ -52,10 +53,3 @@ export function globalsOf(clock: Clock): Readonly<Record<string, Value>> {
     None: null,
   };
 }
-
-/** Names of the functions. */
-export const globalNames: ReadonlySet<string> = new Set(
-  Object.entries(globalsOf({ now: () => new Date() })).flatMap(([name, value]) =>
-    typeof value === 'function' ? [name] : [],
-  ),
-);

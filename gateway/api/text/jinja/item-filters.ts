@@ -1,6 +1,6 @@
 // Jinja's filters over the items of a list or dict.
 import { bind, type Given, integerArgument, textArgument } from './arguments.ts';
-import { tests } from './tests.ts';
+import { testNamed } from './operators.ts';
 import {
   Float,
   isDict,
@@ -32,7 +32,7 @@ export function attributeOf(value: Value, path: Value): Value {
 
 type Bound = ReturnType<typeof bind>;
 
-/** What items are compared by: an attribute or the items themselves, in lower case unless `case_sensitive` is given. */
+/** The value by which items are compared: an attribute or the item itself, in lower case unless `case_sensitive` is true. */
 function keyOf(bound: Bound): (item: Value) => Value {
   const attribute = bound.get('attribute') ?? undefined;
   const caseSensitive = isTrue(bound.get('case_sensitive'));
@@ -42,7 +42,7 @@ function keyOf(bound: Bound): (item: Value) => Value {
   };
 }
 
-/** The items, or their `attribute` if it is given. */
+/** The items, or the `attribute` of each item if that argument is given. */
 function attributesOf(value: Value, bound: Bound): Value[] {
   const attribute = bound.get('attribute') ?? undefined;
   return itemsOf(value).map((item) => (attribute === undefined ? item : attributeOf(item, attribute)));
@@ -83,7 +83,10 @@ export function extreme(sign: 1 | -1): Filter {
   };
 }
 
-/** `select` and `reject` take a test's name and what it compares with. Without a name they test for truth. */
+/**
+ * `select` and `reject`, or with `byAttribute` `selectattr` and `rejectattr`. They keep the items for which a test gives `wanted`.
+ * The template names the test and its argument. Without a name, the test is whether the item is true.
+ */
 export function filterItems(wanted: boolean, byAttribute: boolean): Filter {
   return (value, { name, args, keywords }) => {
     if (keywords.size > 0) throw new TemplateError(`${name} takes no keyword arguments`);
@@ -93,12 +96,6 @@ export function filterItems(wanted: boolean, byAttribute: boolean): Filter {
       (item) => test(byAttribute ? attributeOf(item, attribute) : item, other) === wanted,
     );
   };
-}
-
-function testNamed(name: string): (value: Value, other: Value) => boolean {
-  const test = Object.hasOwn(tests, name) ? tests[name] : undefined;
-  if (test === undefined) throw new TemplateError(`no test named '${name}'`);
-  return test;
 }
 
 export function sum(value: Value, given: Given): Value {

@@ -1,19 +1,28 @@
 // Python's `json.dumps` for a template's values, as `tojson` of Hugging Face's templates calls it.
-import { Float, floatText, isDict, sequenceOf, TemplateError, typeName, type Value } from './values.ts';
+import {
+  Float,
+  floatText,
+  integerText,
+  isDict,
+  sequenceOf,
+  TemplateError,
+  typeName,
+  type Value,
+} from './values.ts';
 
 export interface JsonOptions {
   ensureAscii: boolean;
-  /** Text before each line, for each level. Null: everything is on one line. */
+  /** Text that each level of depth adds at the start of a line. Null: everything is on one line. */
   indent: string | null;
-  /** Texts between items, and between key and value. */
+  /** The texts between two items, and between a key and its value. */
   separators: readonly [item: string, key: string];
   sortKeys: boolean;
 }
 
+/** `outer` is the indent of the line on which the value begins. Throws for values that JSON cannot represent. */
 export function json(value: Value, options: JsonOptions, outer = ''): string {
   if (value === null || typeof value === 'boolean') return String(value);
-  if (typeof value === 'number')
-    return Number.isSafeInteger(value) ? String(value) : BigInt(value).toString();
+  if (typeof value === 'number') return integerText(value);
   if (value instanceof Float) return jsonFloat(value.value);
   if (typeof value === 'string') return jsonText(value, options);
   const { indent, separators } = options;

@@ -1,6 +1,6 @@
-// Methods of Python's str, dict, list and tuple that a template may call, with one table for each type. Methods that change a
-// value are missing, as in the sandbox of Hugging Face's templates.
-import { bind, type Given, integerArgument, textArgument } from './arguments.ts';
+// Methods of Python's str, dict, list and tuple that a template may call, with one table for each type (tuples use the table of
+// lists). Methods that change a value are missing, as in the sandbox of Hugging Face's templates.
+import { bind, type Given, integerArgument, optionalText, plain, textArgument } from './arguments.ts';
 import {
   capitalize,
   isCased,
@@ -28,36 +28,27 @@ type Method<Self> = (self: Self, given: Given) => Value;
 
 function stripMethod(side: Side): Method<string> {
   return (text, given) => {
-    const chars = bind(given, ['chars']).get('chars') ?? undefined;
-    return strip(text, chars === undefined ? undefined : textArgument(given.name, chars), side);
+    return strip(text, optionalText(given.name, bind(given, ['chars']).get('chars')), side);
   };
 }
-
-const plain =
-  (change: (text: string) => Value): Method<string> =>
-  (text, given) => {
-    bind(given, []);
-    return change(text);
-  };
 
 function splitMethod(cut: typeof split): Method<string> {
   return (text, given) => {
     const bound = bind(given, ['sep', 'maxsplit']);
-    const separator = bound.get('sep') ?? undefined;
     const most = integerArgument(given.name, bound.get('maxsplit') ?? -1);
-    return cut(text, separator === undefined ? undefined : textArgument(given.name, separator), most);
+    return cut(text, optionalText(given.name, bound.get('sep')), most);
   };
 }
 
 function affixMethod(has: (text: string, affix: string) => boolean): Method<string> {
   return (text, given) => {
-    const bound = bind(given, ['affix']);
-    const affix = bound.get('affix');
+    const affix = bind(given, ['affix']).get('affix');
     const any = affix instanceof Tuple ? affix.items : [affix];
     return any.some((each) => has(text, textArgument(given.name, each)));
   };
 }
 
+/** Index in characters, or -1. Strings of JavaScript are indexed by code units. */
 function find(text: string, given: Given, search: 'indexOf' | 'lastIndexOf'): number {
   const bound = bind(given, ['sub', 'start', 'end']);
   const sub = [...textArgument(given.name, bound.get('sub'))].join('');
@@ -69,12 +60,13 @@ function find(text: string, given: Given, search: 'indexOf' | 'lastIndexOf'): nu
   return at < 0 || from > to ? -1 : from + [...part.slice(0, at)].length;
 }
 
+/** The index that a slice bound means. Negative bounds count from the end. */
 function place(value: Value, length: number, name: string): number {
   const at = integerArgument(name, value);
   return at < 0 ? Math.max(0, length + at) : Math.min(at, length);
 }
 
-function every(pattern: RegExp): Method<string> {
+function matches(pattern: RegExp): Method<string> {
   return plain((text) => pattern.test(text));
 }
 
@@ -100,7 +92,9 @@ function partition(side: 'first' | 'last'): Method<string> {
   };
 }
 
-const textMethods: Readonly<Record<string, Method<string>>> = {
+type Methods<Self> = ReadonlyMap<string, Method<Self>>;
+
+const textMethods: Methods<string> = table({
   upper: plain((text) => text.toUpperCase()),
   lower: plain((text) => text.toLowerCase()),
   title: plain(title),
@@ -143,12 +137,12 @@ const textMethods: Readonly<Record<string, Method<string>>> = {
   },
   partition: partition('first'),
   rpartition: partition('last'),
-  isdigit: every(/^[\p{Nd}²³¹⁰⁴-⁹₀-₉]+$/u),
-  isdecimal: every(/^\p{Nd}+$/u),
-  isnumeric: every(/^\p{N}+$/u),
-  isalpha: every(/^\p{L}+$/u),
-  isalnum: every(/^[\p{L}\p{N}]+$/u),
-  isspace: every(onlySpace),
+  isdigit: matches(/^[\p{Nd}²³¹⁰⁴-⁹₀-₉]+$/u),
+  isdecimal: matches(/^\p{Nd}+$/u),
+  isnumeric: matches(/^\p{N}+$/u),
+  isalpha: matches(/^\p{L}+$/u),
+  isalnum: matches(/^[\p{L}\p{N}]+$/u),
+  isspace: matches(onlySpace),
   islower: plain((text) => isCased(text, 'toLowerCase')),
   isupper: plain((text) => isCased(text, 'toUpperCase')),
   ljust: pad('end'),
@@ -159,35 +153,21 @@ const textMethods: Readonly<Record<string, Method<string>>> = {
     const sign = /^[+-]/.exec(text)?.[0] ?? '';
     return sign + text.slice(sign.length).padStart(width - sign.length, '0');
   },
-};
+});
 
-const pairs = (dict: Dict) => [...dict].map((pair) => new Tuple(pair));
-
-const dictMethods: Readonly<Record<string, Method<Dict>>> = {
+const dictMethods: Methods<Dict> = table({
   get: (dict, given) => {
     const bound = bind(given, ['key', 'default']);
     const key = bound.get('key');
     return dict.has(key) ? dict.get(key) : (bound.get('default') ?? null);
   },
-  items: (dict, given) => {
-    bind(given, []);
-    return pairs(dict);
-  },
-  keys: (dict, given) => {
-    bind(given, []);
-    return [...dict.keys()];
-  },
-  values: (dict, given) => {
-    bind(given, []);
-    return [...dict.values()];
-  },
-  copy: (dict, given) => {
-    bind(given, []);
-    return new Map(dict);
-  },
-};
+  items: plain((dict) => [...dict].map((pair) => new Tuple(pair))),
+  keys: plain((dict) => [...dict.keys()]),
+  values: plain((dict) => [...dict.values()]),
+  copy: plain((dict) => new Map(dict)),
+});
 
-const listMethods: Readonly<Record<string, Method<readonly Value[]>>> = {
+const listMethods: Methods<readonly Value[]> = table({
   index: (list, given) => {
     const value = bind(given, ['value']).get('value');
     const at = list.findIndex((item) => isEqual(item, value));
@@ -198,18 +178,19 @@ const listMethods: Readonly<Record<string, Method<readonly Value[]>>> = {
     const value = bind(given, ['value']).get('value');
     return list.filter((item) => isEqual(item, value)).length;
   },
-  copy: (list, given) => {
-    bind(given, []);
-    return [...list];
-  },
-};
+  copy: plain((list) => [...list]),
+});
 
-/** Names of all methods. */
-export const methodNames: ReadonlySet<string> = new Set(
-  [textMethods, dictMethods, listMethods].flatMap((table) => Object.keys(table)),
-);
+function table<Self>(methods: Record<string, Method<Self>>): Methods<Self> {
+  return new Map(Object.entries(methods));
+}
 
-/** The method `name` of `value`, bound to it. Undefined if it has none. */
+/** Whether values of some type have a method of this name. */
+export function isMethod(name: string): boolean {
+  return [textMethods, dictMethods, listMethods].some((methods) => methods.has(name));
+}
+
+/** The method `name`, bound to `value`. Undefined if values of this type have no such method. */
 export function methodOf(value: Value, name: string): Value {
   if (typeof value === 'string') return bound(textMethods, value, name);
   if (isDict(value)) return bound(dictMethods, value, name);
@@ -217,7 +198,7 @@ export function methodOf(value: Value, name: string): Value {
   return items === undefined ? undefined : bound(listMethods, items, name);
 }
 
-function bound<Self>(table: Readonly<Record<string, Method<Self>>>, self: Self, name: string): Value {
-  const method = Object.hasOwn(table, name) ? table[name] : undefined;
+function bound<Self>(methods: Methods<Self>, self: Self, name: string): Value {
+  const method = methods.get(name);
   return method && ((args, keywords) => method(self, { name: `${name}()`, args, keywords }));
 }

@@ -1,4 +1,4 @@
-// The syntax tree of a template, as the library's parser returns it.
+// The syntax tree of a template, as the parser of @huggingface/jinja returns it.
 
 export type Node =
   | Named<'Program', { body: Node[] }>
@@ -32,14 +32,19 @@ export type NodeOf<Type extends Node['type']> = Extract<Node, { type: Type }>;
 
 type Named<Type extends string, Fields> = Type extends string ? { type: Type } & Fields : never;
 
-/** The direct children. */
+/** The node's direct children. */
 export function childrenOf(node: Node): Node[] {
   return Object.entries(node).flatMap(([field, part]: [string, unknown]) => {
-    // This is a token, not a node.
+    // The operator has a `type` but is a token, not a node.
     if (field === 'operator') return [];
     if (part instanceof Map) return [...part].flat().filter(isNode);
     return (Array.isArray(part) ? part : [part]).filter(isNode);
   });
+}
+
+/** The text of a name or of a string. Undefined for other nodes. */
+export function nameOf(node: Node): string | undefined {
+  return node.type === 'Identifier' || node.type === 'StringLiteral' ? node.value : undefined;
 }
 
 function isNode(part: unknown): part is Node {

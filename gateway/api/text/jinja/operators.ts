@@ -1,11 +1,15 @@
-// Python's binary operators on a template's values.
-import { contains } from './tests.ts';
+// Python's binary operators, and Jinja's tests (`x is …`) with Python's semantics.
+import { isCased } from './python-text.ts';
 import {
   compare,
+  Fields,
   Float,
+  isDict,
   isEqual,
   isNumeric,
+  itemsOf,
   numberOf,
+  sequenceOf,
   TemplateError,
   Tuple,
   textOf,
@@ -15,38 +19,57 @@ import {
 
 type Operator = (left: Value, right: Value) => Value;
 
-const arithmetic: Readonly<Record<string, (a: number, b: number) => number>> = {
-  '+': (a, b) => a + b,
-  '-': (a, b) => a - b,
-  '*': (a, b) => a * b,
-  '/': (a, b) => a / nonZero(b),
-  '//': (a, b) => Math.floor(a / nonZero(b)),
-  '%': (a, b) => a - nonZero(b) * Math.floor(a / b),
-  '**': (a, b) => a ** b,
+/** A test of `value`. `other` is the argument of tests such as `divisibleby`. */
+type Test = (value: Value, other: Value) => boolean;
+
+const isNotEqual: Test = (left, right) => !isEqual(left, right);
+const isLess: Test = (left, right) => compare(left, right) < 0;
+const isAtMost: Test = (left, right) => compare(left, right) <= 0;
+const isGreater: Test = (left, right) => compare(left, right) > 0;
+const isAtLeast: Test = (left, right) => compare(left, right) >= 0;
+
+/** Python's `value in container`. */
+const isIn: Test = (value, container) => {
+  if (typeof container === 'string') {
+    if (typeof value === 'string') return container.includes(value);
+    throw new TemplateError(`'in <string>' requires string as left operand, not ${typeName(value)}`);
+  }
+  if (container instanceof Fields) throw new TemplateError(`a ${container.kind} is not iterable`);
+  return itemsOf(container).some((item) => isEqual(item, value));
 };
+
+const arithmetic: ReadonlyMap<string, (a: number, b: number) => number> = new Map([
+  ['+', (a, b) => a + b],
+  ['-', (a, b) => a - b],
+  ['*', (a, b) => a * b],
+  ['/', (a, b) => a / nonZero(b)],
+  ['//', (a, b) => Math.floor(a / nonZero(b))],
+  ['%', (a, b) => a - nonZero(b) * Math.floor(a / b)],
+  ['**', (a, b) => a ** b],
+]);
 
 function nonZero(value: number): number {
   if (value === 0) throw new TemplateError('division by zero');
   return value;
 }
 
-const operators: Readonly<Record<string, Operator>> = {
-  '==': isEqual,
-  '!=': (left, right) => !isEqual(left, right),
-  '<': (left, right) => compare(left, right) < 0,
-  '<=': (left, right) => compare(left, right) <= 0,
-  '>': (left, right) => compare(left, right) > 0,
-  '>=': (left, right) => compare(left, right) >= 0,
-  in: (left, right) => contains(right, left),
-  'not in': (left, right) => !contains(right, left),
-  '~': (left, right) => textOf(left) + textOf(right),
-};
+const operators: ReadonlyMap<string, Operator> = new Map<string, Operator>([
+  ['==', isEqual],
+  ['!=', isNotEqual],
+  ['<', isLess],
+  ['<=', isAtMost],
+  ['>', isGreater],
+  ['>=', isAtLeast],
+  ['in', isIn],
+  ['not in', (left, right) => !isIn(left, right)],
+  ['~', (left, right) => textOf(left) + textOf(right)],
+]);
 
-/** Applies any operator but `and` and `or`, which do not always evaluate their right side. */
+/** Applies any operator except `and` and `or`, which do not always evaluate their right side. */
 export function operate(operator: string, left: Value, right: Value): Value {
-  const own = Object.hasOwn(operators, operator) ? operators[operator] : undefined;
+  const own = operators.get(operator);
   if (own !== undefined) return own(left, right);
-  const compute = Object.hasOwn(arithmetic, operator) ? arithmetic[operator] : undefined;
+  const compute = arithmetic.get(operator);
   if (compute !== undefined && isNumeric(left) && isNumeric(right)) {
     const [a, b] = [numberOf(left), numberOf(right)];
     const result = compute(a, b);
@@ -68,9 +91,10 @@ export function operate(operator: string, left: Value, right: Value): Value {
   );
 }
 
-/** Largest length of a repeated value. */
+/** Largest length of a repeated value. A longer one raises, because a template must not fill the memory. */
 const MOST_REPEATED = 1_000_000;
 
+/** Python's `value * times`. Undefined if the types do not allow it. */
 function repeat(value: Value, times: Value): Value {
   if (typeof times !== 'number') return undefined;
   const count = Math.max(0, times);
@@ -78,4 +102,53 @@ function repeat(value: Value, times: Value): Value {
   if (count * value.length > MOST_REPEATED) throw new TemplateError('the repeated value is too long');
   if (typeof value === 'string') return value.repeat(count);
   return Array.from({ length: count }, () => value).flat();
+}
+
+function remainder(value: Value, divisor: number): number {
+  if (!isNumeric(value)) throw new TemplateError(`a ${typeName(value)} has no remainder`);
+  return numberOf(value) % divisor;
+}
+
+const isSequence: Test = (value) =>
+  typeof value === 'string' || isDict(value) || sequenceOf(value) !== undefined;
+
+export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
+  ['defined', (value) => value !== undefined],
+  ['undefined', (value) => value === undefined],
+  ['none', (value) => value === null],
+  ['boolean', (value) => typeof value === 'boolean'],
+  ['true', (value) => value === true],
+  ['false', (value) => value === false],
+  ['integer', (value) => typeof value === 'number'],
+  ['float', (value) => value instanceof Float],
+  ['number', isNumeric],
+  ['string', (value) => typeof value === 'string'],
+  ['mapping', isDict],
+  ['iterable', (value, other) => value === undefined || isSequence(value, other)],
+  ['sequence', isSequence],
+  ['callable', (value) => typeof value === 'function'],
+  ['odd', (value) => Math.abs(remainder(value, 2)) === 1],
+  ['even', (value) => remainder(value, 2) === 0],
+  ['divisibleby', (value, by) => isNumeric(by) && remainder(value, numberOf(by)) === 0],
+  ['lower', (value) => isCased(textOf(value), 'toLowerCase')],
+  ['upper', (value) => isCased(textOf(value), 'toUpperCase')],
+  ['eq', isEqual],
+  ['equalto', isEqual],
+  ['==', isEqual],
+  ['ne', isNotEqual],
+  ['!=', isNotEqual],
+  ['lt', isLess],
+  ['lessthan', isLess],
+  ['le', isAtMost],
+  ['gt', isGreater],
+  ['greaterthan', isGreater],
+  ['ge', isAtLeast],
+  ['in', isIn],
+]);
+
+/** Throws if there is no such test. */
+export function testNamed(name: string): Test {
+  const test = tests.get(name);
+  if (test === undefined) throw new TemplateError(`no test named '${name}'`);
+  return test;
 }

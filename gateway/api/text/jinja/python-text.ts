@@ -1,4 +1,4 @@
-// What Python's str methods do to a text, for methods and filters.
+// Operations of Python's str type, for the methods and filters of templates.
 import { TemplateError } from './values.ts';
 
 /** Characters that Python's str methods count as white space. */
@@ -8,7 +8,7 @@ const oneSpace = new RegExp(`[${SPACE}]`);
 const word = new RegExp(`[^${SPACE}]+`, 'g');
 export const onlySpace = new RegExp(`^[${SPACE}]+$`);
 
-/** A pattern with `+$` would take the square of the length of white space inside the text. */
+/** A pattern that ends in `+$` would take time quadratic in the length of white space inside the text. */
 function withoutTrailingSpace(text: string): string {
   let end = text.length;
   while (end > 0 && oneSpace.test(text.charAt(end - 1))) end--;
@@ -17,7 +17,7 @@ function withoutTrailingSpace(text: string): string {
 
 export type Side = 'left' | 'right' | 'both';
 
-/** `chars` is a set of characters; without it white space is stripped. */
+/** Strips the characters in `chars`, or white space if it is undefined. */
 export function strip(text: string, chars: string | undefined, side: Side): string {
   if (chars === undefined) {
     const begun = side === 'right' ? text : text.replace(leadingSpace, '');
@@ -36,7 +36,7 @@ export function capitalize(text: string): string {
   return first.toUpperCase() + rest.join('').toLowerCase();
 }
 
-/** str.title: a letter begins a word unless a letter precedes it. */
+/** As in `str.title`, a letter begins a word unless a letter precedes it. */
 export function title(text: string): string {
   return text.replace(
     /\p{L}[\p{L}\p{M}]*/gu,
@@ -44,7 +44,7 @@ export function title(text: string): string {
   );
 }
 
-/** Splits at most `most` times; -1 means no limit. */
+/** Splits at most `most` times (-1: no limit), at the separator or else at white space. */
 export function split(text: string, separator: string | undefined, most: number): string[] {
   if (separator === '') throw new TemplateError('empty separator');
   if (separator !== undefined) {
@@ -57,7 +57,7 @@ export function split(text: string, separator: string | undefined, most: number)
   return [...words.slice(0, most).map(([found]) => found), text.slice(words[most]?.index)];
 }
 
-/** Splits from the right, which differs from `split` only if there are more parts than wanted. */
+/** Splits from the right. The result differs from that of `split` only if `most` limits the number of parts. */
 export function rsplit(text: string, separator: string | undefined, most: number): string[] {
   const reverse = (part: string) => [...part].reverse().join('');
   const parts = split(reverse(text), separator === undefined ? undefined : reverse(separator), most);
@@ -68,14 +68,14 @@ const LINE_END = '\\r\\n|[\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029]';
 const lineEnd = new RegExp(LINE_END);
 const lineWithEnd = new RegExp(`(?<=${LINE_END})(?<!\\r(?=\\n))`);
 
-/** At Python's line ends; a line end at the end of the text begins no line. */
+/** Splits at Python's line ends. A line end at the end of the text begins no further line. */
 export function splitLines(text: string, keepEnds = false): string[] {
   const lines = text.split(keepEnds ? lineWithEnd : lineEnd);
   if (lines.at(-1) === '') lines.pop();
   return lines;
 }
 
-/** Replaces the first `most` occurrences; -1 means all. */
+/** Replaces the first `most` occurrences of `old` (-1: all). */
 export function replace(text: string, old: string, by: string, most: number): string {
   if (most < 0) return old === '' ? ['', ...text, ''].join(by) : text.split(old).join(by);
   const parts = old === '' ? ['', ...text, ''] : text.split(old);
@@ -83,7 +83,7 @@ export function replace(text: string, old: string, by: string, most: number): st
   return [joined, ...parts.slice(most + 1)].join(old);
 }
 
-/** Whether all letters that have a case have this one, and there is one. */
+/** Whether the text contains letters with a case, and all of them have the case that the method `to` gives. */
 export function isCased(text: string, to: 'toLowerCase' | 'toUpperCase'): boolean {
   return text === text[to]() && text.toLowerCase() !== text.toUpperCase();
 }

@@ -1,4 +1,4 @@
-// Python's `datetime.now().strftime(format)` in the C locale, for a time without a zone.
+// Python's `datetime.now().strftime(format)` in the C locale, for local time without a time zone.
 import { TemplateError } from './values.ts';
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
@@ -19,12 +19,12 @@ function dayOfYear(date: Date): number {
   return Math.round((day - Date.UTC(date.getFullYear(), 0, 1)) / DAY_MS);
 }
 
-/** Number of weeks of the year that have begun by `date`. A week begins on `first` (0 is Sunday). */
+/** Number of weeks that have begun in the year up to `date`. A week begins on the weekday `first` (0 is Sunday). */
 function weekOfYear(date: Date, first: number): number {
   return Math.floor((dayOfYear(date) + 7 - ((date.getDay() - first + 7) % 7)) / 7);
 }
 
-/** ISO 8601: a week belongs to the year of its Thursday. */
+/** Year and week by ISO 8601, in which a week belongs to the year of its Thursday. */
 function isoWeek(date: Date): { year: number; week: number } {
   const thursday = new Date(
     date.getFullYear(),
@@ -34,7 +34,7 @@ function isoWeek(date: Date): { year: number; week: number } {
   return { year: thursday.getFullYear(), week: Math.floor(dayOfYear(thursday) / 7) + 1 };
 }
 
-/** The directives that Python documents, and those of C that every platform of Python supports. */
+/** By letter: the directives that Python documents, and those of C that Python supports on every platform. */
 const directives: Readonly<Record<string, Directive>> = {
   a: (date) => (DAYS[date.getDay()] ?? '').slice(0, 3),
   A: (date) => DAYS[date.getDay()] ?? '',
@@ -75,7 +75,7 @@ const directives: Readonly<Record<string, Directive>> = {
   r: (date) => strftime(date, '%I:%M:%S %p'),
 };
 
-/** Throws for unknown directives, which include glibc's own, such as `%-d`. */
+/** Throws for unknown directives, among them the extensions of glibc, such as `%-d`. */
 export function strftime(date: Date, format: string): string {
   return format.replace(/%([\s\S]?)/gu, (directive, letter: string) => {
     const write = Object.hasOwn(directives, letter) ? directives[letter] : undefined;

@@ -1,6 +1,7 @@
-// Python's values in JavaScript, as far as chat templates need them: conversion, truth, equality, text.
+// Python's values in JavaScript, with the parts of Python's semantics that chat templates need: conversion, truth, equality, order
+// and text.
 
-/** A number is an int, and a `Float` is a float. `undefined` is Jinja's Undefined, and `null` is None. */
+/** A JavaScript number is Python's int, and a `Float` is its float. `undefined` is Jinja's Undefined, and `null` is None. */
 export type Value =
   | undefined
   | null
@@ -58,12 +59,12 @@ export function numberOf(value: number | boolean | Float): number {
   return value instanceof Float ? value.value : Number(value);
 }
 
-/** Converts JSON-like data. Absent fields stay absent. */
+/** Converts JSON data. A field that is undefined is left out. */
 export function toValue(input: unknown): Value {
   if (input === null || input === undefined || typeof input === 'string' || typeof input === 'boolean')
     return input;
   if (typeof input === 'number') {
-    // JSON's 1e300 is a float in Python.
+    // Python's json.loads makes a float of 1e300. The limit is the number from which JavaScript writes an exponent.
     return Number.isInteger(input) && Math.abs(input) < 1e21 ? input : new Float(input);
   }
   if (Array.isArray(input)) return input.map(toValue);
@@ -130,7 +131,7 @@ export function sorted(items: readonly Value[], key: (item: Value) => Value, rev
   return keyed.map(({ item }) => item);
 }
 
-/** Compares code points, because JavaScript compares code units. */
+/** Compares code points as Python does. JavaScript's `<` would compare code units. */
 function compareText(a: string, b: string): number {
   const [left, right] = [[...a], [...b]];
   for (const [i, char] of left.entries()) {
@@ -140,13 +141,16 @@ function compareText(a: string, b: string): number {
   return left.length - right.length;
 }
 
-/** The items of a list or tuple. */
+/** The items of a list or tuple. Undefined for other values. */
 export function sequenceOf(value: Value): readonly Value[] | undefined {
   if (Array.isArray(value)) return value;
   return value instanceof Tuple ? value.items : undefined;
 }
 
-/** The items of a for statement: the keys of a dict, the characters of a text, nothing for Undefined. */
+/**
+ * The items over which a for statement runs: those of a list or tuple, the keys of a dict, the characters of a text, and none for
+ * Undefined. Throws for other values.
+ */
 export function itemsOf(value: Value): readonly Value[] {
   if (value === undefined) return [];
   if (typeof value === 'string') return [...value];
@@ -181,7 +185,8 @@ export function representation(value: Value): string {
   throw new TemplateError(`a ${typeName(value)} cannot be written as text`);
 }
 
-function integerText(value: number): string {
+/** All digits, where JavaScript would write an exponent. */
+export function integerText(value: number): string {
   return Number.isSafeInteger(value) ? String(value) : BigInt(value).toString();
 }
 
