@@ -1,12 +1,11 @@
-// Decides when the status line of a stream is sent.
+// Delays the status line of a stream until the engine has admitted the request or some time has passed.
 
 /**
- * Waits for the stream's first item, but at most `waitMs`, and returns the whole stream. Throws what the stream throws in that
- * time.
+ * Waits for the stream's first item, but at most `waitMs`, and returns the whole stream. Throws if the stream fails in that time.
  *
- * Headers should be sent early, but a status cannot be changed later. A request that the engine refuses (queue full, experts
- * missing, shutting down) must become a 429 or 503, not an error inside a 200. The engine refuses within one step, so `waitMs`
- * covers a slow step. A long prefill takes longer: then the headers are sent, and a later failure is an event.
+ * A request that the engine refuses (queue full, experts missing, shutting down) must become a 429 or 503, not an error inside a
+ * 200. The engine refuses within one step, so `waitMs` should cover a slow step. If a long prefill takes longer, the headers are
+ * sent, and a later failure becomes an event of the stream.
  */
 export async function admitted<Item>(
   stream: AsyncGenerator<Item, void, undefined>,

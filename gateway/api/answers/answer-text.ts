@@ -1,4 +1,4 @@
-// Turns the tokens of one choice into text: decodes bytes, cuts off stop strings, and releases each token together with its text.
+// Turns the tokens of one choice into text. Decodes bytes, cuts the text at a stop string, and releases each token with its text.
 import type { Route, TokenLogprob } from '../../engine/messages.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { Utf8Stream } from '../text/utf8.ts';
@@ -6,7 +6,7 @@ import { StopBuffer, type StopOutput, type StopString } from './stops.ts';
 
 export interface AnswerToken {
   id: number;
-  /** Null for the first token of a prompt, which has no probability. */
+  /** Null for the first token of a prompt, which has no log-probability. */
   logprob?: number | null;
   top?: TokenLogprob[];
   digest?: string;
@@ -17,12 +17,12 @@ export interface AnswerToken {
 
 export interface Released {
   text: string;
-  /** Tokens whose text is now released, or was cut by a stop string, in order. */
+  /** Tokens whose text is now released, in order. The text of the last one may be cut by a stop string. */
   tokens: AnswerToken[];
   /** A stop string ended the text, so nothing more may be pushed. */
   stopped: boolean;
   /** The stop string that ended the text, if one did. */
-  stopString?: string;
+  stopString: string | undefined;
 }
 
 export interface TextRules {
@@ -30,16 +30,16 @@ export interface TextRules {
   stops: readonly StopString[];
   /** Keep the stop string that ended the text. Default false. */
   includeStop?: boolean;
-  /** Number of first tokens in whose text stop strings do not count. */
+  /** Stop strings do not count in the text of this many first tokens. Default 0. */
   minTokens?: number;
-  /** Code points before the answer's text. */
+  /** Code points before the answer's text: those of an echoed prompt. Default 0. */
   offset?: number;
   /** Special tokens whose names are part of the text, such as those around thinking. */
   shown?: ReadonlySet<number>;
 }
 
 type HeldToken = AnswerToken & {
-  /** Code units of the decoded text before this token, and up to its end. */
+  /** Code units of the decoded text before this token, and up to the end of this token. */
   start: number;
   end: number;
 };
@@ -48,7 +48,7 @@ export class AnswerText {
   readonly #tokenizer: Tokenizer;
   readonly #utf8 = new Utf8Stream();
   readonly #stops: StopBuffer;
-  /** Code units that were decoded, and that were released. */
+  /** Code units that have been decoded, and code units that have been released. */
   #decoded = 0;
   #released = 0;
   #codePoints: number;
@@ -68,7 +68,7 @@ export class AnswerText {
     this.#codePoints = offset;
   }
 
-  /** Code points up to the end of the pushed text, including those of an echoed prompt. */
+  /** Code points up to the end of the pushed text, including an echoed prompt. */
   get offset(): number {
     return this.#codePoints;
   }
@@ -78,7 +78,7 @@ export class AnswerText {
     const offset = this.#codePoints;
     const text = this.#utf8.push(this.#bytes(token.id));
     this.#count(text);
-    // An incomplete character will take at least one code unit, for which the token waits.
+    // The token waits until an incomplete character at its end is complete. That character takes at least one more code unit.
     const end = this.#decoded + (this.#utf8.pending ? 1 : 0);
     this.#held.push({ ...token, offset, start, end });
     const out = ++this.#tokens > this.#minTokens ? this.#stops.push(text) : { text, stopped: false };
@@ -110,12 +110,13 @@ export class AnswerText {
   #release({ text, stopped, stop }: StopOutput): Released {
     this.#released += text.length;
     const out = this.#released;
-    // After a stop, tokens with at least one released character stay, and the other tokens of the stop string are dropped.
+    // After a stop, a token is kept if at least one of its characters is released. The other held tokens are dropped.
     const tokens = this.#take((token) => (stopped ? token.start < out : token.end <= out));
     if (stopped) this.#held = [];
-    return { text, tokens, stopped, ...(stop !== undefined && { stopString: stop }) };
+    return { text, tokens, stopped, stopString: stop };
   }
 
+  /** Removes and returns the held tokens before the first one that does not belong. */
   #take(belongs: (token: HeldToken) => boolean): AnswerToken[] {
     const first = this.#held.findIndex((token) => !belongs(token));
     const count = first < 0 ? this.#held.length : first;

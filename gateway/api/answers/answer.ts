@@ -1,9 +1,8 @@
-// Runs one generation and yields its choice as text: engine parts in, pieces of text and exactly one finish out.
+// Runs one generation and yields its choice as text. The engine's parts come in; pieces of text and exactly one finish go out.
 import type {
   DegradedHops,
   EngineClient,
   FinishReason,
-  GenerationPart,
   GenerationRequest,
   PromptLogprob,
 } from '../../engine/messages.ts';
@@ -13,19 +12,19 @@ import { AnswerText, type AnswerToken, type Released, type TextRules } from './a
 import type { EchoedPrompt } from './echo.ts';
 
 export interface ChoiceUsage {
-  /** 0 for further choices of a prompt, which counts once. */
+  /** 0 unless this choice counts the prompt, which is counted once for all its choices. */
   promptTokens: number;
-  /** Includes the stop id and the token that completed a stop string, but no later token. */
+  /** Includes the stop id, or the token that completed a stop string, but no later token. */
   completionTokens: number;
   /** Cached tokens among `promptTokens`. Undefined if the answer ended before the engine reported them. */
   cachedTokens: number | undefined;
   /** Completion tokens that are thinking. Absent if the model does not think. */
   reasoningTokens?: number;
-  /** Absent: no rung stood in for an expert. */
-  degradedHops?: DegradedHops;
+  /** Undefined: no rung stood in for an expert. */
+  degradedHops?: DegradedHops | undefined;
 }
 
-/** The events of one choice: its prompt if it is echoed, pieces of text, one finish. */
+/** The events of one choice, in order: its prompt if it is echoed, pieces of text, and one finish. */
 export type AnswerEvent =
   | { type: 'prompt'; index: number; prompt: EchoedPrompt }
   | { type: 'text'; index: number; text: string; tokens: AnswerToken[] }
@@ -34,9 +33,9 @@ export type AnswerEvent =
       index: number;
       reason: FinishReason;
       /** The stop id that ended the answer, if one did. It has no text. */
-      stop?: AnswerToken;
+      stop?: AnswerToken | undefined;
       /** The request's stop string that ended the answer, if one did. */
-      stopString?: string;
+      stopString?: string | undefined;
       usage: ChoiceUsage;
     };
 
@@ -44,13 +43,13 @@ export interface AnswerOptions {
   engine: Pick<EngineClient, 'generate'>;
   tokenizer: Tokenizer;
   request: GenerationRequest;
-  /** Place among the request's choices. */
+  /** Index among the request's choices. */
   index: number;
   /** Whether this choice counts the tokens of the prompt. */
   countsPrompt: boolean;
   /**
-   * Yield the prompt first. All choices of a prompt share it: the one that counts the prompt calls `scored`, and the others wait
-   * for `prompt`, which is undefined if that one failed.
+   * Yield the prompt first. The choice that counts the prompt calls `scored` with its log-probabilities. Every choice waits for
+   * `prompt`, which is undefined if the choice that counts the prompt failed.
    */
   echo?: {
     scored: (logprobs: readonly PromptLogprob[]) => void;
@@ -84,7 +83,7 @@ export async function* answer({
   for await (const part of engine.generate(request, AbortSignal.any([signal, stop.signal]))) {
     if (part.type === 'error') throw fromGeneration(part.error);
     if (part.type === 'prompt') {
-      for (const told of part.logprobs) logprobs.push(told);
+      for (const logprob of part.logprobs) logprobs.push(logprob);
       continue;
     }
     if (text === undefined) {
@@ -95,62 +94,42 @@ export async function* answer({
       text = new AnswerText(tokenizer, { ...rules, offset: prompt?.length ?? 0 });
       if (prompt !== undefined) yield { type: 'prompt', index, prompt };
     }
+    let released: Released;
     if (part.type === 'token') {
       completionTokens++;
       onToken(index);
-      const { type: _type, began: _began, degradedHops, ...token } = part;
-      const released = text.push(token);
+      const { type: _type, began: _began, degradedHops: _hops, ...token } = part;
+      released = text.push(token);
       if (released.stopped) stop.abort();
-      if (released.text.length > 0 || released.tokens.length > 0) {
-        yield { type: 'text', index, text: released.text, tokens: released.tokens };
-      }
-      if (!released.stopped) continue;
-      const usage = {
-        promptTokens: countsPrompt ? request.prompt.length : 0,
-        completionTokens,
-        cachedTokens: countsPrompt ? undefined : 0,
-        ...hops(degradedHops),
-      };
-      yield { type: 'finish', index, reason: 'stop', ...stopStringOf(released), usage };
-      return;
+    } else {
+      completionTokens = part.completionTokens;
+      released = text.end();
     }
-    const last = text.end();
-    const { text: rest, tokens, stopped } = last;
-    if (rest.length > 0 || tokens.length > 0) yield { type: 'text', index, text: rest, tokens };
-    const { promptTokens, cachedTokens, completionTokens: generated, degradedHops } = part;
-    const usage = {
-      promptTokens: countsPrompt ? promptTokens : 0,
-      completionTokens: generated,
-      cachedTokens: countsPrompt ? cachedTokens : 0,
-      ...hops(degradedHops),
-    };
-    const reason = stopped ? 'stop' : part.reason;
+    const { tokens, stopped, stopString } = released;
+    if (released.text.length > 0 || tokens.length > 0) {
+      yield { type: 'text', index, text: released.text, tokens };
+    }
+    if (part.type === 'token' && !stopped) continue;
+    const finish = part.type === 'finish' ? part : undefined;
     yield {
       type: 'finish',
       index,
-      reason,
-      ...(!stopped && stopOf(part, text.offset)),
-      ...stopStringOf(last),
-      usage,
+      reason: stopped ? 'stop' : (finish?.reason ?? 'stop'),
+      stop:
+        stopped || finish?.stopId === undefined
+          ? undefined
+          : { id: finish.stopId, offset: text.offset, ...finish.stopLogprob },
+      stopString,
+      usage: {
+        promptTokens: countsPrompt ? (finish?.promptTokens ?? request.prompt.length) : 0,
+        completionTokens,
+        cachedTokens: countsPrompt ? finish?.cachedTokens : 0,
+        degradedHops: part.degradedHops,
+      },
     };
     return;
   }
   if (signal.aborted) throw new ClientGone();
   const message = 'The generation ended without a finish.';
   throw new ApiError({ status: 500, message, type: 'server_error', code: 'internal' });
-}
-
-function stopOf(
-  { stopId, stopLogprob }: Extract<GenerationPart, { type: 'finish' }>,
-  offset: number,
-): { stop?: AnswerToken } {
-  return stopId === undefined ? {} : { stop: { id: stopId, offset, ...stopLogprob } };
-}
-
-function stopStringOf({ stopString }: Released): { stopString?: string } {
-  return stopString === undefined ? {} : { stopString };
-}
-
-function hops(degradedHops: DegradedHops | undefined): { degradedHops?: DegradedHops } {
-  return degradedHops === undefined ? {} : { degradedHops };
 }

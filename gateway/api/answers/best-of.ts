@@ -7,8 +7,8 @@ interface Choice {
 }
 
 /**
- * Of each prompt's `made` choices (in order of index) the `wanted` ones with the highest mean log-probability, best first and
- * renumbered. An answer without tokens comes last, and of equals the earlier one comes first.
+ * Returns the `wanted` choices of each prompt with the highest mean log-probability, best first and renumbered. `choices` are in
+ * order of index and contain `made` choices for each prompt. An answer without tokens ranks last. Equal answers keep their order.
  */
 export function bestChoices<Made extends Choice>(
   choices: readonly Made[],
@@ -31,7 +31,7 @@ function meanLogprob({ tokens }: Choice): number {
   return sum / tokens.length;
 }
 
-/** Compares without a difference, because the difference of two infinities is NaN. */
+/** Does not subtract equal values, because the difference of two infinities is NaN. */
 function compare(a = Number.NEGATIVE_INFINITY, b = Number.NEGATIVE_INFINITY): number {
   return a === b ? 0 : a - b;
 }

@@ -1,4 +1,4 @@
-// The prompt that `echo` returns: its text, and its tokens with their places in the text.
+// Makes the prompt that the request field `echo` returns: its text, and its tokens with their offsets in the text.
 import type { PromptLogprob } from '../../engine/messages.ts';
 import type { Steps } from '../budget/slices.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -12,13 +12,13 @@ export interface EchoedPrompt {
   tokens: AnswerToken[];
 }
 
-/** Number of tokens in one step of work. */
+/** Number of tokens that are processed before the work yields to other requests. */
 const STEP = 256;
 
 /**
- * `given` is the request's own text. It is undefined for a prompt of ids, whose text contains special tokens by name. Tokens that
- * the tokenizer added before a text have its beginning as their place. `logprobs` are for all tokens but the first, whose
- * log-probability is null.
+ * `given` is the prompt's text in the request. It is undefined for a prompt of ids, whose text then contains special tokens by
+ * name. Tokens that the tokenizer added before the text have the offset 0. `logprobs` has an entry for each token except the
+ * first, whose log-probability is null. It is empty if log-probabilities are not needed.
  */
 export function* echoedPrompt(
   ids: readonly number[],
@@ -46,9 +46,9 @@ export function* echoedPrompt(
   const tokens: AnswerToken[] = [];
   for (const [i, id] of ids.entries()) {
     if (i % STEP === 0) yield;
-    const told = logprobs[i - 1];
+    const score = logprobs[i - 1];
     const offset = Math.max(0, (places[i] ?? 0) - before);
-    tokens.push({ id, offset, logprob: told?.logprob ?? null, ...(told && { top: told.top }) });
+    tokens.push({ id, offset, logprob: score?.logprob ?? null, ...(score && { top: score.top }) });
   }
   return { text, length: codePoints(text), tokens };
 }

@@ -1,4 +1,4 @@
-// Reports how each choice of a stream of events ended, as the events pass.
+// Passes a stream of events on and reports the finish reason of each choice.
 
 export async function* tellFinishes<Event extends { type: string; reason?: string }>(
   events: AsyncIterable<Event>,

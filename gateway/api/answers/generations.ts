@@ -1,4 +1,4 @@
-// Runs the generations of a plan: a request to the engine for each choice, and their events as one stream.
+// Runs the generations of a plan: sends the engine one request for each choice, and merges the events of all choices.
 import { randomUUID } from 'node:crypto';
 import type { ConstraintSpec, PackedGrammar } from '../../constraints/specification.ts';
 import type { GenerationRequest, PromptLogprob, Rung } from '../../engine/messages.ts';
@@ -19,11 +19,11 @@ import { echoedPrompt } from './echo.ts';
 import { merge } from './merge.ts';
 import { stopString } from './stops.ts';
 
-/** A prompt and how many tokens may follow it. */
+/** A prompt and the largest number of tokens that may follow it. */
 export interface PromptPlan {
   prompt: readonly number[];
   maxTokens: number;
-  /** The prompt as the client wrote it. Undefined if that was ids or messages. */
+  /** The prompt as the client wrote it. Undefined if the client sent ids or messages. */
   text?: string | undefined;
 }
 
@@ -38,19 +38,19 @@ export interface Generated {
   promptLogprobs?: number | undefined;
   /** Called with the index of a prompt and its log-probabilities before its first answer ends. */
   onScored?: (prompt: number, logprobs: readonly PromptLogprob[]) => void;
-  /** Yield the prompt of each choice first. */
+  /** Return the prompt before the text of each choice. */
   echo: boolean;
-  /** Absent: the answers are free. */
+  /** Undefined: the answers are not constrained. */
   constraint?: ConstraintSpec | undefined;
-  /** The constraint's grammar, once it has been read. */
+  /** The grammar that was made from the constraint. Undefined: the constraint needs none, or it was not made yet. */
   grammar?: PackedGrammar | undefined;
-  /** Special tokens whose names are part of the text. */
+  /** Ids of special tokens whose names are part of the text. */
   shown?: ReadonlySet<number> | undefined;
 }
 
 /**
- * The events of all choices as they come. Choice `c` of prompt `p` has the index `p * made + c`. One failure stops every
- * generation, and so does a client that leaves.
+ * The events of all choices in the order of their arrival. Choice `c` of prompt `p` has the index `p * made + c`. All generations
+ * stop if one fails, if the client leaves, or if `cancel` is aborted.
  */
 export function generations(
   { engine, tokenizer, stopIds, degrade, slices }: ApiContext,
@@ -78,14 +78,14 @@ export function generations(
       if (!echo || logprobs === undefined) return undefined;
       return slices.run(record.tenant, echoedPrompt(prompt, text, { tokenizer, logprobs }));
     });
-    echoed.catch(() => {}); // each choice that waits for it gets the error
+    echoed.catch(() => {}); // Each choice that waits for `echoed` gets the error.
     return ids.map((id, choice) => {
       const generation: GenerationRequest = {
         id,
         prompt: Int32Array.from(prompt),
         maxTokens,
         ...(minTokens > 0 && { minTokens }),
-        // The number within its prompt, because the text must not depend on the other prompts of the request.
+        // `choice` counts from 0 for each prompt, because the text must not depend on the other prompts of the request.
         sampling: samplingSettings(request, { seed, choice, info: engine.info }),
         stopIds: endIds,
         logprobs,
@@ -137,7 +137,7 @@ async function* endingWith<Item>(
   }
 }
 
-/** The lowest rung that the request allows, or else the gateway. */
+/** The lowest rung that the request allows, or else the gateway's default. */
 function degradeOf({ expertgrid }: CommonRequest, byDefault: Rung | undefined): { degrade?: Rung } {
   const rung = expertgrid?.degrade ?? byDefault;
   return rung === undefined || rung === 'none' ? {} : { degrade: rung };

@@ -1,5 +1,4 @@
-// Log-probabilities in OpenAI's two shapes: parallel arrays for completions, and a list of entries for chats.
-
+// Writes log-probabilities in OpenAI's two shapes: parallel arrays for completions, and a list of entries for chats.
 import { type LazyList, lazyMap } from '../budget/json-pieces.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { AnswerToken } from './answer-text.ts';
@@ -9,7 +8,7 @@ export interface CompletionLogprobs {
   /** Null for a prompt's first token. */
   token_logprobs: LazyList<number | null>;
   top_logprobs: LazyList<Record<string, number> | null>;
-  /** Code points of `text` before each token. */
+  /** Offset of each token in `text`, in code points. */
   text_offset: LazyList<number>;
 }
 
@@ -30,7 +29,7 @@ export function completionLogprobs(tokens: readonly AnswerToken[], tokenizer: To
     token_logprobs: lazyMap(tokens, ({ logprob }) => (logprob === null ? null : finite(logprob))),
     top_logprobs: lazyMap(tokens, ({ id, logprob, top = [] }) => {
       if (logprob === null) return null;
-      // Most likely first. Two ids may have the same name. Then the more likely one stays, but the chosen one always does.
+      // `top` is sorted by probability. If two ids have the same name, the more likely one stays, or else the chosen token.
       const entries = new Map<string, number>();
       for (const other of top) {
         if (!entries.has(name(other.id))) entries.set(name(other.id), finite(other.logprob));
@@ -57,12 +56,15 @@ export function chatLogprobs(
   }));
 }
 
-/** The tokens and the stop id that ended them, if one did. Ids and log-probabilities include it, but the text does not. */
+/** The tokens, and the stop id if one ended the answer. Ids and log-probabilities include the stop id; the text does not. */
 export function withStop(tokens: readonly AnswerToken[], stop: AnswerToken | undefined): AnswerToken[] {
   return stop === undefined ? [...tokens] : [...tokens, stop];
 }
 
-/** A token's text. As in OpenAI's API, a token that is part of a character is written byte by byte (`\xe2\x82`). */
+/**
+ * A token's text, or the name of a special token. As in OpenAI's API, a token that contains only a part of a character is written
+ * as `bytesPrefix` and its bytes (`\xe2\x82`).
+ */
 export function tokenName(id: number, tokenizer: Tokenizer, bytesPrefix: string): string {
   const special = tokenizer.specialName(id);
   if (special !== undefined) return special;
@@ -72,7 +74,7 @@ export function tokenName(id: number, tokenizer: Tokenizer, bytesPrefix: string)
   return bytesPrefix + [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
 }
 
-/** JSON has no -Infinity, so OpenAI writes -9999 for a token that cannot occur. */
+/** OpenAI's log-probability of a token that cannot occur, because JSON has no -Infinity. */
 const IMPOSSIBLE = -9999;
 
 export function finite(logprob: number | null | undefined): number {

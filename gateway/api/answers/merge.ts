@@ -1,4 +1,4 @@
-// Merges several streams into one, with each item as soon as it arrives.
+// Merges several streams into one that yields each item as soon as it arrives.
 
 interface Arrival<Item> {
   source: AsyncGenerator<Item, void, undefined>;
@@ -6,30 +6,30 @@ interface Arrival<Item> {
 }
 
 /**
- * Pulls at most one item ahead from each source. The first failure ends the whole stream. At every end, `cancel` is called before
- * the sources are closed, which wakes a source that waits for its next item. Before each item the stream waits for `pause`,
- * because sources whose items are all ready would never let the event loop turn.
+ * Pulls at most one item ahead from each source. The first failure of a source ends the merged stream. However the stream ends,
+ * `cancel` is called before the sources are closed, because closing a source waits for its pending item, and `cancel` ends that
+ * wait. Before each item the stream waits for `pause`. Otherwise sources whose items are always ready would block the event loop.
  */
 export async function* merge<Item>(
   sources: readonly AsyncGenerator<Item, void, undefined>[],
   cancel: () => void,
-  pause: () => Promise<void> | undefined = () => undefined,
+  pause: () => Promise<void> | undefined,
 ): AsyncGenerator<Item, void, undefined> {
   const arrived: Arrival<Item>[] = [];
   const pulls = new Map<AsyncGenerator<Item, void, undefined>, Promise<void>>();
   let failure: { error: unknown } | undefined;
   let wake = () => {};
   const pull = (source: AsyncGenerator<Item, void, undefined>) => {
-    const pulled = source.next().then(
-      (result) => void arrived.push({ source, result }),
-      (error: unknown) => {
-        failure ??= { error };
-      },
-    );
-    pulls.set(
-      source,
-      pulled.then(() => wake()),
-    );
+    const pulled = source
+      .next()
+      .then(
+        (result) => void arrived.push({ source, result }),
+        (error: unknown) => {
+          failure ??= { error };
+        },
+      )
+      .then(() => wake());
+    pulls.set(source, pulled);
   };
   for (const source of sources) pull(source);
   try {

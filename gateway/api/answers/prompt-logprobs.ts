@@ -12,13 +12,16 @@ export type PromptScores = LazyList<TokenScores | null>;
 /** The token itself and the most likely alternatives, by id. */
 type TokenScores = Record<string, { logprob: number; rank: number | null; decoded_token: string }>;
 
-/** Number of alternatives for each prompt token. Undefined: not asked for. Throws a 400 for fields that exclude each other. */
+/**
+ * Number of alternatives for each prompt token. Undefined if the request asks for no log-probabilities of the prompt. Throws a 400
+ * for fields that exclude each other.
+ */
 export function promptLogprobsOf({
   prompt_logprobs,
   stream,
   echoed,
 }: Pick<CommonRequest, 'prompt_logprobs' | 'stream'> & {
-  /** Number of alternatives that `echo` returns for the prompt. */
+  /** Number of alternatives that `echo` returns for each prompt token. Undefined: the prompt is not echoed with any. */
   echoed?: number | undefined;
 }): number | undefined {
   const asked = prompt_logprobs ?? undefined;
@@ -32,7 +35,7 @@ export function promptLogprobsOf({
   throw refuse(`With 'echo', 'prompt_logprobs' must equal 'logprobs', which is ${echoed}.`);
 }
 
-/** The entry of the first token is null, because it has no probability. */
+/** The first entry is null, because the first token of a prompt has no log-probability. */
 export function promptScores(
   ids: readonly number[],
   scores: readonly PromptLogprob[],

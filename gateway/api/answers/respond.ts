@@ -1,4 +1,4 @@
-// Runs a request's generations and answers with them, whole or as a stream.
+// Runs the generations of a request and writes the answer, whole or as a stream.
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { holdingMemory } from '../budget/answer-size.ts';
@@ -13,18 +13,18 @@ import type { RequestRecord } from '../telemetry/request-record.ts';
 import { admitted } from './admission.ts';
 import type { AnswerEvent } from './answer.ts';
 import { type Generated, generations } from './generations.ts';
-import { type EventFormat, eventStream } from './sse.ts';
+import { dataEvents, type EventFormat, eventStream } from './sse.ts';
 import type { Frame, Wire } from './wire.ts';
 
-/** Everything that is generated for a request, and which part of it is returned. */
+/** Which answers are generated for a request, and which of them are returned. */
 export interface AnswerPlan extends Generated {
-  /** Fields that change nothing for this model, by their names in the planned request. */
+  /** Names in the planned request of fields that change nothing for this model. */
   noEffect?: readonly string[];
-  /** Specifications of the constraint, which have to be read before anything is generated. */
+  /** Specifications of the constraint. They must be read before anything is generated. */
   asked?: readonly Asked[];
-  /** Number of answers to each prompt that are returned: the best of those that are generated. */
+  /** Number of answers that are returned for each prompt: the best of the `made` ones. */
   wanted: number;
-  /** Ids of the only prompt, if they are returned once for all choices. */
+  /** Ids of the only prompt, if the answer should contain them once for all choices. */
   promptIds?: readonly number[];
 }
 
@@ -34,15 +34,16 @@ export interface Plan extends AnswerPlan {
 
 export interface Started {
   frame: Frame;
-  /** Events of all choices, which the record counts. For a stream the engine has admitted the request; see admission.ts. */
+  /** Events of all choices. The record counts their usage. */
   events: AsyncGenerator<AnswerEvent, void, undefined>;
   /** Stops the generations. */
   cancel: AbortController;
 }
 
 /**
- * Begins a plan's generations and sets the headers of the answer. The record must have admitted the request. `frame.id` is the
- * prefix and the request's own id, or else 32 hexadecimal digits.
+ * Starts the generations of a plan and sets the header `x-expertgrid-seed`. The record must have admitted the request. For a stream
+ * it waits until the engine has admitted the request too; see admission.ts. `frame.id` is the prefix and the request's own id, or
+ * else 32 random hexadecimal digits.
  */
 export async function startGenerations(
   c: Context,
@@ -75,17 +76,17 @@ export async function startGenerations(
   return { frame, events: noteUsage(events, record), cancel };
 }
 
-/** The streamed answer with `values` made from the events. Its end settles the record and stops the generations. */
+/** Sends `values`, which are made from the events, as a stream. Its end settles the record and stops the generations. */
 export function streamAnswer<Value extends object>(
   c: Context,
   context: ApiContext,
   record: RequestRecord,
   values: AsyncGenerator<Value, void, undefined>,
-  { cancel, format }: Pick<Started, 'cancel'> & { format?: EventFormat<Value> },
+  { cancel, format = dataEvents }: Pick<Started, 'cancel'> & { format?: EventFormat<Value> },
 ): Response {
   record.streaming = true;
   const body = eventStream(values, {
-    ...(format !== undefined && { format }),
+    format,
     write: (value) =>
       isFew(value) ? JSON.stringify(value) : context.slices.run(record.tenant, jsonText(value)),
     clock: record.clock,
@@ -105,7 +106,7 @@ export function streamAnswer<Value extends object>(
   });
 }
 
-/** An answer that is not streamed. A long one is sent in pieces, and its end settles the record. */
+/** Sends an answer that is not streamed. A long answer is sent in pieces, and its end settles the record. */
 export async function wholeAnswer(
   c: Context,
   { slices, limits }: Pick<ApiContext, 'slices' | 'limits'>,
@@ -124,7 +125,7 @@ export async function wholeAnswer(
   return c.body(body, 200, { 'content-type': 'application/json' });
 }
 
-/** Answers a request to an endpoint whose answers consist of choices. */
+/** Answers a request to /v1/completions or /v1/chat/completions. */
 export async function respond(
   c: Context,
   context: ApiContext,

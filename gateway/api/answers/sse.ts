@@ -1,20 +1,20 @@
-// A stream of JSON values as server-sent events, made as fast as the reader takes them.
+// Writes JSON values as a stream of server-sent events, no faster than the reader takes them.
 import { ApiError, ClientGone, toApiError } from '../errors.ts';
 import type { OverheadClock } from '../telemetry/overhead.ts';
 
-/** How one API writes its stream. Every text contains whole events, including the empty line after each. */
+/** How one API writes its stream. Each text here contains whole events, including the empty line after each event. */
 export interface EventFormat<Value> {
-  /** `json` is the value's text. */
+  /** `json` is the JSON text of `value`. */
   event(value: Value, json: string): string;
-  /** Follows the last value. */
+  /** Sent after the last value. */
   ending: string;
-  /** Sent while no value comes. */
+  /** Sent periodically while no value is ready. */
   keepAlive: string;
-  /** Replaces the ending if the stream fails. */
+  /** Sent in place of `ending` if the stream fails. */
   failure(error: ApiError): string;
 }
 
-/** The format of OpenAI's completions: events without a name, and `[DONE]` after the last. A failure is an error envelope. */
+/** The format of OpenAI's completions: events without names, and `[DONE]` at the end. A failure is an error envelope. */
 export const dataEvents: EventFormat<unknown> = {
   event: (_, json) => `data: ${json}\n\n`,
   ending: 'data: [DONE]\n\n',
@@ -22,7 +22,7 @@ export const dataEvents: EventFormat<unknown> = {
   failure: (error) => `data: ${JSON.stringify(error.envelope)}\n\n`,
 };
 
-/** An event that is named by its type, as in OpenAI's Responses and Anthropic's Messages. */
+/** An event whose name is the value's `type`, as in OpenAI's Responses and Anthropic's Messages. */
 export function namedEvent<Value extends { type: string }>(
   value: Value,
   json = JSON.stringify(value),
@@ -30,41 +30,32 @@ export function namedEvent<Value extends { type: string }>(
   return `event: ${value.type}\ndata: ${json}\n\n`;
 }
 
-export interface EventStreamOptions<Value> {
-  /** Default: the format of completions. */
-  format?: EventFormat<Value>;
-  /** Makes a value's JSON text. Default: `JSON.stringify`. */
-  write?: (value: Value) => string | Promise<string>;
-  /** How long the reader may take nothing. */
+interface EventStreamOptions<Value> {
+  format: EventFormat<Value>;
+  /** Makes a value's JSON text. */
+  write: (value: Value) => string | Promise<string>;
+  /** Time without a read after which the reader counts as stalled. */
   stallMs: number;
-  /** Interval of keep-alive events while no value comes, because proxies cut silent connections. */
+  /** Interval of keep-alive events while no value is ready, because proxies close silent connections. */
   keepAliveMs: number;
-  /** Called once with the error that ended the stream, or undefined. Must wake `values` if it waits. */
+  /** Called once, with the error that ended the stream if there is one. Must make a pending `values.next()` return. */
   onEnd: (error: ApiError | undefined) => void;
   /** Registers a function that the server calls to end the stream. Returns a function that unregisters it. */
-  onCut?: (end: (error: ApiError) => void) => () => void;
-  /** Is stopped while the stream waits for its reader. */
-  clock?: Pick<OverheadClock, 'readerAsks' | 'readerIsGiven'>;
+  onCut: (end: (error: ApiError) => void) => () => void;
+  /** Stopped while the stream waits for its reader. */
+  clock: Pick<OverheadClock, 'readerAsks' | 'readerIsGiven'>;
 }
 
 const encoder = new TextEncoder();
 
 /**
- * Each value is an event, and the format's ending follows the last. A failure replaces the ending, because the status line has
- * already been sent. Values are pulled only when the reader wants one, so that a slow reader slows its own generation down and
- * costs no memory. A reader that takes nothing for `stallMs` loses its generation.
+ * Sends each value as one event. A failure is sent as an event too, because the status line has already been sent. A value is pulled
+ * only when the reader asks for it, so a slow reader slows its own generation down and costs no memory. If the reader takes nothing
+ * for `stallMs`, the stream ends with a 408.
  */
 export function eventStream<Value>(
   values: AsyncGenerator<Value, void, undefined>,
-  {
-    format = dataEvents,
-    write = JSON.stringify,
-    stallMs,
-    keepAliveMs,
-    onEnd,
-    onCut,
-    clock,
-  }: EventStreamOptions<Value>,
+  { format, write, stallMs, keepAliveMs, onEnd, onCut, clock }: EventStreamOptions<Value>,
 ): ReadableStream<Uint8Array> {
   let stall: NodeJS.Timeout | undefined;
   let uncut = () => {};
@@ -80,8 +71,8 @@ export function eventStream<Value>(
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     clearTimeout(stall);
-    clock?.readerAsks();
-    // One event that was not taken yet is enough.
+    clock.readerAsks();
+    // No second keep-alive event is queued while the reader has not taken the first.
     const silence = setInterval(() => {
       if (!ended && (controller.desiredSize ?? 0) >= 0) controller.enqueue(encoder.encode(format.keepAlive));
     }, keepAliveMs);
@@ -93,7 +84,7 @@ export function eventStream<Value>(
         const json = typeof written === 'string' ? written : await written;
         if (ended) return;
         controller.enqueue(encoder.encode(format.event(value, json)));
-        clock?.readerIsGiven();
+        clock.readerIsGiven();
         stall = setTimeout(() => stalled(controller), stallMs);
         return;
       }
@@ -114,7 +105,7 @@ export function eventStream<Value>(
     fail(controller, new ApiError({ status: 408, message, code: 'reader_stalled' }));
   }
 
-  /** Ends the stream with an error, whatever it waits for. */
+  /** Ends the stream with an error, even while it waits for a value or for the reader. */
   function fail(controller: ReadableStreamDefaultController<Uint8Array>, error: ApiError): void {
     if (ended) return;
     end(error);
@@ -126,7 +117,7 @@ export function eventStream<Value>(
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        uncut = onCut?.((error) => fail(controller, error)) ?? uncut;
+        uncut = onCut((error) => fail(controller, error));
       },
       pull,
       cancel: async () => {
@@ -134,7 +125,7 @@ export function eventStream<Value>(
         await values.return();
       },
     },
-    // No read-ahead, so that a value is made only when the reader asks for it.
+    // Disables read-ahead, so that a value is pulled only when the reader asks for it.
     { highWaterMark: 0 },
   );
 }

@@ -1,18 +1,18 @@
-// Finds stop strings in text that arrives in pieces, and never releases a part of one.
+// Finds stop strings in text that arrives in pieces. Text that may be part of a stop string is not released.
 
 export interface StopOutput {
   /** Text that is certain to be part of the answer. */
   text: string;
-  /** A stop string was found, so the answer ends with `text`. */
+  /** A stop string was found. The answer ends with `text`. */
   stopped: boolean;
   /** The stop string that was found, if one was. */
   stop?: string;
 }
 
-/** A stop string with its failure function (Knuth, Morris, Pratt 1977). All choices of a request can share it. */
+/** A stop string with its failure function (Knuth, Morris and Pratt 1977). All choices of a request share it. */
 export interface StopString {
   readonly text: string;
-  /** `[length]`. Entry i is the length of the longest proper suffix of the first i + 1 code units that is also a prefix. */
+  /** `[text.length]`. Entry i: length of the longest proper prefix of `text` with which its first i + 1 code units end. */
   readonly borders: Int32Array;
 }
 
@@ -23,7 +23,10 @@ export function stopString(text: string): StopString {
   return { text, borders };
 }
 
-/** Length of the prefix that the text ends with after `unit`, if it was `length` before. */
+/**
+ * One step of the search: returns the length of the longest prefix of the stop string `text` with which the searched text ends after
+ * the code unit `unit`. Before that unit, the searched text ended with the first `length` code units of the stop string.
+ */
 function extended(text: string, borders: Int32Array, length: number, unit: number): number {
   let kept = length;
   while (kept > 0 && text.charCodeAt(kept) !== unit) kept = borders[kept - 1] ?? 0;
@@ -31,28 +34,29 @@ function extended(text: string, borders: Int32Array, length: number, unit: numbe
 }
 
 interface Match {
-  /** Code units of the whole text before it. */
+  /** Code units of the whole text before the match. */
   start: number;
   stop: string;
 }
 
 /**
- * Cuts at the match that starts earliest (the smallest `indexOf` in the whole text), whatever the pieces are. A complete match
- * waits while a longer stop string that began before it may still be completed ("bcd" and "c" after "abc"). Takes time
- * proportional to the length of the text times the number of stop strings.
+ * Cuts the text at the match that starts first. The result does not depend on how the text is split into pieces. A match is held
+ * while a stop string that began before it may still be completed: after "abc", "c" waits for "bcd". Takes time proportional to the
+ * length of the text times the number of stop strings.
  */
 export class StopBuffer {
   readonly #stops: readonly StopString[];
   readonly #include: boolean;
-  /** `[stops]`: length of each string's prefix that the text ends with. */
+  /** `[stops.length]`: length of the longest prefix of each stop string with which the text ends. */
   readonly #matched: Int32Array;
   #held = '';
-  /** Code units of the whole text that were released, and that were read. */
+  /** Code units of the whole text that have been released, and code units that have been read. */
   #released = 0;
   #read = 0;
+  /** Of the matches so far, the one that starts first. */
   #match: Match | undefined;
 
-  /** `include` keeps the stop string at the end of the answer. */
+  /** `include` keeps the stop string at the end of the answer. Default false. */
   constructor(stops: readonly StopString[], { include = false }: { include?: boolean } = {}) {
     this.#stops = stops;
     this.#include = include;
@@ -62,10 +66,10 @@ export class StopBuffer {
   push(text: string): StopOutput {
     this.#held += text;
     for (let i = 0; i < text.length; i++) {
-      const open = this.#advance(text.charCodeAt(i));
-      if (this.#match !== undefined && this.#match.start <= open) return this.#stopAt(this.#match);
+      this.#advance(text.charCodeAt(i));
+      if (this.#match !== undefined && this.#match.start <= this.#opening) return this.#stopAt(this.#match);
     }
-    return this.#release(this.#opening(), false);
+    return this.#release(this.#opening, false);
   }
 
   /** Releases incomplete stop strings as ordinary text, because no more text comes. */
@@ -73,28 +77,22 @@ export class StopBuffer {
     return this.#match === undefined ? this.#release(this.#read, false) : this.#stopAt(this.#match);
   }
 
-  /** Reads one code unit, and returns the first place at which an incomplete stop string begins. */
-  #advance(unit: number): number {
+  #advance(unit: number): void {
     this.#read++;
-    let longest = 0;
     for (const [i, { text, borders }] of this.#stops.entries()) {
       let length = extended(text, borders, this.#matched[i] ?? 0, unit);
       if (length === text.length) {
-        this.#note({ start: this.#read - length, stop: text });
+        const start = this.#read - length;
+        // If two matches start at the same place, the first one, which is shorter, stays.
+        if (start < (this.#match?.start ?? Number.POSITIVE_INFINITY)) this.#match = { start, stop: text };
         length = borders[length - 1] ?? 0;
       }
       this.#matched[i] = length;
-      if (length > longest) longest = length;
     }
-    return this.#read - longest;
   }
 
-  /** Of matches that begin at the same place, the first one is the shortest. */
-  #note(match: Match): void {
-    if (this.#match === undefined || match.start < this.#match.start) this.#match = match;
-  }
-
-  #opening(): number {
+  /** Code units before the first place at which an incomplete stop string may begin. */
+  get #opening(): number {
     return this.#read - this.#matched.reduce((longest, length) => Math.max(longest, length), 0);
   }
 
@@ -102,7 +100,7 @@ export class StopBuffer {
     return { ...this.#release(this.#include ? start + stop.length : start, true), stop };
   }
 
-  /** `until` counts code units of the whole text. */
+  /** Releases the held text up to `until`, which counts code units of the whole text. */
   #release(until: number, stopped: boolean): StopOutput {
     const length = until - this.#released;
     const text = this.#held.slice(0, length);

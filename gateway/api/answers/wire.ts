@@ -1,15 +1,15 @@
-// What all answers that consist of choices have in common, and the interface for what differs.
+// Writes the bodies and chunks of /v1/completions and /v1/chat/completions. A `WireFormat` has the parts in which they differ.
 import { type DegradedHops, type Route, rungs } from '../../engine/messages.ts';
 import type { AnswerEvent, ChoiceUsage } from './answer.ts';
 import type { AnswerToken } from './answer-text.ts';
 import { bestChoices } from './best-of.ts';
 import { tellFinishes } from './finishes.ts';
 
-/** A piece of a choice. Every choice ends in one finish. */
+/** A piece of a choice. The last event of every choice is a finish. */
 interface Piece {
   type: string;
   index: number;
-  /** Generated tokens whose text is now released. */
+  /** Generated tokens whose text is in this piece. */
   tokens?: readonly AnswerToken[];
 }
 
@@ -26,40 +26,40 @@ interface Choice {
   usage: ChoiceUsage;
 }
 
-/** How one endpoint reads and writes choices. The synchronous methods return an entry of `choices`. */
-export interface WireFormat<P extends Piece, F extends Finish, C extends Choice> {
+/** How one endpoint reads and writes choices. `whole`, `opening`, `piece` and `finish` return an entry of `choices`. */
+interface WireFormat<P extends Piece, F extends Finish, C extends Choice> {
   idPrefix: string;
   /** `object` of a whole answer and of a chunk. */
   object: string;
   chunkObject: string;
   /** Further fields of a whole answer and of each chunk. */
   head?: object;
-  /** Further fields of a whole answer that are known at its end. */
+  /** Further fields of a whole answer, called when the answer has ended. */
   tail?: () => object;
   read(events: AsyncIterable<AnswerEvent>): AsyncIterable<P | F>;
   /** The choices in order of index. */
   collect(events: AsyncIterable<P | F>): Promise<C[]>;
   whole(choice: C): object;
-  /** The first chunk of a choice, before there is text. Absent: the format has no such chunk. */
+  /** The first chunk of a choice, sent before there is text. Absent: there is no such chunk. */
   opening?: (index: number) => object;
   piece(event: P): object;
   finish(event: F): object;
 }
 
-/** A format without the types of its events. */
+/** Makes the JSON values of one endpoint's answers from the events of all choices. */
 export interface Wire {
   idPrefix: string;
-  /** The body of an answer with the `wanted` best of each prompt's `made` choices. */
+  /** The body of an answer. It contains the `wanted` best of the `made` choices of each prompt. */
   whole(events: AsyncIterable<AnswerEvent>, options: WholeOptions): Promise<object>;
-  /** The values of a stream, in order: openings, pieces, finishes, and the usage if asked for. */
+  /** The values of a stream: the openings of all choices, then their pieces and finishes, then the usage if it is included. */
   chunks(events: AsyncIterable<AnswerEvent>, options: ChunkOptions): AsyncGenerator<object, void, undefined>;
 }
 
-export interface WholeOptions {
+interface WholeOptions {
   frame: Frame;
   made: number;
   wanted: number;
-  /** Called with each choice's finish. */
+  /** Called with the finish reason of each choice. */
   finished: (reason: string) => void;
 }
 
@@ -79,7 +79,7 @@ export function wireOf<P extends Piece, F extends Finish, C extends Choice>(
   };
 }
 
-/** What an answer and each of its chunks contain. */
+/** Values that a whole answer and every chunk of a stream contain. */
 export interface Frame {
   id: string;
   /** Unix seconds. */
@@ -88,13 +88,13 @@ export interface Frame {
   /** Null if it is not known yet. */
   fingerprint: string | null;
   seed: number;
-  /** Return digests of the logits for each token. */
+  /** Return a digest of the logits of each token. */
   digests: boolean;
   /** Return the experts of each token. */
   routes: boolean;
-  /** Paths in the request of schema parts that are not enforced. */
+  /** Paths in the request of those schema parts that are not enforced. */
   schemaNotes: readonly string[];
-  /** Ids of the only prompt, if they are returned once for all choices. */
+  /** Ids of the only prompt, if the answer should contain them once for all choices. */
   promptIds?: readonly number[];
 }
 
@@ -106,15 +106,15 @@ export interface Usage {
   prompt_tokens_details?: { cached_tokens: number };
   /** Absent if the model does not think. */
   completion_tokens_details?: { reasoning_tokens: number };
-  /** How often a rung stood in for an expert. Absent: never. */
+  /** How often each rung stood in for an expert. Absent: never. */
   degraded_hops?: DegradedHops;
 }
 
-export function totalUsage(choices: readonly ChoiceUsage[]): Usage {
+function totalUsage(choices: readonly ChoiceUsage[]): Usage {
   const prompt = sum(choices.map((choice) => choice.promptTokens));
   const completion = sum(choices.map((choice) => choice.completionTokens));
-  const cached = choices.map((choice) => choice.cachedTokens).filter((count) => count !== undefined);
-  const reasoning = choices.map(({ reasoningTokens }) => reasoningTokens).filter((n) => n !== undefined);
+  const cached = choices.flatMap(({ cachedTokens }) => cachedTokens ?? []);
+  const reasoning = choices.flatMap(({ reasoningTokens }) => reasoningTokens ?? []);
   const degraded = totalHops(choices);
   const usage = {
     prompt_tokens: prompt,
@@ -162,16 +162,17 @@ function wholeBody<P extends Piece, F extends Finish, C extends Choice>(
   };
 }
 
-export interface ChunkOptions {
+interface ChunkOptions {
   frame: Frame;
   /** Number of choices. */
   choices: number;
   /** Tokens of all prompts, each counted once. */
   promptTokens: number;
-  /** Send a last chunk with the usage. With `continuous` each chunk also has the usage so far. */
+  /** Send a last chunk with the usage. */
   includeUsage: boolean;
+  /** Each chunk contains the usage so far. Only with `includeUsage`. */
   continuous: boolean;
-  /** Called with each choice's finish. */
+  /** Called with the finish reason of each choice. */
   finished: (reason: string) => void;
 }
 
@@ -224,7 +225,7 @@ async function* chunks<P extends Piece, F extends Finish, C extends Choice>(
       usages.push(event.usage);
       generated[event.index] = event.usage.completionTokens;
       const { degradedHops } = event.usage;
-      // Clients that do not ask for the usage get this as well.
+      // The finish has the degraded hops too, because clients need them even if they do not ask for the usage.
       yield chunk([format.finish(event)], [], degradedHops && { degraded_hops: degradedHops });
     } else {
       const { tokens = [] } = event;

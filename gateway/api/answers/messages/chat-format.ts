@@ -1,5 +1,4 @@
-// The shapes of /v1/chat/completions: messages and their deltas.
-
+// Writes the choices of /v1/chat/completions: whole messages, and the deltas of a stream.
 import type { CommonRequest } from '../../requests/fields/schema-fields.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { AnswerToken } from '../answer-text.ts';
@@ -9,8 +8,8 @@ import { type Wire, wireOf } from '../wire.ts';
 import type { MessageEvent, ToolCall, WholeMessage } from './message-events.ts';
 import { collectMessages, type MessageRules, messageEvents } from './message-parser.ts';
 
-type MessageFinish = Extract<MessageEvent, { type: 'finish' }>;
-type MessagePiece = Exclude<MessageEvent, MessageFinish>;
+type FinishEvent = Extract<MessageEvent, { type: 'finish' }>;
+type MessagePiece = Exclude<MessageEvent, FinishEvent>;
 
 interface FormatOptions {
   request: Pick<CommonRequest, 'service_tier'>;
@@ -19,7 +18,7 @@ interface FormatOptions {
   logprobs: boolean;
   /** Return the token ids of the answer. */
   ids: boolean;
-  /** Scores of the prompt, which are known at the end of the answer. Absent: not asked for. */
+  /** Returns the scores of the prompt once the answer has ended. Absent: the request asks for no scores. */
   scores?: () => PromptScores | undefined;
 }
 
@@ -32,7 +31,7 @@ export function chatWire({ request, rules, tokenizer, logprobs, ids, scores }: F
   };
   return wireOf({
     idPrefix: 'chatcmpl-',
-    // The only tier is returned to clients that name one.
+    // The server has only one tier. The answer names it if the request names a tier.
     ...(typeof request.service_tier === 'string' && { head: { service_tier: 'default' } }),
     ...(scores && { tail: () => ({ prompt_logprobs: scores() ?? null }) }),
     object: 'chat.completion',
@@ -59,7 +58,7 @@ export function chatWire({ request, rules, tokenizer, logprobs, ids, scores }: F
       finish_reason: null,
       ...idsOf(event.tokens),
     }),
-    finish: ({ index, reason, stop }: MessageFinish) => ({
+    finish: ({ index, reason, stop }: FinishEvent) => ({
       index,
       delta: {},
       logprobs: stop === undefined ? null : logprobsOf([stop]),
@@ -69,11 +68,9 @@ export function chatWire({ request, rules, tokenizer, logprobs, ids, scores }: F
   });
 }
 
-function wholeMessage({
-  reasoning,
-  content,
-  calls,
-}: Pick<WholeMessage, 'reasoning' | 'content' | 'calls'>): object {
+type MessageText = Pick<WholeMessage, 'reasoning' | 'content' | 'calls'>;
+
+function wholeMessage({ reasoning, content, calls }: MessageText): object {
   return {
     role: 'assistant',
     content: calls.length > 0 && content === '' ? null : content,
@@ -87,7 +84,7 @@ function toolCall({ id, name, arguments: text }: ToolCall): object {
   return { id, type: 'function', function: { name, arguments: text } };
 }
 
-/** Clients begin a call at the delta with its id, and append the arguments of later deltas with the same index. */
+/** A delta with an id starts a call. Clients append to it the arguments of later deltas with the same index. */
 function deltaOf(piece: MessagePiece): object {
   switch (piece.type) {
     case 'content':

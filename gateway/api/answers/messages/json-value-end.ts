@@ -1,4 +1,4 @@
-// Finds where a JSON value ends in text that comes in pieces. Does not check whether it is valid.
+// Finds where a JSON value ends in text that arrives in pieces. Does not check whether the value is valid JSON.
 
 export class JsonValueEnd {
   #depth = 0;
@@ -6,8 +6,8 @@ export class JsonValueEnd {
   #escaped = false;
 
   /**
-   * Returns how many code units of `text` belong to the value, or undefined if the value continues. The
-   * value begins with the first piece.
+   * Takes the next piece of text; the first piece begins with the value. Returns the number of code units of the piece that belong
+   * to the value, or undefined if the value does not end in this piece.
    */
   find(text: string): number | undefined {
     for (let at = 0; at < text.length; at++) {
@@ -17,13 +17,14 @@ export class JsonValueEnd {
       } else if (char === '"') this.#inString = true;
       else if (char === '{' || char === '[') this.#depth++;
       else if (char === '}' || char === ']') {
-        if (this.#depth === 0) return at; // this bracket ends the container of a number or a word
+        if (this.#depth === 0) return at; // The value is a number or a word, and this bracket ends its container.
         if (--this.#depth === 0) return at + 1;
       } else if (this.#depth === 0 && /[\s,]/.test(char)) return at;
     }
     return undefined;
   }
 
+  /** Reads a character of a string. Returns true if the character ends the string. */
   #endsString(char: string): boolean {
     if (this.#escaped) this.#escaped = false;
     else if (char === '\\') this.#escaped = true;

@@ -1,4 +1,4 @@
-// The events of an assistant's message: the interface between the parser of generated text and the formats of the chat endpoints.
+// The events of an assistant's message. The parser of generated text makes them, and the chat endpoints write them.
 //
 // Worked example, a call of one tool after a word of text:
 //   content "Let me look." → call 0 call_9f… "weather" → arguments 0 '{"city":' → arguments 0 '"Bonn"}' → finish "tool_calls"
@@ -8,21 +8,21 @@ import type { AnswerToken } from '../answer-text.ts';
 
 export type MessageFinish = FinishReason | 'tool_calls';
 
-/** An event of the choice `index`, which ends in exactly one finish. `tokens` are those whose text is now released. */
+/** An event of the choice `index`. The last event of each choice is its only finish. `tokens` are those whose text begins here. */
 export type MessageEvent =
   | { type: 'reasoning' | 'content'; index: number; text: string; tokens: AnswerToken[] }
-  /** Begins the call with the number `call` (from 0). Calls come one after another. */
+  /** Begins the call with the number `call` (from 0). The events of two calls are never mixed. */
   | { type: 'call'; index: number; call: number; id: string; name: string; tokens: AnswerToken[] }
-  /** A piece of the arguments, which are JSON text that is complete only with the last piece. */
+  /** A piece of the arguments. All pieces together are JSON text. */
   | { type: 'arguments'; index: number; call: number; text: string; tokens: AnswerToken[] }
   | {
       type: 'finish';
       index: number;
       reason: MessageFinish;
       /** The stop id that ended the answer, if one did. It has no text. */
-      stop?: AnswerToken;
+      stop?: AnswerToken | undefined;
       /** The request's stop string that ended the answer, if one did. */
-      stopString?: string;
+      stopString?: string | undefined;
       usage: ChoiceUsage;
     };
 
@@ -33,17 +33,11 @@ export interface ToolCall {
   arguments: string;
 }
 
-/** All events of a choice together. */
-export interface WholeMessage {
-  index: number;
-  /** Undefined if the model did not think. */
+/** The whole message of a choice, made from all of its events. */
+export interface WholeMessage extends Omit<Extract<MessageEvent, { type: 'finish' }>, 'type'> {
+  /** Absent if the model did not think. */
   reasoning?: string;
   content: string;
   calls: ToolCall[];
-  /** All tokens, in order. */
   tokens: AnswerToken[];
-  reason: MessageFinish;
-  stop?: AnswerToken;
-  stopString?: string;
-  usage: ChoiceUsage;
 }

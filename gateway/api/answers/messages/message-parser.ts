@@ -1,19 +1,19 @@
-// Parses the text of an answer, as it comes, into the events of a message: thinking, content, tool calls.
+// Parses the text of an answer, while it arrives, into the events of a message: thinking, content and tool calls.
 import { randomUUID } from 'node:crypto';
 import type { AnswerEvent } from '../answer.ts';
 import type { AnswerToken } from '../answer-text.ts';
 import type { MessageEvent, MessageFinish, WholeMessage } from './message-events.ts';
 import { SectionReader, type SectionRules, type Stretch } from './sections.ts';
 
-/** How the text is divided into sections. */
+/** Rules by which a text is divided into the parts of a message. */
 export interface MessageRules extends SectionRules {
-  /** Makes the id of a call. Default: a random one. */
+  /** Makes the id of a tool call. Default: `call_` and 24 random hexadecimal digits. */
   callId?: () => string;
 }
 
 type MessagePiece = Exclude<MessageEvent, { type: 'finish' }>;
 
-/** The events of all choices as they come. Throws for an echoed prompt, which no chat has. */
+/** Parses the events of all choices while they arrive. Throws for an echoed prompt, because chats do not support `echo`. */
 export async function* messageEvents(
   events: AsyncIterable<AnswerEvent>,
   rules: MessageRules,
@@ -33,18 +33,19 @@ export async function* messageEvents(
   }
 }
 
-/** The parser of one choice. A token belongs to the stretch that contains its first character. */
+/** The parser of one choice. A token belongs to the event whose text contains the token's first character. */
 class MessageParser {
-  /** Number of tokens that begin within the tags of thinking. */
+  /** Number of tokens whose first character is between the tags of thinking. */
   reasoningTokens = 0;
   readonly #index: number;
+  /** True if all text is content. */
   readonly #plain: boolean;
   readonly #reader: SectionReader;
   readonly #callId: () => string;
   #calls = 0;
-  /** Tokens whose text may still be held back. */
+  /** Tokens whose text the reader may still hold back. */
   #tokens: AnswerToken[] = [];
-  /** Code points of all stretches so far. */
+  /** Code points that the reader has released. */
   #read = 0;
   #last: Stretch['kind'] = 'content';
 
@@ -63,12 +64,12 @@ class MessageParser {
 
   end({ cut }: { cut: boolean }): MessagePiece[] {
     const pieces = this.#pieces(this.#reader.end({ cut }));
-    // Tokens without text follow the last character.
+    // The remaining tokens have no text and belong to the last event.
     if (this.#tokens.length > 0) pieces.push(this.#piece(this.#last, '', this.#tokens.splice(0)));
     return pieces;
   }
 
-  /** An answer that stopped after a complete call finishes with tool_calls. */
+  /** The finish reason is `tool_calls` if the answer stopped after a complete call. */
   finish(reason: 'stop' | 'length'): MessageFinish {
     return reason === 'stop' && this.#calls > 0 && !this.#reader.withinCall ? 'tool_calls' : reason;
   }
@@ -98,7 +99,7 @@ class MessageParser {
     return { type: 'arguments', call: this.#calls - 1, ...own };
   }
 
-  /** Takes the tokens that begin within the stretches so far. */
+  /** Removes and returns the tokens whose first character has been released. */
   #begun(): AnswerToken[] {
     const first = this.#tokens.findIndex(({ offset }) => offset >= this.#read);
     return this.#tokens.splice(0, first < 0 ? this.#tokens.length : first);
@@ -109,7 +110,7 @@ function randomCallId(): string {
   return `call_${randomUUID().replaceAll('-', '').slice(0, 24)}`;
 }
 
-/** The messages in order of index. */
+/** Collects the whole messages of all choices, in order of index. */
 export async function collectMessages(events: AsyncIterable<MessageEvent>): Promise<WholeMessage[]> {
   const open = new Map<number, Pick<WholeMessage, 'reasoning' | 'content' | 'calls' | 'tokens'>>();
   const messages: WholeMessage[] = [];

@@ -1,44 +1,44 @@
-// Divides an answer's text into sections: thinking, content, calls and their arguments. The text may arrive
-// in pieces of any length.
+// Divides an answer's text into sections: thinking, content, tool calls and their arguments. The text may arrive in pieces of any
+// length.
 import type { CallSyntax } from '../../../constraints/specification.ts';
 import { JsonValueEnd } from './json-value-end.ts';
 
 export interface SectionRules {
-  /** Absent: the model does not think. `open`: the prompt has already begun the thinking. */
+  /** Tags of thinking. Absent: the model does not think. `open`: the prompt ends within the thinking. */
   thinking?: { begin: string; end: string; open: boolean };
-  /** Absent: the text has no calls. */
+  /** Absent: the text contains no tool calls. */
   calls?: CallSyntax;
 }
 
-/** A stretch of the text. Tags and the white space around them are stretches with an empty `text`. */
+/** A stretch of text of one section. Tags and the white space around them are stretches with an empty `text`. */
 export interface Stretch {
   kind: 'reasoning' | 'content' | 'call' | 'arguments';
   /** The text as the model wrote it. */
   raw: string;
   /** The text without tags. */
   text: string;
-  /** Whether it is within the tags of thinking. */
+  /** Whether the stretch is between the tags of thinking. */
   thought: boolean;
-  /** Name of the tool, if the stretch begins a call. */
+  /** Name of the tool, if the stretch begins a tool call. */
   name?: string;
 }
 
 /**
- * Largest number of code units that are held back because a tag or a name may follow. Held text is read again
- * with each new piece. Longer white space is text. A tag is not a call if the name is not complete within
- * this length.
+ * Largest number of code units that are held back because a tag or a tool's name may follow. The limit bounds the work, because held
+ * text is read again with each new piece. White space beyond it is text. If a tool's name is not complete within it, the tag is
+ * content.
  */
 const MOST_HELD = 1_000;
 
 /**
- * `lead`: thinking may begin. `call`: after the tag of a call, before the tool's name. `between`: between
- * name and arguments. `tail`: after the arguments.
+ * Position in the text. `lead`: thinking may begin. `call`: at the tag of a call, before the tool's name. `between`: between the
+ * tool's name and the arguments. `tail`: after the arguments.
  */
 type State = 'lead' | 'thinking' | 'content' | 'call' | 'between' | 'arguments' | 'tail';
 
 /**
- * Holds back text that may become part of a tag. Drops everything in a call except its name and arguments. A
- * tag is content if no JSON object with a name follows.
+ * Holds back text that may turn out to be part of a tag. Drops everything in a call except its name and arguments. If no JSON object
+ * with a name follows the tag of a call, the tag is content.
  */
 export class SectionReader {
   readonly #rules: SectionRules;
@@ -51,7 +51,7 @@ export class SectionReader {
   readonly #arguments: RegExp;
   #state: State;
   #held = '';
-  /** If set, leading white space of the held text becomes a stretch of this kind with an empty `text`. */
+  /** If set, white space at the start of the held text becomes a stretch of this kind with an empty `text`. */
   #dropping: Stretch['kind'] | undefined;
   #valueEnd = new JsonValueEnd();
   #out: Stretch[] = [];
@@ -67,7 +67,7 @@ export class SectionReader {
     this.#arguments = new RegExp(`^\\s*,\\s*"${calls?.argumentsKey}"\\s*:\\s*(?=\\S)`);
   }
 
-  /** Whether a call has begun and its arguments are not complete. */
+  /** Whether the text ends within a call whose arguments are not complete. */
   get withinCall(): boolean {
     return this.#state === 'between' || this.#state === 'arguments';
   }
@@ -78,25 +78,21 @@ export class SectionReader {
     return this.#out.splice(0);
   }
 
-  /**
-   * Ends the text and returns its last stretches. If it was `cut`, their `text` omits an incomplete tag at
-   * its end.
-   */
+  /** Ends the text and returns its last stretches. If it was `cut` off, their `text` omits an incomplete tag at its end. */
   end({ cut }: { cut: boolean }): Stretch[] {
     const held = this.#held;
-    const { thinking, calls } = this.#rules;
-    if (this.#state === 'lead')
-      this.#take(held.length, 'content', cut ? withoutOpening(held, thinking?.begin) : held);
-    else if (this.#state === 'thinking')
-      this.#take(held.length, 'reasoning', cut ? withoutOpening(held, thinking?.end) : held);
-    else if (this.#state === 'content')
-      this.#take(held.length, 'content', cut && calls ? withoutOpening(held, this.#begin) : held);
+    const { thinking } = this.#rules;
+    const take = (kind: Stretch['kind'], tag: string | undefined) =>
+      this.#take(held.length, kind, cut ? withoutOpening(held, tag) : held);
+    if (this.#state === 'lead') take('content', thinking?.begin);
+    else if (this.#state === 'thinking') take('reasoning', thinking?.end);
+    else if (this.#state === 'content') take('content', this.#begin);
     else if (this.#state === 'call') this.#take(held.length, 'content', cut ? '' : held);
     else this.#take(held.length, 'arguments', '');
     return this.#out.splice(0);
   }
 
-  /** Returns false if it needs more text. */
+  /** Reads some of the held text. Returns false if more text is needed first. */
   #step(): boolean {
     if (this.#dropping !== undefined) {
       this.#take(spaceBefore(this.#held), this.#dropping, '');
@@ -160,7 +156,7 @@ export class SectionReader {
     return true;
   }
 
-  /** The held text begins with optional white space and the tag. */
+  /** The held text begins with white space, if there is any, and the tag of a call. */
   #call(): boolean {
     const tag = spaceBefore(this.#held) + this.#begin.length;
     const rest = this.#held.slice(tag);
@@ -210,6 +206,7 @@ export class SectionReader {
     return true;
   }
 
+  /** Moves the first `length` code units of the held text into a stretch. */
   #take(length: number, kind: Stretch['kind'], text?: string, name?: string): void {
     const raw = this.#held.slice(0, length);
     this.#held = this.#held.slice(length);
@@ -220,8 +217,8 @@ export class SectionReader {
 }
 
 /**
- * `clear` is the number of code units before the tag and the white space that precedes it. `tagAt` is the
- * index of the tag, if it is complete.
+ * `clear` is the number of code units before the tag, or the beginning of a tag, and the white space that precedes it. `tagAt` is
+ * the index of the tag, if the tag is complete.
  */
 function untilTag(text: string, tag: string): { clear: number; tagAt: number | undefined } {
   const at = text.indexOf(tag);
@@ -246,11 +243,11 @@ function spaceBefore(text: string): number {
   return text.length - text.trimStart().length;
 }
 
-/** Undefined if it is not valid JSON, for example because it contains a control character. */
+/** The value of a JSON string. Undefined if the JSON is not valid, for example because it contains a control character. */
 function stringOf(json: string): string | undefined {
   try {
     return String(JSON.parse(json));
   } catch {
-    return undefined; // the reader treats it as content
+    return undefined;
   }
 }

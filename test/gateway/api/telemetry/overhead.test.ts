@@ -1,7 +1,7 @@
 // What counts as the API's own time: by a clock that is set by hand, and at the front door.
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { eventStream } from '../../../../gateway/api/answers/sse.ts';
+import { dataEvents, eventStream } from '../../../../gateway/api/answers/sse.ts';
 import { GenerationWatch, OverheadClock } from '../../../../gateway/api/telemetry/overhead.ts';
 import type { GenerationPart } from '../../../../gateway/engine/messages.ts';
 import { JSON_TYPE, MODEL, openRoom, until } from '../harness.ts';
@@ -113,6 +113,9 @@ test('the time of a slow reader does not count', async () => {
   const { clock, pass } = clockByHand();
   const ended = Promise.withResolvers<number>();
   const stream = eventStream(values(), {
+    format: dataEvents,
+    write: JSON.stringify,
+    onCut: () => () => {},
     stallMs: 60_000,
     keepAliveMs: 60_000,
     onEnd: () => ended.resolve(clock.ms),
