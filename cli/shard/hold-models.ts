@@ -1,5 +1,5 @@
-// Loads the experts that a shard holds, of one model or several, checks them against the golden rows, and reads them ahead while the
-// shard serves. Knows no sockets.
+// Loads the experts of one or more models onto the shard's device, runs their golden checks, and reads them ahead while the shard
+// serves.
 import { basename } from 'node:path';
 import { checkGoldens, type GoldenChecks } from '../../experts/golden-checks.ts';
 import { formatHoldings } from '../../experts/holdings.ts';
@@ -17,17 +17,17 @@ export interface OpenedExperts {
   units: readonly Unit[];
 }
 
-export interface HoldOptions {
+interface HoldOptions {
   device: DeviceName;
   threads: number;
   signal: AbortSignal;
-  /** Reading ahead begins when this resolves; at once if it is absent. */
+  /** Reading ahead begins when this promise resolves, or at once if it is absent. */
   readAfter?: Promise<void>;
-  /** Counts units of all models together. */
+  /** Units loaded, summed over all models. */
   onLoading: (done: number, total: number) => void;
-  /** Counts bytes of all models together, while the shard serves. */
+  /** Bytes read ahead while the shard serves, summed over all models. */
   onReading: (done: number, total: number) => void;
-  /** The bytes on disk do not have the hash of the bundle. */
+  /** Called if bytes on disk do not have the hash that the bundle states. */
   onDamaged: (error: Error) => void;
 }
 
@@ -35,13 +35,13 @@ export interface HeldExperts extends OpenedExperts {
   device: ExpertDevice;
   /** Undefined if the bundle has no golden rows. */
   checks: GoldenChecks | undefined;
-  /** Stops reading ahead; resolves when nothing is being read. */
+  /** Stops reading ahead. Resolves when no read is in progress. */
   stopReading(): Promise<void>;
-  /** Called when no call is running. */
+  /** Frees the device and closes the bundle. May only be called when no call is running. */
   release(): Promise<void>;
 }
 
-/** Rejects if an expert cannot be loaded or does not give its golden answer, or when the signal is aborted. */
+/** Rejects if an expert cannot be loaded, if an expert fails its golden check, or when the signal is aborted. */
 export function holdModels(models: readonly OpenedExperts[], options: HoldOptions): Promise<HeldExperts[]> {
   const loading = addUp(models.length, options.onLoading);
   const reading = addUp(models.length, options.onReading);

@@ -1,4 +1,4 @@
-// Why a shard leaves service: a signal, an operator's drain, or a fault of its own.
+// Makes a shard leave service: after a signal, after an operator's drain, or because of a fault.
 import type { Logger } from 'pino';
 import { onSignals } from '../signals.ts';
 
@@ -6,7 +6,7 @@ export interface Leaving {
   /** Aborted when the shard is to leave service. */
   signal: AbortSignal;
   leave(): void;
-  /** Leaves because of a fault; the process then exits with 1. */
+  /** Logs the fault and leaves. The process then exits with code 1. */
   leaveFor(fault: string): void;
 }
 
@@ -14,7 +14,7 @@ export function leaveOnSignals(log: Logger): Leaving {
   const leaving = new AbortController();
   const leave = () => leaving.abort();
   onSignals({ drain: leave, halt: () => process.exit(130) });
-  process.once('disconnect', () => process.exit(0)); // the parent has died, and nobody else calls this shard
+  process.once('disconnect', () => process.exit(0)); // the parent has died, and no other process calls this shard
   process.channel?.unref(); // the channel alone does not keep this process alive
   return {
     signal: leaving.signal,
@@ -25,12 +25,4 @@ export function leaveOnSignals(log: Logger): Leaving {
       leave();
     },
   };
-}
-
-/** Resolves when the signal is aborted. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

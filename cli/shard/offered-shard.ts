@@ -1,35 +1,43 @@
-// A shard that holds its experts, as gateways and operators call it: its handlers, and how it leaves service. Knows no sockets.
+// The calls that a shard with loaded experts answers to gateways and operators, and its drain.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import { version } from '../../base/package.ts';
 import { adminHandlers, DRAIN_MS, type DrainAnswer, type ShardReport } from '../../experts/admin.ts';
 import { bundleHandlers, type ReadableBundle } from '../../experts/bundle-files.ts';
 import { modelOffer } from '../../experts/held-model.ts';
 import { Leave } from '../../experts/leave.ts';
 import { placeHandlers } from '../../experts/placing/place.ts';
-import type { PlacedModel } from '../../experts/placing/placed-model.ts';
+import { PlacedModel } from '../../experts/placing/placed-model.ts';
 import { ShardService } from '../../experts/service.ts';
 import type { Bundle } from '../../model/bundle/bundle.ts';
 import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
-import type { Handlers } from '../../rpc/transport.ts';
-import type { Gateways } from './gateways.ts';
+import { isMapped, mapInUnits, type Unit } from '../../model/devices/expert.ts';
+import type { RpcServer } from '../../rpc/socket/server.ts';
+import type { Handlers, Params } from '../../rpc/transport.ts';
 import type { HeldExperts } from './hold-models.ts';
 import type { OpenedShard, ShardRun } from './open-shard.ts';
-import { placedModels } from './placed-models.ts';
+
+/** The server with the connections of gateways. Undefined before the shard listens. */
+type Gateways = () => RpcServer | undefined;
 
 export interface OfferedShard {
   handlers: Handlers;
-  /** By identity. */
+  /** Models by identity. */
   placed: ReadonlyMap<string, PlacedModel>;
-  /** Takes no more calls; resolves when those in flight are answered, or after `DRAIN_MS`. Asked again, it is the same drain. */
+  /**
+   * Refuses new calls. Resolves when the calls in flight are answered, or after `DRAIN_MS`. A second call returns the promise of the
+   * first.
+   */
   drain(): Promise<DrainAnswer>;
 }
 
 export function offerShard(
-  { security, state, name, metrics }: OpenedShard,
+  opened: OpenedShard,
   held: readonly HeldExperts[],
   gateways: Gateways,
   { flags: { standby, memory }, leaving, log }: ShardRun,
 ): OfferedShard {
+  const { security, name, metrics } = opened;
   const service = new ShardService({
     models: held.map(({ bundle, device, units }) => {
       return { device, model: { ...modelOffer(bundle), standby }, units };
@@ -41,10 +49,15 @@ export function offerShard(
   });
   metrics?.follow(() => service.state);
   const leave = new Leave({
-    callers: () => gateways.callers(),
+    callers: () => gateways()?.callers() ?? [],
     models: new Map(held.map(({ bundle }) => [bundle.manifest.identity, modelOffer(bundle)])),
   });
-  const placed = placedModels({ held, service, state, name, gateways, log });
+  const placed = new Map(
+    held.map((experts) => [
+      experts.bundle.manifest.identity,
+      placedModel(experts, service, opened, gateways, log),
+    ]),
+  );
   let drained: Promise<DrainAnswer> | undefined;
   const drain = () => {
     leaving.leave();
@@ -78,9 +91,44 @@ export function offerShard(
   return { handlers, placed, drain };
 }
 
+/** Connects a model to its device, its state directory and the gateways, so that placements can move its units. */
+function placedModel(
+  experts: HeldExperts,
+  service: ShardService,
+  { state, name }: OpenedShard,
+  gateways: Gateways,
+  log: Logger,
+): PlacedModel {
+  const { identity } = experts.bundle.manifest;
+  const placeable = service.placeable(identity);
+  if (placeable === undefined) throw new Error(`the service does not serve ${identity}`);
+  return new PlacedModel({
+    name,
+    service: placeable,
+    load: (unit) => loadUnit(experts, unit),
+    unload: (units) => experts.device.unload(units),
+    save: (kept) => state.save(identity, kept),
+    onChange: (what, { holdings, placement = '' }) => {
+      const ranges = holdings.map((range) => [...range]);
+      const changed: Params = what === 'placement' ? { placement } : { holdings: ranges };
+      gateways()?.broadcast(what, { model: identity, ...changed });
+    },
+    log: (level, message) => log[level](message),
+  });
+}
+
+/** Fetches the unit, checks its hash, loads it, and runs its golden check, before any call may name it. */
+async function loadUnit({ source, bundle, device, checks }: HeldExperts, unit: Unit): Promise<void> {
+  await source.bring([unit]);
+  if (isMapped(device)) await bundle.readExpert(unit); // checks the hash; other devices check it when they load
+  await device.load([unit]);
+  mapInUnits(device, [unit]);
+  await checks?.check(unit);
+}
+
 async function drainService(service: ShardService, gateways: Gateways): Promise<DrainAnswer> {
   const idle = service.drain();
-  gateways.broadcast('draining', {});
+  gateways()?.broadcast('draining', {});
   await Promise.race([idle, delay(DRAIN_MS, undefined, { ref: false })]);
   return { safeToDelete: service.counts.inFlight === 0, ...service.counts };
 }

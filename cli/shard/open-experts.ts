@@ -1,36 +1,32 @@
-// Which experts of which models a shard starts with, and where their bytes come from. Loads nothing onto a device.
+// Opens the bundles of a shard and decides which experts it starts with. Bundles that are not on disk are fetched.
 import { join } from 'node:path';
-import type { SignedPlacement } from '../../experts/placing/placement-file.ts';
-import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
+import { openBundle } from '../../model/bundle/bundle.ts';
 import { diskSource, httpSource, remoteSource, type WeightSource } from '../../model/bundle/source.ts';
 import type { Credentials } from '../../rpc/security/credentials.ts';
 import { bundleDirectory } from '../files.ts';
+import type { ShardFlags } from '../flags/shard-flags.ts';
 import { progressBar } from '../terminal/progress.ts';
 import type { OpenedExperts } from './hold-models.ts';
 import { isPeer, peerFiles } from './peer-files.ts';
 import type { ShardState } from './shard-state.ts';
 
-/** Flags of `expertgrid shard`. */
-export interface ExpertFlags {
-  /** Directories or URLs. */
-  model: readonly string[];
-  /** One list for each model. */
-  experts?: readonly string[];
-  standby: boolean;
-  state?: string;
-}
-
-export interface WantedExperts {
+interface WantedExperts {
+  /** A directory or a URL. */
   model: string;
-  /** Shorthand. If absent, a standby shard holds all experts, and others start with none. */
+  /** A list for `parseHoldings`. If it is absent, a standby shard starts with all experts, and another shard with none. */
   experts: string | undefined;
 }
 
-/** Throws if there is not one list of experts for each model. */
-export function wantedExperts({ model, experts, standby, state }: ExpertFlags): WantedExperts[] {
+/** Throws if the flags do not name experts for each model. */
+export function wantedExperts({
+  model,
+  experts,
+  standby,
+  state,
+}: Pick<ShardFlags, 'model' | 'experts' | 'standby' | 'state'>): WantedExperts[] {
   if (experts === undefined && !standby && state === undefined) {
     throw new Error(
-      'say which experts to hold with --experts, such as 0-23, or give --state to be placed later',
+      'say which experts to hold with --experts, such as 0-23, or give --state to receive a placement later',
     );
   }
   if (experts !== undefined && experts.length !== model.length) {
@@ -42,27 +38,21 @@ export function wantedExperts({ model, experts, standby, state }: ExpertFlags): 
   return model.map((each, i) => ({ model: each, experts: experts?.[i] }));
 }
 
-export interface OpenExpertsOptions extends WantedExperts {
+interface OpenExpertsOptions extends WantedExperts {
   standby: boolean;
-  /** The state directory, and what it holds. */
+  /** The state directory. */
   dir: string | undefined;
   state: ShardState;
-  /** Credentials of this shard, for other shards that it fetches from. */
+  /** Credentials with which this shard fetches files from another shard. */
   security: Credentials | undefined;
   signal: AbortSignal;
 }
 
-export interface FoundExperts {
-  source: WeightSource;
-  bundle: Bundle;
-  /** Shorthand; empty for none. */
-  list: string;
-  /** The placement that was kept. */
-  placement: SignedPlacement | undefined;
-}
-
-/** Experts that were kept take precedence over the flags. */
-export async function openExperts(options: OpenExpertsOptions): Promise<FoundExperts> {
+/**
+ * Experts in the saved state take precedence over the flags. `list` is a text for `parseHoldings`, and empty for no experts.
+ * `placement` is the saved placement.
+ */
+export async function openExperts(options: OpenExpertsOptions) {
   const { experts, standby, state } = options;
   const source = await openSource(options);
   const bundle = await openBundle(source.dir);
@@ -71,7 +61,7 @@ export async function openExperts(options: OpenExpertsOptions): Promise<FoundExp
   return { source, bundle, list, placement: kept?.placement };
 }
 
-/** Fetches the experts of models that are not on disk. */
+/** Fetches the experts that are not yet on disk. */
 export async function fetchExperts(opened: readonly OpenedExperts[], signal: AbortSignal): Promise<void> {
   for (const { source, units } of opened) {
     const bar = progressBar({ label: 'fetching' });
@@ -83,15 +73,10 @@ export async function fetchExperts(opened: readonly OpenedExperts[], signal: Abo
   }
 }
 
-async function openSource({
-  model,
-  dir,
-  signal,
-  security,
-}: Pick<OpenExpertsOptions, 'model' | 'dir' | 'signal' | 'security'>): Promise<WeightSource> {
+async function openSource({ model, dir, signal, security }: OpenExpertsOptions): Promise<WeightSource> {
   if (!isPeer(model) && !/^https?:/.test(model)) return diskSource(await bundleDirectory(model));
   if (dir === undefined) {
-    throw new Error(`--model ${model}: give --state, the directory in which to keep what is fetched`);
+    throw new Error(`--model ${model}: give --state, the directory for the files that are fetched`);
   }
   const cache = join(dir, 'bundles');
   if (isPeer(model)) return await remoteSource({ cache, files: peerFiles(model, security) });

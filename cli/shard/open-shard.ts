@@ -1,5 +1,4 @@
-// The first phase of a shard process: opens files, ports and credentials, before anything is loaded. Its address is known from
-// here on.
+// The first phase of a shard process: it opens files, ports and credentials before any expert is loaded.
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { parseHoldings } from '../../experts/holdings.ts';
@@ -17,14 +16,13 @@ import { type KeptPort, keepPort, portError } from '../gateway/ports.ts';
 import type { OpenedExperts } from './hold-models.ts';
 import type { Leaving } from './leaving.ts';
 import { openExperts, wantedExperts } from './open-experts.ts';
-import { type ShardState, shardState } from './shard-state.ts';
-import { lockState } from './state-lock.ts';
+import { lockState, type ShardState, shardState } from './shard-state.ts';
 
 export interface OpenedShard {
   security: Credentials | undefined;
   state: ShardState;
   models: readonly OpenedModel[];
-  /** Kept for this shard until it listens. */
+  /** Kept free for this shard until it listens. */
   port: KeptPort;
   /** `host:port` */
   address: string;
@@ -35,18 +33,18 @@ export interface OpenedShard {
 }
 
 export interface OpenedModel extends OpenedExperts {
-  /** That was kept in the state directory. */
+  /** The placement in the state directory. */
   placement: SignedPlacement | undefined;
 }
 
-export interface OpenedMetrics {
+interface OpenedMetrics {
   metrics: ShardMetrics;
   url: string;
-  /** `/health` answers with this state from now on; before, it answers `loading`. */
+  /** From now on, `/health` answers with `state()`. Before, it answers `loading`. */
   follow(state: MetricsServerOptions['state']): void;
 }
 
-/** What every phase of a shard process has at hand. */
+/** The objects that every phase of a shard process needs. */
 export interface ShardRun {
   flags: ShardFlags;
   command: Command;
@@ -66,7 +64,7 @@ export async function openShard(run: ShardRun): Promise<OpenedShard> {
   closing.add(() => security?.close());
   const state = shardState(flags.state);
   const models = await openModels(run, security, state);
-  // The ports come before the experts: a port in use is reported before anything is loaded.
+  // The ports are opened before the experts are loaded, so that a port in use is reported at once.
   const port = await keepPort({ host, port: flags.port }).catch((error: unknown) => {
     throw portError(error, { host, port: flags.port });
   });
@@ -95,7 +93,7 @@ async function openModels(
   return models;
 }
 
-/** Without `--metrics-port` the modules are not even loaded, which saves 9 MB of memory. */
+/** Imports the modules for metrics only with `--metrics-port`, because they need 9 MB of memory. */
 async function openMetrics({ flags, log, closing }: ShardRun): Promise<OpenedMetrics | undefined> {
   const { metricsHost: host, metricsPort } = flags;
   if (metricsPort === undefined) return undefined;

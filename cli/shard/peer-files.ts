@@ -1,4 +1,4 @@
-// Reads the files of a bundle from another shard: `--model shard://HOST:PORT/`. Knows no bundle.
+// Reads the files of a bundle from another shard, for `--model shard://HOST:PORT/`.
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
 import { type FilePiece, PIECE, parseFilePiece } from '../../experts/bundle-files.ts';
@@ -11,17 +11,20 @@ import type { Credentials } from '../../rpc/security/credentials.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Transport } from '../../rpc/transport.ts';
 
-/** Deadline of one piece. */
+/** Deadline of one `bundle.read` call. */
 const PIECE_MS = 30_000;
-/** Most bytes of a file that is read whole, because memory for it is allocated before it arrives. Such files hold no weights. */
+/**
+ * Most bytes of a file that is read whole. The memory is allocated before the bytes arrive, so a wrong size must not exhaust it. Files
+ * that are read whole contain no weights.
+ */
 const LARGEST_WHOLE = 2 ** 30;
 
-/** `shard://host:port/`, or `…/IDENTITY` if that shard holds several models. */
+/** The form is `shard://HOST:PORT/`, or `shard://HOST:PORT/IDENTITY` if that shard has several models. */
 export function isPeer(model: string): boolean {
   return model.startsWith('shard://');
 }
 
-/** Connects when something is read, and again if the connection was lost. */
+/** Connects at the first read, and again at the next read if the connection was lost. */
 export function peerFiles(model: string, security: Credentials | undefined): RemoteFiles {
   const [, host = '', identity = ''] = /^shard:\/\/([^/]+)\/?(.*)$/.exec(model) ?? [];
   const address = parseAddress(host);
@@ -48,22 +51,18 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
     length: number,
     signal?: AbortSignal,
   ): Promise<FilePiece> {
+    const params = { file, offset, length, ...(identity !== '' && { model: identity }) };
+    const options = { deadlineMs: PIECE_MS, bulk: true, ...(signal && { signal }) };
     for (;;) {
       try {
-        return await ask(file, offset, length, signal);
+        transport ??= connect();
+        return parseFilePiece(await (await transport).call('bundle.read', params, options), length);
       } catch (cause) {
         const { code, message, retryAfterMs = 20 } = toRpcError(cause);
         if (code !== 'busy') throw new InputError(`${place(file)}: ${message}`, { cause });
         await delay(retryAfterMs, undefined, signal && { signal });
       }
     }
-  }
-
-  async function ask(file: string, offset: number, length: number, signal?: AbortSignal): Promise<FilePiece> {
-    transport ??= connect();
-    const params = { file, offset, length, ...(identity !== '' && { model: identity }) };
-    const options = { deadlineMs: PIECE_MS, bulk: true, ...(signal && { signal }) };
-    return parseFilePiece(await (await transport).call('bundle.read', params, options), length);
   }
 
   return {
@@ -74,7 +73,7 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
       const length = range?.length ?? first.size;
       if (range === undefined && length > LARGEST_WHOLE) {
         throw new InputError(
-          `${place(file)}: the shard reports ${length} bytes, more than the ${LARGEST_WHOLE} that are read`,
+          `${place(file)}: the shard reports ${length} bytes; at most ${LARGEST_WHOLE} are read`,
         );
       }
       if (start + length > first.size)

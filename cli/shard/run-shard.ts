@@ -1,4 +1,5 @@
-// The life of a shard process in phases: open, hold, listen, place, serve, drain. Each takes what the earlier ones returned.
+// Runs a shard process in phases: open, hold, listen, place, serve, drain. Each phase takes the results of earlier phases.
+import { once } from 'node:events';
 import type { Command } from 'commander';
 import { DRAIN_MS, type DrainAnswer } from '../../experts/admin.ts';
 import type { RpcError } from '../../rpc/errors.ts';
@@ -10,20 +11,19 @@ import { createLogger } from '../terminal/log.ts';
 import { progressBar } from '../terminal/progress.ts';
 import { readingReport } from '../terminal/reading-report.ts';
 import { refusalLog } from '../terminal/refusal-log.ts';
-import { Gateways } from './gateways.ts';
 import { describeHeld, type HeldExperts, holdModels } from './hold-models.ts';
-import { aborted, leaveOnSignals } from './leaving.ts';
+import { leaveOnSignals } from './leaving.ts';
 import { type OfferedShard, offerShard } from './offered-shard.ts';
 import { fetchExperts } from './open-experts.ts';
 import { type OpenedModel, type OpenedShard, openShard, type ShardRun } from './open-shard.ts';
 import { hasParent, tellParent, toldToRead } from './shard-parent.ts';
 
-/** How long the server waits for answers that are being written. */
+/** The server closes connections after this time, so that the last answers can be written. */
 const LAST_ANSWERS_MS = 1_000;
-/** How often gateways are told the memory of this process. */
-const TELL_MEMORY_MS = 5_000;
+/** Interval of the notification `memory`. */
+const MEMORY_MS = 5_000;
 
-/** Runs until the shard is to leave service, then ends the process. Rejects if it cannot serve; what it opened is closed then. */
+/** Runs until the shard leaves service, then ends the process. If the shard cannot serve, it closes everything and rejects. */
 export async function runShard(flags: ShardFlags, command: Command): Promise<void> {
   const startedAt = performance.now();
   const log = createLogger(flags);
@@ -32,10 +32,10 @@ export async function runShard(flags: ShardFlags, command: Command): Promise<voi
     const opened = await openShard(run);
     const held = await hold(opened, run);
     if (held === undefined) process.exit(0);
-    const gateways = new Gateways();
-    const shard = offerShard(opened, held, gateways, run);
+    let gateways: RpcServer | undefined;
+    const shard = offerShard(opened, held, () => gateways, run);
     const server = await listenAt(opened, shard, run);
-    gateways.connectTo(server);
+    gateways = server;
     place(opened.models, shard);
     announce(opened, held, (performance.now() - startedAt) / 1_000);
     await serve(held, shard, server, run);
@@ -48,7 +48,7 @@ export async function runShard(flags: ShardFlags, command: Command): Promise<voi
   }
 }
 
-/** Loads the experts. Undefined if the shard is to leave before they are loaded: nothing needs to be drained. */
+/** Loads the experts. Returns undefined if the shard must leave before they are loaded; no drain is needed then. */
 async function hold(
   { models }: OpenedShard,
   { flags: { device, threads }, log, leaving, closing }: ShardRun,
@@ -84,7 +84,7 @@ async function hold(
   }
 }
 
-/** Takes calls from now on, on the port that was kept. */
+/** Listens on the kept port. */
 async function listenAt(
   { port, security }: OpenedShard,
   { handlers }: OfferedShard,
@@ -108,14 +108,14 @@ async function listenAt(
   return server;
 }
 
-/** Continues with the placements that were kept. */
+/** Continues with the placements in the state directory. */
 function place(models: readonly OpenedModel[], { placed }: OfferedShard): void {
   for (const { bundle, placement } of models) {
     if (placement !== undefined) placed.get(bundle.manifest.identity)?.resume(placement);
   }
 }
 
-/** Says on standard output, and to the parent, that the shard is ready. */
+/** Prints that the shard is ready, and sends it to the parent. */
 function announce(
   { address, port, metrics }: OpenedShard,
   held: readonly HeldExperts[],
@@ -134,7 +134,7 @@ function announce(
   tellParent({ type: 'ready', address, port: port.port });
 }
 
-/** Checks experts and tells gateways the memory in use, until the shard is to leave service. */
+/** Runs golden checks and sends `memory` to the gateways, until the shard leaves service. */
 async function serve(
   held: readonly HeldExperts[],
   { placed }: OfferedShard,
@@ -145,12 +145,12 @@ async function serve(
     const units = () => placed.get(bundle.manifest.identity)?.units ?? [];
     checks?.goOn(checkEvery, units, leaving.leaveFor);
   }
-  const tellMemory = () => server.broadcast('memory', { residentBytes: process.memoryUsage.rss() });
-  setInterval(tellMemory, TELL_MEMORY_MS).unref();
-  await aborted(leaving.signal);
+  const sendMemory = () => server.broadcast('memory', { residentBytes: process.memoryUsage.rss() });
+  setInterval(sendMemory, MEMORY_MS).unref();
+  if (!leaving.signal.aborted) await once(leaving.signal, 'abort');
 }
 
-/** Lets calls and moves end. */
+/** Stops moves and reading ahead, and waits for the calls in flight. */
 async function drain(
   held: readonly HeldExperts[],
   { placed, drain }: OfferedShard,
@@ -166,7 +166,7 @@ async function drain(
   return drained;
 }
 
-/** Ends the process, having said whether every call was answered. */
+/** Reports whether every call was answered, and ends the process. */
 function conclude(
   { address }: OpenedShard,
   { safeToDelete, inFlight }: DrainAnswer,

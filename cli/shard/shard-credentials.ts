@@ -1,12 +1,11 @@
-// The credentials with which this process calls shards.
-
+// The credentials with which a gateway connects to shards.
 import type { ShardSource } from '../../infra/discovery/shard-source.ts';
 import type { Credentials } from '../../rpc/security/credentials.ts';
 import { type OpenSecurityOptions, openSecurity, type SecurityPaths } from '../flags/security-flags.ts';
 
 export type SecuredShards = ShardSource & { security?: SecurityPaths };
 
-/** A shard that was found by a DNS name may have that name in its certificate. Undefined without certificates and secrets. */
+/** The certificate of a shard may contain the DNS name by which it was found. Returns undefined without certificates and secrets. */
 export async function shardCredentials(
   { security: paths, ...source }: SecuredShards,
   watch: Pick<OpenSecurityOptions, 'log' | 'onFailing'>,

@@ -1,20 +1,23 @@
-// The messages between a shard and a parent that started it with an IPC channel.
+// The messages between a shard and the parent process that started it with an IPC channel.
 
-/** Messages of the shard. */
+/** Messages from the shard to its parent. */
 export type ShardMessage =
+  /** Units loaded, before the shard serves. */
   | { type: 'loading'; done: number; total: number }
-  /** Bytes read ahead, while it serves. */
+  /** Bytes read ahead, while the shard serves. */
   | { type: 'reading'; done: number; total: number }
   | { type: 'ready'; address: string; port: number }
-  /** Why the shard ends before it serves. */
+  /** The reason why the shard cannot serve; its process then ends. */
   | { type: 'failed'; message: string };
 
-/** Message of the parent when everything that it starts is ready, because reading ahead takes cores and disk from the others. */
+/**
+ * Message from the parent when all its processes are ready. Reading ahead uses cores and disk that other processes need to start.
+ */
 export interface ReadAheadMessage {
   type: 'read-ahead';
 }
 
-/** Reading ahead begins after this time even without a message, because it also checks the experts. */
+/** Reading ahead begins after this time even without a message, because it also checks the hashes of the experts. */
 const LONGEST_UNREAD_MS = 30_000;
 
 export function hasParent(): boolean {
@@ -25,15 +28,15 @@ export function tellParent(message: ShardMessage): void {
   process.send?.(message);
 }
 
-/** Tells the parent why the shard cannot serve, and ends. The parent reports it to the user. */
+/** Sends the parent the reason why the shard cannot serve, and ends the process. The parent shows the reason to the user. */
 export function failBefore(message: string): Promise<never> {
   return new Promise(() => {
-    process.channel?.ref(); // keeps the process until the message is sent
+    process.channel?.ref(); // keeps the process alive until the message is sent
     process.send?.({ type: 'failed', message } satisfies ShardMessage, () => process.exit(1));
   });
 }
 
-/** Resolves when the parent lets the shard read ahead. */
+/** Resolves when the parent sends `ReadAheadMessage`, at the latest after `LONGEST_UNREAD_MS`. */
 export function toldToRead(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, LONGEST_UNREAD_MS).unref();

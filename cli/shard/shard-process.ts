@@ -1,5 +1,5 @@
-// An expert shard as a child process: started, restarted on its port when it dies, and asked to leave. A shard that an operator
-// drained is not restarted.
+// Runs an expert shard as a child process, and restarts it on the same port when it dies. It does not restart a shard that an operator
+// drained.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -8,34 +8,34 @@ import { type SecurityPaths, securityArguments } from '../flags/security-flags.t
 import type { LogFormat } from '../terminal/log.ts';
 import type { ReadAheadMessage, ShardMessage } from './shard-parent.ts';
 
-/** Wait before a dead shard is restarted; doubles each time the shard served for less than HEALTHY_MS. */
+/** Wait before a dead shard is restarted. It doubles, up to the longest, each time the shard lived for less than `HEALTHY_MS`. */
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 const HEALTHY_MS = 10_000;
-/** Variables that can be meant for one shard only; each of several children would take them for its own. */
+/** Environment variables that describe one shard. They are removed, because every child would inherit them. */
 const OF_ONE_SHARD = ['METRICS_PORT', 'NAME', 'STATE', 'MEMORY', 'STANDBY'];
 /**
- * glibc gives each thread an arena, up to eight per core, and memory that V8's compiler threads free stays in theirs: 15 MB of a
- * shard in a checkout. Two arenas are enough, because no call of a shard waits for one.
+ * glibc gives each thread a malloc arena, up to eight per core. Memory that V8's compiler threads free stays in their arenas: 15 MB in
+ * a shard that runs from a checkout. Two arenas are enough, because no call of a shard waits for an arena.
  */
 const MALLOC_ARENAS = '2';
 
-export interface ShardProcessOptions {
-  /** For each model the directory of its bundle and its experts, such as 0-23. */
+interface ShardProcessOptions {
+  /** For each model, the directory of its bundle and the experts of this shard, such as `0-23`. */
   holds: readonly { model: string; experts: string }[];
   device: string;
   threads: number;
   logLevel: string;
   logFormat: LogFormat;
-  /** Paths of the credentials that it and its gateway use. */
+  /** Paths of the credentials that the shard and its gateway use. */
   security: SecurityPaths | undefined;
   log: Logger;
 }
 
 export interface ShardProgress {
-  /** Units loaded, before it serves. */
+  /** Units loaded, before the shard serves. */
   onLoading?: (done: number, total: number) => void;
-  /** Bytes read ahead, while it serves. */
+  /** Bytes read ahead, while the shard serves. */
   onReading?: (done: number, total: number) => void;
 }
 
@@ -52,39 +52,33 @@ export class ShardProcess {
     this.#options = options;
   }
 
-  /** Resolves with its address when it serves; rejects if it ends first. */
+  /** Resolves with the address of the shard when it serves. Rejects if its process ends before. */
   start({ onLoading = () => {}, onReading = () => {} }: ShardProgress = {}): Promise<string> {
     const { holds, device, threads, logLevel, logFormat, security } = this.#options;
+    const settings = {
+      device,
+      threads,
+      port: this.#port,
+      'log-level': logLevel,
+      'log-format': logFormat,
+      host: '127.0.0.1', // EXPERTGRID_HOST is for the gateway
+    };
     const flags = [
       ...holds.flatMap(({ model, experts }) => ['--model', model, '--experts', experts]),
-      '--device',
-      device,
-      '--threads',
-      String(threads),
-      '--port',
-      String(this.#port),
-      '--log-level',
-      logLevel,
-      '--log-format',
-      logFormat,
-      '--host',
-      '127.0.0.1', // EXPERTGRID_HOST is the gateway's
+      ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
       ...securityArguments(security),
     ];
-    // A process group of its own, so that Ctrl-C at a terminal reaches only the parent, which asks the shard to leave in time.
-    const child = spawn(
-      process.execPath,
-      [fileURLToPath(moduleUrl('../main', import.meta.url)), 'shard', ...flags],
-      {
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-        detached: true,
-        env: {
-          MALLOC_ARENA_MAX: MALLOC_ARENAS,
-          ...process.env,
-          ...Object.fromEntries(OF_ONE_SHARD.map((name) => [`EXPERTGRID_${name}`, undefined])),
-        },
+    // The shard gets its own process group. Ctrl-C at a terminal then reaches only the parent, which drains the shard later.
+    const main = fileURLToPath(moduleUrl('../main', import.meta.url));
+    const child = spawn(process.execPath, [main, 'shard', ...flags], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      detached: true,
+      env: {
+        MALLOC_ARENA_MAX: MALLOC_ARENAS,
+        ...process.env,
+        ...Object.fromEntries(OF_ONE_SHARD.map((name) => [`EXPERTGRID_${name}`, undefined])),
       },
-    );
+    });
     this.#child = child;
     const startedAt = performance.now();
     let fault: string | undefined;
@@ -111,13 +105,13 @@ export class ShardProcess {
     });
   }
 
-  /** Lets it read its experts ahead, now and after every restart. */
+  /** Lets the shard read its experts ahead, now and after every restart. */
   readAhead(): void {
     this.#readsAhead = true;
     if (this.#child?.connected) this.#child.send({ type: 'read-ahead' } satisfies ReadAheadMessage);
   }
 
-  /** Asks it to drain; kills it if it has not ended after `graceMs`. */
+  /** Drains the shard. Kills its process if it has not ended after `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
@@ -130,19 +124,19 @@ export class ShardProcess {
     clearTimeout(timer);
   }
 
-  /** Ends it at once. */
+  /** Ends the process at once, without a drain. */
   kill(): void {
     this.#stopping = true;
     clearTimeout(this.#restart);
     this.#child?.kill('SIGKILL');
   }
 
-  /** For errors and logs: `0-23`, or `0-23, 0-47` of two models. */
+  /** The experts for errors and logs: `0-23`, or `0-23, 0-47` for two models. */
   get #experts(): string {
     return this.#options.holds.map(({ experts }) => experts).join(', ');
   }
 
-  /** Only a drain ends it with 0: an operator has replaced it, or wants it gone. */
+  /** The exit code 0 means that an operator drained the shard. A restart would undo that. */
   #onLeft(): void {
     if (this.#stopping) return;
     const { log } = this.#options;

@@ -152,7 +152,7 @@ test.each([
 
 test('a state directory is for one process alone, and free again when that one was killed', async () => {
   const state = join(folder, 'state');
-  const lock = new URL('../../../cli/shard/state-lock.ts', import.meta.url).pathname;
+  const lock = new URL('../../../cli/shard/shard-state.ts', import.meta.url).pathname;
   const script = `import(${JSON.stringify(lock)}).then(({ lockState }) => {
     lockState(${JSON.stringify(state)}, console);
     process.send('locked');
