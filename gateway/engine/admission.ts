@@ -9,16 +9,16 @@ import { BlockPool } from './memory/blocks.ts';
 import { nextIn, victimFor } from './memory/places.ts';
 import type { Sequence } from './sequence.ts';
 
-export interface AdmissionOptions {
+interface AdmissionOptions {
   model: Pick<ForwardModel, 'dense' | 'fleet'>;
   settings: Pick<EngineSettings, 'kvMemory' | 'maxSequences'>;
   counters: Counters;
 }
 
 export class Admission {
-  /** In the order of the queue. */
+  /** Sequences that wait for admission, in queue order. */
   readonly waiting: Sequence[] = [];
-  /** In order of arrival. */
+  /** Admitted sequences, in order of admission. */
   readonly running: Sequence[] = [];
   readonly pool: BlockPool;
   readonly #options: AdmissionOptions;
@@ -32,8 +32,8 @@ export class Admission {
   }
 
   /**
-   * Adds a sequence behind the waiting sequences whose priority number is the same or lower. Preempted
-   * sequences have run before, so they stay in front whatever their priority.
+   * Adds a sequence behind the waiting sequences whose priority number is the same or lower. Preempted sequences
+   * stay in front of the new one, whatever their priority.
    */
   queue(sequence: Sequence): void {
     const at = this.waiting.findIndex((other) => {
@@ -42,9 +42,7 @@ export class Admission {
     this.waiting.splice(at < 0 ? this.waiting.length : at, 0, sequence);
   }
 
-  /**
-   * Admits waiting sequences in the order that places.ts sets between tenants, until one must wait for room.
-   */
+  /** Admits waiting sequences until one finds no room. memory/places.ts decides which sequence is next. */
   admit(): void {
     const { fleet } = this.#options.model;
     if (this.running.length === 0) fleet.settleClasses();
@@ -67,8 +65,8 @@ export class Admission {
   }
 
   /**
-   * Moves sequences whose KV blocks were freed from the running list to the front of the queue. When they are
-   * admitted again, they recompute those ids that the prefix cache no longer holds.
+   * Moves sequences from the running list to the front of the queue. Their KV blocks must have been released. A
+   * sequence that is admitted again recomputes the positions that the prefix cache no longer contains.
    */
   preempt(sequences: readonly Sequence[]): void {
     for (const sequence of sequences) {
@@ -85,7 +83,7 @@ export class Admission {
     return nextIn(this.waiting, this.running, (sequence) => !this.#isAwaitingPrompt(sequence));
   }
 
-  /** Whether another choice of the same request is computing their common prompt, or is about to. */
+  /** Whether the sequence must wait because another choice of its request computes their common prompt, or will. */
   #isAwaitingPrompt({ request, promptLength }: Sequence): boolean {
     const { sharesPromptOf: id } = request;
     if (id === undefined || !this.#options.model.dense.kv.shared || promptLength <= this.pool.size)
@@ -94,17 +92,17 @@ export class Admission {
     return computing || this.waiting.some((each) => each.request.id === id);
   }
 
-  /** Admits a sequence; false if it must wait. */
+  /** Admits the sequence, or returns false if there is no room for it. */
   #enter(next: Sequence): boolean {
     const { model, settings, counters } = this.#options;
     const { dense, fleet } = model;
     if (this.running.length >= settings.maxSequences && !this.#makeRoom(next)) return false;
     const { cacheSalt = '', expertsPerToken = [], promptLogprobs } = next.request;
-    // The last id is always computed, because its logits are needed. Nothing is taken from the prefix cache
-    // if the device shares no blocks, or if the request asks for the log-probabilities of its prompt.
+    // The last id is always computed, because its logits are needed. The prefix cache is not used if the device
+    // shares no blocks, or if the request asks for the log-probabilities of its prompt.
     const limit = dense.kv.shared && promptLogprobs === undefined ? next.length - 1 : 0;
-    // A shard may have answered wrongly before it was cordoned. The salt contains the number of cordons, so
-    // that a request does not find what was cached before the latest one.
+    // A shard may have given wrong answers before it was cordoned. The salt contains the number of cordons, so
+    // that prefixes which were cached before the latest cordon are not reused.
     const salt = `${cacheSalt}/${fleet.counters.cordons}/${expertsPerToken}`;
     const table = this.pool.open(next.ids, { limit, salt });
     while (!this.pool.grow(table, next.length)) {
@@ -122,7 +120,7 @@ export class Admission {
     return true;
   }
 
-  /** Preempts a sequence of a tenant that has more than its share; false if there is none. */
+  /** Preempts a sequence of a tenant that has more than its share. Returns false if there is no such tenant. */
   #makeRoom(next: Sequence): boolean {
     const victim = victimFor(next, this.running, this.waiting);
     if (victim === undefined) return false;

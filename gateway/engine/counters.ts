@@ -1,4 +1,6 @@
-// Counters of an engine since its start. /metrics names each `expertgrid_engine_<name>_total`.
+// Counters of an engine and its fleet since the start. /metrics names each `expertgrid_engine_<name>_total`.
+import type { Rung } from '../../router/delivery/ladder.ts';
+import type { Fleet } from '../../router/fleet.ts';
 
 export type Counters = ReturnType<typeof createCounters>;
 
@@ -13,7 +15,35 @@ export function createCounters() {
     aborted_sequences: 0,
     preempted_sequences: 0,
     cached_prompt_tokens: 0,
+    /** Draft tokens. */
     guessed_tokens: 0,
+    /** Draft tokens that were equal to the sampled ones. */
     kept_guesses: 0,
   };
+}
+
+export function fleetCounters({ counters, calls }: Fleet): Record<string, number> {
+  return {
+    expert_calls: counters.calls,
+    expert_rows: counters.rows,
+    expert_call_failures: counters.failures,
+    expert_bytes_sent: counters.bytesSent,
+    expert_bytes_received: counters.bytesReceived,
+    shard_reconnects: counters.reconnects,
+    retried_calls: calls.retried,
+    hedged_calls: calls.hedged,
+    hedge_wins: calls.hedgeWins,
+    audited_calls: calls.audited,
+    mismatches: calls.mismatches,
+    golden_rows: counters.goldenRows,
+    cordons: counters.cordons,
+    bans: counters.bans,
+    call_timeouts: counters.timeouts,
+    unresponsive_shards: counters.silences,
+  };
+}
+
+/** `hops` counts how often each rung stood in for an expert. */
+export function hopCounters(hops: Readonly<Record<Rung, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(hops).map(([rung, count]) => [`degraded_hops_${rung}`, count]));
 }

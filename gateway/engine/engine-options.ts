@@ -1,4 +1,4 @@
-// What an engine is made of, and its settings with their defaults.
+// The parts and the settings of an engine, with their defaults.
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { DenseDevice } from '../../model/devices/dense.ts';
 import type { TokenPicker } from '../../model/devices/host-kernels.ts';
@@ -22,11 +22,11 @@ export interface EngineOptions {
   picker?: TokenPicker;
   /** Adds the experts' answers to the residual stream. Default: plain JavaScript. */
   combine?: typeof combine;
-  /** Most positions of a sequence: prompt and answer. Default and maximum: the checkpoint's context. */
+  /** Most positions of a sequence: prompt and answer together. Default and maximum: the checkpoint's context. */
   context?: number;
   /** Most sequences that run at once. */
   maxSequences?: number;
-  /** Most sequences that wait at once. One more is refused. */
+  /** Most sequences that wait at once. Further requests are refused with `queue_full`. */
   maxWaiting?: number;
   /** Bytes of the KV cache. */
   kvMemory?: number;
@@ -34,12 +34,13 @@ export interface EngineOptions {
   prefillRows?: number;
   /**
    * Share of each step spent on a tenant's prefill while other sequences of that tenant decode (above 0, at most 1). It
-   * stretches the gaps between tokens by 1 / (1 - share) and the time to the first token by 1 / share.
+   * stretches the gaps between tokens by 1 / (1 - share) and the time to the first token by 1 / share. 1 does not limit
+   * prefill.
    */
   prefillShare?: number;
   /** Deadline of each call to a shard, in milliseconds. */
   callDeadlineMs?: number;
-  /** Draft tokens from the text so far and verify several in one step. Changes no answer. Default: false. */
+  /** Draft tokens from the text so far and verify several in one step. Answers stay the same. Default: false. */
   speculate?: boolean;
   /** Half-life of the counts of each expert's rows. Default: 600. */
   heatHalfLifeSeconds?: number;
@@ -47,7 +48,7 @@ export interface EngineOptions {
   microBatches?: number;
   /** Opens the constraints of requests, for the model's vocabulary. */
   constraints?: Constraints;
-  /** Called when a step, or the sampling of one sequence, throws. The sequences concerned have failed by then. */
+  /** Called when a step, or the sampling of one sequence, throws. The affected sequences then fail. */
   onFault?: (cause: unknown) => void;
 }
 
@@ -56,18 +57,18 @@ export type EngineSettings = Required<
 > &
   Pick<EngineOptions, 'microBatches'>;
 
-/** Defaults that flags and docs read as well. */
+/** Flags and docs also read these defaults. */
 export const engineDefaults = {
   maxSequences: 64,
   maxWaiting: 256,
   kvMemory: 2 ** 31,
   prefillRows: 256,
   prefillShare: 0.7,
-  /** Longer than a call waits for a late replica (router/fleet.ts): the request would otherwise end with status 504. */
+  /** Must exceed the time for which a call waits for a late replica (router/fleet.ts), or requests would get status 504. */
   callDeadlineMs: 30_000,
 };
 
-/** Throws if the context is longer than the checkpoint's. */
+/** Fills in the defaults. Throws if the context is longer than the checkpoint's. */
 export function settingsOf({
   config,
   dense,

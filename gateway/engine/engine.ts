@@ -1,13 +1,13 @@
-// Continuous batching: sequences enter and leave between any two steps, and each step computes the rows that the scheduler
-// selects. The engine knows token ids and devices, but neither text nor HTTP.
+// The engine, with continuous batching: sequences enter and leave between any two steps, and each step computes the rows that
+// the scheduler selects. It works on token ids and knows neither text nor HTTP.
 import { setImmediate as eventsHandled } from 'node:timers/promises';
 import { rungLevel } from '../../router/delivery/ladder.ts';
 import { Heat } from '../../router/heat.ts';
 import { Admission } from './admission.ts';
-import { createCounters } from './counters.ts';
+import { createCounters, fleetCounters, hopCounters } from './counters.ts';
 import { type EngineOptions, type EngineSettings, settingsOf } from './engine-options.ts';
 import { fault } from './faults.ts';
-import { fingerprint, fleetCounters, hopCounters } from './fingerprint.ts';
+import { fingerprint } from './fingerprint.ts';
 import type { ForwardModel } from './forward.ts';
 import type {
   EngineClient,

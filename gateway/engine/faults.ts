@@ -1,4 +1,4 @@
-// Errors of a generation, in the words that the client receives.
+// The errors that end a generation, with the messages that clients receive.
 import { NoHolder } from '../../router/delivery/stand-in.ts';
 import type { RpcError, RpcErrorCode } from '../../rpc/errors.ts';
 import type { GenerationError, MissingUnits } from './messages.ts';
@@ -24,7 +24,7 @@ export function fault(
   };
 }
 
-/** No connected shard holds some expert. */
+/** The error if some experts have no connected shard. It names those of the first three layers in `missing`. */
 export function notReady(missing: readonly MissingUnits[]): GenerationError {
   const named = missing.slice(0, 3).map(({ layer, experts }) => `experts ${experts} of layer ${layer}`);
   const more = missing.length > 3 ? ` and ${missing.length - 3} layers more` : '';
@@ -33,7 +33,7 @@ export function notReady(missing: readonly MissingUnits[]): GenerationError {
   });
 }
 
-/** What clients are told about a failed call. The shard's own message and address stay in the log. */
+/** The error that a client receives for each code of a failed call. The shard's own message and address are only logged. */
 const clientErrors: Record<RpcErrorCode, [GenerationError['code'], string]> = {
   unavailable: ['shard_unavailable', 'an expert shard was lost'],
   draining: ['shard_unavailable', 'an expert shard is leaving service'],
@@ -53,7 +53,7 @@ const clientErrors: Record<RpcErrorCode, [GenerationError['code'], string]> = {
 /** The error for a row that no shard answered. */
 export function callFailed(error: RpcError): GenerationError {
   const [code, message] = clientErrors[error.code];
-  // Which expert has no holder may be told: `/health/ready` shows it too.
+  // The message of NoHolder names the missing expert. Clients may see that, because `/health/ready` shows it too.
   const text = error instanceof NoHolder ? error.message : message;
   return fault(code, text, retryableCodes.has(code) ? { retryAfterMs: error.retryAfterMs ?? 1000 } : {});
 }

@@ -23,35 +23,36 @@ export interface ForwardModel {
   heat?: Heat;
 }
 
-export interface StepInput {
+interface StepInput {
   /** Ids of the step's rows, span after span. */
   ids: Int32Array;
   spans: readonly Span[];
-  /** `[rows]`, 1 if the row's span has more rows than one. Such rows travel on other connections than lone decode rows. */
+  /** `[rows]`, 1 if the row's span has several rows. Such rows have connections of their own, so as not to delay single rows. */
   prefill: Uint8Array;
-  /** `[rows]`, 1 while the row's answer is wanted. It may be cleared while the step runs. */
+  /** `[rows]`, 1 while the answer to the row is wanted. The caller may clear entries while the step runs. */
   wanted: Uint8Array;
-  /** `[rows]`, the lowest rung that each row allows (router/delivery/ladder.ts). Absent: no row allows any. */
+  /** `[rows]`, the lowest rung that each row allows (router/delivery/ladder.ts). Absent: no row allows any rung. */
   ladder?: Uint8Array;
   /** Deadline of each call to a shard. */
   deadlineMs: number;
   /** Aborted when no row is wanted anymore. */
   signal: AbortSignal;
+  /** Names the step in the calls to shards. */
   trace: string;
 }
 
 /**
- * With its experts in process, a step never waits for I/O. It lets this thread handle its messages (requests, aborts)
- * after the first layer that ends this long after the last time.
+ * Time after which a step lets this thread handle its messages (requests, aborts); checked after each layer. A step whose
+ * experts are in the same process never waits for I/O, so that without this limit the messages would wait for its end.
  */
 const TURN_MS = 5;
 
-export interface ForwardEvents {
-  /** No expert could answer the row. The callback must clear the row in `wanted`; the other rows go on. */
+interface ForwardEvents {
+  /** One of the row's experts did not answer. The callback must clear the row in `wanted`. The other rows continue. */
   onFailed: (row: number, error: RpcError) => void;
   /** The row went down the ladder to `rung` for one of its experts. */
   onDegraded: (row: number, rung: Rung) => void;
-  /** Called once a layer, in order, with the experts of every row, stand-ins included. */
+  /** Called after each layer with the experts of every row, stand-ins included. */
   onRouted?: ((assignment: Assignment) => void) | undefined;
 }
 

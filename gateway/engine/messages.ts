@@ -1,5 +1,5 @@
-// What the API thread and the engine thread exchange: token ids and settings in one direction, parts of a stream in the
-// other. All of it is plain data that can be cloned. The engine knows neither text nor HTTP.
+// The messages between the API thread and the engine thread: token ids and settings in one direction, parts of a stream in the
+// other. All of them are plain data that can be cloned.
 import type { Rung } from '../../router/delivery/ladder.ts';
 import type { HeatReport } from '../../router/heat.ts';
 import type { MissingUnits } from '../../router/replica-table.ts';
@@ -19,11 +19,11 @@ export interface SamplingSettings {
   topK: number;
   /** Drop tokens less likely than this share of the likeliest one's probability; 0 keeps all. */
   minP: number;
-  /** Subtracted once from the logit of a token that the answer already holds. */
+  /** Subtracted once from the logit of each token in the answer so far. */
   presencePenalty: number;
-  /** Subtracted for each time the answer already holds the token. */
+  /** Subtracted from a token's logit once for each occurrence in the answer so far. */
   frequencyPenalty: number;
-  /** Divides positive (multiplies negative) logits of tokens in prompt or answer; 1 is off (CTRL, arXiv 1909.05858). */
+  /** Logits of tokens in prompt or answer are divided by it if positive, else multiplied. 1 is off (CTRL, arXiv 1909.05858). */
   repetitionPenalty: number;
   /** Added to the logits of these ids. */
   logitBias: readonly (readonly [id: number, bias: number])[];
@@ -33,7 +33,7 @@ export interface SamplingSettings {
   choice: number;
 }
 
-/** Settings that change nothing about the model's own distribution, from which they draw. */
+/** Settings that sample from the model's own distribution. */
 export const neutralSampling: SamplingSettings = {
   temperature: 1,
   topP: 1,
@@ -53,27 +53,27 @@ export interface GenerationRequest {
   prompt: Int32Array;
   /** 0: only the prompt is computed. */
   maxTokens: number;
-  /** No stop id may come before so many tokens, unless the constraint allows nothing else. */
+  /** The answer gets at least this many tokens before a stop id, unless the constraint allows nothing else. */
   minTokens?: number;
   sampling: SamplingSettings;
   /** Ids that end the answer. They are not part of its text. */
   stopIds: readonly number[];
-  /** How many alternatives to report with each token. 0: only the chosen token's own. Undefined: no log-probabilities. */
+  /** Number of alternatives to report with each token. 0: only the chosen token's own. Undefined: no log-probabilities. */
   logprobs?: number;
-  /** The same for the prompt's tokens. They are sent before the first token, and no cached prefix is used. */
+  /** The same for the prompt's tokens, which are reported before the first token. The prefix cache is then not used. */
   promptLogprobs?: number;
-  /** Id of an open generation with the same prompt. This one waits until that prompt is computed, and shares it. */
+  /** Id of an open generation with the same prompt. This one waits until that prompt is computed, and shares its KV blocks. */
   sharesPromptOf?: string;
-  /** Requests of a tenant with lower numbers leave the queue first. Default: 0. */
+  /** Among a tenant's requests, lower numbers leave the queue first. Below 0: before those of all tenants. Default: 0. */
   priority?: number;
   /** Who is billed. Tenants share the engine's time by weight, however many requests each has. Absent: no tenant. */
   tenant?: string;
-  /** The tenant's weight: one of weight 2 gets twice as much time as one of weight 1. Default: 1. */
+  /** The tenant's weight. A tenant of weight 2 gets twice as much time as one of weight 1. Default: 1. */
   weight?: number;
-  /** `[layers]`, experts for each token. Default: the checkpoint's. */
+  /** `[layers]`, number of experts for each token. Default: the checkpoint's. */
   expertsPerToken?: readonly number[];
   constraint?: ConstraintSpec;
-  /** The constraint's grammar, if it has been read already. It replaces the text that it was read from. */
+  /** The constraint's grammar, if another thread has parsed it. The engine then does not read the constraint's text. */
   grammar?: PackedGrammar;
   /** Report a hash of each row of logits. Equal hashes mean equal bits. */
   digests?: boolean;
@@ -92,27 +92,25 @@ export interface TokenLogprob {
 }
 
 /**
- * `[layers][k]` expert numbers, best first. They are those of the row whose logits the token was sampled from, which is the
- * row of the position before it. An expert that stood in (`next_best`) takes the place of the one that it replaced.
+ * `[layers][k]` expert numbers, best first. The token was sampled from the logits of the row before it, and these experts
+ * computed that row. An expert that stood in (`next_best`) takes the place of the expert that it replaced.
  */
 export type Route = number[][];
 
-/** Bytes in V8 of a log-probability, of a layer's list of experts and of one expert in it. */
+/** Bytes in V8 of a log-probability, of a layer's list of experts, and of one expert in that list. */
 const [LOGPROB_BYTES, LAYER_BYTES, EXPERT_BYTES] = [64, 40, 8];
 
-/** Bytes in memory of what is reported with a token. */
-export function heldBytes({ top, route }: { top?: readonly TokenLogprob[]; route?: Route }): number {
-  return (
-    logprobBytes(top?.length) + (route === undefined ? 0 : routeBytes(route.map(({ length }) => length)))
-  );
+/** Bytes in memory of a token's log-probabilities and route. */
+export function heldBytes({ top, route = [] }: { top?: readonly TokenLogprob[]; route?: Route }): number {
+  return logprobBytes(top?.length) + routeBytes(route.map(({ length }) => length));
 }
 
-/** Bytes of the token's log-probability and its alternatives; undefined: none is reported. */
+/** Bytes of the log-probabilities of a token and its alternatives. 0 if `alternatives` is undefined: none are reported. */
 export function logprobBytes(alternatives: number | undefined): number {
   return alternatives === undefined ? 0 : (1 + alternatives) * LOGPROB_BYTES;
 }
 
-/** Bytes of a route with so many experts in each layer. */
+/** Bytes of a route. `experts [layers]` is the number of experts in each layer. */
 export function routeBytes(experts: readonly number[]): number {
   return experts.reduce((total, count) => total + LAYER_BYTES + EXPERT_BYTES * count, 0);
 }
@@ -121,16 +119,16 @@ export function routeBytes(experts: readonly number[]): number {
 export interface Began {
   /** From the call of generate() until it was first admitted. */
   queuedMs: number;
-  /** From then until the first token, or until the end if there was none. Includes waiting after a preemption. */
+  /** From that admission until the first token, or until the end if there was none. Includes waiting after a preemption. */
   prefillMs: number;
 }
 
-/** How often each rung stood in for an expert of a row. */
+/** How often each rung of the degradation ladder stood in for an expert of a row. */
 export type DegradedHops = Partial<Record<Rung, number>>;
 
 export type FinishReason = 'stop' | 'length';
 
-/** Why a generation failed. The API maps `code` to a status in one place. */
+/** The error that ends a generation. The API maps `code` to an HTTP status. */
 export interface GenerationError {
   code:
     | 'invalid_request'
@@ -146,22 +144,22 @@ export interface GenerationError {
   retryAfterMs?: number;
 }
 
-/** Log-probability of a prompt's token or of a stop id, given the tokens before it. */
+/** Log-probability of a prompt token or of a stop id, given the tokens before it. */
 export interface PromptLogprob {
   logprob: number;
-  /** Of a prompt's token; 1 is the likeliest. */
+  /** The rank of a prompt token among all tokens; 1 is the likeliest. Absent for a stop id. */
   rank?: number;
   top: TokenLogprob[];
 }
 
 /** A stream has prompt parts if requested, then any number of tokens, then exactly one finish or error. */
 export type GenerationPart =
-  /** The prompt's next tokens, in order. The first token of a prompt has no log-probability. */
+  /** Log-probabilities of the prompt's next tokens, in order. The first token of a prompt has none. */
   | { type: 'prompt'; logprobs: PromptLogprob[] }
   | {
       type: 'token';
       id: number;
-      /** From the model's own distribution, before penalties, bias and temperature. */
+      /** In the model's own distribution, before penalties, bias and temperature. */
       logprob?: number;
       top?: TokenLogprob[];
       digest?: string;
@@ -183,7 +181,7 @@ export type GenerationPart =
       completionTokens: number;
       cachedTokens: number;
       degradedHops?: DegradedHops;
-      /** If there was no token part before. */
+      /** Only if there was no token part. */
       began?: Began;
     }
   | { type: 'error'; error: GenerationError };
@@ -193,7 +191,7 @@ export interface EngineStatus {
   missing: MissingUnits[];
   /** Units that only one shard serves. */
   single: MissingUnits[];
-  /** How many units no shard serves, and how many only one. */
+  /** Number of units that no shard serves, and of units that only one shard serves. */
   units: { missing: number; single: number };
   running: number;
   waiting: number;
@@ -216,7 +214,7 @@ export interface EngineInfo {
   expertsPerToken: readonly number[];
   /** Most positions of a sequence: prompt and answer together. */
   context: number;
-  /** Requests whose prompts begin alike share what has been computed. */
+  /** Whether requests whose prompts begin with the same tokens share the computed prefix. */
   sharesPrefixes: boolean;
 }
 
@@ -224,17 +222,17 @@ export interface EngineInfo {
 export interface EngineClient {
   readonly info: EngineInfo;
   /**
-   * Starts a generation and yields its parts, of which the last is a finish or an error. Aborting the signal or leaving the
-   * loop stops the work within one step, and the stream ends without another part.
+   * Starts a generation and yields its parts. The last part is a finish or an error. Aborting the signal or leaving the loop
+   * stops the work within one step, and the stream ends without another part.
    */
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationPart>;
   /**
-   * Counts `ms` of the machine's time, which other threads have spent for the tenant, against its share of the engine's time.
-   * The empty name stands for requests without a tenant.
+   * Charges the tenant for `ms` of the machine's time that other threads have spent for it. They count against the tenant's
+   * share of the engine's time. The empty name stands for requests without a tenant.
    */
   charge(tenant: string, ms: number): void;
   status(): Promise<EngineStatus>;
-  /** Decayed counts of rows by (layer, expert), and on request which expert follows which. */
+  /** Decayed counts of rows by (layer, expert). `successors` adds how often each expert follows each expert of the layer before. */
   heat(options?: { successors?: boolean }): Promise<HeatReport>;
   /** Accepts no new generations. Running ones that do not end within `graceMs` fail with `shutting_down`. */
   close(graceMs: number): Promise<void>;

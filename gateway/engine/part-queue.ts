@@ -1,11 +1,13 @@
-// The queue between the producer of a generation's parts and their reader. Its length is bounded by the answer's.
+// The queue between the producer of a generation's parts and their reader. `push` never waits, so that the queue may grow to
+// the length of the whole answer.
 import { type GenerationPart, heldBytes } from './messages.ts';
 
+/** Whether the part ends its stream. */
 export function isLast({ type }: GenerationPart): boolean {
   return type === 'finish' || type === 'error';
 }
 
-/** Bytes of a part in V8, without its log-probabilities and route. */
+/** Estimated bytes of a part in memory, without its log-probabilities and route. */
 const PART_BYTES = 200;
 
 /** An async iterable that ends after a finish, an error, or `end()`. */
@@ -16,26 +18,25 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
   #wake: () => void = () => {};
   readonly #onBytes: (change: number) => void;
 
-  /** `onBytes` is called with each change of `bytes`. */
+  /** `onBytes` gets the difference whenever `bytes` changes. */
   constructor(onBytes: (change: number) => void = () => {}) {
     this.#onBytes = onBytes;
   }
 
-  /** About how many bytes the unread parts take. */
+  /** Estimated bytes of the unread parts in memory. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  #hold(bytes: number): void {
-    const change = bytes - this.#bytes;
-    this.#bytes = bytes;
-    this.#onBytes(change);
+  #add(bytes: number): void {
+    this.#bytes += bytes;
+    this.#onBytes(bytes);
   }
 
   push(part: GenerationPart): void {
     if (this.#ended) return;
     this.#parts.push(part);
-    this.#hold(this.#bytes + bytesOf(part));
+    this.#add(bytesOf(part));
     if (isLast(part)) this.#ended = true;
     this.#wake();
   }
@@ -43,7 +44,7 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
   /** Ends the stream at once and drops unread parts. */
   end(): void {
     this.#parts.length = 0;
-    this.#hold(0);
+    this.#add(-this.#bytes);
     this.#ended = true;
     this.#wake();
   }
@@ -52,14 +53,14 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
   fail(part: Extract<GenerationPart, { type: 'error' }>): void {
     this.end();
     this.#parts.push(part);
-    this.#hold(bytesOf(part));
+    this.#add(bytesOf(part));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<GenerationPart> {
     for (;;) {
       const part = this.#parts.shift();
       if (part !== undefined) {
-        this.#hold(this.#bytes - bytesOf(part));
+        this.#add(-bytesOf(part));
         yield part;
       } else if (this.#ended) return;
       else await new Promise<void>((wake) => (this.#wake = wake));
@@ -68,9 +69,7 @@ export class PartQueue implements AsyncIterable<GenerationPart> {
 }
 
 function bytesOf(part: GenerationPart): number {
-  if (part.type === 'token') {
-    return PART_BYTES + heldBytes(part);
-  }
+  if (part.type === 'token') return PART_BYTES + heldBytes(part);
   if (part.type !== 'prompt') return PART_BYTES;
-  return part.logprobs.reduce((total, told) => total + PART_BYTES + heldBytes(told), PART_BYTES);
+  return part.logprobs.reduce((total, token) => total + PART_BYTES + heldBytes(token), PART_BYTES);
 }

@@ -1,15 +1,15 @@
-// Why a request cannot be queued, if it cannot. Pure.
+// Decides whether a request can be queued. Pure.
 import { fault, notReady } from './faults.ts';
 import type { GenerationError, GenerationRequest, MissingUnits } from './messages.ts';
 
-export interface Capacity {
+interface Capacity {
   closing: boolean;
   vocab: number;
   layers: number;
   experts: number;
   /** Most positions of a sequence. */
   context: number;
-  /** Positions of a single sequence that has all KV memory. */
+  /** Positions that fit the whole KV memory. */
   kvPositions: number;
   missing: readonly MissingUnits[];
   waiting: number;
@@ -18,15 +18,12 @@ export interface Capacity {
   ownWaiting?: number;
 }
 
+/** The error with which the request is refused; undefined if it can be queued. */
 export function refusal(
-  {
-    prompt,
-    maxTokens,
-    expertsPerToken,
-    weight = 1,
-  }: Pick<GenerationRequest, 'prompt' | 'maxTokens' | 'expertsPerToken' | 'weight'>,
+  request: Pick<GenerationRequest, 'prompt' | 'maxTokens' | 'expertsPerToken' | 'weight'>,
   capacity: Capacity,
 ): GenerationError | undefined {
+  const { prompt, maxTokens, expertsPerToken, weight = 1 } = request;
   const { closing, vocab, layers, experts, context, kvPositions, missing } = capacity;
   if (closing) return fault('shutting_down', 'the server is shutting down');
   if (prompt.length === 0) return fault('invalid_request', 'the prompt has no tokens');
@@ -37,26 +34,27 @@ export function refusal(
       return fault('invalid_request', `experts_per_token is not ${layers} numbers from 1 to ${experts}`);
     }
   }
-  const stranger = prompt.find((id) => id < 0 || id >= vocab);
-  if (stranger !== undefined) {
-    return fault('invalid_request', `token id ${stranger} is outside the vocabulary of ${vocab}`);
+  const unknown = prompt.find((id) => id < 0 || id >= vocab);
+  if (unknown !== undefined) {
+    return fault('invalid_request', `token id ${unknown} is outside the vocabulary of ${vocab}`);
   }
   const reach = prompt.length + maxTokens;
   if (reach > context) {
-    const asked = `${reach} tokens (${prompt.length} of prompt, ${maxTokens} of answer)`;
-    return fault('context_length_exceeded', `${asked} are more than the context of ${context}`);
+    const wanted = `${reach} tokens (${prompt.length} of prompt, ${maxTokens} of answer)`;
+    return fault('context_length_exceeded', `${wanted} are more than the context of ${context}`);
   }
   if (reach > kvPositions) {
-    return fault(
-      'context_length_exceeded',
-      `${reach} tokens are more than the ${kvPositions} that the KV memory holds`,
-    );
+    const message = `${reach} tokens are more than the ${kvPositions} that the KV memory holds`;
+    return fault('context_length_exceeded', message);
   }
   if (missing.length > 0) return notReady(missing);
   return queueFull(capacity, weight);
 }
 
-/** Each tenant leaves room for others: it may hold as much of the queue as is still free, times its weight. */
+/**
+ * So that tenants leave room for others, a tenant's waiting requests must be fewer than the free places of the queue,
+ * multiplied by the tenant's weight.
+ */
 function queueFull(
   { waiting, maxWaiting, ownWaiting = 0 }: Capacity,
   weight: number,
@@ -65,7 +63,7 @@ function queueFull(
   if (free > 0 && ownWaiting < weight * free) return undefined;
   const message =
     free > 0
-      ? `${ownWaiting} requests of this key are waiting already; the rest of the queue is kept for others`
+      ? `${ownWaiting} requests of this key are waiting already; the other places are kept for other keys`
       : `${maxWaiting} requests are waiting already`;
   return fault('queue_full', message, { retryAfterMs: 1000 });
 }

@@ -23,24 +23,23 @@ type Down =
 type Up =
   | { type: 'info'; info: EngineInfo }
   | { type: 'part'; id: string; part: GenerationPart }
-  | { type: 'status'; call: number; status: EngineStatus }
-  | { type: 'heat'; call: number; report: HeatReport }
+  | { type: 'answer'; call: number; answer: EngineStatus | HeatReport }
   | { type: 'closed' };
 
-/** Most bytes of unread parts, all generations together. Beyond it, the generation that holds most fails. */
+/** Most bytes of unread parts, all generations together. Beyond this, the generation with most unread bytes fails. */
 const MOST_UNREAD_BYTES = 128 * 2 ** 20;
 
-/** What a client that reads too slowly is told. */
+/** The error for a client that reads too slowly. */
 const unread = fault(
   'answer_memory',
-  'the answer was made faster than it was taken, and waits in more memory than there is; ask for fewer choices or log-probabilities',
+  'the answer was read too slowly: its unread part takes too much memory; read faster, or ask for fewer choices or log-probabilities',
   { retryAfterMs: 1000 },
 );
 
-/** What clients are told about an unforeseen failure. The log has the cause. */
+/** The error that clients receive after an unforeseen failure. The cause is only logged. */
 const broken = fault('internal', 'the engine has failed');
 
-/** Serves `engine` over `port` and resolves when it has been closed. `onFault` is called if a generation throws. */
+/** Serves `engine` over `port`. Resolves when the engine has been closed. `onFault` is called if a generation throws. */
 export async function serveEngine(
   port: MessagePort,
   engine: EngineClient,
@@ -55,13 +54,15 @@ export async function serveEngine(
       for await (const part of engine.generate(request, abort.signal))
         up({ type: 'part', id: request.id, part });
     } catch (cause) {
-      // Other requests go on.
+      // Only this generation fails; the others continue.
       onFault(cause);
       up({ type: 'part', id: request.id, part: { type: 'error', error: broken } });
     } finally {
       aborts.delete(request.id);
     }
   };
+  const answer = async (call: number, found: Promise<EngineStatus | HeatReport>) =>
+    up({ type: 'answer', call, answer: await found });
   const closed = new Promise<void>((resolve, reject) => {
     port.on('message', (message: Down) => {
       switch (message.type) {
@@ -72,15 +73,9 @@ export async function serveEngine(
         case 'charge':
           return engine.charge(message.tenant, message.ms);
         case 'status':
-          return void engine
-            .status()
-            .then((status) => up({ type: 'status', call: message.call, status }))
-            .catch(reject);
+          return void answer(message.call, engine.status()).catch(reject);
         case 'heat':
-          return void engine
-            .heat(message.options)
-            .then((report) => up({ type: 'heat', call: message.call, report }))
-            .catch(reject);
+          return void answer(message.call, engine.heat(message.options)).catch(reject);
         case 'close':
           return void engine.close(message.graceMs).then(resolve, reject);
         default:
@@ -94,8 +89,8 @@ export async function serveEngine(
 }
 
 /**
- * Resolves with the engine at the other end of `port` when it has started. `lost` resolves when the engine's thread has
- * ended: open generations then fail, and so does this call if the engine has not started.
+ * Resolves with the engine at the other end of `port` when the engine has started. `lost` resolves when the engine's thread
+ * has ended. Open generations then fail, and this call rejects if the engine has not started.
  */
 export async function connectEngine(
   port: MessagePort,
@@ -107,16 +102,10 @@ export async function connectEngine(
   return client;
 }
 
-/** Sends a grammar that has been read instead of its source, which may be large and would be copied for each choice. */
+/** Puts the parsed grammar in the place of its source, which may be large and would be copied for each choice. */
 function withoutSource({ grammar, ...request }: GenerationRequest): GenerationRequest {
   if (grammar === undefined || request.constraint === undefined) return request;
   return { ...request, constraint: withRead(request.constraint, grammar) };
-}
-
-/** A call that waits for its answer. */
-interface PendingCall<Answer> {
-  resolve: (answer: Answer) => void;
-  reject: (error: Error) => void;
 }
 
 class RemoteEngine implements EngineClient {
@@ -124,11 +113,12 @@ class RemoteEngine implements EngineClient {
   readonly #port: MessagePort;
   readonly #mostUnread: number;
   readonly #generations = new Map<string, PartQueue>();
-  readonly #statuses = new Map<number, PendingCall<EngineStatus>>();
-  readonly #heats = new Map<number, PendingCall<HeatReport>>();
+  /** Calls that wait for their answers, by number. */
+  readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #closed: Promise<void>;
+  /** Bytes of the unread parts of all generations. */
   #unread = 0;
-  #calls = 0;
+  #lastCall = 0;
   #info: EngineInfo | undefined;
   #lost: Error | undefined;
 
@@ -152,12 +142,9 @@ class RemoteEngine implements EngineClient {
         case 'part':
           this.#generations.get(message.id)?.push(message.part);
           return this.#limitUnread();
-        case 'status':
-          this.#statuses.get(message.call)?.resolve(message.status);
-          return void this.#statuses.delete(message.call);
-        case 'heat':
-          this.#heats.get(message.call)?.resolve(message.report);
-          return void this.#heats.delete(message.call);
+        case 'answer':
+          this.#calls.get(message.call)?.resolve(message.answer);
+          return void this.#calls.delete(message.call);
         case 'closed':
           return closed.resolve();
         default:
@@ -201,7 +188,7 @@ class RemoteEngine implements EngineClient {
     }
   }
 
-  /** Fails the generation that holds most unread parts, so that a reader that takes nothing cannot fill the memory. */
+  /** Fails the generation with most unread bytes, so that a client that does not read cannot fill the memory. */
   #limitUnread(): void {
     if (this.#unread <= this.#mostUnread) return;
     const [first, ...others] = this.#generations;
@@ -215,22 +202,21 @@ class RemoteEngine implements EngineClient {
     if (this.#lost === undefined) this.#post({ type: 'charge', tenant, ms });
   }
 
-  status(): Promise<EngineStatus> {
-    if (this.#lost !== undefined) return Promise.reject(this.#lost);
-    const call = this.#calls++;
-    return new Promise((resolve, reject) => {
-      this.#statuses.set(call, { resolve, reject });
-      this.#post({ type: 'status', call });
-    });
+  async status(): Promise<EngineStatus> {
+    return (await this.#call((call) => ({ type: 'status', call }))) as EngineStatus;
   }
 
-  heat(options: { successors?: boolean } = {}): Promise<HeatReport> {
+  async heat(options: { successors?: boolean } = {}): Promise<HeatReport> {
+    return (await this.#call((call) => ({ type: 'heat', call, options }))) as HeatReport;
+  }
+
+  #call(messageOf: (call: number) => Down): Promise<unknown> {
     if (this.#lost !== undefined) return Promise.reject(this.#lost);
-    const call = this.#calls++;
-    return new Promise((resolve, reject) => {
-      this.#heats.set(call, { resolve, reject });
-      this.#post({ type: 'heat', call, options });
-    });
+    const call = ++this.#lastCall;
+    const answer = Promise.withResolvers<unknown>();
+    this.#calls.set(call, answer);
+    this.#post(messageOf(call));
+    return answer.promise;
   }
 
   async close(graceMs: number): Promise<void> {
@@ -248,9 +234,7 @@ class RemoteEngine implements EngineClient {
     for (const queue of this.#generations.values()) {
       queue.push({ type: 'error', error: broken });
     }
-    for (const { reject } of this.#statuses.values()) reject(error);
-    for (const { reject } of this.#heats.values()) reject(error);
-    this.#statuses.clear();
-    this.#heats.clear();
+    for (const { reject } of this.#calls.values()) reject(error);
+    this.#calls.clear();
   }
 }

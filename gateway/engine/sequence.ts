@@ -1,4 +1,4 @@
-// One sequence: its ids, how far they are computed, and what the sampler must remember.
+// One sequence: the ids of prompt and answer, how far they are computed, and the state of its sampling.
 import type { Rung } from '../../router/delivery/ladder.ts';
 import type { Constraint } from '../constraints/masks/constraint.ts';
 import type { BlockTable } from './memory/blocks.ts';
@@ -13,48 +13,50 @@ import type {
 import type { Sampled } from './sampling/sampler.ts';
 import { Speculation } from './sampling/speculation.ts';
 
-/** Where a token comes from, if the request asks for that. */
-export interface Provenance {
+/** Reported with a token if the request asks for it. */
+interface Provenance {
   /** Hash of the logits. */
   digest?: string | undefined;
   route?: Route | undefined;
 }
 
 export class Sequence {
-  /** The name under which the dense device keeps its KV. */
+  /** The dense device's name for the sequence. */
   readonly name: number;
   readonly request: GenerationRequest;
-  /** The constraint of the answer, once it is open. */
+  /** The constraint of the answer; undefined before it is open. */
   constraint: Constraint | undefined;
-  /** It gets no rows as long as its constraint has not told which ids may come next. */
+  /** Whether the constraint is still finding out which ids may come next. A held sequence gets no rows. */
   held = false;
   /** Ids of prompt and answer. */
   readonly ids: number[];
+  /** How often the answer contains each id. */
   readonly generated = new Map<number, number>();
+  /** The distinct ids of prompt and answer. */
   readonly seen: Set<number>;
-  /** Blocks of KV memory; empty while it waits. */
+  /** Blocks of KV memory; empty while the sequence waits. */
   table: BlockTable = { blocks: [], known: 0, prefix: 0 };
   /** Sequences share cached blocks only if their salts are equal. */
   salt = '';
   /** Positions whose K and V are in the cache. */
   computed = 0;
-  /** Prompt positions that were cached when it was first admitted. */
+  /** Prompt positions that the prefix cache contained at the first admission; undefined before that admission. */
   cached: number | undefined;
   /** Prompt tokens whose log-probabilities have been sent. The first token counts, although it has none. */
   scored = 1;
-  /** Drafts, which the next step verifies and drops. */
+  /** Draft ids, which the next step verifies and then drops. */
   drafts: readonly number[] = [];
-  /** Number of the last step that computed it. */
+  /** Number of the last step that computed the sequence. */
   stepped = 0;
-  /** It has finished, failed or been aborted. */
+  /** Whether the sequence has finished, failed or been aborted. */
   ended = false;
   /** How often each rung stood in for an expert. */
   readonly degraded = new Map<Rung, number>();
   readonly #speculation = new Speculation();
-  readonly #askedAt = performance.now();
-  /** When it was first admitted. */
+  readonly #createdAt = performance.now();
+  /** Time of the first admission. */
   #admittedAt: number | undefined;
-  /** A part with `began` has been sent. */
+  /** Whether a part with `began` has been sent. */
   #begun = false;
   readonly #emit: (part: GenerationPart) => void;
 
@@ -86,14 +88,14 @@ export class Sequence {
     return this.ids.length;
   }
 
-  /** It has been admitted. `computed` positions of its KV memory came from the prefix cache. */
+  /** To be called at each admission. `computed` positions are in the prefix cache. */
   admitted(computed: number): void {
     this.computed = computed;
     this.cached ??= computed;
     this.#admittedAt ??= performance.now();
   }
 
-  /** Rows of the span whose logits give log-probabilities of the prompt that have not been sent yet. */
+  /** The rows of the span whose logits give log-probabilities of the prompt that have not been sent yet. */
   unscored(start: number, count: number): { first: number; count: number } {
     if (this.request.promptLogprobs === undefined) return { first: start, count: 0 };
     const first = Math.max(start, this.scored - 1);
@@ -104,18 +106,14 @@ export class Sequence {
     return this.ids.length - this.promptLength;
   }
 
-  /** Positions it may grow to. */
-  get reach(): number {
-    return this.promptLength + this.request.maxTokens;
-  }
-
-  /** Drafts ids as far as they are worth `price` (speculation.ts), if only the next id is left to compute. */
+  /** Drafts ids that are worth `price` (speculation.ts), if only the last known id is left to compute. */
   draft(price: number): void {
     if (this.length - this.computed !== 1 || this.computed < this.promptLength) return;
-    this.drafts = this.#speculation.draft(this.ids, this.reach - this.length - 1, price);
+    const mostLength = this.promptLength + this.request.maxTokens;
+    this.drafts = this.#speculation.draft(this.ids, mostLength - this.length - 1, price);
   }
 
-  /** To be called when the step's ids have been taken: drops what was computed for rejected drafts. */
+  /** To be called when the step's ids have been taken. Forgets the positions that were computed for rejected drafts. */
   settle(): void {
     this.computed = this.length - 1;
     this.#speculation.learn(this.ids);
@@ -128,18 +126,18 @@ export class Sequence {
     this.#emit({ type: 'prompt', logprobs });
   }
 
-  /** The prompt is computed, and the request asked for nothing more. */
+  /** Ends a sequence whose request wants no tokens, when its prompt is computed. */
   finishPrompt(): void {
     this.#finish('length');
   }
 
-  /** Stop ids that the answer is still too short for. */
+  /** The stop ids while the answer is shorter than `minTokens`; otherwise none. */
   get barred(): readonly number[] {
     const { minTokens = 0, stopIds } = this.request;
     return this.answerLength < minTokens ? stopIds : [];
   }
 
-  /** Appends a sampled token, sends it, and finishes the answer if it has ended. */
+  /** Appends and sends a sampled token. Finishes the answer if it is complete. */
   take({ id, logprob, top }: Sampled, { digest, route }: Provenance = {}): void {
     this.constraint?.advance(id);
     this.ids.push(id);
@@ -188,13 +186,13 @@ export class Sequence {
     });
   }
 
-  /** Timings for the first part of the answer. */
+  /** Timings, which only the first part of the answer has. */
   #began(): { began?: Began } {
     if (this.#begun) return {};
     this.#begun = true;
     const now = performance.now();
     const admittedAt = this.#admittedAt ?? now;
-    return { began: { queuedMs: admittedAt - this.#askedAt, prefillMs: now - admittedAt } };
+    return { began: { queuedMs: admittedAt - this.#createdAt, prefillMs: now - admittedAt } };
   }
 
   #hops(): { degradedHops?: DegradedHops } {

@@ -1,5 +1,5 @@
 // Runs steps: computes the rows that the scheduler selects, in one micro-batch or several, samples the next tokens, and learns
-// what steps cost. A step that throws fails its sequences, never the process.
+// what steps cost. If a step throws, its sequences fail and the process continues.
 import { errorText } from '../../base/error-text.ts';
 import type { Rows } from '../../model/devices/dense.ts';
 import { type Rung, rungs } from '../../router/delivery/ladder.ts';
@@ -12,7 +12,7 @@ import type { ForwardModel } from './forward.ts';
 import { sampleNext } from './sampling/next-tokens.ts';
 import { constraintFailed, prepare } from './sampling/open-constraint.ts';
 import { FairShares } from './scheduling/fair-shares.ts';
-import { cut, grouped, MicroBatches } from './scheduling/micro-batches.ts';
+import { cut, MicroBatches } from './scheduling/micro-batches.ts';
 import { decodingOf, type Planned, planStep, type StepLimits } from './scheduling/scheduler.ts';
 import { StepCosts } from './scheduling/step-costs.ts';
 import { inTurns } from './scheduling/turns.ts';
@@ -21,13 +21,13 @@ import { type Due, Step } from './step.ts';
 
 /** Least number of prefill rows in a step that decodes as well. */
 const LEAST_PREFILL = 4;
-/** Share of `prefillRows` that a step may have as long as their cost is unknown. */
+/** Share of `prefillRows` that a step may have before the cost of prefill rows is known. */
 const FIRST_SHARE = 1 / 8;
 
-/** Up to so many biases of a request cost too little to be charged. */
+/** Sampling with up to this many logit biases takes too little time to be charged to the tenant. */
 const FEW_BIASES = 64;
 
-export interface StepRunnerOptions {
+interface StepRunnerOptions {
   model: ForwardModel;
   settings: EngineSettings;
   admission: Admission;
@@ -38,15 +38,16 @@ export class StepRunner {
   /** How often each rung stood in for an expert. */
   readonly degradedHops = Object.fromEntries(rungs.map((rung) => [rung, 0])) as Record<Rung, number>;
   readonly #options: StepRunnerOptions;
-  /** The model as several micro-batches use it. */
+  /** The model for steps of several micro-batches: its dense device computes them in turns. */
   readonly #modelInTurns: ForwardModel;
   readonly #microBatches = new MicroBatches();
   readonly #costs = new StepCosts();
   readonly #shares = new FairShares();
+  /** Memory for logits, by micro-batch. */
   readonly #logits: Rows[] = [];
   /** Micro-batches in flight. */
   #steps: readonly Step[] = [];
-  /** The last step until it is settled. */
+  /** The last step; undefined when it has been settled. */
   #ran: { spans: readonly Planned<Sequence>[]; decoding: readonly Sequence[]; startedAt: number } | undefined;
 
   constructor(options: StepRunnerOptions) {
@@ -66,7 +67,7 @@ export class StepRunner {
     }
   }
 
-  /** Learns what the last step cost. To be called when its parts have been sent, because sending takes time as well. */
+  /** Learns the cost of the last step. To be called when its parts have been sent, because the cost includes sending. */
   settle(): void {
     if (this.#ran === undefined) return;
     const { spans, decoding, startedAt } = this.#ran;
@@ -76,12 +77,12 @@ export class StepRunner {
     this.#shares.settle(spans, { costs: this.#costs, decoding, ms });
   }
 
-  /** Counts time of other threads against the tenant's share. */
+  /** Counts time that other threads spent for the tenant against its share. */
   charge(tenant: string, ms: number): void {
     this.#shares.charge(tenant, ms);
   }
 
-  /** Computes nothing more for the sequence in the step in flight. */
+  /** Stops the step in flight from computing more for the sequence. */
   unwant(sequence: Sequence): void {
     for (const step of this.#steps) step.unwant(sequence);
   }
@@ -111,7 +112,7 @@ export class StepRunner {
     this.#ran = { spans, decoding, startedAt };
   }
 
-  /** While `decoding` sequences decode, prefill gets as many rows as fill its share of the step. */
+  /** Limits of a step in which `decoding` sequences decode. Prefill gets the number of rows that fills `share` of its time. */
   #limits(decoding: number, share: number): StepLimits {
     const { prefillRows } = this.#options.settings;
     const { minPrefillRows } = this.#options.model.dense;
@@ -122,12 +123,14 @@ export class StepRunner {
     return { ...limits, prefillRows: Math.min(prefillRows, Math.max(least, Math.floor(rows))) };
   }
 
-  /** Computes the spans in one micro-batch, or in several at once: one computes while others wait for their experts. */
+  /** Computes the spans. Of several micro-batches, one computes while the others wait for their experts. */
   async #compute(spans: readonly Planned<Sequence>[]): Promise<void> {
     const { model, settings, counters } = this.#options;
     const sequences = spans.length;
     const count = settings.microBatches ?? this.#microBatches.choose(sequences);
-    const groups = grouped(spans, ({ sequence }) => String(sequence.request.expertsPerToken));
+    const groups = [
+      ...Map.groupBy(spans, ({ sequence }) => String(sequence.request.expertsPerToken)).values(),
+    ];
     const parts = groups.flatMap((group) => cut(group, count));
     this.#steps = parts.map((part) => new Step(part));
     const startedAt = performance.now();
@@ -154,7 +157,7 @@ export class StepRunner {
     counters.step_rows += this.#steps.reduce((sum, { rows }) => sum + rows, 0);
   }
 
-  /** Registers what the spans have computed for sharing, and samples the next tokens. */
+  /** Registers the computed blocks in the prefix cache, and samples the next tokens. */
   #advance(spans: readonly Planned<Sequence>[], due: readonly Due[]): void {
     const { model, settings, admission, counters } = this.#options;
     const { kv } = model.dense;
@@ -162,7 +165,7 @@ export class StepRunner {
       const { table, ids, computed, promptLength, salt, ended, degraded } = sequence;
       sequence.stepped = counters.steps;
       counters.prompt_tokens += Math.max(0, Math.min(start + count, promptLength) - start);
-      // A prefix that a stand-in has touched is not shared.
+      // A prefix is not shared if a stand-in computed a part of it.
       if (kv.shared && !ended && degraded.size === 0) admission.pool.register(table, ids, computed, salt);
     }
     for (const each of due) {
@@ -173,17 +176,17 @@ export class StepRunner {
       } catch (cause) {
         this.#refuse(sequence, cause);
       }
-      if (isDear(sequence)) this.#shares.spend(sequence.tenant, performance.now() - from);
+      if (isExpensive(sequence)) this.#shares.spend(sequence.tenant, performance.now() - from);
     }
   }
 
-  /** Fails a sequence whose constraint cannot be kept, or whose work threw. */
+  /** Fails a sequence whose sampling or constraint threw `cause`. */
   #refuse(sequence: Sequence, cause: unknown): void {
     if (cause instanceof ConstraintFault) this.#fail(sequence, constraintFailed(cause));
     else this.#threw([sequence], cause);
   }
 
-  /** Logits of micro-batch `index`. The memory is kept, because one row may take most of a megabyte. */
+  /** Memory for the logits of micro-batch `index`. It is reused, because one row may take most of a megabyte. */
   #logitsOf(index: number, length: number): Rows {
     const known = this.#logits[index];
     if (known !== undefined && known.length >= length) return known;
@@ -192,7 +195,7 @@ export class StepRunner {
     return made;
   }
 
-  /** Fails the sequences whose work threw. */
+  /** Reports an unforeseen error, and fails the sequences that it affects. */
   #threw(sequences: readonly Sequence[], cause: unknown): void {
     this.#options.settings.onFault(cause);
     const message = errorText(cause);
@@ -212,8 +215,8 @@ export class StepRunner {
   }
 }
 
-/** Whether sampling the sequence takes longer than usual. Its tenant is then charged for that time. */
-function isDear({ request: { constraint, logprobs, digests, sampling } }: Sequence): boolean {
+/** Whether sampling the sequence takes so long that its tenant is charged for the time. */
+function isExpensive({ request: { constraint, logprobs, digests, sampling } }: Sequence): boolean {
   return (
     constraint !== undefined ||
     logprobs !== undefined ||
@@ -222,7 +225,7 @@ function isDear({ request: { constraint, logprobs, digests, sampling } }: Sequen
   );
 }
 
-/** How many rows of each kind the spans have. */
+/** Counts the rows of each kind in the spans. */
 function rowsOf(spans: readonly Planned<Sequence>[], decoding: readonly Sequence[]) {
   const rows = (of: readonly Planned<Sequence>[]) => of.reduce((sum, { count }) => sum + count, 0);
   const decodes = new Set(decoding);

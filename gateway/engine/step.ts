@@ -1,4 +1,4 @@
-// One step: its rows, which of them are still wanted, and the logits that come out.
+// One step, or one micro-batch of it: computes the rows of its spans and returns the logits to sample from.
 import { setImmediate as eventsHandled } from 'node:timers/promises';
 import type { Rows } from '../../model/devices/dense.ts';
 import { type Rung, rungLevel } from '../../router/delivery/ladder.ts';
@@ -6,7 +6,6 @@ import type { Assignment, RoutingRule } from '../../router/selection.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 import { type ForwardModel, forward } from './forward.ts';
 import type { PromptLogprob, Route } from './messages.ts';
-import { routeOf } from './route.ts';
 import { describe } from './sampling/sampler.ts';
 import type { Planned } from './scheduling/scheduler.ts';
 import type { Sequence } from './sequence.ts';
@@ -20,21 +19,21 @@ export interface Due {
   routes?: Route[];
 }
 
-export interface StepOptions {
-  /** Memory for so many logits. It belongs to this step until its results have been used. */
+interface StepOptions {
+  /** Returns memory for at least `length` logits. This step owns it until its results have been used. */
   logits: (length: number) => Rows;
   deadlineMs: number;
   trace: string;
   onFailed: (sequence: Sequence, error: RpcError) => void;
   onDegraded: (sequence: Sequence, rung: Rung) => void;
-  /** Told how long the tenant's prompts took to be scored, which no other sequence has a part in. Milliseconds. */
+  /** Called with the milliseconds spent on the log-probabilities of a prompt, which are computed for its tenant alone. */
   onSpent: (tenant: string, ms: number) => void;
 }
 
-/** Rows of a prompt's logits that are in memory at a time. */
+/** Most rows of a prompt's logits in memory at a time. */
 const SCORED_AT_ONCE = 16;
 
-/** All sequences of a step use the same number of experts for each token. */
+/** All sequences of a step must have the same `expertsPerToken`. */
 export class Step {
   /** Rows of all spans together. */
   readonly rows: number;
@@ -50,7 +49,7 @@ export class Step {
     this.#wanted = new Uint8Array(this.rows).fill(1);
   }
 
-  /** Stops work on the sequence's rows. The step is aborted when no row is wanted anymore. */
+  /** Marks the sequence's rows as no longer wanted. If no row of the step is wanted anymore, the step is aborted. */
   unwant(sequence: Sequence): void {
     let row = 0;
     for (const span of this.#spans) {
@@ -60,7 +59,7 @@ export class Step {
     if (!this.#wanted.includes(1)) this.#abort.abort();
   }
 
-  /** Computes the rows and advances the sequences. Returns nothing if no row was wanted in the end. */
+  /** Computes the rows and advances the sequences. Returns an empty list if the step was aborted. */
   async run(
     model: ForwardModel,
     { logits, deadlineMs, trace, onFailed, onDegraded, onSpent }: StepOptions,
@@ -98,7 +97,7 @@ export class Step {
     return this.#logits(model, stream, logits);
   }
 
-  /** A few rows at a time, because the logits of a long prompt may take gigabytes. */
+  /** Sends log-probabilities of prompts. It computes a few rows at a time, because a long prompt's logits may take gigabytes. */
   async #scorePrompts(
     { dense, hidden, vocab }: ForwardModel,
     stream: Rows,
@@ -121,7 +120,7 @@ export class Step {
     }
   }
 
-  /** The logits of each sequence from its last known id on. */
+  /** The logits of each sequence's last known id, and of its drafts. */
   async #logits(
     { dense, hidden, vocab }: ForwardModel,
     stream: Rows,
@@ -160,13 +159,13 @@ function rulesOf(
   return asked === undefined ? rules : rules.map((rule, layer) => ({ ...rule, k: asked[layer] ?? rule.k }));
 }
 
-/** Absent if no row allows any rung, so that the common case costs nothing. */
+/** Empty if no row allows any rung, so that the common case costs nothing. */
 function ladderOf(sequences: readonly Sequence[]): { ladder?: Uint8Array } {
   if (sequences.every(({ request }) => request.degrade === undefined)) return {};
   return { ladder: Uint8Array.from(sequences, ({ request }) => rungLevel(request.degrade)) };
 }
 
-/** Log-probabilities of the tokens that follow the positions from `first` on; `logits [rows, vocab]`. */
+/** Log-probabilities of the tokens after positions `first`, `first + 1`, …; `logits [rows, vocab]` are those of these positions. */
 function promptLogprobs(
   { ids, request }: Sequence,
   first: number,
@@ -182,6 +181,11 @@ function promptLogprobs(
     const id = ids[first + i + 1]!;
     return { logprob: logprobOf(id), rank: rankOf(id), top };
   });
+}
+
+/** `assignments [layers]` are those of the whole step; k may differ between layers. */
+function routeOf(assignments: readonly Assignment[], row: number): Route {
+  return assignments.map(({ k, experts }) => Array.from(experts.subarray(row * k, (row + 1) * k)));
 }
 
 function idsOf({ sequence: { ids, drafts }, start, count }: Planned<Sequence>): number[] {

@@ -1,25 +1,26 @@
 // KV memory in blocks: which block holds which positions of which sequence, and which prefixes are cached. Pure.
 //
-// Worked example, blocks of 4: A has computed the prompt 1 2 3 4 5 6 in blocks [0, 1] and released them. Block 0 is full,
-// so it stays known as the prefix 1 2 3 4. B with the prompt 1 2 3 4 9 gets the table [0] and 4 cached positions.
+// Worked example with blocks of 4 positions: sequence A has computed the prompt 1 2 3 4 5 6 in blocks [0, 1] and has released
+// both. Block 0 is full, so it stays known as the prefix 1 2 3 4. Sequence B with the prompt 1 2 3 4 9 gets the table [0], and
+// 4 of its positions are cached.
 
 /** The blocks of one sequence, in order of position. */
 export interface BlockTable {
   readonly blocks: number[];
   /** How many leading blocks are known as a prefix: shared, or registered for sharing. */
   known: number;
-  /** Names the prefix that ends with the last known block. */
+  /** Number of the prefix that ends with the last known block. */
   prefix: number;
 }
 
 interface KnownBlock {
-  /** The key under which it is found: the prefix before it, and its own ids. */
+  /** The number of the prefix before the block, and the block's own token ids. */
   key: string;
-  /** Names the prefix that ends with this block. */
+  /** Number of the prefix that ends with this block. */
   prefix: number;
 }
 
-/** The empty prefix. */
+/** Number of the empty prefix. */
 const ROOT = 0;
 
 export class BlockPool {
@@ -29,21 +30,21 @@ export class BlockPool {
   /** Blocks from this number on were never used. */
   #fresh = 0;
   readonly #free: number[] = [];
-  /** How many sequences hold each block. */
+  /** How many sequences use each block. */
   readonly #holders: number[] = [];
   readonly #byKey = new Map<string, number>();
   readonly #known = new Map<number, KnownBlock>();
-  /** Known blocks that no sequence holds, the longest unused first. They may be evicted. */
+  /** Known blocks that no sequence uses, the longest unused first. They may be evicted. */
   readonly #idle = new Set<number>();
   #prefixes = ROOT;
 
-  /** `count` blocks of `size` positions. */
+  /** `count` is the number of blocks, `size` the positions in each. */
   constructor({ count, size }: { count: number; size: number }) {
     this.count = count;
     this.size = size;
   }
 
-  /** Blocks that can be allocated: empty ones, and known ones that no sequence holds. */
+  /** Number of blocks that can be allocated: empty blocks, and known blocks that no sequence uses. */
   get available(): number {
     return this.count - this.#fresh + this.#free.length + this.#idle.size;
   }
@@ -94,7 +95,7 @@ export class BlockPool {
 
   /** Releases a sequence's blocks. Known blocks stay known until their memory is needed. */
   release(table: BlockTable): void {
-    // The last blocks are released, and so evicted, first, because shorter prefixes are reused more often.
+    // The last blocks are released first and so evicted first, because shorter prefixes are reused more often.
     for (const block of table.blocks.splice(0).reverse()) {
       this.#holders[block]!--;
       if (this.#holders[block]! > 0) continue;

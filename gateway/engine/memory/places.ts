@@ -1,18 +1,21 @@
-// Which sequence is admitted next, and which is preempted, if there is no room for all. Tenants are compared by how many of
-// their sequences run, divided by weight. Within a tenant the order is first come, first served. Pure.
+// Decides which sequence is admitted next, and which is preempted if there is not enough room. Tenants are compared by the
+// number of their running sequences, divided by weight. Within a tenant, the order is first come, first served. Pure.
 //
 // Worked example with weights of 1 and 4 places, all taken: B has b1 b2 b3 b4 running and b5 waiting; A has a1 waiting. A has
 // fewer, so a1 is next. Each tenant's share is 2 places, so b4, B's latest, is preempted. A sequence a2 would then take the
 // place of b3, and an a3 would wait.
 
-/** What a sequence says about its tenant. */
+/** A sequence, as far as its tenant matters. */
 export interface Billed {
   tenant: string;
   /** The tenant's weight, above 0. */
   weight: number;
 }
 
-/** `waiting` is in the order of the queue. Sequences with a priority below 0 go before those of all tenants. */
+/**
+ * The sequence to admit next; undefined if none may enter. `waiting` is in queue order. Sequences with a priority below 0 go
+ * before those of all tenants.
+ */
 export function nextIn<T extends Billed & { priority: number }>(
   waiting: readonly T[],
   running: readonly Billed[],
@@ -27,8 +30,8 @@ export function nextIn<T extends Billed & { priority: number }>(
 }
 
 /**
- * The sequence that is preempted when memory runs out: the latest of the tenant that has most, not counting each tenant's
- * first, so that no tenant loses its only sequence while another has two. `running` is in order of arrival.
+ * The sequence to preempt when memory runs out: the latest of the tenant with most sequences. Each tenant's first sequence is
+ * not counted, so that no tenant loses its only one while another has two. `running` is in order of admission.
  */
 export function victimOf<T extends Billed>(running: readonly T[]): T | undefined {
   const held = counted(running);
@@ -36,8 +39,8 @@ export function victimOf<T extends Billed>(running: readonly T[]): T | undefined
 }
 
 /**
- * The sequence that is preempted for `next` when all places are taken. Undefined if one more would give the tenant of `next`
- * more than its share, or if no tenant has more than its share. Tenants that only wait count for the shares.
+ * The sequence to preempt for `next` when all places are taken. Undefined if one more sequence would give the tenant of `next`
+ * more than its share, or if no tenant has more than its share. A tenant with only waiting sequences has a share as well.
  */
 export function victimFor<T extends Billed>(
   next: Billed,
@@ -62,9 +65,7 @@ function counted(tenants: readonly Billed[]): Map<string, number> {
   return counts;
 }
 
-/** The first of the items with the least value. */
-function least<T>(items: readonly T[], of: (item: T) => number): T | undefined {
-  let found: T | undefined;
-  for (const item of items) if (found === undefined || of(item) < of(found)) found = item;
-  return found;
+/** The item with the least value; among equals the first. */
+function least<T>(items: readonly T[], value: (item: T) => number): T | undefined {
+  return items.toSorted((a, b) => value(a) - value(b))[0];
 }

@@ -1,7 +1,7 @@
 // Finds earlier occurrences of the last ids of a text, by hash chains over pairs of ids as in Lempel-Ziv compressors. Each
 // new id costs one map lookup. Pure.
 
-/** Ids are below this, so that a pair fits one number. */
+/** All ids are below this, so that a pair of ids fits one number. */
 const WIDEST = 2 ** 24;
 /** How many earlier occurrences are compared, latest first. */
 const PLACES = 8;
@@ -13,19 +13,19 @@ export interface Found {
   next: number;
 }
 
-/** Works on one text, which only grows. */
+/** An index of one text, which only grows. */
 export class Lookup {
   readonly #longest: number;
   /** For each pair, the index of the second id of its latest occurrence. */
   readonly #latest = new Map<number, number>();
-  /** For each index of a pair's second id, the pair's occurrence before that one, or 0. */
+  /** For each index of a pair's second id, the same index for the pair's occurrence before that; 0 if there is none. */
   readonly #earlier: number[] = [0];
 
   constructor(longest: number) {
     this.#longest = longest;
   }
 
-  /** The longest match of the end of `ids` with an earlier occurrence; among equals the latest. */
+  /** The longest match of the end of `ids` with an earlier part of `ids`; among equals the latest. */
   find(ids: readonly number[]): Found | undefined {
     for (let index = this.#earlier.length; index < ids.length; index++) {
       const pair = ids[index - 1]! * WIDEST + ids[index]!;

@@ -6,16 +6,16 @@ import type { Counters } from '../counters.ts';
 import type { Due } from '../step.ts';
 import { sample } from './sampler.ts';
 
-export interface NextTokensOptions {
+interface NextTokensOptions {
   vocab: number;
   picker: TokenPicker;
   counters: Counters;
 }
 
-/** How long a constraint may prepare the ids after a draft. Most take less, and a decode row costs no less. */
+/** Longest time in which a constraint prepares the ids after a draft. A decode row takes about as long, so more would not pay. */
 const PREPARE_MS = 2;
 
-/** The first row follows the last known id. Each further row counts only if the draft before it was right. */
+/** Samples row after row. Row 0 follows the last known id; row i follows draft i, and is used only if that draft was right. */
 export function sampleNext(
   { sequence, logits, routes }: Due,
   { vocab, picker, counters }: NextTokensOptions,

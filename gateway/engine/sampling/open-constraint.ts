@@ -1,4 +1,4 @@
-// Opens the constraints of sequences and prepares which ids may come next, within the time that each tenant has for it. A
+// Opens the constraints of sequences and finds out which ids may come next, within the time that each tenant may spend. A
 // sequence whose constraint is not ready is held: it gets no rows.
 import type { ConstraintFault } from '../../constraints/fault.ts';
 import { type Constraint, unconstrained } from '../../constraints/masks/constraint.ts';
@@ -8,9 +8,9 @@ import { fault } from '../faults.ts';
 import type { GenerationError } from '../messages.ts';
 import type { Sequence } from '../sequence.ts';
 
-export interface PrepareOptions {
+interface PrepareOptions {
   constraints: Constraints;
-  /** Milliseconds that each tenant may spend. */
+  /** Milliseconds that each tenant may spend before this step. */
   ownTime: () => ReadonlyMap<string, number>;
   onSpent: (tenant: string, ms: number) => void;
   /** Must not throw. */
@@ -51,10 +51,8 @@ function opened({ request, tenant }: Sequence, constraints: Constraints): Constr
   return constraints.open(read, { stopIds, tenant });
 }
 
-/** A constraint that cannot be opened, or a grammar that turned out to be too ambiguous. */
+/** The error for a constraint that cannot be opened, or for a grammar that turned out to be too ambiguous. */
 export function constraintFailed({ message, path }: ConstraintFault): GenerationError {
-  return fault(
-    'invalid_request',
-    `the answer cannot be held to what was asked for: ${message}${path && ` (at ${path})`}`,
-  );
+  const place = path && ` (at ${path})`;
+  return fault('invalid_request', `the answer cannot be constrained as requested: ${message}${place}`);
 }

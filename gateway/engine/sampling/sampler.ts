@@ -1,32 +1,32 @@
-// From a row of logits to a token: penalties, constraint, temperature, filters and one random number. Pure, except that it
-// changes the row in place.
+// Samples a token from a row of logits: penalties, constraint, temperature, filters and one random number. Pure, except that
+// it changes the row in place.
 import type { DrawSettings, TokenPicker } from '../../../model/devices/host-kernels.ts';
 import type { Constraint } from '../../constraints/masks/constraint.ts';
 import type { SamplingSettings, TokenLogprob } from '../messages.ts';
 import { uniform } from './random.ts';
 
-export interface SampleInput {
+interface SampleInput {
   /** `[vocab]`; overwritten. */
   logits: Float32Array;
   settings: SamplingSettings;
   /** The token's position in the sequence. It selects the random number. */
   position: number;
-  /** How often the answer holds each id so far. */
+  /** How often the answer contains each id so far. */
   generated: ReadonlyMap<number, number>;
   /** Ids of prompt and answer. */
   seen: ReadonlySet<number>;
   constraint?: Constraint;
   /** Ids that may not come yet, unless the constraint allows nothing else. */
   barred?: readonly number[];
-  /** `plainPicker` if absent. */
+  /** Default: `plainPicker`. */
   picker?: TokenPicker;
-  /** How many alternatives to report. Undefined: no log-probabilities. */
+  /** Number of alternatives to report. Undefined: no log-probabilities. */
   logprobs?: number;
 }
 
 export interface Sampled {
   id: number;
-  /** From the model's own distribution, before penalties, bias and temperature. */
+  /** In the model's own distribution, before penalties, bias and temperature. */
   logprob?: number;
   top?: TokenLogprob[];
 }
@@ -44,7 +44,7 @@ export function sample(input: SampleInput): Sampled {
   return model === undefined ? { id } : { id, logprob: model.logprobOf(id), top: model.top };
 }
 
-/** Ids are not barred if no other id is possible: a constraint takes precedence. */
+/** Excludes the ids, unless no other id is possible, because a constraint takes precedence. */
 function bar(logits: Float32Array, ids: readonly number[] = []): void {
   if (ids.length === 0) return;
   const before = ids.map((id) => logits[id]!);
@@ -53,7 +53,7 @@ function bar(logits: Float32Array, ids: readonly number[] = []): void {
   for (const [i, id] of ids.entries()) logits[id] = before[i]!;
 }
 
-/** Penalties and bias, on the logits; repetition as in CTRL (arXiv 1909.05858), the others as OpenAI defines them. */
+/** Applies penalties and bias to the logits: repetition as in CTRL (arXiv 1909.05858), the others as OpenAI defines them. */
 function adjust({ logits, settings, generated, seen }: SampleInput): void {
   const { repetitionPenalty, presencePenalty, frequencyPenalty, logitBias } = settings;
   if (repetitionPenalty !== 1) {
@@ -68,7 +68,7 @@ function adjust({ logits, settings, generated, seen }: SampleInput): void {
   for (const [id, bias] of logitBias) logits[id]! += bias;
 }
 
-/** The definition, in plain JavaScript. Tests compare native pickers with it. */
+/** The reference picker, in plain JavaScript. Tests compare the native picker with it. */
 export const plainPicker: TokenPicker = { likeliest, draw };
 
 /** The id of the highest logit; among equals the lowest id. NaN never wins. */
@@ -87,7 +87,8 @@ function likeliest(logits: Float32Array): number {
 
 /**
  * The first id at which the cumulative weight of the kept ids passes the share `u` of their total. The filters are applied in
- * vLLM's order: min_p against the likeliest, then top_k, then top_p of what is left. Among equals the lower id is kept.
+ * vLLM's order: min_p relative to the likeliest id, then top_k, then top_p of the remaining ids. Of ids with equal weights, the
+ * lower one is kept.
  */
 function draw(logits: Float32Array, { temperature, topP, topK, minP }: DrawSettings, u: number): number {
   const highest = logits[likeliest(logits)]!;
@@ -163,16 +164,9 @@ export function describe(
   const original = logits.slice();
   return {
     logprobOf: (id) => original[id]! - norm,
-    rankOf: (id) => rankOf(original, original[id]!),
+    rankOf: (id) => original.reduce((rank, logit) => (logit > original[id]! ? rank + 1 : rank), 1),
     top: largest(logits, count, norm),
   };
-}
-
-/** The highest logit has rank 1. */
-function rankOf(logits: Float32Array, own: number): number {
-  let above = 0;
-  for (const logit of logits) if (logit > own) above++;
-  return above + 1;
 }
 
 function largest(logits: Float32Array, count: number, norm: number): TokenLogprob[] {

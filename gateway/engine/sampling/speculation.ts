@@ -1,16 +1,17 @@
 // Drafts the next ids from the text so far: those that followed an earlier occurrence of the last few ids (prompt lookup).
-// The step that verifies a draft samples as if there were none, so that no draft changes an answer. Pure.
+// The step that verifies a draft samples as if there were no draft, so that no draft changes an answer. Pure.
 //
-// Possible drafts are scored in every step, even if none is made. So the hit rate is known before the first draft costs time.
+// Every step scores the drafts that were possible, even if none was made. So the hit rate is known before the first draft costs
+// time.
 import { type Found, Lookup } from './lookup.ts';
 
 /** Longer matches are scored like matches of this length. */
 const LONGEST_MATCH = 8;
-/** Most drafts in a step. */
+/** Most drafts of a sequence in one step. */
 const MOST = 7;
-/** Weight of the last observation in a score. */
+/** Weight of the latest observation in a score. */
 const MEMORY = 0.1;
-/** A draft is made only if its chance is so many times its price. */
+/** A draft is made only if its chance of being right is at least this many times its price. */
 const MARGIN = 1.25;
 
 /** Drafts for one sequence, and keeps their scores. */
@@ -19,12 +20,12 @@ export class Speculation {
   /** How often a draft is right, by length of the match. */
   readonly #chances = Array.from({ length: LONGEST_MATCH + 1 }, (_, match) => match / (LONGEST_MATCH + 4));
   #found: Found | undefined;
-  /** How many ids were known when it was found. */
+  /** Number of ids when `#found` was found. */
   #known = 0;
 
   /**
    * At most `room` drafts to follow `ids`. `price` is the number of tokens that could be generated in the time of one more
-   * draft. Drafting stops when the chance that all drafts are right is not worth it.
+   * draft. Drafting stops when the chance that all drafts so far are right is too low for the price.
    */
   draft(ids: readonly number[], room: number, price: number): readonly number[] {
     this.#found = this.#lookup.find(ids);
@@ -42,7 +43,7 @@ export class Speculation {
     return drafts;
   }
 
-  /** To be called when `ids` have grown by the sampled ones. */
+  /** To be called when the sampled ids have been appended to `ids`. */
   learn(ids: readonly number[]): void {
     if (this.#found === undefined) return;
     const { match, next } = this.#found;

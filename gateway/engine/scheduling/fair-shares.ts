@@ -1,5 +1,5 @@
-// Keeps account of the tenants of running sequences from step to step: what each may have of the next step, and what it had.
-// Callers measure the time.
+// Keeps an account of each tenant from step to step: its part of the next step, and what it used of the last one. shares.ts
+// has the formulas. Callers measure the time.
 import {
   decodingOf,
   type Part,
@@ -11,37 +11,37 @@ import {
 import { type Demand, divide, ownTime, promptRows, settle } from './shares.ts';
 
 export interface Costs {
-  /** Milliseconds of a step with so many decode rows. */
+  /** Milliseconds of a step with `rows` decode rows. */
   stepMs(rows: number): number;
   /** Milliseconds of a prefill row beside decode rows. */
   readonly promptRowMs: number;
 }
 
-export interface PartsOptions {
+interface PartsOptions {
   costs: Costs;
   prefillShare: number;
   minPrefillRows: number;
-  /** Limits of a step with so many decoding sequences if prefill may take `share` (0–1) of its time. */
+  /** Limits of a step with `decoding` decoding sequences if prefill may take `share` (0–1) of its time. */
   limits: (decoding: number, share: number) => StepLimits;
 }
 
-/** How long a tenant's own work may hold up the other tenants at a time. */
+/** Longest time before one step for a tenant's work beside its rows, because the other tenants wait meanwhile. */
 const MOST_OWN_MS = 10;
-/** The same for the only tenant, which holds up nobody but itself. */
+/** The same limit for a tenant that is alone, so that no other tenant waits. */
 const MOST_ALONE_MS = 20;
-/** The least that a step of the other tenants counts when a tenant's own time is computed from it. */
+/** A step of the other tenants counts as at least this long when a tenant's own time is derived from it. */
 const LEAST_OTHERS_MS = 2;
-/** Share of the time for which a tenant is absent that is taken off its lead. */
+/** While a tenant is absent, its lead shrinks by this share of the time that passes. */
 const ABSENT_SHARE = 1 / 2;
 
 export class FairShares {
-  /** What each tenant asked of the last planned step. Empty while there is one tenant. */
+  /** The tenants' demands for the last planned step. Empty while there is only one tenant. */
   #demands = new Map<string, Demand>();
   /** Milliseconds that each tenant spent beside its rows since the last step was settled. */
   readonly #spent = new Map<string, number>();
-  /** Milliseconds that other threads spent since the last step was settled. They are no part of the step's time. */
+  /** Milliseconds that other threads spent for each tenant since then. They are not part of the step's time. */
   readonly #charged = new Map<string, number>();
-  /** Leads of tenants that left while they were ahead (milliseconds below 0), so that coming back erases nothing. */
+  /** Lags, below 0 ms, of tenants that left while they were ahead. A tenant that returns keeps its lag. */
   readonly #absent = new Map<string, number>();
 
   /** Milliseconds that each tenant may spend beside its rows before the next step; see shares.ts. */
@@ -66,21 +66,21 @@ export class FairShares {
   }
 
   /**
-   * To be told what other threads spent for a tenant, as a part of the machine's time. It counts like `spend`. Nothing
-   * counts for a tenant without sequences: the others then have all of the engine.
+   * Charges a tenant for time that other threads spent for it, like `spend`. A tenant that takes no part in the planned step
+   * is not charged, because the other tenants then have the whole engine.
    */
   charge(tenant: string, ms: number): void {
     if (this.#demands.has(tenant)) this.#charged.set(tenant, (this.#charged.get(tenant) ?? 0) + ms);
   }
 
-  /** Milliseconds spent beside rows, for all tenants, since the last step was settled. */
+  /** Milliseconds that all tenants together spent beside their rows since the last step was settled. */
   get spentMs(): number {
     let ms = 0;
     for (const each of this.#spent.values()) ms += each;
     return ms;
   }
 
-  /** What each tenant may have of the next step. Undefined if there is only one. */
+  /** Each tenant's part of the next step. Undefined if there is only one tenant. */
   parts(
     running: readonly Progress[],
     { costs, prefillShare, minPrefillRows, limits }: PartsOptions,
@@ -108,7 +108,7 @@ export class FairShares {
     );
   }
 
-  /** Settles the last planned step: what was computed in it, and that it took `ms`. */
+  /** Updates the lags after the last planned step, which computed `spans` and took `ms`. */
   settle(
     spans: readonly Planned<Progress>[],
     { costs, decoding, ms }: { costs: Costs; decoding: readonly Progress[]; ms: number },

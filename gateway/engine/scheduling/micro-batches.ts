@@ -1,18 +1,18 @@
-// How many micro-batches a step is cut into: while one waits for its experts, another computes its attention. Each reads the
-// dense weights again, so that several pay only if the wait is long. The best number is found by measuring. Pure.
+// Finds the best number of micro-batches for a step by measuring. While one micro-batch waits for its experts, another computes
+// its attention. Each micro-batch reads the dense weights again, so that several are faster only if the wait is long. Pure.
 
-/** Most micro-batches in flight. */
+/** Most micro-batches of a step. */
 const MOST = 8;
-/** If a single micro-batch is idle for a smaller share of its step, there is no wait to fill. */
+/** If the thread is idle for a smaller share of a step with one micro-batch, no other number is tried. */
 const LEAST_IDLE = 0.15;
-/** Another number is taken if its steps take less than this share of the time. */
+/** Another number becomes the best if its steps take less than this share of the time. */
 const WORTH = 0.97;
-/** How many of the last steps with each number are kept. Their median is compared. */
+/** Number of last steps with each number of micro-batches whose times are kept. Their medians are compared. */
 const RECENT = 12;
 /** Steps between two trials of another number. The pause doubles while trials fail. */
 const FIRST_PAUSE = 6;
 const LONGEST_PAUSE = 512;
-/** Steps of a trial. The first is not counted. */
+/** Steps of a trial. The time of the first is not kept. */
 const TRIAL = 6;
 /** A trial that is slower by this factor ends after `GLANCE` steps. */
 const HOPELESS = 1.25;
@@ -30,17 +30,17 @@ interface Tuning {
   up: boolean;
 }
 
-export interface StepTiming {
+interface StepTiming {
   /** Sequences in the step. */
   sequences: number;
   batches: number;
   ms: number;
-  /** How much of `ms` this thread was idle. */
+  /** Time within `ms` for which this thread was idle. */
   idleMs: number;
 }
 
 export class MicroBatches {
-  /** By the number of sequences, rounded up to a power of two. */
+  /** By the binary logarithm of the number of sequences, rounded up. */
   readonly #tunings = new Map<number, Tuning>();
 
   choose(sequences: number): number {
@@ -94,11 +94,6 @@ export class MicroBatches {
 
 function median(values: readonly number[] = []): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
-
-/** Groups spans by key, in the order of each group's first. */
-export function grouped<T>(spans: readonly T[], keyOf: (span: T) => string): T[][] {
-  return [...Map.groupBy(spans, keyOf).values()];
 }
 
 /** Cuts spans into parts with about equally many rows, in order. */

@@ -5,12 +5,9 @@ import type { RoutingRule } from '../../../router/selection.ts';
 
 export async function routingRules({ config, readVector }: Bundle): Promise<RoutingRule[]> {
   const { score, renormalise, scale, selectionBias } = config.routing;
-  const rules: RoutingRule[] = [];
-  for (const [layer, k] of config.expertsPerToken.entries()) {
-    const bias = selectionBias && {
-      bias: await readVector(layerNames(layer).selectionBias),
-    };
-    rules.push({ score, renormalise, scale, k, ...bias });
-  }
-  return rules;
+  const ruleOf = async (k: number, layer: number): Promise<RoutingRule> => {
+    const bias = selectionBias && { bias: await readVector(layerNames(layer).selectionBias) };
+    return { score, renormalise, scale, k, ...bias };
+  };
+  return Promise.all(config.expertsPerToken.map(ruleOf));
 }

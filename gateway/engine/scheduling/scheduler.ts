@@ -1,4 +1,4 @@
-// Which rows of which sequences the next step computes, and which sequences are preempted when KV memory runs out. Pure.
+// Decides which rows of which sequences the next step computes, and which sequences are preempted when KV memory runs out. Pure.
 //
 // Worked example with a budget of 4 prefill rows and chunks of at least 2: A decodes (10 known, 9 computed), B has 7 prompt
 // ids and none computed, C decodes. A gets 1 row, B 4 of its 7, C 1:
@@ -6,18 +6,18 @@
 import type { BlockPool, BlockTable } from '../memory/blocks.ts';
 import { type Billed, victimOf } from '../memory/places.ts';
 
-/** What the scheduler knows about a running sequence. */
+/** A running sequence, as far as the scheduler knows it. */
 export interface Progress extends Billed {
   promptLength: number;
   /** Known ids: prompt and generated. */
   length: number;
   /** Positions whose K and V are in the cache. */
   computed: number;
-  /** Drafts, to be verified in the same step as the next id. */
+  /** Draft ids, which are verified in the step that computes the last known id. */
   drafts: readonly number[];
-  /** Number of the last step that computed it. */
+  /** Number of the last step that computed the sequence. */
   stepped: number;
-  /** It gets no rows as long as its constraint has not told which ids may come next. */
+  /** Whether its constraint is still finding out which ids may come next. A held sequence gets no rows. */
   held: boolean;
   table: BlockTable;
 }
@@ -31,21 +31,21 @@ export interface Planned<T extends Progress> {
 
 export interface StepLimits {
   /**
-   * Most prefill rows in one step, for all sequences together: prompts, and answers that are recomputed. Decode rows come
-   * on top. At least `2 * minPrefillRows`.
+   * Most prefill rows in one step, for all sequences together: rows of prompts, and of answers that are recomputed. Decode
+   * rows are not counted. At least `2 * minPrefillRows`.
    */
   prefillRows: number;
-  /** The dense device's: no chunk of a prompt is shorter, unless the whole prompt is. */
+  /** Least rows of a chunk, unless the whole prompt is shorter. The dense device sets it. */
   minPrefillRows: number;
 }
 
-export interface StepPlan<T extends Progress> {
+interface StepPlan<T extends Progress> {
   spans: Planned<T>[];
-  /** Sequences whose blocks were taken for others. They start again later. */
+  /** Sequences whose blocks were released for others. They are recomputed later. */
   preempted: T[];
 }
 
-/** What a tenant may have of a step. */
+/** A tenant's part of a step. */
 export interface Part {
   /** Decode rows, drafts included. */
   rows: number;
@@ -54,9 +54,9 @@ export interface Part {
 }
 
 /**
- * Every decoding sequence gets a row for its next id and one for each draft. Prefilling sequences share the budget. With
- * `parts`, the sequences of each tenant share its part instead. Tables are grown to hold the rows, in order of arrival. If
- * no block is left, a sequence is preempted (places.ts), so that the first always advances.
+ * Every decoding sequence gets a row for its last known id and one for each draft. Prefilling sequences share the budget. With
+ * `parts`, the sequences of each tenant share the tenant's part instead. Block tables are grown for the rows, in the order of
+ * `running`. If no block is left, a sequence is preempted (places.ts), so that at least one sequence advances.
  */
 export function planStep<T extends Progress>(
   running: readonly T[],
@@ -96,7 +96,7 @@ function planTenants<T extends Progress>(
   );
 }
 
-/** Rows of each sequence. If there are too few for all that decode, those that waited longest go first. */
+/** Number of rows of each sequence. If `most` is too small for all that decode, the sequences that waited longest go first. */
 function planTenant(
   running: readonly Progress[],
   limits: StepLimits,
@@ -114,14 +114,14 @@ function planTenant(
   return rows;
 }
 
-/** The sequences that decode: all their ids but the last are computed. */
+/** The sequences that decode: all ids but the last are computed. */
 export function decodingOf<T extends Progress>(running: readonly T[], minPrefillRows: number): T[] {
   return running.filter((progress) => !progress.held && prefillRowsLeft(progress, minPrefillRows) === 0);
 }
 
 /**
- * Prefill rows of each sequence. The one with the fewest rows left goes first, so that a short prompt never waits for a
- * long one. A quarter of the budget is kept for the oldest, so that a long prompt never waits forever.
+ * Number of prefill rows of each sequence. Sequences with fewer rows left go first, so that a short prompt never waits for a
+ * long one. A quarter of the budget is kept for the oldest sequence, so that a long prompt never waits forever.
  */
 function planChunks(
   running: readonly Progress[],
@@ -142,15 +142,15 @@ function planChunks(
 }
 
 /**
- * Rows to prefill before the sequence decodes: of its prompt, and of its answer if it lost its KV memory. A device whose
- * bits differ between one query and two (`least` above 1) gets generated positions one by one, as it did the first time.
+ * Rows to prefill before the sequence decodes: those of its prompt, and those of its answer if its KV blocks were released. If
+ * `least` is above 1, the device gives a single row other bits than two. So it gets generated positions one by one, as before.
  */
 export function prefillRowsLeft({ promptLength, length, computed }: Progress, least: number): number {
   if (computed < promptLength) return (least > 1 ? promptLength : length) - computed;
   return least === 1 && length - computed > 1 ? length - computed : 0;
 }
 
-/** Rows of the next chunk when `left` rows remain. Neither it nor the rest is too short. */
+/** Rows of the next chunk if `left` rows remain. Neither the chunk nor the rows after it are fewer than `least`. */
 function chunkOf(left: number, budget: number, least: number): number {
   if (left <= budget) return left;
   const rest = left - budget;

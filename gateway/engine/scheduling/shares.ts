@@ -1,15 +1,15 @@
-// How one step is divided between tenants. Each tenant advances at least as fast as if it had its share of the engine's time
-// to itself, and batches are made no smaller than that requires. Pure.
+// Divides one step between tenants. Each tenant advances at least as fast as if it had its share of the engine's time to
+// itself, and batches are made no smaller than that requires. Pure.
 //
 // Worked example with weights of 1: a step of n rows takes 2 + n ms. A has 1 row (3 ms alone), B has 100 (102 ms alone). A may
-// be slowed to half, which is 6 ms a step. So the step has 4 rows, of which 1 is A's and 3 are B's:
+// be slowed to half its speed alone, which is 6 ms a step. So the step has 4 rows, of which 1 is A's and 3 are B's:
 //   divide([{ …, rows: 1 }, { …, rows: 100 }], …).rows = [1, 3]
 // B then gets 0.5 rows/ms; alone it would get 0.98. Rounding errors accumulate in `lag` and are repaid in later steps.
 
-/** What a tenant would have in a step of its own, and its balance. */
+/** The rows that a tenant would compute in a step of its own, and its account. */
 export interface Demand {
   weight: number;
-  /** How far it is behind its share, in milliseconds that its work takes alone. Below 0 it is ahead. */
+  /** How far the tenant is behind its share, in milliseconds that its work takes alone. Below 0: it is ahead. */
   lag: number;
   /** Decode rows. */
   rows: number;
@@ -17,26 +17,26 @@ export interface Demand {
   prompts: number;
 }
 
-export interface Division {
+interface Division {
   /** `[tenants]`, decode rows. */
   rows: number[];
   /** Share of the step's time that is for prefill (0–1). */
   promptShare: number;
-  /** `[tenants]`, each one's share of that time. They add up to 1 unless it is 0. */
+  /** `[tenants]`, each tenant's share of the time for prefill. The shares add up to 1, or to 0 if no tenant prefills. */
   prompts: number[];
 }
 
-export interface Prices {
-  /** Milliseconds of a step with so many decode rows. It grows with them and is 0 for 0. */
+interface Prices {
+  /** Milliseconds of a step with `rows` decode rows. It grows with the rows and is 0 for 0. */
   stepMs: (rows: number) => number;
   /** Share of a tenant's time that its prefill may take while others of its sequences decode. */
   prefillShare: number;
 }
 
 /**
- * By the predicted times, no step takes so long that a tenant falls behind its share. If batches that small would cost the
- * other tenants more for each row than computing alone, one larger step is made instead. A tenant that lags afterwards
- * has the next steps to itself until it lags no more.
+ * Chooses the rows so that, by the predicted times, the step is over before a tenant falls behind its share. If so few rows
+ * would cost the other tenants more for each row than steps of their own, the step gets more rows. A tenant that lags afterwards
+ * has the next steps to itself until it no longer lags.
  */
 export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Prices): Division {
   const shares = sharesOf(demands);
@@ -47,7 +47,7 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
   if (total === 0 || forPrompts === 1)
     return { rows: demands.map(({ rows }) => rows), promptShare: 1, prompts };
 
-  // How long the step may take before each tenant falls behind.
+  // The time that the step may take before each tenant falls behind.
   const patience = demands.map(({ rows, lag }, i) =>
     rows === 0 ? Number.POSITIVE_INFINITY : (stepMs(rows) - lag) / (shares[i]! * (1 - bound[i]!)),
   );
@@ -58,7 +58,8 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
   const count = batchOf(demands, core, { limitMs: (1 - forPrompts) * limitMs, anyLags, stepMs });
   const decodeMs = stepMs(count);
   const fullMs = (forPrompts / (1 - forPrompts)) * decodeMs;
-  // Prefill waits while any tenant lags. Tenants that only prefill get back what they lost later, at most doubling the time.
+  // Prefill waits while a decoding tenant lags. Tenants that only prefill get the lost time back in later steps. That at most
+  // doubles the time for prefill.
   const lostMs = sum(demands.map(({ rows, lag }) => (rows === 0 ? Math.max(lag, 0) : 0)));
   const promptMs = anyLags
     ? Math.min(Math.max(limitMs - decodeMs, 0), fullMs)
@@ -70,19 +71,23 @@ export function divide(demands: readonly Demand[], { stepMs, prefillShare }: Pri
   };
 }
 
+/** Limits of a tenant's time for work beside its rows. */
+interface OwnTimeLimits extends Pick<Prices, 'stepMs'> {
+  /** A step of the other tenants counts as at least this long. */
+  leastMs: number;
+  /** Most time of a tenant. */
+  mostMs: number;
+  /** Time of a tenant that is alone. */
+  aloneMs: number;
+}
+
 /**
- * `[tenants]`, milliseconds that each may spend before the next step on work beside its rows, such as finding out which tokens a
- * grammar allows. It is the tenant's share beside one step of the others, which counts at least `leastMs`, corrected by its
- * lag and at most `mostMs`. A tenant that is alone may take `aloneMs`.
+ * `[tenants]`, milliseconds that each tenant may spend before the next step on work beside its rows, such as finding out which
+ * tokens a grammar allows. It is the tenant's share of the time if the others compute one step, plus its lag.
  */
 export function ownTime(
   demands: readonly Demand[],
-  {
-    stepMs,
-    leastMs,
-    mostMs,
-    aloneMs,
-  }: { stepMs: Prices['stepMs']; leastMs: number; mostMs: number; aloneMs: number },
+  { stepMs, leastMs, mostMs, aloneMs }: OwnTimeLimits,
 ): number[] {
   const shares = sharesOf(demands);
   const total = sum(demands.map(({ rows }) => rows));
@@ -94,8 +99,8 @@ export function ownTime(
   });
 }
 
-/** What each tenant had of a step. */
-export interface Had {
+/** What a tenant had of a step. */
+interface Had {
   rows: number;
   promptRows: number;
   /** Milliseconds that were spent beside its rows. */
@@ -103,8 +108,8 @@ export interface Had {
 }
 
 /**
- * The lags after a step in which each tenant had so much. A tenant keeps a lead of at most one step of its own, but pays in
- * full for time spent beside its rows.
+ * `[tenants]`, the lags after a step. A tenant keeps a lead of at most one step of its own, but time spent beside its rows is
+ * charged in full.
  */
 export function settle(
   demands: readonly Demand[],
@@ -125,7 +130,7 @@ export function settle(
   });
 }
 
-/** Rows of the step: all rows of the tenants in `core`, and as many of the others as time allows. */
+/** Number of rows in the step: all rows of the tenants in `core`, and as many rows of the others as `limitMs` allows. */
 function batchOf(
   demands: readonly Demand[],
   core: readonly boolean[],
@@ -145,7 +150,7 @@ function batchOf(
   return count;
 }
 
-/** Gives row after row to the tenant that would be furthest behind. */
+/** `[tenants]`, divides `count` rows. `core` tenants get all their rows; each other row goes to the tenant furthest behind. */
 function fill(
   demands: readonly Demand[],
   {
@@ -171,8 +176,8 @@ function fill(
 }
 
 /**
- * `[tenants]`, a budget of prefill rows divided by `parts`. A tenant that needs fewer leaves the rest to the others. A tenant
- * that would get fewer than `least` gets none. The tenant that lags most is served first.
+ * `[tenants]`, a budget of prefill rows divided in the proportions of `parts`. If a tenant needs fewer, the others share the
+ * difference. A tenant that would get fewer than `least` gets none. Tenants that lag most are served first.
  */
 export function promptRows(
   demands: readonly Demand[],
@@ -181,7 +186,7 @@ export function promptRows(
   const rows = demands.map(() => 0);
   const order = [...demands.keys()].filter((i) => demands[i]!.prompts > 0);
   order.sort((a, b) => demands[b]!.lag - demands[a]!.lag);
-  // As many tenants as can have `least` are served. Those with few rows left go first, so that others get what they leave.
+  // Tenants are served as long as each can have `least` rows. Those with few rows left go first, so that others get the difference.
   const served = order.slice(0, Math.floor(budget / least));
   served.sort((a, b) => demands[a]!.prompts / parts[a]! - demands[b]!.prompts / parts[b]!);
   let left = budget;

@@ -1,26 +1,27 @@
-// What rows cost, learnt from past steps: a time for the decode rows together, and an additional time for each prefill row
-// and each draft. Callers measure the time. Pure.
+// Learns the cost of rows from past steps: a time for all decode rows together, and an additional time for each prefill row and
+// each draft. Callers measure the time. Pure.
 //
 // Worked example: 8 decode rows take 20 ms. With 50 prefill rows the step takes 45 ms, so that a prefill row costs 0.5 ms. If
 // prefill may take half of a step, 20 / 0.5 = 40 of its rows fit beside the 8.
 
-/** Weight of the last step in what has been learnt. */
+/** Weight of the latest step in a learnt cost. */
 const MEMORY = 0.2;
-/** A step counts as at most so many times as slow, or as fast, as what has been learnt. */
+/** A measured cost counts as at most this many times the learnt cost, and at least 1 / ODD of it. */
 const ODD = 2;
-/** Until it is measured, a prefill row beside decode rows is taken to cost so many times what it costs alone. */
+/** Before it is measured, a prefill row beside decode rows is assumed to cost this many times as much as alone. */
 const BESIDE = 1.5;
-/** Cost of a draft, as a share of a decode row's time, before any was measured and when none was measured for long. */
+/** Cost of a draft, as a share of a decode row's time, before a draft was measured. */
 const DRAFT_COST = 0.5;
+/** With this weight, each step without drafts moves the learnt cost of a draft back to `DRAFT_COST`. */
 const FORGETS = 0.002;
-/** Additional rows together cost at least this share of a step. */
+/** The prefill rows of a step, and its drafts, cost at least this share of the decode rows' time. */
 const LEAST = 0.01;
-/** If nothing better is known, the cost of a step grows with its rows to this power. */
+/** If only one size is known, the cost of a step grows with its rows to this power. */
 const POWER = 0.7;
-/** How much of a change at one size is applied to the other sizes, because the machine may have become slower. */
+/** Share of a change at one size that is applied to the other sizes, because the machine may have become slower. */
 const ALONG = 0.5;
 
-export interface StepCost {
+interface StepCost {
   /** Decoding sequences, each with one row. */
   decoding: number;
   /** Prefill rows. */
@@ -37,7 +38,7 @@ interface PlainStep {
 }
 
 export class StepCosts {
-  /** Steps without prefill and drafts, by the number of sequences rounded up to a power of two. */
+  /** Steps without prefill and drafts, by the binary logarithm of the number of sequences, rounded up. */
   readonly #plain = new Map<number, PlainStep>();
   /** Milliseconds of a prefill row: in steps without decode rows, and beside decode rows. */
   #alone: number | undefined;
@@ -64,8 +65,8 @@ export class StepCosts {
   }
 
   /**
-   * Milliseconds of a step with so many decode rows. It grows with them, but less than they do. Before the first step is
-   * learnt, only ratios of these numbers mean something.
+   * Milliseconds of a step with `rows` decode rows, which grow more slowly than the rows. Before the first step is learnt, only
+   * the ratios between these numbers have a meaning.
    */
   stepMs(rows: number): number {
     if (rows === 0) return 0;
@@ -78,7 +79,7 @@ export class StepCosts {
     const from = below ?? above ?? { rows: 1, ms: 1 };
     const to = below === undefined ? from : (above ?? from);
     if (to.rows === from.rows) return from.ms * (rows / from.rows) ** POWER;
-    // A straight line is optimistic between two known sizes, so that such sizes are tried and become known.
+    // Between two known sizes, a straight line predicts less than the real cost. So such sizes are tried and become known.
     return from.ms + (Math.max(to.ms - from.ms, 0) * (rows - from.rows)) / (to.rows - from.rows);
   }
 
@@ -87,7 +88,7 @@ export class StepCosts {
     return this.#besideMs() ?? 0;
   }
 
-  /** Prefill rows that take `share` (0–1) of a step beside so many decode rows; undefined before that is known. */
+  /** Prefill rows that take `share` (0–1) of a step beside `decoding` decode rows; undefined before their cost is known. */
   promptRows(decoding: number, share: number): number | undefined {
     const plain = this.#plainMs(decoding);
     const row = this.#besideMs();
@@ -95,7 +96,7 @@ export class StepCosts {
     return Math.floor(((share / (1 - share)) * plain) / row);
   }
 
-  /** Tokens that a step would generate in the time of one draft. A draft that is right less often is a loss. */
+  /** Tokens that decode rows generate in the time of one draft. A draft that is right less often slows generation down. */
   draftPrice(decoding: number): number {
     const plain = this.#plainMs(decoding);
     if (plain === undefined || this.#draftMs === undefined) return DRAFT_COST;
@@ -131,7 +132,7 @@ function sizeOf(sequences: number): number {
   return Math.ceil(Math.log2(Math.max(1, sequences)));
 }
 
-/** A geometric mean, so that a step of twice the time and one of half the time cancel out. */
+/** Moves `known` towards `seen` by a geometric mean, so that a step of twice the time and one of half the time cancel out. */
 function follow(known: number | undefined, seen: number, memory = MEMORY): number {
   if (known === undefined || known === 0) return seen;
   return known * Math.min(Math.max(seen / known, 1 / ODD), ODD) ** memory;

@@ -1,9 +1,9 @@
-// Micro-batches take turns at computing, and each sends its rows before the next one computes. Without turns, micro-batches
-// whose answers arrive together would all compute and then all send, and nothing would overlap anymore.
+// Lets micro-batches take turns at computing, so that each sends its rows before the next one computes. Without turns,
+// micro-batches whose answers arrive together would all compute and then all send, and nothing would overlap.
 import { setImmediate as socketsRead } from 'node:timers/promises';
 import type { DenseDevice } from '../../../model/devices/dense.ts';
 
-/** The device, which computes one layer of one micro-batch at a time, in the order of the calls. */
+/** Wraps the device so that it computes one layer of one micro-batch at a time, in the order of the calls. */
 export function inTurns(dense: DenseDevice): DenseDevice {
   const take = turns();
   const layer: DenseDevice['layer'] = (...rows) => take(() => dense.layer(...rows));
@@ -16,7 +16,7 @@ export function inTurns(dense: DenseDevice): DenseDevice {
   });
 }
 
-/** Runs one function after another. Between two, the event loop turns once, so that rows are sent and sockets read. */
+/** Runs functions one after another. Between two of them the event loop turns, so that rows are sent and sockets are read. */
 export function turns(): <T>(compute: () => Promise<T>) => Promise<T> {
   let free: Promise<void> = Promise.resolve();
   return (compute) => {
