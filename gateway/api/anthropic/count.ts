@@ -2,8 +2,7 @@
 import { countChat } from '../endpoints/chat.ts';
 import type { TextAsked } from '../endpoints/text-endpoints.ts';
 import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';
-import { parseShallowFields } from '../requests/shallow-fields.ts';
-import { type ChatFields, parseTranslated } from '../requests/translated-chat.ts';
+import { type ChatFields, parseShallowFields, parseTranslated } from '../requests/translated-chat.ts';
 import { chatOfPrompt } from './chat.ts';
 import { refuseThread } from './errors.ts';
 import { completeChat } from './prompt.ts';

@@ -25,7 +25,7 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 const DEFAULT_MAX_TOKENS = 16;
 
 export async function planCompletion(request: CompletionRequest, context: RequestContext): Promise<Plan> {
-  const { engine, tokenizer, text, bos, limits } = context;
+  const { engine, tokenizer, limits } = context;
   const { info } = engine;
   const echo = request.echo === true;
   if (request.prompt.length > limits.prompts) {
@@ -43,8 +43,7 @@ export async function planCompletion(request: CompletionRequest, context: Reques
   const planned = request.prompt.map(async (one, i) => {
     const param = request.prompt.length === 1 ? 'prompt' : parameterName(['prompt', i]);
     const addSpecial = request.add_special_tokens !== false;
-    const use = { tokenizer, text, bos, info, addSpecial, ...limitsOfCut(request) };
-    const whole = await encodePrompt(one, param, use);
+    const whole = await encodePrompt(one, param, context, { addSpecial, ...limitsOfCut(request) });
     const prompt = cutPrompt(whole, request, { asked, info });
     return {
       prompt,

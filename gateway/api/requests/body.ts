@@ -1,4 +1,5 @@
-// From a request's bytes to checked fields: JSON, then the schema, then errors in OpenAI's words.
+// Turns the bytes of a request into checked fields: reads the body, parses the JSON, applies a schema, and reports faults as OpenAI
+// does.
 
 import type { z } from 'zod';
 import { errorText } from '../../../base/error-text.ts';
@@ -11,17 +12,17 @@ import { withoutNulls } from './fields/schema-walk.ts';
 import { issueFaults, unsupportedFault } from './issues.ts';
 import { mayHoldLoneSurrogate, refuseLoneSurrogates, textOf } from './request-text.ts';
 
-/** Largest number of values outside `prompt` and `tokens` in one request. It bounds the cost of checking the request. */
+/** Largest number of values outside `prompt` and `tokens` in one request. The limit bounds the cost of checking the request. */
 const MOST_VALUES = 50_000;
-/** Largest number of list entries in one request. Most of them are the ids of a prompt. */
+/** Largest number of list entries in one request. Most of these entries are token ids of a prompt. */
 const MOST_ENTRIES = 2_500_000;
-/** Code units of a JSON text that is parsed within a few milliseconds, whatever it holds. */
+/** Largest JSON text, in code units, that V8 parses within a few milliseconds whatever the text contains. */
 const SHORT = 256 * 1024;
 
 /**
- * The body as text. Its limit of `most` bytes holds both for what is sent and for what is decoded. A body whose content-length is
- * larger is not read at all. `holding` counts the bytes that arrive. Throws a 415 for other media types and unknown encodings,
- * and a 429 if the body needs more memory than is free.
+ * Returns the body as text. `most` limits both the encoded and the decoded bytes; beyond it the answer is a 413. A body with a larger
+ * content-length is not read at all. `holding` counts the memory of the bytes that arrive; if that memory is not free, the answer is
+ * a 429. Throws a 415 for other media types and for unknown encodings.
  */
 export async function readBody(request: Request, most: number, holding?: Holding): Promise<string> {
   const { headers } = request;
@@ -32,13 +33,13 @@ export async function readBody(request: Request, most: number, holding?: Holding
   for (const encoding of encodings.reverse()) pieces = limited(decoded(pieces, encoding), most);
   const all: Uint8Array[] = [];
   for await (const piece of pieces) {
-    if (holding?.grow(HELD * piece.length) === false) throw memoryTaken();
+    if (holding?.grow(BYTES_PER_BYTE * piece.length) === false) throw memoryTaken();
     all.push(piece);
   }
   return textOf(Buffer.concat(all));
 }
 
-/** A body that is touched must be read to its end: otherwise the server cuts the connection, perhaps during the next request. */
+/** Reads the body to its end even if the caller stops early. Otherwise the server would cut the connection, perhaps within the next request. */
 async function* received(request: Request): AsyncGenerator<Uint8Array> {
   const reader = request.body?.getReader();
   if (reader === undefined) return;
@@ -77,7 +78,7 @@ function tooLarge(most: number): ApiError {
   return new ApiError({ status: 413, message, code: 'request_too_large' });
 }
 
-/** The body's fields without those that are `null`. Throws an ApiError. */
+/** The fields of the body, without fields that are `null`. Throws a 400 if the text is not a JSON object. */
 export function parseJson(text: string): Record<string, unknown> {
   if (text.length > SHORT) refuseManyMembers(text);
   let value: unknown;
@@ -97,8 +98,8 @@ export function parseJson(text: string): Record<string, unknown> {
 const [QUOTE, BACKSLASH, COLON, COMMA, BRACKET, BRACE] = [...'"\\:,[{'].map((sign) => sign.charCodeAt(0));
 
 /**
- * Throws a 400 for a text that V8 would take long to parse, which is mostly objects with very many members. Counts the signs
- * outside of strings and leaves invalid JSON to the parser.
+ * Throws a 400 for a text that V8 would take long to parse, such as an object with very many members. Counts the separators outside
+ * of strings. The parser reports invalid JSON.
  */
 function refuseManyMembers(text: string): void {
   let [members, entries] = [0, 0];
@@ -114,7 +115,7 @@ function refuseManyMembers(text: string): void {
   if (members > 2 * MOST_VALUES || entries > MOST_ENTRIES) throw manyValues();
 }
 
-/** Index at which the string that begins at `from` ends. */
+/** Index of the quote that ends the string which begins at `from`. The length of the text if no quote does. */
 function stringEnd(text: string, from: number): number {
   for (let at = text.indexOf('"', from + 1); at >= 0; at = text.indexOf('"', at + 1)) {
     let backslashes = 0;
@@ -125,11 +126,11 @@ function stringEnd(text: string, from: number): number {
 }
 
 function manyValues(): ApiError {
-  return badRequest(`Your request holds more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
+  return badRequest(`Your request contains more than ${MOST_VALUES} values.`, { code: 'too_many_values' });
 }
 
-/** Bytes in memory for each byte of a body, which is held as bytes and as text. The parsed value replaces the bytes. */
-const HELD = 2;
+/** Bytes of memory that are counted for each byte of a body. The body is first bytes and text, and later text and the parsed value. */
+const BYTES_PER_BYTE = 2;
 
 function memoryTaken(): ApiError {
   const message =
@@ -140,21 +141,20 @@ function memoryTaken(): ApiError {
 /** Largest number of faults that one error lists. */
 const MOST_FAULTS = 50;
 
-/** The fields as `schema` parses them. Throws one 400 that names every field that is unknown, unsupported or invalid. */
+/** The fields after `schema` has parsed them. Throws one 400 that names every field that is unknown, unsupported or invalid. */
 export function parseFields<Schema extends z.ZodType>(
   schema: Schema,
   fields: Record<string, unknown>,
   { unsupported = unsupportedFields }: { unsupported?: typeof unsupportedFields } = {},
 ): z.infer<Schema> {
   refuseManyValues(fields);
-  const refused = Object.entries(fields).flatMap(([name, value]) => {
-    const needs = Object.hasOwn(unsupported, name) ? unsupported[name] : undefined;
-    return needs === undefined ? [] : refusal(name, value, needs);
+  const faults = Object.entries(fields).flatMap(([name, value]) => {
+    const neutral = Object.hasOwn(unsupported, name) ? unsupported[name] : undefined;
+    return neutral === undefined ? [] : refusal(name, value, neutral);
   });
   const rest = Object.entries(fields).filter(([name]) => !Object.hasOwn(unsupported, name));
   const supported = withoutNulls(schema, Object.fromEntries(rest));
   const parsed = schema.safeParse(supported);
-  const faults = refused;
   for (const fault of issueFaults(parsed.error?.issues ?? [], supported)) {
     if (faults.length === MOST_FAULTS) break;
     faults.push(fault);
@@ -165,24 +165,20 @@ export function parseFields<Schema extends z.ZodType>(
 }
 
 /** Throws a 400 if checking the fields would take long. */
-export function refuseManyValues({
-  prompt: _prompt,
-  tokens: _tokens,
-  ...small
-}: Record<string, unknown>): void {
-  if (countValues(small, MOST_VALUES) <= MOST_VALUES) return;
-  throw manyValues();
+export function refuseManyValues(fields: Record<string, unknown>): void {
+  const { prompt: _prompt, tokens: _tokens, ...small } = fields;
+  if (countValues(small, MOST_VALUES) > MOST_VALUES) throw manyValues();
 }
 
-/** The fault of an unsupported field; none if its value is one of the `neutral` ones (JSON text), which ask for nothing. */
+/** The fault of an unsupported field. There is none if the value is one of `neutral` (JSON texts), which ask for nothing. */
 function refusal(name: string, value: unknown, neutral: readonly string[]): FieldFault[] {
-  // Neutral values are small, and JSON.stringify fails on deep ones.
+  // Only small values can be neutral, and JSON.stringify fails on deep values.
   const small = typeof value !== 'object' || value === null || countValues(value, 2) <= 2;
   if (small && neutral.includes(JSON.stringify(value))) return [];
   return [{ ...unsupportedFault(name, neutral), param: name }];
 }
 
-/** Counts without recursion, because a value may be deep, and stops past `most`. */
+/** Number of values within `root` at all depths. Stops counting beyond `most`. Does not recurse, because a value may be deep. */
 function countValues(root: object, most: number): number {
   const open: object[] = [root];
   let count = 0;

@@ -1,4 +1,4 @@
-// Decodes request bodies piece by piece, so that a limit can stop it early. zlib does the work on Node's own threads.
+// Decodes request bodies piece by piece, so that decoding can stop at a limit. zlib works on Node's own threads.
 
 import { pipeline, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
@@ -8,40 +8,33 @@ import { ApiError, badRequest } from '../errors.ts';
 export type Pieces = AsyncIterable<Uint8Array>;
 
 interface Decoder extends Transform {
-  /** Bytes of the encoded stream that were consumed. */
+  /** Number of encoded bytes that the decoder has read. */
   readonly bytesWritten: number;
 }
 
-/** RFC 9659: a frame with a window of more than 8 MiB is not decoded. A frame could otherwise demand 2 GiB of memory. */
+/** Frames with a window of more than 8 MiB are refused, as in RFC 9659. A frame could otherwise demand 2 GiB of memory. */
 const ZSTD_WINDOW_LOG = 23;
-
-/** Node has zstd since version 22.15. */
-const zstdDecoders: Record<string, () => Decoder> =
-  typeof zlib.createZstdDecompress === 'function'
-    ? {
-        zstd: () =>
-          zlib.createZstdDecompress({
-            params: { [zlib.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
-          }),
-      }
-    : {};
 
 const decoders: Readonly<Record<string, () => Decoder>> = {
   gzip: () => zlib.createGunzip(),
   'x-gzip': () => zlib.createGunzip(),
   br: () => zlib.createBrotliDecompress(),
   deflate: () => zlib.createInflate(),
-  ...zstdDecoders,
+  // Node has zstd since version 22.15.
+  ...(typeof zlib.createZstdDecompress === 'function' && {
+    zstd: () =>
+      zlib.createZstdDecompress({ params: { [zlib.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } }),
+  }),
 };
 
 const ACCEPTED = Object.keys(decoders)
   .filter((name) => name !== 'x-gzip')
   .join(', ');
 
-/** Largest number of encodings applied to one body. Each costs memory of its own. */
+/** Largest number of encodings of one body. Each needs a decoder with its own memory. */
 const MOST_LAYERS = 4;
 
-/** Names of the encodings in the order in which they were applied. Throws a 415 that names the first unknown one. */
+/** Names of the encodings in the order in which the client applied them. Throws a 415 that names the first unknown encoding. */
 export function encodingsOf(header: string | null): string[] {
   const names = (header ?? '').split(',').map((name) => name.trim().toLowerCase());
   const applied = names.filter((name) => name !== '' && name !== 'identity');
@@ -55,7 +48,7 @@ export function encodingsOf(header: string | null): string[] {
   return applied;
 }
 
-/** Removes one encoding that `encodingsOf` returned. Throws a 400 if the stream is broken. */
+/** Decodes one encoding that `encodingsOf` returned. Throws a 400 if the stream is broken. */
 export async function* decoded(pieces: Pieces, encoding: string): AsyncGenerator<Uint8Array> {
   const decoder = decoders[encoding]?.();
   if (decoder === undefined) throw new Error(`no decoder for '${encoding}'`);

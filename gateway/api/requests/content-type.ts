@@ -8,7 +8,7 @@ const jsonType = new RegExp(`^(?:application/json|${token}/${token}\\+json)$`);
 
 const UTF_8 = new Set(['utf-8', 'utf8']);
 
-/** Throws a 415 that names the header to send. */
+/** `header` is the content type. Throws a 415 that names the header to send. */
 export function requireJsonType(header: string | null): void {
   const [type = '', ...parameters] = (header ?? '').split(';').map((part) => part.trim().toLowerCase());
   if (!jsonType.test(type)) {

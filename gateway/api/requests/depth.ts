@@ -1,9 +1,10 @@
-// Limits the depth of JSON values before recursive code reads them: templates, grammars, translations.
+// Limits the depth of JSON values, because code that reads them recursively could exceed the stack: templates, grammars, translations.
 import { badRequest } from '../errors.ts';
 
+/** Largest number of arrays and objects within one another. */
 const DEEPEST = 100;
 
-/** Throws a 400 that names `param` if arrays and objects are nested more than 100 deep. Does not recurse. */
+/** Throws a 400 that names `param` if `value` is deeper. Without `param` the whole request is at fault. Does not recurse. */
 export function refuseDeep(value: unknown, param?: string): void {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {

@@ -1,4 +1,4 @@
-// Translates zod's issues to OpenAI's messages, parameter names and codes.
+// Translates zod's issues to error messages, parameter names and codes as OpenAI's API has them.
 import type { z } from 'zod';
 import type { FieldFault } from '../errors.ts';
 import { parameterName } from './fields/schema.ts';
@@ -8,26 +8,26 @@ type Fault = Omit<FieldFault, 'param'>;
 
 /** One fault for each field, in the order of the issues. `body` is the value that was parsed. */
 export function* issueFaults(issues: readonly Issue[], body: unknown): Generator<FieldFault> {
-  const told = new Set<string>();
-  for (const issue of judged(issues)) {
+  const named = new Set<string>();
+  for (const issue of relevant(issues)) {
     for (const fault of faultsOf(issue, body, [])) {
-      if (!told.has(fault.param)) yield fault;
-      told.add(fault.param);
+      if (!named.has(fault.param)) yield fault;
+      named.add(fault.param);
     }
   }
 }
 
-/** Drops the other issues of an object whose `type` is unknown, because it is another kind of object. */
-function judged(issues: readonly Issue[]): Issue[] {
-  const typed = new Set(
+/** If the `type` of an object is unknown, leaves out the other issues of this object, because they are about another type. */
+function relevant(issues: readonly Issue[]): Issue[] {
+  const ofType = new Set(
     issues.filter(({ code, path }) => code === 'invalid_value' && path.at(-1) === 'type'),
   );
-  const strange = new Set([...typed].map(({ path }) => parameterName(path.slice(0, -1))));
-  return issues.filter((issue) => typed.has(issue) || !strange.has(parameterName(insideOf(issue))));
+  const objects = new Set([...ofType].map(({ path }) => parameterName(path.slice(0, -1))));
+  return issues.filter((issue) => ofType.has(issue) || !objects.has(parameterName(objectOf(issue))));
 }
 
 /** Path of the object that contains the issue. */
-function insideOf({ code, path }: Issue): PropertyKey[] {
+function objectOf({ code, path }: Issue): PropertyKey[] {
   return code === 'unrecognized_keys' ? path : path.slice(0, -1);
 }
 
@@ -40,39 +40,40 @@ function faultsOf(issue: Issue, body: unknown, above: readonly PropertyKey[]): F
     });
   }
   if (issue.code === 'invalid_union') return unionFaults(issue, body, path);
-  return [faultOf(issue, body, path)];
+  return [{ param: parameterName(path), ...faultOf(issue, path, valueAt(body, path)) }];
 }
 
 type FieldIssue = Exclude<Issue, { code: 'unrecognized_keys' | 'invalid_union' }>;
 
-function faultOf(issue: FieldIssue, body: unknown, path: readonly PropertyKey[]): FieldFault {
+function faultOf(
+  issue: FieldIssue,
+  path: readonly PropertyKey[],
+  value: unknown,
+): Fault & { param?: string } {
   const name = parameterName(path);
-  const value = valueAt(body, path);
   switch (issue.code) {
     case 'invalid_type':
-      return { ...typeFault(issue.expected, name, value), param: name };
+      return typeFault(issue.expected, name, value);
     case 'invalid_value':
-      return { ...valueFault(issue.values, name, value), param: name };
+      return valueFault(issue.values, name, value);
     case 'too_big':
-      return { ...rangeFault(name, value, 'above', issue.maximum, issue.message), param: name };
+      return rangeFault(name, value, 'above', issue.maximum, issue.message);
     case 'too_small':
-      return { ...rangeFault(name, value, 'below', issue.minimum, issue.message), param: name };
-    case 'invalid_key':
-      return {
-        message: `Invalid key in '${parameterName(path.slice(0, -1))}': ${show(path.at(-1))}. Keys are token ids.`,
-        code: 'invalid_key',
-        param: parameterName(path.slice(0, -1)),
-      };
+      return rangeFault(name, value, 'below', issue.minimum, issue.message);
+    case 'invalid_key': {
+      const param = parameterName(path.slice(0, -1));
+      const message = `Invalid key in '${param}': ${show(path.at(-1))}. Keys are token ids.`;
+      return { message, code: 'invalid_key', param };
+    }
     case 'custom':
-      if (issue.params?.neutral !== undefined)
-        return { ...unsupportedFault(name, issue.params.neutral), param: name };
-      return { message: issue.message, code: String(issue.params?.code ?? 'invalid_value'), param: name };
+      if (issue.params?.neutral !== undefined) return unsupportedFault(name, issue.params.neutral);
+      return { message: issue.message, code: String(issue.params?.code ?? 'invalid_value') };
     default:
-      return { message: `Invalid '${name}': ${issue.message}.`, code: 'invalid_value', param: name };
+      return { message: `Invalid '${name}': ${issue.message}.`, code: 'invalid_value' };
   }
 }
 
-/** Reports the faults inside the union's branch that has the value's own type. */
+/** The faults within the branch of the union that has the type of the value. */
 function unionFaults(
   issue: Extract<Issue, { code: 'invalid_union' }>,
   body: unknown,
@@ -80,7 +81,7 @@ function unionFaults(
 ): FieldFault[] {
   const param = parameterName(path);
   const value = valueAt(body, path);
-  // The branches are objects told apart by their `type`, and the value has none of those types.
+  // The branches are objects of different `type`s, and the value has none of these types.
   if ('options' in issue && issue.options !== undefined && value !== undefined) {
     const known = issue.options.filter((option) => option !== undefined);
     return [{ ...valueFault(known, param, value), param }];
@@ -94,7 +95,7 @@ function unionFaults(
   if (values.length > 0 && values.length === fitting.length) {
     return [{ ...valueFault(values.flat(), param, value), param }];
   }
-  if (fitting[0] !== undefined) return judged(fitting[0]).flatMap((inner) => faultsOf(inner, body, path));
+  if (fitting[0] !== undefined) return relevant(fitting[0]).flatMap((inner) => faultsOf(inner, body, path));
   const expected = issue.errors.flatMap(([first]) =>
     first?.code === 'invalid_type' ? [first.expected] : [],
   );
@@ -125,7 +126,7 @@ function missing(name: string): Fault {
   return { message: `Missing required parameter: '${name}'.`, code: 'missing_required_parameter' };
 }
 
-/** A field of another server that would change the answer, unless it has one of the `neutral` values (JSON text). */
+/** The fault of a known field that this server does not support. `neutral` are the values that it accepts (JSON texts). */
 export function unsupportedFault(name: string, neutral: readonly string[] = []): Fault {
   const only = neutral.length > 0 ? ` Only ${neutral.join(', ')} is.` : '';
   const message = `Unsupported parameter: '${name}' is not supported by this server.${only}`;
@@ -141,7 +142,7 @@ function rangeFault(
 ): Fault {
   const bound = side === 'above' ? 'maximum' : 'minimum';
   if (typeof value === 'number') {
-    // Every message here is our noun, except for zod's own check of safe integers.
+    // The message of a limit is its noun; see numbers.ts. Only zod's own check of safe integers has another message.
     const code = noun === 'decimal' ? 'decimal' : 'integer';
     const sign = side === 'above' ? '<=' : '>=';
     const message = `Invalid '${name}': ${code} ${side} ${bound} value. Expected a value ${sign} ${limit}, but got ${value} instead.`;
@@ -187,6 +188,7 @@ function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
+/** Largest number of characters of a value that a message quotes. */
 const LONGEST_SHOWN = 100;
 
 function show(value: unknown): string {

@@ -1,34 +1,21 @@
-// From the fields of a request to prompts in token ids that fit the context, and how many tokens may follow each.
+// Turns request fields into prompts: token ids that fit the model's context. Also limits how many tokens and answers may follow.
 import type { EngineInfo } from '../../engine/messages.ts';
-import type { TextWork } from '../budget/text-work.ts';
-import type { Limits } from '../context.ts';
+import type { Limits, RequestContext } from '../context.ts';
 import { type ApiError, badRequest } from '../errors.ts';
-import type { TextSide } from '../text/text-side.ts';
+import { requireToken } from './fields/sampling-fields.ts';
 import type { Prompt } from './fields/schema.ts';
 import type { CommonRequest } from './fields/schema-fields.ts';
 
-/** Token ids of a completions prompt. An empty text becomes the token that begins a text. `param` is its name in errors. */
+/** Token ids of a completions prompt. Errors name it `param`. If the text is empty, the prompt is the token that begins a text. */
 export async function encodePrompt(
   prompt: Prompt,
   param: string,
-  {
-    tokenizer,
-    text,
-    bos,
-    info,
-    addSpecial = true,
-    ...limits
-  }: Pick<TextSide, 'tokenizer' | 'bos'> & {
-    text: TextWork;
-    info: EngineInfo;
-    addSpecial?: boolean;
-  } & TextLimits,
+  { tokenizer, text, bos, engine: { info } }: RequestContext,
+  { addSpecial, ...limits }: TextLimits & { addSpecial: boolean },
 ): Promise<number[]> {
   if (typeof prompt !== 'string') {
-    const outside = prompt.find((id) => id >= info.vocab);
-    if (outside === undefined) return prompt;
-    const message = `Invalid '${param}': token id ${outside} is outside the vocabulary of ${info.vocab} tokens.`;
-    throw badRequest(message, { param, code: 'invalid_token_id' });
+    for (const id of prompt) requireToken(id, param, info);
+    return prompt;
   }
   refuseHopeless(prompt, 'prompt', { longestToken: tokenizer.longestToken, info, ...limits });
   const ids = await text.encode(prompt, { addSpecial });
@@ -37,15 +24,15 @@ export async function encodePrompt(
   throw badRequest(`Invalid '${param}': the prompt has no tokens.`, { param, code: 'empty_string' });
 }
 
-/** Largest text in bytes that is tokenized although it may not fit, either to count it or to cut it. */
+/** Largest text, in bytes, that is tokenized even if it may not fit the context, because its tokens are counted or cut. */
 export const MOST_COUNTED = 1024 * 1024;
 
-/** A prompt may be longer than the context if the request cuts it. */
+/** A prompt may be longer than the context if `truncate_prompt_tokens` cuts it. */
 export function limitsOfCut({ truncate_prompt_tokens }: CommonRequest): TextLimits {
   return typeof truncate_prompt_tokens === 'number' ? { takes: MOST_COUNTED } : {};
 }
 
-/** The last tokens of the prompt if the request cuts it, otherwise the whole prompt. -1 leaves room for the answer. */
+/** The last tokens of the prompt, as `truncate_prompt_tokens` says: -1 leaves room for `asked` tokens. Without it, the whole prompt. */
 export function cutPrompt(
   prompt: number[],
   { truncate_prompt_tokens: most }: CommonRequest,
@@ -57,11 +44,11 @@ export function cutPrompt(
 }
 
 export interface TextLimits {
-  /** Bytes that are accepted even if they may not fit. */
+  /** Number of bytes of text that is accepted even if it may not fit the context. */
   takes?: number;
 }
 
-/** Bytes of the longest text that may fit in the context, whatever its tokens are. */
+/** Bytes of the longest text that may fit the context if all of its tokens are as long as the longest token. */
 export function mostBytes({
   longestToken,
   info,
@@ -70,7 +57,7 @@ export function mostBytes({
   return Math.max(info.context * longestToken, takes);
 }
 
-/** Refuses a text that cannot fit, whatever its tokens are, before time is spent on tokenizing it. */
+/** Throws a 400 for a text that cannot fit the context whatever its tokens are, so that no time is spent on tokenizing it. */
 export function refuseHopeless(
   text: string,
   param: 'prompt' | 'messages',
@@ -84,7 +71,7 @@ export function cannotFit(bytes: number, param: 'prompt' | 'messages', info: Eng
   return tooLong(`your ${param} of ${bytes} bytes cannot fit in it`, param, info);
 }
 
-/** The request's own limit, by either of its names. Throws a 400 if both are given and differ. */
+/** The request's own limit of generated tokens. Throws a 400 if its two names have different values. */
 export function askedTokens({
   max_tokens,
   max_completion_tokens,
@@ -98,8 +85,8 @@ export function askedTokens({
 }
 
 /**
- * How many tokens may be generated. `asked` is the request's own limit, and `fallback` holds without one. Throws OpenAI's
- * context_length_exceeded if the prompt and the asked tokens do not fit together.
+ * Number of tokens that may be generated. `asked` is the request's own limit. Without it, `fallback` is the limit. Throws a 400
+ * `context_length_exceeded` if the prompt and the asked tokens together do not fit the context.
  */
 export function allowance(
   promptTokens: number,
@@ -120,7 +107,7 @@ export function allowance(
   return asked ?? Math.min(fallback, rest);
 }
 
-/** How many answers are generated for each prompt, and how many are returned. Throws if one request asks for too many. */
+/** For each prompt, `made` answers are generated and `wanted` of them are returned. Throws a 400 if a request asks for too many. */
 export function choicesOf(
   { n, best_of, stream }: Pick<CommonRequest, 'n' | 'stream'> & { best_of?: number | null | undefined },
   prompts: number,

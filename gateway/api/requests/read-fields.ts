@@ -6,7 +6,7 @@ import type { Limits } from '../context.ts';
 import { requireServed, type Served } from '../endpoints/models.ts';
 import { parseJson, readBody } from './body.ts';
 
-/** The shared parts that reading a request needs. */
+/** The parts of the server that reading a request needs. */
 export interface Reading {
   served: Served;
   limits: Limits;
@@ -15,8 +15,8 @@ export interface Reading {
 }
 
 /**
- * Calls `use` with the fields, whose memory the tenant holds until `use` is done. Fields that are `null` are left out. `model` is
- * filled in if it is absent and only one model is served. Throws ApiErrors.
+ * Calls `use` with the fields of the request, without fields that are `null`. The tenant is charged for their memory until `use` is
+ * done. If `model` is absent and only one model is served, `model` is filled in. Throws ApiErrors.
  */
 export async function withFields<Result>(
   request: Request,
@@ -31,6 +31,7 @@ export async function withFields<Result>(
   }
 }
 
+/** A separate function, so that the text of the body is freed while `use` runs. */
 async function readFields(
   request: Request,
   { served, limits, slices, tenant, holding }: Reading & { tenant: Tenant; holding: Holding },

@@ -4,12 +4,12 @@
 // messages[1].content[0].text into one on input[0].content[0].text.
 import { ApiError, badFields, ClientGone, type FieldFault } from '../errors.ts';
 
-/** Pairs of a path in the translated request and a path in the client's request. The longest inner path that matches counts. */
+/** Pairs of an inner path, in the translated request, and an outer path, in the client's. The longest inner path that matches counts. */
 export type FieldNames = readonly (readonly [inner: string, outer: string])[];
 
 /**
- * Translates paths to the client's. A path that no pair matches stays as it is. Make one for all paths of an error, because a
- * request of ten thousand messages has as many names.
+ * Returns a function from inner to outer paths. A path that no pair matches stays as it is. Call this once for each error, not for
+ * each path, because a request with ten thousand messages has as many pairs.
  */
 export function namer(names: FieldNames): (path: string) => string {
   const outer = new Map(names.toReversed());
@@ -24,7 +24,7 @@ export function namer(names: FieldNames): (path: string) => string {
   };
 }
 
-/** Waits for `work`, and rethrows its ApiErrors with the client's names in the param and, if quoted, in the message. */
+/** Waits for `work`. Rethrows its ApiErrors with the client's names in the param and, where the message quotes them, in the message. */
 export async function underOuterNames<Result>(
   names: FieldNames,
   work: () => Result | Promise<Result>,

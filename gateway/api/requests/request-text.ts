@@ -1,5 +1,5 @@
-// Checks once that a request's bytes are UTF-8 and that its strings have no lone surrogates. JSON can write those as escapes, but
-// UTF-8 cannot. All code that reads a request's strings relies on this.
+// Checks that the bytes of a request are UTF-8 and that its strings contain no lone surrogates. JSON can write lone surrogates as
+// escapes, but UTF-8 cannot encode them. All code that reads strings of a request relies on this check.
 import { badRequest } from '../errors.ts';
 import { parameterName } from './fields/schema.ts';
 
@@ -15,7 +15,7 @@ export function textOf(bytes: Buffer): string {
   }
 }
 
-/** Index of the first byte that changes when the bytes are decoded leniently and encoded again. */
+/** Index of the first invalid byte, which changes if the bytes are decoded without errors and encoded again. */
 function firstFault(bytes: Buffer): number {
   const again = Buffer.from(bytes.toString('utf8'));
   let at = 0;
@@ -25,19 +25,19 @@ function firstFault(bytes: Buffer): number {
 
 const anySurrogateEscape = /\\u[dD][89a-fA-F]/;
 
-/** Whether JSON text may contain a lone surrogate. Text that was read from UTF-8 can do so only by an escape. */
+/** Whether JSON text may contain a lone surrogate. Text that was decoded from UTF-8 can contain one only as an escape. */
 export function mayHoldLoneSurrogate(json: string): boolean {
   return anySurrogateEscape.test(json);
 }
 
-/** Throws a 400 if the JSON text in the field `name` contains a lone surrogate. Other text is not checked. */
+/** Throws a 400 if the JSON text in the field `name` contains a lone surrogate. Text that is not JSON is not checked. */
 export function refuseLoneSurrogatesIn(json: string, name: string): void {
   if (!mayHoldLoneSurrogate(json)) return;
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch {
-    return; // the code that needs JSON refuses it
+    return; // the code that reads the field refuses it
   }
   refuseLoneSurrogates(value, [name]);
 }
@@ -49,7 +49,7 @@ interface Place {
   above: Place | undefined;
 }
 
-/** Throws a 400 that names the first field below `root` whose text or name contains a lone surrogate. Does not recurse. */
+/** Throws a 400 that names the first field within `root` whose text or name contains a lone surrogate. Does not recurse. */
 export function refuseLoneSurrogates(root: unknown, rootPath: readonly PropertyKey[] = []): void {
   const open: Place[] = [{ value: root, key: '', above: undefined }];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
@@ -59,24 +59,24 @@ export function refuseLoneSurrogates(root: unknown, rootPath: readonly PropertyK
     } else if (Array.isArray(value)) {
       for (let at = value.length - 1; at >= 0; at--) {
         const item: unknown = value[at];
-        if (isOpen(item)) open.push({ value: item, key: at, above: place });
+        if (mayContainText(item)) open.push({ value: item, key: at, above: place });
       }
     } else if (typeof value === 'object' && value !== null) {
       for (const [key, item] of Object.entries(value).reverse()) {
         const inside = { value: item as unknown, key, above: place };
         if (!key.isWellFormed()) throw loneSurrogate(key, [...rootPath, ...pathOf(inside)]);
-        if (isOpen(item)) open.push(inside);
+        if (mayContainText(item)) open.push(inside);
       }
     }
   }
 }
 
-/** Numbers, booleans and null hold no text. */
-function isOpen(value: unknown): boolean {
+/** Numbers, booleans and null contain no text. */
+function mayContainText(value: unknown): boolean {
   return typeof value === 'string' || (typeof value === 'object' && value !== null);
 }
 
-/** Largest number of steps of a path in an error. */
+/** Largest number of keys in a path that an error names. Further keys are left out. */
 const LONGEST_PATH = 30;
 
 function pathOf(place: Place): PropertyKey[] {

@@ -1,4 +1,5 @@
-// From checked request fields to what the engine gets beside the sampling settings: seed, stops, limits, experts, priority.
+// Translates checked request fields to settings of the engine other than the sampling settings: seed, stops, limits, experts and
+// priority.
 import { randomInt } from 'node:crypto';
 import type { ConstraintSpec } from '../../constraints/specification.ts';
 import type { EngineInfo } from '../../engine/messages.ts';
@@ -8,12 +9,12 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 import { requireToken } from './fields/sampling-fields.ts';
 import type { CommonRequest } from './fields/schema-fields.ts';
 
-/** 53 random bits. Every request has a seed, so that any answer can be reproduced. */
+/** Draws 53 random bits for a request without a seed. Every request has a seed, so that any answer can be reproduced. */
 export function drawSeed(): number {
   return randomInt(2 ** 5) * 2 ** 48 + randomInt(2 ** 48 - 1);
 }
 
-/** Ids that end the answer: the model's own, unless `ignore_eos` is set, and the request's. */
+/** Token ids that end the answer: those of the request and, unless `ignore_eos` is set, those of the model. */
 export function stopIdsOf(request: CommonRequest, modelStops: readonly number[], info: EngineInfo): number[] {
   const own = request.stop_token_ids ?? [];
   own.forEach((id, i) => {
@@ -22,7 +23,7 @@ export function stopIdsOf(request: CommonRequest, modelStops: readonly number[],
   return [...new Set([...(request.ignore_eos === true ? [] : modelStops), ...own])];
 }
 
-/** Throws a 400 if the answer cannot have so many tokens. */
+/** Least number of tokens in the answer. Throws a 400 if it exceeds `maxTokens`. */
 export function minTokensOf({ min_tokens }: CommonRequest, maxTokens: number): number {
   const least = min_tokens ?? 0;
   if (least <= maxTokens) return least;
@@ -30,13 +31,13 @@ export function minTokensOf({ min_tokens }: CommonRequest, maxTokens: number): n
   throw badRequest(message, { param: 'min_tokens', code: 'integer_above_max_value' });
 }
 
-/** With API keys, only an admin's key may go ahead of the default priority. Without keys everyone may. */
+/** If the server has API keys, only an admin key may ask for a priority below 0, which leaves the queue earlier than the default. */
 export function priorityOf({ priority }: CommonRequest, key: StoredKey | undefined): number {
   const asked = priority ?? 0;
   return key === undefined || key.admin === true ? asked : Math.max(asked, 0);
 }
 
-/** `[layers]`. Undefined: the checkpoint's own numbers hold. */
+/** The number of experts for each layer. Undefined: the numbers of the checkpoint. Throws a 400 for more experts than a layer has. */
 export function expertsPerTokenOf(
   { expertgrid }: CommonRequest,
   { layers, experts }: EngineInfo,
@@ -55,12 +56,13 @@ export function expertsPerTokenOf(
   throw badRequest(message, { param, code: 'integer_above_max_value' });
 }
 
+/** Without empty strings, which are ignored. */
 export function stopStringsOf({ stop }: CommonRequest): string[] {
   const stops = typeof stop === 'string' ? [stop] : (stop ?? []);
   return stops.filter((text) => text !== '');
 }
 
-/** Special tokens whose names appear in the text. */
+/** Ids of the special tokens whose names appear in the text. Undefined: none do. */
 export function shownSpecials(
   { skip_special_tokens }: CommonRequest,
   { added }: Pick<Tokenizer, 'added'>,
@@ -69,7 +71,7 @@ export function shownSpecials(
   return new Set(added.filter(({ special }) => special).map(({ id }) => id));
 }
 
-/** The constraint of an answer to its allowed ids. Undefined: all ids are allowed. `other` is its other constraint, if any. */
+/** The constraint by `allowed_token_ids`, or else `other`. Undefined: all ids are allowed. Throws a 400 if the request has both. */
 export function allowedIds<Other extends ConstraintSpec>(
   { allowed_token_ids: ids }: CommonRequest,
   info: EngineInfo,

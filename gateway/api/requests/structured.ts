@@ -1,4 +1,4 @@
-// From request fields to the constraint of the answer. A constraint that is not supported is a 400.
+// Translates request fields to the constraint of the answer. A constraint that is not supported is a 400.
 import { ConstraintFault } from '../../constraints/fault.ts';
 import { GrammarReader, ReaderBusy, type ReadOptions } from '../../constraints/reading/reader.ts';
 import {
@@ -7,28 +7,28 @@ import {
   grammarIn,
   type PackedGrammar,
 } from '../../constraints/specification.ts';
-import { badRequest, fromGeneration } from '../errors.ts';
+import { badRequest, fromGeneration, missingParameter } from '../errors.ts';
 import { refuseDeep } from './depth.ts';
 import type { ResponseFormat, StructuredFields } from './fields/structured-schema.ts';
 import { refuseLoneSurrogatesIn } from './request-text.ts';
 
 type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
 
-/** A specification, and the field that an error about it names. */
+/** A specification in a request. Errors about the specification name the field `param`. */
 export interface Asked {
   spec: GrammarSpec;
   param: string;
 }
 
-/** What an answer is constrained to. */
-export interface Held {
-  /** Undefined: anything. */
+/** The constraint of an answer. */
+interface Held {
+  /** Undefined: any text is allowed. */
   form: GrammarSpec | undefined;
-  /** The specifications in the request, which `honoured` has to read before anything is generated. */
+  /** The specifications in the request. `honoured` reads them before anything is generated. */
   asked: readonly Asked[];
 }
 
-/** Throws a 400 if two fields specify the form. Whether the form is supported is not known yet. */
+/** The form that the request specifies. Throws a 400 if two fields specify a form. `honoured` checks whether it is supported. */
 export function constraintOf(request: StructuredFields): Held {
   const [first, second] = askedBy(request);
   if (first === undefined) return { form: undefined, asked: [] };
@@ -39,7 +39,7 @@ export function constraintOf(request: StructuredFields): Held {
   return { form: first.spec, asked: [first] };
 }
 
-/** Combines the form with the tools. If no tool must be called, an answer without calls has to have the form. */
+/** Combines the form with the tools. Unless a tool must be called, an answer without calls must have the form. */
 export function answerConstraint(request: StructuredFields, calls: ToolCallsSpec | undefined): Held {
   const content = constraintOf(request);
   if (calls === undefined) return content;
@@ -47,10 +47,10 @@ export function answerConstraint(request: StructuredFields, calls: ToolCallsSpec
   return { form: { ...calls, content: content.form }, asked: content.asked };
 }
 
-/** One reader serves all models, because a specification means the same for each. */
+/** One reader serves all models, because the result does not depend on the model. */
 const reader = new GrammarReader();
 
-export interface Honoured {
+interface Honoured {
   /** The constraint's grammar, if it has one. */
   grammar: PackedGrammar | undefined;
   /** Paths in the request of the parts of non-strict schemas that are not enforced. */
@@ -58,8 +58,8 @@ export interface Honoured {
 }
 
 /**
- * Reads the specifications. Throws a 400 that names the unsupported field, and in a schema the keyword. Throws a 429 if too many
- * specifications wait to be read.
+ * Reads the specifications. Throws a 400 that names the field that is not supported, and within a schema the keyword. Throws a 429
+ * if too many specifications wait to be read.
  */
 export async function honoured(
   constraint: ConstraintSpec | undefined,
@@ -105,10 +105,7 @@ function formatAsked({ type, json_schema }: ResponseFormat): Asked | undefined {
   if (type === 'text') return undefined;
   if (type === 'json_object') return { spec: { type }, param: 'response_format' };
   const given = 'response_format.json_schema';
-  if (!json_schema) {
-    const code = 'missing_required_parameter';
-    throw badRequest(`Missing required parameter: '${given}'.`, { param: given, code });
-  }
+  if (!json_schema) throw missingParameter(given);
   const param = `${given}.schema`;
   const spec = schemaSpec(json_schema.schema, param);
   return { spec: json_schema.strict === false ? { ...spec, relaxed: true } : spec, param };
@@ -120,20 +117,16 @@ function guided(
   { json, json_object, regex, choice, grammar }: Guided,
   param: (kind: keyof Guided) => string,
 ): Asked[] {
-  const asked: Asked[] = [];
-  if (typeof json === 'string') {
-    refuseLoneSurrogatesIn(json, param('json'));
-    asked.push({ spec: { type: 'json_schema', schema: json }, param: param('json') });
-  }
-  if (json && typeof json !== 'string')
-    asked.push({ spec: schemaSpec(json, param('json')), param: param('json') });
-  if (json_object === true) asked.push({ spec: { type: 'json_object' }, param: param('json_object') });
-  if (typeof regex === 'string')
-    asked.push({ spec: { type: 'regex', pattern: regex }, param: param('regex') });
-  if (choice) asked.push({ spec: { type: 'choice', choices: choice }, param: param('choice') });
-  if (typeof grammar === 'string')
-    asked.push({ spec: { type: 'grammar', grammar }, param: param('grammar') });
-  return asked;
+  if (typeof json === 'string') refuseLoneSurrogatesIn(json, param('json'));
+  const ofText = (schema: string): GrammarSpec => ({ type: 'json_schema', schema });
+  const specs: [keyof Guided, GrammarSpec | false | null | undefined][] = [
+    ['json', typeof json === 'string' ? ofText(json) : json && schemaSpec(json, param('json'))],
+    ['json_object', json_object === true && { type: 'json_object' }],
+    ['regex', typeof regex === 'string' && { type: 'regex', pattern: regex }],
+    ['choice', choice && { type: 'choice', choices: choice }],
+    ['grammar', typeof grammar === 'string' && { type: 'grammar', grammar }],
+  ];
+  return specs.flatMap(([kind, spec]) => (spec ? [{ spec, param: param(kind) }] : []));
 }
 
 function schemaSpec(

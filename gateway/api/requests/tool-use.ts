@@ -1,6 +1,6 @@
-// From the fields that offer tools to what the template gets, how calls are read, and the constraint of the answer.
+// Translates the fields that offer tools to the tools in the chat template, the syntax of calls, and the constraint of the answer.
 import type { CallableTool, CallSyntax, ConstraintSpec } from '../../constraints/specification.ts';
-import { badRequest } from '../errors.ts';
+import { badRequest, invalidValue, missingParameter } from '../errors.ts';
 import { callSyntaxOf, titlesOfSyntaxes } from '../text/call-syntax.ts';
 import type { ChatTemplate, TemplateTool } from '../text/template.ts';
 import { refuseDeep } from './depth.ts';
@@ -12,15 +12,15 @@ type ToolFields = Pick<ChatRequest, 'tools' | 'tool_choice' | 'parallel_tool_cal
 type ToolCallSpec = Extract<ConstraintSpec, { type: 'tool_calls' }>;
 
 export interface ToolUse {
-  /** What the template gets. */
+  /** The tools as the chat template gets them. */
   tools: TemplateTool[];
   syntax: CallSyntax;
   constraint: ToolCallSpec;
-  /** The specification of all tools, so that an error names a tool by its place among them. */
+  /** The specification of all tools, even of those that may not be called, so that errors name the right index in `tools`. */
   asked: Asked;
 }
 
-/** Undefined if no tool may be called. The template then gets no tools either. */
+/** Undefined if no tool may be called. The template then gets no tools either. Throws a 400 that names the field at fault. */
 export function toolUseOf(
   request: ToolFields,
   { template, specials, model }: { template: ChatTemplate; specials: readonly string[]; model: string },
@@ -28,7 +28,7 @@ export function toolUseOf(
   const tools = request.tools ?? [];
   const { mode, names, one } = choiceOf(request, tools);
   if (mode === 'none' || tools.length === 0) return undefined;
-  refuseTwins(tools);
+  refuseSameNames(tools);
   tools.forEach((tool, i) => {
     refuseDeep(tool.function.parameters, `tools[${i}].function.parameters`);
   });
@@ -57,9 +57,9 @@ function syntaxOf({ source }: ChatTemplate, specials: readonly string[], model: 
 
 interface Choice {
   mode: 'none' | 'auto' | 'required';
-  /** Only these may be called; undefined: all. */
+  /** Names of the tools that may be called. Undefined: all tools. */
   names?: Set<string>;
-  /** Exactly one call. */
+  /** The answer has exactly one call. */
   one?: boolean;
 }
 
@@ -73,8 +73,7 @@ function choiceOf({ tool_choice: choice }: ToolFields, tools: readonly Tool[]): 
   const known = new Set(tools.map(({ function: { name } }) => name));
   const checked = (name: string, param: string) => {
     if (known.has(name)) return name;
-    const message = `Invalid value for '${param}': there is no tool with the name '${name.slice(0, 200)}' in 'tools'.`;
-    throw badRequest(message, { param, code: 'invalid_value' });
+    throw invalidValue(param, `there is no tool with the name '${name.slice(0, 200)}' in 'tools'`);
   };
   if (choice.type === 'function') {
     const { name } = choice.function ?? missing('tool_choice.function');
@@ -93,19 +92,17 @@ function withoutTools() {
 }
 
 function missing(param: string): never {
-  throw badRequest(`Missing required parameter: '${param}'.`, { param, code: 'missing_required_parameter' });
+  throw missingParameter(param);
 }
 
-function refuseTwins(tools: readonly Tool[]): void {
+function refuseSameNames(tools: readonly Tool[]): void {
   const names = tools.map((tool) => tool.function.name);
-  const twin = names.findIndex((name, i) => names.indexOf(name) < i);
-  if (twin < 0) return;
-  const param = `tools[${twin}].function.name`;
-  const message = `Invalid value for '${param}': another tool has the name '${names[twin]}'.`;
-  throw badRequest(message, { param, code: 'invalid_value' });
+  const at = names.findIndex((name, i) => names.indexOf(name) < i);
+  if (at < 0) return;
+  throw invalidValue(`tools[${at}].function.name`, `another tool has the name '${names[at]}'`);
 }
 
-/** Leaves out `strict`, which is not meant for the model. */
+/** Leaves out `strict`, because it is not meant for the model. */
 function templateTool({ type, function: { name, description, parameters } }: Tool): TemplateTool {
   return {
     type,

@@ -1,18 +1,33 @@
-// A request of another API, translated to the chat request that asks for the same. It is checked like a client's chat request.
+// Requests of other APIs that are translated to chat requests. Checks their fields both before and after the translation.
 import type { z } from 'zod';
-import { parseFields } from './body.ts';
-import { type ChatRequest, chatSchema } from './fields/schema.ts';
+import { parseFields, refuseManyValues } from './body.ts';
+import { refuseDeep } from './depth.ts';
+import { type ChatRequest, chatSchema, parameterName } from './fields/schema.ts';
 import type { FieldNames } from './renamed-fields.ts';
 
 export type ChatFields = z.input<typeof chatSchema>;
 
 export interface TranslatedChat {
   chat: ChatFields;
-  /** Where the client's request has what became each field. */
+  /** For errors: the path in the client's request of each field of the chat. */
   names: FieldNames;
 }
 
-/** Fields that are undefined or null count as absent. Throws a 400 under the chat request's own names. */
+/**
+ * Parses the client's fields by `schema`. Also limits their depth, because the translation writes parts of them as JSON, which
+ * recurses. `unsupported` has known fields, each with the values that ask for nothing (JSON text). Throws a 400 that names the field.
+ */
+export function parseShallowFields<Schema extends z.ZodType>(
+  schema: Schema,
+  fields: Record<string, unknown>,
+  unsupported: Record<string, readonly string[]>,
+): z.infer<Schema> {
+  refuseManyValues(fields);
+  for (const [name, field] of Object.entries(fields)) refuseDeep(field, parameterName([name]));
+  return parseFields(schema, fields, { unsupported });
+}
+
+/** Fields that are undefined or null count as absent. Throws a 400 that names the field of the chat. */
 export function parseTranslated(chat: ChatFields): ChatRequest {
   const given = Object.entries(chat).filter(([, field]) => field !== undefined && field !== null);
   return parseFields(chatSchema, Object.fromEntries(given));

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { fieldsWithoutEffect } from '../requests/fields/no-effect.ts';
 import { isObject } from '../requests/fields/schema-walk.ts';
-import { parseShallowFields } from '../requests/shallow-fields.ts';
+import { parseShallowFields } from '../requests/translated-chat.ts';
 import { unsupportedResponsesFields } from './schema.ts';
 
 /** Throws a 400 that names the fields at fault. */

@@ -1,8 +1,8 @@
-// The fields of vLLM and of this server that the Responses and Messages endpoints accept beside those of their own API.
+// The fields of vLLM and of this server that the Responses and Messages endpoints accept in addition to the fields of their own APIs.
 import { samplingFields } from './sampling-fields.ts';
 import { commonFields } from './schema-fields.ts';
 
-/** The Responses and Messages APIs have fields of their own for these three. */
+/** The Responses and Messages APIs define these three fields themselves. */
 const { temperature: _temperature, top_p: _topP, top_k: _topK, ...sampling } = samplingFields;
 const { min_tokens, stop_token_ids, ignore_eos, priority, cache_salt, expertgrid } = commonFields;
 
@@ -13,13 +13,13 @@ export const extraFields = {
   ignore_eos,
   priority,
   cache_salt,
-  /** The answers of these APIs have no place for data about each token. */
+  /** Without the two options that add data about each token, because the answers of these APIs have no place for such data. */
   expertgrid: expertgrid.unwrap().unwrap().omit({ digests: true, routes: true }).nullish(),
 };
 
 type ExtraName = keyof typeof extraFields;
 
-/** The extra fields of a request, which mean the same in a chat request. */
+/** The extra fields of a request. They mean the same in a chat request. */
 export function extrasOf<Request extends Partial<Record<ExtraName, unknown>>>(
   request: Request,
 ): Pick<Request, ExtraName & keyof Request> {

@@ -1,17 +1,17 @@
-// The messages of a chat as clients send them: a zod schema, and the fields that each role may have. Clients may send back an
-// answer's message unchanged, whether it came from OpenAI, vLLM, OpenRouter, LiteLLM or this server.
+// The messages of a chat as clients send them: a zod schema, and a check of the fields that each role may have. Clients may send back
+// the message of an answer unchanged, whether it came from OpenAI, vLLM, OpenRouter, LiteLLM or this server.
 import { z } from 'zod';
 import { noEffect } from './no-effect.ts';
 import { refused } from './refused.ts';
 
-/** Prompts are always cached, and a hint does not make the cache keep them longer. */
+/** Hints have no effect, because prompts are always cached and a hint does not keep them in the cache longer. */
 const cacheHints = {
   cache_control: noEffect(z.record(z.string(), z.unknown()).optional()),
   copilot_cache_control: noEffect(z.record(z.string(), z.unknown()).optional()),
   prompt_cache_breakpoint: noEffect(z.record(z.string(), z.unknown()).optional()),
 };
 
-/** Fields that servers and clients add to a part of a message. */
+/** Fields that other servers and clients add to a part of a message. */
 const partNotes = {
   ...cacheHints,
   role: noEffect(z.string().optional()),
@@ -24,7 +24,7 @@ const partNotes = {
 const textPart = z.strictObject({ type: z.literal('text'), text: z.string(), ...partNotes });
 const refusalPart = z.strictObject({ type: z.literal('refusal'), refusal: z.string(), ...partNotes });
 
-/** How Anthropic and Mistral write what an assistant thought. */
+/** The form in which Anthropic and Mistral write an assistant's thinking. */
 const thinkingPart = z.strictObject({
   type: z.literal('thinking'),
   thinking: z.union([z.string(), z.array(z.strictObject({ type: z.literal('text'), text: z.string() }))]),
@@ -44,7 +44,7 @@ const sentFunction = z.strictObject({ name: z.string().min(1), arguments: z.stri
 const sentCall = z.strictObject({
   id: z.string(),
   type: z.literal('function').optional(),
-  /** Some clients keep the index of the delta. */
+  /** Some clients keep the index that the call has in a stream. */
   index: noEffect(z.int().optional()),
   function: z.strictObject({
     ...sentFunction.shape,
@@ -94,7 +94,7 @@ const fields = z.strictObject({
   ...ofProvider,
   ...cacheHints,
 });
-type MessageFields = z.infer<typeof fields>;
+export type ChatMessage = z.infer<typeof fields>;
 
 /** Fields that belong to one role. */
 const ownFields = {
@@ -112,30 +112,29 @@ export const message = fields.superRefine((value, context) => {
   const { field, problem, code } = fault;
   context.addIssue({ code: 'custom', path: field, message: problem, params: { code } });
 });
-export type ChatMessage = MessageFields;
 
 interface MessageFault {
-  field: [keyof MessageFields, ...(string | number)[]];
+  field: [keyof ChatMessage, ...(string | number)[]];
   problem: string;
   code: string;
 }
 
-function messageFault({ role, ...value }: MessageFields): MessageFault | undefined {
+function messageFault({ role, ...value }: ChatMessage): MessageFault | undefined {
   const calls = (value.tool_calls ?? []).length > 0;
   const given = { ...value, tool_calls: calls ? value.tool_calls : undefined };
   for (const [field, owner] of Object.entries(ownFields) as [keyof typeof ownFields, string][]) {
     if ((given[field] ?? undefined) === undefined || role === owner) continue;
-    return strange(field, role, owner);
+    return misplaced(field, role, owner);
   }
-  const missing = (field: keyof MessageFields): MessageFault => {
+  const missing = (field: keyof ChatMessage): MessageFault => {
     const problem = `Missing required parameter: a message with the role '${role}' needs '${field}'.`;
     return { field: [field], problem, code: 'missing_required_parameter' };
   };
   const { content, reasoning_content: thought, reasoning, refusal, function_call } = given;
-  const says = [content, thought, reasoning, refusal, function_call].some(
+  const saysSomething = [content, thought, reasoning, refusal, function_call].some(
     (one) => (one ?? undefined) !== undefined,
   );
-  if (role === 'assistant' ? !says && !calls : (content ?? undefined) === undefined)
+  if (role === 'assistant' ? !saysSomething && !calls : (content ?? undefined) === undefined)
     return missing('content');
   if (role === 'tool' && typeof given.tool_call_id !== 'string') return missing('tool_call_id');
   if (role === 'function' && typeof given.name !== 'string') return missing('name');
@@ -146,9 +145,9 @@ function messageFault({ role, ...value }: MessageFields): MessageFault | undefin
   return role === 'assistant' || !Array.isArray(content) ? undefined : partFault(content, role);
 }
 
-/** Checks the content of every role but the assistant's, which alone refuses and thinks. Only a tool's may be empty. */
+/** Checks the parts of a message that is not an assistant's: all are texts, and only a tool message may have none. */
 function partFault(
-  parts: Exclude<MessageFields['content'], string | null | undefined>,
+  parts: Exclude<ChatMessage['content'], string | null | undefined>,
   role: string,
 ): MessageFault | undefined {
   if (parts.length === 0 && role !== 'tool') {
@@ -160,10 +159,10 @@ function partFault(
   const type = parts[at]?.type;
   return type === undefined
     ? undefined
-    : { ...strange(type, role, 'assistant'), field: ['content', at, 'type'] };
+    : { ...misplaced(type, role, 'assistant'), field: ['content', at, 'type'] };
 }
 
-function strange(field: string, role: string, owner: string): MessageFault {
+function misplaced(field: string, role: string, owner: string): MessageFault {
   const problem = `Invalid message: '${field}' belongs to messages with the role '${owner}', but this message has the role '${role}'.`;
-  return { field: [field as keyof MessageFields], problem, code: 'invalid_value' };
+  return { field: [field as keyof ChatMessage], problem, code: 'invalid_value' };
 }

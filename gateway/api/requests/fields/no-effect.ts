@@ -1,24 +1,24 @@
-// Request fields that are accepted and change nothing: how zod schemas mark them, and the response header that names them.
+// Marks request fields that are accepted and change nothing in their zod schemas, and writes the response header that names them.
 //
-// If doing nothing honours the documented meaning of a field, wrap its schema:
+// If ignoring a field agrees with its documented meaning, wrap its schema:
 //   store: noEffect(z.boolean().nullish()),                                 // the header says `store`
 //   truncation: z.union([noEffect(z.literal('auto')), z.literal('disabled')]).nullish(),  // the header names only 'auto'
 //   tools: z.array(z.discriminatedUnion('type', [functionTool, noEffect(webSearch, 'tools.web_search')])),
-// The second argument is the name in the header, in place of the field's path. A schema cannot mark a field that changes nothing
-// only for some models. The plan lists it in `AnswerPlan.noEffect`. An endpoint calls `fieldsWithoutEffect` and returns the names
-// as `Asked.noEffect`, and the completion handler writes the header. Every name needs a row under "Fields without effect" in
-// docs/api.md, which test/gateway/api/requests/no-effect.test.ts checks.
+// The second argument is the name in the header, which replaces the path of the field. If a field changes nothing only for some
+// models, a schema cannot mark it; list it in `AnswerPlan.noEffect` instead. An endpoint calls `fieldsWithoutEffect` and returns
+// the names as `Asked.noEffect`, and the completion handler writes the header. Every name needs a row under "Fields without effect"
+// in docs/api.md, which test/gateway/api/requests/no-effect.test.ts checks.
 import { z } from 'zod';
 import { branchOf, parts, type Schema, valuesOf, withoutNulls } from './schema-walk.ts';
 
 export const NO_EFFECT = 'x-expertgrid-no-effect';
 
-/** Largest length of the header's value in bytes. Further names are left out. */
+/** Largest length of the header's value, in bytes. Further names are left out. */
 const LONGEST_HEADER = 1024;
 
 const marks = z.registry<{ name: string | undefined }>();
 
-/** The same schema, marked. `name` replaces the field's path. Marks survive `.describe()` and wrappers such as `.nullish()`. */
+/** A marked copy of the schema. `name` replaces the path of the field. Marks survive `.describe()` and wrappers such as `.nullish()`. */
 export function noEffect<Marked extends z.ZodType>(schema: Marked, name?: string): Marked {
   const marked = schema.clone();
   marks.add(marked, { name });
@@ -29,10 +29,8 @@ export function noEffect<Marked extends z.ZodType>(schema: Marked, name?: string
 export function namesWithoutEffect(schema: Schema, path = ''): Set<string> {
   const mark = marks.get(schema);
   if (mark !== undefined) return new Set([mark.name ?? path]);
-  const inside = parts(schema).flatMap((part) => [
-    ...namesWithoutEffect(part.schema, joined(path, part.key)),
-  ]);
-  return new Set(inside);
+  const names = parts(schema).map((part) => [...namesWithoutEffect(part.schema, joined(path, part.key))]);
+  return new Set(names.flat());
 }
 
 /** Names of the marked fields in a request. `value` is the request as the client sent it. */
@@ -54,7 +52,7 @@ export function noEffectHeaders(names: Iterable<string>): Record<string, string>
 }
 
 function collect(schema: Schema, value: unknown, path: string, found: Set<string>): void {
-  if (value === undefined || value === null || !holdsMark(schema)) return;
+  if (value === undefined || value === null || !containsMark(schema)) return;
   const mark = marks.get(schema);
   if (mark !== undefined) {
     found.add(mark.name ?? path);
@@ -66,15 +64,15 @@ function collect(schema: Schema, value: unknown, path: string, found: Set<string
   }
 }
 
-const holders = new WeakMap<Schema, boolean>();
+const containing = new WeakMap<Schema, boolean>();
 
-/** Whether any part of the schema is marked. If not, its part of a request need not be walked. */
-function holdsMark(schema: Schema): boolean {
-  const known = holders.get(schema);
+/** Whether any part of the schema is marked. If not, `collect` skips the value. */
+function containsMark(schema: Schema): boolean {
+  const known = containing.get(schema);
   if (known !== undefined) return known;
-  const holds = marks.get(schema) !== undefined || parts(schema).some((part) => holdsMark(part.schema));
-  holders.set(schema, holds);
-  return holds;
+  const contains = marks.get(schema) !== undefined || parts(schema).some((part) => containsMark(part.schema));
+  containing.set(schema, contains);
+  return contains;
 }
 
 function joined(path: string, key: string | undefined): string {

@@ -1,7 +1,7 @@
-// Schemas of known request fields that are not supported and would change the answer.
+// Zod schemas of known request fields that are not supported and would change the answer.
 import { z } from 'zod';
 
-/** A field that is refused by name unless it is null or one of the `neutral` values, which ask for nothing. */
+/** A field that is refused by name, unless it is null or one of the `neutral` values, which ask for nothing. */
 export function refused(...neutral: readonly (string | number | boolean | readonly unknown[])[]) {
   const texts = neutral.map((value) => JSON.stringify(value));
   return z
@@ -15,7 +15,7 @@ export function refused(...neutral: readonly (string | number | boolean | readon
     .meta({ enum: [...neutral, null], description: 'Other values are refused by name.' });
 }
 
-/** The value as JSON if it may be neutral. Neutral values are small, and JSON.stringify fails on deep ones. */
+/** The value as JSON, or '' if it is not empty and so cannot be neutral. JSON.stringify fails on deep values. */
 function written(value: unknown): string {
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0
     ? ''

@@ -1,5 +1,5 @@
-// The request fields that say how the next token is drawn: their zod schemas, and what the engine gets for them. To add a sampling
-// parameter, add a schema and a line of `samplingSettings`. Every endpoint that generates then accepts it.
+// The request fields that control how the next token is drawn: their zod schemas, and their translation to settings of the engine. To
+// add a sampling parameter, add a schema and a line in `samplingSettings`. Every endpoint that generates then accepts the field.
 import { z } from 'zod';
 import { type EngineInfo, neutralSampling, type SamplingSettings } from '../../../engine/messages.ts';
 import { badRequest } from '../../errors.ts';
@@ -37,15 +37,16 @@ export const samplingFields = {
 const fields = z.object(samplingFields);
 type SamplingRequest = z.infer<typeof fields>;
 
-/** Smaller values keep only the most likely token. OpenAI allows 0, which would keep none. */
+/** Smaller values of `top_p` are raised to this one, which keeps only the most likely token. OpenAI allows 0, which would keep none. */
 const LEAST_TOP_P = 1e-9;
 
 /**
- * Smaller values always draw the most likely token. Logits are divided by the temperature in single precision, in which
- * 1e-46 is 0.
+ * Smaller temperatures count as 0, which always draws the most likely token. Logits are divided by the temperature in single
+ * precision, in which 1e-46 is 0.
  */
 const LEAST_TEMPERATURE = 1e-6;
 
+/** `choice` is the index of the answer among those of the request. Throws a 400 for a token id outside the vocabulary. */
 export function samplingSettings(
   request: SamplingRequest,
   { seed, choice, info }: { seed: number; choice: number; info: EngineInfo },
@@ -72,6 +73,7 @@ function logitBias(bias: Record<string, number>, info: EngineInfo): [number, num
   });
 }
 
+/** Throws a 400 that names `param` if `id` is outside the vocabulary. */
 export function requireToken(id: number, param: string, { vocab }: EngineInfo): void {
   if (id < vocab) return;
   const message = `Invalid '${param}': token id ${id} is outside the vocabulary of ${vocab} tokens.`;

@@ -1,5 +1,5 @@
-// The request fields that completions and chats share, as zod schemas. Their shapes and ranges are defined
-// only here, and /openapi.json is generated from them. `null` always means absent.
+// The request fields that completions and chats share, as zod schemas. /openapi.json is generated from these schemas. `null` always
+// means absent.
 import { z } from 'zod';
 import { rungs } from '../../../engine/messages.ts';
 import { noEffect } from './no-effect.ts';
@@ -8,7 +8,7 @@ import { samplingFields } from './sampling-fields.ts';
 import { structuredFields } from './structured-schema.ts';
 
 const stopString = z.string().max(512);
-/** Largest number of stop strings in one request. Each costs time at every token. */
+/** Largest number of stop strings in one request. Each stop string costs time at every token. */
 const MOST_STOPS = 256;
 
 /** Largest number of choices for one prompt. */
@@ -95,10 +95,7 @@ export const commonFields = {
   prompt_cache_options: noEffect(
     z.strictObject({ mode: z.enum(['implicit', 'explicit']).nullish(), ttl: z.string().nullish() }).nullish(),
   ),
-  /**
-   * Requests share cached prompts if their salts are equal. Without a salt, requests of one API key share
-   * them.
-   */
+  /** Requests with the same salt share cached prompts. Requests without a salt share them if they have the same API key. */
   cache_salt: z.string().min(1).max(256).nullish(),
   verbosity: noEffect(z.enum(['low', 'medium', 'high']).nullish()),
   length_penalty: noEffect(z.number().nullish()),

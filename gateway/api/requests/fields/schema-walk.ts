@@ -1,4 +1,4 @@
-// Walks a zod schema and a value together.
+// Finds the parts of a zod schema, the values that they describe, and the null fields of a value.
 import { z } from 'zod';
 
 export type Schema = z.core.$ZodType;
@@ -6,11 +6,12 @@ export type Schema = z.core.$ZodType;
 /** A part of a schema. */
 export interface Part {
   schema: Schema;
-  /** Name of the field. Absent if the part describes the value itself or each of its items. */
+  /** Name of the field that the part describes. Absent: the part describes the value itself or, with `each`, every item. */
   key?: string;
   each?: true;
 }
 
+/** The schemas directly within `schema`. */
 export function parts(schema: Schema): Part[] {
   const { def } = schema._zod as z.core.$ZodTypes['_zod'];
   switch (def.type) {
@@ -37,6 +38,7 @@ export function parts(schema: Schema): Part[] {
   }
 }
 
+/** The values within `value` that the part describes. */
 export function valuesOf({ key, each }: Part, value: unknown): unknown[] {
   if (each !== undefined) return typeof value === 'object' && value !== null ? Object.values(value) : [];
   if (key === undefined) return [value];
@@ -44,8 +46,8 @@ export function valuesOf({ key, each }: Part, value: unknown): unknown[] {
 }
 
 /**
- * The branch of a union that a value fits, found by its type and its literal fields, or else by parsing. Undefined for other
- * schemas, and for a value that fits no branch.
+ * The branch of a union that describes the value. It is found by the type and the literal fields of the value, or else by parsing.
+ * Undefined if no branch describes the value, or if `schema` is no union.
  */
 export function branchOf(schema: Schema, value: unknown): Schema | undefined {
   const { def } = schema._zod as z.core.$ZodTypes['_zod'];
@@ -61,7 +63,7 @@ export function branchOf(schema: Schema, value: unknown): Schema | undefined {
 
 const indices = new WeakMap<readonly Schema[], Map<unknown, Schema>>();
 
-/** Branches by the value of their discriminator. An index, because a request of ten thousand items looks up as many. */
+/** Branches by the value of their discriminator. The index is kept, because a request may look up a branch ten thousand times. */
 function byDiscriminator(options: readonly Schema[], discriminator: string): Map<unknown, Schema> {
   const known = indices.get(options);
   if (known !== undefined) return known;
@@ -74,8 +76,8 @@ function byDiscriminator(options: readonly Schema[], discriminator: string): Map
 }
 
 /**
- * The value without its null fields, which mean absent, at every depth that `schema` describes. Data that the schema leaves open
- * (JSON Schemas, metadata, variables of a template) is the client's own and stays as it is.
+ * The value without its null fields, which mean absent, at every depth that `schema` describes. Data that the schema does not describe
+ * stays as it is: JSON Schemas, metadata, variables of a template.
  */
 export function withoutNulls(schema: Schema, value: unknown): unknown {
   const { def } = schema._zod as z.core.$ZodTypes['_zod'];
@@ -113,6 +115,7 @@ function fieldsWithoutNulls(
   return Object.fromEntries(given);
 }
 
+/** Whether the value may fit the schema. Objects are compared only by their literal fields, arrays only by their type. */
 function resembles(schema: Schema, value: unknown): boolean {
   const { def } = schema._zod as z.core.$ZodTypes['_zod'];
   switch (def.type) {
@@ -136,7 +139,7 @@ function resembles(schema: Schema, value: unknown): boolean {
   }
 }
 
-/** Before parsing, only literals tell objects apart. */
+/** Whether the value equals the field's literal. Fields of other types always match. */
 function isNamed(field: Schema, value: unknown): boolean {
   return field._zod.def.type !== 'literal' || resembles(field, value);
 }

@@ -1,4 +1,4 @@
-// What /v1/completions and /v1/chat/completions accept, as zod schemas, and the fields of OpenAI and vLLM that they refuse by name.
+// The fields that /v1/completions and /v1/chat/completions accept, as zod schemas, and those that they refuse by name.
 import { z } from 'zod';
 import { reasoningEfforts } from '../../text/thinking.ts';
 import { message } from './message-schema.ts';
@@ -8,7 +8,7 @@ import { refused } from './refused.ts';
 import { commonFields, MOST_CHOICES } from './schema-fields.ts';
 import { toolFields } from './tool-schema.ts';
 
-/** One prompt: a text or token ids. */
+/** A text or token ids. */
 export type Prompt = string | number[];
 
 const promptForms = {
@@ -24,12 +24,13 @@ const promptForms = {
   ],
 };
 
-/** Checked by hand up to the first fault, because a union would collect an issue for each of a million ids. */
+/** Checked without a union of schemas, because a union would collect an issue for each of a million ids. Stops at the first fault. */
 const prompt = z
   .unknown()
   .transform((value, context): Prompt[] => {
     const fault = promptFault(value);
-    if (fault === undefined) return typeof value === 'string' || isIds(value) ? [value] : (value as Prompt[]);
+    const isOne = typeof value === 'string' || (Array.isArray(value) && typeof value[0] === 'number');
+    if (fault === undefined) return (isOne ? [value] : value) as Prompt[];
     context.issues.push({ code: 'custom', input: value, ...fault });
     return z.NEVER;
   })
@@ -131,7 +132,7 @@ export const chatSchema = z.strictObject({
 });
 export type ChatRequest = z.infer<typeof chatSchema>;
 
-/** Known fields that are not supported and would change the answer, each with the values that ask for nothing (JSON text). */
+/** Known fields that are not supported and would change the answer, each with the values that ask for nothing (JSON texts). */
 export const unsupportedFields: Record<string, readonly string[]> = {
   functions: ['[]'],
   function_call: ['"none"'],
@@ -199,13 +200,10 @@ function fault(
   return { message, path, params: { code } };
 }
 
-function isIds(value: unknown): value is number[] {
-  return Array.isArray(value) && typeof value[0] === 'number';
-}
-
+/** Largest length of a key in an error. Longer keys are cut. */
 const LONGEST_KEY = 200;
 
-/** A path as OpenAI writes it: messages[0].content[1].type. Long keys, which are the client's own, are cut. */
+/** A path as OpenAI writes it, such as messages[0].content[1].type. */
 export function parameterName(path: readonly PropertyKey[]): string {
   return path
     .map((key, i) => {

@@ -1,7 +1,8 @@
-// The options of a stream.
+// Checks `stream_options`, and finds which chunks of a stream contain the usage.
 import { badRequest } from '../../errors.ts';
 import type { CommonRequest } from './schema-fields.ts';
 
+/** Throws a 400 for options that need `stream` without `stream`. */
 export function refuseStreamOptions({ stream, stream_options: options }: CommonRequest): void {
   const code = 'invalid_parameter_combination';
   const asks = options?.include_usage === true || options?.continuous_usage_stats === true;
@@ -11,7 +12,7 @@ export function refuseStreamOptions({ stream, stream_options: options }: CommonR
   }
 }
 
-/** Whether a stream ends with the usage, and whether each chunk has the usage so far. */
+/** `includeUsage`: the stream ends with the usage. `continuous`: each chunk also has the usage so far. */
 export function streamedUsage({ stream_options: options, usage }: CommonRequest) {
   const includeUsage = options?.include_usage === true || usage?.include === true;
   return { includeUsage, continuous: includeUsage && options?.continuous_usage_stats === true };
@@ -19,7 +20,7 @@ export function streamedUsage({ stream_options: options, usage }: CommonRequest)
 
 const continuous = 'stream_options.continuous_usage_stats';
 
-/** As in vLLM, the option has no effect without `include_usage`. */
+/** Names of options without effect. As in vLLM, `continuous_usage_stats` has no effect without `include_usage`. */
 export function idleStreamOptions(request: CommonRequest): string[] {
   const asked = request.stream_options?.continuous_usage_stats === true;
   return asked && !streamedUsage(request).includeUsage ? [continuous] : [];

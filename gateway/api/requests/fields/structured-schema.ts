@@ -32,7 +32,7 @@ export const structuredFields = {
     .describe('Form of the answer: plain text, any JSON object, or JSON that satisfies a schema.'),
   guided_json: guidedJson.describe('A JSON Schema, or its text, that the answer has to satisfy.'),
   guided_regex: guidedRegex.describe('A regular expression that the whole answer has to match.'),
-  guided_choice: guidedChoice.describe('Texts of which the answer has to be one.'),
+  guided_choice: guidedChoice.describe('The answer has to be one of these texts.'),
   guided_grammar: guidedGrammar.describe(
     'A grammar in EBNF (GBNF) that the answer has to match from `root`.',
   ),

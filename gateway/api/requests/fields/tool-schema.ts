@@ -2,12 +2,12 @@
 import { z } from 'zod';
 import { noEffect } from './no-effect.ts';
 
-/** OpenAI's limit. */
+/** Largest number of tools in one request, as in OpenAI's API. */
 export const MOST_TOOLS = 128;
-/** Anthropic's limit; OpenAI's is 64. */
+/** Anthropic's limit of 128 characters. OpenAI's is 64. */
 const functionName = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, 'expected 1 to 128 letters, digits, _ or -');
 
-/** Prompts are always cached. */
+/** Has no effect, because prompts are always cached. */
 const cacheHint = noEffect(z.record(z.string(), z.unknown()).nullish());
 
 const tool = z.strictObject({
