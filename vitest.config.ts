@@ -3,13 +3,17 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    setupFiles: ['test/support/setup.ts'],
     include: ['test/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/**/*.{slow,speed,fuzz}.test.ts'],
-    // Only what hangs comes to these: a test waits for events, and a busy machine takes many times as long for them.
+    // Tests wait for events, which take many times as long on a busy machine. Only a hang reaches these limits.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    /** Of `expect.poll`; its default of a second is a busy machine's pause. */
+    // The default of one second is too short for a busy machine.
     expect: { poll: { timeout: 60_000, interval: 10 } },
-    maxWorkers: 2,
+    // Test files share workers and the modules in them, which halves the CPU time of the suite.
+    isolate: false,
+    // One more than cores, because tests of processes wait much.
+    maxWorkers: 3,
   },
 });

@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    setupFiles: ['test/support/setup.ts'],
     include: ['test/**/*.fuzz.test.ts'],
     testTimeout: 600_000,
     hookTimeout: 120_000,

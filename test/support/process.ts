@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll } from 'vitest';
+import { afterFile } from './after-file.ts';
 
 export interface Exit {
   code: number | null;
@@ -30,10 +30,10 @@ export interface ProcessRow {
 const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
 const running = new Set<Running>();
 
-afterAll(async () => {
+async function killAll(): Promise<void> {
   for (const each of running) each.signal('SIGKILL');
   await Promise.all([...running].map(({ exit }) => exit));
-});
+}
 
 /** `expertgrid …args`, under the Node that runs the tests. */
 export function startCli(args: readonly string[]): Running {
@@ -83,6 +83,7 @@ export function startProcess(
       throw new Error(`${args.join(' ')} ended before it said ${pattern}: ${stdout}${stderr}`);
     },
   };
+  if (running.size === 0) afterFile(killAll);
   running.add(self);
   void exit.then(() => {
     ended = true;

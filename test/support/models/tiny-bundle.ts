@@ -2,9 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import type { Bits } from '../../../model/bundle/tensors.ts';
 import { convert } from '../../../model/convert/convert.ts';
+import { afterFile } from '../after-file.ts';
 import { type CheckpointOptions, writeCheckpoint } from './checkpoint.ts';
 
 export interface TinyBundleOptions extends CheckpointOptions {
@@ -14,14 +14,20 @@ export interface TinyBundleOptions extends CheckpointOptions {
 const made = new Map<string, Promise<string>>();
 let root: Promise<string> | undefined;
 
-afterAll(async () => {
-  await Promise.allSettled(made.values());
-  if (root !== undefined) await rm(await root, { recursive: true });
-});
+async function makeRoot(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'expertgrid-e2e-'));
+  afterFile(async () => {
+    await Promise.allSettled(made.values());
+    made.clear();
+    root = undefined;
+    await rm(folder, { recursive: true });
+  });
+  return folder;
+}
 
 /** A directory in the temporary folder that this test file may write in. */
 export async function tinyFolder(): Promise<string> {
-  root ??= mkdtemp(join(tmpdir(), 'expertgrid-e2e-'));
+  root ??= makeRoot();
   return await mkdtemp(join(await root, 'folder-'));
 }
 

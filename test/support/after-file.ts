@@ -1,0 +1,15 @@
+// Jobs that run after the tests of the current file. Support modules cannot register `afterAll` themselves: test
+// files share a worker and its modules, so a hook at the top of a module would run after one file only.
+type Job = () => Promise<unknown>;
+
+const jobs: Job[] = [];
+
+/** Runs `job` once, after all tests and hooks of the current file. Jobs run one by one, the latest first. */
+export function afterFile(job: Job): void {
+  jobs.push(job);
+}
+
+/** Only for setup.ts. */
+export async function runAfterFile(): Promise<void> {
+  for (const job of jobs.splice(0).reverse()) await job();
+}
