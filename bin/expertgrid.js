@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts the command line under a Node that can run it: this one, or the pinned one that npm installed beside us.
+// Starts the command line with a version of Node that can run it: this one, or else the pinned Node that npm installed as a dependency.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,13 +7,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-/** A published package has no sources. In a checkout, `dist` is only what an interrupted `npm pack` left. */
+/** A published package has no TypeScript sources. A checkout has `dist` only if `npm pack` was interrupted, so `dist` is not used there. */
 const source = join(root, 'cli', 'main.ts');
 const main = existsSync(source) ? source : join(root, 'dist', 'cli', 'main.js');
 
-/** The first version that runs TypeScript without a flag. */
+/** The first version of Node that runs TypeScript without a flag. */
 const OLDEST = { major: 22, minor: 18 };
-// npm runs the scripts of a checkout in its root, but paths of the user are relative to the user's folder.
+// npm runs scripts in the root of the checkout, but the user's paths are relative to the folder in which the user called npm.
 const { npm_lifecycle_event: script, npm_package_name: owner, INIT_CWD: folder } = process.env;
 if (owner === 'expertgrid' && ['start', 'expertgrid'].includes(script) && folder) process.chdir(folder);
 
@@ -25,9 +25,9 @@ if (major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)) {
 
 function startPinned() {
   const child = spawn(pinnedNode(), [main, ...process.argv.slice(2)], { stdio: 'inherit' });
-  // The terminal sends Ctrl-C to both; the child decides what it means.
+  // The terminal sends Ctrl-C to both processes, so `forward` leaves it to the child.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => forward(child, signal));
-  // npx passes a signal on to its shell, and the shell ends without telling us: our parent process is then another.
+  // npx sends a signal to its shell, and the shell ends without a signal to this process. Our parent process id then changes.
   const parent = process.ppid;
   setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500).unref();
   child.on('error', (error) => fail(`cannot start the pinned Node: ${error.message}`));
@@ -54,8 +54,8 @@ function pinnedNode() {
     }
   }
   return fail(
-    `Node ${OLDEST.major}.${OLDEST.minor} or newer is needed, and this is ${process.version}: install a newer Node, or install ` +
-      `expertgrid without --omit=optional, which brings a Node of its own to most platforms (this is ${platform}).`,
+    `Node ${OLDEST.major}.${OLDEST.minor} or newer is needed; this is ${process.version}. Install a newer Node. Or install ` +
+      `expertgrid without --omit=optional, which adds a suitable Node on most platforms (this is ${platform}).`,
   );
 }
 

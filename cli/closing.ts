@@ -1,4 +1,4 @@
-// What a process has opened, closed in reverse order: when it ends, or when a later step of its start fails.
+// Closes what a process has opened, in reverse order: at its end, or when a later step of its start fails.
 
 export class Closing {
   readonly #steps: (() => unknown)[] = [];
@@ -7,7 +7,7 @@ export class Closing {
     this.#steps.push(close);
   }
 
-  /** Closes everything once. A step that fails does not keep the others from closing; the first failure is thrown at the end. */
+  /** Runs every step once, even if some fail. Then throws the first failure. */
   async all(): Promise<void> {
     const failures: unknown[] = [];
     for (let close = this.#steps.pop(); close !== undefined; close = this.#steps.pop()) {

@@ -1,11 +1,11 @@
-// The entry of the command line. A wrong command line exits with 2 and a failure with 1, each with a line that says why and what to do.
+// The entry point of the command line. It exits with 2 if the command line is wrong and with 1 after a failure, and prints the reason.
 import { type Command, CommanderError } from 'commander';
 import { readSwitches, UsageError } from './flags/flags.ts';
 import { requireInputs } from './flags/input-files.ts';
 import { explain } from './terminal/explain.ts';
 import { createProgram } from './verbs.ts';
 
-// If the reader of the output has gone, such as `head`, the process still ends in order.
+// If the reader of the output has ended, such as `head`, the process continues and ends by itself.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -30,6 +30,6 @@ function fail(error: unknown): never {
   const isUsage = error instanceof CommanderError || error instanceof UsageError;
   // Commander has printed its own errors.
   if (!(error instanceof CommanderError)) process.stderr.write(`expertgrid: ${explain(error, called)}\n`);
-  // Threads and connections must not keep a process that has failed.
+  // Open threads and connections would keep the process alive.
   process.exit(isUsage ? 2 : 1);
 }

@@ -1,6 +1,6 @@
-// Ctrl-C and SIGTERM: the first asks for a clean end, a second Ctrl-C for an immediate one.
+// Handles Ctrl-C and SIGTERM: the first signal asks for a clean end, and a later Ctrl-C for an immediate end.
 
-/** Two signals closer than this count as one, because a terminal and npm may both pass on one Ctrl-C. */
+/** Two signals within this time count as one, because a terminal and npm may both send the same Ctrl-C. */
 const SAME_MS = 250;
 
 export interface SignalActions {
@@ -34,7 +34,7 @@ export function onSignals({ drain, halt }: SignalActions): () => void {
   };
 }
 
-/** npm passes a signal on to its shell, and the shell ends without telling us: our parent process is then another. */
+/** npm sends a signal to its shell, and the shell ends without a signal to this process. Our parent process id then changes. */
 function onOrphaned(act: () => void): () => void {
   if (process.env.npm_lifecycle_event === undefined) return () => {};
   const parent = process.ppid;

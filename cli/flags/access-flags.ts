@@ -1,4 +1,4 @@
-// The flags that say who may call the API and what is recorded of each call, and the options that they become.
+// The flags for who may call the API and for the usage log, and the API options made from them.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
 import type { ApiOptions } from '../../gateway/api/shared.ts';
@@ -7,69 +7,56 @@ import { MOST_WAITING, openUsageLog, type UsageLog } from '../../gateway/api/ten
 import { Warnings } from '../../gateway/api/warnings.ts';
 import { fileWarning, watchFile } from '../../infra/discovery/watch-file.ts';
 import { isLoopback } from '../../rpc/address.ts';
-import { flag, inputFlag, several } from './flags.ts';
+import { addFlags, commaSeparated, flag, inputFlag, several, switchFlag } from './flags.ts';
 
 export interface AccessFlags {
-  /** A file. */
+  /** Path of a file. */
   apiKeys?: string;
   sharedPrefix: boolean;
   corsOrigin?: string[];
   allowedHosts?: string[];
-  /** A file. */
+  /** Path of a file. */
   usageLog?: string;
   usageLogRequired: boolean;
 }
 
 export function addAccessFlags(command: Command): Command {
-  return command
-    .optionsGroup('Access:')
-    .addOption(
-      inputFlag(
-        '--api-keys <file>',
-        'File of the API keys that callers need, made by `expertgrid key create`; read again when it changes',
-      ).default(undefined, 'no key is needed'),
+  return addFlags(command, 'Access:', [
+    inputFlag(
+      '--api-keys <file>',
+      'File of the API keys that callers may use, made by `expertgrid key create`. Read again when it changes',
+    ).default(undefined, 'callers need no key'),
+    switchFlag(
+      '--shared-prefix',
+      'Let API keys share cached prompts. This is faster, but one tenant can find out what another has asked',
+    ),
+    flag(
+      '--cors-origin <origin>',
+      'Origin of web pages that may call the API from a browser, such as https://app.example.com, or * for all. Repeatable',
     )
-    .addOption(
-      flag(
-        '--shared-prefix',
-        'Share cached prompts between API keys. Faster, but one tenant can find out what another has asked',
-      ).default(false),
+      .argParser(origins)
+      .default(undefined, 'none'),
+    flag(
+      '--allowed-hosts <name,…>',
+      'Names to accept in the Host header, besides loopback addresses, *.localhost and names without a dot. ' +
+        '*.example.com accepts every name below example.com; * accepts every name',
     )
-    .addOption(
-      flag(
-        '--cors-origin <origin>',
-        'Origin of web pages that may call from a browser, such as https://app.example.com, or * for all. Repeatable',
-      )
-        .argParser(origins)
-        .default(undefined, 'none'),
-    )
-    .addOption(
-      flag(
-        '--allowed-hosts <name,…>',
-        'Names to accept in the Host header besides loopback addresses, *.localhost and names without a dot. ' +
-          '*.example.com accepts all names below it, and * all names',
-      )
-        .argParser(hostNames)
-        .default(undefined, 'none if --host is a loopback address, otherwise all'),
-    )
-    .addOption(
-      flag(
-        '--usage-log <file>',
-        'File to append one line of JSON to for what each request used; after a rename, a new file is created',
-      ).default(undefined, 'none'),
-    )
-    .addOption(
-      flag(
-        '--usage-log-required',
-        `Refuse requests with 503 while --usage-log cannot be written. Without it, up to ${MOST_WAITING.toLocaleString('en')} lines wait in memory`,
-      ).default(false),
-    )
-    .hook('preAction', (called) => {
-      const { usageLog, usageLogRequired } = called.opts<AccessFlags>();
-      if (usageLogRequired && usageLog === undefined) {
-        called.error('error: --usage-log-required: give --usage-log too');
-      }
-    });
+      .argParser(hostNames)
+      .default(undefined, 'none if --host is a loopback address, otherwise every name'),
+    flag(
+      '--usage-log <file>',
+      'File for the usage of each request, one line of JSON each. After the file is renamed, a new file is created',
+    ).default(undefined, 'no file'),
+    switchFlag(
+      '--usage-log-required',
+      `Refuse requests with 503 while the file of --usage-log cannot be written. Without this flag, up to ${MOST_WAITING.toLocaleString('en')} lines wait in memory; beyond that the oldest are lost`,
+    ),
+  ]).hook('preAction', (called) => {
+    const { usageLog, usageLogRequired } = called.opts<AccessFlags>();
+    if (usageLogRequired && usageLog === undefined) {
+      called.error('error: --usage-log-required: give --usage-log too');
+    }
+  });
 }
 
 export type AccessOptions = Pick<
@@ -79,23 +66,13 @@ export type AccessOptions = Pick<
   warnings: Warnings;
 };
 
-/** Rejects if a file cannot be used. */
-export async function openAccess(
-  {
-    apiKeys: path,
-    sharedPrefix,
-    corsOrigin: corsOrigins = [],
-    allowedHosts,
-    usageLog,
-    usageLogRequired,
-    host,
-  }: AccessFlags & { host: string },
-  log: Logger,
-): Promise<AccessOptions> {
+/** Opens the files of the flags. Rejects if one cannot be used. */
+export async function openAccess(flags: AccessFlags & { host: string }, log: Logger): Promise<AccessOptions> {
+  const { apiKeys: path, sharedPrefix, corsOrigin: corsOrigins = [], allowedHosts, usageLog, host } = flags;
   const warnings = new Warnings();
   const usage = usageLog === undefined ? undefined : openUsage(usageLog, { log, warnings });
   const hosts = { loopback: isLoopback(host), ...(allowedHosts && { allowed: allowedHosts }) };
-  const logged = usage && { onUsage: usage.write, usageLog: usage, usageRequired: usageLogRequired };
+  const logged = usage && { onUsage: usage.write, usageLog: usage, usageRequired: flags.usageLogRequired };
   const rest = { corsOrigins, hosts, warnings, ...logged };
   if (path === undefined) {
     if (!isLoopback(host))
@@ -129,7 +106,7 @@ function openUsage(path: string, { log, warnings }: { log: Logger; warnings: War
 }
 
 function hostNames(text: string): string[] {
-  const names = text.split(',').map((name) => name.trim().toLowerCase());
+  const names = commaSeparated(text.toLowerCase());
   const wrong = names.find((name) => !/^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/.test(name));
   if (wrong === undefined) return names;
   throw new InvalidArgumentError(
@@ -141,12 +118,12 @@ function origins(text: string, before?: readonly string[]): string[] {
   return [...(before ?? []), ...several(text).map(originOf)];
 }
 
-/** The origin as browsers send it, because any other text would never match. */
+/** Accepts only an origin as browsers send it, because any other text would never match. */
 function originOf(text: string): string {
   if (text === '*') return text;
   const origin = URL.canParse(text) ? new URL(text).origin : undefined;
   if (origin === text.replace(/\/$/, '') && origin !== 'null') return origin;
   throw new InvalidArgumentError(
-    `'${text}' is not an origin. Give a scheme, a host and, unless it is the usual one, a port, such as https://app.example.com.`,
+    `'${text}' is not an origin. Give a scheme, a host and, unless it is the scheme's default, a port, such as https://app.example.com.`,
   );
 }

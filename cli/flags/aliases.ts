@@ -1,15 +1,15 @@
-// Parses aliases, from flags and from a file, and checks them against the models that are served. Pure.
+// Parses aliases from flags and from a file, and checks that their models are served. Pure.
 import { errorText } from '../../base/error-text.ts';
 import type { Aliases, Weights } from '../../gateway/api/endpoints/aliases.ts';
 
 export interface AliasContext {
   /** Ids of the models that are served. */
   models: readonly string[];
-  /** The flag or file, for errors. */
+  /** Name of the flag or file, for errors. */
   from: string;
 }
 
-/** Parses `chat=nano:90,nano-v2:10`; a version without a weight has weight 1. */
+/** Parses texts such as `chat=nano:90,nano-v2:10`. A version without a weight has weight 1. */
 export function parseAliasFlags(texts: readonly string[], context: AliasContext): Aliases {
   const aliases = new Map<string, Weights>();
   for (const text of texts) {
@@ -25,7 +25,7 @@ export function parseAliasFlags(texts: readonly string[], context: AliasContext)
 
 /** Parses `{"chat": {"nano": 90, "nano-v2": 10}}`. */
 export function parseAliasFile(text: string, context: AliasContext): Aliases {
-  const entries = Object.entries(object(parsed(text, context), 'the whole', context));
+  const entries = Object.entries(object(parsed(text, context), 'the file', context));
   return new Map(
     entries.map(([name, versions]) => {
       return [name, checked(name, Object.entries(object(versions, `"${name}"`, context)), context)];
@@ -33,14 +33,14 @@ export function parseAliasFile(text: string, context: AliasContext): Aliases {
   );
 }
 
-/** The aliases of both. Throws if both define the same name. */
+/** Joins the aliases of flags and file. Throws if both define the same name. */
 export function mergeAliases(flags: Aliases, file: Aliases): Aliases {
   const twice = [...file.keys()].find((name) => flags.has(name));
   if (twice !== undefined) throw new Error(`the alias ${twice} is in --alias and in --aliases; keep one`);
   return new Map([...flags, ...file]);
 }
 
-/** For a log: `chat = nano 90, nano-v2 10`. */
+/** Formats aliases for the log: `chat = nano 90, nano-v2 10`. */
 export function formatAliases(aliases: Aliases): string {
   const one = ([name, weights]: [string, Weights]) =>
     `${name} = ${[...weights].map(([version, weight]) => `${version} ${weight}`).join(', ')}`;
@@ -58,15 +58,18 @@ function checked(
   { models, from }: AliasContext,
 ): Weights {
   const wrong = (reason: string) => new Error(`${from}: the alias ${JSON.stringify(name)} ${reason}`);
-  if (name.trim() !== name || name === '') throw wrong('is no name');
-  if (models.includes(name)) throw wrong('is called like a model that is served');
+  if (name.trim() !== name || name === '')
+    throw wrong('is not a name: it is empty, or begins or ends with a space');
+  if (models.includes(name)) throw wrong('has the name of a model that is served');
   const weights = new Map<string, number>();
   for (const [version, weight] of versions) {
     if (!models.includes(version)) {
-      throw wrong(`names ${JSON.stringify(version)}, which is not served; ${models.join(', ')} can be named`);
+      throw wrong(
+        `names ${JSON.stringify(version)}, which is not served; the served models are ${models.join(', ')}`,
+      );
     }
     if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) {
-      throw wrong(`gives ${version} a weight that is no number of at least 0`);
+      throw wrong(`gives ${version} a weight that is not a number of at least 0`);
     }
     if (weights.has(version)) throw wrong(`names ${version} twice`);
     weights.set(version, weight);

@@ -1,11 +1,14 @@
-// Bits of a stored weight, as flags and questions name them.
+// Parses and lists the possible bits of a stored weight.
 import { InvalidArgumentError } from 'commander';
 import { type Bits, bundleBits } from '../../model/tiles.ts';
+
+/** Default bits of a new bundle. */
+export const USUAL_BITS: Bits = 4;
 
 /** `4, 8, 16 or 32` */
 export const BITS_TEXT = alternatives(bundleBits);
 
-/** `8, 16 or 32` */
+/** Lists numbers: `8, 16 or 32`. */
 export function alternatives(values: readonly number[]): string {
   return `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
 }

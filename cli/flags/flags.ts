@@ -1,20 +1,27 @@
-// Flags with environment twins, and the parsers of their values. Knows no verb.
-
+// Declares flags, each with an environment variable, and parses their values.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { errorText } from '../../base/error-text.ts';
 
-/** Where everything listens unless a flag says otherwise: this machine alone can connect. */
+/** Default address to listen on: only processes on this machine can connect. */
 export const LOOPBACK = '127.0.0.1';
 export const GATEWAY_PORT = 8080;
 
-/** A flag with a twin in the environment: EXPERTGRID_KV_MEMORY for `--kv-memory <size>`. All verbs mean the same by a twin. */
+/**
+ * A flag that its environment variable can also set: EXPERTGRID_KV_MEMORY for `--kv-memory <size>`. A variable has the same meaning
+ * for every verb.
+ */
 export function flag(flags: string, description: string): Option {
-  return new Option(flags, description).env(twinOf(flags));
+  return new Option(flags, description).env(variableOf(flags));
+}
+
+/** A flag without a value; off by default. */
+export function switchFlag(flags: string, description: string): Option {
+  return flag(flags, description).default(false);
 }
 
 const inputs = new WeakSet<Option>();
 
-/** A flag that names a file to read: the file must exist before anything starts. */
+/** A flag that names a file to read; `requireInputs` checks the file before anything starts. */
 export function inputFlag(flags: string, description: string): Option {
   return asInput(flag(flags, description));
 }
@@ -28,23 +35,30 @@ export function isInput(option: Option): boolean {
   return inputs.has(option);
 }
 
-/** The usual name of a flag's twin in the environment. */
-export function twinOf(flags: string): string {
+/** Adds flags under a heading of the help. */
+export function addFlags(command: Command, heading: string, flags: readonly Option[]): Command {
+  command.optionsGroup(heading);
+  for (const each of flags) command.addOption(each);
+  return command;
+}
+
+/** The usual name of a flag's environment variable. */
+export function variableOf(flags: string): string {
   const name = /--([\w-]+)/.exec(flags)?.[1];
   if (name === undefined) throw new Error(`no long flag in ${flags}`);
   return `EXPERTGRID_${name.toUpperCase().replaceAll('-', '_')}`;
 }
 
-/** Parses a repeatable flag; its twin in the environment has one value per line. */
+/** Parses a repeatable flag. Its environment variable has one value per line. */
 export function several(text: string, before: readonly string[] = []): string[] {
   const lines = text.split('\n').map((line) => line.trim());
   return [...before, ...lines.filter((line) => line !== '')];
 }
 
-/** The flags contradict each other or the model: the user must change the command line. */
+/** Flags contradict each other or the model, so the user must change the command line. */
 export class UsageError extends Error {}
 
-/** The result of `read`; an error that it throws is reported as an error of the command line. */
+/** Returns what `read` returns. If `read` throws, the process ends as for a wrong command line. */
 export async function asUsage<T>(command: Command, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
@@ -57,8 +71,8 @@ const ON = ['1', 'true', 'yes', 'on'];
 const OFF = ['', '0', 'false', 'no', 'off'];
 
 /**
- * Removes switches that are turned off from `env`, because Commander takes any value for on. A value that is neither on nor off is
- * an error of the command line.
+ * Deletes from `env` the variables that turn a switch off, because Commander takes any value for on. A value that means neither on
+ * nor off ends the process as a wrong command line.
  */
 export function readSwitches(command: Command, env: NodeJS.ProcessEnv): void {
   for (const { envVar, required, optional } of command.options) {
@@ -73,7 +87,7 @@ export function readSwitches(command: Command, env: NodeJS.ProcessEnv): void {
   for (const verb of command.commands) readSwitches(verb, env);
 }
 
-/** A whole number within bounds. */
+/** Parses a whole number within bounds. */
 export function integer({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: number; max?: number } = {}) {
   return (text: string): number => {
     const value = Number(text);
@@ -83,28 +97,44 @@ export function integer({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: numb
   };
 }
 
-/** Above 0, up to 1. */
+/** Parses a number above 0 and up to 1. */
 export function share(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value > 0 && value <= 1) return value;
   throw new InvalidArgumentError('It must be a number above 0 and at most 1.');
 }
 
-/** From 0 to 1. */
+/** Parses a number from 0 to 1. */
 export function shareOrNone(text: string): number {
   return Number(text) === 0 && text.trim() !== '' ? 0 : share(text);
 }
 
-const UNITS: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+const UNIT_BYTES: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
-/** Bytes: `512m`, `2GiB`, `1073741824`. */
+/** Parses a size such as `512m`, `2GiB` or `1073741824` to bytes. */
 export function bytes(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim());
-  const unit = UNITS[match?.[2]?.toLowerCase() ?? ''];
+  const unit = UNIT_BYTES[match?.[2]?.toLowerCase() ?? ''];
   if (match === null || unit === undefined) {
     throw new InvalidArgumentError('It must be a size such as 512MiB or 2GiB.');
   }
   return Math.floor(Number(match[1]) * unit);
 }
 
-export const port = integer({ min: 0, max: 65_535 });
+/** Formats a size as `bytes` parses it: 1536 is `1.5KiB`. The result is never less than `size` unless `round` rounds down. */
+export function formatBinary(size: number, round: (value: number) => number = Math.ceil): string {
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  let value = size / 1024;
+  while (value >= 1024 && units.length > 1) {
+    value /= 1024;
+    units.shift();
+  }
+  return `${round(value * 10) / 10}${units[0]}`;
+}
+
+export const port = integer({ max: 65_535 });
+
+/** Parses `a, b` to `['a', 'b']`. */
+export function commaSeparated(text: string): string[] {
+  return text.split(',').map((item) => item.trim());
+}

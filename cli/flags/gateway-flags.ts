@@ -1,4 +1,4 @@
-// The flags that `up` and `gateway` share, and the options that they become.
+// The flags that `up` and `gateway` share, and the options made from them.
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { defaultLimits } from '../../gateway/api/context.ts';
@@ -10,39 +10,42 @@ import { type Rung, rungs } from '../../router/delivery/ladder.ts';
 import type { EngineThreadData } from '../gateway/engine-thread.ts';
 import type { LogFlags } from '../terminal/log.ts';
 import { type AccessFlags, addAccessFlags } from './access-flags.ts';
-import { formatBinary } from './binary-size.ts';
 import {
+  addFlags,
   bytes,
   flag,
+  formatBinary,
   GATEWAY_PORT,
   inputFlag,
   integer,
   LOOPBACK,
-  port,
   several,
   share,
   shareOrNone,
+  switchFlag,
 } from './flags.ts';
 import { fitModels, machineMemory } from './model-fit.ts';
 import type { OpenedModel } from './models.ts';
-import { addLogFlags, deviceFlag, threadsFlag } from './process-flags.ts';
+import { addLogFlags, deviceFlag, portFlag, threadsFlag } from './process-flags.ts';
 import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
 
 export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
-  /** Each a bundle's directory, or `NAME=DIR`. */
+  /** Directories of bundles, or `NAME=DIR`. */
   model?: string[];
-  /** Each `NAME=MODEL:WEIGHT,…`. */
+  /** Texts of the form `NAME=MODEL:WEIGHT,…`. */
   alias?: string[];
-  /** A file. */
+  /** Path of a file. */
   aliases?: string;
   host: string;
   port: number;
   /** Seconds. */
   keepAlive: number;
   maxIdleConnections: number;
+  /** Bytes. */
   answerMemory: number;
   /** Seconds. */
   grace: number;
+  /** Tokens. */
   context?: number;
   maxSequences: number;
   maxWaiting: number;
@@ -50,179 +53,156 @@ export interface GatewayFlags extends SecurityFlags, AccessFlags, LogFlags {
   kvMemory?: number;
   prefillRows: number;
   prefillShare: number;
+  /** Milliseconds. */
   callDeadline: number;
   device: DeviceName;
   threads: number;
   speculate: boolean;
   hedgeBudget: number;
   audit: number;
+  /** Milliseconds. */
   patience?: number;
   degrade: Rung | 'none';
 }
 
-export function addGatewayFlags(command: Command): Command {
+/** `standardPeers` describes the default of --tls-peers. */
+export function addGatewayFlags(command: Command, standardPeers?: string): Command {
   addModelFlags(command);
   addHttpFlags(command);
   addAccessFlags(command);
   addEngineFlags(command);
   addCallFlags(command);
-  return addLogFlags(addSecurityFlags(command));
+  return addLogFlags(addSecurityFlags(command, standardPeers));
 }
 
 function addModelFlags(command: Command): Command {
-  return command
-    .optionsGroup('Models:')
-    .addOption(
-      flag(
-        '--model <dir>',
-        "Bundle's directory, served under its own name or as NAME=DIR. Repeat to serve several models",
-      )
-        .argParser(several)
-        .default(undefined, 'nano, the model that comes with expertgrid'),
+  return addFlags(command, 'Models:', [
+    flag(
+      '--model <dir>',
+      "Directory of a bundle. Requests name the model by the directory's name; NAME=DIR gives it another name. " +
+        'Repeat to serve several models',
     )
-    .addOption(
-      flag(
-        '--alias <name=model:weight,…>',
-        'Name for one or more models; each request goes to one of them, drawn by weight. Repeatable',
-      ).argParser(several),
+      .argParser(several)
+      .default(undefined, 'nano, the embedded model'),
+    flag(
+      '--alias <name=model:weight,…>',
+      'Another name for one or more models. Each request for it goes to one of the models, drawn by weight; ' +
+        'a weight that is left out is 1. Repeatable',
+    ).argParser(several),
+    inputFlag(
+      '--aliases <file>',
+      'JSON file of aliases, such as {"chat": {"nano": 90, "nano-v2": 10}}. Read again when it changes',
+    ),
+    flag(
+      '--context <tokens>',
+      'Most tokens of a prompt and its answer together, from 1 to the context length of the model',
     )
-    .addOption(
-      inputFlag(
-        '--aliases <file>',
-        'JSON file of aliases, read again when it changes: {"chat": {"nano": 90, "nano-v2": 10}}',
-      ),
-    )
-    .addOption(
-      flag('--context <tokens>', 'Most tokens of a prompt and its answer together, at least 1')
-        .argParser(integer({ min: 1 }))
-        .default(undefined, "the model's"),
-    );
+      .argParser(integer({ min: 1 }))
+      .default(undefined, "the model's context length"),
+  ]);
 }
 
 function addHttpFlags(command: Command): Command {
-  return command
-    .optionsGroup('HTTP:')
-    .addOption(flag('--host <address>', 'Address to listen on').default(LOOPBACK))
-    .addOption(
-      flag('--port <number>', 'Port to listen on, 0–65535; 0 takes a free port')
-        .argParser(port)
-        .default(GATEWAY_PORT),
+  return addFlags(command, 'HTTP:', [
+    flag('--host <address>', 'Address to listen on').default(LOOPBACK),
+    portFlag(GATEWAY_PORT),
+    flag('--keep-alive <seconds>', 'Seconds after which an idle connection is closed, 1–3600')
+      .argParser(integer({ min: 1, max: 3600 }))
+      .default(defaultConnections.keepAliveMs / 1000),
+    flag(
+      '--max-idle-connections <n>',
+      'Most idle connections, at least 1. Beyond that, the connection that has been idle longest is closed',
     )
-    .addOption(
-      flag('--keep-alive <seconds>', 'Seconds until an idle connection is closed, 1–3600')
-        .argParser(integer({ min: 1, max: 3600 }))
-        .default(defaultConnections.keepAliveMs / 1000),
+      .argParser(integer({ min: 1 }))
+      .default(defaultConnections.idle),
+    flag(
+      '--answer-memory <size>',
+      'Memory for request bodies and for answers that are not streamed, such as 512MiB. ' +
+        'One API key can use at most half of it, and one answer at most a quarter',
     )
-    .addOption(
-      flag(
-        '--max-idle-connections <n>',
-        'Most idle connections, at least 1; beyond that, the one idle longest is closed',
-      )
-        .argParser(integer({ min: 1 }))
-        .default(defaultConnections.idle),
+      .argParser(bytes)
+      .default(defaultLimits.answerMemory, formatBinary(defaultLimits.answerMemory)),
+    flag(
+      '--grace <seconds>',
+      'Seconds for open requests to finish after SIGTERM or Ctrl-C, 0–3600. After that they end with an error',
     )
-    .addOption(
-      flag(
-        '--answer-memory <size>',
-        'Memory for request bodies and for answers that are not streamed, such as 512MiB. One API key may use all that is free',
-      )
-        .argParser(bytes)
-        .default(defaultLimits.answerMemory, formatBinary(defaultLimits.answerMemory)),
-    )
-    .addOption(
-      flag(
-        '--grace <seconds>',
-        'Seconds that open requests have to end after SIGTERM or Ctrl-C, 0–3600; then they end with an error',
-      )
-        .argParser(integer({ max: 3600 }))
-        .default(10),
-    );
+      .argParser(integer({ max: 3600 }))
+      .default(10),
+  ]);
 }
 
 function addEngineFlags(command: Command): Command {
-  return command
-    .optionsGroup('Engine:')
-    .addOption(deviceFlag())
-    .addOption(threadsFlag())
-    .addOption(
-      flag('--kv-memory <size>', 'Memory for the KV cache, such as 512MiB, split evenly among the models')
-        .argParser(bytes)
-        .default(undefined, `${formatBinary(engineDefaults.kvMemory)}, at most half of the machine's memory`),
+  return addFlags(command, 'Engine:', [
+    deviceFlag(),
+    threadsFlag(),
+    flag('--kv-memory <size>', 'Memory for the KV cache, such as 512MiB, split evenly among the models')
+      .argParser(bytes)
+      .default(
+        undefined,
+        `${formatBinary(engineDefaults.kvMemory)}, but at most half of the machine's memory`,
+      ),
+    flag(
+      '--max-sequences <n>',
+      'Most answers that each model generates at the same time, at least 1. Further requests wait',
     )
-    .addOption(
-      flag('--max-sequences <n>', 'Most sequences that each model generates at once, at least 1')
-        .argParser(integer({ min: 1 }))
-        .default(engineDefaults.maxSequences),
+      .argParser(integer({ min: 1 }))
+      .default(engineDefaults.maxSequences),
+    flag(
+      '--max-waiting <n>',
+      'Most requests that wait for each model, at least 0. Further requests are refused with 429',
     )
-    .addOption(
-      flag(
-        '--max-waiting <n>',
-        'Most requests that wait for each model, at least 0; more are refused with 429',
-      )
-        .argParser(integer())
-        .default(engineDefaults.maxWaiting),
+      .argParser(integer())
+      .default(engineDefaults.maxWaiting),
+    flag('--prefill-rows <n>', 'Most prompt tokens that the engine computes in one step, at least 4')
+      .argParser(integer({ min: 4 }))
+      .default(engineDefaults.prefillRows),
+    flag(
+      '--prefill-share <share>',
+      "Share of each step's time spent on prompts while other requests are generating, above 0 and up to 1. " +
+        'Higher values start new requests sooner; lower values keep running streams smoother',
     )
-    .addOption(
-      flag('--prefill-rows <n>', 'Most prompt tokens computed in one step, at least 4')
-        .argParser(integer({ min: 4 }))
-        .default(engineDefaults.prefillRows),
-    )
-    .addOption(
-      flag(
-        '--prefill-share <share>',
-        "Share of each step's time spent on prompts while other requests are generating, above 0 and up to 1. " +
-          'Higher values start new requests sooner; lower values keep running streams smoother',
-      )
-        .argParser(share)
-        .default(engineDefaults.prefillShare),
-    )
-    .addOption(
-      flag(
-        '--speculate',
-        'Use speculative decoding: draft tokens from the text so far, and verify several in one step',
-      ).default(false),
-    );
+      .argParser(share)
+      .default(engineDefaults.prefillShare),
+    switchFlag(
+      '--speculate',
+      'Use speculative decoding: draft tokens from the text so far, and verify several in one step',
+    ),
+  ]);
 }
 
 function addCallFlags(command: Command): Command {
-  return command
-    .optionsGroup('Calls to experts:')
-    .addOption(
-      flag('--call-deadline <ms>', 'Milliseconds within which a shard must answer a call, at least 1')
-        .argParser(integer({ min: 1 }))
-        .default(engineDefaults.callDeadlineMs),
+  return addFlags(command, 'Calls to experts:', [
+    flag(
+      '--call-deadline <ms>',
+      'Milliseconds within which the experts of one layer must answer, retries included, at least 1. ' +
+        'After that the request fails with 504',
     )
-    .addOption(
-      flag(
-        '--patience <ms>',
-        'Milliseconds that a request waits for an expert that no shard serves now, for example while a shard ' +
-          'restarts; less than --call-deadline',
-      )
-        .argParser(integer())
-        .default(undefined, `${defaultPolicy.patienceMs}, at most two thirds of --call-deadline`),
+      .argParser(integer({ min: 1 }))
+      .default(engineDefaults.callDeadlineMs),
+    flag(
+      '--patience <ms>',
+      'Milliseconds that a running request waits for an expert that no shard serves, for example while a shard ' +
+        'restarts. At least 0 and less than --call-deadline. After that the request fails with 503',
     )
-    .addOption(
-      flag(
-        '--hedge-budget <share>',
-        'Share of calls that may also be sent to a second shard because the first is late, 0–1',
-      )
-        .argParser(shareOrNone)
-        .default(defaultPolicy.hedgeBudget),
+      .argParser(integer())
+      .default(undefined, `${defaultPolicy.patienceMs}, or two thirds of --call-deadline if that is less`),
+    flag(
+      '--hedge-budget <share>',
+      'Share of calls that may also be sent to a second shard because the first is late, 0–1',
     )
-    .addOption(
-      flag('--audit <share>', 'Share of calls that are sent to two shards, to compare their answers, 0–1')
-        .argParser(shareOrNone)
-        .default(defaultPolicy.auditShare),
+      .argParser(shareOrNone)
+      .default(defaultPolicy.hedgeBudget),
+    flag('--audit <share>', 'Share of calls that are sent to two shards to compare their answers, 0–1')
+      .argParser(shareOrNone)
+      .default(defaultPolicy.auditShare),
+    flag(
+      '--degrade <rung>',
+      'What may replace an expert that no shard serves, if the request does not say. ' +
+        'Each choice includes the choices before it; see docs/operations.md',
     )
-    .addOption(
-      flag(
-        '--degrade <rung>',
-        'What may replace an expert that no shard serves, unless the request says otherwise; ' +
-          'each choice includes those before it. See docs/operations.md',
-      )
-        .choices(['none', ...rungs])
-        .default('none'),
-    );
+      .choices(['none', ...rungs])
+      .default('none'),
+  ]);
 }
 
 /** The policy for calls to experts. Throws if --patience is not less than --call-deadline. */
@@ -234,15 +214,15 @@ export function callPolicy({
 }: Pick<GatewayFlags, 'hedgeBudget' | 'audit' | 'patience' | 'callDeadline'>): CallPolicy {
   if (patience !== undefined && patience >= callDeadline) {
     throw new Error(
-      `--patience ${patience} is not less than --call-deadline ${callDeadline}: a call that had waited so long would miss its ` +
-        'deadline. Give a smaller --patience or a larger --call-deadline',
+      `--patience ${patience} is not less than --call-deadline ${callDeadline}: a call that waits for all of --patience ` +
+        'would miss its deadline. Give a smaller --patience or a larger --call-deadline',
     );
   }
   const patienceMs = patience ?? Math.min(defaultPolicy.patienceMs, Math.floor((2 / 3) * callDeadline));
   return { hedgeBudget, auditShare: audit, patienceMs };
 }
 
-/** Throws a UsageError if the flags ask for more than the models or the machine have. */
+/** Throws a UsageError if the context exceeds a model's, or if the KV memory is too small or exceeds the machine's. */
 export function engineOptions(
   flags: GatewayFlags,
   models: readonly OpenedModel[],

@@ -1,10 +1,9 @@
-// Checks, before anything is loaded, whether the memory and the context that the flags ask for fit the models and the machine. Pure,
-// except that it asks for the machine's memory.
+// Checks before anything is loaded whether the context and the KV memory of the flags fit the models and the machine. Pure, except
+// `machineMemory`.
 import { totalmem } from 'node:os';
 import { engineDefaults } from '../../gateway/engine/engine-options.ts';
 import type { KvShape } from '../../model/devices/dense.ts';
-import { formatBinary } from './binary-size.ts';
-import { UsageError } from './flags.ts';
+import { formatBinary, UsageError } from './flags.ts';
 
 export interface FittedModel {
   id: string;
@@ -13,62 +12,52 @@ export interface FittedModel {
   kv: Pick<KvShape, 'blockSize' | 'blockBytes'>;
 }
 
-export interface MemoryFlags {
-  context?: number;
-  /** Bytes. Absent: the default. */
-  kvMemory?: number;
-}
-
 /** Memory of the machine in bytes, or of the container if that has less. */
 export function machineMemory(): number {
   return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
-/** Bytes for the KV cache unless a flag says otherwise: at most half of the machine's memory. */
+/** Bytes for the KV cache without --kv-memory: at most half of the machine's memory, which is also given in bytes. */
 export function defaultKvMemory(machine: number): number {
   return Math.min(engineDefaults.kvMemory, Math.floor(machine / 2));
 }
 
-export interface Fit {
-  /** Bytes, all models together. */
-  kvMemory: number;
-  /** Problems with which the models can still be served. */
-  warnings: string[];
-}
-
-/** Throws a UsageError if the flags cannot be served. */
+/**
+ * `kvMemory`: bytes, in the flags and in the result, where all models share them. `machine`: memory of the machine in bytes. `warnings`
+ * are problems that do not prevent serving. Throws a UsageError for problems that do.
+ */
 export function fitModels(
   models: readonly FittedModel[],
-  { context, kvMemory: given }: MemoryFlags,
+  { context, kvMemory: given }: { context?: number; kvMemory?: number },
   machine: number,
-): Fit {
+): { kvMemory: number; warnings: string[] } {
   for (const model of models) requireContext(model, context);
   if (given !== undefined && given > machine) {
-    const one = formatBinary(models.length * Math.max(...models.map((each) => wholeBytes(each, context))));
+    const needed = formatBinary(models.length * Math.max(...models.map((each) => fullBytes(each, context))));
     throw new UsageError(
       `--kv-memory ${formatBinary(given)}: this machine has ${formatBinary(machine, Math.floor)} of memory. Give less; ` +
-        `${one} hold one request of full length`,
+        `${needed} hold one request of full length`,
     );
   }
   const kvMemory = given ?? defaultKvMemory(machine);
   const share = Math.floor(kvMemory / models.length);
-  const told = `--kv-memory ${formatBinary(kvMemory)}`;
-  const each = models.length > 1 ? ` (${formatBinary(share)} for each of ${models.length} models)` : '';
+  const flag = `--kv-memory ${formatBinary(kvMemory)}`;
+  const split = models.length > 1 ? ` (${formatBinary(share)} for each of ${models.length} models)` : '';
   const warnings: string[] = [];
   for (const model of models) {
     const { id, kv } = model;
     const tokens = Math.floor(share / kv.blockBytes) * kv.blockSize;
     const wanted = context ?? model.context;
-    const whole = `${formatBinary(models.length * wholeBytes(model, context))} hold its context of ${wanted} tokens`;
+    const full = `${formatBinary(models.length * fullBytes(model, context))} hold its context of ${wanted} tokens`;
     if (tokens === 0) {
       throw new UsageError(
-        `${told}${each}: ${id} needs at least ${formatBinary(models.length * kv.blockBytes)}, which hold ${kv.blockSize} ` +
-          `tokens; ${whole}`,
+        `${flag}${split}: ${id} needs at least ${formatBinary(models.length * kv.blockBytes)}, which hold ${kv.blockSize} ` +
+          `tokens; ${full}`,
       );
     }
     if (tokens >= wanted) continue;
     warnings.push(
-      `${told}${each} holds ${tokens} tokens of ${id}: longer requests are refused. ${whole}; give that, or --context ${tokens}`,
+      `${flag}${split} holds ${tokens} tokens of ${id}: longer requests are refused. ${full}; give that, or --context ${tokens}`,
     );
   }
   return { kvMemory, warnings };
@@ -81,7 +70,7 @@ function requireContext({ id, context: own }: FittedModel, context: number | und
   );
 }
 
-/** Bytes for one sequence of full length. */
-function wholeBytes({ kv, context: own }: FittedModel, context = own): number {
+/** Bytes for the KV cache of one sequence that fills the context. */
+function fullBytes({ kv, context: own }: FittedModel, context = own): number {
   return Math.ceil(context / kv.blockSize) * kv.blockBytes;
 }

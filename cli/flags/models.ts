@@ -1,5 +1,4 @@
-// The models that a process is to serve: parses `--model`, opens the bundles for their facts, and refuses two bundles of one
-// checkpoint. Loads no weights.
+// Parses `--model`, reads the facts of each bundle without its weights, and refuses two bundles of one checkpoint.
 import { basename } from 'node:path';
 import type { ModelFacts } from '../../gateway/api/context.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
@@ -17,7 +16,7 @@ export interface NamedModel {
 }
 
 export interface OpenedModel extends NamedModel {
-  /** Identity of the checkpoint, the same at every precision. */
+  /** Identity of the checkpoint. Bundles of one checkpoint have the same identity at every precision. */
   identity: string;
   /** Experts of each layer. */
   experts: number;
@@ -26,11 +25,11 @@ export interface OpenedModel extends NamedModel {
   facts: ModelFacts;
   /** Longest sequence that the checkpoint supports, in tokens. */
   context: number;
-  /** Memory of the KV cache on the device that the model is opened for. */
+  /** Memory of the KV cache on the device. */
   kv: KvShape;
 }
 
-/** Parses `DIR` or `NAME=DIR`; a directory with a `=` in its name is written `./a=b`. Throws if two models have one name. */
+/** Parses `DIR` or `NAME=DIR`. A directory with `=` in its name is written `./a=b`. Throws if two models have the same name. */
 export function namedModels(texts: readonly string[] = ['nano']): NamedModel[] {
   const models = texts.map((text): NamedModel => {
     const [, id, named] = /^([\w.-]+)=(.+)$/.exec(text) ?? [];
@@ -40,28 +39,23 @@ export function namedModels(texts: readonly string[] = ['nano']): NamedModel[] {
   const twice = models.find(({ id }, i) => models.findIndex((other) => other.id === id) < i);
   if (twice === undefined) return models;
   throw new Error(
-    `--model: two are called ${twice.id}; give ${twice.dir} a name of its own: --model NAME=DIR`,
+    `--model: two models are called ${twice.id}; give ${twice.dir} a name of its own: --model NAME=DIR`,
   );
 }
 
-export interface OpenModelsOptions {
-  /** Device of the dense part, and of the experts if this process runs them. */
-  device: DeviceName;
-}
-
-/** Throws if two models have one identity, or if the device does not exist or cannot run a model. */
+/** Rejects if two models have the same identity, or if the device does not exist or cannot run one of the models. */
 export async function openModels(
   models: readonly NamedModel[],
-  options: OpenModelsOptions,
+  { device }: { device: DeviceName },
 ): Promise<OpenedModel[]> {
-  const opened = await Promise.all(models.map((model) => look(model, options)));
+  const opened = await Promise.all(models.map((model) => openModel(model, device)));
   requireDistinct(opened);
   return opened;
 }
 
 /**
- * Throws if two are bundles of one checkpoint. Calls name a model by its checkpoint, so shards of one bundle would answer calls for
- * the other too.
+ * Throws if two models are bundles of one checkpoint. Calls name a model by its checkpoint, so shards of one bundle would also answer
+ * calls for the other bundle.
  */
 export function requireDistinct(models: readonly { dir: string; identity: string }[]): void {
   for (const [i, { dir, identity }] of models.entries()) {
@@ -74,7 +68,7 @@ export function requireDistinct(models: readonly { dir: string; identity: string
   }
 }
 
-async function look({ id, dir }: NamedModel, { device }: OpenModelsOptions): Promise<OpenedModel> {
+async function openModel({ id, dir }: NamedModel, device: DeviceName): Promise<OpenedModel> {
   const bundle = await openBundle(await bundleDirectory(dir));
   try {
     requireDevice({ bundle, device });

@@ -1,9 +1,9 @@
-// The flags that gateways and shards share. Imports nothing of the gateway, which would only take memory in a shard.
+// The flags that gateways and shards share. Imports nothing of the gateway, because a shard would keep it in memory for nothing.
 import { availableParallelism } from 'node:os';
 import type { Command, Option } from 'commander';
 import { DEFAULT_DEVICE, deviceNames } from '../../model/devices/options.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../terminal/log.ts';
-import { flag, integer } from './flags.ts';
+import { addFlags, flag, integer, port } from './flags.ts';
 
 export function deviceFlag(): Option {
   return flag('--device <name>', 'Device that runs the model; see docs/devices.md')
@@ -17,13 +17,17 @@ export function threadsFlag(): Option {
     .default(availableParallelism(), 'one per core');
 }
 
+export function portFlag(standard: number): Option {
+  return flag('--port <number>', 'Port to listen on, 0–65535; 0 picks a free port')
+    .argParser(port)
+    .default(standard);
+}
+
 export function addLogFlags(command: Command): Command {
-  return command
-    .optionsGroup('Log:')
-    .addOption(flag('--log-level <level>', 'Lowest severity to log').choices(LOG_LEVELS).default('info'))
-    .addOption(
-      flag('--log-format <format>', 'Format of log lines; auto is pretty at a terminal and json elsewhere')
-        .choices(LOG_FORMATS)
-        .default('auto'),
-    );
+  return addFlags(command, 'Log:', [
+    flag('--log-level <level>', 'Lowest severity that is logged').choices(LOG_LEVELS).default('info'),
+    flag('--log-format <format>', 'Format of log lines; auto means pretty at a terminal and json elsewhere')
+      .choices(LOG_FORMATS)
+      .default('auto'),
+  ]);
 }

@@ -1,10 +1,14 @@
-// The flags for TLS and the shared secret between gateways and shards, and the options that they become. Threads and processes pass
-// the paths on, and each reads the files itself.
+// The flags for TLS and the shared secret between gateways and shards, and the credentials made from them. Other threads and
+// processes get the paths, and each of them reads the files itself.
 import type { Command } from 'commander';
 import { isLoopback } from '../../rpc/address.ts';
 import type { TlsPaths } from '../../rpc/security/credential-files.ts';
-import { type Credentials, openCredentials } from '../../rpc/security/credentials.ts';
-import { flag, inputFlag } from './flags.ts';
+import {
+  type Credentials,
+  type OpenCredentialsOptions,
+  openCredentials,
+} from '../../rpc/security/credentials.ts';
+import { addFlags, commaSeparated, flag, inputFlag, LOOPBACK } from './flags.ts';
 
 export interface SecurityFlags {
   tlsCert?: string;
@@ -18,45 +22,46 @@ export interface SecurityPaths {
   tls?: TlsPaths;
   /** Names that a peer's certificate may carry. */
   peers?: readonly string[];
+  /** Path of the file with the shared secret. */
   secret?: string;
 }
 
 /** Names in a caller's certificate that a shard accepts by default. */
 export const CALLERS = ['gateway', 'gateway-*', 'gateway.*', 'admin', 'admin-*', 'admin.*'] as const;
 
-export function addSecurityFlags(command: Command): Command {
-  return command
-    .optionsGroup('Security between gateways and shards:')
-    .addOption(inputFlag('--tls-cert <file>', 'Certificate of this process, in PEM'))
-    .addOption(inputFlag('--tls-key <file>', 'Private key of --tls-cert, in PEM'))
-    .addOption(
-      inputFlag(
-        '--tls-ca <file>',
-        "Certificate of the authority that signed both sides' certificates, in PEM",
-      ),
+/** Default of --tls-peers for a process that calls shards. */
+const CALLED_HOST = 'the DNS name or address of the called shard';
+
+/** Default of --tls-peers for `up`, which passes its flags on to its shards. */
+export const PEERS_OF_UP = `its shards accept ${CALLERS.join(', ')}; its gateway accepts ${LOOPBACK}`;
+
+/** `standardPeers` describes the default of --tls-peers. */
+export function addSecurityFlags(command: Command, standardPeers = CALLED_HOST): Command {
+  return addFlags(command, 'Security between gateways and shards:', [
+    inputFlag('--tls-cert <file>', 'Certificate of this process, in PEM'),
+    inputFlag('--tls-key <file>', 'Private key of --tls-cert, in PEM'),
+    inputFlag(
+      '--tls-ca <file>',
+      'Certificate of the authority that signed the certificates of gateways and shards, in PEM',
+    ),
+    flag(
+      '--tls-peers <name,…>',
+      "Names to accept in the other side's certificate. A name may contain one *, which stands for any text",
     )
-    .addOption(
-      flag('--tls-peers <name,…>', "Names to accept in the other side's certificate, each with at most one *")
-        .argParser((text) => text.split(',').map((name) => name.trim()))
-        .default(
-          undefined,
-          `a shard accepts ${CALLERS.join(', ')}; a gateway accepts the name under which it calls the shard`,
-        ),
-    )
-    .addOption(
-      inputFlag(
-        '--secret-file <file>',
-        'File with the secret that gateways and shards share, at least 16 bytes',
-      ),
-    )
-    .hook('preAction', (called) => {
-      const reason = misused(called.opts<SecurityFlags>());
-      if (reason !== undefined) called.error(`error: ${reason}`);
-    });
+      .argParser(commaSeparated)
+      .default(undefined, standardPeers),
+    inputFlag(
+      '--secret-file <file>',
+      'File with the secret that gateways and shards share, at least 16 bytes',
+    ),
+  ]).hook('preAction', (called) => {
+    const reason = misused(called.opts<SecurityFlags>());
+    if (reason !== undefined) called.error(`error: ${reason}`);
+  });
 }
 
-/** Why the flags do not go together, or undefined. */
-export function misused({ tlsCert, tlsKey, tlsCa, tlsPeers }: SecurityFlags): string | undefined {
+/** Why these flags cannot be combined, or undefined if they can. */
+function misused({ tlsCert, tlsKey, tlsCa, tlsPeers }: SecurityFlags): string | undefined {
   const files = { '--tls-cert': tlsCert, '--tls-key': tlsKey, '--tls-ca': tlsCa };
   const missing = Object.entries(files).filter(([, path]) => path === undefined);
   if (missing.length > 0 && missing.length < 3) {
@@ -72,27 +77,15 @@ export function misused({ tlsCert, tlsKey, tlsCa, tlsPeers }: SecurityFlags): st
     : `--tls-peers: ${JSON.stringify(bad)} is not a name; a name may contain one *`;
 }
 
-/** Undefined if neither certificates nor a secret are given. */
-export function securityPaths({
-  tlsCert,
-  tlsKey,
-  tlsCa,
-  tlsPeers,
-  secretFile,
-}: SecurityFlags): SecurityPaths | undefined {
-  const tls =
-    tlsCert !== undefined && tlsKey !== undefined && tlsCa !== undefined
-      ? { cert: tlsCert, key: tlsKey, ca: tlsCa }
-      : undefined;
-  if (tls === undefined && secretFile === undefined) return undefined;
-  return {
-    ...(tls && { tls }),
-    ...(tlsPeers && { peers: tlsPeers }),
-    ...(secretFile !== undefined && { secret: secretFile }),
-  };
+/** The files that the flags name. Undefined if they name neither certificates nor a secret. */
+export function securityPaths(flags: SecurityFlags): SecurityPaths | undefined {
+  const { tlsCert: cert, tlsKey: key, tlsCa: ca, tlsPeers: peers, secretFile: secret } = flags;
+  const tls = cert !== undefined && key !== undefined && ca !== undefined ? { cert, key, ca } : undefined;
+  if (tls === undefined && secret === undefined) return undefined;
+  return { ...(tls && { tls }), ...(peers && { peers }), ...(secret !== undefined && { secret }) };
 }
 
-/** The flags as arguments, for a child process with the same credentials. */
+/** Arguments that give a child process the same credentials. */
 export function securityArguments({ tls, peers, secret }: SecurityPaths = {}): string[] {
   const flags: [string, string | undefined][] = [
     ['--tls-cert', tls?.cert],
@@ -104,31 +97,30 @@ export function securityArguments({ tls, peers, secret }: SecurityPaths = {}): s
   return flags.flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
 }
 
-export type SecurityLog = (level: 'info' | 'warn' | 'error', message: string) => void;
-
-export interface OpenSecurityOptions {
-  /** Names to accept if the flags give none. */
-  peers?: readonly string[];
-  log: SecurityLog;
-  /** Called with true when changed files cannot be used and the earlier content stays in use; with false when they can again. */
-  onFailing?: (failing: boolean) => void;
-}
-
-/** Rejects with an error that names the file if one cannot be used. */
+/**
+ * Opens the files, with `peers` as the names to accept if the flags give none. `onFailing` is called with true when changed files
+ * cannot be used, so that the earlier ones stay in use, and with false when they can again. Rejects if a file cannot be used.
+ */
 export function openSecurity(
   { tls, peers: named, secret }: SecurityPaths,
-  { peers = [], log, onFailing }: OpenSecurityOptions,
+  { peers = [], ...watch }: Pick<OpenCredentialsOptions, 'peers' | 'log' | 'onFailing'>,
 ): Promise<Credentials> {
   return openCredentials({
     ...(tls && { tls }),
     ...(secret !== undefined && { secret }),
     peers: named ?? peers,
-    log,
-    ...(onFailing && { onFailing }),
+    ...watch,
   });
 }
 
-/** Why a shard must not listen on `host`; undefined if it may: on loopback, or with credentials. */
+/** Credentials of a command that calls shards and logs to standard error. Undefined if the flags give none. */
+export async function openCommandSecurity(flags: SecurityFlags): Promise<Credentials | undefined> {
+  const paths = securityPaths(flags);
+  const log = (level: string, message: string) => void process.stderr.write(`${level}: ${message}\n`);
+  return paths && (await openSecurity(paths, { log }));
+}
+
+/** Why a shard must not listen on `host`, or undefined if it may: on loopback, or with credentials. */
 export function exposure(host: string, paths: SecurityPaths | undefined): string | undefined {
   if (isLoopback(host) || paths !== undefined) return undefined;
   return (

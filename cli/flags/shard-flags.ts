@@ -3,19 +3,22 @@ import type { Command } from 'commander';
 import type { DeviceName } from '../../model/devices/options.ts';
 import { MOST_CONNECTIONS } from '../../rpc/socket/server.ts';
 import type { LogFlags } from '../terminal/log.ts';
-import { bytes, flag, integer, LOOPBACK, port, several } from './flags.ts';
-import { addLogFlags, deviceFlag, threadsFlag } from './process-flags.ts';
-import { addSecurityFlags, type SecurityFlags } from './security-flags.ts';
+import { addFlags, bytes, flag, integer, LOOPBACK, port, several, switchFlag } from './flags.ts';
+import { addLogFlags, deviceFlag, portFlag, threadsFlag } from './process-flags.ts';
+import { addSecurityFlags, CALLERS, type SecurityFlags } from './security-flags.ts';
 
 const SHARD_PORT = 7001;
 
 export interface ShardFlags extends SecurityFlags, LogFlags {
+  /** Directories or URLs. */
   model: string[];
   /** One list of experts for each model. */
   experts?: string[];
   standby: boolean;
   name?: string;
+  /** A directory. */
   state?: string;
+  /** Bytes. */
   memory?: number;
   host: string;
   port: number;
@@ -24,6 +27,7 @@ export interface ShardFlags extends SecurityFlags, LogFlags {
   metricsPort?: number;
   metricsHost: string;
   maxConnections: number;
+  /** Milliseconds. */
   checkEvery: number;
 }
 
@@ -31,96 +35,74 @@ export function addShardFlags(command: Command): Command {
   addExpertFlags(command);
   addAddressFlags(command);
   addMetricsFlags(command);
-  return addLogFlags(addSecurityFlags(command));
+  return addLogFlags(addSecurityFlags(command, CALLERS.join(', ')));
 }
 
 function addExpertFlags(command: Command): Command {
-  return command
-    .optionsGroup('Experts:')
-    .addOption(
-      flag(
-        '--model <dir|url>',
-        "Bundle's directory, or where to fetch experts from into --state: https://…/ or another shard, " +
-          'shard://host:port/. Repeat to hold experts of several models',
-      )
-        .argParser(several)
-        .makeOptionMandatory(),
+  return addFlags(command, 'Experts:', [
+    flag(
+      '--model <dir|url>',
+      'Directory of a bundle, or a source from which experts are fetched into --state: https://HOST/PATH/, or ' +
+        'another shard as shard://HOST:PORT/. Repeat to hold experts of several models',
     )
-    .addOption(
-      flag(
-        '--experts <list>',
-        'Experts to hold: of every layer, such as 0-23, or as layer:experts, such as 3:17,5:0-11. ' +
-          'One list for each --model, in the same order',
-      )
-        .argParser(several)
-        .default(undefined, 'all with --standby; with --state, those of the placement'),
+      .argParser(several)
+      .makeOptionMandatory(),
+    flag(
+      '--experts <list>',
+      'Experts to hold. 0-23 names experts 0 to 23 of every layer; 3:17,5:0-11 names expert 17 of layer 3 and ' +
+        'experts 0 to 11 of layer 5. Give one list for each --model, in the same order. Required without --standby and --state',
     )
-    .addOption(
-      flag(
-        '--standby',
-        'Answer only calls that allow lower precision and have no better replica left; for a bundle of fewer bits',
-      ).default(false),
+      .argParser(several)
+      .default(undefined, 'with --standby, all; with --state, those of the placement'),
+    switchFlag(
+      '--standby',
+      'Serve a bundle of fewer bits as a fallback. Gateways call this shard only for requests that allow lower ' +
+        'precision, and only if no better replica is left',
+    ),
+    flag('--name <name>', 'Name of this shard in placements').default(undefined, 'its host:port'),
+    flag(
+      '--state <dir>',
+      'Directory in which the placement and fetched experts are kept. At the start, a placement in it replaces --experts',
+    ),
+    flag('--memory <size>', 'Memory that `expertgrid plan --apply` may fill with experts, such as 4GiB')
+      .argParser(bytes)
+      .default(undefined, 'as much as the plan needs'),
+    deviceFlag(),
+    threadsFlag(),
+    flag(
+      '--check-every <ms>',
+      "Milliseconds between golden checks. Each check compares one expert's answer with the answer stored in the " +
+        'bundle. 0 checks only at the start',
     )
-    .addOption(flag('--name <name>', 'Name of this shard in placements').default(undefined, 'its host:port'))
-    .addOption(
-      flag(
-        '--state <dir>',
-        'Directory for the placement and for fetched experts. A placement found there replaces --experts at the start',
-      ),
-    )
-    .addOption(
-      flag('--memory <size>', 'Memory that `expertgrid plan --apply` may fill with experts, such as 4GiB')
-        .argParser(bytes)
-        .default(undefined, 'as much as the plan needs'),
-    )
-    .addOption(deviceFlag())
-    .addOption(threadsFlag())
-    .addOption(
-      flag(
-        '--check-every <ms>',
-        'Milliseconds between golden checks of one expert each; 0 checks only at the start',
-      )
-        .argParser(integer())
-        .default(1_000),
-    );
+      .argParser(integer())
+      .default(1_000),
+  ]);
 }
 
 function addAddressFlags(command: Command): Command {
-  return command
-    .optionsGroup('Connections from gateways:')
-    .addOption(
-      flag(
-        '--host <address>',
-        'Address to listen on; any but loopback needs certificates or a secret',
-      ).default(LOOPBACK),
+  return addFlags(command, 'Connections from gateways:', [
+    flag(
+      '--host <address>',
+      'Address to listen on. Any but a loopback address needs certificates or a secret',
+    ).default(LOOPBACK),
+    portFlag(SHARD_PORT),
+    flag(
+      '--max-connections <n>',
+      'Most authenticated connections, at least 2. Each gateway uses two for each of its models',
     )
-    .addOption(
-      flag('--port <number>', 'Port to listen on, 0–65535; 0 takes a free port')
-        .argParser(port)
-        .default(SHARD_PORT),
-    )
-    .addOption(
-      flag(
-        '--max-connections <n>',
-        'Most authenticated connections, at least 2; a gateway uses two for each of its models',
-      )
-        .argParser(integer({ min: 2 }))
-        .default(MOST_CONNECTIONS),
-    );
+      .argParser(integer({ min: 2 }))
+      .default(MOST_CONNECTIONS),
+  ]);
 }
 
 function addMetricsFlags(command: Command): Command {
-  return command
-    .optionsGroup('Metrics:')
-    .addOption(
-      flag('--metrics-port <number>', 'Port for /metrics and /health, 0–65535; 0 takes a free port')
-        .argParser(port)
-        .default(undefined, 'neither is served'),
-    )
-    .addOption(
-      flag(
-        '--metrics-host <address>',
-        'Address for --metrics-port; anyone who can connect to it may read the metrics',
-      ).default(LOOPBACK),
-    );
+  return addFlags(command, 'Metrics:', [
+    flag('--metrics-port <number>', 'Port for /metrics and /health, 0–65535; 0 picks a free port')
+      .argParser(port)
+      .default(undefined, 'neither is served'),
+    flag(
+      '--metrics-host <address>',
+      'Address for --metrics-port. Anyone who can connect to it may read the metrics',
+    ).default(LOOPBACK),
+  ]);
 }

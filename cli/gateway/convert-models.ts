@@ -8,9 +8,9 @@ import { formatBytes } from '../../base/format-bytes.ts';
 import { convert, planConversion } from '../../model/convert/convert.ts';
 import { checkpointName, kindOf } from '../../model/kind.ts';
 import { type Bits, bundleBits } from '../../model/tiles.ts';
-import { alternatives } from '../flags/bits.ts';
+import { alternatives, USUAL_BITS } from '../flags/bits.ts';
 import { UsageError } from '../flags/flags.ts';
-import { asGiven, bundleName, describeKind, notABundle, quoted, USUAL_BITS } from '../flags/model-paths.ts';
+import { asGiven, bundleName, describeKind, notABundle, quoted } from '../flags/model-paths.ts';
 import type { NamedModel } from '../flags/models.ts';
 import { runWriter } from '../terminal/write-bundle.ts';
 

@@ -1,4 +1,4 @@
-// Applies a placement to running shards: chooses or plans it, signs it, brings it to the shards and watches the move.
+// Applies a placement to running shards: chooses or plans the placement, signs it, sends it to the shards and watches the move.
 import { readFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import {
@@ -15,20 +15,18 @@ import { type FoundShard, findShards } from '../../infra/moves/placed-shards.ts'
 import { toLayout } from '../../infra/placement/placement.ts';
 import { openBundle } from '../../model/bundle/bundle.ts';
 import { bundleDirectory } from '../files.ts';
-import { openSecurity, type SecurityFlags, securityPaths } from '../flags/security-flags.ts';
+import { openCommandSecurity, type SecurityFlags } from '../flags/security-flags.ts';
 import { progressBar } from '../terminal/progress.ts';
 import { makePlan, type PlanSettings } from './make-plan.ts';
 
 export interface ApplyFlags extends PlanSettings, SecurityFlags {
-  /** File of the placement. Absent: it is planned. */
+  /** File of the placement. If absent, a placement is planned. */
   placement?: string;
   epoch?: number;
 }
 
 export async function applyPlan(addresses: readonly string[], flags: ApplyFlags): Promise<void> {
-  const paths = securityPaths(flags);
-  const log = (level: string, message: string) => void process.stderr.write(`${level}: ${message}\n`);
-  const security = paths && (await openSecurity(paths, { log }));
+  const security = await openCommandSecurity(flags);
   const shards = await findShards(addresses, security);
   const bar = progressBar({ label: 'moving', unit: 'experts' });
   try {
@@ -37,7 +35,7 @@ export async function applyPlan(addresses: readonly string[], flags: ApplyFlags)
     const placement = secret === undefined ? chosen : signPlacement(chosen, secret);
     const stopping = new AbortController();
     process.on('SIGINT', () => stopping.abort());
-    const whole = await moveFleet({
+    const finished = await moveFleet({
       shards,
       placement,
       from,
@@ -49,7 +47,7 @@ export async function applyPlan(addresses: readonly string[], flags: ApplyFlags)
       },
     });
     bar.end();
-    if (whole) {
+    if (finished) {
       process.stdout.write(`placement ${placement.epoch} is in place on ${shards.length} shards\n`);
     } else {
       process.stderr.write(
@@ -70,17 +68,19 @@ interface Choice {
   from: PlacementId;
 }
 
-/** The placement of the file, or the one that shards are still moving to, or a new one. */
+/** Chooses the placement of the file, or else the placement that the shards are still moving to, or else plans a new one. */
 async function choosePlacement(shards: readonly FoundShard[], flags: ApplyFlags): Promise<Choice> {
-  const { model } = flags.placement === undefined ? await readModel(flags) : await fileOf(flags.placement);
+  const file =
+    flags.placement === undefined ? undefined : readPlacement(await readFile(flags.placement, 'utf8'));
+  const model = file?.model ?? (await identityOf(flags.model));
   const { latest, underWay } = startOf(shards.map((found) => saidBy(found, model)));
   const from = idOf(latest);
   let chosen: SignedPlacement;
-  if (flags.placement !== undefined) {
-    const file = await fileOf(flags.placement);
+  if (file !== undefined) {
     if (latest !== undefined && sameShards(file, latest)) chosen = latest;
     else {
-      if (underWay) process.stderr.write(`${describe(latest)} is in progress; this one replaces it\n`);
+      if (underWay)
+        process.stderr.write(`${describe(latest)} is in progress; the placement of the file replaces it\n`);
       chosen = appliedNow({ ...file, epoch: epochAbove(from, Math.max(file.epoch, from.epoch + 1)) });
     }
   } else if (latest !== undefined && underWay) {
@@ -92,13 +92,10 @@ async function choosePlacement(shards: readonly FoundShard[], flags: ApplyFlags)
     chosen = appliedNow(await makePlan({ ...flags, shards: named, epoch }));
   }
   requireFitting(chosen, shards, model);
-  const fault = epochFault(chosen.epoch, from.epoch);
-  if (fault !== undefined)
-    throw new Error(`the placement's ${fault}. Without an epoch it gets the next one.`);
   return { chosen, from };
 }
 
-/** The hello of a shard says which placement it follows, and its report how far it is. */
+/** A shard's hello says which placement it follows, and its report says how far the move is. */
 function saidBy({ shard, status: { name, models } }: FoundShard, model: string): Said {
   const report = models.find((each) => each.model === model);
   if (report === undefined) throw new Error(`${name} does not hold model ${model}`);
@@ -114,26 +111,26 @@ function epochAbove(from: PlacementId, wanted = from.epoch + 1): number {
   return wanted;
 }
 
-/** Throws unless the placement names exactly these shards and places every expert. */
+/** Throws unless the placement names exactly these shards and gives each expert to at least one of them. */
 function requireFitting(placement: Placement, shards: readonly FoundShard[], model: string): void {
   const offer = shards[0]?.shard.offerOf(model);
   if (offer !== undefined) toLayout(placement, offer);
   const names = shards.map(({ status }) => status.name);
-  const strangers = Object.keys(placement.shards).filter((name) => !names.includes(name));
+  const unknown = Object.keys(placement.shards).filter((name) => !names.includes(name));
   const unnamed = names.filter((name) => !Object.hasOwn(placement.shards, name));
-  if (strangers.length + unnamed.length === 0) return;
+  if (unknown.length + unnamed.length === 0) return;
   throw new Error(
     `the placement is for ${Object.keys(placement.shards).join(', ')}; the shards are ${names.join(', ')}`,
   );
 }
 
-/** Adds who applied the placement and when, for another operator whose plan is then refused. */
+/** Adds who applied the placement and when. Another operator whose plan is refused sees this. */
 function appliedNow({ version, model, epoch, shards }: Placement): SignedPlacement {
   const at = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   return { version, model, epoch, shards, applied: { by: `${userName()}@${hostname()}`, at } };
 }
 
-/** A container may run under a user number without a name. */
+/** A container may run under a user id without a name. */
 function userName(): string {
   try {
     return userInfo().username;
@@ -142,14 +139,10 @@ function userName(): string {
   }
 }
 
-async function fileOf(path: string): Promise<SignedPlacement> {
-  return readPlacement(await readFile(path, 'utf8'));
-}
-
-async function readModel({ model }: ApplyFlags): Promise<{ model: string }> {
+async function identityOf(model: string): Promise<string> {
   const bundle = await openBundle(await bundleDirectory(model));
   await bundle.close();
-  return { model: bundle.manifest.identity };
+  return bundle.manifest.identity;
 }
 
 function sameShards(a: Placement, b: Placement): boolean {

@@ -1,20 +1,20 @@
-// Draws heat as text, with a row for each layer and a column for each expert, and lists the hottest and coldest experts. Pure.
+// Draws how often each expert is used (its heat) as text, with a line for each layer and a column for each expert. Pure.
 import type { Heat } from '../../infra/placement/heat.ts';
 
 export interface HeatMapOptions {
-  /** Width in characters; if it is too small, experts share a cell. */
+  /** Width in characters. If it is too small, several experts share a cell, which shows the hottest of them. */
   columns?: number;
-  /** Draws with xterm's 256 colours instead of letters. */
+  /** Draws with colours instead of letters. */
   colour?: boolean;
 }
 
-/** From cold to hot. */
+/** Both from cold to hot. The colours are numbers of the 256-colour palette of xterm. */
 const LETTERS = ' .:-=+*#%@';
 const COLOURS = [16, 17, 18, 19, 25, 31, 37, 36, 71, 107, 143, 179, 214, 208, 202, 196];
 
-/** Ends of the ramp: rows of an expert over the mean of its layer, as a power of two. */
+/** The ramp shows ratios from 1/2³ to 2³: an expert's rows over the mean rows of its layer's experts. */
 const SPAN = 3;
-/** Experts listed at each end. */
+/** Number of hottest and of coldest experts that are listed. */
 const LISTED = 5;
 
 export function heatMap(
@@ -37,7 +37,7 @@ export function heatMap(
   return [...lines, '', legend(perCell, colour), ...extremes(heat)].join('\n');
 }
 
-/** Rows of each expert over the mean of the layer; all 1 if no row was counted. */
+/** Rows of each expert over the mean of the layer. All ratios are 1 if no row was counted. */
 function ratiosOf(rows: readonly number[]): number[] {
   const mean = rows.reduce((sum, count) => sum + count, 0) / rows.length;
   return rows.map((count) => (mean === 0 ? 1 : count / mean));
@@ -71,7 +71,7 @@ function extremes({ counts }: Heat): string[] {
     const ratios = ratiosOf(rows);
     return rows.map((count, expert) => ({ layer, expert, count, ratio: ratios[expert]! }));
   });
-  // Sorting is stable, so the first of equal experts is listed.
+  // Sorting is stable, so of equal experts the first is listed.
   const hottest = units.toSorted((a, b) => b.ratio - a.ratio).slice(0, LISTED);
   const coldest = units.toSorted((a, b) => a.ratio - b.ratio).slice(0, LISTED);
   const line = ({ layer, expert, count, ratio }: (typeof units)[number]) =>

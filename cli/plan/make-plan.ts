@@ -1,4 +1,4 @@
-// Makes a plan from a gateway's heat and the memory of named shards, prints it, and writes it to a file. Calls no shard.
+// Plans a placement from the heat of a gateway and the memory of named shards, prints it and writes it to a file. Calls no shard.
 import { writeFile } from 'node:fs/promises';
 import type { Placement } from '../../experts/placing/placement-file.ts';
 import { toPlacement } from '../../infra/placement/placement.ts';
@@ -10,36 +10,36 @@ import { bundleDirectory } from '../files.ts';
 import { askHeat } from './ask-heat.ts';
 import { fewerWarning, planTable } from './plan-table.ts';
 
-/** Shards by name; those without a size get the size of --memory. */
+/** Shards without a size get the size of --memory. */
 export type NamedShards = { name: string; memoryBytes: number | undefined }[];
 
-/** Settings of a plan, whichever shards it is for. */
+/** Settings of a plan that do not depend on its shards. */
 export interface PlanSettings {
+  /** Address of a gateway, or path of a file. */
   heat?: string;
-  /** Key for the gateway whose heat is read. */
+  /** API key for the gateway whose heat is read. */
   apiKey?: string;
   model: string;
+  /** Bytes of each shard whose size is not known. If undefined, just enough. */
   memory: number | undefined;
   replicas: number;
   rows: number | undefined;
   cost: Partial<StepCost>;
   strict: boolean;
   json: boolean;
+  /** Path of a file. */
   out: string | undefined;
 }
 
-/** Rows per step if the heat has counted none. */
-const USUAL_ROWS = 8;
+/** Rows per step that a plan assumes if the gateway has counted none. */
+export const USUAL_ROWS = 8;
 
-export interface PlanWanted extends PlanSettings {
-  shards: NamedShards;
-  epoch: number;
-}
-
-/** Prints the predictions too. */
-export async function makePlan(flags: PlanWanted): Promise<Placement> {
+/** Also prints the predictions. Rejects with --strict if fewer shards are predicted to be faster. */
+export async function makePlan(
+  flags: PlanSettings & { shards: NamedShards; epoch: number },
+): Promise<Placement> {
   if (flags.heat === undefined)
-    throw new Error('give --heat, the address of a gateway or a file with its heat');
+    throw new Error('give --heat: the address of a gateway, or a file with its answer to /v1/experts/heat');
   const bundle = await openBundle(await bundleDirectory(flags.model));
   const { config, manifest } = bundle;
   await bundle.close();

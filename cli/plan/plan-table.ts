@@ -1,5 +1,4 @@
-// A plan as text: its predictions beside those of contiguous placement, and what each shard holds. Pure.
-
+// Formats a plan as text: its predictions beside those of contiguous placement, and the share of each shard. Pure.
 import { formatBytes } from '../../base/format-bytes.ts';
 import type { Plan } from '../../infra/placement/plan.ts';
 import type { Prediction } from '../../infra/placement/predict.ts';
@@ -8,9 +7,9 @@ export interface PlanTableOptions {
   plan: Plan;
   names: readonly string[];
   unitBytes: number;
-  /** Rows per step that were planned for. */
+  /** Rows per step that the plan assumes. */
   rows: number;
-  /** Rows per layer that the heat counted, decayed over time. */
+  /** Rows per layer that the gateway counted, decayed over time. */
   counted: number;
 }
 
@@ -51,7 +50,7 @@ export function planTable({ plan, names, unitBytes, rows, counted }: PlanTableOp
   ].join('\n');
 }
 
-/** The warning that fewer shards would do better. */
+/** Warns that fewer shards are predicted to be faster. */
 export function fewerWarning({ shards, ratio }: NonNullable<Plan['fewer']>): string {
   const names = shards.join(', ');
   const those = shards.length === 1 ? `shard ${names} alone holds` : `shards ${names} hold`;

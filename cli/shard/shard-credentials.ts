@@ -1,14 +1,14 @@
 // The credentials with which a gateway connects to shards.
 import type { ShardSource } from '../../infra/discovery/shard-source.ts';
-import type { Credentials } from '../../rpc/security/credentials.ts';
-import { type OpenSecurityOptions, openSecurity, type SecurityPaths } from '../flags/security-flags.ts';
+import type { Credentials, OpenCredentialsOptions } from '../../rpc/security/credentials.ts';
+import { openSecurity, type SecurityPaths } from '../flags/security-flags.ts';
 
 export type SecuredShards = ShardSource & { security?: SecurityPaths };
 
 /** The certificate of a shard may contain the DNS name by which it was found. Returns undefined without certificates and secrets. */
 export async function shardCredentials(
   { security: paths, ...source }: SecuredShards,
-  watch: Pick<OpenSecurityOptions, 'log' | 'onFailing'>,
+  watch: Pick<OpenCredentialsOptions, 'log' | 'onFailing'>,
 ): Promise<Credentials | undefined> {
   const peers = 'dns' in source ? [source.dns.replace(/:\d+$/, '')] : [];
   return paths && (await openSecurity(paths, { ...watch, peers }));

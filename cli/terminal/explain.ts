@@ -1,19 +1,18 @@
-// Explains an error in one line for the user. The system's errors about files become sentences that name the flag and the file, and say
-// what to do.
-
+// Explains an error to the user in one line. An error of the operating system about a file becomes a sentence that names the flag and
+// the file, and says what to do.
 import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, type Option } from 'commander';
 import { errorText } from '../../base/error-text.ts';
 
-/** A directory was to be made where a file is. Not a code of the system. */
+/** A code of our own: a directory cannot be made because a file has its path. */
 const FILE_FOR_DIRECTORY = 'a file for a directory';
 
-/** What is wrong with the file and what to do, by the system's error code. */
+/** The problem and the remedy, by error code of the system. */
 const FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file; check the path',
-  EACCES: 'this user may not use it; change its owner or its mode',
-  EPERM: 'this user may not use it; change its owner or its mode',
+  EACCES: 'this user has no permission to use it; change its owner or its mode',
+  EPERM: 'this user has no permission to use it; change its owner or its mode',
   EISDIR: 'this is a directory; give a file',
   ENOTDIR: 'a part of this path is a file and not a directory; check the path',
   ENOSPC: 'the disk is full; free some space, or choose another disk',
@@ -23,7 +22,7 @@ const FAULTS: Readonly<Record<string, string>> = {
   ELOOP: 'its links lead in a circle; give the file itself',
   EMFILE: 'this process has too many open files; raise the limit (ulimit -n)',
   ENFILE: 'this machine has too many open files; raise its limit',
-  EEXIST: 'it is there already; delete it, or choose another path',
+  EEXIST: 'it exists already; delete it, or choose another path',
   [FILE_FOR_DIRECTORY]: 'this is a file; give a directory',
   EIO: 'its disk reports an error; look at the log of the system',
 };
@@ -33,7 +32,7 @@ interface FileFault {
   path: string;
 }
 
-/** `by` is the flag that named the file, or the command whose flags may have done so. */
+/** `by`: the flag that gives the file of the error, or a command whose flags and arguments may give it. */
 export function explain(error: unknown, by?: Command | string): string {
   const fault = fileFault(error) ?? (by instanceof Command ? directoryFault(error, by) : undefined);
   if (fault === undefined) return errorText(error);
@@ -44,8 +43,8 @@ export function explain(error: unknown, by?: Command | string): string {
   return describeFault({ ...fault, path: isBeside ? given.path : fault.path }, given.name);
 }
 
-/** The system's error about a file, if `error` is one or only repeats one in its message. */
-export function fileFault(error: unknown): FileFault | undefined {
+/** The system's error about a file, if `error` or a cause is such an error and its message adds nothing. */
+function fileFault(error: unknown): FileFault | undefined {
   if (!(error instanceof Error)) return undefined;
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     const { code, path, syscall } = at as NodeJS.ErrnoException;
@@ -56,23 +55,23 @@ export function fileFault(error: unknown): FileFault | undefined {
   return undefined;
 }
 
-/** `flag` is the flag that named the file, if that is known. */
+/** Describes the problem and the remedy. `flag`: the flag that gives the file, if it is known. */
 export function describeFault({ code, path }: FileFault, flag?: string): string {
   const folder = dirname(resolve(path));
-  const isFolderMissing = code === 'ENOENT' && !existsSync(folder);
-  const problem = isFolderMissing
-    ? `there is no directory ${folder}; check the path, or make it`
-    : FAULTS[code];
+  const problem =
+    code === 'ENOENT' && !existsSync(folder)
+      ? `there is no directory ${folder}; check the path, or make it`
+      : FAULTS[code];
   return `${flag === undefined ? '' : `${flag} `}${path}: ${problem}`;
 }
 
 interface GivenFile {
-  /** The flag, its twin, or the argument. */
+  /** Name of the flag, its environment variable or the argument. */
   name: string;
   path: string;
 }
 
-/** Every value of the command line, even if it is not a file. `NAME=FILE` counts as the file. */
+/** All values of the command line, even if they are not files. `NAME=FILE` counts as `FILE`. */
 function givenFiles(command: Command): GivenFile[] {
   const found: GivenFile[] = [];
   const add = (name: string, value: unknown): void => {
@@ -90,13 +89,13 @@ function givenFiles(command: Command): GivenFile[] {
   return found;
 }
 
-/** Whether `path` is the given file, a file that we write beside it, or a file below it. */
+/** True if `path` is the given file, a file that we write beside the given file, or a file below the given directory. */
 function leadsTo(given: string, path: string): boolean {
   const [file, wanted] = [resolve(given), resolve(path)];
   return ['', '.lock', '.new'].some((end) => wanted === file + end) || wanted.startsWith(`${file}/`);
 }
 
-/** The system does not say which file is a directory; it must be the only directory among the given files. */
+/** EISDIR does not include the path. If exactly one of the given files is a directory, the error is about that one. */
 function directoryFault(error: unknown, command: Command): FileFault | undefined {
   if (!(error instanceof Error && error.message.startsWith('EISDIR: '))) return undefined;
   const isDirectory = ({ path }: GivenFile) =>
@@ -106,7 +105,7 @@ function directoryFault(error: unknown, command: Command): FileFault | undefined
   return directories.length === 1 && path !== undefined ? { code: 'EISDIR', path } : undefined;
 }
 
-/** The flag, or the variable in the environment if the value comes from there. */
+/** Name of the flag, or of its environment variable if the value comes from there. */
 export function nameOf(option: Option, command: Command): string {
   const fromEnvironment = command.getOptionValueSource(option.attributeName()) === 'env';
   return (fromEnvironment ? option.envVar : option.long) ?? option.flags;

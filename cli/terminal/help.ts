@@ -1,11 +1,7 @@
-// Formats every verb's --help: flags in groups, each with its choices, its default and its variable in the environment, if that has an
-// unusual name. Errors of the command line point to the help.
+// Formats --help of every verb: flags in groups, each with its choices, its default and its environment variable if the name of the
+// variable is unusual. After an error of the command line, the user is referred to --help.
 import type { Command, Option } from 'commander';
-import { twinOf } from '../flags/flags.ts';
-
-const twinsOf = ({ envVar, long }: Option) => `
-Every flag can also be set in the environment, and a flag overrides the environment:
-${envVar} sets ${long}.`;
+import { variableOf } from '../flags/flags.ts';
 
 /** Applies to the command and the verbs below it; `name` is its full name. */
 export function withPlainHelp(command: Command, name: string = command.name()): Command {
@@ -13,14 +9,24 @@ export function withPlainHelp(command: Command, name: string = command.name()): 
     command.optionsGroup('Help:');
   }
   command
+    .addHelpText('after', variablesText(command.options))
     .configureHelp({ optionDescription: describeFlag })
     .helpOption('-h, --help', 'Show this help')
     .showHelpAfterError(`Run "${name} --help" to see its flags.`)
     .exitOverride();
-  const example = command.options.find(hasUsualTwin);
-  if (example !== undefined) command.addHelpText('after', twinsOf(example));
   for (const verb of command.commands) withPlainHelp(verb, `${name} ${verb.name()}`);
   return command;
+}
+
+/** How to set flags by environment variables; empty if no flag has a variable with the usual name. */
+function variablesText(options: readonly Option[]): string {
+  const example = options.find(({ envVar, long, flags }) => Boolean(long) && envVar === variableOf(flags));
+  if (example === undefined) return '';
+  const without = options.filter(({ envVar }) => envVar === undefined).map(({ long }) => long);
+  const flags = without.length === 0 ? 'Each flag' : `Each flag except ${without.join(', ')}`;
+  return `
+${flags} can also be set by an environment variable. A flag on the command line overrides its variable.
+For example, ${example.envVar} sets ${example.long}.`;
 }
 
 /** `Port to listen on (default: 8080)` */
@@ -32,11 +38,7 @@ export function describeFlag(option: Option): string {
     ...(argChoices === undefined ? [] : [argChoices.join(', ')]),
     ...(standard === undefined ? [] : [`default: ${standard}`]),
     ...(mandatory && standard === undefined ? ['required'] : []),
-    ...(envVar === undefined || envVar === twinOf(flags) ? [] : [`in the environment: ${envVar}`]),
+    ...(envVar === undefined || envVar === variableOf(flags) ? [] : [`environment variable: ${envVar}`]),
   ];
   return notes.length === 0 ? option.description : `${option.description} (${notes.join('; ')})`;
-}
-
-function hasUsualTwin({ envVar, long, flags }: Option): boolean {
-  return Boolean(long) && envVar === twinOf(flags);
 }

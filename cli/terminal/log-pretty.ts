@@ -1,8 +1,4 @@
-// Formats a log line for a terminal: `12:34:56 warn  what happened  field=value`. Pure.
-
-export interface PrettyOptions {
-  colour: boolean;
-}
+// Formats a log line for a terminal, such as `12:34:56 warn  a shard is late shard=127.0.0.1:7001`. Pure.
 
 const COLOURS: Readonly<Record<string, string>> = {
   trace: '\x1b[2m',
@@ -14,8 +10,8 @@ const COLOURS: Readonly<Record<string, string>> = {
 const DIM = '\x1b[2m';
 const PLAIN = '\x1b[0m';
 
-/** A line that is not from our log is returned unchanged. */
-export function prettyLine(line: string, { colour }: PrettyOptions): string {
+/** Returns a line unchanged if the line is not a JSON object with a level. */
+export function prettyLine(line: string, { colour }: { colour: boolean }): string {
   const event = parsed(line);
   if (event === undefined) return line;
   const { time, level, msg, err, ...fields } = event;
@@ -35,7 +31,7 @@ function parsed(line: string): Record<string, unknown> | undefined {
     const value: unknown = JSON.parse(line);
     return typeof value === 'object' && value !== null && 'level' in value ? { ...value } : undefined;
   } catch {
-    return undefined; // the caller prints it as it stands
+    return undefined; // not JSON
   }
 }
 
@@ -48,13 +44,13 @@ function clock(time: unknown): string {
     .join(':');
 }
 
-/** Texts without spaces and quotes are not quoted. */
+/** Quotes a text only if it contains spaces, quotes or `=`. */
 function valueText(value: unknown): string {
   if (typeof value === 'string' && /^[^\s"=]+$/.test(value)) return printable(value);
   return printable(JSON.stringify(value));
 }
 
-/** The stack of an error, indented, or its message if it has no stack. */
+/** The stack of an error, indented; its message if it has no stack; empty for other values. */
 function stackOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return '';
   const { stack, message }: { stack?: unknown; message?: unknown } = error;

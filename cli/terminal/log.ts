@@ -1,4 +1,4 @@
-// The process's log on standard error: a line of JSON for each event, or text for people at a terminal.
+// The log of the process on standard error: one line for each event, as JSON or as text for people.
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { prettyLine } from './log-pretty.ts';
 
@@ -12,7 +12,7 @@ export interface LogFlags {
   logFormat: LogFormat;
 }
 
-/** Written at once, so that the last lines of a dying process are there. */
+/** Lines are written synchronously, so that the last lines of a process that dies are not lost. */
 export function createLogger({ logLevel: level, logFormat }: LogFlags): Logger {
   const formatters = { level: (label: string) => ({ level: label }) };
   const settings = { level, base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime };
@@ -24,7 +24,7 @@ export function createLogger({ logLevel: level, logFormat }: LogFlags): Logger {
 
 function prettyStream(sink: DestinationStream, isTTY: boolean): DestinationStream {
   const colour = isTTY && (process.env.NO_COLOR ?? '') === '';
-  // On a terminal a progress bar may stand in the line; it is drawn again below.
+  // At a terminal a progress bar may be in this line. The bar is drawn again below.
   const clear = isTTY ? '\r\x1b[K' : '';
   return { write: (line) => sink.write(`${clear}${prettyLine(line, { colour })}`) };
 }

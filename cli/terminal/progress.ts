@@ -1,11 +1,11 @@
-// A progress bar at a terminal, or a line for every tenth elsewhere.
+// Shows progress: a bar at a terminal, or elsewhere a line for every 10 %.
 import { formatBytes } from '../../base/format-bytes.ts';
 
 export interface ProgressState {
   label: string;
   done: number;
   total: number;
-  /** Recent amount per second; 0 while it is unknown. */
+  /** Amount per second; 0 if it is unknown. */
   rate: number;
 }
 
@@ -14,20 +14,12 @@ export interface ProgressOptions {
   stream?: { isTTY?: boolean; columns?: number; write: (text: string) => unknown };
   /** Milliseconds on a monotonic clock. */
   now?: () => number;
-  /** What is counted, in the plural, such as `experts`. Default: bytes. */
+  /** Name of the things that are counted, such as `experts`. Default: bytes. */
   unit?: string;
 }
 
-export interface ProgressBar {
-  update(done: number, total: number): void;
-  /** Clears the bar's line, so that other text can be written there. */
-  hide(): void;
-  /** Ends the bar's line, if it was drawn. */
-  end(): void;
-}
-
 const REDRAW_MS = 100;
-/** The rate covers this last stretch only, so that work done by an earlier run, which passes quickly, does not set the ETA. */
+/** Work done by an earlier run passes quickly, so the rate and the ETA count only this last stretch of time. */
 const WINDOW_MS = 10_000;
 
 export function formatSeconds(seconds: number): string {
@@ -61,7 +53,7 @@ export function progressBar({
   stream = process.stderr,
   now = () => performance.now(),
   unit,
-}: ProgressOptions): ProgressBar {
+}: ProgressOptions) {
   const samples: { at: number; done: number }[] = [];
   let drawnAt = Number.NEGATIVE_INFINITY;
   let tenths = 0;
@@ -72,15 +64,15 @@ export function progressBar({
     return ((last.done - first.done) / (last.at - first.at)) * 1000;
   };
   return {
-    update(done, total) {
+    update(done: number, total: number) {
       const at = now();
       const finished = done >= total;
       if (at - drawnAt < REDRAW_MS && !finished) return;
       samples.push({ at, done });
       while (samples.length > 2 && at - (samples[0]?.at ?? at) > WINDOW_MS) samples.shift();
       drawnAt = at;
-      const state = { label, done, total, rate: rate() };
       if (stream.isTTY) {
+        const state = { label, done, total, rate: rate() };
         stream.write(`\r\x1b[K${progressLine(state, (stream.columns || 80) - 1, unit)}`);
         drawn = true;
         return;
@@ -90,10 +82,12 @@ export function progressBar({
       tenths = reached;
       stream.write(`${label} ${reached * 10} %  ${amountsOf(done, total, unit)}\n`);
     },
+    /** Clears the bar's line, so that other text can be written there. */
     hide() {
       if (drawn) stream.write('\r\x1b[K');
       drawn = false;
     },
+    /** Ends the bar's line, if it was drawn. */
     end() {
       if (drawn) stream.write('\n');
       drawn = false;

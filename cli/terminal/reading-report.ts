@@ -1,8 +1,8 @@
-// Reports how far reading ahead is: a bar at a terminal, or a log line at every quarter elsewhere. Reports nothing if it is done quickly.
+// Reports the progress of reading experts ahead: a bar at a terminal, or elsewhere a log line at every quarter.
 import type { Logger } from 'pino';
 import { amountsOf, type ProgressOptions, progressBar } from './progress.ts';
 
-/** Reading that takes less time is not reported. */
+/** Nothing is reported before this time has passed. */
 const QUIET_MS = 2_000;
 const LABEL = 'reading experts ahead';
 
@@ -10,23 +10,17 @@ export interface ReadingReportOptions extends Pick<ProgressOptions, 'stream' | '
   log: Pick<Logger, 'info'>;
 }
 
-export interface ReadingReport {
-  /** Bytes. */
-  update(done: number, total: number): void;
-  /** Clears the bar's line, so that other text can be written; the next update draws it again. */
-  hide(): void;
-}
-
 export function readingReport({
   log,
   stream = process.stderr,
   now = () => performance.now(),
-}: ReadingReportOptions): ReadingReport {
+}: ReadingReportOptions) {
   const bar = progressBar({ label: LABEL, stream, now });
   let startedAt: number | undefined;
   let quarters = 0;
   return {
-    update(done, total) {
+    /** In bytes. */
+    update(done: number, total: number) {
       startedAt ??= now();
       if (now() - startedAt < QUIET_MS) return;
       if (stream.isTTY) {
@@ -39,11 +33,12 @@ export function readingReport({
       quarters = reached;
       log.info(`${LABEL}: ${25 * reached} %, ${amountsOf(done, total)}`);
     },
+    /** Clears the bar's line, so that other text can be written; the next update draws the bar again. */
     hide: () => bar.hide(),
   };
 }
 
-/** Reporters for several parts; `report` receives their sums when all parts have begun. */
+/** One reporter for each part. `report` receives the sums of all parts, as soon as each part has reported. */
 export function addUp(parts: number, report: (done: number, total: number) => void) {
   const each = Array.from({ length: parts }, () => ({ done: 0, total: 0 }));
   return each.map((part) => (done: number, total: number) => {

@@ -1,12 +1,11 @@
-// Logs refused callers, with few lines even if there are many callers.
-
+// Logs callers that a shard refuses, with a limited number of lines.
 import { printable } from '../../base/text.ts';
 import type { RpcError } from '../../rpc/errors.ts';
 
-/** Most characters of a reason, because a stranger may have written it. */
+/** Most characters of a reason that are logged. A stranger may have written the reason. */
 const LONGEST_REASON = 300;
 
-/** Writes at most one line in `everyMs`, with the number of callers left out since the last line. */
+/** Writes at most one line every `everyMs`, with the number of refusals since the last line that were not logged. */
 export function refusalLog(
   warn: (fields: object, message: string) => void,
   { everyMs = 5_000, now = () => performance.now() }: { everyMs?: number; now?: () => number } = {},

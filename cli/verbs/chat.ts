@@ -1,4 +1,4 @@
-// `expertgrid chat`: a conversation with a running gateway, at a terminal or from a script.
+// `expertgrid chat`: talks to a model of a running gateway, at a terminal or from a script.
 import { Command, InvalidArgumentError } from 'commander';
 import { ChatClient, ChatError } from '../chat/client.ts';
 import { type ChatSettings, Conversation } from '../chat/conversation.ts';
@@ -6,7 +6,7 @@ import { historyPath, readHistory, writeHistory } from '../chat/history.ts';
 import { Keyboard } from '../chat/keyboard.ts';
 import { chatOnce } from '../chat/once.ts';
 import { chatAtTerminal } from '../chat/terminal.ts';
-import { flag, GATEWAY_PORT, integer, LOOPBACK } from '../flags/flags.ts';
+import { addFlags, flag, GATEWAY_PORT, integer, LOOPBACK } from '../flags/flags.ts';
 import { apiKeyFlag } from '../plan/ask-heat.ts';
 
 interface ChatFlags {
@@ -22,44 +22,37 @@ interface ChatFlags {
 }
 
 export function chatCommand(): Command {
-  return new Command('chat')
-    .description('Talk to a model that a gateway serves. Piped input is asked as one question.')
-    .optionsGroup('Gateway:')
-    .addOption(
-      flag('--url <address>', 'Address of the gateway')
-        .argParser(httpUrl)
-        .default(`http://${LOOPBACK}:${GATEWAY_PORT}`),
-    )
-    .addOption(apiKeyFlag())
-    .optionsGroup('Request:')
-    .addOption(
-      // EXPERTGRID_MODEL is a gateway's, and names a directory.
-      flag('--model <id>', 'Model that answers')
-        .env('EXPERTGRID_CHAT_MODEL')
-        .default(undefined, 'the first model of the gateway'),
-    )
-    .addOption(flag('--system <text>', 'System message'))
-    .addOption(
-      flag('--temperature <number>', 'Sampling temperature, 0–2; 0 always takes the most likely token')
-        .argParser(number)
-        .default(undefined, '1'),
-    )
-    .addOption(
-      flag('--max-tokens <n>', 'Most tokens of an answer, at least 1')
-        .argParser(integer({ min: 1 }))
-        .default(undefined, 'the rest of the context'),
-    )
-    .addOption(
-      // EXPERTGRID_SEED is that of synth's weights.
-      flag('--seed <n>', 'Seed of the sampling; the same seed gives the same answers')
-        .env('EXPERTGRID_CHAT_SEED')
-        .argParser(integer())
-        .default(undefined, 'a new one for each answer'),
-    )
-    .optionsGroup('Use:')
-    .addOption(flag('--once <text>', 'Question to ask; the answer is printed and the chat ends'))
-    .addOption(flag('--no-history', 'Do not write the lines of this chat to the history file'))
-    .action(chat);
+  const command = new Command('chat').description(
+    'Talk to a model that a gateway serves. Piped input is sent as one question.',
+  );
+  addFlags(command, 'Gateway:', [
+    flag('--url <address>', 'Address of the gateway')
+      .argParser(httpUrl)
+      .default(`http://${LOOPBACK}:${GATEWAY_PORT}`),
+    apiKeyFlag(),
+  ]);
+  addFlags(command, 'Request:', [
+    // EXPERTGRID_MODEL belongs to `gateway` and names a directory.
+    flag('--model <id>', 'Name of the model that answers')
+      .env('EXPERTGRID_CHAT_MODEL')
+      .default(undefined, 'the first model of the gateway'),
+    flag('--system <text>', 'System message'),
+    flag('--temperature <number>', 'Sampling temperature, 0–2; 0 always picks the most likely token')
+      .argParser(number)
+      .default(undefined, '1'),
+    flag('--max-tokens <n>', 'Most tokens of an answer, at least 1')
+      .argParser(integer({ min: 1 }))
+      .default(undefined, 'as many as the context has left'),
+    // EXPERTGRID_SEED belongs to `synth` and draws weights.
+    flag('--seed <n>', 'Sampling seed, at least 0; the same seed gives the same answers')
+      .env('EXPERTGRID_CHAT_SEED')
+      .argParser(integer())
+      .default(undefined, 'a new seed for each answer'),
+  ]);
+  return addFlags(command, 'Use:', [
+    flag('--once <text>', 'Ask this question, print the answer and exit'),
+    flag('--no-history', 'Do not write the lines of this chat to the history file'),
+  ]).action(chat);
 }
 
 async function chat(flags: ChatFlags): Promise<void> {
@@ -69,7 +62,7 @@ async function chat(flags: ChatFlags): Promise<void> {
   const conversation = new Conversation({ model, system, settings: settingsOf(flags) });
   const atTerminal = process.stdin.isTTY && process.stdout.isTTY;
   if (flags.once === undefined && atTerminal) {
-    process.exitCode = await interactive(client, conversation, flags);
+    process.exitCode = await interactive(client, conversation, flags.history);
     return;
   }
   const question = flags.once ?? (await readAll(process.stdin)).trim();
@@ -80,9 +73,9 @@ async function chat(flags: ChatFlags): Promise<void> {
 async function interactive(
   client: ChatClient,
   conversation: Conversation,
-  flags: ChatFlags,
+  history: boolean,
 ): Promise<number> {
-  const path = flags.history ? historyPath(process.env) : undefined;
+  const path = history ? historyPath(process.env) : undefined;
   const keyboard = new Keyboard({
     history: path === undefined ? [] : readHistory(path),
     onHistory: (lines) => {

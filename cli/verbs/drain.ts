@@ -1,5 +1,4 @@
-// `expertgrid drain`: takes a shard out of service, and says when it is safe to delete.
-
+// `expertgrid drain`: takes a shard out of service and reports when the shard is safe to delete.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { errorText } from '../../base/error-text.ts';
 import { DRAIN_MS } from '../../experts/admin.ts';
@@ -7,14 +6,10 @@ import { askToLeave } from '../../infra/moves/ask-to-leave.ts';
 import { type Address, formatAddress, parseAddress } from '../../rpc/address.ts';
 import { toRpcError } from '../../rpc/errors.ts';
 import { flag, integer } from '../flags/flags.ts';
-import {
-  addSecurityFlags,
-  openSecurity,
-  type SecurityFlags,
-  securityPaths,
-} from '../flags/security-flags.ts';
+import { addSecurityFlags, openCommandSecurity, type SecurityFlags } from '../flags/security-flags.ts';
 
 interface DrainFlags extends SecurityFlags {
+  /** Seconds. */
   timeout: number;
   force: boolean;
 }
@@ -28,13 +23,13 @@ export function drainCommand(): Command {
     .addOption(
       flag(
         '--timeout <seconds>',
-        `Seconds to wait for the answer, 1–600; calls in flight have up to ${DRAIN_MS / 1_000} s to end`,
+        `Seconds to wait until the shard has left service, 1–600. Its calls in flight have up to ${DRAIN_MS / 1_000} s to end`,
       )
         .argParser(integer({ min: 1, max: 600 }))
         .default(60),
     )
     .addOption(
-      // No twin in the environment, so that the safeguard is given up for one shard at a time.
+      // Has no environment variable, so that each command that skips the safeguard says so.
       new Option('--force', 'Drain the shard even if no other shard serves some of its experts').default(
         false,
       ),
@@ -44,9 +39,7 @@ export function drainCommand(): Command {
 
 async function drain(address: Address, { timeout, force, ...flags }: DrainFlags): Promise<void> {
   const name = formatAddress(address);
-  const paths = securityPaths(flags);
-  const log = (level: string, message: string) => void process.stderr.write(`${level}: ${message}\n`);
-  const security = paths && (await openSecurity(paths, { log }));
+  const security = await openCommandSecurity(flags);
   const { safeToDelete, inFlight } = await askToLeave(address, {
     force,
     security,
@@ -55,7 +48,7 @@ async function drain(address: Address, { timeout, force, ...flags }: DrainFlags)
     .catch((cause) => {
       const { code, message } = toRpcError(cause);
       const advice =
-        code === 'needed' ? '\nRun the command again with --force to drain the shard all the same.' : '';
+        code === 'needed' ? '\nRun the command again with --force to drain the shard anyway.' : '';
       throw new Error(`${name} is not drained: ${message}${advice}`, { cause });
     })
     .finally(() => security?.close());

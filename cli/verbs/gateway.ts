@@ -1,4 +1,4 @@
-// `expertgrid gateway`: the API and the engine, over shards that run elsewhere.
+// `expertgrid gateway`: runs the API and the engine over shards that run elsewhere.
 import { Command } from 'commander';
 import { discover } from '../../infra/discovery/discovery.ts';
 import {
@@ -8,7 +8,7 @@ import {
   shardSource,
 } from '../../infra/discovery/shard-source.ts';
 import { stale } from '../../infra/discovery/watch-file.ts';
-import { asUsage, flag, inputFlag } from '../flags/flags.ts';
+import { addFlags, asUsage, commaSeparated, flag, inputFlag } from '../flags/flags.ts';
 import { addGatewayFlags, callPolicy, type GatewayFlags } from '../flags/gateway-flags.ts';
 import { namedModels } from '../flags/models.ts';
 import { securityPaths } from '../flags/security-flags.ts';
@@ -19,29 +19,28 @@ import { createLogger } from '../terminal/log.ts';
 interface Flags extends GatewayFlags, ShardSourceFlags, PeerFlags {}
 
 export function gatewayCommand(): Command {
-  const command = new Command('gateway')
-    .description('Serve the completion API over expert shards that run elsewhere.')
-    .optionsGroup('Shards (exactly one of the first three):')
-    .addOption(
-      flag('--shards <host:port,…>', 'Addresses of the shards, or DNS names with a port').argParser(list),
-    )
-    .addOption(
-      flag(
-        '--shards-dns <name:port>',
-        'DNS name of the shards, looked up every 2 s. A name that starts with _ is queried for SRV records, ' +
-          'which include the port: _shards._tcp.example',
-      ),
-    )
-    .addOption(
-      inputFlag('--shards-file <file>', 'File with one host:port a line, read again when it changes'),
-    )
-    .addOption(
-      flag(
-        '--peers <host:port,…>',
-        'Addresses of all gateways over these shards, so that prompts with a common beginning go to one of them',
-      ).argParser(list),
-    )
-    .addOption(flag('--peers-dns <name:port>', 'DNS name of all gateways, looked up every 2 s'));
+  const command = new Command('gateway').description(
+    'Serve the completion API over expert shards that run elsewhere.',
+  );
+  addFlags(command, 'Shards (give exactly one of the first three):', [
+    flag('--shards <host:port,…>', 'Address of each shard; a host is an IP address or a DNS name').argParser(
+      commaSeparated,
+    ),
+    flag(
+      '--shards-dns <name:port>',
+      'One DNS name for all shards, looked up every 2 s. A name that starts with _, such as _shards._tcp.example, ' +
+        'is looked up as SRV records, which include the port',
+    ),
+    inputFlag('--shards-file <file>', 'File with one host:port per line. Read again when it changes'),
+    flag(
+      '--peers <host:port,…>',
+      'Address of each gateway over these shards. Prompts that begin alike then go to the same gateway, which has them cached',
+    ).argParser(commaSeparated),
+    flag(
+      '--peers-dns <name:port>',
+      'One DNS name for all gateways, looked up every 2 s. Use it instead of --peers',
+    ),
+  ]);
   return addGatewayFlags(command).action(async (flags: Flags) => {
     const policy = await asUsage(command, () => callPolicy(flags));
     const source = await asUsage(command, () => shardSource(flags));
@@ -63,8 +62,4 @@ export function gatewayCommand(): Command {
       awaitExperts: false,
     });
   });
-}
-
-function list(text: string): string[] {
-  return text.split(',').map((address) => address.trim());
 }

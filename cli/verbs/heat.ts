@@ -22,7 +22,7 @@ export function heatCommand(): Command {
     .addOption(
       flag(
         '--watch [seconds]',
-        `Seconds after which to draw again, 1–3600; ${WATCH_SECONDS} if no number is given`,
+        `Seconds between drawings, 1–3600; ${WATCH_SECONDS} if no number is given. Without this flag, draw once`,
       )
         .argParser(integer({ min: 1, max: 3600 }))
         .default(false),
@@ -31,7 +31,7 @@ export function heatCommand(): Command {
     .action(async (from: string, { watch, apiKey }: HeatFlags) => {
       if (watch === false) return void process.stdout.write(await draw(from, apiKey));
       const seconds = watch === true ? WATCH_SECONDS : watch;
-      // The reader of the output has gone.
+      // The reader of the output has ended.
       process.stdout.on('error', () => process.exit(0));
       for (;;) {
         const drawn = await draw(from, apiKey);

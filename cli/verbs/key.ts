@@ -1,4 +1,4 @@
-// `expertgrid key`: makes, lists and revokes the API keys of a gateway, in their file.
+// `expertgrid key`: makes, lists and revokes API keys in the file that a gateway reads.
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
@@ -21,31 +21,40 @@ export function keyCommand(): Command {
   const command = new Command('key')
     .description('Make, list and revoke the API keys of a gateway.')
     .helpCommand('help [verb]', 'Show the help of a verb');
-  verb(command, 'create', 'Make a key, print it once, and append its hash to the file.')
+  command
+    .command('create')
+    .description('Make a key, print it once, and append its hash to the file.')
     .argument('<name>', 'Name of the key in logs and metrics', toName)
     .addOption(fileFlag())
     .addOption(limit('--rpm <n>', 'Most requests per minute, at least 1'))
-    .addOption(limit('--tpm <n>', 'Most tokens per minute, in prompts and answers together, at least 1'))
-    .addOption(limit('--concurrency <n>', 'Most requests at once, at least 1'))
+    .addOption(limit('--tpm <n>', 'Most tokens of prompts and answers together per minute, at least 1'))
+    .addOption(limit('--concurrency <n>', 'Most requests at the same time, at least 1'))
     .addOption(
       new Option(
         '--weight <n>',
-        `Weight of the key's share of the engine while other keys are busy, 1–${MOST_WEIGHT}`,
+        `Weight of the key while several keys are busy, 1–${MOST_WEIGHT}. Engine time is divided in proportion to the weights`,
       )
         .argParser(integer({ min: 1, max: MOST_WEIGHT }))
         .default(undefined, '1'),
     )
-    .option('--admin', 'Let the key also read metrics, shards and heat')
+    .option(
+      '--admin',
+      'Let the key also read metrics, shards and heat, drain shards, and use priorities below 0',
+    )
     .action(create);
-  verb(command, 'list', 'List the keys of the file and their limits.')
+  command
+    .command('list')
+    .description('List the keys of the file and their limits.')
     .addOption(asInput(fileFlag()))
     .action(list);
-  verb(command, 'revoke', 'Remove a key from the file; gateways refuse it about a second later.')
+  command
+    .command('revoke')
+    .description('Remove a key from the file; gateways refuse it about a second later.')
     .argument('<name>', 'Name of the key', toName)
     .addOption(asInput(fileFlag()))
     .action(async (name: string, { file }: { file: string }) => {
       await removeKey(file, name);
-      process.stderr.write(`revoked ${name}; its open requests may end\n`);
+      process.stderr.write(`revoked ${name}; its open requests continue until they end\n`);
     });
   return command;
 }
@@ -56,12 +65,8 @@ function limit(flags: string, description: string): Option {
     .default(undefined, 'no limit');
 }
 
-function verb(command: Command, name: string, description: string): Command {
-  return command.command(name).description(description);
-}
-
 function fileFlag(): Option {
-  return new Option('--file <file>', "The gateway's --api-keys file")
+  return new Option('--file <file>', 'File of API keys that the gateway reads with --api-keys')
     .env('EXPERTGRID_API_KEYS')
     .makeOptionMandatory();
 }
@@ -69,9 +74,9 @@ function fileFlag(): Option {
 async function create(name: string, { file, ...limits }: CreateFlags): Promise<void> {
   const key = drawKey();
   await addKey(file, { name, sha256: hashKey(key), created: new Date().toISOString(), ...limits });
-  // Alone on standard output, for scripts.
+  // Standard output has only the key, for scripts.
   process.stdout.write(`${key}\n`);
-  process.stderr.write(`the key of ${name} is shown only this once, and stored nowhere\n`);
+  process.stderr.write(`the key of ${name} is shown only once and is not stored\n`);
 }
 
 async function list({ file }: { file: string }): Promise<void> {

@@ -1,20 +1,30 @@
-// `expertgrid plan`: plans which shard holds which experts from a gateway's heat and the shards' memory, predicts the gain, and with
-// `--apply` moves running shards to the plan.
-
+// `expertgrid plan`: plans which shard holds which experts, from the use of experts at a gateway and the memory of the shards. It
+// predicts the gain, and `--apply` moves the experts of running shards.
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { LARGEST_EPOCH, MOST_AHEAD } from '../../experts/placing/placement-id.ts';
 import { parseShardsFile } from '../../infra/discovery/shard-source.ts';
 import { defaultCost, type StepCost } from '../../infra/placement/step-cost.ts';
-import { bytes, flag, inputFlag, integer, UsageError } from '../flags/flags.ts';
+import {
+  addFlags,
+  bytes,
+  commaSeparated,
+  flag,
+  inputFlag,
+  integer,
+  switchFlag,
+  UsageError,
+} from '../flags/flags.ts';
 import { addSecurityFlags } from '../flags/security-flags.ts';
 import { type ApplyFlags, applyPlan } from '../plan/apply-plan.ts';
 import { apiKeyFlag } from '../plan/ask-heat.ts';
-import { makePlan, type NamedShards } from '../plan/make-plan.ts';
+import { makePlan, type NamedShards, USUAL_ROWS } from '../plan/make-plan.ts';
+
+const COST_NAMES = Object.keys(defaultCost(1));
 
 interface WantedShards {
-  /** The user gave their number, so the names are made up. */
+  /** True if the user gave only a number of shards, so that their names are made up. */
   counted: boolean;
   list: NamedShards;
 }
@@ -27,81 +37,72 @@ interface PlanFlags extends ApplyFlags {
 
 export function planCommand(): Command {
   const command = new Command('plan').description(
-    'Plan which shard holds which experts, from how often each is used, and move experts between running shards.',
+    'Plan which shard holds which experts, based on how often each is used, and move experts between running shards.',
   );
-  addApplyFlags(addPlanFlags(command))
-    .optionsGroup('Output:')
-    .addOption(flag('--json', 'Print placement and predictions as JSON').default(false))
-    .addOption(flag('--out <file>', 'File to write the placement to'));
+  addPlanFlags(command);
+  addApplyFlags(command);
+  addFlags(command, 'Output:', [
+    switchFlag('--json', 'Print the placement and the predictions as JSON'),
+    flag('--out <file>', 'File to which the placement is written'),
+  ]);
   return addSecurityFlags(command).action(runPlan);
 }
 
-function addPlanFlags(command: Command): Command {
-  return command
-    .optionsGroup('Plan:')
-    .addOption(
-      flag('--heat <url|file>', 'Address of a gateway, or a file with its answer to /v1/experts/heat'),
+function addPlanFlags(command: Command): void {
+  addFlags(command, 'Plan:', [
+    flag(
+      '--heat <url|file>',
+      'How often each expert is used: the address of a gateway, or a file with its answer to /v1/experts/heat',
+    ),
+    apiKeyFlag(),
+    flag('--model <dir>', 'Bundle that the gateway serves').default('nano'),
+    // EXPERTGRID_SHARDS belongs to `gateway` and holds addresses only.
+    flag(
+      '--shards <n|host:port|name=size,…>',
+      'Shards to plan for, without moving any experts: a number, addresses, or names with memory, such as a=4GiB,b=8GiB',
     )
-    .addOption(apiKeyFlag())
-    .addOption(flag('--model <dir>', 'Bundle that the gateway serves').default('nano'))
-    .addOption(
-      // EXPERTGRID_SHARDS is a gateway's, and names addresses only.
-      flag(
-        '--shards <n|host:port|name=size,…>',
-        'Shards to plan for, without moving any: a number, addresses, or names with memory, such as a=4GiB,b=8GiB',
-      )
-        .env('EXPERTGRID_PLAN_SHARDS')
-        .argParser(parseShards),
+      .env('EXPERTGRID_PLAN_SHARDS')
+      .argParser(parseShards),
+    flag(
+      '--memory <size>',
+      'Memory for experts on each shard whose memory is not known otherwise, such as 4GiB',
     )
-    .addOption(
-      flag('--memory <size>', 'Memory for experts on each shard that has no size of its own, such as 4GiB')
-        .argParser(bytes)
-        .default(undefined, 'just enough'),
+      .argParser(bytes)
+      .default(undefined, 'just enough for the experts'),
+    flag('--replicas <n>', 'Fewest replicas of each expert, at least 1')
+      .argParser(integer({ min: 1 }))
+      .default(1),
+    flag('--rows <n>', 'Rows per step to plan for, 1–4096; each token is one row')
+      .argParser(integer({ min: 1, max: 4096 }))
+      .default(undefined, `the gateway's usual number, or ${USUAL_ROWS} if it has counted none`),
+    flag(
+      '--cost <name=µs,…>',
+      `Costs in microseconds for predicting the time of a step: any of ${COST_NAMES.join(', ')}`,
     )
-    .addOption(
-      flag('--replicas <n>', 'Least number of replicas of each expert, at least 1')
-        .argParser(integer({ min: 1 }))
-        .default(1),
-    )
-    .addOption(
-      flag('--rows <n>', 'Rows per step to plan for, 1–4096')
-        .argParser(integer({ min: 1, max: 4096 }))
-        .default(undefined, "the gateway's usual number"),
-    )
-    .addOption(
-      flag(
-        '--cost <name=µs,…>',
-        `Costs for predicting the time of a step, in microseconds: any of ${Object.keys(defaultCost(1)).join(', ')}`,
-      )
-        .argParser(parseCost)
-        .default({}, 'measured on one machine, see docs/placement.md'),
-    )
-    .addOption(
-      flag('--strict', 'Fail, instead of a warning, if fewer shards are predicted to be faster').default(
-        false,
-      ),
-    );
+      .argParser(parseCost)
+      .default({}, 'measured on one machine; see docs/placement.md'),
+    switchFlag(
+      '--strict',
+      'Fail if a smaller number of shards is predicted to be faster. Without this flag the command only warns',
+    ),
+  ]);
 }
 
-function addApplyFlags(command: Command): Command {
-  return command
-    .optionsGroup('Apply:')
-    .addOption(
-      flag(
-        '--apply <host:port,…>',
-        'Addresses of running shards to plan for and to move experts between. A move in progress is continued',
-      ).argParser((text) => text.split(',').map((address) => address.trim())),
+function addApplyFlags(command: Command): void {
+  addFlags(command, 'Apply:', [
+    flag(
+      '--apply <host:port,…>',
+      'Plan for the running shards at these addresses, and move experts between them. A move in progress is continued',
+    ).argParser(commaSeparated),
+    inputFlag('--shards-file <file>', 'File with one host:port per line, instead of --apply'),
+    inputFlag('--placement <file>', 'File of a placement to apply, instead of planning one'),
+    flag(
+      '--epoch <n>',
+      `Epoch (version number) of the placement. It must be 1 to ${MOST_AHEAD.toLocaleString('en')} above the highest epoch of the shards, because shards follow the highest`,
     )
-    .addOption(inputFlag('--shards-file <file>', 'File with one host:port a line, instead of --apply'))
-    .addOption(inputFlag('--placement <file>', 'File of a placement to apply instead of planning one'))
-    .addOption(
-      flag(
-        '--epoch <n>',
-        `Epoch of the placement, 1 to ${MOST_AHEAD.toLocaleString('en')} above the shards' own; shards follow the highest`,
-      )
-        .argParser(integer({ min: 1, max: LARGEST_EPOCH }))
-        .default(undefined, 'one above the highest of the shards'),
-    );
+      .argParser(integer({ min: 1, max: LARGEST_EPOCH }))
+      .default(undefined, 'one above the highest of the shards, or 1 with --shards'),
+  ]);
 }
 
 async function runPlan(flags: PlanFlags): Promise<void> {
@@ -122,34 +123,32 @@ async function addressesOf({ apply, shardsFile }: PlanFlags): Promise<string[] |
   return shardsFile === undefined ? apply : parseShardsFile(await readFile(shardsFile, 'utf8'), shardsFile);
 }
 
-/** A shard without a size must be running somewhere, so its name must be an address. Rejects if it cannot be looked up. */
+/** A shard without a size must be running already, so its name must be an address. Rejects if DNS does not know the host. */
 async function requireCallable(shards: NamedShards): Promise<void> {
   for (const { name, memoryBytes } of shards) {
     const [, host] = /^\[?(.*?)\]?(?::\d+)?$/.exec(name) ?? [];
-    if (memoryBytes !== undefined || host === undefined || (await isKnown(host))) continue;
-    throw new UsageError(
-      `--shards ${name}: this is neither a number nor an address, and DNS does not know the name. ` +
-        `Write host:port, or add the memory of a shard that does not run yet: ${name}=4GiB`,
-    );
+    if (memoryBytes !== undefined || host === undefined) continue;
+    await lookup(host).catch((cause: unknown) => {
+      throw new UsageError(
+        `--shards ${name}: this is neither a number nor an address, and DNS does not know the name. ` +
+          `Write host:port, or add the memory of a shard that does not run yet: ${name}=4GiB`,
+        { cause },
+      );
+    });
   }
 }
 
-function isKnown(host: string): Promise<boolean> {
-  return lookup(host).then(
-    () => true,
-    () => false, // why it cannot be looked up makes no difference here
-  );
-}
-
-/** `4`, `127.0.0.1:7001,127.0.0.1:7002`, or `a=4GiB,b=8GiB`. */
+/** Parses `4`, `127.0.0.1:7001,127.0.0.1:7002`, or `a=4GiB,b=8GiB`. */
 function parseShards(text: string): WantedShards {
   if (/^\d+$/.test(text)) {
-    const count = integer({ min: 1, max: 4096 })(text);
-    const numbers = Array.from({ length: count }, (_, index) => index);
-    return { counted: true, list: numbers.map((n) => ({ name: `shard-${n}`, memoryBytes: undefined })) };
+    const length = integer({ min: 1, max: 4096 })(text);
+    return {
+      counted: true,
+      list: Array.from({ length }, (_, n) => ({ name: `shard-${n}`, memoryBytes: undefined })),
+    };
   }
-  const shards = text.split(',').map((item): NamedShards[number] => {
-    const [name = '', size, ...more] = item.trim().split('=');
+  const shards = commaSeparated(text).map((item): NamedShards[number] => {
+    const [name = '', size, ...more] = item.split('=');
     if (name === '' || more.length > 0) {
       throw new InvalidArgumentError(`${JSON.stringify(item)} is neither a name nor a name=size.`);
     }
@@ -162,13 +161,12 @@ function parseShards(text: string): WantedShards {
 }
 
 function parseCost(text: string): Partial<StepCost> {
-  const known = Object.keys(defaultCost(1));
   return Object.fromEntries(
-    text.split(',').map((item): [string, number] => {
-      const [name = '', value = ''] = item.trim().split('=');
+    commaSeparated(text).map((item): [string, number] => {
+      const [name = '', value = ''] = item.split('=');
       const microseconds = Number(value);
-      if (!known.includes(name) || value === '' || !(microseconds >= 0)) {
-        throw new InvalidArgumentError(`It takes ${known.join(', ')}, each with =microseconds.`);
+      if (!COST_NAMES.includes(name) || value === '' || !(microseconds >= 0)) {
+        throw new InvalidArgumentError(`It takes ${COST_NAMES.join(', ')}, each with =microseconds.`);
       }
       return [name, microseconds];
     }),

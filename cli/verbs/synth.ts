@@ -6,7 +6,7 @@ import type { Bits } from '../../model/bundle/tensors.ts';
 import { synth } from '../../model/synth.ts';
 import { flag, integer } from '../flags/flags.ts';
 import { requireFile } from '../flags/input-files.ts';
-import { bitsFlag, runWriter } from '../terminal/write-bundle.ts';
+import { bitsFlag, runWriter, toFlag } from '../terminal/write-bundle.ts';
 
 interface SynthFlags {
   shape: string;
@@ -26,12 +26,10 @@ export function synthCommand(): Command {
         'Shape of the model: sigma-moe-tiny, or the path of a config.json',
       ).makeOptionMandatory(),
     )
-    .addOption(
-      flag('--to <dir>', 'Directory of the new bundle; it must be empty or not exist').makeOptionMandatory(),
-    )
+    .addOption(toFlag())
     .addOption(bitsFlag())
     .addOption(
-      flag('--seed <n>', 'Seed of the weights; the same seed and shape give the same bundle')
+      flag('--seed <n>', 'Seed of the weights, at least 0; the same seed and shape give the same bundle')
         .argParser(integer())
         .default(1),
     )
@@ -44,10 +42,9 @@ export function synthCommand(): Command {
 }
 
 async function requireShape(shape: string): Promise<void> {
-  if (existsSync(join(shape, 'config.json'))) {
-    throw new Error(
-      `--shape ${shape}: this is a directory; give the config.json in it, ${join(shape, 'config.json')}`,
-    );
+  const config = join(shape, 'config.json');
+  if (existsSync(config)) {
+    throw new Error(`--shape ${shape}: this is a directory; give the config.json in it, ${config}`);
   }
   if (!existsSync(shape)) {
     throw new Error(

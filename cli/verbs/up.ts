@@ -1,4 +1,4 @@
-// `expertgrid up`: a gateway and its expert shards on one machine, each shard a process of its own.
+// `expertgrid up`: runs a gateway and its expert shards on one machine, each shard as a process of its own.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -6,10 +6,10 @@ import { DRAIN_MS } from '../../experts/admin.ts';
 import { MANIFEST_FILE } from '../../model/bundle/manifest.ts';
 import type { Bits } from '../../model/bundle/tensors.ts';
 import { BITS_TEXT, parseBits } from '../flags/bits.ts';
-import { asUsage, flag, integer, UsageError } from '../flags/flags.ts';
+import { addFlags, asUsage, flag, integer, switchFlag, UsageError } from '../flags/flags.ts';
 import { addGatewayFlags, callPolicy, type GatewayFlags } from '../flags/gateway-flags.ts';
 import { type NamedModel, namedModels, type OpenedModel } from '../flags/models.ts';
-import { securityPaths } from '../flags/security-flags.ts';
+import { PEERS_OF_UP, securityPaths } from '../flags/security-flags.ts';
 import { split } from '../flags/split.ts';
 import { openGateway } from '../gateway/open-gateway.ts';
 import { serveGateway } from '../gateway/serve-gateway.ts';
@@ -25,40 +25,35 @@ interface Flags extends GatewayFlags {
 
 const DEFAULT_SHARDS = 4;
 
-/** The twin of `--shards`. */
+/** Environment variable of `--shards`. */
 const SHARD_COUNT = 'EXPERTGRID_SHARD_COUNT';
 
-/** A shard that has not ended by then is killed. */
+/** A shard that has not ended after this time is killed. */
 const SHARD_GRACE_MS = DRAIN_MS + 2_000;
 
 export function upCommand(): Command {
   const command = new Command('up')
     .description('Serve models on this machine: a gateway and its expert shards.')
-    .optionsGroup('Shards:')
-    .addOption(
-      // EXPERTGRID_SHARDS is a gateway's, and names addresses.
-      flag('--shards <n>', 'Number of shard processes, at least 1')
-        .env(SHARD_COUNT)
-        .argParser(integer({ min: 1 }))
-        .default(undefined, `${DEFAULT_SHARDS}; 1 with --in-process`),
-    )
-    .addOption(
-      flag('--in-process', 'Run the experts inside the gateway process, without sockets').default(false),
-    )
-    .addOption(
-      flag(
-        '--bits <n>',
-        `Bits of a weight, ${BITS_TEXT}, for converting a --model that is a Hugging Face checkpoint; the bundle is cached`,
-      )
-        .argParser(parseBits)
-        .default(undefined, 'asked at a terminal')
-        .helpGroup('Models:'),
-    )
     .hook('preAction', refuseOldCount);
-  return addGatewayFlags(command).action(up);
+  addFlags(command, 'Shards:', [
+    // EXPERTGRID_SHARDS belongs to `gateway` and holds addresses.
+    flag('--shards <n>', 'Number of shard processes, from 1 to the number of experts in a layer')
+      .env(SHARD_COUNT)
+      .argParser(integer({ min: 1 }))
+      .default(undefined, `${DEFAULT_SHARDS}; 1 with --in-process`),
+    switchFlag('--in-process', 'Run the experts inside the gateway process, without sockets'),
+    flag(
+      '--bits <n>',
+      `Bits of a weight, ${BITS_TEXT}, if --model is a Hugging Face checkpoint. It is then converted, and the bundle is kept in a cache`,
+    )
+      .argParser(parseBits)
+      .default(undefined, 'a question at a terminal; elsewhere, checkpoints are refused')
+      .helpGroup('Models:'),
+  ]);
+  return addGatewayFlags(command, PEERS_OF_UP).action(up);
 }
 
-/** EXPERTGRID_SHARDS was this count in older releases; today it names the addresses of a gateway's shards. */
+/** In older releases EXPERTGRID_SHARDS was this count. Today it holds the addresses of a gateway's shards. */
 function refuseOldCount(command: Command): void {
   const old = process.env.EXPERTGRID_SHARDS?.trim() ?? '';
   if (!/^\d+$/.test(old) || command.getOptionValue('shards') !== undefined) return;
@@ -68,7 +63,7 @@ function refuseOldCount(command: Command): void {
   );
 }
 
-/** Loads the converter only if there is something to convert. */
+/** The bundles of the models, with checkpoints converted. Loads the converter only if a model needs it. */
 async function bundlesOf(named: readonly NamedModel[], bits: Bits | undefined) {
   if (bits === undefined && named.every(({ dir }) => existsSync(join(dir, MANIFEST_FILE)))) return named;
   return await (await import('../gateway/convert-models.ts')).convertModels(named, bits);
@@ -93,12 +88,12 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const { models } = gateway;
   const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
   requireExperts(models, count);
-  /** Each shard holds its share of every model. */
+  // Each shard holds a share of every model.
   const ranges = ({ experts }: OpenedModel) => split(experts, count);
   const shares = Array.from({ length: count }, (_, shard) =>
     models.map((model) => ({ model: model.dir, experts: ranges(model)[shard]! })),
   );
-  // Shards compute at the same time, on the same cores.
+  // The shards share the cores of this machine.
   const threads = Math.max(1, Math.floor(flags.threads / count));
   const security = securityPaths(flags);
   const processes = flags.inProcess

@@ -31,25 +31,25 @@ describe('what cannot be meant is refused, and the error says where it stands', 
     ['chat=', 'is not NAME=MODEL:WEIGHT'],
     [
       'chat=nano-v3:1',
-      'the alias "chat" names "nano-v3", which is not served; nano, nano-v2, a:b can be named',
+      'the alias "chat" names "nano-v3", which is not served; the served models are nano, nano-v2, a:b',
     ],
-    ['chat=nano:-1', 'gives nano a weight that is no number of at least 0'],
-    ['chat=nano:', 'gives nano a weight that is no number'],
-    ['chat=nano:many', 'gives nano a weight that is no number'],
+    ['chat=nano:-1', 'gives nano a weight that is not a number of at least 0'],
+    ['chat=nano:', 'gives nano a weight that is not a number'],
+    ['chat=nano:many', 'gives nano a weight that is not a number'],
     ['chat=nano:0,nano-v2:0', 'has no version with a weight above 0'],
     ['chat=nano:1,nano:2', 'names nano twice'],
-    ['nano=nano-v2', 'the alias "nano" is called like a model that is served'],
-    [' =nano', 'is no name'],
+    ['nano=nano-v2', 'the alias "nano" has the name of a model that is served'],
+    [' =nano', 'is not a name'],
   ])('--alias %s', (text, reason) => {
     expect(() => parseAliasFlags([text], context)).toThrow(reason);
   });
 
   test.each([
     ['{', /^here: .*JSON/],
-    ['[]', 'here: the whole must be an object, such as {"chat"'],
+    ['[]', 'here: the file must be an object, such as {"chat"'],
     ['{"chat": "nano"}', 'here: "chat" must be an object'],
     ['{"chat": {}}', 'has no version with a weight above 0'],
-    ['{"chat": {"nano": "1"}}', 'gives nano a weight that is no number'],
+    ['{"chat": {"nano": "1"}}', 'gives nano a weight that is not a number'],
     ['{"chat": {"chat": 1}}', 'names "chat", which is not served'],
   ])('%s', (text, reason) => {
     expect(() => parseAliasFile(text, context)).toThrow(reason);

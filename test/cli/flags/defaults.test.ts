@@ -87,9 +87,9 @@ describe('help', () => {
   });
 
   it('derives what it says of limits from the modules too', () => {
-    expect(shown('up --kv-memory')).toContain("(default: 2GiB, at most half of the machine's memory)");
+    expect(shown('up --kv-memory')).toContain("(default: 2GiB, but at most half of the machine's memory)");
     expect(engineDefaults.kvMemory).toBe(2 * 2 ** 30);
-    expect(shown('up --patience')).toContain(`(default: ${defaultPolicy.patienceMs}, at most two thirds of`);
+    expect(shown('up --patience')).toContain(`(default: ${defaultPolicy.patienceMs}, or two thirds of`);
     expect(shown('up --usage-log-required')).toContain(`up to ${MOST_WAITING.toLocaleString('en')} lines`);
     expect(shown('drain --timeout')).toContain(`up to ${DRAIN_MS / 1000} s`);
   });

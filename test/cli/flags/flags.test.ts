@@ -152,7 +152,7 @@ describe('help', () => {
     expect(texts.get('gateway --port')).toMatch(/ \(default: 8080\)$/);
     expect(texts.get('gateway --device')).toMatch(/ \(cpu, ort-cpu, webgpu, cuda; default: cpu\)$/);
     expect(texts.get('up --shards')).toMatch(
-      / \(default: 4; .*; in the environment: EXPERTGRID_SHARD_COUNT\)$/,
+      / \(default: 4; .*; environment variable: EXPERTGRID_SHARD_COUNT\)$/,
     );
     expect(texts.get('shard --model')).toMatch(/ \(required\)$/);
     expect(texts.get('up --in-process')).not.toContain('default');

@@ -18,7 +18,7 @@ test('a model is called like its directory, or as it is told', () => {
 
 test('two that are called alike are refused, and the error tells how to name one', () => {
   const named = () => namedModels(['/data/moe', '/other/moe']);
-  expect(named).toThrow('two are called moe; give /other/moe a name of its own: --model NAME=DIR');
+  expect(named).toThrow('two models are called moe; give /other/moe a name of its own: --model NAME=DIR');
 });
 
 test('two bundles of one checkpoint are refused whatever their precision, others are told apart', async () => {

@@ -1,8 +1,16 @@
 // The values of flags as they are written: whole numbers, shares, sizes, lists, bits.
 import { expect, it } from 'vitest';
-import { formatBinary } from '../../../cli/flags/binary-size.ts';
 import { parseBits } from '../../../cli/flags/bits.ts';
-import { bytes, integer, port, several, share, shareOrNone, twinOf } from '../../../cli/flags/flags.ts';
+import {
+  bytes,
+  formatBinary,
+  integer,
+  port,
+  several,
+  share,
+  shareOrNone,
+  variableOf,
+} from '../../../cli/flags/flags.ts';
 import { split } from '../../../cli/flags/split.ts';
 
 it.each([
@@ -63,8 +71,8 @@ it('collects a repeated flag, and one value per line of its twin', () => {
 });
 
 it('names the twin of a flag by its long form', () => {
-  expect(twinOf('-p, --kv-memory <size>')).toBe('EXPERTGRID_KV_MEMORY');
-  expect(() => twinOf('-p')).toThrow('no long flag in -p');
+  expect(variableOf('-p, --kv-memory <size>')).toBe('EXPERTGRID_KV_MEMORY');
+  expect(() => variableOf('-p')).toThrow('no long flag in -p');
 });
 
 it.each([4, 8, 16, 32])('%i bits', (bits) => {

@@ -53,18 +53,18 @@ describe('a path that is no bundle', () => {
     ['config-only', 'has a config.json (mixtral) but no weights'],
     [
       'ggufs',
-      'this holds a GGUF file (Model-Q4.gguf), which cannot be read; give the Hugging Face checkpoint',
+      'this directory has a GGUF file (Model-Q4.gguf), which cannot be read; give the Hugging Face checkpoint',
     ],
     ['model.gguf', 'this is a GGUF file, which cannot be read'],
-    ['weights/model.safetensors', /this is a file; give the directory that it lies in, \S+weights$/],
+    ['weights/model.safetensors', /this is a file; give its directory, \S+weights$/],
     ['notes/text.txt', 'this is a file; a bundle is a directory with a bundle.json'],
     ['new.partial', 'this is a bundle whose conversion has not ended; run the same convert command again'],
-    ['models--Org--Model-7B', /the checkpoint is in \S+0123abc$/],
+    ['models--Org--Model-7B', /give the checkpoint in it, \S+0123abc$/],
     ['empty', 'this directory is empty'],
     ['nothing', 'there is no such directory; check the path'],
     [
       'notes',
-      'this directory has neither a bundle.json, as a bundle has, nor a config.json, as a checkpoint has',
+      'this directory is neither a bundle, because it has no bundle.json, nor a checkpoint, because it has no config.json',
     ],
   ])('%s is told as what it is', async (name, told) => {
     const path = join(folder, name);

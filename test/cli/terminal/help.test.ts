@@ -19,7 +19,7 @@ it.each([
   [
     'a variable with another name',
     flag('--shards <n>', 'Shards').env('EXPERTGRID_SHARD_COUNT'),
-    'Shards (in the environment: EXPERTGRID_SHARD_COUNT)',
+    'Shards (environment variable: EXPERTGRID_SHARD_COUNT)',
   ],
   ['no variable, if it has none', new Option('--force', 'Force'), 'Force'],
 ])('%s', (_, option, description) => {

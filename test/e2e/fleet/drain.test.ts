@@ -189,14 +189,14 @@ describe('expertgrid golden', () => {
     expect(manifest).toContain('"goldenRows"');
   });
 
-  it('that is stopped says that the bundle is as it was', async () => {
+  it('says that the bundle is unchanged if it is stopped', async () => {
     const at = await copy(plain);
     const before = await readFile(join(at, 'bundle.json'), 'utf8');
     const golden = startCli(['golden', '--model', at, '--device', 'ort-cpu']);
     await golden.says(/golden answers \d+ %/);
     golden.signal('SIGINT');
     expect(await golden.exit).toEqual({ code: 130, signal: null });
-    expect(golden.stderr).toContain('stopped; the bundle is as it was\n');
+    expect(golden.stderr).toContain('stopped; the bundle is unchanged\n');
     expect(await readFile(join(at, 'bundle.json'), 'utf8')).toBe(before);
   });
 });

@@ -117,7 +117,7 @@ describe('two models over the same two shards', () => {
   it('a broken file of aliases moves nothing', async () => {
     await writeFile(aliases, '{"chat": {"v3": 1}}');
     await gateway.process.says(
-      /names \\"v3\\", which is not served; v1, v2 can be named; the aliases stay as they were/,
+      /names \\"v3\\", which is not served; the served models are v1, v2; the aliases stay as they were/,
     );
     expect((await complete(gateway, { ...asked(0), model: 'chat' })).model).toBe('v1');
   });
