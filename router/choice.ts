@@ -1,19 +1,19 @@
-// Which of several replicas is asked. Pure; knows shards by their cost only.
+// Chooses one of several replicas by the expected time of a call. Pure.
 //
-// Worked example: expert 3 is held by a and b, expert 7 by b and c; a and c are idle, b was chosen for expert 3:
-//   choose([b, c], [b]) → b, unless it costs more than twice as much as c: one frame instead of two
+// Worked example: a and b hold expert 3, b and c hold expert 7, and b was chosen for expert 3:
+//   choose([b, c], [b]) → b, because one frame is cheaper than two; c if b costs more than twice as much as c
 
 export interface Candidate {
-  /** Expected milliseconds of one more call. */
+  /** Expected milliseconds of the next call. */
   cost(): number;
 }
 
-/** A shard that gets a frame anyway is preferred, as long as it costs at most so many times as much as another one. */
+/** A shard that gets a frame anyway is preferred if it costs at most this multiple of the drawn shard's cost. */
 const WORTH_JOINING = 2;
 
 /**
- * Power of two choices (Mitzenmacher 2001): draws two candidates by `random`, which is in [0, 1), and returns the cheaper one.
- * A candidate in `joined` is preferred unless it is too expensive. Undefined if there is no candidate.
+ * Power of two choices (Mitzenmacher 2001): draws two candidates and returns the cheaper one. Prefers a candidate in `joined`
+ * unless it is too expensive. `random` returns a number in [0, 1). Undefined if there is no candidate.
  */
 export function choose<C extends Candidate>(
   candidates: readonly C[],

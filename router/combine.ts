@@ -1,10 +1,10 @@
-// Adds the experts' answers to the residual stream, in order of rank and never of arrival. Pure.
+// Adds the experts' weighted answers to the residual stream, always in order of rank. Pure.
 import type { Assignment } from './selection.ts';
 
 /**
- * In place: `residual[r] += weights[r, j] * answers[r, j]` for j = 0 … k-1. Each product and sum is computed in double
- * precision and rounded to float32 when it is stored, once a rank. This defines the bits.
- * `residual [rows, hidden]`, `answers [rows, k, hidden]`; rows whose `mask` is 0 are not changed.
+ * In place: `residual[r] += weights[r, j] * answers[r, j]` for j = 0 … k-1. This defines the bits: for each rank, the product and
+ * the sum are computed in double precision, and the sum is rounded to float32 when it is stored.
+ * `residual [rows, hidden]`, `answers [rows, k, hidden]`. Rows whose `mask` is 0 are not changed.
  */
 export function combine(
   residual: Float32Array,

@@ -4,21 +4,19 @@ import { Driver } from './delivery/driver.ts';
 import { type Rung, rungAt } from './delivery/ladder.ts';
 import { type DispatchOptions, openLedger } from './delivery/ledger.ts';
 
-export type { DispatchOptions } from './delivery/ledger.ts';
-
 export interface Dispatched {
-  /** `[rows, k, hidden]`, not weighted; zeros for rows that failed or took no part. */
+  /** `[rows, k, hidden]`, not weighted. Zeros for slots without an answer. */
   answers: Float32Array;
-  /** Rows without a complete answer, and why. */
+  /** Error by row, for rows without a complete answer. */
   failed: ReadonlyMap<number, RpcError>;
-  /** The rung that stood in for an expert of a row that has not failed: one entry per slot. */
+  /** One entry for each slot for which a rung of the ladder stood in. Failed rows have none. */
   degraded: { row: number; rung: Rung }[];
 }
 
 const never = new AbortController().signal;
 const noFailures: ReadonlyMap<number, RpcError> = new Map();
 
-/** Never rejects because of a shard: rows fail one by one. Sends all frames before it awaits any answer. */
+/** Sends all frames before it awaits an answer. Never rejects because of a shard: only the rows concerned fail. */
 export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
   const { assignment, hidden, signal = never } = options;
   const ledger = openLedger(options, performance.now());
@@ -30,7 +28,7 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
     .map(([slot, level]) => ({ row: Math.floor(slot / k), rung: rungAt(level) }))
     .filter(({ row }) => !failed.has(row));
   const slots = assignment.experts.length;
-  // Slots ascend within a piece, so a piece with all of them is the whole answer.
+  // Slots ascend within a piece, so the rows of a piece with all slots are the answers as they are.
   const [whole] = ledger.pieces;
   if (whole !== undefined && whole.slots.length === slots) return { answers: whole.rows, failed, degraded };
   const answers = new Float32Array(slots * hidden);
@@ -42,7 +40,7 @@ export async function dispatch(options: DispatchOptions): Promise<Dispatched> {
   return { answers, failed, degraded };
 }
 
-/** Turns failures by slot into failures by row, and reports the first to the fleet. */
+/** Turns failures by slot into failures by row, and reports the first of them to the fleet. */
 function failedRows(
   { fleet, layer, assignment }: DispatchOptions,
   bySlot: ReadonlyMap<number, RpcError>,

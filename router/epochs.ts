@@ -1,7 +1,7 @@
-// Which placement a gateway acts on: the latest one that its shards serve whole. Pure.
+// Finds the placement that a gateway acts on: the latest one that its shards serve whole. Pure.
 //
-// Example: a and b follow epoch 2 and have loaded their units, c follows epoch 3 and is still loading:
-//   learn([a, b, c]) → 2 is adopted; c's replicas of units that epoch 2 places elsewhere are not preferred any more
+// Example: shards a and b follow epoch 2 and have loaded their units; shard c follows epoch 3 and is still loading:
+//   learn([a, b, c]) → epoch 2 is adopted, and `stays` is false for replicas on c that epoch 2 places elsewhere
 import { errorText } from '../base/error-text.ts';
 import { type SignedPlacement, unitsOf } from '../experts/placing/placement-file.ts';
 import { compareIds, epochFault, idOf, type PlacementId } from '../experts/placing/placement-id.ts';
@@ -11,32 +11,32 @@ import type { ShardState } from './shards/life.ts';
 
 export interface SpeakingShard {
   readonly address: string;
-  /** What placements call it; undefined if it does not say. */
+  /** Name of the shard in placements; undefined if it has none. */
   readonly name: string | undefined;
-  /** The placement that it follows. */
+  /** The placement that the shard follows. */
   readonly placement: SignedPlacement | undefined;
   readonly state: ShardState;
-  /** What it can be called for now. */
+  /** The units that the shard can be called for now. */
   readonly holdings: readonly HoldingRange[];
 }
 
-/** `wanted`: by the shard's name, `[layers * experts]`, 1 for each unit that it is to hold. */
 interface Known {
   id: PlacementId;
   placement: SignedPlacement;
+  /** By name of the shard: `[layers * experts]`, 1 for each unit that the shard should hold. */
   wanted: ReadonlyMap<string, Uint8Array>;
 }
 
 export class Epochs {
   readonly #shape: ModelShape;
   readonly #onUnusable: (shard: SpeakingShard, reason: string) => void;
-  /** Already reported: a shard repeats its placement until it connects again. */
+  /** Unusable placements that were reported. */
   readonly #unusable = new WeakSet<SignedPlacement>();
-  /** By hash: the adopted placement and later ones. */
+  /** By hash: the adopted placement and later placements. */
   readonly #known = new Map<string, Known>();
   #adopted: Known | undefined;
 
-  /** `onUnusable` is called once for each placement that does not fit this model, with the shard that follows it. */
+  /** `onUnusable` is called once for each unusable placement, with a shard that follows it. */
   constructor(shape: ModelShape, onUnusable: (shard: SpeakingShard, reason: string) => void = () => {}) {
     this.#shape = shape;
     this.#onUnusable = onUnusable;
@@ -47,12 +47,12 @@ export class Epochs {
     return idOf(this.#adopted?.placement);
   }
 
-  /** Epoch of the adopted placement; 0: none. */
+  /** Epoch of the adopted placement; 0 if there is none. */
   get epoch(): number {
     return this.id.epoch;
   }
 
-  /** What the shard `name` should follow instead of `follows`: the latest known placement that names it and that it may take. */
+  /** The latest placement that the shard `name` may follow instead of `follows`; undefined if no later one names the shard. */
   newerFor(name: string, follows: SignedPlacement | undefined): SignedPlacement | undefined {
     const now = idOf(follows);
     let newer: Known | undefined;
@@ -64,8 +64,8 @@ export class Epochs {
   }
 
   /**
-   * Looks at the shards again. True if a later placement is adopted. An unusable placement counts as none, so that one shard
-   * cannot block the others.
+   * To be called after changes of the shards. Returns true if a later placement is adopted. An unusable placement is ignored, so
+   * that one shard cannot block the others.
    */
   learn(shards: readonly SpeakingShard[]): boolean {
     for (const shard of shards) if (shard.placement !== undefined) this.#hear(shard, shard.placement);
@@ -85,8 +85,8 @@ export class Epochs {
   }
 
   /**
-   * Whether the shard's replica of `unit` (layer * experts + expert) stays: the adopted placement wants it there, or does not
-   * name the shard.
+   * False if the adopted placement names the shard and places `unit` (layer * experts + expert) elsewhere, so that the shard's
+   * replica is about to be unloaded.
    */
   stays(name: string | undefined, unit: number): boolean {
     const wanted = name === undefined ? undefined : this.#adopted?.wanted.get(name);
@@ -106,7 +106,7 @@ export class Epochs {
     }
   }
 
-  /** Forgets placements that no shard follows, except the adopted one and the latest, which is still to be brought to shards. */
+  /** Forgets placements that no shard follows, except the adopted one and the latest, which must still be sent to shards. */
   #forget(shards: readonly SpeakingShard[]): void {
     if (this.#known.size < 2) return;
     const kept = new Set(shards.map(({ placement }) => idOf(placement).hash)).add(this.id.hash);
@@ -117,8 +117,8 @@ export class Epochs {
   }
 
   /**
-   * Every unit is served by a shard that is to hold it and follows this very placement, and none of those shards is still
-   * loading. A shard that follows another placement does not count, because it may be about to unload what it holds.
+   * True if every unit is served by a shard that should hold it and follows this placement, and none of these shards is still
+   * loading. A shard that follows another placement does not count, because it may be about to unload its units.
    */
   #isWhole({ id, wanted }: Known, held: readonly { shard: SpeakingShard; units: Uint8Array }[]): boolean {
     const served = new Uint8Array(this.#shape.layers * this.#shape.experts);
@@ -144,7 +144,7 @@ export class Epochs {
   }
 }
 
-/** By the shard's name. Throws if the placement is of another model or names units that do not exist. */
+/** See `Known.wanted`. Throws if the placement is of another model or names units that do not exist. */
 function wantedBy(placement: SignedPlacement, shape: ModelShape): Map<string, Uint8Array> {
   const { identity, layers, experts } = shape;
   if (placement.model !== identity)

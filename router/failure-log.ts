@@ -1,4 +1,4 @@
-// Limits the log lines about rows that have failed, so that a lost shard does not flood the log. Pure; time is given.
+// Limits the log lines about failed rows, so that a lost shard does not flood the log. Pure; the caller gives the time.
 import type { RpcError } from '../rpc/errors.ts';
 
 /** Least time between two lines. */
@@ -8,7 +8,7 @@ export class FailureLog {
   #quietUntil = Number.NEGATIVE_INFINITY;
   #leftOut = 0;
 
-  /** The line about `rows` of a layer that have failed by `error`. Undefined if they are only counted, for the next line. */
+  /** The log line about a failure, or undefined if the last line is less than 5 s old. The next line then counts the failure. */
   line(
     { layer, rows, error }: { layer: number; rows: number; error: RpcError },
     now: number,

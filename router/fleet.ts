@@ -1,5 +1,5 @@
-// All the shards of a gateway: which of them hold a replica of an expert, what is missing, how they fare.
-// Knows no rows and no sockets.
+// All shards of a gateway: which of them hold a replica of an expert, which units are missing, and the state of each shard. Knows
+// no rows and no sockets.
 import { printable } from '../base/text.ts';
 import { formatId } from '../experts/placing/placement-id.ts';
 import { formatUnits, type HoldingRange, toRanges } from '../experts/runs.ts';
@@ -26,9 +26,9 @@ import { noCounters, type ShardCounters, sumOf } from './shards/shard-counters.t
 export interface FleetOptions {
   members: readonly Member[];
   model: ModelShape;
-  /** Identities of the other models that this gateway serves, over the same members. */
+  /** Identities of the other models that this gateway serves with the same members. */
   siblings?: readonly string[];
-  /** Release of this gateway, told to the shards. */
+  /** Release of this gateway, which is sent to the shards. */
   version?: string;
   log?: FleetLog;
   /** Absent: shards are trusted without golden checks. */
@@ -41,10 +41,10 @@ export interface FleetOptions {
   random?: () => number;
 }
 
-/** Most characters of a line in the log. */
+/** Most characters of a log line. The rest is cut off. */
 const LONGEST_LINE = 600;
 
-const nobody: Replicas<Shard> = { exact: [], otherClass: [], standby: [] };
+const noReplicas: Replicas<Shard> = { exact: [], otherClass: [], standby: [] };
 
 export class Fleet {
   readonly policy: CallPolicy;
@@ -56,7 +56,6 @@ export class Fleet {
   readonly log: FleetLog;
   readonly goldens: Goldens | undefined;
   readonly #options: Omit<FleetOptions, 'members'> & { version: string; pace: Pace };
-  readonly #model: ModelShape;
   readonly #epochs: Epochs;
   #shards: Shard[] = [];
   /** Shards that are no longer members but still have calls in flight. */
@@ -64,7 +63,7 @@ export class Fleet {
   /** Sums over shards that have left. */
   #past = noCounters();
   readonly #listeners = new Set<() => void>();
-  /** Undefined after a change, until it is next asked for and built. */
+  /** Built on first use after a change. */
   #replicaTable: ReplicaTable<Shard> | undefined;
   /** `[layers * experts]`: the numerics class of each unit's exact replicas. */
   readonly #classes: (string | undefined)[] = [];
@@ -77,10 +76,9 @@ export class Fleet {
   /** Starts connecting to every member. */
   constructor({ members, ...options }: FleetOptions) {
     const { model, version = 'unknown', log: write = () => {}, random = Math.random } = options;
-    // Parts of many lines come from shards.
+    // Shards supply parts of many log lines, so lines are made printable.
     const log: FleetLog = (level, message) => write(level, printable(message, LONGEST_LINE));
     this.#options = { ...options, version, pace: { ...defaultPace, ...options.pace } };
-    this.#model = model;
     this.#epochs = new Epochs(model, ({ address }, reason) =>
       log('warn', `the placement of shard ${address} is ignored: ${reason}`),
     );
@@ -110,14 +108,14 @@ export class Fleet {
     if (gone.length > 0) this.#changed();
   }
 
-  /** Epoch of the placement that is acted on; 0: none. */
+  /** Epoch of the placement that this gateway acts on; 0 if there is none. */
   get epoch(): number {
     return this.#epochs.epoch;
   }
 
   /** The shards that can be called for the unit. */
   replicas(layer: number, expert: number): Replicas<Shard> {
-    return this.#table.of(layer, expert) ?? nobody;
+    return this.#table.of(layer, expert) ?? noReplicas;
   }
 
   /** True if some unit has a second exact replica. */
@@ -137,26 +135,26 @@ export class Fleet {
 
   /** Units without an exact replica, by layer. */
   missing(): MissingUnits[] {
-    return this.#table.missing();
+    return this.#table.having(0);
   }
 
-  /** Units with exactly one replica, by layer. */
+  /** Units with exactly one exact replica, by layer. */
   single(): MissingUnits[] {
-    return this.#table.single();
+    return this.#table.having(1);
   }
 
-  /** `[layers * experts]`, number of shards that serve each unit. */
+  /** `[layers * experts]`, number of exact replicas of each unit. */
   holders(): number[] {
     return this.#table.holders();
   }
 
   /**
-   * If no shard is left in a unit's numerics class, the unit takes the class of the shards that are present.
-   * Call this only while no sequence is running, because it would change the bits within a sequence.
+   * If a unit's numerics class has no shard left, gives the unit the class of the shards that are present. Call this only while no
+   * sequence is running, because the bits of a sequence would change in its middle.
    */
   settleClasses(): void {
     if (this.ready) return;
-    const { experts } = this.#model;
+    const { experts } = this.#options.model;
     const changed = this.#table.ofOtherClasses();
     for (const unit of changed) this.#classes[unit] = undefined;
     if (changed.length === 0) return;
@@ -169,16 +167,16 @@ export class Fleet {
   }
 
   status(): ShardStatus[] {
-    return this.#shards.map((shard) => statusOf(shard, this.#model, this.#options.unitBytes));
+    return this.#shards.map((shard) => statusOf(shard, this.#options.model, this.#options.unitBytes));
   }
 
-  /** To be called when rows of a layer have failed for good. */
+  /** Writes failed rows of a layer to the log. */
   noteFailure(failure: { layer: number; rows: number; error: RpcError }): void {
     const line = this.#failures.line(failure, performance.now());
     if (line !== undefined) this.log('warn', line);
   }
 
-  /** Numerics classes of the connected shards except standbys, each once, sorted. */
+  /** Distinct numerics classes of the connected shards, without standbys, sorted. */
   get numericsClasses(): string[] {
     const proper = this.#shards.filter(({ standby }) => !standby);
     return [...new Set(proper.flatMap(({ numericsClass }) => numericsClass ?? []))].sort();
@@ -251,12 +249,15 @@ export class Fleet {
     });
   }
 
-  /** Only exact replicas count, as in `missing`: a unit that only other replicas serve is missing. */
+  /** Only exact replicas count, as in `missing`. */
   #lostWithout(shard: Driver, holdings: readonly HoldingRange[]) {
     if (shard.standby) return { alone: [], contested: false };
     const alone = this.#table.onlyIn(holdings, (other) => other !== shard && !other.mayLeave);
     const withLeaving = this.#table.onlyIn(holdings, (other) => other !== shard);
-    return { alone: toRanges(alone, this.#model.experts), contested: withLeaving.length < alone.length };
+    return {
+      alone: toRanges(alone, this.#options.model.experts),
+      contested: withLeaving.length < alone.length,
+    };
   }
 
   #changed(): void {
@@ -271,7 +272,7 @@ export class Fleet {
     this.#redundancyLook ??= setTimeout(() => {
       this.#redundancyLook = undefined;
       const { lost, back } = this.#redundancy.look(this.holders());
-      const named = (units: number[]) => formatUnits(toRanges(units, this.#model.experts));
+      const named = (units: number[]) => formatUnits(toRanges(units, this.#options.model.experts));
       if (lost.length > 0) this.log('warn', `redundancy is lost: no second shard serves ${named(lost)}`);
       if (back.length > 0) this.log('info', `redundancy is back: a second shard serves ${named(back)}`);
     }, this.#options.pace.redundancyMs).unref();
@@ -285,13 +286,13 @@ export class Fleet {
     if (adopted) this.log('info', `placement ${formatId(id)} is served whole and acted on`);
     for (const shard of this.#shards) {
       const { name, placement } = shard;
-      shard.tellPlacement(id, name === undefined ? undefined : this.#epochs.newerFor(name, placement));
+      shard.sendPlacement(id, name === undefined ? undefined : this.#epochs.newerFor(name, placement));
     }
   }
 
   get #table(): ReplicaTable<Shard> {
     this.#replicaTable ??= new ReplicaTable({
-      shape: this.#model,
+      shape: this.#options.model,
       holders: this.#shards,
       classes: this.#classes,
       stays: (name, unit) => this.#epochs.stays(name, unit),

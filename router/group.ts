@@ -1,7 +1,7 @@
-// Cuts a step's assignment into frames: one for each shard and kind of rows, more if a frame would exceed the shard's limits.
-// Pure; knows shards as numbers only.
+// Cuts a step's assignment into frames: one for each shard and kind of rows (decode or prefill), or several if a frame would exceed
+// the shard's limits. Pure.
 //
-// Worked example: k = 2, rows 0 and 1 want expert 3, row 1 also expert 17, shard 0 owns both; rank 1 of row 0 is elsewhere:
+// Worked example: k = 2. Rows 0 and 1 use expert 3, and row 1 also expert 17. Shard 0 owns both experts, but not row 0's other one:
 //   [{ owner: 0, prefill: false, rows: [0, 1], asks: [0, 3,  1, 3,  1, 17], slots: [0, 2, 3] }]
 import type { Assignment } from './selection.ts';
 
@@ -9,17 +9,17 @@ export interface Frame {
   /** Number of the shard. */
   owner: number;
   prefill: boolean;
-  /** The step's rows that travel in it, each once, ascending. */
+  /** Numbers of the step's rows in the frame, each once, ascending. */
   rows: number[];
   /** Pairs (index into `rows`, expert). */
   asks: number[];
-  /** Of each ask, where its answer belongs: the step's row * k + rank. */
+  /** The slot (row * k + rank of the step) of each ask's answer. */
   slots: number[];
 }
 
 export interface Grouping {
   frames: Frame[];
-  /** Slots of rows that have an expert without an owner; none of these slots is in a frame. */
+  /** Slots of rows that have an expert without an owner. No frame has any of them. */
   unserved: number[];
 }
 
@@ -28,19 +28,19 @@ export interface GroupOptions {
   /** The owner of an expert for a row; undefined if it has none. */
   ownerOf: (expert: number, row: number) => number | undefined;
   limitsOf: (owner: number) => { rows: number; asks: number };
-  /** `[rows]`, 1 if the row takes part; undefined: all do. */
+  /** `[rows]`, 1 if the row takes part; undefined: all rows take part. */
   mask?: Uint8Array | undefined;
-  /** `[rows]`, 1 for rows of a prompt; undefined: none is. */
+  /** `[rows]`, 1 for prefill rows; undefined: there are no prefill rows. */
   prefill?: Uint8Array | undefined;
-  /** Slots that are wanted; undefined: all are. */
+  /** The slots to group; undefined: all slots. */
   only?: ReadonlySet<number> | undefined;
 }
 
-/** Every slot that takes part is in exactly one frame, or all slots of its row are unserved. Rows keep their order. */
+/** Puts every slot into exactly one frame, or leaves all slots of its row unserved. Rows keep their order. */
 export function group({ assignment, ownerOf, limitsOf, mask, prefill, only }: GroupOptions): Grouping {
   const { k, experts } = assignment;
   const grouping: Grouping = { frames: [], unserved: [] };
-  /** The frame that is being filled, by owner and kind of rows. */
+  /** By owner and kind of rows: the frame that is being filled. */
   const filling = new Map<number, Frame>();
   for (let row = 0; row * k < experts.length; row++) {
     if (mask !== undefined && mask[row] === 0) continue;

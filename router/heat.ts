@@ -1,8 +1,7 @@
-// How hot each expert is: decayed numbers of rows by layer and expert, and by pairs of experts in consecutive layers. The clock is
-// given.
+// Counts how hot each expert is: decayed numbers of rows by layer and expert, and by pairs of experts in consecutive layers.
 //
-// Counts are not decayed when rows are added. Instead, a row adds a weight that doubles every half-life, and a reader divides by
-// the current weight.
+// Counts are not decayed when rows are added. Instead, a row adds a weight that doubles every half-life, and reports divide by the
+// current weight.
 import type { Assignment } from './selection.ts';
 
 /** An expert of the next layer, and the number of rows that went to it. */
@@ -13,15 +12,15 @@ export interface HeatReport {
   /** Experts of each layer. */
   experts: number;
   halfLifeSeconds: number;
-  /** `[layers * experts]`, rows; those of one half-life ago count half. */
+  /** `[layers * experts]`, rows. A row of one half-life ago counts half. */
   counts: Float64Array;
   /** `[layers * experts]`, rows since the start. */
   totals: Float64Array;
-  /** Decayed number of steps by size: at most `rows` rows and more than half as many. Sizes that did not occur are left out. */
+  /** Decayed number of steps with at most `rows` rows and more than half as many. Sizes without a step are left out. */
   steps: { rows: number; count: number }[];
   /**
-   * `[layers - 1][experts]`: to which experts of the next layer an expert's rows went, most first, decayed; at most
-   * `MOST_SUCCESSORS` each. For k > 1, only each row's best expert counts. Absent if it was not asked for or is not kept.
+   * `[layers - 1][experts]`: the experts of the next layer that got the expert's rows, with decayed numbers, most first, at most
+   * `MOST_SUCCESSORS` each. For k > 1, only the best expert of each row counts. Absent unless it was requested and is counted.
    */
   successors?: Successor[][][];
 }
@@ -30,7 +29,7 @@ export interface HeatOptions {
   layers: number;
   experts: number;
   halfLifeSeconds?: number;
-  /** Most memory for successors, `[layers - 1, experts, experts]` floats; beyond it they are not kept. Default: 64 MiB. */
+  /** Most memory for successors, `[layers - 1, experts, experts]` floats. Beyond it, they are not counted. Default: 64 MiB. */
   successorBytes?: number;
   /** A monotonic clock in milliseconds. */
   now?: () => number;
@@ -38,16 +37,16 @@ export interface HeatOptions {
 
 /** Counts one step, layer by layer. */
 export interface StepHeat {
-  /** Must be called once for each layer, in order. Rows keep their numbers through a step. Rows with mask 0 are not counted. */
+  /** Must be called once for each layer, in order. A row has the same number in every layer. Rows with mask 0 are not counted. */
   count(layer: number, assignment: Assignment, mask?: Uint8Array): void;
 }
 
 /** Most successors of one expert in a report. */
 export const MOST_SUCCESSORS = 24;
 
-/** Weights are scaled back to 1 after so many half-lives, so that sums of float32 do not overflow. */
+/** The weight is reset to 1 after so many half-lives, so that sums of float32 do not overflow. */
 const MOST_HALF_LIVES = 32;
-/** Steps of up to 2^15 rows and more. */
+/** The last size also counts steps of more than 2^15 rows. */
 const STEP_SIZES = 16;
 
 export class Heat {
@@ -61,10 +60,11 @@ export class Heat {
   readonly #totals: Float64Array;
   /** Sums of weights; entry i: steps of 2^(i-1) + 1 to 2^i rows. */
   readonly #steps = new Float64Array(STEP_SIZES);
-  /** `[layers - 1, experts, experts]`, sums of weights: from an expert to an expert of the next layer. */
+  /** `[layers - 1, experts, experts]`, sums of weights by expert and expert of the next layer. */
   readonly #successors: Float32Array | undefined;
-  /** The weight that a row adds now, and the time at which it was 1. */
+  /** The weight that a row adds now. */
   #weight = 1;
+  /** The time at which the weight was 1. */
   #since: number;
 
   constructor({
@@ -87,7 +87,7 @@ export class Heat {
     this.#since = now();
   }
 
-  /** Steps may overlap. Rows get the weight of the moment when the latest step began. */
+  /** Begins a step. Steps may overlap. All rows get the weight that was current when the latest step began. */
   step(): StepHeat {
     this.#weighNow();
     let previous: Assignment | undefined;

@@ -1,5 +1,5 @@
-// Which shard each expert of one layer goes to, and so in which frames the rows travel. An expert's rows stay together, and a
-// shard that is asked anyway is asked for more. Starts nothing.
+// Chooses the shard for each expert of one layer, and cuts the frames. All rows of an expert go to one shard, and shards that get a
+// frame anyway are preferred. Sends nothing.
 import { choose } from './choice.ts';
 import { bestReplicas, rungLevel } from './delivery/ladder.ts';
 import { type Attempt, allowedLevel, type DispatchOptions, type Ledger, mayAsk } from './delivery/ledger.ts';
@@ -7,20 +7,20 @@ import { type Frame, group } from './group.ts';
 import type { Shard } from './shards/shard.ts';
 
 interface Owner {
-  /** See `Owners.at`. */
+  /** Number of the shard, for `Owners.at`. */
   index: number;
-  /** On the ladder: 0 is an exact replica. */
+  /** Level of the shard's replica on the ladder; 0 is an exact replica. */
   level: number;
 }
 
-/** The lowest rung on which a shard is asked for the expert itself. */
+/** The lowest rung on which a shard runs the expert itself. */
 const lastReplica = rungLevel('standby');
 
-/** Decides each question once. */
+/** The shards chosen so far. */
 export class Owners {
   readonly #step: DispatchOptions;
   readonly #attempt: Attempt;
-  /** By expert and what its row allows. */
+  /** By expert and level that the row allows. */
   readonly #known = new Map<number, Owner | undefined>();
   readonly #shards: Shard[] = [];
 
@@ -48,7 +48,7 @@ export class Owners {
     const { fleet, layer } = this.#step;
     const held = fleet.replicas(layer, expert);
     const usable = (each: Shard) => mayAsk(each, this.#attempt);
-    // If something else may stand in, nobody waits again and again for a shard that does not answer.
+    // Rows that may step down the ladder avoid silent shards, because they would wait for each of them again.
     const answering = (each: Shard) => usable(each) && !each.silent;
     const best =
       (allowed > 0 ? bestReplicas(held, allowed, answering) : undefined) ??
@@ -67,7 +67,7 @@ export interface Plan {
   unserved: number[];
 }
 
-/** The frames for `slots`, or for all that take part. */
+/** The frames for `slots`; undefined: for all slots that take part. */
 export function planFrames(
   ledger: Pick<Ledger, 'step'>,
   attempt: Attempt,

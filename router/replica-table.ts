@@ -1,16 +1,16 @@
-// Which shards hold a replica of each unit, and how good it is, at one moment. Knows no calls and no connections.
+// A table of the replicas of each unit at one moment, by how good they are. Knows no calls and no connections.
 import { formatRuns, type HoldingRange } from '../experts/runs.ts';
 import type { ModelShape } from '../experts/wire/model.ts';
 import { hasReplica, type Replicas, rungLevel } from './delivery/ladder.ts';
 import { unitsIn } from './shards/units.ts';
 
 export interface Holder {
-  /** What it can be called for now. */
+  /** The units that the shard can be called for now. */
   readonly holdings: readonly HoldingRange[];
   readonly standby: boolean;
-  /** Names everything that decides the bits of its answers. */
+  /** Names everything that decides the bits of the shard's answers. */
   readonly bitsOf: string | undefined;
-  /** Its name in placements. */
+  /** Name of the shard in placements. */
   readonly name: string | undefined;
 }
 
@@ -18,30 +18,31 @@ export interface ReplicaTableOptions<S extends Holder> {
   shape: ModelShape;
   holders: readonly S[];
   /**
-   * `[layers * experts]`, what decides the bits of the exact replicas of each unit. Filled in for units that have none yet:
-   * the class that serves the most units is taken first.
+   * `[layers * experts]`, `bitsOf` of the exact replicas of each unit. The constructor fills in missing entries, and prefers the
+   * holder with the most units.
    */
   classes: (string | undefined)[];
-  /** Whether the replica of the holder with that name is to stay there. */
+  /** See `Epochs.stays`. */
   stays: (name: string | undefined, unit: number) => boolean;
 }
 
+/** Units of one layer that lack an exact replica, or a second one. */
 export interface MissingUnits {
   layer: number;
   /** `0-23,40` */
   experts: string;
 }
 
-/** A unit is numbered layer * experts + expert. */
+/** Unit numbers are layer * experts + expert. */
 export class ReplicaTable<S extends Holder> {
   readonly #shape: ModelShape;
   /** By unit. */
   readonly #replicas: Replicas<S>[];
-  /** Units by their number of exact replicas. */
+  /** Results of `having`. */
   readonly #listed = new Map<number, MissingUnits[]>();
-  /** Some unit has a second exact replica. */
+  /** True if some unit has a second exact replica. */
   readonly replicated: boolean;
-  /** Every unit has an exact replica. */
+  /** True if every unit has an exact replica. */
   readonly whole: boolean;
 
   constructor({ shape, holders, classes, stays }: ReplicaTableOptions<S>) {
@@ -75,7 +76,7 @@ export class ReplicaTable<S extends Holder> {
     return this.#replicas[layer * this.#shape.experts + expert];
   }
 
-  /** Every row can be answered by what `level` of the ladder allows (ladder.ts). */
+  /** True if every row can be answered with what `level` of the ladder (ladder.ts) allows. */
   readyFor(level: number): boolean {
     if (this.whole || level >= rungLevel('pass_through')) return true;
     const served = (replicas: Replicas<S>) => hasReplica(replicas, level, () => true);
@@ -86,23 +87,13 @@ export class ReplicaTable<S extends Holder> {
     );
   }
 
-  /** Units without an exact replica, by layer. */
-  missing(): MissingUnits[] {
-    return this.#having(0);
-  }
-
-  /** Units with exactly one exact replica, by layer. */
-  single(): MissingUnits[] {
-    return this.#having(1);
-  }
-
-  /** By unit, the number of exact replicas. */
+  /** Number of exact replicas by unit. */
   holders(): number[] {
     return this.#replicas.map(({ exact }) => exact.length);
   }
 
-  /** Computed once, because every scrape of /metrics asks for it. */
-  #having(count: number): MissingUnits[] {
+  /** Units with `count` exact replicas, by layer. The result is kept, because every scrape of /metrics needs it. */
+  having(count: number): MissingUnits[] {
     const known = this.#listed.get(count);
     if (known !== undefined) return known;
     const { layers, experts } = this.#shape;
@@ -117,20 +108,20 @@ export class ReplicaTable<S extends Holder> {
     return having;
   }
 
-  /** Units that are held only by shards of another numerics class than the unit's. */
+  /** Units without an exact replica that shards of another numerics class hold. */
   ofOtherClasses(): number[] {
     return [...this.#replicas.entries()].flatMap(([unit, { exact, otherClass }]) =>
       exact.length === 0 && otherClass.length > 0 ? [unit] : [],
     );
   }
 
-  /** Units of `holdings`, ascending, without an exact replica at a shard that `counts`. */
+  /** The units of `holdings`, ascending, that have no exact replica for which `counts` is true. */
   onlyIn(holdings: readonly HoldingRange[], counts: (holder: S) => boolean): number[] {
     const units = [...unitsOf(holdings, this.#shape.experts)].sort((a, b) => a - b);
     return units.filter((unit) => this.#replicas[unit]?.exact.some(counts) !== true);
   }
 
-  /** Some unit of `holdings` has no exact replica. */
+  /** True if some unit of `holdings` has no exact replica. */
   lacksAnyOf(holdings: readonly HoldingRange[]): boolean {
     for (const unit of unitsOf(holdings, this.#shape.experts)) {
       if (this.#replicas[unit]?.exact.length === 0) return true;
@@ -139,7 +130,7 @@ export class ReplicaTable<S extends Holder> {
   }
 }
 
-/** Each unit once, because the ranges of a shard may overlap. */
+/** A set, because the ranges of a shard may overlap. */
 function unitsOf(holdings: readonly HoldingRange[], experts: number): Set<number> {
   const units = new Set<number>();
   for (const [layer, first, last] of holdings) {

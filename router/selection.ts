@@ -1,4 +1,4 @@
-// Turns the router's scores into chosen experts and their weights, by the checkpoint's rule. Pure; knows no shards.
+// Turns the router's scores into chosen experts and their weights, by the checkpoint's rule. Pure.
 //
 // Worked example: 4 experts, k = 1, softmax not renormalised, scores [0, ln 3, 0, 0] of one row:
 //   experts = [1], weights = [0.5]          // 3 / (1 + 3 + 1 + 1)
@@ -6,17 +6,17 @@
 /** The rule of one layer, read from the checkpoint by model/config/config.ts. */
 export interface RoutingRule {
   score: 'softmax' | 'sigmoid';
-  /** Divide the chosen weights by their sum; for `sigmoid` only if k > 1. */
+  /** Whether the chosen weights are divided by their sum. Has no effect on `sigmoid` with k = 1. */
   renormalise: boolean;
-  /** Every weight is multiplied by this, last. */
+  /** Factor of every weight, applied last. */
   scale: number;
-  /** `[experts]`, added to the sigmoid when experts are chosen, never to a weight. */
+  /** `[experts]`, added to the sigmoids when experts are chosen. Does not change the weights. */
   bias?: Float32Array;
   k: number;
 }
 
 export interface Assignment {
-  /** Experts per row. */
+  /** Number of experts for each row. */
   k: number;
   /** `[rows, k]`, best first. */
   experts: Uint16Array;
@@ -25,8 +25,8 @@ export interface Assignment {
 }
 
 /**
- * Chooses from raw `scores [rows, experts]`. Weights are computed in double precision and rounded to float32 once. Of experts
- * with equal scores, the one with the lower number comes first. Throws if a score is not finite.
+ * Chooses experts by the raw `scores [rows, experts]`. If scores are equal, the expert with the lower number comes first. Weights
+ * are computed in double precision and rounded to float32 once. Throws if a score is not finite.
  */
 export function select(scores: Float32Array, experts: number, rule: RoutingRule): Assignment {
   const { k, bias } = rule;
@@ -38,7 +38,7 @@ export function select(scores: Float32Array, experts: number, rule: RoutingRule)
     throw new RangeError(`the selection bias has ${bias.length} entries for ${experts} experts`);
   }
   const assignment = { k, experts: new Uint16Array(rows * k), weights: new Float32Array(rows * k) };
-  // Softmax keeps the order of its scores, so the scores themselves are compared.
+  // Softmax keeps the order of the scores, so the raw scores are compared.
   const sigmoids = rule.score === 'softmax' ? undefined : new Float64Array(experts);
   const chosen: number[] = new Array(k).fill(0);
   for (let row = 0; row < rows; row++) {
@@ -56,7 +56,7 @@ export function select(scores: Float32Array, experts: number, rule: RoutingRule)
   return assignment;
 }
 
-/** All experts of one row's `scores [experts]`, best first, each with the weight that it would have in place of a chosen one. */
+/** All experts by one row's `scores [experts]`, best first. Each has the weight that it would have in place of a chosen expert. */
 export function rank(scores: Float32Array, rule: RoutingRule): { expert: number; weight: number }[] {
   const all = select(scores, scores.length, { ...rule, k: scores.length, renormalise: false });
   const weights = [...all.weights];
@@ -98,7 +98,7 @@ function weigh(
   at: number,
 ): void {
   const isSoftmax = score === 'softmax';
-  // Relative to the largest score, which belongs to the first chosen expert, no exponent overflows.
+  // The first chosen expert has the largest score. No exponent relative to that score overflows.
   const largest = scores[chosen[0]!]!;
   let divisor = 1;
   if (renormalise && (isSoftmax || chosen.length > 1)) {
@@ -108,7 +108,7 @@ function weigh(
     divisor = 0;
     for (let expert = 0; expert < scores.length; expert++) divisor += Math.exp(scores[expert]! - largest);
   }
-  // The sigmoids of very low scores may all be 0. Then the weights are 0 too.
+  // If the sigmoids of very low scores are all 0, the weights are 0 too.
   for (let rank = 0; rank < chosen.length; rank++) {
     const raw = rawWeight(isSoftmax, scores[chosen[rank]!]!, largest);
     weights[at + rank] = divisor === 0 ? 0 : (raw / divisor) * scale;

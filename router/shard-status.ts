@@ -1,6 +1,6 @@
-// What people and metrics are told of one shard. Pure.
+// The status of one shard, as the API, the console and metrics show it. Pure.
+import { formatRuns, type HoldingRange } from '../experts/runs.ts';
 import type { ModelShape } from '../experts/wire/model.ts';
-import { heldText } from './held-text.ts';
 import type { ShardState } from './shards/life.ts';
 import type { Shard } from './shards/shard.ts';
 import type { ShardCounters } from './shards/shard-counters.ts';
@@ -9,22 +9,22 @@ import { unitsIn } from './shards/units.ts';
 export interface ShardStatus {
   address: string;
   state: ShardState;
-  /** When it came into this state; milliseconds since the epoch. */
+  /** When the shard entered this state, in milliseconds since the epoch. */
   since: number;
   connected: boolean;
-  /** Number of units that it can be called for now. */
+  /** Number of units that the shard can be called for now. */
   units: number;
-  /** What it holds, written as for the flag --experts; while it is away, what it held when it was last connected. */
+  /** The units that the shard holds, or held when it was last connected, as the flag --experts takes them. */
   experts: string;
   numericsClass: string | undefined;
   standby: boolean;
-  /** Size of the weights that it holds; undefined if it is away or a standby, whose weights are of another precision. */
+  /** Size of the shard's weights; undefined if it is away, or a standby, whose weights have another precision. */
   weightBytes: number | undefined;
-  /** Memory of its process; undefined while it is away, and for a shard in this process. */
+  /** Memory of the shard's process; undefined while the shard is away, and for a shard in this process. */
   residentBytes: number | undefined;
   /** Calls in flight. */
   inFlight: number;
-  /** Milliseconds that a call of decode rows is expected to take. */
+  /** Expected milliseconds of the next decode call. */
   expectedMs: number;
   counters: ShardCounters;
 }
@@ -49,4 +49,28 @@ export function statusOf(shard: Shard, model: ModelShape, unitBytes: number | un
     expectedMs: shard.cost(),
     counters: { ...shard.counters },
   };
+}
+
+/**
+ * The experts as the flag --experts takes them: `0-23` if every layer has the same, else layers and their experts, such as
+ * `0-3:0-11,5:7`. Empty if no unit is held.
+ */
+export function heldText(ranges: readonly HoldingRange[], { layers }: { layers: number }): string {
+  const experts = Array.from({ length: layers }, (): number[] => []);
+  for (const [layer, first, last] of ranges) {
+    for (let expert = first; expert <= last; expert++) experts[layer]?.push(expert);
+  }
+  const texts = experts.map((ofLayer) => formatRuns([...new Set(ofLayer)].sort((a, b) => a - b)));
+  const [first = ''] = texts;
+  if (texts.every((text) => text === first)) return first;
+  const items: string[] = [];
+  for (let from = 0; from < layers; ) {
+    const text = texts[from] ?? '';
+    let to = from;
+    while (texts[to + 1] === text) to++;
+    const name = from === to ? `${from}` : `${from}-${to}`;
+    if (text !== '') items.push(...text.split(',').map((run) => `${name}:${run}`));
+    from = to + 1;
+  }
+  return items.join(',');
 }

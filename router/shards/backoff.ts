@@ -1,34 +1,34 @@
-// How long a shard is left alone after a failure, and what is remembered of its failures so that repeated ones mean longer
-// pauses. Pure; time is given.
+// Computes the pauses before a shard is connected or called again, and records its failures: repeated failures lead to longer
+// pauses. Pure; the caller gives the time.
 
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2_000;
-/** A shard that was reached but does not fit stays so until someone changes it. */
+/** A shard that does not fit this gateway is tried seldom, because somebody must change it first. */
 const REFUSED_MS = 10_000;
-/** A shard of the gateway's other models may be given experts of this model at any time. */
+/** A shard that serves only the gateway's other models may get experts of this model at any time. */
 const SIBLING_MS = 3_000;
 
-/** Losses within this time count together. */
+/** Only losses of the last minute count. */
 const STEADY_MS = 60_000;
-/** Losses that are forgiven; more within `STEADY_MS` mean a ban. */
+/** Losses within `STEADY_MS` that lead to no ban. */
 const FORGIVEN_LOSSES = 5;
 const FIRST_BAN_MS = 1_000;
 const LONGEST_BAN_MS = 30_000;
 
 export const FIRST_CORDON_MS = 5_000;
 const LONGEST_CORDON_MS = 30 * 60_000;
-/** Wrong answers are forgotten after so long without another one. */
+/** Time without a wrong answer after which earlier wrong answers are forgotten. */
 const OFFENCES_FORGOTTEN_MS = 3_600_000;
 
 export const FIRST_REST_MS = 1_000;
 const LONGEST_REST_MS = 60_000;
-/** Unanswered calls are forgotten after so long without another one. */
+/** Time without another rest after which earlier rests are forgotten. */
 const SILENCES_FORGOTTEN_MS = 600_000;
 
 /**
- * Wait before the next attempt to connect, when `failures` attempts in a row have failed (0: a connection that worked was
- * lost). Doubles from 50 ms to 2 s, or to `longestMs` if that is more. `random` in [0, 1) spreads gateways that lost the same
- * shard over the upper half of the wait.
+ * Wait before the next attempt to connect. `failures`: attempts in a row that have failed; 0 after a working connection was lost.
+ * The wait doubles from 50 ms to 2 s, or to `longestMs` if that is more. `random`, in [0, 1), spreads the gateways that lost the
+ * same shard over the upper half of the wait.
  */
 export function reconnectDelayMs(failures: number, random: number, longestMs = LONGEST_RETRY_MS): number {
   return spread(Math.min(FIRST_RETRY_MS * 2 ** failures, Math.max(longestMs, LONGEST_RETRY_MS)), random);
@@ -44,12 +44,12 @@ export function banMs(losses: number): number {
   return Math.min(FIRST_BAN_MS * 2 ** (losses - FORGIVEN_LOSSES - 1), LONGEST_BAN_MS);
 }
 
-/** Length of the cordon after the `offences`th wrong answer: four times as long each time, from `firstMs` to half an hour. */
+/** Length of the cordon after wrong answer number `offences`. Grows fourfold each time, from `firstMs` to half an hour. */
 export function cordonMs(offences: number, firstMs = FIRST_CORDON_MS): number {
   return Math.min(firstMs * 4 ** (offences - 1), LONGEST_CORDON_MS);
 }
 
-/** Length of the rest of a shard that did not answer for the `times`th time. Doubles from `firstMs` to a minute. */
+/** Length of rest number `times` of an unresponsive shard. Doubles from `firstMs` to a minute. */
 export function restMs(times: number, firstMs = FIRST_REST_MS): number {
   return Math.min(firstMs * 2 ** (times - 1), LONGEST_REST_MS);
 }
@@ -58,17 +58,17 @@ function spread(ms: number, random: number): number {
   return ms * (0.5 + random / 2);
 }
 
-/** What is remembered of a shard's failures. */
+/** The record of a shard's failures. */
 export interface Conduct {
-  /** When working connections were lost, within the last `STEADY_MS`. */
+  /** Times at which working connections were lost, within the last `STEADY_MS`. */
   readonly lossesMs: readonly number[];
-  /** Times that it answered wrongly. */
+  /** Number of wrong answers. */
   readonly offences: number;
   readonly offendedAtMs: number;
-  /** Times that it did not answer. */
+  /** How often the shard became unresponsive. */
   readonly silences: number;
   readonly silentAtMs: number;
-  /** Times that it was suspected while no golden rows could decide. */
+  /** How often the shard was suspected while no golden rows could decide. */
   readonly suspicions: number;
 }
 

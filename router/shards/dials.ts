@@ -1,9 +1,10 @@
-// How many shards are dialled at a time, and in which order, so that a shard that is there never waits behind many that are not.
+// Limits how many shards are dialled (connected to) at a time, so that a shard that is up never waits behind many that are down.
 
-/** Most attempts at a time: for shards that have not failed since they were last connected, and for the others. */
+/** An attempt for a shard without failed attempts may start while fewer attempts than this are under way. */
 const FIRST_AT_ONCE = 256;
+/** The same for a shard whose last attempt has failed. */
 const AGAIN_AT_ONCE = 32;
-/** Least average pause between two attempts to reach shards that do not answer, over all of them. */
+/** Least average time between two attempts, over all shards that are down. */
 const APART_MS = 20;
 
 interface Waiting {
@@ -17,7 +18,10 @@ export class Dials {
   readonly #waiting = new Set<Waiting>();
   readonly #failing = new Set<object>();
 
-  /** Resolves when it is this attempt's turn, to a function that ends it. Of those that wait, the one with the fewest failures is next. */
+  /**
+   * Resolves when the attempt may start, to a function to call when the attempt has ended. Shards with fewer failed attempts
+   * come first.
+   */
   async enter(failures: number): Promise<() => void> {
     if (this.#open >= limitOf(failures)) {
       await new Promise<void>((go) => {
@@ -31,13 +35,13 @@ export class Dials {
     };
   }
 
-  /** Notes whether the last attempt reached `shard`. */
+  /** Records whether the last attempt reached `shard`. */
   note(shard: object, reached: boolean): void {
     if (reached) this.#failing.delete(shard);
     else this.#failing.add(shard);
   }
 
-  /** Longest wait before a shard that was not reached is tried again. The more such shards, the longer. */
+  /** Longest wait before a shard that is down is tried again: 20 ms for each shard that is down. */
   get longestMs(): number {
     return APART_MS * this.#failing.size;
   }

@@ -1,5 +1,5 @@
-// Runs the lifecycle of one shard (lifecycle.ts): owns its connection and timers, passes events to the
-// lifecycle and carries out the actions that it returns. Never chooses between shards.
+// Runs the lifecycle of one shard: owns its connection and timers, feeds events to lifecycle.ts, and carries out the returned
+// actions. Never chooses between shards.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HoldingRange } from '../../experts/runs.ts';
 import type { LeaveView } from '../../experts/wire/leave.ts';
@@ -22,8 +22,8 @@ import { lifecycle } from './lifecycle.ts';
 import { type Link, openLink, ServesSiblings } from './link.ts';
 import type { Member } from './member.ts';
 import type { Pace } from './pace.ts';
+import { PlacementMessages } from './placement-messages.ts';
 import { noCounters } from './shard-counters.ts';
-import { Telling } from './telling.ts';
 import { sampleUnits } from './units.ts';
 
 export type FleetLog = (level: 'info' | 'warn', message: string) => void;
@@ -41,15 +41,15 @@ export interface DriverOptions {
   /** Absent: shards are trusted without golden checks. */
   goldens?: Goldens | undefined;
   pace: Pace;
-  /** Whether a unit of `lastHeld` has no replica left: leaving the shard alone would hurt more than help. */
+  /** Whether a unit of `lastHeld` has no replica left. A shard that is needed is not left alone for long. */
   isNeeded: (lastHeld: readonly HoldingRange[]) => boolean;
   /** Called when what the shard holds, or whether it can be called, has changed. */
   onChange: () => void;
-  /** Which units of `holdings` would be lost if the shard left service. */
+  /** Finds the units of `holdings` that would be lost if the shard left service. */
   lostWithout: (shard: Driver, holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
 }
 
-/** Within this time, a shard that was told that it may leave says whether it leaves or stays. */
+/** How long a shard that was allowed to leave counts as leaving if it sends no further message. */
 const LEAVE_HOLDS_MS = 15_000;
 
 export class Driver {
@@ -60,15 +60,17 @@ export class Driver {
   readonly #closing = new AbortController();
   #life: Life;
   #since = Date.now();
-  #link: Link | undefined;
+  /** Undefined while the shard is not connected. */
+  protected link: Link | undefined;
   #lastHeld: readonly HoldingRange[] = [];
-  #telling: Telling | undefined;
+  /** Undefined while the shard is not connected, and for a shard in this thread. */
+  protected placementMessages: PlacementMessages | undefined;
   #lastLogged = '';
   /** When `mayLeave` ends, on the clock of `performance.now()`. */
   #mayLeaveUntil = 0;
-  /** Runs until the lifecycle's next event `time`, or until the next attempt to connect. */
+  /** Fires at the lifecycle's next event `time`, or at the next attempt to connect. */
   #timer: NodeJS.Timeout | undefined;
-  /** Number of validations begun. Golden checks of an earlier one end when the next one begins. */
+  /** Number of the current validation. Golden checks of earlier validations end when a new one begins. */
   #validations = 0;
 
   /** Connects at once, and reconnects whenever the connection is lost, until the driver is closed. */
@@ -98,30 +100,21 @@ export class Driver {
     return this.#since;
   }
 
-  protected get link(): Link | undefined {
-    return this.#link;
-  }
-
   get standby(): boolean {
-    return this.#link?.offer.standby === true;
+    return this.link?.offer.standby === true;
   }
 
-  /** What the shard holds, or held when it was last connected. */
+  /** The units that the shard holds, or held when it was last connected. */
   get lastHeld(): readonly HoldingRange[] {
-    return this.#link?.holdings ?? this.#lastHeld;
+    return this.link?.holdings ?? this.#lastHeld;
   }
 
-  /** Undefined while the shard is not connected. */
-  protected get telling(): Telling | undefined {
-    return this.#telling;
-  }
-
-  /** The shard was told that it may leave and has not said yet what it does: nothing should rely on it. */
+  /** True for a shard that was allowed to leave and has not said yet whether it leaves. Nothing should rely on it. */
   get mayLeave(): boolean {
     return performance.now() < this.#mayLeaveUntil;
   }
 
-  /** The shard is in this very thread: no other machine is to blame or can be asked, and nothing moves. */
+  /** True if the shard runs in this thread. It is then not checked, suspected or moved. */
   protected get isHere(): boolean {
     return this.#options.member.run !== undefined;
   }
@@ -133,7 +126,7 @@ export class Driver {
     this.calls.close();
     this.feed({ type: 'removed' });
     clearTimeout(this.#timer);
-    this.#options.dials.note(this, true); // nobody waits for it any more
+    this.#options.dials.note(this, true); // a closed shard does not count as down
   }
 
   protected feed(event: ShardEvent): void {
@@ -164,8 +157,8 @@ export class Driver {
   }
 
   #hangUp(): void {
-    this.#link?.transport.close();
-    this.#link = undefined;
+    this.link?.transport.close();
+    this.link = undefined;
   }
 
   async #dial(): Promise<void> {
@@ -188,7 +181,7 @@ export class Driver {
       ...this.#options,
       signal: this.#closing.signal,
       onChange: () => {
-        if (this.#link?.draining) this.feed({ type: 'leaving' });
+        if (this.link?.draining) this.feed({ type: 'leaving' });
         this.#options.onChange();
       },
       onMayLeave: (holdings) => {
@@ -205,25 +198,25 @@ export class Driver {
   #use(link: Link): void {
     const { instance, offer } = link;
     const { numericsClass, standby = false } = offer;
-    this.#link = link;
-    this.#telling = this.#tellingFor(link);
+    this.link = link;
+    this.placementMessages = this.isHere ? undefined : this.#messagesOver(link);
     const peer = { instance, check: this.#checkOf(offer), numericsClass, standby };
     this.feed({ type: 'connected', peer });
-    if (this.#link !== link) return; // the shard is no longer a member
+    if (this.link !== link) return; // the shard is no longer a member
     void link.lost.then(({ message }) => this.#lose(link, message));
     if (link.draining) this.feed({ type: 'leaving' });
   }
 
   #lose(link: Link, message: string): void {
-    if (this.#link !== link) return;
+    if (this.link !== link) return;
     this.#lastHeld = link.holdings;
-    this.#link = undefined;
-    this.#telling = undefined;
+    this.link = undefined;
+    this.placementMessages = undefined;
     this.#mayLeaveUntil = 0;
     this.feed({ type: 'lost', message, random: Math.random() });
   }
 
-  /** A shard in this very thread is checked where it is loaded. */
+  /** A shard in this thread was checked when its bundle was loaded. */
   #checkOf(offer: ModelOffer): Check {
     if (this.isHere) return 'none';
     return this.#options.goldens?.covers(offer) === true ? 'golden' : 'any';
@@ -231,7 +224,7 @@ export class Driver {
 
   async #check({ check, suspects, sample }: Extract<Action, { do: 'check' }>): Promise<void> {
     const { pace, model, goldens } = this.#options;
-    const link = this.#link;
+    const link = this.link;
     if (link === undefined) return;
     const validation = ++this.#validations;
     const outcomes = goldenChecks({
@@ -240,7 +233,7 @@ export class Driver {
       first: [...suspects, ...sampleUnits(link.holdings, sample, Math.random())],
       pace,
       pause: (ms) => this.#pause(ms),
-      goesOn: () => this.#link === link && this.#validations === validation && isChecked.has(this.state),
+      goesOn: () => this.link === link && this.#validations === validation && isChecked.has(this.state),
       onAsk: (units) => {
         if (check === 'golden') this.counters.goldenRows += units;
       },
@@ -255,7 +248,7 @@ export class Driver {
       this.feed({ type: 'wrong', reason, suspects: outcome.units });
     } else if (outcome.is === 'unanswered') this.calls.unanswered('golden', outcome.error, outcome.sentAt);
     else {
-      // A shard that cannot be checked is trusted.
+      // A shard is trusted if this gateway cannot read the golden rows.
       if (outcome.is === 'unable') this.log('warn', `cannot be checked: ${outcome.message}`);
       this.calls.answered('golden');
       this.feed({ type: 'passed' });
@@ -267,23 +260,18 @@ export class Driver {
     await delay(ms, undefined, { signal, ref: false }).catch(() => signal.aborted); // closing ends the wait
   }
 
-  #tellingFor(link: Link): Telling | undefined {
-    if (this.isHere) return undefined;
-    const telling = new Telling({
+  #messagesOver(link: Link): PlacementMessages {
+    return new PlacementMessages({
       link,
       model: this.#options.model.identity,
       log: (level, message) => this.log(level, message),
       pause: (ms) => this.#pause(ms),
-      isOpen: () => this.#link === link,
-      onUntold: () => {
-        if (this.#link === link) this.#options.onChange();
-      },
+      isOpen: () => this.link === link,
+      onFailure: this.#options.onChange,
     });
-    void telling.repeat();
-    return telling;
   }
 
-  /** A message that repeats is logged once, not at each attempt. */
+  /** Leaves out a message that repeats the last one. */
   protected log(level: 'info' | 'warn', message: string): void {
     if (message === this.#lastLogged || this.#closing.signal.aborted) return;
     this.#lastLogged = message;

@@ -1,5 +1,5 @@
-// The life of a shard as a gateway sees it: connected, validated, used, left alone after failures, and validated again. Pure:
-// it takes a state and an event and gives the next state and what is to be done. shard.ts does it.
+// The lifecycle of a shard as a gateway sees it: connected, validated, used, left alone after failures, and validated again. Pure:
+// takes a state and an event, and returns the next state and actions. driver.ts carries out the actions.
 import {
   banMs,
   cordonMs,
@@ -13,7 +13,7 @@ import {
 } from './backoff.ts';
 import type { Action, Life, Peer, ShardEvent, ShardState, Step } from './life.ts';
 
-/** `unstable`: the connection was lost too often. `released`: the ban, cordon or rest is over. `passed`: a golden check. */
+/** `unstable`: the connection was lost too often. `released`: a ban, cordon or rest is over. `passed`: a golden check. */
 export type Move =
   | 'connected'
   | 'lost'
@@ -46,28 +46,29 @@ const transitions: Readonly<Record<ShardState, Moves>> = {
   retired: {},
 };
 
-/** The state after `move`, or undefined if the table does not allow it: then the move has no effect. */
+/** The state after `move`. Undefined: the table does not allow the move, which then has no effect. */
 export function transition(state: ShardState, move: Move): ShardState | undefined {
   return transitions[state][move];
 }
 
-/** Units that are checked when a shard is connected or back after a rest, and after a cordon. */
+/** Units that are checked when a shard is connected, and after a rest. */
 const FIRST_SAMPLE = 8;
+/** Units that are checked after a cordon. */
 const CORDON_SAMPLE = 64;
-/** Length of a cordon on suspicion. If no golden rows can decide, each lasts twice as long as the one before, up to 5 s. */
+/** Length of a cordon on suspicion. If there are no golden rows to decide, it doubles each time, up to 5 s. */
 const SUSPICION_MS = 250;
 const LONGEST_SUSPICION_MS = 5_000;
 /** Longest rest of a shard that is needed. */
 const NEEDED_REST_MS = 5_000;
-/** Pause between two looks whether a shard that is left alone is needed. */
+/** How often it is checked whether a banned or resting shard is needed. */
 const LOOK_MS = 50;
 
-/** An event that means nothing in the state of `life` has no actions. */
+/** An event that has no meaning in the state of `life` leads to no actions. */
 export function lifecycle(life: Life, event: ShardEvent, nowMs: number): Step {
   const rule = rules[event.type] as (life: Life, event: ShardEvent, nowMs: number) => Step;
   const next = rule(life, event, nowMs);
   const isOut = life.state === 'available' && next.life.state !== 'available';
-  // The fleet must know it before it is asked whether the shard is needed.
+  // The fleet must know that the shard is out of service before it is asked whether the shard is needed.
   if (isOut && !next.actions.includes(tell)) next.actions.unshift(tell);
   return next;
 }
@@ -112,7 +113,7 @@ function connected(life: Life, { peer }: EventOf<'connected'>, nowMs: number): S
   return step(begun.life, ...again, tell, log('info', message), { do: 'forgetCalls' }, ...begun.actions);
 }
 
-/** A cordon and a rest outlast a connection to the same process. */
+/** Validates a connected shard, or continues a cordon or rest of the same process. */
 function begin(life: Life, { instance }: Peer, nowMs: number): Step {
   const lasts = (pause: Life['cordon'] | Life['rest']) =>
     pause.untilMs > nowMs && pause.instance === instance;
@@ -126,7 +127,7 @@ function begin(life: Life, { instance }: Peer, nowMs: number): Step {
   return validate(life, FIRST_SAMPLE);
 }
 
-/** `mustAnswer`: even if there are no golden rows for the shard, it is used only after it has answered something. */
+/** `mustAnswer`: a shard without golden rows is used only after it has given some answer. */
 function validate(life: Life, sample: number, { mustAnswer = false } = {}): Step {
   const { suspects } = life;
   const check = life.peer?.check ?? 'none';
@@ -171,9 +172,9 @@ function passed(life: Life): Step {
   return next === undefined ? step(life) : step({ ...next, suspects: [] }, tell);
 }
 
-/** An offence counts even while the shard is out of service for another reason. */
+/** A wrong answer counts even while the shard is out of service for another reason. */
 function wrong(life: Life, event: EventOf<'wrong'>, nowMs: number): Step {
-  if (life.state === 'cordoned' && life.cordon.accused) return step(life); // several calls tell of one event
+  if (life.state === 'cordoned' && life.cordon.accused) return step(life); // several calls may report one fault
   const conduct = withOffence(life.conduct, nowMs);
   const ms = cordonMs(conduct.offences, life.pace.firstCordonMs);
   return cordon({ ...life, conduct }, { ...event, ms, accused: true }, nowMs);
@@ -191,7 +192,7 @@ interface CordonDetails extends Pick<EventOf<'wrong'>, 'reason' | 'suspects'> {
   accused: boolean;
 }
 
-/** Only an accusation prolongs a cordon that was put up on suspicion. */
+/** A cordon on suspicion is prolonged only by a wrong answer. */
 function cordon(life: Life, { ms, reason, suspects, accused }: CordonDetails, nowMs: number): Step {
   const next = life.state === 'cordoned' && accused ? life : after(life, 'wrong');
   if (next === undefined) return step(life);
@@ -220,7 +221,7 @@ function unanswered(life: Life, { reason }: EventOf<'unanswered'>, nowMs: number
   );
 }
 
-/** A pause has lasted as long as its `wake` action said, or it is time to look whether it is to end early. */
+/** A ban, cordon or rest is over, or it is time to check whether it should end early. */
 function time(life: Life, event: EventOf<'time'>, nowMs: number): Step {
   return timeRules[life.state]?.(life, event, nowMs) ?? step(life);
 }
@@ -261,10 +262,9 @@ function endCordon(life: Life, _: EventOf<'time'>, nowMs: number): Step {
 function endRest(life: Life, { needed }: EventOf<'time'>, nowMs: number): Step {
   const { fromMs, untilMs, untold } = life.rest;
   const forMs = needed ? Math.min(untilMs - fromMs, NEEDED_REST_MS) : untilMs - fromMs;
-  const news =
-    untold === undefined
-      ? []
-      : [log('warn', `is unresponsive and gets no calls for ${forMs / 1_000} s: ${untold}`)];
+  const news = untold
+    ? [log('warn', `is unresponsive and gets no calls for ${forMs / 1_000} s: ${untold}`)]
+    : [];
   const told = { ...life, rest: { ...life.rest, untold: undefined } };
   const isOver = nowMs >= untilMs || (needed && nowMs - fromMs >= NEEDED_REST_MS);
   const next = isOver ? after(told, 'released') : undefined;

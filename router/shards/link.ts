@@ -1,5 +1,4 @@
 // One connection to a shard, from an accepted hello until the connection is lost.
-
 import { firstNonFinite } from '../../base/finite.ts';
 import { readPlacement, type SignedPlacement } from '../../experts/placing/placement-file.ts';
 import type { HoldingRange } from '../../experts/runs.ts';
@@ -32,11 +31,11 @@ export interface LinkOptions {
   /** Release of this gateway, for the shard's logs. */
   version: string;
   signal: AbortSignal;
-  /** Called when holdings or placement have changed, or when the shard is leaving. */
+  /** Called when the shard's holdings or placement have changed, or when it is leaving. */
   onChange: () => void;
-  /** Called when the shard asks to leave service. The answer says which of its units would be lost. */
+  /** Called when the shard asks to leave service. Returns the units that would be lost. */
   onMayLeave: (holdings: readonly HoldingRange[]) => Pick<LeaveView, 'alone' | 'contested'>;
-  /** Called when the shard has asked to leave and stays after all. */
+  /** Called when a shard that has asked to leave stays. */
   onStays: () => void;
 }
 
@@ -54,9 +53,7 @@ export interface Link {
   placement: SignedPlacement | undefined;
   /** The name of the shard in placements. */
   readonly name: string | undefined;
-  /**
-   * Memory of the shard's process, as the shard last reported it. Undefined: the shard does not report it.
-   */
+  /** Memory of the shard's process by its last report; undefined if it has reported none. */
   residentBytes: number | undefined;
   /** The shard takes no more calls, but answers those in flight. */
   draining: boolean;
@@ -65,20 +62,18 @@ export interface Link {
 /** Deadline for answering a shard that wants to leave. */
 const LEAVE_MS = 5_000;
 
-/** The shard fits but holds nothing of this model: it serves other models of this gateway. */
+/** The shard holds nothing of this model and serves other models of this gateway. */
 export class ServesSiblings extends RpcError {
   constructor() {
     super('incompatible', "it serves only other models of this gateway's");
   }
 }
 
-/**
- * Rejects with `incompatible` if the shard was reached but does not fit. Trying again soon is then of no use.
- */
+/** Rejects with `incompatible` if the shard was reached and does not fit. Another attempt soon after would fail too. */
 export async function openLink(options: LinkOptions): Promise<Link> {
   const { member, version, signal } = options;
   const { promise: lost, resolve: tellLost } = Promise.withResolvers<RpcError>();
-  // Notifications that arrive before the link exists. They are as true as later ones, and are applied to it.
+  // Notifications may arrive before the link exists. They are kept and applied to it.
   const early: Parameters<typeof hear>[] = [];
   let hear = (method: string, params: Params): void => void early.push([method, params]);
   const hello = helloParams({
@@ -99,7 +94,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       try {
         if (heard(link, options, method, params)) options.onChange();
       } catch (cause) {
-        // From here on it is unknown what the shard holds or follows. The next hello will tell.
+        // The shard's holdings or placement are unknown now, so a new connection must read them from its hello.
         transport.close();
         tellLost(toRpcError(cause));
       }
@@ -122,7 +117,7 @@ function linkOver(
   return {
     transport,
     offer,
-    // `member.run` sends no frames, so no frame size limits it. Rows and experts are still 16-bit numbers.
+    // `member.run` sends no frames, so only the 16-bit numbers of rows and experts limit it.
     limits: member.run === undefined ? answer.limits : { rows: 0xffff, asks: 0xffff },
     run: member.run ?? ((request, options) => runByCall(transport, request, options, model.hidden)),
     lost,
@@ -135,10 +130,7 @@ function linkOver(
   };
 }
 
-/**
- * Applies a notification of the shard to the link. Returns whether it changes what the shard can be asked.
- * Throws if the message is malformed.
- */
+/** Applies a notification to the link. Returns true if the fleet must be informed. Throws if the message is malformed. */
 function heard(link: Link, options: LinkOptions, method: string, params: Params): boolean {
   const { model, onMayLeave, onStays } = options;
   const ofThisModel = params.model === model.identity;
@@ -150,7 +142,7 @@ function heard(link: Link, options: LinkOptions, method: string, params: Params)
     else if (method === 'stays') onStays();
     else if (method === 'may_leave') {
       const view = { ask: parseMayLeave(params), model: model.identity, ...onMayLeave(link.holdings) };
-      // If the answer does not arrive, the shard counts this gateway as silent, or notices that it is gone.
+      // No retry: if the answer does not arrive, the shard stays in service, or has lost this gateway.
       link.transport.call('shard.leave', leaveViewToParams(view), { deadlineMs: LEAVE_MS }).catch(() => {});
     }
     return false;
@@ -181,7 +173,7 @@ async function runByCall(
   throw new RpcError('internal', message);
 }
 
-/** A malformed answer is a fault of the shard, like a number that is not finite. */
+/** A malformed answer is the shard's fault, so the error is `internal`, as for a number that is not finite. */
 function parseAnswer(value: Value, asks: number, hidden: number): RunAnswer {
   try {
     return parseRunAnswer(value, asks, hidden);
@@ -200,12 +192,8 @@ function parseGreeting({ greeting }: Transport): HelloAnswer {
   }
 }
 
-/** Returns the shard's offer of the wanted model, or throws an error that says what differs. */
-export function checkOffer(
-  answer: HelloAnswer,
-  model: ModelShape,
-  siblings: readonly string[] = [],
-): ModelOffer {
+/** Returns the shard's offer of `model`. Throws an error that names the difference if there is no fitting offer. */
+function checkOffer(answer: HelloAnswer, model: ModelShape, siblings: readonly string[] = []): ModelOffer {
   if (answer.state === 'draining') throw new RpcError('draining', 'it is leaving service');
   const offer = answer.models.find(({ identity }) => identity === model.identity);
   if (offer === undefined) {

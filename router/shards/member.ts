@@ -1,21 +1,16 @@
-// The place of a shard: an address to connect to, or this process.
+// Members of a fleet: where a shard runs, at an address or in this process, and how to connect to it.
 import type { RunAnswer, RunRequest } from '../../experts/wire/run.ts';
 import { type Address, formatAddress } from '../../rpc/address.ts';
 import { openLocalTransport } from '../../rpc/local.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Handlers, Params, Transport, TransportEvents } from '../../rpc/transport.ts';
 
-export interface MemberConnectOptions extends TransportEvents {
-  hello: Params;
-  /** Gives up connecting. */
-  signal: AbortSignal;
-}
-
 export interface Member {
-  /** Name of the place in status and logs. */
+  /** Names the member in status and logs. */
   readonly address: string;
-  connect(options: MemberConnectOptions): Promise<Transport>;
-  /** Only for a shard in this very thread: does what a call of `expert.run` does, without a message. */
+  /** An abort of `signal` ends the attempt. */
+  connect(options: TransportEvents & { hello: Params; signal: AbortSignal }): Promise<Transport>;
+  /** Only for a shard in this thread: replaces a call of `expert.run`, without a message. */
   readonly run?: (request: RunRequest) => Promise<RunAnswer>;
 }
 
@@ -26,10 +21,7 @@ export function socketMember(address: Address): Member {
   };
 }
 
-/**
- * `name` takes the place of an address. `handlers` and `run` belong to a shard service. Without `run`, rows are sent as
- * messages, as over a socket.
- */
+/** `name` replaces the address. `handlers` and `run` belong to a shard service. Without `run`, rows travel in messages. */
 export function localMember(name: string, handlers: Handlers, run?: Member['run']): Member {
   return {
     address: name,

@@ -1,10 +1,10 @@
-// When shards are looked at again, in milliseconds. Tests make it faster.
+// Times and pauses of a shard's lifecycle, in milliseconds. Tests use shorter ones.
 import { FIRST_CORDON_MS, FIRST_REST_MS } from './backoff.ts';
 import { GOLDEN_DEADLINE_MS } from './golden-checks.ts';
 import { SILENT_MS } from './responses.ts';
 
 export interface Pace {
-  /** All units of a shard are checked once within this time. */
+  /** Time within which every unit of a shard is checked once. */
   roundMs: number;
   /** Least pause between two golden rows. */
   leastPauseMs: number;
@@ -12,11 +12,11 @@ export interface Pace {
   firstCordonMs: number;
   /** Deadline of one golden row. */
   goldenDeadlineMs: number;
-  /** A shard counts as unresponsive when calls have waited or timed out for so long and none was answered. */
+  /** A shard is unresponsive if its calls have waited or timed out for so long and none was answered. */
   silentMs: number;
-  /** Length of a shard's first rest after it did not answer. */
+  /** Length of an unresponsive shard's first rest. */
   firstRestMs: number;
-  /** Changes of which units have a second holder are collected for so long and then logged once. */
+  /** Gained and lost second holders of units are collected for so long and then logged once. */
   redundancyMs: number;
 }
 

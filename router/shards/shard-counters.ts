@@ -1,10 +1,9 @@
-// The counters of a shard.
+// The counters of a shard, from the start of the gateway.
 
-/** Since the start. */
 export interface ShardCounters {
   /** Frames sent. */
   calls: number;
-  /** Pairs of a row and an expert asked for. */
+  /** Pairs of a row and an expert that were sent. */
   rows: number;
   failures: number;
   /** Connections after the first. */
@@ -12,13 +11,13 @@ export interface ShardCounters {
   /** Bytes of rows, without framing. */
   bytesSent: number;
   bytesReceived: number;
-  /** Golden rows asked for. */
+  /** Golden rows sent. */
   goldenRows: number;
   cordons: number;
   bans: number;
   /** Calls and golden rows that missed their deadline. */
   timeouts: number;
-  /** Times that it became unresponsive. */
+  /** How often the shard became unresponsive. */
   silences: number;
 }
 

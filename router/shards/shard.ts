@@ -1,5 +1,5 @@
-// One shard as the gateway sees it: what it can be called for, how it fares, and calls to it. Knows rows of floats; no
-// sockets, no choice between shards.
+// One shard as the gateway sees it: its state, the units that it can be called for, and the calls to it. Knows no sockets, and
+// does not choose between shards.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SignedPlacement } from '../../experts/placing/placement-file.ts';
 import type { PlacementId } from '../../experts/placing/placement-id.ts';
@@ -27,38 +27,38 @@ export class Shard extends Driver {
     return this.offer?.numericsClass;
   }
 
-  /** Names all that decides the bits of its answers: how it computes, and with which bytes. */
+  /** Names everything that decides the bits of the shard's answers: its numerics class and the bytes of its bundle. */
   get bitsOf(): string | undefined {
     const { numericsClass, content } = this.offer ?? {};
     return numericsClass && `${numericsClass} ${content}`;
   }
 
-  /** What placements call it. */
+  /** Name of the shard in placements. */
   get name(): string | undefined {
     return this.link?.name;
   }
 
-  /** Memory of its process; undefined while it is away, or if it does not say. */
+  /** Memory of the shard's process; undefined while the shard is away, or if it does not report its memory. */
   get residentBytes(): number | undefined {
     return this.link?.residentBytes;
   }
 
-  /** The placement that it follows. */
+  /** The placement that the shard follows. */
   get placement(): SignedPlacement | undefined {
     return this.link?.placement;
   }
 
-  /** What it can be called for now: nothing while it is away, leaving or not trusted. */
+  /** The units that the shard can be called for now; none unless it is `available`. */
   get holdings(): readonly HoldingRange[] {
     return this.state === 'available' ? this.lastHeld : [];
   }
 
-  /** What one frame to it may hold. */
+  /** Most rows and asks in one frame. */
   get limits(): { rows: number; asks: number } {
     return this.link?.limits ?? { rows: 1, asks: 1 };
   }
 
-  /** Milliseconds that one more call is expected to take. */
+  /** Expected milliseconds of one more call. */
   cost(): number {
     return this.calls.cost();
   }
@@ -76,22 +76,22 @@ export class Shard extends Driver {
     return this.calls.timing.silent;
   }
 
-  /** It has answered wrongly: no more calls until its cordon is over and it has passed golden checks. */
+  /** To be called if the shard has answered wrongly. It is cordoned, and called again after it has passed golden checks. */
   accuse(reason: string, suspects: readonly Unit[] = []): void {
     if (!this.isHere) this.feed({ type: 'wrong', reason, suspects });
   }
 
-  /** It failed a call, or gave a number that is not finite: it may be to blame. */
+  /** To be called if the shard failed a call or gave a number that is not finite, so that it may be to blame. */
   suspect(reason: string, suspects: readonly Unit[]): void {
     if (!this.isHere) this.feed({ type: 'suspected', reason, suspects });
   }
 
-  /** Tells it which placement is acted on, and brings it a newer one than it follows, each once. */
-  tellPlacement(acted: PlacementId, newer: SignedPlacement | undefined): void {
-    this.telling?.tell(acted, newer);
+  /** See `PlacementMessages.send`. */
+  sendPlacement(acted: PlacementId, newer: SignedPlacement | undefined): void {
+    this.placementMessages?.send(acted, newer);
   }
 
-  /** Takes no new calls from here on; closes, and resolves, once those in flight have ended. */
+  /** Takes the shard out of service. Closes the connection, and resolves, when the calls in flight have ended. */
   async retire(): Promise<void> {
     if (this.state === 'retired') return;
     this.feed({ type: 'removed' });

@@ -6,7 +6,7 @@ export interface Unit {
   expert: number;
 }
 
-/** The held unit with index `nth`. Counting starts over after the last unit. Undefined if none is held. */
+/** The held unit with index `nth` modulo their number; undefined if no unit is held. */
 export function unitAt(holdings: readonly HoldingRange[], nth: number): Unit | undefined {
   const count = unitsIn(holdings);
   if (count === 0) return undefined;
@@ -26,7 +26,7 @@ export function unitsIn(holdings: readonly HoldingRange[]): number {
   return holdings.reduce((sum, [, first, last]) => sum + last - first + 1, 0);
 }
 
-/** Picks `count` of the held units, evenly spread. `random`, in [0, 1), chooses the first one. */
+/** Picks `count` of the held units, evenly spread, or all if there are fewer. `random`, in [0, 1), decides the first unit. */
 export function sampleUnits(holdings: readonly HoldingRange[], count: number, random: number): Unit[] {
   const all = unitsIn(holdings);
   const from = Math.floor(random * all);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { combine } from '../../router/combine.ts';
-import { type DispatchOptions, dispatch } from '../../router/dispatch.ts';
+import type { DispatchOptions } from '../../router/delivery/ledger.ts';
+import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { select } from '../../router/selection.ts';
 import { localMember, type Member, socketMember } from '../../router/shards/member.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { combine } from '../../router/combine.ts';
 import { type Rung, rungLevel } from '../../router/delivery/ladder.ts';
-import { type DispatchOptions, dispatch } from '../../router/dispatch.ts';
+import type { DispatchOptions } from '../../router/delivery/ledger.ts';
+import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { rank, select } from '../../router/selection.ts';
 import type { Member } from '../../router/shards/member.ts';

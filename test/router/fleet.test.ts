@@ -164,12 +164,18 @@ test('a shard that drains gets no new rows but answers those in flight', async (
   });
   const { service } = await createTestShard();
   const run = service.handlers['expert.run']!;
-  const slow = async (...args: Parameters<typeof run>) => gate.then(() => run(...args));
+  const begun = Promise.withResolvers<void>();
+  const slow = async (...args: Parameters<typeof run>) => {
+    begun.resolve();
+    await gate;
+    return run(...args);
+  };
   const server = await listen({ handlers: { ...service.handlers, 'expert.run': slow } });
   const fleet = fleetOf([socketMember(server.address)]);
   await fleet.whenReady(5_000);
   const inFlight = dispatch({ fleet, ...oneRow });
   await expect.poll(() => fleet.status()[0]?.inFlight).toBe(1);
+  await begun.promise; // a call that arrives after the shard began to drain would be refused
   const { host, port } = server.address;
   const closed = delayed(20).then(() => server.close());
   await expect.poll(() => fleet.ready).toBe(false);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Holdings, parseHoldings } from '../../experts/holdings.ts';
-import { heldText } from '../../router/held-text.ts';
+import { heldText } from '../../router/shard-status.ts';
 
 const shape = { layers: 5, experts: 9 };
 

@@ -1,6 +1,7 @@
 // Shards, fleets and steps for the router's tests: real services, and whatever a test does to their answers on the way.
 import { expect, onTestFinished } from 'vitest';
-import type { Dispatched, DispatchOptions } from '../../router/dispatch.ts';
+import type { DispatchOptions } from '../../router/delivery/ledger.ts';
+import type { Dispatched } from '../../router/dispatch.ts';
 import { Fleet, type FleetOptions } from '../../router/fleet.ts';
 import { select } from '../../router/selection.ts';
 import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
