@@ -114,7 +114,7 @@ export function createShared(options: ApiOptions): Shared {
   const ledger = new MemoryLedger(limits.answerMemory);
   const common = { limits, logger, metrics, slices, ledger, ...(degrade !== undefined && { degrade }) };
   const contexts = models.map(({ engine, dir, ...rest }): [string, ApiContext] => {
-    const status = () => statusInTime(engine, { waitMs: limits.statusMs, logger });
+    const status = () => statusInTime({ engine, limits, logger });
     const fingerprint = createFingerprint(async () => (await status())?.fingerprint);
     const threads = textThreads && dir !== undefined ? { pool: textThreads, dir } : undefined;
     const textOf = createTextWork({ tools: rest, slices, threads });

@@ -1,16 +1,16 @@
-// Aliases: names for several versions of a model, and which version a request gets.
+// Chooses the version of a model for a request that names an alias. An alias is a name for several versions of a model.
 import { createHash } from 'node:crypto';
 
-/** Relative share of the requests for the id of each served model. At least one is above 0. */
+/** Relative share of the requests that each version gets, by the version's model id. At least one share is above 0. */
 export type Weights = ReadonlyMap<string, number>;
 
 /** Weights by alias. */
 export type Aliases = ReadonlyMap<string, Weights>;
 
 /**
- * The version for `key`. It stays the same while the weights do, and each version gets its share of many keys. Raising a weight
- * moves keys only to that version, and lowering it moves keys only away from it. This is weighted rendezvous hashing: each version
- * draws a score of its own for the key, and the highest score wins.
+ * The version for `key`. A key gets the same version as long as the weights do not change, and each version gets its share of many
+ * keys. If a weight is raised, keys move only to that version. If a weight is lowered, keys move only away from that version. This
+ * is weighted rendezvous hashing: each version gets a random score for the key, and the highest score wins.
  */
 export function drawVersion(alias: string, weights: Weights, key: string): string {
   let best: { version: string; score: number } | undefined;
@@ -23,7 +23,7 @@ export function drawVersion(alias: string, weights: Weights, key: string): strin
   return best.version;
 }
 
-/** A number in (0, 1), evenly spread and independent for different arguments. */
+/** A number in (0, 1) that is a hash of the arguments. */
 function uniform(...parts: readonly string[]): number {
   const digest = createHash('sha256').update(JSON.stringify(parts)).digest();
   return (digest.readUIntBE(0, 6) + 0.5) / 2 ** 48;

@@ -1,5 +1,4 @@
-// POST /v1/chat/completions: messages in, the assistant's message out.
-
+// Plans POST /v1/chat/completions, and the other endpoints that answer a conversation.
 import type { ConstraintSpec } from '../../constraints/specification.ts';
 import { chatWire } from '../answers/messages/chat-format.ts';
 import type { MessageRules } from '../answers/messages/message-parser.ts';
@@ -36,11 +35,11 @@ import {
 } from '../text/thinking.ts';
 
 export interface ChatPlan extends Plan {
-  /** How the text of the answers is read. */
+  /** Rules by which the text of an answer is divided into thinking, content and tool calls. */
   rules: MessageRules;
 }
 
-/** Throws a 400 that names the field at fault. */
+/** Throws a 400 that names the invalid field. */
 export async function planChat(request: ChatRequest, context: RequestContext): Promise<ChatPlan> {
   const { engine, tokenizer, limits } = context;
   const { info } = engine;
@@ -49,7 +48,7 @@ export async function planChat(request: ChatRequest, context: RequestContext): P
   const read = await readChat(request, context, limitsOfCut(request));
   const prompt = cutPrompt(read.prompt, request, { asked, info });
   const maxTokens = allowance(prompt.length, 'messages', { asked, fallback: info.context, info });
-  const { rules, ...held } = heldTo(read, request, context);
+  const { rules, ...constrained } = rulesOf(read, request, context);
   const ids = request.return_token_ids === true;
   const promptLogprobs = promptLogprobsOf(request);
   let scores: PromptScores | undefined;
@@ -61,25 +60,29 @@ export async function planChat(request: ChatRequest, context: RequestContext): P
     logprobs,
     ...(promptLogprobs !== undefined && {
       promptLogprobs,
-      onScored: (_, told) => {
-        scores = promptScores(prompt, told, tokenizer);
+      onScored: (_, given) => {
+        scores = promptScores(prompt, given, tokenizer);
       },
     }),
     ...(ids && { promptIds: prompt }),
-    ...held,
+    ...constrained,
     noEffect: idleThinking(request, read.tags),
     asked: read.asked,
     rules,
     wire: chatWire({
-      ...{ request, rules, tokenizer, logprobs: logprobs !== undefined, ids },
+      request,
+      rules,
+      tokenizer,
+      logprobs: logprobs !== undefined,
+      ids,
       ...(promptLogprobs !== undefined && { scores: () => scores }),
     }),
   };
 }
 
 /**
- * Number of tokens in the prompt, which may exceed the context. Throws what `planChat` throws for the prompt, and what generating
- * would throw for the constraints of the answer.
+ * Number of tokens in the prompt, which may exceed the context. Throws the same errors as `planChat` for the prompt, and the same
+ * errors as a generation for the constraints of the answer.
  */
 export async function countChat(request: ChatRequest, context: RequestContext): Promise<number> {
   const { prompt, answer, asked } = await readChat(request, context, { takes: MOST_COUNTED });
@@ -94,15 +97,16 @@ interface ReadChat {
   /** The prompt's text. */
   text: string;
   toolUse: ToolUse | undefined;
-  /** Constraint of what follows any thinking. */
+  /** Constraint of the text after the thinking, or of all text if the model does not think. */
   answer: ConstraintSpec | undefined;
   tags: ThinkingTags | undefined;
+  /** Largest number of tokens for thinking. Undefined: no limit. */
   budget: number | undefined;
-  /** Specifications of the answer's form and its calls. */
+  /** Specifications of the answer's form and of its tool calls. */
   asked: readonly Asked[];
 }
 
-/** Everything that does not depend on the length of the context. */
+/** Reads the fields that do not depend on the length of the context, and writes the prompt. */
 async function readChat(
   request: ChatRequest,
   context: RequestContext,
@@ -122,20 +126,12 @@ async function readChat(
     variables: { ...thinkingVariables(request), ...templateVariables(request.chat_template_kwargs) },
     ending: endingOf(request),
   };
-  const held = answerConstraint(request, toolUse?.constraint);
-  const { form: answer } = held;
-  const asked = [...(toolUse === undefined ? [] : [toolUse.asked]), ...held.asked];
-  return {
-    ...(await written(conversation, tools, context, limits)),
-    toolUse,
-    answer,
-    asked,
-    tags,
-    budget,
-  };
+  const { form: answer, asked: forms } = answerConstraint(request, toolUse?.constraint);
+  const asked = [...(toolUse === undefined ? [] : [toolUse.asked]), ...forms];
+  return { ...(await written(conversation, tools, context, limits)), toolUse, answer, asked, tags, budget };
 }
 
-/** Token ids of a conversation up to where the assistant begins. Throws a 400 if there is no template, or if it raises. */
+/** Token ids of a conversation up to the assistant's turn. Throws a 400 if there is no chat template, or if it raises. */
 export async function promptOfMessages(
   messages: ChatRequest['messages'],
   context: RequestContext,
@@ -152,7 +148,7 @@ function templateOf({ template, toolTemplate, model }: ApiContext, tools: boolea
   throw badRequest(message, { param: 'messages', code: 'chat_template_missing' });
 }
 
-/** A template raises for conversations that it does not support. That is a 400 with the template's own message. */
+/** Throws a 400 with the template's own message if the template raises, as it does for conversations that it does not support. */
 async function written(
   conversation: Conversation,
   tools: boolean,
@@ -179,8 +175,8 @@ async function written(
   }
 }
 
-/** How the answers are read, and what they are constrained to. */
-function heldTo(
+/** The rules for the text of the answers, and the constraint of that text. */
+function rulesOf(
   { toolUse, answer, tags, budget, text }: ReadChat,
   request: ChatRequest,
   { tokenizer, engine }: ApiContext,

@@ -1,4 +1,4 @@
-// The two endpoints whose answers consist of choices, /v1/completions and /v1/chat/completions, for the completion handler.
+// The endpoints /v1/completions and /v1/chat/completions, in the form that the completion handler takes.
 import type { z } from 'zod';
 import { type Plan, respond } from '../answers/respond.ts';
 import type { RequestContext } from '../context.ts';
@@ -13,7 +13,6 @@ import type { Endpoint } from './completion-handler.ts';
 import { planCompletion } from './completions.ts';
 
 export const completionEndpoint = choiceEndpoint(completionSchema, planCompletion);
-
 export const chatEndpoint = choiceEndpoint(chatSchema, planChat);
 
 function choiceEndpoint<Request extends CommonRequest>(

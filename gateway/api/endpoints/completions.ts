@@ -1,4 +1,4 @@
-// POST /v1/completions: text or token ids in, text out.
+// Plans POST /v1/completions, which continues texts or token ids, and writes its answers.
 import type { AnswerEvent } from '../answers/answer.ts';
 import type { AnswerToken } from '../answers/answer-text.ts';
 import type { EchoedPrompt } from '../answers/echo.ts';
@@ -21,7 +21,7 @@ import { allowedIds, shownSpecials } from '../requests/sampling.ts';
 import { constraintOf } from '../requests/structured.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 
-/** OpenAI's default for this endpoint. */
+/** OpenAI's default of `max_tokens` for this endpoint. */
 const DEFAULT_MAX_TOKENS = 16;
 
 export async function planCompletion(request: CompletionRequest, context: RequestContext): Promise<Plan> {
@@ -53,7 +53,6 @@ export async function planCompletion(request: CompletionRequest, context: Reques
   });
   const prompts = await Promise.all(planned);
   const logprobs = request.logprobs ?? undefined;
-  const told = { tokenizer, logprobs: logprobs !== undefined };
   const ids = request.return_token_ids === true ? prompts.map(({ prompt }) => prompt) : undefined;
   const promptLogprobs = promptLogprobsOf({ ...request, echoed: echo ? logprobs : undefined });
   const { form, asked: forms } = constraintOf(request);
@@ -67,7 +66,7 @@ export async function planCompletion(request: CompletionRequest, context: Reques
     constraint: allowedIds(request, info, form),
     asked: forms,
     shown: shownSpecials(request, tokenizer),
-    // Choosing the best needs log-probabilities.
+    // The best answers are chosen by their log-probabilities.
     logprobs: logprobs ?? (choices.made > choices.wanted ? 0 : undefined),
     promptLogprobs,
     ...(scored && {
@@ -76,7 +75,8 @@ export async function planCompletion(request: CompletionRequest, context: Reques
       },
     }),
     wire: completionWire({
-      ...told,
+      tokenizer,
+      logprobs: logprobs !== undefined,
       promptIds: ids && ((index) => ids[Math.floor(index / choices.wanted)]),
       ...(scored && { scores: (index) => scores[Math.floor(index / choices.wanted)] }),
     }),
@@ -95,9 +95,9 @@ type AnswerPiece = Exclude<AnswerEvent, AnswerFinish>;
 interface FormatOptions {
   tokenizer: Tokenizer;
   logprobs: boolean;
-  /** Prompt ids of a choice. Undefined: ids are not asked for. */
+  /** Returns the prompt ids of a choice. Undefined: the request asks for no ids. */
   promptIds: ((index: number) => readonly number[] | undefined) | undefined;
-  /** Scores of a choice's prompt. Absent: not asked for. */
+  /** Returns the scores of a choice's prompt. Absent: the request asks for no scores. */
   scores?: (index: number) => PromptScores | undefined;
 }
 
@@ -106,7 +106,7 @@ function completionWire({ tokenizer, logprobs, promptIds, scores }: FormatOption
   const logprobsOf = (tokens: readonly AnswerToken[]) => {
     return logprobs ? completionLogprobs(tokens, tokenizer) : null;
   };
-  /** The first chunk of each choice has the prompt's ids. */
+  /** The prompt's ids are only in the first chunk of each choice. */
   const idsOf = (index: number, tokens: readonly AnswerToken[]) => {
     if (promptIds === undefined) return {};
     const prompt = begun.has(index) ? {} : { prompt_token_ids: promptIds(index) };
@@ -148,7 +148,7 @@ function completionWire({ tokenizer, logprobs, promptIds, scores }: FormatOption
 }
 
 interface WholeChoice extends Omit<AnswerFinish, 'type'> {
-  /** Only if it is echoed. */
+  /** Only if the prompt is echoed. */
   prompt?: EchoedPrompt;
   text: string;
   tokens: AnswerToken[];

@@ -1,33 +1,30 @@
-// Asks the engine for its status and heat, but waits no longer than a request may wait.
-import type { Logger } from 'pino';
-import type { EngineClient, EngineStatus, HeatReport } from '../../engine/messages.ts';
+// Asks an engine for its status or heat, but waits no longer than the limit `statusMs`.
+import type { EngineStatus, HeatReport } from '../../engine/messages.ts';
+import type { ApiContext } from '../context.ts';
 
-export interface Patience {
-  waitMs: number;
-  logger: Logger;
+type Asked = Pick<ApiContext, 'engine' | 'limits' | 'logger'>;
+
+/** Undefined if the engine does not answer in time or fails. A failure is logged. */
+export function statusInTime(context: Asked): Promise<EngineStatus | undefined> {
+  return inTime(context.engine.status(), 'status', context);
 }
 
-/** Undefined if the engine does not answer within `waitMs` or fails. A failure is logged. */
-export function statusInTime(engine: EngineClient, patience: Patience): Promise<EngineStatus | undefined> {
-  return inTime(engine.status(), 'status', patience);
-}
-
-/** Undefined in the same cases. */
+/** Undefined if the engine does not answer in time or fails. A failure is logged. */
 export function heatInTime(
-  engine: EngineClient,
-  { successors = false, ...patience }: Patience & { successors?: boolean },
+  context: Asked,
+  options: { successors?: boolean } = {},
 ): Promise<HeatReport | undefined> {
-  return inTime(engine.heat({ successors }), 'heat', patience);
+  return inTime(context.engine.heat(options), 'heat', context);
 }
 
 async function inTime<T>(
   answer: Promise<T>,
   what: string,
-  { waitMs, logger }: Patience,
+  { limits, logger }: Asked,
 ): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, waitMs, undefined);
+    timer = setTimeout(resolve, limits.statusMs, undefined);
   });
   try {
     return await Promise.race([answer, late]);

@@ -1,12 +1,10 @@
-// GET /health, /health/ready and /metrics: whether the process is alive, whether it can answer requests, and its metrics.
+// GET /health, /health/ready and /metrics: liveness, readiness and the metrics of the process.
 import type { Context } from 'hono';
 import type { MissingUnits } from '../../engine/messages.ts';
 import type { ApiContext } from '../context.ts';
-import type { Shutdown } from '../shutdown.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import type { Warnings } from '../warnings.ts';
+import type { Shared } from '../shared.ts';
 import { heatInTime, statusInTime } from './engine-status.ts';
-import { modelOfQuery, type Served } from './models.ts';
+import { modelOfQuery } from './models.ts';
 
 interface Readiness {
   status: 'ready' | 'not_ready' | 'unknown';
@@ -14,22 +12,19 @@ interface Readiness {
   missing: MissingUnits[];
 }
 
-/** Does not ask the engine, which may be busy computing. */
+/** Always 200. Does not ask the engine, because a busy engine answers late. */
 export function health(c: Context): Response {
   return c.json({ status: 'ok' });
 }
 
 /**
- * 503 while no connected shard holds some expert, with the missing ones by layer, and while the server shuts down. All models must
- * be ready, unless `?model=` names one. Warnings do not change the status.
+ * 503 while an expert is held by no connected shard, while an engine does not answer in time, and while the server shuts down. The
+ * body lists the missing experts by layer. All models must be ready, unless `?model=` names one model. Warnings do not change the
+ * status.
  */
 export async function healthReady(
   c: Context,
-  {
-    served,
-    shutdown,
-    warnings: { current },
-  }: { served: Served; shutdown: Pick<Shutdown, 'refusing'>; warnings: Pick<Warnings, 'current'> },
+  { served, shutdown, warnings: { current } }: Shared,
 ): Promise<Response> {
   const { contexts } = served;
   const warnings = current.length > 0 ? { warnings: current } : {};
@@ -55,23 +50,19 @@ export async function healthReady(
   return c.json(body, worst === undefined ? 200 : 503);
 }
 
-async function readinessOf({ engine, limits, logger }: ApiContext): Promise<Readiness> {
-  const status = await statusInTime(engine, { waitMs: limits.statusMs, logger });
+async function readinessOf(context: ApiContext): Promise<Readiness> {
+  const status = await statusInTime(context);
   if (status === undefined) {
-    const reason = `the engine did not answer within ${limits.statusMs} ms`;
+    const reason = `the engine did not answer within ${context.limits.statusMs} ms`;
     return { status: 'unknown', reason, missing: [] };
   }
   const { ready, missing } = status;
   return { status: ready ? 'ready' : 'not_ready', missing };
 }
 
-export async function metricsPage(
-  c: Context,
-  { served, metrics }: { served: Served; metrics: Metrics },
-): Promise<Response> {
-  const engines = [...served.contexts].map(async ([model, { engine, limits, logger }]) => {
-    const patience = { waitMs: limits.statusMs, logger };
-    const [status, heat] = await Promise.all([statusInTime(engine, patience), heatInTime(engine, patience)]);
+export async function metricsPage(c: Context, { served, metrics }: Shared): Promise<Response> {
+  const engines = [...served.contexts].map(async ([model, context]) => {
+    const [status, heat] = await Promise.all([statusInTime(context), heatInTime(context)]);
     return { model, status, heat };
   });
   const page = await metrics.render(await Promise.all(engines));

@@ -1,22 +1,22 @@
-// GET /v1/experts/heat: rows that each expert has computed, decayed and in total.
+// GET /v1/experts/heat: how many rows each expert has computed, as a decayed count and in total.
 import type { Context } from 'hono';
 import type { ApiContext } from '../context.ts';
 import { ApiError, badRequest } from '../errors.ts';
 import { rounded } from '../telemetry/heat-metrics.ts';
 import { heatInTime } from './engine-status.ts';
 
-/** Rows of every unit. With `?transitions=1` also which experts of the next layer computed them next. */
-export async function expertHeat(c: Context, { engine, limits, logger }: ApiContext): Promise<Response> {
+/** With `?transitions=1` the answer also says which experts of the next layer computed the rows of each expert. */
+export async function expertHeat(c: Context, context: ApiContext): Promise<Response> {
   const successors = flagOf(c.req.query('transitions'));
-  const report = await heatInTime(engine, { waitMs: limits.statusMs, logger, successors });
+  const report = await heatInTime(context, { successors });
   if (report === undefined) {
-    const message = `The engine did not report its heat within ${limits.statusMs} ms.`;
+    const message = `The engine did not report its heat within ${context.limits.statusMs} ms.`;
     throw new ApiError({ status: 503, message, type: 'server_error', headers: { 'retry-after': '1' } });
   }
   const { layers, experts, halfLifeSeconds, counts, totals, steps } = report;
   return c.json({
     object: 'experts.heat',
-    model: engine.info.identity,
+    model: context.engine.info.identity,
     layers,
     experts,
     half_life_seconds: halfLifeSeconds,
@@ -38,7 +38,7 @@ function flagOf(text: string | undefined): boolean {
   throw badRequest(`'transitions' must be 0 or 1, not '${text.slice(0, 50)}'.`, { param: 'transitions' });
 }
 
-/** `[layers][experts]` */
+/** `[layers][experts]`, made from the flat array of all units. */
 function byLayer(values: Float64Array, experts: number): number[][] {
   return Array.from({ length: values.length / experts }, (_, layer) =>
     Array.from(values.subarray(layer * experts, (layer + 1) * experts), rounded),

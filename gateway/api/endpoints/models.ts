@@ -1,11 +1,11 @@
-// GET /v1/models and /v1/models/{id}, and which model a request means.
+// GET /v1/models and /v1/models/{id}, and the choice of the model that answers a request.
 import type { Context } from 'hono';
 import type { ApiContext } from '../context.ts';
 import { ApiError } from '../errors.ts';
 import { type Aliases, drawVersion, type Weights } from './aliases.ts';
 
 export interface Served {
-  /** By id, in the order of the options. The first one answers requests whose path names no model. */
+  /** By model id. The first model answers requests that name none. */
   contexts: ReadonlyMap<string, ApiContext>;
   /** The current aliases, which may change at any time. */
   aliases: () => Aliases;
@@ -32,15 +32,15 @@ export function showModel(c: Context, { contexts, aliases }: Served): Response {
   return c.json(describeAlias(id, weights, contexts));
 }
 
-/** Throws OpenAI's model_not_found for an unknown name. The schema refuses values that are not strings. */
+/** Throws OpenAI's error `model_not_found` for an unknown name. Other types pass, because the schema refuses them later. */
 export function requireServed(name: unknown, served: Served): void {
   if (typeof name !== 'string' || served.contexts.has(name) || served.aliases().has(name)) return;
   throw notFound(name, served);
 }
 
 /**
- * The model that answers. Behind an alias, a user or else a prompt cache key always gets the same version. Without either, the
- * version is drawn by `requestId`.
+ * The model that answers. For an alias, requests with the same `user`, or else the same `prompt_cache_key`, get the same version.
+ * Without these fields, `requestId` determines the version.
  */
 export function chooseModel(
   name: string,
@@ -59,7 +59,7 @@ export function modelOfQuery(c: Context, { contexts }: Served): ApiContext {
   const id = c.req.query('model');
   const [first] = contexts.values();
   const context = id === undefined ? first : contexts.get(id);
-  // An alias stands for several models, but this is about one.
+  // Aliases are unknown here, because an alias stands for several models.
   if (context === undefined) throw notFound(id ?? '', { contexts, aliases: () => new Map() });
   return context;
 }
@@ -70,11 +70,13 @@ export function notFound(name: string, { contexts, aliases }: Served): ApiError 
   return new ApiError({ status: 404, message, param: 'model', code: 'model_not_found' });
 }
 
-/** Includes the fields of vLLM. No model here has a parent, so each is its own root. */
+/** Includes vLLM's fields. `parent` and `root` say that no model is an adapter of another model. */
 function describe({ model: { id, created, facts }, engine }: Pick<ApiContext, 'model' | 'engine'>) {
   const { context, layers, experts, expertsPerToken } = engine.info;
   const known = facts && {
-    ...{ bits: facts.bits, parameters: facts.parameters, active_parameters: facts.activeParameters },
+    bits: facts.bits,
+    parameters: facts.parameters,
+    active_parameters: facts.activeParameters,
   };
   const shape = { layers, experts, experts_per_token: expertsPerToken };
   return { ...modelCard(id, { created, context }), expertgrid: { ...shape, ...known } };
@@ -87,7 +89,7 @@ function modelCard(id: string, { created, context }: { created: number; context:
   };
 }
 
-/** The alias has the smallest context of its versions, so that a prompt that fits it fits each of them. */
+/** The context is the smallest of all versions, so that a prompt that fits into it fits into each version. */
 function describeAlias(id: string, weights: Weights, contexts: Served['contexts']) {
   const versions = [...weights.keys()].flatMap((version) => contexts.get(version) ?? []);
   const context = Math.min(...versions.map(({ engine }) => engine.info.context));
@@ -95,7 +97,7 @@ function describeAlias(id: string, weights: Weights, contexts: Served['contexts'
   return { ...card, expertgrid: { versions: Object.fromEntries(weights) } };
 }
 
-/** An alias is as new as the newest of its versions. Unix seconds. */
+/** When the newest of the versions was created, in Unix seconds. */
 export function createdOf(versions: readonly Pick<ApiContext, 'model'>[]): number {
   return Math.max(0, ...versions.map(({ model }) => model.created));
 }

@@ -1,34 +1,35 @@
-// Handles the endpoints that take a request body and do not use the engine. Their steps are: read the body,
-// read its fields, choose the model, answer.
+// Handles the endpoints that take a request body and do not use the engine: reads the body and its fields, chooses the model, and
+// answers.
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { wholeAnswer } from '../answers/respond.ts';
 import { type RequestContext, requestContext } from '../context.ts';
 import { parseFields } from '../requests/body.ts';
 import { fieldsWithoutEffect, noEffectHeaders } from '../requests/fields/no-effect.ts';
-import { type Reading, withFields } from '../requests/read-fields.ts';
+import { withFields } from '../requests/read-fields.ts';
 import { type FieldNames, underOuterNames } from '../requests/renamed-fields.ts';
+import type { Shared } from '../shared.ts';
 import type { RecordEnv } from '../telemetry/request-record.ts';
 import { chooseModel } from './models.ts';
 
-/** A request once its fields are read. */
+/** A request whose fields have been checked. */
 export interface TextAsked {
-  /** If absent, the first model answers. */
+  /** Absent or null: the first model answers. */
   model: string | null | undefined;
-  /** How errors name the client's fields, if the request was translated. */
+  /** The client's names of fields, for errors about a translated request. Absent: the names are the same. */
   names?: FieldNames;
   answer(context: RequestContext): Promise<{ body: object; noEffect: readonly string[] }>;
 }
 
-/** `read` may throw a 400 that names the fields at fault. */
+/** `read` may throw a 400 that names the invalid fields. */
 export function textHandler(
   read: (fields: Record<string, unknown>) => TextAsked,
-  reading: Reading,
+  shared: Shared,
 ): (c: Context<RecordEnv>) => Promise<Response> {
-  const { served, slices } = reading;
+  const { served, slices } = shared;
   return async (c) => {
     const { tenant } = c.get('record');
-    return await withFields(c.req.raw, { ...reading, tenant }, (fields) => answerTo(c, fields));
+    return await withFields(c.req.raw, { ...shared, tenant }, (fields) => answerTo(c, fields));
   };
 
   async function answerTo(c: Context<RecordEnv>, fields: Record<string, unknown>): Promise<Response> {
@@ -46,7 +47,7 @@ export function textHandler(
   }
 }
 
-/** Reads a request that is not translated. */
+/** Makes the `read` of an endpoint whose request is not translated from another API's. */
 export function plainly<Schema extends z.ZodType<{ model?: string | null | undefined }>>(
   schema: Schema,
   answer: (request: z.infer<Schema>, context: RequestContext) => Promise<object>,

@@ -1,5 +1,4 @@
-// POST /tokenize and /detokenize in vLLM's format. They turn a text or a conversation into the token ids
-// that completions use, and back.
+// POST /tokenize, POST /detokenize and GET /tokenizer_info, in vLLM's format.
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { echoedPrompt } from '../answers/echo.ts';
@@ -17,7 +16,7 @@ const MOST_IDS = 1_000_000;
 
 const ids = z.array(integer(0, LARGEST_INT32)).max(MOST_IDS);
 
-/** Keeps only the first invalid id. Otherwise the schema would make an issue of each of a million. */
+/** Replaces all ids but the first invalid one by valid ids. Otherwise zod would make an issue for each of a million ids. */
 function toFirstFault(value: unknown): unknown {
   if (!Array.isArray(value)) return value;
   if (value.length > MOST_IDS) return new Array<number>(MOST_IDS + 1).fill(0);
@@ -52,7 +51,7 @@ export async function tokenize(request: TokenizeRequest, context: RequestContext
   return { count: tokens.length, max_model_len: context.engine.info.context, tokens, token_strs: names };
 }
 
-/** The returned text contains special tokens by name. */
+/** The returned text contains the names of special tokens. */
 export async function detokenize(
   { tokens }: DetokenizeRequest,
   { engine, tokenizer, slices, tenant }: RequestContext,
@@ -68,7 +67,7 @@ export async function detokenize(
   throw badRequest(why, { param, code: 'invalid_token_id' });
 }
 
-/** In vLLM's format: the checkpoint's tokenizer_config.json with the chat template in use. */
+/** The checkpoint's tokenizer_config.json, with the chat template that this server uses. */
 export function tokenizerInfo(c: Context, { tokenizerInfo: config, template }: ApiContext): Response {
   return c.json({
     tokenizer_class: 'PreTrainedTokenizerFast',

@@ -1,5 +1,6 @@
-// GET /v1/history, and the timer that samples the history.
+// GET /v1/history, and the timer that takes the samples of the history.
 import type { Context } from 'hono';
+import type { EngineStatus } from '../../../engine/messages.ts';
 import type { ApiContext } from '../../context.ts';
 import { badRequest } from '../../errors.ts';
 import { statusInTime } from '../engine-status.ts';
@@ -7,45 +8,42 @@ import { type EngineTotals, type History, seriesOf } from './history.ts';
 import type { Ring } from './ring.ts';
 
 export interface Keeping {
-  /** Ends the sampling when it is aborted. */
+  /** The sampling ends when this signal is aborted. */
   signal: AbortSignal;
-  /** Default 1 s. */
+  /** Interval between two samples. Default 1000 ms. */
   everyMs?: number;
 }
 
-/** Milliseconds since the epoch that never go back, even if the machine's clock is changed. */
-export function steadyNow(): number {
+/** Milliseconds since the epoch. They never go back, even if the machine's clock is changed. */
+function steadyNow(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** Samples the engines periodically. If an engine delays a sample past the next one, the next one is skipped. */
+/** Samples the engines periodically. A sample is skipped if the sample before it still waits for an engine. */
 export function keepHistory(
   history: History,
   { contexts, signal, everyMs = 1_000 }: Keeping & { contexts: Iterable<ApiContext> },
 ): void {
   const models = [...contexts];
-  let looking = false;
-  const look = async () => {
-    if (looking) return;
-    looking = true;
+  let sampling = false;
+  const sample = async () => {
+    if (sampling) return;
+    sampling = true;
     const totals = await totalsOf(models);
-    looking = false;
-    if (!signal.aborted) history.look(steadyNow(), totals);
+    sampling = false;
+    if (!signal.aborted) history.sample(steadyNow(), totals);
   };
-  const timer = setInterval(() => void look(), everyMs);
+  const timer = setInterval(() => void sample(), everyMs);
   timer.unref();
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }
 
-/** Sums over all models. Undefined unless every engine answers, because a sum without one would look like a fall. */
+/** Sums over all models. Undefined if an engine does not answer, because a sum without its part would look like a drop. */
 async function totalsOf(models: readonly ApiContext[]): Promise<EngineTotals | undefined> {
-  const statuses = await Promise.all(
-    models.map(({ engine, limits, logger }) => statusInTime(engine, { waitMs: limits.statusMs, logger })),
-  );
-  const told = statuses.flatMap((status) => status ?? []);
-  if (told.length < models.length) return undefined;
-  const sum = (of: (status: (typeof told)[number]) => number) =>
-    told.reduce((total, each) => total + of(each), 0);
+  const statuses = (await Promise.all(models.map(statusInTime))).filter((status) => status !== undefined);
+  if (statuses.length < models.length) return undefined;
+  const sum = (of: (status: EngineStatus) => number) =>
+    statuses.reduce((total, status) => total + of(status), 0);
   const limit = sum(({ kvBytesLimit }) => kvBytesLimit);
   return {
     promptTokens: sum(({ counters }) => counters.prompt_tokens ?? 0),
@@ -68,7 +66,7 @@ export function showHistory(
     now: Math.round(steadyNow() / 1_000),
     totals: history.totals,
     seconds: stretchOf(history.seconds, sinceMs),
-    // A minute is complete only long after it began, so earlier ones may be new.
+    // A minute's row is written when the minute is over, so rows that began before `since` may be new.
     minutes: stretchOf(history.minutes, sinceMs - 120_000),
   });
 }
@@ -78,7 +76,7 @@ function stretchOf(ring: Ring, sinceMs: number) {
   return { step: ring.stepMs / 1_000, start: stretch.startMs / 1_000, series: seriesOf(stretch) };
 }
 
-/** Unix seconds. */
+/** Unix seconds. 0 if the query does not give a time. */
 function timeOf(text: string | undefined): number {
   if (text === undefined) return 0;
   if (/^\d{1,12}$/.test(text)) return Number(text);

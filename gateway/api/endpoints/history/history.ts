@@ -1,9 +1,9 @@
-// The data of the console's plots: the last ten minutes by the second and the last day by the minute, made from samples of
-// counters. The caller passes the time.
+// Keeps the data of the console's plots: the last ten minutes by the second, and the last day by the minute. The data is made from
+// samples of counters. The caller passes the time.
 import { Ring, type Stretch } from './ring.ts';
 import { quantile, type Tally } from './tally.ts';
 
-/** Names of the columns. Counters are rates for each second, times are in seconds, and `kv_used` is a share (0 to 1). */
+/** Names of the columns. Counters are rates per second, times are in seconds, and `kv_used` is a share (0 to 1). */
 export const columns = [
   'requests',
   'errors',
@@ -31,11 +31,13 @@ export interface EngineTotals {
   kvUsed: number;
 }
 
+/** Columns that are rates of the tally's counters, columns that are rates of an engine's counters, and columns of its gauges. */
 const rates = ['requests', 'errors', 'refused'] as const;
 const tokens = { prompt_tokens: 'promptTokens', generated_tokens: 'generatedTokens' } as const;
 const gauges = { running: 'running', waiting: 'waiting', kv_used: 'kvUsed' } as const;
 
-interface Look {
+/** The counters at one moment. */
+interface Sample {
   atMs: number;
   tally: Record<(typeof rates)[number], number>;
   first: readonly number[];
@@ -43,20 +45,21 @@ interface Look {
   engines: EngineTotals | undefined;
 }
 
-/** Quantiles of a second cover this much of the past, because single requests are rare. */
+/** The quantiles of a second are made from this much of the past, because there may be few requests in one second. */
 const WINDOW_MS = 20_000;
 const MINUTE_MS = 60_000;
+/** Longest time between two samples whose missing seconds are filled. Seconds of a longer pause stay unknown. */
 const LATE_MS = 5_000;
 
 export class History {
-  /** 12 columns of 4 bytes take 28,800 bytes for ten minutes and 69,120 bytes for a day, whatever the traffic. */
+  /** Ten minutes take 28,800 bytes and a day takes 69,120 bytes, because 12 columns of 4 bytes do not depend on the traffic. */
   readonly seconds = new Ring({ columns: columns.length, rows: 600, stepMs: 1_000 });
   readonly minutes = new Ring({ columns: columns.length, rows: 1_440, stepMs: MINUTE_MS });
   readonly #tally: Tally;
   /** Samples within the window, oldest first. */
-  #looks: Look[] = [];
-  /** First sample of the current minute, and the largest values since. */
-  #minute: { from: Look; peaks: Partial<Row> } | undefined;
+  #samples: Sample[] = [];
+  /** The first sample of the current minute, and the largest values of the gauges since then. */
+  #minute: { from: Sample; peaks: Partial<Row> } | undefined;
 
   constructor(tally: Tally) {
     this.#tally = tally;
@@ -68,42 +71,42 @@ export class History {
     return { requests, errors, refused };
   }
 
-  /** Takes a sample. Call it about once a second with an `atMs` that never goes back. */
-  look(atMs: number, engines: EngineTotals | undefined): void {
+  /** Takes a sample. Must be called about once a second, with an `atMs` that never decreases. */
+  sample(atMs: number, engines: EngineTotals | undefined): void {
     const { firstToken, nextToken } = this.#tally;
-    const now: Look = {
+    const now: Sample = {
       atMs,
       tally: this.totals,
       first: [...firstToken.counts],
       next: [...nextToken.counts],
       engines,
     };
-    const before = this.#looks.at(-1);
+    const before = this.#samples.at(-1);
     if (before !== undefined) {
-      const row = { ...this.#rates(before, now), ...this.#quantiles(this.#looks[0] ?? before, now) };
-      const values = inOrder({ ...row, ...peaksOf(engines) });
-      // A sample that is a little late also fills the seconds that it missed. A long silence stays a gap.
+      const row = { ...this.#rates(before, now), ...this.#quantiles(this.#samples[0] ?? before, now) };
+      const values = inOrder({ ...row, ...gaugesOf(engines) });
+      // A sample that is a little late also fills the seconds that were missed.
       const from = atMs - before.atMs > LATE_MS ? atMs : Math.min(before.atMs + 1_000, atMs);
       for (let at = from; at < atMs; at += 1_000) this.seconds.put(at, values);
       this.seconds.put(atMs, values);
     }
-    this.#lookAtMinute(now);
-    this.#looks = [...this.#looks.filter((look) => look.atMs > atMs - WINDOW_MS), now];
+    this.#sampleMinute(now);
+    this.#samples = [...this.#samples.filter((sample) => sample.atMs > atMs - WINDOW_MS), now];
   }
 
-  /** When a minute is over, its row gets the rates and quantiles of the whole minute and the peaks of the gauges. */
-  #lookAtMinute(now: Look): void {
+  /** When a minute is over, writes its row: the rates and quantiles of the whole minute, and the largest values of the gauges. */
+  #sampleMinute(now: Sample): void {
     const { from, peaks } = this.#minute ?? { from: now, peaks: {} };
     if (Math.floor(from.atMs / MINUTE_MS) === Math.floor(now.atMs / MINUTE_MS)) {
-      this.#minute = { from, peaks: higher(peaks, peaksOf(now.engines)) };
+      this.#minute = { from, peaks: higher(peaks, gaugesOf(now.engines)) };
       return;
     }
     const row = { ...this.#rates(from, now), ...this.#quantiles(from, now), ...peaks };
     this.minutes.put(from.atMs, inOrder(row));
-    this.#minute = { from: now, peaks: peaksOf(now.engines) };
+    this.#minute = { from: now, peaks: gaugesOf(now.engines) };
   }
 
-  #rates(before: Look, now: Look): Partial<Row> {
+  #rates(before: Sample, now: Sample): Partial<Row> {
     const seconds = (now.atMs - before.atMs) / 1_000;
     const row: Partial<Row> = {};
     for (const name of rates) row[name] = (now.tally[name] - before.tally[name]) / seconds;
@@ -114,7 +117,7 @@ export class History {
     return row;
   }
 
-  #quantiles(before: Look, now: Look): Partial<Row> {
+  #quantiles(before: Sample, now: Sample): Partial<Row> {
     const { firstToken, nextToken } = this.#tally;
     const first = difference(now.first, before.first);
     const next = difference(now.next, before.next);
@@ -127,14 +130,15 @@ export class History {
   }
 }
 
-/** The columns by name, with numbers rounded to four significant digits. */
+/** The columns by name. Values are rounded to four significant digits. */
 export function seriesOf({ columns: values }: Stretch): Record<Column, (number | null)[]> {
   const rounded = (value: number | null) => (value === null ? null : Number(value.toPrecision(4)));
   const entries = columns.map((name, i) => [name, (values[i] ?? []).map(rounded)]);
   return Object.fromEntries(entries) as Record<Column, (number | null)[]>;
 }
 
-function peaksOf(engines: EngineTotals | undefined): Partial<Row> {
+/** The columns of the gauges. */
+function gaugesOf(engines: EngineTotals | undefined): Partial<Row> {
   if (engines === undefined) return {};
   const entries = Object.entries(gauges) as [Column, keyof EngineTotals][];
   return Object.fromEntries(entries.map(([column, name]) => [column, engines[name]]));

@@ -1,16 +1,16 @@
-// A table of numbers over time with one row for each step of time. New rows overwrite the oldest. The caller passes the time.
+// A table of numbers over time, with one row for each step of time. A new row overwrites the oldest row. The caller passes the time.
 
-export interface RingOptions {
-  /** Numbers in a row. */
+interface RingOptions {
+  /** How many numbers a row has. */
   columns: number;
-  /** Largest number of rows. */
+  /** How many rows the table keeps. */
   rows: number;
   stepMs: number;
 }
 
-/** Consecutive rows, by column. Null: not known. */
+/** Consecutive rows, as one array for each column. A null value is not known. */
 export interface Stretch {
-  /** Time at which the first row begins. */
+  /** Milliseconds since the epoch at which the first row begins. 0 if there are no rows. */
   startMs: number;
   columns: (number | null)[][];
 }
@@ -19,9 +19,9 @@ export class Ring {
   readonly stepMs: number;
   readonly rows: number;
   readonly #columns: number;
-  /** `[rows, columns]`. NaN: not known. */
+  /** `[rows][columns]`. NaN: not known. */
   readonly #values: Float32Array;
-  /** Numbers, counted from the epoch, of the newest row and of the first row that was ever written. */
+  /** Numbers of the newest row (-1: none) and of the first row that was ever written. Row 0 begins at the epoch. */
   #newest = -1;
   #first = 0;
 
@@ -36,7 +36,7 @@ export class Ring {
     return this.#values.byteLength;
   }
 
-  /** Writes the row of `atMs`. Rows that were skipped since the last one are unknown, and older rows are ignored. */
+  /** Writes the row of the time `atMs`. Rows between it and the newest row become unknown. A row before the newest is ignored. */
   put(atMs: number, values: readonly (number | undefined)[]): void {
     const row = Math.floor(atMs / this.stepMs);
     if (this.#newest === -1) this.#first = row;
@@ -63,7 +63,7 @@ export class Ring {
     return { startMs: rows === 0 ? 0 : from * this.stepMs, columns };
   }
 
-  /** Makes the next `rows` rows unknown until they are written. */
+  /** Makes the next `rows` rows after the newest one unknown. */
   #forget(rows: number): void {
     for (let i = 1; i <= Math.min(rows, this.rows); i++) {
       const offset = this.#offset(this.#newest + i);

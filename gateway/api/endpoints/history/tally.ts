@@ -1,10 +1,10 @@
-// What the API has counted since it started, as plain numbers for the history.
+// Counts requests and times since the start of the process, as plain numbers for the history.
 
 /**
- * A histogram. `counts[i]` is the number of values above `bounds[i - 1]` and up to `bounds[i]`. The last
- * count is for values above all bounds.
+ * A histogram. `counts[i]` is the number of values that are above `bounds[i - 1]` and at most `bounds[i]`. The last count is that of
+ * values above all bounds.
  */
-export class Buckets {
+class Buckets {
   readonly bounds: readonly number[];
   readonly counts: number[];
 
@@ -23,13 +23,13 @@ export class Buckets {
 export interface Tally {
   /** Ended requests, except those for polled routes. */
   requests: number;
-  /** Those of `requests` that ended with a status of 500 or more. */
+  /** Number of `requests` that ended with a status of 500 or more. */
   errors: number;
-  /** Those of `requests` that ended with a status of 400 to 498. Status 499 means that the client left. */
+  /** Number of `requests` that ended with a status of 400 to 498. Status 499 means that the client left. */
   refused: number;
   /** Seconds from a request to its first token. */
   firstToken: Buckets;
-  /** Seconds between two tokens. */
+  /** Seconds between two tokens of a choice. */
   nextToken: Buckets;
 }
 
@@ -39,8 +39,8 @@ export function createTally({ first, next }: { first: number[]; next: number[] }
 }
 
 /**
- * Interpolates linearly inside a bucket, as Prometheus' histogram_quantile does. Above the last bound the
- * result is that bound. Undefined if nothing was observed. `share` is 0 to 1.
+ * The value below which a `share` (0 to 1) of the observed values lies. Interpolates linearly inside a bucket, as Prometheus'
+ * histogram_quantile does. If the value is above the last bound, returns that bound. Undefined if nothing was observed.
  */
 export function quantile(bounds: readonly number[], counts: readonly number[], share: number) {
   const all = counts.reduce((sum, count) => sum + count, 0);

@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { chatSchema, completionSchema, unsupportedFields } from '../../requests/fields/schema.ts';
 import { namesOfIdleStreamOptions } from '../../requests/fields/stream-options.ts';
 import { namesOfIdleThinking } from '../../text/thinking.ts';
-import { count, generation, type Operation, text } from './operation.ts';
+import { count, generation, type Operations, text } from './operation.ts';
 
 const usage = z.object({ prompt_tokens: count, completion_tokens: count, total_tokens: count });
 
-/** Fields of both endpoints whose answers consist of choices. */
-const chosen = {
+/** Fields of the answers of both endpoints. */
+const common = {
   id: text,
   created: count.describe('Unix seconds.'),
   model: text,
@@ -18,7 +18,7 @@ const chosen = {
 };
 
 const completionAnswer = z.object({
-  ...chosen,
+  ...common,
   object: z.literal('text_completion'),
   choices: z
     .array(
@@ -46,7 +46,7 @@ const toolCall = z.object({
 });
 
 const chatAnswer = z.object({
-  ...chosen,
+  ...common,
   object: z.literal('chat.completion'),
   choices: z
     .array(
@@ -113,17 +113,15 @@ const chatRequests = {
   },
 };
 
-const exampleUsage = { prompt_tokens: 3, completion_tokens: 16, total_tokens: 19 };
-
-const exampleOf = {
+const commonExample = {
   created: 1_790_000_000,
   model: 'nano',
   system_fingerprint: 'fp_3f2a9c51d07e',
-  usage: exampleUsage,
+  usage: { prompt_tokens: 3, completion_tokens: 16, total_tokens: 19 },
 };
 
 const completionExample = {
-  ...{ id: 'cmpl-6c1f', object: 'text_completion', ...exampleOf },
+  ...{ id: 'cmpl-6c1f', object: 'text_completion', ...commonExample },
   choices: [
     {
       index: 0,
@@ -138,15 +136,13 @@ const completionExample = {
 const exampleMessage = { role: 'assistant', content: 'Good morning to you.', refusal: null };
 
 const chatExample = {
-  ...{ id: 'chatcmpl-91d4', object: 'chat.completion', ...exampleOf },
+  ...{ id: 'chatcmpl-91d4', object: 'chat.completion', ...commonExample },
   choices: [{ index: 0, message: exampleMessage, finish_reason: 'stop', logprobs: null }],
   expertgrid: { seed: 7 },
 };
 
-export const completionOperations: readonly Operation[] = [
-  {
-    method: 'post',
-    path: '/v1/completions',
+export const completionOperations: Operations = {
+  'post /v1/completions': {
     tag: 'Generate',
     answer: { name: 'Completion', zod: completionAnswer, example: completionExample },
     streams: true,
@@ -157,9 +153,7 @@ export const completionOperations: readonly Operation[] = [
     noEffect: namesOfIdleStreamOptions,
     examples: completionRequests,
   },
-  {
-    method: 'post',
-    path: '/v1/chat/completions',
+  'post /v1/chat/completions': {
     tag: 'Generate',
     answer: { name: 'ChatCompletion', zod: chatAnswer, example: chatExample },
     streams: true,
@@ -170,4 +164,4 @@ export const completionOperations: readonly Operation[] = [
     noEffect: [...namesOfIdleStreamOptions, ...namesOfIdleThinking],
     examples: chatRequests,
   },
-];
+};

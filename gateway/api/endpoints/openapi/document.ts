@@ -1,4 +1,4 @@
-// GET /openapi.json: the API's description, generated from the schemas that check the requests.
+// GET /openapi.json: the API's description. The schemas of requests are those that check the requests.
 import { z } from 'zod';
 import { anthropicError, failures, openAiError, statuses, withoutKey } from './failures.ts';
 import { type Operation, tags } from './operation.ts';
@@ -10,7 +10,7 @@ export interface JsonSchema {
   properties?: Record<string, JsonSchema>;
   required?: string[];
   anyOf?: JsonSchema[];
-  /** Objects with a discriminator field. */
+  /** Alternatives that a discriminator field tells apart. */
   oneOf?: JsonSchema[];
   const?: unknown;
   items?: JsonSchema;
@@ -19,7 +19,7 @@ export interface JsonSchema {
   maximum?: number;
 }
 
-/** In OpenAPI 3.1, whose schemas are JSON Schema. */
+/** The description in OpenAPI 3.1, whose schemas are JSON Schema. */
 export function openApiDocument({ version = 'unknown' }: { version?: string } = {}): object {
   const requests = operations.flatMap(({ schema }) =>
     schema ? [[schema.name, jsonSchema(schema.zod)]] : [],
@@ -62,9 +62,10 @@ const description = `The API of an expertgrid gateway.
 - A server that was started with \`--api-keys\` needs an API key. Press **Authorize** to send yours.
 - Requests that you try here are real: they generate tokens, and \`/v1/shards/drain\` ends a shard.`;
 
+/** The JSON Schema of a request. */
 export function jsonSchema(schema: z.ZodType): JsonSchema {
   const { required, ...made } = plainSchema(schema);
-  // If only one model is served, its name is filled in before the fields are checked.
+  // `model` is not required, because a server with only one model fills its name in before it checks the fields.
   const needed = required?.filter((name) => name !== 'model') ?? [];
   return needed.length === 0 ? made : { ...made, required: needed };
 }
@@ -82,7 +83,6 @@ function describe(operation: Operation) {
     tags: [tag],
     summary,
     ...(told !== '' && { description: told }),
-    // Needs no API key.
     ...(withoutKey.has(operation.failures) && { security: [] }),
     ...(parameters && {
       parameters: parameters.map((one) => ({ schema: text, ...one, required: one.in === 'path' })),
@@ -108,6 +108,7 @@ function descriptionOf({ description: about, refused = {}, admin }: Operation): 
     .join('\n\n');
 }
 
+/** Examples by a key that is made from their title. */
 function shown(examples: Readonly<Record<string, object>>) {
   return Object.fromEntries(
     Object.entries(examples).map(([summary, value]) => [
@@ -123,27 +124,22 @@ const text = { type: 'string' };
 const event = { type: 'object', required: ['data'], properties: { event: text, data: text } };
 
 function responsesOf({ answer, type, streams, failures: kind, errors = ['Error'] }: Operation) {
-  const json = answer && { schema: named(answer.name), example: answer.example };
-  const content = json && { 'application/json': json };
-  // The example is only for the status 200.
-  const unlike = answer && { 'application/json': { schema: named(answer.name) } };
-  const events = streams && { 'text/event-stream': { schema: event } };
-  const error = errors.length > 1 ? { anyOf: errors.map(named) } : named(errors[0] ?? 'Error');
-  const failed = failures[kind].map((status) => {
-    const body = { 'application/json': { schema: error } };
-    return [status, { description: statuses[status], headers, content: body }] as const;
-  });
-  const told = { ...content, ...events, ...(type !== undefined && { [type]: { schema: text } }) };
-  return {
-    200: { description: 'The answer.', headers, content: told },
-    ...Object.fromEntries(failed),
-    ...Object.fromEntries(
-      (answer?.alsoFor ?? []).map((status) => [
-        status,
-        { description: 'Not now.', headers, content: unlike },
-      ]),
-    ),
+  const schema = answer && named(answer.name);
+  const content = {
+    ...(answer && { 'application/json': { schema, example: answer.example } }),
+    ...(streams && { 'text/event-stream': { schema: event } }),
+    ...(type !== undefined && { [type]: { schema: text } }),
   };
+  const error = errors.length > 1 ? { anyOf: errors.map(named) } : named(errors[0] ?? 'Error');
+  const responses: Record<number, object> = { 200: { description: 'The answer.', headers, content } };
+  for (const status of failures[kind]) {
+    const body = { 'application/json': { schema: error } };
+    responses[status] = { description: statuses[status], headers, content: body };
+  }
+  for (const status of answer?.alsoFor ?? []) {
+    responses[status] = { description: 'Not now.', headers, content: { 'application/json': { schema } } };
+  }
+  return responses;
 }
 
 const headers = {

@@ -1,9 +1,9 @@
-// How the operations of the API may fail: statuses, what each means, which of them go together, and the shapes of errors.
+// The errors of the API: the meaning of each status, the statuses of each kind of operation, and the shapes of error bodies.
 import { z } from 'zod';
 
 const text = z.string();
 
-/** Statuses of errors, and when they come. */
+/** The reason for each status of an error, for the API's description. */
 export const statuses = {
   400: 'A field is invalid. The message names it.',
   401: 'This server needs an API key, and the request has no valid one.',
@@ -24,19 +24,23 @@ type Status = keyof typeof statuses;
 const ofBodies = [400, 401, 403, 404, 408, 413, 415, 429, 500] as const;
 const ofEngine = [...ofBodies, 503, 504] as const;
 
+/** Statuses of errors by kind of operation. */
 export const failures = {
   /** Needs no API key. */
   open: [403, 500],
   keyed: [401, 403, 500],
-  /** Is about one model. */
+  /** Takes the id of a model. */
   named: [401, 403, 404, 500],
+  /** Takes query parameters. */
   listed: [400, 401, 403, 500],
-  /** Needs no API key, and a 503 is an answer. */
+  /** Needs no API key. A 503 is not an error but an answer. */
   probe: [403, 404, 500],
   /** Asks the engine of one model for its status. */
   status: [400, 401, 403, 404, 500, 503],
+  /** Takes a request body. */
   body: ofBodies,
   drain: [...ofBodies, 409, 503],
+  /** Generates with the engine. */
   engine: ofEngine,
   anthropicEngine: [...ofEngine, 529],
 } as const satisfies Record<string, readonly Status[]>;
@@ -58,7 +62,7 @@ export const openAiError = z.object({
   error: z.object({ message: text, type: text, param: text.nullable(), code: text.nullable(), details }),
 });
 
-/** gateway/api/anthropic/errors.ts has the types by status. */
+/** See gateway/api/anthropic/errors.ts for the `type` of each status. */
 export const anthropicError = z.object({
   type: z.literal('error'),
   error: z.object({ type: text, message: text, details }),

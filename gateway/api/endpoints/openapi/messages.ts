@@ -8,7 +8,7 @@ import {
   unsupportedMessagesFields,
 } from '../../anthropic/schema.ts';
 import { goodMorning } from './completions.ts';
-import { count, generation, type Operation, text } from './operation.ts';
+import { count, generation, type Operations, text } from './operation.ts';
 
 const messageAnswer = z.object({
   id: text,
@@ -38,10 +38,8 @@ const example = {
   expertgrid: { seed: 7 },
 };
 
-export const messageOperations: readonly Operation[] = [
-  {
-    method: 'post',
-    path: '/v1/messages',
+export const messageOperations: Operations = {
+  'post /v1/messages': {
     tag: 'Generate',
     answer: { name: 'Message', zod: messageAnswer, example: example },
     streams: true,
@@ -53,9 +51,7 @@ export const messageOperations: readonly Operation[] = [
     errors: ['AnthropicError'],
     examples: { 'An answer': { model: 'nano', messages: goodMorning, max_tokens: 16 } },
   },
-  {
-    method: 'post',
-    path: '/v1/messages/count_tokens',
+  'post /v1/messages/count_tokens': {
     tag: 'Tokens',
     answer: { name: 'TokenCount', zod: countAnswer, example: { input_tokens: 9 } },
     failures: 'body',
@@ -66,4 +62,4 @@ export const messageOperations: readonly Operation[] = [
     errors: ['AnthropicError'],
     examples: { 'A conversation': { model: 'nano', messages: goodMorning } },
   },
-];
+};

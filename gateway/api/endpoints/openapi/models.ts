@@ -1,6 +1,6 @@
 // Describes /v1/models and /v1/models/{id}.
 import { z } from 'zod';
-import { count, type Operation, type Parameter, text } from './operation.ts';
+import { count, type Operations, type Parameter, text } from './operation.ts';
 
 const model = z.object({
   id: text,
@@ -63,10 +63,8 @@ const modelsParameters: readonly Parameter[] = [
   { name: 'limit', in: 'query', description: "Models in a page of Anthropic's shape, 1 to 1000." },
 ];
 
-export const modelOperations: readonly Operation[] = [
-  {
-    method: 'get',
-    path: '/v1/models',
+export const modelOperations: Operations = {
+  'get /v1/models': {
     tag: 'Models',
     summary: 'The models and aliases that are served',
     answer: { name: 'Models', zod: modelsAnswer, example: { object: 'list', data: [example] } },
@@ -74,9 +72,7 @@ export const modelOperations: readonly Operation[] = [
     errors: ['Error', 'AnthropicError'],
     parameters: modelsParameters,
   },
-  {
-    method: 'get',
-    path: '/v1/models/{id}',
+  'get /v1/models/{id}': {
     tag: 'Models',
     answer: { name: 'Model', zod: modelAnswer, example: example },
     failures: 'named',
@@ -87,4 +83,4 @@ export const modelOperations: readonly Operation[] = [
       anthropicVersion,
     ],
   },
-];
+};

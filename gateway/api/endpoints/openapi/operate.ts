@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { drainSchema } from '../drain.ts';
 import { columns } from '../history/history.ts';
-import { count, modelParameter, type Operation, text } from './operation.ts';
+import { count, modelParameter, type Operations, text } from './operation.ts';
 
 const healthAnswer = z.object({ status: z.literal('ok') });
 
@@ -159,19 +159,15 @@ const heatExample = {
   ...{ counts: [[4.1, 0, 12.7, 1]], totals: [[5, 0, 15, 1]], steps: [{ rows: 1, count: 21 }] },
 };
 
-export const operatorOperations: readonly Operation[] = [
-  {
-    method: 'get',
-    path: '/health',
+export const operatorOperations: Operations = {
+  'get /health': {
     tag: 'Operate',
     summary: 'Whether the process is alive',
     description: 'A liveness probe, which does not ask the engine.',
     answer: { name: 'Health', zod: healthAnswer, example: { status: 'ok' } },
     failures: 'open',
   },
-  {
-    method: 'get',
-    path: '/health/ready',
+  'get /health/ready': {
     tag: 'Operate',
     answer: { name: 'Readiness', zod: readyAnswer, example: readyExample, alsoFor: [503] },
     failures: 'probe',
@@ -179,26 +175,20 @@ export const operatorOperations: readonly Operation[] = [
     description: 'A readiness probe: 503 while no shard holds some expert, with the missing ones by layer.',
     parameters: [modelParameter],
   },
-  {
-    method: 'get',
-    path: '/version',
+  'get /version': {
     tag: 'Operate',
     summary: 'The version of this server',
     answer: { name: 'Version', zod: versionAnswer, example: { version: '0.1.0' } },
     failures: 'keyed',
   },
-  {
-    method: 'get',
-    path: '/metrics',
+  'get /metrics': {
     tag: 'Operate',
     admin: true,
     summary: 'Counters and histograms for Prometheus',
     type: 'text/plain',
     failures: 'keyed',
   },
-  {
-    method: 'get',
-    path: '/v1/history',
+  'get /v1/history': {
     tag: 'Operate',
     admin: true,
     summary: 'Ten minutes by the second and a day by the minute',
@@ -213,9 +203,7 @@ export const operatorOperations: readonly Operation[] = [
     answer: { name: 'History', zod: historyAnswer, example: historyExample },
     failures: 'listed',
   },
-  {
-    method: 'get',
-    path: '/v1/shards',
+  'get /v1/shards': {
     tag: 'Operate',
     admin: true,
     summary: 'The shards of a model, as this gateway sees them',
@@ -223,9 +211,7 @@ export const operatorOperations: readonly Operation[] = [
     answer: { name: 'Shards', zod: shardsAnswer, example: shardsExample },
     failures: 'status',
   },
-  {
-    method: 'post',
-    path: '/v1/shards/drain',
+  'post /v1/shards/drain': {
     tag: 'Operate',
     admin: true,
     summary: 'Take a shard out of service',
@@ -238,9 +224,7 @@ export const operatorOperations: readonly Operation[] = [
     answer: { name: 'Drained', zod: drainAnswer, example: drainExample },
     failures: 'drain',
   },
-  {
-    method: 'get',
-    path: '/v1/experts/heat',
+  'get /v1/experts/heat': {
     tag: 'Operate',
     admin: true,
     summary: 'How many rows each expert of each layer has computed',
@@ -254,4 +238,4 @@ export const operatorOperations: readonly Operation[] = [
     answer: { name: 'Heat', zod: heatAnswer, example: heatExample },
     failures: 'status',
   },
-];
+};

@@ -1,9 +1,9 @@
-// The type of an operation's description, and parts that several descriptions share.
+// The type of an operation's description, and values that several descriptions share.
 import { z } from 'zod';
 import { rungs } from '../../../engine/messages.ts';
 import type { Failures } from './failures.ts';
 
-/** Groups of operations in the order of the reference. */
+/** Groups of operations, in the order in which the page /docs shows them. */
 export const tags = {
   Generate: 'Text from a model, in the shapes that clients of OpenAI and Anthropic send.',
   Tokens: 'Texts to token ids, and back.',
@@ -14,9 +14,14 @@ export const tags = {
   Describe: 'This description.',
 } as const;
 
-export interface Operation {
-  method: 'get' | 'post';
-  path: string;
+export type Method = 'get' | 'post';
+
+/** Descriptions by method and path. */
+export type Operations = Readonly<Record<`${Method} /${string}`, Description>>;
+
+export type Operation = Description & { method: Method; path: string };
+
+interface Description {
   tag: keyof typeof tags;
   summary: string;
   description?: string;
@@ -24,23 +29,23 @@ export interface Operation {
   schema?: { name: string; zod: z.ZodType };
   /** Parameters in the path, the query and the headers. */
   parameters?: readonly Parameter[];
-  /** Bodies by their titles. Each is answered with 200 if its model is served. */
+  /** Examples of bodies by title. A server that serves the example's model answers each of them with 200. */
   examples?: Readonly<Record<string, object>>;
-  /** Known fields that are refused by name, each with the values that ask for nothing (JSON text). */
+  /** Known fields that are refused by name. The values are JSON texts that are accepted, because they mean the default. */
   refused?: Record<string, readonly string[]>;
-  /** Names of fields without effect on some models, beside those that the schema marks. */
+  /** Names of fields that have no effect on some models. The schema marks those that never have one. */
   noEffect?: readonly string[];
-  /** Schema of the answer with status 200, and of those in `alsoFor`. Absent: the answer is not JSON. */
+  /** The answer with status 200 or a status in `alsoFor`. Absent: the answer is not JSON. */
   answer?: { name: string; zod: z.ZodType; example: object; alsoFor?: readonly number[] };
-  /** Media type of the answer. Default: JSON. */
+  /** Media type of an answer that is not JSON. */
   type?: string;
-  /** The answer is server-sent events if the field `stream` is true. */
+  /** If the field `stream` is true, the answer is a stream of server-sent events. */
   streams?: true;
-  /** The ways in which it may fail. */
+  /** Kind of the operation, which determines the statuses of its errors. */
   failures: Failures;
-  /** Schemas of its errors. Default: OpenAI's. */
+  /** Schemas of its errors. Default: OpenAI's alone. */
   errors?: readonly ErrorName[];
-  /** With API keys, it needs an admin's key. */
+  /** If the server has API keys, the operation needs a key that was made with `--admin`. */
   admin?: true;
 }
 
@@ -55,7 +60,7 @@ export interface Parameter {
 
 export type ErrorName = 'Error' | 'AnthropicError';
 
-/** The query that names a model. */
+/** The query parameter that names a model. */
 export const modelParameter = {
   name: 'model',
   in: 'query',
@@ -65,7 +70,7 @@ export const modelParameter = {
 export const count = z.int().min(0);
 export const text = z.string();
 
-/** `expertgrid` in every generated answer. */
+/** The field `expertgrid` of every generated answer. */
 export const generation = z.object({
   seed: z.int(),
   degraded_hops: z.partialRecord(z.enum(rungs), count).optional(),

@@ -1,21 +1,15 @@
 // Describes the front page, the description itself, and the page that shows it.
 import { z } from 'zod';
 import { places } from '../pages/front.ts';
-import { type Operation, text } from './operation.ts';
+import { type Operations, text } from './operation.ts';
 
 const frontAnswer = z.object({
   name: z.literal('expertgrid'),
-  console: text,
-  docs: text,
-  openapi: text,
-  models: text,
-  ready: text,
+  ...Object.fromEntries(Object.keys(places).map((place) => [place, text])),
 });
 
-export const pageOperations: readonly Operation[] = [
-  {
-    method: 'get',
-    path: '/',
+export const pageOperations: Operations = {
+  'get /': {
     tag: 'Describe',
     summary: 'Paths of the API',
     description:
@@ -23,20 +17,16 @@ export const pageOperations: readonly Operation[] = [
     answer: { name: 'Front', zod: frontAnswer, example: { name: 'expertgrid', ...places } },
     failures: 'open',
   },
-  {
-    method: 'get',
-    path: '/openapi.json',
+  'get /openapi.json': {
     tag: 'Describe',
     summary: 'The description of this API, in OpenAPI 3.1',
-    answer: { name: 'Document', zod: z.object({ openapi: z.string() }), example: { openapi: '3.1.0' } },
+    answer: { name: 'Document', zod: z.object({ openapi: text }), example: { openapi: '3.1.0' } },
     failures: 'open',
   },
-  {
-    method: 'get',
-    path: '/docs',
+  'get /docs': {
     tag: 'Describe',
     summary: 'The description as a page that can send requests',
     type: 'text/html',
     failures: 'open',
   },
-];
+};

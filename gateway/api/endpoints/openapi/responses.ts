@@ -1,7 +1,7 @@
 // Describes /v1/responses and /v1/responses/input_tokens.
 import { z } from 'zod';
 import { inputTokensSchema, responsesSchema, unsupportedResponsesFields } from '../../responses/schema.ts';
-import { count, generation, type Operation, text } from './operation.ts';
+import { count, generation, type Operations, text } from './operation.ts';
 
 const responseAnswer = z.object({
   id: text,
@@ -34,10 +34,8 @@ const example = {
   expertgrid: { seed: 7 },
 };
 
-export const responseOperations: readonly Operation[] = [
-  {
-    method: 'post',
-    path: '/v1/responses',
+export const responseOperations: Operations = {
+  'post /v1/responses': {
     tag: 'Generate',
     answer: { name: 'Response', zod: responseAnswer, example: example },
     streams: true,
@@ -49,9 +47,7 @@ export const responseOperations: readonly Operation[] = [
     noEffect: ['reasoning.effort'],
     examples: { 'An answer': { model: 'nano', input: 'Good morning.', max_output_tokens: 16 } },
   },
-  {
-    method: 'post',
-    path: '/v1/responses/input_tokens',
+  'post /v1/responses/input_tokens': {
     tag: 'Tokens',
     answer: {
       name: 'InputTokens',
@@ -63,4 +59,4 @@ export const responseOperations: readonly Operation[] = [
     schema: { name: 'InputTokensRequest', zod: inputTokensSchema },
     examples: { 'A text': { model: 'nano', input: 'Good morning.' } },
   },
-];
+};

@@ -1,7 +1,7 @@
 // Describes /tokenize, /detokenize and /tokenizer_info.
 import { z } from 'zod';
 import { detokenizeSchema, tokenizeSchema } from '../tokens.ts';
-import { count, modelParameter, type Operation, text } from './operation.ts';
+import { count, modelParameter, type Operations, text } from './operation.ts';
 
 const tokenizeAnswer = z.object({
   count,
@@ -26,10 +26,8 @@ const tokenizerExample = {
   chat_template: null,
 };
 
-export const tokenOperations: readonly Operation[] = [
-  {
-    method: 'post',
-    path: '/tokenize',
+export const tokenOperations: Operations = {
+  'post /tokenize': {
     tag: 'Tokens',
     answer: { name: 'Tokens', zod: tokenizeAnswer, example: tokensExample },
     failures: 'body',
@@ -37,9 +35,7 @@ export const tokenOperations: readonly Operation[] = [
     schema: { name: 'TokenizeRequest', zod: tokenizeSchema },
     examples: { 'A text': { model: 'nano', prompt: 'The old man' } },
   },
-  {
-    method: 'post',
-    path: '/detokenize',
+  'post /detokenize': {
     tag: 'Tokens',
     answer: { name: 'Text', zod: detokenizeAnswer, example: { prompt: 'Hi' } },
     failures: 'body',
@@ -47,13 +43,11 @@ export const tokenOperations: readonly Operation[] = [
     schema: { name: 'DetokenizeRequest', zod: detokenizeSchema },
     examples: { 'Two tokens': { model: 'nano', tokens: [72, 105] } },
   },
-  {
-    method: 'get',
-    path: '/tokenizer_info',
+  'get /tokenizer_info': {
     tag: 'Tokens',
     answer: { name: 'TokenizerInfo', zod: tokenizerAnswer, example: tokenizerExample },
     failures: 'named',
     summary: "The tokenizer's configuration and the chat template",
     parameters: [modelParameter],
   },
-];
+};

@@ -1,15 +1,15 @@
-// GET /docs: the API's reference. The page is in console/, and the unchanged Swagger UI package draws it.
+// GET /docs: the API's reference. The page is console/docs.html; the package Swagger UI renders it.
 import { existsSync } from 'node:fs';
 import type { Context } from 'hono';
 import { StaticFiles } from './static-files.ts';
 
 const root = new URL('../../../../', import.meta.url);
 
-/** In a packed install the package's two files lie beside the compiled code, where scripts/build.ts copies them. */
+/** An installed gateway has Swagger UI's files beside the compiled code, where scripts/build.ts copies them. */
 const packed = new URL('swagger-ui/', root);
 const folder = existsSync(packed) ? packed : new URL('node_modules/swagger-ui-dist/', root);
 
-/** Swagger UI loads icons from `data:` URLs, and needs no scripts but its own. */
+/** Swagger UI loads its icons from `data:` URLs. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -25,7 +25,7 @@ const headers = { 'content-security-policy': policy };
 const pages = new StaticFiles(new URL('console/', root), { headers, names: /^docs\.html$/ });
 const renderer = new StaticFiles(folder, { headers, names: /^swagger-ui(\.css|-bundle\.js)$/ });
 
-/** Like the console's, the page's paths are relative, so its own path has no slash at the end. Throws a 404 for unknown files. */
+/** Sends the page or a file, with the same redirect as for the console. Throws a 404 for unknown files. */
 export async function docsFile(c: Context): Promise<Response> {
   const file: string | undefined = c.req.param('file');
   if (file !== undefined) return await renderer.send(c, file);

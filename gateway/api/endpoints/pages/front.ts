@@ -1,7 +1,7 @@
-// GET /: redirects browsers to the console, and tells programs the paths of the API.
+// GET /: redirects browsers to the console, and sends other clients the paths of the API.
 import type { Context } from 'hono';
 
-/** Paths relative to the answer, because a proxy may serve the gateway below a prefix. */
+/** Paths relative to the path of this answer, because a proxy may serve the gateway below a prefix. */
 export const places = {
   console: 'console',
   docs: 'docs',

@@ -1,4 +1,4 @@
-// Static files for browsers: read once, compressed once, and sent with an ETag so that browsers can keep them.
+// Serves static files to browsers. A file is read and compressed once, and sent with an ETag so that browsers can cache it.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
@@ -14,19 +14,19 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Size in bytes from which files are compressed. Smaller files fit into one packet. */
+/** Smallest size in bytes of a file that is compressed. Smaller files fit into one packet anyway. */
 const LEAST_COMPRESSED = 1_000;
 
 interface Body {
   bytes: Uint8Array<ArrayBuffer>;
-  /** Hash of the bytes. */
+  /** A hash of the bytes, in quotes. */
   etag: string;
 }
 
 interface Asset {
   type: string;
   plain: Body;
-  /** Gzip. Absent for small files. */
+  /** The bytes in gzip. Absent for small files. */
   compressed?: Body;
 }
 
@@ -34,10 +34,10 @@ export class StaticFiles {
   readonly #folder: URL;
   readonly #names: RegExp;
   readonly #headers: Readonly<Record<string, string>>;
-  /** The files do not change while the process runs. */
+  /** By name. An entry is never read again, because the files do not change while the process runs. */
   readonly #assets = new Map<string, Promise<Asset>>();
 
-  /** `names` matches the names that may be requested, and must not match any path outside the folder. */
+  /** `names` matches the file names that may be requested. It must not match paths that lead out of the folder. */
   constructor(folder: URL, { names, headers }: { names: RegExp; headers: Readonly<Record<string, string>> }) {
     this.#folder = folder;
     this.#names = names;
@@ -91,7 +91,7 @@ function tagged(bytes: Uint8Array<ArrayBuffer>): Body {
   return { bytes, etag: `"${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}"` };
 }
 
-/** A proxy that compresses makes tags weak, but they still name the same file. */
+/** The tag without its mark for weak tags. A proxy that compresses adds the mark, but the tag still names the same bytes. */
 function strong(tag: string): string {
   return tag.trim().replace(/^W\//, '');
 }

@@ -22,10 +22,10 @@ function open() {
 describe('seconds', () => {
   test('have the rates and quantiles since the last sample', () => {
     const { tally, history } = open();
-    history.look(START, engines({ generatedTokens: 100 }));
+    history.sample(START, engines({ generatedTokens: 100 }));
     Object.assign(tally, { requests: 4, errors: 1, refused: 2 });
     for (const seconds of [0.05, 0.05, 0.5, 0.5]) tally.firstToken.observe(seconds);
-    history.look(START + 1_000, engines({ generatedTokens: 150, running: 3, waiting: 2, kvUsed: 0.25 }));
+    history.sample(START + 1_000, engines({ generatedTokens: 150, running: 3, waiting: 2, kvUsed: 0.25 }));
     const { startMs, columns: values } = history.seconds.since(0);
     expect(startMs).toBe(START + 1_000);
     expect(seriesOf({ startMs, columns: values })).toEqual({
@@ -44,7 +44,7 @@ describe('seconds', () => {
       [3_010, 30],
       [60_000, 100],
     ] as const)
-      history.look(START + after, engines({ generatedTokens }));
+      history.sample(START + after, engines({ generatedTokens }));
     const { generated_tokens: values } = seriesOf(history.seconds.since(0));
     expect(values.slice(0, 4)).toEqual([10.1, 9.901, 9.901, 9.901]);
     expect(values.slice(4, -1).every((value) => value === null)).toBe(true);
@@ -53,9 +53,9 @@ describe('seconds', () => {
 
   test('know nothing of engines that did not answer, and of requests all the same', () => {
     const { tally, history } = open();
-    history.look(START, engines());
+    history.sample(START, engines());
     tally.requests = 3;
-    history.look(START + 1_000, undefined);
+    history.sample(START + 1_000, undefined);
     const series = seriesOf(history.seconds.since(0));
     expect([series.requests, series.generated_tokens, series.running]).toEqual([[3], [null], [null]]);
   });
@@ -66,7 +66,7 @@ describe('minutes', () => {
     const { tally, history } = open();
     for (let second = 0; second <= 60; second++) {
       tally.requests = second;
-      history.look(START + second * 1_000, engines({ running: second === 30 ? 7 : 1 }));
+      history.sample(START + second * 1_000, engines({ running: second === 30 ? 7 : 1 }));
       const told = history.minutes.since(0).columns[0]?.length;
       expect([second, told]).toEqual([second, second < 60 ? 0 : 1]);
     }
