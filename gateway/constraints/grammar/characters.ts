@@ -1,4 +1,4 @@
-// Sets of code points and their UTF-8 spellings. Only well-formed bytes, so there is never a part of a character or a surrogate.
+// Sets of code points and their UTF-8 encodings. Surrogates are in no set, because UTF-8 cannot encode them.
 
 /** Ranges of code points with both ends included, sorted and without overlaps. */
 export type Ranges = readonly (readonly [low: number, high: number])[];
@@ -9,7 +9,7 @@ const SURROGATES: Ranges = [[0xd800, 0xdfff]];
 /** All characters that can be written. */
 export const everyCharacter: Ranges = complement([]);
 
-/** Sorted, overlaps joined, without surrogates. */
+/** All code points of the sets, sorted, with overlaps joined and without surrogates. */
 export function union(...sets: readonly Ranges[]): Ranges {
   return complement(complement(sets.flat()));
 }
@@ -41,18 +41,15 @@ export function ofText(characters: string): Ranges {
   );
 }
 
-/** One spelling: a range for each of its bytes. */
-export type Spelling = Ranges;
-
-/** The UTF-8 spellings of the set: any byte of each range, one after another, is a character of it. */
-export function spellings(ranges: Ranges): Spelling[] {
+/** The UTF-8 encodings of a set. Each encoding has a range for each byte; any choice of bytes from its ranges is a character of the set. */
+export function encodings(ranges: Ranges): Ranges[] {
   return union(ranges).flatMap(([low, high]) => byLength(low, high));
 }
 
-/** First code points of one, two, three and four bytes, and the end. */
+/** The first code points that take one, two, three and four bytes, and the first number above all code points. */
 const LENGTHS = [0, 0x80, 0x800, 0x10000, LAST_CODE_POINT + 1];
 
-function byLength(low: number, high: number): Spelling[] {
+function byLength(low: number, high: number): Ranges[] {
   return LENGTHS.slice(1).flatMap((end, i) => {
     const from = Math.max(low, LENGTHS[i] ?? 0);
     const to = Math.min(high, end - 1);
@@ -60,8 +57,11 @@ function byLength(low: number, high: number): Spelling[] {
   });
 }
 
-/** Both have `more` continuation bytes; cut until all bytes but the first ranging one are whole. */
-function aligned(low: number, high: number, more: number): Spelling[] {
+/**
+ * The encodings of `low` to `high`, which both have `more` continuation bytes. The range is cut until, behind the first byte in which its
+ * ends differ, every byte may have any value.
+ */
+function aligned(low: number, high: number, more: number): Ranges[] {
   for (let tail = more; tail > 0; tail--) {
     const size = 64 ** tail;
     if (Math.floor(low / size) === Math.floor(high / size)) continue;
@@ -79,6 +79,7 @@ function aligned(low: number, high: number, more: number): Spelling[] {
   return [first.map((byte, i) => [byte, last[i] ?? byte] as const)];
 }
 
+/** Bits of the first byte, by the number of continuation bytes. */
 const LEADS = [0, 0xc0, 0xe0, 0xf0];
 
 function encode(point: number, more: number): number[] {

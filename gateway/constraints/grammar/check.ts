@@ -1,8 +1,8 @@
-// Checks that a grammar can be matched: every rule is defined and ends, and none begins with itself.
+// Checks that a grammar can be matched: every rule is defined, matches some text of finite length, and does not begin with itself.
 
 import { ConstraintFault } from '../fault.ts';
-import { canEnd, rulesThat, walk } from './ending.ts';
-import { type Expression, entriesOf, type Grammar } from './expression.ts';
+import { canEnd, isNullable, rulesThat, walk } from './ending.ts';
+import { type Expression, entriesOf, type Grammar, partsOf } from './expression.ts';
 
 /** Throws a ConstraintFault that says what is wrong. */
 export function checkGrammar({ root, rules }: Grammar): void {
@@ -23,7 +23,7 @@ function requireDefined(each: Expression, rules: Grammar['rules']): void {
   throw new ConstraintFault(`the rule "${each.name}" is not defined`);
 }
 
-/** A repeated item that may be empty could be counted any number of times. */
+/** Refuses counts of an item that may be empty, because such an item could be counted any number of times at one place. */
 function refuseEmptyCounted(each: Expression, nullable: ReadonlySet<string>): void {
   if (each.kind !== 'repeat' || each.most <= 1) return;
   if (each.most === Number.POSITIVE_INFINITY && each.least <= 1) return;
@@ -31,30 +31,7 @@ function refuseEmptyCounted(each: Expression, nullable: ReadonlySet<string>): vo
   throw new ConstraintFault('it counts repetitions of something that may be empty');
 }
 
-function isNullable(expression: Expression, rules: ReadonlySet<string>): boolean {
-  switch (expression.kind) {
-    case 'text':
-      return expression.text === '';
-    case 'characters':
-      return false;
-    case 'entries':
-      return entriesOf(expression).some(({ text, next }) => text === '' && isNullable(next, rules));
-    case 'language':
-      return expression.least === 0 && expression.dfa[0]?.accepting === true;
-    case 'sequence':
-      return expression.items.every((item) => isNullable(item, rules));
-    case 'choice':
-      return expression.items.some((item) => isNullable(item, rules));
-    case 'repeat':
-      return expression.least === 0 || isNullable(expression.item, rules);
-    case 'rule':
-      return rules.has(expression.name);
-    case 'free':
-      return true;
-  }
-}
-
-/** A rule that begins with itself would be entered for ever before a byte is read. */
+/** Refuses a rule that begins with itself, because a matcher would enter the rule for ever without reading a byte. */
 function refuseLeftRecursion(rules: Grammar['rules'], nullable: ReadonlySet<string>): void {
   const left = new Map(Array.from(rules, ([name, body]) => [name, firstRules(body, nullable)]));
   const path = new Set<string>();
@@ -76,14 +53,11 @@ function refuseLeftRecursion(rules: Grammar['rules'], nullable: ReadonlySet<stri
   }
 }
 
-/** Rules that may be entered before a byte was read. */
+/** Names of the rules that may be entered before a byte is read. */
 function firstRules(expression: Expression, nullable: ReadonlySet<string>): string[] {
   switch (expression.kind) {
-    case 'text':
-    case 'characters':
-    case 'language':
-    case 'free':
-      return [];
+    case 'rule':
+      return [expression.name];
     case 'entries':
       return entriesOf(expression).flatMap(({ text, next }) =>
         text === '' ? firstRules(next, nullable) : [],
@@ -94,10 +68,9 @@ function firstRules(expression: Expression, nullable: ReadonlySet<string>): stri
       return upTo.flatMap((item) => firstRules(item, nullable));
     }
     case 'choice':
-      return expression.items.flatMap((item) => firstRules(item, nullable));
     case 'repeat':
-      return firstRules(expression.item, nullable);
-    case 'rule':
-      return [expression.name];
+      return partsOf(expression).flatMap((part) => firstRules(part, nullable));
+    default:
+      return [];
   }
 }

@@ -1,20 +1,24 @@
-// Reads grammars as llama.cpp (GBNF) and xgrammar (EBNF) accept them into expressions. A grammar begins at `root`.
+// Reads grammars in the syntaxes of llama.cpp (GBNF) and xgrammar (EBNF) into expressions. A grammar begins at the rule `root`.
 
 import { ConstraintFault } from '../fault.ts';
 import { spendStates } from '../reading/budget.ts';
 import { complement, everyCharacter, union } from './characters.ts';
 import {
+  type Counts,
   characters,
   choice,
   type Expression,
   type Grammar,
+  quantifiers,
   repeat,
   rule,
   sequence,
   text,
 } from './expression.ts';
 
+/** Largest depth of nested groups. */
 const DEEPEST = 100;
+/** Largest number in a quantifier such as `{1,3}`. */
 const MOST_COUNT = 100_000;
 const NAME = /[A-Za-z_][\w-]*/y;
 const SPACE = /(?:[ \t\r\n]|#[^\n]*)*/y;
@@ -72,15 +76,13 @@ class GrammarReader {
     spendStates(0);
     let item = this.#item();
     for (let counts = this.#counts(); counts !== undefined; counts = this.#counts()) {
-      item = repeat(item, ...counts);
+      item = repeat(item, counts.least, counts.most);
     }
     return item;
   }
 
-  #counts(): [number, number] | undefined {
-    if (this.#takes('*')) return [0, Number.POSITIVE_INFINITY];
-    if (this.#takes('+')) return [1, Number.POSITIVE_INFINITY];
-    if (this.#takes('?')) return [0, 1];
+  #counts(): Counts | undefined {
+    for (const [sign, counts] of quantifiers) if (this.#takes(sign)) return counts;
     const [braces, low, comma, high] = this.#match(COUNT) ?? [];
     if (braces === undefined) return undefined;
     const least = Number(low);
@@ -89,7 +91,7 @@ class GrammarReader {
     if (least > MOST_COUNT || (most > MOST_COUNT && most !== Number.POSITIVE_INFINITY)) {
       throw this.#fault(`${braces} counts above ${MOST_COUNT}`);
     }
-    return [least, most];
+    return { least, most };
   }
 
   #item(): Expression {

@@ -1,7 +1,7 @@
-// Properties of rules that depend on the rules they refer to, such as whether a rule matches any text of finite length. Pure.
-import { type Expression, entriesOf, type Grammar } from './expression.ts';
+// Properties of rules that depend on the rules that they refer to: whether a rule can end, and whether it may be empty. Pure.
+import { type Expression, entriesOf, type Grammar, partsOf } from './expression.ts';
 
-/** Names of the rules of which `holds` is true, given those of which it is known to be. */
+/** Names of the rules for which `holds` is true. `holds` gets a rule's body and the names that are known so far. */
 export function rulesThat(
   rules: Grammar['rules'],
   holds: (body: Expression, known: ReadonlySet<string>) => boolean,
@@ -13,7 +13,7 @@ export function rulesThat(
     });
   }
   const known = new Set<string>();
-  // In the order in which they were made: most rules were made before the rules that refer to them.
+  // Rules are tried in the order in which they were made, because most rules were made before the rules that refer to them.
   const open = [...rules.keys()].reverse();
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     const body = rules.get(name);
@@ -24,35 +24,50 @@ export function rulesThat(
   return known;
 }
 
-/** Every expression within, the outer ones first. */
+/** Calls `visit` for the expression and every expression within it, the outer ones first. */
 export function walk(expression: Expression, visit: (each: Expression) => void): void {
   visit(expression);
-  if (expression.kind === 'sequence' || expression.kind === 'choice') {
-    for (const item of expression.items) walk(item, visit);
-  } else if (expression.kind === 'entries') {
-    for (const { next } of entriesOf(expression)) walk(next, visit);
-  } else if (expression.kind === 'repeat') walk(expression.item, visit);
-  else if (expression.kind === 'free') walk(expression.rest, visit);
+  for (const part of partsOf(expression)) walk(part, visit);
 }
 
-/** Whether the expression matches any text of finite length. `rules` names the rules that do. */
+/** Whether the expression matches any text of finite length. `rules` names the rules that match one. */
 export function canEnd(expression: Expression, rules: ReadonlySet<string>): boolean {
+  return someText(expression, (leaf) => leaf.kind !== 'characters' || leaf.ranges.length > 0, rules);
+}
+
+/** Whether the expression matches the empty text. `rules` names the rules that match it. */
+export function isNullable(expression: Expression, rules: ReadonlySet<string>): boolean {
+  return someText(expression, isEmptyLeaf, rules);
+}
+
+type Leaf = Extract<Expression, { kind: 'text' | 'characters' | 'language' }>;
+
+function isEmptyLeaf(leaf: Leaf): boolean {
+  if (leaf.kind === 'language') return leaf.least === 0 && leaf.dfa[0]?.accepting === true;
+  return leaf.kind === 'text' && leaf.text === '';
+}
+
+/** Whether the expression can be matched by using only leaves that satisfy `holds` and rules that `rules` names. */
+function someText(
+  expression: Expression,
+  holds: (leaf: Leaf) => boolean,
+  rules: ReadonlySet<string>,
+): boolean {
+  const matches = (each: Expression) => someText(each, holds, rules);
   switch (expression.kind) {
-    case 'text':
-    case 'free':
-    case 'language':
-      return true;
-    case 'characters':
-      return expression.ranges.length > 0;
-    case 'entries':
-      return entriesOf(expression).some(({ next }) => canEnd(next, rules));
     case 'sequence':
-      return expression.items.every((item) => canEnd(item, rules));
+      return expression.items.every(matches);
     case 'choice':
-      return expression.items.some((item) => canEnd(item, rules));
+      return expression.items.some(matches);
+    case 'entries':
+      return entriesOf(expression).some(({ text, next }) => holds({ kind: 'text', text }) && matches(next));
     case 'repeat':
-      return expression.least === 0 || canEnd(expression.item, rules);
+      return expression.least === 0 || matches(expression.item);
     case 'rule':
       return rules.has(expression.name);
+    case 'free':
+      return true;
+    default:
+      return holds(expression);
   }
 }

@@ -1,4 +1,4 @@
-// The texts that a grammar allows, as a tree. Every kind of constraint is translated to this.
+// The texts that a grammar allows, as a tree of expressions. Every kind of constraint is translated to such a tree.
 //
 // Worked example, an integer in brackets:
 //   sequence(text('['), repeat(characters(range('0', '9')), 1, 3), text(']'))
@@ -17,14 +17,14 @@ export type Expression =
   | { kind: 'rule'; name: string }
   /** One of the entries from `from` up to but not including `to`: its text, then what follows it. */
   | { kind: 'entries'; of: readonly Entry[]; from: number; to: number }
-  /** Texts of an automaton that have from `least` to `most` characters. */
+  /** Texts that the automaton accepts and that have from `least` to `most` characters. */
   | { kind: 'language'; dfa: Dfa; least: number; most: number; spelling: Spelling }
   /** Any bytes, which may end anywhere. When they spell `marker` (ASCII) for the first time, `rest` must follow. */
   | { kind: 'free'; marker: string; rest: Expression };
 
 /**
- * How a character is written: as itself; as in a JSON string, escaped only where it must be; with any escape that JSON knows. Data,
- * so that grammars cross threads.
+ * How a character is written. `itself`: unchanged. `quoted`: as in a JSON string, escaped only if it must be. `escaped`: as in a JSON
+ * string, with any escape that JSON allows. This is a name and not a function, because grammars are sent between threads.
  */
 export type Spelling = 'itself' | 'quoted' | 'escaped';
 
@@ -38,9 +38,18 @@ export interface Grammar {
   rules: ReadonlyMap<string, Expression>;
 }
 
+export interface ReadGrammar {
+  grammar: Grammar;
+  /**
+   * Paths of the keywords of relaxed schemas that were left out, such as `.properties.a.uniqueItems`. An empty path says that everything
+   * but the outline of the schema was left out.
+   */
+  notes: readonly string[];
+}
+
 /** The empty text. */
 export const nothing: Expression = { kind: 'sequence', items: [] };
-/** No text. The functions below return this very object if nothing can match. */
+/** Matches no text. The functions below return this very object if nothing can match. */
 export const impossible: Expression = { kind: 'choice', items: [] };
 
 export function text(value: string): Expression {
@@ -55,7 +64,7 @@ export function range(low: string, high: string = low): Ranges {
   return [[low.codePointAt(0) ?? 0, high.codePointAt(0) ?? 0]];
 }
 
-/** Impossible if one of the items is. */
+/** Returns `impossible` if one of the items is impossible. */
 export function sequence(...items: readonly Expression[]): Expression {
   if (items.includes(impossible)) return impossible;
   const flat = items.flatMap((item) => (item.kind === 'sequence' ? item.items : [item]));
@@ -63,7 +72,7 @@ export function sequence(...items: readonly Expression[]): Expression {
   return flat.length === 1 && only !== undefined ? only : { kind: 'sequence', items: flat };
 }
 
-/** Impossible if all of the items are. */
+/** Returns `impossible` if all items are impossible. */
 export function choice(...items: readonly Expression[]): Expression {
   const possible = items.filter((item) => item !== impossible);
   const [only] = possible;
@@ -79,18 +88,26 @@ export function repeat(item: Expression, least: number, most: number): Expressio
   return { kind: 'repeat', item, least, most };
 }
 
+/** How often an item may be repeated; both ends are included. */
 export interface Counts {
   least: number;
   most: number;
 }
 
+/** The counts of the quantifiers that regular expressions and EBNF share. */
+export const quantifiers: readonly (readonly [sign: string, counts: Counts])[] = [
+  ['*', { least: 0, most: Number.POSITIVE_INFINITY }],
+  ['+', { least: 1, most: Number.POSITIVE_INFINITY }],
+  ['?', { least: 0, most: 1 }],
+];
+
 /**
- * Counts of an item that is repeated `inner` times, and that `outer` times: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Undefined if the
- * counts have gaps, as in `(aa){0,5}`.
+ * The counts of two nested repetitions as those of one: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Returns undefined if the counts have
+ * gaps, as in `(aa){0,5}`.
  */
 export function multiplied(inner: Counts, outer: Counts): Counts | undefined {
   const fewest = Math.max(outer.least, 1);
-  // No gap between a number of repetitions and the next, nor between none and one.
+  // There is no gap between the counts of n and of n + 1 outer repetitions, nor between those of none and of one.
   const joins =
     fewest * inner.most + 1 >= (fewest + 1) * inner.least && (outer.least > 0 || inner.least <= 1);
   if (outer.most !== outer.least && !joins) return undefined;
@@ -98,13 +115,13 @@ export function multiplied(inner: Counts, outer: Counts): Counts | undefined {
   return { least: inner.least * outer.least, most };
 }
 
-/** Impossible if all of them are. Lists may be long, and many expressions may share one. */
+/** Returns `impossible` if all entries are impossible. Lists may be long, so many expressions may share one list. */
 export function entries(of: readonly Entry[], from = 0, to = of.length): Expression {
   for (let i = from; i < to; i++) if (of[i]?.next !== impossible) return { kind: 'entries', of, from, to };
   return impossible;
 }
 
-/** Impossible if the automaton accepts no text of such a length. */
+/** Returns `impossible` if the automaton accepts no text of such a length. */
 export function language(
   dfa: Dfa,
   spelling: Spelling,
@@ -127,15 +144,15 @@ export function rule(name: string): Expression {
 const MOST_ALIKE = 500;
 
 /**
- * Any of the texts. Common prefixes are shared, so that a matcher is in few places at once. Throws a ConstraintFault if too many texts
- * are prefixes of one another.
+ * Matches any of the texts. Common prefixes are shared, so that a matcher is in few places at once. Throws a ConstraintFault if a chain
+ * of texts that are prefixes of each other is longer than MOST_ALIKE.
  */
 export function oneOf(texts: readonly string[]): Expression {
   const sorted = [...new Set(texts)].sort().map((each) => Array.from(each));
   return shared(sorted, 0, 0);
 }
 
-/** What follows the first `at` characters of sorted texts, which are the same in all of them. */
+/** Matches the remainders of sorted texts behind their first `at` characters, which are the same in all texts. */
 function shared(texts: readonly (readonly string[])[], at: number, depth: number): Expression {
   if (depth > MOST_ALIKE) {
     throw new ConstraintFault(
@@ -159,11 +176,24 @@ function shared(texts: readonly (readonly string[])[], at: number, depth: number
   return choice(...branches);
 }
 
+/** The possible entries. In a grammar that came from another thread, `impossible` is another object. */
 export function entriesOf({ of, from, to }: Expression & { kind: 'entries' }): readonly Entry[] {
-  return of.slice(from, to).filter(({ next }) => !isImpossible(next));
+  return of.slice(from, to).filter(({ next }) => !(next.kind === 'choice' && next.items.length === 0));
 }
 
-/** In a grammar that came from another thread, `impossible` is another object. */
-function isImpossible(expression: Expression): boolean {
-  return expression.kind === 'choice' && expression.items.length === 0;
+/** The expressions directly within an expression. */
+export function partsOf(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case 'sequence':
+    case 'choice':
+      return expression.items;
+    case 'repeat':
+      return [expression.item];
+    case 'free':
+      return [expression.rest];
+    case 'entries':
+      return entriesOf(expression).map(({ next }) => next);
+    default:
+      return [];
+  }
 }

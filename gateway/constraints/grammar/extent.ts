@@ -1,12 +1,5 @@
-// Size of a grammar: its bytes, and how deep its expressions are nested. Does not recurse, because a grammar may be deep.
-import type { Expression, Grammar } from './expression.ts';
-
-export interface Extent {
-  /** In memory, roughly. */
-  bytes: number;
-  /** Depth of the most nested expression. */
-  depth: number;
-}
+// Measures a grammar: its bytes in memory, roughly, and how deep its expressions are nested.
+import { type Expression, type Grammar, partsOf } from './expression.ts';
 
 const BYTES_PER_EXPRESSION = 120;
 const BYTES_PER_ENTRY = 100;
@@ -14,8 +7,8 @@ const BYTES_PER_RANGE = 60;
 const BYTES_PER_DFA_STATE = 120;
 const BYTES_PER_EDGE = 60;
 
-/** Parts that several expressions share are counted once. */
-export function extentOf({ root, rules }: Grammar): Extent {
+/** Counts parts that several expressions share once. Does not recurse, because a grammar may be nested deeper than the stack allows. */
+export function extentOf({ root, rules }: Grammar): { bytes: number; depth: number } {
   const seen = new Set<unknown>();
   let bytes = 0;
   let depth = 0;
@@ -26,14 +19,14 @@ export function extentOf({ root, rules }: Grammar): Extent {
       if (seen.has(each)) continue;
       seen.add(each);
       bytes += BYTES_PER_EXPRESSION + ownBytes(each, seen);
-      for (const inner of partsOf(each, seen)) next.push(inner);
+      for (const inner of newParts(each, seen)) next.push(inner);
     }
     level = next;
   }
   return { bytes, depth };
 }
 
-/** Bytes of an expression without the expressions in it. */
+/** Bytes of an expression without the expressions within it. Adds its automaton to `seen`. */
 function ownBytes(expression: Expression, seen: Set<unknown>): number {
   switch (expression.kind) {
     case 'text':
@@ -54,21 +47,10 @@ function ownBytes(expression: Expression, seen: Set<unknown>): number {
   }
 }
 
-function partsOf(expression: Expression, seen: Set<unknown>): readonly Expression[] {
-  switch (expression.kind) {
-    case 'sequence':
-    case 'choice':
-      return expression.items;
-    case 'repeat':
-      return [expression.item];
-    case 'free':
-      return [expression.rest];
-    case 'entries': {
-      if (seen.has(expression.of)) return [];
-      seen.add(expression.of);
-      return expression.of.map(({ next }) => next);
-    }
-    default:
-      return [];
-  }
+/** The expressions directly within an expression; of a list of entries, all of them the first time. Adds the list to `seen`. */
+function newParts(expression: Expression, seen: Set<unknown>): readonly Expression[] {
+  if (expression.kind !== 'entries') return partsOf(expression);
+  if (seen.has(expression.of)) return [];
+  seen.add(expression.of);
+  return expression.of.map(({ next }) => next);
 }

@@ -1,4 +1,4 @@
-// Turns a specification into its grammar and finds everything that is wrong with it, without a tokenizer. Pure.
+// Turns a specification into its grammar and finds every fault in the specification, without a tokenizer. Pure.
 
 import { errorText } from '../../../base/error-text.ts';
 import { ConstraintFault } from '../fault.ts';
@@ -8,35 +8,31 @@ import { schemaGrammar } from '../schema/translate.ts';
 import type { GrammarSpec } from '../specification.ts';
 import { checkGrammar } from './check.ts';
 import { parseGrammar } from './ebnf.ts';
-import { type Grammar, oneOf } from './expression.ts';
+import { type Grammar, oneOf, type ReadGrammar } from './expression.ts';
 import { extentOf } from './extent.ts';
 import { anyObject, jsonRules } from './json-text.ts';
 import { regexExpression } from './regex.ts';
 import { toolCallsGrammar } from './tool-calls.ts';
 
-/** Limits of one request, in characters unless the name says otherwise. */
+/** Limits of one request, in characters unless a comment says otherwise. */
 export const limits = {
+  /** JSON text of a schema, or of the schemas of all tools together. */
   schema: 1024 * 1024,
   regex: 4096,
   grammar: 64 * 1024,
-  /** Number of choices, and characters of all of them. */
+  /** Number of choices. */
   choices: 1024,
+  /** Characters of all choices together. */
   choiceText: 64 * 1024,
 };
 
-/** Most nested expressions. */
+/** Largest depth of nested expressions, because later functions recurse into them. */
 const DEEPEST = 2000;
 
-/** Most states of the automata of all tools' schemas together: some seconds of work. */
+/** Most states of the automata of all tools' schemas together, which is some seconds of work. */
 const TOOLS_STATES = 100_000;
 
-export interface ReadGrammar {
-  grammar: Grammar;
-  /** Paths of keywords of relaxed schemas that were left out, in the form of a fault's path. */
-  notes: readonly string[];
-}
-
-/** Throws a ConstraintFault if it cannot be honoured. */
+/** Throws a ConstraintFault if the specification cannot be honoured. */
 export function readGrammar(spec: GrammarSpec): ReadGrammar {
   if (spec.type === 'json_schema' && spec.relaxed === true) {
     requireLength(spec.schema, limits.schema);
@@ -47,7 +43,7 @@ export function readGrammar(spec: GrammarSpec): ReadGrammar {
   return withinStates(TOOLS_STATES, () => toolCallsGrammar(spec, spec.content && grammarOf(spec.content)));
 }
 
-/** Throws a ConstraintFault if it cannot be honoured. */
+/** Like `readGrammar`, without the notes. */
 export function grammarOf(spec: GrammarSpec): Grammar {
   return readGrammar(spec).grammar;
 }
@@ -74,15 +70,11 @@ function strictGrammar(spec: Exclude<GrammarSpec, { type: 'tool_calls' }>): Gram
 }
 
 function checked(grammar: Grammar): Grammar {
-  requireShallow(grammar);
+  if (extentOf(grammar).depth > DEEPEST) {
+    throw new ConstraintFault(`groups and counts are nested more than ${DEEPEST} deep`);
+  }
   checkGrammar(grammar);
   return grammar;
-}
-
-/** Throws a ConstraintFault if the grammar is nested too deeply for functions that recurse into it. */
-function requireShallow(grammar: Grammar): void {
-  if (extentOf(grammar).depth <= DEEPEST) return;
-  throw new ConstraintFault(`groups and counts are nested more than ${DEEPEST} deep`);
 }
 
 function choiceGrammar(choices: readonly string[]): Grammar {
@@ -95,15 +87,13 @@ function choiceGrammar(choices: readonly string[]): Grammar {
 
 function parsed(schema: string): unknown {
   try {
-    // In JSON -0 equals 0; in comparisons here it would not.
-    return /-0/.test(schema) ? JSON.parse(schema, withoutMinusZero) : JSON.parse(schema);
+    // JSON Schema treats -0 and 0 as equal, but Object.is and deep comparison do not.
+    return /-0/.test(schema)
+      ? JSON.parse(schema, (_name, value) => (value === 0 ? 0 : value))
+      : JSON.parse(schema);
   } catch (cause) {
     throw new ConstraintFault(`it is not JSON: ${errorText(cause)}`);
   }
-}
-
-function withoutMinusZero(_name: string, value: unknown): unknown {
-  return value === 0 ? 0 : value;
 }
 
 function requireLength(value: string, most: number): void {

@@ -1,6 +1,7 @@
-// JSON as a grammar: strings, numbers, any value. White space is at most one space after a colon and a comma, so that a text cannot go on
-// in it for ever.
+// JSON as a grammar: strings, numbers, any value. White space is at most one space, after a colon or a comma, so that an answer cannot
+// go on in white space for ever.
 
+import { weaklyKept } from '../kept.ts';
 import { everyText } from '../language/dfa.ts';
 import { everyCharacter, intersect, ofText, type Ranges, without } from './characters.ts';
 import {
@@ -23,13 +24,13 @@ export const comma = sequence(text(','), space);
 export const colon = sequence(text(':'), space);
 
 const CONTROL: Ranges = [[0, 0x1f]];
-/** Characters that stand for themselves in a string. */
+/** Characters that need no escape in a JSON string. */
 const plainCharacters = without(everyCharacter, [...CONTROL, ...ofText('"\\')]);
 
 export const digit = characters(range('0', '9'));
 const hex = characters([...range('0', '9'), ...range('A', 'F'), ...range('a', 'f')]);
 
-/** \uXXXX. A surrogate may not come without its other half, because validators count characters. */
+/** `\uXXXX` without its backslash. A surrogate may come only in a pair, because validators count the characters of a string. */
 const unicodeEscape = choice(
   sequence(
     text('u'),
@@ -54,45 +55,35 @@ const stringCharacter = choice(
   sequence(text('\\'), choice(characters(ofText('"\\/bfnrt')), unicodeEscape)),
 );
 
-/** A string of so many characters, however they are escaped. */
+/** A JSON string of `least` to `most` characters, with any escapes. An escape counts as one character. */
 export function jsonString(least = 0, most = Number.POSITIVE_INFINITY): Expression {
   return sequence(text('"'), language(everyText, 'escaped', { least, most }), text('"'));
 }
 
-/** One character of a set. With any escape that JSON knows: of the set of all characters. */
+/** One character of a set. The spelling `escaped` is used for the set of all characters only, so it ignores `ranges`. */
 export function spelled(ranges: Ranges, spelling: Spelling): Expression {
   if (spelling === 'itself') return characters(ranges);
   return spelling === 'escaped' ? stringCharacter : quotedCharacter(ranges);
 }
 
-/** A character as itself, or escaped if it must be. */
-function quotedCharacter(ranges: Ranges): Expression {
-  const known = spelledBefore.get(ranges);
-  if (known !== undefined) return known;
-  const control = intersect(ranges, [...CONTROL, ...ofText('"\\')]).flatMap(([low, high]) => {
-    return Array.from({ length: high - low + 1 }, (_, i) => quoted(String.fromCodePoint(low + i)));
+/** A character of a JSON string, escaped only if it must be. Kept, because patterns use the same few classes many times. */
+const quotedCharacter = weaklyKept((ranges: Ranges): Expression => {
+  const special = intersect(ranges, [...CONTROL, ...ofText('"\\')]).flatMap(([low, high]) => {
+    const points = Array.from({ length: high - low + 1 }, (_, i) => low + i);
+    return points.map((point) => JSON.stringify(String.fromCodePoint(point)).slice(1, -1));
   });
-  const expression = choice(characters(intersect(ranges, plainCharacters)), oneOf(control));
-  spelledBefore.set(ranges, expression);
-  return expression;
-}
-/** Patterns use the same few classes over and over. */
-const spelledBefore = new WeakMap<Ranges, Expression>();
+  return choice(characters(intersect(ranges, plainCharacters)), oneOf(special));
+});
 
-/** The text as a JSON string spells it, without the quotes. */
-function quoted(value: string): string {
-  return JSON.stringify(value).slice(1, -1);
-}
-
-/** Digits before the point, of numbers without bounds: all of them are exact. */
+/** Most digits before the point, and most behind it. A double distinguishes all numbers of 15 digits. */
 export const MOST_DIGITS = 15;
 const natural = choice(text('0'), sequence(characters(range('1', '9')), repeat(digit, 0, MOST_DIGITS - 1)));
-/** Without -0, which is another number in some languages. */
+/** A whole number. -0 is left out, because some languages do not treat it as 0. */
 export const integer = choice(
   natural,
   sequence(text('-'), characters(range('1', '9')), repeat(digit, 0, MOST_DIGITS - 1)),
 );
-/** Its exponent keeps it finite in double precision. */
+/** Any number. Its exponent has at most two digits, so that the number is finite in double precision. */
 export const number = sequence(
   optional(text('-')),
   natural,
@@ -101,7 +92,7 @@ export const number = sequence(
 );
 export const boolean = choice(text('true'), text('false'));
 
-/** `{`, members separated by commas, `}`; `[` and `]` likewise. */
+/** Items separated by commas, between the texts `open` and `close`, such as `{` and `}`. */
 export function list(open: string, item: Expression, close: string): Expression {
   const items = sequence(item, repeat(sequence(comma, item), 0, Number.POSITIVE_INFINITY));
   return sequence(text(open), optional(items), text(close));
@@ -116,7 +107,7 @@ export const anyObject = rule(ANY_OBJECT);
 export const anyArray = rule(ANY_ARRAY);
 export const anyString = rule(ANY_STRING);
 
-/** What anyValue and its like refer to. */
+/** The rules that `anyValue`, `anyObject`, `anyArray` and `anyString` refer to. */
 export const jsonRules: ReadonlyMap<string, Expression> = new Map([
   [ANY, choice(anyObject, anyArray, anyString, number, boolean, text('null'))],
   [ANY_OBJECT, list('{', sequence(anyString, colon, anyValue), '}')],
@@ -124,20 +115,20 @@ export const jsonRules: ReadonlyMap<string, Expression> = new Map([
   [ANY_STRING, jsonString()],
 ]);
 
-/** A value as JSON, in the order of its keys. */
+/** Exactly this value as JSON, with the keys of objects in their own order. */
 export function literal(value: unknown): Expression {
   if (Array.isArray(value)) {
-    return { kind: 'sequence', items: [text('['), ...parted(value.map(literal)), text(']')] };
+    return { kind: 'sequence', items: [text('['), ...withCommas(value.map(literal)), text(']')] };
   }
   if (typeof value === 'object' && value !== null) {
     const members = Object.entries(value).map(([key, each]) => {
       return sequence(text(JSON.stringify(key)), colon, literal(each));
     });
-    return { kind: 'sequence', items: [text('{'), ...parted(members), text('}')] };
+    return { kind: 'sequence', items: [text('{'), ...withCommas(members), text('}')] };
   }
   return text(JSON.stringify(value));
 }
 
-function parted(items: readonly Expression[]): Expression[] {
+function withCommas(items: readonly Expression[]): Expression[] {
   return items.flatMap((item, i) => (i === 0 ? [item] : [comma, item]));
 }

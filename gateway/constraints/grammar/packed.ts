@@ -1,4 +1,4 @@
-// A grammar as bytes that threads share.
+// Converts a grammar to bytes in memory that threads share, and back.
 import { deserialize, serialize } from 'node:v8';
 import type { Grammar } from './expression.ts';
 
@@ -10,6 +10,6 @@ export function packedGrammar(grammar: Grammar): SharedArrayBuffer {
 }
 
 export function unpackedGrammar(shared: SharedArrayBuffer): Grammar {
-  // The decoder needs memory that is not shared.
+  // The bytes are copied, because `deserialize` does not accept shared memory.
   return deserialize(Uint8Array.from(new Uint8Array(shared))) as Grammar;
 }

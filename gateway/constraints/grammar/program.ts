@@ -1,47 +1,42 @@
-// A grammar as a graph of nodes that a matcher walks byte by byte. Knows no tokens and no states.
+// A grammar as a graph of nodes, through which a matcher goes byte by byte. Knows neither tokens nor the matcher's states.
 
 import { ConstraintFault } from '../fault.ts';
 import { isUniversal } from '../language/dfa.ts';
 import { type Lengths, lengthsOf } from '../language/lengths.ts';
-import { type Ranges, type Spelling, spellings } from './characters.ts';
+import { suffixLength } from '../suffix.ts';
+import { encodings, type Ranges } from './characters.ts';
 import { type Expression, entriesOf, type Grammar } from './expression.ts';
 import { spelled } from './json-text.ts';
 
-export type Node = { readonly id: number } & (
-  | { kind: 'byte'; accepts: Uint8Array /** `[256]`, 1 where it may come */; next: Node }
+export type Node = {
+  readonly id: number;
+} /** Reads one byte. `accepts [256]` is 1 for each byte that may come. */ & (
+  | { kind: 'byte'; accepts: Uint8Array; next: Node }
   /** Any token that is not text (special tokens); leads to `next`. */
   | { kind: 'textless'; next: Node }
-  /** Continues at each of `nexts` without a byte. `open`: any characters may come from here on, if no count forbids it. */
+  /** Continues at each of `nexts` without reading a byte. `open`: any characters may come from here on, unless a count forbids them. */
   | { kind: 'split'; readonly nexts: Node[]; readonly open?: boolean }
-  /** The rule's body, then `next`. */
+  /** Matches the rule's body, which ends in `return`, then `next`. */
   | { kind: 'call'; body: Node; next: Node }
   | { kind: 'return' }
-  /** The body from `least` to `most` times, then `next`; its body ends in `again`. */
+  /** Matches the body, which ends in `again`, from `least` to `most` times, then `next`. */
   | { kind: 'repeat'; body: Node; least: number; most: number; next: Node }
   | { kind: 'again' }
-  /** A text of `least` to `most` characters begins at `body`; each of them passes a `tick`, and `leave` ends it. */
+  /**
+   * Begins a text of `least` to `most` characters at `body`. Each character passes a `tick`, and `leave` ends the text. `exact`: the
+   * lengths that the text may have depend on the state of its automaton.
+   */
   | { kind: 'counted'; body: Node; least: number; most: number; next: Node; lengths: Lengths; exact: boolean }
-  /** One more character, which leads to the state `target` of the counted text's automaton. */
+  /** Counts one more character, which leads to the state `target` of the counted text's automaton. */
   | { kind: 'tick'; target: number; next: Node }
   | { kind: 'leave' }
 );
 
-/** `[256]` Of each byte alone; shared, never changed. */
+/** `[256][256]` For each byte, the array that accepts this byte alone. Nodes share these arrays, so they must not change. */
 const singles = Array.from({ length: 256 }, (_, byte) => new Uint8Array(256).fill(1, byte, byte + 1));
 
-/** Most nodes of one grammar. */
+/** Most nodes of one grammar. A grammar that needs more gets a ConstraintFault. */
 const MOST_NODES = 200_000;
-
-export interface Program {
-  start: Node;
-  /** Number of nodes made so far. */
-  readonly nodes: number;
-}
-
-/** Throws a ConstraintFault if the grammar is too large. Entering a rule, whose nodes are made then, may throw it too. */
-export function compileProgram({ root, rules }: Grammar): Program {
-  return new Compiler(rules).compile(root);
-}
 
 /** A split whose branches are made when they are first used. */
 class LazySplit {
@@ -63,32 +58,29 @@ class LazySplit {
   }
 }
 
-class Compiler {
+export class Program {
+  readonly start: Node;
   readonly #rules: ReadonlyMap<string, Expression>;
   readonly #bodies = new Map<string, Node>();
   readonly #continuations = new Map<string, Node>();
-  /** `[256]` by the bytes that they accept. */
+  /** Arrays `accepts [256]` of nodes, by the ranges of bytes that they accept. */
   readonly #accepts = new Map<string, Uint8Array>();
-  /** Classes of characters come again and again. */
-  readonly #spelled = new Map<Ranges, Spelling[]>();
+  /** Kept because a grammar uses the same few classes of characters many times. */
+  readonly #encodings = new Map<Ranges, Ranges[]>();
   #count = 0;
   readonly #return: Node = { id: this.#id(), kind: 'return' };
   readonly #again: Node = { id: this.#id(), kind: 'again' };
   readonly #leave: Node = { id: this.#id(), kind: 'leave' };
 
-  constructor(rules: ReadonlyMap<string, Expression>) {
+  /** Throws a ConstraintFault if the grammar is too large. Later steps make further nodes and may throw the same fault. */
+  constructor({ root, rules }: Grammar) {
     this.#rules = rules;
+    this.start = this.#emit(root, this.#return);
   }
 
-  compile(root: Expression): Program {
-    const start = this.#emit(root, this.#return);
-    const count = () => this.#count;
-    return {
-      start,
-      get nodes() {
-        return count();
-      },
-    };
+  /** Number of nodes made so far. */
+  get nodes(): number {
+    return this.#count;
   }
 
   #id(): number {
@@ -101,7 +93,7 @@ class Compiler {
       case 'text':
         return this.#bytes(Buffer.from(expression.text), next);
       case 'characters':
-        return this.#characters(this.#spellings(expression.ranges), next);
+        return this.#characters(this.#encodingsOf(expression.ranges), next);
       case 'sequence':
         return expression.items.reduceRight((after, item) => this.#emit(item, after), next);
       case 'choice':
@@ -119,13 +111,13 @@ class Compiler {
     }
   }
 
-  #spellings(ranges: Ranges): Spelling[] {
-    const known = this.#spelled.get(ranges) ?? spellings(ranges);
-    this.#spelled.set(ranges, known);
+  #encodingsOf(ranges: Ranges): Ranges[] {
+    const known = this.#encodings.get(ranges) ?? encodings(ranges);
+    this.#encodings.set(ranges, known);
     return known;
   }
 
-  /** Compiled when the rule is first entered, because rules may call one another and most of a large schema is never written. */
+  /** The body is compiled when the rule is first entered, because rules may call one another and answers use little of a large schema. */
   #body(name: string): Node {
     const known = this.#bodies.get(name);
     if (known !== undefined) return known;
@@ -138,20 +130,14 @@ class Compiler {
     return body;
   }
 
-  /** Texts with a common prefix share nodes, which are made when they are reached. */
+  /** Entries whose texts have a common prefix share nodes. Nodes are made when a matcher reaches them. */
   #entries(expression: Expression & { kind: 'entries' }, next: Node): Node {
     const texts = entriesOf(expression).map((entry) => ({ bytes: Buffer.from(entry.text), entry }));
     const at = (group: typeof texts, depth: number): Node => {
       return new LazySplit(this.#id(), () => {
         const ended = group.filter(({ bytes }) => bytes.length === depth);
-        const byByte = new Map<number, typeof texts>();
-        for (const each of group) {
-          const byte = each.bytes[depth];
-          if (byte === undefined) continue;
-          const own = byByte.get(byte);
-          if (own === undefined) byByte.set(byte, [each]);
-          else own.push(each);
-        }
+        const longer = group.filter(({ bytes }) => bytes.length > depth);
+        const byByte = Map.groupBy(longer, ({ bytes }) => bytes[depth] ?? 0);
         const further = Array.from(byByte, ([byte, own]) => this.#byte([[byte, byte]], at(own, depth + 1)));
         return [...further, ...ended.map(({ entry }) => this.#emit(entry.next, next))];
       });
@@ -159,7 +145,7 @@ class Compiler {
     return at(texts, 0);
   }
 
-  /** A node for each state of the automaton. */
+  /** Makes a node for each state of the automaton that a matcher reaches. */
   #language({ dfa, least, most, spelling }: Expression & { kind: 'language' }, next: Node): Node {
     const counts = least > 0 || most < Number.POSITIVE_INFINITY;
     const end = counts ? this.#leave : next;
@@ -169,11 +155,10 @@ class Compiler {
       if (known !== undefined) return known;
       const make = () => {
         const { accepting, edges } = dfa[state] ?? { accepting: false, edges: [] };
-        const ranges = new Map<number, [number, number][]>();
-        for (const [low, high, target] of edges)
-          ranges.set(target, [...(ranges.get(target) ?? []), [low, high]]);
-        const steps = Array.from(ranges, ([target, all]) => {
-          const step = this.#emit(spelled(all, spelling), at(target));
+        const byTarget = Map.groupBy(edges, ([, , target]) => target);
+        const steps = Array.from(byTarget, ([target, all]) => {
+          const ranges = all.map(([low, high]) => [low, high] as const);
+          const step = this.#emit(spelled(ranges, spelling), at(target));
           return counts ? ({ id: this.#id(), kind: 'tick', target, next: step } as const) : step;
         });
         return accepting ? [...steps, end] : steps;
@@ -183,17 +168,8 @@ class Compiler {
       return node;
     };
     if (!counts) return at(0);
-    const exact = dfa.length > 1;
-    return {
-      id: this.#id(),
-      kind: 'counted',
-      body: at(0),
-      least,
-      most,
-      next,
-      lengths: lengthsOf(dfa),
-      exact,
-    };
+    const counted = { least, most, next, lengths: lengthsOf(dfa), exact: dfa.length > 1 };
+    return { id: this.#id(), kind: 'counted', body: at(0), ...counted };
   }
 
   #split(nexts: Node[]): Node {
@@ -201,8 +177,8 @@ class Compiler {
     return nexts.length === 1 && only !== undefined ? only : { id: this.#id(), kind: 'split', nexts };
   }
 
-  /** Any byte of the ranges. */
-  #byte(ranges: readonly (readonly [low: number, high: number])[], next: Node): Node & { kind: 'byte' } {
+  /** Reads any byte of the ranges. */
+  #byte(ranges: Ranges, next: Node): Node & { kind: 'byte' } {
     const key = String(ranges);
     const accepts = this.#accepts.get(key) ?? new Uint8Array(256);
     for (const [low, high] of ranges) accepts.fill(1, low, high + 1);
@@ -216,24 +192,19 @@ class Compiler {
     }, next);
   }
 
-  /** Shares nodes of common ends: most characters of more than one byte end in the same continuation bytes. */
-  #characters(all: readonly Spelling[], next: Node): Node {
-    const groups = new Map<string, { heads: [number, number][]; tail: Spelling }>();
-    for (const [head, ...tail] of all) {
-      if (head === undefined) continue;
-      const key = String(tail);
-      const group = groups.get(key) ?? { heads: [], tail };
-      group.heads.push([...head]);
-      groups.set(key, group);
-    }
-    const branches = Array.from(groups.values(), ({ heads, tail }) => {
+  /** Shares the nodes of common ends, because most characters of more than one byte end in the same continuation bytes. */
+  #characters(all: readonly Ranges[], next: Node): Node {
+    const byTail = Map.groupBy(all, ([, ...tail]) => String(tail));
+    const branches = Array.from(byTail.values(), (group) => {
+      const tail = group[0]?.slice(1) ?? [];
+      const heads = group.flatMap((bytes) => bytes.slice(0, 1));
       return this.#byte(heads, tail.length === 0 ? next : this.#continuation(tail, next));
     });
     return this.#split(branches);
   }
 
-  /** The last bytes of a character, which end many sets of characters alike. */
-  #continuation(tail: Spelling, next: Node): Node {
+  /** The nodes of a character's last bytes, which many sets of characters share. */
+  #continuation(tail: Ranges, next: Node): Node {
     const key = `${next.id} ${tail.join(' ')}`;
     const known = this.#continuations.get(key) ?? this.#characters([tail], next);
     this.#continuations.set(key, known);
@@ -251,7 +222,10 @@ class Compiler {
     return { id: this.#id(), kind: 'repeat', body: this.#emit(item, this.#again), least, most, next };
   }
 
-  /** Knuth, Morris and Pratt: a node for each length of the marker that the text ends in. An empty marker never comes. */
+  /**
+   * Searches for the marker as Knuth, Morris and Pratt do: node `i` stands for texts that end in the first `i` bytes of the marker. An
+   * empty marker is never found.
+   */
   #free(marker: Uint8Array, rest: Node, next: Node): Node {
     const lengths = Math.max(marker.length, 1);
     const nodes = Array.from({ length: lengths }, () => {
@@ -260,25 +234,18 @@ class Compiler {
     const [first] = nodes;
     if (first === undefined) return next;
     for (const [length, node] of nodes.entries()) {
-      const byTarget = new Map<Node, [number, number][]>();
-      for (let byte = 0; byte < 256; byte++) {
-        const after = endsIn(marker, length, byte);
-        const target = marker.length > 0 && after === marker.length ? rest : (nodes[after] ?? first);
-        byTarget.set(target, [...(byTarget.get(target) ?? []), [byte, byte]]);
-      }
-      const edges = Array.from(byTarget, ([target, bytes]) => this.#byte(bytes, target));
+      const byTarget = Map.groupBy(singles.keys(), (byte) => {
+        const after = suffixLength([...marker.subarray(0, length), byte], marker);
+        return marker.length > 0 && after === marker.length ? rest : (nodes[after] ?? first);
+      });
+      const edges = Array.from(byTarget, ([target, bytes]) =>
+        this.#byte(
+          bytes.map((byte) => [byte, byte]),
+          target,
+        ),
+      );
       node.nexts.push(...edges, { id: this.#id(), kind: 'textless', next: first }, next);
     }
     return first;
   }
-}
-
-/** Length of the longest suffix of the marker's first `length` bytes plus one byte that is a prefix of the marker. */
-function endsIn(marker: Uint8Array, length: number, byte: number): number {
-  if (marker.length === 0) return 0;
-  const seen = [...marker.subarray(0, length), byte];
-  for (let size = seen.length; size > 0; size--) {
-    if (seen.slice(-size).every((each, i) => each === marker[i])) return size;
-  }
-  return 0;
 }

@@ -1,26 +1,26 @@
-// Regular expressions of ECMAScript as a grammar: an automaton if the pattern asserts something about its surroundings, otherwise a
-// plain expression.
+// Regular expressions of ECMAScript as a grammar: an automaton if the pattern contains assertions, otherwise a plain expression, which
+// keeps counts as counts.
 
 import { dfaOf } from '../language/determinize.ts';
-import { anything, anywhere, type Pattern, readPattern } from '../language/pattern.ts';
+import { anything, anywhere, hasPart, type Pattern, readPattern } from '../language/pattern.ts';
 import { choice, type Expression, language, nothing, repeat, type Spelling, sequence } from './expression.ts';
 import { spelled } from './json-text.ts';
 
-export interface RegexOptions {
-  spelling: Spelling;
-  /** Whether the pattern matches the whole text. Otherwise it matches anywhere in it, unless ^ and $ say otherwise. */
-  whole: boolean;
-}
-
-/** Throws a ConstraintFault that says what is not supported and where. */
-export function regexExpression(pattern: string, { spelling, whole }: RegexOptions): Expression {
+/**
+ * `whole`: the pattern must match the whole text. Otherwise it may match anywhere in the text, unless ^ and $ say otherwise. Throws a
+ * ConstraintFault that says what is not supported and where.
+ */
+export function regexExpression(
+  pattern: string,
+  { spelling, whole }: { spelling: Spelling; whole: boolean },
+): Expression {
   const read = readPattern(pattern);
   const plain = withoutEnds(read, whole);
   if (plain !== undefined) return written(plain, spelling);
   return language(dfaOf(whole ? read : anywhere(read)), spelling);
 }
 
-/** The same texts without ^ and $. Undefined if these are not at the ends, or if the pattern asserts more. */
+/** A pattern of the same texts without ^ and $. Undefined if these are not at the ends, or if the rest needs an automaton. */
 function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
   const branches = pattern.kind === 'choice' ? pattern.items : [pattern];
   const items: Pattern[] = [];
@@ -31,7 +31,7 @@ function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
     if (starts) all.shift();
     const ends = isEdge(all.at(-1), 'end');
     if (ends) all.pop();
-    if (all.some(needsAutomaton)) return undefined;
+    if (all.some((item) => hasPart(item, needsAutomaton))) return undefined;
     items.push({
       kind: 'sequence',
       items: [...(starts || whole ? [] : [anything]), ...all, ...(ends || whole ? [] : [anything])],
@@ -40,24 +40,11 @@ function withoutEnds(pattern: Pattern, whole: boolean): Pattern | undefined {
   return { kind: 'choice', items };
 }
 
-/** Whether the pattern needs an automaton, because it asserts something or repeats what may be empty. */
+/** Whether the pattern is an assertion, or counts repetitions of an item that may be empty. */
 function needsAutomaton(pattern: Pattern): boolean {
-  switch (pattern.kind) {
-    case 'set':
-      return false;
-    case 'sequence':
-    case 'choice':
-      return pattern.items.some(needsAutomaton);
-    case 'repeat':
-      return needsAutomaton(pattern.item) || (countsUp(pattern) && mayBeEmpty(pattern.item));
-    case 'edge':
-    case 'look':
-      return true;
-  }
-}
-
-function countsUp({ least, most }: Pattern & { kind: 'repeat' }): boolean {
-  return least > 1 || (most > 1 && most < Number.POSITIVE_INFINITY);
+  if (pattern.kind !== 'repeat') return pattern.kind === 'edge' || pattern.kind === 'look';
+  const { item, least, most } = pattern;
+  return (least > 1 || (most > 1 && most < Number.POSITIVE_INFINITY)) && mayBeEmpty(item);
 }
 
 function mayBeEmpty(pattern: Pattern): boolean {
@@ -90,6 +77,6 @@ function written(pattern: Pattern, spelling: Spelling): Expression {
       return repeat(written(pattern.item, spelling), pattern.least, pattern.most);
     case 'edge':
     case 'look':
-      throw new Error('what takes no character cannot be written');
+      throw new Error('an assertion takes no character, so it cannot be written');
   }
 }

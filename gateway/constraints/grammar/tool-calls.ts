@@ -1,7 +1,7 @@
 // Tool calls as a grammar: `begin`, an object with the tool's name and its arguments, `end`.
 
 import { within } from '../fault.ts';
-import { type Relaxed, relaxedGrammar } from '../schema/shapes/relax.ts';
+import { relaxedGrammar } from '../schema/shapes/relax.ts';
 import { schemaGrammar } from '../schema/translate.ts';
 import type { CallableTool, CallSyntax, GrammarSpec } from '../specification.ts';
 import {
@@ -10,6 +10,7 @@ import {
   type Expression,
   type Grammar,
   nothing,
+  type ReadGrammar,
   repeat,
   rule,
   sequence,
@@ -20,48 +21,34 @@ import { anyObject, colon, comma, jsonRules } from './json-text.ts';
 type ToolCallsSpec = Extract<GrammarSpec, { type: 'tool_calls' }>;
 
 /**
- * `content`: what an answer without calls is held to. Throws a ConstraintFault whose path begins at the tools,
+ * `content`: the grammar of an answer without calls. Throws a ConstraintFault whose path begins at the list of tools:
  * `[0].function.parameters.properties.a.not`.
  */
-export function toolCallsGrammar(
-  spec: ToolCallsSpec,
-  content?: Grammar,
-): { grammar: Grammar; notes: readonly string[] } {
-  const read = spec.tools.map(parametersGrammar);
-  const notes = read.flatMap(({ notes: own }, i) => own.map((path) => `[${i}].function.parameters${path}`));
-  return {
-    grammar: callsGrammar(
-      spec,
-      read.map(({ grammar }) => grammar),
-      content,
-    ),
-    notes,
-  };
-}
-
-function callsGrammar(spec: ToolCallsSpec, parameters: readonly Grammar[], content?: Grammar): Grammar {
+export function toolCallsGrammar(spec: ToolCallsSpec, content?: Grammar): ReadGrammar {
   const { mode, tools, parallel, syntax } = spec;
   const { begin, end, separator } = syntax;
   const rules = new Map(jsonRules);
-  const members = tools.map((tool, i) => {
-    const own = parameters[i] ?? { root: anyObject, rules: jsonRules };
-    return callMembers(tool.name, adopt(own, `tool ${i}`, rules), syntax);
+  const read = tools.map(parametersGrammar);
+  const notes = read.flatMap(({ notes: own }, i) => own.map((path) => `[${i}].function.parameters${path}`));
+  const members = read.map(({ grammar }, i) => {
+    return callMembers(tools[i]?.name ?? '', adopt(grammar, `tool ${i}`, rules), syntax);
   });
   const call = sequence(text('{'), choice(...members), text('}'), text(end));
   if (mode === 'required' || content !== undefined) {
     const one = sequence(text(begin), call);
     const more = repeat(sequence(text(separator), one), 0, Number.POSITIVE_INFINITY);
     const calls = sequence(one, parallel ? more : nothing);
-    return { root: content === undefined ? calls : choice(adopt(content, 'content', rules), calls), rules };
+    const root = content === undefined ? calls : choice(adopt(content, 'content', rules), calls);
+    return { grammar: { root, rules }, notes };
   }
-  // A call is held to its syntax after its tag. The white space after the tag is not part of the marker.
+  // The marker is the tag without the white space behind it, so that a call is constrained from its tag on.
   const marker = begin.trimEnd();
   const rest = sequence(text(begin.slice(marker.length)), call, parallel ? rule('answer') : nothing);
   rules.set('answer', { kind: 'free', marker, rest });
-  return { root: rule('answer'), rules };
+  return { grammar: { root: rule('answer'), rules }, notes };
 }
 
-/** Adds a grammar's rules under names of their own and returns its root. */
+/** Adds the rules of a grammar to `rules`, with `owner` before their names, and returns the root. */
 function adopt(grammar: Grammar, owner: string, rules: Map<string, Expression>): Expression {
   const lists = new Map<readonly Entry[], Entry[]>();
   for (const [name, body] of grammar.rules) {
@@ -70,7 +57,7 @@ function adopt(grammar: Grammar, owner: string, rules: Map<string, Expression>):
   return renamed(grammar.root, owner, lists);
 }
 
-function parametersGrammar({ parameters, relaxed }: CallableTool, i: number): Relaxed {
+function parametersGrammar({ parameters, relaxed }: CallableTool, i: number): ReadGrammar {
   if (parameters === undefined) return { grammar: { root: anyObject, rules: jsonRules }, notes: [] };
   return within(`[${i}].function.parameters`, () => {
     const schema: unknown = JSON.parse(parameters);
@@ -79,7 +66,7 @@ function parametersGrammar({ parameters, relaxed }: CallableTool, i: number): Re
   });
 }
 
-/** `lists`: of entries that were renamed before; many expressions share them. */
+/** The expression with `owner` before the names of rules. `lists`: renamed lists of entries, because many expressions share a list. */
 function renamed(expression: Expression, owner: string, lists: Map<readonly Entry[], Entry[]>): Expression {
   const inner = (each: Expression) => renamed(each, owner, lists);
   switch (expression.kind) {

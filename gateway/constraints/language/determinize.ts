@@ -1,18 +1,20 @@
-// Turns a pattern into the automaton of the texts that match it as a whole: the subset construction, extended by assertions.
+// Turns a pattern into the automaton that accepts the texts that the whole pattern matches. This is the subset construction, extended by
+// assertions: each state is a set of threads, and a thread carries the lookaheads that still have to be met.
 
 import { ConstraintFault } from '../fault.ts';
 import type { Ranges } from '../grammar/characters.ts';
 import { complement, everyCharacter } from '../grammar/characters.ts';
 import { spendStates } from '../reading/budget.ts';
 import { type Dfa, type Edge, explore } from './dfa.ts';
-import { type Assertion, anything, type Pattern, WORD } from './pattern.ts';
+import { type Assertion, anything, hasPart, type Pattern, WORD } from './pattern.ts';
 
-/** Most nodes of one pattern with its counts written out. */
+/** Most nodes of one pattern, whose counts are written out: `a{3}` has three nodes. */
 const MOST_NODES = 50_000;
 /** Most threads of one state. */
 const MOST_THREADS = 2000;
-/** Most threads of all states: half a second. A thread takes about a tenth of the time of a state. */
+/** Most visits of threads while all states are made, which take half a second. */
 const MOST_VISITS = 500_000;
+/** Visiting this many threads takes as long as making one state. */
 const VISITS_PER_STATE = 10;
 
 type Node =
@@ -23,27 +25,30 @@ type Node =
   | { kind: 'accept' };
 
 interface Look {
-  /** Accepts the rest of the text if the lookahead's pattern matches there. */
+  /** Accepts a rest of the text that begins with a match of the lookahead's pattern. */
   dfa: Dfa;
   negated: boolean;
 }
 
-/** What precedes and follows a place in the text. */
+/** The character before a place in the text: none, one that \w matches, or another. */
 type Before = 'start' | 'word' | 'other';
+/** The character behind a place in the text. */
 type Behind = 'end' | 'word' | 'other';
 
-/** A place in the pattern, and for each open lookahead the state of its automaton, `look:state`. */
 interface Thread {
+  /** Place in the pattern. */
   node: number;
+  /** The open lookaheads, each as `look:state`: its index, and the state of its automaton. */
   duties: readonly string[];
 }
 
+/** A state of the automaton: all threads that the text so far leads to. */
 interface Subset {
   threads: readonly Thread[];
   before: Before;
 }
 
-/** Texts that the whole pattern matches. Throws a ConstraintFault if the automaton is too large. */
+/** The texts that the whole pattern matches. Throws a ConstraintFault if their automaton is too large. */
 export function dfaOf(pattern: Pattern): Dfa {
   const builder = new Builder();
   const start = builder.emit(pattern, builder.accept);
@@ -88,7 +93,8 @@ class Builder {
   }
 
   #look({ item, negated }: Pattern & { kind: 'look' }): number {
-    if (looksBack(item))
+    // The automaton of a lookahead does not see the text before the lookahead.
+    if (hasPart(item, (part) => part.kind === 'look' || (part.kind === 'edge' && part.edge !== 'end')))
       throw new ConstraintFault('the pattern has ^, \\b or a lookahead within a lookahead');
     this.looks.push({ dfa: dfaOf({ kind: 'sequence', items: [item, anything] }), negated });
     return this.looks.length - 1;
@@ -99,23 +105,6 @@ class Builder {
     if (this.nodes.length >= MOST_NODES) throw new ConstraintFault('the pattern is too large');
     this.nodes.push(node);
     return this.nodes.length - 1;
-  }
-}
-
-/** Whether the pattern depends on what precedes it, which the automaton of a lookahead does not see. */
-function looksBack(pattern: Pattern): boolean {
-  switch (pattern.kind) {
-    case 'set':
-      return false;
-    case 'sequence':
-    case 'choice':
-      return pattern.items.some(looksBack);
-    case 'repeat':
-      return looksBack(pattern.item);
-    case 'edge':
-      return pattern.edge !== 'end';
-    case 'look':
-      return true;
   }
 }
 
@@ -153,7 +142,7 @@ class Determinizer {
     return { accepting, edges };
   }
 
-  /** By characters of `among`. */
+  /** Edges for the characters of `among`. `behind` and `before` are the class of these characters. */
   #edges(
     subset: Subset,
     behind: Behind,
@@ -188,7 +177,7 @@ class Determinizer {
     });
   }
 
-  /** Threads at nodes that consume a character or accept. */
+  /** The threads that the subset leads to without reading a character. Each is at a node that reads a character or accepts. */
   #closure({ threads, before }: Subset, behind: Behind): Thread[] {
     const seen = new Set<string>();
     const found: Thread[] = [];
@@ -223,7 +212,7 @@ class Determinizer {
     return dfa[state]?.edges ?? [];
   }
 
-  /** The duties after one more character. Undefined if one of them can no longer be met. */
+  /** The duties after one more character. Undefined if one of the duties can no longer be met. */
   #stepped(duties: readonly string[], point: number): string[] | undefined {
     let after: string[] | undefined = [];
     for (const duty of duties) {
@@ -235,7 +224,7 @@ class Determinizer {
     return after;
   }
 
-  /** Undefined if the duty cannot be met. A duty that is always met is left out. */
+  /** Adds the duty of a lookahead in a state of its automaton. Returns undefined if that duty cannot be met. A duty that is always met is left out. */
   #withDuty(duties: readonly string[], index: number, state: number): string[] | undefined {
     const look = this.#looks[index] as Look;
     const { accepting, edges } = look.dfa[state] ?? { accepting: false, edges: [] };
@@ -272,7 +261,7 @@ function keyOf({ node, duties }: Thread): string {
   return duties.length === 0 ? String(node) : `${node}/${duties.join('/')}`;
 }
 
-/** Ranges that each of the sets contains completely or not at all. */
+/** Cuts all code points into ranges, each of which is completely within or completely outside each of the sets. */
 function cutsOf(sets: readonly Ranges[]): [low: number, high: number][] {
   const starts = new Set<number>();
   for (const set of sets) {

@@ -1,32 +1,27 @@
-// Possible lengths of an automaton's texts, so that a text with bounds on its length never gets where it cannot end.
+// The possible lengths of the texts that an automaton accepts. A text with bounds on its length can thus avoid states from which it
+// could not end within its bounds.
 
 import { ConstraintFault } from '../fault.ts';
 import { everyCharacter } from '../grammar/characters.ts';
+import { weaklyKept } from '../kept.ts';
 import { spendStates } from '../reading/budget.ts';
 import { type Dfa, explore } from './dfa.ts';
 
-/** Most bytes of the table: states times lengths. */
+/** Most cells of the table (states times lengths), of one byte each. */
 const MOST_CELLS = 8 * 2 ** 20;
 
 export interface Lengths {
   /**
-   * Whether `least` to `most` more characters can lead from `state` to the end of an accepted text. Throws a ConstraintFault if finding
-   * out takes too much memory.
+   * Whether `least` to `most` more characters can lead from `state` to the end of an accepted text. Throws a ConstraintFault if the
+   * answer needs a table of more than MOST_CELLS.
    */
   reaches(state: number, least: number, most: number): boolean;
 }
 
-export function lengthsOf(dfa: Dfa): Lengths {
-  const known = made.get(dfa) ?? measured(dfa);
-  made.set(dfa, known);
-  return known;
-}
-
-const made = new WeakMap<Dfa, Lengths>();
 /** Computing this many cells of the table takes as long as making one state of an automaton. */
 const CELLS_PER_STATE = 500;
 
-function measured(dfa: Dfa): Lengths {
+export const lengthsOf = weaklyKept((dfa: Dfa): Lengths => {
   const targets = dfa.map(({ edges }) => Int32Array.from(new Set(edges.map(([, , target]) => target))));
   /** `[lengths][states]` 1 if exactly that many more characters can lead to an accepting state. Rows are made on demand. */
   const exact: Uint8Array[] = [Uint8Array.from(dfa, ({ accepting }) => Number(accepting))];
@@ -53,7 +48,7 @@ function measured(dfa: Dfa): Lengths {
       return false;
     },
   };
-}
+});
 
 /** All texts of `least` to `most` characters. */
 export function textsOfLength(least: number, most: number): Dfa {

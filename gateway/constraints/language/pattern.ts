@@ -10,7 +10,7 @@ import {
   union,
   without,
 } from '../grammar/characters.ts';
-import { multiplied, range } from '../grammar/expression.ts';
+import { type Counts, multiplied, quantifiers, range } from '../grammar/expression.ts';
 import { propertyRanges } from './unicode-property.ts';
 
 export type Pattern =
@@ -20,7 +20,7 @@ export type Pattern =
   | { kind: 'repeat'; item: Pattern; least: number; most: number }
   /** Assertions that consume no character: `^`, `$`, `\b` and `\B`. */
   | { kind: 'edge'; edge: Assertion }
-  /** A lookahead: what follows begins with the item, or does not if `negated`. */
+  /** A lookahead: the text that follows begins with the item, or does not begin with it if `negated`. */
   | { kind: 'look'; item: Pattern; negated: boolean };
 
 export type Assertion = 'start' | 'end' | 'boundary' | 'inside';
@@ -50,7 +50,14 @@ export function readPattern(pattern: string): Pattern {
   return new PatternReader(pattern).read();
 }
 
-/** The pattern anywhere in a text, unless its own `^` and `$` say otherwise. */
+/** Whether `holds` is true for the pattern or for a part of it. Does not look into lookaheads for which `holds` is false. */
+export function hasPart(pattern: Pattern, holds: (part: Pattern) => boolean): boolean {
+  if (holds(pattern)) return true;
+  if (pattern.kind === 'repeat') return hasPart(pattern.item, holds);
+  return 'items' in pattern && pattern.items.some((item) => hasPart(item, holds));
+}
+
+/** Matches texts that contain the pattern anywhere, unless its own `^` and `$` say otherwise. */
 export function anywhere(pattern: Pattern): Pattern {
   return { kind: 'sequence', items: [anything, pattern, anything] };
 }
@@ -97,16 +104,13 @@ class PatternReader {
     const item = this.#atom();
     const counts = this.#counts();
     if (counts === undefined) return item;
-    this.#takes('?'); // lazy: the same texts
-    const [least, most] = counts;
-    const all = item.kind === 'repeat' ? multiplied(item, { least, most }) : undefined;
-    return item.kind === 'repeat' && all ? { ...item, ...all } : { kind: 'repeat', item, least, most };
+    this.#takes('?'); // a lazy quantifier matches the same texts
+    const all = item.kind === 'repeat' ? multiplied(item, counts) : undefined;
+    return item.kind === 'repeat' && all ? { ...item, ...all } : { kind: 'repeat', item, ...counts };
   }
 
-  #counts(): [number, number] | undefined {
-    if (this.#takes('*')) return [0, Number.POSITIVE_INFINITY];
-    if (this.#takes('+')) return [1, Number.POSITIVE_INFINITY];
-    if (this.#takes('?')) return [0, 1];
+  #counts(): Counts | undefined {
+    for (const [sign, counts] of quantifiers) if (this.#takes(sign)) return counts;
     const [braces, low, comma, high] = /^\{(\d+)(,(\d*))?\}/.exec(this.#ahead(24)) ?? [];
     if (braces === undefined || low === undefined) return undefined;
     const least = Number(low);
@@ -116,7 +120,7 @@ class PatternReader {
       throw this.#fault(`a count above ${MOST_COUNT}`);
     }
     this.#at += braces.length;
-    return [least, most];
+    return { least, most };
   }
 
   #atom(): Pattern {
@@ -153,19 +157,19 @@ class PatternReader {
   }
 
   #group(): Pattern {
-    let look: 'ahead' | 'not ahead' | undefined;
+    let negated: boolean | undefined;
     if (this.#takes('?')) {
       const named = /^<[A-Za-z_]\w*>/.exec(this.#ahead(64));
       if (named !== null) this.#at += named[0].length;
-      else if (this.#takes('=')) look = 'ahead';
-      else if (this.#takes('!')) look = 'not ahead';
+      else if (this.#takes('=')) negated = false;
+      else if (this.#takes('!')) negated = true;
       else if (!this.#takes(':')) throw this.#fault('a lookbehind or a flag', 2);
     }
     if (++this.#depth > DEEPEST) throw this.#fault(`groups more than ${DEEPEST} deep`);
     const item = this.#alternatives();
     if (!this.#takes(')')) throw this.#fault('a group without its )');
     this.#depth--;
-    return look === undefined ? item : { kind: 'look', item, negated: look === 'not ahead' };
+    return negated === undefined ? item : { kind: 'look', item, negated };
   }
 
   #class(): Ranges {
@@ -180,7 +184,7 @@ class PatternReader {
       this.#at++;
       const high = this.#member();
       const [from, to] = [single(low), single(high)];
-      // Next to a class, as in [\w-.], the hyphen stands for itself.
+      // A hyphen beside a class, as in [\w-.], stands for itself.
       if (from === undefined || to === undefined) set.push(...low, ...ofText('-'), ...high);
       else if (from > to) throw this.#fault('a range out of order');
       else set.push([from, to]);
@@ -194,7 +198,7 @@ class PatternReader {
     return this.#takes('b') ? ofText('\b') : this.#escape();
   }
 
-  /** What follows a backslash. */
+  /** Reads the part of an escape behind the backslash. */
   #escape(): Ranges {
     const character = this.#next();
     const known = classes[character];
@@ -259,6 +263,7 @@ class PatternReader {
   }
 }
 
+/** The only code point of a set. Undefined if the set has none or several. */
 function single(set: Ranges): number | undefined {
   const [first] = set;
   return set.length === 1 && first !== undefined && first[0] === first[1] ? first[0] : undefined;

@@ -1,18 +1,17 @@
-// Code points that have a property of Unicode, such as `\p{L}`, as the JavaScript engine knows it.
+// The code points that have a property of Unicode, such as `\p{L}`, as the JavaScript engine knows the property.
 import { everyCharacter, type Ranges } from '../grammar/characters.ts';
+import { keptUpTo } from '../kept.ts';
 import { spendStates } from '../reading/budget.ts';
 
+/** Most properties whose code points are kept. */
 const MOST_PROPERTIES = 64;
 /** Finding all characters of a property takes as long as making this many states. */
 const STATES_PER_PROPERTY = 2000;
 
-const properties = new Map<string, Ranges>();
 let characters: string | undefined;
 
-/** Code points with the property that `notation` names. Undefined if there is no such property. */
-export function propertyRanges(notation: string): Ranges | undefined {
-  const known = properties.get(notation);
-  if (known !== undefined) return known;
+/** Code points with the property that a notation such as `\p{L}` names. Undefined if there is no such property. */
+export const propertyRanges = keptUpTo(MOST_PROPERTIES, (notation: string): Ranges | undefined => {
   spendStates(STATES_PER_PROPERTY);
   let runs: RegExp;
   try {
@@ -20,15 +19,12 @@ export function propertyRanges(notation: string): Ranges | undefined {
   } catch {
     return undefined; // the engine has no property of this name
   }
-  const ranges = Array.from(allCharacters().matchAll(runs), ({ 0: run, index }): [number, number] => {
+  return Array.from(allCharacters().matchAll(runs), ({ 0: run, index }): [number, number] => {
     return [allCharacters().codePointAt(index) ?? 0, lastPoint(run)];
   });
-  if (properties.size >= MOST_PROPERTIES) properties.clear();
-  properties.set(notation, ranges);
-  return ranges;
-}
+});
 
-/** All characters in order, in one text that a property is searched in: one by one would take a tenth of a second. */
+/** All characters in order, as one text. Searching this text is faster than testing each character, which takes a tenth of a second. */
 function allCharacters(): string {
   characters ??= everyCharacter
     .map(([low, high]) => {

@@ -6,7 +6,8 @@
 
 import { ConstraintFault } from '../fault.ts';
 import type { Grammar } from '../grammar/expression.ts';
-import { compileProgram, type Node, type Program } from '../grammar/program.ts';
+import { type Node, Program } from '../grammar/program.ts';
+import { weaklyKept } from '../kept.ts';
 import { covers, type Frame, Frames } from './frames.ts';
 import { type Found, type Place, State } from './state.ts';
 
@@ -44,7 +45,7 @@ export class Automaton {
   /** Throws a ConstraintFault if the grammar is too large. */
   constructor(grammar: Grammar, { longestToken }: AutomatonOptions) {
     this.#frames = new Frames(longestToken + 1);
-    this.#program = compileProgram(grammar);
+    this.#program = new Program(grammar);
   }
 
   /** Bytes in memory, roughly. */
@@ -255,16 +256,9 @@ function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind
   return { ...frame, counted: frame.node };
 }
 
-/** Whether a plain token may begin with one of the bytes. There are few different sets, so results are kept. `accepts [256]` */
-function beginsPlain(accepts: Uint8Array): boolean {
-  let begins = plainBeginnings.get(accepts);
-  if (begins === undefined) {
-    begins = accepts.some((may, byte) => {
-      return may === 1 && byte >= 0x20 && byte !== 0x22 && byte !== 0x5c && (byte < 0x80 || byte >= 0xc0);
-    });
-    plainBeginnings.set(accepts, begins);
-  }
-  return begins;
-}
-
-const plainBeginnings = new WeakMap<Uint8Array, boolean>();
+/** Whether a plain token may begin with one of the bytes that `accepts [256]` marks. Kept, because there are few different arrays. */
+const beginsPlain = weaklyKept((accepts: Uint8Array): boolean => {
+  return accepts.some((may, byte) => {
+    return may === 1 && byte >= 0x20 && byte !== 0x22 && byte !== 0x5c && (byte < 0x80 || byte >= 0xc0);
+  });
+});

@@ -1,6 +1,7 @@
 // Thinking before the answer: free up to a budget of tokens, then the answer under its own constraint.
 
 import type { ConstraintSpec } from '../specification.ts';
+import { suffixLength } from '../suffix.ts';
 import type { Constraint } from './constraint.ts';
 
 type ThinkingSpec = Extract<ConstraintSpec, { type: 'thinking' }>;
@@ -114,18 +115,9 @@ export class ThinkingConstraint implements Constraint {
       throw new Error(`token ${id} is not allowed by the constraint`);
     }
     this.#thought++;
-    const seen = [...end.slice(0, this.#matched), id];
-    this.#matched = endsIn(seen, end);
+    this.#matched = suffixLength([...end.slice(0, this.#matched), id], end);
     if (this.#matched === end.length) this.#stage = 'answer';
   }
-}
-
-/** The longest suffix of `seen` that is a prefix of `wanted`. */
-function endsIn(seen: readonly number[], wanted: readonly number[]): number {
-  for (let size = Math.min(seen.length, wanted.length); size > 0; size--) {
-    if (seen.slice(-size).every((id, i) => id === wanted[i])) return size;
-  }
-  return 0;
 }
 
 function only(logits: Float32Array, id: number): void {

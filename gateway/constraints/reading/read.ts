@@ -1,25 +1,25 @@
-// Reads a specification into its grammar within bounds on work, time and memory, and returns it as bytes that threads share.
+// Reads a specification into its grammar within bounds on work, time and memory, and returns the grammar as bytes that threads share.
 
 import { ConstraintFault } from '../fault.ts';
+import type { ReadGrammar } from '../grammar/expression.ts';
 import { extentOf } from '../grammar/extent.ts';
-import { type ReadGrammar, readGrammar } from '../grammar/grammar-of.ts';
+import { readGrammar } from '../grammar/grammar-of.ts';
 import { packedGrammar } from '../grammar/packed.ts';
 import type { GrammarSpec } from '../specification.ts';
 import { OutOfTime, withinTime } from './budget.ts';
 
-export interface Read {
-  /** The grammar; see packed.ts. */
+export interface Read extends Pick<ReadGrammar, 'notes'> {
+  /** The grammar as bytes; see packed.ts. */
   packed: SharedArrayBuffer;
-  /** Paths of keywords of relaxed schemas that were left out, in the form of a fault's path. */
-  notes: readonly string[];
 }
 
 /** Most milliseconds of CPU time for one specification. */
 const MOST_MS = 1500;
 /** Most bytes of one grammar in memory. */
 const MOST_BYTES = 16 * 2 ** 20;
-/** Limits for reading at once, in the calling thread: characters of the specification, milliseconds, states. */
+/** Most characters of a specification that is read at once, in the calling thread. */
 const SMALL = 8192;
+/** Limits on reading in the calling thread. */
 const quick = { ms: 3, clock: threadMs, states: 1000 };
 
 /** Throws a ConstraintFault if the specification cannot be honoured. */
@@ -35,8 +35,8 @@ export function read(spec: GrammarSpec): Read {
 }
 
 /**
- * The same, for a thread that others wait for. Undefined: it takes longer than a few milliseconds. `characters`: of the specification
- * as JSON.
+ * Like `read`, for a thread that must not block. Returns undefined if reading takes longer than a few milliseconds. `characters` is the
+ * length of the specification as JSON.
  */
 export function readQuickly(spec: GrammarSpec, characters: number): Read | undefined {
   if (characters > SMALL) return undefined;
@@ -49,16 +49,15 @@ export function readQuickly(spec: GrammarSpec, characters: number): Read | undef
 }
 
 function bounded(make: () => ReadGrammar): Read {
-  const { grammar, notes } = shallow(make);
-  const { bytes } = extentOf(grammar);
-  if (bytes > MOST_BYTES) {
+  const { grammar, notes } = withinStack(make);
+  if (extentOf(grammar).bytes > MOST_BYTES) {
     throw new ConstraintFault(`its grammar takes more than ${MOST_BYTES / 2 ** 20} MiB of memory`);
   }
   return { packed: packedGrammar(grammar), notes };
 }
 
-/** Each kind of depth has its own bound. Together they may exceed the thread's stack. */
-function shallow<Result>(make: () => Result): Result {
+/** Turns an overflow of the stack into a fault. Each kind of depth has its own bound, but together they may exceed the stack. */
+function withinStack<Result>(make: () => Result): Result {
   try {
     return make();
   } catch (cause) {

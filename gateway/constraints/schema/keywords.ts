@@ -1,18 +1,18 @@
-// The table of supported JSON Schema keywords (2020-12, and drafts 4 to 7 by their older names), and the
-// function that reads a schema by it. Unsupported keywords are refused by name. Other names are ignored.
+// The table of supported JSON Schema keywords (2020-12, and drafts 4 to 7 with their older names), and the function that reads a schema
+// by this table. Unsupported keywords are refused by name. Other names are ignored.
 import { ConstraintFault } from '../fault.ts';
-import type { SchemaNode } from './pointer.ts';
-import { isObject, step } from './pointer.ts';
+import { isObject, type SchemaNode, step } from './pointer.ts';
 
+/** The kinds of JSON values. */
 export const kinds = ['object', 'array', 'string', 'number', 'boolean', 'null'] as const;
 export type Kind = (typeof kinds)[number];
 
 export type Schema = boolean | SchemaNode;
-export type SchemaMap = Readonly<Record<string, Schema>>;
+type SchemaMap = Readonly<Record<string, Schema>>;
 
-/** A schema after reading: checked, with the newest spellings, without annotations. */
+/** A schema after reading: its values are checked, older keywords have their newest spelling, and annotations are left out. */
 export interface Keywords {
-  /** Undefined for any type. `integer` is listed separately from `number`. */
+  /** Undefined if any type is allowed. A schema may name `integer`, `number` or both. */
   type?: readonly (Kind | 'integer')[];
   enum?: readonly unknown[];
   const?: unknown;
@@ -52,118 +52,115 @@ export interface Keywords {
   $ref?: string;
 }
 
-/** Allowed values of a keyword: schemas, or any value for which the function returns no objection. */
+/** The values that a keyword may have: schemas, or any value for which the function returns no objection. */
 type Rule = 'schema' | 'schemas' | 'someSchemas' | 'schemaMap' | ((value: unknown) => string | undefined);
+
+interface Assertion {
+  rule: Rule;
+  /** The kind of values that the keyword asserts something about. Undefined for values of all kinds. */
+  kind?: Kind;
+}
 
 const count: Rule = (value) => {
   return Number.isInteger(value) && Number(value) >= 0 ? undefined : 'expected a whole number from 0';
 };
-const number: Rule = (value) => (typeof value === 'number' ? undefined : 'expected a number');
+const number = (value: unknown) => (typeof value === 'number' ? undefined : 'expected a number');
 const string: Rule = (value) => (typeof value === 'string' ? undefined : 'expected a string');
-const names: Rule = (value) => {
+const names = (value: unknown) => {
   const sound = Array.isArray(value) && value.every((name) => typeof name === 'string');
   return sound ? undefined : 'expected a list of names';
 };
 /** In draft 4, an exclusive bound is a boolean that modifies `minimum` or `maximum`. */
 const bound: Rule = (value) => (typeof value === 'boolean' ? undefined : number(value));
 
-/** Keywords that a value must satisfy. */
-export const assertions: Readonly<Record<keyof Keywords, Rule>> = {
-  type: (value) => {
-    const all: unknown[] = Array.isArray(value) ? value : [value];
-    const known: readonly unknown[] = [...kinds, 'integer'];
-    if (all.length > 0 && all.every((name) => known.includes(name) || name === 'any')) return undefined;
-    return `expected one of ${known.join(', ')}, or a list of them`;
+/** The keywords that a value must satisfy. */
+export const assertions: Readonly<Record<keyof Keywords, Assertion>> = {
+  type: {
+    rule: (value) => {
+      const all: unknown[] = Array.isArray(value) ? value : [value];
+      const known: readonly unknown[] = [...kinds, 'integer'];
+      if (all.length > 0 && all.every((name) => known.includes(name) || name === 'any')) return undefined;
+      return `expected one of ${known.join(', ')}, or a list of them`;
+    },
   },
-  enum: (value) => (Array.isArray(value) && value.length > 0 ? undefined : 'expected a list of values'),
-  const: () => undefined,
-  properties: 'schemaMap',
-  patternProperties: 'schemaMap',
-  additionalProperties: 'schema',
-  propertyNames: 'schema',
+  enum: {
+    rule: (value) => (Array.isArray(value) && value.length > 0 ? undefined : 'expected a list of values'),
+  },
+  const: { rule: () => undefined },
+  properties: { rule: 'schemaMap', kind: 'object' },
+  patternProperties: { rule: 'schemaMap', kind: 'object' },
+  additionalProperties: { rule: 'schema', kind: 'object' },
+  propertyNames: { rule: 'schema', kind: 'object' },
   // In draft 3 this is a flag in the property's own schema.
-  required: (value) => (typeof value === 'boolean' ? undefined : names(value)),
-  minProperties: count,
-  maxProperties: count,
-  dependentRequired: (value) => {
-    const sound = isObject(value) && Object.values(value).every((each) => names(each) === undefined);
-    return sound ? undefined : 'expected an object of lists of names';
+  required: { rule: (value) => (typeof value === 'boolean' ? undefined : names(value)), kind: 'object' },
+  minProperties: { rule: count, kind: 'object' },
+  maxProperties: { rule: count, kind: 'object' },
+  dependentRequired: {
+    rule: (value) => {
+      const sound = isObject(value) && Object.values(value).every((each) => names(each) === undefined);
+      return sound ? undefined : 'expected an object of lists of names';
+    },
+    kind: 'object',
   },
-  dependentSchemas: 'schemaMap',
-  prefixItems: 'schemas',
-  items: 'schema',
-  contains: 'schema',
-  minContains: count,
-  maxContains: count,
-  minItems: count,
-  maxItems: count,
-  uniqueItems: (value) => (typeof value === 'boolean' ? undefined : 'expected true or false'),
-  minLength: count,
-  maxLength: count,
-  pattern: string,
-  format: string,
-  minimum: number,
-  maximum: number,
-  exclusiveMinimum: bound,
-  exclusiveMaximum: bound,
-  multipleOf: (value) => (typeof value === 'number' && value > 0 ? undefined : 'expected a number above 0'),
-  anyOf: 'someSchemas',
-  oneOf: 'someSchemas',
-  allOf: 'someSchemas',
-  not: 'schema',
-  if: 'schema',
+  dependentSchemas: { rule: 'schemaMap', kind: 'object' },
+  prefixItems: { rule: 'schemas', kind: 'array' },
+  items: { rule: 'schema', kind: 'array' },
+  contains: { rule: 'schema', kind: 'array' },
+  // These two change the meaning of `contains` and assert nothing without it.
+  minContains: { rule: count },
+  maxContains: { rule: count },
+  minItems: { rule: count, kind: 'array' },
+  maxItems: { rule: count, kind: 'array' },
+  uniqueItems: {
+    rule: (value) => (typeof value === 'boolean' ? undefined : 'expected true or false'),
+    kind: 'array',
+  },
+  minLength: { rule: count, kind: 'string' },
+  maxLength: { rule: count, kind: 'string' },
+  pattern: { rule: string, kind: 'string' },
+  format: { rule: string, kind: 'string' },
+  minimum: { rule: number, kind: 'number' },
+  maximum: { rule: number, kind: 'number' },
+  exclusiveMinimum: { rule: bound, kind: 'number' },
+  exclusiveMaximum: { rule: bound, kind: 'number' },
+  multipleOf: {
+    rule: (value) => (typeof value === 'number' && value > 0 ? undefined : 'expected a number above 0'),
+    kind: 'number',
+  },
+  anyOf: { rule: 'someSchemas' },
+  oneOf: { rule: 'someSchemas' },
+  allOf: { rule: 'someSchemas' },
+  not: { rule: 'schema' },
+  if: { rule: 'schema' },
   // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
-  then: 'schema',
-  else: 'schema',
-  $ref: string,
+  then: { rule: 'schema' },
+  else: { rule: 'schema' },
+  $ref: { rule: string },
 };
 
-/** Older spellings, and keywords whose schemas are only referred to. */
-const others: Readonly<Record<string, Rule>> = {
-  $defs: 'schemaMap',
-  definitions: 'schemaMap',
-  additionalItems: 'schema',
-  dependencies: (value) => (isObject(value) ? undefined : 'expected an object'),
-};
+/** Older spellings, and keywords whose schemas have an effect only if something refers to them. */
+const others: readonly (readonly [name: string, Rule])[] = [
+  ['$defs', 'schemaMap'],
+  ['definitions', 'schemaMap'],
+  ['additionalItems', 'schema'],
+  ['dependencies', (value) => (isObject(value) ? undefined : 'expected an object')],
+];
 
-/** Unsupported keywords, each with the values (JSON) that assert nothing. */
-const unheld: Readonly<Record<string, readonly string[]>> = {
-  unevaluatedProperties: ['true', '{}'],
-  unevaluatedItems: ['true', '{}'],
-  $dynamicRef: [],
-  $recursiveRef: [],
-  extends: [],
-  disallow: [],
-  divisibleBy: [],
-};
+const rules: ReadonlyMap<string, Rule> = new Map([
+  ...Object.entries(assertions).map(([name, { rule }]) => [name, rule] as const),
+  ...others,
+]);
 
-/** The kind of values that a keyword applies to. */
-export const kindOfKeyword: Readonly<Partial<Record<keyof Keywords, Kind>>> = {
-  properties: 'object',
-  patternProperties: 'object',
-  additionalProperties: 'object',
-  propertyNames: 'object',
-  required: 'object',
-  minProperties: 'object',
-  maxProperties: 'object',
-  dependentRequired: 'object',
-  dependentSchemas: 'object',
-  prefixItems: 'array',
-  items: 'array',
-  contains: 'array',
-  minItems: 'array',
-  maxItems: 'array',
-  uniqueItems: 'array',
-  minLength: 'string',
-  maxLength: 'string',
-  pattern: 'string',
-  format: 'string',
-  minimum: 'number',
-  maximum: 'number',
-  exclusiveMinimum: 'number',
-  exclusiveMaximum: 'number',
-  multipleOf: 'number',
-};
+/** Unsupported keywords, each with the values (as JSON) that assert nothing and are therefore accepted. */
+const unsupported: ReadonlyMap<string, readonly string[]> = new Map([
+  ['unevaluatedProperties', ['true', '{}']],
+  ['unevaluatedItems', ['true', '{}']],
+  ['$dynamicRef', []],
+  ['$recursiveRef', []],
+  ['extends', []],
+  ['disallow', []],
+  ['divisibleBy', []],
+]);
 
 interface Location {
   schema: unknown;
@@ -171,31 +168,38 @@ interface Location {
   path: string;
 }
 
+/** Whether the keyword contains one schema. `items` and `dependencies` may also contain other things in older drafts. */
+export function containsSchema(keyword: string): boolean {
+  return rules.get(keyword) === 'schema';
+}
+
+/** Whether the keyword contains schemas by name. */
+export function containsSchemaMap(keyword: string): boolean {
+  return rules.get(keyword) === 'schemaMap' || keyword === 'dependencies';
+}
+
 /** The subschemas of a schema, even invalid ones. */
 export function locationsOf(node: SchemaNode): Location[] {
   return Object.entries(node).flatMap(([name, held]) => {
     const rule = rules.get(name);
     const at = step(name);
-    if (rule === 'schema' && !Array.isArray(held)) return [{ schema: held, path: at }];
+    if (containsSchema(name) && !Array.isArray(held)) return [{ schema: held, path: at }];
     if (Array.isArray(held) && (rule === 'schemas' || rule === 'someSchemas' || name === 'items')) {
       return held.map((schema: unknown, i) => ({ schema, path: `${at}[${i}]` }));
     }
-    if (isObject(held) && (rule === 'schemaMap' || name === 'dependencies')) {
+    if (isObject(held) && containsSchemaMap(name)) {
       return Object.entries(held).map(([key, schema]) => ({ schema, path: at + step(key) }));
     }
     return [];
   });
 }
 
-const rules: ReadonlyMap<string, Rule> = new Map(Object.entries({ ...assertions, ...others }));
-
 /** Throws a ConstraintFault that names the keyword that is unsupported or has an invalid value. */
 export function readKeywords(node: SchemaNode, document: { path(node: SchemaNode): string }): Keywords {
   const path = document.path(node);
   for (const [name, held] of Object.entries(node)) {
     const at = path + step(name);
-    const idle = Object.hasOwn(unheld, name) ? unheld[name] : undefined;
-    if (idle !== undefined && !idle.includes(JSON.stringify(held))) {
+    if (unsupported.get(name)?.includes(JSON.stringify(held)) === false) {
       throw new ConstraintFault(`the keyword '${name}' is not supported`, at);
     }
     const rule = rules.get(name);
@@ -230,7 +234,7 @@ export function isSchema(value: unknown): value is Schema {
   return typeof value === 'boolean' || isObject(value);
 }
 
-/** Converts a checked node to the newest draft's spellings. */
+/** The keywords of a checked schema, with those of older drafts in the spelling of the newest draft. */
 function newest(node: SchemaNode): Keywords {
   const given = Object.fromEntries(Object.entries(node).filter(([name]) => Object.hasOwn(assertions, name)));
   const read: Keywords = {
@@ -267,18 +271,16 @@ function itemsOf({ items, additionalItems }: SchemaNode): Pick<Keywords, 'prefix
   } as Keywords;
 }
 
+/** In draft 4, `exclusiveMinimum: true` says that `minimum` itself is excluded. */
 function boundsOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: SchemaNode): Keywords {
-  const flags: Record<string, number | undefined> = {};
-  if (typeof exclusiveMinimum === 'boolean') {
-    flags.exclusiveMinimum = exclusiveMinimum && typeof minimum === 'number' ? minimum : undefined;
-  }
-  if (typeof exclusiveMaximum === 'boolean') {
-    flags.exclusiveMaximum = exclusiveMaximum && typeof maximum === 'number' ? maximum : undefined;
-  }
-  return flags as Keywords;
+  const excluded = (flag: unknown, value: unknown) => (flag && typeof value === 'number' ? value : undefined);
+  return {
+    ...(typeof exclusiveMinimum === 'boolean' && { exclusiveMinimum: excluded(exclusiveMinimum, minimum) }),
+    ...(typeof exclusiveMaximum === 'boolean' && { exclusiveMaximum: excluded(exclusiveMaximum, maximum) }),
+  } as Keywords;
 }
 
-/** Up to draft 7 one keyword holds both lists of names and schemas. */
+/** Up to draft 7, `dependencies` contains both lists of names and schemas. */
 function dependentsOf({ dependencies, ...node }: SchemaNode): Keywords {
   if (!isObject(dependencies)) return {};
   const all = Object.entries(dependencies).map(

@@ -1,7 +1,9 @@
-// Sets of numbers as automata over their decimal texts without an exponent. All arithmetic is exact: bounds are decimals, not doubles.
+// Sets of numbers as automata over their decimal texts without an exponent. All arithmetic is exact, because bounds are decimals and not
+// doubles.
 
 import { ConstraintFault } from '../fault.ts';
 import { MOST_DIGITS } from '../grammar/json-text.ts';
+import { keptUpTo } from '../kept.ts';
 import {
   type Dfa,
   difference,
@@ -28,19 +30,15 @@ interface Decimal {
   fraction: string;
 }
 
-const made = new Map<string, Dfa>();
-const MOST_MADE = 1000;
+/** Most lists of tests whose automata are kept. */
+const MOST_KEPT = 1000;
 
 /** The texts of the numbers that pass all tests: up to 15 digits before the point and 15 after it, never -0. */
-export function numberTexts(tests: readonly NumberTest[]): Dfa {
-  const key = JSON.stringify(tests);
-  const known = made.get(key);
-  if (known !== undefined) return known;
-  if (made.size >= MOST_MADE) made.clear();
-  const texts = manyMultiples(tests) ?? signedTexts(tests);
-  made.set(key, texts);
-  return texts;
-}
+export const numberTexts = keptUpTo(
+  MOST_KEPT,
+  (tests: readonly NumberTest[]): Dfa => manyMultiples(tests) ?? signedTexts(tests),
+  JSON.stringify,
+);
 
 export function hasNumber(value: number, tests: readonly NumberTest[]): boolean {
   return tests.every((test) => passes(value, test));
@@ -69,12 +67,15 @@ function isMultiple(value: Decimal, of: Decimal): boolean {
   return (scaled ?? 0n) % (divisor ?? 1n) === 0n;
 }
 
-/** Most remainders of an automaton. Multiples of a number with more are listed. */
+/** Most remainders that an automaton distinguishes. The multiples of a divisor with more remainders are listed instead. */
 const MOST_REMAINDERS = 500;
 /** Number of listed multiples on either side of 0. */
 const MOST_LISTED = 1000;
 
-/** Undefined if no test needs multiples of a number with many digits. Throws a ConstraintFault if bounds exclude all listed ones. */
+/**
+ * The first multiples of a divisor that has too many digits for an automaton. Undefined if no test has such a divisor. Throws a
+ * ConstraintFault if the other tests exclude all listed multiples.
+ */
 function manyMultiples(tests: readonly NumberTest[]): Dfa | undefined {
   const [test] = tests.filter(
     (each) => each.test === 'multipleOf' && !each.negated && scaled(each.value) > MOST_REMAINDERS,
@@ -93,7 +94,7 @@ function manyMultiples(tests: readonly NumberTest[]): Dfa | undefined {
   return listed(texts);
 }
 
-/** All its digits as a whole number. */
+/** The digits of a number as a whole number: 2.5 is 25. */
 function scaled(value: number): number {
   const { whole, fraction } = decimal(value);
   return Number(whole + fraction);
@@ -129,8 +130,8 @@ const POINT = 0x2e;
 const ZERO = 0x30;
 
 /**
- * Numbers without a sign. Texts stay away from an excluded bound by more than the last digit of a double, so that none reads as the
- * bound. If the exact number matters, a text has no more digits than a double can distinguish.
+ * The texts of numbers without a sign. They have few enough decimals that no text reads as an excluded bound when it is parsed as a
+ * double. If the exact number matters, a text has no more digits than a double can distinguish.
  */
 function written(tests: readonly NumberTest[]): Dfa {
   const whole = tests.some((test) => test.test === 'integer' && !test.negated);
@@ -161,7 +162,7 @@ function written(tests: readonly NumberTest[]): Dfa {
   );
 }
 
-/** Texts, without their sign, of numbers with the sign `sign` that pass the test; a subset of `written`. */
+/** The texts, without their sign, of the numbers with the sign `sign` that pass the test. May contain texts that `written` excludes. */
 function magnitudes(test: NumberTest, sign: 1 | -1): Dfa {
   switch (test.test) {
     case 'integer':
@@ -178,7 +179,7 @@ function magnitudes(test: NumberTest, sign: 1 | -1): Dfa {
     default: {
       const { test: side, value, exclusive } = test;
       const above = (side === 'minimum') === (sign === 1);
-      // The bound has the other sign: either every number on this side is above it, or none is.
+      // If the bound has the other sign, either every number of this sign passes the test or none does.
       if (value !== 0 && Math.sign(value) !== sign) return above ? everyText : noText;
       return compared(decimal(value), (order) => (order === 0 ? !exclusive : above === order > 0));
     }
@@ -189,9 +190,9 @@ function negatedIf(negated: boolean, texts: Dfa): Dfa {
   return negated ? difference(everyText, texts) : texts;
 }
 
-/** Texts of numbers whose order to `bound` (-1, 0, 1) is as `accepts` has it. */
+/** The texts of the numbers for which `accepts` is true. `order` is -1, 0 or 1 for numbers below, equal to or above the bound. */
 function compared({ whole, fraction }: Decimal, accepts: (order: number) => boolean): Dfa {
-  /** Digits before the point, order of those behind it so far, digits of the bound's fraction that were compared. */
+  /** Digits read before the point; order of the digits read so far; digits read behind the point, -1 before it. */
   type Place = readonly [before: number, order: number, behind: number];
   const orderOf = ([before, order, behind]: Place): number => {
     const final = behind >= 0 ? order : lengthOrder(before, order);
@@ -221,10 +222,10 @@ function compared({ whole, fraction }: Decimal, accepts: (order: number) => bool
   });
 }
 
-/** Largest divisor: remainders are kept as doubles. */
+/** Largest divisor, so that remainders are exact in double precision. */
 const LARGEST_DIVISOR = 1_000_000;
 
-/** Texts of the multiples of `divisor` / 10^`places`. Throws a ConstraintFault if the divisor is too large. */
+/** The texts of the multiples of `divisor` / 10^`places`. Throws a ConstraintFault if the divisor is above LARGEST_DIVISOR. */
 function multiples(divisor: number, places: number): Dfa {
   if (divisor > LARGEST_DIVISOR) {
     throw new ConstraintFault(
@@ -248,7 +249,7 @@ function multiples(divisor: number, places: number): Dfa {
   });
 }
 
-/** The digits of a number's magnitude, exactly as JavaScript writes it. */
+/** The digits of a number's magnitude, as JavaScript writes the number. */
 function decimal(value: number): Decimal {
   const [, digits = '0', decimals = '', exponent = '0'] =
     /^-?(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value)) ?? [];

@@ -4,6 +4,7 @@ import { ConstraintFault, within } from '../fault.ts';
 import { type Expression, impossible, language, oneOf, sequence, text } from '../grammar/expression.ts';
 import { anyString, jsonString } from '../grammar/json-text.ts';
 import { regexExpression } from '../grammar/regex.ts';
+import { keptUpTo } from '../kept.ts';
 import { dfaOf } from '../language/determinize.ts';
 import { type Dfa, difference, everyText, intersection, isEmpty, listed, matches } from '../language/dfa.ts';
 import { textsOfLength } from '../language/lengths.ts';
@@ -11,7 +12,7 @@ import { anywhere, readPattern } from '../language/pattern.ts';
 import { formats } from './formats.ts';
 import { setOf } from './shapes/values.ts';
 
-/** A test that a string must pass, or fail if `negated`. `path` is that of the keyword, for errors. */
+/** A test that a string must pass, or must fail if `negated`. `path` is the path of its keyword, for errors. */
 export type TextTest =
   | { test: 'pattern'; value: string; negated: boolean; path: string }
   | { test: 'format'; value: string; path: string }
@@ -20,47 +21,38 @@ export type TextTest =
 
 /** Most characters of a pattern. */
 const LONGEST_PATTERN = 10_000;
-const MOST_READ = 500;
-const read = new Map<string, Dfa>();
+/** Most patterns whose automata are kept. */
+const MOST_KEPT = 500;
 
-/** Texts that match a pattern anywhere. Throws a ConstraintFault if the pattern cannot be read or is too large. */
-export function patternTexts(pattern: string): Dfa {
-  const known = read.get(pattern);
-  if (known !== undefined) return known;
+/** The texts that match a pattern anywhere. Throws a ConstraintFault if the pattern cannot be read or is too large. */
+export const patternTexts = keptUpTo(MOST_KEPT, (pattern: string): Dfa => {
   if (pattern.length > LONGEST_PATTERN) {
     throw new ConstraintFault(`it has more than ${LONGEST_PATTERN} characters`);
   }
-  const texts = dfaOf(anywhere(readPattern(pattern)));
-  if (read.size >= MOST_READ) read.clear();
-  read.set(pattern, texts);
-  return texts;
+  return dfaOf(anywhere(readPattern(pattern)));
+});
+
+function patternOf(test: Extract<TextTest, { test: 'pattern' | 'format' }>): string {
+  return test.test === 'pattern' ? test.value : `^(?:${formats[test.value]})$`;
 }
 
-/** The pattern of a test, if it has one. */
-function patternOf(test: TextTest): string | undefined {
-  if (test.test === 'pattern') return test.negated ? undefined : test.value;
-  return test.test === 'format' ? `^(?:${formats[test.value]})$` : undefined;
+function isNegated(test: TextTest): boolean {
+  return 'negated' in test && test.negated;
 }
 
-/** Texts that pass all tests except those of length. */
+/** The texts that pass all tests except those of length. */
 function textsOf(tests: readonly TextTest[]): Dfa {
-  let texts = everyText;
-  for (const test of tests) {
-    if (test.test === 'pattern') {
-      const own = within(test.path, () => patternTexts(test.value));
-      texts = within(test.path, () => (test.negated ? difference(texts, own) : intersection(texts, own)));
-    } else if (test.test === 'format') {
-      texts = within(test.path, () => intersection(texts, patternTexts(patternOf(test) ?? '')));
-    } else if (test.test === 'among') {
-      const own = listed(test.values);
-      texts = test.negated ? difference(texts, own) : intersection(texts, own);
-    }
-  }
-  return texts;
+  return tests.reduce((texts, test) => {
+    if (!('negated' in test || 'path' in test)) return texts;
+    return within('path' in test ? test.path : '', () => {
+      const own = test.test === 'among' ? listed(test.values) : patternTexts(patternOf(test));
+      return isNegated(test) ? difference(texts, own) : intersection(texts, own);
+    });
+  }, everyText);
 }
 
-/** In characters, which are code points. */
-function lengthsAsked(tests: readonly TextTest[]): { least: number; most: number } {
+/** The bounds on the length, in characters (code points). */
+function boundsOf(tests: readonly TextTest[]): { least: number; most: number } {
   const of = (side: 'minLength' | 'maxLength') => {
     return tests.flatMap((test) => (test.test === side ? [test.value] : []));
   };
@@ -72,7 +64,7 @@ function lengthsAsked(tests: readonly TextTest[]): { least: number; most: number
 
 /** Texts that pass all tests. */
 export function allTextsOf(tests: readonly TextTest[]): Dfa {
-  const { least, most } = lengthsAsked(tests);
+  const { least, most } = boundsOf(tests);
   const sized = least > 0 || most < Number.POSITIVE_INFINITY;
   return sized ? intersection(textsOf(tests), textsOfLength(least, most)) : textsOf(tests);
 }
@@ -92,13 +84,13 @@ function passes(text: string, test: TextTest): boolean {
     case 'pattern':
       return within(test.path, () => matches(patternTexts(test.value), text)) !== test.negated;
     case 'format':
-      return matches(patternTexts(patternOf(test) ?? ''), text);
+      return matches(patternTexts(patternOf(test)), text);
   }
 }
 
-/** Whether no string passes, as far as that is cheap to find out. */
+/** Returns true if no string passes all tests. Returns false if some string may pass, or if the answer would take long to find. */
 export function noneOf(tests: readonly TextTest[]): boolean {
-  const { least, most } = lengthsAsked(tests);
+  const { least, most } = boundsOf(tests);
   if (least > most) return true;
   const values = valuesAmong(tests);
   if (values !== undefined) return !values.some((value) => hasText(value, tests));
@@ -106,16 +98,16 @@ export function noneOf(tests: readonly TextTest[]): boolean {
   return shaping.length > 1 && isEmpty(textsOf(shaping));
 }
 
-/** The values that pass all tests, if one test lists values. Undefined if none does. */
+/** The values that a test of the list names. Other tests may exclude some of these values. Undefined if no test names values. */
 export function valuesAmong<Value>(
   tests: readonly { test: string; values?: readonly Value[]; negated?: boolean }[],
 ): readonly Value[] | undefined {
   return tests.find(({ test, negated }) => test === 'among' && negated === false)?.values;
 }
 
-/** A string in quotes. Throws a ConstraintFault if the tests together are too large. */
+/** The strings that pass all tests, in quotes. Throws a ConstraintFault if the tests together are too large. */
 export function strings(tests: readonly TextTest[]): Expression {
-  const { least, most } = lengthsAsked(tests);
+  const { least, most } = boundsOf(tests);
   if (least > most) return impossible;
   const values = valuesAmong<string>(tests as readonly TextTest[]);
   if (values !== undefined) {
@@ -127,16 +119,11 @@ export function strings(tests: readonly TextTest[]): Expression {
   return sequence(text('"'), inside(), text('"'));
 
   function inside(): Expression {
-    const alone = more.length === 0 && !sized ? shaping : undefined;
-    const pattern = alone === undefined ? undefined : patternOf(alone);
-    // The pattern is followed as it is written, so its counts stay counts.
-    if (
-      alone !== undefined &&
-      'path' in alone &&
-      pattern !== undefined &&
-      pattern.length <= LONGEST_PATTERN
-    ) {
-      return within(alone.path, () => regexExpression(pattern, { spelling: 'quoted', whole: false }));
+    if (shaping !== undefined && 'path' in shaping && !isNegated(shaping) && more.length === 0 && !sized) {
+      const pattern = patternOf(shaping);
+      // A pattern alone is followed as it is written, so that its counts stay counts.
+      if (pattern.length <= LONGEST_PATTERN)
+        return within(shaping.path, () => regexExpression(pattern, { spelling: 'quoted', whole: false }));
     }
     return language(textsOf(tests), 'quoted', { least, most });
   }

@@ -40,11 +40,13 @@ const DEEPEST_VALUE = 100;
 /** Most values of a list whose items all differ. */
 const MOST_VALUES = 200;
 
-/** `objects`: only values that are objects. Throws a ConstraintFault; its path names the keyword at fault, if there is one. */
-export function schemaGrammar(
-  schema: unknown,
-  { objects: only = false }: { objects?: boolean } = {},
-): Grammar {
+export interface SchemaOptions {
+  /** The grammar allows only values that are objects. */
+  objects?: boolean;
+}
+
+/** Throws a ConstraintFault, whose path names the keyword that cannot be honoured, if it is one keyword. */
+export function schemaGrammar(schema: unknown, { objects: only = false }: SchemaOptions = {}): Grammar {
   refuseDeep(schema);
   if (!isSchema(schema)) {
     throw new ConstraintFault('expected a schema: an object, or true or false', '', { invalid: true });

@@ -1,7 +1,7 @@
 // The parts that the masks are made of: characters, the vocabulary's tree, the memory of compiled grammars.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { complement, spellings, union } from '../../../gateway/constraints/grammar/characters.ts';
+import { complement, encodings, union } from '../../../gateway/constraints/grammar/characters.ts';
 import { grammarOf } from '../../../gateway/constraints/grammar/grammar-of.ts';
 import { Cache } from '../../../gateway/constraints/masks/cache.ts';
 import { CompiledGrammar } from '../../../gateway/constraints/masks/compiled.ts';
@@ -17,10 +17,10 @@ describe('characters', () => {
       fc.property(point, point, point, (one, other, value) => {
         const [low, high] = [Math.min(one, other), Math.max(one, other)];
         const bytes = [...Buffer.from(String.fromCodePoint(value))];
-        const matches = spellings([[low, high]]).filter((spelling) => {
+        const matches = encodings([[low, high]]).filter((encoding) => {
           return (
-            spelling.length === bytes.length &&
-            spelling.every(([a, b], i) => a <= (bytes[i] ?? 0) && (bytes[i] ?? 0) <= b)
+            encoding.length === bytes.length &&
+            encoding.every(([a, b], i) => a <= (bytes[i] ?? 0) && (bytes[i] ?? 0) <= b)
           );
         });
         expect(matches).toHaveLength(value >= low && value <= high ? 1 : 0);

@@ -1,9 +1,8 @@
-// Builds the shapes of one schema from its own keywords, kind by kind. Leaves out references and
-// combined schemas.
+// Builds the shapes of one schema from its own keywords, kind by kind. References and combined schemas are not looked at here.
 import { within } from '../../fault.ts';
 import { type Dfa, difference, everyText, intersection, isEmpty, matches } from '../../language/dfa.ts';
 import { formats } from '../formats.ts';
-import { type Keywords, type Kind, kindOfKeyword, kinds, type Schema } from '../keywords.ts';
+import { assertions, type Keywords, type Kind, kinds, type Schema } from '../keywords.ts';
 import type { NumberTest } from '../numbers.ts';
 import { step } from '../pointer.ts';
 import { patternTexts, type TextTest } from '../texts.ts';
@@ -22,7 +21,7 @@ export function ownShapes(keywords: Keywords, path: string, options: OwnOptions)
   const { type } = keywords;
   const spoken = new Set<Kind>();
   for (const name of Object.keys(keywords) as (keyof Keywords)[]) {
-    const kind = kindOfKeyword[name];
+    const { kind } = assertions[name];
     if (kind !== undefined && keywords[name] !== undefined) spoken.add(kind);
   }
   const allowed =

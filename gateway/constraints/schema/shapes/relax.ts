@@ -1,38 +1,29 @@
-// Reads a schema that is not strict: unsupported keywords are left out and listed.
+// Reads a schema that is not strict: leaves out unsupported keywords and lists them.
 
 import { ConstraintFault } from '../../fault.ts';
-import type { Grammar } from '../../grammar/expression.ts';
+import type { Grammar, ReadGrammar } from '../../grammar/expression.ts';
 import { withinStates } from '../../reading/budget.ts';
+import { containsSchema, containsSchemaMap } from '../keywords.ts';
 import { isObject } from '../pointer.ts';
-import { schemaGrammar } from '../translate.ts';
+import { type SchemaOptions, schemaGrammar } from '../translate.ts';
 
-export interface Relaxed {
-  grammar: Grammar;
-  /** Paths of keywords that were left out, `.properties.a.uniqueItems`. An empty path stands for everything but the outline. */
-  notes: readonly string[];
-}
-
-/** Most keywords that are left out before only the outline is used. */
+/** Most keywords that are left out. If more are unsupported, only the outline of the schema is used. */
 const MOST_LEFT_OUT = 24;
 
-/** Most states of the automata of all attempts: two seconds of work. */
+/** Most states of the automata of all attempts, which is two seconds of work. */
 const MOST_STATES = 200_000;
 
-interface Options {
-  objects?: boolean;
-}
-
 /** Throws a ConstraintFault if the schema is invalid or nothing satisfies it. */
-export function relaxedGrammar(schema: unknown, options: Options = {}): Relaxed {
+export function relaxedGrammar(schema: unknown, options: SchemaOptions = {}): ReadGrammar {
   const notes: string[] = [];
   const grammar =
-    withinStates(MOST_STATES, () => partsOf(schema, notes, options)) ??
+    withinStates(MOST_STATES, () => grammarWithoutParts(schema, notes, options)) ??
     schemaGrammar(outlineOf(schema), options);
   return { grammar, notes };
 }
 
-/** Records what is left out. Undefined if that would be too much. */
-function partsOf(schema: unknown, notes: string[], options: Options): Grammar | undefined {
+/** Adds the paths of the keywords that are left out to `notes`. Undefined if too many would have to be left out. */
+function grammarWithoutParts(schema: unknown, notes: string[], options: SchemaOptions): Grammar | undefined {
   for (let kept = schema; kept !== undefined; ) {
     try {
       return schemaGrammar(kept, options);
@@ -46,35 +37,16 @@ function partsOf(schema: unknown, notes: string[], options: Options): Grammar | 
   return undefined;
 }
 
-/** Keywords that contain one schema, and that assert nothing if they are missing. */
-const single = new Set([
-  'not',
-  'if',
-  'then',
-  'else',
-  'contains',
-  'propertyNames',
-  'additionalProperties',
-  'items',
-  'additionalItems',
-]);
-/** Keywords that contain schemas by name; references lead to a schema there by its place. */
-const maps = new Set([
-  'properties',
-  'patternProperties',
-  '$defs',
-  'definitions',
-  'dependentSchemas',
-  'dependencies',
-]);
-
-/** The schema without the value at the path. Undefined if there is none. */
+/**
+ * The schema without the value at the path. A property keeps its name and its type, because references and `required` may name it.
+ * Undefined if the schema has no such value.
+ */
 function withoutPart(schema: unknown, [step, ...more]: readonly string[]): unknown {
   if (step === undefined || !isObject(schema) || !Object.hasOwn(schema, step)) return undefined;
   const { [step]: held, ...rest } = schema;
   const [inner, ...further] = more;
   if (inner === undefined) return rest;
-  if (maps.has(step) && isObject(held)) {
+  if (containsSchemaMap(step) && isObject(held)) {
     if (!Object.hasOwn(held, inner)) return undefined;
     const part = further.length === 0 ? typeAlone(held[inner]) : withoutPart(held[inner], further);
     return part === undefined ? undefined : { ...schema, [step]: { ...held, [inner]: part } };
@@ -85,7 +57,7 @@ function withoutPart(schema: unknown, [step, ...more]: readonly string[]): unkno
     const part = withoutPart(held[index], further);
     return part === undefined ? undefined : { ...schema, [step]: held.with(index, part) };
   }
-  const part = single.has(step) ? withoutPart(held, more) : undefined;
+  const part = containsSchema(step) ? withoutPart(held, more) : undefined;
   return part === undefined ? rest : { ...schema, [step]: part };
 }
 
@@ -93,7 +65,7 @@ function typeAlone(schema: unknown): unknown {
   return isObject(schema) && schema.type !== undefined ? { type: schema.type } : true;
 }
 
-/** The outline of a schema: the names of its properties and their types. */
+/** The schema with nothing but its type, the names and types of its properties, and the list of required ones. */
 function outlineOf(schema: unknown): unknown {
   if (!isObject(schema)) return true;
   const { type, properties, required } = schema;
@@ -108,7 +80,7 @@ function outlineOf(schema: unknown): unknown {
   };
 }
 
-/** `.properties["a b"].anyOf[0]` as its steps. */
+/** The steps of a path: those of `.properties["a b"].anyOf[0]` are `properties`, `a b`, `anyOf` and `0`. */
 function stepsOf(path: string): string[] {
   return Array.from(
     path.matchAll(/\.([\w$-]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/g),

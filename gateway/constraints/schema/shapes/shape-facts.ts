@@ -1,46 +1,32 @@
-// Simple questions about shapes: whether they cover all values, whether no value has one, whether two are the same.
+// Facts about shapes: whether they cover all values, whether a shape has no value, and whether two shapes are the same.
 import { isDeepStrictEqual } from 'node:util';
+import { weaklyKept } from '../../kept.ts';
 import { type Dfa, difference, isEmpty, listed, matches } from '../../language/dfa.ts';
 import { kinds } from '../keywords.ts';
 import { hasNumber, type NumberTest, numberTexts } from '../numbers.ts';
 import { noneOf, valuesAmong } from '../texts.ts';
 import { propertyTerm } from './meet.ts';
-import { anyArray, anyBoolean, anyObject, type ObjectShape, type Shape } from './shapes.ts';
+import { type ObjectShape, type Shape, universal } from './shapes.ts';
 import type { Term, Terms } from './terms.ts';
 
-/** Joining objects takes longer the more properties they declare. */
+/** Cost of joining the shapes, in states of an automaton. Objects cost more the more properties they declare. */
 export function costOf(...shapes: readonly Shape[]): number {
   const properties = shapes.map((shape) => (shape.kind === 'object' ? shape.properties.size : 0));
   return 1 + Math.floor(properties.reduce((sum, size) => sum + size, 0) / 20);
 }
 
+/** Whether the shapes cover all values and none was mentioned by a schema, as the term `any` has them. */
 export function isAny(shapes: readonly Shape[]): boolean {
-  return shapes.length === kinds.length && shapes.every((shape) => shape.implicit && isUniversal(shape));
+  return (
+    shapes.length === kinds.length &&
+    shapes.every((shape) => shape.kind !== 'is' && isDeepStrictEqual(shape, universal(shape.kind, true)))
+  );
 }
 
-function isUniversal(shape: Shape): boolean {
-  switch (shape.kind) {
-    case 'null':
-      return true;
-    case 'boolean':
-      return shape.values.length === anyBoolean.length;
-    case 'number':
-    case 'string':
-      return shape.tests.length === 0;
-    case 'array':
-      return Object.entries(anyArray).every(([name, value]) =>
-        isDeepStrictEqual(Reflect.get(shape, name), value),
-      );
-    case 'object':
-      return Object.entries(anyObject).every(([name, value]) =>
-        isDeepStrictEqual(Reflect.get(shape, name), value),
-      );
-    case 'is':
-      return false;
-  }
-}
-
-/** Splits a shape with a required undeclared property by where that property is: one of the declared ones, or another. */
+/**
+ * Splits a shape that must have a property from a set of names (`some`): that property is one of the declared ones, or has another name.
+ * This is a generator, so that the caller can stop when there are too many shapes.
+ */
 export function* placed(shape: Shape, terms: Terms): Generator<Shape, void, undefined> {
   if (shape.kind !== 'object') return yield shape;
   const { properties, some } = shape;
@@ -49,7 +35,6 @@ export function* placed(shape: Shape, terms: Terms): Generator<Shape, void, unde
   if (found === undefined) return yield shape;
   const others = some.filter((each) => each !== found);
   const names = difference(found.names, listed(properties.keys()));
-  // A generator, so that the caller can stop when there are too many.
   for (const [name, term] of properties) {
     if (!matches(found.names, name)) continue;
     const at: ObjectShape = {
@@ -63,17 +48,11 @@ export function* placed(shape: Shape, terms: Terms): Generator<Shape, void, unde
   if (!isEmpty(names)) yield* placed({ ...shape, some: [...others, { names, term: found.term }] }, terms);
 }
 
-const automata = new WeakMap<Dfa, number>();
 let automataSeen = 0;
+/** A number for each automaton. */
+const numberOf = weaklyKept((_names: Dfa) => automataSeen++);
 
-function numberOf(names: Dfa): number {
-  const known = automata.get(names);
-  if (known !== undefined) return known;
-  automata.set(names, automataSeen);
-  return automataSeen++;
-}
-
-/** Equal for two shapes that are obviously the same. */
+/** A text that is equal for two shapes only if they have the same values. Shapes with the same values may have different texts. */
 export function keyOf(shape: Shape): string {
   const { kind, implicit } = shape;
   switch (shape.kind) {
@@ -104,7 +83,7 @@ export function keyOf(shape: Shape): string {
   }
 }
 
-/** True: no value has the shape. False: some value may have it. `isNever` says the same about terms. */
+/** Returns true if no value has the shape, and false if some value may have it. `isNever` says the same about terms. */
 export function isImpossible(shape: Shape, isNever: (term: Term) => boolean): boolean {
   switch (shape.kind) {
     case 'number':

@@ -1,14 +1,9 @@
 // Equality of JSON values. The order of an object's keys does not matter.
+import { weaklyKept } from '../../kept.ts';
 import { isObject } from '../pointer.ts';
 
-const sets = new WeakMap<readonly unknown[], ReadonlySet<unknown>>();
-
-/** The values as a set, which is kept for each list, because lists may be long and each of their values is looked up. */
-export function setOf(values: readonly unknown[]): ReadonlySet<unknown> {
-  const known = sets.get(values) ?? new Set(values);
-  sets.set(values, known);
-  return known;
-}
+/** The values as a set. The set is kept for each list, because lists may be long and each of their values is looked up. */
+export const setOf = weaklyKept((values: readonly unknown[]): ReadonlySet<unknown> => new Set(values));
 
 /** The same text for equal values: JSON with the keys of objects in order. */
 export function sortedJson(value: unknown): string {
