@@ -10,16 +10,16 @@ import { spendStates } from '../reading/budget.ts';
 /** Code points `low` to `high`, both included, lead to the state `target`. */
 export type Edge = readonly [low: number, high: number, target: number];
 
-export interface DfaState {
+interface DfaState {
   readonly accepting: boolean;
-  /** Sorted by code point; they do not overlap. A code point without an edge is refused. */
+  /** Sorted by code point, without overlaps. A text with a code point that has no edge is refused. */
   readonly edges: readonly Edge[];
 }
 
-/** Starts in state 0. Every state can be reached, and from every state but the first an accepting one can be reached. */
+/** State 0 is the first. Every state can be reached from it, and every other state can reach an accepting one. */
 export type Dfa = readonly DfaState[];
 
-/** Most states of one automaton. */
+/** Most states of one automaton. An automaton that needs more gets a ConstraintFault. */
 const MOST_STATES = 10_000;
 
 export const noText: Dfa = [{ accepting: false, edges: [] }];
@@ -27,14 +27,7 @@ export const everyText: Dfa = [
   { accepting: true, edges: everyCharacter.map(([low, high]) => [low, high, 0] as const) },
 ];
 
-/** Exactly this text. */
-export function exactly(text: string): Dfa {
-  const points = Array.from(text, (character) => character.codePointAt(0) ?? 0);
-  const states = points.map((point, i): DfaState => ({ accepting: false, edges: [[point, point, i + 1]] }));
-  return [...states, { accepting: true, edges: [] }];
-}
-
-/** Any of these texts. */
+/** The automaton that accepts exactly these texts. */
 export function listed(texts: Iterable<string>): Dfa {
   interface Branch {
     ends: boolean;
@@ -67,7 +60,7 @@ export function isEmpty([start]: Dfa): boolean {
   return start === undefined || (!start.accepting && start.edges.length === 0);
 }
 
-/** Whether every text is accepted from this state on, because all characters lead back to it. */
+/** Whether every text is accepted from this state on, because all characters lead back to this state. */
 export function isUniversal(dfa: Dfa, state: number): boolean {
   const { accepting, edges } = dfa[state] ?? { accepting: false, edges: [] };
   return accepting && edges.every(([, , target]) => target === state) && takesEvery(edges);
@@ -103,16 +96,12 @@ export function difference(a: Dfa, b: Dfa): Dfa {
   return product(a, b, (inA, inB) => inA && !inB);
 }
 
-/** All texts but these. */
-export function opposite(dfa: Dfa): Dfa {
-  return difference(everyText, dfa);
-}
-
+/** The texts that at least one of the automata accepts. */
 export function unionOf(a: Dfa, b: Dfa): Dfa {
   return product(a, b, (inA, inB) => inA || inB);
 }
 
-/** A pair of states of two automata. -1 if no text of that automaton begins so. */
+/** A pair of states of two automata. -1 stands for no state: that automaton accepts no text that begins with the text so far. */
 type Pair = readonly [a: number, b: number];
 
 function product(a: Dfa, b: Dfa, accepts: (inA: boolean, inB: boolean) => boolean): Dfa {
@@ -130,7 +119,7 @@ function product(a: Dfa, b: Dfa, accepts: (inA: boolean, inB: boolean) => boolea
   );
 }
 
-/** The edges of two states together: every code point that either of them accepts, with both targets. */
+/** The edges of two states together: every code point for which at least one state has an edge, with both targets. */
 function paired(a: readonly Edge[], b: readonly Edge[]): [low: number, high: number, targets: Pair][] {
   const made: [number, number, Pair][] = [];
   let [i, j, at] = [0, 0, 0];
@@ -152,13 +141,13 @@ function paired(a: readonly Edge[], b: readonly Edge[]): [low: number, high: num
 
 interface Explored<Item> {
   accepting: boolean;
-  /** Sorted; they do not overlap. */
+  /** Sorted by code point, without overlaps. */
   edges: readonly (readonly [low: number, high: number, target: Item])[];
 }
 
 /**
- * The automaton of everything that can be reached from `start`, without states from which nothing is accepted. `key` is equal for items
- * that are one state. Throws a ConstraintFault if there are too many.
+ * The automaton whose states are the items that can be reached from `start`. Leaves out items from which nothing is accepted. `key` is
+ * equal for items that are the same state. `look` finds the edges of an item. Throws a ConstraintFault if there are more than MOST_STATES.
  */
 export function explore<Item>(
   start: Item,
@@ -190,7 +179,7 @@ export function explore<Item>(
   return trimmed(states);
 }
 
-/** Joins neighbouring edges to the same target. */
+/** Joins adjacent edges to the same target. */
 function joined(edges: readonly Edge[]): Edge[] {
   const made: [number, number, number][] = [];
   for (const [low, high, target] of edges) {
@@ -201,7 +190,7 @@ function joined(edges: readonly Edge[]): Edge[] {
   return made;
 }
 
-/** Removes states that lead nowhere, and joins all states from which everything is accepted. */
+/** Removes states from which nothing is accepted, and joins all states from which everything is accepted. */
 function trimmed(states: readonly DfaState[]): Dfa {
   const alive = backwards(states, (state) => state.accepting);
   const kept = states.map(({ accepting, edges }) => ({

@@ -1,8 +1,8 @@
-// A grammar's states, made when they are reached, and the byte that leads from one to the next. Knows no tokens.
+// The states of a grammar, which are made when a text reaches them, and the bytes that lead from one state to another. Knows no tokens.
 //
-// A state (state.ts) is the set of places that the text so far may have reached. A place that allows nothing that another one does
-// not is left out (frames.ts). Equal frames, and equal states, are one object, so the transitions and the mask of a state are found
-// once.
+// A state (state.ts) is the set of places that the text so far may have reached. A place is left out if another place allows everything
+// that it allows (frames.ts). Equal frames are one object, and so are equal states. So the transitions and the mask of a state are found
+// only once.
 
 import { ConstraintFault } from '../fault.ts';
 import type { Grammar } from '../grammar/expression.ts';
@@ -13,23 +13,17 @@ import { type Found, type Place, State } from './state.ts';
 
 /** Most places of one state. A grammar that is in more places at once is too ambiguous to follow. */
 const MOST_PLACES = 2048;
-/** Most places that are visited to find those of one state. */
+/** Most places that are visited to find the places of one state. */
 const MOST_REACHED = 4 * MOST_PLACES;
-/** Most bytes of states and frames. If they take more, all are forgotten. */
+/** Most bytes of states and frames. If they take more, all states and frames are forgotten. */
 const MOST_STATE_BYTES = 12 * 2 ** 20;
 const BYTES_PER_STATE = 500;
 const BYTES_PER_PLACE = 90;
 const BYTES_OF_STEPS = 2100;
 const BYTES_PER_NODE = 150;
 
-export interface AutomatonOptions {
-  /** Bytes of the longest token. Higher counts need not be distinguished. */
-  longestToken: number;
-}
-
-/** A place on the way to those of a state. */
+/** A place that was reached while the places of a state are found. Places of the same form are a linked list. */
 interface Reached extends Place {
-  /** Another place of the same form that is kept too. */
   beside: Reached | undefined;
 }
 
@@ -37,13 +31,16 @@ export class Automaton {
   readonly #program: Program;
   readonly #frames: Frames;
   #states = new Map<string, State>();
-  /** States by the one place that led there. */
+  /** States by the key of the place that led to them, if it was only one place. */
   #seeded = new Map<number, State>();
   #bytes = 0;
   #work = 0;
 
-  /** Throws a ConstraintFault if the grammar is too large. */
-  constructor(grammar: Grammar, { longestToken }: AutomatonOptions) {
+  /**
+   * `longestToken`: bytes of the longest token. Counts above this number need not be distinguished. Throws a ConstraintFault if the grammar
+   * is too large.
+   */
+  constructor(grammar: Grammar, { longestToken }: { longestToken: number }) {
     this.#frames = new Frames(longestToken + 1);
     this.#program = new Program(grammar);
   }
@@ -53,7 +50,7 @@ export class Automaton {
     return this.#program.nodes * BYTES_PER_NODE + this.#bytes + this.#frames.size;
   }
 
-  /** Places looked at since the beginning. */
+  /** Number of places visited so far, as a measure of work. */
   get work(): number {
     return this.#work;
   }
@@ -62,7 +59,7 @@ export class Automaton {
     return this.#stateOf([{ node: this.#program.start, frame: undefined }]);
   }
 
-  /** Undefined if `byte` may not come. Throws a ConstraintFault if too many ways are open. */
+  /** The state after the byte. Undefined if `byte` may not come. Throws a ConstraintFault if that state would have too many places. */
   step(state: State, byte: number): State | undefined {
     const known = state.next[byte];
     if (known !== undefined) return known ?? undefined;
@@ -76,7 +73,7 @@ export class Automaton {
     return next ?? undefined;
   }
 
-  /** The state after a token that is not text. Undefined if none may come. */
+  /** The state after a token that is not text. Undefined if no such token may come. */
   stepTextless({ places }: State): State | undefined {
     const reached = places.flatMap(({ node, frame }) => {
       return node.kind === 'textless' ? [{ node: node.next, frame }] : [];
@@ -84,7 +81,7 @@ export class Automaton {
     return reached.length === 0 ? undefined : this.#stateOf(reached);
   }
 
-  /** Forgets all states and frames except those in use, which do not change. */
+  /** Forgets all states and frames. Those that a sequence still uses stay valid. */
   forget(): void {
     for (const state of this.#states.values()) state.forget();
     this.#states = new Map();
@@ -93,7 +90,7 @@ export class Automaton {
     this.#bytes = 0;
   }
 
-  /** The state of all places that read a byte and that `from` leads to without one. */
+  /** The state of all places that read a byte and that `from` leads to without reading a byte. */
   #stateOf(from: readonly Place[]): State {
     const [only] = from;
     const seed = from.length === 1 ? only : undefined;
@@ -112,7 +109,7 @@ export class Automaton {
       const { frame } = place;
       if (++looks > MOST_REACHED) throw tooAmbiguous();
       const isOpen = node.kind === 'split' && node.open === true;
-      // What comes after the arbitrary characters is not one of them.
+      // `within` is false behind the end of the arbitrary characters.
       const within = isOpen || (next.within === true && node.kind !== 'leave' && node.kind !== 'return');
       if (isOpen) {
         const most = frame?.node.kind === 'counted' ? frame.most : Number.POSITIVE_INFINITY;
@@ -131,8 +128,8 @@ export class Automaton {
   }
 
   /**
-   * Adds a place to the reached ones and removes those that allow nothing more than it does. It may be joined with another place. Returns
-   * the added place, or undefined if the reached ones allow everything that it does.
+   * Adds a place to `reached`, perhaps joined with other places into one. Removes places that allow nothing that the added place does not
+   * allow. Returns the added place. Returns undefined if the places in `reached` already allow everything that the place allows.
    */
   #added({ node, frame }: Place, reached: Map<number, Reached>): Reached | undefined {
     const form = (frame?.form ?? 0) * MOST_NODE_IDS + node.id;
@@ -170,28 +167,23 @@ export class Automaton {
       case 'split':
         return node.nexts.map((next) => ({ node: next, frame }));
       case 'call':
-        // A call in last position returns to where its caller would (a tail call).
-        return [
-          {
-            node: node.body,
-            frame: node.next.kind === 'return' ? frame : this.#frames.frame(node.next, 0, 0, frame),
-          },
-        ];
+        // A call in last position (a tail call) returns directly to the place that its caller would return to.
+        if (node.next.kind === 'return') return [{ node: node.body, frame }];
+        return [{ node: node.body, frame: this.#frames.frame(node.next, 0, 0, frame) }];
       case 'return':
         return frame === undefined ? [] : [{ node: frame.node, frame: frame.parent }];
       case 'repeat':
         return this.#iterate(node, node.least, node.most, frame);
       case 'again':
-        if (frame?.node.kind !== 'repeat') throw new Error('a repeat ended that had not begun');
+        if (frame?.node.kind !== 'repeat') throw new Error('a repetition ended without having begun');
         return this.#iterate(frame.node, frame.least, frame.most, frame.parent);
       case 'counted':
         return [{ node: node.body, frame: this.#frames.frame(node, node.least, node.most, frame) }];
       case 'tick': {
         const { counted, least, most, parent } = countedText(frame);
-        if (most === 0 || !counted.lengths.reaches(node.target, Math.max(0, least - 1), most - 1)) return [];
-        return [
-          { node: node.next, frame: this.#frames.frame(counted, Math.max(0, least - 1), most - 1, parent) },
-        ];
+        const fewer = Math.max(0, least - 1);
+        if (most === 0 || !counted.lengths.reaches(node.target, fewer, most - 1)) return [];
+        return [{ node: node.next, frame: this.#frames.frame(counted, fewer, most - 1, parent) }];
       }
       case 'leave': {
         const { counted, least, parent } = countedText(frame);
@@ -205,22 +197,20 @@ export class Automaton {
   #iterate(node: Node & { kind: 'repeat' }, least: number, most: number, parent: Frame | undefined): Place[] {
     const places: Place[] = [];
     if (most > 0) {
-      places.push({
-        node: node.body,
-        frame: this.#frames.frame(node, Math.max(0, least - 1), most - 1, parent),
-      });
+      const frame = this.#frames.frame(node, Math.max(0, least - 1), most - 1, parent);
+      places.push({ node: node.body, frame });
     }
     if (least <= 0) places.push({ node: node.next, frame: parent });
     return places;
   }
 
-  #intern(places: readonly Place[], { accepting, ...found }: Found): State {
+  #intern(places: readonly Place[], found: Found): State {
     const keys = places.map(keyOf);
-    const key = `${accepting}:${keys.sort((a, b) => a - b).join(' ')}`;
+    const key = `${found.accepting}:${keys.sort((a, b) => a - b).join(' ')}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
     if (this.#bytes + this.#frames.size > MOST_STATE_BYTES) this.forget();
-    const state = new State(places, { accepting, ...found });
+    const state = new State(places, found);
     this.#states.set(key, state);
     this.#bytes += BYTES_PER_STATE + BYTES_PER_PLACE * places.length;
     return state;
@@ -244,7 +234,7 @@ function tooAmbiguous(): ConstraintFault {
   );
 }
 
-/** Factor that combines the ids of a node and a frame into one number; both are far below 2^26. */
+/** Factor that combines the ids of a node and of a frame into one number. Both ids are far below 2^26. */
 const MOST_NODE_IDS = 2 ** 26;
 
 function keyOf({ node, frame }: Place): number {
@@ -252,7 +242,7 @@ function keyOf({ node, frame }: Place): number {
 }
 
 function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind: 'counted' } } {
-  if (frame?.node.kind !== 'counted') throw new Error('a counted text went on that had not begun');
+  if (frame?.node.kind !== 'counted') throw new Error('a counted text went on without having begun');
   return { ...frame, counted: frame.node };
 }
 

@@ -1,12 +1,15 @@
-// A cache of the most recently used values, bounded by number and by bytes.
+// A cache that keeps the most recently used values, within bounds on their number and their bytes.
 
 export interface CacheOptions {
+  /** Most values; default 1,024. */
   count?: number;
+  /** Most bytes of all values and keys; default 64 MiB. */
   bytes?: number;
 }
 
+/** `size` of a value is its bytes. */
 export class Cache<Value extends { readonly size: number }> {
-  /** The most recently used one is last. */
+  /** The most recently used value is last. */
   readonly #entries = new Map<string, Value>();
   readonly #count: number;
   readonly #most: number;
@@ -33,7 +36,7 @@ export class Cache<Value extends { readonly size: number }> {
     return value;
   }
 
-  /** Keeps at least the last one, however large it is. */
+  /** Adds the value and removes the least recently used ones beyond the bounds. Always keeps the added value, however large it is. */
   set(key: string, value: Value): void {
     this.#remove(key);
     this.#entries.set(key, value);

@@ -1,27 +1,27 @@
-// A grammar compiled for a vocabulary: its automaton and the masks found so far. All sequences with the grammar share it.
+// A grammar compiled for a vocabulary: its automaton and the masks found so far. All sequences with the same grammar share one.
 
 import type { ConstraintFault } from '../fault.ts';
 import { type Grammar, nothing } from '../grammar/expression.ts';
 import { extentOf } from '../grammar/extent.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { Automaton } from './automaton.ts';
-import { type Mask, MaskSearch, maskOf, sizeOf } from './mask.ts';
+import { Cache } from './cache.ts';
+import { type Mask, MaskSearch, maskOf } from './mask.ts';
 import type { State } from './state.ts';
 
-/** Most bytes of masks of one grammar. */
+/** Most bytes of the masks of one grammar. */
 const MOST_MASK_BYTES = 8 * 2 ** 20;
-/** Stands in for the automaton of a grammar that was ended. */
+/** Replaces a grammar that was ended, so that its automaton can be freed. */
 const none: Grammar = { root: nothing, rules: new Map() };
 
 export class CompiledGrammar {
   automaton: Automaton;
   readonly vocabulary: Vocabulary;
-  /** Of the grammar itself. */
+  /** Bytes of the grammar itself. */
   #extent: number;
   #fault: ConstraintFault | undefined;
-  /** Masks by the likeness of their states, the most recently used one last. */
-  readonly #masks = new Map<string, Mask>();
-  #maskBytes = 0;
+  /** By the likeness of the masks' states. */
+  #masks = newCache();
 
   /** Throws a ConstraintFault if the grammar is too large. */
   constructor(grammar: Grammar, vocabulary: Vocabulary) {
@@ -32,7 +32,7 @@ export class CompiledGrammar {
 
   /** Bytes in memory, roughly. */
   get size(): number {
-    return this.#extent + this.automaton.size + this.#maskBytes;
+    return this.#extent + this.automaton.size + this.#masks.bytes;
   }
 
   mask(state: State): Mask {
@@ -43,11 +43,7 @@ export class CompiledGrammar {
 
   /** Undefined if the mask was not found yet, or was forgotten. */
   known({ likeness }: State): Mask | undefined {
-    const known = this.#masks.get(likeness);
-    if (known === undefined) return undefined;
-    this.#masks.delete(likeness);
-    this.#masks.set(likeness, known);
-    return known;
+    return this.#masks.get(likeness);
   }
 
   /** Throws a ConstraintFault if the grammar was ended. */
@@ -57,17 +53,10 @@ export class CompiledGrammar {
   }
 
   learn({ likeness }: State, mask: Mask): void {
-    if (this.#masks.has(likeness)) return;
     this.#masks.set(likeness, mask);
-    this.#maskBytes += costOf(likeness, mask);
-    for (const [oldest, old] of this.#masks) {
-      if (this.#maskBytes <= MOST_MASK_BYTES || old === mask) break;
-      this.#masks.delete(oldest);
-      this.#maskBytes -= costOf(oldest, old);
-    }
   }
 
-  /** Frees everything. Requests that still use the grammar get the fault. */
+  /** Frees all memory. Requests that still use the grammar get the fault. */
   end(fault: ConstraintFault): void {
     this.forget();
     this.#fault = fault;
@@ -78,11 +67,10 @@ export class CompiledGrammar {
   /** Forgets states and masks, which can be found again. */
   forget(): void {
     this.automaton.forget();
-    this.#masks.clear();
-    this.#maskBytes = 0;
+    this.#masks = newCache();
   }
 }
 
-function costOf(likeness: string, mask: Mask): number {
-  return sizeOf(mask) + 2 * likeness.length + 100;
+function newCache(): Cache<Mask> {
+  return new Cache({ count: Number.POSITIVE_INFINITY, bytes: MOST_MASK_BYTES });
 }

@@ -1,25 +1,25 @@
-// The interface of a constraint, which says which token ids may come next. It runs inside the engine's step and is rebuilt by replaying
-// ids.
+// The interface of a constraint, which says which token ids may come next. Constraints run inside the engine's step. A preempted
+// sequence gets a new constraint, which is advanced by the ids generated so far.
 //
 // Worked example: a sequence whose answer must be the ids 5 6 and then an end:
-//   constraint.allow(logits)   // sets every logit but that of id 5 to -Infinity
+//   constraint.allow(logits)   // sets the logits of all ids except 5 to -Infinity
 //   constraint.advance(5)      // now only 6 is allowed
 
 export interface Constraint {
-  /** The answer is complete: only an id that ends it may follow. */
+  /** The answer is complete: only an id that ends the answer may follow. */
   readonly finished: boolean;
   /** The ids that may come next are known, so `allow` takes almost no time. */
   readonly ready: boolean;
   /**
-   * Finds the ids that may come next, until `isOver`. Another call continues there. Returns true once they are known. Throws a
-   * ConstraintFault if they cannot be found.
+   * Searches for the ids that may come next until `isOver` returns true. Another call continues the search. Returns true when the ids are
+   * known. Throws a ConstraintFault if they cannot be found.
    */
   prepare(isOver: () => boolean): boolean;
   /** Sets the logits of forbidden ids to -Infinity, in place. `logits [vocab]` */
   allow(logits: Float32Array): void;
-  /** Advances by the chosen id, which may end the answer. Throws if it was forbidden. */
+  /** Advances by the chosen id, which may end the answer. Throws an Error if the id was forbidden. */
   advance(id: number): void;
-  /** Frees what the constraint holds. It is not used afterwards. */
+  /** Frees the constraint's memory. The constraint must not be used afterwards. */
   close(): void;
 }
 

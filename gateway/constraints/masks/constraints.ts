@@ -1,4 +1,4 @@
-// Opens constraints for one vocabulary and keeps the grammars that were compiled for it. Lives in the engine's thread.
+// Opens constraints for one vocabulary and keeps the grammars that were compiled for this vocabulary. Runs in the engine's thread.
 
 import { ConstraintFault } from '../fault.ts';
 import { grammarOf } from '../grammar/grammar-of.ts';
@@ -16,7 +16,7 @@ export interface OpenOptions {
   stopIds: readonly number[];
   /** Ids generated so far. */
   replay?: readonly number[];
-  /** Who is charged for the memory. Absent for nobody in particular. */
+  /** The tenant that is charged for memory; default ''. */
   tenant?: string;
 }
 
@@ -24,7 +24,7 @@ export class Constraints {
   readonly grammars: Grammars;
   readonly #vocabulary: Vocabulary | undefined;
 
-  /** Without a vocabulary only ids can be constrained. */
+  /** Without a vocabulary, only specifications of type `ids` can be opened. */
   constructor(vocabulary?: VocabularyData, memory: MemoryOptions = {}) {
     this.#vocabulary = vocabulary && new Vocabulary(vocabulary);
     this.grammars = new Grammars(memory);
@@ -56,10 +56,8 @@ export class Constraints {
     if (vocabulary === undefined) throw new ConstraintFault('the engine was given no vocabulary');
     const key = spec.type === 'read' ? spec.key : JSON.stringify(spec);
     return this.grammars.open(key, tenant, () => {
-      return new CompiledGrammar(
-        spec.type === 'read' ? unpackedGrammar(spec.packed) : grammarOf(spec),
-        vocabulary,
-      );
+      const grammar = spec.type === 'read' ? unpackedGrammar(spec.packed) : grammarOf(spec);
+      return new CompiledGrammar(grammar, vocabulary);
     });
   }
 }

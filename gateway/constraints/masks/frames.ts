@@ -1,20 +1,21 @@
-// Chains of frames: what a place in a grammar returns to. Each frame is made once. Says when one chain allows everything that another
-// does, and when one can replace two.
+// Frames: the places that a rule or a repetition returns to, each linked to its parent as in a call stack. Equal frames are one object.
+// This file also finds out whether one chain of frames allows everything that another chain allows, and whether one chain can replace two.
 //
-// Worked example, `([abc]{1,60}){1,60}` after two characters. The second one may go on with the first group, which leaves 58 of its
-// characters and 59 groups, or begin another group: 59 and 58. After three characters there are (57, 59), (59, 58), (58, 58) and
-// (59, 57). The last two allow nothing that (59, 58) does not: two places are kept, however long the text becomes.
+// Worked example: `([abc]{1,60}){1,60}` after two characters. The second character either belongs to the first group, which leaves 58
+// characters and 59 groups, or begins another group, which leaves 59 characters and 58 groups. After three characters there are
+// (57, 59), (59, 58), (58, 58) and (59, 57). The last two allow nothing that (59, 58) does not allow, so two places are kept, however
+// long the text becomes.
 import type { Node } from '../grammar/program.ts';
 
-/** Where to continue after a rule's body, or how often a repeated body may still come. */
+/** The node at which a matcher continues after a rule's body, or a repetition and how often its body may still come. */
 export interface Frame {
   id: number;
-  /** Equal for frames that differ only in counts too high to matter within one token. */
+  /** Equal for frames that differ only in counts that are too high to matter within one token. */
   likeness: number;
-  /** Equal for frames that differ only in counts, their own or those of outer frames. */
+  /** Equal for frames that differ only in their own counts or in those of their parents. */
   form: number;
   node: Node;
-  /** For a repeat: fewest and most iterations after the current one. */
+  /** Fewest and most iterations of a repetition after the current one. */
   least: number;
   most: number;
   parent: Frame | undefined;
@@ -43,7 +44,7 @@ export class Frames {
     const key = `${node.id},${least},${most},${parent?.id ?? 0}`;
     const known = this.#made.get(key);
     if (known !== undefined) return known;
-    // For the text of an automaton, the lengths that it may have matter at any distance.
+    // The lengths that an automaton's text may have can matter at any distance.
     const horizon = node.kind === 'counted' && node.exact ? Number.POSITIVE_INFINITY : this.#horizon;
     const counts = `${Math.min(least, horizon)},${Math.min(most, horizon)}`;
     const frame = {
@@ -57,8 +58,8 @@ export class Frames {
   }
 
   /**
-   * The chain that allows what either of two chains of one form allows, and no more. Undefined if there is none: they must differ in one
-   * count, without a gap between their numbers.
+   * The chain that allows exactly what at least one of two chains of the same form allows. Undefined if there is no such chain: the two
+   * must differ in the counts of one frame only, and these counts must overlap or be adjacent.
    */
   joined(a: Frame, b: Frame): Frame | undefined {
     const inner: Frame[] = [];
@@ -79,7 +80,7 @@ export class Frames {
     );
   }
 
-  /** Forgets all frames. Frames in use keep their ids, so none is mistaken for another. */
+  /** Forgets all frames. New frames get new ids, so they are not mistaken for forgotten frames that are still in use. */
   forget(): void {
     this.#made = new Map();
     this.#likenesses = new Map();
@@ -93,7 +94,7 @@ export class Frames {
   }
 }
 
-/** Whether chain `a` allows everything that chain `b` of the same form does. */
+/** Whether chain `a` allows everything that chain `b` of the same form allows. */
 export function covers(a: Frame, b: Frame): boolean {
   let [x, y]: (Frame | undefined)[] = [a, b];
   for (; x !== y; x = x.parent, y = y.parent) {

@@ -1,4 +1,4 @@
-// Holds an answer to a grammar. Ids that end the answer may come exactly where the grammar may end.
+// Constrains an answer by a grammar. Ids that end the answer are allowed exactly when the text so far is complete by the grammar.
 
 import type { CompiledGrammar } from './compiled.ts';
 import type { Constraint } from './constraint.ts';

@@ -1,22 +1,23 @@
-// The grammars of an engine: those in use and those used last, with one bound on their memory. Above the bound, unused grammars go
-// first, then states and masks, which can be found again. Then the tenant that holds most loses its largest grammar.
+// The grammars of an engine: those in use and those used last, with one bound on their memory. Above the bound, unused grammars are
+// removed first, then all states and masks, which can be found again. If that is not enough, the largest grammars of the tenant whose
+// grammars take most memory are ended.
 
 import { ConstraintFault } from '../fault.ts';
 import type { CompiledGrammar } from './compiled.ts';
 
 export interface MemoryOptions {
-  /** Most unused grammars that are kept. */
+  /** Most unused grammars that are kept; default 128. */
   count?: number;
-  /** Most bytes of all grammars together. */
+  /** Most bytes of all grammars together; default 128 MiB. */
   bytes?: number;
 }
 
 interface Entry {
   key: string;
   grammar: CompiledGrammar;
-  /** Number of sequences that use it. */
+  /** Number of sequences that use the grammar. */
   users: number;
-  /** The tenant that was first to use it after nobody did. */
+  /** The tenant that is charged: the one that opened the grammar when no sequence used it. */
   tenant: string;
 }
 
@@ -28,11 +29,11 @@ export interface Opened {
   close: () => void;
 }
 
-/** Share of the bound that grammars in use may take without states and masks. */
+/** Share of the bound that grammars in use may take without their states and masks. */
 const MOST_IN_USE = 3 / 4;
 
 export class Grammars {
-  /** By their key, the most recently used one last. */
+  /** By key, the most recently used grammar last. */
   readonly #entries = new Map<string, Entry>();
   readonly #count: number;
   readonly #bytes: number;
@@ -46,14 +47,14 @@ export class Grammars {
     return this.#entries.size;
   }
 
-  /** Of all, roughly. */
+  /** Bytes of all grammars, roughly. */
   get bytes(): number {
     let bytes = 0;
     for (const { key, grammar } of this.#entries.values()) bytes += grammar.size + 2 * key.length;
     return bytes;
   }
 
-  /** If `make` throws, the error is passed on and nothing is remembered. */
+  /** Opens the grammar with this key, or the one that `make` returns. If `make` throws, this throws the same error and keeps nothing. */
   open(key: string, tenant: string, make: () => CompiledGrammar): Opened {
     const entry = this.#entries.get(key) ?? { key, grammar: make(), users: 0, tenant };
     if (entry.users === 0) entry.tenant = tenant;
@@ -88,27 +89,20 @@ export class Grammars {
     while (this.bytes > MOST_IN_USE * this.#bytes) this.#end();
   }
 
-  /** Ends the largest grammar of the tenant whose grammars take most. Requests that use it get the fault. */
+  /** Ends the largest grammar of the tenant whose grammars take most memory. Requests that use this grammar get the fault. */
   #end(): void {
-    const byTenant = new Map<string, number>();
+    const bytes = new Map<string, number>();
     for (const { tenant, grammar } of this.#entries.values()) {
-      byTenant.set(tenant, (byTenant.get(tenant) ?? 0) + grammar.size);
+      bytes.set(tenant, (bytes.get(tenant) ?? 0) + grammar.size);
     }
-    let most: Entry | undefined;
-    for (const entry of this.#entries.values()) {
-      const [own, held] = [
-        byTenant.get(entry.tenant) ?? 0,
-        most === undefined ? -1 : (byTenant.get(most.tenant) ?? 0),
-      ];
-      if (own > held || (own === held && most !== undefined && entry.grammar.size > most.grammar.size))
-        most = entry;
-    }
+    const ofTenant = ({ tenant }: Entry) => bytes.get(tenant) ?? 0;
+    const [most] = [...this.#entries.values()].sort((a, b) => {
+      return ofTenant(b) - ofTenant(a) || b.grammar.size - a.grammar.size;
+    });
     if (most === undefined) return;
     this.#entries.delete(most.key);
-    most.grammar.end(
-      new ConstraintFault(
-        'the grammars in use take too much memory together. Send fewer requests of large ones at once',
-      ),
-    );
+    const message =
+      'the grammars in use take too much memory together. Send fewer requests with large grammars at once';
+    most.grammar.end(new ConstraintFault(message));
   }
 }

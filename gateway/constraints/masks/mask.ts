@@ -1,36 +1,37 @@
-// Finds the tokens that may come in a state, by walking the vocabulary's tree and the grammar's states together.
+// Finds the tokens that may come in a state, by following the vocabulary's tree and the grammar's states together.
 
 import { ConstraintFault } from '../fault.ts';
 import { LONGEST_PLAIN, type Vocabulary, type VocabularyTree } from '../vocabulary.ts';
 import type { Automaton } from './automaton.ts';
 import type { State } from './state.ts';
 
-/** Ids that may come: a list if they are few, otherwise bits. Stop ids are handled elsewhere. */
-export type Mask = { ids: Int32Array } | { /** `[ceil(vocab / 32)]` */ bits: Uint32Array };
+/** The ids that may come: a list if they are few, otherwise bits `[ceil(vocab / 32)]`. Stop ids are handled elsewhere. */
+export type Mask = { size: number } & ({ ids: Int32Array } | { bits: Uint32Array });
 
-/** A list of fewer than one id in this many is cheaper than bits. */
+/** A mask is a list if fewer than one id in this many may come. */
 const SPARSE = 64;
 
-/** Most places that are visited to find one mask: some tenths of a second to a second. */
+/** Most places that are visited to find one mask, which takes up to a second. A search that needs more gets a ConstraintFault. */
 const MOST_WORK = 1_000_000;
 
-/** A search for a mask, in any number of pieces. */
+/** A search for a mask, which can be done in any number of pieces. */
 export class MaskSearch {
   readonly #automaton: Automaton;
   readonly #vocabulary: Vocabulary;
   readonly #tree: VocabularyTree;
   readonly #bits: Uint32Array;
-  /** `[depth]`, from the state whose mask it is to that before the node. */
+  /** `[depth]` The states from the one whose mask is searched to the one before the current node. */
   readonly #path: State[];
   #count: number;
-  /** First byte under way, and the node below it that comes next; -1: it was not begun. */
+  /** The first byte of the tokens that are being tried. */
   #start = 0;
+  /** The next node of the tree below that byte. -1 if no token with that byte was tried yet. */
   #node = -1;
   #work = 0;
 
   constructor(automaton: Automaton, state: State, vocabulary: Vocabulary) {
     const { size, textless } = vocabulary;
-    // Within a string most ids are plain, and need not be walked.
+    // Within a string most ids that may come are plain. They are copied from a table instead of being searched for.
     const inString = state.open > 0 && !(state.mixed && state.open < LONGEST_PLAIN);
     this.#automaton = automaton;
     this.#vocabulary = vocabulary;
@@ -41,12 +42,12 @@ export class MaskSearch {
     if (state.textless) for (const id of textless) this.#admit(id);
   }
 
-  /** Undefined if `isOver` was true before the mask was found. Throws a ConstraintFault if it takes too much work in all. */
+  /** Returns undefined if `isOver` was true before the mask was found. Throws a ConstraintFault if the search exceeds MOST_WORK. */
   run(isOver: () => boolean): Mask | undefined {
     const { byte, depth, end, first, ids, plain, roots } = this.#tree;
     const path = this.#path;
     const takes = (from: State, label: number) => this.#takes(from, label);
-    // By first bytes apart: most states take few, and what lies below the others is far away in memory.
+    // First bytes are tried one by one, because most states allow few of them and their nodes are far apart in memory.
     for (; this.#start < roots.length; this.#start++) {
       const root = roots[this.#start]!;
       if (this.#node < 0 && (root < 0 || takes(path[0]!, this.#start) === null)) continue;
@@ -72,9 +73,10 @@ export class MaskSearch {
       }
       this.#node = -1;
     }
-    return this.#count * SPARSE < this.#vocabulary.size
-      ? { ids: listed(this.#bits, this.#count) }
-      : { bits: this.#bits };
+    if (this.#count * SPARSE >= this.#vocabulary.size)
+      return { bits: this.#bits, size: this.#bits.byteLength };
+    const few = listed(this.#bits, this.#count);
+    return { ids: few, size: few.byteLength };
   }
 
   #admit(id: number): void {
@@ -102,7 +104,10 @@ export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabular
   return found;
 }
 
-/** Where plain characters lead back to where they came from, what is behind them decides. */
+/**
+ * The tree of the ids that are not plain. If plain characters do not change the state, only the bytes behind them matter, and the smaller
+ * tree of these bytes is enough.
+ */
 function treeInString({ open, loop }: State, { rest, tails, longest }: Vocabulary): VocabularyTree {
   return loop && open >= longest ? tails : rest;
 }
@@ -123,11 +128,7 @@ export function allows(mask: Mask, id: number): boolean {
   return (((mask.bits[id >> 5] ?? 0) >>> (id & 31)) & 1) === 1;
 }
 
-export function sizeOf(mask: Mask): number {
-  return 'ids' in mask ? mask.ids.byteLength : mask.bits.byteLength;
-}
-
-/** Sets all logits but those of the mask's ids to -Infinity. `logits [vocab]` */
+/** Sets the logits of all ids that the mask does not allow to -Infinity. `logits [vocab]` */
 export function applyMask(mask: Mask, logits: Float32Array): void {
   if ('ids' in mask) {
     const kept = Float32Array.from(mask.ids, (id) => logits[id] ?? Number.NEGATIVE_INFINITY);

@@ -1,8 +1,8 @@
-// A state of a grammar: the places that the text so far may have reached, and which bytes lead on from there.
+// A state of a grammar: the places that the text so far may have reached, and the states that the next byte leads to.
 import type { Node } from '../grammar/program.ts';
 import type { Frame } from './frames.ts';
 
-/** A node of the program, and the frames that it returns to. */
+/** A node of the program, and the chain of frames that it returns to. */
 export interface Place {
   node: Node;
   frame: Frame | undefined;
@@ -10,26 +10,26 @@ export interface Place {
 
 /** `[256]` The state that each byte leads to. null: the byte may not come; undefined: not known yet. */
 type Steps = (State | null | undefined)[];
-/** Shared by states from which no byte was followed yet, which are most. */
+/** The steps of states from which no byte was followed yet. Most states stay so, and share this array. */
 const noSteps: Steps = [];
 
-/** Facts about a state besides its places. */
+/** Facts about a state that are found together with its places. */
 export interface Found {
+  /** The text may end here. */
   accepting: boolean;
+  /** Up to this many arbitrary characters may come next, because a string is open (see "plain" in vocabulary.ts). */
   open: number;
+  /** Other characters than those may come too, perhaps more than `open`. */
   mixed: boolean;
+  /** The place that led here, if it was only one. */
   seed: Place | undefined;
 }
 
 export class State {
   readonly places: readonly Place[];
-  /** The text may end here. */
   readonly accepting: boolean;
-  /** Up to this many arbitrary characters may come next, because a string is open (see "plain" in vocabulary.ts). */
   readonly open: number;
-  /** Other characters may come too, perhaps more of them. */
   readonly mixed: boolean;
-  /** The place that led here, if it was only one. */
   readonly #seed: Place | undefined;
   #next = noSteps;
   #likeness: string | undefined;
@@ -46,7 +46,7 @@ export class State {
     return this.#next;
   }
 
-  /** Remembers where a byte leads. True if it is the first one of this state. */
+  /** Records the state that a byte leads to. Returns true if this is the first byte of the state. */
   lead(byte: number, to: State | null): boolean {
     const first = this.#next === noSteps;
     if (first) this.#next = new Array<State | null | undefined>(256);
@@ -54,7 +54,7 @@ export class State {
     return first;
   }
 
-  /** Forgets where bytes lead. Otherwise a state in use would keep all states that were ever reached from it. */
+  /** Forgets the states that bytes lead to. Otherwise a state in use would keep all states that were ever reached from it in memory. */
   forget(): void {
     this.#next = noSteps;
   }
@@ -64,7 +64,7 @@ export class State {
     return this.places.some(({ node }) => node.kind === 'textless');
   }
 
-  /** Whether only arbitrary characters and what ends them may come, and no more characters are required. */
+  /** Whether only arbitrary characters and their end may come, and no number of characters is required. */
   get loop(): boolean {
     return this.open > 0 && !this.mixed && isLoop(this.#seed);
   }
@@ -79,7 +79,7 @@ export class State {
   }
 }
 
-/** Whether any number of arbitrary characters may come at the place, or none. */
+/** Whether any number of arbitrary characters, also none, may come at the place. */
 function isLoop(place: Place | undefined): boolean {
   if (place === undefined) return false;
   const { node, frame } = place;

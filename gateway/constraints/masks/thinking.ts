@@ -1,17 +1,18 @@
-// Thinking before the answer: free up to a budget of tokens, then the answer under its own constraint.
+// Constrains a model that thinks before it answers: any tokens up to a budget, then the answer under its own constraint.
 
 import type { ConstraintSpec } from '../specification.ts';
 import { suffixLength } from '../suffix.ts';
 import type { Constraint } from './constraint.ts';
 
 type ThinkingSpec = Extract<ConstraintSpec, { type: 'thinking' }>;
+/** `lead`: thinking may begin, but so may the answer. */
 type Stage = 'lead' | 'thinking' | 'answer';
 
-export interface ThinkingOptions {
+interface ThinkingOptions {
   stopIds: readonly number[];
-  /** Constraint of the answer that follows the thinking. */
+  /** Constraint of the answer, which follows the thinking. */
   answer: Constraint;
-  /** Tokens of white space, after which thinking may begin. */
+  /** Whether the token is white space, after which thinking may still begin. */
   isBlank: (id: number) => boolean;
 }
 
@@ -21,9 +22,9 @@ export class ThinkingConstraint implements Constraint {
   readonly #answer: Constraint;
   readonly #isBlank: (id: number) => boolean;
   #stage: Stage;
-  /** The answer's constraint still accepts what came before any thinking. */
+  /** The ids so far may also be the beginning of an answer, by the answer's constraint. */
   #answered = true;
-  /** The last ids that match a prefix of `begin` or `end`. */
+  /** How many of the last ids match a prefix of `begin` or `end`. */
   #matched = 0;
   /** Tokens of thinking, including those that may turn out to be a prefix of `end`. */
   #thought = 0;
@@ -72,7 +73,7 @@ export class ThinkingConstraint implements Constraint {
     else this.#think(id);
   }
 
-  /** The id that must come when the budget is used up. */
+  /** The id that must come, because the budget is used up. */
   get #forced(): number | undefined {
     const { budget, end } = this.#spec;
     return budget !== undefined && this.#thought >= budget ? end[this.#matched] : undefined;
@@ -99,7 +100,7 @@ export class ThinkingConstraint implements Constraint {
     }
   }
 
-  /** The ids that begin thinking may be forbidden in an answer. */
+  /** Advances the answer's constraint, unless it forbids the id: the ids that begin thinking may be forbidden in an answer. */
   #takes(id: number): boolean {
     const logits = new Float32Array(id + 1);
     this.#answer.allow(logits);
@@ -120,9 +121,10 @@ export class ThinkingConstraint implements Constraint {
   }
 }
 
+/** Allows only this id. `logits [vocab]` */
 function only(logits: Float32Array, id: number): void {
   const logit = logits[id] ?? 0;
   logits.fill(Number.NEGATIVE_INFINITY);
-  // The caller's bias may have ruled it out, but it must come.
+  // The id must come even if the request's `logit_bias` has ruled it out.
   logits[id] = logit === Number.NEGATIVE_INFINITY ? 0 : logit;
 }

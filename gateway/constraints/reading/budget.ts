@@ -1,12 +1,12 @@
-// Budget for reading one specification: work, counted in states of automata, and time. Every loop over input of a caller counts its
-// work here. The state is global to the thread, because reading is synchronous and nothing else is read meanwhile.
+// The budget for reading one specification: work, counted in states of automata, and time. Every loop over a request's input counts its
+// work here. The budget is global to the thread, because reading is synchronous: a thread reads one specification at a time.
 import { ConstraintFault } from '../fault.ts';
 
-/** The time is used up. Not a ConstraintFault, because leaving out a keyword would not help. */
+/** The time is used up. This is not a ConstraintFault, because leaving out a keyword would not help. */
 export class OutOfTime extends Error {}
 
-export interface TimeOptions {
-  /** Milliseconds by `clock`. */
+interface TimeOptions {
+  /** Milliseconds, measured by `clock`. */
   ms: number;
   clock: () => number;
   /** Most states of all automata together. Absent for any number. */
@@ -21,11 +21,12 @@ interface TimeLimit {
 
 let statesLeft = Number.POSITIVE_INFINITY;
 let limit: TimeLimit | undefined;
-let looks = 0;
-/** The clock is read once for this many counts of work. */
-const LOOKS = 16;
+/** Work since the clock was last read. */
+let unchecked = 0;
+/** The clock is read once for this much work, because reading it takes time. */
+const MOST_UNCHECKED = 16;
 
-/** Returns what `make` returns. Throws a ConstraintFault if its automata together take more than `states`, or more than an outer limit leaves. */
+/** Returns the result of `make`. Throws a ConstraintFault if its automata together take more than `most` states, or more than an outer limit leaves. */
 export function withinStates<Result>(most: number, make: () => Result): Result {
   const outer = statesLeft;
   const given = Math.min(most, outer);
@@ -37,7 +38,7 @@ export function withinStates<Result>(most: number, make: () => Result): Result {
   }
 }
 
-/** Returns what `make` returns. Throws OutOfTime if it takes longer or needs more states. */
+/** Returns the result of `make`. Throws OutOfTime if `make` takes longer than `ms` or needs more than `states`. */
 export function withinTime<Result>(
   { ms, clock, states = Number.POSITIVE_INFINITY }: TimeOptions,
   make: () => Result,
@@ -51,15 +52,15 @@ export function withinTime<Result>(
   }
 }
 
-/** Counts work that takes as long as making this many states; 0 for much less than one. */
+/** Counts work that takes as long as making this many states. 0 stands for work that takes much less than one state. */
 export function spendStates(count: number): void {
   statesLeft -= count;
   if (statesLeft < 0) throw new ConstraintFault('its automata together are too large', '', { costly: true });
   if (limit === undefined) return;
   limit.states -= count;
   if (limit.states < 0) throw new OutOfTime();
-  looks += 1 + count;
-  if (looks < LOOKS) return;
-  looks = 0;
+  unchecked += 1 + count;
+  if (unchecked < MOST_UNCHECKED) return;
+  unchecked = 0;
   if (limit.clock() > limit.until) throw new OutOfTime();
 }

@@ -1,21 +1,22 @@
-// The thread that reads specifications that take long. It is terminated from outside if it takes too long or too much memory.
+// The thread that reads specifications that take long. The main thread terminates this one if it takes too long or too much memory.
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { ConstraintFault } from '../fault.ts';
+import type { GrammarSpec } from '../specification.ts';
 import { read, threadMs } from './read.ts';
-import type { Answer, Answered, Asked } from './reader.ts';
+import type { Answer, Answered } from './reader.ts';
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const parent = parentPort;
-// On Linux this sets the priority of the calling thread alone; elsewhere it would set that of the whole process.
+// On Linux, setPriority changes the calling thread alone. Elsewhere it would change the whole process.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-parent.on('message', ({ spec }: Asked) => {
+parent.on('message', (spec: GrammarSpec) => {
   const startedAt = threadMs();
   const answer = answerTo(spec);
   parent.postMessage({ answer, ms: threadMs() - startedAt } satisfies Answered);
 });
 
-function answerTo(spec: Asked['spec']): Answer {
+function answerTo(spec: GrammarSpec): Answer {
   try {
     return read(spec);
   } catch (cause) {

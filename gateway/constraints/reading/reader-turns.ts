@@ -1,14 +1,14 @@
-// Chooses whose specification is read next: the waiting tenant that used the thread least lately. A tenant that used it much rests for
-// as long as its last specification took, so one tenant keeps a core busy for half of the time at most. Pure.
+// Chooses whose specification is read next: that of the waiting tenant that has used the thread least recently. A tenant that has used
+// the thread much must rest for as long as its last specification took. So one tenant keeps a core busy at most half of the time. Pure.
 //
-// Worked example: A has used 2,800 ms within seconds, B nothing. B's specification is read before A's. If A's last one took 800 ms, A's
-// next is read 800 ms after it.
+// Worked example: tenant A has used 2,800 ms within seconds, tenant B nothing. B's specification is read before A's. If A's last
+// specification took 800 ms, A's next one is read 800 ms after the end of the last one.
 
-/** Used time counts half after this time. */
+/** The used time of a tenant decays: it counts half after this time. */
 const HALF_LIFE_MS = 10_000;
-/** A tenant that used less need not rest. */
+/** A tenant whose used time is below this need not rest. */
 const MUCH_MS = 2000;
-/** Most waiting jobs of all tenants together; one tenant may have as many as are still free. */
+/** Most waiting jobs of all tenants together. One tenant may have as many waiting jobs as there are free places. */
 const MOST_WAITING = 256;
 
 interface Account<Job> {
@@ -23,7 +23,7 @@ export class Turns<Job> {
   readonly #accounts = new Map<string, Account<Job>>();
   #waiting = 0;
 
-  /** False if too many jobs wait already. */
+  /** Returns false if the tenant already has as many waiting jobs as there are free places. */
   add(tenant: string, job: Job, now: number): boolean {
     const account = this.#accounts.get(tenant) ?? { waiting: [], had: 0, at: now, restsUntil: now };
     if (account.waiting.length >= MOST_WAITING - this.#waiting) return false;
@@ -41,7 +41,7 @@ export class Turns<Job> {
     this.#waiting--;
   }
 
-  /** The next job. `restMs` if all waiting tenants rest: milliseconds until one may go on. Undefined if nobody waits. */
+  /** Removes and returns the next job. If all waiting tenants rest, returns the milliseconds until one is ready. Undefined if no job waits. */
   next(now: number): { tenant: string; job: Job } | { restMs: number } | undefined {
     let first: [tenant: string, Account<Job>] | undefined;
     let restMs = Number.POSITIVE_INFINITY;
@@ -70,6 +70,7 @@ export class Turns<Job> {
   }
 }
 
+/** Lets the used time decay until `now`. */
 function settle(account: { had: number; at: number }, now: number): void {
   account.had *= 2 ** ((account.at - now) / HALF_LIFE_MS);
   account.at = now;

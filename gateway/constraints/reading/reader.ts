@@ -1,5 +1,5 @@
 // Reads specifications for a thread that must not block: small ones at once, others in a separate thread, where tenants take turns.
-// Results are remembered, refusals too.
+// Grammars and faults are both kept in a cache.
 
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
@@ -10,40 +10,33 @@ import type { GrammarSpec, PackedGrammar } from '../specification.ts';
 import { type Read, readQuickly } from './read.ts';
 import { Turns } from './reader-turns.ts';
 
-export interface Asked {
-  spec: GrammarSpec;
-}
-
 export type Answer = Read | { fault: Pick<ConstraintFault, 'message' | 'path' | 'invalid' | 'costly'> };
 
 export interface Answered {
   answer: Answer;
-  /** How long reading took. */
+  /** CPU time of reading, in milliseconds. */
   ms: number;
 }
 
-export interface ReadResult extends PackedGrammar {
-  /** Paths of keywords of relaxed schemas that were left out, in the form of a fault's path. */
-  notes: readonly string[];
-}
+type ReadResult = PackedGrammar & Pick<Read, 'notes'>;
 
 /** Too many specifications wait to be read. */
 export class ReaderBusy extends Error {}
 
 export interface ReadOptions {
-  /** Whose turn it is; who is charged. */
+  /** The tenant that waits for its turn and is charged for the thread's time. */
   tenant: string;
-  /** Aborted when nobody waits for the result any more. */
+  /** Aborted when the caller no longer waits for the result. */
   signal?: AbortSignal;
-  /** Called with the milliseconds that the thread took, if this caller was the first that asked. */
+  /** Called with the milliseconds that the thread took. Of several callers with the same specification, only that of the first is called. */
   onTook?: (ms: number) => void;
 }
 
-export interface ReaderOptions {
+interface ReaderOptions {
   cache?: CacheOptions;
-  /** Milliseconds after which the thread is terminated in the middle of a specification. */
+  /** Milliseconds after which the thread is terminated in the middle of a specification; default 30,000. */
   deadlineMs?: number;
-  /** Heap of the thread. */
+  /** Most megabytes of the thread's heap; default 256. */
   megabytes?: number;
 }
 
@@ -52,13 +45,13 @@ type Outcome = { size: number } & ({ result: ReadResult } | { fault: ConstraintF
 interface Job {
   key: string;
   spec: GrammarSpec;
-  /** Number of callers that wait for it. */
+  /** Number of callers that wait for the outcome. */
   readers: number;
   onTook: (ms: number) => void;
   outcome: PromiseWithResolvers<Outcome>;
 }
 
-/** How long an idle thread is kept, because it takes memory. */
+/** How long an idle thread is kept before it is terminated to free its memory. */
 const IDLE_MS = 60_000;
 
 export class GrammarReader {
@@ -66,7 +59,7 @@ export class GrammarReader {
   readonly #deadlineMs: number;
   readonly #megabytes: number;
   readonly #turns = new Turns<Job>();
-  /** By key: jobs that wait, and the one that is being read. */
+  /** By key: the jobs that wait, and the job that is being read. */
   readonly #jobs = new Map<string, Job>();
   #thread: Worker | undefined;
   /** The request that the thread is working on. */
@@ -81,7 +74,10 @@ export class GrammarReader {
     this.#megabytes = megabytes;
   }
 
-  /** Throws a ConstraintFault if the specification cannot be honoured, ReaderBusy if too many wait, the signal's reason if it is aborted. */
+  /**
+   * Throws a ConstraintFault if the specification cannot be honoured, ReaderBusy if too many specifications wait, and the signal's reason
+   * if the signal is aborted.
+   */
   async read(spec: GrammarSpec, { tenant, signal, onTook }: ReadOptions): Promise<ReadResult> {
     const text = JSON.stringify(spec);
     const key = createHash('sha256').update(text).digest('base64');
@@ -119,7 +115,7 @@ export class GrammarReader {
     let job = this.#jobs.get(key);
     if (job === undefined) {
       job = { key, spec, readers: 0, onTook, outcome: Promise.withResolvers() };
-      job.outcome.promise.catch(() => {}); // whoever still waits hears of it
+      job.outcome.promise.catch(() => {}); // callers that still wait get the error through their own await
       if (!this.#turns.add(tenant, job, performance.now())) {
         throw new ReaderBusy('too many grammars and schemas wait to be read');
       }
@@ -168,14 +164,14 @@ export class GrammarReader {
       });
   }
 
-  /** Rejects if the thread failed for another reason than the specification. */
+  /** Reads a specification in the thread. Rejects if the thread fails for a reason other than the specification. */
   #ask(spec: GrammarSpec): Promise<Answered> {
     clearTimeout(this.#idle);
     this.#thread ??= this.#start();
     const asking = Promise.withResolvers<Answered>();
     this.#asking = asking;
     this.#thread.ref();
-    this.#thread.postMessage({ spec } satisfies Asked);
+    this.#thread.postMessage(spec);
     const late = setTimeout(() => {
       this.#rest();
       asking.resolve(this.#tooCostly(`${this.#deadlineMs / 1000} s`));
@@ -209,13 +205,13 @@ export class GrammarReader {
     return thread;
   }
 
-  /** Charges the most time that a specification may take to the one that ended the thread. */
+  /** The answer for a specification that ended the thread. Its tenant is charged the most time that a specification may take. */
   #tooCostly(than: string): Answered {
     const message = `reading it takes more than ${than}`;
     return { answer: { fault: { message, path: '', invalid: false, costly: true } }, ms: this.#deadlineMs };
   }
 
-  /** Terminates the thread, whatever it is doing. */
+  /** Terminates the thread, even in the middle of a specification. */
   #rest(): void {
     void this.#thread?.terminate();
     this.#thread = undefined;

@@ -1,4 +1,4 @@
-// Writes an array shape as a grammar: the items of `prefix`, then a number of others, with counts of certain items.
+// Writes an array shape as a grammar: the items of `prefix`, then any number of others. Items of certain kinds may be counted.
 
 import { ConstraintFault } from '../fault.ts';
 import {
@@ -14,23 +14,20 @@ import {
 import { comma } from '../grammar/json-text.ts';
 import type { WriteOptions } from './objects.ts';
 import type { ArrayShape, SomeItems } from './shapes/shapes.ts';
-import { any, type Term } from './shapes/terms.ts';
+import { any } from './shapes/terms.ts';
 import { sortedJson } from './shapes/values.ts';
 
-/** Most places in a list times the items that were counted there. */
+/** Most rules of an array whose items are counted: places in the array times possible counts. */
 const MOST_PLACES = 4000;
 /** Most items that are written out one by one. */
 const MOST_LISTED = 1000;
-/** Most kinds of items that are counted at once. An item may be of any of them. */
+/** Most kinds of items that are counted at once. An item may be of several kinds. */
 const MOST_COUNTED = 8;
-/** This many different values may come in any order; more come in the order of the schema. */
+/** Up to this many different values may come in any order. More values come in the order of the schema. */
 const ANY_ORDER = 6;
 
-/** Without `items`, no more items come after those of `prefix` than must. */
-export function arrays(
-  shape: ArrayShape,
-  options: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined },
-): Expression {
+/** If the schema has no `items`, the fewest possible items come after those of `prefix`. */
+export function arrays(shape: ArrayShape, options: WriteOptions): Expression {
   const { prefix, least } = shape;
   if (prefix.length > MOST_LISTED) {
     throw new ConstraintFault(
@@ -38,7 +35,7 @@ export function arrays(
       options.path,
     );
   }
-  // Counted items may fit no place of `prefix`, and an item of one kind need not be of another.
+  // In the worst case no counted item fits a place of `prefix`, and no item is of two counted kinds.
   const behind = Math.max(prefix.length, ...shape.some.map(({ from }) => from));
   const needed = Math.max(least, behind + shape.some.reduce((sum, each) => sum + each.least, 0));
   const most = Math.min(
@@ -62,25 +59,24 @@ export function arrays(
   if (leading.length + more < least) return impossible;
   return sequence(text('['), from(0), text(']'));
 
-  /** What follows after this many items. */
+  /** The items that follow the first `written` ones. */
   function from(written: number): Expression {
-    const parted = written === 0 ? nothing : comma;
     const next = leading[written];
-    if (next === undefined) return others(written, parted);
-    const all = sequence(parted, next, from(written + 1));
+    if (next === undefined) return others(written);
+    const all = sequence(written === 0 ? nothing : comma, next, from(written + 1));
     return written < least ? all : optional(all);
   }
 
-  function others(written: number, parted: Expression): Expression {
+  function others(written: number): Expression {
     const missing = Math.max(0, least - written);
     if (more === 0) return nothing;
     if (written > 0) return repeat(sequence(comma, rest), missing, more);
-    const all = sequence(parted, rest, repeat(sequence(comma, rest), Math.max(0, missing - 1), more - 1));
+    const all = sequence(rest, repeat(sequence(comma, rest), Math.max(0, missing - 1), more - 1));
     return missing === 0 ? choice(nothing, all) : all;
   }
 }
 
-/** A rule for each place and each count so far. An item either counts or does not. */
+/** Writes an array with counted items: a rule for each place and each list of counts so far. */
 function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOptions): Expression {
   const { prefix, rest, least, most, some } = shape;
   const lastPlace = Math.max(
@@ -94,14 +90,8 @@ function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOp
   const places = ceilings.reduce((product, ceiling) => product * (ceiling + 1), lastPlace + 1);
   if (places > MOST_PLACES || lastPlace > MOST_LISTED || some.length > MOST_COUNTED)
     throw new ConstraintFault("'contains' with counts so large is not supported", path);
-  return sequence(
-    text('['),
-    at(
-      0,
-      some.map(() => 0),
-    ),
-    text(']'),
-  );
+  const none = some.map(() => 0);
+  return sequence(text('['), at(0, none), text(']'));
 
   function at(written: number, counts: readonly number[]): Expression {
     const place = Math.min(written, lastPlace);
@@ -126,7 +116,8 @@ function counted(shape: ArrayShape, { value, define, terms, key, path }: WriteOp
   }
 }
 
-/** For each counted kind: whether an item at this place is one. Undefined if it does not matter. */
+/** All combinations of counted kinds that an item at this place may be of. Each combination has, for each kind, whether the item is of that
+ * kind; undefined if items at this place are not counted. */
 function combinations(some: readonly SomeItems[], place: number): (boolean | undefined)[][] {
   return some.reduce<(boolean | undefined)[][]>(
     (all, { from }) => {
@@ -137,16 +128,10 @@ function combinations(some: readonly SomeItems[], place: number): (boolean | und
   );
 }
 
-/** Items that all differ, chosen from a few known values. */
+/** Writes an array whose items all differ and are chosen from a few known values. */
 function distinct(
   { prefix, rest, least, most, some, unique }: ArrayShape,
-  {
-    value,
-    define,
-    terms,
-    key,
-    values,
-  }: WriteOptions & { values: (term: Term) => readonly unknown[] | undefined },
+  { value, define, terms, key, values }: WriteOptions,
 ): Expression {
   const known = prefix.length === 0 && some.length === 0 ? values(rest) : undefined;
   if (known === undefined) {
@@ -163,7 +148,7 @@ function distinct(
   const body = all.length > ANY_ORDER ? inOrder(0, 0) : from([]);
   return sequence(text('['), body, text(']'));
 
-  /** What follows after these values, given by their indices. */
+  /** The items that follow the values with these indices. */
   function from(used: readonly number[]): Expression {
     return define(`${key} without ${[...used].sort().join(' ')}`, () => {
       const branches = used.length >= bounds.least ? [nothing] : [];
@@ -175,7 +160,7 @@ function distinct(
     });
   }
 
-  /** What follows after this many of the first `decided` values. */
+  /** The items that follow `written` items, which were chosen from the first `decided` values. */
   function inOrder(written: number, decided: number): Expression {
     return define(`${key} after ${written} of ${decided}`, () => {
       const item = items[decided];

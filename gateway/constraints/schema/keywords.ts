@@ -168,12 +168,12 @@ interface Location {
   path: string;
 }
 
-/** Whether the keyword contains one schema. `items` and `dependencies` may also contain other things in older drafts. */
+/** Whether the keyword contains one schema. In older drafts, `items` may contain a list of schemas instead. */
 export function containsSchema(keyword: string): boolean {
   return rules.get(keyword) === 'schema';
 }
 
-/** Whether the keyword contains schemas by name. */
+/** Whether the keyword contains schemas by name. In `dependencies`, some of these values may be lists of names. */
 export function containsSchemaMap(keyword: string): boolean {
   return rules.get(keyword) === 'schemaMap' || keyword === 'dependencies';
 }

@@ -15,13 +15,13 @@ import {
   noText,
   unionOf,
 } from '../language/dfa.ts';
-import { setOf } from './shapes/values.ts';
+import { type AmongTest, listedValues, setOf } from './shapes/values.ts';
 
-/** A test that a number must pass, or fail if `negated`. */
+/** A test that a number must pass, or must fail if `negated`. */
 export type NumberTest =
   | { test: 'integer'; negated: boolean }
   | { test: 'multipleOf'; value: number; negated: boolean }
-  | { test: 'among'; values: readonly number[]; negated: boolean }
+  | AmongTest<number>
   | { test: 'minimum' | 'maximum'; value: number; exclusive: boolean };
 
 /** Digits of a number without its sign: before the point, and after it without trailing zeros. */
@@ -42,6 +42,11 @@ export const numberTexts = keptUpTo(
 
 export function hasNumber(value: number, tests: readonly NumberTest[]): boolean {
   return tests.every((test) => passes(value, test));
+}
+
+/** The numbers that pass all tests, if a test lists the allowed ones. Undefined if none does. */
+export function numbersAmong(tests: readonly NumberTest[]): readonly number[] | undefined {
+  return listedValues<number>(tests)?.filter((value) => hasNumber(value, tests));
 }
 
 function passes(value: number, test: NumberTest): boolean {

@@ -1,4 +1,5 @@
-// Writes an object shape as a grammar: declared properties in their order, the required ones always, then others if they are allowed.
+// Writes an object shape as a grammar: the declared properties in the order of the schema, the required ones always, then other properties
+// if they are allowed.
 
 import { ConstraintFault } from '../fault.ts';
 import {
@@ -19,17 +20,17 @@ import { propertyTerm } from './shapes/meet.ts';
 import type { ObjectShape, OtherNames } from './shapes/shapes.ts';
 import { any, never, type Term, type Terms } from './shapes/terms.ts';
 
-/** Defines a rule and returns a reference to it. `make` is called once for each key. */
-export type Define = (key: string, make: () => Expression) => Expression;
-
 export interface WriteOptions {
-  /** Writes the value of a property. */
+  /** Writes a value that satisfies the term. */
   value: (term: Term) => Expression;
-  define: Define;
-  /** Charges the work of going through lists of properties. */
+  /** All values of a term. Undefined if they are not listed or too many. */
+  values: (term: Term) => readonly unknown[] | undefined;
+  /** Defines a rule and returns a reference to it. `make` is called once for each key. */
+  define: (key: string, make: () => Expression) => Expression;
+  /** Charges the work of writing this many entries of lists of properties. */
   spend: (entries: number) => void;
   terms: Terms;
-  /** Unique for each shape. */
+  /** Unique for each shape; the keys of its rules begin with it. */
   key: string;
   /** Path of the schema, for errors. */
   path: string;
@@ -37,17 +38,17 @@ export interface WriteOptions {
 
 interface Member {
   name: string;
-  held: Expression;
+  value: Expression;
   required: boolean;
 }
 
-/** A property whose name is one of `names` and whose value satisfies `term`. */
+/** Writes a property whose name is one of `names` and whose value satisfies `term`. */
 type NamedMember = (each: { names: Dfa; term: Term }) => Expression;
 
 /**
- * Properties that the schema does not mention are not written, unless it declares none or needs more than it declares. Their names
- * are written without needless escapes, because a declared name must not come by another spelling. A name may come twice, so all
- * such properties together count once toward `minProperties`.
+ * Properties that the schema does not mention are left out, unless the schema declares none or requires more than it declares. Their
+ * names are written without needless escapes, because a declared name must not come in another spelling. A name may come twice, so all
+ * undeclared properties together count as one toward `minProperties`.
  */
 export function objects(shape: ObjectShape, options: WriteOptions): Expression {
   const { value, spend, terms, path } = options;
@@ -85,7 +86,7 @@ export function objects(shape: ObjectShape, options: WriteOptions): Expression {
   return first === impossible ? impossible : sequence(text('{'), first, text('}'));
 }
 
-/** Properties with declared or required names that can have a value. Undefined if a required one can have none. */
+/** The properties with declared or required names that can have a value. Undefined if a required property can have no value. */
 function membersOf(
   shape: ObjectShape,
   names: readonly string[],
@@ -94,14 +95,14 @@ function membersOf(
   const members: Member[] = [];
   for (const name of names) {
     const required = shape.required.has(name);
-    const held = value(propertyTerm(shape, name));
-    if (held !== impossible) members.push({ name, held, required });
+    const own = value(propertyTerm(shape, name));
+    if (own !== impossible) members.push({ name, value: own, required });
     else if (required) return undefined;
   }
   return members;
 }
 
-/** Sets of undeclared names that may be written, without the declared names. */
+/** The sets of undeclared names that may be written. */
 function othersOf(
   { others, some, least }: ObjectShape,
   names: readonly string[],
@@ -115,8 +116,8 @@ function othersOf(
 }
 
 /**
- * The declared members in their order, each optional unless it is required. Built from the end: entry `count` of a level is what may
- * come once `count` members have been written. `ends` is what follows the last member, by that count.
+ * The declared members in their order, each optional unless it is required. They are written from the last to the first. Element `count`
+ * of `open` is the rest of the object after `count` members, and element `count` of `ends` is the rest after the last declared member.
  */
 function declared(
   members: readonly Member[],
@@ -128,7 +129,7 @@ function declared(
   const written = ends.map(() => new Array<Entry>(members.length));
   let open = ends;
   let nextRequired = members.length;
-  for (const [i, { name, held, required }] of [...members.entries()].reverse()) {
+  for (const [i, { name, value, required }] of [...members.entries()].reverse()) {
     if (required) nextRequired = i;
     const after = open;
     const to = Math.min(nextRequired + 1, members.length);
@@ -136,7 +137,7 @@ function declared(
     open = after.map((_, count) => {
       const following = count + 1 > most ? impossible : (after[Math.min(count + 1, counted)] ?? impossible);
       const own = written[count] ?? [];
-      own[i] = { text: JSON.stringify(name), next: sequence(colon, held, following) };
+      own[i] = { text: JSON.stringify(name), next: sequence(colon, value, following) };
       const unwritten = nextRequired === members.length ? (ends[count] ?? impossible) : impossible;
       const some = sequence(count === 0 ? nothing : comma, entries(own, i, to));
       const body = choice(some, unwritten);
@@ -146,10 +147,10 @@ function declared(
   return open[0] ?? impossible;
 }
 
-/** `other` is one undeclared property, `last` the one that must come at the end, if there is one. */
+/** `other` writes one undeclared property. `last` writes the undeclared property that must come at the end, if there is one. */
 type Ending = Pick<ObjectShape, 'least' | 'most'> & { other: Expression; last: Expression | undefined };
 
-/** What follows the declared members. `count` of them were written; the highest count stands for all higher ones too. */
+/** The rest of the object after `count` declared members. The highest count stands for all higher counts too. */
 function ending(count: number, { least, most, other, last }: Ending): Expression {
   const missing = least - count - (last === undefined ? 0 : 1);
   const room = most - count - (last === undefined ? 0 : 1);
@@ -159,7 +160,7 @@ function ending(count: number, { least, most, other, last }: Ending): Expression
     const more = room === 0 ? nothing : repeat(following, Math.max(0, missing), room);
     return last === undefined ? more : sequence(more, comma, last);
   }
-  // Nothing was written yet, so the first property has no comma before it.
+  // If nothing was written yet, no comma comes before the first property.
   const alone = last ?? nothing;
   if (room === 0 || other === impossible) return missing > 0 ? impossible : alone;
   const some = sequence(other, repeat(following, 0, room - 1), last === undefined ? nothing : comma, alone);
@@ -167,8 +168,8 @@ function ending(count: number, { least, most, other, last }: Ending): Expression
 }
 
 /**
- * The undeclared property that must come. It stands at the end: if another of the same name followed, that one would count.
- * Undefined if none must come.
+ * The undeclared property that must come. It stands at the end, because a parser would replace its value by that of a later property with
+ * the same name. Undefined if no undeclared property must come.
  */
 function lastMember(
   { some, properties }: ObjectShape,

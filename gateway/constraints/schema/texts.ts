@@ -10,13 +10,13 @@ import { type Dfa, difference, everyText, intersection, isEmpty, listed, matches
 import { textsOfLength } from '../language/lengths.ts';
 import { anywhere, readPattern } from '../language/pattern.ts';
 import { formats } from './formats.ts';
-import { setOf } from './shapes/values.ts';
+import { type AmongTest, listedValues, setOf } from './shapes/values.ts';
 
 /** A test that a string must pass, or must fail if `negated`. `path` is the path of its keyword, for errors. */
 export type TextTest =
   | { test: 'pattern'; value: string; negated: boolean; path: string }
   | { test: 'format'; value: string; path: string }
-  | { test: 'among'; values: readonly string[]; negated: boolean }
+  | AmongTest<string>
   | { test: 'minLength' | 'maxLength'; value: number };
 
 /** Most characters of a pattern. */
@@ -92,27 +92,23 @@ function passes(text: string, test: TextTest): boolean {
 export function noneOf(tests: readonly TextTest[]): boolean {
   const { least, most } = boundsOf(tests);
   if (least > most) return true;
-  const values = valuesAmong(tests);
-  if (values !== undefined) return !values.some((value) => hasText(value, tests));
+  const values = textsAmong(tests);
+  if (values !== undefined) return values.length === 0;
   const shaping = tests.filter(({ test }) => test !== 'minLength' && test !== 'maxLength');
   return shaping.length > 1 && isEmpty(textsOf(shaping));
 }
 
-/** The values that a test of the list names. Other tests may exclude some of these values. Undefined if no test names values. */
-export function valuesAmong<Value>(
-  tests: readonly { test: string; values?: readonly Value[]; negated?: boolean }[],
-): readonly Value[] | undefined {
-  return tests.find(({ test, negated }) => test === 'among' && negated === false)?.values;
+/** The strings that pass all tests, if a test lists the allowed ones. Undefined if none does. */
+export function textsAmong(tests: readonly TextTest[]): readonly string[] | undefined {
+  return listedValues<string>(tests)?.filter((value) => hasText(value, tests));
 }
 
 /** The strings that pass all tests, in quotes. Throws a ConstraintFault if the tests together are too large. */
 export function strings(tests: readonly TextTest[]): Expression {
   const { least, most } = boundsOf(tests);
   if (least > most) return impossible;
-  const values = valuesAmong<string>(tests as readonly TextTest[]);
-  if (values !== undefined) {
-    return oneOf(values.filter((value) => hasText(value, tests)).map((value) => JSON.stringify(value)));
-  }
+  const values = textsAmong(tests);
+  if (values !== undefined) return oneOf(values.map((value) => JSON.stringify(value)));
   const sized = least > 0 || most < Number.POSITIVE_INFINITY;
   const [shaping, ...more] = tests.filter(({ test }) => test !== 'minLength' && test !== 'maxLength');
   if (shaping === undefined) return sized ? jsonString(least, most) : anyString;

@@ -1,5 +1,5 @@
-// Translates a schema into the grammar of the JSON texts that satisfy it. Each term becomes one rule, however often it is used, so that
-// recursion ends.
+// Translates a schema into the grammar of the JSON texts that satisfy it. Each term becomes one rule, however often the term is used, so
+// that recursive schemas can be translated.
 
 import { ConstraintFault, within } from '../fault.ts';
 import {
@@ -18,26 +18,27 @@ import { spendStates, withinStates } from '../reading/budget.ts';
 import { arrays } from './arrays.ts';
 import { Document } from './document.ts';
 import { isSchema } from './keywords.ts';
-import { hasNumber, type NumberTest, numberTexts } from './numbers.ts';
+import { type NumberTest, numbersAmong, numberTexts } from './numbers.ts';
 import { objects } from './objects.ts';
 import { productive } from './productive.ts';
 import { Normalizer } from './shapes/normal.ts';
 import type { Shape } from './shapes/shapes.ts';
 import { any, type Term } from './shapes/terms.ts';
-import { hasText, strings, type TextTest, valuesAmong } from './texts.ts';
+import { strings, textsAmong } from './texts.ts';
 
-/** Most states of all automata: a second of work. */
+/** Most states of all automata of a schema, which is a second of work. */
 const MOST_STATES = 100_000;
+/** Most rules of the grammar of a schema. */
 const MOST_RULES = 100_000;
-/** Most entries of all lists of properties. A rule has those that may come next. */
+/** Most entries of all lists of properties together. The list of a rule has the properties that may come next. */
 const MOST_ENTRIES = 1_000_000;
-/** Number of entries that take as long as one state of an automaton. */
+/** Writing this many entries takes as long as making one state of an automaton. */
 const ENTRIES_PER_STATE = 20;
-/** Most nested values that are worked out at once. Deeper ones wait, because the stack is short. */
+/** Largest depth to which rules are made recursively. Rules of deeper values are made later, because the stack is limited. */
 const DEEPEST_RULE = 30;
-/** Most nested arrays and objects, including those in values. */
+/** Largest depth of a schema's JSON. */
 const DEEPEST_VALUE = 100;
-/** Most values of a list whose items all differ. */
+/** Most values that the items of an array with `uniqueItems` may have. */
 const MOST_VALUES = 200;
 
 export interface SchemaOptions {
@@ -64,7 +65,7 @@ export function schemaGrammar(schema: unknown, { objects: only = false }: Schema
   throw new ConstraintFault('no value that satisfies it is known');
 }
 
-/** Functions that walk values recurse. */
+/** Refuses a schema that is too deep for functions that recurse into it, and numbers that JSON.parse has turned into infinity. */
 function refuseDeep(root: unknown): void {
   let level: unknown[] = [root];
   for (let depth = 0; level.length > 0; depth++) {
@@ -81,14 +82,15 @@ function refuseDeep(root: unknown): void {
 class Writer {
   readonly rules = new Map<string, Expression>();
   readonly normalizer: Normalizer;
-  readonly #values = new Map<number, Expression>();
+  /** By the id of the term. */
+  readonly #written = new Map<number, Expression>();
   readonly #silent: boolean;
   /** Terms whose rules are still to be made. */
   readonly #later: Term[] = [];
   #depth = 0;
   #entries = 0;
 
-  /** `silent`: values of kinds that a schema does not mention are written too. */
+  /** `silent`: the grammar also has values of kinds that a schema does not mention. */
   constructor(normalizer: Normalizer, { silent }: { silent: boolean }) {
     this.normalizer = normalizer;
     this.#silent = silent;
@@ -96,15 +98,15 @@ class Writer {
 
   value(term: Term): Expression {
     if (term === any) return anyValue;
-    const known = this.#values.get(term.id);
+    const known = this.#written.get(term.id);
     if (known !== undefined) return known;
-    this.#values.set(term.id, rule(`value ${term.id}`)); // its own body may refer to it
+    this.#written.set(term.id, rule(`value ${term.id}`)); // the rule's own body may refer to the rule
     if (this.#depth >= DEEPEST_RULE) this.#later.push(term);
     else this.#make(term);
-    return this.#values.get(term.id) ?? impossible;
+    return this.#written.get(term.id) ?? impossible;
   }
 
-  /** The grammar's root, once the rules of all values in it are made. */
+  /** The expression of the root. Makes the rules of all values within it. */
   root(term: Term): Expression {
     const root = this.value(term);
     for (let next = this.#later.pop(); next !== undefined; next = this.#later.pop()) this.#make(next);
@@ -115,11 +117,11 @@ class Writer {
     this.#depth++;
     const body = choice(...this.#toWrite(term).map((shape, i) => this.#shape(shape, term, i)));
     this.#depth--;
-    if (body === impossible) this.#values.set(term.id, impossible);
+    if (body === impossible) this.#written.set(term.id, impossible);
     this.#define(`value ${term.id}`, body);
   }
 
-  /** A kind of value that the schema does not mention is written only if it allows nothing else. */
+  /** The shapes of a term. A kind of value that the schema does not mention is left out, unless the schema allows no other kind. */
   #toWrite(term: Term): readonly Shape[] {
     const shapes = this.normalizer.shapesOf(term);
     const spoken = shapes.filter(({ implicit }) => !implicit);
@@ -130,6 +132,7 @@ class Writer {
     const { normalizer } = this;
     const options = {
       value: (inner: Term) => this.value(inner),
+      values: (inner: Term) => this.#values(inner),
       define: (key: string, make: () => Expression) => this.#once(key, make),
       spend: (entries: number) => this.#spend(entries),
       terms: normalizer.terms,
@@ -148,35 +151,22 @@ class Writer {
       case 'is':
         return literal(shape.value);
       case 'array':
-        return arrays(shape, { ...options, values: (inner) => this.#finite(inner) });
+        return arrays(shape, options);
       case 'object':
         return objects(shape, options);
     }
   }
 
-  /** All values of a term. Undefined if there are more than a few. */
-  #finite(term: Term): readonly unknown[] | undefined {
-    const values = this.#toWrite(term).map((shape): readonly unknown[] | undefined => {
-      if (shape.kind === 'is') return [shape.value];
-      if (shape.kind === 'null') return [null];
-      if (shape.kind === 'boolean') return shape.values;
-      if (shape.kind === 'string')
-        return valuesAmong<string>(shape.tests as readonly TextTest[])?.filter((value) =>
-          hasText(value, shape.tests),
-        );
-      if (shape.kind === 'number')
-        return valuesAmong<number>(shape.tests as readonly NumberTest[])?.filter((value) =>
-          hasNumber(value, shape.tests),
-        );
-      return undefined;
-    });
+  /** All values of a term. Undefined if they are not listed, or if there are more than MOST_VALUES. */
+  #values(term: Term): readonly unknown[] | undefined {
+    const values = this.#toWrite(term).map(valuesOfShape);
     const all = values.flatMap((each) => each ?? []);
     return values.includes(undefined) || all.length > MOST_VALUES ? undefined : all;
   }
 
   #once(key: string, make: () => Expression): Expression {
     if (!this.rules.has(key)) {
-      this.rules.set(key, nothing); // its own body may refer to it
+      this.rules.set(key, nothing); // the rule's own body may refer to the rule
       this.#define(key, make());
     }
     return this.rules.get(key) === impossible ? impossible : rule(key);
@@ -198,13 +188,30 @@ class Writer {
   }
 }
 
+/** The values of a shape, if they are listed. */
+function valuesOfShape(shape: Shape): readonly unknown[] | undefined {
+  switch (shape.kind) {
+    case 'is':
+      return [shape.value];
+    case 'null':
+      return [null];
+    case 'boolean':
+      return shape.values;
+    case 'string':
+      return textsAmong(shape.tests);
+    case 'number':
+      return numbersAmong(shape.tests);
+    default:
+      return undefined;
+  }
+}
+
 function numbers(tests: readonly NumberTest[]): Expression {
   if (tests.length === 0) return number;
   const [only] = tests;
   if (tests.length === 1 && only?.test === 'integer' && !only.negated) return integer;
-  const values = valuesAmong<number>(tests as readonly NumberTest[]);
-  // Written as in the schema, with an exponent if it has one.
-  if (values !== undefined)
-    return oneOf(values.filter((value) => hasNumber(value, tests)).map((value) => JSON.stringify(value)));
+  // Listed numbers are written as JavaScript writes them, perhaps with an exponent.
+  const values = numbersAmong(tests);
+  if (values !== undefined) return oneOf(values.map((value) => JSON.stringify(value)));
   return language(numberTexts(tests), 'itself');
 }

@@ -7,13 +7,11 @@ import {
   type Dfa,
   difference,
   everyText,
-  exactly,
   intersection,
   isEmpty,
   listed,
   matches,
   noText,
-  opposite,
   unionOf,
 } from '../../../gateway/constraints/language/dfa.ts';
 import { lengthsOf, textsOfLength } from '../../../gateway/constraints/language/lengths.ts';
@@ -21,6 +19,15 @@ import { anywhere, readPattern } from '../../../gateway/constraints/language/pat
 import { withinStates } from '../../../gateway/constraints/reading/budget.ts';
 import { hasNumber, type NumberTest, numberTexts } from '../../../gateway/constraints/schema/numbers.ts';
 import { open, write } from './writer.ts';
+
+const opposite = (dfa: Dfa) => difference(everyText, dfa);
+
+/** The automaton of one text, written by hand. */
+const exactly = (text: string): Dfa => {
+  const points = Array.from(text, (character) => character.codePointAt(0) ?? 0);
+  const states = points.map((point, i) => ({ accepting: false, edges: [[point, point, i + 1]] as const }));
+  return [...states, { accepting: true, edges: [] }];
+};
 
 const found = (pattern: string): Dfa => dfaOf(anywhere(readPattern(pattern)));
 

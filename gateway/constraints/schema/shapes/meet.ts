@@ -4,11 +4,12 @@ import { ConstraintFault } from '../../fault.ts';
 import { type Dfa, everyText, intersection, isEmpty, matches } from '../../language/dfa.ts';
 import type { ArrayShape, ObjectShape, OtherNames, Shape } from './shapes.ts';
 import { any, never, type Term, type Terms } from './terms.ts';
+import type { AmongTest } from './values.ts';
 
 /** Most sets of names of one object. */
 const MOST_NAME_SETS = 64;
 
-/** Undefined if no value has both shapes, because their kinds or values differ. `holds` says whether a value has a shape. */
+/** Undefined if their kinds or values differ, so that no value has both shapes. `holds` says whether a value has a shape. */
 export function meet(
   a: Shape,
   b: Shape,
@@ -28,7 +29,7 @@ export function meet(
   return a.kind === 'null' && b.kind === 'null' ? { ...a, implicit } : undefined;
 }
 
-/** Joins lists of values into one. */
+/** The tests of both lists. Tests that name values are joined into one. */
 function joined<Test extends { test: string }>(a: readonly Test[], b: readonly Test[]): readonly Test[] {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
@@ -46,12 +47,6 @@ function joined<Test extends { test: string }>(a: readonly Test[], b: readonly T
       : first.values.filter((value) => !excluded.has(value) && kept.every((set) => set.has(value)));
   const among = { ...first, values };
   return [among, ...all.filter((test) => !isAmong(test))];
-}
-
-interface AmongTest {
-  test: 'among';
-  values: readonly unknown[];
-  negated: boolean;
 }
 
 function isAmong(test: { test: string }): test is AmongTest {
@@ -84,7 +79,7 @@ export function propertyTerm({ properties, others }: ObjectShape, name: string):
   );
 }
 
-/** Divides overlapping sets of names. */
+/** The intersections of each set of `a` with each set of `b`. */
 export function otherNames(
   a: readonly OtherNames[],
   b: readonly OtherNames[],

@@ -10,7 +10,7 @@ import { otherNames } from './meet.ts';
 import { type ArrayShape, type ObjectShape, type OtherNames, type Shape, universal } from './shapes.ts';
 import { any, never, type Term, type Terms } from './terms.ts';
 
-export interface OwnOptions {
+interface OwnOptions {
   terms: Terms;
   /** The strings that satisfy a term. */
   stringsOf: (term: Term) => Dfa;
@@ -80,7 +80,7 @@ function objectShape(keywords: Keywords, path: string, { terms, stringsOf }: Own
   return propertyNames === undefined ? shape : named(shape, stringsOf(of(propertyNames)), terms);
 }
 
-/** The objects of `shape` whose property names are all in `names`. */
+/** The shape of the objects of `shape` whose property names are all in `names`. */
 function named(shape: ObjectShape, names: Dfa, terms: Terms): ObjectShape {
   const properties = new Map(shape.properties);
   for (const name of properties.keys()) if (!matches(names, name)) properties.set(name, never);
@@ -120,45 +120,39 @@ function arrayShape(keywords: Keywords, path: string, { terms }: OwnOptions): Ar
   };
 }
 
-/** All values of the kind. */
+/** The shape of all values of the kind. */
 export function anyShape<K extends 'array' | 'object'>(kind: K): Extract<Shape, { kind: K }> {
   return universal(kind) as Extract<Shape, { kind: K }>;
 }
 
 function numberTests({ type, ...bounds }: Keywords): NumberTest[] {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = bounds;
-  const bound = (
-    test: 'minimum' | 'maximum',
-    value: number | undefined,
-    exclusive: boolean,
-  ): NumberTest[] => {
-    return value === undefined ? [] : [{ test, value, exclusive }];
+  const tests: NumberTest[] = [];
+  if (type?.includes('integer') && !type.includes('number')) tests.push({ test: 'integer', negated: false });
+  const bound = (test: 'minimum' | 'maximum', value: number | undefined, exclusive: boolean) => {
+    if (value !== undefined) tests.push({ test, value, exclusive });
   };
-  const whole = type?.includes('integer') === true && !type.includes('number');
-  return [
-    ...(whole ? [{ test: 'integer' as const, negated: false }] : []),
-    ...bound('minimum', minimum, false),
-    ...bound('minimum', exclusiveMinimum, true),
-    ...bound('maximum', maximum, false),
-    ...bound('maximum', exclusiveMaximum, true),
-    ...(multipleOf === undefined ? [] : [{ test: 'multipleOf' as const, value: multipleOf, negated: false }]),
-  ];
+  bound('minimum', minimum, false);
+  bound('minimum', exclusiveMinimum, true);
+  bound('maximum', maximum, false);
+  bound('maximum', exclusiveMaximum, true);
+  if (multipleOf !== undefined) tests.push({ test: 'multipleOf', value: multipleOf, negated: false });
+  return tests;
 }
 
-/** A format that JSON Schema does not define is the caller's own annotation. */
+/** Ignores a format that JSON Schema does not define, because such a format is an annotation of the schema's author. */
 function textTests({ pattern, format, minLength, maxLength }: Keywords, path: string): TextTest[] {
-  const known = format !== undefined && Object.hasOwn(formats, format);
-  return [
-    ...(pattern === undefined
-      ? []
-      : [{ test: 'pattern' as const, value: pattern, negated: false, path: `${path}.pattern` }]),
-    ...(known ? [{ test: 'format' as const, value: format, path: `${path}.format` }] : []),
-    ...(minLength === undefined ? [] : [{ test: 'minLength' as const, value: minLength }]),
-    ...(maxLength === undefined ? [] : [{ test: 'maxLength' as const, value: maxLength }]),
-  ];
+  const tests: TextTest[] = [];
+  if (pattern !== undefined)
+    tests.push({ test: 'pattern', value: pattern, negated: false, path: `${path}.pattern` });
+  if (format !== undefined && Object.hasOwn(formats, format))
+    tests.push({ test: 'format', value: format, path: `${path}.format` });
+  if (minLength !== undefined) tests.push({ test: 'minLength', value: minLength });
+  if (maxLength !== undefined) tests.push({ test: 'maxLength', value: maxLength });
+  return tests;
 }
 
-/** Divides all names into sets. The names in one set match the same patterns, whose terms are `terms`. */
+/** Divides all names into sets. The names in one set match the same patterns; `terms` are the terms of these patterns. */
 function nameSets(patterns: readonly { names: Dfa; term: Term }[]): { names: Dfa; terms: readonly Term[] }[] {
   let sets: { names: Dfa; terms: readonly Term[] }[] = [{ names: everyText, terms: [] }];
   for (const { names, term } of patterns) {
@@ -172,7 +166,7 @@ function nameSets(patterns: readonly { names: Dfa; term: Term }[]): { names: Dfa
   return sets;
 }
 
-/** Shapes of objects without the property `name` and of values that are not objects, plus `present`. */
+/** The shapes of objects without the property `name` and of values that are not objects, and the shapes `present`. */
 export function withOrWithout(name: string, present: readonly Shape[]): readonly Shape[] {
   const absent: Shape = { ...anyShape('object'), implicit: true, properties: new Map([[name, never]]) };
   const elsewhere = kinds.filter((kind) => kind !== 'object').map((kind) => universal(kind, true));

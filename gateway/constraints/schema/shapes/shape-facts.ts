@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { weaklyKept } from '../../kept.ts';
 import { type Dfa, difference, isEmpty, listed, matches } from '../../language/dfa.ts';
 import { kinds } from '../keywords.ts';
-import { hasNumber, type NumberTest, numberTexts } from '../numbers.ts';
-import { noneOf, valuesAmong } from '../texts.ts';
+import { numbersAmong, numberTexts } from '../numbers.ts';
+import { noneOf } from '../texts.ts';
 import { propertyTerm } from './meet.ts';
 import { type ObjectShape, type Shape, universal } from './shapes.ts';
 import type { Term, Terms } from './terms.ts';
@@ -86,8 +86,11 @@ export function keyOf(shape: Shape): string {
 /** Returns true if no value has the shape, and false if some value may have it. `isNever` says the same about terms. */
 export function isImpossible(shape: Shape, isNever: (term: Term) => boolean): boolean {
   switch (shape.kind) {
-    case 'number':
-      return noNumber(shape.tests);
+    case 'number': {
+      const values = numbersAmong(shape.tests);
+      if (values !== undefined) return values.length === 0;
+      return shape.tests.length > 1 && isEmpty(numberTexts(shape.tests));
+    }
     case 'string':
       return noneOf(shape.tests);
     case 'array': {
@@ -102,10 +105,4 @@ export function isImpossible(shape: Shape, isNever: (term: Term) => boolean): bo
     default:
       return false;
   }
-}
-
-function noNumber(tests: readonly NumberTest[]): boolean {
-  const values = valuesAmong<number>(tests as readonly (NumberTest & { values?: readonly number[] })[]);
-  if (values !== undefined) return !values.some((value) => hasNumber(value, tests));
-  return tests.length > 1 && isEmpty(numberTexts(tests));
 }

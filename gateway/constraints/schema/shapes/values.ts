@@ -1,9 +1,25 @@
-// Equality of JSON values. The order of an object's keys does not matter.
+// Equality of JSON values, in which the order of an object's keys does not matter, and lists of values that a test names.
 import { weaklyKept } from '../../kept.ts';
 import { isObject } from '../pointer.ts';
 
 /** The values as a set. The set is kept for each list, because lists may be long and each of their values is looked up. */
 export const setOf = weaklyKept((values: readonly unknown[]): ReadonlySet<unknown> => new Set(values));
+
+/** A test that only the values of a list pass, or all other values if `negated`. */
+export interface AmongTest<Value = unknown> {
+  test: 'among';
+  values: readonly Value[];
+  negated: boolean;
+}
+
+/** The list of a test that only listed values pass. Undefined if there is no such test. */
+export function listedValues<Value>(
+  tests: readonly (AmongTest<Value> | { test: unknown })[],
+): readonly Value[] | undefined {
+  return tests.find(
+    (test): test is AmongTest<Value> => test.test === 'among' && !('negated' in test && test.negated),
+  )?.values;
+}
 
 /** The same text for equal values: JSON with the keys of objects in order. */
 export function sortedJson(value: unknown): string {
