@@ -1,7 +1,8 @@
-// The interface of an engine, ours or a peer's: start it, let it generate, look at its processes, end it.
-// All times are milliseconds since the Unix epoch, so that those of two processes can be subtracted.
+// Interface of an engine in the comparison: expertgrid or llama.cpp.
+// All times are milliseconds since the Unix epoch, so that times of two processes can be subtracted.
 
 export interface Task {
+  /** Token ids of each prompt. */
   prompts: number[][];
   /** Number of tokens to generate after each prompt. */
   tokens: number;
@@ -10,34 +11,36 @@ export interface Task {
 }
 
 export interface Stream {
-  /** Arrivals, in order. One may have several tokens if some have no text of their own. */
+  /** Arrivals in order. An arrival has several tokens if some of them have no text of their own. */
   times: number[];
-  /** As the engine counts them. */
+  /** Number of tokens, as the engine counts them. */
   tokens: number;
 }
 
+/** Result of a task, with a stream for each prompt. */
 export interface Generation {
   startedAt: number;
   streams: Stream[];
 }
 
 export interface RunningEngine {
-  /** The parent of all its processes. */
+  /** Id of the process that is the parent of all others of the engine. */
   pid: number;
   generate(task: Task): Promise<Generation>;
-  /** Memory held by keys and values after `task`, at least. Bytes. */
+  /** Lower bound of the memory that keys and values take after `task`. Bytes. */
   keyValueBytes(task: Task): number;
   stop(): Promise<void>;
 }
 
 export interface Engine {
   name: string;
-  /** Files that it reads its weights from. */
+  /** Files with the weights. */
   files: readonly string[];
-  /** Whether it computes on the mapped files, so that all of them count when every expert was used. */
+  /** Whether the engine computes on the mapped files. If so, whole files count as its memory. */
   inPlace: boolean;
-  /** A fresh process, ready for a task. */
+  /** Starts a fresh process and resolves when it is ready for a task. */
   start(): Promise<RunningEngine>;
 }
 
+/** Milliseconds since the Unix epoch, with the resolution of `performance.now()`. */
 export const now = () => performance.timeOrigin + performance.now();

@@ -1,10 +1,13 @@
-// An engine in this thread with all experts in process, for benchmarks that vary its options.
+// An engine in this thread with shards in the same thread, for benchmarks that vary its options.
 import { ShardService } from '../experts/service.ts';
+import type { RunRequest } from '../experts/wire/run.ts';
 import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
 import { type GenerationPart, neutralSampling, type SamplingSettings } from '../gateway/engine/messages.ts';
 import { routingRules } from '../gateway/engine/scheduling/rules.ts';
-import { openBundle } from '../model/bundle/bundle.ts';
-import { mapInUnits } from '../model/devices/expert.ts';
+import { type Bundle, openBundle } from '../model/bundle/bundle.ts';
+import type { DenseDevice } from '../model/devices/dense.ts';
+import { type ExpertDevice, mapInUnits, type Unit } from '../model/devices/expert.ts';
+import type { HostKernels } from '../model/devices/host-kernels.ts';
 import { openDenseDevice, openExpertDevice, openHostKernels } from '../model/devices/open.ts';
 import { Fleet } from '../router/fleet.ts';
 import { localMember } from '../router/shards/member.ts';
@@ -13,10 +16,23 @@ export interface OpenEngineOptions {
   /** Directory of the bundle. */
   model: string;
   /** Threads of the CPU kernels. */
-  threads: number;
-  /** Number of shards that share the experts, all in this thread. */
+  threads?: number;
+  /** Number of shards. Default: 1. */
   shards?: number;
-  options: Partial<EngineOptions>;
+  /** Whether a shard holds a unit. By default each expert is on one shard. */
+  holds?: (unit: Unit, shard: number) => boolean;
+  /** Called before a shard answers a call. */
+  onRun?: (shard: number, request: RunRequest) => void;
+  /** Opens the devices. The default opens the CPU kernels and reads all weights once, so that they are in memory. */
+  open?: (bundle: Bundle, units: readonly Unit[]) => Promise<Devices>;
+  options?: Partial<EngineOptions>;
+}
+
+export interface Devices {
+  dense: DenseDevice;
+  /** The device of all shards, with every unit loaded. */
+  experts: ExpertDevice;
+  host: Partial<HostKernels>;
 }
 
 export interface OpenEngine {
@@ -28,6 +44,9 @@ export async function openEngine({
   model: dir,
   threads,
   shards = 1,
+  holds = ({ expert }, shard) => expert % shards === shard,
+  onRun,
+  open = (bundle, units) => openDevices(bundle, units, threads),
   options,
 }: OpenEngineOptions): Promise<OpenEngine> {
   const bundle = await openBundle(dir);
@@ -35,56 +54,56 @@ export async function openEngine({
   const { identity, contentHash: content } = manifest;
   const { layers, experts, hidden } = config;
   const model = { identity, layers, experts, hidden };
-  const dense = await openDenseDevice({ bundle, threads });
-  const device = await openExpertDevice({ bundle, threads });
-  const units = Array.from({ length: layers * experts }, (_, i) => {
-    return { layer: Math.floor(i / experts), expert: i % experts };
-  });
-  await device.load(units);
-  mapInUnits(device, units);
+  const units = unitsOf(config);
+  const devices = await open(bundle, units);
   const members = Array.from({ length: shards }, (_, shard) => {
+    const held = units.filter((unit) => holds(unit, shard));
     const { handlers, run } = new ShardService({
-      models: [
-        {
-          device,
-          model: { ...model, content, bits, group },
-          units: units.filter(({ expert }) => expert % shards === shard),
-        },
-      ],
+      models: [{ device: devices.experts, model: { ...model, content, bits, group }, units: held }],
       version: 'bench',
     });
-    return localMember(`in-process-${shard}`, handlers, run);
+    return localMember(`in-process-${shard}`, handlers, (request) => {
+      onRun?.(shard, request);
+      return run(request);
+    });
   });
   const fleet = new Fleet({ members, model });
-  if (!(await fleet.whenReady(10_000))) throw new Error('the experts are not ready');
+  if (!(await fleet.whenReady(10_000))) throw new Error('the shards were not ready within 10 s');
   const rules = await routingRules(bundle);
-  const engine = new Engine({
-    config,
-    identity,
-    content,
-    dense,
-    fleet,
-    rules,
-    ...openHostKernels({ bundle }),
-    ...options,
-  });
+  const { dense, host } = devices;
+  const engine = new Engine({ config, identity, content, dense, fleet, rules, ...host, ...options });
   return {
     engine,
     async close() {
       await engine.close(0);
       fleet.close();
-      await device.dispose();
+      await devices.experts.dispose();
       await dense.dispose();
       await bundle.close();
     },
   };
 }
 
+async function openDevices(bundle: Bundle, units: readonly Unit[], threads?: number): Promise<Devices> {
+  const dense = await openDenseDevice({ bundle, threads });
+  const experts = await openExpertDevice({ bundle, threads });
+  await experts.load(units);
+  mapInUnits(experts, units);
+  return { dense, experts, host: openHostKernels({ bundle }) };
+}
+
+function unitsOf({ layers, experts }: { layers: number; experts: number }): Unit[] {
+  return Array.from({ length: layers * experts }, (_, i) => {
+    return { layer: Math.floor(i / experts), expert: i % experts };
+  });
+}
+
 export interface Ask {
   prompt: Int32Array;
   maxTokens: number;
+  /** Default: greedy. */
   sampling?: Partial<SamplingSettings>;
-  /** Return hashes of the logits with the ids. */
+  /** Whether each token comes with the hash of the logits that it was chosen from. */
   digests?: boolean;
   signal?: AbortSignal;
 }
@@ -93,7 +112,7 @@ let asked = 0;
 
 export type Token = Extract<GenerationPart, { type: 'token' }>;
 
-/** The tokens of one answer as they come; throws if it ends in an error. */
+/** Generates one answer and yields its tokens as they come. Throws if the answer ends in an error. */
 export async function* generateTokens(
   engine: Engine,
   { prompt, maxTokens, sampling, digests = false, signal = new AbortController().signal }: Ask,
@@ -103,7 +122,7 @@ export async function* generateTokens(
     prompt,
     maxTokens,
     stopIds: [],
-    sampling: { ...greedy, ...sampling },
+    sampling: { ...neutralSampling, temperature: 0, seed: 1, ...sampling },
     digests,
   };
   for await (const part of engine.generate(request, signal)) {
@@ -112,9 +131,7 @@ export async function* generateTokens(
   }
 }
 
-/** Only the ids of an answer. */
+/** Like `generateTokens`, but yields only the ids. */
 export async function* generate(engine: Engine, ask: Ask): AsyncGenerator<number> {
   for await (const { id } of generateTokens(engine, ask)) yield id;
 }
-
-const greedy: SamplingSettings = { ...neutralSampling, temperature: 0, seed: 1 };

@@ -2,12 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** `pid` and its living descendants. */
+/** Ids of `pid`, if it lives, and of its living descendants. */
 export function treeOf(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     const stat = readOrGone(`/proc/${name}/stat`);
-    // The command's name stands in brackets and may contain any characters, brackets included.
+    // The command name stands in brackets and may itself contain brackets and spaces.
     const parent = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
     if (parent !== undefined) parents.set(Number(name), Number(parent));
   }
@@ -19,9 +19,9 @@ export function treeOf(pid: number): number[] {
 }
 
 /**
- * Bytes of memory that `pid` and its descendants take together. The result is the sum of their proportional
- * set sizes, in which a page that n processes share counts 1/n in each. The parts of `files` (path to size)
- * that they map are counted differently: once, and as if every page had been used.
+ * Memory of `pid` and its descendants in bytes: the sum of their proportional set sizes, in which a page that n processes
+ * share counts 1/n in each. The mapped parts of `files` (path → size in bytes) are counted differently: once for all
+ * processes, and as if every page had been used.
  */
 export function memoryOf(pid: number, files: ReadonlyMap<string, number>): number {
   const mapped = new Map<string, number>();
@@ -36,8 +36,14 @@ export function memoryOf(pid: number, files: ReadonlyMap<string, number>): numbe
 
 /** Proportional set size of one process: a page that n processes share counts 1/n in each. */
 export function proportionalBytes(pid: number): number {
-  const [, kilobytes] = /^Pss: +(\d+) kB/m.exec(readOrGone(`/proc/${pid}/smaps_rollup`) ?? '') ?? [];
-  if (kilobytes === undefined) throw new Error(`process ${pid} tells no proportional set size`);
+  return rollupBytes(pid, 'Pss');
+}
+
+/** A field of the kernel's sum over all mappings of a process (smaps_rollup). Throws if the process has ended. */
+export function rollupBytes(pid: number, field: 'Pss' | 'Pss_Anon'): number {
+  const rollup = readOrGone(`/proc/${pid}/smaps_rollup`) ?? '';
+  const [, kilobytes] = new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(rollup) ?? [];
+  if (kilobytes === undefined) throw new Error(`process ${pid} has no ${field} in /proc/${pid}/smaps_rollup`);
   return 1024 * Number(kilobytes);
 }
 
@@ -49,7 +55,7 @@ export function bytesRead(pid: number): number {
   }, 0);
 }
 
-/** Asks `pid` to end. If it has not ended after `graceMs`, kills its whole tree. */
+/** Sends SIGTERM to `pid`. If `ended` has not resolved after `graceMs`, kills `pid` and its descendants. */
 export async function endTree(pid: number, ended: Promise<unknown>, graceMs = 15_000): Promise<void> {
   const tree = treeOf(pid);
   signal(pid, 'SIGTERM');
@@ -61,13 +67,13 @@ export async function endTree(pid: number, ended: Promise<unknown>, graceMs = 15
 }
 
 /**
- * CPU time of `pid` and its living descendants, in ticks of /proc/stat. Ended children that were waited for
- * are included.
+ * CPU time of `pid` and its living descendants, in ticks of /proc/stat (100 a second). Includes ended children that their
+ * parent has waited for.
  */
 export function processorTicks(pid: number): number {
   return treeOf(pid).reduce((sum, each) => {
     const stat = readOrGone(`/proc/${each}/stat`) ?? '';
-    // utime and stime of the process, then the same two for its children that were waited for.
+    // User and system time of the process, then the same for ended children that it has waited for.
     const times = stat
       .slice(stat.lastIndexOf(')') + 2)
       .split(' ')
@@ -80,7 +86,10 @@ export function killDescendants(pid: number): void {
   for (const each of treeOf(pid)) if (each !== pid) signal(each, 'SIGKILL');
 }
 
-/** Every mapping of the process: the file behind it, its size, and its proportional set size. Bytes. */
+/**
+ * Every mapping of the process: the file behind it ('' if there is none), its size and its proportional set size
+ * (`share`), in bytes.
+ */
 function mappingsOf(pid: number): { path: string; size: number; share: number }[] {
   // A mapping's first line: addresses, rights, offset, device, inode, path.
   const blocks = (readOrGone(`/proc/${pid}/smaps`) ?? '').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
@@ -91,6 +100,7 @@ function mappingsOf(pid: number): { path: string; size: number; share: number }[
   }));
 }
 
+/** Undefined if the process has ended. */
 function readOrGone(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');

@@ -1,73 +1,79 @@
-// Waits for other work on the machine, and repeats a measurement that it disturbed.
+// Waits until other processes of the machine are quiet, and repeats a measurement that they disturbed.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processorTicks } from './process-tree.ts';
 
-/** Share of all cores: if other processes use more, a measurement is disturbed. */
+/** If other processes use a larger share of all cores, a measurement is disturbed. */
 const DISTURBED = 0.08;
-const ATTEMPTS = 4;
-const GLANCE = 400;
-/** Of all cores. */
+/** A disturbed measurement is repeated up to this many times. */
+const REPEATS = 4;
+/** How long CPU time is counted to see who is busy. */
+const SAMPLE_MS = 400;
+/** Our own processes are at rest if they use a smaller share of all cores. */
 const AT_REST = 0.02;
-/** Milliseconds. */
-const SETTLE = 120_000;
+/** `settle` waits this long at most. */
+const SETTLE_MS = 120_000;
 
+/** CPU time since the machine started, in ticks of /proc/stat. */
 interface Ticks {
-  /** All cores: anything but idle; everything. Own: this process and its descendants. */
+  /** Time in which cores were not idle. */
   busy: number;
+  /** Time of all cores. */
   total: number;
+  /** Time of this process and its descendants. */
   own: number;
 }
 
 export class Quiet {
-  /** What is left of it. */
-  #patience: number;
+  #patienceMs: number;
   readonly #log: (line: string) => void;
-  /** Of each measurement, the share of the cores that others used. */
+  /** Share of all cores that other processes used during each measurement (0–1). */
   readonly shares: number[] = [];
 
-  /** Waits for `patienceMs` in all, and then accepts disturbed figures. */
+  /** All waits together last `patienceMs` at most. After that, disturbed measurements are accepted. */
   constructor({ log, patienceMs }: { log: (line: string) => void; patienceMs: number }) {
     this.#log = log;
-    this.#patience = patienceMs;
+    this.#patienceMs = patienceMs;
   }
 
-  /** The least disturbed result. */
+  /** Runs `action`, again if it was disturbed, and resolves to the least disturbed result. */
   async measure<T>(action: () => Promise<T>): Promise<T> {
     let best: { result: T; share: number } | undefined;
-    for (let attempt = 1; best === undefined || (best.share > DISTURBED && attempt <= ATTEMPTS); attempt++) {
+    for (let attempt = 1; best === undefined || (best.share > DISTURBED && attempt <= REPEATS); attempt++) {
       await this.wait();
       const before = ticks();
       const result = await action();
       const share = othersShare(before, ticks());
       if (best === undefined || share < best.share) best = { result, share };
-      if (this.#patience <= 0) break;
+      if (this.#patienceMs <= 0) break;
     }
     this.shares.push(best.share);
     if (best.share > DISTURBED)
-      this.#log(`others used ${Math.round(100 * best.share)} % of the cores meanwhile`);
+      this.#log(
+        `other processes used ${Math.round(100 * best.share)} % of the cores during this measurement`,
+      );
     return best.result;
   }
 
-  /** Returns when our own processes are at rest: after a start an engine may still be reading ahead. */
-  async settle(limitMs = SETTLE): Promise<void> {
+  /** Resolves when our own processes are at rest. After its start, an engine may still read ahead. */
+  async settle(limitMs = SETTLE_MS): Promise<void> {
     const until = performance.now() + limitMs;
     while (performance.now() < until) {
       const before = ticks();
-      await delay(2 * GLANCE);
+      await delay(2 * SAMPLE_MS);
       const after = ticks();
       if ((after.own - before.own) / Math.max(1, after.total - before.total) < AT_REST) return;
     }
-    this.#log(`still busy with itself after ${limitMs / 1000} s`);
+    this.#log(`the engine is still busy after ${limitMs / 1000} s`);
   }
 
-  /** Returns when other processes are quiet, or when the patience is used up. */
+  /** Resolves when other processes are quiet, or when `patienceMs` is used up. */
   async wait(): Promise<void> {
-    while (this.#patience > 0) {
+    while (this.#patienceMs > 0) {
       const before = ticks();
-      await delay(GLANCE);
+      await delay(SAMPLE_MS);
       if (othersShare(before, ticks()) <= DISTURBED) return;
-      this.#patience -= GLANCE;
+      this.#patienceMs -= SAMPLE_MS;
     }
   }
 }
@@ -82,6 +88,7 @@ function ticks(): Ticks {
   return { busy, total: busy + idle + iowait, own: processorTicks(process.pid) };
 }
 
+/** Share of all cores that other processes used between two counts (0–1). */
 function othersShare(before: Ticks, after: Ticks): number {
   const others = after.busy - before.busy - (after.own - before.own);
   return Math.max(0, others) / Math.max(1, after.total - before.total);

@@ -1,54 +1,55 @@
-// `npm run bench`: ours and llama.cpp side by side on one machine; the rows are in rows.ts, what they mean in
-// docs/benchmarks.md. Prints a table; the last line is JSON.
+// `npm run bench`: compares expertgrid with llama.cpp on one machine. comparison/rows.ts lists the rows, and
+// docs/benchmarks.md explains them.
+// Prints a table; the last line is JSON.
 import { execFile, execFileSync } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
+import { positionBytes } from './comparison/floor.ts';
+import { measure } from './comparison/measure.ts';
+import { findBundle, findGguf, findProbe } from './comparison/models.ts';
+import { ours } from './comparison/ours.ts';
+import { evict, warm } from './comparison/page-cache.ts';
+import { peer, peerMissing } from './comparison/peer.ts';
+import { lineOf, tableOf } from './comparison/report.ts';
+import { rows as allRows, figuresOf, rowsNamed, type Subject } from './comparison/rows.ts';
+import { Samples } from './comparison/samples.ts';
 import type { Engine } from './engine.ts';
-import { median } from './load/rate.ts';
-import { measure } from './measure.ts';
-import { findBundle, findGguf, findProbe, makeCache } from './models.ts';
-import { ours } from './ours.ts';
-import { evict, warm } from './page-cache.ts';
+import { readFlags } from './flags.ts';
 import type { Bandwidth } from './parts/bandwidth.ts';
-import { positionBytes } from './parts/floor.ts';
-import { rows as allRows, figuresOf, rowsNamed, type Subject } from './parts/rows.ts';
-import { peer, peerMissing } from './peer.ts';
 import { killDescendants } from './process-tree.ts';
 import { Quiet } from './quiet.ts';
-import { lineOf, tableOf } from './report.ts';
-import { Samples } from './samples.ts';
+import { median } from './statistics.ts';
 
 const usage = `npm run bench -- [options]
   --quick              one round instead of five
-  --rounds N           rounds; each measures every subject once, in fresh processes
-  --only ROW,…         of ${allRows.map(({ name }) => name).join(', ')}
-  --subjects NAME,…    of local, sharded, peer; all unless told
-  --model DIR          our bundle; else one of --shape is written to the cache
-  --shape NAME|FILE    sigma-moe-tiny (the default), or the path of a config.json
-  --device NAME        for expertgrid up; other than cpu is shown without targets
-  --threads N          of either engine; one a core unless told
-  --flash on|off|auto  llama.cpp's flash attention (auto, as it comes)
-  --patience S         seconds to wait, in all, for other work on the machine to end (240)
-  --cache DIR          for the models that are written once (EXPERTGRID_BENCH_CACHE, else a folder in ${tmpdir()})
+  --rounds N           number of rounds; each measures every subject once, in fresh processes (default 5)
+  --only ROW,…         rows to measure: ${allRows.map(({ name }) => name).join(', ')} (default all)
+  --subjects NAME,…    engines to measure: local, sharded, peer (default all)
+  --model DIR          bundle to measure (default: one of --shape, which is written to the cache)
+  --shape NAME|FILE    shape of the models: sigma-moe-tiny (default) or the path of a config.json
+  --device NAME        device for expertgrid up; the table has no targets for another device than cpu
+  --threads N          threads of each engine (default one for each core)
+  --flash on|off|auto  llama.cpp's flash attention (default auto, which is llama.cpp's default)
+  --patience S         seconds to wait, in all, for other work on the machine to end (default 240); after that, disturbed figures count
+  --cache DIR          directory of the models that are written once (default EXPERTGRID_BENCH_CACHE, else a folder in ${tmpdir()})
 `;
 
-const { values: flags } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    only: { type: 'string' },
-    subjects: { type: 'string', default: 'local,sharded,peer' },
-    model: { type: 'string' },
-    shape: { type: 'string', default: 'sigma-moe-tiny' },
-    device: { type: 'string' },
-    threads: { type: 'string' },
-    flash: { type: 'string', default: 'auto' },
-    cache: { type: 'string' },
-    patience: { type: 'string', default: '240' },
-    help: { type: 'boolean', default: false },
-  },
+const flags = readFlags({
+  quick: false,
+  rounds: undefined,
+  only: undefined,
+  subjects: 'local,sharded,peer',
+  model: undefined,
+  shape: 'sigma-moe-tiny',
+  device: undefined,
+  threads: undefined,
+  flash: 'auto',
+  cache: undefined,
+  patience: '240',
+  help: false,
 });
 if (flags.help) {
   process.stdout.write(usage);
@@ -63,12 +64,8 @@ const rows = rowsNamed(flags.only);
 const samples = new Samples();
 const startedAt = performance.now();
 
-await makeCache(cache);
-const bundle = await findBundle({
-  cache,
-  shape: flags.shape,
-  ...(flags.model !== undefined && { model: flags.model }),
-});
+await mkdir(cache, { recursive: true });
+const bundle = await findBundle({ cache, shape: flags.shape, model: flags.model });
 const probe = await findProbe(cache);
 const subjects = await prepare();
 const bandwidths: Bandwidth[] = [];
@@ -84,8 +81,9 @@ for (const [signal, code] of [
   });
 }
 
-/** Which engine's files are in the page cache, and which engines were started from disk. Once is enough, because disks are slow. */
+/** Files in the page cache, which are those of one engine. */
 let cached: readonly string[] = [];
+/** Files of the engines that have had their cold start. Each engine has one in a run, because disks are slow. */
 const startedCold = new Set<readonly string[]>();
 for (let round = 0; round < rounds; round++) {
   log(`round ${round + 1} of ${rounds}`);
@@ -126,7 +124,7 @@ const run = {
 };
 console.log(`${run.machine}; commit ${run.commit}; Node ${run.node}; device: ${run.device}`);
 console.log(
-  `bundle ${(bundle.bytes / 1e9).toFixed(2)} GB; memory reads ${((bandwidth ?? 0) / 1e9).toFixed(1)} GB/s (${run.bandwidthReader}); medians of ${rounds}; ${run.seconds} s\n`,
+  `bundle ${(bundle.bytes / 1e9).toFixed(2)} GB; memory reads ${((bandwidth ?? 0) / 1e9).toFixed(1)} GB/s (${run.bandwidthReader}); medians of ${rounds} rounds; ${run.seconds} s\n`,
 );
 console.log(`${tableOf(lines)}\n`);
 console.log(JSON.stringify({ ...run, rows: lines }));
@@ -145,7 +143,7 @@ async function prepare(): Promise<[Subject, Engine][]> {
   const named = flags.subjects.split(',');
   const missing = peerMissing();
   if (!named.includes('peer')) {
-    log('llama.cpp is left out');
+    log('--subjects leaves out llama.cpp');
   } else if (missing === undefined) {
     const flashAttention = flags.flash === 'auto' ? 'auto' : flags.flash === 'on';
     const modelPath = await findGguf(bundle.config, cache);

@@ -1,4 +1,4 @@
-// `expertgrid up` as a separate process, for runs that use its HTTP API.
+// `expertgrid up` as a separate process, for benchmarks that use its HTTP API.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -6,9 +6,9 @@ import { endTree } from './process-tree.ts';
 
 export interface UpProcess {
   pid: number;
-  /** Of the gateway. */
+  /** Address of the gateway. */
   url: string;
-  /** Resolves however it ends. */
+  /** Resolves when the process has ended, whatever the reason. */
   ended: Promise<unknown>;
   hasEnded(): boolean;
   stop(): Promise<void>;
@@ -16,26 +16,38 @@ export interface UpProcess {
 
 const ourMain = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
-/** At its ready line; `flags` beside model and port. Rejects if it ends before. */
+/**
+ * Starts `up` with these flags beside `--model` and `--port`, and resolves when it is ready. Rejects with its output if
+ * it ends before that. `main` is the command line to run; the default is that of this checkout.
+ */
 export async function startUp(
   model: string,
   flags: readonly string[],
-  main: string = ourMain,
+  { main = ourMain, printErrors = true }: { main?: string; printErrors?: boolean } = {},
 ): Promise<UpProcess> {
   const args = [main, 'up', '--model', model, '--port', '0', '--log-level', 'warn', ...flags];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  if (printErrors) child.stderr.pipe(process.stderr);
   const ended = once(child, 'close');
   await once(child, 'spawn');
   const pid = child.pid ?? Number.NaN;
   const url = await new Promise<string>((resolve, reject) => {
-    let said = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-      const [, address] = /^ready in .* at (http:\S+),/m.exec(said) ?? [];
+    let output = '';
+    const listen = (text: string) => {
+      output = (output + text).slice(-10_000);
+      const [, address] = /^ready in .* at (http:\S+),/m.exec(output) ?? [];
       if (address !== undefined) resolve(address);
-    });
-    child.on('close', () => reject(new Error('expertgrid up ended before it served')));
+    };
+    child.stdout.setEncoding('utf8').on('data', listen);
+    child.stderr.setEncoding('utf8').on('data', listen);
+    child.on('close', () => reject(new Error(`expertgrid up ended before it was ready: ${output.trim()}`)));
   });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   return { pid, url, ended, hasEnded, stop: () => endTree(pid, ended) };
+}
+
+/** Makes SIGINT and SIGTERM stop `up` before this process exits. */
+export function stopAtSignals({ stop }: UpProcess): void {
+  process.once('SIGINT', () => void stop().then(() => process.exit(130)));
+  process.once('SIGTERM', () => void stop().then(() => process.exit(143)));
 }

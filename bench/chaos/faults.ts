@@ -1,4 +1,4 @@
-// How each kind of fault hits a shard, how long it lasts, how it is healed, and when the shard serves again.
+// Strikes a shard with a fault, heals it, and waits until the shard is in service again.
 import { setTimeout as delay } from 'node:timers/promises';
 import { seedOf, uniform } from '../../test/support/random.ts';
 import type { Gateway } from './gateway.ts';
@@ -7,54 +7,57 @@ import type { Fault } from './schedule.ts';
 import type { Site } from './site.ts';
 import type { Gap } from './stalls.ts';
 
-/** Facts about a fault after its end. */
+/** A fault that is over. Times are those of `performance.now()`. */
 export interface Endured {
   fault: Fault;
   /** From the beginning of the fault until it was healed. */
   window: Gap;
-  /** When the shard served again; undefined if it stayed away. */
+  /** When the shard was in service again. Undefined if it stayed away. */
   servedAt: number | undefined;
-  /** Of a liar: the calls it answered until it was cordoned; undefined if it was not, or nobody tells. */
+  /** Calls that a liar (kind `flip`) answered until it was cordoned. Undefined if it was not cordoned. */
   callsToCordon?: number | undefined;
 }
 
 export interface Scene {
   site: Site;
   gateway: Gateway;
-  /** Lowest bits of the mantissa that a liar may turn. */
+  /** A liar flips one of this many lowest bits of the mantissa. */
   flipBits: number;
 }
 
-/** Longer than a first cordon: then a shard that is cordoned still is replaced. Milliseconds. */
-const UNAIDED = 7_000;
-/** Milliseconds. */
-const RECOVERY = 60_000;
-const GLANCE = 25;
-/** A stall that a fault's last moment causes begins within this. Milliseconds. */
-const AFTER = 100;
+/** A shard that is still cordoned after this time is replaced. It is longer than the first cordon of a shard lasts. */
+const UNAIDED_MS = 7_000;
+/** A replaced shard that is not in service after this time stays away. */
+const RECOVERY_MS = 60_000;
+const POLL_MS = 25;
+/** The window of a fault ends this long after the fault, because its last moment may cause a stall. */
+const AFTER_MS = 100;
+/** A slow shard takes this many times as long. */
 const SLOW_FACTOR = 100;
-/** A liar gets away when it has answered so many calls, or lied for so long (milliseconds). */
-const LIES = 10_000;
-const LONGEST_LIE = 120_000;
-/** Bytes. */
-const MOST_GARBAGE = 4_096;
+/** A liar that is not cordoned after this many calls, or after this time, is not found out. */
+const MOST_LIES = 10_000;
+const LONGEST_LIE_MS = 120_000;
+const MOST_GARBAGE_BYTES = 4_096;
 
 export async function endure(fault: Fault, scene: Scene): Promise<Endured> {
   const { site, gateway } = scene;
   const from = performance.now();
   const callsToCordon = await strikeAndHeal(fault, scene);
-  await delay(AFTER);
+  await delay(AFTER_MS);
   const window = { from, to: performance.now() };
   if (fault.kind === 'kill') await site.start();
-  const servedAt = (await servesAgain(site, gateway, UNAIDED)) ?? (await replaced(site, gateway));
+  const servedAt = (await servesAgain(site, gateway, UNAIDED_MS)) ?? (await replaced(site, gateway));
   return { fault, window, servedAt, ...(fault.kind === 'flip' && { callsToCordon }) };
 }
 
-/** Returns a liar's calls. A killed shard is started only after its window: a start takes cores from all others. */
+/**
+ * Resolves when the fault is healed, to `callsToCordon` if the fault is a lie. A killed shard is not started here,
+ * because its start would take cores from all other processes within the window.
+ */
 async function strikeAndHeal(fault: Fault, scene: Scene): Promise<number | undefined> {
   const { site, gateway, flipBits } = scene;
   const { kind, holdMs, seed } = fault;
-  const misbehave = async (behaviour: Behaviour) => {
+  const misbehave = async (behaviour: Behaviour): Promise<undefined> => {
     await site.behave(behaviour);
     await delay(holdMs);
     await site.behave({ mode: 'healthy' });
@@ -62,34 +65,27 @@ async function strikeAndHeal(fault: Fault, scene: Scene): Promise<number | undef
   switch (kind) {
     case 'kill':
       site.signal('SIGKILL');
-      await delay(holdMs);
-      return;
+      break;
     case 'stop':
       site.signal('SIGSTOP');
       await delay(holdMs);
       site.signal('SIGCONT');
       return;
     case 'slow':
-      await misbehave({ mode: 'slow', factor: SLOW_FACTOR });
-      return;
+      return misbehave({ mode: 'slow', factor: SLOW_FACTOR });
     case 'cut':
-      site.cut();
-      await delay(holdMs);
-      return;
+      site.relay.cut();
+      break;
     case 'garbage':
-      site.garble(garbage(seed));
-      await delay(holdMs);
-      return;
+      site.relay.garble(garbage(seed));
+      break;
     case 'half-open':
-      site.silence();
-      await delay(holdMs);
-      return;
+      site.relay.silence();
+      break;
     case 'nan':
-      await misbehave({ mode: 'nan', where: seed % 2 === 0 ? 'device' : 'wire' });
-      return;
+      return misbehave({ mode: 'nan', where: seed % 2 === 0 ? 'device' : 'wire' });
     case 'busy':
-      await misbehave({ mode: 'busy' });
-      return;
+      return misbehave({ mode: 'busy' });
     case 'flip': {
       await site.behave({ mode: 'flip', seed, bits: flipBits });
       const calls = await cordoned(site, gateway);
@@ -101,41 +97,46 @@ async function strikeAndHeal(fault: Fault, scene: Scene): Promise<number | undef
       await site.start();
       return;
   }
+  await delay(holdMs);
+  return undefined;
 }
 
-/** Calls that the liar had answered when the gateway no longer called it; undefined if it got away with them. */
+/** Calls that the liar had answered when the gateway cordoned it. Undefined if it was not cordoned. */
 async function cordoned(site: Site, gateway: Gateway): Promise<number | undefined> {
-  const until = performance.now() + LONGEST_LIE;
+  const until = performance.now() + LONGEST_LIE_MS;
   while (performance.now() < until) {
     const state = (await gateway.states())?.get(site.address);
     const { calls } = await site.counts();
     if (state === 'cordoned') return calls;
-    if (calls > LIES) return undefined;
-    await delay(GLANCE);
+    if (calls > MOST_LIES) return undefined;
+    await delay(POLL_MS);
   }
   return undefined;
 }
 
-/** A gateway trusts a shard that has lied often only after a long time, or once it is another process. */
+/** Replaces a shard that is still cordoned. A gateway trusts a new process sooner than a shard that has lied often. */
 async function replaced(site: Site, gateway: Gateway): Promise<number | undefined> {
   if ((await gateway.states())?.get(site.address) === 'cordoned') {
     await site.leave();
     await site.start();
   }
-  return await servesAgain(site, gateway, RECOVERY);
+  return await servesAgain(site, gateway, RECOVERY_MS);
 }
 
-/** When the gateway calls the shard again, over no connection that has fallen silent. */
+/**
+ * Time when the gateway calls the shard again and no silent connection is left. Undefined if that takes longer than
+ * `withinMs`.
+ */
 async function servesAgain(site: Site, gateway: Gateway, withinMs: number): Promise<number | undefined> {
   const until = performance.now() + withinMs;
   while (performance.now() < until) {
     if (!(await site.isHalfOpen()) && (await gateway.serves(site.address))) return performance.now();
-    await delay(GLANCE);
+    await delay(POLL_MS);
   }
   return undefined;
 }
 
 function garbage(seed: number): Uint8Array {
   const random = uniform(seedOf(seed, 'garbage'));
-  return Uint8Array.from({ length: 1 + Math.floor(random() * MOST_GARBAGE) }, () => 256 * random());
+  return Uint8Array.from({ length: 1 + Math.floor(random() * MOST_GARBAGE_BYTES) }, () => 256 * random());
 }

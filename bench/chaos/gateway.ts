@@ -1,49 +1,66 @@
-// A gateway process, or any verb that prints its address, and what a gateway reports about its shards and counters.
+// Starts gateways, shards and other verbs of the command line as processes, and reads what a gateway reports.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { end, hasEnded, spawnKept } from './processes.ts';
 
 export interface Verb {
   child: ChildProcess;
-  /** The ready line's first group. */
+  /** First group of `ready` in the output. */
   found: string;
 }
 
-/** This checkout's command line. Another checkout's may be started instead, to compare. */
+/** Command line of this checkout. The command line of another checkout can be given instead, to compare both. */
 export const ownMain = '../../cli/main.ts';
 
-/** A verb of the command line, until it has said `ready`; its errors go to the file descriptor `log`. */
+/**
+ * Starts a verb of the command line, and resolves when its output matches `ready`. Its errors go to the file descriptor
+ * `log`. Rejects if it ends before that.
+ */
 export async function startVerb(
   args: readonly string[],
   ready: RegExp,
   log: number,
   main = ownMain,
 ): Promise<Verb> {
-  // Its own group: a terminal's Ctrl-C is its parent's to act on. Where the parent is killed, it leaves as under npm.
+  // The process is in a group of its own, because this process handles Ctrl-C of a terminal. As under npm, it ends if
+  // this process is killed.
   const env = { ...process.env, npm_lifecycle_event: 'chaos' };
   const child = spawnKept(main, args, { stdio: ['ignore', 'pipe', log], detached: true, env });
   const found = await new Promise<string>((resolve, reject) => {
-    let said = '';
+    let output = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-      const [, match] = ready.exec(said) ?? [];
+      output += text;
+      const [, match] = ready.exec(output) ?? [];
       if (match !== undefined) resolve(match);
     });
     child.once('error', reject);
     child.once('exit', (code) => {
-      reject(new Error(`expertgrid ${args.join(' ')} ended with ${code} before it served`));
+      reject(new Error(`expertgrid ${args.join(' ')} ended with exit code ${code} before it was ready`));
     });
   });
   return { child, found };
 }
 
-export interface GatewayOptions {
+export interface ProcessOptions {
+  /** Directory of the bundle. */
   model: string;
-  /** Addresses of its shards. */
-  shards: readonly string[];
-  flags: readonly string[];
+  flags?: readonly string[];
+  /** File descriptor for the errors of the process. */
   log: number;
   main?: string;
+  /** Default: 0, a free port. */
+  port?: string | number;
+}
+
+/** Starts a shard. `found` is its address. */
+export function startShard({ model, flags = [], log, main, port = 0 }: ProcessOptions): Promise<Verb> {
+  const args = ['shard', '--model', model, '--port', `${port}`, ...flags];
+  return startVerb(args, /^shard ready on ([^\s,]+):/m, log, main);
+}
+
+export interface GatewayOptions extends ProcessOptions {
+  /** Addresses of its shards. */
+  shards: readonly string[];
 }
 
 export class Gateway {
@@ -55,14 +72,15 @@ export class Gateway {
     this.#child = child;
   }
 
-  /** Resolves when every shard is in service. */
-  static async start({ model, shards, flags, log, main }: GatewayOptions): Promise<Gateway> {
-    const where = ['--model', model, '--shards', shards.join(','), '--port', '0', '--log-level', 'info'];
-    const verb = await startVerb(['gateway', ...where, ...flags], /^ready in .* at (http:\S+),/m, log, main);
+  /** Resolves when every shard is in service. Rejects if a shard is not in service within 30 s. */
+  static async start({ model, shards, flags = [], log, main, port = 0 }: GatewayOptions): Promise<Gateway> {
+    const where = ['--model', model, '--shards', shards.join(','), '--port', `${port}`];
+    const args = ['gateway', ...where, '--log-level', 'info', ...flags];
+    const verb = await startVerb(args, /^ready in .* at (http:\S+),/m, log, main);
     const gateway = new Gateway(verb);
     for (const shard of shards) {
       if (!(await gateway.comesToServe(shard, 30_000))) {
-        throw new Error(`the gateway does not take the shard at ${shard} into service`);
+        throw new Error(`the gateway did not take the shard at ${shard} into service within 30 s`);
       }
     }
     return gateway;
@@ -72,13 +90,13 @@ export class Gateway {
     return hasEnded(this.#child);
   }
 
-  /** The state of each shard by its address; undefined if the gateway does not tell. */
+  /** State of each shard by address. Undefined if the engine did not answer in time. */
   async states(): Promise<Map<string, string> | undefined> {
     const list = await this.#list();
     return list && new Map(list.map(({ address, state }) => [String(address), String(state)]));
   }
 
-  /** Expected time of a call to each shard, as the gateway has learnt it. Milliseconds. */
+  /** Time that the gateway expects a call to each shard to take. Milliseconds. */
   async expectedCallMs(): Promise<number[]> {
     const list = (await this.#list()) ?? [];
     return list.map(({ expected_ms }) => Number(expected_ms));
@@ -89,7 +107,7 @@ export class Gateway {
     return (await this.states())?.get(shard) === 'available';
   }
 
-  /** Waits for it; false after `withinMs`. */
+  /** Resolves to true when the gateway calls the shard, or to false after `withinMs`. */
   async comesToServe(shard: string, withinMs: number): Promise<boolean> {
     const until = performance.now() + withinMs;
     while (!(await this.serves(shard))) {
@@ -99,14 +117,14 @@ export class Gateway {
     return true;
   }
 
-  /** Samples of /metrics without labels, by name. */
+  /** Samples of /metrics that have no labels, by name. */
   async counters(): Promise<Map<string, number>> {
     const page = await (await fetch(new URL('/metrics', this.url))).text();
     const samples = page.matchAll(/^(\w+) (\S+)$/gm);
     return new Map(Array.from(samples, ([, name = '', value]) => [name, Number(value)]));
   }
 
-  /** GET /v1/shards; undefined if the engine did not answer in time. */
+  /** Answer of GET /v1/shards. Undefined if the engine did not answer in time. */
   async #list(): Promise<Record<string, unknown>[] | undefined> {
     const response = await fetch(new URL('/v1/shards', this.url));
     const text = await response.text();
@@ -115,7 +133,7 @@ export class Gateway {
     return (JSON.parse(text) as { data: Record<string, unknown>[] }).data;
   }
 
-  /** Resolves when the process has ended; SIGTERM lets its streams end first. */
+  /** Resolves when the process has ended. After SIGTERM it lets streams end first, for 60 s at most. */
   close(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     return end(this.#child, signal, 60_000);
   }

@@ -1,4 +1,5 @@
-// Kinds of misbehaviour of a shard, and the device and handlers that perform them.
+// Makes a shard misbehave: wraps its device and its handlers.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ExpertDevice } from '../../model/devices/expert.ts';
 import { RpcError } from '../../rpc/errors.ts';
 import { isMap } from '../../rpc/messages.ts';
@@ -7,26 +8,26 @@ import { uniform } from '../../test/support/random.ts';
 
 export type Behaviour =
   | { mode: 'healthy' }
-  /** A value of each answer is none: of its device, which its service sees, or on the wire behind its own checks. */
+  /** One value of each answer is NaN. The service of the shard notices it if it comes from the device, but not on the wire. */
   | { mode: 'nan'; where: 'device' | 'wire' }
-  /** One value of each run has another bit, drawn from the `bits` lowest of its mantissa: finite, and wrong. */
+  /** One bit of one value of each run is flipped: one of the `bits` lowest of the mantissa, so that the value stays finite. */
   | { mode: 'flip'; seed: number; bits: number }
-  /** Each run takes this many times as long. */
+  /** Each run takes `factor` times as long. */
   | { mode: 'slow'; factor: number }
-  /** A share of its answers is delayed; others do not wait for them. Milliseconds. */
+  /** A share (0–1) of the answers is delayed. Other answers do not wait for them. */
   | { mode: 'hiccup'; share: number; delayMs: number; seed: number }
-  /** Its queue is full. */
+  /** Every call is refused as if the queue were full. */
   | { mode: 'busy' };
 
-/** Since the behaviour was set. */
+/** Counts since the behaviour was set. */
 export interface Counts {
-  /** Of `expert.run`. */
+  /** Calls of `expert.run`. */
   calls: number;
-  /** Runs or answers that went wrong or slowly. */
+  /** Runs or answers that were wrong, refused or slow. */
   wrong: number;
 }
 
-const busyRetryMs = 100;
+const BUSY_RETRY_MS = 100;
 
 export class Misbehaviour {
   readonly counts: Counts = { calls: 0, wrong: 0 };
@@ -62,14 +63,14 @@ export class Misbehaviour {
         this.counts.calls++;
         if (this.#behaviour.mode === 'busy') {
           this.counts.wrong++;
-          throw new RpcError('busy', 'told to be', { retryAfterMs: busyRetryMs });
+          throw new RpcError('busy', 'made to be busy', { retryAfterMs: BUSY_RETRY_MS });
         }
         return await this.#spoilAnswer(await run(params, context));
       },
     };
   }
 
-  /** `y` is the device's answer, given away; it took `runMs`. */
+  /** `y` is the answer of the device, which this may change. `runMs` is the time that the device took. */
   async #spoil(y: Float32Array, runMs: number): Promise<Float32Array> {
     const behaviour = this.#behaviour;
     switch (behaviour.mode) {
@@ -85,7 +86,7 @@ export class Misbehaviour {
         return y;
       case 'slow':
         this.counts.wrong++;
-        await later((behaviour.factor - 1) * runMs);
+        await delay((behaviour.factor - 1) * runMs);
         return y;
       case 'hiccup':
       case 'busy':
@@ -102,26 +103,23 @@ export class Misbehaviour {
     }
     if (behaviour.mode === 'hiccup' && this.#random() < behaviour.share) {
       this.counts.wrong++;
-      await later(behaviour.delayMs);
+      await delay(behaviour.delayMs);
     }
     return answer;
   }
 }
 
-/** An answer of `expert.run` whose first float is none. */
+/** The same answer of `expert.run` with NaN as its first float. */
 function withNaN(answer: Value): Value {
-  if (!isMap(answer) || !(answer.rows instanceof Uint8Array)) throw new Error('an answer without rows');
+  if (!isMap(answer) || !(answer.rows instanceof Uint8Array))
+    throw new Error('expert.run answered without rows');
   const rows = answer.rows.slice();
   new DataView(rows.buffer).setFloat32(0, Number.NaN, true);
   return { ...answer, rows };
 }
 
-/** Turns bit `bit` of value `at`: below 23, the mantissa, it stays finite. */
+/** Flips bit `bit` of the value at index `at`. Bits below 23 are the mantissa: the value stays finite. */
 export function flipBit(values: Float32Array, at: number, bit: number): void {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   bits[at] = (bits[at] ?? 0) ^ (1 << bit);
-}
-
-function later(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

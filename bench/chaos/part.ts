@@ -1,8 +1,8 @@
-// One part of the harness: shards, a gateway and streams; first undisturbed, then under the faults of a schedule. Gives
-// what was seen; judges nothing.
+// Runs one part of the chaos run: starts shards, a gateway and streams, first without faults and then with those of a
+// schedule. Returns the observations and does not judge them.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Endured, endure } from './faults.ts';
-import { Gateway, startVerb } from './gateway.ts';
+import { Gateway, startShard } from './gateway.ts';
 import { end } from './processes.ts';
 import type { CompletionBody } from './requests.ts';
 import { drawRounds, type Kind, type Round } from './schedule.ts';
@@ -13,44 +13,46 @@ import { type Answer, runStreams } from './streams.ts';
 export interface PartOptions {
   /** Directory of the bundle. */
   model: string;
-  /** Name that the gateway gives it. */
+  /** Name that the gateway gives the model. */
   modelName: string;
   requests: readonly CompletionBody[];
   streams: number;
   faults: number;
   seed: number;
   kinds: readonly Kind[];
-  /** Of each shard, the parts of the model that it holds, by number, and as it is written for the shard. */
+  /** For each shard, the numbers of the parts of the model that it holds, and its experts as `--experts` writes them. */
   holdings: readonly { parts: readonly number[]; experts: string }[];
-  /** A further shard that holds low-bit copies of everything; then requests allow it and gateways call it. */
+  /** Whether there is also a standby shard with low-bit replicas of every expert, which requests then allow. */
   standby: boolean;
+  /** A liar flips one of this many lowest bits of the mantissa. */
   flipBits: number;
-  /** Of the gateway, beside its shards. */
+  /** Flags of the gateway beside its model and its shards. */
   gatewayFlags: readonly string[];
-  /** File descriptor that the processes' logs go to. */
+  /** File descriptor for the logs of the processes. */
   log: number;
   progress: (line: string) => void;
 }
 
 export interface Seen {
-  /** Of the run without faults: at least two answers to each request. */
+  /** Answers of the run without faults, at least two to each request. */
   undisturbed: readonly Answer[];
-  /** When that ran. */
+  /** Time of the run without faults. */
   undisturbedWindow: Gap;
+  /** Answers of the run with faults. */
   disturbed: readonly Answer[];
   rounds: readonly (readonly Endured[])[];
-  /** Samples of the gateway's /metrics: how much each grew while faults struck. */
+  /** Growth of each sample of the gateway's /metrics during the run with faults. */
   counters: ReadonlyMap<string, number>;
-  /** Why the faults ended early, where they did. */
+  /** Why the faults ended early. Absent if they did not. */
   stopped?: string;
 }
 
-/** Of the run without faults, at least: the windows that it is cut into are compared with those of faults. */
+/** Least length of the run without faults. It is cut into windows, whose stalls are compared with those of faults. */
 const UNDISTURBED_MS = 15_000;
-/** Streams are under way by then, when the first fault strikes. */
+/** From the start of the streams to the first fault. */
 const SETTLE_MS = 1_000;
-/** Failed requests that are told of each round as they come. */
-const TOLD = 3;
+/** Failed requests whose errors are printed, for each round. */
+const PRINTED_FAILURES = 3;
 
 export async function runPart(options: PartOptions): Promise<Seen> {
   const { model, holdings, standby, log, progress, gatewayFlags } = options;
@@ -60,8 +62,7 @@ export async function runPart(options: PartOptions): Promise<Seen> {
   try {
     const shards = sites.map(({ address }) => address);
     if (standby) {
-      const flags = ['shard', '--model', model, '--standby', '--port', '0'];
-      const { child, found } = await startVerb(flags, /^shard ready on ([^\s,]+):/m, log);
+      const { child, found } = await startShard({ model, flags: ['--standby'], log });
       closers.push(() => end(child, 'SIGKILL'));
       shards.push(found);
     }
@@ -80,7 +81,7 @@ async function observe(options: PartOptions, sites: readonly Site[], gateway: Ga
     model: options.modelName,
     requests,
     streams: options.streams,
-    ...(standby && { allow: { degrade: 'standby' } }),
+    expertgrid: standby ? { degrade: 'standby' } : {},
   };
 
   progress('undisturbed run');
@@ -98,13 +99,13 @@ async function observe(options: PartOptions, sites: readonly Site[], gateway: Ga
   const disturbed: Answer[] = [];
   const rounds: Endured[][] = [];
   let over = false;
-  let told = 0;
+  let printed = 0;
   const before = await gateway.counters();
   const streams = runStreams({
     ...streaming,
     onAnswer(answer) {
       disturbed.push(answer);
-      if (answer.detail === undefined || ++told > TOLD * (rounds.length + 1)) return;
+      if (answer.detail === undefined || ++printed > PRINTED_FAILURES * (rounds.length + 1)) return;
       progress(`a request ${answer.outcome}: ${answer.detail}\n`);
     },
     goesOn: () => !over && !gateway.hasEnded,
@@ -118,17 +119,10 @@ async function observe(options: PartOptions, sites: readonly Site[], gateway: Ga
   await streams;
   const after = gateway.hasEnded ? before : await gateway.counters();
   const counters = new Map([...after].map(([name, value]) => [name, value - (before.get(name) ?? 0)]));
-  return {
-    undisturbed,
-    undisturbedWindow,
-    disturbed,
-    rounds,
-    counters,
-    ...(stopped !== undefined && { stopped }),
-  };
+  return { undisturbed, undisturbedWindow, disturbed, rounds, counters, stopped };
 }
 
-/** Strikes round after round; returns why it ended before the last, where it did. */
+/** Strikes round after round. Resolves to the reason if it ends before the last round. */
 async function disturb(
   options: PartOptions,
   sites: readonly Site[],
@@ -152,7 +146,7 @@ async function disturb(
     );
     rounds.push(endured);
     if (gateway.hasEnded) return 'the gateway has ended';
-    // A shard that stays away is the last of its experts' copies but one: a further fault would break the rule.
+    // Without this shard, its experts have one replica left, and a further fault would break the rule of the schedule.
     if (endured.some(({ servedAt }) => servedAt === undefined))
       return `a shard did not come back from ${what}`;
     await delay(round.pauseMs);

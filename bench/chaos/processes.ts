@@ -1,6 +1,9 @@
-// Child processes that never outlive this one, including stopped ones.
+// Child processes that end with this process, even stopped ones, and their log.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, openSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const alive = new Set<ChildProcess>();
@@ -9,13 +12,13 @@ process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
 });
 
-/** Ends this process, and with it all children, at a signal. */
+/** Makes SIGINT and SIGTERM end this process and with it all children. */
 export function endAtSignals(): void {
   process.once('SIGINT', () => process.exit(130));
   process.once('SIGTERM', () => process.exit(143));
 }
 
-/** Runs a file of this project, named by its path from this folder, under the same Node. */
+/** Runs a file under the Node of this process. `file` is a path from this folder. */
 export function spawnKept(file: string, args: readonly string[], options: SpawnOptions): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], options);
@@ -28,7 +31,7 @@ export function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** Sends the signal and waits for the end, which comes by SIGKILL after `graceMs`. */
+/** Sends the signal and resolves when the process has ended. Sends SIGKILL after `graceMs`. */
 export async function end(child: ChildProcess, signal: NodeJS.Signals, graceMs = 15_000): Promise<void> {
   if (hasEnded(child)) return;
   const ended = once(child, 'exit');
@@ -36,4 +39,12 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals, graceMs =
   const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
   await ended;
   clearTimeout(timer);
+}
+
+/** Opens a log for the processes of a run in a new temporary folder and prints its path. `log` is a file descriptor. */
+export function openLog(name: string): { folder: string; path: string; log: number } {
+  const folder = mkdtempSync(join(tmpdir(), `expertgrid-${name}-`));
+  const path = join(folder, 'processes.log');
+  console.log(`logs of the processes: ${path}`);
+  return { folder, path, log: openSync(path, 'a') };
 }

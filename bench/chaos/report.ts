@@ -1,8 +1,9 @@
-// Formats the report of one part: a table of stalls, the gateway's counters and the verdicts.
+// Formats the report of one part of the chaos run: a table of stalls, counters of the gateway and verdicts.
+import { checkLine, table } from '../print.ts';
 import type { Seen } from './part.ts';
 import type { Judged } from './verdicts.ts';
 
-/** Gateway counters that are printed with their share of all calls. `-` marks one that the gateway lacks. */
+/** Counters that are printed with their share of all calls. `-` is printed for a counter that the gateway lacks. */
 const SHARES = ['retried_calls', 'hedged_calls', 'hedge_wins', 'audited_calls'];
 const COUNTS = ['mismatches', 'cordons', 'bans', 'shard_reconnects'];
 
@@ -35,26 +36,17 @@ export function partText(name: string, seen: Seen, judged: Judged): string {
     '',
     `calls ${calls}, ${shares.join(', ')}`,
     COUNTS.map((each) => `${each} ${counter(each) ?? '-'}`).join(', '),
-    `answers with other bits ${alteredBits}; changed texts beside a liar ${changedBesideLiar}; degraded hops ${degradedHops}`,
-    ...(callsToCordon.length === 0 ? [] : [`calls of each liar until cordoned: ${callsToCordon.join(' ')}`]),
-    ...(stopped === undefined ? [] : [`FAILED ended early: ${stopped}`]),
+    `answers with changed bits ${alteredBits}; changed texts while a shard lied ${changedBesideLiar}; degraded hops ${degradedHops}`,
+    ...(callsToCordon.length === 0
+      ? []
+      : [`calls of each liar until it was cordoned: ${callsToCordon.join(' ')}`]),
+    ...(stopped === undefined ? [] : [checkLine(false, `ended early: ${stopped}`)]),
     ...verdicts.map(({ name, value, atMost, ok }) => {
-      return `${ok ? 'ok    ' : 'FAILED'} ${name}: ${Number.isInteger(value) ? value : value.toFixed(1)} (at most ${atMost})`;
+      const found = Number.isInteger(value) ? value : value.toFixed(1);
+      return checkLine(ok, `${name}: ${found} (at most ${atMost})`);
     }),
     '',
   ].join('\n');
-}
-
-/** Formats rows as padded columns. The first column is aligned left, the others right. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = head.map((title, i) =>
-    Math.max(title.length, ...rows.map((cells) => cells[i]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join(' | ');
-  return [line(head), widths.map((width) => '-'.repeat(width)).join('-|-'), ...rows.map(line)];
 }
 
 function ms(value: number): string {

@@ -1,5 +1,5 @@
-// The requests of the streams: unseen passages, greedy and sampled, each with its own seed and length.
-import { readFile } from 'node:fs/promises';
+// Requests of the streams: prompts of held-out prose, each with a seed and a length of its own.
+import { heldOutTexts } from '../inputs.ts';
 
 export type CompletionBody = {
   prompt: string;
@@ -8,14 +8,14 @@ export type CompletionBody = {
   seed: number;
 };
 
-/** Words of a passage that a prompt has, at least and at most. */
+/** Least and most words of a prompt. */
 const WORDS = [16, 90] as const;
+/** Least and most tokens of an answer. */
 const TOKENS = [80, 200] as const;
 
-/** `count` requests, every other one greedy; all of them different. */
+/** `count` different requests. Half of them are greedy. */
 export async function readRequests(count: number): Promise<CompletionBody[]> {
-  const text = await readFile(new URL('../held-out.json', import.meta.url), 'utf8');
-  const passages = (JSON.parse(text) as { text: string }[]).map((passage) => passage.text);
+  const passages = await heldOutTexts();
   return Array.from({ length: count }, (_, i) => {
     const words = (passages[i % passages.length] ?? '').split(' ');
     const round = Math.floor(i / passages.length);
@@ -28,7 +28,10 @@ export async function readRequests(count: number): Promise<CompletionBody[]> {
   });
 }
 
-/** A number of the range, another one for each `i`: streams that end together would start together ever after. */
+/**
+ * A number in the range that differs for each `i`. If answers ended together, their streams would start together from
+ * then on.
+ */
 function spread([least, most]: readonly [number, number], i: number): number {
   return least + ((i * 37) % (most - least + 1));
 }

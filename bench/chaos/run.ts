@@ -1,62 +1,55 @@
-// `npm run chaos -- [--faults 200] [--seed 1] [--streams 8] [--kinds kill,stop,…] [--only replicas|liars|standby] [--model DIR]`:
-// runs streams through a gateway whose shards are killed, stopped, slowed, cut off and made to lie, and checks whether any
-// caller notices. Every part prints a table; the last line is JSON; exit code 1 if a target is missed.
-
-import { mkdtempSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { parseArgs } from 'node:util';
+// Runs streams through a gateway while its shards are killed, stopped, slowed, cut off and made to lie, and checks
+// whether a caller notices: `npm run chaos -- [--faults 200] [--seed 1] [--streams 8] [--kinds kill,stop,…] [--only
+// replicas|liars|standby] [--model DIR]`. Prints a report for each part; the last line is JSON; exit code 1 if a target
+// is missed.
+import { basename } from 'node:path';
 import { errorText } from '../../base/error-text.ts';
 import { modelDirectory } from '../../cli/files.ts';
 import { split } from '../../cli/flags/split.ts';
-import { parseConfig } from '../../model/config/config.ts';
+import { readFlags } from '../flags.ts';
+import { readConfig } from '../inputs.ts';
 import { runPart } from './part.ts';
-import { endAtSignals } from './processes.ts';
+import { endAtSignals, openLog } from './processes.ts';
 import { partText } from './report.ts';
 import { readRequests } from './requests.ts';
 import { KINDS, type Kind } from './schedule.ts';
 import { judge } from './verdicts.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    faults: { type: 'string', default: '200' },
-    seed: { type: 'string', default: '1' },
-    streams: { type: 'string', default: '8' },
-    kinds: { type: 'string', default: KINDS.join(',') },
-    /** `replicas`, `liars` or `standby`; default: all. */
-    only: { type: 'string' },
-    model: { type: 'string', default: 'nano' },
-    /** Lowest bits of the mantissa that a liar may turn. */
-    'flip-bits': { type: 'string', default: '23' },
-    /** For the gateway, such as '--audit 0.01'. */
-    gateway: { type: 'string', default: '' },
-  },
+const flags = readFlags({
+  faults: '200',
+  seed: '1',
+  streams: '8',
+  kinds: KINDS.join(','),
+  /** `replicas`, `liars` or `standby`. Default: all. */
+  only: undefined,
+  model: 'nano',
+  /** A liar flips one of this many lowest bits of the mantissa. */
+  'flip-bits': '23',
+  /** Flags for the gateway, separated by spaces, such as '--audit 0.01'. */
+  gateway: '',
 });
 
 const SHARDS = 4;
-/** Different requests of each stream. */
+/** Number of different requests of each stream. */
 const REQUESTS = 3;
-/** Finite wrong answers, and a gateway that asks for every answer twice. */
+/** The part `liars` gets this share of the faults, all of which are wrong but finite answers. */
 const LIARS_SHARE = 0.1;
-/** The part without replicas gets a share of the faults, and none that only a replica can find out. */
+/** The part `standby` gets this share of the faults, without wrong answers, because only a replica could detect them. */
 const STANDBY_SHARE = 0.25;
 
 endAtSignals();
 const kinds = flags.kinds.split(',').map(kindNamed);
 const model = modelDirectory(flags.model);
-const configPath = join(model, 'config.json');
-const config = parseConfig(JSON.parse(await readFile(configPath, 'utf8')), configPath);
-const logPath = join(mkdtempSync(join(tmpdir(), 'expertgrid-chaos-')), 'processes.log');
+const config = await readConfig(model);
 const streams = Number(flags.streams);
 const requests = await readRequests(REQUESTS * streams);
 const quarters = split(config.experts, SHARDS);
-console.log(`logs of the processes: ${logPath}`);
+const { log } = openLog('chaos');
 
 const parts = [
   {
     name: 'replicas',
-    title: 'two copies of every expert',
+    title: 'two replicas of every expert',
     standby: false,
     faults: Number(flags.faults),
     kinds,
@@ -64,7 +57,7 @@ const parts = [
   },
   {
     name: 'liars',
-    title: 'two copies, wrong answers, every call asked twice (--audit 1)',
+    title: 'two replicas, wrong answers, every call audited (--audit 1)',
     standby: false,
     faults: Math.ceil(LIARS_SHARE * Number(flags.faults)),
     kinds: kinds.filter((kind) => kind === 'flip'),
@@ -73,7 +66,7 @@ const parts = [
   },
   {
     name: 'standby',
-    title: 'one copy of every expert and a standby shard',
+    title: 'one replica of every expert and a standby shard',
     standby: true,
     faults: Math.ceil(STANDBY_SHARE * Number(flags.faults)),
     kinds: kinds.filter((kind) => kind !== 'flip'),
@@ -81,7 +74,7 @@ const parts = [
   },
 ].filter(({ name, kinds }) => kinds.length > 0 && (flags.only === undefined || flags.only === name));
 if (parts.length === 0)
-  throw new Error(`--only ${flags.only}: there are the parts replicas, liars and standby`);
+  throw new Error(`--only ${flags.only}: no faults to draw; the parts are replicas, liars and standby`);
 
 const results = [];
 for (const { name, title, partsOf, ...part } of parts) {
@@ -120,7 +113,7 @@ async function measured(
         ...extraFlags,
         ...flags.gateway.split(' ').filter((word) => word !== ''),
       ],
-      log: openSync(logPath, 'a'),
+      log,
       progress,
     });
     progress('');
@@ -136,20 +129,20 @@ async function measured(
   }
 }
 
-/** Memory for the running answers and little more, so that repeated prompts are computed again. Bytes. */
+/** Memory for the running answers and little more, so that repeated prompts are not in the prefix cache. Bytes. */
 function kvBytes(): number {
   const { layers, kvHeads, headDim } = config;
-  const longest = 800; // tokens: twice those of the longest prompt and answer
+  const longest = 800; // tokens: twice the longest prompt with its answer
   return 2 * layers * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT * longest * streams;
 }
 
 function kindNamed(name: string): Kind {
   const kind = KINDS.find((each) => each === name);
-  if (kind === undefined) throw new Error(`--kinds ${name}: there are ${KINDS.join(', ')}`);
+  if (kind === undefined) throw new Error(`--kinds ${name}: no such kind; the kinds are ${KINDS.join(', ')}`);
   return kind;
 }
 
-/** On a terminal the line is overwritten; elsewhere every line stays. */
+/** Prints a line of progress. On a terminal, the next line overwrites it. */
 function progress(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
   else if (line !== '') process.stderr.write(`${line.trimEnd()}\n`);

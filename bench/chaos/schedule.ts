@@ -1,7 +1,7 @@
 // Draws from a seed which faults hit which shards. Pure.
 //
-// The rule: a round's faults last together, and a round begins only once the one before it is healed, so of every expert
-// at least one replica is healthy at any time. No round hits all replicas of an expert.
+// The rule: at least one replica of every expert is healthy at any time. For that, no round hits all replicas of an
+// expert, and a round begins only when the round before it is healed.
 import { seedOf, uniform } from '../../test/support/random.ts';
 
 export const KINDS = [
@@ -22,37 +22,37 @@ export interface Fault {
   kind: Kind;
   /** Index of the shard. */
   shard: number;
-  /** How long it lasts before it is healed, where that is ours to say. Milliseconds. */
+  /** How long the fault lasts. Kinds that end by themselves (`flip`, `restart`) ignore it. */
   holdMs: number;
-  /** Of what it draws by itself. */
+  /** For what the fault itself draws. */
   seed: number;
 }
 
 export interface Round {
-  /** One, or two at once. */
+  /** One fault, or two at the same time. */
   faults: Fault[];
-  /** After it is healed, before the next. Milliseconds. */
+  /** Pause between the end of this round and the next round. */
   pauseMs: number;
 }
 
 export interface ScheduleOptions {
   seed: number;
-  /** In all rounds together. */
+  /** Number of faults in all rounds together. */
   faults: number;
   kinds: readonly Kind[];
-  /** Of each shard, the parts of the model that it holds, by any number. */
+  /** For each shard, the numbers of the parts of the model that it holds. */
   holdings: readonly (readonly number[])[];
-  /** Shards that may be struck; all if absent. */
+  /** Shards that may be struck. Default: all. */
   struck?: readonly number[];
-  /** Of rounds that have two faults at once, where the rule allows a second. */
+  /** Share of rounds with two faults at the same time, if the rule allows a second fault (0–1). Default: 0.1. */
   pairs?: number;
 }
 
-/** Milliseconds. */
-const HOLD = [300, 1_200] as const;
-const PAUSE = [100, 400] as const;
+/** Least and most milliseconds. */
+const HOLD_MS = [300, 1_200] as const;
+const PAUSE_MS = [100, 400] as const;
 
-/** Every kind comes once before any comes again. Throws if no shard may be struck at all. */
+/** Every kind comes once before a kind comes again. Throws if the rule allows no fault at all. */
 export function drawRounds({
   seed,
   faults,
@@ -75,11 +75,12 @@ export function drawRounds({
     while (round.length < wanted) {
       const shard = pick(candidates(round.map((fault) => fault.shard)));
       if (shard === undefined) break;
-      round.push({ kind: nextKind(), shard, holdMs: between(HOLD), seed: Math.floor(random() * 2 ** 31) });
+      round.push({ kind: nextKind(), shard, holdMs: between(HOLD_MS), seed: Math.floor(random() * 2 ** 31) });
     }
-    if (round.length === 0) throw new Error('no shard may be struck: each holds the only copy of something');
+    if (round.length === 0)
+      throw new Error('no shard may be struck: each shard holds the only replica of something');
     left -= round.length;
-    rounds.push({ faults: round, pauseMs: between(PAUSE) });
+    rounds.push({ faults: round, pauseMs: between(PAUSE_MS) });
   }
   return rounds;
 }
@@ -90,7 +91,7 @@ export function leavesCopies(holdings: readonly (readonly number[])[], down: rea
   return holdings.flat().every((part) => healthy.has(part));
 }
 
-/** Gives all of `items` in a drawn order, then again in another. */
+/** Returns all of `items` one after another in a random order, then all of them again in another order. */
 function bag<T>(items: readonly T[], random: () => number): () => T {
   let left: T[] = [];
   return () => {

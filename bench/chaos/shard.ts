@@ -1,5 +1,5 @@
-// A shard process that misbehaves when its parent tells it over IPC: `shard.ts MODEL EXPERTS`. Service, server and device are those of
-// `expertgrid shard`.
+// Entry of a shard process that its parent can make misbehave over IPC: `shard.ts MODEL EXPERTS`. Service, server and
+// device are those of `expertgrid shard`.
 import { modelOffer } from '../../experts/held-model.ts';
 import { parseHoldings } from '../../experts/holdings.ts';
 import { ShardService } from '../../experts/service.ts';
@@ -11,16 +11,16 @@ import { type Behaviour, type Counts, Misbehaviour } from './misbehaviour.ts';
 
 export type ShardOrder = { type: 'behave'; behaviour: Behaviour } | { type: 'count' };
 
-/** Every order is answered by the counts so far; those of `behave` are of the behaviour before. */
+/** Each order is answered with the counts of the behaviour that was set when the order arrived. */
 export type ShardReport = { type: 'ready'; port: number } | { type: 'counts'; counts: Counts };
 
-/** Calls in flight get this long to end. */
+/** After SIGTERM, calls in flight get this long to end. */
 const DRAIN_MS = 10_000;
 
 const [directory, experts] = process.argv.slice(2);
 if (directory === undefined || experts === undefined) throw new Error('usage: shard.ts MODEL EXPERTS');
 
-process.on('SIGINT', () => {}); // a terminal's Ctrl-C is its parent's to act on
+process.on('SIGINT', () => {}); // the parent handles Ctrl-C of a terminal
 process.once('disconnect', () => process.exit(0));
 
 const bundle = await openBundle(directory);

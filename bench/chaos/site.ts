@@ -1,5 +1,5 @@
-// One shard as a gateway sees it: a fixed address, a relay behind it, and a process behind the relay that can be killed, stopped, made to
-// misbehave and started again.
+// A shard at a fixed address. Behind the address is a relay, and behind the relay a process that can be killed, stopped,
+// made to misbehave and started again.
 import type { ChildProcess } from 'node:child_process';
 import { formatAddress } from '../../rpc/address.ts';
 import { type RelayThread, startRelayThread } from '../../test/support/network/relay-thread.ts';
@@ -10,9 +10,9 @@ import type { ShardOrder, ShardReport } from './shard.ts';
 export interface SiteOptions {
   /** Directory of the bundle. */
   model: string;
-  /** Shorthand, such as 0-47. */
+  /** Experts that the shard holds, such as 0-47. */
   experts: string;
-  /** File descriptor that its errors go to. */
+  /** File descriptor for the output of the process. */
   log: number;
 }
 
@@ -21,14 +21,15 @@ const HOST = '127.0.0.1';
 export class Site {
   readonly address: string;
   readonly #options: SiteOptions;
-  readonly #relay: RelayThread;
+  /** Can cut, garble and silence the connections of the shard. */
+  readonly relay: RelayThread;
   #shard: ChildProcess;
   readonly #waiting: ((counts: Counts) => void)[] = [];
 
   private constructor(options: SiteOptions, relay: RelayThread, shard: ChildProcess) {
     this.address = formatAddress(relay.address);
     this.#options = options;
-    this.#relay = relay;
+    this.relay = relay;
     this.#shard = shard;
     this.#listen();
   }
@@ -38,53 +39,41 @@ export class Site {
     return new Site(options, await startRelayThread({ to: { host: HOST, port } }), shard);
   }
 
-  /** A new process on a new port, behind the same address. */
+  /** Starts a new process on a new port behind the same address. */
   async start(): Promise<void> {
     const { shard, port } = await startShard(this.#options);
     this.#shard = shard;
     this.#listen();
-    this.#relay.retarget({ host: HOST, port });
+    this.relay.retarget({ host: HOST, port });
   }
 
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
     this.#shard.kill(signal);
   }
 
-  /** Drains and ends. */
+  /** Resolves when the shard has drained and its process has ended. */
   leave(): Promise<void> {
     return end(this.#shard, 'SIGTERM');
   }
 
-  /** Resolves to the counts under the behaviour before, once the shard has taken the new one. */
+  /** Sets the behaviour. Resolves to the counts of the previous behaviour. */
   behave(behaviour: Behaviour): Promise<Counts> {
     return this.#ask({ type: 'behave', behaviour });
   }
 
-  /** Since its behaviour was set. */
+  /** Counts since the behaviour was set. */
   counts(): Promise<Counts> {
     return this.#ask({ type: 'count' });
   }
 
-  cut(): void {
-    this.#relay.cut();
-  }
-
-  garble(bytes: Uint8Array): void {
-    this.#relay.garble(bytes);
-  }
-
-  silence(): void {
-    this.#relay.silence();
-  }
-
-  /** Whether connections that have fallen silent are still open at the gateway's side. */
+  /** Whether the gateway still has connections open that the relay has silenced. */
   async isHalfOpen(): Promise<boolean> {
-    return (await this.#relay.state()).silent > 0;
+    return (await this.relay.state()).silent > 0;
   }
 
   async close(): Promise<void> {
     await end(this.#shard, 'SIGKILL');
-    await this.#relay.close();
+    await this.relay.close();
   }
 
   #ask(order: ShardOrder): Promise<Counts> {
@@ -120,7 +109,7 @@ async function startShard({
       if (report.type === 'ready') resolve(report.port);
     });
     shard.once('error', reject);
-    shard.once('exit', () => reject(new Error(`a shard of experts ${experts} ended before it served`)));
+    shard.once('exit', () => reject(new Error(`a shard of experts ${experts} ended before it was ready`)));
   });
   return { shard, port };
 }

@@ -1,13 +1,13 @@
-// How long streams stalled during a fault, computed from the arrivals of their tokens. Pure.
-import { percentile } from '../load/soak-verdicts.ts';
+// Computes from the arrivals of tokens how long streams stalled during a fault. Pure.
+import { percentile } from '../statistics.ts';
 
-/** Between two tokens of one stream, on one clock. Milliseconds. */
+/** Time between two tokens of a stream, or any other span of time, on the clock of `performance.now()`. */
 export interface Gap {
   from: number;
   to: number;
 }
 
-/** Milliseconds. */
+/** Number and percentiles of times. Milliseconds. */
 export interface Spread {
   count: number;
   p50: number;
@@ -20,8 +20,8 @@ export function gapsOf(times: readonly number[]): Gap[] {
 }
 
 /**
- * The longest gap that touches the window. A stall that outlasts the window counts to its end. Undefined if no stream was between two
- * tokens.
+ * Length of the longest gap that touches the window. A gap that begins or ends outside the window counts whole. Undefined
+ * if no gap touches the window.
  */
 export function longestWithin(gaps: readonly Gap[], { from, to }: Gap): number | undefined {
   let longest: number | undefined;
@@ -40,7 +40,7 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
-/** `[from, to]` cut into windows of `lengthMs`; what is left at the end is not one. */
+/** Cuts a span into windows of `lengthMs`. Leaves out the rest at its end. */
 export function windowsOf({ from, to }: Gap, lengthMs: number): Gap[] {
   const count = Math.max(0, Math.floor((to - from) / lengthMs));
   return Array.from({ length: count }, (_, i) => ({

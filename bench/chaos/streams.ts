@@ -1,24 +1,26 @@
-// Streams of completions: each stream sends the next request when an answer ends, and records its text, digests, arrivals and end.
-
-import { type IncomingMessage, request } from 'node:http';
+// Runs streams of completions. A stream sends its next request when an answer ends, and records everything about each answer.
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
+import { post } from '../http.ts';
+import { sum } from '../statistics.ts';
 import type { CompletionBody } from './requests.ts';
 
 export interface Answer {
-  /** Index of what was asked. */
+  /** Index of the request. */
   request: number;
-  /** Of each event with text, on the clock of `performance.now()`. */
+  /** Arrival of each event with tokens. All times are those of `performance.now()`. */
   times: number[];
   sentAt: number;
   endedAt: number;
   text: string;
-  /** Hashes of every token's logits: equal hashes mean equal bits. */
+  /** Hashes of the logits of each token. Equal hashes mean equal bits. */
   digests: string[];
-  /** From the answer's usage; 0 if it has none. */
+  /** As the usage of the answer says; 0 if there is no usage. */
   degradedHops: number;
+  /** `hung`: no byte came for `hungMs`. */
   outcome: 'whole' | 'failed' | 'hung';
-  /** What was wrong, if anything. */
+  /** Error of an answer that is not whole. */
   detail?: string;
 }
 
@@ -28,20 +30,20 @@ export interface StreamsOptions {
   model: string;
   requests: readonly CompletionBody[];
   streams: number;
-  /** Sent with every request beside `digests`. */
-  allow?: { degrade?: string };
+  /** Fields of `expertgrid` in each request, beside `digests`. */
+  expertgrid?: { degrade?: string };
   onAnswer: (answer: Answer) => void;
-  /** A stream without a byte for longer hangs. Milliseconds. */
+  /** A stream that gets no byte for longer hangs. Default: 10 s. */
   hungMs?: number;
-  /** Called before each request. The stream ends if it returns false. */
+  /** Called before each request with the number of requests so far. The stream ends if it returns false. */
   goesOn: (asked: number) => boolean;
 }
 
-const HUNG = 10_000;
-/** After a failure. Milliseconds. */
-const BREATH = 100;
+const HUNG_MS = 10_000;
+/** Pause after an answer that is not whole. */
+const PAUSE_MS = 100;
 
-/** Resolves when all streams are over; each asks every `streams`th request in turn. */
+/** Resolves when all streams have ended. Stream i sends requests i, i + streams, i + 2 streams and so on, again and again. */
 export async function runStreams(options: StreamsOptions): Promise<void> {
   const { requests, streams, onAnswer, goesOn } = options;
   let asked = 0;
@@ -51,14 +53,14 @@ export async function runStreams(options: StreamsOptions): Promise<void> {
         asked++;
         const answer = await ask(options, (stream + turn * streams) % requests.length);
         onAnswer(answer);
-        if (answer.outcome !== 'whole') await delay(BREATH);
+        if (answer.outcome !== 'whole') await delay(PAUSE_MS);
       }
     }),
   );
 }
 
 async function ask(
-  { url, model, requests, allow = {}, hungMs = HUNG }: StreamsOptions,
+  { url, model, requests, expertgrid = {}, hungMs = HUNG_MS }: StreamsOptions,
   index: number,
 ): Promise<Answer> {
   const answer: Answer = {
@@ -81,9 +83,9 @@ async function ask(
       ignore_eos: true,
       stream: true,
       stream_options: { include_usage: true },
-      expertgrid: { digests: true, ...allow },
+      expertgrid: { digests: true, ...expertgrid },
     };
-    const response = await post(new URL('/v1/completions', url), JSON.stringify(body), silence.signal);
+    const response = await post(new URL('/v1/completions', url), body, { signal: silence.signal });
     let done = false;
     for await (const data of eventsOf(response)) {
       clearTimeout(timer);
@@ -110,7 +112,7 @@ interface StreamedEvent {
   error?: { code: string | null; message: string };
 }
 
-/** Throws if the event is an error. */
+/** Adds an event to the answer. Throws if the event is an error. */
 function note(answer: Answer, data: string): void {
   const { choices = [], expertgrid = {}, usage, error } = JSON.parse(data) as StreamedEvent;
   if (error !== undefined) throw new Error(`${error.code}: ${error.message}`);
@@ -122,7 +124,7 @@ function note(answer: Answer, data: string): void {
   answer.degradedHops += typeof hops === 'number' ? hops : sum(Object.values(hops));
 }
 
-/** The data of each event as it comes; throws if the answer is none. */
+/** Yields the data of each event as it comes. Throws if the status of the answer is not 200. */
 async function* eventsOf(response: IncomingMessage): AsyncGenerator<string, void, undefined> {
   let held = '';
   for await (const chunk of response.setEncoding('utf8')) {
@@ -133,17 +135,4 @@ async function* eventsOf(response: IncomingMessage): AsyncGenerator<string, void
     for (const event of events) yield event.replace(/^data: /, '');
   }
   if (response.statusCode !== 200) throw new Error(`${response.statusCode} ${held.slice(0, 300)}`);
-}
-
-function post(url: URL, body: string, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const sent = request(url, { method: 'POST', headers, signal }, resolve);
-    sent.on('error', reject);
-    sent.end(body);
-  });
-}
-
-export function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

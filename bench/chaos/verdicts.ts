@@ -1,52 +1,52 @@
-// Judges what one part of the chaos run saw: requests that went wrong, stalls by kind of fault, liars. Pure.
+// Judges the observations of one part of the chaos run: answers, stalls by kind of fault, and liars. Pure.
+import { type Verdict, verdict } from '../print.ts';
+import { sum } from '../statistics.ts';
 import type { Seen } from './part.ts';
 import type { Kind } from './schedule.ts';
 import { type Gap, gapsOf, longestWithin, type Spread, spreadOf, windowsOf } from './stalls.ts';
-import { type Answer, sum } from './streams.ts';
+import type { Answer } from './streams.ts';
 
-export interface Verdict {
-  name: string;
-  value: number;
-  atMost: number;
-  ok: boolean;
-}
-
-/** A stall is the longest gap of any stream within a fault's window, minus the median gap without faults. Milliseconds. */
+/**
+ * Stalls of one kind of fault. A stall is the longest gap within the window of a fault, minus the median gap without
+ * faults.
+ */
 export interface StallLine extends Spread {
   name: string;
-  /** Target of the p99. */
+  /** Target of the p99. Absent if there is no target. */
   atMost?: number;
 }
 
 export interface Judged {
   verdicts: Verdict[];
   stalls: StallLine[];
-  /** Gaps between tokens without faults. Milliseconds. */
+  /** Gaps between tokens without faults. */
   undisturbedGaps: Spread;
   /** Tokens in all answers. */
   tokens: number;
   /** Calls of each liar until it was cordoned. */
   callsToCordon: number[];
   degradedHops: number;
-  /** Answers whose logits differ in some bit, even if the text is the same. */
+  /** Number of answers whose logits differ in a bit, even if the text is the same. */
   alteredBits: number;
-  /** Answers with a different text that were under way while a shard lied. */
+  /** Number of answers with a different text that were running while a shard lied. */
   changedBesideLiar: number;
   /** Distinct error messages of failed requests, the first 20. */
   failures: string[];
 }
 
-/** Targets of the stall p99 of a kind of fault. Milliseconds. */
-const STALL_TARGETS: Partial<Record<Kind, number>> = { kill: 100, stop: 250, 'half-open': 250, slow: 250 };
+/** Targets for the p99 of the stalls of a kind of fault. Milliseconds. */
+const STALL_TARGETS_MS: Partial<Record<Kind, number>> = { kill: 100, stop: 250, 'half-open': 250, slow: 250 };
+/** Most calls that a liar may answer until it is cordoned. */
 const CORDON_TARGET = 10_000;
-/** Windows of the undisturbed run are as long as a fault lasts on average. */
+/** Length of the windows of the run without faults, which is the mean length of a fault. */
 const WINDOW_MS = 750;
-/** Most distinct error messages in the report. */
+/** Number of error messages in the report. */
 const MOST_FAILURES = 20;
 
 /**
- * `verified`: every answer is compared before it is used, so a liar changes no text. Otherwise the liar's values are used until an
- * audit finds one, and texts that were under way meanwhile are counted separately.
+ * `verified` says that every answer of a shard is audited before it is used, so that a liar changes no text. Otherwise
+ * the values of a liar are used until an audit finds it, and changed texts of answers that were running meanwhile do not
+ * count as changed.
  */
 export function judge(seen: Seen, { standby, verified }: { standby: boolean; verified: boolean }): Judged {
   const { undisturbed, disturbed, rounds, undisturbedWindow, counters } = seen;
@@ -60,7 +60,7 @@ export function judge(seen: Seen, { standby, verified }: { standby: boolean; ver
   const liars = endured.filter(({ fault }) => fault.kind === 'flip');
   const callsToCordon = liars.flatMap(({ callsToCordon }) => callsToCordon ?? []);
   const changed = strict.filter(differs);
-  const besideLiar = changed.filter((answer) => liars.some(({ window }) => wasUnderWay(answer, window)));
+  const besideLiar = changed.filter((answer) => liars.some(({ window }) => wasRunning(answer, window)));
   const counted = verified ? changed.length : changed.length - besideLiar.length;
   const degradedHops = sum(disturbed.map((answer) => answer.degradedHops));
 
@@ -88,7 +88,7 @@ export function judge(seen: Seen, { standby, verified }: { standby: boolean; ver
     // With a standby, stalls are reported but have no target.
     stalls: [
       { name: 'none (undisturbed)', ...spreadOf(control) },
-      ...stalls.map(({ atMost, ...line }) => (standby || atMost === undefined ? line : { ...line, atMost })),
+      ...stalls.map(({ atMost, ...line }) => (standby ? line : { ...line, atMost })),
     ],
     undisturbedGaps: spreadOf(lengths(quiet)),
     tokens: sum(disturbed.map(({ digests }) => digests.length)),
@@ -114,7 +114,7 @@ function liarVerdicts(liars: number, callsToCordon: readonly number[]): Verdict[
   ];
 }
 
-/** Faults of a fleet with a standby must lead to degraded hops, and `/metrics` must count as many as `usage`. */
+/** With a standby, faults must lead to degraded hops, and `/metrics` must count as many hops as the usages of all answers. */
 function degradedVerdicts(hops: number, counters: ReadonlyMap<string, number>): Verdict[] {
   const uncounted = Math.abs((degradedIn(counters) ?? Number.NaN) - hops);
   return [
@@ -123,7 +123,7 @@ function degradedVerdicts(hops: number, counters: ReadonlyMap<string, number>): 
   ];
 }
 
-/** One line for each kind of fault, one for two faults at once, and one for the time from the end of a fault until service. */
+/** One line for each kind of fault, one for two faults at once, and one for the time between a fault and the shard's return. */
 function stallLines(rounds: Seen['rounds'], gaps: readonly Gap[], median: number): StallLine[] {
   const byName = new Map<string, number[]>();
   const add = (name: string, window: Gap) =>
@@ -135,28 +135,24 @@ function stallLines(rounds: Seen['rounds'], gaps: readonly Gap[], median: number
     }
   }
   return [...byName].map(([name, values]) => {
-    const atMost = STALL_TARGETS[name as Kind];
-    return { name, ...spreadOf(values), ...(atMost !== undefined && { atMost }) };
+    const atMost = STALL_TARGETS_MS[name as Kind];
+    return { name, ...spreadOf(values), atMost };
   });
 }
 
-/** Empty if no stream was between two tokens. */
+/** The stall within a window. Empty if no gap touches the window. */
 function addedIn(gaps: readonly Gap[], window: Gap, median: number): number[] {
   const longest = longestWithin(gaps, window);
   return longest === undefined ? [] : [longest - median];
 }
 
+/** Undefined if the gateway has no such counters. */
 function degradedIn(counters: ReadonlyMap<string, number>): number | undefined {
   const found = [...counters].filter(([name]) => /^expertgrid_engine_degraded_hops\w*_total$/.test(name));
   return found.length === 0 ? undefined : sum(found.map(([, value]) => value));
 }
 
-/** NaN (nothing was measured) fails. */
-function verdict(name: string, value: number, atMost: number): Verdict {
-  return { name, value, atMost, ok: value <= atMost };
-}
-
-function wasUnderWay({ sentAt, endedAt }: Answer, { from, to }: Gap): boolean {
+function wasRunning({ sentAt, endedAt }: Answer, { from, to }: Gap): boolean {
   return sentAt <= to && endedAt >= from;
 }
 

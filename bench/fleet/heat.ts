@@ -1,18 +1,17 @@
-// Cost of counting heat: `node bench/fleet/heat.ts [--model nano] [--tokens 200]`. Counts drawn assignments at nano's shape and at
-// Sigma-MoE-Tiny's, and runs the model in this thread to see what share of its step that is. Prints nanoseconds a row and
-// layer; the last line is JSON.
+// Cost of counting heat: `node bench/fleet/heat.ts [--model nano] [--tokens 200]`. Counts random assignments at the
+// shapes of nano and of Sigma-MoE-Tiny. Also runs the model in this thread, to compute the share of its step. Prints
+// nanoseconds for a row and a layer; the last line is JSON.
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { modelDirectory } from '../../cli/files.ts';
 import { Heat } from '../../router/heat.ts';
+import { readFlags } from '../flags.ts';
 import { generate, openEngine } from '../in-process.ts';
-import { median } from '../load/rate.ts';
+import { table } from '../print.ts';
+import { median } from '../statistics.ts';
 
-const { values: flags } = parseArgs({
-  options: { model: { type: 'string', default: 'nano' }, tokens: { type: 'string', default: '200' } },
-});
+const flags = readFlags({ model: 'nano', tokens: '200' });
 
-/** Median over rounds of so many steps each. */
+/** The result is the median over `ROUNDS` rounds of `STEPS` steps each. */
 const ROUNDS = 15;
 const STEPS = 400;
 
@@ -25,33 +24,26 @@ interface Shape {
 const nano = { layers: 6, experts: 96 };
 const sigma = { layers: 56, experts: 96 };
 const lines = [];
-console.log('shape           | rows | ns a row and layer | of a step');
 for (const rows of [1, 8, 64]) {
   const ns = nanoseconds({ ...nano, rows });
   const stepMs = rows > 8 ? undefined : await stepTime(rows);
   const share = stepMs === undefined ? undefined : (ns * nano.layers * rows) / (stepMs * 1e6);
   lines.push({ shape: 'nano', rows, ns, stepMs, share });
-  print('nano', rows, ns, share);
 }
 for (const rows of [1, 8, 64]) {
-  const ns = nanoseconds({ ...sigma, rows });
-  lines.push({ shape: 'sigma-moe-tiny', rows, ns });
-  print('sigma-moe-tiny', rows, ns, undefined);
+  lines.push({ shape: 'sigma-moe-tiny', rows, ns: nanoseconds({ ...sigma, rows }) });
 }
+const cells = lines.map(({ shape, rows, ns, share }) => {
+  return [shape, String(rows), ns.toFixed(1), share === undefined ? '' : `${(100 * share).toFixed(3)} %`];
+});
+console.log(table(['shape', 'rows', 'ns a row and layer', 'share of a step'], cells).join('\n'));
 console.log(JSON.stringify({ model: flags.model, lines }));
 
-function print(shape: string, rows: number, ns: number, share: number | undefined): void {
-  const ofStep = share === undefined ? '' : `${(100 * share).toFixed(3)} %`;
-  console.log(
-    `${shape.padEnd(15)} | ${String(rows).padStart(4)} | ${ns.toFixed(1).padStart(18)} | ${ofStep.padStart(8)}`,
-  );
-}
-
-/** A whole step's counting, beginning included, for each row and layer of it. */
+/** Time to count a whole step, divided by its rows and layers. */
 function nanoseconds({ layers, experts, rows }: Shape): number {
   const heat = new Heat({ layers, experts });
   const mask = new Uint8Array(rows).fill(1);
-  // Drawn once, as many as a cache would not hide: experts change from row to row and step to step.
+  // So many assignments that the caches of the processor do not help more than in service.
   const drawn = Array.from({ length: 997 }, () => ({
     k: 1,
     experts: Uint16Array.from({ length: rows }, () => Math.floor(Math.random() * experts)),
@@ -69,13 +61,9 @@ function nanoseconds({ layers, experts, rows }: Shape): number {
   return median(times) ?? Number.NaN;
 }
 
-/** Milliseconds between tokens of `streams` that generate at once. */
+/** Median time between two tokens while `streams` streams generate at once. Milliseconds. */
 async function stepTime(streams: number): Promise<number> {
-  const open = await openEngine({
-    model: modelDirectory(flags.model),
-    threads: availableParallelism(),
-    options: {},
-  });
+  const open = await openEngine({ model: modelDirectory(flags.model), threads: availableParallelism() });
   try {
     const maxTokens = Number(flags.tokens);
     const stream = async (id: number) => {

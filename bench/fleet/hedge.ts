@@ -1,75 +1,69 @@
-// What hedges gain: `node bench/fleet/hedge.ts [--model DIR] [--streams 4] [--rounds 3] [--slow one|all]`. Four shards with
-// two replicas of every expert; one of them (or each) answers 1 % of its calls 50 times later than the median. Time per token
-// while all streams generate, with and without hedges by turns, each in a fresh gateway. The last line is JSON; exit
-// code 1 where a target is missed.
-import { mkdtempSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { parseArgs } from 'node:util';
+// What hedges gain: `node bench/fleet/hedge.ts [--model DIR] [--streams 4] [--rounds 3] [--slow one|all]`. Runs streams
+// over four shards with two replicas of every expert, of which one shard (or each) answers 1 % of its calls 50 times
+// slower than the median. Measures the time per token with and without hedges in turn, each time in a fresh gateway. The
+// last line is JSON; exit code 1 if a target is missed.
+import { basename } from 'node:path';
 import { modelDirectory } from '../../cli/files.ts';
 import { split } from '../../cli/flags/split.ts';
-import { parseConfig } from '../../model/config/config.ts';
 import { Gateway } from '../chaos/gateway.ts';
-import { endAtSignals } from '../chaos/processes.ts';
-import { table } from '../chaos/report.ts';
+import { endAtSignals, openLog } from '../chaos/processes.ts';
 import { readRequests } from '../chaos/requests.ts';
 import { Site } from '../chaos/site.ts';
 import { gapsOf, type Spread, spreadOf } from '../chaos/stalls.ts';
-import { type Answer, runStreams, sum } from '../chaos/streams.ts';
-import { median } from '../load/rate.ts';
+import { type Answer, runStreams } from '../chaos/streams.ts';
+import { readFlags } from '../flags.ts';
+import { readConfig } from '../inputs.ts';
+import { table } from '../print.ts';
+import { median, sum } from '../statistics.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    model: { type: 'string', default: 'nano' },
-    streams: { type: 'string', default: '4' },
-    rounds: { type: 'string', default: '3' },
-    /** Answers of each stream in a run, one after another, and their tokens. */
-    passes: { type: 'string', default: '3' },
-    tokens: { type: 'string', default: '400' },
-    slow: { type: 'string', default: 'one' },
-    seed: { type: 'string', default: '1' },
-    /** Of all calls, the share that hedges may add. */
-    budget: { type: 'string', default: '0.05' },
-  },
+const flags = readFlags({
+  model: 'nano',
+  streams: '4',
+  rounds: '3',
+  /** Answers of each stream in a run, one after another. */
+  passes: '3',
+  /** Tokens of each answer. */
+  tokens: '400',
+  slow: 'one',
+  seed: '1',
+  /** Largest share of all calls that hedges may add (0–1). */
+  budget: '0.05',
 });
 
 const SHARDS = 4;
 const SLOW = { share: 0.01, factor: 50 };
+/** Target for the p99 without hedges divided by the p99 with hedges. */
 const LEAST_GAIN = 3;
 
 interface Run {
   hedging: boolean;
-  /** Time per token. Milliseconds. */
+  /** Time per token. */
   gaps: Spread;
-  /** That reached the shards, as they count themselves; and those among them that may be slow. */
+  /** Calls that all shards have counted, and calls of the shards that may be slow. */
   calls: number;
   callsOfSlow: number;
-  /** That were slow. */
+  /** Calls that were slow. */
   slowCalls: number;
-  /** Hedges, of the calls that were none; NaN if the gateway does not tell. */
+  /** Hedges divided by the calls that are no hedges. NaN if the gateway lacks these counters. */
   extra: number;
-  /** What a call is expected to take, as the gateway has learnt. Milliseconds. */
+  /** Median over the shards of the time that the gateway expects a call to take. */
   callMs: number;
 }
 
 endAtSignals();
 const model = modelDirectory(flags.model);
-const configPath = join(model, 'config.json');
-const { experts } = parseConfig(JSON.parse(await readFile(configPath, 'utf8')), configPath);
+const { experts } = await readConfig(model);
 const quarters = split(experts, SHARDS);
 const streams = Number(flags.streams);
 const requests = (await readRequests(streams)).map((each) => ({ ...each, max_tokens: Number(flags.tokens) }));
-const logPath = join(mkdtempSync(join(tmpdir(), 'expertgrid-hedge-')), 'processes.log');
-const log = openSync(logPath, 'a');
-console.log(`logs of the processes: ${logPath}`);
+const { log } = openLog('hedge');
 
 const sites = await Promise.all(
   quarters.map((own, i) => Site.open({ model, experts: `${own},${quarters[(i + 1) % SHARDS]}`, log })),
 );
 const slowSites = flags.slow === 'all' ? sites : sites.slice(0, 1);
 const texts = new Map<number, string>();
-const { callMs, gaps: quiet } = await run(true, 0); // warms up, too
+const { callMs, gaps: quiet } = await run(true, 0); // also warms up
 const delayMs = (SLOW.factor - 1) * callMs;
 
 const runs: Run[] = [];
@@ -87,9 +81,9 @@ const p99 = (hedging: boolean) =>
 const gain = p99(false) / p99(true);
 const extra = Math.max(...runs.filter(({ hedging }) => hedging).map((each) => each.extra));
 const met = gain >= LEAST_GAIN && extra <= Number(flags.budget);
-console.log(`median call ${callMs.toFixed(2)} ms, slow ones ${delayMs.toFixed(0)} ms more`);
-console.log(`time per token with none slow: p50 ${quiet.p50.toFixed(1)}, p99 ${quiet.p99.toFixed(1)} ms`);
-const head = ['hedging', 'tokens', 'p50 ms', 'p99', 'max', 'calls', 'of slow shards', 'slow calls', 'extra'];
+console.log(`median call ${callMs.toFixed(2)} ms; a slow call takes ${delayMs.toFixed(0)} ms more`);
+console.log(`time per token without slow calls: p50 ${quiet.p50.toFixed(1)}, p99 ${quiet.p99.toFixed(1)} ms`);
+const head = ['hedges', 'tokens', 'p50 ms', 'p99', 'max', 'calls', 'of slow shards', 'slow calls', 'extra'];
 const lines = runs.map(({ hedging, gaps, calls, callsOfSlow, slowCalls, extra }) => [
   hedging ? 'on' : 'off',
   String(gaps.count),
@@ -98,12 +92,12 @@ const lines = runs.map(({ hedging, gaps, calls, callsOfSlow, slowCalls, extra })
   `${(100 * extra).toFixed(2)} %`,
 ]);
 console.log(table(head, lines).join('\n'));
-console.log(`p99 ${gain.toFixed(2)}x better with hedging (at least ${LEAST_GAIN}x)`);
-console.log(`extra calls ${(100 * extra).toFixed(2)} % at most (up to ${100 * Number(flags.budget)} %)`);
+console.log(`p99 ${gain.toFixed(2)}x better with hedges (at least ${LEAST_GAIN}x)`);
+console.log(`extra calls at most ${(100 * extra).toFixed(2)} % (allowed ${100 * Number(flags.budget)} %)`);
 console.log(JSON.stringify({ ...flags, callMs, delayMs, quiet, gain, extra, met, runs }));
 process.exit(met ? 0 : 1);
 
-/** The same requests every time. Throws if a text differs from the run before. */
+/** Sends the same requests in every run. Throws if a text differs from that of an earlier run. */
 async function run(hedging: boolean, delayMs: number): Promise<Run> {
   const shards = sites.map(({ address }) => address);
   const budget = ['--hedge-budget', hedging ? flags.budget : '0'];
@@ -119,14 +113,14 @@ async function run(hedging: boolean, delayMs: number): Promise<Run> {
     const counts = await Promise.all(sites.map((site) => site.counts()));
     const slow = counts.slice(0, slowSites.length);
     const counters = await gateway.counters();
-    const told = (name: string) => counters.get(`expertgrid_engine_${name}_total`) ?? Number.NaN;
+    const counter = (name: string) => counters.get(`expertgrid_engine_${name}_total`) ?? Number.NaN;
     return {
       hedging,
       gaps: spreadOf(gaps),
       calls: sum(counts.map(({ calls }) => calls)),
       callsOfSlow: sum(slow.map(({ calls }) => calls)),
       slowCalls: sum(slow.map(({ wrong }) => wrong)),
-      extra: told('hedged_calls') / (told('expert_calls') - told('hedged_calls')),
+      extra: counter('hedged_calls') / (counter('expert_calls') - counter('hedged_calls')),
       callMs: median(await gateway.expectedCallMs()) ?? Number.NaN,
     };
   } finally {
@@ -134,7 +128,7 @@ async function run(hedging: boolean, delayMs: number): Promise<Run> {
   }
 }
 
-/** An answer of each stream, all at once; gaps while all of them generate. Milliseconds. */
+/** Runs one answer on each stream at once. Returns the gaps while all of them generate, in milliseconds. */
 async function together(url: string): Promise<number[]> {
   const answers: Answer[] = [];
   await runStreams({

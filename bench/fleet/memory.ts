@@ -1,31 +1,30 @@
-// Memory of `up` and of a shard by itself: `node bench/fleet/memory.ts [--model nano] [--shards 4] [--streams 16]
-// [--tokens 500] [--cli cli/main.ts]`. Proportional set sizes at rest and after a load, and what the load took of the
-// processors. Linux only. A page of Node itself that n processes share counts 1/n in each, so run it while no other Node
-// does. Its last line is JSON.
+// Memory of `up`, and of a shard without other processes: `node bench/fleet/memory.ts [--model nano] [--shards 4]
+// [--streams 16] [--tokens 500] [--cli cli/main.ts]`. Prints proportional set sizes at rest and after a load, and the CPU
+// time of the load. Linux only. Run it while no other Node runs, because a page that n processes share counts 1/n in
+// each. The last line is JSON.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { streamCompletion } from '../load/http-stream.ts';
+import { readFlags } from '../flags.ts';
+import { streamCompletion } from '../http.ts';
 import { endTree, processorTicks, proportionalBytes, treeOf } from '../process-tree.ts';
+import { sum } from '../statistics.ts';
 import { startUp } from '../up-process.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    model: { type: 'string', default: 'nano' },
-    shards: { type: 'string', default: '4' },
-    streams: { type: 'string', default: '16' },
-    tokens: { type: 'string', default: '500' },
-    /** Compiled, `dist/cli/main.js`, it is what the packed install has: no TypeScript is stripped then. */
-    cli: { type: 'string', default: 'cli/main.ts' },
-  },
+const flags = readFlags({
+  model: 'nano',
+  shards: '4',
+  streams: '16',
+  tokens: '500',
+  /** `dist/cli/main.js` measures the compiled code that npm installs, which has no TypeScript to strip. */
+  cli: 'cli/main.ts',
 });
-/** Experts are still read and checked then, and Node frees what its start needed. Milliseconds. */
+/** From the start until memory is at rest. In this time experts are read and checked, and Node frees memory of its start. */
 const REST_MS = 3_000;
 const TICKS_PER_SECOND = 100;
 
-const up = await startUp(flags.model, ['--shards', flags.shards], flags.cli);
+const up = await startUp(flags.model, ['--shards', flags.shards], { main: flags.cli });
 await delay(REST_MS);
 const [gateway = Number.NaN, ...shards] = treeOf(up.pid);
 const atRest = [gateway, ...shards].map(proportionalBytes);
@@ -45,9 +44,9 @@ const load = () => {
     Array.from({ length: Number(flags.streams) }, (_, seed) => streamCompletion(url, body(seed))),
   );
 };
-await load(); // compiles what is hot
+await load(); // compiles the code
 const [before, startedAt] = [processorTicks(up.pid), performance.now()];
-const tokens = (await load()).reduce((sum, stream) => sum + stream.tokens, 0);
+const tokens = sum((await load()).map((stream) => stream.tokens));
 const seconds = (performance.now() - startedAt) / 1000;
 const processorMs = ((processorTicks(up.pid) - before) / TICKS_PER_SECOND) * 1000;
 const afterLoad = [gateway, ...shards].map(proportionalBytes);
@@ -56,7 +55,6 @@ await up.stop();
 const alone = await shardAlone();
 
 const names = ['gateway', ...shards.map((_, index) => `shard ${index}`)];
-const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 const megabytes = (value: number) => `${(value / 1e6).toFixed(1)} MB`;
 console.log('| process | at rest | after the load |\n| --- | --- | --- |');
 names.forEach((name, i) => {
@@ -66,12 +64,12 @@ console.log(`| all | ${megabytes(sum(atRest))} | ${megabytes(sum(afterLoad))} |`
 console.log(`| a shard by itself | ${megabytes(alone)} | |\n`);
 const rate = tokens / seconds;
 const cost = processorMs / tokens;
-console.log(`${rate.toFixed(0)} tokens/s, ${cost.toFixed(2)} ms of processor time a token`);
+console.log(`${rate.toFixed(0)} tokens/s, ${cost.toFixed(2)} ms of CPU time a token`);
 console.log(
   JSON.stringify({ names, atRest, afterLoad, alone, tokensPerSecond: rate, processorMsPerToken: cost }),
 );
 
-/** Bytes of a shard with a quarter of the experts, while nothing else of ours runs. */
+/** Proportional set size of a shard with a quarter of the experts while no other process of ours runs but this one. Bytes. */
 async function shardAlone(): Promise<number> {
   const args = [flags.cli, 'shard', '--model', flags.model, '--experts', '0-23', '--port', '0'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,46 +1,49 @@
-// What a move costs running streams: `node bench/fleet/move.ts [--model DIR] [--streams 8] [--gateways 3] [--delay 5]`. Four
-// shards with two replicas of every expert, each under `--state`. With `--delay` they are that many milliseconds away, one way, so that
-// the processes of this machine wait for the network instead of each other's cores. Under load all experts move with `expertgrid plan
-// --apply`; then back, one shard killed in mid-move and started again; then a shard comes back with what it kept before.
-// Texts must be those of an undisturbed run. The last line is JSON; exit code 1 if a target is missed.
-import { cpSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// What a move costs running streams: `node bench/fleet/move.ts [--model DIR] [--streams 8] [--gateways 3] [--delay 5]`.
+// Four shards hold two replicas of every expert, each shard under `--state`. The run has these phases while text streams:
+// 1. All experts move with `expertgrid plan --apply`.
+// 2. All experts move back. In mid-move one shard is killed and started again.
+// 3. A shard comes back with the state of an earlier placement.
+// With `--delay`, a message to or from a shard takes that many milliseconds, so that processes wait for the network and
+// not for each other's cores. All texts must be equal to those of a run without moves. The last line is JSON; exit code 1
+// if a target is missed.
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { modelDirectory } from '../../cli/files.ts';
 import { split } from '../../cli/flags/split.ts';
 import { PlacedShard } from '../../infra/moves/placed-shards.ts';
 import { readManifest } from '../../model/bundle/manifest.ts';
 import { formatAddress, parseAddress } from '../../rpc/address.ts';
 import { startRelayThread } from '../../test/support/network/relay-thread.ts';
-import { Gateway, startVerb, type Verb } from '../chaos/gateway.ts';
-import { end, endAtSignals } from '../chaos/processes.ts';
-import { table } from '../chaos/report.ts';
+import { Gateway, startShard, startVerb, type Verb } from '../chaos/gateway.ts';
+import { end, endAtSignals, openLog } from '../chaos/processes.ts';
 import { readRequests } from '../chaos/requests.ts';
 import { type Gap, gapsOf, longestWithin, spreadOf } from '../chaos/stalls.ts';
 import { type Answer, runStreams } from '../chaos/streams.ts';
+import { readFlags } from '../flags.ts';
+import { table } from '../print.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    model: { type: 'string', default: 'nano' },
-    streams: { type: 'string', default: '8' },
-    gateways: { type: 'string', default: '3' },
-    tokens: { type: 'string', default: '400' },
-    device: { type: 'string', default: 'cpu' },
-    /** Of the way to each shard and back again, milliseconds each. */
-    delay: { type: 'string', default: '0' },
-    /** Of the run without moves. */
-    seconds: { type: 'string', default: '10' },
-  },
+const flags = readFlags({
+  model: 'nano',
+  /** Number of streams of all gateways together. */
+  streams: '8',
+  gateways: '3',
+  tokens: '400',
+  device: 'cpu',
+  /** Milliseconds that a message to or from a shard takes. */
+  delay: '0',
+  /** Length of the phase without moves. */
+  seconds: '10',
 });
 
 const NAMES = ['a', 'b', 'c', 'd'];
+/** Indexes of the shard that is killed in mid-move, and of the shard that comes back with an earlier state. */
 const KILLED = 2;
 const STALE = 3;
-/** Of the median time per token without moves, the longest gap may be so many. */
+/** Target for the longest gap while experts move, divided by the median gap without moves. */
 const LONGEST = 2;
-const PATIENCE = 90_000;
+/** A shard that has not reached the expected state after this time has failed. */
+const PATIENCE_MS = 90_000;
 
 interface Phase {
   name: string;
@@ -51,65 +54,54 @@ endAtSignals();
 const model = modelDirectory(flags.model);
 const manifest = await readManifest(model);
 const { identity } = manifest;
-const folder = mkdtempSync(join(tmpdir(), 'expertgrid-move-'));
-const log = openSync(join(folder, 'processes.log'), 'a');
-console.log(`logs of the processes: ${join(folder, 'processes.log')}`);
+const { folder, log } = openLog('move');
 
 const quarters = split(manifest.experts[0]?.length ?? 0, NAMES.length);
-/** Each shard holds two quarters, one further for each turn. */
+/** Experts of each shard: two of the four quarters. Each turn shifts them by one quarter. */
 const holdingsAt = (turn: number) =>
   NAMES.map((_, i) => [0, 1].map((next) => quarters[(i + turn + next) % NAMES.length]).join(','));
 const stateOf = (shard: number) => join(folder, NAMES[shard] ?? '');
 
-async function startShard(shard: number, port = 0): Promise<Verb> {
-  const held = [
-    '--experts',
-    holdingsAt(0)[shard] ?? '',
-    '--state',
-    stateOf(shard),
-    '--name',
-    NAMES[shard] ?? '',
-  ];
-  const args = ['shard', '--model', model, '--port', `${port}`, '--device', flags.device, ...held];
-  return await startVerb(args, /^shard ready on ([^\s,]+):/m, log);
+function start(shard: number, port = 0): Promise<Verb> {
+  const held = ['--experts', holdingsAt(0)[shard] ?? '', '--state', stateOf(shard)];
+  const named = ['--name', NAMES[shard] ?? '', '--device', flags.device];
+  return startShard({ model, port, flags: [...held, ...named], log });
 }
 
-const shards = await Promise.all(NAMES.map((_, shard) => startShard(shard)));
+const shards = await Promise.all(NAMES.map((_, shard) => start(shard)));
 const addresses = shards.map(({ found }) => found);
 const delayMs = Number(flags.delay);
-/** One before each shard; none without a delay. */
+/** A relay before each shard; none without a delay. */
 const relays =
   delayMs > 0
     ? await Promise.all(addresses.map((address) => startRelayThread({ to: parseAddress(address), delayMs })))
     : [];
 const farAddresses = delayMs > 0 ? relays.map(({ address }) => formatAddress(address)) : addresses;
 const gateways = await Promise.all(
-  Array.from({ length: Number(flags.gateways) }, () =>
-    Gateway.start({ model, shards: farAddresses, flags: [], log }),
-  ),
+  Array.from({ length: Number(flags.gateways) }, () => Gateway.start({ model, shards: farAddresses, log })),
 );
 
 const answers: Answer[] = [];
-// Short prompts and long answers: who waits for whose prompt is not what is measured.
+// Prompts are short and answers are long, so that streams seldom wait for the prompts of others.
 const requests = (await readRequests(Number(flags.streams))).map(({ prompt, ...rest }) => {
   return { ...rest, prompt: prompt.split(' ').slice(0, 8).join(' '), max_tokens: Number(flags.tokens) };
 });
 let goesOn = true;
 const streams = gateways.map(({ url }, i) => {
-  // As even as it goes: 3, 3 and 2 of 8.
-  const count = requests.filter((_, request) => request % gateways.length === i).length;
+  // Streams are spread evenly, such as 3, 3 and 2 of 8 streams.
   const own = requests.map((_, request) => request).filter((request) => request % gateways.length === i);
   return runStreams({
     url,
     model: basename(model),
     requests: own.map((request) => requests[request]!),
-    streams: count,
+    streams: own.length,
     onAnswer: (answer) => answers.push({ ...answer, request: own[answer.request] ?? -1 }),
     goesOn: () => goesOn,
   });
 });
 
 const phases: Phase[] = [];
+/** Runs `act` as a phase, and then waits a second. */
 async function during(name: string, act: () => Promise<void>): Promise<void> {
   process.stderr.write(`${name}\n`);
   const from = performance.now();
@@ -118,6 +110,7 @@ async function during(name: string, act: () => Promise<void>): Promise<void> {
   await delay(1_000);
 }
 
+/** Applies the holdings of a turn as the placement of this epoch. */
 async function apply(epoch: number, turn: number): Promise<void> {
   const file = join(folder, `placement-${epoch}.json`);
   const placed = Object.fromEntries(NAMES.map((name, i) => [name, holdingsAt(turn)[i]]));
@@ -128,34 +121,37 @@ async function apply(epoch: number, turn: number): Promise<void> {
   if (Number(found) !== epoch) throw new Error(`placement ${found} was applied instead of ${epoch}`);
 }
 
-/** Waits until what the shard says of itself is as wanted. */
+/** Resolves when `holds` accepts the report of the shard. */
 async function until(
   shard: number,
   holds: (report: { epoch: number; missing: number; surplus: number }) => boolean,
 ) {
   const asked = new PlacedShard(addresses[shard] ?? '', undefined);
-  const patience = performance.now() + PATIENCE;
+  const patience = performance.now() + PATIENCE_MS;
   for (;;) {
     const { models } = await asked.status();
     const report = models.find((each) => each.model === identity);
     if (report !== undefined && holds(report)) break;
     if (performance.now() > patience)
-      throw new Error(`shard ${NAMES[shard]}: ${JSON.stringify(report)} for long`);
+      throw new Error(
+        `shard ${NAMES[shard]} still reports ${JSON.stringify(report)} after ${PATIENCE_MS / 1_000} s`,
+      );
     await delay(25);
   }
   asked.close();
 }
 
-async function restart(shard: number, meanwhile: () => void): Promise<void> {
+/** Kills the shard and starts it again at its address. `meanwhile` is called between. */
+async function restart(shard: number, meanwhile = () => {}): Promise<void> {
   const { child, found } = shards[shard]!;
   await end(child, 'SIGKILL');
   meanwhile();
-  shards[shard] = await startShard(shard, Number(found.split(':')[1]));
+  shards[shard] = await start(shard, parseAddress(found).port);
 }
 
-await delay(3_000); // every stream is under way and warm
+await delay(3_000); // until every stream is running and warm
 await during('undisturbed', () => delay(Number(flags.seconds) * 1_000));
-// What a process costs the others by starting beside them, whatever it is for.
+// For comparison: the start of any process slows the others.
 await during('a process starts', async () => {
   const { child } = await startVerb(['plan', '--help'], /^Usage: (\S+)/m, log);
   await end(child, 'SIGTERM');
@@ -165,10 +161,10 @@ cpSync(stateOf(STALE), `${stateOf(STALE)}-kept`, { recursive: true });
 await during('back, a shard killed in mid-move', async () => {
   const applied = apply(2, 0);
   await until(KILLED, ({ epoch, missing }) => epoch === 2 && missing > 0);
-  await restart(KILLED, () => {});
+  await restart(KILLED);
   await applied;
 });
-await during('a shard comes back with what it kept before', async () => {
+await during('a shard comes back with an earlier state', async () => {
   await restart(STALE, () => {
     rmSync(stateOf(STALE), { recursive: true });
     cpSync(`${stateOf(STALE)}-kept`, stateOf(STALE), { recursive: true });
@@ -202,7 +198,7 @@ const spreads = phases.map(({ name, window }) => {
   const within = gaps.filter(({ from, to }) => from < window.to && to > window.from);
   const lengths = within.map(({ from, to }) => to - from);
   const longest = within[lengths.indexOf(Math.max(...lengths))];
-  /** Of the phase, when its longest gap began. */
+  /** Seconds from the start of the phase to its longest gap. */
   const longestAt = ((longest?.from ?? Number.NaN) - window.from) / 1_000;
   return { name, seconds: (window.to - window.from) / 1_000, ...spreadOf(lengths), longestAt };
 });
@@ -221,17 +217,9 @@ const met = failed.length === 0 && changed === 0 && ratio <= LONGEST;
 console.log(
   `${answers.length} requests, ${failed.length} failed; ${compared} texts compared, ${changed} changed`,
 );
-console.log(`longest gap while experts moved ${ratio.toFixed(2)}x the median without (at most ${LONGEST}x)`);
 console.log(
-  JSON.stringify({
-    ...flags,
-    requests: answers.length,
-    failed: failed.length,
-    compared,
-    changed,
-    ratio,
-    met,
-    phases: spreads,
-  }),
+  `longest gap while experts moved: ${ratio.toFixed(2)}x the median gap without moves (at most ${LONGEST}x)`,
 );
+const counts = { requests: answers.length, failed: failed.length, compared, changed };
+console.log(JSON.stringify({ ...flags, ...counts, ratio, met, phases: spreads }));
 process.exit(met ? 0 : 1);

@@ -1,42 +1,43 @@
-// `node bench/fleet/placements.ts [--interleavings 200] [--seed 1] [--first 0] [--main FILE]`: two operators whose `plan --apply`
-// overlap, three gateways and four shards over relays, with delays, kills and broken connections drawn from the seed, while
-// text streams through every gateway. After each it is asked whether any expert was ever without a holder, and how long the
-// fleet took to come to rest. `--main` runs another checkout's cli/main.ts. The last line is JSON; exit code 1 if any
-// expert had no holder, a split lasted longer than 10 s or a stream failed.
-import { appendFileSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+// Two operators run `plan --apply` at the same time: `node bench/fleet/placements.ts [--interleavings 200] [--seed 1]
+// [--first 0] [--main FILE]`. Each interleaving draws delays, kills and broken connections from the seed, while text
+// streams through three gateways over four shards. Checks whether any expert was without a holder, and how long the fleet
+// took until all shards held one placement. The last line is JSON. The exit code is 1 if an expert had no holder, if
+// shards held several placements for more than 10 s, or if a stream failed.
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { split } from '../../cli/flags/split.ts';
 import { readManifest } from '../../model/bundle/manifest.ts';
 import { convert } from '../../model/convert/convert.ts';
 import { writeCheckpoint } from '../../test/support/models/checkpoint.ts';
 import { seedOf } from '../../test/support/random.ts';
 import { ownMain } from '../chaos/gateway.ts';
-import { endAtSignals } from '../chaos/processes.ts';
+import { endAtSignals, openLog } from '../chaos/processes.ts';
 import { readRequests } from '../chaos/requests.ts';
 import type { Answer } from '../chaos/streams.ts';
+import { readFlags } from '../flags.ts';
 import { drawInterleaving } from '../placements/draw.ts';
 import { BenchFleet } from '../placements/fleet.ts';
 import {
-  AT_MOST,
   type Interleaving,
   repair,
   runInterleaving,
+  SPLIT_LIMIT_MS,
   type Stage,
 } from '../placements/interleaving.ts';
 import type { Outcome } from '../placements/operator.ts';
 import { orphansOf, Watcher } from '../placements/watcher.ts';
+import { checkLine } from '../print.ts';
+import { percentile } from '../statistics.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    interleavings: { type: 'string', default: '200' },
-    seed: { type: 'string', default: '1' },
-    /** Index of the first one, to go on with a run or to see one again. */
-    first: { type: 'string', default: '0' },
-    main: { type: 'string', default: ownMain },
-  },
+const flags = readFlags({
+  interleavings: '200',
+  seed: '1',
+  /** Index of the first interleaving, to continue a run or to repeat a single interleaving. */
+  first: '0',
+  /** The cli/main.ts to run, such as that of another checkout. */
+  main: ownMain,
 });
 
 const NAMES = ['a', 'b', 'c', 'd'];
@@ -50,9 +51,7 @@ const seed = Number(flags.seed);
 const first = Number(flags.first);
 const folder = mkdtempSync(join(tmpdir(), 'expertgrid-placements-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-const logs = mkdtempSync(join(tmpdir(), 'expertgrid-placements-log-'));
-const log = openSync(join(logs, 'processes.log'), 'a');
-console.log(`logs of the processes: ${join(logs, 'processes.log')}`);
+const { path: logPath, log } = openLog('placements-log');
 
 const checkpoint = join(folder, 'checkpoint');
 const model = join(folder, 'tiny');
@@ -65,10 +64,10 @@ const requests = (await readRequests(4)).map((request) => {
   return { ...request, prompt: request.prompt.slice(0, 40), max_tokens: 40 };
 });
 
-/** `refused`: a shard was dead, and it alone held what was asked for: that is the kill's doing. */
+/** `refused`: the only holder of an expert had been killed, so the request could not be served. */
 const streams = { whole: 0, failed: 0, changed: 0, refused: 0 };
 const texts = new Map<number, string>();
-/** Since the interleaving began. */
+/** Errors of streams since the interleaving began. */
 let failures: string[] = [];
 function onAnswer({ request, outcome, text, detail, sentAt, endedAt }: Answer): void {
   if (outcome !== 'whole' && detail?.startsWith('503') && stage?.fleet.wasAway(sentAt, endedAt)) {
@@ -89,13 +88,13 @@ function onAnswer({ request, outcome, text, detail, sentAt, endedAt }: Answer): 
   }
 }
 
-/** The most units that had no holder at once, since the interleaving began. */
+/** Largest number of units without a holder at one time since the interleaving began. */
 let orphans = 0;
-let round = 0;
+let stages = 0;
 let stage: (Stage & { close: () => Promise<void> }) | undefined;
 
 async function startStage(): Promise<Stage & { close: () => Promise<void> }> {
-  const state = join(folder, `state-${round++}`);
+  const state = join(folder, `state-${stages++}`);
   const fleet = await BenchFleet.start({
     model,
     modelName: basename(model),
@@ -109,8 +108,9 @@ async function startStage(): Promise<Stage & { close: () => Promise<void> }> {
     requests,
     onAnswer,
   });
+  // Counts orphans after the messages that have already arrived are read. A shard only unloads a unit after another shard
+  // has announced, by way of a gateway, that it holds the unit, so that announcement has arrived before.
   let looking = false;
-  // What was told before is read before: the shard that lets go was told, by way of a gateway, by the one that holds.
   const look = () => {
     if (looking) return;
     looking = true;
@@ -144,22 +144,16 @@ for (let index = first; index < first + count; index++) {
   [orphans, failures] = [0, []];
   const own = seedOf(seed, `interleaving ${index}`);
   const draw = drawInterleaving(own, { shards: NAMES.length, gateways: GATEWAYS, groups: GROUPS });
-  appendFileSync(join(logs, 'processes.log'), `--- interleaving ${index}\n`);
+  appendFileSync(logPath, `--- interleaving ${index}\n`);
   const result = await runInterleaving(stage, draw, index);
   for (const { outcome } of result.operators) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   kills += draw.faults.filter(({ kind }) => kind.startsWith('kill')).length;
-  if (result.settledMs <= AT_MOST) settledMs.push(result.settledMs);
+  if (result.settledMs <= SPLIT_LIMIT_MS) settledMs.push(result.settledMs);
   const reasons = reasonsOf(result);
   if (reasons.length > 0) bad.push({ index, seed: own, reason: reasons.join('; ') });
-  console.log(
-    lineOf(
-      index,
-      result,
-      draw.faults.map(({ kind }) => kind),
-      reasons,
-    ),
-  );
-  if (result.settledMs > AT_MOST && !(await repair(stage))) {
+  const kinds = draw.faults.map(({ kind }) => kind);
+  console.log(lineOf(index, result, kinds, reasons));
+  if (result.settledMs > SPLIT_LIMIT_MS && !(await repair(stage))) {
     restarts++;
     await stage.close();
     stage = await startStage();
@@ -167,7 +161,6 @@ for (let index = first; index < first + count; index++) {
 }
 await stage.close();
 
-settledMs.sort((a, b) => a - b);
 const summary = {
   interleavings: count,
   seed,
@@ -180,8 +173,8 @@ const summary = {
   splits: bad.filter(({ reason }) => reason.includes('not at rest')).length,
   fleetsStartedAnew: restarts,
   settledMs: {
-    p50: Math.round(settledMs[Math.floor(settledMs.length / 2)] ?? Number.NaN),
-    max: Math.round(settledMs.at(-1) ?? Number.NaN),
+    p50: Math.round(percentile(settledMs, 0.5)),
+    max: Math.round(percentile(settledMs, 1)),
   },
   streams,
   bad,
@@ -192,7 +185,7 @@ process.exit(bad.length === 0 ? 0 : 1);
 function reasonsOf({ settledMs, left }: Interleaving): string[] {
   return [
     ...(orphans > 0 ? [`${orphans} experts were without a holder`] : []),
-    ...(settledMs > AT_MOST ? [`not at rest after ${AT_MOST / 1_000} s (${left})`] : []),
+    ...(settledMs > SPLIT_LIMIT_MS ? [`not at rest after ${SPLIT_LIMIT_MS / 1_000} s (${left})`] : []),
     ...(failures.length > 0 ? [`${failures.length} streams: ${failures[0]?.slice(0, 300)}`] : []),
   ];
 }
@@ -202,8 +195,7 @@ function lineOf(index: number, result: Interleaving, kinds: string[], reasons: s
     return outcome === 'failed' || outcome === 'endless' ? `${outcome} (${said.slice(0, 200)})` : outcome;
   });
   const rest =
-    result.settledMs <= AT_MOST ? `at rest after ${Math.round(result.settledMs)} ms` : 'not at rest';
-  const verdict = reasons.length === 0 ? 'ok    ' : 'FAILED';
-  const beside = kinds.length === 0 ? '' : `; ${kinds.join(', ')}`;
-  return `${verdict} ${index}: ${applied.join(' and ')}${beside}; ${rest}${reasons.map((reason) => `; ${reason}`).join('')}`;
+    result.settledMs <= SPLIT_LIMIT_MS ? `at rest after ${Math.round(result.settledMs)} ms` : 'not at rest';
+  const facts = [applied.join(' and '), ...(kinds.length === 0 ? [] : [kinds.join(', ')]), rest, ...reasons];
+  return checkLine(reasons.length === 0, `${index}: ${facts.join('; ')}`);
 }

@@ -1,22 +1,20 @@
-// Measures how long `up` is without a shard that is killed again and again while other work keeps the
-// machine busy. `--patience` must outlast that time.
-// `node bench/fleet/restart.ts [--model DIR] [--busy 4] [--kills 6]`; its last line is JSON.
+// How long `up` is not ready while a shard that was killed restarts and other work keeps the machine busy: `node
+// bench/fleet/restart.ts [--model DIR] [--busy 4] [--kills 6]`. `--patience` of a gateway must outlast that time. The
+// last line is JSON.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { readFlags } from '../flags.ts';
 import { treeOf } from '../process-tree.ts';
 import { startUp } from '../up-process.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    model: { type: 'string', default: 'nano' },
-    /** Number of processes that do nothing but take processor time. */
-    busy: { type: 'string', default: '4' },
-    kills: { type: 'string', default: '6' },
-  },
+const flags = readFlags({
+  model: 'nano',
+  /** Number of processes that only take CPU time. */
+  busy: '4',
+  kills: '6',
 });
 
-/** This process ends with the one that started it. */
+/** The child ends when this process ends. */
 function busyProcess(): ChildProcess {
   const turn =
     'const turn = () => { for (const end = Date.now() + 50; Date.now() < end; ); setImmediate(turn); };';
@@ -33,7 +31,7 @@ async function until(ready: boolean): Promise<void> {
   while ((await fetch(`${up.url}/health/ready`)).ok !== ready) await delay(20);
 }
 
-/** The shard that was started last has the highest process id: it replaces the one that was killed before. */
+/** The shard that started last, which has the highest process id. It has replaced the shard that was killed before. */
 const victim = () => Math.max(...treeOf(up.pid).filter((pid) => pid !== up.pid));
 const missedMs: number[] = [];
 for (let kill = 0; kill < Number(flags.kills); kill++) {
@@ -43,7 +41,7 @@ for (let kill = 0; kill < Number(flags.kills); kill++) {
   await until(false);
   await until(true);
   missedMs.push(Math.round(performance.now() - killedAt));
-  console.log(`kill ${kill + 1}: served again after ${missedMs.at(-1)} ms`);
+  console.log(`kill ${kill + 1}: ready again after ${missedMs.at(-1)} ms`);
 }
 await up.stop();
 for (const each of busy) each.disconnect();

@@ -1,41 +1,38 @@
-// `node bench/fleet/rolling.ts [--rounds 2] [--streams 8] [--model nano]`: restarts every shard and every gateway of a fleet
-// in turn with SIGTERM, as a deployment does, while text streams through both gateways; then kills a gateway with SIGKILL.
-// Each expert has two replicas. Counts how every stream ended. The last line is JSON; the exit code is 1 if a stream hung,
-// if a text changed, or if a stream broke off without an error before the SIGKILL.
-import { mkdtempSync, openSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+// `node bench/fleet/rolling.ts [--rounds 2] [--streams 8] [--model nano]`: restarts every shard and every gateway of a
+// fleet in turn with SIGTERM, as a deployment does, while text streams through both gateways. Then kills a gateway with
+// SIGKILL. Each expert has two replicas. Counts how every stream ended. The last line is JSON. The exit code is 1 if a
+// stream hung, if a text changed, or if a stream broke off without an error before the SIGKILL.
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { modelDirectory } from '../../cli/files.ts';
-import { Gateway, startVerb } from '../chaos/gateway.ts';
-import { end, endAtSignals } from '../chaos/processes.ts';
+import { parseAddress } from '../../rpc/address.ts';
+import { Gateway, startShard } from '../chaos/gateway.ts';
+import { end, endAtSignals, openLog } from '../chaos/processes.ts';
 import { readRequests } from '../chaos/requests.ts';
 import { type Answer, runStreams } from '../chaos/streams.ts';
+import { readFlags } from '../flags.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '2' },
-    /** Over both gateways. */
-    streams: { type: 'string', default: '8' },
-    model: { type: 'string', default: 'nano' },
-  },
+const flags = readFlags({
+  rounds: '2',
+  /** Number of streams of both gateways together. */
+  streams: '8',
+  model: 'nano',
 });
 
 const EXPERTS = ['0-47', '48-95', '0-47', '48-95'];
 const GATEWAYS = 2;
-/** A stream without a byte for longer hangs: every wait of the product has ended by then. */
+/** A stream that gets no byte for longer hangs. Every deadline of gateway and shards is shorter. */
 const HUNG_MS = 40_000;
 
 type Phase = 'quiet' | 'shards' | 'gateways' | 'killed gateway';
-/** `refused`: before its first byte, so that a client asks elsewhere. `told`: ended by an error event. */
+/**
+ * `refused`: no byte came, so a load balancer asks another gateway. `told`: an error event ended it. `broken`: it ended
+ * without one.
+ */
 type Ending = 'whole' | 'refused' | 'told' | 'broken' | 'hung';
 
 endAtSignals();
 const model = modelDirectory(flags.model);
-const logs = join(mkdtempSync(join(tmpdir(), 'expertgrid-rolling-')), 'processes.log');
-console.log(`logs of the processes: ${logs}`);
-const log = openSync(logs, 'a');
+const { log } = openLog('rolling');
 const requests = await readRequests(12);
 
 let phase: Phase = 'quiet';
@@ -65,15 +62,11 @@ function onAnswer(answer: Answer): void {
   else texts.set(answer.request, answer.text);
 }
 
-async function startShard(experts: string, port: number) {
-  const args = ['shard', '--model', model, '--port', `${port}`, '--threads', '1', '--experts', experts];
-  return await startVerb(args, /^shard ready on [^\s]+?:(\d+)[\s:,]/m, log);
-}
-
-const shards = await Promise.all(EXPERTS.map((experts) => startShard(experts, 0)));
-const addresses = shards.map(({ found }) => `127.0.0.1:${found}`);
-const startGateway = (port: string) =>
-  Gateway.start({ model, shards: addresses, flags: ['--port', port], log });
+const start = (experts: string, port: number) =>
+  startShard({ model, port, log, flags: ['--threads', '1', '--experts', experts] });
+const shards = await Promise.all(EXPERTS.map((experts) => start(experts, 0)));
+const addresses = shards.map(({ found }) => found);
+const startGateway = (port: string) => Gateway.start({ model, shards: addresses, port, log });
 const gateways = await Promise.all(Array.from({ length: GATEWAYS }, () => startGateway('0')));
 
 const streams = gateways.map(({ url }) =>
@@ -88,7 +81,7 @@ const streams = gateways.map(({ url }) =>
   }),
 );
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
-/** Milliseconds before and after the restarts. */
+/** Time before and after the restarts. */
 const QUIET_MS = 3_000;
 
 await delay(QUIET_MS);
@@ -96,13 +89,12 @@ for (let round = 1; round <= Number(flags.rounds); round++) {
   phase = 'shards';
   for (const [index, experts] of EXPERTS.entries()) {
     const since = performance.now();
-    const shard = shards[index];
-    const address = addresses[index];
-    if (shard === undefined || address === undefined) throw new Error(`no shard ${index}`);
-    await end(shard.child, 'SIGTERM', 60_000);
-    shards[index] = await startShard(experts, Number(shard.found));
+    const { child, found: address } = shards[index]!;
+    await end(child, 'SIGTERM', 60_000);
+    shards[index] = await start(experts, parseAddress(address).port);
     for (const gateway of gateways) {
-      if (!(await gateway.comesToServe(address, 60_000))) throw new Error(`${address} is not taken back`);
+      if (await gateway.comesToServe(address, 60_000)) continue;
+      throw new Error(`${gateway.url} did not take ${address} into service within 60 s of its restart`);
     }
     console.log(`round ${round}: shard ${index + 1} restarted in ${seconds(since)}`);
   }

@@ -1,72 +1,68 @@
-// A thread that sends a number of hostile requests of one key at once and records how each answer ends. Started with
-// {url, model, key, seed, shapes, atOnce, limits}; posts a line for each and ends after the last.
-
-import { request } from 'node:http';
+// Entry of a thread that keeps several hostile requests of one API key running and records how each answer ends. It is
+// started with `Attack`, posts an `AttackLine` for each request, and ends after the last.
 import { parentPort, workerData } from 'node:worker_threads';
-import { z } from 'zod';
 import { errorText } from '../../base/error-text.ts';
-import { uniform } from '../uniform.ts';
-import { hearStream } from './endings.ts';
-import { hostileShape } from './shapes.ts';
+import { uniform } from '../../test/support/random.ts';
+import { type Answer, ask } from '../http.ts';
+import { hostileShape, type ShapeLimits } from './shapes.ts';
+
+export interface Attack {
+  /** URL of the gateway. */
+  url: string;
+  model: string;
+  key: string;
+  /** Seed of the first request. Each further request has the next seed. */
+  seed: number;
+  /** Number of requests. */
+  shapes: number;
+  /** Number of requests that run at the same time. */
+  atOnce: number;
+  /** A request that takes longer is late. */
+  patienceMs: number;
+  limits: ShapeLimits;
+}
 
 /** One hostile request and its result. */
 export interface AttackLine {
   seed: number;
   kind: string;
   path: string;
-  /** 0: the connection failed. */
+  /** 0 if the connection failed. */
   status: number;
-  /** `left`: its caller went; `late`: it did not end in time. */
-  ending: 'finish' | 'error' | 'cut' | 'left' | 'late';
+  /** `left`: the client left as planned. `late`: the answer did not end within `patienceMs`. */
+  ending: Answer['ending'] | 'left' | 'late';
   ms: number;
   bytes: number;
-  /** Of an answer that is an error, or how the connection failed. */
+  /** Message of an error, or how the connection failed. Empty for an answer that finished. */
   detail: string;
 }
 
-if (parentPort === null) throw new Error('this module is the entry of a worker thread');
-const parent = parentPort;
-const given = z
-  .object({
-    ...{ url: z.string(), model: z.string(), key: z.string(), seed: z.number(), shapes: z.number() },
-    ...{ atOnce: z.number(), patienceMs: z.number() },
-    limits: z.object({
-      ...{ context: z.number(), vocab: z.number(), layers: z.number(), experts: z.number() },
-    }),
-  })
-  .parse(workerData);
-let next = given.seed;
+const parent = parentPort!;
+const attack: Attack = workerData;
+let next = attack.seed;
 
-await Promise.all(Array.from({ length: given.atOnce }, keepSending));
+await Promise.all(Array.from({ length: attack.atOnce }, keepSending));
 parent.close();
 
 async function keepSending(): Promise<void> {
-  while (next < given.seed + given.shapes) {
-    parent.postMessage(await send(next++));
-  }
+  while (next < attack.seed + attack.shapes) parent.postMessage(await send(next++));
 }
 
 async function send(seed: number): Promise<AttackLine> {
-  const { kind, path, body, leaveAfterMs } = hostileShape(uniform(seed), given.limits);
-  const waitMs = Math.min(leaveAfterMs ?? given.patienceMs, given.patienceMs);
-  const signal = AbortSignal.timeout(waitMs);
+  const { url, model, key, patienceMs, limits } = attack;
+  const { kind, path, body, leaveAfterMs } = hostileShape(uniform(seed), limits);
+  const signal = AbortSignal.timeout(Math.min(leaveAfterMs ?? patienceMs, patienceMs));
   const sentAt = performance.now();
   const line = (rest: Pick<AttackLine, 'status' | 'ending' | 'bytes' | 'detail'>) => {
     return { seed, kind, path, ms: Math.round(performance.now() - sentAt), ...rest };
   };
   try {
-    const ask = { url: new URL(path, given.url), key: given.key, body: { model: given.model, ...body } };
-    const { status, ending, bytes, tail } = await hearStream({ ...ask, signal, request });
-    const detail =
-      ending === 'finish' ? '' : (/"message":"([^"]{0,100})/.exec(tail)?.[1] ?? tail.slice(-100));
-    return line({ status, ending, bytes, detail });
+    const options = { key, signal, agent: false } as const;
+    const { status, ending, bytes, tail } = await ask(new URL(path, url), { model, ...body }, options);
+    const [, message = tail.slice(-100)] = /"message":"([^"]{0,100})/.exec(tail) ?? [];
+    return line({ status, ending, bytes, detail: ending === 'finish' ? '' : message });
   } catch (error) {
     const ending = !signal.aborted ? 'cut' : leaveAfterMs === undefined ? 'late' : 'left';
-    return line({
-      status: 0,
-      ending,
-      bytes: 0,
-      detail: errorText(error),
-    });
+    return line({ status: 0, ending, bytes: 0, detail: errorText(error) });
   }
 }

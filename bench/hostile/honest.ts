@@ -1,62 +1,60 @@
-// A thread that runs streams of an honest key and counts their tokens, so that the attack's client does not slow it down. Started with {url, model, key, streams}; each message is answered with the tokens so far, `end` with a report.
-
-import { request } from 'node:http';
+// Entry of a thread that runs the streams of the honest API key and counts their tokens. It is a thread of its own so
+// that the client of the attack does not slow it. It is started with `Honest` and answers each message with an
+// `HonestReport`; the message `end` ends it.
 import { parentPort, workerData } from 'node:worker_threads';
-import { z } from 'zod';
 import { errorText } from '../../base/error-text.ts';
 import { now } from '../engine.ts';
-import { hearStream } from './endings.ts';
+import { ask } from '../http.ts';
+
+export interface Honest {
+  /** URL of the gateway. */
+  url: string;
+  model: string;
+  key: string;
+  streams: number;
+}
 
 export interface HonestReport {
   tokens: number;
-  /** `performance.timeOrigin` based milliseconds. */
+  /** Time of the report, on the clock of `now()`. */
   at: number;
-  /** Answers that ended as they should. */
+  /** Number of answers that finished. */
   whole: number;
-  /** What went wrong with the others. */
+  /** Reason of every answer that did not finish. */
   failures: string[];
 }
 
-if (parentPort === null) throw new Error('this module is the entry of a worker thread');
-const parent = parentPort;
-const { url, model, key, streams } = z
-  .object({ url: z.string(), model: z.string(), key: z.string(), streams: z.number() })
-  .parse(workerData);
+const parent = parentPort!;
+const { url, model, key, streams }: Honest = workerData;
+/** Tokens of an answer. */
 const ANSWER = 400;
 const found = { tokens: 0, whole: 0, failures: [] as string[] };
-let ended = false;
 const leaving = new AbortController();
+const { signal } = leaving;
 const all = Array.from({ length: streams }, (_, n) => keepAsking(n));
-parent.on('message', (message: string) => {
+parent.on('message', async (message: string) => {
   if (message === 'end') {
-    ended = true;
     leaving.abort();
-    void Promise.all(all).then(() => {
-      report();
-      parent.close();
-    });
-  } else report();
+    await Promise.all(all);
+  }
+  parent.postMessage({ ...found, at: now() } satisfies HonestReport);
+  if (message === 'end') parent.close();
 });
 
-function report(): void {
-  parent.postMessage({ ...found, at: now() } satisfies HonestReport);
-}
-
 async function keepAsking(n: number): Promise<void> {
-  for (let answer = 0; !ended; answer++) {
+  const onEvent = () => {
+    found.tokens++;
+  };
+  for (let answer = 0; !signal.aborted; answer++) {
     const prompt = Array.from({ length: 16 }, (_, i) => (31 * n + 7 * i * (n + answer + 1)) % 250);
     const body = { model, prompt, max_tokens: ANSWER, ignore_eos: true, stream: true, seed: n };
     try {
-      const { status, ending } = await hearStream(
-        { url: new URL('/v1/completions', url), key, body, signal: leaving.signal, request },
-        (events) => {
-          found.tokens += events;
-        },
-      );
+      const options = { key, signal, agent: false, onEvent } as const;
+      const { status, ending } = await ask(new URL('/v1/completions', url), body, options);
       if (status === 200 && ending === 'finish') found.whole++;
       else found.failures.push(`${status} ${ending}`);
     } catch (error) {
-      if (!ended) found.failures.push(errorText(error));
+      if (!signal.aborted) found.failures.push(errorText(error));
     }
   }
 }

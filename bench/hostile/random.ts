@@ -1,6 +1,6 @@
-// Draws from a source of random numbers, which a seed makes repeatable.
+// Draws items and whole numbers from a source of random numbers.
 
-/** From 0 to below 1. */
+/** A number from 0 to below 1. */
 export type Random = () => number;
 
 export function pick<Item>(random: Random, items: readonly Item[]): Item {

@@ -1,24 +1,23 @@
-// Grammars, patterns and choices that are made to be expensive, drawn from a seed: every known kind of cost, in sizes from harmless
-// to far beyond the limits.
-
+// Grammars, patterns and choices that are made to be expensive, drawn from a seed. They cover every known kind of cost in
+// sizes from harmless to far beyond the limits.
 import { between, pick, type Random } from './random.ts';
 import { regex } from './shapes-regex.ts';
 import { schema } from './shapes-schema.ts';
 
-/** Fields of a completions or chat request that hold its answer to a form; below 60 KB of JSON. */
+/** Fields of a request that constrain its answer. They have less than 60,000 characters of JSON. */
 export function grammarShapes(random: Random): object {
   const draws = [grammar, grammar, pattern, choices, schema, schema];
   const shape = pick(random, draws)(random);
   return JSON.stringify(shape).length < 60_000 ? shape : grammarShapes(random);
 }
 
-const kinds = [nestedCounts, deepRepeats, ambiguousRule, nestedGroups, manyRules, manyClasses, unusual];
+const grammars = [nestedCounts, deepRepeats, ambiguousRule, nestedGroups, manyRules, manyClasses, unusual];
 
 function grammar(random: Random): object {
-  return { guided_grammar: pick(random, kinds)(random) };
+  return { guided_grammar: pick(random, grammars)(random) };
 }
 
-/** `([abc]{1,60}){1,60}` and what is like it. */
+/** Nested repetitions with counts, such as `([abc]{1,60}){1,60}`. */
 function nestedCounts(random: Random): string {
   let body = pick(random, ['[abc]', '[a-z ]', '.', '[^x]', '"a"', '("a" | "ab" | "b")', '[a-z] [a-z ]?']);
   for (let depth = between(random, 2, 4); depth > 0; depth--) {
@@ -35,7 +34,7 @@ function deepRepeats(random: Random): string {
   return `root ::= "a"${pick(random, [signs, '?'.repeat(9_000), '{0,2}'.repeat(between(random, 5, 2_000))])} "b"`;
 }
 
-/** Rules that give many ways to read one text, so that what is open grows with the text. */
+/** Rules that can read one text in many ways, so that the state of the reader grows with the text. */
 function ambiguousRule(random: Random): string {
   return pick(random, [
     'root ::= s\ns ::= [a-z] s s | [a-z]',
@@ -57,7 +56,7 @@ function nestedGroups(random: Random): string {
   return `root ::= ${open.repeat(depth)}"b"${`)${pick(random, ['', '?', '*', '{2,9}'])}`.repeat(depth)}`;
 }
 
-/** Chains, circles and doublings of rules. */
+/** Rules that refer to each other in chains and circles, or twice each. */
 function manyRules(random: Random): string {
   const count = between(random, 10, 1_500);
   const body = pick<(i: number) => string>(random, [

@@ -1,5 +1,5 @@
-// JSON Schemas that are made to be expensive, drawn from a seed: every known kind of cost, in sizes from harmless to far beyond the
-// limits.
+// JSON Schemas that are made to be expensive, drawn from a seed. They cover every known kind of cost in sizes from
+// harmless to far beyond the limits.
 import { between, pick, type Random } from './random.ts';
 import { regex } from './shapes-regex.ts';
 
@@ -16,7 +16,7 @@ const schemas = [
   items,
 ];
 
-/** Fields that hold an answer to a schema. */
+/** Fields of a request that constrain its answer by a schema. */
 export function schema(random: Random): object {
   const made = pick(random, schemas)(random);
   if (random() < 0.5) return { guided_json: made };

@@ -1,14 +1,16 @@
-// Measures a long prompt that arrives while other sequences decode: the gaps between their tokens with and without it, and its time
-// to first token among them and alone.
+// Measures a long prompt that arrives while other sequences decode: the gaps between the tokens of those sequences with
+// and without the prompt, and the time to first token of the prompt among them and alone.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine } from '../../gateway/engine/engine.ts';
 import { generate } from '../in-process.ts';
+import { percentile } from '../statistics.ts';
 
 export interface ArrivalOptions {
   /** Number of decoding sequences. */
   streams: number;
-  /** Tokens of the prompt that arrives. */
+  /** Length of the prompt that arrives, in tokens. */
   prompt: number;
-  /** Decides the ids, so that no prefix is in the cache. */
+  /** Decides the ids of all prompts. With another seed, no prefix of theirs is in the cache. */
   seed: number;
 }
 
@@ -19,18 +21,18 @@ export interface Gaps {
 }
 
 export interface Arrival {
-  /** Between the tokens of the others while the prompt was computed, and as many without it. */
+  /** Gaps between tokens of the decoding sequences while the prompt was computed, and as many gaps without it. */
   gaps: Gaps;
   quietGaps: Gaps;
-  /** From the prompt's arrival to its first token, among the others and on an idle engine. Milliseconds. */
+  /** From the prompt's arrival to its first token, among the decoding sequences and on an idle engine. */
   firstMs: number;
   idleFirstMs: number;
 }
 
-/** Tokens of the others' prompts. */
+/** Length of the prompts of the decoding sequences, in tokens. */
 const SHORT = 24;
-/** Milliseconds that the others decode undisturbed before they are measured. */
-const SETTLE = 300;
+/** How long sequences decode undisturbed before they are measured. */
+const SETTLE_MS = 300;
 
 export async function arrival(engine: Engine, { streams, prompt, seed }: ArrivalOptions): Promise<Arrival> {
   const { vocab, context } = engine.info;
@@ -41,7 +43,7 @@ export async function arrival(engine: Engine, { streams, prompt, seed }: Arrival
     for await (const _ of generate(engine, { prompt: ids(prompt, of), maxTokens: 1 })) break;
     return performance.now() - askedAt;
   };
-  await firstTokenMs(1); // code is compiled, weights are touched
+  await firstTokenMs(1); // compiles the code and touches the weights
   const idleFirstMs = await firstTokenMs(2);
 
   const times: number[][] = Array.from({ length: streams }, () => []);
@@ -52,12 +54,12 @@ export async function arrival(engine: Engine, { streams, prompt, seed }: Arrival
   });
   try {
     await until(() => times.every((own) => own.length > 0));
-    await pause(SETTLE);
+    await delay(SETTLE_MS);
     const arrivedAt = performance.now();
     const firstMs = await firstTokenMs(3);
     const doneAt = performance.now();
     const gaps = gapsWithin(times, arrivedAt, doneAt);
-    await pause(SETTLE);
+    await delay(SETTLE_MS);
     const quietAt = performance.now();
     await until(() => gapsWithin(times, quietAt, Number.POSITIVE_INFINITY).length >= gaps.length);
     const quiet = gapsWithin(times, quietAt, Number.POSITIVE_INFINITY);
@@ -68,7 +70,7 @@ export async function arrival(engine: Engine, { streams, prompt, seed }: Arrival
   }
 }
 
-/** Gaps that end within the time. */
+/** Gaps that end after `from` and not after `to`. */
 function gapsWithin(times: readonly number[][], from: number, to: number): number[] {
   return times.flatMap((own) => {
     return own.flatMap((at, i) => (i > 0 && at > from && at <= to ? [at - (own[i - 1] ?? at)] : []));
@@ -76,16 +78,9 @@ function gapsWithin(times: readonly number[][], from: number, to: number): numbe
 }
 
 function summary(gaps: readonly number[]): Gaps {
-  const sorted = gaps.toSorted((a, b) => a - b);
-  const at = (share: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-  return { median: at(0.5), p99: at(0.99) };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return { median: percentile(gaps, 0.5), p99: percentile(gaps, 0.99) };
 }
 
 async function until(done: () => boolean): Promise<void> {
-  while (!done()) await pause(5);
+  while (!done()) await delay(5);
 }

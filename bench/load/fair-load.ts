@@ -1,11 +1,13 @@
-// Measures two callers of one gateway, each alone and beside the other. Counts events without parsing them.
-import { type IncomingMessage, request } from 'node:http';
+// Measures two API keys of one gateway, each alone and beside the other.
 import { setTimeout as delay } from 'node:timers/promises';
 import { now } from '../engine.ts';
+import { ask } from '../http.ts';
+import { percentile, sum } from '../statistics.ts';
 
 export interface Caller {
   /** API key. */
   key: string;
+  /** Number of answers that run at once. */
   streams: number;
 }
 
@@ -21,41 +23,39 @@ export interface FairLoadOptions {
   round: number;
 }
 
-/** Tokens a second; the gap and the first token of `few`, in milliseconds. */
+/** Speeds in tokens a second. Gaps (99th percentiles) and times to first token are those of `few`, in milliseconds. */
 export interface FairLoad {
   fewAlone: number;
   manyAlone: number;
   few: number;
   many: number;
-  /** 99th percentiles. */
   gapAlone: number;
   gap: number;
   firstAlone: number;
   first: number;
 }
 
-/** From the start of a load until it is measured. Milliseconds. */
-const SETTLE = 1_000;
+/** From the start of a load until it is measured. */
+const SETTLE_MS = 1_000;
+/** Tokens of each prompt and of each answer. */
 const PROMPT = 16;
 const ANSWER = 1_500;
-/** After the tokens come the finish and `[DONE]`. */
+/** Events after the tokens: the finish and `[DONE]`. */
 const CLOSING_EVENTS = 2;
 
 export async function fairLoad({ few, many, seconds, round, ...server }: FairLoadOptions): Promise<FairLoad> {
   const open = (caller: Caller, prompts: number) =>
     openStreams({ ...server, ...caller, prompts: prompts + 1_000 * round });
   const measured = async (loads: readonly Load[]) => {
-    await delay(SETTLE);
+    await delay(SETTLE_MS);
     const from = now();
     await delay(1_000 * seconds);
     const to = now();
     return loads.map(({ times }) => {
       const within = times.map((own) => own.filter((at) => at > from && at <= to));
       const gaps = within.flatMap((own) => own.slice(1).map((at, i) => at - (own[i] ?? at)));
-      return {
-        rate: within.reduce((sum, own) => sum + own.length, 0) / ((to - from) / 1000),
-        gap: gaps.toSorted((a, b) => a - b)[Math.floor(0.99 * gaps.length)] ?? Number.NaN,
-      };
+      const tokens = sum(within.map(({ length }) => length));
+      return { rate: tokens / ((to - from) / 1000), gap: percentile(gaps, 0.99) };
     });
   };
   const alone = async (caller: Caller, prompts: number) => {
@@ -67,7 +67,7 @@ export async function fairLoad({ few, many, seconds, round, ...server }: FairLoa
   const fewAlone = await alone(few, 0);
   const manyAlone = await alone(many, 100);
   const others = open(many, 300);
-  await delay(SETTLE);
+  await delay(SETTLE_MS);
   const own = open(few, 500);
   const [beside, rest] = await measured([own, others]);
   await Promise.all([own.close(), others.close()]);
@@ -84,14 +84,14 @@ export async function fairLoad({ few, many, seconds, round, ...server }: FairLoa
 }
 
 interface Load {
-  /** `[streams]`, when each token came. */
+  /** Arrival of each token, by stream. */
   times: number[][];
-  /** Of the first stream's first answer. */
+  /** From the start of the load to the first token of the first stream. */
   readonly firstMs: number;
   close(): Promise<void>;
 }
 
-/** Keeps this many answers running. `close` throws if one failed. */
+/** Keeps `streams` answers running until `close`, which throws if an answer failed. `prompts` decides the prompts. */
 function openStreams({
   url,
   model,
@@ -100,24 +100,18 @@ function openStreams({
   prompts,
 }: Caller & { url: string; model: string; prompts: number }): Load {
   const leaving = new AbortController();
+  const { signal } = leaving;
   const times: number[][] = Array.from({ length: streams }, () => []);
   const startedAt = now();
   const ended = times.map(async (own, n) => {
-    for (let answer = 0; !leaving.signal.aborted; answer++) {
+    for (let answer = 0; !signal.aborted; answer++) {
       const prompt = Array.from(
         { length: PROMPT },
         (_, i) => (prompts + 31 * n + 7 * i * (n + answer + 1)) % 250,
       );
-      const body = {
-        model,
-        prompt,
-        max_tokens: ANSWER,
-        ignore_eos: true,
-        stream: true,
-        temperature: 0.8,
-        seed: n,
-      };
-      await readStream(new URL('/v1/completions', url), { body, key, signal: leaving.signal, times: own });
+      const sampling = { max_tokens: ANSWER, ignore_eos: true, temperature: 0.8, seed: n };
+      const body = { model, prompt, stream: true, ...sampling };
+      await readStream(new URL('/v1/completions', url), body, { key, signal, times: own });
     }
   });
   return {
@@ -132,39 +126,18 @@ function openStreams({
   };
 }
 
+/** Adds the arrival of each token to `times`. */
 async function readStream(
   url: URL,
-  { body, key, signal, times }: { body: object; key: string; signal: AbortSignal; times: number[] },
+  body: object,
+  { key, signal, times }: { key: string; signal: AbortSignal; times: number[] },
 ): Promise<void> {
   try {
-    const response = await post(url, { body: JSON.stringify(body), key, signal });
-    let end = '';
-    for await (const chunk of response) {
-      const at = now();
-      const text = end + String(chunk);
-      if (response.statusCode !== 200) throw new Error(`${url.pathname}: ${response.statusCode} ${text}`);
-      // An event ends with an empty line, which may be cut in two.
-      for (let i = text.indexOf('\n\n'); i >= 0; i = text.indexOf('\n\n', i + 2)) times.push(at);
-      end = text.endsWith('\n\n') ? '' : text.slice(-1);
-    }
+    const onEvent = (at: number) => void times.push(at);
+    const { status, tail } = await ask(url, body, { key, signal, agent: false, onEvent });
+    if (status !== 200) throw new Error(`${url.pathname}: ${status} ${tail}`);
     times.splice(-CLOSING_EVENTS);
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-}
-
-function post(
-  url: URL,
-  { body, key, signal }: { body: string; key: string; signal: AbortSignal },
-): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const headers = {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-      authorization: `Bearer ${key}`,
-    };
-    const sent = request(url, { method: 'POST', headers, signal, agent: false }, resolve);
-    sent.on('error', reject);
-    sent.end(body);
-  });
 }

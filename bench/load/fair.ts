@@ -1,35 +1,30 @@
-// What a key with one stream keeps beside a key with a hundred: `node bench/load/fair.ts [--model nano] [--streams 100]
-// [--seconds 2] [--rounds 3] [--patience 60]`. Serves the model through its front door, once with a key for each and once with one key for
-// both (nothing is shared fairly then). Prints a table of medians; the last line is JSON.
+// Speed of an API key with one stream beside a key with a hundred: `node bench/load/fair.ts [--model nano] [--streams
+// 100] [--seconds 2] [--rounds 3] [--patience 60]`. Serves the model over HTTP, once with a key for each and once with
+// one key for both, where nothing is shared fairly. Prints a table of medians; the last line is JSON.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { modelDirectory } from '../../cli/files.ts';
-import { addKey } from '../../cli/flags/key-file.ts';
-import { drawKey, hashKey } from '../../gateway/api/tenants/keys.ts';
+import { readFlags } from '../flags.ts';
+import { writeTwoKeys } from '../inputs.ts';
+import { table } from '../print.ts';
 import { Quiet } from '../quiet.ts';
+import { median } from '../statistics.ts';
 import { startUp } from '../up-process.ts';
 import { type FairLoad, fairLoad } from './fair-load.ts';
-import { median } from './rate.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    model: { type: 'string', default: 'nano' },
-    streams: { type: 'string', default: '100' },
-    seconds: { type: 'string', default: '2' },
-    rounds: { type: 'string', default: '3' },
-    /** Seconds to wait for the machine's other work, in all. */
-    patience: { type: 'string', default: '60' },
-  },
+const flags = readFlags({
+  model: 'nano',
+  streams: '100',
+  seconds: '2',
+  rounds: '3',
+  /** Seconds to wait, in all, for other work on the machine to end. */
+  patience: '60',
 });
 const model = modelDirectory(flags.model);
 const folder = await mkdtemp(join(tmpdir(), 'fair-'));
 const file = join(folder, 'keys');
-const [one, other] = [drawKey(), drawKey()];
-for (const [name, key] of Object.entries({ one, other })) {
-  await addKey(file, { name, sha256: hashKey(key), created: new Date().toISOString() });
-}
+const [one, other] = await writeTwoKeys(file, ['one', 'other']);
 const server = await startUp(model, ['--in-process', '--api-keys', file]);
 const log = (line: string) => void process.stderr.write(`${line}\n`);
 const quiet = new Quiet({ log, patienceMs: 1_000 * Number(flags.patience) });
@@ -53,7 +48,7 @@ const lines = Object.entries(found).map(([keys, all]) => {
   const of = (value: (one: FairLoad) => number) => median(all.map(value)) ?? Number.NaN;
   return {
     keys,
-    /** Ratio to half the speed that it has alone. */
+    /** Speed beside the other key, divided by half the speed alone. */
     fewShare: of(({ few, fewAlone }) => (2 * few) / fewAlone),
     manyShare: of(({ many, manyAlone }) => (2 * many) / manyAlone),
     few: of(({ few }) => few),
@@ -66,21 +61,22 @@ const lines = Object.entries(found).map(([keys, all]) => {
     firstAloneMs: of(({ firstAlone }) => firstAlone),
   };
 });
-const told = (value: number) => value.toFixed(0).padStart(5);
 console.log(
-  `1 stream beside ${flags.streams}: of half the speed that each has alone; tokens/s beside and alone`,
+  `One stream beside ${flags.streams}. Speeds are tokens/s beside the other and alone; the ratio is to half the speed alone.`,
 );
+const speed = (share: number, beside: number, alone: number) =>
+  `${share.toFixed(2)}x, ${beside.toFixed(0)} of ${alone.toFixed(0)}`;
+const ms = (beside: number, alone: number) => `${beside.toFixed(1)}, ${alone.toFixed(1)}`;
 console.log(
-  'keys   | the one            | the many           | its p99 gap, beside and alone | its first token',
+  table(
+    ['keys', 'one stream', 'many streams', 'p99 gap of one, ms beside, alone', 'its first token, ms'],
+    lines.map((line) => [
+      line.keys,
+      speed(line.fewShare, line.few, line.fewAlone),
+      speed(line.manyShare, line.many, line.manyAlone),
+      ms(line.gapMs, line.gapAloneMs),
+      ms(line.firstMs, line.firstAloneMs),
+    ]),
+  ).join('\n'),
 );
-for (const line of lines) {
-  const speed = (share: number, beside: number, alone: number) =>
-    `${share.toFixed(2)}x ${told(beside)} of ${told(alone)}`.padEnd(18);
-  const ms = (beside: number, alone: number) => `${beside.toFixed(1)} ms, ${alone.toFixed(1)} ms`;
-  console.log(
-    `${line.keys.padEnd(6)} | ${speed(line.fewShare, line.few, line.fewAlone)} | ` +
-      `${speed(line.manyShare, line.many, line.manyAlone)} | ` +
-      `${ms(line.gapMs, line.gapAloneMs).padEnd(29)} | ${ms(line.firstMs, line.firstAloneMs)}`,
-  );
-}
 console.log(JSON.stringify({ model: basename(model), streams: Number(flags.streams), lines, found }));

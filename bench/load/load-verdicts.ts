@@ -1,30 +1,33 @@
 // Judges the results of a load run. Pure.
-import { percentile } from './soak-verdicts.ts';
+import { percentile, sum } from '../statistics.ts';
+import type { ProbeReport } from './probe.ts';
 
 export interface LoadFindings {
   seconds: number;
   tokens: number;
+  /** Requests with a whole answer, and requests that their client left. */
   whole: number;
   left: number;
-  /** By kind: a status with its code, or how the connection failed. */
+  /** Number of errors by kind: a status with its code, or how the connection failed. */
   errors: Readonly<Record<string, number>>;
-  health: { times: readonly number[]; failures: readonly string[] };
-  /** A page of /metrics, from after the run. */
+  health: ProbeReport;
+  /** The page /metrics after the run. */
   metrics: string;
-  /** Delay of the clients' own event loop, which does not affect the figures of /health. Milliseconds. */
+  /** 99th percentile of the delay of the clients' event loop. It does not affect the figures of /health. Milliseconds. */
   clientLagP99: number;
-  /** Share of all cores that other processes used meanwhile. */
+  /** Share of all cores that other processes used during the run (0–1). */
   othersShare: number;
 }
 
 export interface LoadFigures {
-  /** A second, of all clients. */
+  /** Tokens a second of all clients together. */
   tokens: number;
   requests: number;
   left: number;
+  /** Answers with status 429, which are not counted in `errors`. */
   refused: number;
   errors: number;
-  /** Milliseconds. */
+  /** Percentiles of the latency of /health and of the API's own time for a request. Milliseconds. */
   healthP50: number;
   healthP99: number;
   healthMax: number;
@@ -34,26 +37,19 @@ export interface LoadFigures {
   othersShare: number;
 }
 
-export interface LoadVerdict {
-  name: string;
-  ok: boolean;
-}
-
-/** Milliseconds. */
-const HEALTH_P99 = 50;
-const OVERHEAD_P50 = 2;
+const HEALTH_P99_MS = 50;
+const OVERHEAD_P50_MS = 2;
 
 export function loadFigures(found: LoadFindings): LoadFigures {
   const { seconds, tokens, whole, left, errors, health, metrics, clientLagP99, othersShare } = found;
-  const refused = Object.entries(errors).filter(([kind]) => kind.startsWith('429 '));
-  const count = (of: [string, number][]) => of.reduce((sum, [, times]) => sum + times, 0);
+  const refused = sum(Object.entries(errors).map(([kind, times]) => (kind.startsWith('429 ') ? times : 0)));
   const overhead = histogram(metrics, 'expertgrid_api_overhead_seconds');
   return {
     tokens: tokens / seconds,
     requests: whole,
     left,
-    refused: count(refused),
-    errors: count(Object.entries(errors)) - count(refused) + health.failures.length,
+    refused,
+    errors: sum(Object.values(errors)) - refused + health.failures.length,
     healthP50: percentile(health.times, 0.5),
     healthP99: percentile(health.times, 0.99),
     healthMax: percentile(health.times, 1),
@@ -64,16 +60,26 @@ export function loadFigures(found: LoadFindings): LoadFigures {
   };
 }
 
-/** NaN (nothing was measured) fails. */
-export function loadVerdicts({ errors, healthP99, overheadP50 }: LoadFigures): LoadVerdict[] {
+/** A figure of NaN (nothing was measured) fails. */
+export function loadVerdicts({
+  errors,
+  healthP99,
+  overheadP50,
+}: LoadFigures): { name: string; ok: boolean }[] {
   return [
     { name: 'no error but 429', ok: errors === 0 },
-    { name: `p99 of /health below ${HEALTH_P99} ms`, ok: healthP99 < HEALTH_P99 },
-    { name: `p50 of the API's overhead below ${OVERHEAD_P50} ms a request`, ok: overheadP50 < OVERHEAD_P50 },
+    { name: `p99 of /health below ${HEALTH_P99_MS} ms`, ok: healthP99 < HEALTH_P99_MS },
+    {
+      name: `p50 of the API's overhead below ${OVERHEAD_P50_MS} ms a request`,
+      ok: overheadP50 < OVERHEAD_P50_MS,
+    },
   ];
 }
 
-/** Upper bound → number of values up to it, summed over the other labels. Ascending; the last is Infinity. */
+/**
+ * Buckets of a Prometheus histogram, summed over all labels but `le`: upper bound → number of values up to that bound.
+ * Bounds ascend; the last is Infinity.
+ */
 export function histogram(page: string, name: string): Map<number, number> {
   const buckets = new Map<number, number>();
   for (const [, bound = '', count] of page.matchAll(
@@ -85,7 +91,10 @@ export function histogram(page: string, name: string): Map<number, number> {
   return new Map([...buckets].sort(([a], [b]) => a - b));
 }
 
-/** Like Prometheus' histogram_quantile: values are spread evenly within a bucket; the last bucket gives its lower bound. */
+/**
+ * Computes what Prometheus' histogram_quantile does: it takes the values of a bucket to be spread evenly, and answers the
+ * lower bound of the last bucket. NaN if there are no values.
+ */
 export function quantile(buckets: ReadonlyMap<number, number>, p: number): number {
   const total = [...buckets.values()].at(-1) ?? 0;
   if (total === 0) return Number.NaN;

@@ -1,15 +1,14 @@
-// Prints the bytes a second that all threads together read from memory: `node bench/parts/bandwidth.ts FILE THREADS`. A
-// process of its own, so that it leaves nothing behind. Knows no model.
-//
-// The kernels' sweep where they are built, else a reader in JavaScript, which does not reach what the machine gives.
+// Prints the bytes a second that all threads together read from memory: `node bench/parts/bandwidth.ts FILE THREADS`. The
+// comparison runs it in a process of its own, so that no memory stays mapped. If the CPU kernels are not built, a slower
+// reader in JavaScript is used, which does not reach the bandwidth of the machine.
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { kernels } from '../../kernels/kernels.ts';
-import { median } from '../load/rate.ts';
+import { median } from '../statistics.ts';
 
 const PASSES = 7;
-/** More than any cache holds. */
+/** Memory that each worker reads in a pass, which is more than any cache holds. */
 const WORKER_BYTES = 256 * 2 ** 20;
 
 export interface Bandwidth {
@@ -30,7 +29,7 @@ function sweepRate(file: string, threads: number): number {
   return median(rates) ?? Number.NaN;
 }
 
-/** Sums of slices of one shared array; all workers start when all are ready. */
+/** Each worker sums an array of its own. All workers start at the same time, when all are ready. */
 async function workersRate(threads: number): Promise<number> {
   const shared = new SharedArrayBuffer(4);
   const workers = Array.from(
@@ -46,6 +45,7 @@ async function workersRate(threads: number): Promise<number> {
   return (threads * PASSES * WORKER_BYTES) / ((performance.now() - start) / 1000);
 }
 
+/** The worker's part: `shared` turns to 1 when all workers shall start. */
 function readHere(shared: SharedArrayBuffer): void {
   const values = new Float64Array(WORKER_BYTES / 8).fill(1);
   parentPort?.postMessage('ready');

@@ -1,18 +1,21 @@
-// What structured output costs the engine's thread: compiling, the first mask of each place in an answer, masks seen before;
-// with nano's vocabulary and one of 200,000 tokens. `--library`: and what @mlc-ai/web-xgrammar takes to compile the same.
-// `node bench/parts/constraints.ts [--library]`; the last line is JSON.
+// Time that structured output takes in the engine's thread: `node bench/parts/constraints.ts [--library]`. Times how long
+// a schema takes to compile, and how long each mask of an answer takes the first time and again, with nano's vocabulary
+// and with one of 200,000 tokens. `--library` also times how long @mlc-ai/web-xgrammar takes to compile the schemas. The
+// last line is JSON.
 import { join } from 'node:path';
 import { loadTextSide } from '../../gateway/api/text/text-side.ts';
 import { vocabularyOf } from '../../gateway/api/text/vocabulary.ts';
 import { Constraints } from '../../gateway/constraints/masks/constraints.ts';
 import { Vocabulary, type VocabularyData, vocabularyData } from '../../gateway/constraints/vocabulary.ts';
 import { openOracle } from '../../test/support/xgrammar.ts';
+import { readFlags } from '../flags.ts';
+import { percentile } from '../statistics.ts';
 import { largeVocabulary } from './vocabulary.ts';
 
 interface Case {
   name: string;
   schema: unknown;
-  /** An answer, written a byte a token: every place in it is met. */
+  /** An answer. It is read with one token for each byte, so that every place in it needs a mask. */
   text: string;
 }
 
@@ -44,7 +47,7 @@ const cases: readonly Case[] = [
   { name: 'any object', schema: { type: 'object' }, text: '{"a":{"b":[1,"c",null]}}' },
 ];
 
-const library = process.argv.includes('--library');
+const { library } = readFlags({ library: false });
 const nano = join(import.meta.dirname, '..', '..', 'models', 'nano');
 const text = await loadTextSide(nano);
 const large = largeVocabulary();
@@ -57,21 +60,17 @@ console.log(JSON.stringify(results));
 async function measure(vocabulary: string, make: () => VocabularyData) {
   const { value: data, ms } = timed(make);
   console.log(
-    `${vocabulary}: ${data.tree.byte.length} nodes in the vocabulary's tree, made in ${ms.toFixed(0)} ms`,
+    `${vocabulary}: ${data.tree.byte.length} nodes in the tree of the vocabulary, which was built in ${ms.toFixed(0)} ms`,
   );
   const tokens = new Vocabulary(data);
   const ids = Array.from({ length: tokens.size }, (_, id) => id);
   const idOfByte = new Map(
-    ids
-      .map((id) => [tokens.bytes(id), id] as const)
-      .flatMap(([bytes, id]) => {
-        return bytes.length === 1 ? [[bytes[0], id] as const] : [];
-      }),
+    ids.flatMap((id) => (tokens.bytes(id).length === 1 ? [[tokens.bytes(id)[0], id]] : [])),
   );
   const oracle = library ? await openOracle(ids.map((id) => tokens.bytes(id))) : undefined;
   const rows = [];
   for (const { name, schema, text } of [...cases, ...cases].slice(1)) {
-    // The first time round warms the code up; each time has a cache of its own.
+    // The first round of the cases compiles the code. The cases share no cache.
     const constraints = new Constraints(data);
     const spec = { type: 'json_schema', schema: JSON.stringify(schema) } as const;
     const compiled = timed(() => constraints.open(spec, { stopIds: [] }));
@@ -80,7 +79,7 @@ async function measure(vocabulary: string, make: () => VocabularyData) {
         const { ms } = timed(() => constraint.allow(new Float32Array(data.ends.length)));
         constraint.advance(idOfByte.get(byte) ?? 0);
         return ms;
-      }).sort((a, b) => a - b);
+      });
     };
     const first = write(compiled.value);
     const again = write(constraints.open(spec, { stopIds: [] }));
@@ -88,8 +87,8 @@ async function measure(vocabulary: string, make: () => VocabularyData) {
       vocabulary,
       name,
       compileMs: round(compiled.ms),
-      firstMaskMs: { median: round(at(first, 0.5)), worst: round(at(first, 1)) },
-      knownMaskMs: { median: round(at(again, 0.5)), worst: round(at(again, 1)) },
+      firstMaskMs: { median: round(percentile(first, 0.5)), worst: round(Math.max(...first)) },
+      knownMaskMs: { median: round(percentile(again, 0.5)), worst: round(Math.max(...again)) },
     });
   }
   const kept = rows.slice(-cases.length);
@@ -114,10 +113,7 @@ function timed<Value>(run: () => Value): { value: Value; ms: number } {
   return { value, ms: performance.now() - startedAt };
 }
 
-function at(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-}
-
+/** Two significant digits. */
 function round(ms: number): number {
   return Number(ms.toPrecision(2));
 }

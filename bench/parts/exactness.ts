@@ -1,33 +1,27 @@
-// `node bench/parts/exactness.ts --model DIR [--prompts 5] [--tokens 24]`: whether any optimisation changes a bit of this model.
-// Runs the same prompts, greedy and sampled in turns, one after another and then at once with each optimisation. Compares the ids and
-// the hash of every step's logits. Exit code 1 where one differs; the last line is JSON.
+// Checks that no optimisation changes a bit of a model's answers: `node bench/parts/exactness.ts --model DIR [--prompts
+// 5] [--tokens 24]`. Runs the prompts one after another, and then all at once with each optimisation. Every other prompt
+// is sampled. Compares the ids and the hashes of the logits that they were chosen from. Exit code 1 if something differs;
+// the last line is JSON.
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import type { EngineOptions } from '../../gateway/engine/engine.ts';
 import { uniform } from '../../gateway/engine/sampling/random.ts';
 import { PAGE_POSITIONS } from '../../kernels/kernels.ts';
-import { openBundle } from '../../model/bundle/bundle.ts';
+import { positionBytes } from '../comparison/floor.ts';
+import { readFlags } from '../flags.ts';
 import { generateTokens, type OpenEngine, openEngine } from '../in-process.ts';
-import { positionBytes } from './floor.ts';
+import { readConfig } from '../inputs.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    model: { type: 'string' },
-    prompts: { type: 'string', default: '5' },
-    tokens: { type: 'string', default: '24' },
-  },
-});
-if (flags.model === undefined) throw new Error('--model DIR names the bundle to check');
+const flags = readFlags({ model: undefined, prompts: '5', tokens: '24' });
+if (flags.model === undefined) throw new Error('--model DIR is missing: the bundle to check');
 const model = flags.model;
-const { config, close } = await openBundle(model);
-await close();
+const config = await readConfig(model);
 
 const prompts = Array.from({ length: Number(flags.prompts) }, (_, n) => {
   const draw = (_: unknown, i: number) =>
     Math.floor(uniform(n % 2 === 0 && i < 40 ? 9_999 : n, 0, i) * config.vocab);
   return Int32Array.from({ length: 12 + ((37 * n) % 120) }, draw);
 });
-/** A little more than the longest answer needs, so that the others are preempted. */
+/** Positions of the longest prompt with its answer. */
 const longest = Math.max(...prompts.map(({ length }) => length)) + Number(flags.tokens);
 const blockBytes = positionBytes(config) * PAGE_POSITIONS;
 
@@ -36,9 +30,9 @@ interface Case {
   threads?: number;
   shards?: number;
   options?: Partial<EngineOptions>;
-  /** Sends every request once before. */
+  /** Whether every request runs once before it is compared, so that its prompt is in the prefix cache. */
   again?: boolean;
-  /** A counter that must have risen, which shows that the optimisation was used. */
+  /** A counter of the engine that must rise, because it shows that the optimisation was used. */
   counter?: string;
 }
 
@@ -52,6 +46,7 @@ const cases: Case[] = [
   { name: 'guessed tokens', options: { speculate: true } },
   {
     name: 'KV memory for a few',
+    // Two blocks more than the longest answer needs, so that other sequences are preempted.
     options: { kvMemory: blockBytes * (Math.ceil(longest / PAGE_POSITIONS) + 2) },
     counter: 'preempted_sequences',
   },
@@ -68,7 +63,7 @@ for (const each of cases) {
   const worked = each.counter === undefined || (found.counters[each.counter] ?? 0) > 0;
   results[each.name] = same && worked;
   console.log(
-    `${each.name.padEnd(28)}${same ? 'the same' : 'DIFFERENT'}${worked ? '' : ', but it was not at work'}`,
+    `${each.name.padEnd(28)}${same ? 'the same' : 'DIFFERENT'}${worked ? '' : ', but the optimisation was not used'}`,
   );
 }
 console.log(JSON.stringify({ prompts: prompts.length, tokens: Number(flags.tokens), results }));

@@ -1,11 +1,10 @@
-// Cost of a hop: `node bench/parts/hop.ts [--rows 1] [--hidden 1536]`. One layer's rows through dispatch, a socket, a shard
-// service in another process and a device that does nothing, beside a bare TCP echo of as many bytes and the same hop in
-// process. Prints medians in microseconds; the last line is JSON.
+// Cost of a hop: `node bench/parts/hop.ts [--rows 1] [--hidden 1536]`. Sends the rows of one layer through dispatch and a
+// socket to a shard service in another process, whose device answers zeros. For comparison, times the same hop in process
+// and a bare TCP echo of as many bytes. Prints medians in microseconds; the last line is JSON.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { ShardMetrics } from '../../experts/metrics.ts';
 import { ShardService } from '../../experts/service.ts';
 import type { ExpertDevice } from '../../model/devices/expert.ts';
@@ -13,19 +12,20 @@ import { dispatch } from '../../router/dispatch.ts';
 import { Fleet } from '../../router/fleet.ts';
 import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
 import { listen } from '../../rpc/socket/server.ts';
+import { readFlags } from '../flags.ts';
+import { percentile } from '../statistics.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    rows: { type: 'string', default: '1' },
-    hidden: { type: 'string', default: '1536' },
-    hops: { type: 'string', default: '20000' },
-    serve: { type: 'boolean', default: false },
-  },
+const flags = readFlags({
+  rows: '1',
+  hidden: '1536',
+  hops: '20000',
+  /** For the child process: serve the shard and the echo. */
+  serve: false,
 });
 const [rows, hidden, hops] = [Number(flags.rows), Number(flags.hidden), Number(flags.hops)];
 const model = { identity: 'sha256:hop', layers: 1, experts: 96, hidden };
 
-/** Answers every ask with a row of zeros. */
+/** Answers every (row, expert) with a row of zeros. */
 const device: ExpertDevice = {
   numericsClass: 'nothing',
   async load() {},
@@ -118,7 +118,7 @@ async function timeEcho(port: number): Promise<number> {
   return microseconds;
 }
 
-/** Median microseconds of `hop`. */
+/** Median microseconds of `hop` without the first quarter of the runs, in which code is compiled. */
 async function time(hop: () => Promise<void>): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < hops; i++) {
@@ -126,5 +126,5 @@ async function time(hop: () => Promise<void>): Promise<number> {
     await hop();
     if (i >= hops / 4) times.push(performance.now() - from);
   }
-  return 1_000 * times.sort((a, b) => a - b)[times.length >> 1]!;
+  return 1_000 * percentile(times, 0.5);
 }

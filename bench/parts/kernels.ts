@@ -1,7 +1,9 @@
-// Times the CPU kernels by themselves: weights read a second against what the machine can read, rows against the peak
-// of the dot-product instruction. Run with `node bench/parts/kernels.ts`; the last line is JSON.
+// Times the CPU kernels alone: `node bench/parts/kernels.ts`. Compares the weights that a kernel reads a second with the
+// read bandwidth of the machine, and products of many rows with a product whose weights stay in the cache. The last line
+// is JSON.
 //
-// Every figure is the median of passes, each over more weights than any cache holds, from a mapped file as in service.
+// Every figure is the median of several passes. Each pass reads more weights than any cache holds, from a mapped file as
+// a server does.
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +16,7 @@ import {
   type QuantisedMatrix,
 } from '../../kernels/kernels.ts';
 import { matrixBytes, quantize } from '../../model/tiles.ts';
+import { percentile } from '../statistics.ts';
 
 if (loaded === undefined) throw new Error(missingReason);
 const kernels: Kernels = loaded;
@@ -22,11 +25,11 @@ const hidden = 1536;
 const inner = 768;
 const squareBytes = matrixBytes('q4', hidden, hidden);
 const halfBytes = matrixBytes('q4', inner, hidden);
-/** 200 matrices of 1.3 MB: the level 3 cache of this class of machine holds 32 MB. */
+/** Number of matrices. Each has 1.3 MB, and the level 3 cache of the machines that are measured has 32 MB. */
 const squares = 200;
 const results: Record<string, number> = {};
 
-/** Median seconds of one call of `run` in passes of `calls`. */
+/** Seconds of one call of `run`: the median over `passes` of `calls` each. */
 function time(calls: number, run: (call: number) => void, passes = 7): number {
   const seconds: number[] = [];
   for (let pass = 0; pass < passes + 1; pass++) {
@@ -34,7 +37,7 @@ function time(calls: number, run: (call: number) => void, passes = 7): number {
     for (let call = 0; call < calls; call++) run(call);
     if (pass > 0) seconds.push((performance.now() - start) / 1000 / calls);
   }
-  return seconds.sort((a, b) => a - b)[passes >> 1]!;
+  return percentile(seconds, 0.5);
 }
 
 function report(name: string, value: number, text: string): void {
@@ -58,7 +61,7 @@ function floats(count: number): Float32Array {
   return Float32Array.from({ length: count }, () => 2 * Math.random() - 1);
 }
 
-/** 16 rows by weights that stay in the second-level cache: the arithmetic's own speed. */
+/** Speed of the arithmetic alone in GOP/s: 16 rows by weights that stay in the second-level cache. */
 function timeCached(): number {
   const width = 512;
   const n = 16;
@@ -101,7 +104,7 @@ function bench(file: string): void {
   report('product cached 1t GOP/s', peak, `${peak.toFixed(0)} GOP/s`);
 }
 
-/** Time, and bytes a second as a share of `sweep`, the GB/s that the memory gives. */
+/** Text of a time, and of the bytes a second as a share of `sweep`, the read bandwidth in GB/s. */
 function reads(seconds: number, bytes: number, sweep: number): string {
   const rate = bytes / seconds / 1e9;
   const share = ((100 * rate) / sweep).toFixed(0);
@@ -149,7 +152,7 @@ function benchAttention(tag: string, sweep: number): void {
   const heads = 16;
   const kvHeads = 4;
   const headDim = 96;
-  // Layers enough that a layer's keys and values are out of the cache when its turn comes again.
+  // Enough layers that the keys and values of a layer are out of the cache when the layer is read again.
   const layers = 24;
   const positions = 2048;
   const pageCount = positions / PAGE_POSITIONS;

@@ -1,8 +1,8 @@
-// Structured output with schemas from practice: JSONSchemaBench and its MaskBench (github.com/guidance-ai/jsonschemabench; DIR is a
-// checkout of it, which is not part of this repository). `node bench/parts/schemas.ts DIR [--masks-every 50]`: how many
-// schemas are accepted, how many of MaskBench's files pass, what was wrongly accepted, and what masks cost on every 50th file with a
-// vocabulary of 200,000: ours, or one of tiktoken's (`--vocabulary o200k_base.tiktoken`; npm's gpt-tokenizer has it). The last line
-// is JSON.
+// Structured output with schemas from practice: `node bench/parts/schemas.ts DIR [--masks-every 50] [--vocabulary FILE]
+// [--verbose]`. DIR is a checkout of JSONSchemaBench with its MaskBench (github.com/guidance-ai/jsonschemabench). Counts
+// the schemas that are accepted and the files of MaskBench that pass, and times the masks of every 50th file with a
+// vocabulary of 200,000 tokens. That vocabulary is made up unless FILE is one of tiktoken's, such as o200k_base.tiktoken
+// (part of npm's gpt-tokenizer). The last line is JSON.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import { CompiledGrammar } from '../../gateway/constraints/masks/compiled.ts';
 import { allows } from '../../gateway/constraints/masks/mask.ts';
 import type { State } from '../../gateway/constraints/masks/state.ts';
 import { Vocabulary, vocabularyData } from '../../gateway/constraints/vocabulary.ts';
+import { percentile } from '../statistics.ts';
 import { largeVocabulary } from './vocabulary.ts';
 
 interface Test {
@@ -20,7 +21,7 @@ interface Test {
   valid: boolean;
 }
 
-/** The numbers of instances as they are written: 1.0 is no integer in draft 4. */
+/** A number of an instance as its file writes it, because 1.0 is no integer in draft 4. */
 class Written {
   readonly text: string;
 
@@ -39,7 +40,7 @@ const { values, positionals } = parseArgs({
 });
 const [folder] = positionals;
 if (folder === undefined)
-  throw new Error('usage: node bench/parts/schemas.ts DIR, a checkout of jsonschemabench');
+  throw new Error('usage: node bench/parts/schemas.ts DIR (a checkout of jsonschemabench)');
 
 const accepted = acceptedOf(join(folder, 'data'));
 const passing = maskBench(join(folder, 'maskbench', 'data'));
@@ -54,7 +55,10 @@ function acceptedOf(data: string) {
   return { schemas: files.length, accepted: files.length - refused.length };
 }
 
-/** Passes as MaskBench counts: the schema compiles, and exactly its valid instances, written as Python writes JSON, are accepted. */
+/**
+ * Counts as MaskBench does. A file passes if its schema compiles and if exactly its valid instances are accepted, written
+ * as Python writes JSON.
+ */
 function maskBench(data: string) {
   const files = jsonFiles(data);
   const counts = { schemas: files.length, passing: 0, refused: 0, falseAccepts: 0, falseRejects: 0 };
@@ -76,7 +80,7 @@ function maskBench(data: string) {
   return counts;
 }
 
-/** Milliseconds of the thread that steps the engine. */
+/** Times of masks in milliseconds. A server computes masks in the thread that steps the engine. */
 function maskTimes(data: string, every: number) {
   const tokens = values.vocabulary === undefined ? largeVocabulary() : vocabularyIn(values.vocabulary);
   const vocabulary = new Vocabulary(vocabularyData(tokens.length, (id) => tokens[id] ?? new Uint8Array(0)));
@@ -106,13 +110,13 @@ function maskTimes(data: string, every: number) {
   return { 'schema to first mask': quantiles(first), mask: quantiles(all) };
 }
 
-/** Of a file as tiktoken has them: a token in base64 and its id a line, in the order of the ids. */
+/** Reads a file of tiktoken, which has a line for each token in the order of the ids: the bytes in base64 and the id. */
 function vocabularyIn(file: string): Uint8Array[] {
   const lines = readFileSync(file, 'utf8').trim().split('\n');
   return lines.map((line) => Buffer.from(line.split(' ')[0] ?? '', 'base64'));
 }
 
-/** The longest token that fits, again and again. */
+/** Ids of a text: at each place the longest token that fits. */
 function idsOf(text: string, idOf: ReadonlyMap<string, number>): number[] {
   const bytes = Buffer.from(text).toString('latin1');
   const ids: number[] = [];
@@ -125,6 +129,7 @@ function idsOf(text: string, idOf: ReadonlyMap<string, number>): number[] {
   return ids;
 }
 
+/** Whether the grammar accepts the whole text. Undefined if the automaton throws a ConstraintFault before that is known. */
 function takes(automaton: Automaton, text: string): boolean | undefined {
   let state: State | undefined = automaton.start();
   try {
@@ -132,7 +137,7 @@ function takes(automaton: Automaton, text: string): boolean | undefined {
       state = state && automaton.step(state, byte);
     }
   } catch (cause) {
-    // A request that came to this would end in an error.
+    // A request in this state would end in an error.
     if (cause instanceof ConstraintFault) return undefined;
     throw cause;
   }
@@ -164,7 +169,7 @@ function read(file: string): { schema: unknown; tests: Test[] } {
   return { schema, tests };
 }
 
-/** A space behind commas and colons. */
+/** JSON with a space after commas and colons, as Python writes it. */
 function written(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`;
   if (value instanceof Written) return value.text;
@@ -175,7 +180,6 @@ function written(value: unknown): string {
 }
 
 function quantiles(times: number[]) {
-  const sorted = times.sort((a, b) => a - b);
-  const at = (share: number) => Number((sorted[Math.floor(share * (sorted.length - 1))] ?? 0).toPrecision(2));
-  return { count: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), worst: at(1) };
+  const at = (share: number) => Number(percentile(times, share).toPrecision(2));
+  return { count: times.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), worst: at(1) };
 }

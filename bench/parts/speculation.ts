@@ -1,41 +1,42 @@
-// What guessing tokens from the text so far brings: `node bench/parts/speculation.ts [--model DIR] [--tokens 160] [--rounds 5]
-// [--streams 1,8]`. Without --model it converts nano to 4 bits, for the kernels. Prompts are prose that nano never saw
-// (held-out.json, written for this). Every run has a process of its own, with and without guesses by
-// turns; their ids must be the same. Prints medians; the last line is JSON.
+// Speed with and without drafts (`speculate`): `node bench/parts/speculation.ts [--model DIR] [--tokens 160] [--rounds 5]
+// [--streams 1,8]`. Without --model, it converts nano to 4 bits. Prompts are the passages of held-out.json, on which nano
+// was not trained. Every run has a process of its own, alternately with and without drafts, and both must give the same
+// ids. Prints medians; the last line is JSON.
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { loadTokenizer } from '../../gateway/api/text/tokenizer.ts';
 import { convert } from '../../model/convert/convert.ts';
 import { exportCheckpoint } from '../../scripts/export-checkpoint.ts';
+import { readFlags } from '../flags.ts';
 import { generate, openEngine } from '../in-process.ts';
-import { median } from '../load/rate.ts';
+import { heldOutTexts } from '../inputs.ts';
+import { table } from '../print.ts';
+import { median } from '../statistics.ts';
 
-/** Times that every passage is continued, for each stream. */
+/** How many times each stream continues every passage. */
 const PASSES = 4;
 
 interface Run {
-  /** Generated a second, all streams together. */
+  /** Tokens a second of all streams together. */
   rate: number;
+  /** Drafted tokens, and how many of them were accepted. */
   guessed: number;
   kept: number;
   ids: number[][];
 }
 
 const here = fileURLToPath(import.meta.url);
-const { values: flags } = parseArgs({
-  options: {
-    model: { type: 'string' },
-    tokens: { type: 'string', default: '160' },
-    rounds: { type: 'string', default: '5' },
-    streams: { type: 'string', default: '1,8' },
-    threads: { type: 'string', default: String(availableParallelism()) },
-    /** One run, for the process that compares them. */
-    run: { type: 'string' },
-  },
+const flags = readFlags({
+  model: undefined,
+  tokens: '160',
+  rounds: '5',
+  streams: '1,8',
+  threads: String(availableParallelism()),
+  /** For a child process: one run with these settings, `SPECULATE,STREAMS,TEMPERATURE`. */
+  run: undefined,
 });
 
 if (flags.run === undefined) await compare();
@@ -50,18 +51,21 @@ async function compare(): Promise<void> {
   try {
     const model = flags.model ?? (await nanoFor(folder));
     const lines = [];
-    console.log('streams | temperature | without   | with      | ratio | guesses kept');
     for (const streams of flags.streams.split(',').map(Number)) {
       for (const temperature of [0, 0.8]) {
-        const line = { streams, temperature, ...measure(model, streams, temperature) };
-        lines.push(line);
-        const { without, with: guessing, ratio, guessed, kept } = line;
-        console.log(
-          `${String(streams).padStart(7)} | ${String(temperature).padStart(11)} | ${without.toFixed(0).padStart(5)} t/s | ` +
-            `${guessing.toFixed(0).padStart(5)} t/s | ${ratio.toFixed(2)}x | ${guessed === 0 ? 'none made' : `${kept} of ${guessed} (${Math.round((100 * kept) / guessed)} %)`}`,
-        );
+        lines.push({ streams, temperature, ...measure(model, streams, temperature) });
       }
     }
+    const rows = lines.map(({ streams, temperature, without, with: drafting, ratio, guessed, kept }) => [
+      String(streams),
+      String(temperature),
+      without.toFixed(0),
+      drafting.toFixed(0),
+      `${ratio.toFixed(2)}x`,
+      guessed === 0 ? 'none drafted' : `${kept} of ${guessed} (${Math.round((100 * kept) / guessed)} %)`,
+    ]);
+    const head = ['streams', 'temperature', 'tokens/s without drafts', 'with', 'ratio', 'drafts accepted'];
+    console.log(table(head, rows).join('\n'));
     console.log(JSON.stringify({ model: flags.model ?? 'nano at 4 bits', lines }));
   } finally {
     await rm(folder, { recursive: true });
@@ -81,7 +85,7 @@ function measure(model: string, streams: number, temperature: number) {
     const second = start(round % 2 === 0);
     const [plain, guessing] = round % 2 === 0 ? [first, second] : [second, first];
     if (JSON.stringify(plain.ids) !== JSON.stringify(guessing.ids))
-      throw new Error('guesses changed an answer');
+      throw new Error('drafts changed an answer');
     runs.push({ without: plain, with: guessing });
   }
   const of = (value: (run: (typeof runs)[number]) => number) => median(runs.map(value)) ?? Number.NaN;
@@ -98,10 +102,7 @@ function measure(model: string, streams: number, temperature: number) {
 async function runOnce(speculate: boolean, streams: number, temperature: number): Promise<Run> {
   if (flags.model === undefined) throw new Error('--run needs --model');
   const tokenizer = await loadTokenizer(flags.model);
-  const passages: { text: string }[] = JSON.parse(
-    await readFile(new URL('../held-out.json', import.meta.url), 'utf8'),
-  );
-  const prompts = passages.map(({ text }) => Int32Array.from(tokenizer.encode(text)));
+  const prompts = (await heldOutTexts()).map((text) => Int32Array.from(tokenizer.encode(text)));
   const { engine, close } = await openEngine({
     model: flags.model,
     threads: Number(flags.threads),
@@ -116,7 +117,7 @@ async function runOnce(speculate: boolean, streams: number, temperature: number)
     }
     return { ids, firstAt };
   };
-  for (const prompt of prompts.slice(0, 2)) await answer(prompt, 0); // code is compiled, weights are touched
+  for (const prompt of prompts.slice(0, 2)) await answer(prompt, 0); // compiles the code and touches the weights
   const ids: number[][] = [];
   let ms = 0;
   let tokens = 0;
@@ -134,7 +135,7 @@ async function runOnce(speculate: boolean, streams: number, temperature: number)
   return { rate: (1_000 * tokens) / ms, guessed, kept, ids };
 }
 
-/** A 4-bit bundle of nano, of its 16-bit source. */
+/** Converts the 16-bit source of nano to 4 bits. Returns the directory of the bundle. */
 async function nanoFor(folder: string): Promise<string> {
   const checkpoint = join(folder, 'checkpoint');
   const bundle = join(folder, 'nano');

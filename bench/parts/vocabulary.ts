@@ -1,7 +1,8 @@
-// A vocabulary of 200,000 tokens like those of large byte-level tokenizers: words with and without a space before them in
-// several scripts, numbers, punctuation, white space, pieces of characters. Made from a seed; knows no model.
-import { uniform } from '../uniform.ts';
+// Makes up a vocabulary of 200,000 tokens that resembles those of large byte-level tokenizers: words of several scripts
+// with and without a space before them, numbers, punctuation, white space and parts of characters.
+import { uniform } from '../../test/support/random.ts';
 
+/** Ranges of code points: Cyrillic, Greek, Arabic, Devanagari, Chinese, Hiragana, Korean, accented Latin. */
 const alphabets: readonly (readonly [first: number, count: number])[] = [
   [0x430, 32],
   [0x3b1, 24],
@@ -15,7 +16,7 @@ const alphabets: readonly (readonly [first: number, count: number])[] = [
 const PUNCTUATION = '",:{}[].;()\n \t/\\-=<>\'*#_!?';
 const ENDINGS = ['ing', 'ed', '_', '(', '"', '":', 'ation', ',', '.'];
 
-/** Bytes of each id. The last id ends an answer and has none. */
+/** Bytes of each id. The last id has no bytes: it ends an answer. */
 export function largeVocabulary(size = 200_000): Uint8Array[] {
   const random = uniform(12345);
   const below = (count: number) => Math.floor(random() * count);

@@ -1,4 +1,4 @@
-// The tiny checkpoints that llama.cpp computes.
+// The tiny checkpoints on which llama.cpp is run.
 import type { CheckpointOptions } from '../../test/support/models/checkpoint.ts';
 
 export interface Case {
@@ -6,7 +6,7 @@ export interface Case {
   checkpoint: CheckpointOptions;
 }
 
-// Shapes that tell mistakes apart: heads wider than hidden / heads, grouped queries, several experts a token.
+// Shapes in which a mistake changes the result: heads wider than hidden / heads, grouped queries, several experts a token.
 const qwen3moe: CheckpointOptions = {
   layout: 'qwen3_moe',
   seed: 11,
@@ -21,7 +21,7 @@ const qwen3moe: CheckpointOptions = {
   score: 'softmax-renormalised',
 };
 
-// llama.cpp's olmoe has a key/value head for each query head and no head width of its own.
+// In llama.cpp's olmoe, each query head has a key/value head, and the width of a head is always hidden / heads.
 const olmoe: CheckpointOptions = {
   layout: 'olmoe',
   seed: 12,

@@ -1,5 +1,5 @@
-// Runs llama.cpp on exported tiny checkpoints and writes its logits to test/golden, where the project's own devices
-// and reference are compared with them.
+// Runs llama.cpp on exported tiny checkpoints and writes its logits to test/golden. Tests compare the project's devices
+// and its reference with them.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { exportGguf } from './gguf.ts';
 
 const promptLength = 40;
 const positions = [0, 1, 2, 7, 20, 39];
-const golden = new URL('../../test/golden/', import.meta.url);
+const golden = new URL('../../test/golden', import.meta.url);
 
 const llama = await getLlama({ gpu: false, build: 'never' });
 for (const { name, checkpoint } of cases) {
@@ -38,12 +38,12 @@ for (const { name, checkpoint } of cases) {
 }
 await llama.dispose();
 
-/** Seven significant digits hold a float32 to a few parts in ten million, far below what is compared. */
+/** Rounds to seven significant digits. The error is a few parts in ten million, far below the tolerance of the tests. */
 function shortened(value: unknown): unknown {
   return typeof value === 'number' ? Number(value.toPrecision(7)) : value;
 }
 
-/** `[positions][vocab]`, raw. */
+/** Raw logits, `[positions][vocab]`. */
 async function logitsOf(engine: Llama, modelPath: string, ids: readonly number[]): Promise<number[][]> {
   const model = await engine.loadModel({ modelPath, useMmap: false });
   const context = await model.createContext({

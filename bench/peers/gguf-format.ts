@@ -1,6 +1,7 @@
 // Writes the GGUF v3 container: typed metadata, then tensors of float32 or Q4_0.
 // Source: docs/gguf.md of ggml-org/ggml.
 import { open } from 'node:fs/promises';
+import type { ModelConfig } from '../../model/config/config.ts';
 
 export type GgufValue =
   | { type: 'u32'; value: number }
@@ -12,25 +13,106 @@ export type GgufValue =
 
 export interface GgufTensor {
   name: string;
-  /** Row-major, outermost dimension first, as in Hugging Face's files. The GGUF file has the opposite order. */
+  /** Outermost dimension first, as in Hugging Face's files. The GGUF file lists dimensions in the opposite order. */
   shape: readonly number[];
+  /** Default: `f32`. */
   type?: TensorType;
-  /** Little-endian float32, or blocks of 32 values along the innermost dimension. */
+  /** Row-major bytes: little-endian float32, or blocks of 32 values along the innermost dimension. */
   read: () => Promise<Uint8Array>;
 }
 
-export type TensorType = 'f32' | 'q4_0';
+type TensorType = 'f32' | 'q4_0';
 
 const typeCode = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 } as const;
 
-/** Code in the file, values and bytes of one block (ggml.h). */
+/** Code in the file, and the values and bytes of a block (ggml.h). */
 export const tensorTypes = {
   f32: { code: 0, values: 1, bytes: 4 },
   q4_0: { code: 2, values: 32, bytes: 18 },
 } as const;
 const alignment = 32;
 
-/** Writes the file; tensors are read one after another, so that memory holds one at a time. */
+const u32 = fixed(4, (bytes, value) => bytes.writeUInt32LE(value));
+const i32 = fixed(4, (bytes, value) => bytes.writeInt32LE(value));
+const f32 = fixed(4, (bytes, value) => bytes.writeFloatLE(value));
+const u64 = fixed(8, (bytes, value) => bytes.writeBigUInt64LE(BigInt(value)));
+
+export type ModelSizes = Pick<
+  ModelConfig,
+  'hidden' | 'layers' | 'heads' | 'kvHeads' | 'headDim' | 'experts' | 'expertsPerToken' | 'inner' | 'vocab'
+> &
+  Pick<ModelConfig, 'context' | 'normEps'> & { rope: { base: number } };
+
+/**
+ * Metadata that llama.cpp needs of a Mixture-of-Experts model. `fileType` is 0 for float32 and 2 for mostly Q4_0.
+ * `feedForward` is the width of dense layers.
+ */
+export function modelMetadata(
+  architecture: string,
+  sizes: ModelSizes,
+  { fileType, feedForward }: { fileType: number; feedForward: number },
+): Record<string, GgufValue> {
+  const [k = 1] = sizes.expertsPerToken;
+  if (sizes.expertsPerToken.some((each) => each !== k)) {
+    throw new Error('num_experts_per_tok: llama.cpp has one number for all layers');
+  }
+  const counts = {
+    context_length: sizes.context,
+    embedding_length: sizes.hidden,
+    block_count: sizes.layers,
+    feed_forward_length: feedForward,
+    expert_feed_forward_length: sizes.inner,
+    expert_count: sizes.experts,
+    expert_used_count: k,
+    'attention.head_count': sizes.heads,
+    'attention.head_count_kv': sizes.kvHeads,
+    'attention.key_length': sizes.headDim,
+    'attention.value_length': sizes.headDim,
+    vocab_size: sizes.vocab,
+  };
+  const named = Object.entries(counts).map(([name, value]): [string, GgufValue] => {
+    return [`${architecture}.${name}`, { type: 'u32', value }];
+  });
+  return {
+    'general.architecture': { type: 'string', value: architecture },
+    'general.alignment': { type: 'u32', value: alignment },
+    'general.file_type': { type: 'u32', value: fileType },
+    ...Object.fromEntries(named),
+    [`${architecture}.attention.layer_norm_rms_epsilon`]: { type: 'f32', value: sizes.normEps },
+    [`${architecture}.rope.freq_base`]: { type: 'f32', value: sizes.rope.base },
+  };
+}
+
+export interface Vocabulary {
+  tokens: readonly string[];
+  /** llama.cpp's kind of each token: 1 is normal, 3 control, 5 unused. */
+  kinds: readonly number[];
+  merges: readonly string[];
+  bos: number;
+  eos: number;
+}
+
+/** llama.cpp loads no model without a vocabulary, although only ids are used here. */
+export function vocabularyMetadata({
+  tokens,
+  kinds,
+  merges,
+  bos,
+  eos,
+}: Vocabulary): Record<string, GgufValue> {
+  return {
+    'tokenizer.ggml.model': { type: 'string', value: 'gpt2' },
+    'tokenizer.ggml.pre': { type: 'string', value: 'default' },
+    'tokenizer.ggml.tokens': { type: 'strings', value: tokens },
+    'tokenizer.ggml.token_type': { type: 'i32s', value: kinds },
+    'tokenizer.ggml.merges': { type: 'strings', value: merges },
+    'tokenizer.ggml.bos_token_id': { type: 'u32', value: bos },
+    'tokenizer.ggml.eos_token_id': { type: 'u32', value: eos },
+    'tokenizer.ggml.add_bos_token': { type: 'bool', value: false },
+  };
+}
+
+/** Writes the file. Tensors are read one after another, so that memory holds only one of them. */
 export async function writeGguf(
   path: string,
   metadata: Readonly<Record<string, GgufValue>>,
@@ -55,7 +137,7 @@ export async function writeGguf(
   try {
     await file.write(header);
     await file.write(Buffer.alloc(padded(header.length) - header.length));
-    for (const { name, shape, type = 'f32', read } of tensors) {
+    for (const { name, shape, type, read } of tensors) {
       const bytes = await read();
       const expected = bytesOf(shape, type);
       if (bytes.length !== expected) throw new Error(`${name}: ${bytes.length} bytes, not ${expected}`);
@@ -67,7 +149,8 @@ export async function writeGguf(
   }
 }
 
-function bytesOf(shape: readonly number[], type: TensorType): number {
+/** Bytes of a tensor. Throws if the innermost dimension is no whole number of blocks. */
+export function bytesOf(shape: readonly number[], type: TensorType = 'f32'): number {
   const { values, bytes } = tensorTypes[type];
   const count = shape.reduce((product, length) => product * length, 1);
   if ((shape.at(-1) ?? 0) % values !== 0) throw new Error(`[${shape}] has no whole blocks of ${values}`);
@@ -99,28 +182,13 @@ function array(type: number, items: readonly Buffer[]): Buffer {
   return Buffer.concat([u32(typeCode.array), u32(type), u64(items.length), ...items]);
 }
 
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-function i32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32LE(value);
-  return bytes;
-}
-
-function f32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeFloatLE(value);
-  return bytes;
-}
-
-function u64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(BigInt(value));
-  return bytes;
+/** Encodes numbers of a fixed size with a writer of `Buffer`. */
+function fixed(size: number, write: (bytes: Buffer, value: number) => void): (value: number) => Buffer {
+  return (value) => {
+    const bytes = Buffer.alloc(size);
+    write(bytes, value);
+    return bytes;
+  };
 }
 
 function text(value: string): Buffer {

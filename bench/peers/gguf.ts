@@ -1,11 +1,19 @@
 // Exports a Hugging Face directory to GGUF at float32, for llama.cpp's `qwen3moe` and `olmoe`.
 //
-// Facts from llama.cpp (gguf-py/gguf/constants.py, src/models/{qwen3moe,olmoe}.cpp): both rotate halves, so q and k
-// keep their row order; a layer's experts are one tensor [experts, rows, cols]; `qwen3moe` always divides the chosen
-// weights by their sum, `olmoe` never does and norms q and k over the whole hidden width.
+// Facts about llama.cpp (gguf-py/gguf/constants.py, src/models/{qwen3moe,olmoe}.cpp):
+// - Both architectures rotate halves, so the rows of q and k keep their order.
+// - All experts of a layer are one tensor [experts, rows, cols].
+// - `qwen3moe` always divides the chosen weights by their sum. `olmoe` never does.
+// - `olmoe` norms q and k over the whole hidden width.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type GgufTensor, type GgufValue, writeGguf } from './gguf-format.ts';
+import {
+  type GgufTensor,
+  type GgufValue,
+  modelMetadata,
+  vocabularyMetadata,
+  writeGguf,
+} from './gguf-format.ts';
 import { readTensors, type StoredTensor } from './safetensors.ts';
 
 interface SourceConfig {
@@ -66,7 +74,7 @@ const expertNames: readonly [string, string][] = [
   ['ffn_down_exps', 'down_proj'],
 ];
 
-/** Writes `to` from the directory `from`; refuses what llama.cpp would compute otherwise. */
+/** Writes the file `to` from the directory `from`. Throws if llama.cpp would compute this model differently. */
 export async function exportGguf({ from, to }: { from: string; to: string }): Promise<void> {
   const config: SourceConfig = JSON.parse(await readFile(join(from, 'config.json'), 'utf8'));
   const architecture = architectures.get(config.model_type);
@@ -74,49 +82,43 @@ export async function exportGguf({ from, to }: { from: string; to: string }): Pr
     throw new Error(`config.json: model_type ${config.model_type} is not qwen3_moe or olmoe`);
   if (config.norm_topk_prob !== (architecture === 'qwen3moe')) {
     throw new Error(
-      `config.json: norm_topk_prob ${config.norm_topk_prob} is not what ${architecture} computes`,
+      `config.json: norm_topk_prob ${config.norm_topk_prob} is not what llama.cpp's ${architecture} computes`,
     );
   }
   const stored = await readTensors(from);
-  const metadata = { ...modelMetadata(architecture, config), ...(await vocabMetadata(from, config)) };
+  const metadata = { ...metadataOf(architecture, config), ...(await vocabMetadata(from, config)) };
   await writeGguf(to, metadata, ggufTensors(stored, config));
 }
 
-function modelMetadata(architecture: string, config: SourceConfig): Record<string, GgufValue> {
-  const u32 = (value: number): GgufValue => ({ type: 'u32', value });
-  const f32 = (value: number): GgufValue => ({ type: 'f32', value });
-  const headDim = config.head_dim ?? config.hidden_size / config.num_attention_heads;
-  const inner = config.moe_intermediate_size ?? config.intermediate_size;
+function metadataOf(architecture: string, config: SourceConfig): Record<string, GgufValue> {
+  const sizes = {
+    context: config.max_position_embeddings,
+    hidden: config.hidden_size,
+    layers: config.num_hidden_layers,
+    inner: config.moe_intermediate_size ?? config.intermediate_size,
+    experts: config.num_experts,
+    expertsPerToken: [config.num_experts_per_tok],
+    heads: config.num_attention_heads,
+    kvHeads: config.num_key_value_heads,
+    headDim: config.head_dim ?? config.hidden_size / config.num_attention_heads,
+    normEps: config.rms_norm_eps,
+    rope: { base: config.rope_theta },
+    vocab: config.vocab_size,
+  };
   return {
-    'general.architecture': { type: 'string', value: architecture },
-    'general.alignment': u32(32),
-    'general.file_type': u32(0),
-    [`${architecture}.context_length`]: u32(config.max_position_embeddings),
-    [`${architecture}.embedding_length`]: u32(config.hidden_size),
-    [`${architecture}.block_count`]: u32(config.num_hidden_layers),
-    [`${architecture}.feed_forward_length`]: u32(config.intermediate_size),
-    [`${architecture}.expert_feed_forward_length`]: u32(inner),
-    [`${architecture}.expert_count`]: u32(config.num_experts),
-    [`${architecture}.expert_used_count`]: u32(config.num_experts_per_tok),
-    [`${architecture}.attention.head_count`]: u32(config.num_attention_heads),
-    [`${architecture}.attention.head_count_kv`]: u32(config.num_key_value_heads),
-    [`${architecture}.attention.key_length`]: u32(headDim),
-    [`${architecture}.attention.value_length`]: u32(headDim),
-    [`${architecture}.attention.layer_norm_rms_epsilon`]: f32(config.rms_norm_eps),
-    [`${architecture}.rope.freq_base`]: f32(config.rope_theta),
-    [`${architecture}.vocab_size`]: u32(config.vocab_size),
+    ...modelMetadata(architecture, sizes, { fileType: 0, feedForward: config.intermediate_size }),
     ...ropeMetadata(architecture, config.rope_scaling),
   };
 }
 
-/** llama.cpp takes yarn's amplitude to be 0.1 ln(factor) + 1, as Hugging Face does where config.json names none. */
+/** For the attention factor of YaRN, llama.cpp uses 0.1 ln(factor) + 1. Hugging Face does the same if config.json has none. */
 function ropeMetadata(architecture: string, scaling: RopeScaling | null): Record<string, GgufValue> {
   if (scaling === null) return {};
   const { rope_type: type, factor, original_max_position_embeddings: original } = scaling;
   if (type !== 'linear' && type !== 'yarn')
-    throw new Error(`config.json: rope_scaling ${type} is not exported`);
+    throw new Error(`config.json: rope_scaling ${type} is not linear or yarn`);
   if ((scaling.beta_fast ?? 32) !== 32 || (scaling.beta_slow ?? 1) !== 1) {
-    throw new Error('config.json: rope_scaling betas other than 32 and 1 are not exported');
+    throw new Error('config.json: the betas of rope_scaling are not 32 and 1, which llama.cpp uses');
   }
   const prefix = `${architecture}.rope.scaling`;
   return {
@@ -128,7 +130,7 @@ function ropeMetadata(architecture: string, scaling: RopeScaling | null): Record
   };
 }
 
-/** llama.cpp loads no model without a vocabulary, although only ids are used here. */
+/** The vocabulary of tokenizer.json. Ids without a token get a name like `[PAD7]`. */
 async function vocabMetadata(from: string, config: SourceConfig): Promise<Record<string, GgufValue>> {
   const tokenizer: {
     added_tokens: { id: number; content: string }[];
@@ -146,16 +148,7 @@ async function vocabMetadata(from: string, config: SourceConfig): Promise<Record
   }
   const merges = tokenizer.model.merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' ')));
   const [eos = 0] = [config.eos_token_id].flat();
-  return {
-    'tokenizer.ggml.model': { type: 'string', value: 'gpt2' },
-    'tokenizer.ggml.pre': { type: 'string', value: 'default' },
-    'tokenizer.ggml.tokens': { type: 'strings', value: tokens },
-    'tokenizer.ggml.token_type': { type: 'i32s', value: kinds },
-    'tokenizer.ggml.merges': { type: 'strings', value: merges },
-    'tokenizer.ggml.bos_token_id': { type: 'u32', value: config.bos_token_id },
-    'tokenizer.ggml.eos_token_id': { type: 'u32', value: eos },
-    'tokenizer.ggml.add_bos_token': { type: 'bool', value: false },
-  };
+  return vocabularyMetadata({ tokens, kinds, merges, bos: config.bos_token_id, eos });
 }
 
 const tokenKind = { normal: 1, control: 3, unused: 5 };
@@ -168,7 +161,7 @@ function ggufTensors(stored: ReadonlyMap<string, StoredTensor>, config: SourceCo
   };
   const tensors: GgufTensor[] = [];
   for (const [name, source] of wholeNames) {
-    // A tied head has no tensor of its own: llama.cpp then takes the embedding.
+    // A tied head has no tensor of its own. llama.cpp then uses the embedding.
     if (stored.has(`${source}.weight`)) tensors.push({ name: `${name}.weight`, ...find(`${source}.weight`) });
   }
   for (let l = 0; l < config.num_hidden_layers; l++) {

@@ -1,13 +1,13 @@
-// llama.cpp as a child process of a benchmark: loads a model, generates, and answers with the time of every token.
+// Entry of a child process of the comparison that runs llama.cpp: loads a model, generates, and answers with the time of
+// every token.
 import { getLlama, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
-import type { PeerMessage, PeerOptions, PeerTask } from './protocol.ts';
-
-const now = () => performance.timeOrigin + performance.now();
+import { now, type Task } from '../engine.ts';
+import type { PeerMessage, PeerOptions } from './protocol.ts';
 
 async function run(
   model: LlamaModel,
   { threads, flashAttention }: PeerOptions,
-  { prompts, tokens, temperature, topP }: PeerTask,
+  { prompts, tokens, temperature, topP }: Task,
 ): Promise<PeerMessage> {
   const longest = Math.max(...prompts.map((prompt) => prompt.length));
   const context = await model.createContext({
@@ -24,7 +24,8 @@ async function run(
     return context.getSequence().evaluate(ids, { temperature, topP, topK: 0, yieldEogToken: true });
   });
   const tokenTimes: number[][] = prompts.map(() => []);
-  // Step by step: left to themselves all sequences but one share a batch and the last waits for the next, half as fast.
+  // All sequences advance in step. Otherwise all sequences but one share a batch and the last one waits for the next
+  // batch, which halves the speed.
   for (let step = 0; step < tokens; step++) {
     await Promise.all(iterators.map((iterator) => iterator.next()));
     const at = now();
@@ -41,7 +42,7 @@ function send(message: PeerMessage): void {
 const options: PeerOptions = JSON.parse(process.argv[2] ?? '{}');
 const llama = await getLlama({ gpu: false, build: 'never', maxThreads: 0, logLevel: LlamaLogLevel.error });
 const model = await llama.loadModel({ modelPath: options.modelPath, ignoreMemorySafetyChecks: true });
-process.on('message', (task: PeerTask) => {
+process.on('message', (task: Task) => {
   run(model, options, task).then(send, (error: Error) => send({ type: 'error', message: error.message }));
 });
 process.once('disconnect', () => process.exit(0));

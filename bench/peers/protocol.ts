@@ -1,4 +1,4 @@
-// What a benchmark and measure.ts say to each other, over the child's IPC channel.
+// Options of the child process that runs llama.cpp (measure.ts), and its messages over the IPC channel. It is sent a `Task`.
 
 export interface PeerOptions {
   modelPath: string;
@@ -6,16 +6,8 @@ export interface PeerOptions {
   flashAttention: boolean | 'auto';
 }
 
-export interface PeerTask {
-  prompts: number[][];
-  /** To generate after each prompt. */
-  tokens: number;
-  temperature: number;
-  topP: number;
-}
-
 export type PeerMessage =
   | { type: 'ready' }
   | { type: 'error'; message: string }
-  /** Milliseconds since the Unix epoch. */
+  /** `tokenTimes` has a list for each prompt. Times are milliseconds since the Unix epoch. */
   | { type: 'done'; startedAt: number; tokenTimes: number[][] };

@@ -1,33 +1,26 @@
-// Writes a GGUF file of random Q4_0 weights at any shape of llama.cpp's `qwen3moe`, for load and speed.
+// Writes a GGUF file of random Q4_0 weights for llama.cpp's `qwen3moe` at any shape, to measure speed.
 //
-// Deviations are those of `expertgrid synth`, so that activations stay near 1 and the router spreads rows as there.
-// llama.cpp divides the chosen weights by their sum: with one expert a token its weight is 1.
+// The weights have the deviations of `expertgrid synth`, so that activations stay near 1 and the router spreads rows as
+// in our bundle. llama.cpp divides the chosen weights by their sum, so with one expert a token this weight is 1.
 import { rename } from 'node:fs/promises';
 import { numberToHalf } from '../../model/floats.ts';
-import { type GgufTensor, type GgufValue, type TensorType, tensorTypes, writeGguf } from './gguf-format.ts';
+import {
+  bytesOf,
+  type GgufTensor,
+  type GgufValue,
+  type ModelSizes,
+  modelMetadata,
+  tensorTypes,
+  vocabularyMetadata,
+  writeGguf,
+} from './gguf-format.ts';
 
-export interface RandomShape {
-  hidden: number;
-  layers: number;
-  heads: number;
-  kvHeads: number;
-  headDim: number;
-  experts: number;
-  /** k of each layer; llama.cpp has one for all. */
-  expertsPerToken: readonly number[];
-  inner: number;
-  vocab: number;
-  context: number;
-  normEps: number;
-  rope: { base: number };
-}
-
-/** Deviation of a whole number drawn evenly from -8 … 7. */
+/** Standard deviation of whole numbers that are drawn evenly from -8 to 7. */
 const NIBBLE_DEVIATION = Math.sqrt((16 ** 2 - 1) / 12);
 
-/** Writes `to`; what is there under that name is whole. */
+/** Writes the file `to`. It gets this name only when it is complete. */
 export async function writeRandomGguf(
-  shape: RandomShape,
+  shape: ModelSizes,
   { to, onTensor = () => {} }: { to: string; onTensor?: (done: number, total: number) => void },
 ): Promise<void> {
   const tensors = tensorsOf(shape);
@@ -38,17 +31,17 @@ export async function writeRandomGguf(
     };
     return { ...tensor, read };
   });
-  await writeGguf(`${to}.partial`, { ...modelMetadata(shape), ...vocabMetadata(shape.vocab) }, counted);
+  await writeGguf(`${to}.partial`, metadataOf(shape), counted);
   await rename(`${to}.partial`, to);
   onTensor(tensors.length, tensors.length);
 }
 
-/** Bytes of the tensors; the header adds a few megabytes. */
-export function randomGgufBytes(shape: RandomShape): number {
-  return tensorsOf(shape).reduce((total, tensor) => total + bytesOf(tensor.shape, tensor.type ?? 'f32'), 0);
+/** Bytes of all tensors. The file is a few megabytes larger because of its header. */
+export function randomGgufBytes(shape: ModelSizes): number {
+  return tensorsOf(shape).reduce((total, tensor) => total + bytesOf(tensor.shape, tensor.type), 0);
 }
 
-function tensorsOf(shape: RandomShape): GgufTensor[] {
+function tensorsOf(shape: ModelSizes): GgufTensor[] {
   const { hidden, layers, heads, kvHeads, headDim, experts, inner, vocab } = shape;
   let seed = 1;
   const norm = (name: string, width: number): GgufTensor => {
@@ -100,59 +93,25 @@ function tensorsOf(shape: RandomShape): GgufTensor[] {
   ];
 }
 
-function modelMetadata(shape: RandomShape): Record<string, GgufValue> {
-  const u32 = (value: number): GgufValue => ({ type: 'u32', value });
-  const f32 = (value: number): GgufValue => ({ type: 'f32', value });
-  const [k = 1] = shape.expertsPerToken;
-  if (shape.expertsPerToken.some((each) => each !== k)) {
-    throw new Error('num_experts_per_tok: llama.cpp has one number for all layers');
-  }
+function metadataOf(shape: ModelSizes): Record<string, GgufValue> {
+  const { inner, vocab } = shape;
   return {
-    'general.architecture': { type: 'string', value: 'qwen3moe' },
-    'general.alignment': u32(32),
-    'general.file_type': u32(2), // mostly Q4_0
-    'general.quantization_version': u32(2),
-    'qwen3moe.context_length': u32(shape.context),
-    'qwen3moe.embedding_length': u32(shape.hidden),
-    'qwen3moe.block_count': u32(shape.layers),
-    'qwen3moe.feed_forward_length': u32(shape.inner),
-    'qwen3moe.expert_feed_forward_length': u32(shape.inner),
-    'qwen3moe.expert_count': u32(shape.experts),
-    'qwen3moe.expert_used_count': u32(k),
-    'qwen3moe.attention.head_count': u32(shape.heads),
-    'qwen3moe.attention.head_count_kv': u32(shape.kvHeads),
-    'qwen3moe.attention.key_length': u32(shape.headDim),
-    'qwen3moe.attention.value_length': u32(shape.headDim),
-    'qwen3moe.attention.layer_norm_rms_epsilon': f32(shape.normEps),
-    'qwen3moe.rope.freq_base': f32(shape.rope.base),
-    'qwen3moe.vocab_size': u32(shape.vocab),
+    ...modelMetadata('qwen3moe', shape, { fileType: 2, feedForward: inner }),
+    'general.quantization_version': { type: 'u32', value: 2 },
+    ...vocabularyMetadata({
+      tokens: Array.from({ length: vocab }, (_, id) => (id === 0 ? '\u010a' : `[${id}]`)), // one must be a line break
+      kinds: Array.from({ length: vocab }, () => 1),
+      merges: [],
+      bos: vocab - 1,
+      eos: vocab - 1,
+    }),
   };
 }
 
-/** llama.cpp loads no model without a vocabulary, although only ids are used here. */
-function vocabMetadata(vocab: number): Record<string, GgufValue> {
-  const last: GgufValue = { type: 'u32', value: vocab - 1 };
-  return {
-    'tokenizer.ggml.model': { type: 'string', value: 'gpt2' },
-    'tokenizer.ggml.pre': { type: 'string', value: 'default' },
-    'tokenizer.ggml.tokens': {
-      type: 'strings',
-      value: Array.from({ length: vocab }, (_, id) => (id === 0 ? '\u010a' : `[${id}]`)), // a line break must exist
-    },
-    'tokenizer.ggml.token_type': { type: 'i32s', value: Array.from({ length: vocab }, () => 1) },
-    'tokenizer.ggml.merges': { type: 'strings', value: [] },
-    'tokenizer.ggml.bos_token_id': last,
-    'tokenizer.ggml.eos_token_id': last,
-    'tokenizer.ggml.add_bos_token': { type: 'bool', value: false },
-  };
-}
-
-function bytesOf(shape: readonly number[], type: TensorType): number {
-  const { values, bytes } = tensorTypes[type];
-  return (shape.reduce((product, length) => product * length, 1) / values) * bytes;
-}
-
-/** Q4_0: a float16 scale, then 16 bytes of nibbles that stand for -8 … 7. Scales of either sign, so the mean is 0. */
+/**
+ * Random blocks of Q4_0: a float16 scale, then 16 bytes of nibbles that stand for -8 to 7. Scales have either sign, so
+ * that the mean of the weights is 0.
+ */
 function blocks(
   shape: readonly number[],
   { deviation, seed }: { deviation: number; seed: number },
@@ -167,7 +126,7 @@ function blocks(
   return new Uint8Array(words.buffer, 0, length);
 }
 
-/** Drawn evenly: what is summed over a row is near enough to normal. */
+/** Evenly drawn floats. They need not be normal, because sums over a row are nearly normal anyway. */
 function floats(
   count: number,
   { mean, deviation, seed }: { mean: number; deviation: number; seed: number },

@@ -1,4 +1,5 @@
-// Reads float32 tensors of a Hugging Face directory by name. The peers check the reader in model/, so they do not use it.
+// Reads float32 tensors of a Hugging Face directory by name. It does not use the reader in model/, so that llama.cpp's
+// results also check that reader.
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -14,7 +15,7 @@ interface HeaderEntry {
   data_offsets: [number, number];
 }
 
-/** Every tensor of every *.safetensors file; other types than F32 and BF16 are refused by name. */
+/** All tensors of all *.safetensors files. Throws if a tensor is neither F32 nor BF16. */
 export async function readTensors(dir: string): Promise<Map<string, StoredTensor>> {
   const tensors = new Map<string, StoredTensor>();
   for (const name of (await readdir(dir)).filter((file) => file.endsWith('.safetensors')).sort()) {
@@ -52,7 +53,7 @@ async function readRange(path: string, position: number, length: number): Promis
   }
 }
 
-/** bfloat16 is the upper half of a float32. */
+/** Converts bfloat16 to float32. A bfloat16 is the upper half of a float32. */
 function widen(halves: Buffer): Buffer {
   const wide = Buffer.alloc(halves.length * 2);
   for (let i = 0; i < halves.length; i += 2) wide.writeUInt16LE(halves.readUInt16LE(i), i * 2 + 2);

@@ -1,17 +1,17 @@
-// What happens in one interleaving, drawn from its seed: when two operators apply what, over which delays, and which
-// processes and connections fail meanwhile. Pure.
+// Draws one interleaving from its seed: when two operators apply which placements, over which delays, and which processes
+// and connections fail meanwhile. Pure.
 import { uniform } from '../../test/support/random.ts';
 
 export interface OperatorDraw {
-  /** After both operators have begun to ask the shards, milliseconds. */
+  /** How long this operator waits after both operators have begun to send to the shards. */
   startMs: number;
-  /** Killed so long after its start; undefined: never. */
+  /** How long after its start the operator is killed. Undefined if it is not killed. */
   killMs: number | undefined;
-  /** One way, to each shard. */
+  /** Delay of a message to each shard. */
   delaysMs: number[];
-  /** A placement file of its own, or `plan --apply` from a gateway's heat. */
+  /** What `plan --apply` applies: a placement file of this operator, or a plan from the heat of a gateway. */
   how: 'file' | 'heat';
-  /** `[groups][holders]`, shards by number: where a file wants each group of experts. */
+  /** Shards that hold each group of experts in the placement file, `[groups][holders]`. */
   holders: number[][];
 }
 
@@ -34,19 +34,20 @@ export interface Sizes {
 }
 
 const OPERATORS = 2;
-const START_WITHIN = 200;
-const KILL_WITHIN = 5_000;
-const FAULT_WITHIN = 5_000;
-const LEAST_SLOW = 50;
-const LONGEST_DELAY = 600;
+const START_WITHIN_MS = 200;
+const KILL_WITHIN_MS = 5_000;
+const FAULT_WITHIN_MS = 5_000;
+/** Range of the delay of slow links. */
+const LEAST_SLOW_MS = 50;
+const MOST_SLOW_MS = 600;
 
 export function drawInterleaving(seed: number, { shards, gateways, groups }: Sizes): Draw {
   const next = uniform(seed);
   const below = (count: number) => Math.floor(next() * count);
   const perhaps = (share: number) => next() < share;
-  // Some links are slow. The slowest are as slow for both operators, so that both have heard of all shards at about the same
-  // time, and the placement of each comes first to some of them.
-  const slowMs = LEAST_SLOW + below(LONGEST_DELAY - LEAST_SLOW);
+  // Some links are slow, with the same delay for both operators. So both operators have heard from all shards at about
+  // the same time, and the placement of each operator reaches some of the shards first.
+  const slowMs = LEAST_SLOW_MS + below(MOST_SLOW_MS - LEAST_SLOW_MS);
   const delays = () => {
     const slowest = below(shards);
     return Array.from({ length: shards }, (_, shard) => {
@@ -55,8 +56,8 @@ export function drawInterleaving(seed: number, { shards, gateways, groups }: Siz
   };
   const operators = Array.from({ length: OPERATORS }, (): OperatorDraw => {
     return {
-      startMs: below(START_WITHIN),
-      killMs: perhaps(0.2) ? below(KILL_WITHIN) : undefined,
+      startMs: below(START_WITHIN_MS),
+      killMs: perhaps(0.2) ? below(KILL_WITHIN_MS) : undefined,
       delaysMs: delays(),
       how: perhaps(0.7) ? 'file' : 'heat',
       holders: Array.from({ length: groups }, () => {
@@ -68,7 +69,7 @@ export function drawInterleaving(seed: number, { shards, gateways, groups }: Siz
   const faults: Fault[] = [];
   const fault = (kind: Fault['kind'], share: number) => {
     if (!perhaps(share)) return;
-    faults.push({ kind, atMs: below(FAULT_WITHIN), shard: below(shards), gateway: below(gateways) });
+    faults.push({ kind, atMs: below(FAULT_WITHIN_MS), shard: below(shards), gateway: below(gateways) });
   };
   fault('kill shard', 0.35);
   fault('kill gateway', 0.1);

@@ -1,43 +1,49 @@
-// Shards under `--state` and gateways over relays that delay and break, each a process that can be killed and comes back;
-// streams through every gateway all the while. Knows no operators.
+// A fleet of shards under `--state` and gateways, whose processes can be killed and are started again. The connections
+// run over relays that can delay and break them, and text streams through every gateway.
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { formatAddress, parseAddress } from '../../rpc/address.ts';
 import { type RelayThread, startRelayThread } from '../../test/support/network/relay-thread.ts';
 import { uniform } from '../../test/support/random.ts';
-import { Gateway, startVerb } from '../chaos/gateway.ts';
+import { Gateway, startShard, type Verb } from '../chaos/gateway.ts';
 import { end } from '../chaos/processes.ts';
 import type { CompletionBody } from '../chaos/requests.ts';
 import { type Answer, runStreams } from '../chaos/streams.ts';
 
 export interface FleetOptions {
   model: string;
-  /** Name of the model. */
+  /** Name that the gateways give the model. */
   modelName: string;
+  /** Names of the shards. */
   names: readonly string[];
-  /** What each shard holds at the start. */
+  /** Experts that each shard holds at the start. */
   experts: readonly string[];
+  /** Number of gateways. */
   gateways: number;
-  /** Where the shards keep their state. */
+  /** Folder for the states of the shards. */
   folder: string;
+  /** File descriptor for the logs of the processes. */
   log: number;
-  /** Of the command line. */
+  /** Command line to run. */
   main: string;
   seed: number;
   requests: readonly CompletionBody[];
   onAnswer: (answer: Answer) => void;
 }
 
-/** A killed shard's experts are waited for; this is not about how long it takes to start. Milliseconds. */
-const PATIENCE = 50_000;
-const LONGEST_DELAY = 20;
-/** Gateways connect again and try a shard's golden rows. Milliseconds. */
-const TAKEN_BACK = 5_000;
+/** Gateways wait this long for the experts of a killed shard, which is longer than a shard takes to start. */
+const PATIENCE_MS = 50_000;
+const LONGEST_DELAY_MS = 20;
+/** Time in which gateways connect to a restarted shard and run its golden check. */
+const TAKEN_BACK_MS = 5_000;
 
 interface Door {
   gateway: Gateway;
+  /** From this gateway to each shard. */
   relays: RelayThread[];
+  /** Resolves when the streams through this gateway have ended. */
   streams: Promise<void>;
+  /** False once the gateway is killed. */
   alive: boolean;
 }
 
@@ -46,45 +52,43 @@ export class BenchFleet {
   readonly #options: FleetOptions;
   readonly #shards: ChildProcess[];
   readonly #doors: Door[] = [];
-  /** When shards were killed and served again, on the clock of `performance.now()`. */
+  /** Times in which a shard was dead or not yet in service again, on the clock of `performance.now()`. */
   readonly #away: { from: number; to: number }[] = [];
 
-  private constructor(options: FleetOptions, shards: ChildProcess[], addresses: string[]) {
+  private constructor(options: FleetOptions, shards: readonly Verb[]) {
     this.#options = options;
-    this.#shards = shards;
-    this.addresses = addresses;
+    this.#shards = shards.map(({ child }) => child);
+    this.addresses = shards.map(({ found }) => found);
   }
 
   static async start(options: FleetOptions): Promise<BenchFleet> {
-    const shards = await Promise.all(options.names.map((_, i) => startShard(options, i, 0)));
-    const children = shards.map(({ child }) => child);
-    const fleet = new BenchFleet(
-      options,
-      children,
-      shards.map(({ found }) => found),
-    );
+    const shards = await Promise.all(options.names.map((_, i) => start(options, i, 0)));
+    const fleet = new BenchFleet(options, shards);
     for (let gateway = 0; gateway < options.gateways; gateway++) {
       fleet.#doors.push(await fleet.#openDoor(await fleet.#relaysOf(gateway)));
     }
     return fleet;
   }
 
-  /** SIGKILL; resolves when it serves again. */
+  /** Kills a shard with SIGKILL. Resolves when its new process is ready. */
   async killShard(shard: number): Promise<void> {
     const away = { from: performance.now(), to: Number.POSITIVE_INFINITY };
     this.#away.push(away);
     await end(this.#shards[shard]!, 'SIGKILL');
     const port = parseAddress(this.addresses[shard]!).port;
-    this.#shards[shard] = (await startShard(this.#options, shard, port)).child;
-    away.to = performance.now() + TAKEN_BACK;
+    this.#shards[shard] = (await start(this.#options, shard, port)).child;
+    away.to = performance.now() + TAKEN_BACK_MS;
   }
 
-  /** Some shard was dead then, or not yet taken back by every gateway: what it alone holds cannot be called for. */
+  /**
+   * Whether a shard was dead or not yet in service again within this time. Then units of which it was the only holder
+   * could not be called.
+   */
   wasAway(from: number, to: number): boolean {
     return this.#away.some((away) => away.from < to && from < away.to);
   }
 
-  /** SIGKILL, and its streams with it; resolves when another one has taken its place. */
+  /** Kills a gateway with SIGKILL, which ends its streams. Resolves when a new gateway has taken its place. */
   async killGateway(gateway: number): Promise<void> {
     const door = this.#doors[gateway]!;
     door.alive = false;
@@ -93,12 +97,12 @@ export class BenchFleet {
     this.#doors[gateway] = await this.#openDoor(door.relays);
   }
 
-  /** Breaks the connections of a gateway to a shard, or lets them fall silent. */
+  /** Breaks or silences the connections of a gateway to a shard. */
   disturb(kind: 'cut' | 'silence', gateway: number, shard: number): void {
     this.#doors[gateway]?.relays[shard]?.[kind]();
   }
 
-  /** Every expert can be called for at every gateway. */
+  /** Whether every gateway can call every expert. */
   async isReady(): Promise<boolean> {
     const statuses = this.#doors.map(async ({ gateway }) => {
       return (await fetch(new URL('/health/ready', gateway.url))).status === 200;
@@ -122,14 +126,14 @@ export class BenchFleet {
     const next = uniform(this.#options.seed + gateway);
     return await Promise.all(
       this.addresses.map((address) =>
-        startRelayThread({ to: parseAddress(address), delayMs: LONGEST_DELAY * next(), jitterMs: 5 }),
+        startRelayThread({ to: parseAddress(address), delayMs: LONGEST_DELAY_MS * next(), jitterMs: 5 }),
       ),
     );
   }
 
   async #openDoor(relays: RelayThread[]): Promise<Door> {
     const { model, modelName, log, main, requests, onAnswer } = this.#options;
-    const waiting = ['--patience', `${PATIENCE}`, '--call-deadline', `${PATIENCE + 5_000}`];
+    const waiting = ['--patience', `${PATIENCE_MS}`, '--call-deadline', `${PATIENCE_MS + 5_000}`];
     const shards = relays.map(({ address }) => formatAddress(address));
     const gateway = await Gateway.start({ model, shards, flags: waiting, log, main });
     const door: Door = { gateway, relays, streams: Promise.resolve(), alive: true };
@@ -138,9 +142,9 @@ export class BenchFleet {
       model: modelName,
       requests,
       streams: 1,
-      hungMs: PATIENCE + 10_000,
+      hungMs: PATIENCE_MS + 10_000,
       onAnswer: (answer) => {
-        if (door.alive) onAnswer(answer); // what ends with its gateway is no fault of a placement's
+        if (door.alive) onAnswer(answer); // an answer that ends because its gateway was killed does not count
       },
       goesOn: () => door.alive,
     });
@@ -148,13 +152,9 @@ export class BenchFleet {
   }
 }
 
-async function startShard(
-  { model, names, experts, folder, log, main }: FleetOptions,
-  shard: number,
-  port: number,
-) {
+function start(options: FleetOptions, shard: number, port: number): Promise<Verb> {
+  const { names, experts, folder } = options;
   const name = names[shard] ?? '';
   const held = ['--experts', experts[shard] ?? '', '--state', join(folder, name), '--name', name];
-  const args = ['shard', '--model', model, '--port', `${port}`, '--threads', '1', ...held];
-  return await startVerb(args, /^shard ready on ([^\s,]+):/m, log, main);
+  return startShard({ ...options, port, flags: ['--threads', '1', ...held] });
 }

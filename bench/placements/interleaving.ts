@@ -1,5 +1,5 @@
-// One interleaving on a running fleet: two operators with the drawn faults, their results, and how long the fleet took to come to rest
-// afterwards.
+// Runs one interleaving on a running fleet: two operators and the drawn faults. Then measures how long the fleet takes to
+// come to rest.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,48 +14,53 @@ export interface Stage {
   fleet: BenchFleet;
   watchers: readonly Watcher[];
   shape: ModelShape;
-  /** Shorthand of each group of experts. */
+  /** Experts of each group, such as 0-5. */
   groups: readonly string[];
+  /** Folder for placement files. */
   folder: string;
-  /** A gateway's heat, kept. */
+  /** File with the heat of a gateway. */
   heat: string;
   model: string;
+  /** Command line to run. */
   main: string;
 }
 
 export interface Interleaving {
   operators: OperatorRun[];
-  /** From the end of the last operator, or of the last fault, until every shard holds what one placement wants. Infinite: not in time. */
+  /**
+   * From the end of the last operator or the last fault until all shards follow one placement and hold its units.
+   * Infinity if that takes longer than `SPLIT_LIMIT_MS`.
+   */
   settledMs: number;
-  /** What each shard follows where that is not so, and how many experts it holds. */
+  /** If the fleet is not at rest in time: the placement of each shard and the number of its units. Otherwise empty. */
   left: string;
 }
 
-/** How long a split may outlive the last apply. Milliseconds. */
-export const AT_MOST = 10_000;
-const LOOK = 20;
-/** An operator waits at most so long for the other one; its connections give up after 5 s. */
-const GATE_PATIENCE = 2_500;
+/** How long shards may follow different placements after the last operator and the last fault. */
+export const SPLIT_LIMIT_MS = 10_000;
+const POLL_MS = 20;
+/** Longest time that an operator waits for the other. Its connections to shards time out after 5 s. */
+const GATE_PATIENCE_MS = 2_500;
 
 export async function runInterleaving(stage: Stage, draw: Draw, index: number): Promise<Interleaving> {
   const faults = draw.faults.map((fault) => suffer(stage.fleet, fault));
-  const gate = gateFor(draw.operators.length, GATE_PATIENCE);
+  const gate = gateFor(draw.operators.length, GATE_PATIENCE_MS);
   const operators = await Promise.all(
     draw.operators.map((each, i) => operate(stage, each, `${index}-${i}`, gate(each.startMs))),
   );
   await Promise.all(faults);
   const endedAt = performance.now();
-  const settledMs = await settled(stage, endedAt, AT_MOST);
-  return { operators, settledMs, left: settledMs <= AT_MOST ? '' : pictureOf(stage) };
+  const settledMs = await settled(stage, endedAt, SPLIT_LIMIT_MS);
+  return { operators, settledMs, left: settledMs <= SPLIT_LIMIT_MS ? '' : pictureOf(stage) };
 }
 
-/** A placement for all, without faults and over no delays; whether the fleet comes to rest by it. */
+/** Applies a placement without faults and delays. Resolves to whether the fleet came to rest within twice the limit. */
 export async function repair(stage: Stage): Promise<boolean> {
   const holders = stage.groups.map((_, group) => [group % stage.watchers.length]);
   const delaysMs = stage.watchers.map(() => 0);
   const draw: OperatorDraw = { startMs: 0, killMs: undefined, delaysMs, how: 'file', holders };
   await operate(stage, draw, 'repair', async () => {});
-  return (await settled(stage, performance.now(), 2 * AT_MOST)) <= 2 * AT_MOST;
+  return (await settled(stage, performance.now(), 2 * SPLIT_LIMIT_MS)) <= 2 * SPLIT_LIMIT_MS;
 }
 
 async function operate(
@@ -83,6 +88,7 @@ function placementOf({ watchers, shape, groups }: Stage, { holders }: OperatorDr
   return { version: 1, model: shape.identity, epoch: 1, shards: Object.fromEntries(shards) };
 }
 
+/** Performs a fault at its time. */
 async function suffer(fleet: BenchFleet, { kind, atMs, shard, gateway }: Fault): Promise<void> {
   await delay(atMs);
   if (kind === 'kill shard') await fleet.killShard(shard);
@@ -90,7 +96,7 @@ async function suffer(fleet: BenchFleet, { kind, atMs, shard, gateway }: Fault):
   else fleet.disturb(kind, gateway, shard);
 }
 
-/** Milliseconds since `from`; infinite after `withinMs`. */
+/** Resolves when the fleet is at rest, to the milliseconds since `from`, or to Infinity after `withinMs`. */
 async function settled({ fleet, watchers }: Stage, from: number, withinMs: number): Promise<number> {
   for (;;) {
     const hashes = new Set(watchers.map(({ placement }) => idOf(placement).hash));
@@ -98,7 +104,7 @@ async function settled({ fleet, watchers }: Stage, from: number, withinMs: numbe
       hashes.size === 1 && watchers.every(({ connected, hasArrived }) => connected && hasArrived);
     if (isAtRest && (await fleet.isReady())) return performance.now() - from;
     if (performance.now() - from > withinMs) return Number.POSITIVE_INFINITY;
-    await delay(LOOK);
+    await delay(POLL_MS);
   }
 }
 

@@ -1,4 +1,4 @@
-// One operator: the real `plan --apply` as a process, over its own delays, and its result.
+// Runs one operator: a process of `plan --apply` whose connections to the shards have delays of their own.
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,9 +7,9 @@ import { startRelay } from '../../test/support/network/relay.ts';
 import { hasEnded, spawnKept } from '../chaos/processes.ts';
 
 export type Outcome =
-  /** It has seen every shard hold what it should. */
+  /** It saw every shard hold the units of its placement. */
   | 'whole'
-  /** It was refused or overtaken, and learnt by whom. */
+  /** Another operator's placement won, and the error says whose placement that is. */
   | 'told'
   | 'killed'
   /** It ended with another error. */
@@ -19,26 +19,27 @@ export type Outcome =
 
 export interface OperatorRun {
   outcome: Outcome;
-  /** The last line of its errors. */
+  /** Last line of its errors. */
   said: string;
 }
 
 export interface OperatorOptions {
   main: string;
   addresses: readonly string[];
-  /** One way, to each shard. Milliseconds. */
+  /** Delay of a message to each shard. */
   delaysMs: readonly number[];
-  /** Of `plan`, besides `--apply`. */
+  /** Arguments of `plan` beside `--apply`. */
   args: readonly string[];
-  /** What it says to shards waits until this resolves; called once it says something. */
+  /** Called for each connection to a shard, whose bytes wait until this resolves. */
   gate: () => Promise<void>;
+  /** Time from the start to SIGKILL. Undefined if the operator is not killed. */
   killMs?: number | undefined;
 }
 
-/** A command that runs longer is stuck. Milliseconds. */
-const ENDLESS = 40_000;
+/** A process that runs longer is stuck. */
+const ENDLESS_MS = 40_000;
 
-/** Whoever is told of another operator is told when, as who, and which placement. */
+/** Error of an operator whose placement lost: it names the other placement, its operator and its time. */
 const TOLD = /placement \d+ \(\w{12}\), applied by \S.*@\S+ at \d{4}-\d\d-\d\dT[\d:]+Z/;
 
 export async function runOperator(options: OperatorOptions): Promise<OperatorRun> {
@@ -60,7 +61,7 @@ export async function runOperator(options: OperatorOptions): Promise<OperatorRun
   const first = await Promise.race([
     ended,
     killed ?? ended,
-    delay(ENDLESS, 'endless' as const, { ref: false }),
+    delay(ENDLESS_MS, 'endless' as const, { ref: false }),
   ]);
   if (!hasEnded(child)) child.kill('SIGKILL');
   const [code] = await ended;
@@ -72,7 +73,10 @@ export async function runOperator(options: OperatorOptions): Promise<OperatorRun
   return { outcome: TOLD.test(said) ? 'told' : 'failed', said };
 }
 
-/** Makes two operators overlap, however long their processes take to start: each waits for the other. */
+/**
+ * Makes operators overlap, however long their processes take to start. The gate of each operator opens `afterMs` after
+ * all operators have reached theirs, or `afterMs` after a wait of `patienceMs`.
+ */
 export function gateFor(operators: number, patienceMs: number): (afterMs: number) => () => Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let waiting = 0;
@@ -88,6 +92,7 @@ export function gateFor(operators: number, patienceMs: number): (afterMs: number
   };
 }
 
+/** A server that connects to `to` for each of its connections, after `gate`. */
 async function openDoor(
   to: Address,
   gate: () => Promise<void>,

@@ -1,5 +1,5 @@
-// Watches one shard: what it holds and follows, as it tells its gateways, also across restarts. Sends the shard nothing, so that it
-// delays nothing.
+// Watches one shard over a connection like that of a gateway: the units that it holds and the placement that it follows.
+// Connects again after a restart. Sends nothing but the hello, so that it does not slow the shard.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Placement, readPlacement, unitsOf } from '../../experts/placing/placement-file.ts';
 import type { HoldingRange } from '../../experts/runs.ts';
@@ -10,8 +10,8 @@ import { parseAddress } from '../../rpc/address.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Params, Transport } from '../../rpc/transport.ts';
 
-/** Milliseconds until a shard that is starting is tried again. */
-const AGAIN = 20;
+/** Time until it connects again to a shard that is starting. */
+const RECONNECT_MS = 20;
 
 export class Watcher {
   readonly name: string;
@@ -20,10 +20,11 @@ export class Watcher {
   readonly #onChange: () => void;
   #transport: Transport | undefined;
   #closed = false;
-  /** `[layers * experts]`, 1 if it holds the unit; the last that it told, while it is away. */
+  /** `[layers * experts]`: 1 for each unit that the shard holds. While the shard is away, what it announced last. */
   held: Uint8Array;
+  /** Undefined if the shard follows no placement. */
   placement: Placement | undefined;
-  /** Whether it has ever said what it holds. */
+  /** Whether the shard has ever announced its units. */
   seen = false;
 
   constructor(name: string, address: string, shape: ModelShape, onChange: () => void) {
@@ -39,7 +40,7 @@ export class Watcher {
     return this.#transport !== undefined;
   }
 
-  /** It holds what its placement wants and nothing else, or follows none. */
+  /** Whether the shard holds exactly the units of its placement. True if it follows no placement. */
   get hasArrived(): boolean {
     const { placement, held } = this;
     if (placement === undefined) return true;
@@ -82,7 +83,7 @@ export class Watcher {
         this.#transport = undefined;
         this.#onChange();
       } catch {
-        await delay(AGAIN); // it is not there yet
+        await delay(RECONNECT_MS); // the shard is not ready yet
       }
     }
   }

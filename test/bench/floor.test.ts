@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { positionBytes, stepBytes } from '../../bench/parts/floor.ts';
+import { positionBytes, stepBytes } from '../../bench/comparison/floor.ts';
 
 const shape = {
   hidden: 1536,

@@ -1,6 +1,5 @@
 // What a load run asks and how it judges: from made-up findings.
 import { expect, it } from 'vitest';
-import { loadRequest } from '../../bench/load/load-client.ts';
 import {
   histogram,
   type LoadFindings,
@@ -8,6 +7,7 @@ import {
   loadVerdicts,
   quantile,
 } from '../../bench/load/load-verdicts.ts';
+import { loadRequest } from '../../bench/load/requests.ts';
 import { uniform } from '../support/random.ts';
 
 const PROSE = 'It was a fine morning, and nobody was up. '.repeat(60);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeRate, firstTokenSeconds, median } from '../../bench/load/rate.ts';
+import { decodeRate, firstTokenSeconds } from '../../bench/load/rate.ts';
+import { median } from '../../bench/statistics.ts';
 
 /** `count` arrivals, `gap` ms apart. */
 const arrivals = (first: number, count: number, gap: number) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { figuresOf, rowsNamed } from '../../bench/parts/rows.ts';
-import { lineOf, tableOf } from '../../bench/report.ts';
-import { Samples } from '../../bench/samples.ts';
+import { lineOf, tableOf } from '../../bench/comparison/report.ts';
+import { figuresOf, rowsNamed } from '../../bench/comparison/rows.ts';
+import { Samples } from '../../bench/comparison/samples.ts';
 
 const shape = {
   hidden: 64,

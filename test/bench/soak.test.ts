@@ -1,14 +1,9 @@
 // What a soak asks and how it judges: from numbers that a leak, a slowdown or a steady run would give.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { soakRequest } from '../../bench/load/soak-client.ts';
-import {
-  growthOf,
-  type Interval,
-  percentile,
-  soakTable,
-  verdictsOf,
-} from '../../bench/load/soak-verdicts.ts';
+import { soakRequest } from '../../bench/load/requests.ts';
+import { growthOf, type Interval, soakTable, verdictsOf } from '../../bench/load/soak-verdicts.ts';
+import { percentile } from '../../bench/statistics.ts';
 import { uniform } from '../support/random.ts';
 
 function intervals(

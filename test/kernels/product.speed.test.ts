@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { median } from '../../bench/load/rate.ts';
+import { median } from '../../bench/statistics.ts';
 import { matrixBytes, quantize } from '../../model/tiles.ts';
 import { draw, kernels } from './support.ts';
 

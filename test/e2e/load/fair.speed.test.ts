@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type FairLoad, fairLoad } from '../../../bench/load/fair-load.ts';
-import { median } from '../../../bench/load/rate.ts';
+import { median } from '../../../bench/statistics.ts';
 import { startUp } from '../gateway.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');

@@ -12,11 +12,7 @@ describe('a prompt of 2,000 tokens among 8 sequences that generate', () => {
   it('stretches their p99 gap to 3 times at most, and waits at most 2.5 times as long as alone', async () => {
     const found: Arrival[] = [];
     for (let seed = 0; seed < ROUNDS; seed++) {
-      const { engine, close } = await openEngine({
-        model: nano,
-        threads: availableParallelism(),
-        options: {},
-      });
+      const { engine, close } = await openEngine({ model: nano, threads: availableParallelism() });
       found.push(await arrival(engine, { streams: 8, prompt: 2_000, seed }));
       await close();
     }

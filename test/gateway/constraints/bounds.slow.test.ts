@@ -2,12 +2,12 @@
 // written that it allows; masks are found in pieces of the time that there is; memory stays within its bound.
 import { expect, it } from 'vitest';
 import { grammarShapes } from '../../../bench/hostile/shapes-grammar.ts';
-import { uniform } from '../../../bench/uniform.ts';
 import { ConstraintFault } from '../../../gateway/constraints/fault.ts';
 import type { Constraint } from '../../../gateway/constraints/masks/constraint.ts';
 import { Constraints } from '../../../gateway/constraints/masks/constraints.ts';
 import { read } from '../../../gateway/constraints/reading/read.ts';
 import type { GrammarSpec } from '../../../gateway/constraints/specification.ts';
+import { uniform } from '../../support/random.ts';
 import { END, nano } from './writer.ts';
 
 const VOCAB = nano.ends.length;

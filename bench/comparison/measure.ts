@@ -1,29 +1,29 @@
-// Runs one subject once, in fresh processes: cold start, warm start, memory, every load. A load that fails is recorded and the others go
-// on.
-
+// Measures one subject once, in fresh processes: cold start, warm start, memory and every load. If a load fails, the
+// failure is recorded and the next load runs.
 import { stat } from 'node:fs/promises';
-import { errorText } from '../base/error-text.ts';
-import { type Engine, type Generation, now, type RunningEngine, type Task } from './engine.ts';
-import { decodeRate, firstTokenSeconds } from './load/rate.ts';
+import { errorText } from '../../base/error-text.ts';
+import { type Engine, type Generation, now, type RunningEngine, type Task } from '../engine.ts';
+import { decodeRate, firstTokenSeconds } from '../load/rate.ts';
+import { bytesRead, killDescendants, memoryOf } from '../process-tree.ts';
+import type { Quiet } from '../quiet.ts';
 import { evict, warm } from './page-cache.ts';
-import { type Figure, firstLoad, type Load, loads, type Subject, warmUp, warmUps } from './parts/rows.ts';
-import { bytesRead, killDescendants, memoryOf } from './process-tree.ts';
-import type { Quiet } from './quiet.ts';
+import { type Figure, firstLoad, type Load, loads, type Subject, warmUp, warmUps } from './rows.ts';
 import type { Samples } from './samples.ts';
 
-/** A load that takes longer has failed. Milliseconds. */
-const LOAD_LIMIT = 120_000;
-/** 11 GB on slow disks, which ONNX Runtime reads completely first. Milliseconds. */
-const START_LIMIT = 300_000;
+/** A load that takes longer has failed. */
+const LOAD_LIMIT_MS = 120_000;
+/** A start that takes longer has failed. ONNX Runtime first reads all 11 GB of a bundle, perhaps from a slow disk. */
+const START_LIMIT_MS = 300_000;
 
 export interface Measurement {
   subject: Subject;
   engine: Engine;
-  /** What is wanted. */
+  /** Figures to measure. */
   figures: ReadonlySet<Figure>;
   vocab: number;
+  /** Receives the figures. */
   samples: Samples;
-  /** Start it once with its files dropped from the page cache. */
+  /** Whether to start the engine once with its files dropped from the page cache. */
   cold: boolean;
   log: (line: string) => void;
   quiet: Quiet;
@@ -44,7 +44,7 @@ export async function measure(options: Measurement): Promise<void> {
       }),
     );
   }
-  log('reading its files');
+  log('reading the files');
   await warm(engine.files);
   await attempt(
     options,
@@ -88,14 +88,14 @@ async function withEngine(
   await quiet.wait();
   const spawnedAt = now();
   try {
-    const running = await within(engine.start(), START_LIMIT);
+    const running = await within(engine.start(), START_LIMIT_MS);
     try {
       await use(running, spawnedAt);
     } finally {
       await running.stop();
     }
   } finally {
-    killDescendants(process.pid); // where it never said that it had started
+    killDescendants(process.pid); // an engine that failed to start may have left processes
   }
 }
 
@@ -108,7 +108,7 @@ async function secondsToFirstToken(
 }
 
 function generate(running: RunningEngine, load: Load, vocab: number): Promise<Generation> {
-  return within(running.generate(taskOf(load, vocab)), LOAD_LIMIT);
+  return within(running.generate(taskOf(load, vocab)), LOAD_LIMIT_MS);
 }
 
 async function within<T>(promise: Promise<T>, limitMs: number): Promise<T> {
@@ -127,12 +127,13 @@ async function sizesOf(files: readonly string[]): Promise<Map<string, number>> {
   return new Map(await Promise.all(files.map(async (file) => [file, (await stat(file)).size] as const)));
 }
 
-/** Fresh random ids, so that no prefix is in the cache. */
+/** A task with fresh random ids, so that no prefix is in the cache. */
 function taskOf({ streams, prompt, tokens, temperature, topP }: Load, vocab: number): Task {
   const ids = () => Array.from({ length: prompt }, () => Math.floor(Math.random() * vocab));
   return { prompts: Array.from({ length: streams }, ids), tokens, temperature, topP };
 }
 
+/** Runs `action`. If it fails, logs the reason and records it for these figures. */
 async function attempt(
   { subject, samples, log }: Measurement,
   figures: readonly (Figure | undefined)[],

@@ -1,5 +1,5 @@
-// The least possible time of a decode step on a machine: the bytes that it must read divided by the memory bandwidth. Assumes 4.5 bits
-// a weight, the router in float32, keys and values in float16.
+// Bytes that a decode step must read. Divided by the memory bandwidth, they give the least possible time of the step (the
+// floor). Assumes 4.5 bits a weight, the router in float32, and keys and values in float16.
 import type { ModelConfig } from '../../model/config/config.ts';
 
 const WEIGHT_BYTES = 4.5 / 8;
@@ -9,7 +9,7 @@ export type FloorShape = Pick<
   'hidden' | 'layers' | 'heads' | 'kvHeads' | 'headDim' | 'experts' | 'expertsPerToken' | 'inner' | 'vocab'
 >;
 
-/** Bytes that one step of `streams` rows reads, each row after `positions` tokens. */
+/** Bytes that a step of `streams` rows reads if `positions` tokens come before each row. */
 export function stepBytes(
   shape: FloorShape,
   { streams, positions }: { streams: number; positions: number },
@@ -23,7 +23,7 @@ export function stepBytes(
   return weights * WEIGHT_BYTES + router + streams * positions * positionBytes(shape);
 }
 
-/** Keys and values of one position, all layers, float16. */
+/** Bytes of the keys and values of one position in all layers. */
 export function positionBytes({ layers, kvHeads, headDim }: FloorShape): number {
   return layers * 2 * kvHeads * headDim * 2;
 }

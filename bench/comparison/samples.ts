@@ -1,6 +1,7 @@
-// Measurements so far, by subject and figure, with the failures.
-import { median } from './load/rate.ts';
-import type { Figure, Subject } from './parts/rows.ts';
+// Keeps the measurements and failures of the comparison by subject and figure.
+
+import { median } from '../statistics.ts';
+import type { Figure, Subject } from './rows.ts';
 
 export class Samples {
   readonly #values = new Map<string, number[]>();
@@ -19,11 +20,12 @@ export class Samples {
     return this.#values.get(`${subject} ${figure}`) ?? [];
   }
 
+  /** Undefined if there are no samples. */
   median(subject: Subject, figure: Figure): number | undefined {
     return median(this.of(subject, figure));
   }
 
-  /** The last one's reason. */
+  /** Reason of the last failure. */
   failure(subject: Subject, figure: Figure): string | undefined {
     return this.#failures.get(`${subject} ${figure}`);
   }

@@ -3,16 +3,16 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Engine, RunningEngine } from './engine.ts';
-import type { PeerMessage, PeerOptions } from './peers/protocol.ts';
-import { endTree } from './process-tree.ts';
+import type { Engine, RunningEngine } from '../engine.ts';
+import type { PeerMessage, PeerOptions } from '../peers/protocol.ts';
+import { endTree } from '../process-tree.ts';
 
-const script = fileURLToPath(new URL('peers/measure.ts', import.meta.url));
+const script = fileURLToPath(new URL('../peers/measure.ts', import.meta.url));
 
-/** Undefined if it can be started, else what to do. */
+/** Says how to install llama.cpp if it is missing; undefined if it is installed. */
 export function peerMissing(): string | undefined {
-  if (existsSync(new URL('peers/node_modules/node-llama-cpp', import.meta.url))) return undefined;
-  return 'llama.cpp is not installed: npm ci --prefix bench/peers --omit=optional --ignore-scripts';
+  if (existsSync(new URL('../peers/node_modules/node-llama-cpp', import.meta.url))) return undefined;
+  return 'llama.cpp is not installed, and its columns stay empty. To install it: npm ci --prefix bench/peers --omit=optional --ignore-scripts';
 }
 
 export function peer(options: PeerOptions): Engine {
@@ -25,17 +25,17 @@ async function start(options: PeerOptions): Promise<RunningEngine> {
     execArgv: [],
   });
   const ended = once(child, 'close');
-  let said = '';
+  let output = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-10_000);
+    output = (output + text).slice(-10_000);
   });
   const died = ended.then((): never => {
-    throw new Error(`llama.cpp ended: ${said.trim()}`);
+    throw new Error(`llama.cpp ended: ${output.trim()}`);
   });
-  died.catch(() => {}); // told to whoever waits for an answer; an end that was asked for is no failure
+  died.catch(() => {}); // only a caller that waits for an answer needs this error
   const answer = async (): Promise<PeerMessage> => {
     const [message]: PeerMessage[] = await Promise.race([once(child, 'message'), died]);
-    if (message === undefined) throw new Error('llama.cpp sent nothing');
+    if (message === undefined) throw new Error('llama.cpp sent an empty message');
     if (message.type === 'error') throw new Error(message.message);
     return message;
   };
@@ -51,7 +51,7 @@ async function start(options: PeerOptions): Promise<RunningEngine> {
       const streams = message.tokenTimes.map((times) => ({ times, tokens: times.length }));
       return { startedAt: message.startedAt, streams };
     },
-    // Its context is gone when a task has ended.
+    // Each task has a context of its own, which is disposed when the task ends.
     keyValueBytes: () => 0,
     stop: () => endTree(pid, ended),
   };

@@ -1,34 +1,35 @@
-// The two models of one shape: our bundle and the peer's file, found or written once into the cache directory.
+// The two models of the comparison, which have one shape: our bundle and llama.cpp's file. A model that is not in the
+// cache directory is written there.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, statfs, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, statfs, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { progressBar } from '../cli/terminal/progress.ts';
-import { type ModelConfig, parseConfig } from '../model/config/config.ts';
-import { randomGgufBytes, writeRandomGguf } from './peers/random-gguf.ts';
+import { progressBar } from '../../cli/terminal/progress.ts';
+import type { ModelConfig } from '../../model/config/config.ts';
+import { readConfig } from '../inputs.ts';
+import { randomGgufBytes, writeRandomGguf } from '../peers/random-gguf.ts';
 
-const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
-/** Free space that must remain. */
+const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+/** Disk space that must remain free. */
 const SPARE_BYTES = 2e9;
 
 export interface Bundle {
-  /** Directory. */
+  /** Directory of the bundle. */
   model: string;
   config: ModelConfig;
-  /** Everything in it. */
+  /** Paths of all files of the bundle, and their size together. */
   files: string[];
   bytes: number;
 }
 
-/** `model` if given, else a bundle of random weights of `shape`, written if it is not there yet. */
+/** The bundle in directory `model` if given, else a bundle of random weights of `shape` in the cache. */
 export async function findBundle(options: { model?: string; shape: string; cache: string }): Promise<Bundle> {
   const model =
     options.model === undefined ? await synthesised(options.shape, options.cache) : resolve(options.model);
-  const path = join(model, 'config.json');
-  const config = parseConfig(JSON.parse(await readFile(path, 'utf8')), path);
+  const config = await readConfig(model);
   const files = (await readdir(model)).map((name) => join(model, name));
   const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
   return { model, config, files, bytes: sizes.reduce((sum, size) => sum + size, 0) };
@@ -40,11 +41,11 @@ async function synthesised(shape: string, cache: string): Promise<string> {
   if (existsSync(model)) return model;
   const args = [main, 'synth', '--shape', shape, '--to', model, '--bits', '4'];
   const [code] = await once(spawn(process.execPath, args, { stdio: 'inherit' }), 'close');
-  if (code !== 0) throw new Error(`expertgrid synth --shape ${shape} ended with ${code}`);
+  if (code !== 0) throw new Error(`expertgrid synth --shape ${shape} ended with exit code ${code}`);
   return model;
 }
 
-/** Path of a Q4_0 file of that shape. */
+/** Path of llama.cpp's file in Q4_0 with the shape of `config`. */
 export async function findGguf(config: ModelConfig, cache: string): Promise<string> {
   const { hidden, layers, experts, inner, vocab } = config;
   const name = `${layers}x${experts}x${inner}-${hidden}-${vocab}-${shapeHash(JSON.stringify(config))}.gguf`;
@@ -59,15 +60,11 @@ export async function findGguf(config: ModelConfig, cache: string): Promise<stri
   return to;
 }
 
-/** A file for the bandwidth probe: larger than any cache. */
+/** Path of a file for the bandwidth probe, which is larger than any processor cache. */
 export async function findProbe(cache: string): Promise<string> {
   const path = join(cache, 'probe.bin');
   if (!existsSync(path)) await writeFile(path, Buffer.alloc(512 * 2 ** 20, 1));
   return path;
-}
-
-export async function makeCache(cache: string): Promise<void> {
-  await mkdir(cache, { recursive: true });
 }
 
 async function requireSpace(directory: string, bytes: number): Promise<void> {
@@ -76,7 +73,7 @@ async function requireSpace(directory: string, bytes: number): Promise<void> {
   if (free >= bytes + SPARE_BYTES) return;
   const needed = ((bytes + SPARE_BYTES) / 1e9).toFixed(0);
   throw new Error(
-    `${directory} has ${(free / 1e9).toFixed(0)} GB free and the peer's file needs ${needed}: free some, or name another directory with --cache`,
+    `${directory} has ${(free / 1e9).toFixed(0)} GB free, and llama.cpp's file needs ${needed} GB. Free some space, or choose another directory with --cache.`,
   );
 }
 

@@ -3,22 +3,25 @@ import { execFile } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-const CHUNK = 16 * 2 ** 20;
+const CHUNK_BYTES = 16 * 2 ** 20;
 
-/** Reads every byte. */
+/** Reads the files into the page cache. */
 export async function warm(files: readonly string[]): Promise<void> {
-  const buffer = Buffer.allocUnsafe(CHUNK);
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   for (const path of files) {
     const file = await open(path);
     try {
-      while ((await file.read(buffer, 0, CHUNK, null)).bytesRead > 0);
+      while ((await file.read(buffer, 0, CHUNK_BYTES, null)).bytesRead > 0);
     } finally {
       await file.close();
     }
   }
 }
 
-/** Needs no rights: dd's `nocache` with a count of 0 advises the kernel to drop the whole file (GNU coreutils). */
+/**
+ * Drops the files from the page cache. With `nocache` and a count of 0, GNU `dd` advises the kernel to drop the whole
+ * file, which needs no privileges.
+ */
 export async function evict(files: readonly string[]): Promise<void> {
   const dd = promisify(execFile);
   for (const path of files) await dd('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none']);

@@ -1,13 +1,13 @@
-// Prints the table and the line of JSON from samples.
-import { type FloorShape, stepBytes } from './parts/floor.ts';
-import { type Figure, floorOf, type Row, type Subject, type Target, type Unit } from './parts/rows.ts';
+// Turns samples into the lines of the comparison and its table.
+import { type FloorShape, stepBytes } from './floor.ts';
+import { type Figure, type Floor, floorOf, type Row, type Subject, type Target, type Unit } from './rows.ts';
 import type { Samples } from './samples.ts';
 
 export interface ReportFacts {
   shape: FloorShape;
-  /** Read by all threads together. Bytes a second. */
+  /** Bytes a second that all threads together read from memory. */
   bandwidth: number | undefined;
-  /** Of the bundle on disk. */
+  /** Size of the bundle on disk. */
   bundleBytes: number;
   /** Whether the targets apply to this run. */
   judged: boolean;
@@ -19,10 +19,11 @@ export interface Line {
   unit: Unit;
   ours: number | undefined;
   peer: number | undefined;
-  /** Ours over the peer's. */
+  /** Our figure divided by llama.cpp's. */
   ratio: number | undefined;
-  /** Of the figure named in `note`. */
+  /** Our figure divided by the figure that `note` names. */
   share: number | undefined;
+  /** Least possible time of a step divided by its measured time. */
   floorShare: number | undefined;
   target: string | undefined;
   met: boolean | undefined;
@@ -31,19 +32,20 @@ export interface Line {
 }
 
 export function lineOf(row: Row, samples: Samples, facts: ReportFacts): Line {
-  const { name, title, unit, ours, peer, against, floor } = row;
-  const [subject, figure] = ours;
+  const { name, title, unit, subject, figure, against, floor } = row;
   const value = figureOf(samples, subject, figure, facts);
-  const peerValue = peer === undefined ? undefined : figureOf(samples, 'peer', peer, facts);
+  const peerValue = figureOf(samples, 'peer', figure, facts);
   const ratio = quotient(value, peerValue);
   const share = against === undefined ? undefined : quotient(value, figureOf(samples, ...against.of, facts));
   const target = facts.judged ? row.target : undefined;
-  const reached = target === undefined ? undefined : reachedOf(target, { value, ratio, share, facts });
-  const failures = [
-    samples.failure(...ours),
-    peer === undefined ? undefined : samples.failure('peer', peer),
-  ].filter((reason) => reason !== undefined);
+  const reached =
+    target && { peer: ratio, against: share, value, bundle: quotient(value, facts.bundleBytes) }[target.of];
+  const failures = [samples.failure(subject, figure), samples.failure('peer', figure)];
   const words = share === undefined ? [] : [`${share.toFixed(2)}x ${against?.words}${aimText(against?.aim)}`];
+  const reasons = failures.flatMap((reason) =>
+    reason === undefined ? [] : `failed: ${reason.split('\n')[0]?.slice(0, 120)}`,
+  );
+  const measured = floorOf[figure]?.figure ?? figure;
   return {
     name,
     title,
@@ -52,20 +54,15 @@ export function lineOf(row: Row, samples: Samples, facts: ReportFacts): Line {
     peer: peerValue,
     ratio,
     share,
-    floorShare: floor === undefined ? undefined : floorShare(value, floor, facts),
-    target: target === undefined ? undefined : targetText(target, unit),
+    floorShare: floor && floorShare(value, floor, facts),
+    target: target && targetText(target, unit),
     met: target === undefined || reached === undefined ? undefined : isMet(target, reached),
-    note: [...words, ...failures.map((reason) => `failed: ${reason.split('\n')[0]?.slice(0, 120)}`)].join(
-      '; ',
-    ),
-    samples: {
-      ours: samples.of(subject, floorOf[figure]?.figure ?? figure),
-      peer: peer === undefined ? [] : samples.of('peer', floorOf[peer]?.figure ?? peer),
-    },
+    note: [...words, ...reasons].join('; '),
+    samples: { ours: samples.of(subject, measured), peer: samples.of('peer', measured) },
   };
 }
 
-/** GitHub's Markdown, padded so that it reads as text. */
+/** A Markdown table, padded so that it is also readable as text. */
 export function tableOf(lines: readonly Line[]): string {
   const head = ['figure', 'ours', 'peer', 'ratio', 'target', 'met', 'of the floor', 'note'];
   const body = lines.map(({ title, unit, ours, peer, ratio, target, met, floorShare: share, note }) => [
@@ -100,9 +97,10 @@ function figureOf(
     : floorShare(samples.median(subject, floor.figure), floor, facts);
 }
 
+/** Share of the floor of a decode rate in tokens a second. */
 function floorShare(
   rate: number | undefined,
-  { streams, positions }: { streams: number; positions: number },
+  { streams, positions }: Floor,
   { shape, bandwidth }: ReportFacts,
 ): number | undefined {
   if (rate === undefined || bandwidth === undefined) return undefined;
@@ -110,41 +108,16 @@ function floorShare(
   return floorSeconds / (streams / rate);
 }
 
-function reachedOf(
-  target: Target,
-  {
-    value,
-    ratio,
-    share,
-    facts,
-  }: Pick<Line, 'ratio' | 'share'> & { value: number | undefined; facts: ReportFacts },
-): number | undefined {
-  switch (target.of) {
-    case 'peer':
-      return ratio;
-    case 'against':
-      return share;
-    case 'value':
-      return value;
-    case 'bundle':
-      return quotient(value, facts.bundleBytes);
-  }
-}
-
 function isMet(target: Target, reached: number): boolean {
   return 'atLeast' in target ? reached >= target.atLeast : reached <= target.atMost;
 }
 
 function targetText(target: Target, unit: Unit): string {
-  const bound = 'atLeast' in target ? `>= ${bare(target.atLeast)}` : `<= ${bare(target.atMost)}`;
+  const bound = 'atLeast' in target ? `>= ${target.atLeast}` : `<= ${target.atMost}`;
   if (target.of === 'peer') return `${bound}x`;
   if (target.of === 'against') return `${bound}x greedy`;
   if (target.of === 'bundle') return `${bound}x the bundle`;
   return unit === 'share' && 'atLeast' in target ? `>= ${percent(target.atLeast)}` : `${bound} ${unit}`;
-
-  function bare(value: number): string {
-    return String(value);
-  }
 }
 
 function amount(value: number | undefined, unit: Unit): string {

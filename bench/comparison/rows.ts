@@ -1,0 +1,178 @@
+// The rows of the comparison's table: what is measured for which engine, and the target. Data and pure functions.
+
+/** expertgrid in one process, expertgrid with four shards, llama.cpp. */
+export type Subject = 'local' | 'sharded' | 'peer';
+
+export type Figure =
+  | 'decode-16'
+  | 'decode-512'
+  | 'decode-8-streams'
+  | 'decode-32-streams'
+  | 'decode-sampled'
+  | 'prefill-128'
+  | 'prefill-512'
+  | 'memory'
+  | 'start-warm'
+  | 'start-cold'
+  | 'cold-bytes'
+  | 'floor-1'
+  | 'floor-8';
+
+export interface Load {
+  streams: number;
+  /** Tokens of each prompt, and number of tokens to generate after it. */
+  prompt: number;
+  tokens: number;
+  temperature: number;
+  topP: number;
+}
+
+export interface TimedLoad extends Load {
+  /** Figure that the tokens after the first one give. */
+  decode?: Figure;
+  /** Figure that the time to first token gives. */
+  prefill?: Figure;
+}
+
+const greedy = { temperature: 0, topP: 1 };
+
+/** In the order in which a fresh process runs them. */
+export const loads: readonly TimedLoad[] = [
+  { streams: 1, prompt: 16, tokens: 65, ...greedy, decode: 'decode-16' },
+  { streams: 1, prompt: 16, tokens: 65, temperature: 0.8, topP: 0.95, decode: 'decode-sampled' },
+  { streams: 1, prompt: 128, tokens: 2, ...greedy, prefill: 'prefill-128' },
+  { streams: 1, prompt: 512, tokens: 33, ...greedy, decode: 'decode-512', prefill: 'prefill-512' },
+  { streams: 8, prompt: 16, tokens: 33, ...greedy, decode: 'decode-8-streams' },
+  { streams: 32, prompt: 16, tokens: 97, ...greedy, decode: 'decode-32-streams' },
+];
+
+/** Runs right after a start, to measure the time from `exec` to the first token. */
+export const firstLoad: Load = { streams: 1, prompt: 16, tokens: 2, ...greedy };
+/** Runs `warmUps` times before loads are timed, to map pages and allocate buffers. */
+export const warmUp: Load = { streams: 1, prompt: 256, tokens: 2, ...greedy };
+export const warmUps = 4;
+
+export type Unit = 'tokens/s' | 'bytes' | 's' | 'share';
+
+export type Target =
+  /** Ratio to llama.cpp's figure, or to the figure of ours in `against`. */
+  | { of: 'peer' | 'against'; atLeast: number }
+  | { of: 'value'; atLeast: number }
+  | { of: 'value'; atMost: number }
+  /** Ratio to the size of the bundle. */
+  | { of: 'bundle'; atMost: number };
+
+/** What a decode step reads: rows of one step, and the tokens before each row. */
+export interface Floor {
+  streams: number;
+  positions: number;
+}
+
+export interface Row {
+  /** Name for `--only`. */
+  name: string;
+  title: string;
+  unit: Unit;
+  /** Our side of the row. llama.cpp is compared by the same figure. */
+  subject: Subject;
+  figure: Figure;
+  /** Another figure of ours. The row also prints its share of that figure, and `aim` is the share that we want. */
+  against?: { of: readonly [Subject, Figure]; words: string; aim?: number };
+  target?: Target;
+  /** Present if the row prints the share of the floor. */
+  floor?: Floor;
+}
+
+type More = Pick<Row, 'against' | 'target' | 'floor'>;
+
+const local = (figure: Figure) => ({ subject: 'local', figure }) as const;
+const sharded = (figure: Figure) => ({ subject: 'sharded', figure }) as const;
+const speed = (name: string, title: string, ours: Pick<Row, 'subject' | 'figure'>, more: More): Row => {
+  return { name, title, unit: 'tokens/s', ...ours, ...more };
+};
+const overPeer = (atLeast: number): Target => ({ of: 'peer', atLeast });
+const ofInProcess = (figure: Figure, aim: number): Row['against'] => {
+  return { of: ['local', figure], words: 'of in process', aim };
+};
+const memory = { unit: 'bytes', target: { of: 'bundle', atMost: 1.1 } } as const;
+const floorShare = { unit: 'share', target: { of: 'value', atLeast: 0.6 } } as const;
+
+export const rows: readonly Row[] = [
+  speed('decode-16', 'decode, 1 stream, prompt 16', local('decode-16'), {
+    target: overPeer(1.5),
+    floor: { streams: 1, positions: 48 },
+  }),
+  speed('decode-512', 'decode, 1 stream, prompt 512', local('decode-512'), {
+    target: overPeer(2.5),
+    floor: { streams: 1, positions: 528 },
+  }),
+  speed('streams-8', 'decode, 8 streams', local('decode-8-streams'), {
+    target: overPeer(1.6),
+    floor: { streams: 8, positions: 32 },
+  }),
+  speed('streams-32', 'decode, 32 streams', local('decode-32-streams'), {
+    target: overPeer(1.6),
+    floor: { streams: 32, positions: 64 },
+  }),
+  speed('sampled', 'decode, 1 stream, temperature 0.8, top_p 0.95', local('decode-sampled'), {
+    against: { of: ['local', 'decode-16'], words: 'of greedy' },
+    target: { of: 'against', atLeast: 0.95 },
+  }),
+  speed('prefill-128', 'prefill, 1 stream, 128 tokens', local('prefill-128'), { target: overPeer(1.5) }),
+  speed('prefill-512', 'prefill, 1 stream, 512 tokens', local('prefill-512'), { target: overPeer(1.5) }),
+  speed('shards-1', '4 shards, decode, 1 stream', sharded('decode-16'), {
+    against: ofInProcess('decode-16', 0.85),
+    target: overPeer(1.3),
+  }),
+  speed('shards-8', '4 shards, decode, 8 streams', sharded('decode-8-streams'), {
+    against: ofInProcess('decode-8-streams', 0.92),
+    target: overPeer(1.4),
+  }),
+  { name: 'memory', title: 'memory, all experts used', ...local('memory'), ...memory },
+  { name: 'memory-shards', title: '4 shards, memory, all experts used', ...sharded('memory'), ...memory },
+  {
+    name: 'start-warm',
+    title: 'start, files in the page cache',
+    unit: 's',
+    ...local('start-warm'),
+    target: { of: 'value', atMost: 3 },
+  },
+  { name: 'start-shards', title: '4 shards, start, warm', unit: 's', ...sharded('start-warm') },
+  { name: 'start-cold', title: 'start, cold', unit: 's', ...local('start-cold') },
+  {
+    name: 'cold-bytes',
+    title: 'read until the first token, cold',
+    unit: 'bytes',
+    ...local('cold-bytes'),
+  },
+  { name: 'floor-1', title: 'share of the floor, 1 stream', ...local('floor-1'), ...floorShare },
+  { name: 'floor-8', title: 'share of the floor, 8 streams', ...local('floor-8'), ...floorShare },
+];
+
+/** Figures that are the share of the floor of another figure. */
+export const floorOf: Partial<Record<Figure, Floor & { figure: Figure }>> = {
+  'floor-1': { figure: 'decode-16', streams: 1, positions: 48 },
+  'floor-8': { figure: 'decode-8-streams', streams: 8, positions: 32 },
+};
+
+/** Rows of a comma-separated list of names; all if undefined. Throws if there is no row of a name. */
+export function rowsNamed(only: string | undefined): Row[] {
+  if (only === undefined) return [...rows];
+  return only.split(',').map((name) => {
+    const row = rows.find((each) => each.name === name.trim());
+    if (row) return row;
+    throw new Error(`--only: no row ${name}; there are ${rows.map((each) => each.name).join(', ')}`);
+  });
+}
+
+/** Figures of a subject that must be measured for these rows. */
+export function figuresOf(wanted: readonly Row[], subject: Subject): Set<Figure> {
+  const pairs = wanted.flatMap(({ subject: ours, figure, against }): (readonly [Subject, Figure])[] => [
+    [ours, figure],
+    ['peer', figure],
+    ...(against === undefined ? [] : [against.of]),
+  ]);
+  return new Set(
+    pairs.filter(([of]) => of === subject).map(([, figure]) => floorOf[figure]?.figure ?? figure),
+  );
+}
