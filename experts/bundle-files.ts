@@ -16,13 +16,6 @@ export interface ReadableBundle {
   files: ReadonlySet<string>;
 }
 
-export interface FilePiece {
-  /** At most `PIECE` bytes from the requested offset, and fewer at the end of the file. */
-  bytes: Uint8Array;
-  /** Size of the whole file in bytes. */
-  size: number;
-}
-
 /** Most pieces that are read at the same time, over all callers. A call beyond them is answered `busy`. */
 const AT_ONCE = 8;
 
@@ -66,8 +59,8 @@ function parseRead(params: Params) {
   return { model, file: string(params, 'file'), offset, length };
 }
 
-/** Throws if the answer has more bytes than `asked`, the length that was requested. */
-export function parseFilePiece(value: Value, asked = PIECE): FilePiece {
+/** `size` is the size of the whole file in bytes. Throws if the answer has more bytes than `asked`, the requested length. */
+export function parseFilePiece(value: Value, asked = PIECE) {
   const answer = map(value, 'the answer to bundle.read');
   const bytes = binary(answer, 'bytes');
   const limit = Math.min(asked, PIECE);

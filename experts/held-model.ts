@@ -6,7 +6,7 @@ import type { ExpertDevice, Unit } from '../model/devices/expert.ts';
 import { RpcError, toRpcError } from '../rpc/errors.ts';
 import { Holdings } from './holdings.ts';
 import { placementText, type SignedPlacement } from './placing/placement-file.ts';
-import type { ModelOffer, ModelShape } from './wire/model.ts';
+import type { ModelOffer } from './wire/model.ts';
 
 export interface HeldModelOptions {
   /** The device must have loaded the units. */
@@ -21,30 +21,22 @@ export function modelOffer({ config, manifest, bits, group }: Bundle): HeldModel
   return { identity: manifest.identity, content: manifest.contentHash, bits, group, layers, experts, hidden };
 }
 
-export class HeldModel implements ModelShape {
-  readonly identity: string;
-  readonly layers: number;
-  readonly experts: number;
-  readonly hidden: number;
+export class HeldModel {
   readonly device: ExpertDevice;
-  readonly #model: HeldModelOptions['model'];
+  readonly model: HeldModelOptions['model'];
   readonly #holdings: Holdings;
   /** The placement that the shard follows for this model. Undefined: none. */
   placement: SignedPlacement | undefined;
 
   constructor({ device, model, units }: HeldModelOptions) {
-    this.identity = model.identity;
-    this.layers = model.layers;
-    this.experts = model.experts;
-    this.hidden = model.hidden;
     this.device = device;
-    this.#model = model;
+    this.model = model;
     this.#holdings = Holdings.of(units, model);
   }
 
   get offer(): ModelOffer {
     return {
-      ...this.#model,
+      ...this.model,
       numericsClass: this.device.numericsClass,
       holdings: this.#holdings.ranges(),
       ...(this.placement && { placement: placementText(this.placement) }),
@@ -82,7 +74,7 @@ export class HeldModel implements ModelShape {
   faultOf(layer: number, asks: Uint16Array, rows: Float32Array): RpcError | undefined {
     const bad = firstNonFinite(rows);
     if (bad === undefined) return undefined;
-    const expert = asks[2 * Math.floor(bad / this.hidden) + 1];
+    const expert = asks[2 * Math.floor(bad / this.model.hidden) + 1];
     return new RpcError('internal', `expert ${expert} of layer ${layer} gave a number that is not finite`);
   }
 }

@@ -3,22 +3,14 @@
 // Only gateways know the other shards. A gateway that answers "every unit has another replica" no longer counts this shard as a
 // replica. If two shards with the same units ask at the same time, the gateway therefore lets only one of them leave.
 import { RpcError } from '../rpc/errors.ts';
-import type { Handlers, Params } from '../rpc/transport.ts';
+import type { ConnectedCaller, Handlers } from '../rpc/transport.ts';
 import { formatUnits, type HoldingRange } from './runs.ts';
 import { featuresOf } from './wire/hello.ts';
 import { LEAVE_FEATURE, type LeaveView, parseLeaveView } from './wire/leave.ts';
 import type { ModelShape } from './wire/model.ts';
 
-/** The other end of a connection to this shard, after its hello. */
-export interface Caller {
-  hello: Params;
-  /** Aborted when the connection ends. Handlers of calls on this connection receive the same object. */
-  connection: AbortSignal;
-  notify(method: string, params: Params): void;
-}
-
 interface LeaveOptions {
-  callers: () => readonly Caller[];
+  callers: () => readonly ConnectedCaller[];
   /** Models of this shard by identity. */
   models: ReadonlyMap<string, ModelShape>;
   /** Longest wait for the answers of gateways. Default: `WAIT_MS`. */
@@ -86,7 +78,7 @@ export class Leave {
   }
 
   /** Waits until every gateway that is still connected has answered, but at most `waitMs`. */
-  async #answers(ask: number, asked: readonly Caller[], waitMs: number): Promise<Views> {
+  async #answers(ask: number, asked: readonly ConnectedCaller[], waitMs: number): Promise<Views> {
     const views = new Map<AbortSignal, LeaveView | undefined>(
       asked.map(({ connection }) => [connection, undefined]),
     );

@@ -12,6 +12,7 @@ import type { Placeable } from './placing/placed-model.ts';
 import { type Batch, type Job, LayerQueue } from './queue.ts';
 import { defaultLimits, type FrameLimits } from './wire/bounds.ts';
 import { helloAnswerToValue, parseHelloParams } from './wire/hello.ts';
+import type { ModelShape } from './wire/model.ts';
 import { parseRunRequest, type RunAnswer, type RunRequest, runAnswerToValue } from './wire/run.ts';
 
 export interface ShardServiceOptions {
@@ -50,6 +51,7 @@ export class ShardService {
   };
   readonly #options: ShardServiceOptions;
   readonly #held: ReadonlyMap<string, HeldModel>;
+  readonly #shapes: ReadonlyMap<string, ModelShape>;
   readonly #limits: FrameLimits;
   readonly #instance = randomUUID();
   readonly #queue = new LayerQueue<RunJob>();
@@ -61,6 +63,7 @@ export class ShardService {
   constructor(options: ShardServiceOptions) {
     this.#options = options;
     this.#held = holdEach(options.models);
+    this.#shapes = new Map(options.models.map(({ model }) => [model.identity, model]));
     this.#limits = limitsFor(Math.max(...options.models.map(({ model }) => model.hidden)));
     this.#countUnits();
   }
@@ -137,7 +140,7 @@ export class ShardService {
     const ticket = this.#calls.begin();
     try {
       if (this.#state === 'draining') throw new RpcError('draining', 'this shard is leaving service');
-      const request = parseRunRequest(params, this.#held, this.#limits);
+      const request = parseRunRequest(params, this.#shapes, this.#limits);
       this.#heldOf(request.model).requireHeld(request.layer, request.asks);
       const answer = await this.#enqueue(request, call);
       this.#answered++;
@@ -189,7 +192,7 @@ export class ShardService {
     const startedAt = performance.now();
     try {
       const experts = this.#heldOf(model);
-      const { hidden } = experts;
+      const { hidden } = experts.model;
       const { rows, asks } = joinAsks(jobs, hidden);
       const answers = await experts.device.run(layer, rows, asks);
       const runMs = performance.now() - startedAt;

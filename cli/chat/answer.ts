@@ -1,28 +1,30 @@
-// Streams one answer piece by piece, and summarizes it afterwards. Knows no terminal.
-import type { AnswerPiece, ChatClient, ChatRequest } from './client.ts';
+// Streams one answer piece by piece, and summarizes the answer at its end.
+import type { ChatClient, ChatRequest } from './client.ts';
 import { PlainText } from './plain-text.ts';
 
 export interface AnswerSummary {
   /** The answer without its reasoning. */
   text: string;
   tokens: number;
+  /** Number of hops in which a rung of the degradation ladder answered for an expert. */
   degradedHops: number;
-  /** Undefined: the user stopped it. */
+  /** The API's `finish_reason`. Undefined: the user stopped the answer. */
   reason: string | undefined;
-  /** Milliseconds from the request to the first and the last piece; undefined: no piece came. */
+  /** Time from the request to the first piece. Undefined: no piece has arrived. */
   firstMs: number | undefined;
+  /** Time from the request to the last piece. */
   lastMs: number;
 }
 
-export interface AnswerOptions {
+interface AnswerOptions {
   client: Pick<ChatClient, 'answer'>;
   request: ChatRequest;
   signal: AbortSignal;
-  /** Text that is safe to print. */
+  /** Called with text that is safe to print on a terminal. */
   onText: (text: string, kind: 'reasoning' | 'content') => void;
 }
 
-/** Throws a ChatError if the answer is not complete. If `signal` ends it, the part that came is returned. */
+/** Throws a ChatError if the answer is not complete. If `signal` stops the answer, its part so far is returned. */
 export async function streamAnswer({
   client,
   request,
@@ -39,10 +41,7 @@ export async function streamAnswer({
     firstMs: undefined,
     lastMs: 0,
   };
-  for await (const piece of client.answer(request, signal)) note(piece);
-  return summary;
-
-  function note(piece: AnswerPiece): void {
+  for await (const piece of client.answer(request, signal)) {
     if (piece.type === 'finish') summary.reason = piece.reason;
     else if (piece.type === 'usage') {
       summary.tokens = piece.tokens;
@@ -54,12 +53,13 @@ export async function streamAnswer({
       onText(plain[piece.type].push(piece.text), piece.type);
     }
   }
+  return summary;
 }
 
 /** `42 tokens, 35.1 tokens/s, first after 120 ms` */
 export function summaryLine({ tokens, degradedHops, reason, firstMs, lastMs }: AnswerSummary): string {
   const words = [`${tokens} ${tokens === 1 ? 'token' : 'tokens'}`];
-  // The time of the first token is that of the prompt, so the rate counts only the tokens after it.
+  // The time to the first token is the time of the prompt, so the rate counts only the later tokens.
   if (firstMs !== undefined && tokens > 1 && lastMs > firstMs) {
     words.push(`${((1000 * (tokens - 1)) / (lastMs - firstMs)).toFixed(1)} tokens/s`);
   }

@@ -1,5 +1,4 @@
-// The calls of `expertgrid chat` to a running gateway: its models, and an answer as a stream. Knows no terminal.
-
+// The HTTP client of `expertgrid chat`: it lists the models of a gateway and streams answers.
 import { z } from 'zod';
 import { fetchErrorText } from '../../base/error-text.ts';
 import { EventReader } from './events.ts';
@@ -19,14 +18,14 @@ export interface ChatRequest {
 
 export type AnswerPiece =
   | { type: 'reasoning' | 'content'; text: string }
-  /** Tokens generated so far, and how many calls a replacement of an expert answered. */
+  /** Numbers so far: generated tokens, and hops in which a rung of the degradation ladder answered for an expert. */
   | { type: 'usage'; tokens: number; degradedHops: number }
   | { type: 'finish'; reason: string };
 
-/** In one line for the user: the gateway refused, or did not answer. */
+/** An error with a message of one line for the user. */
 export class ChatError extends Error {}
 
-/** Deadline of the list of models. */
+/** Deadline of `GET /v1/models`. */
 const LIST_MS = 10_000;
 
 const errorBody = z.object({ error: z.object({ message: z.string() }) });
@@ -52,19 +51,19 @@ export class ChatClient {
   readonly #url: string;
   readonly #headers: Record<string, string>;
 
-  /** `url` with or without `/v1`. */
+  /** `url` may end in `/v1`. */
   constructor({ url, apiKey }: { url: string; apiKey: string | undefined }) {
     this.#url = url.replace(/\/+$/, '').replace(/\/v1$/, '');
     this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
   }
 
-  /** Ids. */
+  /** Ids of the models. */
   async models(): Promise<string[]> {
     const response = await this.#ask('/v1/models', { signal: AbortSignal.timeout(LIST_MS) });
     return modelsBody.parse(await response.json()).data.map(({ id }) => id);
   }
 
-  /** Throws a ChatError if the answer is not complete; ends early, without an error, if `signal` is aborted. */
+  /** Throws a ChatError if the answer is not complete. If `signal` is aborted, the answer ends early without an error. */
   async *answer(request: ChatRequest, signal: AbortSignal): AsyncGenerator<AnswerPiece, void, undefined> {
     const usage = { include_usage: true, continuous_usage_stats: true };
     const body = JSON.stringify({ ...request, stream: true, stream_options: usage });

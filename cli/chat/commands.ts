@@ -1,13 +1,15 @@
-// The commands of `expertgrid chat`: what each does to the conversation, and what it prints. Knows no terminal.
+// The commands of `expertgrid chat`, such as /model. Each may change the conversation, and returns the next step of the chat.
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type ChatClient, ChatError, type ChatRequest } from './client.ts';
 import type { Conversation } from './conversation.ts';
 
-/** What to do after a command: print a text, send a request, leave. */
-export interface CommandResult {
+interface CommandResult {
+  /** Text to print. */
   says?: string;
+  /** Request to send. */
   asks?: ChatRequest;
+  /** True: end the chat. */
   leaves?: boolean;
 }
 
@@ -17,15 +19,16 @@ interface CommandContext {
 }
 
 interface ChatCommand {
-  takes: string;
+  /** Argument, for the help. Absent: none. */
+  takes?: string;
+  /** Description, for the help. */
   does: string;
   run: (rest: string, context: CommandContext) => CommandResult | Promise<CommandResult>;
 }
 
 const commands: Readonly<Record<string, ChatCommand>> = {
-  help: { takes: '', does: 'show this help', run: () => ({ says: help() }) },
+  help: { does: 'show this help', run: () => ({ says: help() }) },
   clear: {
-    takes: '',
     does: 'start a new conversation',
     run: (_, { conversation }) => {
       conversation.clear();
@@ -55,7 +58,6 @@ const commands: Readonly<Record<string, ChatCommand>> = {
     },
   },
   retry: {
-    takes: '',
     does: 'ask the last question again (with --seed: with the next seed)',
     run: (_, { conversation }) => {
       const asks = conversation.askAgain();
@@ -73,7 +75,7 @@ const commands: Readonly<Record<string, ChatCommand>> = {
       return { says: `${messages.length} messages in ${resolve(rest)}` };
     },
   },
-  exit: { takes: '', does: 'leave, as with Ctrl-D', run: () => ({ leaves: true }) },
+  exit: { does: 'leave, as with Ctrl-D', run: () => ({ leaves: true }) },
 };
 
 /** Throws a ChatError if the command fails or does not exist. */
@@ -90,7 +92,7 @@ export async function runCommand(
 }
 
 function help(): string {
-  const entries = Object.entries(commands).map(([name, { takes, does }]) => [`/${name} ${takes}`, does]);
+  const entries = Object.entries(commands).map(([name, { takes = '', does }]) => [`/${name} ${takes}`, does]);
   const width = Math.max(...entries.map(([usage = '']) => usage.length));
   return [
     ...entries.map(([usage = '', does]) => `${usage.padEnd(width)}  ${does}`),

@@ -1,17 +1,17 @@
-// A conversation so far, and the request for its next answer. Knows no gateway and no terminal.
+// The state of a chat: its messages so far, and the request for the next answer.
 import type { ChatMessage, ChatRequest } from './client.ts';
 
 export type ChatSettings = Pick<ChatRequest, 'temperature' | 'max_tokens' | 'seed'>;
 
 export class Conversation {
   model: string;
-  /** System message. */
+  /** System message. Undefined: none. */
   system: string | undefined;
   readonly #settings: ChatSettings;
   #exchanges: { question: string; answer: string }[] = [];
-  /** The last question, if it got no answer. */
+  /** The last question, if it has no answer yet. */
   #unanswered: string | undefined;
-  /** How often the last question was asked again. */
+  /** Number of times the last question was asked again. */
   #retries = 0;
 
   constructor({
@@ -38,8 +38,8 @@ export class Conversation {
   }
 
   /**
-   * The last question again, replacing its answer; undefined if there is none. A seed is increased each time, because the same seed
-   * would give the same answer.
+   * Asks the last question again and forgets its answer. Returns undefined if there is no question. Each time, the seed is increased
+   * by one, because the same seed would give the same answer.
    */
   askAgain(): ChatRequest | undefined {
     const question = this.#unanswered ?? this.#exchanges.pop()?.question;
@@ -48,7 +48,7 @@ export class Conversation {
     return this.#request(question);
   }
 
-  /** Adds the answer to the last question, as far as it came. */
+  /** Adds the answer to the last question. The answer may be incomplete. */
   answered(answer: string): void {
     if (this.#unanswered === undefined) throw new Error('there is no question to answer');
     this.#exchanges.push({ question: this.#unanswered, answer });
@@ -60,7 +60,7 @@ export class Conversation {
     this.#unanswered = undefined;
   }
 
-  /** A question without an answer is not part of the conversation, but can be asked again. */
+  /** A question without an answer is not in `messages`, but `askAgain` can repeat it. */
   #request(question: string): ChatRequest {
     this.#unanswered = question;
     const { seed } = this.#settings;

@@ -1,12 +1,12 @@
-// Parses server-sent events: bytes in, the data of each event out.
+// Parses server-sent events.
 
-/** https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation, without ids and names. */
+/** Follows https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation, but ignores ids and names. */
 export class EventReader {
   readonly #decoder = new TextDecoder();
   #held = '';
   #data: string[] = [];
 
-  /** Data of the events that these bytes complete. */
+  /** Returns the data of each event that ends in these bytes. */
   push(bytes: Uint8Array): string[] {
     const lines = (this.#held + this.#decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/);
     this.#held = lines.pop() ?? '';

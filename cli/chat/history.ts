@@ -1,19 +1,19 @@
-// The lines typed in earlier chats, in a file that only the user may read.
+// The history file of `expertgrid chat`: the lines of earlier chats. Only the user may read it.
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 
-/** Most lines kept. */
+/** Most lines in the file. Older lines are dropped. */
 export const HISTORY_LINES = 1_000;
 
-/** In the user's directory for the state of programs. */
+/** The path of the file, below the user's state directory. */
 export function historyPath(env: NodeJS.ProcessEnv): string {
   const { XDG_STATE_HOME: given } = env;
   const state = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.local', 'state');
   return join(state, 'expertgrid', 'chat-history');
 }
 
-/** Newest first; none if there is no file. */
+/** Returns the newest line first, and no lines if there is no file. */
 export function readHistory(path: string): string[] {
   try {
     const lines = readFileSync(path, 'utf8').split('\n');
@@ -24,7 +24,7 @@ export function readHistory(path: string): string[] {
   }
 }
 
-/** `lines` has the newest first; the file has the newest last, as in shells. Written at once, because a terminal may be closed. */
+/** `lines` has the newest line first. The file has the newest line last, like history files of shells. */
 export function writeHistory(path: string, lines: readonly string[]): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   writeFileSync(path, `${lines.slice(0, HISTORY_LINES).reverse().join('\n')}\n`, { mode: 0o600 });

@@ -1,12 +1,15 @@
-// Turns typed or pasted lines into messages and commands. Knows no terminal.
+// Turns typed or pasted lines into messages and commands:
 //
-//   one line                 a message        a line \          a message of two lines
-//   /name rest of the line   a command        that ends so
-//   //usr/bin is …           "/usr/bin is …"  """ to """        a message of all between, as it stands
+//   input                             result
+//   a line                            a message
+//   a line \ (then another line)      one message of both lines
+//   /name rest                        a command
+//   //usr/bin                         the message "/usr/bin"
+//   """ (then lines, then """)         one message of all lines in between, unchanged
 
 export type Input =
   | { type: 'message'; text: string }
-  /** As it was typed; there may be no command `name`. */
+  /** A line that starts with `/`. A command `name` may not exist. */
   | { type: 'command'; name: string; rest: string };
 
 const FENCE = '"""';
@@ -15,17 +18,18 @@ export class InputLines {
   #lines: string[] = [];
   #fenced = false;
 
-  /** More lines must come before the message is complete. */
+  /** True if the message needs more lines. */
   get unfinished(): boolean {
     return this.#lines.length > 0 || this.#fenced;
   }
 
+  /** Forgets the lines of an unfinished message. */
   drop(): void {
     this.#lines = [];
     this.#fenced = false;
   }
 
-  /** The message or command that this line completes, if any. `inPaste`: the next line was pasted with it. */
+  /** Returns the message or command that this line completes. `inPaste` means that the next line was pasted together with it. */
   push(line: string, { inPaste = false }: { inPaste?: boolean } = {}): Input | undefined {
     if (!this.#fenced && this.#lines.length === 0 && line.trimStart().startsWith(FENCE)) {
       this.#fenced = true;
@@ -37,7 +41,7 @@ export class InputLines {
     return continues || inPaste ? undefined : this.#whole();
   }
 
-  /** The opening and the closing fence may each stand alone on a line. */
+  /** A line with only a fence adds no line to the message. */
   #pushFenced(line: string, { first = false } = {}): Input | undefined {
     const end = line.trimEnd();
     const closes = end.endsWith(FENCE);

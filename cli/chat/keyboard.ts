@@ -1,20 +1,20 @@
-// The keyboard of an interactive chat: a queue of lines, Ctrl-C and the end of input. Echoes nothing while an answer is printed.
+// The keyboard of an interactive chat: a queue of typed lines, Ctrl-C and the end of input.
 import { createInterface, type Interface, type Key } from 'node:readline';
 import { Writable } from 'node:stream';
 import { HISTORY_LINES } from './history.ts';
 
 export type Typed =
-  /** `inPaste`: the next line was pasted with it. `unseen`: it was typed while the keyboard was silent. */
+  /** `inPaste`: the next line was pasted together with this line. `unseen`: it was typed during `silence` and not echoed. */
   { type: 'line'; text: string; inPaste: boolean; unseen: boolean } | { type: 'interrupt' } | { type: 'end' };
 
-export interface KeyboardOptions {
-  /** Newest first. */
+interface KeyboardOptions {
+  /** Earlier lines, newest first. */
   history: string[];
   /** Called with the whole history when a line is added. */
   onHistory: (lines: readonly string[]) => void;
 }
 
-/** Asks the terminal to mark the begin and the end of pasted text. */
+/** Makes the terminal mark the start and the end of pasted text. */
 const PASTE_ON = '\x1b[?2004h';
 const PASTE_OFF = '\x1b[?2004l';
 
@@ -28,7 +28,14 @@ export class Keyboard {
 
   constructor({ history, onHistory }: KeyboardOptions) {
     const { stdin, stdout } = process;
-    const echo = new Echo(() => this.#silent);
+    const echo = new Writable({
+      decodeStrings: false,
+      write: (chunk, _, done) => {
+        if (!this.#silent) stdout.write(chunk);
+        done();
+      },
+    });
+    Object.defineProperty(echo, 'columns', { get: () => stdout.columns }); // readline needs the width of the terminal
     this.#lines = createInterface({
       input: stdin,
       output: echo,
@@ -57,7 +64,7 @@ export class Keyboard {
     this.#lines.on('history', onHistory);
   }
 
-  /** The next input. Shows `prompt`, and what was typed of the line already, while there is none. */
+  /** Resolves with the next input. While it waits, it shows `prompt` and the part of the line that is already typed. */
   async next(prompt: string): Promise<Typed> {
     for (;;) {
       const typed = this.#typed.shift();
@@ -69,7 +76,7 @@ export class Keyboard {
     }
   }
 
-  /** Echoes nothing until `work` is done. Ctrl-C and the end of input call `onInterrupt`. */
+  /** Echoes no typed text until `work` is done. Meanwhile, Ctrl-C and the end of input call `onInterrupt`. */
   async silence<T>(work: () => Promise<T>, onInterrupt: () => void): Promise<T> {
     this.#silent = true;
     this.#onInterrupt = onInterrupt;
@@ -81,12 +88,13 @@ export class Keyboard {
     }
   }
 
-  /** Deletes the line that is being typed. */
+  /** Deletes the unfinished line. */
   drop(): void {
     this.#lines.write(null, { ctrl: true, name: 'e' });
     this.#lines.write(null, { ctrl: true, name: 'u' });
   }
 
+  /** The unfinished line. */
   get line(): string {
     return this.#lines.line;
   }
@@ -99,24 +107,5 @@ export class Keyboard {
   #push(typed: Typed): void {
     this.#typed.push(typed);
     this.#wake();
-  }
-}
-
-/** Standard output, except while it is silent. */
-class Echo extends Writable {
-  readonly #silent: () => boolean;
-
-  constructor(silent: () => boolean) {
-    super({ decodeStrings: false });
-    this.#silent = silent;
-  }
-
-  get columns(): number {
-    return process.stdout.columns;
-  }
-
-  override _write(chunk: string | Buffer, _: BufferEncoding, done: () => void): void {
-    if (!this.#silent()) process.stdout.write(chunk);
-    done();
   }
 }

@@ -1,8 +1,9 @@
-// One question and its answer, for scripts: prints the answer alone on standard output.
+// Asks one question, for scripts. Only the answer is printed on standard output.
 import { streamAnswer, summaryLine } from './answer.ts';
 import type { ChatClient, ChatRequest } from './client.ts';
 import { WordWrap } from './wrap.ts';
 
+/** Exit code after Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
 /** Returns the exit code. Throws a ChatError if the answer is not complete. */
@@ -10,8 +11,7 @@ export async function chatOnce(client: ChatClient, request: ChatRequest): Promis
   const { stdout, stderr } = process;
   const stop = new AbortController();
   process.on('SIGINT', () => stop.abort());
-  // The reader of the answer has gone, such as `head`.
-  stdout.on('error', () => process.exit(0));
+  stdout.on('error', () => process.exit(0)); // the reader of a pipe, such as `head`, has ended
   let last = '\n';
   const wrap = stdout.isTTY ? new WordWrap(() => stdout.columns || 80) : undefined;
   const print = (text: string) => {

@@ -1,18 +1,18 @@
-// Removes from a model's text what would control a terminal: escape sequences and control characters.
+// Removes escape sequences and control characters from a model's text, because they would control the user's terminal.
 
-/** Where the text so far ends: in plain text, after an escape, within `ESC [ …`, or within a string such as `ESC ] …`. */
+/** The position at the end of the text so far: in plain text, after ESC, within `ESC [ …`, or within a string such as `ESC ] …`. */
 type State = 'text' | 'escape' | 'sequence' | 'string';
 
 const ESCAPE = '\x1b';
 const BELL = '\x07';
-/** Letters that, after an escape, begin a string of any length: device control, titles, links and others. */
+/** After ESC, each of these characters begins a string of any length, such as a window title or a link. */
 const STRINGS = 'PX]^_';
 
-/** For one answer, whose pieces may cut a sequence anywhere. */
+/** The filter for one answer. A sequence may be spread over several pieces. */
 export class PlainText {
   #state: State = 'text';
 
-  /** Returns the next piece with only printable characters, line ends and tabs. */
+  /** Takes the next piece. Returns its printable characters, line ends and tabs. */
   push(piece: string): string {
     let plain = '';
     for (const character of piece) plain += this.#next(character);
@@ -25,12 +25,12 @@ export class PlainText {
         this.#state = afterEscape(character);
         return this.#state === 'text' && isControl(character) ? this.#next(character) : '';
       case 'sequence':
-        // Parameters up to a letter; any other character ends the sequence.
+        // A sequence consists of parameters and a final letter. Any other character also ends it, and is text.
         if (/[\x20-\x3f]/.test(character)) return '';
         this.#state = 'text';
         return /[\x40-\x7e]/.test(character) ? '' : this.#next(character);
       case 'string':
-        // A string also ends with its line, so that one without an end does not swallow the rest of the answer.
+        // A string also ends at a line end. Otherwise, an unfinished string would remove the rest of the answer.
         if (character === ESCAPE) this.#state = 'escape';
         else if (character === BELL || character === '\x9c') this.#state = 'text';
         else if (character === '\n') {
@@ -53,7 +53,7 @@ function afterEscape(character: string): State {
   return STRINGS.includes(character) ? 'string' : 'text';
 }
 
-/** Includes the carriage return, which would let later text overwrite earlier text. */
+/** True for all control characters except line end and tab. A carriage return would let later text overwrite earlier text. */
 function isControl(character: string): boolean {
   return /\p{Cc}/u.test(character) && character !== '\n' && character !== '\t';
 }

@@ -1,5 +1,5 @@
-// A chat at a terminal: reads lines and prints answers until the user leaves. Knows no HTTP.
-import { type AnswerSummary, streamAnswer, summaryLine } from './answer.ts';
+// An interactive chat at a terminal: it reads lines and prints answers until the user leaves.
+import { streamAnswer, summaryLine } from './answer.ts';
 import { type ChatClient, ChatError, type ChatRequest } from './client.ts';
 import { runCommand } from './commands.ts';
 import type { Conversation } from './conversation.ts';
@@ -7,30 +7,27 @@ import { InputLines } from './input.ts';
 import type { Keyboard } from './keyboard.ts';
 import { WordWrap, wrapWords } from './wrap.ts';
 
-export interface TerminalChat {
+interface TerminalChat {
   client: ChatClient;
   conversation: Conversation;
   keyboard: Keyboard;
   colour: boolean;
 }
 
+/** Exit code after Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
-/** The exit code. */
-export async function chatAtTerminal(chat: TerminalChat): Promise<number> {
-  return await new Terminal(chat).run();
-}
-
-class Terminal {
+export class Terminal {
   readonly #chat: TerminalChat;
   readonly #input = new InputLines();
-  /** The last key that the user pressed was Ctrl-C. */
+  /** True if Ctrl-C was the last input. */
   #interrupted = false;
 
   constructor(chat: TerminalChat) {
     this.#chat = chat;
   }
 
+  /** Resolves with the exit code when the user leaves. */
   async run(): Promise<number> {
     const { conversation, keyboard } = this.#chat;
     this.#say(`${conversation.model}; /help lists the commands, Ctrl-D leaves`);
@@ -49,7 +46,7 @@ class Terminal {
     }
   }
 
-  /** Drops what was typed; true if nothing was typed since the last Ctrl-C, so that the user leaves. */
+  /** Deletes the typed text. Returns true if the user leaves: at a second Ctrl-C without text in between. */
   #interrupt(): boolean {
     const { keyboard } = this.#chat;
     const begun = keyboard.line !== '' || this.#input.unfinished;
@@ -65,7 +62,7 @@ class Terminal {
     return false;
   }
 
-  /** Runs what the line completes; true if the user leaves. */
+  /** Runs the command or sends the message that the line completes. Returns true if the user leaves. */
   async #take(line: string, inPaste: boolean): Promise<boolean> {
     const entered = this.#input.push(line, { inPaste });
     if (entered === undefined) return false;
@@ -111,7 +108,7 @@ class Terminal {
     };
     try {
       const stream = () => streamAnswer({ client, request, signal: stop.signal, onText });
-      const summary: AnswerSummary = await keyboard.silence(stream, interrupt);
+      const summary = await keyboard.silence(stream, interrupt);
       if (summary.text !== '') conversation.answered(summary.text);
       endLine();
       this.#say(summaryLine(summary), '\n\n');
@@ -121,7 +118,7 @@ class Terminal {
     }
   }
 
-  /** Prints text that is not the model's. */
+  /** Prints text of the program, dimmed to distinguish it from text of the model. */
   #say(text: string, end = '\n'): void {
     process.stdout.write(this.#dim(wrapWords(text, columns())) + end);
   }
@@ -131,7 +128,7 @@ class Terminal {
   }
 }
 
-/** Some terminals report 0. */
+/** Width of the terminal. Some terminals report 0. */
 function columns(): number {
   return process.stdout.columns || 80;
 }

@@ -1,26 +1,26 @@
-// Wraps text between words at the edge of a terminal, piece by piece. Knows the widths of characters, but no terminal.
+// Wraps text between words at the width of a terminal. The text arrives in pieces.
 
-/** East Asian wide and full-width characters, and pictures. https://www.unicode.org/reports/tr11/ */
+/** Characters that take two cells: East Asian wide and full-width characters, and emoji. https://www.unicode.org/reports/tr11/ */
 const WIDE =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Yi}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6\p{Emoji_Presentation}]/u;
-/** Half-width forms of them. */
+/** Half-width forms of East Asian characters. They take one cell. */
 const NARROW = /^[\uff61-\uffdc]/u;
-/** Selects the wide picture of a character that is narrow otherwise. */
+/** Variation selector 16: it turns a narrow character into a wide emoji. */
 const PICTURE = '\ufe0f';
-/** Characters that may not begin a line. */
+/** Punctuation that may not begin a line. */
 const CLOSING = /^[\p{Pe}\p{Pf}.,!?;:…、。，．！？：；]/u;
 const TAB = 8;
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
-/** Cells that one character takes, including its combining marks. Not for line ends and tabs. */
+/** Number of terminal cells of one character with its combining marks. `character` must not be a line end or a tab. */
 export function cellsOf(character: string): number {
   if (/^[\p{Mark}\p{Cf}]*$/u.test(character)) return 0;
   if (NARROW.test(character)) return 1;
   return WIDE.test(character) || character.includes(PICTURE) ? 2 : 1;
 }
 
-/** Characters without a place between them where a line may end. */
+/** Characters that stay on one line. */
 interface Run {
   text: string;
   cells: number;
@@ -28,27 +28,27 @@ interface Run {
 
 const nothing = (): Run => ({ text: '', cells: 0 });
 
-/** For one text. A word is returned when its end is known. The terminal breaks a word that is longer than a line. */
+/** Wraps one text. A word is returned when its end is known. The terminal itself breaks a word that is longer than a line. */
 export class WordWrap {
   readonly #columns: () => number;
-  /** Cells of the line that are used. */
+  /** Number of used cells in the line. */
   #column = 0;
-  /** Spaces after the last word; dropped if the next word begins a line. */
+  /** Spaces after the last word. They are dropped if the next word begins a line. */
   #spaces = nothing();
   #word = nothing();
-  /** The word ends in a wide character, after which a line may end. */
+  /** True if the word ends in a wide character. A line may end after it. */
   #isWide = false;
-  /** The word is the rest of a word that has filled its line. */
+  /** True if the word is the rest of a longer word that has filled its line. */
   #isRest = false;
-  /** The last character of a piece, because the next piece may combine with it. */
+  /** The last character of the last piece. The next piece may begin with a mark that combines with it. */
   #held = '';
 
-  /** `columns` is called at each word, because a terminal may change its size. */
+  /** `columns` returns the width of the terminal. It is called at each word, because the size may change. */
   constructor(columns: () => number) {
     this.#columns = columns;
   }
 
-  /** Takes the next piece; returns what can be printed by now. */
+  /** Takes the next piece. Returns the text that can be printed now. */
   push(piece: string): string {
     const characters = Array.from(segmenter.segment(this.#held + piece), ({ segment }) => segment);
     const last = characters.at(-1) ?? '';
@@ -57,7 +57,7 @@ export class WordWrap {
     return characters.map((character) => this.#take(character)).join('');
   }
 
-  /** Returns the rest when the text has ended. */
+  /** Ends the text, and returns its rest. */
   end(): string {
     const held = this.#held;
     this.#held = '';
@@ -96,7 +96,7 @@ export class WordWrap {
     return `${word}\n`;
   }
 
-  /** The word after its spaces, or after a line end if the line has no room for both. */
+  /** Returns the word after its spaces, or after a line end if the line has no room for spaces and word. */
   #endWord(): string {
     const [word, spaces, columns] = [this.#word, this.#spaces, this.#columns()];
     if (word.text === '') return '';
@@ -105,7 +105,7 @@ export class WordWrap {
     this.#isWide = false;
     const isRest = this.#isRest;
     this.#isRest = false;
-    // A terminal that has become narrower, or a word longer than a line, makes the terminal break the line itself.
+    // The terminal has broken the line itself if it has become narrower or if a word is longer than a line.
     if (this.#column > columns) this.#column = ((this.#column - 1) % columns) + 1;
     const breaks = !isRest && this.#column > 0 && this.#column + spaces.cells + word.cells > columns;
     this.#column = breaks ? word.cells : this.#column + spaces.cells + word.cells;
@@ -113,7 +113,7 @@ export class WordWrap {
   }
 }
 
-/** A whole text. */
+/** Wraps a whole text. */
 export function wrapWords(text: string, columns: number): string {
   const wrap = new WordWrap(() => columns);
   return wrap.push(text) + wrap.end();

@@ -1,6 +1,4 @@
-// Hugging Face checkpoints given to `up` instead of bundles: their bundles are found in the cache, or converted into it with the
-// user's consent. Knows no gateway.
-
+// Lets `expertgrid up` serve Hugging Face checkpoints. Each checkpoint is converted once into a bundle in a cache, if the user agrees.
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -15,8 +13,8 @@ import type { NamedModel } from '../flags/models.ts';
 import { runWriter } from '../terminal/write-bundle.ts';
 
 /**
- * The models as bundles. A checkpoint's bundle is in the cache, or is made there if `bits` are given or a user at the terminal agrees.
- * Undefined if the user stopped a conversion. A path that is neither a bundle nor a checkpoint is returned unchanged.
+ * Replaces each checkpoint by its bundle in the cache. A missing bundle is made if `bits` are given or if the user at the terminal
+ * agrees. Other paths are returned unchanged. Returns undefined if the user stopped a conversion.
  */
 export async function convertModels(
   models: readonly NamedModel[],
@@ -38,7 +36,7 @@ export async function convertModels(
   return bundles;
 }
 
-/** The directory of a checkpoint in Hugging Face's cache is named by a hash; the repository has the model's name. */
+/** The id of a checkpoint. In the cache of Hugging Face, the directory's name is a hash, so the repository's name is used. */
 function idOf({ id, dir }: NamedModel): string {
   return dir.endsWith(id) ? checkpointName(dir) : id;
 }
@@ -65,7 +63,7 @@ async function convertedBundle(dir: string, wanted: Bits | undefined): Promise<s
   return written?.dir;
 }
 
-/** Rejects if there is no terminal to ask at, or the user declines. */
+/** Asks the user for the precision. Rejects if there is no terminal or the user declines. */
 async function askForBits(from: string, pathOf: (bits: Bits) => string): Promise<Bits> {
   const kind = await kindOf(from);
   const refusal = `--model ${from}: ${notABundle(from, kind)}. Or add --bits ${USUAL_BITS}, which converts it into a cache at the start`;
@@ -106,7 +104,7 @@ export function parseAnswer(text: string): Bits | 'no' | undefined {
   return bundleBits.find((bits) => String(bits) === word);
 }
 
-/** The user's directory for data that can be made again. */
+/** The directory of converted bundles, below the user's cache directory. */
 export function cacheDirectory(env: NodeJS.ProcessEnv): string {
   const { XDG_CACHE_HOME: given } = env;
   const cache = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.cache');

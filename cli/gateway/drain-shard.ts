@@ -1,4 +1,4 @@
-// Drains a shard for a caller of the gateway's API. Knows no HTTP.
+// Drains a shard on behalf of a caller of the gateway's API.
 import type { Logger } from 'pino';
 import type { DrainShard } from '../../gateway/api/endpoints/drain.ts';
 import { askToLeave } from '../../infra/moves/ask-to-leave.ts';
@@ -7,20 +7,20 @@ import { type RpcErrorCode, toRpcError } from '../../rpc/errors.ts';
 import { shardCredentials } from '../shard/shard-credentials.ts';
 import type { EngineThreadData } from './engine-thread.ts';
 
-/** A shard asks its gateways for up to 3 s, and its calls have 10 s to end. */
+/** A shard waits up to 3 s for permission from its gateways, then up to 10 s for its calls in flight. */
 const DEADLINE_MS = 30_000;
 
-/** Outcomes by RPC error; any other error means that the shard was not reached or did not answer. */
+/** Outcomes by RPC error code. Any other code means that the shard was not reached or did not answer: `failed`. */
 const outcomes: Partial<Record<RpcErrorCode, 'refused' | 'unproven'>> = {
   needed: 'refused',
   unproven: 'unproven',
 };
 
-/** Undefined if the shards run in this process. */
+/** Returns undefined if the shards run in this process and cannot be drained. */
 export function drainShardOf(shards: EngineThreadData['shards'], log: Logger): DrainShard | undefined {
   if ('holdings' in shards) return undefined;
   return async (address, { force }) => {
-    // The credentials are read again each time, because drains are rare.
+    // The files are read for each drain. Drains are rare, so it is not worth watching the files.
     const security = await shardCredentials(shards, { log: (level, message) => log[level](message) });
     try {
       const asked = { force, security, deadlineMs: DEADLINE_MS };

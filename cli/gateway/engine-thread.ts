@@ -1,5 +1,4 @@
-// The thread of one model's engine: opens the dense part of the bundle, connects to the shards or runs them here, and serves.
-
+// The entry of an engine's thread. It opens the dense part of one model, connects to the shards or runs them here, and serves.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { errorText } from '../../base/error-text.ts';
 import { version } from '../../base/package.ts';
@@ -12,7 +11,6 @@ import { routingRules } from '../../gateway/engine/scheduling/rules.ts';
 import { discover } from '../../infra/discovery/discovery.ts';
 import { stale } from '../../infra/discovery/watch-file.ts';
 import { type Bundle, openBundle } from '../../model/bundle/bundle.ts';
-import type { DenseDevice } from '../../model/devices/dense.ts';
 import type { Unit } from '../../model/devices/expert.ts';
 import { kernelsMissing, openDenseDevice, openHostKernels, usesKernels } from '../../model/devices/open.ts';
 import type { DeviceName } from '../../model/devices/options.ts';
@@ -22,21 +20,20 @@ import { Fleet } from '../../router/fleet.ts';
 import type { Member } from '../../router/shards/member.ts';
 import { Closing } from '../closing.ts';
 import { type SecuredShards, shardCredentials } from '../shard/shard-credentials.ts';
-import { fleetGoldens } from './fleet-goldens.ts';
-import { localMembers, type Members, socketMembers } from './members.ts';
+import { fleetGoldens, localMembers, type Members, socketMembers } from './members.ts';
 
-/** The data that the thread is started with. */
+/** `workerData` of the thread. */
 export interface EngineThreadData {
-  /** The engine is served here. */
+  /** The port for the messages of `serveEngine`. */
   port: MessagePort;
   /** Directory of the bundle. */
   model: string;
-  /** Identities of the gateway's other models, whose engines have threads of their own. */
+  /** Identities of the gateway's other models. Each of their engines has its own thread. */
   siblings: readonly string[];
   device: DeviceName;
-  /** Threads of the CPU kernels. */
+  /** Number of threads of the CPU kernels. */
   threads: number;
-  /** Where shards are found, or the holdings of the shards that run in this thread. */
+  /** The source of shard addresses, or the holdings of the shards that run in this thread. */
   shards: SecuredShards | { holdings: readonly string[] };
   engine: { kvMemory: number } & Pick<
     EngineOptions,
@@ -51,25 +48,26 @@ export interface EngineThreadData {
   policy: CallPolicy;
 }
 
-/** Messages of the thread to its parent. */
+/** Messages from the thread to its parent. */
 export type ThreadMessage =
+  /** Parts loaded, before the engine serves. */
   | { type: 'loading'; done: number; total: number }
-  /** Bytes of experts read ahead, while it serves. */
+  /** Bytes of experts read ahead, while the engine serves. */
   | { type: 'reading'; done: number; total: number }
-  /** A source that cannot be used now, so that what was read before stays in use; undefined: it can be used again. */
+  /** `message` says that the source `what` cannot be read and its earlier contents stay in use. Undefined: it can be read again. */
   | { type: 'warning'; what: string; message: string | undefined }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string }
   | { type: 'failed'; message: string };
 
-/** Messages of the parent: to end, at any time, and the vocabulary, once. */
+/** Messages from the parent. `halt` ends the thread and may come at any time. `vocabulary` comes once. */
 export type ParentMessage = { type: 'halt' } | { type: 'vocabulary'; vocabulary: VocabularyData };
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const parent = parentPort;
-const tell = (message: ThreadMessage) => parent.postMessage(message);
+const send = (message: ThreadMessage) => parent.postMessage(message);
 
-// Exiting in a callback is safe: a session of the device blocks this thread while it runs, so none is running now. Ending the
-// thread from outside in the middle of a run would abort the process.
+// `process.exit` in a callback is safe. A run of the device blocks this thread, so no run is in progress when a callback starts. If
+// the parent ended the thread during a run, the process would abort.
 const vocabulary = Promise.withResolvers<VocabularyData>();
 parent.on('message', (message: ParentMessage) => {
   if (message.type === 'halt') process.exit();
@@ -79,17 +77,17 @@ parent.on('message', (message: ParentMessage) => {
 try {
   await serve(workerData as EngineThreadData);
 } catch (error) {
-  tell({ type: 'failed', message: errorText(error) });
+  send({ type: 'failed', message: errorText(error) });
 }
-// Anything still open, such as sockets to shards, must not keep the thread alive.
+// Open handles, such as sockets to shards, must not keep the thread alive.
 process.exit();
 
 function log(level: 'info' | 'warn' | 'error', message: string): void {
-  tell({ type: 'log', level, message });
+  send({ type: 'log', level, message });
 }
 
 function warnOf(what: string, source: string): (failing: boolean) => void {
-  return (failing) => tell({ type: 'warning', what, message: failing ? stale(source) : undefined });
+  return (failing) => send({ type: 'warning', what, message: failing ? stale(source) : undefined });
 }
 
 /** Phases: read ahead, connect, open the dense device, serve, close. */
@@ -100,7 +98,8 @@ async function serve(data: EngineThreadData): Promise<void> {
     closing.add(() => bundle.close());
     const reading = readAhead(bundle, data);
     const { members, follow, dispose } = await connect(bundle, data, reading);
-    const dense = await openDense(bundle, data, reading);
+    const loading = reading === undefined ? { onLoaded: onLoading } : { sound: reading.dense };
+    const dense = await openDenseDevice({ bundle, device: data.device, threads: data.threads, ...loading });
     closing.add(() => dense.dispose());
     closing.add(dispose);
     closing.add(() => reading?.stop());
@@ -116,7 +115,7 @@ async function serve(data: EngineThreadData): Promise<void> {
   }
 }
 
-/** Undefined if the device does not compute on the mapped file. */
+/** Returns undefined if the device does not compute on the mapped file. */
 function readAhead(bundle: Bundle, { device, shards }: EngineThreadData): ReadAhead | undefined {
   const missing = kernelsMissing({ bundle, device });
   if (missing !== undefined) log('info', `using ONNX Runtime: ${missing}`);
@@ -126,15 +125,15 @@ function readAhead(bundle: Bundle, { device, shards }: EngineThreadData): ReadAh
     dense: true,
     onDense: onLoading,
     units: holdingsOf(bundle, shards).flat(),
-    onUnits: (done, total) => tell({ type: 'reading', done, total }),
+    onUnits: (done, total) => send({ type: 'reading', done, total }),
     onDamaged: (error) => {
-      tell({ type: 'failed', message: error.message });
-      process.exit(1); // ends this thread; its parent ends the process
+      send({ type: 'failed', message: error.message });
+      process.exit(1); // ends this thread; the parent then ends the process
     },
   });
 }
 
-/** The units of each shard that runs in this thread. */
+/** The units of each shard that runs in this thread. Empty if the shards run elsewhere. */
 function holdingsOf({ config }: Bundle, shards: EngineThreadData['shards']): Unit[][] {
   return 'holdings' in shards ? shards.holdings.map((text) => parseHoldings(text, config)) : [];
 }
@@ -145,22 +144,13 @@ async function connect(
   reading: ReadAhead | undefined,
 ): Promise<Members> {
   if ('holdings' in shards) {
-    return await localMembers({ bundle, device, threads, reading }, holdingsOf(bundle, shards), onLoading);
+    return await localMembers({ bundle, device, threads }, reading, holdingsOf(bundle, shards), onLoading);
   }
   const credentials = 'the files of --tls-cert, --tls-key, --tls-ca or --secret-file';
   return socketMembers(
     await discover(shards, { log, onFailing: warnOf('shards', '--shards-file or --shards-dns') }),
     await shardCredentials(shards, { log, onFailing: warnOf('credentials', credentials) }),
   );
-}
-
-function openDense(
-  bundle: Bundle,
-  { device, threads }: EngineThreadData,
-  reading: ReadAhead | undefined,
-): Promise<DenseDevice> {
-  const loading = reading === undefined ? { onLoaded: onLoading } : { sound: reading.dense };
-  return openDenseDevice({ bundle, device, threads, ...loading });
 }
 
 async function openFleet(
@@ -202,7 +192,7 @@ async function createEngine(
 }
 
 function onLoading(done: number, total: number): void {
-  tell({ type: 'loading', done, total });
+  send({ type: 'loading', done, total });
 }
 
 function onFault(what: string): (cause: unknown) => void {

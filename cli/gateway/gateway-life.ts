@@ -1,33 +1,36 @@
-// The life of a gateway process as a table: which phase follows which, after what event, and with which exit code. Pure; knows no
-// server, no engine and no clock.
+// The life cycle of a gateway process as a table: the next phase and the exit code for each phase and event. Pure.
 
 /**
- * `draining`: new requests are refused, open ones may end. `cutting`: open requests are ended with an error. `leaving`: the engines
- * and shards end in order. `halting`: they end at once.
+ * - `draining`: new requests are refused, and open requests may end.
+ * - `cutting`: open requests are ended with an error.
+ * - `leaving`: the engines and shards are drained and ended.
+ * - `halting`: the engines and shards are ended at once.
  */
 export type Phase = 'loading' | 'serving' | 'draining' | 'cutting' | 'leaving' | 'halting';
 
 export interface Life {
   phase: Phase;
-  /** Exit code. */
+  /** Exit code of the process. */
   code: number;
 }
 
 export type LifeEvent =
   /** The models are loaded. */
   | 'loaded'
-  /** The first signal. */
+  /** The first signal was Ctrl-C (SIGINT). */
   | 'interrupted'
+  /** The first signal was SIGTERM. */
   | 'terminated'
   /** A second Ctrl-C. */
   | 'urged'
-  /** An engine has ended by itself, or the process has failed. */
+  /** An engine has ended by itself, or an error was not caught. */
   | 'failed'
-  /** No request is open any more; or the phase's time for open requests is over. */
+  /** The last open request has ended. */
   | 'idle'
+  /** The time for open requests is over in this phase. */
   | 'late';
 
-export const born: Life = { phase: 'loading', code: 0 };
+export const initialLife: Life = { phase: 'loading', code: 0 };
 
 const INTERRUPTED = 130;
 const FAILED = 1;
@@ -37,7 +40,7 @@ type Follow = Partial<Record<LifeEvent, { phase: Phase; code?: number }>>;
 const follows: Readonly<Record<Phase, Follow>> = {
   loading: {
     loaded: { phase: 'serving' },
-    // No request is open yet.
+    // A process that is loading has no open requests, so it needs no drain.
     interrupted: { phase: 'halting', code: INTERRUPTED },
     terminated: { phase: 'halting' },
     failed: { phase: 'halting', code: FAILED },
@@ -67,11 +70,11 @@ const follows: Readonly<Record<Phase, Follow>> = {
   halting: {},
 };
 
-/** The life after `event`; the same object if the event means nothing in this phase. */
+/** The life after `event`. Returns `life` itself if the event has no effect in this phase. */
 export function lifeAfter(life: Life, event: LifeEvent): Life {
   const next = follows[life.phase][event];
   if (next === undefined) return life;
   const { phase, code = life.code } = next;
-  // A process that failed does not wait for its shards to drain.
+  // A process that ends with an error does not wait until its shards are drained.
   return { phase: phase === 'leaving' && code !== 0 ? 'halting' : phase, code };
 }

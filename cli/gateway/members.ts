@@ -1,14 +1,18 @@
-// The shards of a fleet as members: found by address, or run in this thread.
-
+// The shards of a fleet as the router needs them: its members, which are remote or run in this thread, and the golden rows to check
+// their answers.
 import { version } from '../../base/package.ts';
 import { checkGoldens } from '../../experts/golden-checks.ts';
 import { modelOffer } from '../../experts/held-model.ts';
 import { ShardService } from '../../experts/service.ts';
 import type { Discovery } from '../../infra/discovery/discovery.ts';
+import type { Bundle } from '../../model/bundle/bundle.ts';
+import { agrees } from '../../model/bundle/golden-agreement.ts';
+import { openGoldens } from '../../model/bundle/goldens.ts';
 import { isMapped, type Unit } from '../../model/devices/expert.ts';
 import { openExpertDevice } from '../../model/devices/open.ts';
 import type { OpenExpertsOptions } from '../../model/devices/options.ts';
 import type { ReadAhead } from '../../model/reading/start-read-ahead.ts';
+import type { Goldens } from '../../router/shards/golden-checks.ts';
 import { localMember, type Member, socketMember } from '../../router/shards/member.ts';
 import { parseAddress } from '../../rpc/address.ts';
 import type { Credentials } from '../../rpc/security/credentials.ts';
@@ -16,12 +20,12 @@ import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 
 export interface Members {
   members: Member[];
-  /** Calls `set` with all members, now and whenever they have changed. */
+  /** Calls `set` with all members, now and after each change. */
   follow(set: (members: readonly Member[]) => void): void;
   dispose(): Promise<void>;
 }
 
-/** With `security`, both sides of each connection show credentials. Discovery and credentials are closed with the members. */
+/** With `security`, connections use these credentials. `dispose` also closes the discovery and the credentials. */
 export function socketMembers(found: Discovery, security?: Credentials): Members {
   const toMember = (text: string): Member => {
     const address = parseAddress(text);
@@ -42,14 +46,11 @@ export function socketMembers(found: Discovery, security?: Credentials): Members
   };
 }
 
-export interface LocalMembersOptions extends OpenExpertsOptions {
-  /** If the device computes on the mapped file. */
-  reading?: Pick<ReadAhead, 'serve'> | undefined;
-}
-
-/** One device holds all units; each entry of `holdings` is a shard of its own that uses the device. */
+/** Each entry of `holdings` becomes a shard. All shards use one device, which holds all units. */
 export async function localMembers(
-  { reading, ...options }: LocalMembersOptions,
+  options: OpenExpertsOptions,
+  /** Undefined if the device does not compute on the mapped file. */
+  reading: ReadAhead | undefined,
   holdings: readonly Unit[][],
   onLoaded: (done: number, total: number) => void,
 ): Promise<Members> {
@@ -66,4 +67,19 @@ export async function localMembers(
     return localMember(`in-process-${index}`, handlers, run);
   });
   return { members, follow() {}, dispose: () => device.dispose() };
+}
+
+/** Returns undefined if the bundle has no golden rows. */
+export async function fleetGoldens(bundle: Bundle): Promise<Goldens | undefined> {
+  const goldens = await openGoldens(bundle);
+  if (goldens === undefined) return undefined;
+  const { manifest, bits } = bundle;
+  return {
+    covers: ({ content }) => content === manifest.contentHash,
+    input: (layer) => goldens.input(layer),
+    async fault(answer, { layer, expert }, numericsClass) {
+      const sameClass = numericsClass === goldens.numericsClass;
+      return agrees(answer, await goldens.answer(layer, expert), { sameClass, bits });
+    },
+  };
 }

@@ -1,4 +1,4 @@
-// A gateway as its flags describe it: models, files and limits, opened before anything is started.
+// Opens everything that the flags of a gateway name, such as models and files, before the gateway starts.
 import type { Logger } from 'pino';
 import type { ConnectionLimits } from '../../gateway/api/serve.ts';
 import type { ApiOptions } from '../../gateway/api/shared.ts';
@@ -15,21 +15,17 @@ export interface OpenedGateway {
   host: string;
   port: number;
   connections: Partial<ConnectionLimits>;
-  /** How long open requests may take to end after the process is asked to end. */
+  /** Time for open requests to end after the first signal. */
   graceMs: number;
   engines: Pick<EngineThreadData, 'device' | 'threads' | 'engine' | 'policy'>;
   log: Logger;
 }
 
-export interface OpenGatewayOptions {
-  bundles: readonly NamedModel[];
-  policy: EngineThreadData['policy'];
-  log: Logger;
-}
-
 export async function openGateway(
   flags: GatewayFlags,
-  { bundles, policy, log }: OpenGatewayOptions,
+  bundles: readonly NamedModel[],
+  policy: EngineThreadData['policy'],
+  log: Logger,
 ): Promise<OpenedGateway> {
   const { host, port, device, threads, degrade, answerMemory } = flags;
   const models = await openModels(bundles, { device });

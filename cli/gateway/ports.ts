@@ -1,40 +1,35 @@
-// Explains why a server could not listen on its port, and keeps a port while its server is being prepared.
+// Explains why a server could not listen on its port, and keeps a port while its server is prepared.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { formatAddress } from '../../rpc/address.ts';
 
-export interface Place {
+interface Place {
   host: string;
   port: number;
 }
 
 /** Names of the flags that set the host and the port. */
-export interface PlaceFlags {
-  port: string;
-  host: string;
-}
+const gatewayFlags = { port: '--port', host: '--host' };
 
-const gatewayFlags: PlaceFlags = { port: '--port', host: '--host' };
-
-/** Returns an error with advice if listening failed, and any other error unchanged. */
+/** Returns an error with advice if `error` means that listening failed, and any other error unchanged. */
 export function portError(error: unknown, { host, port }: Place, flags = gatewayFlags): unknown {
   const sentence = sentences[codeOf(error) ?? ''];
   return sentence === undefined ? error : new Error(sentence({ host, port }, flags), { cause: error });
 }
 
-const sentences: Readonly<Record<string, (place: Place, flags: PlaceFlags) => string>> = {
+const sentences: Readonly<Record<string, (place: Place, flags: typeof gatewayFlags) => string>> = {
   EADDRINUSE: (place, { port }) =>
     `${port} ${place.port}: another process already listens on ${formatAddress(place)}. Stop it, or give another ${port} ` +
     '(0 takes a free one)',
   EACCES: (place, { port }) =>
     `${port} ${place.port}: this user may not listen on ${formatAddress(place)}. Give a ${port} of 1024 or more`,
   EADDRNOTAVAIL: ({ host }, flags) =>
-    `${flags.host} ${host}: this machine has no such address. Give one of its own, or 0.0.0.0 for all of them`,
+    `${flags.host} ${host}: this machine has no such address. Give an address of this machine, or 0.0.0.0 for all of them`,
   ENOTFOUND: unknownName,
   EAI_AGAIN: unknownName,
 };
 
-function unknownName({ host }: Place, flags: PlaceFlags): string {
+function unknownName({ host }: Place, flags: typeof gatewayFlags): string {
   return `${flags.host} ${host}: this name cannot be looked up. Give an address of this machine, or 0.0.0.0 for all of them`;
 }
 
@@ -48,11 +43,11 @@ function codeOf(error: unknown): string | undefined {
 
 export interface KeptPort {
   port: number;
-  /** Gives the port up, so that its server can listen on it. */
+  /** Frees the port, so that its server can listen on it. */
   release(): Promise<void>;
 }
 
-/** Occupies a port, so that one in use is noticed before anything is loaded. Closes connections at once. */
+/** Listens on a port, and closes connections at once. A port in use is therefore noticed before anything is loaded. */
 export async function keepPort({ host, port }: Place): Promise<KeptPort> {
   const server = createServer((socket) => socket.destroy());
   server.listen({ host, port });

@@ -1,23 +1,23 @@
-// The text that a gateway prints when it serves: models, address, pages, and a request to try. Pure.
+// The text that a gateway prints when it is ready: models, address, pages and an example request. Pure.
 import type { EngineStatus } from '../../gateway/engine/messages.ts';
 import { formatAddress } from '../../rpc/address.ts';
 
 export interface ReadyFacts {
   host: string;
   port: number;
-  /** Ids. */
+  /** Ids of the models. */
   models: readonly string[];
-  /** Seconds since the start. */
+  /** Time since the start of the process. */
   seconds: number;
-  /** The engine of each model. */
+  /** Status of each model's engine. */
   engines: readonly Pick<EngineStatus, 'ready' | 'shards'>[];
-  /** Callers need a key. */
+  /** True if requests need an API key. */
   keyed: boolean;
 }
 
 export function readyText({ host, port, models, seconds, engines, keyed }: ReadyFacts): string {
   const url = `http://${formatAddress({ host, port })}`;
-  // Models may share shards.
+  // Models may share shards, so addresses are counted once.
   const all = engines.flatMap((engine) => engine.shards);
   const addresses = (of: typeof all) => new Set(of.map(({ address }) => address)).size;
   const connected = addresses(all.filter((shard) => shard.connected));

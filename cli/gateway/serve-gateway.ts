@@ -1,17 +1,17 @@
-// The life of a gateway process: what each phase of gateway-life.ts does, and the events that lead from one to the next.
+// Runs a gateway process: the actions of each phase of gateway-life.ts, and the events that start the next phase.
 import { ApiError } from '../../gateway/api/errors.ts';
 import { Shutdown, shuttingDown } from '../../gateway/api/shutdown.ts';
 import { onSignals } from '../signals.ts';
 import { explain } from '../terminal/explain.ts';
-import { born, type LifeEvent, lifeAfter, type Phase } from './gateway-life.ts';
+import { initialLife, type LifeEvent, lifeAfter, type Phase } from './gateway-life.ts';
 import { type GatewayProcess, type Started, startGateway } from './start-gateway.ts';
 
-/** How long the errors of requests that were cut may take to be written. */
+/** Time for writing the errors of requests that were ended by force. */
 const LAST_ANSWERS_MS = 1_000;
-/** How long an engine thread may take to end at once: one that computes ends between two runs. */
+/** Time for an engine thread to halt. A thread that computes halts only between two runs. */
 const LONGEST_HALT_MS = 10_000;
 
-/** The answer to open requests if the process has failed; the log has the cause. */
+/** The answer to open requests if the process has failed. The log has the cause. */
 const failed = new ApiError({
   status: 500,
   message: 'The server has failed and ends.',
@@ -19,7 +19,7 @@ const failed = new ApiError({
   code: 'internal',
 });
 
-/** Resolves when the gateway serves, or has failed to. The process then lives until its life (gateway-life.ts) ends it. */
+/** Resolves when the gateway serves or could not start. The process runs on until its life cycle (gateway-life.ts) ends it. */
 export async function serveGateway(options: GatewayProcess): Promise<void> {
   await new ServingProcess(options).start();
 }
@@ -27,7 +27,7 @@ export async function serveGateway(options: GatewayProcess): Promise<void> {
 class ServingProcess {
   readonly #options: GatewayProcess;
   readonly #shutdown = new Shutdown();
-  /** Aborted when new requests are refused. */
+  /** Aborted when the gateway refuses new requests. */
   readonly #serving = new AbortController();
   readonly #started: Started = {};
   readonly #act: Record<Phase, () => void | Promise<void>> = {
@@ -38,7 +38,8 @@ class ServingProcess {
     leaving: () => this.#leave(),
     halting: () => this.#halt(),
   };
-  #life = born;
+  #life = initialLife;
+  /** The error for open requests. Undefined: the gateway shuts down without a fault. */
   #cause: ApiError | undefined;
 
   constructor(options: GatewayProcess) {
@@ -71,16 +72,17 @@ class ServingProcess {
     if (this.#life.phase !== before.phase) void this.#act[this.#life.phase]();
   }
 
-  /** Says once why the process ends. */
+  /** Reports the first error, and ends the process. */
   #fail(error: unknown): void {
     const { phase, code } = this.#life;
-    if (phase === 'halting' || code !== 0) return; // it is ending already, and what fails meanwhile follows from that
+    if (phase === 'halting' || code !== 0) return; // the process already ends, and later errors are consequences
     if (phase === 'loading') process.stderr.write(`expertgrid: ${explain(error)}\n`);
     else this.#options.log.error({ err: error }, `${explain(error)}; the gateway ends`);
     this.#cause = failed;
     this.#happen('failed');
   }
 
+  /** Waits until no request is open, but at most `withinMs`. */
   async #whenIdle(withinMs: number): Promise<void> {
     const idle = (await this.#started.server?.idle(withinMs)) ?? true;
     this.#happen(idle ? 'idle' : 'late');

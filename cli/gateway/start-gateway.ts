@@ -1,5 +1,4 @@
-// Starts a gateway process in phases: listen, start shards, load models, serve. Each returns what the next ones need. Knows no
-// signals and no flags.
+// Starts a gateway process in phases: listen, start shards, load models, serve. Each phase returns the objects that later phases need.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -25,34 +24,34 @@ import { portError } from './ports.ts';
 import { readyText } from './ready-text.ts';
 import { type Engines, startEngines } from './start-engines.ts';
 
-/** Where the shards of a model are found. */
-export type ShardsOf = (model: OpenedModel) => EngineThreadData['shards'];
+/** The shards that serve a model. */
+type ShardsOf = (model: OpenedModel) => EngineThreadData['shards'];
 
 export interface GatewayProcess extends OpenedGateway {
-  /** Starts the shards if this process runs them. */
+  /** Starts the shards, if this process runs them. */
   startShards: (progress: Required<ShardProgress>) => Promise<ShardsOf>;
   /** Called when the gateway serves. */
   onServing?: () => void;
-  /** Asks the shards that this process started to leave, and waits until they have. */
+  /** Drains the shards that this process started, and waits until they have ended. */
   stopShards: () => Promise<void>;
-  /** Ends the shards that this process started at once. */
+  /** Ends at once the shards that this process started. */
   killShards: () => void;
-  /** Waits for every expert before it says ready: shards that it started serve within moments. */
+  /** True if the gateway reports ready only when every expert is held, at the latest after 10 s. */
   awaitExperts: boolean;
 }
 
-/** What has been started so far and must be ended. */
+/** The parts that have been started and must be ended. */
 export interface Started {
   server?: ApiServer;
   engines?: Engines;
   tracing?: OpenTracing;
 }
 
-export interface Starting extends Required<Pick<ApiOptions, 'shutdown' | 'history'>> {
+interface Starting extends Required<Pick<ApiOptions, 'shutdown' | 'history'>> {
   started: Started;
-  /** The server answers with the models from now on. */
+  /** Called when the server answers requests with the models. */
   onServed: () => void;
-  /** An engine has ended that nobody asked to end. */
+  /** Called when an engine ends by itself. */
   onFailed: (error: Error) => void;
 }
 
@@ -99,7 +98,7 @@ export async function startGateway(options: GatewayProcess, starting: Starting):
   );
 }
 
-/** Listens before anything is loaded: a port in use is reported at once, and probes are told that the models are loading. */
+/** Listens before models are loaded. A port in use is reported at once, and health probes get the answer that models are loading. */
 async function listen({ models, host, port, connections }: GatewayProcess) {
   let app: ServeOptions['app'] = createLoadingApi(models.map(({ id }) => id));
   const current: ServeOptions['app'] = { fetch: (request) => app.fetch(request) };
@@ -120,7 +119,7 @@ function loadingProgress(log: Logger) {
   return { bar, reading, onLoading, onReading };
 }
 
-/** Starts the engines; `loaded` resolves when every engine serves. */
+/** Starts the engines. `loaded` resolves when every engine serves. */
 function loadModels(
   { models, engines: settings, log, api }: GatewayProcess,
   shardsOf: ShardsOf,
@@ -144,17 +143,14 @@ function loadModels(
   });
   const loading = engines.started.map(async ({ model, engine }) => {
     const [client, text] = await Promise.all([engine, textOf(model)]);
-    return { engine: client, ...text, dir: model.dir, model: describeModel(model) };
+    const { id, dir, facts } = model;
+    const created = Math.floor(statSync(join(dir, 'bundle.json')).mtimeMs / 1000);
+    return { engine: client, ...text, dir, model: { id, created, facts } };
   });
   return { engines, loaded: Promise.all(loading) };
 }
 
-/** Gives up after 10 s: a gateway that serves says which experts it misses. */
+/** Resolves when every expert is held, or after 10 s. After that, the status of the gateway lists the missing experts. */
 async function allHeld(engine: EngineClient): Promise<void> {
   for (let tries = 0; tries < 200 && !(await engine.status()).ready; tries++) await delay(50);
-}
-
-function describeModel({ id, dir, facts }: OpenedModel) {
-  const { mtimeMs } = statSync(join(dir, 'bundle.json'));
-  return { id, created: Math.floor(mtimeMs / 1000), facts };
 }

@@ -1,5 +1,4 @@
-// The current aliases, from flags and from a watched file.
-
+// The current aliases of models, from flags and from a watched file.
 import type { Logger } from 'pino';
 import { errorText } from '../../base/error-text.ts';
 import type { Aliases } from '../../gateway/api/endpoints/aliases.ts';
@@ -8,37 +7,33 @@ import { formatAliases, mergeAliases, parseAliasFile, parseAliasFlags } from '..
 import { UsageError } from '../flags/flags.ts';
 import type { NamedModel } from '../flags/models.ts';
 
-export interface WatchAliasesOptions {
-  /** Each as `--alias` is written. */
+interface WatchAliasesOptions {
+  /** Values of `--alias`. */
   alias?: readonly string[];
-  /** Path of the file. */
+  /** Path of the file: `--aliases`. */
   aliases?: string;
-  /** Models that are served. */
+  /** Models of the gateway. */
   models: readonly Pick<NamedModel, 'id'>[];
   log: Pick<Logger, 'info' | 'error'>;
+  /** Interval of reads of the file. */
   everyMs?: number;
 }
 
-export type WatchedAliases = Watched<Aliases>;
-
-/** Rejects if the file is wrong at the start, and with a UsageError if the flags are wrong. */
+/** Rejects if the file is wrong, and with a UsageError if the flags are wrong. Later errors of the file are logged. */
 export async function watchAliases({
   alias = [],
   aliases: path,
   models: served,
   ...rest
-}: WatchAliasesOptions): Promise<WatchedAliases> {
+}: WatchAliasesOptions): Promise<Watched<Aliases>> {
   const models = served.map(({ id }) => id);
-  const fixed = ofFlags(() => parseAliasFlags(alias, { models, from: '--alias' }));
-  if (path === undefined) return { current: () => fixed, failing: () => false, stop() {} };
-  const parse = (text: string) => mergeAliases(fixed, parseAliasFile(text, { models, from: path }));
-  return await watchFile({ ...rest, path, parse, what: 'aliases', format: formatAliases });
-}
-
-function ofFlags(parse: () => Aliases): Aliases {
+  let fixed: Aliases;
   try {
-    return parse();
+    fixed = parseAliasFlags(alias, { models, from: '--alias' });
   } catch (cause) {
     throw new UsageError(errorText(cause), { cause });
   }
+  if (path === undefined) return { current: () => fixed, failing: () => false, stop() {} };
+  const parse = (text: string) => mergeAliases(fixed, parseAliasFile(text, { models, from: path }));
+  return await watchFile({ ...rest, path, parse, what: 'aliases', format: formatAliases });
 }

@@ -1,7 +1,7 @@
 // Reads the files of a bundle from another shard, for `--model shard://HOST:PORT/`.
 import { setTimeout as delay } from 'node:timers/promises';
 import { version } from '../../base/package.ts';
-import { type FilePiece, PIECE, parseFilePiece } from '../../experts/bundle-files.ts';
+import { PIECE, parseFilePiece } from '../../experts/bundle-files.ts';
 import { helloParams, PROTOCOL_VERSION } from '../../experts/wire/hello.ts';
 import type { RemoteFiles } from '../../model/bundle/source.ts';
 import { InputError } from '../../model/errors.ts';
@@ -45,12 +45,7 @@ export function peerFiles(model: string, security: Credentials | undefined): Rem
     return opening;
   };
 
-  async function piece(
-    file: string,
-    offset: number,
-    length: number,
-    signal?: AbortSignal,
-  ): Promise<FilePiece> {
+  async function piece(file: string, offset: number, length: number, signal?: AbortSignal) {
     const params = { file, offset, length, ...(identity !== '' && { model: identity }) };
     const options = { deadlineMs: PIECE_MS, bulk: true, ...(signal && { signal }) };
     for (;;) {

@@ -5,7 +5,7 @@ import { type ChatSettings, Conversation } from '../chat/conversation.ts';
 import { historyPath, readHistory, writeHistory } from '../chat/history.ts';
 import { Keyboard } from '../chat/keyboard.ts';
 import { chatOnce } from '../chat/once.ts';
-import { chatAtTerminal } from '../chat/terminal.ts';
+import { Terminal } from '../chat/terminal.ts';
 import { addFlags, flag, GATEWAY_PORT, integer, LOOPBACK } from '../flags/flags.ts';
 import { apiKeyFlag } from '../plan/ask-heat.ts';
 
@@ -84,7 +84,7 @@ async function interactive(
   });
   const colour = (process.env.NO_COLOR ?? '') === '';
   try {
-    return await chatAtTerminal({ client, conversation, keyboard, colour });
+    return await new Terminal({ client, conversation, keyboard, colour }).run();
   } finally {
     keyboard.close();
   }

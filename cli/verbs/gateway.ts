@@ -47,7 +47,7 @@ export function gatewayCommand(): Command {
     const peers = await asUsage(command, () => peerSource(flags));
     const bundles = await asUsage(command, () => namedModels(flags.model));
     const log = createLogger(flags);
-    const gateway = await openGateway(flags, { bundles, policy, log });
+    const gateway = await openGateway(flags, bundles, policy, log);
     const security = securityPaths(flags);
     const onFailing = (failing: boolean) =>
       gateway.api.warnings.set('peers', failing ? stale('--peers-dns') : undefined);

@@ -84,7 +84,7 @@ async function up(flags: Flags, command: Command): Promise<void> {
   const named = await asUsage(command, () => namedModels(flags.model));
   const bundles = await bundlesOf(named, flags.bits);
   if (bundles === undefined) return;
-  const gateway = await openGateway(flags, { bundles, policy, log });
+  const gateway = await openGateway(flags, bundles, policy, log);
   const { models } = gateway;
   const count = flags.shards ?? (flags.inProcess ? 1 : DEFAULT_SHARDS);
   requireExperts(models, count);

@@ -10,7 +10,6 @@ import type { ModelOffer } from '../wire/model.ts';
 import { Adoptions } from './adoptions.ts';
 import { KeptState, type SaveState } from './kept-state.ts';
 import { LoadLine } from './load-line.ts';
-import { Pause } from './pause.ts';
 import { type Applied, type SignedPlacement, unitsOf } from './placement-file.ts';
 import { epochFault, formatId, idOf, type PlacementId } from './placement-id.ts';
 import { judgePlacement } from './take-rule.ts';
@@ -59,7 +58,7 @@ export interface PlacedReport {
 }
 
 /** Units are announced in groups of this size, because gateways read all holdings again after each announcement. */
-const TOLD_AT_ONCE = 32;
+const ANNOUNCED_TOGETHER = 32;
 /** After each unit, a move pauses for this many times the time of the unit. It therefore uses a fifth of a core. */
 const IDLE_SHARE = 4;
 const LONGEST_IDLE_MS = 100;
@@ -75,8 +74,8 @@ export class PlacedModel {
   readonly #shape: ModelOffer;
   readonly #kept: KeptState;
   readonly #stopping = new AbortController();
-  /** The wait of a move. It ends when a gateway makes a statement or disconnects, a placement arrives, or the model stops. */
-  readonly #pause = new Pause();
+  /** Aborted, and then replaced, to end the wait of a move early. */
+  #waiting = new AbortController();
   #placement: SignedPlacement | undefined;
   /** Placements are accepted one after another. */
   #taking: Promise<void> = Promise.resolve();
@@ -141,16 +140,26 @@ export class PlacedModel {
     if (connection.aborted) return;
     const leave = () => {
       this.#adoptions.leave(connection);
-      this.#pause.end();
+      this.#endWait();
     };
     if (!this.#adoptions.knows(connection)) connection.addEventListener('abort', leave, { once: true });
     this.#adoptions.say(connection, placement, performance.now());
-    this.#pause.end();
+    this.#endWait();
+  }
+
+  /** Lets a move look again, because a gateway made a statement or disconnected, a placement arrived, or the model stops. */
+  #endWait(): void {
+    this.#waiting.abort();
+    this.#waiting = new AbortController();
+  }
+
+  async #wait(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#waiting.signal, ref: false }).catch(() => {});
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#pause.end();
+    this.#endWait();
     await this.#moving;
   }
 
@@ -183,7 +192,7 @@ export class PlacedModel {
   }
 
   #start(): void {
-    this.#pause.end(); // a move that waits ends early
+    this.#endWait(); // a move that waits goes on, and finds that its placement is outdated
     this.#moving = this.#moving
       .then(() => this.#move())
       .catch((error: Error) =>
@@ -192,18 +201,18 @@ export class PlacedModel {
   }
 
   async #move(): Promise<void> {
-    const { service, unload, log } = this.#options;
+    const { service, unload, onChange, log } = this.#options;
     const placement = this.#placement;
     const isCurrent = () => this.#placement === placement && !this.#stopping.signal.aborted;
     if (placement === undefined || !isCurrent()) return;
     await this.#loadMissing(isCurrent);
     const { surplus } = this.#difference();
     while (isCurrent() && surplus.length > 0 && !this.#adoptions.reached(performance.now()))
-      await this.#pause.wait(LOOK_AGAIN_MS);
+      await this.#wait(LOOK_AGAIN_MS);
     if (!isCurrent()) return;
     this.#kept.remove(surplus);
     const gone = service.remove(surplus);
-    this.#tell();
+    onChange('holdings', service.offer);
     // The state is saved before the units are unloaded. Otherwise, a shard that is killed in between would start with these units.
     // The move of a placement that arrives now waits for this move, and then loads the units again that it wants.
     if (!(await this.#saveAtLast(() => !this.#stopping.signal.aborted))) return;
@@ -223,7 +232,7 @@ export class PlacedModel {
       const { next, inMs } = turn;
       if (inMs > 0) {
         saved = await this.#announce(saved); // loaded units do not wait for units that failed
-        await this.#pause.wait(inMs);
+        await this.#wait(inMs);
         continue;
       }
       try {
@@ -234,7 +243,7 @@ export class PlacedModel {
         const waitMs = line.failed(next, performance.now());
         log('warn', `${errorText(error)}; trying again in ${waitMs} ms, after the others`);
       }
-      if (this.#kept.arrived >= TOLD_AT_ONCE) saved = await this.#announce(saved);
+      if (this.#kept.arrived >= ANNOUNCED_TOGETHER) saved = await this.#announce(saved);
     }
     saved = await this.#announce(saved);
     if (!saved) await this.#saveAtLast(isCurrent);
@@ -243,14 +252,14 @@ export class PlacedModel {
   /** Announces the loaded units. Returns whether the state with them is saved, or `saved` if there are no new units. */
   async #announce(saved: boolean): Promise<boolean> {
     if (this.#kept.arrived === 0) return saved;
-    const { service, log } = this.#options;
+    const { service, onChange, log } = this.#options;
     // The state is saved before the units are announced. Other shards unload units that this shard announces, so this shard must have
     // them after a restart. If the disk is full, the units are served nevertheless.
     const failure = await this.#kept.save().then(() => undefined, errorText);
     if (failure !== undefined)
       log('warn', `the holdings cannot be saved: ${failure}; they are served nevertheless`);
     service.add(this.#kept.announce());
-    this.#tell();
+    onChange('holdings', service.offer);
     return failure === undefined;
   }
 
@@ -263,7 +272,7 @@ export class PlacedModel {
       } catch (error) {
         const reason = `the holdings cannot be saved: ${errorText(error)}`;
         this.#options.log('warn', `${reason}; trying again in ${waitMs} ms`);
-        await this.#pause.wait(waitMs);
+        await this.#wait(waitMs);
       }
     }
     return false;
@@ -275,11 +284,6 @@ export class PlacedModel {
     await act();
     if (this.#stopping.signal.aborted) return;
     await delay(Math.min(IDLE_SHARE * (performance.now() - startedAt), LONGEST_IDLE_MS));
-  }
-
-  #tell(): void {
-    const { onChange, service } = this.#options;
-    onChange('holdings', service.offer);
   }
 
   #difference() {

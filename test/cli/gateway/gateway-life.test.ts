@@ -1,10 +1,10 @@
-// What follows what in the life of a gateway process, and the code that it ends with.
+// The life cycle of a gateway process: its phases after each sequence of events, and its exit code.
 import { expect, test } from 'vitest';
-import { born, type Life, type LifeEvent, lifeAfter } from '../../../cli/gateway/gateway-life.ts';
+import { initialLife, type Life, type LifeEvent, lifeAfter } from '../../../cli/gateway/gateway-life.ts';
 
-/** Phases from the beginning on, then the exit code. */
+/** The phases from the start on, then the exit code. */
 function lived(...events: LifeEvent[]): string {
-  let life: Life = born;
+  let life: Life = initialLife;
   const phases = [life.phase];
   for (const event of events) {
     life = lifeAfter(life, event);
@@ -30,13 +30,13 @@ test.each<[events: LifeEvent[], life: string]>([
   [['loaded', 'terminated', 'idle', 'urged'], 'loading serving draining leaving halting 130'],
   [['loaded', 'terminated', 'idle', 'failed'], 'loading serving draining leaving halting 1'],
   [['loaded', 'terminated', 'terminated', 'loaded'], 'loading serving draining draining draining 0'],
-])('%j', (events, life) => {
+])('the events %j lead to the phases and the exit code %j', (events, life) => {
   expect(lived(...events)).toBe(life);
 });
 
-test('a process can be ended from every phase, and once it halts nothing changes that', () => {
+test('signals end a process from every phase, and no event changes the phase halting', () => {
   const events: LifeEvent[] = ['loaded', 'interrupted', 'terminated', 'urged', 'failed', 'idle', 'late'];
-  const known = new Map<string, Life>([['loading 0', born]]);
+  const known = new Map<string, Life>([['loading 0', initialLife]]);
   for (const life of known.values()) {
     for (const event of events) {
       const next = lifeAfter(life, event);

@@ -3,7 +3,9 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type WatchedAliases, watchAliases } from '../../../cli/gateway/watch-aliases.ts';
+import { watchAliases } from '../../../cli/gateway/watch-aliases.ts';
+
+type WatchedAliases = Awaited<ReturnType<typeof watchAliases>>;
 
 let folder: string;
 let aliases: string;
