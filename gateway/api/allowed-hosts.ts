@@ -1,21 +1,21 @@
-// Refuses requests by the host and origin in their headers, before anything else looks at them. Any page in a browser on this
-// machine can reach a listener on loopback: by a name that the page's owner makes resolve to 127.0.0.1 (DNS rebinding), or by
-// requests that browsers send to other sites without a preflight.
+// Refuses requests because of the host or origin in their headers. A page in a browser on this machine can reach a listener on
+// loopback in two ways: by a name that the page's owner makes resolve to 127.0.0.1 (DNS rebinding), or by requests that browsers
+// send to other sites without a preflight.
 import { isIP } from 'node:net';
 import type { MiddlewareHandler } from 'hono';
 import { ApiError } from './errors.ts';
 
 export interface HostRules {
-  /** Only this machine can reach the listener. */
+  /** Whether only this machine can reach the listener. */
   loopback: boolean;
   /**
-   * Names that `Host` may have beside those of this machine. `*.example.com` allows all names below it, `*` all names. Absent:
-   * none for a listener on loopback, all for others.
+   * Names that `Host` may have in addition to those of this machine. `*.example.com` allows all names that end so, `*` all names.
+   * Default: none for a listener on loopback, all for other listeners.
    */
   allowed?: readonly string[];
 }
 
-/** Throws a 403 for a `Host` that is not allowed, and for requests that pages of other sites make browsers send. */
+/** Throws a 403 for a `Host` that is not allowed, and for requests that scripts of other sites send. */
 export function requireAllowedHost(
   rules: HostRules,
   { corsOrigins }: { corsOrigins: readonly string[] },
@@ -32,7 +32,7 @@ export function requireAllowedHost(
   };
 }
 
-/** `host` as the header has it, with or without a port. */
+/** `host` is the value of the header, with or without a port. */
 export function isAllowedHost(host: string, { loopback, allowed }: HostRules): boolean {
   if (!loopback && allowed === undefined) return true;
   const name = nameOf(host);
@@ -42,7 +42,7 @@ export function isAllowedHost(host: string, { loopback, allowed }: HostRules): b
   return (allowed ?? []).some((pattern) => matches(name, pattern.toLowerCase()));
 }
 
-/** By the headers that browsers send. Following a link is not a request of another site's script. */
+/** Whether a script of another site sent the request. Browsers say so in these headers. Following a link does not count. */
 function isOfAnotherSite(header: (name: string) => string | undefined): boolean {
   return header('sec-fetch-site') === 'cross-site' && header('sec-fetch-mode') !== 'navigate';
 }
@@ -51,14 +51,14 @@ function allowsOrigin(corsOrigins: readonly string[], origin: string | undefined
   return corsOrigins.includes('*') || (origin !== undefined && corsOrigins.includes(origin));
 }
 
-/** The host in lower case, without port and final dot. */
+/** The host in lower case, without its port and final dot. */
 function nameOf(host: string): string {
   return host.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
 }
 
 /**
- * *.localhost, 127.0.0.0/8, ::1 and names without a dot, such as localhost and the names of /etc/hosts and Docker. Nobody can
- * register one of them and make it resolve to another machine.
+ * Whether this is a name of this machine: *.localhost, 127.0.0.0/8, ::1, or a name without a dot, as in /etc/hosts and Docker. No
+ * attacker can register such a name.
  */
 function isOwnName(name: string): boolean {
   return (

@@ -1,4 +1,5 @@
-// The HTTP application: request ids, allowed hosts, CORS, API keys, then the routes of routes.ts, and errors as answers.
+// The HTTP application. A request passes the checks of host, origin and API key, and then a route of routes.ts answers it. Errors
+// become answers here.
 import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono';
 import { requireAllowedHost } from './allowed-hosts.ts';
 import { errorAnswer } from './error-answer.ts';
@@ -25,7 +26,7 @@ export function createApi(options: ApiOptions): Hono<RecordEnv> {
   const app = new Hono<RecordEnv>({ strict: false });
   app.use(recordRequest(options, shared));
   if (hosts !== undefined) app.use(requireAllowedHost(hosts, { corsOrigins }));
-  // Before API keys: a browser asks whether it may call without sending one.
+  // This must precede the check of API keys, because the preflight request of a browser has no key.
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   if (access !== undefined) app.use(requireKey(access, { metrics: shared.metrics, isOpen }));
 
@@ -52,7 +53,7 @@ export function createApi(options: ApiOptions): Hono<RecordEnv> {
 
 type RecordOptions = Pick<ApiOptions, 'onUsage' | 'usageLog' | 'usageRequired' | 'tracing' | 'logger'>;
 
-/** Gives each request its record and id, and ends the record with the request. */
+/** Gives each request a record and an id, and ends the record when the request ends. */
 function recordRequest(
   { onUsage, usageLog, usageRequired = false, tracing, logger }: RecordOptions,
   { shutdown, metrics }: Shared,
@@ -74,7 +75,7 @@ function recordRequest(
       if (shutdown.refusing && !isAnsweredToTheEnd(path)) throw shuttingDown();
       await shutdown.during(next());
     } catch (thrown) {
-      // Hono gives `onError` only Errors, and nothing that ends a request before its handler does.
+      // `onError` does not get these: values that are no Errors, and the errors of a request that a shutdown ends.
       c.res = refuse(c, thrown);
       record.abandon();
     } finally {
@@ -95,7 +96,7 @@ function bothPaths(path: string): [string, string] {
   return [bareOf(path), `/v1${bareOf(path)}`];
 }
 
-/** Tells the request's record which route answers, for logs and metrics. */
+/** Writes the route into the request's record, for logs and metrics. */
 function named(
   { endpoint, polled }: Pick<RequestRecord, 'endpoint' | 'polled'>,
   handler: Handler<RecordEnv>,
@@ -106,7 +107,7 @@ function named(
   };
 }
 
-/** Answers `path` for one method, and every other method with a 405. */
+/** Registers `handler` for one method of `path`. Every other method gets a 405. */
 function answer(
   app: Hono<RecordEnv>,
   method: Route['method'],
@@ -123,7 +124,7 @@ function answer(
 
 function refuse(c: Context<RecordEnv>, thrown: unknown): Response {
   const record = c.get('record');
-  // Work that stops because its client left may throw whatever the signal gives as its reason.
+  // Work that stops because its client left may throw any value, such as the reason of the signal.
   const left = record.signal.aborted && !(thrown instanceof ApiError);
   const error = left ? new ClientGone({ cause: thrown }) : toApiError(thrown);
   record.error = error;

@@ -1,4 +1,4 @@
-// What every endpoint gets: the served model, limits and shared parts.
+// The contexts that endpoints get: one for each model, with its engine, limits and shared parts, and one for each request.
 import type { Logger } from 'pino';
 import type { EngineClient, Rung } from '../engine/messages.ts';
 import type { Fingerprint } from './answers/fingerprint.ts';
@@ -9,24 +9,24 @@ import type { Metrics } from './telemetry/metrics.ts';
 import type { TextSide } from './text/text-side.ts';
 
 export interface Limits {
-  /** Largest request body in bytes. A larger one is a 413. Default 10 MiB. */
+  /** Largest request body in bytes. A larger body is a 413. Default 10 MiB. */
   bodyBytes: number;
   /** Largest number of prompts in one completions request. Default 128. */
   prompts: number;
-  /** Largest number of answers in one request: prompts times choices. Default 128. */
+  /** Largest number of answers in one request, which is prompts times choices. Default 128. */
   choices: number;
   /**
-   * Memory in bytes for all request bodies, and for all answers that are kept whole until they are written.
-   * One answer may take a quarter of this memory. A larger answer is a 400. Default 512 MiB.
+   * Memory in bytes for all request bodies, and for all answers that are kept whole until they are written. One answer may use a
+   * quarter of this memory. A larger answer is a 400. Default 512 MiB.
    */
   answerMemory: number;
-  /** How long a stream's headers wait until the engine has admitted the request; see admission.ts. */
+  /** How long the headers of a stream wait for the engine to admit the request; see admission.ts. Default 500 ms. */
   admissionMs: number;
-  /** How long a stream's client may read nothing before its generation is stopped. */
+  /** The generation stops if the client of a stream reads nothing for this time. Default 60 s. */
   stallMs: number;
-  /** Interval of keep-alive events in a stream without other events. */
+  /** Interval of keep-alive events in a stream without other events. Default 15 s. */
   keepAliveMs: number;
-  /** How long an answer waits for the engine's status. */
+  /** How long an answer waits for the engine's status. Default 2 s. */
   statusMs: number;
 }
 
@@ -46,16 +46,17 @@ export interface ServedModel {
   id: string;
   /** Unix seconds. */
   created: number;
-  /** If absent, GET /v1/models does not show the facts. */
+  /** Absent: GET /v1/models does not show any. */
   facts?: ModelFacts;
 }
 
-/** Facts about a model that GET /v1/models shows beside its shape. The shape comes from the engine. */
+/** Facts about a model that GET /v1/models shows. The engine gives further ones. */
 export interface ModelFacts {
-  /** Bits of a weight. */
+  /** Bits of each weight. */
   bits: number;
+  /** Number of all parameters. */
   parameters: number;
-  /** Parameters that one token goes through. */
+  /** Number of parameters that one token goes through. */
   activeParameters: number;
 }
 
@@ -64,14 +65,14 @@ export interface ApiContext extends TextSide {
   engine: EngineClient;
   model: ServedModel;
   limits: Limits;
-  /** Lowest rung that may stand in for an expert in a request that names no rung. If absent, no rung may. */
+  /** Lowest rung of the degradation ladder for requests that name none. Absent: requests fail if an expert is unavailable. */
   degrade?: Rung;
   logger: Logger;
   metrics: Metrics;
   fingerprint: Fingerprint;
-  /** Shares this thread's time between the long work of requests. All models have the same one. */
+  /** Shares this thread's time between the long work of requests. All models share it. */
   slices: Slices;
-  /** Counts the memory of requests and answers. All models have the same one. */
+  /** Counts the memory of requests and answers. All models share it. */
   ledger: MemoryLedger;
   textOf: (tenant: TextTenant) => TextWork;
 }

@@ -1,7 +1,7 @@
-// Turns failures into HTTP: status, OpenAI's error envelope, headers.
+// The errors of the API. Each failure becomes an HTTP status, headers, and the error object of OpenAI's API.
 import type { GenerationError } from '../engine/messages.ts';
 
-/** `requests` and `tokens` are limits of one API key. `rate_limit_error` is a limit of all tenants together. */
+/** `requests` and `tokens`: a limit of one API key is reached. `rate_limit_error`: a limit of all tenants together is reached. */
 export type ErrorType = 'invalid_request_error' | 'rate_limit_error' | 'requests' | 'tokens' | 'server_error';
 
 /** A fault in one field of a request. */
@@ -11,11 +11,11 @@ export interface FieldFault {
   message: string;
 }
 
-/** What `error.details` contains beside the message. */
+/** The content of `error.details`. */
 export interface ErrorDetails {
-  /** Every fault, if there is more than one. */
+  /** All faults, if there are several. */
   fields?: readonly FieldFault[];
-  /** Anthropic's name of an error from which its client can recover. */
+  /** Anthropic's name for an error after which its clients can continue. */
   error_code?: string;
 }
 
@@ -59,7 +59,7 @@ export class ApiError extends Error {
     headers = {},
     cause,
   }: ErrorOptions) {
-    // The message may quote text of the client that was cut within a character.
+    // The message may quote text of the client that was cut in the middle of a character.
     super(message.toWellFormed(), cause === undefined ? undefined : { cause });
     this.name = 'ApiError';
     this.status = status;
@@ -70,7 +70,7 @@ export class ApiError extends Error {
     this.headers = headers;
   }
 
-  /** Always has all four of OpenAI's keys, because clients read them without a check. */
+  /** Always has OpenAI's four keys, because clients read them without a check. */
   get envelope(): ErrorEnvelope {
     const { message, type, param = null, code = null, details } = this;
     return { error: { message, type, param, code, ...(details !== undefined && { details }) } };
@@ -95,10 +95,10 @@ export function missingParameter(param: string): ApiError {
   return badRequest(message, { param, code: 'missing_required_parameter' });
 }
 
-/** Largest length of a message about several faults. Further faults are counted, and the details contain them. */
+/** Largest length of a message about several faults, in characters. Further faults are only in the details. */
 const LONGEST_MESSAGE = 4000;
 
-/** The error of a request with faults in several fields. It reads like the error of the first fault, followed by the others. */
+/** The error of a request with faults in several fields. It has the param and the code of the first fault. */
 export function badFields(found: readonly [FieldFault, ...FieldFault[]]): ApiError {
   const wellFormed = ({ message, param, code }: FieldFault) => {
     return { message: message.toWellFormed(), param: param.toWellFormed(), code };
@@ -107,13 +107,13 @@ export function badFields(found: readonly [FieldFault, ...FieldFault[]]): ApiErr
   const others = found.slice(1).map(wellFormed);
   if (others.length === 0) return badRequest(message, { param, code });
   let all = `${message} Also:`;
-  let told = 0;
+  let shown = 0;
   for (const other of others) {
     if (all.length + other.message.length >= LONGEST_MESSAGE) break;
     all += ` ${other.message}`;
-    told++;
+    shown++;
   }
-  if (told < others.length) all += ` (${others.length - told} more)`;
+  if (shown < others.length) all += ` (${others.length - shown} more)`;
   return new ApiError({
     status: 400,
     message: all,
@@ -136,10 +136,10 @@ const generationStatus: Record<GenerationError['code'], { status: number; type: 
 
 /** Retry time if the engine does not name one. */
 const RETRY_AFTER_MS = 1000;
-/** A day. Clients must be able to read the retry time as a whole number. */
+/** One day. A larger number might be written with an exponent, which clients cannot read. */
 const LONGEST_RETRY_MS = 86_400_000;
 
-/** The engine's failure as an error. OpenAI's clients retry if `x-should-retry` is true. */
+/** Translates a failure of the engine. OpenAI's clients retry if `x-should-retry` is true. */
 export function fromGeneration({ code, message, retryable, retryAfterMs }: GenerationError): ApiError {
   const { status, type } = generationStatus[code];
   const headers: Record<string, string> = { 'x-should-retry': String(retryable) };
@@ -147,26 +147,26 @@ export function fromGeneration({ code, message, retryable, retryAfterMs }: Gener
   return new ApiError({ status, message, type, code, headers });
 }
 
-/** The retry time in whole seconds for every client, and in milliseconds for OpenAI's. */
+/** The retry time in whole seconds for all clients, and in milliseconds for OpenAI's clients. */
 export function retryHeaders(ms: number): Record<string, string> {
   const waitMs = Math.min(Math.ceil(ms), LONGEST_RETRY_MS);
   return { 'retry-after': String(Math.ceil(waitMs / 1000)), 'retry-after-ms': String(waitMs) };
 }
 
-/** A resource that the request needs is in use, by other tenants or by its own. */
+/** A 429 for a request that needs a resource that other requests are using. */
 export function tryAgain(message: string, code: string): ApiError {
   const headers = { 'x-should-retry': 'true', ...retryHeaders(RETRY_AFTER_MS) };
   return new ApiError({ status: 429, message, type: 'rate_limit_error', code, headers });
 }
 
-/** Any thrown value as an error. An unexpected one tells the client nothing, but is logged. */
+/** Any thrown value as an ApiError. The client of an unexpected error does not see its cause, but the log does. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const message = 'The server had an error while processing your request.';
   return new ApiError({ status: 500, message, type: 'server_error', code: 'internal', cause: error });
 }
 
-/** The client closed the connection, so nobody reads the answer. The status 499 is nginx's. */
+/** The client closed the connection, so nobody reads the answer. The status 499 comes from nginx. */
 export class ClientGone extends ApiError {
   constructor({ cause }: { cause?: unknown } = {}) {
     super({ status: 499, message: 'The client closed the connection.', code: 'client_closed', cause });

@@ -1,15 +1,14 @@
-// What a server answers while its models are being loaded: it is alive but not ready.
+// The answers of a server that is still loading its models, which is alive but not ready.
 import { randomUUID } from 'node:crypto';
-import { errorAnswer } from './error-answer.ts';
-import { speaksAnthropic } from './error-shape.ts';
+import { errorAnswer, speaksAnthropic } from './error-answer.ts';
 import { ApiError, retryHeaders } from './errors.ts';
 
-/** Retry time that the answers suggest. Milliseconds. */
+/** Retry time in these answers. */
 const RETRY_MS = 2_000;
 
 /**
- * `/health` is 200, so that a liveness probe lets the server load. `/health/ready` is 503, so that it gets no clients. Everything
- * else is 503 with `retry-after`, because another server may answer sooner than this one is loaded.
+ * `/health` is 200, so that a liveness probe does not restart the server. `/health/ready` is 503, so that the server gets no
+ * clients. All other paths are 503 with `retry-after`, because another server may answer sooner.
  */
 export function createLoadingApi(models: readonly string[]): { fetch: (request: Request) => Response } {
   const reason = `The server is loading ${models.join(', ')}.`;

@@ -1,4 +1,4 @@
-// Every route of the API and of its pages. To add an endpoint, add a line to `routes` and describe it in endpoints/openapi/.
+// All routes of the API and of its pages. To add an endpoint, add a line to `routes` and describe it in endpoints/openapi/.
 import type { Context, Handler } from 'hono';
 import { readCount } from './anthropic/count.ts';
 import { messagesEndpoint } from './anthropic/endpoint.ts';
@@ -18,7 +18,7 @@ import { frontDoor } from './endpoints/pages/front.ts';
 import { listShards } from './endpoints/shards.ts';
 import { plainly, type TextAsked, textHandler } from './endpoints/text-endpoints.ts';
 import { detokenize, detokenizeSchema, tokenize, tokenizerInfo, tokenizeSchema } from './endpoints/tokens.ts';
-import { speaksAnthropic } from './error-shape.ts';
+import { speaksAnthropic } from './error-answer.ts';
 import type { ApiError } from './errors.ts';
 import { readInputTokens } from './responses/count.ts';
 import { responsesEndpoint } from './responses/endpoint.ts';
@@ -28,13 +28,13 @@ import type { RecordEnv } from './telemetry/request-record.ts';
 
 export interface Route {
   method: 'GET' | 'POST';
-  /** As logs and metrics name it. It is answered with and without `/v1` in front, and with and without a slash at the end. */
+  /** The path in logs and metrics. The route also answers without `/v1` in front, and with a slash at the end. */
   path: string;
-  /** Who may call if the server has API keys: everyone, any key, or only a key made with `--admin`. */
+  /** Who may call if the server has API keys: everyone, all keys, or only keys that were made with `--admin`. */
   auth: 'none' | 'key' | 'admin';
-  /** Polled by probes, peers or open pages: left out of the history, and logged at level debug unless it fails. */
+  /** Whether probes, peers or open pages poll the route. The history omits its requests. Logs omit them at level info. */
   polled: boolean;
-  /** Still answered while the server shuts down. */
+  /** Whether the route still answers while the server shuts down. */
   untilTheEnd: boolean;
   handler: (shared: Shared) => Handler<RecordEnv>;
 }
@@ -65,12 +65,12 @@ export const routes: readonly Route[] = [
 
 interface Page {
   path: string;
-  /** Also serves the files below its path. */
+  /** Whether files below the path are served too. */
   files?: true;
   send: (c: Context) => Response | Promise<Response>;
 }
 
-/** Pages for browsers. They need no key, because the page asks its reader for one, and do not answer below `/v1`. */
+/** Pages for browsers, without `/v1` in front. They need no API key, because the page itself asks its reader for the key. */
 export const pages: readonly Page[] = [
   { path: '/', send: frontDoor },
   { path: '/console', files: true, send: consoleFile },
@@ -85,7 +85,7 @@ export const refusedPaths: readonly { path: string; refuse: (c: Context) => ApiE
   { path: '/v1/responses/:id/input_items', refuse: responseNotFound },
 ];
 
-/** A path without the `/v1` in front of it, as routers match it. */
+/** A path without `/v1` in front. */
 export function bareOf(path: string): string {
   return path.replace(/^\/v1(?=\/)/, '');
 }
@@ -103,10 +103,12 @@ export function isOpen(path: string): boolean {
   return routeOf(path)?.auth === 'none' || pagePath.test(path);
 }
 
+/** Whether a request for this path is still answered while the server shuts down. */
 export function isAnsweredToTheEnd(path: string): boolean {
   return routeOf(path)?.untilTheEnd ?? false;
 }
 
+/** Whether the client expects answers in the shape of Anthropic's API. */
 export function asAnthropic({ req }: Context): boolean {
   return speaksAnthropic({ path: req.path, version: req.header('anthropic-version') });
 }
@@ -136,7 +138,7 @@ function ofServer(answer: Answer<Shared>): RouteHandler {
   return (shared) => (c) => answer(c, shared);
 }
 
-/** About the model that `?model=` names, or the first one. */
+/** The answer is about the model that `?model=` names, or else about the first model. */
 function ofModel(answer: Answer<ApiContext>): RouteHandler {
   return ofServer((c, { served }) => answer(c, modelOfQuery(c, served)));
 }
@@ -153,7 +155,7 @@ function showVersion(c: Context, { version }: Shared): Response {
   return c.json({ version });
 }
 
-/** Made at the first request: most servers are never asked. */
+/** Makes the description only at the first request, because most servers never get one. */
 function describesApi({ version }: Shared): Handler<RecordEnv> {
   let description: object | undefined;
   return (c) => {

@@ -1,4 +1,4 @@
-// Serves an application on a port, and stops without dropping the requests under way.
+// Serves an application on a port. When the server closes, it first ends the requests in progress.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -14,19 +14,20 @@ export interface ServeOptions {
 }
 
 export interface ConnectionLimits {
-  /** How long a connection stays open after its last answer. The header `Keep-Alive` announces it. */
+  /** How long a connection stays open after its last answer. The header `Keep-Alive` announces this time. */
   keepAliveMs: number;
-  /** Largest number of idle connections. Beyond it, the one that has been idle longest is closed. */
+  /** Largest number of idle connections. Beyond it, the connection that has been idle longest is closed. */
   idle: number;
-  /** Time for the headers of a request, from its first byte or from the start of a new connection. After it the answer is a 408. */
+  /** Time for the headers of a request, from its first byte or from the start of a new connection. Later the answer is a 408. */
   headersMs: number;
-  /** Time for a whole request, such as a slow upload. After it the answer is a 408. */
+  /** Time for a whole request, such as a slow upload. Later the answer is a 408. */
   requestMs: number;
 }
 
 /**
- * Client pools keep connections for up to 90 s (Go) and reuse them without a check, so a server that closes a connection sooner
- * may reset a request. Most pools keep them for less (undici 4 s, aiohttp 15 s, nginx 60 s). 10 MiB in five minutes are 35 KB/s.
+ * keepAliveMs: clients reuse idle connections without a check, so a server that closes them earlier than the client may reset a
+ * request. undici keeps them for 4 s, aiohttp for 15 s, nginx for 60 s and Go for 90 s. requestMs: 10 MiB in five minutes are 35
+ * KB/s.
  */
 export const defaultConnections: ConnectionLimits = {
   keepAliveMs: 75_000,
@@ -38,20 +39,20 @@ export const defaultConnections: ConnectionLimits = {
 export interface ApiServer {
   readonly host: string;
   readonly port: number;
-  /** Number of requests under way. */
+  /** Number of requests in progress. */
   readonly open: number;
   /** Closes every connection after its current or next answer. New connections are still accepted. */
   drain(): void;
-  /** Resolves to whether no request is under way, as soon as that is so or after `withinMs`. */
+  /** Resolves to true as soon as no request is in progress, or to false after `withinMs`. */
   idle(withinMs: number): Promise<boolean>;
   /** Accepts no new connections, cuts the requests that have not ended after `graceMs`, and returns their number. */
   close(graceMs: number): Promise<number>;
 }
 
-/** How soon the kernel starts to probe a silent connection, to find out that its peer is gone. */
+/** After this time the kernel begins to probe a silent connection, to find out whether its client is gone. */
 const KEEP_ALIVE_PROBE_MS = 30_000;
 
-/** Resolves once the port is bound; rejects if it cannot be. */
+/** Resolves when the port is bound. Rejects if the port cannot be bound. */
 export async function serve({
   app,
   port,
@@ -103,17 +104,17 @@ export async function serve({
   };
 }
 
-/** The sockets of a server and the answers under way on each. */
+/** The connections of a server, and the answers in progress on each. */
 class Connections {
-  /** Number of answers under way. */
+  /** Number of answers in progress. */
   open = 0;
   readonly #answers = new Map<Socket, Set<ServerResponse>>();
-  /** Sockets without an answer under way; the one that has been idle longest comes first. */
+  /** Sockets without an answer in progress. The socket that has been idle longest comes first. */
   readonly #idle = new Set<Socket>();
   readonly #mostIdle: number;
-  /** Called when no answer is under way any more. */
+  /** Called when no answer is in progress any more. */
   readonly #waiters = new Set<() => void>();
-  /** `draining`: a connection ends with its next answer. `refusing`: as well, and idle connections end at once. */
+  /** `draining`: connections end after their next answer. `refusing`: idle connections also end at once. */
   #state: 'serving' | 'draining' | 'refusing' = 'serving';
 
   constructor(mostIdle: number) {
@@ -139,7 +140,7 @@ class Connections {
     answer.once('close', () => {
       this.open--;
       own.delete(answer);
-      if (this.open === 0) for (const tell of this.#waiters) tell();
+      if (this.open === 0) for (const wake of this.#waiters) wake();
       if (own.size > 0 || socket.destroyed) return;
       if (this.#state !== 'serving') socket.destroySoon();
       else this.#rest(socket);
@@ -155,14 +156,14 @@ class Connections {
     for (const own of this.#answers.values()) for (const answer of own) answer.shouldKeepAlive = false;
   }
 
-  /** Idle connections would hold the server open. HTTP lets a server close them at any time. */
+  /** Also closes idle connections, which would keep the server from closing. HTTP lets a server close them at any time. */
   refuse(): void {
     this.drain();
     this.#state = 'refusing';
     for (const socket of this.#idle) socket.destroy();
   }
 
-  /** Resolves to whether no answer is under way: as soon as that is so, or after `withinMs`. */
+  /** Resolves to true as soon as no answer is in progress, or to false after `withinMs`. */
   allAnswered(withinMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = () => {
@@ -176,7 +177,7 @@ class Connections {
     });
   }
 
-  /** Ends every connection if answers are still under way, and returns how many those are. */
+  /** If answers are still in progress, ends every connection. Returns the number of these answers. */
   cut(): number {
     const { open } = this;
     if (open > 0) for (const socket of this.#answers.keys()) socket.destroy();
@@ -191,13 +192,13 @@ class Connections {
   }
 }
 
-/** Longest interval between Node's checks for late requests. It is otherwise a fraction of the shortest limit. */
+/** Longest interval between Node's checks for late requests. The interval is otherwise a quarter of the shortest limit. */
 const LONGEST_CHECK_MS = 10_000;
 
 function timeouts({ keepAliveMs, headersMs, requestMs }: ConnectionLimits) {
   return {
     keepAliveTimeout: keepAliveMs,
-    /** Clients are told a shorter time than they have, so that a request that is sent at the end of it still arrives. */
+    /** Added to the announced time, so that a request that is sent at the end of the announced time still arrives. */
     keepAliveTimeoutBuffer: 1_000,
     headersTimeout: Math.min(headersMs, requestMs),
     requestTimeout: requestMs,
@@ -205,13 +206,13 @@ function timeouts({ keepAliveMs, headersMs, requestMs }: ConnectionLimits) {
   };
 }
 
-/** By Node's code. Any other fault is a 400. */
+/** Answers by the code of Node's error. Any other error is a 400. */
 const faultsOfRequests: Record<string, { status: number; message: string }> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'Your request did not arrive in time.' },
   HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers of your request are too large.' },
 };
 
-/** The whole HTTP answer to input that is not a valid HTTP request. */
+/** The bytes of the answer to input that is not a valid HTTP request. */
 function refusal({ code = '', message: why }: NodeJS.ErrnoException): string {
   const { status, message } = faultsOfRequests[code] ?? {
     status: 400,
@@ -227,7 +228,7 @@ function refusal({ code = '', message: why }: NodeJS.ErrnoException): string {
   return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** Answers a request whose Host and target do not form a URL, so that the application cannot get it. */
+/** Answers a request that the application cannot get, because its Host and target do not form a URL. */
 function refuse(thrown: unknown): Response {
   const error = thrown instanceof RequestError ? badRequest(thrown.message) : toApiError(thrown);
   return Response.json(error.envelope, { status: error.status });

@@ -1,5 +1,5 @@
-// What all requests of one server share: its models, limits, counters and peers, built once from the server's options.
-
+// The parts that all requests of one server share: models, limits, counters and peers. They are made once from the server's
+// options.
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
@@ -35,36 +35,36 @@ export interface ModelOptions extends TextSide {
 }
 
 export interface ApiOptions {
-  /** Every model has an id of its own. The first one answers requests whose path names no model. */
+  /** Each model has its own id. The first model answers requests that need a model and name none. */
   models: readonly ModelOptions[];
   /** The current aliases. Each of their versions is one of `models`. */
   aliases?: () => Aliases;
   limits?: Partial<Limits>;
-  /** Lowest rung of the degradation ladder for requests that name none. */
+  /** Lowest rung of the degradation ladder for requests that name none. Absent: requests fail if an expert is unavailable. */
   degrade?: Rung;
   /** The current `host:port` of every gateway of these shards. Absent: this is the only gateway. */
   peerAddresses?: () => readonly string[];
-  /** Which API keys may call. Absent: everyone may. */
+  /** The API keys that may call. Absent: everyone may call. */
   access?: Access;
   /** Origins of the web pages that may call; `*` allows every page. Absent or empty: none. */
   corsOrigins?: readonly string[];
   /** Names that the header `Host` may carry. Absent: every name. */
   hosts?: HostRules;
-  /** Called at the end of each admitted request with what it used. */
+  /** Called at the end of each admitted request, with its usage. */
   onUsage?: (line: UsageLine) => void;
-  /** The log behind `onUsage`, if writing to it can fail. */
+  /** The log that `onUsage` writes to, if writing can fail. */
   usageLog?: Pick<UsageLog, 'waiting' | 'lost'>;
-  /** Refuse requests while lines of `usageLog` wait to be written. */
+  /** Whether requests are refused while lines of `usageLog` wait to be written. Default false. */
   usageRequired?: boolean;
-  /** Problems that the operator should fix. Absent: nothing is watched. */
+  /** Problems that the operator should fix. Default: none are watched. */
   warnings?: Warnings;
   /** Absent: requests are not traced. */
   tracing?: Tracing;
-  /** Version of this server, for GET /version. */
+  /** Version of this server, for GET /version. Default `unknown`. */
   version?: string;
-  /** Ends the server's requests. Absent: nothing does. */
+  /** Ends requests when the server shuts down. Default: nothing ends them. */
   shutdown?: Shutdown;
-  /** Takes a shard out of service. Absent: the shards run in this process and stay. */
+  /** Takes a shard out of service. Absent: no shard can be drained, because the shards run in this process. */
   drainShard?: DrainShard;
   /** Samples the counters every second for GET /v1/history. Absent: the history stays empty. */
   history?: Keeping;
@@ -73,7 +73,7 @@ export interface ApiOptions {
   logger: Logger;
 }
 
-/** What handlers are given. */
+/** The argument of the handlers of routes. */
 export interface Shared {
   served: Served;
   limits: Limits;
@@ -81,7 +81,7 @@ export interface Shared {
   ledger: MemoryLedger;
   metrics: Metrics;
   history: History;
-  /** What this gateway tells its peers about itself. */
+  /** The answer to peers that ask who this gateway is. */
   card: PeerCard;
   /** Undefined if this is the only gateway. */
   peers: Peers | undefined;
@@ -93,19 +93,12 @@ export interface Shared {
 }
 
 export function createShared(options: ApiOptions): Shared {
-  const {
-    models,
-    aliases = () => new Map(),
-    degrade,
-    peerAddresses,
-    usageLog,
-    textThreads,
-    logger,
-  } = options;
-  const { warnings = new Warnings(), shutdown = new Shutdown(), version = 'unknown' } = options;
+  const { models, degrade, peerAddresses, usageLog, textThreads, logger, drainShard, hosts } = options;
+  const { aliases = () => new Map(), version = 'unknown' } = options;
+  const { warnings = new Warnings(), shutdown = new Shutdown() } = options;
   const metrics = createMetrics({ warnings, usageLog });
   const limits = { ...defaultLimits, ...options.limits };
-  /** The time of one thread counts as its share of the time of all cores. */
+  // One thread uses one of the machine's cores, so its time is charged as that share of the time of all cores.
   const cores = availableParallelism();
   const charge = chargeNowAndThen((tenant, ms) => {
     for (const { engine } of models) engine.charge(tenant ?? '', ms / cores);
@@ -129,7 +122,6 @@ export function createShared(options: ApiOptions): Shared {
   const card: PeerCard = { instance: randomUUID(), models: Object.fromEntries(identities) };
   const log = (message: string) => logger.warn(message);
   const peers = peerAddresses && new Peers({ card, addresses: peerAddresses, log });
-  const { drainShard, hosts } = options;
   return {
     ...{ served, limits, slices, ledger, metrics, history, card, peers },
     ...{ shutdown, warnings, version, drainShard, hosts },

@@ -1,4 +1,4 @@
-// Ends the requests of a server that shuts down: it refuses new requests, and those that are still open at the end get an error
+// Ends the requests of a server that shuts down. New requests are refused. Requests that are still open at the end get an error
 // instead of a broken connection.
 import { type ApiError, fromGeneration } from './errors.ts';
 
@@ -21,7 +21,7 @@ export class Shutdown {
     this.#refusing = true;
   }
 
-  /** Ends every open request with `error`. Only the first call has an effect. */
+  /** Ends every open request with `error`. Further calls have no effect. */
   cut(error: ApiError): void {
     this.#refusing = true;
     if (this.#cut !== undefined) return;
@@ -29,14 +29,14 @@ export class Shutdown {
     for (const end of [...this.#open]) end(error);
   }
 
-  /** Calls `end` when open requests are cut, or at once if they have been. Returns a function that cancels this. */
+  /** Calls `end` when `cut` is called, or at once if it was called before. Returns a function that unregisters `end`. */
   onCut(end: (error: ApiError) => void): () => void {
     if (this.#cut !== undefined) end(this.#cut);
     this.#open.add(end);
     return () => this.#open.delete(end);
   }
 
-  /** Resolves to the result of `work`, and rejects if the request is cut before. */
+  /** Resolves to the result of `work`. Rejects if `cut` is called before. */
   during<Result>(work: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const over = this.onCut(reject);

@@ -1,5 +1,5 @@
-// Problems that an operator should fix while the gateway keeps serving. /health/ready and /metrics report them. Everyone can read
-// the messages, so they name flags but no paths.
+// Collects problems that an operator should fix while the gateway serves. /health/ready and /metrics report them. Everyone can
+// read the messages, so they may name flags but no paths.
 export interface Warning {
   /** Name of the problem in metrics and alerts, such as `api_keys`. */
   what: string;
@@ -9,17 +9,17 @@ export interface Warning {
 export class Warnings {
   readonly #messages = new Map<string, () => string | undefined>();
 
-  /** Calls `message` whenever the warnings are read. It returns undefined while there is no problem. */
+  /** `message` is called whenever the warnings are read. It returns undefined if there is no problem. */
   watch(what: string, message: () => string | undefined): void {
     this.#messages.set(what, message);
   }
 
-  /** Sets a fixed message. Undefined: there is no problem. */
+  /** Sets the message itself. Undefined: there is no problem. */
   set(what: string, message: string | undefined): void {
     this.watch(what, () => message);
   }
 
-  /** Names of all watched problems, whether they have occurred or not. */
+  /** Names of all watched problems, even of those that have not occurred. */
   get watched(): string[] {
     return [...this.#messages.keys()];
   }

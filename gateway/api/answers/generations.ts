@@ -98,7 +98,7 @@ export function generations(
         digests: request.expertgrid?.digests === true,
         routes: request.expertgrid?.routes === true,
         ...degradeOf(request, degrade),
-        cacheSalt: cacheSaltOf({ named: request.cache_salt, tenant: record.prefixTenant }),
+        cacheSalt: cacheSaltOf(request.cache_salt, record.prefixTenant),
         ...(record.key !== undefined && { tenant: record.key.name, weight: record.key.weight ?? 1 }),
         traceId: record.id,
       };

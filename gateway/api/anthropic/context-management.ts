@@ -1,8 +1,8 @@
-// Applies `context_management`: clears the parts of a long conversation that a request asks to clear, which are earlier thinking and
-// the results of earlier tool calls.
+// Applies `context_management`: clears the parts of a long conversation that a request asks to clear, which are earlier thinking
+// and the results of earlier tool calls.
 //
-// Worked example: {"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses", "value": 1}, "trigger": {"type": "tool_uses",
-// "value": 2}}. A conversation with three tool calls keeps the third result. A fixed line replaces the first two.
+// Worked example: {"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses", "value": 1}, "trigger": {"type":
+// "tool_uses", "value": 2}}. A conversation with three tool calls keeps the third result. A fixed line replaces the first two.
 import { z } from 'zod';
 import { badRequest } from '../errors.ts';
 import type { AssistantMessage, Message } from './blocks.ts';

@@ -19,7 +19,7 @@ export function anthropicError(error: ApiError, requestId: string): AnthropicErr
   return { type: 'error', error: body, request_id: requestId };
 }
 
-/** Throws a 400 for `thread`, because this server stores no conversations. Anthropic's clients then repeat the request without it. */
+/** Throws a 400 for `thread`, because no conversations are stored. Anthropic's clients then repeat the request without `thread`. */
 export function refuseThread({ thread }: Record<string, unknown>): void {
   if (thread === undefined) return;
   throw new ApiError({

@@ -1,5 +1,5 @@
-// How much memory an answer takes until it is written. Refuses an answer that could take too much before it begins, and counts
-// the memory of the answers under way.
+// Limits the memory of answers until they are written. Refuses an answer that could become too large before it begins, and counts
+// the memory of answers while they grow.
 import { type EngineInfo, heldBytes, logprobBytes, routeBytes } from '../../engine/messages.ts';
 import type { AnswerEvent } from '../answers/answer.ts';
 import type { Generated } from '../answers/generations.ts';
@@ -8,10 +8,10 @@ import { askedTokens } from '../requests/prompts.ts';
 import { expertsPerTokenOf } from '../requests/sampling.ts';
 import type { MemoryLedger } from './ledger.ts';
 
-/** Bytes of a token beside its log-probabilities and route, as V8 holds it. */
+/** Bytes that V8 needs for a token without its log-probabilities and route. */
 const TOKEN = 160;
 
-/** Throws a 400. A stream frees each token when it is read, so that only an echoed prompt of a stream counts as a whole. */
+/** Throws a 400 if the answer could exceed `most` bytes. Of a stream only echoed prompts count, because sent tokens are freed. */
 export function refuseLargeAnswer(
   { request, prompts, made, logprobs, promptLogprobs, onScored, echo }: Generated,
   info: EngineInfo,
@@ -19,7 +19,7 @@ export function refuseLargeAnswer(
 ): void {
   const routes = request.expertgrid?.routes === true ? routeBytes(expertsOf(request, info)) : 0;
   const ofToken = TOKEN + logprobBytes(logprobs) + routes;
-  // Without a limit of tokens most answers end long before the context does. They are counted as they grow.
+  // Without `max_tokens`, most answers end long before the context is full. `holdingMemory` counts them while they grow.
   const counted = request.stream !== true && askedTokens(request) !== undefined;
   const ofPrompt = TOKEN + logprobBytes(promptLogprobs);
   const bytes = prompts.reduce((total, { prompt, maxTokens }) => {
@@ -32,14 +32,14 @@ export function refuseLargeAnswer(
   throw badRequest(message, { param, code: 'answer_too_large' });
 }
 
-/** `[layers]`: how many experts a token goes through. */
+/** The number of experts that a token goes through, for each layer. */
 function expertsOf(request: Generated['request'], info: EngineInfo): readonly number[] {
   return expertsPerTokenOf(request, info) ?? info.expertsPerToken;
 }
 
 /**
- * Counts what `events` add to an answer that is kept whole. Throws a 400 if it takes more than one answer may, and a 429 if
- * the tenant's answers would take more than is free.
+ * Passes `events` on and counts their memory, for an answer that is kept whole. Throws a 400 if the answer exceeds the limit of one
+ * answer, and a 429 if the memory that it needs is not free.
  */
 export async function* holdingMemory(
   events: AsyncGenerator<AnswerEvent, void, undefined>,

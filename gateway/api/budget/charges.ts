@@ -1,10 +1,10 @@
-// Adds up what threads of the API spend for each tenant, and charges the engines with it now and then. Pure: who is charged is given.
+// Adds up the time that threads of the API spend for each tenant, and passes it on in few messages.
 import type { Charge } from './slices.ts';
 
-/** Milliseconds of a tenant that are worth a message to the engines' threads. */
+/** Milliseconds of one tenant that are passed on in one message to the threads of the engines. */
 const WORTH_MS = 4;
 
-/** `charge`, called only once a tenant has spent that much; less than that stays with the tenant until then. */
+/** Returns a function that adds up each tenant's time, and calls `charge` when the sum reaches WORTH_MS. */
 export function chargeNowAndThen(charge: Charge): Charge {
   const spent = new Map<string | undefined, number>();
   return (tenant, ms) => {

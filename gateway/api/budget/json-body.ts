@@ -1,20 +1,20 @@
-// The body of an answer that is not streamed: its JSON text, which is made and sent in pieces if it is long.
+// Writes the body of an answer that is not streamed: a JSON text. A long text is made and sent in pieces.
 import { jsonPieces } from './json-pieces.ts';
 import type { Steps } from './slices.ts';
 
-/** Characters that are made before the body goes to its reader, and in each later piece. */
+/** Least number of characters in a piece. A text with fewer is sent as a whole. */
 const CHUNK = 64 * 1024;
 
-export interface JsonBodyOptions {
+interface JsonBodyOptions {
   /** Runs the steps in slices of time; see slices.ts. */
   run: <Result>(steps: Steps<Result>) => Promise<Result>;
-  /** How long the reader may take nothing before the body is cut off. Milliseconds. */
+  /** The body is cut off if the reader takes nothing for this time. */
   stallMs: number;
-  /** Called once at the end of a stream, with the error that cut it off or `undefined`. Not called for a text. */
+  /** Called once at the end of a stream, with the error that cut it off if there was one. Not called for a short text. */
   onEnd: (error: Error | undefined) => void;
 }
 
-/** A text if it is short, otherwise a stream that makes pieces as its reader takes them. `value` is as for jsonPieces. */
+/** Returns a short text, or a stream that makes each piece when its reader takes it. For `value`, see jsonPieces. */
 export async function jsonBody(
   value: unknown,
   { run, stallMs, onEnd }: JsonBodyOptions,
@@ -59,7 +59,7 @@ export async function jsonBody(
   );
 }
 
-/** The next pieces as one text. Empty after the last. */
+/** The next pieces, joined. An empty text after the last piece. */
 function* chunkOf(pieces: Generator<string, void, void>): Steps<string> {
   let text = '';
   for (let piece = pieces.next(); piece.done !== true; piece = pieces.next()) {

@@ -1,11 +1,8 @@
-// Writes a value as JSON text in pieces, each of which takes little time to make. Also has lists whose
-// entries are made only when they are written.
+// Writes a value as JSON text in pieces, each of which takes little time to make. A LazyList makes its entries only when they are
+// written.
 import type { Steps } from './slices.ts';
 
-/**
- * A list whose entries are made a few at a time when they are written. `JSON.stringify` and `toJSON` make
- * them all at once.
- */
+/** A list whose entries are made a few at a time when they are written. `JSON.stringify` and `toJSON` make all at once. */
 export class LazyList<Entry> {
   readonly length: number;
   readonly #slice: (from: number, to: number) => readonly Entry[];
@@ -25,7 +22,7 @@ export class LazyList<Entry> {
   }
 }
 
-/** Calls `make` for each item when the entry is written. */
+/** A list with one entry for each item. `make` is called when the entry is written. */
 export function lazyMap<Item, Entry>(
   items: readonly Item[],
   make: (item: Item, at: number) => Entry,
@@ -37,16 +34,16 @@ export function lazyMap<Item, Entry>(
 
 /** A container with at most this many values is written as one piece. */
 const FEW = 64;
-/** Containers at this depth are written whole. The long lists in answers are nested less deeply. */
+/** Containers at this depth are written as one piece. The long lists in answers are less deep. */
 const WALKED_DEPTH = 4;
-/** Entries that are written as one piece if the list holds numbers or texts. */
+/** Number of entries in one piece of a list of numbers or texts. */
 const FLAT_ENTRIES = 512;
-/** Entries that are written as one piece if the list holds containers. */
+/** Number of entries in one piece of a list of containers. */
 const ENTRIES = 16;
 
 /**
- * The text of `JSON.stringify(value)` in pieces. `value` may contain JSON, LazyLists, and undefined fields,
- * which are left out. Containers deeper than four levels must be small.
+ * The text of `JSON.stringify(value)` in pieces. `value` may contain JSON, LazyLists, and undefined fields, which are left out.
+ * Containers deeper than `WALKED_DEPTH` must be small.
  */
 export function* jsonPieces(value: unknown, depth = 0): Generator<string, void, void> {
   if (!isContainer(value) || isFew(value)) yield JSON.stringify(value) ?? 'null';
@@ -72,7 +69,7 @@ function* listPieces(
     yield '[]';
     return;
   }
-  // The first entry alone is not enough: the first log-probability of a prompt is null.
+  // Also looks at the last entry, because the first log-probability of a prompt is null.
   const flat = ![0, list.length - 1].some((at) => isContainer(list.slice(at, at + 1)[0]));
   const walked = !flat && depth < WALKED_DEPTH - 1;
   const entries = walked ? 1 : flat ? FLAT_ENTRIES : ENTRIES;
@@ -90,9 +87,7 @@ function isContainer(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/**
- * Whether `value` contains at most `FEW` values at all depths together. Stops counting when there are more.
- */
+/** Whether `value` contains at most `FEW` values at all depths together. Stops counting beyond that. */
 export function isFew(value: object): boolean {
   const open: object[] = [value];
   let count = 0;

@@ -1,19 +1,19 @@
-// Limits the memory that requests and answers under way take together, and each tenant's share of it.
+// Limits the memory of all requests and answers that are in progress, and the share of each tenant.
 
-/** The memory of one request or answer. */
+/** The memory that is counted for one request or answer. */
 export interface Holding {
-  /** Takes so many more bytes. Returns false if they are not free for this tenant now. */
+  /** Adds `bytes`. Returns false if they are not free for this tenant now. */
   grow(bytes: number): boolean;
-  /** Returns all of its bytes. */
+  /** Frees all bytes of this holding. */
   release(): void;
 }
 
-/** Bytes that a holding takes at a time, so that most answers ask the ledger only a few times. */
+/** A holding takes bytes from the ledger in chunks of this size, so that most answers do so only a few times. */
 const CHUNK = 64 * 1024;
 
-/** A tenant may hold as much as is still free. Alone it gets half of all, so that no tenant locks out another. */
+/** A tenant may hold as many bytes as are free. A tenant that is alone gets half of all, so it cannot lock out another tenant. */
 export class MemoryLedger {
-  /** Bytes. */
+  /** Bytes for all tenants together. */
   readonly limit: number;
   readonly #held = new Map<string | undefined, number>();
   #total = 0;
@@ -22,7 +22,7 @@ export class MemoryLedger {
     this.limit = limit;
   }
 
-  /** Largest size of one holding in bytes, so that a tenant that is alone has room for two. */
+  /** Largest size of one answer in bytes. A tenant that is alone has room for two such answers. */
   get largest(): number {
     return this.limit / 4;
   }

@@ -1,20 +1,20 @@
-// Shares a thread's time between long work and everything else that the thread does. Long work runs in slices, one between two
-// turns of the event loop, and tenants take turns.
+// Shares the time of a thread between long work and everything else that the thread does. Long work runs in slices of a few
+// milliseconds, one in each turn of the event loop. Tenants take turns.
 
-/** Work that yields wherever it may be interrupted. Each step should take well under a millisecond. */
+/** Work that yields at each place at which it may be interrupted. Each step should take well under a millisecond. */
 export type Steps<Result> = Generator<void, Result, void>;
 
 export interface Tenant {
-  /** Undefined: all requests without an API key. */
+  /** Name of the API key. Undefined: all requests without an API key. */
   name: string | undefined;
-  /** Relative share of the time: a weight of 2 gets twice as much as a weight of 1. */
+  /** Relative share of the time: a tenant with weight 2 gets twice as much as a tenant with weight 1. */
   weight: number;
 }
 
-/** Called with the time in milliseconds that a thread worked for a tenant. */
+/** Called with the time that a thread has worked for a tenant, in milliseconds. */
 export type Charge = (tenant: string | undefined, ms: number) => void;
 
-/** Milliseconds of long work between two turns of the event loop. */
+/** Milliseconds of long work in one turn of the event loop. */
 const SLICE_MS = 4;
 
 interface Job {
@@ -24,16 +24,16 @@ interface Job {
 
 interface Line {
   jobs: Job[];
-  /** Callers of `pause` that one of the jobs wakes. */
+  /** Resolves the promises of `pause`. One of the jobs calls these functions. */
   paused: (() => void)[];
-  /** Milliseconds used for each unit of weight. The line with the smallest runs next. */
+  /** Milliseconds used, divided by the weight. The line with the smallest value runs next. */
   used: number;
   weight: number;
 }
 
 /**
- * Weighted fair queueing over tenants (start-time fair queueing, Goyal et al. 1996). A tenant that returns starts at the level of
- * the least served other tenant, so that idle time earns no advantage.
+ * Weighted fair queueing over tenants (start-time fair queueing, Goyal et al. 1996). A tenant that returns starts at the `used`
+ * of the tenant that has used least, so that idle time gives no advantage.
  */
 export class Slices {
   readonly #lines = new Map<string | undefined, Line>();
@@ -41,16 +41,16 @@ export class Slices {
   readonly charge: Charge;
   readonly #now: () => number;
   readonly #nextTurn: (resume: () => void) => void;
-  /** Long work that ran since the event loop last turned, in milliseconds. */
+  /** Milliseconds of long work in this turn of the event loop. */
   #spent = 0;
   #scheduled = false;
-  /** Time of the first look at the clock since the event loop last turned. */
+  /** Time at which `pause` was first called in this turn of the event loop. */
   #turnedAt: number | undefined;
   #resumed: { name: string | undefined; line: Line; at: number } | undefined;
-  /** A job is running. Work that it starts itself runs after it. */
+  /** Whether a job is running. If that job starts other work, the other work runs after the job. */
   #running = false;
 
-  /** `charge` is called with the time of each slice. Tests pass a clock in milliseconds, and the event loop's next turn. */
+  /** `charge` gets the time of each job. Tests replace the clock (milliseconds) and the turns of the event loop. */
   constructor({
     charge = () => {},
     now = () => performance.now(),
@@ -65,12 +65,12 @@ export class Slices {
     this.#nextTurn = nextTurn;
   }
 
-  /** Number of jobs that wait. */
+  /** Number of waiting jobs. */
   get waiting(): number {
     return [...this.#lines.values()].reduce((sum, { jobs }) => sum + jobs.length, 0);
   }
 
-  /** Resolves to what the steps return, and rejects with what they throw. Short work ends before the event loop turns. */
+  /** Resolves to the value that the steps return, or rejects with their error. Short work ends before the event loop turns. */
   run<Result>(tenant: Tenant, steps: Steps<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const job: Job = {
@@ -102,8 +102,8 @@ export class Slices {
   }
 
   /**
-   * For work in many small promises, which do not let the event loop turn. Undefined while this turn is shorter than a slice,
-   * otherwise a promise of the tenant's next slice.
+   * For work in many small promises, between which the event loop does not turn. Returns undefined if this turn is still shorter
+   * than a slice. Otherwise returns a promise that resolves in the tenant's next slice.
    */
   pause(tenant: Tenant): Promise<void> | undefined {
     const now = this.#now();
@@ -120,7 +120,7 @@ export class Slices {
     });
   }
 
-  /** Everything that one tenant has paused shares a slice. It runs after this turn's own work and is measured after that. */
+  /** Resumes all paused work of one tenant in one slice. That work runs after this call; `#measureResumed` charges it. */
   #resume(name: string | undefined, line: Line): true {
     for (const resolve of line.paused.splice(0)) resolve();
     this.#resumed = { name, line, at: this.#now() };
@@ -146,7 +146,7 @@ export class Slices {
     return line;
   }
 
-  /** Runs what there is time for in this turn of the event loop, and leaves the rest to later turns. */
+  /** Runs jobs while this turn of the event loop has time for them. Later turns run the others. */
   #runSlice(): void {
     if (this.#running) return;
     while (this.#spent < SLICE_MS) {
@@ -177,7 +177,7 @@ export class Slices {
       this.#turnedAt = undefined;
       this.#runSlice();
     });
-    // In the same turn, after the work that the callback above has woken.
+    // Runs in the same turn, after the work that the first callback has resumed.
     this.#nextTurn(() => this.#measureResumed());
   }
 

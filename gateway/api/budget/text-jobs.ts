@@ -1,14 +1,11 @@
-// Turns text into token ids. Input and output are plain data, so that a text thread can run the job too.
+// The jobs that turn texts into token ids. A job and its result are plain data, so that another thread can run the job.
 import { type ChatPrompt, chatPrompt } from '../text/chat-prompt.ts';
 import type { Conversation } from '../text/template.ts';
 import type { TextSide } from '../text/text-side.ts';
 
 export type TextJob =
   | { type: 'encode'; text: string; addSpecial: boolean }
-  /**
-   * If the written text has more than `most` bytes, it is not tokenized. `tools` chooses the template for
-   * tools, if there is one.
-   */
+  /** A text of more than `most` bytes is not tokenized. `tools` chooses the template for tools, if there is one. */
   | { type: 'chat'; conversation: Conversation; tools: boolean; most: number };
 
 export type TextResult<Job extends TextJob = TextJob> = Job extends { type: 'encode' }
@@ -28,7 +25,7 @@ export function runTextJob(job: TextJob, { tokenizer, template, toolTemplate }: 
   return chatPrompt(job.conversation, { template: chosen, tokenizer, most: job.most });
 }
 
-/** Cost of a message in addition to its text, in code units of text. */
+/** Estimated cost of a message in addition to its text, in code units of text. */
 const MESSAGE = 64;
 
 /** Estimated cost of a job, in code units of text. */

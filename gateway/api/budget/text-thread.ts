@@ -1,4 +1,4 @@
-// The entry of a thread that turns long texts into token ids, so that the thread that serves health and streams stays free.
+// The entry of a worker thread that turns long texts into token ids. The main thread stays free for health checks and streams.
 
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
@@ -7,12 +7,12 @@ import { loadTextSide, type TextSide } from '../text/text-side.ts';
 import { runTextJob, type TextJob, type TextResult } from './text-jobs.ts';
 
 export interface TextCall {
-  /** The checkpoint's directory. */
+  /** Directory of the checkpoint's tokenizer. */
   dir: string;
   job: TextJob;
 }
 
-/** First `begun`, when everything is loaded and the job runs, then one of the others. */
+/** The first reply is `begun`, after the tokenizer is loaded and before the job runs. The second has the result. */
 export type TextReply =
   | { type: 'begun' }
   | { type: 'done'; result: TextResult }

@@ -1,4 +1,4 @@
-// A pool of threads for long texts. The texts of each tenant wait in a line of their own, and no tenant gets all threads.
+// A pool of threads that turn long texts into token ids. Each tenant has its own queue, and no tenant gets all threads.
 
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../../base/module-url.ts';
@@ -8,19 +8,19 @@ import type { TextJob, TextResult } from './text-jobs.ts';
 import type { TextCall, TextReply } from './text-thread.ts';
 
 export interface TextThreadsOptions {
-  /** Largest number of threads. Each is started when it is first needed. */
+  /** Largest number of threads. A thread is started only when it is needed. Default 2. */
   threads: number;
-  /** A thread that is idle for so long ends, which frees its memory. */
+  /** An idle thread ends after this time, which frees its memory. Default 60 s. */
   idleMs: number;
-  /** A text that takes longer is aborted together with its thread. */
+  /** A text that takes longer is aborted together with its thread. Default 60 s. */
   deadlineMs: number;
-  /** Heap of a thread in MiB. A text that needs more is aborted together with its thread. */
+  /** Heap of a thread in MiB. A text that needs more is aborted together with its thread. Default 1 GiB. */
   heapMb: number;
-  /** Largest number of waiting texts of one tenant. */
+  /** Largest number of waiting texts of one tenant. Beyond it the answer is a 429. Default 64. */
   waiting: number;
 }
 
-/** The slowest texts are tokenized at 0.2 MB/s on a slow core, so a megabyte takes seconds. */
+/** On a slow core, the slowest texts are tokenized at 0.2 MB/s. */
 const defaults: TextThreadsOptions = {
   threads: 2,
   idleMs: 60_000,
@@ -29,19 +29,16 @@ const defaults: TextThreadsOptions = {
   waiting: 64,
 };
 
-export interface TextCaller {
+interface TextCaller {
   tenant: string | undefined;
-  /** Called with the time that a thread spent on the text, even if the text was aborted. */
+  /** Called with the time that a thread has spent on the text, even if the text was aborted. */
   onTook?: Charge;
   /** Aborted when the client is gone. */
   signal: AbortSignal;
 }
 
-interface Waiting {
-  tenant: string | undefined;
-  onTook: Charge | undefined;
+interface Waiting extends TextCaller {
   call: TextCall;
-  signal: AbortSignal;
   resolve: (result: TextResult) => void;
   reject: (error: unknown) => void;
 }
@@ -49,9 +46,9 @@ interface Waiting {
 interface Thread {
   worker: Worker;
   running: Waiting | undefined;
-  /** When the thread began the text, by `performance.now()`. */
+  /** When the thread began the running text, by `performance.now()`. */
   begunAt: number;
-  /** The deadline of the running text, or the end of an idle thread. */
+  /** Aborts the running text at its deadline, or ends the thread if it stays idle. */
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -60,33 +57,30 @@ const entry = moduleUrl('./text-thread', import.meta.url);
 export class TextThreads {
   readonly #options: TextThreadsOptions;
   readonly #threads = new Set<Thread>();
-  /** In the order of their turns. A tenant whose text begins moves to the end. */
-  readonly #lines = new Map<string | undefined, Waiting[]>();
+  /** The queue of each tenant, in the order in which tenants are served. A tenant whose text begins moves to the end. */
+  readonly #queues = new Map<string | undefined, Waiting[]>();
 
   constructor(options: Partial<TextThreadsOptions> = {}) {
     this.#options = { ...defaults, ...options };
   }
 
-  /** Rejects with an ApiError if the text is aborted or too many texts of its tenant wait, and with ClientGone if its client left. */
-  run<Job extends TextJob>(
-    dir: string,
-    job: Job,
-    { tenant, onTook, signal }: TextCaller,
-  ): Promise<TextResult<Job>> {
-    const line = this.#lines.get(tenant) ?? [];
-    if (line.length >= this.#options.waiting) return Promise.reject(tooMany(this.#options.waiting));
+  /** Rejects with ClientGone if the client left, or with another ApiError if the text is aborted or too many texts wait. */
+  run<Job extends TextJob>(dir: string, job: Job, caller: TextCaller): Promise<TextResult<Job>> {
+    const { tenant } = caller;
+    const queue = this.#queues.get(tenant) ?? [];
+    if (queue.length >= this.#options.waiting) return Promise.reject(tooMany(this.#options.waiting));
     return new Promise((resolve, reject) => {
       const done = resolve as (result: TextResult) => void;
-      line.push({ tenant, onTook, call: { dir, job }, signal, resolve: done, reject });
-      this.#lines.set(tenant, line);
+      queue.push({ ...caller, call: { dir, job }, resolve: done, reject });
+      this.#queues.set(tenant, queue);
       this.#startNext();
     });
   }
 
-  /** Ends all threads and rejects the texts that run and wait. */
+  /** Ends all threads, and rejects all texts that run or wait. */
   async close(): Promise<void> {
-    const lost = [...this.#lines.values()].flat();
-    this.#lines.clear();
+    const lost = [...this.#queues.values()].flat();
+    this.#queues.clear();
     for (const { reject } of lost) reject(new ClientGone());
     await Promise.all([...this.#threads].map((thread) => this.#end(thread, new ClientGone())));
   }
@@ -101,20 +95,20 @@ export class TextThreads {
     }
   }
 
-  /** The next text of a tenant that may use one more thread. */
+  /** Removes and returns the next text of a tenant that may use one more thread. */
   #takeNext(): Waiting | undefined {
     const running = [...this.#threads].flatMap((thread) => thread.running ?? []);
     const most = Math.max(1, this.#options.threads - 1);
-    for (const [tenant, line] of this.#lines) {
-      while (line[0]?.signal.aborted) line.shift()?.reject(new ClientGone());
-      if (line.length === 0) {
-        this.#lines.delete(tenant);
+    for (const [tenant, queue] of this.#queues) {
+      while (queue[0]?.signal.aborted) queue.shift()?.reject(new ClientGone());
+      if (queue.length === 0) {
+        this.#queues.delete(tenant);
         continue;
       }
       if (running.filter((each) => each.tenant === tenant).length >= most) continue;
-      const next = line.shift();
-      this.#lines.delete(tenant);
-      if (line.length > 0) this.#lines.set(tenant, line);
+      const next = queue.shift();
+      this.#queues.delete(tenant);
+      if (queue.length > 0) this.#queues.set(tenant, queue);
       return next;
     }
     return undefined;
@@ -134,8 +128,8 @@ export class TextThreads {
       else running?.reject(new Error(reply.message));
       this.#startNext();
     });
-    worker.on('error', (error) => void this.#end(thread, givenUp('it needs too much memory', error)));
-    worker.on('exit', () => void this.#end(thread, givenUp('its thread ended')));
+    worker.on('error', (error) => void this.#end(thread, aborted('it needs too much memory', error)));
+    worker.on('exit', () => void this.#end(thread, aborted('its thread ended')));
     return thread;
   }
 
@@ -146,11 +140,11 @@ export class TextThreads {
     thread.worker.postMessage(next.call);
   }
 
-  /** The deadline starts after loading, which does not depend on the text. */
+  /** Starts the deadline of the text after the tokenizer is loaded, because loading does not depend on the text. */
   #time(thread: Thread): void {
     const { deadlineMs } = this.#options;
     thread.timer = setTimeout(() => {
-      void this.#end(thread, givenUp(`it takes longer than ${deadlineMs / 1000} s`));
+      void this.#end(thread, aborted(`it takes longer than ${deadlineMs / 1000} s`));
     }, deadlineMs);
   }
 
@@ -175,7 +169,7 @@ function took({ running, begunAt }: Thread): void {
   running?.onTook?.(running.tenant, performance.now() - begunAt);
 }
 
-function givenUp(why: string, cause?: unknown): ApiError {
+function aborted(why: string, cause?: unknown): ApiError {
   const error = badRequest(`Tokenizing the text of your request was aborted: ${why}. Send a shorter text.`, {
     code: 'text_too_costly',
   });

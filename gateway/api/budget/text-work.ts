@@ -1,5 +1,4 @@
-// Tokenizes the texts of requests: short texts on this thread, where tenants take turns, and long ones in a
-// text thread.
+// Tokenizes the texts of requests: short texts on this thread, in slices that tenants share, and long texts on other threads.
 import type { ChatPrompt } from '../text/chat-prompt.ts';
 import type { Conversation } from '../text/template.ts';
 import type { Slices, Tenant } from './slices.ts';
@@ -8,34 +7,31 @@ import type { TextThreads } from './text-threads.ts';
 
 /** Tokenizes the texts of one request. */
 export interface TextWork {
-  /** Ids of a text; see Tokenizer.encode. */
+  /** The token ids of a text; see Tokenizer.encode. */
   encode(text: string, options: { addSpecial: boolean }): Promise<number[]>;
-  /** `most` limits the bytes of the written text. `tools` chooses the template for tools, if there is one. */
+  /** Applies the chat template, to a text of at most `most` bytes. `tools` chooses the template for tools, if there is one. */
   write(conversation: Conversation, options: { tools: boolean; most: number }): Promise<ChatPrompt>;
 }
 
-/** The tenant and the signal of the request whose texts are tokenized. */
+/** The request whose texts are tokenized. */
 export interface TextTenant {
   tenant: Tenant;
   /** Aborted when the client is gone. */
   signal: AbortSignal;
 }
 
-/** Longest text, in code units, that this thread tokenizes itself. That takes at most a few milliseconds. */
+/** Longest text that this thread tokenizes itself, in code units. It takes at most a few milliseconds. */
 const SHORT = 4 * 1024;
 
-export interface TextWorkOptions {
+interface TextWorkOptions {
   tools: TextTools;
   slices: Slices;
-  /** The threads, and the directory from which they load the same tools. Absent: this thread does all. */
-  threads?: { pool: TextThreads; dir: string } | undefined;
+  /** The threads, and the directory from which they load the same tools. Undefined: this thread tokenizes all texts. */
+  threads: { pool: TextThreads; dir: string } | undefined;
 }
 
-export function createTextWork({
-  tools,
-  slices,
-  threads,
-}: TextWorkOptions): (caller: TextTenant) => TextWork {
+export function createTextWork(options: TextWorkOptions): (request: TextTenant) => TextWork {
+  const { tools, slices, threads } = options;
   return ({ tenant, signal }) => {
     const run = <Job extends TextJob>(job: Job): Promise<TextResult<Job>> => {
       if (threads === undefined || sizeOfJob(job) <= SHORT) {

@@ -86,7 +86,7 @@ export function completionHandler(endpoint: Endpoint, shared: Shared): Handler<R
       refuseLargeAnswer(plan, info, context.ledger.largest);
       const times = info.sharesPrefixes ? 1 : plan.made;
       record.admit(times * plan.prompts.reduce((total, { prompt }) => total + prompt.length, 0));
-      const salt = cacheSaltOf({ named: plan.request.cache_salt, tenant: record.prefixTenant });
+      const salt = cacheSaltOf(plan.request.cache_salt, record.prefixTenant);
       const work = { fields, planned: plan, salt, record, relayed: endpoint };
       const passed = peers && info.sharesPrefixes ? await passOn(c.req.raw, peers, work) : undefined;
       record.passedOn = passed !== undefined;

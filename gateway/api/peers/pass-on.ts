@@ -1,5 +1,5 @@
-// Sends one request to another gateway and streams its answer. It uses node:http, because fetch gives up if the headers take more
-// than five minutes, and a long answer would then be computed twice. Follows no redirects.
+// Sends one request to another gateway and streams the answer, without following redirects. Uses node:http, because fetch fails
+// if the headers take more than five minutes, and a long answer would then be computed twice.
 import { type IncomingMessage, request } from 'node:http';
 
 export interface Passed {
@@ -12,12 +12,12 @@ export interface Passed {
 export interface PeerAnswer {
   status: number;
   headers: Headers;
-  body: AsyncIterator<Buffer>;
+  body: AsyncIterableIterator<Buffer>;
   /** Discards the body. A pending read fails with the error. */
   cancel: (error?: Error) => void;
 }
 
-/** Headers that the other gateway needs. Others belong to the connection, or the other gateway would trust them. */
+/** Headers that the other gateway needs. Other headers belong to the connection, or it would trust them more than it may. */
 const passedHeaders = [
   'content-type',
   'authorization',
@@ -32,7 +32,7 @@ const passedHeaders = [
 /** Headers of the answer that belong to the connection. */
 const ownHeaders = ['connection', 'keep-alive', 'transfer-encoding', 'content-length'];
 
-/** `added` are headers of this gateway. Rejects if there is no answer, or if `signal` aborts it. */
+/** `added` are headers that this gateway adds. Rejects if there is no answer, or if `signal` aborts the request. */
 export function askPeer(
   address: string,
   { path, headers, body, signal }: Passed,
@@ -44,7 +44,7 @@ export function askPeer(
   });
   const sent: Record<string, string> = { ...Object.fromEntries(known), ...added };
   return new Promise((resolve, reject) => {
-    // A new connection, because the other side may just have closed one that was kept.
+    // Opens a new connection, because the other gateway may just have closed an idle one.
     const options = { method: 'POST', headers: sent, signal, agent: false };
     const asked = request(`http://${address}${path}`, options, (answer) => resolve(peerAnswer(answer)));
     asked.on('error', reject);
@@ -66,7 +66,7 @@ function peerAnswer(answer: IncomingMessage): PeerAnswer {
   };
 }
 
-/** Whether a value is a number of seconds or milliseconds as this gateway writes it, not a date or a number with an exponent. */
+/** Whether a retry time is a plain number, as this gateway writes it. Clients cannot read dates and exponents. */
 function isDelay(value: string): boolean {
   return /^\d{1,9}$/.test(value);
 }

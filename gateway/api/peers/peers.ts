@@ -1,56 +1,63 @@
-// The other gateways of the same shards: which of them are alive, and passing a request on to the one that has probably computed
-// the beginning of its prompt before.
+// The other gateways of the same shards: checks which of them are alive, and passes a request on to the gateway that has probably
+// computed the beginning of its prompt before.
 
 import { z } from 'zod';
 import { errorText } from '../../../base/error-text.ts';
 import type { AnswerPlan } from '../answers/respond.ts';
 import { ApiError, ClientGone } from '../errors.ts';
-import { Shutdown } from '../shutdown.ts';
+import type { Shutdown } from '../shutdown.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { askPeer, type Passed, type PeerAnswer } from './pass-on.ts';
-import { gatewayLost, type Relayed, relayedChoices } from './relayed.ts';
+import { gatewayLost, type Relayed } from './relayed.ts';
 import { prefixKey, rendezvous } from './rendezvous.ts';
 import { WholeEvents } from './whole-events.ts';
 
-/** Marks a request that was passed on, so that the other gateway answers it itself. */
-export const FORWARDED = 'x-expertgrid-forwarded';
+/** Header of a request that was passed on. The gateway that gets it answers the request itself. */
+const FORWARDED = 'x-expertgrid-forwarded';
 
-/** Largest size in bytes of a peer's card, and of a refusal that is read as a whole. */
+/** Largest size of a peer's card, and of a 429 that is read as a whole. Bytes. */
 const LARGEST_CARD = 256 * 1024;
 const LARGEST_REFUSAL = 1024 * 1024;
 
 const peerCard = z.object({
   /** Drawn when the process starts. Two addresses with the same instance are one gateway. */
   instance: z.string().min(1).max(128),
-  /** Identity of each model's checkpoint by the model's id, because two gateways may use an id for different models. */
+  /** The identity of each model's checkpoint by the id of the model. Two gateways may use one id for different checkpoints. */
   models: z.record(z.string().max(512), z.string().max(512)),
 });
 
 /** The answer of GET /peer. */
 export type PeerCard = z.infer<typeof peerCard>;
 
-export interface PeersOptions {
+interface PeersOptions {
   card: PeerCard;
   /** The current `host:port` of all gateways, which may include this one. */
   addresses: () => readonly string[];
   log: (message: string) => void;
+  /** Time between two checks of all peers. Default 2 s. */
   everyMs?: number;
-  /** A peer that takes longer to answer counts as not alive. */
+  /** A peer that takes longer to answer a check counts as not alive. Default 1 s. */
   patienceMs?: number;
   fetch?: typeof fetch;
 }
 
+interface PassedRequest extends Passed {
+  requestId: string;
+  broken: Relayed['broken'];
+  shutdown: Shutdown;
+}
+
 interface Peer extends PeerCard {
-  /** Its instance, which determines its share of the prompts. */
+  /** The peer's instance. It determines which prompts belong to the peer. */
   name: string;
   address: string;
 }
 
-/** Statuses that this gateway would return as well. Any other status is a problem of the peer, and the request is answered here. */
+/** Statuses that this gateway would return too. After any other status of the peer, this gateway answers the request itself. */
 const FINAL: ReadonlySet<number> = new Set([200, 400, 413, 429]);
 
-/** Number of consecutive checks without an answer after which the requests at a peer are aborted. */
-const SILENT_LOOKS = 2;
+/** After this number of consecutive checks without an answer, the requests at a peer are aborted. */
+const SILENT_CHECKS = 2;
 
 export class Peers {
   readonly #options: Required<PeersOptions>;
@@ -58,12 +65,12 @@ export class Peers {
   #timer: NodeJS.Timeout | undefined;
   /** Number of consecutive checks without an answer, by address. */
   readonly #silent = new Map<string, number>();
-  /** Requests that are at a peer. */
+  /** The requests that a peer is answering. */
   readonly #passes = new Set<{ address: string; silence: AbortController }>();
 
   constructor(options: PeersOptions) {
     this.#options = { everyMs: 2_000, patienceMs: 1_000, fetch, ...options };
-    void this.#look();
+    void this.#check();
   }
 
   get alive(): readonly { address: string; instance: string }[] {
@@ -79,48 +86,37 @@ export class Peers {
   }
 
   /**
-   * The peer's answer as a stream. Undefined if the peer has no answer, so that this gateway has to compute it. A peer that cannot
-   * be reached counts as not alive.
+   * Returns the peer's answer as a stream. Undefined if the peer has no answer, so that this gateway has to compute it. A peer that
+   * cannot be reached counts as not alive until the next check.
    */
-  async pass(
-    address: string,
-    {
-      requestId,
-      broken = relayedChoices.broken,
-      shutdown = new Shutdown(),
-      ...passed
-    }: Passed & { requestId: string; broken?: Relayed['broken']; shutdown?: Shutdown },
-  ) {
-    const { signal } = passed;
+  async pass(address: string, { requestId, broken, shutdown, ...passed }: PassedRequest) {
+    const { log, card } = this.#options;
     const silence = new AbortController();
     const pass = { address, silence };
     this.#passes.add(pass);
     const over = () => void this.#passes.delete(pass);
     try {
-      const ended = AbortSignal.any([signal, silence.signal]);
-      const added = { [FORWARDED]: this.#options.card.instance, 'x-request-id': requestId };
-      const answer = await askPeer(address, { ...passed, signal: ended }, added);
+      const signal = AbortSignal.any([passed.signal, silence.signal]);
+      const added = { [FORWARDED]: card.instance, 'x-request-id': requestId };
+      const answer = await askPeer(address, { ...passed, signal }, added);
       const first = await finalPart(answer);
       if (first === undefined) {
         answer.cancel();
         over();
-        this.#options.log(`gateway ${address} refused a request (${answer.status}), which is computed here`);
+        log(`gateway ${address} refused a request (${answer.status}), which is computed here`);
         return undefined;
       }
       const { status, headers } = answer;
       headers.set('x-expertgrid-gateway', address);
-      const end = (error: ApiError, events: number) => broken(error, { requestId, events });
+      const ending = (error: ApiError, events: number) => broken(error, { requestId, events });
       const lost = (cause: unknown) =>
-        this.#options.log(`gateway ${address} was lost during an answer: ${errorText(cause)}`);
-      const onCut = (cut: (error: ApiError) => void) => shutdown.onCut(cut);
-      return new Response(streamed(answer, { first, lost, over, end, onCut }), { status, headers });
+        log(`gateway ${address} was lost during an answer: ${errorText(cause)}`);
+      return new Response(streamed(answer, { first, lost, over, ending, shutdown }), { status, headers });
     } catch (cause) {
       over();
-      if (signal.aborted) throw new ClientGone({ cause });
+      if (passed.signal.aborted) throw new ClientGone({ cause });
       this.#alive = this.#alive.filter((peer) => peer.address !== address);
-      this.#options.log(
-        `gateway ${address} could not be reached, so its prompts are computed here: ${errorText(cause)}`,
-      );
+      log(`gateway ${address} could not be reached, so its prompts are computed here: ${errorText(cause)}`);
       return undefined;
     }
   }
@@ -130,65 +126,60 @@ export class Peers {
     this.#timer = undefined;
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const { addresses, card, everyMs } = this.#options;
     const found = await Promise.all(addresses().map((address) => this.#ask(address)));
-    const self = card.instance;
-    const others = found.filter((peer) => peer !== undefined).filter(({ instance }) => instance !== self);
-    this.#alive = others.filter(
-      ({ instance }, i) => others.findIndex((each) => each.instance === instance) === i,
-    );
-    this.#timer = setTimeout(() => void this.#look(), everyMs).unref();
+    const others = found.filter((peer) => peer !== undefined && peer.instance !== card.instance) as Peer[];
+    const instances = others.map(({ instance }) => instance);
+    this.#alive = others.filter(({ instance }, i) => instances.indexOf(instance) === i);
+    this.#timer = setTimeout(() => void this.#check(), everyMs).unref();
   }
 
   async #ask(address: string): Promise<Peer | undefined> {
     const signal = AbortSignal.timeout(this.#options.patienceMs);
     try {
       const response = await this.#options.fetch(`http://${address}/peer`, { signal, redirect: 'error' });
-      const card = peerCard.safeParse(JSON.parse(await wholeText(response.body, LARGEST_CARD)));
+      const text = await wholeText(response.body ?? [], LARGEST_CARD, 'card');
+      const card = peerCard.safeParse(JSON.parse(text.toString()));
       this.#silent.delete(address);
       if (!response.ok || !card.success) return undefined;
       return { name: card.data.instance, address, ...card.data };
     } catch {
-      this.#heardNothing(address, signal.aborted);
-      return undefined; // the next check asks it again
+      this.#countSilence(address, signal.aborted);
+      return undefined;
     }
   }
 
-  /** A peer that refuses connections may still end its answers. A silent one may never answer, so its requests are aborted. */
-  #heardNothing(address: string, silent: boolean): void {
-    const looks = silent ? (this.#silent.get(address) ?? 0) + 1 : 0;
-    this.#silent.set(address, looks);
-    if (looks < SILENT_LOOKS) return;
-    const reason = new Error(`it did not answer ${looks} times in a row`);
+  /** Aborts the requests at a silent peer, which may never answer. A peer that refuses connections may still end its answers. */
+  #countSilence(address: string, silent: boolean): void {
+    const checks = silent ? (this.#silent.get(address) ?? 0) + 1 : 0;
+    this.#silent.set(address, checks);
+    if (checks < SILENT_CHECKS) return;
+    const reason = new Error(`it did not answer ${checks} times in a row`);
     for (const pass of this.#passes) if (pass.address === address) pass.silence.abort(reason);
   }
 }
 
+interface PlannedRequest {
+  fields: object;
+  planned: Pick<AnswerPlan, 'prompts'>;
+  /** See cache-salt.ts. */
+  salt: string;
+  record: RequestRecord;
+  relayed: Relayed;
+}
+
 /**
- * The answer of the gateway that the prompt belongs to. Undefined if that is this gateway, or if it has no answer. The request
- * names the version that was drawn here, so that an alias is drawn only once.
+ * Returns the answer of the gateway to which the prompt belongs. Undefined if that is this gateway, or if that gateway has no
+ * answer. The request that is passed on names a version, because an alias must be drawn only once.
  */
 export async function passOn(
   { url, headers, signal }: Request,
   peers: Peers,
-  {
-    fields,
-    planned,
-    salt,
-    record,
-    relayed,
-  }: {
-    fields: object;
-    planned: Pick<AnswerPlan, 'prompts'>;
-    salt: string;
-    record: RequestRecord;
-    relayed: Relayed;
-  },
+  { fields, planned: { prompts }, salt, record, relayed }: PlannedRequest,
 ): Promise<Response | undefined> {
-  const { model = '', id: requestId } = record;
+  const { model = '', id: requestId, shutdown } = record;
   if (headers.has(FORWARDED)) return undefined;
-  const { prompts } = planned;
   const key = prefixKey(model, prompts[0]?.prompt ?? [], salt);
   const address = key && peers.addressOf(key, model);
   if (address === undefined) return undefined;
@@ -198,58 +189,49 @@ export async function passOn(
   if (record.traceparent !== undefined) sent.set('traceparent', record.traceparent);
   const path = new URL(url).pathname;
   const { broken } = relayed;
-  const { shutdown } = record;
   return await peers.pass(address, { path, headers: sent, body, signal, requestId, broken, shutdown });
 }
 
-/** The first bytes of an answer for the client. Undefined: it is not for the client. A 429 is read as a whole to see its code. */
+/** The first bytes of an answer for the client. Undefined if this gateway has to answer. A 429 is read whole to find its code. */
 async function finalPart({ status, body }: PeerAnswer): Promise<Uint8Array | undefined> {
   if (!FINAL.has(status)) return undefined;
-  const parts: Uint8Array[] = [];
-  if (status !== 429) return Buffer.concat(parts);
-  let length = 0;
-  for (let part = await body.next(); part.done !== true; part = await body.next()) {
-    parts.push(part.value);
-    length += part.value.length;
-    if (length > LARGEST_REFUSAL) throw new Error(`its refusal is longer than ${LARGEST_REFUSAL} bytes`);
-  }
-  const text = Buffer.concat(parts);
+  if (status !== 429) return Buffer.alloc(0);
+  const text = await wholeText(body, LARGEST_REFUSAL, 'refusal');
   return text.includes('"queue_full"') ? undefined : text;
 }
 
-/** Throws as soon as there are more than `most` bytes. */
-async function wholeText(body: ReadableStream<Uint8Array> | null, most: number): Promise<string> {
+/** Throws as soon as there are more than `most` bytes. The error says that they are `what`. */
+async function wholeText(
+  body: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+  most: number,
+  what: string,
+): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const part of body ?? []) {
+  for await (const part of body) {
     parts.push(part);
     length += part.length;
-    if (length > most) throw new Error(`its card is longer than ${most} bytes`);
+    if (length > most) throw new Error(`its ${what} is longer than ${most} bytes`);
   }
-  return Buffer.concat(parts).toString();
+  return Buffer.concat(parts);
+}
+
+interface StreamOptions {
+  first: Uint8Array;
+  /** Called with the reason if the answer breaks off. */
+  lost: (cause: unknown) => void;
+  over: () => void;
+  /** The text that ends a broken stream after this number of events. */
+  ending: (error: ApiError, events: number) => string;
+  shutdown: Shutdown;
 }
 
 /** If a stream of events breaks, an error event follows its last whole event, as in a stream of this gateway. */
 function streamed(
   { headers, body, cancel }: PeerAnswer,
-  {
-    first,
-    lost,
-    over: passed,
-    end,
-    onCut,
-  }: {
-    first: Uint8Array;
-    /** Called with the reason if the answer breaks off. */
-    lost: (cause: unknown) => void;
-    over: () => void;
-    /** The text that ends the stream after so many events. */
-    end: (error: ApiError, events: number) => string;
-    /** Registers a function that this server calls to end the stream. Returns a function that unregisters it. */
-    onCut: (cut: (error: ApiError) => void) => () => void;
-  },
+  { first, lost, over: passed, ending, shutdown }: StreamOptions,
 ): ReadableStream<Uint8Array> {
-  const uncut = onCut(cancel);
+  const uncut = shutdown.onCut(cancel);
   const over = () => {
     uncut();
     passed();
@@ -275,8 +257,7 @@ function streamed(
         if (events === undefined) throw cause;
         if (!(cause instanceof ApiError)) lost(cause);
         const error = cause instanceof ApiError ? cause : gatewayLost();
-        const last = end(error, events.count);
-        controller.enqueue(new TextEncoder().encode(last));
+        controller.enqueue(new TextEncoder().encode(ending(error, events.count)));
       }
       over();
       controller.close();

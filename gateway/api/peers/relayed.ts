@@ -1,12 +1,11 @@
-// What passing on a request and its answer needs to know about the endpoint.
-
+// The facts about an endpoint that are needed to pass its requests on to another gateway, and to relay the answers.
 import { dataEvents } from '../answers/sse.ts';
 import { ApiError } from '../errors.ts';
 
 export interface Relayed {
-  /** Fields that are not passed on. They change nothing once the version is drawn, may be deep, and may be private. */
+  /** Fields that are not passed on: they change nothing after a version is chosen, may be deep, and may be private. */
   idleFields: readonly string[];
-  /** Events that end a stream whose gateway was lost after so many events, including the empty line after each. */
+  /** The text of the events that end a stream if its gateway is lost after `events` events. Each event ends with an empty line. */
   broken(error: ApiError, lost: { requestId: string; events: number }): string;
 }
 
@@ -16,7 +15,7 @@ export const relayedChoices: Relayed = {
   broken: dataEvents.failure,
 };
 
-/** Does not name the gateway's address, which only the log contains. */
+/** The error does not contain the address of the gateway. Only the log does. */
 export function gatewayLost(): ApiError {
   const message = 'The gateway that computed this answer was lost.';
   return new ApiError({ status: 502, message, type: 'server_error', code: 'gateway_lost' });

@@ -1,10 +1,10 @@
-// Decides which of several gateways a prompt belongs to, so that prompts with the same beginning go to the same gateway.
+// Decides to which of several gateways a prompt belongs. Prompts with the same beginning belong to the same gateway.
 import { createHash } from 'node:crypto';
 
-/** Number of first tokens in the key: one block of the KV cache (PAGE_POSITIONS of the kernels). */
+/** Number of first tokens that determine the key: one block of the KV cache (PAGE_POSITIONS of the kernels). */
 export const PREFIX_BLOCK = 32;
 
-/** A key for the beginning of a prompt. Undefined if the prompt is shorter than a block, because there is nothing to share. */
+/** A key for the beginning of a prompt. Undefined if the prompt is shorter than one block, because only whole blocks are cached. */
 export function prefixKey(model: string, prompt: ArrayLike<number>, salt = ''): string | undefined {
   if (prompt.length < PREFIX_BLOCK) return undefined;
   const hash = createHash('sha256').update(`${model}\0${salt}\0`);
@@ -13,8 +13,8 @@ export function prefixKey(model: string, prompt: ArrayLike<number>, salt = ''): 
 }
 
 /**
- * The node with the highest random weight (Thaler and Ravishankar 1998). Gateways that know the same nodes choose the same one, and
- * a node that is added or removed moves only its own share of the keys. Throws if there is no node.
+ * The node with the highest random weight for the key (Thaler and Ravishankar 1998). Gateways that know the same nodes choose the
+ * same node. If a node is added or removed, only the keys of that node move. Throws if there is no node.
  */
 export function rendezvous<N extends { name: string }>(key: string, nodes: readonly N[]): N {
   let best: { node: N; weight: string } | undefined;

@@ -1,14 +1,14 @@
-// Passes server-sent events on as whole events, although their bytes come in any pieces, and counts them.
+// Joins the bytes of a stream of server-sent events to whole events, and counts the events.
 
 const NEWLINE = 0x0a;
 
-/** Holds back the bytes after the last whole event, because half an event is not valid JSON. */
+/** Keeps the bytes after the last whole event until the event is complete, because the data of half an event is not valid JSON. */
 export class WholeEvents {
-  /** Number of events with data, without comments. */
+  /** Number of events with data. Comments do not count. */
   count = 0;
   #held: Uint8Array[] = [];
 
-  /** The events that `bytes` completes, which may be none. */
+  /** The events that `bytes` completes. Empty if it completes none. */
   push(bytes: Uint8Array): Uint8Array {
     const piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const end = this.#endOfLast(piece);
@@ -22,7 +22,7 @@ export class WholeEvents {
     return whole;
   }
 
-  /** The bytes that were held back, for the end of the stream. */
+  /** The bytes after the last whole event, for the end of the stream. */
   rest(): Uint8Array {
     return Buffer.concat(this.#held.splice(0));
   }
@@ -33,7 +33,7 @@ export class WholeEvents {
     return piece[0] === NEWLINE && this.#held.at(-1)?.at(-1) === NEWLINE ? 1 : 0;
   }
 
-  /** JSON text has no line breaks, so every line begins with the name of its field. */
+  /** The data are JSON texts, which contain no line breaks. So every line begins with the name of a field. */
   #count(whole: Buffer): void {
     if (whole.indexOf('data:') === 0) this.count++;
     for (let at = whole.indexOf('\ndata:'); at >= 0; at = whole.indexOf('\ndata:', at + 1)) this.count++;

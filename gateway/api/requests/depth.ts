@@ -1,4 +1,5 @@
-// Limits the depth of JSON values, because code that reads them recursively could exceed the stack: templates, grammars, translations.
+// Limits the depth of JSON values, because recursive code that reads them could exceed the stack: templates, grammars,
+// translations.
 import { badRequest } from '../errors.ts';
 
 /** Largest number of arrays and objects within one another. */

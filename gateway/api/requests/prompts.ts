@@ -32,7 +32,7 @@ export function limitsOfCut({ truncate_prompt_tokens }: CommonRequest): TextLimi
   return typeof truncate_prompt_tokens === 'number' ? { takes: MOST_COUNTED } : {};
 }
 
-/** The last tokens of the prompt, as `truncate_prompt_tokens` says: -1 leaves room for `asked` tokens. Without it, the whole prompt. */
+/** Cuts the prompt to its last tokens if `truncate_prompt_tokens` is set. -1 leaves room for `asked` tokens, or for one. */
 export function cutPrompt(
   prompt: number[],
   { truncate_prompt_tokens: most }: CommonRequest,

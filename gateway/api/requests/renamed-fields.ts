@@ -4,7 +4,7 @@
 // messages[1].content[0].text into one on input[0].content[0].text.
 import { ApiError, badFields, ClientGone, type FieldFault } from '../errors.ts';
 
-/** Pairs of an inner path, in the translated request, and an outer path, in the client's. The longest inner path that matches counts. */
+/** Pairs of paths: inner in the translated request, outer in the client's request. The longest inner path that matches counts. */
 export type FieldNames = readonly (readonly [inner: string, outer: string])[];
 
 /**
@@ -24,7 +24,7 @@ export function namer(names: FieldNames): (path: string) => string {
   };
 }
 
-/** Waits for `work`. Rethrows its ApiErrors with the client's names in the param and, where the message quotes them, in the message. */
+/** Waits for `work`, and renames the fields in the params and messages of its ApiErrors. */
 export async function underOuterNames<Result>(
   names: FieldNames,
   work: () => Result | Promise<Result>,

@@ -31,13 +31,13 @@ export function minTokensOf({ min_tokens }: CommonRequest, maxTokens: number): n
   throw badRequest(message, { param: 'min_tokens', code: 'integer_above_max_value' });
 }
 
-/** If the server has API keys, only an admin key may ask for a priority below 0, which leaves the queue earlier than the default. */
+/** If the server has API keys, only an admin key may ask for a priority below 0, which leaves the queue before the default. */
 export function priorityOf({ priority }: CommonRequest, key: StoredKey | undefined): number {
   const asked = priority ?? 0;
   return key === undefined || key.admin === true ? asked : Math.max(asked, 0);
 }
 
-/** The number of experts for each layer. Undefined: the numbers of the checkpoint. Throws a 400 for more experts than a layer has. */
+/** Number of experts for each layer. Undefined: the checkpoint's numbers. Throws a 400 for more experts than a layer has. */
 export function expertsPerTokenOf(
   { expertgrid }: CommonRequest,
   { layers, experts }: EngineInfo,

@@ -15,7 +15,8 @@ export interface TranslatedChat {
 
 /**
  * Parses the client's fields by `schema`. Also limits their depth, because the translation writes parts of them as JSON, which
- * recurses. `unsupported` has known fields, each with the values that ask for nothing (JSON text). Throws a 400 that names the field.
+ * recurses. `unsupported` has known fields, each with the values that ask for nothing (JSON text). Throws a 400 that names the
+ * field.
  */
 export function parseShallowFields<Schema extends z.ZodType>(
   schema: Schema,

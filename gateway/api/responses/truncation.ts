@@ -1,7 +1,7 @@
 // Plans a chat with `truncation: "auto"`: cuts the beginning of the conversation so that the rest fits the model's context.
 //
-// Worked example: the messages system, user, assistant, user, assistant, user do not fit. Then the system message is tried with only
-// the last message, and if that fits, with the last three messages.
+// Worked example: the messages system, user, assistant, user, assistant, user do not fit. Then the system message is tried with
+// only the last message, and if that fits, with the last three messages.
 
 import type { RequestContext } from '../context.ts';
 import { type ChatPlan, planChat } from '../endpoints/chat.ts';
@@ -34,8 +34,9 @@ function cuts(messages: Messages): Messages[] {
 }
 
 /**
- * Calls `make` for items of `all` and returns the result of the last item for which `make` has a result. Each item contains the item
- * before it. The search starts with the shortest item and doubles its steps, so that it spends no time on far too long texts.
+ * Calls `make` for items of `all` and returns the result of the last item for which `make` has a result. Each item contains the
+ * item before it. The search starts with the shortest item and doubles its steps, so that it spends no time on far too long
+ * texts.
  */
 async function longestThatFits<Item, Made>(
   all: readonly Item[],

@@ -1,16 +1,16 @@
-// Checks the API key of each request before anything else happens, and counts the request against the key's limits.
+// Checks the API key of each request before its body is read, and applies the rate limits of the key.
 import type { Context, Handler, MiddlewareHandler } from 'hono';
 import { ApiError } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RecordEnv } from '../telemetry/request-record.ts';
 import { findKey, KEY_PREFIX, type StoredKey } from './keys.ts';
 import { rateError, rateHeaders } from './rate-answers.ts';
-import { createRateLimits, type Exceeded, type RateLimits } from './rate-limits.ts';
+import { type Exceeded, RateLimits } from './rate-limits.ts';
 
 export interface Access {
   /** The current keys, which may change at any time. */
   keys: () => readonly StoredKey[];
-  /** Tenants share cached prompts. */
+  /** All tenants share cached prompts. Default false: only requests of one key share them. */
   sharedPrefix?: boolean;
 }
 
@@ -21,10 +21,10 @@ interface KeyOptions {
   limits?: RateLimits;
 }
 
-/** Refuses requests without a valid key, except for open paths. The key's limits count its POST requests. */
+/** Throws a 401 for requests without a valid key, except for open paths. The rate limits of a key count its POST requests. */
 export function requireKey(
   { keys, sharedPrefix = false }: Access,
-  { metrics, isOpen, limits = createRateLimits() }: KeyOptions,
+  { metrics, isOpen, limits = new RateLimits() }: KeyOptions,
 ): MiddlewareHandler<RecordEnv> {
   return async (c, next) => {
     if (isOpen(c.req.path)) return await next();
@@ -45,7 +45,7 @@ export function requireKey(
   };
 }
 
-/** For endpoints about all tenants or the machines. With API keys only an admin's key may call them, otherwise everyone may. */
+/** For endpoints about all tenants or about the machines. If the server has API keys, only admin keys may call these endpoints. */
 export function forAdmins(handler: Handler<RecordEnv>): Handler<RecordEnv> {
   return (c, next) => {
     const { key } = c.get('record');
@@ -67,13 +67,13 @@ function callerOf(c: Context, keys: readonly StoredKey[]): StoredKey {
   return key;
 }
 
-/** As OpenAI's clients send it, or Anthropic's. */
+/** OpenAI's clients send the key as a bearer token. Anthropic's clients send it as `x-api-key`. */
 function keyOf(c: Context): string | undefined {
   const bearer = /^bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1];
   return bearer ?? c.req.header('x-api-key');
 }
 
-/** Enough of a key to recognize it. Another text may be a secret of another service, so it is not repeated. */
+/** The beginning of a key of this server. Another text may be a secret of another service, so the message does not quote it. */
 function veiled(given: string): string {
   const end = KEY_PREFIX.length + 3;
   return given.startsWith(KEY_PREFIX) && given.length > 2 * end

@@ -1,18 +1,11 @@
 // Decides which requests share cached prefixes: those with the same salt.
 
 /**
- * The request's own salt, or else one for its API key. The two have different prefixes, so that no request can name the salt of
- * another key. Tenants that agree on a salt of their own share their cached prefixes. Empty: all requests share them.
+ * `named` is the request's own `cache_salt`. `tenant` is the hash of its API key, or undefined if all tenants share cached
+ * prefixes. The prefixes `named/` and `key/` keep a request from naming the salt of a key. Tenants that agree on a salt of their
+ * own share their cached prefixes.
  */
-export function cacheSaltOf({
-  named,
-  tenant,
-}: {
-  /** The request's `cache_salt`. */
-  named: string | null | undefined;
-  /** Hash of the API key. Undefined without keys, and if all tenants share cached prefixes. */
-  tenant: string | undefined;
-}): string {
+export function cacheSaltOf(named: string | null | undefined, tenant: string | undefined): string {
   if (named !== undefined && named !== null) return `named/${named}`;
   return tenant === undefined ? '' : `key/${tenant}`;
 }

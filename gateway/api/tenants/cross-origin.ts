@@ -1,4 +1,4 @@
-// CORS for the web pages that the operator names. It works without API keys, because a preflight request has none.
+// CORS for the web pages that the operator allows. This check runs before that of API keys, because a preflight request has no key.
 import type { MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { NO_EFFECT } from '../requests/fields/no-effect.ts';

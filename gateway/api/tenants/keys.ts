@@ -1,17 +1,17 @@
-// API keys: how one is made, the file of their hashes, and which key a request has. A worked example of a line of the file:
+// Makes API keys, reads and writes the file of their hashes, and finds the key of a request. Example of a line of the file:
 //   {"name":"alice","sha256":"9f86d0…0a08","created":"2026-01-31T12:00:00.000Z","rpm":60,"tpm":40000,"concurrency":4}
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { errorText } from '../../../base/error-text.ts';
 
-/** Lets people, and scanners of published code, recognize a key. */
+/** First characters of every key, by which people and scanners of published code recognize it. */
 export const KEY_PREFIX = 'eg-';
 
-/** A key's name is a label of metrics and an argument of commands. */
+/** Names of keys are labels of metrics and arguments of commands. */
 export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 
-/** Content of the file after its last key was revoked. An empty file counts as a mistake, and the gateway keeps its keys. */
+/** Content of the file after its last key was revoked. The gateway takes an empty file for a mistake, and keeps its keys. */
 export const NO_KEYS = '# every key was revoked\n';
 
 /** Largest weight of a key. */
@@ -24,17 +24,14 @@ const most = z
 
 const storedKey = z.strictObject({
   name: z.string().regex(KEY_NAME),
-  /**
-   * Hexadecimal. A fast hash is enough, because a key has 256 random bits, which nobody can guess. Slow hashes are for
-   * passwords that people choose.
-   */
+  /** Hexadecimal. A fast hash is enough, because nobody can guess the 256 random bits of a key, unlike a password. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   created: z.iso.datetime(),
   /** Requests a minute. */
   rpm: most.optional(),
   /** Tokens a minute, of prompts and answers together. */
   tpm: most.optional(),
-  /** Requests at once. */
+  /** Largest number of concurrent requests. */
   concurrency: most.optional(),
   /** Relative share of the engine's time. Default 1. */
   weight: z.int().min(1).max(MOST_WEIGHT).optional(),
@@ -44,7 +41,7 @@ const storedKey = z.strictObject({
 
 export type StoredKey = z.infer<typeof storedKey>;
 
-/** 256 random bits, to be shown once and stored nowhere. */
+/** Draws a key of 256 random bits. The caller shows the key once and stores only its hash. */
 export function drawKey(): string {
   return KEY_PREFIX + randomBytes(32).toString('base64url');
 }
@@ -53,7 +50,7 @@ export function hashKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
-/** One key on each line. `#` begins a comment. Throws an error that names `from` and the line, also if two keys have one name. */
+/** Each line has a key. `#` begins a comment. Throws if a line is invalid or a name occurs twice. `from` names the file in the error. */
 export function parseKeys(text: string, from: string): StoredKey[] {
   const keys = text.split('\n').flatMap((line, index) => {
     if (isComment(line)) return [];
@@ -73,14 +70,14 @@ export function keyLine(key: StoredKey): string {
   return `${JSON.stringify(storedKey.parse(key))}\n`;
 }
 
-/** The file without the key. Undefined if it has no key of that name. Other lines stay as they are. */
+/** The text of the file without the key `name`. Undefined if there is no such key. Other lines stay as they are. */
 export function withoutKey(text: string, name: string, from: string): string | undefined {
   const lines = text.split('\n');
   const kept = lines.filter((line) => isComment(line) || parseKeys(line, from)[0]?.name !== name);
   return kept.length < lines.length ? kept.join('\n') : undefined;
 }
 
-/** Compares every key, and each one whole, so that the time does not reveal how close a guess was. */
+/** Always compares all bytes of all keys, so that the time does not reveal how close a guess was. */
 export function findKey(keys: readonly StoredKey[], given: string): StoredKey | undefined {
   const hash = Buffer.from(hashKey(given), 'hex');
   let found: StoredKey | undefined;

@@ -1,12 +1,12 @@
-// Rate limits in HTTP: OpenAI's x-ratelimit headers, and the 429 of a request that a limit does not allow.
+// Writes rate limits in HTTP: OpenAI's x-ratelimit headers, and the 429 of a request that exceeds a limit.
 import { ApiError, retryHeaders } from '../errors.ts';
 import type { Reading } from './rate-buckets.ts';
 import type { Exceeded, LimitKind } from './rate-limits.ts';
 
-/** Of the limits that a key has. */
+/** The state of the limits that a key has. */
 type Readings = { requests?: Reading; tokens?: Reading };
 
-/** `x-ratelimit-remaining-tokens` and so on. There are none for limits that the key does not have. */
+/** Headers such as `x-ratelimit-remaining-tokens`, for the limits that the key has. */
 export function rateHeaders(readings: Readings): Record<string, string> {
   const headers = Object.entries(readings).flatMap(([kind, { limit, remaining, resetMs }]) => [
     [`x-ratelimit-limit-${kind}`, String(limit)],
@@ -16,7 +16,7 @@ export function rateHeaders(readings: Readings): Record<string, string> {
   return Object.fromEntries(headers);
 }
 
-/** Durations as Go and OpenAI's headers write them: `0s`, `20ms`, `1.5s`, `6m0s`, `1h0m0s`. */
+/** A duration in the format of Go and of OpenAI's headers: `0s`, `20ms`, `1.5s`, `6m0s`, `1h0m0s`. */
 export function formatDuration(ms: number): string {
   if (ms > 0 && ms < 1000) return `${Math.ceil(ms)}ms`;
   const seconds = Math.ceil(ms) / 1000;
@@ -32,7 +32,7 @@ const words: Record<LimitKind, (limit: number) => string> = {
   concurrency: (limit) => `${limit} requests at once`,
 };
 
-/** A request that is larger than the limit itself is told not to try again. */
+/** If the request exceeds the limit itself, the error says not to try again. */
 export function rateError(
   key: string,
   { kind, limit, asked, retryMs }: Exceeded,

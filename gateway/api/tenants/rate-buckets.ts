@@ -1,14 +1,14 @@
-// Token buckets: how much of a minute's allowance is left, and when a request may take its part. Times are milliseconds on any
-// monotonic clock. A clock that goes back refills nothing.
+// Token buckets, in which a limit per minute is refilled evenly. Times are in milliseconds by any monotonic clock. If the clock
+// goes back, nothing is refilled.
 
-/** A full bucket holds the allowance of one minute and is refilled evenly. */
+/** A full bucket contains the units of one minute. */
 const MINUTE_MS = 60_000;
 
-/** A rounding error must not refuse a request at the time for which it was promised. */
+/** Units that may be missing because of rounding. Otherwise a request could be refused at the retry time that it was given. */
 const ROUNDING = 1e-6;
 
 export interface Bucket {
-  /** Units in the bucket at `atMs`. Below 0 after an answer took more than there was. */
+  /** Units in the bucket at `atMs`. Below 0 if an answer took more units than the bucket had. */
   level: number;
   atMs: number;
 }
@@ -17,7 +17,7 @@ export interface Reading {
   limit: number;
   /** Whole units that a request may take now. */
   remaining: number;
-  /** Until the bucket is full. */
+  /** Time until the bucket is full. */
   resetMs: number;
 }
 
@@ -25,7 +25,7 @@ export function fullBucket(perMinute: number, nowMs: number): Bucket {
   return { level: perMinute, atMs: nowMs };
 }
 
-/** The bucket at `nowMs`. A changed limit counts from now on. */
+/** The bucket at `nowMs`, refilled at the rate `perMinute`. */
 export function filled({ level, atMs }: Bucket, perMinute: number, nowMs: number): Bucket {
   const passed = Math.max(0, nowMs - atMs);
   return {
@@ -34,14 +34,14 @@ export function filled({ level, atMs }: Bucket, perMinute: number, nowMs: number
   };
 }
 
-/** Milliseconds until `amount` may be taken. 0: now. Infinity: the bucket never holds so much. */
+/** Milliseconds until `amount` may be taken. 0: now. Infinity: `amount` exceeds a full bucket. */
 export function waitFor(bucket: Bucket, amount: number, perMinute: number, nowMs: number): number {
   if (amount > perMinute) return Number.POSITIVE_INFINITY;
   const missing = amount - filled(bucket, perMinute, nowMs).level;
   return missing <= ROUNDING ? 0 : Math.ceil((missing * MINUTE_MS) / perMinute);
 }
 
-/** Takes `amount` even if there is less, because the tokens have already been generated. */
+/** Takes `amount` even if the bucket has less, because the tokens have already been generated. */
 export function taken(bucket: Bucket, amount: number, perMinute: number, nowMs: number): Bucket {
   const { level, atMs } = filled(bucket, perMinute, nowMs);
   return { level: level - amount, atMs };

@@ -1,7 +1,7 @@
-// Admits the requests of each key by the key's limits, and counts what the key has used in this process.
+// Applies the rate limits of each API key to its requests, and counts the use of the key in this process.
 //
-// A request that is passed on to a peer counts in both gateways. A client therefore gains nothing by forging
-// the header that marks such requests.
+// A request that is passed on to another gateway counts in both. A client therefore gains nothing if it forges the header that
+// marks such requests.
 import type { StoredKey } from './keys.ts';
 import { type Bucket, fullBucket, type Reading, readBucket, taken, waitFor } from './rate-buckets.ts';
 
@@ -11,27 +11,20 @@ export type LimitKind = 'requests' | 'tokens' | 'concurrency';
 export interface Exceeded {
   kind: LimitKind;
   limit: number;
-  /** How much the request asked for. */
+  /** Number of tokens that the request needs. For the other limits, 1. */
   asked: number;
   /** Time until the request may be repeated. Infinity: the request is larger than the limit itself. */
   retryMs: number;
 }
 
-/** One request of a key. */
+/** A request of a key that has been counted. */
 export interface Turn {
-  /** Counts the prompt before any work on it. Undefined: the request may continue. */
+  /** Counts the tokens of the prompt before any work on it. Returns the limit that refuses them, or undefined. */
   prompt(tokens: number): Exceeded | undefined;
-  /** Counts tokens that came from the engine. */
+  /** Counts tokens that the engine has generated. */
   generated(tokens: number): void;
-  /** Ends the turn. Called when the request is over, however it ended. */
+  /** Must be called when the request ends, even if it fails. Further calls have no effect. */
   end(): void;
-}
-
-export interface RateLimits {
-  /** Counts the request, or returns the limit that refuses it. */
-  begin(key: StoredKey): { turn: Turn } | { exceeded: Exceeded };
-  /** The state of the limits that the key has. */
-  read(key: StoredKey): { requests?: Reading; tokens?: Reading };
 }
 
 interface Use {
@@ -40,31 +33,31 @@ interface Use {
   open: number;
 }
 
-/**
- * Retry time when the limit of concurrent requests is reached. It is fixed, because it is not known when one
- * of the requests ends. Milliseconds.
- */
-const PLACE_MS = 1_000;
+/** Retry time if a key reaches its limit of concurrent requests. It is fixed, because nobody knows when a request will end. */
+const CONCURRENCY_RETRY_MS = 1_000;
 
-export function createRateLimits(now: () => number = () => performance.now()): RateLimits {
+export class RateLimits {
+  readonly #now: () => number;
   /**
-   * The use of each key by name, so that a key that replaces another of the same name keeps its use. The
-   * names in the file of keys bound the size.
+   * The use of each key by name, so that a key that replaces another key of the same name continues its use. The file of keys
+   * bounds the number of names.
    */
-  const uses = new Map<string, Use>();
+  readonly #uses = new Map<string, Use>();
 
-  function useOf({ name, rpm = 0, tpm = 0 }: StoredKey): Use {
-    const at = now();
-    const use = uses.get(name) ?? { requests: fullBucket(rpm, at), tokens: fullBucket(tpm, at), open: 0 };
-    uses.set(name, use);
-    return use;
+  /** `now` is a monotonic clock in milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
   }
 
-  function begin(key: StoredKey): { turn: Turn } | { exceeded: Exceeded } {
+  /** Counts a new request, or returns the limit that refuses it. */
+  begin(key: StoredKey): { turn: Turn } | { exceeded: Exceeded } {
     const { rpm, tpm, concurrency } = key;
-    const use = useOf(key);
+    const now = this.#now;
+    const use = this.#useOf(key);
     if (concurrency !== undefined && use.open >= concurrency) {
-      return { exceeded: { kind: 'concurrency', limit: concurrency, asked: 1, retryMs: PLACE_MS } };
+      return {
+        exceeded: { kind: 'concurrency', limit: concurrency, asked: 1, retryMs: CONCURRENCY_RETRY_MS },
+      };
     }
     if (rpm !== undefined) {
       const retryMs = waitFor(use.requests, 1, rpm, now());
@@ -79,7 +72,7 @@ export function createRateLimits(now: () => number = () => performance.now()): R
     const turn: Turn = {
       prompt(tokens) {
         if (tpm === undefined) return undefined;
-        // An answer has at least one token, so a key that owes tokens waits even with an empty prompt.
+        // An answer has at least one token, so a key that has overspent its tokens waits even with an empty prompt.
         const retryMs = waitFor(use.tokens, Math.max(tokens, 1), tpm, now());
         if (retryMs > 0) return { kind: 'tokens', limit: tpm, asked: tokens, retryMs };
         take(tokens);
@@ -94,15 +87,24 @@ export function createRateLimits(now: () => number = () => performance.now()): R
     return { turn };
   }
 
-  return {
-    begin,
-    read(key) {
-      const { rpm, tpm } = key;
-      const use = useOf(key);
-      return {
-        ...(rpm !== undefined && { requests: readBucket(use.requests, rpm, now()) }),
-        ...(tpm !== undefined && { tokens: readBucket(use.tokens, tpm, now()) }),
-      };
-    },
-  };
+  /** The state of the limits that the key has. */
+  read(key: StoredKey): { requests?: Reading; tokens?: Reading } {
+    const { rpm, tpm } = key;
+    const use = this.#useOf(key);
+    return {
+      ...(rpm !== undefined && { requests: readBucket(use.requests, rpm, this.#now()) }),
+      ...(tpm !== undefined && { tokens: readBucket(use.tokens, tpm, this.#now()) }),
+    };
+  }
+
+  #useOf({ name, rpm = 0, tpm = 0 }: StoredKey): Use {
+    const at = this.#now();
+    const use = this.#uses.get(name) ?? {
+      requests: fullBucket(rpm, at),
+      tokens: fullBucket(tpm, at),
+      open: 0,
+    };
+    this.#uses.set(name, use);
+    return use;
+  }
 }

@@ -1,4 +1,4 @@
-// Writes what each request used to a file, as one line of JSON, so that no line is lost if the process is killed.
+// Writes the usage of each request to a file, as one line of JSON. No line is lost if the process is killed.
 
 import { appendFileSync, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errorText } from '../../../base/error-text.ts';
@@ -15,8 +15,9 @@ export interface UsageLine {
   /** Prompt tokens that were found in the cache. Null if the answer ended before the engine reported it. */
   cached_tokens: number | null;
   generated_tokens: number;
-  /** 499: the client left. */
+  /** HTTP status of the answer. 499: the client closed the connection. */
   status: number;
+  /** Duration of the request. */
   ms: number;
 }
 
@@ -26,17 +27,17 @@ export interface UsageLog {
   readonly waiting: number;
   /** Number of lines that were dropped since the start. */
   readonly lost: number;
-  /** Tries once more to write the waiting lines. Lines that still cannot be written are lost. */
+  /** Tries once more to write the waiting lines, and drops those that still cannot be written. */
   close(): void;
 }
 
-/** Most lines that wait while the file cannot be written. */
+/** Default of `mostWaiting`. */
 export const MOST_WAITING = 20_000;
 
 export interface UsageLogOptions {
   onError: (message: string) => void;
   onRecovered?: (message: string) => void;
-  /** Largest number of waiting lines, of about 300 bytes each. Beyond it the oldest is dropped. Default 20,000. */
+  /** Largest number of waiting lines, each of about 300 bytes. Beyond it the oldest line is dropped. Default 20,000. */
   mostWaiting?: number;
   /** Time between attempts to write while lines wait. Default 1 s. */
   retryMs?: number;
@@ -44,18 +45,19 @@ export interface UsageLogOptions {
 
 /**
  * `write` returns after the kernel has the line (about 10 µs), so that the line survives the end of this process. If the file is
- * renamed or removed, a new file of the same name is begun. While the file cannot be written, lines wait, which is reported once.
- * Throws if the file cannot be opened, or is not a regular file, because a pipe that nobody reads would block the whole process.
+ * renamed or removed, a new file with the same name is opened. While the file cannot be written, lines wait; `onError` is called
+ * once. Throws if the file cannot be opened or is not a regular file, because a pipe that nobody reads would block the whole
+ * process.
  */
 export function openUsageLog(
   path: string,
   { onError, onRecovered = () => {}, mostWaiting = MOST_WAITING, retryMs = 1_000 }: UsageLogOptions,
 ): UsageLog {
   let file = open(path);
-  /** Oldest first. */
+  /** The waiting lines, oldest first. */
   let waiting: string[] = [];
   let lost = 0;
-  /** The last line may be incomplete, because the disk was full. */
+  /** Whether the last line of the file may be incomplete, because the disk was full. */
   let torn = false;
   let failing = false;
   let timer: NodeJS.Timeout | undefined;
@@ -70,7 +72,7 @@ export function openUsageLog(
     torn = false;
   }
 
-  /** Writes the waiting lines. Returns whether none waits any more. */
+  /** Writes the waiting lines. Returns false if some could not be written. */
   function flush(): boolean {
     let written = 0;
     try {
@@ -102,7 +104,7 @@ export function openUsageLog(
     write(line) {
       waiting.push(JSON.stringify(line));
       if (failing) {
-        if (waiting.length <= mostWaiting) return; // the timer tries again, so that requests do not hit a full disk
+        if (waiting.length <= mostWaiting) return; // `settle` tries again later, so that not every request waits for a full disk
         waiting.shift();
         if (lost++ === 0)
           onError(`${path}: ${mostWaiting} lines wait, so the oldest are dropped from now on`);
@@ -128,7 +130,7 @@ export function openUsageLog(
   };
 }
 
-/** Opens the file to append, and ends an incomplete last line. Opening for reading and writing does not block on a pipe. */
+/** Opens the file to append, and ends an incomplete last line. The mode also reads, because opening a pipe only to write blocks. */
 function open(path: string): number {
   const file = openSync(path, 'a+', 0o600);
   try {

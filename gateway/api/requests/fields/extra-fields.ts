@@ -1,4 +1,4 @@
-// The fields of vLLM and of this server that the Responses and Messages endpoints accept in addition to the fields of their own APIs.
+// The fields of vLLM and of this server that the Responses and Messages endpoints accept in addition to those of their APIs.
 import { samplingFields } from './sampling-fields.ts';
 import { commonFields } from './schema-fields.ts';
 

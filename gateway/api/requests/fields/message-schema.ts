@@ -1,5 +1,5 @@
-// The messages of a chat as clients send them: a zod schema, and a check of the fields that each role may have. Clients may send back
-// the message of an answer unchanged, whether it came from OpenAI, vLLM, OpenRouter, LiteLLM or this server.
+// The messages of a chat as clients send them: a zod schema, and a check of the fields that each role may have. Clients may send
+// back the message of an answer unchanged, whether it came from OpenAI, vLLM, OpenRouter, LiteLLM or this server.
 import { z } from 'zod';
 import { noEffect } from './no-effect.ts';
 import { refused } from './refused.ts';

@@ -18,7 +18,7 @@ const LONGEST_HEADER = 1024;
 
 const marks = z.registry<{ name: string | undefined }>();
 
-/** A marked copy of the schema. `name` replaces the path of the field. Marks survive `.describe()` and wrappers such as `.nullish()`. */
+/** A marked copy of the schema. `name` replaces the field's path. Marks survive `.describe()` and wrappers such as `.nullish()`. */
 export function noEffect<Marked extends z.ZodType>(schema: Marked, name?: string): Marked {
   const marked = schema.clone();
   marks.add(marked, { name });

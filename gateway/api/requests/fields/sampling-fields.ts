@@ -1,5 +1,6 @@
-// The request fields that control how the next token is drawn: their zod schemas, and their translation to settings of the engine. To
-// add a sampling parameter, add a schema and a line in `samplingSettings`. Every endpoint that generates then accepts the field.
+// The request fields that control how the next token is drawn: their zod schemas, and their translation to settings of the
+// engine. To add a sampling parameter, add a schema and a line in `samplingSettings`. Every endpoint that generates then accepts
+// the field.
 import { z } from 'zod';
 import { type EngineInfo, neutralSampling, type SamplingSettings } from '../../../engine/messages.ts';
 import { badRequest } from '../../errors.ts';
@@ -37,7 +38,7 @@ export const samplingFields = {
 const fields = z.object(samplingFields);
 type SamplingRequest = z.infer<typeof fields>;
 
-/** Smaller values of `top_p` are raised to this one, which keeps only the most likely token. OpenAI allows 0, which would keep none. */
+/** Smaller values of `top_p` are raised to this one, which keeps only the most likely token. 0 would keep none. */
 const LEAST_TOP_P = 1e-9;
 
 /**

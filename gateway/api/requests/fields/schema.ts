@@ -24,7 +24,7 @@ const promptForms = {
   ],
 };
 
-/** Checked without a union of schemas, because a union would collect an issue for each of a million ids. Stops at the first fault. */
+/** Stops at the first fault, because a union of schemas would collect an issue for each of a million ids. */
 const prompt = z
   .unknown()
   .transform((value, context): Prompt[] => {

@@ -99,7 +99,7 @@ function openText(
   };
 }
 
-/** How a call of each kind of tool is written. `reader` returns a function from pieces of the model's JSON to pieces of the field. */
+/** The items of calls by the kind of tool. `reader` makes a function from pieces of the model's JSON to pieces of the field. */
 const callForms = {
   function: { kind: 'function_call', field: 'arguments', reader: () => (json: string) => json },
   custom: {

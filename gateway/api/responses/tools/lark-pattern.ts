@@ -3,8 +3,8 @@
 //
 // Worked example: start: "a" line+ / line: /[0-9]+/ LF / %import common.LF  becomes  (?:a(?:(?:[0-9]+)\n)+)
 //
-// Lark splits a text into terminals before it applies the rules. The pattern does not, so it accepts a few more texts if two terminals
-// match the same text.
+// Lark splits a text into terminals before it applies the rules. The pattern does not, so it accepts a few more texts if two
+// terminals match the same text.
 
 /** The terminals of Lark's library `common` that grammars may import, as patterns. */
 const common: Record<string, string> = {

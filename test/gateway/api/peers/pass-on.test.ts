@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { type PeerCard, Peers } from '../../../../gateway/api/peers/peers.ts';
+import { relayedChoices } from '../../../../gateway/api/peers/relayed.ts';
 import { prefixKey, rendezvous } from '../../../../gateway/api/peers/rendezvous.ts';
 import { Shutdown, shuttingDown } from '../../../../gateway/api/shutdown.ts';
 import { hashKey, type StoredKey } from '../../../../gateway/api/tenants/keys.ts';
@@ -198,6 +199,8 @@ async function passed(answer: Answering) {
   const asked = {
     ...{ path: '/v1/completions', headers: new Headers(), body: '{}', requestId: 'r' },
     signal: new AbortController().signal,
+    broken: relayedChoices.broken,
+    shutdown: new Shutdown(),
   };
   const answered = peers.pass(peer.address, asked);
   await until(() => peer.asked.length === 1);

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { StoredKey } from '../../../../gateway/api/tenants/keys.ts';
 import { formatDuration, rateError, rateHeaders } from '../../../../gateway/api/tenants/rate-answers.ts';
-import { createRateLimits, type Turn } from '../../../../gateway/api/tenants/rate-limits.ts';
+import { RateLimits, type Turn } from '../../../../gateway/api/tenants/rate-limits.ts';
 
 const key = (limits: Partial<StoredKey>, name = 'alice'): StoredKey => {
   return { name, sha256: '0'.repeat(64), created: '2026-01-31T12:00:00.000Z', ...limits };
@@ -11,16 +11,18 @@ const key = (limits: Partial<StoredKey>, name = 'alice'): StoredKey => {
 /** Limits on a clock that the test moves. */
 function limitsAt(start = 0) {
   let now = start;
-  const limits = createRateLimits(() => now);
-  const begin = (of: StoredKey): Turn => {
-    const begun = limits.begin(of);
+  const limits = new RateLimits(() => now);
+  const begin = (of: StoredKey) => limits.begin(of);
+  const read = (of: StoredKey) => limits.read(of);
+  const turn = (of: StoredKey): Turn => {
+    const begun = begin(of);
     if ('exceeded' in begun) throw new Error(`exceeded: ${begun.exceeded.kind}`);
     return begun.turn;
   };
   const pass = (ms: number) => {
     now += ms;
   };
-  return { ...limits, turn: begin, pass };
+  return { begin, read, turn, pass };
 }
 
 test('requests: a minute’s allowance may be used at once and is then refilled evenly, for each key separately', () => {
