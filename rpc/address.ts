@@ -7,10 +7,10 @@ export interface Address {
   port: number;
 }
 
-/** Longest DNS name. */
+/** Most characters of a DNS name. */
 const LONGEST_HOST = 253;
 
-/** `127.0.0.1:7001`, `name:7001` or `[::1]:7001`; throws with the beginning of the text and what is wrong with it. */
+/** Parses `127.0.0.1:7001`, `name:7001` or `[::1]:7001`. Throws an error that quotes the text and names the fault. */
 export function parseAddress(text: string): Address {
   const trimmed = text.trim();
   const isShort = trimmed.length <= LONGEST_HOST + '[]:65535'.length;

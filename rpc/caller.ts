@@ -1,4 +1,4 @@
-// The calling side of one connection: its pending calls, and how each ends. Knows no sockets and no bytes.
+// The calling side of one connection: sends calls, and ends each with an answer, an error or its deadline. Knows no sockets.
 import { afterSockets } from './deadline.ts';
 import { RpcError } from './errors.ts';
 import type { Message } from './messages.ts';
@@ -11,7 +11,7 @@ interface Pending {
   deadlineAt: number;
   resolve: (result: Value) => void;
   reject: (error: RpcError) => void;
-  /** Stops listening to the caller's signal. */
+  /** Removes the listener from the caller's signal. */
   release: () => void;
 }
 
@@ -20,7 +20,7 @@ export class Caller {
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
   #lost: RpcError | undefined;
-  /** When the one timer for all pending calls fires next. Deadlines mostly come in order, so it is seldom moved. */
+  /** When the timer fires next. One timer serves all pending calls. */
   #judgeAt = Number.POSITIVE_INFINITY;
   #callOffJudgement: () => void = () => {};
 
@@ -52,7 +52,7 @@ export class Caller {
     });
   }
 
-  /** Settles a call. The answer to a call that was given up is dropped. */
+  /** Settles the call that the response answers. Drops the response if the call has already failed. */
   settle({ id, error, result }: Extract<Message, { type: 'response' }>): void {
     const pending = this.#take(id);
     if (pending === undefined) return;
@@ -60,7 +60,7 @@ export class Caller {
     else pending.reject(error);
   }
 
-  /** The connection is lost: rejects all pending and all later calls. */
+  /** To be called when the connection is lost. Rejects all pending and all later calls. */
   fail(error: RpcError): void {
     if (this.#lost !== undefined) return;
     this.#lost = error;

@@ -1,21 +1,21 @@
-// Messages to MessagePack bytes and back. The only importer of msgpackr.
+// Encodes messages as MessagePack, and decodes them. The only importer of msgpackr.
 import { Packr, RESERVE_START_SPACE } from 'msgpackr';
 import { RpcError } from './errors.ts';
 import { inspectMessagePack } from './inspect.ts';
 import { type Message, messageToValue, parseMessage } from './messages.ts';
 import type { Value } from './transport.ts';
 
-// Plain MessagePack: no records (an extension of msgpackr's own), shortest map headers, 64-bit integers as numbers.
+// Plain MessagePack: no records (an extension of msgpackr), the shortest map headers, 64-bit integers as numbers.
 const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
 
-/** Leaves `reserve` bytes (at most 255) before the message for the frame's header. */
+/** The result begins with `reserve` free bytes (at most 255) for the frame's header. */
 export function encodeMessage(message: Message, reserve = 0): Buffer {
   const value = messageToValue(message);
   assertPlain(value);
   return packr.pack(value, RESERVE_START_SPACE + reserve);
 }
 
-/** Binary values of the result are views of `bytes`. Throws `invalid` on anything but one well-formed message. */
+/** Binary values of the result are views of `bytes`. Throws `invalid` unless `bytes` are exactly one well-formed message. */
 export function decodeMessage(bytes: Uint8Array): Message {
   inspectMessagePack(bytes);
   let value: unknown;
@@ -24,10 +24,10 @@ export function decodeMessage(bytes: Uint8Array): Message {
   } catch (cause) {
     throw new RpcError('invalid', 'malformed message: it cannot be decoded', { cause });
   }
-  return parseMessage(value as Value); // what passed the inspection decodes to a Value and nothing else
+  return parseMessage(value as Value); // bytes that passed the inspection always decode to a `Value`
 }
 
-/** Hazard: msgpackr silently corrupts a Float32Array and turns `undefined` into an extension type. */
+/** Needed because msgpackr silently corrupts a Float32Array and turns `undefined` into an extension type. */
 function assertPlain(value: unknown): void {
   if (value === null || typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean')
     return;

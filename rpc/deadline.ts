@@ -1,15 +1,14 @@
-// Timers that are judged only after the sockets have been read.
+// Timers for deadlines of calls, which must not fire before waiting answers were read.
 //
-// Node runs due timers before it reads sockets. A thread that was blocked past a deadline would see the timer first and only then
-// the answer, which is already in the socket's buffer. So the timer only schedules the judgement for after the next poll, which
-// is when setImmediate runs.
+// Node runs due timers before it reads sockets. If a thread was blocked past a deadline, the timer would fire although the answer
+// is already in the socket's buffer. So the timer only calls setImmediate, which runs after the sockets were read.
 
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 /**
- * Calls `judge` when `ms` have passed and the sockets have been read since. `firedAt`, on the clock of `performance.now()`, is
- * a moment before that reading: only what was due by then may be judged. Returns a function that cancels the wait. The wait
- * does not keep the process alive.
+ * Calls `judge` when `ms` have passed and the sockets have been read since then. `firedAt`, on the clock of `performance.now()`, is
+ * a time before that reading: `judge` must treat later deadlines as not passed. Returns a function that cancels the timer. The
+ * timer does not keep the process alive.
  */
 export function afterSockets(ms: number, judge: (firedAt: number) => void): () => void {
   let immediate: NodeJS.Immediate | undefined;

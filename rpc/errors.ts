@@ -1,4 +1,4 @@
-// Errors of calls, from the peer or from losing it: code, retryable, retry-after.
+// Errors of calls: sent by the peer, or caused by a lost connection or a deadline.
 import { errorText } from '../base/error-text.ts';
 
 export const rpcErrorCodes = [
@@ -8,20 +8,20 @@ export const rpcErrorCodes = [
   'deadline',
   /** The caller gave up. */
   'cancelled',
-  /** The peer's queue is full; try again after `retryAfterMs` or elsewhere. */
+  /** The peer's queue is full. Try again after `retryAfterMs`, or call another peer. */
   'busy',
   /** The peer is leaving service. */
   'draining',
-  /** The peer does not hold what was asked for. */
+  /** The peer does not hold the requested expert or model. */
   'not_held',
-  /** The request is malformed or breaks a limit; sending it again will not help. */
+  /** The request is malformed or breaks a limit. It would fail again. */
   'invalid',
-  /** Another caller has changed first what this call was to change. */
+  /** Another caller's change came first. */
   'conflict',
   'unknown_method',
   /** Versions or model identities differ. */
   'incompatible',
-  /** The peer does not leave service, because it holds units that no other shard serves. */
+  /** The peer stays in service, because no other shard serves some of its units. */
   'needed',
   /** The other side's credentials (secret or certificate) are missing, wrong or not allowed here. */
   'unproven',
@@ -36,7 +36,7 @@ export function isRpcErrorCode(value: unknown): value is RpcErrorCode {
 
 export class RpcError extends Error {
   readonly code: RpcErrorCode;
-  /** The call may succeed if it is sent again, to this peer later or to another one now. */
+  /** The call may succeed at this peer later, or at another peer now. */
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
 
@@ -49,7 +49,7 @@ export class RpcError extends Error {
   }
 }
 
-/** Any thrown value as an RpcError; one that is no RpcError was not expected, so it becomes `internal`. */
+/** Any thrown value as an RpcError. Values of other types are unexpected, so their code is `internal`. */
 export function toRpcError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
   return new RpcError('internal', errorText(error), { cause: error });

@@ -1,10 +1,10 @@
-// Cuts a byte stream into frames: a 4-byte big-endian length, then that many bytes. Pure.
+// Frames of a byte stream: a 4-byte big-endian length, then that many bytes. Pure.
 import { RpcError } from './errors.ts';
 
 export const headerBytes = 4;
 export const defaultFrameBytes = 32 * 1024 * 1024;
 
-/** Writes the length of the payload into the frame's first bytes. Throws if the peer would refuse the frame. */
+/** Writes the payload's length into the first 4 bytes of `frame`. Throws if the payload has more than `maxBytes`. */
 export function writeFrameHeader(frame: Buffer, maxBytes: number = defaultFrameBytes): void {
   const payloadBytes = frame.length - headerBytes;
   if (payloadBytes > maxBytes) {
@@ -14,11 +14,11 @@ export function writeFrameHeader(frame: Buffer, maxBytes: number = defaultFrameB
 }
 
 /**
- * Takes the stream in chunks of any size. A frame within one chunk is a view of it; only a frame that spans chunks is copied,
- * once. Memory grows with the bytes received, never with the announced length.
+ * Cuts a stream, which comes in chunks of any size, into frames. A frame within one chunk is a view of the chunk. A frame that
+ * spans chunks is copied once. Memory grows with the received bytes, never with the announced length.
  */
 export class FrameSplitter {
-  /** May be raised while the stream runs, once the peer is trusted. */
+  /** Largest payload. May be raised once the peer is trusted. */
   maxBytes: number;
   #chunks: Uint8Array[] = [];
   /** Bytes in `#chunks`. */
@@ -30,7 +30,7 @@ export class FrameSplitter {
     this.maxBytes = maxBytes;
   }
 
-  /** Frames that `chunk` completes, in order. Throws on a length over the limit; the stream cannot be used any more then. */
+  /** Returns the frames that `chunk` completes, in order. Throws on a length of 0 or over the limit. The stream is then unusable. */
   push(chunk: Uint8Array): Uint8Array[] {
     this.#chunks.push(chunk);
     this.#held += chunk.length;
@@ -56,7 +56,7 @@ export class FrameSplitter {
   }
 }
 
-/** First two bytes (content type and major version) of TLS records of a handshake and of an alert. */
+/** First two bytes of a TLS record (content type and major version): of a handshake and of an alert. */
 const tlsRecords = [0x1603, 0x1503];
 
 function refused(length: number, maxBytes: number): RpcError {

@@ -1,27 +1,21 @@
-// Walks MessagePack bytes without building anything, so that a small frame cannot make the decoder
-// allocate or recurse without bound. Decodes nothing.
+// Checks MessagePack bytes before they are decoded. Otherwise a small frame could make the decoder allocate or recurse without bound.
 import { RpcError } from './errors.ts';
 
 const MAX_DEPTH = 16;
-/** Most values in a message. The largest valid one, a hello that lists every unit singly, has far fewer. */
+/** Most values in a message. The largest valid message, a hello that lists every unit, has far fewer. */
 const MAX_VALUES = 200_000;
 
-/**
- * Throws unless `bytes` is exactly one MessagePack value of bounded depth, with string keys and no
- * extension types.
- */
+/** Throws `invalid` unless `bytes` are exactly one MessagePack value of bounded depth, with string keys and no extension types. */
 export function inspectMessagePack(bytes: Uint8Array): void {
   new Inspection(bytes).run();
 }
 
-/**
- * What a tag says of its value: the number of bytes or elements that follow, or the number of bytes that
- * hold this number.
- */
+/** The layout of the values with one tag. */
 interface Form {
   kind: 'plain' | 'text' | 'array' | 'map';
+  /** Bytes (of plain values and texts), elements or entries that follow. Used only if `countBytes` is 0. */
   count: number;
-  /** 0: `count` is the number itself. */
+  /** If not 0: the count is not fixed, and this many bytes after the tag hold it. */
   countBytes: 0 | 1 | 2 | 4;
 }
 

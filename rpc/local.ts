@@ -1,5 +1,4 @@
-// A transport within one process. It has the same caller and session as over a socket, but passes messages
-// without turning them into bytes.
+// A transport within one process. It uses the same caller and session as a socket, and passes messages without encoding them.
 import { Caller } from './caller.ts';
 import { RpcError } from './errors.ts';
 import type { Message } from './messages.ts';
@@ -41,11 +40,10 @@ export function openLocalTransport(
   handlers: Handlers,
   { maxRunning, onError, ...options }: LocalTransportOptions & Omit<ServeOptions, 'handlers'>,
 ): Promise<Transport> {
-  const served = { handlers, ...(maxRunning !== undefined && { maxRunning }), ...(onError && { onError }) };
-  return serveLocally(served).connect(options);
+  return serveLocally({ handlers, maxRunning, onError }).connect(options);
 }
 
-/** Passes values by reference, so a sender gives away what it passes (see transport.ts). */
+/** Passes values by reference (see "Ownership" in transport.ts). */
 async function connect(
   served: ServeOptions,
   peers: Peers,
@@ -63,7 +61,7 @@ async function connect(
     if (open) onClose?.(error);
   }
 
-  // As over a socket, a message arrives in a later turn of the queue, never inside the call that sent it.
+  // As over a socket, a message never arrives within the call that sends it.
   function toSession(message: Message): void {
     queueMicrotask(() => session.receive(message));
   }

@@ -1,4 +1,4 @@
-// The three messages of MessagePack-RPC as types, and their parser. Knows no bytes and no methods.
+// The three message types of MessagePack-RPC, and their parser. Knows no bytes and no methods.
 import { printable, shown } from '../base/text.ts';
 import { isRpcErrorCode, RpcError } from './errors.ts';
 import type { Params, Value } from './transport.ts';
@@ -9,13 +9,13 @@ export type Message =
   | { type: 'notification'; method: string; params: Params };
 
 const MAX_ID = 0xffff_ffff;
-/** Most characters of a peer's error code and message; longer ones are cut. */
+/** Most characters of a peer's error code and message. The rest is cut off. */
 const LONGEST_CODE = 64;
 const LONGEST_MESSAGE = 512;
-/** Longest retry-after; a longer one counts as this. */
+/** Largest `retryAfterMs`. Larger values count as this one. */
 export const LONGEST_RETRY_MS = 60_000;
 
-/** The message as the array that is encoded. */
+/** The array that is encoded. */
 export function messageToValue(message: Message): Value[] {
   switch (message.type) {
     case 'request':
@@ -29,7 +29,7 @@ export function messageToValue(message: Message): Value[] {
   }
 }
 
-/** Throws `invalid` on anything but one of the three shapes. */
+/** Throws `invalid` unless `value` has the shape of one of the three types. */
 export function parseMessage(value: Value): Message {
   if (!Array.isArray(value)) throw new RpcError('invalid', 'a message must be an array');
   switch (value[0]) {
@@ -61,7 +61,7 @@ export function errorToValue(error: RpcError): Params {
     : { code, message, retryable, retryAfterMs: Math.ceil(retryAfterMs) };
 }
 
-/** A peer's error. A code that this version does not know becomes `internal` and is named in the message. */
+/** Parses a peer's error. An unknown code becomes `internal`, and the message names it. */
 export function parseError(value: Value): RpcError {
   if (!isMap(value)) throw new RpcError('invalid', 'an error must be a map {code, message, retryable}');
   const { code, message, retryAfterMs } = value;

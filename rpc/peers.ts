@@ -1,4 +1,4 @@
-// The connections of one server: who has said hello, and how all of them are drained. Knows no sockets.
+// The connections of one server: lists the callers, notifies them, and drains all connections. Knows no sockets.
 import { afterSockets } from './deadline.ts';
 import { RpcError } from './errors.ts';
 import type { Message } from './messages.ts';
@@ -8,14 +8,14 @@ import type { ConnectedCaller, Params } from './transport.ts';
 export interface Peer {
   readonly session: Session;
   send(message: Message): void;
-  /** Ends the connection once everything sent has arrived, and gives the caller the reason. */
+  /** Sends the caller the reason, and then closes the connection. */
   end(reason: RpcError): void;
 }
 
 export class Peers {
   readonly #peers = new Set<Peer>();
 
-  /** Returns what removes it again. */
+  /** Returns a function that removes the peer. */
   add(peer: Peer): () => void {
     this.#peers.add(peer);
     return () => this.#peers.delete(peer);
@@ -33,7 +33,7 @@ export class Peers {
     for (const { send } of this.#open) send({ type: 'notification', method, params });
   }
 
-  /** New calls are answered `draining`; running ones may take up to `graceMs`, then every connection ends. */
+  /** Answers new calls with `draining`, gives running calls up to `graceMs` to end, and then ends every connection. */
   async drain(graceMs: number): Promise<void> {
     this.broadcast('draining', {});
     const sessions = [...this.#peers].map(({ session }) => session);
@@ -44,7 +44,7 @@ export class Peers {
     callOff();
     const reason = new RpcError('unavailable', 'the peer has left service');
     for (const { session, end } of [...this.#peers]) {
-      session.abandon(reason); // what outlasted the grace
+      session.abandon(reason); // aborts calls that are still running
       end(reason);
     }
   }

@@ -1,16 +1,16 @@
-// Rows of float32 and pairs of uint16 as little-endian bytes. Knows no messages.
+// Converts arrays of float32 and uint16 to little-endian bytes and back. Knows no messages.
 import { endianness } from 'node:os';
 import { RpcError } from './errors.ts';
 
-// Views are used without swapping bytes.
+// The conversions are views of the same memory, so the machine's byte order must be that of the protocol.
 if (endianness() !== 'LE') throw new Error('expertgrid needs a little-endian machine');
 
-/** The same memory as bytes, not a copy. */
+/** A view, not a copy. */
 export function rowsToBytes(rows: Float32Array): Uint8Array {
   return new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
 }
 
-/** `[count, width]` floats; a view if the bytes are aligned, else a copy. Throws `invalid` on another length. */
+/** `[count, width]` floats: a view if the bytes are aligned, else a copy. Throws `invalid` on a wrong number of bytes. */
 export function bytesToRows(bytes: Uint8Array, count: number, width: number): Float32Array {
   const expected = count * width * Float32Array.BYTES_PER_ELEMENT;
   if (bytes.byteLength !== expected) {
@@ -36,7 +36,7 @@ export function bytesToUint16(bytes: Uint8Array): Uint16Array {
   return new Uint16Array(buffer, byteOffset, bytes.byteLength / Uint16Array.BYTES_PER_ELEMENT);
 }
 
-/** Binary values are decoded as views at any offset of their message, so unaligned ones are copied for a typed view. */
+/** The codec decodes binary values as views at any offset of the message. A typed array needs an aligned offset. */
 function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
   return bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes);
 }

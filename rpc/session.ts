@@ -1,5 +1,5 @@
-// The answering side of one connection: first hello, then calls, each with a signal that aborts when its caller cancels or goes
-// away. Handles `challenge`, `hello`, `ping` and `cancel` itself. Knows no sockets and no bytes.
+// The answering side of one connection: runs the handlers of hello and then of calls. Each call has a signal that aborts when the
+// caller cancels the call or disconnects. Answers `challenge`, `ping` and `cancel` itself. Knows no sockets.
 import { quoted } from '../base/text.ts';
 import { RpcError, toRpcError } from './errors.ts';
 import { isMap, type Message } from './messages.ts';
@@ -8,24 +8,25 @@ import type { Handler, HandlerContext, Handlers, Params, Value } from './transpo
 
 export interface SessionOptions {
   handlers: Handlers;
-  /** Checks who may say hello. Default: anyone. */
+  /** Checks the credentials in hello. Default: every caller may say hello. */
   gate?: HelloGate;
-  /** The caller has shown its credentials. Throws if there is no room for it. */
+  /** Called when the credentials were accepted. Throws if there is no room for another caller. */
   onAuthenticated?: () => void;
-  /** Hello has been answered without an error. */
+  /** Called when hello has been answered without an error. */
   onOpen?: () => void;
   /** Throws if the message cannot be encoded. */
   send: (message: Message) => void;
-  /** The caller broke the protocol, or its hello was refused: close the connection once everything has been sent. */
+  /** Called if the caller broke the protocol or its hello was refused. Must close the connection once everything is sent. */
   refuse: (error: RpcError) => void;
-  /** Most unanswered calls; further ones are answered `busy`. Default: 1024. */
-  maxRunning?: number;
-  /** Called with errors that a handler did not expect. */
-  onError?: (error: RpcError, method: string) => void;
+  /** Most unanswered calls. Further calls are answered with `busy`. Default: 1024. */
+  maxRunning?: number | undefined;
+  /** Called with unexpected errors of handlers. */
+  onError?: ((error: RpcError, method: string) => void) | undefined;
 }
 
-/** Longest deadline of a call, and the deadline of a call without one. */
+/** Longest deadline of a call. Also the default. */
 const LONGEST_DEADLINE_MS = 600_000;
+/** `retryAfterMs` of the error `busy`. */
 const BUSY_RETRY_MS = 50;
 
 export class Session {
@@ -35,8 +36,7 @@ export class Session {
   readonly #running = new Map<number, Call>();
   #state: 'new' | 'greeting' | 'open' | 'closed' = 'new';
   #draining = false;
-  /** The hello that was answered without an error. */
-  #said: Params = {};
+  #helloParams: Params = {};
   #onIdle: (() => void)[] = [];
   readonly #connection = new AbortController();
 
@@ -46,14 +46,14 @@ export class Session {
     this.#maxRunning = options.maxRunning ?? 1024;
   }
 
-  /** Hello has been answered without an error. */
+  /** True once hello has been answered without an error. */
   get open(): boolean {
     return this.#state === 'open';
   }
 
-  /** The hello that was answered without an error. */
+  /** Parameters of the accepted hello; empty before. */
   get hello(): Params {
-    return this.#said;
+    return this.#helloParams;
   }
 
   /** Aborts when the connection ends. */
@@ -67,10 +67,10 @@ export class Session {
     else if (message.type === 'response')
       this.#refuse(new RpcError('invalid', 'a response came to the side that answers'));
     else if (message.method === 'cancel') this.#cancel(message.params);
-    // Later versions may send others.
+    // Other notifications are ignored, because later versions may send them.
   }
 
-  /** New calls are answered `draining` from now on. */
+  /** Answers new calls with `draining` from now on. */
   drain(): void {
     this.#draining = true;
   }
@@ -83,7 +83,7 @@ export class Session {
     });
   }
 
-  /** The caller is gone: aborts all of its calls. */
+  /** To be called when the connection ends. Aborts all calls. */
   abandon(reason: RpcError): void {
     this.#state = 'closed';
     this.#connection.abort(reason);
@@ -98,10 +98,10 @@ export class Session {
     } else if (method === 'ping') {
       this.#answer(id, {});
     } else if (this.#draining) {
-      this.#answerError(id, new RpcError('draining', 'this peer is leaving service'));
+      this.#answer(id, null, new RpcError('draining', 'this peer is leaving service'));
     } else if (this.#running.size >= this.#maxRunning) {
       const message = `${this.#running.size} calls of this connection are unanswered, which is the limit`;
-      this.#answerError(id, new RpcError('busy', message, { retryAfterMs: BUSY_RETRY_MS }));
+      this.#answer(id, null, new RpcError('busy', message, { retryAfterMs: BUSY_RETRY_MS }));
     } else {
       void this.#run(id, method, params);
     }
@@ -122,18 +122,18 @@ export class Session {
     }
   }
 
-  /** A caller without the right credentials neither reaches the handler nor gets this side's proof. */
+  /** Rejects before the handler runs if the caller lacks the right credentials, so that it does not get this side's proof. */
   async #hello(params: Params, call: HandlerContext): Promise<Value> {
     const proof = this.#gate.admit(params);
     this.#options.onAuthenticated?.();
     const answer = await this.#handler('hello')(params, call);
-    this.#said = params;
+    this.#helloParams = params;
     return proof !== undefined && isMap(answer) ? { ...answer, proof } : answer;
   }
 
   /** Sends exactly one answer, whatever the handler does. */
   async #run(id: number, method: string, params: Params, handler?: Handler): Promise<void> {
-    const call = new Call(this.#said, this.#connection.signal);
+    const call = new Call(this.#helloParams, this.#connection.signal);
     this.#running.set(id, call);
     try {
       const deadlineMs = parseDeadline(params);
@@ -141,20 +141,18 @@ export class Session {
       call.deadlineAt = performance.now() + deadlineMs;
       const result = await (handler ?? this.#handler(method))(params, call);
       this.#answer(id, result); // throws if the result cannot be encoded
-      if (this.#state === 'greeting') this.#open();
+      if (this.#state === 'greeting') {
+        this.#state = 'open';
+        this.#options.onOpen?.();
+      }
     } catch (cause) {
       const error = toRpcError(cause);
       if (error.code === 'internal') this.#options.onError?.(error, method);
-      this.#answerError(id, error);
+      this.#answer(id, null, error);
       if (this.#state === 'greeting') this.#end(error);
     }
     this.#running.delete(id);
     if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
-  }
-
-  #open(): void {
-    this.#state = 'open';
-    this.#options.onOpen?.();
   }
 
   #handler(method: string): Handler {
@@ -167,12 +165,8 @@ export class Session {
     return handler;
   }
 
-  #answer(id: number, result: Value): void {
-    if (this.#state !== 'closed') this.#options.send({ type: 'response', id, error: undefined, result });
-  }
-
-  #answerError(id: number, error: RpcError): void {
-    if (this.#state !== 'closed') this.#options.send({ type: 'response', id, error, result: null });
+  #answer(id: number, result: Value, error?: RpcError): void {
+    if (this.#state !== 'closed') this.#options.send({ type: 'response', id, error, result });
   }
 
   #cancel({ id }: Params): void {
@@ -180,9 +174,9 @@ export class Session {
     else this.#running.get(id)?.abort(new RpcError('cancelled', 'cancelled by its caller'));
   }
 
-  /** The caller broke the protocol. The request with `id`, if there is one, is answered first. */
+  /** Ends a connection whose caller broke the protocol. `id`: the request that is answered with the error first. */
   #refuse(error: RpcError, id?: number): void {
-    if (id !== undefined) this.#answerError(id, error);
+    if (id !== undefined) this.#answer(id, null, error);
     this.#end(error);
   }
 

@@ -4,7 +4,7 @@ import { version } from '../../base/package.ts';
 import { type DrainAnswer, parseDrainAnswer } from '../../experts/admin.ts';
 import { helloParams, PROTOCOL_VERSION } from '../../experts/wire/hello.ts';
 import type { Address } from '../../rpc/address.ts';
-import type { Security } from '../../rpc/security/security.ts';
+import type { Security } from '../../rpc/security/credentials.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 
 /** A shard that has answered closes its connections within this time. */

@@ -8,7 +8,7 @@ import { helloParams, PROTOCOL_VERSION, parseHelloAnswer } from '../../experts/w
 import type { ModelOffer } from '../../experts/wire/model.ts';
 import { adoptionParams } from '../../experts/wire/placement.ts';
 import { parseAddress } from '../../rpc/address.ts';
-import type { Security } from '../../rpc/security/security.ts';
+import type { Security } from '../../rpc/security/credentials.ts';
 import { openSocketTransport } from '../../rpc/socket/socket-transport.ts';
 import type { Transport } from '../../rpc/transport.ts';
 

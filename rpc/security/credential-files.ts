@@ -1,10 +1,9 @@
-// Certificates and secrets as files: reads and checks them, and tells when one has changed.
+// Reads and checks the files of certificates and secrets, and detects changes of the files.
 import { X509Certificate } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { errorText } from '../../base/error-text.ts';
 import { readRegularFile } from '../../base/read-file.ts';
-import { parseSecret } from './secret.ts';
 import type { TlsMaterial } from './tls.ts';
 
 /** Paths of PEM files. */
@@ -24,7 +23,11 @@ export interface LoadedCredentials {
   secret?: Uint8Array;
 }
 
-/** Rejects, naming the file, if one cannot be used. */
+const LEAST_SECRET_BYTES = 16;
+
+const whitespace = new Set(Buffer.from(' \t\r\n'));
+
+/** Rejects with an error that names the file if a file cannot be used. */
 export async function loadCredentials({ tls, secret }: CredentialFiles): Promise<LoadedCredentials> {
   return {
     ...(tls && { material: await readTls(tls) }),
@@ -56,6 +59,18 @@ function parseCertificate(pem: Buffer, path: string): X509Certificate {
   }
 }
 
+/** The bytes without the white space around them. Throws an error that names `path` if fewer than 16 are left. */
+export function parseSecret(bytes: Uint8Array, path: string): Uint8Array {
+  let start = 0;
+  let end = bytes.length;
+  while (start < end && whitespace.has(bytes[start]!)) start++;
+  while (end > start && whitespace.has(bytes[end - 1]!)) end--;
+  if (end - start >= LEAST_SECRET_BYTES) return bytes.slice(start, end);
+  throw new Error(
+    `${path} holds a secret of ${end - start} bytes; at least ${LEAST_SECRET_BYTES} are needed: openssl rand -base64 32 > FILE makes one`,
+  );
+}
+
 async function read(path: string): Promise<Buffer> {
   try {
     return await readRegularFile(path);
@@ -64,7 +79,7 @@ async function read(path: string): Promise<Buffer> {
   }
 }
 
-/** A warning for each private file that other users of the machine can read. */
+/** Returns a warning for each private file that other users of the machine can read. */
 export async function exposures({ tls, secret }: CredentialFiles): Promise<string[]> {
   if (process.platform === 'win32') return []; // file modes mean nothing there
   const warnings: string[] = [];
@@ -77,17 +92,14 @@ export async function exposures({ tls, secret }: CredentialFiles): Promise<strin
   return warnings;
 }
 
-/** Changes when a file is written or replaced. */
+/** A text that changes when a file is written, replaced or removed. */
 export async function fingerprint(files: CredentialFiles): Promise<string> {
-  const states = pathsOf(files).map(async (path) => {
-    const { ino, size, mtimeMs, ctimeMs } = await stat(path).catch(() => ({
-      ino: 0,
-      size: 0,
-      mtimeMs: 0,
-      ctimeMs: 0,
-    }));
-    return [ino, size, mtimeMs, ctimeMs].join();
-  });
+  const states = pathsOf(files).map((path) =>
+    stat(path).then(
+      ({ ino, size, mtimeMs, ctimeMs }) => [ino, size, mtimeMs, ctimeMs].join(),
+      () => 'missing',
+    ),
+  );
   return (await Promise.all(states)).join(';');
 }
 

@@ -1,4 +1,5 @@
-// Certificates and a secret that follow their files: read at the start and again when the files change. Knows no sockets.
+// The credentials of a transport or a server: reads certificates and a secret at the start, and again when their files change.
+// Knows no sockets.
 import { errorText } from '../../base/error-text.ts';
 import {
   type CredentialFiles,
@@ -8,15 +9,22 @@ import {
   loadCredentials,
   pathsOf,
 } from './credential-files.ts';
-import type { Security } from './security.ts';
+import type { TlsIdentity } from './tls.ts';
+
+/** A shared secret, a TLS identity or both. Neither is needed on loopback. */
+export interface Security {
+  /** The secret that both sides share, at least 16 bytes. Read again for each connection, because its file may change. */
+  secret?: () => Uint8Array;
+  tls?: TlsIdentity;
+}
 
 export interface OpenCredentialsOptions extends CredentialFiles {
   /** Names that a peer's certificate may carry (tls.ts). */
   peers?: readonly string[];
-  /** How often the files are checked. A changed file is read once it has stayed the same for as long. Default: 2 s. */
+  /** How often the files are checked. Changed files are read when two checks in a row find them the same. Default: 2 s. */
   everyMs?: number;
   log?: (level: 'info' | 'warn' | 'error', message: string) => void;
-  /** Told `true` when changed files cannot be used, so that the earlier ones stay in use, and `false` when they can again. */
+  /** Called with true when changed files cannot be used, and with false when they can be used again. */
   onFailing?: (failing: boolean) => void;
 }
 
@@ -26,8 +34,8 @@ export interface Credentials extends Security {
 }
 
 /**
- * Rejects, naming the file, if one cannot be used. Later changes apply to new connections. If changed files cannot be used,
- * the earlier ones stay in use and an error is logged. The watch does not keep the process alive.
+ * Rejects with an error that names the file if a file cannot be used. Later changes apply to new connections. If changed files
+ * cannot be used, the earlier contents stay in use and an error is logged. The checks do not keep the process alive.
  */
 export async function openCredentials({
   peers = [],
@@ -37,7 +45,7 @@ export async function openCredentials({
   ...files
 }: OpenCredentialsOptions): Promise<Credentials> {
   let seen = await fingerprint(files);
-  /** The state of the files when they were last read, successfully or not. */
+  /** State of the files at the last attempt to read them. */
   let judged = seen;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
@@ -49,10 +57,10 @@ export async function openCredentials({
   };
   watch();
 
-  // Polls, because fs.watch does not see that links above a mounted secret are swapped.
+  // Polls, because fs.watch does not notice when a symbolic link above a mounted secret is replaced.
   async function look(): Promise<void> {
     const now = await fingerprint(files);
-    const settled = now === seen; // a certificate and its key are not written at the same moment
+    const settled = now === seen; // a certificate may be written some time before its key
     seen = now;
     if (settled && now !== judged) {
       judged = now;

@@ -7,18 +7,17 @@ import { freshNonce, isMac, macFields, macOf, nonceBytes } from './hello-mac.ts'
 /** A connection on which nothing has been called yet. */
 export interface Ungreeted {
   call(method: string, params: Params, options: CallOptions): Promise<Value>;
-  /** `[32]`, binds to the TLS connection; zeros without TLS. */
+  /** `[32]`, identifies the TLS connection; zeros without TLS. */
   readonly channel: Uint8Array;
 }
 
 /**
- * Resolves to the peer's answer. With a `secret`, rejects with `unproven` if the peer does not have the same
- * secret or does not require one.
+ * Resolves to the peer's answer. With a `secret`, rejects with `unproven` if the peer has another secret or requires none.
  */
 export async function greet(
   connection: Ungreeted,
   hello: Params,
-  { secret, ...options }: CallOptions & { secret?: Uint8Array },
+  { secret, ...options }: CallOptions & { secret?: Uint8Array | undefined },
 ): Promise<Value> {
   if (secret === undefined) return await connection.call('hello', hello, options);
   const callerNonce = freshNonce();

@@ -1,5 +1,4 @@
-// The answering side's part of an authenticated hello: gives out its nonce once and checks the code that comes back. Knows no
-// sockets and no methods.
+// The answering side of an authenticated hello: sends a nonce, and checks the caller's proof and role. Knows no sockets.
 import { printable } from '../../base/text.ts';
 import { RpcError } from '../errors.ts';
 import type { Params } from '../transport.ts';
@@ -7,15 +6,15 @@ import { freshNonce, type Handshake, isMac, macFields, macOf, noChannel, nonceBy
 import { mayTakeRole } from './peer-names.ts';
 
 export interface HelloGateOptions {
-  /** At least 16 bytes; without one, every caller is let in. */
-  secret?: Uint8Array;
-  /** `[32]`, binds to the TLS connection. */
+  /** At least 16 bytes. Undefined: no proof is required. */
+  secret?: Uint8Array | undefined;
+  /** `[32]`, identifies the TLS connection. */
   channel?: Uint8Array;
   /** Names in the caller's certificate, if it has one. */
   names?: readonly string[];
 }
 
-/** One for each connection: because its nonce is fresh, a recorded hello is worthless. */
+/** Each connection has its own gate with a new nonce, so that a recorded hello is refused. */
 export class HelloGate {
   readonly #secret: Uint8Array | undefined;
   readonly #channel: Uint8Array;
@@ -28,18 +27,18 @@ export class HelloGate {
     this.#channel = channel;
   }
 
-  /** The answer to `challenge`; throws `invalid` if it comes twice or without a nonce. */
+  /** Returns the answer to `challenge`. Throws `invalid` if the call comes twice or without a nonce. */
   challenge({ nonce }: Params): Params {
     if (this.#nonces !== undefined) throw new RpcError('invalid', 'challenge may be sent once, before hello');
     if (!(nonce instanceof Uint8Array) || nonce.length !== nonceBytes) {
       throw new RpcError('invalid', `nonce must be binary, ${nonceBytes} bytes drawn for this connection`);
     }
-    // Copied, because a decoded value is a view of the chunk that it came in.
+    // A copy, because a decoded value is a view of the received chunk.
     this.#nonces = { callerNonce: Uint8Array.from(nonce), serverNonce: freshNonce() };
     return { nonce: this.#nonces.serverNonce, required: this.#secret !== undefined };
   }
 
-  /** This side's own code; undefined without a secret. Throws `unproven` unless the role and the code in the hello fit. */
+  /** Returns this side's proof; undefined without a secret. Throws `unproven` if the caller's role or proof is not accepted. */
   admit(hello: Params): Buffer | undefined {
     const { role } = macFields(hello);
     if (!mayTakeRole(this.#names, role)) {

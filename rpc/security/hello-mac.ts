@@ -1,14 +1,14 @@
-// The authentication code (HMAC) by which each end of a connection shows that it has the shared secret. On the wire it is the
-// field `proof`. Knows no sockets and no messages.
+// The message authentication code (MAC) with which each side of a connection proves that it has the shared secret. On the wire it
+// is the field `proof`. Knows no sockets and no messages.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Params, Value } from '../transport.ts';
 
 export const nonceBytes = 32;
 
-/** Stands for the TLS connection if there is none. */
+/** `Handshake.channel` without TLS. */
 export const noChannel = new Uint8Array(32);
 
-/** What a code is computed over, so that it is worth nothing on another connection, in another role or from the other side. */
+/** Input of the code, which makes the code invalid on another connection, in another role and from the other side. */
 export interface Handshake {
   /** `[32]`, drawn for this connection. */
   callerNonce: Uint8Array;
@@ -33,7 +33,7 @@ export function macOf(
 ): Buffer {
   const version = Buffer.alloc(4);
   version.writeUInt32BE(protocol);
-  // Every part but the last has a fixed length: no two handshakes give the same bytes.
+  // All parts except the last have a fixed length, so different handshakes never give the same bytes.
   return createHmac('sha256', secret)
     .update(`expertgrid hello 1 ${side}\0`)
     .update(callerNonce)
@@ -44,12 +44,12 @@ export function macOf(
     .digest();
 }
 
-/** Takes the same time wherever the two differ. */
+/** Takes the same time for every wrong value of the right length. */
 export function isMac(given: Value | undefined, expected: Buffer): boolean {
   return given instanceof Uint8Array && given.length === expected.length && timingSafeEqual(given, expected);
 }
 
-/** The fields of a hello that the code covers. A missing or malformed one counts as 0 or empty; its own parser refuses it. */
+/** The fields of a hello that the code covers. A malformed field counts as 0 or empty here, and the parser of hello refuses it. */
 export function macFields({ protocol, role }: Params): Pick<Handshake, 'protocol' | 'role'> {
   const isVersion = typeof protocol === 'number' && Number.isInteger(protocol);
   return {

@@ -1,4 +1,4 @@
-// The names in a certificate: whether one of them is allowed, and for which role. Pure.
+// Checks the names in a certificate: whether they are allowed, and for which role. Pure.
 import type { PeerCertificate } from 'node:tls';
 
 /** The common name first, then DNS names, in lower case. */
@@ -7,13 +7,13 @@ export function certificateNames({
   subjectaltname = '',
 }: Pick<PeerCertificate, 'subject' | 'subjectaltname'>): string[] {
   const common = [subject?.CN ?? []].flat();
-  // A name with quotes or commas in it is quoted and could be taken for several names, so then none counts.
+  // Node quotes a name with quotes or commas. It could be mistaken for several names, so all DNS names are then ignored.
   const entries = subjectaltname.includes('"') ? [] : subjectaltname.split(', ');
   const dns = entries.filter((entry) => entry.startsWith('DNS:')).map((entry) => entry.slice('DNS:'.length));
   return [...new Set([...common, ...dns].map((name) => name.toLowerCase()))];
 }
 
-/** A pattern is a name, or contains one `*` that stands for any text: `gateway-*`, `*.shards.internal`. */
+/** A pattern is a name that may contain one `*`, which stands for any text: `gateway-*`, `*.shards.internal`. */
 export function isNameAllowed(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => {
     const [head = '', tail] = pattern.toLowerCase().split('*');
@@ -25,8 +25,8 @@ export function isNameAllowed(name: string, patterns: readonly string[]): boolea
 const roles = ['gateway', 'admin'];
 
 /**
- * A name whose first word is a role (`gateway`, `gateway-1`, `admin.example`) is valid for that role alone; other allowed
- * names are valid for any role. Unknown roles are not judged here.
+ * A name whose first word is a role (`gateway`, `gateway-1`, `admin.example`) is valid for that role only. Other allowed names are
+ * valid for every role. Returns true for unknown roles.
  */
 export function mayTakeRole(names: readonly string[], role: string): boolean {
   if (!roles.includes(role)) return true;

@@ -1,18 +1,16 @@
-// Connections whose peer is not authenticated yet: a few at a time, whatever else is open. Knows no sockets and no credentials.
-//
-// The oldest makes room. An honest peer authenticates within a few round trips, so those that have been here longest are the
-// least likely to.
+// Limits the connections whose peer is not authenticated yet. A connection beyond the limit cuts the oldest of them. An honest peer
+// authenticates within a few round trips, so the oldest is the least likely to be honest.
 
 export class Strangers {
   readonly #most: number;
-  /** Each cuts one connection; oldest first. */
+  /** One function for each connection, which cuts it; oldest first. */
   readonly #cuts = new Set<() => void>();
 
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Returns a function to call when the peer is authenticated or gone. `cut` is called if it has to make room before. */
+  /** `cut` must close the connection. Returns a function to call when the peer is authenticated or gone. */
   add(cut: () => void): () => void {
     const [oldest] = this.#cuts;
     if (this.#cuts.size >= this.#most && oldest !== undefined) {

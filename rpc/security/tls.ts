@@ -1,4 +1,4 @@
-// Mutual TLS for both ends of a connection: which certificates are accepted, and why one is refused. Reads no files.
+// Mutual TLS for both ends of a connection: decides whether a certificate is accepted, and says why not. Reads no files.
 import { constants as crypto } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import { constants as system } from 'node:os';
@@ -23,11 +23,11 @@ export interface TlsMaterial {
 }
 
 export interface TlsIdentity {
-  /** Read anew for each connection, because the files may change. */
+  /** Called for each connection, because the files may change. */
   material: () => TlsMaterial;
   /**
-   * Allowed names; one `*` in a name stands for any text. A peer's certificate must carry one of them. A certificate that
-   * names the host that was dialled needs none.
+   * Allowed names. A `*` in a name stands for any text. A peer's certificate must have one of these names. A server's certificate
+   * may have the name of the host that the caller connects to instead.
    */
   peers: readonly string[];
 }
@@ -35,23 +35,21 @@ export interface TlsIdentity {
 const minVersion = 'TLSv1.3';
 
 /**
- * Every caller must show a certificate. It is checked by `refusalOf` after the handshake, which could only hang up, so that the
- * caller gets the reason. Nothing that the caller sends is read before. Session tickets are off, because a resumed session
- * would be checked against the authorities of the day it began.
+ * Every caller must show a certificate. `refusalOf` checks it after the handshake and before any message is read, so that the
+ * caller gets a reason; the handshake could only close the connection. Session tickets are off, because a resumed session would
+ * be checked against the authorities of the time at which it began.
  */
 export function serverTlsOptions(material: TlsMaterial): TlsOptions {
   const secureOptions = crypto.SSL_OP_NO_TICKET;
   return { ...material, minVersion, requestCert: true, rejectUnauthorized: false, secureOptions };
 }
 
-/** Why a caller is not let in after its handshake; undefined if it is. */
+/** Why a caller is refused after its handshake; undefined if it is accepted. */
 export function refusalOf(socket: TLSSocket, peers: readonly string[]): RpcError | undefined {
   const certificate = socket.getPeerCertificate();
   if (Object.keys(certificate).length === 0) {
-    return new RpcError(
-      'unproven',
-      'the caller has no certificate: give it --tls-cert, --tls-key and --tls-ca',
-    );
+    const message = 'the caller has no certificate: give it --tls-cert, --tls-key and --tls-ca';
+    return new RpcError('unproven', message);
   }
   if (!socket.authorized) {
     const why = String(socket.authorizationError);
@@ -74,7 +72,7 @@ export function clientTlsOptions(
     port,
     ...material(),
     minVersion,
-    rejectUnauthorized: true, // the environment cannot turn it off
+    rejectUnauthorized: true, // so that NODE_TLS_REJECT_UNAUTHORIZED cannot turn it off
     ...(isIP(host) === 0 && { servername: host }), // an IP address must not be sent as a name
     checkServerIdentity: (_, certificate) => checkServerName(host, certificate, peers),
   };
@@ -94,23 +92,23 @@ function checkServerName(
   );
 }
 
-/** Names in the peer's certificate; none without TLS. */
+/** Names in the peer's certificate; empty without TLS. */
 export function peerNamesOf(socket: Socket): string[] {
   return socket instanceof TLSSocket ? certificateNames(socket.getPeerCertificate()) : [];
 }
 
-/** `[32]`: the same at both ends of one TLS connection and of no other (RFC 9266); zeros without TLS. */
+/** `[32]`, unique to the TLS connection and the same at both ends (RFC 9266); zeros without TLS. */
 export function channelOf(socket: Socket): Uint8Array {
   if (!(socket instanceof TLSSocket)) return noChannel;
   return socket.exportKeyingMaterial(noChannel.length, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
 }
 
-/** `unproven` if the two ends did not agree on TLS, `unavailable` if the network failed. */
+/** The error code for a failed socket: `unproven` if TLS failed, `unavailable` if the network failed. */
 export function lossCode(cause: Error): RpcErrorCode {
   if (cause instanceof RpcError) return cause.code;
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
   if (code === undefined) return 'unavailable';
-  // A failed TLS write has the code EPROTO. All other TLS failures have codes of OpenSSL, which are no system codes.
+  // A failed TLS write has the system code EPROTO. All other TLS failures have codes of OpenSSL.
   const fromSystem = 'syscall' in cause || Object.hasOwn(system.errno, code);
   return code !== 'EPROTO' && fromSystem ? 'unavailable' : 'unproven';
 }

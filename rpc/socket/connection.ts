@@ -1,5 +1,4 @@
-// The calling end of one socket: connects within a deadline, calls, and notices a peer that has gone silent. Does not say
-// hello.
+// The calling end of one socket: connects within a deadline, makes calls, and detects a silent peer by pings. Does not say hello.
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address } from '../address.ts';
@@ -13,15 +12,15 @@ import { MessageSocket } from './socket.ts';
 
 export interface ConnectionOptions extends TransportEvents {
   /** Encrypts the connection; both ends are authenticated by certificates. */
-  tls?: TlsIdentity;
+  tls?: TlsIdentity | undefined;
   /** Deadline for connecting, including the TLS handshake. Default: 2 s. */
   connectMs?: number;
   maxFrameBytes?: number;
   /** How often an idle connection is pinged. Default: 1 s. */
   pingEveryMs?: number;
-  /** A ping that is unanswered for so long means that the peer is gone. Default: 3 s. */
+  /** Deadline of a ping. The connection is closed if it passes without a received byte. Default: 3 s. */
   silenceMs?: number;
-  /** Gives up connecting, or closes the connection. */
+  /** An abort ends the attempt to connect, or closes the connection. */
   signal?: AbortSignal;
 }
 
@@ -61,7 +60,7 @@ export function openConnection(
 }
 
 export class Connection {
-  /** `[32]`, binds to the TLS connection; zeros without TLS. */
+  /** `[32]`, identifies the TLS connection; zeros without TLS. */
   readonly channel: Uint8Array;
   readonly #socket: MessageSocket;
   readonly #caller: Caller;
@@ -76,7 +75,7 @@ export class Connection {
     this.#events = events;
     this.channel = channelOf(socket);
     this.#socket = new MessageSocket(socket, {
-      ...(maxFrameBytes === undefined ? {} : { maxFrameBytes }),
+      maxFrameBytes,
       onMessage: (message) => this.#receive(message),
       onClose: (error) => this.#lost(error),
     });
@@ -122,7 +121,7 @@ export class Connection {
     this.#events.onClose?.(error);
   }
 
-  /** Any received byte is a sign of life, so only a connection without one is pinged. */
+  /** Pings only if no byte has come since the last look (`seen`), because every byte shows that the peer is alive. */
   #pingWhenIdle(everyMs: number, silenceMs: number, seen: number): void {
     this.#callOffPing = afterSockets(everyMs, async () => {
       if (this.#closed) return;
@@ -132,7 +131,7 @@ export class Connection {
           await this.#caller.call('ping', {}, { deadlineMs: silenceMs });
         } catch (error) {
           const { code, message } = toRpcError(error);
-          // If bytes came in the meantime, a large answer is on its way and the peer is alive.
+          // If bytes have come meanwhile, the peer is alive and is sending a large answer.
           if (code === 'deadline' && this.#socket.bytesReceived === received) {
             return this.#socket.destroy(new RpcError('unavailable', `the peer is silent: ${message}`));
           }

@@ -1,4 +1,4 @@
-// A listening socket, plain or with TLS. It hands over connections; those with TLS once their certificate was checked.
+// A listening socket, plain or with TLS. Reports TLS connections after their handshake, with the result of the certificate check.
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { RpcError } from '../errors.ts';
@@ -7,19 +7,19 @@ import { refusalOf, serverTlsOptions, type TlsIdentity } from '../security/tls.t
 
 export interface ListenerOptions {
   tls: TlsIdentity | undefined;
-  /** Longest TLS handshake. */
+  /** Deadline of a TLS handshake. */
   handshakeMs: number;
   /** Callers count as strangers during the handshake. */
   strangers: Strangers;
-  /** If there is a `refusal`, the caller must get it and the connection be closed. */
+  /** If there is a `refusal`, the receiver must send it to the caller and close the connection. */
   onConnection: (socket: Socket, refusal?: RpcError) => void;
-  /** The TLS handshake failed. */
+  /** Called when a TLS handshake has failed. */
   onFailure: (error: RpcError, socket: Socket) => void;
 }
 
 export interface Listener {
   server: Server;
-  /** Cuts connections during their handshake, because a closing server waits for them otherwise. */
+  /** Cuts connections that are still in their handshake, because a closing server would wait for them. */
   cutHandshakes(): void;
 }
 
@@ -58,12 +58,12 @@ export function createListener({
     socket.once('close', end);
   });
   server.on('secureConnection', (socket: TLSSocket) => {
-    handshakes.get(callerOf(socket))?.end(); // `onConnection` counts it anew
+    handshakes.get(callerOf(socket))?.end(); // `onConnection` adds the caller to the strangers again
     onConnection(socket, refusalOf(socket, tls.peers));
   });
   server.on('tlsClientError', (cause: Error, socket: TLSSocket) => {
     onFailure(new RpcError('unproven', `TLS failed: ${cause.message}`, { cause }), socket);
-    socket.destroy(); // Node leaves this to the listener if a handshake took too long
+    socket.destroy(); // Node does not do this after a handshake that took too long
   });
   return {
     server,

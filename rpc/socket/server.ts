@@ -1,11 +1,11 @@
 // Listens on a port, gives each connection a session, and drains before it closes. Knows no experts.
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Address } from '../address.ts';
 import { afterSockets } from '../deadline.ts';
 import { RpcError, type RpcErrorCode } from '../errors.ts';
 import { Peers } from '../peers.ts';
+import type { Security } from '../security/credentials.ts';
 import { HelloGate } from '../security/hello-gate.ts';
-import type { Security } from '../security/security.ts';
 import { Strangers } from '../security/strangers.ts';
 import { channelOf, peerNamesOf } from '../security/tls.ts';
 import { Session } from '../session.ts';
@@ -20,38 +20,36 @@ export interface ServerOptions {
   handlers: Handlers;
   /** Default: 127.0.0.1. */
   host?: string;
-  /** 0, the default, takes a free port; `address` tells which. */
+  /** Default: 0, a free port. `RpcServer.address` has the port. */
   port?: number;
-  /** Credentials that callers must show; without it, anyone is let in. */
+  /** Credentials that callers must show. Absent: every caller is accepted. */
   security?: Security;
-  /** Most callers that have been let in. Default: MOST_CONNECTIONS. */
+  /** Most accepted callers. Further callers are refused with `busy`. Default: MOST_CONNECTIONS. */
   maxConnections?: number;
   /**
-   * Most connections whose caller has not been let in yet; the oldest makes room for a new one. They do not count as
+   * Most connections whose caller is not accepted yet. A further connection cuts the oldest of them. They do not count towards
    * `maxConnections`. Default: 64.
    */
   maxStrangers?: number;
   maxFrameBytes?: number;
   /** Largest frame before hello is answered, so that strangers cannot use up memory. Default: 64 KiB. */
   helloFrameBytes?: number;
-  /** Most unanswered calls of one connection; further ones are answered `busy`. */
+  /** Most unanswered calls of one connection. Further calls are answered with `busy`. Default: 1024. */
   maxRunning?: number;
-  /** A connection must say hello within this time. Default: 5 s. */
+  /** Deadline for a connection's hello. Default: 5 s. */
   helloMs?: number;
-  /** A connection without a byte for so long is cut: callers ping far more often. Default: 30 s. */
+  /** A connection without a byte for so long is cut, because callers ping far more often. Default: 30 s. */
   idleMs?: number;
   onError?: (error: RpcError, method: string) => void;
-  /** Told of callers that are not let in: `unproven` without the right credentials, `busy` beyond a limit. */
+  /** Called for refused callers: with `unproven` if they lack the right credentials, with `busy` beyond a limit. */
   onRefused?: (error: RpcError, from: string) => void;
 }
 
 export interface RpcServer extends TransportServer {
   readonly address: Address;
-  /** Connections that have said hello. */
-  readonly peers: number;
 }
 
-/** Codes of connections that ended because their caller was not let in. */
+/** Error codes of connections whose caller was refused. */
 const refusals: ReadonlySet<RpcErrorCode> = new Set(['unproven', 'busy']);
 
 export async function listen({
@@ -91,7 +89,7 @@ class SocketServer implements RpcServer {
       onConnection: (socket, refusal) => this.#accept(socket, refusal),
       onFailure: (error, { remoteAddress }) => onRefused(error, remoteAddress ?? 'unknown'),
     });
-    // Room for those that are being closed; so many more are dropped unseen.
+    // The factor 2 leaves room for connections that are being closed. Node drops connections beyond the limit.
     const { server } = this.#listener;
     server.maxConnections = maxConnections + 2 * maxStrangers;
     server.on('drop', (dropped) =>
@@ -100,15 +98,18 @@ class SocketServer implements RpcServer {
   }
 
   async bind(host: string, port: number): Promise<void> {
-    await bind(this.#listener.server, host, port);
-    const bound = this.#listener.server.address();
+    const { server } = this.#listener;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause: NodeJS.ErrnoException) => {
+        const reason = cause.code === 'EADDRINUSE' ? 'the port is in use' : cause.message;
+        reject(new Error(`cannot listen on ${host}:${port}: ${reason}`, { cause }));
+      });
+      server.listen({ host, port }, resolve);
+    });
+    const bound = server.address();
     if (bound === null || typeof bound === 'string')
       throw new Error('the server is not bound to a TCP address');
     this.address = { host, port: bound.port };
-  }
-
-  get peers(): number {
-    return this.callers().length;
   }
 
   callers(): ConnectedCaller[] {
@@ -138,7 +139,7 @@ class SocketServer implements RpcServer {
     const from = socket.remoteAddress ?? 'unknown';
     let isAdmitted = false;
     const carrier = new MessageSocket(socket, {
-      ...(maxFrameBytes !== undefined && { maxFrameBytes }),
+      maxFrameBytes,
       untrustedFrameBytes: helloFrameBytes,
       onMessage: (message) => session.receive(message),
       onClose: (error) => {
@@ -181,29 +182,19 @@ class SocketServer implements RpcServer {
       handlers,
       onAuthenticated,
       gate: new HelloGate({
-        ...(security?.secret && { secret: security.secret() }),
+        secret: security?.secret?.(),
         channel: channelOf(socket),
         names: peerNamesOf(socket),
       }),
       onOpen: () => carrier.trust(),
       send: (message) => carrier.send(message),
       refuse: (error) => carrier.end(error),
-      ...(maxRunning !== undefined && { maxRunning }),
-      ...(onError && { onError }),
+      maxRunning,
+      onError,
     });
   }
 }
 
 function full(connections: number): RpcError {
   return new RpcError('busy', `${connections} connections are open, which is the limit`);
-}
-
-function bind(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const reason = cause.code === 'EADDRINUSE' ? 'the port is in use' : cause.message;
-      reject(new Error(`cannot listen on ${host}:${port}: ${reason}`, { cause }));
-    });
-    server.listen({ host, port }, resolve);
-  });
 }

@@ -1,10 +1,10 @@
-// A transport over sockets: two connections to one peer, so that a short call never waits behind a large one.
+// A transport over sockets: two connections to one peer, so that short calls never wait behind large ones.
 import { type Address, formatAddress } from '../address.ts';
 import { RpcError, toRpcError } from '../errors.ts';
 import { isMap } from '../messages.ts';
+import type { Security } from '../security/credentials.ts';
 import { greet } from '../security/greet.ts';
-import type { Security } from '../security/security.ts';
-import type { Params, Transport, Value } from '../transport.ts';
+import type { Params, Transport, TransportEvents, Value } from '../transport.ts';
 import { type Connection, type ConnectionOptions, openConnection } from './connection.ts';
 
 export interface SocketTransportOptions extends Omit<ConnectionOptions, 'tls'> {
@@ -13,13 +13,20 @@ export interface SocketTransportOptions extends Omit<ConnectionOptions, 'tls'> {
   /** Deadline of each hello. Default: 5 s. */
   helloMs?: number;
   /** Credentials that both sides must show. */
-  security?: Security;
+  security?: Security | undefined;
 }
 
-/** Rejects if a connection cannot be made or a hello is refused; with `unproven` if a side lacks the right credentials. */
+/** Rejects if a connection fails or a hello is refused: with `unproven` if either side lacks the right credentials. */
 export async function openSocketTransport(
   address: Address,
-  { hello, helloMs = 5_000, security: { secret, tls } = {}, onClose, ...options }: SocketTransportOptions,
+  {
+    hello,
+    helloMs: deadlineMs = 5_000,
+    security: { secret, tls } = {},
+    onNotification,
+    onClose,
+    ...options
+  }: SocketTransportOptions,
 ): Promise<Transport> {
   const connections: Connection[] = [];
   let open = false;
@@ -32,28 +39,19 @@ export async function openSocketTransport(
     if (open) onClose?.(error);
   }
 
-  async function connectOnce(events: Pick<ConnectionOptions, 'onNotification'>, hello: Params) {
-    const connection = await openConnection(address, {
-      ...options,
-      ...events,
-      ...(tls && { tls }),
-      onClose: end,
-    });
+  async function connectOnce(hello: Params, onNotification: TransportEvents['onNotification']) {
+    const connection = await openConnection(address, { ...options, tls, onNotification, onClose: end });
     connections.push(connection);
     if (ended !== undefined) connection.close();
-    const greeting = await greet(connection, hello, {
-      deadlineMs: helloMs,
-      ...(secret && { secret: secret() }),
-    });
+    const greeting = await greet(connection, hello, { deadlineMs, secret: secret?.() });
     return { connection, greeting };
   }
 
-  const { onNotification } = options;
   const { features: _, ...bulkHello } = hello;
   const attempts = await Promise.allSettled([
-    connectOnce(onNotification === undefined ? {} : { onNotification }, hello),
-    // The peer notifies every connection and once is enough. Without features, it asks this connection nothing.
-    connectOnce({ onNotification: () => {} }, bulkHello),
+    connectOnce(hello, onNotification),
+    // The peer notifies both connections, so the second one drops notifications. Without `features`, it is not asked anything.
+    connectOnce(bulkHello, undefined),
   ]);
   const [short, bulk] = attempts;
   if (short.status === 'rejected' || bulk.status === 'rejected' || ended !== undefined) {
@@ -85,7 +83,7 @@ function instanceOf(greeting: Value): Value | undefined {
   return isMap(greeting) ? greeting.instance : undefined;
 }
 
-/** A peer that speaks TLS hangs up on one that does not, and this side cannot read why. */
+/** Adds a hint, because a peer with TLS closes a connection without TLS and gives no reason that this side could read. */
 function orTls(error: RpcError): RpcError {
   if (error.code !== 'unavailable') return error;
   const hint = 'before it answered hello; if it asks for TLS, give --tls-cert, --tls-key and --tls-ca';

@@ -1,4 +1,4 @@
-// One socket that carries messages as frames, and ends exactly once. Knows no calls and no methods.
+// Sends and receives messages as frames over one socket. Knows no calls and no methods.
 import type { Socket } from 'node:net';
 import { decodeMessage, encodeMessage } from '../codec.ts';
 import { afterSockets } from '../deadline.ts';
@@ -8,17 +8,18 @@ import { errorToValue, type Message, parseError } from '../messages.ts';
 import { lossCode } from '../security/tls.ts';
 
 export interface MessageSocketOptions {
-  maxFrameBytes?: number;
+  /** Default: `defaultFrameBytes`. */
+  maxFrameBytes?: number | undefined;
   /** Largest frame before `trust` is called. Default: `maxFrameBytes`. */
   untrustedFrameBytes?: number;
   onMessage: (message: Message) => void;
-  /** Called once, however the socket ended. */
+  /** Called exactly once, when the socket has closed for any reason. */
   onClose: (error: RpcError) => void;
 }
 
-/** How long a peer may take to read the last message before the connection is cut. */
+/** After `end`, how long the peer may take to read the last message before the connection is cut. */
 const LAST_MESSAGE_MS = 1_000;
-/** A peer that leaves more than so many frames of the largest size unread is cut off. */
+/** The connection is cut if more unsent bytes than this number of largest frames are waiting. */
 const MAX_UNREAD_FRAMES = 4;
 
 export class MessageSocket {
@@ -55,7 +56,7 @@ export class MessageSocket {
     this.#splitter.maxBytes = this.#maxFrameBytes;
   }
 
-  /** Throws `invalid` if the message cannot be encoded. A closed socket drops it silently. */
+  /** Throws `invalid` if the message cannot be encoded. Does nothing on a closed socket. */
   send(message: Message): void {
     const frame = encodeMessage(message, headerBytes);
     writeFrameHeader(frame, this.#maxFrameBytes);
@@ -66,7 +67,7 @@ export class MessageSocket {
     }
   }
 
-  /** Closes once everything has been sent. The peer gets `error`, if there is one, in a last notification. */
+  /** Closes the socket when everything has been sent. `error`: sent to the peer in a last notification. */
   end(error?: RpcError): void {
     if (this.#ending) return;
     if (error !== undefined) {
@@ -96,7 +97,7 @@ export class MessageSocket {
     }
   }
 
-  /** The notification `error` is the last before a peer closes: pending calls fail with it. */
+  /** A peer sends the notification `error` before it closes the connection. Pending calls fail with this error. */
   #deliver(message: Message): void {
     if (message.type === 'notification' && message.method === 'error')
       this.destroy(parseError(message.params));

@@ -105,12 +105,12 @@ describe('members that come and go', () => {
     const server = await serve(await createTestShard(), slow(80));
     const fleet = await fleetOf([socketOf(server)]);
     const pending = dispatch({ fleet, ...rowFor(1) });
-    expect(server.peers).toBe(2);
+    expect(server.callers().length).toBe(2);
     fleet.setMembers([]);
     expect(fleet.ready).toBe(false);
     expect(fleet.status()).toEqual([]);
     await expectRight(rowFor(1), await pending);
-    await expect.poll(() => server.peers).toBe(0);
+    await expect.poll(() => server.callers().length).toBe(0);
     expect(fleet.counters).toMatchObject({ calls: 1, failures: 0 });
   });
 
@@ -121,7 +121,7 @@ describe('members that come and go', () => {
     fleet.setMembers([]);
     fleet.close();
     expect((await pending).failed.get(0)).toMatchObject({ code: 'unavailable' });
-    await expect.poll(() => server.peers).toBe(0);
+    await expect.poll(() => server.callers().length).toBe(0);
   });
 
   test('an address that is added again is a new member; one that is named twice is one member', async () => {

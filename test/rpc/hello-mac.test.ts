@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseSecret } from '../../rpc/security/credential-files.ts';
 import { greet } from '../../rpc/security/greet.ts';
 import { HelloGate } from '../../rpc/security/hello-gate.ts';
 import {
@@ -12,7 +13,6 @@ import {
   macOf,
   noChannel,
 } from '../../rpc/security/hello-mac.ts';
-import { parseSecret } from '../../rpc/security/secret.ts';
 import type { Params } from '../../rpc/transport.ts';
 
 const secret = Buffer.from('0123456789abcdef');

@@ -4,8 +4,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Address } from '../../rpc/address.ts';
 import { encodeMessage } from '../../rpc/codec.ts';
 import type { RpcError } from '../../rpc/errors.ts';
+import type { Security } from '../../rpc/security/credentials.ts';
 import { greet } from '../../rpc/security/greet.ts';
-import type { Security } from '../../rpc/security/security.ts';
 import type { TlsIdentity, TlsMaterial } from '../../rpc/security/tls.ts';
 import { openConnection } from '../../rpc/socket/connection.ts';
 import { listen, type RpcServer, type ServerOptions } from '../../rpc/socket/server.ts';
@@ -147,7 +147,7 @@ describe('refused with a reason, on both sides if the server finds it, and the s
     });
     await expect.poll(() => refused.length).toBeGreaterThan(0);
     expect(refused[0]).toMatchObject({ code: 'unproven' });
-    expect(server.peers).toBe(0);
+    expect(server.callers().length).toBe(0);
     const right: Security = { ...(security.secret && { secret }), ...(security.tls && { tls: gatewayTls }) };
     const transport = await open(server, right);
     expect(await transport.call('echo', { a: 1 }, { deadlineMs: 60_000 })).toMatchObject({ a: 1 });
@@ -187,7 +187,7 @@ describe('refused with a reason, on both sides if the server finds it, and the s
       code: 'unproven',
       message: expect.stringContaining(reason),
     });
-    await expect.poll(() => server.peers).toBe(0);
+    await expect.poll(() => server.callers().length).toBe(0);
   });
 });
 
@@ -314,7 +314,7 @@ describe('what a stranger may cost', () => {
     const busy = { code: 'busy', message: '2 connections are open, which is the limit' };
     await expect(open(server)).rejects.toMatchObject(busy);
     await expect.poll(() => refused).toContainEqual(busy);
-    expect(server.peers).toBe(2);
+    expect(server.callers().length).toBe(2);
   });
 
   test.each(ways)(
@@ -328,7 +328,7 @@ describe('what a stranger may cost', () => {
       const transport = await open(server, ofCaller);
       expect(await transport.call('echo', { a: 1 }, { deadlineMs: 60_000 })).toMatchObject({ a: 1 });
       expect(await strangers[0]!.rest()).toEqual([]);
-      expect(server.peers).toBe(4);
+      expect(server.callers().length).toBe(4);
       await expect(open(server, ofCaller)).rejects.toMatchObject({ code: 'busy' });
     },
   );
@@ -337,7 +337,7 @@ describe('what a stranger may cost', () => {
     const server = await serve({ security: { secret }, maxStrangers: 2 });
     for (let i = 0; i < 6; i++) await expect(open(server)).rejects.toMatchObject({ code: 'unproven' });
     await open(server, { secret });
-    expect(server.peers).toBe(2);
+    expect(server.callers().length).toBe(2);
   });
 
   test('a handshake that never ends is cut, and does not keep a server from closing', async () => {

@@ -105,7 +105,7 @@ test('a connection without a byte for too long is cut', async () => {
   const server = await serve({ idleMs: 40 });
   const peer = await greeted(server.address);
   await peer.rest();
-  await expect.poll(() => server.peers).toBe(0);
+  await expect.poll(() => server.callers().length).toBe(0);
 });
 
 test('a caller that vanishes has its calls aborted', async () => {

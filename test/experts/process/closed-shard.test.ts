@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { helloParams, parseHelloAnswer } from '../../../experts/wire/hello.ts';
 import { parseRunAnswer, runRequestToParams } from '../../../experts/wire/run.ts';
 import { type Address, parseAddress } from '../../../rpc/address.ts';
-import type { Security } from '../../../rpc/security/security.ts';
+import type { Security } from '../../../rpc/security/credentials.ts';
 import { openSocketTransport } from '../../../rpc/socket/socket-transport.ts';
 import type { Transport } from '../../../rpc/transport.ts';
 import { tinyBundle } from '../../support/models/tiny-bundle.ts';
