@@ -71,15 +71,15 @@ export function phases({ generations }: RequestStory): Phase[] {
   return generations.flatMap(phasesOf);
 }
 
-function phasesOf({ index, askedAt, began, endedAt }: GenerationTimes): Phase[] {
+function phasesOf({ index, askedAtMs, began, endedAtMs }: GenerationTimes): Phase[] {
   if (began === undefined) return [];
   const attributes = { 'expertgrid.choice': index };
-  const letIn = askedAt + began.queuedMs;
+  const letIn = askedAtMs + began.queuedMs;
   const read = letIn + began.prefillMs;
   return [
-    { name: 'queue', from: askedAt, to: letIn, attributes },
+    { name: 'queue', from: askedAtMs, to: letIn, attributes },
     { name: 'prefill', from: letIn, to: read, attributes },
-    { name: 'decode', from: read, to: Math.max(read, endedAt), attributes },
+    { name: 'decode', from: read, to: Math.max(read, endedAtMs), attributes },
   ];
 }
 

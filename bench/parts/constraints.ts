@@ -4,7 +4,6 @@
 // last line is JSON.
 import { join } from 'node:path';
 import { loadTextSide } from '../../gateway/api/text/text-side.ts';
-import { vocabularyOf } from '../../gateway/api/text/vocabulary.ts';
 import { Constraints } from '../../gateway/constraints/masks/constraints.ts';
 import { Vocabulary, type VocabularyData, vocabularyData } from '../../gateway/constraints/vocabulary.ts';
 import { openOracle } from '../../test/support/xgrammar.ts';
@@ -49,10 +48,10 @@ const cases: readonly Case[] = [
 
 const { library } = readFlags({ library: false });
 const nano = join(import.meta.dirname, '..', '..', 'models', 'nano');
-const text = await loadTextSide(nano);
+const { tokenizer } = await loadTextSide(nano);
 const large = largeVocabulary();
 const results = [
-  ...(await measure('nano', () => vocabularyOf(text, 4096))),
+  ...(await measure('nano', () => vocabularyData(4096, (id) => tokenizer.bytes(id)))),
   ...(await measure('200k', () => vocabularyData(large.length, (id) => large[id] ?? new Uint8Array(0)))),
 ];
 console.log(JSON.stringify(results));

@@ -10,7 +10,7 @@ import { createLoadingApi } from '../../gateway/api/loading.ts';
 import { type ApiServer, type ServeOptions, serve } from '../../gateway/api/serve.ts';
 import type { ApiOptions, ModelOptions } from '../../gateway/api/shared.ts';
 import { loadTextSide, type TextSide } from '../../gateway/api/text/text-side.ts';
-import { vocabularyOf } from '../../gateway/api/text/vocabulary.ts';
+import { vocabularyData } from '../../gateway/constraints/vocabulary.ts';
 import type { EngineClient } from '../../gateway/engine/messages.ts';
 import { type OpenTracing, openTracing } from '../../tracing/tracing.ts';
 import type { OpenedModel } from '../flags/models.ts';
@@ -134,7 +134,10 @@ function loadModels(
   const engines = startEngines({
     models,
     shardsOf,
-    vocabularyOf: async (model) => vocabularyOf(await textOf(model), model.vocab),
+    vocabularyOf: async (model) => {
+      const { tokenizer } = await textOf(model);
+      return vocabularyData(model.vocab, (id) => tokenizer.bytes(id));
+    },
     ...settings,
     log,
     onLoading,

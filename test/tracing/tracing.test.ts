@@ -163,9 +163,9 @@ test('the server has failed only if the fault is its own', () => {
 test('phases follow one another; a generation that did not begin has none', () => {
   const began = { queuedMs: 10, prefillMs: 20 };
   const generations = [
-    { index: 0, askedAt: 5, began, endedAt: 90 },
-    { index: 1, askedAt: 5, began: undefined, endedAt: 90 },
-    { index: 2, askedAt: 6, began, endedAt: 30 },
+    { index: 0, askedAtMs: 5, began, endedAtMs: 90 },
+    { index: 1, askedAtMs: 5, began: undefined, endedAtMs: 90 },
+    { index: 2, askedAtMs: 6, began, endedAtMs: 30 },
   ];
   const told = phases({ ...story, generations });
   expect(

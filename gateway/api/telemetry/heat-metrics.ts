@@ -1,10 +1,10 @@
-// The heat of the experts as samples of /metrics.
+// Writes the heat of the experts (how many rows each has computed) as samples of /metrics.
 import type { HeatReport } from '../../engine/messages.ts';
 
-/** Largest number of units that /metrics lists one by one. For a larger model it has only the gauges of the layers. */
+/** Largest number of units (experts of a layer) that get a sample each. A larger model has only the gauges of its layers. */
 const MOST_SERIES = 8192;
 
-/** In Prometheus' text format, with the label `model` if `labelled`. Units without rows have no sample. */
+/** In Prometheus' text format, with the label `model` if `labelled`. A unit without rows has no sample. */
 export function heatMetrics(
   heats: readonly { model: string; heat: HeatReport }[],
   { labelled }: { labelled: boolean },
@@ -49,7 +49,7 @@ function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
-/** Six significant digits. More would carry no information and make the page three times as long. */
+/** Rounds to six significant digits. More digits would carry no information but make the page three times as long. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(6));
 }

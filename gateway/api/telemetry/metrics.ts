@@ -1,5 +1,5 @@
-// The page /metrics, in Prometheus' text format: a table of every metric, and the methods that count. A metric without
-// the label `model` is a sum over all models.
+// Keeps the metrics and writes the page /metrics in Prometheus' text format. The tables here list the metrics. A metric without the
+// label `model` is a sum over all models.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineStatus, HeatReport } from '../../engine/messages.ts';
 import { createTally, type Tally } from '../endpoints/history/tally.ts';
@@ -8,9 +8,9 @@ import type { UsageLog } from '../tenants/usage-log.ts';
 import type { Warnings } from '../warnings.ts';
 import { heatMetrics } from './heat-metrics.ts';
 
-/** What one model's engine reported. Undefined fields: it did not answer in time. */
-export interface EngineState {
-  /** Id. */
+/** The reports of one model's engine. Undefined fields: the engine did not answer in time. */
+interface EngineState {
+  /** Id of the model. */
   model: string;
   status: EngineStatus | undefined;
   heat: HeatReport | undefined;
@@ -18,75 +18,66 @@ export interface EngineState {
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const TOKEN_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 5];
-/** Fine around 2 ms, below which an ordinary request should stay. */
+/** The bounds are dense around 2 ms, because the overhead of an ordinary request should be below that. */
 const OVERHEAD_SECONDS = [
   0.0001, 0.00025, 0.0005, 0.00075, 0.001, 0.00125, 0.0015, 0.00175, 0.002, 0.0025, 0.003, 0.004, 0.006, 0.01,
   0.025, 0.05, 0.1, 0.25, 1, 5,
 ];
 
-interface Definition {
-  help: string;
-  labels?: readonly string[];
-}
+type Definition = { help: string; labels?: readonly string[] };
 
 const counters = {
   expertgrid_requests_total: {
-    help: 'Requests ended, by endpoint and HTTP status (499: the client left)',
+    help: 'Requests that have ended, by endpoint and HTTP status (499: the client left)',
     labels: ['endpoint', 'status'],
   },
   expertgrid_model_requests_total: {
-    help: 'Requests ended, by the model that answered and HTTP status (499: the client left)',
+    help: 'Requests that have ended, by the model that answered and HTTP status (499: the client left)',
     labels: ['model', 'status'],
   },
-  expertgrid_prompt_tokens_total: { help: 'Tokens in prompts' },
-  expertgrid_generated_tokens_total: { help: 'Tokens generated' },
+  expertgrid_prompt_tokens_total: { help: 'Prompt tokens of requests that have ended' },
+  expertgrid_generated_tokens_total: { help: 'Generated tokens of requests that have ended' },
   expertgrid_key_requests_total: {
-    help: 'Requests ended, by name of the API key and HTTP status',
+    help: 'Requests that have ended, by name of the API key and HTTP status',
     labels: ['key', 'status'],
   },
   expertgrid_key_tokens_total: {
-    help: 'Tokens, by name of the API key: of prompts, of them found in the cache, generated',
+    help: 'Tokens by name of the API key and kind (prompt; cached: prompt tokens found in the cache; generated)',
     labels: ['key', 'kind'],
   },
   expertgrid_key_refusals_total: {
-    help: 'Requests refused by a limit of the API key',
+    help: 'Requests that a limit of the API key refused, by name of the key and limit',
     labels: ['key', 'limit'],
   },
 } satisfies Record<string, Definition>;
 
-/** By endpoint. */
+/** All of them have the label `endpoint`. */
 const histograms = {
-  expertgrid_request_duration_seconds: { help: 'From request to the last byte', buckets: SECONDS },
-  expertgrid_time_to_first_token_seconds: { help: 'From request to first token', buckets: SECONDS },
-  expertgrid_inter_token_latency_seconds: { help: 'Between tokens of a choice', buckets: TOKEN_SECONDS },
+  expertgrid_request_duration_seconds: { help: 'Time from request to last byte', buckets: SECONDS },
+  expertgrid_time_to_first_token_seconds: { help: 'Time from request to first token', buckets: SECONDS },
+  expertgrid_inter_token_latency_seconds: { help: 'Time between tokens of a choice', buckets: TOKEN_SECONDS },
   expertgrid_api_overhead_seconds: {
-    help: 'Of a request that an engine was asked for, the time outside the engine',
+    help: 'Time that the API itself worked on a request that reached an engine',
     buckets: OVERHEAD_SECONDS,
   },
 } satisfies Record<string, Definition & { buckets: number[] }>;
 
 type Gauges<From> = Readonly<Record<string, { help: string; of: (from: From) => number }>>;
 
-/** From the statuses of all engines; unchanged while one does not answer, because a sum without it would look like a fall. */
+/** Made from the statuses of all engines. Unchanged while an engine does not answer, because the sum would seem to drop. */
 const engineGauges: Gauges<readonly EngineStatus[]> = {
   expertgrid_ready: {
-    help: 'Whether every expert of every model is held by a connected shard',
+    help: '1 if every expert of every model is held by a connected shard, else 0',
     of: (all) => (all.every(({ ready }) => ready) ? 1 : 0),
   },
-  expertgrid_sequences_running: { help: 'Sequences in the running set', of: sumOf(({ running }) => running) },
-  expertgrid_sequences_waiting: {
-    help: 'Sequences waiting for admission',
-    of: sumOf(({ waiting }) => waiting),
-  },
-  expertgrid_kv_reserved_bytes: {
-    help: 'KV memory reserved by sequences',
-    of: sumOf(({ kvBytesReserved }) => kvBytesReserved),
-  },
-  expertgrid_kv_limit_bytes: { help: 'KV memory there is', of: sumOf(({ kvBytesLimit }) => kvBytesLimit) },
+  expertgrid_sequences_running: { help: 'Sequences in the running set', of: sumOf('running') },
+  expertgrid_sequences_waiting: { help: 'Sequences waiting for admission', of: sumOf('waiting') },
+  expertgrid_kv_reserved_bytes: { help: 'KV memory reserved by sequences', of: sumOf('kvBytesReserved') },
+  expertgrid_kv_limit_bytes: { help: 'Size of the KV memory', of: sumOf('kvBytesLimit') },
   expertgrid_shards_connected: { help: 'Shards connected', of: connectedShards },
 };
 
-/** From the status of each model's engine. */
+/** Made from the status of each model's engine. */
 const modelGauges: Gauges<EngineStatus> = {
   expertgrid_model_units_missing: {
     help: 'Experts of all layers that no shard serves',
@@ -96,10 +87,10 @@ const modelGauges: Gauges<EngineStatus> = {
     help: 'Experts of all layers that one shard serves and no other',
     of: ({ units }) => units.single,
   },
-  expertgrid_model_sequences_running: { help: 'Sequences in its running set', of: ({ running }) => running },
+  expertgrid_model_sequences_running: { help: 'Sequences in the running set', of: ({ running }) => running },
 };
 
-export interface MetricsOptions {
+interface MetricsOptions {
   warnings?: Pick<Warnings, 'current' | 'watched'>;
   /** Absent: usage is not logged. */
   usageLog?: Pick<UsageLog, 'waiting' | 'lost'> | undefined;
@@ -107,21 +98,21 @@ export interface MetricsOptions {
 
 export interface Metrics {
   /**
-   * A request ended. `endpoint` is the route, never the path as sent, because every value of a label is kept for ever.
-   * Polled routes are left out of the history.
+   * Counts a request that has ended. `endpoint` is the route and not the path that the client sent, because the values of a label
+   * must be few: each is kept for ever. Requests for polled routes are left out of the history.
    */
   requestEnded(endpoint: string, how: { status: number; seconds: number; polled: boolean }): void;
-  /** A request ended that the model `id` answered, with whatever status. */
+  /** Counts a request for which the model `id` was chosen, whatever the status. */
   modelAnswered(id: string, status: number): void;
   firstToken(endpoint: string, seconds: number): void;
-  /** How long this room itself worked on a request that reached an engine (overhead.ts). */
+  /** Observes how long gateway/api itself worked on a request that reached an engine; see overhead.ts. */
   overhead(endpoint: string, seconds: number): void;
-  /** Between two tokens of one choice. */
+  /** Observes the time between two tokens of one choice. */
   nextToken(endpoint: string, seconds: number): void;
   tokens(prompt: number, generated: number): void;
-  /** A request of the key `name` ended. The file of keys bounds the number of names. */
+  /** Counts a request of the API key `name` that has ended. */
   keyUsed(name: string, status: number, tokens: { prompt: number; cached: number; generated: number }): void;
-  /** One of the key's limits refused a request. */
+  /** Counts a request that a limit of the API key `name` refused. */
   keyRefused(name: string, limit: LimitKind): void;
   render(engines: readonly EngineState[]): Promise<string>;
   /** The same counts as plain numbers, for the history. */
@@ -192,18 +183,22 @@ function mapped<Name extends string, From, To>(
   return Object.fromEntries(entries.map(([name, from]) => [name, make(name, from)])) as Record<Name, To>;
 }
 
-/** Returns what sets the gauges: it gives all statuses, or undefined if an engine did not answer. */
+/** Returns a function that sets the gauges. It returns the statuses of all engines, or undefined if an engine did not answer. */
 function addEngineGauges(registry: Registry) {
   const gauge = (name: string, help: string, labelNames: string[] = []) => {
     return new Gauge<string>({ name, help, labelNames, registers: [registry] });
   };
-  const up = gauge('expertgrid_engine_up', 'Whether every engine told its status in time');
+  const up = gauge('expertgrid_engine_up', '1 if every engine reported its status in time, else 0');
   const sums = Object.entries(engineGauges).map(([name, { help, of }]) => ({ of, gauge: gauge(name, help) }));
-  const modelReady = gauge('expertgrid_model_ready', 'The same as expertgrid_ready, of one model', ['model']);
+  const modelReady = gauge(
+    'expertgrid_model_ready',
+    '1 if every expert of the model is held by a connected shard, else 0',
+    ['model'],
+  );
   const ofModel = Object.entries(modelGauges).map(([name, { help, of }]) => {
     return { of, gauge: gauge(name, help, ['model']) };
   });
-  const shardsHelp = 'Shards as the gateway sees them, by state';
+  const shardsHelp = 'Shards by state, as the gateway sees them';
   const modelShards = gauge('expertgrid_model_shards', shardsHelp, ['model', 'state']);
   return (engines: readonly EngineState[]): readonly EngineStatus[] | undefined => {
     modelShards.reset();
@@ -222,7 +217,7 @@ function addEngineGauges(registry: Registry) {
   };
 }
 
-/** Metrics that are read whenever the page is asked for. */
+/** Adds metrics whose values are read when the page is requested. */
 function addCollected(registry: Registry, { warnings, usageLog }: MetricsOptions): void {
   const registers = [registry];
   const gauge = (name: string, help: string, read: () => number) => {
@@ -235,16 +230,13 @@ function addCollected(registry: Registry, { warnings, usageLog }: MetricsOptions
       },
     });
   };
-  gauge('process_start_time_seconds', 'When the process started; Unix seconds', () => {
-    return Math.round(performance.timeOrigin / 1_000);
-  });
-  gauge('process_resident_memory_bytes', 'Memory of the process that is resident', () => {
-    return process.memoryUsage.rss();
-  });
+  const started = Math.round(performance.timeOrigin / 1_000);
+  gauge('process_start_time_seconds', 'Start of the process in Unix seconds', () => started);
+  gauge('process_resident_memory_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
   if (warnings !== undefined) {
     new Gauge({
       name: 'expertgrid_warning',
-      help: '1 while an operator should mend this though the gateway answers; /health/ready says what it is',
+      help: '1 while there is a problem that an operator should fix, although the gateway answers; see /health/ready',
       labelNames: ['what'],
       registers,
       collect() {
@@ -254,12 +246,11 @@ function addCollected(registry: Registry, { warnings, usageLog }: MetricsOptions
     });
   }
   if (usageLog === undefined) return;
-  gauge('expertgrid_usage_lines_waiting', 'Lines of usage that wait until the log can be written', () => {
-    return usageLog.waiting;
-  });
+  const waitingHelp = 'Lines of the usage log that wait to be written';
+  gauge('expertgrid_usage_lines_waiting', waitingHelp, () => usageLog.waiting);
   new Counter({
     name: 'expertgrid_usage_lines_lost_total',
-    help: 'Lines of usage that were given up because the log could not be written for long',
+    help: 'Lines of the usage log that were dropped, because the log could not be written for too long',
     registers,
     collect() {
       this.reset();
@@ -268,24 +259,27 @@ function addCollected(registry: Registry, { warnings, usageLog }: MetricsOptions
   });
 }
 
-function sumOf(of: (status: EngineStatus) => number): (all: readonly EngineStatus[]) => number {
-  return (all) => all.reduce((total, each) => total + of(each), 0);
+type Summed = 'running' | 'waiting' | 'kvBytesReserved' | 'kvBytesLimit';
+
+function sumOf(field: Summed): (all: readonly EngineStatus[]) => number {
+  return (all) => all.reduce((total, status) => total + status[field], 0);
 }
 
-/** By address, because one shard may serve several models. */
+/** Counts addresses, because one shard may serve several models. */
 function connectedShards(all: readonly EngineStatus[]): number {
   const connected = all.flatMap(({ shards }) => shards.filter((shard) => shard.connected));
   return new Set(connected.map(({ address }) => address)).size;
 }
 
-/** `steps` in an engine's status is expertgrid_engine_steps_total here. */
+/** Sums of the engines' counters. For example, the counter `steps` becomes expertgrid_engine_steps_total. */
 function engineCounters(all: readonly EngineStatus[]): string {
   const sums = new Map<string, number>();
   for (const { counters } of all) {
     for (const [name, value] of Object.entries(counters)) sums.set(name, (sums.get(name) ?? 0) + value);
   }
-  return [...sums]
-    .map(([name, value]) => [`expertgrid_engine_${name}_total`, value])
-    .map(([name, value]) => `# TYPE ${name} counter\n${name} ${value}\n`)
-    .join('');
+  const lines = [...sums].map(([counter, value]) => {
+    const name = `expertgrid_engine_${counter}_total`;
+    return `# TYPE ${name} counter\n${name} ${value}\n`;
+  });
+  return lines.join('');
 }

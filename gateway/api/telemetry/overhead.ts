@@ -1,7 +1,7 @@
-// Measures how long this room itself works on one request. The clock runs from the arrival of the request, and is stopped while
-// the room only waits for the engine or for the reader.
+// Measures how long gateway/api itself works on one request. The clock starts when the request arrives, and is stopped while
+// gateway/api only waits for the engine or for the reader of the answer.
 //
-// Worked example, a stream of two tokens, `=` where the clock runs:
+// Worked example: a stream of two tokens. The clock runs during `=`.
 //   arrival ==== engine asked ········ token == written ······ token == written ··· finish === end
 import type { Began, GenerationPart } from '../../engine/messages.ts';
 import type { GenerationTimes } from './telemetry.ts';
@@ -10,52 +10,53 @@ export class OverheadClock {
   readonly #now: () => number;
   #ranMs = 0;
   #runsSince: number | undefined;
-  /** Number of generations under way, and of those among them that wait for the engine. */
+  /** Number of generations that have not ended, and number of those that wait for the engine. */
   #open = 0;
   #waiting = 0;
+  /** Whether everything has been handed to the reader, who has not asked for more. */
   #withReader = false;
   #untaken: NodeJS.Immediate | undefined;
 
-  /** `now` in milliseconds. */
+  /** `now` returns milliseconds. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
     this.#runsSince = now();
   }
 
-  /** The time so far in milliseconds. */
+  /** Milliseconds for which the clock has run so far. */
   get ms(): number {
     return this.#ranMs + (this.#runsSince === undefined ? 0 : this.#now() - this.#runsSince);
   }
 
   generationBegins(): void {
     this.#open++;
-    this.#turn();
+    this.#update();
   }
 
-  /** Ends a generation that does not wait for the engine. */
+  /** Must not be called while the generation waits for the engine. */
   generationEnds(): void {
     this.#open--;
-    this.#turn();
+    this.#update();
   }
 
   engineIsAsked(): void {
     this.#waiting++;
-    this.#turn();
+    this.#update();
   }
 
   engineAnswers(): void {
     this.#waiting--;
-    this.#turn();
+    this.#update();
   }
 
   /**
-   * Everything has been handed to the reader. Writing it to the socket still counts and happens in this turn of the event loop.
-   * The clock stops if the reader has not asked for more by the next turn.
+   * Call this when everything has been handed to the reader. The clock stops if the reader has not asked for more by the next turn
+   * of the event loop. It runs until then, because the data is written to the socket in this turn.
    */
   readerIsGiven(): void {
     this.#untaken = setImmediate(() => {
       this.#withReader = true;
-      this.#turn();
+      this.#update();
     });
   }
 
@@ -63,10 +64,10 @@ export class OverheadClock {
     clearImmediate(this.#untaken);
     if (!this.#withReader) return;
     this.#withReader = false;
-    this.#turn();
+    this.#update();
   }
 
-  #turn(): void {
+  #update(): void {
     const runs = !this.#withReader && (this.#open === 0 || this.#waiting < this.#open);
     if (runs === (this.#runsSince !== undefined)) return;
     if (runs) this.#runsSince = this.#now();
@@ -77,34 +78,35 @@ export class OverheadClock {
   }
 }
 
-/** Follows one generation: stops `clock` while it waits, and keeps its times. `elapsedMs` counts from the request's arrival. */
+/** Follows one generation: stops `clock` while it waits for the engine, and keeps its times. */
 export class GenerationWatch implements GenerationTimes {
   readonly index: number;
-  askedAt = 0;
+  askedAtMs = 0;
   began: Began | undefined;
-  endedAt = 0;
+  endedAtMs = 0;
   readonly #clock: OverheadClock;
   readonly #elapsedMs: () => number;
 
+  /** `elapsedMs` returns the milliseconds since the request arrived. */
   constructor(index: number, { clock, elapsedMs }: { clock: OverheadClock; elapsedMs: () => number }) {
     this.index = index;
     this.#clock = clock;
     this.#elapsedMs = elapsedMs;
   }
 
-  /** Passes the parts on. Written by hand instead of as a generator, because every token goes through it. */
+  /** Passes the parts on. Not an async generator, because that would cost time for every token. */
   follow(parts: AsyncIterable<GenerationPart>): AsyncIterable<GenerationPart> {
     return { [Symbol.asyncIterator]: () => this.#iterator(parts[Symbol.asyncIterator]()) };
   }
 
   #iterator(inner: AsyncIterator<GenerationPart>): AsyncIterator<GenerationPart> {
-    this.askedAt = this.#elapsedMs();
+    this.askedAtMs = this.#elapsedMs();
     this.#clock.generationBegins();
     let open = true;
     const end = () => {
       if (!open) return;
       open = false;
-      this.endedAt = this.#elapsedMs();
+      this.endedAtMs = this.#elapsedMs();
       this.#clock.generationEnds();
     };
     return {

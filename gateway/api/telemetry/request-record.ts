@@ -1,5 +1,5 @@
-// The record of one request while it runs. Its log line, metrics, trace and headers are made from it. It
-// contains no text of the request.
+// Collects the facts about one request while it runs, and makes its log line, metrics, usage line and trace from them. It keeps no
+// text of the prompt or the answer.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { DegradedHops, Rung } from '../../engine/messages.ts';
@@ -15,22 +15,23 @@ import type { Metrics } from './metrics.ts';
 import { GenerationWatch, OverheadClock } from './overhead.ts';
 import type { RequestTrace } from './telemetry.ts';
 
-/** What Hono keeps for each request. */
+/** The variables that Hono keeps for each request. */
 export type RecordEnv = { Variables: { record: RequestRecord } };
 
 /** A client's request id is accepted if it is safe in headers and logs. */
 const SAFE_ID = /^[\x21-\x7e]{1,128}$/;
 
-export interface RequestRecordOptions {
+interface RequestRecordOptions {
   method: string;
   path: string;
+  /** The client's request id. */
   givenId: string | undefined;
   /** Aborted when the client closes the connection. */
   signal: AbortSignal;
   shutdown: Shutdown;
   logger: Logger;
   metrics: Metrics;
-  /** Called at the end of an admitted request with what it used. */
+  /** Called at the end of each admitted request, with the tokens that it used. */
   onUsage?: (line: UsageLine) => void;
   /** No request is admitted while lines of this log wait. Absent: usage need not be logged. */
   usageLog?: Pick<UsageLog, 'waiting'>;
@@ -42,49 +43,49 @@ type EndedChoice = Extract<AnswerEvent, { type: 'finish' }>;
 
 export class RequestRecord {
   readonly id: string;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the client closes the connection, or when `abandon` is called. */
   readonly signal: AbortSignal;
   /** The server's shutdown, which ends the request if it is still open. */
   readonly shutdown: Shutdown;
-  /** Path of the route, once it is known. */
+  /** Path of the route. `unmatched` until the route is known. */
   endpoint = 'unmatched';
   /** Whether probes, peers or open pages poll the route. */
   polled = false;
-  /** Name of the model in the request, once it is known. */
+  /** Name of the model in the request. Undefined until the request has been read. */
   requestedModel: string | undefined;
-  /** Id of the model that answers, once it is known. */
+  /** Id of the model that answers. Undefined until the model has been chosen. */
   model: string | undefined;
-  /** True: the answer continues after the handler has returned. The end of the answer settles the record. */
+  /** Whether the answer continues after the handler has returned. If so, the end of the answer settles the record. */
   streaming = false;
   /** Undefined if the route or the server needs no API key. */
   key: StoredKey | undefined;
-  /** Hash of the key whose cached prefixes the request may use. Undefined: it may use all. */
+  /** Hash of the key whose cached prefixes the request may use. Undefined: it may use all cached prefixes. */
   prefixTenant: string | undefined;
-  /** Another gateway computes the answer and logs the usage. */
+  /** Whether another gateway computes the answer and logs the usage. */
   passedOn = false;
-  /** Paths of those schema parts in the request that are not enforced; see structured.ts. */
+  /** Paths in the request of those schema parts that are not enforced; see structured.ts. */
   schemaNotes: readonly string[] = [];
-  /** Memory that the request holds until it ends, not including that of its answer. */
+  /** Memory that is reserved until the request ends. Does not include the memory of its answer. */
   holding: Holding | undefined;
   promptTokens = 0;
-  /** Prompt tokens that were found in the cache, once the engine has reported them. */
+  /** Prompt tokens that were found in the cache. Undefined until the engine has reported them. */
   cachedTokens: number | undefined;
   completionTokens = 0;
   /** The error that ended the request, if one did. */
   error: ApiError | undefined;
   readonly #options: RequestRecordOptions;
-  /** Measures the time that the API itself works on the request. */
+  /** Measures how long gateway/api itself works on the request. */
   readonly clock = new OverheadClock();
   readonly #startedAt = performance.now();
   readonly #abandoned = new AbortController();
   readonly #generations: GenerationWatch[] = [];
   readonly #degradedHops: DegradedHops = {};
   readonly #lastTokenAt = new Map<number, number>();
-  /** Number of tokens by choice. */
+  /** Number of tokens that the engine has sent, by choice. */
   readonly #tokensOf = new Map<number, number>();
   readonly #reasons = new Set<string>();
   #firstTokenMs: number | undefined;
-  /** The request's turn in its key's limits. `refusal` makes the error when a limit refuses the request. */
+  /** Counts the request's tokens against the limits of its key. `refusal` makes the error if a limit refuses them. */
   #turn: { turn: Turn; refusal: (by: Exceeded) => ApiError } | undefined;
   #admitted = false;
 
@@ -106,29 +107,34 @@ export class RequestRecord {
     return { name: this.key?.name, weight: this.key?.weight ?? 1 };
   }
 
-  /** Header for calls on behalf of this request. Undefined: requests are not traced. */
+  /** Value of the header `traceparent` for calls on behalf of this request. Undefined: requests are not traced. */
   get traceparent(): string | undefined {
     return this.#options.trace?.traceparent;
   }
 
-  /** Creates the watch of the choice `index`. Called before the choice is generated. */
+  /** Creates the watch of the choice `index`. Must be called before the choice is generated. */
   generation(index: number): GenerationWatch {
     const watch = new GenerationWatch(index, { clock: this.clock, elapsedMs: () => this.elapsedMs });
     this.#generations.push(watch);
     return watch;
   }
 
-  /** Sets the turn that counts the request's tokens. `refusal` makes the error when a limit refuses them. */
+  /** Sets the turn, which counts the request's tokens. `refusal` makes the error if a limit refuses them. */
   begin(turn: Turn, refusal: (by: Exceeded) => ApiError): void {
     this.#turn = { turn, refusal };
   }
 
   /**
-   * Admits the request, whose prompts have `tokens` tokens in all. Called before any work on the prompts.
-   * Throws a 429 if a limit of the key refuses them, and a 503 while usage cannot be logged.
+   * Admits the request, whose prompts have `tokens` tokens in all. Must be called before any work on the prompts. Throws a 429 if a
+   * limit of the key refuses the tokens, and a 503 while usage cannot be logged.
    */
   admit(tokens: number): void {
-    if ((this.#options.usageLog?.waiting ?? 0) > 0) throw unwritable();
+    if ((this.#options.usageLog?.waiting ?? 0) > 0) {
+      const message =
+        'The server cannot write its usage log now, and answers no requests that it cannot account for. Try again later.';
+      const headers = { 'retry-after': '1' };
+      throw new ApiError({ status: 503, message, type: 'server_error', code: 'usage_log_unavailable', headers });
+    }
     if (this.#turn !== undefined) {
       const { turn, refusal } = this.#turn;
       const exceeded = turn.prompt(tokens);
@@ -137,7 +143,7 @@ export class RequestRecord {
     this.#admitted = true;
   }
 
-  /** Counts a token of the choice `index` from the engine. */
+  /** Counts a token that the engine has sent for the choice `index`. */
   token(index: number): void {
     const { metrics } = this.#options;
     const now = this.elapsedMs;
@@ -153,12 +159,12 @@ export class RequestRecord {
     this.#tokensOf.set(index, (this.#tokensOf.get(index) ?? 0) + 1);
   }
 
-  /** Notes the finish reason of a choice in the endpoint's terms, which include tool calls. */
+  /** Notes the finish reason of a choice as the endpoint names it, such as `tool_calls`. */
   finished(reason: string): void {
     this.#reasons.add(reason);
   }
 
-  /** Ends a choice. The token that ended it counts too, although it was not passed on. */
+  /** Ends a choice. A stop id that ended the choice counts as a token too, although the engine did not send it as one. */
   choiceEnded({ index, usage }: EndedChoice): void {
     if (usage.cachedTokens !== undefined) this.cachedTokens = (this.cachedTokens ?? 0) + usage.cachedTokens;
     for (const [rung, hops = 0] of Object.entries(usage.degradedHops ?? {}) as [Rung, number][]) {
@@ -169,24 +175,24 @@ export class RequestRecord {
     this.#turn?.turn.generated(more);
   }
 
-  /** Stops the generations, because the request already has its answer. */
+  /** Stops the generations. Called when the request has its answer. */
   abandon(): void {
     this.#abandoned.abort();
   }
 
-  /** Ends the request: writes one log line, the metrics, the usage and the trace. */
+  /** Ends the request: writes its log line, metrics, usage line and trace. */
   settle(status: number): void {
     const { method, path, logger, metrics, trace } = this.#options;
     const durationMs = this.elapsedMs;
     const apiMs = this.#generations.length > 0 ? this.clock.ms : undefined;
     this.#turn?.turn.end();
     this.holding?.release();
-    this.#tellUsage(status, durationMs);
+    this.#countUsage(status, durationMs);
     metrics.requestEnded(this.endpoint, { status, seconds: durationMs / 1000, polled: this.polled });
     if (apiMs !== undefined) metrics.overhead(this.endpoint, apiMs / 1000);
     if (this.model !== undefined) metrics.modelAnswered(this.model, status);
     metrics.tokens(this.promptTokens, this.completionTokens);
-    const line = {
+    const facts = {
       requestId: this.id,
       method,
       path,
@@ -195,43 +201,39 @@ export class RequestRecord {
       key: this.key?.name,
       promptTokens: this.promptTokens,
       completionTokens: this.completionTokens,
+    };
+    const error = this.error?.code ?? this.error?.type;
+    const line = {
+      ...facts,
       ttftMs: rounded(this.#firstTokenMs),
       durationMs: rounded(durationMs),
       apiMs: rounded(apiMs),
       finish: this.#reasons.size > 0 ? [...this.#reasons].join(',') : undefined,
-      error: this.error?.code ?? this.error?.type,
+      error,
       err: this.error?.cause,
       trace: trace?.traceId,
     };
     const quiet = this.polled && status < 400;
-    if (!quiet) this.#tellTrace(status, { durationMs, apiMs });
+    if (!quiet) {
+      trace?.end({
+        ...facts,
+        endpoint: this.endpoint,
+        durationMs,
+        apiMs,
+        error,
+        requestedModel: this.requestedModel ?? this.model,
+        cachedTokens: this.cachedTokens,
+        degradedHops: this.#degradedHops,
+        finishReasons: [...this.#reasons],
+        generations: this.#generations,
+      });
+    }
     if (status >= 500) logger.error(line, 'request');
     else if (quiet) logger.debug(line, 'request');
     else logger.info(line, 'request');
   }
 
-  #tellTrace(status: number, times: { durationMs: number; apiMs: number | undefined }): void {
-    this.#options.trace?.end({
-      requestId: this.id,
-      method: this.#options.method,
-      path: this.#options.path,
-      endpoint: this.endpoint,
-      status,
-      ...times,
-      error: this.error?.code ?? this.error?.type,
-      requestedModel: this.requestedModel ?? this.model,
-      model: this.model,
-      key: this.key?.name,
-      promptTokens: this.promptTokens,
-      completionTokens: this.completionTokens,
-      cachedTokens: this.cachedTokens,
-      degradedHops: this.#degradedHops,
-      finishReasons: [...this.#reasons],
-      generations: this.#generations,
-    });
-  }
-
-  #tellUsage(status: number, durationMs: number): void {
+  #countUsage(status: number, durationMs: number): void {
     const { metrics, onUsage } = this.#options;
     const tokens = {
       prompt: this.promptTokens,
@@ -253,17 +255,6 @@ export class RequestRecord {
       ms: Math.round(durationMs),
     });
   }
-}
-
-function unwritable(): ApiError {
-  return new ApiError({
-    status: 503,
-    message:
-      'The server cannot write its usage log now, and answers no requests that it cannot account for. Try again later.',
-    type: 'server_error',
-    code: 'usage_log_unavailable',
-    headers: { 'retry-after': '1' },
-  });
 }
 
 function rounded(ms: number | undefined): number | undefined {

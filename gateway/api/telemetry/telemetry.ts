@@ -1,37 +1,38 @@
-// The interface between this room and request tracing: when a request came, how it ended, and how long each generation waited,
+// The interface between gateway/api and request tracing: when a request arrived, how it ended, and when each generation waited,
 // prefilled and decoded.
 import type { Began, DegradedHops } from '../../engine/messages.ts';
 
-/** The client's own trace: the unparsed headers of W3C Trace Context. */
+/** The client's own trace, as the unparsed headers of W3C Trace Context. */
 export interface CallerTrace {
   traceparent: string | undefined;
   tracestate: string | undefined;
 }
 
 export interface Tracing {
-  /** Begins the trace of a request that has just arrived. Must neither throw nor wait. */
+  /** Begins the trace of a request that has just arrived. Must not throw. */
   begin(caller: CallerTrace): RequestTrace;
 }
 
 export interface RequestTrace {
-  /** 32 hexadecimal digits. The client's, if it sent one. */
+  /** 32 hexadecimal digits. The same as the client's trace id, if the client sent one. */
   readonly traceId: string;
-  /** Header for calls on behalf of this request. */
+  /** Value of the header `traceparent` for calls on behalf of this request. */
   readonly traceparent: string;
-  /** Called once at the end of the request. A trace that never ends is not exported. Must neither throw nor wait. */
+  /** Called once, at the end of the request. A trace that is never ended is not exported. Must not throw. */
   end(story: RequestStory): void;
 }
 
+/** Everything that a trace contains about a request that has ended. */
 export interface RequestStory {
   requestId: string;
   method: string;
   path: string;
   /** Path of the route, such as `/v1/models/{id}`. */
   endpoint: string;
-  /** 499: the client left. */
+  /** HTTP status. 499 means that the client left. */
   status: number;
   durationMs: number;
-  /** Code of the error, or its type. */
+  /** The code of the error that ended the request, or else its type. */
   error: string | undefined;
   /** Name of the model in the request. */
   requestedModel: string | undefined;
@@ -41,14 +42,14 @@ export interface RequestStory {
   key: string | undefined;
   promptTokens: number;
   completionTokens: number;
-  /** Undefined: the engine did not report it. */
+  /** Prompt tokens that were found in the cache. Undefined: the engine did not report them. */
   cachedTokens: number | undefined;
   degradedHops: DegradedHops;
-  /** The different finish reasons of all choices. */
+  /** The finish reasons of all choices, without repetitions. */
   finishReasons: readonly string[];
-  /** Time outside the engine. Undefined if no engine was asked. */
+  /** How long gateway/api itself worked on the request. Undefined if the request did not reach an engine. */
   apiMs: number | undefined;
-  /** In the order in which they began. */
+  /** The generations, in the order in which they began. */
   generations: readonly GenerationTimes[];
 }
 
@@ -56,8 +57,9 @@ export interface RequestStory {
 export interface GenerationTimes {
   /** Index among the request's choices. */
   index: number;
-  askedAt: number;
-  /** Undefined if it ended before its first token. */
+  /** When the engine was asked for the choice. */
+  askedAtMs: number;
+  /** The engine's own times. Undefined if the generation ended before its first token. */
   began: Began | undefined;
-  endedAt: number;
+  endedAtMs: number;
 }

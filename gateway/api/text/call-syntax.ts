@@ -1,11 +1,11 @@
-// How a model writes a call of a tool, found in its chat template. To support another syntax, add a row to `knownSyntaxes`.
+// Finds in a chat template how the model writes a tool call. To support another syntax, add a row to `knownSyntaxes`.
 import type { CallSyntax } from '../../constraints/specification.ts';
 
 interface KnownSyntax {
-  /** What error messages say of it. */
+  /** The syntax in error messages. */
   title: string;
   syntax: CallSyntax;
-  /** Texts that show that a template with the same tags has another syntax. */
+  /** A template that contains one of these texts has another syntax with the same tags. */
   others: readonly string[];
 }
 
@@ -19,7 +19,7 @@ const knownSyntaxes: readonly KnownSyntax[] = [
       argumentsKey: 'arguments',
       separator: '\n',
     },
-    // Qwen3-Coder and GLM write elements inside the tag.
+    // Inside the same tag, Qwen3-Coder and GLM write elements instead of JSON.
     others: ['<function=', '<arg_key>'],
   },
 ];
@@ -27,8 +27,8 @@ const knownSyntaxes: readonly KnownSyntax[] = [
 export const titlesOfSyntaxes = knownSyntaxes.map(({ title }) => title).join(', ');
 
 /**
- * Undefined if the template, Jinja in `source`, shows no known syntax. `specials` are the names of special tokens. A tag that is
- * a special token is not text, so calls could neither be read nor held to a grammar.
+ * Undefined if the template, whose Jinja is `source`, shows no known syntax. `specials` are the names of special tokens. A syntax
+ * whose tag is a special token is not supported, because special tokens are not part of the text that is parsed and constrained.
  */
 export function callSyntaxOf(source: string, specials: readonly string[]): CallSyntax | undefined {
   return knownSyntaxes.find((known) => shows(source, specials, known))?.syntax;

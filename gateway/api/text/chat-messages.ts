@@ -1,5 +1,4 @@
-// Translates a request's messages and variables to what a chat template gets.
-
+// Translates the messages, variables and documents of a request into the input of a chat template.
 import { badRequest } from '../errors.ts';
 import { refuseDeep } from '../requests/depth.ts';
 import type { ChatMessage } from '../requests/fields/message-schema.ts';
@@ -14,7 +13,7 @@ import {
   type TemplateMessage,
 } from './template.ts';
 
-/** Throws a 400 for messages that the template would silently leave out of the prompt. */
+/** Throws a 400 for a message that the template would silently leave out of the prompt. */
 export function templateMessages(sent: readonly ChatMessage[], template: ChatTemplate): TemplateMessage[] {
   const messages = withoutFunctions(sent);
   const { source } = template;
@@ -36,7 +35,7 @@ export function templateMessages(sent: readonly ChatMessage[], template: ChatTem
   return placeSystemTurns(made, template);
 }
 
-/** Translates the older function calls to tool calls. A function message is the result of its function's last call. */
+/** Translates OpenAI's older function calls to tool calls. A function message becomes the result of the function's last call. */
 function withoutFunctions(messages: readonly ChatMessage[]): ToolMessage[] {
   const calls = new Map<string, string>();
   return messages.map(({ function_call, role, ...message }, i) => {
@@ -60,7 +59,7 @@ type ToolMessage = Omit<ChatMessage, 'role' | 'function_call'> & {
   role: Exclude<ChatMessage['role'], 'function'>;
 };
 
-/** As in OpenAI's API, the result of a call that no earlier message makes is a 400. */
+/** As in OpenAI's API, throws a 400 for the result of a call that no earlier message makes. */
 function refuseStrayResults(messages: readonly ToolMessage[]): void {
   const called = new Set<string>();
   for (const [i, { tool_calls, tool_call_id: id }] of messages.entries()) {
@@ -72,24 +71,22 @@ function refuseStrayResults(messages: readonly ToolMessage[]): void {
   }
 }
 
-/** The role `developer` becomes `system`, because templates know only that. */
+/** The role `developer` becomes `system`, because templates do not know `developer`. */
 function templateMessage(message: ToolMessage, param: string): TemplateMessage {
-  const { role, name, reasoning, tool_calls, tool_call_id } = message;
+  const { role, name, reasoning, tool_call_id } = message;
+  const calls = (message.tool_calls ?? []).map((call, i) => templateCall(call, `${param}.tool_calls[${i}]`));
   const reasoning_content = message.reasoning_content ?? reasoning ?? thoughtOf(message);
   return {
     role: role === 'developer' ? 'system' : role,
-    content: textOf(message) ?? ((tool_calls ?? []).length > 0 ? null : ''),
+    content: textOf(message) ?? (calls.length > 0 ? null : ''),
     ...(typeof name === 'string' && { name }),
     ...(typeof reasoning_content === 'string' && { reasoning_content }),
     ...(typeof tool_call_id === 'string' && { tool_call_id }),
-    ...(tool_calls &&
-      tool_calls.length > 0 && {
-        tool_calls: tool_calls.map((call, i) => templateCall(call, `${param}.tool_calls[${i}]`)),
-      }),
+    ...(calls.length > 0 && { tool_calls: calls }),
   };
 }
 
-/** As in vLLM and llama.cpp, text parts are joined as lines. A refusal counts as text. */
+/** As in vLLM and llama.cpp, text parts are joined as lines. A refusal counts as text. Null if the message has no content. */
 function textOf({ content, refusal }: Pick<ChatMessage, 'content' | 'refusal'>): string | null {
   const parts = Array.isArray(content) ? content.map(partText) : [content];
   const said = [...parts, refusal || undefined].filter((text) => typeof text === 'string');
@@ -98,11 +95,12 @@ function textOf({ content, refusal }: Pick<ChatMessage, 'content' | 'refusal'>):
 
 type Part = Exclude<ChatMessage['content'], string | null | undefined>[number];
 
-/** Undefined if the part is thinking. */
+/** The text of a content part. Undefined for a part with thinking. */
 function partText(part: Part): string | undefined {
   return part.type === 'thinking' ? undefined : part.type === 'text' ? part.text : part.refusal;
 }
 
+/** The text of all parts with thinking. Undefined if there are none. */
 function thoughtOf({ content }: Pick<ChatMessage, 'content'>): string | undefined {
   const parts = Array.isArray(content) ? content.filter((part) => part.type === 'thinking') : [];
   const thoughts = parts.flatMap(({ thinking }) => {
@@ -111,7 +109,7 @@ function thoughtOf({ content }: Pick<ChatMessage, 'content'>): string | undefine
   return thoughts.length > 0 ? thoughts.join('\n') : undefined;
 }
 
-/** Parses the arguments, because templates write them as JSON. Invalid JSON, of a call that was cut off, stays a text. */
+/** Parses the arguments, because templates write them as JSON. The invalid JSON of a call that was cut off stays a text. */
 function templateCall(
   { id, function: { name, arguments: text } }: NonNullable<ChatMessage['tool_calls']>[number],
   param: string,
@@ -126,11 +124,11 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text; // not JSON
+    return text;
   }
 }
 
-/** The request's own variables for the template. */
+/** The variables that the request passes to the template. Throws a 400 for reserved names. */
 export function templateVariables(
   given: Record<string, unknown> | null | undefined,
 ): Record<string, unknown> {
@@ -145,7 +143,7 @@ export function templateVariables(
   return given ?? {};
 }
 
-/** Throws a 400 if the template would not show them. */
+/** The documents that the request passes to the template. Throws a 400 if the template does not use documents. */
 export function templateDocuments(
   documents: Record<string, unknown>[] | null | undefined,
   { source }: ChatTemplate,
@@ -159,7 +157,10 @@ export function templateDocuments(
 
 type EndingFields = Pick<ChatRequest, 'messages' | 'add_generation_prompt' | 'continue_final_message'>;
 
-/** Throws a 400 if there is no assistant message to continue, or if a message before the final one is a prefix. */
+/**
+ * How the prompt ends. `prefix` on the final message means the same as `continue_final_message`. Throws a 400 if there is no assistant
+ * message to continue, or if an earlier message is a prefix.
+ */
 export function endingOf({
   messages,
   add_generation_prompt,

@@ -1,22 +1,22 @@
-// Turns a conversation into prompt ids. Special tokens that the template writes become those tokens, but the same names in a
-// client's text stay text.
+// Turns a conversation into the token ids of a prompt. The name of a special token becomes that token if the template writes it, and
+// stays text if it is in the client's text.
 import { errorText } from '../../../base/error-text.ts';
 import { Guard } from './guard.ts';
 import { type SpecialNames, specialNames } from './special-names.ts';
 import type { ChatTemplate, Conversation } from './template.ts';
 import type { AddedToken, Tokenizer } from './tokenizer.ts';
 
-export interface WrittenChat {
-  /** The template's own special tokens and the plain text between them. */
+interface WrittenChat {
+  /** The special tokens that the template writes, and the plain text between them. */
   pieces: (string | AddedToken)[];
   /** The whole prompt as text. */
   text: string;
 }
 
 /**
- * Breaks up only the names of special tokens, and tokenizes the text between special tokens. Every other conversation therefore
- * gets the same ids as its rendered text. A template may trim, compare or split the client's text, because it gets the text
- * itself and no placeholder. (A template that writes JSON in ASCII spells the breaks out. Such a text keeps them and stays text.)
+ * Renders the conversation with a mark in each name of a special token in the client's text, and then removes the marks. A text without
+ * such names is rendered unchanged. The template gets the text itself and no placeholder, so it may trim, compare or split the text.
+ * A template that writes JSON in ASCII writes each mark as an escape, which is not removed; the name then stays text.
  */
 export function writeChat(
   conversation: Conversation,
@@ -35,20 +35,20 @@ export function chatIds({ pieces }: WrittenChat, tokenizer: Tokenizer): number[]
       ids.push(piece.id);
       continue;
     }
-    // One by one, because a hundred thousand ids are too many for the arguments of a call.
+    // `push(...ids)` would fail for a hundred thousand ids, because they would be the arguments of one call.
     for (const id of tokenizer.encodePlain(piece, { first: ids.length === 0 })) ids.push(id);
   }
   return ids;
 }
 
-/** A conversation's prompt, or the reason why it has none. */
+/** The prompt of a conversation, or the reason why there is none. */
 export type ChatPrompt =
   | { type: 'prompt'; ids: Int32Array; text: string }
   | { type: 'too_long'; bytes: number }
-  /** The template raised or failed. */
+  /** The template raised an error. */
   | { type: 'refused'; why: string };
 
-/** A written text of more than `most` bytes is not tokenized. Throws only if the tokenizer fails. */
+/** If the rendered text has more than `most` bytes, it is not tokenized. Throws only if the tokenizer fails. */
 export function chatPrompt(
   conversation: Conversation,
   { template, tokenizer, most }: { template: ChatTemplate; tokenizer: Tokenizer; most: number },
@@ -64,7 +64,7 @@ export function chatPrompt(
   return { type: 'prompt', ids: Int32Array.from(chatIds(chat, tokenizer)), text: chat.text };
 }
 
-/** Guards everything but roles and types, which are not free text and which templates compare. */
+/** Guards all text except roles and types, which are not free text and which templates compare. */
 function guarded(conversation: Conversation, guard: Guard): Conversation {
   const { messages, tools = [], documents = [], variables = {}, ending = 'turn' } = conversation;
   const final = ending === 'final message' ? messages.at(-1) : undefined;
@@ -91,7 +91,7 @@ function guarded(conversation: Conversation, guard: Guard): Conversation {
   };
 }
 
-/** If the answer continues the final message, cuts the text at its end. Throws if the template does not show that message. */
+/** If the answer continues the final message, cuts the text at the end of that message. Throws if the text does not contain it. */
 function ended(rendered: string, { ending }: Conversation, { seam }: Guard): string {
   if (ending !== 'final message') return rendered;
   const at = rendered.lastIndexOf(seam);
@@ -99,7 +99,7 @@ function ended(rendered: string, { ending }: Conversation, { seam }: Guard): str
   return rendered.slice(0, at).replaceAll(seam, '');
 }
 
-/** Splits the rendered text into special tokens and plain text, without breaks and without white space that a token strips. */
+/** Splits the rendered text into special tokens and plain text. Removes the marks, and the white space that a token strips. */
 function split(rendered: string, names: SpecialNames, mark: string): (string | AddedToken)[] {
   const pieces: (string | AddedToken)[] = [];
   let stripNext = false;

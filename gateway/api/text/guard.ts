@@ -1,13 +1,13 @@
-// Marks the text of clients so that none of it reads as a special token in a rendered template.
+// Puts a mark into each name of a special token in the client's text, so that the rendered template does not contain that name.
 import type { SpecialNames } from './special-names.ts';
 
-/** Noncharacters (Unicode 23.7), which never get a meaning. The first one that does not occur is the break. */
+/** Unicode's noncharacters (chapter 23.7), which no text should contain. The first one that does not occur becomes the mark. */
 const noncharacters = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
 const anyNoncharacter = /[\ufdd0-\ufdef]/;
 
 /**
- * Keys that templates look up in tools and documents. Such a key is broken up only if it contains the name of a special token,
- * because the template could not find it otherwise.
+ * Keys that templates look up in tools and documents. Such a key gets no marks at its edges, because the template could not find it
+ * otherwise.
  */
 const lookedUp = new Set(
   (
@@ -18,13 +18,13 @@ const lookedUp = new Set(
 
 /** Guards the JSON values of one conversation. */
 export class Guard {
-  /** Breaks text that could read as a special token. It is removed after the template's own special tokens were found. */
+  /** The character that breaks up names. It is removed after the special tokens of the template were found. */
   readonly mark: string;
-  /** Another character that does not occur. It marks the end of the final message. */
+  /** A second character that does not occur. It marks the end of the final message. */
   readonly seam: string;
   readonly #names: SpecialNames;
 
-  /** Throws a RangeError if `values` leave no characters for mark and seam. */
+  /** Throws a RangeError if `values` contain so many noncharacters that none is left for the mark or the seam. */
   constructor(values: unknown, names: SpecialNames) {
     this.#names = names;
     let unwritten = noncharacters;
@@ -39,7 +39,7 @@ export class Guard {
     this.seam = seam;
   }
 
-  /** The value with every string and key in it guarded. Recurses, so its depth must be bounded. */
+  /** Returns a JSON value with all of its strings and keys guarded. Recurses, so the depth must be bounded. */
   value<Value>(value: Value): Value;
   value(value: unknown): unknown {
     if (typeof value === 'string') return this.text(value);
@@ -48,7 +48,7 @@ export class Guard {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.#key(key), this.value(item)]));
   }
 
-  /** Breaks every name of a special token in a text, and every name that its edges could form with the text around it. */
+  /** Breaks up each name of a special token in the text, and each name that the text could form with text before or after it. */
   text(text: string): string {
     const breaks = new Set(this.#names.within(text));
     const core = text.trim();
@@ -70,7 +70,7 @@ export class Guard {
 }
 
 /** Every string of a JSON value, including keys. */
-export function* stringsOf(value: unknown): Generator<string> {
+function* stringsOf(value: unknown): Generator<string> {
   const open: unknown[] = [value];
   while (open.length > 0) {
     const next = open.pop();

@@ -1,9 +1,8 @@
-// Reads a JSON object from a file, and names the file in every error.
-
+// Reads a JSON object or a text from a file. Errors about the content name the file.
 import { readFile } from 'node:fs/promises';
 import { errorText } from '../../../base/error-text.ts';
 
-/** `absent` is the result for a missing file. Without it a missing file is an error. */
+/** If the file is missing, returns `absent`, or throws if `absent` is not given. */
 export async function readJsonObject(
   file: string,
   { absent }: { absent?: Record<string, unknown> } = {},
@@ -19,7 +18,7 @@ export async function readJsonObject(
   return Object.fromEntries(Object.entries(value));
 }
 
-/** The file's text, or undefined if there is no such file. */
+/** Undefined if there is no such file. */
 export async function readTextFile(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
@@ -33,8 +32,6 @@ function parse(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${file}: not valid JSON: ${errorText(error)}`, {
-      cause: error,
-    });
+    throw new Error(`${file}: not valid JSON: ${errorText(error)}`, { cause: error });
   }
 }

@@ -1,9 +1,9 @@
-// Finds the names of a tokenizer's special tokens in the text of clients.
+// Finds the names of a tokenizer's special tokens in text.
 import type { AddedToken, Tokenizer } from './tokenizer.ts';
 
 const known = new WeakMap<Tokenizer, SpecialNames>();
 
-/** Made once for each tokenizer, because some have a thousand special tokens and a request may have a thousand strings. */
+/** Cached for each tokenizer, because a tokenizer may have a thousand special tokens. */
 export function specialNames(tokenizer: Tokenizer): SpecialNames {
   const made = known.get(tokenizer) ?? new SpecialNames(tokenizer.added);
   known.set(tokenizer, made);
@@ -12,28 +12,32 @@ export function specialNames(tokenizer: Tokenizer): SpecialNames {
 
 /** A node of the trie of names. */
 interface Branch {
-  /** The token whose name ends here. */
+  /** The token whose name ends at this node. */
   token?: AddedToken;
-  /** Longer names by their next code unit. */
+  /** The nodes of longer names, by their next code unit. */
   longer: Map<number, Branch>;
 }
 
 const NOTHING = /(?!)/g;
 
 export class SpecialNames {
-  readonly #begun: Branch = { longer: new Map() };
+  /** Root of the trie. */
+  readonly #root: Branch = { longer: new Map() };
   /** Matches the first character of any name. Undefined: there are no names. */
   readonly #first: RegExp | undefined;
-  /** Proper suffixes and prefixes of names. */
+  /** All proper suffixes of names, and all proper prefixes. */
   readonly #tails = new Set<string>();
   readonly #heads = new Set<string>();
-  /** Sorted suffixes of names without their first character, and of names without their last. A text inside a name begins one. */
+  /**
+   * All suffixes of names without their first code unit, sorted, and all suffixes of names without their last code unit. A text that
+   * occurs inside a name is the beginning of such a suffix.
+   */
   readonly #endsOfTails: readonly string[];
   readonly #endsOfHeads: readonly string[];
   readonly #longest: number;
 
   constructor(added: readonly AddedToken[]) {
-    // A name of one character cannot be broken up, so it stays text.
+    // A name of one code unit is ignored, because a mark cannot break it up.
     const tokens = added.filter((token) => token.special && token.content.length > 1);
     const names = tokens.map(({ content }) => content);
     const firsts = new Set(names.map((name) => name.charAt(0).replace(/[\]\\^-]/, '\\$&')));
@@ -52,7 +56,7 @@ export class SpecialNames {
     this.#endsOfHeads = [...endsOfHeads].sort();
   }
 
-  /** The names in `text` from left to right, without overlaps. Of several names that begin at one place, the longest. */
+  /** The names in `text` from left to right, without overlaps. Where several names begin, the longest one counts. */
   *occurrences(text: string): Generator<{ token: AddedToken; at: number }> {
     let from = 0;
     for (const { index: at } of text.matchAll(this.#first ?? NOTHING)) {
@@ -63,7 +67,7 @@ export class SpecialNames {
     }
   }
 
-  /** Places right after the first character of each name in `text`, including names inside others. */
+  /** Indexes right after the first character of each name in `text`, including names inside other names. */
   *within(text: string): Generator<number> {
     for (const { index: at } of text.matchAll(this.#first ?? NOTHING)) {
       const token = this.#longestAt(text, at);
@@ -72,7 +76,7 @@ export class SpecialNames {
   }
 
   #grow(token: AddedToken): void {
-    let branch = this.#begun;
+    let branch = this.#root;
     for (let i = 0; i < token.content.length; i++) {
       const unit = token.content.charCodeAt(i);
       const next = branch.longer.get(unit) ?? { longer: new Map() };
@@ -82,10 +86,10 @@ export class SpecialNames {
     branch.token = token;
   }
 
-  /** Takes one step for each character, however many names have the same beginning. */
+  /** The longest name that begins at the index `at`. */
   #longestAt(text: string, at: number): AddedToken | undefined {
     let longest: AddedToken | undefined;
-    let branch: Branch | undefined = this.#begun;
+    let branch: Branch | undefined = this.#root;
     for (let i = at; branch !== undefined; i++) {
       longest = branch.token ?? longest;
       branch = branch.longer.get(text.charCodeAt(i));
@@ -93,7 +97,7 @@ export class SpecialNames {
     return longest;
   }
 
-  /** Whether the beginning of `text`, or all of it, could end or continue a name that text before it begins. */
+  /** Whether `text` begins with the end of a name, or occurs in a name after its first code unit. */
   completedBy(text: string): boolean {
     for (let length = 1; length <= Math.min(text.length, this.#longest); length++) {
       if (this.#tails.has(text.slice(0, length))) return true;
@@ -101,7 +105,7 @@ export class SpecialNames {
     return text.length < this.#longest && beginsOne(text, this.#endsOfTails);
   }
 
-  /** Whether the end of `text`, or all of it, could begin or continue a name that text after it ends. */
+  /** Whether `text` ends with the beginning of a name, or occurs in a name before its last code unit. */
   begunBy(text: string): boolean {
     for (let length = 1; length <= Math.min(text.length, this.#longest); length++) {
       if (this.#heads.has(text.slice(-length))) return true;
@@ -110,12 +114,12 @@ export class SpecialNames {
   }
 }
 
-/** Code units of the first character, because a break must not split a surrogate pair. */
+/** Code units of the first character. It may be a surrogate pair, which a mark must not split. */
 function firstLength(name: string): number {
   return String.fromCodePoint(name.codePointAt(0) ?? 0).length;
 }
 
-/** Whether one of the sorted texts begins with `text`. If so, the first one that is not less than `text` does. */
+/** Whether one of the sorted texts begins with `text`. It is enough to test the first one that is not less than `text`. */
 function beginsOne(text: string, sorted: readonly string[]): boolean {
   let [from, to] = [0, sorted.length];
   while (from < to) {

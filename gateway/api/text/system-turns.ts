@@ -1,8 +1,8 @@
-// System messages in the middle of a conversation. They stay if the chat template shows them there, and become user messages if
-// it refuses them or leaves them out.
+// Handles system messages in the middle of a conversation. If the chat template refuses them or leaves them out, they become user
+// messages.
 import type { ChatTemplate, TemplateMessage } from './template.ts';
 
-/** The messages in a form that the template shows. Leading system messages stay as they are. */
+/** Returns messages that the template writes completely. System messages at the start do not change. */
 export function placeSystemTurns(
   messages: readonly TemplateMessage[],
   template: ChatTemplate,
@@ -38,8 +38,8 @@ function showsLaterSystem(template: ChatTemplate): boolean {
 }
 
 /**
- * Two conversations to try: in the first, turns alternate if the system message counts as the assistant's, and in the second they
- * do not. No template writes these texts by itself.
+ * Two conversations that a template must render completely. In the first, turns alternate if the first system message takes the place
+ * of an assistant message. In the second, turns alternate only without the system message. No template contains these texts itself.
  */
 const probes = [
   ['user', 'system', 'user', 'assistant', 'user', 'system'],
@@ -55,6 +55,6 @@ function probed(template: ChatTemplate): boolean {
       return messages.every(({ content }) => text.includes(content ?? ''));
     });
   } catch {
-    return false; // it raises for a role that it does not expect
+    return false; // The template raises for a role that it does not expect.
   }
 }

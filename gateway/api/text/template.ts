@@ -1,5 +1,5 @@
-// Renders the checkpoint's chat template (Jinja). Only this file imports the library that parses templates.
-
+// Loads and renders the checkpoint's chat template, which is written in Jinja. Only this file imports the library that parses
+// templates.
 import path from 'node:path';
 import { parse, tokenize } from '@huggingface/jinja';
 import { errorText } from '../../../base/error-text.ts';
@@ -11,10 +11,10 @@ import type { Node } from './jinja/nodes.ts';
 import { toValue } from './jinja/values.ts';
 import { readTextFile } from './json-file.ts';
 
-/** A message as Hugging Face's templates expect it. */
+/** A message in the form that chat templates for Hugging Face's transformers expect. */
 export interface TemplateMessage {
   role: 'system' | 'user' | 'assistant' | 'tool';
-  /** Null if an assistant only calls tools. */
+  /** Null if an assistant message contains only tool calls. */
   content: string | null;
   name?: string;
   reasoning_content?: string;
@@ -25,7 +25,7 @@ export interface TemplateMessage {
 export interface TemplateCall {
   id: string;
   type: 'function';
-  /** Arguments are an object, or a text if they are not valid JSON. */
+  /** `arguments` is parsed JSON, or a text that is not valid JSON. */
   function: { name: string; arguments: unknown };
 }
 
@@ -38,13 +38,16 @@ export interface Conversation {
   messages: readonly TemplateMessage[];
   tools?: readonly TemplateTool[];
   documents?: readonly Record<string, unknown>[];
-  /** Further variables, none of which is in `reservedVariables`. */
+  /** Further variables of the template. None of them is in `reservedVariables`. */
   variables?: Record<string, unknown>;
-  /** End of the prompt: the beginning of the assistant's turn (default), the text of its final message, or nothing more. */
+  /**
+   * `turn` (default): the prompt ends with the beginning of an assistant's turn. `final message`: it ends within the final message,
+   * which the answer continues. `none`: it ends after the final message.
+   */
   ending?: 'turn' | 'final message' | 'none';
 }
 
-/** Variables that no request may set: the conversation itself, names of special tokens, functions. */
+/** Variables that no request may set: the conversation, names of special tokens, and the functions and constants of Jinja. */
 export const reservedVariables = [
   'messages',
   'tools',
@@ -67,16 +70,17 @@ export const reservedVariables = [
 ] as const;
 
 export interface ChatTemplate {
-  /** Jinja. */
+  /** The template's Jinja. */
   readonly source: string;
-  /** The prompt's text up to where the assistant begins. Throws what the template raises. */
+  /** Returns the prompt as text. Throws the errors that the template raises. */
   render(conversation: Conversation): string;
 }
 
-export interface TemplateTokens {
+/** Names of special tokens that a template may write. */
+interface TemplateTokens {
   bos: string | undefined;
   eos: string | undefined;
-  /** Other special tokens by their names in templates, such as `pad_token`. */
+  /** Further special tokens by their variables in templates, such as `pad_token`. */
   others?: Readonly<Record<string, string>>;
 }
 
@@ -91,7 +95,7 @@ export function compileTemplate(
   requireSupported(program, globals);
   return {
     source,
-    // As in Hugging Face, tools and documents are null and not absent if there are none.
+    // As in transformers, `tools` and `documents` are null if there are none.
     render: ({ messages, tools = [], documents = [], variables = {}, ending = 'turn' }) => {
       const scope = new Scope();
       for (const [name, value] of Object.entries(globals)) scope.set(name, value);
@@ -111,7 +115,7 @@ export function compileTemplate(
   };
 }
 
-/** Only the library's parser is used, because it does not render like Python. */
+/** Only the library's parser is used, because the library renders differently from Python. */
 function parsed(source: string): Node {
   const tokens = tokenize(source, { lstrip_blocks: true, trim_blocks: true });
   requireNoChains(tokens);
@@ -119,18 +123,18 @@ function parsed(source: string): Node {
 }
 
 export interface ChatTemplates {
-  /** Undefined if there is none, as for a base model. */
+  /** Undefined if the checkpoint has no template, as is usual for a base model. */
   template: ChatTemplate | undefined;
   /** The template for conversations with tools, if the checkpoint has a separate one. */
   toolTemplate?: ChatTemplate;
 }
 
-/** The template for tools in a checkpoint, and in a bundle, which has no folders. */
+/** File of the template for tools in a checkpoint, and in a bundle, which has no folders. */
 const TOOL_USE_FILES = ['additional_chat_templates/tool_use.jinja', 'chat_template.tool_use.jinja'];
 
 /**
- * The templates of the directory: chat_template.jinja and a separate one for tools, or else `chat_template` of
- * tokenizer_config.json. That is a string, or a list of named templates with `default` and perhaps `tool_use`.
+ * Loads the templates from files in `dir`, or else from the field `chat_template` of tokenizer_config.json, which is `config`. The
+ * field is a string, or a list of named templates: `default` and, if there is one, `tool_use`.
  */
 export async function loadTemplates(
   dir: string,
@@ -138,9 +142,8 @@ export async function loadTemplates(
   tokens: TemplateTokens,
 ): Promise<ChatTemplates> {
   const file = await readTextFile(path.join(dir, 'chat_template.jinja'));
-  const [forTools] = (
-    await Promise.all(TOOL_USE_FILES.map((name) => readTextFile(path.join(dir, name))))
-  ).filter((text) => text !== undefined);
+  const toolFiles = await Promise.all(TOOL_USE_FILES.map((name) => readTextFile(path.join(dir, name))));
+  const forTools = toolFiles.find((text) => text !== undefined);
   const listed = 'tokenizer_config.json: chat_template';
   const where = file === undefined ? listed : 'chat_template.jinja';
   const sources: Sources = file === undefined ? configured(config.chat_template) : { default: file };

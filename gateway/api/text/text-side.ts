@@ -1,4 +1,4 @@
-// Loads everything that turns text into ids and back from a checkpoint's directory.
+// Loads the tokenizer, the chat templates and the special tokens of a model from the directory of its checkpoint or bundle.
 import path from 'node:path';
 import { readJsonObject } from './json-file.ts';
 import { type ChatTemplates, loadTemplates } from './template.ts';
@@ -6,15 +6,15 @@ import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 
 export interface TextSide extends ChatTemplates {
   tokenizer: Tokenizer;
-  /** Ids that end an answer. */
+  /** Ids of tokens that end an answer. */
   stopIds: number[];
-  /** The content of tokenizer_config.json with special tokens by name, for `/tokenizer_info`. */
+  /** The content of tokenizer_config.json, for `/tokenizer_info`. Special tokens are replaced by their names. */
   tokenizerInfo: Record<string, unknown>;
-  /** The id that begins a text, if the checkpoint names one. It replaces an empty prompt. */
+  /** Id of the token that begins a text, if the checkpoint names one. A prompt of this token replaces an empty prompt. */
   bos: number | undefined;
 }
 
-/** Reads tokenizer.json and, if they exist, tokenizer_config.json, chat_template.jinja, generation_config.json and config.json. */
+/** Only tokenizer.json must exist. The other files are optional. */
 export async function loadTextSide(dir: string): Promise<TextSide> {
   const read = (name: string) => readJsonObject(path.join(dir, name), { absent: {} });
   const [config, generation, checkpoint] = await Promise.all([
@@ -25,14 +25,22 @@ export async function loadTextSide(dir: string): Promise<TextSide> {
   const listed =
     idList(generation.eos_token_id, 'generation_config.json') ??
     idList(checkpoint.eos_token_id, 'config.json');
-  const tokenizer = await loadTokenizer(dir, { reserved: listed });
-  const bos = tokenName(config.bos_token);
-  const eos = tokenName(config.eos_token);
+  const tokenizer = await loadTokenizer(dir, listed);
+  const tokenizerInfo = namedTokens(config);
+  const nameOf = (field: string) => {
+    const name = tokenizerInfo[field];
+    return typeof name === 'string' ? name : undefined;
+  };
+  const [bos, eos] = [nameOf('bos_token'), nameOf('eos_token')];
+  const others = otherTokens.flatMap((field) => {
+    const name = nameOf(field);
+    return name === undefined ? [] : [[field, name]];
+  });
   const named = (name: string | undefined) => (name === undefined ? undefined : tokenizer.idOf(name));
   return {
     tokenizer,
-    tokenizerInfo: namedTokens(config),
-    ...(await loadTemplates(dir, config, { bos, eos, others: otherTokens(config) })),
+    tokenizerInfo,
+    ...(await loadTemplates(dir, config, { bos, eos, others: Object.fromEntries(others) })),
     stopIds: listed ?? idList(named(eos), 'tokenizer_config.json') ?? [],
     bos:
       named(bos) ??
@@ -40,24 +48,10 @@ export async function loadTextSide(dir: string): Promise<TextSide> {
   };
 }
 
-/** Special tokens that templates know by name, as in transformers. */
-function otherTokens(config: Record<string, unknown>): Record<string, string> {
-  const names = ['unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const token = tokenName(config[name]);
-      return token === undefined ? [] : [[name, token]];
-    }),
-  );
-}
+/** Further special tokens that are variables of templates, as in transformers. */
+const otherTokens = ['unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
 
-/** tokenizer_config.json has a token as its name or as an object with `content`. */
-function tokenName(value: unknown): string | undefined {
-  if (typeof value === 'string') return value;
-  return isAddedToken(value) ? value.content : undefined;
-}
-
-/** Replaces special tokens that are objects, alone or in a list, by their names. */
+/** tokenizer_config.json writes a special token as its name, or as an object that this function replaces by the name. */
 function namedTokens(config: Record<string, unknown>): Record<string, unknown> {
   const named = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(named);
@@ -77,7 +71,7 @@ function idList(value: unknown, file: string, field = 'eos_token_id'): number[] 
   const ids: unknown[] = Array.isArray(value) ? value : [value];
   return ids.map((id) => {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
-      throw new Error(`${file}: ${field} holds ${JSON.stringify(id)}, not a token id`);
+      throw new Error(`${file}: ${field} contains ${JSON.stringify(id)}, which is not a token id`);
     return id;
   });
 }

@@ -1,4 +1,4 @@
-// Models that think before they answer: the tags around the thinking, whether a prompt has begun it, and how long it may be.
+// Support for models that think before they answer: finds the tags around the thinking, and limits its number of tokens.
 import type { ConstraintSpec } from '../../constraints/specification.ts';
 import { badRequest } from '../errors.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -6,7 +6,7 @@ import type { Tokenizer } from './tokenizer.ts';
 export const reasoningEfforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
 export type ReasoningEffort = (typeof reasoningEfforts)[number];
 
-/** Largest number of tokens for thinking. Undefined: no limit. */
+/** Largest number of tokens for thinking by effort. Undefined: no limit. */
 const budgets: Record<ReasoningEffort, number | undefined> = {
   none: 0,
   minimal: 128,
@@ -22,7 +22,7 @@ export interface ThinkingTags {
   end: string;
 }
 
-/** The tags of Qwen3, DeepSeek-R1 and most others, of Mistral, of Seed, and of prompts that ask for thinking. */
+/** In order: the tags of Qwen3, DeepSeek-R1 and most other models, of Mistral, of Seed, and of prompts that ask for thinking. */
 const knownTags: readonly ThinkingTags[] = [
   { begin: '<think>', end: '</think>' },
   { begin: '[THINK]', end: '[/THINK]' },
@@ -30,16 +30,13 @@ const knownTags: readonly ThinkingTags[] = [
   { begin: '<thinking>', end: '</thinking>' },
 ];
 
-/** The tags in a template's source. A template of a model that thinks contains the end tag. */
+/** The tags of the model to which the template belongs. Undefined if `source` contains no known end tag: the model does not think. */
 export function thinkingTagsOf(source: string): ThinkingTags | undefined {
   return knownTags.find(({ end }) => source.includes(end));
 }
 
-/** Whether the prompt has begun the thinking, has ended it, or leaves the choice to the model. */
-export type ThinkingState = 'open' | 'closed' | 'free';
-
-/** `prompt` is the text up to where the assistant begins. */
-export function thinkingState(prompt: string, { begin, end }: ThinkingTags): ThinkingState {
+/** Whether the prompt has begun the thinking (`open`), has ended it (`closed`), or leaves the choice to the model (`free`). */
+export function thinkingState(prompt: string, { begin, end }: ThinkingTags): 'open' | 'closed' | 'free' {
   const text = prompt.trimEnd();
   if (text.endsWith(begin)) return 'open';
   return text.endsWith(end) ? 'closed' : 'free';
@@ -55,7 +52,7 @@ interface ThinkingFields {
 const EFFORT = 'reasoning_effort';
 const SWITCH = 'enable_thinking';
 
-/** Fields without effect on a model that does not think: an effort only limits thinking, and false only turns it off. */
+/** Names of the request's fields that have no effect because the model does not think. They only limit thinking or turn it off. */
 export function idleThinking(
   { reasoning_effort: effort, enable_thinking: on }: ThinkingFields,
   tags: ThinkingTags | undefined,
@@ -67,7 +64,10 @@ export function idleThinking(
 /** Every name that `idleThinking` may return. */
 export const namesOfIdleThinking: readonly string[] = [EFFORT, SWITCH];
 
-/** Undefined: no limit. Throws a 400 if a model that does not think is asked to, or if two fields contradict each other. */
+/**
+ * Largest number of tokens for thinking. Undefined: no limit. Throws a 400 if the request turns thinking on for a model that does not
+ * think, or if two fields contradict each other.
+ */
 export function thinkingBudget(
   {
     reasoning_effort: effort,
@@ -93,7 +93,7 @@ export function thinkingBudget(
   return on === false ? 0 : budget;
 }
 
-/** Variables that turn thinking on and off in templates. In a template without them, only the budget limits thinking. */
+/** Template variables that turn thinking on or off. In a template that does not use them, only the budget limits thinking. */
 export function thinkingVariables({
   reasoning_effort: effort,
   max_thinking_tokens: most,
@@ -110,13 +110,13 @@ export function thinkingVariables({
 
 interface SpecOptions {
   tags: ThinkingTags;
-  /** Whether the prompt has begun the thinking. The constraint is not for prompts that have ended it. */
+  /** Whether the prompt has begun the thinking. It must not have ended it. */
   open: boolean;
   budget: number | undefined;
   tokenizer: Tokenizer;
 }
 
-/** Constrains thinking to its budget and what follows to `then`. Undefined if there is no limit. */
+/** Limits thinking to `budget` and constrains the text after it to `then`. Undefined if there is neither a limit nor a constraint. */
 export function thinkingConstraint(
   then: ConstraintSpec | undefined,
   { tags, open, budget, tokenizer }: SpecOptions,

@@ -1,6 +1,9 @@
-// Decodes the spelling of a vocabulary entry to the bytes that it stands for.
+// Decodes the spelling of a token in tokenizer.json to the bytes that the token stands for.
 
-/** `byte-level`: GPT-2's printable character for each byte. `sentencepiece`: plain text with `▁` for a space, `<0xNN>` for a byte. */
+/**
+ * `byte-level`: each byte is written as a printable character, as in GPT-2. `sentencepiece`: plain text in which `▁` is a space; a
+ * single byte is written as `<0xNN>`.
+ */
 export type Spelling = 'byte-level' | 'sentencepiece';
 
 const symbolToByte = byteSymbols();
@@ -10,7 +13,7 @@ export function tokenBytes(token: string, spelling: Spelling): Uint8Array {
   return spelling === 'byte-level' ? byteLevelBytes(token) : sentencePieceBytes(token);
 }
 
-/** As in Hugging Face's decoder, a token with a character outside the table stands for its own text. */
+/** As in Hugging Face's decoder, a token stands for its own text if one of its characters does not stand for a byte. */
 function byteLevelBytes(token: string): Uint8Array {
   const bytes: number[] = [];
   for (const symbol of token) {
@@ -27,7 +30,7 @@ function sentencePieceBytes(token: string): Uint8Array {
   return encoder.encode(token.replaceAll('▁', ' '));
 }
 
-/** Printable bytes stand for themselves. The other bytes have, in order, the code points from 256 on. */
+/** The byte of each character. Printable bytes are written as themselves; the other bytes, in order, as code points from 256 on. */
 function byteSymbols(): Map<string, number> {
   const symbols = new Map<string, number>();
   let hidden = 0;
@@ -43,7 +46,7 @@ interface DecoderJson {
   decoders?: DecoderJson[];
 }
 
-/** The spelling for the `decoder` of tokenizer.json. Throws for unsupported decoders. */
+/** The spelling that the field `decoder` of tokenizer.json implies. Throws for unsupported decoders. */
 export function spellingOf(decoder: unknown): Spelling {
   const types = decoderTypes(decoder);
   const known = (allowed: string[]) => types.every((type) => allowed.includes(type));

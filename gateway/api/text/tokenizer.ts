@@ -1,5 +1,5 @@
-// Turns text into token ids and token ids into bytes, by the checkpoint's tokenizer.json. Only this file imports the tokenizer
-// library.
+// Turns text into token ids and token ids into bytes, as the checkpoint's tokenizer.json specifies. Only this file imports the
+// tokenizer library.
 import path from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { readJsonObject } from './json-file.ts';
@@ -8,33 +8,34 @@ import { spellingOf, tokenBytes } from './token-bytes.ts';
 export interface AddedToken {
   id: number;
   content: string;
-  /** Is not part of the text. In a chat, a client's text never becomes a special token. */
+  /** A special token is not part of the answer's text. In a chat, the client's text never becomes a special token. */
   special: boolean;
-  /** Strips the white space before (lstrip) or after (rstrip) it. */
+  /** The token removes the white space before it (`lstrip`) or after it (`rstrip`). */
   lstrip: boolean;
   rstrip: boolean;
 }
 
-/** All texts must be well-formed, without lone surrogates. */
+/** All texts must be well-formed: they must not contain lone surrogates. */
 export interface Tokenizer {
   readonly added: readonly AddedToken[];
-  /** Bytes of the longest token. A text of more than `context * longestToken` bytes cannot fit. */
+  /** Bytes of the longest token. A text of more than `context * longestToken` bytes cannot fit into the context. */
   readonly longestToken: number;
   /**
-   * Ids of a text, as in Hugging Face. Names of special tokens become those tokens, and the post-processor adds its tokens (bos)
-   * unless `addSpecial` is false.
+   * Ids of a text, as in Hugging Face's tokenizers. Names of special tokens become those tokens. The post-processor adds its tokens,
+   * such as bos, unless `addSpecial` is false.
    */
   encode(text: string, options?: { addSpecial?: boolean }): number[];
   /** Ids of a text in which names of special tokens are ordinary text. `first`: no token precedes the text. */
   encodePlain(text: string, options: { first: boolean }): number[];
-  /** Bytes that a generated token adds to the answer. None for special tokens and unknown ids. */
+  /** Bytes that a generated token adds to the answer. Empty for special tokens and unknown ids. */
   bytes(id: number): Uint8Array;
   /** The name of a special token. Undefined for other ids. */
   specialName(id: number): string | undefined;
+  /** The id of a token by its name. Undefined if there is no such token. */
   idOf(token: string): number | undefined;
 }
 
-/** The part of the library that is used here. Its own declarations do not resolve under `nodenext`. */
+/** The part of the library that this file uses. The library's own declarations do not resolve under `nodenext`. */
 interface Library {
   encode(
     text: string,
@@ -44,32 +45,27 @@ interface Library {
   token_to_id(token: string): number | undefined;
 }
 
-export interface TokenizerOptions {
-  /** Ids that end an answer. They are special even if tokenizer.json does not say so. */
-  reserved?: readonly number[];
-}
-
 /**
- * An added token that no well-formed text contains: two high surrogates. Text after it is not the first piece of a text, which
- * SentencePiece-style tokenizers treat differently.
+ * An added token that no well-formed text contains: two high surrogates. With this token before it, a text is not the first piece,
+ * which SentencePiece-style tokenizers treat differently.
  */
 const LEAD = '\ud800\ud800';
 
-/** Reads tokenizer.json and, if there is one, tokenizer_config.json from `dir`. Throws for unsupported kinds, naming file and field. */
-export async function loadTokenizer(
-  dir: string,
-  { reserved = [] }: TokenizerOptions = {},
-): Promise<Tokenizer> {
+/**
+ * Reads tokenizer.json and, if it exists, tokenizer_config.json from `dir`. The ids in `reserved`, which end an answer, are special
+ * even if tokenizer.json does not say so. Throws an Error that names file and field if the kind of tokenizer is not supported.
+ */
+export async function loadTokenizer(dir: string, reserved?: readonly number[]): Promise<Tokenizer> {
   const json = await readJsonObject(path.join(dir, 'tokenizer.json'));
   const config = await readJsonObject(path.join(dir, 'tokenizer_config.json'), { absent: {} });
-  return createTokenizer(json, config, { reserved });
+  return createTokenizer(json, config, reserved);
 }
 
 /** `json` and `config` are the contents of tokenizer.json and tokenizer_config.json. */
 export function createTokenizer(
   json: Record<string, unknown>,
   config: Record<string, unknown> = {},
-  { reserved = [] }: TokenizerOptions = {},
+  reserved: readonly number[] = [],
 ): Tokenizer {
   const model = (json.model ?? {}) as { type?: unknown; merges?: unknown; vocab?: Record<string, number> };
   if (model.type !== 'BPE' && !(model.type === undefined && Array.isArray(model.merges))) {
@@ -104,7 +100,7 @@ export function createTokenizer(
   };
 }
 
-/** The same tokenizer without its special tokens but with LEAD. */
+/** The content of tokenizer.json for `encodePlain`: without the special tokens, but with LEAD. */
 function plainJson(json: Record<string, unknown>, added: readonly AddedToken[]): Record<string, unknown> {
   const lead = { id: -1, content: LEAD, special: true, normalized: false };
   const kept = Array.isArray(json.added_tokens)
@@ -135,7 +131,7 @@ function readAdded(value: unknown, reserved: readonly number[]): AddedToken[] {
   });
 }
 
-/** Bytes of the longest spelling, which is never shorter than the bytes that it stands for. */
+/** Bytes of the longest spelling. A spelling is never shorter than the bytes that it stands for. */
 function longest(tokens: readonly string[]): number {
   return tokens.reduce((most, token) => Math.max(most, Buffer.byteLength(token)), 1);
 }

@@ -1,4 +1,4 @@
-// Turns bytes that arrive in arbitrary pieces into text, and holds back incomplete characters.
+// Decodes UTF-8 bytes that arrive in pieces of any length. An incomplete character is held back until its last byte arrives.
 
 /** Longest incomplete character: three of four bytes. */
 const LONGEST_TAIL = 3;
@@ -7,12 +7,12 @@ export class Utf8Stream {
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #tail = new Uint8Array(0);
 
-  /** Whether the bytes so far end inside a character. */
+  /** Whether the bytes so far end with an incomplete character. */
   get pending(): boolean {
     return this.#tail.length > 0;
   }
 
-  /** The characters that `bytes` completes. Invalid sequences become U+FFFD, as in the WHATWG decoder. */
+  /** Returns the characters that `bytes` completes. Invalid sequences become U+FFFD, as in the WHATWG decoder. */
   push(bytes: Uint8Array): string {
     const joined = new Uint8Array(this.#tail.length + bytes.length);
     joined.set(this.#tail);
@@ -22,7 +22,7 @@ export class Utf8Stream {
     return this.#decoder.decode(joined.subarray(0, complete));
   }
 
-  /** Ends the bytes. An incomplete character becomes U+FFFD. */
+  /** Ends the text. An incomplete character becomes U+FFFD. */
   end(): string {
     const rest = this.#decoder.decode(this.#tail);
     this.#tail = new Uint8Array(0);
@@ -31,8 +31,8 @@ export class Utf8Stream {
 }
 
 /**
- * How many leading bytes can be decoded now. The rest starts with a lead byte whose continuation has not arrived. A cut just
- * before a lead byte never changes how either side is decoded.
+ * Number of leading bytes that can be decoded now. The remaining bytes are an incomplete character, which begins with a lead byte. A
+ * cut just before a lead byte does not change how the bytes on either side are decoded.
  */
 function completeLength(bytes: Uint8Array): number {
   const earliest = Math.max(0, bytes.length - LONGEST_TAIL);

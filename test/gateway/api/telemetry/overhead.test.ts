@@ -89,7 +89,7 @@ test('a generation is followed to its end, however it ends', async () => {
   }
   pass(4);
   expect({ ids, closed, ms: clock.ms }).toEqual({ ids: [0, 1, 2], closed: 1, ms: 11 });
-  expect(watch).toMatchObject({ index: 0, askedAt: 1, began, endedAt: 157 });
+  expect(watch).toMatchObject({ index: 0, askedAtMs: 1, began, endedAtMs: 157 });
 });
 
 test('an engine that throws ends the watch', async () => {

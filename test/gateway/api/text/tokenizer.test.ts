@@ -92,7 +92,7 @@ test('an id that ends answers is special even where the file does not say so', (
   const json = byteLevelTokenizer();
   json.added_tokens = json.added_tokens.map((token) => ({ ...token, special: false }));
   const end = json.added_tokens[4].id;
-  const tokenizer = createTokenizer(json, {}, { reserved: [end] });
+  const tokenizer = createTokenizer(json, {}, [end]);
   expect(tokenizer.specialName(end)).toBe('<|end|>');
   expect(tokenizer.encodePlain('<|end|>', { first: true })).not.toContain(end);
   expect(tokenizer.encodePlain('<|user|>', { first: true })).toEqual([tokenizer.idOf('<|user|>')]);
