@@ -133,7 +133,13 @@ export class RequestRecord {
       const message =
         'The server cannot write its usage log now, and answers no requests that it cannot account for. Try again later.';
       const headers = { 'retry-after': '1' };
-      throw new ApiError({ status: 503, message, type: 'server_error', code: 'usage_log_unavailable', headers });
+      throw new ApiError({
+        status: 503,
+        message,
+        type: 'server_error',
+        code: 'usage_log_unavailable',
+        headers,
+      });
     }
     if (this.#turn !== undefined) {
       const { turn, refusal } = this.#turn;

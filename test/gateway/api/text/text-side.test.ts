@@ -67,7 +67,7 @@ test('of a list of templates the default one is taken; chat_template.jinja goes 
 
 test.each([
   ['tokenizer.json', 'not json', /tokenizer\.json: not valid JSON/],
-  ['generation_config.json', { eos_token_id: 'x' }, /generation_config\.json: eos_token_id holds "x"/],
+  ['generation_config.json', { eos_token_id: 'x' }, /generation_config\.json: eos_token_id contains "x"/],
   ['tokenizer_config.json', { chat_template: '{% if %}' }, /tokenizer_config\.json: chat_template: /],
   ['chat_template.jinja', '{{ x | pprint }}', /chat_template\.jinja: the template uses the filter 'pprint'/],
   ['tokenizer_config.json', { chat_template: [{ name: 'rag', template: '' }] }, /named "default"/],
