@@ -1,4 +1,5 @@
 // An engine in this thread with shards in the same thread, for benchmarks that vary its options.
+import { modelOffer } from '../experts/held-model.ts';
 import { ShardService } from '../experts/service.ts';
 import type { RunRequest } from '../experts/wire/run.ts';
 import { Engine, type EngineOptions } from '../gateway/engine/engine.ts';
@@ -50,16 +51,16 @@ export async function openEngine({
   options,
 }: OpenEngineOptions): Promise<OpenEngine> {
   const bundle = await openBundle(dir);
-  const { config, manifest, bits, group } = bundle;
-  const { identity, contentHash: content } = manifest;
-  const { layers, experts, hidden } = config;
-  const model = { identity, layers, experts, hidden };
-  const units = unitsOf(config);
+  const { config } = bundle;
+  const model = modelOffer(bundle);
+  const units = Array.from({ length: config.layers * config.experts }, (_, i) => {
+    return { layer: Math.floor(i / config.experts), expert: i % config.experts };
+  });
   const devices = await open(bundle, units);
   const members = Array.from({ length: shards }, (_, shard) => {
     const held = units.filter((unit) => holds(unit, shard));
     const { handlers, run } = new ShardService({
-      models: [{ device: devices.experts, model: { ...model, content, bits, group }, units: held }],
+      models: [{ device: devices.experts, model, units: held }],
       version: 'bench',
     });
     return localMember(`in-process-${shard}`, handlers, (request) => {
@@ -71,6 +72,7 @@ export async function openEngine({
   if (!(await fleet.whenReady(10_000))) throw new Error('the shards were not ready within 10 s');
   const rules = await routingRules(bundle);
   const { dense, host } = devices;
+  const { identity, content } = model;
   const engine = new Engine({ config, identity, content, dense, fleet, rules, ...host, ...options });
   return {
     engine,
@@ -90,12 +92,6 @@ async function openDevices(bundle: Bundle, units: readonly Unit[], threads?: num
   await experts.load(units);
   mapInUnits(experts, units);
   return { dense, experts, host: openHostKernels({ bundle }) };
-}
-
-function unitsOf({ layers, experts }: { layers: number; experts: number }): Unit[] {
-  return Array.from({ length: layers * experts }, (_, i) => {
-    return { layer: Math.floor(i / experts), expert: i % experts };
-  });
 }
 
 export interface Ask {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { untilOutput } from './child-output.ts';
 import { endTree } from './process-tree.ts';
 
 export interface UpProcess {
@@ -31,17 +32,7 @@ export async function startUp(
   const ended = once(child, 'close');
   await once(child, 'spawn');
   const pid = child.pid ?? Number.NaN;
-  const url = await new Promise<string>((resolve, reject) => {
-    let output = '';
-    const listen = (text: string) => {
-      output = (output + text).slice(-10_000);
-      const [, address] = /^ready in .* at (http:\S+),/m.exec(output) ?? [];
-      if (address !== undefined) resolve(address);
-    };
-    child.stdout.setEncoding('utf8').on('data', listen);
-    child.stderr.setEncoding('utf8').on('data', listen);
-    child.on('close', () => reject(new Error(`expertgrid up ended before it was ready: ${output.trim()}`)));
-  });
+  const url = await untilOutput(child, /^ready in .* at (http:\S+),/m, 'expertgrid up');
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   return { pid, url, ended, hasEnded, stop: () => endTree(pid, ended) };
 }

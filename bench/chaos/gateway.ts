@@ -1,6 +1,7 @@
 // Starts gateways, shards and other verbs of the command line as processes, and reads what a gateway reports.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { untilOutput } from '../child-output.ts';
 import { end, hasEnded, spawnKept } from './processes.ts';
 
 export interface Verb {
@@ -26,18 +27,7 @@ export async function startVerb(
   // this process is killed.
   const env = { ...process.env, npm_lifecycle_event: 'chaos' };
   const child = spawnKept(main, args, { stdio: ['ignore', 'pipe', log], detached: true, env });
-  const found = await new Promise<string>((resolve, reject) => {
-    let output = '';
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-      const [, match] = ready.exec(output) ?? [];
-      if (match !== undefined) resolve(match);
-    });
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      reject(new Error(`expertgrid ${args.join(' ')} ended with exit code ${code} before it was ready`));
-    });
-  });
+  const found = await untilOutput(child, ready, `expertgrid ${args.join(' ')}`);
   return { child, found };
 }
 

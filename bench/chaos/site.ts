@@ -1,6 +1,7 @@
 // A shard at a fixed address. Behind the address is a relay, and behind the relay a process that can be killed, stopped,
 // made to misbehave and started again.
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { formatAddress } from '../../rpc/address.ts';
 import { type RelayThread, startRelayThread } from '../../test/support/network/relay-thread.ts';
 import type { Behaviour, Counts } from './misbehaviour.ts';
@@ -24,14 +25,12 @@ export class Site {
   /** Can cut, garble and silence the connections of the shard. */
   readonly relay: RelayThread;
   #shard: ChildProcess;
-  readonly #waiting: ((counts: Counts) => void)[] = [];
 
   private constructor(options: SiteOptions, relay: RelayThread, shard: ChildProcess) {
     this.address = formatAddress(relay.address);
     this.#options = options;
     this.relay = relay;
     this.#shard = shard;
-    this.#listen();
   }
 
   static async open(options: SiteOptions): Promise<Site> {
@@ -43,7 +42,6 @@ export class Site {
   async start(): Promise<void> {
     const { shard, port } = await startShard(this.#options);
     this.#shard = shard;
-    this.#listen();
     this.relay.retarget({ host: HOST, port });
   }
 
@@ -76,25 +74,13 @@ export class Site {
     await this.relay.close();
   }
 
-  #ask(order: ShardOrder): Promise<Counts> {
-    const shard = this.#shard;
-    if (hasEnded(shard)) return Promise.reject(new Error(`the shard at ${this.address} has ended`));
-    return new Promise((resolve, reject) => {
-      const onExit = () => reject(new Error(`the shard at ${this.address} ended before it answered`));
-      shard.once('exit', onExit);
-      this.#waiting.push((counts) => {
-        shard.off('exit', onExit);
-        resolve(counts);
-      });
-      shard.send(order);
-    });
-  }
-
-  #listen(): void {
-    this.#waiting.length = 0;
-    this.#shard.on('message', (report: ShardReport) => {
-      if (report.type === 'counts') this.#waiting.shift()?.(report.counts);
-    });
+  /** Orders must not overlap, because a report does not say which order it answers. */
+  async #ask(order: ShardOrder): Promise<Counts> {
+    const reported = nextReport(this.#shard);
+    this.#shard.send(order);
+    const report = await reported;
+    if (report.type !== 'counts') throw new Error(`the shard at ${this.address} answered ${report.type}`);
+    return report.counts;
   }
 }
 
@@ -104,12 +90,22 @@ async function startShard({
   log,
 }: SiteOptions): Promise<{ shard: ChildProcess; port: number }> {
   const shard = spawnKept('shard.ts', [model, experts], { stdio: ['ignore', log, log, 'ipc'] });
-  const port = await new Promise<number>((resolve, reject) => {
-    shard.once('message', (report: ShardReport) => {
-      if (report.type === 'ready') resolve(report.port);
-    });
-    shard.once('error', reject);
-    shard.once('exit', () => reject(new Error(`a shard of experts ${experts} ended before it was ready`)));
+  const report = await nextReport(shard);
+  if (report.type !== 'ready') throw new Error(`a shard of experts ${experts} answered ${report.type}`);
+  return { shard, port: report.port };
+}
+
+/** Rejects if the process of the shard ends before it reports. */
+async function nextReport(shard: ChildProcess): Promise<ShardReport> {
+  if (hasEnded(shard)) throw new Error('the process of a shard has ended');
+  const waiting = new AbortController();
+  const ended = once(shard, 'exit', waiting).then(() => {
+    throw new Error('the process of a shard ended before it answered');
   });
-  return { shard, port };
+  try {
+    const [report] = await Promise.race([once(shard, 'message', waiting), ended]);
+    return report;
+  } finally {
+    waiting.abort();
+  }
 }

@@ -65,7 +65,8 @@ export function judge(seen: Seen, { standby, verified }: { standby: boolean; ver
   const degradedHops = sum(disturbed.map((answer) => answer.degradedHops));
 
   const quiet = undisturbed.flatMap(({ times }) => gapsOf(times));
-  const median = spreadOf(lengths(quiet)).p50;
+  const undisturbedGaps = spreadOf(lengths(quiet));
+  const median = undisturbedGaps.p50;
   const stalls = stallLines(
     rounds,
     disturbed.flatMap(({ times }) => gapsOf(times)),
@@ -90,7 +91,7 @@ export function judge(seen: Seen, { standby, verified }: { standby: boolean; ver
       { name: 'none (undisturbed)', ...spreadOf(control) },
       ...stalls.map(({ atMost, ...line }) => (standby ? line : { ...line, atMost })),
     ],
-    undisturbedGaps: spreadOf(lengths(quiet)),
+    undisturbedGaps,
     tokens: sum(disturbed.map(({ digests }) => digests.length)),
     callsToCordon,
     degradedHops,

@@ -1,6 +1,7 @@
 // Measures one subject once, in fresh processes: cold start, warm start, memory and every load. If a load fails, the
 // failure is recorded and the next load runs.
 import { stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../base/error-text.ts';
 import { type Engine, type Generation, now, type RunningEngine, type Task } from '../engine.ts';
 import { decodeRate, firstTokenSeconds } from '../load/rate.ts';
@@ -14,6 +15,9 @@ import type { Samples } from './samples.ts';
 const LOAD_LIMIT_MS = 120_000;
 /** A start that takes longer has failed. ONNX Runtime first reads all 11 GB of a bundle, perhaps from a slow disk. */
 const START_LIMIT_MS = 300_000;
+
+/** Figures of a cold start. */
+const COLD: readonly Figure[] = ['start-cold', 'cold-bytes'];
 
 export interface Measurement {
   subject: Subject;
@@ -34,10 +38,10 @@ export async function measure(options: Measurement): Promise<void> {
   const note = (figure: Figure, value: number) => {
     if (figures.has(figure)) samples.add(subject, figure, value);
   };
-  if (cold && (figures.has('start-cold') || figures.has('cold-bytes'))) {
+  if (cold && COLD.some((figure) => figures.has(figure))) {
     log('cold start');
     await evict(engine.files);
-    await attempt(options, ['start-cold', 'cold-bytes'], () =>
+    await attempt(options, COLD, () =>
       withEngine(options, async (running, spawnedAt) => {
         note('start-cold', await secondsToFirstToken(options, running, spawnedAt));
         note('cold-bytes', bytesRead(running.pid));
@@ -46,38 +50,31 @@ export async function measure(options: Measurement): Promise<void> {
   }
   log('reading the files');
   await warm(engine.files);
-  await attempt(
-    options,
-    [...figures].filter((figure) => !['start-cold', 'cold-bytes'].includes(figure)),
-    () =>
-      withEngine(options, async (running, spawnedAt) => {
-        log('warm start');
-        note('start-warm', await secondsToFirstToken(options, running, spawnedAt));
-        for (let i = 0; i < warmUps; i++) await generate(running, warmUp, options.vocab);
-        await options.quiet.settle();
-        if (figures.has('memory')) {
-          const keyValues = running.keyValueBytes(taskOf(warmUp, options.vocab));
-          await attempt(options, ['memory'], async () => {
-            note(
-              'memory',
-              memoryOf(running.pid, await sizesOf(engine.inPlace ? engine.files : [])) - keyValues,
-            );
-          });
-        }
-        for (const load of loads) {
-          const wanted = [load.decode, load.prefill].filter(
-            (figure) => figure !== undefined && figures.has(figure),
-          );
-          if (wanted.length === 0) continue;
-          log(wanted.join(', '));
-          await attempt(options, wanted, async () => {
-            const generation = await options.quiet.measure(() => generate(running, load, options.vocab));
-            if (load.prefill)
-              note(load.prefill, (load.streams * load.prompt) / firstTokenSeconds(generation));
-            if (load.decode) note(load.decode, decodeRate(generation));
-          });
-        }
-      }),
+  const others = [...figures].filter((figure) => !COLD.includes(figure));
+  await attempt(options, others, () =>
+    withEngine(options, async (running, spawnedAt) => {
+      log('warm start');
+      note('start-warm', await secondsToFirstToken(options, running, spawnedAt));
+      for (let i = 0; i < warmUps; i++) await generate(running, warmUp, options.vocab);
+      await options.quiet.settle();
+      if (figures.has('memory')) {
+        const keyValues = running.keyValueBytes(taskOf(warmUp, options.vocab));
+        await attempt(options, ['memory'], async () => {
+          const sizes = await sizesOf(engine.inPlace ? engine.files : []);
+          note('memory', memoryOf(running.pid, sizes) - keyValues);
+        });
+      }
+      for (const load of loads) {
+        const wanted = [load.decode, load.prefill].filter((figure) => figure && figures.has(figure));
+        if (wanted.length === 0) continue;
+        log(wanted.join(', '));
+        await attempt(options, wanted, async () => {
+          const generation = await options.quiet.measure(() => generate(running, load, options.vocab));
+          if (load.prefill) note(load.prefill, (load.streams * load.prompt) / firstTokenSeconds(generation));
+          if (load.decode) note(load.decode, decodeRate(generation));
+        });
+      }
+    }),
   );
 }
 
@@ -112,15 +109,10 @@ function generate(running: RunningEngine, load: Load, vocab: number): Promise<Ge
 }
 
 async function within<T>(promise: Promise<T>, limitMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done within ${limitMs / 1000} s`)), limitMs);
+  const late = delay(limitMs, undefined, { ref: false }).then((): never => {
+    throw new Error(`not done within ${limitMs / 1000} s`);
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return await Promise.race([promise, late]);
 }
 
 async function sizesOf(files: readonly string[]): Promise<Map<string, number>> {

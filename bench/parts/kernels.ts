@@ -45,13 +45,12 @@ function report(name: string, value: number, text: string): void {
   console.log(`${name.padEnd(34)} ${text}`);
 }
 
+function reportTime(name: string, seconds: number, text = `${(seconds * 1e6).toFixed(2)} us`): void {
+  report(`${name} us`, seconds * 1e6, text);
+}
+
 function writeWeights(file: string): void {
-  const one = quantize(
-    Float32Array.from({ length: hidden * hidden }, () => Math.random() - 0.5),
-    hidden,
-    hidden,
-    'q4',
-  ).data;
+  const one = quantize(floats(hidden * hidden), hidden, hidden, 'q4').data;
   const descriptor = openSync(file, 'w');
   for (let i = 0; i < squares; i++) writeSync(descriptor, one);
   closeSync(descriptor);
@@ -119,7 +118,7 @@ function benchProducts(square: readonly QuantisedMatrix[], tag: string, sweep: n
     const seconds = time(calls, (call) => kernels.product(x, n, [square[call % squares]!], [y]), 5);
     const operations = (n * hidden * hidden * 2) / seconds / 1e9;
     const text = `${reads(seconds, squareBytes, sweep)}, ${operations.toFixed(0)} GOP/s`;
-    report(`product ${n} rows ${tag} us`, seconds * 1e6, text);
+    reportTime(`product ${n} rows ${tag}`, seconds, text);
   }
 }
 
@@ -135,16 +134,13 @@ function benchExperts(experts: ExpertMatrices[], tag: string, sweep: number): vo
     const y = new Float32Array(groups * rows * hidden);
     const counts = new Int32Array(groups).fill(rows);
     const calls = groups === 1 ? experts.length : 3;
-    const seconds = time(
-      calls,
-      (call) => {
-        const first = groups === 1 ? call : 0;
-        kernels.experts(x, experts.slice(first, first + groups), counts, y);
-      },
-      5,
-    );
+    const compute = (call: number) => {
+      const first = groups === 1 ? call : 0;
+      kernels.experts(x, experts.slice(first, first + groups), counts, y);
+    };
+    const seconds = time(calls, compute, 5);
     const text = reads(seconds, groups * 3 * halfBytes, sweep);
-    report(`experts ${groups} x ${rows} rows ${tag} us`, seconds * 1e6, text);
+    reportTime(`experts ${groups} x ${rows} rows ${tag}`, seconds, text);
   }
 }
 
@@ -176,23 +172,20 @@ function benchAttention(tag: string, sweep: number): void {
   ] as const) {
     const spans = kernels.spans(cache, pages, Int32Array.of(0, pageCount, start, count));
     const calls = count === 1 ? 5 * layers : 4;
-    const seconds = time(
-      calls,
-      (call) => kernels.attention(spans, call % layers, q, heads, 96 ** -0.5, y),
-      5,
-    );
+    const attend = (call: number) => kernels.attention(spans, call % layers, q, heads, headDim ** -0.5, y);
+    const seconds = time(calls, attend, 5);
     const bytes = (start + count) * kvHeads * headDim * 4;
     const operations = count * (start + (count + 1) / 2) * heads * headDim * 4;
     const speed = `${(seconds * 1e6).toFixed(0)} us, ${(operations / seconds / 1e9).toFixed(0)} GFLOP/s`;
     const text = count === 1 ? reads(seconds, bytes, sweep) : speed;
-    report(`attention ${count} at ${start + 1} ${tag} us`, seconds * 1e6, text);
+    reportTime(`attention ${count} at ${start + 1} ${tag}`, seconds, text);
   }
   const one = kernels.spans(cache, pages, Int32Array.of(0, pageCount, 100, 1));
   const norm = floats(headDim);
   const seconds = time(2000, (call) =>
     kernels.rotate(one, call % layers, q, k, k, cos, sin, heads, norm, norm, 1e-6),
   );
-  report(`rotate 1 row ${tag} us`, seconds * 1e6, `${(seconds * 1e6).toFixed(2)} us`);
+  reportTime(`rotate 1 row ${tag}`, seconds);
 }
 
 function benchRows(tag: string): void {
@@ -201,26 +194,23 @@ function benchRows(tag: string): void {
   const y = new Float32Array(hidden);
   const residual = new Float32Array(hidden);
   const norm = time(5000, () => kernels.addRmsnorm(x, weight, weight, 1e-6, residual, y, 1));
-  report(`addRmsnorm 1 row ${tag} us`, norm * 1e6, `${(norm * 1e6).toFixed(2)} us`);
+  reportTime(`addRmsnorm 1 row ${tag}`, norm);
   const routers = Array.from({ length: 64 }, () => floats(96 * hidden));
   const scored = new Float32Array(96);
   const scores = time(640, (call) => kernels.scores(x, routers[call % 64]!, 96, hidden, scored, 1));
-  report(
-    `scores 96 1 row ${tag} us`,
-    scores * 1e6,
-    `${(scores * 1e6).toFixed(1)} us, ${((96 * hidden * 4) / scores / 1e9).toFixed(1)} GB/s`,
-  );
+  const read = `${(scores * 1e6).toFixed(1)} us, ${((96 * hidden * 4) / scores / 1e9).toFixed(1)} GB/s`;
+  reportTime(`scores 96 1 row ${tag}`, scores, read);
   const vocab = 200_064;
   const logits = floats(vocab);
   const ids = new Int32Array(64);
   const values = new Float32Array(64);
   const sums = new Float64Array(1);
-  const argmax = time(100, () => kernels.argmax(logits, 1, vocab, ids, values));
-  report(`argmax ${tag} us`, argmax * 1e6, `${(argmax * 1e6).toFixed(1)} us`);
-  const topk = time(100, () => kernels.topk(logits, 1, vocab, 64, ids, values));
-  report(`topk 64 ${tag} us`, topk * 1e6, `${(topk * 1e6).toFixed(1)} us`);
-  const sum = time(100, () => kernels.logsumexp(logits, 1, vocab, 0.8, sums));
-  report(`logsumexp ${tag} us`, sum * 1e6, `${(sum * 1e6).toFixed(1)} us`);
+  const entries = {
+    argmax: () => kernels.argmax(logits, 1, vocab, ids, values),
+    'topk 64': () => kernels.topk(logits, 1, vocab, 64, ids, values),
+    logsumexp: () => kernels.logsumexp(logits, 1, vocab, 0.8, sums),
+  };
+  for (const [name, run] of Object.entries(entries)) reportTime(`${name} ${tag}`, time(100, run));
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'expertgrid-kernels-'));

@@ -1,0 +1,23 @@
+// Reads the output of a child process until it says that it is ready.
+import type { ChildProcess } from 'node:child_process';
+
+/**
+ * Resolves to the first group of `pattern` in the output. Rejects with the end of the output if the process ends before
+ * that. `name` is the name of the process in this error.
+ */
+export function untilOutput(child: ChildProcess, pattern: RegExp, name: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        output = (output + text).slice(-10_000);
+        const [, match] = pattern.exec(output) ?? [];
+        if (match !== undefined) resolve(match);
+      });
+    }
+    child.once('error', reject);
+    child.once('close', (code) => {
+      reject(new Error(`${name} ended with exit code ${code} before it was ready: ${output.trim()}`));
+    });
+  });
+}
