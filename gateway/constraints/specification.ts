@@ -1,13 +1,14 @@
-// The plain data from which a constraint is compiled. It can be sent between threads.
+// Specifications of constraints: plain data that the API makes from a request and the engine compiles. It can be sent between threads.
 
-/** How a model writes a tool call: `begin`, a JSON object with name and arguments, `end`. */
+/** How a model writes a tool call: `begin`, a JSON object with the tool's name and its arguments, `end`. */
 export interface CallSyntax {
-  /** Such as `<tool_call>\n`. */
+  /** For example `<tool_call>\n`. */
   begin: string;
-  /** Such as `\n</tool_call>`. */
+  /** For example `\n</tool_call>`. */
   end: string;
-  /** Keys of the object, in this order. */
+  /** Key of the tool's name, which comes first in the object. */
   nameKey: string;
+  /** Key of the arguments, which come second. */
   argumentsKey: string;
   /** Text between two calls. */
   separator: string;
@@ -15,9 +16,9 @@ export interface CallSyntax {
 
 export interface CallableTool {
   name: string;
-  /** JSON Schema of the arguments, as JSON text. Undefined for any object. */
+  /** JSON Schema of the arguments, as JSON text. If undefined, the arguments are any object. */
   parameters?: string;
-  /** Unsupported keywords of the schema are left out. Without this they are a fault. */
+  /** Unsupported keywords of the schema are left out. If undefined, they are faults. */
   relaxed?: true;
 }
 
@@ -25,16 +26,16 @@ export interface CallableTool {
 export type GrammarSpec =
   /** Any JSON object. */
   | { type: 'json_object' }
-  /** JSON text of a schema. `relaxed`: unsupported keywords are left out. */
+  /** A JSON value. `schema` is the JSON text of a schema. `relaxed`: unsupported keywords of the schema are left out. */
   | { type: 'json_schema'; schema: string; relaxed?: true }
-  /** A regular expression of ECMAScript that the whole answer matches. */
+  /** An answer that a regular expression of ECMAScript matches as a whole. */
   | { type: 'regex'; pattern: string }
   | { type: 'choice'; choices: readonly string[] }
-  /** EBNF, or GBNF as llama.cpp and vLLM accept it. Begins at `root`. */
+  /** A grammar in EBNF, or in GBNF as llama.cpp and vLLM accept it. It begins at the rule `root`. */
   | { type: 'grammar'; grammar: string }
   /**
-   * `required`: the answer is calls of these tools and nothing else. `auto`: free text, in which `begin`
-   * starts a call that is then held to its syntax. `parallel`: more than one call may come.
+   * Calls of tools. With `required`, the answer is calls and nothing else. With `auto`, the answer is free text, in which `begin` starts a
+   * call. `parallel`: more than one call may come.
    */
   | {
       type: 'tool_calls';
@@ -42,32 +43,29 @@ export type GrammarSpec =
       tools: readonly CallableTool[];
       parallel: boolean;
       syntax: CallSyntax;
-      /**
-       * Only with `auto`. If present, the answer is either calls and nothing else, or what this grammar
-       * allows. If absent, the answer is free text and calls.
-       */
+      /** Only with `auto`: if present, the answer is either calls and nothing else, or a text of this grammar, instead of free text. */
       content?: GrammarSpec;
     };
 
-/** A grammar that was read before; see reader.ts. */
+/** A grammar that reader.ts has read from a specification. */
 export interface PackedGrammar {
   /** Equal for equal specifications. */
   key: string;
-  /** Memory that threads share, so that the grammar is in memory once; see packed.ts. */
+  /** The bytes of the grammar (see packed.ts), in memory that threads share. */
   packed: SharedArrayBuffer;
 }
 
 export type ReadSpec = { type: 'read' } & PackedGrammar;
 
 export type ConstraintSpec =
-  /** Only these ids may come. The model's own stop ids must be among them to be allowed. */
+  /** Only these ids may come. The model's stop ids may come only if they are listed. */
   | { type: 'ids'; ids: readonly number[] }
   | GrammarSpec
   | ReadSpec
   /**
-   * Thinking may be any tokens. It ends with the ids `end`; from there on `then` applies. After `budget`
-   * tokens `end` is forced; the tokens of `end` are not counted. `open`: the prompt has begun the thinking
-   * already. If not `open`, thinking begins only if `begin` comes first.
+   * Thinking, which may be any tokens and ends with the ids `end`, then an answer to which `then` applies. After `budget` tokens, not
+   * counting those of `end`, the ids `end` are forced. `open`: the prompt has already begun the thinking. If it has not, thinking begins only
+   * if the ids `begin` come first.
    */
   | {
       type: 'thinking';
@@ -78,13 +76,13 @@ export type ConstraintSpec =
       then?: ConstraintSpec;
     };
 
-/** The part of a specification that needs a grammar. Undefined if there is none, or if it was read before. */
+/** The part of a specification from which a grammar must be read. Undefined if there is none, or if the grammar was read before. */
 export function grammarIn(spec: ConstraintSpec | undefined): GrammarSpec | undefined {
   if (spec === undefined || spec.type === 'ids' || spec.type === 'read') return undefined;
   return spec.type === 'thinking' ? grammarIn(spec.then) : spec;
 }
 
-/** The specification with the grammar that was read, instead of its source, which may be large. */
+/** The specification with a grammar that was read in place of the grammar's source, which may be large. */
 export function withRead(spec: ConstraintSpec, { key, packed }: PackedGrammar): ConstraintSpec {
   if (spec.type === 'ids') return spec;
   if (spec.type !== 'thinking') return { type: 'read', key, packed };

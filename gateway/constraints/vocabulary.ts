@@ -1,48 +1,49 @@
-// The vocabulary as grammars need it: the bytes of each id, as plain data that crosses threads, and as a tree that tries tokens with a
-// common prefix together.
+// The vocabulary in the form that grammars need: the bytes of each id, and trees in which tokens with a common prefix share nodes. All of
+// this is plain data, so that it can be sent between threads.
 
-/** A tree of tokens by their bytes, without the root. Nodes are in the order of their bytes, each before its descendants. */
+/** A tree of tokens by their bytes, without the root. Nodes are sorted by their bytes, each before its descendants. */
 export interface VocabularyTree {
   /** `[nodes]` */
   byte: Uint8Array;
-  /** `[nodes]` from 0. */
+  /** `[nodes]` The depth of a first byte is 0. */
   depth: Uint16Array;
   /** `[nodes]` The first node after a node's descendants. */
   end: Int32Array;
-  /** `[nodes + 1]` Index in `ids` of the first id whose token ends at the node. They end where the next node's ids begin. */
+  /** `[nodes + 1]` Index in `ids` of the first id whose token ends at the node. The node's ids end where those of the next node begin. */
   first: Int32Array;
   ids: Int32Array;
   /** `[256]` The node of a token's first byte. -1 if no token begins with it. */
   roots: Int32Array;
-  /** `[nodes]` 1 where all ids of the node and below it are plain; see VocabularyData. */
+  /** `[nodes]` 1 if all ids of the node and of its descendants are plain; see VocabularyData. */
   plain: Uint8Array;
 }
 
 export interface VocabularyData {
-  /** Bytes of all ids, one after another. An id without bytes is not text: it is special or unused. */
+  /** The bytes of all ids, one after another. An id without bytes is not text: it is special or unused. */
   bytes: Uint8Array;
-  /** `[vocab]`, where each id's bytes end. */
+  /** `[vocab]` Index in `bytes` at which the bytes of each id end. */
   ends: Int32Array;
+  /** The tree of all ids. */
   tree: VocabularyTree;
   /**
-   * `[length][ceil(vocab / 32)]` bits of the plain ids of up to so many characters, from 1. Plain is what stands for itself within a
-   * JSON string: whole characters, none of them a quote, a backslash or a control character.
+   * `[LONGEST_PLAIN][ceil(vocab / 32)]` Row i has bits of the plain ids of up to i + 1 characters. A plain id needs no escape within a JSON
+   * string: it has whole characters, and none of them is a quote, a backslash or a control character.
    */
   plain: readonly Uint32Array[];
-  /** Tree of the ids that are in no row of `plain`. */
+  /** The tree of the ids that are not plain. */
   rest: VocabularyTree;
-  /** The same ids by the bytes after their first plain characters. There are few such ends, each with many ids. */
+  /** The tree of the same ids without their leading plain characters. There are few such tails, and many ids share each. */
   tails: VocabularyTree;
 }
 
-/** Most characters of a plain id; longer ones are among the rest. */
+/** Most characters of a plain id. Longer ids are treated as not plain. */
 export const LONGEST_PLAIN = 32;
 
 const BLANKS = Array.from(' \t\r\n', (character) => character.charCodeAt(0));
 
 /**
- * `bytesOf`: what each id adds to an answer; special ids add none. Takes half a second of 200,000 ids: not for a thread that
- * others wait for.
+ * `bytesOf` returns the bytes that an id adds to an answer; special ids add none. This takes half a second for 200,000 ids, so it must not
+ * run in a thread that others wait for.
  */
 export function vocabularyData(size: number, bytesOf: (id: number) => Uint8Array): VocabularyData {
   const pieces = Array.from({ length: size }, (_, id) => bytesOf(id));
@@ -79,7 +80,7 @@ function isSpecial(byte: number): boolean {
   return byte < 0x20 || byte === 0x22 || byte === 0x5c;
 }
 
-/** Index of the first byte that is special or belongs to an incomplete character; the length if there is none. */
+/** The bytes from the first one that is special or belongs to an incomplete character. If there is no such byte, all bytes. */
 function tailOf(piece: Uint8Array): Uint8Array {
   let at = 0;
   while (at < piece.length) {
@@ -91,7 +92,7 @@ function tailOf(piece: Uint8Array): Uint8Array {
   return at < piece.length ? piece.subarray(at) : piece;
 }
 
-/** Characters of a plain id. 0 if it is not plain. */
+/** Number of characters of a plain id. 0 if the id is not plain. */
 function plainLength(piece: Uint8Array): number {
   if (piece.length === 0 || piece.some(isSpecial)) return 0;
   if (piece.every((byte) => byte < 0x80)) return piece.length <= LONGEST_PLAIN ? piece.length : 0;
@@ -99,7 +100,7 @@ function plainLength(piece: Uint8Array): number {
   try {
     text = decoder.decode(piece);
   } catch {
-    return 0; // it begins or ends within a character
+    return 0; // the bytes begin or end within a character
   }
   const length = Array.from(text).length;
   return length <= LONGEST_PLAIN ? length : 0;
@@ -107,9 +108,9 @@ function plainLength(piece: Uint8Array): number {
 
 export class Vocabulary {
   readonly size: number;
-  /** Bytes. */
+  /** Bytes of the longest id. */
   readonly longest: number;
-  /** Ids that are not text. */
+  /** The ids that are not text. */
   readonly textless: readonly number[];
   readonly tree: VocabularyTree;
   readonly rest: VocabularyTree;
@@ -132,13 +133,13 @@ export class Vocabulary {
     return bytes.subarray(ends[id - 1] ?? 0, ends[id]);
   }
 
-  /** Bits of the plain ids of up to `length` characters, from 1. */
+  /** `[ceil(vocab / 32)]` Bits of the plain ids of up to `length` characters; `length` is at least 1. */
   plain(length: number): Uint32Array {
     const { plain } = this.#data;
     return plain[Math.min(length, plain.length) - 1] ?? new Uint32Array(Math.ceil(this.size / 32));
   }
 
-  /** Whether it is white space and nothing else. */
+  /** Whether the id is white space and nothing else. */
   isBlank(id: number): boolean {
     const bytes = this.bytes(id);
     return bytes.length > 0 && bytes.every((byte) => BLANKS.includes(byte));
@@ -147,11 +148,11 @@ export class Vocabulary {
 
 interface Key {
   id: number;
-  /** One character for each byte: such strings compare like their bytes, and much faster. */
+  /** One character for each byte. Such strings compare in the order of their bytes, much faster than arrays of bytes do. */
   text: string;
 }
 
-/** `pieces [vocab]` */
+/** `pieces [vocab]` are the bytes of each id. Ids without bytes are left out. */
 function treeOf(pieces: readonly Uint8Array[], isPlain: (id: number) => boolean): VocabularyTree {
   const sorted = [...pieces.entries()].flatMap(([id, piece]): Key[] => {
     return piece.length > 0 ? [{ id, text: Buffer.from(piece).toString('latin1') }] : [];

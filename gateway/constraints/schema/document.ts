@@ -1,5 +1,5 @@
-// Resolves the references in a schema: identifiers and anchors (JSON Schema core 8.2), and pointers
-// (RFC 6901). Accepts the names that these have in all drafts.
+// Resolves the references in a schema: identifiers and anchors (JSON Schema core 8.2), and pointers (RFC 6901). Identifiers and anchors
+// may have the keywords of any draft.
 import { ConstraintFault } from '../fault.ts';
 import { locationsOf } from './keywords.ts';
 import { isObject, resolve, type SchemaNode, step } from './pointer.ts';
@@ -11,7 +11,7 @@ interface Place {
   base: string;
 }
 
-/** Base of a schema without an identifier. RFC 2606 reserves the name, so it never leads anywhere. */
+/** Base of a schema without an identifier. RFC 2606 reserves names that end in `.invalid`, so the address never leads anywhere. */
 const NOWHERE = 'https://schema.invalid/';
 /** Largest number of schemas in one document. */
 const MOST_SCHEMAS = 50_000;
@@ -44,19 +44,15 @@ export class Document {
     const found = this.#find(reference, from);
     if (typeof found === 'boolean') return found;
     if (!isObject(found)) {
-      const why = /^#/.test(reference)
+      const why = reference.startsWith('#')
         ? 'leads to no schema'
         : 'leads out of this schema: put what it names into $defs';
       throw new ConstraintFault(`the reference ${JSON.stringify(reference)} ${why}`, at);
     }
     if (!this.#places.has(found)) {
-      // The target is in a place where no keyword has schemas, for example among the caller's own keywords.
-      const path = reference
-        .slice(reference.indexOf('#') + 1)
-        .split('/')
-        .slice(1)
-        .map(step)
-        .join('');
+      // No supported keyword leads to the target. It may be, for example, within a keyword that the schema's author has invented.
+      const [, ...steps] = reference.slice(reference.indexOf('#') + 1).split('/');
+      const path = steps.map(step).join('');
       this.#index(found, { path, base: this.#places.get(from)?.base ?? NOWHERE }, 0);
     }
     return found;
@@ -70,8 +66,8 @@ export class Document {
     const root = this.#addresses.get(resource);
     const found = root === undefined ? undefined : resolve(fragment, root);
     if (found !== undefined) return found;
-    // Many clients write identifiers that are not meant as addresses. A pointer that leads nowhere is
-    // therefore resolved again, from the root of the whole document. Some clients omit the #.
+    // Many clients write identifiers that are not meant as addresses. So a pointer that leads nowhere is resolved again, from the root of
+    // the whole document. Some clients omit the #.
     const pointer = /^#?(\/.*)$/.exec(reference)?.[1];
     return pointer === undefined ? undefined : resolve(pointer, this.#root);
   }
@@ -84,7 +80,7 @@ export class Document {
       throw new ConstraintFault(`it contains more than ${MOST_SCHEMAS} schemas`);
     }
     if (place.path !== '' && '$ref' in node && ('$id' in node || 'id' in node)) {
-      // Up to draft 7 the identifier is ignored. From 2019-09 on, references are resolved against it.
+      // Up to draft 7, an identifier beside `$ref` is ignored. From 2019-09 on, the reference is resolved against the identifier.
       throw new ConstraintFault(
         'an identifier beside a reference means different things in different drafts',
         place.path,
@@ -122,6 +118,6 @@ function absolute(reference: string, base: string): string | undefined {
   try {
     return new URL(reference, base).href;
   } catch {
-    return undefined; // callers write other things into identifiers
+    return undefined; // clients also write texts that are no addresses into identifiers
   }
 }

@@ -1,4 +1,4 @@
-// Supported formats of strings. The pattern of each is as narrow as its standard or narrower.
+// The supported formats of strings, each as a pattern that is as narrow as the format's standard or narrower.
 
 const month31 = '(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])';
 const month30 = '(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)';
@@ -14,8 +14,8 @@ const time = `${hour}:[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?(?:[zZ]|[+-]${hour}
 const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
 const ipv4 = `${octet}(?:\\.${octet}){3}`;
 /**
- * A label has at most 41 characters; its standard allows 63. It never has two hyphens in a row: in the third
- * and fourth place they would announce an encoding (xn--), and not every such name is valid.
+ * A label of a host name. It has at most 41 characters, although its standard allows 63. It never has two hyphens in a row, because in the
+ * third and fourth place they announce an encoding (xn--), and not every such label is valid.
  */
 const label = '[a-zA-Z0-9]{1,20}(?:-[a-zA-Z0-9]{1,20})?';
 const hostname = `${label}(?:\\.${label}){0,5}`;
@@ -31,7 +31,7 @@ const shortened = Array.from({ length: 8 }, (_, before) => {
 const ipv6 = `(?:${group}(?::${group}){7}|${[...shortened.slice(0, 7), `(?:${group}:){7}:`].join('|')})`;
 
 const atom = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,20}";
-/** At most 62 characters stand before the @; the standard allows 64. */
+/** At most 62 characters come before the @, although the standard allows 64. */
 const email = `${atom}(?:\\.${atom}){0,2}@${label}(?:\\.${label}){1,4}`;
 
 const escaped = '%[0-9a-fA-F]{2}';
@@ -50,8 +50,9 @@ const pointer = '(?:/(?:[^~/]|~[01])*)*';
 const name = '[a-zA-Z0-9_]+';
 
 /**
- * The patterns follow RFC 3339 (dates, times, durations), 4122, 1123, 4291, 5321 (words without quotes),
- * 3986, 6570 and 6901. The formats for other scripts (iri, idn-) accept only ASCII. A `regex` has no groups.
+ * The patterns follow RFC 3339 (dates, times, durations), 4122 (UUIDs), 1123 (host names), 4291 (IPv6), 5321 (e-mail, without quoted words),
+ * 3986 (URIs), 6570 (URI templates) and 6901 (JSON Pointers). The international formats (iri, idn-) accept only ASCII. A `regex` has no
+ * groups.
  */
 export const formats: Readonly<Record<string, string>> = {
   date,

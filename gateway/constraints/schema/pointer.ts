@@ -1,9 +1,12 @@
-// Nodes of a schema's document, JSON Pointers to them (RFC 6901), and paths in errors. Pure.
+// Nodes of a schema's document, JSON Pointers (RFC 6901) to nodes, and paths in errors. Pure.
 
-/** A schema that is not true or false, as its author wrote it. */
+/** A schema that is an object, as its author wrote it. The other schemas are true and false. */
 export type SchemaNode = Readonly<Record<string, unknown>>;
 
-/** The target of a pointer such as `/$defs/address` in `root`; '' is the root. Undefined if there is none, or the pointer is malformed. */
+/**
+ * The target of a pointer such as `/$defs/address` in `root`. The pointer '' leads to the root. Undefined if there is no target, or if the
+ * pointer is malformed.
+ */
 export function resolve(pointer: string, root: unknown): unknown {
   let found = root;
   for (const part of pointer.split('/').slice(1)) {
@@ -15,7 +18,7 @@ export function resolve(pointer: string, root: unknown): unknown {
   return found;
 }
 
-/** Unescapes a step of a JSON Pointer in a URI. */
+/** Unescapes a step of a JSON Pointer in a URI. Undefined if the step is malformed. */
 function nameOf(part: string): string | undefined {
   try {
     return decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
@@ -28,7 +31,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** One step of a path, as parameters are written in errors. */
+/** One step of a path, as errors write it: `.name`, or `["other name"]`. */
 export function step(name: string): string {
   return /^[\w$-]+$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
 }

@@ -1,4 +1,4 @@
-// Removes from a grammar what can never end: rules that only lead back to themselves.
+// Removes the parts of a grammar that match no text of finite length, such as rules that only lead back to themselves.
 import { canEnd, rulesThat } from '../grammar/ending.ts';
 import {
   choice,
@@ -12,7 +12,7 @@ import {
   sequence,
 } from '../grammar/expression.ts';
 
-/** A grammar of the same texts. Its root is impossible if there are none. */
+/** A grammar that matches the same texts. Its root is `impossible` if it matches none. */
 export function productive({ root, rules }: Grammar): Grammar {
   const ending = rulesThat(rules, canEnd);
   if (ending.size === rules.size) return { root, rules };

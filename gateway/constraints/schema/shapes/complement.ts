@@ -5,7 +5,10 @@ import type { TextTest } from '../texts.ts';
 import { type ArrayShape, anyArray, anyBoolean, anyObject, type ObjectShape, type Shape } from './shapes.ts';
 import { any, never, type Terms } from './terms.ts';
 
-/** Calls `narrowed` if some values are left out, for example those without a format, because formats are narrower than their standard. */
+/**
+ * Calls `narrowed` if some values are left out. For example, strings that do not have a format are left out, because this server's formats
+ * are narrower than their standards.
+ */
 export function complement(shape: Shape, terms: Terms, narrowed: () => void): Shape[] {
   switch (shape.kind) {
     case 'null':
@@ -43,7 +46,7 @@ function oppositeNumber(test: NumberTest): NumberTest {
   return { ...test, test: side, exclusive: !test.exclusive };
 }
 
-/** Undefined if no string fails the test, or if it is unknown which do. */
+/** The test that exactly the strings pass that fail `test`. Undefined if no string fails it, or if it is unknown which strings do. */
 function oppositeText(test: TextTest): TextTest | undefined {
   switch (test.test) {
     case 'pattern':
@@ -112,7 +115,7 @@ function objects(
   ];
 }
 
-/** The shape that only this object or list has. */
+/** The shape of exactly this object or array. */
 function asShape(value: object, terms: Terms): Shape {
   if (Array.isArray(value)) {
     const prefix = value.map((item: unknown) => terms.is(item));

@@ -1,4 +1,4 @@
-// Tells whether a JSON value has a shape. This checks the values of `enum` and `const`.
+// Finds out whether a JSON value has a shape, for the values of `enum` and `const`.
 import { isDeepStrictEqual } from 'node:util';
 import { matches } from '../../language/dfa.ts';
 import { hasNumber } from '../numbers.ts';

@@ -1,5 +1,5 @@
-// Turns a term into shapes, one of which a value must have: works out keywords, references and combined schemas, one level deep.
-// Knows no grammar.
+// Turns a term into shapes, one of which each of its values has: evaluates keywords, references and combined schemas, one level deep.
+// Terms of the values within (items, properties) stay terms. Knows no grammar.
 import { isDeepStrictEqual } from 'node:util';
 import { ConstraintFault, within } from '../../fault.ts';
 import { type Dfa, noText, unionOf } from '../../language/dfa.ts';
@@ -17,17 +17,17 @@ import { kindOfShape, type Shape, universal } from './shapes.ts';
 import { any, type Term, Terms } from './terms.ts';
 import { shapeOfValue, shapesOfValues, valuesOf } from './value-shapes.ts';
 
-/** Most alternatives of one term. */
+/** Most shapes of one term. */
 const MOST_SHAPES = 400;
-/** Most alternatives of a branch after others were subtracted from it. */
+/** Most shapes that are kept when values are subtracted from shapes. Further shapes are left out, which narrows the term. */
 const MOST_LEFT = 32;
-/** Most terms that are being worked out at once, each for the one before. */
+/** Most terms that are evaluated at once, each because the one before refers to it. */
 const MOST_OPEN = 300;
-/** Most comparisons of values with terms for one schema: some tenths of a second. */
+/** Most comparisons of values with terms for one schema, which take some tenths of a second. */
 const MOST_COMPARED = 200_000;
-/** Most pairs of shapes that are joined for one schema: about a second. */
+/** Most cost of the pairs of shapes that are intersected for one schema, which takes about a second. */
 const MOST_MEETINGS = 50_000;
-/** How deep values of required properties are checked for being possible at all. */
+/** Largest depth to which values of required properties are checked for whether any value is possible. */
 const DEEPEST_LOOK = 3;
 
 export class Normalizer {
@@ -35,7 +35,7 @@ export class Normalizer {
   readonly #document: Document;
   readonly #shapes = new Map<number, readonly Shape[]>();
   readonly #open = new Set<number>();
-  /** Terms some of whose values were left out. What does not satisfy such a term is therefore unknown. */
+  /** Narrowed terms: some of their values were left out. It is therefore unknown which values do not satisfy such a term. */
   readonly #narrowed = new Set<number>();
   #met = 0;
   #depth = 0;
@@ -49,7 +49,7 @@ export class Normalizer {
     this.#document = document;
   }
 
-  /** Empty if no value satisfies the term. Throws a ConstraintFault that names the unsupported keyword. */
+  /** The shapes of the values that satisfy the term; empty if there is none. Throws a ConstraintFault that names an unsupported keyword. */
   shapesOf(term: Term): readonly Shape[] {
     const known = this.#shapes.get(term.id);
     if (known !== undefined) {
@@ -75,18 +75,18 @@ export class Normalizer {
     }
   }
 
-  /** Whether any values were left out. */
+  /** Whether any term is narrowed. */
   get narrowed(): boolean {
     return this.#narrowed.size > 0;
   }
 
-  /** Marks every term that is being worked out as narrowed: some of its values were left out. */
+  /** Marks every term that is being evaluated as narrowed. */
   #narrow(): void {
     this.#narrowings++;
     for (const id of this.#open) this.#narrowed.add(id);
   }
 
-  /** Shapes of all values of the term. Throws a ConstraintFault if some values were left out. */
+  /** The shapes of all values of the term. Throws a ConstraintFault if the term is narrowed. */
   #exactly(term: Term): readonly Shape[] {
     const shapes = this.shapesOf(term);
     if (!this.#narrowed.has(term.id)) return shapes;
@@ -111,12 +111,12 @@ export class Normalizer {
     }
     if (term.kind === 'all') return term.of.every((each) => this.holds(value, each));
     if (this.shapesOf(term).some((shape) => this.#has(value, shape))) return true;
-    // The value may be one of those that were left out.
+    // The value may be one of the values that were left out.
     if (this.#inNegation) this.#exactly(term);
     return false;
   }
 
-  /** Path of a schema that the term is made of, for errors. */
+  /** Path of one of the schemas that the term is made of, for errors. */
   pathOf(term: Term): string {
     if (term.kind === 'schema') return this.#document.path(term.node);
     const parts = term.kind === 'all' ? term.of : term.kind === 'not' ? [term.of] : [];
@@ -195,9 +195,9 @@ export class Normalizer {
     return hasShape(value, shape, (inner, term) => this.holds(inner, term));
   };
 
-  /** Each branch without the values of the other branches. `among`: shapes that the value must have anyway. */
+  /** The shapes of each branch without the values of the other branches. `among`: shapes that the value must have in any case. */
   #oneOf(branches: readonly Term[], among: readonly Shape[], term: Term): readonly Shape[] {
-    // Values that were left out of a narrowed branch may be values of another branch, so wider shapes are compared for it.
+    // Values that were left out of a narrowed branch may be values of another branch. So wider shapes stand for a narrowed branch.
     const whole: (readonly Shape[])[] = [];
     const own = branches.map((branch) => {
       const shapes = this.shapesOf(branch);
@@ -215,7 +215,7 @@ export class Normalizer {
     });
   }
 
-  /** Shapes of all values that may satisfy a narrowed term, and perhaps of more values. */
+  /** Shapes that contain all values of a narrowed term, and perhaps other values. */
   #outerShapes(term: Term): readonly Shape[] {
     const before = this.#narrowings;
     if (term.kind === 'schema') {
@@ -236,8 +236,8 @@ export class Normalizer {
   }
 
   /**
-   * Shapes of values that have a shape of both lists. `term` is for errors. Pairs beyond `enough` are left out, because answers may
-   * be narrower than the schema.
+   * The intersections of each shape of `a` with each shape of `b`. `term` is for errors. If there are more than `enough`, the others are
+   * left out, which narrows the term.
    */
   #both(
     a: readonly Shape[],
@@ -259,7 +259,7 @@ export class Normalizer {
     return [...found.values()];
   }
 
-  /** Whether some value may have a shape of both lists. Also true if values were left out on the way. */
+  /** Whether some value may have a shape of both lists. Also true if values were left out while this was found out. */
   #overlap(a: readonly Shape[], b: readonly Shape[], term: Term): boolean {
     const before = this.#narrowings;
     return this.#meetings(a, b, term).next().done !== true || this.#narrowings > before;
@@ -284,7 +284,7 @@ export class Normalizer {
     return new ConstraintFault(message, this.pathOf(term), { costly: true });
   }
 
-  /** Whether no value satisfies the term. Looks only into joined terms: a schema alone is seldom impossible. */
+  /** Whether no value satisfies the term. Only terms of kind `all` are evaluated, because a schema alone is seldom impossible. */
   #isNever = (term: Term): boolean => {
     if (term.kind === 'never') return true;
     if (term.kind !== 'all' || this.#open.has(term.id) || this.#depth >= DEEPEST_LOOK) return false;
@@ -292,7 +292,7 @@ export class Normalizer {
     try {
       return this.shapesOf(term).length === 0;
     } catch (cause) {
-      // It may only lead back to a term that is being worked out. Any other fault is thrown again when the value is written.
+      // The term may only lead back to a term that is being evaluated. Any other fault is thrown again when the value is written.
       if (!(cause instanceof ConstraintFault) || cause.costly) throw cause;
       return false;
     } finally {

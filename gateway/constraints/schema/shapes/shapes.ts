@@ -1,4 +1,4 @@
-// Shapes: values of one kind that pass tests of that kind. A term becomes a list of shapes, one of which a value must have.
+// Shapes: sets of values of one kind that pass tests of that kind. A term becomes a list of shapes; its values are those of all shapes.
 //
 // Worked example: {"type": "object", "required": ["a"], "properties": {"a": {"type": "null"}}} is one shape:
 //   { kind: 'object', implicit: false, properties: Map { 'a' => term }, required: Set { 'a' }, least: 0, most: Infinity, some: [],
@@ -9,26 +9,27 @@ import type { NumberTest } from '../numbers.ts';
 import type { TextTest } from '../texts.ts';
 import { any, type Term } from './terms.ts';
 
-export interface ShapeOf {
+/** `least` and `most` bound the number of items or properties. */
+interface ShapeOf {
   null: object;
   boolean: { values: readonly boolean[] };
   number: { tests: readonly NumberTest[] };
   string: { tests: readonly TextTest[] };
   array: {
     prefix: readonly Term[];
-    /** Term of the items after those. */
+    /** Terms of the first items are `prefix`; `rest` is the term of all further items. */
     rest: Term;
-    /** The schema does not mention those items, so they are written only if they must be. */
+    /** The schema does not mention the further items, so an answer has only as many of them as it must. */
     restImplicit: boolean;
     least: number;
     most: number;
     some: readonly SomeItems[];
-    /** Path of the keyword that requires all items to differ. */
+    /** Path of `uniqueItems`, if all items must differ. */
     unique: string | undefined;
   };
   object: {
     properties: ReadonlyMap<string, Term>;
-    /** Properties with other names. The sets do not overlap; a name that is in none of them is forbidden. */
+    /** Properties with other names. The sets of names do not overlap. A name that is in no set is forbidden. */
     others: readonly OtherNames[];
     required: ReadonlySet<string>;
     least: number;
@@ -37,7 +38,7 @@ export interface ShapeOf {
   };
 }
 
-/** From `least` to `most` of the items from `from` on. */
+/** From `least` to `most` of the items from index `from` on satisfy the term. */
 export interface SomeItems {
   from: number;
   term: Term;
@@ -48,32 +49,30 @@ export interface SomeItems {
 export interface OtherNames {
   names: Dfa;
   term: Term;
-  /** The schema does not mention them, so they are written only if they must be. */
+  /** The schema does not mention these properties, so an answer has them only if it must. */
   implicit: boolean;
 }
 
-/** At least one property with such a name that is not in `properties`, and with such a value. */
-export interface SomeProperty {
+/** At least one property has a name of `names` that is not in `properties`, and a value that satisfies the term. */
+interface SomeProperty {
   names: Dfa;
   term: Term;
 }
 
-/** `implicit`: the schema does not mention values of this kind, so they are written only if it allows nothing else. */
-export type Shape = { [K in Kind]: { kind: K; implicit: boolean } & ShapeOf[K] }[Kind] | Value;
-
-/** Exactly this object or list. Values of other kinds have shapes of their kind. */
-export interface Value {
-  kind: 'is';
-  implicit: false;
-  value: object;
-}
+/**
+ * `implicit`: the schema does not mention values of this kind, so they are written only if the schema allows nothing else. The kind `is`
+ * stands for exactly this object or array. Single values of other kinds have shapes of their kind.
+ */
+export type Shape =
+  | { [K in Kind]: { kind: K; implicit: boolean } & ShapeOf[K] }[Kind]
+  | { kind: 'is'; implicit: false; value: object };
 
 export type ObjectShape = Extract<Shape, { kind: 'object' }>;
 export type ArrayShape = Extract<Shape, { kind: 'array' }>;
 
 export const anyBoolean: readonly boolean[] = [true, false];
 
-/** All values of a kind. */
+/** The shape of all values of a kind. */
 export function universal(kind: Kind, implicit = false): Shape {
   switch (kind) {
     case 'null':

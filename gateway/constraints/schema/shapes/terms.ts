@@ -1,5 +1,4 @@
-// Terms: what a value must satisfy, as a tree over the schemas of one document. Equal terms are one object,
-// so each is worked out once.
+// Terms: requirements on a value, as a tree over the schemas of one document. Equal terms are one object, so each is evaluated once.
 
 import type { Schema } from '../keywords.ts';
 import type { SchemaNode } from '../pointer.ts';
@@ -8,10 +7,10 @@ export type Term = { readonly id: number } & (
   | { kind: 'any' }
   | { kind: 'never' }
   | { kind: 'schema'; node: SchemaNode }
-  /** All of these terms: at least two, and none of them an `all`. */
+  /** The value satisfies all of these terms. There are at least two, and none is of kind `all`. */
   | { kind: 'all'; of: readonly Term[] }
   | { kind: 'not'; of: Term }
-  /** Equal to this JSON value. */
+  /** The value is equal to this JSON value. */
   | { kind: 'is'; value: unknown }
 );
 

@@ -1,13 +1,13 @@
-// Shapes of the values that `enum` and `const` list.
+// The shapes of the values that `enum` and `const` list.
 import { isDeepStrictEqual } from 'node:util';
 import { ConstraintFault } from '../../fault.ts';
 import type { Keywords } from '../keywords.ts';
 import type { Shape } from './shapes.ts';
 
-/** Most objects and lists in one `enum`. */
+/** Most objects and arrays in one `enum`. */
 const MOST_STRUCTURES = 5000;
 
-/** The values that `enum` and `const` leave. Undefined if neither is there. */
+/** The values that both `enum` and `const` allow. Undefined if the schema has neither keyword. */
 export function valuesOf(keywords: Keywords): readonly unknown[] | undefined {
   const { enum: all } = keywords;
   if (!('const' in keywords)) return all;
@@ -23,7 +23,7 @@ export function shapeOfValue(value: unknown): Shape {
   return { kind: 'null', implicit: false };
 }
 
-/** One shape for all numbers and one for all strings; each other value has a shape of its own. */
+/** All numbers have one shape, and so have all strings. Each other value has a shape of its own. */
 export function shapesOfValues(values: readonly unknown[]): readonly Shape[] {
   const numbers = values.filter((value) => typeof value === 'number');
   const texts = values.filter((value) => typeof value === 'string');
