@@ -1,11 +1,12 @@
-// Calls the gateway's HTTP API, with an API key if one is needed. Errors become exceptions.
+// Calls the gateway's HTTP API, with an API key if the gateway needs one. Throws an ApiError if the gateway answers with an error.
 import { askKey, storedKey } from './key.js';
 
-/** The page may be below a prefix. The API is next to it. */
+/** Address of the API. It is relative to this file, because a proxy may put the gateway below a prefix. */
 const root = new URL('../', import.meta.url);
+/** A GET request that takes longer fails. */
 const PATIENCE_MS = 10_000;
 
-/** An error that the gateway returned. */
+/** An error that the gateway answered. `code` is the code of the error's body. */
 export class ApiError extends Error {
   /**
    * @param {string} message
@@ -21,19 +22,14 @@ export class ApiError extends Error {
 
 /**
  * @param {string} path
- * @param {{ accept?: number[] }} [options] error statuses whose body is an answer
+ * @param {{ accept?: number[] }} [options] accept: error statuses that are returned and not thrown
  * @returns {Promise<Response>}
  */
 export function get(path, { accept = [] } = {}) {
   return request(path, () => ({ signal: AbortSignal.timeout(PATIENCE_MS) }), accept);
 }
 
-/**
- * @param {string} path
- * @param {object} body
- * @param {AbortSignal} signal
- * @returns {Promise<Response>}
- */
+/** @type {(path: string, body: object, signal: AbortSignal) => Promise<Response>} */
 export function post(path, body, signal) {
   const headers = { 'content-type': 'application/json' };
   return request(path, () => ({ method: 'POST', headers, body: JSON.stringify(body), signal }), []);
@@ -54,7 +50,7 @@ async function request(path, init, accept) {
       headers: { ...headers, ...(key !== null && { authorization: `Bearer ${key}` }) },
     });
     if (response.ok || accept.includes(response.status)) return response;
-    // Another request may have asked for a key in the meantime.
+    // Another request may have asked the user for a key in the meantime.
     if (response.status === 401 && (storedKey() !== key || (await askKey()))) continue;
     throw await errorOf(response);
   }

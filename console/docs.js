@@ -1,10 +1,10 @@
-// The API's reference: reads /openapi.json and draws it with Swagger UI.
+// The API's reference: reads /openapi.json and shows it with Swagger UI.
 import { element } from './elements.js';
 
 const note = element('reference-note', HTMLElement);
 
 async function show() {
-  // The page may be below a prefix. The API is next to it.
+  // Addresses are relative, because a proxy may put the gateway below a prefix.
   const base = new URL('.', location.href);
   const response = await fetch(new URL('openapi.json', base));
   if (!response.ok) throw new Error(`/openapi.json answered ${response.status}`);
@@ -26,7 +26,7 @@ async function show() {
     tryItOutEnabled: true,
     validatorUrl: null,
     onComplete() {
-      // The key that the console has in this tab.
+      // The console stores its key for this tab.
       const key = sessionStorage.getItem('expertgrid.key');
       if (key !== null) ui.preauthorizeApiKey('bearer', key);
     },

@@ -1,7 +1,7 @@
-// Finds and makes elements.
+// Finds and makes elements of the page.
 
 /**
- * The element with this id. Throws if there is none, or if it is of another kind.
+ * The element with this id. Throws if the page has no such element, or if the element is of another kind.
  * @template {Element} T
  * @param {string} id
  * @param {{ new (): T }} kind
@@ -41,8 +41,7 @@ export function makeSvg(tag, attributes = {}, ...children) {
 
 /**
  * Sets a text only if it differs, because screen readers announce every change in a live region.
- * @param {Element} target
- * @param {string} text
+ * @type {(target: Element, text: string) => void}
  */
 export function say(target, text) {
   if (target.textContent !== text) target.textContent = text;

@@ -1,4 +1,4 @@
-// Formats numbers for people.
+// Formats numbers for display.
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });

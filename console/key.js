@@ -1,4 +1,4 @@
-// The API key: a dialog asks for it, and the tab keeps it until it is closed.
+// The API key: a dialog asks the user for the key, and the tab keeps it until the tab is closed.
 import { element } from './elements.js';
 
 const STORED = 'expertgrid.key';
@@ -18,7 +18,7 @@ export function storedKey() {
 }
 
 /**
- * Asks for a key, once for all requests that need it. After a refusal it asks again only when the button is pressed.
+ * Asks the user for a key, once for all requests that need one. If the user declines, asks again only when the button is pressed.
  * @returns {Promise<boolean>} whether there is a new key
  */
 export function askKey() {

@@ -1,4 +1,4 @@
-// The link to /metrics. A browser follows links without an API key, so if there is a key the page fetches the metrics itself.
+// The link to /metrics. A browser sends no API key when it follows a link. So if there is a key, the page fetches the metrics itself.
 import { get } from './api.js';
 import { element } from './elements.js';
 import { storedKey } from './key.js';
@@ -9,7 +9,7 @@ const link = element('metrics-link', HTMLAnchorElement);
 link.addEventListener('click', async (event) => {
   if (storedKey() === null) return;
   event.preventDefault();
-  // Before anything is awaited, because the browser would block it as a pop-up later.
+  // The window is opened before anything is awaited, because later the browser would block it as a pop-up.
   const shown = window.open('', '_blank');
   try {
     const text = await (await get('metrics')).text();

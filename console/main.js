@@ -1,4 +1,4 @@
-// Wires the page: asks the gateway every two seconds and passes the answers to the views.
+// Wires the page together: asks the gateway every two seconds and passes the answers to the views.
 import { ApiError, get } from './api.js';
 import { element } from './elements.js';
 import { count, duration, figure, percent } from './format.js';
@@ -9,14 +9,14 @@ import { poll } from './poll.js';
 import { showCounts, showMemory, showRequests } from './watch/counts.js';
 import './watch/drain.js';
 import { showHeat } from './watch/heat.js';
-import { createPlot } from './watch/plot.js';
+import { Plot } from './watch/plot.js';
 import { parseSamples } from './watch/samples.js';
 import { Past } from './watch/series.js';
 import { showShards } from './watch/shards.js';
 import { showAge, showReadiness, showState } from './watch/state.js';
 
 const EVERY_MS = 2000;
-/** Skips the samples of single experts, which are most of the metrics and which the heat already has. */
+/** Skips the samples of single experts, because they are most of the metrics and the heat map shows them already. */
 const wanted = (/** @type {string} */ name) => name.startsWith('expertgrid_engine_');
 
 const rate = (/** @type {number} */ value) => ({
@@ -24,40 +24,28 @@ const rate = (/** @type {number} */ value) => ({
   unit: '/s',
 });
 const plain = (/** @type {number} */ value) => ({ value: count(value), unit: '' });
-const times = (/** @type {string} */ what) => [
-  { name: 'median', column: `${what}_median` },
-  { name: 'p95', column: `${what}_p95` },
-];
+const times = (/** @type {string} */ what) => ({ median: `${what}_median`, p95: `${what}_p95` });
 const plots = [
-  createPlot('plot-requests', {
+  new Plot('plot-requests', {
     title: 'Requests a second',
-    lines: [
-      { name: 'ended', column: 'requests' },
-      { name: 'failed', column: 'errors' },
-    ],
+    lines: { ended: 'requests', failed: 'errors' },
     format: rate,
   }),
-  createPlot('plot-tokens', {
+  new Plot('plot-tokens', {
     title: 'Tokens a second',
-    lines: [
-      { name: 'generated', column: 'generated_tokens' },
-      { name: 'prompts', column: 'prompt_tokens' },
-    ],
+    lines: { generated: 'generated_tokens', prompts: 'prompt_tokens' },
     format: rate,
   }),
-  createPlot('plot-first', { title: 'Time to first token', lines: times('first_token'), format: duration }),
-  createPlot('plot-next', { title: 'Time between tokens', lines: times('next_token'), format: duration }),
-  createPlot('plot-sequences', {
+  new Plot('plot-first', { title: 'Time to first token', lines: times('first_token'), format: duration }),
+  new Plot('plot-next', { title: 'Time between tokens', lines: times('next_token'), format: duration }),
+  new Plot('plot-sequences', {
     title: 'Sequences running',
-    lines: [
-      { name: 'running', column: 'running' },
-      { name: 'waiting', column: 'waiting' },
-    ],
+    lines: { running: 'running', waiting: 'waiting' },
     format: plain,
   }),
-  createPlot('plot-memory', {
+  new Plot('plot-memory', {
     title: 'KV memory in use',
-    lines: [{ name: 'in use', column: 'kv_used' }],
+    lines: { 'in use': 'kv_used' },
     format: (value) => ({ value: percent(value), unit: '' }),
     most: 1,
   }),
@@ -70,12 +58,12 @@ const ranges = {
 const [, byMinute] = [...element('range', HTMLFieldSetElement).querySelectorAll('input')];
 const past = new Past();
 
-/** @type {number | undefined} number of units of the model */
+/** @type {number | undefined} number of units (experts of all layers) of the model */
 let units;
 
 function draw() {
   const which = byMinute?.checked ? 'minutes' : 'seconds';
-  for (const plot of plots) plot(past[which], ranges[which], past.seconds);
+  for (const plot of plots) plot.show(past[which], ranges[which], past.seconds);
 }
 
 async function lookAtHistory() {
@@ -117,7 +105,7 @@ function ofModel() {
 
 async function look() {
   const heat = lookAtHeat();
-  // After the heat, which tells the number of experts.
+  // The shards are asked for after the heat, because the heat has the number of experts.
   const shards = heat.then(lookAtShards, lookAtShards);
   const looks = [lookAtHistory(), lookAtMetrics(), heat, shards, lookAtReadiness(), lookAtModels()];
   const results = await Promise.allSettled(looks);

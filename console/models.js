@@ -1,10 +1,10 @@
-// The choice of the model that the page shows, and facts about it.
+// The list that chooses the model of the page, and facts about the chosen model.
 import { element, make, say } from './elements.js';
 import { count, short } from './format.js';
 
 /**
  * @typedef {object} Facts
- * @property {Record<string, number>} [versions] of an alias
+ * @property {Record<string, number>} [versions] models of an alias, each with its weight
  * @property {number} [layers]
  * @property {number} [experts]
  * @property {number[]} [experts_per_token]
@@ -15,7 +15,7 @@ import { count, short } from './format.js';
  * @typedef {{ id: string, max_model_len?: number, expertgrid?: Facts }} Model
  */
 
-/** Two elements for the same choice: at the top of the page and beside the prompt. */
+/** The two lists for the same choice: at the top of the page and beside the prompt. */
 const selects = ['model-select', 'ask-model'].map((id) => element(id, HTMLSelectElement));
 const name = element('model', HTMLElement);
 const facts = element('facts', HTMLElement);
@@ -60,26 +60,18 @@ function showChosen() {
 
 /** @param {Model} model */
 function factsOf({ max_model_len: context, expertgrid = {} }) {
-  const {
-    parameters,
-    active_parameters: active,
-    layers,
-    experts,
-    experts_per_token: each = [],
-    bits,
-  } = expertgrid;
+  const { parameters, active_parameters: active, layers, experts, bits } = expertgrid;
+  const { experts_per_token: each = [] } = expertgrid;
   const [least, most] = [Math.min(...each), Math.max(...each)];
-  const asked = least === most ? `${most}` : `${least} to ${most}`;
-  const parts = [
-    parameters === undefined
-      ? ''
-      : `${short(parameters)} parameters${active === undefined ? '' : `, ${short(active)} active`}`,
-    layers === undefined ? '' : `${layers} layers`,
-    experts === undefined ? '' : `${experts} experts, ${asked} a token`,
-    bits === undefined ? '' : `${bits} bits`,
-    context === undefined ? '' : `context ${count(context)}`,
-  ];
-  return parts.filter((part) => part !== '').join(' · ');
+  const ofToken = least === most ? `${most}` : `${least} to ${most}`;
+  const parts = [];
+  if (parameters !== undefined)
+    parts.push(`${short(parameters)} parameters${active === undefined ? '' : `, ${short(active)} active`}`);
+  if (layers !== undefined) parts.push(`${layers} layers`);
+  if (experts !== undefined) parts.push(`${experts} experts, ${ofToken} a token`);
+  if (bits !== undefined) parts.push(`${bits} bits`);
+  if (context !== undefined) parts.push(`context ${count(context)}`);
+  return parts.join(' · ');
 }
 
 /** @param {() => void} listener called when another model is chosen */

@@ -1,7 +1,8 @@
-// Polls while the page is visible.
+// Calls a function again and again while the page is visible.
 
 /**
- * Calls `look` now and `everyMs` after each call has ended. Pauses while the tab is hidden, and calls at once when it is back.
+ * Calls `look` now, and again `everyMs` after the end of each call. Pauses while the tab is hidden, and calls at once when it is visible
+ * again.
  * @param {() => Promise<void>} look must not reject
  * @param {{ everyMs: number, onPause: () => void }} options
  * @returns {() => void} calls `look` at once
@@ -17,7 +18,7 @@ export function poll(look, { everyMs, onPause }) {
     looking = true;
     await look();
     looking = false;
-    // The pause replaces what that call has shown.
+    // The tab may have been hidden during the call. The message about the pause then replaces the one that the call has shown.
     if (document.hidden) onPause();
     else timer = setTimeout(turn, everyMs);
   }

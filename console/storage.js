@@ -1,5 +1,5 @@
-// What the page remembers in this browser. Storage may be forbidden (private windows, strict settings) or full. The page then
-// works without it and remembers nothing.
+// Stores values in this browser. Storage may be forbidden (private windows, strict settings) or full. The page then works, but stores
+// nothing.
 
 /**
  * @param {string} name
@@ -16,7 +16,7 @@ export function recall(name) {
 /**
  * @param {string} name
  * @param {unknown} value
- * @returns {boolean} whether it is remembered
+ * @returns {boolean} whether the value is stored
  */
 export function remember(name, value) {
   try {

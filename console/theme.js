@@ -1,12 +1,12 @@
-// Sets the theme before anything is painted, and remembers the choice, for the console and the API's reference. It is a plain
-// script, because modules run too late and the page would flash.
+// Sets the theme of the console and of the API's reference before anything is painted, and stores the user's choice. This is a plain
+// script, because a module would run too late: the page would first be painted in the wrong theme.
 {
   const STORED = 'expertgrid.theme';
   const choices = ['auto', 'light', 'dark'];
   const system = matchMedia('(prefers-color-scheme: dark)');
   const root = document.documentElement;
 
-  /** Storage may be forbidden (private windows, strict settings). The theme then holds for this page only. */
+  /** The stored choice. Storage may be forbidden (private windows, strict settings); the choice then applies to this page only. */
   const stored = () => {
     try {
       return localStorage.getItem(STORED);
@@ -18,7 +18,7 @@
     try {
       localStorage.setItem(STORED, choice);
     } catch {
-      // See `stored`.
+      // Storage is forbidden; see `stored`.
     }
   };
 

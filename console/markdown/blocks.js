@@ -1,21 +1,23 @@
-// Splits Markdown into blocks: paragraphs, headings, lists, quotes, code, tables, rules. Every line keeps its place in the source,
-// so that drawn text can be traced back to it. HTML is ordinary text.
+// Splits Markdown into blocks: paragraphs, headings, lists, quotes, code, tables, rules. Every line keeps its place in the source, so
+// that drawn text can be traced back to the source. HTML is ordinary text.
 
 /**
- * @typedef {{ text: string, at: number }} Line a part of one line of the source, and where it begins there
+ * @typedef {{ text: string, at: number }} Line a part of one line of the source, and its place in the source
  * @typedef {{ type: 'paragraph', lines: Line[] }} Paragraph
  * @typedef {{ type: 'heading', level: number, lines: Line[] }} Heading
  * @typedef {{ type: 'code', language: string, lines: Line[] }} Code
  * @typedef {{ type: 'quote', blocks: Block[] }} Quote
- * @typedef {{ type: 'list', start: number | undefined, items: Block[][] }} List start: of an ordered list
- * @typedef {{ type: 'table', align: (string | undefined)[], rows: Line[][] }} Table the first row is its head
+ * @typedef {{ type: 'list', start: number | undefined, items: Block[][] }} List start: first number of an ordered list
+ * @typedef {{ type: 'table', align: (string | undefined)[], rows: Line[][] }} Table the first row is the head
  * @typedef {{ type: 'rule' }} Rule
- * @typedef {(Paragraph | Heading | Code | Quote | List | Table | Rule) & { from: number, to: number }} Block from, to: in the source
+ * @typedef {Paragraph | Heading | Code | Quote | List | Table | Rule} Content
+ * @typedef {Content & { from: number, to: number }} Block from, to: places in the source
+ * @typedef {{ block: Content, next: number }} Begun a block, and the index of the line after the block
  */
 
-/** Largest length of the line below a table's head. A longer line is text. */
+/** Most characters of the line below a table's head. A longer line is text. */
 const LONGEST_DELIMITERS = 1_000;
-/** Largest depth of nested quotes and lists. Deeper ones are text. */
+/** Largest depth of nested quotes and lists. Deeper quotes and lists are text. */
 const DEEPEST = 8;
 
 const FENCE = /^ {0,3}(`{3,}|~{3,}) *([^`\s]*)[^`]*$/;
@@ -39,11 +41,7 @@ export function blocksOf(source) {
   return parse(lines, 0);
 }
 
-/**
- * @param {readonly Line[]} lines
- * @param {number} depth
- * @returns {Block[]}
- */
+/** @type {(lines: readonly Line[], depth: number) => Block[]} */
 function parse(lines, depth) {
   /** @type {Block[]} */
   const blocks = [];
@@ -63,11 +61,8 @@ function parse(lines, depth) {
 }
 
 /**
- * The block that begins at line `i`, and the line after it.
- * @param {readonly Line[]} lines
- * @param {number} i
- * @param {number} depth
- * @returns {{ block: Paragraph | Heading | Code | Quote | List | Table | Rule, next: number }}
+ * Reads the block that begins at line `i`.
+ * @type {(lines: readonly Line[], i: number, depth: number) => Begun}
  */
 function begin(lines, i, depth) {
   const line = lines[i] ?? { text: '', at: 0 };
@@ -90,13 +85,7 @@ function begin(lines, i, depth) {
   return { block: { type: 'paragraph', lines: lines.slice(i, next).map(trimmed) }, next };
 }
 
-/**
- * @param {readonly Line[]} lines
- * @param {number} i
- * @param {string} fence
- * @param {string} language
- * @returns {{ block: Code, next: number }}
- */
+/** @type {(lines: readonly Line[], i: number, fence: string, language: string) => Begun} */
 function code(lines, i, fence, language) {
   const closes = (/** @type {string} */ text) => {
     const marks = text.trim();
@@ -110,12 +99,7 @@ function code(lines, i, fence, language) {
   };
 }
 
-/**
- * @param {readonly Line[]} lines
- * @param {number} i
- * @param {number} depth
- * @returns {{ block: Quote, next: number }}
- */
+/** @type {(lines: readonly Line[], i: number, depth: number) => Begun} */
 function quote(lines, i, depth) {
   /** @type {Line[]} */
   const inner = [];
@@ -129,12 +113,7 @@ function quote(lines, i, depth) {
   return { block: { type: 'quote', blocks: parse(inner, depth + 1) }, next };
 }
 
-/**
- * @param {readonly Line[]} lines
- * @param {number} i
- * @param {number} depth
- * @returns {{ block: List, next: number }}
- */
+/** @type {(lines: readonly Line[], i: number, depth: number) => Begun} */
 function list(lines, i, depth) {
   const kind = kindOf(lines[i]);
   /** @type {Block[][]} */
@@ -143,7 +122,7 @@ function list(lines, i, depth) {
   while (next < lines.length && kindOf(lines[next]) === kind && !RULE.test(lines[next]?.text ?? '')) {
     const line = lines[next] ?? { text: '', at: 0 };
     const [whole = '', , , spaces = ' '] = ITEM.exec(line.text) ?? [];
-    // If more than four spaces follow the mark, the item's text begins one column after it.
+    // If more than four spaces follow the mark, the item's text begins one column after the mark.
     const width = spaces.length > 4 ? whole.length - spaces.length + 1 : whole.length;
     const inner = [rest(line, width)];
     const end = endOfItem(lines, next + 1, width);
@@ -158,7 +137,8 @@ function list(lines, i, depth) {
 }
 
 /**
- * The end of an item. Lines with its indentation belong to it, and so do lines that continue its paragraph.
+ * The index of the line after a list item. Lines with the item's indentation belong to the item, and so do lines that continue its
+ * paragraph.
  * @param {readonly Line[]} lines
  * @param {number} from
  * @param {number} width
@@ -176,21 +156,14 @@ function endOfItem(lines, from, width) {
   return end;
 }
 
-/**
- * @param {readonly Line[]} lines
- * @param {number} i
- */
+/** @type {(lines: readonly Line[], i: number) => boolean} */
 function isTable(lines, i) {
   const [head, marks] = [lines[i]?.text ?? '', lines[i + 1]?.text ?? ''];
   if (!head.includes('|') || marks.length > LONGEST_DELIMITERS || !DELIMITERS.test(marks)) return false;
   return cellsOf({ text: head, at: 0 }).length === cellsOf({ text: marks, at: 0 }).length;
 }
 
-/**
- * @param {readonly Line[]} lines
- * @param {number} i
- * @returns {{ block: Table, next: number }}
- */
+/** @type {(lines: readonly Line[], i: number) => Begun} */
 function table(lines, i) {
   const align = cellsOf(lines[i + 1] ?? { text: '', at: 0 }).map(({ text }) => {
     const [left, right] = [text.startsWith(':'), text.endsWith(':')];
@@ -225,8 +198,7 @@ function cellsOf({ text, at }) {
 
 /**
  * Whether a paragraph ends before line `i`.
- * @param {readonly Line[]} lines
- * @param {number} i
+ * @type {(lines: readonly Line[], i: number) => boolean}
  */
 function interrupts(lines, i) {
   const line = lines[i];
@@ -253,11 +225,7 @@ function indent({ text }) {
   return /^ */.exec(text)?.[0].length ?? 0;
 }
 
-/**
- * @param {Line} line
- * @param {number} from
- * @returns {Line}
- */
+/** @type {(line: Line, from: number) => Line} */
 function rest({ text, at }, from) {
   return { text: text.slice(from), at: at + Math.min(from, text.length) };
 }

@@ -3,18 +3,19 @@ import { safeLink } from './links.js';
 
 /**
  * @typedef {import('./blocks.js').Line} Line
- * @typedef {{ type: 'text', text: string, at: number }} Text at: in the source
+ * @typedef {{ type: 'text', text: string, at: number }} Text at: place in the source
  * @typedef {{ type: 'code', text: string, at: number }} Code
  * @typedef {{ type: 'em' | 'strong' | 'del', children: Inline[] }} Styled
  * @typedef {{ type: 'link', href: string, children: Inline[] }} Link
  * @typedef {Text | Code | Styled | Link} Inline
- * @typedef {{ mark: string, count: number, opens: boolean, closes: boolean, nodes: Inline[], at: number }} Run of marks, and what
- *   follows it
+ * @typedef {{ mark: string, count: number, opens: boolean, closes: boolean, nodes: Inline[], at: number }} Run a run of equal marks;
+ *   nodes: the nodes that follow the run
  */
 
 const STYLES = /** @type {const} */ ({ '*': 'em', _: 'em', '**': 'strong', __: 'strong', '~~': 'del' });
-/** Largest number of consecutive marks, and of open runs in a line. More are text, so that the nesting stays shallow. */
+/** Largest number of consecutive marks. A longer run is text. */
 const MOST_MARKS = 3;
+/** Largest number of open runs in a line, so that nesting stays shallow. Further runs are text. */
 const MOST_OPEN = 20;
 const ESCAPED = /^\\[!-/:-@[-`{-~]/;
 const BARE = /^https?:\/\/[^\s<>"'`\]]*[^\s<>"'`\].,;:!?)*_~]/;
@@ -31,7 +32,7 @@ export function inlineOf(lines) {
     const nodes = inlineOfText(line.text, line.at);
     const before = lines[i - 1];
     if (before === undefined) return nodes;
-    // In the source, the break between two lines follows white space that is not shown.
+    // In the source, the line break may follow white space that is not drawn, so the break is placed right after the drawn text.
     const at = before.at + before.text.length;
     return [{ type: /** @type {const} */ ('text'), text: '\n', at }, ...nodes];
   });
@@ -121,7 +122,7 @@ function spanAt(text, i, at, codeEnds) {
 }
 
 /**
- * Undefined for unsafe addresses, which stay text.
+ * A link node. Undefined if the address is unsafe; the link then stays text.
  * @param {string} href
  * @param {string} label
  * @param {number} at
@@ -145,7 +146,7 @@ function inlineOfLabel(label, at) {
 }
 
 /**
- * The place of the closing run of backticks, by the place of the opening one.
+ * The place of the closing run of backticks, by the place of the opening run.
  * @param {string} text
  * @returns {Map<number, number>}
  */
@@ -178,14 +179,14 @@ function flanks(mark, before, after) {
 }
 
 /**
- * Pairs each closing run with the nearest opening run of the same mark. What is between them becomes one node.
+ * Pairs each closing run with the nearest opening run of the same mark. The nodes between the two runs become children of one node.
  * @param {readonly Run[]} runs
  * @returns {Inline[]}
  */
 function joined(runs) {
   /** @type {Run[]} open runs and what follows each */
   const stack = [];
-  /** Number of open runs by mark, which avoids searching for a mark that has none. */
+  /** Number of open runs by mark, so that a mark without open runs is not searched for. */
   const open = { '*': 0, _: 0, '~': 0 };
   const count = (/** @type {Run} */ run, /** @type {number} */ by) => {
     if (run.opens && run.mark !== '') open[/** @type {keyof typeof open} */ (run.mark)] += by;
@@ -227,9 +228,7 @@ function joined(runs) {
 
 /**
  * Marks without a partner are text.
- * @param {Run} run
- * @param {number} count
- * @returns {Inline[]}
+ * @type {(run: Run, count: number) => Inline[]}
  */
 function marksOf({ mark, at }, count) {
   return count === 0 ? [] : [{ type: 'text', text: mark.repeat(count), at }];

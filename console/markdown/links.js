@@ -1,8 +1,8 @@
-// Which addresses the links in a model's text may have.
+// Decides which addresses the links in a model's text may have.
 
 /**
- * The address for a link. Undefined unless it is a web page or an e-mail address, because `javascript:` and `data:` would run in
- * this page.
+ * The normalized address for a link. Undefined if it is neither a web page nor an e-mail address, because a `javascript:` or `data:`
+ * address could run code in this page.
  * @param {string} href
  * @returns {string | undefined}
  */

@@ -1,5 +1,5 @@
-// Draws Markdown as elements, never as HTML text, so that a model's text can only make the elements that are named here. Blocks
-// that have not changed since the last drawing are kept.
+// Draws Markdown as elements and never as HTML text, so that a model's text can make only the elements that are named here. Blocks that
+// have not changed since they were last drawn keep their elements.
 import { make } from '../elements.js';
 import { blocksOf } from './blocks.js';
 import { inlineOf } from './inline.js';
@@ -8,7 +8,7 @@ import { inlineOf } from './inline.js';
  * @typedef {import('./blocks.js').Block} Block
  * @typedef {import('./blocks.js').Line} Line
  * @typedef {import('./inline.js').Inline} Inline
- * @typedef {(parent: Element, text: string, at: number) => void} Write puts a piece of the source into an element
+ * @typedef {(parent: Element, text: string, at: number) => void} Write adds a piece of the source, with its place, to an element
  */
 
 export class MarkdownView {
@@ -30,7 +30,7 @@ export class MarkdownView {
   draw(source) {
     const blocks = blocksOf(source);
     const keys = blocks.map(({ from, to }) => `${from} ${source.slice(from, to)}`);
-    // New text may belong to the last block, even if its text so far is the same.
+    // The last block is always drawn again, because new text may belong to it.
     const same = keys.findIndex((key, i) => this.#drawn[i]?.key !== key || i === blocks.length - 1);
     const kept = same === -1 ? 0 : same;
     for (const { element } of this.#drawn.slice(kept)) element.remove();
@@ -42,26 +42,13 @@ export class MarkdownView {
   }
 }
 
-/**
- * @param {Block} block
- * @param {Write} write
- * @returns {HTMLElement}
- */
+/** @type {(block: Block, write: Write) => HTMLElement} */
 function drawBlock(block, write) {
   switch (block.type) {
     case 'paragraph':
       return withText(make('p'), block.lines, write);
     case 'heading':
-      // The page itself uses the first two levels.
-      return withText(
-        make('div', {
-          role: 'heading',
-          'aria-level': `${Math.min(6, block.level + 2)}`,
-          class: `h${block.level}`,
-        }),
-        block.lines,
-        write,
-      );
+      return withText(heading(block.level), block.lines, write);
     case 'code':
       return drawCode(block.lines, block.language, write);
     case 'quote':
@@ -76,10 +63,14 @@ function drawBlock(block, write) {
 }
 
 /**
- * @param {readonly Line[]} lines
- * @param {string} language
- * @param {Write} write
+ * The page itself uses the first two levels.
+ * @param {number} level
  */
+function heading(level) {
+  return make('div', { role: 'heading', 'aria-level': `${Math.min(6, level + 2)}`, class: `h${level}` });
+}
+
+/** @type {(lines: readonly Line[], language: string, write: Write) => HTMLElement} */
 function drawCode(lines, language, write) {
   const code = make('code', language === '' ? {} : { 'data-language': language });
   for (const [i, { text, at }] of lines.entries()) {
@@ -91,11 +82,7 @@ function drawCode(lines, language, write) {
   return box;
 }
 
-/**
- * @param {readonly Block[][]} items
- * @param {number | undefined} start
- * @param {Write} write
- */
+/** @type {(items: readonly Block[][], start: number | undefined, write: Write) => HTMLElement} */
 function drawList(items, start, write) {
   const list = start === undefined ? make('ul') : make('ol', { start: `${start}` });
   for (const blocks of items) {
@@ -108,28 +95,18 @@ function drawList(items, start, write) {
   return list;
 }
 
-/**
- * @param {{ align: (string | undefined)[], rows: Line[][] }} table
- * @param {Write} write
- */
+/** @type {(table: { align: (string | undefined)[], rows: Line[][] }, write: Write) => HTMLElement} */
 function drawTable({ align, rows }, write) {
   const [head = [], ...body] = rows;
-  const row = (/** @type {'th' | 'td'} */ tag, /** @type {Line[]} */ cells) =>
-    make(
-      'tr',
-      {},
-      ...align.map((side, i) => {
-        const cell = make(tag, side === undefined ? {} : { 'data-align': side });
-        return withText(cell, cells[i] === undefined ? [] : [/** @type {Line} */ (cells[i])], write);
-      }),
-    );
-  const table = make(
-    'table',
-    {},
-    make('thead', {}, row('th', head)),
-    make('tbody', {}, ...body.map((cells) => row('td', cells))),
-  );
-  return make('div', { class: 'table' }, table);
+  const row = (/** @type {'th' | 'td'} */ tag, /** @type {Line[]} */ cells) => {
+    const drawn = align.map((side, i) => {
+      const cell = make(tag, side === undefined ? {} : { 'data-align': side });
+      return withText(cell, cells.slice(i, i + 1), write);
+    });
+    return make('tr', {}, ...drawn);
+  };
+  const rest = make('tbody', {}, ...body.map((cells) => row('td', cells)));
+  return make('div', { class: 'table' }, make('table', {}, make('thead', {}, row('th', head)), rest));
 }
 
 /**
@@ -154,11 +131,7 @@ function withText(parent, lines, write) {
   return parent;
 }
 
-/**
- * @param {Element} parent
- * @param {readonly Inline[]} nodes
- * @param {Write} write
- */
+/** @type {(parent: Element, nodes: readonly Inline[], write: Write) => void} */
 function drawInline(parent, nodes, write) {
   for (const node of nodes) {
     if (node.type === 'text') {

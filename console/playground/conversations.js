@@ -1,11 +1,11 @@
-// Saved conversations as a list of bounded size, newest first.
+// The saved conversations as a list of bounded size, newest first.
 
 /**
  * @typedef {import('./generate.js').Message} Message
  * @typedef {object} Conversation
  * @property {string} id
  * @property {string} title
- * @property {number} at time of its last change in milliseconds since the epoch
+ * @property {number} at time of the last change, in milliseconds since the epoch
  * @property {string} model
  * @property {Message[]} messages including the system prompt
  */
@@ -16,10 +16,8 @@ export const MOST_CHARACTERS = 2_000_000;
 const LONGEST_TITLE = 60;
 
 /**
- * The list with this conversation first. The oldest ones are dropped if it becomes too long.
- * @param {readonly Conversation[]} list
- * @param {Conversation} conversation
- * @returns {Conversation[]}
+ * The list with this conversation first. The oldest conversations are dropped if the list becomes too long.
+ * @type {(list: readonly Conversation[], conversation: Conversation) => Conversation[]}
  */
 export function withConversation(list, conversation) {
   const rest = list.filter(({ id }) => id !== conversation.id);
@@ -30,10 +28,7 @@ export function withConversation(list, conversation) {
   });
 }
 
-/**
- * @param {readonly Conversation[]} list
- * @param {string} id
- */
+/** @type {(list: readonly Conversation[], id: string) => Conversation[]} */
 export function withoutConversation(list, id) {
   return list.filter((each) => each.id !== id);
 }

@@ -1,4 +1,4 @@
-// Reads the data of server-sent events from a stream of text.
+// Reads server-sent events from a stream of text and returns their data.
 
 /**
  * @param {AsyncIterable<string>} pieces text, cut anywhere
@@ -18,7 +18,7 @@ export async function* eventData(pieces) {
 }
 
 /**
- * Not every browser can iterate over a stream itself.
+ * The text of a stream of bytes. Needed because not every browser can iterate over a stream.
  * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body
  * @returns {AsyncGenerator<string, void, undefined>}
  */

@@ -1,4 +1,4 @@
-// Requests a completion and reads its stream: text with the routes of its tokens, then how it ended.
+// Requests a completion and reads its stream: text with the routes of its tokens, then the reason for its end and its usage.
 import { ApiError, post } from '../api.js';
 import { eventData, textOf } from './events.js';
 
@@ -26,11 +26,7 @@ export function chat(messages, settings, signal) {
   return stream('v1/chat/completions', { messages }, settings, signal);
 }
 
-/**
- * @param {string} prompt
- * @param {Settings} settings
- * @param {AbortSignal} signal
- */
+/** @type {(prompt: string, settings: Settings, signal: AbortSignal) => ReturnType<typeof stream>} */
 export function complete(prompt, settings, signal) {
   return stream('v1/completions', { prompt }, settings, signal);
 }

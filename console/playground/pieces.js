@@ -1,8 +1,8 @@
-// The tokens of an answer by their place in its text.
+// Finds the tokens of an answer by their place in the answer's text.
 
 /**
  * @typedef {{ text: string, route: number[][] }} Token
- * @typedef {{ from: number, to: number, token: number }} Piece of the text; token: the last of those that it is made of
+ * @typedef {{ from: number, to: number, token: number }} Piece a piece of the text; token: index of the piece's last token
  */
 
 export class Pieces {
@@ -16,7 +16,7 @@ export class Pieces {
 
   /**
    * @param {string} text
-   * @param {readonly number[][][]} routes of its tokens, of which one character may need several
+   * @param {readonly number[][][]} routes of the tokens of the text; one character may consist of several tokens
    */
   add(text, routes) {
     for (const route of routes) {
@@ -29,7 +29,7 @@ export class Pieces {
   }
 
   /**
-   * The pieces of a stretch of the text.
+   * The pieces of the text from `from` to `to`.
    * @param {number} from
    * @param {number} to
    * @returns {{ index: number, from: number, to: number }[]}

@@ -24,15 +24,13 @@ const stop = element('stop', HTMLButtonElement);
 const progress = element('progress', HTMLElement);
 const [chatMode, completionMode] = [...element('mode', HTMLFieldSetElement).querySelectorAll('input')];
 
-/** Prompts and answers of the chat, without its system prompt. */
-/** @type {Message[]} */
+/** @type {Message[]} prompts and answers of the chat, without its system prompt */
 let messages = [];
 let conversation = newId();
 /** @type {AbortController | undefined} */
 let running;
-/** The retry button of the newest answer. */
-/** @type {{ button: HTMLButtonElement } | undefined} */
-let last;
+/** @type {HTMLButtonElement | undefined} the retry button of the newest answer */
+let retry;
 
 /** @param {(signal: AbortSignal) => Promise<void>} work */
 async function run(work) {
@@ -41,7 +39,7 @@ async function run(work) {
   running = abort;
   send.hidden = true;
   stop.hidden = false;
-  if (last !== undefined) last.button.hidden = true;
+  if (retry !== undefined) retry.hidden = true;
   clearRoute();
   say(progress, 'Waiting for the first token');
   try {
@@ -53,12 +51,12 @@ async function run(work) {
     if (running === abort) running = undefined;
     send.hidden = false;
     stop.hidden = true;
-    if (last !== undefined) last.button.hidden = false;
+    if (retry !== undefined) retry.hidden = false;
   }
 }
 
 /**
- * If the model has no chat template, the text is completed instead, now and from then on.
+ * Sends the text as a message of the chat. If the model has no chat template, this and all later texts are completed instead.
  * @param {string} text
  * @param {AbortSignal} signal
  */
@@ -79,39 +77,29 @@ async function ask(text, signal) {
 }
 
 /**
- * @param {readonly Message[]} asked
- * @param {AbortSignal} signal
- * @param {() => void} [onFirst]
+ * Requests and shows the answer to a chat. `onFirst` is called before the first token is shown.
+ * @type {(asked: readonly Message[], signal: AbortSignal, onFirst?: () => void) => Promise<void>}
  */
 async function answer(asked, signal, onFirst) {
-  const system = systemPrompt();
-  const sent =
-    system === undefined ? asked : [{ role: /** @type {const} */ ('system'), content: system }, ...asked];
-  const mine = conversation;
+  const text = systemPrompt();
+  /** @type {readonly Message[]} */
+  const system = text === undefined ? [] : [{ role: 'system', content: text }];
+  const id = conversation;
   const keep = (/** @type {string} */ content) => {
     // Another conversation may have been opened in the meantime.
-    if (conversation !== mine) return;
+    if (conversation !== id) return;
     messages = [...asked, { role: 'assistant', content }];
-    const all =
-      system === undefined
-        ? messages
-        : [{ role: /** @type {const} */ ('system'), content: system }, ...messages];
-    saveConversation({
-      id: mine,
-      title: titleOf(messages),
-      at: Date.now(),
-      model: chosenModel(),
-      messages: all,
-    });
+    const all = [...system, ...messages];
+    saveConversation({ id, title: titleOf(messages), at: Date.now(), model: chosenModel(), messages: all });
   };
   const again = (/** @type {Shown} */ old) => run((next) => answer(asked, next, () => old.remove()));
-  await show(chat(sent, settings(), signal), { markdown: wantsMarkdown(), onFirst, onText: keep, again });
+  const parts = chat([...system, ...asked], settings(), signal);
+  await show(parts, { markdown: wantsMarkdown(), onFirst, onText: keep, again });
 }
 
 /**
- * @param {string} text
- * @param {AbortSignal} signal
- * @param {() => void} [onFirst]
+ * Requests and shows the completion of a text.
+ * @type {(text: string, signal: AbortSignal, onFirst?: () => void) => Promise<void>}
  */
 async function goOn(text, signal, onFirst) {
   const again = (/** @type {Shown} */ old) => run((next) => goOn(text, next, () => old.remove()));
@@ -139,7 +127,8 @@ async function show(parts, { given = '', markdown = false, onFirst, onText, agai
         onFirst?.();
         growing = addAnswer({ given, markdown });
         firstAt = performance.now();
-        last = offer(growing, given, again);
+        retry?.remove();
+        retry = offer(growing, given, again);
       }
       if (part.type !== 'text') continue;
       growing.append(part.text, part.routes);
@@ -149,14 +138,10 @@ async function show(parts, { given = '', markdown = false, onFirst, onText, agai
   } finally {
     if (growing !== undefined) {
       onText?.(growing.answer.pieces.text);
+      const tokens = growing.answer.pieces.tokens.length;
       const seconds = (performance.now() - firstAt) / 1000;
-      const told = summary(usage, {
-        tokens: growing.answer.pieces.tokens.length,
-        seconds,
-        first: (firstAt - startedAt) / 1000,
-        reason,
-      });
-      growing.foot.prepend(make('p', { class: 'usage' }, told));
+      const first = (firstAt - startedAt) / 1000;
+      growing.foot.prepend(make('p', { class: 'usage' }, summary(usage, { tokens, seconds, first, reason })));
     }
   }
   const tokens = usage?.generated ?? growing?.answer.pieces.tokens.length ?? 0;
@@ -183,13 +168,10 @@ function summary(usage, { tokens, seconds, first, reason }) {
 }
 
 /**
- * Adds the buttons below an answer. Only the newest answer can be retried.
- * @param {Shown} shown
- * @param {string} given
- * @param {(old: Shown) => Promise<void>} again
+ * Adds the buttons below an answer and returns the retry button.
+ * @type {(shown: Shown, given: string, again: (old: Shown) => Promise<void>) => HTMLButtonElement}
  */
 function offer(shown, given, again) {
-  last?.button.remove();
   const copy = make('button', { type: 'button', class: 'plain small' }, 'Copy');
   copy.addEventListener('click', async () => {
     const done = await copyText(given + shown.answer.pieces.text);
@@ -204,7 +186,7 @@ function offer(shown, given, again) {
     void again(shown);
   });
   shown.foot.append(make('div', { class: 'answer-buttons' }, copy, button));
-  return { button };
+  return button;
 }
 
 /** @param {unknown} error */
@@ -223,7 +205,7 @@ function startAnew() {
   running = undefined;
   messages = [];
   conversation = newId();
-  last = undefined;
+  retry = undefined;
   clearTranscript();
   clearRoute();
   say(progress, '');

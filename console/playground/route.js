@@ -1,4 +1,4 @@
-// Shows the route of one token: the one pointed at, or else the one picked, or else the newest.
+// Shows the route of one token: the token that the pointer is on, else the picked token, else the newest token.
 import { element, make, say } from '../elements.js';
 import { showRoute } from '../watch/heat.js';
 import { markToken, onTokens } from './transcript.js';
@@ -11,7 +11,7 @@ const text = element('route-text', HTMLElement);
 const place = element('route-place', HTMLElement);
 const layers = element('route-layers', HTMLOListElement);
 
-/** @type {{ answer: Answer, place: number } | undefined} */
+/** @type {{ answer: Answer, place: number } | undefined} place: index of the token */
 let picked;
 
 /**
@@ -29,19 +29,13 @@ export function clearRoute() {
   showRoute(undefined);
 }
 
-/**
- * @param {Answer} answer
- * @param {number} at
- */
+/** @type {(answer: Answer, at: number) => void} */
 function pick(answer, at) {
   picked = { answer, place: at };
   show(answer, at);
 }
 
-/**
- * @param {Answer} answer
- * @param {number} at
- */
+/** @type {(answer: Answer, at: number) => void} */
 function show(answer, at) {
   const { tokens } = answer.pieces;
   const token = tokens[at];
@@ -67,7 +61,7 @@ function show(answer, at) {
 }
 
 /**
- * The token in quotes, with visible signs for white space.
+ * The token in quotes, with visible signs in place of line breaks and tabs.
  * @param {string} token
  */
 function visible(token) {

@@ -13,7 +13,7 @@ const note = element('saved-note', HTMLElement);
 /** @type {(conversation: Conversation) => void} */
 let open = () => {};
 
-/** Read each time, because another tab may have saved conversations. */
+/** The saved conversations. They are read each time, because another tab may have changed them. */
 const stored = () => conversationsOf(recall(STORED));
 
 /** @param {Conversation} conversation */
@@ -28,12 +28,8 @@ export function onOpen(listener) {
 
 function show() {
   const all = stored();
-  say(
-    note,
-    all.length === 0
-      ? 'None yet. Each chat is saved automatically, in this browser only.'
-      : 'Kept in this browser only.',
-  );
+  const none = 'None yet. Each chat is saved automatically, in this browser only.';
+  say(note, all.length === 0 ? none : 'Kept in this browser only.');
   list.replaceChildren(...all.map(item));
   for (const id of ['saved-export', 'saved-clear'])
     element(id, HTMLButtonElement).disabled = all.length === 0;
@@ -44,21 +40,14 @@ function item(conversation) {
   const { id, title, at, messages } = conversation;
   const turns = messages.filter(({ role }) => role === 'user').length;
   const when = new Date(at).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
-  const name = make(
-    'button',
-    { type: 'button', class: 'plain saved-open' },
-    make('span', {}, title),
-    make('small', {}, `${when}, ${turns} ${turns === 1 ? 'prompt' : 'prompts'}`),
-  );
+  const about = make('small', {}, `${when}, ${turns} ${turns === 1 ? 'prompt' : 'prompts'}`);
+  const name = make('button', { type: 'button', class: 'plain saved-open' }, make('span', {}, title), about);
   name.addEventListener('click', () => {
     dialog.close();
     open(conversation);
   });
-  const drop = make(
-    'button',
-    { type: 'button', class: 'plain', 'aria-label': `Delete “${title}”` },
-    'Delete',
-  );
+  const named = { type: 'button', class: 'plain', 'aria-label': `Delete “${title}”` };
+  const drop = make('button', named, 'Delete');
   drop.addEventListener('click', () => {
     remember(STORED, withoutConversation(stored(), id));
     show();
@@ -71,7 +60,7 @@ function exportAll() {
   const file = new Blob([JSON.stringify(stored(), null, 2)], { type: 'application/json' });
   const link = make('a', { href: URL.createObjectURL(file), download: 'expertgrid-conversations.json' });
   link.click();
-  // Later, because the browser must have begun to read it.
+  // The address is revoked later, because the browser must have begun to read the file.
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 

@@ -1,4 +1,4 @@
-// The settings of the playground: fields of the page, which this browser remembers.
+// The settings of the playground: the values of fields of the page, which are stored in this browser.
 import { element, say } from '../elements.js';
 import { chosenModel } from '../models.js';
 import { recall, remember } from '../storage.js';
@@ -69,10 +69,7 @@ restore();
 changed();
 for (const field of [...Object.values(texts), markdown]) field.addEventListener('input', changed);
 // An invalid field cannot show its message while the settings are closed.
-element('composer', HTMLFormElement).addEventListener(
-  'invalid',
-  () => {
-    element('settings', HTMLDetailsElement).open = true;
-  },
-  true,
-);
+const open = () => {
+  element('settings', HTMLDetailsElement).open = true;
+};
+element('composer', HTMLFormElement).addEventListener('invalid', open, true);

@@ -1,4 +1,4 @@
-// The conversation on the page: its turns, and the tokens of each answer, which can be pointed at.
+// The conversation on the page: its turns, and the tokens of each answer, which a user can point at and click.
 import { element, make } from '../elements.js';
 import { MarkdownView } from '../markdown/view.js';
 import { Pieces } from './pieces.js';
@@ -22,28 +22,21 @@ export function addPrompt(text) {
   add(make('p', { class: 'turn prompt' }, make('span', { class: 'unseen' }, 'You: '), text));
 }
 
-/**
- * @param {string} text
- * @param {boolean} [wrong]
- */
+/** @type {(text: string, wrong?: boolean) => void} */
 export function addNote(text, wrong = false) {
   add(make('p', { class: wrong ? 'turn wrong' : 'turn aside', ...(wrong && { role: 'alert' }) }, text));
 }
 
 /**
  * Adds a growing answer.
- * @param {{ given?: string, markdown?: boolean }} [options] given: text that it continues; markdown: draw it as Markdown
+ * @param {{ given?: string, markdown?: boolean }} [options] given: text that the answer continues; markdown: draw it as Markdown
  */
 export function addAnswer({ given = '', markdown = false } = {}) {
   const body = make('div', { class: markdown ? 'answer-text markdown' : 'answer-text plain' });
   if (given !== '') body.append(make('span', { class: 'given' }, given));
   const foot = make('div', { class: 'answer-foot' });
-  const turn = make(
-    'article',
-    { class: given === '' ? 'turn answer' : 'turn answer continued', 'aria-label': 'Answer' },
-    body,
-    foot,
-  );
+  const kind = given === '' ? 'turn answer' : 'turn answer continued';
+  const turn = make('article', { class: kind, 'aria-label': 'Answer' }, body, foot);
   const pieces = new Pieces();
   /** @type {Answer} */
   const answer = { pieces, root: turn };
@@ -52,11 +45,7 @@ export function addAnswer({ given = '', markdown = false } = {}) {
   let waiting = false;
   add(turn);
 
-  /**
-   * @param {Element} parent
-   * @param {string} text
-   * @param {number} at
-   */
+  /** @type {(parent: Element, text: string, at: number) => void} */
   function write(parent, text, at) {
     if (pieces.tokens.length === 0) return parent.append(text);
     for (const { index, from, to } of pieces.within(at, at + text.length)) {
@@ -87,7 +76,7 @@ export function addAnswer({ given = '', markdown = false } = {}) {
         write(body, text, from);
         keepUp();
       } else if (!waiting) {
-        // All tokens that come between two frames are drawn once.
+        // Tokens that arrive between two frames of the screen are drawn together.
         waiting = true;
         requestAnimationFrame(draw);
       }

@@ -11,7 +11,7 @@ import { total } from './samples.js';
 const list = element('counts', HTMLElement);
 /** One counter for each rung of the degradation ladder, best first. */
 const hopCounter = /^expertgrid_engine_degraded_hops_(\w+)_total$/;
-/** In a fixed order, so that the strip does not jump as answers come. */
+/** Names of the tiles. Their order is fixed, so that the strip does not change its layout as answers arrive. */
 const names = ['Uptime', 'Requests', 'Memory', 'Calls retried', 'Degraded hops', 'Cordons'];
 
 /** @type {Map<string, { value: HTMLElement, below: HTMLElement }>} */
@@ -68,12 +68,7 @@ function hopsText(degraded) {
   return met.map(({ rung, hops }) => `${rung.replace('_', ' ')} ${count(hops)}`).join(', ');
 }
 
-/**
- * @param {string} name
- * @param {string} value
- * @param {string} below
- * @param {boolean} [alarming]
- */
+/** @type {(name: string, value: string, below: string, alarming?: boolean) => void} */
 function tile(name, value, below, alarming = false) {
   const known = tiles.get(name);
   if (known === undefined) return;

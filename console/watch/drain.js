@@ -3,7 +3,7 @@ import { ApiError, post } from '../api.js';
 import { element, say } from '../elements.js';
 import { onDrain } from './shards.js';
 
-/** A shard waits up to ten seconds for its calls to end. */
+/** Draining a shard may take this long. Usually it ends after ten seconds, because a shard waits that long for its calls to end. */
 const PATIENCE_MS = 60_000;
 
 const dialog = element('drain-dialog', HTMLDialogElement);
@@ -14,7 +14,7 @@ const confirm = element('drain-confirm', HTMLButtonElement);
 const result = element('drain-result', HTMLElement);
 
 let address = '';
-/** Whether the shard has refused, so that the next press drains it anyway. */
+/** Whether the gateway has refused to drain the shard, so that the next press of the button drains it anyway. */
 let force = false;
 
 onDrain((shard) => {
@@ -35,12 +35,8 @@ form.addEventListener('submit', async (event) => {
   try {
     const answer = await post('v1/shards/drain', { address: asked, force }, AbortSignal.timeout(PATIENCE_MS));
     const { safe_to_delete: safe, in_flight: cut } = await answer.json();
-    say(
-      result,
-      safe
-        ? `${asked} has left service. It is safe to delete.`
-        : `${asked} has left service, but ${cut} calls were cut off.`,
-    );
+    const outcome = safe ? '. It is safe to delete.' : `, but ${cut} calls were cut off.`;
+    say(result, `${asked} has left service${outcome}`);
     if (address === asked) dialog.close();
   } catch (error) {
     if (address !== asked || !dialog.open) return;

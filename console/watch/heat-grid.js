@@ -66,8 +66,20 @@ export class HeatGrid {
   }
 }
 
+/** @type {ReadonlyMap<string, [layers: number, experts: number]>} How far each key moves, by its name in KeyboardEvent. */
+const moves = new Map([
+  ['ArrowLeft', [0, -1]],
+  ['ArrowRight', [0, 1]],
+  ['ArrowUp', [-1, 0]],
+  ['ArrowDown', [1, 0]],
+  ['PageUp', [-8, 0]],
+  ['PageDown', [8, 0]],
+  ['Home', [0, Number.NEGATIVE_INFINITY]],
+  ['End', [0, Number.POSITIVE_INFINITY]],
+]);
+
 /**
- * The cell that a key moves to. Undefined for other keys.
+ * The cell that a key moves to. Undefined for keys that do not move.
  * @param {Cell} cell
  * @param {string} key as KeyboardEvent names it
  * @param {{ layers: number, experts: number }} size
@@ -76,24 +88,7 @@ export class HeatGrid {
 export function moved({ layer, expert }, key, { layers, experts }) {
   const within = (/** @type {number} */ value, /** @type {number} */ count) =>
     Math.max(0, Math.min(count - 1, value));
-  switch (key) {
-    case 'ArrowLeft':
-      return { layer, expert: within(expert - 1, experts) };
-    case 'ArrowRight':
-      return { layer, expert: within(expert + 1, experts) };
-    case 'ArrowUp':
-      return { layer: within(layer - 1, layers), expert };
-    case 'ArrowDown':
-      return { layer: within(layer + 1, layers), expert };
-    case 'PageUp':
-      return { layer: within(layer - 8, layers), expert };
-    case 'PageDown':
-      return { layer: within(layer + 8, layers), expert };
-    case 'Home':
-      return { layer, expert: 0 };
-    case 'End':
-      return { layer, expert: experts - 1 };
-    default:
-      return undefined;
-  }
+  const [down, right] = moves.get(key) ?? [];
+  if (down === undefined || right === undefined) return undefined;
+  return { layer: within(layer + down, layers), expert: within(expert + right, experts) };
 }

@@ -11,7 +11,7 @@ import { HeatGrid, moved } from './heat-grid.js';
  */
 
 const canvas = element('heat', HTMLCanvasElement);
-/** Takes the keyboard focus in place of the canvas. */
+/** Has the keyboard focus instead of the canvas. */
 const keys = element('heat-keys', HTMLElement);
 keys.tabIndex = 0;
 const readout = element('heat-readout', HTMLOutputElement);
@@ -76,21 +76,14 @@ function draw() {
   tell();
 }
 
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Cell} cell
- * @param {number} [wider]
- */
+/** @type {(context: CanvasRenderingContext2D, cell: Cell, wider?: number) => void} */
 function fill(context, cell, wider = 0) {
   if (grid === undefined) return;
   const { x, y, width, height } = grid.box(cell);
   context.fillRect(x - wider, y - wider, width + 2 * wider, height + 2 * wider);
 }
 
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {string} colour
- */
+/** @type {(context: CanvasRenderingContext2D, colour: string) => void} */
 function drawTicks(context, colour) {
   if (grid === undefined) return;
   const { ticks, row, gap } = grid;
@@ -135,11 +128,7 @@ function drawRoute(context, path, colours) {
   });
 }
 
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Cell} cell
- * @param {string} colour
- */
+/** @type {(context: CanvasRenderingContext2D, cell: Cell, colour: string) => void} */
 function drawCursor(context, cell, colour) {
   if (grid === undefined) return;
   const { x, y, width, height } = grid.box(cell);
@@ -178,10 +167,7 @@ function tell() {
   say(readout, hottest === undefined ? none : `Hottest is ${nameOf(hottest, report).toLowerCase()}`);
 }
 
-/**
- * @param {Cell} cell
- * @param {HeatReport} heat
- */
+/** @type {(cell: Cell, heat: HeatReport) => string} */
 function nameOf({ layer, expert }, { counts, experts }) {
   const ofLayer = counts[layer] ?? [];
   const rows = ofLayer[expert] ?? 0;

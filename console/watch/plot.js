@@ -1,27 +1,17 @@
-// A line plot over time, with the newest value in large print. Knows no metric.
+// A line plot over time, with the newest value in large print. Knows nothing about particular metrics.
 import { element, make, makeSvg, say } from '../elements.js';
 import { pathOf, roundTop } from './scale.js';
 import { lengthOf } from './series.js';
 
 /**
  * @typedef {import('./series.js').Stretch} Stretch
- * @typedef {{ name: string, column: string }} Line the first is the main one
+ * @typedef {[name: string, column: string]} Line
  * @typedef {{ value: string, unit: string }} Amount
- * @typedef {{ label: string, seconds: number, ticks: string[] }} Range what the plot's width stands for
+ * @typedef {{ label: string, seconds: number, ticks: string[] }} Range the time that the plot's width stands for
  */
 
 const HEIGHT = 72;
 const PAD = { top: 6, right: 2, bottom: 2, left: 2 };
-
-/**
- * @param {string} id of a figure
- * @param {{ title: string, lines: Line[], format: (value: number) => Amount, most?: number }} options most: a fixed top of the axis
- * @returns {(stretch: Stretch, range: Range, newest: Stretch) => void} draws; the value in large is the last of `newest`
- */
-export function createPlot(id, options) {
-  const plot = new Plot(element(id, HTMLElement), options);
-  return (stretch, range, newest) => plot.show(stretch, range, newest);
-}
 
 /** @param {number} count of lines */
 function partsOf(count) {
@@ -42,7 +32,7 @@ function partsOf(count) {
   return { number, unit, note, top, times, cross, paths, area, drawing };
 }
 
-class Plot {
+export class Plot {
   #title;
   #lines;
   #format;
@@ -54,22 +44,24 @@ class Plot {
   #newest = this.#past;
   /** @type {Range | undefined} */
   #range;
-  /** @type {number | undefined} index of the value that is pointed at */
+  /** @type {number | undefined} index of the value that the pointer is on */
   #shown;
 
   /**
-   * @param {HTMLElement} figure
-   * @param {Parameters<typeof createPlot>[1]} options
+   * @param {string} id of a figure
+   * @param {{ title: string, lines: Record<string, string>, format: (value: number) => Amount, most?: number }} options
+   *   lines: column of each line by its name, the main line first; most: a fixed top of the axis
    */
-  constructor(figure, { title, lines, format, most }) {
+  constructor(id, { title, lines, format, most }) {
     this.#title = title;
-    this.#lines = lines;
+    this.#lines = Object.entries(lines);
     this.#format = format;
     this.#most = most;
-    this.#parts = partsOf(lines.length);
+    this.#parts = partsOf(this.#lines.length);
     const { number, unit, note, drawing, top, times } = this.#parts;
     const value = make('p', { class: 'value' }, number, unit, note);
     const caption = make('figcaption', {}, make('h2', {}, title), value);
+    const figure = element(id, HTMLElement);
     figure.append(caption, make('div', { class: 'frame' }, drawing, top), times);
     drawing.addEventListener('pointermove', (event) => this.#point(event.offsetX));
     drawing.addEventListener('pointerleave', () => {
@@ -82,7 +74,7 @@ class Plot {
   /**
    * @param {Stretch} stretch
    * @param {Range} range
-   * @param {Stretch} newest
+   * @param {Stretch} newest its last value is the one in large print
    */
   show(stretch, range, newest) {
     if (range !== this.#range) {
@@ -111,12 +103,12 @@ class Plot {
   }
 
   /** @param {Line} line */
-  #valuesOf({ column }) {
+  #valuesOf([, column]) {
     return this.#past.series[column] ?? [];
   }
 
   /** @param {Line} line */
-  #newestOf({ column }) {
+  #newestOf([, column]) {
     return this.#newest.series[column]?.at(-1) ?? undefined;
   }
 
@@ -159,7 +151,7 @@ class Plot {
     this.#parts.area.setAttribute('d', places.length === 1 ? areaOf(places[0] ?? []) : '');
   }
 
-  /** Writes the values that are pointed at, or the newest ones. */
+  /** Writes the values that the pointer is on, or the newest values. */
   #tell() {
     const { number, unit, note } = this.#parts;
     const at = this.#shown;
@@ -170,7 +162,7 @@ class Plot {
     say(number, amount.value);
     say(unit, amount.unit);
     const beside = others.flatMap((other, i) => {
-      return other === undefined ? [] : [`${this.#lines[i + 1]?.name} ${this.#text(other)}`];
+      return other === undefined ? [] : [`${this.#lines[i + 1]?.[0]} ${this.#text(other)}`];
     });
     const keyed = beside.length > 0;
     if (at !== undefined) beside.push(ago((lengthOf(this.#past) - 1 - at) * this.#past.step));
@@ -193,10 +185,7 @@ class Plot {
   }
 }
 
-/**
- * @param {number} value
- * @param {number} end
- */
+/** @type {(value: number, end: number) => number} */
 function yOf(value, end) {
   return HEIGHT - PAD.bottom - (value / end) * (HEIGHT - PAD.top - PAD.bottom);
 }

@@ -1,8 +1,6 @@
-// Reads a page in Prometheus' text format: samples by name.
+// Reads a page in Prometheus' text format into samples by name.
 
-/**
- * @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample
- */
+/** @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample */
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
@@ -28,8 +26,7 @@ export function parseSamples(page, wanted = () => true) {
 
 /**
  * The sum over all labels. Undefined if the page has no such sample.
- * @param {ReadonlyMap<string, Sample[]>} samples
- * @param {string} name
+ * @type {(samples: ReadonlyMap<string, Sample[]>, name: string) => number | undefined}
  */
 export function total(samples, name) {
   return samples.get(name)?.reduce((sum, { value }) => sum + value, 0);

@@ -22,12 +22,12 @@ export class Past {
   minutes = { step: 60, start: 0, series: {} };
   #started = 0;
 
-  /** Time from which values are not known yet, in Unix seconds. 0: nothing is known. */
+  /** The time in Unix seconds from which values are not known yet. 0 if no value is known. */
   get since() {
     return this.seconds.start === 0 ? 0 : endOf(this.seconds) - this.seconds.step;
   }
 
-  /** @param {Answer} answer to a request for what came after `since` */
+  /** @param {Answer} answer to a request for the values after `since` */
   add({ started, seconds, minutes }) {
     // A restarted gateway has a new history.
     if (started !== this.#started) {
@@ -55,7 +55,7 @@ export function joined(known, more, kept) {
   const series = Object.fromEntries(
     Object.entries(more.series).map(([name, values]) => {
       const earlier = (known.series[name] ?? []).slice(0, before);
-      // Missed values are not known.
+      // Values between the known ones and the new ones are missing.
       while (earlier.length < before) earlier.push(null);
       return [name, [...earlier, ...values]];
     }),
@@ -63,11 +63,7 @@ export function joined(known, more, kept) {
   return last({ step, start, series }, kept);
 }
 
-/**
- * @param {Stretch} stretch
- * @param {number} kept
- * @returns {Stretch}
- */
+/** @type {(stretch: Stretch, kept: number) => Stretch} */
 function last({ step, start, series }, kept) {
   const over = Math.max(0, lengthOf({ step, start, series }) - kept);
   const entries = Object.entries(series).map(([name, values]) => [name, values.slice(over)]);

@@ -1,4 +1,4 @@
-// The table of shards. A row keeps its elements while its shard is there, so that a button in it keeps the focus.
+// The table of shards. A row keeps its elements as long as its shard is listed, so that a button in the row keeps the focus.
 import { element, make, say } from '../elements.js';
 import { bytes, count, figure, span } from '../format.js';
 
@@ -9,14 +9,14 @@ import { bytes, count, figure, span } from '../format.js';
  *   memory_bytes: number | null, weight_bytes: number | null,
  * }} Shard
  * @typedef {{ root: HTMLElement, show: (shard: Shard, seen: Seen) => void }} Row
- * @typedef {{ units: number | undefined, rate: number | undefined, now: number }} Seen units: all that the model has; rate: calls a
- *   second; now: Unix seconds
+ * @typedef {{ units: number | undefined, rate: number | undefined, now: number }} Seen units: number of all units of the model;
+ *   rate: calls a second; now: Unix seconds
  */
 
 const body = element('shards', HTMLElement);
 const note = element('shards-note', HTMLElement);
 
-// On a narrow page the style sheet does not draw a table, but for a screen reader it still is one.
+// On a narrow page the style sheet draws cards. These roles make them a table for screen readers.
 const roles = { table: 'table', 'thead, tbody': 'rowgroup', 'thead tr': 'row', 'thead th': 'columnheader' };
 for (const [selector, role] of Object.entries(roles)) {
   for (const part of document.querySelectorAll(`.shards ${selector}, .shards:is(${selector})`))
@@ -51,7 +51,7 @@ export function onDrain(listener) {
 
 /**
  * @param {readonly Shard[]} shards
- * @param {{ units: number | undefined, at: number }} options units: all that the model has, if that is known; at: milliseconds
+ * @param {{ units: number | undefined, at: number }} options units: number of all units of the model, if known; at: milliseconds
  */
 export function showShards(shards, { units, at }) {
   const serving = shards.filter(({ state }) => state === 'available').length;
@@ -89,11 +89,8 @@ function createRow(address) {
   const [load, latency, calls, memory] = ['Load', 'Latency', 'Calls', 'Memory'].map((label) =>
     cell(label, 'number'),
   );
-  const button = make(
-    'button',
-    { type: 'button', class: 'plain small', 'aria-label': `Drain ${address}` },
-    'Drain',
-  );
+  const named = { type: 'button', class: 'plain small', 'aria-label': `Drain ${address}` };
+  const button = make('button', named, 'Drain');
   const root = make('tr', { role: 'row' }, head, state.root);
   for (const each of [experts, load, latency, calls, memory]) if (each !== undefined) root.append(each.root);
   root.append(make('td', { role: 'cell', class: 'act' }, button));
@@ -130,8 +127,7 @@ function createRow(address) {
 
 /**
  * How long the shard has had its state, and how often it was cordoned and banned.
- * @param {Shard} shard
- * @param {number} now
+ * @type {(shard: Shard, now: number) => string}
  */
 function pastOf({ state, since, cordons, bans }, now) {
   const marks = [
@@ -147,15 +143,12 @@ const LONGEST_EXPERTS = 40;
 
 /** @param {string} text */
 function shortened(text) {
-  return text.length <= LONGEST_EXPERTS
-    ? text.replaceAll(',', ', ')
-    : `${text.slice(0, text.lastIndexOf(',', LONGEST_EXPERTS)).replaceAll(',', ', ')}, …`;
+  const cut = text.length > LONGEST_EXPERTS;
+  const shown = cut ? text.slice(0, text.lastIndexOf(',', LONGEST_EXPERTS)) : text;
+  return `${shown.replaceAll(',', ', ')}${cut ? ', …' : ''}`;
 }
 
-/**
- * @param {number} units
- * @param {number | undefined} all
- */
+/** @type {(units: number, all: number | undefined) => string} */
 function heldText(units, all) {
   return all === undefined || all === 0 ? `${count(units)} units` : `${count(units)} of ${count(all)} units`;
 }

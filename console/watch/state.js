@@ -1,4 +1,4 @@
-// The header and the banner: the state of the gateway, and which experts no shard serves.
+// The header and the banner: the state of the gateway, and the experts that no shard serves.
 import { element, make, say } from '../elements.js';
 import { missingText } from './missing.js';
 
@@ -24,10 +24,7 @@ export function showReadiness({ status, missing, reason }) {
   banner.replaceChildren(make('strong', {}, text), ...list);
 }
 
-/**
- * @param {string} text
- * @param {Tone} tone
- */
+/** @type {(text: string, tone: Tone) => void} */
 export function showState(text, tone) {
   say(pill, text);
   pill.dataset.tone = tone;
