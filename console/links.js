@@ -1,4 +1,5 @@
-// The link to /metrics. A browser sends no API key when it follows a link. So if there is a key, the page fetches the metrics itself.
+// The link to /metrics. A browser sends no API key when it follows a link. So if there is a key, the page fetches the metrics
+// itself.
 import { get } from './api.js';
 import { element } from './elements.js';
 import { storedKey } from './key.js';

@@ -1,8 +1,8 @@
 // Calls a function again and again while the page is visible.
 
 /**
- * Calls `look` now, and again `everyMs` after the end of each call. Pauses while the tab is hidden, and calls at once when it is visible
- * again.
+ * Calls `look` now, and again `everyMs` after the end of each call. Pauses while the tab is hidden, and calls at once when it is
+ * visible again.
  * @param {() => Promise<void>} look must not reject
  * @param {{ everyMs: number, onPause: () => void }} options
  * @returns {() => void} calls `look` at once

@@ -1,5 +1,5 @@
-// Stores values in this browser. Storage may be forbidden (private windows, strict settings) or full. The page then works, but stores
-// nothing.
+// Stores values in this browser. Storage may be forbidden (private windows, strict settings) or full. The page then works, but
+// stores nothing.
 
 /**
  * @param {string} name

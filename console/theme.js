@@ -1,5 +1,5 @@
-// Sets the theme of the console and of the API's reference before anything is painted, and stores the user's choice. This is a plain
-// script, because a module would run too late: the page would first be painted in the wrong theme.
+// Sets the theme of the console and of the API's reference before anything is painted, and stores the user's choice. This is a
+// plain script, because a module would run too late: the page would first be painted in the wrong theme.
 {
   const STORED = 'expertgrid.theme';
   const choices = ['auto', 'light', 'dark'];

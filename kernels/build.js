@@ -1,6 +1,6 @@
-// Builds the CPU kernels with the node-gyp inside npm, if it can; without them ONNX Runtime serves, if it is installed. Run by
-// npm install, which must not fail for want of a compiler.
-// Plain JavaScript: it also runs below node_modules, where Node strips no types.
+// Builds the CPU kernels with the node-gyp inside npm. `npm install` runs this script, so a missing compiler must not make it fail;
+// without the kernels, ONNX Runtime computes, if it is installed. The script is plain JavaScript, because Node does not strip types
+// below node_modules.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 const prebuilt = join(here, 'prebuilt', `${process.platform}-${process.arch}`, 'kernels.node');
 
-// Headers that lie beside this very Node spare a download; N-API makes any others do as well.
+// If the running Node has its headers beside it, node-gyp need not download them. Headers of any version will do, because of N-API.
 const beside = dirname(dirname(process.execPath));
 const headers = existsSync(join(beside, 'include/node/node_api.h')) ? [`--nodedir=${beside}`] : [];
 
@@ -26,7 +26,7 @@ function build() {
   return error?.message ?? stderr.split('\n').find((line) => /error|ERR! stack/i.test(line)) ?? 'no compiler';
 }
 
-/** The packed build may want a newer C library than this machine has. */
+/** Whether the packed build loads. It may need a newer C library than this machine has. */
 function packedLoads() {
   try {
     createRequire(import.meta.url)(prebuilt);

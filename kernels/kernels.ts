@@ -40,7 +40,7 @@ export interface KeyValueCache {
   readonly pageBytes: number;
 }
 
-/** Which rows of a step belong to which pages. Checked once for all layers. */
+/** The pages of the cache that the rows of a step belong to. Checked once for all layers. */
 export interface StepSpans {
   readonly [kind]: 'spans';
   /** Rows of all spans together. */
@@ -56,7 +56,7 @@ export type PathName = 'avx512-vnni' | 'avx2' | 'neon' | 'plain';
 export type Advice = 'willneed' | 'populate' | 'random' | 'normal' | 'huge';
 
 export interface Kernels {
-  /** The instruction sets that this CPU can use, best first. All give the same bits. */
+  /** Names of the instruction sets that this CPU can use, best first. All give the same bits. */
   paths(): PathName[];
   path(): PathName;
   /** Sets the path of the whole process, for tests and comparisons. */
@@ -77,7 +77,7 @@ export interface Kernels {
   map(path: string): FileMap;
   /** Blocks only for `populate`. Holds no lock, so that one thread can read ahead while another computes. */
   advise(map: FileMap, offset: number, bytes: number, advice: Advice): void;
-  /** How many bytes of the range are in memory, in whole pages. */
+  /** Number of bytes of the range that are in memory, in whole pages. */
   resident(map: FileMap, offset: number, bytes: number): number;
 
   /**
@@ -103,9 +103,9 @@ export interface Kernels {
   /** gate and up `[inner, hidden]`, down `[hidden, inner]`. */
   expert(gate: QuantisedMatrix, up: QuantisedMatrix, down: QuantisedMatrix): ExpertMatrices;
   /**
-   * `y = down(silu(gate x) * up x)`, group after group: the next `counts[i] ≥ 1` rows belong to `experts[i]`. `places
-   * [sum of counts, 2]` gives for each its row of `x` and its row of `y`; no two rows of `y` may be the same. Without it, the
-   * rows lie in order in both, `[sum of counts, hidden]`. All experts of a call have the same shape.
+   * `y = down(silu(gate x) * up x)`, group after group: the next `counts[i] ≥ 1` rows belong to `experts[i]`. `places [sum of
+   * counts, 2]` has, for each row, its row of `x` and its row of `y`; no two may have the same row of `y`. Without `places`, the
+   * rows are in order in both arrays, `[sum of counts, hidden]`. All experts of a call have the same shape.
    */
   experts(
     x: Float32Array,
@@ -233,7 +233,10 @@ export const PAGE_POSITIONS = 32;
 /** Part of the numerics class. Must be raised when the order of any sum changes. All paths share it. */
 export const KERNELS_VERSION = 1;
 
-/** In a checkout npm's node-gyp builds the addon; a package includes it. This file, compiled, lies two folders deeper. */
+/**
+ * Places of the addon: npm's node-gyp builds it in a checkout, and a package includes it. The compiled form of this file is two
+ * folders deeper.
+ */
 const places = ['./', '../../kernels/'].flatMap((root) => [
   `${root}build/Release/kernels.node`,
   `${root}prebuilt/${process.platform}-${process.arch}/kernels.node`,

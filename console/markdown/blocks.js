@@ -1,5 +1,5 @@
-// Splits Markdown into blocks: paragraphs, headings, lists, quotes, code, tables, rules. Every line keeps its place in the source, so
-// that drawn text can be traced back to the source. HTML is ordinary text.
+// Splits Markdown into blocks: paragraphs, headings, lists, quotes, code, tables, rules. Every line keeps its place in the source,
+// so that drawn text can be traced back to the source. HTML is ordinary text.
 
 /**
  * @typedef {{ text: string, at: number }} Line a part of one line of the source, and its place in the source

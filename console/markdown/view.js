@@ -1,5 +1,5 @@
-// Draws Markdown as elements and never as HTML text, so that a model's text can make only the elements that are named here. Blocks that
-// have not changed since they were last drawn keep their elements.
+// Draws Markdown as elements and never as HTML text, so that a model's text can make only the elements that are named here. Blocks
+// that have not changed since they were last drawn keep their elements.
 import { make } from '../elements.js';
 import { blocksOf } from './blocks.js';
 import { inlineOf } from './inline.js';

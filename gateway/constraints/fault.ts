@@ -1,5 +1,5 @@
-// The error for a specification that cannot be honoured. The API puts the name of the request's field before the path and the message, so
-// messages call the specification "it".
+// The error for a specification that cannot be honoured. The API puts the name of the request's field before the path and the
+// message, so messages call the specification "it".
 
 export class ConstraintFault extends Error {
   /** Place in the schema, such as `.properties.a.not` or `[1]`. Empty for the whole specification. */

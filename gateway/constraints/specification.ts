@@ -1,4 +1,5 @@
-// Specifications of constraints: plain data that the API makes from a request and the engine compiles. It can be sent between threads.
+// Specifications of constraints: plain data that the API makes from a request and the engine compiles. It can be sent between
+// threads.
 
 /** How a model writes a tool call: `begin`, a JSON object with the tool's name and its arguments, `end`. */
 export interface CallSyntax {
@@ -34,8 +35,8 @@ export type GrammarSpec =
   /** A grammar in EBNF, or in GBNF as llama.cpp and vLLM accept it. It begins at the rule `root`. */
   | { type: 'grammar'; grammar: string }
   /**
-   * Calls of tools. With `required`, the answer is calls and nothing else. With `auto`, the answer is free text, in which `begin` starts a
-   * call. `parallel`: more than one call may come.
+   * Calls of tools. With `required`, the answer is calls and nothing else. With `auto`, the answer is free text, in which `begin`
+   * starts a call. `parallel`: more than one call may come.
    */
   | {
       type: 'tool_calls';
@@ -43,7 +44,9 @@ export type GrammarSpec =
       tools: readonly CallableTool[];
       parallel: boolean;
       syntax: CallSyntax;
-      /** Only with `auto`: if present, the answer is either calls and nothing else, or a text of this grammar, instead of free text. */
+      /**
+       * Only with `auto`: if present, the answer is either calls and nothing else, or a text of this grammar, instead of free text.
+       */
       content?: GrammarSpec;
     };
 
@@ -63,9 +66,9 @@ export type ConstraintSpec =
   | GrammarSpec
   | ReadSpec
   /**
-   * Thinking, which may be any tokens and ends with the ids `end`, then an answer to which `then` applies. After `budget` tokens, not
-   * counting those of `end`, the ids `end` are forced. `open`: the prompt has already begun the thinking. If it has not, thinking begins only
-   * if the ids `begin` come first.
+   * Thinking, which may be any tokens and ends with the ids `end`, then an answer to which `then` applies. After `budget` tokens,
+   * not counting those of `end`, the ids `end` are forced. `open`: the prompt has already begun the thinking. If it has not,
+   * thinking begins only if the ids `begin` come first.
    */
   | {
       type: 'thinking';

@@ -1,5 +1,5 @@
-// The vocabulary in the form that grammars need: the bytes of each id, and trees in which tokens with a common prefix share nodes. All of
-// this is plain data, so that it can be sent between threads.
+// The vocabulary in the form that grammars need: the bytes of each id, and trees in which tokens with a common prefix share nodes.
+// All of this is plain data, so that it can be sent between threads.
 
 /** A tree of tokens by their bytes, without the root. Nodes are sorted by their bytes, each before its descendants. */
 export interface VocabularyTree {
@@ -9,7 +9,10 @@ export interface VocabularyTree {
   depth: Uint16Array;
   /** `[nodes]` The first node after a node's descendants. */
   end: Int32Array;
-  /** `[nodes + 1]` Index in `ids` of the first id whose token ends at the node. The node's ids end where those of the next node begin. */
+  /**
+   * `[nodes + 1]` Index in `ids` of the first id whose token ends at the node. The node's ids end where those of the next node
+   * begin.
+   */
   first: Int32Array;
   ids: Int32Array;
   /** `[256]` The node of a token's first byte. -1 if no token begins with it. */
@@ -26,8 +29,8 @@ export interface VocabularyData {
   /** The tree of all ids. */
   tree: VocabularyTree;
   /**
-   * `[LONGEST_PLAIN][ceil(vocab / 32)]` Row i has bits of the plain ids of up to i + 1 characters. A plain id needs no escape within a JSON
-   * string: it has whole characters, and none of them is a quote, a backslash or a control character.
+   * `[LONGEST_PLAIN][ceil(vocab / 32)]` Row i has bits of the plain ids of up to i + 1 characters. A plain id needs no escape
+   * within a JSON string: it has whole characters, and none of them is a quote, a backslash or a control character.
    */
   plain: readonly Uint32Array[];
   /** The tree of the ids that are not plain. */
@@ -42,8 +45,8 @@ export const LONGEST_PLAIN = 32;
 const BLANKS = Array.from(' \t\r\n', (character) => character.charCodeAt(0));
 
 /**
- * `bytesOf` returns the bytes that an id adds to an answer; special ids add none. This takes half a second for 200,000 ids, so it must not
- * run in a thread that others wait for.
+ * `bytesOf` returns the bytes that an id adds to an answer; special ids add none. This takes half a second for 200,000 ids, so it
+ * must not run in a thread that others wait for.
  */
 export function vocabularyData(size: number, bytesOf: (id: number) => Uint8Array): VocabularyData {
   const pieces = Array.from({ length: size }, (_, id) => bytesOf(id));

@@ -31,7 +31,8 @@ static napi_value cache_entry(napi_env env, napi_callback_info info) {
     return NULL;
   }
   const struct cache shape = {NULL, pages, layers, kv_heads, head_dim, 0};
-  // 2^24 pages of 2^12 layers of 2^12 heads of 2^17 bytes would overflow, so sizes that no machine can map are refused.
+  // The largest allowed counts together (2^24 pages, 2^12 layers, 2^12 heads, 2^17 bytes a head) would overflow. So sizes
+  // that no machine can map are refused.
   if ((double)page_halves(&shape) * (double)pages > 0x1p46) {
     fail_range(env, "pages: %zu of %zu bytes are more than can be mapped", pages, 2 * page_halves(&shape));
     return NULL;
@@ -65,7 +66,7 @@ static napi_value copy_page_entry(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// One span of four numbers; the caller has checked that there are four.
+// Reads one span from four numbers. The caller has checked that there are four.
 static bool read_span(napi_env env, const struct cache *cache, const struct array *pages, const int32_t *table,
                       const int32_t *numbers, size_t index, struct span *span) {
   for (int i = 0; i < 4; i++) {
@@ -103,7 +104,7 @@ static napi_value spans_entry(napi_env env, napi_callback_info info) {
   }
   struct cache *cache = handle;
   struct spans *spans = malloc(sizeof *spans + count * sizeof(struct span));
-  // Copies, so that checked values cannot change while the threads use them.
+  // The arrays are copied, so that checked values cannot change while the threads use them.
   int32_t *table = malloc((pages.length + 1) * sizeof(int32_t));
   int32_t *copy = malloc(numbers.bytes);
   if (spans == NULL || table == NULL || copy == NULL) {
@@ -133,7 +134,7 @@ static napi_value spans_entry(napi_env env, napi_callback_info info) {
   return object;
 }
 
-// The first two arguments of both functions: spans, layer.
+// Reads the first two arguments of `rotate` and `attention`: spans, layer.
 static bool read_step(napi_env env, napi_value *arguments, struct spans **spans, size_t *layer) {
   void *handle;
   if (!read_handle(env, arguments[0], HANDLE_SPANS, "spans", &handle)) return false;
@@ -147,7 +148,7 @@ static bool read_heads(napi_env env, napi_value value, const struct cache *cache
          fail_range(env, "heads is %zu, no multiple of the cache's %zu key heads", *heads, cache->kv_heads);
 }
 
-// The norm is over each head or over the row, depending on its length.
+// A norm with `head_dim` weights is over each head, a norm with `heads * head_dim` weights over the whole row.
 static bool check_norm(napi_env env, const struct array *norm, size_t heads, size_t head_dim, bool *whole) {
   *whole = norm->length == heads * head_dim && heads > 1;
   return norm->data == NULL || *whole || norm->length == head_dim ||

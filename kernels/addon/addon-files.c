@@ -1,4 +1,4 @@
-// The lock that one process holds on a file until it ends.
+// The exclusive lock on a file, which a process keeps until it ends.
 #include <errno.h>
 #include <string.h>
 #include <sys/file.h>

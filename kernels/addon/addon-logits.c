@@ -1,4 +1,4 @@
-// Functions over rows of logits, so that JavaScript need not read a whole vocabulary of them.
+// Functions over rows of logits, so that JavaScript need not read all logits of a vocabulary.
 #include "addon.h"
 #include "../math/draw.h"
 #include "../path/path.h"
@@ -51,7 +51,7 @@ static void run(struct picking *job, pool_task task, size_t rows) {
   pool_unlock();
 }
 
-// logits, n, width
+// Reads the arguments logits, n, width.
 static bool read_logits(napi_env env, napi_value *arguments, struct array *logits, size_t *n, size_t *width) {
   return read_count(env, arguments[1], "n", 1, MOST_ROWS, n) &&
          read_count(env, arguments[2], "width", 1, INT32_MAX, width) &&
@@ -102,7 +102,7 @@ static napi_value logsumexp_entry(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// logits, width, temperature, topP, topK, minP, u
+// Arguments: logits, width, temperature, topP, topK, minP, u.
 static napi_value draw_entry(napi_env env, napi_callback_info info) {
   napi_value arguments[7];
   struct array logits;

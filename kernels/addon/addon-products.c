@@ -1,7 +1,7 @@
 // Functions that multiply by quantised matrices.
 //
-// Reading an element of a JavaScript array may run JavaScript (a getter), which may detach a buffer. So lists are read
-// first, and after the first typed array has been read, no JavaScript runs.
+// Reading an element of a JavaScript array may run JavaScript (a getter), and that code may detach a buffer. So lists are
+// read before typed arrays, and no JavaScript runs after the first typed array was read.
 #include <stdlib.h>
 #include "addon.h"
 #include "../system/pool.h"
@@ -61,7 +61,7 @@ static napi_value product_entry(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// A checked copy of `places [rows, 2]`: row of x and row of y.
+// Copies and checks `places [rows, 2]`, each a row of x and a row of y.
 static bool copy_places(napi_env env, const struct array *places, size_t rows, size_t x_rows, size_t y_rows,
                         struct place **out) {
   struct place *copy = malloc(rows * sizeof *copy);
@@ -91,7 +91,7 @@ static napi_value experts_entry(napi_env env, napi_callback_info info) {
       !read_optional_integers(env, arguments[4], "places", &places) || !check_length(env, &counts, groups, 1)) {
     return NULL;
   }
-  // A copy, because memory that is shared with another thread may change after the check.
+  // The counts are copied, because memory that is shared with another thread may change after the check.
   int32_t rows_of[MOST_GROUPS];
   for (size_t i = 0; i < groups; i++) {
     void *handle;

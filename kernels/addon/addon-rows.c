@@ -1,4 +1,4 @@
-// Functions over rows of floats: norms, the router's scores and combine.
+// Functions over rows of floats: norms, the router's scores, and the weighted sum of experts' answers.
 #include "addon.h"
 #include "../path/path.h"
 #include "../system/pool.h"
@@ -10,7 +10,7 @@ enum { MOST_RANKS = 1 << 16 };
 
 struct norm {
   const struct path *path;
-  const float *h, *o, *weight;  // o may be NULL: then h itself is normed
+  const float *h, *o, *weight;  // if o is NULL, h itself is normed
   float *residual, *y;
   size_t width;
   float eps;
@@ -104,7 +104,7 @@ struct scoring {
   size_t n, outputs, cols;
 };
 
-// An item is a few outputs of all rows, so that weights are read once.
+// One item of work is a few outputs of all rows, so that each weight is read once.
 enum { OUTPUTS_AT_ONCE = 4 };
 
 static void score_outputs(void *context, size_t from, size_t to, int thread) {
@@ -132,7 +132,7 @@ static napi_value scores_entry(napi_env env, napi_callback_info info) {
   pool_lock();
   struct scoring job = {current_path(), x.data, weights.data, y.data, n, outputs, cols};
   const size_t items = (outputs + OUTPUTS_AT_ONCE - 1) / OUTPUTS_AT_ONCE;
-  // Ranges of less than about 32 KiB of weights do not pay for a thread.
+  // A range of less than about 32 KiB of weights takes less time than waking a thread.
   const size_t least = 1 + 32768 / (OUTPUTS_AT_ONCE * cols * sizeof(float));
   pool_run(score_outputs, &job, items, least, COST_EVEN);
   pool_unlock();
@@ -143,7 +143,7 @@ struct combining {
   const struct path *path;
   float *residual;
   const float *answers, *weights;
-  const uint8_t *mask;  // or NULL: all rows
+  const uint8_t *mask;  // if NULL, all rows are combined
   size_t k, width;
 };
 
@@ -168,7 +168,7 @@ static napi_value combine_entry(napi_env env, napi_callback_info info) {
       !read_count(env, arguments[5], "n", 1, MOST_ROWS, &n) || !read_floats(env, arguments[0], "residual", &residual) ||
       !read_floats(env, arguments[1], "answers", &answers) || !read_floats(env, arguments[2], "weights", &weights) ||
       !read_optional_bytes(env, arguments[6], "mask", &mask) || !check_length(env, &residual, n, width) ||
-      // In this order, n * k is a number of existing elements, so that its product with width cannot overflow.
+      // The weights are checked first: n * k is then a number of existing elements, so n * k * width cannot overflow.
       !check_length(env, &weights, n, k) || !check_length(env, &answers, n * k, width) ||
       (mask.data != NULL && !check_length(env, &mask, n, 1)) || !check_apart(env, &residual, &answers) ||
       !check_apart(env, &residual, &weights) || (mask.data != NULL && !check_apart(env, &residual, &mask))) {

@@ -49,7 +49,7 @@ static napi_value map_entry(napi_env env, napi_callback_info info) {
   return handle;
 }
 
-// Arguments map, offset, bytes: a range of at least one byte inside the file.
+// Reads the arguments map, offset, bytes: a range of at least one byte inside the file.
 static bool read_range(napi_env env, napi_value *arguments, struct map **map, size_t *offset, size_t *bytes) {
   void *handle;
   if (!read_handle(env, arguments[0], HANDLE_MAP, "map", &handle)) return false;
@@ -89,7 +89,7 @@ static napi_value resident_entry(napi_env env, napi_callback_info info) {
   return value;
 }
 
-// rows, cols, bits
+// Reads the arguments rows, cols, bits.
 static bool read_shape(napi_env env, napi_value *arguments, struct matrix *shape) {
   size_t bits;
   if (!read_count(env, arguments[0], "rows", 1, MOST_WIDTH, &shape->rows) ||

@@ -1,4 +1,5 @@
-// The addon's entry point: paths, threads and the other groups of functions. kernels.ts documents every function.
+// The addon's entry point: functions for paths and threads, and the registration of all groups of functions. kernels.ts
+// documents every function.
 #include "addon.h"
 #include <stdlib.h>
 #include "../path/path.h"

@@ -9,7 +9,7 @@ bool add_row_entries(napi_env env, napi_value exports);
 bool add_attention_entries(napi_env env, napi_value exports);
 bool add_logit_entries(napi_env env, napi_value exports);
 
-// Most rows of one call. With MOST_WIDTH it keeps every product of sizes far from overflow.
+// Most rows of one call. This limit and MOST_WIDTH keep every product of sizes far below the overflow of size_t.
 #define MOST_ROWS ((size_t)1 << 24)
-// Most rows or columns of a matrix, and values of a row.
+// Most rows or columns of a matrix, and most values of a row.
 #define MOST_WIDTH ((size_t)1 << 31)

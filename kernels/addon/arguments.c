@@ -8,7 +8,7 @@
 static const char *const handle_names[HANDLE_KINDS] = {"a FileMap", "a QuantisedMatrix", "an ExpertMatrices",
                                                        "a KeyValueCache", "a StepSpans"};
 
-// Random numbers, so that no other addon has the same tags.
+// The tag is a random number, so that no other addon has the same tag.
 static napi_type_tag tag_of(enum handle_kind kind) {
   return (napi_type_tag){0x6b9d3c54f0a1e827u, 0xd1f26e0837c945abu + kind};
 }

@@ -5,9 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MOST_ARGUMENTS = 12 };
-
-// Exactly `count` arguments (absent ones are undefined).
+// Reads exactly `count` arguments. Missing arguments are undefined.
 bool read_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *arguments);
 
 bool fail_type(napi_env env, const char *name, const char *wanted);
@@ -15,10 +13,10 @@ bool fail_type(napi_env env, const char *name, const char *wanted);
 bool fail_range(napi_env env, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool fail_memory(napi_env env);
 
-// A whole number in least … most (at most 2^53 - 1).
+// Reads a whole number from `least` to `most`; `most` is at most 2^53 - 1.
 bool read_count(napi_env env, napi_value value, const char *name, size_t least, size_t most, size_t *out);
 bool read_number(napi_env env, napi_value value, const char *name, double *out);
-// A copy that the caller frees.
+// Reads a string into a copy that the caller must free.
 bool read_text(napi_env env, napi_value value, const char *name, char **out);
 
 struct array {
@@ -30,22 +28,23 @@ struct array {
 bool read_array(napi_env env, napi_value value, napi_typedarray_type type, const char *name, struct array *out);
 bool read_floats(napi_env env, napi_value value, const char *name, struct array *out);
 bool read_integers(napi_env env, napi_value value, const char *name, struct array *out);
-// Like the readers above, but undefined is allowed and gives data NULL.
+// Like the readers above, but the value may be undefined. `data` is then NULL.
 bool read_optional_floats(napi_env env, napi_value value, const char *name, struct array *out);
 bool read_optional_integers(napi_env env, napi_value value, const char *name, struct array *out);
 bool read_optional_bytes(napi_env env, napi_value value, const char *name, struct array *out);
-// An Array, not a typed array, of 1 … most elements.
+// Reads the length of an Array (not a typed array), which must be from 1 to `most`.
 bool read_list(napi_env env, napi_value value, const char *name, size_t most, size_t *length);
 
-// At least a * b elements; a and b are below 2^32.
+// Checks that the array has at least a * b elements. The caller makes sure that a * b does not overflow.
 bool check_length(napi_env env, const struct array *array, size_t a, size_t b);
 // Checks that two arrays share no byte.
 bool check_apart(napi_env env, const struct array *a, const struct array *b);
 
-// Handles: plain objects that wrap a native structure, tagged so that no other object passes for one.
+// Handles are JavaScript objects that wrap a native structure. Each kind has a tag, so that no other object is accepted as
+// a handle.
 enum handle_kind { HANDLE_MAP, HANDLE_MATRIX, HANDLE_EXPERT, HANDLE_CACHE, HANDLE_SPANS, HANDLE_KINDS };
-// Takes ownership of `data`: `release` is called when the object is garbage-collected, or at once on failure, when NULL is
-// returned. `bytes` tells the garbage collector how much memory the object keeps alive.
+// Takes ownership of `data`. `release` is called when the object is garbage-collected. If this fails, it calls `release` at
+// once and returns NULL. `bytes` tells the garbage collector how much memory the object keeps alive.
 napi_value wrap_handle(napi_env env, enum handle_kind kind, void *data, size_t bytes, void (*release)(void *));
 bool read_handle(napi_env env, napi_value value, enum handle_kind kind, const char *name, void **out);
 // Defines a read-only number on a handle, for JavaScript.

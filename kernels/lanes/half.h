@@ -21,7 +21,7 @@ static inline float half_to_float(uint16_t half) {
   if (rest >= 0x400) return float_of(sign | ((rest << 13) + (112u << 23)));
   return float_of(sign | bits_of((float)rest * 0x1p-24f));  // subnormal: exact in float32
 }
-// Rounds to the nearest, ties to even. Too large values become infinity.
+// Rounds to the nearest float16, ties to even. Values that are too large become infinity.
 static inline uint16_t float_to_half(float v) {
   const uint32_t bits = bits_of(v), sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
   if (rest > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (rest >> 13 & 0x3ff));

@@ -43,7 +43,7 @@ LANES_EACH(lanes_add, vaddq_f32(a.part[i], b.part[i]))
 LANES_EACH(lanes_sub, vsubq_f32(a.part[i], b.part[i]))
 LANES_EACH(lanes_mul, vmulq_f32(a.part[i], b.part[i]))
 LANES_EACH(lanes_div, vdivq_f32(a.part[i], b.part[i]))
-// Not vmaxq_f32, which gives NaN when the other paths give b.
+// vmaxq_f32 is not used, because it returns NaN if a is NaN, while the other paths return b.
 LANES_EACH(lanes_max, vbslq_f32(vcgtq_f32(a.part[i], b.part[i]), a.part[i], b.part[i]))
 #undef LANES_EACH
 

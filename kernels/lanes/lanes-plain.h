@@ -76,14 +76,15 @@ static inline lanes lanes_load_half(const uint16_t *p) {
 }
 static inline void lanes_store_half(uint16_t *p, lanes v) { EACH p[i] = float_to_half(v.lane[i]); }
 
-// v * 2^n, where t = n + 1.5 * 2^23: n stands in the low bits of t, and goes to the exponent of v. Wraps if it leaves it.
+// v * 2^n for t = n + 1.5 * 2^23. The low bits of t are n, and n is added to the exponent of v, which wraps on overflow.
 static inline lanes lanes_power(lanes v, lanes t) {
   lanes r;
   EACH r.lane[i] = float_of(bits_of(v.lane[i]) + (bits_of(t.lane[i]) << 23));
   return r;
 }
 
-// The largest magnitude, as bits: they order like the numbers, with infinity and then NaN above all.
+// The bits of the largest magnitude. Bits of magnitudes have the same order as the numbers; infinity is above all numbers,
+// NaN above infinity.
 static inline uint32_t lanes_largest_bits(lanes a, lanes b) {
   uint32_t largest = 0;
   EACH {
@@ -94,7 +95,8 @@ static inline uint32_t lanes_largest_bits(lanes a, lanes b) {
   return largest;
 }
 
-// Nearest whole numbers, ties to even, as 32 signed bytes, those of a first; returns their sum. |a|, |b| ≤ 127.
+// Rounds a and b to the nearest whole numbers, ties to even. Writes 32 signed bytes, those of a first, and returns their
+// sum. |a|, |b| ≤ 127.
 static inline int32_t lanes_round(lanes a, lanes b, uint8_t *p) {
   int32_t sum = 0;
   EACH {

@@ -8,16 +8,17 @@ _Static_assert(sizeof(size_t) == 8, "sizes are computed in 64 bits");
 enum {
   BLOCK = 32,        // inputs that share a scale
   TILE_ROWS = 16,    // outputs of one tile
-  TILE_SCALES = 32,  // bytes of a tile's float16 scales, behind its weights
-  PANEL_ROWS = 16,   // activation rows that one pass over a row of tiles serves at most
+  TILE_SCALES = 32,  // bytes of a tile's float16 scales, which follow its weights
+  PANEL_ROWS = 16,   // most activation rows of one pass over a row of tiles
   PAGE = 32,         // positions of a cache page
   SEGMENT = 512,     // positions whose softmax is computed in one piece: decides bits, never change it lightly
   LANES = 16,
 };
 
-// A panel: 1..16 rows of activations, block after block, so that a kernel reads one stream. Of each block first the
-// rows' 32 int8 values, then their float32 scales, then -8 * (sum of the 32 values), which cancels the weights' offset.
-enum { PANEL_BYTES = BLOCK + sizeof(float) + sizeof(int32_t) };  // of one row of one block
+// A panel has 1..16 rows of activations, block after block, so that a kernel reads one stream of memory. Each block has the
+// 32 int8 values of each row, then the float32 scale of each row, then -8 * (sum of the 32 values) of each row, which
+// cancels the offset of the weights.
+enum { PANEL_BYTES = BLOCK + sizeof(float) + sizeof(int32_t) };  // bytes of one row of one block
 
 // Row r of panel p is row panel_start(p) + r. Rows are spread evenly, so that no panel is nearly empty.
 static inline size_t panel_count(size_t rows) { return (rows + PANEL_ROWS - 1) / PANEL_ROWS; }

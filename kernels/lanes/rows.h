@@ -44,9 +44,9 @@ static inline lanes lanes_exp(lanes x) {
   return lanes_power(e, t);
 }
 
-// As MLAS rounds activations for MatMulNBits at accuracy level 4: all in float32, scale = max / 127, q = a * (127 / max)
-// to the nearest, ties to even. Blocks that cannot be scaled: so small that 127 / max is infinite, they are zeros; with
-// an infinity or NaN, their scale is NaN and so is every output.
+// Rounds activations as MLAS does for MatMulNBits at accuracy level 4: all in float32, scale = max / 127, q = a * (127 /
+// max) to the nearest, ties to even. Two kinds of blocks cannot be scaled. If a block is so small that 127 / max is
+// infinite, its values become 0. If a block has an infinity or NaN, its scale becomes NaN, and so does every output.
 static void quantise(const float *const *x, size_t rows, size_t cols, uint8_t *panel) {
   const size_t blocks = blocks_of(cols);
   for (size_t block = 0; block < blocks; block++, panel += rows * PANEL_BYTES) {
@@ -156,7 +156,7 @@ static void halves(const float *x, size_t count, uint16_t *y) {
 }
 
 static uint64_t sweep(const uint8_t *bytes, size_t count) {
-  enum { WORDS = 32 };  // of 8 bytes: four lines of cache a turn, in as many registers
+  enum { WORDS = 32 };  // words of 8 bytes in one turn, which are four cache lines
   uint64_t sums[WORDS] = {0}, total = 0;
   size_t at = 0;
   for (; at + sizeof sums <= count; at += sizeof sums) {

@@ -6,8 +6,9 @@
 
 enum { ROWS_AT_ONCE = 4 };
 
-// vpmaddubsw adds two products into 16 bits: 4-bit weights give at most 8 * 2 * 15 * 127 = 30,480 over a block, so a
-// block is summed in 16 bits and widened once. A byte is taken as two such nibbles, the high one weighing 16.
+// vpmaddubsw adds two products into 16 bits. 4-bit weights give at most 8 * 2 * 15 * 127 = 30,480 over a block, so a block
+// is summed in 16 bits and widened once. An 8-bit weight is computed as two 4-bit weights; the sum of the high ones is
+// multiplied by 16.
 static inline __attribute__((always_inline)) void half_tile_row(int bits, int rows, int half, const uint8_t *tile,
                                                                 size_t blocks, const uint8_t *panel,
                                                                 size_t panel_rows, size_t first, float *y,
@@ -18,7 +19,7 @@ static inline __attribute__((always_inline)) void half_tile_row(int bits, int ro
   for (int r = 0; r < rows; r++) sums[r] = _mm256_setzero_ps();
   for (size_t block = 0; block < blocks; block++) {
     const uint8_t *values = panel + first * BLOCK;
-    // Of the weights' low and high nibbles.
+    // The sums of products with the low and with the high four bits of the weights.
     __m256i lows[ROWS_AT_ONCE], highs[ROWS_AT_ONCE];
     for (int r = 0; r < rows; r++) lows[r] = highs[r] = _mm256_setzero_si256();
     for (int v = 0; v < weight_bytes / 64; v++) {

@@ -6,7 +6,8 @@
 
 enum { ROWS_AT_ONCE = 4 };
 
-// Four outputs of the tile (`quarter` 0..3). The weights are made signed first, so the panel's offsets are not needed.
+// Computes four outputs of the tile (`quarter` 0..3). The weights are made signed first, so the offsets in the panel are
+// not needed.
 static inline __attribute__((always_inline)) void quarter_tile_row(int bits, int rows, int quarter,
                                                                    const uint8_t *tile, size_t blocks,
                                                                    const uint8_t *panel, size_t panel_rows,

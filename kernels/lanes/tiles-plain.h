@@ -5,7 +5,7 @@
 #include "lanes-plain.h"
 #include "layout.h"
 
-// The 32 weights of output `lane`, offset (8 or 128) included.
+// The 32 weights of output `lane`. The offset (8 or 128) is not subtracted.
 static inline void unpack_lane(int bits, const uint8_t *tile, int lane, uint8_t w[BLOCK]) {
   for (int i = 0; i < BLOCK; i++) {
     const int vector = bits == 4 ? i / 8 : i / 4;

@@ -1,11 +1,12 @@
 // Attention of a few (query, head) pairs that read one key head, written once in lanes.
 //
-// The order of every sum is fixed, so that a pair's bits depend on its query, its position and the cache alone. Scores
-// sum over the head's values in order. Positions come in segments of SEGMENT: in each, the maximum, the exponentials,
-// their sum (16 lanes, folded), the weighted values position after position; then the segments are joined in order.
+// The order of every sum is fixed, so that a pair's bits depend on its query, its position and the cache alone. A score is
+// summed over the head's values in order. Positions are processed in segments of SEGMENT. Each segment has its maximum, its
+// exponentials, their sum (16 lanes, folded) and the sum of the weighted values, position after position. Then the segments
+// are joined in order.
 //
-// SCORE_PAIRS and VALUE_PAIRS x VALUE_LANES are how much one pass keeps in registers. Each path sets its own; they do not
-// affect bits.
+// SCORE_PAIRS, and VALUE_PAIRS x VALUE_LANES, say how many sums one pass keeps in registers. Each path sets its own
+// numbers, which do not affect bits.
 #pragma once
 #include "../lanes/layout.h"
 #include "../path/path.h"
@@ -22,11 +23,12 @@ static size_t attend_floats(size_t head_dim) {
   return PANEL_ROWS * (head_dim + SEGMENT + 2 * value_width(head_dim));
 }
 
-// Pages lie apart, so memory is prefetched by hand, one phase ahead: values (and the next page's keys, in the first segment)
-// while scores are computed, and the next segment's keys while values are added.
+// Pages are far apart in memory, so they are prefetched by hand, one phase ahead. While scores are computed, the values of
+// the page and the keys of the next page are prefetched. While values are added, the keys of the next segment are
+// prefetched.
 static inline void to_second_level(const uint16_t *p) { __builtin_prefetch(p, 0, 2); }
 
-// Positions that the tile's last pair sees, and the pages they lie in.
+// Number of positions that the tile's last pair sees.
 static inline size_t length_seen(const struct tile_of_queries *t) {
   return t->start + (t->first + t->count - 1) / t->group + 1;
 }
@@ -36,7 +38,8 @@ static inline const uint16_t *page_at(const struct tile_of_queries *t, size_t pa
   return t->pages + (size_t)t->table[page] * t->page_stride;
 }
 
-// Scores of `pairs` (a constant here) at the 32 positions of a page. Scores behind the sequence's end are garbage.
+// Scores of `pairs` pairs (a constant when this is inlined) at the 32 positions of a page. Scores behind the sequence's end
+// are garbage.
 static inline __attribute__((always_inline)) void score_page(int pairs, const float *q, const uint16_t *keys,
                                                              const uint16_t *next, size_t head_dim, float *scores) {
   const uint16_t *values = keys + PAGE * head_dim;
@@ -67,7 +70,7 @@ static void score_segment(const struct tile_of_queries *t, const float *q, size_
     const uint16_t *next = page + 1 < pages ? page_at(t, first_page + page + 1) : keys;
     for (size_t p = 0; p < t->count; p += SCORE_PAIRS) {
       float *to = scores + p * SEGMENT + page * PAGE;
-      // A few pairs too many cost less than a loop for every count.
+      // Computing a few pairs too many costs less than a loop for every count.
       if (SCORE_PAIRS > 4 && t->count - p > 4) score_page(SCORE_PAIRS, q + p, keys, next, t->head_dim, to);
       else if (SCORE_PAIRS >= 4 && t->count - p > 2) score_page(4, q + p, keys, next, t->head_dim, to);
       else score_page(2, q + p, keys, next, t->head_dim, to);
@@ -155,7 +158,8 @@ static void weigh_segment(const struct tile_of_queries *t, size_t segment_start,
   const size_t width = value_width(t->head_dim), first_page = segment_start / PAGE;
   for (size_t p = 0; p < t->count; p += VALUE_PAIRS) {
     const size_t pairs = smaller(t->count - p, VALUE_PAIRS);
-    // All pairs together as far as the first sees, then each alone to its own end, so that nothing is multiplied by 0.
+    // All pairs are summed together as far as the first pair sees, then each pair alone to its own end, so that no weight
+    // is 0.
     const size_t common = pairs == VALUE_PAIRS ? seen(t, p, segment_start) : 0;
     if (common > 0) weigh_pairs(VALUE_PAIRS, t, first_page, 0, common, weights + p * SEGMENT, sums + p * width);
     for (size_t i = p; i < p + pairs; i++) {
@@ -194,7 +198,8 @@ static inline size_t pair_offset(const struct tile_of_queries *t, size_t p) {
   return number / t->group * t->row_stride + number % t->group * t->head_dim;
 }
 
-// Columns are pairs, so that a score reads values in order. score_segment may read a few columns too many.
+// Packs the queries with one column for each pair, so that score_page reads values in order. score_segment may read a few
+// columns too many.
 static void pack_queries(const struct tile_of_queries *t, float *q) {
   const size_t columns = smaller(round_up(t->count, t->count > 4 ? 8 : 4), PANEL_ROWS);
   for (size_t p = 0; p < columns; p++) {

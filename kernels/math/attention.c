@@ -38,7 +38,7 @@ void cache_copy(struct cache *c, size_t from, size_t to) {
   memcpy(c->data + to * page_halves(c), c->data + from * page_halves(c), page_halves(c) * sizeof(uint16_t));
 }
 
-// This layer's and key head's part of page 0.
+// The part of page 0 that belongs to this layer and key head.
 static uint16_t *head_pages(const struct cache *c, size_t layer, size_t head) {
   return c->data + layer * layer_halves(c) + head * page_head_halves(c->head_dim);
 }
@@ -58,8 +58,8 @@ struct storing {
   const struct spans *spans;
   size_t layer;
   const struct rotation *r;
-  uint8_t *scratch;  // of each thread
-  size_t scratch_bytes;
+  uint8_t *scratch;      // [threads][scratch_bytes]
+  size_t scratch_bytes;  // of one thread
 };
 
 static void norm_and_rotate(const struct storing *job, float *row, size_t heads, const float *norm, bool whole,
@@ -115,7 +115,7 @@ struct attending {
   float *y;
   size_t heads;
   float scale;
-  size_t *first_items;  // of each span; one more at the end
+  size_t *first_items;  // [spans + 1] the first item of each span
   float *scratch;
   size_t scratch_floats;
 };

@@ -4,15 +4,15 @@
 #include "../path/path.h"
 
 struct cache {
-  uint16_t *data;  // page after page; of each, layer after layer, as layout.h says
+  uint16_t *data;  // page after page, each layer after layer; layout.h describes a layer's part
   size_t pages, layers, kv_heads, head_dim;
   size_t uses;
 };
 
 struct span {
-  size_t first_page, pages;  // into the step's table
+  size_t first_page, pages;  // entries of the step's table
   size_t start, count;       // positions
-  size_t row;                // of the step
+  size_t row;                // the step's row of the first position
 };
 
 struct spans {
@@ -38,7 +38,7 @@ struct rotation {
   const float *k, *v, *cos, *sin;
   size_t heads;
   const float *q_norm, *k_norm;  // or NULL
-  bool whole_q, whole_k;         // norm over the row, not over each head
+  bool whole_q, whole_k;         // the norm is over the whole row, not over each head
   float eps;
 };
 // Call both under the pool's lock. They return false if there is no memory.

@@ -1,9 +1,11 @@
-// Draws an id from a row of logits as gateway/engine/sampling/sampler.ts defines it. Weights are e^((x - max) / temperature).
-// Kept are weights of at least min_p; of those the top_k largest; of those the largest that reach top_p of their sum (among
-// equals the lower id first). The result is the id at which the kept weights, summed in order of ids, pass u of their sum.
+// Draws an id from a row of logits as gateway/engine/sampling/sampler.ts defines it. Weights are e^((x - max) /
+// temperature). First, weights below min_p are dropped. Of the rest, the top_k largest are kept. Of those, the largest are
+// kept whose sum reaches top_p of their total (among equal weights, the lower id comes first). The result is the id at
+// which the kept weights, summed in order of ids, pass the share u of their sum.
 //
-// Only a few weights near each cut are sorted. The cut is found by narrowing its range, with one pass over the row each time.
-// Pieces are summed in float32 and added in double, in order: the same on every path, with any number of threads.
+// Only a few weights near each cut are sorted. The cut is found by narrowing its range, with one pass over the row for each
+// step. Pieces are summed in float32, and their sums are added in double in order. So the bits are the same on every path
+// and with any number of threads.
 #include "draw.h"
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +20,7 @@ struct drawing {
   const float *logits;
   size_t width, pieces;
   float top, inverse_temperature, min_p;
-  float least;     // of a pass
+  float least;     // smallest weight that counts in the current pass
   float *weights;  // [width]
   float *sums;     // [pieces]
   size_t *counts;  // [pieces]
@@ -75,7 +77,7 @@ static struct range measure(struct drawing *job, float least) {
   return found;
 }
 
-// Positive floats are ordered as their bits are.
+// Positive floats have the same order as their bits.
 static float from_bits(uint32_t bits) {
   float value;
   memcpy(&value, &bits, sizeof value);
@@ -93,13 +95,14 @@ static int likelier_first(const void *a, const void *b) {
   return x->id < y->id ? -1 : 1;
 }
 
-// Keeps weights from `high` on, drops those below `low`, and of those between keeps the likeliest that are still needed.
+// Keeps the weights of at least `high` and drops those below `low`. Of those between, keeps the largest that are still
+// needed.
 static void keep_some(struct drawing *job, uint32_t low, uint32_t high, struct range above, size_t count, double sum) {
   const float sure = from_bits(high), possible = from_bits(low);
   size_t room = count - above.count, few = 0;
   double reached = above.sum;
   struct weighed near[FEW];
-  // There are many of one weight: it is that of `low`, and `high` is next to it.
+  // If `high` is the float after `low`, all weights between have the value of `low`, and there may be many of them.
   const bool equals = high - low == 1;
   job->least = possible;
   pool_run(cut_pieces, job, job->pieces, 16, COST_EVEN);
@@ -134,20 +137,22 @@ static void keep_some(struct drawing *job, uint32_t low, uint32_t high, struct r
   }
 }
 
-// Where between `low` and `high` the sum falls to the wanted one if it falls evenly. Every third time it is the middle, so that
-// the range at least halves.
+// The place between `low` and `high` at which the sum falls to the wanted one, if it falls evenly. Every third time this is
+// the middle, so that the range at least halves.
 static uint32_t between(uint32_t low, uint32_t high, double at_low, double at_high, double wanted, int pass) {
   const double share = pass % 3 == 2 || at_low <= at_high ? 0.5 : (at_low - wanted) / (at_low - at_high);
   const uint32_t offset = (uint32_t)((high - low) * (share < 0 ? 0 : share));
   return low + (offset < 1 ? 1 : offset > high - low - 1 ? high - low - 1 : offset);
 }
 
-// Zeroes all weights but the largest: as many as `count`, or as reach `sum`, whichever are fewer. Leaves `sums` behind.
+// Sets all weights except the largest to 0. Keeps `count` weights, or as many as reach `sum`, whichever is fewer. Changes
+// `job->sums`.
 static void keep_largest(struct drawing *job, size_t count, double sum) {
-  uint32_t low = 1, high = 0x3f800001;  // weights lie in (0, 1]: at least `low` are enough, at least `high` are not
+  // Weights are in (0, 1]. The weights of at least `low` are enough, those of at least `high` are not.
+  uint32_t low = 1, high = 0x3f800001;
   struct range at_low = measure(job, from_bits(low)), at_high = {0, 0};
   if (at_low.count <= count && at_low.sum < sum) return;
-  const uint32_t likely = 0x33800000;  // 2^-24: what lies below it seldom counts
+  const uint32_t likely = 0x33800000;  // 2^-24: smaller weights seldom count
   const struct range most = measure(job, from_bits(likely));
   if (most.count >= count || most.sum >= sum) {
     low = likely;
@@ -203,7 +208,7 @@ int64_t draw(const float *logits, size_t width, const struct draw_settings *sett
     if (sum > target) return last;
   }
   if (last >= 0) return last;
-  // Rounding put the target slightly above the sum: take the last kept id.
+  // If rounding has put the target slightly above the sum, the last kept id is drawn.
   for (size_t id = width; id-- > 0;) {
     if (weights[id] > 0) return (int64_t)id;
   }

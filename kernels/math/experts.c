@@ -1,12 +1,13 @@
-// SwiGLU experts over groups of rows: gate and up, silu, rounding, down. Each step is one job over all groups, split over rows
-// of tiles. So a single expert keeps every thread busy, and many small ones read their weights once.
+// SwiGLU experts over groups of rows, in steps: gate and up with silu, rounding, down. Each step is one job over all
+// groups, split over rows of tiles. So a single expert keeps every thread busy, and many small experts read their weights
+// once.
 #include <string.h>
 #include "../system/pool.h"
 #include "product.h"
 
 struct group {
   const struct expert *expert;
-  size_t first, rows;  // of the places and of inner
+  size_t first, rows;  // rows of `places` and of `activated`
 };
 
 struct job {
@@ -15,7 +16,7 @@ struct job {
   size_t count;
   size_t hidden, inner;
   size_t inner_blocks, hidden_blocks;  // rows of tiles of gate and up, and of down
-  const struct place *places;  // or NULL: in order
+  const struct place *places;  // if NULL, rows are in order
   const float *x;
   float *activated;  // [rows, inner]
   float *y;
@@ -119,13 +120,13 @@ bool experts(const float *x, const struct expert *const *list, const int32_t *co
   struct job job = {
       .path = current_path(), .groups = groups, .count = count, .hidden = hidden, .inner = inner,
       .inner_blocks = row_blocks(shape), .hidden_blocks = row_blocks(list[0]->down),
-            .places = places, .x = x, .activated = activated, .y = y,
+      .places = places, .x = x, .activated = activated, .y = y,
       .x_panels = inputs + groups_bytes, .inner_panels = inner_panels,
   };
   const size_t wide = blocks_worth_a_range(2 * row_block_bytes(shape));
   const size_t narrow = blocks_worth_a_range(row_block_bytes(list[0]->down));
   const enum pool_cost cost = count == 1 ? COST_EVEN : COST_UNEVEN;
-  // Rounding a row takes under a microsecond, so that waking threads for a few rows does not pay.
+  // Rounding a row takes less than a microsecond, so waking threads for a few rows would take longer.
   const size_t few = 4;
   pool_run(quantise_inputs, &job, count, few, COST_UNEVEN);
   pool_run(gate_and_up, &job, count * job.inner_blocks, wide, cost);

@@ -76,7 +76,8 @@ static void topk(const float *x, size_t width, size_t k, int32_t *ids, float *va
   }
 }
 
-// Adds exponentials in float32 within a piece, and pieces in double, so that 200,000 of them lose no digits.
+// Adds exponentials in float32 within a piece, and the sums of pieces in double, so that a sum over 200,000 logits stays
+// exact enough.
 static double logsumexp(const float *x, size_t width, float inverse_temperature) {
   enum { PIECE = 1024 };
   const lanes top = lanes_set(x[argmax(x, width)]), zero = lanes_set(0), factor = lanes_set(inverse_temperature);

@@ -2,7 +2,7 @@
 #include "product.h"
 #include "../system/pool.h"
 
-// So many panels stay in a core's second-level cache while the weights are read: 240 KiB at 1,536 inputs.
+// Number of panels that stay in a core's second-level cache while the weights are read: 240 KiB at 1,536 inputs.
 enum { RESIDENT_PANELS = 8 };
 
 struct job {
@@ -12,7 +12,7 @@ struct job {
   size_t n, cols;
   const struct matrix *const *matrices;
   float *const *y;
-  size_t items;  // rows of tiles, all matrices
+  size_t items;  // rows of tiles of all matrices together
 };
 
 static void quantise_panels(void *context, size_t from, size_t to, int thread) {

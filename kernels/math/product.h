@@ -8,8 +8,8 @@ struct matrix {
   const uint8_t *data;
   size_t rows, cols;
   int bits;         // 4 or 8
-  struct map *map;  // what data points into, or NULL
-  void *owned;      // or memory of its own
+  struct map *map;  // the file that data points into, or NULL
+  void *owned;      // the matrix's own memory that data points to, or NULL
   size_t uses;
 };
 
@@ -18,12 +18,12 @@ static inline size_t row_blocks(const struct matrix *m) { return (m->rows + TILE
 // Bytes of one row of tiles.
 static inline size_t row_block_bytes(const struct matrix *m) { return blocks_of(m->cols) * tile_bytes(m->bits); }
 
-// The fewest rows of tiles, by their bytes, that pay as one range, because reading weights starts slowly.
+// The fewest rows of tiles, of `bytes` each, that a thread takes as one range, because reading weights is slow at first.
 static inline size_t blocks_worth_a_range(size_t bytes) { return (24576 + bytes - 1) / bytes; }
 
 static inline size_t panels_bytes(size_t rows, size_t cols) { return rows * blocks_of(cols) * PANEL_BYTES; }
 
-// Panel p of rows that lie in panels one after another.
+// The address of panel `panel`, if `rows` rows are in panels one after another.
 static inline const uint8_t *panel_at(const uint8_t *panels, size_t rows, size_t cols, size_t panel) {
   return panels + panel_start(rows, panel) * blocks_of(cols) * PANEL_BYTES;
 }
@@ -34,7 +34,7 @@ bool product(const float *x, size_t n, const struct matrix *const *matrices, flo
 struct expert {
   struct matrix *gate, *up, *down;
 };
-// The row of x that is read, and the row of y that is written.
+// The row of x that an expert reads, and the row of y that it writes.
 struct place {
   int32_t from, to;
 };

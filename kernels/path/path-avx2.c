@@ -1,4 +1,5 @@
-// The path for x86-64 with AVX2, FMA and F16C (Haswell, Zen and later). Compiled with their flags.
+// The path for x86-64 CPUs that have AVX2, FMA and F16C (Haswell, Zen and later). This file is compiled with the flags for
+// these instructions.
 #include "../lanes/lanes-avx2.h"
 #include "../lanes/tiles-avx2.h"
 

@@ -1,4 +1,5 @@
-// The path for 64-bit ARM with the dot product instructions (Cortex-A76, Apple M1 and later). Compiled with their flags.
+// The path for 64-bit ARM CPUs that have the dot product instructions (Cortex-A76, Apple M1 and later). This file is
+// compiled with the flags for these instructions.
 #include "../lanes/lanes-neon.h"
 #include "../lanes/tiles-neon.h"
 #if defined(__linux__)
@@ -14,7 +15,7 @@ static bool available(void) {
 #if defined(__linux__)
   return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #else
-  return true;  // every 64-bit Mac has them
+  return true;  // every 64-bit ARM Mac has these instructions
 #endif
 }
 

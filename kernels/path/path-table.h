@@ -1,4 +1,5 @@
-// Gathers a path's routines. The file that includes it has included lanes and tiles, and defines PATH and PATH_NAME.
+// Makes the table of a path's routines. The including file must first include lanes and tiles, and define PATH and
+// PATH_NAME.
 #include "../math/attend.h"
 #include "../math/logits.h"
 #include "path.h"

@@ -25,7 +25,7 @@ const struct path *current_path(void) {
   const struct path *path = atomic_load_explicit(&chosen, memory_order_relaxed);
   if (path != NULL) return path;
   size_t i = 0;
-  while (!all_paths[i]->available()) i++;  // plain always is
+  while (!all_paths[i]->available()) i++;  // the last path, plain, is always available
   atomic_store(&chosen, all_paths[i]);
   return all_paths[i];
 }

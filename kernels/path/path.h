@@ -9,7 +9,7 @@ struct tile_of_queries {
   size_t page_stride;     // float16 values from one page to the next
   const int32_t *table;   // the sequence's pages
   const float *q;         // row 0 of the span, first head of the group
-  float *y;               // as q
+  float *y;               // same layout as q
   size_t row_stride;      // floats from one row of q and y to the next
   size_t head_dim;
   size_t group;           // query heads that share a key head
@@ -22,7 +22,7 @@ struct path {
   const char *name;
   bool (*available)(void);
 
-  // Rounds 1..PANEL_ROWS rows of `cols` values, wherever they lie, into a panel.
+  // Rounds 1..PANEL_ROWS rows of `cols` values into a panel. The rows may be anywhere in memory.
   void (*quantise)(const float *const *x, size_t rows, size_t cols, uint8_t *panel);
   // One row of tiles (16 outputs) times one panel: y[r * stride + lane], lanes < outputs.
   void (*tiles)(int bits, const uint8_t *tiles, size_t blocks, const uint8_t *panel, size_t rows, float *y,
@@ -36,12 +36,12 @@ struct path {
   // y[r * stride + o] for rows x outputs; weights [outputs, cols].
   void (*scores)(const float *x, size_t rows, const float *weights, size_t outputs, size_t cols, float *y,
                  size_t stride);
-  // Pairs (i, i + half) of one head, in place.
+  // Rotates the pairs (i, i + half) of one head, in place.
   void (*rotate)(float *x, const float *cos, const float *sin, size_t half);
-  // The first `count` values as float16; writes up to a multiple of 16, zeros behind.
+  // Writes the first `count` values as float16, followed by zeros up to a multiple of 16.
   void (*halves)(const float *x, size_t count, uint16_t *y);
 
-  size_t (*attend_floats)(size_t head_dim);  // of the scratch that attend needs
+  size_t (*attend_floats)(size_t head_dim);  // size of the scratch memory that attend needs
   void (*attend)(const struct tile_of_queries *tile, float *scratch);
 
   // The exclusive or of all bytes, 8 at a time, read at the speed of memory.

@@ -1,5 +1,6 @@
-// Reading a page of a mapped file that no longer exists raises SIGBUS. The handler writes one line with the file's name and
-// restores the former handler. The read is then tried again, and the process dies of the signal as it would have without us.
+// Handles SIGBUS, which the system raises if a mapped file was truncated and a missing page is read. The handler writes one
+// line with the file's name and restores the former handler. The read is then repeated, and the process dies of the signal
+// as it would without a handler.
 #include "bus.h"
 #include "pool.h"
 #include <pthread.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// In a bundle, each layer is a file. Files beyond this number are not named.
+// Most files that are watched. A bundle has one file for each layer. The handler cannot name files beyond this number.
 enum { MOST_WATCHED = 4096 };
 
 // The handler may read these at any moment, so `start` is written last when a range is added, and cleared first.
@@ -25,7 +26,8 @@ static pthread_mutex_t changes = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction before;
 static bool installed;  // under `changes`
 
-// Several threads may read the missing page at once: the first one writes, the others wait for it.
+// Several threads may read a missing page at once. The first thread writes the line, and the others wait until it is
+// written.
 enum { NOT_TOLD, TELLING, TOLD };
 static _Atomic int told;
 
@@ -34,7 +36,7 @@ static size_t append(char *line, size_t length, size_t most, const char *text) {
   return length;
 }
 
-// One write, so that the line is not interrupted. Only async-signal-safe functions are called.
+// Writes the line with one call, so that other output cannot interrupt it. Calls only async-signal-safe functions.
 static void tell(uintptr_t at) {
   static char line[8192];
   for (int i = 0; i < MOST_WATCHED; i++) {

@@ -1,7 +1,7 @@
 // Maps a file read-only and shared, so that all processes use the same copy in the page cache.
 //
-// The size is read once. If a mapped file is truncated, its readers die of SIGBUS, and bus.c names the file. So a bundle must
-// be replaced by writing a new file and renaming it, never in place.
+// The size is read once. If a mapped file is truncated later, the processes that read it die of SIGBUS, and bus.c names the
+// file. So a bundle must be replaced by writing a new file and renaming it, never in place.
 #include "map.h"
 #include "bus.h"
 #include <errno.h>

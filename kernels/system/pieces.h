@@ -2,7 +2,7 @@
 #pragma once
 #include "../lanes/rows.h"
 
-// w = e^((x - top) * inverse_temperature), 0 where that is below `least` or NaN. Returns the sum.
+// Writes w = e^((x - top) * inverse_temperature), or 0 if that is below `least` or NaN. Returns the sum.
 static float weigh_piece(const float *x, size_t count, float top, float inverse_temperature, float least, float *w) {
   const lanes tops = lanes_set(top), factor = lanes_set(inverse_temperature), bound = lanes_set(least);
   const lanes zero = lanes_set(0), gone = lanes_set(-86.0f);
@@ -11,7 +11,7 @@ static float weigh_piece(const float *x, size_t count, float top, float inverse_
     const size_t n = smaller(count - i, LANES);
     const lanes power = lanes_mul(lanes_sub(lanes_load_some(x + i, n), tops), factor);
     lanes e = lanes_exp(power);
-    e = lanes_if_less(gone, power, e, zero);  // what exp keeps above 0, and NaN
+    e = lanes_if_less(gone, power, e, zero);  // lanes_exp never returns 0, so tiny weights and NaN become 0 here
     e = lanes_first(n, lanes_if_less(e, bound, zero, e), zero);
     lanes_store_some(w + i, e, n);
     sum = lanes_add(sum, e);

@@ -1,4 +1,5 @@
-// The process's threads. They fork and join by two counters. Between jobs they spin briefly and then sleep.
+// The process's threads for jobs of the kernels. They start and end a job by two counters. Between jobs they spin briefly
+// and then sleep.
 #include "pool.h"
 #include <dlfcn.h>
 #include <pthread.h>
@@ -20,15 +21,15 @@ static struct {
   pool_task task;
   void *context;
   size_t count, least;
-  size_t parts;  // of what is left, one is the next range
+  size_t parts;  // the next range is this fraction of the remaining items
   _Atomic size_t next;
 } job;
 
 // A worker may touch `job` only while it is counted in `inside` and `open` is still the job that it woke for. A caller that
 // finishes alone closes the job and returns without waiting for threads that are still waking up.
 static _Atomic uint64_t posted;  // number of the last job; grows
-static _Atomic uint64_t open;    // its number while it may be joined, else 0
-static _Atomic int inside;
+static _Atomic uint64_t open;    // number of the job that threads may join, or 0
+static _Atomic int inside;       // number of threads that may be working on the job
 static _Atomic bool stopping;
 
 static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
@@ -54,7 +55,8 @@ static void take_ranges(int thread) {
     size_t from = atomic_load_explicit(&job.next, memory_order_relaxed), to;
     do {
       if (from >= job.count) return;
-      // A share of what is left, so that there are few ranges and the last ones are short. All threads then end together.
+      // A range is a share of the remaining items, so that there are few ranges and the last ones are short. So all threads
+      // end together.
       size_t range = (job.count - from) / job.parts;
       if (range < job.least) range = job.least;
       to = job.count - from < range ? job.count : from + range;
@@ -72,11 +74,13 @@ static uint64_t await_job(uint64_t seen) {
       if ((number = atomic_load(&posted)) != seen) return number;
       pause_briefly();
     }
-    // Other processes use these cores too (a gateway and its shards), so any runnable thread goes first.
+    // Other processes, such as a gateway and its shards, may use the same cores, so this thread yields to any runnable
+    // thread.
     if (waited > limit / 4) sched_yield();
   }
   pthread_mutex_lock(&door);
-  // This thread counts itself before it looks a last time. So either it sees a new job, or the caller sees it and wakes it.
+  // This thread counts itself as a sleeper before it looks a last time. So either the thread sees a new job, or the thread
+  // that posts the job sees the sleeper and wakes it.
   atomic_fetch_add(&sleepers, 1);
   while ((number = atomic_load(&posted)) == seen) pthread_cond_wait(&bell, &door);
   atomic_fetch_sub(&sleepers, 1);
@@ -118,10 +122,10 @@ void stay_loaded(void) {
 
 static void start_workers(void) {
   if (running == 0) stay_loaded();
-  // Signals belong to Node's threads.
+  // All signals are left to Node's threads.
   sigset_t all, before;
   sigfillset(&all);
-  sigdelset(&all, SIGBUS);  // raised by the thread's own reads: blocked, it would kill without a word (bus.c)
+  sigdelset(&all, SIGBUS);  // the thread's own reads can raise it; if it were blocked, the handler in bus.c would not run
   pthread_sigmask(SIG_SETMASK, &all, &before);
   while (running < wanted - 1) {
     if (pthread_create(&workers[running], NULL, work, (void *)(intptr_t)(running + 1)) != 0) {
@@ -166,7 +170,7 @@ void pool_run(pool_task task, void *context, size_t count, size_t least, enum po
   take_ranges(0);
   atomic_store(&open, 0);
   for (int turns = 0; atomic_load(&inside) > 0; turns++) {
-    // A thread inside may have lost its core to another process, so yield ours.
+    // A thread inside may have lost its core to another process, so this thread yields its own.
     if (turns < 2000) pause_briefly();
     else sched_yield();
   }

@@ -41,7 +41,10 @@ export function ofText(characters: string): Ranges {
   );
 }
 
-/** The UTF-8 encodings of a set. Each encoding has a range for each byte; any choice of bytes from its ranges is a character of the set. */
+/**
+ * The UTF-8 encodings of a set. Each encoding has a range for each byte; any choice of bytes from its ranges is a character of the
+ * set.
+ */
 export function encodings(ranges: Ranges): Ranges[] {
   return union(ranges).flatMap(([low, high]) => byLength(low, high));
 }
@@ -58,8 +61,8 @@ function byLength(low: number, high: number): Ranges[] {
 }
 
 /**
- * The encodings of `low` to `high`, which both have `more` continuation bytes. The range is cut until, behind the first byte in which its
- * ends differ, every byte may have any value.
+ * The encodings of `low` to `high`, which both have `more` continuation bytes. The range is cut until, behind the first byte in
+ * which its ends differ, every byte may have any value.
  */
 function aligned(low: number, high: number, more: number): Ranges[] {
   for (let tail = more; tail > 0; tail--) {

@@ -23,8 +23,8 @@ export type Expression =
   | { kind: 'free'; marker: string; rest: Expression };
 
 /**
- * How a character is written. `itself`: unchanged. `quoted`: as in a JSON string, escaped only if it must be. `escaped`: as in a JSON
- * string, with any escape that JSON allows. This is a name and not a function, because grammars are sent between threads.
+ * How a character is written. `itself`: unchanged. `quoted`: as in a JSON string, escaped only if it must be. `escaped`: as in a
+ * JSON string, with any escape that JSON allows. This is a name and not a function, because grammars are sent between threads.
  */
 export type Spelling = 'itself' | 'quoted' | 'escaped';
 
@@ -41,8 +41,8 @@ export interface Grammar {
 export interface ReadGrammar {
   grammar: Grammar;
   /**
-   * Paths of the keywords of relaxed schemas that were left out, such as `.properties.a.uniqueItems`. An empty path says that everything
-   * but the outline of the schema was left out.
+   * Paths of the keywords of relaxed schemas that were left out, such as `.properties.a.uniqueItems`. An empty path says that
+   * everything but the outline of the schema was left out.
    */
   notes: readonly string[];
 }
@@ -102,8 +102,8 @@ export const quantifiers: readonly (readonly [sign: string, counts: Counts])[] =
 ];
 
 /**
- * The counts of two nested repetitions as those of one: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Returns undefined if the counts have
- * gaps, as in `(aa){0,5}`.
+ * The counts of two nested repetitions as those of one: `([abc]{1,60}){1,60}` is `[abc]{1,3600}`. Returns undefined if the counts
+ * have gaps, as in `(aa){0,5}`.
  */
 export function multiplied(inner: Counts, outer: Counts): Counts | undefined {
   const fewest = Math.max(outer.least, 1);
@@ -144,8 +144,8 @@ export function rule(name: string): Expression {
 const MOST_ALIKE = 500;
 
 /**
- * Matches any of the texts. Common prefixes are shared, so that a matcher is in few places at once. Throws a ConstraintFault if a chain
- * of texts that are prefixes of each other is longer than MOST_ALIKE.
+ * Matches any of the texts. Common prefixes are shared, so that a matcher is in few places at once. Throws a ConstraintFault if a
+ * chain of texts that are prefixes of each other is longer than MOST_ALIKE.
  */
 export function oneOf(texts: readonly string[]): Expression {
   const sorted = [...new Set(texts)].sort().map((each) => Array.from(each));

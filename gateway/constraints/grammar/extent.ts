@@ -7,7 +7,9 @@ const BYTES_PER_RANGE = 60;
 const BYTES_PER_DFA_STATE = 120;
 const BYTES_PER_EDGE = 60;
 
-/** Counts parts that several expressions share once. Does not recurse, because a grammar may be nested deeper than the stack allows. */
+/**
+ * Counts parts that several expressions share once. Does not recurse, because a grammar may be nested deeper than the stack allows.
+ */
 export function extentOf({ root, rules }: Grammar): { bytes: number; depth: number } {
   const seen = new Set<unknown>();
   let bytes = 0;

@@ -1,5 +1,5 @@
-// JSON as a grammar: strings, numbers, any value. White space is at most one space, after a colon or a comma, so that an answer cannot
-// go on in white space for ever.
+// JSON as a grammar: strings, numbers, any value. White space is at most one space, after a colon or a comma, so that an answer
+// cannot go on in white space for ever.
 
 import { weaklyKept } from '../kept.ts';
 import { everyText } from '../language/dfa.ts';

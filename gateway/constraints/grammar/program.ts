@@ -14,7 +14,9 @@ export type Node = {
   | { kind: 'byte'; accepts: Uint8Array; next: Node }
   /** Any token that is not text (special tokens); leads to `next`. */
   | { kind: 'textless'; next: Node }
-  /** Continues at each of `nexts` without reading a byte. `open`: any characters may come from here on, unless a count forbids them. */
+  /**
+   * Continues at each of `nexts` without reading a byte. `open`: any characters may come from here on, unless a count forbids them.
+   */
   | { kind: 'split'; readonly nexts: Node[]; readonly open?: boolean }
   /** Matches the rule's body, which ends in `return`, then `next`. */
   | { kind: 'call'; body: Node; next: Node }
@@ -23,8 +25,8 @@ export type Node = {
   | { kind: 'repeat'; body: Node; least: number; most: number; next: Node }
   | { kind: 'again' }
   /**
-   * Begins a text of `least` to `most` characters at `body`. Each character passes a `tick`, and `leave` ends the text. `exact`: the
-   * lengths that the text may have depend on the state of its automaton.
+   * Begins a text of `least` to `most` characters at `body`. Each character passes a `tick`, and `leave` ends the text. `exact`:
+   * the lengths that the text may have depend on the state of its automaton.
    */
   | { kind: 'counted'; body: Node; least: number; most: number; next: Node; lengths: Lengths; exact: boolean }
   /** Counts one more character, which leads to the state `target` of the counted text's automaton. */
@@ -117,7 +119,10 @@ export class Program {
     return known;
   }
 
-  /** The body is compiled when the rule is first entered, because rules may call one another and answers use little of a large schema. */
+  /**
+   * The body is compiled when the rule is first entered, because rules may call one another and answers use little of a large
+   * schema.
+   */
   #body(name: string): Node {
     const known = this.#bodies.get(name);
     if (known !== undefined) return known;
@@ -223,8 +228,8 @@ export class Program {
   }
 
   /**
-   * Searches for the marker as Knuth, Morris and Pratt do: node `i` stands for texts that end in the first `i` bytes of the marker. An
-   * empty marker is never found.
+   * Searches for the marker as Knuth, Morris and Pratt do: node `i` stands for texts that end in the first `i` bytes of the marker.
+   * An empty marker is never found.
    */
   #free(marker: Uint8Array, rest: Node, next: Node): Node {
     const lengths = Math.max(marker.length, 1);

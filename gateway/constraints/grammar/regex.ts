@@ -1,5 +1,5 @@
-// Regular expressions of ECMAScript as a grammar: an automaton if the pattern contains assertions, otherwise a plain expression, which
-// keeps counts as counts.
+// Regular expressions of ECMAScript as a grammar: an automaton if the pattern contains assertions, otherwise a plain expression,
+// which keeps counts as counts.
 
 import { dfaOf } from '../language/determinize.ts';
 import { anything, anywhere, hasPart, type Pattern, readPattern } from '../language/pattern.ts';
@@ -7,8 +7,8 @@ import { choice, type Expression, language, nothing, repeat, type Spelling, sequ
 import { spelled } from './json-text.ts';
 
 /**
- * `whole`: the pattern must match the whole text. Otherwise it may match anywhere in the text, unless ^ and $ say otherwise. Throws a
- * ConstraintFault that says what is not supported and where.
+ * `whole`: the pattern must match the whole text. Otherwise it may match anywhere in the text, unless ^ and $ say otherwise. Throws
+ * a ConstraintFault that says what is not supported and where.
  */
 export function regexExpression(
   pattern: string,

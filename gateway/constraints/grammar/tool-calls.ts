@@ -66,7 +66,9 @@ function parametersGrammar({ parameters, relaxed }: CallableTool, i: number): Re
   });
 }
 
-/** The expression with `owner` before the names of rules. `lists`: renamed lists of entries, because many expressions share a list. */
+/**
+ * The expression with `owner` before the names of rules. `lists`: renamed lists of entries, because many expressions share a list.
+ */
 function renamed(expression: Expression, owner: string, lists: Map<readonly Entry[], Entry[]>): Expression {
   const inner = (each: Expression) => renamed(each, owner, lists);
   switch (expression.kind) {

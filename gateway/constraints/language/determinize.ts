@@ -1,5 +1,5 @@
-// Turns a pattern into the automaton that accepts the texts that the whole pattern matches. This is the subset construction, extended by
-// assertions: each state is a set of threads, and a thread carries the lookaheads that still have to be met.
+// Turns a pattern into the automaton that accepts the texts that the whole pattern matches. This is the subset construction,
+// extended by assertions: each state is a set of threads, and a thread carries the lookaheads that still have to be met.
 
 import { ConstraintFault } from '../fault.ts';
 import type { Ranges } from '../grammar/characters.ts';
@@ -224,7 +224,10 @@ class Determinizer {
     return after;
   }
 
-  /** Adds the duty of a lookahead in a state of its automaton. Returns undefined if that duty cannot be met. A duty that is always met is left out. */
+  /**
+   * Adds the duty of a lookahead in a state of its automaton. Returns undefined if that duty cannot be met. A duty that is always
+   * met is left out.
+   */
   #withDuty(duties: readonly string[], index: number, state: number): string[] | undefined {
     const look = this.#looks[index] as Look;
     const { accepting, edges } = look.dfa[state] ?? { accepting: false, edges: [] };

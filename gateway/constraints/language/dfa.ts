@@ -146,8 +146,9 @@ interface Explored<Item> {
 }
 
 /**
- * The automaton whose states are the items that can be reached from `start`. Leaves out items from which nothing is accepted. `key` is
- * equal for items that are the same state. `look` finds the edges of an item. Throws a ConstraintFault if there are more than MOST_STATES.
+ * The automaton whose states are the items that can be reached from `start`. Leaves out items from which nothing is accepted. `key`
+ * is equal for items that are the same state. `look` finds the edges of an item. Throws a ConstraintFault if there are more than
+ * MOST_STATES.
  */
 export function explore<Item>(
   start: Item,

@@ -24,7 +24,9 @@ export const propertyRanges = keptUpTo(MOST_PROPERTIES, (notation: string): Rang
   });
 });
 
-/** All characters in order, as one text. Searching this text is faster than testing each character, which takes a tenth of a second. */
+/**
+ * All characters in order, as one text. Searching this text is faster than testing each character, which takes a tenth of a second.
+ */
 function allCharacters(): string {
   characters ??= everyCharacter
     .map(([low, high]) => {

@@ -1,8 +1,9 @@
-// The states of a grammar, which are made when a text reaches them, and the bytes that lead from one state to another. Knows no tokens.
+// The states of a grammar, which are made when a text reaches them, and the bytes that lead from one state to another. Knows no
+// tokens.
 //
-// A state (state.ts) is the set of places that the text so far may have reached. A place is left out if another place allows everything
-// that it allows (frames.ts). Equal frames are one object, and so are equal states. So the transitions and the mask of a state are found
-// only once.
+// A state (state.ts) is the set of places that the text so far may have reached. A place is left out if another place allows
+// everything that it allows (frames.ts). Equal frames are one object, and so are equal states. So the transitions and the mask of a
+// state are found only once.
 
 import { ConstraintFault } from '../fault.ts';
 import type { Grammar } from '../grammar/expression.ts';
@@ -37,8 +38,8 @@ export class Automaton {
   #work = 0;
 
   /**
-   * `longestToken`: bytes of the longest token. Counts above this number need not be distinguished. Throws a ConstraintFault if the grammar
-   * is too large.
+   * `longestToken`: bytes of the longest token. Counts above this number need not be distinguished. Throws a ConstraintFault if the
+   * grammar is too large.
    */
   constructor(grammar: Grammar, { longestToken }: { longestToken: number }) {
     this.#frames = new Frames(longestToken + 1);
@@ -59,7 +60,9 @@ export class Automaton {
     return this.#stateOf([{ node: this.#program.start, frame: undefined }]);
   }
 
-  /** The state after the byte. Undefined if `byte` may not come. Throws a ConstraintFault if that state would have too many places. */
+  /**
+   * The state after the byte. Undefined if `byte` may not come. Throws a ConstraintFault if that state would have too many places.
+   */
   step(state: State, byte: number): State | undefined {
     const known = state.next[byte];
     if (known !== undefined) return known ?? undefined;
@@ -128,8 +131,9 @@ export class Automaton {
   }
 
   /**
-   * Adds a place to `reached`, perhaps joined with other places into one. Removes places that allow nothing that the added place does not
-   * allow. Returns the added place. Returns undefined if the places in `reached` already allow everything that the place allows.
+   * Adds a place to `reached`, perhaps joined with other places into one. Removes places that allow nothing that the added place
+   * does not allow. Returns the added place. Returns undefined if the places in `reached` already allow everything that the place
+   * allows.
    */
   #added({ node, frame }: Place, reached: Map<number, Reached>): Reached | undefined {
     const form = (frame?.form ?? 0) * MOST_NODE_IDS + node.id;
@@ -246,7 +250,9 @@ function countedText(frame: Frame | undefined): Frame & { counted: Node & { kind
   return { ...frame, counted: frame.node };
 }
 
-/** Whether a plain token may begin with one of the bytes that `accepts [256]` marks. Kept, because there are few different arrays. */
+/**
+ * Whether a plain token may begin with one of the bytes that `accepts [256]` marks. Kept, because there are few different arrays.
+ */
 const beginsPlain = weaklyKept((accepts: Uint8Array): boolean => {
   return accepts.some((may, byte) => {
     return may === 1 && byte >= 0x20 && byte !== 0x22 && byte !== 0x5c && (byte < 0x80 || byte >= 0xc0);

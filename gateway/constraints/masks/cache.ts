@@ -36,7 +36,9 @@ export class Cache<Value extends { readonly size: number }> {
     return value;
   }
 
-  /** Adds the value and removes the least recently used ones beyond the bounds. Always keeps the added value, however large it is. */
+  /**
+   * Adds the value and removes the least recently used ones beyond the bounds. Always keeps the added value, however large it is.
+   */
   set(key: string, value: Value): void {
     this.#remove(key);
     this.#entries.set(key, value);

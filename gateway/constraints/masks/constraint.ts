@@ -11,8 +11,8 @@ export interface Constraint {
   /** The ids that may come next are known, so `allow` takes almost no time. */
   readonly ready: boolean;
   /**
-   * Searches for the ids that may come next until `isOver` returns true. Another call continues the search. Returns true when the ids are
-   * known. Throws a ConstraintFault if they cannot be found.
+   * Searches for the ids that may come next until `isOver` returns true. Another call continues the search. Returns true when the
+   * ids are known. Throws a ConstraintFault if they cannot be found.
    */
   prepare(isOver: () => boolean): boolean;
   /** Sets the logits of forbidden ids to -Infinity, in place. `logits [vocab]` */

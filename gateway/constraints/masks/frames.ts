@@ -1,10 +1,11 @@
-// Frames: the places that a rule or a repetition returns to, each linked to its parent as in a call stack. Equal frames are one object.
-// This file also finds out whether one chain of frames allows everything that another chain allows, and whether one chain can replace two.
+// Frames: the places that a rule or a repetition returns to, each linked to its parent as in a call stack. Equal frames are one
+// object. This file also finds out whether one chain of frames allows everything that another chain allows, and whether one chain
+// can replace two.
 //
-// Worked example: `([abc]{1,60}){1,60}` after two characters. The second character either belongs to the first group, which leaves 58
-// characters and 59 groups, or begins another group, which leaves 59 characters and 58 groups. After three characters there are
-// (57, 59), (59, 58), (58, 58) and (59, 57). The last two allow nothing that (59, 58) does not allow, so two places are kept, however
-// long the text becomes.
+// Worked example: `([abc]{1,60}){1,60}` after two characters. The second character either belongs to the first group, which leaves
+// 58 characters and 59 groups, or begins another group, which leaves 59 characters and 58 groups. After three characters there are
+// (57, 59), (59, 58), (58, 58) and (59, 57). The last two allow nothing that (59, 58) does not allow, so two places are kept,
+// however long the text becomes.
 import type { Node } from '../grammar/program.ts';
 
 /** The node at which a matcher continues after a rule's body, or a repetition and how often its body may still come. */
@@ -58,8 +59,8 @@ export class Frames {
   }
 
   /**
-   * The chain that allows exactly what at least one of two chains of the same form allows. Undefined if there is no such chain: the two
-   * must differ in the counts of one frame only, and these counts must overlap or be adjacent.
+   * The chain that allows exactly what at least one of two chains of the same form allows. Undefined if there is no such chain: the
+   * two must differ in the counts of one frame only, and these counts must overlap or be adjacent.
    */
   joined(a: Frame, b: Frame): Frame | undefined {
     const inner: Frame[] = [];

@@ -1,6 +1,6 @@
 // The grammars of an engine: those in use and those used last, with one bound on their memory. Above the bound, unused grammars are
-// removed first, then all states and masks, which can be found again. If that is not enough, the largest grammars of the tenant whose
-// grammars take most memory are ended.
+// removed first, then all states and masks, which can be found again. If that is not enough, the largest grammars of the tenant
+// whose grammars take most memory are ended.
 
 import { ConstraintFault } from '../fault.ts';
 import type { CompiledGrammar } from './compiled.ts';
@@ -54,7 +54,10 @@ export class Grammars {
     return bytes;
   }
 
-  /** Opens the grammar with this key, or the one that `make` returns. If `make` throws, this throws the same error and keeps nothing. */
+  /**
+   * Opens the grammar with this key, or the one that `make` returns. If `make` throws, this throws the same error and keeps
+   * nothing.
+   */
   open(key: string, tenant: string, make: () => CompiledGrammar): Opened {
     const entry = this.#entries.get(key) ?? { key, grammar: make(), users: 0, tenant };
     if (entry.users === 0) entry.tenant = tenant;

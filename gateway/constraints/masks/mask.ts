@@ -105,8 +105,8 @@ export function maskOf(automaton: Automaton, state: State, vocabulary: Vocabular
 }
 
 /**
- * The tree of the ids that are not plain. If plain characters do not change the state, only the bytes behind them matter, and the smaller
- * tree of these bytes is enough.
+ * The tree of the ids that are not plain. If plain characters do not change the state, only the bytes behind them matter, and the
+ * smaller tree of these bytes is enough.
  */
 function treeInString({ open, loop }: State, { rest, tails, longest }: Vocabulary): VocabularyTree {
   return loop && open >= longest ? tails : rest;

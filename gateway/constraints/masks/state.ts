@@ -54,7 +54,9 @@ export class State {
     return first;
   }
 
-  /** Forgets the states that bytes lead to. Otherwise a state in use would keep all states that were ever reached from it in memory. */
+  /**
+   * Forgets the states that bytes lead to. Otherwise a state in use would keep all states that were ever reached from it in memory.
+   */
   forget(): void {
     this.#next = noSteps;
   }

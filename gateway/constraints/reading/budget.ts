@@ -1,5 +1,5 @@
-// The budget for reading one specification: work, counted in states of automata, and time. Every loop over a request's input counts its
-// work here. The budget is global to the thread, because reading is synchronous: a thread reads one specification at a time.
+// The budget for reading one specification: work, counted in states of automata, and time. Every loop over a request's input counts
+// its work here. The budget is global to the thread, because reading is synchronous: a thread reads one specification at a time.
 import { ConstraintFault } from '../fault.ts';
 
 /** The time is used up. This is not a ConstraintFault, because leaving out a keyword would not help. */
@@ -26,7 +26,10 @@ let unchecked = 0;
 /** The clock is read once for this much work, because reading it takes time. */
 const MOST_UNCHECKED = 16;
 
-/** Returns the result of `make`. Throws a ConstraintFault if its automata together take more than `most` states, or more than an outer limit leaves. */
+/**
+ * Returns the result of `make`. Throws a ConstraintFault if its automata together take more than `most` states, or more than an
+ * outer limit leaves.
+ */
 export function withinStates<Result>(most: number, make: () => Result): Result {
   const outer = statesLeft;
   const given = Math.min(most, outer);

@@ -1,4 +1,5 @@
-// Reads a specification into its grammar within bounds on work, time and memory, and returns the grammar as bytes that threads share.
+// Reads a specification into its grammar within bounds on work, time and memory, and returns the grammar as bytes that threads
+// share.
 
 import { ConstraintFault } from '../fault.ts';
 import type { ReadGrammar } from '../grammar/expression.ts';
@@ -35,8 +36,8 @@ export function read(spec: GrammarSpec): Read {
 }
 
 /**
- * Like `read`, for a thread that must not block. Returns undefined if reading takes longer than a few milliseconds. `characters` is the
- * length of the specification as JSON.
+ * Like `read`, for a thread that must not block. Returns undefined if reading takes longer than a few milliseconds. `characters` is
+ * the length of the specification as JSON.
  */
 export function readQuickly(spec: GrammarSpec, characters: number): Read | undefined {
   if (characters > SMALL) return undefined;

@@ -1,5 +1,6 @@
-// Chooses whose specification is read next: that of the waiting tenant that has used the thread least recently. A tenant that has used
-// the thread much must rest for as long as its last specification took. So one tenant keeps a core busy at most half of the time. Pure.
+// Chooses whose specification is read next: that of the waiting tenant that has used the thread least recently. A tenant that has
+// used the thread much must rest for as long as its last specification took. So one tenant keeps a core busy at most half of the
+// time. Pure.
 //
 // Worked example: tenant A has used 2,800 ms within seconds, tenant B nothing. B's specification is read before A's. If A's last
 // specification took 800 ms, A's next one is read 800 ms after the end of the last one.
@@ -41,7 +42,10 @@ export class Turns<Job> {
     this.#waiting--;
   }
 
-  /** Removes and returns the next job. If all waiting tenants rest, returns the milliseconds until one is ready. Undefined if no job waits. */
+  /**
+   * Removes and returns the next job. If all waiting tenants rest, returns the milliseconds until one is ready. Undefined if no job
+   * waits.
+   */
   next(now: number): { tenant: string; job: Job } | { restMs: number } | undefined {
     let first: [tenant: string, Account<Job>] | undefined;
     let restMs = Number.POSITIVE_INFINITY;

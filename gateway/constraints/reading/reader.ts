@@ -28,7 +28,10 @@ export interface ReadOptions {
   tenant: string;
   /** Aborted when the caller no longer waits for the result. */
   signal?: AbortSignal;
-  /** Called with the milliseconds that the thread took. Of several callers with the same specification, only that of the first is called. */
+  /**
+   * Called with the milliseconds that the thread took. Of several callers with the same specification, only that of the first is
+   * called.
+   */
   onTook?: (ms: number) => void;
 }
 
@@ -75,8 +78,8 @@ export class GrammarReader {
   }
 
   /**
-   * Throws a ConstraintFault if the specification cannot be honoured, ReaderBusy if too many specifications wait, and the signal's reason
-   * if the signal is aborted.
+   * Throws a ConstraintFault if the specification cannot be honoured, ReaderBusy if too many specifications wait, and the signal's
+   * reason if the signal is aborted.
    */
   async read(spec: GrammarSpec, { tenant, signal, onTook }: ReadOptions): Promise<ReadResult> {
     const text = JSON.stringify(spec);

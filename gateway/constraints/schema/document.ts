@@ -1,5 +1,5 @@
-// Resolves the references in a schema: identifiers and anchors (JSON Schema core 8.2), and pointers (RFC 6901). Identifiers and anchors
-// may have the keywords of any draft.
+// Resolves the references in a schema: identifiers and anchors (JSON Schema core 8.2), and pointers (RFC 6901). Identifiers and
+// anchors may have the keywords of any draft.
 import { ConstraintFault } from '../fault.ts';
 import { locationsOf } from './keywords.ts';
 import { isObject, resolve, type SchemaNode, step } from './pointer.ts';
@@ -66,8 +66,8 @@ export class Document {
     const root = this.#addresses.get(resource);
     const found = root === undefined ? undefined : resolve(fragment, root);
     if (found !== undefined) return found;
-    // Many clients write identifiers that are not meant as addresses. So a pointer that leads nowhere is resolved again, from the root of
-    // the whole document. Some clients omit the #.
+    // Many clients write identifiers that are not meant as addresses. So a pointer that leads nowhere is resolved again, from the
+    // root of the whole document. Some clients omit the #.
     const pointer = /^#?(\/.*)$/.exec(reference)?.[1];
     return pointer === undefined ? undefined : resolve(pointer, this.#root);
   }

@@ -14,8 +14,8 @@ const time = `${hour}:[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?(?:[zZ]|[+-]${hour}
 const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
 const ipv4 = `${octet}(?:\\.${octet}){3}`;
 /**
- * A label of a host name. It has at most 41 characters, although its standard allows 63. It never has two hyphens in a row, because in the
- * third and fourth place they announce an encoding (xn--), and not every such label is valid.
+ * A label of a host name. It has at most 41 characters, although its standard allows 63. It never has two hyphens in a row, because
+ * in the third and fourth place they announce an encoding (xn--), and not every such label is valid.
  */
 const label = '[a-zA-Z0-9]{1,20}(?:-[a-zA-Z0-9]{1,20})?';
 const hostname = `${label}(?:\\.${label}){0,5}`;
@@ -50,9 +50,9 @@ const pointer = '(?:/(?:[^~/]|~[01])*)*';
 const name = '[a-zA-Z0-9_]+';
 
 /**
- * The patterns follow RFC 3339 (dates, times, durations), 4122 (UUIDs), 1123 (host names), 4291 (IPv6), 5321 (e-mail, without quoted words),
- * 3986 (URIs), 6570 (URI templates) and 6901 (JSON Pointers). The international formats (iri, idn-) accept only ASCII. A `regex` has no
- * groups.
+ * The patterns follow RFC 3339 (dates, times, durations), 4122 (UUIDs), 1123 (host names), 4291 (IPv6), 5321 (e-mail, without
+ * quoted words), 3986 (URIs), 6570 (URI templates) and 6901 (JSON Pointers). The international formats (iri, idn-) accept only
+ * ASCII. A `regex` has no groups.
  */
 export const formats: Readonly<Record<string, string>> = {
   date,

@@ -1,5 +1,5 @@
-// The table of supported JSON Schema keywords (2020-12, and drafts 4 to 7 with their older names), and the function that reads a schema
-// by this table. Unsupported keywords are refused by name. Other names are ignored.
+// The table of supported JSON Schema keywords (2020-12, and drafts 4 to 7 with their older names), and the function that reads a
+// schema by this table. Unsupported keywords are refused by name. Other names are ignored.
 import { ConstraintFault } from '../fault.ts';
 import { isObject, type SchemaNode, step } from './pointer.ts';
 

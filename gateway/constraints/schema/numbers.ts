@@ -1,5 +1,5 @@
-// Sets of numbers as automata over their decimal texts without an exponent. All arithmetic is exact, because bounds are decimals and not
-// doubles.
+// Sets of numbers as automata over their decimal texts without an exponent. All arithmetic is exact, because bounds are decimals
+// and not doubles.
 
 import { ConstraintFault } from '../fault.ts';
 import { MOST_DIGITS } from '../grammar/json-text.ts';
@@ -167,7 +167,9 @@ function written(tests: readonly NumberTest[]): Dfa {
   );
 }
 
-/** The texts, without their sign, of the numbers with the sign `sign` that pass the test. May contain texts that `written` excludes. */
+/**
+ * The texts, without their sign, of the numbers with the sign `sign` that pass the test. May contain texts that `written` excludes.
+ */
 function magnitudes(test: NumberTest, sign: 1 | -1): Dfa {
   switch (test.test) {
     case 'integer':

@@ -1,5 +1,5 @@
-// Writes an object shape as a grammar: the declared properties in the order of the schema, the required ones always, then other properties
-// if they are allowed.
+// Writes an object shape as a grammar: the declared properties in the order of the schema, the required ones always, then other
+// properties if they are allowed.
 
 import { ConstraintFault } from '../fault.ts';
 import {
@@ -46,9 +46,9 @@ interface Member {
 type NamedMember = (each: { names: Dfa; term: Term }) => Expression;
 
 /**
- * Properties that the schema does not mention are left out, unless the schema declares none or requires more than it declares. Their
- * names are written without needless escapes, because a declared name must not come in another spelling. A name may come twice, so all
- * undeclared properties together count as one toward `minProperties`.
+ * Properties that the schema does not mention are left out, unless the schema declares none or requires more than it declares.
+ * Their names are written without needless escapes, because a declared name must not come in another spelling. A name may come
+ * twice, so all undeclared properties together count as one toward `minProperties`.
  */
 export function objects(shape: ObjectShape, options: WriteOptions): Expression {
   const { value, spend, terms, path } = options;
@@ -116,8 +116,9 @@ function othersOf(
 }
 
 /**
- * The declared members in their order, each optional unless it is required. They are written from the last to the first. Element `count`
- * of `open` is the rest of the object after `count` members, and element `count` of `ends` is the rest after the last declared member.
+ * The declared members in their order, each optional unless it is required. They are written from the last to the first. Element
+ * `count` of `open` is the rest of the object after `count` members, and element `count` of `ends` is the rest after the last
+ * declared member.
  */
 function declared(
   members: readonly Member[],
@@ -168,8 +169,8 @@ function ending(count: number, { least, most, other, last }: Ending): Expression
 }
 
 /**
- * The undeclared property that must come. It stands at the end, because a parser would replace its value by that of a later property with
- * the same name. Undefined if no undeclared property must come.
+ * The undeclared property that must come. It stands at the end, because a parser would replace its value by that of a later
+ * property with the same name. Undefined if no undeclared property must come.
  */
 function lastMember(
   { some, properties }: ObjectShape,

@@ -4,8 +4,8 @@
 export type SchemaNode = Readonly<Record<string, unknown>>;
 
 /**
- * The target of a pointer such as `/$defs/address` in `root`. The pointer '' leads to the root. Undefined if there is no target, or if the
- * pointer is malformed.
+ * The target of a pointer such as `/$defs/address` in `root`. The pointer '' leads to the root. Undefined if there is no target, or
+ * if the pointer is malformed.
  */
 export function resolve(pointer: string, root: unknown): unknown {
   let found = root;

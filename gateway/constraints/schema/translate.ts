@@ -1,5 +1,5 @@
-// Translates a schema into the grammar of the JSON texts that satisfy it. Each term becomes one rule, however often the term is used, so
-// that recursive schemas can be translated.
+// Translates a schema into the grammar of the JSON texts that satisfy it. Each term becomes one rule, however often the term is
+// used, so that recursive schemas can be translated.
 
 import { ConstraintFault, within } from '../fault.ts';
 import {

@@ -6,8 +6,8 @@ import { type ArrayShape, anyArray, anyBoolean, anyObject, type ObjectShape, typ
 import { any, never, type Terms } from './terms.ts';
 
 /**
- * Calls `narrowed` if some values are left out. For example, strings that do not have a format are left out, because this server's formats
- * are narrower than their standards.
+ * Calls `narrowed` if some values are left out. For example, strings that do not have a format are left out, because this server's
+ * formats are narrower than their standards.
  */
 export function complement(shape: Shape, terms: Terms, narrowed: () => void): Shape[] {
   switch (shape.kind) {
@@ -46,7 +46,9 @@ function oppositeNumber(test: NumberTest): NumberTest {
   return { ...test, test: side, exclusive: !test.exclusive };
 }
 
-/** The test that exactly the strings pass that fail `test`. Undefined if no string fails it, or if it is unknown which strings do. */
+/**
+ * The test that exactly the strings pass that fail `test`. Undefined if no string fails it, or if it is unknown which strings do.
+ */
 function oppositeText(test: TextTest): TextTest | undefined {
   switch (test.test) {
     case 'pattern':

@@ -1,5 +1,5 @@
-// Turns a term into shapes, one of which each of its values has: evaluates keywords, references and combined schemas, one level deep.
-// Terms of the values within (items, properties) stay terms. Knows no grammar.
+// Turns a term into shapes, one of which each of its values has: evaluates keywords, references and combined schemas, one level
+// deep. Terms of the values within (items, properties) stay terms. Knows no grammar.
 import { isDeepStrictEqual } from 'node:util';
 import { ConstraintFault, within } from '../../fault.ts';
 import { type Dfa, noText, unionOf } from '../../language/dfa.ts';
@@ -49,7 +49,10 @@ export class Normalizer {
     this.#document = document;
   }
 
-  /** The shapes of the values that satisfy the term; empty if there is none. Throws a ConstraintFault that names an unsupported keyword. */
+  /**
+   * The shapes of the values that satisfy the term; empty if there is none. Throws a ConstraintFault that names an unsupported
+   * keyword.
+   */
   shapesOf(term: Term): readonly Shape[] {
     const known = this.#shapes.get(term.id);
     if (known !== undefined) {
@@ -236,8 +239,8 @@ export class Normalizer {
   }
 
   /**
-   * The intersections of each shape of `a` with each shape of `b`. `term` is for errors. If there are more than `enough`, the others are
-   * left out, which narrows the term.
+   * The intersections of each shape of `a` with each shape of `b`. `term` is for errors. If there are more than `enough`, the
+   * others are left out, which narrows the term.
    */
   #both(
     a: readonly Shape[],

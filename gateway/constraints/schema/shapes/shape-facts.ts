@@ -24,8 +24,8 @@ export function isAny(shapes: readonly Shape[]): boolean {
 }
 
 /**
- * Splits a shape that must have a property from a set of names (`some`): that property is one of the declared ones, or has another name.
- * This is a generator, so that the caller can stop when there are too many shapes.
+ * Splits a shape that must have a property from a set of names (`some`): that property is one of the declared ones, or has another
+ * name. This is a generator, so that the caller can stop when there are too many shapes.
  */
 export function* placed(shape: Shape, terms: Terms): Generator<Shape, void, undefined> {
   if (shape.kind !== 'object') return yield shape;

@@ -1,4 +1,5 @@
-// Shapes: sets of values of one kind that pass tests of that kind. A term becomes a list of shapes; its values are those of all shapes.
+// Shapes: sets of values of one kind that pass tests of that kind. A term becomes a list of shapes; its values are those of all
+// shapes.
 //
 // Worked example: {"type": "object", "required": ["a"], "properties": {"a": {"type": "null"}}} is one shape:
 //   { kind: 'object', implicit: false, properties: Map { 'a' => term }, required: Set { 'a' }, least: 0, most: Infinity, some: [],
@@ -60,8 +61,8 @@ interface SomeProperty {
 }
 
 /**
- * `implicit`: the schema does not mention values of this kind, so they are written only if the schema allows nothing else. The kind `is`
- * stands for exactly this object or array. Single values of other kinds have shapes of their kind.
+ * `implicit`: the schema does not mention values of this kind, so they are written only if the schema allows nothing else. The kind
+ * `is` stands for exactly this object or array. Single values of other kinds have shapes of their kind.
  */
 export type Shape =
   | { [K in Kind]: { kind: K; implicit: boolean } & ShapeOf[K] }[Kind]

@@ -1,4 +1,5 @@
-// Terms: requirements on a value, as a tree over the schemas of one document. Equal terms are one object, so each is evaluated once.
+// Terms: requirements on a value, as a tree over the schemas of one document. Equal terms are one object, so each is evaluated
+// once.
 
 import type { Schema } from '../keywords.ts';
 import type { SchemaNode } from '../pointer.ts';
