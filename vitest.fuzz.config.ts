@@ -1,4 +1,4 @@
-// The long forms of the fuzz tests: `npm run test:fuzz`, a million frames, 20,000 requests and 5,000 schemas.
+// The long fuzz tests: `npm run test:fuzz` runs a million frames, 20,000 requests and 5,000 schemas.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

@@ -1,4 +1,5 @@
-// The slow suite: `npm run test:all` runs it after the core, one file at a time, so that timings mean something.
+// The slow suite, which `npm run test:all` runs after the core suite. Files run one after another, so that they do not
+// slow each other.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-// Tests whose verdict is a speed: `npm run test:speed`, on a machine that does nothing else. What they print goes into docs/benchmarks.md.
+// Tests of speed: `npm run test:speed`, on a machine that does nothing else. Their figures are recorded in docs/benchmarks.md.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

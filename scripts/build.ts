@@ -1,5 +1,5 @@
-// Prepares the packed tarball: compiles every room that the command line may start a thread or process of, because Node does not
-// run TypeScript below node_modules, and puts in the CPU kernels built here.
+// Prepares the npm package: compiles the TypeScript of the command line into dist/, because Node runs no TypeScript below
+// node_modules, and copies the console, Swagger UI and the CPU kernels that were built on this machine.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.
 });
 process.exitCode = status ?? 1;
 cpSync(new URL('console', root), new URL('dist/console', root), { recursive: true });
-// The parts of Swagger UI that /docs needs: docs/decisions/0021-swagger-ui-copied.md.
+// The files of Swagger UI that /docs needs (docs/decisions/0021-swagger-ui-copied.md).
 for (const name of [
   'swagger-ui.css',
   'swagger-ui-bundle.js',
@@ -28,5 +28,5 @@ const platform = `${process.platform}-${process.arch}`;
 if (existsSync(built)) cpSync(built, new URL(`kernels/prebuilt/${platform}/kernels.node`, root));
 else
   process.stderr.write(
-    'the CPU kernels are not built here: the tarball will build them where it is installed\n',
+    'The CPU kernels are not built on this machine. The package will build them where it is installed.\n',
   );

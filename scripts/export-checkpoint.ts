@@ -1,5 +1,5 @@
-// Makes a Hugging Face checkpoint of a 16- or 32-bit bundle: node scripts/export-checkpoint.ts test/fixtures/nano-16 DIR
-// Such a bundle holds the source's floats under the names of the Qwen3-MoE layout; only the index is missing.
+// Makes a Hugging Face checkpoint from a bundle of 16 or 32 bits: node scripts/export-checkpoint.ts test/fixtures/nano-16 DIR
+// Such a bundle has the floats of its source under the names of the Qwen3-MoE layout, and lacks only the index.
 import { copyFile, mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -12,15 +12,19 @@ export async function exportCheckpoint(from: string, to: string): Promise<void> 
   const { bits, config, manifest } = bundle;
   await bundle.close();
   if (bits < 16)
-    throw new Error(`${from}: has ${bits} bits a weight; the floats it was made of are not in it`);
+    throw new Error(
+      `${from} has ${bits} bits a weight, so it lacks the floats of its source. Export a bundle of 16 or 32 bits.`,
+    );
   if (config.layout !== 'qwen3_moe')
-    throw new Error(`${from}: its config.json is of the ${config.layout} layout`);
+    throw new Error(
+      `${from}: config.json has the layout ${config.layout}, and only qwen3_moe can be exported`,
+    );
 
   await mkdir(to, { recursive: true });
   const files: Record<string, string> = {};
   let bytes = 0;
   for (const name of Object.keys(manifest.files)) {
-    if (name === GOLDEN_FILE) continue; // no part of the model
+    if (name === GOLDEN_FILE) continue; // is not part of a checkpoint
     await copyFile(join(from, name), join(to, name));
     if (!name.endsWith('.safetensors')) continue;
     const handle = await open(join(to, name));

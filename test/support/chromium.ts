@@ -1,4 +1,5 @@
-// Drives a headless Chromium over its DevTools protocol: opens pages, evaluates, presses keys, takes pictures. Every wait has a limit.
+// Drives a headless Chromium over its DevTools protocol: opens pages, evaluates expressions, sends input, takes
+// screenshots. Every wait has a limit.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -7,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
-/** Where Debian, Fedora and Homebrew put it; the environment may name another. */
+/** Paths on Debian, Fedora and macOS. The environment may name another path. */
 const places = [
   process.env.EXPERTGRID_TEST_CHROMIUM,
   '/usr/bin/chromium',
@@ -43,25 +44,26 @@ export interface View {
 export interface Page {
   /** Console errors, uncaught exceptions and refused loads so far. */
   readonly complaints: string[];
-  /** Every URL that the page asked for. */
+  /** Every URL that the page has requested. */
   readonly urls: string[];
   open(url: string): Promise<void>;
-  /** Brings the page to the front. The browser's other pages are then hidden. */
+  /** Brings the page to the front, which hides the other pages of the browser. */
   front(): Promise<void>;
+  /** Sets the size of the page and its color scheme. */
   view(view: View): Promise<void>;
-  /** The value of an expression, awaited if it is a promise. Throws what the expression throws. */
+  /** Evaluates an expression and awaits it if it is a promise. Rejects if the expression throws. */
   evaluate<T>(expression: string): Promise<T>;
-  /** Waits until the expression is truthy and returns its value. */
+  /** Waits until the expression is truthy and returns its value. Rejects after `withinMs` (default 60 s). */
   until<T>(expression: string, withinMs?: number): Promise<T>;
   /** Types into the element that has the focus. */
   type(text: string): Promise<void>;
-  /** A named key, as KeyboardEvent.key has it. */
+  /** Presses a key by its name in KeyboardEvent.key. */
   press(key: string): Promise<void>;
-  /** Clicks the middle of the element that the selector finds. */
+  /** Clicks the middle of the element that matches the selector. */
   click(selector: string): Promise<void>;
-  /** Points at a place inside the element that the selector finds, in shares of its size. */
+  /** Moves the mouse to a place inside the element that matches the selector. `x` and `y` are shares of its size (0–1). */
   point(selector: string, x: number, y: number): Promise<void>;
-  /** A PNG of what is in view. */
+  /** Writes a PNG of the visible part of the page. */
   screenshot(file: string): Promise<void>;
 }
 
@@ -70,11 +72,11 @@ export interface Browser {
   close(): Promise<void>;
 }
 
-/** Throws if the machine has none. */
+/** Throws if the machine has no Chromium. */
 export async function startChromium(): Promise<Browser> {
   const file = places.find((place) => place !== undefined && existsSync(place));
   if (file === undefined)
-    throw new Error('no Chromium: install it, or set EXPERTGRID_TEST_CHROMIUM to its path');
+    throw new Error('found no Chromium: install it, or set EXPERTGRID_TEST_CHROMIUM to its path');
   const profile = await mkdtemp(join(tmpdir(), 'expertgrid-chromium-'));
   const flags = [
     '--headless=new',
@@ -105,7 +107,7 @@ export async function startChromium(): Promise<Browser> {
   };
 }
 
-/** JSON messages ended by a zero byte, over two pipes. */
+/** The DevTools protocol over two pipes: JSON messages that each end with a zero byte. */
 class Protocol {
   readonly #out: Writable;
   readonly #asked = new Map<number, Asked>();
@@ -198,7 +200,7 @@ async function openPage(protocol: Protocol, session: string): Promise<Page> {
     return (result as { value: T }).value;
   }
 
-  /** Scrolls to the element and returns its place in the view. */
+  /** Scrolls to the element and returns a place inside it, in pixels of the view. */
   async function placeOf(selector: string, x: number, y: number): Promise<{ x: number; y: number }> {
     return await evaluate(`(() => {
       const found = document.querySelector(${JSON.stringify(selector)});

@@ -1,9 +1,9 @@
-// fast-check draws of tiny checkpoints: layouts, score rules, norms, kinds of rope, and shapes that avoid round numbers.
+// Draws tiny checkpoints with fast-check: layouts, score rules, norms, kinds of RoPE, and shapes of uneven sizes.
 import fc from 'fast-check';
 import type { RopeScaling } from '../../model/config/config-rope.ts';
 import type { CheckpointOptions, ScoreRule } from './models/checkpoint.ts';
 
-/** What each layout can say. */
+/** The score rules that each layout can express. */
 const rules: readonly { layout: NonNullable<CheckpointOptions['layout']>; score: ScoreRule }[] = [
   { layout: 'qwen3_moe', score: 'softmax' },
   { layout: 'qwen3_moe', score: 'softmax-renormalised' },
@@ -37,7 +37,7 @@ const ropes: readonly RopeScaling[] = [
   },
 ];
 
-/** Every (layout, score rule, rope kind, k) of a list in turn, so that few draws see all of them. */
+/** A checkpoint whose layout, score rule, RoPE and k depend on `index`, so that a few consecutive indexes cover all of them. */
 export function checkpointDraw(index: number): fc.Arbitrary<CheckpointOptions> {
   const rule = rules[index % rules.length];
   const ropeScaling = ropes[index % ropes.length];
@@ -47,7 +47,7 @@ export function checkpointDraw(index: number): fc.Arbitrary<CheckpointOptions> {
     .record({
       seed: fc.nat(),
       dtype: fc.constantFrom<'f32' | 'f16' | 'bf16'>('f32', 'f16', 'bf16'),
-      // ONNX Runtime's GroupQueryAttention wants a multiple of 8.
+      // GroupQueryAttention of ONNX Runtime needs a multiple of 8.
       headDim: fc.constantFrom(8, 16, 24, 40),
       kvHeads: fc.integer({ min: 1, max: 2 }),
       queriesPerKey: fc.integer({ min: 1, max: 3 }),

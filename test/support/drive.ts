@@ -1,5 +1,5 @@
-// Runs one sequence through a dense and an expert device layer by layer, as the engine does: chunks of the prompt, then one position at
-// a time.
+// Runs one sequence through a dense device and an expert device layer by layer, as the engine does: chunks of the prompt,
+// then single positions.
 import type { ModelConfig } from '../../model/config/config.ts';
 import type { DenseDevice, Rows } from '../../model/devices/dense.ts';
 import type { ExpertDevice } from '../../model/devices/expert.ts';
@@ -10,14 +10,14 @@ import { choose } from '../reference/routing.ts';
 export interface DriveOptions {
   config: ModelConfig;
   dense: DenseDevice;
-  /** With every unit loaded. */
+  /** The device must have loaded every unit. */
   experts: ExpertDevice;
-  /** Of each layer, where the checkpoint has one. */
+  /** Bias of each layer. Undefined if the checkpoint has none. */
   selectionBias: readonly (Float32Array | undefined)[];
   ids: readonly number[];
-  /** Rows of each step, in order; they add up to `ids`. */
+  /** Number of rows of each step. Their sum is the length of `ids`. */
   steps: readonly number[];
-  /** Experts of `[layer][position]` that replace the device's own choice; it still weighs them. */
+  /** Experts for `[layer][position]` that replace the choice of the device. Their weights still come from its scores. */
   forced?: readonly (readonly (readonly number[] | undefined)[])[];
 }
 
@@ -57,7 +57,7 @@ export async function drive(options: DriveOptions): Promise<DriveResult> {
   return { logits, experts: chosen };
 }
 
-/** The router's assignment, with the forced rows put in its place. */
+/** The assignment of the router, in which forced experts replace the chosen ones. */
 function assign({ config, selectionBias, forced }: DriveOptions, layer: number, start: number, scores: Rows) {
   const k = config.expertsPerToken[layer] ?? 1;
   const { score, renormalise, scale } = config.routing;
@@ -74,7 +74,7 @@ function assign({ config, selectionBias, forced }: DriveOptions, layer: number, 
   return assignment;
 }
 
-/** All of them, in order of row and rank. */
+/** Pairs (row, expert) of the assignment, in the order of rows and ranks. */
 function asksOf({ k, experts }: Assignment): Uint16Array {
   return Uint16Array.from({ length: 2 * experts.length }, (_, i) => {
     return i % 2 === 0 ? Math.floor(i / 2 / k) : experts[(i - 1) / 2]!;

@@ -1,6 +1,6 @@
-// The distance between two rows of logits.
+// Computes the distance between two rows of logits.
 
-/** `max |a - b| / max |b|`. NaN anywhere gives NaN, which exceeds every bound. */
+/** `max |a - b| / max |b|`. If a value is NaN, the result is NaN, so that it fails every comparison with a bound. */
 export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) throw new Error(`${a.length} logits against ${b.length}`);
   let difference = 0;

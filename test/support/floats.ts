@@ -1,4 +1,4 @@
-// Seeded floats for tests, through the project's own counter-based generator.
+// Random floats for tests from the counter-based generator of the sampler.
 import { uniform } from '../../gateway/engine/sampling/random.ts';
 
 /** Uniform in [-scale, scale). */

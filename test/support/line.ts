@@ -2,11 +2,11 @@
 import { uniform } from './random.ts';
 
 export interface LineOptions {
-  /** Milliseconds that every byte travels. */
+  /** Delay of every byte. Default: 0. */
   delayMs?: number;
-  /** Milliseconds on top, drawn anew for each chunk from [0, jitterMs). */
+  /** Upper limit of a further delay, which is drawn for each chunk from [0, jitterMs). Default: 0. */
   jitterMs?: number;
-  /** Of the line; unlimited where absent. */
+  /** Rate of the line. Default: unlimited. */
   bytesPerSecond?: number;
   seed?: number;
 }
@@ -14,9 +14,9 @@ export interface LineOptions {
 export class Line {
   readonly #options: Required<LineOptions>;
   readonly #random: () => number;
-  /** When the last byte so far is on the line. */
+  /** Time when the last byte so far has entered the line. */
   #freeAt = 0;
-  /** When the last byte so far leaves it. */
+  /** Time when the last byte so far leaves the line. */
   #lastAt = 0;
 
   constructor({
@@ -29,7 +29,7 @@ export class Line {
     this.#random = uniform(seed);
   }
 
-  /** When a chunk that comes at `now` leaves, never before an earlier one. Milliseconds. */
+  /** Time in milliseconds when a chunk leaves that enters at `now`. Chunks keep their order. */
   send(bytes: number, now: number): number {
     const { delayMs, jitterMs, bytesPerSecond } = this.#options;
     this.#freeAt = Math.max(this.#freeAt, now) + (1_000 * bytes) / bytesPerSecond;

@@ -1,5 +1,4 @@
-// Converts a tiny checkpoint, runs it on the devices and compares every position with the reference. Knows the bound of each
-// precision.
+// Converts a tiny checkpoint, runs it on a device and compares the logits of every position with the reference.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,31 +13,31 @@ import { relativeError } from './error.ts';
 import { type CheckpointOptions, writeCheckpoint } from './models/checkpoint.ts';
 import { seedOf, uniform } from './random.ts';
 
-/** Largest `max |a - b| / max |b|` over a position's logits. */
+/** Largest allowed error of a position: `max |a - b| / max |b|` over its logits. */
 export const bound = 1e-4;
 
-/** Devices that round activations to int8, and devices that do not. */
+/** Whether a device rounds activations to int8. */
 const rounds = (bits: number, device: DeviceName) => bits !== 32 && device !== 'webgpu';
 
-/** Scores nearer than this are a tie that float32 (and int8 activations) may break otherwise. */
+/** Two scores that differ by less are a tie, in which float32 and int8 activations may choose another expert. */
 export const routingMargin = (bits: number) => (bits === 32 ? 1e-5 : 1e-2);
 
 export interface Measurement {
   /** Largest error of a position. */
   worst: number;
   positions: number;
-  /** Choices of experts, positions times layers, and how many of them were forced. */
+  /** Number of choices of experts (positions times layers), and of choices that were forced. */
   choices: number;
   forced: number;
-  /** By how much a choice that was the device's own missed the reference's best, at worst. */
+  /** Largest amount by which a choice of the device missed the best score of the reference. */
   regret: number;
-  /** Distances from the half of the int8 ties that were turned. */
+  /** For each activation that was rounded the other way to reach agreement: its distance from a half, in steps of int8. */
   turned: number[];
-  /** To the float reference on the same, dequantised, weights. */
+  /** Largest error against the float reference with the same dequantised weights. */
   floatDistance: number;
 }
 
-/** Prompt in chunks of at least two, then single positions. */
+/** Rows of each step: chunks of the prompt of at least two rows, then single positions. */
 const steps = [5, 2, 7, 1, 1, 1, 1, 1, 1];
 
 export async function measure(
@@ -52,7 +51,7 @@ export async function measure(
     const tiny = await openTiny({ from: checkpoint.dir, to: join(dir, 'bundle'), bits, device });
     try {
       const { config } = checkpoint;
-      // At 32 bits the reference takes the checkpoint's own floats, so that the conversion is held to account too.
+      // At 32 bits, the reference uses the floats of the checkpoint, so that this also tests the conversion.
       const weights =
         bits === 32 ? weightsOfCheckpoint(config, checkpoint.tensors) : await weightsOfBundle(tiny.bundle);
       const next = uniform(seedOf(options.seed ?? 1, 'ids'));
@@ -95,7 +94,7 @@ export async function measure(
   }
 }
 
-/** The combined result of several measurements, with the exceptions counted. */
+/** Text with the results of several measurements and the number of exceptions. */
 export function summary(title: string, all: readonly Measurement[]): string {
   const sum = (of: (one: Measurement) => number) => all.reduce((total, one) => total + of(one), 0);
   const sorted = (of: (one: Measurement) => number[]) => all.flatMap(of).sort((a, b) => a - b);

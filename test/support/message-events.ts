@@ -1,8 +1,8 @@
-// Random messages of an assistant as the parser returns them, for tests of their writers.
+// Draws random messages of an assistant as events of the parser, for tests of the writers of answers.
 import * as fc from 'fast-check';
 import type { MessageEvent } from '../../gateway/api/answers/messages/message-events.ts';
 
-/** Cuts a text where the numbers say. */
+/** Cuts a text at the given places, each modulo its length + 1. */
 function pieces(text: string, cuts: readonly number[]): string[] {
   const places = [...new Set(cuts.map((cut) => cut % (text.length + 1)))].sort((a, b) => a - b);
   return [...places, text.length].map((end, i) => text.slice(i === 0 ? 0 : places[i - 1], end));
@@ -25,7 +25,7 @@ const calls = fc.array(
   { maxLength: 3 },
 );
 
-/** The events of one choice: thoughts, text and calls, some of which may be missing, and the finish. */
+/** The events of one choice: reasoning, content and calls, any of which may be absent, and the finish. */
 export const messages: fc.Arbitrary<MessageEvent[]> = fc
   .tuple(
     fc.option(texts('reasoning'), { nil: [] }),
@@ -46,16 +46,17 @@ export const messages: fc.Arbitrary<MessageEvent[]> = fc
     return [...reasoning, ...content, ...ofCalls, { type: 'finish', index: 0, reason, usage }];
   });
 
+/** The items as an async generator. */
 export async function* flowing<Item>(items: readonly Item[]): AsyncGenerator<Item, void, undefined> {
   yield* items;
 }
 
-/** The text of all pieces of one kind. */
+/** The text of all events of one kind, joined. */
 export function textOf(events: readonly MessageEvent[], kind: 'reasoning' | 'content'): string {
   return events.map((event) => (event.type === kind ? event.text : '')).join('');
 }
 
-/** Each call's name and whole arguments. */
+/** Name and parsed arguments of each call. */
 export function callsOf(events: readonly MessageEvent[]): { name: string; args: unknown }[] {
   return events.flatMap((event) => {
     if (event.type !== 'call') return [];

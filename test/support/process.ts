@@ -1,4 +1,4 @@
-// Runs the command line as a real child process: starts it, reads its output, signals it, and never leaves it behind.
+// Runs the command line as a child process: starts it, reads its output, signals it, and kills it when the test file ends.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -17,7 +17,7 @@ export interface Running {
   readonly stderr: string;
   readonly exit: Promise<Exit>;
   signal(signal: NodeJS.Signals): void;
-  /** The first match on standard output or error; rejects if the process ends, or `withinMs` pass, before it. */
+  /** Waits for a match on standard output or error. Rejects if the process ends or `withinMs` pass before that. */
   says(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray>;
 }
 
@@ -43,7 +43,7 @@ export function startCli(args: readonly string[]): Running {
 export interface StartOptions {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
-  /** Its own process group, which gets every signal as a whole, as from a terminal. */
+  /** Whether the process gets a process group of its own. Signals then go to the whole group, as from a terminal. */
   group?: boolean;
 }
 
@@ -80,7 +80,7 @@ export function startProcess(
       const look = () => pattern.exec(stdout) ?? pattern.exec(stderr) ?? (ended ? 'ended' : undefined);
       const match = await eventually(look, withinMs);
       if (match !== 'ended') return match;
-      throw new Error(`${args.join(' ')} ended before it said ${pattern}: ${stdout}${stderr}`);
+      throw new Error(`${args.join(' ')} ended before its output matched ${pattern}: ${stdout}${stderr}`);
     },
   };
   if (running.size === 0) afterFile(killAll);
@@ -92,7 +92,7 @@ export function startProcess(
   return self;
 }
 
-/** Every process of the machine, as `ps` shows it. */
+/** Every process of the machine, as `ps` lists it. */
 export function processes(): ProcessRow[] {
   const table = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
   return table.split('\n').flatMap((line) => {
@@ -109,7 +109,7 @@ export function isAlive(pid: number): boolean {
   return processes().some((row) => row.pid === pid && !row.command.includes('<defunct>'));
 }
 
-/** Whether a server could listen at the address now. */
+/** Whether a server can listen at this port of 127.0.0.1. */
 export async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {
@@ -124,7 +124,7 @@ export async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** A port that was free a moment ago, for a server whose address must be known before it starts. */
+/** A port that is free now, for a server whose address must be known before it starts. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -135,7 +135,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** The first value of `look` that is neither undefined nor false; rejects after `withinMs`. */
+/**
+ * Calls `look` until it returns neither undefined nor false, and returns that value. Rejects after `withinMs` (default 60
+ * s).
+ */
 export async function eventually<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
   withinMs = 60_000,

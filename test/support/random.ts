@@ -1,6 +1,6 @@
-// Deterministic random numbers for tests: the same on every machine and engine.
+// Random numbers from a seed for tests and benchmarks. They are the same on every machine and in every JavaScript engine.
 
-/** FNV-1a over a name's UTF-16 units, mixed with a seed: each tensor gets a stream of its own. */
+/** A seed from another seed and a name: FNV-1a over the UTF-16 units of the name. */
 export function seedOf(seed: number, name: string): number {
   let hash = (0x811c9dc5 ^ seed) >>> 0;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
@@ -20,8 +20,8 @@ export function uniform(seed: number): () => number {
 }
 
 /**
- * Near-normal numbers, mean 0, deviation 1: four uniforms summed. No logarithm or cosine, whose last bit an
- * engine may choose, so that golden numbers made elsewhere stay valid.
+ * Nearly normal numbers with mean 0 and deviation 1: sums of four uniform numbers. Logarithm and cosine are not used,
+ * because their last bit differs between JavaScript engines, and golden files must stay valid.
  */
 export function normal(seed: number): () => number {
   const next = uniform(seed);

@@ -1,16 +1,18 @@
-// Runs a command at a pseudo-terminal, as a user does: keys in, the screen's bytes out. Uses `script` of util-linux.
+// Runs a command at a pseudo-terminal, as a user does: it sends keys and reads the bytes that the screen gets. Needs
+// `script` of util-linux.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import { eventually } from './process.ts';
 
 export interface Terminal {
-  /** Everything shown so far. */
+  /** All output so far. */
   readonly shown: string;
   /** The exit code of the command. */
   readonly exit: Promise<number | null>;
+  /** Sends keys. */
   type(keys: string): void;
-  /** Waits for a match in what was shown since the last match. */
+  /** Waits for a match in the output after the previous match, and returns it. Rejects after `withinMs` (default 60 s). */
   shows(pattern: RegExp, withinMs?: number): Promise<string>;
 }
 

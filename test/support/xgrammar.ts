@@ -1,4 +1,4 @@
-// The masks of @mlc-ai/web-xgrammar, an independent implementation that ours are compared with. The only importer of it.
+// Opens @mlc-ai/web-xgrammar, an independent implementation of masks with which ours are compared. No other file imports it.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
@@ -6,7 +6,7 @@ import { compileFunction, constants } from 'node:vm';
 import type * as Library from '@mlc-ai/web-xgrammar';
 import { byteSymbols } from './models/tokenizer.ts';
 
-/** The package claims to be an ES module and is not, so neither import nor require loads it in Node. */
+/** Loads the package. It says that it is an ES module and is not, so neither import nor require can load it in Node. */
 function load(): typeof Library {
   const require = createRequire(import.meta.url);
   const file = require.resolve('@mlc-ai/web-xgrammar');
@@ -21,16 +21,21 @@ function load(): typeof Library {
 export interface OracleMatcher {
   /** Ids that may come next. */
   allowed(): Promise<number[]>;
+  /** Whether the text may end here. */
   mayEnd(): Promise<boolean>;
+  /** Appends a token. False if it is not allowed. */
   accept(id: number): boolean;
 }
 
-/** Opens a vocabulary: `bytes` of each id, none for ids that are not text. `open` compiles EBNF or a JSON Schema. */
+/**
+ * Opens a vocabulary. `bytes` has the bytes of each id, which are empty for ids that are not text. `open` compiles EBNF
+ * or a JSON Schema.
+ */
 export async function openOracle(bytes: readonly Uint8Array[]) {
   const { TokenizerInfo, GrammarCompiler, GrammarMatcher } = load();
   const symbols = byteSymbols();
   const vocabulary = bytes.map((each) => Array.from(each, (byte) => symbols[byte]).join(''));
-  // An id more, which stands for the end: its bit says whether the text may end.
+  // One more id stands for the end. Its bit in a mask says whether the text may end.
   const end = vocabulary.length;
   const info = await TokenizerInfo.createTokenizerInfo([...vocabulary, ''], 'byte_level', false, end + 1, [
     end,

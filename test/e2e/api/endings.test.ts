@@ -55,6 +55,6 @@ it('ends with 1 and one line if its engine fails, after a word to every open req
     .split('\n')
     .filter((line) => line.includes('"msg":"the engine thread of tiny'));
   expect(own.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
-    'the engine thread of tiny has failed: a fault that nobody foresaw; the gateway ends',
+    'the engine thread of tiny has failed: an unexpected fault; the gateway ends',
   ]);
 });

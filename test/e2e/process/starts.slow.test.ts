@@ -131,10 +131,10 @@ async function faulty(fault: string, { at }: { at: 'start' | 'later' }) {
 
 describe('a thread that fails', () => {
   it.each([
-    ['engine:throw', /^expertgrid: the engine thread of tiny has failed: a fault that nobody foresaw$/],
+    ['engine:throw', /^expertgrid: the engine thread of tiny has failed: an unexpected fault$/],
     ['engine:heap', /^expertgrid: the engine thread of tiny has failed: its heap is full/],
     ['engine:end', /^expertgrid: the engine thread of tiny has ended$/],
-    ['read-ahead:throw', /^expertgrid: a fault that nobody foresaw$/],
+    ['read-ahead:throw', /^expertgrid: an unexpected fault$/],
     ['read-ahead:heap', /^expertgrid: .*memory/],
     ['read-ahead:end', /^expertgrid: the thread that reads the bundle ahead ended before it was done$/],
   ])('%s ends the start with 1 and one line', async (fault, sentence) => {
@@ -145,10 +145,10 @@ describe('a thread that fails', () => {
   });
 
   it.each([
-    ['engine:throw', 'the engine thread of tiny has failed: a fault that nobody foresaw'],
+    ['engine:throw', 'the engine thread of tiny has failed: an unexpected fault'],
     ['engine:heap', 'the engine thread of tiny has failed: its heap is full'],
     ['engine:end', 'the engine thread of tiny has ended'],
-    ['main:throw', 'a fault that nobody foresaw'],
+    ['main:throw', 'an unexpected fault'],
   ])('%s ends a gateway that serves with 1, and its streams with an error', async (fault, reason) => {
     const { gateway, when } = await faulty(fault, { at: 'later' });
     const serving = await gatewayOf(gateway);

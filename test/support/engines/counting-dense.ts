@@ -1,6 +1,6 @@
-// A small real dense device that counts: the token after id is id + 1, but only if the experts' answers have arrived. It reads
-// its inputs from its KV memory and so checks what an engine must do: compute every position before it is read, overwrite no
-// blocks, and open and close sequences.
+// A small dense device that counts: the token after id is id + 1, but only if the answers of the experts have arrived. It
+// reads its inputs from its KV memory. So it fails unless the engine computes every position before it is read,
+// overwrites no blocks, and opens and closes sequences.
 import type { DenseDevice, Span } from '../../../model/devices/dense.ts';
 
 export interface CountingOptions {
@@ -8,20 +8,20 @@ export interface CountingOptions {
   layers: number;
   experts: number;
   minPrefillRows?: number;
-  /** Positions in a block of KV memory. Each takes a byte. */
+  /** Number of positions in a block of KV memory. Each position counts as one byte. */
   blockSize?: number;
   shared?: boolean;
-  /** The next token, computed from all ids before it as they lie in the KV memory. */
+  /** Computes the next token from all ids before it, which are read from the KV memory. Default: the last id + 1. */
   next?: (ids: readonly number[]) => number;
 }
 
 export interface CountingDense extends DenseDevice {
-  /** Spans of each step, as layer 0 saw them. */
+  /** Spans that layer 0 got in each step. */
   readonly steps: Span[][];
   readonly sequences: ReadonlySet<number>;
 }
 
-/** Width of the residual stream: [id, sum of answers, next id, 0]. */
+/** Width of the residual stream, which holds [id, sum of answers, next id, 0]. */
 export const countingHidden = 4;
 
 export function createCountingDense({

@@ -1,4 +1,4 @@
-// A real engine over the counting device and in-process shards that add one: the token after id is id + 1.
+// An engine over the counting device and an in-process shard whose experts add one: the token after id is id + 1.
 import { onTestFinished } from 'vitest';
 import { ShardService } from '../../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
@@ -22,7 +22,7 @@ export const vocab = 50;
 const layers = 2;
 const experts = 6;
 
-/** Adds 1 to the second number of each row; `before` may delay or fail a run. */
+/** Adds 1 to the second number of each row. Calls `before` first, which may delay a run or let it fail. */
 function addingDevice(before: BeforeRun): ExpertDevice {
   return {
     numericsClass: 'adding',
@@ -49,7 +49,7 @@ export interface CountingEngineOptions
   extends Partial<EngineOptions>,
     Pick<CountingOptions, 'minPrefillRows' | 'blockSize' | 'shared' | 'next'> {
   before?: BeforeRun;
-  /** No shard holds the experts after it. */
+  /** No shard holds the experts after this one. Default: shards hold all experts. */
   lastExpert?: number;
 }
 
@@ -103,11 +103,11 @@ export async function startCountingEngine({
 }
 
 export interface OpenCountingEngine extends CountingEngine {
-  /** Fields that are left out are as in countingRequest. */
+  /** Fields that are absent have the defaults of `countingRequest`. */
   generate(request: Partial<GenerationRequest>, signal?: AbortSignal): AsyncGenerator<GenerationPart>;
 }
 
-/** Closed when the test is over. */
+/** Starts an engine that is closed at the end of the test. */
 export async function openCountingEngine(options: CountingEngineOptions = {}): Promise<OpenCountingEngine> {
   const started = await startCountingEngine(options);
   onTestFinished(started.close);
@@ -120,7 +120,7 @@ export async function openCountingEngine(options: CountingEngineOptions = {}): P
 
 let ids = 0;
 
-/** Greedy, with prompt 1 2 3 and four tokens, unless given otherwise. */
+/** A request. Default: a greedy one with prompt 1 2 3 and four tokens. */
 export function countingRequest(request: Partial<GenerationRequest> = {}): GenerationRequest {
   return {
     id: `g${ids++}`,
@@ -132,7 +132,7 @@ export function countingRequest(request: Partial<GenerationRequest> = {}): Gener
   };
 }
 
-/** The tokens of a stream, and the part that ended it. */
+/** Reads a stream to its end. Returns its tokens and its last part. */
 export async function collect(
   parts: AsyncIterable<GenerationPart>,
 ): Promise<{ ids: number[]; last: GenerationPart }> {

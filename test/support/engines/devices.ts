@@ -1,4 +1,4 @@
-// A tiny checkpoint, converted and opened with every expert loaded.
+// Converts a tiny checkpoint and opens its devices with every expert loaded.
 import { type Bundle, openBundle } from '../../../model/bundle/bundle.ts';
 import { convert } from '../../../model/convert/convert.ts';
 import type { DenseDevice } from '../../../model/devices/dense.ts';
@@ -10,13 +10,15 @@ export interface Tiny {
   bundle: Bundle;
   dense: DenseDevice;
   experts: ExpertDevice;
-  /** By layer, if the checkpoint has one. */
+  /** Bias of each layer. Undefined if the checkpoint has none. */
   selectionBias: (Float32Array | undefined)[];
   close(): Promise<void>;
 }
 
 export interface OpenTinyOptions {
+  /** Directory of the checkpoint. */
   from: string;
+  /** Directory of the bundle that is made. */
   to: string;
   bits: 4 | 8 | 16 | 32;
   device?: DeviceName;

@@ -1,5 +1,5 @@
-// A small real engine without a model: it generates given ids, one in each step, and keeps the engine's contract (stop ids,
-// limits, aborts, one finish or error). For tests of the rooms above it.
+// An engine without a model for tests of the API: it generates given ids, one in each step. It keeps the contract of an
+// engine: stop ids, limits, aborts, and one finish or error.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   EngineClient,
@@ -20,12 +20,12 @@ export interface FakeEngineOptions {
   once?: boolean;
   /** Log-probability of each token of a request. */
   logprobOf?: (request: GenerationRequest) => number;
-  /** Pauses before each token, and before the first one. */
+  /** Pause before each token, and a further pause before the first token. */
   stepMs?: number;
   prefillMs?: number;
-  /** Awaited before anything else. */
+  /** Each generation first waits for this promise. */
   prefill?: Promise<void>;
-  /** Ends the generation with this error instead of the token at `after`. */
+  /** Ends each generation with this error after `after` tokens. */
   fail?: { after: number; error: GenerationError };
   status?: Partial<EngineStatus>;
   heat?: HeatReport;
@@ -36,11 +36,13 @@ export interface FakeEngineOptions {
 export class FakeEngine implements EngineClient {
   readonly info;
   readonly requests: GenerationRequest[] = [];
-  /** Milliseconds charged by tenant. */
+  /** Milliseconds that each tenant was charged. */
   readonly charged = new Map<string, number>();
-  /** Generations begun and not ended; those that an abort or a leaving reader ended; tokens given. */
+  /** Number of running generations. */
   open = 0;
+  /** Number of generations that ended because of an abort or because their reader left. */
   cancelled = 0;
+  /** Number of tokens generated. */
   produced = 0;
   options: FakeEngineOptions;
 
@@ -60,7 +62,7 @@ export class FakeEngine implements EngineClient {
     this.requests.push(request);
     this.open++;
     let ended = false;
-    const told = (id: number) => {
+    const stopLogprob = (id: number) => {
       const logprob = this.options.logprobOf?.(request) ?? -0.5;
       return logprobPart(request, id, { vocab: this.info.vocab, logprob });
     };
@@ -71,7 +73,7 @@ export class FakeEngine implements EngineClient {
         type: 'finish',
         reason,
         ...(stopId !== undefined && { stopId }),
-        ...(stopId !== undefined && request.logprobs !== undefined && { stopLogprob: told(stopId) }),
+        ...(stopId !== undefined && request.logprobs !== undefined && { stopLogprob: stopLogprob(stopId) }),
         promptTokens,
         completionTokens,
         cachedTokens: 0,
@@ -81,7 +83,7 @@ export class FakeEngine implements EngineClient {
       await prefill;
       await pause(prefillMs, signal);
       if (request.promptLogprobs !== undefined) yield promptPart(request);
-      const said = reply(request);
+      const ids = reply(request);
       for (let count = 0; ; count++) {
         await pause(stepMs, signal);
         if (signal.aborted) return;
@@ -90,11 +92,11 @@ export class FakeEngine implements EngineClient {
           yield { type: 'error', error: fail.error };
           return;
         }
-        if (count === request.maxTokens || (once && count === said.length)) {
+        if (count === request.maxTokens || (once && count === ids.length)) {
           yield finish(count === request.maxTokens ? 'length' : 'stop', count);
           return;
         }
-        const id = said[count % said.length];
+        const id = ids[count % ids.length];
         if (request.stopIds.includes(id) && count >= (request.minTokens ?? 0)) {
           yield finish('stop', count + 1, id);
           return;
@@ -177,7 +179,7 @@ function logprobPart(
   return { logprob, top };
 }
 
-/** Token number i gets the log-probability -1 - i. */
+/** Scores of the prompt: the token at index i + 1 gets the log-probability -1 - i. */
 function promptPart({ prompt, promptLogprobs = 0 }: GenerationRequest): GenerationPart {
   const logprobs = [...prompt.subarray(1)].map((id, i) => {
     const top = Array.from({ length: promptLogprobs }, (_, rank) => ({
@@ -189,7 +191,7 @@ function promptPart({ prompt, promptLogprobs = 0 }: GenerationRequest): Generati
   return { type: 'prompt', logprobs };
 }
 
-/** Yields to the event loop even for 0 ms, as a real engine's step does. */
+/** Waits, or returns early if `signal` is aborted. Even 0 ms yield to the event loop, as the step of an engine does. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await sleep(ms, undefined, { signal }).catch((error: unknown) => {

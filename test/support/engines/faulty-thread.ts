@@ -1,5 +1,5 @@
-// Preloaded into the command line (`--import`) to make one of its threads fail unexpectedly. FAULTY_THREAD names the thread and
-// the fault, such as `engine:throw`, which happens once the file FAULTY_WHEN exists.
+// Makes a thread of the command line fail if Node preloads this file (`--import`). The variable FAULTY_THREAD names the
+// thread and the fault, such as `engine:throw`. The fault happens when the file that FAULTY_WHEN names exists.
 import { existsSync } from 'node:fs';
 import { isMainThread, workerData } from 'node:worker_threads';
 
@@ -8,7 +8,7 @@ const when = process.env.FAULTY_WHEN ?? '';
 
 const faults: Record<string, () => void> = {
   throw() {
-    throw new Error('a fault that nobody foresaw');
+    throw new Error('an unexpected fault');
   },
   heap() {
     const held: object[][] = [];
@@ -25,8 +25,8 @@ function threadName(): string | undefined {
 
 if (thread !== undefined && threadName() === thread) {
   const act = faults[fault ?? ''];
-  if (act === undefined) throw new Error(`no fault is called ${fault}`);
-  if (existsSync(when)) act(); // a thread that computes at once has no turn for a timer
+  if (act === undefined) throw new Error(`FAULTY_THREAD: there is no fault ${fault}`);
+  if (existsSync(when)) act(); // a thread that computes from its start never runs a timer
   const timer = setInterval(() => {
     if (!existsSync(when)) return;
     clearInterval(timer);

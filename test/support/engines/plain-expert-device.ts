@@ -1,5 +1,4 @@
-// A real expert device in plain loops over random weights. Small and slow; a unit's answer depends on nothing but the
-// seed, the unit and the row.
+// An expert device of plain, slow loops over random weights. An answer depends only on the seed, the unit and the row.
 import { runByExpert } from '../../../model/devices/by-expert.ts';
 import type { ExpertDevice, Unit } from '../../../model/devices/expert.ts';
 import { normal, seedOf } from '../random.ts';
@@ -18,7 +17,7 @@ interface Weights {
 }
 
 export interface PlainExpertDevice extends ExpertDevice {
-  /** Every run so far: layer, experts, and rows of each. */
+  /** Every run so far: the layer, its experts, and the number of rows of each expert. */
   readonly runs: { layer: number; experts: number[]; rows: number[] }[];
 }
 

@@ -1,18 +1,21 @@
-// The software Vulkan device on which the WebGPU tests run, at its place on Debian.
+// Selects the software Vulkan device on which the WebGPU tests run. It is part of Debian's chromium package.
 import { existsSync } from 'node:fs';
 
 const icd = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
-/** The environment of a process without any Vulkan device. */
+/** Environment variables that hide all Vulkan devices from a process. */
 export const withoutGpu = { VK_ICD_FILENAMES: '/dev/null' };
 
-/** Must be called before the first session. Leaves a GPU unchanged that the environment names. */
+/**
+ * Must be called before the first session of ONNX Runtime. Keeps the driver if the environment names one. Throws if there
+ * is none.
+ */
 export function useSoftwareGpu(): void {
   if (process.env.VK_ICD_FILENAMES !== undefined) return;
   if (!existsSync(icd)) {
     throw new Error(
-      `these tests need a Vulkan device, and ${icd} is not here: apt-get install --no-install-recommends chromium libvulkan1, ` +
-        'or name another driver in VK_ICD_FILENAMES',
+      `these tests need a Vulkan device, and ${icd} does not exist. Run apt-get install --no-install-recommends chromium libvulkan1, ` +
+        'or name another driver in VK_ICD_FILENAMES.',
     );
   }
   process.env.VK_ICD_FILENAMES = icd;

@@ -1,4 +1,5 @@
-// An engine over a tiny bundle in this thread, with its experts in in-process shards. Tests can set every engine option.
+// An engine over a tiny bundle in this thread, with its experts in shards in the same thread. Tests can set every engine
+// option.
 import { ShardService } from '../../../experts/service.ts';
 import { Engine, type EngineOptions } from '../../../gateway/engine/engine.ts';
 import { type GenerationRequest, neutralSampling } from '../../../gateway/engine/messages.ts';
@@ -16,7 +17,7 @@ export interface TinyEngineOptions extends Partial<EngineOptions> {
   threads?: number;
   /** Number of shards over which the experts are spread. */
   shards?: number;
-  /** Shards that run elsewhere and replace those in process. */
+  /** Shards that run elsewhere. Default: shards in this thread. */
   members?: readonly Member[];
 }
 
@@ -57,7 +58,7 @@ export async function startTinyEngine({
     return localMember(`shard-${shard}`, handlers);
   });
   const fleet = new Fleet({ members: elsewhere ?? here, model });
-  if (!(await fleet.whenReady(5_000))) throw new Error('the shards are not ready');
+  if (!(await fleet.whenReady(5_000))) throw new Error('the shards were not ready within 5 s');
   const engine = new Engine({
     config,
     identity: manifest.identity,
@@ -84,7 +85,7 @@ let ids = 0;
 
 export interface Answer {
   ids: number[];
-  /** Digests of each step's logits. */
+  /** Hash of the logits of each token. */
   digests: (string | undefined)[];
 }
 

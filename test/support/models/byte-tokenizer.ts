@@ -1,13 +1,13 @@
-// Tokenizer files of tiny checkpoints: no merges, id = byte, then the five special tokens.
+// Tokenizer files of tiny checkpoints. Each byte is a token whose id is the byte; then come the five special tokens.
 import { byteSymbols, CHAT_TEMPLATE, SPECIALS } from './tokenizer.ts';
 
-/** 256 bytes and five specials. */
+/** Size of the vocabulary: 256 bytes and five special tokens. */
 export const byteTokenizerVocab = 256 + SPECIALS.length;
 
-/** Ids of the specials that begin and end a text. */
+/** Ids of the special tokens that begin and end a text. */
 export const specials = { bos: 256, eos: [256, 260] } as const;
 
-/** File name → JSON of tokenizer.json and tokenizer_config.json. */
+/** Content of tokenizer.json and of tokenizer_config.json, by file name. */
 export function byteTokenizerFiles(): Record<string, unknown> {
   const vocab = Object.fromEntries(byteSymbols().map((symbol, id) => [symbol, id]));
   const addedTokens = SPECIALS.map((content, i) => ({

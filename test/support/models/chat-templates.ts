@@ -1,23 +1,23 @@
-// Chat templates for tests, over the special tokens of tokenizer.ts: nano's own, one that thinks, one that shows documents.
+// Chat templates for tests with the special tokens of tokenizer.ts: templates with tools, with thinking and with documents.
 import { readFileSync } from 'node:fs';
 
 const nano: { chat_template: string } = JSON.parse(
   readFileSync(new URL('../../../models/nano/tokenizer_config.json', import.meta.url), 'utf8'),
 );
 
-/** Knows tools, called as Hermes has them. */
+/** nano's own template, which has tools in the syntax of Hermes. */
 export const TOOL_TEMPLATE = nano.chat_template;
 
 const LOOP =
   "{% for m in messages %}<|{{ m.role }}|>{{ (m.content or '').split('</think>')[-1] }}<|end|>{% endfor %}<|assistant|>";
 
-/** As Qwen3's: thinking may begin, unless `enable_thinking` is false. */
+/** Like Qwen3's template: the model may think unless `enable_thinking` is false. */
 export const THINKING_TEMPLATE = `${LOOP}{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}`;
 
-/** As DeepSeek-R1's: thinking has begun. */
+/** Like DeepSeek-R1's template: the prompt already begins the thinking. */
 export const OPEN_THINKING_TEMPLATE = `${LOOP}<think>\n`;
 
-/** Thinks, and calls tools. */
+/** Has both thinking and tools. */
 export const THINKING_TOOL_TEMPLATE = `${TOOL_TEMPLATE}{# </think> #}`;
 
 export const DOCUMENT_TEMPLATE =

@@ -1,4 +1,4 @@
-// Writes a model's shape as each layout's config.json does.
+// Writes the config.json of a checkpoint in each layout.
 import type { ModelConfig } from '../../../model/config/config.ts';
 import type { RopeScaling } from '../../../model/config/config-rope.ts';
 import { specials } from './byte-tokenizer.ts';
@@ -6,7 +6,7 @@ import type { FloatDtype } from './safetensors-writer.ts';
 
 export interface ConfigJsonOptions {
   dtype: FloatDtype;
-  /** `num_experts_per_tok` as it should stand in the file: one number or a list. */
+  /** `num_experts_per_tok` of the file: one number, or a list with a number for each layer. */
   k?: number | readonly number[];
 }
 
@@ -16,7 +16,7 @@ const layoutFields = {
   qwen3_moe: ({ headDim, inner, experts, routing }: ModelConfig) => ({
     architectures: ['Qwen3MoeForCausalLM'],
     head_dim: headDim,
-    // The width of dense layers, of which there are none: a reader must take moe_intermediate_size.
+    // The width of dense layers, although there are none. A reader must use moe_intermediate_size.
     intermediate_size: inner * 3,
     moe_intermediate_size: inner,
     num_experts: experts,

@@ -1,4 +1,4 @@
-// Writes random tiny Hugging Face checkpoints for tests, and returns what is in them.
+// Writes random tiny Hugging Face checkpoints for tests, and returns their tensors and configuration.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelConfig } from '../../../model/config/config.ts';
@@ -12,31 +12,31 @@ export type ScoreRule = 'softmax' | 'softmax-renormalised' | 'sigmoid';
 
 export interface CheckpointOptions {
   seed?: number;
-  /** Mixtral always renormalises; `sigmoid` exists in the Qwen3-MoE layout only. */
+  /** Mixtral always renormalises. Only the Qwen3-MoE layout has `sigmoid`. */
   layout?: ModelConfig['layout'];
   dtype?: FloatDtype;
   hidden?: number;
   layers?: number;
   heads?: number;
   kvHeads?: number;
-  /** OLMoE has no such field: there it must be hidden / heads. */
+  /** OLMoE has no such field, so there it must be hidden / heads. */
   headDim?: number;
   experts?: number;
-  /** Experts for each token; a list has one entry a layer. */
+  /** Number of experts for each token. A list has one entry for each layer. */
   k?: number | readonly number[];
   inner?: number;
-  /** From 261 on the checkpoint gets tokenizer files too. */
+  /** With 261 or more, the checkpoint gets tokenizer files, too. */
   vocab?: number;
   context?: number;
   tied?: boolean;
   score?: ScoreRule;
-  /** `routed_scaling_factor`; written where it is not 1. */
+  /** `routed_scaling_factor`, which is written unless it is 1. */
   routedScale?: number;
   qkNorm?: ModelConfig['qkNorm'];
   ropeBase?: number;
   ropeScaling?: RopeScaling;
   normEps?: number;
-  /** Number of safetensors files; more than one come with an index. */
+  /** Number of safetensors files. Several files come with an index. */
   shards?: number;
 }
 
@@ -44,18 +44,18 @@ export interface Checkpoint {
   dir: string;
   /** The raw config.json. */
   json: Record<string, unknown>;
-  /** What a reader should make of it. */
+  /** The config that a reader should return. */
   config: ModelConfig;
   dtype: FloatDtype;
-  /** Every tensor by its checkpoint name, as float32 after rounding to the dtype. */
+  /** Every tensor by its name in the checkpoint. Values are rounded to the dtype. */
   tensors: Map<string, FloatTensor>;
-  /** safetensors file names, in order. */
+  /** Names of the safetensors files, in order. */
   files: string[];
 }
 
 const qkNormOf = { qwen3_moe: 'head', mixtral: 'none', olmoe: 'projection' } as const;
 
-/** The options as a reader of config.json and of the tensors' shapes should see them. */
+/** The config that a reader should return for these options. Throws if the layout cannot express them. */
 export function describe({
   layout = 'qwen3_moe',
   hidden = 64,
@@ -77,9 +77,10 @@ export function describe({
   normEps = 1e-6,
 }: CheckpointOptions = {}): ModelConfig {
   if (layout === 'mixtral' && score !== 'softmax-renormalised')
-    throw new Error(`Mixtral cannot say ${score}`);
-  if (layout === 'olmoe' && score === 'sigmoid') throw new Error('OLMoE cannot say sigmoid');
-  if (layout === 'olmoe' && headDim !== hidden / heads) throw new Error('OLMoE has no head_dim');
+    throw new Error(`the Mixtral layout has no score rule ${score}`);
+  if (layout === 'olmoe' && score === 'sigmoid')
+    throw new Error('the OLMoE layout has no score rule sigmoid');
+  if (layout === 'olmoe' && headDim !== hidden / heads) throw new Error('the OLMoE layout has no head_dim');
   if (typeof k !== 'number' && k.length !== layers)
     throw new Error(`k lists ${k.length} of ${layers} layers`);
   return {
@@ -107,10 +108,10 @@ export function describe({
   };
 }
 
-/** Names, shapes and value ranges of one checkpoint's tensors, in file order. */
+/** Name, shape, mean and standard deviation of each tensor, in the order of the file. */
 function* plan(config: ModelConfig): Generator<{ name: string; shape: number[]; mean: number; std: number }> {
   const { layout, hidden, layers, heads, kvHeads, headDim, experts, inner, vocab, qkNorm } = config;
-  // A matrix whose inputs are O(1) gives outputs of deviation `gain`.
+  // For inputs with deviation 1, a matrix gives outputs with deviation `gain`.
   const matrix = (name: string, rows: number, cols: number, gain = 1) => {
     return { name, shape: [rows, cols], mean: 0, std: gain / Math.sqrt(cols) };
   };
@@ -134,7 +135,7 @@ function* plan(config: ModelConfig): Generator<{ name: string; shape: number[]; 
       yield norm(`${attention}.k_norm.weight`, qkNorm === 'head' ? headDim : kvHeads * headDim);
     }
     yield norm(`${layer}.post_attention_layernorm.weight`, hidden);
-    // Scores of deviation 1.5: routing is spread and the best score stands apart from the second.
+    // With scores of deviation 1.5, rows are spread over the experts and the best score differs clearly from the second.
     yield matrix(`${layer}.${block}.gate.weight`, experts, hidden, 1.5);
     if (config.routing.selectionBias) {
       yield { name: `${layer}.${block}.gate.e_score_correction_bias`, shape: [experts], mean: 0, std: 0.1 };
@@ -151,7 +152,7 @@ function* plan(config: ModelConfig): Generator<{ name: string; shape: number[]; 
   if (!config.tiedEmbeddings) yield matrix('lm_head.weight', vocab, hidden);
 }
 
-/** The tensors alone, in memory: same seed and options, same values as `writeCheckpoint`. */
+/** The tensors that `writeCheckpoint` writes for the same seed and options. */
 export function drawTensors(
   config: ModelConfig,
   seed = 1,
@@ -169,7 +170,10 @@ export function drawTensors(
   return tensors;
 }
 
-/** Writes config, weights, generation config and (where the vocabulary has room) tokenizer files into `dir`. */
+/**
+ * Writes the config, the weights and the generation config into `dir`, and tokenizer files if the vocabulary is large
+ * enough.
+ */
 export async function writeCheckpoint(dir: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
   const { seed = 1, dtype = 'f32', shards = 1, k } = options;
   const config = describe(options);

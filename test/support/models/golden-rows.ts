@@ -1,4 +1,5 @@
-// Makes a bundle's golden rows wrong for one expert with all hashes right, which looks like a shard with that expert damaged.
+// Changes the golden row of one expert in a bundle and corrects all hashes. A shard of the original bundle then seems to
+// have a damaged expert.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DIGEST_BYTES } from '../../../model/bundle/golden-file.ts';

@@ -1,11 +1,11 @@
-// Reference numbers of an independent implementation, written by bench/peers.
+// Reads logits of an independent implementation, which bench/peers wrote.
 import { readFile } from 'node:fs/promises';
 import type { CheckpointOptions } from './checkpoint.ts';
 
 export interface Golden {
-  /** What computed the numbers. */
+  /** Program that computed the logits, with its version. */
   source: string;
-  /** The checkpoint, drawn again from its seed. */
+  /** Options that draw the same checkpoint again. */
   checkpoint: CheckpointOptions;
   ids: number[];
   /** Raw logits after the token at `position`. */

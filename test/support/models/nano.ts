@@ -3,8 +3,8 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
-/** At 8 bits, as it is shipped. */
+/** The embedded model of the package, at 8 bits. */
 export const nano = join(root, 'models', 'nano');
 
-/** At 16 bits; no part of the package. */
+/** Its source at 16 bits, which is no part of the package. */
 export const nanoSource = join(root, 'test', 'fixtures', 'nano-16');

@@ -1,4 +1,4 @@
-// Writes safetensors bytes from float32 tensors. Independent of the reader in model/, so that each checks the other.
+// Encodes float32 tensors as safetensors. It shares no code with the reader in model/, so that each checks the other.
 
 export type FloatDtype = 'f32' | 'f16' | 'bf16';
 
@@ -19,7 +19,7 @@ function fromBits(word: number): number {
   return bits.getFloat32(0);
 }
 
-/** Round to nearest, ties to even; finite inputs only. */
+/** Rounds to the nearest bfloat16, ties to even. The value must be finite. */
 export function toBfloat16(value: number): number {
   const word = bitsOf(value);
   return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
@@ -29,14 +29,14 @@ export function fromBfloat16(half: number): number {
   return fromBits((half << 16) >>> 0);
 }
 
-/** Round to nearest, ties to even, with subnormals; magnitudes past 65504 throw. */
+/** Rounds to the nearest float16, ties to even, including subnormals. Throws if the value does not fit. */
 export function toFloat16(value: number): number {
   const magnitude = Math.abs(value);
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   if (!(magnitude < 65520)) throw new RangeError(`${value} does not fit float16`);
   const exponent = magnitude < 2 ** -14 ? -14 : Math.floor(Math.log2(magnitude));
   const steps = roundEven(magnitude / 2 ** (exponent - 10));
-  // `steps` holds the hidden bit, so adding it carries into the exponent as it should.
+  // `steps` includes the hidden bit, so the addition raises the exponent by one.
   return sign | (((exponent + 14) << 10) + steps);
 }
 
@@ -54,7 +54,7 @@ function roundEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** The value that is left after storing as `dtype`. */
+/** The value after it was stored as `dtype` and read again. */
 export function rounded(value: number, dtype: FloatDtype): number {
   if (dtype === 'bf16') return fromBfloat16(toBfloat16(value));
   if (dtype === 'f16') return fromFloat16(toFloat16(value));
@@ -72,7 +72,10 @@ function encode(data: Float32Array, dtype: FloatDtype): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** One safetensors file: 8 bytes of header length, the JSON header padded with spaces to 8, the tensors in order. */
+/**
+ * A safetensors file: the length of the header in 8 bytes, the JSON header padded with spaces to 8 bytes, the tensors in
+ * order.
+ */
 export function encodeSafetensors(tensors: ReadonlyMap<string, FloatTensor>, dtype: FloatDtype): Buffer {
   const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
   const parts: Uint8Array[] = [];
@@ -86,7 +89,7 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, FloatTensor>, dty
   return frameSafetensors(header, Buffer.concat(parts));
 }
 
-/** A file from any header and body, valid or not, for tests of broken files. */
+/** A safetensors file with any header and body, even invalid ones, for tests of damaged files. */
 export function frameSafetensors(header: Record<string, unknown>, body: Uint8Array): Buffer {
   const json = Buffer.from(JSON.stringify(header));
   const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, 0x20)]);

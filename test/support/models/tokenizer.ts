@@ -1,5 +1,5 @@
-// Small real tokenizers, as the contents of tokenizer.json: byte-level BPE as Qwen and OLMoE have it, and
-// SentencePiece-style BPE with byte fallback as Mixtral has it.
+// Contents of tokenizer.json for two small tokenizers: byte-level BPE like that of Qwen and OLMoE, and BPE in the style
+// of SentencePiece with byte fallback like that of Mixtral.
 
 export const SPECIALS = ['<|endoftext|>', '<|system|>', '<|user|>', '<|assistant|>', '<|end|>'];
 
@@ -26,7 +26,7 @@ function added(names: readonly string[], firstId: number) {
   return names.map((content, i) => ({ id: firstId + i, content, special: true, normalized: false }));
 }
 
-/** The printable stand-in of each byte, in byte order. */
+/** The printable character that stands for each byte in a byte-level vocabulary, in the order of the bytes. */
 export function byteSymbols(): string[] {
   const printable = (byte: number) =>
     (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
@@ -36,7 +36,7 @@ export function byteSymbols(): string[] {
   );
 }
 
-/** Ids 0-255 are the bytes, then the merges, then the special tokens. */
+/** Byte-level BPE: ids 0-255 are the bytes, then come the merges and the special tokens. */
 export function byteLevelTokenizer() {
   const tokens = [...byteSymbols(), ...MERGES.map((merge) => merge.replace(' ', ''))];
   const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
@@ -78,7 +78,10 @@ const PIECES = [
 ];
 const PIECE_MERGES = ['h e', 'l l', 'he ll', 'hell o', '▁ hello', 'o r', '▁ w'];
 
-/** `<unk>`, `<s>`, `</s>`, 256 byte tokens, then pieces; bos is added by the post-processor, as Llama's does. */
+/**
+ * BPE with byte fallback: `<unk>`, `<s>`, `</s>`, 256 byte tokens, then pieces. As for Llama, the post-processor adds
+ * `<s>`.
+ */
 export function sentencePieceTokenizer() {
   const bytes = Array.from(
     { length: 256 },

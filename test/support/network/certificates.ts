@@ -1,7 +1,7 @@
-// Authorities and certificates for tests, made when they are needed: X.509 written by hand and signed by node.
+// Makes certificate authorities and certificates for tests. It encodes X.509 itself, and Node signs.
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 
-/** PEM. */
+/** A certificate and its private key in PEM. */
 export interface Issued {
   cert: Buffer;
   key: Buffer;
@@ -10,17 +10,17 @@ export interface Issued {
 export interface IssueOptions {
   commonName?: string;
   dns?: readonly string[];
-  /** IPv4. */
+  /** IPv4 addresses. */
   ip?: readonly string[];
-  /** Days from now; negative ones are past. */
+  /** Validity in days from now; negative days are in the past. Default: -20 to 20. */
   fromDays?: number;
   toDays?: number;
-  /** Default: both. */
+  /** Extended key usages. Default: both. */
   usages?: readonly ('client' | 'server')[];
 }
 
 export interface Authority {
-  /** PEM, of the authority itself. */
+  /** Certificate of the authority in PEM. */
   ca: Buffer;
   issue(options: IssueOptions): Issued;
 }
@@ -100,7 +100,7 @@ function extension(id: string, value: Buffer): Buffer {
   return sequence(oid(id), tlv(0x04, value));
 }
 
-/** GeneralizedTime, to the second. */
+/** GeneralizedTime with a resolution of one second. */
 function time(daysFromNow: number): Buffer {
   const iso = new Date(Date.now() + daysFromNow * 86_400_000).toISOString();
   return tlv(0x18, Buffer.from(`${iso.slice(0, 19).replace(/\D/g, '')}Z`));
@@ -124,7 +124,7 @@ function sequence(...parts: Buffer[]): Buffer {
   return tlv(0x30, Buffer.concat(parts));
 }
 
-/** Tag, length, value: the form of everything in DER. */
+/** Tag, length and value, which is how DER encodes everything. */
 function tlv(tag: number, value: Buffer): Buffer {
   return Buffer.concat([Buffer.of(tag, ...lengthOf(value)), value]);
 }

@@ -1,4 +1,4 @@
-// A collector for tests: accepts OTLP over HTTP on loopback and reads the parts of its protobuf that spans use.
+// A collector of spans for tests: accepts OTLP over HTTP on loopback and decodes the parts of its protobuf that spans use.
 //
 // Field numbers: https://github.com/open-telemetry/opentelemetry-proto (trace.proto, common.proto, resource.proto)
 import { once } from 'node:events';
@@ -7,17 +7,17 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 export interface ReadSpan {
   traceId: string;
   spanId: string;
-  /** Empty: it is a root. */
+  /** Empty if the span is a root. */
   parentId: string;
   traceState: string;
   name: string;
-  /** 1: internal, 2: server. */
+  /** 1 is internal, 2 is server. */
   kind: number;
   /** Milliseconds since 1970. */
   startMs: number;
   endMs: number;
   attributes: Record<string, unknown>;
-  /** 0: unset, 2: error. */
+  /** 0 is unset, 2 is error. */
   status: number;
   resource: Record<string, unknown>;
 }
@@ -29,7 +29,7 @@ export interface Collector {
   close(): void;
 }
 
-/** `answers: false`: it accepts requests and never answers. */
+/** With `answers: false`, the collector accepts requests and never answers them. */
 export async function openCollector({ answers = true } = {}): Promise<Collector> {
   const spans: ReadSpan[] = [];
   const headers: IncomingHttpHeaders[] = [];
@@ -50,7 +50,7 @@ export async function openCollector({ answers = true } = {}): Promise<Collector>
   return { url: `http://127.0.0.1:${address.port}`, spans, headers, close };
 }
 
-/** Of an ExportTraceServiceRequest. */
+/** Spans of an encoded ExportTraceServiceRequest. */
 export function readSpans(bytes: Buffer): ReadSpan[] {
   return messages(bytes, 1).flatMap((ofResource) => {
     const resource = attributesOf(messages(ofResource, 1)[0] ?? Buffer.alloc(0), 1);
@@ -102,7 +102,7 @@ function number(message: Buffer, field: number): bigint {
   return messages(message, field)[0]?.readBigUInt64LE() ?? 0n;
 }
 
-/** Numbers as 8 bytes, little-endian, whatever their encoding. */
+/** Fields of a protobuf message. Numbers of every encoding become 8 little-endian bytes. */
 function fields(message: Buffer): { field: number; content: Buffer }[] {
   const found: { field: number; content: Buffer }[] = [];
   let at = 0;

@@ -1,10 +1,11 @@
-// A relay in a separate thread, for tests whose own thread computes: delays must not wait for the end of a step.
+// Starts a relay in a thread of its own, for tests whose main thread computes for long. Otherwise its delays would last
+// until a step ends.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Address } from '../../../rpc/address.ts';
 import type { Relay, RelayOptions } from './relay.ts';
 
-/** Orders to the thread. `state` is answered with a RelayState. */
+/** Messages to the thread. It answers `state` with a RelayState, and nothing else. */
 export type RelayCommand =
   | { type: 'cut' | 'silence' | 'state' | 'close' }
   | { type: 'garble'; bytes: Uint8Array }
@@ -12,7 +13,7 @@ export type RelayCommand =
 
 export type RelayState = Pick<Relay, 'connections' | 'silent'>;
 
-/** A relay's faults set in a moment after the call returns; `state` is of after those asked for before it. */
+/** The methods of a relay return before they take effect. `state` is the state after all earlier calls have taken effect. */
 export interface RelayThread extends Pick<Relay, 'address' | 'cut' | 'silence' | 'garble' | 'retarget'> {
   state(): Promise<RelayState>;
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-// The thread's side of relay-thread.ts.
+// Entry of the thread that relay-thread.ts starts: runs a relay and obeys messages.
 import { parentPort, workerData } from 'node:worker_threads';
 import { type RelayOptions, startRelay } from './relay.ts';
 import type { RelayCommand, RelayState } from './relay-thread.ts';

@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** A server that sends back what it gets, and a relay before it. */
+/** A server that sends back all bytes, behind a relay. */
 async function startEcho(options: Omit<RelayOptions, 'to'> = {}): Promise<Relay> {
   const relay = await startRelay({ to: await listenEcho(), ...options });
   closers.push(() => relay.close());
@@ -66,7 +66,7 @@ function bytes(count: number, seed = 1): Buffer {
 }
 
 describe('a line', () => {
-  it('delays by its delay and less than its jitter on top, and never reorders', () => {
+  it('delays each chunk by its delay plus at most its jitter, and keeps the order of chunks', () => {
     const draw = fc.record({
       delayMs: fc.integer({ min: 0, max: 20 }),
       jitterMs: fc.integer({ min: 0, max: 20 }),
@@ -90,12 +90,12 @@ describe('a line', () => {
     );
   });
 
-  it('lets no more bytes through than its rate, and keeps their delay apart from that', () => {
+  it('sends bytes at its rate, and adds the delay to that time', () => {
     const line = new Line({ delayMs: 5, bytesPerSecond: 1_000_000 });
     expect([line.send(2_000, 0), line.send(1_000, 0), line.send(1_000, 100)]).toEqual([7, 8, 106]);
   });
 
-  it('draws the same from the same seed', () => {
+  it('draws the same jitter from the same seed', () => {
     const draws = (seed: number) => {
       const line = new Line({ jitterMs: 10, seed });
       return Array.from({ length: 5 }, (_, i) => line.send(1, 100 * i));
@@ -106,7 +106,7 @@ describe('a line', () => {
 });
 
 describe('a relay', () => {
-  it('carries bytes both ways in order, whatever the jitter, and both ends', async () => {
+  it('carries bytes and the end of data both ways in order, despite jitter', async () => {
     const { socket, got, ended } = await open(await startEcho({ delayMs: 1, jitterMs: 4, seed: 9 }));
     const sent = bytes(300_000);
     for (let at = 0; at < sent.length; at += 10_000) {
@@ -118,7 +118,7 @@ describe('a relay', () => {
     expect(got().equals(sent)).toBe(true);
   });
 
-  it('takes its delay each way', async () => {
+  it('delays each direction', async () => {
     const { socket } = await open(await startEcho({ delayMs: 20 }));
     const trips: number[] = [];
     for (let trip = 0; trip < 5; trip++) {
@@ -131,7 +131,7 @@ describe('a relay', () => {
     expect(Math.min(...trips)).toBeLessThan(80);
   });
 
-  it('carries no more than its rate', async () => {
+  it('carries bytes at its rate and no faster', async () => {
     const { socket, got, ended } = await open(await startEcho({ bytesPerSecond: 1_000_000 }));
     const startedAt = performance.now();
     socket.end(bytes(200_000));
@@ -140,7 +140,7 @@ describe('a relay', () => {
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(190);
   });
 
-  it('breaks every open connection when it is cut, and takes new ones', async () => {
+  it('breaks every open connection if it is cut, and accepts new connections', async () => {
     const relay = await startEcho();
     const first = await open(relay);
     first.socket.write('x');
@@ -154,7 +154,7 @@ describe('a relay', () => {
     await eventually(() => second.got().toString() === 'y');
   });
 
-  it('falls silent without a word, and takes new connections', async () => {
+  it('leaves silent connections open without forwarding anything, and accepts new connections', async () => {
     const relay = await startEcho();
     const first = await open(relay);
     relay.silence();
@@ -166,7 +166,7 @@ describe('a relay', () => {
     expect(first.socket.readyState).toBe('open');
   });
 
-  it('counts what it has silenced until who connected gives up', async () => {
+  it('counts silent connections until the client closes them', async () => {
     const relay = await startEcho();
     const first = await open(relay);
     first.socket.write('x');
@@ -179,7 +179,7 @@ describe('a relay', () => {
     await eventually(() => relay.silent === 0);
   });
 
-  it('slips garbage into both directions between what is sent', async () => {
+  it('inserts garbage in both directions between the bytes that are sent', async () => {
     const relay = await startEcho();
     const { socket, got } = await open(relay);
     socket.write('a');
@@ -190,7 +190,7 @@ describe('a relay', () => {
     await eventually(() => got().toString() === 'a????b');
   });
 
-  it('leads new connections elsewhere once told, from the same address', async () => {
+  it('connects new clients to another target after retarget, and keeps open connections', async () => {
     const relay = await startEcho();
     const kept = await open(relay);
     kept.socket.write('x');
@@ -207,7 +207,7 @@ describe('a relay', () => {
     await eventually(() => kept.got().toString() === 'xz');
   });
 
-  it('does the same from a thread of its own', async () => {
+  it('cuts, silences, garbles and retargets in a thread of its own, too', async () => {
     const relay = await startRelayThread({ to: await listenEcho() });
     closers.push(() => relay.close());
     const first = await open(relay);

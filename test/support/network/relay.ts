@@ -1,5 +1,5 @@
-// A TCP relay with the faults of a network: delay, jitter, limited bandwidth, connections that break, fall silent or carry bytes that
-// nobody sent. Bytes keep their order. Random choices come from the seed.
+// A TCP relay with the faults of a network: delay, jitter, limited bandwidth, and connections that break, fall silent or
+// carry bytes that nobody sent. Bytes keep their order. The seed decides all random choices.
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { Address } from '../../../rpc/address.ts';
@@ -7,26 +7,27 @@ import { Line, type LineOptions } from '../line.ts';
 import { seedOf, uniform } from '../random.ts';
 
 export interface RelayOptions extends LineOptions {
+  /** Where connections lead. */
   to: Address;
   /** Each connection breaks after a random number of bytes, at most this many in both directions together. */
   cutWithin?: number;
-  /** Each connection falls silent after a random number of bytes, at most this many. */
+  /** Each connection falls silent after a random number of bytes, at most this many in both directions together. */
   silentWithin?: number;
 }
 
 export interface Relay {
   readonly address: Address;
-  /** Open connections. */
+  /** Number of open connections. */
   readonly connections: number;
-  /** Open connections that have fallen silent and that the client has not given up yet. */
+  /** Number of silent connections that the client has not closed yet. */
   readonly silent: number;
-  /** Breaks every open connection. New ones are accepted. */
+  /** Breaks every open connection. New connections are accepted. */
   cut(): void;
-  /** Forwards nothing more of the open connections and closes none, like a peer that vanished. */
+  /** Forwards nothing more on the open connections and leaves them open, as if the other side had vanished. */
   silence(): void;
   /** Inserts bytes that nobody sent into both directions of every open connection. */
   garble(bytes: Uint8Array): void;
-  /** Sets where new connections lead. Open ones stay. */
+  /** Sets where new connections lead. Open connections stay as they are. */
   retarget(to: Address): void;
   close(): Promise<void>;
 }
@@ -37,13 +38,14 @@ interface Travelling {
   dueAt: number;
 }
 
-/** Node's timers are up to a millisecond late, so the whole thread sleeps for the last part of a wait. Milliseconds. */
-const TIMER = 1.2;
-const NAP = 0.1;
-/** Data that is due within this time is sent at once. Milliseconds. */
-const EARLY = 0.05;
-/** Bytes on their way in one direction before the sender has to wait. */
-const HELD = 16 * 2 ** 20;
+/** Timers of Node are up to a millisecond late. So the last part of a wait, of this length, is not left to a timer. */
+const TIMER_MS = 1.2;
+/** In this last part, the thread blocks for at most this long at a time. */
+const NAP_MS = 0.1;
+/** Data that is due within this time is sent at once. */
+const EARLY_MS = 0.05;
+/** Number of bytes on their way in one direction before the sender has to wait. */
+const MOST_HELD = 16 * 2 ** 20;
 
 export async function startRelay({
   to,
@@ -108,12 +110,13 @@ export async function startRelay({
 }
 
 interface RelayedConnectionOptions {
-  /** Towards the client. */
+  /** Socket of the client, and socket to the target. */
   near: Socket;
   far: Socket;
+  /** From the client to the target, and back. */
   up: Line;
   down: Line;
-  /** Bytes. */
+  /** Number of bytes in both directions together after which the connection breaks or falls silent. */
   cutAfter: number;
   silentAfter: number;
   onClose: () => void;
@@ -131,7 +134,7 @@ class RelayedConnection {
     this.#sockets = [near, far];
     let closed = 0;
     for (const socket of this.#sockets) {
-      socket.on('error', () => this.cut()); // a side that fails is a broken connection for the other
+      socket.on('error', () => this.cut()); // if one side fails, the connection of the other side breaks
       socket.on('close', () => {
         if (++closed === 2) onClose();
       });
@@ -142,7 +145,7 @@ class RelayedConnection {
 
   cut(): void {
     for (const socket of this.#sockets) {
-      // A connection that was shut down cannot be reset: its handle would never close, and its thread would never end.
+      // libuv refuses to reset a connection that was shut down. Its handle would never close, and the thread would never end.
       if (socket.writableEnded) socket.destroy();
       else socket.resetAndDestroy();
     }
@@ -169,25 +172,25 @@ class RelayedConnection {
       callOff = undefined;
       const now = performance.now();
       for (let next = travelling[0]; next !== undefined; next = travelling[0]) {
-        if (next.dueAt - now > EARLY) break;
+        if (next.dueAt - now > EARLY_MS) break;
         travelling.shift();
         held -= next.chunk?.length ?? 0;
         this.#pass(next.chunk, to);
       }
-      if (held < HELD) from.resume();
+      if (held < MOST_HELD) from.resume();
       const [next] = travelling;
       if (next !== undefined) callOff = wake(deliver, next.dueAt - now);
     };
     const enter = (chunk: Uint8Array | undefined) => {
       travelling.push({ chunk, dueAt: line.send(chunk?.length ?? 0, performance.now()) });
       held += chunk?.length ?? 0;
-      if (held >= HELD) from.pause();
+      if (held >= MOST_HELD) from.pause();
       if (callOff === undefined) deliver();
     };
     from.on('data', enter);
     from.on('end', () => {
       if (this.#silent)
-        from.destroy(); // nobody is told, and nobody listens there any more
+        from.destroy(); // a silent connection forwards no end
       else enter(undefined);
     });
     to.on('close', () => callOff?.());
@@ -217,14 +220,14 @@ class RelayedConnection {
 
 const cell = new Int32Array(new SharedArrayBuffer(4));
 
-/** Calls `deliver` at most a tenth of a millisecond after `ms`, perhaps earlier. Returns a function that cancels it. */
+/** Calls `deliver` after `ms`, at most 0.1 ms late and perhaps early. Returns a function that cancels the call. */
 function wake(deliver: () => void, ms: number): () => void {
-  if (ms > TIMER) {
-    const timer = setTimeout(deliver, Math.floor(ms - TIMER));
+  if (ms > TIMER_MS) {
+    const timer = setTimeout(deliver, Math.floor(ms - TIMER_MS));
     return () => clearTimeout(timer);
   }
   const immediate = setImmediate(() => {
-    Atomics.wait(cell, 0, 0, Math.min(ms, NAP));
+    Atomics.wait(cell, 0, 0, Math.min(ms, NAP_MS));
     deliver();
   });
   return () => clearImmediate(immediate);
